@@ -1,0 +1,74 @@
+// The one loop that acts: asks the switch, decides, commits once a tick, and only then does what was decided (R1).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/payment.h"
+#include "core/ports.h"
+
+namespace paytower {
+
+struct DriverPorts {
+  Switch& node;
+  PaymentStore& store;
+  PaymentLocks& locks;
+  Clock& clock;
+  Randomness& randomness;
+  Observer& observer;
+};
+
+struct DriverOptions {
+  std::optional<std::int64_t> wait_ns;         ///< how long run() stays; nothing = for ever; 0 = hand over and leave
+  bool collect_only = false;                   ///< --no-retry: look and wait, hand nothing over
+  std::int64_t look_pause_ns = 250 * ns_per_ms;///< LookLater
+  std::size_t max_parallel = 1'000;            ///< payments driven at once (at most limits::max_payment_locks)
+  std::int64_t lock_timeout_ns = 0;            ///< how long a payment that another paytower drives is waited for
+};
+
+enum class DriveEnd {
+  ended,          ///< the payment has an end: see its status
+  open,           ///< something may be in flight, or more could be tried: run resume
+  refused,        ///< see error; nothing of this hash was handed over by this call
+  busy,           ///< another paytower drives it
+  unavailable,    ///< the switch was not reached and nothing was ever handed over or recorded
+  other_switch,   ///< its open attempts belong to another switch
+  not_driven,     ///< imported: another node's switch owns it
+};
+
+struct DriveResult {
+  PaymentHash hash;
+  DriveEnd end = DriveEnd::open;
+  std::optional<Payment> payment;              ///< as stored; nothing when nothing of it is stored
+  std::optional<Error> error;                  ///< with refused, busy, unavailable
+  bool handed_over = false;                    ///< this call handed an HTLC of the hash over
+};
+
+/// Drives any number of payments until they end, --wait is over, or a signal comes. Owns nothing but its own bookkeeping.
+class Driver {
+ public:
+  Driver(DriverPorts ports, DriverOptions options);
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  /// A new try of request.hash (send). `idempotent`: an open payment with the same parameters is joined instead of refused,
+  /// a paid one ends at once with its old preimage.
+  void submit(PaymentRequest request, bool idempotent);
+  /// An open payment of the store (resume).
+  void adopt(PaymentIndex index);
+
+  /// Throws StoreError (R10) and SwitchError; alarms (old copies) are RefusalError. Results come in order of completion.
+  [[nodiscard]] std::vector<DriveResult> run();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace paytower

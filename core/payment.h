@@ -1,0 +1,152 @@
+// A payment as facts. Its status is derived from them and stored nowhere.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/failure.h"
+#include "core/hash.h"
+#include "core/msat.h"
+#include "core/route.h"
+#include "core/types.h"
+
+namespace paytower {
+
+/// The switch that an attempt went to (R6).
+struct SwitchKey {
+  PublicKey node;
+  std::string network;             ///< "bitcoin", "testnet", "signet", "regtest"
+  auto operator<=>(const SwitchKey&) const = default;
+};
+
+/// Counters of the switch, read before a hand-over (R5). A mark that the switch does not keep is absent.
+struct Marks {
+  std::optional<std::uint64_t> payments_created;
+  std::optional<std::uint64_t> htlcs_created;
+  std::optional<std::uint64_t> htlcs_deleted;
+  std::optional<std::uint64_t> movements_created;
+  auto operator<=>(const Marks&) const = default;
+};
+
+enum class PaymentStatus { initiated, in_flight, succeeded, failed, unknown };
+/// "INITIATED", "IN_FLIGHT", "SUCCEEDED", "FAILED", "UNKNOWN"
+[[nodiscard]] std::string_view status_name(PaymentStatus status);
+
+/// Why a payment ended without proof. Values are stored.
+enum class EndNote : std::uint8_t { written_off = 1, preimage_lost = 2 };
+/// "WRITTEN_OFF", "PREIMAGE_LOST"
+[[nodiscard]] std::string_view end_note_name(EndNote note);
+
+/// Where a payment's record comes from. Values are stored.
+enum class Provenance : std::uint8_t { native = 0, lnd_legacy = 1, lnd_kv = 2 };
+/// "native", "lnd_legacy", "lnd_kv"
+[[nodiscard]] std::string_view provenance_name(Provenance provenance);
+
+/// Whose HTLC it is: ours, another user's of the same node, or one of another node's history. Values are stored.
+enum class AttemptOrigin : std::uint8_t { own = 0, foreign = 1, imported = 2 };
+[[nodiscard]] std::string_view origin_name(AttemptOrigin origin);
+
+/// How an attempt ended. Values are stored. `closed` is an end without proof: by the operator's word (then it is on the
+/// watch list and a later word of the switch replaces it) or because the preimage is lost.
+enum class AttemptOutcome : std::uint8_t { settled = 1, failed = 2, closed = 3 };
+
+/// One HTLC handed to the switch under one attempt id, or a record of somebody else's.
+struct Attempt {
+  std::int64_t row = 0;                         ///< our store's key, 0 before it is stored
+  std::optional<AttemptId> id;                  ///< always present for origin own
+  std::uint32_t part = 0;
+  AttemptOrigin origin = AttemptOrigin::own;
+  std::optional<SwitchKey> switch_key;          ///< always present for origin own
+  Marks marks{};
+  Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one
+  Msat amount;                                  ///< delivered to the payee
+  Msat fee;
+  UnixNs registered{};
+  std::optional<UnixNs> accepted{};
+  std::optional<UnixNs> resolved{};
+  std::optional<AttemptOutcome> outcome{};      ///< nothing = unresolved
+  std::optional<Preimage> preimage{};           ///< present exactly when settled
+  std::optional<Failure> failure{};             ///< present exactly when failed or closed
+
+  [[nodiscard]] bool open() const { return !outcome.has_value(); }
+  /// Closed by the operator's word, and the switch has not confirmed it: asked about by every resume (R8).
+  [[nodiscard]] bool watched() const;
+};
+
+/// What a payment is asked to be: immutable once stored.
+struct PaymentRequest {
+  PaymentHash hash;
+  RouteDemand demand;                           ///< destination, amount, limits
+  std::optional<PaymentSecret> payment_secret;
+  std::optional<Bytes> metadata;                ///< BOLT 11 field m
+  std::string invoice;                          ///< the BOLT 11 text, empty without one
+  std::string network;                          ///< of the invoice; empty = any
+  std::string label;
+  std::uint32_t max_attempts = 20;
+  UnixNs created{};
+  UnixNs deadline{};                            ///< no new attempt from here on: the earlier of --timeout and the invoice's expiry
+  std::vector<Route> candidates;                ///< --routes, in order; empty = ask the switch
+};
+
+/// A try to pay a hash: one row of `payments`, with its attempts.
+struct Payment {
+  PaymentIndex index;                           ///< 0 = not recorded yet
+  PaymentRequest request;
+  Provenance provenance = Provenance::native;
+  std::optional<PaymentIndex> duplicate_of;
+  std::optional<Preimage> preimage;
+  std::optional<Preimage> late_preimage;        ///< a preimage that came after `fail_reason` (R8)
+  std::optional<FailureReason> fail_reason;
+  std::optional<FailureReason> stop_reason;     ///< stop wish: no new attempt, results still collected
+  std::optional<EndNote> end_note;
+  std::optional<UnixNs> ended;
+  std::vector<Attempt> attempts;                ///< in order of registration
+
+  [[nodiscard]] PaymentStatus status() const;
+  /// No attempt can follow: succeeded, failed or unknown.
+  [[nodiscard]] bool ended_for_good() const;
+  [[nodiscard]] bool has_open_attempt() const;
+  [[nodiscard]] bool has_watched_attempt() const;
+  /// Own attempts so far, the count that --max-attempts bounds over all resumes together.
+  [[nodiscard]] std::uint32_t own_attempts() const;
+  /// True for SUCCEEDED, and for FAILED by the switch's own word, a fence, or because nothing was handed over.
+  [[nodiscard]] bool definitive() const;
+  /// Whichever preimage proves the payment, or nothing.
+  [[nodiscard]] const std::optional<Preimage>& proof() const { return preimage ? preimage : late_preimage; }
+  [[nodiscard]] const Attempt* find(AttemptId id) const;
+  [[nodiscard]] Attempt* find(AttemptId id);
+  /// The settled attempt, own before foreign, or nullptr.
+  [[nodiscard]] const Attempt* settled_attempt() const;
+};
+
+/// Why a hash may not be paid although no payment of it is stored. Values are stored.
+enum class GuardKind : std::uint8_t { in_flight = 1, paid_without_record = 2, paid_deleted = 3, written_off = 4 };
+/// "in_flight", "paid_without_record", "paid_deleted", "written_off"
+[[nodiscard]] std::string_view guard_kind_name(GuardKind kind);
+
+/// R13: what stays of a hash whose record is gone or never was.
+struct Guard {
+  PaymentHash hash;
+  GuardKind kind = GuardKind::in_flight;
+  std::optional<Msat> amount;
+  std::optional<Preimage> preimage;
+  std::optional<PublicKey> destination;
+  std::optional<Sha256Digest> payment_secret_hash;  ///< for --idempotent: same parameters, without keeping the secret
+  UnixNs since{};
+};
+
+/// "paytower:<store id>:<attempt id>", and the same with ":fence" behind it: how a row at the switch names its maker (R12).
+[[nodiscard]] std::string attempt_label(const StoreId& store, AttemptId id, bool fence = false);
+
+struct LabelParts {
+  StoreId store;
+  AttemptId id;
+  bool fence = false;
+};
+/// Nothing for a label that attempt_label did not write.
+[[nodiscard]] std::optional<LabelParts> parse_attempt_label(std::string_view label);
+
+}  // namespace paytower

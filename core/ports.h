@@ -1,0 +1,193 @@
+// What the driver needs of the world: it sees these and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/error.h"
+#include "core/lifecycle.h"
+#include "core/look.h"
+#include "core/payment.h"
+
+namespace paytower {
+
+// --- the switch ------------------------------------------------------------------------------------------------------
+
+struct AttemptKey {
+  PaymentHash hash;
+  AttemptId id;
+  std::uint32_t part = 0;
+  auto operator<=>(const AttemptKey&) const = default;
+};
+
+/// Everything that a hand-over says; two hand-overs of one attempt are equal in every field (R4).
+struct Handover {
+  AttemptKey key;
+  std::string label;                           ///< attempt_label()
+  Route route;
+  Msat amount;                                 ///< what the payee asked for in all its parts
+  std::optional<PaymentSecret> payment_secret;
+  std::optional<Bytes> metadata;
+  std::string invoice;                         ///< BOLT 11 text, empty without one
+};
+
+struct RouteQuestion {
+  std::uint64_t ticket = 0;                    ///< comes back with the answer
+  RouteDemand demand;
+  std::vector<RouteHint> hints;
+  std::vector<ChannelDirection> excluded_channels;
+  std::vector<PublicKey> excluded_nodes;
+};
+
+struct IdentityAnswer {
+  SwitchKey key;
+  std::uint32_t height = 0;
+};
+struct LookAnswer { LookResult look; };
+struct RouteAnswer {
+  std::uint64_t ticket = 0;
+  std::optional<Route> route;                                ///< nothing: there is none
+  FailureReason reason = FailureReason::no_route;            ///< why there is none: no_route or insufficient_balance
+};
+struct DispatchAnswer {
+  enum class Kind {
+    accepted,                                  ///< a record of exactly this attempt exists and is durable
+    not_sent,                                  ///< this request made no HTLC; says nothing of earlier copies
+    look,                                      ///< says nothing by itself: look
+  };
+  AttemptKey key;
+  Kind kind = Kind::look;
+  Failure failure{};                           ///< of not_sent
+};
+struct QueryAnswer {
+  enum class Kind { settled, failed, look };   ///< look: no record, or an answer that proves nothing
+  AttemptKey key;
+  Kind kind = Kind::look;
+  Preimage preimage{};                         ///< of settled; not yet checked
+  Failure failure{};                           ///< of failed
+};
+struct FenceAnswer {
+  enum class Kind { fenced, look };            ///< look: the attempt itself won, or the fence did not take
+  AttemptKey key;
+  Kind kind = Kind::look;
+};
+/// Nothing asked before will be answered any more; what was handed over stays open.
+struct Disconnected { std::string why; };
+
+using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer, Disconnected>;
+
+/// Whatever forwards HTLCs. All calls but poll only queue and return at once. Contract: man page paytower-switch(7):
+/// an accepted attempt is durable before the answer; one id makes at most one HTLC while its record lives; a fenced id
+/// makes none; a look shows everyone's attempts of the hash.
+class Switch {
+ public:
+  virtual ~Switch() = default;
+  /// First question on every connection.
+  virtual void identify() = 0;
+  /// `since`: lists of HTLCs and debits must reach back to this mark; nothing = no own attempt is asked about.
+  virtual void look(const PaymentHash& hash, const std::optional<Marks>& since) = 0;
+  virtual void ask_route(const RouteQuestion& question) = 0;
+  virtual void dispatch(const Handover& handover) = 0;
+  /// Answered when the attempt has ended, or when there is no record of it.
+  virtual void query(const AttemptKey& key) = 0;
+  /// Makes the id unusable for ever, unless the attempt was accepted before.
+  virtual void fence(const Handover& handover) = 0;
+  /// Waits until something can be told, `until` has come, or a signal arrived; then tells all there is, in order.
+  /// Throws SwitchError when the switch can never be talked to.
+  [[nodiscard]] virtual std::vector<SwitchEvent> poll(MonoNs until) = 0;
+};
+
+// --- the control tower -----------------------------------------------------------------------------------------------
+
+/// One payment's writes of a tick. All of them are stored, or none.
+struct PaymentWrites {
+  const Payment* payment = nullptr;            ///< as it is before the writes; index 0 exactly when the first write is InitPayment
+  std::span<const Write> writes;
+};
+
+/// What the store gave to new rows.
+struct Stored {
+  PaymentIndex index;
+};
+
+/// All that a store knows of a hash before a payment is decided about.
+struct HashState {
+  std::optional<Payment> payment;              ///< the live, paid or newest try
+  std::optional<Guard> guard;                  ///< unreleased guard
+  StoreKnowledge knowledge;
+  AttemptId highest_id;                        ///< of the hash, over all tries; new ids stand above it
+};
+
+/// A failed attempt of another payment, for the exclusions of a route session.
+struct RecentFailure {
+  UnixNs at;
+  Failure failure;
+  Route route;
+};
+
+class PaymentStore {
+ public:
+  virtual ~PaymentStore() = default;
+  /// One durable transaction for the whole tick, a savepoint for each entry: a constraint refuses that entry alone
+  /// (Errc::already_paid, in_flight, guarded, stopped, not_initiated, already_succeeded, already_failed, conflict; busy
+  /// when the write lock cannot be had in time, then for all). Returns one result an entry, in order.
+  /// Throws StoreError for everything else: then nothing may be done or written any more (R10).
+  [[nodiscard]] virtual std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) = 0;
+  [[nodiscard]] virtual HashState find(const PaymentHash& hash) = 0;
+  /// Exactly this row with its attempts, or nothing.
+  [[nodiscard]] virtual std::optional<Payment> load(PaymentIndex index) = 0;
+  /// Native payments that are unfinished, have an unresolved attempt or are watched: ascending by index, above `after`.
+  [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
+  /// Failures of attempts that ended at or after `since`, newest first, at most limits::max_exclusions.
+  [[nodiscard]] virtual std::vector<RecentFailure> recent_failures(UnixNs since) = 0;
+  /// Changes whenever another process committed something (PRAGMA data_version).
+  [[nodiscard]] virtual std::uint64_t change_counter() = 0;
+  /// R10: a preimage that could not be committed, for the next run. Best effort, never throws.
+  virtual void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept = 0;
+};
+
+/// R11: at most one driver a payment, among processes and inside this one.
+class PaymentLocks {
+ public:
+  virtual ~PaymentLocks() = default;
+  /// False when another process, or another payment in this one, holds the hash. Never waits.
+  [[nodiscard]] virtual bool try_lock(const PaymentHash& hash) = 0;
+  virtual void unlock(const PaymentHash& hash) = 0;
+};
+
+// --- the rest of the world -------------------------------------------------------------------------------------------
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual UnixNs wall() = 0;
+  [[nodiscard]] virtual MonoNs mono() = 0;
+  /// Returns at `until`, or earlier when a signal arrived.
+  virtual void sleep_until(MonoNs until) = 0;
+  /// The first signal asked this process to leave (its number), 0 before that.
+  [[nodiscard]] virtual int stop_signal() = 0;
+};
+
+class Randomness {
+ public:
+  virtual ~Randomness() = default;
+  virtual void fill(std::span<std::uint8_t> out) = 0;
+};
+
+/// Told of every change after it is durable. Must not throw.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void changed(const Payment& /*payment*/) {}
+  /// For people: what the switch said or did that needs attention.
+  virtual void warn(const PaymentHash& /*hash*/, std::string_view /*message*/) {}
+  /// One line for -v.
+  virtual void trace(const PaymentHash& /*hash*/, std::string_view /*message*/) {}
+};
+
+}  // namespace paytower

@@ -1,0 +1,101 @@
+#include "core/route_session.h"
+
+#include <algorithm>
+
+#include "core/bolt11/invoice.h"
+
+namespace paytower {
+
+namespace {
+
+template <typename T>
+void add_once(std::vector<T>& list, const T& value) {
+  if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+}
+
+template <typename T>
+bool contains(const std::vector<T>& list, const T& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+/// Gathers verdicts; a node whose policy was at fault twice is avoided as a whole.
+class Gatherer {
+ public:
+  explicit Gatherer(const PublicKey& payee) : payee_(payee) {}
+
+  void add(const Verdict& verdict, bool channels, bool nodes) {
+    if (channels) {
+      for (const ChannelDirection& channel : verdict.exclude_channels) add_once(found_.channels, channel);
+    }
+    if (!nodes) return;
+    for (const PublicKey& node : verdict.exclude_nodes) add_node(node);
+    if (!verdict.policy || !verdict.policy_node) return;
+    if (contains(policy_nodes_, *verdict.policy_node)) add_node(*verdict.policy_node);
+    policy_nodes_.push_back(*verdict.policy_node);
+  }
+
+  Exclusions take() && { return std::move(found_); }
+
+ private:
+  void add_node(const PublicKey& node) {
+    if (node != payee_) add_once(found_.nodes, node);
+  }
+
+  PublicKey payee_;
+  Exclusions found_;
+  std::vector<PublicKey> policy_nodes_;
+};
+
+bool tried(const Payment& payment, const Route& route) {
+  return std::any_of(payment.attempts.begin(), payment.attempts.end(),
+                     [&](const Attempt& a) { return a.origin == AttemptOrigin::own && a.route == route; });
+}
+
+std::vector<RouteHint> hints_of(const Payment& payment) {
+  if (payment.request.invoice.empty()) return {};
+  auto invoice = decode_invoice(payment.request.invoice);
+  if (!invoice) return {};
+  return invoice->route_hints;
+}
+
+}  // namespace
+
+Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now) {
+  Gatherer gatherer(payment.request.demand.destination);
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.outcome == AttemptOutcome::failed && attempt.failure) gatherer.add(judge(*attempt.failure, attempt.route), true, true);
+  }
+  for (const RecentFailure& other : others) {
+    const std::int64_t age = now.value - other.at.value;
+    if (age > node_memory_ns) continue;
+    gatherer.add(judge(other.failure, other.route), age <= channel_memory_ns, true);
+  }
+  return std::move(gatherer).take();
+}
+
+NextRoute next_route(const Payment& payment, std::span<const RecentFailure> others, UnixNs now, std::uint64_t ticket) {
+  const RouteDemand& demand = payment.request.demand;
+  if (!payment.request.candidates.empty()) {
+    for (const Route& route : payment.request.candidates) {
+      if (!tried(payment, route) && check_route(route, demand)) return route;
+    }
+    return NothingLeft{};
+  }
+  Exclusions avoid = exclusions_for(payment, others, now);
+  RouteQuestion question;
+  question.ticket = ticket;
+  question.demand = demand;
+  question.hints = hints_of(payment);
+  question.excluded_channels = std::move(avoid.channels);
+  question.excluded_nodes = std::move(avoid.nodes);
+  return question;
+}
+
+bool acceptable(const Route& route, const Payment& payment, const Exclusions& exclusions) {
+  if (!check_route(route, payment.request.demand)) return false;
+  return std::none_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
+    return contains(exclusions.channels, ChannelDirection{hop.channel, hop.direction}) || contains(exclusions.nodes, hop.node);
+  });
+}
+
+}  // namespace paytower

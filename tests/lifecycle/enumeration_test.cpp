@@ -1,0 +1,188 @@
+// Goal: decide() is total and breaks no rule, in every state that the store accepts, for every event, before and past the
+// deadline. Method: the whole space, a few hundred thousand decisions; each is applied, and the result is judged.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/lifecycle/states.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+template <typename T, typename V>
+std::size_t count_of(const std::vector<V>& list) {
+  return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [](const V& v) { return std::holds_alternative<T>(v); }));
+}
+
+template <typename T>
+bool is(const Happening& event) {
+  return std::holds_alternative<T>(event);
+}
+
+Payment after(const Payment& payment, const Decision& decision) {
+  Payment next = payment;
+  if (!decision.writes.empty() && std::holds_alternative<InitPayment>(decision.writes.front())) next.index.value = 1;
+  for (const Write& write : decision.writes) apply(next, write);
+  return next;
+}
+
+struct Case {
+  const Payment& before;
+  const Happening& event;
+  UnixNs at;
+  Decision decision;
+  Payment after;
+};
+
+/// Calls `check(case)` for the whole space and returns the number of cases.
+template <typename Check>
+std::size_t for_all(Check check) {
+  const auto payments = all_payments();
+  const auto events = all_happenings();
+  std::size_t cases = 0;
+  for (const Payment& payment : payments) {
+    for (const Happening& event : events) {
+      for (const UnixNs at : {before_deadline, past_deadline}) {
+        Decision decision = decide(payment, Event{at, event});
+        Payment next = test::storable(payment) ? ::after(payment, decision) : payment;
+        check(Case{payment, event, at, std::move(decision), std::move(next)});
+        ++cases;
+      }
+    }
+  }
+  return cases;
+}
+
+bool in(const Payment& payment, AttemptId id) { return payment.find(id) && payment.find(id)->open(); }
+
+}  // namespace
+
+TEST_CASE("decide: the whole space is answered, and what it leads to is storable") {
+  const std::size_t cases = for_all([](const Case& c) {
+    REQUIRE(storable(c.after));
+    REQUIRE((c.decision.writes.empty() || c.before.index.value != 0 || std::holds_alternative<InitPayment>(c.decision.writes.front())));
+    REQUIRE(count_of<InitPayment>(c.decision.writes) <= (c.before.index.value == 0 ? 1U : 0U));
+  });
+  MESSAGE(cases << " decisions");
+  CHECK(cases > 30'000);
+}
+
+TEST_CASE("R1, R2: what is dispatched or fenced is recorded and open, and one open try stands alone") {
+  for_all([](const Case& c) {
+    for (const Act& act : c.decision.acts) {
+      if (const auto* dispatch = std::get_if<Dispatch>(&act)) REQUIRE(in(c.after, dispatch->id));
+      if (const auto* fence = std::get_if<Fence>(&act)) REQUIRE(in(c.after, fence->id));
+      if (const auto* query = std::get_if<Query>(&act)) REQUIRE(in(c.after, query->id));
+    }
+    if (count_of<RegisterAttempt>(c.decision.writes) == 0) return;
+    REQUIRE(!c.before.has_open_attempt());
+    REQUIRE(!c.before.stop_reason);
+    REQUIRE(!c.before.ended_for_good());
+    REQUIRE(c.at < deadline);
+    REQUIRE(c.before.own_attempts() < c.before.request.max_attempts);
+    REQUIRE(c.after.attempts.back().fee <= c.before.request.demand.fee_limit);
+  });
+}
+
+TEST_CASE("R3: only the allow-list resolves an attempt") {
+  for_all([](const Case& c) {
+    const bool may_fail = is<Failed>(c.event) || is<NotSent>(c.event) || is<NotFound>(c.event);
+    const bool may_close = is<OperatorAssumesFailed>(c.event) || is<OperatorWritesOff>(c.event) || is<SettledPreimageLost>(c.event);
+    if (count_of<FailAttempt>(c.decision.writes) != 0) REQUIRE(may_fail);
+    if (count_of<CloseAttempt>(c.decision.writes) != 0) REQUIRE(may_close);
+    if (count_of<SettleAttempt>(c.decision.writes) != 0) REQUIRE(is<Settled>(c.event));
+    if (const auto* not_sent = std::get_if<NotSent>(&c.event); not_sent && !not_sent->only_copy) REQUIRE(c.decision.writes.empty());
+    if (const auto* not_found = std::get_if<NotFound>(&c.event); not_found && count_of<FailAttempt>(c.decision.writes) != 0) {
+      REQUIRE(not_found->fenced);
+      REQUIRE((not_found->evidence == Evidence::nothing_since_mark || not_found->evidence == Evidence::finished_no_debit));
+    }
+  });
+}
+
+TEST_CASE("R4: the same attempt goes out again only while it may still be wanted, otherwise its id is fenced") {
+  for_all([](const Case& c) {
+    if (count_of<Dispatch>(c.decision.acts) == 0) return;
+    REQUIRE(!c.after.stop_reason);
+    REQUIRE(!c.after.ended_for_good());
+    REQUIRE(c.at < deadline);
+    if (const auto* not_found = std::get_if<NotFound>(&c.event)) REQUIRE(not_found->evidence == Evidence::nothing_since_mark);
+  });
+}
+
+TEST_CASE("R7: a preimage that does not prove is stored nowhere") {
+  for_all([](const Case& c) {
+    REQUIRE((!c.after.proof() || proves(*c.after.proof(), c.after.request.hash)));
+    for (const Attempt& attempt : c.after.attempts) REQUIRE((!attempt.preimage || proves(*attempt.preimage, c.after.request.hash)));
+  });
+}
+
+TEST_CASE("R8: a right preimage is always stored, makes SUCCEEDED, and nothing takes it back") {
+  for_all([](const Case& c) {
+    if (c.before.proof()) {
+      REQUIRE(c.after.status() == PaymentStatus::succeeded);
+      REQUIRE(c.after.proof() == c.before.proof());
+    }
+    const auto* settled = std::get_if<Settled>(&c.event);
+    if (settled && settled->preimage == right_preimage() && c.before.find(settled->id)) {
+      REQUIRE(c.after.status() == PaymentStatus::succeeded);
+      REQUIRE(c.after.find(settled->id)->outcome == AttemptOutcome::settled);
+    }
+    const auto* paid = std::get_if<HashPaid>(&c.event);
+    if (paid && paid->preimage == right_preimage()) REQUIRE(c.after.status() == PaymentStatus::succeeded);
+  });
+}
+
+TEST_CASE("R9: FAILED is said by a quiet look, or where nothing was ever handed over, or by the operator") {
+  for_all([](const Case& c) {
+    if (count_of<FailPayment>(c.decision.writes) == 0) return;
+    REQUIRE(!c.after.has_open_attempt());
+    const bool nothing_handed_over = c.before.attempts.empty();
+    REQUIRE((is<Quiet>(c.event) || is<OperatorAssumesFailed>(c.event) || nothing_handed_over));
+    if (is<CancelRequested>(c.event)) REQUIRE(nothing_handed_over);
+  });
+}
+
+TEST_CASE("R9: the first reason wins, and ends are written once") {
+  for_all([](const Case& c) {
+    if (c.before.stop_reason) REQUIRE(c.after.stop_reason == c.before.stop_reason);
+    if (c.before.fail_reason) REQUIRE(c.after.fail_reason == c.before.fail_reason);
+    if (c.before.end_note) REQUIRE(c.after.end_note == c.before.end_note);
+    if (!c.before.fail_reason && c.after.fail_reason && c.before.stop_reason) REQUIRE(c.after.fail_reason == c.before.stop_reason);
+    if (c.before.ended) REQUIRE(c.after.ended == c.before.ended);
+  });
+}
+
+TEST_CASE("R17: from every open state the operator reaches an end without the switch") {
+  for (const Payment& payment : all_payments()) {
+    if (payment.index.value == 0 || payment.ended_for_good()) continue;
+    CHECK(after(payment, decide(payment, Event{before_deadline, OperatorAssumesFailed{}})).status() == PaymentStatus::failed);
+    CHECK(after(payment, decide(payment, Event{before_deadline, OperatorWritesOff{}})).status() == PaymentStatus::unknown);
+  }
+}
+
+TEST_CASE("the refusals of InitPayment") {
+  const Payment fresh = fresh_payment();
+  const auto refusal = [&](std::optional<PaymentStatus> previous, std::optional<GuardKind> guard) {
+    return decide(fresh, Event{before_deadline, Created{previous, guard}}).refusal;
+  };
+  CHECK_FALSE(refusal(std::nullopt, std::nullopt));
+  CHECK_FALSE(refusal(PaymentStatus::failed, std::nullopt));
+  CHECK(refusal(PaymentStatus::initiated, std::nullopt) == Errc::in_flight);
+  CHECK(refusal(PaymentStatus::in_flight, std::nullopt) == Errc::in_flight);
+  CHECK(refusal(PaymentStatus::succeeded, std::nullopt) == Errc::already_paid);
+  CHECK(refusal(PaymentStatus::unknown, std::nullopt) == Errc::already_ended);
+  CHECK(refusal(std::nullopt, GuardKind::paid_deleted) == Errc::already_paid);
+  CHECK(refusal(std::nullopt, GuardKind::paid_without_record) == Errc::already_paid);
+  CHECK(refusal(PaymentStatus::failed, GuardKind::in_flight) == Errc::guarded);
+  CHECK(refusal(std::nullopt, GuardKind::written_off) == Errc::guarded);
+}
+
+TEST_CASE("a refusal writes nothing but what another user of the node proved") {
+  for_all([](const Case& c) {
+    if (!c.decision.refusal || is<HashPaid>(c.event)) return;
+    REQUIRE(c.decision.writes.empty());
+    REQUIRE(count_of<Dispatch>(c.decision.acts) + count_of<AskRoute>(c.decision.acts) == 0);
+  });
+}

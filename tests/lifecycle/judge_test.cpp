@@ -1,0 +1,115 @@
+// Goal: every failure code from every place of a route leads to a final reason or to something to avoid, as lnd's mission
+// control reads them; a table for the ones that people meet, a sweep for the rest.
+#include <doctest/doctest.h>
+
+#include "core/route_session.h"
+#include "tests/lifecycle/states.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+Route three_hops() {
+  Route route;
+  for (std::uint8_t i = 1; i <= 3; ++i) {
+    route.hops.push_back(Hop{ShortChannelId{i}, 0, node_key(i), Msat::of(1'000U - i), 100U - i});
+  }
+  return route;
+}
+
+Verdict verdict(FailureCode code, std::optional<std::uint32_t> source) { return judge(Failure{code, source, {}, {}, {}}, three_hops()); }
+
+ChannelDirection channel(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
+
+}  // namespace
+
+TEST_CASE("judge: the payee's word is final") {
+  CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, 3).final_reason == FailureReason::incorrect_payment_details);
+  CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, std::nullopt).final_reason == FailureReason::incorrect_payment_details);
+  CHECK(verdict(FailureCode::permanent_node_failure, 3).final_reason == FailureReason::error);
+  CHECK_FALSE(verdict(FailureCode::mpp_timeout, 3).final_reason);
+  CHECK(verdict(FailureCode::final_incorrect_htlc_amount, 3).exclude_channels == std::vector{channel(3)});
+}
+
+TEST_CASE("judge: a node on the way excludes a channel or itself") {
+  CHECK(verdict(FailureCode::temporary_channel_failure, 1).exclude_channels == std::vector{channel(2)});
+  CHECK(verdict(FailureCode::temporary_channel_failure, 0).exclude_channels == std::vector{channel(1)});
+  CHECK(verdict(FailureCode::local_refusal, 0).exclude_channels == std::vector{channel(1)});
+  CHECK(verdict(FailureCode::unknown_next_peer, 2).exclude_channels == std::vector{channel(3)});
+  CHECK(verdict(FailureCode::temporary_node_failure, 2).exclude_nodes == std::vector{node_key(2)});
+  CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, 1).exclude_nodes == std::vector{node_key(1)});
+  const Verdict policy = verdict(FailureCode::fee_insufficient, 2);
+  CHECK(policy.exclude_channels == std::vector{channel(3)});
+  CHECK(policy.policy);
+  CHECK(policy.policy_node == node_key(2));
+}
+
+TEST_CASE("judge: nobody knows who failed it") {
+  CHECK(verdict(FailureCode::unreadable, std::nullopt).exclude_channels == std::vector{channel(2), channel(3)});
+  Route direct;
+  direct.hops.push_back(three_hops().hops.front());
+  CHECK(judge(Failure{FailureCode::unreadable, {}, {}, {}, {}}, direct).final_reason == FailureReason::error);
+}
+
+TEST_CASE("judge: a channel that is not on the route is no evidence against it") {
+  const Failure lie{FailureCode::temporary_channel_failure, 1, channel(99), {}, {}};
+  CHECK(judge(lie, three_hops()).exclude_channels == std::vector{channel(2)});
+}
+
+TEST_CASE("judge: every wire code from every place is final or excludes something, so that no route is tried for ever") {
+  for (std::uint32_t wire = 0; wire < 0x10000; ++wire) {
+    for (std::uint32_t source = 0; source <= 3; ++source) {
+      const Verdict seen = verdict(failure_from_wire(wire), source);
+      REQUIRE((seen.final_reason || !seen.exclude_channels.empty() || !seen.exclude_nodes.empty()));
+    }
+  }
+}
+
+TEST_CASE("exclusions: own failures for ever, others' for a while, the payee never") {
+  Payment payment = fresh_payment();
+  payment.request.demand.destination = node_key(3);
+  Attempt failed = own_attempt(first_id, Shape::failed);
+  failed.route = three_hops();
+  failed.failure = Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  payment.attempts.push_back(failed);
+  const RecentFailure node_down{created, Failure{FailureCode::temporary_node_failure, 1, {}, {}, {}}, three_hops()};
+  const RecentFailure channel_dry{created, Failure{FailureCode::temporary_channel_failure, 0, {}, {}, {}}, three_hops()};
+  const std::vector<RecentFailure> others{node_down, channel_dry};
+
+  const auto soon = exclusions_for(payment, others, UnixNs{created.value + channel_memory_ns});
+  CHECK(soon.channels == std::vector{channel(2), channel(1)});
+  CHECK(soon.nodes == std::vector{node_key(1)});
+  const auto later = exclusions_for(payment, others, UnixNs{created.value + channel_memory_ns + 1});
+  CHECK(later.channels == std::vector{channel(2)});
+  CHECK(later.nodes == std::vector{node_key(1)});
+  const auto much_later = exclusions_for(payment, others, UnixNs{created.value + node_memory_ns + 1});
+  CHECK(much_later.nodes.empty());
+  CHECK(much_later.channels == std::vector{channel(2)});
+}
+
+TEST_CASE("exclusions: a second policy failure of one node excludes the node") {
+  Payment payment = fresh_payment();
+  Attempt failed = own_attempt(first_id, Shape::failed);
+  failed.route = three_hops();
+  failed.failure = Failure{FailureCode::fee_insufficient, 1, {}, {}, {}};
+  payment.attempts.push_back(failed);
+  CHECK(exclusions_for(payment, {}, created).nodes.empty());
+  payment.attempts.push_back(failed);
+  CHECK(exclusions_for(payment, {}, created).nodes == std::vector{node_key(1)});
+}
+
+TEST_CASE("given routes are tried in order, each once") {
+  Payment payment = fresh_payment();
+  payment.request.candidates = {simple_route(1), simple_route(10)};
+  const auto first = next_route(payment, {}, created, 1);
+  REQUIRE(std::holds_alternative<Route>(first));
+  CHECK(std::get<Route>(first) == simple_route(1));
+  payment.attempts.push_back(own_attempt(first_id, Shape::failed));  // used simple_route(1)
+  const auto second = next_route(payment, {}, created, 1);
+  REQUIRE(std::holds_alternative<Route>(second));
+  CHECK(std::get<Route>(second) == simple_route(10));
+  payment.attempts.push_back(own_attempt(second_id, Shape::failed));
+  payment.attempts.back().route = simple_route(10);
+  CHECK(std::holds_alternative<NothingLeft>(next_route(payment, {}, created, 1)));
+}

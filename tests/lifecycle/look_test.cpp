@@ -1,0 +1,230 @@
+// Goal: what is concluded from a look (R5, R9, R12) is exactly what its lists prove. Each case is one line of the rules.
+#include <doctest/doctest.h>
+
+#include "core/look.h"
+#include "tests/lifecycle/states.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+StoreId our_store() {
+  StoreId id;
+  id.bytes.fill(3);
+  return id;
+}
+
+StoreKnowledge knowledge() { return StoreKnowledge{our_store(), {first_id, second_id}, AttemptId{100}}; }
+
+Payment with(Shape shape) {
+  Payment payment = fresh_payment();
+  payment.index.value = 1;
+  payment.attempts.push_back(own_attempt(first_id, shape));
+  return payment;
+}
+
+LookResult empty_look() {
+  LookResult look;
+  look.hash = fresh_payment().request.hash;
+  look.now = Marks{12, 12, 0, 12};
+  look.htlcs.emplace();
+  look.debits.emplace();
+  return look;
+}
+
+SwitchRow row(RowState state, std::string label, AttemptId id = first_id) {
+  SwitchRow made;
+  made.id = id;
+  made.state = state;
+  made.label = std::move(label);
+  if (state == RowState::complete) made.preimage = right_preimage();
+  if (state == RowState::failed) made.failure = Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  return made;
+}
+
+std::string ours(AttemptId id = first_id, bool fence = false) { return attempt_label(our_store(), id, fence); }
+
+template <typename T>
+const T* only(const LookFinding& finding) {
+  REQUIRE(finding.events.size() == 1);
+  return std::get_if<T>(&finding.events.front());
+}
+
+template <typename T>
+const T* some(const LookFinding& finding) {
+  for (const Happening& event : finding.events) {
+    if (const T* found = std::get_if<T>(&event)) return found;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("look: nothing at all is quiet, with and without ended attempts") {
+  CHECK(only<Quiet>(interpret(fresh_payment(), empty_look(), knowledge())));
+  LookResult look = empty_look();
+  look.rows.push_back(row(RowState::failed, ours()));
+  CHECK(only<Quiet>(interpret(with(Shape::failed), look, knowledge())));
+}
+
+TEST_CASE("look: our row decides about our attempt") {
+  LookResult look = empty_look();
+  look.rows = {row(RowState::pending, ours())};
+  CHECK(only<Pending>(interpret(with(Shape::open), look, knowledge())));
+  look.rows = {row(RowState::complete, ours())};
+  REQUIRE(only<Settled>(interpret(with(Shape::open), look, knowledge())));
+  CHECK(some<Settled>(interpret(with(Shape::failed), look, knowledge())));          // R8: whatever we believed
+  CHECK(some<Settled>(interpret(with(Shape::assumed_failed), look, knowledge())));  // the watch list
+  look.rows = {row(RowState::failed, ours())};
+  CHECK(only<Failed>(interpret(with(Shape::open), look, knowledge())));
+  CHECK(some<Failed>(interpret(with(Shape::assumed_failed), look, knowledge())));
+}
+
+TEST_CASE("look: R7, a complete row without a proof concludes nothing and is not quiet") {
+  LookResult look = empty_look();
+  look.rows = {row(RowState::complete, ours())};
+  look.rows.front().preimage = wrong_preimage();
+  for (const Shape shape : {Shape::open, Shape::failed}) {
+    const auto finding = interpret(with(shape), look, knowledge());
+    CHECK(only<HashBusy>(finding));
+    CHECK(finding.warnings.size() == 1);
+  }
+  look.rows.front().preimage.reset();
+  look.rows.front().label = "somebody";
+  look.rows.front().id = AttemptId{5};
+  CHECK(only<HashBusy>(interpret(with(Shape::failed), look, knowledge())));
+}
+
+TEST_CASE("look: R5, a missing record with untouched lists means not executed so far") {
+  const auto finding = interpret(with(Shape::open), empty_look(), knowledge());
+  const auto* found = only<NotFound>(finding);
+  REQUIRE(found);
+  CHECK(found->evidence == Evidence::nothing_since_mark);
+  CHECK_FALSE(found->fenced);
+}
+
+TEST_CASE("look: R5, HTLCs older than the mark say nothing about this attempt") {
+  LookResult look = empty_look();
+  look.htlcs->push_back(OutgoingHtlc{10, true});
+  look.debits->push_back(Debit{10, AttemptId{5}, 0});
+  CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::nothing_since_mark);
+}
+
+TEST_CASE("look: R5, a finished HTLC since the mark: the debit decides") {
+  LookResult look = empty_look();
+  look.htlcs->push_back(OutgoingHtlc{11, true});
+  CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::finished_no_debit);
+  look.debits->push_back(Debit{11, first_id, 0});
+  const auto settled = interpret(with(Shape::open), look, knowledge());
+  REQUIRE(some<SettledPreimageLost>(settled));
+  CHECK(some<SettledPreimageLost>(settled)->id == first_id);
+  look.debits.reset();
+  CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::unknown);
+}
+
+TEST_CASE("look: R5, erased or missing lists prove nothing") {
+  LookResult look = empty_look();
+  look.now.htlcs_deleted = 1;
+  CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::unknown);
+  look = empty_look();
+  look.htlcs.reset();
+  CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::unknown);
+  Payment unmarked = with(Shape::open);
+  unmarked.attempts.front().marks = Marks{};
+  CHECK(only<NotFound>(interpret(unmarked, empty_look(), knowledge()))->evidence == Evidence::unknown);
+}
+
+TEST_CASE("look: R5, an HTLC still moving without a row is waited for") {
+  LookResult look = empty_look();
+  look.htlcs->push_back(OutgoingHtlc{11, false});
+  const auto finding = interpret(with(Shape::open), look, knowledge());
+  REQUIRE(some<NotFound>(finding));
+  CHECK(some<NotFound>(finding)->evidence == Evidence::not_yet);
+  CHECK(some<HashBusy>(finding));
+  CHECK(only<HashBusy>(interpret(with(Shape::failed), look, knowledge())));
+}
+
+TEST_CASE("look: R5, a fence row confirms only together with the evidence behind it") {
+  LookResult look = empty_look();
+  look.rows = {row(RowState::failed, ours(first_id, true))};
+  const auto fenced = interpret(with(Shape::open), look, knowledge());
+  REQUIRE(only<NotFound>(fenced));
+  CHECK(only<NotFound>(fenced)->fenced);
+  CHECK(only<NotFound>(fenced)->evidence == Evidence::nothing_since_mark);
+  look.htlcs->push_back(OutgoingHtlc{11, true});
+  look.debits->push_back(Debit{11, first_id, 0});
+  CHECK(some<SettledPreimageLost>(interpret(with(Shape::open), look, knowledge())));  // paid, erased, then fenced
+  look = empty_look();
+  look.rows = {row(RowState::pending, ours(first_id, true))};
+  const auto half_way = interpret(with(Shape::open), look, knowledge());
+  CHECK(some<NotFound>(half_way)->evidence == Evidence::not_yet);
+}
+
+TEST_CASE("look: R5, marks above the switch's counters raise the alarm and conclude nothing") {
+  for (int which = 0; which < 4; ++which) {
+    LookResult look = empty_look();
+    std::optional<std::uint64_t>* counters[] = {&look.now.payments_created, &look.now.htlcs_created, &look.now.htlcs_deleted,
+                                                &look.now.movements_created};
+    Payment payment = with(Shape::open);
+    payment.attempts.front().marks.htlcs_deleted = 1;
+    look.now.htlcs_deleted = 1;
+    *counters[which] = which == 2 ? 0U : 9U;
+    const auto finding = interpret(payment, look, knowledge());
+    CHECK(finding.alarm == Errc::switch_old_copy);
+    CHECK(finding.events.empty());
+  }
+}
+
+TEST_CASE("look: R12, an attempt of our store that we do not have means an old copy of the database") {
+  LookResult look = empty_look();
+  look.rows = {row(RowState::failed, ours(AttemptId{5000}), AttemptId{5000})};
+  CHECK(interpret(fresh_payment(), look, knowledge()).alarm == Errc::database_old_copy);
+  look.rows = {row(RowState::failed, ours(AttemptId{50}), AttemptId{50})};  // deleted on purpose
+  CHECK_FALSE(interpret(fresh_payment(), look, knowledge()).alarm);
+  StoreId another;
+  another.bytes.fill(4);
+  look.rows = {row(RowState::failed, attempt_label(another, AttemptId{5000}), AttemptId{5000})};
+  CHECK_FALSE(interpret(fresh_payment(), look, knowledge()).alarm);
+}
+
+TEST_CASE("look: R9, other users of the node") {
+  LookResult look = empty_look();
+  look.rows = {row(RowState::pending, "another wallet", AttemptId{5})};
+  CHECK(only<HashBusy>(interpret(fresh_payment(), look, knowledge())));
+  CHECK(only<HashBusy>(interpret(with(Shape::failed), look, knowledge())));
+  look.rows = {row(RowState::complete, "another wallet", AttemptId{5})};
+  CHECK(only<HashPaid>(interpret(with(Shape::failed), look, knowledge())));
+  look.rows = {row(RowState::failed, "another wallet", AttemptId{5})};
+  CHECK(only<Quiet>(interpret(with(Shape::failed), look, knowledge())));
+}
+
+TEST_CASE("look: a row with our id but another's label is not our attempt") {
+  LookResult look = empty_look();
+  look.rows = {row(RowState::failed, "another wallet")};
+  const auto finding = interpret(with(Shape::open), look, knowledge());
+  REQUIRE(only<NotFound>(finding));
+}
+
+TEST_CASE("look: R9, money of the hash that left by nobody's row forbids FAILED") {
+  LookResult look = empty_look();
+  look.debits->push_back(Debit{11, AttemptId{5}, 0});
+  const auto finding = interpret(with(Shape::failed), look, knowledge());
+  REQUIRE(only<SettledPreimageLost>(finding));
+  CHECK_FALSE(only<SettledPreimageLost>(finding)->id);
+}
+
+TEST_CASE("labels: what was written is read, and nothing else") {
+  for (const bool fence : {false, true}) {
+    const auto parts = parse_attempt_label(ours(AttemptId{4711}, fence));
+    REQUIRE(parts);
+    CHECK(parts->store == our_store());
+    CHECK(parts->id == AttemptId{4711});
+    CHECK(parts->fence == fence);
+  }
+  for (const char* text : {"", "paytower:", "paytower:00:1", "rent", "paytower:03030303030303030303030303030303:",
+                           "paytower:03030303030303030303030303030303:01", "paytower:03030303030303030303030303030303:1x",
+                           "paytower:03030303030303030303030303030303:-1"}) {
+    CHECK_FALSE(parse_attempt_label(text));
+  }
+}

@@ -1,0 +1,204 @@
+// Every shape of payment that the store accepts, up to two own attempts and a foreign one, and every event in every variant.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/hash.h"
+#include "core/lifecycle.h"
+
+namespace paytower::test {
+
+inline Preimage right_preimage() {
+  Preimage preimage;
+  preimage.bytes.fill(7);
+  return preimage;
+}
+inline Preimage wrong_preimage() {
+  Preimage preimage;
+  preimage.bytes.fill(8);
+  return preimage;
+}
+
+inline PublicKey node_key(std::uint8_t n) {
+  PublicKey key;
+  key.bytes.fill(n);
+  key.bytes[0] = 2;
+  return key;
+}
+
+inline constexpr UnixNs created{1'700'000'000'000'000'000};
+inline constexpr UnixNs before_deadline{created.value + ns_per_second};
+inline constexpr UnixNs deadline{created.value + 60 * ns_per_second};
+inline constexpr UnixNs past_deadline{deadline.value};
+inline constexpr AttemptId first_id{1001};
+inline constexpr AttemptId second_id{1002};
+inline constexpr AttemptId unknown_id{999};
+
+inline Route simple_route(std::uint64_t channel = 1) {
+  Route route;
+  route.hops.push_back(Hop{ShortChannelId{channel}, 0, node_key(1), Msat::of(250'500), 40});
+  route.hops.push_back(Hop{ShortChannelId{channel + 1}, 1, node_key(2), Msat::of(250'000), 18});
+  return route;
+}
+
+inline Payment fresh_payment() {
+  Payment payment;
+  payment.request.hash = hash_of(right_preimage());
+  payment.request.demand.destination = node_key(2);
+  payment.request.demand.amount = Msat::of(250'000);
+  payment.request.demand.fee_limit = Msat::of(5'000);
+  payment.request.created = created;
+  payment.request.deadline = deadline;
+  payment.request.max_attempts = 3;
+  return payment;
+}
+
+enum class Shape { open, settled, failed, assumed_failed, written_off, preimage_lost };
+inline const std::vector<Shape> shapes = {Shape::open,           Shape::settled,     Shape::failed,
+                                          Shape::assumed_failed, Shape::written_off, Shape::preimage_lost};
+
+inline Attempt own_attempt(AttemptId id, Shape shape) {
+  Attempt attempt;
+  attempt.id = id;
+  attempt.switch_key = SwitchKey{node_key(9), "regtest"};
+  attempt.marks = Marks{10, 10, 0, 10};
+  attempt.route = simple_route();
+  attempt.amount = attempt.route.delivered();
+  attempt.fee = attempt.route.fees();
+  attempt.registered = created;
+  if (shape == Shape::open) return attempt;
+  attempt.resolved = created;
+  Failure failure;
+  switch (shape) {
+    case Shape::open: break;
+    case Shape::settled:
+      attempt.outcome = AttemptOutcome::settled;
+      attempt.preimage = right_preimage();
+      return attempt;
+    case Shape::failed:
+      attempt.outcome = AttemptOutcome::failed;
+      failure.code = FailureCode::temporary_channel_failure;
+      failure.source_index = 1;
+      break;
+    case Shape::assumed_failed: failure.code = FailureCode::assumed_failed; break;
+    case Shape::written_off: failure.code = FailureCode::written_off; break;
+    case Shape::preimage_lost: failure.code = FailureCode::preimage_lost; break;
+  }
+  if (!attempt.outcome) attempt.outcome = AttemptOutcome::closed;
+  attempt.failure = failure;
+  return attempt;
+}
+
+inline Attempt foreign_attempt() {
+  Attempt attempt;
+  attempt.id = AttemptId{5};
+  attempt.origin = AttemptOrigin::foreign;
+  attempt.outcome = AttemptOutcome::settled;
+  attempt.preimage = right_preimage();
+  attempt.registered = attempt.resolved.emplace(created);
+  return attempt;
+}
+
+/// What the store's constraints and triggers let stand.
+inline bool storable(const Payment& payment) {
+  bool open = false;
+  bool settled = false;
+  std::size_t open_count = 0;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.open()) ++open_count;
+    open = open || attempt.open();
+    settled = settled || attempt.outcome == AttemptOutcome::settled;
+  }
+  if (open_count > 1) return false;
+  if (payment.index.value == 0) {
+    return payment.attempts.empty() && !payment.stop_reason && !payment.fail_reason && !payment.end_note && !payment.proof();
+  }
+  if (payment.preimage && payment.fail_reason) return false;
+  if (payment.late_preimage && !payment.fail_reason) return false;
+  if (static_cast<bool>(payment.proof()) != settled) return false;
+  if (payment.fail_reason && open) return false;
+  if (payment.end_note && open && !payment.proof()) return false;
+  return true;
+}
+
+/// All storable payments of the space described above.
+inline std::vector<Payment> all_payments() {
+  std::vector<std::vector<Attempt>> attempt_sets = {{}};
+  for (const Shape one : shapes) {
+    attempt_sets.push_back({own_attempt(first_id, one)});
+    for (const Shape two : shapes) attempt_sets.push_back({own_attempt(first_id, one), own_attempt(second_id, two)});
+  }
+  const std::size_t own_only = attempt_sets.size();
+  for (std::size_t i = 0; i < own_only; ++i) {
+    auto with_foreign = attempt_sets[i];
+    with_foreign.push_back(foreign_attempt());
+    attempt_sets.push_back(std::move(with_foreign));
+  }
+  std::vector<Payment> payments;
+  for (const auto& attempts : attempt_sets) {
+    for (int bits = 0; bits < 64; ++bits) {
+      Payment payment = fresh_payment();
+      payment.attempts = attempts;
+      payment.index.value = (bits & 1) ? 1 : 0;
+      if (bits & 2) payment.stop_reason = FailureReason::canceled;
+      if (bits & 4) payment.fail_reason = FailureReason::no_route;
+      if (bits & 8) payment.end_note = EndNote::written_off;
+      if (bits & 16) payment.preimage = right_preimage();
+      if (bits & 32) payment.late_preimage = right_preimage();
+      if (payment.ended_for_good()) payment.ended = created;
+      if (storable(payment)) payments.push_back(std::move(payment));
+    }
+  }
+  return payments;
+}
+
+inline std::vector<Happening> all_happenings() {
+  std::vector<Happening> all;
+  for (const std::optional<PaymentStatus> previous :
+       {std::optional<PaymentStatus>{}, std::optional{PaymentStatus::initiated}, std::optional{PaymentStatus::in_flight},
+        std::optional{PaymentStatus::succeeded}, std::optional{PaymentStatus::failed}, std::optional{PaymentStatus::unknown}}) {
+    all.push_back(Created{previous, std::nullopt});
+    for (const GuardKind guard : {GuardKind::in_flight, GuardKind::paid_without_record, GuardKind::paid_deleted, GuardKind::written_off}) {
+      all.push_back(Created{previous, guard});
+    }
+  }
+  all.push_back(Quiet{});
+  all.push_back(RouteReady{AttemptId{2000}, 0, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, simple_route(50)});
+  Route dear = simple_route(60);
+  dear.hops.front().amount = Msat::of(260'000);
+  all.push_back(RouteReady{AttemptId{2000}, 0, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, dear});
+  all.push_back(NoRoute{FailureReason::no_route});
+  all.push_back(NoRoute{FailureReason::insufficient_balance});
+  Failure passing{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  Failure final{FailureCode::incorrect_or_unknown_payment_details, 2, {}, {}, {}};
+  for (const AttemptId id : {first_id, second_id, unknown_id}) {
+    all.push_back(Accepted{id});
+    all.push_back(NotSent{id, passing, true});
+    all.push_back(NotSent{id, passing, false});
+    all.push_back(Settled{id, right_preimage()});
+    all.push_back(Settled{id, wrong_preimage()});
+    all.push_back(Failed{id, passing});
+    all.push_back(Failed{id, final});
+    all.push_back(Pending{id});
+    for (const Evidence evidence : {Evidence::nothing_since_mark, Evidence::finished_no_debit, Evidence::not_yet, Evidence::unknown}) {
+      all.push_back(NotFound{id, evidence, false});
+      all.push_back(NotFound{id, evidence, true});
+    }
+    all.push_back(Fenced{id});
+    all.push_back(SettledPreimageLost{id});
+  }
+  all.push_back(SettledPreimageLost{});
+  all.push_back(HashBusy{});
+  all.push_back(HashPaid{right_preimage(), AttemptId{77}, Msat::of(250'000), Msat::of(9)});
+  all.push_back(HashPaid{wrong_preimage(), AttemptId{77}, Msat::of(250'000), Msat::of(9)});
+  all.push_back(Unreachable{});
+  all.push_back(DeadlinePassed{});
+  all.push_back(CancelRequested{});
+  all.push_back(OperatorAssumesFailed{});
+  all.push_back(OperatorWritesOff{});
+  return all;
+}
+
+}  // namespace paytower::test
