@@ -1,0 +1,424 @@
+#include "core/bolt11/invoice.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <utility>
+
+#include "core/bolt11/bech32.h"
+#include "core/bolt11/signature.h"
+#include "core/hash.h"
+#include "core/limits.h"
+
+namespace paytower {
+
+namespace {
+
+using bech32::Words;
+
+constexpr std::size_t timestamp_words = 7;
+constexpr std::size_t signature_words = 104;
+constexpr std::size_t hash_words = 52;
+constexpr std::size_t key_words = 53;
+constexpr std::size_t hint_hop_bytes = 51;
+constexpr std::size_t longest_field = 1'023;
+constexpr std::uint64_t msat_per_btc = 100'000'000'000;
+
+// Field tags are letters of the bech32 alphabet (BOLT 11, "Tagged Fields").
+constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, tag_d = 13, tag_s = 16, tag_n = 19, tag_h = 23, tag_c = 24,
+                       tag_m = 27;
+
+struct Network {
+  std::string_view prefix;
+  std::string_view name;
+};
+// Longer prefixes first: "bcrt" begins like "bc".
+constexpr std::array<Network, 4> networks = {{{"bcrt", "regtest"}, {"tbs", "signet"}, {"tb", "testnet"}, {"bc", "bitcoin"}}};
+
+struct Multiplier {
+  char letter;               ///< 0 = whole bitcoin
+  std::uint64_t msat;        ///< per unit; the pico one is a tenth of an msat
+};
+constexpr std::array<Multiplier, 4> multipliers = {{{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
+constexpr std::uint64_t pico_per_msat = 10;
+
+Error flaw(std::string what) { return Error{Errc::usage, "not a BOLT 11 invoice that can be paid: " + std::move(what), {}}; }
+
+// --- reading ---
+
+Result<std::optional<Msat>> read_amount(std::string_view text) {
+  if (text.empty()) return std::optional<Msat>{};
+  if (text.front() < '1' || text.front() > '9') return flaw("its amount does not begin with a digit above 0");
+  std::uint64_t number = 0;
+  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (errc != std::errc{}) return flaw("its amount is larger than all bitcoin");
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  if (unit == "p") {
+    if (number % pico_per_msat != 0) return flaw("its amount is no whole number of millisatoshi");
+    const auto amount = Msat::from(number / pico_per_msat);
+    if (!amount) return flaw("its amount is larger than all bitcoin");
+    return amount;
+  }
+  for (const Multiplier& multiplier : multipliers) {
+    const bool meant = multiplier.letter == 0 ? unit.empty() : unit == std::string_view(&multiplier.letter, 1);
+    if (!meant) continue;
+    if (number > Msat::max_value / multiplier.msat) return flaw("its amount is larger than all bitcoin");
+    return Msat::from(number * multiplier.msat);
+  }
+  return flaw("its amount has an unknown multiplier");
+}
+
+/// Big-endian number of 5-bit words; all ones when it does not fit.
+std::uint64_t read_number(std::span<const std::uint8_t> words) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t word : words) {
+    if (value >> 59 != 0) return UINT64_MAX;
+    value = value << 5 | word;
+  }
+  return value;
+}
+
+/// The bit field 9, right-aligned: bit 0 is the last bit. Without leading zero bytes.
+Bytes read_features(std::span<const std::uint8_t> words) {
+  Bytes bytes((words.size() * 5 + 7) / 8, 0);
+  for (std::size_t bit = 0; bit < words.size() * 5; ++bit) {
+    const std::uint8_t word = words[words.size() - 1 - bit / 5];
+    if ((word >> bit % 5 & 1) != 0) bytes[bytes.size() - 1 - bit / 8] |= static_cast<std::uint8_t>(1U << bit % 8);
+  }
+  const auto first = std::find_if(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte != 0; });
+  bytes.erase(bytes.begin(), first);
+  return bytes;
+}
+
+/// The first feature bit that a payer must know and we do not (BOLT 9: even bits are compulsory).
+std::optional<std::size_t> unknown_compulsory_bit(const Bytes& features) {
+  // var_onion_optin, payment_secret, basic_mpp, option_route_blinding, option_attribution_data, option_payment_metadata
+  static constexpr std::array<std::size_t, 6> known = {8, 14, 16, 24, 36, 48};
+  for (std::size_t bit = 0; bit < features.size() * 8; bit += 2) {
+    const bool set = (features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0;
+    if (set && std::find(known.begin(), known.end(), bit) == known.end()) return bit;
+  }
+  return std::nullopt;
+}
+
+template <typename Integer>
+Integer take_big_endian(std::span<const std::uint8_t>& bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(Integer); ++i) value = value << 8 | bytes[i];
+  bytes = bytes.subspan(sizeof(Integer));
+  return static_cast<Integer>(value);
+}
+
+std::optional<RouteHint> read_hint(std::span<const std::uint8_t> words) {
+  const auto bytes = bech32::to_bytes(words, false);
+  if (bytes->empty() || bytes->size() % hint_hop_bytes != 0) return std::nullopt;
+  RouteHint hint;
+  std::span<const std::uint8_t> rest(*bytes);
+  while (!rest.empty()) {
+    HintHop hop;
+    hop.node = *PublicKey::from_span(rest.first(PublicKey::size));
+    rest = rest.subspan(PublicKey::size);
+    hop.channel.value = take_big_endian<std::uint64_t>(rest);
+    hop.fee_base_msat = take_big_endian<std::uint32_t>(rest);
+    hop.fee_proportional_millionths = take_big_endian<std::uint32_t>(rest);
+    hop.cltv_expiry_delta = take_big_endian<std::uint16_t>(rest);
+    hint.push_back(hop);
+  }
+  return hint;
+}
+
+std::optional<Fallback> read_fallback(std::span<const std::uint8_t> words) {
+  if (words.empty() || words.front() > 18) return std::nullopt;
+  Fallback fallback;
+  fallback.version = words.front();
+  fallback.program = *bech32::to_bytes(words.subspan(1), false);
+  return fallback;
+}
+
+/// Takes the tagged fields in; what has no meaning, or the wrong length for its meaning, is kept as an extra (BOLT 11: "MUST skip over").
+class FieldReader {
+ public:
+  explicit FieldReader(Invoice& invoice) : invoice_(invoice) {}
+
+  void take(std::uint8_t tag, std::span<const std::uint8_t> words) {
+    if (!understood(tag, words)) invoice_.extras.push_back(InvoiceExtra{tag, Bytes(words.begin(), words.end())});
+  }
+
+  [[nodiscard]] bool has_hash() const { return has_hash_; }
+  [[nodiscard]] bool has_secret() const { return has_secret_; }
+
+ private:
+  template <typename Fixed>
+  static bool fill(Fixed& out, std::span<const std::uint8_t> words) {
+    const auto bytes = bech32::to_bytes(words, false);
+    std::copy_n(bytes->begin(), Fixed::size, out.bytes.begin());
+    return true;
+  }
+
+  bool understood(std::uint8_t tag, std::span<const std::uint8_t> words) {
+    switch (tag) {
+      case tag_p: return words.size() == hash_words && !has_hash_ && (has_hash_ = fill(invoice_.payment_hash, words));
+      case tag_s: return words.size() == hash_words && !has_secret_ && (has_secret_ = fill(invoice_.payment_secret, words));
+      case tag_n: return words.size() == key_words && !invoice_.payee_named && (invoice_.payee_named = fill(invoice_.payee, words));
+      case tag_h: return words.size() == hash_words && !invoice_.description_hash && fill(invoice_.description_hash.emplace(), words);
+      case tag_d: return !invoice_.description && read_description(words);
+      case tag_m: return !invoice_.metadata && read_metadata(words);
+      case tag_x: return !has_expiry_ && (has_expiry_ = read_into(invoice_.expiry, words));
+      case tag_c: return !has_cltv_ && (has_cltv_ = read_into(invoice_.min_final_cltv, words));
+      case tag_9: return !has_features_ && (has_features_ = read_features_into(words));
+      case tag_r: return keep(invoice_.route_hints, read_hint(words));
+      case tag_f: return keep(invoice_.fallbacks, read_fallback(words));
+      default: return false;
+    }
+  }
+
+  template <typename T>
+  static bool keep(std::vector<T>& list, std::optional<T> value) {
+    if (value) list.push_back(std::move(*value));
+    return value.has_value();
+  }
+  static bool read_into(std::uint64_t& out, std::span<const std::uint8_t> words) {
+    out = read_number(words);
+    return true;
+  }
+  bool read_description(std::span<const std::uint8_t> words) {
+    const auto bytes = bech32::to_bytes(words, false);
+    invoice_.description.emplace(bytes->begin(), bytes->end());
+    return true;
+  }
+  bool read_metadata(std::span<const std::uint8_t> words) {
+    invoice_.metadata = bech32::to_bytes(words, false);
+    return true;
+  }
+  bool read_features_into(std::span<const std::uint8_t> words) {
+    invoice_.features = read_features(words);
+    return true;
+  }
+
+  Invoice& invoice_;
+  bool has_hash_ = false;
+  bool has_secret_ = false;
+  bool has_expiry_ = false;
+  bool has_cltv_ = false;
+  bool has_features_ = false;
+};
+
+/// What is signed: the human-readable part as text, then the words as bytes, zero bits behind them (BOLT 11, "signature").
+Sha256Digest signed_digest(std::string_view hrp, std::span<const std::uint8_t> words) {
+  Words padded(words.begin(), words.end());
+  while (padded.size() * 5 % 8 != 0) padded.push_back(0);
+  auto bytes = *bech32::to_bytes(padded, false);
+  bytes.resize((words.size() * 5 + 7) / 8);
+  bytes.insert(bytes.begin(), hrp.begin(), hrp.end());
+  return sha256(bytes);
+}
+
+std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std::span<const std::uint8_t> words) {
+  const auto bytes = *bech32::to_bytes(words.last(signature_words), false);
+  std::copy_n(bytes.begin(), invoice.signature.size(), invoice.signature.begin());
+  invoice.recovery_id = bytes.back();
+  const Sha256Digest digest = signed_digest(hrp, words.first(words.size() - signature_words));
+  const secp::RecoverableSignature signature{invoice.signature, invoice.recovery_id};
+  if (invoice.payee_named) {
+    if (!secp::verify(digest, signature, invoice.payee)) return flaw("its signature is not the payee's");
+    return std::nullopt;
+  }
+  const auto payee = secp::recover(digest, signature);
+  if (!payee) return flaw("its signature belongs to no key");
+  invoice.payee = *payee;
+  return std::nullopt;
+}
+
+std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t> words) {
+  FieldReader reader(invoice);
+  while (!words.empty()) {
+    if (words.size() < 3) return flaw("its last field is cut off");
+    const std::size_t size = std::size_t{words[1]} << 5 | words[2];
+    if (words.size() - 3 < size) return flaw("a field is longer than the invoice");
+    reader.take(words[0], words.subspan(3, size));
+    words = words.subspan(3 + size);
+  }
+  if (!reader.has_hash()) return flaw("it has no payment hash");
+  if (!reader.has_secret()) return flaw("it has no payment secret");
+  if (const auto bit = unknown_compulsory_bit(invoice.features)) {
+    return flaw("it asks for feature bit " + std::to_string(*bit) + ", which paytower does not know");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> read_prefix(Invoice& invoice, std::string_view hrp) {
+  if (hrp.substr(0, 2) != "ln") return flaw("it does not begin with ln");
+  hrp.remove_prefix(2);
+  for (const Network& network : networks) {
+    if (hrp.substr(0, network.prefix.size()) != network.prefix) continue;
+    invoice.network = network.name;
+    auto amount = read_amount(hrp.substr(network.prefix.size()));
+    if (!amount) return amount.error();
+    invoice.amount = *amount;
+    return std::nullopt;
+  }
+  return flaw("it is for a network that paytower does not know");
+}
+
+std::string_view without_scheme(std::string_view text) {
+  static constexpr std::string_view scheme = "lightning:";
+  const auto same_letter = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
+  if (text.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(), [&](char b, char a) { return same_letter(a, b); })) {
+    text.remove_prefix(scheme.size());
+  }
+  return text;
+}
+
+std::string_view explain(bech32::Flaw what) {
+  switch (what) {
+    case bech32::Flaw::none: return "";
+    case bech32::Flaw::mixed_case: return "it mixes upper and lower case";
+    case bech32::Flaw::no_separator: return "it has no part before a 1";
+    case bech32::Flaw::bad_character: return "it has a character that no invoice has";
+    case bech32::Flaw::too_short: return "it is cut off";
+    case bech32::Flaw::bad_checksum: return "its checksum is wrong, so it was mistyped or cut off";
+  }
+  return "";
+}
+
+// --- writing ---
+
+void put_field(Words& out, std::uint8_t tag, std::span<const std::uint8_t> words) {
+  out.push_back(tag);
+  out.push_back(static_cast<std::uint8_t>(words.size() >> 5));
+  out.push_back(static_cast<std::uint8_t>(words.size() & 31));
+  out.insert(out.end(), words.begin(), words.end());
+}
+
+void put_bytes(Words& out, std::uint8_t tag, std::span<const std::uint8_t> bytes) { put_field(out, tag, bech32::to_words(bytes)); }
+
+/// The shortest big-endian words of a number, none for 0.
+Words number_words(std::uint64_t value) {
+  Words words;
+  for (; value > 0; value >>= 5) words.insert(words.begin(), static_cast<std::uint8_t>(value & 31));
+  return words;
+}
+
+Words feature_words(const Bytes& features) {
+  Words words((features.size() * 8 + 4) / 5, 0);
+  for (std::size_t bit = 0; bit < features.size() * 8; ++bit) {
+    if ((features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0) words[words.size() - 1 - bit / 5] |= static_cast<std::uint8_t>(1U << bit % 5);
+  }
+  const auto first = std::find_if(words.begin(), words.end(), [](std::uint8_t word) { return word != 0; });
+  words.erase(words.begin(), first);
+  return words;
+}
+
+template <typename Integer>
+void put_big_endian(Bytes& out, Integer value) {
+  for (std::size_t shift = sizeof(Integer) * 8; shift > 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
+}
+
+Bytes hint_bytes(const RouteHint& hint) {
+  Bytes bytes;
+  for (const HintHop& hop : hint) {
+    bytes.insert(bytes.end(), hop.node.bytes.begin(), hop.node.bytes.end());
+    put_big_endian(bytes, hop.channel.value);
+    put_big_endian(bytes, hop.fee_base_msat);
+    put_big_endian(bytes, hop.fee_proportional_millionths);
+    put_big_endian(bytes, hop.cltv_expiry_delta);
+  }
+  return bytes;
+}
+
+std::string amount_text(Msat amount) {
+  for (const Multiplier& multiplier : multipliers) {
+    if (amount.value() % multiplier.msat != 0) continue;
+    return std::to_string(amount.value() / multiplier.msat) + (multiplier.letter == 0 ? "" : std::string(1, multiplier.letter));
+  }
+  return std::to_string(amount.value()) + "0p";
+}
+
+Words data_words(const Invoice& fields, const PublicKey& payee) {
+  Words out;
+  for (std::size_t i = timestamp_words; i > 0; --i) out.push_back(static_cast<std::uint8_t>(fields.timestamp >> 5 * (i - 1) & 31));
+  put_bytes(out, tag_p, fields.payment_hash.bytes);
+  put_bytes(out, tag_s, fields.payment_secret.bytes);
+  if (fields.description) put_bytes(out, tag_d, Bytes(fields.description->begin(), fields.description->end()));
+  if (fields.description_hash) put_bytes(out, tag_h, fields.description_hash->bytes);
+  if (fields.metadata) put_bytes(out, tag_m, *fields.metadata);
+  if (fields.payee_named) put_bytes(out, tag_n, payee.bytes);
+  if (fields.expiry != default_invoice_expiry_s) put_field(out, tag_x, number_words(fields.expiry));
+  if (fields.min_final_cltv != default_min_final_cltv) put_field(out, tag_c, number_words(fields.min_final_cltv));
+  for (const Fallback& fallback : fields.fallbacks) {
+    Words words{fallback.version};
+    const Words program = bech32::to_words(fallback.program);
+    words.insert(words.end(), program.begin(), program.end());
+    put_field(out, tag_f, words);
+  }
+  for (const RouteHint& hint : fields.route_hints) put_bytes(out, tag_r, hint_bytes(hint));
+  if (!fields.features.empty()) put_field(out, tag_9, feature_words(fields.features));
+  for (const InvoiceExtra& extra : fields.extras) put_field(out, extra.tag, extra.words);
+  return out;
+}
+
+/// Nothing when every field fits into the form; a sentence otherwise.
+std::optional<Error> unwritable(const Invoice& fields) {
+  constexpr std::size_t longest_bytes = longest_field * 5 / 8;
+  const auto refuse = [](std::string what) { return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}}; };
+  if (fields.timestamp >> 35 != 0) return refuse("its time is beyond 35 bits");
+  if (fields.amount && fields.amount->value() == 0) return refuse("its amount is 0");
+  if (fields.description && fields.description->size() > longest_bytes) return refuse("its description is longer than 639 bytes");
+  if (!fields.description && !fields.description_hash) return refuse("it has no description");
+  if (fields.metadata && fields.metadata->size() > longest_bytes) return refuse("its metadata is longer than 639 bytes");
+  for (const RouteHint& hint : fields.route_hints) {
+    if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes) return refuse("a route hint has no hop or more than 12");
+  }
+  for (const Fallback& fallback : fields.fallbacks) {
+    if (fallback.version > 18 || fallback.program.size() > 40) return refuse("a fallback address is not one");
+  }
+  for (const InvoiceExtra& extra : fields.extras) {
+    const bool words = std::all_of(extra.words.begin(), extra.words.end(), [](std::uint8_t word) { return word < 32; });
+    if (extra.tag > 31 || extra.words.size() > longest_field || !words) return refuse("an extra field is not one");
+  }
+  if (fields.features.size() > longest_bytes) return refuse("its features are too long");
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Invoice> decode_invoice(std::string_view text) {
+  text = without_scheme(text);
+  if (text.empty()) return flaw("it is empty");
+  if (text.size() > limits::max_invoice_chars) return flaw("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+  bech32::Outcome outcome = bech32::decode(text);
+  if (outcome.flaw != bech32::Flaw::none) return flaw(std::string(explain(outcome.flaw)));
+  const auto& [hrp, words] = outcome.decoded;
+  Invoice invoice;
+  if (auto error = read_prefix(invoice, hrp)) return *error;
+  if (words.size() < timestamp_words + signature_words) return flaw("it is too short for a time and a signature");
+  invoice.timestamp = read_number(std::span(words).first(timestamp_words));
+  const auto fields = std::span<const std::uint8_t>(words).subspan(timestamp_words, words.size() - timestamp_words - signature_words);
+  if (auto error = read_fields(invoice, fields)) return *error;
+  if (auto error = check_signature(invoice, hrp, words)) return *error;
+  return invoice;
+}
+
+Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {
+  if (auto error = unwritable(fields)) return *error;
+  const auto network = std::find_if(networks.begin(), networks.end(), [&](const Network& n) { return n.name == fields.network; });
+  if (network == networks.end()) return Error{Errc::usage, "this invoice cannot be written: its network is unknown", {}};
+  const auto payee = public_key_of(private_key);
+  if (!payee) return Error{Errc::usage, "this invoice cannot be written: the private key is invalid", {}};
+  const std::string hrp = "ln" + std::string(network->prefix) + (fields.amount ? amount_text(*fields.amount) : "");
+  Words words = data_words(fields, *payee);
+  const auto signature = secp::sign(signed_digest(hrp, words), private_key);
+  if (!signature) return Error{Errc::usage, "this invoice cannot be written: the private key is invalid", {}};
+  Bytes bytes(signature->bytes.begin(), signature->bytes.end());
+  bytes.push_back(signature->recovery_id);
+  const Words signed_words = bech32::to_words(bytes);
+  words.insert(words.end(), signed_words.begin(), signed_words.end());
+  return bech32::encode(hrp, words);
+}
+
+bool expired(const Invoice& invoice, std::uint64_t now_seconds) {
+  if (invoice.expiry > UINT64_MAX - invoice.timestamp) return false;
+  return now_seconds >= invoice.timestamp + invoice.expiry;
+}
+
+}  // namespace paytower

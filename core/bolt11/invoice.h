@@ -1,0 +1,68 @@
+// BOLT 11 invoices: reading, checking and writing them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/bolt11/address.h"
+#include "core/hash.h"
+#include "core/error.h"
+#include "core/msat.h"
+#include "core/route.h"
+#include "core/types.h"
+
+namespace paytower {
+
+inline constexpr std::uint64_t default_invoice_expiry_s = 3'600;
+inline constexpr std::uint32_t default_min_final_cltv = 18;
+
+/// A field that BOLT 11 does not define, or one to be skipped for its length: kept as it stands.
+struct InvoiceExtra {
+  std::uint8_t tag = 0;              ///< 0 to 31
+  Bytes words;                       ///< five bits each
+  auto operator<=>(const InvoiceExtra&) const = default;
+};
+
+/// What an invoice says. Amounts in msat, times in seconds since 1970 UTC.
+struct Invoice {
+  std::string network;               ///< "bitcoin", "testnet", "signet", "regtest"
+  std::optional<Msat> amount;        ///< nothing: the payer chooses
+  std::uint64_t timestamp = 0;       ///< 35 bits
+  PaymentHash payment_hash;
+  PaymentSecret payment_secret;
+  PublicKey payee;                   ///< recovered from the signature, or from field n
+  bool payee_named = false;          ///< field n is present
+  std::optional<std::string> description;
+  std::optional<Sha256Digest> description_hash;
+  std::uint64_t expiry = default_invoice_expiry_s;
+  std::uint64_t min_final_cltv = default_min_final_cltv;
+  std::vector<RouteHint> route_hints;
+  std::vector<Fallback> fallbacks;
+  Bytes features;                    ///< big-endian bit field without leading zero bytes
+  std::optional<Bytes> metadata;
+  std::vector<InvoiceExtra> extras;
+  std::array<std::uint8_t, 64> signature{};
+  std::uint8_t recovery_id = 0;
+};
+
+/// Reads and checks an invoice: checksum, fields, features, signature. `lightning:` before it is fine. Usage refusal with
+/// one sentence otherwise. Input is hostile. Source: BOLT 11, "Payment Encoding", and its test vectors.
+[[nodiscard]] Result<Invoice> decode_invoice(std::string_view text);
+
+/// Signs and writes an invoice. payee, signature and recovery_id of `fields` are not read; the payee is the key's.
+/// Usage refusal for what cannot be written: an unknown network, fields too long, no description, an invalid key.
+[[nodiscard]] Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key);
+
+/// Nothing for a private key outside the group.
+[[nodiscard]] std::optional<PublicKey> public_key_of(const std::array<std::uint8_t, 32>& private_key);
+/// True for the compressed form of a point on secp256k1.
+[[nodiscard]] bool valid_public_key(const PublicKey& key);
+
+/// At `now_seconds` since 1970 UTC. An expiry beyond all time never comes.
+[[nodiscard]] bool expired(const Invoice& invoice, std::uint64_t now_seconds);
+
+}  // namespace paytower

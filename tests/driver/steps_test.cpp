@@ -1,0 +1,539 @@
+// Goal: the driver walks through a payment in the one order that keeps money safe, whatever the switch answers and wherever
+// the process ends. Method: step scripts, after lnd's TestRouterPaymentStateMachine, on the real store; the log of
+// questions and commits is compared line by line.
+#include <doctest/doctest.h>
+
+#include "tests/driver/world.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+const Failure local{FailureCode::local_refusal, 0, {}, {}, "no peer"};
+
+void expect_up_to_send(World& world, std::uint64_t channel = 1) {
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", route(channel));
+}
+
+const Log up_to_send = {"identify", "look", "route", "init+register", "send"};
+
+Log operator+(Log left, const Log& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+}  // namespace
+
+TEST_CASE("step script: success") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::ended);
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(result.payment->preimage == right_preimage());
+  CHECK(world.log == up_to_send + Log{"query", "settle+succeed"});
+  CHECK(world.inner_commits() == 2);
+  CHECK(world.node.done());
+  world.check_stored(*result.payment);
+}
+
+TEST_CASE("step script: failure, then success on another route") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  world.node.expect("look", shows_row(RowState::failed));
+  world.node.expect("route", route(10));
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  REQUIRE(result.payment->attempts.size() == 2);
+  CHECK(*result.payment->attempts[0].id < *result.payment->attempts[1].id);
+  CHECK(world.node.last_question.excluded_channels == std::vector{ChannelDirection{ShortChannelId{2}, 1}});
+  CHECK(world.log == up_to_send + Log{"query", "fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
+  world.check_stored(*result.payment);
+}
+
+TEST_CASE("step script: local refusal of the only copy, then success") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", not_sent());
+  world.node.expect("look", quiet());
+  world.node.expect("route", route(10));
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(world.log == up_to_send + Log{"fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
+}
+
+TEST_CASE("step script: failure with one route") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  world.node.expect("look", shows_row(RowState::failed));
+  world.node.expect("route", no_route());
+  world.node.expect("look", shows_row(RowState::failed));
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::failed);
+  CHECK(result.payment->fail_reason == FailureReason::no_route);
+  CHECK(result.payment->definitive());
+  CHECK(world.log == up_to_send + Log{"query", "fail-attempt", "look", "route", "set-stop", "look", "fail"});
+}
+
+TEST_CASE("step script: no route is recorded and failed in one commit") {
+  World world;
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", no_route(FailureReason::insufficient_balance));
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::failed);
+  CHECK(result.payment->fail_reason == FailureReason::insufficient_balance);
+  CHECK(world.log == Log{"identify", "look", "route", "init+fail"});
+}
+
+TEST_CASE("step script: the re-send is refused after each step") {
+  // After every question of the protocol the process dies; a second send of the hash is judged by what is stored.
+  const std::vector<std::string> questions = {"identify", "look", "route", "send", "query"};
+  for (std::size_t last = 0; last < questions.size(); ++last) {
+    CAPTURE(questions[last]);
+    World world;
+    const std::vector<ScriptedSwitch::Reply> replies = {identity(), quiet(), route(1), accepted(), settled()};
+    for (std::size_t i = 0; i < last; ++i) world.node.expect(questions[i], replies[i]);
+    world.node.expect(questions[last], [&world](ScriptedSwitch&) -> std::vector<SwitchEvent> {
+      CHECK(world.send_beside().end == DriveEnd::busy);  // while the first lives, its lock stands
+      throw Crash{};
+    });
+    CHECK_THROWS_AS((void)world.send(), Crash);
+    const bool recorded = last >= 3;
+    const auto again = world.send_without_switch();
+    if (recorded) {
+      CHECK(again.end == DriveEnd::refused);
+      CHECK(again.error->code == Errc::in_flight);
+    } else {
+      CHECK(again.end == DriveEnd::unavailable);  // nothing is known of it: it may be sent
+    }
+  }
+}
+
+TEST_CASE("step script: restart with a result waiting") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", crash());
+  CHECK_THROWS_AS((void)world.send(), Crash);
+
+  SUBCASE("still in flight: asked again, and settled") {
+    world.node.expect("identify", identity());
+    world.node.expect("look", shows_row(RowState::pending));
+    world.node.expect("query", settled());
+    world.log.clear();
+    CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
+    CHECK(world.log == Log{"identify", "look", "query", "settle+succeed"});
+  }
+  SUBCASE("settled meanwhile: the look says so") {
+    world.node.expect("identify", identity());
+    world.node.expect("look", shows_row(RowState::complete));
+    world.log.clear();
+    CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
+    CHECK(world.log == Log{"identify", "look", "settle+succeed"});
+  }
+  SUBCASE("failed meanwhile: the next route is tried, within the limits of the first process") {
+    world.node.expect("identify", identity());
+    world.node.expect("look", shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
+    world.node.expect("look", shows_row(RowState::failed));
+    world.node.expect("route", route(10));
+    world.node.expect("send", accepted());
+    world.node.expect("query", settled());
+    world.log.clear();
+    CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
+    CHECK(world.node.last_question.demand.fee_limit == Msat::of(5'000));
+    CHECK(world.log == Log{"identify", "look", "fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
+  }
+  SUBCASE("never arrived: the same attempt goes out again, same id, same arguments (R4)") {
+    world.node.expect("identify", identity());
+    world.node.expect("look", quiet());
+    world.node.expect("send", accepted());
+    world.node.expect("query", settled());
+    world.log.clear();
+    CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
+    REQUIRE(world.node.handovers.size() == 2);
+    CHECK(world.node.handovers[0].key == world.node.handovers[1].key);
+    CHECK(world.node.handovers[0].label == world.node.handovers[1].label);
+    CHECK(world.node.handovers[0].route == world.node.handovers[1].route);
+    CHECK(world.log == Log{"identify", "look", "send", "query", "settle+succeed"});
+  }
+  SUBCASE("never arrived and past the deadline: fenced, and failed behind a look") {
+    world.clock.sleep_until(MonoNs{120 * ns_per_second});
+    world.node.expect("identify", identity());
+    world.node.expect("look", quiet());
+    world.node.expect("look", quiet());  // the deadline's own
+    world.node.expect("fence", fenced());
+    LookResult behind = quiet_look();
+    SwitchRow row;
+    row.id = world.node.sent().id;
+    row.state = RowState::failed;
+    row.label = world.node.handovers.back().label + ":fence";
+    behind.rows.push_back(row);
+    world.node.expect("look", shows(behind));
+    world.node.expect("look", shows(behind));
+    const auto result = world.resume();
+    CHECK(result.payment->status() == PaymentStatus::failed);
+    CHECK(result.payment->fail_reason == FailureReason::timeout);
+    CHECK(result.payment->attempts.front().failure->code == FailureCode::fenced);
+    CHECK(world.node.handovers.size() == 1);
+  }
+  SUBCASE("a refusal of the second copy says nothing (R3)") {
+    world.node.expect("identify", identity());
+    world.node.expect("look", quiet());
+    world.node.expect("send", not_sent());
+    world.node.expect("look", shows_row(RowState::pending));
+    world.node.expect("query", settled());
+    CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
+    CHECK(std::count(world.log.begin(), world.log.end(), "fail-attempt") == 0);
+  }
+  SUBCASE("erased after it settled: never again, never FAILED (R5)") {
+    LookResult erased = quiet_look();
+    erased.now = Marks{11, 11, 0, 11};
+    erased.htlcs->push_back(OutgoingHtlc{11, true});
+    erased.debits->push_back(Debit{11, world.node.sent().id, 0});
+    world.node.expect("identify", identity());
+    world.node.expect("look", shows(erased));
+    const auto result = world.resume();
+    CHECK(result.payment->status() == PaymentStatus::unknown);
+    CHECK(result.payment->end_note == EndNote::preimage_lost);
+    CHECK(world.node.handovers.size() == 1);
+    const auto again = world.send_without_switch();
+    CHECK(again.end == DriveEnd::refused);
+    CHECK(again.error->code == Errc::already_ended);
+  }
+  SUBCASE("erased, lists and all: nothing is concluded and nothing is sent") {
+    LookResult erased = quiet_look();
+    erased.now.htlcs_deleted = 1;
+    world.node.expect("identify", identity());
+    world.node.expect("look", shows(erased));
+    const auto result = world.resume();
+    CHECK(result.end == DriveEnd::open);
+    CHECK(result.payment->status() == PaymentStatus::in_flight);
+    CHECK(world.node.handovers.size() == 1);
+  }
+  SUBCASE("another switch is not asked (R6)") {
+    world.node.expect("identify", [](ScriptedSwitch&) {
+      return std::vector<SwitchEvent>{IdentityAnswer{SwitchKey{node_key(8), "regtest"}, 100}};
+    });
+    CHECK(world.resume().end == DriveEnd::other_switch);
+  }
+  SUBCASE("the node was restored from an old copy: stop") {
+    LookResult older = quiet_look();
+    older.now.htlcs_created = 9;
+    world.node.expect("identify", identity());
+    world.node.expect("look", shows(older));
+    CHECK_THROWS_AS((void)world.resume(), RefusalError);
+  }
+  SUBCASE("--no-retry only collects") {
+    world.options.collect_only = true;
+    world.node.expect("identify", identity());
+    world.node.expect("look", quiet());
+    CHECK(world.resume().end == DriveEnd::open);
+    CHECK(world.node.handovers.size() == 1);
+  }
+}
+
+TEST_CASE("step script: re-send after a permanent failure keeps the earlier try") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::incorrect_or_unknown_payment_details, 2));
+  world.node.expect("look", shows_row(RowState::failed));
+  const auto first = world.send();
+  CHECK(first.payment->fail_reason == FailureReason::incorrect_payment_details);
+  CHECK(world.log == up_to_send + Log{"query", "fail-attempt+set-stop", "look", "fail"});
+
+  expect_up_to_send(world, 10);
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  const auto second = world.send();
+  CHECK(second.payment->status() == PaymentStatus::succeeded);
+  CHECK(first.payment->index < second.payment->index);
+  CHECK(world.store().load(first.payment->index)->status() == PaymentStatus::failed);
+  CHECK(*first.payment->attempts.front().id < *second.payment->attempts.front().id);
+}
+
+TEST_CASE("the process dies before and after every commit: the next one ends the payment with one HTLC") {
+  for (unsigned commit = 0; commit < 3; ++commit) {
+    for (const bool before : {true, false}) {
+      CAPTURE(commit);
+      CAPTURE(before);
+      World world;
+      (before ? world.recording->crash_before_commit : world.recording->crash_after_commit) = before ? commit : commit + 1;
+      expect_up_to_send(world);
+      world.node.expect("send", accepted());
+      world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+      world.node.expect("look", shows_row(RowState::failed));
+      world.node.expect("route", route(10));
+      world.node.expect("send", accepted());
+      world.node.expect("query", settled());
+      CHECK_THROWS_AS((void)world.send(), Crash);
+      world.check_one_open_attempt_at_most();
+    }
+  }
+}
+
+TEST_CASE("the connection is lost after a hand-over: what was sent stays open, and is looked for on the next connection") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", disconnect());
+  world.node.expect("identify", identity());
+  world.node.expect("look", shows_row(RowState::pending));
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(world.node.handovers.size() == 1);
+}
+
+TEST_CASE("the connection is lost before a route: nothing is recorded") {
+  World world;
+  world.node.expect("identify", identity());
+  world.node.expect("look", disconnect());
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::unavailable);
+  CHECK_FALSE(result.payment);
+  CHECK(world.inner_commits() == 0);
+}
+
+TEST_CASE("a hand-over that nobody answers is looked for") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", nothing());
+  world.node.expect("look", shows_row(RowState::pending));
+  world.node.expect("query", settled());
+  CHECK(world.send().payment->status() == PaymentStatus::succeeded);
+  CHECK(world.node.handovers.size() == 1);
+}
+
+TEST_CASE("--wait ends the command, not the payment") {
+  World world;
+  world.options.wait_ns = 3 * ns_per_second;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", nothing());
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::open);
+  CHECK(result.payment->status() == PaymentStatus::in_flight);
+  CHECK(world.clock.mono().value <= 4 * ns_per_second);
+}
+
+TEST_CASE("--wait 0 hands over and leaves at the first answer") {
+  World world;
+  world.options.wait_ns = 0;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::open);
+  CHECK(world.clock.mono().value <= ns_per_second);
+}
+
+TEST_CASE("a signal: no new attempt, within a second, open") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", [&world](ScriptedSwitch&) {
+    world.clock.signal = 2;
+    return std::vector<SwitchEvent>{};
+  });
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::open);
+  CHECK(world.clock.mono().value <= ns_per_second);
+}
+
+TEST_CASE("the deadline while an HTLC is held: a stop wish, the result still collected") {
+  World world;
+  world.options.wait_ns = std::nullopt;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", [](ScriptedSwitch& node) {
+    node.later.emplace_back(90 * ns_per_second, QueryAnswer{node.last_key, QueryAnswer::Kind::settled, right_preimage(), {}});
+    return std::vector<SwitchEvent>{};
+  });
+  world.node.expect("look", shows_row(RowState::pending));
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(result.payment->stop_reason == FailureReason::timeout);
+  CHECK(world.log == up_to_send + Log{"query", "set-stop", "look", "settle+succeed"});
+}
+
+TEST_CASE("the wall clock set back does not move the deadline") {
+  World world;
+  world.options.wait_ns = 200 * ns_per_second;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", [&world](ScriptedSwitch&) {
+    world.clock.wall_shift = -3'600 * ns_per_second;
+    return std::vector<SwitchEvent>{};
+  });
+  world.node.expect("look", shows_row(RowState::pending));
+  const auto result = world.send();
+  CHECK(result.payment->stop_reason == FailureReason::timeout);
+}
+
+TEST_CASE("cancel from another process: no further attempt, the first reason stands") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", [&world](ScriptedSwitch& node) {
+    world.cancel_from_another_process();
+    return failed(FailureCode::temporary_channel_failure, 1)(node);
+  });
+  world.node.expect("look", shows_row(RowState::failed));
+  // The stop wish is seen at the next registration at the latest: the engine refuses it.
+  world.node.expect("route", route(10));
+  world.node.expect("look", shows_row(RowState::failed));
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::failed);
+  CHECK(result.payment->fail_reason == FailureReason::canceled);
+  CHECK(world.node.handovers.size() == 1);
+}
+
+TEST_CASE("paid by another user of the node before the first hand-over: refused, and recorded with its proof") {
+  World world;
+  LookResult paid = quiet_look();
+  SwitchRow row;
+  row.id = AttemptId{1};
+  row.state = RowState::complete;
+  row.label = "another wallet";
+  row.preimage = right_preimage();
+  row.amount = Msat::of(250'000);
+  row.amount_sent = Msat::of(251'000);
+  paid.rows.push_back(row);
+  world.node.expect("identify", identity());
+  world.node.expect("look", shows(paid));
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::refused);
+  CHECK(result.error->code == Errc::already_paid);
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(world.log == Log{"identify", "look", "init+foreign+succeed"});
+  CHECK(world.node.handovers.empty());
+}
+
+TEST_CASE("pending by another user of the node: refused, nothing recorded") {
+  World world;
+  LookResult held = quiet_look();
+  SwitchRow row;
+  row.id = AttemptId{1};
+  row.label = "another wallet";
+  held.rows.push_back(row);
+  world.node.expect("identify", identity());
+  world.node.expect("look", shows(held));
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::refused);
+  CHECK(result.error->code == Errc::in_flight);
+  CHECK(world.inner_commits() == 0);
+}
+
+TEST_CASE("FAILED waits for another user of the node who holds the hash, and yields to one who paid it") {
+  World world;
+  world.options.wait_ns = 30 * ns_per_second;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::incorrect_or_unknown_payment_details, 2));
+  LookResult held = quiet_look();
+  SwitchRow row;
+  row.id = AttemptId{1};
+  row.label = "another wallet";
+  held.rows.push_back(row);
+  world.node.expect("look", shows(held));
+  SUBCASE("they fail: FAILED") {
+    held.rows.front().state = RowState::failed;
+    world.node.expect("look", shows(held));
+    const auto result = world.send();
+    CHECK(result.payment->status() == PaymentStatus::failed);
+    CHECK(result.payment->fail_reason == FailureReason::incorrect_payment_details);
+  }
+  SUBCASE("they pay: SUCCEEDED, with their attempt") {
+    held.rows.front().state = RowState::complete;
+    held.rows.front().preimage = right_preimage();
+    world.node.expect("look", shows(held));
+    const auto result = world.send();
+    CHECK(result.payment->status() == PaymentStatus::succeeded);
+    CHECK(result.payment->settled_attempt()->origin == AttemptOrigin::foreign);
+  }
+}
+
+TEST_CASE("R7: a wrong preimage settles nothing") {
+  World world;
+  world.options.wait_ns = 5 * ns_per_second;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", [](ScriptedSwitch& node) {
+    return std::vector<SwitchEvent>{QueryAnswer{node.last_key, QueryAnswer::Kind::settled, wrong_preimage(), {}}};
+  });
+  world.node.expect("look", shows_row(RowState::pending));
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(result.payment->preimage == right_preimage());
+  CHECK(std::any_of(world.log.begin(), world.log.end(), [](const std::string& line) { return line.rfind("warn: ", 0) == 0; }));
+}
+
+TEST_CASE("--idempotent: paid before with the same parameters is paid, with others it is refused") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  CHECK(world.send().end == DriveEnd::ended);
+  CHECK(world.send_without_switch().error->code == Errc::already_paid);
+  const auto same = world.send_without_switch(true);
+  CHECK(same.end == DriveEnd::ended);
+  CHECK(same.payment->preimage == right_preimage());
+  PaymentRequest other = fresh_payment().request;
+  other.demand.amount = Msat::of(250'001);
+  CHECK(world.send_without_switch(true, other).error->code == Errc::parameters_differ);
+}
+
+TEST_CASE("--idempotent joins what is open") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", crash());
+  CHECK_THROWS_AS((void)world.send(), Crash);
+  world.node.expect("identify", identity());
+  world.node.expect("look", shows_row(RowState::pending));
+  world.node.expect("query", settled());
+  CHECK(world.send(true).payment->status() == PaymentStatus::succeeded);
+}
+
+TEST_CASE("max attempts are counted over all resumes together") {
+  World world;
+  world.request.max_attempts = 2;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", crash());
+  CHECK_THROWS_AS((void)world.send(), Crash);
+  world.node.expect("identify", identity());
+  world.node.expect("look", shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
+  world.node.expect("look", shows_row(RowState::failed));
+  world.node.expect("route", route(10));
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  world.node.expect("look", shows_row(RowState::failed));
+  const auto result = world.resume();
+  CHECK(result.payment->status() == PaymentStatus::failed);
+  CHECK(world.node.handovers.size() == 2);
+}
+
+TEST_CASE("a route that breaks a limit or repeats what failed is not taken") {
+  World world;
+  world.request.demand.fee_limit = Msat::of(499);
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", route(1));  // costs 500 msat
+  const auto result = world.send();
+  CHECK(result.payment->fail_reason == FailureReason::no_route);
+  CHECK(world.node.handovers.empty());
+}

@@ -1,0 +1,72 @@
+"""Goal: whatever kills a send, and wherever, the payment is made exactly once. Method: the process is killed at each of its
+system calls that write, sync, cut or lock (strace injects SIGKILL at the n-th), then resumed like a cron job would."""
+
+import os
+import re
+import subprocess
+import unittest
+
+import harness
+from harness import World
+
+CALLS = "pwrite64,write,fdatasync,fsync,ftruncate,fcntl,unlink,fallocate,pwritev,rename"
+STEP = int(os.environ.get("PAYTOWER_KILL_STEP", "1"))
+
+
+class Kill(World):
+    def strace(self, extra, *args):
+        trace = os.path.join(self.folder, "trace")
+        command = ["strace", "-f", "-o", trace, "-e", "trace=" + CALLS, *extra, harness.BINARY, *args]
+        env = {**self.env, "ASAN_OPTIONS": "detect_leaks=0"}  # the leak checker cannot run under a tracer
+        done = subprocess.run(command, env=env, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        with open(trace, encoding="utf-8", errors="replace") as lines:
+            return done, lines.read()
+
+    def pay_killed_at(self, n, invoice):
+        self.strace(["-e", f"inject={CALLS}:signal=KILL:when={n}"], "send", invoice, "--yes")
+
+    def test_every_step_of_send(self):
+        # How many such calls one undisturbed send makes (locks that are waited for may add some).
+        done, trace = self.strace([], "send", self.invoice(), "--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        calls = len(re.findall(r"^\d+ +(?:%s)\(" % CALLS.replace(",", "|"), trace, re.M))
+        self.assertGreater(calls, 20)
+        points = range(1, calls + 1, STEP)
+        for n in points:
+            with self.subTest(call=n):
+                invoice = self.invoice()
+                payment_hash = self.hash_of(invoice)
+                self.pay_killed_at(n, invoice)
+                known = self.run_it("show", payment_hash, "--json")
+                if known.code == harness.NOT_FOUND:
+                    # Killed before its record: then nothing may have been handed over, and the operator sends again.
+                    self.assertEqual(self.ledger(payment_hash), [])
+                    self.ok("send", invoice, "--yes")
+                else:
+                    self.ok("resume", "--json")
+                self.assert_paid_once(payment_hash)
+        print(f"killed at {len(points)} of {calls} system calls: each payment settled exactly once")
+        self.assertEqual(self.integrity(), "ok")
+
+    def test_every_step_of_resume(self):
+        invoice = self.invoice()
+        first = True
+        n = 1
+        while True:
+            invoice = self.invoice("250sat", "--hold", "200ms")
+            payment_hash = self.hash_of(invoice)
+            self.kill(self.send_in_background(invoice))
+            done, trace = self.strace(["-e", f"inject={CALLS}:signal=KILL:when={n}"], "resume")
+            killed = "killed by SIGKILL" in trace
+            self.ok("resume")
+            self.assert_paid_once(payment_hash)
+            if not killed:
+                break
+            first = False
+            n += max(STEP, 3)
+        self.assertFalse(first)
+        self.assertEqual(self.integrity(), "ok")
+
+
+if __name__ == "__main__":
+    unittest.main()
