@@ -626,6 +626,8 @@ struct Driver::Impl {
     want_look(*item, plus(mono(), item->idle_looks == 0 ? 0 : pause(*item)));
   }
 
+  void receive(const OwnRowsAnswer&) {}  // never asked for here
+
   /// What was handed over stays open. Whoever has nothing recorded leaves; the others look again on the next connection.
   void receive(const Disconnected& lost) {
     identity.reset();

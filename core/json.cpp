@@ -103,7 +103,9 @@ class Builder final : public nlohmann::json_sax<json> {
     std::string text;
     for (const Level& level : levels_) {
       if (level.node->is_array()) {
-        text += "[" + std::to_string(level.node->size()) + "]";
+        // An element that is open stands in the array already; one that is being read does not.
+        const std::size_t index = level.node->size() - (&level == &levels_.back() ? 0 : 1);
+        text += "[" + std::to_string(index) + "]";
       } else {
         if (!text.empty()) text += '.';
         text += level.key.substr(0, 64);

@@ -76,10 +76,20 @@ struct FenceAnswer {
   AttemptKey key;
   Kind kind = Kind::look;
 };
+/// One row of the switch that a store of ours made, with what is needed to make a record of it.
+struct OwnRow {
+  PaymentHash hash;
+  SwitchRow row;
+  PublicKey destination;
+  std::string invoice;                         ///< BOLT 11 text, empty without one
+  UnixNs created{};
+};
+struct OwnRowsAnswer { std::vector<OwnRow> rows; };
 /// Nothing asked before will be answered any more; what was handed over stays open.
 struct Disconnected { std::string why; };
 
-using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer, Disconnected>;
+using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer,
+                                 OwnRowsAnswer, Disconnected>;
 
 /// Whatever forwards HTLCs. All calls but poll only queue and return at once. Contract: man page paytower-switch(7):
 /// an accepted attempt is durable before the answer; one id makes at most one HTLC while its record lives; a fenced id
@@ -97,6 +107,8 @@ class Switch {
   virtual void query(const AttemptKey& key) = 0;
   /// Makes the id unusable for ever, unless the attempt was accepted before.
   virtual void fence(const Handover& handover) = 0;
+  /// Every row, of any hash, whose label names `store` (resolve --restored): answered with OwnRowsAnswer.
+  virtual void list_own(const StoreId& store) = 0;
   /// Waits until something can be told, `until` has come, or a signal arrived; then tells all there is, in order.
   /// Throws SwitchError when the switch can never be talked to.
   [[nodiscard]] virtual std::vector<SwitchEvent> poll(MonoNs until) = 0;

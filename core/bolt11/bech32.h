@@ -13,6 +13,7 @@ namespace paytower::bech32 {
 /// Five bits each, 0 to 31.
 using Words = std::vector<std::uint8_t>;
 
+/// What a right string's checksum comes to: bech32 for invoices and segwit version 0, bech32m for later versions.
 enum class Checksum : std::uint32_t { bech32 = 1, bech32m = 0x2bc830a3 };
 
 struct Decoded {
@@ -28,6 +29,7 @@ struct Outcome {
   Decoded decoded;     ///< valid when flaw is none
 };
 
+/// Takes a string apart at its last 1; all upper case is as good as all lower case. Memory is bounded by the text's size only.
 [[nodiscard]] Outcome decode(std::string_view text, Checksum checksum = Checksum::bech32);
 /// REQUIRES: hrp is lower case, every word is below 32.
 [[nodiscard]] std::string encode(std::string_view hrp, std::span<const std::uint8_t> words, Checksum checksum = Checksum::bech32);

@@ -17,6 +17,7 @@ namespace {
 using bech32::Words;
 
 constexpr std::size_t timestamp_words = 7;
+constexpr std::size_t field_head_words = 3;
 constexpr std::size_t signature_words = 104;
 constexpr std::size_t hash_words = 52;
 constexpr std::size_t key_words = 53;
@@ -37,35 +38,44 @@ constexpr std::array<Network, 4> networks = {{{"bcrt", "regtest"}, {"tbs", "sign
 
 struct Multiplier {
   char letter;               ///< 0 = whole bitcoin
-  std::uint64_t msat;        ///< per unit; the pico one is a tenth of an msat
+  std::uint64_t msat;        ///< per unit
 };
 constexpr std::array<Multiplier, 4> multipliers = {{{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
-constexpr std::uint64_t pico_per_msat = 10;
 
 Error flaw(std::string what) { return Error{Errc::usage, "not a BOLT 11 invoice that can be paid: " + std::move(what), {}}; }
+Error no_invoice(std::string what) { return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}}; }
 
 // --- reading ---
+
+/// The multiplier's worth in msat; nothing for an unknown one.
+std::optional<std::uint64_t> unit_msat(std::string_view unit) {
+  for (const Multiplier& multiplier : multipliers) {
+    const bool meant = multiplier.letter == 0 ? unit.empty() : unit == std::string_view(&multiplier.letter, 1);
+    if (meant) return multiplier.msat;
+  }
+  return std::nullopt;
+}
 
 Result<std::optional<Msat>> read_amount(std::string_view text) {
   if (text.empty()) return std::optional<Msat>{};
   if (text.front() < '1' || text.front() > '9') return flaw("its amount does not begin with a digit above 0");
-  std::uint64_t number = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (errc != std::errc{}) return flaw("its amount is larger than all bitcoin");
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const std::size_t size = std::min(text.find_first_not_of("0123456789"), text.size());
+  std::string_view digits = text.substr(0, size);
+  const std::string_view unit = text.substr(size);
+  std::uint64_t per_unit = 1;
   if (unit == "p") {
-    if (number % pico_per_msat != 0) return flaw("its amount is no whole number of millisatoshi");
-    const auto amount = Msat::from(number / pico_per_msat);
-    if (!amount) return flaw("its amount is larger than all bitcoin");
-    return amount;
+    // A tenth of an msat each. The 0 at the end goes before the number is read: all bitcoin in pico do not fit into 64 bits.
+    if (digits.back() != '0') return flaw("its amount is no whole number of millisatoshi");
+    digits.remove_suffix(1);
+  } else if (const auto known = unit_msat(unit)) {
+    per_unit = *known;
+  } else {
+    return flaw("its amount has an unknown multiplier");
   }
-  for (const Multiplier& multiplier : multipliers) {
-    const bool meant = multiplier.letter == 0 ? unit.empty() : unit == std::string_view(&multiplier.letter, 1);
-    if (!meant) continue;
-    if (number > Msat::max_value / multiplier.msat) return flaw("its amount is larger than all bitcoin");
-    return Msat::from(number * multiplier.msat);
-  }
-  return flaw("its amount has an unknown multiplier");
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (parsed.ec != std::errc{} || number > Msat::max_value / per_unit) return flaw("its amount is larger than all bitcoin");
+  return Msat::from(number * per_unit);
 }
 
 /// Big-endian number of 5-bit words; all ones when it does not fit.
@@ -217,6 +227,7 @@ std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std
   const auto bytes = *bech32::to_bytes(words.last(signature_words), false);
   std::copy_n(bytes.begin(), invoice.signature.size(), invoice.signature.begin());
   invoice.recovery_id = bytes.back();
+  if (invoice.recovery_id > 3) return flaw("its signature has a recovery id above 3");
   const Sha256Digest digest = signed_digest(hrp, words.first(words.size() - signature_words));
   const secp::RecoverableSignature signature{invoice.signature, invoice.recovery_id};
   if (invoice.payee_named) {
@@ -229,15 +240,21 @@ std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std
   return std::nullopt;
 }
 
+/// Walks over the tagged fields; an error when their lengths do not add up.
+std::optional<Error> take_fields(FieldReader& reader, std::span<const std::uint8_t> words) {
+  while (!words.empty()) {
+    if (words.size() < field_head_words) return flaw("its last field is cut off");
+    const std::size_t size = std::size_t{words[1]} << 5 | words[2];
+    if (words.size() - field_head_words < size) return flaw("a field is longer than the invoice");
+    reader.take(words[0], words.subspan(field_head_words, size));
+    words = words.subspan(field_head_words + size);
+  }
+  return std::nullopt;
+}
+
 std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t> words) {
   FieldReader reader(invoice);
-  while (!words.empty()) {
-    if (words.size() < 3) return flaw("its last field is cut off");
-    const std::size_t size = std::size_t{words[1]} << 5 | words[2];
-    if (words.size() - 3 < size) return flaw("a field is longer than the invoice");
-    reader.take(words[0], words.subspan(3, size));
-    words = words.subspan(3 + size);
-  }
+  if (auto error = take_fields(reader, words)) return error;
   if (!reader.has_hash()) return flaw("it has no payment hash");
   if (!reader.has_secret()) return flaw("it has no payment secret");
   if (const auto bit = unknown_compulsory_bit(invoice.features)) {
@@ -357,27 +374,34 @@ Words data_words(const Invoice& fields, const PublicKey& payee) {
   return out;
 }
 
-/// Nothing when every field fits into the form; a sentence otherwise.
+/// Nothing when every field fits into the form and keeps to the writer's rules of BOLT 11; a sentence otherwise.
 std::optional<Error> unwritable(const Invoice& fields) {
   constexpr std::size_t longest_bytes = longest_field * 5 / 8;
-  const auto refuse = [](std::string what) { return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}}; };
-  if (fields.timestamp >> 35 != 0) return refuse("its time is beyond 35 bits");
-  if (fields.amount && fields.amount->value() == 0) return refuse("its amount is 0");
-  if (fields.description && fields.description->size() > longest_bytes) return refuse("its description is longer than 639 bytes");
-  if (!fields.description && !fields.description_hash) return refuse("it has no description");
-  if (fields.metadata && fields.metadata->size() > longest_bytes) return refuse("its metadata is longer than 639 bytes");
+  if (fields.timestamp >> 35 != 0) return no_invoice("its time is beyond 35 bits");
+  if (fields.amount && fields.amount->value() == 0) return no_invoice("its amount is 0");
+  if (fields.description && fields.description->size() > longest_bytes) return no_invoice("its description is longer than 639 bytes");
+  if (fields.description && fields.description_hash) return no_invoice("it has both a description and the hash of one");
+  if (!fields.description && !fields.description_hash) return no_invoice("it has no description");
+  if (fields.metadata && fields.metadata->size() > longest_bytes) return no_invoice("its metadata is longer than 639 bytes");
   for (const RouteHint& hint : fields.route_hints) {
-    if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes) return refuse("a route hint has no hop or more than 12");
+    if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes) return no_invoice("a route hint has no hop or more than 12");
   }
   for (const Fallback& fallback : fields.fallbacks) {
-    if (fallback.version > 18 || fallback.program.size() > 40) return refuse("a fallback address is not one");
+    if (!fallback_address(fallback, fields.network)) return no_invoice("a fallback address is not one");
   }
   for (const InvoiceExtra& extra : fields.extras) {
     const bool words = std::all_of(extra.words.begin(), extra.words.end(), [](std::uint8_t word) { return word < 32; });
-    if (extra.tag > 31 || extra.words.size() > longest_field || !words) return refuse("an extra field is not one");
+    if (extra.tag > 31 || extra.words.size() > longest_field || !words) return no_invoice("an extra field is not one");
   }
-  if (fields.features.size() > longest_bytes) return refuse("its features are too long");
+  if (fields.features.size() > longest_bytes) return no_invoice("its features are too long");
   return std::nullopt;
+}
+
+/// True when a reader finds the extra fields without meaning again: one with the tag of an absent field would become that field.
+bool extras_stay(const Invoice& fields, std::span<const std::uint8_t> words) {
+  Invoice read;
+  FieldReader reader(read);
+  return !take_fields(reader, words.subspan(timestamp_words)) && read.extras == fields.extras;
 }
 
 }  // namespace
@@ -400,20 +424,23 @@ Result<Invoice> decode_invoice(std::string_view text) {
 }
 
 Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {
-  if (auto error = unwritable(fields)) return *error;
   const auto network = std::find_if(networks.begin(), networks.end(), [&](const Network& n) { return n.name == fields.network; });
-  if (network == networks.end()) return Error{Errc::usage, "this invoice cannot be written: its network is unknown", {}};
+  if (network == networks.end()) return no_invoice("its network is unknown");
+  if (auto error = unwritable(fields)) return *error;
   const auto payee = public_key_of(private_key);
-  if (!payee) return Error{Errc::usage, "this invoice cannot be written: the private key is invalid", {}};
+  if (!payee) return no_invoice("the private key is invalid");
   const std::string hrp = "ln" + std::string(network->prefix) + (fields.amount ? amount_text(*fields.amount) : "");
   Words words = data_words(fields, *payee);
+  if (!extras_stay(fields, words)) return no_invoice("an extra field would be read as one with a meaning");
   const auto signature = secp::sign(signed_digest(hrp, words), private_key);
-  if (!signature) return Error{Errc::usage, "this invoice cannot be written: the private key is invalid", {}};
+  if (!signature) return no_invoice("the private key is invalid");
   Bytes bytes(signature->bytes.begin(), signature->bytes.end());
   bytes.push_back(signature->recovery_id);
   const Words signed_words = bech32::to_words(bytes);
   words.insert(words.end(), signed_words.begin(), signed_words.end());
-  return bech32::encode(hrp, words);
+  std::string text = bech32::encode(hrp, words);
+  if (text.size() > limits::max_invoice_chars) return no_invoice("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+  return text;
 }
 
 bool expired(const Invoice& invoice, std::uint64_t now_seconds) {

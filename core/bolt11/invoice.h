@@ -20,33 +20,34 @@ namespace paytower {
 inline constexpr std::uint64_t default_invoice_expiry_s = 3'600;
 inline constexpr std::uint32_t default_min_final_cltv = 18;
 
-/// A field that BOLT 11 does not define, or one to be skipped for its length: kept as it stands.
+/// A field that BOLT 11 does not define, a second one of a kind that has no second, or one to be skipped for its length or
+/// version: kept as it stands.
 struct InvoiceExtra {
   std::uint8_t tag = 0;              ///< 0 to 31
   Bytes words;                       ///< five bits each
   auto operator<=>(const InvoiceExtra&) const = default;
 };
 
-/// What an invoice says. Amounts in msat, times in seconds since 1970 UTC.
+/// What an invoice says (BOLT 11, "Data Part"). Amounts in msat, times in seconds since 1970 UTC.
 struct Invoice {
   std::string network;               ///< "bitcoin", "testnet", "signet", "regtest"
   std::optional<Msat> amount;        ///< nothing: the payer chooses
-  std::uint64_t timestamp = 0;       ///< 35 bits
+  std::uint64_t timestamp = 0;       ///< when it was made; 35 bits
   PaymentHash payment_hash;
   PaymentSecret payment_secret;
   PublicKey payee;                   ///< recovered from the signature, or from field n
   bool payee_named = false;          ///< field n is present
-  std::optional<std::string> description;
-  std::optional<Sha256Digest> description_hash;
-  std::uint64_t expiry = default_invoice_expiry_s;
-  std::uint64_t min_final_cltv = default_min_final_cltv;
-  std::vector<RouteHint> route_hints;
-  std::vector<Fallback> fallbacks;
+  std::optional<std::string> description;         ///< the payee's bytes, not checked to be UTF-8, never printed raw
+  std::optional<Sha256Digest> description_hash;   ///< of a description that is told elsewhere
+  std::uint64_t expiry = default_invoice_expiry_s;          ///< seconds after timestamp; UINT64_MAX for whatever is larger
+  std::uint64_t min_final_cltv = default_min_final_cltv;    ///< blocks that the last HTLC must leave; UINT64_MAX as above
+  std::vector<RouteHint> route_hints;             ///< keys as they stand, not checked to be points
+  std::vector<Fallback> fallbacks;                ///< most preferred first; fallback_address() writes them
   Bytes features;                    ///< big-endian bit field without leading zero bytes
-  std::optional<Bytes> metadata;
-  std::vector<InvoiceExtra> extras;
-  std::array<std::uint8_t, 64> signature{};
-  std::uint8_t recovery_id = 0;
+  std::optional<Bytes> metadata;     ///< goes into the onion as it is (payment_metadata, field m)
+  std::vector<InvoiceExtra> extras;  ///< in their order
+  std::array<std::uint8_t, 64> signature{};       ///< r, s
+  std::uint8_t recovery_id = 0;      ///< 0 to 3
 };
 
 /// Reads and checks an invoice: checksum, fields, features, signature. `lightning:` before it is fine. Usage refusal with
@@ -54,7 +55,9 @@ struct Invoice {
 [[nodiscard]] Result<Invoice> decode_invoice(std::string_view text);
 
 /// Signs and writes an invoice. payee, signature and recovery_id of `fields` are not read; the payee is the key's.
-/// Usage refusal for what cannot be written: an unknown network, fields too long, no description, an invalid key.
+/// Usage refusal for what cannot be written: an unknown network, an amount of 0, fields too long, no description or two, a
+/// fallback that is no address, extras that would be read as something else, an invalid key. What it writes, decode_invoice
+/// reads back, unless `features` has compulsory bits that nobody knows. Source: BOLT 11, the writer's requirements.
 [[nodiscard]] Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key);
 
 /// Nothing for a private key outside the group.

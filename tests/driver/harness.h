@@ -85,6 +85,8 @@ class ScriptedSwitch final : public Switch {
     ask("fence");
   }
 
+  void list_own(const StoreId&) override { ask("list-own"); }
+
   std::vector<SwitchEvent> poll(MonoNs until) override {
     std::vector<SwitchEvent> events;
     while (!asked_.empty()) {

@@ -4,11 +4,16 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/bolt11/bech32.h"
 #include "core/bolt11/invoice.h"
+#include "core/bolt11/signature.h"
+#include "core/hash.h"
 #include "core/limits.h"
 
 using namespace paytower;
@@ -16,7 +21,9 @@ using nlohmann::json;
 
 namespace {
 
-constexpr const char* payee_of_the_specification = "03e7156ae33b0a208d0744199163177e909e80176e55d97a2f221ede0f934dd9ad";
+// BOLT 11, "Examples": "all the following examples are signed with priv_key=...".
+constexpr const char* key_of_the_specification = "e126f68f7eafcc8b74f54d269fe206be715000f94dac067d1c04a8ca3b2db734";
+constexpr const char* title_with_ignored_fields = "Same, but including fields which must be ignored.";
 
 json vectors() {
   std::ifstream file(PAYTOWER_TEST_DATA "/data/bolt11/spec_vectors.json");
@@ -58,6 +65,22 @@ json shown_extras(const Invoice& invoice) {
   return list;
 }
 
+/// The output script that pays to the fallback, put together here from what BOLT 11 and BIP 141 say.
+json shown_fallback(const Fallback& fallback, const std::string& network) {
+  const std::string program = to_hex(fallback.program);
+  const std::string address = fallback_address(fallback, network).value_or("none");
+  if (fallback.version == 17) return {{"type", "P2PKH"}, {"addr", address}, {"hex", "76a914" + program + "88ac"}};
+  if (fallback.version == 18) return {{"type", "P2SH"}, {"addr", address}, {"hex", "a914" + program + "87"}};
+  const bool key = fallback.program.size() == 20;
+  return {{"type", key ? "P2WPKH" : "P2WSH"}, {"addr", address}, {"hex", (key ? "0014" : "0020") + program}};
+}
+
+json shown_fallbacks(const Invoice& invoice) {
+  json list = json::array();
+  for (const Fallback& fallback : invoice.fallbacks) list.push_back(shown_fallback(fallback, invoice.network));
+  return list;
+}
+
 json shown_routes(const Invoice& invoice) {
   json list = json::array();
   for (const RouteHint& hint : invoice.route_hints) {
@@ -92,6 +115,7 @@ json shown(const Invoice& invoice) {
   if (invoice.description_hash) out["description_hash"] = invoice.description_hash->hex();
   if (invoice.metadata) out["payment_metadata"] = to_hex(*invoice.metadata);
   if (!invoice.route_hints.empty()) out["routes"] = shown_routes(invoice);
+  if (!invoice.fallbacks.empty()) out["fallbacks"] = shown_fallbacks(invoice);
   if (!invoice.extras.empty()) out["extra"] = shown_extras(invoice);
   return out;
 }
@@ -116,9 +140,152 @@ Invoice plain_invoice() {
 
 std::string text_of(const Invoice& invoice) { return encode_invoice(invoice, some_key()).value(); }
 
+constexpr std::size_t signature_words = 104;
+
+/// The words of an invoice before its signature.
+bech32::Words body_of(const Invoice& invoice) {
+  auto words = bech32::decode(text_of(invoice)).decoded.words;
+  words.resize(words.size() - signature_words);
+  return words;
+}
+
+/// What no writer of ours would write, with a right signature and checksum.
+std::string signed_text(const std::string& hrp, bech32::Words words) {
+  Bytes bytes = bech32::to_bytes(words, false).value();
+  if (words.size() * 5 % 8 != 0) {
+    auto padded = words;
+    padded.insert(padded.end(), 7, 0);
+    bytes = bech32::to_bytes(padded, false).value();
+    bytes.resize((words.size() * 5 + 7) / 8);
+  }
+  bytes.insert(bytes.begin(), hrp.begin(), hrp.end());
+  const auto signature = secp::sign(sha256(bytes), some_key()).value();
+  Bytes tail(signature.bytes.begin(), signature.bytes.end());
+  tail.push_back(signature.recovery_id);
+  const auto tail_words = bech32::to_words(tail);
+  words.insert(words.end(), tail_words.begin(), tail_words.end());
+  return bech32::encode(hrp, words);
+}
+
+/// `fields` behind all fields of the invoice.
+std::string signed_with(const Invoice& invoice, const bech32::Words& fields) {
+  auto words = body_of(invoice);
+  words.insert(words.end(), fields.begin(), fields.end());
+  return signed_text("lnbcrt2500n", words);
+}
+
+// --- drawn by RapidCheck ---
+
+Bytes drawn_bytes(int most) { return *rc::gen::resize(most, rc::gen::container<Bytes>(rc::gen::arbitrary<std::uint8_t>())); }
+
+void draw(std::span<std::uint8_t> out) {
+  const auto bytes = *rc::gen::container<Bytes>(out.size(), rc::gen::arbitrary<std::uint8_t>());
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+}
+
+bool drawn_bool() { return *rc::gen::arbitrary<bool>(); }
+
+/// Inside the group: neither 0 nor near its order.
+std::array<std::uint8_t, 32> drawn_key() {
+  std::array<std::uint8_t, 32> key{};
+  draw(key);
+  key.front() = 1;
+  return key;
+}
+
+/// Every size of msat is as likely as any other, up to all bitcoin.
+Msat drawn_amount() {
+  const auto limit = *rc::gen::element<std::uint64_t>(10, 1'000, 1'000'000, 100'000'000'000, 1'844'674'407'370'955'162, Msat::max_value);
+  return Msat::of(*rc::gen::inRange<std::uint64_t>(1, limit + 1));
+}
+
+RouteHint drawn_hint() {
+  RouteHint hint(static_cast<std::size_t>(*rc::gen::inRange(1, 13)));
+  for (HintHop& hop : hint) {
+    draw(hop.node.bytes);
+    hop.channel.value = *rc::gen::arbitrary<std::uint64_t>();
+    hop.fee_base_msat = *rc::gen::arbitrary<std::uint32_t>();
+    hop.fee_proportional_millionths = *rc::gen::arbitrary<std::uint32_t>();
+    hop.cltv_expiry_delta = *rc::gen::arbitrary<std::uint16_t>();
+  }
+  return hint;
+}
+
+Fallback drawn_fallback() {
+  Fallback fallback;
+  fallback.version = static_cast<std::uint8_t>(*rc::gen::inRange(0, 19));
+  const bool hash160 = fallback.version > 16 || (fallback.version == 0 && drawn_bool());
+  fallback.program.resize(hash160 ? 20 : fallback.version == 0 ? 32 : static_cast<std::size_t>(*rc::gen::inRange(2, 41)));
+  draw(fallback.program);
+  return fallback;
+}
+
+/// Any odd bits, and compulsory ones that are known.
+Bytes drawn_features() {
+  Bytes features = drawn_bytes(12);
+  for (auto& byte : features) byte &= 0xAA;
+  for (const std::size_t bit : {std::size_t{8}, std::size_t{14}, std::size_t{16}, std::size_t{24}, std::size_t{36}, std::size_t{48}}) {
+    if (bit / 8 < features.size() && drawn_bool()) features[features.size() - 1 - bit / 8] |= static_cast<std::uint8_t>(1U << bit % 8);
+  }
+  features.erase(features.begin(), std::find_if(features.begin(), features.end(), [](auto byte) { return byte != 0; }));
+  return features;
+}
+
+/// An unknown tag with anything in it, a hash of the wrong length, a fallback of an unknown version.
+InvoiceExtra drawn_extra() {
+  InvoiceExtra extra;
+  extra.tag = *rc::gen::element<std::uint8_t>(0, 2, 4, 31, 1, 16, 19, 23, 9);
+  extra.words = *rc::gen::resize(40, rc::gen::container<Bytes>(rc::gen::inRange<std::uint8_t>(0, 32)));
+  if (extra.tag == 9) extra.words.insert(extra.words.begin(), *rc::gen::inRange<std::uint8_t>(19, 32));
+  return extra;
+}
+
+Invoice drawn_invoice() {
+  Invoice invoice;
+  invoice.network = *rc::gen::element<std::string>("bitcoin", "testnet", "signet", "regtest");
+  if (drawn_bool()) invoice.amount = drawn_amount();
+  invoice.timestamp = *rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 35);
+  draw(invoice.payment_hash.bytes);
+  draw(invoice.payment_secret.bytes);
+  if (drawn_bool()) {
+    invoice.description = *rc::gen::resize(300, rc::gen::arbitrary<std::string>());
+  } else {
+    draw(invoice.description_hash.emplace().bytes);
+  }
+  invoice.payee_named = drawn_bool();
+  if (drawn_bool()) invoice.expiry = *rc::gen::arbitrary<std::uint64_t>();
+  if (drawn_bool()) invoice.min_final_cltv = *rc::gen::arbitrary<std::uint64_t>();
+  if (drawn_bool()) invoice.metadata = drawn_bytes(60);
+  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) invoice.route_hints.push_back(drawn_hint());
+  for (int i = *rc::gen::inRange(0, 3); i > 0; --i) invoice.fallbacks.push_back(drawn_fallback());
+  for (int i = *rc::gen::inRange(0, 3); i > 0; --i) invoice.extras.push_back(drawn_extra());
+  invoice.features = drawn_features();
+  return invoice;
+}
+
+void assert_same_fields(const Invoice& back, const Invoice& invoice) {
+  RC_ASSERT(back.network == invoice.network);
+  RC_ASSERT(back.amount == invoice.amount);
+  RC_ASSERT(back.timestamp == invoice.timestamp);
+  RC_ASSERT(back.payment_hash == invoice.payment_hash);
+  RC_ASSERT(back.payment_secret == invoice.payment_secret);
+  RC_ASSERT(back.payee_named == invoice.payee_named);
+  RC_ASSERT(back.description == invoice.description);
+  RC_ASSERT(back.description_hash == invoice.description_hash);
+  RC_ASSERT(back.expiry == invoice.expiry);
+  RC_ASSERT(back.min_final_cltv == invoice.min_final_cltv);
+  RC_ASSERT(back.route_hints == invoice.route_hints);
+  RC_ASSERT(back.fallbacks == invoice.fallbacks);
+  RC_ASSERT(back.features == invoice.features);
+  RC_ASSERT(back.metadata == invoice.metadata);
+  RC_ASSERT(back.extras == invoice.extras);
+}
+
 }  // namespace
 
 TEST_CASE("bolt11: every valid vector of the specification, every expected value") {
+  std::array<std::uint8_t, 32> specification_key{};
+  REQUIRE(from_hex(key_of_the_specification, specification_key));
   std::size_t seen = 0;
   const json all = vectors();
   for (const json& vector : all["valid"]) {
@@ -126,22 +293,31 @@ TEST_CASE("bolt11: every valid vector of the specification, every expected value
     const auto invoice = decode_invoice(vector["invoice"].get<std::string>());
     REQUIRE(invoice);
     json expected = vector["expect"];
-    const json fallbacks = expected.contains("fallbacks") ? expected["fallbacks"] : json::array();
-    expected.erase("fallbacks");
-    // Every example of BOLT 11 is signed with one key, and all its text names this payee. For the example with fields to be
-    // ignored the file has another one (the recorded node left those fields out of what it hashed): the specification stands.
-    if (vector["title"] == "Same, but including fields which must be ignored.") expected["payee"] = payee_of_the_specification;
-    CHECK(shown(*invoice) == expected);
-    REQUIRE(invoice->fallbacks.size() == fallbacks.size());
-    for (std::size_t i = 0; i < fallbacks.size(); ++i) {
-      CHECK(fallback_address(invoice->fallbacks[i], invoice->network) == fallbacks[i]["addr"].get<std::string>());
+    if (vector["title"] == title_with_ignored_fields) {
+      // One recorded value is not the specification's. The node that was asked hashed the version of the unknown fallback
+      // twice (ElementsProject/lightning, pull request 8302) and so recovered a key that never signed. The specification
+      // names the private key of its examples: that key's payee stands.
+      CHECK(expected["payee"] == "037ccd660e5a5f80531be54ed1dfa7c8cb6f4ddcf01ccf768a3559a9969334098a");
+      expected["payee"] = public_key_of(specification_key)->hex();
     }
+    CHECK(shown(*invoice) == expected);
     ++seen;
   }
   CHECK(seen == 15);
 }
 
-TEST_CASE("bolt11: every invalid vector of the specification is refused") {
+TEST_CASE("bolt11: every invalid vector of the specification is refused, each for its own flaw") {
+  const std::map<std::string, std::string> reasons = {
+      {"Invalid unknown feature bit 100", "feature bit 100"},
+      {"Bech32 checksum is invalid.", "checksum"},
+      {"Malformed bech32 string (no 1)", "no part before a 1"},
+      {"Malformed bech32 string (mixed case)", "upper and lower case"},
+      {"Signature is not recoverable.", "signature belongs to no key"},
+      {"String is too short.", "too short"},
+      {"Invalid multiplier", "unknown multiplier"},
+      {"Invalid sub-millisatoshi precision.", "whole number of millisatoshi"},
+      {"Missing required `s` field.", "no payment secret"},
+      {"Non canonical signature (high-S) with 'n' field defined", "signature is not the payee's"}};
   std::size_t seen = 0;
   const json all = vectors();
   for (const json& vector : all["invalid"]) {
@@ -149,77 +325,35 @@ TEST_CASE("bolt11: every invalid vector of the specification is refused") {
     const auto invoice = decode_invoice(vector["invoice"].get<std::string>());
     REQUIRE_FALSE(invoice);
     CHECK(invoice.error().code == Errc::usage);
+    CAPTURE(invoice.error().message);
+    CHECK(invoice.error().message.find(reasons.at(vector["title"].get<std::string>())) != std::string::npos);
     ++seen;
   }
   CHECK(seen == 10);
 }
 
 TEST_CASE("bolt11: encode then decode is the identity") {
-  const auto bytes = [](std::size_t most) {
-    return *rc::gen::resize(static_cast<int>(most), rc::gen::container<Bytes>(rc::gen::arbitrary<std::uint8_t>()));
-  };
-  CHECK(rc::check([&] {
-    Invoice invoice = plain_invoice();
-    invoice.network = *rc::gen::element<std::string>("bitcoin", "testnet", "signet", "regtest");
-    invoice.amount.reset();
-    if (*rc::gen::arbitrary<bool>()) invoice.amount = Msat::of(*rc::gen::inRange<std::uint64_t>(1, Msat::max_value + 1));
-    invoice.timestamp = *rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 35);
-    for (auto& byte : invoice.payment_hash.bytes) byte = *rc::gen::arbitrary<std::uint8_t>();
-    for (auto& byte : invoice.payment_secret.bytes) byte = *rc::gen::arbitrary<std::uint8_t>();
-    invoice.description = *rc::gen::resize(300, rc::gen::arbitrary<std::string>());
-    if (*rc::gen::arbitrary<bool>()) invoice.description_hash.emplace().bytes.fill(*rc::gen::arbitrary<std::uint8_t>());
-    invoice.payee_named = *rc::gen::arbitrary<bool>();
-    invoice.expiry = *rc::gen::arbitrary<std::uint64_t>();
-    invoice.min_final_cltv = *rc::gen::arbitrary<std::uint32_t>();
-    if (*rc::gen::arbitrary<bool>()) invoice.metadata = bytes(60);
-    for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
-      RouteHint hint;
-      for (int hop = *rc::gen::inRange(1, 13); hop > 0; --hop) {
-        HintHop made;
-        for (auto& byte : made.node.bytes) byte = *rc::gen::arbitrary<std::uint8_t>();
-        made.channel.value = *rc::gen::arbitrary<std::uint64_t>();
-        made.fee_base_msat = *rc::gen::arbitrary<std::uint32_t>();
-        made.fee_proportional_millionths = *rc::gen::arbitrary<std::uint32_t>();
-        made.cltv_expiry_delta = *rc::gen::arbitrary<std::uint16_t>();
-        hint.push_back(made);
-      }
-      invoice.route_hints.push_back(hint);
-    }
-    for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
-      Fallback fallback;
-      fallback.version = static_cast<std::uint8_t>(*rc::gen::inRange(0, 19));
-      fallback.program.assign(static_cast<std::size_t>(*rc::gen::inRange(0, 41)), 0x5A);
-      invoice.fallbacks.push_back(fallback);
-    }
-    // Odd bits only: nobody is obliged to know them.
-    Bytes features = bytes(12);
-    for (auto& byte : features) byte &= 0xAA;
-    features.erase(features.begin(), std::find_if(features.begin(), features.end(), [](auto byte) { return byte != 0; }));
-    invoice.features = features;
-    if (*rc::gen::arbitrary<bool>()) invoice.extras.push_back(InvoiceExtra{2, {0, 1, 31}});
-
-    const auto key = some_key();
+  CHECK(rc::check([] {
+    const Invoice invoice = drawn_invoice();
+    const auto key = drawn_key();
     const auto text = encode_invoice(invoice, key);
     RC_ASSERT(static_cast<bool>(text));
     const auto back = decode_invoice(*text);
     RC_ASSERT(static_cast<bool>(back));
-    RC_ASSERT(back->network == invoice.network);
-    RC_ASSERT(back->amount == invoice.amount);
-    RC_ASSERT(back->timestamp == invoice.timestamp);
-    RC_ASSERT(back->payment_hash == invoice.payment_hash);
-    RC_ASSERT(back->payment_secret == invoice.payment_secret);
     RC_ASSERT(back->payee == *public_key_of(key));
-    RC_ASSERT(back->payee_named == invoice.payee_named);
-    RC_ASSERT(back->description == invoice.description);
-    RC_ASSERT(back->description_hash == invoice.description_hash);
-    RC_ASSERT(back->expiry == invoice.expiry);
-    RC_ASSERT(back->min_final_cltv == invoice.min_final_cltv);
-    RC_ASSERT(back->route_hints == invoice.route_hints);
-    RC_ASSERT(back->fallbacks == invoice.fallbacks);
-    RC_ASSERT(back->features == invoice.features);
-    RC_ASSERT(back->metadata == invoice.metadata);
-    RC_ASSERT(back->extras == invoice.extras);
+    RC_ASSERT(valid_public_key(back->payee));
+    assert_same_fields(*back, invoice);
     RC_ASSERT(encode_invoice(*back, key).value() == *text);
+  }));
+}
+
+TEST_CASE("bolt11: any text, with a right checksum or without one, ends in a value or a sentence") {
+  CHECK(rc::check([] {
+    const auto text = *rc::gen::arbitrary<std::string>();
+    RC_ASSERT(!decode_invoice(text));
+    const auto words = *rc::gen::resize(400, rc::gen::container<bech32::Words>(rc::gen::inRange<std::uint8_t>(0, 32)));
+    const auto invoice = decode_invoice(bech32::encode("lnbc" + *rc::gen::element<std::string>("", "1", "20m", "5p", "x"), words));
+    RC_ASSERT(invoice || !invoice.error().message.empty());
   }));
 }
 
@@ -227,6 +361,9 @@ TEST_CASE("bolt11: amounts are written in the largest unit and read back") {
   const std::vector<std::pair<std::uint64_t, std::string>> table = {
       {1, "10p"},          {10, "100p"},          {100, "1n"},      {1'000, "10n"},  {100'000, "1u"},
       {250'000, "2500n"},  {100'000'000, "1m"},   {100'000'000'000, "1"}, {967'878'534, "9678785340p"},
+      {1'844'674'407'370'955'161, "18446744073709551610p"},  // the last in pico below 2^64, and the first above it
+      {1'844'674'407'370'955'162, "18446744073709551620p"},
+      {Msat::max_value - 1, "20999999999999999990p"},        {Msat::max_value - 100, "20999999999999999n"},
       {Msat::max_value, "21000000"}};
   for (const auto& [msat, amount] : table) {
     Invoice invoice = plain_invoice();
@@ -237,13 +374,29 @@ TEST_CASE("bolt11: amounts are written in the largest unit and read back") {
   }
 }
 
+TEST_CASE("bolt11: amounts are read in any unit") {
+  const auto words = body_of(plain_invoice());
+  const std::vector<std::pair<std::string, std::uint64_t>> table = {
+      {"21000000", Msat::max_value},           {"21000000000m", Msat::max_value},           {"21000000000000u", Msat::max_value},
+      {"21000000000000000n", Msat::max_value}, {"21000000000000000000p", Msat::max_value}, {"1000m", 100'000'000'000},
+      {"10p", 1},                              {"1000p", 100}};
+  for (const auto& row : table) {
+    CAPTURE(row.first);
+    const auto read = decode_invoice(signed_text("lnbcrt" + row.first, words));
+    REQUIRE(read);
+    CHECK(read->amount == Msat::of(row.second));
+    CHECK(read->payee == *public_key_of(some_key()));
+  }
+}
+
 TEST_CASE("bolt11: amounts that are none") {
   const std::string good = text_of(plain_invoice());
   const auto words = bech32::decode(good).decoded.words;
-  for (const char* amount : {"0", "00", "01", "0n", "2500x", "1pp", "1p", "15p", "2100000000000000001n", "21000001", "21000000001m",
-                             "99999999999999999999", "18446744073709551615p", "-1", "1.5m", "m"}) {
+  for (const std::string amount : {"0", "00", "01", "0n", "2500x", "1pp", "1p", "15p", "2100000000000000001n", "21000001", "21000000001m",
+                             "99999999999999999999", "18446744073709551615p", "21000000000000000010p", "184467440737095516160p", "0p", "21000000000001u",
+                             "21000000000000001n", "20m5", "+1", "-1", "1.5m", "m"}) {
     CAPTURE(amount);
-    const auto refused = decode_invoice(bech32::encode("lnbcrt" + std::string(amount), words));
+    const auto refused = decode_invoice(bech32::encode("lnbcrt" + amount, words));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().message.find("amount") != std::string::npos);
   }
@@ -253,14 +406,127 @@ TEST_CASE("bolt11: no cut of an invoice is an invoice, and no changed character"
   const std::string good = text_of(plain_invoice());
   REQUIRE(decode_invoice(good));
   for (std::size_t size = 0; size < good.size(); ++size) CHECK_FALSE(decode_invoice(good.substr(0, size)));
+  std::size_t accepted = 0;
   for (std::size_t at = 0; at < good.size(); ++at) {
-    for (const char c : std::string("qpzl1b 0\n\x80")) {
-      if (good[at] == c) continue;
+    for (int code = 0; code < 256; ++code) {
       std::string bad = good;
-      bad[at] = c;
-      CHECK_FALSE(decode_invoice(bad));
+      bad[at] = static_cast<char>(code);
+      if (bad != good && decode_invoice(bad)) ++accepted;
     }
   }
+  CHECK(accepted == 0);
+}
+
+TEST_CASE("bolt11: what is changed under a repaired checksum never keeps its payee") {
+  for (const bool named : {false, true}) {
+    Invoice invoice = plain_invoice();
+    invoice.payee_named = named;
+    const auto payee = *public_key_of(some_key());
+    const auto good = bech32::decode(text_of(invoice)).decoded;
+    std::size_t kept = 0;
+    const std::size_t recovery_at = good.words.size() - 2;  // with field n nobody reads the recovery id, so its bits may change
+    for (std::size_t at = 0; at < (named ? recovery_at : good.words.size()); ++at) {
+      for (std::uint8_t flip = 1; flip < 32; ++flip) {
+        auto words = good.words;
+        words[at] = static_cast<std::uint8_t>(words[at] ^ flip);
+        const auto read = decode_invoice(bech32::encode(good.hrp, words));
+        if (read && read->payee == payee) ++kept;
+      }
+    }
+    CHECK(kept == 0);
+  }
+}
+
+TEST_CASE("bolt11: field n decides, and names a key that exists") {
+  Invoice invoice = plain_invoice();
+  invoice.payee_named = true;
+  const auto good = bech32::decode(text_of(invoice)).decoded;
+  REQUIRE(decode_invoice(text_of(invoice))->payee == *public_key_of(some_key()));
+  auto words = good.words;
+  words.back() = static_cast<std::uint8_t>(words.back() | 4);  // recovery id 4 and more
+  const auto refused = decode_invoice(bech32::encode(good.hrp, words));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("recovery id") != std::string::npos);
+
+  PublicKey key = *public_key_of(some_key());
+  CHECK(valid_public_key(key));
+  key.bytes.front() = 4;
+  CHECK_FALSE(valid_public_key(key));
+  key.bytes.fill(0xFF);
+  key.bytes.front() = 2;
+  CHECK_FALSE(valid_public_key(key));
+  CHECK_FALSE(valid_public_key(PublicKey{}));
+  CHECK_FALSE(public_key_of({}));
+}
+
+TEST_CASE("bolt11: the first of two fields of a kind counts, the second is kept as it stands") {
+  Invoice invoice = plain_invoice();
+  invoice.expiry = 60;
+  invoice.payee_named = true;
+  const auto other = [](std::uint8_t tag, std::size_t size) {
+    bech32::Words field = {tag, static_cast<std::uint8_t>(size >> 5), static_cast<std::uint8_t>(size & 31)};
+    field.resize(field.size() + size, 7);
+    return field;
+  };
+  using Kind = std::pair<std::uint8_t, std::size_t>;
+  for (const Kind& kind : {Kind{1, 52}, Kind{16, 52}, Kind{19, 53}, Kind{13, 2}, Kind{6, 1}, Kind{5, 4}}) {
+    CAPTURE(int{kind.first});
+    const auto read = decode_invoice(signed_with(invoice, other(kind.first, kind.second)));
+    REQUIRE(read);
+    CHECK(read->extras == std::vector<InvoiceExtra>{{kind.first, Bytes(kind.second, 7)}});
+    CHECK(read->payment_hash == invoice.payment_hash);
+    CHECK(read->payment_secret == invoice.payment_secret);
+    CHECK(read->payee == *public_key_of(some_key()));
+    CHECK(read->description == "coffee");
+    CHECK(read->expiry == 60);
+    CHECK(read->features == invoice.features);
+  }
+  for (const Kind& kind : {Kind{23, 52}, Kind{27, 3}, Kind{24, 2}}) {   // kinds that the invoice has not: two at the end
+    CAPTURE(int{kind.first});
+    auto twice = other(kind.first, kind.second);
+    const auto second = other(kind.first, kind.second);
+    twice.back() = 0;
+    twice.insert(twice.end(), second.begin(), second.end());
+    const auto read = decode_invoice(signed_with(invoice, twice));
+    REQUIRE(read);
+    CHECK(read->extras == std::vector<InvoiceExtra>{{kind.first, Bytes(kind.second, 7)}});
+    CHECK((read->description_hash || read->metadata || read->min_final_cltv == 7 * 32));
+  }
+}
+
+TEST_CASE("bolt11: fields of odd sizes") {
+  const Invoice invoice = plain_invoice();
+  const auto read = [&](const bech32::Words& field) { return decode_invoice(signed_with(invoice, field)); };
+  REQUIRE(read({}));
+  CHECK(read({6, 0, 0})->expiry == 0);
+  CHECK(read({6, 0, 4, 0, 0, 0, 9})->expiry == 9);                                 // leading zeros
+  bech32::Words huge = {6, 0, 20};
+  huge.resize(23, 31);
+  CHECK(read(huge)->expiry == UINT64_MAX);
+  huge.front() = 24;
+  CHECK(read(huge)->min_final_cltv == UINT64_MAX);
+  CHECK(read({27, 0, 2, 0, 1})->metadata == Bytes{0});                             // padding that is not zero is not looked at
+  CHECK(read({27, 0, 0})->metadata == Bytes{});
+  CHECK(read({9, 0, 0})->extras == std::vector<InvoiceExtra>{{9, {}}});            // a fallback without a version
+  CHECK(read({9, 0, 1, 0})->fallbacks == std::vector<Fallback>{{0, {}}});
+  CHECK_FALSE(fallback_address(read({9, 0, 1, 0})->fallbacks.front(), "regtest"));
+  CHECK(read({3, 0, 0})->extras == std::vector<InvoiceExtra>{{3, {}}});            // a route hint without a hop
+  CHECK(read({3, 0, 2, 1, 1})->extras == std::vector<InvoiceExtra>{{3, {1, 1}}});  // or with a part of one
+  for (const bech32::Words& cut : {bech32::Words{6}, bech32::Words{6, 0}, bech32::Words{6, 0, 1}, bech32::Words{2, 31, 31, 1}}) {
+    CHECK_FALSE(read(cut));
+  }
+}
+
+TEST_CASE("bolt11: an invoice must have a hash and a secret of the right length") {
+  const auto without = [](std::size_t from) {   // p and s are the first two fields, 3 + 52 words each behind 7 of the time
+    auto words = body_of(plain_invoice());
+    words.erase(words.begin() + static_cast<std::ptrdiff_t>(from), words.begin() + static_cast<std::ptrdiff_t>(from + 55));
+    return decode_invoice(signed_text("lnbcrt", words));
+  };
+  REQUIRE_FALSE(without(7));
+  CHECK(without(7).error().message.find("no payment hash") != std::string::npos);
+  REQUIRE_FALSE(without(62));
+  CHECK(without(62).error().message.find("no payment secret") != std::string::npos);
 }
 
 TEST_CASE("bolt11: fields of hostile lengths end in an error, whatever the checksum says") {
@@ -301,10 +567,20 @@ TEST_CASE("bolt11: compulsory feature bits that nobody knows") {
 TEST_CASE("bolt11: expiry") {
   Invoice invoice = plain_invoice();
   invoice.expiry = 60;
+  CHECK_FALSE(expired(invoice, 0));
   CHECK_FALSE(expired(invoice, invoice.timestamp + 59));
   CHECK(expired(invoice, invoice.timestamp + 60));
+  invoice.expiry = 0;
+  CHECK(expired(invoice, invoice.timestamp));
+  CHECK_FALSE(expired(invoice, invoice.timestamp - 1));
+  invoice.expiry = UINT64_MAX - invoice.timestamp;
+  CHECK_FALSE(expired(invoice, UINT64_MAX - 1));
+  CHECK(expired(invoice, UINT64_MAX));
+  invoice.expiry = UINT64_MAX - invoice.timestamp + 1;
+  CHECK_FALSE(expired(invoice, UINT64_MAX));
   invoice.expiry = UINT64_MAX;
   CHECK_FALSE(expired(invoice, UINT64_MAX));
+  CHECK_FALSE(expired(*decode_invoice(text_of(invoice)), UINT64_MAX));
 }
 
 TEST_CASE("bolt11: what cannot be written is refused") {
@@ -319,5 +595,54 @@ TEST_CASE("bolt11: what cannot be written is refused") {
   CHECK(refused([](Invoice& i) { i.amount = Msat{}; }));
   CHECK(refused([](Invoice& i) { i.timestamp = std::uint64_t{1} << 35; }));
   CHECK(refused([](Invoice& i) { i.route_hints.emplace_back(13); }));
+  CHECK(refused([](Invoice& i) { i.route_hints.emplace_back(0); }));
+  CHECK(refused([](Invoice& i) { i.route_hints.assign(20, RouteHint(12)); }));                // longer than any reader takes
+  CHECK(refused([](Invoice& i) { i.description_hash.emplace(); }));
+  CHECK(refused([](Invoice& i) { i.metadata = Bytes(640); }));
+  CHECK(refused([](Invoice& i) { i.features = Bytes(640, 0xAA); }));
+  CHECK(refused([](Invoice& i) { i.fallbacks.push_back(Fallback{17, Bytes(19)}); }));
+  CHECK(refused([](Invoice& i) { i.fallbacks.push_back(Fallback{0, Bytes(21)}); }));
+  CHECK(refused([](Invoice& i) { i.fallbacks.push_back(Fallback{19, Bytes(20)}); }));
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{2, {32}}); }));
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{32, {}}); }));
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{2, Bytes(1'024)}); }));
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{6, {1}}); }));               // would be the expiry
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{27, {1, 1}}); }));           // would be the metadata
+  CHECK_FALSE(refused([](Invoice& i) { i.description = std::string(639, 'x'); }));
+  CHECK_FALSE(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{2, Bytes(1'023)}); }));
   CHECK_FALSE(encode_invoice(plain_invoice(), {}));
+}
+
+TEST_CASE("bolt11: fallback addresses of every kind and network") {
+  const Bytes hash = *bytes_from_hex("751e76e8199196d454941c45d1b3a323f1433bd6");
+  const Bytes taproot = *bytes_from_hex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");  // BIP 350
+  CHECK(fallback_address({0, hash}, "bitcoin") == "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4");
+  CHECK(fallback_address({0, hash}, "testnet") == "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx");
+  CHECK(fallback_address({1, taproot}, "bitcoin") == "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0");
+  CHECK(fallback_address({16, {0x75, 0x1e}}, "bitcoin") == "bc1sw50qgdz25j");
+  CHECK(fallback_address({17, Bytes(20)}, "bitcoin") == "1111111111111111111114oLvT2");  // leading zero bytes
+  CHECK(fallback_address({0, hash}, "regtest")->substr(0, 5) == "bcrt1");
+  CHECK(fallback_address({0, hash}, "signet") == fallback_address({0, hash}, "testnet"));
+  CHECK_FALSE(fallback_address({0, Bytes(21)}, "bitcoin"));
+  CHECK_FALSE(fallback_address({1, Bytes(1)}, "bitcoin"));
+  CHECK_FALSE(fallback_address({1, Bytes(41)}, "bitcoin"));
+  CHECK_FALSE(fallback_address({18, Bytes(32)}, "bitcoin"));
+  CHECK_FALSE(fallback_address({19, hash}, "bitcoin"));
+}
+
+TEST_CASE("bech32: words and bytes, with and without strict padding") {
+  CHECK(rc::check([] {
+    const Bytes bytes = drawn_bytes(60);
+    RC_ASSERT(*bech32::to_bytes(bech32::to_words(bytes), true) == bytes);
+    RC_ASSERT(*bech32::to_bytes(bech32::to_words(bytes), false) == bytes);
+  }));
+  const bech32::Words padded_with_ones = {0, 1};   // 8 bits and two more, 01
+  CHECK_FALSE(bech32::to_bytes(padded_with_ones, true));
+  CHECK(bech32::to_bytes(padded_with_ones, false) == Bytes{0});
+  CHECK_FALSE(bech32::to_bytes(bech32::Words{0, 0, 0}, true));   // a whole word of padding
+  CHECK(bech32::decode("A12UEL5L").flaw == bech32::Flaw::none);  // BIP 173
+  CHECK(bech32::decode("A1LQFN3A", bech32::Checksum::bech32m).flaw == bech32::Flaw::none);  // BIP 350
+  CHECK(bech32::decode("A1LQFN3A").flaw == bech32::Flaw::bad_checksum);
+  CHECK(bech32::decode("1qzzfhee").flaw == bech32::Flaw::no_separator);
+  CHECK(bech32::decode("de1lg7w").flaw == bech32::Flaw::too_short);
 }

@@ -1,0 +1,481 @@
+#include "core/switch/sim/sim_admin.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/bolt11/invoice.h"
+#include "core/hash.h"
+#include "core/switch/sim/engine.h"
+#include "core/switch/sim/faults.h"
+#include "core/switch/sim/graph.h"
+
+namespace paytower::sim {
+
+namespace {
+
+constexpr std::size_t page = 256;
+constexpr std::uint32_t final_cltv_delta = 18;
+constexpr std::uint32_t distance_wanted = 3;
+
+Error refuse(std::string why) { return Error{Errc::usage, std::move(why)}; }
+
+/// Digits of one base only, or nothing.
+std::optional<std::uint32_t> read_number(std::string_view text, std::uint32_t base) {
+  if (text.empty() || text.size() > 10) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    std::uint32_t digit = 0;
+    if (c >= '0' && c <= '9') {
+      digit = static_cast<std::uint32_t>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+      digit = static_cast<std::uint32_t>(c - 'a') + 10;
+    } else if (c >= 'A' && c <= 'F') {
+      digit = static_cast<std::uint32_t>(c - 'A') + 10;
+    } else {
+      return std::nullopt;
+    }
+    if (digit >= base) return std::nullopt;
+    value = value * base + digit;
+  }
+  if (value > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  return static_cast<std::uint32_t>(value);
+}
+
+/// A BOLT 4 name or a number below 2^16.
+std::optional<std::uint32_t> read_code(std::string_view text) {
+  const bool hex = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+  std::optional<std::uint32_t> code = hex ? read_number(text.substr(2), 16) : read_number(text, 10);
+  if (!code) {
+    const auto named = failure_from_name(text);
+    if (named) code = static_cast<std::uint32_t>(*named);
+  }
+  if (!code || *code > 0xFFFF) return std::nullopt;
+  return code;
+}
+
+/// Cuts what stands behind the last `mark` off `text` and reads it as a number.
+enum class Suffix { absent, read, wrong };
+Suffix take_suffix(std::string_view& text, char mark, std::optional<std::uint32_t>& value) {
+  const std::size_t at = text.rfind(mark);
+  if (at == std::string_view::npos) return Suffix::absent;
+  value = read_number(text.substr(at + 1), 10);
+  if (!value) return Suffix::wrong;
+  text = text.substr(0, at);
+  return Suffix::read;
+}
+
+template <typename Fixed>
+Fixed derived(const char* what, const NodeSecret& secret, std::int64_t number) {
+  Bytes data(secret.bytes.begin(), secret.bytes.end());
+  for (const char* c = what; *c != '\0'; ++c) data.push_back(static_cast<std::uint8_t>(*c));
+  for (const char c : std::to_string(number)) data.push_back(static_cast<std::uint8_t>(c));
+  return Fixed{sha256(data).bytes};
+}
+
+/// Nodes that can sign, as far from ours as payees usually are.
+Result<Node> default_payee(LedgerTx& tx) {
+  const std::vector<std::uint32_t> distances = Graph::load(tx).distances();
+  std::vector<NodeIndex> best;
+  std::uint32_t best_distance = 0;
+  tx.each_node([&](const Node& node) {
+    const std::uint32_t distance = distances[node.index];
+    if (!node.secret || node.index == own_node || distance == std::numeric_limits<std::uint32_t>::max()) return true;
+    const std::uint32_t rated = std::min(distance, distance_wanted);
+    if (rated > best_distance) best.clear();
+    if (rated >= best_distance) best.push_back(node.index);
+    best_distance = std::max(best_distance, rated);
+    return true;
+  });
+  if (best.empty()) return refuse("no node of the simulated network that can sign an invoice can be reached");
+  const auto turn = static_cast<std::uint64_t>(tx.number(Number::invoices_made)) % best.size();
+  return *tx.node(best[turn]);
+}
+
+Result<Node> find_payee(LedgerTx& tx, const std::string& name) {
+  if (name.empty()) return default_payee(tx);
+  auto node = tx.node_by_name(name);
+  if (!node) {
+    if (const auto key = PublicKey::from_hex_text(name)) node = tx.node_by_key(*key);
+  }
+  if (!node) return refuse("the simulated network has no node of this name");
+  if (!node->secret) return refuse("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
+  return *node;
+}
+
+}  // namespace
+
+Result<FailSpec> parse_fail_spec(std::string_view text) {
+  FailSpec spec;
+  std::string_view rest = text;
+  // "xN" stands last; names and hex numbers hold an x of their own, so only an x that digits follow counts.
+  const std::size_t x = rest.rfind('x');
+  const bool is_hex_prefix = x == 1 && rest[0] == '0';
+  if (x != std::string_view::npos && !is_hex_prefix && x + 1 < rest.size() && rest[x + 1] >= '0' && rest[x + 1] <= '9') {
+    if (take_suffix(rest, 'x', spec.times) == Suffix::wrong) return refuse("xN wants a number of attempts");
+  }
+  if (take_suffix(rest, '@', spec.hop) == Suffix::wrong) return refuse("@HOP wants the index of a hop: 1 is the first peer");
+  const auto code = read_code(rest);
+  if (!code) return refuse("no BOLT 4 failure code of this name or number (CODE[@HOP][xN], such as TEMPORARY_CHANNEL_FAILURE@2x1)");
+  spec.wire_code = *code;
+  return spec;
+}
+
+SimAdmin::SimAdmin(Ledger& ledger, Clock& clock) : ledger_(ledger), clock_(clock) {}
+
+/// Every act happens in a network that is up to date, and what it made due happens with it.
+template <typename Work>
+void SimAdmin::act(Work work) {
+  const UnixNs wall = clock_.wall();
+  ledger_.write([&](LedgerTx& tx) {
+    if (!tx.node(own_node)) throw SwitchError("there is no simulated network in this file");
+    {
+      Engine before(tx, network_time(tx, wall));
+      FaultRunner(tx, before).advance();
+      work(tx, before);
+    }
+    Engine after(tx, network_time(tx, wall));  // the act may have moved time
+    FaultRunner(tx, after).advance();
+  });
+}
+
+Result<NetworkSummary> SimAdmin::create_network(const NetworkParams& params) {
+  std::optional<Result<NetworkSummary>> made;
+  ledger_.write([&](LedgerTx& tx) { made = build_network(tx, params); });
+  return *made;
+}
+
+Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
+  if (params.expiry_ns < ns_per_second) return refuse("an invoice is good for a second at least");
+  if (params.hold.ns < 0 && params.hold.ns != Hold::forever) return refuse("a hold is not negative");
+  std::optional<Result<MadeInvoice>> made;
+  act([&](LedgerTx& tx, Engine& engine) {
+    const auto payee = find_payee(tx, params.node);
+    if (!payee) {
+      made = payee.error();
+      return;
+    }
+    const std::int64_t number = tx.number(Number::invoices_made) + 1;
+    Invoice invoice;
+    invoice.preimage = derived<Preimage>("preimage", *payee->secret, number);
+    invoice.secret = derived<PaymentSecret>("secret", *payee->secret, number);
+    invoice.hash = hash_of(invoice.preimage);
+    invoice.amount = params.amount;
+    invoice.payee = payee->index;
+    invoice.final_cltv_delta = final_cltv_delta;
+    invoice.hold = params.hold;
+    invoice.fail = params.fail;
+    invoice.manners = params.manners;
+
+    paytower::Invoice fields;
+    fields.network = network_name;
+    fields.amount = params.amount;
+    fields.timestamp = static_cast<std::uint64_t>(std::max<std::int64_t>(engine.now().value, 0) / ns_per_second);
+    fields.payment_hash = invoice.hash;
+    fields.payment_secret = invoice.secret;
+    fields.description = params.description;
+    fields.expiry = static_cast<std::uint64_t>(params.expiry_ns / ns_per_second);
+    fields.min_final_cltv = final_cltv_delta;
+    fields.features = Bytes{0x41, 0x00};  // bit 14 payment_secret and bit 8 var_onion_optin, both compulsory
+    fields.route_hints = hints_to(tx, *payee);
+    const auto text = encode_invoice(fields, payee->secret->bytes);
+    if (!text) {
+      made = text.error();
+      return;
+    }
+    const auto seconds = static_cast<std::int64_t>(fields.timestamp + fields.expiry);
+    invoice.expires = UnixNs{seconds > INT64_MAX / ns_per_second ? INT64_MAX : seconds * ns_per_second};
+    invoice.text = *text;
+    tx.set_number(Number::invoices_made, number);
+    tx.put_invoice(invoice);
+    made = MadeInvoice{invoice.hash, invoice.text, invoice.payee};
+  });
+  return *made;
+}
+
+/// A payee that only unannounced channels reach names them (at most four).
+std::vector<RouteHint> SimAdmin::hints_to(LedgerTx& tx, const Node& payee) {
+  constexpr std::size_t enough = 4;
+  std::vector<RouteHint> hints;
+  bool announced = false;
+  tx.each_channel_of(payee.index, [&](const Channel& channel) {
+    announced = announced || channel.announced;
+    const std::uint8_t from = channel.nodes[0] == payee.index ? 1 : 0;
+    if (channel.announced || hints.size() >= enough || channel.nodes[from] == own_node) return true;
+    const Policy& policy = channel.policies[from];
+    hints.push_back(RouteHint{HintHop{tx.node(channel.nodes[from])->key, channel.id, policy.fee_base_msat,
+                                      policy.fee_proportional_millionths, static_cast<std::uint16_t>(policy.cltv_delta)}});
+    return true;
+  });
+  return announced ? std::vector<RouteHint>{} : hints;
+}
+
+Result<std::size_t> SimAdmin::release(const PaymentHash& hash, std::optional<std::uint32_t> fail_wire_code) {
+  std::optional<std::size_t> released;
+  act([&](LedgerTx& tx, Engine& engine) {
+    auto invoice = tx.invoice(hash);
+    if (invoice) released = engine.release(*invoice, fail_wire_code);
+  });
+  if (!released) return Error{Errc::not_found, "the simulated network has no invoice with this payment hash"};
+  return *released;
+}
+
+void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<OracleEntry>& visit) {
+  advance();
+  std::uint64_t after = 0;
+  for (;;) {
+    std::vector<OracleEntry> entries;  // a page each, so that a slow reader holds no transaction
+    ledger_.read([&](LedgerTx& tx) { entries = tx.oracle_after(hash, after, page); });
+    if (entries.empty()) return;
+    after = entries.back().id;
+    for (const OracleEntry& entry : entries) {
+      if (!visit(entry)) return;
+    }
+  }
+}
+
+// --- time and chain ----------------------------------------------------------------------------------------------------
+
+void SimAdmin::set_height(std::uint32_t height) {
+  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::height, height); });
+}
+
+std::uint32_t SimAdmin::height() {
+  std::uint32_t height = 0;
+  ledger_.read([&](LedgerTx& tx) { height = static_cast<std::uint32_t>(tx.number(Number::height)); });
+  return height;
+}
+
+void SimAdmin::set_latency(std::int64_t ns) {
+  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::latency_ns, std::max<std::int64_t>(ns, 0)); });
+}
+
+void SimAdmin::set_time_offset(std::int64_t ns) {
+  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::time_offset_ns, ns); });
+}
+
+void SimAdmin::freeze_time(std::optional<UnixNs> at) {
+  act([&](LedgerTx& tx, Engine&) {
+    tx.set_number(Number::time_is_frozen, at ? 1 : 0);
+    tx.set_number(Number::frozen_time_ns, at ? at->value : 0);
+  });
+}
+
+UnixNs SimAdmin::now() {
+  UnixNs now;
+  ledger_.read([&](LedgerTx& tx) { now = network_time(tx, clock_.wall()); });
+  return now;
+}
+
+void SimAdmin::advance() {
+  bool due = false;
+  const UnixNs wall = clock_.wall();
+  ledger_.read([&](LedgerTx& tx) {
+    const auto next = next_happening(tx);
+    due = next && *next <= network_time(tx, wall);
+  });
+  if (due) act([](LedgerTx&, Engine&) {});
+}
+
+// --- the graph ----------------------------------------------------------------------------------------------------------
+
+bool SimAdmin::set_policy(ChannelDirection which, const Policy& policy) {
+  bool found = false;
+  act([&](LedgerTx& tx, Engine&) {
+    found = which.direction <= 1 && tx.channel(which.channel).has_value();
+    if (!found) return;
+    tx.set_policy(which, policy);
+    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
+  });
+  return found;
+}
+
+bool SimAdmin::set_balance(ShortChannelId id, Msat side0) {
+  bool found = false;
+  act([&](LedgerTx& tx, Engine&) {
+    const auto channel = tx.channel(id);
+    found = channel.has_value();
+    if (!found) return;
+    const std::uint64_t both = channel->balances[0].value() + channel->balances[1].value();
+    const std::uint64_t first = std::min(side0.value(), both);
+    tx.set_balances(id, {Msat::of(first), Msat::of(both - first)});
+  });
+  return found;
+}
+
+std::optional<Channel> SimAdmin::channel(ShortChannelId id) {
+  std::optional<Channel> found;
+  ledger_.read([&](LedgerTx& tx) { found = tx.channel(id); });
+  return found;
+}
+
+std::vector<Channel> SimAdmin::channels() {
+  std::vector<Channel> all;
+  ledger_.read([&](LedgerTx& tx) {
+    tx.each_channel([&](const Channel& channel) {
+      all.push_back(channel);
+      return true;
+    });
+  });
+  return all;
+}
+
+std::optional<Node> SimAdmin::node(std::string_view name_or_key) {
+  std::optional<Node> found;
+  ledger_.read([&](LedgerTx& tx) {
+    found = tx.node_by_name(name_or_key);
+    const auto key = found ? std::nullopt : PublicKey::from_hex_text(name_or_key);
+    if (key) found = tx.node_by_key(*key);
+  });
+  return found;
+}
+
+void SimAdmin::add_node(const Node& node) {
+  ledger_.write([&](LedgerTx& tx) {
+    tx.add_node(node);
+    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
+  });
+}
+
+void SimAdmin::add_channel(const Channel& channel) {
+  ledger_.write([&](LedgerTx& tx) {
+    tx.add_channel(channel);
+    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
+  });
+}
+
+std::optional<Invoice> SimAdmin::invoice(const PaymentHash& hash) {
+  std::optional<Invoice> found;
+  ledger_.read([&](LedgerTx& tx) { found = tx.invoice(hash); });
+  return found;
+}
+
+bool SimAdmin::set_manners(const PaymentHash& hash, Manners manners) {
+  bool found = false;
+  act([&](LedgerTx& tx, Engine&) {
+    auto invoice = tx.invoice(hash);
+    found = invoice.has_value();
+    if (!found) return;
+    invoice->manners = manners;
+    tx.put_invoice(*invoice);
+  });
+  return found;
+}
+
+// --- faults --------------------------------------------------------------------------------------------------------------
+
+std::uint64_t SimAdmin::add_fault(Fault fault) {
+  act([&](LedgerTx& tx, Engine&) {
+    const std::int64_t id = tx.number(Number::next_fault) + 1;
+    tx.set_number(Number::next_fault, id);
+    fault.id = static_cast<std::uint64_t>(id);
+    tx.put_fault(fault);
+  });
+  return fault.id;
+}
+
+void SimAdmin::remove_fault(std::uint64_t id) {
+  act([&](LedgerTx& tx, Engine&) { tx.remove_fault(id); });
+}
+
+std::vector<Fault> SimAdmin::faults() {
+  std::vector<Fault> all;
+  ledger_.read([&](LedgerTx& tx) { all = tx.faults(); });
+  return all;
+}
+
+namespace {
+
+bool matches(const Erasure& what, const AttemptKey& key) {
+  return (!what.hash || key.hash == *what.hash) && (!what.attempt || key.id == *what.attempt);
+}
+
+/// Rows that ended and match; their keys.
+std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
+  std::vector<AttemptKey> erased;
+  std::uint64_t after = 0;
+  for (;;) {
+    const std::vector<Row> rows = what.hash ? (after == 0 ? tx.rows_of(*what.hash) : std::vector<Row>{}) : tx.rows_after(after, page);
+    if (rows.empty()) return erased;
+    after = rows.back().created_index;
+    for (const Row& row : rows) {
+      const bool old = !what.ended_before || (row.completed && *row.completed < *what.ended_before);
+      if (row.state == RowState::pending || !old || !matches(what, row.key)) continue;
+      tx.remove_row(row.created_index);
+      erased.push_back(row.key);
+    }
+  }
+}
+
+/// Finished HTLCs of the erased attempts; without an age, also those of attempts whose rows went before.
+std::size_t erase_htlcs(LedgerTx& tx, const Erasure& what, const std::vector<AttemptKey>& rows) {
+  std::size_t erased = 0;
+  std::uint64_t after = 0;
+  for (;;) {
+    const std::vector<Htlc> htlcs = what.hash ? (after == 0 ? tx.htlcs_of(*what.hash) : std::vector<Htlc>{}) : tx.htlcs_after(after, page);
+    if (htlcs.empty()) return erased;
+    after = htlcs.back().created_index;
+    for (const Htlc& htlc : htlcs) {
+      const bool went_now = std::find(rows.begin(), rows.end(), htlc.key) != rows.end();
+      const bool went_before = !what.ended_before && matches(what, htlc.key) && !tx.row(htlc.key);
+      if (!htlc.finished || (!went_now && !went_before)) continue;
+      tx.remove_htlc(htlc.created_index);
+      ++erased;
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t SimAdmin::erase(const Erasure& what) {
+  std::size_t rows = 0;
+  act([&](LedgerTx& tx, Engine&) {
+    const std::vector<AttemptKey> erased = erase_rows(tx, what);
+    rows = erased.size();
+    if (!what.htlcs_too) return;
+    const std::size_t htlcs = erase_htlcs(tx, what, erased);
+    if (what.move_counter) tx.set_number(Number::htlcs_deleted, tx.number(Number::htlcs_deleted) + static_cast<std::int64_t>(htlcs));
+  });
+  return rows;
+}
+
+void SimAdmin::add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount) {
+  act([&](LedgerTx& tx, Engine& engine) {
+    const auto invoice = tx.invoice(key.hash);
+    const auto payee = invoice ? tx.node(invoice->payee) : std::nullopt;
+    engine.add_orphan_row(key, label, amount, payee ? payee->key : PublicKey{});
+  });
+}
+
+Result<AttemptId> SimAdmin::foreign(const PaymentHash& hash, ForeignAct what, std::string_view label, std::uint64_t group) {
+  std::optional<Result<AttemptId>> done;
+  act([&](LedgerTx&, Engine& engine) { done = engine.foreign(hash, what, label, group); });
+  return *done;
+}
+
+void SimAdmin::save_copy(std::string_view name) {
+  act([&](LedgerTx& tx, Engine&) { tx.save_view(name); });
+}
+
+bool SimAdmin::restore_copy(std::string_view name) {
+  bool restored = false;
+  act([&](LedgerTx&, Engine& engine) { restored = engine.restore(name); });
+  return restored;
+}
+
+void SimAdmin::new_store() {
+  act([](LedgerTx& tx, Engine&) {
+    tx.clear_view();
+    tx.set_number(Number::store_generation, tx.number(Number::store_generation) + 1);
+  });
+}
+
+void SimAdmin::set_unreachable(std::optional<UnixNs> until) {
+  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::unreachable_until_ns, until ? until->value : Hold::forever); });
+}
+
+void SimAdmin::set_reachable() {
+  act([](LedgerTx& tx, Engine&) { tx.set_number(Number::unreachable_until_ns, 0); });
+}
+
+}  // namespace paytower::sim

@@ -1,0 +1,371 @@
+// Goal: every ending of DESIGN section 1 that money was lost by, on the real store and the simulated network, judged by
+// the network's own ledger of what really happened.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "tests/driver/sim_world.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+/// A payment whose HTLC is held and whose process is gone.
+PaymentRequest leave_held(SimWorld& world) {
+  const PaymentRequest request = world.held_invoice();
+  const auto result = world.send(request, ns_per_second);
+  REQUIRE(result.end == DriveEnd::open);
+  REQUIRE(world.live_htlcs(request.hash) == 1);
+  return request;
+}
+
+void release(SimWorld& world, const PaymentHash& hash) {
+  REQUIRE(world.admin.release(hash, std::nullopt));
+  world.admin.advance();
+}
+
+}  // namespace
+
+TEST_CASE("ending: an invoice is paid through real fees and CLTV deltas") {
+  SimWorld world;
+  const auto request = world.invoice();
+  const auto result = world.send(request);
+  REQUIRE(result.payment);
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(proves(*result.payment->preimage, request.hash));
+  CHECK(world.live_htlcs(request.hash) == 1);
+}
+
+TEST_CASE("ending: settled, the record erased, resumed: UNKNOWN, never a second HTLC, never FAILED") {
+  SimWorld world;
+  const auto request = leave_held(world);
+  release(world, request.hash);
+  world.erase(request.hash);
+  const auto results = world.resume();
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].payment->status() == PaymentStatus::unknown);
+  CHECK(results[0].payment->end_note == EndNote::preimage_lost);
+  CHECK(world.live_htlcs(request.hash) == 1);
+  CHECK(world.send(request).error->code == Errc::already_ended);
+  CHECK(world.resume().empty());
+}
+
+TEST_CASE("ending: settled, the record erased, past the deadline: no fence takes a paid attempt for dead") {
+  SimWorld world;
+  const auto request = leave_held(world);
+  release(world, request.hash);
+  world.erase(request.hash);
+  world.pass(120);
+  CHECK(world.resume()[0].payment->status() == PaymentStatus::unknown);
+  CHECK(world.live_htlcs(request.hash) == 1);
+}
+
+TEST_CASE("ending: settled and erased between the look and the fence: the look behind the fence sees the money") {
+  SimWorld world;
+  const auto request = world.invoice();
+  // The request is held back: resume, past the deadline, finds nothing and fences. Just then the late request has run,
+  // settled, and its row was erased.
+  sim::Fault hold;
+  hold.kind = sim::FaultKind::hold_request;
+  hold.step = sim::Step::before_dispatch;
+  hold.delay_ns = 70 * ns_per_second;
+  world.admin.add_fault(hold);
+  CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
+  world.pass(65);
+  sim::Fault erase_before_fence;
+  erase_before_fence.kind = sim::FaultKind::erase_rows;
+  erase_before_fence.step = sim::Step::before_fence;
+  world.admin.add_fault(erase_before_fence);
+  world.pass(10);
+  const auto results = world.resume();
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].payment->status() != PaymentStatus::failed);
+  CHECK(world.live_htlcs(request.hash) == 1);
+  CHECK(world.send(request).end == DriveEnd::refused);
+}
+
+TEST_CASE("ending: the record and the lists erased: nothing is concluded, nothing is sent, the operator has the last word") {
+  SimWorld world;
+  const auto request = leave_held(world);
+  release(world, request.hash);
+  world.erase(request.hash, true);
+  world.pass(120);
+  for (int i = 0; i < 3; ++i) {
+    const auto results = world.resume();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].end == DriveEnd::open);
+    CHECK(results[0].payment->status() == PaymentStatus::in_flight);
+  }
+  CHECK(world.live_htlcs(request.hash) == 1);
+  world.say(request.hash, OperatorWritesOff{});
+  CHECK(world.stored(request.hash).status() == PaymentStatus::unknown);
+  CHECK(world.send(request).end == DriveEnd::refused);
+}
+
+TEST_CASE("ending: never executed, resumed: the same attempt again makes one HTLC, also when the first copy comes late") {
+  for (const std::int64_t late : {2, 30}) {
+    SimWorld world;
+    const auto request = world.invoice();
+    sim::Fault hold;
+    hold.kind = sim::FaultKind::hold_request;
+    hold.step = sim::Step::before_dispatch;
+    hold.delay_ns = late * ns_per_second;
+    world.admin.add_fault(hold);
+    CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
+    const auto results = world.resume();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].payment->status() == PaymentStatus::succeeded);
+    world.pass(60);
+    world.admin.advance();
+    CHECK(world.live_htlcs(request.hash) == 1);
+  }
+}
+
+TEST_CASE("ending: past the deadline and never executed: fenced, FAILED, and the late request finds the fence") {
+  SimWorld world;
+  const auto request = world.invoice();
+  sim::Fault hold;
+  hold.kind = sim::FaultKind::hold_request;
+  hold.step = sim::Step::before_dispatch;
+  hold.delay_ns = 300 * ns_per_second;
+  world.admin.add_fault(hold);
+  CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
+  world.pass(90);
+  const auto results = world.resume();
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].payment->status() == PaymentStatus::failed);
+  CHECK(results[0].payment->fail_reason == FailureReason::timeout);
+  CHECK(results[0].payment->definitive());
+  world.pass(600);
+  world.admin.advance();
+  CHECK(world.live_htlcs(request.hash) == 0);
+}
+
+TEST_CASE("ending: a fence that is refused leaves the payment open") {
+  SimWorld world;
+  const auto request = world.invoice();
+  sim::Fault lost;
+  lost.kind = sim::FaultKind::lose_reply;
+  lost.step = sim::Step::before_dispatch;
+  world.admin.add_fault(lost);
+  CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
+  world.pass(90);
+  sim::Fault refuse;
+  refuse.kind = sim::FaultKind::refuse_fence;
+  refuse.step = sim::Step::before_fence;
+  refuse.times = 1'000;
+  const auto id = world.admin.add_fault(refuse);
+  CHECK(world.resume()[0].end == DriveEnd::open);
+  world.admin.remove_fault(id);
+  CHECK(world.resume()[0].payment->status() == PaymentStatus::failed);
+  CHECK(world.live_htlcs(request.hash) == 0);
+}
+
+TEST_CASE("ending: FAILED is wanted while another user of the node holds the hash") {
+  SimWorld world;
+  sim::InvoiceParams params;
+  params.fail = sim::FailSpec{0x4000 | 15, std::nullopt, 1};
+  const auto request = world.invoice(params);
+  sim::Fault foreign;
+  foreign.kind = sim::FaultKind::foreign;
+  foreign.step = sim::Step::resolve;
+  foreign.act = sim::ForeignAct::hold;
+  foreign.text = "another wallet";
+  world.admin.add_fault(foreign);
+  const auto open = world.send(request);
+  CHECK(open.end == DriveEnd::open);
+  CHECK(open.payment->status() == PaymentStatus::in_flight);
+  CHECK(open.payment->stop_reason == FailureReason::incorrect_payment_details);
+  SUBCASE("theirs fails: FAILED") {
+    REQUIRE(world.admin.release(request.hash, 0x4000 | 15));
+    CHECK(world.resume()[0].payment->status() == PaymentStatus::failed);
+  }
+  SUBCASE("theirs settles: paid, by a foreign attempt") {
+    REQUIRE(world.admin.release(request.hash, std::nullopt));
+    const auto results = world.resume();
+    CHECK(results[0].payment->status() == PaymentStatus::succeeded);
+    CHECK(results[0].payment->settled_attempt()->origin == AttemptOrigin::foreign);
+    CHECK(world.live_htlcs(request.hash) == 1);
+  }
+}
+
+TEST_CASE("ending: paid by another user of the node before and after our first hand-over") {
+  SimWorld world;
+  SUBCASE("before: refused, recorded with its proof") {
+    const auto request = world.invoice();
+    REQUIRE(world.admin.foreign(request.hash, sim::ForeignAct::pay, "another wallet"));
+    world.pass(1);
+    const auto result = world.send(request);
+    CHECK(result.end == DriveEnd::refused);
+    CHECK(result.error->code == Errc::already_paid);
+    CHECK(world.stored(request.hash).status() == PaymentStatus::succeeded);
+  }
+  SUBCASE("after: paid") {
+    sim::InvoiceParams params;
+    params.fail = sim::FailSpec{0x2000 | 2, std::nullopt, 1};
+    const auto request = world.invoice(params);
+    sim::Fault foreign;
+    foreign.kind = sim::FaultKind::foreign;
+    foreign.step = sim::Step::resolve;
+    foreign.act = sim::ForeignAct::pay;
+    foreign.text = "another wallet";
+    world.admin.add_fault(foreign);
+    const auto result = world.send(request);
+    CHECK(result.end == DriveEnd::ended);
+    CHECK(result.payment->status() == PaymentStatus::succeeded);
+    CHECK(result.payment->settled_attempt()->origin == AttemptOrigin::foreign);
+  }
+}
+
+TEST_CASE("ending: a late preimage after the operator's word, without and with a newer try") {
+  SimWorld world;
+  const auto request = leave_held(world);
+  world.say(request.hash, OperatorAssumesFailed{});
+  CHECK(world.stored(request.hash).status() == PaymentStatus::failed);
+  CHECK_FALSE(world.stored(request.hash).definitive());
+
+  SUBCASE("without: the watch list asks, and the proof wins") {
+    CHECK(world.resume(0).at(0).payment->status() == PaymentStatus::failed);
+    release(world, request.hash);
+    const auto results = world.resume();
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].payment->status() == PaymentStatus::succeeded);
+    CHECK(results[0].payment->fail_reason == FailureReason::error);
+    CHECK(proves(*results[0].payment->late_preimage, request.hash));
+    CHECK(world.send(request).error->code == Errc::already_paid);
+    CHECK(world.resume().empty());
+  }
+  SUBCASE("the switch says failed: the watch ends") {
+    REQUIRE(world.admin.release(request.hash, 0x4000 | 15));
+    CHECK(world.resume().at(0).payment->status() == PaymentStatus::failed);
+    CHECK(world.resume().empty());
+    CHECK(world.stored(request.hash).definitive());
+  }
+  SUBCASE("with a newer try: both are told, and no second HTLC leaves") {
+    // The node itself still shows the old HTLC, so that a newer send is refused as in flight; a newer try that exists
+    // (made while the node showed nothing) gets a stop wish.
+    CHECK(world.send(request).error->code == Errc::in_flight);
+    Payment newer;
+    newer.request = request;
+    const std::vector<Write> init = {InitPayment{}};
+    const PaymentWrites writes{&newer, init};
+    REQUIRE(world.opened->store.commit(std::span(&writes, 1)).front());
+    release(world, request.hash);
+    world.resume();
+    CHECK(world.live_htlcs(request.hash) == 1);
+    CHECK(world.stored(request.hash).status() == PaymentStatus::succeeded);
+    for (const PaymentIndex index : {PaymentIndex{1}, PaymentIndex{2}}) {
+      CHECK(world.opened->store.load(index)->status() == PaymentStatus::succeeded);
+    }
+  }
+}
+
+TEST_CASE("ending: two wrong answers of a hostile payee settle nothing") {
+  for (const sim::Manners manners : {sim::Manners::wrong_preimage, sim::Manners::complete_without_preimage}) {
+    SimWorld world;
+    sim::InvoiceParams params;
+    params.manners = manners;
+    const auto request = world.invoice(params);
+    const auto result = world.send(request);
+    CHECK(result.end == DriveEnd::open);
+    CHECK(result.payment->status() == PaymentStatus::in_flight);
+    CHECK(world.resume()[0].payment->status() == PaymentStatus::in_flight);
+    CHECK(world.oracle(request.hash).size() == 1);
+  }
+}
+
+TEST_CASE("ending: accepted but the result lost: the money decides") {
+  SimWorld world;
+  const auto request = world.invoice();
+  sim::Fault lose;
+  lose.kind = sim::FaultKind::lose_result;
+  lose.step = sim::Step::resolve;
+  world.admin.add_fault(lose);
+  const auto result = world.send(request);
+  CHECK(result.payment->status() == PaymentStatus::unknown);
+  CHECK(world.live_htlcs(request.hash) == 1);
+}
+
+TEST_CASE("ending: an orphan row keeps the payment open, and nothing is sent beside it") {
+  SimWorld world;
+  const auto request = world.invoice();
+  sim::Fault orphan;
+  orphan.kind = sim::FaultKind::orphan_row;
+  orphan.step = sim::Step::before_dispatch;
+  world.admin.add_fault(orphan);
+  CHECK(world.send(request).end == DriveEnd::open);
+  world.pass(120);
+  CHECK(world.resume()[0].payment->status() == PaymentStatus::in_flight);
+  CHECK(world.live_htlcs(request.hash) == 0);
+  world.say(request.hash, OperatorAssumesFailed{});
+  CHECK(world.stored(request.hash).status() == PaymentStatus::failed);
+}
+
+TEST_CASE("ending: the node restored from an old copy stops everything") {
+  SimWorld world;
+  world.admin.save_copy("before");
+  const auto other = world.invoice();
+  CHECK(world.send(other).payment->status() == PaymentStatus::succeeded);
+  const auto request = leave_held(world);
+  REQUIRE(world.admin.restore_copy("before"));
+  CHECK_THROWS_AS((void)world.resume(), RefusalError);
+  CHECK(world.stored(request.hash).status() == PaymentStatus::in_flight);
+  CHECK(world.live_htlcs(request.hash) == 1);
+}
+
+TEST_CASE("ending: the switch unreachable for a while") {
+  SimWorld world;
+  const auto request = leave_held(world);
+  world.admin.set_unreachable(UnixNs{world.clock.wall().value + 20 * ns_per_second});
+  const auto results = world.resume();
+  CHECK(results.at(0).end == DriveEnd::unavailable);
+  CHECK(results.at(0).payment->status() == PaymentStatus::in_flight);
+  world.pass(30);
+  release(world, request.hash);
+  CHECK(world.resume().at(0).payment->status() == PaymentStatus::succeeded);
+}
+
+TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database between any two steps and loses nothing") {
+  SimWorld world;
+  const std::string shell = "sqlite3 '" + world.folder.file("payments.db") + "' 'SELECT count(*) FROM payments' >/dev/null 2>&1";
+
+  /// Calls the shell before and after everything that the driver does.
+  class Watched final : public Switch {
+   public:
+    Watched(Switch& inner, std::string command) : inner_(inner), command_(std::move(command)) {}
+    void identify() override { inner_.identify(); }
+    void look(const PaymentHash& hash, const std::optional<Marks>& since) override { shell(); inner_.look(hash, since); }
+    void ask_route(const RouteQuestion& question) override { shell(); inner_.ask_route(question); }
+    void dispatch(const Handover& handover) override { shell(); inner_.dispatch(handover); shell(); }
+    void query(const AttemptKey& key) override { shell(); inner_.query(key); }
+    void fence(const Handover& handover) override { inner_.fence(handover); }
+    void list_own(const StoreId& store) override { inner_.list_own(store); }
+    std::vector<SwitchEvent> poll(MonoNs until) override { return inner_.poll(until); }
+    int calls = 0;
+
+   private:
+    void shell() {
+      ++calls;
+      REQUIRE(std::system(command_.c_str()) == 0);
+    }
+    Switch& inner_;
+    std::string command_;
+  };
+
+  for (int i = 0; i < 5; ++i) {
+    const auto request = world.invoice();
+    sim::SimSwitch inner(world.ledger, world.clock);
+    Watched node(inner, shell);
+    DriverPorts ports{node, world.opened->store, world.opened->locks, world.clock, world.randomness, world.observer};
+    Driver driver(ports, DriverOptions{});
+    driver.submit(request, false);
+    CHECK(driver.run().at(0).payment->status() == PaymentStatus::succeeded);
+    CHECK(node.calls >= 5);
+    CHECK(std::system(shell.c_str()) == 0);
+    world.opened = nullptr;  // the shell alone, then we come back
+    CHECK(std::system(shell.c_str()) == 0);
+    world.opened = std::make_unique<Opened>(world.folder.file("payments.db"));
+    CHECK(world.stored(request.hash).status() == PaymentStatus::succeeded);
+  }
+}

@@ -1,0 +1,125 @@
+// The real store and the simulated network on a virtual clock: minutes of network time pass in no time.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/bolt11/invoice.h"
+#include "core/driver.h"
+#include "core/switch/sim/memory_ledger.h"
+#include "core/switch/sim/network.h"
+#include "core/switch/sim/sim_admin.h"
+#include "core/switch/sim/sim_switch.h"
+#include "tests/driver/world.h"
+
+namespace paytower::test {
+
+class SimWorld {
+ public:
+  SimWorld() {
+    sim::NetworkParams params;
+    params.seed = 5;
+    REQUIRE(admin.create_network(params));
+  }
+
+  // --- the network ---
+
+  PaymentRequest invoice(sim::InvoiceParams params = {}) {
+    if (!params.amount) params.amount = Msat::of(250'000);
+    if (params.description.empty()) params.description = "test";
+    auto made = admin.make_invoice(params);
+    REQUIRE(made);
+    const auto read = decode_invoice(made->text);
+    REQUIRE(read);
+    PaymentRequest request;
+    request.hash = read->payment_hash;
+    request.demand.destination = read->payee;
+    request.demand.amount = *read->amount;
+    request.demand.fee_limit = Msat::of(50'000);
+    request.payment_secret = read->payment_secret;
+    request.invoice = made->text;
+    request.network = "regtest";
+    request.created = clock.wall();
+    request.deadline = UnixNs{clock.wall().value + 60 * ns_per_second};
+    return request;
+  }
+  PaymentRequest held_invoice() {
+    sim::InvoiceParams params;
+    params.hold.ns = sim::Hold::forever;
+    return invoice(params);
+  }
+
+  /// What really happened to the hash.
+  std::vector<sim::OracleEntry> oracle(const PaymentHash& hash) {
+    std::vector<sim::OracleEntry> entries;
+    admin.ledger(hash, [&](const sim::OracleEntry& entry) {
+      entries.push_back(entry);
+      return true;
+    });
+    return entries;
+  }
+  /// HTLCs that left our node for the hash and settled, or may still.
+  std::size_t live_htlcs(const PaymentHash& hash) {
+    std::size_t count = 0;
+    for (const auto& entry : oracle(hash)) {
+      if (entry.state == sim::OracleState::held || entry.state == sim::OracleState::settled) ++count;
+    }
+    return count;
+  }
+  void erase(const PaymentHash& hash, bool htlcs_too = false) {
+    sim::Erasure what;
+    what.hash = hash;
+    what.htlcs_too = htlcs_too;
+    CHECK(admin.erase(what) >= 1);
+  }
+  void pass(std::int64_t seconds) { clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second}); }
+
+  // --- one process each ---
+
+  DriveResult send(const PaymentRequest& request, std::optional<std::int64_t> wait_ns = 5 * ns_per_second) {
+    return drive([&](Driver& driver) { driver.submit(request, false); }, wait_ns).at(0);
+  }
+  std::vector<DriveResult> resume(std::int64_t wait_ns = 5 * ns_per_second) {
+    return drive(
+        [&](Driver& driver) {
+          for (const PaymentIndex index : opened->store.fetch_in_flight(PaymentIndex{0}, 1'000)) driver.adopt(index);
+        },
+        wait_ns);
+  }
+  /// The operator's words, as `resolve` stores them.
+  void say(const PaymentHash& hash, Happening word) {
+    const Payment payment = *opened->store.find(hash).payment;
+    const Decision decision = decide(payment, Event{clock.wall(), std::move(word)});
+    REQUIRE_FALSE(decision.refusal);
+    const PaymentWrites writes{&payment, decision.writes};
+    REQUIRE(opened->store.commit(std::span(&writes, 1)).front());
+  }
+  Payment stored(const PaymentHash& hash) { return *opened->store.find(hash).payment; }
+
+  TempFolder folder;
+  Log log;
+  VirtualClock clock;
+  CountingRandomness randomness;
+  RecordingObserver observer{log};
+  sim::MemoryLedger ledger;
+  sim::SimAdmin admin{ledger, clock};
+  std::unique_ptr<Opened> opened = std::make_unique<Opened>(folder.file("payments.db"));
+
+ private:
+  template <typename Feed>
+  std::vector<DriveResult> drive(Feed feed, std::optional<std::int64_t> wait_ns) {
+    sim::SimSwitch node(ledger, clock);
+    DriverOptions options;
+    options.wait_ns = wait_ns;
+    DriverPorts ports{node, opened->store, opened->locks, clock, randomness, observer};
+    Driver driver(ports, options);
+    feed(driver);
+    return driver.run();
+  }
+};
+
+}  // namespace paytower::test

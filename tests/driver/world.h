@@ -1,0 +1,157 @@
+// One database in a folder of its own, a scripted switch, and a driver a call: each call is a process of its own.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "db/connection.h"
+#include "db/locks.h"
+#include "db/payment_store.h"
+#include "tests/driver/harness.h"
+#include "tests/driver/temp_folder.h"
+
+namespace paytower::test {
+
+/// What one process holds of the database.
+struct Opened {
+  explicit Opened(const std::string& path)
+      : connection(path, db::OpenMode::create, db::payment_file()),
+        write_lock(connection.real_path(), db::default_lock_timeout_ns),
+        locks(connection.real_path()),
+        store(connection, write_lock) {}
+
+  db::Connection connection;
+  db::WriteLock write_lock;
+  db::FilePaymentLocks locks;
+  db::SqlitePaymentStore store;
+};
+
+/// Counts what reaches the real store.
+class CountingStore final : public PaymentStore {
+ public:
+  CountingStore(PaymentStore& inner, unsigned& commits) : inner_(inner), commits_(commits) {}
+  std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
+    ++commits_;
+    return inner_.commit(tick);
+  }
+  HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
+  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+
+ private:
+  PaymentStore& inner_;
+  unsigned& commits_;
+};
+
+class World {
+ public:
+  World() : request(fresh_payment().request), opened_(std::make_unique<Opened>(folder_.file("payments.db"))), counting_(opened_->store, commits_) {
+    recording = std::make_unique<RecordingStore>(counting_, log);
+  }
+
+  Log log;
+  VirtualClock clock;
+  CountingRandomness randomness;
+  RecordingObserver observer{log};
+  ScriptedSwitch node{clock, log};
+  DriverOptions options = default_options();
+  PaymentRequest request;
+  std::unique_ptr<RecordingStore> recording;
+
+  static DriverOptions default_options() {
+    DriverOptions options;
+    options.wait_ns = 100 * ns_per_second;
+    return options;
+  }
+
+  [[nodiscard]] PaymentStore& store() { return opened_->store; }
+  [[nodiscard]] unsigned inner_commits() const { return commits_; }
+
+  DriveResult send(bool idempotent = false) { return drive([&](Driver& driver) { driver.submit(request, idempotent); }, node, *recording); }
+
+  /// Every open payment of the store; there is one.
+  DriveResult resume() {
+    const auto open = store().fetch_in_flight(PaymentIndex{0}, 10);
+    REQUIRE(open.size() == 1);
+    return drive([&](Driver& driver) { driver.adopt(open.front()); }, node, *recording);
+  }
+
+  /// The same send from another process, while the first one lives. It must not reach the switch.
+  DriveResult send_beside() {
+    Opened other(folder_.file("payments.db"));
+    Log other_log;
+    ScriptedSwitch silent(clock, other_log);
+    DriverPorts ports{silent, other.store, other.locks, clock, randomness, observer};
+    Driver driver(ports, DriverOptions{});
+    driver.submit(request, false);
+    auto results = driver.run();
+    CHECK(other_log.empty());
+    REQUIRE(results.size() == 1);
+    return results.front();
+  }
+
+  /// A send to a switch that nobody reaches: what the store alone decides.
+  DriveResult send_without_switch(bool idempotent = false, std::optional<PaymentRequest> other = {}) {
+    Log other_log;
+    ScriptedSwitch dead(clock, other_log);
+    dead.expect("identify", disconnect());
+    return drive([&](Driver& driver) { driver.submit(other.value_or(request), idempotent); }, dead, opened_->store);
+  }
+
+  void cancel_from_another_process() {
+    Opened other(folder_.file("payments.db"));
+    const Payment payment = *other.store.find(request.hash).payment;
+    const Decision decision = decide(payment, Event{clock.wall(), CancelRequested{}});
+    const PaymentWrites writes{&payment, decision.writes};
+    const auto stored = other.store.commit(std::span(&writes, 1));
+    REQUIRE(stored.front());
+  }
+
+  void check_stored(const Payment& payment) {
+    const auto stored = store().load(payment.index);
+    REQUIRE(stored);
+    CHECK(stored->status() == payment.status());
+    CHECK(stored->proof() == payment.proof());
+    CHECK(stored->stop_reason == payment.stop_reason);
+    CHECK(stored->fail_reason == payment.fail_reason);
+    REQUIRE(stored->attempts.size() == payment.attempts.size());
+    for (std::size_t i = 0; i < payment.attempts.size(); ++i) {
+      CHECK(stored->attempts[i].id == payment.attempts[i].id);
+      CHECK(stored->attempts[i].outcome == payment.attempts[i].outcome);
+      CHECK(stored->attempts[i].route == payment.attempts[i].route);
+      CHECK(stored->attempts[i].marks == payment.attempts[i].marks);
+    }
+  }
+
+  void check_one_open_attempt_at_most() {
+    const HashState state = store().find(request.hash);
+    if (!state.payment) return;
+    std::size_t open = 0;
+    for (const Attempt& attempt : state.payment->attempts) open += attempt.open() ? 1U : 0U;
+    CHECK(open <= 1);
+  }
+
+ private:
+  template <typename Feed>
+  DriveResult drive(Feed feed, Switch& to, PaymentStore& through) {
+    DriverPorts ports{to, through, opened_->locks, clock, randomness, observer};
+    Driver driver(ports, options);
+    feed(driver);
+    auto results = driver.run();
+    REQUIRE(results.size() == 1);
+    return results.front();
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<Opened> opened_;
+  unsigned commits_ = 0;
+  CountingStore counting_;
+};
+
+}  // namespace paytower::test

@@ -1,0 +1,78 @@
+// Goal: what the switch shows of our store becomes records again, and nothing is invented.
+#include <doctest/doctest.h>
+
+#include "core/restored.h"
+#include "tests/lifecycle/states.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+StoreId store() {
+  StoreId id;
+  id.bytes.fill(3);
+  return id;
+}
+const SwitchKey here{node_key(9), "regtest"};
+
+OwnRow own_row(RowState state, std::uint64_t id, bool fence = false) {
+  OwnRow own;
+  own.hash = hash_of(right_preimage());
+  own.row.id = AttemptId{id};
+  own.row.state = state;
+  own.row.label = attempt_label(store(), AttemptId{id}, fence);
+  own.row.amount = Msat::of(1'000);
+  own.row.amount_sent = Msat::of(1'010);
+  own.destination = node_key(2);
+  own.created = created;
+  if (state == RowState::complete) own.row.preimage = right_preimage();
+  return own;
+}
+
+Payment applied(const Adoption& adoption) {
+  Payment payment = adoption.payment;
+  payment.index.value = 1;
+  for (const Write& write : adoption.writes) apply(payment, write);
+  return payment;
+}
+
+AdoptionPlan plan(std::vector<OwnRow> rows, std::vector<PaymentHash> known = {}) {
+  return plan_adoption(rows, known, store(), here, before_deadline);
+}
+
+}  // namespace
+
+TEST_CASE("restored: a pending row becomes an open payment that gets no new attempt") {
+  const auto made = plan({own_row(RowState::pending, 7)});
+  REQUIRE(made.adoptions.size() == 1);
+  const Payment payment = applied(made.adoptions.front());
+  CHECK(payment.status() == PaymentStatus::in_flight);
+  CHECK(payment.attempts.front().fee == Msat::of(10));
+  CHECK(payment.attempts.front().route.hops.empty());
+  CHECK(payment.attempts.front().marks == Marks{});
+  CHECK(payment.request.deadline <= before_deadline);
+  CHECK(made.highest == AttemptId{7});
+}
+
+TEST_CASE("restored: a paid row wins over a pending one, and is recorded with its proof") {
+  const auto made = plan({own_row(RowState::pending, 7), own_row(RowState::complete, 8)});
+  REQUIRE(made.adoptions.size() == 1);
+  CHECK(applied(made.adoptions.front()).status() == PaymentStatus::succeeded);
+  CHECK(made.highest == AttemptId{8});
+}
+
+TEST_CASE("restored: known hashes, failed rows, fences, other stores and unproven rows are not adopted") {
+  CHECK(plan({own_row(RowState::pending, 7)}, {hash_of(right_preimage())}).adoptions.empty());
+  CHECK(plan({own_row(RowState::failed, 7)}).adoptions.empty());
+  CHECK(plan({own_row(RowState::failed, 7)}).highest == AttemptId{7});
+  CHECK(plan({own_row(RowState::failed, 7, true)}).adoptions.empty());
+  OwnRow unproven = own_row(RowState::complete, 7);
+  unproven.row.preimage = wrong_preimage();
+  CHECK(plan({unproven}).adoptions.empty());
+  OwnRow foreign = own_row(RowState::pending, 7);
+  StoreId other;
+  foreign.row.label = attempt_label(other, AttemptId{7});
+  CHECK(plan({foreign}).adoptions.empty());
+  CHECK(plan({foreign}).highest == AttemptId{});
+}

@@ -1,0 +1,225 @@
+// A small simulated network with known numbers, and the words in which the tests speak about it.
+//
+//   n0 --A-- n1 --B-- n2 --C-- n3      fees: n1 over B 1000 msat + 100 ppm, delta 40; n2 over C 500 msat + 1000 ppm, delta 30
+//     \--D-- n4 --E-- n3               the second way is dearer: n4 over E 400,000 msat + 0 ppm, delta 10
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/bolt11/invoice.h"
+#include "core/switch/sim/graph.h"
+#include "core/switch/sim/network.h"
+#include "core/switch/sim/sim_admin.h"
+#include "core/switch/sim/sim_switch.h"
+
+namespace paytower::sim::test {
+
+/// Time that passes only while somebody sleeps.
+class FakeClock final : public Clock {
+ public:
+  UnixNs wall() override { return UnixNs{wall_}; }
+  MonoNs mono() override { return MonoNs{mono_}; }
+  void sleep_until(MonoNs until) override {
+    if (signal_) return;
+    const std::int64_t pause = std::max<std::int64_t>(until.value - mono_, 0);
+    mono_ += pause;
+    wall_ += pause;
+  }
+  int stop_signal() override { return signal_; }
+
+  void pass(std::int64_t ns) {
+    mono_ += ns;
+    wall_ += ns;
+  }
+  void set_wall(std::int64_t ns) { wall_ = ns; }
+  void raise(int signal) { signal_ = signal; }
+
+ private:
+  std::int64_t wall_ = 1'700'000'000 * ns_per_second;
+  std::int64_t mono_ = 5 * ns_per_second;
+  int signal_ = 0;
+};
+
+inline ShortChannelId scid(std::uint32_t number) { return ShortChannelId{std::uint64_t{700'000} << 40 | std::uint64_t{number} << 16}; }
+inline const ShortChannelId chan_a = scid(1), chan_b = scid(2), chan_c = scid(3), chan_d = scid(4), chan_e = scid(5);
+inline constexpr std::uint64_t sat = 1'000;
+inline constexpr std::uint64_t capacity = 1'000'000 * sat;
+
+inline PublicKey key_of(NodeIndex node) { return *public_key_of(node_secret(7, node).bytes); }
+
+inline Policy policy(std::uint32_t base, std::uint32_t ppm, std::uint32_t delta) {
+  Policy made;
+  made.fee_base_msat = base;
+  made.fee_proportional_millionths = ppm;
+  made.cltv_delta = delta;
+  made.htlc_max = Msat::of(capacity);
+  return made;
+}
+
+/// A channel whose `from` side asks for `out` and holds `balance`.
+inline Channel channel_between(ShortChannelId id, NodeIndex from, NodeIndex to, const Policy& out, std::uint64_t balance) {
+  Channel made;
+  made.id = id;
+  made.capacity = Msat::of(capacity);
+  const std::uint8_t side = key_of(from) < key_of(to) ? 0 : 1;
+  made.nodes[side] = from;
+  made.nodes[1 - side] = to;
+  made.policies[side] = out;
+  made.policies[1 - side] = policy(1, 1, 14);
+  made.balances[side] = Msat::of(balance);
+  made.balances[1 - side] = Msat::of(capacity - balance);
+  return made;
+}
+
+inline void build_small_network(Ledger& ledger) {
+  ledger.write([](LedgerTx& tx) {
+    for (NodeIndex i = 0; i < 5; ++i) tx.add_node(Node{i, "n" + std::to_string(i), key_of(i), node_secret(7, i)});
+    tx.add_channel(channel_between(chan_a, 0, 1, policy(0, 0, 0), 800'000 * sat));
+    tx.add_channel(channel_between(chan_b, 1, 2, policy(1'000, 100, 40), 500'000 * sat));
+    tx.add_channel(channel_between(chan_c, 2, 3, policy(500, 1'000, 30), 500'000 * sat));
+    tx.add_channel(channel_between(chan_d, 0, 4, policy(0, 0, 0), 800'000 * sat));
+    tx.add_channel(channel_between(chan_e, 4, 3, policy(400'000, 0, 10), 500'000 * sat));
+    tx.set_number(Number::height, 800'000);
+    tx.set_number(Number::latency_ns, default_latency_ns);
+    tx.set_number(Number::graph_version, 1);
+  });
+}
+
+/// An empty ledger of the kind that this executable tests: in memory, or in a file that goes with the object.
+std::unique_ptr<Ledger> make_ledger();
+
+/// The network with a user, its invoices and its attempts. Each test gets a fresh one.
+class World {
+ public:
+  explicit World(std::unique_ptr<Ledger> kept = make_ledger())
+      : ledger_(std::move(kept)), admin_(*ledger_, clock_), node_(std::in_place, *ledger_, clock_) {
+    build_small_network(*ledger_);
+  }
+
+  FakeClock& clock() { return clock_; }
+  Ledger& ledger() { return *ledger_; }
+  SimAdmin& admin() { return admin_; }
+  SimSwitch& node() { return *node_; }
+  /// A new process: it knows nothing of what the old one had asked.
+  void restart() { node_.emplace(*ledger_, clock_); }
+
+  MadeInvoice invoice(std::uint64_t msat = 100'000 * sat, Hold hold = {}, const char* fail = nullptr, Manners manners = Manners::honest) {
+    InvoiceParams params;
+    if (msat != 0) params.amount = Msat::of(msat);
+    params.node = "n3";
+    params.hold = hold;
+    params.manners = manners;
+    if (fail) params.fail = *parse_fail_spec(fail);
+    return *admin_.make_invoice(params);
+  }
+
+  RouteQuestion question(const MadeInvoice& made, std::uint64_t msat = 100'000 * sat) {
+    RouteQuestion asked;
+    asked.ticket = 77;
+    asked.demand.destination = key_of(made.payee);
+    asked.demand.amount = Msat::of(msat);
+    asked.demand.fee_limit = Msat::of(1'000'000);
+    return asked;
+  }
+
+  RouteAnswer route(const RouteQuestion& asked) {
+    node_->ask_route(asked);
+    return one<RouteAnswer>();
+  }
+
+  Handover handover(const MadeInvoice& made, std::uint64_t id, std::uint64_t msat = 100'000 * sat) {
+    Handover given;
+    given.key = AttemptKey{made.hash, AttemptId{id}, 0};
+    given.label = "paytower:00:" + std::to_string(id);
+    given.route = *route(question(made, msat)).route;
+    given.amount = Msat::of(msat);
+    given.payment_secret = admin_.invoice(made.hash)->secret;
+    given.invoice = made.text;
+    return given;
+  }
+
+  DispatchAnswer dispatch(const Handover& given) {
+    node_->dispatch(given);
+    return one<DispatchAnswer>();
+  }
+  FenceAnswer fence(const Handover& given) {
+    node_->fence(given);
+    return one<FenceAnswer>();
+  }
+  LookResult look(const PaymentHash& hash) {
+    node_->look(hash, std::nullopt);
+    return one<LookAnswer>().look;
+  }
+  QueryAnswer query(const AttemptKey& key) {
+    node_->query(key);
+    return one<QueryAnswer>();
+  }
+  /// Hands over and waits for the end.
+  QueryAnswer pay(const Handover& given) {
+    REQUIRE(dispatch(given).kind == DispatchAnswer::Kind::accepted);
+    return query(given.key);
+  }
+
+  std::vector<SwitchEvent> poll(std::int64_t ns = 10 * ns_per_second) { return node_->poll(MonoNs{clock_.mono().value + ns}); }
+
+  /// The one event that comes, which must be of this kind.
+  template <typename Event>
+  Event one() {
+    const std::vector<SwitchEvent> events = poll();
+    REQUIRE(events.size() == 1);
+    REQUIRE(std::holds_alternative<Event>(events[0]));
+    return std::get<Event>(events[0]);
+  }
+
+  std::vector<OracleEntry> oracle(const std::optional<PaymentHash>& hash = std::nullopt) {
+    std::vector<OracleEntry> entries;
+    admin_.ledger(hash, [&](const OracleEntry& entry) {
+      entries.push_back(entry);
+      return true;
+    });
+    return entries;
+  }
+  std::size_t count(OracleState state) {
+    const auto entries = oracle();
+    return static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), [&](const OracleEntry& entry) { return entry.state == state; }));
+  }
+
+  /// What `from` can spend on a channel.
+  std::uint64_t balance(ShortChannelId id, NodeIndex from) {
+    const Channel channel = *admin_.channel(id);
+    return channel.balances[channel.nodes[0] == from ? 0 : 1].value();
+  }
+  std::uint64_t under_way(ShortChannelId id) {
+    const Channel channel = *admin_.channel(id);
+    return channel.capacity.value() - channel.balances[0].value() - channel.balances[1].value();
+  }
+  /// The direction in which `from` sends.
+  ChannelDirection direction(ShortChannelId id, NodeIndex from) {
+    return ChannelDirection{id, static_cast<std::uint8_t>(admin_.channel(id)->nodes[0] == from ? 0 : 1)};
+  }
+  Policy policy_of(ShortChannelId id, NodeIndex from) { return admin_.channel(id)->policies[direction(id, from).direction]; }
+
+  void fault(FaultKind kind, Step step) {
+    Fault made;
+    made.kind = kind;
+    made.step = step;
+    admin_.add_fault(made);
+  }
+
+ private:
+  FakeClock clock_;
+  std::unique_ptr<Ledger> ledger_;
+  SimAdmin admin_;
+  std::optional<SimSwitch> node_;
+};
+
+}  // namespace paytower::sim::test
