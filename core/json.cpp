@@ -33,9 +33,8 @@ class Builder final : public nlohmann::json_sax<json> {
   bool number_float(number_float_t /*value*/, const string_t& digits) override {
     const bool whole = digits.find_first_of(".eE") == std::string::npos;
     if (whole) return fail("the number " + digits.substr(0, 30) + " is beyond 64 bits");
-    if (!levels_.empty() && std::find(rules_.ignored_floats.begin(), rules_.ignored_floats.end(), levels_.back().key) != rules_.ignored_floats.end()) {
-      return put(nullptr);
-    }
+    const auto& ignored = rules_.ignored_floats;
+    if (!levels_.empty() && std::find(ignored.begin(), ignored.end(), levels_.back().key) != ignored.end()) return put(nullptr);
     return fail("the number " + digits.substr(0, 30) + " has a fraction or an exponent; whole numbers only");
   }
 

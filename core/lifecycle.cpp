@@ -206,7 +206,10 @@ class Decider {
     if (attempt && (attempt->open() || attempt->watched())) {
       write(CloseAttempt{*event.id, Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at_});
     }
-    if (others_open(event.id)) return set_stop(FailureReason::error);  // they end first, then Quiet ends it
+    if (others_open(event.id)) {  // they end first, then Quiet ends it
+      if (!payment_.ended_for_good()) set_stop(FailureReason::error);
+      return;
+    }
     if (payment_.proof() || payment_.end_note) return act(Report{});
     end_unknown(EndNote::preimage_lost);
   }

@@ -64,6 +64,8 @@ struct Progress {
   std::vector<LateSend> late;
 };
 
+/// The end of an attempt as its row tells it: the payee's manners decide which preimage it shows.
+void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure, const std::optional<Invoice>& invoice);
 /// A row as the switch shows it.
 [[nodiscard]] SwitchRow as_seen(Row row);
 

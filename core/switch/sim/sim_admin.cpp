@@ -7,8 +7,8 @@
 #include "core/bolt11/invoice.h"
 #include "core/hash.h"
 #include "core/switch/sim/engine.h"
-#include "core/switch/sim/faults.h"
 #include "core/switch/sim/graph.h"
+#include "core/switch/sim/sim_admin_act.h"
 
 namespace paytower::sim {
 
@@ -73,8 +73,8 @@ Fixed derived(const char* what, const NodeSecret& secret, std::int64_t number) {
   return Fixed{sha256(data).bytes};
 }
 
-/// Nodes that can sign, as far from ours as payees usually are.
-Result<Node> default_payee(LedgerTx& tx) {
+/// Nodes that can sign, as far from ours as payees usually are. Reads the whole graph.
+std::vector<NodeIndex> usual_payees(LedgerTx& tx) {
   const std::vector<std::uint32_t> distances = Graph::load(tx).distances();
   std::vector<NodeIndex> best;
   std::uint32_t best_distance = 0;
@@ -87,20 +87,7 @@ Result<Node> default_payee(LedgerTx& tx) {
     best_distance = std::max(best_distance, rated);
     return true;
   });
-  if (best.empty()) return refuse("no node of the simulated network that can sign an invoice can be reached");
-  const auto turn = static_cast<std::uint64_t>(tx.number(Number::invoices_made)) % best.size();
-  return *tx.node(best[turn]);
-}
-
-Result<Node> find_payee(LedgerTx& tx, const std::string& name) {
-  if (name.empty()) return default_payee(tx);
-  auto node = tx.node_by_name(name);
-  if (!node) {
-    if (const auto key = PublicKey::from_hex_text(name)) node = tx.node_by_key(*key);
-  }
-  if (!node) return refuse("the simulated network has no node of this name");
-  if (!node->secret) return refuse("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
-  return *node;
+  return best;
 }
 
 }  // namespace
@@ -123,22 +110,6 @@ Result<FailSpec> parse_fail_spec(std::string_view text) {
 
 SimAdmin::SimAdmin(Ledger& ledger, Clock& clock) : ledger_(ledger), clock_(clock) {}
 
-/// Every act happens in a network that is up to date, and what it made due happens with it.
-template <typename Work>
-void SimAdmin::act(Work work) {
-  const UnixNs wall = clock_.wall();
-  ledger_.write([&](LedgerTx& tx) {
-    if (!tx.node(own_node)) throw SwitchError("there is no simulated network in this file");
-    {
-      Engine before(tx, network_time(tx, wall));
-      FaultRunner(tx, before).advance();
-      work(tx, before);
-    }
-    Engine after(tx, network_time(tx, wall));  // the act may have moved time
-    FaultRunner(tx, after).advance();
-  });
-}
-
 Result<NetworkSummary> SimAdmin::create_network(const NetworkParams& params) {
   std::optional<Result<NetworkSummary>> made;
   ledger_.write([&](LedgerTx& tx) { made = build_network(tx, params); });
@@ -150,7 +121,7 @@ Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
   if (params.hold.ns < 0 && params.hold.ns != Hold::forever) return refuse("a hold is not negative");
   std::optional<Result<MadeInvoice>> made;
   act([&](LedgerTx& tx, Engine& engine) {
-    const auto payee = find_payee(tx, params.node);
+    const auto payee = params.node.empty() ? next_payee(tx) : find_payee(tx, params.node);
     if (!payee) {
       made = payee.error();
       return;
@@ -191,6 +162,25 @@ Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
     made = MadeInvoice{invoice.hash, invoice.text, invoice.payee};
   });
   return *made;
+}
+
+Result<Node> SimAdmin::next_payee(LedgerTx& tx) {
+  const std::int64_t version = tx.number(Number::graph_version);
+  if (payees_version_ != version) payees_ = usual_payees(tx);
+  payees_version_ = version;
+  if (payees_.empty()) return refuse("no node of the simulated network that can sign an invoice can be reached");
+  const auto turn = static_cast<std::uint64_t>(tx.number(Number::invoices_made)) % payees_.size();
+  return *tx.node(payees_[turn]);
+}
+
+Result<Node> SimAdmin::find_payee(LedgerTx& tx, const std::string& name) {
+  auto node = tx.node_by_name(name);
+  if (!node) {
+    if (const auto key = PublicKey::from_hex_text(name)) node = tx.node_by_key(*key);
+  }
+  if (!node) return refuse("the simulated network has no node of this name");
+  if (!node->secret) return refuse("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
+  return *node;
 }
 
 /// A payee that only unannounced channels reach names them (at most four).
@@ -360,122 +350,6 @@ bool SimAdmin::set_manners(const PaymentHash& hash, Manners manners) {
     tx.put_invoice(*invoice);
   });
   return found;
-}
-
-// --- faults --------------------------------------------------------------------------------------------------------------
-
-std::uint64_t SimAdmin::add_fault(Fault fault) {
-  act([&](LedgerTx& tx, Engine&) {
-    const std::int64_t id = tx.number(Number::next_fault) + 1;
-    tx.set_number(Number::next_fault, id);
-    fault.id = static_cast<std::uint64_t>(id);
-    tx.put_fault(fault);
-  });
-  return fault.id;
-}
-
-void SimAdmin::remove_fault(std::uint64_t id) {
-  act([&](LedgerTx& tx, Engine&) { tx.remove_fault(id); });
-}
-
-std::vector<Fault> SimAdmin::faults() {
-  std::vector<Fault> all;
-  ledger_.read([&](LedgerTx& tx) { all = tx.faults(); });
-  return all;
-}
-
-namespace {
-
-bool matches(const Erasure& what, const AttemptKey& key) {
-  return (!what.hash || key.hash == *what.hash) && (!what.attempt || key.id == *what.attempt);
-}
-
-/// Rows that ended and match; their keys.
-std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
-  std::vector<AttemptKey> erased;
-  std::uint64_t after = 0;
-  for (;;) {
-    const std::vector<Row> rows = what.hash ? (after == 0 ? tx.rows_of(*what.hash) : std::vector<Row>{}) : tx.rows_after(after, page);
-    if (rows.empty()) return erased;
-    after = rows.back().created_index;
-    for (const Row& row : rows) {
-      const bool old = !what.ended_before || (row.completed && *row.completed < *what.ended_before);
-      if (row.state == RowState::pending || !old || !matches(what, row.key)) continue;
-      tx.remove_row(row.created_index);
-      erased.push_back(row.key);
-    }
-  }
-}
-
-/// Finished HTLCs of the erased attempts; without an age, also those of attempts whose rows went before.
-std::size_t erase_htlcs(LedgerTx& tx, const Erasure& what, const std::vector<AttemptKey>& rows) {
-  std::size_t erased = 0;
-  std::uint64_t after = 0;
-  for (;;) {
-    const std::vector<Htlc> htlcs = what.hash ? (after == 0 ? tx.htlcs_of(*what.hash) : std::vector<Htlc>{}) : tx.htlcs_after(after, page);
-    if (htlcs.empty()) return erased;
-    after = htlcs.back().created_index;
-    for (const Htlc& htlc : htlcs) {
-      const bool went_now = std::find(rows.begin(), rows.end(), htlc.key) != rows.end();
-      const bool went_before = !what.ended_before && matches(what, htlc.key) && !tx.row(htlc.key);
-      if (!htlc.finished || (!went_now && !went_before)) continue;
-      tx.remove_htlc(htlc.created_index);
-      ++erased;
-    }
-  }
-}
-
-}  // namespace
-
-std::size_t SimAdmin::erase(const Erasure& what) {
-  std::size_t rows = 0;
-  act([&](LedgerTx& tx, Engine&) {
-    const std::vector<AttemptKey> erased = erase_rows(tx, what);
-    rows = erased.size();
-    if (!what.htlcs_too) return;
-    const std::size_t htlcs = erase_htlcs(tx, what, erased);
-    if (what.move_counter) tx.set_number(Number::htlcs_deleted, tx.number(Number::htlcs_deleted) + static_cast<std::int64_t>(htlcs));
-  });
-  return rows;
-}
-
-void SimAdmin::add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount) {
-  act([&](LedgerTx& tx, Engine& engine) {
-    const auto invoice = tx.invoice(key.hash);
-    const auto payee = invoice ? tx.node(invoice->payee) : std::nullopt;
-    engine.add_orphan_row(key, label, amount, payee ? payee->key : PublicKey{});
-  });
-}
-
-Result<AttemptId> SimAdmin::foreign(const PaymentHash& hash, ForeignAct what, std::string_view label, std::uint64_t group) {
-  std::optional<Result<AttemptId>> done;
-  act([&](LedgerTx&, Engine& engine) { done = engine.foreign(hash, what, label, group); });
-  return *done;
-}
-
-void SimAdmin::save_copy(std::string_view name) {
-  act([&](LedgerTx& tx, Engine&) { tx.save_view(name); });
-}
-
-bool SimAdmin::restore_copy(std::string_view name) {
-  bool restored = false;
-  act([&](LedgerTx&, Engine& engine) { restored = engine.restore(name); });
-  return restored;
-}
-
-void SimAdmin::new_store() {
-  act([](LedgerTx& tx, Engine&) {
-    tx.clear_view();
-    tx.set_number(Number::store_generation, tx.number(Number::store_generation) + 1);
-  });
-}
-
-void SimAdmin::set_unreachable(std::optional<UnixNs> until) {
-  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::unreachable_until_ns, until ? until->value : Hold::forever); });
-}
-
-void SimAdmin::set_reachable() {
-  act([](LedgerTx& tx, Engine&) { tx.set_number(Number::unreachable_until_ns, 0); });
 }
 
 }  // namespace paytower::sim

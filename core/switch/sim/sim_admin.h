@@ -112,10 +112,14 @@ class SimAdmin {
  private:
   template <typename Work>
   void act(Work work);
+  static Result<Node> find_payee(LedgerTx& tx, const std::string& name);
+  Result<Node> next_payee(LedgerTx& tx);
   static std::vector<RouteHint> hints_to(LedgerTx& tx, const Node& payee);
 
   Ledger& ledger_;
   Clock& clock_;
+  std::int64_t payees_version_ = -1;         ///< Number::graph_version for which payees_ was worked out
+  std::vector<NodeIndex> payees_;            ///< who makes invoices when nobody is named
 };
 
 }  // namespace paytower::sim

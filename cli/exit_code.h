@@ -1,0 +1,61 @@
+// The frozen table of exit codes. Scripts rely on every line of it: a number never changes its meaning.
+#pragma once
+
+#include "core/error.h"
+
+namespace paytower::cli {
+
+enum class ExitCode : int {
+  ok = 0,                   ///< paid, or done
+  internal = 1,             ///< a bug, or stdout not writable: `show` before paying again
+  usage = 2,                ///< bad flags, amount, invoice, input file; nothing was written
+  payment_failed = 3,       ///< FAILED for good, no HTLC in flight: may be paid again
+  outcome_unknown = 4,      ///< open or cannot tell: never pay again, run `resume`
+  refused = 5,              ///< already paid, in flight, ended, parameters differ; nothing changed
+  busy = 6,                 ///< another paytower holds it; the same call may be made later
+  switch_unavailable = 7,   ///< no connection, and nothing of the hash was ever handed over
+  database = 8,             ///< cannot open, corrupt, schema older or newer, failed commit, old copy
+  not_found = 9,            ///< no such payment, or an ambiguous prefix
+  not_confirmed = 10,       ///< the answer was no, or a prompt was needed without a TTY
+  quarantined = 12,         ///< migrate is complete, but some records were set aside
+};
+
+/// 128 + the signal's number: the outcome is open, as with outcome_unknown.
+[[nodiscard]] constexpr ExitCode interrupted_by(int signal) { return static_cast<ExitCode>(128 + signal); }
+
+[[nodiscard]] constexpr int number(ExitCode code) { return static_cast<int>(code); }
+
+[[nodiscard]] constexpr ExitCode exit_code_of(Errc code) {
+  switch (code) {
+    case Errc::usage:
+    case Errc::invoice_expired:
+    case Errc::wrong_network:
+    case Errc::self_payment: return ExitCode::usage;
+    case Errc::already_paid:
+    case Errc::in_flight:
+    case Errc::already_succeeded:
+    case Errc::already_failed:
+    case Errc::already_ended:
+    case Errc::stopped:
+    case Errc::guarded:
+    case Errc::parameters_differ:
+    case Errc::still_at_switch:
+    case Errc::conflict: return ExitCode::refused;
+    case Errc::other_switch: return ExitCode::outcome_unknown;
+    case Errc::busy: return ExitCode::busy;
+    case Errc::switch_unavailable: return ExitCode::switch_unavailable;
+    case Errc::not_found:
+    case Errc::ambiguous: return ExitCode::not_found;
+    case Errc::not_confirmed: return ExitCode::not_confirmed;
+    case Errc::database:
+    case Errc::schema_older:
+    case Errc::schema_newer:
+    case Errc::database_old_copy:
+    case Errc::switch_old_copy: return ExitCode::database;
+    case Errc::not_initiated:
+    case Errc::internal: return ExitCode::internal;
+  }
+  return ExitCode::internal;
+}
+
+}  // namespace paytower::cli

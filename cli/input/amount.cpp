@@ -1,0 +1,115 @@
+#include "cli/input/amount.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace paytower::cli {
+
+namespace {
+
+struct Unit {
+  std::string_view name;
+  std::uint32_t decimals;          ///< digits behind the point that are whole msat
+};
+// "msat" before "sat", which it ends with.
+constexpr std::array<Unit, 3> units{{{"msat", 0}, {"sat", 3}, {"btc", 11}}};
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+enum class Flaw { form, leading_zero, too_precise, too_large };
+
+/// A decimal number times 10^decimals as a whole number, exactly.
+struct Fixed {
+  std::optional<std::uint64_t> value;
+  Flaw flaw = Flaw::form;
+};
+
+Fixed parse_fixed(std::string_view text, std::uint32_t decimals, std::uint64_t max) {
+  const std::size_t point = text.find('.');
+  const std::string_view whole = text.substr(0, point);
+  const std::string_view fraction = point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
+  if (!all_digits(whole) || (point != std::string_view::npos && !all_digits(fraction))) return {};
+  if (whole.size() > 1 && whole.front() == '0') return {{}, Flaw::leading_zero};
+  if (fraction.size() > decimals) return {{}, Flaw::too_precise};
+  std::uint64_t value = 0;
+  const auto push = [&](std::uint64_t digit) {
+    if (value > (max - digit) / 10) return false;
+    value = value * 10 + digit;
+    return true;
+  };
+  for (const char c : whole) {
+    if (!push(static_cast<std::uint64_t>(c - '0'))) return {{}, Flaw::too_large};
+  }
+  for (std::uint32_t i = 0; i < decimals; ++i) {
+    if (!push(i < fraction.size() ? static_cast<std::uint64_t>(fraction[i] - '0') : 0)) return {{}, Flaw::too_large};
+  }
+  return {value, {}};
+}
+
+Error refuse(std::string_view text, std::string why) {
+  return Error{Errc::usage, "amount \"" + std::string(text.substr(0, 60)) + "\": " + std::move(why)};
+}
+
+Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
+  switch (flaw) {
+    case Flaw::form:
+      return refuse(text, "write digits and a unit, such as 1000sat, 250000msat, 1.5sat or 0.001btc; no sign, no spaces, no separators");
+    case Flaw::leading_zero: return refuse(text, "no leading zeros");
+    case Flaw::too_precise:
+      if (unit.decimals == 0) return refuse(text, "a msat is the smallest amount and has no decimals");
+      return refuse(text, "finer than 1 msat (" + std::string(unit.name) + " has at most " + std::to_string(unit.decimals) +
+                              " decimals), and nothing is rounded");
+    case Flaw::too_large: return refuse(text, "more than 21 million btc");
+  }
+  return refuse(text, "not an amount");
+}
+
+}  // namespace
+
+Result<Msat> parse_amount(std::string_view text) {
+  if (text.empty()) return Error{Errc::usage, "the amount is empty"};
+  for (const Unit& unit : units) {
+    if (text.size() < unit.name.size() || text.substr(text.size() - unit.name.size()) != unit.name) continue;
+    const Fixed fixed = parse_fixed(text.substr(0, text.size() - unit.name.size()), unit.decimals, Msat::max_value);
+    if (!fixed.value) return explain(text, unit, fixed.flaw);
+    return Msat::of(*fixed.value);
+  }
+  if (all_digits(text)) {
+    const std::string digits(text.substr(0, 20));
+    return refuse(text, "a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be named: " + digits +
+                            "sat or " + digits + "msat");
+  }
+  return explain(text, units[1], Flaw::form);
+}
+
+std::string amount_text(Msat amount) {
+  std::string text = std::to_string(amount.value() / 1000);
+  if (const std::uint64_t rest = amount.value() % 1000; rest != 0) {
+    std::string digits = std::to_string(1000 + rest).substr(1);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    text += "." + digits;
+  }
+  return text + "sat";
+}
+
+Msat Percent::of(Msat amount) const {
+  // Split so that no product leaves 64 bits: the first is a whole number of msat, only the second is rounded.
+  const std::uint64_t whole = amount.value() / max_units;
+  const std::uint64_t rest = amount.value() % max_units;
+  return Msat::of(whole * units + rest * units / max_units);
+}
+
+Result<Percent> parse_percent(std::string_view text) {
+  const Fixed fixed = parse_fixed(text, 4, Percent::max_units);
+  if (!fixed.value) {
+    const std::string given(text.substr(0, 60));
+    return Error{Errc::usage, "percent \"" + given + "\": write a number from 0 to 100 with at most 4 decimals, such as 0.25"};
+  }
+  return Percent{static_cast<std::uint32_t>(*fixed.value)};
+}
+
+}  // namespace paytower::cli

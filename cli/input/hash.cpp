@@ -1,0 +1,33 @@
+#include "cli/input/hash.h"
+
+#include <algorithm>
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t shortest_prefix = 6;
+constexpr std::size_t whole_hash = 2 * PaymentHash::size;
+
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+
+Error refuse(std::string_view text, const std::string& why) {
+  return Error{Errc::usage, "payment hash \"" + std::string(text.substr(0, 70)) + "\": " + why};
+}
+
+}  // namespace
+
+Result<HashArgument> parse_hash(std::string_view text) {
+  HashArgument hash;
+  hash.digits = text;
+  for (char& c : hash.digits) {
+    if (c >= 'A' && c <= 'F') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  if (!std::all_of(hash.digits.begin(), hash.digits.end(), is_hex)) return refuse(text, "hex digits only");
+  if (text.size() > whole_hash) return refuse(text, "it has " + std::to_string(text.size()) + " digits, a hash has 64");
+  if (text.size() < shortest_prefix) return refuse(text, "a prefix needs at least 6 digits");
+  hash.whole = PaymentHash::from_hex_text(hash.digits);
+  return hash;
+}
+
+}  // namespace paytower::cli

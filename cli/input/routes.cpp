@@ -1,0 +1,184 @@
+#include "cli/input/routes.h"
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/json.h"
+#include "core/limits.h"
+
+namespace paytower::cli {
+
+namespace {
+
+using nlohmann::json;
+
+/// A fault in the document; stays inside this file.
+struct Fault {
+  std::string what;
+};
+
+[[noreturn]] void fail(const std::string& where, const std::string& what) { throw Fault{where + ": " + what}; }
+
+const json& member(const json& object, const char* key, const std::string& where) {
+  if (!object.is_object()) fail(where, "not an object");
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) fail(where, std::string("\"") + key + "\" is missing");
+  return *found;
+}
+
+std::optional<std::uint64_t> digits(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || errc != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+/// A whole number, or the same in a string (lnd), with `suffix` behind it where that is a unit ("123msat", old Core Lightning).
+std::uint64_t whole_number(const json& object, const char* key, const std::string& where, std::string_view suffix = {}) {
+  const json& value = member(object, key, where);
+  if (value.is_number_unsigned()) return value.get<std::uint64_t>();
+  if (value.is_string()) {
+    std::string_view text = value.get_ref<const std::string&>();
+    const bool has_unit = !suffix.empty() && text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+    if (has_unit) text.remove_suffix(suffix.size());
+    if (const auto number = digits(text)) return *number;
+  }
+  fail(where, std::string("\"") + key + "\" is no whole number");
+}
+
+Msat amount(const json& object, const char* key, const std::string& where) {
+  const auto value = Msat::from(whole_number(object, key, where, "msat"));
+  if (!value) fail(where, std::string("\"") + key + "\" is more than 21 million btc");
+  return *value;
+}
+
+Msat sum(Msat a, Msat b, const std::string& where) {
+  const auto value = checked_add(a, b);
+  if (!value) fail(where, "more than 21 million btc");
+  return *value;
+}
+
+std::uint32_t blocks(std::uint64_t value, const std::string& where) {
+  if (value > limits::max_cltv_delta) fail(where, "a delay of " + std::to_string(value) + " blocks");
+  return static_cast<std::uint32_t>(value);
+}
+
+PublicKey node_key(const json& object, const char* key, const std::string& where) {
+  const json& value = member(object, key, where);
+  const auto node = value.is_string() ? PublicKey::from_hex_text(value.get_ref<const std::string&>()) : std::nullopt;
+  if (!node || (node->bytes[0] != 2 && node->bytes[0] != 3)) fail(where, std::string("\"") + key + "\" is no node key (66 hex digits)");
+  return *node;
+}
+
+ShortChannelId channel_id(const json& object, const char* key, const std::string& where) {
+  const json& value = member(object, key, where);
+  if (value.is_number_unsigned()) return ShortChannelId{value.get<std::uint64_t>()};
+  if (value.is_string()) {
+    if (const auto id = ShortChannelId::parse(value.get_ref<const std::string&>())) return *id;
+  }
+  fail(where, std::string("\"") + key + "\" is no channel id");
+}
+
+const json& hops_of(const json& route, const char* key, const std::string& where) {
+  const json& hops = member(route, key, where);
+  if (!hops.is_array() || hops.empty()) fail(where, std::string("\"") + key + "\" holds no hops");
+  if (hops.size() > limits::max_hops) {
+    fail(where, std::to_string(hops.size()) + " hops; " + std::to_string(limits::max_hops) + " are the most");
+  }
+  return hops;
+}
+
+std::string hop_place(const std::string& where, std::size_t i) { return where + ", hop " + std::to_string(i + 1); }
+
+/// BOLT 7: direction 0 = the node with the lower key sends.
+std::uint8_t direction_between(const PublicKey& from, const PublicKey& to, const std::string& where) {
+  if (from == to) fail(where, "leads from a node to itself");
+  return from < to ? 0 : 1;
+}
+
+// lnd names what hop i sends *on* (amount, absolute expiry), and what it keeps of it. The channel to hop i carries what the
+// hop before it sent on; the first one carries the route's total.
+Route read_lnd_route(const json& object, const std::string& where, const RoutesContext& context) {
+  const json& hops = hops_of(object, "hops", where);
+  const std::uint64_t final_expiry = whole_number(hops.back(), "expiry", hop_place(where, hops.size() - 1));
+  std::uint64_t expiry = whole_number(object, "total_time_lock", where);
+  Msat incoming = amount(object, "total_amt_msat", where);
+  PublicKey from = context.own_node;
+  Route route;
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    const std::string place = hop_place(where, i);
+    Hop hop;
+    hop.channel = channel_id(hops[i], "chan_id", place);
+    hop.node = node_key(hops[i], "pub_key", place);
+    hop.direction = direction_between(from, hop.node, place);
+    hop.amount = incoming;
+    if (expiry < final_expiry) fail(place, "expires before the payee's HTLC");
+    hop.delay = blocks(std::uint64_t{blocks(expiry - final_expiry, place)} + context.final_cltv_delta, place);
+    const Msat onward = amount(hops[i], "amt_to_forward_msat", place);
+    if (sum(onward, amount(hops[i], "fee_msat", place), place) != incoming) fail(place, "the amounts do not add up");
+    expiry = whole_number(hops[i], "expiry", place);
+    incoming = onward;
+    from = hop.node;
+    route.hops.push_back(hop);
+  }
+  // The payee forwards nothing and asks no fee, so what it "forwards" is what it receives.
+  if (incoming != route.delivered()) fail(where, "the last hop asks a fee");
+  return route;
+}
+
+Route read_cln_route(const json& hops, const std::string& where, const RoutesContext& context) {
+  PublicKey from = context.own_node;
+  Route route;
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    const std::string place = hop_place(where, i);
+    Hop hop;
+    hop.channel = channel_id(hops[i], "channel", place);
+    hop.node = node_key(hops[i], "id", place);
+    hop.direction = direction_between(from, hop.node, place);
+    if (whole_number(hops[i], "direction", place) != hop.direction) {
+      fail(place, std::string("the direction does not fit") + (i == 0 ? ": the route does not begin at this node" : " the two nodes"));
+    }
+    hop.amount = amount(hops[i], "amount_msat", place);
+    hop.delay = blocks(whole_number(hops[i], "delay", place), place);
+    from = hop.node;
+    route.hops.push_back(hop);
+  }
+  return route;
+}
+
+std::vector<Route> read_document(const json& document, const RoutesContext& context) {
+  if (document.is_object() && document.contains("route")) {
+    return {read_cln_route(hops_of(document, "route", "the route"), "the route", context)};
+  }
+  if (!document.is_object() || !document.contains("routes")) {
+    throw Fault{"neither lncli queryroutes JSON (\"routes\") nor Core Lightning getroute JSON (\"route\")"};
+  }
+  const json& list = document["routes"];
+  if (!list.is_array() || list.empty()) throw Fault{"it holds no route"};
+  if (list.size() > limits::max_candidate_routes) {
+    throw Fault{std::to_string(list.size()) + " routes; " + std::to_string(limits::max_candidate_routes) + " are the most"};
+  }
+  std::vector<Route> routes;
+  for (std::size_t i = 0; i < list.size(); ++i) routes.push_back(read_lnd_route(list[i], "route " + std::to_string(i + 1), context));
+  return routes;
+}
+
+}  // namespace
+
+Result<std::vector<Route>> parse_routes(std::string_view text, const RoutesContext& context) {
+  static constexpr std::array<std::string_view, 1> probabilities{"success_prob"};
+  const auto document = read_json(text, {limits::max_input_file_bytes, probabilities});
+  if (!document) return Error{Errc::usage, "routes: " + document.error().message};
+  try {
+    return read_document(*document, context);
+  } catch (const Fault& fault) {
+    return Error{Errc::usage, "routes: " + fault.what};
+  }
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,22 @@
+// Routes that an operator gives: lncli `queryroutes` or Core Lightning `getroute` JSON.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/route.h"
+
+namespace paytower::cli {
+
+struct RoutesContext {
+  PublicKey own_node;                  ///< where every route begins: gives the first channel its direction
+  std::uint32_t final_cltv_delta = 18; ///< lnd's heights are absolute: they are rebased so that the last hop gets this many blocks
+};
+
+/// All routes of the document, in its order. A usage refusal names the route and the hop, and what is wrong there.
+/// Amounts must fit together along the way; whether a route keeps to the payment's limits is check_route's business.
+[[nodiscard]] Result<std::vector<Route>> parse_routes(std::string_view text, const RoutesContext& context);
+
+}  // namespace paytower::cli

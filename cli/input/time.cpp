@@ -1,0 +1,160 @@
+#include "cli/input/time.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <optional>
+
+namespace paytower::cli {
+
+namespace {
+
+struct Unit {
+  std::string_view name;
+  std::int64_t ns;
+};
+constexpr std::int64_t minute = 60 * ns_per_second;
+constexpr std::int64_t hour = 60 * minute;
+constexpr std::int64_t day = 24 * hour;
+constexpr std::int64_t longest = 36'525 * day;
+constexpr std::array<Unit, 6> units{{{"w", 7 * day}, {"d", day}, {"h", hour}, {"m", minute}, {"s", ns_per_second}, {"ms", ns_per_ms}}};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Digits without sign or leading zero, at most `max`.
+std::optional<std::int64_t> whole_number(std::string_view text, std::int64_t max) {
+  if (text.empty() || text.size() > 19 || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
+  if (text.size() > 1 && text.front() == '0') return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (errc != std::errc{} || end != text.data() + text.size() || value > max) return std::nullopt;
+  return value;
+}
+
+std::optional<std::int64_t> duration(std::string_view text) {
+  if (text == "0") return 0;
+  const auto split = std::find_if_not(text.begin(), text.end(), is_digit);
+  const std::size_t digits = static_cast<std::size_t>(split - text.begin());
+  for (const Unit& unit : units) {
+    if (text.substr(digits) != unit.name) continue;
+    const auto count = whole_number(text.substr(0, digits), longest / unit.ns);
+    if (!count) return std::nullopt;
+    return *count * unit.ns;
+  }
+  return std::nullopt;
+}
+
+std::string quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 60)) + "\""; }
+
+/// Takes exactly `count` digits off the front.
+std::optional<int> digits(std::string_view& text, std::size_t count) {
+  if (text.size() < count || !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(count), is_digit)) return std::nullopt;
+  int value = 0;
+  for (const char c : text.substr(0, count)) value = value * 10 + (c - '0');
+  text.remove_prefix(count);
+  return value;
+}
+
+bool take(std::string_view& text, char expected) {
+  if (text.empty() || text.front() != expected) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// ".123456789" in nanoseconds; nothing when there are none or more than nine digits.
+std::optional<std::int64_t> fraction(std::string_view& text) {
+  std::int64_t value = 0;
+  std::int64_t scale = ns_per_second;
+  while (!text.empty() && is_digit(text.front()) && scale > 1) {
+    scale /= 10;
+    value += (text.front() - '0') * scale;
+    text.remove_prefix(1);
+  }
+  if (scale == ns_per_second || (!text.empty() && is_digit(text.front()))) return std::nullopt;
+  return value;
+}
+
+/// "Z", "+01:00" in seconds east of UTC.
+std::optional<std::int64_t> offset(std::string_view text) {
+  if (text == "Z" || text == "z") return 0;
+  if (text.size() != 6 || (text.front() != '+' && text.front() != '-')) return std::nullopt;
+  const std::int64_t sign = text.front() == '+' ? 1 : -1;
+  text.remove_prefix(1);
+  const auto hours = digits(text, 2);
+  if (!hours || !take(text, ':')) return std::nullopt;
+  const auto minutes = digits(text, 2);
+  if (!minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+  return sign * (*hours * 3600 + *minutes * 60);
+}
+
+std::optional<UnixNs> rfc3339(std::string_view text) {
+  const auto year = digits(text, 4);
+  if (!year || !take(text, '-')) return std::nullopt;
+  const auto month = digits(text, 2);
+  if (!month || !take(text, '-')) return std::nullopt;
+  const auto mday = digits(text, 2);
+  if (!mday || !(take(text, 'T') || take(text, 't') || take(text, ' '))) return std::nullopt;
+  const auto hours = digits(text, 2);
+  if (!hours || !take(text, ':')) return std::nullopt;
+  const auto minutes = digits(text, 2);
+  if (!minutes || !take(text, ':')) return std::nullopt;
+  const auto seconds = digits(text, 2);
+  std::optional<std::int64_t> below = 0;
+  if (seconds && take(text, '.')) below = fraction(text);
+  const auto east = offset(text);
+  if (!seconds || !below || !east) return std::nullopt;
+
+  namespace chrono = std::chrono;
+  const chrono::year_month_day date{chrono::year{*year}, chrono::month{static_cast<unsigned>(*month)},
+                                    chrono::day{static_cast<unsigned>(*mday)}};
+  if (!date.ok() || *hours > 23 || *minutes > 59 || *seconds > 59) return std::nullopt;
+  if (*year < 1970 || *year > 2261) return std::nullopt;  // what nanoseconds in 64 bits can hold
+  const std::int64_t days = chrono::sys_days{date}.time_since_epoch().count();
+  return UnixNs{(days * 86'400 + *hours * 3600 + *minutes * 60 + *seconds - *east) * ns_per_second + *below};
+}
+
+}  // namespace
+
+Result<std::int64_t> parse_duration(std::string_view text) {
+  if (const auto ns = duration(text)) return *ns;
+  if (whole_number(text, INT64_MAX)) {
+    const std::string digits_given(text.substr(0, 19));
+    return Error{Errc::usage, "duration " + quoted(text) + ": a bare number has no unit; write " + digits_given + "s for seconds"};
+  }
+  return Error{Errc::usage,
+               "duration " + quoted(text) + ": write digits and one of ms s m h d w (such as 90s or 36h), or 0; at most 100 years"};
+}
+
+std::string duration_text(std::int64_t ns) {
+  if (ns == 0) return "0";
+  for (const Unit& unit : units) {
+    if (ns % unit.ns == 0) return std::to_string(ns / unit.ns) + std::string(unit.name);
+  }
+  return std::to_string(ns / ns_per_ms) + "ms";
+}
+
+Result<UnixNs> parse_time(std::string_view text, UnixNs now) {
+  if (const auto seconds = whole_number(text, 9'000'000'000)) return UnixNs{*seconds * ns_per_second};
+  if (const auto age = duration(text)) return UnixNs{now.value - *age};
+  if (const auto time = rfc3339(text)) return *time;
+  return Error{Errc::usage, "time " + quoted(text) + ": write unix seconds, RFC 3339 (2026-11-23T00:20:28Z) or an age (90d, 36h)"};
+}
+
+std::string time_text(UnixNs time) {
+  namespace chrono = std::chrono;
+  const std::int64_t seconds = time.value / ns_per_second - (time.value % ns_per_second < 0 ? 1 : 0);
+  const chrono::sys_seconds point{chrono::seconds{seconds}};
+  const auto midnight = chrono::floor<chrono::days>(point);
+  const chrono::year_month_day date{midnight};
+  const chrono::hh_mm_ss clock{point - midnight};
+  const auto padded = [](auto value, std::size_t width) {
+    std::string text_of = std::to_string(value);
+    return text_of.size() < width ? std::string(width - text_of.size(), '0') + text_of : text_of;
+  };
+  return padded(static_cast<int>(date.year()), 4) + "-" + padded(static_cast<unsigned>(date.month()), 2) + "-" +
+         padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(clock.hours().count(), 2) + ":" +
+         padded(clock.minutes().count(), 2) + ":" + padded(clock.seconds().count(), 2) + "Z";
+}
+
+}  // namespace paytower::cli

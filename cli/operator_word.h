@@ -1,0 +1,19 @@
+// What `cancel` and `resolve` share: deciding about a stored payment by an operator's word.
+#pragma once
+
+#include "cli/session.h"
+#include "core/lifecycle.h"
+
+namespace paytower::cli {
+
+/// The words of a refusal that the lifecycle gives to an operator's word.
+[[nodiscard]] Error refusal_of_word(const Payment& payment, Errc why);
+
+/// Wants `expected` typed. Throws RefusalError(not_confirmed) for anything else, and without a terminal.
+void confirm_word(const Session& session, const std::string& consequence, const std::string& expected);
+
+/// decide() and one durable commit. A constraint in the store (another process was faster) reads the payment again, a few
+/// times. Returns the payment as stored afterwards, or the refusal. Throws StoreError.
+[[nodiscard]] Result<Payment> say_word(Session& session, Database& database, Payment payment, const Happening& word);
+
+}  // namespace paytower::cli

@@ -1,0 +1,266 @@
+#include "cli/render_text.h"
+
+#include <algorithm>
+
+#include "cli/input/time.h"
+#include "cli/render.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t failure_columns = 60;
+
+std::string why_failed(FailureReason reason, const std::string& after) {
+  switch (reason) {
+    case FailureReason::timeout: return "time ran out" + after;
+    case FailureReason::no_route: return "no route left" + after;
+    case FailureReason::error: return "it failed for good" + after;
+    case FailureReason::incorrect_payment_details: return "the payee does not know this payment, or not with this amount";
+    case FailureReason::insufficient_balance: return "our channels hold too little";
+    case FailureReason::canceled: return "canceled" + after;
+  }
+  return "it failed" + after;
+}
+
+std::string paid_text(const Payment& payment) {
+  const Attempt* settled = payment.settled_attempt();
+  const Msat amount = settled != nullptr && settled->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
+  std::string text = "Paid " + sat_text(amount);
+  if (settled != nullptr) text += " (fee " + sat_text(settled->fee) + ")";
+  if (const std::uint32_t attempts = payment.own_attempts(); attempts > 0) text += " in " + counted(attempts, "attempt");
+  if (payment.ended && payment.ended->value >= payment.request.created.value) {
+    text += ", " + elapsed_text(payment.ended->value - payment.request.created.value);
+  }
+  text += "\n  payment hash  " + payment.request.hash.hex() + "\n  preimage      " + payment.proof()->hex() + "\n";
+  return text;
+}
+
+std::string failed_text(const Payment& payment) {
+  if (!payment.definitive() && payment.has_watched_attempt()) {
+    return "Assumed failed: by the operator's word, without proof. It may be paid again; a late success would still be recorded.\n";
+  }
+  const std::uint32_t attempts = payment.own_attempts();
+  const std::string after = attempts == 0 ? "" : " after " + counted(attempts, "attempt");
+  const bool none_at_all = attempts == 0 && payment.fail_reason == FailureReason::no_route;
+  const std::string why = none_at_all ? "no route" : why_failed(*payment.fail_reason, after);
+  return "Not paid: " + why + ". Nothing is in flight; it is safe to pay again.\n";
+}
+
+std::string open_text(const Payment& payment) {
+  for (const Attempt& attempt : payment.attempts) {
+    if (!attempt.open()) continue;
+    const std::string name = attempt.id ? "attempt " + std::to_string(attempt.id->value) : "an attempt";
+    return "In flight: " + name + " has no result yet. Do not pay again.\n";
+  }
+  return "Not ended: no attempt of ours is in flight, but the switch has not confirmed that nothing is. Do not pay again.\n";
+}
+
+std::string unknown_text(const Payment& payment) {
+  const bool lost = payment.end_note == EndNote::preimage_lost;
+  return std::string("Outcome unknown: ") +
+         (lost ? "money of this payment left, and nobody has the preimage any more" : "written off by the operator's word") +
+         ". It cannot be paid again.\n";
+}
+
+/// Lines of "name  value".
+class Facts {
+ public:
+  void add(const std::string& name, const std::string& value) {
+    if (value.empty()) return;
+    std::string left = name;
+    left.resize(std::max<std::size_t>(left.size(), 12), ' ');
+    text_ += left + "  " + value + "\n";
+  }
+  [[nodiscard]] std::string take() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string fee_text(const Payment& payment) {
+  const Attempt* settled = payment.settled_attempt();
+  const std::string limit = payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
+  return settled != nullptr ? sat_text(settled->fee) + limit : "-" + limit;
+}
+
+std::string status_text(const Payment& payment, const Output& output) {
+  std::string text = paint_status(output, std::string(status_name(payment.status())));
+  if (payment.fail_reason && !payment.proof()) text += " (" + std::string(reason_name(*payment.fail_reason)) + ")";
+  if (payment.end_note && !payment.proof()) text += " (" + std::string(end_note_name(*payment.end_note)) + ")";
+  if (payment.late_preimage) text += " (after it had been called failed)";
+  if (payment.ended_for_good() && !payment.definitive()) text += ", without proof";
+  if (!payment.ended_for_good() && payment.stop_reason) {
+    text += payment.stop_reason == FailureReason::canceled ? ", cancel requested" : ", no further attempts";
+  }
+  return text;
+}
+
+std::string facts_text(const Payment& payment, const Output& output) {
+  Facts facts;
+  facts.add("payment hash", payment.request.hash.hex());
+  facts.add("index", std::to_string(payment.index.value));
+  facts.add("status", status_text(payment, output));
+  facts.add("amount", sat_text(payment.request.demand.amount));
+  facts.add("fee", fee_text(payment));
+  facts.add("preimage", payment.proof() ? payment.proof()->hex() : "");
+  facts.add("destination", payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
+  facts.add("label", printable(payment.request.label));
+  facts.add("created", time_text(payment.request.created));
+  facts.add("ended", payment.ended ? time_text(*payment.ended) : "");
+  if (!payment.ended_for_good()) facts.add("deadline", time_text(payment.request.deadline));
+  if (payment.provenance != Provenance::native) facts.add("provenance", std::string(provenance_name(payment.provenance)));
+  if (payment.duplicate_of) facts.add("duplicate of", std::to_string(payment.duplicate_of->value));
+  facts.add("invoice", printable(payment.request.invoice));
+  return std::move(facts).take();
+}
+
+std::string failure_text(const Attempt& attempt) {
+  if (!attempt.failure) return "-";
+  const Failure& failure = *attempt.failure;
+  std::string text(failure_name(failure.code));
+  if (failure.source_index) text += *failure.source_index == 0 ? " at our node" : " at hop " + std::to_string(*failure.source_index);
+  if (failure.channel) text += " (" + failure.channel->channel.text() + ")";
+  if (!failure.message.empty()) text += ": " + printable_cut(failure.message, failure_columns);
+  return text;
+}
+
+std::string took_text(const Attempt& attempt) {
+  if (!attempt.resolved || *attempt.resolved < attempt.registered) return "-";
+  return elapsed_text(attempt.resolved->value - attempt.registered.value);
+}
+
+std::string attempts_text(const Payment& payment, const Output& output) {
+  if (payment.attempts.empty()) return "No attempts.\n";
+  Table table({{"ATTEMPT"},
+               {"ORIGIN"},
+               {"STATUS"},
+               {"AMOUNT", true},
+               {"FEE", true},
+               {"HOPS", true},
+               {"STARTED"},
+               {"TOOK", true},
+               {"FAILURE"}});
+  for (const Attempt& attempt : payment.attempts) {
+    const std::size_t hops = attempt.route.hops.size();
+    table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)), htlc_status(attempt),
+               sat_text(attempt.amount), sat_text(attempt.fee), hops == 0 ? "-" : std::to_string(hops), time_text(attempt.registered),
+               took_text(attempt), failure_text(attempt)});
+  }
+  return table.take(output, 2);
+}
+
+std::string hops_text(const Payment& payment) {
+  std::string text;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.route.hops.empty()) continue;
+    text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
+    for (const Hop& hop : attempt.route.hops) {
+      text += "  " + hop.channel.text() + "/" + std::to_string(hop.direction) + "  " + hop.node.hex() + "  " + sat_text(hop.amount) + "  " +
+              counted(hop.delay, "block") + "\n";
+    }
+  }
+  return text;
+}
+
+std::string next_text(const Payment& payment, const Output& output) {
+  const std::string hash = payment.request.hash.hex();
+  switch (payment.status()) {
+    case PaymentStatus::succeeded: return "It is paid.\n";
+    case PaymentStatus::failed: return "It may be paid again.\n";
+    case PaymentStatus::unknown: return "It cannot be paid again. If the switch ever shows a preimage, `resume` records it.\n";
+    case PaymentStatus::initiated:
+    case PaymentStatus::in_flight: break;
+  }
+  if (payment.provenance != Provenance::native) {
+    return "It belongs to the node that it was imported from; paytower cannot ask about it.\nNext: " +
+           output.command("paytower resolve " + hash + " --write-off") + "\n";
+  }
+  std::string text = "Do not pay it again.\nNext: " + output.command("paytower resume " + hash) + "\n";
+  if (!payment.stop_reason) text += "  or  " + output.command("paytower cancel " + hash) + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string counted(std::uint64_t count, const std::string& noun) { return std::to_string(count) + " " + noun + (count == 1 ? "" : "s"); }
+
+std::string elapsed_text(std::int64_t ns) {
+  const std::int64_t tenths = ns / (100 * ns_per_ms);
+  if (tenths < 600) return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+  const std::int64_t seconds = ns / ns_per_second;
+  if (seconds < 3600) return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
+  return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+}
+
+std::string outcome_text(const Payment& payment) {
+  switch (payment.status()) {
+    case PaymentStatus::succeeded: return paid_text(payment);
+    case PaymentStatus::failed: return failed_text(payment);
+    case PaymentStatus::unknown: return unknown_text(payment);
+    case PaymentStatus::initiated:
+    case PaymentStatus::in_flight: return open_text(payment);
+  }
+  return open_text(payment);
+}
+
+std::string outcome_line(const Payment& payment, const Output& output) {
+  std::string text = payment.request.hash.hex() + "  " + paint_status(output, std::string(status_name(payment.status()))) + "  " +
+                     sat_text(payment.request.demand.amount);
+  if (payment.fail_reason && !payment.proof()) text += "  " + std::string(reason_name(*payment.fail_reason));
+  return text + "\n";
+}
+
+ExitCode exit_code_of(const Payment& payment) {
+  switch (payment.status()) {
+    case PaymentStatus::succeeded: return ExitCode::ok;
+    case PaymentStatus::failed: return ExitCode::payment_failed;
+    case PaymentStatus::unknown:
+    case PaymentStatus::initiated:
+    case PaymentStatus::in_flight: return ExitCode::outcome_unknown;
+  }
+  return ExitCode::outcome_unknown;
+}
+
+std::string next_command(const Payment& payment) {
+  if (payment.ended_for_good()) return {};
+  return "paytower resume " + payment.request.hash.hex();
+}
+
+std::optional<std::string> foreign_settlement(const Payment& payment) {
+  const Attempt* settled = payment.settled_attempt();
+  if (settled == nullptr || settled->origin != AttemptOrigin::foreign) return std::nullopt;
+  return "another user of this node paid this hash: " + sat_text(settled->amount) + ", fee " + sat_text(settled->fee) +
+         (settled->id ? ", their attempt " + std::to_string(settled->id->value) : "");
+}
+
+std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries, const std::vector<Payment>& duplicates,
+                         bool omit_hops, const Output& output) {
+  std::string text = facts_text(payment, output) + "\n" + attempts_text(payment, output);
+  if (!omit_hops) text += hops_text(payment);
+  const auto add = [&](const char* title, const Payment& other) {
+    text += std::string("\n") + title + "\n" + facts_text(other, output) + "\n" + attempts_text(other, output);
+  };
+  for (const Payment& older : older_tries) add("Earlier try", older);
+  for (const Payment& duplicate : duplicates) add("Duplicate", duplicate);
+  return text + "\n" + next_text(payment, output);
+}
+
+std::string guard_page(const Guard& guard, const Output& output) {
+  Facts facts;
+  facts.add("payment hash", guard.hash.hex());
+  facts.add("guard", std::string(guard_kind_name(guard.kind)));
+  facts.add("amount", guard.amount ? sat_text(*guard.amount) : "");
+  facts.add("preimage", guard.preimage ? guard.preimage->hex() : "");
+  facts.add("destination", guard.destination ? guard.destination->hex() : "");
+  facts.add("since", time_text(guard.since));
+  std::string text = "Only a guard of this payment is left: it cannot be paid again.\n" + std::move(facts).take();
+  const std::string hash = guard.hash.hex();
+  const bool open = guard.kind == GuardKind::in_flight;
+  const std::string next = open ? "paytower resolve " + hash + " --write-off" : "paytower delete " + hash + " --forget";
+  return text + "\nNext: " + output.command(next) + "\n";
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,133 @@
+#include "cli/request.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "cli/input/routes.h"
+#include "cli/input/time.h"
+#include "cli/text.h"
+#include "core/bolt11/invoice.h"
+#include "core/limits.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr Msat least_default_fee = Msat::of(5'000);
+constexpr Percent default_fee{Percent::units_per_percent};
+
+Error usage(std::string message, std::string hint = {}) { return Error{Errc::usage, std::move(message), std::move(hint)}; }
+
+Msat fee_limit(const SendOptions& options, Msat amount) {
+  if (const auto* limit = std::get_if<Msat>(&options.fee_limit)) return *limit;
+  if (const auto* percent = std::get_if<Percent>(&options.fee_limit)) return percent->of(amount);
+  return std::max(least_default_fee, default_fee.of(amount));
+}
+
+/// Seconds of an invoice as our time; the last moment that we can name when they lie beyond it.
+UnixNs from_seconds(std::uint64_t seconds) {
+  constexpr std::uint64_t last = static_cast<std::uint64_t>(INT64_MAX / ns_per_second);
+  return UnixNs{static_cast<std::int64_t>(std::min(seconds, last)) * ns_per_second};
+}
+
+UnixNs expiry_of(const Invoice& invoice) {
+  const std::uint64_t end = invoice.expiry > UINT64_MAX - invoice.timestamp ? UINT64_MAX : invoice.timestamp + invoice.expiry;
+  return from_seconds(end);
+}
+
+Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
+  if (invoice.amount && options.amount) {
+    return usage("the invoice asks for " + sat_text(*invoice.amount) + " itself; --amt is only for an invoice without an amount");
+  }
+  if (invoice.amount) return *invoice.amount;
+  if (!options.amount) return usage("the invoice names no amount: say with --amt how much to pay");
+  return *options.amount;
+}
+
+PaymentRequest with_limits(const SendOptions& options, Msat amount, UnixNs now) {
+  PaymentRequest request;
+  request.demand.amount = amount;
+  request.demand.fee_limit = fee_limit(options, amount);
+  request.demand.cltv_limit = options.cltv_limit;
+  request.demand.outgoing_channels = options.outgoing_channels;
+  request.label = options.label;
+  request.max_attempts = options.max_attempts;
+  request.created = now;
+  request.deadline = UnixNs{now.value + options.timeout_ns};
+  return request;
+}
+
+Result<PaymentRequest> from_invoice(const std::string& text, const SendOptions& options, UnixNs now) {
+  const auto invoice = decode_invoice(text);
+  if (!invoice) return invoice.error();
+  const UnixNs expiry = expiry_of(*invoice);
+  if (now >= expiry) {
+    return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry) + "; nothing was sent", "paytower decode " + text};
+  }
+  const auto amount = amount_of(*invoice, options);
+  if (!amount) return amount.error();
+  if (invoice->min_final_cltv > limits::max_cltv_delta) {
+    return usage("the invoice wants " + std::to_string(invoice->min_final_cltv) + " blocks for the payee");
+  }
+  PaymentRequest request = with_limits(options, *amount, now);
+  request.hash = invoice->payment_hash;
+  request.demand.destination = invoice->payee;
+  request.demand.final_cltv_delta = static_cast<std::uint32_t>(invoice->min_final_cltv);
+  request.payment_secret = invoice->payment_secret;
+  request.metadata = invoice->metadata;
+  request.invoice = text;
+  request.network = invoice->network;
+  request.deadline = std::min(request.deadline, expiry);
+  return request;
+}
+
+Result<PaymentRequest> from_dest(const DirectPayee& payee, const SendOptions& options, UnixNs now) {
+  if (!valid_public_key(payee.node)) return usage("--dest is no point on the curve, so it is nobody's node key");
+  PaymentRequest request = with_limits(options, *options.amount, now);
+  request.hash = payee.hash;
+  request.demand.destination = payee.node;
+  request.demand.final_cltv_delta = payee.final_cltv_delta;
+  request.payment_secret = payee.secret;
+  return request;
+}
+
+}  // namespace
+
+Result<PaymentRequest> make_request(const SendOptions& options, UnixNs now) {
+  auto request = std::holds_alternative<DirectPayee>(options.payee) ? from_dest(std::get<DirectPayee>(options.payee), options, now)
+                                                                    : from_invoice(std::get<std::string>(options.payee), options, now);
+  if (!request) return request;
+  if (request->demand.final_cltv_delta > request->demand.cltv_limit) {
+    return usage("the payee wants " + std::to_string(request->demand.final_cltv_delta) + " blocks, --cltv-limit allows " +
+                 std::to_string(request->demand.cltv_limit));
+  }
+  return request;
+}
+
+std::string description_of(const SendOptions& options) {
+  const auto* text = std::get_if<std::string>(&options.payee);
+  if (text == nullptr) return {};
+  const auto invoice = decode_invoice(*text);
+  return invoice ? invoice->description.value_or("") : "";
+}
+
+Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key) {
+  if (!request.network.empty() && request.network != key.network) {
+    return Error{Errc::wrong_network, "the invoice is for " + request.network + ", the switch is on " + key.network + "; nothing was sent"};
+  }
+  if (request.demand.destination == key.node) return Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent"};
+  return std::monostate{};
+}
+
+Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key) {
+  auto routes = parse_routes(text, RoutesContext{key.node, request.demand.final_cltv_delta});
+  if (!routes) return routes;
+  for (std::size_t i = 0; i < routes->size(); ++i) {
+    const auto kept = check_route((*routes)[i], request.demand);
+    if (!kept) return usage("route " + std::to_string(i + 1) + ": " + kept.error().message);
+  }
+  return routes;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,26 @@
+// From the options of `send` to what is to be paid.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "cli/options.h"
+#include "core/payment.h"
+#include "core/ports.h"
+
+namespace paytower::cli {
+
+/// An invoice, or --dest, with the limits of the call. Usage refusals (also invoice_expired): --amt that is missing or too
+/// much, an expired invoice. `deadline` is the earlier of --timeout and the invoice's expiry.
+[[nodiscard]] Result<PaymentRequest> make_request(const SendOptions& options, UnixNs now);
+
+/// What an invoice says it is for; empty for --dest. Untrusted text.
+[[nodiscard]] std::string description_of(const SendOptions& options);
+
+/// Whether this switch may be asked to pay this: the chain, and that the payee is somebody else.
+[[nodiscard]] Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key);
+
+/// The routes of --routes, all checked against the request's limits. Usage refusals.
+[[nodiscard]] Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key);
+
+}  // namespace paytower::cli

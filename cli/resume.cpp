@@ -1,0 +1,217 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "cli/commands.h"
+#include "cli/outcome.h"
+#include "cli/refuse.h"
+#include "cli/render.h"
+#include "cli/render_text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t page_size = 1'000;
+
+/// What is to be taken up, with the status that each had before.
+struct Work {
+  std::vector<PaymentIndex> rows{};
+  std::vector<PaymentHash> hashes{};
+  std::map<PaymentIndex, PaymentStatus> before{};
+};
+
+void add(Work& work, const Payment& payment) {
+  work.rows.push_back(payment.index);
+  work.hashes.push_back(payment.request.hash);
+  work.before[payment.index] = payment.status();
+}
+
+Work all_open(Database& database) {
+  Work work;
+  PaymentIndex after;
+  while (true) {
+    const auto page = database.store.fetch_in_flight(after, page_size);
+    for (const PaymentIndex index : page) {
+      if (const auto payment = database.store.load(index)) add(work, *payment);
+      after = index;
+    }
+    if (page.size() < page_size) return work;
+  }
+}
+
+Payment named_payment(Session& session, Database& database, const HashArgument& argument) {
+  const PaymentHash hash = find_hash(session, &database, argument, false);
+  HashState state = database.store.find(hash);
+  if (state.payment) return *std::move(state.payment);
+  if (state.guard) {
+    refuse(Errc::guarded, "only a guard of this payment is left; there is nothing to resume", "paytower show " + hash.hex());
+  }
+  throw RefusalError(no_such_payment(argument));
+}
+
+/// Nothing of it is left to ask the switch about.
+bool over(const Payment& payment) { return payment.ended_for_good() && !payment.has_open_attempt() && !payment.has_watched_attempt(); }
+
+DriveResult already_over(Payment payment) {
+  DriveResult result;
+  result.hash = payment.request.hash;
+  result.end = DriveEnd::ended;
+  result.payment = std::move(payment);
+  return result;
+}
+
+struct Summary {
+  std::vector<const Payment*> payments{};
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t still_in_flight = 0;
+  std::uint64_t busy = 0;
+  std::uint64_t other_switch = 0;
+  std::uint64_t not_driven = 0;
+  std::uint64_t unavailable = 0;
+
+  [[nodiscard]] std::uint64_t resolved() const { return succeeded + failed; }
+};
+
+/// A payment that had ended before and has not changed (one on the watch list) is no news.
+bool ended_now(const Payment& payment, const Work& work) {
+  const auto before = work.before.find(payment.index);
+  return before == work.before.end() || before->second != payment.status();
+}
+
+void count(Summary& summary, const DriveResult& result, const Work& work) {
+  switch (result.end) {
+    case DriveEnd::busy: ++summary.busy; return;
+    case DriveEnd::other_switch: ++summary.other_switch; break;
+    case DriveEnd::not_driven: ++summary.not_driven; break;
+    case DriveEnd::unavailable: ++summary.unavailable; return;
+    case DriveEnd::open:
+    case DriveEnd::refused:
+    case DriveEnd::ended: {
+      if (!result.payment) return;
+      const PaymentStatus status = result.payment->status();
+      if (!result.payment->ended_for_good()) ++summary.still_in_flight;
+      if (status == PaymentStatus::unknown) ++summary.not_driven;
+      if (status == PaymentStatus::succeeded && ended_now(*result.payment, work)) ++summary.succeeded;
+      if (status == PaymentStatus::failed && ended_now(*result.payment, work)) ++summary.failed;
+      break;
+    }
+  }
+  if (result.payment) summary.payments.push_back(&*result.payment);
+}
+
+Json summary_json(const Summary& summary) {
+  Json json;
+  json["payments"] = Json::array();
+  for (const Payment* payment : summary.payments) json["payments"].push_back(payment_json(*payment));
+  json["resolved"] = summary.resolved();
+  json["succeeded"] = summary.succeeded;
+  json["failed"] = summary.failed;
+  json["still_in_flight"] = summary.still_in_flight;
+  json["busy"] = summary.busy;
+  json["other_switch"] = summary.other_switch;
+  json["not_driven"] = summary.not_driven;
+  return json;
+}
+
+std::string summary_text(const Summary& summary) {
+  std::string text = std::to_string(summary.resolved()) + " resolved (" + std::to_string(summary.succeeded) + " paid, " +
+                     std::to_string(summary.failed) + " failed), " + std::to_string(summary.still_in_flight) + " still in flight";
+  if (summary.busy > 0) text += ", " + std::to_string(summary.busy) + " busy";
+  if (summary.other_switch > 0) text += ", " + std::to_string(summary.other_switch) + " of another switch";
+  if (summary.not_driven > 0) text += ", " + std::to_string(summary.not_driven) + " not driven";
+  return text + "\n";
+}
+
+void print(Session& session, const Summary& summary) {
+  if (session.output.json()) return session.output.result(dump(summary_json(summary)) + "\n");
+  if (session.output.quiet()) return;
+  for (const Payment* payment : summary.payments) session.output.result(outcome_line(*payment, session.output));
+  session.output.result(summary_text(summary));
+}
+
+/// What needs a person is said also with --quiet; a held HTLC does not.
+void warn_people(Session& session, const std::vector<DriveResult>& results) {
+  for (const DriveResult& result : results) {
+    if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
+    if (result.end == DriveEnd::refused && result.error) session.output.warn(result.error->message, result.hash);
+  }
+}
+
+ExitCode fail(Session& session, const ErrorReport& report) {
+  session.output.error(report);
+  return report.exit_code;
+}
+
+ExitCode report_all(Session& session, const std::vector<DriveResult>& results, const Work& work) {
+  Summary summary;
+  for (const DriveResult& result : results) count(summary, result, work);
+  warn_people(session, results);
+  const int signal = session.clock.stop_signal();
+  if (signal != 0 && (summary.still_in_flight > 0 || summary.unavailable > 0)) {
+    return fail(session, ErrorReport{"interrupted", interrupted_by(signal),
+                                     "interrupted: " + std::to_string(summary.resolved()) + " resolved, " +
+                                         std::to_string(summary.still_in_flight) + " still in flight",
+                                     "paytower resume"});
+  }
+  if (summary.unavailable > 0) {
+    for (const DriveResult& result : results) {
+      if (result.end != DriveEnd::unavailable) continue;
+      const Error lost{Errc::switch_unavailable, "the switch cannot be reached; nothing was changed"};
+      return fail(session, report_of(result.error.value_or(lost)));
+    }
+  }
+  if (summary.still_in_flight == 0 && summary.busy > 0) {
+    const std::string message =
+        "another paytower drives what is open (" + std::to_string(summary.busy) + "); this call changed nothing of it";
+    return fail(session, report_of(Error{Errc::busy, message, "paytower list --status open"}));
+  }
+  print(session, summary);
+  return summary.still_in_flight > 0 ? ExitCode::outcome_unknown : ExitCode::ok;
+}
+
+}  // namespace
+
+ExitCode run(const ResumeOptions& options, Session& session) {
+  const auto database = open_database(session, db::OpenMode::read_write);
+  if (!database) {
+    if (!options.hashes.empty()) throw RefusalError(no_such_payment(options.hashes.front()));
+    print(session, Summary{});
+    return ExitCode::ok;
+  }
+  Work work;
+  std::vector<DriveResult> results;
+  if (options.hashes.empty()) work = all_open(*database);
+  for (const HashArgument& argument : options.hashes) {
+    Payment payment = named_payment(session, *database, argument);
+    if (work.before.count(payment.index) != 0) continue;
+    if (over(payment)) {
+      work.before[payment.index] = payment.status();
+      results.push_back(already_over(std::move(payment)));
+    } else {
+      add(work, payment);
+    }
+  }
+
+  const SignalGuard signals;
+  ConsoleObserver observer(session.output, options.inflight_updates);
+  if (!work.rows.empty()) {
+    const auto handle = open_switch(session);
+    DriverOptions how;
+    how.wait_ns = options.wait_ns;
+    how.collect_only = options.no_retry;
+    how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
+    Driver driver(driver_ports(session, *database, handle->node(), observer), how);
+    for (const PaymentIndex index : work.rows) driver.adopt(index);
+    for (DriveResult& result : drive(driver, *database, work.hashes)) results.push_back(std::move(result));
+  }
+  const bool single = options.hashes.size() == 1 && results.size() == 1;
+  const bool silent = session.output.quiet() && !session.output.json();
+  const ExitCode code = single ? report_one(session, observer, results.front(), silent) : report_all(session, results, work);
+  session.output.flush();
+  database->store.checkpoint_if_due();
+  return code;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,204 @@
+#include "cli/session.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <sys/stat.h>
+
+#include "cli/refuse.h"
+#include "cli/render.h"
+#include "cli/render_text.h"
+#include "core/switch/sim/sim_switch.h"
+#include "db/sim_ledger.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t most_candidates = 10;
+
+std::int64_t lock_timeout(const Session& session) { return session.global.lock_timeout_ns.value_or(db::default_lock_timeout_ns); }
+
+db::OpenOptions open_options(const Session& session) {
+  db::OpenOptions options;
+  options.lock_timeout_ns = lock_timeout(session);
+  return options;
+}
+
+bool exists(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 || errno != ENOENT;
+}
+
+/// The folders above `path`, for nobody else to read.
+void make_folders(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string folder = path.substr(0, slash);
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST && !exists(folder)) {
+      refuse(Errc::database, "cannot make the folder " + folder + ": " + std::strerror(errno), "paytower --db payments.db --help");
+    }
+  }
+}
+
+class SimHandle final : public SwitchHandle {
+ public:
+  SimHandle(const std::string& path, Clock& clock) : ledger_(db::open_sim_ledger(path)), node_(*ledger_, clock) {}
+  Switch& node() override { return node_; }
+
+ private:
+  std::unique_ptr<sim::Ledger> ledger_;
+  sim::SimSwitch node_;
+};
+
+const SwitchAddress& switch_address(const Session& session) {
+  if (!session.global.switch_address) {
+    refuse(Errc::usage, "this needs a switch: name one with --switch sim:PATH or PAYTOWER_SWITCH",
+           "paytower simulate network --out network.sim");
+  }
+  return *session.global.switch_address;
+}
+
+/// Polls until an answer of type T has come. `accept` says whether it is the one.
+template <typename T, typename Accept>
+T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept) {
+  const MonoNs until{session.clock.mono().value + patience_ns};
+  while (true) {
+    for (SwitchEvent& event : node.poll(until)) {
+      if (auto* answer = std::get_if<T>(&event); answer != nullptr && accept(*answer)) return std::move(*answer);
+      if (const auto* lost = std::get_if<Disconnected>(&event)) refuse(Errc::switch_unavailable, lost->why + "; nothing was done");
+    }
+    if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was done");
+    if (session.clock.mono() >= until) refuse(Errc::switch_unavailable, "the switch does not answer; nothing was done");
+  }
+}
+
+}  // namespace
+
+// --- database --------------------------------------------------------------------------------------------------------
+
+Database::Database(Session& session, db::OpenMode mode)
+    : connection(session.global.database, mode, db::payment_file(), open_options(session)),
+      write_lock(connection.real_path(), lock_timeout(session)),
+      store(connection, write_lock),
+      payment_locks(connection.real_path()),
+      query(connection),
+      admin(connection, write_lock) {
+  for (const std::string& warning : connection.warnings()) session.output.warn(warning);
+  if (!connection.writable()) return;
+  const db::SpoolReport spool = store.take_in_spool(session.clock.wall());
+  for (const PaymentHash& hash : spool.settled) {
+    session.output.warn("a preimage that could not be stored earlier is stored now: this payment is paid", hash);
+  }
+  for (const std::string& left : spool.left) session.output.warn(left);
+}
+
+std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode) {
+  if (!session.global.database_named && !exists(session.global.database)) {
+    session.output.note("no payments yet: there is no database " + session.global.database);
+    return nullptr;
+  }
+  return std::make_unique<Database>(session, mode);
+}
+
+std::unique_ptr<Database> open_if_there(Session& session) {
+  return exists(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_only) : nullptr;
+}
+
+std::unique_ptr<Database> create_database(Session& session) {
+  if (!session.global.database_named) make_folders(session.global.database);
+  return std::make_unique<Database>(session, db::OpenMode::create);
+}
+
+Error no_such_payment(const HashArgument& argument) {
+  return Error{Errc::not_found, "there is no payment " + argument.digits, "paytower list"};
+}
+
+PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty) {
+  if (!argument.whole && whole_without_tty && !session.output.can_ask()) {
+    refuse(Errc::usage, "without a terminal this wants all 64 digits of the payment hash, not \"" + argument.digits + "\"",
+           "paytower show " + argument.digits);
+  }
+  if (argument.whole) return *argument.whole;
+  if (database == nullptr) throw RefusalError(no_such_payment(argument));
+  const auto found = database->query.find_hashes(argument.digits, most_candidates + 1);
+  if (found.empty()) throw RefusalError(no_such_payment(argument));
+  if (found.size() == 1) return found.front();
+  std::string message = argument.digits + " is the beginning of several payment hashes:";
+  for (std::size_t i = 0; i < std::min(found.size(), most_candidates); ++i) message += " " + found[i].hex();
+  if (found.size() > most_candidates) message += " and more";
+  refuse(Errc::ambiguous, message, "paytower show " + found.front().hex());
+}
+
+// --- switch ----------------------------------------------------------------------------------------------------------
+
+std::unique_ptr<SwitchHandle> open_switch(Session& session) {
+  const SwitchAddress& address = switch_address(session);
+  switch (address.kind) {
+    case SwitchAddress::Kind::sim: return std::make_unique<SimHandle>(address.path, session.clock);
+    case SwitchAddress::Kind::cln: break;
+  }
+  refuse(Errc::usage, "a cln: switch is not in this version; use sim:PATH");
+}
+
+const std::string& simulated_network(const Session& session) {
+  const SwitchAddress& address = switch_address(session);
+  if (address.kind != SwitchAddress::Kind::sim) refuse(Errc::usage, "this is about simulated networks only: --switch sim:PATH");
+  return address.path;
+}
+
+IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns) {
+  node.identify();
+  return await<IdentityAnswer>(session, node, patience_ns, [](const IdentityAnswer&) { return true; });
+}
+
+LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
+                std::int64_t patience_ns) {
+  node.look(hash, since);
+  return await<LookAnswer>(session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.look.hash == hash; }).look;
+}
+
+std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns) {
+  node.list_own(store);
+  return await<OwnRowsAnswer>(session, node, patience_ns, [](const OwnRowsAnswer&) { return true; }).rows;
+}
+
+// --- observer --------------------------------------------------------------------------------------------------------
+
+// The driver must not be stopped by a reader that left: the final result then fails in its place (exit 1).
+void ConsoleObserver::changed(const Payment& payment) {
+  if (!updates_) return;
+  try {
+    output_.result(dump(payment_json(payment)) + "\n");
+    output_.flush();
+  } catch (const OutputError&) {
+    updates_ = false;
+  }
+}
+
+void ConsoleObserver::warn(const PaymentHash& hash, std::string_view message) {
+  warned_.insert(hash);
+  output_.warn(message, hash);
+}
+
+void ConsoleObserver::trace(const PaymentHash& hash, std::string_view message) {
+  output_.trace(hash.hex().substr(0, 12) + ": " + std::string(message));
+}
+
+ErrorReport interrupted_report(int signal, const std::optional<Payment>& payment) {
+  ErrorReport report;
+  report.code = "interrupted";
+  report.exit_code = interrupted_by(signal);
+  if (!payment) {
+    report.message = "interrupted; nothing was sent and nothing was recorded";
+    return report;
+  }
+  std::string outcome = outcome_text(*payment);
+  outcome.pop_back();
+  report.message = "interrupted. " + outcome;
+  report.hint = next_command(*payment);
+  report.payment_hash = payment->request.hash;
+  return report;
+}
+
+}  // namespace paytower::cli

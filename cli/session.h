@@ -1,0 +1,98 @@
+// What commands work with: the open database, the switch, and who listens.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "cli/exit_code.h"
+#include "cli/input/hash.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/system.h"
+#include "core/ports.h"
+#include "db/connection.h"
+#include "db/locks.h"
+#include "db/payment_admin.h"
+#include "db/payment_query.h"
+#include "db/payment_store.h"
+
+namespace paytower::cli {
+
+/// Handed to every command; all of it outlives the call.
+struct Session {
+  const GlobalOptions& global;
+  Output& output;
+  SystemClock& clock;
+  SystemRandomness& randomness;
+};
+
+/// The payment database and its doors. Opening it for writing takes in the spool first (R10).
+class Database {
+ public:
+  Database(Session& session, db::OpenMode mode);
+
+  db::Connection connection;
+  db::WriteLock write_lock;
+  db::SqlitePaymentStore store;
+  db::FilePaymentLocks payment_locks;
+  db::PaymentQuery query;
+  db::PaymentAdmin admin;
+};
+
+/// Opens the database that the call names. Null when it is the default one and does not exist yet: then nothing is stored,
+/// and a hint says so. Throws RefusalError.
+[[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode);
+/// For a dry run of what would make the database: null when there is none yet.
+[[nodiscard]] std::unique_ptr<Database> open_if_there(Session& session);
+/// As open_database, but makes the file (and the folders of the default place) where it is missing.
+[[nodiscard]] std::unique_ptr<Database> create_database(Session& session);
+
+/// The one hash that is meant. Throws RefusalError: not_found, ambiguous (with the candidates), and usage for a prefix where
+/// `whole_without_tty` is set and nobody sits at a terminal.
+[[nodiscard]] PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty);
+[[nodiscard]] Error no_such_payment(const HashArgument& argument);
+
+/// A switch and what it stands on.
+class SwitchHandle {
+ public:
+  virtual ~SwitchHandle() = default;
+  [[nodiscard]] virtual Switch& node() = 0;
+};
+
+/// The switch that the call names. Throws RefusalError(usage) when none is named, SwitchError when it cannot be opened.
+[[nodiscard]] std::unique_ptr<SwitchHandle> open_switch(Session& session);
+/// The path of the simulated network that --switch names. Throws RefusalError(usage).
+[[nodiscard]] const std::string& simulated_network(const Session& session);
+
+/// Who the switch is. Throws RefusalError(switch_unavailable) when it does not say so within `patience_ns` or the user
+/// wants to stop.
+[[nodiscard]] IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns);
+/// All that the switch shows of a hash; throws as identify().
+[[nodiscard]] LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
+                              std::int64_t patience_ns);
+
+/// Every row at the switch that the store made; throws as identify().
+[[nodiscard]] std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns);
+
+/// Tells people (and with --inflight-updates: scripts) what the driver does.
+class ConsoleObserver final : public Observer {
+ public:
+  ConsoleObserver(Output& output, bool inflight_updates) : output_(output), updates_(inflight_updates) {}
+  void changed(const Payment& payment) override;
+  void warn(const PaymentHash& hash, std::string_view message) override;
+  void trace(const PaymentHash& hash, std::string_view message) override;
+
+  [[nodiscard]] bool warned(const PaymentHash& hash) const { return warned_.count(hash) != 0; }
+
+ private:
+  Output& output_;
+  bool updates_;
+  std::set<PaymentHash> warned_;
+};
+
+/// The error of a call that a signal ended while the outcome is open, or before anything was recorded.
+[[nodiscard]] ErrorReport interrupted_report(int signal, const std::optional<Payment>& payment);
+
+}  // namespace paytower::cli

@@ -1,0 +1,184 @@
+#include "cli/settings.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "cli/suggest.h"
+
+namespace paytower::cli {
+
+namespace {
+
+using Config = std::map<std::string, std::string, std::less<>>;
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blank = " \t\r";
+  const std::size_t first = text.find_first_not_of(blank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blank) - first + 1);
+}
+
+/// Every flag that may stand in the file; the same name means the same in all commands that have it.
+const FlagSpec* configurable_flag(std::string_view name) {
+  const auto find = [name](std::span<const FlagSpec> specs) -> const FlagSpec* {
+    const auto wanted = [name](const FlagSpec& spec) { return spec.configurable && spec.name == name; };
+    const auto found = std::find_if(specs.begin(), specs.end(), wanted);
+    return found == specs.end() ? nullptr : &*found;
+  };
+  if (const FlagSpec* flag = find(global_flags())) return flag;
+  for (const CommandSpec& command : commands()) {
+    if (const FlagSpec* flag = find(command.flags)) return flag;
+  }
+  return nullptr;
+}
+
+std::string nearest_configurable(std::string_view name) {
+  std::vector<std::string> known;
+  const auto add = [&known](std::span<const FlagSpec> specs) {
+    for (const FlagSpec& spec : specs) {
+      if (spec.configurable) known.emplace_back(spec.name);
+    }
+  };
+  add(global_flags());
+  for (const CommandSpec& command : commands()) add(command.flags);
+  return nearest(name, known);
+}
+
+Error refuse(const std::string& path, std::size_t line, const std::string& why) {
+  return Error{Errc::usage, "config file " + path + ", line " + std::to_string(line) + ": " + why, "paytower --config none --help"};
+}
+
+/// The value that a line gives to its flag; "" switches a flag without value on, nothing leaves it off.
+Result<std::optional<std::string>> line_value(const FlagSpec& flag, const std::optional<std::string_view>& value,
+                                              const std::string& path, std::size_t line) {
+  const std::string name(flag.name);
+  if (!flag.value.empty()) {
+    if (!value || value->empty()) return refuse(path, line, name + " needs a value: " + name + " = " + std::string(flag.value));
+    return std::optional<std::string>(*value);
+  }
+  if (!value || *value == "true") return std::optional<std::string>("");
+  if (*value == "false") return std::optional<std::string>();
+  return refuse(path, line, name + " is true or false");
+}
+
+/// $name, or nothing. A variable that is set and empty is mostly a script's mistake, so it is refused and not skipped.
+Result<std::optional<std::string>> variable(const Surroundings& surroundings, const char* name, const char* flag) {
+  auto value = surroundings.environment(name);
+  if (value && value->empty()) {
+    return Error{Errc::usage, std::string(name) + " is set and empty; unset it, or give it the value of " + flag};
+  }
+  return value;
+}
+
+/// An XDG folder: the variable when it holds an absolute path, else the given place below the home folder.
+Result<std::string> xdg_folder(const Surroundings& surroundings, const char* variable_name, const std::string& below_home) {
+  const auto named = surroundings.environment(variable_name);
+  if (named && !named->empty() && named->front() == '/') return *named;
+  const auto home = surroundings.environment("HOME");
+  if (!home || home->empty()) return Error{Errc::usage, "HOME is not set, so there is no default place for files"};
+  return *home + "/" + below_home;
+}
+
+Result<Config> read_config(const RawCall& call, const Surroundings& surroundings) {
+  std::string path;
+  if (const std::string* flag = call.value("config")) {
+    path = *flag;
+  } else {
+    const auto from_environment = variable(surroundings, "PAYTOWER_CONFIG", "--config");
+    if (!from_environment) return from_environment.error();
+    path = from_environment->value_or("");
+  }
+  if (path == "none") return Config{};
+  const bool named = !path.empty();
+  if (!named) {
+    const auto folder = xdg_folder(surroundings, "XDG_CONFIG_HOME", ".config");
+    if (!folder) return Config{};
+    path = *folder + "/paytower/config";
+  }
+  const auto text = surroundings.config_file(path);
+  if (!text) return text.error();
+  if (!*text) {
+    if (named) return Error{Errc::usage, "there is no config file " + path};
+    return Config{};
+  }
+  return parse_config(**text, path);
+}
+
+bool command_has(const RawCall& call, std::string_view name) {
+  const auto in = [name](std::span<const FlagSpec> specs) {
+    return std::any_of(specs.begin(), specs.end(), [name](const FlagSpec& spec) { return spec.name == name; });
+  };
+  return in(global_flags()) || (call.command != nullptr && in(call.command->flags));
+}
+
+/// The two ways to say the fee limit exclude each other, so a flag of either silences both lines of the file.
+bool silenced(const RawCall& call, std::string_view name) {
+  const bool fee = name == "fee-limit" || name == "fee-limit-percent";
+  return fee && (call.has("fee-limit") || call.has("fee-limit-percent"));
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, const std::string& path) {
+  Config config;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    ++number;
+    const std::size_t end = text.find('\n');
+    const std::string_view line = trimmed(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    if (line.empty() || line.front() == '#') continue;
+    const std::size_t equals = line.find('=');
+    const std::string name(trimmed(line.substr(0, equals)));
+    const FlagSpec* flag = configurable_flag(name);
+    if (flag == nullptr) {
+      const std::string near = nearest_configurable(name);
+      const std::string suggestion = near.empty() ? "" : "; did you mean " + near + "?";
+      return refuse(path, number, "\"" + name.substr(0, 60) + "\" cannot be set here" + suggestion);
+    }
+    std::optional<std::string_view> given;
+    if (equals != std::string_view::npos) given = trimmed(line.substr(equals + 1));
+    auto value = line_value(*flag, given, path, number);
+    if (!value) return value.error();
+    if (config.find(name) != config.end()) return refuse(path, number, name + " stands here twice");
+    if (*value) config[name] = **value;
+  }
+  if (config.count("fee-limit") + config.count("fee-limit-percent") > 1) {
+    return Error{Errc::usage, "config file " + path + ": fee-limit and fee-limit-percent exclude each other"};
+  }
+  return config;
+}
+
+Result<std::monostate> add_settings(RawCall& call, const Surroundings& surroundings) {
+  struct Variable {
+    const char* name;
+    const char* flag;
+  };
+  static constexpr std::array<Variable, 2> variables{{{"PAYTOWER_DB", "--db"}, {"PAYTOWER_SWITCH", "--switch"}}};
+  const auto config = read_config(call, surroundings);
+  if (!config) return config.error();
+  for (const auto& entry : variables) {
+    const char* key = entry.flag + 2;
+    if (call.has(key)) continue;
+    const auto value = variable(surroundings, entry.name, entry.flag);
+    if (!value) return value.error();
+    if (*value) call.flags[key] = {**value};
+  }
+  RawCall merged = call;
+  for (const auto& entry : *config) {
+    const bool wanted = command_has(call, entry.first) && !call.has(entry.first) && !silenced(call, entry.first);
+    if (wanted) merged.flags[entry.first] = {entry.second};
+  }
+  call = std::move(merged);
+  return std::monostate{};
+}
+
+Result<std::string> default_database(const Surroundings& surroundings) {
+  const auto folder = xdg_folder(surroundings, "XDG_DATA_HOME", ".local/share");
+  if (!folder) return Error{Errc::usage, folder.error().message, "paytower --db payments.db --help"};
+  return *folder + "/paytower/payments.db";
+}
+
+}  // namespace paytower::cli

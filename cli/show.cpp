@@ -1,0 +1,49 @@
+#include "cli/commands.h"
+#include "cli/refuse.h"
+#include "cli/render.h"
+#include "cli/render_text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+[[noreturn]] void unreadable(const db::BadRow& row) {
+  refuse(Errc::database, "payment " + std::to_string(row.index.value) + " cannot be read: " + row.reason, "paytower check");
+}
+
+void print(const Payment& head, const db::HashHistory& history, const ShowOptions& options, Session& session) {
+  std::vector<Payment> older;
+  for (const Payment& one : history.tries) {
+    if (one.index != head.index) older.push_back(one);
+  }
+  if (!session.output.json()) {
+    session.output.result(payment_page(head, older, history.duplicates, options.omit_hops, session.output));
+    return;
+  }
+  PaymentView view{&head, options.omit_hops, {}, {}};
+  for (const Payment& one : older) view.tries.push_back(payment_json(PaymentView{&one, options.omit_hops, {}, {}}));
+  for (const Payment& one : history.duplicates) view.duplicates.push_back(payment_json(PaymentView{&one, options.omit_hops, {}, {}}));
+  session.output.result(dump(payment_json(std::move(view))) + "\n");
+}
+
+}  // namespace
+
+ExitCode run(const ShowOptions& options, Session& session) {
+  const auto database = open_database(session, db::OpenMode::read_only);
+  const PaymentHash hash = find_hash(session, database.get(), options.hash, false);
+  const auto history = database ? database->query.history(hash, options.omit_hops && session.output.json()) : std::nullopt;
+  if (!history) throw RefusalError(no_such_payment(options.hash));
+  if (!history->bad_rows.empty()) unreadable(history->bad_rows.front());
+  const Payment* head = history->head();
+  if (head == nullptr && !history->duplicates.empty()) head = &history->duplicates.back();
+  if (head != nullptr) {
+    print(*head, *history, options, session);
+  } else if (history->guard) {
+    session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n" : guard_page(*history->guard, session.output));
+  } else {
+    throw RefusalError(no_such_payment(options.hash));
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace paytower::cli

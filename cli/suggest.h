@@ -1,0 +1,14 @@
+// "Did you mean": the nearest known word.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paytower::cli {
+
+/// The candidate that needs the fewest edits (insert, delete, change, swap of neighbours), when these are few for its length;
+/// empty otherwise. Ties go to the first.
+[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace paytower::cli

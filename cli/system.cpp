@@ -1,0 +1,137 @@
+#include "cli/system.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::array<int, 3> stop_signals{SIGINT, SIGTERM, SIGHUP};
+
+volatile std::sig_atomic_t first_signal = 0;
+
+extern "C" void note_signal(int signal) {
+  if (first_signal != 0) ::_exit(128 + first_signal);
+  first_signal = signal;
+}
+
+sigset_t stop_set() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : stop_signals) sigaddset(&set, signal);
+  return set;
+}
+
+timespec to_timespec(std::int64_t ns) {
+  timespec time{};
+  time.tv_sec = static_cast<time_t>(ns / ns_per_second);
+  time.tv_nsec = static_cast<long>(ns % ns_per_second);
+  return time;
+}
+
+std::int64_t read_clock(clockid_t clock) {
+  timespec time{};
+  if (::clock_gettime(clock, &time) != 0) throw std::system_error(errno, std::generic_category(), "clock_gettime");
+  return static_cast<std::int64_t>(time.tv_sec) * ns_per_second + time.tv_nsec;
+}
+
+/// Waits with the stop signals let in, so that one that came before ends the wait at once.
+void wait_open(std::int64_t ns) {
+  sigset_t open;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &open);
+  for (const int signal : stop_signals) sigdelset(&open, signal);
+  const timespec time = to_timespec(std::max<std::int64_t>(ns, 0));
+  (void)::ppoll(nullptr, 0, &time, &open);
+  if (first_signal != 0) {
+    const sigset_t set = stop_set();
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  }
+}
+
+}  // namespace
+
+SignalGuard::SignalGuard() {
+  const sigset_t set = stop_set();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  struct sigaction action {};
+  action.sa_handler = note_signal;
+  sigemptyset(&action.sa_mask);
+  for (const int signal : stop_signals) {
+    // nohup and cron jobs ignore SIGHUP on purpose: what was ignored stays ignored.
+    struct sigaction before {};
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+  }
+}
+
+SignalGuard::~SignalGuard() {
+  const sigset_t set = stop_set();
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+int stop_signal_seen() {
+  if (first_signal == 0) wait_open(0);
+  return first_signal;
+}
+
+void ignore_broken_pipes() { (void)std::signal(SIGPIPE, SIG_IGN); }
+
+UnixNs SystemClock::wall() { return UnixNs{read_clock(CLOCK_REALTIME)}; }
+MonoNs SystemClock::mono() { return MonoNs{read_clock(CLOCK_BOOTTIME)}; }
+void SystemClock::sleep_until(MonoNs until) { wait_open(until.value - mono().value); }
+int SystemClock::stop_signal() { return stop_signal_seen(); }
+
+void SystemRandomness::fill(std::span<std::uint8_t> out) {
+  while (!out.empty()) {
+    const ssize_t got = ::getrandom(out.data(), out.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) throw std::system_error(errno, std::generic_category(), "getrandom");
+    out = out.subspan(static_cast<std::size_t>(got));
+  }
+}
+
+std::string user_name() {
+  const passwd* entry = ::getpwuid(::getuid());
+  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(::getuid());
+}
+
+namespace {
+
+/// Closes what it was given, unless that is stdin.
+struct Descriptor {
+  int number;
+  ~Descriptor() {
+    if (number > STDIN_FILENO) ::close(number);
+  }
+};
+
+}  // namespace
+
+Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
+  const std::string name = path == "-" ? "stdin" : path;
+  const Descriptor file{path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.number < 0) return Error{Errc::usage, "cannot read " + name + ": " + std::strerror(errno)};
+  std::string text;
+  std::array<char, 16'384> buffer{};
+  while (true) {
+    const ssize_t got = ::read(file.number, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Error{Errc::usage, "cannot read " + name + ": " + std::strerror(errno)};
+    if (got == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (text.size() > max_bytes) return Error{Errc::usage, name + " is larger than " + std::to_string(max_bytes) + " bytes"};
+  }
+}
+
+}  // namespace paytower::cli

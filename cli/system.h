@@ -1,0 +1,48 @@
+// What only the operating system knows: the time, random bytes, and the wish to stop.
+#pragma once
+
+#include <string>
+
+#include "core/ports.h"
+
+namespace paytower::cli {
+
+/// While it lives, SIGINT, SIGTERM and SIGHUP are noted instead of ending the process. They are blocked except inside the
+/// waits of SystemClock, so that none can slip in between a test and a wait. After the first one nothing is blocked any
+/// more, and a second one leaves at once: state precedes action, so nothing is lost.
+class SignalGuard {
+ public:
+  SignalGuard();
+  ~SignalGuard();
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+};
+
+/// The first signal's number, 0 before it came. Lets a blocked one in first.
+[[nodiscard]] int stop_signal_seen();
+
+/// Writing to a pipe that nobody reads is an error that we see (EPIPE), not a silent end.
+void ignore_broken_pipes();
+
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] UnixNs wall() override;
+  /// Goes on while the machine sleeps (CLOCK_BOOTTIME), as invoices expire meanwhile.
+  [[nodiscard]] MonoNs mono() override;
+  void sleep_until(MonoNs until) override;
+  [[nodiscard]] int stop_signal() override;
+};
+
+class SystemRandomness final : public Randomness {
+ public:
+  /// Throws std::system_error when the kernel has none to give.
+  void fill(std::span<std::uint8_t> out) override;
+};
+
+/// The name of the user who runs this process, "uid 1000" without one: for what is recorded of an operator's word.
+[[nodiscard]] std::string user_name();
+
+/// The whole of a file, or of stdin for "-". Usage refusal when it cannot be read or has more than `max_bytes`.
+[[nodiscard]] Result<std::string> read_input(const std::string& path, std::size_t max_bytes);
+
+}  // namespace paytower::cli

@@ -1,0 +1,300 @@
+#include "db/connection.h"
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <SQLiteCpp/Exception.h>
+
+#include "db/locks.h"
+#include "db/own_files.h"
+
+namespace paytower::db {
+
+namespace {
+
+constexpr int busy_timeout_ms = 5'000;
+constexpr int cache_kib = 16 * 1'024;
+constexpr int page_bytes = 4'096;
+
+[[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
+  throw RefusalError(Error{code, std::move(message), std::move(hint)});
+}
+
+std::string why() { return std::strerror(errno); }
+
+/// The folder's real path and the file's name in it. A link as last part is followed when it leads to something.
+std::string resolve(const std::string& path) {
+  char buffer[PATH_MAX];
+  if (::realpath(path.c_str(), buffer) != nullptr) return buffer;
+  if (errno != ENOENT) refuse(Errc::database, "cannot use the database " + path + ": " + why());
+  struct stat link {};
+  if (::lstat(path.c_str(), &link) == 0) refuse(Errc::database, "the database " + path + " is a link that leads nowhere");
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (name.empty() || ::realpath(folder.c_str(), buffer) == nullptr) {
+    refuse(Errc::database, "the folder of the database " + path + " does not exist", "mkdir -p " + folder);
+  }
+  return std::string(buffer) == "/" ? "/" + name : std::string(buffer) + "/" + name;
+}
+
+std::string folder_of(const std::string& real_path) {
+  const std::size_t slash = real_path.rfind('/');
+  return slash == 0 ? "/" : real_path.substr(0, slash);
+}
+
+/// Locks and shared memory do not reach over these.
+bool network_file_system(long magic) {
+  constexpr long nfs = 0x6969, smb = 0x517B, smb2 = static_cast<long>(0xFE534D42), cifs = static_cast<long>(0xFF534D42), ncp = 0x564C, afs = 0x5346414F,
+                 coda = 0x73757245, ceph = 0x00C36400, ocfs2 = 0x7461636F, v9fs = 0x01021997;
+  for (const long known : {nfs, smb, smb2, cifs, ncp, afs, coda, ceph, ocfs2, v9fs}) {
+    if ((magic & 0xFFFFFFFFL) == (known & 0xFFFFFFFFL)) return true;
+  }
+  return false;
+}
+
+void check_place(const std::string& real_path, std::vector<std::string>& warnings) {
+  constexpr long fuse = 0x65735546;
+  struct statfs place {};
+  if (::statfs(folder_of(real_path).c_str(), &place) != 0) refuse(Errc::database, "cannot look at the folder of " + real_path + ": " + why());
+  if (network_file_system(static_cast<long>(place.f_type))) {
+    refuse(Errc::database, real_path + " is on a network file system, where locks cannot be trusted; use a local disk");
+  }
+  if (static_cast<long>(place.f_type) == fuse) warnings.push_back(real_path + " is on a FUSE file system: its locks and syncs are as good as its program");
+}
+
+/// What tells two mounts apart, also of one file system: a bind-mounted file has the device of its folder. Kernels before
+/// 5.8 do not say it: then the device stands in.
+std::uint64_t mount_of(const std::string& path) {
+  struct statx seen {};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &seen) != 0) refuse(Errc::database, "cannot look at " + path + ": " + why());
+  if ((seen.stx_mask & STATX_MNT_ID) != 0) return seen.stx_mnt_id;
+  return std::uint64_t{seen.stx_dev_major} << 32 | seen.stx_dev_minor;
+}
+
+void check_file(const std::string& real_path, const FileKind& kind) {
+  struct stat file {};
+  if (::stat(real_path.c_str(), &file) != 0) {
+    if (errno == ENOENT) refuse(Errc::database, "there is no database " + real_path);
+    refuse(Errc::database, "cannot look at " + real_path + ": " + why());
+  }
+  if (S_ISDIR(file.st_mode)) refuse(Errc::database, real_path + " is a folder, not " + std::string(kind.what));
+  if (!S_ISREG(file.st_mode)) refuse(Errc::database, real_path + " is not a regular file");
+  if (file.st_nlink != 1) {
+    refuse(Errc::database, real_path + " has " + std::to_string(file.st_nlink) + " names (hard links): under another name its log would be missed",
+           "find / -samefile " + real_path);
+  }
+  if (mount_of(real_path) != mount_of(folder_of(real_path))) {
+    refuse(Errc::database, real_path + " is mounted from somewhere else: its log would be missed");
+  }
+}
+
+int note_wal(void* connection, sqlite3*, const char*, int pages) {
+  constexpr std::int64_t frame_header_bytes = 24;
+  static_cast<Connection*>(connection)->note_commit(pages * (page_bytes + frame_header_bytes));
+  return SQLITE_OK;
+}
+
+}  // namespace
+
+void check_database_name(const std::string& path) {
+  if (path.empty()) refuse(Errc::usage, "the name of the database is empty", "paytower --db payments.db list");
+  if (path == ":memory:" || path.rfind("file:", 0) == 0) refuse(Errc::usage, "\"" + path + "\" is no name of a file", "paytower --db payments.db list");
+}
+
+void throw_as_ours(const SQLite::Exception& error, std::string_view doing) {
+  const int code = error.getErrorCode() & 0xFF;
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+    refuse(Errc::busy, "cannot " + std::string(doing) + ": another program holds the database; nothing was changed");
+  }
+  throw StoreError("cannot " + std::string(doing) + ": " + error.what());
+}
+
+Connection::Connection(const std::string& path, OpenMode mode, const FileKind& kind, const OpenOptions& options) : mode_(mode) {
+  check_database_name(path);
+  real_path_ = resolve(path);
+  check_place(real_path_, warnings_);
+  try {
+    struct stat seen {};
+    const bool there = ::stat(real_path_.c_str(), &seen) == 0;
+    if (!there && mode == OpenMode::create) {
+      make_file(kind, options);
+    } else {
+      open_existing(kind, options);
+    }
+  } catch (const SQLite::Exception& error) {
+    const int code = error.getErrorCode() & 0xFF;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) throw_as_ours(error, "open " + real_path_);
+    if (code == SQLITE_NOTADB) refuse(Errc::database, real_path_ + " is not " + std::string(kind.what) + "; it was not changed");
+    if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !writable() && ::access(folder_of(real_path_).c_str(), W_OK) != 0) {
+      refuse(Errc::database, "cannot open " + real_path_ + ": its folder is read-only and its log " + real_path_ + "-wal is not there",
+             "cp " + real_path_ + " elsewhere");
+    }
+    refuse(Errc::database, "cannot open " + real_path_ + ": " + error.what());
+  }
+}
+
+Connection::~Connection() = default;
+
+void Connection::open_existing(const FileKind& kind, const OpenOptions& options) {
+  check_file(real_path_, kind);
+  if (::access(real_path_.c_str(), R_OK) != 0) refuse(Errc::database, "cannot read " + real_path_ + ": " + why());
+  if (writable() && ::access(real_path_.c_str(), W_OK) != 0) refuse(Errc::database, "cannot write to " + real_path_ + ": " + why());
+  if (writable() && ::access(folder_of(real_path_).c_str(), W_OK) != 0) {
+    refuse(Errc::database, "cannot write into the folder of " + real_path_ + ", where its log belongs: " + why());
+  }
+  const OwnFilesOnly files;
+  open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
+  if (unfinished()) return open_unfinished(kind, options);
+  check_identity(kind, options);
+  configure();
+  if (kind.register_functions != nullptr) kind.register_functions(*database_);
+}
+
+/// Nothing in it yet, or not yet in WAL mode: another process makes it at this moment, or one died while it did.
+bool Connection::unfinished() {
+  const bool blank = database_->execAndGet("PRAGMA application_id").getInt() == 0 && database_->execAndGet("PRAGMA user_version").getInt() == 0 &&
+                     database_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0;
+  return blank || database_->execAndGet("PRAGMA journal_mode").getString() != "wal";
+}
+
+void Connection::open_unfinished(const FileKind& kind, const OpenOptions& options) {
+  const bool foreign = database_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() != 0;
+  if (foreign) check_identity(kind, options);
+  database_.reset();
+  if (mode_ == OpenMode::create || (foreign && writable())) return make_file(kind, options);
+  // Whoever makes it holds the write lock: once it is free, the file is made or abandoned.
+  if (::access(folder_of(real_path_).c_str(), W_OK) == 0) {
+    WriteLock lock(real_path_, options.lock_timeout_ns);
+    auto held = lock.acquire();
+    if (!held) throw RefusalError(held.error());
+  }
+  open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
+  check_identity(kind, options);
+  configure();
+  if (kind.register_functions != nullptr) kind.register_functions(*database_);
+}
+
+/// Under the write lock: of two that make it, the second finds it made. The schema comes in one transaction while the file
+/// is in no WAL mode yet, so that it is empty, then complete, then in WAL mode, and nothing else at any instant.
+void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
+  if (::access(folder_of(real_path_).c_str(), W_OK) != 0) {
+    refuse(Errc::database, "cannot make " + real_path_ + ": its folder is not writable: " + why());
+  }
+  WriteLock lock(real_path_, options.lock_timeout_ns);
+  auto held = lock.acquire();
+  if (!held) throw RefusalError(held.error());
+  refuse_orphaned_log();
+  const OwnFilesOnly files;
+  open_handle(SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs);
+  if (kind.register_functions != nullptr) kind.register_functions(*database_);
+  if (database_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0) {
+    if (::chmod(real_path_.c_str(), 0600) != 0) refuse(Errc::database, "cannot take " + real_path_ + " for ourselves: " + why());
+    database_->exec("PRAGMA page_size = " + std::to_string(page_bytes));
+    database_->exec("PRAGMA auto_vacuum = INCREMENTAL");
+    database_->exec("PRAGMA synchronous = FULL");
+    database_->exec("BEGIN EXCLUSIVE");
+    kind.make(*database_, real_path_);
+    database_->exec("PRAGMA application_id = " + std::to_string(static_cast<std::int32_t>(kind.application_id)));
+    database_->exec("PRAGMA user_version = " + std::to_string(kind.schema_version));
+    database_->exec("COMMIT");
+    made_ = true;
+  }
+  check_identity(kind, options);
+  database_->execAndGet("PRAGMA journal_mode = WAL");
+  configure();
+  sync_folder();
+}
+
+/// A log without its database holds payments: making a new database would throw them away.
+void Connection::refuse_orphaned_log() {
+  struct stat file {};
+  struct stat log {};
+  const bool empty = ::stat(real_path_.c_str(), &file) != 0 || file.st_size == 0;
+  if (empty && ::lstat((real_path_ + "-wal").c_str(), &log) == 0 && log.st_size > 0) {
+    refuse(Errc::database, real_path_ + "-wal is the log of a database that is gone; nothing was made beside it", "ls -l " + real_path_ + "*");
+  }
+}
+
+void Connection::sync_folder() {
+  const int folder = ::open(folder_of(real_path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = folder >= 0 && ::fsync(folder) == 0;
+  if (folder >= 0) ::close(folder);
+  if (!synced) refuse(Errc::database, "cannot sync the folder of " + real_path_ + ": " + why());
+}
+
+void Connection::open_handle(int flags, const std::string& vfs) {
+  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW, busy_timeout_ms, vfs);
+  int ignored = 0;
+  sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &ignored);
+  sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
+}
+
+void Connection::configure() {
+  struct Setting {
+    const char* name;
+    std::int64_t value;
+  };
+  static constexpr Setting settings[] = {{"synchronous", 2},     {"foreign_keys", 1},       {"recursive_triggers", 1}, {"trusted_schema", 0},
+                                         {"cell_size_check", 1}, {"wal_autocheckpoint", 0}, {"mmap_size", 0},          {"cache_size", -cache_kib}};
+  for (const Setting& setting : settings) {
+    const std::string pragma = std::string("PRAGMA ") + setting.name;
+    database_->exec(pragma + " = " + std::to_string(setting.value));
+    SQLite::Statement read(*database_, pragma);
+    const bool same = !read.executeStep() || read.getColumn(0).getInt64() == setting.value;
+    if (!same) refuse(Errc::database, "SQLite does not take " + pragma + " = " + std::to_string(setting.value));
+  }
+  if (database_->execAndGet("PRAGMA journal_mode").getString() != "wal") {
+    refuse(Errc::database, real_path_ + " is not in WAL mode", "sqlite3 " + real_path_ + " 'PRAGMA journal_mode=WAL'");
+  }
+  sqlite3_wal_hook(database_->getHandle(), note_wal, this);
+}
+
+void Connection::check_identity(const FileKind& kind, const OpenOptions& options) {
+  const auto id = static_cast<std::uint32_t>(database_->execAndGet("PRAGMA application_id").getInt64());
+  if (id != kind.application_id) refuse(Errc::database, real_path_ + " is not " + std::string(kind.what) + "; it was not changed");
+  schema_version_ = database_->execAndGet("PRAGMA user_version").getInt();
+  if (options.any_version || schema_version_ == kind.schema_version) return;
+  if (schema_version_ < kind.schema_version) {
+    refuse(Errc::schema_older,
+           real_path_ + " has schema version " + std::to_string(schema_version_) + ", this paytower works with " + std::to_string(kind.schema_version),
+           std::string(kind.older_hint));
+  }
+  refuse(Errc::schema_newer, real_path_ + " has schema version " + std::to_string(schema_version_) + ", made by a newer paytower; it was not touched");
+}
+
+void Connection::note_commit(std::int64_t wal_bytes) {
+  if (wal_bytes < wal_bytes_) checkpointed_wal_bytes_ = 0;
+  wal_bytes_ = wal_bytes;
+}
+
+Query Connection::prepared(const char* sql) {
+  auto& statement = statements_[sql];
+  if (!statement) statement = std::make_unique<SQLite::Statement>(*database_, sql);
+  return Query(*statement);
+}
+
+std::uint64_t Connection::data_version() {
+  Query query = prepared("PRAGMA data_version");
+  query.step();
+  return static_cast<std::uint64_t>(query.integer());
+}
+
+ReadTransaction::ReadTransaction(Connection& connection) : connection_(connection) {
+  began_ = sqlite3_get_autocommit(connection.database().getHandle()) != 0;
+  if (began_) connection.database().exec("BEGIN");
+}
+
+ReadTransaction::~ReadTransaction() {
+  if (began_) sqlite3_exec(connection_.database().getHandle(), "COMMIT", nullptr, nullptr, nullptr);
+}
+
+}  // namespace paytower::db

@@ -1,0 +1,98 @@
+// Locks between processes, on a file beside the database: byte 0 is the write lock, bytes from 2^62 up are payments (R11, R15).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/error.h"
+#include "core/ports.h"
+#include "core/types.h"
+
+namespace paytower::db {
+
+/// `<real path of the database>.lock`: made 0600 where it is missing, never followed through a link, never unlinked.
+/// The locks are OFD locks: they belong to this object's descriptor, conflict with every other descriptor, also of this
+/// process, and die with the process.
+class LockFile {
+ public:
+  /// `real_path` of the database (Connection::real_path). Opens nothing yet.
+  explicit LockFile(const std::string& real_path);
+  ~LockFile();
+  LockFile(const LockFile&) = delete;
+  LockFile& operator=(const LockFile&) = delete;
+
+  /// False when another descriptor holds the byte. Throws StoreError when the file cannot be opened, is no regular file
+  /// of one link, or when the path names another file than the one that is locked (somebody removed it: then locks on the
+  /// old one mean nothing).
+  [[nodiscard]] bool try_lock(std::int64_t byte);
+  void unlock(std::int64_t byte) noexcept;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  void open();
+  [[nodiscard]] bool lock_byte_of_open_file(std::int64_t byte);
+  [[nodiscard]] bool path_names_it() const;
+
+  std::string path_;
+  int descriptor_ = -1;
+  int held_ = 0;
+};
+
+/// At most one process writes or checkpoints at any instant (SQLite's WAL-reset bug), and never longer than a tick.
+class WriteLock {
+ public:
+  /// Waits at most `timeout_ns` for others at each acquire.
+  WriteLock(const std::string& real_path, std::int64_t timeout_ns);
+
+  /// The lock while this object lives.
+  class Held {
+   public:
+    explicit Held(WriteLock& lock) : lock_(&lock) {}
+    Held(Held&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
+    Held& operator=(Held&&) = delete;
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() { if (lock_) lock_->release(); }
+
+   private:
+    WriteLock* lock_;
+  };
+
+  /// Errc::busy when another process still holds it after the timeout. Not recursive (throws std::logic_error).
+  [[nodiscard]] Result<Held> acquire();
+  /// Nothing when somebody holds it. Never waits.
+  [[nodiscard]] std::optional<Held> try_acquire();
+
+ private:
+  void release() noexcept;
+
+  LockFile file_;
+  std::int64_t timeout_ns_;
+  bool held_ = false;
+};
+
+/// R11. Hashes that share a byte (their first 7 bytes are equal) share its lock within one object; another process then
+/// sees both as locked, which only makes it wait. At most limits::max_payment_locks at once: above it try_lock is false.
+class FilePaymentLocks final : public PaymentLocks {
+ public:
+  explicit FilePaymentLocks(const std::string& real_path) : file_(real_path) {}
+  ~FilePaymentLocks() override;
+
+  /// Throws StoreError as LockFile::try_lock.
+  [[nodiscard]] bool try_lock(const PaymentHash& hash) override;
+  void unlock(const PaymentHash& hash) override;
+
+ private:
+  LockFile file_;
+  std::set<PaymentHash> held_;
+  std::map<std::int64_t, int> holders_;   // of each byte
+};
+
+/// The byte that stands for a payment.
+[[nodiscard]] std::int64_t lock_byte(const PaymentHash& hash);
+
+}  // namespace paytower::db

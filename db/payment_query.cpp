@@ -1,0 +1,312 @@
+#include "db/payment_query.h"
+
+#include <algorithm>
+#include <map>
+
+#include <SQLiteCpp/Exception.h>
+
+#include "core/hash.h"
+#include "db/payment_rows.h"
+#include "db/reading.h"
+
+namespace paytower::db {
+
+namespace {
+
+constexpr std::size_t stream_page = 500;
+
+std::string status_condition(PaymentStatus status) {
+  switch (status) {
+    case PaymentStatus::initiated:
+      return "(p.ended_ns IS NULL AND NOT EXISTS (SELECT 1 FROM attempts x WHERE x.payment_index = p.payment_index))";
+    case PaymentStatus::in_flight:
+      return "(p.ended_ns IS NULL AND EXISTS (SELECT 1 FROM attempts x WHERE x.payment_index = p.payment_index))";
+    case PaymentStatus::succeeded: return "(p.preimage IS NOT NULL OR p.late_preimage IS NOT NULL)";
+    case PaymentStatus::failed: return "(p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL)";
+    case PaymentStatus::unknown: return "(p.end_note IS NOT NULL AND p.preimage IS NULL AND p.late_preimage IS NULL)";
+  }
+  return "0";
+}
+
+bool is_open(PaymentStatus status) { return status == PaymentStatus::initiated || status == PaymentStatus::in_flight; }
+
+/// The conditions as SQL text; their parameters follow in the order of bind_filter.
+std::string conditions(const PaymentFilter& filter) {
+  std::string sql;
+  if (!filter.statuses.empty()) {
+    // Said by itself, so that the index of unfinished payments serves.
+    if (std::all_of(filter.statuses.begin(), filter.statuses.end(), is_open)) sql += " AND p.ended_ns IS NULL";
+    sql += " AND (";
+    for (std::size_t i = 0; i < filter.statuses.size(); ++i) sql += (i == 0 ? "" : " OR ") + status_condition(filter.statuses[i]);
+    sql += ")";
+  }
+  if (filter.label) sql += " AND p.label = ?";
+  if (filter.since) sql += " AND p.created_ns >= ?";
+  if (filter.until) sql += " AND p.created_ns < ?";
+  return sql;
+}
+
+int bind_filter(SQLite::Statement& statement, const PaymentFilter& filter, int at) {
+  if (filter.label) statement.bind(at++, *filter.label);
+  if (filter.since) statement.bind(at++, filter.since->value);
+  if (filter.until) statement.bind(at++, filter.until->value);
+  return at;
+}
+
+/// Where in the order of indexes the rows of a time range are: pages stay within, instead of walking through all that was
+/// created before or after it. Imported rows may lie in between, so the times are compared all the same.
+struct IndexRange {
+  std::int64_t first = 0;
+  std::int64_t last = INT64_MAX;
+};
+
+IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
+  if (!filter.since && !filter.until) return {};
+  Query row = connection.prepared("SELECT min(payment_index), max(payment_index) FROM payments WHERE created_ns >= ?1 AND created_ns < ?2");
+  row.bind(filter.since ? filter.since->value : INT64_MIN, filter.until ? filter.until->value : INT64_MAX);
+  row.step();
+  const auto first = row.maybe_integer();
+  const auto last = row.maybe_integer();
+  if (!first || !last) return {1, 0};
+  return {*first, *last};
+}
+
+/// The indexes of one page, in the direction of the page; one more than `max` tells whether there are others.
+std::vector<PaymentIndex> page_indexes(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
+  if (request.forwards && request.offset.value == INT64_MAX) return {};
+  if (request.forwards) {
+    range.first = std::max(range.first, request.offset.value + 1);
+  } else if (request.offset.value != 0) {
+    range.last = std::min(range.last, request.offset.value - 1);
+  }
+  std::string sql = "SELECT p.payment_index FROM payments p WHERE p.payment_index BETWEEN ? AND ?" + conditions(request.filter);
+  sql += request.forwards ? " ORDER BY p.payment_index ASC LIMIT ?" : " ORDER BY p.payment_index DESC LIMIT ?";
+  SQLite::Statement statement(connection.database(), sql);
+  statement.bind(1, range.first);
+  statement.bind(2, range.last);
+  const int next = bind_filter(statement, request.filter, 3);
+  statement.bind(next, static_cast<std::int64_t>(max) + 1);
+  std::vector<PaymentIndex> indexes;
+  while (statement.executeStep()) indexes.push_back(PaymentIndex{statement.getColumn(0).getInt64()});
+  return indexes;
+}
+
+std::variant<Payment, BadRow> load_or_name(Connection& connection, PaymentIndex index, bool omit_hops) {
+  try {
+    if (auto payment = load_payment(connection, index, omit_hops)) return std::move(*payment);
+    return BadRow{index, std::nullopt, "it was deleted meanwhile"};
+  } catch (const BadValue& error) {
+    BadRow bad{index, std::nullopt, error.what()};
+    Query row = connection.prepared("SELECT payment_hash FROM payments WHERE payment_index = ?1");
+    row.bind(index);
+    try {
+      if (row.step()) bad.hash = row.maybe_fixed<PaymentHash>();
+    } catch (const BadValue&) {
+      // Not even the hash can be read.
+    }
+    return bad;
+  }
+}
+
+void read_guard(Query& row, StoredGuard& stored) {
+  Guard& guard = stored.guard;
+  guard.hash = row.fixed<PaymentHash>();
+  guard.kind = static_cast<GuardKind>(row.number(4));
+  if (const auto amount = row.maybe_number(Msat::max_value)) guard.amount = Msat::of(*amount);
+  guard.preimage = row.maybe_fixed<Preimage>();
+  guard.destination = row.maybe_fixed<PublicKey>();
+  guard.payment_secret_hash = row.maybe_fixed<Sha256Digest>();
+  guard.since = row.time();
+  stored.released = row.maybe_time();
+  if (!guard.preimage || proves(*guard.preimage, guard.hash)) return;
+  guard.preimage.reset();  // never shown
+  throw BadValue("a guard's preimage that does not hash to the payment hash");
+}
+
+/// The first and last hash that begin with these digits.
+std::pair<PaymentHash, PaymentHash> range_of(std::string_view prefix) {
+  std::string low(prefix);
+  std::string high(prefix);
+  low.resize(2 * PaymentHash::size, '0');
+  high.resize(2 * PaymentHash::size, 'f');
+  const auto first = PaymentHash::from_hex_text(low);
+  const auto last = PaymentHash::from_hex_text(high);
+  if (prefix.size() < 6 || prefix.size() > 2 * PaymentHash::size || !first || !last) {
+    throw RefusalError(Error{Errc::usage, "a payment hash is 64 hex digits, or at least 6 of its first ones", "paytower list"});
+  }
+  return {*first, *last};
+}
+
+}  // namespace
+
+const Payment* HashHistory::head() const {
+  const auto first = [this](auto wanted) -> const Payment* {
+    const auto found = std::find_if(tries.begin(), tries.end(), wanted);
+    return found == tries.end() ? nullptr : &*found;
+  };
+  if (const auto* open = first([](const Payment& p) { return !p.ended_for_good(); })) return open;
+  if (const auto* paid = first([](const Payment& p) { return p.proof().has_value(); })) return paid;
+  if (const auto* unknown = first([](const Payment& p) { return p.status() == PaymentStatus::unknown; })) return unknown;
+  return tries.empty() ? nullptr : &tries.front();
+}
+
+PaymentPage PaymentQuery::page(const PageRequest& request) {
+  return reading(connection_, [&] {
+    const std::size_t max = std::max<std::size_t>(1, request.max);
+    std::vector<PaymentIndex> indexes = page_indexes(connection_, request, max, range_of_times(connection_, request.filter));
+    PaymentPage page;
+    page.more = indexes.size() > max;
+    if (page.more) indexes.pop_back();
+    std::sort(indexes.begin(), indexes.end());
+    for (const PaymentIndex index : indexes) {
+      auto row = load_or_name(connection_, index, request.omit_hops);
+      if (auto* payment = std::get_if<Payment>(&row)) {
+        page.payments.push_back(std::move(*payment));
+      } else {
+        page.bad_rows.push_back(std::get<BadRow>(std::move(row)));
+      }
+    }
+    if (!indexes.empty()) {
+      page.first = indexes.front();
+      page.last = indexes.back();
+    }
+    return page;
+  });
+}
+
+void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_hops,
+                        const std::function<bool(const std::variant<Payment, BadRow>&)>& visit) {
+  PageRequest request;
+  request.filter = filter;
+  request.forwards = forwards;
+  const IndexRange range = reading(connection_, [&] { return range_of_times(connection_, filter); });
+  for (bool more = true; more;) {
+    std::vector<std::variant<Payment, BadRow>> rows;
+    more = reading(connection_, [&] {
+      std::vector<PaymentIndex> indexes = page_indexes(connection_, request, stream_page, range);
+      const bool others = indexes.size() > stream_page;
+      if (others) indexes.pop_back();
+      for (const PaymentIndex index : indexes) rows.push_back(load_or_name(connection_, index, omit_hops));
+      if (!indexes.empty()) request.offset = indexes.back();
+      return others;
+    });
+    for (const auto& row : rows) {
+      if (!visit(row)) return;
+    }
+  }
+}
+
+std::uint64_t PaymentQuery::count(const PaymentFilter& filter) {
+  return reading(connection_, [&] {
+    SQLite::Statement statement(connection_.database(), "SELECT count(*) FROM payments p WHERE 1" + conditions(filter));
+    bind_filter(statement, filter, 1);
+    statement.executeStep();
+    return static_cast<std::uint64_t>(statement.getColumn(0).getInt64());
+  });
+}
+
+std::vector<PaymentHash> PaymentQuery::find_hashes(std::string_view hex_prefix, std::size_t limit) {
+  const auto [first, last] = range_of(hex_prefix);
+  const PaymentHash low = first;
+  const PaymentHash high = last;
+  return reading(connection_, [&] {
+    Query row = connection_.prepared(
+        "SELECT payment_hash FROM payments WHERE payment_hash BETWEEN ?1 AND ?2 UNION SELECT payment_hash FROM hash_guards "
+        "WHERE payment_hash BETWEEN ?1 AND ?2 ORDER BY payment_hash LIMIT ?3");
+    row.bind(low, high, static_cast<std::int64_t>(limit));
+    std::vector<PaymentHash> hashes;
+    while (row.step()) hashes.push_back(row.fixed<PaymentHash>());
+    return hashes;
+  });
+}
+
+std::optional<HashHistory> PaymentQuery::history(const PaymentHash& hash, bool omit_hops) {
+  return reading(connection_, [&]() -> std::optional<HashHistory> {
+    HashHistory history;
+    std::vector<PaymentIndex> indexes;
+    {
+      Query row = connection_.prepared("SELECT payment_index FROM payments WHERE payment_hash = ?1");
+      row.bind(hash);
+      while (row.step()) indexes.push_back(PaymentIndex{row.integer()});
+    }
+    std::sort(indexes.begin(), indexes.end());
+    for (const PaymentIndex index : indexes) {
+      auto loaded = load_or_name(connection_, index, omit_hops);
+      if (auto* bad = std::get_if<BadRow>(&loaded)) {
+        history.bad_rows.push_back(std::move(*bad));
+        continue;
+      }
+      auto& payment = std::get<Payment>(loaded);
+      auto& list = payment.duplicate_of ? history.duplicates : history.tries;
+      list.push_back(std::move(payment));
+    }
+    std::reverse(history.tries.begin(), history.tries.end());
+    Query row = connection_.prepared(
+        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns FROM hash_guards "
+        "WHERE payment_hash = ?1");
+    row.bind(hash);
+    if (row.step()) {
+      StoredGuard stored;
+      try {
+        read_guard(row, stored);
+      } catch (const BadValue& error) {
+        history.bad_rows.push_back(BadRow{PaymentIndex{}, hash, error.what()});
+      }
+      history.guard = stored.guard;
+      history.guard_released = stored.released.has_value();
+    }
+    if (indexes.empty() && !history.guard) return std::nullopt;
+    return history;
+  });
+}
+
+std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& after, std::size_t limit) {
+  return reading(connection_, [&] {
+    Query row = connection_.prepared(
+        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns FROM hash_guards "
+        "WHERE payment_hash > ?1 ORDER BY payment_hash LIMIT ?2");
+    row.bind(after ? Bytes(after->bytes.begin(), after->bytes.end()) : Bytes{}, static_cast<std::int64_t>(limit));
+    std::vector<StoredGuard> guards;
+    while (row.step()) {
+      StoredGuard stored;
+      try {
+        read_guard(row, stored);
+      } catch (const BadValue&) {
+        // `check` names it; here its hash still says that it stands.
+      }
+      guards.push_back(std::move(stored));
+    }
+    return guards;
+  });
+}
+
+std::vector<QuarantinedRecord> PaymentQuery::quarantine(std::int64_t after, std::size_t limit) {
+  return reading(connection_, [&] {
+    Query row = connection_.prepared(
+        "SELECT id, source, sequence, payment_hash, reason, record, at_ns FROM quarantine WHERE id > ?1 ORDER BY id LIMIT ?2");
+    row.bind(after, static_cast<std::int64_t>(limit));
+    std::vector<QuarantinedRecord> records;
+    while (row.step()) {
+      QuarantinedRecord record;
+      record.id = row.integer();
+      record.source = row.text();
+      record.sequence = row.maybe_integer();
+      record.hash = row.maybe_fixed<PaymentHash>();
+      record.reason = row.text();
+      record.record = row.maybe_blob().value_or(Bytes{});
+      record.at = row.time();
+      records.push_back(std::move(record));
+    }
+    return records;
+  });
+}
+
+StoreId PaymentQuery::store_id() {
+  return reading(connection_, [&] {
+    Query row = connection_.prepared("SELECT store_id FROM store_meta WHERE id = 1");
+    row.step();
+    return row.fixed<StoreId>();
+  });
+}
+
+}  // namespace paytower::db

@@ -1,0 +1,265 @@
+// Goal: a call means what it says or is refused; nothing is guessed, clamped or swallowed. Method: one case for each trap of
+// the parser below, and for each rule of precedence.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+
+using namespace paytower;
+using namespace paytower::cli;
+
+namespace {
+
+const std::string hash(64, 'a');
+
+struct World {
+  std::map<std::string, std::string> environment{{"HOME", "/home/u"}};
+  std::map<std::string, std::string> files{};
+
+  [[nodiscard]] Result<Options> parse(const std::vector<std::string>& arguments) const {
+    Surroundings surroundings;
+    surroundings.environment = [this](const char* name) -> std::optional<std::string> {
+      const auto found = environment.find(name);
+      if (found == environment.end()) return std::nullopt;
+      return found->second;
+    };
+    surroundings.config_file = [this](const std::string& path) -> Result<std::optional<std::string>> {
+      const auto found = files.find(path);
+      if (found == files.end()) return std::optional<std::string>();
+      return std::optional<std::string>(found->second);
+    };
+    surroundings.now = UnixNs{1'764'000'000 * ns_per_second};
+    return parse_options(arguments, surroundings);
+  }
+
+  /// The refusal's message; "" when the call is fine.
+  [[nodiscard]] std::string refusal(const std::vector<std::string>& arguments) const {
+    const auto options = parse(arguments);
+    if (options) return "";
+    CHECK(options.error().code == Errc::usage);
+    return options.error().message;
+  }
+
+  template <typename T>
+  [[nodiscard]] T get(const std::vector<std::string>& arguments) const {
+    const auto options = parse(arguments);
+    if (!options) {
+      FAIL(options.error().message);
+      return T{};
+    }
+    return std::get<T>(options->command);
+  }
+};
+
+const World plain;
+
+}  // namespace
+
+TEST_CASE("global flags stand before or after the command") {
+  for (const auto& call : {std::vector<std::string>{"--db", "x.db", "--json", "list"}, {"list", "--db", "x.db", "--json"}, {"--json", "list", "--db=x.db"}}) {
+    const auto options = plain.parse(call);
+    REQUIRE(options);
+    CHECK(options->global.database == "x.db");
+    CHECK(options->global.database_named);
+    CHECK(options->output.json);
+  }
+  const auto nested = plain.parse({"simulate", "--switch", "sim:n", "ledger", "--json"});
+  REQUIRE(nested);
+  CHECK(nested->global.switch_address->path == "n");
+  CHECK(nested->output.json);
+}
+
+TEST_CASE("an empty value never swallows the next word") {
+  CHECK(plain.refusal({"--db=", "list"}) == "--db has an empty value");
+  CHECK(plain.refusal({"--db", "", "list"}) == "--db has an empty value");
+  CHECK(plain.refusal({"list", "--label="}) == "--label has an empty value");
+  CHECK(plain.refusal({"list", "--db"}) == "--db needs a value");
+}
+
+TEST_CASE("a flag without a value takes none") {
+  CHECK(plain.refusal({"send", "lnbc1", "--yes=false"}) == "--yes takes no value");
+  CHECK(plain.refusal({"send", "lnbc1", "--dry-run=0"}) == "--dry-run takes no value");
+}
+
+TEST_CASE("a flag that comes twice is refused unless it may") {
+  CHECK(plain.refusal({"list", "--label", "a", "--label", "b"}) == "--label is given twice");
+  CHECK(plain.refusal({"--db", "a", "list", "--db", "b"}) == "--db is given twice");
+  const auto send = plain.get<SendOptions>({"send", "--outgoing-chan-id", "1x1x1", "lnbc1", "--outgoing-chan-id", "2x2x2"});
+  CHECK(send.outgoing_channels.size() == 2);
+  CHECK(std::get<std::string>(send.payee) == "lnbc1");  // not swallowed by the flag before it
+}
+
+TEST_CASE("numbers are read strictly") {
+  for (const char* bad : {"-5", "18446744073709551617", "100000000000000000000000", "010", "0x10", "1.0", "1e3", " 1", "ten", "+1"}) {
+    CAPTURE(bad);
+    CHECK(plain.refusal({"list", "--max-payments", bad}).find("--max-payments") == 0);
+    CHECK(plain.refusal({"send", "lnbc1", "--cltv-limit", bad}).find("--cltv-limit") == 0);
+  }
+  CHECK(plain.get<ListOptions>({"list", "--max-payments", "0"}).max_payments == 0);
+  CHECK(plain.refusal({"send", "lnbc1", "--max-attempts", "0"}).find("--max-attempts") == 0);
+  CHECK(plain.refusal({"send", "lnbc1", "--max-attempts", "1001"}).find("--max-attempts") == 0);
+  CHECK(plain.get<SendOptions>({"send", "lnbc1", "--max-attempts", "1000"}).max_attempts == 1000);
+}
+
+TEST_CASE("amounts and durations need a unit") {
+  CHECK(plain.refusal({"send", "lnbc1", "--amt", "1000"}).find("--amt: amount \"1000\": a bare number") == 0);
+  CHECK(plain.refusal({"send", "lnbc1", "--amt", "-5sat"}).find("--amt: amount \"-5sat\"") == 0);
+  CHECK(plain.refusal({"send", "lnbc1", "--amt", "0sat"}) == "--amt: nothing is paid with an amount of 0");
+  CHECK(plain.refusal({"send", "lnbc1", "--timeout", "60"}) == "--timeout: duration \"60\": a bare number has no unit; write 60s for seconds");
+  CHECK(plain.refusal({"send", "lnbc1", "--wait", "60"}).find("--wait") == 0);
+  CHECK_FALSE(plain.get<SendOptions>({"send", "lnbc1", "--wait", "forever"}).wait_ns);
+  CHECK(plain.get<SendOptions>({"send", "lnbc1", "--wait", "0"}).wait_ns == 0);
+}
+
+TEST_CASE("the fee limit is said once") {
+  CHECK(std::holds_alternative<std::monostate>(plain.get<SendOptions>({"send", "lnbc1"}).fee_limit));
+  CHECK(std::get<Msat>(plain.get<SendOptions>({"send", "lnbc1", "--fee-limit", "0sat"}).fee_limit) == Msat{});
+  CHECK(std::get<Percent>(plain.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "0.5"}).fee_limit).units == 5'000);
+  CHECK(plain.refusal({"send", "lnbc1", "--fee-limit", "1sat", "--fee-limit-percent", "1"}) == "--fee-limit and --fee-limit-percent exclude each other");
+}
+
+TEST_CASE("unknown words get a suggestion") {
+  CHECK(plain.refusal({"lsit"}) == "unknown command \"lsit\"; did you mean list?");
+  CHECK(plain.refusal({"simulate", "invioce"}) == "unknown command \"simulate invioce\"; did you mean simulate invoice?");
+  CHECK(plain.refusal({"list", "--jsn"}) == "list: unknown option \"--jsn\"; did you mean --json?");
+  CHECK(plain.refusal({"send", "lnbc1", "--fee-limt", "1sat"}) == "send: unknown option \"--fee-limt\"; did you mean --fee-limit?");
+  CHECK(plain.refusal({"--bd", "x", "list"}).find("unknown option \"--bd\"; did you mean --db?") != std::string::npos);
+  CHECK(plain.refusal({"zzzzzz"}) == "unknown command \"zzzzzz\"");
+  CHECK(plain.refusal({"list", "-z"}) == "list: unknown option \"-z\"");
+  CHECK(plain.refusal({"list", "--status", "opne"}).find("did you mean open?") != std::string::npos);
+}
+
+TEST_CASE("one word too many, or too few") {
+  CHECK(plain.refusal({"show", hash, hash}).find("show takes a payment hash, not 2 words") == 0);
+  CHECK(plain.refusal({"show"}) == "show needs a payment hash");
+  CHECK(plain.refusal({"list", "show"}) == "unexpected word \"show\"");
+  CHECK(plain.refusal({"send"}) == "send needs an invoice");
+  CHECK(plain.refusal({"send", ""}).find("send needs an invoice") == 0);
+  CHECK(plain.refusal({}) == "no command was named");
+  CHECK(plain.refusal({"simulate"}) == "simulate needs a command");
+}
+
+TEST_CASE("help and version are no refusals, wherever they stand") {
+  CHECK(plain.get<TextOptions>({"--help"}).text.find("Commands:") != std::string::npos);
+  CHECK(plain.get<TextOptions>({"send", "--help"}).text.find("--fee-limit-percent") != std::string::npos);
+  CHECK(plain.get<TextOptions>({"-h", "send"}).text == plain.get<TextOptions>({"help", "send"}).text);
+  CHECK(plain.get<TextOptions>({"help", "simulate", "invoice"}).text == plain.get<TextOptions>({"simulate", "invoice", "-h"}).text);
+  CHECK(plain.get<TextOptions>({"simulate", "--help"}).text.find("simulate ledger") != std::string::npos);
+  CHECK(plain.refusal({"help", "sned"}) == "unknown command \"sned\"; did you mean send?");
+  CHECK_FALSE(plain.get<VersionOptions>({"--version"}).libraries);
+  CHECK(plain.get<VersionOptions>({"--version", "-v"}).libraries);
+  CHECK(plain.get<VersionOptions>({"list", "-V"}).libraries == false);
+}
+
+TEST_CASE("every flag of the table stands in its help") {
+  for (const auto* name : {"send", "resume", "list", "show", "cancel", "resolve", "delete"}) {
+    CHECK(plain.get<TextOptions>({name, "--help"}).text.find("Usage: paytower [GLOBAL OPTIONS] " + std::string(name)) != std::string::npos);
+  }
+}
+
+TEST_CASE("precedence: flag, environment, config file, default") {
+  World world;
+  CHECK(world.parse({"list"})->global.database == "/home/u/.local/share/paytower/payments.db");
+  CHECK_FALSE(world.parse({"list"})->global.database_named);
+  world.environment["XDG_DATA_HOME"] = "/data";
+  CHECK(world.parse({"list"})->global.database == "/data/paytower/payments.db");
+  world.files["/home/u/.config/paytower/config"] = "# mine\n\n db = conf.db \nswitch=sim:conf.net\nquiet\nverbose = false\n";
+  CHECK(world.parse({"list"})->global.database == "conf.db");
+  CHECK(world.parse({"resume"})->global.switch_address->path == "conf.net");
+  CHECK(world.parse({"list"})->output.quiet);
+  CHECK_FALSE(world.parse({"list"})->output.verbose);
+  world.environment["PAYTOWER_DB"] = "env.db";
+  CHECK(world.parse({"list"})->global.database == "env.db");
+  CHECK(world.parse({"--db", "flag.db", "list"})->global.database == "flag.db");
+  CHECK(world.parse({"--config", "none", "list"})->output.quiet == false);
+  world.environment["PAYTOWER_CONFIG"] = "none";
+  CHECK(world.parse({"list"})->output.quiet == false);
+  world.environment["PAYTOWER_DB"] = "";
+  CHECK(world.refusal({"list"}).find("PAYTOWER_DB is set and empty") == 0);
+}
+
+TEST_CASE("the config file is read as strictly as flags are") {
+  World world;
+  std::string& file = world.files["/home/u/.config/paytower/config"];
+  file = "fee-limit = 2sat\nwait = 1h\n";
+  CHECK(std::get<Msat>(world.get<SendOptions>({"send", "lnbc1"}).fee_limit).value() == 2'000);
+  CHECK(std::holds_alternative<Percent>(world.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "1"}).fee_limit));
+  CHECK(world.get<ResumeOptions>({"resume"}).wait_ns == 3600 * ns_per_second);
+  for (const auto& [text, message] : std::map<std::string, std::string>{
+           {"swich = x", "config file /home/u/.config/paytower/config, line 1: \"swich\" cannot be set here; did you mean switch?"},
+           {"\nyes", "config file /home/u/.config/paytower/config, line 2: \"yes\" cannot be set here"},
+           {"db", "config file /home/u/.config/paytower/config, line 1: db needs a value: db = PATH"},
+           {"db =", "config file /home/u/.config/paytower/config, line 1: db needs a value: db = PATH"},
+           {"json = 1", "config file /home/u/.config/paytower/config, line 1: json is true or false"},
+           {"db = a\ndb = b", "config file /home/u/.config/paytower/config, line 2: db stands here twice"},
+           {"max-attempts = many", "--max-attempts: \"many\" is no whole number from 1 to 1000"}}) {
+    file = text;
+    CHECK(world.refusal({"send", "lnbc1"}).find(message) == 0);
+  }
+  CHECK(world.refusal({"--config", "gone", "list"}) == "there is no config file gone");
+}
+
+TEST_CASE("databases that would not last are refused") {
+  CHECK(plain.refusal({"--db", ":memory:", "list"}).find("no file that lasts") != std::string::npos);
+  CHECK(plain.refusal({"--db", "file:x?mode=memory", "list"}).find("no file that lasts") != std::string::npos);
+}
+
+TEST_CASE("switch addresses") {
+  CHECK(plain.parse({"--switch", "sim:a b", "resume"})->global.switch_address->path == "a b");
+  CHECK(plain.parse({"--switch", "cln:/run/rpc", "resume"})->global.switch_address->kind == SwitchAddress::Kind::cln);
+  for (const char* bad : {"net.db", "sim:", "lnd:x", "SIM:x", ":x"}) CHECK(plain.refusal({"--switch", bad, "resume"}).find("names no switch") != std::string::npos);
+}
+
+TEST_CASE("a switch in the environment cannot spoil a command that uses none") {
+  World world;
+  world.environment["PAYTOWER_SWITCH"] = "nonsense";
+  CHECK(world.parse({"list"}));
+  CHECK_FALSE(world.parse({"resume"}));
+  CHECK_FALSE(world.parse({"--switch", "nonsense", "list"}));
+}
+
+TEST_CASE("hints carry the flags of the call") {
+  CHECK(plain.parse({"--db", "my db", "--switch", "sim:n", "list"})->output.command_prefix == "paytower --db 'my db' --switch sim:n");
+  World world;
+  world.environment["PAYTOWER_DB"] = "env.db";
+  CHECK(world.parse({"list"})->output.command_prefix == "paytower");
+}
+
+TEST_CASE("send --dest needs all of it, and no invoice") {
+  const std::string key = "02" + std::string(64, '1');
+  CHECK(plain.refusal({"send", "--dest", key}).find("--dest needs") == 0);
+  CHECK(plain.refusal({"send", "lnbc1", "--dest", key}).find("name an invoice or --dest") == 0);
+  CHECK(plain.refusal({"send", "lnbc1", "--payment-hash", hash}) == "--payment-hash goes only with --dest");
+  CHECK(plain.refusal({"send", "--dest", "04" + std::string(64, '1'), "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"}).find("02 or 03") !=
+        std::string::npos);
+  const auto send = plain.get<SendOptions>({"send", "--dest", key, "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"});
+  CHECK(std::get<DirectPayee>(send.payee).final_cltv_delta == 18);
+}
+
+TEST_CASE("payment hashes") {
+  CHECK(plain.get<ShowOptions>({"show", "ABCDEF"}).hash.digits == "abcdef");
+  CHECK_FALSE(plain.get<ShowOptions>({"show", "abcdef"}).hash.whole);
+  CHECK(plain.get<ShowOptions>({"show", hash}).hash.whole);
+  for (const std::string& bad : {std::string("abcde"), std::string("abcdeg"), hash + "a", std::string("0xabcdef")}) CHECK(plain.refusal({"show", bad}).find("payment hash") == 0);
+}
+
+TEST_CASE("delete wants exactly one selection") {
+  CHECK(plain.refusal({"delete"}) == "delete needs payment hashes or --all");
+  CHECK(plain.refusal({"delete", "--all", hash}) == "name payments or --all, not both");
+  CHECK(plain.refusal({"delete", hash, "--older-than", "1d"}) == "--older-than goes only with --all");
+  CHECK(plain.get<DeleteOptions>({"delete", "-yn", hash}).dry_run);
+}
+
+TEST_CASE("resolve wants exactly one word") {
+  CHECK(plain.refusal({"resolve", hash}).find("resolve needs exactly one of") == 0);
+  CHECK(plain.refusal({"resolve", hash, "--write-off", "--assume-failed"}).find("resolve needs exactly one of") == 0);
+  CHECK(plain.refusal({"resolve", hash, "--restored"}).find("takes no payment hash") != std::string::npos);
+  CHECK_FALSE(plain.get<ResolveOptions>({"resolve", "--restored"}).hash);
+}
+
+TEST_CASE("behind -- nothing is a flag") {
+  CHECK(std::get<std::string>(plain.get<SendOptions>({"send", "--yes", "--", "--json"}).payee) == "--json");
+}

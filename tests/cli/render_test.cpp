@@ -1,0 +1,160 @@
+// Goal: one payment object, the same keys in the same order whatever happened. Method: whole documents compared as text.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "cli/render.h"
+#include "cli/render_text.h"
+
+using namespace paytower;
+using namespace paytower::cli;
+
+namespace {
+
+PublicKey node(std::uint8_t last) {
+  PublicKey key;
+  key.bytes[0] = 2;
+  key.bytes[32] = last;
+  return key;
+}
+
+Payment paid_payment() {
+  Payment payment;
+  payment.index = PaymentIndex{42};
+  Preimage preimage;
+  preimage.bytes[0] = 7;
+  payment.request.hash = hash_of(preimage);
+  payment.request.demand.amount = Msat::of(250'000);
+  payment.request.demand.fee_limit = Msat::of(5'000);
+  payment.request.demand.destination = node(9);
+  payment.request.label = "rent";
+  payment.request.created = UnixNs{1'738'000'000'123'456'789};
+  payment.request.deadline = UnixNs{1'738'000'060'000'000'000};
+  Attempt attempt;
+  attempt.id = AttemptId{4711};
+  attempt.route.hops = {Hop{ShortChannelId{879609302220865537}, 0, node(8), Msat::of(251'012), 58}, Hop{ShortChannelId{879609302220865538}, 1, node(9), Msat::of(250'000), 18}};
+  attempt.amount = Msat::of(250'000);
+  attempt.fee = Msat::of(1'012);
+  attempt.registered = payment.request.created;
+  attempt.resolved = UnixNs{1'738'000'003'500'000'000};
+  attempt.outcome = AttemptOutcome::settled;
+  attempt.preimage = preimage;
+  payment.attempts.push_back(attempt);
+  payment.preimage = preimage;
+  payment.ended = attempt.resolved;
+  return payment;
+}
+
+}  // namespace
+
+TEST_CASE("a paid payment") {
+  const Payment payment = paid_payment();
+  const std::string hash = payment.request.hash.hex();
+  const std::string preimage = payment.preimage->hex();
+  CHECK(dump(payment_json(payment)) ==
+        "{\"payment_hash\":\"" + hash + "\",\"payment_index\":\"42\",\"status\":\"SUCCEEDED\",\"definitive\":true,\"end_note\":null,"
+        "\"failure_reason\":\"FAILURE_REASON_NONE\",\"value_msat\":250000,\"fee_msat\":1012,\"fee_limit_msat\":5000,"
+        "\"payment_preimage\":\"" + preimage + "\",\"payment_request\":null,\"destination\":\"" + node(9).hex() + "\",\"label\":\"rent\","
+        "\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\","
+        "\"htlcs\":[{\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"status\":\"SUCCEEDED\",\"attempt_time_ns\":\"1738000000123456789\","
+        "\"accepted_time_ns\":null,\"resolve_time_ns\":\"1738000003500000000\",\"preimage\":\"" + preimage + "\",\"failure\":null,"
+        "\"route\":{\"total_time_lock\":null,\"total_amt_msat\":251012,\"total_fees_msat\":1012,\"hops\":["
+        "{\"chan_id\":\"879609302220865537\",\"scid\":\"800000x1x1\",\"pub_key\":\"" + node(8).hex() + "\",\"amt_to_forward_msat\":250000,\"fee_msat\":1012,\"delay\":58,\"expiry\":null},"
+        "{\"chan_id\":\"879609302220865538\",\"scid\":\"800000x1x2\",\"pub_key\":\"" + node(9).hex() + "\",\"amt_to_forward_msat\":250000,\"fee_msat\":0,\"delay\":18,\"expiry\":null}]}}],"
+        "\"duplicate_of\":null,\"duplicates\":[],\"tries\":[]}");
+  CHECK(outcome_text(payment) == "Paid 250 sat (fee 1.012 sat) in 1 attempt, 3.3 s\n  payment hash  " + hash + "\n  preimage      " + preimage + "\n");
+  CHECK(exit_code_of(payment) == ExitCode::ok);
+}
+
+TEST_CASE("a failed payment shows its reason and no preimage") {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.fail_reason = FailureReason::no_route;
+  Attempt& attempt = payment.attempts.front();
+  attempt.preimage.reset();
+  attempt.outcome = AttemptOutcome::failed;
+  attempt.failure = Failure{FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{879609302220865538}, 1}, {}, "no\x1b[31m \xff way"};
+  const Json json = payment_json(payment);
+  CHECK(json["status"] == "FAILED");
+  CHECK(json["definitive"] == true);
+  CHECK(json["failure_reason"] == "FAILURE_REASON_NO_ROUTE");
+  CHECK(json["fee_msat"] == 0);
+  CHECK(json["payment_preimage"] == nullptr);
+  CHECK(dump(json["htlcs"][0]["failure"]) ==
+        "{\"code\":\"TEMPORARY_CHANNEL_FAILURE\",\"failure_source_index\":1,\"chan_id\":\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
+  CHECK(outcome_text(payment) == "Not paid: no route left after 1 attempt. Nothing is in flight; it is safe to pay again.\n");
+  CHECK(exit_code_of(payment) == ExitCode::payment_failed);
+  payment.attempts.clear();
+  CHECK(outcome_text(payment) == "Not paid: no route. Nothing is in flight; it is safe to pay again.\n");
+}
+
+TEST_CASE("a late preimage wins over the failure") {
+  Payment payment = paid_payment();
+  payment.late_preimage = payment.preimage;
+  payment.preimage.reset();
+  payment.fail_reason = FailureReason::timeout;
+  const Json json = payment_json(payment);
+  CHECK(json["status"] == "SUCCEEDED");
+  CHECK(json["failure_reason"] == "FAILURE_REASON_NONE");
+  CHECK(json["payment_preimage"] == payment.late_preimage->hex());
+}
+
+TEST_CASE("an open payment warns") {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.ended.reset();
+  Attempt& attempt = payment.attempts.front();
+  attempt.preimage.reset();
+  attempt.outcome.reset();
+  attempt.resolved.reset();
+  payment.stop_reason = FailureReason::canceled;
+  const Json json = payment_json(payment);
+  CHECK(json["status"] == "IN_FLIGHT");
+  CHECK(json["definitive"] == false);
+  CHECK(json["cancel_requested"] == true);
+  CHECK(json["fee_msat"] == 1012);
+  CHECK(json["htlcs"][0]["status"] == "IN_FLIGHT");
+  CHECK(outcome_text(payment) == "In flight: attempt 4711 has no result yet. Do not pay again.\n");
+  CHECK(next_command(payment) == "paytower resume " + payment.request.hash.hex());
+  CHECK(exit_code_of(payment) == ExitCode::outcome_unknown);
+}
+
+TEST_CASE("written off: unknown, with null for the reason") {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.end_note = EndNote::written_off;
+  Attempt& attempt = payment.attempts.front();
+  attempt.preimage.reset();
+  attempt.outcome = AttemptOutcome::closed;
+  attempt.failure = Failure{FailureCode::written_off, {}, {}, {}, {}};
+  const Json json = payment_json(payment);
+  CHECK(json["status"] == "UNKNOWN");
+  CHECK(json["end_note"] == "WRITTEN_OFF");
+  CHECK(json["failure_reason"] == nullptr);
+  CHECK(json["htlcs"][0]["status"] == "UNKNOWN");
+  CHECK(json["htlcs"][0]["failure"]["failure_source_index"] == nullptr);
+  CHECK(exit_code_of(payment) == ExitCode::outcome_unknown);
+}
+
+TEST_CASE("what strangers wrote is pure ASCII in JSON") {
+  Payment payment = paid_payment();
+  payment.request.label = "\xe2\x80\xae\xc2\x9b\x7f";
+  const std::string text = dump(payment_json(payment)["label"]);
+  CHECK(text == "\"\\u202e\\u009b\\u007f\"");
+}
+
+TEST_CASE("a foreign settlement names whose amounts it has") {
+  Payment payment = paid_payment();
+  payment.attempts.front().origin = AttemptOrigin::foreign;
+  payment.attempts.front().amount = Msat::of(251'000);
+  CHECK(foreign_settlement(payment) == "another user of this node paid this hash: 251 sat, fee 1.012 sat, their attempt 4711");
+  CHECK(outcome_text(payment).find("Paid 251 sat (fee 1.012 sat), 3.3 s\n") == 0);
+  CHECK_FALSE(foreign_settlement(paid_payment()));
+}
+
+TEST_CASE("spans of time") {
+  CHECK(elapsed_text(0) == "0.0 s");
+  CHECK(elapsed_text(3'450'000'000) == "3.4 s");
+  CHECK(elapsed_text(125 * ns_per_second) == "2 min 5 s");
+  CHECK(elapsed_text(7'260 * ns_per_second) == "2 h 1 min");
+}

@@ -1,0 +1,115 @@
+// Goal: the words around the results: suggestions, tables, progress, hints, and the frozen exit codes. Method: tables.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "cli/command_table.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/suggest.h"
+#include "cli/table.h"
+
+using namespace paytower;
+using namespace paytower::cli;
+
+TEST_CASE("exit codes are frozen") {
+  const std::vector<std::pair<Errc, int>> frozen{{Errc::usage, 2},
+                                                 {Errc::invoice_expired, 2},
+                                                 {Errc::wrong_network, 2},
+                                                 {Errc::self_payment, 2},
+                                                 {Errc::already_paid, 5},
+                                                 {Errc::in_flight, 5},
+                                                 {Errc::not_initiated, 1},
+                                                 {Errc::already_succeeded, 5},
+                                                 {Errc::already_failed, 5},
+                                                 {Errc::already_ended, 5},
+                                                 {Errc::stopped, 5},
+                                                 {Errc::guarded, 5},
+                                                 {Errc::parameters_differ, 5},
+                                                 {Errc::still_at_switch, 5},
+                                                 {Errc::busy, 6},
+                                                 {Errc::switch_unavailable, 7},
+                                                 {Errc::other_switch, 4},
+                                                 {Errc::not_found, 9},
+                                                 {Errc::ambiguous, 9},
+                                                 {Errc::not_confirmed, 10},
+                                                 {Errc::database, 8},
+                                                 {Errc::schema_older, 8},
+                                                 {Errc::schema_newer, 8},
+                                                 {Errc::database_old_copy, 8},
+                                                 {Errc::switch_old_copy, 8},
+                                                 {Errc::conflict, 5},
+                                                 {Errc::internal, 1}};
+  for (const auto& [code, exit_code] : frozen) CHECK(number(exit_code_of(code)) == exit_code);
+  CHECK(number(interrupted_by(2)) == 130);
+  CHECK(number(interrupted_by(15)) == 143);
+  CHECK(number(interrupted_by(1)) == 129);
+}
+
+TEST_CASE("suggestions") {
+  const std::vector<std::string> known{"send", "resume", "list", "show", "--fee-limit", "--fee-limit-percent"};
+  CHECK(nearest("lsit", known) == "list");
+  CHECK(nearest("resum", known) == "resume");
+  CHECK(nearest("--fee-limt", known) == "--fee-limit");
+  CHECK(nearest("--fee", known) == "--fee-limit");
+  CHECK(nearest("zzzz", known).empty());
+  CHECK(nearest("", known).empty());
+  CHECK(nearest(std::string(100, 's'), known).empty());
+}
+
+TEST_CASE("a table keeps its columns under each other") {
+  const Output output(OutputSetup{});
+  Table table({{"INDEX", true}, {"STATUS"}, {"FEE", true}});
+  table.add({"1", "IN_FLIGHT", "-"});
+  table.add({"1000000", "FAILED", "1.012 sat"});
+  CHECK(table.take(output, 1) ==
+        "  INDEX  STATUS           FEE\n"
+        "      1  IN_FLIGHT          -\n"
+        "1000000  FAILED     1.012 sat\n");
+  table.add({"2", "Caf\xc3\xa9", "-"});
+  CHECK(table.take(output, 1) == "      2  Caf\xc3\xa9               -\n");
+}
+
+TEST_CASE("colour only where it is wanted") {
+  OutputSetup setup;
+  setup.color = ColorChoice::always;
+  CHECK(paint_status(Output(setup), "SUCCEEDED") == "\x1b[32mSUCCEEDED\x1b[0m");
+  CHECK(paint_status(Output(setup), "FAILED") == "\x1b[31mFAILED\x1b[0m");
+  CHECK(paint_status(Output(setup), "UNKNOWN") == "\x1b[33mUNKNOWN\x1b[0m");
+  setup.color = ColorChoice::never;
+  CHECK(paint_status(Output(setup), "FAILED") == "FAILED");
+  setup.color = ColorChoice::always;
+  setup.json = true;
+  CHECK(paint_status(Output(setup), "FAILED") == "FAILED");
+}
+
+TEST_CASE("hints keep the flags of the call") {
+  OutputSetup setup;
+  setup.command_prefix = "paytower --db 'my db'";
+  const Output output(setup);
+  CHECK(output.command("paytower resume abc") == "paytower --db 'my db' resume abc");
+  CHECK(output.command("simulate") == "simulate");
+}
+
+TEST_CASE("progress says rate and time left") {
+  CHECK(progress_text("rows", 1200, 5000, 2 * ns_per_second) == "rows: 1200 of 5000, 600/s, 6.0 s left");
+  CHECK(progress_text("rows", 0, 0, 0) == "rows: 0, 0/s");
+  CHECK(progress_text("rows", 5, 5, ns_per_second) == "rows: 5 of 5, 5/s");
+}
+
+TEST_CASE("every command has a summary, an example and help that fits a terminal") {
+  for (const CommandSpec& command : commands()) {
+    CAPTURE(command.name);
+    CHECK_FALSE(command.summary.empty());
+    CHECK(command.examples.find("paytower ") != std::string_view::npos);
+    const std::string help = command_help(command);
+    for (const FlagSpec& flag : command.flags) CHECK(help.find("--" + std::string(flag.name)) != std::string::npos);
+    for (std::size_t at = 0; at < help.size();) {
+      const std::size_t end = help.find('\n', at);
+      CHECK(end - at <= 120);
+      at = end + 1;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// A real database in a folder of its own, with everything that one process holds of it.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include <SQLiteCpp/Database.h>
+
+#include "core/hash.h"
+#include "core/lifecycle.h"
+#include "db/connection.h"
+#include "db/locks.h"
+#include "db/payment_admin.h"
+#include "db/payment_query.h"
+#include "db/payment_store.h"
+#include "tests/driver/temp_folder.h"
+
+namespace paytower::test {
+
+inline constexpr UnixNs day_one{1'700'000'000'000'000'000};
+inline constexpr UnixNs after(std::int64_t seconds) { return UnixNs{day_one.value + seconds * ns_per_second}; }
+inline const db::Speaker alice{"alice", after(1'000)};
+
+/// A different preimage for every number; its hash starts with no pattern.
+[[nodiscard]] Preimage preimage_of(std::uint64_t number);
+[[nodiscard]] PublicKey key_of(std::uint8_t number);
+[[nodiscard]] Route route_of(std::uint64_t channel);
+[[nodiscard]] PaymentRequest request_of(std::uint64_t number);
+[[nodiscard]] Attempt attempt_of(std::uint64_t id, std::uint32_t part = 0);
+[[nodiscard]] Failure some_failure();
+
+/// What one process holds of a database.
+struct Store {
+  explicit Store(const std::string& path, db::OpenMode mode = db::OpenMode::create, std::int64_t timeout_ns = db::default_lock_timeout_ns)
+      : connection(path, mode, db::payment_file()),
+        lock(connection.real_path(), timeout_ns),
+        store(connection, lock),
+        query(connection),
+        admin(connection, lock) {}
+
+  db::Connection connection;
+  db::WriteLock lock;
+  db::SqlitePaymentStore store;
+  db::PaymentQuery query;
+  db::PaymentAdmin admin;
+
+  /// Commits the writes of one payment and applies them to it; the refusal otherwise.
+  [[nodiscard]] Result<Stored> write(Payment& payment, const std::vector<Write>& writes);
+  /// As write, and it must be stored.
+  void must(Payment& payment, const std::vector<Write>& writes);
+
+  // Payments that have come some way. The attempt's id is the payment's number times 10, plus 1.
+  Payment initiated(std::uint64_t number);
+  Payment in_flight(std::uint64_t number);
+  Payment paid(std::uint64_t number);
+  Payment failed(std::uint64_t number);
+  Payment written_off(std::uint64_t number);
+  Payment assumed_failed(std::uint64_t number);
+};
+
+[[nodiscard]] inline AttemptId first_attempt(std::uint64_t number) { return AttemptId{number * 10 + 1}; }
+
+/// Past every check of ours: plain SQLite on the file, with the triggers that the schema has.
+[[nodiscard]] std::unique_ptr<SQLite::Database> raw(const std::string& path);
+/// Runs `sql` without the triggers, as a damaged disk or a hostile hand would.
+void damage(const std::string& path, const std::string& sql);
+
+/// Equal in all that is stored: rows that the store numbered are compared without their numbers.
+void check_same(const Payment& expected, const Payment& stored);
+
+/// Runs `work` in a child process and returns the wait status; the child's exit code is 0 when `work` returned true.
+[[nodiscard]] int in_child(const std::function<bool()>& work);
+/// Starts a child that runs `work` and then waits to be killed. Returns once `work` has run.
+[[nodiscard]] pid_t start_child(const std::function<void()>& work);
+void kill_child(pid_t child);
+
+}  // namespace paytower::test

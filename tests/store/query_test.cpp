@@ -1,0 +1,356 @@
+// Goal: pages, streams and counts say the same as the whole history, and none of them walks through what it does not show.
+// Method: every filter against a list kept in memory; the plans of all statements that SQLite really ran.
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include <SQLiteCpp/Statement.h>
+#include <sqlite3.h>
+
+#include "tests/store/fixture.h"
+
+using namespace paytower;
+using namespace paytower::test;
+using db::PaymentFilter;
+
+namespace {
+
+/// A history with every status, times that do not follow the index, and some labels.
+struct History {
+  explicit History(Store& store) {
+    for (std::uint64_t number = 1; number <= 60; ++number) {
+      switch (number % 6) {
+        case 0: rows.push_back(store.initiated(number)); break;
+        case 1: rows.push_back(store.in_flight(number)); break;
+        case 2: rows.push_back(store.paid(number)); break;
+        case 3: rows.push_back(store.failed(number)); break;
+        case 4: rows.push_back(store.written_off(number)); break;
+        default: rows.push_back(labelled(store, number)); break;
+      }
+    }
+  }
+
+  Payment labelled(Store& store, std::uint64_t number) {
+    Payment payment;
+    payment.request = request_of(number);
+    payment.request.label = number % 4 == 1 ? "rent" : "coffee";
+    payment.request.created = after(1'000 - static_cast<std::int64_t>(number));
+    store.must(payment, {InitPayment{}});
+    return payment;
+  }
+
+  std::vector<std::int64_t> matching(const PaymentFilter& filter) const {
+    std::vector<std::int64_t> indexes;
+    for (const Payment& payment : rows) {
+      const bool status = filter.statuses.empty() ||
+                          std::find(filter.statuses.begin(), filter.statuses.end(), payment.status()) != filter.statuses.end();
+      const bool label = !filter.label || payment.request.label == *filter.label;
+      const bool time = (!filter.since || payment.request.created >= *filter.since) && (!filter.until || payment.request.created < *filter.until);
+      if (status && label && time) indexes.push_back(payment.index.value);
+    }
+    return indexes;
+  }
+
+  std::vector<Payment> rows;
+};
+
+std::vector<PaymentFilter> filters() {
+  std::vector<PaymentFilter> all(1);
+  for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded, PaymentStatus::failed, PaymentStatus::unknown}) {
+    all.emplace_back().statuses = {status};
+  }
+  all.emplace_back().statuses = {PaymentStatus::initiated, PaymentStatus::in_flight};
+  all.emplace_back().statuses = {PaymentStatus::failed, PaymentStatus::unknown};
+  all.emplace_back().label = "rent";
+  all.emplace_back().label = "nobody's";
+  all.emplace_back().since = after(20);
+  all.emplace_back().until = after(20);
+  PaymentFilter& window = all.emplace_back();
+  window.since = after(10);
+  window.until = after(30);
+  window.statuses = {PaymentStatus::succeeded};
+  PaymentFilter& empty = all.emplace_back();
+  empty.since = after(30);
+  empty.until = after(10);
+  return all;
+}
+
+std::vector<std::int64_t> indexes_of(const std::vector<Payment>& payments) {
+  std::vector<std::int64_t> indexes;
+  for (const Payment& payment : payments) indexes.push_back(payment.index.value);
+  return indexes;
+}
+
+/// Every statement that a connection runs.
+class Listener {
+ public:
+  explicit Listener(db::Connection& connection) : handle_(connection.database().getHandle()) {
+    sqlite3_trace_v2(handle_, SQLITE_TRACE_STMT, &Listener::heard, this);
+  }
+  ~Listener() { sqlite3_trace_v2(handle_, 0, nullptr, nullptr); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  std::set<std::string> statements;
+
+ private:
+  static int heard(unsigned, void* self, void* statement, void*) {
+    const char* sql = sqlite3_sql(static_cast<sqlite3_stmt*>(statement));
+    if (sql != nullptr && std::string(sql).rfind("SELECT", 0) == 0) static_cast<Listener*>(self)->statements.insert(sql);
+    return 0;
+  }
+  sqlite3* handle_;
+};
+
+/// Lines of the plan that walk through a whole table or index, or sort.
+std::vector<std::string> bad_steps(Store& store, const std::string& sql) {
+  std::vector<std::string> bad;
+  SQLite::Statement plan(store.connection.database(), "EXPLAIN QUERY PLAN " + sql);
+  while (plan.executeStep()) {
+    const std::string step = plan.getColumn(3).getString();
+    if (step.rfind("SCAN", 0) == 0 || step.find("TEMP B-TREE") != std::string::npos || step.find("AUTOMATIC") != std::string::npos) bad.push_back(step);
+  }
+  return bad;
+}
+
+}  // namespace
+
+TEST_CASE("pages in both directions, for every filter") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const History history(store);
+  std::size_t number = 0;
+  for (const PaymentFilter& filter : filters()) {
+    CAPTURE(number++);
+    const std::vector<std::int64_t> expected = history.matching(filter);
+    CHECK(store.query.count(filter) == expected.size());
+    for (const bool forwards : {true, false}) {
+      for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
+        std::vector<std::int64_t> seen;
+        db::PageRequest request{filter, PaymentIndex{}, forwards, size, false};
+        for (bool more = true; more;) {
+          const db::PaymentPage page = store.query.page(request);
+          const auto indexes = indexes_of(page.payments);
+          CHECK(std::is_sorted(indexes.begin(), indexes.end()));
+          CHECK(page.payments.size() <= size);
+          if (!indexes.empty()) {
+            CHECK(page.first.value == indexes.front());
+            CHECK(page.last.value == indexes.back());
+          }
+          seen.insert(forwards ? seen.end() : seen.begin(), indexes.begin(), indexes.end());
+          request.offset = forwards ? page.last : page.first;
+          more = page.more;
+          if (more) CHECK(page.payments.size() == size);
+        }
+        CHECK(seen == expected);
+      }
+      std::vector<std::int64_t> streamed;
+      store.query.each(filter, forwards, true, [&](const std::variant<Payment, db::BadRow>& row) {
+        streamed.push_back(std::get<Payment>(row).index.value);
+        return true;
+      });
+      if (!forwards) std::reverse(streamed.begin(), streamed.end());
+      CHECK(streamed == expected);
+    }
+  }
+}
+
+TEST_CASE("the offset itself is not on the page") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  for (std::uint64_t number = 1; number <= 10; ++number) store.initiated(number);
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, false, 3, false}).payments) == std::vector<std::int64_t>{8, 9, 10});
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{8}, false, 3, false}).payments) == std::vector<std::int64_t>{5, 6, 7});
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, true, 3, false}).payments) == std::vector<std::int64_t>{1, 2, 3});
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{3}, true, 3, false}).payments) == std::vector<std::int64_t>{4, 5, 6});
+  CHECK(store.query.page({{}, PaymentIndex{1}, false, 3, false}).payments.empty());
+  CHECK(store.query.page({{}, PaymentIndex{INT64_MAX}, true, 3, false}).payments.empty());
+  CHECK(store.query.page({{}, PaymentIndex{10}, true, 3, false}).first.value == 0);
+}
+
+TEST_CASE("a stream stops when asked, and goes over many pages") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  std::vector<Payment> payments(1'200);
+  std::vector<PaymentWrites> tick;
+  const std::vector<Write> init = {InitPayment{}};
+  for (std::size_t i = 0; i < payments.size(); ++i) {
+    payments[i].request = request_of(i + 1);
+    tick.push_back({&payments[i], init});
+  }
+  for (const auto& result : store.store.commit(tick)) REQUIRE(result);
+  std::size_t seen = 0;
+  store.query.each({}, true, true, [&seen](const auto&) { return ++seen < 700; });
+  CHECK(seen == 700);
+  seen = 0;
+  store.query.each({}, false, true, [&](const std::variant<Payment, db::BadRow>& row) {
+    CHECK(std::get<Payment>(row).index.value == static_cast<std::int64_t>(1'200 - seen));
+    ++seen;
+    // No transaction of the stream is open between the rows of a page: others write and truncate the log.
+    if (seen % 300 == 0) CHECK(sqlite3_get_autocommit(store.connection.database().getHandle()) != 0);
+    return true;
+  });
+  CHECK(seen == 1'200);
+}
+
+TEST_CASE("without hops: attempts and amounts, no routes") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.paid(1);
+  const auto page = store.query.page({{}, PaymentIndex{}, true, 1, true});
+  CHECK(page.payments[0].attempts[0].route.hops.empty());
+  CHECK(page.payments[0].attempts[0].fee == Msat::of(1'000));
+  CHECK(store.query.history(request_of(1).hash, true)->tries[0].attempts[0].route.hops.empty());
+  CHECK_FALSE(store.query.history(request_of(1).hash)->tries[0].attempts[0].route.hops.empty());
+}
+
+TEST_CASE("hashes by their first digits, in payments and guards") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.paid(1);
+  store.failed(2);
+  store.initiated(2);
+  store.paid(3);
+  db::DeleteRequest request;
+  request.hashes = {request_of(3).hash};
+  CHECK(store.admin.remove(request, alice).deleted == 1);
+  for (const std::uint64_t number : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{3}}) {
+    const PaymentHash hash = request_of(number).hash;
+    const std::string hex = hash.hex();
+    for (const std::size_t digits : {std::size_t{6}, std::size_t{7}, std::size_t{63}, std::size_t{64}}) {
+      CHECK(store.query.find_hashes(hex.substr(0, digits), 10) == std::vector{hash});
+    }
+    std::string upper = hex.substr(0, 9);
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    CHECK(store.query.find_hashes(upper, 10) == std::vector{hash});
+  }
+  CHECK(store.query.find_hashes("0123456789abcdef", 10).empty());
+  for (const char* wrong : {"", "12345", "12345g", "0x1234567"}) {
+    CAPTURE(wrong);
+    CHECK_THROWS_AS((void)store.query.find_hashes(wrong, 10), RefusalError);
+  }
+  CHECK_THROWS_AS((void)store.query.find_hashes(std::string(65, 'a'), 10), RefusalError);
+}
+
+TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  CHECK_FALSE(store.query.history(request_of(1).hash));
+  store.failed(1);
+  Payment again;
+  again.request = request_of(1);
+  store.must(again, {InitPayment{}, RegisterAttempt{attempt_of(500)}});
+  auto history = store.query.history(request_of(1).hash);
+  REQUIRE(history);
+  CHECK(indexes_of(history->tries) == std::vector<std::int64_t>{2, 1});
+  CHECK(history->head()->index == again.index);
+  store.must(again, {FailAttempt{AttemptId{500}, some_failure(), after(70)}});
+  store.must(again, {FailPayment{FailureReason::no_route, after(70)}});
+  Payment first = *store.store.load(PaymentIndex{1});
+  store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(80)}, StoreLatePreimage{preimage_of(1), after(80)}});
+  history = store.query.history(request_of(1).hash);
+  CHECK(history->head()->index == first.index);
+  // A legacy duplicate stands beside them.
+  raw(folder.file("p"))->exec(
+      "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts, "
+      "fail_reason, ended_ns) SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE payment_index = 1");
+  history = store.query.history(request_of(1).hash);
+  CHECK(history->tries.size() == 2);
+  REQUIRE(history->duplicates.size() == 1);
+  CHECK(history->duplicates[0].duplicate_of == PaymentIndex{1});
+  CHECK(history->duplicates[0].provenance == Provenance::lnd_legacy);
+  CHECK_FALSE(history->guard);
+}
+
+TEST_CASE("guards and quarantined records, in pages") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  db::DeleteRequest request;
+  for (std::uint64_t number = 1; number <= 5; ++number) {
+    store.paid(number);
+    request.hashes.push_back(request_of(number).hash);
+  }
+  CHECK(store.admin.remove(request, alice).deleted == 5);
+  std::optional<PaymentHash> last;
+  std::vector<PaymentHash> seen;
+  for (auto page = store.query.guards(last, 2); !page.empty(); page = store.query.guards(last, 2)) {
+    for (const db::StoredGuard& stored : page) {
+      CHECK(stored.guard.kind == GuardKind::paid_deleted);
+      CHECK(stored.guard.amount == Msat::of(250'000));
+      CHECK_FALSE(stored.released);
+      seen.push_back(stored.guard.hash);
+    }
+    last = seen.back();
+  }
+  std::sort(request.hashes.begin(), request.hashes.end());
+  CHECK(seen == request.hashes);
+  raw(folder.file("p"))->exec("INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES ('payments', 17, zeroblob(32), 'cut', x'0102', 5), "
+                              "('payments', NULL, NULL, 'no key', x'', 6)");
+  const auto records = store.query.quarantine(0, 10);
+  REQUIRE(records.size() == 2);
+  CHECK(records[0].sequence == 17);
+  CHECK(records[0].record == Bytes{1, 2});
+  CHECK(records[1].record.empty());
+  CHECK_FALSE(records[1].hash);
+  CHECK(store.query.quarantine(records[0].id, 10).size() == 1);
+  CHECK(store.query.quarantine(0, 1).size() == 1);
+}
+
+TEST_CASE("no statement of the driver or of a page walks through a table or sorts") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const History history(store);
+  std::set<std::string> statements;
+  {
+    Listener listener(store.connection);
+    (void)store.store.find(request_of(2).hash);
+    (void)store.store.load(PaymentIndex{2});
+    (void)store.store.fetch_in_flight(PaymentIndex{3}, 10);
+    (void)store.store.recent_failures(after(10));
+    (void)store.query.history(request_of(2).hash);
+    (void)store.query.find_hashes("abcdef", 10);
+    (void)store.query.guards(std::nullopt, 10);
+    (void)store.query.guards(request_of(2).hash, 10);
+    (void)store.query.quarantine(0, 10);
+    for (const PaymentFilter& filter : filters()) {
+      for (const bool forwards : {true, false}) (void)store.query.page({filter, PaymentIndex{30}, forwards, 5, false});
+    }
+    db::DeleteRequest some;
+    some.hashes = {request_of(2).hash};
+    (void)store.admin.plan(some);
+    (void)store.admin.plan({});
+    statements = listener.statements;
+  }
+  CHECK(statements.size() > 20);
+  for (const std::string& sql : statements) {
+    CAPTURE(sql);
+    CHECK(bad_steps(store, sql) == std::vector<std::string>{});
+  }
+}
+
+TEST_CASE("what is open is found through indexes that hold nothing else") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const auto plan_of = [&](const std::function<void()>& run) {
+    Listener listener(store.connection);
+    run();
+    std::string plan;
+    const auto statements = listener.statements;
+    for (const std::string& sql : statements) {
+      SQLite::Statement explain(store.connection.database(), "EXPLAIN QUERY PLAN " + sql);
+      while (explain.executeStep()) plan += explain.getColumn(3).getString() + "\n";
+    }
+    return plan;
+  };
+  const std::string resume = plan_of([&] { (void)store.store.fetch_in_flight(PaymentIndex{}, 10); });
+  for (const char* index : {"payments_unfinished", "attempts_one_open", "attempts_watched"}) CHECK(resume.find(index) != std::string::npos);
+  const auto page_plan = [&](std::vector<PaymentStatus> statuses) {
+    PaymentFilter filter;
+    filter.statuses = std::move(statuses);
+    return plan_of([&] { (void)store.query.page({filter, PaymentIndex{}, false, 5, false}); });
+  };
+  CHECK(page_plan({PaymentStatus::initiated, PaymentStatus::in_flight}).find("payments_unfinished") != std::string::npos);
+  CHECK(page_plan({PaymentStatus::in_flight}).find("payments_unfinished") != std::string::npos);
+  CHECK(page_plan({PaymentStatus::failed}).find("payments_failed") != std::string::npos);
+  CHECK(page_plan({PaymentStatus::unknown}).find("payments_unknown") != std::string::npos);
+}

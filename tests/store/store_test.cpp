@@ -1,0 +1,484 @@
+// Goal: what the store holds is what the domain believes, and what it refuses is refused alone. Method: random walks of the
+// lifecycle against a model in memory, and each promise of the port PaymentStore by itself.
+#include <random>
+#include <set>
+
+#include <sqlite3.h>
+
+#include "core/limits.h"
+#include "tests/lifecycle/states.h"
+#include "tests/store/fixture.h"
+
+using namespace paytower;
+using test::after;
+using test::alice;
+using test::attempt_of;
+using test::check_same;
+using test::damage;
+using test::first_attempt;
+using test::key_of;
+using test::preimage_of;
+using test::raw;
+using test::request_of;
+using test::route_of;
+using test::some_failure;
+using test::Store;
+using test::TempFolder;
+
+namespace {
+
+Errc refused(Store& store, Payment& payment, const std::vector<Write>& writes) {
+  const auto result = store.write(payment, writes);
+  REQUIRE_FALSE(result);
+  return result.error().code;
+}
+
+Payment loaded(Store& store, PaymentIndex index) {
+  auto payment = store.store.load(index);
+  REQUIRE(payment);
+  return *payment;
+}
+
+std::vector<std::int64_t> open_indexes(Store& store) {
+  std::vector<std::int64_t> indexes;
+  for (const PaymentIndex index : store.store.fetch_in_flight(PaymentIndex{}, 1'000)) indexes.push_back(index.value);
+  return indexes;
+}
+
+/// A happening that fits into this payment's story more often than not.
+Happening random_happening(std::mt19937_64& random, const Payment& payment, std::uint64_t& next_id) {
+  const auto one_of = [&random](std::size_t count) { return random() % count; };
+  AttemptId id{next_id};
+  if (!payment.attempts.empty()) id = payment.attempts[one_of(payment.attempts.size())].id.value_or(AttemptId{1});
+  switch (one_of(14)) {
+    case 0: return Quiet{};
+    case 1:
+    case 2:
+    case 3: return RouteReady{AttemptId{++next_id}, 0, SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"}, Marks{next_id, 2, std::nullopt, 4}, route_of(next_id)};
+    case 4: return NoRoute{FailureReason::insufficient_balance};
+    case 5: return NotSent{id, some_failure(), one_of(2) == 0};
+    case 6: return Settled{id, preimage_of(1)};
+    case 7:
+    case 8: return Failed{id, Failure{FailureCode::fee_insufficient, static_cast<std::uint32_t>(one_of(4)), {}, {}, std::string(one_of(20), 'x')}};
+    case 9: return NotFound{id, Evidence::finished_no_debit, true};
+    case 10: return CancelRequested{};
+    case 11: return HashPaid{preimage_of(1), AttemptId{random()}, Msat::of(250'000), Msat::of(17)};
+    case 12: return one_of(3) == 0 ? Happening(OperatorAssumesFailed{}) : Happening(Failed{id, some_failure()});
+    default: return one_of(2) == 0 ? Happening(OperatorWritesOff{}) : Happening(SettledPreimageLost{id});
+  }
+}
+
+}  // namespace
+
+TEST_CASE("random walks of the lifecycle: the store holds what the domain believes") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Store other(folder.file("p"), db::OpenMode::read_only);
+  std::set<PaymentStatus> ends;
+  std::uint64_t next_id = 1'000;
+  std::uint64_t late = 0;
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    Payment payment;
+    payment.request = request_of(1);
+    payment.request.hash = hash_of(preimage_of(1));
+    for (std::int64_t step = 0; step < 12; ++step) {
+      const Decision decision = decide(payment, Event{after(step), random_happening(random, payment, next_id)});
+      if (decision.writes.empty()) continue;
+      store.must(payment, decision.writes);
+      check_same(payment, *other.store.load(payment.index));
+      const bool unfinished = !payment.ended_for_good() || payment.has_open_attempt() || payment.has_watched_attempt();
+      const auto open = store.store.fetch_in_flight(PaymentIndex{payment.index.value - 1}, 1);
+      CHECK((!open.empty() && open.front() == payment.index) == unfinished);
+    }
+    if (payment.index.value == 0) continue;
+    ends.insert(payment.status());
+    if (payment.late_preimage) ++late;
+    // The next walk takes the same hash: whatever stands in its way goes by the hand of somebody who may do everything.
+    damage(folder.file("p"), "DELETE FROM attempts; DELETE FROM payments; DELETE FROM hash_guards");
+  }
+  CHECK(ends.size() >= 4);
+  CHECK(late > 0);
+}
+
+TEST_CASE("every field of a request comes back") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment payment;
+  payment.request = request_of(1);
+  PaymentRequest& request = payment.request;
+  request.demand.final_cltv_delta = 40;
+  request.demand.cltv_limit = 1'000;
+  request.demand.outgoing_channels = {ShortChannelId{0xFFFF'FFFF'FFFF'FFFF}, ShortChannelId{1}};
+  request.payment_secret.emplace().bytes.fill(5);
+  request.metadata = Bytes{0, 1, 255};
+  request.network = "regtest";
+  request.label = "r\xC3\xA9nt \x1B[31m";
+  request.max_attempts = 7;
+  request.candidates = {route_of(5), route_of(9)};
+  request.invoice = std::string(limits::max_invoice_chars, 'q');
+  store.must(payment, {InitPayment{}});
+  check_same(payment, loaded(store, payment.index));
+
+  Payment bare;
+  bare.request = request_of(2);
+  bare.request.metadata = Bytes{};
+  bare.request.created = UnixNs{-5};
+  bare.request.deadline = UnixNs{INT64_MAX};
+  bare.request.demand.amount = Msat::of(Msat::max_value);
+  store.must(bare, {InitPayment{}});
+  check_same(bare, loaded(store, bare.index));
+}
+
+TEST_CASE("every field of an attempt comes back, text is cut where the bound is") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment payment = store.initiated(1);
+  Attempt attempt = attempt_of((std::uint64_t{1} << 62) - 1);
+  attempt.marks = Marks{INT64_MAX, std::nullopt, 0, std::nullopt};
+  store.must(payment, {RegisterAttempt{attempt}});
+  Failure failure = some_failure();
+  failure.channel->channel.value = UINT64_MAX;
+  failure.message = std::string("a\0b\xFF", 4) + std::string(5'000, 'x');
+  store.must(payment, {FailAttempt{*attempt.id, failure, after(9)}});
+  payment.attempts[0].failure->message.resize(limits::max_failure_message_bytes);
+  check_same(payment, loaded(store, payment.index));
+
+  Attempt foreign;
+  foreign.id = AttemptId{UINT64_MAX};
+  foreign.origin = AttemptOrigin::foreign;
+  foreign.amount = Msat::of(1);
+  foreign.registered = after(3);
+  foreign.resolved = after(3);
+  foreign.outcome = AttemptOutcome::settled;
+  foreign.preimage = preimage_of(1);
+  store.must(payment, {RecordForeign{foreign}, Succeed{preimage_of(1), after(3)}});
+  check_same(payment, loaded(store, payment.index));
+}
+
+TEST_CASE("InitPayment is refused while the hash is open, paid, unknown or guarded, and only then") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.initiated(1);
+  store.in_flight(2);
+  store.paid(3);
+  store.failed(4);
+  store.written_off(5);
+  store.assumed_failed(6);
+  store.paid(7);
+  db::DeleteRequest all;
+  all.hashes = {request_of(7).hash};
+  CHECK(store.admin.remove(all, alice).deleted == 1);
+  const auto init = [&](std::uint64_t number) {
+    Payment again;
+    again.request = request_of(number);
+    return refused(store, again, {InitPayment{}});
+  };
+  CHECK(init(1) == Errc::in_flight);
+  CHECK(init(2) == Errc::in_flight);
+  CHECK(init(3) == Errc::already_paid);
+  CHECK(init(5) == Errc::already_ended);
+  CHECK(init(7) == Errc::already_paid);
+  store.initiated(4);
+  store.initiated(6);
+}
+
+TEST_CASE("what the vocabulary of the control tower refuses") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment none;
+  none.request = request_of(1);
+  CHECK(refused(store, none, {RegisterAttempt{attempt_of(11)}}) == Errc::not_initiated);
+  Payment open = store.in_flight(2);
+  CHECK(refused(store, open, {RegisterAttempt{attempt_of(22)}}) == Errc::in_flight);
+  CHECK(refused(store, open, {FailPayment{FailureReason::error, after(1)}}) == Errc::in_flight);
+  CHECK(refused(store, open, {EndUnknown{EndNote::written_off, after(1)}}) == Errc::in_flight);
+  CHECK(refused(store, open, {Succeed{preimage_of(2), after(1)}}) == Errc::conflict);
+  CHECK(refused(store, open, {SettleAttempt{first_attempt(2), preimage_of(9), after(1)}, Succeed{preimage_of(9), after(1)}}) == Errc::conflict);
+  CHECK(refused(store, open, {SettleAttempt{AttemptId{999}, preimage_of(2), after(1)}}) == Errc::conflict);
+  Payment paid = store.paid(3);
+  CHECK(refused(store, paid, {RegisterAttempt{attempt_of(32)}}) == Errc::already_succeeded);
+  CHECK(refused(store, paid, {FailPayment{FailureReason::error, after(1)}}) == Errc::already_succeeded);
+  CHECK(refused(store, paid, {SetStop{FailureReason::canceled, after(1)}}) == Errc::already_succeeded);
+  CHECK(refused(store, paid, {Succeed{preimage_of(3), after(1)}}) == Errc::conflict);
+  CHECK(refused(store, paid, {FailAttempt{first_attempt(3), some_failure(), after(1)}}) == Errc::conflict);
+  Payment failed = store.failed(4);
+  CHECK(refused(store, failed, {RegisterAttempt{attempt_of(42)}}) == Errc::already_failed);
+  CHECK(refused(store, failed, {SettleAttempt{first_attempt(4), preimage_of(4), after(1)}, Succeed{preimage_of(4), after(1)}}) == Errc::already_failed);
+  CHECK(refused(store, failed, {StoreLatePreimage{preimage_of(4), after(1)}}) == Errc::conflict);
+  CHECK(refused(store, failed, {SetStop{FailureReason::canceled, after(1)}}) == Errc::already_failed);
+  Payment stopped = store.initiated(5);
+  store.must(stopped, {SetStop{FailureReason::canceled, after(1)}});
+  CHECK(refused(store, stopped, {RegisterAttempt{attempt_of(52)}}) == Errc::stopped);
+  CHECK(refused(store, stopped, {SetStop{FailureReason::timeout, after(1)}}) == Errc::conflict);
+  // None of it left a trace.
+  for (const Payment& payment : {open, paid, failed, stopped}) check_same(payment, loaded(store, payment.index));
+}
+
+TEST_CASE("a refused entry of a tick is refused alone, and whole") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment good;
+  good.request = request_of(1);
+  Payment bad = store.paid(2);
+  Payment fresh;
+  fresh.request = request_of(3);
+  const std::vector<Write> good_writes = {InitPayment{}, RegisterAttempt{attempt_of(11)}};
+  // The second write is refused: the first, by itself in order, goes with it.
+  const std::vector<Write> bad_writes = {FailAttempt{first_attempt(2), some_failure(), after(1)}, SetStop{FailureReason::error, after(1)}};
+  const std::vector<Write> half_writes = {InitPayment{}, RegisterAttempt{attempt_of(12)}, RegisterAttempt{attempt_of(13)}};
+  const std::vector<PaymentWrites> tick = {{&good, good_writes}, {&bad, bad_writes}, {&fresh, half_writes}};
+  const auto results = store.store.commit(tick);
+  REQUIRE(results.size() == 3);
+  CHECK(results[0]);
+  CHECK(results[1].error().code == Errc::conflict);
+  CHECK(results[2].error().code == Errc::in_flight);
+  CHECK(loaded(store, results[0]->index).attempts.size() == 1);
+  check_same(bad, loaded(store, bad.index));
+  CHECK_FALSE(store.store.find(request_of(3).hash).payment);
+  // An id that was taken back with its savepoint may be used: nobody has seen it.
+  store.must(fresh, {InitPayment{}, RegisterAttempt{attempt_of(12)}});
+}
+
+TEST_CASE("a switch that was undone with its savepoint is not remembered") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment first;
+  first.request = request_of(1);
+  Attempt one = attempt_of(11);
+  one.switch_key = SwitchKey{key_of(21), "regtest"};
+  Attempt two = attempt_of(12);
+  two.switch_key = one.switch_key;
+  CHECK(refused(store, first, {InitPayment{}, RegisterAttempt{one}, RegisterAttempt{two}}) == Errc::in_flight);
+  Payment second;
+  second.request = request_of(2);
+  Attempt three = attempt_of(13);
+  three.switch_key = SwitchKey{key_of(22), "regtest"};
+  store.must(second, {InitPayment{}, RegisterAttempt{three}});
+  store.must(first, {InitPayment{}, RegisterAttempt{one}});
+  CHECK(loaded(store, first.index).attempts[0].switch_key == one.switch_key);
+  CHECK(loaded(store, second.index).attempts[0].switch_key == three.switch_key);
+}
+
+TEST_CASE("a late preimage stops the newer try of its hash") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment older = store.assumed_failed(1);
+  Payment newer;
+  newer.request = request_of(1);
+  store.must(newer, {InitPayment{}, RegisterAttempt{attempt_of(500)}});
+  const Decision decision = decide(older, Event{after(50), Settled{first_attempt(1), preimage_of(1)}});
+  store.must(older, decision.writes);
+  CHECK(older.status() == PaymentStatus::succeeded);
+  check_same(older, loaded(store, older.index));
+  CHECK(loaded(store, newer.index).stop_reason == FailureReason::error);
+  CHECK(loaded(store, newer.index).has_open_attempt());
+  newer.stop_reason = FailureReason::error;
+  // Paid twice, if it comes to that, is stored as what it is.
+  store.must(newer, {SettleAttempt{AttemptId{500}, preimage_of(1), after(51)}, Succeed{preimage_of(1), after(51)}});
+  check_same(newer, loaded(store, newer.index));
+}
+
+TEST_CASE("acceptance goes along with whatever is written next") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment stopped = store.in_flight(1);
+  stopped.attempts[0].accepted = after(6);
+  CHECK_FALSE(loaded(store, stopped.index).attempts[0].accepted);
+  store.must(stopped, {SetStop{FailureReason::canceled, after(7)}});
+  CHECK(loaded(store, stopped.index).attempts[0].accepted == after(6));
+  store.must(stopped, {FailAttempt{first_attempt(1), some_failure(), after(8)}});
+  check_same(stopped, loaded(store, stopped.index));
+  Payment settled = store.in_flight(2);
+  settled.attempts[0].accepted = after(6);
+  store.must(settled, {SettleAttempt{first_attempt(2), preimage_of(2), after(7)}, Succeed{preimage_of(2), after(7)}});
+  check_same(settled, loaded(store, settled.index));
+}
+
+TEST_CASE("fetch_in_flight: what is unfinished, unresolved or watched, ascending, in pages") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.initiated(1);
+  store.in_flight(2);
+  store.paid(3);
+  store.failed(4);
+  store.written_off(5);
+  store.assumed_failed(6);
+  Payment both = store.initiated(7);  // paid, with another part open
+  store.must(both, {RegisterAttempt{attempt_of(71)}, RegisterAttempt{attempt_of(72, 1)}});
+  store.must(both, {SettleAttempt{AttemptId{71}, preimage_of(7), after(9)}, Succeed{preimage_of(7), after(9)}});
+  CHECK(both.status() == PaymentStatus::succeeded);
+  CHECK(open_indexes(store) == std::vector<std::int64_t>{1, 2, 6, 7});
+  CHECK(store.store.fetch_in_flight(PaymentIndex{1}, 2) == std::vector{PaymentIndex{2}, PaymentIndex{6}});
+  CHECK(store.store.fetch_in_flight(PaymentIndex{7}, 2).empty());
+  store.must(both, {FailAttempt{AttemptId{72}, some_failure(), after(10)}});
+  CHECK(open_indexes(store) == std::vector<std::int64_t>{1, 2, 6});
+}
+
+TEST_CASE("find: what is paid, open, unknown or newest, with everything known of the hash") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const HashState nothing = store.store.find(request_of(1).hash);
+  CHECK_FALSE(nothing.payment);
+  CHECK_FALSE(nothing.guard);
+  CHECK(nothing.knowledge.store == store.store.store_id());
+  CHECK(nothing.highest_id == AttemptId{});
+  store.failed(1);
+  CHECK(store.store.find(request_of(1).hash).payment->index.value == 1);
+  Payment second;
+  second.request = request_of(1);
+  store.must(second, {InitPayment{}, RegisterAttempt{attempt_of(500)}});
+  const HashState open = store.store.find(request_of(1).hash);
+  CHECK(open.payment->index == second.index);
+  CHECK(open.highest_id == AttemptId{500});
+  CHECK(std::set<AttemptId>(open.knowledge.known_ids.begin(), open.knowledge.known_ids.end()) == std::set{AttemptId{11}, AttemptId{500}});
+  store.must(second, {FailAttempt{AttemptId{500}, some_failure(), after(9)}});
+  store.must(second, {FailPayment{FailureReason::no_route, after(9)}});
+  CHECK(store.store.find(request_of(1).hash).payment->index == second.index);
+  // The first one is paid after all: that is what counts of this hash.
+  Payment first = loaded(store, PaymentIndex{1});
+  store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(10)}, StoreLatePreimage{preimage_of(1), after(10)}});
+  CHECK(store.store.find(request_of(1).hash).payment->index == first.index);
+}
+
+TEST_CASE("ids of deleted attempts are not drawn again") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.failed(1);
+  db::DeleteRequest request;
+  request.hashes = {request_of(1).hash};
+  CHECK(store.admin.remove(request, alice).deleted == 1);
+  const HashState state = store.store.find(request_of(1).hash);
+  CHECK(state.knowledge.deleted_up_to == first_attempt(1));
+  CHECK(state.highest_id == first_attempt(1));
+  CHECK(state.knowledge.known_ids.empty());
+}
+
+TEST_CASE("recent failures, newest first, from a time on") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  for (std::uint64_t number = 1; number <= 5; ++number) store.failed(number);
+  store.paid(6);
+  store.assumed_failed(7);
+  const auto failures = store.store.recent_failures(after(33));
+  REQUIRE(failures.size() == 3);
+  CHECK(failures[0].at == after(35));
+  CHECK(failures[2].at == after(33));
+  CHECK(failures[0].failure == some_failure());
+  CHECK(failures[0].route == route_of(51));
+  CHECK(store.store.recent_failures(after(100)).empty());
+}
+
+TEST_CASE("an unreadable row hides no other") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  for (std::uint64_t number = 1; number <= 6; ++number) store.paid(number);
+  SUBCASE("a preimage that does not prove") { damage(folder.file("p"), "UPDATE payments SET preimage = zeroblob(32) WHERE payment_index = 3"); }
+  SUBCASE("an attempt's preimage that does not prove") { damage(folder.file("p"), "UPDATE attempts SET preimage = zeroblob(32) WHERE payment_index = 3"); }
+  SUBCASE("a route that is none") { damage(folder.file("p"), "UPDATE attempts SET route = zeroblob(7) WHERE payment_index = 3"); }
+  SUBCASE("a hash of another length") { damage(folder.file("p"), "UPDATE payments SET payment_hash = zeroblob(3) WHERE payment_index = 3"); }
+  SUBCASE("a reason that nobody knows") { damage(folder.file("p"), "UPDATE payments SET stop_reason = 200 WHERE payment_index = 3"); }
+  SUBCASE("cut candidate routes") { damage(folder.file("p"), "UPDATE payments SET candidate_routes = x'00000099ff' WHERE payment_index = 3"); }
+  Store fresh(folder.file("p"));
+  try {
+    (void)fresh.store.load(PaymentIndex{3});
+    FAIL("it was read");
+  } catch (const RefusalError& error) {
+    CHECK(error.error().code == Errc::database);
+  }
+  CHECK(fresh.store.load(PaymentIndex{4}));
+  const auto page = fresh.query.page({{}, PaymentIndex{}, true, 4, false});
+  CHECK(page.payments.size() == 3);
+  REQUIRE(page.bad_rows.size() == 1);
+  CHECK(page.bad_rows[0].index.value == 3);
+  CHECK_FALSE(page.bad_rows[0].reason.empty());
+  CHECK(page.last.value == 4);
+  CHECK(page.more);
+  std::size_t seen = 0;
+  fresh.query.each({}, true, false, [&seen](const auto&) { return ++seen > 0; });
+  CHECK(seen == 6);
+  bool named = false;
+  for (const std::string& problem : fresh.admin.check().problems) named = named || problem.rfind("payment 3: ", 0) == 0;
+  CHECK(named);
+  // The other hashes go on.
+  fresh.in_flight(20);
+}
+
+TEST_CASE("a guard whose preimage does not prove is not believed") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.paid(1);
+  db::DeleteRequest request;
+  request.hashes = {request_of(1).hash};
+  CHECK(store.admin.remove(request, alice).deleted == 1);
+  CHECK(store.store.find(request_of(1).hash).guard->preimage == preimage_of(1));
+  damage(folder.file("p"), "UPDATE hash_guards SET preimage = zeroblob(32)");
+  CHECK_THROWS_AS((void)store.store.find(request_of(1).hash), RefusalError);
+  const auto history = store.query.history(request_of(1).hash);
+  REQUIRE(history);
+  CHECK(history->bad_rows.size() == 1);
+  CHECK_FALSE(history->guard->preimage);
+  CHECK(store.admin.check().problems.size() == 1);
+}
+
+TEST_CASE("two processes write to one payment: the second is told, and the first's facts stand") {
+  const TempFolder folder;
+  Store mine(folder.file("p"));
+  Store theirs(folder.file("p"));
+  Payment payment = mine.in_flight(1);
+  Payment copy = loaded(theirs, payment.index);
+  theirs.must(copy, {FailAttempt{first_attempt(1), some_failure(), after(9)}});
+  CHECK(refused(mine, payment, {CloseAttempt{first_attempt(1), some_failure(), after(10)}}) == Errc::conflict);
+  mine.must(payment, {SettleAttempt{first_attempt(1), preimage_of(1), after(11)}, Succeed{preimage_of(1), after(11)}});  // R8
+  CHECK(loaded(theirs, payment.index).status() == PaymentStatus::succeeded);
+}
+
+TEST_CASE("the write lock in other hands: every entry is busy, nothing is stored, and the store goes on") {
+  const TempFolder folder;
+  Store store(folder.file("p"), db::OpenMode::create, 20 * ns_per_ms);
+  db::WriteLock other(folder.file("p"), 0);
+  Payment payment;
+  payment.request = request_of(1);
+  {
+    const auto held = other.acquire();
+    REQUIRE(held);
+    CHECK(refused(store, payment, {InitPayment{}}) == Errc::busy);
+  }
+  store.must(payment, {InitPayment{}});
+}
+
+TEST_CASE("an empty tick is no transaction") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Store other(folder.file("p"));
+  const auto before = other.store.change_counter();
+  CHECK(store.store.commit({}).empty());
+  CHECK(other.store.change_counter() == before);
+}
+
+TEST_CASE("the log is kept short while a process writes for long, and emptied at its end") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const auto log_bytes = [&] { return std::filesystem::file_size(folder.file("p-wal")); };
+  for (std::uint64_t number = 1; number <= 300; ++number) store.paid(number);
+  CHECK(log_bytes() < 6 << 20);
+  store.store.checkpoint_if_due();
+  CHECK(log_bytes() == 0);
+  // Something is open and the log is short: there will be more.
+  store.in_flight(301);
+  store.store.checkpoint_if_due();
+  CHECK(log_bytes() > 0);
+  // A reader is in the way: another time.
+  Store reader(folder.file("p"), db::OpenMode::read_only);
+  for (std::uint64_t number = 302; number <= 330; ++number) store.paid(number);
+  {
+    const db::ReadTransaction reading(reader.connection);
+    CHECK(reader.connection.database().execAndGet("SELECT count(*) FROM payments").getInt() > 0);
+    store.paid(331);
+    store.store.checkpoint_if_due();
+    CHECK(log_bytes() > 0);
+  }
+  store.store.checkpoint_if_due();
+  CHECK(log_bytes() == 0);
+}
