@@ -85,19 +85,39 @@ TEST_CASE("ending: settled and erased between the look and the fence: the look b
   CHECK(world.send(request).end == DriveEnd::refused);
 }
 
-TEST_CASE("ending: the record and the lists erased: nothing is concluded, nothing is sent, the operator has the last word") {
+TEST_CASE("ending: the record and the list of HTLCs erased: the books still show the money, so UNKNOWN, and nothing is sent") {
   SimWorld world;
   const auto request = leave_held(world);
   release(world, request.hash);
   world.erase(request.hash, true);
   world.pass(120);
-  for (int i = 0; i < 3; ++i) {
-    const auto results = world.resume();
-    REQUIRE(results.size() == 1);
-    CHECK(results[0].end == DriveEnd::open);
-    CHECK(results[0].payment->status() == PaymentStatus::in_flight);
-  }
+  const auto results = world.resume();
+  REQUIRE(results.size() == 1);
+  CHECK(results[0].payment->status() == PaymentStatus::unknown);
   CHECK(world.live_htlcs(request.hash) == 1);
+  CHECK(world.send(request).end == DriveEnd::refused);
+}
+
+TEST_CASE("ending: never executed, and the lists erased: nothing is concluded, nothing is sent, the operator has the last word") {
+  SimWorld world;
+  const auto other = leave_held(world);
+  const auto request = world.invoice();
+  sim::Fault lost;
+  lost.kind = sim::FaultKind::lose_reply;
+  lost.step = sim::Step::before_dispatch;
+  world.admin.add_fault(lost);
+  CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
+  release(world, other.hash);
+  world.erase(other.hash, true);  // the counter of deletions moves for everyone
+  world.pass(120);
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& result : world.resume()) {
+      if (result.hash != request.hash) continue;
+      CHECK(result.end == DriveEnd::open);
+      CHECK(result.payment->status() == PaymentStatus::in_flight);
+    }
+  }
+  CHECK(world.live_htlcs(request.hash) == 0);
   world.say(request.hash, OperatorWritesOff{});
   CHECK(world.stored(request.hash).status() == PaymentStatus::unknown);
   CHECK(world.send(request).end == DriveEnd::refused);

@@ -174,7 +174,6 @@ TEST_CASE("step script: restart with a result waiting") {
     world.clock.sleep_until(MonoNs{120 * ns_per_second});
     world.node.expect("identify", identity());
     world.node.expect("look", quiet());
-    world.node.expect("look", quiet());  // the deadline's own
     world.node.expect("fence", fenced());
     LookResult behind = quiet_look();
     SwitchRow row;
