@@ -211,8 +211,10 @@ struct Driver::Impl {
     // Read after locking: only now the facts cannot change below us (R11).
     HashState state = ports.store.find(next.hash);
     remember(next.hash, state);
-    if (next.index) return admit_stored(*ports.store.load(*next.index));
-    admit_request(next, state);
+    if (!next.index) return admit_request(next, state);
+    auto stored = ports.store.load(*next.index);
+    if (!stored) return release(next.hash);  // deleted before it was locked
+    admit_stored(std::move(*stored));
   }
 
   /// Tries of one hash share its lock within a resume; a second send of a hash never does.

@@ -153,7 +153,7 @@ class PaymentStore {
   [[nodiscard]] virtual HashState find(const PaymentHash& hash) = 0;
   /// Exactly this row with its attempts, or nothing.
   [[nodiscard]] virtual std::optional<Payment> load(PaymentIndex index) = 0;
-  /// Native payments that are unfinished, have an unresolved attempt or are watched: ascending by index, above `after`.
+  /// Payments (imported ones too, which the driver leaves alone) that are unfinished, have an unresolved attempt or are watched: ascending by index, above `after`.
   [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
   /// Failures of attempts that ended at or after `since`, newest first, at most limits::max_exclusions.
   [[nodiscard]] virtual std::vector<RecentFailure> recent_failures(UnixNs since) = 0;
