@@ -27,27 +27,39 @@ void add(Work& work, const Payment& payment) {
   work.before[payment.index] = payment.status();
 }
 
+void add_open(Work& work, Database& database, PaymentIndex index) {
+  try {
+    if (const auto payment = database.store.load(index)) add(work, *payment);
+  } catch (const RefusalError& error) {
+    if (error.error().code != Errc::database) throw;
+    work.rows.push_back(index);  // the driver says which row cannot be read, and takes up the others
+  }
+}
+
 Work all_open(Database& database) {
   Work work;
   PaymentIndex after;
   while (true) {
     const auto page = database.store.fetch_in_flight(after, page_size);
     for (const PaymentIndex index : page) {
-      if (const auto payment = database.store.load(index)) add(work, *payment);
+      add_open(work, database, index);
       after = index;
     }
     if (page.size() < page_size) return work;
   }
 }
 
-Payment named_payment(Session& session, Database& database, const HashArgument& argument) {
+db::HashHistory history_of(Session& session, Database& database, const HashArgument& argument) {
   const PaymentHash hash = find_hash(session, &database, argument, false);
-  HashState state = database.store.find(hash);
-  if (state.payment) return *std::move(state.payment);
-  if (state.guard) {
+  auto history = database.query.history(hash);
+  if (!history) throw RefusalError(no_such_payment(argument));
+  if (history->head() == nullptr && !history->bad_rows.empty()) {
+    refuse(Errc::database, "what is stored of this payment cannot be read: " + history->bad_rows.front().reason + "; nothing was done", "paytower check");
+  }
+  if (history->head() == nullptr) {
     refuse(Errc::guarded, "only a guard of this payment is left; there is nothing to resume", "paytower show " + hash.hex());
   }
-  throw RefusalError(no_such_payment(argument));
+  return *std::move(history);
 }
 
 /// Nothing of it is left to ask the switch about.
@@ -61,8 +73,25 @@ DriveResult already_over(Payment payment) {
   return result;
 }
 
+/// Adds every try of the hash that is not over yet; when all are, the one that speaks for the hash is a result already.
+void add_named(Work& work, std::vector<DriveResult>& results, const db::HashHistory& history) {
+  const Payment& head = *history.head();
+  if (work.before.count(head.index) != 0) return;
+  const std::size_t before = work.rows.size();
+  for (const Payment& payment : history.tries) {
+    if (!over(payment)) add(work, payment);
+  }
+  for (const db::BadRow& bad : history.bad_rows) {
+    if (bad.index.value != 0) work.rows.push_back(bad.index);  // the driver says what is wrong with it
+  }
+  if (work.rows.size() != before) return;
+  work.before[head.index] = head.status();
+  results.push_back(already_over(head));
+}
+
 struct Summary {
   std::vector<const Payment*> payments{};
+  std::vector<const Error*> unreadable{};
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
   std::uint64_t still_in_flight = 0;
@@ -89,6 +118,7 @@ void count(Summary& summary, const DriveResult& result, const Work& work) {
     case DriveEnd::open:
     case DriveEnd::refused:
     case DriveEnd::ended: {
+      if (result.error && result.error->code == Errc::database) summary.unreadable.push_back(&*result.error);
       if (!result.payment) return;
       const PaymentStatus status = result.payment->status();
       if (!result.payment->ended_for_good()) ++summary.still_in_flight;
@@ -115,28 +145,44 @@ Json summary_json(const Summary& summary) {
   return json;
 }
 
-std::string summary_text(const Summary& summary) {
+std::string counts_text(const Summary& summary) {
   std::string text = std::to_string(summary.resolved()) + " resolved (" + std::to_string(summary.succeeded) + " paid, " +
                      std::to_string(summary.failed) + " failed), " + std::to_string(summary.still_in_flight) + " still in flight";
   if (summary.busy > 0) text += ", " + std::to_string(summary.busy) + " busy";
   if (summary.other_switch > 0) text += ", " + std::to_string(summary.other_switch) + " of another switch";
   if (summary.not_driven > 0) text += ", " + std::to_string(summary.not_driven) + " not driven";
-  return text + "\n";
+  return text;
+}
+
+/// The rows that can be read were driven all the same (R14).
+ErrorReport unreadable_report(const Summary& summary) {
+  std::string message = std::to_string(summary.unreadable.size()) + " of the open payments cannot be read (" + summary.unreadable.front()->message +
+                        "); of the others: " + counts_text(summary);
+  return report_of(Error{Errc::database, std::move(message), "paytower check"});
 }
 
 void print(Session& session, const Summary& summary) {
   if (session.output.json()) return session.output.result(dump(summary_json(summary)) + "\n");
   if (session.output.quiet()) return;
   for (const Payment* payment : summary.payments) session.output.result(outcome_line(*payment, session.output));
-  session.output.result(summary_text(summary));
+  session.output.result(counts_text(summary) + "\n");
 }
 
 /// What needs a person is said also with --quiet; a held HTLC does not.
 void warn_people(Session& session, const std::vector<DriveResult>& results) {
   for (const DriveResult& result : results) {
     if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
-    if (result.end == DriveEnd::refused && result.error) session.output.warn(result.error->message, result.hash);
+    const bool said_later = result.error && result.error->code == Errc::database;
+    if (result.end == DriveEnd::refused && result.error && !said_later) session.output.warn(result.error->message, result.hash);
   }
+}
+
+/// Which of the tries of one hash the exit code tells about: what is open, then what paid, then the newest.
+const DriveResult& speaker(const std::vector<DriveResult>& results) {
+  const auto first = [&results](auto wanted) { return std::find_if(results.begin(), results.end(), wanted); };
+  auto found = first([](const DriveResult& r) { return !r.payment || !r.payment->ended_for_good(); });
+  if (found == results.end()) found = first([](const DriveResult& r) { return r.payment->proof().has_value(); });
+  return found == results.end() ? results.front() : *found;
 }
 
 ExitCode fail(Session& session, const ErrorReport& report) {
@@ -148,6 +194,7 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
   Summary summary;
   for (const DriveResult& result : results) count(summary, result, work);
   warn_people(session, results);
+  if (!summary.unreadable.empty()) return fail(session, unreadable_report(summary));
   const int signal = session.clock.stop_signal();
   if (signal != 0 && (summary.still_in_flight > 0 || summary.unavailable > 0)) {
     return fail(session, ErrorReport{"interrupted", interrupted_by(signal),
@@ -183,16 +230,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   Work work;
   std::vector<DriveResult> results;
   if (options.hashes.empty()) work = all_open(*database);
-  for (const HashArgument& argument : options.hashes) {
-    Payment payment = named_payment(session, *database, argument);
-    if (work.before.count(payment.index) != 0) continue;
-    if (over(payment)) {
-      work.before[payment.index] = payment.status();
-      results.push_back(already_over(std::move(payment)));
-    } else {
-      add(work, payment);
-    }
-  }
+  for (const HashArgument& argument : options.hashes) add_named(work, results, history_of(session, *database, argument));
 
   const SignalGuard signals;
   ConsoleObserver observer(session.output, options.inflight_updates);
@@ -206,9 +244,9 @@ ExitCode run(const ResumeOptions& options, Session& session) {
     for (const PaymentIndex index : work.rows) driver.adopt(index);
     for (DriveResult& result : drive(driver, *database, work.hashes)) results.push_back(std::move(result));
   }
-  const bool single = options.hashes.size() == 1 && results.size() == 1;
+  const bool single = options.hashes.size() == 1 && !results.empty();
   const bool silent = session.output.quiet() && !session.output.json();
-  const ExitCode code = single ? report_one(session, observer, results.front(), silent) : report_all(session, results, work);
+  const ExitCode code = single ? report_one(session, observer, speaker(results), silent) : report_all(session, results, work);
   session.output.flush();
   database->store.checkpoint_if_due();
   return code;

@@ -202,19 +202,28 @@ struct Driver::Impl {
   }
 
   void admit_one(Admission next) {
-    if (next.index) {
-      const auto stored = ports.store.load(*next.index);
-      if (!stored) return;  // deleted meanwhile
-      next.hash = stored->request.hash;
+    bool held = false;
+    try {
+      if (next.index) {
+        const auto stored = ports.store.load(*next.index);
+        if (!stored) return;  // deleted meanwhile
+        next.hash = stored->request.hash;
+      }
+      held = hold(next);
+      if (!held) return wait_for_lock(std::move(next));
+      // Read after locking: only now the facts cannot change below us (R11).
+      HashState state = ports.store.find(next.hash);
+      remember(next.hash, state);
+      if (!next.index) return admit_request(next, state);
+      auto stored = ports.store.load(*next.index);
+      if (!stored) return release(next.hash);  // deleted before it was locked
+      admit_stored(std::move(*stored));
+    } catch (const RefusalError& error) {
+      // A row that cannot be read stays as it is, and is in nobody's way (R14).
+      if (error.error().code != Errc::database) throw;
+      results.push_back(unreadable_result(next, error.error()));
+      if (held) release(next.hash);
     }
-    if (!hold(next)) return wait_for_lock(std::move(next));
-    // Read after locking: only now the facts cannot change below us (R11).
-    HashState state = ports.store.find(next.hash);
-    remember(next.hash, state);
-    if (!next.index) return admit_request(next, state);
-    auto stored = ports.store.load(*next.index);
-    if (!stored) return release(next.hash);  // deleted before it was locked
-    admit_stored(std::move(*stored));
   }
 
   /// Tries of one hash share its lock within a resume; a second send of a hash never does.
@@ -402,9 +411,21 @@ struct Driver::Impl {
     reload(item);
   }
 
+  /// The payment as it is stored now. One that became unreadable is left as it is: `item` is done then.
+  std::optional<Payment> load_again(Item& item) {
+    try {
+      return ports.store.load(item.payment.index);
+    } catch (const RefusalError& error) {
+      if (error.error().code != Errc::database) throw;
+      finish(item, DriveEnd::open, error.error());
+      return std::nullopt;
+    }
+  }
+
   /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is asked anew.
   void reload(Item& item) {
-    auto stored = ports.store.load(item.payment.index);
+    auto stored = load_again(item);
+    if (item.done) return;
     if (!stored) return finish(item, DriveEnd::ended, std::nullopt);
     item.payment = std::move(*stored);
     drop_all_but_proofs(item.backlog);
@@ -564,7 +585,20 @@ struct Driver::Impl {
     if (finding.alarm) throw RefusalError(refusal_of(item.payment, *finding.alarm));
     item.marks = look.now;
     ++item.idle_looks;
-    for (Happening& event : finding.events) item.backlog.push_back(std::move(event));
+    for (Happening& event : finding.events) {
+      warn_erased(item, event);
+      item.backlog.push_back(std::move(event));
+    }
+  }
+
+  /// No later look will tell more: only a person can.
+  void warn_erased(Item& item, const Happening& event) {
+    const auto* missing = std::get_if<NotFound>(&event);
+    if (!missing || missing->evidence != Evidence::unknown) return;
+    ports.observer.warn(item.payment.request.hash,
+                        "the switch has no record of attempt " + std::to_string(missing->id.value) +
+                            ", and its lists do not tell whether it paid: nothing was concluded and nothing was sent; ask the payee, then say "
+                            "paytower resolve " + item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
   }
 
   void receive(const RouteAnswer& answer) {
@@ -706,7 +740,8 @@ struct Driver::Impl {
   /// `cancel` and `resolve` of another process are facts in the database: they are taken over as they stand.
   void see_foreign_words(Item& item) {
     if (item.done || item.payment.index.value == 0) return;
-    const auto stored = ports.store.load(item.payment.index);
+    const auto stored = load_again(item);
+    if (item.done) return;
     if (!stored || stored->stop_reason != item.payment.stop_reason || stored->ended_for_good() != item.payment.ended_for_good()) {
       reload(item);
     }

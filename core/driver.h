@@ -42,10 +42,10 @@ enum class DriveEnd {
 };
 
 struct DriveResult {
-  PaymentHash hash;
+  PaymentHash hash;                            ///< all zero when the row that was to be adopted cannot be read
   DriveEnd end = DriveEnd::open;
   std::optional<Payment> payment;              ///< as stored; nothing when nothing of it is stored
-  std::optional<Error> error;                  ///< with refused, busy, unavailable
+  std::optional<Error> error;                  ///< with refused, busy, unavailable; with open: why it was left early
   bool handed_over = false;                    ///< this call handed an HTLC of the hash over
 };
 

@@ -79,6 +79,15 @@ DriveResult busy_result(const Admission& waiting) {
   return result;
 }
 
+DriveResult unreadable_result(const Admission& next, const Error& why) {
+  DriveResult result;
+  result.hash = next.hash;
+  result.end = DriveEnd::refused;
+  result.error = why;
+  if (next.index) result.error->message = "payment " + std::to_string(next.index->value) + ": " + why.message;
+  return result;
+}
+
 Error refusal_of(const Payment& payment, Errc why) {
   const std::string hash = payment.request.hash.hex();
   const std::string show = "paytower show " + hash;

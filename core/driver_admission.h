@@ -26,6 +26,8 @@ struct Judgement {
 [[nodiscard]] Judgement judge_request(const Admission& next, const HashState& state);
 
 [[nodiscard]] DriveResult busy_result(const Admission& waiting);
+/// A row of the hash cannot be read (`why`, Errc::database): it was left alone.
+[[nodiscard]] DriveResult unreadable_result(const Admission& next, const Error& why);
 
 /// A refusal in words, with a command to run next.
 [[nodiscard]] Error refusal_of(const Payment& payment, Errc why);

@@ -129,7 +129,7 @@ struct Stored {
 
 /// All that a store knows of a hash before a payment is decided about.
 struct HashState {
-  std::optional<Payment> payment;              ///< the live, paid or newest try
+  std::optional<Payment> payment;              ///< what decides about a new try: a paid one, else the open one, else the newest
   std::optional<Guard> guard;                  ///< unreleased guard
   StoreKnowledge knowledge;
   AttemptId highest_id;                        ///< of the hash, over all tries; new ids stand above it
@@ -142,6 +142,7 @@ struct RecentFailure {
   Route route;
 };
 
+/// Reading throws RefusalError(database) where a stored row cannot be read: that row is left alone, the others stand.
 class PaymentStore {
  public:
   virtual ~PaymentStore() = default;
@@ -153,7 +154,8 @@ class PaymentStore {
   [[nodiscard]] virtual HashState find(const PaymentHash& hash) = 0;
   /// Exactly this row with its attempts, or nothing.
   [[nodiscard]] virtual std::optional<Payment> load(PaymentIndex index) = 0;
-  /// Payments (imported ones too, which the driver leaves alone) that are unfinished, have an unresolved attempt or are watched: ascending by index, above `after`.
+  /// Payments that are unfinished, have an unresolved attempt or are watched, imported ones too (which the driver leaves
+  /// alone): ascending by index, above `after`.
   [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
   /// Failures of attempts that ended at or after `since`, newest first, at most limits::max_exclusions.
   [[nodiscard]] virtual std::vector<RecentFailure> recent_failures(UnixNs since) = 0;

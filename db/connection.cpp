@@ -35,8 +35,9 @@ std::string resolve(const std::string& path) {
   char buffer[PATH_MAX];
   if (::realpath(path.c_str(), buffer) != nullptr) return buffer;
   if (errno != ENOENT) refuse(Errc::database, "cannot use the database " + path + ": " + why());
+  // What is there now and is no link was made by another process since: it is the file itself.
   struct stat link {};
-  if (::lstat(path.c_str(), &link) == 0) refuse(Errc::database, "the database " + path + " is a link that leads nowhere");
+  if (::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode)) refuse(Errc::database, "the database " + path + " is a link that leads nowhere");
   const std::size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);

@@ -280,8 +280,12 @@ struct SqlitePaymentStore::Impl {
                                     "WHERE a.outcome = 2 AND a.resolved_ns >= ?1 ORDER BY a.resolved_ns DESC LIMIT ?2");
     row.bind(since, static_cast<std::int64_t>(limits::max_exclusions));
     while (row.step()) {
-      Attempt attempt = read_attempt(row, false).attempt;
-      if (attempt.failure && attempt.resolved) failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route)});
+      try {
+        Attempt attempt = read_attempt(row, false).attempt;
+        if (attempt.failure && attempt.resolved) failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route)});
+      } catch (const BadValue&) {
+        // Another payment's trouble: `check` names it, and this one does without its hint.
+      }
     }
     return failures;
   }

@@ -117,6 +117,7 @@ TEST_CASE("ending: never executed, and the lists erased: nothing is concluded, n
       CHECK(result.payment->status() == PaymentStatus::in_flight);
     }
   }
+  CHECK(world.warnings_with("no record of attempt") == 3);  // once a run, so that cron's mail brings a person
   CHECK(world.live_htlcs(request.hash) == 0);
   world.say(request.hash, OperatorWritesOff{});
   CHECK(world.stored(request.hash).status() == PaymentStatus::unknown);
@@ -388,4 +389,44 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
     world.opened = std::make_unique<Opened>(world.folder.file("payments.db"));
     CHECK(world.stored(request.hash).status() == PaymentStatus::succeeded);
   }
+}
+
+TEST_CASE("ending: a held HTLC is no news: nothing is said about it, run after run") {
+  SimWorld world;
+  leave_held(world);
+  for (int i = 0; i < 3; ++i) CHECK(world.resume().at(0).end == DriveEnd::open);
+  CHECK(world.warnings_with("") == 0);
+}
+
+TEST_CASE("ending: one row cannot be read: the others end, it is named and stays as it is") {
+  SimWorld world;
+  const auto broken = leave_held(world);
+  const auto whole = leave_held(world);
+  world.damage_route(broken.hash);
+  release(world, whole.hash);
+  const auto results = world.resume();
+  REQUIRE(results.size() == 2);
+  for (const auto& result : results) {
+    if (result.hash == whole.hash) {
+      CHECK(result.payment->status() == PaymentStatus::succeeded);
+    } else {
+      CHECK(result.end == DriveEnd::refused);
+      REQUIRE(result.error);
+      CHECK(result.error->code == Errc::database);
+      CHECK(result.error->message.find("payment 1") != std::string::npos);
+    }
+  }
+  CHECK_THROWS_AS(world.stored(broken.hash), RefusalError);
+  CHECK(world.send(broken).error->code == Errc::database);
+  CHECK(world.live_htlcs(broken.hash) == 1);
+}
+
+TEST_CASE("ending: another payment's unreadable failure does not keep a new payment from its route") {
+  SimWorld world;
+  sim::InvoiceParams once;
+  once.fail = *sim::parse_fail_spec("TEMPORARY_CHANNEL_FAILUREx1");
+  const auto request = world.invoice(once);
+  REQUIRE(world.send(request).payment->attempts.size() == 2);
+  world.damage_route(request.hash);
+  CHECK(world.send(world.invoice()).payment->status() == PaymentStatus::succeeded);
 }

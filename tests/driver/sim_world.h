@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
 
 #include "core/bolt11/invoice.h"
 #include "core/driver.h"
@@ -97,6 +101,22 @@ class SimWorld {
     REQUIRE_FALSE(decision.refusal);
     const PaymentWrites writes{&payment, decision.writes};
     REQUIRE(opened->store.commit(std::span(&writes, 1)).front());
+  }
+  /// What people were told so far that contains `text`.
+  [[nodiscard]] std::size_t warnings_with(const std::string& text) const {
+    return static_cast<std::size_t>(std::count_if(log.begin(), log.end(), [&](const std::string& line) {
+      return line.starts_with("warn: ") && line.find(text) != std::string::npos;
+    }));
+  }
+  /// A disk's bit rot in the route of the payment's attempts, past every trigger.
+  void damage_route(const PaymentHash& hash) {
+    SQLite::Database raw(folder.file("payments.db"), SQLite::OPEN_READWRITE);
+    const std::string trigger = raw.execAndGet("SELECT sql FROM sqlite_schema WHERE name = 'attempts_immutable'").getString();
+    raw.exec("DROP TRIGGER attempts_immutable");
+    SQLite::Statement update(raw, "UPDATE attempts SET route = x'ffff' WHERE payment_index IN (SELECT payment_index FROM payments WHERE payment_hash = ?1)");
+    update.bind(1, hash.bytes.data(), static_cast<int>(hash.bytes.size()));
+    CHECK(update.exec() >= 1);
+    raw.exec(trigger);
   }
   Payment stored(const PaymentHash& hash) { return *opened->store.find(hash).payment; }
 

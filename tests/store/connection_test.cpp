@@ -273,7 +273,7 @@ TEST_CASE("the log of a database that is gone is not thrown away") {
 }
 
 TEST_CASE("many make the same database at once: one makes it, all use it") {
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < 20; ++round) {
     const TempFolder folder;
     std::vector<pid_t> children;
     for (std::uint64_t number = 1; number <= 8; ++number) {
