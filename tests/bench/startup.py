@@ -1,0 +1,50 @@
+"""What starting up costs: the CPU time of `paytower list` on a small database beside that of `paytower --version`, in one
+run, turn by turn, so that a noisy machine disturbs both alike. Prints the medians and their ratio.
+
+    PAYTOWER_BINARY=build/gcc/paytower python3 tests/bench/startup.py
+"""
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+
+BINARY = os.environ["PAYTOWER_BINARY"]
+ROUNDS = 200
+PAYMENTS = 20
+
+
+def cpu_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def cpu_ms(env, *args):
+    before = cpu_of_children()
+    subprocess.run([BINARY, *args], env=env, check=True, stdout=subprocess.DEVNULL)
+    return 1000 * (cpu_of_children() - before)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="paytower-bench-") as folder:
+        env = {"PATH": os.environ["PATH"], "HOME": folder, "PAYTOWER_CONFIG": "none", "PAYTOWER_DB": folder + "/payments.db",
+               "PAYTOWER_SWITCH": f"sim:{folder}/network.sim"}
+        run = lambda *args: subprocess.run([BINARY, *args], env=env, check=True, capture_output=True, text=True).stdout
+        run("simulate", "network", "--out", folder + "/network.sim", "--seed", "7")
+        for _ in range(PAYMENTS):
+            run("send", run("simulate", "invoice", "--amt", "100sat").strip(), "--yes")
+        samples = {"--version": [], "list": []}
+        for _ in range(ROUNDS):
+            for command, times in samples.items():
+                times.append(cpu_ms(env, command))
+    medians = {command: statistics.median(times) for command, times in samples.items()}
+    for command, median in medians.items():
+        print(f"{command:>10}  {median:6.2f} ms CPU (median of {ROUNDS})")
+    print(f"{'ratio':>10}  {medians['list'] / medians['--version']:6.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

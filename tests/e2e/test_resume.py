@@ -1,0 +1,63 @@
+"""Goal: resume for cron: one bad row stops nobody, a held HTLC mails nobody, every open try of a named hash is taken up."""
+
+import sqlite3
+import unittest
+
+import harness
+from harness import World
+
+
+class Resume(World):
+    def held_payment(self):
+        invoice = self.invoice("100sat", "--hold", "forever")
+        self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "0")
+        return self.hash_of(invoice)
+
+    def damage(self, payment_hash):
+        """Bit rot in the route of the payment's attempts, past every trigger."""
+        with sqlite3.connect(self.db) as database:
+            (trigger,) = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'attempts_immutable'").fetchone()
+            database.execute("DROP TRIGGER attempts_immutable")
+            database.execute(
+                "UPDATE attempts SET route = x'ffff' WHERE payment_index IN (SELECT payment_index FROM payments WHERE payment_hash = ?)",
+                (bytes.fromhex(payment_hash),),
+            )
+            database.execute(trigger)
+        database.close()
+
+    def test_one_unreadable_row_stops_nobody(self):
+        broken, whole = self.held_payment(), self.held_payment()
+        self.damage(broken)
+        self.ok("simulate", "release", whole)
+        outcome = self.expect(harness.DATABASE, "resume", "--wait", "3s", "--json")
+        self.assertEqual(outcome.out, "")
+        error = outcome.error()
+        self.assertEqual(error["code"], "database")
+        self.assertIn("payment 1", error["message"])
+        self.assertIn("1 paid", error["message"])
+        self.assert_paid_once(whole)
+        self.expect(harness.DATABASE, "resume", broken)
+        listed = self.expect(harness.DATABASE, "list", "--json").json()
+        self.assertEqual([row["payment_hash"] for row in listed["payments"]], [whole])
+        self.assertEqual(len(listed["bad_rows"]), 1)
+        self.assertEqual([row["state"] for row in self.ledger(broken)], ["held"])
+
+    def test_quiet_says_nothing_of_a_held_htlc(self):
+        self.held_payment()
+        outcome = self.expect(harness.UNKNOWN, "resume", "--quiet", "--wait", "1s")
+        self.assertEqual((outcome.out, outcome.err), ("", ""))
+
+    def test_a_named_hash_means_all_its_open_tries(self):
+        payment_hash = self.held_payment()
+        address = self.env.pop("PAYTOWER_SWITCH")  # the word is given while the switch is away
+        self.ok("resolve", payment_hash, "--assume-failed", "--yes")
+        self.env["PAYTOWER_SWITCH"] = address
+        self.assertEqual(self.ok("show", payment_hash, "--json").json()["status"], "FAILED")
+        self.ok("simulate", "release", payment_hash)
+        # The dead try is on the watch list: asked for by its hash, its late success is stored.
+        self.ok("resume", payment_hash, "--wait", "3s")
+        self.assert_paid_once(payment_hash)
+
+
+if __name__ == "__main__":
+    unittest.main()
