@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/driver_loop.h"
 #include "core/hash.h"
+#include "core/limits.h"
 
 namespace paytower {
 
@@ -175,6 +177,120 @@ std::optional<Marks> oldest_marks(const Payment& payment) {
     if (attempt.origin == AttemptOrigin::own) return attempt.marks;
   }
   return std::nullopt;
+}
+
+// --- the driver's door: lock, read, ask the lifecycle ---
+
+void Driver::Impl::admit() {
+  const std::size_t room = std::min(options.max_parallel, limits::max_payment_locks);
+  for (std::size_t waiting = queue.size(); waiting > 0 && items.size() < room; --waiting) {
+    Admission next = std::move(queue.front());
+    queue.pop_front();
+    if (next.retry_at && mono() < *next.retry_at) {
+      queue.push_back(std::move(next));
+      continue;
+    }
+    admit_one(std::move(next));
+  }
+}
+
+void Driver::Impl::admit_one(Admission next) {
+  bool held = false;
+  try {
+    if (next.index) {
+      const auto stored = ports.store.load(*next.index);
+      if (!stored) return;  // deleted meanwhile
+      next.hash = stored->request.hash;
+    }
+    held = hold(next);
+    if (!held) return wait_for_lock(std::move(next));
+    // Read after locking: only now the facts cannot change below us (R11).
+    HashState state = ports.store.find(next.hash);
+    remember(next.hash, state);
+    if (!next.index) return admit_request(next, state);
+    auto stored = ports.store.load(*next.index);
+    if (!stored) return release(next.hash);  // deleted before it was locked
+    admit_stored(std::move(*stored));
+  } catch (const RefusalError& error) {
+    // A row that cannot be read stays as it is, and is in nobody's way (R14).
+    if (error.error().code != Errc::database) throw;
+    results.push_back(unreadable_result(next, error.error()));
+    if (held) release(next.hash);
+  }
+}
+
+bool Driver::Impl::hold(const Admission& next) {
+  const auto known = hashes.find(next.hash);
+  if (known != hashes.end()) {
+    if (!next.index) return false;
+    ++known->second.users;
+    return true;
+  }
+  if (!ports.locks.try_lock(next.hash)) return false;
+  hashes[next.hash].users = 1;
+  return true;
+}
+
+void Driver::Impl::remember(const PaymentHash& hash, const HashState& state) {
+  HashEntry& entry = hashes[hash];
+  entry.knowledge = state.knowledge;
+  entry.highest = std::max(entry.highest, state.highest_id);
+}
+
+void Driver::Impl::release(const PaymentHash& hash) {
+  const auto entry = hashes.find(hash);
+  if (entry == hashes.end() || --entry->second.users > 0) return;
+  ports.locks.unlock(hash);
+  hashes.erase(entry);
+}
+
+void Driver::Impl::wait_for_lock(Admission next) {
+  const bool patient = next.idempotent || mono() < plus(start, options.lock_timeout_ns);
+  const bool leave = ports.clock.stop_signal() != 0 || (limit() && mono() >= *limit());
+  if (!patient || leave || options.wait_ns == 0) return results.push_back(busy_result(next));
+  next.retry_at = plus(mono(), store_poll_ns / 5);
+  queue.push_back(std::move(next));
+}
+
+void Driver::Impl::admit_stored(Payment payment) {
+  if (payment.provenance != Provenance::native) return refuse_at_door(payment, DriveEnd::not_driven);
+  const bool work_left = payment.has_open_attempt() || payment.has_watched_attempt() || !payment.ended_for_good();
+  if (!work_left) return refuse_at_door(payment, DriveEnd::ended);
+  drive(std::move(payment)).look_at = mono();
+}
+
+void Driver::Impl::refuse_at_door(const Payment& payment, DriveEnd end) {
+  DriveResult result;
+  result.hash = payment.request.hash;
+  result.end = end;
+  result.payment = payment;
+  results.push_back(std::move(result));
+  release(payment.request.hash);
+}
+
+void Driver::Impl::admit_request(Admission& next, HashState& state) {
+  const Judgement judgement = judge_request(next, state);
+  if (judgement.join) return admit_stored(std::move(*state.payment));
+  if (judgement.result) {
+    results.push_back(*judgement.result);
+    return release(next.hash);
+  }
+  Payment fresh;
+  fresh.request = std::move(*next.request);
+  Item& item = drive(std::move(fresh));
+  Created created;
+  if (state.payment) created.previous = state.payment->status();
+  if (state.guard) created.guard = state.guard->kind;
+  item.backlog.push_back(created);
+}
+
+Item& Driver::Impl::drive(Payment payment) {
+  auto item = std::make_unique<Item>();
+  item->payment = std::move(payment);
+  item->ticket = next_ticket++;
+  by_ticket[item->ticket] = item.get();
+  items.push_back(std::move(item));
+  return *items.back();
 }
 
 }  // namespace paytower

@@ -1,0 +1,104 @@
+#include "core/driver_loop.h"
+
+#include <algorithm>
+
+#include "core/attempt_id.h"
+
+namespace paytower {
+
+namespace {
+
+constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;     ///< between two looks that change nothing
+
+}  // namespace
+
+void Driver::Impl::perform(Item& item, const Decision& decision) {
+  if (decision.refusal) return finish(item, DriveEnd::refused, refusal_of(item.payment, *decision.refusal));
+  for (const Act& what : decision.acts) {
+    if (item.done) return;
+    std::visit([&](const auto& act) { do_act(item, act); }, what);
+  }
+}
+
+void Driver::Impl::do_act(Item& item, const Report&) {
+  close(item);
+}
+
+void Driver::Impl::do_act(Item& item, const Look&) {
+  want_look(item, mono());
+}
+
+void Driver::Impl::do_act(Item& item, const LookLater&) {
+  want_look(item, plus(mono(), pause(item)));
+}
+
+std::int64_t Driver::Impl::pause(const Item& item) const {
+  return std::min(options.look_pause_ns << std::min(item.idle_looks, 10U), longest_pause_ns);
+}
+
+void Driver::Impl::want_look(Item& item, MonoNs at) {
+  if (item.looking) item.look_outdated = true;
+  item.look_at = item.look_at ? std::min(*item.look_at, at) : at;
+}
+
+void Driver::Impl::do_act(Item& item, const AskRoute&) {
+  if (options.collect_only || told_to_leave) return close(item);
+  if (!identity) return want_look(item, mono());
+  const auto others = ports.store.recent_failures(UnixNs{now().value - node_memory_ns});
+  NextRoute next = next_route(item.payment, others, now(), item.ticket);
+  if (std::holds_alternative<NothingLeft>(next)) {
+    item.backlog.push_back(NoRoute{FailureReason::no_route});
+  } else if (auto* route = std::get_if<Route>(&next)) {
+    item.backlog.push_back(ready(item, std::move(*route)));
+  } else {
+    auto& question = std::get<RouteQuestion>(next);
+    item.excluded = Exclusions{question.excluded_channels, question.excluded_nodes};
+    item.asking = true;
+    ports.node.ask_route(question);
+  }
+}
+
+RouteReady Driver::Impl::ready(Item& item, Route route) {
+  HashEntry& entry = hashes[item.payment.request.hash];
+  entry.highest = draw_attempt_id(now(), ports.randomness, entry.highest);
+  item.drawn.insert(entry.highest);
+  return RouteReady{entry.highest, 0, identity->key, item.marks, std::move(route)};
+}
+
+void Driver::Impl::do_act(Item& item, const Dispatch& act) {
+  if (told_to_leave || (options.collect_only && !item.drawn.count(act.id))) return close(item);
+  if (!identity) return want_look(item, mono());
+  const Attempt& attempt = *item.payment.find(act.id);
+  ++item.copies[act.id];
+  item.handed_over = true;
+  item.unanswered[act.id] = mono();
+  if (item.looking) item.look_outdated = true;
+  trace(item, "hand over attempt " + std::to_string(act.id.value));
+  ports.node.dispatch(handover(item.payment, attempt, store_id(item), false));
+}
+
+void Driver::Impl::do_act(Item& item, const Fence& act) {
+  if (options.collect_only || told_to_leave) return close(item);
+  if (!identity) return want_look(item, mono());
+  const Attempt& attempt = *item.payment.find(act.id);
+  item.unanswered[act.id] = mono();
+  if (item.looking) item.look_outdated = true;
+  trace(item, "fence attempt " + std::to_string(act.id.value));
+  ports.node.fence(handover(item.payment, attempt, store_id(item), true));
+}
+
+void Driver::Impl::do_act(Item& item, const Query& act) {
+  if (options.wait_ns == 0) return;  // handed over: the first answer is all that --wait 0 stays for
+  if (!identity || !item.querying.insert(act.id).second) return;
+  ports.node.query(key(item.payment, *item.payment.find(act.id)));
+}
+
+const StoreId& Driver::Impl::store_id(const Item& item) {
+  return hashes[item.payment.request.hash].knowledge.store;
+}
+
+void Driver::Impl::trace(const Item& item, const std::string& text) {
+  ports.observer.trace(item.payment.request.hash, text);
+}
+
+}  // namespace paytower

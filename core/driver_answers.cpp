@@ -1,0 +1,138 @@
+#include "core/driver_loop.h"
+
+#include <algorithm>
+
+namespace paytower {
+
+namespace {
+
+constexpr std::int64_t reconnect_ns = 250 * ns_per_ms;
+
+}  // namespace
+
+void Driver::Impl::receive(const IdentityAnswer& answer) {
+  identifying = false;
+  identity = answer;
+  ever_identified = true;
+  for (const auto& item : items) {
+    if (!item->done) check_identity(*item);
+  }
+}
+
+void Driver::Impl::check_identity(Item& item) {
+  const auto refusal = wrong_switch(item.payment, identity->key);
+  if (refusal) finish(item, refusal->code == Errc::other_switch ? DriveEnd::other_switch : DriveEnd::refused, *refusal);
+}
+
+void Driver::Impl::receive(const LookAnswer& answer) {
+  for (const auto& item : items) {
+    if (item->done || !item->looking || item->payment.request.hash != answer.look.hash) continue;
+    item->looking = false;
+    if (item->look_outdated) {
+      item->look_outdated = false;
+      if (item->unanswered.empty()) want_look(*item, mono());
+      continue;
+    }
+    conclude(*item, answer.look);
+  }
+}
+
+void Driver::Impl::conclude(Item& item, const LookResult& look) {
+  LookFinding finding = interpret(item.payment, look, hashes[look.hash].knowledge);
+  for (const std::string& warning : finding.warnings) ports.observer.warn(look.hash, warning);
+  if (finding.alarm) throw RefusalError(refusal_of(item.payment, *finding.alarm));
+  item.marks = look.now;
+  ++item.idle_looks;
+  for (Happening& event : finding.events) {
+    warn_erased(item, event);
+    item.backlog.push_back(std::move(event));
+  }
+}
+
+void Driver::Impl::warn_erased(Item& item, const Happening& event) {
+  const auto* missing = std::get_if<NotFound>(&event);
+  if (!missing || missing->evidence != Evidence::unknown) return;
+  ports.observer.warn(item.payment.request.hash,
+                      "the switch has no record of attempt " + std::to_string(missing->id.value) +
+                          ", and its lists do not tell whether it paid: nothing was concluded and nothing was sent; ask the payee, then say "
+                          "paytower resolve " + item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
+}
+
+void Driver::Impl::receive(const RouteAnswer& answer) {
+  const auto found = by_ticket.find(answer.ticket);
+  if (found == by_ticket.end() || found->second->done || !found->second->asking) return;
+  Item& item = *found->second;
+  item.asking = false;
+  if (!answer.route) return item.backlog.push_back(NoRoute{answer.reason});
+  if (!acceptable(*answer.route, item.payment, item.excluded)) {
+    trace(item, "the switch's route breaks a limit or uses what was excluded: refused");
+    return item.backlog.push_back(NoRoute{FailureReason::no_route});
+  }
+  item.backlog.push_back(ready(item, *answer.route));
+}
+
+Item* Driver::Impl::item_of(const AttemptKey& key) {
+  for (const auto& item : items) {
+    if (!item->done && item->payment.request.hash == key.hash && item->payment.find(key.id)) return item.get();
+  }
+  return nullptr;
+}
+
+void Driver::Impl::receive(const DispatchAnswer& answer) {
+  Item* item = item_of(answer.key);
+  if (!item) return;
+  item->unanswered.erase(answer.key.id);
+  item->answered_once = true;
+  switch (answer.kind) {
+    case DispatchAnswer::Kind::accepted: {
+      Attempt& attempt = *item->payment.find(answer.key.id);
+      if (!attempt.accepted) attempt.accepted = now();
+      trace(*item, "attempt " + std::to_string(answer.key.id.value) + " accepted");
+      item->backlog.push_back(Accepted{answer.key.id});
+      return;
+    }
+    case DispatchAnswer::Kind::not_sent: {
+      const bool only_copy = item->drawn.count(answer.key.id) != 0 && item->copies[answer.key.id] == 1;
+      item->backlog.push_back(NotSent{answer.key.id, answer.failure, only_copy});
+      return;
+    }
+    case DispatchAnswer::Kind::look: want_look(*item, plus(mono(), item->idle_looks == 0 ? 0 : pause(*item))); return;
+  }
+}
+
+void Driver::Impl::receive(const QueryAnswer& answer) {
+  Item* item = item_of(answer.key);
+  if (!item) return;
+  item->querying.erase(answer.key.id);
+  switch (answer.kind) {
+    case QueryAnswer::Kind::settled: item->backlog.push_back(Settled{answer.key.id, answer.preimage}); return;
+    case QueryAnswer::Kind::failed: item->backlog.push_back(Failed{answer.key.id, answer.failure}); return;
+    case QueryAnswer::Kind::look: want_look(*item, plus(mono(), item->idle_looks == 0 ? 0 : pause(*item))); return;
+  }
+}
+
+void Driver::Impl::receive(const FenceAnswer& answer) {
+  Item* item = item_of(answer.key);
+  if (!item) return;
+  item->unanswered.erase(answer.key.id);
+  if (answer.kind == FenceAnswer::Kind::fenced) return item->backlog.push_back(Fenced{answer.key.id});
+  want_look(*item, plus(mono(), item->idle_looks == 0 ? 0 : pause(*item)));
+}
+
+void Driver::Impl::receive(const Disconnected& lost) {
+  identity.reset();
+  identifying = false;
+  identify_at = plus(mono(), reconnect_ns);
+  for (const auto& item : items) {
+    if (item->done) continue;
+    item->looking = item->asking = false;
+    item->unanswered.clear();
+    item->querying.clear();
+    want_look(*item, mono());
+    if (ever_identified && item->payment.index.value != 0) continue;
+    const Error error{Errc::switch_unavailable, lost.why, {}};
+    finish(*item, DriveEnd::unavailable, error);
+  }
+}
+
+}  // namespace paytower

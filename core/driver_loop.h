@@ -1,0 +1,201 @@
+// The driver's inside: one struct, whose parts stand in the files that follow a payment on its way: driver_admission (lock,
+// read), driver_tick (decide, commit), driver_acts (what is done after the commit), driver_answers (what the switch says).
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "core/driver.h"
+#include "core/driver_admission.h"
+#include "core/hash.h"
+#include "core/lifecycle.h"
+#include "core/look.h"
+#include "core/route_session.h"
+
+namespace paytower {
+
+inline constexpr std::int64_t store_poll_ns = 250 * ns_per_ms;          ///< how soon another process's cancel is seen
+
+[[nodiscard]] constexpr MonoNs plus(MonoNs at, std::int64_t ns) { return MonoNs{at.value + ns}; }
+
+/// One payment on its way through this process.
+struct Item {
+  Payment payment;
+  std::uint64_t ticket = 0;
+  bool handed_over = false;
+  bool done = false;
+
+  bool looking = false;
+  bool look_outdated = false;                ///< something was handed over while the look was under way
+  std::optional<MonoNs> look_at;             ///< a look is wanted, not before this
+  unsigned idle_looks = 0;                   ///< looks in a row that changed nothing
+  Marks marks;                               ///< of the last look
+
+  bool asking = false;
+  Exclusions excluded;                       ///< of the question under way
+
+  std::map<AttemptId, unsigned> copies;      ///< hand-overs written by this process (R3)
+  std::set<AttemptId> drawn;                 ///< ids that this process drew
+  std::map<AttemptId, MonoNs> unanswered;    ///< hand-overs and fences without an answer yet
+  std::set<AttemptId> querying;
+
+  std::deque<Happening> backlog;
+  bool deadline_told = false;
+  bool answered_once = false;                ///< the switch answered a hand-over: --wait 0 may leave
+  unsigned refusals = 0;                     ///< writes that the store refused, in a row
+};
+
+/// What all tries of one hash in this process share.
+struct HashEntry {
+  StoreKnowledge knowledge;
+  AttemptId highest;
+  std::size_t users = 0;
+};
+
+struct Driver::Impl {
+  Impl(DriverPorts the_ports, DriverOptions the_options) : ports(the_ports), options(std::move(the_options)) {}
+  ~Impl() {
+    for (const auto& [hash, entry] : hashes) ports.locks.unlock(hash);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  DriverPorts ports;
+  DriverOptions options;
+
+  std::deque<Admission> queue;                       ///< not driven yet
+  std::vector<std::unique_ptr<Item>> items;          ///< driven now
+  std::unordered_map<std::uint64_t, Item*> by_ticket;
+  std::unordered_map<PaymentHash, HashEntry, BytesHash> hashes;
+  std::vector<DriveResult> results;
+
+  std::optional<IdentityAnswer> identity;
+  bool identifying = false;
+  bool ever_identified = false;
+  std::optional<MonoNs> identify_at;
+
+  std::uint64_t next_ticket = 1;
+  MonoNs start;
+  UnixNs base_wall;
+  std::uint64_t seen_changes = 0;
+  MonoNs store_poll_at;
+  std::optional<MonoNs> told_to_leave;
+  bool commit_was_busy = false;
+
+  // --- time ---
+
+  [[nodiscard]] MonoNs mono() const { return ports.clock.mono(); }
+  /// Never earlier than the monotonic clock allows, whatever somebody does to the wall clock.
+  [[nodiscard]] UnixNs now() const;
+  [[nodiscard]] UnixNs now_for(const Payment& payment) const;
+  [[nodiscard]] std::optional<MonoNs> limit() const;
+
+  // --- the run ---
+
+  std::vector<DriveResult> run();
+  /// No new attempt once a signal came; answers to hand-overs are still waited for, briefly.
+  [[nodiscard]] bool leaving();
+  [[nodiscard]] bool any_unanswered() const;
+  void leave_open();
+  /// The end of an item for this process, by what is stored of it.
+  void close(Item& item);
+  void finish(Item& item, DriveEnd end, std::optional<Error> error);
+  void sweep();
+
+  // --- admission: lock, read, ask the lifecycle ---
+
+  void admit();
+  void admit_one(Admission next);
+  /// Tries of one hash share its lock within a resume; a second send of a hash never does.
+  bool hold(const Admission& next);
+  void remember(const PaymentHash& hash, const HashState& state);
+  void release(const PaymentHash& hash);
+  void wait_for_lock(Admission next);
+  void admit_stored(Payment payment);
+  void refuse_at_door(const Payment& payment, DriveEnd end);
+  void admit_request(Admission& next, HashState& state);
+  Item& drive(Payment payment);
+
+  // --- the tick: decide, commit once, act ---
+
+  struct Decided {
+    Item* item = nullptr;
+    Happening cause;
+    Decision decision;
+  };
+  void settle();
+  /// Events without writes act at once; each item stops at its first event with writes, which the tick's commit takes.
+  std::vector<Decided> decide_all();
+  void commit(std::vector<Decided>& tick);
+  /// R10: what was learned must not be lost with the commit that failed.
+  void save_preimages(const std::vector<Decided>& tick);
+  void accepted_by_store(Decided& pending, const Stored& stored);
+  void refused_by_store(Decided& pending, const Error& why);
+  /// The payment as it is stored now. One that became unreadable is left as it is: `item` is done then.
+  std::optional<Payment> load_again(Item& item);
+  /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is asked anew.
+  void reload(Item& item);
+  /// What was concluded from the old facts is concluded anew; a preimage stays true whatever was read.
+  static void drop_all_but_proofs(std::deque<Happening>& backlog);
+  void warn_wrong_preimage(Item& item, const Decision& decision);
+
+  // --- acts ---
+
+  void perform(Item& item, const Decision& decision);
+  void do_act(Item& item, const Report&);
+  void do_act(Item& item, const Look&);
+  void do_act(Item& item, const LookLater&);
+  [[nodiscard]] std::int64_t pause(const Item& item) const;
+  /// An earlier wish stands; a look that is under way was asked too early to answer this one (R9).
+  void want_look(Item& item, MonoNs at);
+  void do_act(Item& item, const AskRoute&);
+  RouteReady ready(Item& item, Route route);
+  void do_act(Item& item, const Dispatch& act);
+  void do_act(Item& item, const Fence& act);
+  void do_act(Item& item, const Query& act);
+  [[nodiscard]] const StoreId& store_id(const Item& item);
+  void trace(const Item& item, const std::string& text);
+
+  // --- questions to the switch ---
+
+  void connect();
+  void start_looks();
+
+  // --- answers ---
+
+  void receive(const IdentityAnswer& answer);
+  /// R6, on every connection.
+  void check_identity(Item& item);
+  void receive(const LookAnswer& answer);
+  void conclude(Item& item, const LookResult& look);
+  /// No later look will tell more: only a person can.
+  void warn_erased(Item& item, const Happening& event);
+  void receive(const RouteAnswer& answer);
+  [[nodiscard]] Item* item_of(const AttemptKey& key);
+  void receive(const DispatchAnswer& answer);
+  void receive(const QueryAnswer& answer);
+  void receive(const FenceAnswer& answer);
+  void receive(const OwnRowsAnswer&) {}  // never asked for here
+  /// What was handed over stays open. Whoever has nothing recorded leaves; the others look again on the next connection.
+  void receive(const Disconnected& lost);
+
+  // --- clocks ---
+
+  [[nodiscard]] MonoNs wake_at();
+  [[nodiscard]] std::optional<MonoNs> deadline_mono(const Item& item) const;
+  void look_at_clocks();
+  void tell_deadline(Item& item);
+  /// A hand-over that nobody answers is looked for; the look decides, not the silence.
+  void doubt_silence(Item& item);
+  /// `cancel` and `resolve` of another process are facts in the database: they are taken over as they stand.
+  void see_foreign_words(Item& item);
+};
+
+}  // namespace paytower

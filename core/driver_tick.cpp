@@ -1,0 +1,148 @@
+#include "core/driver_loop.h"
+
+#include <algorithm>
+
+namespace paytower {
+
+namespace {
+
+constexpr unsigned most_refusals = 8;                            ///< then a payment is left to the next run
+
+}  // namespace
+
+void Driver::Impl::settle() {
+  commit_was_busy = false;
+  while (!commit_was_busy) {
+    std::vector<Decided> tick = decide_all();
+    if (tick.empty()) return;
+    commit(tick);
+  }
+}
+
+std::vector<Driver::Impl::Decided> Driver::Impl::decide_all() {
+  std::vector<Decided> tick;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Item& item = *items[i];
+    while (!item.done && !item.backlog.empty()) {
+      Happening cause = std::move(item.backlog.front());
+      item.backlog.pop_front();
+      Decision decision = decide(item.payment, Event{now_for(item.payment), cause});
+      warn_wrong_preimage(item, decision);
+      if (!decision.writes.empty()) {
+        tick.push_back(Decided{&item, std::move(cause), std::move(decision)});
+        break;
+      }
+      perform(item, decision);
+    }
+  }
+  return tick;
+}
+
+void Driver::Impl::commit(std::vector<Decided>& tick) {
+  std::vector<PaymentWrites> writes;
+  writes.reserve(tick.size());
+  for (const Decided& pending : tick) writes.push_back(PaymentWrites{&pending.item->payment, pending.decision.writes});
+  std::vector<Result<Stored>> stored;
+  try {
+    stored = ports.store.commit(writes);
+  } catch (const StoreError&) {
+    save_preimages(tick);
+    throw;
+  }
+  for (std::size_t i = 0; i < tick.size(); ++i) {
+    if (stored[i]) {
+      accepted_by_store(tick[i], *stored[i]);
+    } else {
+      refused_by_store(tick[i], stored[i].error());
+    }
+  }
+}
+
+void Driver::Impl::save_preimages(const std::vector<Decided>& tick) {
+  for (const Decided& pending : tick) {
+    for (const Write& write : pending.decision.writes) {
+      const PaymentHash& hash = pending.item->payment.request.hash;
+      if (const auto* settle_it = std::get_if<SettleAttempt>(&write)) {
+        ports.store.spool(hash, settle_it->id, settle_it->preimage);
+        ports.observer.warn(hash, "paid, but the database could not store it; preimage " + settle_it->preimage.hex());
+      } else if (const auto* foreign = std::get_if<RecordForeign>(&write)) {
+        ports.observer.warn(hash, "paid by another user of the node, but the database could not store it; preimage " +
+                                      foreign->attempt.preimage->hex());
+      }
+    }
+  }
+}
+
+void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
+  Item& item = *pending.item;
+  item.payment.index = stored.index;
+  for (const Write& write : pending.decision.writes) {
+    apply(item.payment, write);
+    if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
+      hashes[item.payment.request.hash].knowledge.known_ids.push_back(*made->attempt.id);
+    }
+  }
+  item.idle_looks = 0;
+  item.refusals = 0;
+  ports.observer.changed(item.payment);
+  if (const auto* paid = std::get_if<HashPaid>(&pending.cause); paid && item.handed_over) {
+    ports.observer.warn(item.payment.request.hash, "another user of the node paid this hash: " + std::to_string(paid->amount.value()) +
+                                                       " msat and " + std::to_string(paid->fee.value()) + " msat of fees are theirs");
+  }
+  perform(item, pending.decision);
+}
+
+void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
+  Item& item = *pending.item;
+  if (why.code == Errc::busy) {
+    commit_was_busy = true;
+    if (item.payment.index.value == 0) return finish(item, DriveEnd::busy, why);
+    item.backlog.push_front(std::move(pending.cause));  // what was learned is stored as soon as the lock is free
+    return;
+  }
+  if (item.payment.index.value == 0) return finish(item, DriveEnd::refused, why);
+  ports.observer.trace(item.payment.request.hash, "the store refused: " + why.message);
+  if (++item.refusals > most_refusals) {
+    ports.observer.warn(item.payment.request.hash, "the store refuses what the switch tells (" + why.message + "): left as it is");
+    return close(item);
+  }
+  item.backlog.push_front(std::move(pending.cause));
+  reload(item);
+}
+
+std::optional<Payment> Driver::Impl::load_again(Item& item) {
+  try {
+    return ports.store.load(item.payment.index);
+  } catch (const RefusalError& error) {
+    if (error.error().code != Errc::database) throw;
+    finish(item, DriveEnd::open, error.error());
+    return std::nullopt;
+  }
+}
+
+void Driver::Impl::reload(Item& item) {
+  auto stored = load_again(item);
+  if (item.done) return;
+  if (!stored) return finish(item, DriveEnd::ended, std::nullopt);
+  item.payment = std::move(*stored);
+  drop_all_but_proofs(item.backlog);
+  if (item.payment.ended_for_good() && !item.payment.has_open_attempt()) return finish(item, DriveEnd::ended, std::nullopt);
+  want_look(item, mono());
+}
+
+void Driver::Impl::drop_all_but_proofs(std::deque<Happening>& backlog) {
+  std::deque<Happening> proofs;
+  for (Happening& event : backlog) {
+    if (std::holds_alternative<Settled>(event) || std::holds_alternative<HashPaid>(event)) proofs.push_back(std::move(event));
+  }
+  backlog = std::move(proofs);
+}
+
+void Driver::Impl::warn_wrong_preimage(Item& item, const Decision& decision) {
+  if (!decision.wrong_preimage) return;
+  ports.observer.warn(item.payment.request.hash, "the switch gave a preimage for attempt " +
+                                                     std::to_string(decision.wrong_preimage->value) +
+                                                     " that does not hash to the payment hash: nothing was concluded");
+}
+
+}  // namespace paytower
