@@ -66,17 +66,10 @@ TEST_CASE("ending: settled and erased between the look and the fence: the look b
   const auto request = world.invoice();
   // The request is held back: resume, past the deadline, finds nothing and fences. Just then the late request has run,
   // settled, and its row was erased.
-  sim::Fault hold;
-  hold.kind = sim::FaultKind::hold_request;
-  hold.step = sim::Step::before_dispatch;
-  hold.delay_ns = 70 * ns_per_second;
-  world.admin.add_fault(hold);
+  world.hold_next_request(70);
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   world.pass(65);
-  sim::Fault erase_before_fence;
-  erase_before_fence.kind = sim::FaultKind::erase_rows;
-  erase_before_fence.step = sim::Step::before_fence;
-  world.admin.add_fault(erase_before_fence);
+  world.fault(sim::FaultKind::erase_rows, sim::Step::before_fence);
   world.pass(10);
   const auto results = world.resume();
   REQUIRE(results.size() == 1);
@@ -102,10 +95,7 @@ TEST_CASE("ending: never executed, and the lists erased: nothing is concluded, n
   SimWorld world;
   const auto other = leave_held(world);
   const auto request = world.invoice();
-  sim::Fault lost;
-  lost.kind = sim::FaultKind::lose_reply;
-  lost.step = sim::Step::before_dispatch;
-  world.admin.add_fault(lost);
+  world.fault(sim::FaultKind::lose_reply, sim::Step::before_dispatch);
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   release(world, other.hash);
   world.erase(other.hash, true);  // the counter of deletions moves for everyone
@@ -128,11 +118,7 @@ TEST_CASE("ending: never executed, resumed: the same attempt again makes one HTL
   for (const std::int64_t late : {2, 30}) {
     SimWorld world;
     const auto request = world.invoice();
-    sim::Fault hold;
-    hold.kind = sim::FaultKind::hold_request;
-    hold.step = sim::Step::before_dispatch;
-    hold.delay_ns = late * ns_per_second;
-    world.admin.add_fault(hold);
+    world.hold_next_request(late);
     CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
     const auto results = world.resume();
     REQUIRE(results.size() == 1);
@@ -146,11 +132,7 @@ TEST_CASE("ending: never executed, resumed: the same attempt again makes one HTL
 TEST_CASE("ending: past the deadline and never executed: fenced, FAILED, and the late request finds the fence") {
   SimWorld world;
   const auto request = world.invoice();
-  sim::Fault hold;
-  hold.kind = sim::FaultKind::hold_request;
-  hold.step = sim::Step::before_dispatch;
-  hold.delay_ns = 300 * ns_per_second;
-  world.admin.add_fault(hold);
+  world.hold_next_request(300);
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   world.pass(90);
   const auto results = world.resume();
@@ -166,17 +148,12 @@ TEST_CASE("ending: past the deadline and never executed: fenced, FAILED, and the
 TEST_CASE("ending: a fence that is refused leaves the payment open") {
   SimWorld world;
   const auto request = world.invoice();
-  sim::Fault lost;
-  lost.kind = sim::FaultKind::lose_reply;
-  lost.step = sim::Step::before_dispatch;
-  world.admin.add_fault(lost);
+  world.fault(sim::FaultKind::lose_reply, sim::Step::before_dispatch);
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   world.pass(90);
-  sim::Fault refuse;
-  refuse.kind = sim::FaultKind::refuse_fence;
-  refuse.step = sim::Step::before_fence;
-  refuse.times = 1'000;
-  const auto id = world.admin.add_fault(refuse);
+  sim::Fault often;
+  often.times = 1'000;
+  const auto id = world.fault(sim::FaultKind::refuse_fence, sim::Step::before_fence, often);
   CHECK(world.resume()[0].end == DriveEnd::open);
   world.admin.remove_fault(id);
   CHECK(world.resume()[0].payment->status() == PaymentStatus::failed);
@@ -188,12 +165,7 @@ TEST_CASE("ending: FAILED is wanted while another user of the node holds the has
   sim::InvoiceParams params;
   params.fail = sim::FailSpec{0x4000 | 15, std::nullopt, 1};
   const auto request = world.invoice(params);
-  sim::Fault foreign;
-  foreign.kind = sim::FaultKind::foreign;
-  foreign.step = sim::Step::resolve;
-  foreign.act = sim::ForeignAct::hold;
-  foreign.text = "another wallet";
-  world.admin.add_fault(foreign);
+  world.foreign_at_end(sim::ForeignAct::hold);
   const auto open = world.send(request);
   CHECK(open.end == DriveEnd::open);
   CHECK(open.payment->status() == PaymentStatus::in_flight);
@@ -226,12 +198,7 @@ TEST_CASE("ending: paid by another user of the node before and after our first h
     sim::InvoiceParams params;
     params.fail = sim::FailSpec{0x2000 | 2, std::nullopt, 1};
     const auto request = world.invoice(params);
-    sim::Fault foreign;
-    foreign.kind = sim::FaultKind::foreign;
-    foreign.step = sim::Step::resolve;
-    foreign.act = sim::ForeignAct::pay;
-    foreign.text = "another wallet";
-    world.admin.add_fault(foreign);
+    world.foreign_at_end(sim::ForeignAct::pay);
     const auto result = world.send(request);
     CHECK(result.end == DriveEnd::ended);
     CHECK(result.payment->status() == PaymentStatus::succeeded);
@@ -299,10 +266,7 @@ TEST_CASE("ending: two wrong answers of a hostile payee settle nothing") {
 TEST_CASE("ending: accepted but the result lost: the money decides") {
   SimWorld world;
   const auto request = world.invoice();
-  sim::Fault lose;
-  lose.kind = sim::FaultKind::lose_result;
-  lose.step = sim::Step::resolve;
-  world.admin.add_fault(lose);
+  world.fault(sim::FaultKind::lose_result, sim::Step::resolve);
   const auto result = world.send(request);
   CHECK(result.payment->status() == PaymentStatus::unknown);
   CHECK(world.live_htlcs(request.hash) == 1);
@@ -311,10 +275,7 @@ TEST_CASE("ending: accepted but the result lost: the money decides") {
 TEST_CASE("ending: an orphan row keeps the payment open, and nothing is sent beside it") {
   SimWorld world;
   const auto request = world.invoice();
-  sim::Fault orphan;
-  orphan.kind = sim::FaultKind::orphan_row;
-  orphan.step = sim::Step::before_dispatch;
-  world.admin.add_fault(orphan);
+  world.fault(sim::FaultKind::orphan_row, sim::Step::before_dispatch);
   CHECK(world.send(request).end == DriveEnd::open);
   world.pass(120);
   CHECK(world.resume()[0].payment->status() == PaymentStatus::in_flight);

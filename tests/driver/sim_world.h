@@ -80,6 +80,25 @@ class SimWorld {
     what.htlcs_too = htlcs_too;
     CHECK(admin.erase(what) >= 1);
   }
+  /// What the network does wrong at the next occasion.
+  std::uint64_t fault(sim::FaultKind kind, sim::Step step, sim::Fault more = {}) {
+    more.kind = kind;
+    more.step = step;
+    return admin.add_fault(more);
+  }
+  /// The next hand-over lies unread for so long.
+  void hold_next_request(std::int64_t seconds) {
+    sim::Fault late;
+    late.delay_ns = seconds * ns_per_second;
+    fault(sim::FaultKind::hold_request, sim::Step::before_dispatch, late);
+  }
+  /// Another user of the node acts on the hash when the next attempt ends.
+  void foreign_at_end(sim::ForeignAct act) {
+    sim::Fault theirs;
+    theirs.act = act;
+    theirs.text = "another wallet";
+    fault(sim::FaultKind::foreign, sim::Step::resolve, theirs);
+  }
   void pass(std::int64_t seconds) { clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second}); }
 
   // --- one process each ---
