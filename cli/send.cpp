@@ -77,7 +77,7 @@ ExitCode run(const SendOptions& options, Session& session) {
   how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
   const PaymentHash hash = request.hash;
   Driver driver(driver_ports(session, *database, handle->node(), observer), how);
-  driver.submit(std::move(request), options.idempotent);
+  driver.submit({std::move(request), options.idempotent});
   const auto results = drive(driver, *database, {hash});
   if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
   const ExitCode code = report_one(session, observer, results.front());

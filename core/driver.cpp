@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t first_answer_ns = ns_per_second;          ///< --wait 0 stays this long for a first answer
 constexpr std::int64_t farewell_ns = 700 * ns_per_ms;            ///< after a signal, for answers to hand-overs
+constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;            ///< how soon a new line of a batch is seen
 constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;    ///< an unanswered hand-over is looked for after this
 
 }  // namespace
@@ -28,17 +29,17 @@ std::optional<MonoNs> Driver::Impl::limit() const {
   return plus(start, *options.wait_ns == 0 ? first_answer_ns : *options.wait_ns);
 }
 
-std::vector<DriveResult> Driver::Impl::run() {
+void Driver::Impl::run() {
   start = mono();
   base_wall = ports.clock.wall();
   seen_changes = ports.store.change_counter();
   store_poll_at = plus(start, store_poll_ns);
   admit();
-  while (!items.empty() || !queue.empty()) {
+  while (!items.empty() || !queue.empty() || (feed && !feed->over())) {
     settle();
     sweep();
     admit();
-    if (items.empty() && queue.empty()) break;
+    if (items.empty() && queue.empty() && (!feed || feed->over())) break;
     if (leaving()) break;
     connect();
     start_looks();
@@ -48,7 +49,6 @@ std::vector<DriveResult> Driver::Impl::run() {
     look_at_clocks();
   }
   leave_open();
-  return std::move(results);
 }
 
 bool Driver::Impl::leaving() {
@@ -67,7 +67,7 @@ void Driver::Impl::leave_open() {
     if (!item->done) close(*item);
   }
   sweep();
-  for (Admission& left : queue) results.push_back(busy_result(left));
+  for (Admission& left : queue) deliver(left.tag, busy_result(left));
   queue.clear();
 }
 
@@ -88,6 +88,12 @@ void Driver::Impl::finish(Item& item, DriveEnd end, std::optional<Error> error) 
   result.error = std::move(error);
   result.handed_over = item.handed_over;
   if (item.payment.index.value != 0) result.payment = item.payment;
+  deliver(item.tag, std::move(result));
+}
+
+void Driver::Impl::deliver(std::uint64_t tag, DriveResult result) {
+  result.tag = tag;
+  if (feed) return feed->ended(std::move(result));
   results.push_back(std::move(result));
 }
 
@@ -95,6 +101,8 @@ void Driver::Impl::sweep() {
   for (auto& item : items) {
     if (!item->done) continue;
     by_ticket.erase(item->ticket);
+    auto& same_hash = hashes[item->payment.request.hash].items;
+    same_hash.erase(std::remove(same_hash.begin(), same_hash.end(), item.get()), same_hash.end());
     release(item->payment.request.hash);
     item.reset();
   }
@@ -111,12 +119,24 @@ void Driver::Impl::connect() {
 void Driver::Impl::start_looks() {
   if (!identity) return;
   for (const auto& item : items) {
-    if (item->done || item->looking || !item->look_at || mono() < *item->look_at) continue;
-    item->look_at.reset();
-    item->looking = true;
-    item->look_outdated = false;
-    ports.node.look(item->payment.request.hash, oldest_marks(item->payment));
+    if (!item->look_at || mono() < *item->look_at) continue;
+    const PaymentHash& hash = item->payment.request.hash;
+    const HashEntry& entry = hashes[hash];
+    if (item->done || looked_at(entry)) continue;
+    std::optional<Marks> since;
+    for (Item* same : entry.items) {
+      since = earlier(since, oldest_marks(same->payment));
+      if (same->done || !same->look_at || mono() < *same->look_at) continue;
+      same->look_at.reset();
+      same->looking = true;
+      same->look_outdated = false;
+    }
+    ports.node.look(hash, since);
   }
+}
+
+bool Driver::Impl::looked_at(const HashEntry& entry) {
+  return std::any_of(entry.items.begin(), entry.items.end(), [](const Item* item) { return item->looking; });
 }
 
 MonoNs Driver::Impl::wake_at() {
@@ -124,11 +144,12 @@ MonoNs Driver::Impl::wake_at() {
   if (const auto end = limit()) at = std::min(at, *end);
   if (identify_at && !identity && !identifying) at = std::min(at, *identify_at);
   if (commit_was_busy) at = std::min(at, plus(mono(), options.look_pause_ns));
+  if (feed && !feed->over()) at = std::min(at, plus(mono(), feed_poll_ns));
   for (const Admission& waiting : queue) {
     if (waiting.retry_at) at = std::min(at, *waiting.retry_at);
   }
   for (const auto& item : items) {
-    if (identity && item->look_at && !item->looking) at = std::min(at, *item->look_at);
+    if (identity && item->look_at && !looked_at(hashes[item->payment.request.hash])) at = std::min(at, *item->look_at);
     for (const auto& [id, since] : item->unanswered) at = std::min(at, plus(since, reply_patience_ns));
     if (const auto due = deadline_mono(*item)) at = std::min(at, *due);
     if (!item->backlog.empty() && !commit_was_busy) at = mono();
@@ -184,13 +205,7 @@ void Driver::Impl::see_foreign_words(Item& item) {
 Driver::Driver(DriverPorts ports, DriverOptions options) : impl_(std::make_unique<Impl>(ports, std::move(options))) {}
 Driver::~Driver() = default;
 
-void Driver::submit(PaymentRequest request, bool idempotent) {
-  Admission next;
-  next.hash = request.hash;
-  next.request = std::move(request);
-  next.idempotent = idempotent;
-  impl_->queue.push_back(std::move(next));
-}
+void Driver::submit(Submission wanted) { impl_->queue.push_back(admission_of(std::move(wanted))); }
 
 void Driver::adopt(PaymentIndex index) {
   Admission next;
@@ -198,6 +213,14 @@ void Driver::adopt(PaymentIndex index) {
   impl_->queue.push_back(std::move(next));
 }
 
-std::vector<DriveResult> Driver::run() { return impl_->run(); }
+std::vector<DriveResult> Driver::run() {
+  impl_->run();
+  return std::move(impl_->results);
+}
+
+void Driver::run(DriveFeed& feed) {
+  impl_->feed = &feed;
+  impl_->run();
+}
 
 }  // namespace paytower

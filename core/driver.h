@@ -42,11 +42,32 @@ enum class DriveEnd {
 };
 
 struct DriveResult {
+  std::uint64_t tag = 0;                       ///< of the submission; 0 for an adopted row
   PaymentHash hash;                            ///< all zero when the row that was to be adopted cannot be read
   DriveEnd end = DriveEnd::open;
   std::optional<Payment> payment;              ///< as stored; nothing when nothing of it is stored
   std::optional<Error> error;                  ///< with refused, busy, unavailable; with open: why it was left early
   bool handed_over = false;                    ///< this call handed an HTLC of the hash over
+};
+
+/// A new try that is wanted (send).
+struct Submission {
+  PaymentRequest request;
+  bool idempotent = false;                     ///< an open payment with the same parameters is joined instead of refused, a
+                                               ///< paid one ends at once with its old preimage
+  std::uint64_t tag = 0;                       ///< the caller's own, comes back with the result
+};
+
+/// Payments that come while others are driven (send --batch), so that memory holds only what is driven now.
+class DriveFeed {
+ public:
+  virtual ~DriveFeed() = default;
+  /// The next one, asked for while there is room; nothing when none is there yet, or none is left. Must not block.
+  [[nodiscard]] virtual std::optional<Submission> next() = 0;
+  /// No further one will come.
+  [[nodiscard]] virtual bool over() const = 0;
+  /// A payment's end for this process, in order of completion.
+  virtual void ended(DriveResult result) = 0;
 };
 
 /// Drives any number of payments until they end, --wait is over, or a signal comes. Owns nothing but its own bookkeeping.
@@ -57,14 +78,16 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  /// A new try of request.hash (send). `idempotent`: an open payment with the same parameters is joined instead of refused,
-  /// a paid one ends at once with its old preimage.
-  void submit(PaymentRequest request, bool idempotent);
+  void submit(Submission wanted);
   /// An open payment of the store (resume).
   void adopt(PaymentIndex index);
 
   /// Throws StoreError (R10) and SwitchError; alarms (old copies) are RefusalError. Results come in order of completion.
   [[nodiscard]] std::vector<DriveResult> run();
+  /// As run(), with what `feed` brings; every result goes to it. Leaves when the feed is over and everything has ended, when
+  /// --wait is over or a signal came: then nothing further is taken from the feed. A hash that comes again while it is driven
+  /// is refused (Errc::in_flight), or waits for the first one if it is idempotent.
+  void run(DriveFeed& feed);
 
  private:
   struct Impl;

@@ -44,6 +44,15 @@ DriveResult ended(const PaymentHash& hash, Payment payment) {
 
 }  // namespace
 
+Admission admission_of(Submission wanted) {
+  Admission next;
+  next.hash = wanted.request.hash;
+  next.request = std::move(wanted.request);
+  next.idempotent = wanted.idempotent;
+  next.tag = wanted.tag;
+  return next;
+}
+
 Judgement judge_request(const Admission& next, const HashState& state) {
   Judgement judgement;
   if (!next.idempotent) return judgement;
@@ -78,6 +87,14 @@ DriveResult busy_result(const Admission& waiting) {
   result.end = DriveEnd::busy;
   result.error = Error{Errc::busy, "another paytower is driving this payment; this call handed nothing over",
                        "paytower show " + waiting.hash.hex()};
+  return result;
+}
+
+DriveResult twice_result(const Admission& next) {
+  DriveResult result;
+  result.hash = next.hash;
+  result.end = DriveEnd::refused;
+  result.error = Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent", "paytower show " + next.hash.hex()};
   return result;
 }
 
@@ -179,10 +196,21 @@ std::optional<Marks> oldest_marks(const Payment& payment) {
   return std::nullopt;
 }
 
+std::optional<Marks> earlier(const std::optional<Marks>& a, const std::optional<Marks>& b) {
+  if (!a || !b) return a ? a : b;
+  const auto least = [](const std::optional<std::uint64_t>& x, const std::optional<std::uint64_t>& y) {
+    if (!x || !y) return x ? x : y;
+    return std::optional(std::min(*x, *y));
+  };
+  return Marks{least(a->payments_created, b->payments_created), least(a->htlcs_created, b->htlcs_created),
+               least(a->htlcs_deleted, b->htlcs_deleted), least(a->movements_created, b->movements_created)};
+}
+
 // --- the driver's door: lock, read, ask the lifecycle ---
 
 void Driver::Impl::admit() {
   const std::size_t room = std::min(options.max_parallel, limits::max_payment_locks);
+  take_from_feed(room);
   for (std::size_t waiting = queue.size(); waiting > 0 && items.size() < room; --waiting) {
     Admission next = std::move(queue.front());
     queue.pop_front();
@@ -191,6 +219,15 @@ void Driver::Impl::admit() {
       continue;
     }
     admit_one(std::move(next));
+  }
+}
+
+/// What waits for a lock counts as well: the queue never holds more than there is room for.
+void Driver::Impl::take_from_feed(std::size_t room) {
+  while (feed && !told_to_leave && items.size() + queue.size() < room) {
+    auto wanted = feed->next();
+    if (!wanted) return;
+    queue.push_back(admission_of(std::move(*wanted)));
   }
 }
 
@@ -210,11 +247,11 @@ void Driver::Impl::admit_one(Admission next) {
     if (!next.index) return admit_request(next, state);
     auto stored = ports.store.load(*next.index);
     if (!stored) return release(next.hash);  // deleted before it was locked
-    admit_stored(std::move(*stored));
+    admit_stored(std::move(*stored), next.tag);
   } catch (const RefusalError& error) {
     // A row that cannot be read stays as it is, and is in nobody's way (R14).
     if (error.error().code != Errc::database) throw;
-    results.push_back(unreadable_result(next, error.error()));
+    deliver(next.tag, unreadable_result(next, error.error()));
     if (held) release(next.hash);
   }
 }
@@ -245,50 +282,56 @@ void Driver::Impl::release(const PaymentHash& hash) {
 }
 
 void Driver::Impl::wait_for_lock(Admission next) {
+  if (!next.idempotent && hashes.count(next.hash) != 0) return deliver(next.tag, twice_result(next));
   const bool patient = next.idempotent || mono() < plus(start, options.lock_timeout_ns);
   const bool leave = ports.clock.stop_signal() != 0 || (limit() && mono() >= *limit());
-  if (!patient || leave || options.wait_ns == 0) return results.push_back(busy_result(next));
+  if (!patient || leave || options.wait_ns == 0) return deliver(next.tag, busy_result(next));
   next.retry_at = plus(mono(), store_poll_ns / 5);
   queue.push_back(std::move(next));
 }
 
-void Driver::Impl::admit_stored(Payment payment) {
-  if (payment.provenance != Provenance::native) return refuse_at_door(payment, DriveEnd::not_driven);
+void Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
+  if (payment.provenance != Provenance::native) return refuse_at_door(payment, DriveEnd::not_driven, tag);
   const bool work_left = payment.has_open_attempt() || payment.has_watched_attempt() || !payment.ended_for_good();
-  if (!work_left) return refuse_at_door(payment, DriveEnd::ended);
-  drive(std::move(payment)).look_at = mono();
+  if (!work_left) return refuse_at_door(payment, DriveEnd::ended, tag);
+  Item& item = drive(std::move(payment), tag);
+  item.look_at = mono();
+  if (identity) check_identity(item);
 }
 
-void Driver::Impl::refuse_at_door(const Payment& payment, DriveEnd end) {
+void Driver::Impl::refuse_at_door(const Payment& payment, DriveEnd end, std::uint64_t tag) {
   DriveResult result;
   result.hash = payment.request.hash;
   result.end = end;
   result.payment = payment;
-  results.push_back(std::move(result));
+  deliver(tag, std::move(result));
   release(payment.request.hash);
 }
 
 void Driver::Impl::admit_request(Admission& next, HashState& state) {
   const Judgement judgement = judge_request(next, state);
-  if (judgement.join) return admit_stored(std::move(*state.payment));
+  if (judgement.join) return admit_stored(std::move(*state.payment), next.tag);
   if (judgement.result) {
-    results.push_back(*judgement.result);
+    deliver(next.tag, *judgement.result);
     return release(next.hash);
   }
   Payment fresh;
   fresh.request = std::move(*next.request);
-  Item& item = drive(std::move(fresh));
+  Item& item = drive(std::move(fresh), next.tag);
   Created created;
   if (state.payment) created.previous = state.payment->status();
   if (state.guard) created.guard = state.guard->kind;
   item.backlog.push_back(created);
+  if (identity) check_identity(item);
 }
 
-Item& Driver::Impl::drive(Payment payment) {
+Item& Driver::Impl::drive(Payment payment, std::uint64_t tag) {
   auto item = std::make_unique<Item>();
   item->payment = std::move(payment);
   item->ticket = next_ticket++;
+  item->tag = tag;
   by_ticket[item->ticket] = item.get();
+  hashes[item->payment.request.hash].items.push_back(item.get());
   items.push_back(std::move(item));
   return *items.back();
 }

@@ -14,8 +14,11 @@ struct Admission {
   std::optional<PaymentRequest> request;     ///< send
   std::optional<PaymentIndex> index;         ///< resume
   bool idempotent = false;
+  std::uint64_t tag = 0;
   std::optional<MonoNs> retry_at;            ///< its lock was held; try again then
 };
+
+[[nodiscard]] Admission admission_of(Submission wanted);
 
 /// What --idempotent makes of a hash that is known already. Neither set: the lifecycle decides.
 struct Judgement {
@@ -26,6 +29,8 @@ struct Judgement {
 [[nodiscard]] Judgement judge_request(const Admission& next, const HashState& state);
 
 [[nodiscard]] DriveResult busy_result(const Admission& waiting);
+/// This process drives the hash already (a batch that names it twice).
+[[nodiscard]] DriveResult twice_result(const Admission& next);
 /// A row of the hash cannot be read (`why`, Errc::database): it was left alone.
 [[nodiscard]] DriveResult unreadable_result(const Admission& next, const Error& why);
 
@@ -42,5 +47,7 @@ struct Judgement {
 
 /// The marks of the first own attempt: how far back a look has to reach. Nothing when none was ever handed over.
 [[nodiscard]] std::optional<Marks> oldest_marks(const Payment& payment);
+/// The marks that reach back as far as either; a counter that one of them lacks is the other's.
+[[nodiscard]] std::optional<Marks> earlier(const std::optional<Marks>& a, const std::optional<Marks>& b);
 
 }  // namespace paytower

@@ -25,8 +25,10 @@ void Driver::Impl::check_identity(Item& item) {
 }
 
 void Driver::Impl::receive(const LookAnswer& answer) {
-  for (const auto& item : items) {
-    if (item->done || !item->looking || item->payment.request.hash != answer.look.hash) continue;
+  const auto entry = hashes.find(answer.look.hash);
+  if (entry == hashes.end()) return;
+  for (Item* item : entry->second.items) {
+    if (item->done || !item->looking) continue;
     item->looking = false;
     if (item->look_outdated) {
       item->look_outdated = false;
@@ -72,8 +74,10 @@ void Driver::Impl::receive(const RouteAnswer& answer) {
 }
 
 Item* Driver::Impl::item_of(const AttemptKey& key) {
-  for (const auto& item : items) {
-    if (!item->done && item->payment.request.hash == key.hash && item->payment.find(key.id)) return item.get();
+  const auto entry = hashes.find(key.hash);
+  if (entry == hashes.end()) return nullptr;
+  for (Item* item : entry->second.items) {
+    if (!item->done && item->payment.find(key.id)) return item;
   }
   return nullptr;
 }

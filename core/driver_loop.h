@@ -28,7 +28,8 @@ inline constexpr std::int64_t store_poll_ns = 250 * ns_per_ms;          ///< how
 /// One payment on its way through this process.
 struct Item {
   Payment payment;
-  std::uint64_t ticket = 0;
+  std::uint64_t ticket = 0;                  ///< of this item's questions to the switch
+  std::uint64_t tag = 0;                     ///< the caller's
   bool handed_over = false;
   bool done = false;
 
@@ -57,6 +58,7 @@ struct HashEntry {
   StoreKnowledge knowledge;
   AttemptId highest;
   std::size_t users = 0;
+  std::vector<Item*> items{};                ///< driven now
 };
 
 struct Driver::Impl {
@@ -74,7 +76,8 @@ struct Driver::Impl {
   std::vector<std::unique_ptr<Item>> items;          ///< driven now
   std::unordered_map<std::uint64_t, Item*> by_ticket;
   std::unordered_map<PaymentHash, HashEntry, BytesHash> hashes;
-  std::vector<DriveResult> results;
+  std::vector<DriveResult> results;                  ///< without a feed
+  DriveFeed* feed = nullptr;
 
   std::optional<IdentityAnswer> identity;
   bool identifying = false;
@@ -99,7 +102,7 @@ struct Driver::Impl {
 
   // --- the run ---
 
-  std::vector<DriveResult> run();
+  void run();
   /// No new attempt once a signal came; answers to hand-overs are still waited for, briefly.
   [[nodiscard]] bool leaving();
   [[nodiscard]] bool any_unanswered() const;
@@ -107,21 +110,23 @@ struct Driver::Impl {
   /// The end of an item for this process, by what is stored of it.
   void close(Item& item);
   void finish(Item& item, DriveEnd end, std::optional<Error> error);
+  void deliver(std::uint64_t tag, DriveResult result);
   void sweep();
 
   // --- admission: lock, read, ask the lifecycle ---
 
   void admit();
+  void take_from_feed(std::size_t room);
   void admit_one(Admission next);
   /// Tries of one hash share its lock within a resume; a second send of a hash never does.
   bool hold(const Admission& next);
   void remember(const PaymentHash& hash, const HashState& state);
   void release(const PaymentHash& hash);
   void wait_for_lock(Admission next);
-  void admit_stored(Payment payment);
-  void refuse_at_door(const Payment& payment, DriveEnd end);
+  void admit_stored(Payment payment, std::uint64_t tag);
+  void refuse_at_door(const Payment& payment, DriveEnd end, std::uint64_t tag);
   void admit_request(Admission& next, HashState& state);
-  Item& drive(Payment payment);
+  Item& drive(Payment payment, std::uint64_t tag);
 
   // --- the tick: decide, commit once, act ---
 
@@ -166,7 +171,9 @@ struct Driver::Impl {
   // --- questions to the switch ---
 
   void connect();
+  /// One look a hash at a time. All its tries share the answer, so it reaches back to the oldest of their marks (R5).
   void start_looks();
+  [[nodiscard]] static bool looked_at(const HashEntry& entry);
 
   // --- answers ---
 

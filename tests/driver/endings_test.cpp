@@ -341,7 +341,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
     Watched node(inner, shell);
     DriverPorts ports{node, world.opened->store, world.opened->locks, world.clock, world.randomness, world.observer};
     Driver driver(ports, DriverOptions{});
-    driver.submit(request, false);
+    driver.submit({request});
     CHECK(driver.run().at(0).payment->status() == PaymentStatus::succeeded);
     CHECK(node.calls >= 5);
     CHECK(std::system(shell.c_str()) == 0);
@@ -390,4 +390,18 @@ TEST_CASE("ending: another payment's unreadable failure does not keep a new paym
   REQUIRE(world.send(request).payment->attempts.size() == 2);
   world.damage_route(request.hash);
   CHECK(world.send(world.invoice()).payment->status() == PaymentStatus::succeeded);
+}
+
+TEST_CASE("ending: another switch's open attempt is never shown to this one, also when its turn comes late") {
+  SimWorld world;
+  const auto ours = leave_held(world);
+  const auto theirs = leave_held(world);
+  world.change_attempts(theirs.hash, "switch_id = 99");
+  release(world, ours.hash);
+  world.max_parallel = 1;
+  const auto results = world.resume();
+  REQUIRE(results.size() == 2);
+  CHECK(results[0].payment->status() == PaymentStatus::succeeded);
+  CHECK(results[1].end == DriveEnd::other_switch);
+  CHECK(results[1].payment->status() == PaymentStatus::in_flight);
 }

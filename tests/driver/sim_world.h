@@ -104,7 +104,7 @@ class SimWorld {
   // --- one process each ---
 
   DriveResult send(const PaymentRequest& request, std::optional<std::int64_t> wait_ns = 5 * ns_per_second) {
-    return drive([&](Driver& driver) { driver.submit(request, false); }, wait_ns).at(0);
+    return drive([&](Driver& driver) { driver.submit({request}); }, wait_ns).at(0);
   }
   std::vector<DriveResult> resume(std::int64_t wait_ns = 5 * ns_per_second) {
     return drive(
@@ -127,16 +127,19 @@ class SimWorld {
       return line.starts_with("warn: ") && line.find(text) != std::string::npos;
     }));
   }
-  /// A disk's bit rot in the route of the payment's attempts, past every trigger.
-  void damage_route(const PaymentHash& hash) {
+  /// Changes the attempts of the payment past the trigger that keeps them as they are: a disk's bit rot, another machine's row.
+  void change_attempts(const PaymentHash& hash, const std::string& assignment) {
     SQLite::Database raw(folder.file("payments.db"), SQLite::OPEN_READWRITE);
     const std::string trigger = raw.execAndGet("SELECT sql FROM sqlite_schema WHERE name = 'attempts_immutable'").getString();
+    raw.exec("INSERT OR IGNORE INTO switches (id, node, network) VALUES (99, x'02" + std::string(64, '7') + "', 'regtest')");
     raw.exec("DROP TRIGGER attempts_immutable");
-    SQLite::Statement update(raw, "UPDATE attempts SET route = x'ffff' WHERE payment_index IN (SELECT payment_index FROM payments WHERE payment_hash = ?1)");
+    SQLite::Statement update(raw, "UPDATE attempts SET " + assignment +
+                                      " WHERE payment_index IN (SELECT payment_index FROM payments WHERE payment_hash = ?1)");
     update.bind(1, hash.bytes.data(), static_cast<int>(hash.bytes.size()));
     CHECK(update.exec() >= 1);
     raw.exec(trigger);
   }
+  void damage_route(const PaymentHash& hash) { change_attempts(hash, "route = x'ffff'"); }
   Payment stored(const PaymentHash& hash) { return *opened->store.find(hash).payment; }
 
   TempFolder folder;
@@ -147,6 +150,7 @@ class SimWorld {
   sim::MemoryLedger ledger;
   sim::SimAdmin admin{ledger, clock};
   std::unique_ptr<Opened> opened = std::make_unique<Opened>(folder.file("payments.db"));
+  std::size_t max_parallel = DriverOptions{}.max_parallel;
 
  private:
   template <typename Feed>
@@ -154,6 +158,7 @@ class SimWorld {
     sim::SimSwitch node(ledger, clock);
     DriverOptions options;
     options.wait_ns = wait_ns;
+    options.max_parallel = max_parallel;
     DriverPorts ports{node, opened->store, opened->locks, clock, randomness, observer};
     Driver driver(ports, options);
     feed(driver);

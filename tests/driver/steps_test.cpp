@@ -536,3 +536,29 @@ TEST_CASE("a route that breaks a limit or repeats what failed is not taken") {
   CHECK(result.payment->fail_reason == FailureReason::no_route);
   CHECK(world.node.handovers.empty());
 }
+
+TEST_CASE("two tries of a hash share a look that reaches back to the older one's marks") {
+  World world;
+  world.options.wait_ns = ns_per_second;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", nothing());
+  CHECK(world.send().end == DriveEnd::open);
+  world.say_from_another_process(OperatorAssumesFailed{});  // dead by word, and watched from now on
+  LookResult later = quiet_look();
+  later.now = Marks{50, 50, 0, 50};
+  world.node.expect("identify", identity());
+  world.node.expect("look", shows(later));
+  world.node.expect("route", route(10));
+  world.node.expect("send", accepted());
+  world.node.expect("query", nothing());
+  CHECK(world.send().end == DriveEnd::open);
+
+  world.log.clear();
+  world.node.expect("identify", identity());
+  world.node.expect("look", crash());
+  CHECK_THROWS_AS((void)world.resume_all(), Crash);
+  CHECK(world.log == Log{"identify", "look"});
+  REQUIRE(world.node.last_since);
+  CHECK(world.node.last_since->htlcs_created == 10U);
+}

@@ -73,13 +73,22 @@ class World {
   [[nodiscard]] PaymentStore& store() { return opened_->store; }
   [[nodiscard]] unsigned inner_commits() const { return commits_; }
 
-  DriveResult send(bool idempotent = false) { return drive([&](Driver& driver) { driver.submit(request, idempotent); }, node, *recording); }
+  DriveResult send(bool idempotent = false) { return one(drive([&](Driver& driver) { driver.submit({request, idempotent}); }, node, *recording)); }
 
   /// Every open payment of the store; there is one.
   DriveResult resume() {
     const auto open = store().fetch_in_flight(PaymentIndex{0}, 10);
     REQUIRE(open.size() == 1);
-    return drive([&](Driver& driver) { driver.adopt(open.front()); }, node, *recording);
+    return one(drive([&](Driver& driver) { driver.adopt(open.front()); }, node, *recording));
+  }
+
+  /// Every open payment of the store, however many.
+  std::vector<DriveResult> resume_all() {
+    return drive(
+        [&](Driver& driver) {
+          for (const PaymentIndex index : store().fetch_in_flight(PaymentIndex{0}, 10)) driver.adopt(index);
+        },
+        node, *recording);
   }
 
   /// The same send from another process, while the first one lives. It must not reach the switch.
@@ -89,7 +98,7 @@ class World {
     ScriptedSwitch silent(clock, other_log);
     DriverPorts ports{silent, other.store, other.locks, clock, randomness, observer};
     Driver driver(ports, DriverOptions{});
-    driver.submit(request, false);
+    driver.submit({request});
     auto results = driver.run();
     CHECK(other_log.empty());
     REQUIRE(results.size() == 1);
@@ -101,13 +110,14 @@ class World {
     Log other_log;
     ScriptedSwitch dead(clock, other_log);
     dead.expect("identify", disconnect());
-    return drive([&](Driver& driver) { driver.submit(other.value_or(request), idempotent); }, dead, opened_->store);
+    return one(drive([&](Driver& driver) { driver.submit({other.value_or(request), idempotent}); }, dead, opened_->store));
   }
 
-  void cancel_from_another_process() {
+  void cancel_from_another_process() { say_from_another_process(CancelRequested{}); }
+  void say_from_another_process(Happening word) {
     Opened other(folder_.file("payments.db"));
     const Payment payment = *other.store.find(request.hash).payment;
-    const Decision decision = decide(payment, Event{clock.wall(), CancelRequested{}});
+    const Decision decision = decide(payment, Event{clock.wall(), std::move(word)});
     const PaymentWrites writes{&payment, decision.writes};
     const auto stored = other.store.commit(std::span(&writes, 1));
     REQUIRE(stored.front());
@@ -139,13 +149,15 @@ class World {
 
  private:
   template <typename Feed>
-  DriveResult drive(Feed feed, Switch& to, PaymentStore& through) {
+  std::vector<DriveResult> drive(Feed feed, Switch& to, PaymentStore& through) {
     DriverPorts ports{to, through, opened_->locks, clock, randomness, observer};
     Driver driver(ports, options);
     feed(driver);
-    auto results = driver.run();
+    return driver.run();
+  }
+  static DriveResult one(std::vector<DriveResult> results) {
     REQUIRE(results.size() == 1);
-    return results.front();
+    return std::move(results.front());
   }
 
   TempFolder folder_;
