@@ -21,7 +21,7 @@ constexpr std::array<FlagSpec, 11> global_table{{
     {"version", 'V', {}, "show the version; with -v also the versions of libraries"},
 }};
 
-constexpr std::array<FlagSpec, 18> send_flags{{
+constexpr std::array<FlagSpec, 20> send_flags{{
     {"amt", 0, "A", "amount, for an invoice without one and for --dest (1000sat, 250000msat, 0.001btc)"},
     {"dest", 0, "PUBKEY", "pay this node without an invoice; needs --payment-hash, --payment-secret and --amt"},
     {"payment-hash", 0, "H", "with --dest: what the payee settles, 64 hex digits"},
@@ -38,6 +38,8 @@ constexpr std::array<FlagSpec, 18> send_flags{{
     {"wait", 0, "DUR|forever|0", "how long this command stays (default: 5m); 0 hands over and leaves", false, true},
     {"idempotent", 0, {}, "a payment of the same parameters that is paid or open is joined, not refused"},
     {"inflight-updates", 0, {}, "with --json: one line at every change, the last is the result"},
+    {"batch", 0, "FILE|-", "pay every line: a JSON object with `invoice` and these flags as keys, `_` for `-`"},
+    {"parallel", 0, "N", "with --batch: so many payments at once (default: 100, at most 483)"},
     {"yes", 'y', {}, "do not ask"},
     {"dry-run", 'n', {}, "say what would happen; nothing is sent or stored"},
 }};
@@ -117,7 +119,8 @@ constexpr std::array<CommandSpec, 14> command_table{{
      send_flags,
      "  paytower send lnbc2500u1pvjlu...\n"
      "  paytower send lnbc1pvjlu... --amt 250sat --fee-limit-percent 0.5 --yes\n"
-     "  paytower send lnbc2500u1pvjlu... --yes --json | jq -r .payment_preimage"},
+     "  paytower send lnbc2500u1pvjlu... --yes --json | jq -r .payment_preimage\n"
+     "  paytower send --batch payroll.ndjson --yes --idempotent > results.ndjson"},
     {"resume", "[HASH...]", "Take up payments whose outcome is open",
      "Asks the switch about every payment that is INITIATED or IN_FLIGHT (or about the named ones), collects\n"
      "results, and goes on within the limits that `send` stored. Safe to run at any time, also from cron.",

@@ -9,6 +9,7 @@
 namespace paytower::cli {
 
 [[nodiscard]] ExitCode run(const SendOptions& options, Session& session);
+[[nodiscard]] ExitCode run(const BatchOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const ResumeOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const ListOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const ShowOptions& options, Session& session);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/flag_reader.h"
+#include "cli/input/batch_line.h"
 #include "cli/raw_call.h"
 #include "cli/refuse.h"
 #include "cli/settings.h"
@@ -82,8 +83,41 @@ SendOptions read_send(const FlagReader& in) {
   send.inflight_updates = in.flag("inflight-updates");
   send.yes = in.flag("yes");
   send.dry_run = in.flag("dry-run");
+  in.need({"parallel"}, "--batch");
   if (send.inflight_updates && !in.flag("json")) refuse(Errc::usage, "--inflight-updates goes only with --json", in.help());
   return send;
+}
+
+SendOptions read_line(const RawCall& call, UnixNs now, std::string_view text) {
+  BatchLine line = value_of(parse_batch_line(text));
+  RawCall single = call;
+  single.words = std::move(line.words);
+  for (auto& [name, values] : line.flags) single.flags.insert_or_assign(name, std::move(values));
+  SendOptions send = read_send(FlagReader(single, now));
+  if (send.routes == "-") refuse(Errc::usage, "routes of a line stand in a file, not in stdin");
+  return send;
+}
+
+BatchOptions read_batch(const RawCall& call, const FlagReader& in, UnixNs now) {
+  in.exclude("batch", "dry-run");
+  in.exclude("batch", "inflight-updates");
+  for (const char* name : {"amt", "dest", "payment-hash", "payment-secret", "final-cltv-delta", "routes", "label"}) in.exclude("batch", name);
+  if (!in.words().empty()) refuse(Errc::usage, "name an invoice or --batch, not both", in.help());
+  BatchOptions batch;
+  batch.path = *in.text("batch");
+  batch.parallel = in.whole32("parallel", 1, limits::max_batch_parallel, batch.parallel);
+  batch.wait_ns = in.wait(batch.wait_ns);
+  batch.yes = in.flag("yes");
+  RawCall defaults = call;
+  for (const std::string_view name : {"batch", "parallel"}) defaults.flags.erase(std::string(name));
+  batch.read_line = [defaults = std::move(defaults), now](std::string_view text) -> Result<SendOptions> {
+    try {
+      return read_line(defaults, now, text);
+    } catch (const RefusalError& refusal) {
+      return refusal.error();
+    }
+  };
+  return batch;
 }
 
 ResumeOptions read_resume(const FlagReader& in) {
@@ -217,8 +251,9 @@ SimulateInvoiceOptions read_invoice(const FlagReader& in) {
   return invoice;
 }
 
-Command read_command(const RawCall& call, const FlagReader& in) {
+Command read_command(const RawCall& call, const FlagReader& in, UnixNs now) {
   const std::string_view name = call.command->name;
+  if (name == "send" && in.flag("batch")) return read_batch(call, in, now);
   if (name == "send") return read_send(in);
   if (name == "resume") return read_resume(in);
   if (name == "list") return read_list(in);
@@ -332,7 +367,7 @@ Options read_options(RawCall call, const Surroundings& surroundings) {
   (void)value_of(add_settings(call, surroundings));
   const FlagReader in(call, surroundings.now);
   options.output = read_output(in, flags_only);
-  options.command = read_command(call, in);
+  options.command = read_command(call, in, surroundings.now);
   options.global = read_global(in, flags_only, options.command, surroundings);
   return options;
 }

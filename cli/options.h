@@ -57,6 +57,16 @@ struct SendOptions {
   bool dry_run = false;
 };
 
+/// send --batch: many payments in one process, one loop, shared commits.
+struct BatchOptions {
+  std::string path;                                ///< NDJSON, "-" = stdin
+  std::uint32_t parallel = 100;                    ///< payments driven at once
+  std::optional<std::int64_t> wait_ns = 300 * ns_per_second;
+  bool yes = false;
+  /// One line as if it had been given on the command line, on top of this call's flags.
+  std::function<Result<SendOptions>(std::string_view line)> read_line;
+};
+
 struct ResumeOptions {
   std::vector<HashArgument> hashes;                ///< empty = all
   std::optional<std::int64_t> wait_ns = 60 * ns_per_second;
@@ -140,7 +150,7 @@ struct TextOptions { std::string text; };
 /// --version -v: with what only the libraries know.
 struct VersionOptions { bool libraries = false; };
 
-using Command = std::variant<TextOptions, VersionOptions, SendOptions, ResumeOptions, ListOptions, ShowOptions, CancelOptions,
+using Command = std::variant<TextOptions, VersionOptions, SendOptions, BatchOptions, ResumeOptions, ListOptions, ShowOptions, CancelOptions,
                              ResolveOptions, DeleteOptions, BackupOptions, CheckOptions, DecodeOptions, SimulateNetworkOptions,
                              SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions>;
 

@@ -101,15 +101,19 @@ void Output::hint(std::string_view hint, bool important) {
   note("hint: " + command(hint), important);
 }
 
+nlohmann::ordered_json Output::error_json(const ErrorReport& report) const {
+  nlohmann::ordered_json body;
+  body["code"] = report.code;
+  body["exit_code"] = number(report.exit_code);
+  body["message"] = report.message;
+  body["hint"] = report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(command(report.hint));
+  body["payment_hash"] = report.payment_hash ? nlohmann::ordered_json(report.payment_hash->hex()) : nlohmann::ordered_json();
+  return body;
+}
+
 void Output::error(const ErrorReport& report) {
   if (setup_.json) {
-    nlohmann::ordered_json body;
-    body["code"] = report.code;
-    body["exit_code"] = number(report.exit_code);
-    body["message"] = report.message;
-    body["hint"] = report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(command(report.hint));
-    body["payment_hash"] = report.payment_hash ? nlohmann::ordered_json(report.payment_hash->hex()) : nlohmann::ordered_json();
-    const nlohmann::ordered_json document{{"error", std::move(body)}};
+    const nlohmann::ordered_json document{{"error", error_json(report)}};
     return say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
   }
   say("paytower: " + printable(report.message));

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "cli/exit_code.h"
 #include "core/error.h"
 #include "core/types.h"
@@ -61,6 +63,8 @@ class Output {
   void trace(std::string_view message);
   /// "hint: paytower ..." on stderr, where notes are heard, behind the result so far. Throws OutputError.
   void hint(std::string_view command, bool important = false);
+  /// An error as a JSON object: code, exit_code, message, hint and payment_hash.
+  [[nodiscard]] nlohmann::ordered_json error_json(const ErrorReport& report) const;
   /// The error line(s): two lines for people, or one JSON object.
   void error(const ErrorReport& report);
 

@@ -1,0 +1,105 @@
+#include "cli/input/batch_line.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command_table.h"
+#include "cli/suggest.h"
+#include "cli/text.h"
+#include "core/json.h"
+#include "core/limits.h"
+
+namespace paytower::cli {
+
+namespace {
+
+/// Flags of the call as a whole, which no line can change.
+constexpr std::array<std::string_view, 6> of_the_call{"batch", "parallel", "wait", "inflight-updates", "yes", "dry-run"};
+
+Error usage(std::string message) { return Error{Errc::usage, std::move(message), "paytower send --help"}; }
+
+std::string with_dashes(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return key;
+}
+
+std::string with_underscores(std::string_view name) {
+  std::string key(name);
+  std::replace(key.begin(), key.end(), '-', '_');
+  return key;
+}
+
+const FlagSpec* flag_of(const std::string& key) {
+  if (key.find('-') != std::string::npos) return nullptr;
+  const std::string name = with_dashes(key);
+  if (std::find(of_the_call.begin(), of_the_call.end(), name) != of_the_call.end()) return nullptr;
+  for (const FlagSpec& flag : find_command("send")->flags) {
+    if (flag.name == name) return &flag;
+  }
+  return nullptr;
+}
+
+Error unknown_key(const std::string& key) {
+  std::vector<std::string> names{"invoice"};
+  for (const FlagSpec& flag : find_command("send")->flags) {
+    if (flag_of(with_underscores(flag.name))) names.push_back(with_underscores(flag.name));
+  }
+  const std::string near = nearest(key, {names.begin(), names.end()});
+  return usage("\"" + printable_cut(key, 80) + "\" is no key of a line" + (near.empty() ? "" : "; did you mean " + near + "?"));
+}
+
+Result<std::string> text_of(const std::string& key, const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_unsigned()) return std::to_string(value.get<std::uint64_t>());
+  return usage("\"" + key + "\" must be a text" + (value.is_number() ? ", not a negative number" : ""));
+}
+
+Result<std::vector<std::string>> values_of(const std::string& key, const FlagSpec& flag, const nlohmann::json& value) {
+  if (flag.value.empty()) {
+    if (!value.is_boolean()) return usage("\"" + key + "\" must be true or false");
+    return value.get<bool>() ? std::vector<std::string>{""} : std::vector<std::string>{};
+  }
+  std::vector<std::string> texts;
+  if (flag.repeatable && value.is_array()) {
+    for (const nlohmann::json& element : value) {
+      auto text = text_of(key, element);
+      if (!text) return text.error();
+      texts.push_back(std::move(*text));
+    }
+    return texts;
+  }
+  auto text = text_of(key, value);
+  if (!text) return text.error();
+  if (text->empty()) return usage("\"" + key + "\" is empty");
+  texts.push_back(std::move(*text));
+  return texts;
+}
+
+}  // namespace
+
+Result<BatchLine> parse_batch_line(std::string_view text) {
+  const auto document = read_json(text, JsonRules{limits::max_batch_line_bytes});
+  if (!document) return document.error();
+  if (!document->is_object()) return usage("a line of a batch is one JSON object");
+  BatchLine line;
+  for (const auto& [key, value] : document->items()) {
+    if (value.is_null()) continue;
+    if (key == "invoice") {
+      auto invoice = text_of(key, value);
+      if (!invoice) return invoice.error();
+      line.words.push_back(std::move(*invoice));
+      continue;
+    }
+    const FlagSpec* flag = flag_of(key);
+    if (flag == nullptr) return unknown_key(key);
+    auto values = values_of(key, *flag, value);
+    if (!values) return values.error();
+    if (!values->empty()) line.flags[std::string(flag->name)] = std::move(*values);
+  }
+  return line;
+}
+
+}  // namespace paytower::cli
