@@ -1,0 +1,455 @@
+// What a payment costs, beside what the disk and SQLite allow, in one run: absolute times do not hold on shared machines, ratios do.
+//
+//   paytower_bench [FOLDER]      FOLDER is on the file system to be measured; default: a new folder in $TMPDIR
+//
+// Prints one table: the floor, our figure, and the ratio.
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+#include <SQLiteCpp/Transaction.h>
+
+#include "core/driver.h"
+#include "core/hash.h"
+#include "core/lifecycle.h"
+#include "core/switch/sim/memory_ledger.h"
+#include "core/switch/sim/network.h"
+#include "core/switch/sim/sim_admin.h"
+#include "core/switch/sim/sim_switch.h"
+#include "core/bolt11/invoice.h"
+#include "db/connection.h"
+#include "db/locks.h"
+#include "db/payment_store.h"
+#include "db/sim_ledger.h"
+
+using namespace paytower;
+
+namespace {
+
+using Stopwatch = std::chrono::steady_clock;
+
+double seconds_since(Stopwatch::time_point start) { return std::chrono::duration<double>(Stopwatch::now() - start).count(); }
+
+/// CPU of this process so far, user and system: tells more than the clock where the machine is shared.
+double cpu_seconds() {
+  rusage used {};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+/// What one measurement gave.
+struct Measured {
+  double rate = 0;               ///< payments a second
+  double cpu_us = 0;             ///< CPU a payment, in microseconds
+};
+
+Measured measure(std::size_t payments, const std::function<void()>& work) {
+  const double cpu = cpu_seconds();
+  const auto start = Stopwatch::now();
+  work();
+  const double count = static_cast<double>(payments);
+  return {count / seconds_since(start), 1e6 * (cpu_seconds() - cpu) / count};
+}
+
+std::string folder;
+
+std::string fresh_file(const std::string& name) {
+  const std::string path = folder + "/" + name;
+  for (const char* ending : {"", "-wal", "-shm", ".lock", ".spool"}) std::filesystem::remove(path + ending);
+  return path;
+}
+
+// --- the table -------------------------------------------------------------------------------------------------------
+
+void print(const std::string& what, const Measured& ours, const std::optional<Measured>& floor, const std::string& note = {}) {
+  fmt::print("{:<64} {:>8.0f}/s {:>6.1f} us", what, ours.rate, ours.cpu_us);
+  if (floor) {
+    fmt::print(" {:>8.0f}/s {:>6.1f} us {:>5.2f}", floor->rate, floor->cpu_us, ours.rate / floor->rate);
+  } else {
+    fmt::print(" {:>10} {:>9} {:>5}", "", "", "");
+  }
+  fmt::print("  {}\n", note);
+  std::fflush(stdout);
+}
+
+// --- floors ----------------------------------------------------------------------------------------------------------
+
+Measured disk_syncs(std::size_t count) {
+  const std::string path = fresh_file("raw");
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const std::string page(4'096, 'x');
+  if (file < 0 || ::pwrite(file, page.data(), page.size(), 0) != static_cast<ssize_t>(page.size())) std::abort();
+  const Measured measured = measure(count, [&] {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (::pwrite(file, page.data(), page.size(), 0) < 0 || ::fdatasync(file) != 0) std::abort();
+    }
+  });
+  ::close(file);
+  return measured;
+}
+
+/// Two commits of a payment, `together` payments a commit: one row of 900 bytes inserted, then changed. No constraint, no index
+/// but the key: what SQLite gives at best.
+Measured two_commits(std::size_t together, std::size_t payments) {
+  SQLite::Database database(fresh_file("floor.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE p (id INTEGER PRIMARY KEY, body BLOB, proof BLOB)");
+  SQLite::Statement insert(database, "INSERT INTO p (id, body) VALUES (?1, randomblob(900))");
+  SQLite::Statement update(database, "UPDATE p SET proof = randomblob(32) WHERE id = ?1");
+  const auto run = [&](SQLite::Statement& statement, std::size_t first) {
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    for (std::size_t i = 0; i < together; ++i) {
+      statement.bind(1, static_cast<std::int64_t>(first + i));
+      statement.exec();
+      statement.reset();
+    }
+    transaction.commit();
+  };
+  return measure(payments, [&] {
+    for (std::size_t done = 0; done < payments; done += together) {
+      run(insert, done);
+      run(update, done);
+    }
+  });
+}
+
+// --- payments to be made ---------------------------------------------------------------------------------------------
+
+Preimage preimage_of(std::uint64_t number) {
+  std::array<std::uint8_t, 8> seed{};
+  for (std::uint8_t& byte : seed) {
+    byte = static_cast<std::uint8_t>(number);
+    number >>= 8;
+  }
+  return Preimage{sha256(seed).bytes};
+}
+
+PublicKey key_of(std::uint8_t number) {
+  PublicKey key;
+  key.bytes.fill(number);
+  key.bytes[0] = 2;
+  return key;
+}
+
+Route three_hops() {
+  Route route;
+  route.hops.push_back(Hop{ShortChannelId{880'000'000'000'001}, 0, key_of(1), Msat::of(251'000), 60});
+  route.hops.push_back(Hop{ShortChannelId{880'000'000'000'002}, 1, key_of(2), Msat::of(250'500), 40});
+  route.hops.push_back(Hop{ShortChannelId{880'000'000'000'003}, 0, key_of(3), Msat::of(250'000), 18});
+  return route;
+}
+
+UnixNs wall_now() {
+  return UnixNs{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+/// A payment of a BOLT 11 invoice of about 300 bytes.
+PaymentRequest request_of(std::uint64_t number) {
+  PaymentRequest request;
+  request.hash = hash_of(preimage_of(number));
+  request.demand.destination = key_of(3);
+  request.demand.amount = Msat::of(250'000);
+  request.demand.fee_limit = Msat::of(5'000);
+  request.demand.cltv_limit = 2'016;
+  request.demand.final_cltv_delta = 18;
+  request.payment_secret = PaymentSecret{preimage_of(number + (1ULL << 40)).bytes};
+  request.created = wall_now();
+  request.deadline = UnixNs{request.created.value + 3'600 * ns_per_second};
+  request.invoice = "lnbcrt2500n1" + std::string(282, 'q') + std::to_string(number % 1'000'000);
+  request.network = "regtest";
+  return request;
+}
+
+struct Opened {
+  explicit Opened(const std::string& path)
+      : connection(path, db::OpenMode::create, db::payment_file()),
+        lock(connection.real_path(), db::default_lock_timeout_ns),
+        locks(connection.real_path()),
+        store(connection, lock) {}
+  db::Connection connection;
+  db::WriteLock lock;
+  db::FilePaymentLocks locks;
+  db::SqlitePaymentStore store;
+};
+
+/// Counts the commits that reach the disk.
+class CountingStore final : public PaymentStore {
+ public:
+  explicit CountingStore(PaymentStore& inner) : inner_(inner) {}
+  std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
+    ++commits;
+    const auto start = Stopwatch::now();
+    auto stored = inner_.commit(tick);
+    seconds += seconds_since(start);
+    return stored;
+  }
+  HashState find(const PaymentHash& hash) override {
+    const auto start = Stopwatch::now();
+    auto state = inner_.find(hash);
+    find_seconds += seconds_since(start);
+    return state;
+  }
+  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+
+  std::uint64_t commits = 0;
+  double seconds = 0;
+  double find_seconds = 0;
+
+ private:
+  PaymentStore& inner_;
+};
+
+// --- the store alone -------------------------------------------------------------------------------------------------
+
+int count_statement(unsigned, void* counter, void*, void*) {
+  ++*static_cast<std::uint64_t*>(counter);
+  return 0;
+}
+
+void store_alone(std::size_t together, std::size_t payments) {
+  const std::string path = fresh_file("store.db");
+  std::uint64_t statements = 0;
+  Measured measured;
+  {
+    Opened opened(path);
+    sqlite3_trace_v2(opened.connection.database().getHandle(), SQLITE_TRACE_STMT, count_statement, &statements);
+    std::vector<Payment> batch(together);
+    std::vector<std::vector<Write>> writes(together);
+    std::vector<PaymentWrites> tick(together);
+    const SwitchKey node{key_of(9), "regtest"};
+    const auto commit = [&] {
+      for (std::size_t i = 0; i < together; ++i) tick[i] = PaymentWrites{&batch[i], writes[i]};
+      const auto stored = opened.store.commit(tick);
+      for (std::size_t i = 0; i < together; ++i) {
+        if (!stored[i]) std::abort();
+        batch[i].index = stored[i]->index;
+        for (const Write& write : writes[i]) apply(batch[i], write);
+      }
+    };
+    measured = measure(payments, [&] {
+      for (std::size_t done = 0; done < payments; done += together) {
+        for (std::size_t i = 0; i < together; ++i) {
+          batch[i] = Payment{};
+          batch[i].request = request_of(done + i + 1);
+          Attempt attempt;
+          attempt.id = AttemptId{(std::uint64_t{1} << 50) + done + i};
+          attempt.switch_key = node;
+          attempt.marks = Marks{10, 11, 0, 12};
+          attempt.route = three_hops();
+          attempt.amount = attempt.route.delivered();
+          attempt.fee = attempt.route.fees();
+          attempt.registered = batch[i].request.created;
+          writes[i] = {InitPayment{}, RegisterAttempt{attempt}};
+        }
+        commit();
+        for (std::size_t i = 0; i < together; ++i) {
+          const Preimage proof = preimage_of(done + i + 1);
+          const UnixNs now = wall_now();
+          writes[i] = {SettleAttempt{*batch[i].attempts[0].id, proof, now}, Succeed{proof, now}};
+        }
+        commit();
+      }
+    });
+    opened.store.checkpoint_if_due();
+  }
+  struct stat file {};
+  ::stat(path.c_str(), &file);
+  print(fmt::format("store: InitPayment + RegisterAttempt + Settle, {} at once", together), measured, two_commits(together, payments),
+      fmt::format("{:.1f} statements, {} bytes on disk a payment", static_cast<double>(statements) / static_cast<double>(payments),
+                  static_cast<std::size_t>(file.st_size) / payments));
+}
+
+// --- the driver with a switch in memory ------------------------------------------------------------------------------
+
+class RealClock final : public Clock {
+ public:
+  UnixNs wall() override { return wall_now(); }
+  MonoNs mono() override {
+    return MonoNs{std::chrono::duration_cast<std::chrono::nanoseconds>(Stopwatch::now().time_since_epoch()).count()};
+  }
+  void sleep_until(MonoNs) override {}
+  int stop_signal() override { return 0; }
+};
+
+class FastRandomness final : public Randomness {
+ public:
+  void fill(std::span<std::uint8_t> out) override {
+    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL, state_ >> 56);
+  }
+
+ private:
+  std::uint64_t state_ = 1;
+};
+
+/// Settles everything at once: what is measured is everything else.
+class InstantSwitch final : public Switch {
+ public:
+  explicit InstantSwitch(const std::map<PaymentHash, Preimage>& proofs) : proofs_(proofs) {}
+  void identify() override { events_.push_back(IdentityAnswer{SwitchKey{key_of(9), "regtest"}, 100}); }
+  void look(const PaymentHash& hash, const std::optional<Marks>&) override {
+    LookResult look;
+    look.hash = hash;
+    look.now = Marks{10, 10, 0, 10};
+    look.htlcs.emplace();
+    look.debits.emplace();
+    events_.push_back(LookAnswer{std::move(look)});
+  }
+  void ask_route(const RouteQuestion& question) override { events_.push_back(RouteAnswer{question.ticket, route_, FailureReason::no_route}); }
+  void dispatch(const Handover& handover) override { events_.push_back(DispatchAnswer{handover.key, DispatchAnswer::Kind::accepted, {}}); }
+  void query(const AttemptKey& key) override {
+    events_.push_back(QueryAnswer{key, QueryAnswer::Kind::settled, proofs_.at(key.hash), {}});
+  }
+  void fence(const Handover&) override {}
+  void list_own(const StoreId&) override {}
+  std::vector<SwitchEvent> poll(MonoNs) override { return std::exchange(events_, {}); }
+
+ private:
+  const std::map<PaymentHash, Preimage>& proofs_;
+  Route route_ = three_hops();
+  std::vector<SwitchEvent> events_;
+};
+
+/// Payments from a list, results counted.
+class ListFeed final : public DriveFeed {
+ public:
+  explicit ListFeed(std::vector<PaymentRequest> requests) : requests_(std::move(requests)) {}
+  std::optional<Submission> next() override {
+    if (taken_ == requests_.size()) return std::nullopt;
+    return Submission{std::move(requests_[taken_++])};
+  }
+  bool over() const override { return taken_ == requests_.size(); }
+  void ended(DriveResult result) override {
+    if (!result.payment || result.payment->status() != PaymentStatus::succeeded) {
+      fmt::print(stderr, "a payment was not paid: {}\n", result.error ? result.error->message : "?");
+      std::exit(1);
+    }
+    ++paid;
+  }
+  std::size_t paid = 0;
+
+ private:
+  std::vector<PaymentRequest> requests_;
+  std::size_t taken_ = 0;
+};
+
+Measured drive(Switch& node, PaymentStore& store, PaymentLocks& locks, std::size_t together, std::vector<PaymentRequest> requests) {
+  RealClock clock;
+  FastRandomness randomness;
+  Observer observer;
+  DriverOptions options;
+  options.max_parallel = together;
+  const std::size_t payments = requests.size();
+  ListFeed feed(std::move(requests));
+  Driver driver(DriverPorts{node, store, locks, clock, randomness, observer}, options);
+  const Measured measured = measure(payments, [&] { driver.run(feed); });
+  if (feed.paid != payments) std::abort();
+  return measured;
+}
+
+void driver_alone(std::size_t together, std::size_t payments) {
+  std::map<PaymentHash, Preimage> proofs;
+  std::vector<PaymentRequest> requests;
+  for (std::uint64_t number = 1; number <= payments; ++number) {
+    requests.push_back(request_of(number));
+    proofs[requests.back().hash] = preimage_of(number);
+  }
+  Opened opened(fresh_file("driver.db"));
+  CountingStore counting(opened.store);
+  InstantSwitch node(proofs);
+  const Measured measured = drive(node, counting, opened.locks, together, std::move(requests));
+  const double count = static_cast<double>(payments);
+  print(fmt::format("lifecycle: driver, store and a switch in memory, {} at once", together), measured, two_commits(together, payments),
+        fmt::format("{:.3f} commits a payment; writing {:.0f} %, reading {:.0f} % of the time", static_cast<double>(counting.commits) / count,
+                    100 * counting.seconds * measured.rate / count, 100 * counting.find_seconds * measured.rate / count));
+}
+
+// --- the simulated network -------------------------------------------------------------------------------------------
+
+std::vector<PaymentRequest> network_invoices(sim::Ledger& ledger, std::size_t payments) {
+  RealClock clock;
+  sim::SimAdmin admin(ledger, clock);
+  sim::NetworkParams params;
+  params.seed = 1;
+  if (!admin.create_network(params)) std::abort();
+  std::vector<PaymentRequest> requests;
+  for (std::size_t i = 0; i < payments; ++i) {
+    sim::InvoiceParams wanted;
+    wanted.amount = Msat::of(1'000);
+    wanted.description = "benchmark";
+    const auto made = admin.make_invoice(wanted);
+    if (!made) std::abort();
+    const auto invoice = decode_invoice(made->text);
+    PaymentRequest request;
+    request.hash = invoice->payment_hash;
+    request.demand.destination = invoice->payee;
+    request.demand.amount = *invoice->amount;
+    request.demand.fee_limit = Msat::of(5'000);
+    request.demand.cltv_limit = 2'016;
+    request.payment_secret = invoice->payment_secret;
+    request.invoice = made->text;
+    request.network = "regtest";
+    request.created = wall_now();
+    request.deadline = UnixNs{request.created.value + 3'600 * ns_per_second};
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+void simulated(const std::string& what, sim::Ledger& ledger, std::size_t together, std::size_t payments) {
+  auto requests = network_invoices(ledger, payments);
+  Opened opened(fresh_file("sim_payments.db"));
+  CountingStore counting(opened.store);
+  RealClock clock;
+  sim::SimSwitch node(ledger, clock);
+  const Measured measured = drive(node, counting, opened.locks, together, std::move(requests));
+  print(fmt::format("simulated network, ledger {}, {} at once", what, together), measured, std::nullopt,
+      fmt::format("{:.3f} commits a payment", static_cast<double>(counting.commits) / static_cast<double>(payments)));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string made;
+  if (argc > 1) {
+    folder = argv[1];
+  } else {
+    const char* base = std::getenv("TMPDIR");
+    made = std::string(base != nullptr ? base : "/tmp") + "/paytower-bench-XXXXXX";
+    if (::mkdtemp(made.data()) == nullptr) return 1;
+    folder = made;
+  }
+  fmt::print("{:<64} {:>10} {:>9} {:>10} {:>9} {:>5}\n", "", "paytower", "CPU each", "floor", "CPU each", "ratio");
+  print("disk: overwrite 4 KiB and fdatasync", disk_syncs(3'000), std::nullopt);
+  print("SQLite: one payment in two commits", two_commits(1, 2'000), std::nullopt);
+  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) store_alone(together, together == 1 ? 2'000 : 20'000);
+  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) driver_alone(together, together == 1 ? 2'000 : 20'000);
+  {
+    sim::MemoryLedger ledger;
+    simulated("in memory", ledger, 1'000, 20'000);
+  }
+  {
+    const auto ledger = db::create_sim_ledger(fresh_file("network.sim"));
+    simulated("in its file", *ledger, 1'000, 20'000);
+  }
+  if (!made.empty()) std::filesystem::remove_all(made);
+  return 0;
+}
