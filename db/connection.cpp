@@ -23,6 +23,7 @@ namespace {
 constexpr int busy_timeout_ms = 5'000;
 constexpr int cache_kib = 16 * 1'024;
 constexpr int page_bytes = 4'096;
+constexpr int statement_journal_bytes = 8 << 20;
 
 [[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
   throw RefusalError(Error{code, std::move(message), std::move(hint)});
@@ -102,6 +103,13 @@ int note_wal(void* connection, sqlite3*, const char*, int pages) {
   constexpr std::int64_t frame_header_bytes = 24;
   static_cast<Connection*>(connection)->note_commit(pages * (page_bytes + frame_header_bytes));
   return SQLITE_OK;
+}
+
+/// What a savepoint may undo stays in memory: SQLite's own bound of 64 KiB is passed by one payment, and from then on every
+/// statement of the connection writes to a temporary file.
+void keep_statement_journals_in_memory() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, statement_journal_bytes);
+  (void)once;  // too late when a program that embeds us has used SQLite before: slower, not wrong
 }
 
 }  // namespace
@@ -233,6 +241,7 @@ void Connection::sync_folder() {
 }
 
 void Connection::open_handle(int flags, const std::string& vfs) {
+  keep_statement_journals_in_memory();
   database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW, busy_timeout_ms, vfs);
   int ignored = 0;
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &ignored);

@@ -168,16 +168,16 @@ CREATE TRIGGER payments_init_native BEFORE INSERT ON payments WHEN NEW.provenanc
 BEGIN
   SELECT RAISE(ABORT, 'conflict: a new payment starts without facts')
    WHERE coalesce(NEW.stop_reason, NEW.fail_reason, NEW.preimage, NEW.late_preimage, NEW.end_note, NEW.ended_ns) IS NOT NULL;
-  SELECT RAISE(ABORT, 'already_paid: this payment hash is already paid')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_hash = NEW.payment_hash AND (preimage IS NOT NULL OR late_preimage IS NOT NULL));
-  SELECT RAISE(ABORT, 'already_ended: this payment ended without proof of its outcome')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_hash = NEW.payment_hash AND end_note IS NOT NULL);
-  SELECT RAISE(ABORT, 'in_flight: this payment hash is already in flight')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_hash = NEW.payment_hash AND fail_reason IS NULL);
-  SELECT RAISE(ABORT, 'already_paid: a guard says that this payment hash is paid')
-   WHERE EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = NEW.payment_hash AND released_ns IS NULL AND kind IN (2, 3));
-  SELECT RAISE(ABORT, 'guarded: a guard says that this payment hash may be in flight, or was written off')
-   WHERE EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = NEW.payment_hash AND released_ns IS NULL);
+  -- What weighs most of all tries of the hash.
+  SELECT CASE max(CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 WHEN end_note IS NOT NULL THEN 2
+                       WHEN fail_reason IS NULL THEN 1 ELSE 0 END)
+         WHEN 3 THEN RAISE(ABORT, 'already_paid: this payment hash is already paid')
+         WHEN 2 THEN RAISE(ABORT, 'already_ended: this payment ended without proof of its outcome')
+         WHEN 1 THEN RAISE(ABORT, 'in_flight: this payment hash is already in flight') END
+    FROM payments WHERE payment_hash = NEW.payment_hash;
+  SELECT CASE WHEN kind IN (2, 3) THEN RAISE(ABORT, 'already_paid: a guard says that this payment hash is paid')
+         ELSE RAISE(ABORT, 'guarded: a guard says that this payment hash may be in flight, or was written off') END
+    FROM hash_guards WHERE payment_hash = NEW.payment_hash AND released_ns IS NULL;
 END;
 
 -- Facts -----------------------------------------------------------------------------------------------------------------
@@ -274,21 +274,18 @@ END;
 
 CREATE TRIGGER attempts_register_own BEFORE INSERT ON attempts WHEN NEW.origin = 0
 BEGIN
-  SELECT RAISE(ABORT, 'not_initiated: another node''s payment is not driven')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND provenance <> 0);
   SELECT RAISE(ABORT, 'conflict: a new attempt is open') WHERE coalesce(NEW.outcome, NEW.accepted_ns, NEW.resolved_ns) IS NOT NULL;
+  SELECT CASE WHEN provenance <> 0 THEN RAISE(ABORT, 'not_initiated: another node''s payment is not driven')
+              WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN RAISE(ABORT, 'already_succeeded: the payment has succeeded')
+              WHEN fail_reason IS NOT NULL THEN RAISE(ABORT, 'already_failed: the payment has failed')
+              WHEN end_note IS NOT NULL THEN RAISE(ABORT, 'already_ended: the payment has ended')
+              WHEN stop_reason IS NOT NULL THEN RAISE(ABORT, 'stopped: no further attempt is wished') END
+    FROM payments WHERE payment_index = NEW.payment_index;
   SELECT RAISE(ABORT, 'already_succeeded: the payment has succeeded')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND (preimage IS NOT NULL OR late_preimage IS NOT NULL))
-      OR EXISTS (SELECT 1 FROM attempts WHERE payment_index = NEW.payment_index AND outcome = 1);
-  SELECT RAISE(ABORT, 'already_failed: the payment has failed')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND fail_reason IS NOT NULL);
-  SELECT RAISE(ABORT, 'already_ended: the payment has ended')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND end_note IS NOT NULL);
-  SELECT RAISE(ABORT, 'stopped: no further attempt is wished')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND stop_reason IS NOT NULL);
+   WHERE EXISTS (SELECT 1 FROM attempts WHERE payment_index = NEW.payment_index AND outcome = 1);
   SELECT RAISE(ABORT, 'already_paid: an earlier try of this payment hash is paid')
-   WHERE EXISTS (SELECT 1 FROM payments this CROSS JOIN payments other ON other.payment_hash = this.payment_hash
-                  WHERE this.payment_index = NEW.payment_index AND (other.preimage IS NOT NULL OR other.late_preimage IS NOT NULL));
+    FROM payments this CROSS JOIN payments other ON other.payment_hash = this.payment_hash
+   WHERE this.payment_index = NEW.payment_index AND (other.preimage IS NOT NULL OR other.late_preimage IS NOT NULL);
 END;
 
 CREATE TRIGGER attempts_immutable BEFORE UPDATE OF attempt_row, payment_index, attempt_id, part, origin, switch_id, mark_payments_created,

@@ -1,6 +1,7 @@
 // What a payment costs, beside what the disk and SQLite allow, in one run: absolute times do not hold on shared machines, ratios do.
 //
-//   paytower_bench [FOLDER]      FOLDER is on the file system to be measured; default: a new folder in $TMPDIR
+//   paytower_bench [FOLDER [PART]]   FOLDER is on the file system to be measured (default: a new one in $TMPDIR);
+//                                    PART is floor, store, driver, memory or file (default: all)
 //
 // Prints one table: the floor, our figure, and the ratio.
 #include <fcntl.h>
@@ -428,6 +429,8 @@ void simulated(const std::string& what, sim::Ledger& ledger, std::size_t togethe
 }  // namespace
 
 int main(int argc, char** argv) {
+  const std::string only = argc > 2 ? argv[2] : "";
+  const auto wanted = [&only](const char* part) { return only.empty() || only == part; };
   std::string made;
   if (argc > 1) {
     folder = argv[1];
@@ -438,15 +441,21 @@ int main(int argc, char** argv) {
     folder = made;
   }
   fmt::print("{:<64} {:>10} {:>9} {:>10} {:>9} {:>5}\n", "", "paytower", "CPU each", "floor", "CPU each", "ratio");
-  print("disk: overwrite 4 KiB and fdatasync", disk_syncs(3'000), std::nullopt);
-  print("SQLite: one payment in two commits", two_commits(1, 2'000), std::nullopt);
-  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) store_alone(together, together == 1 ? 2'000 : 20'000);
-  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) driver_alone(together, together == 1 ? 2'000 : 20'000);
-  {
+  if (wanted("floor")) {
+    print("disk: overwrite 4 KiB and fdatasync", disk_syncs(3'000), std::nullopt);
+    print("SQLite: one payment in two commits", two_commits(1, 2'000), std::nullopt);
+  }
+  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) {
+    if (wanted("store")) store_alone(together, together == 1 ? 2'000 : 20'000);
+  }
+  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) {
+    if (wanted("driver")) driver_alone(together, together == 1 ? 2'000 : 20'000);
+  }
+  if (wanted("memory")) {
     sim::MemoryLedger ledger;
     simulated("in memory", ledger, 1'000, 20'000);
   }
-  {
+  if (wanted("file")) {
     const auto ledger = db::create_sim_ledger(fresh_file("network.sim"));
     simulated("in its file", *ledger, 1'000, 20'000);
   }
