@@ -51,13 +51,6 @@ bool tried(const Payment& payment, const Route& route) {
                      [&](const Attempt& a) { return a.origin == AttemptOrigin::own && a.route == route; });
 }
 
-std::vector<RouteHint> hints_of(const Payment& payment) {
-  if (payment.request.invoice.empty()) return {};
-  auto invoice = decode_invoice(payment.request.invoice);
-  if (!invoice) return {};
-  return invoice->route_hints;
-}
-
 }  // namespace
 
 Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now) {
@@ -85,7 +78,7 @@ NextRoute next_route(const Payment& payment, std::span<const RecentFailure> othe
   RouteQuestion question;
   question.ticket = ticket;
   question.demand = demand;
-  question.hints = hints_of(payment);
+  if (!payment.request.invoice.empty()) question.hints = route_hints_of(payment.request.invoice);
   question.excluded_channels = std::move(avoid.channels);
   question.excluded_nodes = std::move(avoid.nodes);
   return question;

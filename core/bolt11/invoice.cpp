@@ -404,23 +404,42 @@ bool extras_stay(const Invoice& fields, std::span<const std::uint8_t> words) {
   return !take_fields(reader, words.subspan(timestamp_words)) && read.extras == fields.extras;
 }
 
-}  // namespace
+/// An invoice whose signature nobody has looked at yet.
+struct Unverified {
+  Invoice invoice;
+  bech32::Decoded text;
+};
 
-Result<Invoice> decode_invoice(std::string_view text) {
+Result<Unverified> read_unverified(std::string_view text) {
   text = without_scheme(text);
   if (text.empty()) return flaw("it is empty");
   if (text.size() > limits::max_invoice_chars) return flaw("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
   bech32::Outcome outcome = bech32::decode(text);
   if (outcome.flaw != bech32::Flaw::none) return flaw(std::string(explain(outcome.flaw)));
-  const auto& [hrp, words] = outcome.decoded;
-  Invoice invoice;
-  if (auto error = read_prefix(invoice, hrp)) return *error;
+  Unverified read{{}, std::move(outcome.decoded)};
+  Invoice& invoice = read.invoice;
+  const Words& words = read.text.words;
+  if (auto error = read_prefix(invoice, read.text.hrp)) return *error;
   if (words.size() < timestamp_words + signature_words) return flaw("it is too short for a time and a signature");
   invoice.timestamp = read_number(std::span(words).first(timestamp_words));
   const auto fields = std::span<const std::uint8_t>(words).subspan(timestamp_words, words.size() - timestamp_words - signature_words);
   if (auto error = read_fields(invoice, fields)) return *error;
-  if (auto error = check_signature(invoice, hrp, words)) return *error;
-  return invoice;
+  return read;
+}
+
+}  // namespace
+
+Result<Invoice> decode_invoice(std::string_view text) {
+  auto read = read_unverified(text);
+  if (!read) return read.error();
+  if (auto error = check_signature(read->invoice, read->text.hrp, read->text.words)) return *error;
+  return std::move(read->invoice);
+}
+
+std::vector<RouteHint> route_hints_of(std::string_view verified) {
+  auto read = read_unverified(verified);
+  if (!read) return {};
+  return std::move(read->invoice.route_hints);
 }
 
 Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {

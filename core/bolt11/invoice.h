@@ -54,6 +54,10 @@ struct Invoice {
 /// one sentence otherwise. Input is hostile. Source: BOLT 11, "Payment Encoding", and its test vectors.
 [[nodiscard]] Result<Invoice> decode_invoice(std::string_view text);
 
+/// The route hints of an invoice that decode_invoice has accepted before: its signature, which costs more than all the rest, is
+/// not checked again. Nothing for a text that is none.
+[[nodiscard]] std::vector<RouteHint> route_hints_of(std::string_view verified);
+
 /// Signs and writes an invoice. payee, signature and recovery_id of `fields` are not read; the payee is the key's.
 /// Usage refusal for what cannot be written: an unknown network, an amount of 0, fields too long, no description or two, a
 /// fallback that is no address, extras that would be read as something else, an invalid key. What it writes, decode_invoice

@@ -339,6 +339,7 @@ TEST_CASE("bolt11: encode then decode is the identity") {
     const auto text = encode_invoice(invoice, key);
     RC_ASSERT(static_cast<bool>(text));
     const auto back = decode_invoice(*text);
+    RC_ASSERT(route_hints_of(*text) == invoice.route_hints);
     RC_ASSERT(static_cast<bool>(back));
     RC_ASSERT(back->payee == *public_key_of(key));
     RC_ASSERT(valid_public_key(back->payee));
