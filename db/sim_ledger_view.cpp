@@ -177,7 +177,8 @@ std::vector<sim::Movement> SimLedgerTx::movements_after(std::uint64_t after, std
 
 namespace {
 constexpr std::array view_numbers = {sim::Number::payments_created, sim::Number::htlcs_created, sim::Number::htlcs_deleted,
-                                     sim::Number::movements_created};
+                                     sim::Number::movements_created, sim::Number::payments_updated, sim::Number::payments_deleted,
+                                     sim::Number::htlcs_updated};
 }
 
 void SimLedgerTx::save_view(std::string_view name) {
