@@ -221,8 +221,7 @@ Result<std::monostate> RpcFaults::read_item(std::string_view text) {
   }
   Item item;
   if (auto read = read_occasion(text.substr(at + 1), item); !read) return read.error();
-  if (name == "lose-result" && value.empty() && !item.after) {
-    item.occasion = "end";
+  if (name == "lose-result" && value.empty() && !item.after && item.occasion == "end") {
     item.strikes.orders.before.push_back(order_of(FaultKind::erase_rows));
   } else if (auto order = node_order(name, value)) {
     const bool alters_request = order->fault.kind == FaultKind::hold_request || order->fault.kind == FaultKind::orphan_row ||

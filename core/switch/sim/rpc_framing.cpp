@@ -167,6 +167,7 @@ void RequestFramer::feed(std::string_view data) {
     start_ = next_end_ = 0;
     ends_.clear();
   }
+  if (std::exchange(quote_left_, false)) buffer_ += '"';
   buffer_ += data;
   if (buffer_.size() - start_ > max_request_bytes) return die("The request is too long");
   while (scanned_ < buffer_.size()) {
@@ -179,13 +180,10 @@ void RequestFramer::feed(std::string_view data) {
     }
     switch (scanner_.take(byte)) {
       case JsonScanner::State::more: break;
-      case JsonScanner::State::complete: {
-        const bool bare_string = byte == '"';
-        ends_.push_back(bare_string ? scanned_ : scanned_ + 1);
-        // The node's reader leaves the quote of a bare string where it is, as the first byte of what follows.
-        if (bare_string) continue;
+      case JsonScanner::State::complete:
+        ends_.push_back(scanned_ + 1);
+        quote_left_ = byte == '"' && scanned_ + 1 == buffer_.size();
         break;
-      }
       case JsonScanner::State::separate: ends_.push_back(scanned_); continue;
       case JsonScanner::State::broken: {
         const std::string_view all = std::string_view(buffer_).substr(start_);

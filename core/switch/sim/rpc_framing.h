@@ -73,6 +73,7 @@ class RequestFramer {
   std::size_t next_end_ = 0;
   std::size_t start_ = 0;             ///< of the next value to hand out
   JsonScanner scanner_;
+  bool quote_left_ = false;           ///< the node takes the closing quote of a bare string for the first byte of the next read
   bool dead_ = false;
   std::optional<std::string> complaint_;
 };

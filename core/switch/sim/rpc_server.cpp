@@ -95,8 +95,8 @@ struct RpcServer::Impl {
   }
 
   void refuse(std::int64_t ns) {
+    socket.refuse();  // first: whoever sees its connection break finds the door shut
     drop_all();
-    socket.refuse();
     refusing_until = MonoNs{clock.mono().value + ns};
   }
 
