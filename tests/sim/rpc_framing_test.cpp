@@ -159,7 +159,7 @@ TEST_CASE("rpc framing: a request that is too deep ends the talk") {
 
 TEST_CASE("rpc framing: what is no JSON ends the talk") {
   for (const char* text : {"{\"a\" 1}", "{\"a\":1 2}", "{1:2}", "[1 2]", "{\"a\":}", "{,}", "]", "{\"a\":tru}", "{\"a\":01x}", "{\"a\":\"\\q\"}",
-                           "{\"a\":\"\\u12g4\"}", "{\"a\":\"\xC0\xAF\"}", "{\"a\":\"\xED\xA0\x80\"}", "{\"a\":1..2}", "[}", "{\"a\"]"}) {
+                           "{\"a\":\"\\u12g4\"}", "{\"a\":\"\xC0\xAF\"}", "{\"a\":\"\xED\xA0\x80\"}", "{\"a\":1..2}", "{\"id\":\"a\n\n\"}", "[}", "{\"a\"]"}) {
     CAPTURE(text);
     RequestFramer framer;
     framer.feed(text);

@@ -96,6 +96,7 @@ JsonScanner::State JsonScanner::take_in_string(unsigned char byte) {
     expect_ = Expect::colon;
     return State::more;
   }
+  if (byte < 0x20) return State::broken;  // also keeps the end of a line out of an id that goes back as it came
   if (byte < 0x80) return State::more;
   if (byte < 0xC2 || byte > 0xF4) return State::broken;
   utf8_left_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;

@@ -2,23 +2,19 @@
 
 #include <algorithm>
 #include <csignal>
-#include <map>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "core/switch/sim/rpc_clients.h"
 #include "core/switch/sim/rpc_node.h"
-#include "core/switch/sim/rpc_wire.h"
 
 namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t most_clients = 64;
-constexpr std::size_t most_calls_a_turn = 256;       ///< one transaction
 constexpr std::int64_t watch_pause_ns = 20 * ns_per_ms;   ///< how long another process's act may stay unseen
 constexpr std::int64_t idle_pause_ns = ns_per_second;
 constexpr std::int64_t shuffle_pause_ns = 50 * ns_per_ms;  ///< a batch that does not fill is told then
@@ -41,7 +37,7 @@ struct Answer {
 
 struct RpcServer::Impl {
   Impl(Ledger& ledger_in, Clock& clock_in, const std::string& path, RpcFaults faults_in)
-      : ledger(ledger_in), clock(clock_in), faults(std::move(faults_in)), node(faults.traits()), socket(path) {
+      : ledger(ledger_in), clock(clock_in), faults(std::move(faults_in)), node(faults.traits()), clients(path, faults) {
     if (faults.poses_as_lightningd()) (void)::prctl(PR_SET_NAME, "lightningd");
   }
 
@@ -49,111 +45,16 @@ struct RpcServer::Impl {
   Clock& clock;
   RpcFaults faults;
   RpcNode node;
-  ListeningSocket socket;
-  std::map<std::uint64_t, RpcConnection> connections;
-  std::uint64_t next_connection = 1;
+  RpcClients clients;
   std::vector<WaitingCall> waiting;
   std::vector<Answer> late;
   std::vector<Answer> shuffled;
   std::optional<MonoNs> shuffle_until;
-  std::optional<MonoNs> refusing_until;
   std::optional<PaymentHash> last_hash;
   std::optional<std::uint64_t> seen;         ///< Ledger::change_counter after the last turn
   std::optional<UnixNs> next;                ///< network time of the next happening
   std::int64_t network_minus_wall = 0;
   bool frozen = false;
-
-  RpcConnection* find(std::uint64_t id) {
-    const auto found = connections.find(id);
-    return found == connections.end() ? nullptr : &found->second;
-  }
-
-  // --- clients -----------------------------------------------------------------------------------------------------------
-
-  void let_in() {
-    while (socket.listening() && connections.size() < most_clients) {
-      OpenFile file = socket.accept();
-      if (!file.is_open()) return;
-      const RpcStrikes struck = faults.strike("connect");
-      if (struck.refuse_before) {
-        refuse(*struck.refuse_before);
-        return;
-      }
-      if (struck.break_before) continue;
-      const std::uint64_t id = next_connection++;
-      const auto made = connections.emplace(id, RpcConnection(id, std::move(file))).first;
-      if (struck.unread_ns) made->second.paused_until = MonoNs{clock.mono().value + *struck.unread_ns};
-    }
-  }
-
-  void drop_all() {
-    connections.clear();
-    waiting.clear();
-    late.clear();
-    shuffled.clear();
-    shuffle_until.reset();
-  }
-
-  void refuse(std::int64_t ns) {
-    socket.refuse();  // first: whoever sees its connection break finds the door shut
-    drop_all();
-    refusing_until = MonoNs{clock.mono().value + ns};
-  }
-
-  void forget_closed() {
-    for (auto it = connections.begin(); it != connections.end();) {
-      const RpcConnection& connection = it->second;
-      const bool done = connection.at_end() && !connection.has_requests() && !connection.wants_write();
-      if (!connection.over() && !done) {
-        ++it;
-        continue;
-      }
-      const std::uint64_t id = it->first;
-      waiting.erase(std::remove_if(waiting.begin(), waiting.end(), [id](const WaitingCall& call) { return call.pending.connection == id; }), waiting.end());
-      it = connections.erase(it);
-    }
-  }
-
-  // --- requests ------------------------------------------------------------------------------------------------------------
-
-  /// The next request of a client that may be executed; parks it when a fault leaves it unread.
-  std::optional<PendingCall> next_call(RpcConnection& connection, MonoNs now) {
-    if (!connection.open_for_requests(now)) return std::nullopt;
-    connection.paused_until.reset();
-    if (connection.parked) return std::exchange(connection.parked, std::nullopt);
-    const auto value = connection.framer().next();
-    if (!value) {
-      if (const auto complaint = connection.framer().take_complaint()) {
-        connection.send(answer_text("null", reply_of(RpcError(RpcCode::invalid_request, *complaint)), {}));
-      }
-      return std::nullopt;
-    }
-    PendingCall pending;
-    pending.connection = connection.id();
-    pending.read = read_call(*value);
-    if (pending.read.refused) return pending;
-    const RpcCall& call = pending.read.call;
-    pending.strikes = faults.strike(RpcNode::is_fence(call) ? "fence" : call.method);
-    if (!pending.strikes.unread_ns) return pending;
-    connection.paused_until = MonoNs{now.value + *pending.strikes.unread_ns};
-    connection.parked = std::move(pending);
-    return std::nullopt;
-  }
-
-  std::vector<PendingCall> collect() {
-    std::vector<PendingCall> calls;
-    const MonoNs now = clock.mono();
-    for (auto& [id, connection] : connections) {
-      while (calls.size() < most_calls_a_turn) {
-        auto call = next_call(connection, now);
-        if (!call) break;
-        const bool ends_batch = call->strikes.ends_batch();
-        calls.push_back(std::move(*call));
-        if (ends_batch) return calls;
-      }
-    }
-    return calls;
-  }
 
   // --- one transaction -----------------------------------------------------------------------------------------------------
 
@@ -175,7 +76,7 @@ struct RpcServer::Impl {
   }
 
   void turn() {
-    std::vector<PendingCall> calls = collect();
+    std::vector<PendingCall> calls = clients.collect(clock.mono());
     const RpcMoment moment{clock.wall(), clock.mono()};
     const std::uint64_t counter = ledger.change_counter();
     const bool look = seen != counter || timed_out(moment.mono);
@@ -217,7 +118,7 @@ struct RpcServer::Impl {
     for (WaitingCall& call : waiting) {
       auto outcome = node.settle(tx, call.wait, moment);
       if (!outcome) continue;
-      if (RpcConnection* connection = find(call.pending.connection)) --connection->waits;
+      if (RpcConnection* connection = clients.find(call.pending.connection)) --connection->waits;
       done.push_back(Done{std::move(call.pending), std::move(*outcome)});
       call.pending.connection = 0;
     }
@@ -246,7 +147,7 @@ struct RpcServer::Impl {
   // --- answers ---------------------------------------------------------------------------------------------------------------
 
   void deliver(Done done) {
-    RpcConnection* connection = find(done.pending.connection);
+    RpcConnection* connection = clients.find(done.pending.connection);
     if (!connection) return;
     const RpcStrikes& strikes = done.pending.strikes;
     if (std::holds_alternative<RpcWait>(done.outcome)) {
@@ -271,7 +172,7 @@ struct RpcServer::Impl {
   }
 
   void tell(const Answer& answer) {
-    RpcConnection* connection = find(answer.connection);
+    RpcConnection* connection = clients.find(answer.connection);
     if (!connection) return;
     connection->send(answer.text);
     if (answer.last) connection->finish();
@@ -312,8 +213,24 @@ struct RpcServer::Impl {
   void strike_server(const RpcStrikes& strikes) {
     if (strikes.die_after) (void)::kill(::getpid(), SIGKILL);
     if (strikes.restart_before || strikes.restart_after) drop_all();
-    if (strikes.refuse_before) refuse(*strikes.refuse_before);
-    if (strikes.refuse_after) refuse(*strikes.refuse_after);
+    const auto& refused = strikes.refuse_before ? strikes.refuse_before : strikes.refuse_after;
+    if (!refused) return;
+    clients.refuse(MonoNs{clock.mono().value + *refused});
+    drop_all();
+  }
+
+  void drop_all() {
+    clients.drop_all();
+    waiting.clear();
+    late.clear();
+    shuffled.clear();
+    shuffle_until.reset();
+  }
+
+  void forget_closed() {
+    if (!clients.forget_closed()) return;
+    const auto nobody = [this](const WaitingCall& call) { return clients.find(call.pending.connection) == nullptr; };
+    waiting.erase(std::remove_if(waiting.begin(), waiting.end(), nobody), waiting.end());
   }
 
   // --- the loop ------------------------------------------------------------------------------------------------------------------
@@ -324,63 +241,24 @@ struct RpcServer::Impl {
     const auto until = [&](const std::optional<MonoNs>& at) {
       if (at) pause = std::min(pause, at->value - now.value);
     };
-    until(refusing_until);
     until(shuffle_until);
     for (const Answer& answer : late) until(answer.at);
     for (const WaitingCall& call : waiting) until(call.wait.deadline);
-    for (const auto& [id, connection] : connections) {
-      until(connection.paused_until);
-      if (connection.has_requests() && connection.open_for_requests(now)) pause = 0;
-    }
     if (next && !frozen) pause = std::min(pause, next->value - clock.wall().value - network_minus_wall);
-    return std::max<std::int64_t>(pause, 0);
-  }
-
-  void wait_for_clients() {
-    std::vector<pollfd> polled;
-    std::vector<std::uint64_t> ids;
-    const MonoNs now = clock.mono();
-    const bool room = socket.listening() && connections.size() < most_clients;
-    polled.push_back(pollfd{room ? socket.fd() : -1, POLLIN, 0});
-    for (const auto& [id, connection] : connections) {
-      const bool reads = connection.open_for_requests(now) && !connection.at_end();
-      const auto events = static_cast<short>((reads ? POLLIN : 0) | (connection.wants_write() ? POLLOUT : 0));
-      polled.push_back(pollfd{events == 0 ? -1 : connection.fd(), events, 0});
-      ids.push_back(id);
-    }
-    const std::int64_t ns = pause_ns();
-    const timespec time{static_cast<time_t>(ns / ns_per_second), static_cast<long>(ns % ns_per_second)};
-    sigset_t open;
-    ::pthread_sigmask(SIG_SETMASK, nullptr, &open);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigdelset(&open, signal);
-    if (::ppoll(polled.data(), polled.size(), &time, &open) <= 0) return;
-    if (polled[0].revents != 0) let_in();
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      RpcConnection* connection = find(ids[i]);
-      if (connection && (polled[i + 1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) connection->receive();
-    }
-  }
-
-  void flush_all() {
-    for (auto& [id, connection] : connections) {
-      if (connection.wants_write()) connection.flush();
-    }
+    return clients.shorten(pause, now);
   }
 
   void run() {
     while (clock.stop_signal() == 0 && !node.stop_asked()) {
-      wait_for_clients();
+      clients.wait(pause_ns(), clock.mono());
       const MonoNs now = clock.mono();
-      if (refusing_until && *refusing_until <= now) {
-        refusing_until.reset();
-        socket.listen();
-      }
+      clients.listen_again(now);
       turn();
       tell_late(now);
-      flush_all();
+      clients.flush();
       forget_closed();
     }
-    flush_all();
+    clients.flush();
   }
 };
 
