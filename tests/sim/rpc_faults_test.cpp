@@ -75,7 +75,7 @@ TEST_CASE("rpc faults: each kind of the wire") {
 TEST_CASE("rpc faults: spoiled answers") {
   RpcCall call;
   call.id = "7";
-  const RpcReply reply{false, Json{{"a", 1}}};
+  const CallReply reply{false, Json{{"a", 1}}};
   const std::string good = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":1}}\n\n";
   CHECK(spoiled_answer(call, reply, {}) == good);
   CHECK(spoiled_answer(call, reply, struck("twice@sendpay")) == good + good);

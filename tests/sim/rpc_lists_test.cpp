@@ -35,6 +35,10 @@ TEST_CASE("rpc lists: rows by hash, invoice, status and index") {
   const Json row = rpc.rows(paid)[0];
   CHECK(row["completed_at"].is_number_integer());
   CHECK(row["status"] == "complete");
+  CHECK(row["updated_index"] == 1);
+  CHECK_FALSE(rpc.rows(held)[0].contains("updated_index"));
+  CHECK(count({{"index", "updated"}, {"start", 1}}) == 1);
+  CHECK(count({{"index", "updated"}, {"start", 2}}) == 0);
 }
 
 TEST_CASE("rpc lists: pages of many rows hold each once") {

@@ -98,7 +98,7 @@ class RpcWorld {
     } else if (const auto* silence = std::get_if<RpcSilence>(&outcome)) {
       said.breaks = silence->disconnect;
     } else {
-      const auto& reply = std::get<RpcReply>(outcome);
+      const auto& reply = std::get<CallReply>(outcome);
       said.answered = true;
       said.body = reply.body;
       if (reply.failed) {

@@ -250,8 +250,8 @@ void Engine::add_row(const Handover& handover, RowState state, std::string_view 
   row.created = now_;
   if (state == RowState::failed) row.completed = now_;
   row.failure = failure;
+  if (state == RowState::failed) row.updated_index = next(Number::payments_updated);
   tx_.put_row(row);
-  if (state == RowState::failed) next(Number::payments_updated);
 }
 
 void Engine::add_refused_row(const Handover& handover, const Failure& failure) {
@@ -391,8 +391,8 @@ void Engine::end_row(const Flight& flight, const std::optional<Invoice>& invoice
   auto row = tx_.row(flight.key);
   if (!row || (row->state != RowState::pending && !flight.end.settles)) return;
   write_end(*row, now_, flight.end.settles, flight.end.failure, invoice);
+  row->updated_index = next(Number::payments_updated);
   tx_.put_row(*row);
-  next(Number::payments_updated);
 }
 
 /// The entry of this index if it is still the same attempt's; without an index, every one of the attempt.

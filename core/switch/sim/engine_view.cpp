@@ -110,8 +110,8 @@ void Engine::catch_up_row(Row row) {
   failure.code = FailureCode::permanent_channel_failure;
   failure.source_index = 0;
   write_end(row, now_, settled, failure, tx_.invoice(row.key.hash));
+  row.updated_index = next(Number::payments_updated);
   tx_.put_row(row);
-  next(Number::payments_updated);
   finish_htlc(row.key, std::nullopt);
   if (settled) debit(row.key, row.amount_sent);
   progress_.ended.push_back(row.key);

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view wrong_version = "jsonrpc: \"2.0\" must be specified in the request";
 constexpr std::size_t longest_quote = 1'000;     ///< of a value that an error repeats
 
-RpcReply refusal(RpcCode code, std::string_view message) { return reply_of(RpcError(code, std::string(message))); }
+CallReply refusal(RpcCode code, std::string_view message) { return reply_of(CallError(code, std::string(message))); }
 
 std::optional<std::string_view> member(const std::vector<RawMember>& members, std::string_view name) {
   for (const RawMember& found : members) {
@@ -59,8 +59,8 @@ std::string_view unquoted(std::string_view raw) {
 
 }  // namespace
 
-RpcReply reply_of(const RpcError& error) {
-  RpcReply reply;
+CallReply reply_of(const CallError& error) {
+  CallReply reply;
   reply.failed = true;
   reply.body["code"] = static_cast<int>(error.code);
   reply.body["message"] = error.what();
@@ -95,7 +95,7 @@ ReadCall read_call(std::string_view value) {
   return read;
 }
 
-std::string answer_text(const std::string& id, RpcReply reply, const std::optional<std::string>& filter) {
+std::string answer_text(const std::string& id, CallReply reply, const std::optional<std::string>& filter) {
   if (filter && !reply.failed) {
     const auto wanted = read_json(*filter, {limits::max_input_file_bytes});
     if (wanted && wanted->is_object()) keep_wanted(reply.body, Json(*wanted), 0);
@@ -119,7 +119,7 @@ Params::Params(std::string_view raw, std::span<const ParamSpec> specs) {
     read_elements(raw, specs);
   }
   for (const ParamSpec& spec : specs) {
-    if (spec.required && !has(spec.name)) throw RpcError(RpcCode::invalid_params, "missing required parameter: " + std::string(spec.name));
+    if (spec.required && !has(spec.name)) throw CallError(RpcCode::invalid_params, "missing required parameter: " + std::string(spec.name));
   }
 }
 
@@ -127,12 +127,12 @@ void Params::read_members(std::string_view raw, std::span<const ParamSpec> specs
   for (const RawMember& given : members_of(raw)) {
     const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& known) { return known.name == given.name; });
     if (spec == specs.end()) {
-      throw RpcError(RpcCode::invalid_params, "unknown parameter: " + std::string(given.name.substr(0, longest_quote)) +
+      throw CallError(RpcCode::invalid_params, "unknown parameter: " + std::string(given.name.substr(0, longest_quote)) +
                                                   ", this may be caused by a failure to autodetect key=value-style parameters. "
                                                   "Please try using the -k flag and explicit key=value pairs of parameters.");
     }
     const bool again = std::any_of(values_.begin(), values_.end(), [&](const auto& value) { return value.first == spec->name; });
-    if (again) throw RpcError(RpcCode::invalid_params, "duplicate json names: " + std::string(given.name));
+    if (again) throw CallError(RpcCode::invalid_params, "duplicate json names: " + std::string(given.name));
     values_.emplace_back(spec->name, std::string(given.value));
   }
 }
@@ -140,7 +140,7 @@ void Params::read_members(std::string_view raw, std::span<const ParamSpec> specs
 void Params::read_elements(std::string_view raw, std::span<const ParamSpec> specs) {
   const std::vector<std::string_view> elements = elements_of(raw);
   if (elements.size() > specs.size()) {
-    throw RpcError(RpcCode::invalid_params, "too many parameters: got " + std::to_string(elements.size()) + ", expected " + std::to_string(specs.size()));
+    throw CallError(RpcCode::invalid_params, "too many parameters: got " + std::to_string(elements.size()) + ", expected " + std::to_string(specs.size()));
   }
   for (std::size_t i = 0; i < elements.size(); ++i) values_.emplace_back(specs[i].name, std::string(elements[i]));
 }
@@ -154,7 +154,7 @@ std::optional<std::string_view> Params::raw(std::string_view name) const {
 
 void Params::refuse(std::string_view name, const std::string& why) const {
   const std::string shown(raw(name).value_or("").substr(0, longest_quote));
-  throw RpcError(RpcCode::invalid_params, std::string(name) + ": " + why + ": invalid token '" + shown + "'");
+  throw CallError(RpcCode::invalid_params, std::string(name) + ": " + why + ": invalid token '" + shown + "'");
 }
 
 std::optional<std::string> Params::text(std::string_view name) const {

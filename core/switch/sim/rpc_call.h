@@ -37,19 +37,19 @@ enum class RpcCode : int {
 };
 
 /// An error answer on its way out of a method.
-struct RpcError : std::runtime_error {
-  RpcError(RpcCode code_in, const std::string& message, Json data_in = nullptr)
+struct CallError : std::runtime_error {
+  CallError(RpcCode code_in, const std::string& message, Json data_in = nullptr)
       : std::runtime_error(message), code(code_in), data(std::move(data_in)) {}
   RpcCode code;
   Json data;                                 ///< null: the answer has no such member
 };
 
 /// The answer to one request, before its id is put to it.
-struct RpcReply {
+struct CallReply {
   bool failed = false;
   Json body{};                               ///< the result, or {"code","message","data"}
 };
-[[nodiscard]] RpcReply reply_of(const RpcError& error);
+[[nodiscard]] CallReply reply_of(const CallError& error);
 
 /// A request in its own bytes. Everything but the id's is checked.
 struct RpcCall {
@@ -62,13 +62,13 @@ struct RpcCall {
 /// A request, or what is wrong with it, with the id that the answer carries.
 struct ReadCall {
   RpcCall call;
-  std::optional<RpcReply> refused{};
+  std::optional<CallReply> refused{};
 };
 /// `value` is what RequestFramer handed out.
 [[nodiscard]] ReadCall read_call(std::string_view value);
 
 /// The answer on the wire: one line and "\n\n". `filter` as in RpcCall; a filter that makes no sense is passed over.
-[[nodiscard]] std::string answer_text(const std::string& id, RpcReply reply, const std::optional<std::string>& filter);
+[[nodiscard]] std::string answer_text(const std::string& id, CallReply reply, const std::optional<std::string>& filter);
 
 /// A parameter's name; those behind the required ones may be missing.
 struct ParamSpec {
@@ -76,11 +76,11 @@ struct ParamSpec {
   bool required = false;
 };
 
-/// The parameters of one call, by name, whichever way they were written. All getters throw RpcError(invalid_params) in the
+/// The parameters of one call, by name, whichever way they were written. All getters throw CallError(invalid_params) in the
 /// node's words when a value is not what the name wants.
 class Params {
  public:
-  /// Throws RpcError: unknown, repeated, missing and too many parameters.
+  /// Throws CallError: unknown, repeated, missing and too many parameters.
   Params(std::string_view raw, std::span<const ParamSpec> specs);
 
   [[nodiscard]] bool has(std::string_view name) const { return raw(name).has_value(); }

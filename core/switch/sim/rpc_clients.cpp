@@ -52,7 +52,7 @@ std::optional<PendingCall> RpcClients::next_call(RpcConnection& connection, Mono
   const auto value = connection.framer().next();
   if (!value) {
     const auto complaint = connection.framer().take_complaint();
-    if (complaint) connection.send(answer_text("null", reply_of(RpcError(RpcCode::invalid_request, *complaint)), {}));
+    if (complaint) connection.send(answer_text("null", reply_of(CallError(RpcCode::invalid_request, *complaint)), {}));
     return std::nullopt;
   }
   PendingCall pending;

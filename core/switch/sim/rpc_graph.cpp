@@ -134,7 +134,7 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
   Json hops = Json::array();
   if (question.demand.destination == own->key) return result_of(Json{{"route", std::move(hops)}});
   if (!graph(turn.tx).find(question.demand.destination)) {
-    throw RpcError(RpcCode::invalid_params, question.demand.destination.hex() + ": unknown destination node_id (no public channels?)");
+    throw CallError(RpcCode::invalid_params, question.demand.destination.hex() + ": unknown destination node_id (no public channels?)");
   }
   OwnBalances balances;
   turn.tx.each_channel_of(own_node, [&](const Channel& channel) {
@@ -142,7 +142,7 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
     return true;
   });
   const FoundRoute found = find_route(graph(turn.tx), balances, question);
-  if (!found.route || found.route->hops.size() > most_hops) throw RpcError(RpcCode::route_not_found, "Could not find a route");
+  if (!found.route || found.route->hops.size() > most_hops) throw CallError(RpcCode::route_not_found, "Could not find a route");
   for (const Hop& hop : found.route->hops) {
     hops.push_back(Json{{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction},
                         {"amount_msat", hop.amount.value()}, {"delay", hop.delay}, {"style", "tlv"}});
@@ -155,7 +155,7 @@ RpcOutcome RpcNode::listchannels(Turn& turn, const Params& params) {
   const auto source = params.key("source");
   const auto destination = params.key("destination");
   if ((id ? 1 : 0) + (source ? 1 : 0) + (destination ? 1 : 0) > 1) {
-    throw RpcError(RpcCode::invalid_params, "Can only specify one of `short_channel_id`, `source` or `destination`");
+    throw CallError(RpcCode::invalid_params, "Can only specify one of `short_channel_id`, `source` or `destination`");
   }
   if (auto lost = turn.survives(turn.ordered)) return *lost;
   std::vector<Channel> channels;

@@ -25,15 +25,12 @@ std::string_view state_name(RowState state) {
 
 /// The newest failure of the same hash and part stands in every one of their rows.
 std::optional<Failure> overwritten_failure(LedgerTx& tx, const Row& row) {
-  std::optional<Failure> newest = row.failure;
-  std::optional<UnixNs> at = row.completed;
+  Row newest = row;
   for (const Row& other : tx.rows_of(row.key.hash)) {
-    const bool later = other.completed && (!at || *other.completed >= *at);
-    if (other.state != RowState::failed || other.key.part != row.key.part || !later || !other.failure) continue;
-    newest = other.failure;
-    at = other.completed;
+    const bool same = other.state == RowState::failed && other.key.part == row.key.part && other.failure;
+    if (same && other.updated_index > newest.updated_index) newest = other;
   }
-  return newest;
+  return newest.failure;
 }
 
 /// The bytes that came with the onion, for codes that have none beside the code.
@@ -63,19 +60,22 @@ void add_failure(Json& data, const Failure& failure, std::uint32_t code, bool na
 
 /// How much of a list is asked for.
 struct Range {
-  std::uint64_t after = 0;                   ///< created_index
+  std::uint64_t after = 0;                   ///< the index
   std::uint64_t limit = most_listed;
+  bool by_update = false;                    ///< updated_index instead of created_index
 };
 
-Range read_range(const Params& params) {
+/// `updates`: this list is kept by its last changes too.
+Range read_range(const Params& params, bool updates = false) {
   Range range;
   const auto index = params.text("index");
-  if (index && *index != "created") params.refuse("index", *index == "updated" ? "only created is kept here" : "should be 'created' or 'updated'");
+  range.by_update = index == "updated" && updates;
+  if (index && *index != "created" && !range.by_update) params.refuse("index", updates ? "should be 'created' or 'updated'" : "should be 'created'");
   const auto start = params.u64("start");
-  if (start && !index) throw RpcError(RpcCode::invalid_params, "Can only specify {start} with {index}");
+  if (start && !index) throw CallError(RpcCode::invalid_params, "Can only specify {start} with {index}");
   range.after = start.value_or(0) == 0 ? 0 : *start - 1;
   const auto limit = params.u32("limit");
-  if (limit && !index) throw RpcError(RpcCode::invalid_params, "Can only specify {limit} with {index}");
+  if (limit && !index) throw CallError(RpcCode::invalid_params, "Can only specify {limit} with {index}");
   if (limit) range.limit = *limit;
   return range;
 }
@@ -93,9 +93,27 @@ void each_in(Range range, Next next, Index index_of, Visit visit) {
   }
 }
 
+/// Rows of a hash or of all, in the order of the range's index and above its start. `filtered`: some will be left out, so that
+/// the limit cannot be kept here.
+std::vector<Row> rows_asked(LedgerTx& tx, const std::optional<PaymentHash>& hash, const Range& range, bool filtered) {
+  std::vector<Row> rows;
+  if (hash) {
+    rows = tx.rows_of(*hash);
+  } else {
+    const bool whole_page = !range.by_update && !filtered;
+    const Range all{range.by_update ? 0 : range.after, whole_page ? range.limit : most_listed};
+    const auto next = [&](std::uint64_t after, std::uint64_t limit) { return tx.rows_after(after, limit); };
+    each_in(all, next, [](const Row& row) { return row.created_index; }, [&](const Row& row) { return rows.push_back(row), true; });
+  }
+  const auto index = [&range](const Row& row) { return range.by_update ? row.updated_index : row.created_index; };
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const Row& row) { return index(row) <= range.after; }), rows.end());
+  std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return index(a) < index(b); });
+  return rows;
+}
+
 std::optional<PaymentHash> hash_asked(const Params& params) {
   if (params.has("bolt11") && params.has("payment_hash")) {
-    throw RpcError(RpcCode::invalid_params, "Can only specify one of {bolt11} or {payment_hash}");
+    throw CallError(RpcCode::invalid_params, "Can only specify one of {bolt11} or {payment_hash}");
   }
   if (const auto text = params.text("bolt11")) {
     const auto decoded = decode_invoice(*text);
@@ -135,6 +153,7 @@ Json row_json(const Row& row, bool pending) {
   json["payment_hash"] = row.key.hash.hex();
   json["groupid"] = row.key.id.value;
   if (row.key.part != 0) json["partid"] = row.key.part;
+  if (state != RowState::pending && row.updated_index != 0) json["updated_index"] = row.updated_index;
   json["destination"] = row.destination.hex();
   json["amount_msat"] = row.amount.value();
   json["amount_sent_msat"] = row.amount_sent.value();
@@ -150,15 +169,15 @@ Json row_json(const Row& row, bool pending) {
   return json;
 }
 
-RpcError payment_error(LedgerTx& tx, const Row& row, bool live) {
+CallError payment_error(LedgerTx& tx, const Row& row, bool live) {
   constexpr std::uint32_t permanent = 0x4000;
   constexpr std::uint32_t bad_onion = 0x8000;
   const std::optional<Failure> failure = live ? row.failure : overwritten_failure(tx, row);
   Json data = row_json(row, live);
-  if (!failure) return RpcError(RpcCode::no_details, "Payment failure reason unknown", std::move(data));
+  if (!failure) return CallError(RpcCode::no_details, "Payment failure reason unknown", std::move(data));
   if (failure->code == FailureCode::unreadable) {
     data["onionreply"] = to_hex(Bytes(onion_reply_bytes, 0));
-    return RpcError(RpcCode::unreadable_onion, "Malformed error reply", std::move(data));
+    return CallError(RpcCode::unreadable_onion, "Malformed error reply", std::move(data));
   }
   const std::uint32_t code = wire_code_of(*failure);
   const bool named = failure_from_wire(code) != FailureCode::unknown_code;
@@ -168,35 +187,28 @@ RpcError payment_error(LedgerTx& tx, const Row& row, bool live) {
   if (local) {
     const auto own = tx.node(own_node);
     if (own) data["erring_node"] = own->key.hex();
-    return RpcError(RpcCode::try_other_route, "failed: " + name + " (" + failure->message + ")", std::move(data));
+    return CallError(RpcCode::try_other_route, "failed: " + name + " (" + failure->message + ")", std::move(data));
   }
   const auto raw = live ? raw_message(code) : std::nullopt;
   if (raw) data["raw_message"] = *raw;
   const bool final_word = (code & permanent) != 0 && (code & bad_onion) == 0 && failure->node == row.destination;
-  return RpcError(final_word ? RpcCode::destination_failed : RpcCode::try_other_route, "failed: " + name + " (reply from remote)", std::move(data));
+  return CallError(final_word ? RpcCode::destination_failed : RpcCode::try_other_route, "failed: " + name + " (reply from remote)", std::move(data));
 }
 
 RpcOutcome RpcNode::listsendpays(Turn& turn, const Params& params) {
   const auto hash = hash_asked(params);
   const auto status = params.text("status");
   if (status && *status != "pending" && *status != "complete" && *status != "failed") params.refuse("status", "should be an invoice status");
-  const Range range = read_range(params);
+  const Range range = read_range(params, true);
   if (hash) {
     if (auto lost = turn.survives(turn.faults.strike(Step::before_look, *hash))) return *lost;
   }
   if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json list = Json::array();
-  const auto next = [&](std::uint64_t after, std::uint64_t limit) {
-    if (!hash) return turn.tx.rows_after(after, limit);
-    std::vector<Row> rows = turn.tx.rows_of(*hash);
-    rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const Row& row) { return row.created_index <= after; }), rows.end());
-    return rows;
-  };
-  each_in(range, next, [](const Row& row) { return row.created_index; }, [&](const Row& row) {
-    const bool wanted = (!status || *status == state_name(row.state)) && list.size() < range.limit;
-    if (wanted) list.push_back(row_json(row));
-    return wanted;
-  });
+  for (const Row& row : rows_asked(turn.tx, hash, range, status.has_value())) {
+    if (list.size() >= range.limit) break;
+    if (!status || *status == state_name(row.state)) list.push_back(row_json(row));
+  }
   if (hash) {
     if (auto lost = turn.survives(turn.faults.strike(Step::after_look, *hash))) return *lost;
   }

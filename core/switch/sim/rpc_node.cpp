@@ -91,7 +91,7 @@ std::optional<PaymentHash> RpcNode::hash_of(const RpcCall& call) {
   if (!method || call.params.empty()) return std::nullopt;
   try {
     return Params(call.params, method->params).hash("payment_hash");
-  } catch (const RpcError&) {
+  } catch (const CallError&) {
     return std::nullopt;  // the answer will say so
   }
 }
@@ -137,9 +137,9 @@ RpcOutcome RpcNode::execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& 
   try {
     const Method* method = find(call.method);
     const bool hidden = std::find(traits_.without.begin(), traits_.without.end(), call.method) != traits_.without.end();
-    if (!method || hidden) throw RpcError(RpcCode::method_not_found, "Unknown command '" + call.method + "'");
+    if (!method || hidden) throw CallError(RpcCode::method_not_found, "Unknown command '" + call.method + "'");
     outcome = (this->*method->run)(turn, Params(call.params, method->params));
-  } catch (const RpcError& error) {
+  } catch (const CallError& error) {
     outcome = reply_of(error);
   }
   for (const RpcOrder& order : orders.after) obey(turn, order, meant);
@@ -183,7 +183,7 @@ RpcOutcome RpcNode::help(Turn& /*turn*/, const Params& params) {
     for (const ParamSpec& param : method.params) usage += (param.required ? " " : " [") + std::string(param.name) + (param.required ? "" : "]");
     list.push_back(Json{{"command", usage}});
   }
-  if (list.empty()) throw RpcError(RpcCode::method_not_found, "Unknown command '" + *wanted + "'");
+  if (list.empty()) throw CallError(RpcCode::method_not_found, "Unknown command '" + *wanted + "'");
   return result_of(Json{{"help", std::move(list)}, {"format-hint", "simple"}});
 }
 
@@ -208,7 +208,7 @@ RpcOutcome RpcNode::invoice(Turn& turn, const Params& params) {
   OpenLedger ledger(turn.tx);
   StoppedClock clock(turn.moment.wall);
   const auto made = SimAdmin(ledger, clock).make_invoice(wanted);
-  if (!made) throw RpcError(RpcCode::invalid_params, made.error().message);
+  if (!made) throw CallError(RpcCode::invalid_params, made.error().message);
   const auto kept = turn.tx.invoice(made->hash);
   Json json;
   json["payment_hash"] = made->hash.hex();

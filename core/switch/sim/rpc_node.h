@@ -67,7 +67,7 @@ struct RpcWait {
 /// Never answered; `disconnect`: and the connection breaks.
 struct RpcSilence { bool disconnect = false; };
 
-using RpcOutcome = std::variant<RpcReply, RpcWait, RpcSilence>;
+using RpcOutcome = std::variant<CallReply, RpcWait, RpcSilence>;
 
 class RpcNode {
  public:

@@ -59,7 +59,7 @@ struct RpcNode::Method {
   bool writes = false;
 };
 
-inline RpcReply result_of(Json body) { return RpcReply{false, std::move(body)}; }
+inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}; }
 
 /// Seconds since 1970, as the node prints times.
 [[nodiscard]] inline std::int64_t seconds_of(UnixNs at) { return at.value / ns_per_second; }
@@ -70,10 +70,10 @@ inline RpcReply result_of(Json body) { return RpcReply{false, std::move(body)}; 
 [[nodiscard]] Json row_json(const Row& row, bool pending = false);
 /// How the node tells that the row has failed. `live`: to somebody who was waiting; else from its database, where a later
 /// failure of the same hash and part has overwritten the details (SEMANTICS 3).
-[[nodiscard]] RpcError payment_error(LedgerTx& tx, const Row& row, bool live);
+[[nodiscard]] CallError payment_error(LedgerTx& tx, const Row& row, bool live);
 /// The answer to waitsendpay; nothing while the row is pending.
-[[nodiscard]] std::optional<RpcReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live);
+[[nodiscard]] std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live);
 /// The answer to sendpay.
-[[nodiscard]] RpcReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& result);
+[[nodiscard]] CallReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& result);
 
 }  // namespace paytower::sim

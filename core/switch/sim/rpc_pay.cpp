@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<ParamSpec, 6> hop_specs{{{"id", true}, {"channel", true}, {"delay", true}, {"amount_msat", true}, {"direction"}, {"style"}}};
 
 Hop read_hop(std::string_view raw, const PublicKey& from) {
-  if (raw.empty() || raw.front() != '{') throw RpcError(RpcCode::invalid_params, "route: each hop must be an object");
+  if (raw.empty() || raw.front() != '{') throw CallError(RpcCode::invalid_params, "route: each hop must be an object");
   const Params fields(raw, hop_specs);
   Hop hop;
   hop.node = *fields.key("id");
@@ -26,11 +26,11 @@ Hop read_hop(std::string_view raw, const PublicKey& from) {
 
 Route read_route(const Params& params, const PublicKey& own) {
   const std::string_view raw = *params.raw("route");
-  if (raw.front() != '[') throw RpcError(RpcCode::invalid_params, "route must be an array");
+  if (raw.front() != '[') throw CallError(RpcCode::invalid_params, "route must be an array");
   Route route;
   PublicKey from = own;
   for (const std::string_view element : elements_of(raw)) {
-    if (route.hops.size() >= limits::max_hops) throw RpcError(RpcCode::invalid_params, "route: too many hops");
+    if (route.hops.size() >= limits::max_hops) throw CallError(RpcCode::invalid_params, "route: too many hops");
     route.hops.push_back(read_hop(element, from));
     from = route.hops.back().node;
   }
@@ -40,18 +40,18 @@ Route read_route(const Params& params, const PublicKey& own) {
 /// What the parts of a hash must agree on, in the node's words.
 void check_amounts(const Params& params, const Handover& handover, std::optional<Msat> asked) {
   if (handover.route.hops.empty()) {
-    if (!asked) throw RpcError(RpcCode::invalid_params, "Self-payment requires amount_msat");
+    if (!asked) throw CallError(RpcCode::invalid_params, "Self-payment requires amount_msat");
     return;
   }
   const Msat last = handover.route.delivered();
   const auto in_msat = [](Msat amount) { return std::to_string(amount.value()) + "msat"; };
-  if (handover.key.part != 0 && !asked) throw RpcError(RpcCode::invalid_params, "Must specify msatoshi with partid");
+  if (handover.key.part != 0 && !asked) throw CallError(RpcCode::invalid_params, "Must specify msatoshi with partid");
   if (asked && last.value() / 2 > asked->value()) {
-    throw RpcError(RpcCode::invalid_params, "final " + in_msat(last) + " more than twice msatoshi " + in_msat(*asked));
+    throw CallError(RpcCode::invalid_params, "final " + in_msat(last) + " more than twice msatoshi " + in_msat(*asked));
   }
-  if (handover.key.part != 0 && !params.has("payment_secret")) throw RpcError(RpcCode::invalid_params, "partid requires payment_secret");
+  if (handover.key.part != 0 && !params.has("payment_secret")) throw CallError(RpcCode::invalid_params, "partid requires payment_secret");
   if (handover.key.part == 0 && asked && *asked != last) {
-    throw RpcError(RpcCode::invalid_params, "Do not specify msatoshi (" + in_msat(*asked) +
+    throw CallError(RpcCode::invalid_params, "Do not specify msatoshi (" + in_msat(*asked) +
                                                 ") without partid: if you do, it must be exactly the final amount (" + in_msat(last) + ")");
   }
 }
@@ -95,13 +95,13 @@ Json local_error_data(LedgerTx& tx, const Handover& handover, bool no_peer) {
   return data;
 }
 
-RpcError not_sent_error(LedgerTx& tx, const Handover* handover, const SendResult& result) {
+CallError not_sent_error(LedgerTx& tx, const Handover* handover, const SendResult& result) {
   if (result.code != static_cast<int>(RpcCode::try_other_route) || handover == nullptr) {
-    return RpcError(static_cast<RpcCode>(result.code), result.failure.message);
+    return CallError(static_cast<RpcCode>(result.code), result.failure.message);
   }
   const bool no_peer = result.failure.message == "No connection to first peer found";
   const std::string words = no_peer ? result.failure.message : "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (" + result.failure.message + ")";
-  return RpcError(RpcCode::try_other_route, words, local_error_data(tx, *handover, no_peer));
+  return CallError(RpcCode::try_other_route, words, local_error_data(tx, *handover, no_peer));
 }
 
 Json pending_json(const Row& row) {
@@ -122,17 +122,17 @@ bool RpcNode::is_fence(const RpcCall& call) {
     const auto hops = route && route->front() == '[' ? elements_of(*route) : std::vector<std::string_view>{};
     if (hops.empty() || hops.front().front() != '{') return false;
     return Params(hops.front(), hop_specs).msat("amount_msat") == Msat::of(Msat::max_value);
-  } catch (const RpcError&) {
+  } catch (const CallError&) {
     return false;
   }
 }
 
-RpcReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& result) {
+CallReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& result) {
   switch (result.kind) {
     case SendResult::Kind::pending: return result_of(pending_json(*result.row));
     case SendResult::Kind::complete: return result_of(row_json(*result.row));
     case SendResult::Kind::busy:
-    case SendResult::Kind::exists: return reply_of(RpcError(static_cast<RpcCode>(result.code), result.failure.message));
+    case SendResult::Kind::exists: return reply_of(CallError(static_cast<RpcCode>(result.code), result.failure.message));
     case SendResult::Kind::not_sent:
     case SendResult::Kind::held_back: break;
   }
@@ -143,7 +143,7 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
   const Handover handover = read_handover(turn.tx, params);
   const AttemptKey& key = handover.key;
   if (handover.route.hops.empty()) {
-    throw RpcError(RpcCode::destination_failed, "Unknown invoice " + key.hash.hex());  // a payment to the node itself
+    throw CallError(RpcCode::destination_failed, "Unknown invoice " + key.hash.hex());  // a payment to the node itself
   }
   if (handover.route.total_amount() == Msat::of(Msat::max_value)) return fence(turn, handover);
   Strikes before = turn.faults.strike(Step::before_dispatch, key.hash);
@@ -157,7 +157,7 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
     wait.key = key;
     return wait;
   }
-  RpcReply reply;
+  CallReply reply;
   if ((before.orphan_row || turn.ordered.orphan_row) && !turn.tx.row(key)) {
     turn.engine.add_orphan_row(key, handover.label, handover.route.delivered(), handover.route.hops.back().node);
     reply = result_of(pending_json(*turn.tx.row(key)));
@@ -183,7 +183,7 @@ RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
   SendResult tried = turn.engine.send(handover);
   const bool refuse = before.refuse_fence || turn.ordered.refuse_fence;
   const bool orphan = before.orphan_fence || turn.ordered.orphan_fence;
-  RpcReply reply;
+  CallReply reply;
   if (tried.by_channel && !refuse) {
     // Its own label, whatever it is: a row that fails this way is a fence to whoever knows the attempt.
     if (orphan || handover.label == fence_label(handover.label)) {
@@ -200,10 +200,10 @@ RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
   return reply;
 }
 
-std::optional<RpcReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live) {
+std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live) {
   const auto row = tx.row(key);
   if (!row) {
-    return reply_of(RpcError(RpcCode::unknown_payment, "Never attempted payment part " + std::to_string(key.part) + " for '" + key.hash.hex() + "'"));
+    return reply_of(CallError(RpcCode::unknown_payment, "Never attempted payment part " + std::to_string(key.part) + " for '" + key.hash.hex() + "'"));
   }
   switch (row->state) {
     case RowState::pending: return std::nullopt;
@@ -243,7 +243,7 @@ std::optional<RpcOutcome> RpcNode::settle(LedgerTx& tx, const RpcWait& wait, con
         return *reply;
       }
       if (!wait.deadline || moment.mono < *wait.deadline) return std::nullopt;
-      return reply_of(RpcError(RpcCode::in_progress, "Timed out while waiting"));
+      return reply_of(CallError(RpcCode::in_progress, "Timed out while waiting"));
     }
     case RpcWait::Kind::counter: break;
   }
@@ -267,19 +267,19 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
   if (*status != "complete" && *status != "failed") params.refuse("status", "should be an invoice status");
   const auto part = params.u32("partid");
   const auto group = params.u64("groupid");
-  if (part.has_value() != group.has_value()) throw RpcError(RpcCode::invalid_params, "Must set both partid and groupid, or neither");
+  if (part.has_value() != group.has_value()) throw CallError(RpcCode::invalid_params, "Must set both partid and groupid, or neither");
   const std::vector<Row> rows = turn.tx.rows_of(hash);
-  if (rows.empty()) throw RpcError(RpcCode::unknown_payment, "Unknown payment with payment_hash: " + hash.hex());
+  if (rows.empty()) throw CallError(RpcCode::unknown_payment, "Unknown payment with payment_hash: " + hash.hex());
   std::vector<Row> meant;
   for (const Row& row : rows) {
     if (group && (row.key.id.value != *group || row.key.part != *part)) continue;
     const std::string state = row_json(row)["status"];
     if (state != *status) {
-      throw RpcError(RpcCode::unknown_payment, "Payment with hash " + hash.hex() + " has " + state + " status but it different from the one provided " + *status);
+      throw CallError(RpcCode::unknown_payment, "Payment with hash " + hash.hex() + " has " + state + " status but it different from the one provided " + *status);
     }
     meant.push_back(row);
   }
-  if (meant.empty()) throw RpcError(RpcCode::unknown_payment, "No payment for that payment_hash with that partid and groupid");
+  if (meant.empty()) throw CallError(RpcCode::unknown_payment, "No payment for that payment_hash with that partid and groupid");
   Json deleted = Json::array();
   for (const Row& row : meant) {
     deleted.push_back(row_json(row));

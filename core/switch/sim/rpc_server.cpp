@@ -138,7 +138,7 @@ struct RpcServer::Impl {
   RpcOutcome execute(LedgerTx& tx, const PendingCall& call, const RpcMoment& moment) {
     if (call.read.refused) return *call.read.refused;
     if (call.strikes.break_before) return RpcSilence{true};
-    if (call.strikes.error_before) return RpcReply{};
+    if (call.strikes.error_before) return CallReply{};
     if (!call.strikes.executes()) return RpcSilence{};
     if (const auto hash = RpcNode::hash_of(call.read.call)) last_hash = hash;
     return node.execute(tx, call.read.call, moment, call.strikes.orders, last_hash);
@@ -163,7 +163,7 @@ struct RpcServer::Impl {
     // Whoever has closed its writing side gets no answer of what takes the node a moment.
     const bool lost = connection->at_end() && RpcNode::may_write(done.pending.read.call);
     if (strikes.drop_reply || strikes.break_after || lost) return;
-    RpcReply reply = std::get<RpcReply>(std::move(done.outcome));
+    CallReply reply = std::get<CallReply>(std::move(done.outcome));
     Answer answer{connection->id(), spoiled_answer(done.pending.read.call, std::move(reply), strikes), {}, strikes.cut.has_value()};
     if (strikes.shuffle != 0) return shuffle(std::move(answer), strikes.shuffle);
     if (strikes.late_ns == 0) return tell(answer);

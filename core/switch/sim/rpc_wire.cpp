@@ -23,8 +23,8 @@ std::string big_text(const std::string& id, std::size_t bytes) {
   return head + std::string(padding, 'x') + tail;
 }
 
-RpcReply error_reply(int code) {
-  RpcReply reply;
+CallReply error_reply(int code) {
+  CallReply reply;
   reply.failed = true;
   reply.body["code"] = code;
   reply.body["message"] = "a fault of the simulated node";
@@ -56,7 +56,7 @@ void RpcConnection::flush() {
   out_.erase(0, written);
 }
 
-std::string spoiled_answer(const RpcCall& call, RpcReply reply, const RpcStrikes& strikes) {
+std::string spoiled_answer(const RpcCall& call, CallReply reply, const RpcStrikes& strikes) {
   std::string id = call.id;
   if (strikes.wrong_id) id = "\"not asked: " + std::to_string(id.size()) + "\"";
   if (strikes.error_before || strikes.error_after) reply = error_reply(strikes.error_before ? *strikes.error_before : *strikes.error_after);

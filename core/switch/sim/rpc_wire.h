@@ -68,6 +68,6 @@ class RpcConnection {
 };
 
 /// The answer as it goes out, spoiled by what strikes the request.
-[[nodiscard]] std::string spoiled_answer(const RpcCall& call, RpcReply reply, const RpcStrikes& strikes);
+[[nodiscard]] std::string spoiled_answer(const RpcCall& call, CallReply reply, const RpcStrikes& strikes);
 
 }  // namespace paytower::sim
