@@ -5,11 +5,11 @@ Method: the program itself, real sockets, requests as lightning-cli and other cl
 
 import json
 import os
+import random
 import select
 import signal
 import socket
 import stat
-import subprocess
 import time
 import unittest
 
@@ -336,6 +336,79 @@ class Sockets(Serve):
         again = self.start()
         self.assertEqual(self.query(again, params)["result"]["status"], "complete")
         self.assertEqual(self.settled(params), 1)
+
+
+class Together(Serve):
+    """Many at once, and the end of the server at any moment."""
+
+    def fill(self, client, count):
+        """Parameters of `count` payments, asked for in one go each."""
+        def many(calls):
+            client.write("".join(json.dumps({"jsonrpc": "2.0", "id": f"{method} {i}", "method": method, "params": params})
+                                 for i, (method, params) in enumerate(calls)))
+            answers = {}
+            for _ in calls:
+                answer = client.read()
+                self.assertNotIn(answer["id"], answers)
+                answers[answer["id"]] = answer
+            return [answers[f"{method} {i}"]["result"] for i, (method, _) in enumerate(calls)]
+
+        invoices = many([("invoice", [1_000 + i, f"label {i}", "test"]) for i in range(count)])
+        facts = many([("decode", [made["bolt11"]]) for made in invoices])
+        routes = many([("getroute", {"id": fact["payee"], "amount_msat": fact["amount_msat"], "riskfactor": 10, "cltv": 18}) for fact in facts])
+        payments = [{"route": found["route"], "payment_hash": fact["payment_hash"], "payment_secret": fact["payment_secret"], "partid": 0,
+                     "groupid": i + 1, "label": f"paytower:test:{i + 1}"} for i, (found, fact) in enumerate(zip(routes, facts))]
+        return payments, many
+
+    def test_500_payments_answered_in_random_order(self):
+        client = self.start("seed=5,shuffle=40@*")
+        payments, many = self.fill(client, 500)
+        sent = many([("sendpay", payment) for payment in payments])
+        self.assertEqual([row["payment_hash"] for row in sent], [payment["payment_hash"] for payment in payments])
+        ended = many([("waitsendpay", {"payment_hash": payment["payment_hash"], "groupid": payment["groupid"], "partid": 0, "timeout": 60})
+                      for payment in payments])
+        for payment, row in zip(payments, ended):
+            self.assertEqual((row["payment_hash"], row["groupid"], row["status"]), (payment["payment_hash"], payment["groupid"], "complete"))
+        states = [row["state"] for row in self.ledger()]
+        self.assertEqual(states, ["settled"] * 500)
+
+    def test_killed_at_any_moment(self):
+        """What was answered is kept, and the same attempts once more settle each hash once."""
+        client = self.start()
+        payments, _ = self.fill(client, 60)
+        random_numbers = random.Random(4)
+        left = list(payments)
+        while left:
+            batch, left = left[:10], left[10:]
+            for payment in batch:
+                client.ask("sendpay", payment)
+            time.sleep(random_numbers.random() * 0.01)
+            self.server.kill()
+            self.server.communicate()
+            answered = self.answered_before_the_end(client)
+            client = self.start()
+            for payment_hash in answered:
+                self.assertEqual(len(self.rows(client, {"payment_hash": payment_hash})), 1)
+            for payment in batch:
+                self.assertIn(client.result("sendpay", payment)["status"], ("pending", "complete"))
+                self.assertEqual(self.query(client, payment)["result"]["status"], "complete")
+        entries = self.ledger()
+        self.assertEqual([row["state"] for row in entries], ["settled"] * len(payments))
+        self.assertEqual(len({row["payment_hash"] for row in entries}), len(payments))
+
+    def answered_before_the_end(self, client):
+        hashes = []
+        while True:
+            try:
+                raw = client.raw()
+            except ConnectionResetError:
+                return hashes
+            if not raw:
+                return hashes
+            try:
+                hashes.append(json.loads(raw)["result"]["payment_hash"])
+            except json.JSONDecodeError:
+                return hashes  # cut off in the middle
 
 
 class Faults(Serve):
