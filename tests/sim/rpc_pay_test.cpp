@@ -296,6 +296,16 @@ TEST_CASE("rpc waitsendpay: every code of a failure") {
   }
 }
 
+TEST_CASE("rpc waitsendpay: the message of the onion") {
+  RpcWorld rpc;
+  const MadeInvoice unknown = rpc.world().invoice(50'000, {}, "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
+  CHECK(rpc.call("sendpay", rpc.sendpay(unknown, 1, 50'000)).code == 0);
+  CHECK(rpc.outcome(unknown, 1).body["data"]["raw_message"] == "400f000000000000c350000c3500");  // amount and height
+  const MadeInvoice plain = rpc.world().invoice(50'000, {}, "TEMPORARY_NODE_FAILURE");
+  CHECK(rpc.call("sendpay", rpc.sendpay(plain, 1, 50'000)).code == 0);
+  CHECK(rpc.outcome(plain, 1).body["data"]["raw_message"] == "2002");
+}
+
 TEST_CASE("rpc waitsendpay: 200 when its time is over, and not before") {
   RpcWorld rpc;
   const MadeInvoice invoice = rpc.world().invoice(amount, forever);

@@ -33,16 +33,23 @@ std::optional<Failure> overwritten_failure(LedgerTx& tx, const Row& row) {
   return newest.failure;
 }
 
-/// The bytes that came with the onion, for codes that have none beside the code.
-std::optional<std::string> raw_message(std::uint32_t code) {
+/// The bytes that came with the onion, for codes that carry nothing which this network does not have (a channel_update).
+std::optional<std::string> raw_message(std::uint32_t code, Msat amount, std::int64_t height) {
   constexpr std::uint32_t has_update = 0x1000;
   constexpr std::uint32_t bad_onion = 0x8000;
   const auto known = static_cast<FailureCode>(code);
-  const bool more = (code & has_update) != 0 || (code & bad_onion) != 0 || known == FailureCode::incorrect_or_unknown_payment_details ||
-                    known == FailureCode::final_incorrect_cltv_expiry || known == FailureCode::final_incorrect_htlc_amount ||
-                    known == FailureCode::invalid_onion_payload;
+  const bool more = (code & has_update) != 0 || (code & bad_onion) != 0 || known == FailureCode::final_incorrect_cltv_expiry ||
+                    known == FailureCode::final_incorrect_htlc_amount || known == FailureCode::invalid_onion_payload;
   if (more) return std::nullopt;
-  const Bytes bytes{static_cast<std::uint8_t>(code >> 8), static_cast<std::uint8_t>(code & 0xFF)};
+  Bytes bytes;
+  const auto append = [&bytes](std::uint64_t value, int size) {
+    for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(value >> shift));
+  };
+  append(code, 2);
+  if (known == FailureCode::incorrect_or_unknown_payment_details) {
+    append(amount.value(), 8);
+    append(static_cast<std::uint64_t>(height), 4);
+  }
   return to_hex(bytes);
 }
 
@@ -189,7 +196,7 @@ CallError payment_error(LedgerTx& tx, const Row& row, bool live) {
     if (own) data["erring_node"] = own->key.hex();
     return CallError(RpcCode::try_other_route, "failed: " + name + " (" + failure->message + ")", std::move(data));
   }
-  const auto raw = live ? raw_message(code) : std::nullopt;
+  const auto raw = live ? raw_message(code, row.amount, tx.number(Number::height)) : std::nullopt;
   if (raw) data["raw_message"] = *raw;
   const bool final_word = (code & permanent) != 0 && (code & bad_onion) == 0 && failure->node == row.destination;
   return CallError(final_word ? RpcCode::destination_failed : RpcCode::try_other_route, "failed: " + name + " (reply from remote)", std::move(data));
