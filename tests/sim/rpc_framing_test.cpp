@@ -182,3 +182,48 @@ TEST_CASE("rpc framing: members and elements in their own bytes") {
   CHECK(elements[2] == R"({"b":2})");
   CHECK(elements_of("[]").empty());
 }
+
+TEST_CASE("rpc framing: whatever is written, each answer is a line of JSON and nothing breaks") {
+  RpcWorld rpc;
+  const MadeInvoice invoice = rpc.world().invoice();
+  std::vector<std::string> seeds;
+  for (const auto& recording : recorded()) {
+    if (recording.first < 58) seeds.push_back(recording.second.front().bytes);  // what follows is 20 KB deep
+  }
+  const auto request = [](const char* method, const nlohmann::json& params) {
+    return nlohmann::json{{"jsonrpc", "2.0"}, {"id", 1}, {"method", method}, {"params", params}}.dump();
+  };
+  const std::string hash = invoice.hash.hex();
+  seeds.push_back(request("sendpay", rpc.sendpay(invoice, 3)));
+  seeds.push_back(request("sendpay", rpc.fence(invoice, 4)));
+  seeds.push_back(request("waitsendpay", {{"payment_hash", hash}, {"groupid", 3}, {"timeout", 1}}));
+  seeds.push_back(request("delpay", {{"payment_hash", hash}, {"status", "complete"}}));
+  seeds.push_back(request("listsendpays", {{"index", "updated"}, {"start", 1}, {"limit", 5}}));
+  seeds.push_back(request("wait", {{"subsystem", "htlcs"}, {"indexname", "created"}, {"nextvalue", 0}}));
+  seeds.push_back(request("getroute", {{"id", key_of(3).hex()}, {"amount_msat", "5msat"}, {"riskfactor", 1}, {"exclude", {"700000x1x0/1"}}}));
+  seeds.push_back(request("decode", {{"string", invoice.text}}));
+  SeededNumbers numbers(17);
+  const std::string pieces = "{}[]\",:0123456789-.eE\\u\xC3 tfn";
+  std::size_t answers = 0;
+  for (int round = 0; round < 4'000; ++round) {
+    Talk talk(rpc);
+    std::string bytes = seeds[numbers.below(seeds.size())];
+    for (std::uint64_t changes = numbers.below(4); changes > 0 && !bytes.empty(); --changes) {
+      const std::size_t at = numbers.below(bytes.size());
+      switch (numbers.below(4)) {
+        case 0: bytes[at] = static_cast<char>(numbers.below(256)); break;
+        case 1: bytes.insert(at, 1, pieces[numbers.below(pieces.size())]); break;
+        case 2: bytes.erase(at, 1 + numbers.below(8)); break;
+        default: bytes.insert(at, bytes.substr(numbers.below(bytes.size()), numbers.below(40)));
+      }
+    }
+    for (const std::string& answer : talk.write(bytes)) {
+      ++answers;
+      REQUIRE(answer.substr(answer.size() - 2) == "\n\n");
+      REQUIRE(answer.find('\n') == answer.size() - 2);
+      REQUIRE(nlohmann::json::accept(answer));
+    }
+  }
+  CHECK(answers > 2'000);
+  CHECK(rpc.world().count(OracleState::settled) <= 1);
+}
