@@ -112,7 +112,12 @@ constexpr std::array<FlagSpec, 1> release_flags{{
     {"fail", 0, "CODE", "the held HTLC fails with this BOLT 4 code instead of settling"},
 }};
 
-constexpr std::array<CommandSpec, 14> command_table{{
+constexpr std::array<FlagSpec, 2> serve_flags{{
+    {"socket", 0, "PATH", "the Unix socket to listen on"},
+    {"faults", 0, "SPEC", "what goes wrong: KIND[=VALUE]@METHOD[:N], separated by commas; see the manual page"},
+}};
+
+constexpr std::array<CommandSpec, 15> command_table{{
     {"send", "[INVOICE]", "Pay a BOLT 11 invoice",
      "Pays INVOICE, or the node that --dest names. Each attempt is recorded before it is handed to the switch,\n"
      "so the outcome is never lost: exit 4 means that it is not known yet; run `paytower resume`, never pay again.",
@@ -185,6 +190,12 @@ constexpr std::array<CommandSpec, 14> command_table{{
      "One line of JSON for each HTLC: the truth that tests compare with.",
      {},
      "  paytower --switch sim:net.sim simulate ledger"},
+    {"simulate serve", "", "Serve a simulated network over a Unix socket",
+     "Answers there as a Core Lightning node does on its lightning-rpc, until it is told to stop. With --faults,\n"
+     "as a node does that fails its client.",
+     serve_flags,
+     "  paytower --switch sim:net.sim simulate serve --socket /tmp/lightning-rpc\n"
+     "  paytower --switch sim:net.sim simulate serve --socket /tmp/lightning-rpc --faults drop-reply@sendpay:2"},
 }};
 
 constexpr std::string_view exit_codes =

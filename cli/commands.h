@@ -23,6 +23,7 @@ namespace paytower::cli {
 [[nodiscard]] ExitCode run(const SimulateInvoiceOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const SimulateReleaseOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const SimulateLedgerOptions& options, Session& session);
+[[nodiscard]] ExitCode run(const SimulateServeOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const TextOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const VersionOptions& options, Session& session);
 

@@ -233,6 +233,14 @@ SimulateNetworkOptions read_network(const FlagReader& in) {
   return network;
 }
 
+SimulateServeOptions read_serve(const FlagReader& in) {
+  SimulateServeOptions serve;
+  serve.socket = in.text("socket").value_or("");
+  if (serve.socket.empty()) refuse(Errc::usage, "simulate serve needs --socket, where to listen", in.help());
+  serve.faults = in.text("faults").value_or("");
+  return serve;
+}
+
 SimulateInvoiceOptions read_invoice(const FlagReader& in) {
   SimulateInvoiceOptions invoice;
   const auto amount = in.text("amt");
@@ -270,6 +278,7 @@ Command read_command(const RawCall& call, const FlagReader& in, UnixNs now) {
   if (name == "simulate ledger") {
     return SimulateLedgerOptions{in.words().empty() ? std::nullopt : std::optional<HashArgument>(in.hash())};
   }
+  if (name == "simulate serve") return read_serve(in);
   throw std::logic_error("a command of the table that nobody reads");
 }
 
@@ -331,7 +340,7 @@ bool is_one_of(const Command& command) {
 }
 
 bool uses_database(const Command& command) {
-  return !is_one_of<DecodeOptions, SimulateNetworkOptions, SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions>(command);
+  return !is_one_of<DecodeOptions, SimulateNetworkOptions, SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>(command);
 }
 
 bool uses_switch(const Command& command) {

@@ -144,6 +144,10 @@ struct SimulateReleaseOptions {
   std::optional<std::string> fail;
 };
 struct SimulateLedgerOptions { std::optional<HashArgument> hash; };
+struct SimulateServeOptions {
+  std::string socket;                                ///< path of the Unix socket
+  std::string faults;                                ///< see core/switch/sim/rpc_faults.h
+};
 
 /// --help, --version and the like: text for stdout.
 struct TextOptions { std::string text; };
@@ -152,7 +156,7 @@ struct VersionOptions { bool libraries = false; };
 
 using Command = std::variant<TextOptions, VersionOptions, SendOptions, BatchOptions, ResumeOptions, ListOptions, ShowOptions, CancelOptions,
                              ResolveOptions, DeleteOptions, BackupOptions, CheckOptions, DecodeOptions, SimulateNetworkOptions,
-                             SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions>;
+                             SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>;
 
 struct Options {
   GlobalOptions global;

@@ -1,4 +1,4 @@
-// Schema of a simulated network's file, version 1.
+// Schema of a simulated network's file, version 2.
 #pragma once
 
 namespace paytower::db {
@@ -105,6 +105,7 @@ CREATE TABLE sendpays (
   total_msat INTEGER NOT NULL,
   bolt11 TEXT NOT NULL,
   created_ns INTEGER NOT NULL,
+  updated_index INTEGER NOT NULL,
   completed_ns INTEGER,
   preimage BLOB,
   failure BLOB,

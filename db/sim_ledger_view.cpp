@@ -33,6 +33,7 @@ sim::Row read_row(Query& query) {
   row.total = query.msat();
   row.invoice = query.text();
   row.created = query.time();
+  row.updated_index = query.number(max_i64);
   row.completed = query.maybe_time();
   row.preimage = query.maybe_fixed<Preimage>();
   if (const auto failure = query.maybe_blob()) row.failure = sim::decode_failure(*failure);
@@ -92,16 +93,16 @@ sim::HeldRequest read_request(Query& query) {
 
 #define ROW_COLUMNS                                                                                                         \
   "created_index, payment_hash, attempt_id, part, state, label, destination, amount_msat, amount_sent_msat, total_msat, " \
-  "bolt11, created_ns, completed_ns, preimage, failure"
+  "bolt11, created_ns, updated_index, completed_ns, preimage, failure"
 #define HTLC_COLUMNS "created_index, payment_hash, attempt_id, part, scid, amount_msat, expiry, finished"
 #define MOVEMENT_COLUMNS "created_index, payment_hash, attempt_id, part, amount_msat, at_ns"
 
 void SimLedgerTx::put_row(const sim::Row& row) {
   const auto failure = row.failure ? std::optional(sim::encode_failure(*row.failure)) : std::nullopt;
   connection_
-      .prepared("INSERT OR REPLACE INTO sendpays (" ROW_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")
+      .prepared("INSERT OR REPLACE INTO sendpays (" ROW_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
       .bind(bits(row.created_index), row.key.hash, bits(row.key.id.value), row.key.part, static_cast<int>(row.state), row.label,
-            row.destination, row.amount, row.amount_sent, row.total, row.invoice, row.created, row.completed, row.preimage, failure)
+            row.destination, row.amount, row.amount_sent, row.total, row.invoice, row.created, bits(row.updated_index), row.completed, row.preimage, failure)
       .run();
 }
 
@@ -177,7 +178,8 @@ std::vector<sim::Movement> SimLedgerTx::movements_after(std::uint64_t after, std
 
 namespace {
 constexpr std::array view_numbers = {sim::Number::payments_created, sim::Number::htlcs_created, sim::Number::htlcs_deleted,
-                                     sim::Number::movements_created};
+                                     sim::Number::movements_created, sim::Number::payments_updated, sim::Number::payments_deleted,
+                                     sim::Number::htlcs_updated};
 }
 
 void SimLedgerTx::save_view(std::string_view name) {

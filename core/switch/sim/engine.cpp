@@ -49,6 +49,20 @@ SendResult found(SendResult::Kind kind, Row row) {
   return result;
 }
 
+std::string in_msat(Msat amount) { return std::to_string(amount.value()) + "msat"; }
+
+/// What tells the route's delivery from the row's: "with amount ...", "to ...". Nothing: they are the same.
+std::optional<std::string> other_money(const Row& row, const Route& route) {
+  if (row.amount != route.delivered()) return "with amount " + in_msat(row.amount) + " (not " + in_msat(route.delivered()) + ")";
+  if (row.destination != route.hops.back().node) return "to " + row.destination.hex();
+  return std::nullopt;
+}
+
+std::string exists_text(const AttemptKey& key) {
+  return "There already is a payment with payment_hash=" + key.hash.hex() + ", groupid=" + std::to_string(key.id.value) +
+         ", partid=" + std::to_string(key.part) + ". Either change the partid, or wait for the payment to complete and start a new group.";
+}
+
 UnixNs time_of(const HeldRequest& request, UnixNs now) { return request.min_height != 0 ? now : request.not_before; }
 
 Preimage shown_preimage(const Invoice& invoice) {
@@ -142,7 +156,7 @@ void Engine::hold_back(const Handover& handover, UnixNs not_before, std::uint32_
 
 // --- hand-overs ------------------------------------------------------------------------------------------------------
 
-/// Core Lightning's check_progress, row by row in order of creation (SEMANTICS 4). Nothing: the way is free.
+/// Core Lightning's check_progress, row by row in order of creation (SEMANTICS 4), in its words. Nothing: the way is free.
 std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   using Kind = SendResult::Kind;
   const AttemptKey& key = handover.key;
@@ -150,47 +164,53 @@ std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   std::uint64_t pending_msat = 0;
   for (Row& row : tx_.rows_of(key.hash)) {
     const bool same_part = row.key.part == key.part;
-    const bool same_money = row.amount == handover.route.delivered() && row.destination == handover.route.hops.back().node;
+    const auto difference = other_money(row, handover.route);
     if (row.state == RowState::complete) {
       complete = true;
       if (!same_part) continue;
-      if (!same_money) return refusal(Kind::exists, code_exists, "Already succeeded with another amount or destination");
+      if (difference) return refusal(Kind::exists, code_exists, "Already succeeded " + *difference);
       return found(Kind::complete, std::move(row));
     }
     if (row.state == RowState::pending) {
       if (row.key.id != key.id) {
-        return refusal(Kind::busy, code_busy, "Payment with groupid=" + std::to_string(row.key.id.value) + " still in progress, cannot retry");
+        const std::string group = std::to_string(row.key.id.value);
+        return refusal(Kind::busy, code_busy, "Payment with groupid=" + group + " still in progress, cannot retry before that completes.");
       }
-      if ((row.key.part == 0) != (key.part == 0)) return refusal(Kind::busy, code_busy, "Already have a payment in progress");
-      if (same_part && !same_money) return refusal(Kind::exists, code_exists, "Already pending with another amount or destination");
+      if ((row.key.part == 0) != (key.part == 0)) {
+        const std::string manner = row.key.part != 0 ? "parallel" : "non-parallel";
+        return refusal(Kind::busy, code_busy, "Already have " + manner + " payment in progress");
+      }
+      if (same_part && difference) return refusal(Kind::exists, code_exists, "Already pending " + *difference);
       if (same_part) return found(Kind::pending, std::move(row));
-      if (row.total != handover.amount) return refusal(Kind::not_sent, code_invalid_params, "amount_msat was previously another");
+      if (row.total != handover.amount) {
+        return refusal(Kind::not_sent, code_invalid_params, "msatoshi was previously " + in_msat(row.total) + ", now " + in_msat(handover.amount));
+      }
       pending_msat += row.amount.value();
     }
-    if (same_part && row.key.id == key.id) {
-      return refusal(Kind::exists, code_exists, "There already is a payment with this payment_hash, groupid and partid");
-    }
+    if (same_part && row.key.id == key.id) return refusal(Kind::exists, code_exists, exists_text(key));
   }
   if (complete) return refusal(Kind::exists, code_exists, "Already succeeded other parts");
   if (pending_msat != 0 && pending_msat >= handover.amount.value()) {
-    return refusal(Kind::busy, code_busy, "Already have all of the amount in progress");
+    return refusal(Kind::busy, code_busy, "Already have " + std::to_string(pending_msat) + "msat of " + in_msat(handover.amount) + " payments in progress");
   }
   return std::nullopt;
 }
 
 /// What our node itself has against the first channel.
-std::optional<Failure> Engine::local_check(const Route& route) {
+std::optional<Engine::LocalRefusal> Engine::local_check(const Route& route) {
+  const auto by_node = [](const char* why) { return LocalRefusal{local_failure(why), false}; };
+  const auto by_channel = [](const char* why) { return LocalRefusal{local_failure(why), true}; };
   const Hop& first = route.hops.front();
   const auto channel = tx_.channel(first.channel);
   const bool ours = channel && first.direction <= 1 && channel->nodes[first.direction] == own_node;
-  if (!ours) return local_failure("No connection to first peer found");
+  if (!ours) return by_node("No connection to first peer found");
   const auto peer = tx_.node(channel->nodes[1 - first.direction]);
-  if (!peer || peer->key != first.node) return local_failure("No connection to first peer found");
+  if (!peer || peer->key != first.node) return by_node("No connection to first peer found");
   const Policy& policy = channel->policies[first.direction];
-  if (policy.disabled) return local_failure("First peer not ready");
-  if (first.amount < policy.htlc_min) return local_failure("HTLC too small for the first channel");
-  if (first.amount > policy.htlc_max) return local_failure("HTLC too large for the first channel");
-  if (first.amount > channel->balances[first.direction]) return local_failure("Capacity exceeded: the first channel holds too little");
+  if (policy.disabled) return by_node("First peer not ready");
+  if (first.amount < policy.htlc_min) return by_channel("HTLC too small for the first channel");
+  if (first.amount > policy.htlc_max) return by_channel("HTLC too large for the first channel");
+  if (first.amount > channel->balances[first.direction]) return by_channel("Capacity exceeded: the first channel holds too little");
   return std::nullopt;
 }
 
@@ -200,10 +220,11 @@ SendResult Engine::send(const Handover& handover, const SendOptions& options) {
   if (route.hops.empty()) return refusal(Kind::not_sent, code_bad_route, "The route is empty");
   if (route.hops.size() > limits::max_hops) return refusal(Kind::not_sent, code_invalid_params, "The route is too long");
   if (auto earlier = earlier_rows(handover)) return std::move(*earlier);
-  if (auto failure = local_check(route)) {
+  if (auto refused = local_check(route)) {
     SendResult result;
     result.code = code_try_other_route;
-    result.failure = std::move(*failure);
+    result.failure = std::move(refused->failure);
+    result.by_channel = refused->by_channel;
     return result;
   }
   add_row(handover, RowState::pending, handover.label, std::nullopt);
@@ -229,7 +250,12 @@ void Engine::add_row(const Handover& handover, RowState state, std::string_view 
   row.created = now_;
   if (state == RowState::failed) row.completed = now_;
   row.failure = failure;
+  if (state == RowState::failed) row.updated_index = next(Number::payments_updated);
   tx_.put_row(row);
+}
+
+void Engine::add_refused_row(const Handover& handover, const Failure& failure) {
+  add_row(handover, RowState::failed, handover.label, failure);
 }
 
 void Engine::launch(const Handover& handover, const SendOptions& options) {
@@ -289,7 +315,7 @@ FenceResult Engine::fence(const Handover& handover, bool orphan) {
   const std::string label = fence_label(handover.label);
   if (const auto row = tx_.row(handover.key)) {
     if (row->label == label && row->state == RowState::failed) return FenceResult{true, 0, {}};
-    return FenceResult{false, code_exists, "There already is a payment with this payment_hash, groupid and partid"};
+    return FenceResult{false, code_exists, exists_text(handover.key)};
   }
   if (handover.route.hops.empty()) return FenceResult{false, code_bad_route, "The route is empty"};
   if (const auto earlier = earlier_rows(handover)) {
@@ -365,13 +391,16 @@ void Engine::end_row(const Flight& flight, const std::optional<Invoice>& invoice
   auto row = tx_.row(flight.key);
   if (!row || (row->state != RowState::pending && !flight.end.settles)) return;
   write_end(*row, now_, flight.end.settles, flight.end.failure, invoice);
+  row->updated_index = next(Number::payments_updated);
   tx_.put_row(*row);
 }
 
 /// The entry of this index if it is still the same attempt's; without an index, every one of the attempt.
 void Engine::finish_htlc(const AttemptKey& key, std::optional<std::uint64_t> index) {
   for (const Htlc& htlc : tx_.htlcs_of(key.hash)) {
-    if (htlc.key == key && !htlc.finished && (!index || htlc.created_index == *index)) tx_.finish_htlc(htlc.created_index);
+    if (htlc.key != key || htlc.finished || (index && htlc.created_index != *index)) continue;
+    tx_.finish_htlc(htlc.created_index);
+    next(Number::htlcs_updated);
   }
 }
 

@@ -22,6 +22,8 @@ namespace paytower::sim {
 [[nodiscard]] std::optional<UnixNs> next_happening(LedgerTx& tx);
 /// "...:fence": how a fence of the attempt with this label is named.
 [[nodiscard]] std::string fence_label(std::string_view label);
+/// As sendpay without groupid: one above all others of the hash.
+[[nodiscard]] std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash);
 
 /// What our node answers to a hand-over, with the code that Core Lightning's sendpay would give.
 struct SendResult {
@@ -38,6 +40,7 @@ struct SendResult {
   std::optional<Row> row{};          ///< of pending and complete
   Failure failure{};                 ///< of the others: message for people
   bool fresh = false;                ///< pending: made by this call
+  bool by_channel = false;           ///< not_sent: the first channel said no, for which Core Lightning makes a row (add_refused_row)
 };
 
 /// What our node answers to a fence.
@@ -87,6 +90,8 @@ class Engine {
   [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label, std::uint64_t group);
   /// Returns how many HTLCs were held.
   std::size_t release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code);
+  /// What Core Lightning keeps of a hand-over that its own channel refused: a row that has failed. REQUIRES: send() said so.
+  void add_refused_row(const Handover& handover, const Failure& failure);
   void add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination);
   /// False when there is no such copy. What ended meanwhile is told to the restored node by its peers.
   [[nodiscard]] bool restore(std::string_view name);
@@ -97,7 +102,11 @@ class Engine {
  private:
   std::uint64_t next(Number counter);
   std::optional<SendResult> earlier_rows(const Handover& handover);
-  std::optional<Failure> local_check(const Route& route);
+  struct LocalRefusal {
+    Failure failure;
+    bool by_channel = false;
+  };
+  std::optional<LocalRefusal> local_check(const Route& route);
   void add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure);
   void launch(const Handover& handover, const SendOptions& options);
   void complete_set(const PaymentHash& hash, const std::optional<UnixNs>& due);

@@ -12,15 +12,14 @@ namespace {
 
 constexpr std::size_t batch = 256;           ///< records read at once
 
-/// As sendpay without groupid: one above all others of the hash.
+}  // namespace
+
 std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash) {
   constexpr std::uint64_t highest = INT64_MAX - 1;
   std::uint64_t group = 1;
   for (const Row& row : tx.rows_of(hash)) group = std::max(group, std::min(row.key.id.value, highest) + 1);
   return group;
 }
-
-}  // namespace
 
 SwitchRow as_seen(Row row) {
   return SwitchRow{row.key.id, row.key.part, row.state, std::move(row.label), row.preimage, std::move(row.failure), row.amount, row.amount_sent};
@@ -111,6 +110,7 @@ void Engine::catch_up_row(Row row) {
   failure.code = FailureCode::permanent_channel_failure;
   failure.source_index = 0;
   write_end(row, now_, settled, failure, tx_.invoice(row.key.hash));
+  row.updated_index = next(Number::payments_updated);
   tx_.put_row(row);
   finish_htlc(row.key, std::nullopt);
   if (settled) debit(row.key, row.amount_sent);

@@ -28,6 +28,8 @@ class FaultRunner {
 
   /// Strikes whatever waits for this occasion.
   Strikes strike(Step step, const PaymentHash& hash);
+  /// Strikes a fault that stands in no ledger, now. `strikes` is added to.
+  void strike(const Fault& fault, const PaymentHash& hash, Strikes& strikes) { apply(fault, hash, strikes); }
   /// Engine::advance, with the faults of step resolve. Returns what was done since the engine was last asked.
   Progress advance();
 

@@ -32,6 +32,9 @@ enum class Number : std::uint8_t {
   seed = 16,
   graph_version = 17,       ///< moves with every new channel and policy
   store_generation = 18,    ///< moves when the node gets a new store
+  payments_updated = 19,    ///< the node's other counters, which belong to the view as the four marks do
+  payments_deleted = 20,
+  htlcs_updated = 21,
 };
 
 /// Says whether to go on.
@@ -102,7 +105,7 @@ class LedgerTx {
   [[nodiscard]] virtual std::vector<Movement> movements_of(const PaymentHash& hash) = 0;
   [[nodiscard]] virtual std::vector<Movement> movements_after(std::uint64_t after, std::size_t limit) = 0;
 
-  /// Rows, HTLCs, movements and the four counters, under a name (instead of what it named before).
+  /// Rows, HTLCs, movements and their counters, under a name (instead of what it named before).
   virtual void save_view(std::string_view name) = 0;
   /// False when there is no such copy; the view is as it was then.
   [[nodiscard]] virtual bool restore_view(std::string_view name) = 0;

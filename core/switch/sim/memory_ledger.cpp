@@ -7,6 +7,9 @@ namespace paytower::sim {
 
 namespace {
 
+constexpr std::array view_counters = {Number::payments_created, Number::htlcs_created,    Number::htlcs_deleted, Number::movements_created,
+                                      Number::payments_updated, Number::payments_deleted, Number::htlcs_updated};
+
 template <typename Map>
 auto value_or_nothing(const Map& map, const typename Map::key_type& key) -> std::optional<typename Map::mapped_type> {
   const auto found = map.find(key);
@@ -42,10 +45,9 @@ struct View {
   std::map<PaymentHash, std::set<std::uint64_t>> rows_by_hash;
   std::map<PaymentHash, std::set<std::uint64_t>> htlcs_by_hash;
   std::map<PaymentHash, std::set<std::uint64_t>> movements_by_hash;
-  std::array<std::int64_t, 4> counters{};
+  std::array<std::int64_t, view_counters.size()> counters{};
 };
 
-constexpr std::array view_counters = {Number::payments_created, Number::htlcs_created, Number::htlcs_deleted, Number::movements_created};
 
 template <typename T>
 std::vector<T> picked(const std::map<std::uint64_t, T>& map, const std::map<PaymentHash, std::set<std::uint64_t>>& index,

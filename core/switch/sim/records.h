@@ -155,6 +155,7 @@ struct Row {
   Msat total;                                ///< of all parts
   std::string invoice;                       ///< BOLT 11 text, empty without one
   UnixNs created{};
+  std::uint64_t updated_index = 0;           ///< given from Number::payments_updated when it ended; 0 before
   std::optional<UnixNs> completed{};
   std::optional<Preimage> preimage{};
   std::optional<Failure> failure{};

@@ -1,6 +1,7 @@
 #include "core/switch/sim/travel.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "core/switch/sim/graph.h"
@@ -8,6 +9,8 @@
 namespace paytower::sim {
 
 namespace {
+
+constexpr std::string_view unknown_code_words = "failure code ";
 
 Msat sum(Msat a, Msat b) { return checked_add(a, b).value_or(Msat::of(Msat::max_value)); }
 Msat difference(Msat a, Msat b) { return checked_sub(a, b).value_or(Msat{}); }
@@ -113,8 +116,18 @@ Failure failure_at(const Route& route, std::uint32_t source, FailureCode code, s
 
 Failure wire_failure_at(const Route& route, std::uint32_t source, std::uint32_t wire_code) {
   const FailureCode code = failure_from_wire(wire_code);
-  std::string message = code == FailureCode::unknown_code ? "failure code " + std::to_string(wire_code) : std::string();
+  std::string message = code == FailureCode::unknown_code ? std::string(unknown_code_words) + std::to_string(wire_code) : std::string();
   return failure_at(route, source, code, std::move(message));
+}
+
+std::uint32_t wire_code_of(const Failure& failure) {
+  const auto code = static_cast<std::uint32_t>(failure.code);
+  if (code < 0x10000) return code;
+  std::uint32_t named = 0;
+  const std::string& words = failure.message;
+  const bool has_number = failure.code == FailureCode::unknown_code && words.rfind(unknown_code_words, 0) == 0;
+  if (has_number) std::from_chars(words.data() + unknown_code_words.size(), words.data() + words.size(), named);
+  return named != 0 ? named : static_cast<std::uint32_t>(FailureCode::temporary_channel_failure);
 }
 
 void lock_money(LedgerTx& tx, const Hop& hop, const Channel& channel) {

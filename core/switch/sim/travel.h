@@ -31,6 +31,9 @@ struct Journey {
 /// The same for a code of the wire that may be none of BOLT 4's.
 [[nodiscard]] Failure wire_failure_at(const Route& route, std::uint32_t source, std::uint32_t wire_code);
 
+/// The inverse: the code on the wire, with 0x1007 (temporary channel failure) for refusals of our own node.
+[[nodiscard]] std::uint32_t wire_code_of(const Failure& failure);
+
 /// The money of one channel of a route: locked by the sending side, then moved over, or given back.
 void lock_money(LedgerTx& tx, const Hop& hop, const Channel& channel);
 void settle_money(LedgerTx& tx, const Hop& hop);

@@ -1,0 +1,62 @@
+// The server's end of a Unix socket: one server a path, nobody but its owner gets in.
+#pragma once
+
+#include <string>
+#include <utility>
+
+namespace paytower::sim {
+
+/// A descriptor that is closed with its owner.
+class OpenFile {
+ public:
+  OpenFile() = default;
+  explicit OpenFile(int fd) : fd_(fd) {}
+  ~OpenFile() { close(); }
+  OpenFile(OpenFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  OpenFile& operator=(OpenFile&& other) noexcept {
+    if (this != &other) {
+      close();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  void close();
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// A listening socket at a path. Whoever holds `PATH.lock` (made 0600, never removed) is the only server there; the lock goes
+/// with the process, so that what a killed one left behind is known to be stale.
+class ListeningSocket {
+ public:
+  /// Locks and listens. Throws RefusalError: usage for a path that is too long or names something else, busy where another
+  /// server listens; SwitchError when the system does not let us.
+  explicit ListeningSocket(std::string path);
+  /// Removes the socket file unless somebody else's stands there by now.
+  ~ListeningSocket();
+  ListeningSocket(const ListeningSocket&) = delete;
+  ListeningSocket& operator=(const ListeningSocket&) = delete;
+
+  /// Nobody gets in any more; the file stays, as a node leaves it that was killed.
+  void refuse();
+  /// Listens again.
+  void listen();
+  [[nodiscard]] bool listening() const { return socket_.is_open(); }
+  [[nodiscard]] int fd() const { return socket_.get(); }
+  /// A new client, not blocking; nothing is open when none waits.
+  [[nodiscard]] OpenFile accept();
+
+ private:
+  void remove_stale() const;
+
+  std::string path_;
+  OpenFile lock_;
+  OpenFile socket_;
+  unsigned long device_ = 0;                 ///< of the socket file that we made
+  unsigned long inode_ = 0;
+};
+
+}  // namespace paytower::sim

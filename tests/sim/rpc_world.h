@@ -1,0 +1,117 @@
+// The small network of world.h behind Core Lightning's commands, without a socket.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "core/switch/sim/rpc_node.h"
+#include "tests/sim/world.h"
+
+namespace paytower::sim::test {
+
+/// What the node said, for CHECKs.
+struct Said {
+  bool answered = false;
+  bool waits = false;
+  bool breaks = false;
+  int code = 0;                              ///< 0 with a result
+  std::string message{};
+  Json body{};                               ///< result, or error
+};
+
+class RpcWorld {
+ public:
+  explicit RpcWorld(RpcTraits traits = {}) : node_(std::move(traits)) {}
+
+  World& world() { return world_; }
+  RpcNode& node() { return node_; }
+
+  Said call(const std::string& method, const nlohmann::json& params = nlohmann::json::object(), const RpcOrders& orders = {}) {
+    RpcCall made;
+    made.method = method;
+    made.params = params.dump();
+    return call(made, orders);
+  }
+  Said call(const RpcCall& made, const RpcOrders& orders = {}) {
+    std::optional<RpcOutcome> outcome;
+    world_.ledger().write([&](LedgerTx& tx) {
+      node_.advance(tx, world_.clock().wall());
+      outcome = node_.execute(tx, made, moment(), orders);
+      node_.advance(tx, world_.clock().wall());
+    });
+    return said(std::move(*outcome));
+  }
+  /// Time passes; then the last request that waits is asked for its answer.
+  Said later(std::int64_t ns) {
+    world_.clock().pass(ns);
+    std::optional<RpcOutcome> outcome;
+    world_.ledger().write([&](LedgerTx& tx) {
+      node_.advance(tx, world_.clock().wall());
+      outcome = node_.settle(tx, wait_, moment());
+      node_.forget_late();
+    });
+    if (!outcome) return Said{false, true, false, 0, {}, {}};
+    return said(std::move(*outcome));
+  }
+
+  /// sendpay over the cheapest route of `msat`, changed by `change`.
+  nlohmann::json sendpay(const MadeInvoice& invoice, std::uint64_t group, std::uint64_t msat = 100'000 * sat) {
+    const Route route = *world_.route(world_.question(invoice, msat)).route;
+    nlohmann::json hops = nlohmann::json::array();
+    for (const Hop& hop : route.hops) {
+      hops.push_back({{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction}, {"amount_msat", hop.amount.value()},
+                      {"delay", hop.delay}, {"style", "tlv"}});
+    }
+    return {{"route", hops}, {"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", 0},
+            {"payment_secret", world_.admin().invoice(invoice.hash)->secret.hex()}, {"label", "paytower:00:" + std::to_string(group)}};
+  }
+  /// One hop with all the money there is, over a channel of the node.
+  nlohmann::json fence(const MadeInvoice& invoice, std::uint64_t group) {
+    nlohmann::json params = sendpay(invoice, group);
+    params["route"] = nlohmann::json::array({params["route"][0]});
+    params["route"][0]["amount_msat"] = Msat::max_value;
+    params["label"] = "paytower:00:" + std::to_string(group) + ":fence";
+    return params;
+  }
+  Said waitsendpay(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t timeout = 30) {
+    return call("waitsendpay", {{"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", 0}, {"timeout", timeout}});
+  }
+  /// waitsendpay, and enough time for what nobody holds.
+  Said outcome(const MadeInvoice& invoice, std::uint64_t group) {
+    const Said first = waitsendpay(invoice, group);
+    return first.waits ? later(ns_per_second) : first;
+  }
+  Json rows(const MadeInvoice& invoice) { return call("listsendpays", {{"payment_hash", invoice.hash.hex()}}).body["payments"]; }
+
+ private:
+  RpcMoment moment() { return RpcMoment{world_.clock().wall(), world_.clock().mono()}; }
+
+  Said said(RpcOutcome outcome) {
+    Said said;
+    if (const auto* wait = std::get_if<RpcWait>(&outcome)) {
+      wait_ = *wait;
+      said.waits = true;
+    } else if (const auto* silence = std::get_if<RpcSilence>(&outcome)) {
+      said.breaks = silence->disconnect;
+    } else {
+      const auto& reply = std::get<CallReply>(outcome);
+      said.answered = true;
+      said.body = reply.body;
+      if (reply.failed) {
+        said.code = reply.body["code"];
+        said.message = reply.body["message"];
+      }
+    }
+    return said;
+  }
+
+  World world_;
+  RpcNode node_;
+  RpcWait wait_;
+};
+
+}  // namespace paytower::sim::test
