@@ -111,7 +111,7 @@ bool wire_strike(std::string_view kind, std::string_view value, bool after, RpcS
   };
   const auto ns = duration(value);
   const auto count = number(value);
-  const auto size = count && *count <= most_bytes ? count : std::nullopt;
+  const bool size = count.value_or(most_bytes + 1) <= most_bytes;
   if (kind == "restart" && value.empty()) return put(after ? strikes.restart_after : strikes.restart_before, true);
   if (kind == "die" && value.empty()) return put(after ? strikes.die_after : strikes.die_before, true);
   if (kind == "break" && value.empty()) return put(after ? strikes.break_after : strikes.break_before, true);
@@ -120,10 +120,10 @@ bool wire_strike(std::string_view kind, std::string_view value, bool after, RpcS
   if (after) return false;
   if (kind == "unread" && ns) return put(strikes.unread_ns, *ns);
   if (kind == "late" && ns) return put(strikes.late_ns, *ns);
-  if (kind == "close" && size) return put(strikes.cut, *size);
-  if (kind == "big" && size) return put(strikes.big, *size);
-  if (kind == "deep" && size) return put(strikes.deep, *size);
-  if (kind == "shuffle" && size && *size > 0) return put(strikes.shuffle, *size);
+  if (kind == "close" && size) return put(strikes.cut, *count);
+  if (kind == "big" && size) return put(strikes.big, *count);
+  if (kind == "deep" && size) return put(strikes.deep, *count);
+  if (kind == "shuffle" && size && *count > 0) return put(strikes.shuffle, *count);
   if (!value.empty()) return false;
   if (kind == "ignore") return put(strikes.ignore, true);
   if (kind == "drop-reply") return put(strikes.drop_reply, true);
