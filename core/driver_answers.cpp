@@ -120,6 +120,9 @@ void Driver::Impl::receive(const FenceAnswer& answer) {
   if (!item) return;
   item->unanswered.erase(answer.key.id);
   if (answer.kind == FenceAnswer::Kind::fenced) return item->backlog.push_back(Fenced{answer.key.id});
+  // The payment has its end already. While somebody's complete record stands in the way, no fence takes and no HTLC of ours is
+  // made either: a later run asks again.
+  if (item->payment.ended_for_good()) return close(*item);
   want_look(*item, plus(mono(), item->idle_looks == 0 ? 0 : pause(*item)));
 }
 

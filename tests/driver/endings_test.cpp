@@ -405,3 +405,24 @@ TEST_CASE("ending: another switch's open attempt is never shown to this one, als
   CHECK(results[1].end == DriveEnd::other_switch);
   CHECK(results[1].payment->status() == PaymentStatus::in_flight);
 }
+
+TEST_CASE("ending: another user paid between our look and our hand-over: paid, and nobody waits for our own dead attempt") {
+  for (const sim::ForeignAct act : {sim::ForeignAct::pay, sim::ForeignAct::complete}) {
+    SimWorld world;
+    const auto request = world.invoice();
+    sim::Fault theirs;
+    theirs.act = act;
+    theirs.text = "another wallet";
+    world.fault(sim::FaultKind::foreign, sim::Step::before_dispatch, theirs);
+    const MonoNs start = world.clock.mono();
+    const auto result = world.send(request, 60 * ns_per_second);
+    REQUIRE(result.payment);
+    CHECK(result.payment->status() == PaymentStatus::succeeded);
+    CHECK(world.clock.mono().value - start.value < 5 * ns_per_second);
+    CHECK(world.live_htlcs(request.hash) <= 1);
+    // What is left of our attempt is asked about by later runs, each of which leaves as soon.
+    const MonoNs again = world.clock.mono();
+    for (const auto& later : world.resume(60 * ns_per_second)) CHECK(later.payment->status() == PaymentStatus::succeeded);
+    CHECK(world.clock.mono().value - again.value < 5 * ns_per_second);
+  }
+}
