@@ -11,6 +11,7 @@ import unittest
 
 BINARY = os.environ["PAYTOWER_BINARY"]
 SANITIZED = os.environ.get("PAYTOWER_SANITIZED") == "1"
+OVER_SOCKET = os.environ.get("PAYTOWER_OVER_SOCKET") == "1"  # pay through `simulate serve` instead of the file
 
 OK, INTERNAL, USAGE, FAILED, UNKNOWN, REFUSED, BUSY, UNAVAILABLE, DATABASE, NOT_FOUND, NOT_CONFIRMED = range(11)
 
@@ -46,13 +47,26 @@ class World(unittest.TestCase):
             "HOME": self.folder,
             "TZ": "UTC",
             "PAYTOWER_DB": self.db,
-            "PAYTOWER_SWITCH": "sim:" + self.net,
             "PAYTOWER_CONFIG": "none",
         }
+        self.switch = self.file_switch = "sim:" + self.net
+        self.env["PAYTOWER_SWITCH"] = self.switch
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
                 self.env[name] = os.environ[name]
         self.ok("simulate", "network", "--out", self.net, *self.network_args)
+        if OVER_SOCKET:
+            self.serve()
+
+    def serve(self):
+        """The network behind a socket, as a node would be. `simulate` keeps to the file."""
+        path = os.path.join(self.folder, "lightning-rpc")
+        server = self.popen("simulate", "serve", "--socket", path, stdout=subprocess.DEVNULL)
+        self.addCleanup(server.stderr.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        self.assertIn("serving", server.stderr.readline())
+        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
 
     # --- running ---
 
@@ -61,7 +75,10 @@ class World(unittest.TestCase):
         more.setdefault("stdout", subprocess.PIPE)
         more.setdefault("stderr", subprocess.PIPE)
         more.setdefault("start_new_session", True)  # no controlling terminal
-        return subprocess.Popen([BINARY, *args], env={**self.env, **(env or {})}, cwd=self.folder, text=True, errors="replace", **more)
+        variables = {**self.env, **(env or {})}
+        if args[0] == "simulate" and self.switch != self.file_switch:
+            variables["PAYTOWER_SWITCH"] = self.file_switch
+        return subprocess.Popen([BINARY, *args], env=variables, cwd=self.folder, text=True, errors="replace", **more)
 
     def run_it(self, *args, env=None, timeout=120, text=None, **more):
         if text is not None:

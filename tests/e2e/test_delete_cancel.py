@@ -110,7 +110,7 @@ class Resolve(World):
         self.ok("resolve", payment_hash, "--assume-failed", "--yes")
         shown = self.ok("show", payment_hash, "--json").json()
         self.assertEqual((shown["status"], shown["definitive"]), ("FAILED", False))
-        self.env["PAYTOWER_SWITCH"] = "sim:" + self.net
+        self.env["PAYTOWER_SWITCH"] = self.switch
         self.expect(harness.REFUSED, "delete", payment_hash, "--yes")  # the watch list is not deletable
         self.ok("simulate", "release", payment_hash)
         self.ok("resume")
@@ -123,7 +123,7 @@ class Resolve(World):
         self.kill(self.send_in_background(invoice))
         del self.env["PAYTOWER_SWITCH"]
         self.ok("resolve", payment_hash, "--write-off", "--yes")
-        self.env["PAYTOWER_SWITCH"] = "sim:" + self.net
+        self.env["PAYTOWER_SWITCH"] = self.switch
         shown = self.ok("show", payment_hash, "--json").json()
         self.assertEqual((shown["status"], shown["end_note"], shown["failure_reason"]), ("UNKNOWN", "WRITTEN_OFF", None))
         self.assertIn(self.run_it("send", invoice, "--yes").code, (harness.REFUSED,))
