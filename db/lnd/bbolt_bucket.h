@@ -68,8 +68,6 @@ class PageElements {
   [[nodiscard]] bool is_bucket() const { return bucket_; }                ///< of a leaf
   [[nodiscard]] Extent value() const { return value_; }                   ///< of a leaf
   [[nodiscard]] std::uint64_t child() const { return child_; }            ///< of a branch: page number
-  /// Elements not yet stepped to.
-  [[nodiscard]] std::size_t left() const { return page_.count - index_; }
   [[nodiscard]] const Page& page() const { return page_; }
 
  private:
@@ -116,9 +114,10 @@ class Cursor {
     std::optional<Bytes> least;  ///< keys below this page are at least this
     std::optional<Bytes> limit;  ///< and below this
   };
-  void descend(std::uint64_t page, std::optional<Bytes> least, std::optional<Bytes> limit);
   void push(const Page& page, std::optional<Bytes> least, std::optional<Bytes> limit);
   [[nodiscard]] bool step_branch();
+  void read_ahead(Level& level) const;
+  void check_bounds(const Level& level) const;
 
   Bucket bucket_;
   PageSet& pages_;

@@ -71,8 +71,8 @@ class BboltFile {
   /// number in its header, flags that are not branch or leaf alone, an overflow past high_water, more elements than fit.
   [[nodiscard]] Page page(std::uint64_t id) const;
 
-  /// Throws RefusalError (busy) when size, time of change or transaction id are not what they were at open: a writer that
-  /// knows no flock (a network file system) was at work, and nothing that was read counts.
+  /// Throws RefusalError (busy) when size, time of change or the metas are not what they were at open: a writer that knows
+  /// no flock (a network file system) was at work, and nothing that was read counts.
   void check_unchanged() const;
 
   /// A refusal (usage) about this file: "<path>: <what>". For readers of what stands in it.
@@ -87,6 +87,7 @@ class BboltFile {
   };
   void lock() const;
   void choose_meta();
+  [[nodiscard]] Bytes metas_on_disk() const;
   [[nodiscard]] const Block& block(std::uint64_t number) const;
 
   std::string path_;
@@ -95,6 +96,7 @@ class BboltFile {
   std::int64_t changed_s_ = 0;           ///< st_mtim at open
   std::int64_t changed_ns_ = 0;
   Meta meta_;
+  Bytes metas_;                          ///< both, as they were at open
   mutable std::vector<Block> cache_;     ///< direct mapped
 };
 

@@ -23,8 +23,8 @@ struct BucketEntry {
   [[nodiscard]] const BucketEntry* find(std::string_view name) const;
 };
 
-/// How much one copy may take: keys and values, and entry_cost for each of them.
-inline constexpr std::size_t max_copy_bytes = 4 << 20;
+/// How much one copy may take: keys and values, and entry_cost for each of them. A payment of 1,500 attempts fits.
+inline constexpr std::size_t max_copy_bytes = 2 << 20;
 inline constexpr std::size_t entry_cost = 64;
 
 struct BucketCopy {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/types.h"
 #include "db/lnd/bbolt_bucket.h"
@@ -16,6 +17,7 @@ namespace paytower::db::lnd {
 inline constexpr std::uint32_t oldest_marked_version = 3;   ///< below it only with OpenChannelDb::assume_v04
 inline constexpr std::uint32_t first_bucket_version = 9;    ///< from here on a bucket for each payment hash (kv_payments.h)
 inline constexpr std::uint32_t newest_version = 35;         ///< lnd 0.21
+inline constexpr std::string_view payments_root_bucket = "payments-root-bucket";
 inline constexpr std::size_t max_record_bytes = 1 << 20;    ///< of one raw record; no lnd wrote a hundredth of it
 
 struct OpenChannelDb {
@@ -78,6 +80,8 @@ class ChannelDb {
   [[nodiscard]] RawStream legacy_payments() const;
   /// Legacy: payment hash -> one byte (0 grounded, 1 in flight, 2 completed), as stored. Empty for newer layouts.
   [[nodiscard]] RawStream legacy_statuses() const;
+  /// `payments-root-bucket`, see kv_payments.h. Nothing in legacy layouts, and before the first payment.
+  [[nodiscard]] std::optional<Bucket> payment_buckets() const;
 
  private:
   explicit ChannelDb(std::unique_ptr<BboltFile> file);

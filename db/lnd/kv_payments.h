@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "db/lnd/bucket_copy.h"
 #include "db/lnd/channel_db.h"
