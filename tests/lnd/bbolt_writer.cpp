@@ -84,7 +84,7 @@ void BboltWriter::put_element(const Bytes& key, std::uint32_t flags, const Bytes
   if (key <= open.last_key && !open.last_key.empty()) throw std::logic_error("keys must ascend: " + to_hex(key));
   const std::size_t size = element_bytes + key.size() + value.size();
   const bool full = header_bytes + open.leaf_bytes + size > options_.page_bytes || open.leaf.size() >= options_.max_elements;
-  if (!open.leaf.empty() && full) flush_leaf(open);
+  if (open.leaf.size() >= options_.least_elements && full) flush_leaf(open);
   open.leaf.push_back({flags, key, value});
   open.leaf_bytes += size;
   open.last_key = key;

@@ -18,6 +18,7 @@ struct BboltOptions {
   bool store_freelist = true;
   std::uint64_t free_pages = 0;            ///< pages left unused before the first commit's tree, on the freelist
   std::size_t max_elements = 0xFFFE;       ///< of one page: small numbers make deep trees of few records
+  std::size_t least_elements = 1;          ///< a page overflows rather than end before it has these; bbolt: 2
   bool inline_small = true;                ///< small buckets without buckets stand in their parent's value, as bbolt has it
   std::uint64_t extra_bytes = 0;           ///< behind the high water mark
 };
