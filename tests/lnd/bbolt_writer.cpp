@@ -71,7 +71,6 @@ BboltWriter::BboltWriter(const std::string& path, BboltOptions options)
 void BboltWriter::begin(std::string_view name) { begin(bytes_of(name)); }
 
 void BboltWriter::begin(const Bytes& name) {
-  open_.back().nests = true;
   open_.emplace_back();
   open_.back().name = name;
 }
@@ -86,6 +85,7 @@ void BboltWriter::put_element(const Bytes& key, std::uint32_t flags, const Bytes
   const bool full = header_bytes + open.leaf_bytes + size > options_.page_bytes || open.leaf.size() >= options_.max_elements;
   if (open.leaf.size() >= options_.least_elements && full) flush_leaf(open);
   open.leaf.push_back({flags, key, value});
+  open.nests = open.nests || flags == 1;
   open.leaf_bytes += size;
   open.last_key = key;
 }
