@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/lnd/kv_bytes.h"
+#include "tests/lnd/lnd_fixture.h"
 #include "tests/lnd/walk.h"
 
 using namespace paytower;

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <string>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "core/hash.h"
-#include "tests/lnd/lnd_fixture.h"
+#include "tests/lnd/channel_db_files.h"
 
 namespace paytower::test {
 

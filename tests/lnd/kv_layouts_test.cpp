@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/lnd/kv_bytes.h"
+#include "tests/lnd/lnd_fixture.h"
 
 using namespace paytower;
 using namespace paytower::db::lnd;
