@@ -79,7 +79,6 @@ class BboltFile {
   [[noreturn]] void refuse(const std::string& what) const;
 
  private:
-  friend class PageSet;
   struct Block {
     std::uint64_t number = 0;
     std::size_t size = 0;                ///< 0: nothing cached

@@ -13,7 +13,7 @@
 namespace paytower::db::lnd {
 
 /// All records of `payments-root-bucket`, ordered by payment hash (not by sequence: lnd files them so), each hash's
-/// duplicates right behind it, ordered by sequence. One payment in memory at a time, at most about 40 MiB for the largest
+/// duplicates right behind it, ordered by sequence. One payment in memory at a time, at most about 32 MiB for the largest
 /// that max_copy_bytes admits and a few KiB for any that lnd made. The database must outlive the stream.
 class KvPayments {
  public:
