@@ -1,0 +1,127 @@
+// Fills a payment database with a history, through the store itself: what stands there is what paytower would have stored.
+//
+//   paytower_generate DATABASE COUNT     every 10th payment failed, every 1000th ended unknown, the last 3 are open
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "core/hash.h"
+#include "core/lifecycle.h"
+#include "db/connection.h"
+#include "db/locks.h"
+#include "db/payment_store.h"
+
+using namespace paytower;
+
+namespace {
+
+constexpr std::size_t together = 1'000;
+constexpr std::int64_t spacing_ns = 3 * ns_per_second;
+constexpr UnixNs epoch{1'600'000'000'000'000'000};
+
+Preimage preimage_of(std::uint64_t number) {
+  std::array<std::uint8_t, 8> seed{};
+  for (std::uint8_t& byte : seed) {
+    byte = static_cast<std::uint8_t>(number);
+    number >>= 8;
+  }
+  return Preimage{sha256(seed).bytes};
+}
+
+PublicKey key_of(std::uint8_t number) {
+  PublicKey key;
+  key.bytes.fill(number);
+  key.bytes[0] = 2;
+  return key;
+}
+
+PaymentRequest request_of(std::uint64_t number) {
+  PaymentRequest request;
+  request.hash = hash_of(preimage_of(number));
+  request.demand.destination = key_of(static_cast<std::uint8_t>(3 + number % 40));
+  request.demand.amount = Msat::of(1'000 + number % 1'000'000'000);
+  request.demand.fee_limit = Msat::of(5'000);
+  request.demand.cltv_limit = 2'016;
+  request.demand.final_cltv_delta = 18;
+  request.payment_secret = PaymentSecret{preimage_of(number + (1ULL << 40)).bytes};
+  request.created = UnixNs{epoch.value + static_cast<std::int64_t>(number) * spacing_ns};
+  request.deadline = UnixNs{request.created.value + 60 * ns_per_second};
+  request.invoice = "lnbcrt2500n1" + std::string(280, 'q') + std::to_string(number);
+  request.network = "regtest";
+  if (number % 100 == 0) request.label = "label " + std::to_string(number % 1'000);
+  return request;
+}
+
+Attempt attempt_of(const PaymentRequest& request, std::uint64_t number) {
+  Attempt attempt;
+  attempt.id = AttemptId{(std::uint64_t{1} << 50) + number};
+  attempt.switch_key = SwitchKey{key_of(2), "regtest"};
+  attempt.marks = Marks{number, number, 0, number};
+  const Msat amount = request.demand.amount;
+  attempt.route.hops.push_back(Hop{ShortChannelId{880'000'000'000'001}, 0, key_of(4), Msat::of(amount.value() + 2'000), 60});
+  attempt.route.hops.push_back(Hop{ShortChannelId{880'000'000'000'002}, 1, key_of(5), Msat::of(amount.value() + 1'000), 40});
+  attempt.route.hops.push_back(Hop{ShortChannelId{880'000'000'000'003}, 0, request.demand.destination, amount, 18});
+  attempt.amount = amount;
+  attempt.fee = attempt.route.fees();
+  attempt.registered = request.created;
+  return attempt;
+}
+
+/// How the payment ended, behind its first commit.
+std::vector<Write> end_of(const Payment& payment, std::uint64_t number) {
+  const AttemptId id = *payment.attempts.front().id;
+  const UnixNs at{payment.request.created.value + ns_per_second};
+  if (number % 1'000 == 1) return {CloseAttempt{id, Failure{FailureCode::preimage_lost, 0, {}, {}, {}}, at}, EndUnknown{EndNote::preimage_lost, at}};
+  if (number % 10 == 0) {
+    const Failure failure{FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{880'000'000'000'002}, 1}, {}, {}};
+    return {FailAttempt{id, failure, at}, FailPayment{FailureReason::no_route, at}};
+  }
+  const Preimage proof = preimage_of(number);
+  return {SettleAttempt{id, proof, at}, Succeed{proof, at}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  const std::uint64_t count = std::strtoull(argv[2], nullptr, 10);
+  db::Connection connection(argv[1], db::OpenMode::create, db::payment_file());
+  db::WriteLock lock(connection.real_path(), db::default_lock_timeout_ns);
+  db::SqlitePaymentStore store(connection, lock);
+  connection.database().exec("PRAGMA synchronous = OFF");  // nobody's money
+  std::vector<Payment> payments;
+  std::vector<std::vector<Write>> writes;
+  std::vector<PaymentWrites> tick;
+  const auto commit = [&] {
+    tick.clear();
+    for (std::size_t i = 0; i < payments.size(); ++i) tick.push_back(PaymentWrites{&payments[i], writes[i]});
+    const auto stored = store.commit(tick);
+    for (std::size_t i = 0; i < payments.size(); ++i) {
+      if (!stored[i]) {
+        std::fprintf(stderr, "%s\n", stored[i].error().message.c_str());
+        std::exit(1);
+      }
+      payments[i].index = stored[i]->index;
+      for (const Write& write : writes[i]) apply(payments[i], write);
+    }
+  };
+  for (std::uint64_t first = 1; first <= count; first += together) {
+    payments.clear();
+    writes.clear();
+    for (std::uint64_t number = first; number < first + together && number <= count; ++number) {
+      payments.emplace_back().request = request_of(number);
+      writes.push_back({InitPayment{}, RegisterAttempt{attempt_of(payments.back().request, number)}});
+    }
+    commit();
+    while (!payments.empty() && first + payments.size() - 1 > count - std::min<std::uint64_t>(count, 3)) {
+      payments.pop_back();
+      writes.pop_back();
+    }
+    for (std::size_t i = 0; i < payments.size(); ++i) writes[i] = end_of(payments[i], first + i);
+    commit();
+  }
+  store.checkpoint_if_due();
+  return 0;
+}
