@@ -1,0 +1,175 @@
+"""Goal: whatever goes wrong between paytower and the node, and at whichever step, the payment is made at most once, and is
+called paid or failed only when it is. Method: one fault a payment, at the hand-over, at the question for the result or at the
+fence; then two resumes on a healthy server; the network's own ledger is the judge."""
+
+import os
+import subprocess
+import unittest
+
+import harness
+from harness import World
+
+# What goes wrong on the wire or in the node, before or behind the execution of a request.
+WIRE = ["ignore", "drop-reply", "late=3s", "unread=1s", "break", "close=0", "close=20", "garbage", "wrong-id", "twice",
+        "big=3000000", "deep=10000", "restart", "refuse=1s", "die"]
+ERRORS = ["error=-1", "error=-3", "error=-4", "error=-5", "error=-32600", "error=-32601", "error=-32602", "error=200", "error=201",
+          "error=202", "error=203", "error=204", "error=205", "error=208", "error=209"]
+BEHIND = ["break", "restart", "die", "refuse=1s", "error=-1", "error=200", "error=201", "error=208"]
+NODE = ["hold=1s", "hold=4s", "orphan", "foreign-pay", "foreign-hold", "foreign-fail", "foreign-complete", "forget", "lose-result",
+        "settles-twice", "wrong-preimage", "no-preimage"]
+# An answer that a node gives only when it is true; the test's server would lie with them about a request that it executed, and
+# nobody could see through it.
+FALSE_WORDS = {"waitsendpay": {"error=202", "error=203", "error=204", "error=209"}}
+
+# What the records that tell of the end were taken away from.
+ERASING = ("forget", "lose-result")
+
+
+def specs(method):
+    lies = FALSE_WORDS.get(method, set())
+    for fault in WIRE + [e for e in ERRORS if e not in lies]:
+        yield f"{fault}@{method}:1"
+    for fault in BEHIND:
+        yield f"{fault}@after-{method}:1"
+
+
+class Faults(World):
+    def setUp(self):
+        super().setUp()
+        self.socket = os.path.join(self.folder, "lightning-rpc")
+        self.server = None
+        self.addCleanup(self.stop)
+        self.seen = {}
+
+    # --- the server ---
+
+    def start(self, faults=None):
+        self.stop()
+        more = ["--faults", faults] if faults else []
+        self.server = self.popen("simulate", "serve", "--socket", self.socket, *more, stdout=subprocess.DEVNULL)
+        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + self.socket
+        self.assertIn("serving", self.server.stderr.readline())
+
+    def stop(self):
+        if self.server:
+            self.server.terminate()
+            self.server.communicate()
+            self.server = None
+
+    def step(self, *args):
+        """One command: no crash, no hang, and no word that claims more than is known."""
+        outcome = self.run_it(*args, timeout=60)
+        self.assertNotIn(outcome.code, (harness.INTERNAL, harness.USAGE), outcome)
+        self.assertGreaterEqual(outcome.code, 0, outcome)
+        return outcome
+
+    # --- the judgement ---
+
+    def judge(self, payment_hash, fault):
+        shown = self.run_it("show", payment_hash, "--json")
+        rows = sorted(self.ledger(payment_hash), key=lambda row: int(row["created_ns"]))
+        if shown.code == harness.NOT_FOUND:
+            return self.assertEqual(rows, [], fault)
+        payment = shown.json()
+        status = payment["status"]
+        own = {htlc["attempt_id"] for one in [payment, *payment["tries"]] for htlc in one["htlcs"] if htlc["origin"] == "own"}
+        ours = [row for row in rows if row["attempt_id"] in own]
+        for row in ours:
+            self.assertEqual(sum(other["state"] == "settled" for other in ours) <= 1, True, (fault, rows))
+            later = [other for other in ours if other is not row and int(other["created_ns"]) >= int(row["created_ns"])]
+            for other in later:  # never two locked at once
+                self.assertTrue(row["resolved_ns"] is not None and int(row["resolved_ns"]) <= int(other["created_ns"]), (fault, rows))
+        settled = any(row["state"] == "settled" for row in rows)
+        if status == "SUCCEEDED":
+            self.assertTrue(settled, (fault, rows))
+        if status == "FAILED":
+            self.assertFalse(any(row["state"] in ("settled", "held") for row in rows), (fault, rows))
+        if status == "UNKNOWN":
+            self.assertTrue(fault.startswith(ERASING), (fault, payment))
+        if fault.startswith(ERASING) and settled:
+            self.assertIn(status, ("SUCCEEDED", "UNKNOWN", "IN_FLIGHT"), (fault, payment))
+        self.seen[status] = self.seen.get(status, 0) + 1
+
+    def heal_and_judge(self, payment_hash, fault):
+        self.start()
+        self.step("resume", "--wait", "6s")
+        self.step("resume", "--wait", "6s")
+        self.judge(payment_hash, fault)
+
+    def report(self, what):
+        print(f"{what}: {sum(self.seen.values())} faults, " + ", ".join(f"{count} {status}" for status, count in sorted(self.seen.items())))
+
+    # --- the campaign ---
+
+    def disturb(self, method, faults, *hold):
+        for fault in faults:
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat", *hold)
+                self.start(fault)
+                self.step("send", invoice, "--yes", "--wait", "2s")
+                self.heal_and_judge(self.hash_of(invoice), fault)
+        self.report(method)
+
+    def test_at_the_hand_over(self):
+        self.disturb("hand-over", [*specs("sendpay"), *(f"{fault}@sendpay:1" for fault in NODE), *(f"{fault}@after-sendpay:1" for fault in NODE[3:])])
+
+    def test_at_the_question_for_the_result(self):
+        self.disturb("question", [*specs("waitsendpay"), "forget@waitsendpay:1", "lose-result@end:1", "foreign-hold@waitsendpay:1", "restart@end:1"],
+                     "--hold", "300ms")
+
+    def test_at_the_look(self):
+        methods = ("getinfo", "wait", "listsendpays", "listhtlcs", "listchannelmoves", "getroute")
+        self.disturb("look", [f"{fault}@{method}:1" for method in methods for fault in ("ignore", "break", "garbage", "error=-32601", "big=3000000")])
+
+    def test_at_the_fence(self):
+        faults = [*specs("fence"), "orphan-fence@fence:1", "refuse-fence@fence:1", "foreign-pay@fence:1", "foreign-hold@fence:1", "foreign-fail@after-fence:1",
+                  "forget@after-fence:1", "hold=2s@sendpay:1"]
+        for fault in faults:
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat")
+                # The hand-over goes astray, and its time is over: the next run gives it up.
+                self.start("ignore@sendpay:1" if "sendpay" not in fault else fault)
+                self.step("send", invoice, "--yes", "--timeout", "1s", "--wait", "1s")
+                self.start(fault)
+                self.step("resume", "--wait", "3s")
+                self.heal_and_judge(self.hash_of(invoice), fault)
+        self.report("fence")
+
+    def test_a_late_request_after_the_fence(self):
+        """The first request lies in a buffer, is given up by a fence, and comes then."""
+        invoice = self.invoice("100sat")
+        self.start("unread=4s@sendpay:1")
+        self.step("send", invoice, "--yes", "--timeout", "1s", "--wait", "1s")
+        self.step("resume", "--wait", "2s")
+        self.wait_until(lambda: self.run_it("resume", "--wait", "1s").code != harness.UNKNOWN, 15)
+        self.judge(self.hash_of(invoice), "unread")
+        self.assertLessEqual(len(self.ledger(self.hash_of(invoice))), 2)
+
+    def test_a_node_from_an_old_copy(self):
+        invoice = self.invoice("100sat", "--hold", "forever")
+        self.start("save=old@getinfo:1,restore=old@getinfo:2")
+        self.step("send", self.invoice("100sat"), "--yes")
+        self.assertEqual(self.step("send", invoice, "--yes", "--wait", "2s").code in (harness.UNKNOWN, harness.DATABASE), True)
+        self.judge(self.hash_of(invoice), "restore")
+
+    def test_killed_clients_and_servers(self):
+        for moment in range(12):
+            with self.subTest(moment=moment):
+                invoice = self.invoice("100sat", "--hold", "50ms")
+                self.start()
+                client = self.popen("send", invoice, "--yes")
+                try:
+                    client.wait(0.01 * moment)
+                except subprocess.TimeoutExpired:
+                    pass
+                if moment % 2:
+                    self.server.kill()
+                    self.server.communicate()
+                    self.server = None
+                self.kill(client)
+                self.heal_and_judge(self.hash_of(invoice), "kill")
+        self.report("killed")
+
+
+if __name__ == "__main__":
+    unittest.main()
