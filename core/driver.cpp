@@ -535,7 +535,9 @@ struct Driver::Impl {
     identity = answer;
     ever_identified = true;
     for (const auto& item : items) {
-      if (!item->done) check_identity(*item);
+      if (item->done) continue;
+      if (answer.restarted) trace(*item, "the switch was restarted");
+      check_identity(*item);
     }
   }
 
