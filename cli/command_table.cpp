@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::array<FlagSpec, 11> global_table{{
     {"db", 0, "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", false, true},
-    {"switch", 0, "ADDR", "what forwards the payments: sim:PATH, a simulated network kept in a file", false, true},
+    {"switch", 0, "ADDR", "what forwards the payments: cln:PATH, a node's lightning-rpc socket, or sim:PATH, a simulated network kept in a file", false, true},
     {"config", 0, "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)"},
     {"json", 0, {}, "one JSON document on stdout, errors as JSON on stderr", false, true},
     {"quiet", 'q', {}, "no notes on stderr", false, true},

@@ -289,7 +289,7 @@ SwitchAddress read_switch(const std::string& text) {
   const std::string kind = text.substr(0, colon);
   const std::string path = colon == std::string::npos ? "" : text.substr(colon + 1);
   if ((kind != "sim" && kind != "cln") || path.empty()) {
-    refuse(Errc::usage, "--switch: " + quoted(text) + " names no switch; write sim:PATH, the file of a simulated network");
+    refuse(Errc::usage, "--switch: " + quoted(text) + " names no switch; write cln:PATH, a node's lightning-rpc socket, or sim:PATH, the file of a simulated network");
   }
   return SwitchAddress{kind == "sim" ? SwitchAddress::Kind::sim : SwitchAddress::Kind::cln, path};
 }

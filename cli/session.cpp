@@ -9,6 +9,7 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
+#include "core/switch/cln/cln_switch.h"
 #include "core/switch/sim/sim_switch.h"
 #include "db/sim_ledger.h"
 
@@ -51,9 +52,20 @@ class SimHandle final : public SwitchHandle {
   sim::SimSwitch node_;
 };
 
+class ClnHandle final : public SwitchHandle {
+ public:
+  ClnHandle(const std::string& path, Session& session)
+      : poller_(session.clock), node_(cln::ClnOptions{path, {}}, session.clock, poller_, session.randomness) {}
+  Switch& node() override { return node_; }
+
+ private:
+  SystemPoller poller_;
+  cln::ClnSwitch node_;
+};
+
 const SwitchAddress& switch_address(const Session& session) {
   if (!session.global.switch_address) {
-    refuse(Errc::usage, "this needs a switch: name one with --switch sim:PATH or PAYTOWER_SWITCH",
+    refuse(Errc::usage, "this needs a switch: name one with --switch sim:PATH, --switch cln:PATH or PAYTOWER_SWITCH",
            "paytower simulate network --out network.sim");
   }
   return *session.global.switch_address;
@@ -136,9 +148,9 @@ std::unique_ptr<SwitchHandle> open_switch(Session& session) {
   const SwitchAddress& address = switch_address(session);
   switch (address.kind) {
     case SwitchAddress::Kind::sim: return std::make_unique<SimHandle>(address.path, session.clock);
-    case SwitchAddress::Kind::cln: break;
+    case SwitchAddress::Kind::cln: return std::make_unique<ClnHandle>(address.path, session);
   }
-  refuse(Errc::usage, "a cln: switch is not in this version; use sim:PATH");
+  refuse(Errc::internal, "a switch of no kind");
 }
 
 const std::string& simulated_network(const Session& session) {

@@ -47,17 +47,18 @@ std::int64_t read_clock(clockid_t clock) {
   return static_cast<std::int64_t>(time.tv_sec) * ns_per_second + time.tv_nsec;
 }
 
-/// Waits with the stop signals let in, so that one that came before ends the wait at once.
-void wait_open(std::int64_t ns) {
+/// Waits with the stop signals let in, so that one that came before ends the wait at once. True when `file` became ready.
+bool wait_open(std::int64_t ns, pollfd* file = nullptr) {
   sigset_t open;
   ::pthread_sigmask(SIG_SETMASK, nullptr, &open);
   for (const int signal : stop_signals) sigdelset(&open, signal);
   const timespec time = to_timespec(std::max<std::int64_t>(ns, 0));
-  (void)::ppoll(nullptr, 0, &time, &open);
+  const int ready = ::ppoll(file, file != nullptr ? 1 : 0, &time, &open);
   if (first_signal != 0) {
     const sigset_t set = stop_set();
     ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
   }
+  return ready > 0;
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ SignalGuard::~SignalGuard() {
 }
 
 int stop_signal_seen() {
-  if (first_signal == 0) wait_open(0);
+  if (first_signal == 0) (void)wait_open(0);
   return first_signal;
 }
 
@@ -89,8 +90,15 @@ void ignore_broken_pipes() { (void)std::signal(SIGPIPE, SIG_IGN); }
 
 UnixNs SystemClock::wall() { return UnixNs{read_clock(CLOCK_REALTIME)}; }
 MonoNs SystemClock::mono() { return MonoNs{read_clock(CLOCK_BOOTTIME)}; }
-void SystemClock::sleep_until(MonoNs until) { wait_open(until.value - mono().value); }
+void SystemClock::sleep_until(MonoNs until) { (void)wait_open(until.value - mono().value); }
 int SystemClock::stop_signal() { return stop_signal_seen(); }
+
+bool SystemPoller::wait(int descriptor, bool write, MonoNs until) {
+  pollfd file{};
+  file.fd = descriptor;  // a negative one is passed over
+  file.events = static_cast<short>(write ? POLLIN | POLLOUT : POLLIN);
+  return wait_open(until.value - clock_.mono().value, &file);
+}
 
 void SystemRandomness::fill(std::span<std::uint8_t> out) {
   while (!out.empty()) {

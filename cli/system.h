@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/ports.h"
+#include "core/switch/poller.h"
 
 namespace paytower::cli {
 
@@ -31,6 +32,16 @@ class SystemClock final : public Clock {
   [[nodiscard]] MonoNs mono() override;
   void sleep_until(MonoNs until) override;
   [[nodiscard]] int stop_signal() override;
+};
+
+/// Lets the stop signals in as SystemClock's waits do, and reads its time.
+class SystemPoller final : public Poller {
+ public:
+  explicit SystemPoller(Clock& clock) : clock_(clock) {}
+  bool wait(int descriptor, bool write, MonoNs until) override;
+
+ private:
+  Clock& clock_;
 };
 
 class SystemRandomness final : public Randomness {

@@ -15,7 +15,9 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
   identity = answer;
   ever_identified = true;
   for (const auto& item : items) {
-    if (!item->done) check_identity(*item);
+    if (item->done) continue;
+    if (answer.restarted) trace(*item, "the switch was restarted");
+    check_identity(*item);
   }
 }
 

@@ -45,6 +45,7 @@ enum class FailureCode : std::uint32_t {
   written_off = 0x10006,          ///< the operator's word (closed, never payable)
   preimage_lost = 0x10007,        ///< settled, and nobody has the preimage any more (closed, never payable)
   unknown_code = 0x10008,         ///< failed for certain with a code that BOLT 4 does not name
+  unknown_permanent = 0x14008,    ///< the same, and whoever failed it said that it is for good (BOLT 4's PERM bit)
 };
 
 /// The BOLT 4 name in upper case ("TEMPORARY_CHANNEL_FAILURE"), or ours ("FENCED").

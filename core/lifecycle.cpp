@@ -424,7 +424,9 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::invalid_onion_hmac:
     case FailureCode::invalid_onion_key:
     case FailureCode::invalid_onion_blinding:
+      return exclude_channel(channel);
     case FailureCode::local_refusal:
+      if (!failure.source_index && !failure.channel) return {};  // it was never shown to the node: that teaches nothing
       return exclude_channel(channel);
     case FailureCode::amount_below_minimum:
     case FailureCode::fee_insufficient:
@@ -446,6 +448,7 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::invalid_onion_payload:
     case FailureCode::mpp_timeout:
     case FailureCode::unknown_code:
+    case FailureCode::unknown_permanent:
       return exclude_node(node, channel);
   }
   return exclude_node(node, channel);

@@ -66,6 +66,7 @@ class Reader {
       if (row->state == RowState::complete) return read_complete(attempt, *row);
       if (row->state == RowState::pending) {
         if (attempt.open()) happened(Pending{*attempt.id});
+        if (attempt.open() && row->lingers && evidence(attempt) == Evidence::nothing_since_mark) warn_orphan(*row);
         return;
       }
       // A row that failed later than a copy of it settled: the money decides.
@@ -77,6 +78,14 @@ class Reader {
     if (!attempt.open()) return;
     if (fence && row->state != RowState::failed) return happened(NotFound{*attempt.id, Evidence::not_yet, false});
     happened(NotFound{*attempt.id, evidence(attempt), fence});
+  }
+
+  /// A row whose HTLC was lost with the switch's process: certainly never sent, yet it blocks the hash there. Only its owner
+  /// can remove it, and while it stands nothing is concluded from it.
+  void warn_orphan(const SwitchRow& row) {
+    warn("the switch calls attempt " + std::to_string(row.id.value) +
+         " pending, but has made no HTLC of this hash since it was handed over: if the node was killed meanwhile, this row is an orphan that "
+         "never ends and that keeps the hash from being paid; `paytower resolve --assume-failed` closes the attempt");
   }
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {

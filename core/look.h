@@ -24,6 +24,7 @@ struct SwitchRow {
   std::optional<Failure> failure{};
   std::optional<Msat> amount{};              ///< delivered
   std::optional<Msat> amount_sent{};         ///< with fees
+  bool lingers = false;                      ///< pending for so long that its HTLC must exist; for people only, it proves nothing
 };
 
 /// One outgoing HTLC of the hash, which outlives the erasing of its row.
@@ -41,7 +42,7 @@ struct Debit {
 
 struct LookResult {
   PaymentHash hash;
-  Marks now;                                               ///< the counters, read no later than the lists
+  Marks now;                                               ///< the counters, read no later than the lists; htlcs_deleted also no earlier
   std::vector<SwitchRow> rows{};                           ///< all rows of the hash
   std::optional<std::vector<OutgoingHtlc>> htlcs{};        ///< at least all since the mark that was asked for; nothing = no such list here
   std::optional<std::vector<Debit>> debits{};              ///< likewise

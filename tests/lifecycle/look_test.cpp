@@ -81,6 +81,21 @@ TEST_CASE("look: our row decides about our attempt") {
   CHECK(some<Failed>(interpret(with(Shape::assumed_failed), look, knowledge())));
 }
 
+TEST_CASE("look: a row that stays pending without any HTLC is an orphan: said, not concluded") {
+  LookResult look = empty_look();
+  look.rows.push_back(row(RowState::pending, ours()));
+  CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
+  look.rows.front().lingers = true;
+  const LookFinding orphan = interpret(with(Shape::open), look, knowledge());
+  CHECK(only<Pending>(orphan));
+  REQUIRE(orphan.warnings.size() == 1);
+  CHECK(orphan.warnings.front().find("orphan") != std::string::npos);
+  look.htlcs->push_back(OutgoingHtlc{12, false});
+  CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
+  look.htlcs.reset();
+  CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
+}
+
 TEST_CASE("look: R7, a complete row without a proof concludes nothing and is not quiet") {
   LookResult look = empty_look();
   look.rows = {row(RowState::complete, ours())};

@@ -1,0 +1,164 @@
+#include "core/switch/cln/conclusions.h"
+
+#include <algorithm>
+
+#include "core/limits.h"
+
+namespace paytower::cln {
+
+namespace {
+
+using nlohmann::json;
+
+// Core Lightning's error codes (its common/jsonrpc_errors.h), as far as anything follows from them.
+constexpr std::int64_t pay_in_progress = 200;
+constexpr std::int64_t pay_row_exists = 201;
+constexpr std::int64_t pay_unparseable_onion = 202;
+constexpr std::int64_t pay_destination_perm_fail = 203;
+constexpr std::int64_t pay_try_other_route = 204;
+constexpr std::int64_t pay_no_such_payment = 208;
+constexpr std::int64_t pay_unspecified_error = 209;
+constexpr std::int64_t invalid_request = -32600;
+constexpr std::int64_t method_not_found = -32601;
+constexpr std::int64_t invalid_params = -32602;
+
+/// Never in the middle of a UTF-8 character.
+std::string cut(const std::string& words) {
+  if (words.size() <= limits::max_failure_message_bytes) return words;
+  std::size_t end = limits::max_failure_message_bytes;
+  while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0U) == 0x80U) --end;
+  return words.substr(0, end);
+}
+
+/// A refusal by our own node, which the node blames on nobody.
+Failure refusal(const RpcError& error) { return Failure{FailureCode::local_refusal, 0, {}, {}, cut(error.message)}; }
+
+/// erring_index and its company. Index 0 is our own node, whatever wire code it lends itself.
+Failure failure_of(const RpcError& error) {
+  Failure failure;
+  failure.message = cut(error.message);
+  if (error.code == pay_unparseable_onion) {
+    failure.code = FailureCode::unreadable;
+    return failure;
+  }
+  const auto index = number(error.data, "erring_index");
+  if (index && *index <= limits::max_hops) failure.source_index = static_cast<std::uint32_t>(*index);
+  if (const auto code = number(error.data, "failcode"); code && *code <= UINT32_MAX) failure.code = failure_from_wire(static_cast<std::uint32_t>(*code));
+  if (failure.source_index == 0U && error.code == pay_try_other_route) failure.code = FailureCode::local_refusal;
+  // The node says 203 only for a permanent failure by the payee: never to be tried again, also where the code has no name.
+  if (failure.code == FailureCode::unknown_code && error.code == pay_destination_perm_fail) failure.code = FailureCode::unknown_permanent;
+  const auto scid = channel(error.data, "erring_channel");
+  const auto direction = number(error.data, "erring_direction");
+  if (scid && direction && *direction <= 1) failure.channel = ChannelDirection{*scid, static_cast<std::uint8_t>(*direction)};
+  failure.node = bytes<PublicKey>(error.data, "erring_node");
+  return failure;
+}
+
+bool tells_of_a_row(const json& data) { return member(data, "created_index") != nullptr || member(data, "payment_hash") != nullptr; }
+
+SendpayMeaning conclude_sendpay_error(const RpcError& error) {
+  switch (error.code) {
+    case pay_in_progress: return {SendpayWord::busy, {}, {}};
+    case pay_row_exists: return {SendpayWord::exists, {}, {}};
+    case pay_destination_perm_fail: return {SendpayWord::not_sent, {}, failure_of(error)};
+    case pay_try_other_route:
+      if (tells_of_a_row(error.data)) return {};
+      return {SendpayWord::no_row, {}, failure_of(error)};
+    case invalid_request:
+    case method_not_found:
+    case invalid_params: return {SendpayWord::no_row, {}, refusal(error)};
+    default: return {};
+  }
+}
+
+bool same_ids(const Record& record, const AttemptKey& key) {
+  return record.hash == key.hash && record.row.id == key.id && record.row.part == key.part;
+}
+
+}  // namespace
+
+SendpayMeaning conclude_sendpay(const RpcReply& reply) {
+  if (reply.error) return conclude_sendpay_error(*reply.error);
+  if (!reply.result) return {};
+  auto record = read_record(*reply.result);
+  if (!record) return {};
+  const auto status = text(*reply.result, "status");
+  if (status == "complete") return {SendpayWord::complete, std::move(record), {}};
+  if (status == "pending" && member(*reply.result, "message") != nullptr) return {SendpayWord::pending, std::move(record), {}};
+  return {};
+}
+
+WaitMeaning conclude_waitsendpay(const RpcReply& reply) {
+  if (reply.result) {
+    auto record = read_record(*reply.result);
+    if (!record || record->row.state != RowState::complete || !record->row.preimage) return {};
+    return {WaitWord::settled, std::move(record), {}};
+  }
+  if (!reply.error) return {};
+  switch (reply.error->code) {
+    case pay_in_progress: return {WaitWord::pending, {}, {}};
+    case pay_unparseable_onion:
+    case pay_destination_perm_fail:
+    case pay_try_other_route: return {WaitWord::failed, read_record(reply.error->data), failure_of(*reply.error)};
+    case pay_no_such_payment: return {WaitWord::no_row, {}, {}};
+    case pay_unspecified_error: return {WaitWord::failed, read_record(reply.error->data), {}};
+    default: return {};
+  }
+}
+
+std::optional<std::vector<Record>> conclude_listsendpays(const RpcReply& reply, const PaymentHash& hash) {
+  if (!reply.result) return std::nullopt;
+  const json* rows = list(*reply.result, "payments", limits::max_rows_per_look);
+  if (rows == nullptr) return std::nullopt;
+  std::vector<Record> records;
+  for (const json& row : *rows) {
+    auto record = read_record(row);
+    if (!record) {
+      record = Record{};
+      record->hash = hash;
+    }
+    if (record->hash == hash) records.push_back(std::move(*record));
+  }
+  return records;
+}
+
+DispatchAnswer dispatch_answer(const SendpayMeaning& meaning, const Handover& handover) {
+  DispatchAnswer answer;
+  answer.key = handover.key;
+  switch (meaning.word) {
+    case SendpayWord::pending:
+      if (same_ids(*meaning.record, handover.key) && meaning.record->row.label == handover.label) answer.kind = DispatchAnswer::Kind::accepted;
+      return answer;
+    case SendpayWord::no_row:
+    case SendpayWord::not_sent:
+      answer.kind = DispatchAnswer::Kind::not_sent;
+      answer.failure = meaning.failure;
+      return answer;
+    case SendpayWord::complete:
+    case SendpayWord::busy:
+    case SendpayWord::exists:
+    case SendpayWord::unknown: return answer;
+  }
+  return answer;
+}
+
+bool fence_stands(const SendpayMeaning& meaning, const Handover& fence) {
+  return meaning.word == SendpayWord::pending && same_ids(*meaning.record, fence.key) && meaning.record->row.label == fence.label;
+}
+
+bool is_attempt_row(const Record& record, const AttemptKey& key) {
+  const auto label = parse_attempt_label(record.row.label);
+  return same_ids(record, key) && label && !label->fence && label->id == key.id;
+}
+
+const Record* newest_failure(std::span<const Record> records, std::uint32_t part) {
+  const Record* newest = nullptr;
+  for (const Record& record : records) {
+    if (record.row.part != part || record.row.state != RowState::failed) continue;
+    if (record.updated_index == 0) return nullptr;
+    if (newest == nullptr || record.updated_index > newest->updated_index) newest = &record;
+  }
+  return newest;
+}
+
+}  // namespace paytower::cln

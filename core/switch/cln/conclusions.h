@@ -1,0 +1,62 @@
+// What each answer of the node lets us conclude about an attempt. Pure; the tables were measured on a real node (v25.09.3).
+// An answer that is not named here concludes nothing (R3).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/ports.h"
+#include "core/switch/cln/reading.h"
+#include "core/switch/json_rpc.h"
+
+namespace paytower::cln {
+
+enum class SendpayWord {
+  pending,       ///< a row of the asked ids exists and may be in flight; whose it is its label tells
+  complete,      ///< not sent by this request; some row of the hash settled it: a look shows which
+  busy,          ///< 200: not sent by this request, something of the hash may be in flight
+  exists,        ///< 201: not sent by this request, a row stands in its way; its text is never read
+  no_row,        ///< 204 without a row, -32600 to -32602: not sent by this request, and no row was made
+  not_sent,      ///< 203: not sent by this request; a failed row may stand there
+  unknown,       ///< everything else: sent, not sent, settled or orphaned
+};
+struct SendpayMeaning {
+  SendpayWord word = SendpayWord::unknown;
+  std::optional<Record> record;              ///< of pending and complete
+  Failure failure{};                         ///< of no_row and not_sent
+};
+[[nodiscard]] SendpayMeaning conclude_sendpay(const RpcReply& reply);
+
+enum class WaitWord {
+  settled,       ///< the row is complete; the preimage is to be checked
+  failed,        ///< 202, 203, 204, 209: certainly failed
+  pending,       ///< 200: nothing, wait on
+  no_row,        ///< 208: no row of exactly these ids now, which proves nothing
+  unknown,       ///< everything else
+};
+struct WaitMeaning {
+  WaitWord word = WaitWord::unknown;
+  std::optional<Record> record;              ///< of settled, and of failed where the node tells of it
+  Failure failure{};                         ///< of failed: evidence only when no later failure of the same hash and part replaced it
+};
+[[nodiscard]] WaitMeaning conclude_waitsendpay(const RpcReply& reply);
+
+/// All rows of the hash in listsendpays' answer. Nothing when the answer cannot be taken as a whole: then nothing of it counts.
+/// A row without ids counts as somebody's pending one: the hash is not quiet.
+[[nodiscard]] std::optional<std::vector<Record>> conclude_listsendpays(const RpcReply& reply, const PaymentHash& hash);
+
+/// What a hand-over's answer says of the attempt: accepted only for a row with this attempt's ids and label.
+[[nodiscard]] DispatchAnswer dispatch_answer(const SendpayMeaning& meaning, const Handover& handover);
+
+/// True when the fence made the row of these ids, so that its end is worth waiting for.
+[[nodiscard]] bool fence_stands(const SendpayMeaning& meaning, const Handover& fence);
+
+/// True when the row at these ids is an attempt that some store of ours handed over, not a fence and not another user's.
+[[nodiscard]] bool is_attempt_row(const Record& record, const AttemptKey& key);
+
+/// The failed record of the part whose end is the newest, the only one whose failure's details the node still has: each
+/// failure overwrites those of all groups of the same hash and part. Nothing when that cannot be told.
+[[nodiscard]] const Record* newest_failure(std::span<const Record> records, std::uint32_t part);
+
+}  // namespace paytower::cln

@@ -1,0 +1,222 @@
+#include "core/switch/cln/look.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/switch/cln/conclusions.h"
+#include "core/switch/cln/requests.h"
+
+namespace paytower::cln {
+
+namespace {
+
+using nlohmann::json;
+
+/// A pending row this old without an HTLC is no hand-over that is just being made (its node gives up after 30 s).
+constexpr std::int64_t settled_in_ns = 60 * ns_per_second;
+
+}  // namespace
+
+bool not_known_there(const RpcReply& reply) {
+  constexpr std::int64_t method_not_found = -32601;
+  constexpr std::int64_t invalid_params = -32602;
+  return reply.error && (reply.error->code == method_not_found || reply.error->code == invalid_params);
+}
+
+LookRound::LookRound(RpcClient& client, std::vector<Wanted> wanted, std::uint32_t height, UnixNs now, Done done)
+    : client_(client), height_(height), now_(now), done_(std::move(done)) {
+  const auto widen = [](std::optional<std::uint64_t>& from, const std::optional<std::uint64_t>& mark) {
+    if (mark) from = from ? std::min(*from, *mark) : *mark;
+  };
+  for (const Wanted& one : wanted) {
+    Item& item = items_[one.hash];
+    item.look.hash = one.hash;
+    if (!one.since) continue;
+    item.wants_htlcs = item.wants_htlcs || one.since->htlcs_created;
+    item.wants_movements = item.wants_movements || one.since->movements_created;
+    widen(htlcs_from_, one.since->htlcs_created);
+    widen(movements_from_, one.since->movements_created);
+  }
+}
+
+void LookRound::start() { ask_counters(); }
+
+void LookRound::ask(const std::string& method, const json& params, std::function<void(const RpcReply&)> read) {
+  ++open_questions_;
+  client_.call(method, params, [self = shared_from_this(), read = std::move(read)](const RpcReply& reply) {
+    read(reply);
+    self->answered();
+  });
+}
+
+void LookRound::then(void (LookRound::*next)()) {
+  next_ = next;
+  if (open_questions_ == 0) (this->*next_)();
+}
+
+void LookRound::answered() {
+  if (--open_questions_ == 0 && !abandoned_) (this->*next_)();
+}
+
+/// Nothing may be concluded from half a look: the connection is given up, and the hash is looked at on the next one.
+void LookRound::abandon(const char* what) {
+  abandoned_ = true;
+  client_.refuse(std::string("the node's answer to ") + what + " cannot be used");
+}
+
+void LookRound::ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::* mark) {
+  ask("wait", counter_params(subsystem, index), [this, index, mark](const RpcReply& reply) {
+    marks_.*mark = reply.result ? number(*reply.result, index) : std::nullopt;
+    if (!(marks_.*mark) && !not_known_there(reply)) abandon("wait");
+  });
+}
+
+void LookRound::ask_counters() {
+  ask_counter("sendpays", "created", &Marks::payments_created);
+  ask_counter("htlcs", "created", &Marks::htlcs_created);
+  ask_counter("htlcs", "deleted", &Marks::htlcs_deleted);
+  ask_counter("channelmoves", "created", &Marks::movements_created);
+  then(&LookRound::ask_rows);
+}
+
+void LookRound::take_records(Item& item, const RpcReply& reply) {
+  auto records = conclude_listsendpays(reply, item.look.hash);
+  if (!records) return abandon("listsendpays");
+  item.records = std::move(*records);
+}
+
+void LookRound::ask_rows() {
+  for (auto& [hash, item] : items_) {
+    ask("listsendpays", listsendpays_params(hash), [this, &item = item](const RpcReply& reply) { take_records(item, reply); });
+  }
+  then(&LookRound::ask_failures);
+}
+
+/// The list does not say why a row failed; waitsendpay does, and the node still has that of the newest failure only.
+void LookRound::ask_failures() {
+  for (auto& [hash, item] : items_) {
+    const Record* failed = newest_failure(item.records, 0);
+    if (failed != nullptr && is_attempt_row(*failed, AttemptKey{hash, failed->row.id, failed->row.part})) ask_failure(item, *failed);
+  }
+  then(&LookRound::ask_htlcs);
+}
+
+void LookRound::ask_failure(Item& item, const Record& failed) {
+  const AttemptKey key{failed.hash, failed.row.id, failed.row.part};
+  ask("waitsendpay", waitsendpay_params(key, 1), [this, &item, key](const RpcReply& reply) {
+    const WaitMeaning meaning = conclude_waitsendpay(reply);
+    if (meaning.word == WaitWord::failed) check_failure(item, key, meaning.failure);
+  });
+}
+
+/// Rows read behind the details show whether another failure could have replaced them meanwhile.
+void LookRound::check_failure(Item& item, AttemptKey key, Failure failure) {
+  ask("listsendpays", listsendpays_params(key.hash), [this, &item, key, failure = std::move(failure)](const RpcReply& reply) {
+    take_records(item, reply);
+    const Record* newest = newest_failure(item.records, key.part);
+    if (newest == nullptr || newest->row.id != key.id) return;
+    for (Record& record : item.records) {
+      if (&record == newest) record.row.failure = failure;
+    }
+  });
+}
+
+void LookRound::ask_htlcs() {
+  if (!htlcs_from_) return ask_movements();
+  have_htlcs_ = true;
+  entries_ = 0;
+  for (auto& [hash, item] : items_) item.look.htlcs.emplace();
+  const std::uint64_t start = *htlcs_from_ + 1;
+  ask("listhtlcs", page_params(start), [this, start](const RpcReply& reply) { read_htlcs(reply, start); });
+  then(&LookRound::ask_movements);
+}
+
+void LookRound::read_htlcs(const RpcReply& reply, std::uint64_t start) {
+  if (not_known_there(reply)) {
+    have_htlcs_ = false;
+    return;
+  }
+  const json* page = reply.result ? list(*reply.result, "htlcs", max_list_entries) : nullptr;
+  if (page == nullptr) return abandon("listhtlcs");
+  std::uint64_t last = 0;
+  bool broken = false;
+  for (const json& entry : *page) {
+    last = std::max(last, number(entry, "created_index").value_or(0));
+    const auto htlc = read_htlc(entry, broken);
+    if (broken) return abandon("listhtlcs");
+    if (!htlc) continue;
+    if (const auto item = items_.find(htlc->hash); item != items_.end()) item->second.look.htlcs->push_back(htlc->htlc);
+  }
+  entries_ += page->size();
+  if (page->size() < list_page) return;
+  if (last < start) return abandon("listhtlcs");
+  if (entries_ >= max_list_entries) {
+    have_htlcs_ = false;
+    return;
+  }
+  ask("listhtlcs", page_params(last + 1), [this, next = last + 1](const RpcReply& more) { read_htlcs(more, next); });
+}
+
+void LookRound::ask_movements() {
+  if (!movements_from_) return ask_deletions();
+  have_movements_ = true;
+  entries_ = 0;
+  for (auto& [hash, item] : items_) item.look.debits.emplace();
+  const std::uint64_t start = *movements_from_ + 1;
+  ask("listchannelmoves", page_params(start), [this, start](const RpcReply& reply) { read_movements(reply, start); });
+  then(&LookRound::ask_deletions);
+}
+
+void LookRound::read_movements(const RpcReply& reply, std::uint64_t start) {
+  if (not_known_there(reply)) {
+    have_movements_ = false;
+    return;
+  }
+  const json* page = reply.result ? list(*reply.result, "channelmoves", max_list_entries) : nullptr;
+  if (page == nullptr) return abandon("listchannelmoves");
+  std::uint64_t last = 0;
+  bool broken = false;
+  for (const json& entry : *page) {
+    last = std::max(last, number(entry, "created_index").value_or(0));
+    const auto debit = read_debit(entry, broken);
+    if (broken) return abandon("listchannelmoves");
+    if (!debit) continue;
+    if (const auto item = items_.find(debit->hash); item != items_.end()) item->second.look.debits->push_back(debit->debit);
+  }
+  entries_ += page->size();
+  if (page->size() < list_page) return;
+  if (last < start) return abandon("listchannelmoves");
+  if (entries_ >= max_list_entries) {
+    have_movements_ = false;
+    return;
+  }
+  ask("listchannelmoves", page_params(last + 1), [this, next = last + 1](const RpcReply& more) { read_movements(more, next); });
+}
+
+void LookRound::ask_deletions() {
+  if (!have_htlcs_ || !marks_.htlcs_deleted) return finish();
+  ask_counter("htlcs", "deleted", &Marks::htlcs_deleted);
+  then(&LookRound::finish);
+}
+
+void LookRound::finish() {
+  std::vector<LookResult> results;
+  results.reserve(items_.size());
+  for (auto& [hash, item] : items_) {
+    LookResult& look = item.look;
+    look.now = marks_;
+    look.height = height_;
+    for (Record& record : item.records) {
+      record.row.lingers = record.row.state == RowState::pending && record.created && record.created->value + settled_in_ns <= now_.value;
+      look.rows.push_back(std::move(record.row));
+    }
+    // A list that need not reach back to this hash's first hand-over is no list for it.
+    if (!have_htlcs_ || !item.wants_htlcs) look.htlcs.reset();
+    if (!have_movements_ || !item.wants_movements) look.debits.reset();
+    results.push_back(std::move(look));
+  }
+  done_(std::move(results));
+}
+
+}  // namespace paytower::cln

@@ -1,0 +1,85 @@
+// One round of looks: the few questions that show everything of some payment hashes, in the order that makes them evidence.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/ports.h"
+#include "core/switch/cln/reading.h"
+#include "core/switch/rpc_client.h"
+
+namespace paytower::cln {
+
+/// Marks first, then the rows, then the HTLCs, then the movements, then the counter of deletions once more. So nothing that
+/// happens between two of the questions can hide: what ran and ended after the rows were read stands in the HTLCs, its debit in
+/// the movements, and what was deleted meanwhile moved the counter. Each question is asked when the one before it is answered,
+/// because the node promises no order among requests. Counters and lists are asked once for all hashes of the round.
+class LookRound : public std::enable_shared_from_this<LookRound> {
+ public:
+  struct Wanted {
+    PaymentHash hash;
+    std::optional<Marks> since;
+  };
+  using Done = std::function<void(std::vector<LookResult>)>;
+
+  /// At most this many hashes a round (R16).
+  static constexpr std::size_t max_hashes = 1'000;
+  /// Entries of one list that are read; a longer one counts as a list that the node does not have.
+  static constexpr std::size_t max_list_entries = 1'000'000;
+
+  /// `done` gets one result for each hash; it is not called when the connection is lost before. `now` dates the node's rows.
+  LookRound(RpcClient& client, std::vector<Wanted> wanted, std::uint32_t height, UnixNs now, Done done);
+  /// REQUIRES: owned by a shared_ptr, which the round keeps alive until its end.
+  void start();
+
+ private:
+  struct Item {
+    LookResult look;
+    bool wants_htlcs = false;
+    bool wants_movements = false;
+    std::vector<Record> records;
+  };
+
+  void ask_counters();
+  void ask_rows();
+  void ask_failures();
+  void ask_failure(Item& item, const Record& failed);
+  void check_failure(Item& item, AttemptKey key, Failure failure);
+  void ask_htlcs();
+  void read_htlcs(const RpcReply& reply, std::uint64_t start);
+  void ask_movements();
+  void read_movements(const RpcReply& reply, std::uint64_t start);
+  void ask_deletions();
+  void finish();
+
+  /// Calls `next` when every question of this step is answered.
+  void ask(const std::string& method, const nlohmann::json& params, std::function<void(const RpcReply&)> read);
+  void answered();
+  void then(void (LookRound::*next)());
+  void ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::* mark);
+  void take_records(Item& item, const RpcReply& reply);
+  void abandon(const char* what);
+
+  RpcClient& client_;
+  std::map<PaymentHash, Item> items_;
+  std::uint32_t height_;
+  UnixNs now_;
+  Done done_;
+  Marks marks_;
+  std::optional<std::uint64_t> htlcs_from_;      ///< oldest mark of the round; nothing: no list is wanted
+  std::optional<std::uint64_t> movements_from_;
+  bool have_htlcs_ = false;
+  bool have_movements_ = false;
+  std::size_t entries_ = 0;
+  std::size_t open_questions_ = 0;
+  bool abandoned_ = false;
+  void (LookRound::*next_)() = nullptr;
+};
+
+/// True when the node says that it has no such command, subsystem or parameter (an older one).
+[[nodiscard]] bool not_known_there(const RpcReply& reply);
+
+}  // namespace paytower::cln

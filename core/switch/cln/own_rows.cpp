@@ -1,0 +1,48 @@
+#include "core/switch/cln/own_rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/switch/cln/look.h"
+#include "core/switch/cln/reading.h"
+#include "core/switch/cln/requests.h"
+
+namespace paytower::cln {
+
+void OwnRowsSearch::ask_page(std::uint64_t start) {
+  client_.call("listsendpays", page_params(start), [self = shared_from_this(), start](const RpcReply& reply) {
+    if (start == 1 && not_known_there(reply)) return self->ask_all();
+    const auto taken = self->take(reply);
+    const bool stuck = taken && taken->count >= list_page && taken->last < start;
+    if (!taken || stuck) return self->client_.refuse("the node's answer to listsendpays cannot be used");
+    if (taken->count >= list_page) return self->ask_page(taken->last + 1);
+    self->done_(std::move(self->found_));
+  });
+}
+
+/// An older node: one answer with everything, as long as it fits.
+void OwnRowsSearch::ask_all() {
+  client_.call("listsendpays", nlohmann::json::object(), [self = shared_from_this()](const RpcReply& reply) {
+    if (!self->take(reply)) return self->client_.refuse("the node's answer to listsendpays cannot be used");
+    self->done_(std::move(self->found_));
+  });
+}
+
+std::optional<OwnRowsSearch::Taken> OwnRowsSearch::take(const RpcReply& reply) {
+  const nlohmann::json* rows = reply.result ? list(*reply.result, "payments", RpcClient::max_answer_bytes) : nullptr;
+  if (rows == nullptr) return std::nullopt;
+  Taken taken;
+  taken.count = rows->size();
+  for (const nlohmann::json& row : *rows) {
+    auto record = read_record(row);
+    if (!record) continue;  // without ids it is no attempt of ours
+    taken.last = std::max(taken.last, record->created_index);
+    const auto label = parse_attempt_label(record->row.label);
+    if (!label || label->store != store_) continue;
+    found_.rows.push_back(OwnRow{record->hash, std::move(record->row), record->destination.value_or(PublicKey{}), std::move(record->invoice),
+                                 record->created.value_or(UnixNs{})});
+  }
+  return taken;
+}
+
+}  // namespace paytower::cln

@@ -1,0 +1,38 @@
+// Every row of the node that a store of ours made: for databases put back from an old copy (R12).
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/ports.h"
+#include "core/switch/rpc_client.h"
+
+namespace paytower::cln {
+
+/// Reads the whole of listsendpays, page by page where the node can do that.
+class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
+ public:
+  using Done = std::function<void(OwnRowsAnswer)>;
+
+  /// `done` is not called when the connection is lost before.
+  OwnRowsSearch(RpcClient& client, const StoreId& store, Done done) : client_(client), store_(store), done_(std::move(done)) {}
+  /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
+  void start() { ask_page(1); }
+
+ private:
+  void ask_page(std::uint64_t start);
+  void ask_all();
+  /// The largest created_index of the answer and its length; nothing when it cannot be used.
+  struct Taken {
+    std::uint64_t last = 0;
+    std::size_t count = 0;
+  };
+  std::optional<Taken> take(const RpcReply& reply);
+
+  RpcClient& client_;
+  StoreId store_;
+  Done done_;
+  OwnRowsAnswer found_;
+};
+
+}  // namespace paytower::cln

@@ -1,0 +1,164 @@
+#include "core/switch/cln/reading.h"
+
+#include <charconv>
+
+#include "core/limits.h"
+
+namespace paytower::cln {
+
+namespace {
+
+using nlohmann::json;
+
+std::optional<std::uint64_t> whole_number(std::string_view digits) {
+  std::uint64_t value = 0;
+  const auto [end, errc] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (errc != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<UnixNs> seconds(const json& object, const char* key) {
+  const auto value = number(object, key);
+  constexpr std::uint64_t most = static_cast<std::uint64_t>(INT64_MAX / ns_per_second);
+  if (!value || *value > most) return std::nullopt;
+  return UnixNs{static_cast<std::int64_t>(*value) * ns_per_second};
+}
+
+}  // namespace
+
+const json* member(const json& object, const char* key) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(key);
+  return found == object.end() ? nullptr : &*found;
+}
+
+std::optional<std::uint64_t> number(const json& object, const char* key) {
+  const json* value = member(object, key);
+  if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
+  return value->get<std::uint64_t>();
+}
+
+std::optional<std::string> text(const json& object, const char* key) {
+  const json* value = member(object, key);
+  if (value == nullptr || !value->is_string()) return std::nullopt;
+  return value->get<std::string>();
+}
+
+std::optional<Msat> amount(const json& object, const char* key) {
+  std::optional<std::uint64_t> msat = number(object, key);
+  if (!msat) {
+    constexpr std::string_view unit = "msat";
+    const auto words = text(object, key);
+    if (!words || words->size() <= unit.size() || std::string_view(*words).substr(words->size() - unit.size()) != unit) return std::nullopt;
+    msat = whole_number(std::string_view(*words).substr(0, words->size() - unit.size()));
+  }
+  return msat ? Msat::from(*msat) : std::nullopt;
+}
+
+std::optional<ShortChannelId> channel(const json& object, const char* key) {
+  const auto words = text(object, key);
+  return words ? ShortChannelId::parse(*words) : std::nullopt;
+}
+
+std::optional<Record> read_record(const json& row) {
+  const auto hash = bytes<PaymentHash>(row, "payment_hash");
+  const auto group = number(row, "groupid");
+  const bool has_part = member(row, "partid") != nullptr;
+  const auto part = has_part ? number(row, "partid") : 0;
+  if (!hash || !group || !part || *part > UINT32_MAX) return std::nullopt;
+  Record record;
+  record.hash = *hash;
+  record.row.id = AttemptId{*group};
+  record.row.part = static_cast<std::uint32_t>(*part);
+  record.row.label = text(row, "label").value_or("");
+  record.row.preimage = bytes<Preimage>(row, "payment_preimage");
+  record.row.amount = amount(row, "amount_msat");
+  record.row.amount_sent = amount(row, "amount_sent_msat");
+  const auto status = text(row, "status");
+  if (status == "failed") record.row.state = RowState::failed;
+  if (status == "complete") record.row.state = RowState::complete;
+  record.created_index = number(row, "created_index").value_or(0);
+  record.updated_index = number(row, "updated_index").value_or(0);
+  record.created = seconds(row, "created_at");
+  record.destination = bytes<PublicKey>(row, "destination");
+  record.invoice = text(row, "bolt11").value_or("");
+  if (record.invoice.size() > limits::max_invoice_chars) record.invoice.clear();
+  return record;
+}
+
+const json* list(const json& result, const char* key, std::size_t most) {
+  const json* found = member(result, key);
+  return found != nullptr && found->is_array() && found->size() <= most ? found : nullptr;
+}
+
+std::vector<OwnChannel> read_own_channels(const json& result) {
+  constexpr std::size_t most_channels = 100'000;
+  std::vector<OwnChannel> channels;
+  const json* entries = list(result, "channels", most_channels);
+  if (entries == nullptr) return channels;
+  for (const json& entry : *entries) {
+    const auto peer = bytes<PublicKey>(entry, "peer_id");
+    const auto scid = channel(entry, "short_channel_id");
+    const auto direction = number(entry, "direction");
+    if (!peer || !scid || !direction || *direction > 1) continue;
+    const json* connected = member(entry, "peer_connected");
+    OwnChannel own;
+    own.peer = *peer;
+    own.channel = *scid;
+    own.direction = static_cast<std::uint8_t>(*direction);
+    own.usable = text(entry, "owner") == "channeld" && text(entry, "state") == "CHANNELD_NORMAL" && connected != nullptr && *connected == true;
+    own.spendable = amount(entry, "spendable_msat").value_or(Msat{});
+    channels.push_back(own);
+  }
+  return channels;
+}
+
+std::optional<Route> read_route(const json& result) {
+  const json* hops = list(result, "route", limits::max_hops);
+  if (hops == nullptr || hops->empty()) return std::nullopt;
+  Route route;
+  for (const json& entry : *hops) {
+    const auto node = bytes<PublicKey>(entry, "id");
+    const auto scid = channel(entry, "channel");
+    const auto direction = number(entry, "direction");
+    const auto carried = amount(entry, "amount_msat");
+    const auto delay = number(entry, "delay");
+    if (!node || !scid || !direction || *direction > 1 || !carried || !delay || *delay > limits::max_cltv_delta) return std::nullopt;
+    route.hops.push_back(Hop{*scid, static_cast<std::uint8_t>(*direction), *node, *carried, static_cast<std::uint32_t>(*delay)});
+  }
+  return route;
+}
+
+std::optional<HtlcEntry> read_htlc(const json& entry, bool& broken) {
+  const auto direction = text(entry, "direction");
+  const auto state = text(entry, "state");
+  const auto index = number(entry, "created_index");
+  const auto hash = bytes<PaymentHash>(entry, "payment_hash");
+  if (!direction || !state || !index || !hash) {
+    broken = true;
+    return std::nullopt;
+  }
+  if (*direction == "in") return std::nullopt;
+  return HtlcEntry{*hash, OutgoingHtlc{*index, *state == "RCVD_REMOVE_ACK_REVOCATION"}};
+}
+
+std::optional<DebitEntry> read_debit(const json& entry, bool& broken) {
+  const auto index = number(entry, "created_index");
+  const auto debit = amount(entry, "debit_msat");
+  if (!index || !debit) {
+    broken = true;
+    return std::nullopt;
+  }
+  const auto hash = bytes<PaymentHash>(entry, "payment_hash");
+  if (!hash || debit->value() == 0 || text(entry, "primary_tag") == "routed") return std::nullopt;
+  DebitEntry read;
+  read.hash = *hash;
+  read.debit.index = *index;
+  read.debit.id = AttemptId{number(entry, "group_id").value_or(0)};
+  const std::uint64_t part = number(entry, "part_id").value_or(0);
+  if (part > UINT32_MAX) broken = true;
+  read.debit.part = static_cast<std::uint32_t>(part);
+  return read;
+}
+
+}  // namespace paytower::cln

@@ -1,0 +1,79 @@
+// The node's JSON as our types. Whatever is missing, of another type or out of range reads as nothing: never as a zero.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "core/look.h"
+#include "core/ports.h"
+
+namespace paytower::cln {
+
+/// Nothing when `object` is no object or has no such member.
+[[nodiscard]] const nlohmann::json* member(const nlohmann::json& object, const char* key);
+[[nodiscard]] std::optional<std::uint64_t> number(const nlohmann::json& object, const char* key);
+[[nodiscard]] std::optional<std::string> text(const nlohmann::json& object, const char* key);
+/// A whole number, or a string of one with "msat" behind it. Nothing above all bitcoin.
+[[nodiscard]] std::optional<Msat> amount(const nlohmann::json& object, const char* key);
+[[nodiscard]] std::optional<ShortChannelId> channel(const nlohmann::json& object, const char* key);
+
+/// 2 * N hex digits as one of the fixed byte strings.
+template <typename T>
+[[nodiscard]] std::optional<T> bytes(const nlohmann::json& object, const char* key) {
+  const auto digits = text(object, key);
+  return digits ? T::from_hex_text(*digits) : std::nullopt;
+}
+
+/// A row of listsendpays, or the one that sendpay and waitsendpay answer with.
+struct Record {
+  PaymentHash hash;
+  SwitchRow row;
+  std::uint64_t created_index = 0;           ///< 0 when the node does not say
+  std::uint64_t updated_index = 0;           ///< of its end; 0 while pending
+  std::optional<UnixNs> created;
+  std::optional<PublicKey> destination;
+  std::string invoice;
+};
+
+/// Nothing when it names no payment hash or no group. A state that is not known reads as pending: that keeps the hash closed
+/// and concludes nothing. partid is 0 when it is missing.
+[[nodiscard]] std::optional<Record> read_record(const nlohmann::json& row);
+
+/// The array `key` of a result. Nothing when there is none or it has more than `most` elements.
+[[nodiscard]] const nlohmann::json* list(const nlohmann::json& result, const char* key, std::size_t most);
+
+/// One of our own channels, as listpeerchannels tells of it.
+struct OwnChannel {
+  PublicKey peer;
+  ShortChannelId channel;
+  std::uint8_t direction = 0;                ///< ours
+  bool usable = false;                       ///< a running channeld owns it and its peer is connected (SEMANTICS 6)
+  Msat spendable;
+};
+/// Channels without a short channel id are left out.
+[[nodiscard]] std::vector<OwnChannel> read_own_channels(const nlohmann::json& result);
+
+/// getroute's answer. Nothing when any hop is not whole, when it has none, or more than limits::max_hops.
+[[nodiscard]] std::optional<Route> read_route(const nlohmann::json& result);
+
+/// An entry of listhtlcs that leaves the node.
+struct HtlcEntry {
+  PaymentHash hash;
+  OutgoingHtlc htlc;
+};
+/// Nothing for incoming ones. An entry that cannot be read makes the whole list unusable: `broken` is set.
+[[nodiscard]] std::optional<HtlcEntry> read_htlc(const nlohmann::json& entry, bool& broken);
+
+struct DebitEntry {
+  PaymentHash hash;
+  Debit debit;
+};
+/// Nothing for what is no payment of ours: credits, fees of forwards, moves without a payment hash. `broken` as above.
+[[nodiscard]] std::optional<DebitEntry> read_debit(const nlohmann::json& entry, bool& broken);
+
+}  // namespace paytower::cln

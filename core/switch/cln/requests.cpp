@@ -1,0 +1,79 @@
+#include "core/switch/cln/requests.h"
+
+namespace paytower::cln {
+
+namespace {
+
+using nlohmann::json;
+
+json hop_json(const Hop& hop) {
+  return json{{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction}, {"amount_msat", hop.amount.value()}, {"delay", hop.delay}};
+}
+
+json ids(const AttemptKey& key) {
+  return json{{"payment_hash", key.hash.hex()}, {"partid", key.part}, {"groupid", key.id.value}};
+}
+
+}  // namespace
+
+json sendpay_params(const Handover& handover) {
+  json params = ids(handover.key);
+  json route = json::array();
+  for (const Hop& hop : handover.route.hops) route.push_back(hop_json(hop));
+  params["route"] = std::move(route);
+  params["label"] = handover.label;
+  params["amount_msat"] = handover.amount.value();
+  if (!handover.invoice.empty()) params["bolt11"] = handover.invoice;
+  if (handover.payment_secret) params["payment_secret"] = handover.payment_secret->hex();
+  if (handover.metadata) params["payment_metadata"] = to_hex(*handover.metadata);
+  return params;
+}
+
+json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret) {
+  constexpr std::uint32_t some_delay = 10;  // never seen by anybody: the HTLC does not leave our channeld
+  json params = ids(fence.key);
+  params["label"] = fence.label;
+  params["payment_secret"] = secret.hex();
+  json route = json::array();
+  if (fence.key.part == 0) {
+    route.push_back(hop_json(Hop{over.channel, over.direction, over.peer, Msat::of(Msat::max_value), some_delay}));
+  } else {
+    for (const Hop& hop : fence.route.hops) route.push_back(hop_json(hop));
+    route.front()["amount_msat"] = Msat::max_value;
+    params["amount_msat"] = fence.amount.value();
+  }
+  params["route"] = std::move(route);
+  return params;
+}
+
+json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds) {
+  json params = ids(key);
+  params["timeout"] = timeout_seconds;
+  return params;
+}
+
+json listsendpays_params(const PaymentHash& hash) { return json{{"payment_hash", hash.hex()}}; }
+
+json page_params(std::uint64_t start) { return json{{"index", "created"}, {"start", start}, {"limit", list_page}}; }
+
+json counter_params(const char* subsystem, const char* index) {
+  return json{{"subsystem", subsystem}, {"indexname", index}, {"nextvalue", 0}};
+}
+
+json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels, std::span<const PublicKey> without_nodes) {
+  json params{{"id", asked.to.hex()},
+              {"amount_msat", asked.amount.value()},
+              {"riskfactor", asked.risk_factor},
+              {"cltv", asked.final_delay},
+              {"fuzzpercent", 0},
+              {"maxhops", asked.max_hops}};
+  json exclude = json::array();
+  for (const ChannelDirection& channel : without_channels) {
+    exclude.push_back(channel.channel.text() + "/" + std::to_string(channel.direction));
+  }
+  for (const PublicKey& node : without_nodes) exclude.push_back(node.hex());
+  if (!exclude.empty()) params["exclude"] = std::move(exclude);
+  return params;
+}
+
+}  // namespace paytower::cln

@@ -1,0 +1,42 @@
+// The parameters of what we ask the node. Pure: one hand-over makes the same text every time (R4).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "core/ports.h"
+#include "core/switch/cln/reading.h"
+
+namespace paytower::cln {
+
+/// How long one waitsendpay stays at the node. Then the driver looks again: once a minute a pending payment.
+inline constexpr std::int64_t wait_seconds = 60;
+inline constexpr std::uint64_t list_page = 1'000;
+
+/// REQUIRES: the route is not empty.
+[[nodiscard]] nlohmann::json sendpay_params(const Handover& handover);
+
+/// A sendpay that makes a row at the attempt's ids and never an HTLC: all bitcoin over one named channel, which channeld
+/// refuses by itself. A part of several keeps its route and total, only its first hop carries the fence amount.
+/// `secret` is any random one: the invoice's own is nobody's business on the way.
+[[nodiscard]] nlohmann::json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret);
+
+[[nodiscard]] nlohmann::json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds);
+[[nodiscard]] nlohmann::json listsendpays_params(const PaymentHash& hash);
+[[nodiscard]] nlohmann::json page_params(std::uint64_t start);
+[[nodiscard]] nlohmann::json counter_params(const char* subsystem, const char* index);
+
+struct RouteParams {
+  PublicKey to;
+  Msat amount;
+  std::uint32_t final_delay = 0;
+  std::uint32_t risk_factor = 10;
+  std::size_t max_hops = 0;
+};
+[[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels,
+                                             std::span<const PublicKey> without_nodes);
+
+}  // namespace paytower::cln
