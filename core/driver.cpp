@@ -121,10 +121,9 @@ void Driver::Impl::start_looks() {
   for (const auto& item : items) {
     if (!item->look_at || mono() < *item->look_at) continue;
     const PaymentHash& hash = item->payment.request.hash;
-    const HashEntry& entry = hashes[hash];
-    if (item->done || looked_at(entry)) continue;
+    if (item->done || !looks.insert(hash).second) continue;
     std::optional<Marks> since;
-    for (Item* same : entry.items) {
+    for (Item* same : hashes[hash].items) {
       since = earlier(since, oldest_marks(same->payment));
       if (same->done || !same->look_at || mono() < *same->look_at) continue;
       same->look_at.reset();
@@ -133,10 +132,6 @@ void Driver::Impl::start_looks() {
     }
     ports.node.look(hash, since);
   }
-}
-
-bool Driver::Impl::looked_at(const HashEntry& entry) {
-  return std::any_of(entry.items.begin(), entry.items.end(), [](const Item* item) { return item->looking; });
 }
 
 MonoNs Driver::Impl::wake_at() {
@@ -149,7 +144,7 @@ MonoNs Driver::Impl::wake_at() {
     if (waiting.retry_at) at = std::min(at, *waiting.retry_at);
   }
   for (const auto& item : items) {
-    if (identity && item->look_at && !looked_at(hashes[item->payment.request.hash])) at = std::min(at, *item->look_at);
+    if (identity && item->look_at && looks.count(item->payment.request.hash) == 0) at = std::min(at, *item->look_at);
     for (const auto& [id, since] : item->unanswered) at = std::min(at, plus(since, reply_patience_ns));
     if (const auto due = deadline_mono(*item)) at = std::min(at, *due);
     if (!item->backlog.empty() && !commit_was_busy) at = mono();

@@ -27,6 +27,7 @@ void Driver::Impl::check_identity(Item& item) {
 }
 
 void Driver::Impl::receive(const LookAnswer& answer) {
+  looks.erase(answer.look.hash);
   const auto entry = hashes.find(answer.look.hash);
   if (entry == hashes.end()) return;
   for (Item* item : entry->second.items) {
@@ -132,6 +133,7 @@ void Driver::Impl::receive(const Disconnected& lost) {
   identity.reset();
   identifying = false;
   identify_at = plus(mono(), reconnect_ns);
+  looks.clear();
   for (const auto& item : items) {
     if (item->done) continue;
     item->looking = item->asking = false;

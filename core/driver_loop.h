@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -76,6 +77,7 @@ struct Driver::Impl {
   std::vector<std::unique_ptr<Item>> items;          ///< driven now
   std::unordered_map<std::uint64_t, Item*> by_ticket;
   std::unordered_map<PaymentHash, HashEntry, BytesHash> hashes;
+  std::unordered_set<PaymentHash, BytesHash> looks;  ///< asked on this connection and not answered yet
   std::vector<DriveResult> results;                  ///< without a feed
   DriveFeed* feed = nullptr;
 
@@ -171,9 +173,9 @@ struct Driver::Impl {
   // --- questions to the switch ---
 
   void connect();
-  /// One look a hash at a time. All its tries share the answer, so it reaches back to the oldest of their marks (R5).
+  /// One look a hash at a time, so that no answer is taken for a later question's (R9): also when whoever asked has left. All
+  /// tries of the hash that want one share it, and it reaches back to the oldest of their marks (R5).
   void start_looks();
-  [[nodiscard]] static bool looked_at(const HashEntry& entry);
 
   // --- answers ---
 
