@@ -76,7 +76,7 @@ class World(unittest.TestCase):
         more.setdefault("stderr", subprocess.PIPE)
         more.setdefault("start_new_session", True)  # no controlling terminal
         variables = {**self.env, **(env or {})}
-        if args[0] == "simulate" and self.switch != self.file_switch:
+        if args[:1] == ("simulate",) and self.switch != self.file_switch:
             variables["PAYTOWER_SWITCH"] = self.file_switch
         return subprocess.Popen([BINARY, *args], env=variables, cwd=self.folder, text=True, errors="replace", **more)
 

@@ -15,7 +15,7 @@ WIRE = ["ignore", "drop-reply", "late=3s", "unread=1s", "break", "close=0", "clo
 ERRORS = ["error=-1", "error=-3", "error=-4", "error=-5", "error=-32600", "error=-32601", "error=-32602", "error=200", "error=201",
           "error=202", "error=203", "error=204", "error=205", "error=208", "error=209"]
 BEHIND = ["break", "restart", "die", "refuse=1s", "error=-1", "error=200", "error=201", "error=208"]
-NODE = ["hold=1s", "hold=4s", "orphan", "foreign-pay", "foreign-hold", "foreign-fail", "foreign-complete", "forget", "lose-result",
+NODE = ["hold=1s", "hold=4s", "orphan", "foreign-pay", "foreign-hold", "foreign-fail", "foreign-complete", "forget",
         "settles-twice", "wrong-preimage", "no-preimage"]
 # An answer that a node gives only when it is true; the test's server would lie with them about a request that it executed, and
 # nobody could see through it.
@@ -23,6 +23,10 @@ FALSE_WORDS = {"waitsendpay": {"error=202", "error=203", "error=204", "error=209
 
 # What the records that tell of the end were taken away from.
 ERASING = ("forget", "lose-result")
+
+
+# Every so many faults; all of them take about eight minutes, most of it spent waiting for what does not come.
+STEP = int(os.environ.get("PAYTOWER_FAULT_STEP", "1"))
 
 
 def specs(method):
@@ -68,7 +72,8 @@ class Faults(World):
     def judge(self, payment_hash, fault):
         shown = self.run_it("show", payment_hash, "--json")
         rows = sorted(self.ledger(payment_hash), key=lambda row: int(row["created_ns"]))
-        if shown.code == harness.NOT_FOUND:
+        if shown.code == harness.NOT_FOUND or not os.path.exists(self.db):
+            self.seen["nothing recorded"] = self.seen.get("nothing recorded", 0) + 1
             return self.assertEqual(rows, [], fault)
         payment = shown.json()
         status = payment["status"]
@@ -102,7 +107,7 @@ class Faults(World):
     # --- the campaign ---
 
     def disturb(self, method, faults, *hold):
-        for fault in faults:
+        for fault in faults[::STEP]:
             with self.subTest(fault=fault):
                 invoice = self.invoice("100sat", *hold)
                 self.start(fault)
@@ -124,7 +129,7 @@ class Faults(World):
     def test_at_the_fence(self):
         faults = [*specs("fence"), "orphan-fence@fence:1", "refuse-fence@fence:1", "foreign-pay@fence:1", "foreign-hold@fence:1", "foreign-fail@after-fence:1",
                   "forget@after-fence:1", "hold=2s@sendpay:1"]
-        for fault in faults:
+        for fault in faults[::STEP]:
             with self.subTest(fault=fault):
                 invoice = self.invoice("100sat")
                 # The hand-over goes astray, and its time is over: the next run gives it up.
