@@ -207,7 +207,10 @@ void DriverStep::dispatch(unsigned slot, unsigned id) {
   Item& one = item(slot);
   if (state_.process.collect_only != 0 && (one.drawn & bit(id)) == 0) return finish(slot);
   if (state_.store.attempts[id].outcome == Outcome::absent) throw Violation{"R1: handed over without a record"};
-  if (state_.node_restored != 0 && (state_.process.known & bit(id)) != 0) throw Violation{"R5: handed over to a node that was restored from an old copy"};
+  const MarkBytes& marks = state_.store.attempts[id].marks;
+  const MarkBytes& present = state_.node.seen.now;
+  const bool backwards = marks[0] != no_mark && (marks[0] > present[0] || marks[1] > present[1] || marks[2] > present[2] || marks[3] > present[3]);
+  if (backwards) throw Violation{"R5: handed over to a node that was restored from an old copy"};
   if ((one.drawn & bit(id)) != 0) {
     const bool before = ((one.sent_once | one.sent_more) & bit(id)) != 0;
     without(one.sent_once, id);

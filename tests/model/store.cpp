@@ -169,7 +169,7 @@ std::optional<unsigned> newest(const Store& store) {
 void delete_try(const Mutation& mutation, Store& store, unsigned slot) {
   StoredTry& one = store.tries[slot];
   const auto paid = static_cast<std::uint8_t>(GuardKind::paid_deleted);
-  if (!mutation.delete_forgets && !mutation.delete_in_flight) {
+  if (!mutation.delete_forgets) {
     if (one.proof != Proof::none) store.guard = paid;
     if (one.note != 0 && one.proof == Proof::none && store.guard != paid) store.guard = static_cast<std::uint8_t>(GuardKind::written_off);
   }
