@@ -9,6 +9,8 @@ namespace paytower::model {
 
 namespace {
 
+constexpr std::uint8_t erasing_stops_at = 16 + 3;  // rows ever created, counted from world.cpp's first_count
+
 bool is_finished(RowKind kind) { return kind != RowKind::none && kind != RowKind::pending && kind != RowKind::fence_pending; }
 
 bool held(const Requests& asked) { return asked.live + asked.detached > 0; }
@@ -113,6 +115,8 @@ void Moves::erase_moves() {
     if (!is_finished(from_->node.seen.rows[id])) continue;
     const bool copies = id <= most_ids && held(from_->node.requests[id]);
     if (copies && !config_.erase_under_copies) continue;
+    // A fence that is erased is made again, and counted: without a bound there were no end of states.
+    if (from_->node.seen.rows[id] == RowKind::fence && from_->node.seen.now[0] >= erasing_stops_at) continue;
     if (config_.erase_rows) move("the row is erased:", id, [id](State& next) { erase(next.node, id, false); });
     if (config_.erase_lists) move("the row and its HTLCs are erased:", id, [id](State& next) { erase(next.node, id, true); });
   }
