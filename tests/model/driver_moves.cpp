@@ -1,0 +1,104 @@
+// What the process may do next: it starts, decides, acts, listens, or dies.
+#include "tests/model/move.h"
+#include "tests/model/world.h"
+
+namespace paytower::model {
+
+void Moves::process_moves() {
+  if (from_->process.alive == 0) return start_moves();
+  move("the process dies or leaves", 0, [this](State& next) { DriverStep(config_, mutation_, next).die(); });
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    if (from_->process.items[slot].active != 0) item_moves(slot);
+  }
+  if (busy_inside(*from_) && !config_.batches) return;
+  look_moves();
+  if (config_.disconnects && !busy_inside(*from_)) {
+    move("the connection breaks", 0, [this](State& next) { DriverStep(config_, mutation_, next).disconnect(); });
+  }
+}
+
+/// A second process finds the lock taken and leaves (R11), so that one process at a time is all there is to drive.
+void Moves::start_moves() {
+  for (unsigned slot = 0; slot < config_.tries; ++slot) {
+    if (from_->store.tries[slot].stand != RowStand::unused) continue;
+    move("send", 0, [this, slot](State& next) { DriverStep(config_, mutation_, next).send(slot); });
+    break;
+  }
+  bool work = false;
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    const StoredTry& one = from_->store.tries[slot];
+    work = work || (one.stand == RowStand::stored && (!ended(one) || has_open(from_->store, slot) || has_watched(from_->store, slot)));
+  }
+  if (!work) return;  // port fetch_in_flight lists nothing
+  move("resume", 0, [this](State& next) { DriverStep(config_, mutation_, next).resume(false); });
+  if (config_.collect_only) move("resume --no-retry", 0, [this](State& next) { DriverStep(config_, mutation_, next).resume(true); });
+}
+
+void Moves::item_moves(unsigned slot) {
+  const Item& item = from_->process.items[slot];
+  const auto step = [this, slot](void (DriverStep::*what)(unsigned)) {
+    return [this, slot, what](State& next) { (DriverStep(config_, mutation_, next).*what)(slot); };
+  };
+  if (item.act != 0) return move(item.act == 1 ? "hand over" : "fence", item.act_id, step(&DriverStep::do_committed_act));
+  if (item.events != 0) {
+    const std::string name = named_ ? "decide: " + event_name(item.backlog[0]) : std::string();
+    move(name.c_str(), 0, step(&DriverStep::decide_front));
+  }
+  if (item.events != 0 && (!config_.batches || item.events > 2)) return;
+  if (item.events == 0 && busy_inside(*from_)) return;
+  answer_moves(slot);
+  if (item.events != 0) return;
+  if (item.look_wanted != 0 && item.looking == 0) move("look: try", slot + 1, step(&DriverStep::start_look));
+  if (item.unanswered != 0 && item.look_wanted == 0 && config_.lost_replies) move("no answer in time: try", slot + 1, step(&DriverStep::doubt_silence));
+  const StoredTry& row = from_->store.tries[slot];
+  const bool recorded = row.stand == RowStand::stored;
+  if (recorded && item.deadline_told == 0 && (from_->deadlines & bit(slot)) != 0) move("tell the deadline: try", slot + 1, step(&DriverStep::tell_deadline));
+  if (recorded && item.known_stop != row.stop) move("see another process's word: try", slot + 1, step(&DriverStep::see_foreign_words));
+  if (item.asking == 0) return;
+  const unsigned next_id = config_.clock_stands ? from_->process.highest + 1U : from_->drawn + 1U;
+  if (next_id <= config_.ids) {
+    move("a route, and its attempt registered:", next_id, [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, true); });
+  }
+  move("no route: try", slot + 1, [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, false); });
+}
+
+/// Answers that are on their way, and queries that the switch can answer by now.
+void Moves::answer_moves(unsigned slot) {
+  const Item& item = from_->process.items[slot];
+  for (unsigned id = 1; id <= config_.ids; ++id) {
+    const Requests& asked = from_->node.requests[id];
+    const bool mine = from_->store.attempts[id].outcome != Outcome::absent && from_->store.attempts[id].owner == slot;
+    if (mine && asked.reply != 0) {
+      move("the answer to the hand-over comes:", id, [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_dispatch(slot, id); });
+    }
+    if (mine && asked.fence_reply != 0) {
+      move("the answer to the fence comes:", id, [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_fence(slot, id); });
+    }
+    const RowKind row = from_->node.seen.rows[id];
+    const bool pending = row == RowKind::pending || row == RowKind::fence_pending;
+    if ((item.querying & bit(id)) != 0 && !pending) {
+      move("the query is answered:", id, [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_query(slot, id); });
+    }
+  }
+}
+
+/// The switch takes its picture, and the answer comes: at once, or while the world goes on.
+void Moves::look_moves() {
+  for (const Item& item : from_->process.items) {
+    if (item.act != 0 || item.events > 2) return;
+  }
+  const auto& looks = from_->process.looks;
+  const bool asked = looks[0].stage == LookStage::asked || looks[1].stage == LookStage::asked;
+  if (asked) {
+    move("the look is answered", 0, [this](State& next) {
+      DriverStep driver(config_, mutation_, next);
+      driver.execute_look();
+      if (!config_.stale_looks) driver.receive_look();
+    });
+  }
+  if (looks[0].stage == LookStage::answered) {
+    move("the look's answer comes", 0, [this](State& next) { DriverStep(config_, mutation_, next).receive_look(); });
+  }
+}
+
+}  // namespace paytower::model

@@ -1,0 +1,122 @@
+// The rules of DESIGN.md, section 1, as far as a state or a step of this world can break them.
+#include "tests/model/world.h"
+
+namespace paytower::model {
+
+namespace {
+
+unsigned htlcs_of(const Node& node, unsigned id, bool settled_only) {
+  unsigned found = 0;
+  for (unsigned i = 0; i < most_htlcs; ++i) {
+    if (node.seen.owner[i] != id) continue;
+    if (node.truth[i] == Truth::settled || (!settled_only && node.truth[i] == Truth::locked)) ++found;
+  }
+  return found;
+}
+
+bool money_left(const Node& node) {
+  for (const Truth truth : node.truth) {
+    if (truth == Truth::settled) return true;
+  }
+  return false;
+}
+
+/// R2: our HTLCs of the hash, locked plus settled, are one for each part, the operator's dead ones excepted.
+std::optional<std::string> too_many(const Config& config, const State& state) {
+  unsigned mine = 0;
+  for (unsigned id = 1; id <= most_ids; ++id) {
+    const unsigned found = htlcs_of(state.node, id, false);
+    if (found > 1) return "R2: one attempt id has two HTLCs";
+    if ((state.assumed & bit(id)) == 0) mine += found;
+  }
+  if (mine > (config.two_parts ? 2U : 1U)) return "R2: more of our HTLCs than were asked for";
+  unsigned live = 0;
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    const StoredTry& one = state.store.tries[slot];
+    if (one.stand == RowStand::stored && one.fail == 0) ++live;
+  }
+  if (live > 1) return "R2: two live payments of one hash";
+  return std::nullopt;
+}
+
+/// R3, R5, R7 for one stored attempt.
+std::optional<std::string> wrong_outcome(const State& state, unsigned id) {
+  const Node& node = state.node;
+  const Requests& asked = node.requests[id];
+  switch (state.store.attempts[id].outcome) {
+    case Outcome::failed:
+      if (htlcs_of(node, id, false) > 0) return "R3: an attempt is stored as failed, and its HTLC is locked or settled";
+      if (asked.live + asked.detached > 0 && node.seen.rows[id] == RowKind::none) return "R3: an attempt is stored as failed, and a copy may still run";
+      return std::nullopt;
+    case Outcome::settled:
+      if (htlcs_of(node, id, true) == 0) return "R7: an attempt is stored as settled, and no HTLC of it settled";
+      return std::nullopt;
+    case Outcome::preimage_lost:
+      if (htlcs_of(node, id, true) == 0) return "R5: an attempt is stored as settled with its preimage lost, and no HTLC of it settled";
+      return std::nullopt;
+    case Outcome::absent:
+    case Outcome::open:
+    case Outcome::assumed_failed:
+    case Outcome::written_off: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+/// R5, R7, R8, R9 for one try. Its status is the core's own.
+std::optional<std::string> wrong_try(const Config& config, const State& state, unsigned slot) {
+  const StoredTry& one = state.store.tries[slot];
+  if (one.stand != RowStand::stored) return std::nullopt;
+  const PaymentStatus status = payment_of(config, state.store, slot, one.stop).status();
+  if (one.proof != Proof::none && status != PaymentStatus::succeeded) return "R8: a proof is stored, and the payment has not succeeded";
+  if (one.proof != Proof::none && !money_left(state.node)) return "R7: a payment is stored as paid, and nothing was paid";
+  if (status == PaymentStatus::failed && has_open(state.store, slot)) return "R9: FAILED with an open attempt";
+  if (one.note == static_cast<std::uint8_t>(EndNote::preimage_lost) && !money_left(state.node)) return "R5: PREIMAGE_LOST, and nothing was paid";
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool shows_nothing(const Visible& shown) {
+  for (const RowKind kind : shown.rows) {
+    if (kind == RowKind::pending || kind == RowKind::complete || kind == RowKind::complete_wrong) return false;
+  }
+  for (unsigned i = 0; i < most_htlcs; ++i) {
+    if (shown.listed[i] != 0 && shown.finished[i] == 0) return false;
+  }
+  return true;
+}
+
+std::optional<std::string> broken_rule(const Config& config, const State& state) {
+  if (auto broken = too_many(config, state)) return broken;
+  for (unsigned id = 1; id <= most_ids; ++id) {
+    if (auto broken = wrong_outcome(state, id)) return broken;
+  }
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    if (auto broken = wrong_try(config, state, slot)) return broken;
+  }
+  return std::nullopt;
+}
+
+void check_step(const State& before, const State& after) {
+  if (before.copied == 1 && after.copied == 2) return;  // facts are gone with the newer file
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    const StoredTry& then = before.store.tries[slot];
+    const StoredTry& now = after.store.tries[slot];
+    if (then.proof == Proof::none) continue;
+    if (now.stand == RowStand::stored && now.proof != then.proof) throw Violation{"R8: a proof was lost"};
+    const bool guarded = after.store.guard == static_cast<std::uint8_t>(GuardKind::paid_deleted);
+    if (then.stand == RowStand::stored && now.stand == RowStand::deleted && !guarded) throw Violation{"R13: a paid payment was deleted without a guard"};
+  }
+}
+
+bool is_end(const State& state) {
+  if (state.process.alive != 0) return false;
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    const StoredTry& one = state.store.tries[slot];
+    if (one.stand != RowStand::stored) continue;
+    if (!ended(one)) return false;
+  }
+  return true;
+}
+
+}  // namespace paytower::model

@@ -1,0 +1,123 @@
+// Goal: the model check notices each known bug of other control towers, and shows the shortest way to it.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "tests/model/explore.h"
+
+using namespace paytower;
+using namespace paytower::model;
+
+namespace {
+
+Config world() {
+  Config config;
+  config.name = "mutant";
+  config.copies = 1;
+  config.lost_replies = true;
+  config.deadline = true;
+  return config;
+}
+
+void notices(const Config& config, const Mutation& mutation, const char* rule) {
+  const Exploration seen = explore(config, mutation, false);
+  std::printf("mutant \"%s\": %s after %llu states\n%s\n", mutation.name.c_str(), seen.broken.value_or("NOTHING").c_str(),
+              static_cast<unsigned long long>(seen.states), seen.trace.c_str());
+  REQUIRE(seen.broken);
+  CHECK_MESSAGE(seen.broken->substr(0, seen.broken->find(':')) == rule, *seen.broken);
+}
+
+/// The real decision about another event than the one that came.
+Mutation hears(const char* name, std::optional<Happening> (*otherwise)(const Payment&, const Happening&)) {
+  Mutation mutation;
+  mutation.name = name;
+  mutation.decide = [otherwise](const Payment& payment, const Event& event, const State&) {
+    const auto other = otherwise(payment, event.what);
+    return decide(payment, other ? Event{event.at, *other} : event);
+  };
+  return mutation;
+}
+
+}  // namespace
+
+TEST_CASE("mutant: not found means failed") {
+  notices(world(), hears("not found means failed", [](const Payment&, const Happening& what) -> std::optional<Happening> {
+            if (const auto* missing = std::get_if<NotFound>(&what)) return Failed{missing->id, {}};
+            return std::nullopt;
+          }), "R3");
+}
+
+TEST_CASE("mutant: a new id on recovery") {
+  Mutation mutation;
+  mutation.name = "new id on recovery";
+  mutation.decide = [](const Payment& payment, const Event& event, const State& state) {
+    Decision decision = decide(payment, event);
+    const auto* missing = std::get_if<NotFound>(&event.what);
+    const AttemptId fresh{state.drawn + 1U};
+    if (!missing || decision.acts.empty() || !std::holds_alternative<Dispatch>(decision.acts.front()) || fresh.value > 2) return decision;
+    Attempt again = *payment.find(missing->id);
+    again.id = fresh;
+    decision.writes = {FailAttempt{missing->id, {}, event.at}, RegisterAttempt{again}};
+    decision.acts = {Dispatch{fresh}};
+    return decision;
+  };
+  notices(world(), mutation, "R3");
+}
+
+TEST_CASE("mutant: any error is final") {
+  Config config = world();
+  config.refusals = true;
+  notices(config, hears("any error is final", [](const Payment&, const Happening& what) -> std::optional<Happening> {
+            if (const auto* error = std::get_if<NotSent>(&what)) return NotSent{error->id, error->failure, true};
+            return std::nullopt;
+          }), "R3");
+}
+
+TEST_CASE("mutant: init not checked") {
+  Config config = world();
+  config.tries = 2;
+  Mutation mutation;
+  mutation.name = "init not checked";
+  mutation.init_unchecked = true;
+  notices(config, mutation, "R2");
+}
+
+TEST_CASE("mutant: delete forgets") {
+  Config config = world();
+  config.deletes = true;
+  config.tries = 2;
+  Mutation mutation;
+  mutation.name = "delete forgets";
+  mutation.delete_forgets = true;
+  notices(config, mutation, "R13");
+}
+
+TEST_CASE("mutant: in-flight dropped") {
+  Config config = world();
+  config.deletes = true;
+  config.tries = 2;
+  config.contract_only = true;  // Core Lightning's own refusal of a second group would hide it
+  Mutation mutation;
+  mutation.name = "in-flight dropped";
+  mutation.delete_in_flight = true;
+  notices(config, mutation, "R2");
+}
+
+TEST_CASE("mutant: expiry taken for failure") {
+  notices(world(), hears("expiry taken for failure", [](const Payment& payment, const Happening& what) -> std::optional<Happening> {
+            if (!std::holds_alternative<DeadlinePassed>(what)) return std::nullopt;
+            const auto open = std::find_if(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.open(); });
+            if (open == payment.attempts.end()) return std::nullopt;
+            return Failed{*open->id, {}};
+          }), "R3");
+}
+
+TEST_CASE("mutant: a fence believed without a look") {
+  Config config = world();
+  config.erase_rows = true;
+  notices(config, hears("fence believed without a look", [](const Payment&, const Happening& what) -> std::optional<Happening> {
+            if (const auto* fenced = std::get_if<Fenced>(&what)) return NotFound{fenced->id, Evidence::nothing_since_mark, true};
+            return std::nullopt;
+          }), "R3");
+}

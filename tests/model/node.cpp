@@ -1,0 +1,100 @@
+// The switch: rows, lists and counters as core/switch/sim/engine.cpp keeps them, and the truth behind them.
+#include "tests/model/world.h"
+
+namespace paytower::model {
+
+namespace {
+
+constexpr std::uint8_t accepted = 1;
+constexpr std::uint8_t not_sent = 2;
+constexpr std::uint8_t look = 3;
+constexpr std::uint8_t fence_taken = 1;
+constexpr std::uint8_t fence_look = 2;
+
+bool is_pending(RowKind kind) { return kind == RowKind::pending || kind == RowKind::fence_pending; }
+bool is_complete(RowKind kind) { return kind == RowKind::complete || kind == RowKind::complete_wrong; }
+
+void count_up(std::uint8_t& counter) { counter = static_cast<std::uint8_t>(counter + 1); }
+
+/// Another row of the hash in the way: Engine::earlier_rows. A switch that keeps to the contract alone has no such rule.
+bool blocked(const Config& config, const Visible& seen, unsigned id) {
+  if (config.contract_only) return false;
+  for (unsigned other = 1; other <= foreign_id; ++other) {
+    if (other == id) continue;
+    const bool same_part = other == foreign_id || part_of(config, other) == part_of(config, id);
+    if (same_part && (is_pending(seen.rows[other]) || is_complete(seen.rows[other]))) return true;
+  }
+  return false;
+}
+
+void lock_htlc(Node& node, unsigned owner) {
+  const unsigned at = htlcs_made(node);
+  if (at >= most_htlcs) throw Violation{"more HTLCs than the model holds"};
+  node.seen.owner[at] = static_cast<std::uint8_t>(owner);
+  node.truth[at] = Truth::locked;
+  count_up(node.seen.now[1]);
+  node.seen.listed[at] = node.seen.now[1];
+}
+
+void make_row(Node& node, unsigned id, RowKind kind) {
+  node.seen.rows[id] = kind;
+  count_up(node.seen.now[0]);
+}
+
+}  // namespace
+
+unsigned htlcs_made(const Node& node) {
+  unsigned made = 0;
+  while (made < most_htlcs && node.seen.owner[made] != 0) ++made;
+  return made;
+}
+
+bool free_to_choose(const Config& config, const Node& node, unsigned id) {
+  return node.seen.rows[id] == RowKind::none && !blocked(config, node.seen, id);
+}
+
+std::uint8_t execute_send(const Config& config, Node& node, unsigned id, SendAs how) {
+  if (!free_to_choose(config, node, id)) return node.seen.rows[id] == RowKind::pending ? accepted : look;
+  if (how == SendAs::refuse) return not_sent;
+  make_row(node, id, RowKind::pending);
+  if (how == SendAs::accept) lock_htlc(node, id);
+  return accepted;
+}
+
+std::uint8_t execute_fence(const Config& config, Node& node, unsigned id, FenceAs how) {
+  if (node.seen.rows[id] == RowKind::fence) return fence_taken;
+  if (!free_to_choose(config, node, id) || how == FenceAs::refuse) return fence_look;
+  make_row(node, id, how == FenceAs::orphan ? RowKind::fence_pending : RowKind::fence);
+  return how == FenceAs::orphan ? fence_look : fence_taken;
+}
+
+/// Engine::end and end_row: a settlement is always written, a failure only over a pending row.
+void finish_htlc(Node& node, unsigned index, Truth end, RowKind row) {
+  Visible& seen = node.seen;
+  node.truth[index] = end;
+  seen.finished[index] = 1;
+  RowKind& kind = seen.rows[seen.owner[index]];
+  if (kind != RowKind::none && (kind == RowKind::pending || end == Truth::settled)) kind = row;
+  if (end != Truth::settled) return;
+  count_up(seen.now[3]);
+  seen.debit[index] = seen.now[3];
+}
+
+void start_foreign(Node& node) {
+  make_row(node, foreign_id, RowKind::pending);
+  lock_htlc(node, foreign_id);
+}
+
+/// SimAdmin::erase: the row, and with `lists` the finished HTLCs too, which moves their counter. Debits stay.
+void erase(Node& node, unsigned id, bool lists) {
+  Visible& seen = node.seen;
+  seen.rows[id] = RowKind::none;
+  if (!lists) return;
+  for (unsigned i = 0; i < most_htlcs; ++i) {
+    if (seen.owner[i] != id || seen.listed[i] == 0 || seen.finished[i] == 0) continue;
+    seen.listed[i] = 0;
+    count_up(seen.now[2]);
+  }
+}
+
+}  // namespace paytower::model

@@ -1,0 +1,371 @@
+#include "tests/model/world.h"
+
+#include "core/hash.h"
+#include "tests/lifecycle/states.h"
+
+namespace paytower::model {
+
+namespace {
+
+constexpr std::uint8_t first_count = 16;           ///< where the node's counters stand at the beginning
+
+/// A happening in one byte: its kind above, the attempt below.
+enum class Kind : std::uint8_t {
+  none, quiet, no_route, accepted, only_copy_not_sent, not_sent, settled, settled_wrong, failed_retry, failed_final, pending,
+  nothing, nothing_fenced, no_debit, no_debit_fenced, not_yet, unknown, fenced, busy, paid, paid_wrong, deadline, lost, count
+};
+static_assert(static_cast<unsigned>(Kind::count) <= 32);
+
+constexpr std::array<const char*, static_cast<std::size_t>(Kind::count)> kind_names = {
+    "-", "quiet", "no route", "accepted", "not sent (only copy)", "not sent", "settled", "settled by a wrong preimage", "failed",
+    "failed for good", "pending", "not found, nothing since", "not found, nothing since, fenced", "not found, no debit",
+    "not found, no debit, fenced", "not found, not yet", "not found, unknown", "fenced", "hash busy", "hash paid",
+    "hash paid by a wrong preimage", "deadline", "settled, preimage lost"};
+
+std::uint8_t pack(Kind kind, unsigned id = 0) { return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 3 | id); }
+std::uint8_t pack(Kind kind, AttemptId id) { return pack(kind, static_cast<unsigned>(id.value)); }
+
+bool is_final(const Failure& failure) { return failure.code == FailureCode::incorrect_or_unknown_payment_details; }
+Failure failure(bool final) {
+  if (final) return Failure{FailureCode::incorrect_or_unknown_payment_details, 2, {}, {}, {}};
+  return Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+}
+
+/// The four evidences, two of them with a fence of ours on the id.
+Kind kind_of(const NotFound& missing) {
+  switch (missing.evidence) {
+    case Evidence::nothing_since_mark: return missing.fenced ? Kind::nothing_fenced : Kind::nothing;
+    case Evidence::finished_no_debit: return missing.fenced ? Kind::no_debit_fenced : Kind::no_debit;
+    case Evidence::not_yet: return Kind::not_yet;
+    case Evidence::unknown: return Kind::unknown;
+  }
+  return Kind::unknown;
+}
+
+struct Coder {
+  const PaymentHash& hash;
+
+  std::uint8_t operator()(const Quiet&) const { return pack(Kind::quiet); }
+  std::uint8_t operator()(const NoRoute&) const { return pack(Kind::no_route); }
+  std::uint8_t operator()(const Accepted& e) const { return pack(Kind::accepted, e.id); }
+  std::uint8_t operator()(const NotSent& e) const { return pack(e.only_copy ? Kind::only_copy_not_sent : Kind::not_sent, e.id); }
+  std::uint8_t operator()(const Settled& e) const { return pack(proves(e.preimage, hash) ? Kind::settled : Kind::settled_wrong, e.id); }
+  std::uint8_t operator()(const Failed& e) const { return pack(is_final(e.failure) ? Kind::failed_final : Kind::failed_retry, e.id); }
+  std::uint8_t operator()(const Pending& e) const { return pack(Kind::pending, e.id); }
+  std::uint8_t operator()(const NotFound& e) const { return pack(kind_of(e), e.id); }
+  std::uint8_t operator()(const Fenced& e) const { return pack(Kind::fenced, e.id); }
+  std::uint8_t operator()(const HashBusy&) const { return pack(Kind::busy); }
+  std::uint8_t operator()(const HashPaid& e) const { return pack(proves(e.preimage, hash) ? Kind::paid : Kind::paid_wrong, *e.id); }
+  std::uint8_t operator()(const DeadlinePassed&) const { return pack(Kind::deadline); }
+  std::uint8_t operator()(const SettledPreimageLost& e) const { return pack(Kind::lost, e.id.value_or(AttemptId{})); }
+  template <typename Other>
+  std::uint8_t operator()(const Other&) const {
+    throw Violation{"the model does not queue this event"};
+  }
+};
+
+Happening happening(std::uint8_t code) {
+  const AttemptId id{code & 7U};
+  switch (static_cast<Kind>(code >> 3)) {
+    case Kind::quiet: return Quiet{};
+    case Kind::no_route: return NoRoute{};
+    case Kind::accepted: return Accepted{id};
+    case Kind::only_copy_not_sent: return NotSent{id, failure(false), true};
+    case Kind::not_sent: return NotSent{id, failure(false), false};
+    case Kind::settled: return Settled{id, test::right_preimage()};
+    case Kind::settled_wrong: return Settled{id, test::wrong_preimage()};
+    case Kind::failed_retry: return Failed{id, failure(false)};
+    case Kind::failed_final: return Failed{id, failure(true)};
+    case Kind::pending: return Pending{id};
+    case Kind::nothing: return NotFound{id, Evidence::nothing_since_mark, false};
+    case Kind::nothing_fenced: return NotFound{id, Evidence::nothing_since_mark, true};
+    case Kind::no_debit: return NotFound{id, Evidence::finished_no_debit, false};
+    case Kind::no_debit_fenced: return NotFound{id, Evidence::finished_no_debit, true};
+    case Kind::not_yet: return NotFound{id, Evidence::not_yet, false};
+    case Kind::unknown: return NotFound{id, Evidence::unknown, false};
+    case Kind::fenced: return Fenced{id};
+    case Kind::busy: return HashBusy{};
+    case Kind::paid: return HashPaid{test::right_preimage(), id, Msat::of(250'000), Msat{}};
+    case Kind::paid_wrong: return HashPaid{test::wrong_preimage(), id, Msat::of(250'000), Msat{}};
+    case Kind::deadline: return DeadlinePassed{};
+    case Kind::lost: return SettledPreimageLost{id.value == 0 ? std::optional<AttemptId>{} : id};
+    case Kind::none:
+    case Kind::count: break;
+  }
+  throw Violation{"the model has no such event"};
+}
+
+Failure closed_by(Outcome outcome) {
+  Failure why;
+  why.code = outcome == Outcome::assumed_failed ? FailureCode::assumed_failed
+             : outcome == Outcome::written_off  ? FailureCode::written_off
+                                                : FailureCode::preimage_lost;
+  return why;
+}
+
+void set_outcome(Attempt& attempt, Outcome outcome) {
+  if (outcome == Outcome::open) return;
+  attempt.resolved = test::created;
+  switch (outcome) {
+    case Outcome::settled:
+      attempt.outcome = AttemptOutcome::settled;
+      attempt.preimage = test::right_preimage();
+      return;
+    case Outcome::failed:
+      attempt.outcome = AttemptOutcome::failed;
+      attempt.failure = failure(false);
+      return;
+    case Outcome::assumed_failed:
+    case Outcome::written_off:
+    case Outcome::preimage_lost:
+      attempt.outcome = AttemptOutcome::closed;
+      attempt.failure = closed_by(outcome);
+      return;
+    case Outcome::open:
+    case Outcome::absent: return;
+  }
+}
+
+Outcome outcome_of(const Attempt& attempt) {
+  if (attempt.open()) return Outcome::open;
+  switch (*attempt.outcome) {
+    case AttemptOutcome::settled: return Outcome::settled;
+    case AttemptOutcome::failed: return Outcome::failed;
+    case AttemptOutcome::closed: break;
+  }
+  if (attempt.failure->code == FailureCode::assumed_failed) return Outcome::assumed_failed;
+  return attempt.failure->code == FailureCode::written_off ? Outcome::written_off : Outcome::preimage_lost;
+}
+
+Payment fresh(const Config& config) {
+  static const PaymentHash hash = hash_of(test::right_preimage());
+  Payment payment;
+  payment.request.hash = hash;
+  payment.request.demand.destination = test::node_key(2);
+  payment.request.demand.amount = Msat::of(250'000);
+  payment.request.demand.fee_limit = Msat::of(5'000);
+  payment.request.created = test::created;
+  payment.request.deadline = test::deadline;
+  payment.request.max_attempts = config.attempts;
+  return payment;
+}
+
+const std::string& label(unsigned id, bool fence) {
+  static const auto labels = [] {
+    std::array<std::array<std::string, 2>, most_ids + 1> made;
+    for (unsigned i = 1; i <= most_ids; ++i) made[i] = {attempt_label(store_name(), AttemptId{i}), attempt_label(store_name(), AttemptId{i}, true)};
+    return made;
+  }();
+  return labels[id][fence ? 1 : 0];
+}
+
+SwitchRow row_of(const Config& config, unsigned id, RowKind kind) {
+  SwitchRow row;
+  row.id = AttemptId{id};
+  row.part = id == foreign_id ? 0 : part_of(config, id);
+  const bool fence = kind == RowKind::fence || kind == RowKind::fence_pending;
+  if (id != foreign_id) row.label = label(id, fence);
+  const bool pending = kind == RowKind::pending || kind == RowKind::fence_pending;
+  const bool complete = kind == RowKind::complete || kind == RowKind::complete_wrong;
+  row.state = pending ? RowState::pending : complete ? RowState::complete : RowState::failed;
+  if (kind == RowKind::complete) row.preimage = test::right_preimage();
+  if (kind == RowKind::complete_wrong) row.preimage = test::wrong_preimage();
+  if (row.state == RowState::failed) row.failure = failure(kind == RowKind::failed_final);
+  row.amount = Msat::of(250'000);
+  row.amount_sent = Msat::of(250'500);
+  return row;
+}
+
+}  // namespace
+
+SwitchKey switch_key() { return SwitchKey{test::node_key(9), "regtest"}; }
+
+StoreId store_name() {
+  StoreId id;
+  id.bytes.fill(3);
+  return id;
+}
+
+Route route() { return test::simple_route(); }
+
+unsigned part_of(const Config& config, unsigned id) { return config.two_parts && id <= 2 ? id : 0; }
+
+UnixNs time_of(const State& state, unsigned slot) { return (state.deadlines & bit(slot)) != 0 ? test::past_deadline : test::before_deadline; }
+
+Marks marks_of(const MarkBytes& bytes) {
+  if (bytes[0] == no_mark) return {};
+  return Marks{bytes[0], bytes[1], bytes[2], bytes[3]};
+}
+
+Payment payment_of(const Config& config, const Store& store, unsigned slot, std::uint8_t known_stop) {
+  Payment payment = fresh(config);
+  const StoredTry& row = store.tries[slot];
+  if (row.stand != RowStand::stored) return payment;
+  payment.index.value = slot + 1;
+  if (known_stop != 0) payment.stop_reason = static_cast<FailureReason>(known_stop - 1);
+  if (row.fail != 0) payment.fail_reason = static_cast<FailureReason>(row.fail - 1);
+  if (row.proof == Proof::preimage) payment.preimage = test::right_preimage();
+  if (row.proof == Proof::late) payment.late_preimage = test::right_preimage();
+  if (row.note != 0) payment.end_note = static_cast<EndNote>(row.note);
+  if (ended(row)) payment.ended = test::created;
+  for (unsigned id = 1; id <= most_ids; ++id) {
+    const StoredAttempt& stored = store.attempts[id];
+    if (stored.outcome == Outcome::absent || stored.owner != slot) continue;
+    Attempt attempt;
+    attempt.id = AttemptId{id};
+    attempt.part = stored.part;
+    attempt.switch_key = switch_key();
+    attempt.marks = marks_of(stored.marks);
+    if (stored.marks[0] != no_mark) attempt.route = route();
+    attempt.registered = test::created;
+    set_outcome(attempt, stored.outcome);
+    payment.attempts.push_back(std::move(attempt));
+  }
+  if (row.foreign != 0) {
+    Attempt foreign = test::foreign_attempt();
+    foreign.id = AttemptId{foreign_id};
+    payment.attempts.push_back(std::move(foreign));
+  }
+  return payment;
+}
+
+void store_payment(Store& store, unsigned slot, const Payment& payment) {
+  StoredTry& row = store.tries[slot];
+  row.stand = RowStand::stored;
+  row.stop = payment.stop_reason ? static_cast<std::uint8_t>(1 + static_cast<unsigned>(*payment.stop_reason)) : std::uint8_t{0};
+  row.fail = payment.fail_reason ? static_cast<std::uint8_t>(1 + static_cast<unsigned>(*payment.fail_reason)) : std::uint8_t{0};
+  row.proof = payment.preimage ? Proof::preimage : payment.late_preimage ? Proof::late : Proof::none;
+  row.note = payment.end_note ? static_cast<std::uint8_t>(*payment.end_note) : std::uint8_t{0};
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.origin == AttemptOrigin::foreign) {
+      row.foreign = 1;
+      continue;
+    }
+    if (attempt.id->value == 0 || attempt.id->value > most_ids) throw Violation{"an id beyond the model's"};
+    StoredAttempt& stored = store.attempts[attempt.id->value];
+    stored.outcome = outcome_of(attempt);
+    stored.owner = static_cast<std::uint8_t>(slot);
+    stored.part = static_cast<std::uint8_t>(attempt.part);
+    const Marks& marks = attempt.marks;
+    const auto byte = [](const std::optional<std::uint64_t>& mark) { return mark ? static_cast<std::uint8_t>(*mark) : no_mark; };
+    stored.marks = {byte(marks.payments_created), byte(marks.htlcs_created), byte(marks.htlcs_deleted), byte(marks.movements_created)};
+  }
+}
+
+LookResult look_result(const Config& config, const Visible& shown) {
+  LookResult look;
+  look.hash = fresh(config).request.hash;
+  look.now = marks_of(shown.now);
+  for (unsigned id = 1; id <= foreign_id; ++id) {
+    if (shown.rows[id] != RowKind::none) look.rows.push_back(row_of(config, id, shown.rows[id]));
+  }
+  look.htlcs.emplace();
+  if (!config.no_debits) look.debits.emplace();
+  if (config.no_debits) look.now.movements_created.reset();
+  for (unsigned i = 0; i < most_htlcs; ++i) {
+    if (shown.owner[i] == 0) continue;
+    if (shown.listed[i] != 0) look.htlcs->push_back(OutgoingHtlc{shown.listed[i], shown.finished[i] != 0});
+    const unsigned part = shown.owner[i] == foreign_id ? 0 : part_of(config, shown.owner[i]);
+    if (look.debits && shown.debit[i] != 0) look.debits->push_back(Debit{shown.debit[i], AttemptId{shown.owner[i]}, part});
+  }
+  return look;
+}
+
+StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to) {
+  StoreKnowledge what;
+  what.store = store_name();
+  what.deleted_up_to = AttemptId{deleted_up_to};
+  for (unsigned id = 1; id <= most_ids; ++id) {
+    if ((known & bit(id)) != 0) what.known_ids.push_back(AttemptId{id});
+  }
+  return what;
+}
+
+Event event_of(const State& state, unsigned slot, std::uint8_t code) { return Event{time_of(state, slot), happening(code)}; }
+
+std::uint8_t code_of(const Happening& what, const PaymentHash& hash) { return std::visit(Coder{hash}, what); }
+
+std::uint8_t simple_event(const Happening& what) {
+  static const PaymentHash hash = hash_of(test::right_preimage());
+  return code_of(what, hash);
+}
+
+bool is_proof(std::uint8_t code) {
+  const auto kind = static_cast<Kind>(code >> 3);
+  return kind == Kind::settled || kind == Kind::settled_wrong || kind == Kind::paid || kind == Kind::paid_wrong;
+}
+
+std::string event_name(std::uint8_t code) {
+  const unsigned id = code & 7U;
+  return std::string(kind_names[code >> 3]) + (id == 0 ? "" : " (" + std::to_string(id) + ")");
+}
+
+bool has_open(const Store& store, unsigned slot) {
+  for (const StoredAttempt& attempt : store.attempts) {
+    if (attempt.outcome == Outcome::open && attempt.owner == slot) return true;
+  }
+  return false;
+}
+
+bool has_watched(const Store& store, unsigned slot) {
+  for (const StoredAttempt& attempt : store.attempts) {
+    if ((attempt.outcome == Outcome::assumed_failed || attempt.outcome == Outcome::written_off) && attempt.owner == slot) return true;
+  }
+  return false;
+}
+
+bool ended(const StoredTry& one) { return one.fail != 0 || one.note != 0 || one.proof != Proof::none; }
+
+std::string describe(const State& state) {
+  constexpr std::array<const char*, 7> outcomes = {"", "open", "settled", "failed", "assumed failed", "written off", "preimage lost"};
+  constexpr std::array<const char*, 8> rows = {"", "pending", "complete", "complete (wrong preimage)", "failed", "failed for good", "fence", "fence (pending)"};
+  constexpr std::array<const char*, 4> truths = {"", "locked", "settled", "failed"};
+  std::string text = "store:";
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    const StoredTry& one = state.store.tries[slot];
+    if (one.stand == RowStand::unused) continue;
+    text += " try " + std::to_string(slot + 1);
+    if (one.stand == RowStand::deleted) text += " deleted";
+    if (one.stop != 0) text += " stop";
+    if (one.fail != 0) text += " FAILED";
+    if (one.proof != Proof::none) text += " SUCCEEDED";
+    if (one.note != 0) text += " UNKNOWN";
+  }
+  for (unsigned id = 1; id <= most_ids; ++id) {
+    const Outcome outcome = state.store.attempts[id].outcome;
+    if (outcome != Outcome::absent) text += " " + std::to_string(id) + "=" + outcomes[static_cast<std::size_t>(outcome)];
+  }
+  if (state.store.guard != 0) text += " guard";
+  text += "; switch:";
+  for (unsigned id = 1; id <= foreign_id; ++id) {
+    const RowKind kind = state.node.seen.rows[id];
+    if (kind != RowKind::none) text += " row " + std::to_string(id) + " " + rows[static_cast<std::size_t>(kind)];
+  }
+  for (unsigned id = 1; id <= most_ids; ++id) {
+    const Requests& asked = state.node.requests[id];
+    if (asked.live + asked.detached > 0) text += " " + std::to_string(asked.live + asked.detached) + " copies of " + std::to_string(id) + " held";
+    if (asked.fence_live + asked.fence_detached > 0) text += " fence of " + std::to_string(id) + " held";
+  }
+  text += "; true:";
+  for (unsigned i = 0; i < most_htlcs; ++i) {
+    if (state.node.truth[i] == Truth::none) continue;
+    text += " HTLC of " + std::to_string(state.node.seen.owner[i]) + " " + truths[static_cast<std::size_t>(state.node.truth[i])];
+  }
+  return text;
+}
+
+State first_state(const Config& config) {
+  State state{};
+  state.node.seen.now.fill(first_count);
+  if (!config.two_parts) return state;
+  state.store.tries[0].stand = RowStand::stored;
+  for (unsigned id = 1; id <= 2; ++id) {
+    state.store.attempts[id] = StoredAttempt{Outcome::open, 0, static_cast<std::uint8_t>(id), state.node.seen.now};
+    state.node.requests[id].detached = 1;  // handed over, perhaps: a copy may also be lost
+    state.used |= bit(id);
+  }
+  state.drawn = 2;
+  return state;
+}
+
+}  // namespace paytower::model
