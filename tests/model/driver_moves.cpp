@@ -48,7 +48,9 @@ void Moves::item_moves(unsigned slot) {
   if (item.events == 0 && busy_inside(*from_)) return;
   answer_moves(slot);
   if (item.events != 0) return;
-  if (item.look_wanted != 0 && item.looking == 0) move("look: try", slot + 1, step(&DriverStep::start_look));
+  if (item.look_wanted != 0 && from_->process.look.stage == LookStage::none) {
+    move("look: try", slot + 1, [this](State& next) { DriverStep(config_, mutation_, next).start_look(); });
+  }
   if (item.unanswered != 0 && item.look_wanted == 0 && config_.lost_replies) move("no answer in time: try", slot + 1, step(&DriverStep::doubt_silence));
   const StoredTry& row = from_->store.tries[slot];
   const bool recorded = row.stand == RowStand::stored;
@@ -87,8 +89,8 @@ void Moves::look_moves() {
   for (const Item& item : from_->process.items) {
     if (item.act != 0 || item.events > 2) return;
   }
-  const auto& looks = from_->process.looks;
-  const bool asked = looks[0].stage == LookStage::asked || looks[1].stage == LookStage::asked;
+  const LookStage look = from_->process.look.stage;
+  const bool asked = look == LookStage::asked;
   if (asked) {
     move("the look is answered", 0, [this](State& next) {
       DriverStep driver(config_, mutation_, next);
@@ -96,7 +98,7 @@ void Moves::look_moves() {
       if (!config_.stale_looks) driver.receive_look();
     });
   }
-  if (looks[0].stage == LookStage::answered) {
+  if (look == LookStage::answered) {
     move("the look's answer comes", 0, [this](State& next) { DriverStep(config_, mutation_, next).receive_look(); });
   }
 }

@@ -1,5 +1,6 @@
 // What a process does with one state: each function says which of the driver's it stands for.
 #include <algorithm>
+#include <utility>
 
 #include "core/attempt_id.h"
 #include "core/hash.h"
@@ -135,7 +136,7 @@ void DriverStep::note_written(unsigned slot, const Decision& decision) {
   }
   if (!writes<RegisterAttempt>(decision) && !writes<FailAttempt>(decision) && !writes<CloseAttempt>(decision)) return;
   one.quiet_proven = 0;  // a look has to come behind it (R9)
-  for (LookOnWay& look : state_.process.looks) without(look.after_end, slot);
+  without(state_.process.look.after_end, slot);
 }
 
 /// refused_by_store: a payment that is not recorded is done; otherwise it is read again, and proofs are kept.
@@ -251,18 +252,16 @@ unsigned DriverStep::draw() {
 
 // --- driver.cpp ------------------------------------------------------------------------------------------------------------
 
-/// start_looks.
-void DriverStep::start_look(unsigned slot) {
-  Item& one = item(slot);
-  one.look_wanted = 0;
-  one.looking = 1;
-  one.look_outdated = 0;
-  for (LookOnWay& look : state_.process.looks) {
-    if (look.stage != LookStage::none) continue;
-    look.stage = LookStage::asked;
-    return;
+/// start_looks: one a hash at a time, shared by all tries that want one.
+void DriverStep::start_look() {
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    Item& one = item(slot);
+    if (one.active == 0 || one.look_wanted == 0) continue;
+    one.look_wanted = 0;
+    one.looking = 1;
+    one.look_outdated = 0;
   }
-  throw Violation{"more looks at once than the model holds"};
+  state_.process.look.stage = LookStage::asked;
 }
 
 void DriverStep::doubt_silence(unsigned slot) { want_look(slot); }
@@ -298,24 +297,18 @@ void DriverStep::drop_connection() {
 
 /// The switch takes its picture of the hash.
 void DriverStep::execute_look() {
-  for (LookOnWay& look : state_.process.looks) {
-    if (look.stage != LookStage::asked) continue;
-    look.stage = LookStage::answered;
-    look.shown = state_.node.seen;
-    look.after_end = 0;
-    for (unsigned slot = 0; slot < most_tries; ++slot) {
-      if (!has_open(state_.store, slot)) look.after_end |= bit(slot);
-    }
-    return;
+  LookOnWay& look = state_.process.look;
+  look.stage = LookStage::answered;
+  look.shown = state_.node.seen;
+  look.after_end = 0;
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    if (!has_open(state_.store, slot)) look.after_end |= bit(slot);
   }
 }
 
-/// receive(LookAnswer): every item of the hash that is looking takes it.
+/// receive(LookAnswer): every item of the hash that took part in the question takes it.
 void DriverStep::receive_look() {
-  auto& looks = state_.process.looks;
-  const LookOnWay look = looks[0];
-  looks[0] = looks[1];
-  looks[1] = LookOnWay{};
+  const LookOnWay look = std::exchange(state_.process.look, LookOnWay{});
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     Item& one = item(slot);
     if (one.active == 0 || one.looking == 0) continue;
@@ -397,7 +390,7 @@ void DriverStep::receive_query(unsigned slot, unsigned id) {
 /// receive(Disconnected).
 void DriverStep::disconnect() {
   drop_connection();
-  state_.process.looks = {};
+  state_.process.look = {};
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     Item& one = item(slot);
     if (one.active == 0) continue;

@@ -171,10 +171,9 @@ TEST_CASE("model: a switch that keeps to its contract and no more") {
   holds(config);
 }
 
-// Driver::Impl::receive(LookAnswer) gives an answer to every item of the hash that is looking, also to one that asked after
-// the picture was taken: FAILED may then stand on a look from before the last attempt ended (R9). The case is expected to
-// fail as long as the driver does so, and turns red when it no longer does.
-TEST_CASE("model: two tries in one process with looks under way" * doctest::should_fail()) {
+// Two tries of a hash in one process: an answer that was asked for before the last attempt ended must not count as the look
+// behind that end (R9).
+TEST_CASE("model: two tries in one process with looks under way") {
   Config config = small("two tries, stale looks");
   config.tries = 2;
   config.attempts = 1;

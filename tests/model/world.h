@@ -130,7 +130,7 @@ struct Process {
   std::uint8_t known;                              ///< attempts that the store knew when the hash was locked
   std::uint8_t deleted_up_to;
   std::uint8_t highest;
-  std::array<LookOnWay, 2> looks;                  ///< first asked first
+  LookOnWay look;                                  ///< one a hash at a time
   std::array<Item, most_tries> items;              ///< by try
 };
 
@@ -314,7 +314,7 @@ class DriverStep {
   void disconnect();
   void decide_front(unsigned slot);
   void do_committed_act(unsigned slot);
-  void start_look(unsigned slot);
+  void start_look();
   void execute_look();
   void receive_look();
   void receive_route(unsigned slot, bool found);
