@@ -7,9 +7,10 @@ namespace paytower::cli {
 
 namespace {
 
-constexpr std::array<FlagSpec, 11> global_table{{
+constexpr std::array<FlagSpec, 12> global_table{{
     {"db", 0, "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", false, true},
     {"switch", 0, "ADDR", "what forwards the payments: cln:PATH, a node's lightning-rpc socket, or sim:PATH, a simulated network kept in a file", false, true},
+    {"node-user", 0, "USER", "with cln: the node may run as this user (name or number), beside you and root", false, true},
     {"config", 0, "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)"},
     {"json", 0, {}, "one JSON document on stdout, errors as JSON on stderr", false, true},
     {"quiet", 'q', {}, "no notes on stderr", false, true},

@@ -351,6 +351,7 @@ bool uses_switch(const Command& command) {
 GlobalOptions read_global(const FlagReader& in, const RawCall& flags_only, const Command& command, const Surroundings& surroundings) {
   GlobalOptions global;
   global.lock_timeout_ns = in.duration("lock-timeout");
+  if (const auto user = in.text("node-user")) global.node_user = value_of(user_id(*user), "node-user");
   const auto address = in.text("switch");
   if (address && (uses_switch(command) || flags_only.has("switch"))) global.switch_address = read_switch(*address);
   if (uses_database(command) || flags_only.has("db")) read_database(global, in, surroundings);

@@ -55,7 +55,7 @@ class SimHandle final : public SwitchHandle {
 class ClnHandle final : public SwitchHandle {
  public:
   ClnHandle(const std::string& path, Session& session)
-      : poller_(session.clock), node_(cln::ClnOptions{path, {}}, session.clock, poller_, session.randomness) {}
+      : poller_(session.clock), node_(cln::ClnOptions{path, session.global.node_user}, session.clock, poller_, session.randomness) {}
   Switch& node() override { return node_; }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -112,6 +113,15 @@ void SystemRandomness::fill(std::span<std::uint8_t> out) {
 std::string user_name() {
   const passwd* entry = ::getpwuid(::getuid());
   return entry != nullptr ? entry->pw_name : "uid " + std::to_string(::getuid());
+}
+
+Result<std::uint32_t> user_id(const std::string& name_or_number) {
+  if (const passwd* entry = ::getpwnam(name_or_number.c_str())) return entry->pw_uid;
+  std::uint32_t number = 0;
+  const char* const end = name_or_number.data() + name_or_number.size();
+  const auto [stop, trouble] = std::from_chars(name_or_number.data(), end, number);
+  if (trouble == std::errc{} && stop == end && number != static_cast<uid_t>(-1)) return number;
+  return Error{Errc::usage, "there is no user \"" + name_or_number.substr(0, 80) + "\" on this machine", "id"};
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // What only the operating system knows: the time, random bytes, and the wish to stop.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "core/ports.h"
@@ -52,6 +53,9 @@ class SystemRandomness final : public Randomness {
 
 /// The name of the user who runs this process, "uid 1000" without one: for what is recorded of an operator's word.
 [[nodiscard]] std::string user_name();
+
+/// The id of the user with this name, or of this number. Usage refusal when there is no such user.
+[[nodiscard]] Result<std::uint32_t> user_id(const std::string& name_or_number);
 
 /// The whole of a file, or of stdin for "-". Usage refusal when it cannot be read or has more than `max_bytes`.
 [[nodiscard]] Result<std::string> read_input(const std::string& path, std::size_t max_bytes);

@@ -25,7 +25,7 @@ Result<std::monostate> RpcClient::connect() {
   const auto peer = socket->peer();
   if (!peer) return Error{Errc::switch_unavailable, "nobody can tell who serves " + path_, {}};
   if (peer->uid != ::geteuid() && peer->uid != 0 && peer->uid != user_) {
-    return Error{Errc::switch_unavailable, path_ + " is served by user " + std::to_string(peer->uid) + ", who is neither you nor root", {}};
+    return Error{Errc::switch_unavailable, path_ + " is served by user " + std::to_string(peer->uid) + ", who is neither you nor root: say --node-user if it is the node's", {}};
   }
   socket_ = std::move(*socket);
   peer_ = peer;
