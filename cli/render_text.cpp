@@ -129,6 +129,8 @@ std::string failure_text(const Attempt& attempt) {
 
 std::string took_text(const Attempt& attempt) {
   if (!attempt.resolved || *attempt.resolved < attempt.registered) return "-";
+  // An imported record has one time for both, or none at all.
+  if (attempt.origin == AttemptOrigin::imported && (*attempt.resolved == attempt.registered || attempt.registered == UnixNs{})) return "-";
   return elapsed_text(attempt.resolved->value - attempt.registered.value);
 }
 
@@ -158,8 +160,9 @@ std::string hops_text(const Payment& payment) {
     if (attempt.route.hops.empty()) continue;
     text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
     for (const Hop& hop : attempt.route.hops) {
-      text += "  " + hop.channel.text() + "/" + std::to_string(hop.direction) + "  " + hop.node.hex() + "  " + sat_text(hop.amount) + "  " +
-              counted(hop.delay, "block") + "\n";
+      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays
+      text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " + hop.node.hex() + "  " +
+              sat_text(hop.amount) + (known ? "  " + counted(hop.delay, "block") : "") + "\n";
     }
   }
   return text;
