@@ -36,7 +36,7 @@ CREATE TABLE payments (
   amount_msat       INTEGER NOT NULL CHECK (amount_msat BETWEEN 0 AND 2100000000000000000),
   created_ns        INTEGER NOT NULL,
   deadline_ns       INTEGER,
-  provenance        INTEGER NOT NULL DEFAULT 0 CHECK (provenance IN (0, 1, 2)),
+  provenance        INTEGER NOT NULL DEFAULT 0 CHECK (provenance BETWEEN 0 AND 2),
   duplicate_of      INTEGER REFERENCES payments (payment_index) ON DELETE CASCADE CHECK (duplicate_of <> payment_index),
   destination       BLOB    CHECK (length(destination) = 33),
   fee_limit_msat    INTEGER CHECK (fee_limit_msat BETWEEN 0 AND 2100000000000000000),
@@ -72,7 +72,7 @@ CREATE TABLE attempts (
   payment_index          INTEGER NOT NULL REFERENCES payments (payment_index) ON DELETE CASCADE,
   attempt_id             INTEGER,                                   -- of another's attempt: the 64 bits of whatever id it has
   part                   INTEGER NOT NULL DEFAULT 0 CHECK (part BETWEEN 0 AND 4294967295),
-  origin                 INTEGER NOT NULL DEFAULT 0 CHECK (origin IN (0, 1, 2)),
+  origin                 INTEGER NOT NULL DEFAULT 0 CHECK (origin BETWEEN 0 AND 2),
   switch_id              INTEGER REFERENCES switches (id),
   mark_payments_created  INTEGER CHECK (mark_payments_created >= 0),
   mark_htlcs_created     INTEGER CHECK (mark_htlcs_created >= 0),
@@ -86,7 +86,7 @@ CREATE TABLE attempts (
   -- facts
   accepted_ns            INTEGER,
   resolved_ns            INTEGER,
-  outcome                INTEGER CHECK (outcome IN (1, 2, 3)),       -- settled, failed, closed without proof
+  outcome                INTEGER CHECK (outcome BETWEEN 1 AND 3),       -- settled, failed, closed without proof
   preimage               BLOB    CHECK (length(preimage) = 32),
   failure_code           INTEGER CHECK (failure_code BETWEEN 0 AND 4294967295),
   failure_source         INTEGER CHECK (failure_source BETWEEN 0 AND 4294967295),
