@@ -6,6 +6,7 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
+#include "db/lnd_import.h"
 
 namespace paytower::cli {
 
@@ -96,10 +97,38 @@ ExitCode migrate(const MigrateOptions& options, Session& session, std::unique_pt
   }
 }
 
+ExitCode import(const MigrateOptions& options, Session& session) {
+  const SignalGuard signals;
+  Progress progress(session.output, session.clock, "records");
+  const auto go_on = [&](std::uint64_t done, std::uint64_t total) {
+    progress.update(done, total);
+    return session.clock.stop_signal() == 0;
+  };
+  if (!options.dry_run) make_default_folders(session);
+  db::ImportRequest request;
+  request.channel_db = *options.from_lnd;
+  request.database = session.global.database;
+  request.assume_v04 = options.assume_v04;
+  request.strict = options.strict;
+  request.dry_run = options.dry_run;
+  request.lock_timeout_ns = lock_timeout(session);
+  request.now = session.clock.wall();
+  try {
+    const db::MigrateReport report = db::import_from_lnd(request, go_on);
+    progress.end();
+    if (report.rehearsed) return print_report(report, *report.rehearsed, true, session);
+    const auto written = open_any_version(session, db::OpenMode::read_only);
+    return print_report(report, written->database(), false, session);
+  } catch (const db::MigrationStopped&) {
+    return print_stopped(session);
+  }
+}
+
 }  // namespace
 
 ExitCode run(const MigrateOptions& options, Session& session) {
   if (options.status) return show_status(session);
+  if (options.from_lnd) return import(options, session);
   auto connection = open_any_version(session, db::OpenMode::read_only);
   if (connection) return migrate(options, session, std::move(connection));
   db::MigrateReport nothing;

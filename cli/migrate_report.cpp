@@ -120,7 +120,7 @@ ExitCode print_report(const db::MigrateReport& report, SQLite::Database& databas
   ErrorReport error;
   error.code = "quarantined";
   error.exit_code = ExitCode::quarantined;
-  error.message = counted(report.counts.quarantined, "record") + " could not be read and " + (dry_run ? "would be" : "were") + " set aside";
+  error.message = counted(report.counts.quarantined, "record") + " could not be read" + (dry_run ? "; a migration sets that aside" : "; set aside byte for byte");
   if (!dry_run) error.hint = "paytower list --quarantine";
   output.error(error);
   return error.exit_code;

@@ -16,7 +16,7 @@ Json failure_json(const std::optional<Failure>& failure) {
   return json;
 }
 
-Json hop_json(const Route& route, std::size_t i, Msat delivered) {
+Json hop_json(const Route& route, std::size_t i, Msat delivered, bool imported) {
   // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel, and the
   // payee what is delivered (in a migrated record less than its HTLC carries: the whole fee fell to the last hop).
   const Hop& hop = route.hops[i];
@@ -28,8 +28,9 @@ Json hop_json(const Route& route, std::size_t i, Msat delivered) {
   json["pub_key"] = hop.node.hex();
   json["amt_to_forward_msat"] = msat_json(onward);
   json["fee_msat"] = msat_json(checked_sub(hop.amount, onward).value_or(Msat{}));
-  json["delay"] = known ? Json(hop.delay) : Json();
-  json["expiry"] = nullptr;
+  // An imported route counts its delays from height 0: they are heights.
+  json["delay"] = known && !imported ? Json(hop.delay) : Json();
+  json["expiry"] = known && imported ? Json(hop.delay) : Json();
   return json;
 }
 
@@ -42,9 +43,9 @@ Json route_totals_json(Msat total, Msat fees) {
   return json;
 }
 
-Json hops_json(const Route& route, Msat delivered, bool omit_hops) {
+Json hops_json(const Route& route, Msat delivered, bool omit_hops, bool imported = false) {
   Json json = route_totals_json(route.total_amount(), checked_sub(route.total_amount(), delivered).value_or(Msat{}));
-  for (std::size_t i = 0; !omit_hops && i < route.hops.size(); ++i) json["hops"].push_back(hop_json(route, i, delivered));
+  for (std::size_t i = 0; !omit_hops && i < route.hops.size(); ++i) json["hops"].push_back(hop_json(route, i, delivered, imported));
   return json;
 }
 
@@ -54,7 +55,8 @@ Json attempt_route_json(const Attempt& attempt, bool omit_hops) {
     return route_totals_json(checked_add(attempt.amount, attempt.fee).value_or(attempt.amount), attempt.fee);
   }
   if (attempt.route.hops.empty()) return {};
-  Json json = hops_json(attempt.route, attempt.origin == AttemptOrigin::imported ? attempt.amount : attempt.route.delivered(), omit_hops);
+  const bool imported = attempt.origin == AttemptOrigin::imported;
+  Json json = hops_json(attempt.route, imported ? attempt.amount : attempt.route.delivered(), omit_hops, imported);
   if (attempt.total_time_lock) json["total_time_lock"] = *attempt.total_time_lock;
   return json;
 }

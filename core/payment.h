@@ -61,7 +61,7 @@ struct Attempt {
   AttemptOrigin origin = AttemptOrigin::own;
   std::optional<SwitchKey> switch_key;          ///< always present for origin own
   Marks marks{};
-  Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one
+  Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays count from height 0, channel 0 is unknown
   Msat amount;                                  ///< delivered to the payee
   Msat fee;
   UnixNs registered{};                          ///< 0 in an imported record that does not say
