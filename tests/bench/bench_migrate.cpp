@@ -1,6 +1,7 @@
 // How long a migration takes beside a plain bulk insert of the same final rows into the same tables, indexes and triggers, in
 // the same run, and how much memory it needs. Usage: bench_migrate [RECORDS=1000000] [FOLDER]
-// Every hundredth record repeats an earlier payment; one hash in a hundred has a status of its own.
+// Then the same records again as lnd's channel.db, taken in by --from-lnd. Every hundredth record repeats an earlier payment; one hash in a hundred has a status of its own.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -18,6 +19,8 @@
 #include "../driver/temp_folder.h"
 #include "../migrations/legacy_maker.h"
 #include "core/hash.h"
+#include "tests/lnd/channel_db_files.h"
+#include "db/lnd_import.h"
 #include "db/migrator.h"
 #include "db/payment_store.h"
 #include "db/write_tx.h"
@@ -25,6 +28,15 @@
 using namespace paytower;
 
 namespace {
+
+Bytes numbered_record(std::uint64_t i) {
+  test::LegacyFields fields;
+  fields.value = i * 1'000;
+  fields.hops = 1 + i % 5;
+  fields.preimage = test::numbered_preimage(i % 100 == 0 ? i / 2 : i);
+  fields.created = test::go_time(1'500'000'000 + static_cast<std::int64_t>(i * 60), 1);
+  return test::legacy_record(fields);
+}
 
 void generate(const std::string& path, std::uint64_t records) {
   test::make_empty_version_one(path);
@@ -34,12 +46,7 @@ void generate(const std::string& path, std::uint64_t records) {
   SQLite::Statement insert(database, "INSERT INTO outgoing_payments (sequence, record) VALUES (?1, ?2)");
   SQLite::Statement status(database, "INSERT INTO payment_statuses (payment_hash, status) VALUES (?1, 1)");
   for (std::uint64_t i = 1; i <= records; ++i) {
-    test::LegacyFields fields;
-    fields.value = i * 1'000;
-    fields.hops = 1 + i % 5;
-    fields.preimage = test::numbered_preimage(i % 100 == 0 ? i / 2 : i);
-    fields.created = test::go_time(1'500'000'000 + static_cast<std::int64_t>(i * 60), 1);
-    const Bytes record = test::legacy_record(fields);
+    const Bytes record = numbered_record(i);
     insert.bind(1, static_cast<std::int64_t>(i));
     insert.bindNoCopy(2, record.data(), static_cast<int>(record.size()));
     insert.exec();
@@ -92,6 +99,28 @@ void migrate(const std::string& path) {
   std::fflush(stdout);
 }
 
+void generate_lnd(const std::string& path, std::uint64_t records) {
+  test::BboltWriter writer(path);
+  writer.begin("graph-node");
+  writer.put("source", test::node_key(0xaa));
+  writer.end();
+  writer.begin("metadata");
+  writer.put("dbp", test::be32(8));
+  writer.end();
+  writer.begin("payments");
+  for (std::uint64_t i = 1; i <= records; ++i) writer.put(test::be64(i), numbered_record(i));
+  writer.end(records);
+  writer.commit();
+}
+
+void import(const std::string& from, const std::string& to) {
+  db::ImportRequest request;
+  request.channel_db = from;
+  request.database = to;
+  request.now = UnixNs{1};
+  (void)db::import_from_lnd(request, {});
+}
+
 /// The same rows once more: sorted as the tables are, in one transaction.
 void insert_plainly(const std::string& from, const std::string& to) {
   db::Connection connection(to, db::OpenMode::create, db::payment_file());
@@ -128,8 +157,14 @@ int main(int count, char** arguments) {
   generate(old_file, records);
   const Measured migration = measure([&] { migrate(old_file); });
   const Measured plain = measure([&] { insert_plainly(old_file, folder.file("plain.db")); });
+  const std::string channel_db = folder.file("channel.db");
+  generate_lnd(channel_db, records);
+  const Measured taken = measure([&] { import(channel_db, folder.file("taken.db")); });
   print("migration", migration, static_cast<double>(records));
   print("plain insert", plain, static_cast<double>(records));
-  std::printf("ratio %.2f (at most 2), peak below 64 MiB: %s\n", migration.seconds / plain.seconds, migration.peak_kib < 64 * 1024 ? "yes" : "no");
+  print("from lnd", taken, static_cast<double>(records));
+  const long peak = std::max(migration.peak_kib, taken.peak_kib);
+  std::printf("ratios %.2f and %.2f (at most 2), peak below 64 MiB: %s\n", migration.seconds / plain.seconds, taken.seconds / plain.seconds,
+              peak < 64 * 1024 ? "yes" : "no");
   return 0;
 }
