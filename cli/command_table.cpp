@@ -92,6 +92,16 @@ constexpr std::array<FlagSpec, 7> delete_flags{{
     {"yes", 'y', {}, "do not ask"},
 }};
 
+constexpr std::array<FlagSpec, 7> migrate_flags{{
+    {"status", 0, {}, "say which version the database has and what is pending; exit 0 up to date, 8 otherwise"},
+    {"to", 0, "N", "go up to this version (default: the newest)"},
+    {"backup", 0, "PATH|none", "where the copy goes that is made first (default: DATABASE.v<old>.bak)"},
+    {"strict", 0, {}, "if anything cannot be read, change nothing (exit 8) instead of setting it aside"},
+    {"dry-run", 'n', {}, "the same report; nothing is changed"},
+    {"from-lnd", 0, "CHANNEL_DB", "take in the payments of lnd's channel.db; lnd must not run on it"},
+    {"assume-v04", 0, {}, "with --from-lnd: read databases before version 3 as lnd 0.4 wrote them"},
+}};
+
 constexpr std::array<FlagSpec, 5> network_flags{{
     {"out", 0, "PATH", "the new file"},
     {"seed", 0, "N", "the same seed makes the same network (default: 1)"},
@@ -118,7 +128,7 @@ constexpr std::array<FlagSpec, 2> serve_flags{{
     {"faults", 0, "SPEC", "what goes wrong: KIND[=VALUE]@METHOD[:N], separated by commas; see the manual page"},
 }};
 
-constexpr std::array<CommandSpec, 15> command_table{{
+constexpr std::array<CommandSpec, 16> command_table{{
     {"send", "[INVOICE]", "Pay a BOLT 11 invoice",
      "Pays INVOICE, or the node that --dest names. Each attempt is recorded before it is handed to the switch,\n"
      "so the outcome is never lost: exit 4 means that it is not known yet; run `paytower resume`, never pay again.",
@@ -162,6 +172,13 @@ constexpr std::array<CommandSpec, 15> command_table{{
      delete_flags,
      "  paytower delete --all --older-than 90d\n"
      "  paytower delete --all --include-non-failed --dry-run"},
+    {"migrate", "", "Bring an older database, or lnd's, to this version",
+     "Makes a complete backup first, then all changes in one step: after a crash the database is the old one or\n"
+     "the new one. Records that cannot be read are set aside byte for byte (exit 12) and stop nothing else.",
+     migrate_flags,
+     "  paytower migrate --dry-run\n"
+     "  paytower migrate --json | jq .quarantined\n"
+     "  paytower --db payments.db migrate --from-lnd ~/.lnd/data/graph/mainnet/channel.db"},
     {"backup", "PATH", "Write a complete copy of the database",
      "Complete and synced, while others go on working. Never overwrites a file.",
      {},
@@ -207,7 +224,8 @@ constexpr std::string_view exit_codes =
     "  3  failed for good: may be paid   8  the database\n"
     "     again                          9  not found\n"
     "  4  OUTCOME UNKNOWN: never pay    10  not confirmed\n"
-    "     again, run `paytower resume`  130, 143, 129  interrupted: as 4\n";
+    "     again, run `paytower resume`  12  some records were set aside (migrate)\n"
+    "                                   130, 143, 129  interrupted: as 4\n";
 
 std::string flag_left(const FlagSpec& flag) {
   std::string left = flag.letter != 0 ? std::string("  -") + flag.letter + ", --" : "      --";

@@ -16,6 +16,7 @@ namespace paytower::cli {
 [[nodiscard]] ExitCode run(const CancelOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const ResolveOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const DeleteOptions& options, Session& session);
+[[nodiscard]] ExitCode run(const MigrateOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const BackupOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const CheckOptions& options, Session& session);
 [[nodiscard]] ExitCode run(const DecodeOptions& options, Session& session);

@@ -219,6 +219,30 @@ DeleteOptions read_delete(const FlagReader& in) {
   return erase;
 }
 
+MigrateOptions read_migrate(const FlagReader& in) {
+  MigrateOptions migrate;
+  migrate.status = in.flag("status");
+  migrate.from_lnd = in.text("from-lnd");
+  if (migrate.from_lnd && migrate.from_lnd->empty()) refuse(Errc::usage, "--from-lnd: the name of lnd's channel.db is empty", in.help());
+  if (migrate.status) {
+    for (const std::string_view other : {"to", "backup", "strict", "dry-run", "from-lnd", "assume-v04"}) in.exclude("status", other);
+  }
+  if (migrate.from_lnd) {
+    for (const std::string_view other : {"to", "backup"}) in.exclude("from-lnd", other);
+  } else if (in.flag("assume-v04")) {
+    in.need({"assume-v04"}, "--from-lnd");
+  }
+  if (const auto to = in.whole("to", 1, INT32_MAX)) migrate.to = static_cast<int>(*to);
+  const auto backup = in.text("backup");
+  migrate.backup = backup != "none";
+  if (migrate.backup) migrate.backup_path = backup;
+  if (backup && backup->empty()) refuse(Errc::usage, "--backup: the name of the copy is empty", in.help());
+  migrate.strict = in.flag("strict");
+  migrate.dry_run = in.flag("dry-run");
+  migrate.assume_v04 = in.flag("assume-v04");
+  return migrate;
+}
+
 SimulateNetworkOptions read_network(const FlagReader& in) {
   SimulateNetworkOptions network;
   network.out = in.text("out").value_or("");
@@ -269,6 +293,7 @@ Command read_command(const RawCall& call, const FlagReader& in, UnixNs now) {
   if (name == "cancel") return CancelOptions{in.hash(), in.flag("dry-run")};
   if (name == "resolve") return read_resolve(in);
   if (name == "delete") return read_delete(in);
+  if (name == "migrate") return read_migrate(in);
   if (name == "backup") return BackupOptions{in.word("a path")};
   if (name == "check") return CheckOptions{};
   if (name == "decode") return DecodeOptions{without_uri_scheme(in.word("an invoice"))};
@@ -344,7 +369,7 @@ bool uses_database(const Command& command) {
 }
 
 bool uses_switch(const Command& command) {
-  return !is_one_of<ListOptions, ShowOptions, DeleteOptions, BackupOptions, CheckOptions, DecodeOptions, SimulateNetworkOptions>(command);
+  return !is_one_of<ListOptions, ShowOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, DecodeOptions, SimulateNetworkOptions>(command);
 }
 
 /// What stands in the environment or the config file and is not used by this command cannot spoil it; a flag always is read.

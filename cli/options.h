@@ -119,6 +119,17 @@ struct DeleteOptions {
   bool yes = false;
 };
 
+struct MigrateOptions {
+  bool status = false;
+  std::optional<int> to;                           ///< nothing = the newest
+  bool backup = true;
+  std::optional<std::string> backup_path;          ///< nothing = beside the database
+  bool strict = false;
+  bool dry_run = false;
+  std::optional<std::string> from_lnd;             ///< lnd's channel.db
+  bool assume_v04 = false;
+};
+
 struct BackupOptions { std::string path; };
 struct CheckOptions {};
 struct DecodeOptions { std::string invoice; };
@@ -156,8 +167,8 @@ struct TextOptions { std::string text; };
 struct VersionOptions { bool libraries = false; };
 
 using Command = std::variant<TextOptions, VersionOptions, SendOptions, BatchOptions, ResumeOptions, ListOptions, ShowOptions, CancelOptions,
-                             ResolveOptions, DeleteOptions, BackupOptions, CheckOptions, DecodeOptions, SimulateNetworkOptions,
-                             SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>;
+                             ResolveOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, DecodeOptions,
+                             SimulateNetworkOptions, SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>;
 
 struct Options {
   GlobalOptions global;

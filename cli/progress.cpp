@@ -28,8 +28,11 @@ Progress::Progress(const Output& output, Clock& clock, std::string what)
       start_(clock.mono()),
       drawn_(start_) {}
 
-Progress::~Progress() {
+Progress::~Progress() { end(); }
+
+void Progress::end() {
   if (shown_) write_to_stderr(wipe);
+  shown_ = false;
 }
 
 void Progress::update(std::uint64_t done, std::uint64_t total) {

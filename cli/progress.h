@@ -20,6 +20,8 @@ class Progress {
 
   /// `total` 0 = not known: then there is no time left to tell.
   void update(std::uint64_t done, std::uint64_t total);
+  /// Wipes the line before a result is printed.
+  void end();
 
  private:
   Clock& clock_;

@@ -16,18 +16,21 @@ Json failure_json(const std::optional<Failure>& failure) {
   return json;
 }
 
-Json hop_json(const Route& route, std::size_t i) {
-  // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel.
+Json hop_json(const Route& route, std::size_t i, Msat delivered, bool imported) {
+  // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel, and the
+  // payee what is delivered (in a migrated record less than its HTLC carries: the whole fee fell to the last hop).
   const Hop& hop = route.hops[i];
-  const Msat onward = i + 1 < route.hops.size() ? route.hops[i + 1].amount : hop.amount;
+  const Msat onward = i + 1 < route.hops.size() ? route.hops[i + 1].amount : delivered;
+  const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays
   Json json;
-  json["chan_id"] = id_json(hop.channel.value);
-  json["scid"] = hop.channel.text();
+  json["chan_id"] = known ? id_json(hop.channel.value) : Json();
+  json["scid"] = known ? Json(hop.channel.text()) : Json();
   json["pub_key"] = hop.node.hex();
   json["amt_to_forward_msat"] = msat_json(onward);
   json["fee_msat"] = msat_json(checked_sub(hop.amount, onward).value_or(Msat{}));
-  json["delay"] = hop.delay;
-  json["expiry"] = nullptr;
+  // An imported route counts its delays from height 0: they are heights.
+  json["delay"] = known && !imported ? Json(hop.delay) : Json();
+  json["expiry"] = known && imported ? Json(hop.delay) : Json();
   return json;
 }
 
@@ -40,12 +43,27 @@ Json route_totals_json(Msat total, Msat fees) {
   return json;
 }
 
+Json hops_json(const Route& route, Msat delivered, bool omit_hops, bool imported = false) {
+  Json json = route_totals_json(route.total_amount(), checked_sub(route.total_amount(), delivered).value_or(Msat{}));
+  for (std::size_t i = 0; !omit_hops && i < route.hops.size(); ++i) json["hops"].push_back(hop_json(route, i, delivered, imported));
+  return json;
+}
+
 /// Null where no route is known. With hops left out the store may not even have read it; what was handed over is known still.
 Json attempt_route_json(const Attempt& attempt, bool omit_hops) {
   if (omit_hops && attempt.origin == AttemptOrigin::own) {
     return route_totals_json(checked_add(attempt.amount, attempt.fee).value_or(attempt.amount), attempt.fee);
   }
-  return attempt.route.hops.empty() ? Json() : route_json(attempt.route, omit_hops);
+  if (attempt.route.hops.empty()) return {};
+  const bool imported = attempt.origin == AttemptOrigin::imported;
+  Json json = hops_json(attempt.route, imported ? attempt.amount : attempt.route.delivered(), omit_hops, imported);
+  if (attempt.total_time_lock) json["total_time_lock"] = *attempt.total_time_lock;
+  return json;
+}
+
+/// A time that an imported record does not say is stored as 0.
+Json said_time_json(const std::optional<UnixNs>& time, bool imported) {
+  return imported && time == UnixNs{} ? Json() : time_json(time);
 }
 
 Json attempt_json(const Attempt& attempt, bool omit_hops) {
@@ -54,9 +72,10 @@ Json attempt_json(const Attempt& attempt, bool omit_hops) {
   json["part"] = attempt.part;
   json["origin"] = origin_name(attempt.origin);
   json["status"] = htlc_status(attempt);
-  json["attempt_time_ns"] = time_json(attempt.registered);
+  const bool imported = attempt.origin == AttemptOrigin::imported;
+  json["attempt_time_ns"] = said_time_json(attempt.registered, imported);
   json["accepted_time_ns"] = time_json(attempt.accepted);
-  json["resolve_time_ns"] = time_json(attempt.resolved);
+  json["resolve_time_ns"] = said_time_json(attempt.resolved, imported);
   json["preimage"] = hex_json(attempt.preimage);
   json["failure"] = failure_json(attempt.failure);
   json["route"] = attempt_route_json(attempt, omit_hops);
@@ -96,11 +115,7 @@ std::string htlc_status(const Attempt& attempt) {
   return "UNKNOWN";
 }
 
-Json route_json(const Route& route, bool omit_hops) {
-  Json json = route_totals_json(route.total_amount(), route.fees());
-  for (std::size_t i = 0; !omit_hops && i < route.hops.size(); ++i) json["hops"].push_back(hop_json(route, i));
-  return json;
-}
+Json route_json(const Route& route, bool omit_hops) { return hops_json(route, route.delivered(), omit_hops); }
 
 Json payment_json(PaymentView view) {
   const Payment& payment = *view.payment;
@@ -121,7 +136,7 @@ Json payment_json(PaymentView view) {
   json["payment_request"] = text_or_null(request.invoice);
   json["destination"] = request.demand.destination == PublicKey{} ? Json() : Json(request.demand.destination.hex());
   json["label"] = text_or_null(request.label);
-  json["creation_time_ns"] = time_json(request.created);
+  json["creation_time_ns"] = said_time_json(request.created, payment.provenance != Provenance::native);
   json["deadline_ns"] = payment.provenance == Provenance::native ? time_json(request.deadline) : Json();
   json["cancel_requested"] = payment.stop_reason == FailureReason::canceled;
   json["provenance"] = provenance_name(payment.provenance);

@@ -108,9 +108,11 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add("preimage", payment.proof() ? payment.proof()->hex() : "");
   facts.add("destination", payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
   facts.add("label", printable(payment.request.label));
-  facts.add("created", time_text(payment.request.created));
-  facts.add("ended", payment.ended ? time_text(*payment.ended) : "");
-  if (!payment.ended_for_good()) facts.add("deadline", time_text(payment.request.deadline));
+  const bool native = payment.provenance == Provenance::native;
+  const auto said = [native](UnixNs time) { return native || time != UnixNs{} ? time_text(time) : std::string(); };
+  facts.add("created", said(payment.request.created));
+  facts.add("ended", payment.ended ? said(*payment.ended) : "");
+  if (!payment.ended_for_good()) facts.add("deadline", native ? time_text(payment.request.deadline) : "");
   if (payment.provenance != Provenance::native) facts.add("provenance", std::string(provenance_name(payment.provenance)));
   if (payment.duplicate_of) facts.add("duplicate of", std::to_string(payment.duplicate_of->value));
   facts.add("invoice", printable(payment.request.invoice));
@@ -129,6 +131,8 @@ std::string failure_text(const Attempt& attempt) {
 
 std::string took_text(const Attempt& attempt) {
   if (!attempt.resolved || *attempt.resolved < attempt.registered) return "-";
+  // An imported record has one time for both, or none at all.
+  if (attempt.origin == AttemptOrigin::imported && (*attempt.resolved == attempt.registered || attempt.registered == UnixNs{})) return "-";
   return elapsed_text(attempt.resolved->value - attempt.registered.value);
 }
 
@@ -146,7 +150,8 @@ std::string attempts_text(const Payment& payment, const Output& output) {
   for (const Attempt& attempt : payment.attempts) {
     const std::size_t hops = attempt.route.hops.size();
     table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)), htlc_status(attempt),
-               sat_text(attempt.amount), sat_text(attempt.fee), hops == 0 ? "-" : std::to_string(hops), time_text(attempt.registered),
+               sat_text(attempt.amount), sat_text(attempt.fee), hops == 0 ? "-" : std::to_string(hops),
+               attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{} ? "-" : time_text(attempt.registered),
                took_text(attempt), failure_text(attempt)});
   }
   return table.take(output, 2);
@@ -157,9 +162,11 @@ std::string hops_text(const Payment& payment) {
   for (const Attempt& attempt : payment.attempts) {
     if (attempt.route.hops.empty()) continue;
     text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
+    const bool imported = attempt.origin == AttemptOrigin::imported;   // its delays count from height 0
     for (const Hop& hop : attempt.route.hops) {
-      text += "  " + hop.channel.text() + "/" + std::to_string(hop.direction) + "  " + hop.node.hex() + "  " + sat_text(hop.amount) + "  " +
-              counted(hop.delay, "block") + "\n";
+      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays
+      text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " + hop.node.hex() + "  " +
+              sat_text(hop.amount) + (known ? "  " + (imported ? "until block " + std::to_string(hop.delay) : counted(hop.delay, "block")) : "") + "\n";
     }
   }
   return text;

@@ -27,16 +27,11 @@ db::OpenOptions open_options(const Session& session) {
   return options;
 }
 
-bool exists(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 || errno != ENOENT;
-}
-
 /// The folders above `path`, for nobody else to read.
 void make_folders(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string folder = path.substr(0, slash);
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST && !exists(folder)) {
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST && !exists_already(folder)) {
       refuse(Errc::database, "cannot make the folder " + folder + ": " + std::strerror(errno), "paytower --db payments.db --help");
     }
   }
@@ -87,6 +82,15 @@ T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept)
 
 }  // namespace
 
+bool exists_already(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 || errno != ENOENT;
+}
+
+void make_default_folders(Session& session) {
+  if (!session.global.database_named) make_folders(session.global.database);
+}
+
 // --- database --------------------------------------------------------------------------------------------------------
 
 Database::Database(Session& session, db::OpenMode mode)
@@ -106,7 +110,7 @@ Database::Database(Session& session, db::OpenMode mode)
 }
 
 std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode) {
-  if (!session.global.database_named && !exists(session.global.database)) {
+  if (!session.global.database_named && !exists_already(session.global.database)) {
     session.output.note("no payments yet: there is no database " + session.global.database);
     return nullptr;
   }
@@ -114,11 +118,11 @@ std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode) {
 }
 
 std::unique_ptr<Database> open_if_there(Session& session) {
-  return exists(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_only) : nullptr;
+  return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_only) : nullptr;
 }
 
 std::unique_ptr<Database> create_database(Session& session) {
-  if (!session.global.database_named) make_folders(session.global.database);
+  make_default_folders(session);
   return std::make_unique<Database>(session, db::OpenMode::create);
 }
 

@@ -46,6 +46,10 @@ class Database {
 [[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode);
 /// For a dry run of what would make the database: null when there is none yet.
 [[nodiscard]] std::unique_ptr<Database> open_if_there(Session& session);
+/// Whether something stands at this path, readable or not.
+[[nodiscard]] bool exists_already(const std::string& path);
+/// The folders above the default database, where the call names none.
+void make_default_folders(Session& session);
 /// As open_database, but makes the file (and the folders of the default place) where it is missing.
 [[nodiscard]] std::unique_ptr<Database> create_database(Session& session);
 

@@ -61,10 +61,11 @@ struct Attempt {
   AttemptOrigin origin = AttemptOrigin::own;
   std::optional<SwitchKey> switch_key;          ///< always present for origin own
   Marks marks{};
-  Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one
+  Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays count from height 0, channel 0 is unknown
   Msat amount;                                  ///< delivered to the payee
   Msat fee;
-  UnixNs registered{};
+  UnixNs registered{};                          ///< 0 in an imported record that does not say
+  std::optional<std::uint32_t> total_time_lock{}; ///< block height of the first HTLC's expiry, where an imported record says it
   std::optional<UnixNs> accepted{};
   std::optional<UnixNs> resolved{};
   std::optional<AttemptOutcome> outcome{};      ///< nothing = unresolved
@@ -86,7 +87,7 @@ struct PaymentRequest {
   std::string network;                          ///< of the invoice; empty = any
   std::string label;
   std::uint32_t max_attempts = 20;
-  UnixNs created{};
+  UnixNs created{};                             ///< 0 in an imported record that does not say
   UnixNs deadline{};                            ///< no new attempt from here on: the earlier of --timeout and the invoice's expiry
   std::vector<Route> candidates;                ///< --routes, in order; empty = ask the switch
 };

@@ -164,7 +164,7 @@ void Connection::open_existing(const FileKind& kind, const OpenOptions& options)
   open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
   if (unfinished()) return open_unfinished(kind, options);
   check_identity(kind, options);
-  configure();
+  configure(options);
   if (kind.register_functions != nullptr) kind.register_functions(*database_);
 }
 
@@ -188,7 +188,7 @@ void Connection::open_unfinished(const FileKind& kind, const OpenOptions& option
   }
   open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
   check_identity(kind, options);
-  configure();
+  configure(options);
   if (kind.register_functions != nullptr) kind.register_functions(*database_);
 }
 
@@ -219,7 +219,7 @@ void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
   }
   check_identity(kind, options);
   database_->execAndGet("PRAGMA journal_mode = WAL");
-  configure();
+  configure(options);
   sync_folder();
 }
 
@@ -248,7 +248,7 @@ void Connection::open_handle(int flags, const std::string& vfs) {
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
 }
 
-void Connection::configure() {
+void Connection::configure(const OpenOptions& options) {
   struct Setting {
     const char* name;
     std::int64_t value;
@@ -262,7 +262,8 @@ void Connection::configure() {
     const bool same = !read.executeStep() || read.getColumn(0).getInt64() == setting.value;
     if (!same) refuse(Errc::database, "SQLite does not take " + pragma + " = " + std::to_string(setting.value));
   }
-  if (database_->execAndGet("PRAGMA journal_mode").getString() != "wal") {
+  const bool only_looking = options.any_version && !writable();
+  if (!only_looking && database_->execAndGet("PRAGMA journal_mode").getString() != "wal") {
     refuse(Errc::database, real_path_ + " is not in WAL mode", "sqlite3 " + real_path_ + " 'PRAGMA journal_mode=WAL'");
   }
   sqlite3_wal_hook(database_->getHandle(), note_wal, this);

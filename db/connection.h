@@ -40,7 +40,7 @@ inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
 
 struct OpenOptions {
   std::int64_t lock_timeout_ns = default_lock_timeout_ns;  ///< how long to wait for the write lock while the file is made
-  bool any_version = false;                                ///< `migrate`: leave the schema version to the caller
+  bool any_version = false;                                ///< `migrate`: leave the schema version to the caller; read_only: any journal mode too
   std::string vfs;                                         ///< SQLite VFS by name, empty = the default one (tests inject faults here)
 };
 
@@ -96,7 +96,7 @@ class Connection {
   void refuse_orphaned_log();
   void sync_folder();
   void open_handle(int flags, const std::string& vfs);
-  void configure();
+  void configure(const OpenOptions& options);
   void check_identity(const FileKind& kind, const OpenOptions& options);
 
   std::string real_path_;

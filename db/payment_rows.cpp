@@ -51,6 +51,8 @@ std::optional<Enum> maybe_enum(Query& row, std::uint64_t max) {
 }
 
 std::uint32_t number32(Query& row) { return static_cast<std::uint32_t>(row.number(UINT32_MAX)); }
+/// A limit that only native payments have; the schema sees to it that they do.
+std::uint32_t limit32(Query& row) { return static_cast<std::uint32_t>(row.maybe_number(UINT32_MAX).value_or(0)); }
 
 Marks read_marks(Query& row) {
   Marks marks;
@@ -92,14 +94,14 @@ Payment read_payment(Query& row) {
   request.hash = row.fixed<PaymentHash>();
   request.demand.amount = row.msat();
   request.created = row.time();
-  request.deadline = row.time();
+  request.deadline = row.maybe_time().value_or(UnixNs{});
   payment.provenance = static_cast<Provenance>(row.number(2));
   if (const auto first = row.maybe_integer()) payment.duplicate_of = PaymentIndex{*first};
   request.demand.destination = row.maybe_fixed<PublicKey>().value_or(PublicKey{});
-  request.demand.fee_limit = row.msat();
-  request.demand.cltv_limit = number32(row);
-  request.demand.final_cltv_delta = number32(row);
-  request.max_attempts = number32(row);
+  request.demand.fee_limit = Msat::of(row.maybe_number(Msat::max_value).value_or(0));
+  request.demand.cltv_limit = limit32(row);
+  request.demand.final_cltv_delta = limit32(row);
+  request.max_attempts = limit32(row);
   request.payment_secret = row.maybe_fixed<PaymentSecret>();
   request.metadata = row.maybe_blob();
   request.invoice = row.text();
@@ -132,6 +134,7 @@ AttemptRow read_attempt(Query& row, bool omit_hops) {
   attempt.amount = row.msat();
   attempt.fee = row.msat();
   attempt.registered = row.time();
+  if (const auto height = row.maybe_number(UINT32_MAX)) attempt.total_time_lock = static_cast<std::uint32_t>(*height);
   attempt.accepted = row.maybe_time();
   attempt.resolved = row.maybe_time();
   attempt.outcome = maybe_enum<AttemptOutcome>(row, 3);

@@ -2,7 +2,11 @@
 --
 -- The schema refuses illegal states by itself: a shell, an old program or a bug cannot store them either. A trigger's
 -- message begins with the name of the refusal. Facts are write-once; a status is derived and stored nowhere. Times are
--- nanoseconds since 1970 UTC. Frozen once released.
+-- nanoseconds since 1970 UTC. What an imported record did not say is NULL, or 0 for a time that must be there (lnd's own
+-- word for "not recorded"). Frozen once released.
+--
+-- The C++ beside this file (0002_payment_buckets.cpp) moves the rows of version 1 between the tables and their rules: indexes
+-- are built once over all rows, and the triggers judge what comes after.
 
 CREATE TABLE store_meta (
   id              INTEGER PRIMARY KEY CHECK (id = 1),
@@ -31,14 +35,14 @@ CREATE TABLE payments (
   payment_hash      BLOB    NOT NULL CHECK (length(payment_hash) = 32),
   amount_msat       INTEGER NOT NULL CHECK (amount_msat BETWEEN 0 AND 2100000000000000000),
   created_ns        INTEGER NOT NULL,
-  deadline_ns       INTEGER NOT NULL,
-  provenance        INTEGER NOT NULL DEFAULT 0 CHECK (provenance IN (0, 1, 2)),
+  deadline_ns       INTEGER,
+  provenance        INTEGER NOT NULL DEFAULT 0 CHECK (provenance BETWEEN 0 AND 2),
   duplicate_of      INTEGER REFERENCES payments (payment_index) ON DELETE CASCADE CHECK (duplicate_of <> payment_index),
   destination       BLOB    CHECK (length(destination) = 33),
-  fee_limit_msat    INTEGER NOT NULL CHECK (fee_limit_msat BETWEEN 0 AND 2100000000000000000),
-  cltv_limit        INTEGER NOT NULL CHECK (cltv_limit BETWEEN 0 AND 4294967295),
-  final_cltv_delta  INTEGER NOT NULL CHECK (final_cltv_delta BETWEEN 0 AND 4294967295),
-  max_attempts      INTEGER NOT NULL CHECK (max_attempts BETWEEN 0 AND 4294967295),
+  fee_limit_msat    INTEGER CHECK (fee_limit_msat BETWEEN 0 AND 2100000000000000000),
+  cltv_limit        INTEGER CHECK (cltv_limit BETWEEN 0 AND 4294967295),
+  final_cltv_delta  INTEGER CHECK (final_cltv_delta BETWEEN 0 AND 4294967295),
+  max_attempts      INTEGER CHECK (max_attempts BETWEEN 0 AND 4294967295),
   payment_secret    BLOB    CHECK (length(payment_secret) = 32),
   metadata          BLOB    CHECK (length(metadata) <= 639),
   invoice           TEXT    CHECK (length(CAST(invoice AS BLOB)) BETWEEN 1 AND 65536),
@@ -58,25 +62,17 @@ CREATE TABLE payments (
   CHECK (preimage IS NULL OR fail_reason IS NULL),
   CHECK (late_preimage IS NULL OR fail_reason IS NOT NULL),
   CHECK ((ended_ns IS NULL) = (preimage IS NULL AND fail_reason IS NULL AND end_note IS NULL)),
-  CHECK (provenance <> 0 OR (duplicate_of IS NULL AND destination IS NOT NULL))
+  CHECK (provenance <> 0 OR (duplicate_of IS NULL AND destination IS NOT NULL)),
+  CHECK (provenance <> 0 OR (deadline_ns IS NOT NULL AND fee_limit_msat IS NOT NULL AND cltv_limit IS NOT NULL)),
+  CHECK (provenance <> 0 OR (final_cltv_delta IS NOT NULL AND max_attempts IS NOT NULL))
 ) STRICT;
-
--- By hash, and the refusal of a second live payment: NULLs of `live` are distinct.
-CREATE UNIQUE INDEX payments_one_live ON payments (payment_hash, live);
--- Resume: only what has not ended.
-CREATE INDEX payments_unfinished ON payments (payment_index) WHERE ended_ns IS NULL;
-CREATE INDEX payments_failed ON payments (payment_index) WHERE fail_reason IS NOT NULL AND late_preimage IS NULL;
-CREATE INDEX payments_unknown ON payments (payment_index) WHERE end_note IS NOT NULL;
-CREATE INDEX payments_created ON payments (created_ns);
-CREATE INDEX payments_labelled ON payments (label, payment_index) WHERE label IS NOT NULL;
-CREATE INDEX payments_duplicates ON payments (duplicate_of) WHERE duplicate_of IS NOT NULL;
 
 CREATE TABLE attempts (
   attempt_row            INTEGER PRIMARY KEY,
   payment_index          INTEGER NOT NULL REFERENCES payments (payment_index) ON DELETE CASCADE,
   attempt_id             INTEGER,                                   -- of another's attempt: the 64 bits of whatever id it has
   part                   INTEGER NOT NULL DEFAULT 0 CHECK (part BETWEEN 0 AND 4294967295),
-  origin                 INTEGER NOT NULL DEFAULT 0 CHECK (origin IN (0, 1, 2)),
+  origin                 INTEGER NOT NULL DEFAULT 0 CHECK (origin BETWEEN 0 AND 2),
   switch_id              INTEGER REFERENCES switches (id),
   mark_payments_created  INTEGER CHECK (mark_payments_created >= 0),
   mark_htlcs_created     INTEGER CHECK (mark_htlcs_created >= 0),
@@ -86,10 +82,11 @@ CREATE TABLE attempts (
   amount_msat            INTEGER NOT NULL CHECK (amount_msat BETWEEN 0 AND 2100000000000000000),
   fee_msat               INTEGER NOT NULL CHECK (fee_msat BETWEEN 0 AND 2100000000000000000),
   registered_ns          INTEGER NOT NULL,
+  total_time_lock        INTEGER CHECK (total_time_lock BETWEEN 0 AND 4294967295),  -- block height, of an imported record
   -- facts
   accepted_ns            INTEGER,
   resolved_ns            INTEGER,
-  outcome                INTEGER CHECK (outcome IN (1, 2, 3)),       -- settled, failed, closed without proof
+  outcome                INTEGER CHECK (outcome BETWEEN 1 AND 3),       -- settled, failed, closed without proof
   preimage               BLOB    CHECK (length(preimage) = 32),
   failure_code           INTEGER CHECK (failure_code BETWEEN 0 AND 4294967295),
   failure_source         INTEGER CHECK (failure_source BETWEEN 0 AND 4294967295),
@@ -107,15 +104,6 @@ CREATE TABLE attempts (
   CHECK (origin <> 1 OR outcome IS 1)
 ) STRICT;
 
--- R2: one open try a part.
-CREATE UNIQUE INDEX attempts_one_open ON attempts (payment_index, part) WHERE outcome IS NULL;
-CREATE INDEX attempts_by_payment ON attempts (payment_index);
--- R12: ids that the switch knows us by.
-CREATE UNIQUE INDEX attempts_own_id ON attempts (attempt_id) WHERE origin = 0;
--- R8: closed by the operator's word (assumed failed, written off), asked about until the switch says failed.
-CREATE INDEX attempts_watched ON attempts (payment_index) WHERE outcome = 3 AND failure_code IN (65541, 65542);
-CREATE INDEX attempts_failed_at ON attempts (resolved_ns) WHERE outcome = 2;
-
 -- R13: what stays of a hash whose record is gone or never was.
 CREATE TABLE hash_guards (
   payment_hash         BLOB PRIMARY KEY CHECK (length(payment_hash) = 32),
@@ -130,15 +118,18 @@ CREATE TABLE hash_guards (
   CHECK (released_ns IS NULL OR kind IN (1, 4))                           -- paid stays paid
 ) STRICT, WITHOUT ROWID;
 
--- R14: records that could not be read, byte for byte.
-CREATE TABLE quarantine (
-  id            INTEGER PRIMARY KEY,
-  source        TEXT    NOT NULL,
-  sequence      INTEGER,
-  payment_hash  BLOB    CHECK (length(payment_hash) = 32),
-  reason        TEXT    NOT NULL,
-  record        BLOB    NOT NULL,
-  at_ns         INTEGER NOT NULL
+-- Whose records were taken in: the public keys of other nodes.
+CREATE TABLE import_sources (
+  pub_key   BLOB PRIMARY KEY CHECK (length(pub_key) = 33),
+  first_ns  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- R14: what an imported record holds and no column has a place for, as bytes: the whole record, or its part that `what` names.
+CREATE TABLE imported_raw (
+  id             INTEGER PRIMARY KEY,
+  payment_index  INTEGER NOT NULL REFERENCES payments (payment_index) ON DELETE CASCADE,
+  what           TEXT    NOT NULL CHECK (length(what) BETWEEN 1 AND 64),
+  data           BLOB    NOT NULL
 ) STRICT;
 
 CREATE TABLE operator_words (
@@ -150,7 +141,29 @@ CREATE TABLE operator_words (
   CHECK (payment_hash IS NOT NULL OR word = 4)
 ) STRICT;
 
+-- [rows of version 1 are moved here]
+
+-- Indexes ---------------------------------------------------------------------------------------------------------------
+
+-- By hash, and the refusal of a second live payment: NULLs of `live` are distinct.
+CREATE UNIQUE INDEX payments_one_live ON payments (payment_hash, live);
+-- Resume: only what has not ended.
+CREATE INDEX payments_unfinished ON payments (payment_index) WHERE ended_ns IS NULL;
+CREATE INDEX payments_failed ON payments (payment_index) WHERE fail_reason IS NOT NULL AND late_preimage IS NULL;
+CREATE INDEX payments_unknown ON payments (payment_index) WHERE end_note IS NOT NULL;
+CREATE INDEX payments_created ON payments (created_ns);
+CREATE INDEX payments_labelled ON payments (label, payment_index) WHERE label IS NOT NULL;
+CREATE INDEX payments_duplicates ON payments (duplicate_of) WHERE duplicate_of IS NOT NULL;
+-- R2: one open try a part.
+CREATE UNIQUE INDEX attempts_one_open ON attempts (payment_index, part) WHERE outcome IS NULL;
+CREATE INDEX attempts_by_payment ON attempts (payment_index);
+-- R12: ids that the switch knows us by.
+CREATE UNIQUE INDEX attempts_own_id ON attempts (attempt_id) WHERE origin = 0;
+-- R8: closed by the operator's word (assumed failed, written off), asked about until the switch says failed.
+CREATE INDEX attempts_watched ON attempts (payment_index) WHERE outcome = 3 AND failure_code IN (65541, 65542);
+CREATE INDEX attempts_failed_at ON attempts (resolved_ns) WHERE outcome = 2;
 CREATE INDEX operator_words_by_hash ON operator_words (payment_hash, word);
+CREATE INDEX imported_raw_by_payment ON imported_raw (payment_index);
 
 -- InitPayment -----------------------------------------------------------------------------------------------------------
 
@@ -168,6 +181,8 @@ CREATE TRIGGER payments_init_native BEFORE INSERT ON payments WHEN NEW.provenanc
 BEGIN
   SELECT RAISE(ABORT, 'conflict: a new payment starts without facts')
    WHERE coalesce(NEW.stop_reason, NEW.fail_reason, NEW.preimage, NEW.late_preimage, NEW.end_note, NEW.ended_ns) IS NOT NULL;
+  SELECT RAISE(ABORT, 'conflict: the payment indexes are used up')
+   WHERE EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'payments' AND seq = 9223372036854775807);
   -- What weighs most of all tries of the hash.
   SELECT CASE max(CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 WHEN end_note IS NOT NULL THEN 2
                        WHEN fail_reason IS NULL THEN 1 ELSE 0 END)
@@ -289,7 +304,7 @@ BEGIN
 END;
 
 CREATE TRIGGER attempts_immutable BEFORE UPDATE OF attempt_row, payment_index, attempt_id, part, origin, switch_id, mark_payments_created,
-  mark_htlcs_created, mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns ON attempts
+  mark_htlcs_created, mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns, total_time_lock ON attempts
 BEGIN SELECT RAISE(ABORT, 'conflict: what was handed over does not change'); END;
 
 -- A preimage is storable whatever was believed before (R8); a closed attempt may still be told failed, or its preimage lost.
@@ -389,3 +404,9 @@ BEGIN SELECT RAISE(ABORT, 'conflict: history stays'); END;
 
 CREATE TRIGGER migrations_not_deleted BEFORE DELETE ON schema_migrations
 BEGIN SELECT RAISE(ABORT, 'conflict: history stays'); END;
+
+CREATE TRIGGER sources_kept BEFORE UPDATE ON import_sources
+BEGIN SELECT RAISE(ABORT, 'conflict: where payments came from stays said'); END;
+
+CREATE TRIGGER raw_kept BEFORE UPDATE ON imported_raw
+BEGIN SELECT RAISE(ABORT, 'conflict: an imported record stays as it came'); END;

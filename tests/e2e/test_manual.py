@@ -8,8 +8,8 @@ import unittest
 import harness
 
 PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "man", "paytower.1")
-COMMANDS = ["send", "resume", "list", "show", "cancel", "resolve", "delete", "backup", "check", "decode", "simulate network",
-            "simulate invoice", "simulate release", "simulate ledger", "simulate serve"]
+COMMANDS = ["send", "resume", "list", "show", "cancel", "resolve", "delete", "migrate", "backup", "check", "decode",
+            "simulate network", "simulate invoice", "simulate release", "simulate ledger", "simulate serve"]
 
 
 class Manual(unittest.TestCase):

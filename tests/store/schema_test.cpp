@@ -29,6 +29,7 @@ INSERT INTO schema_migrations (version, name, sha256, applied_ns) VALUES (2, '00
 INSERT INTO switches (id, node, network) VALUES (1, zeroblob(33), 'regtest');
 INSERT INTO operator_words (id, at_ns, word, payment_hash, speaker) VALUES (1, 1, 4, NULL, 'alice');
 INSERT INTO quarantine (id, source, reason, record, at_ns) VALUES (1, 'payments', 'cut', x'00', 1);
+INSERT INTO import_sources (pub_key, first_ns) VALUES (zeroblob(33), 1);
 INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(50), 1, 1), (h(52), 2, 1), (h(54), 4, 1);
 INSERT INTO hash_guards (payment_hash, kind, since_ns, preimage) VALUES (h(53), 3, 1, h(153));
 )sql";
@@ -53,6 +54,7 @@ std::string base() {
   sql += payment(9, 8, ", provenance, preimage, ended_ns, duplicate_of", ", 1, h(108), 1, 8");
   for (const int index : {1, 2, 3, 4, 6, 7, 10, 11, 12}) sql += attempt(index * 10 + 1, index, index * 10 + 1);
   sql += attempt(1112, 11, 112, ", part", ", 1");
+  sql += "INSERT INTO imported_raw (payment_index, what, data) VALUES (8, 'record', x'00');";
   sql += R"sql(
 UPDATE attempts SET outcome = 1, preimage = h(102), resolved_ns = 2 WHERE attempt_id = 21;
 UPDATE payments SET preimage = h(102), ended_ns = 2 WHERE payment_index = 2;
@@ -303,6 +305,12 @@ std::vector<Case> cases() {
   check("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 3, x'00', 'alice')");
   no("INSERT INTO quarantine (id, source, reason, record, at_ns) VALUES (1, 'x', 'x', x'', 1)", "conflict");
   no("UPDATE quarantine SET record = x''", "conflict");
+  no("UPDATE import_sources SET first_ns = 2", "conflict");
+  check("INSERT INTO import_sources (pub_key, first_ns) VALUES (zeroblob(32), 1)");
+  no("UPDATE imported_raw SET data = x''", "conflict");
+  check("INSERT INTO imported_raw (payment_index, what, data) VALUES (8, '', x'')");
+  no("INSERT INTO imported_raw (payment_index, what, data) VALUES (999, 'x', x''); SELECT 1", "FOREIGN KEY constraint failed");
+  no("UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'payments';" + payment(20, 20), "conflict");
   no("DELETE FROM quarantine", "conflict");
   check("INSERT INTO quarantine (source, reason, record, at_ns, payment_hash) VALUES ('x', 'x', x'', 1, x'00')");
   no("INSERT INTO schema_migrations (version, name, sha256, applied_ns) VALUES (2, 'x', zeroblob(32), 1)", "conflict");
@@ -345,7 +353,10 @@ std::vector<Case> cases() {
   for (const char* count : {"cltv_limit", "final_cltv_delta", "max_attempts"}) {
     check(changed_payment(count, "-1"));
     check(changed_payment(count, "4294967296"));
+    check(changed_payment(count, "NULL"));
   }
+  check(changed_payment("deadline_ns", "NULL"));
+  check(changed_payment("fee_limit_msat", "NULL"));
   check(changed_payment("destination", "zeroblob(32)"));
   check(changed_payment("destination", "NULL"));
   check(payment_with("provenance", "3"));
@@ -375,8 +386,8 @@ std::vector<Case> cases() {
   // --- shapes of an attempt ---
   const auto attempt_with = [](const std::string& column, const std::string& value) {
     const std::vector<std::string> names = {"attempt_row", "payment_index", "attempt_id", "part", "switch_id", "amount_msat", "fee_msat", "registered_ns", "route",
-                                            "origin", "mark_payments_created", "mark_htlcs_created", "mark_htlcs_deleted", "mark_movements_created"};
-    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1", "1", "zeroblob(20)", "0", "1", "1", "1", "1"};
+                                            "origin", "mark_payments_created", "mark_htlcs_created", "mark_htlcs_deleted", "mark_movements_created", "total_time_lock"};
+    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1", "1", "zeroblob(20)", "0", "1", "1", "1", "1", "NULL"};
     std::string columns;
     std::string list;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -398,6 +409,7 @@ std::vector<Case> cases() {
   check(attempt_with("route", "x'00'"));
   yes(attempt_with("route", "NULL"));   // adopted from the switch
   check(attempt_with("amount_msat", "-1"));
+  check(attempt_with("total_time_lock", "-1"));
   check(attempt_with("fee_msat", "2100000000000000001"));
   check(set("outcome = 4, failure_code = 1, resolved_ns = 3", 11));
   check(set("outcome = 2, resolved_ns = 3", 11));
@@ -430,7 +442,8 @@ class Schema {
     }, nullptr, nullptr, nullptr);
     database_.exec("PRAGMA foreign_keys = ON");
     database_.exec(std::string("PRAGMA recursive_triggers = ") + (recursive_triggers ? "ON" : "OFF"));
-    for (const migrations::Step& step : migrations::steps()) database_.exec(std::string(step.sql));
+    migrations::StepContext context{1};
+    for (const migrations::Step& step : migrations::steps()) migrations::run(database_, step, context);
     std::string meta = database_.execAndGet("SELECT sql FROM sqlite_master WHERE name = 'store_meta'").getString();
     database_.exec(meta.replace(meta.find("store_meta"), 10, "fresh_meta"));
     database_.exec(base());

@@ -1,0 +1,170 @@
+// How long a migration takes beside a plain bulk insert of the same final rows into the same tables, indexes and triggers, in
+// the same run, and how much memory it needs. Usage: bench_migrate [RECORDS=1000000] [FOLDER]
+// Then the same records again as lnd's channel.db, taken in by --from-lnd. Every hundredth record repeats an earlier payment; one hash in a hundred has a status of its own.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "../driver/temp_folder.h"
+#include "../migrations/legacy_maker.h"
+#include "core/hash.h"
+#include "tests/lnd/channel_db_files.h"
+#include "db/lnd_import.h"
+#include "db/migrator.h"
+#include "db/payment_store.h"
+#include "db/write_tx.h"
+
+using namespace paytower;
+
+namespace {
+
+Bytes numbered_record(std::uint64_t i) {
+  test::LegacyFields fields;
+  fields.value = i * 1'000;
+  fields.hops = 1 + i % 5;
+  fields.preimage = test::numbered_preimage(i % 100 == 0 ? i / 2 : i);
+  fields.created = test::go_time(1'500'000'000 + static_cast<std::int64_t>(i * 60), 1);
+  return test::legacy_record(fields);
+}
+
+void generate(const std::string& path, std::uint64_t records) {
+  test::make_empty_version_one(path);
+  SQLite::Database database(path, SQLite::OPEN_READWRITE);
+  SQLite::Transaction transaction(database);
+  database.exec("INSERT INTO source_node (pub_key) VALUES (x'02" + std::string(64, 'a') + "')");
+  SQLite::Statement insert(database, "INSERT INTO outgoing_payments (sequence, record) VALUES (?1, ?2)");
+  SQLite::Statement status(database, "INSERT INTO payment_statuses (payment_hash, status) VALUES (?1, 1)");
+  for (std::uint64_t i = 1; i <= records; ++i) {
+    const Bytes record = numbered_record(i);
+    insert.bind(1, static_cast<std::int64_t>(i));
+    insert.bindNoCopy(2, record.data(), static_cast<int>(record.size()));
+    insert.exec();
+    insert.reset();
+    if (i % 100 != 1) continue;
+    const Preimage hash = test::numbered_preimage(i + 1'000'000'000);
+    status.bindNoCopy(1, hash.bytes.data(), static_cast<int>(hash.bytes.size()));
+    status.exec();
+    status.reset();
+  }
+  transaction.commit();
+}
+
+struct Measured {
+  double seconds = 0;
+  long peak_kib = 0;
+};
+
+/// In a process of its own, so that its peak of memory is its own.
+Measured measure(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  struct rusage usage {};
+  if (::wait4(child, &status, 0, &usage) != child || status != 0) std::exit(1);
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), usage.ru_maxrss};
+}
+
+void migrate(const std::string& path) {
+  db::OpenOptions any;
+  any.any_version = true;
+  db::Connection connection(path, db::OpenMode::read_write, db::payment_file(), any);
+  db::WriteLock lock(connection.real_path(), 0);
+  db::MigrateRequest request;
+  request.backup = false;
+  request.now = UnixNs{1};
+  const db::MigrateReport report = db::Migrator(connection, lock).run(request, {});
+  std::printf("read %llu, payments %llu, duplicates %llu, quarantined %llu, guards %llu\n", static_cast<unsigned long long>(report.counts.read),
+              static_cast<unsigned long long>(report.counts.migrated), static_cast<unsigned long long>(report.counts.duplicates),
+              static_cast<unsigned long long>(report.counts.quarantined), static_cast<unsigned long long>(report.counts.guards));
+  std::fflush(stdout);
+}
+
+void generate_lnd(const std::string& path, std::uint64_t records) {
+  test::BboltWriter writer(path);
+  writer.begin("graph-node");
+  writer.put("source", test::node_key(0xaa));
+  writer.end();
+  writer.begin("metadata");
+  writer.put("dbp", test::be32(8));
+  writer.end();
+  writer.begin("payments");
+  for (std::uint64_t i = 1; i <= records; ++i) writer.put(test::be64(i), numbered_record(i));
+  writer.end(records);
+  writer.commit();
+}
+
+void import(const std::string& from, const std::string& to) {
+  db::ImportRequest request;
+  request.channel_db = from;
+  request.database = to;
+  request.now = UnixNs{1};
+  (void)db::import_from_lnd(request, {});
+}
+
+/// The same rows once more: sorted as the tables are, in one transaction.
+void insert_plainly(const std::string& from, const std::string& to) {
+  db::Connection connection(to, db::OpenMode::create, db::payment_file());
+  db::WriteLock lock(connection.real_path(), 0);
+  SQLite::Database& database = connection.database();
+  SQLite::Statement attach(database, "ATTACH ?1 AS migrated");
+  attach.bind(1, from);
+  attach.exec();
+  db::must_write(connection, lock, [&database] {
+    for (const char* columns : {"payments (payment_index, payment_hash, amount_msat, created_ns, provenance, duplicate_of, destination, invoice, preimage, ended_ns)",
+                                "attempts (payment_index, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, resolved_ns, outcome, preimage)",
+                                "hash_guards (payment_hash, kind, since_ns)"}) {
+      const std::string text = columns;
+      const std::size_t open = text.find('(');
+      const std::string table = text.substr(0, open - 1);
+      database.exec("INSERT INTO main." + text + " SELECT " + text.substr(open + 1, text.size() - open - 2) + " FROM migrated." + table + " ORDER BY 1");
+    }
+  });
+  db::checkpoint_if_due(connection, lock, true);
+}
+
+void print(const char* what, const Measured& measured, double records) {
+  std::printf("%-14s %7.2f s  %8.0f payments/s  peak %6.1f MiB\n", what, measured.seconds, records / measured.seconds,
+              static_cast<double>(measured.peak_kib) / 1024);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::uint64_t records = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 1'000'000;
+  if (count > 2) ::setenv("TMPDIR", arguments[2], 1);
+  const test::TempFolder folder;
+  const std::string old_file = folder.file("old.db");
+  generate(old_file, records);
+  const Measured migration = measure([&] { migrate(old_file); });
+  const Measured plain = measure([&] { insert_plainly(old_file, folder.file("plain.db")); });
+  const std::string channel_db = folder.file("channel.db");
+  generate_lnd(channel_db, records);
+  const Measured taken = measure([&] { import(channel_db, folder.file("taken.db")); });
+  print("migration", migration, static_cast<double>(records));
+  print("plain insert", plain, static_cast<double>(records));
+  print("from lnd", taken, static_cast<double>(records));
+  const long peak = std::max(migration.peak_kib, taken.peak_kib);
+  std::printf("ratios %.2f and %.2f (at most 2), peak below 64 MiB: %s\n", migration.seconds / plain.seconds, taken.seconds / plain.seconds,
+              peak < 64 * 1024 ? "yes" : "no");
+  return 0;
+}

@@ -1,0 +1,355 @@
+"""Goal: an upgrade that a person or a script can trust: told before, backed up, complete or not at all, and afterwards the
+migrated payments are like any other. Method: version 1 databases and lnd's own files through the program, also killed."""
+
+import hashlib
+import os
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+import unittest
+
+import harness
+import legacy
+from harness import BUSY, DATABASE, OK, REFUSED, USAGE
+
+QUARANTINED = 12
+LND = os.path.join(os.path.dirname(__file__), "..", "data", "lnd")
+KILLS = int(os.environ.get("PAYTOWER_MIGRATE_KILLS", "25"))
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def dump(path):
+    """All that a database holds, but for the times and the random name of the migration itself."""
+    database = sqlite3.connect(path)
+    queries = {
+        "payments": "SELECT * FROM payments ORDER BY payment_index",
+        "attempts": "SELECT * FROM attempts ORDER BY attempt_row",
+        "guards": "SELECT payment_hash, kind, amount_msat, preimage FROM hash_guards ORDER BY payment_hash",
+        "quarantine": "SELECT id, source, sequence, payment_hash, reason, record FROM quarantine ORDER BY id",
+        "raw": "SELECT * FROM imported_raw ORDER BY id",
+        "sources": "SELECT pub_key FROM import_sources",
+        "counters": "SELECT * FROM sqlite_sequence ORDER BY name",
+        "schema": "SELECT type, name, sql FROM sqlite_schema ORDER BY name",
+        "history": "SELECT version, name, sha256 FROM schema_migrations",
+    }
+    rows = {name: database.execute(sql).fetchall() for name, sql in queries.items()}
+    database.close()
+    return rows
+
+
+class Migrate(harness.World):
+    def setUp(self):
+        super().setUp()
+        for end in ("", "-wal", "-shm", ".lock", ".spool"):
+            if os.path.exists(self.db + end):
+                os.unlink(self.db + end)
+
+    def legacy(self, records=None, statuses=(), **more):
+        if records is None:
+            first = legacy.record(legacy.preimage(1))
+            records = [(1, first), (2, legacy.record(legacy.preimage(2), value=5, fee=0, hops=1)), (3, legacy.record(legacy.preimage(1), value=7))]
+        legacy.make(self.db, records, statuses, **more)
+
+    def hash(self, number):
+        return legacy.payment_hash(legacy.preimage(number)).hex()
+
+    def copies(self):
+        return sorted(name for name in os.listdir(self.folder) if ".bak" in name)
+
+    # --- before ---
+
+    def test_other_commands_refuse_an_older_database_and_say_how_on(self):
+        for wal in (True, False):
+            self.legacy(wal=wal)
+            before = digest(self.db)
+            for call in (["list"], ["show", "ab" * 32], ["check"], ["delete", "--all", "--yes"], ["send", self.invoice(), "--yes"], ["resume"]):
+                outcome = self.expect(DATABASE, *call)
+                self.assertIn("paytower migrate", outcome.err, call)
+            self.assertEqual(digest(self.db), before)
+            for end in ("", "-wal", "-shm"):
+                if os.path.exists(self.db + end):
+                    os.unlink(self.db + end)
+
+    def test_status(self):
+        self.legacy()
+        status = self.expect(DATABASE, "migrate", "--status", "--json").json()
+        self.assertEqual(status, {"version": 1, "latest": 2, "pending": [{"version": 2, "name": "0002_payment_buckets"}], "quarantined": 0})
+        self.ok("migrate")
+        self.assertEqual(self.ok("migrate", "--status", "--json").json(), {"version": 2, "latest": 2, "pending": [], "quarantined": 0})
+
+    def test_a_dry_run_changes_no_byte_and_reports_the_same(self):
+        self.legacy(statuses=[(bytes([4]) * 32, 1)])
+        before = digest(self.db)
+        tried = self.ok("migrate", "--dry-run", "--json").json()
+        self.assertEqual(digest(self.db), before)
+        self.assertEqual(self.copies(), [])
+        done = self.ok("migrate", "--json").json()
+        self.assertTrue(tried.pop("dry_run"))
+        self.assertFalse(done.pop("dry_run"))
+        self.assertEqual(tried.pop("backup_path"), None)
+        self.assertEqual(done.pop("backup_path"), self.db + ".v1.bak")
+        self.assertEqual(tried, done)
+
+    def test_a_newer_database_is_not_touched(self):
+        self.legacy()
+        database = sqlite3.connect(self.db)
+        database.execute("PRAGMA user_version = 9")
+        database.close()
+        before = digest(self.db)
+        outcome = self.expect(DATABASE, "migrate", "--json")
+        self.assertEqual(outcome.error()["code"], "schema_newer")
+        self.expect(DATABASE, "migrate", "--status")
+        self.assertEqual(digest(self.db), before)
+
+    def test_a_missing_database(self):
+        self.expect(DATABASE, "migrate")
+        del self.env["PAYTOWER_DB"]
+        outcome = self.ok("migrate", "--json", env={"XDG_DATA_HOME": self.folder})
+        self.assertEqual((outcome.json()["applied"], outcome.json()["read"]), ([], 0))
+
+    def test_bad_calls(self):
+        self.legacy()
+        for call in (["--to", "3"], ["--to", "x"], ["--status", "--strict"], ["--assume-v04"], ["--from-lnd", "x", "--to", "2"], ["--backup", ""], ["word"]):
+            self.expect(USAGE, "migrate", *call)
+
+    # --- the report ---
+
+    def test_the_report_and_its_exit_code(self):
+        cut = legacy.record(legacy.preimage(4))[:-9]
+        self.legacy([(1, legacy.record(legacy.preimage(1))), (17, cut), (18, legacy.record(legacy.preimage(1)))],
+                    [(bytes([4]) * 32, 1), (bytes([5]) * 32, 2)])
+        outcome = self.expect(QUARANTINED, "migrate", "--json")
+        report = outcome.json()
+        self.assertEqual(list(report), ["from_version", "to_version", "applied", "backup_path", "read", "migrated", "duplicates", "quarantined", "guards", "dry_run"])
+        self.assertEqual(report["quarantined"], [{"sequence": "17", "payment_hash": None, "reason": "record truncated in preimage"}])
+        self.assertEqual(report["guards"], [{"payment_hash": "04" * 32, "kind": "in_flight"}, {"payment_hash": "05" * 32, "kind": "paid_without_record"}])
+        self.assertEqual((report["read"], report["migrated"], report["duplicates"]), (3, 1, 1))
+        self.assertEqual(outcome.error()["code"], "quarantined")
+        kept = self.ok("list", "--quarantine", "--json").json()["quarantined"]
+        self.assertEqual(bytes.fromhex(kept[0]["record"]), cut)
+        again = self.ok("migrate", "--json").json()
+        self.assertEqual((again["applied"], again["read"], again["backup_path"]), ([], 0, None))
+
+    def test_strict_changes_nothing(self):
+        self.legacy([(1, b"")], wal=False)
+        before = digest(self.db)
+        self.assertIn("record truncated in memo", self.expect(DATABASE, "migrate", "--strict").err)
+        self.assertEqual(digest(self.db), before)
+        self.assertEqual(self.copies(), [])
+
+    def test_no_source_node(self):
+        self.legacy(source=None)
+        before = digest(self.db)
+        self.assertIn("graph-node/source", self.expect(USAGE, "migrate", "--backup", "none").err)
+        self.assertEqual(digest(self.db), before)
+
+    # --- backups ---
+
+    def test_backup_names(self):
+        self.legacy()
+        for name in (self.db + ".v1.bak", self.db + ".v1.bak.1"):
+            with open(name, "w", encoding="utf-8") as file:
+                file.write("mine")
+        self.expect(USAGE, "migrate", "--backup", self.db + ".v1.bak")
+        self.assertEqual(self.ok("migrate", "--json").json()["backup_path"], self.db + ".v1.bak.2")
+        backup = sqlite3.connect(self.db + ".v1.bak.2")
+        self.assertEqual(backup.execute("SELECT count(*) FROM outgoing_payments").fetchone(), (3,))
+        backup.close()
+        self.assertEqual(os.stat(self.db + ".v1.bak.2").st_mode & 0o777, 0o600)
+
+    def test_the_backup_is_a_way_back(self):
+        self.legacy()
+        self.ok("migrate")
+        first = dump(self.db)
+        for end in ("-wal", "-shm"):
+            if os.path.exists(self.db + end):
+                os.unlink(self.db + end)
+        shutil.copy(self.db + ".v1.bak", self.db)
+        self.expect(DATABASE, "list")
+        self.ok("migrate", "--backup", "none")
+        self.assertEqual(dump(self.db), first)
+
+    def test_no_backup(self):
+        self.legacy()
+        self.ok("migrate", "--backup", "none")
+        self.assertEqual(self.copies(), [])
+
+    # --- afterwards ---
+
+    def test_migrated_payments_are_like_any_other(self):
+        self.legacy(statuses=[(bytes([4]) * 32, 1)])
+        self.ok("migrate")
+        rows = self.payments()
+        self.assertEqual([(row["payment_index"], row["duplicate_of"], row["value_msat"], row["fee_msat"]) for row in rows],
+                         [("1", None, 1_000_000, 1234), ("2", None, 5, 0), ("3", "1", 7, 1234)])
+        shown = self.ok("show", self.hash(1), "--json").json()
+        self.assertEqual(shown["provenance"], "lnd_legacy")
+        self.assertEqual(shown["payment_preimage"], legacy.preimage(1).hex())
+        self.assertEqual([one["payment_index"] for one in shown["duplicates"]], ["3"])
+        attempt = shown["htlcs"][0]
+        self.assertIsNone(attempt["attempt_id"])
+        self.assertEqual(attempt["route"]["total_fees_msat"], 1234)
+        self.assertEqual(attempt["route"]["total_time_lock"], 576_123)
+        self.assertEqual([hop["fee_msat"] for hop in attempt["route"]["hops"]], [0, 1234])
+        self.assertEqual([hop["chan_id"] for hop in attempt["route"]["hops"]], [None, None])
+        self.ok("check")
+        self.assertEqual(self.ok("show", "04" * 32, "--json").json()["kind"], "in_flight")
+
+    def send_to(self, payment_hash):
+        return self.run_it("send", "--dest", self.decode(self.invoice())["destination"], "--payment-hash", payment_hash, "--payment-secret", "11" * 32, "--amt", "1sat",
+                           "--yes", "--json")
+
+    def test_paid_and_guarded_hashes_are_refused_also_after_delete(self):
+        self.legacy(statuses=[(bytes([4]) * 32, 1), (bytes([5]) * 32, 2)])
+        self.ok("migrate")
+        for payment_hash, code in ((self.hash(1), "already_paid"), (self.hash(2), "already_paid"), ("04" * 32, "guarded"), ("05" * 32, "already_paid")):
+            outcome = self.send_to(payment_hash)
+            self.assertEqual(outcome.code, REFUSED, outcome)
+            self.assertIn(outcome.error()["code"], (code, "in_flight"), outcome)
+        self.assertEqual(self.ok("delete", self.hash(1), "--yes", "--json").json()["deleted"], 2)
+        self.assertEqual(self.send_to(self.hash(1)).code, REFUSED)
+        self.assertEqual(len(self.payments()), 1)
+
+    def test_new_payments_go_on_behind_the_counter(self):
+        self.legacy(counter=500)
+        self.ok("migrate")
+        self.ok("send", self.invoice(), "--yes")
+        self.assertEqual(self.payments()[-1]["payment_index"], "501")
+
+    # --- together and in trouble ---
+
+    def test_a_second_one_at_the_same_time_is_busy(self):
+        self.legacy([(i, legacy.record(legacy.preimage(i))) for i in range(1, 30_000)])
+        first = self.popen("migrate", "--backup", "none")
+        codes = []
+        while first.poll() is None or OK not in codes + [first.returncode]:
+            codes.append(self.run_it("migrate", "--backup", "none").code)
+        first.communicate()
+        codes.append(first.returncode)      # whichever came first
+        self.assertIn(BUSY, codes)
+        self.assertLessEqual(set(codes), {OK, BUSY})
+        self.assertEqual(len(dump(self.db)["payments"]), 29_999)
+
+    def many(self):
+        records = [(i, legacy.record(legacy.preimage(i % 1_900), value=i)) for i in range(1, 2_000)]
+        return records + [(3_000, b"cut")], [(legacy.preimage(-i), 1) for i in range(1, 50)]
+
+    def test_killed_at_any_moment_the_rerun_ends_the_same(self):
+        records, statuses = self.many()
+        self.legacy(records, statuses)
+        template = self.db + ".template"
+        shutil.copy(self.db, template)
+        start = time.monotonic()
+        self.expect(QUARANTINED, "migrate", "--backup", "none")
+        whole = time.monotonic() - start
+        expected = dump(self.db)
+        chance = random.Random(7)
+        for _ in range(KILLS):
+            for end in ("", "-wal", "-shm"):
+                if os.path.exists(self.db + end):
+                    os.unlink(self.db + end)
+            shutil.copy(template, self.db)
+            process = self.popen("migrate")
+            time.sleep(chance.uniform(0, whole * 1.2))
+            self.kill(process)
+            self.assertEqual(self.integrity(), "ok")
+            self.assertIn(self.run_it("migrate").code, (OK, QUARANTINED))
+            self.assertEqual(dump(self.db), expected)
+
+    def test_interrupted(self):
+        self.legacy([(i, legacy.record(legacy.preimage(i))) for i in range(1, 60_000)])
+        process = self.popen("migrate", "--backup", "none")
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, (out, err))
+        self.expect(DATABASE, "migrate", "--status")
+        self.ok("migrate", "--backup", "none")
+
+    def test_no_space(self):
+        records, statuses = self.many()
+        self.legacy(records, statuses)
+
+        def little_space(limit):
+            def prepare():
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            return prepare
+
+        for limit in (100_000, 600_000, 700_000, 1_000_000):
+            self.expect(DATABASE, "migrate", preexec_fn=little_space(limit))
+            self.assertEqual(self.copies() if limit < 600_000 else [], [])
+            self.assertEqual(self.integrity(), "ok")
+            self.expect(DATABASE, "migrate", "--status")
+        self.expect(QUARANTINED, "migrate")
+
+    # --- lnd ---
+
+    def test_from_lnd(self):
+        source = os.path.join(LND, "v8.db")
+        before = digest(source)
+        tried = self.ok("migrate", "--from-lnd", source, "--dry-run", "--json").json()
+        self.assertFalse(os.path.exists(self.db))
+        done = self.ok("migrate", "--from-lnd", source, "--json").json()
+        self.assertEqual({**tried, "dry_run": False}, done)
+        self.assertEqual((done["read"], done["migrated"], done["duplicates"]), (3, 2, 1))
+        self.assertEqual(digest(source), before)
+        self.assertEqual(self.ok("migrate", "--from-lnd", source, "--json").json()["read"], 0)
+        self.assertEqual(os.stat(self.db).st_mode & 0o777, 0o600)
+        self.ok("check")
+        self.ok("send", self.invoice(), "--yes")
+        outcome = self.expect(REFUSED, "migrate", "--from-lnd", source, "--json")
+        self.assertIn("--db", outcome.error()["hint"])
+
+    def test_in_flight_at_lnd_is_history_and_never_driven(self):
+        self.expect(QUARANTINED, "migrate", "--from-lnd", os.path.join(LND, "v9ctl.db"))
+        self.assertEqual(self.send_to("e1" * 32).code, REFUSED)
+        self.assertEqual(self.ok("show", "e1" * 32, "--json").json()["htlcs"][0]["attempt_id"], "42")
+        self.assertEqual(self.ok("resume", "--json").json()["still_in_flight"], 0)
+
+    def test_a_running_lnd_is_busy_and_other_files_are_refused(self):
+        source = os.path.join(self.folder, "channel.db")
+        shutil.copy(os.path.join(LND, "v8.db"), source)
+        holder = subprocess.Popen(["flock", "-x", source, "sleep", "60"], start_new_session=True)
+        try:
+            self.wait_until(lambda: self.run_it("migrate", "--from-lnd", source).code == BUSY)
+        finally:
+            os.killpg(holder.pid, signal.SIGKILL)
+            holder.wait()
+        self.assertFalse(os.path.exists(self.db))
+        with open(source, "wb") as file:
+            file.write(b"x" * 9000)
+        self.expect(USAGE, "migrate", "--from-lnd", source)
+        self.expect(USAGE, "migrate", "--from-lnd", source + ".none")
+
+    def test_a_killed_import_leaves_nothing_or_all(self):
+        source = os.path.join(LND, "v8big.db")
+        start = time.monotonic()
+        self.ok("migrate", "--from-lnd", source)
+        whole = time.monotonic() - start
+        expected = dump(self.db)
+        chance = random.Random(11)
+        for _ in range(KILLS):
+            for end in ("", "-wal", "-shm", ".spool"):
+                if os.path.exists(self.db + end):
+                    os.unlink(self.db + end)
+            process = self.popen("migrate", "--from-lnd", source)
+            time.sleep(chance.uniform(0, whole * 1.2))
+            self.kill(process)
+            if os.path.exists(self.db):
+                self.assertEqual(dump(self.db), expected)
+            self.ok("migrate", "--from-lnd", source)
+            self.assertEqual(dump(self.db), expected)
+            self.assertEqual([name for name in os.listdir(self.folder) if "partial" in name], [])
+
+
+if __name__ == "__main__":
+    unittest.main()

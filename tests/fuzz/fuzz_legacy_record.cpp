@@ -1,0 +1,41 @@
+// libFuzzer target for the frozen codec of lnd's outgoing payments. Invariants: what is read lies inside the input and within
+// its bounds, what is refused names why, a record read is the same when it is read again, and one byte more or less is none.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "migrations/legacy_record.h"
+
+using namespace paytower;
+using namespace paytower::migrations;
+
+namespace {
+
+void must(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool inside(std::span<const std::uint8_t> part, std::span<const std::uint8_t> whole) {
+  return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
+void check(const LegacyRecord& record, std::span<const std::uint8_t> data) {
+  must(inside(record.memo, data) && inside(record.receipt, data) && inside(record.path, data));
+  must(record.memo.size() <= 1'024 && record.receipt.size() <= 1'024 && record.payment_request.size() <= 4'096);
+  must(record.path.size() % PublicKey::size == 0 && record.hops() <= max_legacy_hops);
+  must(record.value_msat <= max_legacy_msat && record.value_msat + record.fee_msat <= max_legacy_msat);
+  must(record.preimage != Preimage{});
+  must(std::holds_alternative<LegacyFlaw>(read_legacy_record(data.first(data.size() - 1))));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const std::span<const std::uint8_t> data(bytes, size);
+  const auto outcome = read_legacy_record(data);
+  if (const auto* record = std::get_if<LegacyRecord>(&outcome)) check(*record, data);
+  if (const auto* flaw = std::get_if<LegacyFlaw>(&outcome)) must(!flaw->reason.empty());
+  if (const auto wide = widen_v04_record(data)) must(wide->size() == size + 24);
+  (void)invoice_payment_hash(std::string_view(reinterpret_cast<const char*>(bytes), size));
+  return 0;
+}

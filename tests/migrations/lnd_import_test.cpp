@@ -1,0 +1,284 @@
+// Goal: lnd's channel.db becomes the payments that it holds, whatever its version; a second run adds only what is new; and
+// nothing else is touched. Method: the files that real lnd wrote, and files made bucket by bucket.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "core/hash.h"
+#include "db/lnd_import.h"
+#include "db/payment_admin.h"
+#include "db/payment_query.h"
+#include "db/payment_store.h"
+#include "legacy_maker.h"
+#include "tests/driver/temp_folder.h"
+#include "tests/lnd/kv_bytes.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+const std::string examples = std::string(PAYTOWER_TEST_DATA) + "/data/lnd/";
+
+struct World {
+  TempFolder folder;
+  std::string database = folder.file("payments.db");
+
+  db::MigrateReport import(const std::string& file, bool dry_run = false, bool strict = false, bool v04 = false) const {
+    db::ImportRequest request;
+    request.channel_db = file;
+    request.database = database;
+    request.now = UnixNs{777};
+    request.dry_run = dry_run;
+    request.strict = strict;
+    request.assume_v04 = v04;
+    db::MigrateReport report = db::import_from_lnd(request, {});
+    CHECK(report.counts.read == report.counts.migrated + report.counts.duplicates + report.counts.quarantined);
+    return report;
+  }
+
+  Errc refusal(const std::string& file) const {
+    try {
+      (void)import(file);
+    } catch (const RefusalError& error) {
+      return error.error().code;
+    }
+    return Errc::internal;
+  }
+
+  std::vector<std::string> rows(const std::string& sql) const {
+    SQLite::Database opened(database);
+    SQLite::Statement statement(opened, sql);
+    std::vector<std::string> out;
+    while (statement.executeStep()) {
+      std::string row;
+      for (int i = 0; i < statement.getColumnCount(); ++i) row += (i == 0 ? "" : "|") + (statement.getColumn(i).isNull() ? "-" : statement.getColumn(i).getString());
+      out.push_back(row);
+    }
+    return out;
+  }
+
+  void check_sound() const {
+    db::Connection connection(database, db::OpenMode::read_write, db::payment_file());
+    db::WriteLock lock(connection.real_path(), 0);
+    CHECK(db::PaymentAdmin(connection, lock).check().problems.empty());
+  }
+};
+
+Bytes numbered_record(std::uint64_t number, bool v04 = false) {
+  LegacyFields fields;
+  fields.preimage = numbered_preimage(number);
+  fields.v04 = v04;
+  return legacy_record(fields);
+}
+
+/// A legacy file whose buckets the test fills itself.
+void legacy_file(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& statuses, const std::function<void(BboltWriter&)>& payments,
+                 std::uint64_t sequence, std::uint8_t node = 0xaa) {
+  BboltWriter writer(path);
+  writer.begin("graph-node");
+  writer.put("source", node_key(node));
+  writer.end();
+  writer.begin("metadata");
+  writer.put("dbp", be32(version));
+  writer.end();
+  writer.begin("payment-status");
+  statuses(writer);
+  writer.end();
+  writer.begin("payments");
+  payments(writer);
+  writer.end(sequence);
+  writer.commit();
+}
+
+void nothing(BboltWriter& /*writer*/) {}
+
+}  // namespace
+
+TEST_CASE("import, vector 1: the example of version 8") {
+  const World world;
+  const db::MigrateReport report = world.import(examples + "v8.db");
+  CHECK(report.counts.migrated == 2);
+  CHECK(report.counts.duplicates == 1);
+  CHECK(world.rows("SELECT payment_index, lower(hex(payment_hash)), amount_msat, duplicate_of, provenance FROM payments ORDER BY 1") ==
+        std::vector<std::string>{"1|630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd|1000000|-|1",
+                                 "2|9f72ea0cf49536e3c66c787f705186df9a4378083753ae9536d65b3ad7fcddc4|5|-|1",
+                                 "3|630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd|1000000|1|1"});
+  CHECK(world.rows("SELECT lower(hex(payment_hash)), kind FROM hash_guards") ==
+        std::vector<std::string>{"0404040404040404040404040404040404040404040404040404040404040404|1"});
+  CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"3"});
+  CHECK(world.rows("SELECT lower(hex(pub_key)) FROM import_sources") == std::vector<std::string>{"02" + std::string(64, 'a')});
+  world.check_sound();
+  CHECK(world.import(examples + "v8.db").counts.read == 0);
+}
+
+TEST_CASE("import, vector 25: version 8 and what real lnd made of it give the same rows") {
+  const World old;
+  const World now;
+  (void)old.import(examples + "v8.db");
+  (void)now.import(examples + "v9.db");
+  const std::string payments = "SELECT payment_index, hex(payment_hash), amount_msat, created_ns / 1000000000, duplicate_of, hex(destination), invoice, hex(preimage) FROM payments ORDER BY 1";
+  const std::string attempts = "SELECT payment_index, attempt_id, part, origin, hex(route), amount_msat, fee_msat, total_time_lock, outcome, hex(preimage) FROM attempts ORDER BY 1";
+  CHECK(old.rows(payments) == now.rows(payments));
+  CHECK(old.rows(attempts) == now.rows(attempts));
+  CHECK(old.import(examples + "v9.db").counts.read == 0);   // the same node, after its own upgrade
+}
+
+TEST_CASE("import: the example of the tower's own records: in flight is guarded and kept as history, a preimage that proves nothing is set aside") {
+  const World world;
+  const db::MigrateReport report = world.import(examples + "v9ctl.db");
+  CHECK(report.counts.migrated == 3);
+  CHECK(report.counts.quarantined == 1);
+  CHECK(world.rows("SELECT payment_index, provenance, fail_reason, preimage, ended_ns IS NULL FROM payments ORDER BY 1") ==
+        std::vector<std::string>{"1|2|-|-|1", "2|2|1|-|0", "4|2|-|-|1"});
+  CHECK(world.rows("SELECT payment_index, attempt_id, origin, outcome, total_time_lock FROM attempts") == std::vector<std::string>{"1|42|2|-|580144"});
+  CHECK(world.rows("SELECT substr(hex(payment_hash), 1, 2), kind FROM hash_guards ORDER BY 1") == std::vector<std::string>{"E1|1", "E3|1", "E4|2"});
+  CHECK(world.import(examples + "v9ctl.db").counts.read == 0);
+  world.check_sound();
+}
+
+TEST_CASE("import: a dry run makes nothing and reports the same") {
+  const World world;
+  const migrations::StepReport tried = world.import(examples + "v8big.db", true).counts;
+  CHECK(std::filesystem::is_empty(world.folder.path()));
+  const migrations::StepReport done = world.import(examples + "v8big.db").counts;
+  CHECK(done.read == 63);
+  CHECK(tried.read == done.read);
+  CHECK(tried.duplicates == done.duplicates);
+  CHECK(tried.guards == done.guards);
+}
+
+TEST_CASE("import, vectors 11 and 20: keys, buckets and statuses that are no rows are set aside, and what they name stays refused") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  legacy_file(
+      file, 8,
+      [](BboltWriter& writer) {
+        writer.put(filled(31, 1), {1});
+        writer.put(filled(32, 2), {1, 1});
+        writer.put(filled(32, 3), {7});
+      },
+      [](BboltWriter& writer) {
+        writer.put(be64(1), numbered_record(2));
+        writer.put(be64(2), Bytes{});
+        writer.begin(be64(3));
+        writer.put("inner", {1, 2});
+        writer.end();
+        writer.put(be64(std::uint64_t{1} << 63), numbered_record(4));
+        writer.put(filled(9, 0xee), numbered_record(3));
+      },
+      500);
+  const db::MigrateReport report = world.import(file);
+  CHECK(report.counts.read == 8);
+  CHECK(report.counts.migrated == 1);
+  CHECK(report.counts.quarantined == 7);
+  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 2") == std::vector<std::string>{"2"});   // the two whole records
+  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 1") == std::vector<std::string>{"2"});   // the two whole hashes
+  CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"500"});
+  const World strict;
+  CHECK_THROWS_AS((void)strict.import(file, false, true), RefusalError);
+  CHECK(!std::filesystem::exists(strict.database));
+}
+
+TEST_CASE("import, vector 13: versions 3 to 8 alike; others each refused") {
+  std::vector<std::string> first;
+  for (std::uint32_t version = 3; version <= 8; ++version) {
+    const World world;
+    const std::string file = world.folder.file("channel.db");
+    legacy_file(file, version, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
+    (void)world.import(file);
+    const auto rows = world.rows("SELECT * FROM payments");
+    if (first.empty()) first = rows;
+    CHECK(rows == first);
+  }
+  for (const std::uint32_t version : {2U, 9U, 36U, UINT32_MAX}) {
+    const World world;
+    const std::string file = world.folder.file("channel.db");
+    legacy_file(file, version, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
+    CHECK(world.refusal(file) == Errc::usage);
+    CHECK(!std::filesystem::exists(world.database));
+  }
+}
+
+TEST_CASE("import, vector 14: versions before 3 with the operator's word only") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  legacy_file(file, 2, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1, true)); }, 1);
+  CHECK(world.import(file, false, false, true).counts.migrated == 1);
+  CHECK(world.rows("SELECT amount_msat FROM payments") == std::vector<std::string>{"1000000"});
+}
+
+TEST_CASE("import: again adds what is new, of the same node only") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  legacy_file(file, 8, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
+  (void)world.import(file);
+  const std::string grown = world.folder.file("grown.db");
+  legacy_file(grown, 8, [](BboltWriter& writer) { writer.put(filled(32, 9), {1}); },
+              [](BboltWriter& writer) {
+                for (const std::uint64_t i : {1U, 2U, 3U}) writer.put(be64(i), numbered_record(i == 3 ? 1 : i));
+              },
+              7);
+  const db::MigrateReport tried = world.import(grown, true);
+  const db::MigrateReport report = world.import(grown);
+  CHECK(tried.counts.read == 2);
+  CHECK(report.counts.migrated == 1);
+  CHECK(report.counts.duplicates == 1);
+  CHECK(report.counts.guards == 1);
+  CHECK(world.rows("SELECT payment_index, duplicate_of FROM payments ORDER BY 1") == std::vector<std::string>{"1|-", "2|-", "3|1"});
+  CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"7"});
+  const std::string other = world.folder.file("other.db");
+  legacy_file(other, 8, nothing, [](BboltWriter& writer) { writer.put(be64(9), numbered_record(9)); }, 9, 0xbb);
+  CHECK(world.refusal(other) == Errc::parameters_differ);
+  const std::string reset = world.folder.file("reset.db");
+  legacy_file(reset, 8, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(9)); }, 1);
+  CHECK(world.refusal(reset) == Errc::parameters_differ);
+  world.check_sound();
+}
+
+TEST_CASE("import: key-value attempts become parts, and a payment that was in flight ends in a later import") {
+  const World world;
+  const auto file_with = [&world](const std::string& name, bool settled) {
+    const std::string path = world.folder.file(name);
+    write_kv(path, 23, [settled](BboltWriter& writer) {
+      write_payment(writer, hash_of_preimage(5), 1, creation_info(hash_of_preimage(5), 1'000, 1'600'000'000'000'000'000), {}, [settled](BboltWriter& inner) {
+        const auto attempt = [](std::uint64_t at) {
+          Bytes bytes = session_key();
+          const Bytes route = plain_route(true);
+          bytes.insert(bytes.end(), route.begin(), route.end());
+          const Bytes time = be64(at);
+          bytes.insert(bytes.end(), time.begin(), time.end());
+          return bytes;
+        };
+        inner.put(flat_key("ai", 7), attempt(5));
+        inner.put(flat_key("ai", 8), attempt(6));
+        inner.put(flat_key("fi", 7), fail_info(7, {}, 0, 0));
+        if (settled) inner.put(flat_key("si", 8), settle_info(5, 8));
+      });
+    });
+    return path;
+  };
+  const db::MigrateReport first = world.import(file_with("a.db", false));
+  CHECK(first.counts.migrated == 1);
+  CHECK(first.counts.guards == 1);
+  CHECK(world.rows("SELECT attempt_id, part, outcome, registered_ns, resolved_ns FROM attempts ORDER BY 1") == std::vector<std::string>{"7|0|2|5|7", "8|1|-|6|-"});
+  CHECK(world.import(file_with("b.db", true)).counts.read == 0);
+  CHECK(world.rows("SELECT attempt_id, outcome FROM attempts ORDER BY 1") == std::vector<std::string>{"7|2", "8|1"});
+  CHECK(world.rows("SELECT ended_ns, preimage IS NOT NULL FROM payments") == std::vector<std::string>{"8|1"});
+  world.check_sound();
+}
+
+TEST_CASE("import: a database of one's own payments is not touched") {
+  const World world;
+  {
+    db::Connection connection(world.database, db::OpenMode::create, db::payment_file());
+    connection.database().exec("INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, cltv_limit, "
+                               "final_cltv_delta, max_attempts) VALUES (zeroblob(32), 1, 1, 1, zeroblob(33), 1, 1, 1, 1)");
+  }
+  CHECK(world.refusal(examples + "v8.db") == Errc::parameters_differ);
+}
