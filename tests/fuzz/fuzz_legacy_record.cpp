@@ -1,19 +1,13 @@
 // libFuzzer target for the frozen codec of lnd's outgoing payments. Invariants: what is read lies inside the input and within
 // its bounds, what is refused names why, a record read is the same when it is read again, and one byte more or less is none.
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-
 #include "migrations/legacy_record.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace paytower;
 using namespace paytower::migrations;
+using namespace paytower::test;
 
 namespace {
-
-void must(bool holds) {
-  if (!holds) std::abort();
-}
 
 bool inside(std::span<const std::uint8_t> part, std::span<const std::uint8_t> whole) {
   return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
@@ -36,6 +30,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (const auto* record = std::get_if<LegacyRecord>(&outcome)) check(*record, data);
   if (const auto* flaw = std::get_if<LegacyFlaw>(&outcome)) must(!flaw->reason.empty());
   if (const auto wide = widen_v04_record(data)) must(wide->size() == size + 24);
-  (void)invoice_payment_hash(std::string_view(reinterpret_cast<const char*>(bytes), size));
+  (void)invoice_payment_hash(text_of(bytes, size));
   return 0;
 }

@@ -1,10 +1,12 @@
-// Writes seeds for the fuzz targets: a small channel.db of every shape and layout, and payments as raw bytes.
+// Writes seeds for the fuzz targets: a small channel.db of every shape and layout, payments as raw bytes, and texts.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 
 #include "db/lnd/kv_payments.h"
+#include "tests/fuzz/text_seeds.h"
 #include "tests/lnd/kv_bytes.h"
+#include "tests/migrations/legacy_maker.h"
 
 using namespace paytower;
 using namespace paytower::test;
@@ -58,6 +60,10 @@ void payment(BboltWriter& writer, std::uint32_t version) {
   writer.end();
 }
 
+void write_file(const std::string& path, const Bytes& bytes) {
+  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
 /// The file's payments as fuzz_kv_payment takes them.
 void write_raw(const std::string& from, const std::string& to, std::uint32_t version) {
   const db::lnd::ChannelDb database = db::lnd::ChannelDb::open(from);
@@ -65,7 +71,22 @@ void write_raw(const std::string& from, const std::string& to, std::uint32_t ver
   db::lnd::Cursor cursor(*database.payment_buckets(), pages);
   if (!cursor.next()) return;
   const Bytes raw = joined({{static_cast<std::uint8_t>(version - db::lnd::first_bucket_version)}, db::lnd::raw_bytes(db::lnd::copy_entry(cursor, pages).top)});
-  std::ofstream(to, std::ios::binary).write(reinterpret_cast<const char*>(raw.data()), static_cast<std::streamsize>(raw.size()));
+  write_file(to, raw);
+}
+
+void write_records(const std::string& folder) {
+  LegacyFields fields;
+  fields.preimage = numbered_preimage(1);
+  write_file(folder + "typical", legacy_record(fields));
+  fields.v04 = true;
+  write_file(folder + "v04", legacy_record(fields));
+  fields = {};
+  fields.preimage = numbered_preimage(2);
+  fields.memo = "memo";
+  fields.request = std::string(300, 'l');
+  fields.hops = 20;
+  fields.settled = go_time(1'600'000'000, 5);
+  write_file(folder + "full", legacy_record(fields));
 }
 
 }  // namespace
@@ -75,9 +96,12 @@ int main(int argc, char** argv) {
     std::cerr << "usage: fuzz_seeds FOLDER\n";
     return 2;
   }
-  const std::string bbolt = std::string(argv[1]) + "/bbolt/", kv = std::string(argv[1]) + "/kv/";
+  const std::string bbolt = std::string(argv[1]) + "/bbolt/", kv = std::string(argv[1]) + "/kv_payment/", legacy = std::string(argv[1]) + "/legacy_record/";
   std::filesystem::create_directories(bbolt);
   std::filesystem::create_directories(kv);
+  std::filesystem::create_directories(legacy);
+  write_text_seeds(argv[1]);
+  write_records(legacy);
   for (const std::size_t elements : {2U, 4U, 100U}) {
     for (const bool inline_small : {true, false}) {
       BboltOptions options;

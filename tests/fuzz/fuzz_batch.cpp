@@ -1,0 +1,43 @@
+// libFuzzer target for the lines of send --batch. Invariants: every line is read or refused with words, whatever flags it
+// holds, and what is read keeps to the bounds of the flags.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "core/limits.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+cli::BatchOptions batch() {
+  cli::Surroundings surroundings;
+  surroundings.environment = [](const char*) { return std::optional<std::string>(); };
+  surroundings.now = UnixNs{1'700'000'000'000'000'000};
+  const std::vector<std::string> call{"send", "--batch", "-", "--yes", "--db", "x.db", "--switch", "sim:x", "--config", "none"};
+  auto options = cli::parse_options(call, surroundings);
+  must(static_cast<bool>(options));
+  return std::get<cli::BatchOptions>(options->command);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  static const cli::BatchOptions options = batch();
+  std::string_view rest = text_of(bytes, size);
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const auto send = options.read_line(line);
+    if (!send) {
+      must(!send.error().message.empty());
+      continue;
+    }
+    must(send->label.size() <= limits::max_label_bytes);
+    must(send->timeout_ns > 0);
+  }
+  return 0;
+}

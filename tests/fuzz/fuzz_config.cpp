@@ -1,0 +1,20 @@
+// libFuzzer target for the config file. Invariants: it is read or refused with the line that is wrong, and no value that is
+// kept holds a line end.
+#include "cli/settings.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const auto config = cli::parse_config(text_of(bytes, size), "config");
+  if (!config) {
+    must(config.error().message.find("line ") != std::string::npos || config.error().message.find("larger") != std::string::npos);
+    return 0;
+  }
+  for (const auto& [name, value] : *config) {
+    must(!name.empty());
+    must(value.find('\n') == std::string::npos);
+  }
+  return 0;
+}

@@ -1,0 +1,38 @@
+// libFuzzer target for the words of a command line: amounts, percents, durations, times, hashes. Invariant: what is read is
+// within its range, and its shortest text is read back the same.
+#include "cli/input/amount.h"
+#include "cli/input/hash.h"
+#include "cli/input/time.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace paytower;
+using namespace paytower::cli;
+using namespace paytower::test;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const std::string_view text = text_of(bytes, size);
+  if (const auto amount = parse_amount(text)) {
+    const auto again = parse_amount(amount_text(*amount));
+    must(again && *again == *amount);
+  }
+  if (const auto percent = parse_percent(text)) {
+    must(percent->units <= Percent::max_units);
+    must(percent->of(Msat::of(Msat::max_value)).value() <= Msat::max_value);
+  }
+  if (const auto duration = parse_duration(text)) {
+    must(*duration >= 0 && *duration <= 100 * std::int64_t{366} * 24 * 3'600 * ns_per_second);
+    const auto again = parse_duration(duration_text(*duration));
+    must(again && *again == *duration);
+  }
+  const UnixNs now{1'700'000'000'000'000'000};
+  if (const auto time = parse_time(text, now)) {
+    must(time->value >= 0);
+    const auto again = parse_time(time_text(*time), now);
+    must(again && again->value / ns_per_second == time->value / ns_per_second);
+  }
+  if (const auto hash = parse_hash(text)) {
+    must(hash->digits.size() >= 6 && hash->digits.size() <= 64);
+    must(hash->whole.has_value() == (hash->digits.size() == 64));
+  }
+  return 0;
+}

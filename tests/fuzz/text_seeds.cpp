@@ -1,0 +1,120 @@
+#include "tests/fuzz/text_seeds.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "core/bolt11/bech32.h"
+
+namespace paytower::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t largest_answer = 16'000;
+constexpr std::size_t answers_of_a_file = 40;
+const std::string data = std::string(PAYTOWER_TEST_DATA) + "/data/";
+const std::string low_key = "0210" + std::string(62, '0');
+const std::string high_key = "0390" + std::string(62, '0');
+
+class SeedFolder {
+ public:
+  explicit SeedFolder(const fs::path& path) : path_(path) { fs::create_directories(path_); }
+  void add(const std::string& text) { std::ofstream(path_ / std::to_string(count_++), std::ios::binary) << text; }
+
+ private:
+  fs::path path_;
+  std::size_t count_ = 0;
+};
+
+/// As a text, and as the words that fuzz_bolt11 gives a checksum of its own.
+void bolt11(SeedFolder folder) {
+  std::ifstream file(data + "bolt11/spec_vectors.json");
+  const auto vectors = nlohmann::json::parse(file);
+  for (const char* kind : {"valid", "invalid"}) {
+    for (const auto& vector : vectors.at(kind)) {
+      const auto text = vector.at("invoice").get<std::string>();
+      folder.add(text);
+      const bech32::Outcome taken = bech32::decode(text);
+      if (taken.flaw == bech32::Flaw::none) folder.add("#0" + std::string(taken.decoded.words.begin(), taken.decoded.words.end()));
+    }
+  }
+}
+
+void rpc(SeedFolder folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(data + "cln")) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  for (const fs::path& path : files) {
+    std::ifstream file(path);
+    std::size_t taken = 0;
+    for (std::string line; taken < answers_of_a_file && std::getline(file, line);) {
+      const auto entry = nlohmann::json::parse(line, nullptr, false);
+      if (!entry.is_object() || entry.value("dir", "") != "res" || !entry.contains("json") || !entry["json"].is_object()) continue;
+      auto answer = entry["json"];
+      answer["id"] = "a1";                      // ours are texts
+      const std::string text = answer.dump();
+      if (text.size() > largest_answer) continue;
+      folder.add("\xff" + text + "\n\n");
+      ++taken;
+    }
+  }
+  folder.add("\x03{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"error\":{\"code\":-32601,\"message\":\"Unknown command\"}}\n\n{}\n\n");
+}
+
+void routes(SeedFolder folder) {
+  folder.add(R"({"routes":[{"total_time_lock":800120,"total_fees_msat":"1012","total_amt_msat":"251012","hops":[
+{"chan_id":"879609302220865537","amt_to_forward_msat":"250000","fee_msat":"1012","expiry":800080,"pub_key":")" + low_key + R"(","tlv_payload":true},
+{"chan_id":"879609302220865538","amt_to_forward_msat":"250000","fee_msat":"0","expiry":800080,"pub_key":")" + high_key + R"("}]}],"success_prob":0.95})");
+  folder.add(R"({"route":[{"id":")" + low_key + R"(","channel":"800000x1x1","direction":1,"amount_msat":251012,"delay":58,"style":"tlv"},
+{"id":")" + high_key + R"(","channel":"800000x1x2","direction":0,"amount_msat":"250000msat","delay":18}]})");
+}
+
+void batch(SeedFolder folder) {
+  std::ifstream file(data + "bolt11/spec_vectors.json");
+  const auto vectors = nlohmann::json::parse(file);
+  folder.add(R"({"invoice":")" + vectors.at("valid").at(0).at("invoice").get<std::string>() + R"(","amt":"250sat","label":"rent","idempotent":true})");
+  folder.add(R"({"dest":")" + low_key + R"(","payment_hash":")" + std::string(64, 'a') + R"(","payment_secret":")" + std::string(64, 'b') +
+             R"(","amt":"1000sat","final_cltv_delta":40,"fee_limit_percent":"0.5"})" "\n" R"({"invoice":null,"max_attempts":3,"timeout":"10s","outgoing_chan_id":["1x2x3"]})");
+}
+
+void graph(SeedFolder folder) {
+  const std::string policy = R"({"time_lock_delta":40,"min_htlc":"1000","fee_base_msat":"1000","fee_rate_milli_msat":"1","disabled":false,"max_htlc_msat":"990000000"})";
+  folder.add(R"({"nodes":[{"pub_key":")" + low_key + R"(","alias":"low"},{"pub_key":")" + high_key + R"(","alias":"high"}],
+"edges":[{"channel_id":"879609302220865537","node1_pub":")" + low_key + R"(","node2_pub":")" + high_key + R"(","capacity":"1000000",
+"node1_policy":)" + policy + R"(,"node2_policy":null}]})");
+  folder.add(R"({"channels":[{"source":")" + low_key + R"(","destination":")" + high_key + R"(","short_channel_id":"800000x1x1","direction":0,
+"public":true,"amount_msat":1000000000,"active":true,"base_fee_millisatoshi":1,"fee_per_millionth":10,"delay":6,"htlc_minimum_msat":0,"htlc_maximum_msat":990000000}]})");
+}
+
+void words(SeedFolder folder) {
+  for (const char* word : {"1000sat", "250000msat", "0.001btc", "1.5sat", "0sat", "21000000btc", "1", "0.25", "99.9999", "100", "500ms", "60s", "5m", "36h", "90d",
+                           "2w", "0", "1738000000", "2026-11-23T00:20:28Z", "2026-11-23T00:20:28.5+05:45", "0123456789abcdef"}) {
+    folder.add(word);
+  }
+  folder.add(std::string(64, 'A'));
+}
+
+void config(SeedFolder folder) {
+  folder.add("# payments\ndb = /var/lib/paytower/payments.db\nswitch = cln:/run/lightning-rpc\n\nwait = 10m\nquiet\n");
+  folder.add("json=true\nfee-limit = 5sat\r\ncolor= never\n");
+}
+
+}  // namespace
+
+void write_text_seeds(const std::string& folder) {
+  const fs::path root(folder);
+  bolt11(SeedFolder(root / "bolt11"));
+  rpc(SeedFolder(root / "rpc"));
+  routes(SeedFolder(root / "routes"));
+  batch(SeedFolder(root / "batch"));
+  graph(SeedFolder(root / "graph"));
+  words(SeedFolder(root / "words"));
+  config(SeedFolder(root / "config"));
+}
+
+}  // namespace paytower::test
