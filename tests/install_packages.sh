@@ -6,7 +6,7 @@ set -eu
 build="g++ cmake ninja-build pkg-config libsqlitecpp-dev libsqlite3-dev libfmt-dev libcli11-dev nlohmann-json3-dev
        libsodium-dev libsecp256k1-dev"
 test="clang libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace sqlite3 python3 jq
-      bash fish zsh"
+      bash fish zsh dpkg-dev file systemd"
 
 wanted=""
 for set in "$@"; do
