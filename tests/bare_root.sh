@@ -21,6 +21,7 @@ echo "== a bare Debian 12"
 mmdebstrap --quiet --variant=minbase bookworm "$root" ${MIRROR:-}
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
+mount --bind /dev/pts "$root/dev/pts"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 mkdir "$root/srv/paytower"
 git archive HEAD | tar -x -C "$root/srv/paytower"
