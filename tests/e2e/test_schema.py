@@ -78,6 +78,21 @@ class Schema(harness.World):
         fees = {p["payment_hash"]: p["fee_msat"] for p in self.payments() if p["status"] == "SUCCEEDED"}
         self.assertEqual({row["hash"]: row["fee_msat"] for row in seen if row["status"] == "SUCCEEDED"}, fees)
 
+    def test_what_is_said_to_be_fast_uses_an_index(self):
+        self.ok("send", self.invoice(), "--yes")
+        conditions = {
+            "payments": ["payment_hash = x'00'", "payment_index = 1", "created_ns > 1", "label = 'rent'", "duplicate_of = 1", "ended_ns IS NULL",
+                         "fail_reason IS NOT NULL AND late_preimage IS NULL", "end_note IS NOT NULL"],
+            "attempts": ["payment_index = 1", "origin = 0 AND attempt_id = 1", "outcome = 2 AND resolved_ns > 1"],
+        }
+        said = manual.section(PAGE, "INDEXES")
+        for table, list_of in conditions.items():
+            for condition in list_of:
+                self.assertIn(condition.split()[0], said)
+                plan = self.sqlite(f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE {condition}")
+                self.assertRegex(plan.stdout, "USING (INDEX|INTEGER PRIMARY KEY)", condition)
+        self.assertRegex(self.sqlite("EXPLAIN QUERY PLAN SELECT * FROM payments WHERE amount_msat > 1").stdout, "SCAN payments\n")
+
     def test_a_shell_as_the_page_opens_it_cannot_write(self):
         self.ok("send", self.invoice(), "--yes")
         done = self.sqlite("DELETE FROM attempts")
