@@ -46,8 +46,10 @@ inside install -d -m 0700 -o op /var/lib/pay
 } >"$root/srv/before_cron.sh"
 inside su - op -c "sh /srv/before_cron.sh"
 python3 tests/e2e/readme.py --crontab >"$root/srv/cron.sh"
-mail=$(env -i HOME=/home/op PATH=/usr/bin:/bin SHELL=/bin/sh chroot --userspec=op "$root" /bin/sh /srv/cron.sh 2>&1)
-[ -z "$mail" ] || { echo "cron would mail: $mail" >&2; exit 1; }
+chroot=$(command -v chroot)
+code=0
+mail=$(env -i HOME=/home/op PATH=/usr/bin:/bin SHELL=/bin/sh "$chroot" --userspec=op "$root" /bin/sh /srv/cron.sh 2>&1) || code=$?
+if [ "$code" -ne 0 ] || [ -n "$mail" ]; then echo "cron: exit $code, and it would mail: $mail" >&2; exit 1; fi
 inside su - op -c "PAYTOWER_DB=/var/lib/pay/payments.db paytower list" | grep -q SUCCEEDED
 
 echo "== removed"
