@@ -8,7 +8,7 @@ import unittest
 import harness
 
 PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "man", "paytower.1")
-COMMANDS = ["send", "resume", "list", "show", "cancel", "resolve", "delete", "migrate", "backup", "check", "decode",
+COMMANDS = ["send", "resume", "list", "show", "cancel", "resolve", "delete", "migrate", "backup", "check", "stats", "config", "decode",
             "simulate network", "simulate invoice", "simulate release", "simulate ledger", "simulate serve"]
 
 
