@@ -1,9 +1,11 @@
 #include "cli/output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -85,8 +87,8 @@ void Output::warn(std::string_view message, const std::optional<PaymentHash>& ha
   say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-void Output::trace(std::string_view message) {
-  if (setup_.verbose) say(printable(message));
+void Output::log(std::string_view line) {
+  if (setup_.verbosity > 0) say(line);
 }
 
 std::string Output::command(std::string_view hint) const {
@@ -124,6 +126,16 @@ std::string Output::paint(std::string_view text, Tone tone) const {
   if (!stdout_color_) return std::string(text);
   const char* start = tone == Tone::good ? "\x1b[32m" : tone == Tone::bad ? "\x1b[31m" : "\x1b[33m";
   return start + std::string(text) + "\x1b[0m";
+}
+
+std::size_t Output::columns() const { return terminal_columns(STDOUT_FILENO); }
+
+std::size_t terminal_columns(int descriptor) {
+  constexpr std::size_t standard = 80;
+  constexpr std::size_t least = 20;
+  winsize size{};
+  if (::isatty(descriptor) != 1 || ::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return standard;
+  return std::max<std::size_t>(size.ws_col, least);
 }
 
 std::optional<std::string> ask_line(std::string_view question) {

@@ -183,6 +183,7 @@ std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& stor
 
 // The driver must not be stopped by a reader that left: the final result then fails in its place (exit 1).
 void ConsoleObserver::changed(const Payment& payment) {
+  log_.changed(payment);
   if (!updates_) return;
   try {
     output_.result(dump(payment_json(payment)) + "\n");
@@ -198,7 +199,7 @@ void ConsoleObserver::warn(const PaymentHash& hash, std::string_view message) {
 }
 
 void ConsoleObserver::trace(const PaymentHash& hash, std::string_view message) {
-  output_.trace(hash.hex().substr(0, 12) + ": " + std::string(message));
+  log_.step(hash, message);
 }
 
 ErrorReport interrupted_report(int signal, const std::optional<Payment>& payment) {

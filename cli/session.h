@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "cli/change_log.h"
 #include "cli/exit_code.h"
 #include "cli/input/hash.h"
 #include "cli/options.h"
@@ -83,7 +84,7 @@ class SwitchHandle {
 /// Tells people (and with --inflight-updates: scripts) what the driver does.
 class ConsoleObserver final : public Observer {
  public:
-  ConsoleObserver(Output& output, bool inflight_updates) : output_(output), updates_(inflight_updates) {}
+  ConsoleObserver(Output& output, bool inflight_updates) : output_(output), log_(output), updates_(inflight_updates) {}
   void changed(const Payment& payment) override;
   void warn(const PaymentHash& hash, std::string_view message) override;
   void trace(const PaymentHash& hash, std::string_view message) override;
@@ -92,6 +93,7 @@ class ConsoleObserver final : public Observer {
 
  private:
   Output& output_;
+  ChangeLog log_;
   bool updates_;
   std::set<PaymentHash> warned_;
 };

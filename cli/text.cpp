@@ -97,9 +97,14 @@ std::string printable_cut(std::string_view text, std::size_t columns) {
   return shown.substr(0, end) + "...";
 }
 
-std::string sat_text(Msat amount) {
-  std::string text = std::to_string(amount.value() / 1000);
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
   for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
+}
+
+std::string sat_text(Msat amount) {
+  std::string text = grouped(amount.value() / 1000);
   if (const std::uint64_t rest = amount.value() % 1000; rest != 0) {
     std::string digits = std::to_string(1000 + rest).substr(1);
     digits.erase(digits.find_last_not_of('0') + 1);

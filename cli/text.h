@@ -1,6 +1,7 @@
 // Small pieces of text for people: untrusted words made harmless, amounts, and words that a shell reads back.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ namespace paytower::cli {
 
 /// How many characters a terminal shows of a text that printable made (each code point counts as one).
 [[nodiscard]] std::size_t columns_of(std::string_view text);
+
+/// "1,234,567".
+[[nodiscard]] std::string grouped(std::uint64_t number);
 
 /// "1,000 sat", "1.012 sat".
 [[nodiscard]] std::string sat_text(Msat amount);
