@@ -75,7 +75,9 @@ class Facts {
     if (value.empty()) return;
     std::string left = name;
     left.resize(std::max<std::size_t>(left.size(), 12), ' ');
-    text_ += wrapped(left + "  " + value, room_, left.size() + 2) + "\n";
+    // One word, a hash or an invoice, is left to the terminal to break: it can still be copied whole.
+    const bool one_word = value.find(' ') == std::string::npos;
+    text_ += (one_word ? left + "  " + value : wrapped(left + "  " + value, room_, left.size() + 2)) + "\n";
   }
   [[nodiscard]] std::string take() && { return std::move(text_); }
 

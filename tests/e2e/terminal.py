@@ -101,7 +101,7 @@ def run(world, *args, columns=80, term="xterm", env=None, answer=None, stdout_pi
                 raw += data
             else:
                 out += data
-        if answer is not None and b"] " in raw:
+        if answer is not None and raw.endswith((b"[y/N] ", b"to confirm: ")):
             os.write(main, answer.encode())
             answer = None
     os.close(main)
