@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/stats_prometheus.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
 
@@ -77,6 +78,11 @@ TEST_CASE("long lines are wrapped between characters, wide ones count two") {
   CHECK(wrapped("abcdefgh", 4, 2) == "abcd\n  ef\n  gh");
   CHECK(wrapped("\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0", 5, 1) == "\xe4\xbd\xa0\xe5\xa5\xbd\n \xe4\xbd\xa0");
   CHECK(wrapped("abc", 0, 0) == "ab\nc");
+}
+
+TEST_CASE("labels of metrics are escaped") {
+  CHECK(prometheus_label("plain/1") == "plain/1");
+  CHECK(prometheus_label("a\\b\"c\nd") == "a\\\\b\\\"c\\nd");
 }
 
 TEST_CASE("colour only where it is wanted") {

@@ -4,7 +4,8 @@ beginning, a command, what is typed, and what stdout, stderr and the exit code m
 A case is a few lines `name: value`, then three parts:
 
     begin: paid                 a beginning below; the command runs in its folder
-    command: show $HASH --json  $HASH, $PREFIX, $INVOICE (a fresh one), $NEW (a fresh hash that nobody knows)
+    command: show $HASH --json  $HASH, $PREFIX, $INVOICE (a fresh one), $NEW (a hash that nobody knows),
+                                $ANY, $FAILING, $HELD (fresh invoices), $AGAIN (that of $HASH)
     terminal: 80                stdin, stderr and stdout are one terminal of this width; stdout then holds all; else pipes
     stdin: n                    one line, typed at the question or piped
     exit: 0
@@ -99,10 +100,29 @@ class Golden(World):
         self.hash = "ab" * 32
         del self.env["PAYTOWER_DB"]
 
-    def begin_old_schema(self):
+    def config_file(self, text):
+        self.from_template("paid")
+        self.env["PAYTOWER_CONFIG"] = os.path.join(self.folder, "config")
+        with open(self.env["PAYTOWER_CONFIG"], "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def begin_config(self):
+        self.config_file("# for tests\nfee-limit = 7sat\nquiet\n")
+
+    def begin_bad_config(self):
+        self.config_file("# for tests\n\nfee-limt = 7sat\n")
+
+    def begin_bad_config_value(self):
+        self.config_file("max-attempts = many\n")
+
+    def begin_old_schema(self, status=2):
+        """Version 1 with one payment, completed."""
         proof = legacy.preimage(1)
         self.hash = legacy.payment_hash(proof).hex()
-        legacy.make(self.db, [(1, legacy.record(proof))], [(bytes.fromhex(self.hash), 3)])
+        legacy.make(self.db, [(1, legacy.record(proof))], [(bytes.fromhex(self.hash), status)])
+
+    def begin_old_schema_damaged(self):
+        self.begin_old_schema(status=3)
 
     def begin_newer_schema(self):
         self.from_template("paid")
@@ -140,7 +160,10 @@ class Golden(World):
 
     def words(self, command):
         known = {"$HASH": lambda: self.hash, "$PREFIX": lambda: self.hash[:8], "$NEW": lambda: "cd" * 32,
-                 "$INVOICE": lambda: self.invoice("250sat", "--switch", self.file_switch), "$ANY": lambda: self.invoice("any")}
+                 "$INVOICE": lambda: self.invoice("250sat", "--switch", self.file_switch), "$ANY": lambda: self.invoice("any"),
+                 "$FAILING": lambda: self.invoice("250sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"),
+                 "$HELD": lambda: self.invoice("250sat", "--hold", "forever"),
+                 "$AGAIN": lambda: self.ok("show", self.hash, "--json").json()["payment_request"]}
         return [known[word]() if word in known else word for word in command.split()]
 
     def plain(self, text):
