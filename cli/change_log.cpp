@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::size_t prefix_digits = 12;
 
+/// What happened before is no news.
+const UnixNs program_start = SystemClock().wall();
+
 std::string prefix(const PaymentHash& hash) { return hash.hex().substr(0, prefix_digits); }
 
 /// "2026-11-23T00:20:28.123Z"
@@ -44,8 +47,6 @@ std::string log_json_line(const LogFields& fields) {
   return dump(Json{{"log", std::move(log)}});
 }
 
-ChangeLog::ChangeLog(Output& output) : output_(output), start_(SystemClock().wall()) {}
-
 void ChangeLog::write(const LogFields& fields) { output_.log(output_.json() ? log_json_line(fields) : logfmt_line(fields)); }
 
 void ChangeLog::tell(const Payment& payment, std::string_view event, LogFields more) {
@@ -54,17 +55,19 @@ void ChangeLog::tell(const Payment& payment, std::string_view event, LogFields m
   write(fields);
 }
 
-void ChangeLog::tell_attempt(const Payment& payment, const Attempt& attempt, Told& told) {
+void ChangeLog::tell_attempt(const Payment& payment, std::size_t position, Told& told) {
+  const Attempt& attempt = payment.attempts[position];
   const std::string id = attempt.id ? std::to_string(attempt.id->value) : "-";
-  const auto [known, is_new] = told.attempts.emplace(attempt.row, false);
-  if (is_new && attempt.registered >= start_) {
+  const bool is_new = told.attempts.size() <= position;
+  if (is_new) told.attempts.resize(position + 1, false);
+  if (is_new && attempt.registered >= program_start) {
     tell(payment, "attempt_registered",
          {{"attempt", id}, {"origin", std::string(origin_name(attempt.origin))}, {"amount_msat", std::to_string(attempt.amount.value())},
           {"fee_msat", std::to_string(attempt.fee.value())}});
   }
-  if (known->second || !attempt.outcome) return;
-  known->second = true;
-  if (attempt.resolved && *attempt.resolved < start_) return;
+  if (told.attempts[position] || !attempt.outcome) return;
+  told.attempts[position] = true;
+  if (attempt.resolved && *attempt.resolved < program_start) return;
   if (*attempt.outcome == AttemptOutcome::settled) return tell(payment, "attempt_settled", {{"attempt", id}});
   LogFields fields{{"attempt", id}};
   if (attempt.failure) {
@@ -78,12 +81,12 @@ void ChangeLog::tell_attempt(const Payment& payment, const Attempt& attempt, Tol
 void ChangeLog::changed(const Payment& payment) {
   if (output_.verbosity() == 0) return;
   Told& told = told_[payment.index];
-  if (!told.created && payment.request.created >= start_) {
+  if (!told.created && payment.request.created >= program_start) {
     tell(payment, "payment_created",
          {{"index", std::to_string(payment.index.value)}, {"amount_msat", std::to_string(payment.request.demand.amount.value())}});
   }
   told.created = true;
-  for (const Attempt& attempt : payment.attempts) tell_attempt(payment, attempt, told);
+  for (std::size_t i = 0; i < payment.attempts.size(); ++i) tell_attempt(payment, i, told);
   if (payment.stop_reason && !told.stopped && !payment.ended_for_good()) {
     tell(payment, "payment_stopped", {{"reason", std::string(reason_name(*payment.stop_reason))}});
   }

@@ -21,12 +21,12 @@ using LogFields = std::vector<std::pair<std::string_view, std::string>>;
 /// {"log":{...}} with every value as a string, for --json.
 [[nodiscard]] std::string log_json_line(const LogFields& fields);
 
-/// Tells what is new in a payment since it was last seen, after it is durable. It names payments by the first 12 digits of
+/// Tells what is new in a payment since it was last seen, or since the program began, after it is durable. It names payments by the first 12 digits of
 /// their hash and attempts by their id, and nothing that pays or proves: no preimage, no payment secret, no invoice, and none of
 /// the words of strangers.
 class ChangeLog {
  public:
-  explicit ChangeLog(Output& output);
+  explicit ChangeLog(Output& output) : output_(output) {}
 
   void changed(const Payment& payment);
   /// A step of the driver, for -vv.
@@ -37,15 +37,14 @@ class ChangeLog {
   struct Told {
     bool created = false;
     bool stopped = false;
-    std::map<std::int64_t, bool> attempts{};     ///< by row: whether its end was told
+    std::vector<bool> attempts{};                ///< in their order: whether the end was told
   };
 
   void tell(const Payment& payment, std::string_view event, LogFields more);
-  void tell_attempt(const Payment& payment, const Attempt& attempt, Told& told);
+  void tell_attempt(const Payment& payment, std::size_t position, Told& told);
   void write(const LogFields& fields);
 
   Output& output_;
-  UnixNs start_;                                  ///< what happened before is no news
   std::map<PaymentIndex, Told> told_;             ///< of payments that have not ended
 };
 

@@ -313,17 +313,18 @@ std::string general_help() {
   std::string out =
       "paytower sends outgoing Lightning payments that are never lost and never repeated.\n"
       "\n"
+      "Examples:\n"
+      "  paytower simulate network --out net.sim\n"
+      "  paytower --switch sim:net.sim send \"$(paytower --switch sim:net.sim simulate invoice --amt 250sat)\"\n"
+      "  paytower list\n"
+      "\n"
       "Usage: paytower [GLOBAL OPTIONS] COMMAND [ARGUMENTS]\n"
       "\n"
       "Commands:\n";
   append_commands(out, {});
   out += "  help                Show help of a command\n";
   append_flags(out, "Global options (before or after the command)", global_table);
-  out +=
-      "\nExamples:\n"
-      "  paytower simulate network --out net.sim\n"
-      "  paytower --switch sim:net.sim send \"$(paytower --switch sim:net.sim simulate invoice --amt 250sat)\"\n"
-      "  paytower list\n\n";
+  out += '\n';
   out += exit_codes;
   return out;
 }
@@ -335,13 +336,13 @@ std::string group_help(std::string_view group) {
 }
 
 std::string command_help(const CommandSpec& command) {
-  std::string out = std::string(command.summary) + ".\n\nUsage: paytower [GLOBAL OPTIONS] " + std::string(command.name);
+  std::string out = std::string(command.summary) + ".\n\nExamples:\n" + std::string(command.examples) + "\n";
+  out += "\nUsage: paytower [GLOBAL OPTIONS] " + std::string(command.name);
   if (!command.words.empty()) (out += ' ') += command.words;
   if (!command.flags.empty()) out += " [OPTIONS]";
   (out += "\n\n") += command.about;
   out += '\n';
   append_flags(out, "Options", command.flags);
-  out += "\nExamples:\n" + std::string(command.examples) + "\n";
   return out + "\nGlobal options and exit codes: paytower --help\n";
 }
 

@@ -68,11 +68,31 @@ void Output::flush() {
   if (pending_.empty()) return;
   std::string text;
   text.swap(pending_);  // an error while writing must not write the same again
+  if (stdout_tty_) clear_live();
   if (!write_all(STDOUT_FILENO, text)) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
 }
 
 // A closed or full stderr is nobody's error: there is nobody left to tell.
-void Output::say(std::string_view line) { (void)write_all(STDERR_FILENO, std::string(line) + "\n"); }
+void Output::say(std::string_view line) {
+  clear_live();
+  (void)write_all(STDERR_FILENO, std::string(line) + "\n");
+}
+
+// With spaces and not with an escape sequence, which a dumb terminal would print.
+void Output::clear_live() {
+  if (live_columns_ == 0) return;
+  (void)write_all(STDERR_FILENO, "\r" + std::string(live_columns_, ' ') + "\r");
+  live_columns_ = 0;
+}
+
+void Output::show_live(const std::string& line) {
+  // One column less: in the last one some terminals go to the next line.
+  const std::string shown = printable_cut(line, terminal_columns(STDERR_FILENO) - 1);
+  const std::size_t columns = columns_of(shown);
+  const std::string rest(live_columns_ > columns ? live_columns_ - columns : 0, ' ');
+  live_columns_ = columns;
+  (void)write_all(STDERR_FILENO, "\r" + shown + rest);
+}
 
 void Output::note(std::string_view message, bool important) {
   if (important || (!setup_.quiet && !setup_.json)) say(printable(message));

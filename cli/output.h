@@ -59,6 +59,10 @@ class Output {
   void note(std::string_view message, bool important = false);
   /// Something that needs a person, heard always: a line, or with --json an object {"warning":{...}} on stderr.
   void warn(std::string_view message, const std::optional<PaymentHash>& hash = std::nullopt);
+  /// A line on stderr that the next one replaces: nothing else ever stands on it. For Progress; only for a terminal.
+  void show_live(const std::string& line);
+  /// Wipes it.
+  void clear_live();
   /// One whole line of the log that -v asked for: ASCII, without its end.
   void log(std::string_view line);
   /// "hint: paytower ..." on stderr, where notes are heard, behind the result so far. Throws OutputError.
@@ -91,6 +95,7 @@ class Output {
   bool stdout_tty_ = false;
   bool can_ask_ = false;
   bool stdout_color_ = false;
+  std::size_t live_columns_ = 0;          ///< of the live line that stands on stderr now
 };
 
 /// As Output::columns, for any descriptor.

@@ -184,6 +184,8 @@ std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& stor
 // The driver must not be stopped by a reader that left: the final result then fails in its place (exit 1).
 void ConsoleObserver::changed(const Payment& payment) {
   log_.changed(payment);
+  if (payment.ended_for_good()) ++ended_;
+  if (progress_ != nullptr) progress_->update(ended_, total_);
   if (!updates_) return;
   try {
     output_.result(dump(payment_json(payment)) + "\n");

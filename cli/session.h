@@ -11,6 +11,7 @@
 #include "cli/input/hash.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/system.h"
 #include "core/ports.h"
 #include "db/connection.h"
@@ -89,12 +90,18 @@ class ConsoleObserver final : public Observer {
   void warn(const PaymentHash& hash, std::string_view message) override;
   void trace(const PaymentHash& hash, std::string_view message) override;
 
+  /// From now on `progress` counts the payments that end, of `total`. It must outlive the driver's run.
+  void count_in(Progress& progress, std::uint64_t total) { progress_ = &progress, total_ = total; }
+
   [[nodiscard]] bool warned(const PaymentHash& hash) const { return warned_.count(hash) != 0; }
 
  private:
   Output& output_;
   ChangeLog log_;
   bool updates_;
+  Progress* progress_ = nullptr;
+  std::uint64_t total_ = 0;
+  std::uint64_t ended_ = 0;
   std::set<PaymentHash> warned_;
 };
 

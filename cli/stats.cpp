@@ -7,6 +7,7 @@
 #include "cli/render.h"
 #include "cli/render_text.h"
 #include "cli/stats_prometheus.h"
+#include "cli/table.h"
 #include "cli/text.h"
 
 namespace paytower::cli {
@@ -114,12 +115,17 @@ class Chart {
       numbers = std::max(numbers, grouped(row.count).size());
       most = std::max(most, row.count);
     }
+    // Names that leave no room for their numbers stand on lines of their own.
+    const bool apart = 2 + names + 2 + numbers > columns_;
+    if (apart) names = 2;
     const std::size_t left = 2 + names + 2 + numbers + 2;
     const std::size_t room = columns_ > left ? std::min(columns_ - left, longest_bar) : 0;
     std::string text = "\n" + title_ + "\n";
     for (const Row& row : rows_) {
       const std::string number = grouped(row.count);
-      std::string line = "  " + row.name + std::string(names - columns_of(row.name) + 2 + numbers - number.size(), ' ') + number;
+      const std::string name = apart ? "" : row.name;
+      if (apart) text += wrapped("  " + row.name, columns_, 4) + "\n";
+      std::string line = "  " + name + std::string(names - columns_of(name) + 2 + numbers - number.size(), ' ') + number;
       const std::size_t bar = bar_length(row.count, most, room);
       if (bar > 0) line += "  " + std::string(bar, '#');
       text += line + "\n";
@@ -158,9 +164,9 @@ std::string percentile_line(const char* name, const db::LogHistogram& histogram,
 std::string spread_text(const db::PaymentStats& stats) {
   std::string text = "\nPaid payments\n";
   text += "  sent                " + sats(stats.amount_msat) + "\n";
-  text += "  fees                " + sats(stats.fee_msat.sum());
-  if (const auto ppm = stats.overall_fee_ppm()) text += " (" + grouped(*ppm) + " ppm)";
-  text += "\n" + percentile_line("fee", stats.fee_msat, sats);
+  text += "  fees                " + sats(stats.fee_msat.sum()) + "\n";
+  if (const auto ppm = stats.overall_fee_ppm()) text += "  of all sent         " + grouped(*ppm) + " ppm\n";
+  text += percentile_line("fee", stats.fee_msat, sats);
   text += percentile_line("fee in ppm", stats.fee_ppm, grouped);
   text += percentile_line("time to settle", stats.settle_us, seconds);
   return text + "\nEnded payments\n" + percentile_line("attempts", stats.attempts_each, grouped);
