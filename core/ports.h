@@ -34,6 +34,7 @@ struct Handover {
   std::optional<PaymentSecret> payment_secret;
   std::optional<Bytes> metadata;
   std::string invoice;                         ///< BOLT 11 text, empty without one
+  std::string description;                     ///< the invoice's own, empty where it has none or only the hash of one
 };
 
 struct RouteQuestion {

@@ -30,6 +30,7 @@ TEST_CASE("sendpay: all ids given, and only this attempt's own row is an accepta
   World world;
   SUBCASE("accepted") {
     world.handover.invoice = "lnbcrt1";
+    world.handover.description = "a cup of coffee\xff";
     world.handover.payment_secret = PaymentSecret{};
     world.handover.metadata = Bytes{1, 2};
     world.node.on_result("sendpay", world.row("pending", world.handover.label));
@@ -42,6 +43,7 @@ TEST_CASE("sendpay: all ids given, and only this attempt's own row is an accepta
     CHECK(params["amount_msat"] == 100'000);
     CHECK(params["payment_metadata"] == "0102");
     CHECK(params["bolt11"] == "lnbcrt1");
+    CHECK(params["description"] == "a cup of coffee\xEF\xBF\xBD");  // the payee's bytes need not be UTF-8
     CHECK(params["route"].size() == 2);
     CHECK(params["route"][0]["amount_msat"] == 101'000);
   }

@@ -24,6 +24,7 @@ json sendpay_params(const Handover& handover) {
   params["label"] = handover.label;
   params["amount_msat"] = handover.amount.value();
   if (!handover.invoice.empty()) params["bolt11"] = handover.invoice;
+  if (!handover.description.empty()) params["description"] = handover.description;
   if (handover.payment_secret) params["payment_secret"] = handover.payment_secret->hex();
   if (handover.metadata) params["payment_metadata"] = to_hex(*handover.metadata);
   return params;
