@@ -140,7 +140,9 @@ void Driver::Impl::receive(const Disconnected& lost) {
     item->unanswered.clear();
     item->querying.clear();
     want_look(*item, mono());
-    if (ever_identified && item->payment.index.value != 0) continue;
+    const bool recorded = item->payment.index.value != 0;
+    if (recorded && (ever_identified || lost.reached)) continue;
+    if (lost.reached && now() < item->payment.request.deadline) continue;
     const Error error{Errc::switch_unavailable, lost.why, {}};
     finish(*item, DriveEnd::unavailable, error);
   }

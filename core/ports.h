@@ -88,7 +88,10 @@ struct OwnRow {
 };
 struct OwnRowsAnswer { std::vector<OwnRow> rows; };
 /// Nothing asked before will be answered any more; what was handed over stays open.
-struct Disconnected { std::string why; };
+struct Disconnected {
+  std::string why;
+  bool reached = false;                        ///< somebody answers there: worth another connection, also for what is not recorded
+};
 
 using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer,
                                  OwnRowsAnswer, Disconnected>;

@@ -79,7 +79,52 @@ TEST_CASE("waitsendpay: what ends an attempt, and what does not") {
   REQUIRE(only<QueryAnswer>(events) != nullptr);
   CHECK(only<QueryAnswer>(events)->kind == expected);
   const json params = world.node.of("waitsendpay")[0].params;
-  CHECK(params == json{{"payment_hash", world.hash.hex()}, {"partid", 0}, {"groupid", 77}, {"timeout", 60}});
+  CHECK(params == json{{"payment_hash", world.hash.hex()}, {"partid", 0}, {"groupid", 77}, {"timeout", 20}});
+}
+
+TEST_CASE("a lost answer to waitsendpay costs half a minute, and no other question") {
+  World world;
+  world.connect();
+  world.node_switch.dispatch(world.handover);  // never answered either
+  world.node_switch.query(world.handover.key);
+  CHECK(world.run(29 * ns_per_second).empty());
+  const auto events = world.run(2 * ns_per_second);
+  REQUIRE(events.size() == 1);
+  REQUIRE(only<QueryAnswer>(events) != nullptr);
+  CHECK(only<QueryAnswer>(events)->kind == QueryAnswer::Kind::look);
+  CHECK(world.node.of("waitsendpay").size() == 1);
+
+  world.node.result(world.node.of("waitsendpay")[0], world.row("complete", world.handover.label));  // it comes after all: too late
+  world.node.result(world.node.of("sendpay")[0], world.row("pending", world.handover.label));
+  const auto late = world.run();
+  REQUIRE(late.size() == 1);
+  CHECK(only<DispatchAnswer>(late) != nullptr);
+  CHECK(world.node.connections == 1);
+}
+
+TEST_CASE("a fence whose end nobody tells is no fence after half a minute") {
+  World world;
+  world.connect();
+  world.handover.label = attempt_label(world.store, AttemptId{77}, true);
+  world.node.on_result("sendpay", world.row("pending", world.handover.label));
+  world.node_switch.fence(world.handover);
+  const auto events = world.run(31 * ns_per_second);
+  REQUIRE(only<FenceAnswer>(events) != nullptr);
+  CHECK(only<FenceAnswer>(events)->kind == FenceAnswer::Kind::look);
+}
+
+TEST_CASE("a payment that stays pending is asked for three times a minute, and looked at once") {
+  World world;
+  world.connect();
+  world.node.on("waitsendpay", [&](ScriptedNode& node, const Request& request) {
+    node.at(world.clock.at + 20 * ns_per_second, [&node, request] { node.error(request, 200); });
+  });
+  world.node_switch.query(world.handover.key);
+  CHECK(world.run(59 * ns_per_second).empty());
+  const auto events = world.run(2 * ns_per_second);
+  REQUIRE(only<QueryAnswer>(events) != nullptr);
+  CHECK(only<QueryAnswer>(events)->kind == QueryAnswer::Kind::look);
+  CHECK(world.node.of("waitsendpay").size() == 3);
 }
 
 TEST_CASE("500 questions at once, answered in random order: none lost, none crossed") {

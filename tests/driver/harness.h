@@ -258,5 +258,9 @@ inline ScriptedSwitch::Reply crash() {
 inline ScriptedSwitch::Reply disconnect() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{Disconnected{"connection lost"}}; };
 }
+/// The switch was there, and the connection was lost.
+inline ScriptedSwitch::Reply lost_again() {
+  return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{Disconnected{"no answer that can be read", true}}; };
+}
 
 }  // namespace paytower::test

@@ -307,6 +307,32 @@ TEST_CASE("the connection is lost before a route: nothing is recorded") {
   CHECK(world.inner_commits() == 0);
 }
 
+TEST_CASE("a switch that is there is asked again, also before anything is recorded") {
+  World world;
+  world.node.expect("identify", lost_again());
+  world.node.expect("identify", identity());
+  world.node.expect("look", lost_again());
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", lost_again());
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(world.node.handovers.size() == 1);
+}
+
+TEST_CASE("a switch that never answers with sense is given up in time, and nothing is recorded") {
+  World world;
+  for (int i = 0; i < 1'000; ++i) world.node.expect("identify", lost_again());
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::unavailable);
+  CHECK_FALSE(result.payment);
+  CHECK(world.inner_commits() == 0);
+  CHECK_FALSE(world.node.done());
+}
+
 TEST_CASE("a hand-over that nobody answers is looked for") {
   World world;
   expect_up_to_send(world);

@@ -87,7 +87,7 @@ struct ClnSwitch::Impl {
 
   bool step() {
     if (identify_wanted && (!retry_at || clock.mono() >= *retry_at)) connect();
-    if (std::exchange(asked_while_away, false)) tell(Disconnected{"there is no connection to the node"});
+    if (std::exchange(asked_while_away, false)) tell(Disconnected{"there is no connection to the node", true});
     start_round();
     if (!client.connected()) return false;
     bool moved = false;
@@ -128,8 +128,9 @@ struct ClnSwitch::Impl {
     identity.reset();
     looks.clear();
     round_running = false;
+    const bool reached = client.connected();
     client.lose();
-    tell(Disconnected{why});
+    tell(Disconnected{why, reached});
   }
 
   /// True when the node may be spoken to; else the caller is told that it may not.
@@ -164,15 +165,16 @@ struct ClnSwitch::Impl {
     if (!present()) return tell(not_sent(handover.key, never_written()));
     client.call(
         "sendpay", sendpay_params(handover),
-        [this, handover](const RpcReply& reply) { tell(dispatch_answer(conclude_sendpay(reply), handover)); }, 0,
+        [this, handover](const RpcReply& reply) { tell(dispatch_answer(conclude_sendpay(reply), handover)); },
         [this, key = handover.key] { tell(not_sent(key, never_written())); });
   }
 
-  void query(const AttemptKey& key) {
-    client.call(
-        "waitsendpay", waitsendpay_params(key, wait_seconds),
-        [this, key](const RpcReply& reply) {
+  void query(const AttemptKey& key, unsigned waits = 1) {
+    client.call_within(
+        wait_patience_ns, "waitsendpay", waitsendpay_params(key, wait_seconds),
+        [this, key, waits](const RpcReply& reply) {
           const WaitMeaning meaning = conclude_waitsendpay(reply);
+          if (meaning.word == WaitWord::pending && waits < waits_a_look) return query(key, waits + 1);
           const bool own = meaning.record && is_attempt_row(*meaning.record, key);
           QueryAnswer answer;
           answer.key = key;
@@ -183,7 +185,7 @@ struct ClnSwitch::Impl {
           }
           tell(answer);
         },
-        wait_seconds * ns_per_second);
+        [this, key] { tell(QueryAnswer{key}); });
   }
 
   /// The attempt has failed for certain. What the node says of the reason counts only while no later failure of the hash has
@@ -224,13 +226,13 @@ struct ClnSwitch::Impl {
   }
 
   void confirm_fence(const Handover& handover) {
-    client.call(
-        "waitsendpay", waitsendpay_params(handover.key, wait_seconds),
+    client.call_within(
+        wait_patience_ns, "waitsendpay", waitsendpay_params(handover.key, wait_seconds),
         [this, key = handover.key, label = handover.label](const RpcReply& reply) {
           const WaitMeaning meaning = conclude_waitsendpay(reply);
           tell(fence_answer(key, meaning.word == WaitWord::failed && meaning.record && meaning.record->row.label == label));
         },
-        wait_seconds * ns_per_second);
+        [this, key = handover.key] { tell(fence_answer(key, false)); });
   }
 };
 

@@ -12,8 +12,12 @@
 
 namespace paytower::cln {
 
-/// How long one waitsendpay stays at the node. Then the driver looks again: once a minute a pending payment.
-inline constexpr std::int64_t wait_seconds = 60;
+/// How long one waitsendpay stays at the node.
+inline constexpr std::int64_t wait_seconds = 20;
+/// How long its answer is waited for: a lost one costs no more than this.
+inline constexpr std::int64_t wait_patience_ns = 30 * ns_per_second;
+/// So many of them follow each other before the driver looks again: once a minute a pending payment.
+inline constexpr unsigned waits_a_look = 3;
 inline constexpr std::uint64_t list_page = 1'000;
 
 /// REQUIRES: the route is not empty.
