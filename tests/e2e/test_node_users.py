@@ -392,6 +392,17 @@ class NodeUsers(Served):
                 os.unlink(path)
         self.report("forwarded")
 
+    def test_a_forwarder_whose_connections_outlive_the_node(self):
+        for fault in ("restart@sendpay:1", "restart@after-sendpay:1", "refuse=1s@sendpay:1", "refuse=1s@after-sendpay:1", "restart@listsendpays:1",
+                      "restart@getroute:1", "refuse=1s@getinfo:1"):
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat")
+                self.start(f"forwarder,{fault}")
+                self.step("send", invoice, "--yes", "--wait", "3s")
+                status = self.heal_and_judge(self.hash_of(invoice), fault)
+                self.assertIn(status, ("SUCCEEDED", None))
+        self.report("behind a forwarder")
+
     def test_a_forwarder_that_keeps_a_request_over_a_restart_of_the_node(self):
         """Another run of the node is no proof there: the old request comes to the new one."""
         path = os.path.join(self.folder, "forwarded")
@@ -420,6 +431,20 @@ class NodeUsers(Served):
     def attempts(self, invoice):
         shown = self.run_it("show", self.hash_of(invoice), "--json")
         return len(json.loads(shown.out)["htlcs"]) if shown.code == harness.OK else 0
+
+    # --- answers that come to nothing ---
+
+    def test_a_first_answer_that_cannot_be_read_is_asked_for_again(self):
+        for fault in ("garbage", "close=20", "break", "error=-1", "deep=10000"):
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat")
+                self.start(f"{fault}@getinfo:1")
+                self.ok("send", invoice, "--yes", "--wait", "20s")
+                self.assert_paid_once(self.hash_of(invoice))
+        self.start("garbage@getinfo")
+        lost = self.expect(harness.UNAVAILABLE, "send", self.invoice("100sat"), "--yes", "--wait", "2s")
+        self.assertIn("nothing was done", lost.err)
+        self.expect(harness.UNAVAILABLE, "send", self.invoice("100sat"), "--yes", "--timeout", "1s")
 
     # --- kill -9 ---
 

@@ -639,6 +639,23 @@ class Faults(Serve):
         self.assertEqual(client.error("listchannelmoves")["code"], -32601)
         self.assertEqual(client.error("wait", ["channelmoves", "created", 0])["code"], -32602)
 
+    def test_a_forwarder_in_between(self):
+        client = self.start("forwarder,lightningd,restart@after-sendpay:1,refuse=300ms@getinfo:2")
+        with open(f"/proc/{self.server.pid}/comm", encoding="ascii") as file:
+            self.assertNotEqual(file.read().strip(), "lightningd")
+        client.result("getinfo")
+        params = self.prepare(client, "--hold", "100ms")
+        client.ask("sendpay", params)
+        asked = client.ask("listsendpays", {"payment_hash": params["payment_hash"]})
+        answer = client.read()  # the other one was lost, and the connection stands
+        while answer["id"] != asked:
+            answer = client.read()
+        self.assertEqual(len(answer["result"]["payments"]), 1)
+        client.ask("getinfo")  # refused: nobody ever answers it
+        late = client.ask("decode", [params["bolt11"]])
+        self.assertEqual(client.read()["id"], late)
+        self.assertEqual(self.client().call("getinfo")["result"]["network"], "regtest")
+
     def test_the_name_of_the_process(self):
         self.start("lightningd")
         with open(f"/proc/{self.server.pid}/comm", encoding="ascii") as file:
