@@ -63,8 +63,8 @@ struct LookFinding {
   std::vector<std::string> warnings;         ///< for people: wrong preimages, rows nobody can explain
 };
 
-/// Pure. Rows, HTLCs and debits become lifecycle events for `payment`; at most one event for each of its own attempts,
-/// then at most one for the hash (HashPaid, HashBusy or Quiet).
+/// Pure. Rows, HTLCs and debits become lifecycle events for `payment`: at most one event for each of its own attempts, and at
+/// most one for the hash. HashPaid stands before the attempts without a row of their own, HashBusy and Quiet behind them.
 [[nodiscard]] LookFinding interpret(const Payment& payment, const LookResult& look, const StoreKnowledge& store);
 
 }  // namespace paytower

@@ -214,6 +214,51 @@ TEST_CASE("look: R9, other users of the node") {
   CHECK(only<Quiet>(interpret(with(Shape::failed), look, knowledge())));
 }
 
+TEST_CASE("look: without a record of ours, another attempt's row is decided on first") {
+  LookResult look = empty_look();
+  SUBCASE("pending: waited for, neither handed over again nor fenced") {
+    look.rows = {row(RowState::pending, "somebody", AttemptId{5})};
+    SUBCASE("its HTLC is not listed yet") {}
+    SUBCASE("an HTLC ended") { look.htlcs->push_back({11, true}); }
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(some<NotFound>(finding));
+    CHECK(some<NotFound>(finding)->evidence == Evidence::not_yet);
+    CHECK(some<HashBusy>(finding));
+  }
+  SUBCASE("complete without proof: likewise") {
+    look.rows = {row(RowState::complete, "somebody", AttemptId{5})};
+    look.rows[0].preimage = wrong_preimage();
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(some<NotFound>(finding));
+    CHECK(some<NotFound>(finding)->evidence == Evidence::not_yet);
+  }
+  SUBCASE("complete: paid, before anything else is said") {
+    look.rows = {row(RowState::complete, "somebody", AttemptId{5})};
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(finding.events.size() == 2);
+    CHECK(std::holds_alternative<HashPaid>(finding.events[0]));
+    CHECK(std::holds_alternative<NotFound>(finding.events[1]));
+  }
+  SUBCASE("complete beside our own complete row: ours carries the payment") {
+    look.rows = {row(RowState::complete, "somebody", AttemptId{5}), row(RowState::complete, ours())};
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(finding.events.size() == 2);
+    CHECK(std::holds_alternative<Settled>(finding.events[0]));
+    CHECK(std::holds_alternative<HashPaid>(finding.events[1]));
+  }
+  SUBCASE("failed: in nobody's way") {
+    look.rows = {row(RowState::failed, "somebody", AttemptId{5})};
+    CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::nothing_since_mark);
+  }
+  SUBCASE("pending beside our fence: the id is dead whatever becomes of the other") {
+    look.rows = {row(RowState::failed, ours(first_id, true)), row(RowState::pending, "somebody", AttemptId{5})};
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(some<NotFound>(finding));
+    CHECK(some<NotFound>(finding)->evidence == Evidence::nothing_since_mark);
+    CHECK(some<NotFound>(finding)->fenced);
+  }
+}
+
 TEST_CASE("look: a row with our id but another's label is not our attempt") {
   LookResult look = empty_look();
   look.rows = {row(RowState::failed, "another wallet")};
