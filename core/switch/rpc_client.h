@@ -48,6 +48,8 @@ class RpcClient {
   /// Reads and writes what can be, and calls handlers. Nothing while all is well, else why the connection cannot be used any
   /// more; then call lose(). True in `moved` when anything was read or written.
   [[nodiscard]] std::optional<std::string> pump(bool& moved);
+  /// A name that nobody else has.
+  [[nodiscard]] std::string fresh_name() { return draw_request_id(randomness_); }
   /// For handlers: an answer says what no node may say. pump() returns it.
   void refuse(std::string why);
 

@@ -372,6 +372,18 @@ class NodeUsers(Served):
                     self.assertEqual(status, "SUCCEEDED")
         self.report("older nodes")
 
+    def test_a_newer_node_without_getroute(self):
+        for more, fault in (((), ""), (FAILS_ONCE, ""), (("--fail", "temporary_channel_failure@0x1"), ""), ((), ",error=-1@getroutes:1"),
+                            (FAILS_ONCE, ",error=-1@askrene-disable-node,error=-1@askrene-update-channel"), ((), ",break@getroutes:1")):
+            with self.subTest(more=more, fault=fault):
+                invoice = self.invoice("100sat", *more)
+                self.start("without=getroute" + fault)
+                outcome = self.step("send", invoice, "--yes", "--wait", "10s")
+                # What is excluded is not used, whether the node keeps to it or not.
+                self.assertEqual(outcome.code, harness.FAILED if "error=" in fault else harness.OK, outcome)
+                self.judge(self.hash_of(invoice), fault)
+        self.report("getroutes")
+
     # --- somebody in between ---
 
     def test_a_forwarder_in_between(self):

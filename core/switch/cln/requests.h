@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -40,7 +41,12 @@ struct RouteParams {
   std::uint32_t risk_factor = 10;
   std::size_t max_hops = 0;
 };
+/// "SCID/DIRECTION"
+[[nodiscard]] std::string channel_name(const ChannelDirection& channel);
 [[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels,
                                              std::span<const PublicKey> without_nodes);
+/// One part, from our own channels as they stand. `layer`: the one with our exclusions, empty without.
+[[nodiscard]] nlohmann::json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit, std::uint32_t final_delay,
+                                              std::uint32_t cltv_limit, const std::string& layer);
 
 }  // namespace paytower::cln
