@@ -68,11 +68,7 @@ class Reader {
     const bool fence = row && owner(*row) == RowOwner::own_fence;
     if (row && !fence) {
       if (row->state == RowState::complete) return read_complete(attempt, *row);
-      if (row->state == RowState::pending) {
-        if (attempt.open()) happened(Pending{*attempt.id});
-        if (attempt.open() && row->lingers && evidence(attempt) == Evidence::nothing_since_mark) warn_orphan(*row);
-        return;
-      }
+      if (row->state == RowState::pending) return read_pending(attempt, *row);
       // A row that failed later than a copy of it settled: the money decides.
       if (debited(attempt)) return read_lost(attempt);
       if (attempt.open() || attempt.watched()) happened(Failed{*attempt.id, row->failure.value_or(Failure{})});
@@ -80,11 +76,28 @@ class Reader {
     }
     if (debited(attempt)) return read_lost(attempt);
     if (!attempt.open()) return;
-    if (fence && row->state != RowState::failed) return missing_.push_back(NotFound{*attempt.id, Evidence::not_yet, false});
+    if (fence && row->state != RowState::failed) return missing_.push_back(NotFound{*attempt.id, Evidence::not_yet, false, look_.run});
     const Evidence found = evidence(attempt);
     // While another attempt's row stands, the switch refuses this one and its fence alike: that row's end is awaited.
     const bool wait = busy_ && !fence && found != Evidence::unknown;
-    missing_.push_back(NotFound{*attempt.id, wait ? Evidence::not_yet : found, fence});
+    missing_.push_back(NotFound{*attempt.id, wait ? Evidence::not_yet : found, fence, look_.run});
+  }
+
+  void read_pending(const Attempt& attempt, const SwitchRow& row) {
+    if (attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal) return warn_wedged(row);
+    if (!attempt.open()) return;
+    happened(Pending{*attempt.id});
+    if (evidence(attempt) != Evidence::nothing_since_mark) return;
+    const bool run_is_over = !attempt.switch_run.empty() && !look_.run.empty() && attempt.switch_run != look_.run;
+    if (run_is_over) finding_.orphans.push_back(*attempt.id);
+    if (row.lingers) warn_orphan(row);
+  }
+
+  void warn_wedged(const SwitchRow& row) {
+    warn("the switch calls attempt " + std::to_string(row.id.value) +
+         " pending, although it never sent it: this row is an orphan that never ends, and with it the node refuses every payment of this hash "
+         "until the row is taken out of `payments` in lightningd.sqlite3 while the node is stopped; `paytower resolve --assume-failed`, without a "
+         "switch named, ends the payment here");
   }
 
   /// A row whose HTLC was lost with the switch's process: certainly never sent, yet it blocks the hash there. Only its owner

@@ -48,7 +48,7 @@ struct RouteQuestion {
 struct IdentityAnswer {
   SwitchKey key;
   std::uint32_t height = 0;
-  bool restarted = false;                      ///< certainly another run of its process than at the answer before; false where that cannot be told
+  std::string run{};                           ///< names this run of its process; empty where that cannot be told
 };
 struct LookAnswer { LookResult look; };
 struct RouteAnswer {

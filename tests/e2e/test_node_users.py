@@ -444,6 +444,26 @@ class NodeUsers(Served):
         shown = self.run_it("show", self.hash_of(invoice), "--json")
         return len(json.loads(shown.out)["htlcs"]) if shown.code == harness.OK else 0
 
+    # --- a node killed before it made the HTLC of a record ---
+
+    def test_an_orphan_is_proven_by_another_run_of_the_node(self):
+        invoice = self.invoice("100sat")
+        payment_hash = self.hash_of(invoice)
+        self.start("lightningd,orphan@sendpay:1,die@after-sendpay:1")
+        self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "2s")
+        self.server.communicate()
+        self.server = None
+        self.start("lightningd")
+        self.expect(harness.UNKNOWN, "resume", "--wait", "3s")  # one look proves nothing
+        self.assertEqual(self.ok("show", payment_hash, "--json").json()["htlcs"][0]["status"], "IN_FLIGHT")
+        proven = self.expect(harness.UNKNOWN, "resume", "--wait", "75s")
+        self.assertIn("orphan", proven.err)
+        payment = self.ok("show", payment_hash, "--json").json()
+        self.assertEqual([htlc["status"] for htlc in payment["htlcs"]], ["FAILED"])
+        self.assertEqual(payment["status"], "IN_FLIGHT")  # the node shows the row for ever
+        self.assertEqual(self.ledger(payment_hash), [])
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+
     # --- answers that come to nothing ---
 
     def test_a_first_answer_that_cannot_be_read_is_asked_for_again(self):

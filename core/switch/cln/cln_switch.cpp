@@ -59,7 +59,6 @@ struct ClnSwitch::Impl {
   unsigned barren_connections = 0;           ///< in a row, without an answer behind getinfo's
 
   std::optional<IdentityAnswer> identity;    ///< of this connection
-  std::optional<DaemonIdentity> run;         ///< the last that could be told, over all connections
   std::vector<LookRound::Wanted> looks;
   bool round_running = false;
   std::size_t fence_turn = 0;
@@ -109,16 +108,15 @@ struct ClnSwitch::Impl {
       const auto network = reply.result ? text(*reply.result, "network") : std::nullopt;
       if (!node || !network || network->empty() || network->size() > longest_network_name) return client.refuse("the node does not say who it is");
       const std::uint64_t height = number(*reply.result, "blockheight").value_or(0);
-      identity = IdentityAnswer{SwitchKey{*node, *network}, static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), restarted()};
+      identity = IdentityAnswer{SwitchKey{*node, *network}, static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), run()};
       tell(*identity);
     });
   }
 
   /// Behind a forwarder, or under another name than lightningd, nobody can tell.
-  [[nodiscard]] bool restarted() {
-    auto now = client.peer() ? daemon_identity(client.peer()->pid, "lightningd") : std::nullopt;
-    if (!now) return false;
-    return std::exchange(run, now).value_or(*now) != *now;
+  [[nodiscard]] std::string run() const {
+    const auto now = client.peer() ? daemon_identity(client.peer()->pid, "lightningd") : std::nullopt;
+    return now ? run_name(*now) : "";
   }
 
   /// Nothing asked on this connection will be answered: hand-overs that were never written are told of, the rest stays open.
@@ -151,7 +149,10 @@ struct ClnSwitch::Impl {
     looks.erase(looks.begin(), end);
     std::make_shared<LookRound>(client, std::move(wanted), identity->height, clock.wall(), [this](std::vector<LookResult> results) {
       round_running = false;
-      for (LookResult& result : results) tell(LookAnswer{std::move(result)});
+      for (LookResult& result : results) {
+        if (identity) result.run = identity->run;
+        tell(LookAnswer{std::move(result)});
+      }
     })->start();
   }
 
