@@ -72,8 +72,8 @@ class SwitchHandle {
 /// The path of the simulated network that --switch names. Throws RefusalError(usage).
 [[nodiscard]] const std::string& simulated_network(const Session& session);
 
-/// Who the switch is. Throws RefusalError(switch_unavailable) when it does not say so within `patience_ns` or the user
-/// wants to stop.
+/// Who the switch is. Throws RefusalError(switch_unavailable) when nobody is there, when it does not say so within
+/// `patience_ns`, over as many connections as that takes, or when the user wants to stop.
 [[nodiscard]] IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns);
 /// All that the switch shows of a hash; throws as identify().
 [[nodiscard]] LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
