@@ -192,3 +192,139 @@ TEST_CASE("crash: a disk whose syncs do nothing is found out") {
   }
   CHECK(found);
 }
+
+namespace {
+
+constexpr std::int64_t legacy_payments = 12;
+
+/// What a migration is about: everything else of the world stands still.
+VersionOne old_content() {
+  VersionOne made;
+  for (std::int64_t i = 1; i <= legacy_payments; ++i) {
+    LegacyFields fields;
+    fields.preimage = numbered_preimage(static_cast<std::uint64_t>(i));
+    made.records.emplace_back(i, legacy_record(fields));
+  }
+  return made;
+}
+
+/// Nothing when it was not reached to its end.
+std::optional<db::MigrateReport> migrate(const std::string& path) {
+  db::OpenOptions any;
+  any.any_version = true;
+  try {
+    db::Connection connection(path, db::OpenMode::read_write, db::payment_file(), any);
+    db::WriteLock lock(connection.real_path(), 0);
+    db::MigrateRequest asked;
+    asked.now = UnixNs{777};
+    return db::Migrator(connection, lock).run(asked, {});
+  } catch (const StoreError&) {
+  } catch (const RefusalError&) {
+  } catch (const SQLite::Exception&) {
+  }
+  return std::nullopt;
+}
+
+bool try_migration(const DiskFault& fault, std::vector<std::string>& broken) {
+  FaultDisk& disk = FaultDisk::instance();
+  const TempFolder folder;
+  const std::string path = folder.file("payments.db");
+  make_version_one(path, old_content());
+  disk.forget();
+  disk.arm(fault);
+  const bool claimed = migrate(path).has_value();
+  const bool struck = disk.struck();
+  const bool died = disk.dead();
+  disk.recover();
+  // Counted by hand, so that the code under test does not judge itself.
+  const auto payments = [&] {
+    SQLite::Database file(path, SQLite::OPEN_READWRITE);
+    if (file.execAndGet("PRAGMA integrity_check").getString() != "ok") broken.emplace_back("integrity_check");
+    const bool old = file.execAndGet("PRAGMA user_version").getInt() == 1;
+    if (old && claimed && !died) broken.emplace_back("said to be migrated, and is not");
+    const char* const table = old ? "outgoing_payments" : "payments";
+    return file.execAndGet(std::string("SELECT count(*) FROM ") + table).getInt64();
+  };
+  try {
+    if (payments() != legacy_payments) broken.emplace_back("R14: records are missing after the fault");
+    if (!migrate(path)) broken.emplace_back("R17: the rerun does not end");
+    if (payments() != legacy_payments) broken.emplace_back("R14: records are missing after the rerun");
+  } catch (const std::exception& error) {
+    broken.push_back(std::string("the database cannot be read: ") + error.what());
+  }
+  disk.forget();
+  return struck;
+}
+
+}  // namespace
+
+TEST_CASE("crash: migrate") {
+  std::uint64_t start = 1;
+  for (Mode mode : modes()) {
+    std::uint64_t points = 0;
+    for (std::uint64_t n = 1 + start++ % step(); n < most_points; n += step()) {
+      mode.fault.at = n;
+      mode.fault.seed += n * 1'000;
+      std::vector<std::string> broken;
+      const bool struck = try_migration(mode.fault, broken);
+      INFO(mode.name << ", call " << n);
+      for (const std::string& line : broken) FAIL_CHECK(line);
+      if (!struck) break;
+      ++points;
+    }
+    std::printf("migrate: %s: %llu points\n", mode.name, static_cast<unsigned long long>(points));
+  }
+}
+
+TEST_CASE("crash: an operator's shell opens and closes the database between any two steps, whatever fails beside it") {
+  Flow flow = send_flow();
+  flow.name = "send beside a shell";
+  flow.act = [](CrashWorld& world) {
+    world.shell_between_steps = true;
+    world.operator_shell();
+    world.send(world.requests[0]);
+    if (!world.disk.dead()) world.operator_shell();
+    world.shell_between_steps = false;
+  };
+  try_all_points(flow);
+}
+
+TEST_CASE("crash: two processes write and checkpoint at the same instant") {
+  constexpr int rounds = 20;
+  constexpr int payments_each = 5;
+  for (int round = 0; round < rounds; ++round) {
+    CrashWorld world(static_cast<std::uint64_t>(round + 1));
+    make_database(world);
+    for (int i = 0; i < 2 * payments_each; ++i) world.invoice();
+    // Each child is a process with its own connections; its network is its copy of ours and goes with it.
+    const auto child = [&](int which) {
+      const pid_t started = fork();
+      if (started != 0) return started;
+      bool all = true;
+      for (int i = 0; i < payments_each; ++i) {
+        all &= world.process([&](Process& process) {
+          // Both start each round together as nearly as two processes can: on the same tick, with a checkpoint after each.
+          Payment fresh;
+          fresh.request = world.requests[static_cast<std::size_t>(which * payments_each + i)];
+          const std::vector<Write> init = {InitPayment{}};
+          const PaymentWrites writes{&fresh, init};
+          if (!process.store.commit(std::span(&writes, 1)).front()) throw StoreError("refused");
+          auto held = process.write_lock.acquire();
+          if (!held) throw StoreError("busy");
+          sqlite3_wal_checkpoint_v2(process.connection.database().getHandle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+        });
+      }
+      _exit(all ? 0 : 1);
+    };
+    const pid_t first = child(0);
+    const pid_t second = child(1);
+    for (const pid_t one : {first, second}) {
+      int ended = -1;
+      REQUIRE(waitpid(one, &ended, 0) == one);
+      CHECK(ended == 0);
+    }
+    Process process(world.path);
+    CHECK(process.connection.database().execAndGet("PRAGMA integrity_check").getString() == "ok");
+    CHECK(process.connection.database().execAndGet("SELECT count(*) FROM payments").getInt() == 2 * payments_each);
+  }
+}
