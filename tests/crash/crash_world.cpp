@@ -133,8 +133,14 @@ bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::f
   return true;
 }
 
-bool CrashWorld::send(const PaymentRequest& request, std::int64_t wait_seconds) {
-  return process([&](Process& process) { drive(process, wait_seconds, [&](Driver& driver) { driver.submit({request, true}); }); });
+bool CrashWorld::send(const PaymentRequest& request, std::int64_t wait_seconds) { return send_all({request}, wait_seconds); }
+
+bool CrashWorld::send_all(const std::vector<PaymentRequest>& wanted, std::int64_t wait_seconds) {
+  return process([&](Process& process) {
+    drive(process, wait_seconds, [&](Driver& driver) {
+      for (const PaymentRequest& request : wanted) driver.submit({request, true});
+    });
+  });
 }
 
 bool CrashWorld::resume(std::int64_t wait_seconds) {
@@ -192,7 +198,7 @@ bool CrashWorld::to_the_end(const std::vector<PaymentRequest>& wanted) {
         if (!state.payment && !state.guard) missing.push_back(request);
       }
     });
-    for (const PaymentRequest& request : missing) send(request, 60);
+    if (!missing.empty()) send_all(missing, 60);
     if (read && !open && missing.empty()) return true;
     pass(60);
   }
@@ -202,6 +208,8 @@ bool CrashWorld::to_the_end(const std::vector<PaymentRequest>& wanted) {
 void CrashWorld::changed(const Payment& payment) {
   if (disk.dead()) return;
   told_[payment.request.hash] = payment.status();
+  trace += std::to_string(clock.mono().value) + " " + short_name(payment.request.hash) + " " + std::to_string(static_cast<int>(payment.status())) + " " +
+           std::to_string(payment.attempts.size()) + "\n";
 }
 
 void CrashWorld::watch_ledger() {

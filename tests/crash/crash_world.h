@@ -58,6 +58,7 @@ class CrashWorld final : private Observer {
   // --- one process each: false when it died, or left with an error of the store ---
   bool process(const std::function<void(Process&)>& work);
   bool send(const PaymentRequest& request, std::int64_t wait_seconds = 5);
+  bool send_all(const std::vector<PaymentRequest>& wanted, std::int64_t wait_seconds = 5);
   bool resume(std::int64_t wait_seconds = 5);
   bool cancel(const PaymentHash& hash);
   bool remove_all();
@@ -83,6 +84,7 @@ class CrashWorld final : private Observer {
   std::vector<PaymentRequest> requests;      ///< of all invoices made
   bool shell_between_steps = false;
   std::vector<std::string> trouble;          ///< broken rules seen on the way
+  std::string trace;                         ///< a line for every change that was told
 
  private:
   class WatchedSwitch;
