@@ -84,11 +84,13 @@ class CrashWorld final : private Observer {
   std::vector<PaymentRequest> requests;      ///< of all invoices made
   bool shell_between_steps = false;
   std::vector<std::string> trouble;          ///< broken rules seen on the way
+  std::string last_warning;                  ///< what people were told last
   std::string trace;                         ///< a line for every change that was told
 
  private:
   class WatchedSwitch;
   void changed(const Payment& payment) override;
+  void warn(const PaymentHash& /*hash*/, std::string_view message) override { last_warning = message; }
   bool drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed);
   void judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken);
   void watch_ledger();

@@ -143,7 +143,9 @@ class Soak {
     world_.admin.set_reachable();
     for (const PaymentRequest& request : world_.requests) (void)world_.admin.release(request.hash, std::nullopt);
     world_.pass(600);
-    if (!world_.to_the_end(world_.requests)) broken_.emplace_back("R17: a payment does not end");
+    if (!world_.to_the_end(world_.requests)) {
+      broken_.emplace_back("R17: a payment does not end; last said: " + world_.last_warning);
+    }
     for (std::string& line : world_.judge()) broken_.push_back("at the end: " + std::move(line));
   }
 
