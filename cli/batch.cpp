@@ -73,7 +73,8 @@ LineResult line_result(const DriveResult& result) {
 class BatchFeed final : public DriveFeed {
  public:
   BatchFeed(const BatchOptions& options, Session& session, LineReader lines, SwitchKey key)
-      : options_(options), session_(session), lines_(std::move(lines)), key_(std::move(key)), progress_(session.output, session.clock, "payments") {}
+      : options_(options), session_(session), lines_(std::move(lines)), key_(std::move(key)), progress_(session.output, session.clock, "payments"),
+        total_(progress_.active() ? count_lines(options.path) : 0) {}
 
   std::optional<Submission> next() override {
     flush();
@@ -106,6 +107,7 @@ class BatchFeed final : public DriveFeed {
   }
 
   [[nodiscard]] ExitCode finish() {
+    progress_.end();
     if (reader_left_) throw OutputError("cannot write to stdout; `paytower list` shows what was paid");
     session_.output.flush();
     if (!lines_.over()) {
@@ -165,7 +167,7 @@ class BatchFeed final : public DriveFeed {
     } catch (const OutputError&) {
       reader_left_ = true;  // what is in flight is still collected, and nothing new begun
     }
-    progress_.update(results_, 0);
+    progress_.update(results_, total_);
   }
 
   void flush() {
@@ -187,6 +189,7 @@ class BatchFeed final : public DriveFeed {
   LineReader lines_;
   SwitchKey key_;
   Progress progress_;
+  std::uint64_t total_;
   std::map<std::uint64_t, PaymentHash> driven_;
   std::uint64_t last_line_ = 0;
   std::uint64_t results_ = 0;

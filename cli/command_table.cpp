@@ -14,7 +14,7 @@ constexpr std::array<FlagSpec, 12> global_table{{
     {"config", 0, "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)"},
     {"json", 0, {}, "one JSON document on stdout, errors as JSON on stderr", false, true},
     {"quiet", 'q', {}, "no notes on stderr", false, true},
-    {"verbose", 'v', {}, "say more on stderr", false, true},
+    {"verbose", 'v', {}, "a line on stderr for each change of state; -vv for each step", false, true},
     {"color", 0, "WHEN", "auto, always or never", false, true},
     {"no-input", 0, {}, "never ask: what would need an answer is exit 10", false, true},
     {"lock-timeout", 0, "DUR", "wait this long for another paytower (default: 0s for a payment, 30s for the database)", false, true},
@@ -102,6 +102,12 @@ constexpr std::array<FlagSpec, 7> migrate_flags{{
     {"assume-v04", 0, {}, "with --from-lnd: read databases before version 3 as lnd 0.4 wrote them"},
 }};
 
+constexpr std::array<FlagSpec, 3> stats_flags{{
+    {"since", 0, "T", "payments created at or after T (unix seconds, RFC 3339, or an age such as 90d)"},
+    {"until", 0, "T", "payments created at or before T"},
+    {"format", 0, "FORMAT", "table, json, or prom for node_exporter's textfile collector (default: table)"},
+}};
+
 constexpr std::array<FlagSpec, 5> network_flags{{
     {"out", 0, "PATH", "the new file"},
     {"seed", 0, "N", "the same seed makes the same network (default: 1)"},
@@ -128,7 +134,7 @@ constexpr std::array<FlagSpec, 2> serve_flags{{
     {"faults", 0, "SPEC", "what goes wrong: KIND[=VALUE]@METHOD[:N], separated by commas; see the manual page"},
 }};
 
-constexpr std::array<CommandSpec, 16> command_table{{
+constexpr std::array<CommandSpec, 18> command_table{{
     {"send", "[INVOICE]", "Pay a BOLT 11 invoice",
      "Pays INVOICE, or the node that --dest names. Each attempt is recorded before it is handed to the switch,\n"
      "so the outcome is never lost: exit 4 means that it is not known yet; run `paytower resume`, never pay again.",
@@ -187,6 +193,18 @@ constexpr std::array<CommandSpec, 16> command_table{{
      "Integrity, every preimage against its hash, file modes, and open attempts of each switch. Exit 0 or 8.",
      {},
      "  paytower check"},
+    {"stats", "", "Show how payments have gone",
+     "Statuses, success rate, attempts, fees, time to settle, failures by code and channel, and what takes the space.\n"
+     "Reads each payment of the span once; memory does not grow with them. Percentiles are at most 0.8 % too low.",
+     stats_flags,
+     "  paytower stats --since 30d\n"
+     "  paytower stats --json | jq .success_ppm\n"
+     "  paytower stats --format prom > paytower.prom.$$ && mv paytower.prom.$$ paytower.prom"},
+    {"config", "", "Show which settings are in force, and where each comes from",
+     "A flag beats the environment, the environment beats the configuration file, and that beats the default.",
+     {},
+     "  paytower config\n"
+     "  paytower config --json | jq -r '.settings[] | select(.name == \"db\").value'"},
     {"decode", "INVOICE", "Show what an invoice says",
      "Needs neither database nor switch.",
      {},
@@ -295,17 +313,18 @@ std::string general_help() {
   std::string out =
       "paytower sends outgoing Lightning payments that are never lost and never repeated.\n"
       "\n"
+      "Examples:\n"
+      "  paytower simulate network --out net.sim\n"
+      "  paytower --switch sim:net.sim send \"$(paytower --switch sim:net.sim simulate invoice --amt 250sat)\"\n"
+      "  paytower list\n"
+      "\n"
       "Usage: paytower [GLOBAL OPTIONS] COMMAND [ARGUMENTS]\n"
       "\n"
       "Commands:\n";
   append_commands(out, {});
   out += "  help                Show help of a command\n";
   append_flags(out, "Global options (before or after the command)", global_table);
-  out +=
-      "\nExamples:\n"
-      "  paytower simulate network --out net.sim\n"
-      "  paytower --switch sim:net.sim send \"$(paytower --switch sim:net.sim simulate invoice --amt 250sat)\"\n"
-      "  paytower list\n\n";
+  out += '\n';
   out += exit_codes;
   return out;
 }
@@ -317,13 +336,13 @@ std::string group_help(std::string_view group) {
 }
 
 std::string command_help(const CommandSpec& command) {
-  std::string out = std::string(command.summary) + ".\n\nUsage: paytower [GLOBAL OPTIONS] " + std::string(command.name);
+  std::string out = std::string(command.summary) + ".\n\nExamples:\n" + std::string(command.examples) + "\n";
+  out += "\nUsage: paytower [GLOBAL OPTIONS] " + std::string(command.name);
   if (!command.words.empty()) (out += ' ') += command.words;
   if (!command.flags.empty()) out += " [OPTIONS]";
   (out += "\n\n") += command.about;
   out += '\n';
   append_flags(out, "Options", command.flags);
-  out += "\nExamples:\n" + std::string(command.examples) + "\n";
   return out + "\nGlobal options and exit codes: paytower --help\n";
 }
 

@@ -2,7 +2,9 @@
 #include <utility>
 
 #include "cli/commands.h"
+#include "cli/csv.h"
 #include "cli/input/time.h"
+#include "cli/progress.h"
 #include "cli/render.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -21,16 +23,16 @@ std::string fee_text(const Payment& payment) {
   return settled != nullptr ? sat_text(settled->fee) : "-";
 }
 
-std::string separated(const std::vector<std::string>& cells, char separator) {
+std::string tsv_line(const std::vector<std::string>& cells) {
   std::string line;
   for (const std::string& cell : cells) {
-    if (!line.empty()) line += separator;
+    if (!line.empty()) line += '\t';
     line += cell;
   }
   return line + "\n";
 }
 
-/// The plain values of a row, the same in TSV and CSV. None of them can hold a separator.
+/// The plain values of a row, the same in TSV and CSV. None of them can hold a tab.
 std::vector<std::string> values(const Payment& payment) {
   const Json json = payment_json(PaymentView{&payment, true, {}, {}});
   return {std::to_string(payment.index.value),
@@ -49,19 +51,20 @@ class Printer {
       : output_(session.output),
         omit_hops_(options.omit_hops),
         format_(choose(options)),
-        table_({{"INDEX", true}, {"HASH"}, {"STATUS"}, {"AMOUNT", true}, {"FEE", true}, {"ATTEMPTS", true}, {"CREATED"}}) {}
+        now_(session.clock.wall()),
+        table_(columns(session.output.stdout_is_tty())) {}
 
   void begin() {
     if (document()) output_.result("{\"payments\":[");
-    if (format_ == Format::csv) output_.result("index,hash,status,value_msat,fee_msat,attempts,created\n");
+    if (format_ == Format::csv) output_.result(csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label"}));
   }
 
   void row(const Payment& payment) {
     ++rows_;
     switch (format_) {
       case Format::table: return add_to_table(payment);
-      case Format::tsv: return output_.result(separated(values(payment), '\t'));
-      case Format::csv: return output_.result(separated(values(payment), ','));
+      case Format::tsv: return output_.result(tsv_line(values(payment)));
+      case Format::csv: return add_to_csv(payment);
       case Format::ndjson: return output_.result(json(payment) + "\n");
       case Format::automatic: return output_.result((rows_ > 1 ? "," : "") + json(payment));
     }
@@ -87,16 +90,34 @@ class Printer {
   [[nodiscard]] bool document() const { return format_ == Format::automatic; }
   [[nodiscard]] std::string json(const Payment& payment) const { return dump(payment_json(PaymentView{&payment, omit_hops_, {}, {}})); }
 
+  /// As TSV, and the label behind it: the only text of people.
+  void add_to_csv(const Payment& payment) {
+    std::vector<std::string> cells = values(payment);
+    cells.push_back(printable(payment.request.label));
+    output_.result(csv_line(cells));
+  }
+
+  /// A terminal also says how long ago it was; where it is narrow that is all it says of the time.
+  static std::vector<Column> columns(bool tty) {
+    std::vector<Column> all{{"INDEX", true}, {"HASH"}, {"STATUS"}, {"AMOUNT", true}, {"FEE", true, 1}, {"ATTEMPTS", true, 2}, {"CREATED", false, tty ? 3U : 0U}};
+    if (tty) all.push_back({"AGE", true});
+    return all;
+  }
+
   void add_to_table(const Payment& payment) {
+    const bool tty = output_.stdout_is_tty();
     const std::string hash = payment.request.hash.hex();
-    table_.add({std::to_string(payment.index.value), output_.stdout_is_tty() ? hash.substr(0, short_hash) : hash,
+    std::vector<std::string> cells{std::to_string(payment.index.value), tty ? hash.substr(0, short_hash) : hash,
                 std::string(status_name(payment.status())), sat_text(payment.request.demand.amount), fee_text(payment),
-                std::to_string(payment.attempts.size()), time_text(payment.request.created)});
+                std::to_string(payment.attempts.size()), time_text(payment.request.created)};
+    if (tty) cells.push_back(payment.request.created == UnixNs{} ? "-" : relative_time(payment.request.created, now_));
+    table_.add(std::move(cells));
   }
 
   Output& output_;
   bool omit_hops_;
   Format format_;
+  UnixNs now_;
   Table table_;
   std::uint64_t rows_ = 0;
 };
@@ -125,9 +146,10 @@ db::PageRequest page_request(const ListOptions& options) {
 class Lister {
  public:
   Lister(Session& session, const ListOptions& options, db::PaymentQuery& query)
-      : session_(session), options_(options), query_(query), printer_(session, options) {}
+      : session_(session), options_(options), query_(query), printer_(session, options), progress_(session.output, session.clock, "rows") {}
 
   ExitCode run() {
+    total_ = expected();
     printer_.begin();
     if (options_.forwards) {
       stream(PaymentIndex{options_.index_offset.value_or(0)}, options_.max_payments, std::nullopt);
@@ -135,6 +157,7 @@ class Lister {
       backwards();
     }
     printer_.end(tail());
+    progress_.end();
     session_.output.flush();
     if (bad_rows_.empty()) return ExitCode::ok;
     report_bad_rows();
@@ -142,6 +165,14 @@ class Lister {
   }
 
  private:
+  /// For the progress line: how many rows there will be, 0 where counting them would cost as much as printing them.
+  std::uint64_t expected() {
+    if (options_.max_payments > 0) return options_.max_payments > page_size ? options_.max_payments : 0;
+    const db::PaymentFilter filter = page_request(options_).filter;
+    const bool all = filter.statuses.empty() && !filter.label && !filter.since && !filter.until && !options_.index_offset;
+    return all && progress_.active() ? query_.count({}) : 0;
+  }
+
   /// The newest rows before the offset, printed in ascending order: first their beginning is looked for, then they stream.
   void backwards() {
     db::PageRequest request = page_request(options_);
@@ -202,6 +233,9 @@ class Lister {
   void print(const db::PaymentPage& page) {
     for (const Payment& payment : page.payments) printer_.row(payment);
     printer_.page();
+    printed_ += page.payments.size();
+    // Where the rows themselves scroll by, they are the progress.
+    if (!session_.output.stdout_is_tty()) progress_.update(printed_, total_);
     if (first_.value == 0) first_ = page.first;
     last_ = std::max(last_, page.last);
     bad_rows_.insert(bad_rows_.end(), page.bad_rows.begin(), page.bad_rows.end());
@@ -229,6 +263,9 @@ class Lister {
   const ListOptions& options_;
   db::PaymentQuery& query_;
   Printer printer_;
+  Progress progress_;
+  std::uint64_t printed_ = 0;
+  std::uint64_t total_ = 0;
   PaymentIndex first_;
   PaymentIndex last_;
   std::vector<db::BadRow> bad_rows_;
@@ -246,14 +283,23 @@ ExitCode empty_list(const ListOptions& options, Session& session) {
 
 std::uint64_t limit_of(const ListOptions& options) { return options.max_payments == 0 ? UINT64_MAX : options.max_payments; }
 
+std::string lower_case(std::string text) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  std::transform(text.begin(), text.end(), text.begin(), lower);
+  return text;
+}
+
 /// Rows of another kind than payments: one JSON array under `name`, NDJSON, TSV, or a table.
 class OtherRows {
  public:
   OtherRows(Session& session, const ListOptions& options, std::string name, std::vector<Column> columns)
       : output_(session.output),
         format_(options.format),
-        name_(std::move(name)),
-        table_(std::move(columns)) {
+        name_(std::move(name)) {
+    std::vector<std::string> header;
+    for (const Column& column : columns) header.push_back(lower_case(column.title));
+    table_ = Table(std::move(columns));
+    if (format_ == Format::csv) output_.result(csv_line(header));
     if (format_ == Format::automatic && !output_.json()) format_ = output_.stdout_is_tty() ? Format::table : Format::tsv;
     if (format_ == Format::automatic) output_.result("{\"" + name_ + "\":[");
   }
@@ -263,8 +309,8 @@ class OtherRows {
     switch (format_) {
       case Format::automatic: return output_.result((rows_ > 1 ? "," : "") + dump(json));
       case Format::ndjson: return output_.result(dump(json) + "\n");
-      case Format::tsv: return output_.result(separated(cells, '\t'));
-      case Format::csv: return output_.result(separated(cells, ','));
+      case Format::tsv: return output_.result(tsv_line(cells));
+      case Format::csv: return output_.result(csv_line(cells));
       case Format::table: return table_.add(cells);
     }
   }
@@ -278,7 +324,7 @@ class OtherRows {
   Output& output_;
   Format format_;
   std::string name_;
-  Table table_;
+  Table table_{std::vector<Column>{}};
   std::uint64_t rows_ = 0;
 };
 

@@ -243,6 +243,22 @@ MigrateOptions read_migrate(const FlagReader& in) {
   return migrate;
 }
 
+StatsOptions read_stats(const FlagReader& in) {
+  static constexpr std::array<std::string_view, 3> names{"table", "json", "prom"};
+  static constexpr std::array<StatsOptions::Format, 3> formats{StatsOptions::Format::table, StatsOptions::Format::json, StatsOptions::Format::prom};
+  StatsOptions stats;
+  stats.since = in.time("since");
+  stats.until = in.time("until");
+  if (in.flag("json")) stats.format = StatsOptions::Format::json;
+  if (const auto format = in.choice("format", names)) {
+    if (in.flag("json") && formats[*format] != StatsOptions::Format::json) {
+      refuse(Errc::usage, "--json and --format " + in.text("format").value_or("") + " exclude each other");
+    }
+    stats.format = formats[*format];
+  }
+  return stats;
+}
+
 SimulateNetworkOptions read_network(const FlagReader& in) {
   SimulateNetworkOptions network;
   network.out = in.text("out").value_or("");
@@ -296,6 +312,7 @@ Command read_command(const RawCall& call, const FlagReader& in, UnixNs now) {
   if (name == "migrate") return read_migrate(in);
   if (name == "backup") return BackupOptions{in.word("a path")};
   if (name == "check") return CheckOptions{};
+  if (name == "stats") return read_stats(in);
   if (name == "decode") return DecodeOptions{without_uri_scheme(in.word("an invoice"))};
   if (name == "simulate network") return read_network(in);
   if (name == "simulate invoice") return read_invoice(in);
@@ -346,7 +363,7 @@ OutputSetup read_output(const FlagReader& in, const RawCall& flags_only) {
   OutputSetup output;
   output.json = in.flag("json");
   output.quiet = in.flag("quiet");
-  output.verbose = in.flag("verbose");
+  output.verbosity = static_cast<unsigned>(std::min<std::size_t>(in.values("verbose").size(), 2));
   output.no_input = in.flag("no-input");
   if (const auto color = in.choice("color", names)) output.color = choices[*color];
   output.command_prefix = hint_prefix(flags_only);
@@ -365,11 +382,11 @@ bool is_one_of(const Command& command) {
 }
 
 bool uses_database(const Command& command) {
-  return !is_one_of<DecodeOptions, SimulateNetworkOptions, SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>(command);
+  return !is_one_of<ConfigOptions, DecodeOptions, SimulateNetworkOptions, SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>(command);
 }
 
 bool uses_switch(const Command& command) {
-  return !is_one_of<ListOptions, ShowOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, DecodeOptions, SimulateNetworkOptions>(command);
+  return !is_one_of<ListOptions, ShowOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, StatsOptions, ConfigOptions, DecodeOptions, SimulateNetworkOptions>(command);
 }
 
 /// What stands in the environment or the config file and is not used by this command cannot spoil it; a flag always is read.
@@ -401,9 +418,17 @@ Options read_options(RawCall call, const Surroundings& surroundings) {
   const RawCall flags_only = call;
   (void)value_of(add_settings(call, surroundings));
   const FlagReader in(call, surroundings.now);
-  options.output = read_output(in, flags_only);
-  options.command = read_command(call, in, surroundings.now);
-  options.global = read_global(in, flags_only, options.command, surroundings);
+  try {
+    options.output = read_output(in, flags_only);
+    if (call.command->name == "config") {
+      options.command = ConfigOptions{value_of(settings_in_force(flags_only, surroundings))};
+    } else {
+      options.command = read_command(call, in, surroundings.now);
+    }
+    options.global = read_global(in, flags_only, options.command, surroundings);
+  } catch (const RefusalError& refusal) {
+    throw RefusalError(with_origin(refusal.error(), call));
+  }
   return options;
 }
 

@@ -13,6 +13,7 @@
 #include "cli/input/amount.h"
 #include "cli/input/hash.h"
 #include "cli/output.h"
+#include "cli/setting.h"
 #include "core/msat.h"
 #include "core/payment.h"
 #include "core/types.h"
@@ -130,6 +131,13 @@ struct MigrateOptions {
   bool assume_v04 = false;
 };
 
+struct StatsOptions {
+  enum class Format { table, json, prom };
+  std::optional<UnixNs> since;
+  std::optional<UnixNs> until;                     ///< T itself is meant too
+  Format format = Format::table;
+};
+
 struct BackupOptions { std::string path; };
 struct CheckOptions {};
 struct DecodeOptions { std::string invoice; };
@@ -161,13 +169,15 @@ struct SimulateServeOptions {
   std::string faults;                                ///< see core/switch/sim/rpc_faults.h
 };
 
+struct ConfigOptions { std::vector<Setting> settings; };
+
 /// --help, --version and the like: text for stdout.
 struct TextOptions { std::string text; };
 /// --version -v: with what only the libraries know.
 struct VersionOptions { bool libraries = false; };
 
 using Command = std::variant<TextOptions, VersionOptions, SendOptions, BatchOptions, ResumeOptions, ListOptions, ShowOptions, CancelOptions,
-                             ResolveOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, DecodeOptions,
+                             ResolveOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, StatsOptions, ConfigOptions, DecodeOptions,
                              SimulateNetworkOptions, SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>;
 
 struct Options {

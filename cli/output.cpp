@@ -1,9 +1,11 @@
 #include "cli/output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -66,11 +68,31 @@ void Output::flush() {
   if (pending_.empty()) return;
   std::string text;
   text.swap(pending_);  // an error while writing must not write the same again
+  if (stdout_tty_) clear_live();
   if (!write_all(STDOUT_FILENO, text)) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
 }
 
 // A closed or full stderr is nobody's error: there is nobody left to tell.
-void Output::say(std::string_view line) { (void)write_all(STDERR_FILENO, std::string(line) + "\n"); }
+void Output::say(std::string_view line) {
+  clear_live();
+  (void)write_all(STDERR_FILENO, std::string(line) + "\n");
+}
+
+// With spaces and not with an escape sequence, which a dumb terminal would print.
+void Output::clear_live() {
+  if (live_columns_ == 0) return;
+  (void)write_all(STDERR_FILENO, "\r" + std::string(live_columns_, ' ') + "\r");
+  live_columns_ = 0;
+}
+
+void Output::show_live(const std::string& line) {
+  // One column less: in the last one some terminals go to the next line.
+  const std::string shown = printable_cut(line, terminal_columns(STDERR_FILENO) - 1);
+  const std::size_t columns = columns_of(shown);
+  const std::string rest(live_columns_ > columns ? live_columns_ - columns : 0, ' ');
+  live_columns_ = columns;
+  (void)write_all(STDERR_FILENO, "\r" + shown + rest);
+}
 
 void Output::note(std::string_view message, bool important) {
   if (important || (!setup_.quiet && !setup_.json)) say(printable(message));
@@ -85,8 +107,8 @@ void Output::warn(std::string_view message, const std::optional<PaymentHash>& ha
   say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-void Output::trace(std::string_view message) {
-  if (setup_.verbose) say(printable(message));
+void Output::log(std::string_view line) {
+  if (setup_.verbosity > 0) say(line);
 }
 
 std::string Output::command(std::string_view hint) const {
@@ -124,6 +146,16 @@ std::string Output::paint(std::string_view text, Tone tone) const {
   if (!stdout_color_) return std::string(text);
   const char* start = tone == Tone::good ? "\x1b[32m" : tone == Tone::bad ? "\x1b[31m" : "\x1b[33m";
   return start + std::string(text) + "\x1b[0m";
+}
+
+std::size_t Output::columns() const { return terminal_columns(STDOUT_FILENO); }
+
+std::size_t terminal_columns(int descriptor) {
+  constexpr std::size_t standard = 80;
+  constexpr std::size_t least = 20;
+  winsize size{};
+  if (::isatty(descriptor) != 1 || ::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return standard;
+  return std::max<std::size_t>(size.ws_col, least);
 }
 
 std::optional<std::string> ask_line(std::string_view question) {

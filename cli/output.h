@@ -25,7 +25,7 @@ enum class ColorChoice { automatic, always, never };
 struct OutputSetup {
   bool json = false;
   bool quiet = false;
-  bool verbose = false;
+  unsigned verbosity = 0;                 ///< 1 with -v, 2 with -vv
   bool no_input = false;                  ///< --no-input: as if there were no TTY to ask at
   ColorChoice color = ColorChoice::automatic;
   /// "paytower --db x": stands in hints instead of "paytower", so that they can be copied as they are.
@@ -59,8 +59,12 @@ class Output {
   void note(std::string_view message, bool important = false);
   /// Something that needs a person, heard always: a line, or with --json an object {"warning":{...}} on stderr.
   void warn(std::string_view message, const std::optional<PaymentHash>& hash = std::nullopt);
-  /// One line for -v.
-  void trace(std::string_view message);
+  /// A line on stderr that the next one replaces: nothing else ever stands on it. For Progress; only for a terminal.
+  void show_live(const std::string& line);
+  /// Wipes it.
+  void clear_live();
+  /// One whole line of the log that -v asked for: ASCII, without its end.
+  void log(std::string_view line);
   /// "hint: paytower ..." on stderr, where notes are heard, behind the result so far. Throws OutputError.
   void hint(std::string_view command, bool important = false);
   /// An error as a JSON object: code, exit_code, message, hint and payment_hash.
@@ -73,7 +77,9 @@ class Output {
   [[nodiscard]] bool stdout_is_tty() const { return stdout_tty_; }
   [[nodiscard]] bool json() const { return setup_.json; }
   [[nodiscard]] bool quiet() const { return setup_.quiet; }
-  [[nodiscard]] bool verbose() const { return setup_.verbose; }
+  [[nodiscard]] unsigned verbosity() const { return setup_.verbosity; }
+  /// How wide stdout's lines may be: the terminal's width, 20 at least; 80 where it is none or does not tell.
+  [[nodiscard]] std::size_t columns() const;
 
   /// `text` in the colour of a status word where stdout shows colours: good (green), bad (red), open (yellow).
   enum class Tone { good, bad, open };
@@ -89,7 +95,11 @@ class Output {
   bool stdout_tty_ = false;
   bool can_ask_ = false;
   bool stdout_color_ = false;
+  std::size_t live_columns_ = 0;          ///< of the live line that stands on stderr now
 };
+
+/// As Output::columns, for any descriptor.
+[[nodiscard]] std::size_t terminal_columns(int descriptor);
 
 /// Asks on stderr and reads one line from stdin. Nothing at EOF, or when a signal came.
 [[nodiscard]] std::optional<std::string> ask_line(std::string_view question);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/command_table.h"
+#include "cli/setting.h"
 #include "core/error.h"
 
 namespace paytower::cli {
@@ -16,7 +17,9 @@ struct RawCall {
   const CommandSpec* command = nullptr;                              ///< nothing: none was named
   std::string group;                                                 ///< "simulate", when only that was named
   std::vector<std::string> words;                                    ///< positional arguments
-  std::map<std::string, std::vector<std::string>, std::less<>> flags;  ///< by long name; a flag without value has ""
+  std::map<std::string, std::vector<std::string>, std::less<>> flags;  ///< by long name; a flag without value has "" for each time
+
+  std::map<std::string, Setting, std::less<>> settings;              ///< those of `flags` that no flag gave
 
   [[nodiscard]] bool has(std::string_view flag) const { return flags.find(flag) != flags.end(); }
   /// The value of a flag that was given once; nullptr when it was not given.

@@ -4,6 +4,7 @@
 
 #include "cli/input/time.h"
 #include "cli/render.h"
+#include "cli/system.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
@@ -68,15 +69,20 @@ std::string unknown_text(const Payment& payment) {
 /// Lines of "name  value".
 class Facts {
  public:
+  explicit Facts(const Output& output) : room_(output.stdout_is_tty() ? output.columns() : SIZE_MAX) {}
+
   void add(const std::string& name, const std::string& value) {
     if (value.empty()) return;
     std::string left = name;
     left.resize(std::max<std::size_t>(left.size(), 12), ' ');
-    text_ += left + "  " + value + "\n";
+    // One word, a hash or an invoice, is left to the terminal to break: it can still be copied whole.
+    const bool one_word = value.find(' ') == std::string::npos;
+    text_ += (one_word ? left + "  " + value : wrapped(left + "  " + value, room_, left.size() + 2)) + "\n";
   }
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
  private:
+  std::size_t room_;
   std::string text_;
 };
 
@@ -99,7 +105,7 @@ std::string status_text(const Payment& payment, const Output& output) {
 }
 
 std::string facts_text(const Payment& payment, const Output& output) {
-  Facts facts;
+  Facts facts(output);
   facts.add("payment hash", payment.request.hash.hex());
   facts.add("index", std::to_string(payment.index.value));
   facts.add("status", status_text(payment, output));
@@ -109,10 +115,13 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add("destination", payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
   facts.add("label", printable(payment.request.label));
   const bool native = payment.provenance == Provenance::native;
-  const auto said = [native](UnixNs time) { return native || time != UnixNs{} ? time_text(time) : std::string(); };
+  const auto said = [native, &output](UnixNs time) {
+    if (!native && time == UnixNs{}) return std::string();
+    return time_text(time) + (output.stdout_is_tty() ? " (" + relative_time(time, SystemClock().wall()) + ")" : "");
+  };
   facts.add("created", said(payment.request.created));
   facts.add("ended", payment.ended ? said(*payment.ended) : "");
-  if (!payment.ended_for_good()) facts.add("deadline", native ? time_text(payment.request.deadline) : "");
+  if (!payment.ended_for_good()) facts.add("deadline", native ? said(payment.request.deadline) : "");
   if (payment.provenance != Provenance::native) facts.add("provenance", std::string(provenance_name(payment.provenance)));
   if (payment.duplicate_of) facts.add("duplicate of", std::to_string(payment.duplicate_of->value));
   facts.add("invoice", printable(payment.request.invoice));
@@ -256,7 +265,7 @@ std::string payment_page(const Payment& payment, const std::vector<Payment>& old
 }
 
 std::string guard_page(const Guard& guard, const Output& output) {
-  Facts facts;
+  Facts facts(output);
   facts.add("payment hash", guard.hash.hex());
   facts.add("guard", std::string(guard_kind_name(guard.kind)));
   facts.add("amount", guard.amount ? sat_text(*guard.amount) : "");

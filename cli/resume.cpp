@@ -234,6 +234,8 @@ ExitCode run(const ResumeOptions& options, Session& session) {
 
   const SignalGuard signals;
   ConsoleObserver observer(session.output, options.inflight_updates);
+  Progress progress(session.output, session.clock, "payments");
+  observer.count_in(progress, work.rows.size());
   if (!work.rows.empty()) {
     const auto handle = open_switch(session);
     DriverOptions how;
@@ -244,6 +246,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
     for (const PaymentIndex index : work.rows) driver.adopt(index);
     for (DriveResult& result : drive(driver, *database, work.hashes)) results.push_back(std::move(result));
   }
+  progress.end();
   const bool single = options.hashes.size() == 1 && !results.empty();
   const bool silent = session.output.quiet() && !session.output.json();
   const ExitCode code = single ? report_one(session, observer, speaker(results), silent) : report_all(session, results, work);

@@ -66,19 +66,26 @@ const SwitchAddress& switch_address(const Session& session) {
   return *session.global.switch_address;
 }
 
-/// Polls until an answer of type T has come. `accept` says whether it is the one.
-template <typename T, typename Accept>
-T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept) {
+/// Polls until an answer of type T has come. `accept` says whether it is the one; `again`, whether a lost connection was
+/// asked for anew.
+template <typename T, typename Accept, typename Again>
+T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept, Again again) {
   const MonoNs until{session.clock.mono().value + patience_ns};
+  std::string why = "the switch does not answer";
   while (true) {
     for (SwitchEvent& event : node.poll(until)) {
       if (auto* answer = std::get_if<T>(&event); answer != nullptr && accept(*answer)) return std::move(*answer);
-      if (const auto* lost = std::get_if<Disconnected>(&event)) refuse(Errc::switch_unavailable, lost->why + "; nothing was done");
+      const auto* lost = std::get_if<Disconnected>(&event);
+      if (lost == nullptr) continue;
+      why = lost->why;
+      if (!again(*lost)) refuse(Errc::switch_unavailable, why + "; nothing was done");
     }
     if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was done");
-    if (session.clock.mono() >= until) refuse(Errc::switch_unavailable, "the switch does not answer; nothing was done");
+    if (session.clock.mono() >= until) refuse(Errc::switch_unavailable, why + "; nothing was done");
   }
 }
+
+bool never_again(const Disconnected& /*lost*/) { return false; }
 
 }  // namespace
 
@@ -165,24 +172,31 @@ const std::string& simulated_network(const Session& session) {
 
 IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns) {
   node.identify();
-  return await<IdentityAnswer>(session, node, patience_ns, [](const IdentityAnswer&) { return true; });
+  const auto again = [&node](const Disconnected& lost) {
+    if (lost.reached) node.identify();
+    return lost.reached;
+  };
+  return await<IdentityAnswer>(session, node, patience_ns, [](const IdentityAnswer&) { return true; }, again);
 }
 
 LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
                 std::int64_t patience_ns) {
   node.look(hash, since);
-  return await<LookAnswer>(session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.look.hash == hash; }).look;
+  return await<LookAnswer>(session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.look.hash == hash; }, never_again).look;
 }
 
 std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns) {
   node.list_own(store);
-  return await<OwnRowsAnswer>(session, node, patience_ns, [](const OwnRowsAnswer&) { return true; }).rows;
+  return await<OwnRowsAnswer>(session, node, patience_ns, [](const OwnRowsAnswer&) { return true; }, never_again).rows;
 }
 
 // --- observer --------------------------------------------------------------------------------------------------------
 
 // The driver must not be stopped by a reader that left: the final result then fails in its place (exit 1).
 void ConsoleObserver::changed(const Payment& payment) {
+  log_.changed(payment);
+  if (payment.ended_for_good()) ++ended_;
+  if (progress_ != nullptr) progress_->update(ended_, total_);
   if (!updates_) return;
   try {
     output_.result(dump(payment_json(payment)) + "\n");
@@ -198,7 +212,7 @@ void ConsoleObserver::warn(const PaymentHash& hash, std::string_view message) {
 }
 
 void ConsoleObserver::trace(const PaymentHash& hash, std::string_view message) {
-  output_.trace(hash.hex().substr(0, 12) + ": " + std::string(message));
+  log_.step(hash, message);
 }
 
 ErrorReport interrupted_report(int signal, const std::optional<Payment>& payment) {

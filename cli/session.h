@@ -6,10 +6,12 @@
 #include <set>
 #include <string>
 
+#include "cli/change_log.h"
 #include "cli/exit_code.h"
 #include "cli/input/hash.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/system.h"
 #include "core/ports.h"
 #include "db/connection.h"
@@ -70,8 +72,8 @@ class SwitchHandle {
 /// The path of the simulated network that --switch names. Throws RefusalError(usage).
 [[nodiscard]] const std::string& simulated_network(const Session& session);
 
-/// Who the switch is. Throws RefusalError(switch_unavailable) when it does not say so within `patience_ns` or the user
-/// wants to stop.
+/// Who the switch is. Throws RefusalError(switch_unavailable) when nobody is there, when it does not say so within
+/// `patience_ns`, over as many connections as that takes, or when the user wants to stop.
 [[nodiscard]] IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns);
 /// All that the switch shows of a hash; throws as identify().
 [[nodiscard]] LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
@@ -83,16 +85,23 @@ class SwitchHandle {
 /// Tells people (and with --inflight-updates: scripts) what the driver does.
 class ConsoleObserver final : public Observer {
  public:
-  ConsoleObserver(Output& output, bool inflight_updates) : output_(output), updates_(inflight_updates) {}
+  ConsoleObserver(Output& output, bool inflight_updates) : output_(output), log_(output), updates_(inflight_updates) {}
   void changed(const Payment& payment) override;
   void warn(const PaymentHash& hash, std::string_view message) override;
   void trace(const PaymentHash& hash, std::string_view message) override;
+
+  /// From now on `progress` counts the payments that end, of `total`. It must outlive the driver's run.
+  void count_in(Progress& progress, std::uint64_t total) { progress_ = &progress, total_ = total; }
 
   [[nodiscard]] bool warned(const PaymentHash& hash) const { return warned_.count(hash) != 0; }
 
  private:
   Output& output_;
+  ChangeLog log_;
   bool updates_;
+  Progress* progress_ = nullptr;
+  std::uint64_t total_ = 0;
+  std::uint64_t ended_ = 0;
   std::set<PaymentHash> warned_;
 };
 

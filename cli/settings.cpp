@@ -11,8 +11,6 @@ namespace paytower::cli {
 
 namespace {
 
-using Config = std::map<std::string, std::string, std::less<>>;
-
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view blank = " \t\r";
   const std::size_t first = text.find_first_not_of(blank);
@@ -46,8 +44,10 @@ std::string nearest_configurable(std::string_view name) {
   return nearest(name, known);
 }
 
+std::string line_name(const std::string& path, std::size_t line) { return "config file " + path + ", line " + std::to_string(line); }
+
 Error refuse(const std::string& path, std::size_t line, const std::string& why) {
-  return Error{Errc::usage, "config file " + path + ", line " + std::to_string(line) + ": " + why, "paytower --config none --help"};
+  return Error{Errc::usage, line_name(path, line) + ": " + why, "paytower --config none --help"};
 }
 
 /// The value that a line gives to its flag; "" switches a flag without value on, nothing leaves it off.
@@ -81,29 +81,50 @@ Result<std::string> xdg_folder(const Surroundings& surroundings, const char* var
   return *home + "/" + below_home;
 }
 
-Result<Config> read_config(const RawCall& call, const Surroundings& surroundings) {
-  std::string path;
-  if (const std::string* flag = call.value("config")) {
-    path = *flag;
-  } else {
-    const auto from_environment = variable(surroundings, "PAYTOWER_CONFIG", "--config");
-    if (!from_environment) return from_environment.error();
-    path = from_environment->value_or("");
-  }
-  if (path == "none") return Config{};
-  const bool named = !path.empty();
-  if (!named) {
-    const auto folder = xdg_folder(surroundings, "XDG_CONFIG_HOME", ".config");
-    if (!folder) return Config{};
-    path = *folder + "/paytower/config";
-  }
-  const auto text = surroundings.config_file(path);
+/// A variable that stands for a flag.
+struct Variable {
+  const char* name;
+  const char* flag;
+};
+constexpr std::array<Variable, 2> variables{{{"PAYTOWER_DB", "--db"}, {"PAYTOWER_SWITCH", "--switch"}}};
+
+/// Which config file the call reads. No value: there is none to read, or no home to look for one in.
+Result<Setting> config_setting(const RawCall& call, const Surroundings& surroundings) {
+  if (const std::string* flag = call.value("config")) return Setting{"config", *flag, Setting::Source::flag, "--config"};
+  const auto named = variable(surroundings, "PAYTOWER_CONFIG", "--config");
+  if (!named) return named.error();
+  if (*named) return Setting{"config", **named, Setting::Source::environment, "PAYTOWER_CONFIG"};
+  const auto folder = xdg_folder(surroundings, "XDG_CONFIG_HOME", ".config");
+  if (!folder) return Setting{"config", std::nullopt};
+  return Setting{"config", *folder + "/paytower/config"};
+}
+
+Result<Config> read_config(const Setting& file, const Surroundings& surroundings) {
+  if (!file.value || file.value == "none") return Config{};
+  const auto text = surroundings.config_file(*file.value);
   if (!text) return text.error();
-  if (!*text) {
-    if (named) return Error{Errc::usage, "there is no config file " + path};
-    return Config{};
+  if (*text) return parse_config(**text, *file.value);
+  if (file.source == Setting::Source::standard) return Config{};
+  return Error{Errc::usage, "there is no config file " + *file.value, "paytower --config none --help"};
+}
+
+/// What stands for a flag that nobody set, in words where it depends on the command.
+std::string_view standard_value(std::string_view name) {
+  struct Standard {
+    std::string_view name;
+    std::string_view value;
+  };
+  static constexpr std::array<Standard, 7> standards{{{"color", "auto"},
+                                                      {"lock-timeout", "0s for a payment, 30s for the database"},
+                                                      {"fee-limit", "the larger of 5sat and 1 % of the amount"},
+                                                      {"cltv-limit", "2016"},
+                                                      {"max-attempts", "20"},
+                                                      {"timeout", "60s"},
+                                                      {"wait", "5m for send, 60s for resume"}}};
+  for (const Standard& standard : standards) {
+    if (standard.name == name) return standard.value;
   }
-  return parse_config(**text, path);
+  return {};
 }
 
 bool command_has(const RawCall& call, std::string_view name) {
@@ -143,7 +164,7 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
     auto value = line_value(*flag, given, path, number);
     if (!value) return value.error();
     if (config.find(name) != config.end()) return refuse(path, number, name + " stands here twice");
-    if (*value) config[name] = **value;
+    if (*value) config[name] = ConfigLine{**value, number};
   }
   if (config.count("fee-limit") + config.count("fee-limit-percent") > 1) {
     return Error{Errc::usage, "config file " + path + ": fee-limit and fee-limit-percent exclude each other"};
@@ -152,27 +173,77 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
 }
 
 Result<std::monostate> add_settings(RawCall& call, const Surroundings& surroundings) {
-  struct Variable {
-    const char* name;
-    const char* flag;
-  };
-  static constexpr std::array<Variable, 2> variables{{{"PAYTOWER_DB", "--db"}, {"PAYTOWER_SWITCH", "--switch"}}};
-  const auto config = read_config(call, surroundings);
+  const auto file = config_setting(call, surroundings);
+  if (!file) return file.error();
+  const auto config = read_config(*file, surroundings);
   if (!config) return config.error();
+  const auto set = [](RawCall& in, const std::string& name, const std::string& value, Setting::Source source, const std::string& where) {
+    in.flags[name] = {value};
+    in.settings[name] = Setting{name, value, source, where};
+  };
   for (const auto& entry : variables) {
     const char* key = entry.flag + 2;
     if (call.has(key)) continue;
     const auto value = variable(surroundings, entry.name, entry.flag);
     if (!value) return value.error();
-    if (*value) call.flags[key] = {**value};
+    if (*value) set(call, key, **value, Setting::Source::environment, entry.name);
   }
   RawCall merged = call;
-  for (const auto& entry : *config) {
-    const bool wanted = command_has(call, entry.first) && !call.has(entry.first) && !silenced(call, entry.first);
-    if (wanted) merged.flags[entry.first] = {entry.second};
+  for (const auto& [name, line] : *config) {
+    const bool wanted = command_has(call, name) && !call.has(name) && !silenced(call, name);
+    if (wanted) set(merged, name, line.value, Setting::Source::file, line_name(*file->value, line.line));
   }
   call = std::move(merged);
   return std::monostate{};
+}
+
+Result<std::vector<Setting>> settings_in_force(const RawCall& call, const Surroundings& surroundings) {
+  const auto file = config_setting(call, surroundings);
+  if (!file) return file.error();
+  const auto config = read_config(*file, surroundings);
+  if (!config) return config.error();
+  std::vector<Setting> settings;
+  std::optional<Error> wrong;
+  const auto add = [&](const FlagSpec& flag) {
+    const std::string name(flag.name);
+    const auto known = [&name](const Setting& setting) { return setting.name == name; };
+    if (name == "config") settings.push_back(*file);
+    if (!flag.configurable || std::any_of(settings.begin(), settings.end(), known)) return;
+    const auto shown = [&flag](const std::string& value) { return flag.value.empty() ? std::string("true") : value; };
+    if (const std::string* value = call.value(name)) return settings.push_back({name, shown(*value), Setting::Source::flag, "--" + name});
+    for (const Variable& entry : variables) {
+      if (name != entry.flag + 2) continue;
+      const auto value = variable(surroundings, entry.name, entry.flag);
+      if (!value) wrong = value.error();
+      if (value && *value) return settings.push_back({name, **value, Setting::Source::environment, entry.name});
+    }
+    const auto line = config->find(name);
+    if (line != config->end()) {
+      return settings.push_back({name, shown(line->second.value), Setting::Source::file, line_name(*file->value, line->second.line)});
+    }
+    Setting standard{name, std::nullopt};
+    if (const auto value = standard_value(name); !value.empty()) standard.value = value;
+    if (flag.value.empty()) standard.value = "false";
+    if (name == "db") {
+      if (const auto path = default_database(surroundings)) standard.value = *path;
+    }
+    settings.push_back(std::move(standard));
+  };
+  for (const FlagSpec& flag : global_flags()) add(flag);
+  for (const CommandSpec& command : commands()) {
+    for (const FlagSpec& flag : command.flags) add(flag);
+  }
+  if (wrong) return *wrong;
+  return settings;
+}
+
+Error with_origin(Error error, const RawCall& call) {
+  for (const auto& [name, setting] : call.settings) {
+    const std::string flag = "--" + name;
+    const bool about = error.message.compare(0, flag.size(), flag) == 0 && error.message.find_first_of(": ", flag.size()) == flag.size();
+    if (about) return Error{error.code, setting.where + ": " + error.message.substr(2), "paytower config"};
+  }
+  return error;
 }
 
 Result<std::string> default_database(const Surroundings& surroundings) {

@@ -193,7 +193,7 @@ class Splitter {
           if (value.empty()) return usage(name + " has an empty value");
         }
       }
-      call.flags[std::string(flag.spec->name)] = flag.spec->value.empty() ? std::vector<std::string>{""} : flag.values;
+      call.flags[std::string(flag.spec->name)] = flag.spec->value.empty() ? std::vector<std::string>(flag.option->count()) : flag.values;
     }
     return std::nullopt;
   }

@@ -32,9 +32,29 @@ Character next_character(std::string_view text) {
   return {bytes, code, true};
 }
 
+using Range = std::pair<char32_t, char32_t>;
+
+template <std::size_t N>
+bool in_any(const std::array<Range, N>& ranges, char32_t code) {
+  return std::any_of(ranges.begin(), ranges.end(), [code](const Range& range) { return code >= range.first && code <= range.second; });
+}
+
+/// After Unicode's East Asian Width and general category Mn, as far as terminals agree.
+std::size_t columns_of_character(const Character& character) {
+  static constexpr std::array<Range, 10> over_the_last{{{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x064B, 0x065F}, {0x0E34, 0x0E3A},
+                                                        {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x20D0, 0x20F0}, {0x302A, 0x302D}, {0xFE20, 0xFE2F}}};
+  static constexpr std::array<Range, 14> wide{{{0x1100, 0x115F}, {0x231A, 0x231B}, {0x23E9, 0x23EC}, {0x2E80, 0x303E}, {0x3041, 0x33FF},
+                                               {0x3400, 0x4DBF}, {0x4E00, 0xA4CF}, {0xA960, 0xA97C}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF},
+                                               {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x20000, 0x3FFFD}}};
+  static constexpr std::array<Range, 4> pictures{{{0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F7E0, 0x1F7EB}, {0x1F900, 0x1FAFF}}};
+  if (!character.valid || character.code < 0x300) return 1;
+  if (in_any(over_the_last, character.code)) return 0;
+  return in_any(wide, character.code) || in_any(pictures, character.code) ? 2 : 1;
+}
+
 /// Characters that steer the terminal, turn the direction of reading, or show nothing.
 bool harmful(char32_t code) {
-  static constexpr std::array<std::pair<char32_t, char32_t>, 15> ranges{{
+  static constexpr std::array<Range, 15> ranges{{
       {0x0000, 0x001F}, {0x007F, 0x009F},               // C0, DEL, C1
       {0x00AD, 0x00AD}, {0x061C, 0x061C},               // soft hyphen, Arabic letter mark
       {0x115F, 0x1160}, {0x180B, 0x180F},               // Hangul fillers, Mongolian selectors
@@ -44,8 +64,7 @@ bool harmful(char32_t code) {
       {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB},               // filler, interlinear marks
       {0xE0000, 0xE0FFF},                               // tags
   }};
-  return std::any_of(ranges.begin(), ranges.end(), [code](const auto& range) { return code >= range.first && code <= range.second; }) ||
-         (code & 0xFFFE) == 0xFFFE;
+  return in_any(ranges, code) || (code & 0xFFFE) == 0xFFFE;
 }
 
 std::string hex(std::uint32_t value, std::size_t width) {
@@ -85,21 +104,60 @@ std::string printable(std::string_view text) {
 }
 
 std::size_t columns_of(std::string_view text) {
-  const auto begins = [](char c) { return (static_cast<std::uint8_t>(c) & 0xC0U) != 0x80; };
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins));
+  std::size_t columns = 0;
+  while (!text.empty()) {
+    const Character character = next_character(text);
+    columns += columns_of_character(character);
+    text.remove_prefix(character.bytes);
+  }
+  return columns;
+}
+
+std::size_t bytes_within(std::string_view text, std::size_t columns) {
+  std::size_t bytes = 0;
+  std::size_t used = 0;
+  while (bytes < text.size()) {
+    const Character character = next_character(text.substr(bytes));
+    used += columns_of_character(character);
+    if (used > columns && bytes > 0) break;
+    bytes += character.bytes;
+  }
+  return bytes;
 }
 
 std::string printable_cut(std::string_view text, std::size_t columns) {
   std::string shown = printable(text);
   if (columns_of(shown) <= columns) return shown;
-  std::size_t end = 0;
-  for (std::size_t column = 0; column + 3 < columns; ++column) end += next_character(std::string_view(shown).substr(end)).bytes;
-  return shown.substr(0, end) + "...";
+  if (columns <= 3) return std::string(columns, '.');
+  return shown.substr(0, bytes_within(shown, columns - 3)) + "...";
+}
+
+std::string relative_time(UnixNs time, UnixNs now) {
+  const bool past = time <= now;
+  const std::uint64_t apart = past ? static_cast<std::uint64_t>(now.value) - static_cast<std::uint64_t>(time.value)
+                                   : static_cast<std::uint64_t>(time.value) - static_cast<std::uint64_t>(now.value);
+  const std::uint64_t seconds = apart / static_cast<std::uint64_t>(ns_per_second);
+  std::string text;
+  if (seconds < 100) {
+    text = std::to_string(seconds) + " s";
+  } else if (seconds < 100 * 60) {
+    text = std::to_string(seconds / 60) + " min";
+  } else if (seconds < 48 * 3'600) {
+    text = std::to_string(seconds / 3'600) + " h";
+  } else {
+    text = grouped(seconds / 86'400) + " d";
+  }
+  return past ? text + " ago" : "in " + text;
+}
+
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  return text;
 }
 
 std::string sat_text(Msat amount) {
-  std::string text = std::to_string(amount.value() / 1000);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
+  std::string text = grouped(amount.value() / 1000);
   if (const std::uint64_t rest = amount.value() % 1000; rest != 0) {
     std::string digits = std::to_string(1000 + rest).substr(1);
     digits.erase(digits.find_last_not_of('0') + 1);

@@ -1,10 +1,12 @@
 // Small pieces of text for people: untrusted words made harmless, amounts, and words that a shell reads back.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "core/msat.h"
+#include "core/types.h"
 
 namespace paytower::cli {
 
@@ -13,11 +15,21 @@ namespace paytower::cli {
 /// wrote (descriptions, labels, error strings) goes through here before it is shown.
 [[nodiscard]] std::string printable(std::string_view text);
 
-/// printable, and at most `columns` characters with "..." for the rest.
+/// printable, and at most `columns` wide, with "..." for the rest.
 [[nodiscard]] std::string printable_cut(std::string_view text, std::size_t columns);
 
-/// How many characters a terminal shows of a text that printable made (each code point counts as one).
+/// How many columns of a terminal a text takes that printable made: East Asian wide characters and pictures two, accents that
+/// stand over the character before them none.
 [[nodiscard]] std::size_t columns_of(std::string_view text);
+
+/// How many bytes of such a text fit into `columns`, never less than its first character.
+[[nodiscard]] std::size_t bytes_within(std::string_view text, std::size_t columns);
+
+/// "12 s ago", "3 min ago", "5 h ago", "2 d ago", "in 4 min".
+[[nodiscard]] std::string relative_time(UnixNs time, UnixNs now);
+
+/// "1,234,567".
+[[nodiscard]] std::string grouped(std::uint64_t number);
 
 /// "1,000 sat", "1.012 sat".
 [[nodiscard]] std::string sat_text(Msat amount);

@@ -127,6 +127,7 @@ void Driver::Impl::start_looks() {
       since = earlier(since, oldest_marks(same->payment));
       if (same->done || !same->look_at || mono() < *same->look_at) continue;
       same->look_at.reset();
+      same->look_asked = mono();
       same->looking = true;
       same->look_outdated = false;
     }

@@ -62,13 +62,14 @@ RouteReady Driver::Impl::ready(Item& item, Route route) {
   HashEntry& entry = hashes[item.payment.request.hash];
   entry.highest = draw_attempt_id(now(), ports.randomness, entry.highest);
   item.drawn.insert(entry.highest);
-  return RouteReady{entry.highest, 0, identity->key, item.marks, std::move(route)};
+  return RouteReady{entry.highest, 0, identity->key, item.marks, std::move(route), identity->run};
 }
 
 void Driver::Impl::do_act(Item& item, const Dispatch& act) {
   if (told_to_leave || (options.collect_only && !item.drawn.count(act.id))) return close(item);
   if (!identity) return want_look(item, mono());
   const Attempt& attempt = *item.payment.find(act.id);
+  if (attempt.switch_run != identity->run) return want_look(item, mono());  // restarted since it was decided
   ++item.copies[act.id];
   item.handed_over = true;
   item.unanswered[act.id] = mono();

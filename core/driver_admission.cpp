@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/bolt11/invoice.h"
 #include "core/driver_loop.h"
 #include "core/hash.h"
 #include "core/limits.h"
@@ -184,6 +185,7 @@ Handover handover(const Payment& payment, const Attempt& attempt, const StoreId&
   out.payment_secret = request.payment_secret;
   out.metadata = request.metadata;
   out.invoice = request.invoice;
+  if (!request.invoice.empty()) out.description = description_in(request.invoice).value_or("");
   return out;
 }
 

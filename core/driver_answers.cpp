@@ -7,6 +7,7 @@ namespace paytower {
 namespace {
 
 constexpr std::int64_t reconnect_ns = 250 * ns_per_ms;
+constexpr std::int64_t orphan_patience_ns = 60 * ns_per_second;  ///< a living node ends such a record in 30 s
 
 }  // namespace
 
@@ -14,9 +15,11 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
   identifying = false;
   identity = answer;
   ever_identified = true;
+  const bool restarted = !answer.run.empty() && !last_run.empty() && answer.run != last_run;
+  if (!answer.run.empty()) last_run = answer.run;
   for (const auto& item : items) {
     if (item->done) continue;
-    if (answer.restarted) trace(*item, "the switch was restarted");
+    if (restarted) trace(*item, "the switch was restarted");
     check_identity(*item);
   }
 }
@@ -44,14 +47,30 @@ void Driver::Impl::receive(const LookAnswer& answer) {
 
 void Driver::Impl::conclude(Item& item, const LookResult& look) {
   LookFinding finding = interpret(item.payment, look, hashes[look.hash].knowledge);
-  for (const std::string& warning : finding.warnings) ports.observer.warn(look.hash, warning);
+  for (const std::string& warning : finding.warnings) {
+    if (item.warned.insert(warning).second) ports.observer.warn(look.hash, warning);
+  }
   if (finding.alarm) throw RefusalError(refusal_of(item.payment, *finding.alarm));
   item.marks = look.now;
   ++item.idle_looks;
+  prove_orphans(item, finding);
   for (Happening& event : finding.events) {
     warn_erased(item, event);
     item.backlog.push_back(std::move(event));
   }
+}
+
+void Driver::Impl::prove_orphans(Item& item, LookFinding& finding) {
+  std::map<AttemptId, MonoNs> seen;
+  for (const AttemptId id : finding.orphans) {
+    const auto earlier = item.orphans.find(id);
+    seen[id] = earlier == item.orphans.end() ? mono() : earlier->second;
+    if (item.look_asked < plus(seen[id], orphan_patience_ns)) continue;
+    for (Happening& event : finding.events) {
+      if (const auto* pending = std::get_if<Pending>(&event); pending && pending->id == id) event = Orphaned{id};
+    }
+  }
+  item.orphans = std::move(seen);
 }
 
 void Driver::Impl::warn_erased(Item& item, const Happening& event) {
@@ -140,7 +159,9 @@ void Driver::Impl::receive(const Disconnected& lost) {
     item->unanswered.clear();
     item->querying.clear();
     want_look(*item, mono());
-    if (ever_identified && item->payment.index.value != 0) continue;
+    const bool recorded = item->payment.index.value != 0;
+    if (recorded && (ever_identified || lost.reached)) continue;
+    if (lost.reached && now() < item->payment.request.deadline) continue;
     const Error error{Errc::switch_unavailable, lost.why, {}};
     finish(*item, DriveEnd::unavailable, error);
   }

@@ -39,6 +39,9 @@ struct Item {
   std::optional<MonoNs> look_at;             ///< a look is wanted, not before this
   unsigned idle_looks = 0;                   ///< looks in a row that changed nothing
   Marks marks;                               ///< of the last look
+  MonoNs look_asked{};                       ///< when the last look was asked for
+  std::map<AttemptId, MonoNs> orphans;       ///< LookFinding::orphans of every look since then
+  std::set<std::string> warned;              ///< what people were told
 
   bool asking = false;
   Exclusions excluded;                       ///< of the question under way
@@ -82,6 +85,7 @@ struct Driver::Impl {
   DriveFeed* feed = nullptr;
 
   std::optional<IdentityAnswer> identity;
+  std::string last_run;                              ///< of the switch, as far as it could be told
   bool identifying = false;
   bool ever_identified = false;
   std::optional<MonoNs> identify_at;
@@ -184,6 +188,8 @@ struct Driver::Impl {
   void check_identity(Item& item);
   void receive(const LookAnswer& answer);
   void conclude(Item& item, const LookResult& look);
+  /// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was never sent.
+  void prove_orphans(Item& item, LookFinding& finding);
   /// No later look will tell more: only a person can.
   void warn_erased(Item& item, const Happening& event);
   void receive(const RouteAnswer& answer);

@@ -57,6 +57,7 @@ class Decider {
     attempt.id = event.id;
     attempt.part = event.part;
     attempt.switch_key = event.switch_key;
+    attempt.switch_run = event.run;
     attempt.marks = event.marks;
     attempt.route = event.route;
     attempt.amount = event.route.delivered();
@@ -109,6 +110,11 @@ class Decider {
     if (open(event.id)) act(Query{event.id});
   }
 
+  void operator()(const Orphaned& event) {
+    if (!open(event.id)) return;
+    fail_attempt(event.id, Failure{FailureCode::local_refusal, {}, {}, {}, "never sent: the node was killed before it made the HTLC"});
+  }
+
   void operator()(const NotFound& event) {
     if (!open(event.id)) return;
     switch (event.evidence) {
@@ -124,7 +130,7 @@ class Decider {
     if (deadline_passed() && !payment_.ended_for_good()) set_stop(FailureReason::timeout);
     // An HTLC that ran and moved nothing is fenced before it is called failed: a second copy of the request may still come.
     const bool go_on = never_ran && !payment_.stop_reason && !deadline_passed() && !payment_.ended_for_good();
-    if (go_on) return act(Dispatch{event.id});  // R4: the same attempt again
+    if (go_on) return hand_over_again(event);
     act(Fence{event.id});
   }
 
@@ -248,6 +254,11 @@ class Decider {
     decision_.refusal = why;
     act(Report{});
   }
+  /// R4: the same attempt again. An orphan is proven by the end of the run that had it: each run is recorded before it has it.
+  void hand_over_again(const NotFound& event) {
+    if (payment_.find(event.id)->switch_run != event.run) write(MoveAttempt{event.id, event.run});
+    act(Dispatch{event.id});
+  }
   void init_if_new() {
     if (!recorded()) write(InitPayment{});
   }
@@ -302,6 +313,7 @@ struct Applier {
   void operator()(const InitPayment&) const {}  // the store gives the index
   void operator()(const RegisterAttempt& write) const { payment.attempts.push_back(write.attempt); }
   void operator()(const RecordForeign& write) const { payment.attempts.push_back(write.attempt); }
+  void operator()(const MoveAttempt& write) const { payment.find(write.id)->switch_run = write.run; }
   void operator()(const SettleAttempt& write) const {
     Attempt& attempt = *payment.find(write.id);
     attempt.outcome = AttemptOutcome::settled;

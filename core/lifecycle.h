@@ -31,6 +31,7 @@ struct RouteReady {
   SwitchKey switch_key;
   Marks marks;                     ///< read before this hand-over (R5)
   Route route;
+  std::string run{};               ///< of the switch, see Attempt::switch_run
 };
 /// Nothing (more) keeps to the demands. The reason is no_route or insufficient_balance.
 struct NoRoute { FailureReason reason = FailureReason::no_route; };
@@ -40,6 +41,8 @@ struct NotSent { AttemptId id; Failure failure; bool only_copy = false; };
 struct Settled { AttemptId id; Preimage preimage; };
 struct Failed { AttemptId id; Failure failure; };
 struct Pending { AttemptId id; };
+/// Its record is pending for ever: the run of the switch that had it is over, and never made its HTLC. Certainly not sent.
+struct Orphaned { AttemptId id; };
 
 /// What a look proves about an attempt that has no record of its own at the switch (R5).
 enum class Evidence {
@@ -48,8 +51,8 @@ enum class Evidence {
   not_yet,                 ///< something of the hash still moves: look again
   unknown,                 ///< erased lists, or none: nothing may be concluded, now or later
 };
-/// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more.
-struct NotFound { AttemptId id; Evidence evidence = Evidence::unknown; bool fenced = false; };
+/// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more. `run`: of the switch that was looked at.
+struct NotFound { AttemptId id; Evidence evidence = Evidence::unknown; bool fenced = false; std::string run{}; };
 /// The switch confirmed a fence; a look behind it must follow.
 struct Fenced { AttemptId id; };
 /// Somebody's attempt of the hash is pending, or complete without a proof that can be checked.
@@ -71,7 +74,7 @@ struct SettledPreimageLost { std::optional<AttemptId> id; };
 
 using Happening = std::variant<Created, Quiet, RouteReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound, Fenced,
                                HashBusy, HashPaid, Unreachable, DeadlinePassed, CancelRequested, OperatorAssumesFailed,
-                               OperatorWritesOff, SettledPreimageLost>;
+                               OperatorWritesOff, SettledPreimageLost, Orphaned>;
 
 struct Event {
   UnixNs at;
@@ -83,6 +86,8 @@ struct Event {
 /// The payment's request becomes a row; refused while the hash is live, paid, unknown or guarded.
 struct InitPayment {};
 struct RegisterAttempt { Attempt attempt; };
+/// Another run of the switch than before gets the next copy of the attempt.
+struct MoveAttempt { AttemptId id; std::string run; };
 struct SettleAttempt { AttemptId id; Preimage preimage; UnixNs at; };
 /// Another user's attempt, settled: carries the preimage of a payment that we did not make.
 struct RecordForeign { Attempt attempt; };
@@ -97,7 +102,7 @@ struct FailPayment { FailureReason reason; UnixNs at; };
 struct EndUnknown { EndNote note; UnixNs at; };
 
 using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage, FailAttempt,
-                           CloseAttempt, SetStop, FailPayment, EndUnknown>;
+                           CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt>;
 
 // --- what is to be done once it is stored ----------------------------------------------------------------------------
 

@@ -19,10 +19,14 @@ class Reader {
 
   LookFinding read() && {
     if ((finding_.alarm = alarm())) return std::move(finding_);
+    read_others();
     for (const Attempt& attempt : payment_.attempts) {
       if (attempt.origin == AttemptOrigin::own) read_attempt(attempt);
     }
-    read_hash();
+    // Somebody's complete row is told before what has no row of its own: that would be handed over again.
+    if (paid_) happened(*paid_);
+    for (const NotFound& missing : missing_) happened(missing);
+    if (!paid_) read_hash();
     return std::move(finding_);
   }
 
@@ -64,11 +68,7 @@ class Reader {
     const bool fence = row && owner(*row) == RowOwner::own_fence;
     if (row && !fence) {
       if (row->state == RowState::complete) return read_complete(attempt, *row);
-      if (row->state == RowState::pending) {
-        if (attempt.open()) happened(Pending{*attempt.id});
-        if (attempt.open() && row->lingers && evidence(attempt) == Evidence::nothing_since_mark) warn_orphan(*row);
-        return;
-      }
+      if (row->state == RowState::pending) return read_pending(attempt, *row);
       // A row that failed later than a copy of it settled: the money decides.
       if (debited(attempt)) return read_lost(attempt);
       if (attempt.open() || attempt.watched()) happened(Failed{*attempt.id, row->failure.value_or(Failure{})});
@@ -76,8 +76,28 @@ class Reader {
     }
     if (debited(attempt)) return read_lost(attempt);
     if (!attempt.open()) return;
-    if (fence && row->state != RowState::failed) return happened(NotFound{*attempt.id, Evidence::not_yet, false});
-    happened(NotFound{*attempt.id, evidence(attempt), fence});
+    if (fence && row->state != RowState::failed) return missing_.push_back(NotFound{*attempt.id, Evidence::not_yet, false, look_.run});
+    const Evidence found = evidence(attempt);
+    // While another attempt's row stands, the switch refuses this one and its fence alike: that row's end is awaited.
+    const bool wait = busy_ && !fence && found != Evidence::unknown;
+    missing_.push_back(NotFound{*attempt.id, wait ? Evidence::not_yet : found, fence, look_.run});
+  }
+
+  void read_pending(const Attempt& attempt, const SwitchRow& row) {
+    if (attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal) return warn_wedged(row);
+    if (!attempt.open()) return;
+    happened(Pending{*attempt.id});
+    if (evidence(attempt) != Evidence::nothing_since_mark) return;
+    const bool run_is_over = !attempt.switch_run.empty() && !look_.run.empty() && attempt.switch_run != look_.run;
+    if (run_is_over) finding_.orphans.push_back(*attempt.id);
+    if (row.lingers) warn_orphan(row);
+  }
+
+  void warn_wedged(const SwitchRow& row) {
+    warn("the switch calls attempt " + std::to_string(row.id.value) +
+         " pending, although it never sent it: this row is an orphan that never ends, and with it the node refuses every payment of this hash "
+         "until the row is taken out of `payments` in lightningd.sqlite3 while the node is stopped; `paytower resolve --assume-failed`, without a "
+         "switch named, ends the payment here");
   }
 
   /// A row whose HTLC was lost with the switch's process: certainly never sent, yet it blocks the hash there. Only its owner
@@ -122,15 +142,18 @@ class Reader {
     return look_.debits && mark.movements_created ? Evidence::finished_no_debit : Evidence::unknown;
   }
 
+  /// Rows of anybody else, or of another try of ours.
+  void read_others() {
+    for (const SwitchRow& row : look_.rows) {
+      if (is_own_attempt(row)) continue;
+      if (row.state == RowState::pending) busy_ = true;
+      if (row.state == RowState::complete && !paid_) read_foreign_complete(row);
+    }
+  }
+
   /// Everything that is not about one own attempt of this payment.
   void read_hash() {
-    bool pending = false;
-    for (const SwitchRow& row : look_.rows) {
-      const bool own = is_own_attempt(row);
-      if (row.state == RowState::pending) pending = true;
-      if (row.state == RowState::pending && !own) busy_ = true;
-      if (row.state == RowState::complete && !own && read_foreign_complete(row)) return;
-    }
+    const bool pending = std::any_of(look_.rows.begin(), look_.rows.end(), [](const SwitchRow& row) { return row.state == RowState::pending; });
     if (unproven_) busy_ = true;
     if (closed_but_pending()) busy_ = true;
     if (!pending && look_.htlcs &&
@@ -154,16 +177,15 @@ class Reader {
     });
   }
 
-  bool read_foreign_complete(const SwitchRow& row) {
+  void read_foreign_complete(const SwitchRow& row) {
     if (row.preimage && proves(*row.preimage, payment_.request.hash)) {
       const Msat amount = row.amount.value_or(Msat{});
       const Msat fee = row.amount_sent ? checked_sub(*row.amount_sent, amount).value_or(Msat{}) : Msat{};
-      happened(HashPaid{*row.preimage, row.id, amount, fee});
-      return true;
+      paid_ = HashPaid{*row.preimage, row.id, amount, fee};
+      return;
     }
-    unproven_ = true;
+    busy_ = true;
     warn("the switch shows a complete payment of this hash without a preimage that proves it");
-    return false;
   }
 
   /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours.
@@ -189,7 +211,9 @@ class Reader {
   const LookResult& look_;
   const StoreKnowledge& store_;
   LookFinding finding_;
-  bool busy_ = false;
+  std::vector<NotFound> missing_;            ///< own attempts without a row of their own
+  std::optional<HashPaid> paid_;             ///< by somebody else
+  bool busy_ = false;                        ///< another attempt's row is pending, or complete without proof
   bool unproven_ = false;
 };
 

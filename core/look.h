@@ -47,6 +47,7 @@ struct LookResult {
   std::optional<std::vector<OutgoingHtlc>> htlcs{};        ///< at least all since the mark that was asked for; nothing = no such list here
   std::optional<std::vector<Debit>> debits{};              ///< likewise
   std::uint32_t height = 0;                                ///< for people; proves nothing
+  std::string run{};                                       ///< of the switch's process that told all this; empty where that cannot be told
 };
 
 /// What our store knows beside the payment itself.
@@ -60,11 +61,12 @@ struct StoreKnowledge {
 struct LookFinding {
   std::vector<Happening> events;             ///< in the order in which decide() is to see them
   std::optional<Errc> alarm;                 ///< switch_old_copy (R5) or database_old_copy (R12)
+  std::vector<AttemptId> orphans;            ///< pending without an HTLC, while the run that had it is over: one such look proves nothing
   std::vector<std::string> warnings;         ///< for people: wrong preimages, rows nobody can explain
 };
 
-/// Pure. Rows, HTLCs and debits become lifecycle events for `payment`; at most one event for each of its own attempts,
-/// then at most one for the hash (HashPaid, HashBusy or Quiet).
+/// Pure. Rows, HTLCs and debits become lifecycle events for `payment`: at most one event for each of its own attempts, and at
+/// most one for the hash. HashPaid stands before the attempts without a row of their own, HashBusy and Quiet behind them.
 [[nodiscard]] LookFinding interpret(const Payment& payment, const LookResult& look, const StoreKnowledge& store);
 
 }  // namespace paytower

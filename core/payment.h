@@ -60,6 +60,7 @@ struct Attempt {
   std::uint32_t part = 0;
   AttemptOrigin origin = AttemptOrigin::own;
   std::optional<SwitchKey> switch_key;          ///< always present for origin own
+  std::string switch_run{};                     ///< the run of the switch's process that every copy of it went to; empty where that cannot be told
   Marks marks{};
   Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays count from height 0, channel 0 is unknown
   Msat amount;                                  ///< delivered to the payee

@@ -34,6 +34,7 @@ struct Handover {
   std::optional<PaymentSecret> payment_secret;
   std::optional<Bytes> metadata;
   std::string invoice;                         ///< BOLT 11 text, empty without one
+  std::string description;                     ///< the invoice's own, empty where it has none or only the hash of one
 };
 
 struct RouteQuestion {
@@ -47,7 +48,7 @@ struct RouteQuestion {
 struct IdentityAnswer {
   SwitchKey key;
   std::uint32_t height = 0;
-  bool restarted = false;                      ///< certainly another run of its process than at the answer before; false where that cannot be told
+  std::string run{};                           ///< names this run of its process; empty where that cannot be told
 };
 struct LookAnswer { LookResult look; };
 struct RouteAnswer {
@@ -87,7 +88,10 @@ struct OwnRow {
 };
 struct OwnRowsAnswer { std::vector<OwnRow> rows; };
 /// Nothing asked before will be answered any more; what was handed over stays open.
-struct Disconnected { std::string why; };
+struct Disconnected {
+  std::string why;
+  bool reached = false;                        ///< somebody answers there: worth another connection, also for what is not recorded
+};
 
 using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer,
                                  OwnRowsAnswer, Disconnected>;

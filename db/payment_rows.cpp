@@ -140,6 +140,7 @@ AttemptRow read_attempt(Query& row, bool omit_hops) {
   attempt.outcome = maybe_enum<AttemptOutcome>(row, 3);
   attempt.preimage = row.maybe_fixed<Preimage>();
   attempt.failure = read_failure(row);
+  attempt.switch_run = row.text();
   return read;
 }
 

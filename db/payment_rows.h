@@ -17,7 +17,7 @@
   "a.payment_index, a.attempt_row, a.attempt_id, a.part, a.origin, s.node, s.network, a.mark_payments_created, "                \
   "a.mark_htlcs_created, a.mark_htlcs_deleted, a.mark_movements_created, a.route, a.amount_msat, a.fee_msat, a.registered_ns, " \
   "a.total_time_lock, a.accepted_ns, a.resolved_ns, a.outcome, a.preimage, a.failure_code, a.failure_source, a.failure_channel, "                  \
-  "a.failure_direction, a.failure_node, a.failure_message"
+  "a.failure_direction, a.failure_node, a.failure_message, a.switch_run"
 
 namespace paytower::db {
 

@@ -87,15 +87,21 @@ struct SqlitePaymentStore::Impl {
   void insert_attempt(PaymentIndex payment, const Attempt& attempt) {
     Query insert = connection.prepared(
         "INSERT INTO attempts (payment_index, attempt_id, part, origin, switch_id, mark_payments_created, mark_htlcs_created, "
-        "mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns, resolved_ns, outcome, preimage) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+        "mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns, resolved_ns, outcome, preimage, switch_run) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
     std::optional<Bytes> route;
     if (!attempt.route.hops.empty()) route = encode_route(attempt.route);
     insert.bind(payment, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin), switch_id(attempt.switch_key),
                 bits(attempt.marks.payments_created), bits(attempt.marks.htlcs_created), bits(attempt.marks.htlcs_deleted),
                 bits(attempt.marks.movements_created), route, attempt.amount, attempt.fee, attempt.registered, attempt.resolved,
-                outcome(attempt.outcome), attempt.preimage);
+                outcome(attempt.outcome), attempt.preimage, unless_empty(attempt.switch_run));
     insert.run();
+  }
+
+  void store(Target& target, const MoveAttempt& write) {
+    Query update = connection.prepared("UPDATE attempts SET switch_run = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND outcome IS NULL");
+    update.bind(unless_empty(write.run), bits(write.id), target.index);
+    if (update.run() != 1) missed("the attempt to hand over again is not there, or has ended");
   }
 
   void store(Target& target, const SettleAttempt& write) {

@@ -74,6 +74,7 @@ CREATE TABLE attempts (
   part                   INTEGER NOT NULL DEFAULT 0 CHECK (part BETWEEN 0 AND 4294967295),
   origin                 INTEGER NOT NULL DEFAULT 0 CHECK (origin BETWEEN 0 AND 2),
   switch_id              INTEGER REFERENCES switches (id),
+  switch_run             TEXT    CHECK (length(CAST(switch_run AS BLOB)) BETWEEN 1 AND 128),  -- of the switch's process; NULL: cannot be told
   mark_payments_created  INTEGER CHECK (mark_payments_created >= 0),
   mark_htlcs_created     INTEGER CHECK (mark_htlcs_created >= 0),
   mark_htlcs_deleted     INTEGER CHECK (mark_htlcs_deleted >= 0),
@@ -314,6 +315,9 @@ CREATE TRIGGER attempts_outcome BEFORE UPDATE OF outcome, preimage, resolved_ns,
     (NEW.outcome IS 1 AND OLD.outcome <> 1) OR
     (NEW.outcome IS 2 AND OLD.outcome = 3) OR
     (NEW.outcome IS 3 AND OLD.outcome = 3 AND NEW.failure_code = 65543 AND OLD.failure_code IN (65541, 65542)))
+BEGIN SELECT RAISE(ABORT, 'conflict: the attempt has ended'); END;
+
+CREATE TRIGGER attempts_run BEFORE UPDATE OF switch_run ON attempts WHEN OLD.outcome IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'conflict: the attempt has ended'); END;
 
 CREATE TRIGGER attempts_accepted BEFORE UPDATE OF accepted_ns ON attempts WHEN OLD.accepted_ns IS NOT NULL AND NEW.accepted_ns IS NOT OLD.accepted_ns

@@ -1,18 +1,22 @@
 #!/bin/sh
-# Installs Debian 12 packages: `build` = what paytower is built from, `test` = what its tests use on top of that.
+# Installs Debian 12 packages: `build` = what paytower is built from, `package` = what its Debian package is made with, `test` =
+# what its tests use on top of that.
 # Asks for nothing when everything is there already.
 set -eu
 
 build="g++ cmake ninja-build pkg-config libsqlitecpp-dev libsqlite3-dev libfmt-dev libcli11-dev nlohmann-json3-dev
        libsodium-dev libsecp256k1-dev"
-test="clang libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace sqlite3 python3"
+packing="dpkg-dev file"
+test="clang libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace sqlite3 python3
+      bash fish zsh systemd $packing"
 
 wanted=""
 for set in "$@"; do
   case "$set" in
     build) wanted="$wanted $build" ;;
+    package) wanted="$wanted $packing" ;;
     test) wanted="$wanted $test" ;;
-    *) echo "usage: $0 [build] [test]" >&2; exit 2 ;;
+    *) echo "usage: $0 [build] [package] [test]" >&2; exit 2 ;;
   esac
 done
 

@@ -44,4 +44,7 @@ class LineReader {
   bool ended_ = false;
 };
 
+/// How many lines that are not empty a regular file has now; 0 for a pipe or what cannot be read. One pass, one buffer.
+[[nodiscard]] std::uint64_t count_lines(const std::string& path);
+
 }  // namespace paytower::cli

@@ -442,6 +442,12 @@ std::vector<RouteHint> route_hints_of(std::string_view verified) {
   return std::move(read->invoice.route_hints);
 }
 
+std::optional<std::string> description_in(std::string_view verified) {
+  auto read = read_unverified(verified);
+  if (!read) return std::nullopt;
+  return std::move(read->invoice.description);
+}
+
 Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {
   const auto network = std::find_if(networks.begin(), networks.end(), [&](const Network& n) { return n.name == fields.network; });
   if (network == networks.end()) return no_invoice("its network is unknown");

@@ -57,6 +57,8 @@ struct Invoice {
 /// The route hints of an invoice that decode_invoice has accepted before: its signature, which costs more than all the rest, is
 /// not checked again. Nothing for a text that is none.
 [[nodiscard]] std::vector<RouteHint> route_hints_of(std::string_view verified);
+/// Its description, likewise: the payee's bytes. Nothing where it only carries the hash of one.
+[[nodiscard]] std::optional<std::string> description_in(std::string_view verified);
 
 /// Signs and writes an invoice. payee, signature and recovery_id of `fields` are not read; the payee is the key's.
 /// Usage refusal for what cannot be written: an unknown network, an amount of 0, fields too long, no description or two, a

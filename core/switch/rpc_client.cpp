@@ -34,10 +34,18 @@ Result<std::monostate> RpcClient::connect() {
   return std::monostate{};
 }
 
-void RpcClient::call(const std::string& method, const nlohmann::json& params, Handler handler, std::int64_t extra_ns, Dropped dropped) {
+void RpcClient::call(const std::string& method, const nlohmann::json& params, Handler handler, Dropped dropped) {
+  send(method, params, Call{std::move(handler), std::move(dropped), {}, MonoNs{clock_.mono().value + patience_ns}});
+}
+
+void RpcClient::call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler, Dropped expired) {
+  send(method, params, Call{std::move(handler), {}, std::move(expired), MonoNs{clock_.mono().value + patience}});
+}
+
+void RpcClient::send(const std::string& method, const nlohmann::json& params, Call call) {
   std::string id = draw_request_id(randomness_);
   outgoing_.push_back(Outgoing{id, request_text(id, method, params)});
-  waiting_[std::move(id)] = Call{std::move(handler), std::move(dropped), MonoNs{clock_.mono().value + patience_ns + extra_ns}};
+  waiting_[std::move(id)] = std::move(call);
 }
 
 void RpcClient::refuse(std::string why) {
@@ -60,7 +68,7 @@ std::optional<std::string> RpcClient::pump(bool& moved) {
   if (auto why = write_all(moved)) return why;
   if (auto why = read_all(moved)) return why;
   if (auto why = write_all(moved)) return why;  // what the answers led to
-  return overdue();
+  return overdue(moved);
 }
 
 std::optional<std::string> RpcClient::write_all(bool& moved) {
@@ -111,10 +119,23 @@ std::optional<MonoNs> RpcClient::deadline() const {
   return first;
 }
 
-std::optional<std::string> RpcClient::overdue() const {
+std::optional<std::string> RpcClient::overdue(bool& moved) {
+  const MonoNs now = clock_.mono();
   const auto first = deadline();
-  if (!first || clock_.mono() < *first) return std::nullopt;
-  return "the node does not answer";
+  if (!first || now < *first) return std::nullopt;
+  std::vector<Dropped> expired;
+  for (auto call = waiting_.begin(); call != waiting_.end();) {
+    if (now < call->second.answer_by) {
+      ++call;
+      continue;
+    }
+    if (!call->second.expired) return "the node does not answer";
+    expired.push_back(std::move(call->second.expired));
+    call = waiting_.erase(call);
+  }
+  moved = true;
+  for (const Dropped& tell : expired) tell();  // they may ask again
+  return std::nullopt;
 }
 
 }  // namespace paytower

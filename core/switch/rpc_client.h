@@ -39,12 +39,17 @@ class RpcClient {
   [[nodiscard]] const std::optional<Peer>& peer() const { return peer_; }
 
   /// REQUIRES: connected(). `handler` is called at most once, from pump(). `dropped` is called instead, from lose(), only when
-  /// not one byte of the request was written. `extra_ns`: how long the node may take beyond patience_ns.
-  void call(const std::string& method, const nlohmann::json& params, Handler handler, std::int64_t extra_ns = 0, Dropped dropped = {});
+  /// not one byte of the request was written.
+  void call(const std::string& method, const nlohmann::json& params, Handler handler, Dropped dropped = {});
+  /// As call(), for a question that is given up by itself: without an answer within `patience` `expired` is called instead of
+  /// `handler`, from pump(), and the connection stays.
+  void call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler, Dropped expired);
 
   /// Reads and writes what can be, and calls handlers. Nothing while all is well, else why the connection cannot be used any
   /// more; then call lose(). True in `moved` when anything was read or written.
   [[nodiscard]] std::optional<std::string> pump(bool& moved);
+  /// A name that nobody else has.
+  [[nodiscard]] std::string fresh_name() { return draw_request_id(randomness_); }
   /// For handlers: an answer says what no node may say. pump() returns it.
   void refuse(std::string why);
 
@@ -62,6 +67,7 @@ class RpcClient {
   struct Call {
     Handler handler;
     Dropped dropped;
+    Dropped expired;                           ///< empty: without an answer the connection is given up
     MonoNs answer_by;
     bool touched = false;                      ///< a byte of it was written
   };
@@ -74,7 +80,8 @@ class RpcClient {
   [[nodiscard]] std::optional<std::string> write_all(bool& moved);
   [[nodiscard]] std::optional<std::string> read_all(bool& moved);
   [[nodiscard]] std::optional<std::string> deliver();
-  [[nodiscard]] std::optional<std::string> overdue() const;
+  void send(const std::string& method, const nlohmann::json& params, Call call);
+  [[nodiscard]] std::optional<std::string> overdue(bool& moved);
 
   std::string path_;
   std::optional<uid_t> user_;

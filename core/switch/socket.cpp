@@ -59,6 +59,10 @@ std::optional<DaemonIdentity> daemon_identity(pid_t pid, std::string_view comm) 
   return DaemonIdentity{pid, *ticks, std::move(*boot)};
 }
 
+std::string run_name(const DaemonIdentity& identity) {
+  return std::to_string(identity.pid) + ":" + std::to_string(identity.start_ticks) + ":" + identity.boot_id;
+}
+
 UnixSocket::~UnixSocket() { close(); }
 UnixSocket::UnixSocket(UnixSocket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 UnixSocket& UnixSocket::operator=(UnixSocket&& other) noexcept {

@@ -25,6 +25,9 @@ struct DaemonIdentity {
 /// forwarder, in another pid namespace, or for a process that is gone.
 [[nodiscard]] std::optional<DaemonIdentity> daemon_identity(pid_t pid, std::string_view comm);
 
+/// "PID:TICKS:BOOT": at most limits::max_switch_run_chars.
+[[nodiscard]] std::string run_name(const DaemonIdentity& identity);
+
 /// The credentials of whoever listens.
 struct Peer {
   pid_t pid = 0;

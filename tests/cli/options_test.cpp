@@ -2,6 +2,7 @@
 // the parser below, and for each rule of precedence.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -170,7 +171,7 @@ TEST_CASE("precedence: flag, environment, config file, default") {
   CHECK(world.parse({"list"})->global.database == "conf.db");
   CHECK(world.parse({"resume"})->global.switch_address->path == "conf.net");
   CHECK(world.parse({"list"})->output.quiet);
-  CHECK_FALSE(world.parse({"list"})->output.verbose);
+  CHECK(world.parse({"list"})->output.verbosity == 0);
   world.environment["PAYTOWER_DB"] = "env.db";
   CHECK(world.parse({"list"})->global.database == "env.db");
   CHECK(world.parse({"--db", "flag.db", "list"})->global.database == "flag.db");
@@ -195,11 +196,43 @@ TEST_CASE("the config file is read as strictly as flags are") {
            {"db =", "config file /home/u/.config/paytower/config, line 1: db needs a value: db = PATH"},
            {"json = 1", "config file /home/u/.config/paytower/config, line 1: json is true or false"},
            {"db = a\ndb = b", "config file /home/u/.config/paytower/config, line 2: db stands here twice"},
-           {"max-attempts = many", "--max-attempts: \"many\" is no whole number from 1 to 1000"}}) {
+           {"max-attempts = many", "config file /home/u/.config/paytower/config, line 1: max-attempts: \"many\" is no whole number from 1 to 1000"}}) {
     file = text;
     CHECK(world.refusal({"send", "lnbc1"}).find(message) == 0);
   }
   CHECK(world.refusal({"--config", "gone", "list"}) == "there is no config file gone");
+}
+
+TEST_CASE("config shows each setting with its value and its source") {
+  World world;
+  world.files["/home/u/.config/paytower/config"] = "\nfee-limit = 2sat\ndb = file.db\nquiet\nwait = 1h\n";
+  world.environment["PAYTOWER_DB"] = "env.db";
+  const auto shown = world.get<ConfigOptions>({"config", "--switch", "sim:x", "--json"}).settings;
+  const auto of = [&shown](const std::string& name) {
+    const auto found = std::find_if(shown.begin(), shown.end(), [&name](const Setting& setting) { return setting.name == name; });
+    REQUIRE(found != shown.end());
+    return *found;
+  };
+  CHECK(of("db").value == "env.db");
+  CHECK(of("db").source == Setting::Source::environment);
+  CHECK(of("db").where == "PAYTOWER_DB");
+  CHECK(of("switch").value == "sim:x");
+  CHECK(of("switch").source == Setting::Source::flag);
+  CHECK(of("fee-limit").value == "2sat");
+  CHECK(of("fee-limit").where == "config file /home/u/.config/paytower/config, line 2");
+  CHECK(of("quiet").value == "true");
+  CHECK(of("max-attempts").value == "20");
+  CHECK(of("max-attempts").source == Setting::Source::standard);
+  CHECK(of("config").value == "/home/u/.config/paytower/config");
+  CHECK_FALSE(of("node-user").value);
+  CHECK(std::count_if(shown.begin(), shown.end(), [](const Setting& setting) { return setting.name == "wait"; }) == 1);
+}
+
+TEST_CASE("-v counts") {
+  CHECK(plain.parse({"list"})->output.verbosity == 0);
+  CHECK(plain.parse({"-v", "list"})->output.verbosity == 1);
+  CHECK(plain.parse({"list", "-vv"})->output.verbosity == 2);
+  CHECK(plain.parse({"-v", "list", "-v", "--verbose"})->output.verbosity == 2);
 }
 
 TEST_CASE("databases that would not last are refused") {

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <string>
 
+#include "cli/csv.h"
 #include "cli/text.h"
 
+using namespace paytower;
 using namespace paytower::cli;
 
 TEST_CASE("plain text stays as it is") {
@@ -52,6 +54,11 @@ TEST_CASE("cut text") {
   CHECK(printable_cut("abcdefg", 6) == "abc...");
   CHECK(printable_cut("\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 4) == "\xc3\xa9...");
   CHECK(columns_of("Caf\xc3\xa9") == 4);
+  CHECK(columns_of("Cafe\xcc\x81") == 4);                       // an accent of its own
+  CHECK(columns_of("\xe4\xbd\xa0\xe5\xa5\xbd") == 4);             // two wide characters
+  CHECK(columns_of("\xf0\x9f\x98\x80!") == 3);                  // a picture
+  CHECK(printable_cut("\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0", 5) == "\xe4\xbd\xa0...");
+  CHECK(printable_cut("abcdef", 2) == "..");
 }
 
 TEST_CASE("words for a shell") {
@@ -60,4 +67,27 @@ TEST_CASE("words for a shell") {
   CHECK(shell_word("a b") == "'a b'");
   CHECK(shell_word("it's") == "'it'\\''s'");
   CHECK(shell_word("$(rm)") == "'$(rm)'");
+}
+
+TEST_CASE("numbers and ages for people") {
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(999) == "999");
+  CHECK(grouped(1'234'567) == "1,234,567");
+  CHECK(grouped(UINT64_MAX) == "18,446,744,073,709,551,615");
+  const UnixNs now{1'700'000'000 * ns_per_second};
+  const auto before = [now](std::int64_t seconds) { return relative_time(UnixNs{now.value - seconds * ns_per_second}, now); };
+  CHECK(before(0) == "0 s ago");
+  CHECK(before(99) == "99 s ago");
+  CHECK(before(100) == "1 min ago");
+  CHECK(before(7'200) == "2 h ago");
+  CHECK(before(86'400 * 3) == "3 d ago");
+  CHECK(before(-240) == "in 4 min");
+  CHECK(relative_time(UnixNs{INT64_MIN}, UnixNs{INT64_MAX}) == "213,503 d ago");
+}
+
+TEST_CASE("CSV as RFC 4180 has it, and no formulas") {
+  CHECK(csv_line({"1", "", "plain text"}) == "1,,plain text\r\n");
+  CHECK(csv_line({"a,b", "say \"hi\"", "two\nlines", "\r"}) == "\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\"\r\"\r\n");
+  CHECK(csv_line({"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "-"}) == "'=1+1,'+1,'-1,'@SUM(A1),'\tx,-\r\n");
+  CHECK(csv_line({"=HYPERLINK(\"x\",\"y\")"}) == "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\"\r\n");
 }

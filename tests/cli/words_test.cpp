@@ -8,6 +8,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/stats_prometheus.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
 
@@ -72,6 +73,18 @@ TEST_CASE("a table keeps its columns under each other") {
   CHECK(table.take(output, 1) == "      2  Caf\xc3\xa9               -\n");
 }
 
+TEST_CASE("long lines are wrapped between characters, wide ones count two") {
+  CHECK(wrapped("abcdef", 10, 2) == "abcdef");
+  CHECK(wrapped("abcdefgh", 4, 2) == "abcd\n  ef\n  gh");
+  CHECK(wrapped("\xe4\xbd\xa0\xe5\xa5\xbd\xe4\xbd\xa0", 5, 1) == "\xe4\xbd\xa0\xe5\xa5\xbd\n \xe4\xbd\xa0");
+  CHECK(wrapped("abc", 0, 0) == "ab\nc");
+}
+
+TEST_CASE("labels of metrics are escaped") {
+  CHECK(prometheus_label("plain/1") == "plain/1");
+  CHECK(prometheus_label("a\\b\"c\nd") == "a\\\\b\\\"c\\nd");
+}
+
 TEST_CASE("colour only where it is wanted") {
   OutputSetup setup;
   setup.color = ColorChoice::always;
@@ -94,7 +107,7 @@ TEST_CASE("hints keep the flags of the call") {
 }
 
 TEST_CASE("progress says rate and time left") {
-  CHECK(progress_text("rows", 1200, 5000, 2 * ns_per_second) == "rows: 1200 of 5000, 600/s, 6.0 s left");
+  CHECK(progress_text("rows", 1200, 5000, 2 * ns_per_second) == "rows: 1,200 of 5,000, 600/s, 6.0 s left");
   CHECK(progress_text("rows", 0, 0, 0) == "rows: 0, 0/s");
   CHECK(progress_text("rows", 5, 5, ns_per_second) == "rows: 5 of 5, 5/s");
 }

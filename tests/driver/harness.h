@@ -171,7 +171,7 @@ class RecordingStore final : public PaymentStore {
 
 inline std::string write_name(const Write& write) {
   static constexpr const char* names[] = {"init",         "register", "settle",   "foreign", "succeed",  "late-preimage",
-                                          "fail-attempt", "close",    "set-stop", "fail",    "end-unknown"};
+                                          "fail-attempt", "close",    "set-stop", "fail",    "end-unknown", "move"};
   return names[write.index()];
 }
 
@@ -190,6 +190,10 @@ inline const SwitchKey our_switch{node_key(9), "regtest"};
 
 inline ScriptedSwitch::Reply identity() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100}}; };
+}
+/// Of one run of its process.
+inline ScriptedSwitch::Reply identity_of_run(std::string run) {
+  return [run = std::move(run)](ScriptedSwitch&) { return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100, run}}; };
 }
 inline ScriptedSwitch::Reply nothing() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{}; };
@@ -257,6 +261,10 @@ inline ScriptedSwitch::Reply crash() {
 }
 inline ScriptedSwitch::Reply disconnect() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{Disconnected{"connection lost"}}; };
+}
+/// The switch was there, and the connection was lost.
+inline ScriptedSwitch::Reply lost_again() {
+  return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{Disconnected{"no answer that can be read", true}}; };
 }
 
 }  // namespace paytower::test

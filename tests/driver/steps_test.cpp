@@ -307,6 +307,86 @@ TEST_CASE("the connection is lost before a route: nothing is recorded") {
   CHECK(world.inner_commits() == 0);
 }
 
+TEST_CASE("an orphan is proven by two looks a minute apart at another run of the node, and nothing is sent beside it") {
+  World world;
+  const auto pending_at = [](std::string run) {
+    return [run = std::move(run)](ScriptedSwitch& node) {
+      auto events = shows_row(RowState::pending)(node);
+      std::get<LookAnswer>(events.front()).look.run = run;
+      return events;
+    };
+  };
+  const auto still_pending = [&](ScriptedSwitch& node) {
+    node.later.emplace_back(world.clock.mono().value + 30 * ns_per_second, QueryAnswer{node.last_key});
+    return std::vector<SwitchEvent>{};
+  };
+  world.node.expect("identify", identity_of_run("7:100:boot"));
+  world.node.expect("look", quiet());
+  world.node.expect("route", route(1));
+  world.node.expect("send", lost_again());
+  world.node.expect("identify", identity_of_run("8:200:boot"));
+  for (int i = 0; i < 2; ++i) {
+    world.node.expect("look", pending_at("8:200:boot"));
+    world.node.expect("query", still_pending);
+  }
+  world.node.expect("look", pending_at("8:200:boot"));  // a minute behind the first
+  for (int i = 0; i < 100; ++i) world.node.expect("look", pending_at("8:200:boot"));
+  const auto result = world.send();
+  REQUIRE(result.payment);
+  CHECK(result.payment->attempts.size() == 1);
+  CHECK(result.payment->attempts[0].switch_run == "7:100:boot");
+  CHECK(result.payment->attempts[0].outcome == AttemptOutcome::failed);
+  CHECK(result.payment->status() == PaymentStatus::in_flight);  // R9: the node still shows the row
+  CHECK(world.node.handovers.size() == 1);
+}
+
+TEST_CASE("another run of the node gets a copy only after that was recorded") {
+  World world;
+  world.node.expect("identify", identity_of_run("7:100:boot"));
+  world.node.expect("look", quiet());
+  world.node.expect("route", route(1));
+  world.node.expect("send", lost_again());
+  world.node.expect("identify", identity_of_run("8:200:boot"));
+  world.node.expect("look", [](ScriptedSwitch& node) {
+    auto events = quiet()(node);
+    std::get<LookAnswer>(events.front()).look.run = "8:200:boot";
+    return events;
+  });
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(result.payment->attempts[0].switch_run == "8:200:boot");
+  CHECK(world.node.handovers.size() == 2);
+  CHECK(world.log == up_to_send + Log{"identify", "look", "move", "send", "query", "settle+succeed"});
+}
+
+TEST_CASE("a switch that is there is asked again, also before anything is recorded") {
+  World world;
+  world.node.expect("identify", lost_again());
+  world.node.expect("identify", identity());
+  world.node.expect("look", lost_again());
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", lost_again());
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  const auto result = world.send();
+  CHECK(result.payment->status() == PaymentStatus::succeeded);
+  CHECK(world.node.handovers.size() == 1);
+}
+
+TEST_CASE("a switch that never answers with sense is given up in time, and nothing is recorded") {
+  World world;
+  for (int i = 0; i < 1'000; ++i) world.node.expect("identify", lost_again());
+  const auto result = world.send();
+  CHECK(result.end == DriveEnd::unavailable);
+  CHECK_FALSE(result.payment);
+  CHECK(world.inner_commits() == 0);
+  CHECK_FALSE(world.node.done());
+}
+
 TEST_CASE("a hand-over that nobody answers is looked for") {
   World world;
   expect_up_to_send(world);

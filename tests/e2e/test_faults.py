@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import World
+from served import Served
 
 # What goes wrong on the wire or in the node, before or behind the execution of a request.
 WIRE = ["ignore", "drop-reply", "late=3s", "unread=1s", "break", "close=0", "close=20", "garbage", "wrong-id", "twice",
@@ -37,74 +37,7 @@ def specs(method):
         yield f"{fault}@after-{method}:1"
 
 
-class Faults(World):
-    def setUp(self):
-        super().setUp()
-        self.socket = os.path.join(self.folder, "lightning-rpc")
-        self.server = None
-        self.addCleanup(self.stop)
-        self.seen = {}
-
-    # --- the server ---
-
-    def start(self, faults=None):
-        self.stop()
-        more = ["--faults", faults] if faults else []
-        self.server = self.popen("simulate", "serve", "--socket", self.socket, *more, stdout=subprocess.DEVNULL)
-        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + self.socket
-        self.assertIn("serving", self.server.stderr.readline())
-
-    def stop(self):
-        if self.server:
-            self.server.terminate()
-            self.server.communicate()
-            self.server = None
-
-    def step(self, *args):
-        """One command: no crash, no hang, and no word that claims more than is known."""
-        outcome = self.run_it(*args, timeout=60)
-        self.assertNotIn(outcome.code, (harness.INTERNAL, harness.USAGE), outcome)
-        self.assertGreaterEqual(outcome.code, 0, outcome)
-        return outcome
-
-    # --- the judgement ---
-
-    def judge(self, payment_hash, fault):
-        shown = self.run_it("show", payment_hash, "--json")
-        rows = sorted(self.ledger(payment_hash), key=lambda row: int(row["created_ns"]))
-        # Nothing of it is stored, or its process was killed while it made the database.
-        if shown.code in (harness.NOT_FOUND, harness.DATABASE):
-            self.seen["nothing recorded"] = self.seen.get("nothing recorded", 0) + 1
-            return self.assertEqual(rows, [], fault)
-        payment = shown.json()
-        status = payment["status"]
-        own = {htlc["attempt_id"] for one in [payment, *payment["tries"]] for htlc in one["htlcs"] if htlc["origin"] == "own"}
-        ours = [row for row in rows if row["attempt_id"] in own]
-        for row in ours:
-            self.assertEqual(sum(other["state"] == "settled" for other in ours) <= 1, True, (fault, rows))
-            later = [other for other in ours if other is not row and int(other["created_ns"]) >= int(row["created_ns"])]
-            for other in later:  # never two locked at once
-                self.assertTrue(row["resolved_ns"] is not None and int(row["resolved_ns"]) <= int(other["created_ns"]), (fault, rows))
-        settled = any(row["state"] == "settled" for row in rows)
-        if status == "SUCCEEDED":
-            self.assertTrue(settled, (fault, rows))
-        if status == "FAILED":
-            self.assertFalse(any(row["state"] in ("settled", "held") for row in rows), (fault, rows))
-        if status == "UNKNOWN":
-            self.assertTrue(fault.startswith(ERASING), (fault, payment))
-        if fault.startswith(ERASING) and settled:
-            self.assertIn(status, ("SUCCEEDED", "UNKNOWN", "IN_FLIGHT"), (fault, payment))
-        self.seen[status] = self.seen.get(status, 0) + 1
-
-    def heal_and_judge(self, payment_hash, fault):
-        self.start()
-        self.step("resume", "--wait", "6s")
-        self.step("resume", "--wait", "6s")
-        self.judge(payment_hash, fault)
-
-    def report(self, what):
-        print(f"{what}: {sum(self.seen.values())} faults, " + ", ".join(f"{count} {status}" for status, count in sorted(self.seen.items())))
-
+class Faults(Served):
     # --- the campaign ---
 
     def disturb(self, method, faults, *hold):
@@ -113,7 +46,7 @@ class Faults(World):
                 invoice = self.invoice("100sat", *hold)
                 self.start(fault)
                 self.step("send", invoice, "--yes", "--wait", "2s")
-                self.heal_and_judge(self.hash_of(invoice), fault)
+                self.heal_and_judge(self.hash_of(invoice), fault, fault.startswith(ERASING))
         self.report(method)
 
     def test_at_the_hand_over(self):
@@ -138,7 +71,7 @@ class Faults(World):
                 self.step("send", invoice, "--yes", "--timeout", "1s", "--wait", "1s")
                 self.start(fault)
                 self.step("resume", "--wait", "3s")
-                self.heal_and_judge(self.hash_of(invoice), fault)
+                self.heal_and_judge(self.hash_of(invoice), fault, fault.startswith(ERASING))
         self.report("fence")
 
     def test_a_late_request_after_the_fence(self):
@@ -169,9 +102,7 @@ class Faults(World):
                 except subprocess.TimeoutExpired:
                     pass
                 if moment % 2:
-                    self.server.kill()
-                    self.server.communicate()
-                    self.server = None
+                    self.kill_server()
                 self.kill(client)
                 self.heal_and_judge(self.hash_of(invoice), "kill")
         self.report("killed")

@@ -1,4 +1,5 @@
-"""Goal: the manual knows every flag that the program knows. Method: each --flag of each command's help is looked up in the page."""
+"""Goal: what the program knows, its manual knows, and nothing else. Method: the flags of every command's help beside those of its
+page, in both directions; every reference and every long option named anywhere in the pages exists."""
 
 import os
 import re
@@ -6,24 +7,115 @@ import subprocess
 import unittest
 
 import harness
+import manual
 
-PAGE = os.path.join(os.path.dirname(__file__), "..", "..", "man", "paytower.1")
-COMMANDS = ["send", "resume", "list", "show", "cancel", "resolve", "delete", "migrate", "backup", "check", "decode",
-            "simulate network", "simulate invoice", "simulate release", "simulate ledger", "simulate serve"]
+# What stands in no page of its own.
+OTHER_PROGRAMS = {"jq": 1, "sqlite3": 1, "systemctl": 1, "systemd.timer": 5, "crontab": 5}
+
+
+def helped(*command):
+    done = subprocess.run([harness.BINARY, *command, "--help"], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def flags_of(text):
+    """Long names and short ones of a help's list of options."""
+    return set(re.findall(r"^  (?:-\w, |    )--([a-z][a-z0-9-]+)", text, re.M)), set(re.findall(r"^  -(\w), --", text, re.M))
+
+
+def long_flags(text):
+    return set(re.findall(r"Fl -([a-z][a-z0-9-]+)", text))
+
+
+def described(text):
+    """The options that have an entry: long and short names."""
+    entries = "\n".join(re.findall(r"^\.It Fl .*$", text, re.M))
+    return long_flags(entries), set(re.findall(r"Fl (\w) ,", entries))
+
+
+COMMANDS = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +\S", helped().split("Global options")[0], re.M)
+GLOBALS, GLOBAL_LETTERS = flags_of(helped().split("Global options")[1])
+
+
+def page_of(command):
+    return manual.source(f"paytower-{command.split()[0]}.1")
+
+
+def part_of(command):
+    """Where a command's options stand: its page, or its part of the page of a group."""
+    text = page_of(command)
+    return manual.subsections(text)[command] if " " in command else text
 
 
 class Manual(unittest.TestCase):
-    def test_every_flag_of_the_help_is_in_the_manual(self):
-        with open(PAGE, encoding="utf-8") as file:
-            known = set(re.findall(r"Fl -([a-z][a-z-]+)", file.read()))
-        seen = set()
-        for command in COMMANDS:
-            done = subprocess.run([harness.BINARY, *command.split(), "--help"], capture_output=True, text=True, check=True)
-            flags = set(re.findall(r"--([a-z][a-z-]+)", done.stdout))
-            self.assertTrue(flags, command)
-            seen |= flags
-        self.assertGreater(len(seen), 30)
-        self.assertEqual(sorted(seen - known), [])
+    def commands(self):
+        found = [command for command in COMMANDS if command != "help"]
+        self.assertGreater(len(found), 14)
+        return found
+
+    def test_each_command_has_a_page_and_each_page_a_command(self):
+        groups = {command.split()[0] for command in self.commands()}
+        pages = {name[len("paytower-"):-len(".1")] for name in manual.names() if name.startswith("paytower-") and name.endswith(".1")}
+        self.assertEqual(pages, groups)
+
+    def test_the_flags_of_each_help_are_those_of_its_page(self):
+        for command in self.commands():
+            with self.subTest(command):
+                self.assertEqual(described(part_of(command)), flags_of(helped(*command.split()).split("Examples:")[0]))
+
+    def test_the_synopsis_of_each_page_has_the_same_flags(self):
+        for group in {command.split()[0] for command in self.commands()}:
+            with self.subTest(group):
+                synopsis = manual.section(page_of(group), "SYNOPSIS")
+                shown = long_flags(synopsis) - GLOBALS
+                letters = {letter for cluster in re.findall(r"Fl (\w+)\b(?! -)", synopsis) for letter in cluster}
+                known = described(page_of(group))[0] - GLOBALS
+                helps = "".join(helped(*c.split()) for c in self.commands() if c.split()[0] == group)
+                shown |= {name for letter, name in re.findall(r"-(\w), --([a-z0-9-]+)", helps) if letter in letters}
+                if "Op Ar options" in synopsis:
+                    self.assertLessEqual(shown, known)
+                else:
+                    self.assertEqual(shown, known)
+
+    def test_the_overview_describes_the_global_options_alone(self):
+        self.assertEqual(described(manual.source("paytower.1")), (GLOBALS, GLOBAL_LETTERS))
+
+    def test_no_page_speaks_of_an_option_that_does_not_exist(self):
+        known = GLOBALS.union(*(flags_of(helped(*command.split()))[0] for command in self.commands()))
+        for name in manual.names():
+            text = manual.source(name)
+            spoken = long_flags(text)
+            for block in manual.literals(text):
+                for line in re.sub(r"\\\n", " ", block).splitlines():
+                    if re.search(r"\b(paytower|run) ", line):
+                        spoken |= set(re.findall(r"\s--([a-z][a-z0-9-]+)", line))
+            self.assertEqual(sorted(spoken - known), [], name)
+
+    def test_every_reference_leads_somewhere(self):
+        pages = set(manual.names())
+        for name in pages:
+            for title, number in re.findall(r"^\.(?:It )?Xr (\S+) (\d)", manual.source(name), re.M):
+                if OTHER_PROGRAMS.get(title) != int(number):
+                    self.assertIn(f"{title}.{number}", pages, name)
+
+    def test_every_page_is_in_the_overview_and_is_linted_and_installed(self):
+        overview = manual.source("paytower.1")
+        with open(os.path.join(manual.FOLDER, "..", "CMakeLists.txt"), encoding="utf-8") as file:
+            installed = set(re.search(r"set\(PAYTOWER_MANUAL\s+(.*?)\)", file.read(), re.S).group(1).split())
+        self.assertEqual(installed, set(manual.names()))
+        for name in installed - {"paytower.1"}:
+            title, number = name.rsplit(".", 1)
+            self.assertIn(f".Xr {title} {number}", overview)
+
+    def test_exit_codes(self):
+        """The overview has all of them; the other pages have no others."""
+        def codes(name):
+            text = manual.section(manual.source(name), "EXIT STATUS")
+            return {int(code) for line in re.findall(r"^\.It ([\d ,]+)$", text, re.M) for code in re.findall(r"\d+", line)}
+        everything = codes("paytower.1")
+        self.assertEqual(everything, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 129, 130, 143})
+        for name in manual.names():
+            self.assertLessEqual(codes(name), everything, name)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,30 @@ class Healthy(Serve):
         self.assertEqual(len(ended["payment_preimage"]), 64)
         self.assertEqual(self.settled(params), 1)
 
+    def test_getroutes_and_its_layers(self):
+        client = self.start()
+        facts = client.result("decode", [self.invoice("250sat")])
+        own = client.result("getinfo")["id"]
+        plain = client.result("getroute", {"id": facts["payee"], "amount_msat": 250_000, "riskfactor": 10, "cltv": 18})["route"]
+        asked = {"source": own, "destination": facts["payee"], "amount_msat": 250_000, "layers": ["auto.localchans", "auto.sourcefree"],
+                 "maxfee_msat": 100_000, "final_cltv": 18, "maxparts": 1}
+        (route,) = client.result("getroutes", asked)["routes"]
+        self.assertEqual([hop["next_node_id"] for hop in route["path"]], [hop["id"] for hop in plain])
+        # What goes into a hop is what came out of the one before.
+        self.assertEqual([hop["amount_msat"] for hop in route["path"]], [plain[0]["amount_msat"], *(hop["amount_msat"] for hop in plain[:-1])])
+        self.assertEqual([hop["delay"] for hop in route["path"]], [plain[0]["delay"], *(hop["delay"] for hop in plain[:-1])])
+        first = route["path"][0]["short_channel_id_dir"]
+        client.result("askrene-create-layer", {"layer": "mine", "persistent": False})
+        self.assertEqual(client.error("askrene-create-layer", {"layer": "mine"})["code"], -32602)
+        client.result("askrene-update-channel", {"layer": "mine", "short_channel_id_dir": first, "enabled": False})
+        client.result("askrene-disable-node", {"layer": "mine", "node": plain[0]["id"]})
+        (other,) = client.result("getroutes", {**asked, "layers": [*asked["layers"], "mine"]})["routes"]
+        self.assertNotIn(first, [hop["short_channel_id_dir"] for hop in other["path"]])
+        self.assertNotIn(plain[0]["id"], [hop["next_node_id"] for hop in other["path"]])
+        client.result("askrene-remove-layer", {"layer": "mine"})
+        self.assertEqual(client.error("getroutes", {**asked, "layers": ["mine"]})["code"], -32602)
+        self.assertEqual(client.error("getroutes", {**asked, "maxfee_msat": 0})["code"], 205)
+
     def test_as_lightning_cli_writes(self):
         client = self.start()
         # First it asks for notifications, and does not wait for the answer; its ids are strings.
@@ -638,6 +662,23 @@ class Faults(Serve):
         self.assertIn("warning_lightningd_sync", info)
         self.assertEqual(client.error("listchannelmoves")["code"], -32601)
         self.assertEqual(client.error("wait", ["channelmoves", "created", 0])["code"], -32602)
+
+    def test_a_forwarder_in_between(self):
+        client = self.start("forwarder,lightningd,restart@after-sendpay:1,refuse=300ms@getinfo:2")
+        with open(f"/proc/{self.server.pid}/comm", encoding="ascii") as file:
+            self.assertNotEqual(file.read().strip(), "lightningd")
+        client.result("getinfo")
+        params = self.prepare(client, "--hold", "100ms")
+        client.ask("sendpay", params)
+        asked = client.ask("listsendpays", {"payment_hash": params["payment_hash"]})
+        answer = client.read()  # the other one was lost, and the connection stands
+        while answer["id"] != asked:
+            answer = client.read()
+        self.assertEqual(len(answer["result"]["payments"]), 1)
+        client.ask("getinfo")  # refused: nobody ever answers it
+        late = client.ask("decode", [params["bolt11"]])
+        self.assertEqual(client.read()["id"], late)
+        self.assertEqual(self.client().call("getinfo")["result"]["network"], "regtest")
 
     def test_the_name_of_the_process(self):
         self.start("lightningd")

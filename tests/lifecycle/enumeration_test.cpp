@@ -88,7 +88,7 @@ TEST_CASE("R1, R2: what is dispatched or fenced is recorded and open, and one op
 
 TEST_CASE("R3: only the allow-list resolves an attempt") {
   for_all([](const Case& c) {
-    const bool may_fail = is<Failed>(c.event) || is<NotSent>(c.event) || is<NotFound>(c.event);
+    const bool may_fail = is<Failed>(c.event) || is<NotSent>(c.event) || is<NotFound>(c.event) || is<Orphaned>(c.event);
     const bool may_close = is<OperatorAssumesFailed>(c.event) || is<OperatorWritesOff>(c.event) || is<SettledPreimageLost>(c.event);
     if (count_of<FailAttempt>(c.decision.writes) != 0) REQUIRE(may_fail);
     if (count_of<CloseAttempt>(c.decision.writes) != 0) REQUIRE(may_close);

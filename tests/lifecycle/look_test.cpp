@@ -96,6 +96,38 @@ TEST_CASE("look: a row that stays pending without any HTLC is an orphan: said, n
   CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
 }
 
+TEST_CASE("look: a pending row without an HTLC is suspected only when the run of the node that had it is over") {
+  Payment payment = with(Shape::open);
+  payment.attempts.front().switch_run = "7:100:boot";
+  LookResult look = empty_look();
+  look.rows.push_back(row(RowState::pending, ours()));
+  look.run = "8:200:boot";
+  bool suspected = false;
+  SUBCASE("another run") { suspected = true; }
+  SUBCASE("the same run: it has its own time-out") { look.run = payment.attempts.front().switch_run; }
+  SUBCASE("behind a forwarder now") { look.run.clear(); }
+  SUBCASE("behind a forwarder then") { payment.attempts.front().switch_run.clear(); }
+  SUBCASE("an HTLC of the hash") { look.htlcs->push_back(OutgoingHtlc{12, false}); }
+  SUBCASE("an HTLC that has ended") { look.htlcs->push_back(OutgoingHtlc{12, true}); }
+  SUBCASE("HTLCs were erased") { look.now.htlcs_deleted = 1; }
+  SUBCASE("no list of HTLCs") { look.htlcs.reset(); }
+  SUBCASE("our fence, not the attempt") { look.rows.front().label = ours(first_id, true); }
+  const LookFinding finding = interpret(payment, look, knowledge());
+  CHECK(finding.orphans.size() == (suspected ? 1U : 0U));
+  CHECK_FALSE(some<Orphaned>(finding));  // one look proves nothing
+}
+
+TEST_CASE("look: behind the proof the row still stands there: the hash is wedged, and said to be") {
+  LookResult look = empty_look();
+  look.rows.push_back(row(RowState::pending, ours()));
+  Payment payment = with(Shape::failed);
+  payment.attempts.front().failure = Failure{FailureCode::local_refusal, {}, {}, {}, {}};
+  const LookFinding finding = interpret(payment, look, knowledge());
+  CHECK(only<HashBusy>(finding));
+  REQUIRE(finding.warnings.size() == 1);
+  CHECK(finding.warnings.front().find("refuses every payment of this hash") != std::string::npos);
+}
+
 TEST_CASE("look: R7, a complete row without a proof concludes nothing and is not quiet") {
   LookResult look = empty_look();
   look.rows = {row(RowState::complete, ours())};
@@ -212,6 +244,51 @@ TEST_CASE("look: R9, other users of the node") {
   CHECK(only<HashPaid>(interpret(with(Shape::failed), look, knowledge())));
   look.rows = {row(RowState::failed, "another wallet", AttemptId{5})};
   CHECK(only<Quiet>(interpret(with(Shape::failed), look, knowledge())));
+}
+
+TEST_CASE("look: without a record of ours, another attempt's row is decided on first") {
+  LookResult look = empty_look();
+  SUBCASE("pending: waited for, neither handed over again nor fenced") {
+    look.rows = {row(RowState::pending, "somebody", AttemptId{5})};
+    SUBCASE("its HTLC is not listed yet") {}
+    SUBCASE("an HTLC ended") { look.htlcs->push_back({11, true}); }
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(some<NotFound>(finding));
+    CHECK(some<NotFound>(finding)->evidence == Evidence::not_yet);
+    CHECK(some<HashBusy>(finding));
+  }
+  SUBCASE("complete without proof: likewise") {
+    look.rows = {row(RowState::complete, "somebody", AttemptId{5})};
+    look.rows[0].preimage = wrong_preimage();
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(some<NotFound>(finding));
+    CHECK(some<NotFound>(finding)->evidence == Evidence::not_yet);
+  }
+  SUBCASE("complete: paid, before anything else is said") {
+    look.rows = {row(RowState::complete, "somebody", AttemptId{5})};
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(finding.events.size() == 2);
+    CHECK(std::holds_alternative<HashPaid>(finding.events[0]));
+    CHECK(std::holds_alternative<NotFound>(finding.events[1]));
+  }
+  SUBCASE("complete beside our own complete row: ours carries the payment") {
+    look.rows = {row(RowState::complete, "somebody", AttemptId{5}), row(RowState::complete, ours())};
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(finding.events.size() == 2);
+    CHECK(std::holds_alternative<Settled>(finding.events[0]));
+    CHECK(std::holds_alternative<HashPaid>(finding.events[1]));
+  }
+  SUBCASE("failed: in nobody's way") {
+    look.rows = {row(RowState::failed, "somebody", AttemptId{5})};
+    CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::nothing_since_mark);
+  }
+  SUBCASE("pending beside our fence: the id is dead whatever becomes of the other") {
+    look.rows = {row(RowState::failed, ours(first_id, true)), row(RowState::pending, "somebody", AttemptId{5})};
+    const LookFinding finding = interpret(with(Shape::open), look, knowledge());
+    REQUIRE(some<NotFound>(finding));
+    CHECK(some<NotFound>(finding)->evidence == Evidence::nothing_since_mark);
+    CHECK(some<NotFound>(finding)->fenced);
+  }
 }
 
 TEST_CASE("look: a row with our id but another's label is not our attempt") {

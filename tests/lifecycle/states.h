@@ -187,6 +187,7 @@ inline std::vector<Happening> all_happenings() {
       all.push_back(NotFound{id, evidence, true});
     }
     all.push_back(Fenced{id});
+    all.push_back(Orphaned{id});
     all.push_back(SettledPreimageLost{id});
   }
   all.push_back(SettledPreimageLost{});

@@ -61,6 +61,11 @@ class Writer {
     return std::nullopt;
   }
 
+  Refusal refuse(const MoveAttempt& write) const {
+    const Attempt* attempt = payment_.find(write.id);
+    return unless(attempt && attempt->open(), Errc::conflict);
+  }
+
   Refusal refuse(const RecordForeign&) const { return unless(payment_.index.value != 0, Errc::not_initiated); }
 
   Refusal refuse(const SettleAttempt& write) const {

@@ -54,6 +54,9 @@ TEST_CASE("rpc faults: what is no SPEC is refused") {
   }
   CHECK(RpcFaults::parse(""));
   CHECK(RpcFaults::parse("lag=3,without=listchannelmoves+getroutes,lightningd")->traits().without.size() == 2);
+  CHECK(RpcFaults::parse("lightningd")->poses_as_lightningd());
+  CHECK_FALSE(RpcFaults::parse("lightningd,forwarder")->poses_as_lightningd());
+  CHECK(RpcFaults::parse("forwarder")->behind_forwarder());
 }
 
 TEST_CASE("rpc faults: each kind of the wire") {

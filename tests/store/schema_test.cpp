@@ -229,6 +229,9 @@ std::vector<Case> cases() {
   yes("UPDATE attempts SET accepted_ns = 3 WHERE attempt_id = 11");
   no("UPDATE attempts SET accepted_ns = 3 WHERE attempt_id = 101", "conflict");
   no("UPDATE attempts SET accepted_ns = NULL WHERE attempt_id = 101", "conflict");
+  yes("UPDATE attempts SET switch_run = '1:2:x' WHERE attempt_id = 11");
+  yes("UPDATE attempts SET switch_run = NULL WHERE attempt_id = 11");
+  no("UPDATE attempts SET switch_run = '1:2:x' WHERE outcome = 1", "conflict");
 
   // --- how an attempt ends ---
   const std::string failed = "outcome = 2, failure_code = 1, resolved_ns = 3";
@@ -386,8 +389,8 @@ std::vector<Case> cases() {
   // --- shapes of an attempt ---
   const auto attempt_with = [](const std::string& column, const std::string& value) {
     const std::vector<std::string> names = {"attempt_row", "payment_index", "attempt_id", "part", "switch_id", "amount_msat", "fee_msat", "registered_ns", "route",
-                                            "origin", "mark_payments_created", "mark_htlcs_created", "mark_htlcs_deleted", "mark_movements_created", "total_time_lock"};
-    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1", "1", "zeroblob(20)", "0", "1", "1", "1", "1", "NULL"};
+                                            "origin", "mark_payments_created", "mark_htlcs_created", "mark_htlcs_deleted", "mark_movements_created", "total_time_lock", "switch_run"};
+    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1", "1", "zeroblob(20)", "0", "1", "1", "1", "1", "NULL", "NULL"};
     std::string columns;
     std::string list;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -409,6 +412,7 @@ std::vector<Case> cases() {
   check(attempt_with("route", "x'00'"));
   yes(attempt_with("route", "NULL"));   // adopted from the switch
   check(attempt_with("amount_msat", "-1"));
+  check(attempt_with("switch_run", "''"));
   check(attempt_with("total_time_lock", "-1"));
   check(attempt_with("fee_msat", "2100000000000000001"));
   check(set("outcome = 4, failure_code = 1, resolved_ns = 3", 11));

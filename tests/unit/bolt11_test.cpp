@@ -340,6 +340,7 @@ TEST_CASE("bolt11: encode then decode is the identity") {
     RC_ASSERT(static_cast<bool>(text));
     const auto back = decode_invoice(*text);
     RC_ASSERT(route_hints_of(*text) == invoice.route_hints);
+    RC_ASSERT(description_in(*text) == invoice.description);
     RC_ASSERT(static_cast<bool>(back));
     RC_ASSERT(back->payee == *public_key_of(key));
     RC_ASSERT(valid_public_key(back->payee));

@@ -59,7 +59,6 @@ struct ClnSwitch::Impl {
   unsigned barren_connections = 0;           ///< in a row, without an answer behind getinfo's
 
   std::optional<IdentityAnswer> identity;    ///< of this connection
-  std::optional<DaemonIdentity> run;         ///< the last that could be told, over all connections
   std::vector<LookRound::Wanted> looks;
   bool round_running = false;
   std::size_t fence_turn = 0;
@@ -87,7 +86,7 @@ struct ClnSwitch::Impl {
 
   bool step() {
     if (identify_wanted && (!retry_at || clock.mono() >= *retry_at)) connect();
-    if (std::exchange(asked_while_away, false)) tell(Disconnected{"there is no connection to the node"});
+    if (std::exchange(asked_while_away, false)) tell(Disconnected{"there is no connection to the node", true});
     start_round();
     if (!client.connected()) return false;
     bool moved = false;
@@ -109,16 +108,15 @@ struct ClnSwitch::Impl {
       const auto network = reply.result ? text(*reply.result, "network") : std::nullopt;
       if (!node || !network || network->empty() || network->size() > longest_network_name) return client.refuse("the node does not say who it is");
       const std::uint64_t height = number(*reply.result, "blockheight").value_or(0);
-      identity = IdentityAnswer{SwitchKey{*node, *network}, static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), restarted()};
+      identity = IdentityAnswer{SwitchKey{*node, *network}, static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), run()};
       tell(*identity);
     });
   }
 
   /// Behind a forwarder, or under another name than lightningd, nobody can tell.
-  [[nodiscard]] bool restarted() {
-    auto now = client.peer() ? daemon_identity(client.peer()->pid, "lightningd") : std::nullopt;
-    if (!now) return false;
-    return std::exchange(run, now).value_or(*now) != *now;
+  [[nodiscard]] std::string run() const {
+    const auto now = client.peer() ? daemon_identity(client.peer()->pid, "lightningd") : std::nullopt;
+    return now ? run_name(*now) : "";
   }
 
   /// Nothing asked on this connection will be answered: hand-overs that were never written are told of, the rest stays open.
@@ -128,8 +126,9 @@ struct ClnSwitch::Impl {
     identity.reset();
     looks.clear();
     round_running = false;
+    const bool reached = client.connected();
     client.lose();
-    tell(Disconnected{why});
+    tell(Disconnected{why, reached});
   }
 
   /// True when the node may be spoken to; else the caller is told that it may not.
@@ -150,7 +149,10 @@ struct ClnSwitch::Impl {
     looks.erase(looks.begin(), end);
     std::make_shared<LookRound>(client, std::move(wanted), identity->height, clock.wall(), [this](std::vector<LookResult> results) {
       round_running = false;
-      for (LookResult& result : results) tell(LookAnswer{std::move(result)});
+      for (LookResult& result : results) {
+        if (identity) result.run = identity->run;
+        tell(LookAnswer{std::move(result)});
+      }
     })->start();
   }
 
@@ -164,15 +166,16 @@ struct ClnSwitch::Impl {
     if (!present()) return tell(not_sent(handover.key, never_written()));
     client.call(
         "sendpay", sendpay_params(handover),
-        [this, handover](const RpcReply& reply) { tell(dispatch_answer(conclude_sendpay(reply), handover)); }, 0,
+        [this, handover](const RpcReply& reply) { tell(dispatch_answer(conclude_sendpay(reply), handover)); },
         [this, key = handover.key] { tell(not_sent(key, never_written())); });
   }
 
-  void query(const AttemptKey& key) {
-    client.call(
-        "waitsendpay", waitsendpay_params(key, wait_seconds),
-        [this, key](const RpcReply& reply) {
+  void query(const AttemptKey& key, unsigned waits = 1) {
+    client.call_within(
+        wait_patience_ns, "waitsendpay", waitsendpay_params(key, wait_seconds),
+        [this, key, waits](const RpcReply& reply) {
           const WaitMeaning meaning = conclude_waitsendpay(reply);
+          if (meaning.word == WaitWord::pending && waits < waits_a_look) return query(key, waits + 1);
           const bool own = meaning.record && is_attempt_row(*meaning.record, key);
           QueryAnswer answer;
           answer.key = key;
@@ -183,7 +186,7 @@ struct ClnSwitch::Impl {
           }
           tell(answer);
         },
-        wait_seconds * ns_per_second);
+        [this, key] { tell(QueryAnswer{key}); });
   }
 
   /// The attempt has failed for certain. What the node says of the reason counts only while no later failure of the hash has
@@ -224,13 +227,13 @@ struct ClnSwitch::Impl {
   }
 
   void confirm_fence(const Handover& handover) {
-    client.call(
-        "waitsendpay", waitsendpay_params(handover.key, wait_seconds),
+    client.call_within(
+        wait_patience_ns, "waitsendpay", waitsendpay_params(handover.key, wait_seconds),
         [this, key = handover.key, label = handover.label](const RpcReply& reply) {
           const WaitMeaning meaning = conclude_waitsendpay(reply);
           tell(fence_answer(key, meaning.word == WaitWord::failed && meaning.record && meaning.record->row.label == label));
         },
-        wait_seconds * ns_per_second);
+        [this, key = handover.key] { tell(fence_answer(key, false)); });
   }
 };
 

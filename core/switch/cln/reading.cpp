@@ -129,6 +129,43 @@ std::optional<Route> read_route(const json& result) {
   return route;
 }
 
+namespace {
+
+/// "SCID/DIRECTION"
+std::optional<ChannelDirection> channel_and_direction(const json& object, const char* key) {
+  const auto words = text(object, key);
+  if (!words || words->size() < 3) return std::nullopt;
+  const std::string_view end = std::string_view(*words).substr(words->size() - 2);
+  const auto scid = ShortChannelId::parse(std::string_view(*words).substr(0, words->size() - 2));
+  if (!scid || (end != "/0" && end != "/1")) return std::nullopt;
+  return ChannelDirection{*scid, static_cast<std::uint8_t>(end == "/1" ? 1 : 0)};
+}
+
+}  // namespace
+
+std::optional<Route> read_routes_answer(const json& result) {
+  const json* routes = list(result, "routes", 1);
+  const json* path = routes != nullptr && !routes->empty() ? list(routes->front(), "path", limits::max_hops) : nullptr;
+  if (path == nullptr || path->empty()) return std::nullopt;
+  // What comes out of the last hop, then, backwards, what goes into the hop behind.
+  auto out = amount(routes->front(), "amount_msat");
+  auto delay = number(routes->front(), "final_cltv");
+  Route route;
+  for (std::size_t i = path->size(); i > 0; --i) {
+    const json& entry = (*path)[i - 1];
+    const bool newer = member(entry, "node_id_out") != nullptr;
+    const auto node = bytes<PublicKey>(entry, newer ? "node_id_out" : "next_node_id");
+    const auto channel = channel_and_direction(entry, "short_channel_id_dir");
+    if (newer) out = amount(entry, "amount_out_msat");
+    if (newer) delay = number(entry, "cltv_out");
+    if (!node || !channel || !out || !delay || *delay > limits::max_cltv_delta) return std::nullopt;
+    route.hops.insert(route.hops.begin(), Hop{channel->channel, channel->direction, *node, *out, static_cast<std::uint32_t>(*delay)});
+    out = amount(entry, "amount_msat");
+    delay = number(entry, "delay");
+  }
+  return route;
+}
+
 std::optional<HtlcEntry> read_htlc(const json& entry, bool& broken) {
   const auto direction = text(entry, "direction");
   const auto state = text(entry, "state");

@@ -61,6 +61,10 @@ struct OwnChannel {
 /// getroute's answer. Nothing when any hop is not whole, when it has none, or more than limits::max_hops.
 [[nodiscard]] std::optional<Route> read_route(const nlohmann::json& result);
 
+/// getroutes' answer as the same kind of route: it tells what goes into each hop, newer nodes also what comes out. Nothing
+/// when it is not exactly one path, or as above.
+[[nodiscard]] std::optional<Route> read_routes_answer(const nlohmann::json& result);
+
 /// An entry of listhtlcs that leaves the node.
 struct HtlcEntry {
   PaymentHash hash;

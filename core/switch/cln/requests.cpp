@@ -1,10 +1,14 @@
 #include "core/switch/cln/requests.h"
 
+#include <algorithm>
+
 namespace paytower::cln {
 
 namespace {
 
 using nlohmann::json;
+
+constexpr std::uint32_t highest_maxdelay = 2'016;  ///< that getroutes takes
 
 json hop_json(const Hop& hop) {
   return json{{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction}, {"amount_msat", hop.amount.value()}, {"delay", hop.delay}};
@@ -24,6 +28,7 @@ json sendpay_params(const Handover& handover) {
   params["label"] = handover.label;
   params["amount_msat"] = handover.amount.value();
   if (!handover.invoice.empty()) params["bolt11"] = handover.invoice;
+  if (!handover.description.empty()) params["description"] = handover.description;
   if (handover.payment_secret) params["payment_secret"] = handover.payment_secret->hex();
   if (handover.metadata) params["payment_metadata"] = to_hex(*handover.metadata);
   return params;
@@ -60,6 +65,8 @@ json counter_params(const char* subsystem, const char* index) {
   return json{{"subsystem", subsystem}, {"indexname", index}, {"nextvalue", 0}};
 }
 
+std::string channel_name(const ChannelDirection& channel) { return channel.channel.text() + "/" + std::to_string(channel.direction); }
+
 json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels, std::span<const PublicKey> without_nodes) {
   json params{{"id", asked.to.hex()},
               {"amount_msat", asked.amount.value()},
@@ -68,12 +75,24 @@ json getroute_params(const RouteParams& asked, std::span<const ChannelDirection>
               {"fuzzpercent", 0},
               {"maxhops", asked.max_hops}};
   json exclude = json::array();
-  for (const ChannelDirection& channel : without_channels) {
-    exclude.push_back(channel.channel.text() + "/" + std::to_string(channel.direction));
-  }
+  for (const ChannelDirection& channel : without_channels) exclude.push_back(channel_name(channel));
   for (const PublicKey& node : without_nodes) exclude.push_back(node.hex());
   if (!exclude.empty()) params["exclude"] = std::move(exclude);
   return params;
+}
+
+json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit, std::uint32_t final_delay, std::uint32_t cltv_limit,
+                      const std::string& layer) {
+  json layers = json::array({"auto.localchans", "auto.sourcefree"});  // what our own channels hold; and we pay ourselves no fee
+  if (!layer.empty()) layers.push_back(layer);
+  return json{{"source", from.hex()},
+              {"destination", to.hex()},
+              {"amount_msat", amount.value()},
+              {"layers", std::move(layers)},
+              {"maxfee_msat", fee_limit.value()},
+              {"final_cltv", final_delay},
+              {"maxdelay", std::min(cltv_limit, highest_maxdelay)},
+              {"maxparts", 1}};
 }
 
 }  // namespace paytower::cln

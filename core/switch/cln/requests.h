@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -12,8 +13,12 @@
 
 namespace paytower::cln {
 
-/// How long one waitsendpay stays at the node. Then the driver looks again: once a minute a pending payment.
-inline constexpr std::int64_t wait_seconds = 60;
+/// How long one waitsendpay stays at the node.
+inline constexpr std::int64_t wait_seconds = 20;
+/// How long its answer is waited for: a lost one costs no more than this.
+inline constexpr std::int64_t wait_patience_ns = 30 * ns_per_second;
+/// So many of them follow each other before the driver looks again: once a minute a pending payment.
+inline constexpr unsigned waits_a_look = 3;
 inline constexpr std::uint64_t list_page = 1'000;
 
 /// REQUIRES: the route is not empty.
@@ -36,7 +41,12 @@ struct RouteParams {
   std::uint32_t risk_factor = 10;
   std::size_t max_hops = 0;
 };
+/// "SCID/DIRECTION"
+[[nodiscard]] std::string channel_name(const ChannelDirection& channel);
 [[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels,
                                              std::span<const PublicKey> without_nodes);
+/// One part, from our own channels as they stand. `layer`: the one with our exclusions, empty without.
+[[nodiscard]] nlohmann::json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit, std::uint32_t final_delay,
+                                              std::uint32_t cltv_limit, const std::string& layer);
 
 }  // namespace paytower::cln

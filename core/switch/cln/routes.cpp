@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/limits.h"
-#include "core/switch/cln/requests.h"
+#include "core/switch/cln/layered_route.h"
 #include "core/switch/sim/graph.h"
 
 namespace paytower::cln {
@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint32_t usual_risk = 10;     ///< the node's documentation's own example
 constexpr std::uint32_t fees_first = 0;
 constexpr std::uint32_t delays_first = 1'000;
+constexpr std::int64_t method_not_found = -32601;
 
 template <typename T>
 bool contains(const std::vector<T>& list, const T& value) {
@@ -89,21 +90,42 @@ void RouteSearch::ask_next() {
   ask(usual_risk);
 }
 
-void RouteSearch::ask(std::uint32_t risk_factor) {
+RouteParams RouteSearch::target() const {
   const auto& tail = targets_[target_];
   RouteParams asked;
   asked.to = tail ? tail->entry : question_.demand.destination;
   asked.amount = tail ? tail->amount : question_.demand.amount;
   asked.final_delay = tail ? tail->delay : question_.demand.final_cltv_delta;
-  asked.risk_factor = risk_factor;
   asked.max_hops = limits::max_hops - (tail ? tail->hops.size() : 0);
+  return asked;
+}
+
+void RouteSearch::ask(std::uint32_t risk_factor) {
+  RouteParams asked = target();
+  asked.risk_factor = risk_factor;
   if (asked.max_hops == 0) return next_target();
   client_.call("getroute", getroute_params(asked, question_.excluded_channels, question_.excluded_nodes),
                [self = shared_from_this(), risk_factor](const RpcReply& reply) { self->read(reply, risk_factor); });
 }
 
 void RouteSearch::read(const RpcReply& reply, std::uint32_t risk_factor) {
-  auto route = reply.result ? read_route(*reply.result) : std::nullopt;
+  if (reply.error && reply.error->code == method_not_found) return ask_layered();
+  found(reply.result ? read_route(*reply.result) : std::nullopt, risk_factor);
+}
+
+void RouteSearch::ask_layered() {
+  const RouteParams asked = target();
+  const RouteDemand& demand = question_.demand;
+  const auto spent = checked_sub(asked.amount, demand.amount);  // for the hint's hops
+  const auto left = spent ? checked_sub(demand.fee_limit, *spent) : std::nullopt;
+  if (!left) return next_target();
+  std::make_shared<LayeredRoute>(
+      client_,
+      LayeredQuestion{own_, asked.to, asked.amount, *left, asked.final_delay, demand.cltv_limit, question_.excluded_channels, question_.excluded_nodes},
+      [self = shared_from_this()](std::optional<Route> route) { self->found(std::move(route), delays_first); })->start();
+}
+
+void RouteSearch::found(std::optional<Route> route, std::uint32_t risk_factor) {
   if (!route) return next_target();
   if (const auto& tail = targets_[target_]) route->hops.insert(route->hops.end(), tail->hops.begin(), tail->hops.end());
   take(std::move(*route), risk_factor);

@@ -10,6 +10,7 @@
 
 #include "core/ports.h"
 #include "core/switch/cln/reading.h"
+#include "core/switch/cln/requests.h"
 #include "core/switch/rpc_client.h"
 
 namespace paytower::cln {
@@ -26,7 +27,8 @@ struct HintTail {
 [[nodiscard]] std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& question, const PublicKey& own);
 
 /// Asks getroute: to the payee, then to each hint's entry. What breaks the fee or CLTV limit is asked for once more with the
-/// node's weighing of fees against delays turned to the other side.
+/// node's weighing of fees against delays turned to the other side. A node that knows no getroute is asked with getroutes
+/// (LayeredRoute); nothing else of it is better for one part, whose limits and exclusions getroute is told as well.
 class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
@@ -42,7 +44,10 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   void keep_to_outgoing();
   void ask_next();
   void ask(std::uint32_t risk_factor);
+  [[nodiscard]] RouteParams target() const;
   void read(const RpcReply& reply, std::uint32_t risk_factor);
+  void ask_layered();
+  void found(std::optional<Route> route, std::uint32_t risk_factor);
   void take(Route route, std::uint32_t risk_factor);
   void next_target();
   void none();

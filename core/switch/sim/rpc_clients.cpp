@@ -29,19 +29,20 @@ void RpcClients::let_in(MonoNs now) {
     const std::uint64_t id = next_id_++;
     RpcConnection& made = connections_.emplace(id, RpcConnection(id, std::move(file))).first->second;
     if (struck.unread_ns) made.paused_until = MonoNs{now.value + *struck.unread_ns};
+    if (refusing_until_) made.paused_until = refusing_until_;  // a forwarder takes everybody
   }
 }
 
 void RpcClients::refuse(MonoNs until) {
-  socket_.refuse();  // first: whoever sees its connection break finds the door shut
-  drop_all();
   refusing_until_ = until;
+  if (!faults_.behind_forwarder()) socket_.refuse();  // first: whoever sees its connection break finds the door shut
+  drop_all();
 }
 
 void RpcClients::listen_again(MonoNs now) {
   if (!refusing_until_ || now < *refusing_until_) return;
   refusing_until_.reset();
-  socket_.listen();
+  if (!faults_.behind_forwarder()) socket_.listen();
 }
 
 /// Parks the request when a fault leaves it unread.
@@ -122,6 +123,13 @@ void RpcClients::flush() {
 }
 
 void RpcClients::drop_all() {
+  if (faults_.behind_forwarder()) {
+    for (auto& [id, connection] : connections_) {
+      connection.waits = 0;
+      if (refusing_until_) connection.paused_until = refusing_until_;
+    }
+    return;
+  }
   some_went_ = some_went_ || !connections_.empty();
   connections_.clear();
 }

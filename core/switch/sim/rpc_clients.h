@@ -31,7 +31,7 @@ class RpcClients {
   void flush();
   /// Forgets those who have gone. True when any did since the last call, whichever way.
   bool forget_closed();
-  /// Every connection breaks.
+  /// Every connection breaks. Behind a forwarder they stay, and what was read of them and not executed.
   void drop_all();
   /// The same, and nobody is let in before `until`.
   void refuse(MonoNs until);

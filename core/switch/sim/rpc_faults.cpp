@@ -172,6 +172,7 @@ bool RpcFaults::read_setting(std::string_view name, std::string_view value) {
     return true;
   };
   if (name == "lightningd" && value.empty()) return put(poses_as_lightningd_, true);
+  if (name == "forwarder" && value.empty()) return put(behind_forwarder_, true);
   const auto count = number(value);
   if (name == "seed" && count) return put(numbers_, SeededNumbers(*count));
   if (name == "lag" && count && *count <= UINT32_MAX) return put(traits_.lag_blocks, static_cast<std::uint32_t>(*count));

@@ -63,7 +63,9 @@ class RpcFaults {
   [[nodiscard]] RpcStrikes strike(std::string_view occasion);
   [[nodiscard]] const RpcTraits& traits() const { return traits_; }
   /// The process shall be called "lightningd", as a client expects of the node's own process.
-  [[nodiscard]] bool poses_as_lightningd() const { return poses_as_lightningd_; }
+  [[nodiscard]] bool poses_as_lightningd() const { return poses_as_lightningd_ && !behind_forwarder_; }
+  /// Somebody sits between the clients and the node: their connections outlive it, and so does what they have written.
+  [[nodiscard]] bool behind_forwarder() const { return behind_forwarder_; }
   /// For the order of shuffled answers.
   [[nodiscard]] std::uint64_t draw(std::uint64_t bound) { return numbers_.below(bound); }
 
@@ -85,6 +87,7 @@ class RpcFaults {
   std::vector<Item> items_;
   RpcTraits traits_;
   bool poses_as_lightningd_ = false;
+  bool behind_forwarder_ = false;
   SeededNumbers numbers_{1};
 };
 

@@ -111,6 +111,15 @@ Json direction_json(const Channel& channel, std::uint8_t side, const std::array<
 
 }  // namespace
 
+OwnBalances own_balances(LedgerTx& tx) {
+  OwnBalances balances;
+  tx.each_channel_of(own_node, [&](const Channel& channel) {
+    balances[channel.id] = channel.balances[channel.nodes[0] == own_node ? 0 : 1];
+    return true;
+  });
+  return balances;
+}
+
 const Graph& RpcNode::graph(LedgerTx& tx) {
   const std::int64_t version = tx.number(Number::graph_version);
   if (!graph_ || graph_version_ != version) graph_ = Graph::load(tx);
@@ -136,12 +145,7 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
   if (!graph(turn.tx).find(question.demand.destination)) {
     throw CallError(RpcCode::invalid_params, question.demand.destination.hex() + ": unknown destination node_id (no public channels?)");
   }
-  OwnBalances balances;
-  turn.tx.each_channel_of(own_node, [&](const Channel& channel) {
-    balances[channel.id] = channel.balances[channel.nodes[0] == own_node ? 0 : 1];
-    return true;
-  });
-  const FoundRoute found = find_route(graph(turn.tx), balances, question);
+  const FoundRoute found = find_route(graph(turn.tx), own_balances(turn.tx), question);
   if (!found.route || found.route->hops.size() > most_hops) throw CallError(RpcCode::route_not_found, "Could not find a route");
   for (const Hop& hop : found.route->hops) {
     hops.push_back(Json{{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction},

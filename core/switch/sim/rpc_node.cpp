@@ -68,6 +68,13 @@ const std::vector<RpcNode::Method>& RpcNode::methods() {
       {"getroute",
        {{"id", true}, {"amount_msat", true}, {"riskfactor", true}, {"cltv"}, {"fromid"}, {"fuzzpercent"}, {"exclude"}, {"maxhops"}},
        &RpcNode::getroute},
+      {"getroutes",
+       {{"source", true}, {"destination", true}, {"amount_msat", true}, {"layers", true}, {"maxfee_msat", true}, {"final_cltv", true}, {"maxdelay"}, {"maxparts"}},
+       &RpcNode::getroutes},
+      {"askrene-create-layer", {{"layer", true}, {"persistent"}}, &RpcNode::create_layer},
+      {"askrene-update-channel", {{"layer", true}, {"short_channel_id_dir", true}, {"enabled"}}, &RpcNode::update_channel},
+      {"askrene-disable-node", {{"layer", true}, {"node", true}}, &RpcNode::disable_node},
+      {"askrene-remove-layer", {{"layer", true}}, &RpcNode::remove_layer},
       {"listchannels", {{"short_channel_id"}, {"source"}, {"destination"}}, &RpcNode::listchannels},
       {"listpeerchannels", {{"id"}, {"short_channel_id"}}, &RpcNode::listpeerchannels},
   };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -122,10 +123,24 @@ class RpcNode {
   RpcOutcome listchannels(Turn& turn, const Params& params);
   RpcOutcome listpeerchannels(Turn& turn, const Params& params);
 
+  RpcOutcome create_layer(Turn& turn, const Params& params);
+  RpcOutcome update_channel(Turn& turn, const Params& params);
+  RpcOutcome disable_node(Turn& turn, const Params& params);
+  RpcOutcome remove_layer(Turn& turn, const Params& params);
+  RpcOutcome getroutes(Turn& turn, const Params& params);
+
+  /// What getroutes shall keep away from. Kept by nobody: they go with the process.
+  struct Layer {
+    std::vector<ChannelDirection> channels{};
+    std::vector<PublicKey> nodes{};
+  };
+  Layer& layer(const Params& params);
+
   const Graph& graph(LedgerTx& tx);
 
   RpcTraits traits_;
   std::vector<LateSend> late_;
+  std::map<std::string, Layer> layers_;
   std::optional<Graph> graph_;
   std::int64_t graph_version_ = -1;
   bool stop_asked_ = false;

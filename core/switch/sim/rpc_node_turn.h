@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "core/switch/sim/path_finder.h"
 #include "core/switch/sim/rpc_node.h"
 #include "core/switch/sim/sim_admin.h"
 
@@ -65,6 +66,9 @@ inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}
 [[nodiscard]] inline std::int64_t seconds_of(UnixNs at) { return at.value / ns_per_second; }
 /// 64 hex digits that name a channel: the channel id of a node is another, but as unique.
 [[nodiscard]] std::string channel_id_text(ShortChannelId id);
+
+/// What each of the node's own channels can spend.
+[[nodiscard]] OwnBalances own_balances(LedgerTx& tx);
 
 /// A row as listsendpays, sendpay and waitsendpay print it. `pending`: as it was loaded before its end.
 [[nodiscard]] Json row_json(const Row& row, bool pending = false);

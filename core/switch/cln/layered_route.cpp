@@ -1,0 +1,50 @@
+#include "core/switch/cln/layered_route.h"
+
+#include <utility>
+
+#include "core/switch/cln/reading.h"
+#include "core/switch/cln/requests.h"
+
+namespace paytower::cln {
+
+namespace {
+
+using nlohmann::json;
+
+}  // namespace
+
+void LayeredRoute::start() {
+  if (question_.without_channels.empty() && question_.without_nodes.empty()) return ask();
+  layer_ = "paytower:" + client_.fresh_name();
+  client_.call("askrene-create-layer", json{{"layer", layer_}, {"persistent", false}}, [self = shared_from_this()](const RpcReply& reply) {
+    if (!reply.result) return self->done_(std::nullopt);
+    self->exclude();
+  });
+}
+
+void LayeredRoute::exclude() {
+  open_ = question_.without_channels.size() + question_.without_nodes.size();
+  for (const ChannelDirection& channel : question_.without_channels) {
+    exclude_one("askrene-update-channel", json{{"layer", layer_}, {"short_channel_id_dir", channel_name(channel)}, {"enabled", false}});
+  }
+  for (const PublicKey& node : question_.without_nodes) exclude_one("askrene-disable-node", json{{"layer", layer_}, {"node", node.hex()}});
+}
+
+void LayeredRoute::exclude_one(const std::string& method, const json& params) {
+  client_.call(method, params, [self = shared_from_this()](const RpcReply& /*reply*/) {
+    if (--self->open_ == 0) self->ask();
+  });
+}
+
+void LayeredRoute::ask() {
+  client_.call("getroutes",
+               getroutes_params(question_.from, question_.to, question_.amount, question_.fee_limit, question_.final_delay, question_.cltv_limit, layer_),
+               [self = shared_from_this()](const RpcReply& reply) { self->end(reply.result ? read_routes_answer(*reply.result) : std::nullopt); });
+}
+
+void LayeredRoute::end(std::optional<Route> route) {
+  if (!layer_.empty()) client_.call("askrene-remove-layer", json{{"layer", layer_}}, [](const RpcReply& /*reply*/) {});
+  done_(std::move(route));
+}
+
+}  // namespace paytower::cln

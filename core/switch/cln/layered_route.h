@@ -1,0 +1,52 @@
+// Routes from a node that offers getroutes and no getroute any more.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/ports.h"
+#include "core/switch/rpc_client.h"
+
+namespace paytower::cln {
+
+struct LayeredQuestion {
+  PublicKey from;
+  PublicKey to;
+  Msat amount;
+  Msat fee_limit;
+  std::uint32_t final_delay = 0;
+  std::uint32_t cltv_limit = 0;
+  std::vector<ChannelDirection> without_channels;
+  std::vector<PublicKey> without_nodes;
+};
+
+/// getroutes knows no exclusions: they are put into a layer of their own, which is taken away behind the question. The layer is
+/// not stored by the node, so what a lost connection leaves there goes with the node's next start. A node that does not take
+/// an exclusion may answer with what was excluded: whoever asked checks that.
+class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
+ public:
+  using Done = std::function<void(std::optional<Route>)>;
+
+  /// `done` gets nothing where there is no route in one part, and is not called when the connection is lost before.
+  LayeredRoute(RpcClient& client, LayeredQuestion question, Done done) : client_(client), question_(std::move(question)), done_(std::move(done)) {}
+  /// REQUIRES: owned by a shared_ptr, which the question keeps alive until its end.
+  void start();
+
+ private:
+  void exclude();
+  void exclude_one(const std::string& method, const nlohmann::json& params);
+  void ask();
+  void end(std::optional<Route> route);
+
+  RpcClient& client_;
+  LayeredQuestion question_;
+  Done done_;
+  std::string layer_;                        ///< empty without exclusions
+  std::size_t open_ = 0;                     ///< exclusions that are not answered yet
+};
+
+}  // namespace paytower::cln

@@ -1,0 +1,95 @@
+// Who the switch speaks to: the first word on every connection, and what becomes of one that is lost.
+#include <doctest/doctest.h>
+
+#include "core/switch/socket.h"
+#include "tests/cln/world.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+TEST_CASE("getinfo is the first word on every connection") {
+  World world;
+  world.node_switch.identify();
+  const auto events = world.run(ns_per_ms);
+  const auto* who = only<IdentityAnswer>(events);
+  REQUIRE(who != nullptr);
+  CHECK(who->key == SwitchKey{world.own, "regtest"});
+  CHECK(who->height == 118);
+
+  world.node.hang_up();
+  world.node_switch.look(world.hash, {});
+  const auto lost = world.run();
+  CHECK(only<Disconnected>(lost) != nullptr);
+  world.node.on_result("getinfo", json{{"id", world.peer.hex()}, {"network", "regtest"}});
+  world.node_switch.identify();
+  const auto other = world.run();
+  REQUIRE(only<IdentityAnswer>(other) != nullptr);
+  CHECK(only<IdentityAnswer>(other)->key.node == world.peer);  // the driver sees that it is another node (R6)
+  CHECK(world.node.connections == 2);
+  CHECK(world.node.requests.back().method == "getinfo");
+}
+
+TEST_CASE("nothing is asked before the node has said who it is") {
+  World world;
+  world.node_switch.dispatch(world.handover);
+  world.node_switch.look(world.hash, {});
+  world.node_switch.query(world.handover.key);
+  world.node_switch.fence(world.handover);
+  const auto events = world.run();
+  REQUIRE(only<DispatchAnswer>(events) != nullptr);
+  CHECK(only<DispatchAnswer>(events)->kind == DispatchAnswer::Kind::not_sent);
+  CHECK(only<Disconnected>(events) != nullptr);
+  CHECK(world.node.requests.empty());
+}
+
+TEST_CASE("nobody there, then somebody: retried with growing pauses") {
+  World world;
+  world.node.stop_listening();
+  std::vector<std::int64_t> tries;
+  for (int i = 0; i < 6; ++i) {
+    world.node_switch.identify();
+    for (bool told = false; !told;) {
+      const auto events = world.node_switch.poll(MonoNs{world.clock.at + 10 * ns_per_second});
+      told = only<Disconnected>(events) != nullptr;
+      if (told) CHECK_FALSE(only<Disconnected>(events)->reached);
+    }
+    tries.push_back(world.clock.at);
+  }
+  CHECK(tries[0] == 0);
+  for (std::size_t i = 1; i + 1 < tries.size(); ++i) CHECK(tries[i + 1] - tries[i] >= tries[i] - tries[i - 1]);
+  CHECK(tries[1] >= 250 * ns_per_ms);
+  CHECK(tries[5] - tries[4] <= 5 * ns_per_second);
+  world.node.listen();
+  world.node_switch.identify();
+  CHECK(only<IdentityAnswer>(world.run(6 * ns_per_second)) != nullptr);
+}
+
+TEST_CASE("a node that does not say who it is is no node") {
+  for (const json& answer : {json{{"id", "02"}, {"network", "regtest"}}, json{{"network", "regtest"}}, json::array(), json{{"id", key_of(1).hex()}}}) {
+    World world;
+    world.node.on_result("getinfo", answer);
+    world.node_switch.identify();
+    const auto events = world.run();
+    REQUIRE(only<Disconnected>(events) != nullptr);
+    CHECK(only<Disconnected>(events)->reached);  // it may say so on the next connection
+    CHECK(only<IdentityAnswer>(events) == nullptr);
+  }
+}
+
+TEST_CASE("the identity of a daemon is its process, and only under its own name") {
+  const auto own = daemon_identity(::getpid(), "cln_test");
+  REQUIRE(own.has_value());
+  CHECK(own->pid == ::getpid());
+  CHECK(own->start_ticks > 0);
+  CHECK(own->boot_id.size() == 36);
+  CHECK(daemon_identity(::getpid(), "cln_test") == own);
+  CHECK_FALSE(daemon_identity(::getpid(), "lightningd").has_value());
+  CHECK_FALSE(daemon_identity(0, "cln_test").has_value());
+}
+
+TEST_CASE("a path that no socket can have is refused at once") {
+  TestClock clock;
+  SeededRandomness randomness;
+  ScriptedNode node(clock);
+  CHECK_THROWS_AS(cln::ClnSwitch(cln::ClnOptions{std::string(108, 'x'), {}}, clock, node, randomness), SwitchError);
+}

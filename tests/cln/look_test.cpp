@@ -1,0 +1,170 @@
+// A look at a payment hash: what is asked in which order, and when the answers count.
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "tests/cln/world.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each behind the one before") {
+  World world;
+  world.connect();
+  world.node.requests.clear();
+  const Marks since{1, 30, 3, 12};
+  world.node.on_result("listsendpays", json{{"payments", json::array({world.row("pending", world.handover.label), json{{"status", "complete"}}})}});
+  world.node.on_result("listhtlcs", json{{"htlcs", json::array({json{{"created_index", 31}, {"direction", "out"}, {"state", "SENT_ADD_COMMIT"}, {"payment_hash", world.hash.hex()}},
+                                                               json{{"created_index", 32}, {"direction", "in"}, {"state", "X"}, {"payment_hash", world.hash.hex()}},
+                                                               json{{"created_index", 33}, {"direction", "out"}, {"state", "RCVD_REMOVE_ACK_REVOCATION"}, {"payment_hash", std::string(64, '0')}}})}});
+  world.node.on_result("listchannelmoves", json{{"channelmoves", json::array({json{{"created_index", 13}, {"debit_msat", "101000msat"}, {"credit_msat", 0}, {"primary_tag", "invoice"},
+                                                                                  {"payment_hash", world.hash.hex()}, {"group_id", 77}, {"part_id", 0}}})}});
+  world.node.on("listchannelmoves", [&, answer = world.node.script["listchannelmoves"]](ScriptedNode& node, const Request& request) {
+    world.counters["htlcs.deleted"] = 4;  // while the lists are read
+    answer(node, request);
+  });
+  world.node_switch.look(world.hash, since);
+  const auto events = world.run();
+  REQUIRE(only<LookAnswer>(events) != nullptr);
+  const LookResult& look = only<LookAnswer>(events)->look;
+  CHECK(look.hash == world.hash);
+  CHECK(look.now == Marks{4, 40, 4, 20});
+  CHECK(look.height == 118);
+  REQUIRE(look.rows.size() == 2);
+  CHECK(look.rows[0].id == AttemptId{77});
+  CHECK(look.rows[0].lingers);
+  CHECK(look.rows[1].state == RowState::pending);  // a row that cannot be read keeps the hash closed
+  REQUIRE(look.htlcs.has_value());
+  REQUIRE(look.htlcs->size() == 1);
+  CHECK(look.htlcs->front().created_index == 31);
+  CHECK_FALSE(look.htlcs->front().finished);
+  REQUIRE(look.debits.has_value());
+  REQUIRE(look.debits->size() == 1);
+  CHECK(look.debits->front().id == AttemptId{77});
+  std::vector<std::string> asked;
+  for (const Request& request : world.node.requests) asked.push_back(request.method);
+  CHECK(asked == std::vector<std::string>{"wait", "wait", "wait", "wait", "listsendpays", "listhtlcs", "listchannelmoves", "wait"});
+  CHECK(world.node.of("listhtlcs")[0].params == json{{"index", "created"}, {"start", 31}, {"limit", 1000}});
+}
+
+TEST_CASE("an older node has fewer marks and lists, and they are absent, not empty") {
+  World world;
+  world.connect();
+  world.node.on("wait", [&](ScriptedNode& node, const Request& request) {
+    if (request.params["subsystem"] != "sendpays") return node.error(request, -32602);
+    node.result(request, json{{"subsystem", "sendpays"}, {"created", 4}});
+  });
+  world.node.on_error("listhtlcs", -32602);
+  world.node.on_error("listchannelmoves", -32601);
+  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  const auto events = world.run();
+  REQUIRE(only<LookAnswer>(events) != nullptr);
+  const LookResult& look = only<LookAnswer>(events)->look;
+  CHECK(look.now == Marks{4, {}, {}, {}});
+  CHECK_FALSE(look.htlcs.has_value());
+  CHECK_FALSE(look.debits.has_value());
+}
+
+TEST_CASE("half a look is no look") {
+  for (const char* method : {"wait", "listsendpays", "listhtlcs", "listchannelmoves"}) {
+    CAPTURE(method);
+    for (const int kind : {0, 1, 2}) {
+      CAPTURE(kind);
+      World world;
+      world.connect();
+      if (kind == 0) world.node.on(method, [](ScriptedNode& node, const Request&) { node.hang_up(); });
+      if (kind == 1) world.node.on_error(method, -1);
+      if (kind == 2) world.node.on_result(method, json{{"payments", 5}});
+      world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+      const auto events = world.run();
+      CHECK(only<LookAnswer>(events) == nullptr);
+      CHECK(only<Disconnected>(events) != nullptr);
+    }
+  }
+}
+
+TEST_CASE("lists are read page by page") {
+  World world;
+  world.connect();
+  world.node.on("listhtlcs", [&](ScriptedNode& node, const Request& request) {
+    json page = json::array();
+    const auto start = request.params["start"].get<std::uint64_t>();
+    for (std::uint64_t index = start; index < 3'500 && page.size() < 1'000; ++index) {
+      page.push_back(json{{"created_index", index}, {"direction", "out"}, {"state", "RCVD_REMOVE_ACK_REVOCATION"}, {"payment_hash", world.hash.hex()}});
+    }
+    node.result(request, json{{"htlcs", page}});
+  });
+  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  const auto events = world.run();
+  REQUIRE(only<LookAnswer>(events) != nullptr);
+  CHECK(only<LookAnswer>(events)->look.htlcs->size() == 3'500 - 31);
+  CHECK(world.node.of("listhtlcs").size() == 4);
+}
+
+TEST_CASE("the reason of a failed row is asked for, and kept only while no later failure replaced it") {
+  World world;
+  world.connect();
+  json later = world.row("failed", "");
+  later["groupid"] = 3;
+  later["updated_index"] = 9;
+  world.node.on_error("waitsendpay", 204, world.failure(world.handover.label));
+  json rows = json::array({world.row("failed", world.handover.label)});
+  bool kept = true;
+  SUBCASE("the newest") {}
+  SUBCASE("replaced before") {
+    rows.push_back(later);
+    kept = false;
+  }
+  SUBCASE("replaced between the two questions") {
+    world.node.on("waitsendpay", [&](ScriptedNode& node, const Request& request) {
+      rows.push_back(later);
+      node.error(request, 204, world.failure(world.handover.label));
+    });
+    kept = false;
+  }
+  world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) { node.result(request, json{{"payments", rows}}); });
+  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  const auto events = world.run();
+  REQUIRE(only<LookAnswer>(events) != nullptr);
+  const auto& found = only<LookAnswer>(events)->look.rows;
+  CHECK(found[0].state == RowState::failed);
+  CHECK(found[0].failure.has_value() == kept);
+
+  world.node_switch.query(world.handover.key);
+  const auto answers = world.run();
+  REQUIRE(only<QueryAnswer>(answers) != nullptr);
+  CHECK(only<QueryAnswer>(answers)->kind == QueryAnswer::Kind::failed);
+  CHECK((only<QueryAnswer>(answers)->failure.code == FailureCode::temporary_channel_failure) == kept);
+}
+
+TEST_CASE("500 looks share their marks and lists") {
+  World world;
+  world.connect();
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    PaymentHash hash = world.hash;
+    hash.bytes[0] = static_cast<std::uint8_t>(i);
+    hash.bytes[1] = static_cast<std::uint8_t>(i >> 8U);
+    world.node_switch.look(hash, Marks{1, 30 + i, 3, 12});
+  }
+  std::set<PaymentHash> answered;
+  for (const SwitchEvent& event : world.run()) answered.insert(std::get<LookAnswer>(event).look.hash);
+  CHECK(answered.size() == 500);
+  CHECK(world.node.of("listsendpays").size() == 500);
+  CHECK(world.node.of("listhtlcs").size() == 1);
+  CHECK(world.node.of("wait").size() == 5);
+}
+
+TEST_CASE("a restored database: every row that names its store") {
+  World world;
+  world.connect();
+  json other = world.row("pending", "somebody");
+  world.node.on_result("listsendpays", json{{"payments", json::array({other, world.row("pending", world.handover.label)})}});
+  world.node_switch.list_own(world.store);
+  const auto events = world.run();
+  REQUIRE(only<OwnRowsAnswer>(events) != nullptr);
+  const auto& rows = only<OwnRowsAnswer>(events)->rows;
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].row.id == AttemptId{77});
+  CHECK(rows[0].destination == world.payee);
+  CHECK(rows[0].created == UnixNs{1'795'392'600 * ns_per_second});
+}

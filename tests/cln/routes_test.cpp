@@ -1,0 +1,191 @@
+// Routes of the node: asked for with what failed before excluded, and checked against every limit.
+#include <doctest/doctest.h>
+
+#include "tests/cln/world.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+TEST_CASE("routes are checked against every limit") {
+  World world;
+  world.connect();
+  RouteQuestion question;
+  question.ticket = 5;
+  question.demand = RouteDemand{world.payee, Msat::of(100'000), 10, Msat::of(2'000), 100, {}};
+  const auto route = [&](std::uint64_t first, std::uint32_t delay) {
+    return json{{"route", json::array({json{{"id", world.peer.hex()}, {"channel", "111x1x0"}, {"direction", 1}, {"amount_msat", first}, {"delay", delay}},
+                                       json{{"id", world.payee.hex()}, {"channel", "111x4x0"}, {"direction", 0}, {"amount_msat", "100000msat"}, {"delay", 10}}})}};
+  };
+  const auto ask = [&] {
+    world.node_switch.ask_route(question);
+    const auto events = world.run();
+    REQUIRE(only<RouteAnswer>(events) != nullptr);
+    CHECK(only<RouteAnswer>(events)->ticket == 5);
+    return *only<RouteAnswer>(events);
+  };
+  SUBCASE("good") {
+    question.excluded_channels = {{*ShortChannelId::parse("7x7x7"), 1}};
+    question.excluded_nodes = {key_of(44)};
+    world.node.on_result("getroute", route(101'000, 16));
+    const auto answer = ask();
+    REQUIRE(answer.route.has_value());
+    CHECK(answer.route->hops[0].direction == 1);
+    CHECK(answer.route->fees() == Msat::of(1'000));
+    CHECK(world.node.of("getroute")[0].params["exclude"] == json::array({"7x7x7/1", key_of(44).hex()}));
+  }
+  SUBCASE("too dear, then asked for the cheapest") {
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) { node.result(request, route(request.params["riskfactor"] == 0 ? 102'000 : 102'001, 16)); });
+    CHECK(ask().route.has_value());
+  }
+  SUBCASE("too dear whatever is asked") {
+    world.node.on_result("getroute", route(102'001, 16));
+    CHECK_FALSE(ask().route.has_value());
+  }
+  SUBCASE("too long locked") {
+    world.node.on_result("getroute", route(101'000, 101));
+    CHECK_FALSE(ask().route.has_value());
+  }
+  SUBCASE("empty") {
+    world.node.on_result("getroute", json{{"route", json::array()}});
+    CHECK_FALSE(ask().route.has_value());
+  }
+  SUBCASE("the node uses what was excluded") {
+    question.excluded_nodes = {world.peer};
+    world.node.on_result("getroute", route(101'000, 16));
+    CHECK_FALSE(ask().route.has_value());
+  }
+  SUBCASE("none, and nobody could pay that much") {
+    question.demand.amount = Msat::of(6'000'000);
+    world.node.on_error("getroute", 205);
+    CHECK(ask().reason == FailureReason::insufficient_balance);
+  }
+  SUBCASE("the node itself") {
+    question.demand.destination = world.own;
+    CHECK_FALSE(ask().route.has_value());
+    CHECK(world.node.of("getroute").empty());
+  }
+  SUBCASE("outgoing channels") {
+    question.demand.outgoing_channels = {*ShortChannelId::parse("111x1x0")};
+    world.node.on_result("getroute", route(101'000, 16));
+    CHECK(ask().route.has_value());
+    CHECK(world.node.of("getroute")[0].params["exclude"] == json::array({"111x2x0/0"}));
+  }
+  SUBCASE("through a route hint") {
+    question.hints = {{HintHop{world.peer, *ShortChannelId::parse("9x9x9"), 1'000, 10'000, 6}}};
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
+      if (request.params["id"] == world.payee.hex()) return node.error(request, -32602);
+      CHECK(request.params["amount_msat"] == 102'000);
+      CHECK(request.params["cltv"] == 16);
+      node.result(request, json{{"route", json::array({json{{"id", world.peer.hex()}, {"channel", "111x1x0"}, {"direction", 1}, {"amount_msat", 102'000}, {"delay", 16}}})}});
+    });
+    const auto answer = ask();
+    REQUIRE(answer.route.has_value());
+    CHECK(answer.route->hops.size() == 2);
+    CHECK(answer.route->hops.back().node == world.payee);
+  }
+}
+
+TEST_CASE("a node without getroute is asked with getroutes, what failed put into a layer of its own") {
+  World world;
+  world.connect();
+  world.node.on_error("getroute", -32601);
+  world.node.on_result("askrene-create-layer", json::object());
+  world.node.on_result("askrene-update-channel", json::object());
+  world.node.on_result("askrene-disable-node", json::object());
+  world.node.on_result("askrene-remove-layer", json::object());
+  const auto answer = [](const json& path) {
+    return json{{"probability_ppm", 1}, {"routes", json::array({json{{"probability_ppm", 1}, {"amount_msat", 100'000}, {"final_cltv", 10}, {"path", path}}})}};
+  };
+  // The first node takes its fee of 1,000 msat out of what goes into the second hop; ours costs nothing.
+  const json older = json::array({json{{"short_channel_id_dir", "111x1x0/1"}, {"next_node_id", world.peer.hex()}, {"amount_msat", "101000msat"}, {"delay", 16}},
+                                  json{{"short_channel_id_dir", "111x4x0/0"}, {"next_node_id", world.payee.hex()}, {"amount_msat", 101'000}, {"delay", 16}}});
+  const json newer = json::array({json{{"short_channel_id_dir", "111x1x0/1"}, {"node_id_in", world.own.hex()}, {"node_id_out", world.peer.hex()},
+                                       {"amount_in_msat", 101'000}, {"amount_out_msat", 101'000}, {"cltv_in", 16}, {"cltv_out", 16}},
+                                  json{{"short_channel_id_dir", "111x4x0/0"}, {"node_id_in", world.peer.hex()}, {"node_id_out", world.payee.hex()},
+                                       {"amount_in_msat", 101'000}, {"amount_out_msat", 100'000}, {"cltv_in", 16}, {"cltv_out", 10}}});
+  RouteQuestion question;
+  question.demand = RouteDemand{world.payee, Msat::of(100'000), 10, Msat::of(2'000), 100, {}};
+  const auto ask = [&] {
+    world.node_switch.ask_route(question);
+    const auto events = world.run();
+    REQUIRE(only<RouteAnswer>(events) != nullptr);
+    return *only<RouteAnswer>(events);
+  };
+  SUBCASE("as 25.09 tells it") {
+    world.node.on_result("getroutes", answer(older));
+    const auto route = ask().route;
+    REQUIRE(route.has_value());
+    REQUIRE(route->hops.size() == 2);
+    CHECK(route->hops[0].amount == Msat::of(101'000));
+    CHECK(route->hops[0].delay == 16);
+    CHECK(route->hops[0].direction == 1);
+    CHECK(route->hops[1].amount == Msat::of(100'000));
+    CHECK(route->hops[1].delay == 10);
+    const json params = world.node.of("getroutes")[0].params;
+    CHECK(params == json{{"source", world.own.hex()}, {"destination", world.payee.hex()}, {"amount_msat", 100'000}, {"maxfee_msat", 2'000}, {"final_cltv", 10},
+                         {"layers", json::array({"auto.localchans", "auto.sourcefree"})}, {"maxdelay", 100}, {"maxparts", 1}});
+    CHECK(world.node.of("askrene-create-layer").empty());
+  }
+  SUBCASE("as 26.06 tells it") {
+    world.node.on_result("getroutes", answer(newer));
+    const auto route = ask().route;
+    REQUIRE(route.has_value());
+    CHECK(route->hops[0].amount == Msat::of(101'000));
+    CHECK(route->hops[1].amount == Msat::of(100'000));
+    CHECK(route->hops[1].delay == 10);
+  }
+  SUBCASE("exclusions") {
+    question.excluded_channels = {{*ShortChannelId::parse("7x7x7"), 1}};
+    question.excluded_nodes = {key_of(44)};
+    world.node.on_result("getroutes", answer(older));
+    CHECK(ask().route.has_value());
+    const json layer = world.node.of("askrene-create-layer")[0].params["layer"];
+    CHECK(world.node.of("askrene-create-layer")[0].params["persistent"] == false);
+    CHECK(world.node.of("askrene-update-channel")[0].params == json{{"layer", layer}, {"short_channel_id_dir", "7x7x7/1"}, {"enabled", false}});
+    CHECK(world.node.of("askrene-disable-node")[0].params == json{{"layer", layer}, {"node", key_of(44).hex()}});
+    CHECK(world.node.of("getroutes")[0].params["layers"] == json::array({"auto.localchans", "auto.sourcefree", layer}));
+    (void)world.run();
+    CHECK(world.node.of("askrene-remove-layer")[0].params == json{{"layer", layer}});
+  }
+  SUBCASE("the node passes over an exclusion") {
+    question.excluded_nodes = {world.peer};
+    world.node.on_error("askrene-disable-node", -1);
+    world.node.on_result("getroutes", answer(older));
+    CHECK_FALSE(ask().route.has_value());
+  }
+  SUBCASE("too dear, too long, in two parts, none, or nothing that can be read") {
+    json parts = answer(older);
+    parts["routes"].push_back(parts["routes"][0]);
+    json dear = older;
+    dear[1]["amount_msat"] = 102'001;
+    json far = older;
+    far[1]["delay"] = 101;
+    json rising = older;
+    rising[1]["amount_msat"] = 99'999;
+    for (const json& bad : {parts, answer(dear), answer(far), answer(rising), answer(json::array()), answer(json::array({json::object()})), json::object(), json::array()}) {
+      world.node.on_result("getroutes", bad);
+      CHECK_FALSE(ask().route.has_value());
+    }
+    world.node.on_error("getroutes", 205);
+    CHECK_FALSE(ask().route.has_value());
+    world.node.on_error("getroutes", -32601);
+    CHECK_FALSE(ask().route.has_value());
+  }
+  SUBCASE("behind a route hint, whose fees come out of the limit") {
+    question.hints = {{HintHop{world.peer, *ShortChannelId::parse("9x9x9"), 1'000, 0, 6}}};
+    world.node.on("getroutes", [&](ScriptedNode& node, const Request& request) {
+      if (request.params["destination"] == world.payee.hex()) return node.error(request, 205);
+      CHECK(request.params["amount_msat"] == 101'000);
+      CHECK(request.params["maxfee_msat"] == 1'000);
+      CHECK(request.params["final_cltv"] == 16);
+      json direct = answer(json::array({older[0]}));
+      direct["routes"][0]["amount_msat"] = 101'000;
+      direct["routes"][0]["final_cltv"] = 16;
+      node.result(request, direct);
+    });
+    const auto route = ask().route;
+    REQUIRE(route.has_value());
+    CHECK(route->hops.size() == 2);
+    CHECK(route->fees() == Msat::of(1'000));
+  }
+}

@@ -1,0 +1,103 @@
+// The real store on a disk that fails, the real driver, and a simulated network that lives on when the process dies.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/driver.h"
+#include "core/switch/sim/memory_ledger.h"
+#include "core/switch/sim/sim_admin.h"
+#include "db/connection.h"
+#include "db/locks.h"
+#include "db/payment_store.h"
+#include "tests/driver/harness.h"
+#include "tests/driver/temp_folder.h"
+#include "tests/vfs/fault_vfs.h"
+
+namespace paytower::test {
+
+/// Thrown out of a switch or clock that a dead process would use.
+struct Killed {};
+
+/// Drawn from a seed; goes on over the deaths of processes.
+class SeededRandomness final : public Randomness {
+ public:
+  explicit SeededRandomness(std::uint64_t seed) : engine_(seed) {}
+  void fill(std::span<std::uint8_t> out) override {
+    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(engine_());
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+/// What one process holds of the database.
+struct Process {
+  explicit Process(const std::string& path);
+  db::Connection connection;
+  db::WriteLock write_lock;
+  db::FilePaymentLocks locks;
+  db::SqlitePaymentStore store;
+};
+
+class CrashWorld final : private Observer {
+ public:
+  explicit CrashWorld(std::uint64_t seed = 5);
+  ~CrashWorld() override;
+
+  // --- the network ---
+  PaymentRequest invoice(sim::InvoiceParams params = {});
+  std::vector<sim::OracleEntry> oracle(const PaymentHash& hash);
+  void pass(std::int64_t seconds) { clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second}); }
+
+  // --- one process each: false when it died, or left with an error of the store ---
+  bool process(const std::function<void(Process&)>& work);
+  bool send(const PaymentRequest& request, std::int64_t wait_seconds = 5);
+  bool send_all(const std::vector<PaymentRequest>& wanted, std::int64_t wait_seconds = 5);
+  bool resume(std::int64_t wait_seconds = 5);
+  bool cancel(const PaymentHash& hash);
+  bool remove_all();
+  /// As the sqlite3 shell: an ordinary connection, a SELECT, and a close that may checkpoint.
+  void operator_shell();
+  /// After a kill: what the machine finds. Nothing without one.
+  void power_on();
+  /// Resumes, and sends again what was never stored, until nothing is open. False when no end comes.
+  bool to_the_end(const std::vector<PaymentRequest>& wanted);
+
+  // --- judgement ---
+  /// R1, R2, R8, R9, and that nothing that was told is forgotten. Each broken one is a line.
+  [[nodiscard]] std::vector<std::string> judge();
+  [[nodiscard]] PaymentStatus status(const PaymentHash& hash);
+
+  FaultDisk& disk = FaultDisk::instance();
+  TempFolder folder;
+  std::string path = folder.file("payments.db");
+  VirtualClock clock;
+  SeededRandomness randomness;
+  sim::MemoryLedger ledger;
+  sim::SimAdmin admin{ledger, clock};
+  std::vector<PaymentRequest> requests;      ///< of all invoices made
+  bool shell_between_steps = false;
+  std::vector<std::string> trouble;          ///< broken rules seen on the way
+  std::string last_warning;                  ///< what people were told last
+  std::string trace;                         ///< a line for every change that was told
+
+ private:
+  class WatchedSwitch;
+  void changed(const Payment& payment) override;
+  void warn(const PaymentHash& /*hash*/, std::string_view message) override { last_warning = message; }
+  bool drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed);
+  void judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken);
+  void watch_ledger();
+
+  std::map<PaymentHash, PaymentStatus> told_;
+  std::set<PaymentHash> removed_;
+  std::string spool_at_kill_;
+};
+
+}  // namespace paytower::test

@@ -1,0 +1,104 @@
+"""A simulated node that is served with faults, and the judgement over what was paid: the network's own ledger."""
+
+import os
+import subprocess
+
+import harness
+
+
+class Served(harness.World):
+    def setUp(self):
+        super().setUp()
+        self.socket = os.path.join(self.folder, "lightning-rpc")
+        self.server = None
+        self.addCleanup(self.stop)
+        self.seen = {}
+
+    # --- the server ---
+
+    def start(self, faults=None):
+        self.stop()
+        more = ["--faults", faults] if faults else []
+        self.server = self.popen("simulate", "serve", "--socket", self.socket, *more, stdout=subprocess.DEVNULL)
+        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + self.socket
+        self.assertIn("serving", self.server.stderr.readline())
+
+    def stop(self):
+        if self.server:
+            self.server.terminate()
+            self.server.communicate()
+            self.server = None
+
+    def kill_server(self):
+        self.server.kill()
+        self.server.communicate()
+        self.server = None
+
+    def step(self, *args, **more):
+        """One command: no crash, no hang, and no word that claims more than is known."""
+        outcome = self.run_it(*args, timeout=60, **more)
+        self.assertNotIn(outcome.code, (harness.INTERNAL, harness.USAGE), outcome)
+        self.assertGreaterEqual(outcome.code, 0, outcome)
+        return outcome
+
+    def second_database(self):
+        """A copy of the database as it is now, and the environment that uses it."""
+        copy = os.path.join(self.folder, "copy.db")
+        if os.path.exists(copy):
+            for end in ("", "-wal", "-shm", ".lock", ".spool"):
+                if os.path.exists(copy + end):
+                    os.unlink(copy + end)
+        self.ok("backup", copy)
+        return {"PAYTOWER_DB": copy}
+
+    # --- the judgement ---
+
+    @staticmethod
+    def own_ids(payment):
+        return {htlc["attempt_id"] for one in [payment, *payment["tries"]] for htlc in one["htlcs"] if htlc["origin"] == "own"}
+
+    def judge_ledger(self, rows, own, fault):
+        """At most one settled HTLC of ours, and never two locked at once. `own`: attempt ids."""
+        ours = [row for row in rows if row["attempt_id"] in own]
+        self.assertLessEqual(sum(row["state"] == "settled" for row in ours), 1, (fault, rows))
+        for row in ours:
+            for later in ours:
+                if later is not row and int(later["created_ns"]) >= int(row["created_ns"]):
+                    self.assertTrue(row["resolved_ns"] is not None and int(row["resolved_ns"]) <= int(later["created_ns"]), (fault, rows))
+
+    def judge(self, payment_hash, fault, erased=False, env=None):
+        """`erased`: the node was made to forget something of the payment. Returns the payment's status, nothing without one."""
+        shown = self.run_it("show", payment_hash, "--json", env=env)
+        rows = sorted(self.ledger(payment_hash), key=lambda row: int(row["created_ns"]))
+        # Nothing of it is stored, or its process was killed while it made the database.
+        if shown.code in (harness.NOT_FOUND, harness.DATABASE):
+            self.seen["nothing recorded"] = self.seen.get("nothing recorded", 0) + 1
+            self.assertEqual([row for row in rows if not self.somebody_elses(fault)], [], fault)
+            return None
+        payment = shown.json()
+        status = payment["status"]
+        self.judge_ledger(rows, self.own_ids(payment), fault)
+        settled = any(row["state"] == "settled" for row in rows)
+        if status == "SUCCEEDED":
+            self.assertTrue(settled, (fault, rows))
+        if status == "FAILED":
+            self.assertFalse(any(row["state"] in ("settled", "held") for row in rows), (fault, rows))
+        if status == "UNKNOWN":
+            self.assertTrue(erased, (fault, payment))
+        if erased and settled:
+            self.assertIn(status, ("SUCCEEDED", "UNKNOWN", "IN_FLIGHT"), (fault, payment))
+        self.seen[status] = self.seen.get(status, 0) + 1
+        return status
+
+    @staticmethod
+    def somebody_elses(fault):
+        return "foreign" in fault
+
+    def heal_and_judge(self, payment_hash, fault, erased=False, wait="6s"):
+        self.start()
+        self.step("resume", "--wait", wait)
+        self.step("resume", "--wait", wait)
+        return self.judge(payment_hash, fault, erased)
+
+    def report(self, what):
+        print(f"{what}: {sum(self.seen.values())} faults, " + ", ".join(f"{count} {status}" for status, count in sorted(self.seen.items())))

@@ -1,0 +1,512 @@
+"""Goal: whoever else uses the node, whatever it forgets, and whoever sits in between, the payment is made at most once and is
+called paid or failed only when it is. Method: as test_faults, with the network's own ledger as the judge."""
+
+import itertools
+import json
+import os
+import socket
+import subprocess
+import threading
+import unittest
+
+import harness
+from served import Served
+from test_serve import Client
+
+# Every so many cases; all of them take a quarter of an hour.
+STEP = int(os.environ.get("PAYTOWER_FAULT_STEP", "1"))
+ACTS = ("pay", "hold", "fail", "complete")
+FAILS_ONCE = ("--fail", "temporary_channel_failure@1x1")
+
+
+class Forwarder:
+    """A program between paytower and the node, such as socat: it takes everything at once and passes it on when it likes."""
+
+    def __init__(self, path, node):
+        self.node = node
+        self.holding = False                 # keeps what it was given, also when its client has gone
+        self.kept = []
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(path)
+        self.listener.listen(8)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+
+    def talk(self, client):
+        node = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            node.connect(self.node)
+        except OSError:
+            node.close()
+            client.close()
+            return
+        back = threading.Thread(target=self.copy, args=(node, client), daemon=True)
+        back.start()
+        while True:
+            block = self.take(client)
+            if not block:
+                break
+            if self.holding:
+                self.kept.append(block)
+            elif not self.put(node, block):
+                break
+        self.end(node)
+        self.end(client)
+        back.join()
+        node.close()
+        client.close()
+
+    def copy(self, node, client):
+        while True:
+            block = self.take(node)
+            if not block or not self.put(client, block):
+                break
+        self.end(client)
+
+    def deliver(self):
+        """What was kept reaches the node at last, whichever run of it listens there now."""
+        self.holding = False
+        late = Client(self.node)
+        for block in self.kept:
+            late.socket.sendall(block)
+        self.kept = []
+        return late
+
+    @staticmethod
+    def take(end):
+        try:
+            return end.recv(1 << 16)
+        except OSError:
+            return b""
+
+    @staticmethod
+    def put(end, block):
+        try:
+            end.sendall(block)
+            return True
+        except OSError:
+            return False
+
+    @staticmethod
+    def end(one):
+        try:
+            one.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.end(self.listener)
+        self.listener.close()
+
+
+class NodeUsers(Served):
+    def rpc(self, method, params):
+        client = Client(self.socket)
+        try:
+            return client.result(method, params)
+        finally:
+            client.close()
+
+    def settle_unseen(self, payment_hash):
+        """Ends the hold while no paytower runs, and waits until the money has gone."""
+        self.ok("simulate", "release", payment_hash)
+        self.wait_until(lambda: all(row["state"] != "held" for row in self.ledger(payment_hash)))
+
+    def send_and_die(self, invoice):
+        self.kill(self.send_in_background(invoice))
+
+    # --- other users of the node ---
+
+    def test_another_user_between_our_failure_and_our_next_try(self):
+        occasions = ["end:1", "end:2", "getroute:2", "after-getroute:2", "sendpay:2", "after-sendpay:1", "after-sendpay:2"]
+        for method, most in (("listsendpays", 6), ("wait", 12), ("waitsendpay", 3), ("listhtlcs", 2), ("listchannelmoves", 2)):
+            occasions += [f"{after}{method}:{n}" for n in range(1, most + 1) for after in ("", "after-")]
+        for occasion, act in list(itertools.product(occasions, ACTS))[::STEP]:
+            fault = f"foreign-{act}@{occasion}"
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat", *FAILS_ONCE)
+                payment_hash = self.hash_of(invoice)
+                self.start(fault)
+                self.step("send", invoice, "--yes", "--wait", "1s")
+                if act == "hold":
+                    self.step("resume", "--wait", "1s")
+                    self.judge(payment_hash, fault)
+                    self.run_it("simulate", "release", payment_hash)
+                self.heal_and_judge(payment_hash, fault)
+                self.assertNotEqual(self.run_it("send", invoice, "--yes", "--wait", "2s").code, harness.INTERNAL)
+                self.judge(payment_hash, fault)
+        self.report("another user")
+
+    def test_two_unrelated_databases_pay_one_invoice(self):
+        other = {"PAYTOWER_DB": os.path.join(self.folder, "other.db")}
+        self.start()
+        for more in [(), FAILS_ONCE, ("--hold", "100ms")] * 3:
+            invoice = self.invoice("100sat", *more)
+            payment_hash = self.hash_of(invoice)
+            both = [self.popen("send", invoice, "--yes", env=env) for env in ({}, other)]
+            outcomes = [(process.communicate(timeout=60), process.returncode)[1] for process in both]
+            self.assertTrue(set(outcomes) <= {harness.OK, harness.REFUSED}, outcomes)
+            self.assertIn(harness.OK, outcomes)
+            self.assertEqual([row["state"] for row in self.ledger(payment_hash)].count("settled"), 1)
+
+    # --- an old copy of the database beside the original ---
+
+    def judge_both(self, invoice, copy, what):
+        """The HTLCs of both as one. A database that said FAILED was right when it said so: none of its own attempts paid, and it
+        pays no more what the other one has paid since."""
+        payment_hash = self.hash_of(invoice)
+        own = set()
+        for env in ({}, copy):
+            self.step("send", invoice, "--yes", "--wait", "2s", env=env)
+            shown = self.run_it("show", payment_hash, "--json", env=env)
+            if shown.code != harness.OK:
+                continue
+            payment = shown.json()
+            mine = self.own_ids(payment)
+            own |= mine
+            states = [row["state"] for row in self.ledger(payment_hash) if row["attempt_id"] in mine]
+            if payment["status"] == "SUCCEEDED":
+                self.assertIn("settled", [row["state"] for row in self.ledger(payment_hash)], what)
+            if payment["status"] == "FAILED":
+                self.assertFalse({"settled", "held"} & set(states), (what, states))
+            self.assertNotEqual(payment["status"], "UNKNOWN", what)
+            self.seen[payment["status"]] = self.seen.get(payment["status"], 0) + 1
+        self.judge_ledger(self.ledger(payment_hash), own, what)
+        self.assertLessEqual([row["state"] for row in self.ledger(payment_hash)].count("settled"), 1, what)
+
+    def both(self, copy, first, second=None):
+        """The same command in both databases at once, or one each."""
+        processes = [self.popen(*first), self.popen(*(second or first), env=copy)]
+        for process in processes:
+            out, err = process.communicate(timeout=60)
+            self.assertNotIn(process.returncode, (harness.INTERNAL, harness.USAGE), out + err)
+            self.assertGreaterEqual(process.returncode, 0, out + err)
+
+    def test_a_stale_copy_notices_what_it_does_not_know(self):
+        self.start()
+        self.ok("send", self.invoice("100sat"), "--yes")
+        copy = self.second_database()
+        paid, failed, open_one = self.invoice("100sat"), self.invoice("100sat", "--fail", "incorrect_or_unknown_payment_details"), self.invoice("100sat", "--hold", "forever")
+        self.ok("send", paid, "--yes")
+        self.expect(harness.FAILED, "send", failed, "--yes")
+        self.expect(harness.UNKNOWN, "send", open_one, "--yes", "--wait", "1s")
+        for invoice in (paid, failed, open_one):
+            refused = self.expect(harness.DATABASE, "send", invoice, "--yes", env=copy)
+            self.assertIn("old copy", refused.err)
+        self.ok("resolve", "--restored", "--yes", env=copy)
+        self.expect(harness.REFUSED, "send", paid, "--yes", env=copy)
+        self.expect(harness.REFUSED, "send", open_one, "--yes", env=copy)
+        self.settle_unseen(self.hash_of(open_one))
+        for env in ({}, copy):
+            self.ok("resume", env=env)
+            for invoice in (paid, open_one):
+                self.assertEqual(self.ok("show", self.hash_of(invoice), "--json", env=env).json()["status"], "SUCCEEDED")
+        for invoice in (paid, open_one):
+            self.assertEqual([row["state"] for row in self.ledger(self.hash_of(invoice))], ["settled"])
+
+    def test_both_databases_drive_one_open_payment(self):
+        for faults, more in [(None, ()), ("ignore@sendpay:1", ()), ("drop-reply@sendpay:1", ()), ("unread=1s@sendpay:1", ()), ("hold=1s@sendpay:1", ()),
+                             ("after-break", FAILS_ONCE), ("ignore@sendpay:1", FAILS_ONCE), ("restart@after-sendpay:1", FAILS_ONCE)]:
+            with self.subTest(faults=faults, more=more):
+                invoice = self.invoice("100sat", *more, "--hold", "100ms")
+                self.start("break@after-sendpay:1" if faults == "after-break" else faults)
+                self.step("send", invoice, "--yes", "--wait", "300ms")
+                copy = self.second_database()
+                self.both(copy, ["resume", "--wait", "4s"])
+                self.both(copy, ["resume", "--wait", "4s"])
+                self.judge_both(invoice, copy, str(faults))
+        self.report("two databases")
+
+    def test_one_database_gives_up_what_the_other_goes_on_with(self):
+        for moment in range(0, 12, max(1, STEP // 2)):
+            with self.subTest(moment=moment):
+                invoice = self.invoice("100sat")
+                payment_hash = self.hash_of(invoice)
+                self.start("ignore@sendpay:1" if moment % 2 else f"unread={100 * moment}ms@sendpay:1" if moment else None)
+                self.step("send", invoice, "--yes", "--wait", "200ms")
+                copy = self.second_database()
+                self.run_it("cancel", payment_hash)
+                self.both(copy, ["resume", "--wait", "4s"])
+                self.both(copy, ["resume", "--wait", "4s"])
+                self.judge_both(invoice, copy, f"cancel {moment}")
+        self.report("given up in one database")
+
+    def test_copies_made_while_a_send_is_on_its_way(self):
+        for moment in range(0, 20, max(1, STEP // 2)):
+            with self.subTest(moment=moment):
+                invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "50ms")
+                self.start()
+                self.ok("send", self.invoice("100sat"), "--yes")  # the database is made
+                client = self.popen("send", invoice, "--yes")
+                try:
+                    client.wait(0.01 * moment)
+                except subprocess.TimeoutExpired:
+                    pass
+                copy = self.second_database()
+                if moment % 2:
+                    self.kill(client)
+                else:
+                    client.communicate(timeout=60)
+                self.both(copy, ["resume", "--wait", "4s"])
+                self.both(copy, ["send", invoice, "--yes", "--wait", "4s"])
+                self.judge_both(invoice, copy, f"copy {moment}")
+        self.report("copies of a send under way")
+
+    # --- a node that forgets ---
+
+    def test_settled_then_erased(self):
+        """One row, the whole hash, and a restart that forgets the HTLCs too."""
+        for what, older in itertools.product(("row", "hash", "everything"), (None, "without=listchannelmoves", "without=listchannelmoves+listhtlcs")):
+            with self.subTest(what=what, older=older):
+                invoice = self.invoice("100sat", "--hold", "forever")
+                payment_hash = self.hash_of(invoice)
+                self.start(older)
+                self.send_and_die(invoice)
+                group = self.ok("show", payment_hash, "--json").json()["htlcs"][0]["attempt_id"]
+                self.settle_unseen(payment_hash)
+                if what == "everything":
+                    self.start("forget-all@help:1" + (f",{older}" if older else ""))
+                    self.rpc("help", [])
+                else:
+                    one = {"partid": 0, "groupid": int(group)} if what == "row" else {}
+                    self.rpc("delpay", {"payment_hash": payment_hash, "status": "complete", **one})
+                for _ in range(2):
+                    self.step("resume", "--wait", "1s")
+                    status = self.judge(payment_hash, what, erased=True)
+                self.assertEqual(status, "UNKNOWN" if older is None else "IN_FLIGHT")
+                self.assertIn(self.run_it("send", invoice, "--yes", "--wait", "1s").code, (harness.REFUSED, harness.UNKNOWN))
+                # To give up does not make it payable either.
+                self.run_it("cancel", payment_hash)
+                self.step("resume", "--wait", "2s")
+                self.assertEqual(self.judge(payment_hash, what, erased=True), status)
+                self.assertEqual([row["state"] for row in self.ledger(payment_hash)], ["settled"])
+
+    def test_a_restart_that_forgets_all_results(self):
+        occasions = [f"{after}{method}:{n}" for method, most in (("listsendpays", 2), ("waitsendpay", 1), ("listhtlcs", 1), ("sendpay", 1), ("end", 1))
+                     for n in range(1, most + 1) for after in ("", "after-")]
+        for fault, more in list(itertools.product(("forget-all", "forget"), ((), FAILS_ONCE, ("--hold", "300ms"))))[::max(1, STEP // 3)]:
+            for occasion in occasions[::max(1, STEP // 3)]:
+                spec = f"{fault}@{occasion},restart@{occasion}"
+                if occasion.startswith(("end", "after-end")):
+                    spec = f"{fault}@{occasion}"
+                with self.subTest(spec=spec, more=more):
+                    invoice = self.invoice("100sat", *more)
+                    self.start(spec)
+                    self.step("send", invoice, "--yes", "--wait", "2s")
+                    self.heal_and_judge(self.hash_of(invoice), spec, erased=True)
+        self.report("forgotten")
+
+    def test_a_node_from_an_older_copy_of_itself(self):
+        occasions = ["after-sendpay:2", "waitsendpay:2", "after-waitsendpay:2", "end:2", "fence:1", "after-fence:1"]
+        for occasion in occasions:
+            with self.subTest(occasion=occasion):
+                self.db = self.env["PAYTOWER_DB"] = os.path.join(self.folder, occasion + ".db")  # the node's counters are others by then
+                self.start(f"save=old@getinfo:1,restore=old@{occasion}" + (",ignore@sendpay:2" if "fence" in occasion else ""))
+                self.ok("send", self.invoice("100sat"), "--yes")
+                invoice = self.invoice("100sat", "--hold", "200ms")
+                self.step("send", invoice, "--yes", "--wait", "2s", *(["--timeout", "1s"] if "fence" in occasion else []))
+                payment_hash = self.hash_of(invoice)
+                for _ in range(2):
+                    self.step("resume", "--wait", "2s")
+                    self.judge(payment_hash, f"restore@{occasion}")
+                if self.ok("show", payment_hash, "--json").json()["status"] == "IN_FLIGHT":
+                    refused = self.expect(harness.DATABASE, "resume", "--wait", "1s")
+                    self.assertIn("old copy", refused.err)
+                    self.assertLessEqual(len(self.ledger(payment_hash)), 1)
+        self.report("restored")
+
+    # --- odd nodes and payees ---
+
+    def test_a_hostile_payee(self):
+        occasions = ("sendpay:1", "after-sendpay:1", "waitsendpay:1", "after-waitsendpay:1", "listhtlcs:1")
+        for manners, occasion in list(itertools.product(("settles-twice", "wrong-preimage", "no-preimage"), occasions))[::max(1, STEP // 3)]:
+            fault = f"{manners}@{occasion}"
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat", "--hold", "200ms")
+                payment_hash = self.hash_of(invoice)
+                self.start(fault + ",drop-reply@sendpay:1")
+                self.step("send", invoice, "--yes", "--wait", "2s")
+                status = self.heal_and_judge(payment_hash, fault, wait="1s")
+                if manners != "settles-twice" and occasion in ("sendpay:1", "after-sendpay:1"):
+                    self.assertEqual(status, "IN_FLIGHT")
+                self.assertIn(self.run_it("send", invoice, "--yes").code, (harness.REFUSED, harness.UNKNOWN))
+                self.assertLessEqual(len(self.ledger(payment_hash)), 1)
+        self.report("hostile payees")
+
+    def test_a_lagging_height(self):
+        for lag in (1, 144, 10_000_000):
+            with self.subTest(lag=lag):
+                invoice = self.invoice("100sat")
+                self.start(f"lag={lag}")
+                self.ok("send", invoice, "--yes")
+                self.assert_paid_once(self.hash_of(invoice))
+                lost = self.invoice("100sat")
+                self.start(f"lag={lag},drop-reply@sendpay:1,break@waitsendpay:1")
+                self.step("send", lost, "--yes", "--wait", "1s")
+                self.heal_and_judge(self.hash_of(lost), f"lag={lag}")
+                self.assert_paid_once(self.hash_of(lost))
+
+    def test_an_older_node(self):
+        olders = ("without=listchannelmoves", "without=listhtlcs", "without=listchannelmoves+listhtlcs", "without=wait+listchannelmoves")
+        faults = ("ignore@sendpay:1", "drop-reply@sendpay:1", "break@after-sendpay:1", "die@sendpay:1", "die@after-sendpay:1", "restart@waitsendpay:1",
+                  "unread=1s@sendpay:1", "forget@end:1", "orphan@sendpay:1", "foreign-pay@sendpay:1", "error=200@after-sendpay:1", "hold=1s@sendpay:1")
+        for older, fault in list(itertools.product(olders, faults))[::max(1, STEP // 3)]:
+            with self.subTest(older=older, fault=fault):
+                invoice = self.invoice("100sat")
+                payment_hash = self.hash_of(invoice)
+                self.start(f"{older},{fault}")
+                self.step("send", invoice, "--yes", "--wait", "1s")
+                for _ in range(2):
+                    self.start(older)
+                    self.step("resume", "--wait", "2s")
+                status = self.judge(payment_hash, fault, erased="forget" in fault)
+                # What the node has a record of, or shows in its HTLCs, needs no list of money.
+                if older == "without=listchannelmoves" and "orphan" not in fault and "forget" not in fault:
+                    self.assertEqual(status, "SUCCEEDED")
+        self.report("older nodes")
+
+    def test_a_newer_node_without_getroute(self):
+        for more, fault in (((), ""), (FAILS_ONCE, ""), (("--fail", "temporary_channel_failure@0x1"), ""), ((), ",error=-1@getroutes:1"),
+                            (FAILS_ONCE, ",error=-1@askrene-disable-node,error=-1@askrene-update-channel"), ((), ",break@getroutes:1")):
+            with self.subTest(more=more, fault=fault):
+                invoice = self.invoice("100sat", *more)
+                self.start("without=getroute" + fault)
+                outcome = self.step("send", invoice, "--yes", "--wait", "10s")
+                # What is excluded is not used, whether the node keeps to it or not.
+                self.assertEqual(outcome.code, harness.FAILED if "error=" in fault else harness.OK, outcome)
+                self.judge(self.hash_of(invoice), fault)
+        self.report("getroutes")
+
+    # --- somebody in between ---
+
+    def test_a_forwarder_in_between(self):
+        path = os.path.join(self.folder, "forwarded")
+        for fault in (None, "lightningd", "drop-reply@sendpay:1", "break@after-sendpay:1", "restart@after-sendpay:1", "die@sendpay:1", "orphan@sendpay:1"):
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat")
+                self.start(fault)
+                forwarder = Forwarder(path, self.socket)
+                self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
+                self.step("send", invoice, "--yes", "--wait", "1s")
+                self.start()
+                self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
+                self.step("resume", "--wait", "4s")
+                self.step("resume", "--wait", "4s")
+                self.judge(self.hash_of(invoice), str(fault))
+                forwarder.close()
+                os.unlink(path)
+        self.report("forwarded")
+
+    def test_a_forwarder_whose_connections_outlive_the_node(self):
+        for fault in ("restart@sendpay:1", "restart@after-sendpay:1", "refuse=1s@sendpay:1", "refuse=1s@after-sendpay:1", "restart@listsendpays:1",
+                      "restart@getroute:1", "refuse=1s@getinfo:1"):
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat")
+                self.start(f"forwarder,{fault}")
+                self.step("send", invoice, "--yes", "--wait", "3s")
+                status = self.heal_and_judge(self.hash_of(invoice), fault)
+                self.assertIn(status, ("SUCCEEDED", None))
+        self.report("behind a forwarder")
+
+    def test_a_forwarder_that_keeps_a_request_over_a_restart_of_the_node(self):
+        """Another run of the node is no proof there: the old request comes to the new one."""
+        path = os.path.join(self.folder, "forwarded")
+        for give_up in (False, True):
+            with self.subTest(give_up=give_up):
+                invoice = self.invoice("100sat")
+                self.start("lightningd")
+                forwarder = Forwarder(path, self.socket)
+                self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
+                client = self.popen("send", invoice, "--yes", "--wait", "3s", *(["--timeout", "1s"] if give_up else []))
+                self.wait_until(lambda: self.attempts(invoice) == 1)
+                forwarder.holding = True
+                client.communicate(timeout=60)
+                self.kill_server()
+                self.start("lightningd")
+                forwarder.holding = False
+                self.step("resume", "--wait", "4s")
+                late = forwarder.deliver()
+                late.call("getinfo")
+                late.close()
+                self.step("resume", "--wait", "4s")
+                self.judge(self.hash_of(invoice), "kept")
+                forwarder.close()
+                os.unlink(path)
+
+    def attempts(self, invoice):
+        shown = self.run_it("show", self.hash_of(invoice), "--json")
+        return len(json.loads(shown.out)["htlcs"]) if shown.code == harness.OK else 0
+
+    # --- a node killed before it made the HTLC of a record ---
+
+    def test_an_orphan_is_proven_by_another_run_of_the_node(self):
+        invoice = self.invoice("100sat")
+        payment_hash = self.hash_of(invoice)
+        self.start("lightningd,orphan@sendpay:1,die@after-sendpay:1")
+        self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "2s")
+        self.server.communicate()
+        self.server = None
+        self.start("lightningd")
+        self.expect(harness.UNKNOWN, "resume", "--wait", "3s")  # one look proves nothing
+        self.assertEqual(self.ok("show", payment_hash, "--json").json()["htlcs"][0]["status"], "IN_FLIGHT")
+        proven = self.expect(harness.UNKNOWN, "resume", "--wait", "75s")
+        self.assertIn("orphan", proven.err)
+        payment = self.ok("show", payment_hash, "--json").json()
+        self.assertEqual([htlc["status"] for htlc in payment["htlcs"]], ["FAILED"])
+        self.assertEqual(payment["status"], "IN_FLIGHT")  # the node shows the row for ever
+        self.assertEqual(self.ledger(payment_hash), [])
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+
+    # --- answers that come to nothing ---
+
+    def test_a_first_answer_that_cannot_be_read_is_asked_for_again(self):
+        for fault in ("garbage", "close=20", "break", "error=-1", "deep=10000"):
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat")
+                self.start(f"{fault}@getinfo:1")
+                self.ok("send", invoice, "--yes", "--wait", "20s")
+                self.assert_paid_once(self.hash_of(invoice))
+        self.start("garbage@getinfo")
+        lost = self.expect(harness.UNAVAILABLE, "send", self.invoice("100sat"), "--yes", "--wait", "2s")
+        self.assertIn("nothing was done", lost.err)
+        self.expect(harness.UNAVAILABLE, "send", self.invoice("100sat"), "--yes", "--timeout", "1s")
+
+    # --- kill -9 ---
+
+    def test_a_server_killed_at_every_request(self):
+        methods = (("getinfo", 1), ("wait", 10), ("listsendpays", 5), ("getroute", 2), ("sendpay", 2), ("waitsendpay", 3), ("listhtlcs", 2), ("listchannelmoves", 2))
+        faults = [f"die@{after}{method}:{n}" for method, most in methods for n in range(1, most + 1) for after in ("", "after-")]
+        for fault in faults[::max(1, STEP // 2)]:
+            with self.subTest(fault=fault):
+                invoice = self.invoice("100sat", *FAILS_ONCE)
+                self.start(fault)
+                self.step("send", invoice, "--yes", "--wait", "1s")
+                status = self.heal_and_judge(self.hash_of(invoice), fault)
+                self.assertIn(status, ("SUCCEEDED", None))
+        self.report("server killed")
+
+    def test_clients_killed_at_any_moment_of_a_retry(self):
+        for moment in range(0, 60, STEP):
+            with self.subTest(moment=moment):
+                invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "30ms")
+                self.start()
+                client = self.popen("send", invoice, "--yes")
+                try:
+                    client.wait(0.004 * moment)
+                except subprocess.TimeoutExpired:
+                    pass
+                self.kill(client)
+                status = self.heal_and_judge(self.hash_of(invoice), "kill")
+                self.assertIn(status, ("SUCCEEDED", None))
+        self.report("client killed")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,128 @@
+"""Goal: on a terminal of any width and kind nothing is garbled: lines fit, colours are on status words alone, the progress line
+is gone at the end. Method: a real pseudo-terminal, and a screen that reports every control sequence that it does not know."""
+
+import json
+import os
+import unittest
+
+import harness
+import terminal
+from harness import World
+
+WIDE = "caf\u00e9 \u4f60\u597d \U0001f600 e\u0301 \x1b[31mred \u202e"
+WIDTHS = (40, 60, 80, 120)
+
+
+class Terminal(World):
+    def history(self):
+        self.ok("send", self.invoice("1234567sat"), "--yes", "--label", WIDE, "--fee-limit", "10000sat")
+        self.run_it("send", self.invoice("100sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"), "--yes")
+        self.expect(harness.UNKNOWN, "send", self.invoice("250sat", "--hold", "forever"), "--yes", "--wait", "1s")
+
+    def see(self, *args, code=0, **how):
+        seen = terminal.run(self, *args, **how)
+        self.assertEqual(seen.code, code, seen.text)
+        self.assertEqual(seen.screen.strange, [], seen.raw)
+        return seen
+
+    def assert_fits(self, seen):
+        self.assertEqual(seen.screen.overflowed, [], seen.text)
+
+    def test_tables_fit_every_width(self):
+        self.history()
+        newest = self.payments()
+        for columns in WIDTHS:
+            with self.subTest(columns=columns):
+                listed = self.see("list", columns=columns)
+                self.assert_fits(listed)
+                for payment in newest:
+                    self.assertIn(payment["payment_hash"][:12], listed.text)
+                    self.assertIn(payment["status"], listed.text)
+                self.assertIn("ago", listed.text)
+                self.assert_fits(self.see("config", columns=columns))
+                self.assert_fits(self.see("stats", columns=columns))
+                for payment in newest:
+                    shown = self.see("show", payment["payment_hash"], "--omit-hops", columns=columns)
+                    facts = shown.text.split("\n\n")[0]
+                    self.assertIn(payment["payment_hash"], "".join(line[14:] for line in facts.splitlines()))
+        self.assertIn("1,234,567 sat", self.see("list", columns=120).text)
+
+    def test_the_header_is_a_table_where_there_is_room_and_blocks_where_there_is_not(self):
+        self.history()
+        self.assertRegex(self.see("list", columns=120).text, r"INDEX +HASH +STATUS +AMOUNT +FEE +ATTEMPTS +CREATED +AGE")
+        self.assertRegex(self.see("list", columns=80).text, r"INDEX +HASH +STATUS +AMOUNT +FEE +ATTEMPTS +AGE")
+        self.assertNotIn("CREATED", self.see("list", columns=80).text)
+        self.assertRegex(self.see("list", columns=40).text, r"(?m)^HASH +[0-9a-f]{12}$")
+
+    def test_strangers_words_stay_words(self):
+        self.history()
+        first = self.payments()[0]
+        shown = self.see("show", first["payment_hash"], columns=120)
+        self.assertIn("caf\u00e9 \u4f60 \u597d".replace(" \u597d", "\u597d"), shown.text)
+        self.assertIn("\\x1b[31mred \\u{202e}", shown.text)
+
+    def test_colour_is_on_status_words_alone_and_only_where_it_is_welcome(self):
+        self.history()
+        seen = self.see("list")
+        self.assertIn("\x1b[32mSUCCEEDED\x1b[0m", seen.raw)
+        self.assertIn("\x1b[31mFAILED\x1b[0m", seen.raw)
+        self.assertEqual(seen.raw.count("\x1b["), 6)
+        for how in ({"term": "dumb"}, {"env": {"NO_COLOR": "1"}}, {"term": ""}):
+            self.assertNotIn("\x1b", self.see("list", **how).raw)
+        self.assertNotIn("\x1b", self.see("list", "--color", "never").raw)
+        self.assertNotIn("\x1b", self.see("list", "--json").raw)
+        piped = self.ok("show", self.payments()[0]["payment_hash"])
+        self.assertNotIn("\x1b", piped.out)
+        self.assertNotIn("ago", piped.out)
+
+    def test_a_question_and_its_answer(self):
+        invoice = self.invoice("250sat", "--description", WIDE)
+        refused = self.see("send", invoice, code=harness.NOT_CONFIRMED, answer="n\n")
+        self.assertIn("[y/N]", refused.text)
+        self.assertIn("Paid 250 sat", self.see("send", invoice, answer="y\n").text)
+
+    def batch(self, count):
+        path = os.path.join(self.folder, "batch.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            for _ in range(count):
+                file.write(json.dumps({"invoice": self.invoice("100sat", "--hold", "100ms")}) + "\n")
+        return path
+
+    def test_a_batch_shows_its_progress_and_wipes_it(self):
+        path = self.batch(20)
+        for columns, term in ((80, "xterm"), (40, "dumb")):
+            seen = self.see("send", "--batch", path, "--yes", "--idempotent", "--parallel", "1", columns=columns, term=term, stdout_pipe=True)
+            self.assert_fits(seen)
+            self.assertEqual(len(seen.out.splitlines()), 20)
+            if columns == 80:
+                self.assertRegex(seen.raw, r"payments: \d+ of 20, \d+/s")
+                self.assertIn("left", seen.raw)
+            self.assertNotIn("payments: ", seen.text)
+            self.assertIn("20 lines: 20 paid", seen.text)
+            self.assertNotIn("\x1b", seen.raw)
+
+    def test_resume_shows_its_progress_and_wipes_it(self):
+        for _ in range(3):
+            self.expect(harness.UNKNOWN, "send", self.invoice("100sat", "--hold", "forever"), "--yes", "--wait", "0")
+        hashes = [payment["payment_hash"] for payment in self.payments()]
+        self.expect(harness.UNKNOWN, "resume", "--wait", "1s")
+        for payment_hash in hashes:
+            self.ok("simulate", "release", payment_hash)
+        seen = self.see("resume")
+        self.assertNotIn("payments: ", seen.text)
+        self.assertIn("3 resolved (3 paid, 0 failed), 0 still in flight", seen.text)
+
+    def test_no_progress_without_a_terminal_or_when_quiet(self):
+        path = self.batch(12)
+        self.assertNotIn("\r", self.ok("send", "--batch", path, "--yes", "--parallel", "1").err)
+        for flag in ("--quiet", "--json"):
+            seen = self.see("send", "--batch", path, "--yes", "--idempotent", flag, stdout_pipe=True)
+            self.assertNotIn("payments: ", seen.raw)
+
+    def test_a_terminal_without_a_width(self):
+        self.history()
+        self.assertIn("HASH", terminal.run(self, "list", columns=0).raw)
+
+
+if __name__ == "__main__":
+    unittest.main()
