@@ -105,10 +105,11 @@ int note_wal(void* connection, sqlite3*, const char*, int pages) {
   return SQLITE_OK;
 }
 
-/// What a savepoint may undo stays in memory: SQLite's own bound of 64 KiB is passed by one payment, and from then on every
-/// statement of the connection writes to a temporary file.
-void keep_statement_journals_in_memory() {
-  static const int once = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, statement_journal_bytes);
+/// Once, before SQLite is used. What a savepoint may undo stays in memory: SQLite's own bound of 64 KiB is passed by one payment,
+/// and from then on every statement of the connection writes to a temporary file. And nobody asks how much memory SQLite has:
+/// counting it costs a mutex at every allocation.
+void tune_sqlite() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, statement_journal_bytes) | sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)once;  // too late when a program that embeds us has used SQLite before: slower, not wrong
 }
 
@@ -241,8 +242,9 @@ void Connection::sync_folder() {
 }
 
 void Connection::open_handle(int flags, const std::string& vfs) {
-  keep_statement_journals_in_memory();
-  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW, busy_timeout_ms, vfs);
+  tune_sqlite();
+  // A connection is one thread's: without a mutex around every column that is read.
+  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW | SQLite::OPEN_NOMUTEX, busy_timeout_ms, vfs);
   int ignored = 0;
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &ignored);
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
@@ -287,10 +289,13 @@ void Connection::note_commit(std::int64_t wal_bytes) {
   wal_bytes_ = wal_bytes;
 }
 
-Query Connection::prepared(const char* sql) {
-  auto& statement = statements_[sql];
-  if (!statement) statement = std::make_unique<SQLite::Statement>(*database_, sql);
-  return Query(*statement);
+Query Connection::prepared(std::string_view sql) {
+  auto known = statements_.find(sql);
+  if (known == statements_.end()) {
+    std::string text(sql);
+    known = statements_.try_emplace(text, *database_, text).first;
+  }
+  return Query(known->second);
 }
 
 std::uint64_t Connection::data_version() {
