@@ -306,11 +306,16 @@ std::uint64_t Connection::data_version() {
 
 ReadTransaction::ReadTransaction(Connection& connection) : connection_(connection) {
   began_ = sqlite3_get_autocommit(connection.database().getHandle()) != 0;
-  if (began_) connection.database().exec("BEGIN");
+  if (began_) connection.prepared("BEGIN").run();
 }
 
 ReadTransaction::~ReadTransaction() {
-  if (began_) sqlite3_exec(connection_.database().getHandle(), "COMMIT", nullptr, nullptr, nullptr);
+  if (!began_) return;
+  try {
+    connection_.prepared("COMMIT").run();
+  } catch (const std::exception&) {
+    // It wrote nothing, and what it read was read.
+  }
 }
 
 }  // namespace paytower::db
