@@ -110,10 +110,10 @@ void Output::result(std::string_view text) {
 
 void Output::flush() {
   if (pending_.empty()) return;
-  std::string text;
-  text.swap(pending_);  // an error while writing must not write the same again
   if (stdout_tty_) clear_live();
-  if (!write_all(STDOUT_FILENO, text)) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
+  const bool written = write_all(STDOUT_FILENO, pending_);
+  pending_.clear();  // also after an error: the same is not written again
+  if (!written) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
 }
 
 // A closed or full stderr is nobody's error: there is nobody left to tell.

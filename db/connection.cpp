@@ -115,6 +115,12 @@ std::int64_t temp_store(const OpenOptions& options) {
   return options.any_version ? file : memory;
 }
 
+/// Once, before SQLite is used: nobody asks how much memory it has, and counting costs a mutex at every allocation.
+void do_not_count_memory() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)once;  // too late when a program that embeds us has used SQLite before: slower, not wrong
+}
+
 }  // namespace
 
 void check_database_name(const std::string& path) {
@@ -244,7 +250,9 @@ void Connection::sync_folder() {
 }
 
 void Connection::open_handle(int flags, const std::string& vfs) {
-  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW, busy_timeout_ms, vfs);
+  do_not_count_memory();
+  // A connection is one thread's: without a mutex around every column that is read.
+  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW | SQLite::OPEN_NOMUTEX, busy_timeout_ms, vfs);
   int ignored = 0;
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &ignored);
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
@@ -290,10 +298,13 @@ void Connection::note_commit(std::int64_t wal_bytes) {
   wal_bytes_ = wal_bytes;
 }
 
-Query Connection::prepared(const char* sql) {
-  auto& statement = statements_[sql];
-  if (!statement) statement = std::make_unique<SQLite::Statement>(*database_, sql);
-  return Query(*statement);
+Query Connection::prepared(std::string_view sql) {
+  auto known = statements_.find(sql);
+  if (known == statements_.end()) {
+    std::string text(sql);
+    known = statements_.try_emplace(text, *database_, text).first;
+  }
+  return Query(known->second);
 }
 
 std::uint64_t Connection::data_version() {
@@ -304,11 +315,16 @@ std::uint64_t Connection::data_version() {
 
 ReadTransaction::ReadTransaction(Connection& connection) : connection_(connection) {
   began_ = sqlite3_get_autocommit(connection.database().getHandle()) != 0;
-  if (began_) connection.database().exec("BEGIN");
+  if (began_) connection.prepared("BEGIN").run();
 }
 
 ReadTransaction::~ReadTransaction() {
-  if (began_) sqlite3_exec(connection_.database().getHandle(), "COMMIT", nullptr, nullptr, nullptr);
+  if (!began_) return;
+  try {
+    connection_.prepared("COMMIT").run();
+  } catch (const std::exception&) {
+    // It wrote nothing, and what it read was read.
+  }
 }
 
 }  // namespace paytower::db

@@ -70,9 +70,9 @@ class Connection {
   /// For people: things that are allowed and deserve a word (a FUSE file system).
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  /// The statement for this SQL text, prepared at its first use and reset. At most one use of a text at a time.
-  /// `sql` must outlive the connection (a literal).
-  [[nodiscard]] Query prepared(const char* sql);
+  /// The statement for this SQL text, prepared at its first use and kept, so that no text is prepared twice. At most one use
+  /// of a text at a time.
+  [[nodiscard]] Query prepared(std::string_view sql);
 
   /// Changes whenever another connection has committed something (PRAGMA data_version).
   [[nodiscard]] std::uint64_t data_version();
@@ -108,7 +108,7 @@ class Connection {
   std::int64_t checkpointed_wal_bytes_ = 0;
   std::vector<std::string> warnings_;
   std::optional<SQLite::Database> database_;                          // before the statements: they must go first
-  std::map<std::string_view, std::unique_ptr<SQLite::Statement>> statements_;
+  std::map<std::string, SQLite::Statement, std::less<>> statements_;
 };
 
 /// Several reads that see one state of the file. Ends with the object; keep it short, it holds back checkpoints.

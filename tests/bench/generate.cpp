@@ -17,7 +17,7 @@ using namespace paytower;
 
 namespace {
 
-constexpr std::size_t together = 1'000;
+constexpr std::size_t together = 10'000;
 constexpr std::int64_t spacing_ns = 3 * ns_per_second;
 constexpr UnixNs epoch{1'600'000'000'000'000'000};
 
@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
   db::WriteLock lock(connection.real_path(), db::default_lock_timeout_ns);
   db::SqlitePaymentStore store(connection, lock);
   connection.database().exec("PRAGMA synchronous = OFF");  // nobody's money
+  connection.database().exec("PRAGMA cache_size = -1000000");  // hashes fall everywhere: their index must not be read again and again
   std::vector<Payment> payments;
   std::vector<std::vector<Write>> writes;
   std::vector<PaymentWrites> tick;
