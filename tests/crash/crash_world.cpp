@@ -134,7 +134,7 @@ void CrashWorld::doubt(const char* what, const std::exception& error) {
 }
 
 void CrashWorld::warn(const PaymentHash& hash, std::string_view message) {
-  last_warning = message;
+  last_warnings[hash] = message;
   if (disk.dead() || !message.starts_with("paid, but the database could not store it")) return;
   if (!disk.struck()) trouble.push_back("R10: a preimage could not be stored on a sound disk: " + short_name(hash));
   spooled_.insert(hash);

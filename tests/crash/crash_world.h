@@ -92,7 +92,7 @@ class CrashWorld final : private Observer {
   bool shell_between_steps = false;
   std::function<void()> beside;              ///< what somebody else does between any two steps; not asked while it is at work
   std::vector<std::string> trouble;          ///< broken rules seen on the way
-  std::string last_warning;                  ///< what people were told last
+  std::map<PaymentHash, std::string> last_warnings;   ///< what people were told last of each
   std::string trace;                         ///< a line for every change that was told
 
  private:
