@@ -280,6 +280,8 @@ void Connection::sync_log() {
   sqlite3_file* log = nullptr;
   const int found = sqlite3_file_control(database_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
   if (found != SQLITE_OK || log == nullptr || log->pMethods == nullptr) return;
+  sqlite3_int64 size = 0;
+  if (log->pMethods->xFileSize(log, &size) == SQLITE_OK && size == 0) return;
   if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) refuse(Errc::database, "cannot sync the log of " + real_path_);
 }
 
