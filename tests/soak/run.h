@@ -24,6 +24,19 @@ struct Tally {
   std::uint64_t deaths = 0;                  ///< of processes and machines, among them
   std::uint64_t network_faults = 0;
   std::uint64_t words = 0;                   ///< of the operator, where nothing else could end a payment
+
+  Tally& operator+=(const Tally& other) {
+    payments += other.payments;
+    paid += other.paid;
+    failed += other.failed;
+    unknown += other.unknown;
+    deleted += other.deleted;
+    disk_faults += other.disk_faults;
+    deaths += other.deaths;
+    network_faults += other.network_faults;
+    words += other.words;
+    return *this;
+  }
 };
 
 class Run {

@@ -2,6 +2,7 @@
 // clock. First everything goes wrong, at rates that the seed draws too, and the ledger judges; then the faults stop, and every
 // payment must end. Any number of these may run side by side: each run has a folder of its own.
 #include <charconv>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/hash.h"
 #include "tests/soak/run.h"
 
 using namespace paytower;
@@ -52,26 +54,61 @@ bool read_options(int count, char** words, Plan& plan) {
   return true;
 }
 
-/// True when no rule was broken.
-bool run_seed(std::uint64_t seed, const Plan& plan) {
-  const auto name = std::to_string(seed);
-  std::printf("seed %s\n", name.c_str());
-  std::fflush(stdout);
-  std::vector<std::string> broken;
-  try {
-    Run run(seed, plan.payments);
-    broken = run.play();
-    const Tally& tally = run.tally();
-    std::printf("seeds %s..%s payments %zu paid %zu failed %zu unknown %zu without record %zu disk faults %ju deaths %ju network faults %ju words %ju trace %s\n",
-                name.c_str(), name.c_str(), tally.payments, tally.paid, tally.failed, tally.unknown, tally.deleted, std::uintmax_t{tally.disk_faults},
-                std::uintmax_t{tally.deaths}, std::uintmax_t{tally.network_faults}, std::uintmax_t{tally.words}, run.trace_hash().c_str());
-  } catch (const std::exception& error) {
-    broken.emplace_back(error.what());
-  }
-  for (const std::string& line : broken) std::printf("BROKEN %s\n", line.c_str());
-  std::printf("reproduce: soak --seeds %s..%s --payments %ju\n", name.c_str(), name.c_str(), std::uintmax_t{plan.payments});
-  return broken.empty();
+volatile std::sig_atomic_t told_to_leave = 0;
+
+void print(const Tally& tally, const std::string& trace) {
+  std::printf(" payments %zu paid %zu failed %zu unknown %zu without record %zu disk faults %ju deaths %ju network faults %ju words %ju trace %s\n",
+              tally.payments, tally.paid, tally.failed, tally.unknown, tally.deleted, std::uintmax_t{tally.disk_faults}, std::uintmax_t{tally.deaths},
+              std::uintmax_t{tally.network_faults}, std::uintmax_t{tally.words}, trace.c_str());
 }
+
+void print_reproduce(const std::string& first, const std::string& last, const Plan& plan) {
+  std::printf("reproduce: soak --seeds %s..%s --payments %ju\n", first.c_str(), last.c_str(), std::uintmax_t{plan.payments});
+  std::fflush(stdout);
+}
+
+/// Seeds one after the other, and their sum.
+class Campaign {
+ public:
+  explicit Campaign(const Plan& plan) : plan_(plan) {}
+
+  void run(std::uint64_t seed) {
+    const std::string name = std::to_string(seed);
+    std::printf("seed %s", name.c_str());  // before the run: what kills it is known by it
+    std::fflush(stdout);
+    std::vector<std::string> broken;
+    try {
+      Run run(seed, plan_.payments);
+      broken = run.play();
+      print(run.tally(), run.trace_hash());
+      total_ += run.tally();
+      traces_ += run.trace_hash();
+    } catch (const std::exception& error) {
+      broken.emplace_back(error.what());
+    }
+    for (const std::string& line : broken) std::printf("BROKEN %s\n", line.c_str());
+    if (!broken.empty()) print_reproduce(name, name, plan_);
+    broken_ += broken.empty() ? 0U : 1U;
+    if (first_.empty()) first_ = name;
+    last_ = name;
+  }
+  /// True when no seed broke a rule.
+  [[nodiscard]] bool finish() const {
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(traces_.data());
+    std::printf("seeds %s..%s broken %zu", first_.c_str(), last_.c_str(), broken_);
+    print(total_, sha256({bytes, traces_.size()}).hex());
+    print_reproduce(first_, last_, plan_);
+    return broken_ == 0;
+  }
+
+ private:
+  const Plan& plan_;
+  Tally total_;
+  std::string traces_;
+  std::string first_;
+  std::string last_;
+  std::size_t broken_ = 0;
+};
 
 }  // namespace
 
@@ -81,12 +118,17 @@ int main(int count, char** words) {
     std::fputs("usage: soak [--seeds A..B | --fresh N] [--payments N] [--folder PATH]\n", stderr);
     return 2;
   }
+  // A long campaign may be stopped: the seed at work is finished, and the sum is told.
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { told_to_leave = 1; });
   bool good = true;
   std::random_device today;
-  if (plan.fresh > 0) {
-    for (std::uint64_t i = 0; i < plan.fresh; ++i) good &= run_seed(today(), plan);
-  } else {
-    for (std::uint64_t i = 0; i <= plan.last - plan.first; ++i) good &= run_seed(plan.first + i, plan);
+  for (std::uint64_t i = 0; i < plan.fresh && told_to_leave == 0; ++i) {
+    Campaign one(plan);
+    one.run(today());
+    good &= one.finish();
   }
-  return good ? 0 : 1;
+  if (plan.fresh > 0) return good ? 0 : 1;
+  Campaign campaign(plan);
+  for (std::uint64_t i = 0; i <= plan.last - plan.first && told_to_leave == 0; ++i) campaign.run(plan.first + i);
+  return campaign.finish() ? 0 : 1;
 }
