@@ -97,6 +97,7 @@ class Connection {
   void sync_folder();
   void open_handle(int flags, const std::string& vfs);
   void configure(const OpenOptions& options);
+  void sync_log();
   void check_identity(const FileKind& kind, const OpenOptions& options);
 
   std::string real_path_;

@@ -164,6 +164,36 @@ TEST_CASE("crash: cancel of a payment whose request was lost") {
                   }});
 }
 
+TEST_CASE("crash: a process is killed, and the machine loses its power under the next one") {
+  // What the first one wrote and did not sync is there for the second one to read, and gone after the power cut: the second one
+  // must not act on it before it is durable (R1).
+  DiskFault cut{DiskFault::Kind::kill_before, 0, DiskFault{}.calls, SQLITE_IOERR, Unsynced::dropped, 0};
+  std::uint64_t points = 0;
+  bool reached = true;
+  for (std::uint64_t first = 1; reached && first < most_points; ++first) {
+    Flow flow = send_flow();
+    flow.prepare = [&](CrashWorld& world) {
+      make_database(world);
+      world.invoice(fails_once());
+      world.disk.arm({DiskFault::Kind::kill_before, first, DiskFault{}.calls, SQLITE_IOERR, Unsynced::kept, 0});
+      world.send(world.requests[0]);
+      reached = world.disk.struck();
+      world.power_on();
+    };
+    flow.act = [](CrashWorld& world) { world.resume(); };
+    for (cut.at = 1 + first % step(); cut.at < most_points; cut.at += step()) {
+      std::vector<std::string> broken;
+      const bool struck = try_point(flow, cut, broken);
+      INFO("killed before call " << first << ", then the power cut before call " << cut.at);
+      for (const std::string& line : broken) FAIL_CHECK(line);
+      if (!struck) break;
+      ++points;
+    }
+  }
+  CHECK(points > 0);
+  std::printf("killed, then the power cut: %llu points\n", static_cast<unsigned long long>(points));
+}
+
 TEST_CASE("crash: delete") {
   try_all_points({"delete",
                   [](CrashWorld& world) {
