@@ -24,21 +24,20 @@ Happening happening_of(Word word) {
   return OperatorAssumesFailed{};
 }
 
-std::string consequence_of(Word word, const PaymentHash& hash) {
+std::string consequence_of(Word word, const PaymentHash& hash, bool paid) {
   const std::string start = "Payment " + hash.hex() + ":\n";
+  if (paid) return start + "it is paid and stays paid; the attempts that are still open beside it will be closed.";
   if (word == Word::write_off) return start + "it will be over with an unknown outcome, and can never be paid again.";
   return start + "it will count as failed and can be paid again. If its HTLC still settles, the money is paid twice.";
 }
 
 // --- the look before the word ----------------------------------------------------------------------------------------
 
-/// True when the switch shows that money of the hash still moves, or has arrived.
-bool contradicts(const LookFinding& finding) {
+/// True when the switch shows that money of the hash still moves, or has arrived. Of a paid hash everybody knows the latter.
+bool contradicts(const LookFinding& finding, bool paid) {
   for (const Happening& event : finding.events) {
-    if (std::holds_alternative<Pending>(event) || std::holds_alternative<HashBusy>(event) || std::holds_alternative<Settled>(event) ||
-        std::holds_alternative<HashPaid>(event)) {
-      return true;
-    }
+    if (std::holds_alternative<Pending>(event) || std::holds_alternative<HashBusy>(event) || std::holds_alternative<Settled>(event)) return true;
+    if (!paid && std::holds_alternative<HashPaid>(event)) return true;
     if (const auto* missing = std::get_if<NotFound>(&event); missing != nullptr && missing->evidence == Evidence::not_yet) return true;
   }
   return false;
@@ -62,7 +61,7 @@ void look_first(Session& session, const Payment& payment, const StoreKnowledge& 
            std::string(error.what()) + "; nothing was changed. Name no switch to decide without it (--config none, PAYTOWER_SWITCH unset)");
   }
   if (finding.alarm) throw RefusalError(refusal_of(payment, *finding.alarm));
-  if (contradicts(finding)) {
+  if (contradicts(finding, payment.proof().has_value())) {
     refuse(Errc::still_at_switch, "the switch still shows this payment, so its outcome will be known; nothing was changed",
            "paytower resume " + payment.request.hash.hex());
   }
@@ -126,8 +125,10 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
     const auto refusal = decide(*state.payment, Event{speaker.at, happening_of(options.word)}).refusal;
     if (refusal) throw RefusalError(refusal_of_word(*state.payment, *refusal));
   };
-  check(database->store.find(hash));
-  if (!options.yes) confirm_word(session, consequence_of(options.word, hash), hash.hex().substr(0, typed_digits));
+  const HashState before = database->store.find(hash);
+  check(before);
+  const bool paid = before.payment && before.payment->proof();
+  if (!options.yes) confirm_word(session, consequence_of(options.word, hash, paid), hash.hex().substr(0, typed_digits));
 
   const Locked lock(*database, hash);
   HashState state = database->store.find(hash);

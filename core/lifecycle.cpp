@@ -191,6 +191,7 @@ class Decider {
 
   void operator()(const OperatorAssumesFailed&) {
     if (!recorded()) return refuse(Errc::not_found);
+    if (open_beside_proof()) return close_beside_proof(FailureCode::assumed_failed);
     if (payment_.ended_for_good()) return refuse(ended_as());
     close_open_attempts(FailureCode::assumed_failed);
     write(FailPayment{payment_.stop_reason.value_or(FailureReason::error), at_});
@@ -199,6 +200,7 @@ class Decider {
 
   void operator()(const OperatorWritesOff&) {
     if (!recorded()) return refuse(Errc::not_found);
+    if (open_beside_proof()) return close_beside_proof(FailureCode::written_off);
     const bool doubtful = payment_.status() == PaymentStatus::failed && payment_.has_watched_attempt();
     if (payment_.ended_for_good() && !doubtful) return refuse(ended_as());
     close_open_attempts(FailureCode::written_off);
@@ -278,6 +280,13 @@ class Decider {
     for (const Attempt& attempt : payment_.attempts) {
       if (attempt.open() && attempt.origin == AttemptOrigin::own) write(CloseAttempt{*attempt.id, Failure{code, {}, {}, {}, {}}, at_});
     }
+  }
+  /// Somebody else's complete row keeps an attempt of ours from being fenced, for as long as the switch keeps that row.
+  [[nodiscard]] bool open_beside_proof() const { return payment_.proof() && payment_.has_open_attempt(); }
+  /// R17 for that attempt: it goes on the watch list. The payment has its end already.
+  void close_beside_proof(FailureCode code) {
+    close_open_attempts(code);
+    act(Report{});
   }
   void fail_attempt(AttemptId id, const Failure& failure) {
     write(FailAttempt{id, failure, at_});

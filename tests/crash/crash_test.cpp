@@ -227,6 +227,7 @@ std::optional<db::MigrateReport> migrate(const std::string& path) {
 
 bool try_migration(const DiskFault& fault, std::vector<std::string>& broken) {
   FaultDisk& disk = FaultDisk::instance();
+  disk.become_default();
   const TempFolder folder;
   const std::string path = folder.file("payments.db");
   make_version_one(path, old_content());

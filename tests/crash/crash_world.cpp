@@ -63,6 +63,7 @@ class CrashWorld::WatchedSwitch final : public Switch {
 };
 
 CrashWorld::CrashWorld(std::uint64_t seed) : randomness(seed) {
+  disk.become_default();
   disk.at_kill = [this] { spool_at_kill_ = bytes_of(path + ".spool"); };
   sim::NetworkParams params;
   params.seed = seed;

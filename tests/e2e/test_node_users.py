@@ -144,6 +144,29 @@ class NodeUsers(Served):
                 self.judge(payment_hash, fault)
         self.report("another user")
 
+    def test_an_attempt_beside_anothers_payment_is_closed_by_the_operators_word(self):
+        """While the node keeps the other user's complete record, no fence of ours takes: nothing else ends our attempt (R17)."""
+        for word in ("--assume-failed", "--write-off"):
+            for named in (True, False):
+                with self.subTest(word=word, named=named):
+                    invoice = self.invoice("100sat")
+                    payment_hash = self.hash_of(invoice)
+                    self.start("foreign-pay@sendpay:1")
+                    self.step("send", invoice, "--yes", "--wait", "2s")
+                    self.step("resume", "--wait", "2s")
+                    own = [htlc for htlc in self.assert_paid_once(payment_hash)["htlcs"] if htlc["origin"] == "own"]
+                    self.assertEqual([htlc["status"] for htlc in own], ["IN_FLIGHT"])
+                    if not named:
+                        del self.env["PAYTOWER_SWITCH"]
+                    self.ok("resolve", payment_hash, word, "--yes")
+                    own = [htlc for htlc in self.assert_paid_once(payment_hash)["htlcs"] if htlc["origin"] == "own"]
+                    self.assertNotEqual([htlc["status"] for htlc in own], ["IN_FLIGHT"])
+                    self.expect(harness.REFUSED, "resolve", payment_hash, word, "--yes")
+                    self.env["PAYTOWER_SWITCH"] = self.switch
+                    self.expect(harness.REFUSED, "send", invoice, "--yes")
+                    self.ok("resume")
+                    self.assert_paid_once(payment_hash)
+
     def test_two_unrelated_databases_pay_one_invoice(self):
         other = {"PAYTOWER_DB": os.path.join(self.folder, "other.db")}
         self.start()

@@ -162,6 +162,25 @@ TEST_CASE("R17: from every open state the operator reaches an end without the sw
   }
 }
 
+TEST_CASE("R17: an attempt that is open beside a paid payment is closed by the operator's word, and paid stays paid") {
+  unsigned tried = 0;
+  for (const Payment& payment : all_payments()) {
+    if (!payment.proof() || !payment.has_open_attempt()) continue;
+    ++tried;
+    for (const Happening& word : {Happening(OperatorAssumesFailed{}), Happening(OperatorWritesOff{})}) {
+      const Decision decision = decide(payment, Event{before_deadline, word});
+      CHECK_FALSE(decision.refusal);
+      const Payment then = after(payment, decision);
+      CHECK_FALSE(then.has_open_attempt());
+      CHECK(then.has_watched_attempt());
+      CHECK(then.status() == PaymentStatus::succeeded);
+      CHECK(then.proof() == payment.proof());
+      CHECK(storable(then));
+    }
+  }
+  CHECK(tried > 0);
+}
+
 TEST_CASE("the refusals of InitPayment") {
   const Payment fresh = fresh_payment();
   const auto refusal = [&](std::optional<PaymentStatus> previous, std::optional<GuardKind> guard) {

@@ -108,7 +108,7 @@ class Explorer {
     const auto added = found_->number(pack(state));
     if (added.second) {
       parents_.push_back(parent);
-      ends_.push_back(is_end(state) ? 1 : 0);
+      ends_.push_back(is_end(config_, state) ? 1 : 0);
       if (ends_.back() != 0) ++result_.ends;
     }
     return added;

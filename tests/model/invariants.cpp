@@ -109,12 +109,12 @@ void check_step(const State& before, const State& after) {
   }
 }
 
-bool is_end(const State& state) {
+bool is_end(const Config& config, const State& state) {
   if (state.process.alive != 0) return false;
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     const StoredTry& one = state.store.tries[slot];
     if (one.stand != RowStand::stored) continue;
-    if (!ended(one)) return false;
+    if (!ended(one) || (config.words && has_open(state.store, slot))) return false;
   }
   return true;
 }

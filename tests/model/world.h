@@ -257,8 +257,9 @@ void erase(Node& node, unsigned id, bool lists);
 [[nodiscard]] std::optional<std::string> broken_rule(const Config& config, const State& state);
 /// R8, R12, R13: what no step may do. Throws Violation.
 void check_step(const State& before, const State& after);
-/// Nothing is left to do: every try has ended, and no process runs.
-[[nodiscard]] bool is_end(const State& state);
+/// Nothing is left to do: every try has ended, and no process runs. Beside a proof an attempt may be open for as long as the
+/// switch keeps somebody else's complete row, for no fence takes then: whoever has the operator's words can close it.
+[[nodiscard]] bool is_end(const Config& config, const State& state);
 /// R9: nothing pending and nothing complete of anyone.
 [[nodiscard]] bool shows_nothing(const Visible& shown);
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "db/write_tx.h"
-#include "tests/store/fault_vfs.h"
 #include "tests/store/fixture.h"
+#include "tests/vfs/fault_vfs.h"
 
 using namespace paytower;
 using namespace paytower::test;
@@ -30,9 +30,9 @@ struct FaultyStore {
         store(connection, lock) {}
 
   static db::OpenOptions on_faulty() {
-    (void)FaultVfs::instance();
+    (void)FaultDisk::instance();
     db::OpenOptions options;
-    options.vfs = FaultVfs::name;
+    options.vfs = FaultDisk::name;
     return options;
   }
 
@@ -61,7 +61,7 @@ void check_broken(db::Connection& connection, db::SqlitePaymentStore& store) {
 TEST_CASE("each write and each sync of a commit fails once: no claim, no further write, and the file is one of the two") {
   int failures = 0;
   for (const int code : {SQLITE_IOERR_WRITE, SQLITE_FULL, SQLITE_IOERR_FSYNC}) {
-    for (int call = 1;; ++call) {
+    for (std::uint64_t call = 1;; ++call) {
       CAPTURE(code);
       CAPTURE(call);
       REQUIRE(call < 100);
@@ -70,7 +70,13 @@ TEST_CASE("each write and each sync of a commit fails once: no claim, no further
       bool thrown = false;
       {
         FaultyStore faulty(folder.file("p"));
-        FaultVfs::instance().fail_at(call, code);
+        DiskFault fault;
+        fault.kind = DiskFault::Kind::error;
+        fault.at = call;
+        fault.calls = {DiskCall::write, DiskCall::sync};
+        fault.code = code;
+        fault.log_only = true;
+        FaultDisk::instance().arm(fault);
         const std::vector<Write> writes = settle(1);
         const PaymentWrites entry{&payment, writes};
         try {
@@ -81,10 +87,11 @@ TEST_CASE("each write and each sync of a commit fails once: no claim, no further
           thrown = true;
           faulty.store.spool(payment.request.hash, first_attempt(1), preimage_of(1));
         }
-        CHECK(thrown == FaultVfs::instance().failed());
-        FaultVfs::instance().fail_at(0, SQLITE_OK);
+        CHECK(thrown == FaultDisk::instance().struck());
+        FaultDisk::instance().disarm();
         if (thrown) check_broken(faulty.connection, faulty.store);
       }
+      FaultDisk::instance().forget();
       Store next(folder.file("p"));
       const auto stored = next.store.load(payment.index);
       REQUIRE(stored);

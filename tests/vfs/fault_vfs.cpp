@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <new>
+#include <string_view>
 
 namespace paytower::test {
 
@@ -27,6 +28,7 @@ struct File {
 static_assert(sizeof(File) % alignof(std::max_align_t) == 0);
 
 FaultDisk& disk() { return FaultDisk::instance(); }
+bool is_log(std::string_view path) { return path.ends_with("-wal"); }
 File* ours(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 sqlite3_file* inner(sqlite3_file* file) { return ours(file)->inner(); }
 const sqlite3_io_methods* methods(sqlite3_file* file) { return inner(file)->pMethods; }
@@ -34,7 +36,7 @@ const sqlite3_io_methods* methods(sqlite3_file* file) { return inner(file)->pMet
 /// Counts the call; does it and remembers it unless the fault stands against it.
 template <typename Effect, typename Note>
 int counted(sqlite3_file* file, DiskCall call, Effect effect, Note note) {
-  if (const int refused = disk().before(call); refused != SQLITE_OK) return refused;
+  if (const int refused = disk().before(call, ours(file)->path != nullptr && is_log(*ours(file)->path)); refused != SQLITE_OK) return refused;
   const int code = effect();
   if (code == SQLITE_OK && ours(file)->path != nullptr) note(*ours(file)->path);
   const int dead = disk().after(call);
@@ -110,7 +112,7 @@ const sqlite3_io_methods* io() {
 
 int open_file(sqlite3_vfs*, const char* path, sqlite3_file* file, int flags, int* out_flags) {
   File* made = new (file) File{};
-  if (const int refused = disk().before(DiskCall::open); refused != SQLITE_OK) return refused;
+  if (const int refused = disk().before(DiskCall::open, path != nullptr && is_log(path)); refused != SQLITE_OK) return refused;
   const int code = real()->xOpen(real(), path, made->inner(), flags, out_flags);
   if (made->inner()->pMethods != nullptr) made->base.pMethods = io();
   if (code == SQLITE_OK && path != nullptr && (flags & SQLITE_OPEN_DELETEONCLOSE) == 0) {
@@ -121,7 +123,7 @@ int open_file(sqlite3_vfs*, const char* path, sqlite3_file* file, int flags, int
 }
 
 int remove_file(sqlite3_vfs*, const char* path, int sync) {
-  if (const int refused = disk().before(DiskCall::remove); refused != SQLITE_OK) return refused;
+  if (const int refused = disk().before(DiskCall::remove, is_log(path)); refused != SQLITE_OK) return refused;
   const int code = real()->xDelete(real(), path, sync);
   if (code == SQLITE_OK) disk().note_remove(path);
   const int dead = disk().after(DiskCall::remove);
@@ -143,15 +145,17 @@ FaultDisk& FaultDisk::instance() {
 FaultDisk::FaultDisk() {
   static sqlite3_vfs vfs = *real();
   vfs.pNext = nullptr;
-  vfs.zName = "paytower-fault-disk";
+  vfs.zName = name;
   vfs.szOsFile = static_cast<int>(sizeof(File)) + real()->szOsFile;
   vfs.xOpen = open_file;
   vfs.xDelete = remove_file;
   // The rest works on paths: the real one's functions are asked with the real one's object.
   vfs.xAccess = [](sqlite3_vfs*, const char* path, int flags, int* out) { return real()->xAccess(real(), path, flags, out); };
   vfs.xFullPathname = [](sqlite3_vfs*, const char* path, int size, char* out) { return real()->xFullPathname(real(), path, size, out); };
-  sqlite3_vfs_register(&vfs, 1);
+  sqlite3_vfs_register(&vfs, 0);
 }
+
+void FaultDisk::become_default() { sqlite3_vfs_register(sqlite3_vfs_find(name), 1); }
 
 void FaultDisk::arm(const DiskFault& fault) {
   fault_ = fault;
@@ -164,14 +168,16 @@ void FaultDisk::die() {
   if (at_kill) at_kill();
 }
 
-int FaultDisk::before(DiskCall call) {
+int FaultDisk::before(DiskCall call, bool log) {
+  using Kind = DiskFault::Kind;
   if (dead_) return SQLITE_IOERR;
-  if (!fault_.calls.contains(call)) return SQLITE_OK;
+  if (!fault_.calls.contains(call) || (fault_.log_only && !log)) return SQLITE_OK;
   ++count_;
-  if (fault_.kind == DiskFault::Kind::none || count_ != fault_.at) return SQLITE_OK;
+  const bool reached = count_ == fault_.at || (fault_.kind == Kind::lasting_error && count_ > fault_.at);
+  if (fault_.kind == Kind::none || !reached) return SQLITE_OK;
   struck_ = true;
   struck_fault_ = fault_;
-  if (fault_.kind == DiskFault::Kind::error) return fault_.code;
+  if (fault_.kind == Kind::error || fault_.kind == Kind::lasting_error) return fault_.code;
   reached_ = fault_.kind == DiskFault::Kind::kill_after;
   if (reached_) return SQLITE_OK;
   die();
@@ -233,14 +239,16 @@ void FaultDisk::recover() {
   if (dead_) {
     std::mt19937_64 random(struck_fault_.seed);
     for (const auto& [path, image] : images_) {
-      if (struck_fault_.unsynced != Unsynced::kept && !image.since.empty()) {
-        const std::vector<char> content = left_of(image, random, path == last_written_);
-        std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
-      }
       std::filesystem::remove(path + "-shm");
+      if (struck_fault_.unsynced == Unsynced::kept || image.since.empty()) continue;
+      const std::vector<char> content = left_of(image, random, path == last_written_);
+      std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
     }
+    if (struck_fault_.unsynced != Unsynced::kept) images_.clear();
   }
-  forget();
+  dead_ = false;
+  reached_ = false;
+  disarm();
 }
 
 void FaultDisk::forget() {

@@ -25,20 +25,32 @@ enum class Unsynced : std::uint8_t {
 };
 
 struct DiskFault {
-  enum class Kind : std::uint8_t { none, kill_before, kill_after, error };
+  enum class Kind : std::uint8_t {
+    none,
+    kill_before,
+    kill_after,
+    error,                                 ///< of this call alone
+    lasting_error,                         ///< of this call and all behind it: a disk that stays full
+  };
   Kind kind = Kind::none;
   std::uint64_t at = 0;                    ///< the number of the call among those of `calls`, from 1
   std::set<DiskCall> calls{DiskCall::write, DiskCall::sync, DiskCall::truncate, DiskCall::remove};
   int code = SQLITE_IOERR;                 ///< of an error
   Unsynced unsynced = Unsynced::kept;
   std::uint64_t seed = 0;                  ///< of chosen and torn
+  bool log_only = false;                   ///< only calls on write-ahead logs are counted
 };
 
-/// One for the process. From its first use on it is SQLite's default VFS; unarmed it only remembers what was not synced.
-/// After a kill every call fails and changes nothing, until recover().
+/// One for the process. Unarmed it only remembers what was not synced. After a kill every call fails and changes nothing,
+/// until recover().
 class FaultDisk {
  public:
+  static constexpr const char* name = "paytower-fault-disk";
+
+  /// Registers itself with SQLite at the first call, for those who name it.
   static FaultDisk& instance();
+  /// From now on it is the VFS of everybody who names none.
+  void become_default();
 
   /// Starts to count at 0. Forgets an earlier fault that was not reached.
   void arm(const DiskFault& fault);
@@ -49,8 +61,9 @@ class FaultDisk {
   /// Calls since arm() that a fault of these kinds counts.
   [[nodiscard]] std::uint64_t counted() const { return count_; }
 
-  /// REQUIRES: no file is open any more. Leaves on the real disk what the machine would find when it starts again: unsynced
-  /// writes as the fault says, no -shm. Then the disk works.
+  /// REQUIRES: no file is open any more. After a kill, leaves on the real disk what the machine would find when it starts
+  /// again: unsynced writes as the fault says, no -shm. Then the disk works. What one process wrote and did not sync may still
+  /// be lost under a later one, when the machine dies.
   void recover();
   /// Forgets every file: before their folder is removed.
   void forget();
@@ -62,7 +75,7 @@ class FaultDisk {
 
   // --- for the files -------------------------------------------------------------------------------------------------
   /// What the call is to return, or SQLITE_OK to go on; `after` is to be called once the effect is there.
-  [[nodiscard]] int before(DiskCall call);
+  [[nodiscard]] int before(DiskCall call, bool log);
   [[nodiscard]] int after(DiskCall call);
   void note_open(const std::string& path);
   void note_write(const std::string& path, const void* bytes, int count, std::int64_t at);
