@@ -112,7 +112,7 @@ int note_wal(void* connection, sqlite3*, const char*, int pages) {
 std::int64_t temp_store(const OpenOptions& options) {
   constexpr std::int64_t file = 1;
   constexpr std::int64_t memory = 2;
-  return options.any_version ? file : memory;
+  return options.large_statements ? file : memory;
 }
 
 /// Once, before SQLite is used: nobody asks how much memory it has, and counting costs a mutex at every allocation.

@@ -107,6 +107,7 @@ void attach(SQLite::Database& database, const std::string& path) {
 OpenOptions waiting_as_told(const ImportRequest& request) {
   OpenOptions options;
   options.lock_timeout_ns = request.lock_timeout_ns;
+  options.large_statements = true;
   return options;
 }
 
