@@ -58,7 +58,7 @@ std::string words(const Payment& payment) {
 }
 
 ExitCode report(Session& session, const Payment& payment) {
-  session.output.result(session.output.json() ? dump(payment_json(payment)) + "\n" : words(payment));
+  session.output.result(session.output.json() ? payment_text(PaymentView{&payment}) + "\n" : words(payment));
   if (!payment.ended_for_good()) session.output.hint(next_command(payment));
   return code_of(payment);
 }

@@ -1,6 +1,7 @@
 #include "cli/dispatch.h"
 
 #include <exception>
+#include <string_view>
 
 #include "cli/commands.h"
 
@@ -14,18 +15,18 @@ ExitCode fail(Output& output, const ErrorReport& report) {
 }
 
 /// Every way out of a command but the good one: one error line, and the code that says what a script may do.
-ExitCode explain(Output& output) {
+ExitCode explain(Output& output, std::string_view command) {
   try {
     throw;
   } catch (const RefusalError& refusal) {
     const int signal = stop_signal_seen();
     if (signal != 0 && refusal.error().code == Errc::switch_unavailable) return fail(output, interrupted_report(signal, std::nullopt));
-    return fail(output, report_of(refusal.error()));
+    return fail(output, report_of(with_next_step(refusal.error(), command)));
   } catch (const StoreError& error) {
     // R10: no claim about what was stored.
     return fail(output, report_of(Error{Errc::database, error.what(), "paytower check"}));
   } catch (const SwitchError& error) {
-    return fail(output, report_of(Error{Errc::switch_unavailable, error.what()}));
+    return fail(output, report_of(with_next_step(Error{Errc::switch_unavailable, error.what()}, command)));
   } catch (const OutputError& error) {
     return fail(output, report_of(Error{Errc::internal, error.what(), "paytower list"}));
   } catch (const std::exception& error) {
@@ -46,6 +47,7 @@ ExitCode run_options(const Options& options, Output& output) {
 
 int run_call(std::span<const std::string> arguments) noexcept {
   try {
+    keep_memory_private();
     ignore_broken_pipes();
     const bool stdout_open = secure_standard_streams();
     const auto options = parse_options(arguments, real_surroundings());
@@ -55,7 +57,7 @@ int run_call(std::span<const std::string> arguments) noexcept {
     try {
       return number(run_options(*options, output));
     } catch (...) {
-      return number(explain(output));
+      return number(explain(output, options->name));
     }
   } catch (...) {
     return number(ExitCode::internal);  // no memory to say more

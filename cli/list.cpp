@@ -34,12 +34,11 @@ std::string tsv_line(const std::vector<std::string>& cells) {
 
 /// The plain values of a row, the same in TSV and CSV. None of them can hold a tab.
 std::vector<std::string> values(const Payment& payment) {
-  const Json json = payment_json(PaymentView{&payment, true, {}, {}});
   return {std::to_string(payment.index.value),
           payment.request.hash.hex(),
           std::string(status_name(payment.status())),
-          json["value_msat"].dump(),
-          json["fee_msat"].dump(),
+          std::to_string(payment.request.demand.amount.value()),
+          std::to_string(fee_of(payment).value()),
           std::to_string(payment.attempts.size()),
           time_text(payment.request.created)};
 }
@@ -65,8 +64,8 @@ class Printer {
       case Format::table: return add_to_table(payment);
       case Format::tsv: return output_.result(tsv_line(values(payment)));
       case Format::csv: return add_to_csv(payment);
-      case Format::ndjson: return output_.result(json(payment) + "\n");
-      case Format::automatic: return output_.result((rows_ > 1 ? "," : "") + json(payment));
+      case Format::ndjson: return add_json("", payment, "\n");
+      case Format::automatic: return add_json(rows_ > 1 ? "," : "", payment, "");
     }
   }
 
@@ -88,7 +87,13 @@ class Printer {
   }
   [[nodiscard]] Format choose(const ListOptions& options) const { return choose(options, output_.json(), output_.stdout_is_tty()); }
   [[nodiscard]] bool document() const { return format_ == Format::automatic; }
-  [[nodiscard]] std::string json(const Payment& payment) const { return dump(payment_json(PaymentView{&payment, omit_hops_, {}, {}})); }
+
+  void add_json(std::string_view before, const Payment& payment, std::string_view behind) {
+    json_ = before;
+    append_payment(json_, PaymentView{&payment, omit_hops_});
+    json_ += behind;
+    output_.result(json_);
+  }
 
   /// As TSV, and the label behind it: the only text of people.
   void add_to_csv(const Payment& payment) {
@@ -119,6 +124,7 @@ class Printer {
   Format format_;
   UnixNs now_;
   Table table_;
+  std::string json_;                      ///< of the present row; its memory serves all of them
   std::uint64_t rows_ = 0;
 };
 

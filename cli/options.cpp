@@ -415,6 +415,7 @@ Options read_options(RawCall call, const Surroundings& surroundings) {
     if (!call.group.empty()) refuse(Errc::usage, call.group + " needs a command", "paytower " + call.group + " --help");
     refuse(Errc::usage, "no command was named", "paytower --help");
   }
+  options.name = call.command->name;
   const RawCall flags_only = call;
   (void)value_of(add_settings(call, surroundings));
   const FlagReader in(call, surroundings.now);
@@ -427,7 +428,7 @@ Options read_options(RawCall call, const Surroundings& surroundings) {
     }
     options.global = read_global(in, flags_only, options.command, surroundings);
   } catch (const RefusalError& refusal) {
-    throw RefusalError(with_origin(refusal.error(), call));
+    throw RefusalError(with_next_step(with_origin(refusal.error(), call), call.command->name));
   }
   return options;
 }

@@ -184,6 +184,7 @@ struct Options {
   GlobalOptions global;
   OutputSetup output;
   Command command;
+  std::string name;  ///< of the command, e.g. "simulate invoice"; empty where none was named
 };
 
 /// What the outside gives to the reading of a call.

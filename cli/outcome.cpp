@@ -79,7 +79,7 @@ std::vector<DriveResult> drive(Driver& driver, Database& database, const std::ve
 }
 
 void print_payment(Session& session, const Payment& payment) {
-  session.output.result(session.output.json() ? dump(payment_json(payment)) + "\n" : outcome_text(payment));
+  session.output.result(session.output.json() ? payment_text(PaymentView{&payment}) + "\n" : outcome_text(payment));
 }
 
 ExitCode report_one(Session& session, const ConsoleObserver& observer, const DriveResult& result, bool silent) {

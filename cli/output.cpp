@@ -47,7 +47,51 @@ bool stdout_colored(ColorChoice choice) {
   return !environment_says("NO_COLOR") && !dumb && ::isatty(STDOUT_FILENO) == 1;
 }
 
+std::string next_step(Errc code, std::string_view command) {
+  switch (code) {
+    case Errc::usage:
+    case Errc::not_confirmed:
+      return command.empty() ? "paytower --help" : "paytower " + std::string(command) + " --help";
+    case Errc::database:
+    case Errc::switch_unavailable:
+    case Errc::wrong_network:
+    case Errc::other_switch:
+      return "paytower config";  // which database, which switch, and who said so
+    case Errc::schema_newer:
+      return "paytower --version";
+    case Errc::busy:
+      return "paytower list --status open";
+    case Errc::not_found:
+    case Errc::ambiguous:
+    case Errc::internal:
+      return "paytower list";
+    case Errc::invoice_expired:
+    case Errc::self_payment:
+    case Errc::already_paid:
+    case Errc::in_flight:
+    case Errc::not_initiated:
+    case Errc::already_succeeded:
+    case Errc::already_failed:
+    case Errc::already_ended:
+    case Errc::stopped:
+    case Errc::guarded:
+    case Errc::parameters_differ:
+    case Errc::still_at_switch:
+    case Errc::schema_older:
+    case Errc::database_old_copy:
+    case Errc::switch_old_copy:
+    case Errc::conflict:
+      return {};  // who refuses names the payment as well
+  }
+  return {};
+}
+
 }  // namespace
+
+Error with_next_step(Error error, std::string_view command) {
+  if (error.hint.empty()) error.hint = next_step(error.code, command);
+  return error;
+}
 
 ErrorReport report_of(const Error& error, const std::optional<PaymentHash>& hash) {
   return ErrorReport{std::string(code_name(error.code)), exit_code_of(error.code), error.message, error.hint, hash};
@@ -66,10 +110,10 @@ void Output::result(std::string_view text) {
 
 void Output::flush() {
   if (pending_.empty()) return;
-  std::string text;
-  text.swap(pending_);  // an error while writing must not write the same again
   if (stdout_tty_) clear_live();
-  if (!write_all(STDOUT_FILENO, text)) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
+  const bool written = write_all(STDOUT_FILENO, pending_);
+  pending_.clear();  // also after an error: the same is not written again
+  if (!written) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
 }
 
 // A closed or full stderr is nobody's error: there is nobody left to tell.

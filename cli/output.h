@@ -41,6 +41,8 @@ struct ErrorReport {
   std::optional<PaymentHash> payment_hash{};
 };
 
+/// A refusal that names no command to run next gets the one that its kind asks for. `command`: what was called, or empty.
+[[nodiscard]] Error with_next_step(Error error, std::string_view command);
 [[nodiscard]] ErrorReport report_of(const Error& error, const std::optional<PaymentHash>& hash = std::nullopt);
 
 class Output {

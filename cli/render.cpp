@@ -1,101 +1,173 @@
 #include "cli/render.h"
 
-#include <utility>
+#include "cli/json_writer.h"
 
 namespace paytower::cli {
 
 namespace {
 
-Json failure_json(const std::optional<Failure>& failure) {
-  if (!failure) return {};
-  Json json;
-  json["code"] = failure_name(failure->code);
-  json["failure_source_index"] = failure->source_index ? Json(*failure->source_index) : Json();
-  json["chan_id"] = failure->channel ? id_json(failure->channel->channel.value) : Json();
-  json["message"] = failure->message;
-  return json;
+void write_failure(JsonWriter& out, const std::optional<Failure>& failure) {
+  if (!failure) return out.null();
+  out.begin_object();
+  out.key("code").text(failure_name(failure->code));
+  out.key("failure_source_index").maybe_number(failure->source_index);
+  out.key("chan_id");
+  failure->channel ? out.id(failure->channel->channel.value) : out.null();
+  out.key("message").text(failure->message);
+  out.end_object();
 }
 
-Json hop_json(const Route& route, std::size_t i, Msat delivered, bool imported) {
+void write_hop(JsonWriter& out, const Route& route, std::size_t i, Msat delivered, bool imported) {
   // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel, and the
   // payee what is delivered (in a migrated record less than its HTLC carries: the whole fee fell to the last hop).
   const Hop& hop = route.hops[i];
   const Msat onward = i + 1 < route.hops.size() ? route.hops[i + 1].amount : delivered;
   const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays
-  Json json;
-  json["chan_id"] = known ? id_json(hop.channel.value) : Json();
-  json["scid"] = known ? Json(hop.channel.text()) : Json();
-  json["pub_key"] = hop.node.hex();
-  json["amt_to_forward_msat"] = msat_json(onward);
-  json["fee_msat"] = msat_json(checked_sub(hop.amount, onward).value_or(Msat{}));
+  const std::optional<std::uint32_t> delay = known ? std::optional(hop.delay) : std::nullopt;
+  out.begin_object();
+  out.key("chan_id");
+  known ? out.id(hop.channel.value) : out.null();
+  out.key("scid").maybe_text(known ? hop.channel.text() : "");
+  out.key("pub_key").hex(hop.node);
+  out.key("amt_to_forward_msat").msat(onward);
+  out.key("fee_msat").msat(checked_sub(hop.amount, onward).value_or(Msat{}));
   // An imported route counts its delays from height 0: they are heights.
-  json["delay"] = known && !imported ? Json(hop.delay) : Json();
-  json["expiry"] = known && imported ? Json(hop.delay) : Json();
-  return json;
+  out.key("delay").maybe_number(imported ? std::nullopt : delay);
+  out.key("expiry").maybe_number(imported ? delay : std::nullopt);
+  out.end_object();
 }
 
-Json route_totals_json(Msat total, Msat fees) {
-  Json json;
-  json["total_time_lock"] = nullptr;
-  json["total_amt_msat"] = msat_json(total);
-  json["total_fees_msat"] = msat_json(fees);
-  json["hops"] = Json::array();
-  return json;
+/// How much of a route is shown, and how it is meant.
+struct RouteShape {
+  Msat total;
+  Msat fees;
+  Msat delivered;
+  std::optional<std::uint32_t> total_time_lock{};
+  bool imported = false;
+  bool omit_hops = false;
+};
+
+void write_route(JsonWriter& out, const Route& route, const RouteShape& shape) {
+  out.begin_object();
+  out.key("total_time_lock").maybe_number(shape.total_time_lock);
+  out.key("total_amt_msat").msat(shape.total);
+  out.key("total_fees_msat").msat(shape.fees);
+  out.key("hops").begin_array();
+  for (std::size_t i = 0; !shape.omit_hops && i < route.hops.size(); ++i) write_hop(out.element(), route, i, shape.delivered, shape.imported);
+  out.end_array();
+  out.end_object();
 }
 
-Json hops_json(const Route& route, Msat delivered, bool omit_hops, bool imported = false) {
-  Json json = route_totals_json(route.total_amount(), checked_sub(route.total_amount(), delivered).value_or(Msat{}));
-  for (std::size_t i = 0; !omit_hops && i < route.hops.size(); ++i) json["hops"].push_back(hop_json(route, i, delivered, imported));
-  return json;
+RouteShape shape_of(const Route& route, Msat delivered, bool omit_hops) {
+  return RouteShape{route.total_amount(), checked_sub(route.total_amount(), delivered).value_or(Msat{}), delivered, {}, false, omit_hops};
 }
 
 /// Null where no route is known. With hops left out the store may not even have read it; what was handed over is known still.
-Json attempt_route_json(const Attempt& attempt, bool omit_hops) {
+void write_attempt_route(JsonWriter& out, const Attempt& attempt, bool omit_hops) {
   if (omit_hops && attempt.origin == AttemptOrigin::own) {
-    return route_totals_json(checked_add(attempt.amount, attempt.fee).value_or(attempt.amount), attempt.fee);
+    const Msat total = checked_add(attempt.amount, attempt.fee).value_or(attempt.amount);
+    return write_route(out, attempt.route, RouteShape{total, attempt.fee, attempt.amount, {}, false, omit_hops});
   }
-  if (attempt.route.hops.empty()) return {};
+  if (attempt.route.hops.empty()) return out.null();
   const bool imported = attempt.origin == AttemptOrigin::imported;
-  Json json = hops_json(attempt.route, imported ? attempt.amount : attempt.route.delivered(), omit_hops, imported);
-  if (attempt.total_time_lock) json["total_time_lock"] = *attempt.total_time_lock;
-  return json;
+  RouteShape shape = shape_of(attempt.route, imported ? attempt.amount : attempt.route.delivered(), omit_hops);
+  shape.imported = imported;
+  shape.total_time_lock = attempt.total_time_lock;
+  write_route(out, attempt.route, shape);
 }
 
 /// A time that an imported record does not say is stored as 0.
-Json said_time_json(const std::optional<UnixNs>& time, bool imported) {
-  return imported && time == UnixNs{} ? Json() : time_json(time);
+std::optional<UnixNs> said(const std::optional<UnixNs>& time, bool imported) {
+  return imported && time == UnixNs{} ? std::nullopt : time;
 }
 
-Json attempt_json(const Attempt& attempt, bool omit_hops) {
-  Json json;
-  json["attempt_id"] = attempt.id ? id_json(attempt.id->value) : Json();
-  json["part"] = attempt.part;
-  json["origin"] = origin_name(attempt.origin);
-  json["status"] = htlc_status(attempt);
+void write_attempt(JsonWriter& out, const Attempt& attempt, bool omit_hops) {
   const bool imported = attempt.origin == AttemptOrigin::imported;
-  json["attempt_time_ns"] = said_time_json(attempt.registered, imported);
-  json["accepted_time_ns"] = time_json(attempt.accepted);
-  json["resolve_time_ns"] = said_time_json(attempt.resolved, imported);
-  json["preimage"] = hex_json(attempt.preimage);
-  json["failure"] = failure_json(attempt.failure);
-  json["route"] = attempt_route_json(attempt, omit_hops);
-  return json;
+  out.begin_object();
+  out.key("attempt_id");
+  attempt.id ? out.id(attempt.id->value) : out.null();
+  out.key("part").number(attempt.part);
+  out.key("origin").text(origin_name(attempt.origin));
+  out.key("status").text(htlc_status(attempt));
+  out.key("attempt_time_ns").maybe_time(said(attempt.registered, imported));
+  out.key("accepted_time_ns").maybe_time(attempt.accepted);
+  out.key("resolve_time_ns").maybe_time(said(attempt.resolved, imported));
+  out.key("preimage").maybe_hex(attempt.preimage);
+  write_failure(out.key("failure"), attempt.failure);
+  write_attempt_route(out.key("route"), attempt, omit_hops);
+  out.end_object();
 }
 
-std::string reason_of(const Payment& payment) {
-  return payment.fail_reason && !payment.proof() ? std::string(reason_name(*payment.fail_reason)) : "FAILURE_REASON_NONE";
+std::string_view reason_of(const Payment& payment) {
+  if (payment.status() == PaymentStatus::unknown) return {};
+  return payment.fail_reason && !payment.proof() ? reason_name(*payment.fail_reason) : "FAILURE_REASON_NONE";
 }
 
-/// What the payment costs: of the settled attempt, or of the one under way; nothing when neither is there.
-Json fee_json(const Payment& payment) {
-  const Attempt* attempt = payment.settled_attempt();
-  for (const Attempt& other : payment.attempts) {
-    if (attempt == nullptr && other.open()) attempt = &other;
-  }
-  return attempt != nullptr ? msat_json(attempt->fee) : Json(0);
+void write_payment(JsonWriter& out, const PaymentView& view);
+
+/// Other payments of the hash, each with nothing below it.
+void write_others(JsonWriter& out, std::span<const Payment> payments, bool omit_hops) {
+  out.begin_array();
+  for (const Payment& payment : payments) write_payment(out.element(), PaymentView{&payment, omit_hops, {}, {}});
+  out.end_array();
+}
+
+void write_payment(JsonWriter& out, const PaymentView& view) {
+  const Payment& payment = *view.payment;
+  const PaymentRequest& request = payment.request;
+  const bool native = payment.provenance == Provenance::native;
+  out.begin_object();
+  out.key("payment_hash").hex(request.hash);
+  out.key("payment_index");
+  payment.index.value == 0 ? out.null() : out.id(static_cast<std::uint64_t>(payment.index.value));
+  out.key("status").text(status_name(payment.status()));
+  out.key("definitive").boolean(payment.definitive());
+  out.key("end_note").maybe_text(payment.end_note && !payment.proof() ? end_note_name(*payment.end_note) : "");
+  out.key("failure_reason").maybe_text(reason_of(payment));
+  out.key("value_msat").msat(request.demand.amount);
+  out.key("fee_msat").msat(fee_of(payment));
+  out.key("fee_limit_msat");
+  native ? out.msat(request.demand.fee_limit) : out.null();
+  out.key("payment_preimage").maybe_hex(payment.proof());
+  out.key("payment_request").maybe_text(request.invoice);
+  out.key("destination");
+  request.demand.destination == PublicKey{} ? out.null() : out.hex(request.demand.destination);
+  out.key("label").maybe_text(request.label);
+  out.key("creation_time_ns").maybe_time(said(request.created, !native));
+  out.key("deadline_ns").maybe_time(native ? std::optional(request.deadline) : std::nullopt);
+  out.key("cancel_requested").boolean(payment.stop_reason == FailureReason::canceled);
+  out.key("provenance").text(provenance_name(payment.provenance));
+  out.key("htlcs").begin_array();
+  for (const Attempt& attempt : payment.attempts) write_attempt(out.element(), attempt, view.omit_hops);
+  out.end_array();
+  out.key("duplicate_of");
+  payment.duplicate_of ? out.id(static_cast<std::uint64_t>(payment.duplicate_of->value)) : out.null();
+  write_others(out.key("duplicates"), view.duplicates, view.omit_hops);
+  write_others(out.key("tries"), view.tries, view.omit_hops);
+  out.end_object();
 }
 
 }  // namespace
+
+void append_payment(std::string& out, const PaymentView& view) {
+  JsonWriter writer(out);
+  write_payment(writer, view);
+}
+
+std::string payment_text(const PaymentView& view) {
+  std::string text;
+  append_payment(text, view);
+  return text;
+}
+
+Json payment_json(const Payment& payment) { return Json::parse(payment_text(PaymentView{&payment})); }
+
+Json route_json(const Route& route) {
+  std::string text;
+  JsonWriter writer(text);
+  write_route(writer, route, shape_of(route, route.delivered(), false));
+  return Json::parse(text);
+}
 
 std::string dump(const Json& document) { return document.dump(-1, ' ', true, Json::error_handler_t::replace); }
 
@@ -105,7 +177,7 @@ Json time_json(UnixNs time) { return std::to_string(time.value); }
 Json time_json(const std::optional<UnixNs>& time) { return time ? time_json(*time) : Json(); }
 Json msat_json(Msat amount) { return amount.value(); }
 
-std::string htlc_status(const Attempt& attempt) {
+std::string_view htlc_status(const Attempt& attempt) {
   if (!attempt.outcome) return "IN_FLIGHT";
   switch (*attempt.outcome) {
     case AttemptOutcome::settled: return "SUCCEEDED";
@@ -115,40 +187,13 @@ std::string htlc_status(const Attempt& attempt) {
   return "UNKNOWN";
 }
 
-Json route_json(const Route& route, bool omit_hops) { return hops_json(route, route.delivered(), omit_hops); }
-
-Json payment_json(PaymentView view) {
-  const Payment& payment = *view.payment;
-  const PaymentRequest& request = payment.request;
-  const PaymentStatus status = payment.status();
-  const bool has_reason = status != PaymentStatus::unknown;
-  Json json;
-  json["payment_hash"] = request.hash.hex();
-  json["payment_index"] = payment.index.value == 0 ? Json() : id_json(static_cast<std::uint64_t>(payment.index.value));
-  json["status"] = status_name(status);
-  json["definitive"] = payment.definitive();
-  json["end_note"] = payment.end_note && !payment.proof() ? Json(end_note_name(*payment.end_note)) : Json();
-  json["failure_reason"] = has_reason ? Json(reason_of(payment)) : Json();
-  json["value_msat"] = msat_json(request.demand.amount);
-  json["fee_msat"] = fee_json(payment);
-  json["fee_limit_msat"] = payment.provenance == Provenance::native ? msat_json(request.demand.fee_limit) : Json();
-  json["payment_preimage"] = hex_json(payment.proof());
-  json["payment_request"] = text_or_null(request.invoice);
-  json["destination"] = request.demand.destination == PublicKey{} ? Json() : Json(request.demand.destination.hex());
-  json["label"] = text_or_null(request.label);
-  json["creation_time_ns"] = said_time_json(request.created, payment.provenance != Provenance::native);
-  json["deadline_ns"] = payment.provenance == Provenance::native ? time_json(request.deadline) : Json();
-  json["cancel_requested"] = payment.stop_reason == FailureReason::canceled;
-  json["provenance"] = provenance_name(payment.provenance);
-  json["htlcs"] = Json::array();
-  for (const Attempt& attempt : payment.attempts) json["htlcs"].push_back(attempt_json(attempt, view.omit_hops));
-  json["duplicate_of"] = payment.duplicate_of ? id_json(static_cast<std::uint64_t>(payment.duplicate_of->value)) : Json();
-  json["duplicates"] = std::move(view.duplicates);
-  json["tries"] = std::move(view.tries);
-  return json;
+Msat fee_of(const Payment& payment) {
+  const Attempt* attempt = payment.settled_attempt();
+  for (const Attempt& other : payment.attempts) {
+    if (attempt == nullptr && other.open()) attempt = &other;
+  }
+  return attempt != nullptr ? attempt->fee : Msat{};
 }
-
-Json payment_json(const Payment& payment) { return payment_json(PaymentView{&payment}); }
 
 Json guard_json(const Guard& guard) {
   Json json;

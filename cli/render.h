@@ -1,8 +1,9 @@
 // Payments as JSON: one shape everywhere (paytower-json(5)). Keys keep their order and are always present.
 #pragma once
 
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -20,14 +21,17 @@ using Json = nlohmann::ordered_json;
 struct PaymentView {
   const Payment* payment = nullptr;
   bool omit_hops = false;
-  std::vector<Json> tries{};               ///< older tries of the hash, newest first, already rendered
-  std::vector<Json> duplicates{};          ///< legacy duplicates, already rendered
+  std::span<const Payment> tries{};        ///< older tries of the hash, newest first
+  std::span<const Payment> duplicates{};   ///< legacy duplicates
 };
 
-[[nodiscard]] Json payment_json(PaymentView view);
+/// The payment as JSON text, in the form of dump(), behind what stands in `out`.
+void append_payment(std::string& out, const PaymentView& view);
+[[nodiscard]] std::string payment_text(const PaymentView& view);
+/// The same text as a tree, for documents that hold it.
 [[nodiscard]] Json payment_json(const Payment& payment);
 /// `absolute` is null until a switch has told heights, so expiry and total_time_lock are null here.
-[[nodiscard]] Json route_json(const Route& route, bool omit_hops = false);
+[[nodiscard]] Json route_json(const Route& route);
 [[nodiscard]] Json guard_json(const Guard& guard);
 
 /// Helpers for the documents of commands: null where there is nothing; 64-bit ids and times as strings.
@@ -42,7 +46,10 @@ template <std::size_t N, typename Tag>
   return bytes ? Json(bytes->hex()) : Json();
 }
 
+/// What the payment costs: the fee of the settled attempt, or of the one under way; 0 when neither is there.
+[[nodiscard]] Msat fee_of(const Payment& payment);
+
 /// "IN_FLIGHT", "SUCCEEDED", "FAILED", and "UNKNOWN" for an attempt that was closed without proof.
-[[nodiscard]] std::string htlc_status(const Attempt& attempt);
+[[nodiscard]] std::string_view htlc_status(const Attempt& attempt);
 
 }  // namespace paytower::cli

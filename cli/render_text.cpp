@@ -158,7 +158,7 @@ std::string attempts_text(const Payment& payment, const Output& output) {
                {"FAILURE"}});
   for (const Attempt& attempt : payment.attempts) {
     const std::size_t hops = attempt.route.hops.size();
-    table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)), htlc_status(attempt),
+    table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)), std::string(htlc_status(attempt)),
                sat_text(attempt.amount), sat_text(attempt.fee), hops == 0 ? "-" : std::to_string(hops),
                attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{} ? "-" : time_text(attempt.registered),
                took_text(attempt), failure_text(attempt)});

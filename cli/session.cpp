@@ -199,7 +199,7 @@ void ConsoleObserver::changed(const Payment& payment) {
   if (progress_ != nullptr) progress_->update(ended_, total_);
   if (!updates_) return;
   try {
-    output_.result(dump(payment_json(payment)) + "\n");
+    output_.result(payment_text(PaymentView{&payment}) + "\n");
     output_.flush();
   } catch (const OutputError&) {
     updates_ = false;

@@ -20,10 +20,7 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
     session.output.result(payment_page(head, older, history.duplicates, options.omit_hops, session.output));
     return;
   }
-  PaymentView view{&head, options.omit_hops, {}, {}};
-  for (const Payment& one : older) view.tries.push_back(payment_json(PaymentView{&one, options.omit_hops, {}, {}}));
-  for (const Payment& one : history.duplicates) view.duplicates.push_back(payment_json(PaymentView{&one, options.omit_hops, {}, {}}));
-  session.output.result(dump(payment_json(std::move(view))) + "\n");
+  session.output.result(payment_text(PaymentView{&head, options.omit_hops, older, history.duplicates}) + "\n");
 }
 
 }  // namespace

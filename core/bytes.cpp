@@ -14,14 +14,19 @@ int digit_value(char c) {
 }  // namespace
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
   std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const std::uint8_t byte : bytes) {
-    text.push_back(digits[byte >> 4]);
-    text.push_back(digits[byte & 0x0F]);
-  }
+  append_hex(text, bytes);
   return text;
+}
+
+void append_hex(std::string& out, std::span<const std::uint8_t> bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::size_t at = out.size();
+  out.resize(at + bytes.size() * 2);
+  for (const std::uint8_t byte : bytes) {
+    out[at++] = digits[byte >> 4];
+    out[at++] = digits[byte & 0x0F];
+  }
 }
 
 bool from_hex(std::string_view text, std::span<std::uint8_t> out) {

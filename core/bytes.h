@@ -17,6 +17,8 @@ using Bytes = std::vector<std::uint8_t>;
 
 /// Lower-case hex of any bytes.
 [[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
+/// The same, behind what stands in `out`.
+void append_hex(std::string& out, std::span<const std::uint8_t> bytes);
 
 /// Reads hex of either case into `out`, which it must fill exactly. False leaves `out` unspecified.
 [[nodiscard]] bool from_hex(std::string_view text, std::span<std::uint8_t> out);

@@ -23,7 +23,6 @@ namespace {
 constexpr int busy_timeout_ms = 5'000;
 constexpr int cache_kib = 16 * 1'024;
 constexpr int page_bytes = 4'096;
-constexpr int statement_journal_bytes = 8 << 20;
 
 [[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
   throw RefusalError(Error{code, std::move(message), std::move(hint)});
@@ -105,10 +104,20 @@ int note_wal(void* connection, sqlite3*, const char*, int pages) {
   return SQLITE_OK;
 }
 
-/// What a savepoint may undo stays in memory: SQLite's own bound of 64 KiB is passed by one payment, and from then on every
-/// statement of the connection writes to a temporary file.
-void keep_statement_journals_in_memory() {
-  static const int once = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, statement_journal_bytes);
+/// Where SQLite keeps what a statement or savepoint may have to undo. In a file it does so beyond 64 KiB, which one payment
+/// passes, and from then on every statement writes to that file: in memory, then, since what we write in one savepoint is small.
+/// A migration's statement may be as large as the database, so that its memory needs the file.
+/// (SQLITE_CONFIG_STMTJRNL_SPILL cannot say this: beyond 128 KiB SQLite writes the journal in one piece of that size, its VFS
+/// cuts it to 17 bits of length, and the commit fails as on a full disk.)
+std::int64_t temp_store(const OpenOptions& options) {
+  constexpr std::int64_t file = 1;
+  constexpr std::int64_t memory = 2;
+  return options.large_statements ? file : memory;
+}
+
+/// Once, before SQLite is used: nobody asks how much memory it has, and counting costs a mutex at every allocation.
+void do_not_count_memory() {
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)once;  // too late when a program that embeds us has used SQLite before: slower, not wrong
 }
 
@@ -244,8 +253,9 @@ void Connection::sync_folder() {
 }
 
 void Connection::open_handle(int flags, const std::string& vfs) {
-  keep_statement_journals_in_memory();
-  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW, busy_timeout_ms, vfs);
+  do_not_count_memory();
+  // A connection is one thread's: without a mutex around every column that is read.
+  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW | SQLite::OPEN_NOMUTEX, busy_timeout_ms, vfs);
   int ignored = 0;
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &ignored);
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);
@@ -256,8 +266,9 @@ void Connection::configure(const OpenOptions& options) {
     const char* name;
     std::int64_t value;
   };
-  static constexpr Setting settings[] = {{"synchronous", 2},     {"foreign_keys", 1},       {"recursive_triggers", 1}, {"trusted_schema", 0},
-                                         {"cell_size_check", 1}, {"wal_autocheckpoint", 0}, {"mmap_size", 0},          {"cache_size", -cache_kib}};
+  const Setting settings[] = {{"synchronous", 2},     {"foreign_keys", 1},       {"recursive_triggers", 1}, {"trusted_schema", 0},
+                              {"cell_size_check", 1}, {"wal_autocheckpoint", 0}, {"mmap_size", 0},          {"cache_size", -cache_kib},
+                              {"temp_store", temp_store(options)}};
   for (const Setting& setting : settings) {
     const std::string pragma = std::string("PRAGMA ") + setting.name;
     database_->exec(pragma + " = " + std::to_string(setting.value));
@@ -303,10 +314,13 @@ void Connection::note_commit(std::int64_t wal_bytes) {
   wal_bytes_ = wal_bytes;
 }
 
-Query Connection::prepared(const char* sql) {
-  auto& statement = statements_[sql];
-  if (!statement) statement = std::make_unique<SQLite::Statement>(*database_, sql);
-  return Query(*statement);
+Query Connection::prepared(std::string_view sql) {
+  auto known = statements_.find(sql);
+  if (known == statements_.end()) {
+    std::string text(sql);
+    known = statements_.try_emplace(text, *database_, text).first;
+  }
+  return Query(known->second);
 }
 
 std::uint64_t Connection::data_version() {
@@ -317,11 +331,16 @@ std::uint64_t Connection::data_version() {
 
 ReadTransaction::ReadTransaction(Connection& connection) : connection_(connection) {
   began_ = sqlite3_get_autocommit(connection.database().getHandle()) != 0;
-  if (began_) connection.database().exec("BEGIN");
+  if (began_) connection.prepared("BEGIN").run();
 }
 
 ReadTransaction::~ReadTransaction() {
-  if (began_) sqlite3_exec(connection_.database().getHandle(), "COMMIT", nullptr, nullptr, nullptr);
+  if (!began_) return;
+  try {
+    connection_.prepared("COMMIT").run();
+  } catch (const std::exception&) {
+    // It wrote nothing, and what it read was read.
+  }
 }
 
 }  // namespace paytower::db

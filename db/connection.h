@@ -41,6 +41,7 @@ inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
 struct OpenOptions {
   std::int64_t lock_timeout_ns = default_lock_timeout_ns;  ///< how long to wait for the write lock while the file is made
   bool any_version = false;                                ///< `migrate`: leave the schema version to the caller; read_only: any journal mode too
+  bool large_statements = false;                           ///< migrations: some as large as the database, so what they may undo, and temporary tables, go to files
   std::string vfs;                                         ///< SQLite VFS by name, empty = the default one (tests inject faults here)
 };
 
@@ -70,9 +71,9 @@ class Connection {
   /// For people: things that are allowed and deserve a word (a FUSE file system).
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  /// The statement for this SQL text, prepared at its first use and reset. At most one use of a text at a time.
-  /// `sql` must outlive the connection (a literal).
-  [[nodiscard]] Query prepared(const char* sql);
+  /// The statement for this SQL text, prepared at its first use and kept, so that no text is prepared twice. At most one use
+  /// of a text at a time.
+  [[nodiscard]] Query prepared(std::string_view sql);
 
   /// Changes whenever another connection has committed something (PRAGMA data_version).
   [[nodiscard]] std::uint64_t data_version();
@@ -109,7 +110,7 @@ class Connection {
   std::int64_t checkpointed_wal_bytes_ = 0;
   std::vector<std::string> warnings_;
   std::optional<SQLite::Database> database_;                          // before the statements: they must go first
-  std::map<std::string_view, std::unique_ptr<SQLite::Statement>> statements_;
+  std::map<std::string, SQLite::Statement, std::less<>> statements_;
 };
 
 /// Several reads that see one state of the file. Ends with the object; keep it short, it holds back checkpoints.

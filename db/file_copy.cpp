@@ -2,8 +2,11 @@
 #include "db/file_copy.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -18,13 +21,32 @@ namespace paytower::db {
 
 namespace {
 
+constexpr const char* partial_mark = ".partial-";
+
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+/// What killed processes left of files that were to become `path`: they hold payments, and nobody will ask for them.
+void clear_abandoned(const std::string& path) {
+  const std::string start = std::filesystem::path(path).filename().string() + partial_mark;
+  std::error_code trouble;
+  for (std::filesystem::directory_iterator entry(folder_of(path), trouble), end; !trouble && entry != end; entry.increment(trouble)) {
+    const std::string name = entry->path().filename().string();
+    if (name.rfind(start, 0) != 0) continue;
+    const long owner = std::strtol(name.c_str() + start.size(), nullptr, 10);
+    if (owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH) ::unlink(entry->path().c_str());
+  }
+}
+
 }  // namespace
+
+std::string own_partial_name(const std::string& path) {
+  clear_abandoned(path);
+  return path + partial_mark + std::to_string(::getpid());
+}
 
 void sync_path(const std::string& path, int flags) {
   const int opened = ::open(path.c_str(), flags | O_CLOEXEC);
@@ -72,7 +94,7 @@ bool copy_pages(Connection& source, SQLite::Database& copy, const CopyProgress& 
 }
 
 Result<std::monostate> copy_to_new_file(Connection& source, const std::string& path, const CopyProgress& go_on) {
-  PartialFile partial(path + ".partial-" + std::to_string(::getpid()));
+  PartialFile partial(own_partial_name(path));
   const OwnFilesOnly files;
   try {
     {

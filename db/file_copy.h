@@ -41,6 +41,10 @@ class PartialFile {
   std::string path_;
 };
 
+/// The name of this process's file beside `path` that is to become it, or to go into it. Files of that kind that killed
+/// processes left go first.
+[[nodiscard]] std::string own_partial_name(const std::string& path);
+
 /// fsync of what `path` names, opened with `flags`. Throws StoreError.
 void sync_path(const std::string& path, int flags);
 /// Renames, never over an existing file, also where the file system has no such rename. False with errno.

@@ -1,9 +1,8 @@
 #include "db/lnd_import.h"
 
-#include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,8 +20,6 @@
 namespace paytower::db {
 
 namespace {
-
-constexpr const char* partial_mark = ".partial-";
 
 [[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
   throw RefusalError(Error{code, std::move(message), std::move(hint)});
@@ -107,15 +104,16 @@ void attach(SQLite::Database& database, const std::string& path) {
   statement.exec();
 }
 
-OpenOptions any_version(const ImportRequest& request) {
+OpenOptions waiting_as_told(const ImportRequest& request) {
   OpenOptions options;
   options.lock_timeout_ns = request.lock_timeout_ns;
+  options.large_statements = true;
   return options;
 }
 
 MigrateReport rehearse_adding(const ImportRequest& request, const std::string& staged, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
-  Connection connection(request.database, OpenMode::read_only, payment_file(), any_version(request));
+  Connection connection(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
   report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   SQLite::Database& copy = *report.rehearsed;
   if (!copy_pages(connection, copy, [&progress](int, int) { return !progress || progress(0, 0); })) throw MigrationStopped();
@@ -133,7 +131,7 @@ MigrateReport rehearse_adding(const ImportRequest& request, const std::string& s
 
 MigrateReport add_to_existing(const ImportRequest& request, const std::string& staged, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
-  Connection connection(request.database, OpenMode::read_write, payment_file(), any_version(request));
+  Connection connection(request.database, OpenMode::read_write, payment_file(), waiting_as_told(request));
   WriteLock lock(connection.real_path(), request.lock_timeout_ns);
   attach(connection.database(), staged);
   must_write(connection, lock, [&] { watched(connection.database(), progress, [&](StatementWatch&) { add_staged(connection.database(), report.counts); }); });
@@ -143,26 +141,31 @@ MigrateReport add_to_existing(const ImportRequest& request, const std::string& s
 }
 
 /// Refuses what `database` is not, before the file is read for it.
-void check_target(const ImportRequest& request) { const Connection looked(request.database, OpenMode::read_only, payment_file(), any_version(request)); }
+void check_target(const ImportRequest& request) { const Connection looked(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request)); }
 
-/// What killed processes left of their additions to this database.
-void clear_abandoned(const std::string& database) {
-  const std::filesystem::path path(database);
-  const std::string start = path.filename().string() + partial_mark;
-  std::error_code trouble;
-  for (const auto& entry : std::filesystem::directory_iterator(path.parent_path(), trouble)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind(start, 0) != 0) continue;
-    const long owner = std::strtol(name.c_str() + start.size(), nullptr, 10);
-    if (owner > 0 && ::kill(static_cast<pid_t>(owner), 0) != 0 && errno == ESRCH) ::unlink(entry.path().c_str());
+/// A folder that nobody else can look into, and its one file's name.
+class PrivateFolder {
+ public:
+  PrivateFolder() {
+    std::error_code trouble;
+    path_ = (std::filesystem::temp_directory_path(trouble) / "paytower-XXXXXX").string();
+    if (trouble || ::mkdtemp(path_.data()) == nullptr) refuse(Errc::database, "cannot make a folder for the dry run: " + path_, "TMPDIR=FOLDER paytower ...");
   }
-}
+  ~PrivateFolder() { ::rmdir(path_.c_str()); }
+  PrivateFolder(const PrivateFolder&) = delete;
+  PrivateFolder& operator=(const PrivateFolder&) = delete;
+
+  [[nodiscard]] std::string file() const { return path_ + "/staged"; }
+
+ private:
+  std::string path_;
+};
 
 MigrateReport add(const ImportRequest& request, const lnd::ChannelDb& source, const MigrateProgress& progress) {
   check_target(request);
-  const std::string beside = request.dry_run ? (std::filesystem::temp_directory_path() / "paytower").string() : real_path_of(request.database);
-  if (!request.dry_run) clear_abandoned(beside);
-  PartialFile partial(beside + partial_mark + std::to_string(::getpid()));
+  // Beside the database, where there is room for it; a dry run leaves its folder alone.
+  const auto apart = request.dry_run ? std::make_unique<PrivateFolder>() : nullptr;
+  PartialFile partial(apart ? apart->file() : own_partial_name(real_path_of(request.database)));
   const migrations::StepReport counts = fill_file(partial.path(), source, request, progress);
   refuse_strictly(request, counts);
   return request.dry_run ? rehearse_adding(request, partial.path(), progress) : add_to_existing(request, partial.path(), progress);

@@ -123,6 +123,9 @@ void guard_what_was_set_aside(SQLite::Database& database, UnixNs now) {
                         " WHERE payment_hash IS NOT NULL AND source IN (?1, ?2)"
                         "   AND NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = q.payment_hash) GROUP BY payment_hash");
   Query(arm).bind(payments_source, statuses_source, now).run();
+  // Paid is more than in flight.
+  SQLite::Statement paid(database, "UPDATE hash_guards SET kind = 2 WHERE kind = 1 AND payment_hash IN (SELECT payment_hash FROM quarantine WHERE source = ?1)");
+  Query(paid).bind(payments_source).run();
 }
 
 migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::ChannelDb& source, UnixNs now, StatementWatch& watch) {

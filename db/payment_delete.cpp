@@ -261,11 +261,15 @@ DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Speaker& s
 
 void PaymentAdmin::give_pages_back(const std::function<bool(const DeleteReport&)>& go_on, const DeleteReport& report) {
   const auto free_pages = [this] {
-    return reading(connection_, [this] { return connection_.database().execAndGet("PRAGMA freelist_count").getInt(); });
+    return reading(connection_, [this] {
+      Query row = connection_.prepared("PRAGMA freelist_count");
+      row.step();
+      return row.integer();
+    });
   };
-  for (int before = free_pages(); before > 0;) {
-    must_write(connection_, lock_, [&] { connection_.database().exec("PRAGMA incremental_vacuum(" + std::to_string(pages_a_step) + ")"); });
-    const int now = free_pages();
+  for (std::int64_t before = free_pages(); before > 0;) {
+    must_write(connection_, lock_, [&] { connection_.prepared("PRAGMA incremental_vacuum(" + std::to_string(pages_a_step) + ")").run(); });
+    const std::int64_t now = free_pages();
     if (now >= before || (go_on && !go_on(report))) return;
     before = now;
   }

@@ -46,22 +46,29 @@ std::string conditions(const PaymentFilter& filter) {
   return sql;
 }
 
-int bind_filter(SQLite::Statement& statement, const PaymentFilter& filter, int at) {
-  if (filter.label) statement.bind(at++, *filter.label);
-  if (filter.since) statement.bind(at++, filter.since->value);
-  if (filter.until) statement.bind(at++, filter.until->value);
-  return at;
+void bind_filter(Query& statement, const PaymentFilter& filter) {
+  if (filter.label) statement.bind(*filter.label);
+  if (filter.since) statement.bind(*filter.since);
+  if (filter.until) statement.bind(*filter.until);
 }
 
-/// Where in the order of indexes the rows of a time range are: pages stay within, instead of walking through all that was
-/// created before or after it. Imported rows may lie in between, so the times are compared all the same.
 struct IndexRange {
   std::int64_t first = 0;
   std::int64_t last = INT64_MAX;
 };
 
+/// Indexes that a page of a time range may walk before it asks where the range begins.
+constexpr std::int64_t near_indexes = 10'000;
+
+/// Are times all that leads to the rows? Labels and most statuses have an index of their own.
+bool only_times(const PaymentFilter& filter) {
+  if (!filter.since && !filter.until) return false;
+  return !filter.label && (filter.statuses.empty() || std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
+}
+
+/// Where in the order of indexes the rows of a time range are. Imported rows and clocks that were set lie out of order, so
+/// every row of the range is asked, and the times of what lies in between are compared all the same.
 IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
-  if (!filter.since && !filter.until) return {};
   Query row = connection.prepared("SELECT min(payment_index), max(payment_index) FROM payments WHERE created_ns >= ?1 AND created_ns < ?2");
   row.bind(filter.since ? filter.since->value : INT64_MIN, filter.until ? filter.until->value : INT64_MAX);
   row.step();
@@ -71,27 +78,100 @@ IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
   return {*first, *last};
 }
 
-/// The indexes of one page, in the direction of the page; one more than `max` tells whether there are others.
-std::vector<PaymentIndex> page_indexes(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
-  if (request.forwards && request.offset.value == INT64_MAX) return {};
-  if (request.forwards) {
-    range.first = std::max(range.first, request.offset.value + 1);
-  } else if (request.offset.value != 0) {
-    range.last = std::min(range.last, request.offset.value - 1);
-  }
-  std::string sql = "SELECT p.payment_index FROM payments p WHERE p.payment_index BETWEEN ? AND ?" + conditions(request.filter);
-  sql += request.forwards ? " ORDER BY p.payment_index ASC LIMIT ?" : " ORDER BY p.payment_index DESC LIMIT ?";
-  SQLite::Statement statement(connection.database(), sql);
-  statement.bind(1, range.first);
-  statement.bind(2, range.last);
-  const int next = bind_filter(statement, request.filter, 3);
-  statement.bind(next, static_cast<std::int64_t>(max) + 1);
-  std::vector<PaymentIndex> indexes;
-  while (statement.executeStep()) indexes.push_back(PaymentIndex{statement.getColumn(0).getInt64()});
-  return indexes;
+using Row = std::variant<Payment, BadRow>;
+
+PaymentIndex index_of(const Row& row) {
+  return std::visit([](const auto& one) { return one.index; }, row);
 }
 
-std::variant<Payment, BadRow> load_or_name(Connection& connection, PaymentIndex index, bool omit_hops) {
+BadRow bad_row(Query& row, PaymentIndex index, const BadValue& why) {
+  BadRow bad{index, std::nullopt, why.what()};
+  row.seek(1);
+  try {
+    bad.hash = row.maybe_fixed<PaymentHash>();
+  } catch (const BadValue&) {
+    // Not even the hash can be read.
+  }
+  return bad;
+}
+
+/// Payments with their attempts in one pass over both tables, in the direction of the page.
+std::string page_sql(const PageRequest& request) {
+  return "SELECT " PAYTOWER_PAYMENT_COLUMNS ", " PAYTOWER_ATTEMPT_COLUMNS
+         " FROM payments p LEFT JOIN attempts a ON a.payment_index = p.payment_index LEFT JOIN switches s ON s.id = a.switch_id "
+         "WHERE p.payment_index BETWEEN ? AND ?" + conditions(request.filter) + " ORDER BY p.payment_index" + (request.forwards ? "" : " DESC") +
+         ", a.attempt_row";
+}
+
+struct Rows {
+  std::vector<Row> rows;          ///< in the direction of the page
+  bool more = false;              ///< there are others behind them
+};
+
+/// At most `max` rows within `range`.
+Rows read_rows(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
+  Rows page;
+  Query row = connection.prepared(page_sql(request));
+  row.bind(range.first, range.last);
+  bind_filter(row, request.filter);
+  while (row.step()) {
+    const PaymentIndex index{row.integer()};
+    const bool begins = page.rows.empty() || index_of(page.rows.back()) != index;
+    // Without a LIMIT, which would count attempts: whoever has seen enough stops.
+    if (begins && page.rows.size() == max) {
+      page.more = true;
+      break;
+    }
+    try {
+      row.seek(begins ? 0 : payment_columns);
+      if (begins) page.rows.emplace_back(read_payment(row));
+      auto* payment = std::get_if<Payment>(&page.rows.back());
+      if (payment != nullptr && !row.null()) payment->attempts.push_back(read_attempt(row, request.omit_hops).attempt);
+    } catch (const BadValue& why) {
+      if (begins && (page.rows.empty() || index_of(page.rows.back()) != index)) page.rows.emplace_back(BadRow{});
+      page.rows.back() = bad_row(row, index, why);
+    }
+  }
+  for (Row& one : page.rows) {
+    const auto* payment = std::get_if<Payment>(&one);
+    if (payment == nullptr) continue;
+    try {
+      check_proofs(*payment);
+    } catch (const BadValue& why) {
+      one = BadRow{payment->index, payment->request.hash, why.what()};
+    }
+  }
+  return page;
+}
+
+std::int64_t newest_index(Connection& connection) {
+  Query row = connection.prepared("SELECT max(payment_index) FROM payments");
+  row.step();
+  return row.maybe_integer().value_or(0);
+}
+
+Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
+  if (request.forwards && request.offset.value == INT64_MAX) return {};
+  IndexRange range;
+  if (request.forwards) range.first = request.offset.value + 1;
+  if (!request.forwards && request.offset.value != 0) range.last = request.offset.value - 1;
+  if (!only_times(request.filter)) return read_rows(connection, request, max, range);
+  // Most pages lie where the walk begins; otherwise it begins where the range does, instead of walking through all that was
+  // created before or after it.
+  range.last = std::min(range.last, newest_index(connection));
+  if (range.first > range.last) return {};
+  IndexRange near = range;
+  if (range.last - range.first > near_indexes) {
+    if (request.forwards) near.last = range.first + near_indexes;
+    if (!request.forwards) near.first = range.last - near_indexes;
+  }
+  Rows rows = read_rows(connection, request, max, near);
+  if (rows.more || (near.first == range.first && near.last == range.last)) return rows;
+  const IndexRange times = range_of_times(connection, request.filter);
+  return read_rows(connection, request, max, {std::max(range.first, times.first), std::min(range.last, times.last)});
+}
+
+Row load_or_name(Connection& connection, PaymentIndex index, bool omit_hops) {
   try {
     if (auto payment = load_payment(connection, index, omit_hops)) return std::move(*payment);
     return BadRow{index, std::nullopt, "it was deleted meanwhile"};
@@ -151,27 +231,22 @@ const Payment* HashHistory::head() const {
 }
 
 PaymentPage PaymentQuery::page(const PageRequest& request) {
-  return reading(connection_, [&] {
-    const std::size_t max = std::max<std::size_t>(1, request.max);
-    std::vector<PaymentIndex> indexes = page_indexes(connection_, request, max, range_of_times(connection_, request.filter));
-    PaymentPage page;
-    page.more = indexes.size() > max;
-    if (page.more) indexes.pop_back();
-    std::sort(indexes.begin(), indexes.end());
-    for (const PaymentIndex index : indexes) {
-      auto row = load_or_name(connection_, index, request.omit_hops);
-      if (auto* payment = std::get_if<Payment>(&row)) {
-        page.payments.push_back(std::move(*payment));
-      } else {
-        page.bad_rows.push_back(std::get<BadRow>(std::move(row)));
-      }
+  Rows read = reading(connection_, [&] { return read_page(connection_, request, std::max<std::size_t>(1, request.max)); });
+  if (!request.forwards) std::reverse(read.rows.begin(), read.rows.end());
+  PaymentPage page;
+  page.more = read.more;
+  if (!read.rows.empty()) {
+    page.first = index_of(read.rows.front());
+    page.last = index_of(read.rows.back());
+  }
+  for (Row& row : read.rows) {
+    if (auto* payment = std::get_if<Payment>(&row)) {
+      page.payments.push_back(std::move(*payment));
+    } else {
+      page.bad_rows.push_back(std::get<BadRow>(std::move(row)));
     }
-    if (!indexes.empty()) {
-      page.first = indexes.front();
-      page.last = indexes.back();
-    }
-    return page;
-  });
+  }
+  return page;
 }
 
 void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_hops,
@@ -179,29 +254,23 @@ void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_ho
   PageRequest request;
   request.filter = filter;
   request.forwards = forwards;
-  const IndexRange range = reading(connection_, [&] { return range_of_times(connection_, filter); });
+  request.omit_hops = omit_hops;
   for (bool more = true; more;) {
-    std::vector<std::variant<Payment, BadRow>> rows;
-    more = reading(connection_, [&] {
-      std::vector<PaymentIndex> indexes = page_indexes(connection_, request, stream_page, range);
-      const bool others = indexes.size() > stream_page;
-      if (others) indexes.pop_back();
-      for (const PaymentIndex index : indexes) rows.push_back(load_or_name(connection_, index, omit_hops));
-      if (!indexes.empty()) request.offset = indexes.back();
-      return others;
-    });
-    for (const auto& row : rows) {
+    const Rows page = reading(connection_, [&] { return read_page(connection_, request, stream_page); });
+    for (const Row& row : page.rows) {
       if (!visit(row)) return;
     }
+    more = page.more;
+    if (more) request.offset = index_of(page.rows.back());
   }
 }
 
 std::uint64_t PaymentQuery::count(const PaymentFilter& filter) {
   return reading(connection_, [&] {
-    SQLite::Statement statement(connection_.database(), "SELECT count(*) FROM payments p WHERE 1" + conditions(filter));
-    bind_filter(statement, filter, 1);
-    statement.executeStep();
-    return static_cast<std::uint64_t>(statement.getColumn(0).getInt64());
+    Query row = connection_.prepared("SELECT count(*) FROM payments p WHERE 1" + conditions(filter));
+    bind_filter(row, filter);
+    row.step();
+    return row.number(INT64_MAX);
   });
 }
 

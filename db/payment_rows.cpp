@@ -78,8 +78,12 @@ std::optional<Failure> read_failure(Query& row) {
 }
 
 Route read_route(Query& row, bool omit_hops) {
+  if (omit_hops) {
+    row.skip();
+    return {};
+  }
   const auto stored = row.maybe_blob();
-  if (!stored || omit_hops) return {};
+  if (!stored) return {};
   auto route = decode_route(*stored);
   if (!route) throw BadValue("a route that is none");
   return std::move(*route);

@@ -21,6 +21,8 @@
 
 namespace paytower::db {
 
+inline constexpr int payment_columns = 25;
+
 /// The present row of PAYTOWER_PAYMENT_COLUMNS, without attempts. Throws BadValue.
 [[nodiscard]] Payment read_payment(Query& row);
 

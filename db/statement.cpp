@@ -25,6 +25,8 @@ int Query::run() {
   return statement_->getChanges();
 }
 
+bool Query::null() const { return statement_->getColumn(next_column_).isNull(); }
+
 std::int64_t Query::integer() {
   const auto value = maybe_integer();
   if (!value) throw BadValue("a number is missing");

@@ -47,6 +47,12 @@ class Query {
   /// Runs to the end and returns how many rows it changed itself (without those of triggers).
   int run();
 
+  /// The next column to be read is this one, from 0.
+  void seek(int column) { next_column_ = column; }
+  void skip() { ++next_column_; }
+  /// Whether the next column is NULL; it stays the next one.
+  [[nodiscard]] bool null() const;
+
   // Columns of the present row, left to right. A NULL is BadValue where the type has no room for it.
   [[nodiscard]] std::int64_t integer();
   [[nodiscard]] std::optional<std::int64_t> maybe_integer();

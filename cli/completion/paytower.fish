@@ -98,7 +98,7 @@ function __paytower_complete
                     set command (string trim "$command $word")
                     test $command = ls; and set command list
                     if test "$command" != simulate
-                        set -a options (__paytower_help $program (string split ' ' -- $command) | sed '/^Examples:/,$d' | __paytower_options)
+                        set -a options (__paytower_help $program (string split ' ' -- $command) | sed '1,/^Options:/d' | __paytower_options)
                     end
                 else
                     set positional (math $positional + 1)

@@ -1,8 +1,10 @@
 // Goal: one payment object, the same keys in the same order whatever happened. Method: whole documents compared as text.
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
 
+#include "cli/json_writer.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
 
@@ -157,4 +159,25 @@ TEST_CASE("spans of time") {
   CHECK(elapsed_text(3'450'000'000) == "3.4 s");
   CHECK(elapsed_text(125 * ns_per_second) == "2 min 5 s");
   CHECK(elapsed_text(7'260 * ns_per_second) == "2 h 1 min");
+}
+
+TEST_CASE("JSON that is written as text is what a tree would say") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 2'000; ++round) {
+    std::string text;
+    for (std::size_t i = random() % 12; i > 0; --i) text += static_cast<char>(random() % 4 == 0 ? random() % 256 : 'a' + random() % 26);
+    if (round == 0) text = "\"\\/\b\f\n\r\t \x7f\xc3\xa9\xf0\x9f\x98\x80\xed\xa0\x80";
+    std::string written;
+    JsonWriter(written).text(text);
+    CHECK(written == dump(Json(text)));
+  }
+  Payment payment = paid_payment();
+  payment.request.label = "\"\xc3\xa9\n\xff";
+  payment.request.created = UnixNs{-1};
+  Payment older = payment;
+  older.attempts.push_back(older.attempts.front());
+  const std::vector<Payment> tries{older, older};
+  const std::string text = payment_text(PaymentView{&payment, false, tries, tries});
+  CHECK(dump(Json::parse(text)) == text);
+  CHECK(Json::parse(text)["tries"][1]["htlcs"].size() == 2);
 }

@@ -78,7 +78,7 @@ class Completion(harness.World):
         for command in re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +\S", top.split("Global options")[0], re.M):
             if command == "help":
                 continue
-            text = self.help(*command.split()).split("Examples:")[0] + top
+            text = self.help(*command.split()).split("\nOptions:\n")[-1] + top
             flags = {"--" + name for name in re.findall(r"^  (?:-\w, |    )--([a-z][a-z0-9-]+)", text, re.M)}
             self.assertEqual(self.in_bash(f"paytower {command} --"), flags, command)
         self.assertEqual(self.offered("paytower send --payment"), {"--payment-hash", "--payment-secret"})

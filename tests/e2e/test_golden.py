@@ -236,6 +236,14 @@ class Complete(unittest.TestCase):
                         "simulate", "config", "help"):
             self.assertIn(command, known)
 
+    def test_every_error_names_the_command_to_run_next(self):
+        for path in CASES:
+            case = read_case(path)
+            heard = case["stdout" if "terminal" in case else "stderr"]
+            if int(case["exit"]) in (2, 5, 6, 7, 8, 9, 10):
+                with self.subTest(os.path.basename(path)):
+                    self.assertRegex(heard, r'(?m)^hint: paytower |"hint":"paytower ')
+
 
 if __name__ == "__main__":
     sys.argv = [argument for argument in sys.argv if argument != "--update"]

@@ -180,6 +180,39 @@ TEST_CASE("vector 17: cut at every length, and longer by 1 to 40 bytes") {
   CHECK(flaw(Bytes(whole.begin(), whole.begin() + 80)) == "record truncated in add index");
 }
 
+TEST_CASE("vector 17: every bit of a record turned: a record within bounds, or a reason") {
+  LegacyFields rich = plain();
+  rich.memo = "coffee";
+  rich.receipt = "two";
+  rich.request = std::string(300, 'x');
+  rich.settled = go_time(7, 7);
+  LegacyFields pathless = plain();
+  pathless.hops = 0;
+  for (const Bytes& whole : {*bytes_from_hex(typical), legacy_record(rich), legacy_record(pathless)}) {
+    std::size_t read = 0;
+    std::size_t refused = 0;
+    for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+      CAPTURE(bit);
+      Bytes turned = whole;
+      turned[bit / 8] = static_cast<std::uint8_t>(turned[bit / 8] ^ 1U << bit % 8);
+      const auto outcome = read_legacy_record(turned);
+      if (const auto* named = std::get_if<LegacyFlaw>(&outcome)) {
+        ++refused;
+        CHECK(!named->reason.empty());
+        CHECK(named->reason.size() < 200);
+        continue;
+      }
+      ++read;
+      const auto& record = std::get<LegacyRecord>(outcome);
+      CHECK(record.value_msat + record.fee_msat <= 2'100'000'000'000'000'000);
+      CHECK(record.hops() <= 255);
+      CHECK(record.path.size() + record.payment_request.size() + record.memo.size() < turned.size());
+    }
+    CHECK(read > 500);       // the preimage, keys, the lower bits of numbers
+    CHECK(refused > 100);
+  }
+}
+
 TEST_CASE("vector 18: paths of 0, 1, 20, 27 hops, a hostile count, and keys that are none") {
   for (const std::size_t hops : {0U, 1U, 20U, 27U, 255U}) {
     LegacyFields fields = plain();

@@ -2,9 +2,11 @@
 // nothing else is touched. Method: the files that real lnd wrote, and files made bucket by bucket.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -142,6 +144,134 @@ TEST_CASE("import: the example of the tower's own records: in flight is guarded 
   world.check_sound();
 }
 
+TEST_CASE("import, vector 3: no payments, with and without a counter") {
+  for (const std::uint64_t counter : {0U, 7U}) {
+    const World world;
+    const std::string file = world.folder.file("channel.db");
+    legacy_file(file, 8, nothing, nothing, counter);
+    CHECK(world.import(file).counts.read == 0);
+    CHECK(world.rows("SELECT * FROM payments").empty());
+    CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == (counter == 0 ? std::vector<std::string>{} : std::vector<std::string>{"7"}));
+  }
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  BboltWriter writer(file);
+  writer.begin("metadata");
+  writer.put("dbp", be32(8));
+  writer.end();
+  writer.commit();
+  CHECK(world.import(file).counts.read == 0);
+  CHECK(world.rows("SELECT * FROM payments").empty());
+}
+
+TEST_CASE("import, vector 4: payments of a node that is not named make no file") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  BboltWriter writer(file);
+  writer.begin("metadata");
+  writer.put("dbp", be32(8));
+  writer.end();
+  writer.begin("payments");
+  writer.put(be64(1), numbered_record(1));
+  writer.end(1);
+  writer.commit();
+  CHECK(world.refusal(file) == Errc::usage);
+  CHECK(!std::filesystem::exists(world.database));
+}
+
+TEST_CASE("import, vector 8: lnd's counter, or what stands above it") {
+  for (const auto& [key, counter, expected] : {std::tuple{3U, 500U, "500"}, std::tuple{77U, 2U, "77"}}) {
+    const World world;
+    const std::string file = world.folder.file("channel.db");
+    legacy_file(file, 8, nothing, [number = key](BboltWriter& writer) { writer.put(be64(number), numbered_record(1)); }, counter);
+    CHECK(world.import(file).counts.migrated == 1);
+    CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{expected});
+  }
+}
+
+TEST_CASE("import, vector 9: the largest number is taken, the next is set aside and stays refused") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  legacy_file(
+      file, 8, nothing,
+      [](BboltWriter& writer) {
+        writer.put(be64(0), numbered_record(3));
+        writer.put(be64(INT64_MAX), numbered_record(1));
+        writer.put(be64(std::uint64_t{1} << 63), numbered_record(2));
+      },
+      3);
+  CHECK(world.import(file).counts.quarantined == 2);
+  CHECK(world.rows("SELECT payment_index FROM payments") == std::vector<std::string>{"9223372036854775807"});
+  CHECK(world.rows("SELECT reason FROM quarantine ORDER BY 1") ==
+        std::vector<std::string>{"sequence number 0 is none that was handed out", "sequence number 9223372036854775808 does not fit"});
+}
+
+TEST_CASE("import, vectors 10 to 12: statuses become guards") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  const auto hash = [](std::uint64_t number) {
+    const PaymentHash made = hash_of(numbered_preimage(number));
+    return Bytes(made.bytes.begin(), made.bytes.end());
+  };
+  std::vector<std::pair<Bytes, std::uint8_t>> statuses = {{hash(1), 1}, {hash(2), 2}, {hash(3), 1}, {hash(4), 2}, {hash(5), 0}};
+  std::sort(statuses.begin(), statuses.end());
+  legacy_file(
+      file, 8,
+      [&statuses](BboltWriter& writer) {
+        for (const auto& [key, status] : statuses) writer.put(key, {status});
+      },
+      [](BboltWriter& writer) {
+        for (const std::uint64_t i : {1U, 2U}) writer.put(be64(i), numbered_record(i));
+      },
+      2);
+  CHECK(world.import(file).counts.guards == 3);
+  CHECK(world.rows("SELECT payment_index FROM payments ORDER BY 1") == std::vector<std::string>{"1", "2"});
+  for (const auto& [number, kind] : {std::pair{1U, "1"}, std::pair{3U, "1"}, std::pair{4U, "2"}}) {
+    CHECK(world.rows("SELECT kind FROM hash_guards WHERE payment_hash = x'" + to_hex(hash(number)) + "'") == std::vector<std::string>{kind});
+  }
+}
+
+TEST_CASE("import: paid is more than in flight: a record that was set aside for its key says it, whatever its status") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  const PaymentHash hash = hash_of(numbered_preimage(1));
+  legacy_file(
+      file, 8, [&hash](BboltWriter& writer) { writer.put(Bytes(hash.bytes.begin(), hash.bytes.end()), {1}); },
+      [](BboltWriter& writer) { writer.put(filled(9, 0xee), numbered_record(1)); }, 1);
+  CHECK(world.import(file).counts.guards == 1);
+  CHECK(world.rows("SELECT kind FROM hash_guards") == std::vector<std::string>{"2"});
+}
+
+TEST_CASE("import, vector 23: stopped at any word of progress there is no database, and the rerun makes it; then there is nothing to do") {
+  const World world;
+  const std::string file = world.folder.file("channel.db");
+  std::filesystem::copy_file(examples + "v8big.db", file);
+  const auto touched = std::filesystem::last_write_time(file);
+  db::ImportRequest request;
+  request.channel_db = file;
+  request.database = world.database;
+  request.now = UnixNs{777};
+  int stop = 0;
+  for (bool stopped = true; stopped; ++stop) {
+    int asked = 0;
+    stopped = false;
+    try {
+      (void)db::import_from_lnd(request, [&](std::uint64_t, std::uint64_t) { return asked++ != stop; });
+    } catch (const db::MigrationStopped&) {
+      stopped = true;
+      CHECK(!std::filesystem::exists(world.database));
+    }
+  }
+  CHECK(stop > 2);
+  const auto rows = world.rows("SELECT * FROM payments");
+  CHECK(rows.size() == 63);
+  const db::MigrateReport again = world.import(file);
+  CHECK(again.counts.read == 0);
+  CHECK(again.counts.guards == 0);
+  CHECK(world.rows("SELECT * FROM payments") == rows);
+  CHECK(std::filesystem::last_write_time(file) == touched);
+}
+
 TEST_CASE("import: a dry run makes nothing and reports the same") {
   const World world;
   const migrations::StepReport tried = world.import(examples + "v8big.db", true).counts;
@@ -153,7 +283,7 @@ TEST_CASE("import: a dry run makes nothing and reports the same") {
   CHECK(tried.guards == done.guards);
 }
 
-TEST_CASE("import, vectors 11 and 20: keys, buckets and statuses that are no rows are set aside, and what they name stays refused") {
+TEST_CASE("import, vectors 9, 11 and 20: keys, buckets and statuses that are no rows are set aside, and what they name stays refused") {
   const World world;
   const std::string file = world.folder.file("channel.db");
   legacy_file(
@@ -164,6 +294,7 @@ TEST_CASE("import, vectors 11 and 20: keys, buckets and statuses that are no row
         writer.put(filled(32, 3), {7});
       },
       [](BboltWriter& writer) {
+        writer.put(be32(0), numbered_record(6));
         writer.put(be64(1), numbered_record(2));
         writer.put(be64(2), Bytes{});
         writer.begin(be64(3));
@@ -174,10 +305,10 @@ TEST_CASE("import, vectors 11 and 20: keys, buckets and statuses that are no row
       },
       500);
   const db::MigrateReport report = world.import(file);
-  CHECK(report.counts.read == 8);
+  CHECK(report.counts.read == 9);
   CHECK(report.counts.migrated == 1);
-  CHECK(report.counts.quarantined == 7);
-  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 2") == std::vector<std::string>{"2"});   // the two whole records
+  CHECK(report.counts.quarantined == 8);
+  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 2") == std::vector<std::string>{"3"});   // the three whole records
   CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 1") == std::vector<std::string>{"2"});   // the two whole hashes
   CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"500"});
   const World strict;
@@ -273,7 +404,7 @@ TEST_CASE("import: key-value attempts become parts, and a payment that was in fl
   world.check_sound();
 }
 
-TEST_CASE("import: a database of one's own payments is not touched") {
+TEST_CASE("import, vector 23: a database of one's own payments is not touched") {
   const World world;
   {
     db::Connection connection(world.database, db::OpenMode::create, db::payment_file());

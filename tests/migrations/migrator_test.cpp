@@ -159,7 +159,7 @@ TEST_CASE("migrate: versions that are not ours to touch") {
   CHECK_THROWS_AS((void)migrator.check(request(), {}), RefusalError);
 }
 
-TEST_CASE("migrate: stopped at any word of progress, the old database is whole and the rerun completes it") {
+TEST_CASE("migrate, vector 23: stopped at any word of progress, the old database is whole and the rerun completes it") {
   for (int stop = 0;; ++stop) {
     const TempFolder folder;
     const std::string path = folder.file("payments.db");
@@ -185,7 +185,7 @@ TEST_CASE("migrate: stopped at any word of progress, the old database is whole a
   }
 }
 
-TEST_CASE("migrate: another paytower at it is busy") {
+TEST_CASE("migrate, vector 24: another paytower at it is busy") {
   const TempFolder folder;
   const std::string path = folder.file("payments.db");
   make_version_one(path, content());
@@ -201,7 +201,7 @@ TEST_CASE("migrate: another paytower at it is busy") {
   }
 }
 
-TEST_CASE("migrate: nothing new is stored behind the largest index") {
+TEST_CASE("migrate, vector 9: nothing new is stored behind the largest index") {
   const TempFolder folder;
   const std::string path = folder.file("payments.db");
   VersionOne last;

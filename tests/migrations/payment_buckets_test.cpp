@@ -109,6 +109,44 @@ TEST_CASE("vector 1: every column of a migrated record") {
   CHECK(migrated.rows("SELECT version, name FROM schema_migrations") == std::vector<std::string>{"2|0002_payment_buckets"});
 }
 
+TEST_CASE("vector 2: lnd's own test: three payments and a copy of the first") {
+  std::vector<std::pair<std::int64_t, Bytes>> records;
+  std::vector<LegacyFields> said;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    LegacyFields fields;
+    fields.preimage = numbered_preimage(i % 3);
+    fields.value = 1'000 + i % 3;
+    fields.fee = 100 + i % 3;
+    fields.hops = 2 + i % 3;
+    fields.time_lock = static_cast<std::uint32_t>(500'000 + i % 3);
+    fields.request = "request" + std::to_string(i % 3);
+    fields.created = go_time(1'500'000'000 + static_cast<std::int64_t>(i % 3), 0);
+    said.push_back(fields);
+    records.emplace_back(static_cast<std::int64_t>(i + 1), legacy_record(fields));
+  }
+  VersionOne content = with(records);
+  content.source = Bytes(PublicKey::size, 3);
+  Migrated migrated(content);
+  const auto payments = migrated.rows("SELECT payment_index, amount_msat, created_ns, invoice, preimage, duplicate_of, ended_ns IS NOT NULL AND fail_reason IS NULL"
+                                      " FROM payments ORDER BY payment_index");
+  const auto attempts = migrated.rows("SELECT fee_msat, amount_msat + fee_msat, total_time_lock, outcome FROM attempts ORDER BY payment_index");
+  const auto routes = migrated.rows("SELECT route FROM attempts ORDER BY payment_index");
+  REQUIRE(payments.size() == 4);
+  REQUIRE(attempts.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const LegacyFields& fields = said[i];
+    CHECK(payments[i] == std::to_string(i + 1) + "|" + std::to_string(fields.value) + "|" + std::to_string(1'500'000'000 + i % 3) + "000000000|" + fields.request + "|" +
+                             fields.preimage.hex() + "|" + (i == 3 ? "1" : "-") + "|1");
+    CHECK(attempts[i] == std::to_string(fields.fee) + "|" + std::to_string(fields.value + fields.fee) + "|" + std::to_string(fields.time_lock) + "|1");
+    const auto route = decode_route(*bytes_from_hex(routes[i]));
+    REQUIRE(route);
+    REQUIRE(route->hops.size() == fields.hops);
+    for (std::size_t hop = 0; hop < fields.hops; ++hop) CHECK(route->hops[hop].node == hop_key(hop));
+  }
+  CHECK(migrated.one("SELECT pub_key FROM import_sources") == to_hex(Bytes(PublicKey::size, 3)));
+  CHECK(migrated.one("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == "4");
+}
+
 TEST_CASE("vector 2: the route carries the whole fee to the last hop, and names neither channels nor delays") {
   Migrated migrated(with({{1, record(1)}}));
   const auto route = decode_route(*bytes_from_hex(migrated.one("SELECT route FROM attempts")));
@@ -185,14 +223,31 @@ TEST_CASE("vector 9: the largest number is kept, those below 1 are set aside") {
   CHECK(migrated.rows("SELECT sequence FROM quarantine ORDER BY id") == std::vector<std::string>{"-1", "0"});
 }
 
-TEST_CASE("vectors 10, 11, 12: statuses become guards") {
-  VersionOne content = with({{1, record(1)}, {2, record(2)}});
-  content.statuses = {{hash_bytes(1), 1}, {hash_bytes(2), 2}, {hash_bytes(3), 1}, {hash_bytes(4), 2}, {hash_bytes(5), 0}};
+TEST_CASE("vector 10: a status in flight without a record is a guard and no payment") {
+  VersionOne content;
+  content.statuses = {{Bytes(32, 4), 1}};
   Migrated migrated(content);
-  CHECK(migrated.report.guards == 3);
-  for (const auto& [number, kind] : {std::pair{1, "1"}, std::pair{2, ""}, std::pair{3, "1"}, std::pair{4, "2"}, std::pair{5, ""}}) {
-    CHECK(migrated.one("SELECT kind FROM hash_guards WHERE since_ns = 777 AND payment_hash = x'" + hash_hex(static_cast<std::uint64_t>(number)) + "'") == kind);
-  }
+  CHECK(migrated.rows("SELECT * FROM payments").empty());
+  CHECK(migrated.rows("SELECT payment_hash, kind, since_ns FROM hash_guards") == std::vector<std::string>{to_hex(Bytes(32, 4)) + "|1|777"});
+  CHECK(migrated.report.guards == 1);
+  CHECK(migrated.report.read == 0);
+}
+
+TEST_CASE("vector 11: a completed status without a record is a guard, a grounded one is nothing") {
+  VersionOne content;
+  content.statuses = {{hash_bytes(4), 2}, {hash_bytes(5), 0}};
+  Migrated migrated(content);
+  CHECK(migrated.rows("SELECT payment_hash, kind FROM hash_guards") == std::vector<std::string>{hash_hex(4) + "|2"});
+  CHECK(migrated.rows("SELECT * FROM quarantine").empty());
+}
+
+TEST_CASE("vector 12: in flight beside a record is guarded as well, completed beside a record is the record") {
+  VersionOne content = with({{1, record(1)}, {2, record(2)}});
+  content.statuses = {{hash_bytes(1), 1}, {hash_bytes(2), 2}};
+  Migrated migrated(content);
+  CHECK(migrated.rows("SELECT payment_index FROM payments ORDER BY 1") == std::vector<std::string>{"1", "2"});
+  CHECK(migrated.rows("SELECT payment_hash, kind FROM hash_guards") == std::vector<std::string>{hash_hex(1) + "|1"});
+  CHECK(migrated.report.guards == 1);
   CHECK(migrated.report.read == 2);
 }
 

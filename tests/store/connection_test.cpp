@@ -242,6 +242,25 @@ TEST_CASE("older and newer schemas are refused and not touched") {
   }
 }
 
+TEST_CASE("a statement of any size can be undone, and done") {
+  const TempFolder folder;
+  { Store(folder.file("p")).initiated(1); }
+  for (const bool migrating : {false, true}) {
+    CAPTURE(migrating);
+    db::OpenOptions options;
+    options.large_statements = migrating;
+    Connection connection(folder.file("p"), OpenMode::read_write, db::payment_file(), options);
+    SQLite::Database& database = connection.database();
+    database.exec("CREATE TABLE big (data BLOB); INSERT INTO big SELECT randomblob(4000) FROM (WITH RECURSIVE n(i) AS "
+                  "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i FROM n)");
+    database.exec("BEGIN IMMEDIATE; SAVEPOINT step; UPDATE big SET data = zeroblob(4000); ROLLBACK TO step; RELEASE step; COMMIT");
+    CHECK(database.execAndGet("SELECT count(*) FROM big WHERE data = zeroblob(4000)").getInt() == 0);
+    database.exec("BEGIN IMMEDIATE; SAVEPOINT step; UPDATE big SET data = zeroblob(4000); RELEASE step; COMMIT");
+    CHECK(database.execAndGet("SELECT count(*) FROM big WHERE data = zeroblob(4000)").getInt() == 5'000);
+    database.exec("BEGIN IMMEDIATE; DROP TABLE big; COMMIT");
+  }
+}
+
 TEST_CASE("an abandoned beginning is completed") {
   const TempFolder folder;
   SUBCASE("an empty file") { write_file(folder.file("p"), ""); }

@@ -1,0 +1,60 @@
+// JSON as text, written as it goes, without a tree in between.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/bytes.h"
+#include "core/msat.h"
+#include "core/types.h"
+
+namespace paytower::cli {
+
+/// Appends one document to a text: compact and pure ASCII, byte for byte what dump() makes of the same document. Commas set
+/// themselves. The caller sees to it that every key gets one value and that what is opened is closed. Borrows the text.
+class JsonWriter {
+ public:
+  explicit JsonWriter(std::string& out) : out_(out) {}
+
+  /// REQUIRES: printable ASCII without quotes and backslashes.
+  JsonWriter& key(std::string_view name);
+  /// The next value of an array.
+  JsonWriter& element();
+
+  void begin_object() { out_ += '{'; }
+  void end_object() { out_ += '}'; }
+  void begin_array() { out_ += '['; }
+  void end_array() { out_ += ']'; }
+
+  void null() { out_ += "null"; }
+  void boolean(bool value) { out_ += value ? "true" : "false"; }
+  void number(std::uint64_t value);
+  void msat(Msat amount) { number(amount.value()); }
+  /// A 64-bit number in quotes: readers that keep numbers in doubles would lose its last digits.
+  void id(std::uint64_t id);
+  void time(UnixNs time);
+  /// Any bytes: escaped where they need it, U+FFFD for what is no UTF-8.
+  void text(std::string_view text);
+  template <std::size_t N, typename Tag>
+  void hex(const FixedBytes<N, Tag>& bytes) {
+    out_ += '"';
+    append_hex(out_, bytes.bytes);
+    out_ += '"';
+  }
+
+  // Null where there is nothing.
+  void maybe_number(const std::optional<std::uint32_t>& value) { value ? number(*value) : null(); }
+  void maybe_time(const std::optional<UnixNs>& value) { value ? time(*value) : null(); }
+  void maybe_text(std::string_view value) { value.empty() ? null() : text(value); }
+  template <std::size_t N, typename Tag>
+  void maybe_hex(const std::optional<FixedBytes<N, Tag>>& bytes) {
+    bytes ? hex(*bytes) : null();
+  }
+
+ private:
+  std::string& out_;
+};
+
+}  // namespace paytower::cli
