@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/bolt11/invoice.h"
+#include "core/driver_admission.h"
 #include "core/hash.h"
 #include "core/lifecycle.h"
 #include "core/switch/sim/sim_switch.h"
@@ -66,6 +67,50 @@ class CrashWorld::WatchedSwitch final : public Switch {
   Switch& inner_;
 };
 
+/// The store between the driver and the real one, where it has a bug.
+class CrashWorld::MutantStore final : public PaymentStore {
+ public:
+  MutantStore(Mutant mutant, db::SqlitePaymentStore& inner, Switch& node) : mutant_(mutant), inner_(inner), node_(node) {}
+
+  std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
+    if (mutant_ == Mutant::hands_over_first) hand_over(tick);
+    try {
+      return inner_.commit(tick);
+    } catch (const StoreError&) {
+      if (mutant_ != Mutant::claims) throw;
+      std::vector<Result<Stored>> claimed;
+      for (const PaymentWrites& entry : tick) claimed.push_back(Stored{PaymentIndex{std::max<std::int64_t>(1, entry.payment->index.value)}});
+      return claimed;
+    }
+  }
+  HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
+  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+
+ private:
+  void hand_over(std::span<const PaymentWrites> tick) {
+    for (const PaymentWrites& entry : tick) {
+      for (const Write& write : entry.writes) {
+        const auto* made = std::get_if<RegisterAttempt>(&write);
+        if (made) node_.dispatch(handover(*entry.payment, made->attempt, inner_.store_id(), false));
+      }
+    }
+    (void)node_.poll(MonoNs{});
+  }
+
+  Mutant mutant_;
+  db::SqlitePaymentStore& inner_;
+  Switch& node_;
+};
+
+void CrashWorld::become(Mutant mutant) {
+  mutant_ = mutant;
+  disk.lying = mutant == Mutant::no_sync;
+}
+
 CrashWorld::CrashWorld(std::uint64_t seed) : randomness(seed) {
   disk.become_default();
   disk.at_kill = [this] { spool_at_kill_ = bytes_of(path + ".spool"); };
@@ -113,6 +158,7 @@ bool CrashWorld::process(const std::function<void(Process&)>& work) {
   bool left_well = false;
   try {
     Process process(path);
+    if (mutant_ == Mutant::synchronous_normal) process.connection.database().exec("PRAGMA synchronous = NORMAL");
     // The first thing that a process that may write does.
     (void)process.store.take_in_spool(clock.wall());
     check_spooled(process);
@@ -154,7 +200,9 @@ bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::f
   WatchedSwitch node(*this, inner);
   DriverOptions options;
   options.wait_ns = wait_seconds * ns_per_second;
-  DriverPorts ports{node, process.store, process.locks, clock, randomness, *this};
+  MutantStore mutant(mutant_, process.store, inner);
+  PaymentStore& store = mutant_ == Mutant::none ? static_cast<PaymentStore&>(process.store) : mutant;
+  DriverPorts ports{node, store, process.locks, clock, randomness, *this};
   Driver driver(ports, options);
   feed(driver);
   (void)driver.run();

@@ -36,6 +36,15 @@ class SeededRandomness final : public Randomness {
   std::mt19937_64 engine_;
 };
 
+/// A paytower with a known bug, for the tests of the tests.
+enum class Mutant : std::uint8_t {
+  none,
+  no_sync,             ///< on a disk whose syncs say yes and do nothing
+  synchronous_normal,  ///< commits do not wait for the disk
+  hands_over_first,    ///< the switch hears of an attempt before it is recorded
+  claims,              ///< what the database could not store counts as stored
+};
+
 /// What one process holds of the database.
 struct Process {
   explicit Process(const std::string& path);
@@ -54,6 +63,9 @@ class CrashWorld final : private Observer {
   PaymentRequest invoice(sim::InvoiceParams params = {});
   std::vector<sim::OracleEntry> oracle(const PaymentHash& hash);
   void pass(std::int64_t seconds) { clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second}); }
+
+  /// What later processes are, until the next call.
+  void become(Mutant mutant);
 
   // --- one process each: false when it died, or left with an error of the store ---
   bool process(const std::function<void(Process&)>& work);
@@ -97,6 +109,7 @@ class CrashWorld final : private Observer {
 
  private:
   class WatchedSwitch;
+  class MutantStore;
   void changed(const Payment& payment) override;
   void warn(const PaymentHash& hash, std::string_view message) override;
   void check_spooled(Process& process);
@@ -109,6 +122,7 @@ class CrashWorld final : private Observer {
   std::set<PaymentHash> removed_;
   std::set<PaymentHash> spooled_;            ///< R10: the next run must take them in
   bool somebody_beside_ = false;
+  Mutant mutant_ = Mutant::none;
   std::string spool_at_kill_;
 };
 
