@@ -182,6 +182,19 @@ class Migrate(harness.World):
         again = self.ok("migrate", "--json").json()
         self.assertEqual((again["applied"], again["read"], again["backup_path"]), ([], 0, None))
 
+    def test_vector_16_the_zone_of_the_process_does_not_matter(self):
+        records = [(i, legacy.record(legacy.preimage(i), created=legacy.go_time(1_558_000_000 + i, i, zone))) for i, zone in enumerate((-1, 0, 840, -720, 345), 1)]
+        seen = []
+        for zone in ("UTC", "Asia/Kathmandu", "<+14>-14", "<-12>12"):
+            for end in ("", "-wal", "-shm"):
+                if os.path.exists(self.db + end):
+                    os.unlink(self.db + end)
+            self.legacy(records)
+            self.ok("migrate", "--backup", "none", env={"TZ": zone})
+            seen.append(dump(self.db)["payments"])
+        self.assertEqual([row[3] for row in seen[0]], [(1_558_000_000 + i) * 1_000_000_000 + i for i in range(1, 6)])
+        self.assertEqual(seen[1:], seen[:1] * 3)
+
     def test_strict_changes_nothing(self):
         self.legacy([(1, b"")], wal=False)
         before = digest(self.db)
@@ -404,7 +417,7 @@ class Migrate(harness.World):
 
     # --- lnd ---
 
-    def test_from_lnd(self):
+    def test_vectors_1_and_23_from_lnd_and_again(self):
         source = os.path.join(LND, "v8.db")
         before = digest(source)
         tried = self.ok("migrate", "--from-lnd", source, "--dry-run", "--json").json()
