@@ -196,11 +196,30 @@ class Migrate(harness.World):
         self.assertEqual(seen[1:], seen[:1] * 3)
 
     def test_strict_changes_nothing(self):
-        self.legacy([(1, b"")], wal=False)
-        before = digest(self.db)
-        self.assertIn("record truncated in memo", self.expect(DATABASE, "migrate", "--strict").err)
-        self.assertEqual(digest(self.db), before)
-        self.assertEqual(self.copies(), [])
+        for wal in (True, False):
+            for end in ("", "-wal", "-shm"):
+                if os.path.exists(self.db + end):
+                    os.unlink(self.db + end)
+            self.legacy([(1, b"")], wal=wal)
+            before = digest(self.db)
+            for how in ([], ["--dry-run"]):
+                self.assertIn("record truncated in memo", self.expect(DATABASE, "migrate", "--strict", *how).err)
+                self.assertEqual(digest(self.db), before)
+                self.assertEqual(self.copies(), [])
+
+    def test_an_import_into_an_older_or_newer_database_does_not_touch_it(self):
+        for version, code in ((1, "schema_older"), (9, "schema_newer")):
+            if os.path.exists(self.db):
+                os.unlink(self.db)
+            self.legacy(wal=False)
+            database = sqlite3.connect(self.db)
+            database.execute(f"PRAGMA user_version = {version}")
+            database.close()
+            before = digest(self.db)
+            for how in ([], ["--dry-run"]):
+                outcome = self.expect(DATABASE, "migrate", "--from-lnd", os.path.join(LND, "v8.db"), "--json", *how)
+                self.assertEqual(outcome.error()["code"], code)
+                self.assertEqual(digest(self.db), before)
 
     def test_vector_4_no_source_node(self):
         self.legacy(source=None)
@@ -298,6 +317,19 @@ class Migrate(harness.World):
         self.assertIn(BUSY, codes)
         self.assertIn(OK, codes)
         self.assertEqual(len(dump(self.db)["payments"]), 29_999)
+
+    def test_vector_24_two_imports_at_the_same_time(self):
+        """Told to wait or not, whoever comes second finds the database being made, or made."""
+        source = os.path.join(LND, "v8big.db")
+        for wait in ("0s", "30s"):
+            if os.path.exists(self.db):
+                os.unlink(self.db)
+            both = [self.popen("migrate", "--from-lnd", source, "--lock-timeout", wait) for _ in range(4)]
+            said = [one.communicate(timeout=60) for one in both]
+            codes = [one.returncode for one in both]
+            self.assertIn(OK, codes, said)
+            self.assertLessEqual(set(codes), {OK, BUSY}, said)
+            self.assertEqual(len(dump(self.db)["payments"]), 63)
 
     def many(self):
         records = [(i, legacy.record(legacy.preimage(i % 1_900), value=i)) for i in range(1, 2_000)]
