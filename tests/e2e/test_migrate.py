@@ -425,6 +425,25 @@ class Migrate(harness.World):
             self.expect(DATABASE, "migrate", "--status")
         self.expect(QUARANTINED, "migrate")
 
+    def test_no_space_for_a_dry_run(self):
+        records, statuses = self.many()
+        self.legacy(records, statuses, wal=False)
+        before = digest(self.db)
+        temporary = os.path.join(self.folder, "temporary")
+        os.mkdir(temporary)
+
+        def little_space():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        # What fits into memory needs no file: more than that has to.
+        self.assertIn(self.run_it("migrate", "--dry-run", env={"TMPDIR": temporary}, preexec_fn=little_space).code, (DATABASE, QUARANTINED))
+        self.ok("migrate", "--from-lnd", os.path.join(LND, "v8big.db"), "--db", os.path.join(self.folder, "other.db"))
+        self.expect(DATABASE, "migrate", "--from-lnd", os.path.join(LND, "v8big.db"), "--db", os.path.join(self.folder, "other.db"), "--dry-run",
+                    env={"TMPDIR": temporary}, preexec_fn=little_space)
+        self.assertEqual(os.listdir(temporary), [])
+        self.assertEqual(digest(self.db), before)
+
     def test_no_space_for_an_import(self):
         source = os.path.join(LND, "v8big.db")
         self.ok("migrate", "--from-lnd", source)
