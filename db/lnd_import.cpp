@@ -89,6 +89,7 @@ MigrateReport make_new(const ImportRequest& request, const lnd::ChannelDb& sourc
   WriteLock lock(path, request.lock_timeout_ns);
   const auto held = lock.acquire();
   if (!held) throw RefusalError(held.error());
+  if (exists(path)) refuse(Errc::busy, "another paytower has just made " + path + "; nothing was changed");
   PartialFile partial(path + ".partial");
   MigrateReport report = empty_report(request, 0);
   report.counts = fill_file(partial.path(), source, request, progress);

@@ -182,12 +182,44 @@ class Migrate(harness.World):
         again = self.ok("migrate", "--json").json()
         self.assertEqual((again["applied"], again["read"], again["backup_path"]), ([], 0, None))
 
+    def test_vector_16_the_zone_of_the_process_does_not_matter(self):
+        records = [(i, legacy.record(legacy.preimage(i), created=legacy.go_time(1_558_000_000 + i, i, zone))) for i, zone in enumerate((-1, 0, 840, -720, 345), 1)]
+        seen = []
+        for zone in ("UTC", "Asia/Kathmandu", "<+14>-14", "<-12>12"):
+            for end in ("", "-wal", "-shm"):
+                if os.path.exists(self.db + end):
+                    os.unlink(self.db + end)
+            self.legacy(records)
+            self.ok("migrate", "--backup", "none", env={"TZ": zone})
+            seen.append(dump(self.db)["payments"])
+        self.assertEqual([row[3] for row in seen[0]], [(1_558_000_000 + i) * 1_000_000_000 + i for i in range(1, 6)])
+        self.assertEqual(seen[1:], seen[:1] * 3)
+
     def test_strict_changes_nothing(self):
-        self.legacy([(1, b"")], wal=False)
-        before = digest(self.db)
-        self.assertIn("record truncated in memo", self.expect(DATABASE, "migrate", "--strict").err)
-        self.assertEqual(digest(self.db), before)
-        self.assertEqual(self.copies(), [])
+        for wal in (True, False):
+            for end in ("", "-wal", "-shm"):
+                if os.path.exists(self.db + end):
+                    os.unlink(self.db + end)
+            self.legacy([(1, b"")], wal=wal)
+            before = digest(self.db)
+            for how in ([], ["--dry-run"]):
+                self.assertIn("record truncated in memo", self.expect(DATABASE, "migrate", "--strict", *how).err)
+                self.assertEqual(digest(self.db), before)
+                self.assertEqual(self.copies(), [])
+
+    def test_an_import_into_an_older_or_newer_database_does_not_touch_it(self):
+        for version, code in ((1, "schema_older"), (9, "schema_newer")):
+            if os.path.exists(self.db):
+                os.unlink(self.db)
+            self.legacy(wal=False)
+            database = sqlite3.connect(self.db)
+            database.execute(f"PRAGMA user_version = {version}")
+            database.close()
+            before = digest(self.db)
+            for how in ([], ["--dry-run"]):
+                outcome = self.expect(DATABASE, "migrate", "--from-lnd", os.path.join(LND, "v8.db"), "--json", *how)
+                self.assertEqual(outcome.error()["code"], code)
+                self.assertEqual(digest(self.db), before)
 
     def test_vector_4_no_source_node(self):
         self.legacy(source=None)
@@ -286,6 +318,19 @@ class Migrate(harness.World):
         self.assertIn(OK, codes)
         self.assertEqual(len(dump(self.db)["payments"]), 29_999)
 
+    def test_vector_24_two_imports_at_the_same_time(self):
+        """Told to wait or not, whoever comes second finds the database being made, or made."""
+        source = os.path.join(LND, "v8big.db")
+        for wait in ("0s", "30s"):
+            if os.path.exists(self.db):
+                os.unlink(self.db)
+            both = [self.popen("migrate", "--from-lnd", source, "--lock-timeout", wait) for _ in range(4)]
+            said = [one.communicate(timeout=60) for one in both]
+            codes = [one.returncode for one in both]
+            self.assertIn(OK, codes, said)
+            self.assertLessEqual(set(codes), {OK, BUSY}, said)
+            self.assertEqual(len(dump(self.db)["payments"]), 63)
+
     def many(self):
         records = [(i, legacy.record(legacy.preimage(i % 1_900), value=i)) for i in range(1, 2_000)]
         return records + [(3_000, b"cut")], [(legacy.preimage(-i), 1) for i in range(1, 50)]
@@ -380,6 +425,25 @@ class Migrate(harness.World):
             self.expect(DATABASE, "migrate", "--status")
         self.expect(QUARANTINED, "migrate")
 
+    def test_no_space_for_a_dry_run(self):
+        records, statuses = self.many()
+        self.legacy(records, statuses, wal=False)
+        before = digest(self.db)
+        temporary = os.path.join(self.folder, "temporary")
+        os.mkdir(temporary)
+
+        def little_space():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        # What fits into memory needs no file: more than that has to.
+        self.assertIn(self.run_it("migrate", "--dry-run", env={"TMPDIR": temporary}, preexec_fn=little_space).code, (DATABASE, QUARANTINED))
+        self.ok("migrate", "--from-lnd", os.path.join(LND, "v8big.db"), "--db", os.path.join(self.folder, "other.db"))
+        self.expect(DATABASE, "migrate", "--from-lnd", os.path.join(LND, "v8big.db"), "--db", os.path.join(self.folder, "other.db"), "--dry-run",
+                    env={"TMPDIR": temporary}, preexec_fn=little_space)
+        self.assertEqual(os.listdir(temporary), [])
+        self.assertEqual(digest(self.db), before)
+
     def test_no_space_for_an_import(self):
         source = os.path.join(LND, "v8big.db")
         self.ok("migrate", "--from-lnd", source)
@@ -404,7 +468,7 @@ class Migrate(harness.World):
 
     # --- lnd ---
 
-    def test_from_lnd(self):
+    def test_vectors_1_and_23_from_lnd_and_again(self):
         source = os.path.join(LND, "v8.db")
         before = digest(source)
         tried = self.ok("migrate", "--from-lnd", source, "--dry-run", "--json").json()

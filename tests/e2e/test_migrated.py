@@ -144,5 +144,27 @@ class Migrated(harness.World):
         return json.loads(done.stdout.replace("]\n[", ",")) if done.stdout.strip() else []
 
 
+class Many(harness.World):
+    def test_vector_25_all_of_many_once_in_order_and_as_they_were_made(self):
+        made = []
+        for i in range(1, 3_001):
+            preimage = legacy.preimage(i - 37 if i % 100 == 0 else i)
+            made.append((i, legacy.payment_hash(preimage).hex(), i * 10, i % 50, legacy.record(preimage, value=i * 10, fee=i % 50, hops=i % 4)))
+        legacy.make(self.db, [(row[0], row[4]) for row in made], [(legacy.preimage(-i), 1) for i in range(1, 31)])
+        report = self.ok("migrate", "--json").json()
+        self.assertEqual((report["read"], report["migrated"], report["duplicates"], len(report["guards"])), (3_000, 2_970, 30, 30))
+        offset, seen = "0", []
+        while True:
+            page = self.ok("list", "--json", "--paginate-forwards", "--index-offset", offset, "--max-payments", "700").json()
+            if not page["payments"]:
+                break
+            self.assertEqual(page["first_index_offset"], page["payments"][0]["payment_index"])
+            seen += page["payments"]
+            offset = page["last_index_offset"]
+        self.assertEqual([(int(row["payment_index"]), row["payment_hash"], row["value_msat"], row["fee_msat"]) for row in seen], [row[:4] for row in made])
+        first = {}
+        self.assertEqual([row["duplicate_of"] for row in seen], [str(first[row[1]]) if first.setdefault(row[1], row[0]) != row[0] else None for row in made])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -4,6 +4,7 @@ databases: one that migrates, one that is up to date, one with an unreadable rec
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -14,7 +15,8 @@ import legacy
 import manual
 from harness import DATABASE
 
-SCRIPT = manual.literals(manual.section(manual.source("paytower-migrate.1"), "EXAMPLES"))[0]
+SCRIPT, FROM_LND = manual.literals(manual.section(manual.source("paytower-migrate.1"), "EXAMPLES"))
+LND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "lnd")
 
 
 class Upgrade(harness.World):
@@ -108,6 +110,15 @@ class Upgrade(harness.World):
         os.unlink(self.db + ".before-upgrade")
         self.assertEqual(self.upgrade().returncode, 0)
         self.assertEqual(self.version(self.db), 2)
+
+    def test_from_lnd(self):
+        folder = os.path.join(self.folder, ".lnd", "data", "graph", "mainnet")
+        os.makedirs(folder)
+        shutil.copy(os.path.join(LND, "v8.db"), os.path.join(folder, "channel.db"))
+        for _ in range(2):
+            done = subprocess.run(["sh", "-c", FROM_LND], env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(len(self.ok("--db", "lnd.db", "list", "--json").json()["payments"]), 3)
 
 
 if __name__ == "__main__":

@@ -404,6 +404,37 @@ TEST_CASE("import: key-value attempts become parts, and a payment that was in fl
   world.check_sound();
 }
 
+TEST_CASE("import: a part that settled beside one that is open is paid, and ends in a later import") {
+  const World world;
+  const auto file_with = [&world](const std::string& name, bool ended) {
+    const std::string path = world.folder.file(name);
+    write_kv(path, 35, [ended](BboltWriter& writer) {
+      write_payment(writer, hash_of_preimage(5), 1, creation_info(hash_of_preimage(5), 2'000, 1'600'000'000'000'000'000), {}, [ended](BboltWriter& inner) {
+        Bytes attempt = session_key();
+        const Bytes route = plain_route(true);
+        attempt.insert(attempt.end(), route.begin(), route.end());
+        const Bytes time = be64(5);
+        attempt.insert(attempt.end(), time.begin(), time.end());
+        inner.put(flat_key("ai", 7), attempt);
+        inner.put(flat_key("ai", 8), attempt);
+        inner.put(flat_key("si", 7), settle_info(5, 8));
+        if (ended) inner.put(flat_key("si", 8), settle_info(5, 9));
+      });
+    });
+    return path;
+  };
+  const db::MigrateReport first = world.import(file_with("a.db", false));
+  CHECK(first.counts.migrated == 1);
+  CHECK(first.counts.guards == 0);   // the payment itself is refused: it is paid
+  CHECK(world.rows("SELECT attempt_id, part, outcome FROM attempts ORDER BY 1") == std::vector<std::string>{"7|0|1", "8|1|-"});
+  CHECK(world.rows("SELECT ended_ns, preimage IS NOT NULL FROM payments") == std::vector<std::string>{"8|1"});
+  world.check_sound();
+  CHECK(world.import(file_with("b.db", true)).counts.read == 0);
+  CHECK(world.rows("SELECT attempt_id, part, outcome FROM attempts ORDER BY 1") == std::vector<std::string>{"7|0|1", "8|1|1"});
+  CHECK(world.rows("SELECT ended_ns, preimage IS NOT NULL FROM payments") == std::vector<std::string>{"8|1"});
+  world.check_sound();
+}
+
 TEST_CASE("import, vector 23: a database of one's own payments is not touched") {
   const World world;
   {
