@@ -20,6 +20,7 @@ namespace paytower::db {
 namespace {
 
 constexpr std::int64_t write_byte = 0;
+constexpr std::int64_t waiting_byte = 1;
 constexpr std::int64_t first_payment_byte = std::int64_t{1} << 62;
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
@@ -100,6 +101,16 @@ void LockFile::unlock(std::int64_t byte) noexcept {
   --held_;
 }
 
+void LockFile::show_waiting(bool waiting) noexcept {
+  struct flock range = one_byte(waiting_byte, waiting ? F_RDLCK : F_UNLCK);
+  (void)::fcntl(descriptor_, F_OFD_SETLK, &range);  // without the sign the wait is longer, not wrong
+}
+
+bool LockFile::others_wait() const noexcept {
+  struct flock range = one_byte(waiting_byte, F_WRLCK);
+  return descriptor_ >= 0 && ::fcntl(descriptor_, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
 WriteLock::WriteLock(const std::string& real_path, std::int64_t timeout_ns) : file_(real_path), timeout_ns_(timeout_ns) {}
 
 std::optional<WriteLock::Held> WriteLock::try_acquire() {
@@ -110,6 +121,13 @@ std::optional<WriteLock::Held> WriteLock::try_acquire() {
 }
 
 Result<WriteLock::Held> WriteLock::acquire() {
+  if (auto held = try_acquire()) return std::move(*held);
+  struct Sign {
+    explicit Sign(LockFile& file) : file_(file) { file_.show_waiting(true); }
+    ~Sign() { file_.show_waiting(false); }
+    LockFile& file_;
+  };
+  const Sign sign(file_);
   const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout_ns_);
   // Short naps that grow a little, and unevenly, so that several who wait do not wake in step: a tick holds the lock for
   // about a millisecond.
@@ -121,6 +139,11 @@ Result<WriteLock::Held> WriteLock::acquire() {
     }
     std::this_thread::sleep_for(longest / 4 + std::chrono::microseconds(uneven() % static_cast<std::uint32_t>(longest.count())));
   }
+}
+
+void WriteLock::give_way() const noexcept {
+  constexpr auto nap = std::chrono::milliseconds(1);
+  for (int naps = 0; naps < 200 && file_.others_wait(); ++naps) std::this_thread::sleep_for(nap);
 }
 
 void WriteLock::release() noexcept {

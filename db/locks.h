@@ -31,6 +31,9 @@ class LockFile {
   /// old one mean nothing).
   [[nodiscard]] bool try_lock(std::int64_t byte);
   void unlock(std::int64_t byte) noexcept;
+  /// A sign for whoever asks others_wait(), no lock: any number of descriptors may show it at once. REQUIRES: try_lock was called.
+  void show_waiting(bool waiting) noexcept;
+  [[nodiscard]] bool others_wait() const noexcept;
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
@@ -68,6 +71,9 @@ class WriteLock {
   [[nodiscard]] Result<Held> acquire();
   /// Nothing when somebody holds it. Never waits.
   [[nodiscard]] std::optional<Held> try_acquire();
+  /// For work that takes the lock again and again: lets those who wait for it go first, for a fifth of a second at most.
+  /// REQUIRES: not held.
+  void give_way() const noexcept;
 
  private:
   void release() noexcept;

@@ -247,6 +247,7 @@ DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Speaker& s
       report.interrupted = true;
       return report;
     }
+    lock_.give_way();
   }
   if (request.forget && !request.failed_htlcs_only) {
     must_write(connection_, lock_, [&] {
@@ -272,6 +273,7 @@ void PaymentAdmin::give_pages_back(const std::function<bool(const DeleteReport&)
     const std::int64_t now = free_pages();
     if (now >= before || (go_on && !go_on(report))) return;
     before = now;
+    lock_.give_way();
   }
 }
 

@@ -108,6 +108,33 @@ TEST_CASE("the write lock waits for its time and no longer") {
   CHECK_THROWS_AS((void)mine.acquire(), std::logic_error);
 }
 
+TEST_CASE("whoever waits for the write lock shows it, and work in many pieces lets it go first") {
+  const TempFolder folder;
+  db::WriteLock mine(folder.file("p"), 0);
+  db::LockFile watcher(folder.file("p"));
+  REQUIRE(watcher.try_lock(7));
+  CHECK_FALSE(watcher.others_wait());
+  auto held = mine.try_acquire();
+  REQUIRE(held);
+  const pid_t child = start_child([&] {
+    static db::LockFile waiting(folder.file("p"));
+    if (!waiting.try_lock(8)) ::_exit(1);
+    waiting.show_waiting(true);
+  });
+  CHECK(watcher.others_wait());
+  held.reset();
+  mine.give_way();  // ends although the sign stays
+  CHECK(mine.try_acquire());
+  kill_child(child);
+  CHECK_FALSE(watcher.others_wait());
+  // Having waited in vain leaves no sign.
+  const auto again = mine.try_acquire();
+  REQUIRE(again);
+  db::WriteLock other(folder.file("p"), 0);
+  CHECK_FALSE(other.acquire());
+  CHECK_FALSE(watcher.others_wait());
+}
+
 TEST_CASE("write lock and payment locks do not meet") {
   const TempFolder folder;
   db::WriteLock write(folder.file("p"), 0);
