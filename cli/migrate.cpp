@@ -24,6 +24,7 @@ std::unique_ptr<db::Connection> open_any_version(Session& session, db::OpenMode 
   db::OpenOptions open;
   open.lock_timeout_ns = lock_timeout(session);
   open.any_version = true;
+  open.large_statements = true;
   auto connection = std::make_unique<db::Connection>(session.global.database, mode, db::payment_file(), open);
   for (const std::string& warning : connection->warnings()) session.output.warn(warning);
   return connection;

@@ -26,6 +26,10 @@ class SignalGuard {
 /// Writing to a pipe that nobody reads is an error that we see (EPIPE), not a silent end.
 void ignore_broken_pipes();
 
+/// Nothing of this process's memory (payment secrets, preimages) goes to a core file, and no other process of the user can
+/// attach to it and read it.
+void keep_memory_private();
+
 class SystemClock final : public Clock {
  public:
   [[nodiscard]] UnixNs wall() override;

@@ -112,7 +112,7 @@ int note_wal(void* connection, sqlite3*, const char*, int pages) {
 std::int64_t temp_store(const OpenOptions& options) {
   constexpr std::int64_t file = 1;
   constexpr std::int64_t memory = 2;
-  return options.any_version ? file : memory;
+  return options.large_statements ? file : memory;
 }
 
 /// Once, before SQLite is used: nobody asks how much memory it has, and counting costs a mutex at every allocation.
@@ -174,6 +174,7 @@ void Connection::open_existing(const FileKind& kind, const OpenOptions& options)
   if (unfinished()) return open_unfinished(kind, options);
   check_identity(kind, options);
   configure(options);
+  sync_log();
   if (kind.register_functions != nullptr) kind.register_functions(*database_);
 }
 
@@ -198,6 +199,7 @@ void Connection::open_unfinished(const FileKind& kind, const OpenOptions& option
   open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
   check_identity(kind, options);
   configure(options);
+  sync_log();
   if (kind.register_functions != nullptr) kind.register_functions(*database_);
 }
 
@@ -229,6 +231,7 @@ void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
   check_identity(kind, options);
   database_->execAndGet("PRAGMA journal_mode = WAL");
   configure(options);
+  sync_log();
   sync_folder();
 }
 
@@ -278,6 +281,19 @@ void Connection::configure(const OpenOptions& options) {
     refuse(Errc::database, real_path_ + " is not in WAL mode", "sqlite3 " + real_path_ + " 'PRAGMA journal_mode=WAL'");
   }
   sqlite3_wal_hook(database_->getHandle(), note_wal, this);
+}
+
+/// R1 for what others committed: a process that was killed between the write of its commit and the sync leaves a commit that we
+/// read, and that a power cut takes away again. Nothing may be done about such an attempt before it is durable. Commits of
+/// processes that live are synced before anybody sees them, and from our first read on nobody recovers a log behind us.
+void Connection::sync_log() {
+  if (!writable()) return;
+  sqlite3_file* log = nullptr;
+  const int found = sqlite3_file_control(database_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (found != SQLITE_OK || log == nullptr || log->pMethods == nullptr) return;
+  sqlite3_int64 size = 0;
+  if (log->pMethods->xFileSize(log, &size) == SQLITE_OK && size == 0) return;
+  if (log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) != SQLITE_OK) refuse(Errc::database, "cannot sync the log of " + real_path_);
 }
 
 void Connection::check_identity(const FileKind& kind, const OpenOptions& options) {

@@ -41,6 +41,7 @@ inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
 struct OpenOptions {
   std::int64_t lock_timeout_ns = default_lock_timeout_ns;  ///< how long to wait for the write lock while the file is made
   bool any_version = false;                                ///< `migrate`: leave the schema version to the caller; read_only: any journal mode too
+  bool large_statements = false;                           ///< migrations: some as large as the database, so what they may undo, and temporary tables, go to files
   std::string vfs;                                         ///< SQLite VFS by name, empty = the default one (tests inject faults here)
 };
 
@@ -97,6 +98,7 @@ class Connection {
   void sync_folder();
   void open_handle(int flags, const std::string& vfs);
   void configure(const OpenOptions& options);
+  void sync_log();
   void check_identity(const FileKind& kind, const OpenOptions& options);
 
   std::string real_path_;

@@ -108,6 +108,7 @@ void attach(SQLite::Database& database, const std::string& path) {
 OpenOptions waiting_as_told(const ImportRequest& request) {
   OpenOptions options;
   options.lock_timeout_ns = request.lock_timeout_ns;
+  options.large_statements = true;
   return options;
 }
 
@@ -133,8 +134,6 @@ MigrateReport add_to_existing(const ImportRequest& request, const std::string& s
   MigrateReport report = empty_report(request, migrations::newest_version);
   Connection connection(request.database, OpenMode::read_write, payment_file(), waiting_as_told(request));
   WriteLock lock(connection.real_path(), request.lock_timeout_ns);
-  // As for a migration: what is new, and what its statements may have to undo, may be as large as the database.
-  connection.database().exec("PRAGMA temp_store = FILE");
   attach(connection.database(), staged);
   must_write(connection, lock, [&] { watched(connection.database(), progress, [&](StatementWatch&) { add_staged(connection.database(), report.counts); }); });
   connection.database().exec("DETACH staged");

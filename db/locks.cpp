@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/limits.h"
+#include "db/own_files.h"
 
 namespace paytower::db {
 
@@ -36,7 +37,7 @@ struct flock one_byte(std::int64_t byte, short type) {
 
 }  // namespace
 
-LockFile::LockFile(const std::string& real_path) : path_(real_path + ".lock") {}
+LockFile::LockFile(const std::string& real_path) : real_path_(real_path), path_(real_path + ".lock") {}
 
 LockFile::~LockFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -44,15 +45,15 @@ LockFile::~LockFile() {
 
 void LockFile::open() {
   if (descriptor_ >= 0) return;
+  const OwnFilesOnly only;
   const int opened = ::open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (opened < 0) fail(path_, "cannot be opened");
-  struct stat seen {};
-  const bool sound = ::fstat(opened, &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_nlink == 1;
-  if (!sound) {
+  if (!belongs_beside(real_path_, opened)) {
     ::close(opened);
     errno = 0;
-    fail(path_, "is not a regular file of one name");
+    fail(path_, "is not a regular file of one name that belongs to you or to the owner of the database");
   }
+  give_to_owner_of(real_path_, opened);
   descriptor_ = opened;
 }
 

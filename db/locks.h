@@ -14,7 +14,8 @@
 
 namespace paytower::db {
 
-/// `<real path of the database>.lock`: made 0600 where it is missing, never followed through a link, never unlinked.
+/// `<real path of the database>.lock`: made 0600 where it is missing, never followed through a link, never unlinked; of ours or of
+/// the database's owner.
 /// The locks are OFD locks: they belong to this object's descriptor, conflict with every other descriptor, also of this
 /// process, and die with the process.
 class LockFile {
@@ -26,7 +27,7 @@ class LockFile {
   LockFile& operator=(const LockFile&) = delete;
 
   /// False when another descriptor holds the byte. Throws StoreError when the file cannot be opened, is no regular file
-  /// of one link, or when the path names another file than the one that is locked (somebody removed it: then locks on the
+  /// of one link, is somebody else's, or when the path names another file than the one that is locked (somebody removed it: then locks on the
   /// old one mean nothing).
   [[nodiscard]] bool try_lock(std::int64_t byte);
   void unlock(std::int64_t byte) noexcept;
@@ -37,6 +38,7 @@ class LockFile {
   [[nodiscard]] bool lock_byte_of_open_file(std::int64_t byte);
   [[nodiscard]] bool path_names_it() const;
 
+  std::string real_path_;
   std::string path_;
   int descriptor_ = -1;
   int held_ = 0;

@@ -1,6 +1,8 @@
 // Files that only we may read.
 #pragma once
 
+#include <string>
+
 #include <sys/stat.h>
 
 namespace paytower::db {
@@ -16,5 +18,12 @@ class OwnFilesOnly {
  private:
   mode_t before_;
 };
+
+/// Whether an open file beside the database at `real_path` is a regular one of one name that belongs to us or to the owner of
+/// the database: nobody else can have put it there to be locked, read or filled.
+[[nodiscard]] bool belongs_beside(const std::string& real_path, int descriptor) noexcept;
+
+/// What root makes beside somebody's database belongs to that one, who could not use it otherwise. Nothing for others.
+void give_to_owner_of(const std::string& real_path, int descriptor) noexcept;
 
 }  // namespace paytower::db

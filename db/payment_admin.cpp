@@ -98,10 +98,16 @@ void check_rows(Connection& connection, const char* problem, const char* sql, st
 }
 
 void check_files(const std::string& real_path, std::vector<std::string>& problems) {
-  struct stat spool {};
-  if (::lstat((real_path + ".spool").c_str(), &spool) != 0 && errno == ENOENT) {
+  const auto there = [&real_path](const char* end) {
+    struct stat seen {};
+    return ::lstat((real_path + end).c_str(), &seen) == 0 || errno != ENOENT;
+  };
+  // Whoever writes locks first, and makes the spool then: without both this is a copy that nobody has written to.
+  if (there(".lock") && !there(".spool")) {
     problems.push_back(real_path + ".spool is missing: a preimage would have nowhere to go; any command that writes makes it again");
   }
+  struct stat owner {};
+  if (::stat(real_path.c_str(), &owner) != 0) owner.st_uid = ::geteuid();
   for (const char* end : {"", "-wal", "-shm", ".lock", ".spool"}) {
     struct stat seen {};
     const std::string path = real_path + end;
@@ -109,6 +115,8 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
       if (errno != ENOENT) problems.push_back("cannot look at " + path + ": " + std::strerror(errno));
     } else if ((seen.st_mode & 0077) != 0) {
       problems.push_back(path + " can be read by others: chmod 600 it");
+    } else if (seen.st_uid != owner.st_uid && seen.st_uid != ::geteuid()) {
+      problems.push_back(path + " belongs to another user than the database");
     }
   }
 }

@@ -52,15 +52,23 @@ void bind_filter(Query& statement, const PaymentFilter& filter) {
   if (filter.until) statement.bind(*filter.until);
 }
 
-/// Where in the order of indexes the rows of a time range are: pages stay within, instead of walking through all that was
-/// created before or after it. Imported rows may lie in between, so the times are compared all the same.
 struct IndexRange {
   std::int64_t first = 0;
   std::int64_t last = INT64_MAX;
 };
 
+/// Indexes that a page of a time range may walk before it asks where the range begins.
+constexpr std::int64_t near_indexes = 10'000;
+
+/// Are times all that leads to the rows? Labels and most statuses have an index of their own.
+bool only_times(const PaymentFilter& filter) {
+  if (!filter.since && !filter.until) return false;
+  return !filter.label && (filter.statuses.empty() || std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
+}
+
+/// Where in the order of indexes the rows of a time range are. Imported rows and clocks that were set lie out of order, so
+/// every row of the range is asked, and the times of what lies in between are compared all the same.
 IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
-  if (!filter.since && !filter.until) return {};
   Query row = connection.prepared("SELECT min(payment_index), max(payment_index) FROM payments WHERE created_ns >= ?1 AND created_ns < ?2");
   row.bind(filter.since ? filter.since->value : INT64_MIN, filter.until ? filter.until->value : INT64_MAX);
   row.step();
@@ -100,14 +108,9 @@ struct Rows {
   bool more = false;              ///< there are others behind them
 };
 
+/// At most `max` rows within `range`.
 Rows read_rows(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
   Rows page;
-  if (request.forwards && request.offset.value == INT64_MAX) return page;
-  if (request.forwards) {
-    range.first = std::max(range.first, request.offset.value + 1);
-  } else if (request.offset.value != 0) {
-    range.last = std::min(range.last, request.offset.value - 1);
-  }
   Query row = connection.prepared(page_sql(request));
   row.bind(range.first, range.last);
   bind_filter(row, request.filter);
@@ -139,6 +142,33 @@ Rows read_rows(Connection& connection, const PageRequest& request, std::size_t m
     }
   }
   return page;
+}
+
+std::int64_t newest_index(Connection& connection) {
+  Query row = connection.prepared("SELECT max(payment_index) FROM payments");
+  row.step();
+  return row.maybe_integer().value_or(0);
+}
+
+Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
+  if (request.forwards && request.offset.value == INT64_MAX) return {};
+  IndexRange range;
+  if (request.forwards) range.first = request.offset.value + 1;
+  if (!request.forwards && request.offset.value != 0) range.last = request.offset.value - 1;
+  if (!only_times(request.filter)) return read_rows(connection, request, max, range);
+  // Most pages lie where the walk begins; otherwise it begins where the range does, instead of walking through all that was
+  // created before or after it.
+  range.last = std::min(range.last, newest_index(connection));
+  if (range.first > range.last) return {};
+  IndexRange near = range;
+  if (range.last - range.first > near_indexes) {
+    if (request.forwards) near.last = range.first + near_indexes;
+    if (!request.forwards) near.first = range.last - near_indexes;
+  }
+  Rows rows = read_rows(connection, request, max, near);
+  if (rows.more || (near.first == range.first && near.last == range.last)) return rows;
+  const IndexRange times = range_of_times(connection, request.filter);
+  return read_rows(connection, request, max, {std::max(range.first, times.first), std::min(range.last, times.last)});
 }
 
 Row load_or_name(Connection& connection, PaymentIndex index, bool omit_hops) {
@@ -201,9 +231,7 @@ const Payment* HashHistory::head() const {
 }
 
 PaymentPage PaymentQuery::page(const PageRequest& request) {
-  Rows read = reading(connection_, [&] {
-    return read_rows(connection_, request, std::max<std::size_t>(1, request.max), range_of_times(connection_, request.filter));
-  });
+  Rows read = reading(connection_, [&] { return read_page(connection_, request, std::max<std::size_t>(1, request.max)); });
   if (!request.forwards) std::reverse(read.rows.begin(), read.rows.end());
   PaymentPage page;
   page.more = read.more;
@@ -227,9 +255,8 @@ void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_ho
   request.filter = filter;
   request.forwards = forwards;
   request.omit_hops = omit_hops;
-  const IndexRange range = reading(connection_, [&] { return range_of_times(connection_, filter); });
   for (bool more = true; more;) {
-    const Rows page = reading(connection_, [&] { return read_rows(connection_, request, stream_page, range); });
+    const Rows page = reading(connection_, [&] { return read_page(connection_, request, stream_page); });
     for (const Row& row : page.rows) {
       if (!visit(row)) return;
     }

@@ -12,6 +12,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "db/own_files.h"
 
 namespace paytower::db {
 
@@ -44,8 +45,8 @@ int open_spool(const std::string& real_path, int flags) noexcept {
   const int opened = ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_CLOEXEC);
   if (opened < 0) return -1;
   struct stat seen {};
-  const bool sound = ::fstat(opened, &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_nlink == 1 && seen.st_uid == ::geteuid() &&
-                     (seen.st_mode & 0077) == 0 && seen.st_size == static_cast<off_t>(spool_bytes);
+  const bool sound = belongs_beside(real_path, opened) && ::fstat(opened, &seen) == 0 && (seen.st_mode & 0077) == 0 &&
+                     seen.st_size == static_cast<off_t>(spool_bytes);
   if (sound) return opened;
   ::close(opened);
   return -1;
@@ -99,8 +100,10 @@ bool free_place(const Slot& slot) {
 void make_spool(const std::string& real_path) {
   const std::string path = path_of(real_path);
   const auto fail = [&path](const char* what) { throw StoreError("cannot " + std::string(what) + " " + path + ": " + std::strerror(errno)); };
+  const OwnFilesOnly only;
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.get() < 0) fail("make");
+  give_to_owner_of(real_path, file.get());
   struct stat seen {};
   if (::fstat(file.get(), &seen) != 0) fail("look at");
   // Written, not only allocated: a copy-on-write file system must have the blocks. What an earlier process began is completed.

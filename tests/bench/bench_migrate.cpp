@@ -88,6 +88,7 @@ Measured measure(const std::function<void()>& work) {
 void migrate(const std::string& path) {
   db::OpenOptions any;
   any.any_version = true;
+  any.large_statements = true;
   db::Connection connection(path, db::OpenMode::read_write, db::payment_file(), any);
   db::WriteLock lock(connection.real_path(), 0);
   db::MigrateRequest request;

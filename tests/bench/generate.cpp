@@ -1,6 +1,7 @@
 // Fills a payment database with a history, through the store itself: what stands there is what paytower would have stored.
 //
-//   paytower_generate DATABASE COUNT     every 10th payment failed, every 1000th ended unknown, the last 3 are open
+//   paytower_generate DATABASE COUNT [NODE]     every 10th payment failed, every 1000th ended unknown, the last 3 are open:
+//                                               handed to NODE (a public key), which has not seen them
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -20,6 +21,7 @@ namespace {
 constexpr std::size_t together = 10'000;
 constexpr std::int64_t spacing_ns = 3 * ns_per_second;
 constexpr UnixNs epoch{1'600'000'000'000'000'000};
+constexpr std::uint64_t left_open = 3;
 
 Preimage preimage_of(std::uint64_t number) {
   std::array<std::uint8_t, 8> seed{};
@@ -69,6 +71,13 @@ Attempt attempt_of(const PaymentRequest& request, std::uint64_t number) {
   return attempt;
 }
 
+/// As if its process had been killed just before the hand-over, with time left.
+void leave_open(Payment& payment, Attempt& attempt, const PublicKey& node) {
+  payment.request.deadline = UnixNs{INT64_MAX};
+  attempt.switch_key = SwitchKey{node, "regtest"};
+  attempt.marks = Marks{0, 0, 0, 0};
+}
+
 /// How the payment ended, behind its first commit.
 std::vector<Write> end_of(const Payment& payment, std::uint64_t number) {
   const AttemptId id = *payment.attempts.front().id;
@@ -85,8 +94,10 @@ std::vector<Write> end_of(const Payment& payment, std::uint64_t number) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc < 3) return 2;
   const std::uint64_t count = std::strtoull(argv[2], nullptr, 10);
+  const std::uint64_t ended = count - std::min(count, left_open);
+  const PublicKey node = (argc > 3 ? PublicKey::from_hex_text(argv[3]) : std::nullopt).value_or(key_of(2));
   db::Connection connection(argv[1], db::OpenMode::create, db::payment_file());
   db::WriteLock lock(connection.real_path(), db::default_lock_timeout_ns);
   db::SqlitePaymentStore store(connection, lock);
@@ -112,11 +123,14 @@ int main(int argc, char** argv) {
     payments.clear();
     writes.clear();
     for (std::uint64_t number = first; number < first + together && number <= count; ++number) {
-      payments.emplace_back().request = request_of(number);
-      writes.push_back({InitPayment{}, RegisterAttempt{attempt_of(payments.back().request, number)}});
+      Payment& payment = payments.emplace_back();
+      payment.request = request_of(number);
+      Attempt attempt = attempt_of(payment.request, number);
+      if (number > ended) leave_open(payment, attempt, node);
+      writes.push_back({InitPayment{}, RegisterAttempt{std::move(attempt)}});
     }
     commit();
-    while (!payments.empty() && first + payments.size() - 1 > count - std::min<std::uint64_t>(count, 3)) {
+    while (!payments.empty() && first + payments.size() - 1 > ended) {
       payments.pop_back();
       writes.pop_back();
     }

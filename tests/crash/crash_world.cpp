@@ -1,10 +1,13 @@
 #include "tests/crash/crash_world.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 #include "core/bolt11/invoice.h"
+#include "core/driver_admission.h"
 #include "core/hash.h"
 #include "core/lifecycle.h"
 #include "core/switch/sim/sim_switch.h"
@@ -48,19 +51,65 @@ class CrashWorld::WatchedSwitch final : public Switch {
   void list_own(const StoreId& store) override { step(); inner_.list_own(store); }
   std::vector<SwitchEvent> poll(MonoNs until) override {
     step();
-    auto events = inner_.poll(until);
-    world_.watch_ledger();
-    return events;
+    return inner_.poll(until);
   }
 
  private:
   void step() {
     if (world_.disk.dead()) throw Killed{};
     if (world_.shell_between_steps) world_.operator_shell();
+    if (!world_.beside || std::exchange(world_.somebody_beside_, true)) return;
+    world_.beside();
+    world_.somebody_beside_ = false;
+    if (world_.disk.dead()) throw Killed{};  // it was the machine that died
   }
   CrashWorld& world_;
   Switch& inner_;
 };
+
+/// The store between the driver and the real one, where it has a bug.
+class CrashWorld::MutantStore final : public PaymentStore {
+ public:
+  MutantStore(Mutant mutant, db::SqlitePaymentStore& inner, Switch& node) : mutant_(mutant), inner_(inner), node_(node) {}
+
+  std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
+    if (mutant_ == Mutant::hands_over_first) hand_over(tick);
+    try {
+      return inner_.commit(tick);
+    } catch (const StoreError&) {
+      if (mutant_ != Mutant::claims) throw;
+      std::vector<Result<Stored>> claimed;
+      for (const PaymentWrites& entry : tick) claimed.push_back(Stored{PaymentIndex{std::max<std::int64_t>(1, entry.payment->index.value)}});
+      return claimed;
+    }
+  }
+  HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
+  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+
+ private:
+  void hand_over(std::span<const PaymentWrites> tick) {
+    for (const PaymentWrites& entry : tick) {
+      for (const Write& write : entry.writes) {
+        const auto* made = std::get_if<RegisterAttempt>(&write);
+        if (made) node_.dispatch(handover(*entry.payment, made->attempt, inner_.store_id(), false));
+      }
+    }
+    (void)node_.poll(MonoNs{});
+  }
+
+  Mutant mutant_;
+  db::SqlitePaymentStore& inner_;
+  Switch& node_;
+};
+
+void CrashWorld::become(Mutant mutant) {
+  mutant_ = mutant;
+  disk.lying = mutant == Mutant::no_sync;
+}
 
 CrashWorld::CrashWorld(std::uint64_t seed) : randomness(seed) {
   disk.become_default();
@@ -109,17 +158,41 @@ bool CrashWorld::process(const std::function<void(Process&)>& work) {
   bool left_well = false;
   try {
     Process process(path);
+    if (mutant_ == Mutant::synchronous_normal) process.connection.database().exec("PRAGMA synchronous = NORMAL");
     // The first thing that a process that may write does.
     (void)process.store.take_in_spool(clock.wall());
+    check_spooled(process);
     work(process);
     if (!disk.dead()) process.store.checkpoint_if_due();
     left_well = !disk.dead();
   } catch (const Killed&) {
-  } catch (const StoreError&) {
+  } catch (const StoreError& error) {
+    doubt("an error of the store", error);
   } catch (const RefusalError&) {
-  } catch (const SQLite::Exception&) {
+  } catch (const SQLite::Exception& error) {
+    doubt("an error of SQLite", error);
   }
   return left_well;
+}
+
+void CrashWorld::doubt(const char* what, const std::exception& error) {
+  if (!disk.struck()) trouble.push_back(std::string("R10: ") + what + " on a sound disk: " + error.what());
+}
+
+void CrashWorld::warn(const PaymentHash& hash, std::string_view message) {
+  last_warnings[hash] = message;
+  if (disk.dead() || !message.starts_with("paid, but the database could not store it")) return;
+  if (!disk.struck()) trouble.push_back("R10: a preimage could not be stored on a sound disk: " + short_name(hash));
+  spooled_.insert(hash);
+}
+
+void CrashWorld::check_spooled(Process& process) {
+  if (disk.struck() || disk.dead()) return;  // it tries again
+  for (const PaymentHash& hash : spooled_) {
+    const auto payment = process.store.find(hash).payment;
+    if (!payment || payment->status() != PaymentStatus::succeeded) trouble.push_back("R10: a spooled preimage was not taken in: " + short_name(hash));
+  }
+  spooled_.clear();
 }
 
 bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed) {
@@ -127,7 +200,9 @@ bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::f
   WatchedSwitch node(*this, inner);
   DriverOptions options;
   options.wait_ns = wait_seconds * ns_per_second;
-  DriverPorts ports{node, process.store, process.locks, clock, randomness, *this};
+  MutantStore mutant(mutant_, process.store, inner);
+  PaymentStore& store = mutant_ == Mutant::none ? static_cast<PaymentStore&>(process.store) : mutant;
+  DriverPorts ports{node, store, process.locks, clock, randomness, *this};
   Driver driver(ports, options);
   feed(driver);
   (void)driver.run();
@@ -160,6 +235,32 @@ bool CrashWorld::cancel(const PaymentHash& hash) {
     if (decision.refusal || decision.writes.empty()) return;
     const PaymentWrites writes{&*payment, decision.writes};
     (void)process.store.commit(std::span(&writes, 1));
+  });
+}
+
+bool CrashWorld::say(const PaymentHash& hash, const Happening& word) {
+  return process([&](Process& process) {
+    if (!process.locks.try_lock(hash)) return;
+    const auto payment = process.store.find(hash).payment;
+    if (payment) {
+      const Decision decision = decide(*payment, Event{clock.wall(), word});
+      const auto kind = std::holds_alternative<OperatorWritesOff>(word) ? db::OperatorWord::write_off : db::OperatorWord::assume_failed;
+      db::PaymentAdmin words(process.connection, process.write_lock);
+      if (!decision.refusal) words.record_word(kind, hash, db::Speaker{"test", clock.wall()});
+      const PaymentWrites writes{&*payment, decision.writes};
+      if (!decision.writes.empty()) (void)process.store.commit(std::span(&writes, 1));
+    }
+    process.locks.unlock(hash);
+  });
+}
+
+bool CrashWorld::remove(const PaymentHash& hash) {
+  removed_.insert(hash);
+  return process([&](Process& process) {
+    db::PaymentAdmin words(process.connection, process.write_lock);
+    db::DeleteRequest what;
+    what.hashes = {hash};
+    (void)words.remove(what, db::Speaker{"test", clock.wall()});
   });
 }
 
@@ -219,54 +320,84 @@ void CrashWorld::changed(const Payment& payment) {
            std::to_string(payment.attempts.size()) + "\n";
 }
 
-void CrashWorld::watch_ledger() {
-  for (const PaymentRequest& request : requests) {
-    std::size_t ours = 0;
-    for (const auto& entry : oracle(request.hash)) ours += !entry.foreign && alive(entry) ? 1U : 0U;
-    if (ours > 1) trouble.push_back("R2: two HTLCs of ours for " + short_name(request.hash));
+namespace {
+
+/// R2, from the ledger's own times: never two HTLCs of ours at once, and none beside or behind one that settled.
+bool one_at_a_time(const std::vector<sim::OracleEntry>& entries) {
+  const sim::OracleEntry* last = nullptr;
+  for (const auto& entry : entries) {
+    if (entry.foreign || entry.state == sim::OracleState::fenced) continue;
+    if (last && (last->state != sim::OracleState::failed || *last->resolved > entry.created)) return false;
+    last = &entry;
   }
+  return true;
 }
 
-void CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken) {
+/// Another user's HTLC that stood long before FAILED was said, and still did then.
+bool stood_long(const sim::OracleEntry& entry, UnixNs ended) {
+  constexpr std::int64_t long_before_ns = 60 * ns_per_second;  // a look is never older when FAILED is written
+  if (!entry.foreign || entry.created.value > ended.value - long_before_ns) return false;
+  return entry.state == sim::OracleState::settled || !entry.resolved || *entry.resolved > ended;
+}
+
+}  // namespace
+
+bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken) {
   const HashState state = process.store.find(hash);
   const auto say = [&](const std::string& what) { broken.push_back(what + " (" + short_name(hash) + ")"); };
-  std::size_t ours = 0;
+  const auto& known = state.knowledge.known_ids;
+  const auto entries = oracle(hash);
   bool settled = false;
-  bool living = false;
-  for (const auto& entry : oracle(hash)) {
+  bool ours_settled = false;
+  bool ours_live = false;
+  bool under_way = false;
+  for (const auto& entry : entries) {
     if (entry.state == sim::OracleState::fenced) continue;
     settled |= entry.state == sim::OracleState::settled;
-    living |= alive(entry);
+    under_way |= entry.state == sim::OracleState::held;
     if (entry.foreign) continue;
-    ours += alive(entry) ? 1U : 0U;
-    bool recorded = removed_.contains(hash);
-    if (state.payment) {
-      for (const Attempt& attempt : state.payment->attempts) recorded |= attempt.id == entry.attempt;
-    }
+    ours_live |= alive(entry);
+    ours_settled |= entry.state == sim::OracleState::settled;
+    const bool recorded = removed_.contains(hash) || std::find(known.begin(), known.end(), entry.attempt) != known.end();
     if (!recorded) say("R1: an HTLC of ours has no attempt in the database");
   }
-  if (ours > 1) say("R2: more than one HTLC of ours settled or locked");
+  if (!one_at_a_time(entries)) say("R2: more than one HTLC of ours settled or locked");
   const auto told = told_.find(hash);
+  const bool told_paid = told != told_.end() && told->second == PaymentStatus::succeeded;
   if (!state.payment) {
     if (told != told_.end() && !removed_.contains(hash)) say("R1: what was told is forgotten");
-    if (settled && !state.guard) say("R13: a paid hash is payable again");
-    return;
+    if ((ours_settled || told_paid) && !state.guard) say("R13: a paid hash is payable again");
+    return !under_way;
   }
   const PaymentStatus now = state.payment->status();
   if (now == PaymentStatus::succeeded && !settled) say("R7: SUCCEEDED and nothing settled");
   if (now == PaymentStatus::succeeded && !proves(*state.payment->proof(), hash)) say("R7: SUCCEEDED without proof");
-  if (now == PaymentStatus::failed && living) say("R9: FAILED while something is locked or settled");
-  if (told != told_.end() && told->second == PaymentStatus::succeeded && now != PaymentStatus::succeeded) say("R8: SUCCEEDED was told and is gone");
+  if (now == PaymentStatus::failed) {
+    if (ours_live) say("R9: FAILED while an HTLC of ours is locked or settled");
+    const UnixNs ended = state.payment->ended.value_or(clock.wall());
+    const bool theirs = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return stood_long(entry, ended); });
+    if (theirs) say("R9: FAILED while somebody's HTLC is locked or settled");
+  }
+  if (told_paid && now != PaymentStatus::succeeded) say("R8: SUCCEEDED was told and is gone");
+  return state.payment->ended_for_good() && !state.payment->has_open_attempt() && !under_way;
 }
 
 std::vector<std::string> CrashWorld::judge() {
+  std::vector<PaymentHash> all;
+  for (const PaymentRequest& request : requests) all.push_back(request.hash);
+  return judge(all, true);
+}
+
+std::vector<std::string> CrashWorld::judge(std::vector<PaymentHash>& hashes, bool whole) {
+  // What was spooled is taken in by whoever comes next.
+  if (!spooled_.empty()) (void)process([](Process&) {});
   std::vector<std::string> broken = trouble;
   admin.advance();
   try {
     Process process(path);
-    const std::string sound = process.connection.database().execAndGet("PRAGMA integrity_check").getString();
+    const std::string sound = whole ? process.connection.database().execAndGet("PRAGMA integrity_check").getString() : "ok";
     if (sound != "ok") broken.push_back("integrity_check: " + sound);
-    for (const PaymentRequest& request : requests) judge_hash(process, request.hash, broken);
+    std::erase_if(hashes, [&](const PaymentHash& hash) { return judge_hash(process, hash, broken); });
   } catch (const std::exception& error) {
     broken.push_back(std::string("the database cannot be read: ") + error.what());
   }

@@ -36,6 +36,15 @@ class SeededRandomness final : public Randomness {
   std::mt19937_64 engine_;
 };
 
+/// A paytower with a known bug, for the tests of the tests.
+enum class Mutant : std::uint8_t {
+  none,
+  no_sync,             ///< on a disk whose syncs say yes and do nothing
+  synchronous_normal,  ///< commits do not wait for the disk
+  hands_over_first,    ///< the switch hears of an attempt before it is recorded
+  claims,              ///< what the database could not store counts as stored
+};
+
 /// What one process holds of the database.
 struct Process {
   explicit Process(const std::string& path);
@@ -55,12 +64,18 @@ class CrashWorld final : private Observer {
   std::vector<sim::OracleEntry> oracle(const PaymentHash& hash);
   void pass(std::int64_t seconds) { clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second}); }
 
+  /// What later processes are, until the next call.
+  void become(Mutant mutant);
+
   // --- one process each: false when it died, or left with an error of the store ---
   bool process(const std::function<void(Process&)>& work);
   bool send(const PaymentRequest& request, std::int64_t wait_seconds = 5);
   bool send_all(const std::vector<PaymentRequest>& wanted, std::int64_t wait_seconds = 5);
   bool resume(std::int64_t wait_seconds = 5);
   bool cancel(const PaymentHash& hash);
+  /// resolve, with no switch named: OperatorAssumesFailed or OperatorWritesOff.
+  bool say(const PaymentHash& hash, const Happening& word);
+  bool remove(const PaymentHash& hash);
   bool remove_all();
   /// As the sqlite3 shell: an ordinary connection, a SELECT, and a close that may checkpoint.
   void operator_shell();
@@ -70,8 +85,12 @@ class CrashWorld final : private Observer {
   bool to_the_end(const std::vector<PaymentRequest>& wanted);
 
   // --- judgement ---
-  /// R1, R2, R8, R9, and that nothing that was told is forgotten. Each broken one is a line.
+  /// R1, R2, R7, R8, R9, R10, R13, that nothing that was told is forgotten, and that the file is whole. Each broken one is a
+  /// line.
   [[nodiscard]] std::vector<std::string> judge();
+  /// The same of these hashes alone; `whole`: of the file too. Those that are over are taken out of `hashes`: ended, no
+  /// attempt open, and nothing under way at the network.
+  [[nodiscard]] std::vector<std::string> judge(std::vector<PaymentHash>& hashes, bool whole);
   [[nodiscard]] PaymentStatus status(const PaymentHash& hash);
 
   FaultDisk& disk = FaultDisk::instance();
@@ -83,20 +102,27 @@ class CrashWorld final : private Observer {
   sim::SimAdmin admin{ledger, clock};
   std::vector<PaymentRequest> requests;      ///< of all invoices made
   bool shell_between_steps = false;
+  std::function<void()> beside;              ///< what somebody else does between any two steps; not asked while it is at work
   std::vector<std::string> trouble;          ///< broken rules seen on the way
-  std::string last_warning;                  ///< what people were told last
+  std::map<PaymentHash, std::string> last_warnings;   ///< what people were told last of each
   std::string trace;                         ///< a line for every change that was told
 
  private:
   class WatchedSwitch;
+  class MutantStore;
   void changed(const Payment& payment) override;
-  void warn(const PaymentHash& /*hash*/, std::string_view message) override { last_warning = message; }
+  void warn(const PaymentHash& hash, std::string_view message) override;
+  void check_spooled(Process& process);
+  void doubt(const char* what, const std::exception& error);
   bool drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed);
-  void judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken);
-  void watch_ledger();
+  /// True when the hash is over.
+  bool judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken);
 
   std::map<PaymentHash, PaymentStatus> told_;
   std::set<PaymentHash> removed_;
+  std::set<PaymentHash> spooled_;            ///< R10: the next run must take them in
+  bool somebody_beside_ = false;
+  Mutant mutant_ = Mutant::none;
   std::string spool_at_kill_;
 };
 

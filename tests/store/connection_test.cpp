@@ -248,7 +248,7 @@ TEST_CASE("a statement of any size can be undone, and done") {
   for (const bool migrating : {false, true}) {
     CAPTURE(migrating);
     db::OpenOptions options;
-    options.any_version = migrating;
+    options.large_statements = migrating;
     Connection connection(folder.file("p"), OpenMode::read_write, db::payment_file(), options);
     SQLite::Database& database = connection.database();
     database.exec("CREATE TABLE big (data BLOB); INSERT INTO big SELECT randomblob(4000) FROM (WITH RECURSIVE n(i) AS "

@@ -132,6 +132,28 @@ TEST_CASE("the offset itself is not on the page") {
   CHECK(store.query.page({{}, PaymentIndex{10}, true, 3, false}).first.value == 0);
 }
 
+TEST_CASE("a range of times far from where the walk begins, with rows out of order") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  for (std::uint64_t number = 1; number <= 3; ++number) store.initiated(number);
+  // A gap of 40,000 indexes, and behind it rows created before and after those.
+  raw(folder.file("p"))->exec("UPDATE sqlite_sequence SET seq = 40000 WHERE name = 'payments'");
+  for (std::uint64_t number = 4; number <= 6; ++number) store.initiated(number);
+  Payment early;
+  early.request = request_of(7);
+  early.request.created = after(2);
+  store.must(early, {InitPayment{}});
+  PaymentFilter filter;
+  filter.until = after(4);
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, false, 2, true}).payments) == std::vector<std::int64_t>{3, 40'004});
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'004}, false, 9, true}).payments) == std::vector<std::int64_t>{1, 2, 3});
+  filter.until.reset();
+  filter.since = after(3);
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, true, 2, true}).payments) == std::vector<std::int64_t>{3, 40'001});
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'001}, true, 9, true}).payments) == std::vector<std::int64_t>{40'002, 40'003});
+  CHECK(store.query.page({filter, PaymentIndex{INT64_MAX - 1}, true, 9, true}).payments.empty());
+}
+
 TEST_CASE("a stream stops when asked, and goes over many pages") {
   const TempFolder folder;
   Store store(folder.file("p"));

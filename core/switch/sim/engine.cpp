@@ -227,16 +227,15 @@ SendResult Engine::send(const Handover& handover, const SendOptions& options) {
     result.by_channel = refused->by_channel;
     return result;
   }
-  add_row(handover, RowState::pending, handover.label, std::nullopt);
-  launch(handover, options);
   SendResult result;
   result.kind = Kind::pending;
-  result.row = tx_.row(handover.key);
+  result.row = add_row(handover, RowState::pending, handover.label, std::nullopt);
+  launch(handover, options);
   result.fresh = true;
   return result;
 }
 
-void Engine::add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure) {
+Row Engine::add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure) {
   Row row;
   row.created_index = next(Number::payments_created);
   row.key = handover.key;
@@ -252,6 +251,7 @@ void Engine::add_row(const Handover& handover, RowState state, std::string_view 
   row.failure = failure;
   if (state == RowState::failed) row.updated_index = next(Number::payments_updated);
   tx_.put_row(row);
+  return row;
 }
 
 void Engine::add_refused_row(const Handover& handover, const Failure& failure) {

@@ -107,7 +107,7 @@ class Engine {
     bool by_channel = false;
   };
   std::optional<LocalRefusal> local_check(const Route& route);
-  void add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure);
+  Row add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure);
   void launch(const Handover& handover, const SendOptions& options);
   void complete_set(const PaymentHash& hash, const std::optional<UnixNs>& due);
   [[nodiscard]] std::optional<UnixNs> due_after(const Hold& hold);

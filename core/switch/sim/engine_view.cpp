@@ -51,12 +51,7 @@ Result<AttemptId> Engine::foreign(const PaymentHash& hash, ForeignAct act, std::
   question.demand.amount = invoice->amount.value_or(Msat::of(1'000));
   question.demand.final_cltv_delta = invoice->final_cltv_delta;
   question.demand.fee_limit = Msat::of(Msat::max_value);
-  OwnBalances balances;
-  tx_.each_channel_of(own_node, [&](const Channel& channel) {
-    balances[channel.id] = channel.balances[channel.nodes[0] == own_node ? 0 : 1];
-    return true;
-  });
-  FoundRoute route = find_route(Graph::load(tx_), balances, question);
+  FoundRoute route = find_route(Graph::load(tx_), own_balances(tx_), question);
   if (!route.route) return Error{Errc::switch_unavailable, "the other user of the node finds no route"};
   Handover handover;
   handover.key = AttemptKey{hash, AttemptId{group}, 0};

@@ -213,6 +213,15 @@ class Search {
 
 }  // namespace
 
+OwnBalances own_balances(LedgerTx& tx) {
+  OwnBalances balances;
+  tx.each_channel_of(own_node, [&](const Channel& channel) {
+    balances[channel.id] = channel.balances[channel.nodes[0] == own_node ? 0 : 1];
+    return true;
+  });
+  return balances;
+}
+
 FoundRoute find_route(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question) {
   FoundRoute found;
   found.route = Search(graph, balances, question, false).run();

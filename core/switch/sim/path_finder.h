@@ -11,6 +11,7 @@ namespace paytower::sim {
 
 /// What the own side of each own channel can spend.
 using OwnBalances = std::map<ShortChannelId, Msat>;
+[[nodiscard]] OwnBalances own_balances(LedgerTx& tx);
 
 struct FoundRoute {
   std::optional<Route> route;

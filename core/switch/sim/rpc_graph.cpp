@@ -111,15 +111,6 @@ Json direction_json(const Channel& channel, std::uint8_t side, const std::array<
 
 }  // namespace
 
-OwnBalances own_balances(LedgerTx& tx) {
-  OwnBalances balances;
-  tx.each_channel_of(own_node, [&](const Channel& channel) {
-    balances[channel.id] = channel.balances[channel.nodes[0] == own_node ? 0 : 1];
-    return true;
-  });
-  return balances;
-}
-
 const Graph& RpcNode::graph(LedgerTx& tx) {
   const std::int64_t version = tx.number(Number::graph_version);
   if (!graph_ || graph_version_ != version) graph_ = Graph::load(tx);

@@ -67,9 +67,6 @@ inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}
 /// 64 hex digits that name a channel: the channel id of a node is another, but as unique.
 [[nodiscard]] std::string channel_id_text(ShortChannelId id);
 
-/// What each of the node's own channels can spend.
-[[nodiscard]] OwnBalances own_balances(LedgerTx& tx);
-
 /// A row as listsendpays, sendpay and waitsendpay print it. `pending`: as it was loaded before its end.
 [[nodiscard]] Json row_json(const Row& row, bool pending = false);
 /// How the node tells that the row has failed. `live`: to somebody who was waiting; else from its database, where a later

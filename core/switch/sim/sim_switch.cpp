@@ -60,6 +60,7 @@ class Turn {
     }
     take(faults_.advance());
     for (const Request& request : requests) {
+      if (!std::holds_alternative<RouteQuestion>(request)) balances_.reset();
       std::visit([this](const auto& asked) { execute(asked); }, request);
     }
     take(faults_.advance());
@@ -124,12 +125,8 @@ class Turn {
     const std::int64_t version = tx_.number(Number::graph_version);
     if (!owner_.graph || owner_.graph_version != version) owner_.graph = Graph::load(tx_);
     owner_.graph_version = version;
-    OwnBalances balances;
-    tx_.each_channel_of(own_node, [&](const Channel& channel) {
-      balances[channel.id] = channel.balances[channel.nodes[0] == own_node ? 0 : 1];
-      return true;
-    });
-    FoundRoute found = find_route(*owner_.graph, balances, asked);
+    if (!balances_) balances_ = own_balances(tx_);
+    FoundRoute found = find_route(*owner_.graph, *balances_, asked);
     tell(RouteAnswer{asked.ticket, std::move(found.route), found.reason});
   }
 
@@ -236,6 +233,7 @@ class Turn {
   FaultRunner faults_;
   std::vector<SwitchEvent> events_;
   std::set<AttemptKey> ended_;
+  std::optional<OwnBalances> balances_;      ///< for questions in a row: no HTLC goes out between them
   bool disconnected_ = false;
 };
 

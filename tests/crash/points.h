@@ -1,0 +1,52 @@
+// Crash points: a flow is run with the fault at the first call to the disk, at the second, ... until it is not reached any more.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/crash/crash_world.h"
+
+namespace paytower::test {
+
+inline constexpr std::uint64_t most_points = 5'000;
+
+/// PAYTOWER_CRASH_STEP: every so manieth call is tried; 1 = all of them, 5 without it.
+[[nodiscard]] std::uint64_t crash_step();
+
+struct Mode {
+  const char* name;
+  DiskFault fault;
+};
+
+/// Killed before and after each call, all unsynced kept, dropped, chosen or torn; IOERR, FULL and BUSY at each call.
+[[nodiscard]] std::vector<Mode> modes();
+
+/// Runs `try_one` for each mode with the fault at ever later calls, until it returns false: the fault was not reached. It adds a
+/// line for every broken rule, which fails the test; the points are printed, and their sum when the process ends.
+void try_points(const char* flow, const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one);
+/// The same for one mode alone. Returns the number of points.
+std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
+                       const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one);
+
+struct Flow {
+  const char* name;
+  std::function<void(CrashWorld&)> prepare;                            ///< on a sound disk
+  std::function<void(CrashWorld&)> act;                                ///< the fault comes in here
+  std::function<void(CrashWorld&, std::vector<std::string>&)> after;   ///< what must hold once everything has ended
+};
+
+/// One point; true when the fault was reached. `mutant` holds while the flow acts.
+[[nodiscard]] bool try_point(const Flow& flow, const DiskFault& fault, std::vector<std::string>& broken, Mutant mutant = Mutant::none);
+void try_all_points(const Flow& flow);
+
+/// A database, and nothing in it.
+void make_database(CrashWorld& world);
+/// An invoice that is paid at the second attempt.
+[[nodiscard]] sim::InvoiceParams fails_once();
+/// Two attempts, the first of which fails.
+[[nodiscard]] Flow send_flow();
+void must_be(CrashWorld& world, const PaymentHash& hash, PaymentStatus status, std::vector<std::string>& broken);
+
+}  // namespace paytower::test

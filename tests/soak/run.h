@@ -1,0 +1,119 @@
+// One seed of the soak: a world in which everything goes wrong at rates that the seed draws, and in which, once the faults
+// have stopped, every payment must end.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/crash/crash_world.h"
+
+namespace paytower::test {
+
+/// How the payments of a run ended, and what was done to them.
+struct Tally {
+  std::size_t payments = 0;
+  std::size_t paid = 0;
+  std::size_t failed = 0;
+  std::size_t unknown = 0;                   ///< paid or written off without a preimage
+  std::size_t deleted = 0;
+  std::uint64_t disk_faults = 0;             ///< that were reached
+  std::uint64_t deaths = 0;                  ///< of processes and machines, among them
+  std::uint64_t network_faults = 0;
+  std::uint64_t words = 0;                   ///< of the operator, where nothing else could end a payment
+
+  Tally& operator+=(const Tally& other) {
+    payments += other.payments;
+    paid += other.paid;
+    failed += other.failed;
+    unknown += other.unknown;
+    deleted += other.deleted;
+    disk_faults += other.disk_faults;
+    deaths += other.deaths;
+    network_faults += other.network_faults;
+    words += other.words;
+    return *this;
+  }
+};
+
+class Run {
+ public:
+  Run(std::uint64_t seed, std::uint64_t payments);
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  /// Every broken rule is a line; the first step that breaks one is the last.
+  std::vector<std::string> play();
+  /// Same seed, same payments, same hash.
+  [[nodiscard]] std::string trace_hash() const;
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+
+ private:
+  enum class Memory : std::uint8_t { late_copies, erased_rows, erased_lists };
+
+  // Only the engine's own numbers are used: the standard distributions differ from library to library.
+  std::uint64_t below(std::uint64_t end) { return random_() % end; }
+  bool percent(std::uint64_t chance) { return below(100) < chance; }
+  template <std::size_t n>
+  static std::uint64_t any_of(Run& run, const std::array<std::uint64_t, n>& of) { return of[run.below(n)]; }
+
+  // --- the phase in which everything goes wrong ---
+  void step();
+  void act();
+  [[nodiscard]] std::vector<PaymentRequest> make_invoices();
+  void send_again();
+  void delete_one();
+  void say_a_word();
+  /// What another process does between any two steps of this one.
+  void interfere();
+  void let_go();
+  void judge();
+
+  // --- faults ---
+  void arm_disk();
+  void spoil_network(const PaymentHash& hash);
+  void erase_records();
+  [[nodiscard]] const PaymentHash& somebody();
+
+  // --- the end ---
+  void calm();
+  void end_all();
+  void send_the_rest();
+  void old_node();
+  void use_words();
+  void check_ends();
+  [[nodiscard]] bool may_need_a_word(const Payment& payment);
+  [[nodiscard]] bool beside_anothers_payment(const Payment& payment);
+  void careful_word(const PaymentHash& hash);
+  void count_ends();
+
+  void note(const char* what, bool well);
+  void broken(std::string what) { broken_.push_back(std::move(what)); }
+  [[nodiscard]] std::vector<Payment> unfinished();
+
+  std::mt19937_64 random_;
+  std::uint64_t wanted_;
+  CrashWorld world_;
+  Tally tally_;
+
+  std::uint64_t kills_ = 0;                  ///< percent of the processes
+  std::uint64_t errors_ = 0;
+  std::uint64_t network_ = 0;
+  std::uint64_t shells_ = 0;
+  std::uint64_t company_ = 0;                ///< per ten thousand steps of a process
+  Memory memory_ = Memory::late_copies;
+  bool liars_ = false;                       ///< payees whose proof proves nothing
+  bool orphans_ = false;                     ///< rows that stay pending for ever
+  bool restored_ = false;                    ///< at the end the node starts from an old copy, or with a new store
+
+  std::vector<PaymentHash> open_;            ///< judged after each step
+  std::vector<PaymentHash> held_;            ///< by their payees, for ever if nobody lets them go
+  std::set<PaymentHash> excused_;            ///< what was done to them may leave no end but the operator's
+  unsigned unjudged_ = 0;
+  std::vector<std::string> broken_;
+};
+
+}  // namespace paytower::test
