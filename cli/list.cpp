@@ -303,6 +303,7 @@ class OtherRows {
         format_(options.format),
         name_(std::move(name)) {
     std::vector<std::string> header;
+    header.reserve(columns.size());
     for (const Column& column : columns) header.push_back(lower_case(column.title));
     table_ = Table(std::move(columns));
     if (format_ == Format::csv) output_.result(csv_line(header));

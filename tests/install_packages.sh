@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs Debian 12 packages: `build` = what paytower is built from, `package` = what its Debian package is made with, `test` =
-# what its tests use on top of that.
+# what its tests use on top of that, `campaign` = what the full ring adds.
 # Asks for nothing when everything is there already.
 set -eu
 
@@ -10,13 +10,16 @@ packing="dpkg-dev file"
 test="clang libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace sqlite3 python3
       bash fish zsh systemd $packing"
 
+campaign="clang-tidy valgrind libc6-dbg mmdebstrap"
+
 wanted=""
 for set in "$@"; do
   case "$set" in
     build) wanted="$wanted $build" ;;
     package) wanted="$wanted $packing" ;;
     test) wanted="$wanted $test" ;;
-    *) echo "usage: $0 [build] [package] [test]" >&2; exit 2 ;;
+    campaign) wanted="$wanted $campaign" ;;
+    *) echo "usage: $0 [build] [package] [test] [campaign]" >&2; exit 2 ;;
   esac
 done
 

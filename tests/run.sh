@@ -1,11 +1,13 @@
 #!/bin/sh
 # The tests: installs what is needed, builds, runs. `sh tests/run.sh fast` is the fast ring: one build, the tests of under two
-# minutes. Without a word it is everything: with clang under AddressSanitizer and UBSan, fuzz targets included, and with g++.
+# minutes. Without a word: all tests, with clang under AddressSanitizer and UBSan, fuzz targets included, and with g++. `full` adds
+# what takes longer than that: clang-tidy, valgrind, and the README in a bare Debian 12, which needs root.
 set -eu
 cd "$(dirname "$0")/.."
 ring=${1:-all}
-case "$ring" in all | fast) ;; *) echo "usage: $0 [fast]" >&2; exit 2 ;; esac
+case "$ring" in all | fast | full) ;; *) echo "usage: $0 [fast | full]" >&2; exit 2 ;; esac
 sh tests/install_packages.sh build test
+if [ "$ring" = full ]; then sh tests/install_packages.sh campaign; fi
 
 build=build
 if [ -e "$build" ] && [ ! -O "$build" ]; then build="build-$(id -un)"; fi   # another user built here before
@@ -27,4 +29,9 @@ if [ "$ring" = fast ]; then
 else
   run clang-sanitized "" "-DCMAKE_CXX_COMPILER=clang++ -DPAYTOWER_SANITIZE=ON -DPAYTOWER_FUZZ=ON"
   run gcc "" "-DCMAKE_CXX_COMPILER=g++"
+fi
+if [ "$ring" = full ]; then
+  PAYTOWER_BINARY="$build/gcc/paytower" sh tests/memcheck.sh
+  sh tests/tidy.sh "$build/gcc"
+  sh tests/bare_root.sh
 fi
