@@ -69,6 +69,9 @@ void check_place(const std::string& real_path, std::vector<std::string>& warning
   if (network_file_system(static_cast<long>(place.f_type))) {
     refuse(Errc::database, real_path + " is on a network file system, where locks cannot be trusted; use a local disk");
   }
+  struct stat folder {};
+  const bool others_replace_files = ::stat(folder_of(real_path).c_str(), &folder) == 0 && (folder.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
+  if (others_replace_files) warnings.push_back("everybody can write into the folder of " + real_path + ", and put another database there: chmod o-w it");
   if (static_cast<long>(place.f_type) == fuse) warnings.push_back(real_path + " is on a FUSE file system: its locks and syncs are as good as its program");
 }
 

@@ -96,6 +96,13 @@ class Files(World):
         self.assertEqual(set(self.modes().values()), {0o600})
         self.assertEqual(self.ok("send", self.invoice("250sat"), "--yes").err, "")
 
+    def test_a_folder_for_everybody_is_warned_about(self):
+        os.chmod(self.folder, 0o777)
+        self.assertIn("everybody can write into the folder", self.ok("send", self.invoice("250sat"), "--yes").err)
+        self.assertIn("everybody can write into the folder", self.ok("list").err)
+        os.chmod(self.folder, 0o1777)  # as /tmp: nobody can replace what is another's
+        self.assertEqual(self.ok("list").err, "")
+
     def trap(self, kind, path, victim):
         if os.path.lexists(path):
             os.unlink(path)
