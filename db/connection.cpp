@@ -69,6 +69,9 @@ void check_place(const std::string& real_path, std::vector<std::string>& warning
   if (network_file_system(static_cast<long>(place.f_type))) {
     refuse(Errc::database, real_path + " is on a network file system, where locks cannot be trusted; use a local disk");
   }
+  struct stat folder {};
+  const bool others_replace_files = ::stat(folder_of(real_path).c_str(), &folder) == 0 && (folder.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH;
+  if (others_replace_files) warnings.push_back("everybody can write into the folder of " + real_path + ", and put another database there: chmod o-w it");
   if (static_cast<long>(place.f_type) == fuse) warnings.push_back(real_path + " is on a FUSE file system: its locks and syncs are as good as its program");
 }
 
@@ -169,6 +172,10 @@ void Connection::open_existing(const FileKind& kind, const OpenOptions& options)
   if (writable() && ::access(folder_of(real_path_).c_str(), W_OK) != 0) {
     refuse(Errc::database, "cannot write into the folder of " + real_path_ + ", where its log belongs: " + why());
   }
+  refuse_odd_files_beside();
+  if (writable()) {
+    for (const std::string& path : take_from_others(real_path_)) warnings_.push_back(path + " was open to others; its mode is 600 now");
+  }
   const OwnFilesOnly files;
   open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
   if (unfinished()) return open_unfinished(kind, options);
@@ -213,6 +220,7 @@ void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
   auto held = lock.acquire();
   if (!held) throw RefusalError(held.error());
   refuse_orphaned_log();
+  refuse_odd_files_beside();
   const OwnFilesOnly files;
   open_handle(SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs);
   if (kind.register_functions != nullptr) kind.register_functions(*database_);
@@ -233,6 +241,17 @@ void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
   configure(options);
   sync_log();
   sync_folder();
+}
+
+/// SQLite writes into whatever stands there under these names, waits for ever for the other end of a FIFO, and would undo the
+/// database with somebody else's journal.
+void Connection::refuse_odd_files_beside() const {
+  for (const char* end : {"-wal", "-shm", "-journal"}) {
+    const std::string path = real_path_ + end;
+    if (!path_belongs_beside(real_path_, path)) {
+      refuse(Errc::database, path + " is not a regular file of one name that belongs to you or to the owner of the database", "ls -l " + path);
+    }
+  }
 }
 
 /// A log without its database holds payments: making a new database would throw them away.

@@ -95,6 +95,7 @@ class Connection {
   void make_file(const FileKind& kind, const OpenOptions& options);
   [[nodiscard]] bool unfinished();
   void refuse_orphaned_log();
+  void refuse_odd_files_beside() const;
   void sync_folder();
   void open_handle(int flags, const std::string& vfs);
   void configure(const OpenOptions& options);

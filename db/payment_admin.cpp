@@ -113,6 +113,8 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
     const std::string path = real_path + end;
     if (::lstat(path.c_str(), &seen) != 0) {
       if (errno != ENOENT) problems.push_back("cannot look at " + path + ": " + std::strerror(errno));
+    } else if (!S_ISREG(seen.st_mode) || seen.st_nlink != 1) {
+      problems.push_back(path + " is not a regular file of one name");
     } else if ((seen.st_mode & 0077) != 0) {
       problems.push_back(path + " can be read by others: chmod 600 it");
     } else if (seen.st_uid != owner.st_uid && seen.st_uid != ::geteuid()) {

@@ -42,7 +42,7 @@ std::string path_of(const std::string& real_path) { return real_path + ".spool";
 
 /// Our own regular file of one name and the right size; -1 otherwise.
 int open_spool(const std::string& real_path, int flags) noexcept {
-  const int opened = ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_CLOEXEC);
+  const int opened = ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);  // a FIFO would never open
   if (opened < 0) return -1;
   struct stat seen {};
   const bool sound = belongs_beside(real_path, opened) && ::fstat(opened, &seen) == 0 && (seen.st_mode & 0077) == 0 &&
@@ -103,6 +103,9 @@ void make_spool(const std::string& real_path) {
   const OwnFilesOnly only;
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.get() < 0) fail("make");
+  if (!belongs_beside(real_path, file.get())) {
+    throw StoreError(path + " is not a regular file of one name that belongs to you or to the owner of the database");
+  }
   give_to_owner_of(real_path, file.get());
   struct stat seen {};
   if (::fstat(file.get(), &seen) != 0) fail("look at");

@@ -9,6 +9,7 @@ import os
 import re
 import sqlite3
 import stat
+import tempfile
 import unittest
 
 from harness import DATABASE, SANITIZED, USAGE, World
@@ -82,6 +83,77 @@ class Files(World):
                 self.assertTrue(mended or name in seen.out + seen.err, seen)
                 os.chmod(path, 0o600)
                 self.ok("check")
+
+    def test_wide_modes_are_mended_by_what_writes(self):
+        self.ok("send", self.invoice("250sat"), "--yes")
+        names = ("payments.db", "payments.db-wal", "payments.db.lock", "payments.db.spool")
+        for name in names:
+            os.chmod(os.path.join(self.folder, name), 0o666)
+        self.ok("list")
+        said = self.ok("send", self.invoice("250sat"), "--yes").err
+        for name in names:
+            self.assertIn(f"{name} was open to others", said)
+        self.assertEqual(set(self.modes().values()), {0o600})
+        self.assertEqual(self.ok("send", self.invoice("250sat"), "--yes").err, "")
+
+    def test_a_folder_for_everybody_is_warned_about(self):
+        os.chmod(self.folder, 0o777)
+        self.assertIn("everybody can write into the folder", self.ok("send", self.invoice("250sat"), "--yes").err)
+        self.assertIn("everybody can write into the folder", self.ok("list").err)
+        os.chmod(self.folder, 0o1777)  # as /tmp: nobody can replace what is another's
+        self.assertEqual(self.ok("list").err, "")
+
+    def trap(self, kind, path, victim):
+        if os.path.lexists(path):
+            os.unlink(path)
+        {"link": lambda: os.symlink(victim, path), "dangling": lambda: os.symlink(victim + ".none", path), "fifo": lambda: os.mkfifo(path, 0o600),
+         "folder": lambda: os.mkdir(path, 0o700), "hard link": lambda: os.link(victim, path)}[kind]()
+
+    def test_traps_beside_the_database(self):
+        """Nothing is written where a link leads, nothing hangs, and `check` or a refusal names what stands there."""
+        self.ok("send", self.invoice("250sat"), "--yes")
+        for end in ("-wal", "-shm", "-journal", ".lock", ".spool"):
+            for kind in ("link", "dangling", "fifo", "folder", "hard link"):
+                with self.subTest(end=end, kind=kind), tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                    database, victim = os.path.join(folder, "p.db"), os.path.join(folder, "victim")
+                    self.ok("backup", database)
+                    with open(victim, "w", encoding="utf-8") as file:
+                        file.write("precious")
+                    os.chmod(victim, 0o600)
+                    self.trap(kind, database + end, victim)
+                    environment = {"PAYTOWER_DB": database}
+                    invoice = self.invoice("250sat")
+                    sent = self.run_it("send", invoice, "--yes", env=environment, timeout=30)
+                    checked = self.expect(DATABASE, "check", env=environment, timeout=30)
+                    self.run_it("list", env=environment, timeout=30)
+                    if end == ".spool":
+                        self.assertEqual(sent.code, 0, sent)  # pays, and says that a preimage would have no place
+                    else:
+                        self.assertEqual(sent.code, DATABASE, sent)
+                        self.assertEqual(self.ledger(self.hash_of(invoice)), [])
+                    self.assertIn(end, sent.err)
+                    self.assertIn("p.db" + end, checked.out + checked.err)
+                    with open(victim, encoding="utf-8") as file:
+                        self.assertEqual(file.read(), "precious")
+                    self.assertEqual(os.stat(victim).st_size, 8)
+                    self.assertFalse(os.path.exists(victim + ".none"))
+
+    def test_traps_where_a_database_is_to_be_made(self):
+        for end in ("-wal", "-shm", "-journal", ".lock", ".spool"):
+            for kind in ("link", "dangling", "fifo", "folder", "hard link"):
+                with self.subTest(end=end, kind=kind), tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                    database, victim = os.path.join(folder, "p.db"), os.path.join(folder, "victim")
+                    with open(victim, "w", encoding="utf-8") as file:
+                        file.write("precious")
+                    os.chmod(victim, 0o600)
+                    self.trap(kind, database + end, victim)
+                    invoice = self.invoice("250sat")
+                    sent = self.expect(DATABASE, "send", invoice, "--yes", env={"PAYTOWER_DB": database}, timeout=30)
+                    self.assertIn(end, sent.err)
+                    self.assertEqual(self.ledger(self.hash_of(invoice)), [])
+                    with open(victim, encoding="utf-8") as file:
+                        self.assertEqual(file.read(), "precious")
+                    self.assertFalse(os.path.exists(victim + ".none"))
 
     def test_a_fresh_copy_checks_clean(self):
         self.ok("send", self.invoice("250sat"), "--yes")

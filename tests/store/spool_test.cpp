@@ -113,7 +113,11 @@ TEST_CASE("a spool that is none is neither read nor written") {
     std::filesystem::remove(path);
     std::filesystem::create_directory(path);
   }
-  const auto size = [&] { return std::filesystem::is_directory(path) ? 0 : std::filesystem::file_size(path); };
+  SUBCASE("a FIFO") {
+    std::filesystem::remove(path);
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  }
+  const auto size = [&] { return !std::filesystem::is_regular_file(path) ? 0 : std::filesystem::file_size(path); };
   const auto before = size();
   store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(1));
   CHECK(size() == before);
