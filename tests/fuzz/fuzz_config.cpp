@@ -12,9 +12,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     must(config.error().message.find("line ") != std::string::npos || config.error().message.find("larger") != std::string::npos);
     return 0;
   }
-  for (const auto& [name, value] : *config) {
-    must(!name.empty());
-    must(value.find('\n') == std::string::npos);
+  for (const auto& [name, setting] : *config) {
+    must(!name.empty() && setting.line > 0);
+    must(setting.value.find('\n') == std::string::npos);
   }
   return 0;
 }
