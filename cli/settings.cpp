@@ -166,8 +166,10 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
     if (config.find(name) != config.end()) return refuse(path, number, name + " stands here twice");
     if (*value) config[name] = ConfigLine{**value, number};
   }
-  if (config.count("fee-limit") + config.count("fee-limit-percent") > 1) {
-    return Error{Errc::usage, "config file " + path + ": fee-limit and fee-limit-percent exclude each other"};
+  const auto amount = config.find("fee-limit");
+  const auto percent = config.find("fee-limit-percent");
+  if (amount != config.end() && percent != config.end()) {
+    return refuse(path, std::max(amount->second.line, percent->second.line), "fee-limit and fee-limit-percent exclude each other");
   }
   return config;
 }
