@@ -20,6 +20,7 @@ from test_migrate import LND, QUARANTINED, dump
 SYNCS = ("fdatasync", "fsync")
 OTHERS = ("pwrite64", "write", "ftruncate", "fallocate", "unlink", "rename", "renameat2", "fcntl")
 STEP = int(os.environ.get("PAYTOWER_KILL_STEP", "1"))
+LAST = 16
 
 
 def records_of(path):
@@ -99,7 +100,9 @@ class Kill(harness.World):
         tried, survived = collections.Counter(), collections.Counter()
         for call in SYNCS + OTHERS:
             error = "ENOSPC" if call in ("pwrite64", "fallocate") else "EIO"
-            for n in range(1, counted[call] + 1, 1 if call in SYNCS else STEP):
+            # The last ones always: they say that it is done. Behind them a look at what was made writes a shared index.
+            last = range(max(1, counted[call] - LAST + 1), counted[call] + 1)
+            for n in sorted({*range(1, counted[call] + 1, 1 if call in SYNCS else STEP), *last}):
                 with self.subTest(call=call, n=n):
                     self.start_over()
                     done, trace = self.strace({call, "pwrite64", "fdatasync"}, ["-e", f"inject={call}:error={error}:when={n}"], args)
