@@ -63,12 +63,19 @@ MigrateReport empty_report(const ImportRequest& request, int from) {
   return report;
 }
 
+/// The mode is answered before it is written: only the end of the statement says whether it was.
+void switch_to_wal(SQLite::Database& database) {
+  SQLite::Statement statement(database, "PRAGMA journal_mode = WAL");
+  while (statement.executeStep()) {}
+  if (database.execAndGet("PRAGMA journal_mode").getString() != "wal") throw StoreError("SQLite makes no log beside " + database.getFilename());
+}
+
 /// A database in a file of its own, closed and in WAL mode.
 migrations::StepReport fill_file(const std::string& path, const lnd::ChannelDb& source, const ImportRequest& request, const MigrateProgress& progress) {
   const OwnFilesOnly files;
   SQLite::Database staged(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   const migrations::StepReport counts = fill_from_lnd(staged, source, request.now, progress);
-  staged.execAndGet("PRAGMA journal_mode = WAL");
+  switch_to_wal(staged);
   return counts;
 }
 

@@ -18,48 +18,15 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "../driver/temp_folder.h"
-#include "../migrations/legacy_maker.h"
-#include "core/hash.h"
-#include "tests/lnd/channel_db_files.h"
 #include "db/lnd_import.h"
 #include "db/migrator.h"
 #include "db/payment_store.h"
 #include "db/write_tx.h"
+#include "tests/migrations/many_records.h"
 
 using namespace paytower;
 
 namespace {
-
-Bytes numbered_record(std::uint64_t i) {
-  test::LegacyFields fields;
-  fields.value = i * 1'000;
-  fields.hops = 1 + i % 5;
-  fields.preimage = test::numbered_preimage(i % 100 == 0 ? i / 2 : i);
-  fields.created = test::go_time(1'500'000'000 + static_cast<std::int64_t>(i * 60), 1);
-  return test::legacy_record(fields);
-}
-
-void generate(const std::string& path, std::uint64_t records) {
-  test::make_empty_version_one(path);
-  SQLite::Database database(path, SQLite::OPEN_READWRITE);
-  SQLite::Transaction transaction(database);
-  database.exec("INSERT INTO source_node (pub_key) VALUES (x'02" + std::string(64, 'a') + "')");
-  SQLite::Statement insert(database, "INSERT INTO outgoing_payments (sequence, record) VALUES (?1, ?2)");
-  SQLite::Statement status(database, "INSERT INTO payment_statuses (payment_hash, status) VALUES (?1, 1)");
-  for (std::uint64_t i = 1; i <= records; ++i) {
-    const Bytes record = numbered_record(i);
-    insert.bind(1, static_cast<std::int64_t>(i));
-    insert.bindNoCopy(2, record.data(), static_cast<int>(record.size()));
-    insert.exec();
-    insert.reset();
-    if (i % 100 != 1) continue;
-    const Preimage hash = test::numbered_preimage(i + 1'000'000'000);
-    status.bindNoCopy(1, hash.bytes.data(), static_cast<int>(hash.bytes.size()));
-    status.exec();
-    status.reset();
-  }
-  transaction.commit();
-}
 
 struct Measured {
   double seconds = 0;
@@ -99,20 +66,6 @@ void migrate(const std::string& path) {
               static_cast<unsigned long long>(report.counts.migrated), static_cast<unsigned long long>(report.counts.duplicates),
               static_cast<unsigned long long>(report.counts.quarantined), static_cast<unsigned long long>(report.counts.guards));
   std::fflush(stdout);
-}
-
-void generate_lnd(const std::string& path, std::uint64_t records) {
-  test::BboltWriter writer(path);
-  writer.begin("graph-node");
-  writer.put("source", test::node_key(0xaa));
-  writer.end();
-  writer.begin("metadata");
-  writer.put("dbp", test::be32(8));
-  writer.end();
-  writer.begin("payments");
-  for (std::uint64_t i = 1; i <= records; ++i) writer.put(test::be64(i), numbered_record(i));
-  writer.end(records);
-  writer.commit();
 }
 
 void import(const std::string& from, const std::string& to) {
@@ -156,16 +109,16 @@ int main(int count, char** arguments) {
   if (count > 2) ::setenv("TMPDIR", arguments[2], 1);
   const test::TempFolder folder;
   const std::string old_file = folder.file("old.db");
-  generate(old_file, records);
+  test::make_many_version_one(old_file, records);
   const Measured migration = measure([&] { migrate(old_file); });
   const Measured plain = measure([&] { insert_plainly(old_file, folder.file("plain.db")); });
   const std::string channel_db = folder.file("channel.db");
-  generate_lnd(channel_db, records);
+  test::make_many_legacy(channel_db, records);
   const Measured taken = measure([&] { import(channel_db, folder.file("taken.db")); });
   // What is new in a later copy of the same file: nine records of ten.
   const std::string early = folder.file("early.db");
   const std::string added_to = folder.file("added.db");
-  generate_lnd(early, records / 10);
+  test::make_many_legacy(early, records / 10);
   (void)measure([&] { import(early, added_to); });
   const Measured added = measure([&] { import(channel_db, added_to); });
   print("migration", migration, static_cast<double>(records));

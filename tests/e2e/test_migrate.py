@@ -307,8 +307,11 @@ class Migrate(harness.World):
         with open(os.path.join(self.folder, "first"), "w", encoding="utf-8") as said:
             first = self.popen("migrate", "--backup", "none", stdout=said, stderr=said)
         self.addCleanup(first.wait)
+        self.addCleanup(first.kill)         # before that: one that never ends is not waited for
         codes = []
+        end = time.monotonic() + 120
         while first.poll() is None:
+            self.assertLess(time.monotonic(), end, "the first migration does not end")
             outcome = self.run_it("migrate", "--backup", "none")
             self.assertIn(outcome.code, (OK, BUSY), outcome)
             codes.append(outcome.code)

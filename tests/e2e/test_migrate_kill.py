@@ -1,6 +1,7 @@
-"""Goal: a migration that is killed at any sync, write, cut or renaming leaves the old database or the new one, and run again it
-ends as if nothing had been. Method: strace injects SIGKILL at the n-th call, every sync of a small migration (backup
-included), of an import from lnd and of one that adds to an earlier import; and every PAYTOWER_KILL_STEP-th other call."""
+"""Goal: a migration that is killed at any sync, write, cut or renaming, or whose call fails there, leaves the old database or the
+new one, and run again it ends as if nothing had been. Method: strace injects SIGKILL, or an error, at the n-th call, every
+sync of a small migration (backup included), of an import from lnd and of one that adds to an earlier import; and every
+PAYTOWER_KILL_STEP-th other call."""
 
 import collections
 import glob
@@ -19,6 +20,7 @@ from test_migrate import LND, QUARANTINED, dump
 SYNCS = ("fdatasync", "fsync")
 OTHERS = ("pwrite64", "write", "ftruncate", "fallocate", "unlink", "rename", "renameat2", "fcntl")
 STEP = int(os.environ.get("PAYTOWER_KILL_STEP", "1"))
+LAST = 16
 
 
 def records_of(path):
@@ -44,7 +46,7 @@ class Kill(harness.World):
             shutil.copy(self.template, self.db)
 
     def strace(self, calls, inject, args):
-        command = ["strace", "-f", "-o", self.trace, "-e", "trace=" + ",".join(calls), *inject, harness.BINARY, *args]
+        command = ["strace", "-f", "-y", "-o", self.trace, "-e", "trace=" + ",".join(calls), *inject, harness.BINARY, *args]
         done = subprocess.run(command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=120)
         with open(self.trace, encoding="utf-8", errors="replace") as lines:
             return done, lines.read()
@@ -79,6 +81,46 @@ class Kill(harness.World):
         print(f"{' '.join(args)}: killed at each of {syncs} syncs and at {sum(tried.values()) - syncs} of "
               f"{sum(counted[call] for call in OTHERS)} other calls: each rerun ended the same")
 
+    def harmless(self, trace):
+        """Whether nothing hung on the sync that failed: SQLite's own of the folder of a journal, which it passes over; or one of
+        a checkpoint, when the log was synced since it was last written to, and was kept."""
+        before = trace[:trace.index("(INJECTED)")].splitlines()
+        failed, before = before[-1], before[:-1]
+        if re.search(r" fdatasync\(\d+<" + re.escape(self.folder) + ">", failed):
+            return True
+        log = re.escape(self.db + "-wal") + ">"
+        written = max((i for i, line in enumerate(before) if re.search(r" pwrite64\(\d+<" + log, line)), default=None)
+        synced = [i for i, line in enumerate(before) if re.search(r" fdatasync\(\d+<" + log + r"\) += 0", line)]
+        return written is not None and any(i > written for i in synced) and os.path.getsize(self.db + "-wal") > 0
+
+    def fail_everywhere(self, args, check_failed):
+        """As `kill_everywhere`, but the call fails: whoever says OK has made the whole, and whoever does not has left `check_failed`."""
+        counted = self.calls_of(*args)
+        expected = dump(self.db)
+        tried, survived = collections.Counter(), collections.Counter()
+        for call in SYNCS + OTHERS:
+            error = "ENOSPC" if call in ("pwrite64", "fallocate") else "EIO"
+            # The last ones always: they say that it is done. Behind them a look at what was made writes a shared index.
+            last = range(max(1, counted[call] - LAST + 1), counted[call] + 1)
+            for n in sorted({*range(1, counted[call] + 1, 1 if call in SYNCS else STEP), *last}):
+                with self.subTest(call=call, n=n):
+                    self.start_over()
+                    done, trace = self.strace({call, "pwrite64", "fdatasync"}, ["-e", f"inject={call}:error={error}:when={n}"], args)
+                    self.assertIn("(INJECTED)", trace)
+                    self.assertGreaterEqual(done.returncode, 0, trace)
+                    if done.returncode in (OK, QUARANTINED):
+                        self.assertTrue(call not in SYNCS or self.harmless(trace), "what was not synced was said to be done")
+                        self.assertEqual(dump(self.db), expected)
+                        survived[call] += 1
+                    else:
+                        check_failed(expected)
+                    self.assertIn(self.run_it(*args).code, (OK, QUARANTINED))
+                    self.assertEqual(dump(self.db), expected)
+                    self.assertEqual(self.integrity(), "ok")
+                    self.assertEqual(glob.glob(self.db + "*partial*"), [])
+                    tried[call] += 1
+        print(f"{' '.join(args)}: failed at {sum(tried.values())} calls, was done all the same at {dict(survived)}: each rerun ended the same")
+
     def test_a_version_1_database_and_its_backup(self):
         records = [(i, legacy.record(legacy.preimage(i % 35), value=i)) for i in range(1, 41)] + [(60, b"cut")]
         legacy.make(self.template, records, [(legacy.preimage(-i), i % 3) for i in range(1, 9)])
@@ -108,7 +150,8 @@ class Kill(harness.World):
         for name in ("v8.db", "v9ctl.db"):
             self.kill_everywhere(("migrate", "--from-lnd", os.path.join(LND, name)), check_killed)
 
-    def test_adding_to_an_earlier_import(self):
+    def an_earlier_import(self):
+        """The template is lnd's file as it was at payment 40. Returns the file and what the template holds."""
         source = os.path.join(LND, "v8big.db")
         self.ok("migrate", "--from-lnd", source)
         # As if lnd had gone on since: what follows payment 40 is not there yet, and no guard says that it was deleted.
@@ -124,12 +167,41 @@ class Kill(harness.World):
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         database.close()
         shutil.copy(self.db, self.template)
-        earlier = dump(self.template)
+        return source, dump(self.template)
+
+    def test_adding_to_an_earlier_import(self):
+        source, earlier = self.an_earlier_import()
 
         def check_killed(expected):
             self.assertIn(dump(self.db), (earlier, expected))
 
         self.kill_everywhere(("migrate", "--from-lnd", source), check_killed)
+
+    # --- a call that fails ---
+
+    def test_vector_23_a_call_fails_under_a_version_1_database_and_its_backup(self):
+        records = [(i, legacy.record(legacy.preimage(i % 35), value=i)) for i in range(1, 41)] + [(60, b"cut")]
+        legacy.make(self.template, records, [(legacy.preimage(-i), i % 3) for i in range(1, 9)])
+        before = records_of(self.template)
+
+        def check_failed(expected):
+            database = sqlite3.connect(self.db)
+            at = database.execute("PRAGMA user_version").fetchone()[0]
+            database.close()
+            self.assertEqual(records_of(self.db) if at == 1 else dump(self.db), before if at == 1 else expected)
+
+        self.fail_everywhere(("migrate",), check_failed)
+
+    def test_vector_23_a_call_fails_under_an_import(self):
+        def check_failed(expected):
+            if os.path.exists(self.db):
+                self.assertEqual(dump(self.db), expected)
+
+        self.fail_everywhere(("migrate", "--from-lnd", os.path.join(LND, "v8.db")), check_failed)
+
+    def test_vector_23_a_call_fails_under_adding_to_an_earlier_import(self):
+        source, earlier = self.an_earlier_import()
+        self.fail_everywhere(("migrate", "--from-lnd", source), lambda expected: self.assertIn(dump(self.db), (earlier, expected)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,22 @@
+// Files of as many records as somebody asks for, made in a memory that does not grow with them: for what measures a migration.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/bytes.h"
+
+namespace paytower::test {
+
+/// Payment `i` of the first two files. Every hundredth repeats an earlier payment's preimage; 1 to 5 hops.
+[[nodiscard]] Bytes many_record(std::uint64_t i);
+
+/// A database of version 1 in the new file `path`; one hash in a hundred has a status in flight and no record.
+void make_many_version_one(const std::string& path, std::uint64_t records);
+/// The same records as lnd's channel.db of version 8, without statuses.
+void make_many_legacy(const std::string& path, std::uint64_t records);
+/// A channel.db of version 35: each payment failed once and settled with its second attempt, but every hundredth, which is
+/// in flight. Keeps 64 bytes a payment, as the keys have to be sorted.
+void make_many_kv(const std::string& path, std::uint64_t payments);
+
+}  // namespace paytower::test
