@@ -101,6 +101,13 @@ std::uint8_t direction_between(const PublicKey& from, const PublicKey& to, const
   return from < to ? 0 : 1;
 }
 
+/// Each forwarder keeps of the amount and of the delay, or nothing; the payee's are the lowest.
+void require_no_rise(const Route& route, const Hop& next, const std::string& where) {
+  if (route.hops.empty()) return;
+  if (next.amount > route.hops.back().amount) fail(where, "the amount rises on the way");
+  if (next.delay > route.hops.back().delay) fail(where, "the delay rises on the way");
+}
+
 // lnd names what hop i sends *on* (amount, absolute expiry), and what it keeps of it. The channel to hop i carries what the
 // hop before it sent on; the first one carries the route's total.
 Route read_lnd_route(const json& object, const std::string& where, const RoutesContext& context) {
@@ -124,6 +131,7 @@ Route read_lnd_route(const json& object, const std::string& where, const RoutesC
     expiry = whole_number(hops[i], "expiry", place);
     incoming = onward;
     from = hop.node;
+    require_no_rise(route, hop, place);
     route.hops.push_back(hop);
   }
   // The payee forwards nothing and asks no fee, so what it "forwards" is what it receives.
@@ -146,6 +154,7 @@ Route read_cln_route(const json& hops, const std::string& where, const RoutesCon
     hop.amount = amount(hops[i], "amount_msat", place);
     hop.delay = blocks(whole_number(hops[i], "delay", place), place);
     from = hop.node;
+    require_no_rise(route, hop, place);
     route.hops.push_back(hop);
   }
   return route;

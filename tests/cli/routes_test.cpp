@@ -99,6 +99,9 @@ TEST_CASE("what does not fit together is refused with its place") {
   CHECK(refusal(replaced(lnd_document(), "\"expiry\":800080,\"amt", "\"amt")).find("\"expiry\" is missing") != std::string::npos);
   CHECK(refusal(replaced(cln_document(), "\"direction\":1", "\"direction\":0")).find("does not begin at this node") != std::string::npos);
   CHECK(refusal(replaced(cln_document(), "\"delay\":58", "\"delay\":65536")).find("a delay of 65536 blocks") != std::string::npos);
+  CHECK(refusal(replaced(cln_document(), "251012", "125506")) == "routes: the route, hop 2: the amount rises on the way");
+  CHECK(refusal(replaced(cln_document(), "\"delay\":58", "\"delay\":17")) == "routes: the route, hop 2: the delay rises on the way");
+  CHECK(refusal(replaced(lnd_document(), "800080", "800121")) == "routes: route 1, hop 2: the delay rises on the way");
 }
 
 TEST_CASE("documents of another kind are refused") {
