@@ -19,7 +19,7 @@ run() {
   cmake -S . -B "$build/$1" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo $3 >/dev/null
   cmake --build "$build/$1"
   # shellcheck disable=SC2086
-  ctest --test-dir "$build/$1" --output-on-failure -j "$(($(nproc) + 1))" $2 && return
+  ctest --test-dir "$build/$1" --output-on-failure -j "$(($(nproc) + 2))" $2 && return
   echo "again, only what failed: ctest --test-dir $build/$1 --rerun-failed --output-on-failure" >&2
   return 1
 }

@@ -7,7 +7,7 @@ name=${2:-}
 sh tests/install_packages.sh build test
 build=build/fuzz
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ -DPAYTOWER_TESTS=OFF -DPAYTOWER_FUZZ=ON \
-  -DPAYTOWER_FUZZ_SECONDS="$seconds" >/dev/null
+  -DPAYTOWER_FUZZ_SECONDS="$seconds" -DPAYTOWER_FUZZ_SEED=0 >/dev/null
 cmake --build "$build"
 ctest --test-dir "$build" --output-on-failure -j "$(nproc)" -R "^fuzz: (seeds|${name:-.*})\$"
 grep -hE "^Done |stat::number_of_executed_units|^\"fuzz: " "$build/Testing/Temporary/LastTest.log" || true
