@@ -47,7 +47,7 @@ class SqliteSimLedger final : public sim::Ledger {
       const auto done = write_tx(connection_, lock_, [&] {
         tx_.begin();
         work(tx_);
-        tx_.store_numbers();
+        tx_.store_changes();
       });
       if (!done) throw RefusalError(done.error());
       ++writes_;

@@ -1,6 +1,7 @@
 // Numbers and the truth: nodes, channels, invoices, flights, oracle.
 #include "db/sim_ledger_tx.h"
 
+#include <cstring>
 #include <utility>
 
 #include "core/route.h"
@@ -97,6 +98,9 @@ sim::OracleEntry read_oracle(Query& query) {
 void SimLedgerTx::begin() {
   numbers_.fill(0);
   changed_.fill(false);
+  channels_.clear();
+  nodes_.clear();
+  node_of_key_.clear();
   Query query = connection_.prepared("SELECT which, value FROM numbers");
   while (query.step()) {
     const auto which = static_cast<std::size_t>(query.number(number_count - 1));
@@ -104,7 +108,8 @@ void SimLedgerTx::begin() {
   }
 }
 
-void SimLedgerTx::store_numbers() {
+void SimLedgerTx::store_changes() {
+  store_balances();
   for (std::size_t which = 0; which < number_count; ++which) {
     if (!changed_[which]) continue;
     connection_.prepared("INSERT INTO numbers (which, value) VALUES (?1, ?2) ON CONFLICT (which) DO UPDATE SET value = excluded.value")
@@ -123,18 +128,36 @@ void SimLedgerTx::set_number(sim::Number which, std::int64_t value) {
 
 // --- nodes and channels --------------------------------------------------------------------------------------------------
 
+std::size_t SimLedgerTx::ByKey::operator()(const PublicKey& key) const {
+  // A key's x coordinate is as good as random: its last bytes are a hash already.
+  std::size_t hash = 0;
+  std::memcpy(&hash, key.bytes.data() + key.bytes.size() - sizeof(hash), sizeof(hash));
+  return hash;
+}
+
 void SimLedgerTx::add_node(const sim::Node& node) {
   connection_.prepared("INSERT INTO nodes (node, name, pub_key, secret) VALUES (?1, ?2, ?3, ?4)")
       .bind(node.index, node.name, node.key, node.secret)
       .run();
 }
 
+/// Nodes are never changed or removed: what was read once stays true.
+std::optional<sim::Node> SimLedgerTx::keep(std::optional<sim::Node> node) {
+  if (node && nodes_.size() < max_kept) {
+    nodes_.emplace(node->index, *node);
+    node_of_key_.emplace(node->key, node->index);
+  }
+  return node;
+}
+
 std::optional<sim::Node> SimLedgerTx::node(sim::NodeIndex index) {
-  return one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE node = ?1").bind(index)), read_node);
+  if (const auto kept = nodes_.find(index); kept != nodes_.end()) return kept->second;
+  return keep(one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE node = ?1").bind(index)), read_node));
 }
 
 std::optional<sim::Node> SimLedgerTx::node_by_key(const PublicKey& key) {
-  return one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE pub_key = ?1").bind(key)), read_node);
+  if (const auto kept = node_of_key_.find(key); kept != node_of_key_.end()) return nodes_.at(kept->second);
+  return keep(one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE pub_key = ?1").bind(key)), read_node));
 }
 
 std::optional<sim::Node> SimLedgerTx::node_by_name(std::string_view name) {
@@ -163,16 +186,38 @@ void SimLedgerTx::add_channel(const sim::Channel& channel) {
 }
 
 std::optional<sim::Channel> SimLedgerTx::channel(ShortChannelId id) {
-  return one(std::move(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE scid = ?1").bind(bits(id.value))), read_channel);
+  if (const auto kept = channels_.find(id.value); kept != channels_.end()) return kept->second.channel;
+  auto channel = one(std::move(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE scid = ?1").bind(bits(id.value))), read_channel);
+  if (channel) {
+    if (channels_.size() == max_kept) forget_channels();
+    channels_.emplace(id.value, KeptChannel{*channel});
+  }
+  return channel;
 }
 
 void SimLedgerTx::set_balances(ShortChannelId id, const std::array<Msat, 2>& balances) {
-  connection_.prepared("UPDATE channels SET balance0_msat = ?2, balance1_msat = ?3 WHERE scid = ?1")
-      .bind(bits(id.value), balances[0], balances[1])
-      .run();
+  if (!channel(id)) return;
+  KeptChannel& kept = channels_.at(id.value);
+  kept.channel.balances = balances;
+  kept.changed = true;
+}
+
+void SimLedgerTx::store_balances() {
+  for (auto& [id, kept] : channels_) {
+    if (!std::exchange(kept.changed, false)) continue;
+    connection_.prepared("UPDATE channels SET balance0_msat = ?2, balance1_msat = ?3 WHERE scid = ?1")
+        .bind(bits(id), kept.channel.balances[0], kept.channel.balances[1])
+        .run();
+  }
+}
+
+void SimLedgerTx::forget_channels() {
+  store_balances();
+  channels_.clear();
 }
 
 void SimLedgerTx::set_policy(ChannelDirection which, const sim::Policy& policy) {
+  forget_channels();
   const char* sql = which.direction == 0
                         ? "UPDATE channels SET disabled0 = ?2, fee_base0_msat = ?3, fee_ppm0 = ?4, cltv_delta0 = ?5, htlc_min0_msat = ?6, "
                           "htlc_max0_msat = ?7 WHERE scid = ?1"
@@ -185,10 +230,12 @@ void SimLedgerTx::set_policy(ChannelDirection which, const sim::Policy& policy) 
 }
 
 void SimLedgerTx::each_channel(const sim::Visitor<sim::Channel>& visit) {
+  store_balances();
   each(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels ORDER BY scid"), read_channel, visit);
 }
 
 void SimLedgerTx::each_channel_of(sim::NodeIndex node, const sim::Visitor<sim::Channel>& visit) {
+  store_balances();
   each(std::move(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE node0 = ?1 OR node1 = ?1 ORDER BY scid").bind(node)),
        read_channel, visit);
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/switch/sim/ledger.h"
@@ -12,15 +13,16 @@
 
 namespace paytower::db {
 
-/// One for each connection; `begin` and `store_numbers` stand around each transaction.
+/// One for each connection; `begin` and `store_changes` stand around each transaction. Channels and nodes that a transaction has
+/// read stay in memory until its end: the payments of one tick pass through the same few.
 class SimLedgerTx final : public sim::LedgerTx {
  public:
   explicit SimLedgerTx(Connection& connection) : connection_(connection) {}
 
   /// Reads the numbers: every transaction uses some, and they are few.
   void begin();
-  /// Writes those that were changed. REQUIRES: inside the transaction of `begin`.
-  void store_numbers();
+  /// Writes the numbers and balances that were changed. REQUIRES: inside the transaction of `begin`.
+  void store_changes();
 
   std::int64_t number(sim::Number which) override;
   void set_number(sim::Number which, std::int64_t value) override;
@@ -79,10 +81,26 @@ class SimLedgerTx final : public sim::LedgerTx {
 
  private:
   static constexpr std::size_t number_count = 32;
+  static constexpr std::size_t max_kept = 1'024;                 ///< channels, and nodes, in memory
+
+  struct KeptChannel {
+    sim::Channel channel;
+    bool changed = false;                                        ///< the balances are newer than those of the file
+  };
+  struct ByKey {
+    std::size_t operator()(const PublicKey& key) const;
+  };
+
+  void store_balances();
+  void forget_channels();
+  std::optional<sim::Node> keep(std::optional<sim::Node> node);
 
   Connection& connection_;
   std::array<std::int64_t, number_count> numbers_{};
   std::array<bool, number_count> changed_{};
+  std::unordered_map<std::uint64_t, KeptChannel> channels_;      ///< by their id
+  std::unordered_map<sim::NodeIndex, sim::Node> nodes_;
+  std::unordered_map<PublicKey, sim::NodeIndex, ByKey> node_of_key_;
 };
 
 }  // namespace paytower::db
