@@ -57,9 +57,7 @@ LineResult line_result(const DriveResult& result) {
   if (open) {
     line.exit_code = ExitCode::outcome_unknown;
     if (result.error) line.error = report_of(*result.error, result.hash);
-  } else if (result.end == DriveEnd::ended && line.payment != nullptr) {
-    line.exit_code = exit_code_of(*line.payment);
-  } else if (result.end == DriveEnd::not_driven && line.payment != nullptr) {
+  } else if ((result.end == DriveEnd::ended || result.end == DriveEnd::not_driven) && line.payment != nullptr) {
     line.exit_code = exit_code_of(*line.payment);
   } else {
     line.error = error_of(result, result.end == DriveEnd::unavailable ? Errc::switch_unavailable : Errc::internal);

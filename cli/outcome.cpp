@@ -73,6 +73,7 @@ std::vector<DriveResult> drive(Driver& driver, Database& database, const std::ve
     return driver.run();
   } catch (const SwitchError& error) {
     std::vector<DriveResult> results;
+    results.reserve(hashes.size());
     for (const PaymentHash& hash : hashes) results.push_back(as_stored(database, hash, error.what()));
     return results;
   }

@@ -198,7 +198,7 @@ void Driver::Impl::see_foreign_words(Item& item) {
   }
 }
 
-Driver::Driver(DriverPorts ports, DriverOptions options) : impl_(std::make_unique<Impl>(ports, std::move(options))) {}
+Driver::Driver(DriverPorts ports, DriverOptions options) : impl_(std::make_unique<Impl>(ports, options)) {}
 Driver::~Driver() = default;
 
 void Driver::submit(Submission wanted) { impl_->queue.push_back(admission_of(std::move(wanted))); }

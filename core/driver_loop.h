@@ -66,7 +66,7 @@ struct HashEntry {
 };
 
 struct Driver::Impl {
-  Impl(DriverPorts the_ports, DriverOptions the_options) : ports(the_ports), options(std::move(the_options)) {}
+  Impl(DriverPorts the_ports, DriverOptions the_options) : ports(the_ports), options(the_options) {}
   ~Impl() {
     for (const auto& [hash, entry] : hashes) ports.locks.unlock(hash);
   }

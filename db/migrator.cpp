@@ -144,7 +144,7 @@ void Migrator::refuse_unreadable(const MigrateRequest& request, const MigratePro
 }
 
 std::string Migrator::make_backup(const MigrateRequest& request, int version, const MigrateProgress& progress) {
-  const std::string path = request.backup_path.value_or(next_backup_name(connection_.real_path(), version));
+  std::string path = request.backup_path.value_or(next_backup_name(connection_.real_path(), version));
   if (request.backup_path) check_database_name(path);
   if (exists(path)) refuse(Errc::usage, path + " exists already; a backup never overwrites; nothing was changed");
   // A connection of its own: SQLite copies nothing out of one that writes. Ours holds the lock and has written nothing yet.

@@ -343,7 +343,7 @@ std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& 
       } catch (const BadValue&) {
         // `check` names it; here its hash still says that it stands.
       }
-      guards.push_back(std::move(stored));
+      guards.push_back(stored);
     }
     return guards;
   });

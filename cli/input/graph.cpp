@@ -210,7 +210,7 @@ class Reader {
   sim::ImportedGraph take() {
     for (auto& [id, channel] : channels_) {
       const bool usable = channel.policies[0].has_value() || channel.policies[1].has_value();
-      if (usable && channel.nodes[0] != channel.nodes[1] && channel.capacity.value() != 0) graph_.channels.push_back(std::move(channel));
+      if (usable && channel.nodes[0] != channel.nodes[1] && channel.capacity.value() != 0) graph_.channels.push_back(channel);
     }
     return std::move(graph_);
   }

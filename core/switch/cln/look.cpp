@@ -24,7 +24,7 @@ bool not_known_there(const RpcReply& reply) {
   return reply.error && (reply.error->code == method_not_found || reply.error->code == invalid_params);
 }
 
-LookRound::LookRound(RpcClient& client, std::vector<Wanted> wanted, std::uint32_t height, UnixNs now, Done done)
+LookRound::LookRound(RpcClient& client, const std::vector<Wanted>& wanted, std::uint32_t height, UnixNs now, Done done)
     : client_(client), height_(height), now_(now), done_(std::move(done)) {
   const auto widen = [](std::optional<std::uint64_t>& from, const std::optional<std::uint64_t>& mark) {
     if (mark) from = from ? std::min(*from, *mark) : *mark;

@@ -31,7 +31,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   static constexpr std::size_t max_list_entries = 1'000'000;
 
   /// `done` gets one result for each hash; it is not called when the connection is lost before. `now` dates the node's rows.
-  LookRound(RpcClient& client, std::vector<Wanted> wanted, std::uint32_t height, UnixNs now, Done done);
+  LookRound(RpcClient& client, const std::vector<Wanted>& wanted, std::uint32_t height, UnixNs now, Done done);
   /// REQUIRES: owned by a shared_ptr, which the round keeps alive until its end.
   void start();
 

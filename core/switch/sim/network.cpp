@@ -90,7 +90,7 @@ class Builder {
 
   void store_node(std::string name, const PublicKey& key, std::optional<NodeSecret> secret) {
     names_.insert(name);
-    tx_.add_node(Node{static_cast<NodeIndex>(keys_.size()), std::move(name), key, std::move(secret)});
+    tx_.add_node(Node{static_cast<NodeIndex>(keys_.size()), std::move(name), key, secret});
     keys_.push_back(key);
   }
 

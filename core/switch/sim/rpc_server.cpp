@@ -112,6 +112,7 @@ struct RpcServer::Impl {
 
   std::vector<Done> in_transaction(LedgerTx& tx, const std::vector<PendingCall>& calls, const RpcMoment& moment) {
     std::vector<Done> done;
+    done.reserve(calls.size());
     go_on(tx, moment);
     for (const PendingCall& call : calls) done.push_back(Done{call, execute(tx, call, moment)});
     go_on(tx, moment);

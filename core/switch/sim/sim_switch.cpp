@@ -94,11 +94,11 @@ class Turn {
   }
 
   /// What an advance brought: attempts whose queries may be answered now, and late answers.
-  void take(Progress progress) {
+  void take(const Progress& progress) {
     for (const AttemptKey& key : progress.ended) {
       if (owner_.waiting.count(key) != 0) ended_.insert(key);
     }
-    for (LateSend& late : progress.late) {
+    for (const LateSend& late : progress.late) {
       if (owner_.held.erase(late.key) != 0) tell(dispatch_answer(late.key, late.result));
     }
   }
