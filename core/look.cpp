@@ -188,12 +188,16 @@ class Reader {
     warn("the switch shows a complete payment of this hash without a preimage that proves it");
   }
 
-  /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours.
+  /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours. A row that is still called
+  /// pending will show its preimage.
   [[nodiscard]] bool foreign_money_gone() const {
     if (!look_.debits || payment_.proof()) return false;
     return std::any_of(look_.debits->begin(), look_.debits->end(), [&](const Debit& debit) {
       const bool ours = std::find(store_.known_ids.begin(), store_.known_ids.end(), debit.id) != store_.known_ids.end();
-      return !ours && after(debit.index, first_mark());
+      const bool will_be_shown = std::any_of(look_.rows.begin(), look_.rows.end(), [&](const SwitchRow& row) {
+        return row.id == debit.id && row.part == debit.part && row.state == RowState::pending;
+      });
+      return !ours && !will_be_shown && after(debit.index, first_mark());
     });
   }
 

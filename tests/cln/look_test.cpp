@@ -47,6 +47,63 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
   CHECK(world.node.of("listhtlcs")[0].params == json{{"index", "created"}, {"start", 31}, {"limit", 1000}});
 }
 
+TEST_CASE("money that left by no row that was read: the rows are read once more, behind it") {
+  World world;
+  world.connect();
+  json others = world.row("complete", "somebody");
+  others["groupid"] = 3;
+  json first = json::array({world.row("failed", world.handover.label)});
+  json second = json::array({world.row("failed", ""), others});
+  std::size_t questions = 2;
+  SUBCASE("another user paid in between") {}
+  SUBCASE("a late copy of our own request settled in between") {
+    first = json::array();
+    second = json::array({world.row("complete", world.handover.label)});
+  }
+  SUBCASE("the row of it was read as failed") {
+    others["status"] = "failed";
+    first.push_back(others);
+    others["status"] = "complete";
+  }
+  SUBCASE("the row of it was read as pending: it has to be read again before anything is concluded") {
+    others["status"] = "pending";
+    first.push_back(others);
+    second = first;
+    questions = 1;
+  }
+  SUBCASE("its row was deleted") { second = first; }
+  world.node.on_error("waitsendpay", 204, world.failure(world.handover.label));
+  const std::string group = second.back()["groupid"].dump();
+  world.node.on_result("listchannelmoves", json{{"channelmoves", json::array({json{{"created_index", 13}, {"debit_msat", 101'000}, {"credit_msat", 0}, {"primary_tag", "invoice"},
+                                                                                  {"payment_hash", world.hash.hex()}, {"group_id", std::stoull(group)}, {"part_id", 0}}})}});
+  world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) {
+    const bool paid = !world.node.of("listchannelmoves").empty();
+    node.result(request, json{{"payments", paid ? second : first}});
+  });
+  world.node.requests.clear();
+  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  const auto events = world.run();
+  REQUIRE(only<LookAnswer>(events) != nullptr);
+  const auto& rows = only<LookAnswer>(events)->look.rows;
+  std::size_t complete = 0;
+  for (const SwitchRow& row : rows) {
+    if (row.state != RowState::complete) continue;
+    ++complete;
+    CHECK(row.id == AttemptId{std::stoull(group)});
+    CHECK(row.preimage.has_value());
+  }
+  CHECK(complete == (second.back()["status"] == "complete" ? 1 : 0));
+  // What the first answer told of a failure stays.
+  for (const SwitchRow& row : rows) {
+    if (row.state == RowState::failed && row.id == AttemptId{77}) CHECK(row.failure->code == FailureCode::temporary_channel_failure);
+  }
+  std::vector<std::string> asked;
+  for (const Request& request : world.node.requests) {
+    if (request.method == "listchannelmoves" || !asked.empty()) asked.push_back(request.method);
+  }
+  CHECK(asked == (questions == 2 ? std::vector<std::string>{"listchannelmoves", "listsendpays", "wait"} : std::vector<std::string>{"listchannelmoves", "wait"}));
+}
+
 TEST_CASE("an older node has fewer marks and lists, and they are absent, not empty") {
   World world;
   world.connect();

@@ -144,6 +144,20 @@ class NodeUsers(Served):
                 self.judge(payment_hash, fault)
         self.report("another user")
 
+    def test_another_user_pays_while_a_look_is_under_way(self):
+        """The rows were read before, the money behind: what is read between the two is no lost preimage."""
+        for place, act in itertools.product(("after-listsendpays:1", "listhtlcs:1", "after-listhtlcs:1", "listchannelmoves:1"), ("complete", "pay")):
+            with self.subTest(place=place, act=act):
+                invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "200ms")
+                payment_hash = self.hash_of(invoice)
+                self.start()
+                self.send_and_die(invoice)
+                self.wait_until(lambda: [row["state"] for row in self.ledger(payment_hash)] == ["failed"])
+                self.start(f"foreign-{act}@{place}")
+                self.step("resume", "--wait", "6s")
+                self.assertEqual(self.judge(payment_hash, place), "SUCCEEDED")
+        self.report("looks")
+
     def test_an_attempt_beside_anothers_payment_is_closed_by_the_operators_word(self):
         """While the node keeps the other user's complete record, no fence of ours takes: nothing else ends our attempt (R17)."""
         for word in ("--assume-failed", "--write-off"):

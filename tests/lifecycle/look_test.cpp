@@ -304,6 +304,9 @@ TEST_CASE("look: R9, money of the hash that left by nobody's row forbids FAILED"
   const auto finding = interpret(with(Shape::failed), look, knowledge());
   REQUIRE(only<SettledPreimageLost>(finding));
   CHECK_FALSE(only<SettledPreimageLost>(finding)->id);
+  // Read while it was under way: the preimage is there with the next look.
+  look.rows = {row(RowState::pending, "another wallet", AttemptId{5})};
+  CHECK(only<HashBusy>(interpret(with(Shape::failed), look, knowledge())));
 }
 
 TEST_CASE("labels: what was written is read, and nothing else") {

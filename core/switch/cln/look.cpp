@@ -165,7 +165,7 @@ void LookRound::ask_movements() {
   for (auto& [hash, item] : items_) item.look.debits.emplace();
   const std::uint64_t start = *movements_from_ + 1;
   ask("listchannelmoves", page_params(start), [this, start](const RpcReply& reply) { read_movements(reply, start); });
-  then(&LookRound::ask_deletions);
+  then(&LookRound::ask_rows_of_movements);
 }
 
 void LookRound::read_movements(const RpcReply& reply, std::uint64_t start) {
@@ -192,6 +192,41 @@ void LookRound::read_movements(const RpcReply& reply, std::uint64_t start) {
     return;
   }
   ask("listchannelmoves", page_params(last + 1), [this, next = last + 1](const RpcReply& more) { read_movements(more, next); });
+}
+
+/// Whoever paid between the two questions wrote its row before its debit, so that row and its preimage can be had now.
+void LookRound::ask_rows_of_movements() {
+  for (auto& [hash, item] : items_) {
+    if (all_debits_have_rows(item)) continue;
+    ask("listsendpays", listsendpays_params(hash), [this, &item = item](const RpcReply& reply) { add_complete_records(item, reply); });
+  }
+  then(&LookRound::ask_deletions);
+}
+
+bool LookRound::all_debits_have_rows(const Item& item) {
+  if (!item.look.debits) return true;
+  return std::all_of(item.look.debits->begin(), item.look.debits->end(), [&](const Debit& debit) {
+    return std::any_of(item.records.begin(), item.records.end(), [&](const Record& record) {
+      return record.row.id == debit.id && record.row.part == debit.part && record.row.state != RowState::failed;
+    });
+  });
+}
+
+/// Only what is complete is newer than the lists; of the rest, what was read before them stands.
+void LookRound::add_complete_records(Item& item, const RpcReply& reply) {
+  auto records = conclude_listsendpays(reply, item.look.hash);
+  if (!records) return abandon("listsendpays");
+  for (Record& complete : *records) {
+    if (complete.row.state != RowState::complete) continue;
+    const auto same = std::find_if(item.records.begin(), item.records.end(), [&](const Record& record) {
+      return record.row.id == complete.row.id && record.row.part == complete.row.part;
+    });
+    if (same == item.records.end()) {
+      item.records.push_back(std::move(complete));
+    } else {
+      *same = std::move(complete);
+    }
+  }
 }
 
 void LookRound::ask_deletions() {

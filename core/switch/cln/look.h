@@ -15,8 +15,10 @@ namespace paytower::cln {
 
 /// Marks first, then the rows, then the HTLCs, then the movements, then the counter of deletions once more. So nothing that
 /// happens between two of the questions can hide: what ran and ended after the rows were read stands in the HTLCs, its debit in
-/// the movements, and what was deleted meanwhile moved the counter. Each question is asked when the one before it is answered,
-/// because the node promises no order among requests. Counters and lists are asked once for all hashes of the round.
+/// the movements, and what was deleted meanwhile moved the counter. A debit without a row has the rows of its hash read again:
+/// who paid in between wrote them first, and their preimage is not to be called lost. Each question is asked when the one
+/// before it is answered, because the node promises no order among requests. Counters and lists are asked once for all hashes
+/// of the round.
 class LookRound : public std::enable_shared_from_this<LookRound> {
  public:
   struct Wanted {
@@ -52,6 +54,9 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   void read_htlcs(const RpcReply& reply, std::uint64_t start);
   void ask_movements();
   void read_movements(const RpcReply& reply, std::uint64_t start);
+  void ask_rows_of_movements();
+  [[nodiscard]] static bool all_debits_have_rows(const Item& item);
+  void add_complete_records(Item& item, const RpcReply& reply);
   void ask_deletions();
   void finish();
 
