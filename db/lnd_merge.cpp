@@ -3,6 +3,8 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include "migrations/payment_buckets.h"
+
 namespace paytower::db {
 
 namespace {
@@ -136,6 +138,7 @@ void add_staged(SQLite::Database& database, migrations::StepReport& report) {
   report.read = added + report.quarantined;
   database.exec("INSERT OR IGNORE INTO main.import_sources (pub_key, first_ns) SELECT pub_key, first_ns FROM staged.import_sources");
   raise_counter(database);
+  migrations::note_order(database);
   database.exec("DROP TABLE temp.new_payments");
 }
 

@@ -7,6 +7,7 @@
 #include "db/payment_store.h"
 #include "db/statement.h"
 #include "migrations/legacy_record.h"
+#include "migrations/payment_buckets.h"
 
 namespace paytower::db {
 
@@ -153,6 +154,7 @@ migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Channel
     Query(key).bind(*source.source_node(), now).run();
   }
   convert_payments(database, source, now, watch, report);
+  migrations::note_order(database);
   raise_counter(database, "payments", source.payment_sequence());
   return report;
 }

@@ -66,16 +66,30 @@ bool only_times(const PaymentFilter& filter) {
   return !filter.label && (filter.statuses.empty() || std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
 }
 
-/// Where in the order of indexes the rows of a time range are. Imported rows and clocks that were set lie out of order, so
-/// every row of the range is asked, and the times of what lies in between are compared all the same.
+/// Rows that are not noted as out of order lie at most this far behind the newest before them (trigger payments_note_order).
+constexpr std::int64_t order_slack_ns = 10 * ns_per_second;
+
+#define IN_ORDER " AND NOT EXISTS (SELECT 1 FROM payments_out_of_order o WHERE o.payment_index = payments.payment_index)"
+
+std::optional<std::int64_t> ask(Connection& connection, const std::string& sql, std::int64_t from, std::int64_t to) {
+  Query row = connection.prepared(sql);
+  row.bind(from, to);
+  return row.step() ? row.maybe_integer() : std::nullopt;
+}
+
+/// Where in the order of indexes a time range lies, but for the rows that were noted as out of order. The first of it in time
+/// is not always the first by index, but that one is then at most the slack younger; likewise at the end.
 IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
-  Query row = connection.prepared("SELECT min(payment_index), max(payment_index) FROM payments WHERE created_ns >= ?1 AND created_ns < ?2");
-  row.bind(filter.since ? filter.since->value : INT64_MIN, filter.until ? filter.until->value : INT64_MAX);
-  row.step();
-  const auto first = row.maybe_integer();
-  const auto last = row.maybe_integer();
-  if (!first || !last) return {1, 0};
-  return {*first, *last};
+  const std::int64_t since = filter.since ? filter.since->value : INT64_MIN;
+  const std::int64_t last = filter.until ? std::max(filter.until->value, INT64_MIN + 1) - 1 : INT64_MAX;
+  const auto earliest = ask(connection, "SELECT created_ns FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER " ORDER BY created_ns LIMIT 1", since, last);
+  const auto latest = ask(connection, "SELECT created_ns FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER " ORDER BY created_ns DESC LIMIT 1", since, last);
+  if (!earliest || !latest) return {1, 0};
+  const std::int64_t soon = *earliest > INT64_MAX - order_slack_ns ? INT64_MAX : *earliest + order_slack_ns;
+  const std::int64_t before = *latest < INT64_MIN + order_slack_ns ? INT64_MIN : *latest - order_slack_ns;
+  const auto first_index = ask(connection, "SELECT min(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER, *earliest, std::min(soon, last));
+  const auto last_index = ask(connection, "SELECT max(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER, std::max(before, since), *latest);
+  return {first_index.value_or(1), last_index.value_or(0)};
 }
 
 using Row = std::variant<Payment, BadRow>;
@@ -150,6 +164,51 @@ std::int64_t newest_index(Connection& connection) {
   return row.maybe_integer().value_or(0);
 }
 
+/// Appends what still has room on the page; `more` when there was something without.
+void append(Rows& page, Rows&& behind, std::size_t max) {
+  for (Row& row : behind.rows) {
+    if (page.rows.size() == max) {
+      page.more = true;
+      return;
+    }
+    page.rows.push_back(std::move(row));
+  }
+  page.more = behind.more;
+}
+
+/// The rows of `within` that were noted as out of order, each read by itself.
+void append_out_of_order(Connection& connection, const PageRequest& request, std::size_t max, IndexRange within, Rows& page) {
+  if (within.first > within.last || page.more) return;
+  Query noted = connection.prepared(std::string("SELECT payment_index FROM payments_out_of_order WHERE payment_index BETWEEN ?1 AND ?2"
+                                                " AND +created_ns >= ?3 AND +created_ns < ?4 ORDER BY payment_index") +
+                                    (request.forwards ? "" : " DESC"));
+  noted.bind(within.first, within.last, request.filter.since ? request.filter.since->value : INT64_MIN,
+             request.filter.until ? request.filter.until->value : INT64_MAX);
+  while (!page.more && noted.step()) {
+    const std::int64_t index = noted.integer();
+    append(page, read_rows(connection, request, 1, {index, index}), max);
+  }
+}
+
+/// The rows of a time range: a walk over the indexes that it spans, and what lies out of order before and behind them.
+Rows read_times(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
+  IndexRange walk = range_of_times(connection, request.filter);
+  walk.first = std::max(walk.first, range.first);
+  walk.last = std::min(walk.last, range.last);
+  Rows page;
+  if (walk.first > walk.last) {
+    append_out_of_order(connection, request, max, range, page);
+    return page;
+  }
+  const IndexRange below{range.first, walk.first - 1};
+  const IndexRange above{walk.last + 1, range.last};
+  append_out_of_order(connection, request, max, request.forwards ? below : above, page);
+  // With a full page, whether there is one more row.
+  if (!page.more) append(page, read_rows(connection, request, std::max<std::size_t>(1, max - page.rows.size()), walk), max);
+  append_out_of_order(connection, request, max, request.forwards ? above : below, page);
+  return page;
+}
+
 Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
   if (request.forwards && request.offset.value == INT64_MAX) return {};
   IndexRange range;
@@ -167,8 +226,7 @@ Rows read_page(Connection& connection, const PageRequest& request, std::size_t m
   }
   Rows rows = read_rows(connection, request, max, near);
   if (rows.more || (near.first == range.first && near.last == range.last)) return rows;
-  const IndexRange times = range_of_times(connection, request.filter);
-  return read_rows(connection, request, max, {std::max(range.first, times.first), std::min(range.last, times.last)});
+  return read_times(connection, request, max, range);
 }
 
 Row load_or_name(Connection& connection, PaymentIndex index, bool omit_hops) {

@@ -14,6 +14,8 @@ namespace paytower::migrations {
 namespace {
 
 constexpr std::uint64_t rows_between_words = 2'048;
+/// As the trigger payments_note_order.
+constexpr std::int64_t order_slack_ns = 10'000'000'000;
 constexpr int in_flight_guard = 1;
 constexpr int paid_guard = 2;
 
@@ -335,11 +337,27 @@ void finish_buckets(SQLite::Database& database, StepContext& context) {
   set_statuses_aside(database, context);
   guard_statuses(database, context);
   carry_counter_on(database, context);
+  note_order(database);
   check_account(database, context.report);
   SQLite::Statement source(database, "INSERT INTO import_sources (pub_key, first_ns) SELECT pub_key, ?1 FROM source_node");
   source.bind(1, context.now_ns);
   source.exec();
   database.exec("DROP TABLE outgoing_payments; DROP TABLE payment_statuses; DROP TABLE source_node");
+}
+
+void note_order(SQLite::Database& database) {
+  SQLite::Statement rows(database, "SELECT payment_index, created_ns FROM payments ORDER BY payment_index");
+  SQLite::Statement note(database, "INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT ?1, ?2"
+                                   " WHERE NOT EXISTS (SELECT 1 FROM payments_out_of_order WHERE payment_index = ?1)");
+  std::int64_t newest = INT64_MIN + order_slack_ns;
+  while (rows.executeStep()) {
+    const std::int64_t created = rows.getColumn(1).getInt64();
+    newest = std::max(newest, created);
+    if (created >= newest - order_slack_ns) continue;
+    note.bind(1, rows.getColumn(0).getInt64());
+    note.bind(2, created);
+    run_once(note);
+  }
 }
 
 std::optional<std::string> first_unreadable(SQLite::Database& database, StepContext& context) {

@@ -67,6 +67,13 @@ CREATE TABLE payments (
   CHECK (provenance <> 0 OR (final_cltv_delta IS NOT NULL AND max_attempts IS NOT NULL))
 ) STRICT;
 
+-- Payments stored more than ten seconds behind the newest time before them, or under a smaller index: imports, clocks that were
+-- set. Of all others, indexes and times go together but for those seconds, so that a range of times is found without being read.
+CREATE TABLE payments_out_of_order (
+  payment_index  INTEGER PRIMARY KEY REFERENCES payments (payment_index) ON DELETE CASCADE,
+  created_ns     INTEGER NOT NULL                                        -- the payment's
+) STRICT;
+
 CREATE TABLE attempts (
   attempt_row            INTEGER PRIMARY KEY,
   payment_index          INTEGER NOT NULL REFERENCES payments (payment_index) ON DELETE CASCADE,
@@ -153,6 +160,7 @@ CREATE INDEX payments_unfinished ON payments (payment_index) WHERE ended_ns IS N
 CREATE INDEX payments_failed ON payments (payment_index) WHERE fail_reason IS NOT NULL AND late_preimage IS NULL;
 CREATE INDEX payments_unknown ON payments (payment_index) WHERE end_note IS NOT NULL;
 CREATE INDEX payments_created ON payments (created_ns);
+CREATE INDEX payments_out_of_order_created ON payments_out_of_order (created_ns);
 CREATE INDEX payments_labelled ON payments (label, payment_index) WHERE label IS NOT NULL;
 CREATE INDEX payments_duplicates ON payments (duplicate_of) WHERE duplicate_of IS NOT NULL;
 -- R2: one open try a part.
@@ -195,6 +203,25 @@ BEGIN
          ELSE RAISE(ABORT, 'guarded: a guard says that this payment hash may be in flight, or was written off') END
     FROM hash_guards WHERE payment_hash = NEW.payment_hash AND released_ns IS NULL;
 END;
+
+-- Whoever imports, in whatever order, notes it for all rows at the end.
+CREATE TRIGGER payments_note_order AFTER INSERT ON payments
+  WHEN NEW.provenance = 0
+   AND (NEW.created_ns < (SELECT max(created_ns) FROM payments) - 10000000000 OR NEW.payment_index < (SELECT max(payment_index) FROM payments))
+BEGIN INSERT INTO payments_out_of_order (payment_index, created_ns) VALUES (NEW.payment_index, NEW.created_ns); END;
+
+CREATE TRIGGER out_of_order_true BEFORE INSERT ON payments_out_of_order
+BEGIN
+  SELECT RAISE(ABORT, 'conflict: no payment was created then')
+   WHERE NOT EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND created_ns = NEW.created_ns);
+END;
+
+CREATE TRIGGER out_of_order_kept BEFORE UPDATE ON payments_out_of_order
+BEGIN SELECT RAISE(ABORT, 'conflict: what came out of order stays noted'); END;
+
+CREATE TRIGGER out_of_order_not_deleted BEFORE DELETE ON payments_out_of_order
+  WHEN EXISTS (SELECT 1 FROM payments WHERE payment_index = OLD.payment_index)
+BEGIN SELECT RAISE(ABORT, 'conflict: what came out of order stays noted'); END;
 
 -- Facts -----------------------------------------------------------------------------------------------------------------
 

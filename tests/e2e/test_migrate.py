@@ -31,6 +31,7 @@ def dump(path):
     database = sqlite3.connect(path)
     queries = {
         "payments": "SELECT * FROM payments ORDER BY payment_index",
+        "out_of_order": "SELECT * FROM payments_out_of_order ORDER BY payment_index",
         "attempts": "SELECT * FROM attempts ORDER BY attempt_row",
         "guards": "SELECT payment_hash, kind, amount_msat, preimage FROM hash_guards ORDER BY payment_hash",
         "quarantine": "SELECT id, source, sequence, payment_hash, reason, record FROM quarantine ORDER BY id",

@@ -470,7 +470,9 @@ class NodeUsers(Served):
                 forwarder.holding = False
                 self.step("resume", "--wait", "4s")
                 late = forwarder.deliver()
-                late.call("getinfo")
+                asked = late.ask("getinfo")
+                while late.read()["id"] != asked:  # a question that was kept may be answered before
+                    pass
                 late.close()
                 self.step("resume", "--wait", "4s")
                 self.judge(self.hash_of(invoice), "kept")

@@ -69,6 +69,10 @@ struct World {
     db::Connection connection(database, db::OpenMode::read_write, db::payment_file());
     db::WriteLock lock(connection.real_path(), 0);
     CHECK(db::PaymentAdmin(connection, lock).check().problems.empty());
+    // Whatever came in whatever order: what lies more than ten seconds behind an earlier row is noted.
+    CHECK(rows("SELECT payment_index, created_ns FROM (SELECT payment_index, created_ns, max(created_ns) OVER (ORDER BY payment_index) AS newest FROM payments)"
+               " WHERE created_ns < newest - 10000000000 EXCEPT SELECT payment_index, created_ns FROM payments_out_of_order")
+              .empty());
   }
 };
 

@@ -1,8 +1,11 @@
 // Goal: pages, streams and counts say the same as the whole history. Method: every filter against a list kept in memory.
 #include <algorithm>
+#include <map>
+#include <random>
 
 #include <sqlite3.h>
 
+#include "migrations/payment_buckets.h"
 #include "tests/store/fixture.h"
 
 using namespace paytower;
@@ -152,6 +155,114 @@ TEST_CASE("a range of times far from where the walk begins, with rows out of ord
   CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, true, 2, true}).payments) == std::vector<std::int64_t>{3, 40'001});
   CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'001}, true, 9, true}).payments) == std::vector<std::int64_t>{40'002, 40'003});
   CHECK(store.query.page({filter, PaymentIndex{INT64_MAX - 1}, true, 9, true}).payments.empty());
+}
+
+TEST_CASE("ranges of times in histories of every disorder: pages and streams show what a reading of all shows") {
+  for (unsigned seed = 1; seed <= 12; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto below = [&random](std::uint32_t limit) { return static_cast<std::int64_t>(random() % limit); };
+    const TempFolder folder;
+    Store store(folder.file("p"));
+    std::map<std::int64_t, UnixNs> created;
+    std::int64_t clock = 1'000;
+    std::int64_t index = 0;
+    for (std::uint64_t number = 1; number <= 60; ++number) {
+      // Two of three rows lie a gap of more than a near walk behind the one before.
+      if (below(3) != 0) index += 10'500 + below(3'000);
+      raw(folder.file("p"))->exec("DELETE FROM sqlite_sequence WHERE name = 'payments'; INSERT INTO sqlite_sequence VALUES ('payments', " + std::to_string(index) + ")");
+      clock += below(9);
+      if (seed > 4 && below(20) == 0) clock += seed % 2 == 0 ? 500 : -400;  // somebody set the clock
+      Payment payment;
+      payment.request = request_of(number);
+      payment.request.created = after(clock - below(seed % 3 == 0 ? 25 : 11));
+      store.must(payment, {InitPayment{}});
+      index = payment.index.value;
+      created[index] = payment.request.created;
+    }
+    if (seed % 4 == 0) {
+      // Imported: not noted by the trigger, but at the end.
+      const auto database = raw(folder.file("p"));
+      for (int number = 1; number <= 20; ++number) {
+        const std::int64_t at = index + 1 + 11'000 * ((number * 7) % 20);
+        const UnixNs when = after(below(3'000));
+        database->exec("INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, provenance, fail_reason, ended_ns) VALUES (" + std::to_string(at) +
+                       ", randomblob(32), 1, " + std::to_string(when.value) + ", 2, 1, 1)");
+        created[at] = when;
+      }
+      database->exec("BEGIN");
+      migrations::note_order(*database);
+      migrations::note_order(*database);  // what is noted stays noted
+      database->exec("COMMIT");
+    }
+    for (int question = 0; question < 40; ++question) {
+      PaymentFilter filter;
+      if (question % 3 != 1) filter.since = after(900 + below(900));
+      if (question % 3 != 0) filter.until = after(900 + below(900));
+      if (question == 0) filter.since = UnixNs{INT64_MIN};
+      if (question == 1) filter.until = UnixNs{INT64_MIN};
+      if (question == 3) filter.since = UnixNs{INT64_MAX};
+      if (question == 4) filter.until = UnixNs{INT64_MAX};
+      std::vector<std::int64_t> expected;
+      for (const auto& [at, when] : created) {
+        if ((!filter.since || when >= *filter.since) && (!filter.until || when < *filter.until)) expected.push_back(at);
+      }
+      for (const bool forwards : {true, false}) {
+        std::vector<std::int64_t> in_order = expected;
+        if (!forwards) std::reverse(in_order.begin(), in_order.end());
+        const std::int64_t offset = question % 2 == 0 || in_order.empty() ? 0 : in_order[random() % in_order.size()];
+        std::vector<std::int64_t> behind;
+        for (const std::int64_t at : in_order) {
+          if (offset == 0 || (forwards ? at > offset : at < offset)) behind.push_back(at);
+        }
+        const std::size_t size = 1 + random() % 9;
+        const db::PaymentPage page = store.query.page({filter, PaymentIndex{offset}, forwards, size, true});
+        CHECK(page.more == (behind.size() > size));
+        behind.resize(std::min(behind.size(), size));
+        std::sort(behind.begin(), behind.end());
+        CHECK(indexes_of(page.payments) == behind);
+        std::vector<std::int64_t> streamed;
+        store.query.each(filter, forwards, true, [&](const auto& row) {
+          streamed.push_back(std::get<Payment>(row).index.value);
+          return true;
+        });
+        CHECK(streamed == in_order);
+      }
+    }
+  }
+}
+
+TEST_CASE("the page where a range of times begins is found without reading the range") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const auto database = raw(folder.file("p"));
+  database->exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, "
+                 "provenance, fail_reason, ended_ns) SELECT i, randomblob(32), 1, 1700000000000000000 + i * 1000000000, 2, 1, 1 FROM n");
+  migrations::note_order(*database);
+  const auto steps_of = [&](const PaymentFilter& filter, bool forwards) {
+    (void)store.query.page({filter, PaymentIndex{}, forwards, 25, true});
+    std::int64_t before = 0;
+    std::int64_t steps = 0;
+    for (int round = 0; round < 2; ++round) {
+      before = steps;
+      steps = 0;
+      for (sqlite3_stmt* one = nullptr; (one = sqlite3_next_stmt(store.connection.database().getHandle(), one)) != nullptr;) {
+        steps += sqlite3_stmt_status(one, SQLITE_STMTSTATUS_VM_STEP, 0);
+      }
+      if (round == 0) (void)store.query.page({filter, PaymentIndex{}, forwards, 25, true});
+    }
+    return steps - before;
+  };
+  PaymentFilter since;
+  since.since = after(30'000);
+  PaymentFilter until;
+  until.until = after(30'000);
+  // Most of it is the walk over the first 10,000 indexes; to read half the range would be another 30,000 rows.
+  CHECK(steps_of(since, true) < 150'000);
+  CHECK(steps_of(until, false) < 150'000);
+  const std::int64_t near = steps_of(since, false);
+  CHECK(near < 5'000);
+  MESSAGE("steps of SQLite's machine: since forwards " << steps_of(since, true) << ", until backwards " << steps_of(until, false) << ", a page at the near end " << near);
 }
 
 TEST_CASE("a stream stops when asked, and goes over many pages") {

@@ -309,6 +309,15 @@ std::vector<Case> cases() {
   no("INSERT INTO quarantine (id, source, reason, record, at_ns) VALUES (1, 'x', 'x', x'', 1)", "conflict");
   no("UPDATE quarantine SET record = x''", "conflict");
   no("UPDATE import_sources SET first_ns = 2", "conflict");
+  no("INSERT INTO payments_out_of_order (payment_index, created_ns) VALUES (8, 77777)", "conflict");
+  no("INSERT INTO payments_out_of_order (payment_index, created_ns) VALUES (999, 1)", "conflict");
+  no("INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT payment_index, created_ns FROM payments WHERE payment_index = 8;"
+     "UPDATE payments_out_of_order SET created_ns = 5",
+     "conflict");
+  no("INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT payment_index, created_ns FROM payments WHERE payment_index = 8;"
+     "DELETE FROM payments_out_of_order",
+     "conflict");
+  no(payment(30, 30) + payment(20, 20) + "DELETE FROM payments_out_of_order WHERE payment_index = 20", "conflict");
   check("INSERT INTO import_sources (pub_key, first_ns) VALUES (zeroblob(32), 1)");
   no("UPDATE imported_raw SET data = x''", "conflict");
   check("INSERT INTO imported_raw (payment_index, what, data) VALUES (8, '', x'')");
@@ -582,6 +591,29 @@ TEST_CASE("a deleted paid payment leaves its hash, amount, preimage, payee and t
                          "UPDATE hash_guards SET released_ns = 1 WHERE payment_hash IN (h(2), h(4)); DELETE FROM payments WHERE payment_index IN (2, 4)");
   CHECK(schema.database().execAndGet("SELECT kind FROM hash_guards WHERE payment_hash = h(2) AND released_ns IS NULL AND preimage = h(102)").getInt() == 3);
   CHECK(schema.database().execAndGet("SELECT kind FROM hash_guards WHERE payment_hash = h(4) AND released_ns IS NULL").getInt() == 4);
+}
+
+TEST_CASE("what is stored more than ten seconds behind the newest, or under a smaller index, is noted, and forgotten with its payment") {
+  Schema schema(true);
+  constexpr std::int64_t newest = 1'700'000'000'000'000'000;
+  const auto made = [&](int index, std::int64_t created) {
+    std::string sql = payment(index, index);
+    const std::string given = "1000, 1, 2";
+    sql.replace(sql.find(given), given.size(), "1000, " + std::to_string(created) + ", 2");
+    schema.database().exec(sql);
+    return schema.database().execAndGet("SELECT count(*) FROM payments_out_of_order WHERE payment_index = " + std::to_string(index) +
+                                        " AND created_ns = " + std::to_string(created)).getInt() == 1;
+  };
+  CHECK_FALSE(made(30, newest));
+  CHECK_FALSE(made(31, newest - 10'000'000'000));
+  CHECK(made(32, newest - 10'000'000'001));
+  CHECK_FALSE(made(33, newest));
+  CHECK(made(29, newest));
+  CHECK(made(34, INT64_MIN));
+  CHECK_FALSE(made(35, INT64_MAX));
+  CHECK(made(36, newest));
+  schema.database().exec("UPDATE payments SET fail_reason = 1, ended_ns = 3 WHERE payment_index = 32; DELETE FROM payments WHERE payment_index = 32");
+  CHECK(schema.database().execAndGet("SELECT count(*) FROM payments_out_of_order WHERE payment_index = 32").getInt() == 0);
 }
 
 TEST_CASE("without paytower's function nothing paid is deleted") {
