@@ -146,7 +146,11 @@ void Run::interfere() {
     case 0: return world_.operator_shell();
     case 1: return note("cancel beside", world_.cancel(somebody()));
     case 2: return note("resume beside", world_.resume(1));
-    case 3: return note("send beside", world_.send_all({world_.requests[below(world_.requests.size())]}, 1));
+    case 3: {
+      const PaymentRequest request = world_.requests[below(world_.requests.size())];
+      open_.push_back(request.hash);  // to be judged, and excused, as any other
+      return note("send beside", world_.send_all({request}, 1));
+    }
   }
 }
 
