@@ -58,7 +58,7 @@ struct IndexRange {
 };
 
 /// Indexes that a page of a time range may walk before it asks where the range begins.
-constexpr std::int64_t near_indexes = 10'000;
+constexpr std::int64_t near_indexes = 500;
 
 /// Are times all that leads to the rows? Labels and most statuses have an index of their own.
 bool only_times(const PaymentFilter& filter) {

@@ -126,9 +126,19 @@ def delete(world):
     }
 
 
+class Row(dict):
+    """Says each figure as soon as it is there: whoever stops a run of half an hour keeps what was measured."""
+
+    def __setitem__(self, name, value):
+        print(f"{name:<40}{value:>14,.1f}", file=sys.stderr, flush=True)
+        super().__setitem__(name, value)
+
+
 def measure(folder, size):
     world = World(folder, size)
-    row = {"load: payments a second": world.loading, "file: bytes a payment": os.stat(world.database).st_size / size}
+    row = Row()
+    row["load: payments a second"] = world.loading
+    row["file: bytes a payment"] = os.stat(world.database).st_size / size
     row["--version (for comparison), ms"] = world.ms("--version")
     row["resume, 3 open: first hand-over, ms"] = world.first_dispatch_ms()
     forwards = "--paginate-forwards"
