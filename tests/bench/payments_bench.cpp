@@ -3,7 +3,8 @@
 //   paytower_bench [FOLDER [PART]]   FOLDER is on the file system to be measured (default: a new one in $TMPDIR);
 //                                    PART is floor, store, lnd, driver, memory or file (default: all)
 //
-// Prints one table: the floor, our figure, and the ratio. For part lnd the floor is the same lifecycle in lnd's SQL schema.
+// Prints one table: the floor, our figure, and the ratio. There are two floors, a bare row and rows that can be found again; for
+// part lnd the floor is the same lifecycle in lnd's SQL schema.
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
@@ -143,28 +144,68 @@ Measured disk_syncs(std::size_t count) {
   return measured;
 }
 
-/// Two commits of a payment, `together` payments a commit: one row of 900 bytes inserted, then changed. No constraint, no index
-/// but the key: what SQLite gives at best.
-Measured two_commits(std::size_t together, std::size_t payments) {
+/// What a payment is stored with: `init` in its first commit, `settle` in its second. ?1 is its number, and random bytes are the rest.
+struct Floor {
+  const char* schema;
+  std::vector<const char*> init;
+  std::vector<const char*> settle;
+};
+
+/// One row of 900 bytes inserted, then changed. No constraint, no index but the key: what SQLite gives at best.
+const Floor bare_floor{"CREATE TABLE p (id INTEGER PRIMARY KEY, body BLOB, proof BLOB)",
+                       {"INSERT INTO p (id, body) VALUES (?1, randomblob(900))"},
+                       {"UPDATE p SET proof = randomblob(32) WHERE id = ?1"}};
+
+/// A payment and its attempt, found again by hash, by time, by id and while they are open: what any store of payments that
+/// can be listed and resumed must have. No check, no trigger, no foreign key, no lock but SQLite's.
+const Floor rows_floor{R"(
+  CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB, created INTEGER, request BLOB, proof BLOB, ended INTEGER);
+  CREATE UNIQUE INDEX p_hash ON p (hash);
+  CREATE INDEX p_created ON p (created);
+  CREATE INDEX p_open ON p (id) WHERE ended IS NULL;
+  CREATE TABLE a (id INTEGER PRIMARY KEY, payment INTEGER, attempt INTEGER, route BLOB, proof BLOB, ended INTEGER);
+  CREATE INDEX a_payment ON a (payment);
+  CREATE UNIQUE INDEX a_attempt ON a (attempt);
+  CREATE UNIQUE INDEX a_open ON a (payment) WHERE ended IS NULL)",
+                       {"INSERT INTO p (id, hash, created, request) VALUES (?1, randomblob(32), ?1, randomblob(400))",
+                        "INSERT INTO a (payment, attempt, route) VALUES (?1, ?1, randomblob(190))"},
+                       {"UPDATE a SET proof = randomblob(32), ended = ?1 WHERE attempt = ?1",
+                        "UPDATE p SET proof = randomblob(32), ended = ?1 WHERE id = ?1"}};
+
+/// Two commits of a payment, `together` payments a commit.
+Measured two_commits(const Floor& floor, std::size_t together, std::size_t payments) {
   SQLite::Database database(fresh_file("floor.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE p (id INTEGER PRIMARY KEY, body BLOB, proof BLOB)");
-  SQLite::Statement insert(database, "INSERT INTO p (id, body) VALUES (?1, randomblob(900))");
-  SQLite::Statement update(database, "UPDATE p SET proof = randomblob(32) WHERE id = ?1");
-  const auto run = [&](SQLite::Statement& statement, std::size_t first) {
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  database.exec(floor.schema);
+  const auto prepared = [&database](const std::vector<const char*>& texts) {
+    std::deque<SQLite::Statement> statements;
+    for (const char* text : texts) statements.emplace_back(database, text);
+    return statements;
+  };
+  auto init = prepared(floor.init);
+  auto settle = prepared(floor.settle);
+  const auto run = [&](std::deque<SQLite::Statement>& statements, std::size_t first) {
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     for (std::size_t i = 0; i < together; ++i) {
-      statement.bind(1, static_cast<std::int64_t>(first + i));
-      statement.exec();
-      statement.reset();
+      for (SQLite::Statement& statement : statements) {
+        statement.bind(1, static_cast<std::int64_t>(1 + first + i));
+        statement.exec();
+        statement.reset();
+      }
     }
     transaction.commit();
   };
   return measure(payments, [&] {
     for (std::size_t done = 0; done < payments; done += together) {
-      run(insert, done);
-      run(update, done);
+      run(init, done);
+      run(settle, done);
     }
   });
+}
+
+void print_beside_floors(const std::string& what, const Measured& ours, std::size_t together, std::size_t payments, const std::string& note) {
+  print(what, ours, two_commits(bare_floor, together, payments), note);
+  print("  beside two commits of rows that can be found again", ours, two_commits(rows_floor, together, payments));
 }
 
 // --- payments to be made ---------------------------------------------------------------------------------------------
@@ -313,9 +354,9 @@ Measured store_alone(std::size_t together, std::size_t payments) {
   }
   struct stat file {};
   ::stat(path.c_str(), &file);
-  print(fmt::format("store: InitPayment + RegisterAttempt + Settle, {} at once", together), measured, two_commits(together, payments),
-      fmt::format("{:.1f} statements, {}, {} on disk", static_cast<double>(statements) / static_cast<double>(payments), disk,
-                  static_cast<std::size_t>(file.st_size) / payments));
+  print_beside_floors(fmt::format("store: InitPayment + RegisterAttempt + Settle, {} at once", together), measured, together, payments,
+                      fmt::format("{:.1f} statements, {}, {} on disk", static_cast<double>(statements) / static_cast<double>(payments), disk,
+                                  static_cast<std::size_t>(file.st_size) / payments));
   return measured;
 }
 
@@ -429,9 +470,9 @@ void driver_alone(std::size_t together, std::size_t payments) {
   const DiskUse use;
   const Measured measured = drive(node, timed, opened.locks, together, std::move(requests));
   const double count = static_cast<double>(payments);
-  print(fmt::format("lifecycle: driver, store and a switch in memory, {} at once", together), measured, two_commits(together, payments),
-        fmt::format("{}; writing {:.0f} %, reading {:.0f} % of the time", use.text(payments),
-                    100 * timed.seconds * measured.rate / count, 100 * timed.find_seconds * measured.rate / count));
+  print_beside_floors(fmt::format("lifecycle: driver, store and a switch in memory, {} at once", together), measured, together, payments,
+                      fmt::format("{}; writing {:.0f} %, reading {:.0f} % of the time", use.text(payments),
+                                  100 * timed.seconds * measured.rate / count, 100 * timed.find_seconds * measured.rate / count));
 }
 
 // --- the simulated network -------------------------------------------------------------------------------------------
@@ -496,7 +537,8 @@ int main(int argc, char** argv) {
   fmt::print("{:<64} {:>10} {:>9} {:>10} {:>9} {:>5}\n", "", "paytower", "CPU each", "floor", "CPU each", "ratio");
   if (wanted("floor")) {
     print("disk: overwrite 4 KiB and fdatasync", disk_syncs(3'000), std::nullopt);
-    print("SQLite: one payment in two commits", two_commits(1, 2'000), std::nullopt);
+    print("SQLite: one payment in two commits, a bare row", two_commits(bare_floor, 1, 2'000), std::nullopt);
+    print("SQLite: one payment in two commits, rows that can be found again", two_commits(rows_floor, 1, 2'000), std::nullopt);
   }
   for (const std::size_t together : {1U, 10U, 100U, 1'000U}) {
     if (!wanted("store") && !wanted("lnd")) continue;
