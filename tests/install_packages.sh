@@ -10,7 +10,7 @@ packing="dpkg-dev file"
 test="clang libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace sqlite3 python3
       bash fish zsh systemd $packing"
 
-campaign="clang-tidy valgrind libc6-dbg mmdebstrap"
+campaign="clang-tidy valgrind libc6-dbg mmdebstrap hyperfine"
 
 wanted=""
 for set in "$@"; do

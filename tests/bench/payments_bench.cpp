@@ -1,33 +1,20 @@
-// What a payment costs, beside what the disk and SQLite allow, in one run: absolute times do not hold on shared machines, ratios do.
-//
-//   paytower_bench [FOLDER [PART]]   FOLDER is on the file system to be measured (default: a new one in $TMPDIR);
-//                                    PART is floor, store, lnd, driver, memory or file (default: all)
-//
-// Prints one table: the floor, our figure, and the ratio. There are two floors, a bare row and rows that can be found again; for
-// part lnd the floor is the same lifecycle in lnd's SQL schema.
-#include <fcntl.h>
+// What a payment costs, beside what the disk and SQLite allow, in one run. The figures are Google Benchmark's, its flags are taken
+// (--benchmark_filter=lifecycle/, --benchmark_repetitions=9, --benchmark_out=FILE); the table of ratios is ours.
 #include <sqlite3.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
+#include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <SQLiteCpp/Database.h>
-#include <SQLiteCpp/Statement.h>
-#include <SQLiteCpp/Transaction.h>
 
+#include "core/bolt11/invoice.h"
 #include "core/driver.h"
 #include "core/hash.h"
 #include "core/lifecycle.h"
@@ -35,178 +22,23 @@
 #include "core/switch/sim/network.h"
 #include "core/switch/sim/sim_admin.h"
 #include "core/switch/sim/sim_switch.h"
-#include "core/bolt11/invoice.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/payment_store.h"
 #include "db/sim_ledger.h"
+#include "tests/bench/disk_use.h"
+#include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
+#include "tests/bench/ratio_table.h"
 
 using namespace paytower;
-
-namespace {
-std::uint64_t syncs_so_far = 0;
-}  // namespace
-
-/// In place of the C library's, for SQLite too: it counts.
-extern "C" int fdatasync(int descriptor) {
-  ++syncs_so_far;
-  return static_cast<int>(::syscall(SYS_fdatasync, descriptor));
-}
+using namespace paytower::bench;
 
 namespace {
 
 using Stopwatch = std::chrono::steady_clock;
 
 double seconds_since(Stopwatch::time_point start) { return std::chrono::duration<double>(Stopwatch::now() - start).count(); }
-
-/// CPU of this process so far, user and system: tells more than the clock where the machine is shared.
-double cpu_seconds() {
-  rusage used {};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
-/// What one measurement gave.
-struct Measured {
-  double rate = 0;               ///< payments a second
-  double cpu_us = 0;             ///< CPU a payment, in microseconds
-};
-
-Measured measure(std::size_t payments, const std::function<void()>& work) {
-  const double cpu = cpu_seconds();
-  const auto start = Stopwatch::now();
-  work();
-  const double count = static_cast<double>(payments);
-  return {count / seconds_since(start), 1e6 * (cpu_seconds() - cpu) / count};
-}
-
-std::string folder;
-
-std::string fresh_file(const std::string& name) {
-  const std::string path = folder + "/" + name;
-  for (const char* ending : {"", "-wal", "-shm", ".lock", ".spool"}) std::filesystem::remove(path + ending);
-  return path;
-}
-
-/// Bytes that this process has given to the kernel to write.
-std::uint64_t written_so_far() {
-  std::ifstream io("/proc/self/io");
-  std::string name;
-  std::uint64_t value = 0;
-  while (io >> name >> value) {
-    if (name == "wchar:") return value;
-  }
-  return 0;
-}
-
-/// What was done to the disk since this was made.
-class DiskUse {
- public:
-  [[nodiscard]] std::string text(std::size_t payments) const {
-    const double count = static_cast<double>(payments);
-    return fmt::format("{:.3f} syncs, {:.0f} bytes written a payment", static_cast<double>(syncs_so_far - syncs_) / count,
-                       static_cast<double>(written_so_far() - written_) / count);
-  }
-
- private:
-  std::uint64_t syncs_ = syncs_so_far;
-  std::uint64_t written_ = written_so_far();
-};
-
-// --- the table -------------------------------------------------------------------------------------------------------
-
-void print(const std::string& what, const Measured& ours, const std::optional<Measured>& floor, const std::string& note = {}) {
-  fmt::print("{:<64} {:>8.0f}/s {:>6.1f} us", what, ours.rate, ours.cpu_us);
-  if (floor) {
-    fmt::print(" {:>8.0f}/s {:>6.1f} us {:>5.2f}", floor->rate, floor->cpu_us, ours.rate / floor->rate);
-  } else {
-    fmt::print(" {:>10} {:>9} {:>5}", "", "", "");
-  }
-  fmt::print("  {}\n", note);
-  std::fflush(stdout);
-}
-
-// --- floors ----------------------------------------------------------------------------------------------------------
-
-Measured disk_syncs(std::size_t count) {
-  const std::string path = fresh_file("raw");
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  const std::string page(4'096, 'x');
-  if (file < 0 || ::pwrite(file, page.data(), page.size(), 0) != static_cast<ssize_t>(page.size())) std::abort();
-  const Measured measured = measure(count, [&] {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (::pwrite(file, page.data(), page.size(), 0) < 0 || ::fdatasync(file) != 0) std::abort();
-    }
-  });
-  ::close(file);
-  return measured;
-}
-
-/// What a payment is stored with: `init` in its first commit, `settle` in its second. ?1 is its number, and random bytes are the rest.
-struct Floor {
-  const char* schema;
-  std::vector<const char*> init;
-  std::vector<const char*> settle;
-};
-
-/// One row of 900 bytes inserted, then changed. No constraint, no index but the key: what SQLite gives at best.
-const Floor bare_floor{"CREATE TABLE p (id INTEGER PRIMARY KEY, body BLOB, proof BLOB)",
-                       {"INSERT INTO p (id, body) VALUES (?1, randomblob(900))"},
-                       {"UPDATE p SET proof = randomblob(32) WHERE id = ?1"}};
-
-/// A payment and its attempt, found again by hash, by time, by id and while they are open: what any store of payments that
-/// can be listed and resumed must have. No check, no trigger, no foreign key, no lock but SQLite's.
-const Floor rows_floor{R"(
-  CREATE TABLE p (id INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB, created INTEGER, request BLOB, proof BLOB, ended INTEGER);
-  CREATE UNIQUE INDEX p_hash ON p (hash);
-  CREATE INDEX p_created ON p (created);
-  CREATE INDEX p_open ON p (id) WHERE ended IS NULL;
-  CREATE TABLE a (id INTEGER PRIMARY KEY, payment INTEGER, attempt INTEGER, route BLOB, proof BLOB, ended INTEGER);
-  CREATE INDEX a_payment ON a (payment);
-  CREATE UNIQUE INDEX a_attempt ON a (attempt);
-  CREATE UNIQUE INDEX a_open ON a (payment) WHERE ended IS NULL)",
-                       {"INSERT INTO p (id, hash, created, request) VALUES (?1, randomblob(32), ?1, randomblob(400))",
-                        "INSERT INTO a (payment, attempt, route) VALUES (?1, ?1, randomblob(190))"},
-                       {"UPDATE a SET proof = randomblob(32), ended = ?1 WHERE attempt = ?1",
-                        "UPDATE p SET proof = randomblob(32), ended = ?1 WHERE id = ?1"}};
-
-/// Two commits of a payment, `together` payments a commit.
-Measured two_commits(const Floor& floor, std::size_t together, std::size_t payments) {
-  SQLite::Database database(fresh_file("floor.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  database.exec(floor.schema);
-  const auto prepared = [&database](const std::vector<const char*>& texts) {
-    std::deque<SQLite::Statement> statements;
-    for (const char* text : texts) statements.emplace_back(database, text);
-    return statements;
-  };
-  auto init = prepared(floor.init);
-  auto settle = prepared(floor.settle);
-  const auto run = [&](std::deque<SQLite::Statement>& statements, std::size_t first) {
-    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-    for (std::size_t i = 0; i < together; ++i) {
-      for (SQLite::Statement& statement : statements) {
-        statement.bind(1, static_cast<std::int64_t>(1 + first + i));
-        statement.exec();
-        statement.reset();
-      }
-    }
-    transaction.commit();
-  };
-  return measure(payments, [&] {
-    for (std::size_t done = 0; done < payments; done += together) {
-      run(init, done);
-      run(settle, done);
-    }
-  });
-}
-
-void print_beside_floors(const std::string& what, const Measured& ours, std::size_t together, std::size_t payments, const std::string& note) {
-  print(what, ours, two_commits(bare_floor, together, payments), note);
-  print("  beside two commits of rows that can be found again", ours, two_commits(rows_floor, together, payments));
-}
 
 // --- payments to be made ---------------------------------------------------------------------------------------------
 
@@ -303,71 +135,82 @@ int count_statement(unsigned, void* counter, void*, void*) {
   return 0;
 }
 
-Measured store_alone(std::size_t together, std::size_t payments) {
-  const std::string path = fresh_file("store.db");
-  std::uint64_t statements = 0;
-  Measured measured;
-  std::string disk;
-  {
-    Opened opened(path);
-    sqlite3_trace_v2(opened.connection.database().getHandle(), SQLITE_TRACE_STMT, count_statement, &statements);
-    std::vector<Payment> batch(together);
-    std::vector<std::vector<Write>> writes(together);
-    std::vector<PaymentWrites> tick(together);
-    const SwitchKey node{key_of(9), "regtest"};
-    const auto commit = [&] {
-      for (std::size_t i = 0; i < together; ++i) tick[i] = PaymentWrites{&batch[i], writes[i]};
-      const auto stored = opened.store.commit(tick);
-      for (std::size_t i = 0; i < together; ++i) {
-        if (!stored[i]) std::abort();
-        batch[i].index = stored[i]->index;
-        for (const Write& write : writes[i]) apply(batch[i], write);
-      }
-    };
-    const DiskUse use;
-    measured = measure(payments, [&] {
-      for (std::size_t done = 0; done < payments; done += together) {
-        for (std::size_t i = 0; i < together; ++i) {
-          batch[i] = Payment{};
-          batch[i].request = request_of(done + i + 1);
-          Attempt attempt;
-          attempt.id = AttemptId{(std::uint64_t{1} << 50) + done + i};
-          attempt.switch_key = node;
-          attempt.marks = Marks{10, 11, 0, 12};
-          attempt.route = three_hops();
-          attempt.amount = attempt.route.delivered();
-          attempt.fee = attempt.route.fees();
-          attempt.registered = batch[i].request.created;
-          writes[i] = {InitPayment{}, RegisterAttempt{attempt}};
-        }
-        commit();
-        for (std::size_t i = 0; i < together; ++i) {
-          const Preimage proof = preimage_of(done + i + 1);
-          const UnixNs now = wall_now();
-          writes[i] = {SettleAttempt{*batch[i].attempts[0].id, proof, now}, Succeed{proof, now}};
-        }
-        commit();
-      }
-    });
-    opened.store.checkpoint_if_due();
-    disk = use.text(payments);
+/// InitPayment + RegisterAttempt in one commit, Settle in another; `together` payments an iteration.
+class StoreAlone {
+ public:
+  StoreAlone(const std::string& path, std::size_t together) : opened_(path), batch_(together), writes_(together), tick_(together) {
+    sqlite3_trace_v2(opened_.connection.database().getHandle(), SQLITE_TRACE_STMT, count_statement, &statements_);
   }
-  struct stat file {};
-  ::stat(path.c_str(), &file);
-  print_beside_floors(fmt::format("store: InitPayment + RegisterAttempt + Settle, {} at once", together), measured, together, payments,
-                      fmt::format("{:.1f} statements, {}, {} on disk", static_cast<double>(statements) / static_cast<double>(payments), disk,
-                                  static_cast<std::size_t>(file.st_size) / payments));
-  return measured;
+
+  void pay() {
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      batch_[i] = Payment{};
+      batch_[i].request = request_of(paid_ + i + 1);
+      Attempt attempt;
+      attempt.id = AttemptId{(std::uint64_t{1} << 50) + paid_ + i};
+      attempt.switch_key = node_;
+      attempt.marks = Marks{10, 11, 0, 12};
+      attempt.route = three_hops();
+      attempt.amount = attempt.route.delivered();
+      attempt.fee = attempt.route.fees();
+      attempt.registered = batch_[i].request.created;
+      writes_[i] = {InitPayment{}, RegisterAttempt{attempt}};
+    }
+    commit();
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      const Preimage proof = preimage_of(paid_ + i + 1);
+      const UnixNs now = wall_now();
+      writes_[i] = {SettleAttempt{*batch_[i].attempts[0].id, proof, now}, Succeed{proof, now}};
+    }
+    commit();
+    paid_ += batch_.size();
+  }
+
+  void finish() { opened_.store.checkpoint_if_due(); }
+  [[nodiscard]] double statements_each() const { return static_cast<double>(statements_) / static_cast<double>(paid_); }
+
+ private:
+  void commit() {
+    for (std::size_t i = 0; i < batch_.size(); ++i) tick_[i] = PaymentWrites{&batch_[i], writes_[i]};
+    const auto stored = opened_.store.commit(tick_);
+    for (std::size_t i = 0; i < batch_.size(); ++i) {
+      if (!stored[i]) std::abort();
+      batch_[i].index = stored[i]->index;
+      for (const Write& write : writes_[i]) apply(batch_[i], write);
+    }
+  }
+
+  std::uint64_t statements_ = 0;
+  std::uint64_t paid_ = 0;
+  const SwitchKey node_{key_of(9), "regtest"};
+  Opened opened_;
+  std::vector<Payment> batch_;
+  std::vector<std::vector<Write>> writes_;
+  std::vector<PaymentWrites> tick_;
+};
+
+double bytes_on_disk(const std::string& path, std::size_t payments) {
+  return static_cast<double>(std::filesystem::file_size(path)) / static_cast<double>(payments);
 }
 
-/// Ours beside the same lifecycle in lnd's own SQL schema, on the same SQLite.
-void beside_lnd(std::size_t together, std::size_t payments, const Measured& ours) {
-  const std::string path = fresh_file("lnd.db");
+void store_alone(benchmark::State& state, const std::string& path, std::size_t together, std::size_t payments) {
+  {
+    StoreAlone store(path, together);
+    const DiskUse use;
+    for (auto _ : state) store.pay();
+    store.finish();
+    use.count(state, payments);
+    state.counters["statements"] = store.statements_each();
+  }
+  state.counters["bytes on disk"] = bytes_on_disk(path, payments);
+}
+
+/// The same lifecycle in lnd's own SQL schema, on the same SQLite.
+void in_lnd_shape(benchmark::State& state, const std::string& path, std::size_t together, std::size_t payments) {
   const DiskUse use;
-  const Measured theirs = measure(payments, [&] { bench::store_in_lnd_shape(path, together, payments); });
-  const std::string disk = use.text(payments);
-  print(fmt::format("store beside lnd's SQL schema, three commits, {} at once", together), ours, theirs,
-        fmt::format("theirs: {}, {} on disk", disk, std::filesystem::file_size(path) / payments));
+  for (auto _ : state) store_in_lnd_shape(path, together, payments);
+  use.count(state, payments);
+  state.counters["bytes on disk"] = bytes_on_disk(path, payments);
 }
 
 // --- the driver with a switch in memory ------------------------------------------------------------------------------
@@ -443,7 +286,8 @@ class ListFeed final : public DriveFeed {
   std::size_t taken_ = 0;
 };
 
-Measured drive(Switch& node, PaymentStore& store, PaymentLocks& locks, std::size_t together, std::vector<PaymentRequest> requests) {
+/// Pays all of `requests` in one iteration, `together` at once.
+void drive(benchmark::State& state, Switch& node, PaymentStore& store, PaymentLocks& locks, std::size_t together, std::vector<PaymentRequest> requests) {
   RealClock clock;
   FastRandomness randomness;
   Observer observer;
@@ -452,27 +296,27 @@ Measured drive(Switch& node, PaymentStore& store, PaymentLocks& locks, std::size
   const std::size_t payments = requests.size();
   ListFeed feed(std::move(requests));
   Driver driver(DriverPorts{node, store, locks, clock, randomness, observer}, options);
-  const Measured measured = measure(payments, [&] { driver.run(feed); });
+  const DiskUse use;
+  for (auto _ : state) driver.run(feed);
+  use.count(state, payments);
   if (feed.paid != payments) std::abort();
-  return measured;
 }
 
-void driver_alone(std::size_t together, std::size_t payments) {
+void lifecycle(benchmark::State& state, const std::string& path, std::size_t together, std::size_t payments) {
   std::map<PaymentHash, Preimage> proofs;
   std::vector<PaymentRequest> requests;
   for (std::uint64_t number = 1; number <= payments; ++number) {
     requests.push_back(request_of(number));
     proofs[requests.back().hash] = preimage_of(number);
   }
-  Opened opened(fresh_file("driver.db"));
+  Opened opened(path);
   TimedStore timed(opened.store);
   InstantSwitch node(proofs);
-  const DiskUse use;
-  const Measured measured = drive(node, timed, opened.locks, together, std::move(requests));
-  const double count = static_cast<double>(payments);
-  print_beside_floors(fmt::format("lifecycle: driver, store and a switch in memory, {} at once", together), measured, together, payments,
-                      fmt::format("{}; writing {:.0f} %, reading {:.0f} % of the time", use.text(payments),
-                                  100 * timed.seconds * measured.rate / count, 100 * timed.find_seconds * measured.rate / count));
+  const auto start = Stopwatch::now();
+  drive(state, node, timed, opened.locks, together, std::move(requests));
+  const double all = seconds_since(start);
+  state.counters["% of it writing"] = 100 * timed.seconds / all;
+  state.counters["% reading"] = 100 * timed.find_seconds / all;
 }
 
 // --- the simulated network -------------------------------------------------------------------------------------------
@@ -507,56 +351,67 @@ std::vector<PaymentRequest> network_invoices(sim::Ledger& ledger, std::size_t pa
   return requests;
 }
 
-void simulated(const std::string& what, sim::Ledger& ledger, std::size_t together, std::size_t payments) {
+void simulated(benchmark::State& state, sim::Ledger& ledger, const std::string& path, std::size_t together, std::size_t payments) {
   auto requests = network_invoices(ledger, payments);
-  Opened opened(fresh_file("sim_payments.db"));
+  Opened opened(path);
   RealClock clock;
   sim::SimSwitch node(ledger, clock);
-  const DiskUse use;
-  const Measured measured = drive(node, opened.store, opened.locks, together, std::move(requests));
-  print(fmt::format("simulated network, ledger {}, {} at once", what, together), measured, std::nullopt,
-      use.text(payments));
+  drive(state, node, opened.store, opened.locks, together, std::move(requests));
+}
+
+// --- all of them -----------------------------------------------------------------------------------------------------
+
+void register_all(RatioTable& table, const Folder& folder) {
+  const auto new_file = [&folder] { return folder.fresh("payments.db"); };
+  table.measure("disk", 3'000, 3'000, [=](benchmark::State& state) { overwrite_and_sync(state, new_file()); });
+  table.line("disk: overwrite 4 KiB and fdatasync", "disk");
+  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) {
+    const std::size_t payments = together == 1 ? 2'000 : 20'000;
+    const std::size_t commits = payments / together;
+    const auto named = [together](const char* name) { return fmt::format("{}/{}", name, together); };
+    table.measure(named("store"), commits, payments, [=](benchmark::State& state) { store_alone(state, new_file(), together, payments); });
+    table.measure(named("bare_row"), commits, payments, [=](benchmark::State& state) { two_commits(state, bare_floor, new_file(), together); });
+    table.measure(named("rows_found_again"), commits, payments, [=](benchmark::State& state) { two_commits(state, rows_floor, new_file(), together); });
+    table.measure(named("lnd"), 1, payments, [=](benchmark::State& state) { in_lnd_shape(state, new_file(), together, payments); });
+    table.measure(named("lifecycle"), 1, payments, [=](benchmark::State& state) { lifecycle(state, new_file(), together, payments); });
+    table.line(fmt::format("store: InitPayment + RegisterAttempt + Settle, {} at once", together), named("store"),
+               {named("bare_row"), named("rows_found_again"), named("lnd")});
+    table.line(fmt::format("lifecycle: driver, store, switch in memory, {} at once", together), named("lifecycle"),
+               {named("bare_row"), named("rows_found_again")});
+  }
+  constexpr std::size_t together = 1'000;
+  constexpr std::size_t payments = 20'000;
+  table.measure("simulated/memory", 1, payments, [=](benchmark::State& state) {
+    sim::MemoryLedger ledger;
+    simulated(state, ledger, new_file(), together, payments);
+  });
+  table.measure("simulated/file", 1, payments, [=, &folder](benchmark::State& state) {
+    const auto ledger = db::create_sim_ledger(folder.fresh("network.sim"));
+    simulated(state, *ledger, new_file(), together, payments);
+  });
+  table.line("simulated network, ledger in memory, 1000 at once", "simulated/memory");
+  table.line("simulated network, ledger in its file, 1000 at once", "simulated/file");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string only = argc > 2 ? argv[2] : "";
-  const auto wanted = [&only](const char* part) { return only.empty() || only == part; };
-  std::string made;
-  if (argc > 1) {
-    folder = argv[1];
-  } else {
-    const char* base = std::getenv("TMPDIR");
-    made = std::string(base != nullptr ? base : "/tmp") + "/paytower-bench-XXXXXX";
-    if (::mkdtemp(made.data()) == nullptr) return 1;
-    folder = made;
-  }
+  // Mixed repetitions unless flags say otherwise: the last word counts.
+  std::string repetitions = "--benchmark_repetitions=5";
+  std::string mixed = "--benchmark_enable_random_interleaving=true";
+  std::vector<char*> flags{argv[0], repetitions.data(), mixed.data()};
+  flags.insert(flags.end(), argv + 1, argv + argc);
+  int count = static_cast<int>(flags.size());
+  flags.push_back(nullptr);
+  benchmark::Initialize(&count, flags.data());
+  if (benchmark::ReportUnrecognizedArguments(count, flags.data())) return 2;
+
+  const Folder folder;
   // SQLite is tuned by whoever uses it first: that is us, as in the program.
-  { const Opened first(fresh_file("first.db")); }
-  fmt::print("{:<64} {:>10} {:>9} {:>10} {:>9} {:>5}\n", "", "paytower", "CPU each", "floor", "CPU each", "ratio");
-  if (wanted("floor")) {
-    print("disk: overwrite 4 KiB and fdatasync", disk_syncs(3'000), std::nullopt);
-    print("SQLite: one payment in two commits, a bare row", two_commits(bare_floor, 1, 2'000), std::nullopt);
-    print("SQLite: one payment in two commits, rows that can be found again", two_commits(rows_floor, 1, 2'000), std::nullopt);
-  }
-  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) {
-    if (!wanted("store") && !wanted("lnd")) continue;
-    const std::size_t payments = together == 1 ? 2'000 : 20'000;
-    const Measured ours = store_alone(together, payments);
-    if (wanted("lnd")) beside_lnd(together, payments, ours);
-  }
-  for (const std::size_t together : {1U, 10U, 100U, 1'000U}) {
-    if (wanted("driver")) driver_alone(together, together == 1 ? 2'000 : 20'000);
-  }
-  if (wanted("memory")) {
-    sim::MemoryLedger ledger;
-    simulated("in memory", ledger, 1'000, 20'000);
-  }
-  if (wanted("file")) {
-    const auto ledger = db::create_sim_ledger(fresh_file("network.sim"));
-    simulated("in its file", *ledger, 1'000, 20'000);
-  }
-  if (!made.empty()) std::filesystem::remove_all(made);
+  { const Opened first(folder.fresh("first.db")); }
+  RatioTable table;
+  register_all(table, folder);
+  benchmark::RunSpecifiedBenchmarks(&table);
+  benchmark::Shutdown();
   return 0;
 }
