@@ -26,7 +26,7 @@
 #include "db/locks.h"
 #include "db/payment_store.h"
 #include "db/sim_ledger.h"
-#include "tests/bench/disk_use.h"
+#include "tests/bench/counters.h"
 #include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
 #include "tests/bench/ratio_table.h"
@@ -196,10 +196,10 @@ double bytes_on_disk(const std::string& path, std::size_t payments) {
 void store_alone(benchmark::State& state, const std::string& path, std::size_t together, std::size_t payments) {
   {
     StoreAlone store(path, together);
-    const DiskUse use;
+    const Counters counters;
     for (auto _ : state) store.pay();
     store.finish();
-    use.count(state, payments);
+    counters.count(state, payments);
     state.counters["statements"] = store.statements_each();
   }
   state.counters["bytes on disk"] = bytes_on_disk(path, payments);
@@ -207,9 +207,9 @@ void store_alone(benchmark::State& state, const std::string& path, std::size_t t
 
 /// The same lifecycle in lnd's own SQL schema, on the same SQLite.
 void in_lnd_shape(benchmark::State& state, const std::string& path, std::size_t together, std::size_t payments) {
-  const DiskUse use;
+  const Counters counters;
   for (auto _ : state) store_in_lnd_shape(path, together, payments);
-  use.count(state, payments);
+  counters.count(state, payments);
   state.counters["bytes on disk"] = bytes_on_disk(path, payments);
 }
 
@@ -296,9 +296,9 @@ void drive(benchmark::State& state, Switch& node, PaymentStore& store, PaymentLo
   const std::size_t payments = requests.size();
   ListFeed feed(std::move(requests));
   Driver driver(DriverPorts{node, store, locks, clock, randomness, observer}, options);
-  const DiskUse use;
+  const Counters counters;
   for (auto _ : state) driver.run(feed);
-  use.count(state, payments);
+  counters.count(state, payments);
   if (feed.paid != payments) std::abort();
 }
 

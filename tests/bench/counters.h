@@ -1,4 +1,4 @@
-// What a benchmark does to the disk, and where it does it.
+// What a benchmark asks of disk and memory, and where it does it.
 #pragma once
 
 #include <cstdint>
@@ -25,16 +25,18 @@ class Folder {
   std::filesystem::path path_;
 };
 
-/// Counts what this process asks of the disk from its making on: calls of fdatasync (SQLite's too), and bytes given to the kernel.
-class DiskUse {
+/// Counts what this process asks for from its making on: calls of fdatasync (SQLite's too), bytes given to the kernel, and
+/// allocations by operator new (SQLite has an allocator of its own, and is not in it).
+class Counters {
  public:
-  DiskUse();
-  /// Puts both, a payment, into the counters of `state`.
+  Counters();
+  /// Puts all three, a payment, into the counters of `state`.
   void count(benchmark::State& state, std::size_t payments) const;
 
  private:
   std::uint64_t syncs_;
   std::uint64_t written_;
+  std::uint64_t allocations_;
 };
 
 }  // namespace paytower::bench

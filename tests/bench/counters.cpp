@@ -1,14 +1,16 @@
-#include "tests/bench/disk_use.h"
+#include "tests/bench/counters.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <new>
 #include <system_error>
 
 namespace {
 std::uint64_t syncs_so_far = 0;
+std::uint64_t allocations_so_far = 0;
 }  // namespace
 
 /// In place of the C library's, for SQLite too: it counts.
@@ -16,6 +18,14 @@ extern "C" int fdatasync(int descriptor) {
   ++syncs_so_far;
   return static_cast<int>(::syscall(SYS_fdatasync, descriptor));
 }
+
+void* operator new(std::size_t size) {
+  ++allocations_so_far;
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace paytower::bench {
 
@@ -52,10 +62,12 @@ std::string Folder::fresh(const std::string& name) const {
   return path;
 }
 
-DiskUse::DiskUse() : syncs_(syncs_so_far), written_(written_so_far()) {}
+Counters::Counters() : syncs_(syncs_so_far), written_(written_so_far()), allocations_(allocations_so_far) {}
 
-void DiskUse::count(benchmark::State& state, std::size_t payments) const {
+void Counters::count(benchmark::State& state, std::size_t payments) const {
   const auto each = static_cast<double>(payments);
+  const std::uint64_t allocations = allocations_so_far - allocations_;
+  state.counters["allocations"] = static_cast<double>(allocations) / each;
   state.counters["syncs"] = static_cast<double>(syncs_so_far - syncs_) / each;
   state.counters["bytes written"] = static_cast<double>(written_so_far() - written_) / each;
 }
