@@ -13,6 +13,8 @@ using namespace paytower::test;
 
 TEST_CASE("crash: send") { try_all_points(send_flow()); }
 
+TEST_CASE("crash: a batch, whose payments share their commits") { try_all_points(batch_flow()); }
+
 TEST_CASE("crash: the first send, which makes the database") {
   Flow flow = send_flow();
   flow.name = "first send";

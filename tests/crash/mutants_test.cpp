@@ -50,6 +50,10 @@ TEST_CASE("crash mutants: the attempt is recorded after it was handed over") {
   CHECK(found_at(send_flow(), Mutant::hands_over_first, of_mode("FULL"), forgotten) > 0);
 }
 
+TEST_CASE("crash mutants: the attempts of a batch are recorded after they were handed over") {
+  CHECK(found_at(batch_flow(), Mutant::hands_over_first, of_mode("kill before"), forgotten) > 0);
+}
+
 TEST_CASE("crash mutants: what the database could not store counts as stored") {
   CHECK(found_at(send_flow(), Mutant::claims, of_mode("IOERR"), "R1: ") > 0);
 }

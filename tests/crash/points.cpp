@@ -110,6 +110,31 @@ Flow send_flow() {
           [](CrashWorld& world, auto& broken) { must_be(world, world.requests[0].hash, PaymentStatus::succeeded, broken); }};
 }
 
+Flow batch_flow() {
+  return {"batch",
+          [](CrashWorld& world) {
+            REQUIRE(world.send(world.invoice()));
+            world.invoice();
+            world.invoice();
+            world.invoice(fails_once());
+            sim::InvoiceParams never;
+            never.fail = *sim::parse_fail_spec("INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
+            world.invoice(never);
+            world.invoice();
+            sim::Fault lost;
+            lost.kind = sim::FaultKind::lose_reply;
+            lost.step = sim::Step::before_dispatch;
+            lost.hash = world.requests[5].hash;
+            world.admin.add_fault(lost);
+          },
+          [](CrashWorld& world) { world.send_all(world.requests); },
+          [](CrashWorld& world, auto& broken) {
+            for (std::size_t i = 0; i < world.requests.size(); ++i) {
+              must_be(world, world.requests[i].hash, i == 4 ? PaymentStatus::failed : PaymentStatus::succeeded, broken);
+            }
+          }};
+}
+
 void must_be(CrashWorld& world, const PaymentHash& hash, PaymentStatus status, std::vector<std::string>& broken) {
   if (world.status(hash) != status) broken.push_back("not the expected end");
 }

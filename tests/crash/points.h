@@ -47,6 +47,9 @@ void make_database(CrashWorld& world);
 [[nodiscard]] sim::InvoiceParams fails_once();
 /// Two attempts, the first of which fails.
 [[nodiscard]] Flow send_flow();
+/// Six payments at once, whose ticks share their commits: paid, paid at the second attempt, failed, lost on its way, and one
+/// that was paid before and is asked for again.
+[[nodiscard]] Flow batch_flow();
 void must_be(CrashWorld& world, const PaymentHash& hash, PaymentStatus status, std::vector<std::string>& broken);
 
 }  // namespace paytower::test
