@@ -10,6 +10,15 @@ import harness
 from harness import World
 
 
+def payment_secret(invoice):
+    """Of a BOLT 11 invoice, in hex: the field of type 16. `decode` does not show it."""
+    groups = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(letter) for letter in invoice[invoice.rindex("1") + 1:]][7:]
+    while groups[0] != 16:
+        groups = groups[3 + 32 * groups[1] + groups[2]:]
+    bits = "".join(f"{group:05b}" for group in groups[3:3 + 52])
+    return f"{int(bits[:256], 2):064x}"
+
+
 class Batch(World):
     def write_batch(self, lines, name="batch.ndjson"):
         path = os.path.join(self.folder, name)
@@ -66,6 +75,35 @@ class Batch(World):
         self.assertIn("unit", results[5]["error"]["message"])
         self.assertEqual(results[6]["payment"]["value_msat"], 77_000)
         self.assertTrue(all(results[n]["payment"] is None for n in (1, 3, 4, 5, 9, 10, 12, 13)))
+
+    def test_explicit_hashes(self):
+        invoices = [self.invoice("100sat") for _ in range(3)]
+        lines = [{"dest": self.decode(invoice)["destination"], "payment_hash": self.hash_of(invoice), "payment_secret": payment_secret(invoice), "amt": "100sat"}
+                 for invoice in invoices]
+        unknown = {**lines[0], "payment_hash": "77" * 32}
+        results, _ = self.batch(harness.FAILED, [*lines, unknown, {"dest": lines[0]["dest"]}, {**lines[0], "payment_hash": "77"}])
+        self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: 0, 2: 0, 3: 0, 4: 3, 5: 2, 6: 2})
+        self.assertEqual(results[4]["payment"]["failure_reason"], "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS")
+        for invoice in invoices:
+            self.assert_paid_once(self.hash_of(invoice))
+
+    def test_its_memory_does_not_grow_with_the_file(self):
+        """Payments that are made and end, lines that are refused: some, and twenty times as many."""
+        dest = self.decode(self.invoice())["destination"]
+        line = {"dest": dest, "payment_secret": "11" * 32, "amt": "1sat"}
+        peaks = []
+        for count in (200, 4_000):
+            lines = [json.dumps({**line, "payment_hash": f"{count:032x}{number:032x}"}) if number % 2 else "x" * 1000 for number in range(count)]
+            process = self.popen("send", "--batch", self.write_batch(lines), "--yes", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            with process.stdout:
+                results = sum(1 for _ in process.stdout)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual((results, process.returncode), (count, harness.FAILED))
+            peaks.append(usage.ru_maxrss)
+        print(f"peak resident memory: {peaks} KiB")
+        if not harness.SANITIZED:
+            self.assertLess(peaks[1] - peaks[0], 20 * 1024)  # SQLite's cache fills up to 16 MiB
 
     def test_flags_of_the_call_are_the_lines_defaults(self):
         lines = [{"invoice": self.invoice("1000sat")}, {"invoice": self.invoice("1000sat"), "fee_limit": "1msat"},
