@@ -38,9 +38,9 @@ inside useradd --create-home op
 inside su - op -c "sh /srv/session.sh"
 
 echo "== the README's crontab line"
-inside install -d -m 0700 -o op /var/lib/pay
+inside install -d -m 0700 -o op /var/lib/paytower/clightning
 {
-  echo "set -eux; cd /var/lib/pay; export PAYTOWER_DB=/var/lib/pay/payments.db PAYTOWER_SWITCH=sim:/var/lib/pay/network.sim"
+  echo "set -eux; cd /var/lib/paytower/clightning; export PAYTOWER_DB=/var/lib/paytower/clightning/payments.db PAYTOWER_SWITCH=sim:/var/lib/paytower/clightning/network.sim"
   echo "paytower simulate network --out network.sim"
   echo "paytower send \"\$(paytower simulate invoice --amt 250sat --hold 1s)\" --yes --wait 0 || [ \$? -eq 4 ]"
 } >"$root/srv/before_cron.sh"
@@ -50,7 +50,7 @@ chroot=$(command -v chroot)
 code=0
 mail=$(env -i HOME=/home/op PATH=/usr/bin:/bin SHELL=/bin/sh "$chroot" --userspec=op "$root" /bin/sh /srv/cron.sh 2>&1) || code=$?
 if [ "$code" -ne 0 ] || [ -n "$mail" ]; then echo "cron: exit $code, and it would mail: $mail" >&2; exit 1; fi
-inside su - op -c "PAYTOWER_DB=/var/lib/pay/payments.db paytower list" | grep -q SUCCEEDED
+inside su - op -c "PAYTOWER_DB=/var/lib/paytower/clightning/payments.db paytower list" | grep -q SUCCEEDED
 
 echo "== removed"
 inside dpkg-query -L paytower >"$root/srv/files"

@@ -144,7 +144,7 @@ class Units(harness.World):
         variables = dict(line.split("=", 1) for line in re.findall(r"^Environment=(.*)$", self.service, re.M))
         folder = "/var/lib/paytower/%i"
         self.assertEqual(variables["PAYTOWER_DB"], folder + "/payments.db")
-        self.assertEqual(re.search(r"^ConditionPathExists=(.*)$", self.service, re.M).group(1), variables["PAYTOWER_DB"])
+        self.assertNotIn("ConditionPathExists", self.service)  # it would be skipped in silence
         self.assertEqual("/var/lib/" + re.search(r"^StateDirectory=(.*)$", self.service, re.M).group(1), folder)
         variables["PAYTOWER_DB"] = variables["PAYTOWER_DB"].replace(folder, state)
         variables["PAYTOWER_SWITCH"] = switch  # of the EnvironmentFile
@@ -166,6 +166,17 @@ class Units(harness.World):
         lost = self.start("sim:" + os.path.join(self.folder, "no.sim"))
         self.assertNotIn(lost.returncode, good)
         self.assertNotEqual(lost.stderr, "")
+
+    def test_it_fails_where_there_is_no_database(self):
+        os.mkdir(os.path.join(self.folder, "state"), 0o700)
+        done = self.start(self.switch)
+        self.assertEqual(done.returncode, harness.DATABASE)
+        self.assertIn("payments.db", done.stderr)
+
+    def test_the_readme_names_the_same_database(self):
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md"), encoding="utf-8") as file:
+            paths = set(re.findall(r"/var/lib/[^ `]*\.db", file.read()))
+        self.assertEqual(paths, {"/var/lib/paytower/clightning/payments.db"})
 
     def test_its_limits_let_the_command_end_by_itself(self):
         self.assertIn("TimeoutStartSec=5min", self.service)
