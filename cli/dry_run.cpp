@@ -16,34 +16,8 @@ namespace paytower::cli {
 
 namespace {
 
-/// What a send of this call would come to.
-struct Forecast {
-  ExitCode code = ExitCode::ok;
-  std::optional<Errc> refusal{};
-  std::optional<Route> route{};
-  std::string words{};
-};
-
 Forecast refused(Errc why) {
   return Forecast{exit_code_of(why), why, {}, "Would be refused: " + std::string(code_name(why)) + "."};
-}
-
-/// What the database alone says; nothing when it has no objection.
-std::optional<Forecast> by_store(const Payment& payment, const HashState& state, bool idempotent, UnixNs now) {
-  Admission admission;
-  admission.hash = payment.request.hash;
-  admission.request = payment.request;
-  admission.idempotent = idempotent;
-  const Judgement judgement = judge_request(admission, state);
-  if (judgement.result && judgement.result->error) return refused(judgement.result->error->code);
-  if (judgement.result) return Forecast{ExitCode::ok, {}, {}, "Is paid already, with the same parameters."};
-  if (judgement.join) return Forecast{ExitCode::outcome_unknown, {}, {}, "Is open already, with the same parameters: send would join it."};
-  Created created;
-  if (state.payment) created.previous = state.payment->status();
-  if (state.guard) created.guard = state.guard->kind;
-  const Decision decision = decide(payment, Event{now, created});
-  if (decision.refusal) return refused(*decision.refusal);
-  return std::nullopt;
 }
 
 /// What the switch shows of the hash; nothing when it is quiet.
@@ -81,15 +55,13 @@ Forecast by_route(std::optional<Route> route) {
   return Forecast{ExitCode::ok, {}, std::move(route), std::move(words)};
 }
 
-Forecast foresee(const SendOptions& options, const Payment& payment, Session& session, Switch& node) {
-  const auto database = open_if_there(session);
+Forecast foresee(const SendOptions& options, const Payment& payment, const HashState& state, Database* database, Session& session, Switch& node) {
   const UnixNs now = session.clock.wall();
   const std::int64_t patience = question_patience(options.wait_ns);
-  const HashState state = database ? database->store.find(payment.request.hash) : HashState{};
-  if (auto forecast = by_store(payment, state, options.idempotent, now)) return *std::move(forecast);
+  if (database != nullptr) check_copy(session, *database, node, patience);
   const LookResult seen = look(session, node, payment.request.hash, std::nullopt, patience);
   if (auto forecast = by_look(payment, seen, state.knowledge)) return *std::move(forecast);
-  const auto others = database ? database->store.recent_failures(UnixNs{now.value - node_memory_ns}) : std::vector<RecentFailure>{};
+  const auto others = database != nullptr ? database->store.recent_failures(UnixNs{now.value - node_memory_ns}) : std::vector<RecentFailure>{};
   const NextRoute next = next_route(payment, others, now, 1);
   if (const auto* route = std::get_if<Route>(&next)) return by_route(*route);
   if (const auto* question = std::get_if<RouteQuestion>(&next)) return by_route(ask_route(session, node, *question, payment, patience));
@@ -98,10 +70,20 @@ Forecast foresee(const SendOptions& options, const Payment& payment, Session& se
 
 }  // namespace
 
-ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, Session& session, Switch& node) {
-  Payment payment;
-  payment.request = std::move(request);
-  const Forecast forecast = foresee(options, payment, session, node);
+Forecast forecast_of(const DriveResult& known) {
+  if (known.end == DriveEnd::open) {
+    return Forecast{ExitCode::outcome_unknown, {}, {}, "Is in flight already, and the switch cannot be asked what became of it."};
+  }
+  if (known.error) return refused(known.error->code);
+  if (known.payment && known.payment->proof()) return Forecast{ExitCode::ok, {}, {}, "Is paid already, with the same parameters."};
+  return Forecast{known.payment ? exit_code_of(*known.payment) : ExitCode::internal, {}, {}, "Has ended already."};
+}
+
+Forecast forecast_of_join() {
+  return Forecast{ExitCode::outcome_unknown, {}, {}, "Is open already, with the same parameters: send would join it."};
+}
+
+ExitCode tell_dry_run(Session& session, const Forecast& forecast) {
   if (!session.output.json()) {
     session.output.result(forecast.words + " Nothing was sent or stored.\n");
     return forecast.code;
@@ -113,6 +95,12 @@ ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, Sessio
   json["route"] = forecast.route ? route_json(*forecast.route) : Json();
   session.output.result(dump(json) + "\n");
   return forecast.code;
+}
+
+ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, const HashState& state, Database* database, Session& session, Switch& node) {
+  Payment payment;
+  payment.request = std::move(request);
+  return tell_dry_run(session, foresee(options, payment, state, database, session, node));
 }
 
 }  // namespace paytower::cli

@@ -1,12 +1,27 @@
-// `send --dry-run`: everything that a send asks before it acts, and nothing that it would store or hand over.
+// send --dry-run: the same questions as send, and no act.
 #pragma once
 
-#include "cli/options.h"
-#include "cli/session.h"
-#include "core/payment.h"
+#include "cli/commands.h"
+#include "core/driver.h"
 
 namespace paytower::cli {
 
-[[nodiscard]] ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, Session& session, Switch& node);
+/// What a send of this call would come to.
+struct Forecast {
+  ExitCode code = ExitCode::ok;
+  std::optional<Errc> refusal{};
+  std::optional<Route> route{};
+  std::string words{};
+};
+
+/// Of what the database knows of the hash already.
+[[nodiscard]] Forecast forecast_of(const DriveResult& known);
+/// --idempotent, and somebody has begun this payment already.
+[[nodiscard]] Forecast forecast_of_join();
+ExitCode tell_dry_run(Session& session, const Forecast& forecast);
+
+/// Asks the switch, which has said who it is, about a hash that the database does not know: {"dry_run":true,...} or a sentence, and
+/// the exit code that the send would have. `database` is null when there is none yet.
+ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, const HashState& state, Database* database, Session& session, Switch& node);
 
 }  // namespace paytower::cli

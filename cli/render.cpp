@@ -144,6 +144,10 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   payment.duplicate_of ? out.id(static_cast<std::uint64_t>(payment.duplicate_of->value)) : out.null();
   write_others(out.key("duplicates"), view.duplicates, view.omit_hops);
   write_others(out.key("tries"), view.tries, view.omit_hops);
+  if (view.sent != nullptr) {
+    out.key("joined").boolean(view.sent->joined);
+    out.key("paid_before").boolean(view.sent->paid_before);
+  }
   out.end_object();
 }
 

@@ -41,7 +41,7 @@ std::string paid_text(const Payment& payment) {
 
 std::string failed_text(const Payment& payment) {
   if (!payment.definitive() && payment.has_watched_attempt()) {
-    return "Assumed failed: by the operator's word, without proof. It may be paid again; a late success would still be recorded.\n";
+    return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still recorded.\n";
   }
   const std::uint32_t attempts = payment.own_attempts();
   const std::string after = attempts == 0 ? "" : " after " + counted(attempts, "attempt");
@@ -56,7 +56,7 @@ std::string open_text(const Payment& payment) {
     const std::string name = attempt.id ? "attempt " + std::to_string(attempt.id->value) : "an attempt";
     return "In flight: " + name + " has no result yet. Do not pay again.\n";
   }
-  return "Not ended: no attempt of ours is in flight, but the switch has not confirmed that nothing is. Do not pay again.\n";
+  return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay again.\n";
 }
 
 std::string unknown_text(const Payment& payment) {
@@ -181,20 +181,32 @@ std::string hops_text(const Payment& payment) {
   return text;
 }
 
+/// Where an imported payment is known.
+std::string ask_lnd(const PaymentHash& hash) { return "lncli trackpayment " + hash.hex(); }
+
 std::string next_text(const Payment& payment, const Output& output) {
   const std::string hash = payment.request.hash.hex();
+  const std::string resume = "Next: " + output.command("paytower resume " + hash) + "\n";
   switch (payment.status()) {
     case PaymentStatus::succeeded: return "It is paid.\n";
-    case PaymentStatus::failed: return "It may be paid again.\n";
+    case PaymentStatus::failed: break;
     case PaymentStatus::unknown: return "It cannot be paid again. If the switch ever shows a preimage, `resume` records it.\n";
     case PaymentStatus::initiated:
     case PaymentStatus::in_flight: break;
   }
-  if (payment.provenance != Provenance::native) {
-    return "It belongs to the node that it was imported from; paytower cannot ask about it.\nNext: " +
-           output.command("paytower resolve " + hash + " --write-off") + "\n";
+  if (payment.status() == PaymentStatus::failed) {
+    if (payment.definitive() || !payment.has_watched_attempt()) return "It may be paid again.\n";
+    return "It was marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid, and a new payment pays twice.\n" + resume;
   }
-  std::string text = "Do not pay it again.\nNext: " + output.command("paytower resume " + hash) + "\n";
+  if (payment.provenance != Provenance::native) {
+    return "Do not pay it again. It belongs to the lnd node that it was imported from; paytower cannot ask about it.\nNext: " +
+           ask_lnd(payment.request.hash) + "\n";
+  }
+  std::string text = "Do not pay it again.\n";
+  if (!payment.has_open_attempt() && !payment.attempts.empty()) {
+    text += "No HTLC of ours is in flight. If the node still works on this hash, it is another user's HTLC that is awaited.\n";
+  }
+  text += resume;
   if (!payment.stop_reason) text += "  or  " + output.command("paytower cancel " + hash) + "\n";
   return text;
 }
@@ -264,19 +276,32 @@ std::string payment_page(const Payment& payment, const std::vector<Payment>& old
   return text + "\n" + next_text(payment, output);
 }
 
+namespace {
+
+/// Never a command that takes the protection away: what stands here is what people do next.
+std::string_view why_blocked(GuardKind kind) {
+  switch (kind) {
+    case GuardKind::in_flight: return "lnd had this payment in flight when it was imported: the hash stays blocked until it is known what became of it.";
+    case GuardKind::paid_without_record: return "lnd says that this hash is paid, but its record could not be read: it stays blocked.";
+    case GuardKind::paid_deleted: return "This payment was deleted. It was paid, so the hash stays blocked.";
+    case GuardKind::written_off: return "This payment was written off, its outcome is unknown: the hash stays blocked.";
+  }
+  return "The hash stays blocked.";
+}
+
+}  // namespace
+
 std::string guard_page(const Guard& guard, const Output& output) {
   Facts facts(output);
   facts.add("payment hash", guard.hash.hex());
-  facts.add("guard", std::string(guard_kind_name(guard.kind)));
+  facts.add("blocked as", std::string(guard_kind_name(guard.kind)));
   facts.add("amount", guard.amount ? sat_text(*guard.amount) : "");
   facts.add("preimage", guard.preimage ? guard.preimage->hex() : "");
   facts.add("destination", guard.destination ? guard.destination->hex() : "");
   facts.add("since", time_text(guard.since));
-  std::string text = "Only a guard of this payment is left: it cannot be paid again.\n" + std::move(facts).take();
-  const std::string hash = guard.hash.hex();
-  const bool open = guard.kind == GuardKind::in_flight;
-  const std::string next = open ? "paytower resolve " + hash + " --write-off" : "paytower delete " + hash + " --forget";
-  return text + "\nNext: " + output.command(next) + "\n";
+  std::string text = std::string(why_blocked(guard.kind)) + "\n" + std::move(facts).take();
+  if (guard.kind == GuardKind::in_flight) text += "\nNext: " + ask_lnd(guard.hash) + "\n";
+  return text;
 }
 
 }  // namespace paytower::cli

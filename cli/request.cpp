@@ -58,51 +58,59 @@ PaymentRequest with_limits(const SendOptions& options, Msat amount, UnixNs now) 
   return request;
 }
 
-Result<PaymentRequest> from_invoice(const std::string& text, const SendOptions& options, UnixNs now) {
+/// What of this invoice and call is against a new try.
+std::optional<Error> objection_to(const Invoice& invoice, const SendOptions& options, UnixNs now) {
+  const UnixNs expiry = expiry_of(invoice);
+  if (now >= expiry) return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry) + "; nothing was sent", "paytower send --help"};
+  if (const auto amount = amount_of(invoice, options); !amount) return amount.error();
+  if (invoice.min_final_cltv > limits::max_cltv_delta) {
+    return usage("the invoice wants " + std::to_string(invoice.min_final_cltv) + " blocks for the payee");
+  }
+  return std::nullopt;
+}
+
+Result<Wanted> from_invoice(const std::string& text, const SendOptions& options, UnixNs now) {
   const auto invoice = decode_invoice(text);
   if (!invoice) return invoice.error();
-  const UnixNs expiry = expiry_of(*invoice);
-  if (now >= expiry) {
-    return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry) + "; nothing was sent", "paytower decode " + text};
-  }
-  const auto amount = amount_of(*invoice, options);
-  if (!amount) return amount.error();
-  if (invoice->min_final_cltv > limits::max_cltv_delta) {
-    return usage("the invoice wants " + std::to_string(invoice->min_final_cltv) + " blocks for the payee");
-  }
-  PaymentRequest request = with_limits(options, *amount, now);
+  Wanted wanted;
+  wanted.objection = objection_to(*invoice, options, now);
+  PaymentRequest& request = wanted.request;
+  request = with_limits(options, invoice->amount.value_or(options.amount.value_or(Msat{})), now);
   request.hash = invoice->payment_hash;
   request.demand.destination = invoice->payee;
-  request.demand.final_cltv_delta = static_cast<std::uint32_t>(invoice->min_final_cltv);
+  request.demand.final_cltv_delta = static_cast<std::uint32_t>(std::min<std::uint64_t>(invoice->min_final_cltv, limits::max_cltv_delta));
   request.payment_secret = invoice->payment_secret;
   request.metadata = invoice->metadata;
   request.invoice = text;
   request.network = invoice->network;
-  request.deadline = std::min(request.deadline, expiry);
-  return request;
+  request.deadline = std::min(request.deadline, expiry_of(*invoice));
+  return wanted;
 }
 
-Result<PaymentRequest> from_dest(const DirectPayee& payee, const SendOptions& options, UnixNs now) {
+Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, UnixNs now) {
   if (!valid_public_key(payee.node)) return usage("--dest is no point on the curve, so it is nobody's node key");
-  PaymentRequest request = with_limits(options, *options.amount, now);
+  Wanted wanted;
+  PaymentRequest& request = wanted.request;
+  request = with_limits(options, *options.amount, now);
   request.hash = payee.hash;
   request.demand.destination = payee.node;
   request.demand.final_cltv_delta = payee.final_cltv_delta;
   request.payment_secret = payee.secret;
-  return request;
+  return wanted;
 }
 
 }  // namespace
 
-Result<PaymentRequest> make_request(const SendOptions& options, UnixNs now) {
-  auto request = std::holds_alternative<DirectPayee>(options.payee) ? from_dest(std::get<DirectPayee>(options.payee), options, now)
-                                                                    : from_invoice(std::get<std::string>(options.payee), options, now);
-  if (!request) return request;
-  if (request->demand.final_cltv_delta > request->demand.cltv_limit) {
-    return usage("the payee wants " + std::to_string(request->demand.final_cltv_delta) + " blocks, --cltv-limit allows " +
-                 std::to_string(request->demand.cltv_limit));
+Result<Wanted> read_wanted(const SendOptions& options, UnixNs now) {
+  auto wanted = std::holds_alternative<DirectPayee>(options.payee) ? from_dest(std::get<DirectPayee>(options.payee), options, now)
+                                                                   : from_invoice(std::get<std::string>(options.payee), options, now);
+  if (!wanted || wanted->objection) return wanted;
+  const RouteDemand& demand = wanted->request.demand;
+  if (demand.final_cltv_delta > demand.cltv_limit) {
+    wanted->objection = usage("the payee wants " + std::to_string(demand.final_cltv_delta) + " blocks, --cltv-limit allows " +
+                              std::to_string(demand.cltv_limit));
   }
-  return request;
+  return wanted;
 }
 
 std::string description_of(const SendOptions& options) {

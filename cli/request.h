@@ -10,9 +10,15 @@
 
 namespace paytower::cli {
 
-/// An invoice, or --dest, with the limits of the call. Usage refusals (also invoice_expired): --amt that is missing or too
-/// much, an expired invoice. `deadline` is the earlier of --timeout and the invoice's expiry.
-[[nodiscard]] Result<PaymentRequest> make_request(const SendOptions& options, UnixNs now);
+/// What a call of `send` wants paid.
+struct Wanted {
+  PaymentRequest request;                    ///< `deadline` is the earlier of --timeout and the invoice's expiry; amount 0 where none was said
+  std::optional<Error> objection{};          ///< why no new try may begin: expired, a limit, --amt that is missing or too much
+};
+
+/// An invoice, or --dest, with the limits of the call. A usage refusal where there is none to be read. The objection is for
+/// later: a hash that is paid or in flight is told as such first.
+[[nodiscard]] Result<Wanted> read_wanted(const SendOptions& options, UnixNs now);
 
 /// What an invoice says it is for; empty for --dest. Untrusted text.
 [[nodiscard]] std::string description_of(const SendOptions& options);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "cli/commands.h"
@@ -33,38 +34,105 @@ std::string consequence_of(Word word, const PaymentHash& hash, bool paid) {
 
 // --- the look before the word ----------------------------------------------------------------------------------------
 
-/// True when the switch shows that money of the hash still moves, or has arrived. Of a paid hash everybody knows the latter.
-bool contradicts(const LookFinding& finding, bool paid) {
-  for (const Happening& event : finding.events) {
-    if (std::holds_alternative<Pending>(event) || std::holds_alternative<HashBusy>(event) || std::holds_alternative<Settled>(event)) return true;
-    if (!paid && std::holds_alternative<HashPaid>(event)) return true;
-    if (const auto* missing = std::get_if<NotFound>(&event); missing != nullptr && missing->evidence == Evidence::not_yet) return true;
-  }
-  return false;
-}
+constexpr std::int64_t between_looks_ns = 60 * ns_per_second;    ///< a living node ends a record without an HTLC in 30 s
 
-LookFinding ask_switch(Session& session, const Payment& payment, const StoreKnowledge& knowledge) {
-  const auto handle = open_switch(session);
-  const IdentityAnswer identity = identify(session, handle->node(), look_patience_ns);
-  if (const auto wrong = wrong_switch(payment, identity.key); wrong && wrong->code == Errc::other_switch) throw RefusalError(*wrong);
-  return interpret(payment, look(session, handle->node(), payment.request.hash, oldest_marks(payment), look_patience_ns), knowledge);
-}
-
-/// The operator's word is refused while the switch that was named contradicts it.
-void look_first(Session& session, const Payment& payment, const StoreKnowledge& knowledge) {
-  if (!session.global.switch_address) return;
+/// What the node shows of the payment.
+struct Seen {
   LookFinding finding;
-  try {
-    finding = ask_switch(session, payment, knowledge);
-  } catch (const SwitchError& error) {
-    refuse(Errc::switch_unavailable,
-           std::string(error.what()) + "; nothing was changed. Name no switch to decide without it (--config none, PAYTOWER_SWITCH unset)");
+  bool moves = true;                         ///< an HTLC of the hash is under way, or the node does not say
+};
+
+/// True when the node shows that money of the hash has arrived. Of a paid hash everybody knows that.
+bool shows_paid(const LookFinding& finding, bool paid) {
+  return std::any_of(finding.events.begin(), finding.events.end(), [paid](const Happening& event) {
+    return std::holds_alternative<Settled>(event) || (!paid && std::holds_alternative<HashPaid>(event));
+  });
+}
+
+/// True when the node calls something of the hash pending.
+bool shows_pending(const LookFinding& finding) {
+  return std::any_of(finding.events.begin(), finding.events.end(), [](const Happening& event) {
+    const auto* missing = std::get_if<NotFound>(&event);
+    return std::holds_alternative<Pending>(event) || std::holds_alternative<HashBusy>(event) ||
+           (missing != nullptr && missing->evidence == Evidence::not_yet);
+  });
+}
+
+/// The look of one payment at the node that the call names, as often as it is asked for.
+class Witness {
+ public:
+  Witness(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge)
+      : session_(session), database_(database), payment_(payment), knowledge_(knowledge) {}
+
+  /// Nothing when the node cannot be asked: then the operator's word stands by itself (R17), and that is said.
+  std::optional<Seen> look() {
+    try {
+      const auto handle = open_switch(session_);
+      const IdentityAnswer identity = identify(session_, handle->node(), look_patience_ns);
+      if (const auto wrong = wrong_switch(payment_, identity.key); wrong && wrong->code == Errc::other_switch) return unasked(wrong->message);
+      check_copy(session_, database_, handle->node(), look_patience_ns);
+      const LookResult seen = cli::look(session_, handle->node(), payment_.request.hash, oldest_marks(payment_), look_patience_ns);
+      return read(seen);
+    } catch (const SwitchError& away) {
+      return unasked(away.what());
+    } catch (const RefusalError& away) {
+      if (away.error().code != Errc::switch_unavailable) throw;
+      return unasked(away.error().message);
+    }
   }
-  if (finding.alarm) throw RefusalError(refusal_of(payment, *finding.alarm));
-  if (contradicts(finding, payment.proof().has_value())) {
-    refuse(Errc::still_at_switch, "the switch still shows this payment, so its outcome will be known; nothing was changed",
-           "paytower resume " + payment.request.hash.hex());
+
+ private:
+  std::optional<Seen> unasked(const std::string& why) {
+    session_.output.warn("the node was not asked (" + why + "): your word stands by itself", payment_.request.hash);
+    return std::nullopt;
   }
+
+  std::optional<Seen> read(const LookResult& look) {
+    Seen seen;
+    seen.finding = interpret(payment_, look, knowledge_);
+    if (seen.finding.alarm == Errc::switch_old_copy) return unasked("it was restored from an old copy and knows less than it did");
+    if (seen.finding.alarm) throw RefusalError(refusal_of(payment_, *seen.finding.alarm));
+    const auto complete = [](const SwitchRow& row) { return row.state == RowState::complete; };
+    const auto under_way = [](const OutgoingHtlc& htlc) { return !htlc.finished; };
+    seen.moves = !look.htlcs || std::any_of(look.htlcs->begin(), look.htlcs->end(), under_way) || std::any_of(look.rows.begin(), look.rows.end(), complete);
+    return seen;
+  }
+
+  Session& session_;
+  Database& database_;
+  const Payment& payment_;
+  const StoreKnowledge& knowledge_;
+};
+
+[[noreturn]] void still_there(const Session& session, const PaymentHash& hash, bool guard, bool paid) {
+  const std::string what = paid ? "the node shows that this payment is paid" : "the node still works on an HTLC of this payment, so its outcome will be known";
+  Error error{Errc::still_at_switch, what + "; nothing was changed", guard ? "" : "paytower resume " + hash.hex()};
+  throw RefusalError(guard ? with_node_hint(session, std::move(error), hash) : error);
+}
+
+/// The operator's word is refused while the node that was named contradicts it. A record without an HTLC in two looks a minute apart
+/// contradicts nothing: it never ends, and what it blocks is said.
+void look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge, bool guard) {
+  if (!session.global.switch_address) return;
+  const PaymentHash& hash = payment.request.hash;
+  const bool paid = payment.proof().has_value();
+  Witness witness(session, database, payment, knowledge);
+  auto seen = witness.look();
+  if (!seen) return;
+  if (shows_paid(seen->finding, paid)) still_there(session, hash, guard, true);
+  if (!shows_pending(seen->finding)) return;
+  if (seen->moves) still_there(session, hash, guard, false);
+  session.output.note("the node calls it pending, but has no HTLC of it: it is looked at again in 60 s", true);
+  const SignalGuard signals;
+  session.clock.sleep_until(MonoNs{session.clock.mono().value + between_looks_ns});
+  if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was changed");
+  seen = witness.look();
+  if (seen && (shows_paid(seen->finding, paid) || (shows_pending(seen->finding) && seen->moves))) {
+    still_there(session, hash, guard, shows_paid(seen->finding, paid));
+  }
+  if (!seen || !shows_pending(seen->finding)) return;
+  session.output.warn("the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it refuses every "
+                      "payment of the hash. It goes away only when the node is stopped and the row is taken out of its table `payments`", hash);
 }
 
 // --- one payment, or what is left of it ------------------------------------------------------------------------------
@@ -135,7 +203,7 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   check(state);
   Payment subject;
   subject.request.hash = hash;
-  look_first(session, state.payment ? *state.payment : subject, state.knowledge);
+  look_first(session, *database, state.payment ? *state.payment : subject, state.knowledge, !state.payment);
   if (about_guard(state, options.word, speaker.at)) {
     say_about_guard(*database, hash, options.word, speaker);
   } else {

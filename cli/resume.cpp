@@ -62,9 +62,6 @@ db::HashHistory history_of(Session& session, Database& database, const HashArgum
   return *std::move(history);
 }
 
-/// Nothing of it is left to ask the switch about.
-bool over(const Payment& payment) { return payment.ended_for_good() && !payment.has_open_attempt() && !payment.has_watched_attempt(); }
-
 DriveResult already_over(Payment payment) {
   DriveResult result;
   result.hash = payment.request.hash;
@@ -73,8 +70,21 @@ DriveResult already_over(Payment payment) {
   return result;
 }
 
+/// What opening the database has stored already: paid by this call.
+std::vector<DriveResult> paid_from_spool(Database& database) {
+  std::vector<DriveResult> results;
+  for (const PaymentHash& hash : database.paid_from_spool) {
+    const HashState state = database.store.find(hash);
+    if (state.payment && state.payment->proof()) results.push_back(already_over(*state.payment));
+  }
+  return results;
+}
+
+/// Nothing of it is left to ask the switch about.
+bool over(const Payment& payment) { return payment.ended_for_good() && !payment.has_open_attempt() && !payment.has_watched_attempt(); }
+
 /// Adds every try of the hash that is not over yet; when all are, the one that speaks for the hash is a result already.
-void add_named(Work& work, std::vector<DriveResult>& results, const db::HashHistory& history) {
+void add_named(Work& work, std::vector<DriveResult>& results, const db::HashHistory& history, bool from_spool) {
   const Payment& head = *history.head();
   if (work.before.count(head.index) != 0) return;
   const std::size_t before = work.rows.size();
@@ -85,7 +95,7 @@ void add_named(Work& work, std::vector<DriveResult>& results, const db::HashHist
     if (bad.index.value != 0) work.rows.push_back(bad.index);  // the driver says what is wrong with it
   }
   if (work.rows.size() != before) return;
-  work.before[head.index] = head.status();
+  if (!from_spool) work.before[head.index] = head.status();
   results.push_back(already_over(head));
 }
 
@@ -95,6 +105,7 @@ struct Summary {
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
   std::uint64_t still_in_flight = 0;
+  std::uint64_t pending_at_switch = 0;       ///< FAILED by the operator's word, and the switch still works on the HTLC
   std::uint64_t busy = 0;
   std::uint64_t other_switch = 0;
   std::uint64_t not_driven = 0;
@@ -123,6 +134,7 @@ void count(Summary& summary, const DriveResult& result, const Work& work) {
       const PaymentStatus status = result.payment->status();
       if (!result.payment->ended_for_good()) ++summary.still_in_flight;
       if (status == PaymentStatus::unknown) ++summary.not_driven;
+      if (result.pending_at_switch) ++summary.pending_at_switch;
       if (status == PaymentStatus::succeeded && ended_now(*result.payment, work)) ++summary.succeeded;
       if (status == PaymentStatus::failed && ended_now(*result.payment, work)) ++summary.failed;
       break;
@@ -139,6 +151,7 @@ Json summary_json(const Summary& summary) {
   json["succeeded"] = summary.succeeded;
   json["failed"] = summary.failed;
   json["still_in_flight"] = summary.still_in_flight;
+  json["assumed_failed_in_flight"] = summary.pending_at_switch;
   json["busy"] = summary.busy;
   json["other_switch"] = summary.other_switch;
   json["not_driven"] = summary.not_driven;
@@ -148,6 +161,7 @@ Json summary_json(const Summary& summary) {
 std::string counts_text(const Summary& summary) {
   std::string text = std::to_string(summary.resolved()) + " resolved (" + std::to_string(summary.succeeded) + " paid, " +
                      std::to_string(summary.failed) + " failed), " + std::to_string(summary.still_in_flight) + " still in flight";
+  if (summary.pending_at_switch > 0) text += ", " + std::to_string(summary.pending_at_switch) + " marked as failed by hand and still in flight";
   if (summary.busy > 0) text += ", " + std::to_string(summary.busy) + " busy";
   if (summary.other_switch > 0) text += ", " + std::to_string(summary.other_switch) + " of another switch";
   if (summary.not_driven > 0) text += ", " + std::to_string(summary.not_driven) + " not driven";
@@ -171,6 +185,8 @@ void print(Session& session, const Summary& summary) {
 /// What needs a person is said also with --quiet; a held HTLC does not.
 void warn_people(Session& session, const std::vector<DriveResult>& results) {
   for (const DriveResult& result : results) {
+    if (result.awaits_other_user) session.output.note(result.hash.hex() + ": " + awaits_other_user_words);
+    if (result.pending_at_switch) session.output.warn(still_pending_words, result.hash);
     if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
     const bool said_later = result.error && result.error->code == Errc::database;
     if (result.end == DriveEnd::refused && result.error && !said_later) session.output.warn(result.error->message, result.hash);
@@ -190,13 +206,37 @@ ExitCode fail(Session& session, const ErrorReport& report) {
   return report.exit_code;
 }
 
+/// --quiet: for cron, which mails whatever is said.
+bool silent(const Session& session) { return session.output.quiet() && !session.output.json(); }
+
+/// Another paytower is at work on it: the next run of cron looks again.
+ExitCode report_single(Session& session, const ConsoleObserver& observer, const DriveResult& result) {
+  if (result.end == DriveEnd::busy && silent(session)) return ExitCode::busy;
+  return report_one(session, observer, result, {silent(session), false});
+}
+
+/// Nothing is open, so no switch is needed; one that is named is asked whether this database is an old copy, in which something would be.
+void ask_about_copy(Session& session, Database& database, const std::optional<std::int64_t>& wait_ns) {
+  if (!session.global.switch_address) return;
+  try {
+    const auto handle = open_switch(session);
+    check_copy(session, database, handle->node(), question_patience(wait_ns));
+  } catch (const SwitchError& away) {
+    session.output.log(away.what());
+  } catch (const RefusalError& away) {
+    if (away.error().code != Errc::switch_unavailable) throw;
+    session.output.log(away.error().message);
+  }
+}
+
 ExitCode report_all(Session& session, const std::vector<DriveResult>& results, const Work& work) {
   Summary summary;
   for (const DriveResult& result : results) count(summary, result, work);
   warn_people(session, results);
   if (!summary.unreadable.empty()) return fail(session, unreadable_report(summary));
   const int signal = session.clock.stop_signal();
-  if (signal != 0 && (summary.still_in_flight > 0 || summary.unavailable > 0)) {
+  const bool open = summary.still_in_flight > 0 || summary.pending_at_switch > 0;
+  if (signal != 0 && (open || summary.unavailable > 0)) {
     return fail(session, ErrorReport{"interrupted", interrupted_by(signal),
                                      "interrupted: " + std::to_string(summary.resolved()) + " resolved, " +
                                          std::to_string(summary.still_in_flight) + " still in flight",
@@ -209,13 +249,14 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
       return fail(session, report_of(result.error.value_or(lost)));
     }
   }
-  if (summary.still_in_flight == 0 && summary.busy > 0) {
+  if (!open && summary.busy > 0) {
+    if (silent(session)) return ExitCode::busy;
     const std::string message =
         "another paytower drives what is open (" + std::to_string(summary.busy) + "); this call changed nothing of it";
     return fail(session, report_of(Error{Errc::busy, message, "paytower list --status open"}));
   }
   print(session, summary);
-  return summary.still_in_flight > 0 ? ExitCode::outcome_unknown : ExitCode::ok;
+  return open ? ExitCode::outcome_unknown : ExitCode::ok;
 }
 
 }  // namespace
@@ -229,13 +270,22 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   }
   Work work;
   std::vector<DriveResult> results;
-  if (options.hashes.empty()) work = all_open(*database);
-  for (const HashArgument& argument : options.hashes) add_named(work, results, history_of(session, *database, argument));
+  if (options.hashes.empty()) {
+    work = all_open(*database);
+    results = paid_from_spool(*database);
+  }
+  for (const HashArgument& argument : options.hashes) {
+    const db::HashHistory history = history_of(session, *database, argument);
+    const auto& spooled = database->paid_from_spool;
+    const bool from_spool = std::find(spooled.begin(), spooled.end(), history.head()->request.hash) != spooled.end();
+    add_named(work, results, history, from_spool);
+  }
 
   const SignalGuard signals;
   ConsoleObserver observer(session.output, options.inflight_updates);
   Progress progress(session.output, session.clock, "payments");
   observer.count_in(progress, work.rows.size());
+  if (work.rows.empty() && options.hashes.empty()) ask_about_copy(session, *database, options.wait_ns);
   if (!work.rows.empty()) {
     const auto handle = open_switch(session);
     DriverOptions how;
@@ -248,8 +298,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   }
   progress.end();
   const bool single = options.hashes.size() == 1 && !results.empty();
-  const bool silent = session.output.quiet() && !session.output.json();
-  const ExitCode code = single ? report_one(session, observer, speaker(results), silent) : report_all(session, results, work);
+  const ExitCode code = single ? report_single(session, observer, speaker(results)) : report_all(session, results, work);
   session.output.flush();
   database->store.checkpoint_if_due();
   return code;

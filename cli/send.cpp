@@ -7,7 +7,6 @@
 #include "cli/request.h"
 #include "cli/text.h"
 #include "core/driver_admission.h"
-#include "core/lifecycle.h"
 #include "core/limits.h"
 
 namespace paytower::cli {
@@ -28,62 +27,136 @@ void confirm(Session& session, const SendOptions& options, const PaymentRequest&
   if (!ask_yes(question + "?")) refuse(Errc::not_confirmed, "not confirmed; nothing was sent");
 }
 
-/// Nobody is asked about a payment that the database refuses anyway. (The driver says the same again, under its lock.)
-void refuse_known(Session& session, const SendOptions& options, const PaymentRequest& request) {
-  const auto database = options.idempotent ? nullptr : open_if_there(session);
-  if (!database) return;
-  Payment payment;
-  payment.request = request;
-  const HashState state = database->store.find(request.hash);
-  Created created;
-  if (state.payment) created.previous = state.payment->status();
-  if (state.guard) created.guard = state.guard->kind;
-  const auto refusal = decide(payment, Event{session.clock.wall(), created}).refusal;
-  if (refusal) throw RefusalError(refusal_of(payment, *refusal));
-}
+/// One call of `send`, in the order in which the questions are asked: whether the text is an invoice at all, what the database knows of
+/// the hash, and only then what else could refuse. To call a hash expired that is paid or in flight makes a script pay it twice.
+class Send {
+ public:
+  Send(const SendOptions& options, Session& session)
+      : options_(options), session_(session), wanted_(value_of(read_wanted(options, session.clock.wall()))), hash_(wanted_.request.hash),
+        observer_(session.output, options.inflight_updates) {}
 
-/// What the switch must say before anything is asked or stored: the chain, and its own key for the first hop of --routes.
-void check_with_switch(PaymentRequest& request, const SendOptions& options, Session& session, Switch& node) {
-  const IdentityAnswer identity = identify(session, node, question_patience(options.wait_ns));
-  (void)value_of(check_switch(request, identity.key));
-  if (!options.routes) return;
-  const std::string text = value_of(read_input(*options.routes, limits::max_input_file_bytes));
-  request.candidates = value_of(read_routes(text, request, identity.key));
-}
+  ExitCode run() {
+    database_ = options_.dry_run ? open_if_there(session_) : open_to_write_if_there(session_);
+    const HashState state = database_ ? database_->store.find(hash_) : HashState{};
+    Judgement known = judge_request(admission_of(submission()), state);
+    if (known.result) return tell_known(*std::move(known.result));
+    if (known.join && options_.dry_run) return tell_dry_run(session_, forecast_of_join());
+    if (known.join) return drive_on(*state.payment);
+    if (wanted_.objection) return refuse_with(*wanted_.objection);
+    return begin(state);
+  }
+
+ private:
+  [[nodiscard]] Submission submission() const { return Submission{wanted_.request, options_.idempotent}; }
+
+  ExitCode refuse_with(const Error& why) {
+    const ErrorReport report = report_of(with_next_step(why, "send"), hash_);
+    session_.output.error(report);
+    return report.exit_code;
+  }
+
+  /// What is in flight is refused (5, or 6 where another process drives it) while the switch can be asked about it, and cannot be told
+  /// (4) while it cannot.
+  ExitCode tell_known(DriveResult known) {
+    const bool open_and_refused = known.end == DriveEnd::refused && known.payment;
+    if (!open_and_refused || !session_.global.switch_address) return tell(known);
+    const MonoNs start = session_.clock.mono();
+    std::unique_ptr<SwitchHandle> handle;
+    try {
+      handle = open_switch(session_);
+      (void)identify(session_, handle->node(), question_patience(options_.wait_ns));
+    } catch (const SwitchError& away) {
+      return tell(left_open(std::move(known), away.what()));
+    } catch (const RefusalError& away) {
+      if (away.error().code != Errc::switch_unavailable) throw;
+      return tell(left_open(std::move(known), away.error().message));
+    }
+    if (options_.dry_run) return tell(known);
+    return drive(submission(), handle->node(), session_.clock.mono().value - start.value);
+  }
+
+  DriveResult left_open(DriveResult known, const std::string& why) {
+    session_.output.warn(why, hash_);
+    known.end = DriveEnd::open;
+    known.error.reset();
+    return known;
+  }
+
+  ExitCode tell(const DriveResult& result) {
+    return options_.dry_run ? tell_dry_run(session_, forecast_of(result)) : report_one(session_, observer_, result, {false, true});
+  }
+
+  /// --idempotent, and somebody has begun this payment already.
+  ExitCode drive_on(const Payment& payment) {
+    std::unique_ptr<SwitchHandle> handle;
+    try {
+      handle = open_switch(session_);
+    } catch (const SwitchError& away) {
+      DriveResult known;
+      known.hash = hash_;
+      known.payment = payment;
+      known.joined = true;
+      return tell(left_open(std::move(known), away.what()));
+    }
+    Submission joining = submission();
+    joining.ended_before = PaymentIndex{};
+    return drive(std::move(joining), handle->node(), 0);
+  }
+
+  ExitCode begin(const HashState& state) {
+    const auto handle = open_switch(session_);
+    const MonoNs start = session_.clock.mono();
+    check_with_switch(handle->node());
+    const std::int64_t spent = session_.clock.mono().value - start.value;
+    if (options_.dry_run) return dry_run_send(options_, std::move(wanted_.request), state, database_.get(), session_, handle->node());
+    if (!options_.yes) {
+      confirm(session_, options_, wanted_.request);
+      // The answer may have taken a while: the limits in time begin now, and the invoice may be over.
+      Wanted later = value_of(read_wanted(options_, session_.clock.wall()));
+      later.request.candidates = std::move(wanted_.request.candidates);
+      wanted_ = std::move(later);
+    }
+    if (!database_) database_ = create_database(session_);
+    Submission wanted = submission();
+    wanted.objection = wanted_.objection;
+    wanted.ended_before = ended_try(state);
+    return drive(std::move(wanted), handle->node(), spent);
+  }
+
+  /// What the switch must say before anything is asked or stored: the chain, and its own key for the first hop of --routes.
+  void check_with_switch(Switch& node) {
+    const IdentityAnswer identity = identify(session_, node, question_patience(options_.wait_ns));
+    (void)value_of(check_switch(wanted_.request, identity.key));
+    if (!options_.routes) return;
+    const std::string text = value_of(read_input(*options_.routes, limits::max_input_file_bytes));
+    wanted_.request.candidates = value_of(read_routes(text, wanted_.request, identity.key));
+  }
+
+  ExitCode drive(Submission wanted, Switch& node, std::int64_t spent_ns) {
+    const SignalGuard signals;
+    DriverOptions how;
+    how.wait_ns = remaining_wait(options_.wait_ns, spent_ns);
+    how.lock_timeout_ns = session_.global.lock_timeout_ns.value_or(0);
+    Driver driver(driver_ports(session_, *database_, node, observer_), how);
+    driver.submit(std::move(wanted));
+    auto results = cli::drive(driver, *database_, {hash_});
+    if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
+    const ExitCode code = tell(open_if_recorded(std::move(results.front())));
+    session_.output.flush();
+    database_->store.checkpoint_if_due();
+    return code;
+  }
+
+  const SendOptions& options_;
+  Session& session_;
+  Wanted wanted_;
+  PaymentHash hash_;
+  ConsoleObserver observer_;
+  std::unique_ptr<Database> database_;
+};
 
 }  // namespace
 
-ExitCode run(const SendOptions& options, Session& session) {
-  PaymentRequest request = value_of(make_request(options, session.clock.wall()));  // bad input needs no switch to be refused
-  const auto handle = open_switch(session);
-  const MonoNs start = session.clock.mono();
-  check_with_switch(request, options, session, handle->node());
-  const std::int64_t spent = session.clock.mono().value - start.value;
-  if (options.dry_run) return dry_run_send(options, std::move(request), session, handle->node());
-  if (!options.yes) {
-    refuse_known(session, options, request);
-    confirm(session, options, request);
-    // The answer may have taken a while: the limits in time begin now, and the invoice may be over.
-    PaymentRequest later = value_of(make_request(options, session.clock.wall()));
-    later.candidates = std::move(request.candidates);
-    request = std::move(later);
-  }
-
-  const auto database = create_database(session);
-  const SignalGuard signals;
-  ConsoleObserver observer(session.output, options.inflight_updates);
-  DriverOptions how;
-  how.wait_ns = remaining_wait(options.wait_ns, spent);
-  how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
-  const PaymentHash hash = request.hash;
-  Driver driver(driver_ports(session, *database, handle->node(), observer), how);
-  driver.submit({std::move(request), options.idempotent});
-  const auto results = drive(driver, *database, {hash});
-  if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
-  const ExitCode code = report_one(session, observer, results.front());
-  session.output.flush();
-  database->store.checkpoint_if_due();
-  return code;
-}
+ExitCode run(const SendOptions& options, Session& session) { return Send(options, session).run(); }
 
 }  // namespace paytower::cli

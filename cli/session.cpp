@@ -9,6 +9,7 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
+#include "core/driver_admission.h"
 #include "core/switch/cln/cln_switch.h"
 #include "core/switch/sim/sim_switch.h"
 #include "db/sim_ledger.h"
@@ -109,11 +110,12 @@ Database::Database(Session& session, db::OpenMode mode)
       admin(connection, write_lock) {
   for (const std::string& warning : connection.warnings()) session.output.warn(warning);
   if (!connection.writable()) return;
-  const db::SpoolReport spool = store.take_in_spool(session.clock.wall());
+  db::SpoolReport spool = store.take_in_spool(session.clock.wall());
   for (const PaymentHash& hash : spool.settled) {
     session.output.warn("a preimage that could not be stored earlier is stored now: this payment is paid", hash);
   }
   for (const std::string& left : spool.left) session.output.warn(left);
+  paid_from_spool = std::move(spool.settled);
 }
 
 std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode) {
@@ -131,6 +133,10 @@ std::unique_ptr<Database> open_if_there(Session& session) {
 std::unique_ptr<Database> create_database(Session& session) {
   make_default_folders(session);
   return std::make_unique<Database>(session, db::OpenMode::create);
+}
+
+std::unique_ptr<Database> open_to_write_if_there(Session& session) {
+  return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_write) : nullptr;
 }
 
 Error no_such_payment(const HashArgument& argument) {
@@ -183,6 +189,12 @@ LookResult look(Session& session, Switch& node, const PaymentHash& hash, const s
                 std::int64_t patience_ns) {
   node.look(hash, since);
   return await<LookAnswer>(session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.look.hash == hash; }, never_again).look;
+}
+
+void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns) {
+  const IdentityAnswer identity = identify(session, node, patience_ns);
+  node.newest_own(database.store.trace_at(identity.key));
+  refuse_old_copy(database.store, await<NewestOwnAnswer>(session, node, patience_ns, [](const NewestOwnAnswer&) { return true; }, never_again));
 }
 
 std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns) {

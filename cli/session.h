@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "cli/change_log.h"
 #include "cli/exit_code.h"
@@ -41,13 +42,15 @@ class Database {
   db::FilePaymentLocks payment_locks;
   db::PaymentQuery query;
   db::PaymentAdmin admin;
+  std::vector<PaymentHash> paid_from_spool{};  ///< at opening: preimages that could not be stored earlier
 };
 
 /// Opens the database that the call names. Null when it is the default one and does not exist yet: then nothing is stored,
 /// and a hint says so. Throws RefusalError.
 [[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode);
-/// For a dry run of what would make the database: null when there is none yet.
+/// What would make the database, but does not yet: null when there is none. The first for a dry run.
 [[nodiscard]] std::unique_ptr<Database> open_if_there(Session& session);
+[[nodiscard]] std::unique_ptr<Database> open_to_write_if_there(Session& session);
 /// Whether something stands at this path, readable or not.
 [[nodiscard]] bool exists_already(const std::string& path);
 /// The folders above the default database, where the call names none.
@@ -78,6 +81,10 @@ class SwitchHandle {
 /// All that the switch shows of a hash; throws as identify().
 [[nodiscard]] LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
                               std::int64_t patience_ns);
+
+/// R12, once a connection: throws RefusalError(database_old_copy) when the switch shows attempts of the database that are not in it. REQUIRES: the
+/// node has said who it is. Throws as identify().
+void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns);
 
 /// Every row at the switch that the store made; throws as identify().
 [[nodiscard]] std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns);

@@ -50,6 +50,7 @@ Json stats_json(const db::PaymentStats& stats, const StatsOptions& options) {
   json["payments"] = stats.payments;
   for (const PaymentStatus status : statuses) json["by_status"][std::string(status_name(status))] = stats.with(status);
   json["paid_by_others"] = stats.paid_by_others;
+  json["assumed_failed"] = stats.assumed_failed;
   json["duplicates"] = stats.duplicates;
   json["success_ppm"] = number_or_null(stats.success_ppm());
   json["attempts"] = stats.attempts;
@@ -218,6 +219,7 @@ std::string stats_text(const db::PaymentStats& stats, const StatsOptions& option
   std::string text = title + "\n" + by_status.text();
   text += "\nSuccess rate          " + percent_text(stats.success_ppm()) + "\n";
   if (stats.paid_by_others > 0) text += "Paid by other users   " + grouped(stats.paid_by_others) + "\n";
+  if (stats.assumed_failed > 0) text += "Marked failed by hand " + grouped(stats.assumed_failed) + " (not confirmed: `paytower resume` asks)\n";
   if (stats.duplicates > 0) text += "Duplicates, apart     " + grouped(stats.duplicates) + "\n";
   Chart reasons("Failed payments by reason", columns);
   for (const auto& entry : stats.by_reason) reasons.add(std::string(reason_name(entry.first)), entry.second);

@@ -46,6 +46,8 @@ void add_payments(Metrics& metrics, const db::PaymentStats& stats) {
   for (std::size_t i = 0; i < stats.by_status.size(); ++i) {
     metrics.sample("status", std::string(status_name(static_cast<PaymentStatus>(i))), whole(stats.by_status[i]));
   }
+  metrics.metric("payments_assumed_failed", "Payments marked as failed by hand, which the switch has not confirmed.");
+  metrics.sample(stats.assumed_failed);
   metrics.metric("payments_failed", "Failed payments by reason.");
   for (const auto& entry : stats.by_reason) metrics.sample("reason", std::string(reason_name(entry.first)), whole(entry.second));
   if (const auto ppm = stats.success_ppm()) {

@@ -67,8 +67,25 @@ void Driver::Impl::leave_open() {
     if (!item->done) close(*item);
   }
   sweep();
-  for (Admission& left : queue) deliver(left.tag, busy_result(left));
-  queue.clear();
+  for (const Admission& left : std::exchange(queue, {})) deliver(left.tag, left_waiting(left));
+}
+
+DriveResult Driver::Impl::left_waiting(const Admission& left) {
+  if (left.retry_at) return busy_result(left);  // only this one is in another process's hands
+  if (!left.index) return not_begun_result(left);
+  DriveResult result;
+  result.hash = left.hash;
+  result.end = DriveEnd::open;
+  try {
+    result.payment = ports.store.load(*left.index);
+  } catch (const RefusalError& error) {
+    if (error.error().code != Errc::database) throw;
+    return unreadable_result(left, error.error());
+  }
+  if (!result.payment) return result;
+  result.hash = result.payment->request.hash;
+  if (result.payment->ended_for_good()) result.end = DriveEnd::ended;
+  return result;
 }
 
 void Driver::Impl::close(Item& item) {
@@ -87,6 +104,11 @@ void Driver::Impl::finish(Item& item, DriveEnd end, std::optional<Error> error) 
   result.end = end;
   result.error = std::move(error);
   result.handed_over = item.handed_over;
+  result.joined = item.joined;
+  result.paid_before = item.paid_before;
+  result.awaits_other_user = !item.payment.ended_for_good() && !item.payment.has_open_attempt() && item.blocker == Blocker::other_user;
+  result.pending_at_switch = item.payment.status() == PaymentStatus::failed && item.payment.has_watched_attempt() &&
+                             item.blocker == Blocker::closed_by_hand;
   if (item.payment.index.value != 0) result.payment = item.payment;
   deliver(item.tag, std::move(result));
 }
@@ -141,13 +163,16 @@ MonoNs Driver::Impl::wake_at() {
   if (identify_at && !identity && !identifying) at = std::min(at, *identify_at);
   if (commit_was_busy) at = std::min(at, plus(mono(), options.look_pause_ns));
   if (feed && !feed->over()) at = std::min(at, plus(mono(), feed_poll_ns));
+  bool crowded = false;
   for (const Admission& waiting : queue) {
     if (waiting.retry_at) at = std::min(at, *waiting.retry_at);
+    crowded = crowded || !waiting.retry_at;
   }
   for (const auto& item : items) {
     if (identity && item->look_at && looks.count(item->payment.request.hash) == 0) at = std::min(at, *item->look_at);
     for (const auto& [id, since] : item->unanswered) at = std::min(at, plus(since, reply_patience_ns));
     if (const auto due = deadline_mono(*item)) at = std::min(at, *due);
+    if (crowded && item->adopted && at_rest(*item)) at = std::min(at, std::max(mono(), plus(item->since, turn_ns)));
     if (!item->backlog.empty() && !commit_was_busy) at = mono();
   }
   return at;

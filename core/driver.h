@@ -48,6 +48,10 @@ struct DriveResult {
   std::optional<Payment> payment;              ///< as stored; nothing when nothing of it is stored
   std::optional<Error> error;                  ///< with refused, busy, unavailable; with open: why it was left early
   bool handed_over = false;                    ///< this call handed an HTLC of the hash over
+  bool joined = false;                         ///< --idempotent: the try that this call attached to was begun by somebody else
+  bool paid_before = false;                    ///< it was paid without this call's doing
+  bool awaits_other_user = false;              ///< open, nothing of ours is in flight, and the switch shows an HTLC of somebody else
+  bool pending_at_switch = false;              ///< FAILED by the operator's word, and the switch still works on its HTLC
 };
 
 /// A new try that is wanted (send).
@@ -56,6 +60,11 @@ struct Submission {
   bool idempotent = false;                     ///< an open payment with the same parameters is joined instead of refused, a
                                                ///< paid one ends at once with its old preimage
   std::uint64_t tag = 0;                       ///< the caller's own, comes back with the result
+  /// Why no new try may begin (an invoice that is over, a limit). Said only when the database knows nothing of the hash: to call
+  /// a hash that is paid or in flight expired would make a script pay it by other means.
+  std::optional<Error> objection{};
+  /// The newest try that the caller has seen ended before; 0 for none. A try that is over by then and is not this one was joined.
+  std::optional<PaymentIndex> ended_before{};
 };
 
 /// Payments that come while others are driven (send --batch), so that memory holds only what is driven now.

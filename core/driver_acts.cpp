@@ -13,11 +13,23 @@ constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;     ///< between tw
 }  // namespace
 
 void Driver::Impl::perform(Item& item, const Decision& decision) {
-  if (decision.refusal) return finish(item, DriveEnd::refused, refusal_of(item.payment, *decision.refusal));
+  if (decision.refusal) return refuse(item, *decision.refusal);
   for (const Act& what : decision.acts) {
     if (item.done) return;
     std::visit([&](const auto& act) { do_act(item, act); }, what);
   }
+}
+
+void Driver::Impl::refuse(Item& item, Errc why) {
+  if (why == Errc::in_flight && item.blocker != Blocker::none) return finish(item, DriveEnd::refused, blocked_by(item.payment, item.blocker));
+  const bool paid_elsewhere = why == Errc::already_paid && item.payment.proof();
+  if (!paid_elsewhere || !item.idempotent) return finish(item, DriveEnd::refused, refusal_of(item.payment, why));
+  const bool same = item.payment.request.demand.destination == item.wanted_payee && foreign_amount_agrees(item.payment);
+  if (same) {
+    item.paid_before = true;
+    return close(item);
+  }
+  finish(item, DriveEnd::refused, differ_result(item.payment.request.hash).error);
 }
 
 void Driver::Impl::do_act(Item& item, const Report&) {
@@ -29,6 +41,7 @@ void Driver::Impl::do_act(Item& item, const Look&) {
 }
 
 void Driver::Impl::do_act(Item& item, const LookLater&) {
+  item.held = true;
   want_look(item, plus(mono(), pause(item)));
 }
 
@@ -89,6 +102,7 @@ void Driver::Impl::do_act(Item& item, const Fence& act) {
 }
 
 void Driver::Impl::do_act(Item& item, const Query& act) {
+  item.held = true;
   if (options.wait_ns == 0) return;  // handed over: the first answer is all that --wait 0 stays for
   if (!identity || !item.querying.insert(act.id).second) return;
   ports.node.query(key(item.payment, *item.payment.find(act.id)));

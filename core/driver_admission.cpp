@@ -25,7 +25,87 @@ bool same_parameters(const PaymentRequest& wanted, const Guard& guard) {
   return wanted.payment_secret && sha256(wanted.payment_secret->bytes) == *guard.payment_secret_hash;
 }
 
-DriveResult differ(const PaymentHash& hash) {
+DriveResult ended(const PaymentHash& hash, Payment payment) {
+  DriveResult result;
+  result.hash = hash;
+  result.end = DriveEnd::ended;
+  result.payment = std::move(payment);
+  return result;
+}
+
+/// The record is deleted: what the guard kept of it.
+DriveResult paid_by_guard(const Admission& next, const Guard& guard) {
+  Payment paid;
+  paid.request = *next.request;
+  paid.preimage = guard.preimage;
+  paid.ended = guard.since;
+  DriveResult result = ended(next.hash, std::move(paid));
+  result.paid_before = true;
+  return result;
+}
+
+/// What --idempotent makes of a hash that is known already.
+Judgement judge_again(const Admission& next, const HashState& state) {
+  Judgement judgement;
+  if (state.guard) {
+    if (!state.guard->preimage) return judgement;
+    const bool same = same_parameters(*next.request, *state.guard);
+    judgement.result = same ? paid_by_guard(next, *state.guard) : differ_result(next.hash);
+    return judgement;
+  }
+  if (!state.payment) return judgement;
+  const Payment& payment = *state.payment;
+  const PaymentStatus status = payment.status();
+  const bool over = status == PaymentStatus::failed || status == PaymentStatus::unknown;
+  // A try that ended while it was waited for is reported: its first caller has just been told that the hash may be paid again.
+  const bool joined = next.ended_before && payment.index != *next.ended_before;
+  if (over && !joined) return judgement;
+  if (!same_parameters(*next.request, payment.request) || !foreign_amount_agrees(payment)) {
+    judgement.result = differ_result(next.hash);
+  } else if (over || status == PaymentStatus::succeeded) {
+    judgement.result = ended(next.hash, payment);
+    judgement.result->joined = joined;
+    judgement.result->paid_before = status == PaymentStatus::succeeded;
+  } else if (payment.provenance == Provenance::native) {
+    judgement.join = true;
+  }
+  return judgement;
+}
+
+/// What the lifecycle says to a new try, before anybody else is asked.
+std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const HashState& state) {
+  Payment fresh;
+  fresh.request = *next.request;
+  const auto refusal = decide(fresh, Event{next.request->created, created_beside(state)}).refusal;
+  if (!refusal) return std::nullopt;
+  DriveResult result;
+  result.hash = next.hash;
+  result.end = DriveEnd::refused;
+  result.error = refusal_of(fresh, *refusal);
+  if (state.payment && !state.payment->ended_for_good()) result.payment = state.payment;
+  return result;
+}
+
+}  // namespace
+
+Created created_beside(const HashState& state) {
+  Created created;
+  if (state.payment) created.previous = state.payment->status();
+  if (state.guard) created.guard = state.guard->kind;
+  return created;
+}
+
+PaymentIndex ended_try(const HashState& state) {
+  return state.payment && state.payment->ended_for_good() ? state.payment->index : PaymentIndex{};
+}
+
+bool foreign_amount_agrees(const Payment& payment) {
+  const Attempt* settled = payment.settled_attempt();
+  if (settled == nullptr || settled->origin != AttemptOrigin::foreign || settled->amount == Msat{}) return true;
+  return settled->amount == payment.request.demand.amount;
+}
+
+DriveResult differ_result(const PaymentHash& hash) {
   DriveResult result;
   result.hash = hash;
   result.end = DriveEnd::refused;
@@ -35,51 +115,29 @@ DriveResult differ(const PaymentHash& hash) {
   return result;
 }
 
-DriveResult ended(const PaymentHash& hash, Payment payment) {
-  DriveResult result;
-  result.hash = hash;
-  result.end = DriveEnd::ended;
-  result.payment = std::move(payment);
-  return result;
-}
-
-}  // namespace
-
 Admission admission_of(Submission wanted) {
   Admission next;
   next.hash = wanted.request.hash;
   next.request = std::move(wanted.request);
   next.idempotent = wanted.idempotent;
   next.tag = wanted.tag;
+  next.objection = std::move(wanted.objection);
+  next.ended_before = wanted.ended_before;
   return next;
 }
 
 Judgement judge_request(const Admission& next, const HashState& state) {
   Judgement judgement;
-  if (!next.idempotent) return judgement;
-  if (state.guard && state.guard->preimage) {
-    if (!same_parameters(*next.request, *state.guard)) {
-      judgement.result = differ(next.hash);
-      return judgement;
-    }
-    Payment paid;  // the record is deleted: what the guard kept of it
-    paid.request = *next.request;
-    paid.preimage = state.guard->preimage;
-    paid.ended = state.guard->since;
-    judgement.result = ended(next.hash, std::move(paid));
-    return judgement;
-  }
-  if (!state.payment || state.guard) return judgement;
-  const PaymentStatus status = state.payment->status();
-  if (status == PaymentStatus::failed || status == PaymentStatus::unknown) return judgement;
-  if (!same_parameters(*next.request, state.payment->request)) {
-    judgement.result = differ(next.hash);
-  } else if (status == PaymentStatus::succeeded) {
-    judgement.result = ended(next.hash, *state.payment);
-  } else if (state.payment->provenance == Provenance::native) {
-    judgement.join = true;
-  }
+  if (next.idempotent) judgement = judge_again(next, state);
+  if (!judgement.join && !judgement.result) judgement.result = refused_by_lifecycle(next, state);
   return judgement;
+}
+
+Error old_copy_error() {
+  return Error{Errc::database_old_copy,
+               "the switch shows attempts of this database that are not in it: this is an old copy of the database; nothing was sent and "
+               "nothing was changed",
+               "paytower resolve --restored"};
 }
 
 DriveResult busy_result(const Admission& waiting) {
@@ -91,21 +149,28 @@ DriveResult busy_result(const Admission& waiting) {
   return result;
 }
 
-DriveResult twice_result(const Admission& next) {
-  DriveResult result;
-  result.hash = next.hash;
-  result.end = DriveEnd::refused;
-  result.error = Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent", "paytower show " + next.hash.hex()};
+DriveResult not_begun_result(const Admission& waiting) {
+  DriveResult result = refused_result(waiting, Error{Errc::switch_unavailable, "there was no time left to begin this payment; nothing was sent", {}});
+  result.end = DriveEnd::unavailable;
   return result;
 }
 
-DriveResult unreadable_result(const Admission& next, const Error& why) {
+DriveResult refused_result(const Admission& next, Error why) {
   DriveResult result;
   result.hash = next.hash;
   result.end = DriveEnd::refused;
-  result.error = why;
-  if (next.index) result.error->message = "payment " + std::to_string(next.index->value) + ": " + why.message;
+  result.error = std::move(why);
   return result;
+}
+
+DriveResult twice_result(const Admission& next) {
+  return refused_result(next, Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent",
+                                    "paytower show " + next.hash.hex()});
+}
+
+DriveResult unreadable_result(const Admission& next, Error why) {
+  if (next.index) why.message = "payment " + std::to_string(next.index->value) + ": " + why.message;
+  return refused_result(next, std::move(why));
 }
 
 Error refusal_of(const Payment& payment, Errc why) {
@@ -122,11 +187,7 @@ Error refusal_of(const Payment& payment, Errc why) {
     case Errc::already_succeeded: return {why, "this payment has succeeded; nothing was changed", show};
     case Errc::already_failed: return {why, "this payment has failed already; nothing was changed", show};
     case Errc::not_found: return {why, "there is no such payment", "paytower list"};
-    case Errc::database_old_copy:
-      return {why,
-              "the switch shows attempts of this database that are not in it: this is an old copy of the database; nothing was sent and "
-              "nothing was changed",
-              "paytower resolve --restored"};
+    case Errc::database_old_copy: return old_copy_error();
     case Errc::switch_old_copy:
       return {why,
               "the switch's counters stand below those stored with an attempt: the node was restored from an old copy; nothing was sent "
@@ -152,6 +213,20 @@ Error refusal_of(const Payment& payment, Errc why) {
     case Errc::internal: break;
   }
   return {why, std::string("refused: ") + std::string(code_name(why)) + "; nothing was sent", show};
+}
+
+Error blocked_by(const Payment& payment, Blocker blocker) {
+  const std::string hash = payment.request.hash.hex();
+  if (blocker == Blocker::closed_by_hand) {
+    return {Errc::in_flight,
+            "an earlier try of this payment was marked as failed by hand, and the node still works on its HTLC: if it settles, you have "
+            "paid; nothing was sent",
+            "paytower resume " + hash};
+  }
+  return {Errc::in_flight,
+          "somebody else's HTLC of this payment hash is in flight at the node: of another user of the node, or of a paytower database that "
+          "was lost; nothing was sent. It is refused until that HTLC has ended",
+          {}};
 }
 
 std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here) {
@@ -189,6 +264,12 @@ Handover handover(const Payment& payment, const Attempt& attempt, const StoreId&
   return out;
 }
 
+// Read one by one, now: another process may have stored the attempt since the switch was asked (R1: before it handed it over).
+void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
+  const bool known = std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
+  if (!known) throw RefusalError(old_copy_error());
+}
+
 AttemptKey key(const Payment& payment, const Attempt& attempt) { return AttemptKey{payment.request.hash, *attempt.id, attempt.part}; }
 
 std::optional<Marks> oldest_marks(const Payment& payment) {
@@ -213,6 +294,7 @@ std::optional<Marks> earlier(const std::optional<Marks>& a, const std::optional<
 void Driver::Impl::admit() {
   const std::size_t room = std::min(options.max_parallel, limits::max_payment_locks);
   take_from_feed(room);
+  make_room(room);
   for (std::size_t waiting = queue.size(); waiting > 0 && items.size() < room; --waiting) {
     Admission next = std::move(queue.front());
     queue.pop_front();
@@ -222,6 +304,44 @@ void Driver::Impl::admit() {
     }
     admit_one(std::move(next));
   }
+}
+
+/// What the switch is known to work on waits as well without a place: others, which may have ended there long ago, get a turn.
+/// Without anybody who had none yet, the longest ones make room for those that gave theirs up.
+void Driver::Impl::make_room(std::size_t room) {
+  std::size_t waiting = 0;
+  bool anybody_new = false;
+  for (const Admission& next : queue) {
+    if (next.retry_at) continue;
+    ++waiting;
+    anybody_new = anybody_new || !next.had_turn;
+  }
+  std::size_t free = room - std::min(room, items.size());
+  bool moved = false;
+  for (const auto& item : items) {
+    if (free >= waiting) break;
+    if (item->done || !item->adopted || !at_rest(*item)) continue;
+    if (!anybody_new && mono() < plus(item->since, turn_ns)) continue;
+    give_place_up(*item);
+    moved = true;
+    ++free;
+  }
+  if (moved) sweep();
+}
+
+/// Nothing was learned of it that is not stored, and nobody owes it an answer but the switch, when the HTLC ends.
+bool Driver::Impl::at_rest(const Item& item) const {
+  return item.held && item.backlog.empty() && item.unanswered.empty() && !item.looking && !item.asking;
+}
+
+void Driver::Impl::give_place_up(Item& item) {
+  Admission again;
+  again.hash = item.payment.request.hash;
+  again.index = item.payment.index;
+  again.tag = item.tag;
+  again.had_turn = true;
+  queue.push_back(std::move(again));
+  item.done = true;
 }
 
 /// What waits for a lock counts as well: the queue never holds more than there is room for.
@@ -249,7 +369,7 @@ void Driver::Impl::admit_one(Admission next) {
     if (!next.index) return admit_request(next, state);
     auto stored = ports.store.load(*next.index);
     if (!stored) return release(next.hash);  // deleted before it was locked
-    admit_stored(std::move(*stored), next.tag);
+    if (Item* item = admit_stored(std::move(*stored), next.tag)) item->adopted = true;
   } catch (const RefusalError& error) {
     // A row that cannot be read stays as it is, and is in nobody's way (R14).
     if (error.error().code != Errc::database) throw;
@@ -284,6 +404,7 @@ void Driver::Impl::release(const PaymentHash& hash) {
 }
 
 void Driver::Impl::wait_for_lock(Admission next) {
+  if (next.idempotent && !next.ended_before) next.ended_before = ended_try(ports.store.find(next.hash));
   if (!next.idempotent && hashes.count(next.hash) != 0) return deliver(next.tag, twice_result(next));
   const bool patient = next.idempotent || mono() < plus(start, options.lock_timeout_ns);
   const bool leave = ports.clock.stop_signal() != 0 || (limit() && mono() >= *limit());
@@ -292,13 +413,16 @@ void Driver::Impl::wait_for_lock(Admission next) {
   queue.push_back(std::move(next));
 }
 
-void Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
-  if (payment.provenance != Provenance::native) return refuse_at_door(payment, DriveEnd::not_driven, tag);
+Item* Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
   const bool work_left = payment.has_open_attempt() || payment.has_watched_attempt() || !payment.ended_for_good();
-  if (!work_left) return refuse_at_door(payment, DriveEnd::ended, tag);
+  if (payment.provenance != Provenance::native || !work_left) {
+    refuse_at_door(payment, payment.provenance == Provenance::native ? DriveEnd::ended : DriveEnd::not_driven, tag);
+    return nullptr;
+  }
   Item& item = drive(std::move(payment), tag);
   item.look_at = mono();
   if (identity) check_identity(item);
+  return &item;
 }
 
 void Driver::Impl::refuse_at_door(const Payment& payment, DriveEnd end, std::uint64_t tag) {
@@ -311,19 +435,23 @@ void Driver::Impl::refuse_at_door(const Payment& payment, DriveEnd end, std::uin
 }
 
 void Driver::Impl::admit_request(Admission& next, HashState& state) {
-  const Judgement judgement = judge_request(next, state);
-  if (judgement.join) return admit_stored(std::move(*state.payment), next.tag);
+  Judgement judgement = judge_request(next, state);
+  if (judgement.join) {
+    Item* joined = admit_stored(std::move(*state.payment), next.tag);
+    if (joined) joined->joined = true;
+    return;
+  }
+  if (!judgement.result && next.objection) judgement.result = refused_result(next, *next.objection);
   if (judgement.result) {
-    deliver(next.tag, *judgement.result);
+    deliver(next.tag, *std::move(judgement.result));
     return release(next.hash);
   }
   Payment fresh;
   fresh.request = std::move(*next.request);
   Item& item = drive(std::move(fresh), next.tag);
-  Created created;
-  if (state.payment) created.previous = state.payment->status();
-  if (state.guard) created.guard = state.guard->kind;
-  item.backlog.push_back(created);
+  item.idempotent = next.idempotent;
+  item.wanted_payee = item.payment.request.demand.destination;
+  item.backlog.push_back(created_beside(state));
   if (identity) check_identity(item);
 }
 
@@ -332,6 +460,7 @@ Item& Driver::Impl::drive(Payment payment, std::uint64_t tag) {
   item->payment = std::move(payment);
   item->ticket = next_ticket++;
   item->tag = tag;
+  item->since = mono();
   by_ticket[item->ticket] = item.get();
   hashes[item->payment.request.hash].items.push_back(item.get());
   items.push_back(std::move(item));

@@ -15,33 +15,55 @@ struct Admission {
   std::optional<PaymentIndex> index;         ///< resume
   bool idempotent = false;
   std::uint64_t tag = 0;
+  std::optional<Error> objection;            ///< see Submission
+  std::optional<PaymentIndex> ended_before;  ///< see Submission; set at the latest when its lock was held by somebody else
   std::optional<MonoNs> retry_at;            ///< its lock was held; try again then
+  bool had_turn = false;                     ///< it gave its place up while the switch still worked on it
 };
 
 [[nodiscard]] Admission admission_of(Submission wanted);
 
-/// What --idempotent makes of a hash that is known already. Neither set: the lifecycle decides.
+/// What the database alone says to a request. Neither set: it knows nothing against a new try.
 struct Judgement {
   bool join = false;                         ///< drive the open payment instead of making a new one
-  std::optional<DriveResult> result;         ///< it is paid with the same parameters, or they differ
+  std::optional<DriveResult> result;         ///< paid, in flight, guarded or ended; or known with other parameters
 };
 
 [[nodiscard]] Judgement judge_request(const Admission& next, const HashState& state);
+/// The newest try of the hash, if it is over; 0 otherwise.
+[[nodiscard]] PaymentIndex ended_try(const HashState& state);
+/// The amounts of another user who paid the hash are those of the request, as far as the switch told them.
+[[nodiscard]] bool foreign_amount_agrees(const Payment& payment);
+[[nodiscard]] DriveResult differ_result(const PaymentHash& hash);
+
+/// A new try of a hash of which the store knows this.
+[[nodiscard]] Created created_beside(const HashState& state);
 
 [[nodiscard]] DriveResult busy_result(const Admission& waiting);
+/// There was no time left to begin it.
+[[nodiscard]] DriveResult not_begun_result(const Admission& waiting);
+[[nodiscard]] DriveResult refused_result(const Admission& next, Error why);
 /// This process drives the hash already (a batch that names it twice).
 [[nodiscard]] DriveResult twice_result(const Admission& next);
 /// A row of the hash cannot be read (`why`, Errc::database): it was left alone.
-[[nodiscard]] DriveResult unreadable_result(const Admission& next, const Error& why);
+[[nodiscard]] DriveResult unreadable_result(const Admission& next, Error why);
 
+/// R12, in words.
+[[nodiscard]] Error old_copy_error();
 /// A refusal in words, with a command to run next.
 [[nodiscard]] Error refusal_of(const Payment& payment, Errc why);
+
+/// in_flight, when a look shows whose HTLC it is. Without a hint where only the node itself can tell more.
+[[nodiscard]] Error blocked_by(const Payment& payment, Blocker blocker);
 
 /// R6: nothing when `payment` may be shown to this switch.
 [[nodiscard]] std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& key);
 
 /// The hand-over of an attempt, equal at every repetition (R4); a fence carries the fence's label.
 [[nodiscard]] Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence);
+
+/// R12: throws RefusalError(database_old_copy) when the switch shows an attempt of the store that it does not have.
+void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen);
 
 [[nodiscard]] AttemptKey key(const Payment& payment, const Attempt& attempt);
 

@@ -15,6 +15,8 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
   identifying = false;
   identity = answer;
   ever_identified = true;
+  copy_checked = false;
+  ports.node.newest_own(ports.store.trace_at(answer.key));
   const bool restarted = !answer.run.empty() && !last_run.empty() && answer.run != last_run;
   if (!answer.run.empty()) last_run = answer.run;
   for (const auto& item : items) {
@@ -26,10 +28,20 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
 
 void Driver::Impl::check_identity(Item& item) {
   const auto refusal = wrong_switch(item.payment, identity->key);
-  if (refusal) finish(item, refusal->code == Errc::other_switch ? DriveEnd::other_switch : DriveEnd::refused, *refusal);
+  if (!refusal) return;
+  // Something of a recorded payment may be in flight: that another switch was named says nothing about it.
+  const bool elsewhere = refusal->code == Errc::other_switch || item.payment.index.value != 0;
+  finish(item, elsewhere ? DriveEnd::other_switch : DriveEnd::refused, *refusal);
+}
+
+void Driver::Impl::receive(const NewestOwnAnswer& answer) {
+  refuse_old_copy(ports.store, answer);
+  copy_checked = true;
+  for (const LookAnswer& early : std::exchange(early_looks, {})) receive(early);
 }
 
 void Driver::Impl::receive(const LookAnswer& answer) {
+  if (!copy_checked) return early_looks.push_back(answer);
   looks.erase(answer.look.hash);
   const auto entry = hashes.find(answer.look.hash);
   if (entry == hashes.end()) return;
@@ -52,12 +64,20 @@ void Driver::Impl::conclude(Item& item, const LookResult& look) {
   }
   if (finding.alarm) throw RefusalError(refusal_of(item.payment, *finding.alarm));
   item.marks = look.now;
+  item.blocker = finding.blocker;
   ++item.idle_looks;
   prove_orphans(item, finding);
   for (Happening& event : finding.events) {
     warn_erased(item, event);
+    take_over_payee(item, event);
     item.backlog.push_back(std::move(event));
   }
+}
+
+/// What is recorded of a payment by another user says whom they paid, so that --idempotent can compare.
+void Driver::Impl::take_over_payee(Item& item, const Happening& event) {
+  const auto* paid = std::get_if<HashPaid>(&event);
+  if (paid != nullptr && paid->destination && item.payment.index.value == 0) item.payment.request.demand.destination = *paid->destination;
 }
 
 void Driver::Impl::prove_orphans(Item& item, LookFinding& finding) {
@@ -152,7 +172,9 @@ void Driver::Impl::receive(const Disconnected& lost) {
   identity.reset();
   identifying = false;
   identify_at = plus(mono(), reconnect_ns);
+  copy_checked = false;
   looks.clear();
+  early_looks.clear();
   for (const auto& item : items) {
     if (item->done) continue;
     item->looking = item->asking = false;

@@ -22,6 +22,7 @@
 
 namespace paytower {
 
+inline constexpr std::int64_t turn_ns = 5 * ns_per_second;               ///< a held payment keeps its place so long while others wait
 inline constexpr std::int64_t store_poll_ns = 250 * ns_per_ms;          ///< how soon another process's cancel is seen
 
 [[nodiscard]] constexpr MonoNs plus(MonoNs at, std::int64_t ns) { return MonoNs{at.value + ns}; }
@@ -31,7 +32,15 @@ struct Item {
   Payment payment;
   std::uint64_t ticket = 0;                  ///< of this item's questions to the switch
   std::uint64_t tag = 0;                     ///< the caller's
+  bool idempotent = false;
+  PublicKey wanted_payee{};                  ///< of the request, also where another user paid somebody else
+  bool paid_before = false;                  ///< by another user of the node
+  bool joined = false;                       ///< a send attached itself to what somebody else had begun
   bool handed_over = false;
+  bool adopted = false;                      ///< a row of the store (resume), no new try
+  bool held = false;                         ///< all that is known is that the switch still works on it
+  MonoNs since{};                            ///< when it got its place
+  Blocker blocker = Blocker::none;           ///< of the last look
   bool done = false;
 
   bool looking = false;
@@ -85,6 +94,8 @@ struct Driver::Impl {
   DriveFeed* feed = nullptr;
 
   std::optional<IdentityAnswer> identity;
+  bool copy_checked = false;                         ///< on this connection: the store is no old copy of itself (R12)
+  std::vector<LookAnswer> early_looks;               ///< answered before that; nothing is concluded from them until then
   std::string last_run;                              ///< of the switch, as far as it could be told
   bool identifying = false;
   bool ever_identified = false;
@@ -113,6 +124,8 @@ struct Driver::Impl {
   [[nodiscard]] bool leaving();
   [[nodiscard]] bool any_unanswered() const;
   void leave_open();
+  /// What becomes of a payment that waits for its turn when the process leaves.
+  [[nodiscard]] DriveResult left_waiting(const Admission& left);
   /// The end of an item for this process, by what is stored of it.
   void close(Item& item);
   void finish(Item& item, DriveEnd end, std::optional<Error> error);
@@ -123,13 +136,17 @@ struct Driver::Impl {
 
   void admit();
   void take_from_feed(std::size_t room);
+  void make_room(std::size_t room);
+  [[nodiscard]] bool at_rest(const Item& item) const;
+  void give_place_up(Item& item);
   void admit_one(Admission next);
   /// Tries of one hash share its lock within a resume; a second send of a hash never does.
   bool hold(const Admission& next);
   void remember(const PaymentHash& hash, const HashState& state);
   void release(const PaymentHash& hash);
   void wait_for_lock(Admission next);
-  void admit_stored(Payment payment, std::uint64_t tag);
+  /// Null when there is nothing to drive; its result is delivered then.
+  Item* admit_stored(Payment payment, std::uint64_t tag);
   void refuse_at_door(const Payment& payment, DriveEnd end, std::uint64_t tag);
   void admit_request(Admission& next, HashState& state);
   Item& drive(Payment payment, std::uint64_t tag);
@@ -160,6 +177,7 @@ struct Driver::Impl {
   // --- acts ---
 
   void perform(Item& item, const Decision& decision);
+  void refuse(Item& item, Errc why);
   void do_act(Item& item, const Report&);
   void do_act(Item& item, const Look&);
   void do_act(Item& item, const LookLater&);
@@ -188,6 +206,7 @@ struct Driver::Impl {
   void check_identity(Item& item);
   void receive(const LookAnswer& answer);
   void conclude(Item& item, const LookResult& look);
+  static void take_over_payee(Item& item, const Happening& event);
   /// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was never sent.
   void prove_orphans(Item& item, LookFinding& finding);
   /// No later look will tell more: only a person can.
@@ -198,6 +217,8 @@ struct Driver::Impl {
   void receive(const QueryAnswer& answer);
   void receive(const FenceAnswer& answer);
   void receive(const OwnRowsAnswer&) {}  // never asked for here
+  /// R12: an attempt of our store that it does not have means that it was put back from an old copy, whatever the hash.
+  void receive(const NewestOwnAnswer& answer);
   /// What was handed over stays open. Whoever has nothing recorded leaves; the others look again on the next connection.
   void receive(const Disconnected& lost);
 

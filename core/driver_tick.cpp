@@ -83,6 +83,7 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
     }
   }
   item.idle_looks = 0;
+  item.held = false;
   item.refusals = 0;
   ports.observer.changed(item.payment);
   if (const auto* paid = std::get_if<HashPaid>(&pending.cause); paid && item.handed_over) {

@@ -61,8 +61,9 @@ struct HashBusy {};
 struct HashPaid {
   Preimage preimage;
   std::optional<AttemptId> id;     ///< theirs
-  Msat amount;
+  Msat amount;                     ///< of all its parts; 0 when the switch does not say
   Msat fee;
+  std::optional<PublicKey> destination{};
 };
 struct Unreachable {};
 struct DeadlinePassed {};

@@ -146,7 +146,7 @@ class Reader {
   void read_others() {
     for (const SwitchRow& row : look_.rows) {
       if (is_own_attempt(row)) continue;
-      if (row.state == RowState::pending) busy_ = true;
+      if (row.state == RowState::pending) blocked_by(is_earlier_try(row) ? Blocker::closed_by_hand : Blocker::other_user);
       if (row.state == RowState::complete && !paid_) read_foreign_complete(row);
     }
   }
@@ -155,10 +155,10 @@ class Reader {
   void read_hash() {
     const bool pending = std::any_of(look_.rows.begin(), look_.rows.end(), [](const SwitchRow& row) { return row.state == RowState::pending; });
     if (unproven_) busy_ = true;
-    if (closed_but_pending()) busy_ = true;
+    if (closed_but_pending()) blocked_by(Blocker::closed_by_hand);
     if (!pending && look_.htlcs &&
         std::any_of(look_.htlcs->begin(), look_.htlcs->end(), [](const OutgoingHtlc& htlc) { return !htlc.finished; })) {
-      busy_ = true;  // an HTLC that no row explains is still an HTLC of the hash
+      blocked_by(Blocker::other_user);  // an HTLC that no row explains is still an HTLC of the hash
     }
     if (foreign_money_gone()) return happened(SettledPreimageLost{});
     if (busy_) return happened(HashBusy{});
@@ -167,6 +167,11 @@ class Reader {
 
   [[nodiscard]] bool is_own_attempt(const SwitchRow& row) const {
     return owner(row) != RowOwner::other && payment_.find(row.id) != nullptr;
+  }
+
+  /// A new try is made only after the earlier one has ended: what is pending of that one was closed by hand.
+  [[nodiscard]] bool is_earlier_try(const SwitchRow& row) const {
+    return owner(row) == RowOwner::own_attempt && std::find(store_.known_ids.begin(), store_.known_ids.end(), row.id) != store_.known_ids.end();
   }
 
   /// A row of ours is pending although we have ended the attempt (the operator's word): the hash is not quiet.
@@ -179,13 +184,25 @@ class Reader {
 
   void read_foreign_complete(const SwitchRow& row) {
     if (row.preimage && proves(*row.preimage, payment_.request.hash)) {
-      const Msat amount = row.amount.value_or(Msat{});
-      const Msat fee = row.amount_sent ? checked_sub(*row.amount_sent, amount).value_or(Msat{}) : Msat{};
-      paid_ = HashPaid{*row.preimage, row.id, amount, fee};
+      const Msat amount = sum_of(row.id, &SwitchRow::amount);
+      const Msat sent = sum_of(row.id, &SwitchRow::amount_sent);
+      paid_ = HashPaid{*row.preimage, row.id, amount, checked_sub(sent, amount).value_or(Msat{}), row.destination};
       return;
     }
     busy_ = true;
     warn("the switch shows a complete payment of this hash without a preimage that proves it");
+  }
+
+  /// Over the complete parts of one payment; 0 when the switch does not say it of all.
+  [[nodiscard]] Msat sum_of(AttemptId id, std::optional<Msat> SwitchRow::* amount) const {
+    Msat sum;
+    for (const SwitchRow& row : look_.rows) {
+      if (row.id != id || row.state != RowState::complete || is_own_attempt(row)) continue;
+      const auto more = row.*amount ? checked_add(sum, *(row.*amount)) : std::nullopt;
+      if (!more) return Msat{};
+      sum = *more;
+    }
+    return sum;
   }
 
   /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours. A row that is still called
@@ -206,6 +223,11 @@ class Reader {
       if (attempt.origin == AttemptOrigin::own) return attempt.marks.movements_created;
     }
     return std::nullopt;
+  }
+
+  void blocked_by(Blocker whose) {
+    busy_ = true;
+    if (finding_.blocker != Blocker::closed_by_hand) finding_.blocker = whose;
   }
 
   void happened(Happening event) { finding_.events.push_back(std::move(event)); }

@@ -24,6 +24,7 @@ struct SwitchRow {
   std::optional<Failure> failure{};
   std::optional<Msat> amount{};              ///< delivered
   std::optional<Msat> amount_sent{};         ///< with fees
+  std::optional<PublicKey> destination{};    ///< the payee, where the switch says it
   bool lingers = false;                      ///< pending for so long that its HTLC must exist; for people only, it proves nothing
 };
 
@@ -57,11 +58,19 @@ struct StoreKnowledge {
   AttemptId deleted_up_to;                   ///< ids up to here may have been deleted from this store on purpose
 };
 
+/// Whose HTLC keeps a hash from being quiet.
+enum class Blocker {
+  none,
+  closed_by_hand,                            ///< an attempt of ours that was marked as failed by hand
+  other_user,                                ///< another user of the node, or a database of ours that was lost
+};
+
 /// What a look means for one payment. With an alarm there are no events: nothing may be concluded or done (exit 8).
 struct LookFinding {
   std::vector<Happening> events;             ///< in the order in which decide() is to see them
   std::optional<Errc> alarm;                 ///< switch_old_copy (R5) or database_old_copy (R12)
   std::vector<AttemptId> orphans;            ///< pending without an HTLC, while the run that had it is over: one such look proves nothing
+  Blocker blocker = Blocker::none;           ///< of HashBusy
   std::vector<std::string> warnings;         ///< for people: wrong preimages, rows nobody can explain
 };
 

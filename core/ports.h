@@ -82,11 +82,19 @@ struct FenceAnswer {
 struct OwnRow {
   PaymentHash hash;
   SwitchRow row;
-  PublicKey destination;
   std::string invoice;                         ///< BOLT 11 text, empty without one
   UnixNs created{};
 };
 struct OwnRowsAnswer { std::vector<OwnRow> rows; };
+
+/// What a switch has to show of a store, if that is no old copy of itself (R12).
+struct StoreTrace {
+  StoreId store;
+  UnixNs made;                                 ///< when the store was made: no row of its is older
+  std::optional<std::uint64_t> since{};        ///< Marks::payments_created of the store's newest attempt at this switch
+};
+/// The store's attempt ids among the newest rows; at least that of its very newest row since the trace, if there is one.
+struct NewestOwnAnswer { std::vector<AttemptId> ids; };
 /// Nothing asked before will be answered any more; what was handed over stays open.
 struct Disconnected {
   std::string why;
@@ -94,7 +102,7 @@ struct Disconnected {
 };
 
 using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer,
-                                 OwnRowsAnswer, Disconnected>;
+                                 OwnRowsAnswer, NewestOwnAnswer, Disconnected>;
 
 /// Whatever forwards HTLCs. All calls but poll only queue and return at once. Contract: man page paytower-switch(7):
 /// an accepted attempt is durable before the answer; one id makes at most one HTLC while its record lives; a fenced id
@@ -114,6 +122,9 @@ class Switch {
   virtual void fence(const Handover& handover) = 0;
   /// Every row, of any hash, whose label names `store` (resolve --restored): answered with OwnRowsAnswer.
   virtual void list_own(const StoreId& store) = 0;
+  /// Once a connection: which attempts of the store the switch has seen last. Answered with NewestOwnAnswer, which is empty where
+  /// the switch cannot tell.
+  virtual void newest_own(const StoreTrace& trace) = 0;
   /// Waits until something can be told, `until` has come, or a signal arrived; then tells all there is, in order.
   /// Throws SwitchError when the switch can never be talked to.
   [[nodiscard]] virtual std::vector<SwitchEvent> poll(MonoNs until) = 0;
@@ -164,6 +175,10 @@ class PaymentStore {
   [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
   /// Failures of attempts that ended at or after `since`, newest first, at most limits::max_exclusions.
   [[nodiscard]] virtual std::vector<RecentFailure> recent_failures(UnixNs since) = 0;
+  /// What `here` has to show of this store.
+  [[nodiscard]] virtual StoreTrace trace_at(const SwitchKey& here) = 0;
+  /// The attempt is stored, or may have been deleted on purpose.
+  [[nodiscard]] virtual bool accounts_for(AttemptId id) = 0;
   /// Changes whenever another process committed something (PRAGMA data_version).
   [[nodiscard]] virtual std::uint64_t change_counter() = 0;
   /// R10: a preimage that could not be committed, for the next run. Best effort, never throws.

@@ -13,7 +13,7 @@ namespace {
 PaymentRequest request_of(const OwnRow& own, const SwitchKey& switch_key) {
   PaymentRequest request;
   request.hash = own.hash;
-  request.demand.destination = own.destination;
+  request.demand.destination = own.row.destination.value_or(PublicKey{});
   request.demand.amount = own.row.amount.value_or(Msat{});
   request.invoice = own.invoice;
   request.network = switch_key.network;

@@ -108,6 +108,13 @@ class Pass {
     stats_.file_bytes = one_number("PRAGMA page_count") * page_bytes;
     stats_.free_bytes = one_number("PRAGMA freelist_count") * page_bytes;
     stats_.quarantine_bytes = one_number("SELECT coalesce(sum(length(record)), 0) FROM quarantine");
+    Query row = connection_.prepared(
+        "SELECT count(*) FROM payments WHERE payment_index IN (SELECT payment_index FROM attempts INDEXED BY attempts_watched WHERE outcome = 3 AND "
+        "failure_code IN (65541, 65542) AND payment_index BETWEEN ?3 AND ?4) AND fail_reason IS NOT NULL AND end_note IS NULL AND preimage IS NULL AND late_preimage IS NULL AND "
+        "created_ns >= ?1 AND created_ns < ?2");
+    row.bind(since(), until(), first_, last_);
+    row.step();
+    stats_.assumed_failed = row.number(INT64_MAX);
   }
 
   std::uint64_t one_number(const char* sql) {

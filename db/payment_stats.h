@@ -35,6 +35,7 @@ struct PaymentStats {
   std::uint64_t duplicates = 0;
   std::uint64_t bad_rows = 0;                          ///< cannot be read; counted here alone
   std::uint64_t paid_by_others = 0;                    ///< of the succeeded ones: another user of the node settled the hash
+  std::uint64_t assumed_failed = 0;                    ///< of the failed ones: by the operator's word, which the switch has not confirmed
   std::uint64_t attempts = 0;                          ///< without those of other users
   std::map<FailureReason, std::uint64_t> by_reason{};  ///< of the failed payments
 

@@ -310,6 +310,29 @@ struct SqlitePaymentStore::Impl {
     return open;
   }
 
+  StoreTrace trace_at(const SwitchKey& here) {
+    StoreTrace trace;
+    trace.store = id;
+    {
+      Query row = connection.prepared("SELECT created_ns FROM store_meta WHERE id = 1");
+      if (row.step()) trace.made = row.time();
+    }
+    // The newest ones are nearly always of this switch; a store that has long used another one has the switch read back further.
+    Query row = connection.prepared(
+        "SELECT max(mark_payments_created) FROM (SELECT mark_payments_created, switch_id FROM attempts INDEXED BY attempts_own_id "
+        "WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100) WHERE switch_id = (SELECT id FROM switches WHERE node = ?1 AND network = ?2)");
+    row.bind(here.node, here.network);
+    if (row.step()) trace.since = row.maybe_number(INT64_MAX);
+    return trace;
+  }
+
+  bool accounts_for(AttemptId attempt) {
+    Query row = connection.prepared(
+        "SELECT 1 FROM store_meta WHERE id = 1 AND deleted_up_to >= ?1 UNION ALL SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0");
+    row.bind(bits(attempt));
+    return row.step();
+  }
+
   bool nothing_open() { return fetch_in_flight(PaymentIndex{0}, 1).empty(); }
 };
 
@@ -340,6 +363,14 @@ std::vector<PaymentIndex> SqlitePaymentStore::fetch_in_flight(PaymentIndex after
 
 std::vector<RecentFailure> SqlitePaymentStore::recent_failures(UnixNs since) {
   return reading(impl_->connection, [&] { return impl_->recent_failures(since); });
+}
+
+StoreTrace SqlitePaymentStore::trace_at(const SwitchKey& here) {
+  return reading(impl_->connection, [&] { return impl_->trace_at(here); });
+}
+
+bool SqlitePaymentStore::accounts_for(AttemptId id) {
+  return reading(impl_->connection, [&] { return impl_->accounts_for(id); });
 }
 
 std::uint64_t SqlitePaymentStore::change_counter() {

@@ -37,6 +37,8 @@ class SqlitePaymentStore final : public PaymentStore {
   [[nodiscard]] std::optional<Payment> load(PaymentIndex index) override;
   [[nodiscard]] std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override;
   [[nodiscard]] std::vector<RecentFailure> recent_failures(UnixNs since) override;
+  [[nodiscard]] StoreTrace trace_at(const SwitchKey& here) override;
+  [[nodiscard]] bool accounts_for(AttemptId id) override;
   [[nodiscard]] std::uint64_t change_counter() override;
   void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override;
 

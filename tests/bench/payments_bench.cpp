@@ -255,6 +255,7 @@ class InstantSwitch final : public Switch {
   }
   void fence(const Handover&) override {}
   void list_own(const StoreId&) override {}
+  void newest_own(const StoreTrace&) override { events_.push_back(NewestOwnAnswer{}); }
   std::vector<SwitchEvent> poll(MonoNs) override { return std::exchange(events_, {}); }
 
  private:

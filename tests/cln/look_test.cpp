@@ -1,6 +1,7 @@
 // A look at a payment hash: what is asked in which order, and when the answers count.
 #include <doctest/doctest.h>
 
+#include <map>
 #include <set>
 
 #include "tests/cln/world.h"
@@ -222,6 +223,47 @@ TEST_CASE("a restored database: every row that names its store") {
   const auto& rows = only<OwnRowsAnswer>(events)->rows;
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].row.id == AttemptId{77});
-  CHECK(rows[0].destination == world.payee);
+  CHECK(rows[0].row.destination == world.payee);
   CHECK(rows[0].created == UnixNs{1'795'392'600 * ns_per_second});
+}
+
+TEST_CASE("the newest rows of a store: read back from the end, no further than needed") {
+  World world;
+  world.connect();
+  std::map<std::uint64_t, std::string> labels{{21, world.handover.label}};   // by created_index; the others are somebody else's
+  std::uint64_t newest = 1'000;
+  world.node.on("wait", [&](ScriptedNode& node, const Request& request) { node.result(request, json{{"subsystem", "sendpays"}, {"created", newest}}); });
+  world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) {
+    const json& asked = request.params;
+    json rows = json::array();
+    const std::uint64_t first = asked.at("start");
+    const std::uint64_t limit = asked.at("limit");
+    for (std::uint64_t i = first; i < first + limit && i <= newest; ++i) {
+      json one = world.row("complete", labels.count(i) != 0 ? labels.at(i) : "somebody");
+      one["created_index"] = i;
+      rows.push_back(std::move(one));
+    }
+    node.result(request, json{{"payments", std::move(rows)}});
+  });
+  const auto ask = [&](std::optional<std::uint64_t> since) {
+    const std::size_t before = world.node.of("listsendpays").size();
+    world.node_switch.newest_own(StoreTrace{world.store, UnixNs{}, since});
+    const auto events = world.run();
+    REQUIRE(only<NewestOwnAnswer>(events) != nullptr);
+    return std::pair(only<NewestOwnAnswer>(events)->ids, world.node.of("listsendpays").size() - before);
+  };
+  CHECK(ask(std::nullopt) == std::pair(std::vector{AttemptId{77}}, std::size_t{3}));
+  CHECK(ask(990) == std::pair(std::vector<AttemptId>{}, std::size_t{1}));      // what is older was known to the store already
+  labels[995] = world.handover.label;
+  CHECK(ask(990) == std::pair(std::vector{AttemptId{77}}, std::size_t{1}));
+  // Rows from before the store was made end the search as well.
+  labels.clear();
+  world.node_switch.newest_own(StoreTrace{world.store, UnixNs{1'795'992'600 * ns_per_second}, std::nullopt});
+  const auto events = world.run();
+  CHECK(only<NewestOwnAnswer>(events)->ids.empty());
+  // An empty node, and one that does not know the question.
+  newest = 0;
+  CHECK(ask(std::nullopt).first.empty());
+  world.node.on_error("wait", -32601);
+  CHECK(ask(std::nullopt).first.empty());
 }

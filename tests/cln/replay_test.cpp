@@ -234,7 +234,7 @@ TEST_CASE("listsendpays: every recorded row is read as it stands") {
       CHECK(record->row.label == row.value("label", ""));
       CHECK(record->row.amount->value() == row["amount_msat"].get<std::uint64_t>());
       CHECK(record->row.amount_sent->value() == row["amount_sent_msat"].get<std::uint64_t>());
-      CHECK(record->destination->hex() == row["destination"].get<std::string>());
+      CHECK(record->row.destination->hex() == row["destination"].get<std::string>());
       const std::string status = row["status"].get<std::string>();
       CHECK((record->row.state == RowState::complete) == (status == "complete"));
       CHECK((record->row.state == RowState::failed) == (status == "failed"));

@@ -49,6 +49,7 @@ class CrashWorld::WatchedSwitch final : public Switch {
   void query(const AttemptKey& key) override { step(); inner_.query(key); }
   void fence(const Handover& handover) override { step(); inner_.fence(handover); }
   void list_own(const StoreId& store) override { step(); inner_.list_own(store); }
+  void newest_own(const StoreTrace& trace) override { step(); inner_.newest_own(trace); }
   std::vector<SwitchEvent> poll(MonoNs until) override {
     step();
     return inner_.poll(until);
@@ -87,6 +88,8 @@ class CrashWorld::MutantStore final : public PaymentStore {
   std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
   std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
+  bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
   void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
 

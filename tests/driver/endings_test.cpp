@@ -323,6 +323,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
     void query(const AttemptKey& key) override { shell(); inner_.query(key); }
     void fence(const Handover& handover) override { inner_.fence(handover); }
     void list_own(const StoreId& store) override { inner_.list_own(store); }
+    void newest_own(const StoreTrace& trace) override { inner_.newest_own(trace); }
     std::vector<SwitchEvent> poll(MonoNs until) override { return inner_.poll(until); }
     int calls = 0;
 
@@ -357,6 +358,50 @@ TEST_CASE("ending: a held HTLC is no news: nothing is said about it, run after r
   leave_held(world);
   for (int i = 0; i < 3; ++i) CHECK(world.resume().at(0).end == DriveEnd::open);
   CHECK(world.warnings_with("") == 0);
+}
+
+TEST_CASE("ending: held payments take turns, and those that have ended behind them are stored in one run") {
+  SimWorld world;
+  std::vector<PaymentRequest> held;
+  std::vector<PaymentRequest> ended;
+  for (int i = 0; i < 7; ++i) held.push_back(leave_held(world));
+  for (int i = 0; i < 3; ++i) ended.push_back(leave_held(world));
+  for (const PaymentRequest& request : ended) release(world, request.hash);
+  world.max_parallel = 3;
+
+  const auto results = world.resume();
+  CHECK(results.size() == 10);
+  for (const PaymentRequest& request : ended) CHECK(world.stored(request.hash).status() == PaymentStatus::succeeded);
+  for (const DriveResult& result : results) {
+    CHECK(result.end != DriveEnd::busy);  // nobody else drives them
+    const bool over = result.payment->status() == PaymentStatus::succeeded;
+    CHECK((result.end == DriveEnd::ended) == over);
+  }
+
+  // One that gave its place up gets another turn within the run.
+  release(world, held.front().hash);
+  (void)world.resume(60 * ns_per_second);
+  CHECK(world.stored(held.front().hash).status() == PaymentStatus::succeeded);
+  for (const PaymentRequest& request : held) CHECK(world.live_htlcs(request.hash) == 1);
+}
+
+TEST_CASE("ending: R12, an old copy of the database is noticed by a payment of another hash, before its HTLC") {
+  SimWorld world;
+  const PaymentRequest lost = leave_held(world);
+  // The database that is used from now on has the same name and knows nothing of the attempt, as a copy made before it.
+  SQLite::Database raw(world.folder.file("payments.db"), SQLite::OPEN_READWRITE);
+  for (const char* table : {"attempts", "payments"}) {
+    SQLite::Statement names(raw, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1");
+    names.bind(1, std::string(table));
+    std::vector<std::string> triggers;
+    while (names.executeStep()) triggers.push_back(names.getColumn(0).getString());
+    for (const std::string& name : triggers) raw.exec("DROP TRIGGER " + name);
+    raw.exec("DELETE FROM " + std::string(table));
+  }
+  const auto other = world.invoice();
+  CHECK_THROWS_WITH_AS((void)world.send(other), doctest::Contains("old copy of the database"), RefusalError);
+  CHECK(world.oracle(other.hash).empty());
+  CHECK(world.live_htlcs(lost.hash) == 1);
 }
 
 TEST_CASE("ending: one row cannot be read: the others end, it is named and stays as it is") {

@@ -86,9 +86,12 @@ class ScriptedSwitch final : public Switch {
   }
 
   void list_own(const StoreId&) override { ask("list-own"); }
+  /// Answered beside the script: each connection begins with it.
+  void newest_own(const StoreTrace&) override { ++traces_asked_; }
 
   std::vector<SwitchEvent> poll(MonoNs until) override {
     std::vector<SwitchEvent> events;
+    for (; traces_asked_ > 0; --traces_asked_) events.push_back(NewestOwnAnswer{newest_own_ids});
     while (!asked_.empty()) {
       const std::string question = std::move(asked_.front());
       asked_.pop_front();
@@ -120,6 +123,7 @@ class ScriptedSwitch final : public Switch {
   AttemptKey last_key;
   std::vector<Handover> handovers;
   std::vector<Handover> fences;
+  std::vector<AttemptId> newest_own_ids;
   std::deque<std::pair<std::int64_t, SwitchEvent>> later;   ///< answers that come by time, in order
 
  private:
@@ -132,6 +136,7 @@ class ScriptedSwitch final : public Switch {
   Log& log_;
   std::deque<Step> steps_;
   std::deque<std::string> asked_;
+  unsigned traces_asked_ = 0;
 };
 
 [[nodiscard]] std::string write_name(const Write& write);
@@ -157,6 +162,8 @@ class RecordingStore final : public PaymentStore {
   std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
   std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
+  bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
   void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
 

@@ -18,7 +18,7 @@ QUARANTINED = 12
 
 # Which shape stands behind a member that holds objects.
 MAPS = {"by_status", "failed_by_reason", "failures_by_code"}  # of names to counts
-ONLY_SOME = {"guard": {"released_ns"}, "distribution": {"sum", "overall"}}  # as the page says
+ONLY_SOME = {"payment": {"joined", "paid_before"}, "guard": {"released_ns"}, "distribution": {"sum", "overall"}}  # as the page says
 INSIDE = {
     "payment": {"htlcs": "attempt", "duplicates": "payment", "tries": "payment"},
     "attempt": {"failure": "failure", "route": "route"},

@@ -68,6 +68,38 @@ TEST_CASE("look: nothing at all is quiet, with and without ended attempts") {
   CHECK(only<Quiet>(interpret(with(Shape::failed), look, knowledge())));
 }
 
+TEST_CASE("look: whose HTLC it is that keeps the hash busy") {
+  LookResult look = empty_look();
+  look.rows = {row(RowState::pending, ours())};
+  // Marked as failed by hand: of this try, and of an earlier one beside a new try.
+  CHECK(interpret(with(Shape::assumed_failed), look, knowledge()).blocker == Blocker::closed_by_hand);
+  LookFinding finding = interpret(fresh_payment(), look, knowledge());
+  CHECK(only<HashBusy>(finding));
+  CHECK(finding.blocker == Blocker::closed_by_hand);
+  look.rows = {row(RowState::pending, "another wallet", AttemptId{77})};
+  finding = interpret(fresh_payment(), look, knowledge());
+  CHECK(only<HashBusy>(finding));
+  CHECK(finding.blocker == Blocker::other_user);
+  CHECK(interpret(with(Shape::open), empty_look(), knowledge()).blocker == Blocker::none);
+}
+
+TEST_CASE("look: what another user paid is the sum of its parts, and nothing where the switch does not say it of all") {
+  LookResult look = empty_look();
+  for (std::uint32_t part = 1; part <= 3; ++part) {
+    SwitchRow theirs = row(RowState::complete, "another wallet", AttemptId{77});
+    theirs.part = part;
+    theirs.amount = Msat::of(part * 1'000);
+    theirs.amount_sent = Msat::of(part * 1'000 + 7);
+    look.rows.push_back(theirs);
+  }
+  const LookFinding finding = interpret(fresh_payment(), look, knowledge());
+  REQUIRE(only<HashPaid>(finding));
+  CHECK(only<HashPaid>(finding)->amount == Msat::of(6'000));
+  CHECK(only<HashPaid>(finding)->fee == Msat::of(21));
+  look.rows.back().amount.reset();
+  CHECK(some<HashPaid>(interpret(fresh_payment(), look, knowledge()))->amount == Msat{});
+}
+
 TEST_CASE("look: our row decides about our attempt") {
   LookResult look = empty_look();
   look.rows = {row(RowState::pending, ours())};

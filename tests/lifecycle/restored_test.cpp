@@ -24,7 +24,7 @@ OwnRow own_row(RowState state, std::uint64_t id, bool fence = false) {
   own.row.label = attempt_label(store(), AttemptId{id}, fence);
   own.row.amount = Msat::of(1'000);
   own.row.amount_sent = Msat::of(1'010);
-  own.destination = node_key(2);
+  own.row.destination = node_key(2);
   own.created = created;
   if (state == RowState::complete) own.row.preimage = right_preimage();
   return own;

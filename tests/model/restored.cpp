@@ -13,7 +13,9 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
   const LookResult look = look_result(config, state.node.seen);
   std::vector<OwnRow> rows;
   for (const SwitchRow& row : look.rows) {
-    if (!row.label.empty()) rows.push_back(OwnRow{look.hash, row, test::node_key(2), {}, test::created});
+    if (row.label.empty()) continue;
+    rows.push_back(OwnRow{look.hash, row, {}, test::created});
+    rows.back().row.destination = test::node_key(2);
   }
   std::vector<PaymentHash> known;
   if (newest(state.store) || state.store.guard != 0) known.push_back(look.hash);

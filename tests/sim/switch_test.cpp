@@ -346,9 +346,14 @@ TEST_CASE("the rows of one store, of whatever hash") {
   REQUIRE(rows.size() == 2);
   CHECK(rows[0].hash == paid.hash);
   CHECK(rows[0].row.state == RowState::complete);
-  CHECK(rows[0].destination == key_of(3));
+  CHECK(rows[0].row.destination == key_of(3));
   CHECK(rows[0].invoice == paid.text);
   CHECK(rows[0].row.label == first.label);
   CHECK(rows[1].hash == fenced.hash);
   CHECK(parse_attempt_label(rows[1].row.label)->fence);
+
+  world.node().newest_own(StoreTrace{ours, UnixNs{}, std::nullopt});
+  CHECK(world.one<NewestOwnAnswer>().ids == std::vector{AttemptId{11}, AttemptId{12}});
+  world.node().newest_own(StoreTrace{StoreId{}, UnixNs{}, std::nullopt});
+  CHECK(world.one<NewestOwnAnswer>().ids.empty());
 }

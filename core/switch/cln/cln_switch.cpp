@@ -276,6 +276,11 @@ void ClnSwitch::list_own(const StoreId& store) {
   std::make_shared<OwnRowsSearch>(impl_->client, store, [impl = impl_.get()](OwnRowsAnswer answer) { impl->tell(std::move(answer)); })->start();
 }
 
+void ClnSwitch::newest_own(const StoreTrace& trace) {
+  if (!impl_->present()) return;
+  std::make_shared<NewestOwnSearch>(impl_->client, trace, [impl = impl_.get()](NewestOwnAnswer answer) { impl->tell(std::move(answer)); })->start();
+}
+
 std::vector<SwitchEvent> ClnSwitch::poll(MonoNs until) { return impl_->poll(until); }
 
 }  // namespace paytower::cln

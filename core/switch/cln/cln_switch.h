@@ -40,6 +40,7 @@ class ClnSwitch final : public Switch {
   void query(const AttemptKey& key) override;
   void fence(const Handover& handover) override;
   void list_own(const StoreId& store) override;
+  void newest_own(const StoreTrace& trace) override;
   [[nodiscard]] std::vector<SwitchEvent> poll(MonoNs until) override;
 
  private:

@@ -80,7 +80,7 @@ std::optional<Record> read_record(const json& row) {
   record.created_index = number(row, "created_index").value_or(0);
   record.updated_index = number(row, "updated_index").value_or(0);
   record.created = seconds(row, "created_at");
-  record.destination = bytes<PublicKey>(row, "destination");
+  record.row.destination = bytes<PublicKey>(row, "destination");
   record.invoice = text(row, "bolt11").value_or("");
   if (record.invoice.size() > limits::max_invoice_chars) record.invoice.clear();
   return record;

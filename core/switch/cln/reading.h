@@ -36,7 +36,6 @@ struct Record {
   std::uint64_t created_index = 0;           ///< 0 when the node does not say
   std::uint64_t updated_index = 0;           ///< of its end; 0 while pending
   std::optional<UnixNs> created;
-  std::optional<PublicKey> destination;
   std::string invoice;
 };
 

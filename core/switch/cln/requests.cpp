@@ -59,7 +59,7 @@ json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds) {
 
 json listsendpays_params(const PaymentHash& hash) { return json{{"payment_hash", hash.hex()}}; }
 
-json page_params(std::uint64_t start) { return json{{"index", "created"}, {"start", start}, {"limit", list_page}}; }
+json page_params(std::uint64_t start, std::uint64_t limit) { return json{{"index", "created"}, {"start", start}, {"limit", limit}}; }
 
 json counter_params(const char* subsystem, const char* index) {
   return json{{"subsystem", subsystem}, {"indexname", index}, {"nextvalue", 0}};

@@ -31,7 +31,7 @@ inline constexpr std::uint64_t list_page = 1'000;
 
 [[nodiscard]] nlohmann::json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds);
 [[nodiscard]] nlohmann::json listsendpays_params(const PaymentHash& hash);
-[[nodiscard]] nlohmann::json page_params(std::uint64_t start);
+[[nodiscard]] nlohmann::json page_params(std::uint64_t start, std::uint64_t limit = list_page);
 [[nodiscard]] nlohmann::json counter_params(const char* subsystem, const char* index);
 
 struct RouteParams {

@@ -22,7 +22,9 @@ std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash) {
 }
 
 SwitchRow as_seen(Row row) {
-  return SwitchRow{row.key.id, row.key.part, row.state, std::move(row.label), row.preimage, std::move(row.failure), row.amount, row.amount_sent};
+  SwitchRow seen{row.key.id, row.key.part, row.state, std::move(row.label), row.preimage, std::move(row.failure), row.amount, row.amount_sent};
+  if (row.destination != PublicKey{}) seen.destination = row.destination;
+  return seen;
 }
 
 LookResult Engine::look(const PaymentHash& hash) {

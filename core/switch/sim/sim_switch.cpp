@@ -27,7 +27,8 @@ struct AskDispatch { Handover handover; };
 struct AskQuery { AttemptKey key; };
 struct AskFence { Handover handover; };
 struct AskOwnRows { StoreId store; };
-using Request = std::variant<AskIdentity, AskLook, RouteQuestion, AskDispatch, AskQuery, AskFence, AskOwnRows>;
+struct AskNewestOwn { StoreTrace trace; };
+using Request = std::variant<AskIdentity, AskLook, RouteQuestion, AskDispatch, AskQuery, AskFence, AskOwnRows, AskNewestOwn>;
 
 bool changes_something(const Request& request) {
   return std::holds_alternative<AskDispatch>(request) || std::holds_alternative<AskFence>(request);
@@ -173,9 +174,27 @@ class Turn {
     for (auto rows = tx_.rows_after(after, page); !rows.empty(); rows = tx_.rows_after(after, page)) {
       for (const Row& row : rows) {
         const auto label = parse_attempt_label(row.label);
-        if (label && label->store == asked.store) answer.rows.push_back(OwnRow{row.key.hash, as_seen(row), row.destination, row.invoice, row.created});
+        if (label && label->store == asked.store) answer.rows.push_back(OwnRow{row.key.hash, as_seen(row), row.invoice, row.created});
         after = row.created_index;
       }
+    }
+    tell(std::move(answer));
+  }
+
+  /// Backwards from the newest row, as on a real node.
+  void execute(const AskNewestOwn& asked) {
+    constexpr std::uint64_t page = 100;
+    NewestOwnAnswer answer;
+    std::uint64_t last = static_cast<std::uint64_t>(tx_.number(Number::payments_created));
+    bool older = false;
+    while (last > 0 && answer.ids.empty() && !older) {
+      const std::uint64_t before = last > page ? last - page : 0;
+      for (const Row& row : tx_.rows_after(before, page)) {
+        const auto label = parse_attempt_label(row.label);
+        if (label && label->store == asked.trace.store) answer.ids.push_back(label->id);
+      }
+      older = asked.trace.since && before < *asked.trace.since;
+      last = before;
     }
     tell(std::move(answer));
   }
@@ -301,6 +320,7 @@ void SimSwitch::dispatch(const Handover& handover) { impl_->queue.emplace_back(A
 void SimSwitch::query(const AttemptKey& key) { impl_->queue.emplace_back(AskQuery{key}); }
 void SimSwitch::fence(const Handover& handover) { impl_->queue.emplace_back(AskFence{handover}); }
 void SimSwitch::list_own(const StoreId& store) { impl_->queue.emplace_back(AskOwnRows{store}); }
+void SimSwitch::newest_own(const StoreTrace& trace) { impl_->queue.emplace_back(AskNewestOwn{trace}); }
 std::vector<SwitchEvent> SimSwitch::poll(MonoNs until) { return impl_->poll(until); }
 
 }  // namespace paytower::sim

@@ -26,6 +26,7 @@ class SimSwitch final : public Switch {
   void query(const AttemptKey& key) override;
   void fence(const Handover& handover) override;
   void list_own(const StoreId& store) override;
+  void newest_own(const StoreTrace& trace) override;
   /// Executes all that was queued in one transaction (an accepted attempt is durable before its answer), then waits for
   /// results. Sees what other processes do within 25 ms.
   [[nodiscard]] std::vector<SwitchEvent> poll(MonoNs until) override;
