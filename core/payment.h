@@ -18,7 +18,7 @@ namespace paytower {
 /// The switch that an attempt went to (R6).
 struct SwitchKey {
   PublicKey node;
-  std::string network;             ///< "bitcoin", "testnet", "signet", "regtest"
+  std::string network;             ///< "bitcoin", "testnet", "signet", "regtest", "simnet"
   auto operator<=>(const SwitchKey&) const = default;
 };
 

@@ -19,7 +19,7 @@ PaymentRequest request_of(const OwnRow& own, const SwitchKey& switch_key) {
   request.network = switch_key.network;
   request.created = own.created;
   request.deadline = own.created;
-  if (const auto invoice = own.invoice.empty() ? Result<Invoice>(Error{}) : decode_invoice(own.invoice)) {
+  if (const auto invoice = own.invoice.empty() ? Result<Invoice>(Error{}) : decode_recorded_invoice(own.invoice)) {
     request.payment_secret = invoice->payment_secret;
     request.metadata = invoice->metadata;
   }

@@ -36,17 +36,28 @@ std::string base58check(Bytes payload) {
 
 std::string segwit_prefix(const std::string& network) {
   if (network == "bitcoin") return "bc";
+  if (network == "simnet") return "sb";
   return network == "regtest" ? "bcrt" : "tb";
+}
+
+struct Base58Prefixes {
+  std::uint8_t key_hash;
+  std::uint8_t script_hash;
+};
+
+Base58Prefixes base58_prefixes(const std::string& network) {
+  if (network == "bitcoin") return {0, 5};
+  if (network == "simnet") return {63, 123};
+  return {111, 196};
 }
 
 }  // namespace
 
 std::optional<std::string> fallback_address(const Fallback& fallback, const std::string& network) {
-  const bool main = network == "bitcoin";
   if (fallback.version == key_hash_version || fallback.version == script_hash_version) {
     if (fallback.program.size() != hash160_bytes) return std::nullopt;
-    const std::uint8_t prefix = fallback.version == key_hash_version ? (main ? 0 : 111) : (main ? 5 : 196);
-    Bytes payload{prefix};
+    const Base58Prefixes prefixes = base58_prefixes(network);
+    Bytes payload{fallback.version == key_hash_version ? prefixes.key_hash : prefixes.script_hash};
     payload.insert(payload.end(), fallback.program.begin(), fallback.program.end());
     return base58check(std::move(payload));
   }

@@ -28,13 +28,23 @@ constexpr std::uint64_t msat_per_btc = 100'000'000'000;
 // Field tags are letters of the bech32 alphabet (BOLT 11, "Tagged Fields").
 constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, tag_d = 13, tag_s = 16, tag_n = 19, tag_h = 23, tag_c = 24,
                        tag_m = 27;
+// What lnd writes into an invoice whose payee hides behind blinded paths; no BOLT names either.
+constexpr std::uint8_t tag_blinded_path = 20;
+constexpr std::size_t blinded_paths_bit = 262;
 
 struct Network {
   std::string_view prefix;
   std::string_view name;
 };
 // Longer prefixes first: "bcrt" begins like "bc".
-constexpr std::array<Network, 4> networks = {{{"bcrt", "regtest"}, {"tbs", "signet"}, {"tb", "testnet"}, {"bc", "bitcoin"}}};
+constexpr std::array<Network, 5> networks = {
+    {{"bcrt", "regtest"}, {"tbs", "signet"}, {"tb", "testnet"}, {"bc", "bitcoin"}, {"sb", "simnet"}}};
+
+/// What a reader makes of a field that BOLT 11 of 2025 refuses and BOLT 11 before that skipped.
+enum class Rules {
+  today,       ///< the invoice is refused
+  recorded,    ///< it is skipped: the invoice was taken once, and what was paid with it must stay readable
+};
 
 struct Multiplier {
   char letter;               ///< 0 = whole bitcoin
@@ -43,6 +53,7 @@ struct Multiplier {
 constexpr std::array<Multiplier, 4> multipliers = {{{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
 
 Error flaw(std::string what) { return Error{Errc::usage, "not a BOLT 11 invoice that can be paid: " + std::move(what), {}}; }
+Error no_bolt11() { return Error{Errc::usage, "not an invoice (must start with lnbc, lntb, lntbs, lnbcrt or lnsb)", {}}; }
 Error no_invoice(std::string what) { return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}}; }
 
 // --- reading ---
@@ -65,7 +76,7 @@ Result<std::optional<Msat>> read_amount(std::string_view text) {
   std::uint64_t per_unit = 1;
   if (unit == "p") {
     // A tenth of an msat each. The 0 at the end goes before the number is read: all bitcoin in pico do not fit into 64 bits.
-    if (digits.back() != '0') return flaw("its amount is no whole number of millisatoshi");
+    if (digits.back() != '0') return flaw("its amount is not a whole number of millisatoshi");
     digits.remove_suffix(1);
   } else if (const auto known = unit_msat(unit)) {
     per_unit = *known;
@@ -100,13 +111,16 @@ Bytes read_features(std::span<const std::uint8_t> words) {
   return bytes;
 }
 
+bool has_bit(const Bytes& features, std::size_t bit) {
+  return bit / 8 < features.size() && (features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0;
+}
+
 /// The first feature bit that a payer must know and we do not (BOLT 9: even bits are compulsory).
 std::optional<std::size_t> unknown_compulsory_bit(const Bytes& features) {
   // var_onion_optin, payment_secret, basic_mpp, option_route_blinding, option_attribution_data, option_payment_metadata
   static constexpr std::array<std::size_t, 6> known = {8, 14, 16, 24, 36, 48};
   for (std::size_t bit = 0; bit < features.size() * 8; bit += 2) {
-    const bool set = (features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0;
-    if (set && std::find(known.begin(), known.end(), bit) == known.end()) return bit;
+    if (has_bit(features, bit) && std::find(known.begin(), known.end(), bit) == known.end()) return bit;
   }
   return std::nullopt;
 }
@@ -145,13 +159,50 @@ std::optional<Fallback> read_fallback(std::span<const std::uint8_t> words) {
   return fallback;
 }
 
-/// Takes the tagged fields in; what has no meaning, or the wrong length for its meaning, is kept as an extra (BOLT 11: "MUST skip over").
+/// The field is one of those that have one length only, and another one.
+std::optional<Error> wrong_length(std::uint8_t tag, std::size_t size) {
+  switch (tag) {
+    case tag_p: return size == hash_words ? std::nullopt : std::optional(flaw("a payment hash in it (field p) has the wrong length"));
+    case tag_s: return size == hash_words ? std::nullopt : std::optional(flaw("a payment secret in it (field s) has the wrong length"));
+    case tag_h: return size == hash_words ? std::nullopt : std::optional(flaw("a description hash in it (field h) has the wrong length"));
+    case tag_n: return size == key_words ? std::nullopt : std::optional(flaw("a payee in it (field n) has the wrong length"));
+    default: return std::nullopt;
+  }
+}
+
+/// The field is a number that is written longer than it is. No words at all are 0, and right.
+std::optional<Error> leading_zeros(std::uint8_t tag, std::span<const std::uint8_t> words) {
+  if (words.empty() || words.front() != 0) return std::nullopt;
+  switch (tag) {
+    case tag_x: return flaw("its expiry (field x) has leading zeros");
+    case tag_c: return flaw("its final CLTV delta (field c) has leading zeros");
+    case tag_9: return flaw("its feature bits (field 9) have leading zeros");
+    default: return std::nullopt;
+  }
+}
+
+/// A hint without any hop says nothing and is skipped; one that is cut off, or leads over nobody's key, is not.
+std::optional<Error> broken_hint(std::uint8_t tag, std::span<const std::uint8_t> words) {
+  if (tag != tag_r || words.empty()) return std::nullopt;
+  const auto hint = read_hint(words);
+  if (!hint) return flaw("a route hint in it (field r) is cut off");
+  const bool keys = std::all_of(hint->begin(), hint->end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
+  return keys ? std::nullopt : std::optional(flaw("a route hint in it (field r) has a node id that is not a public key"));
+}
+
+/// Takes the tagged fields in; what has no meaning is kept as an extra, as is a second field of a kind that has no second.
 class FieldReader {
  public:
-  explicit FieldReader(Invoice& invoice) : invoice_(invoice) {}
+  FieldReader(Invoice& invoice, Rules rules) : invoice_(invoice), rules_(rules) {}
 
-  void take(std::uint8_t tag, std::span<const std::uint8_t> words) {
+  std::optional<Error> take(std::uint8_t tag, std::span<const std::uint8_t> words) {
+    if (rules_ == Rules::today) {
+      if (auto error = wrong_length(tag, words.size())) return error;
+      if (auto error = leading_zeros(tag, words)) return error;
+      if (auto error = broken_hint(tag, words)) return error;
+    }
     if (!understood(tag, words)) invoice_.extras.push_back(InvoiceExtra{tag, Bytes(words.begin(), words.end())});
+    return std::nullopt;
   }
 
   [[nodiscard]] bool has_hash() const { return has_hash_; }
@@ -206,6 +257,7 @@ class FieldReader {
   }
 
   Invoice& invoice_;
+  Rules rules_;
   bool has_hash_ = false;
   bool has_secret_ = false;
   bool has_expiry_ = false;
@@ -231,6 +283,7 @@ std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std
   const Sha256Digest digest = signed_digest(hrp, words.first(words.size() - signature_words));
   const secp::RecoverableSignature signature{invoice.signature, invoice.recovery_id};
   if (invoice.payee_named) {
+    if (!valid_public_key(invoice.payee)) return flaw("its payee (field n) is not a public key");
     if (!secp::verify(digest, signature, invoice.payee)) return flaw("its signature is not the payee's");
     return std::nullopt;
   }
@@ -240,23 +293,34 @@ std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std
   return std::nullopt;
 }
 
-/// Walks over the tagged fields; an error when their lengths do not add up.
+/// Walks over the tagged fields; an error when their lengths do not add up, or one of them is refused.
 std::optional<Error> take_fields(FieldReader& reader, std::span<const std::uint8_t> words) {
   while (!words.empty()) {
     if (words.size() < field_head_words) return flaw("its last field is cut off");
     const std::size_t size = std::size_t{words[1]} << 5 | words[2];
     if (words.size() - field_head_words < size) return flaw("a field is longer than the invoice");
-    reader.take(words[0], words.subspan(field_head_words, size));
+    if (auto error = reader.take(words[0], words.subspan(field_head_words, size))) return error;
     words = words.subspan(field_head_words + size);
   }
   return std::nullopt;
 }
 
-std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t> words) {
-  FieldReader reader(invoice);
+bool has_blinded_paths(const Invoice& invoice) {
+  const auto is_path = [](const InvoiceExtra& extra) { return extra.tag == tag_blinded_path; };
+  return has_bit(invoice.features, blinded_paths_bit) || std::any_of(invoice.extras.begin(), invoice.extras.end(), is_path);
+}
+
+std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t> words, Rules rules) {
+  FieldReader reader(invoice, rules);
   if (auto error = take_fields(reader, words)) return error;
   if (!reader.has_hash()) return flaw("it has no payment hash");
+  if (!reader.has_secret() && has_blinded_paths(invoice)) {
+    return flaw("its payee hides behind blinded paths, which paytower cannot pay to; ask the payee for an invoice without them");
+  }
   if (!reader.has_secret()) return flaw("it has no payment secret");
+  if (rules == Rules::today && invoice.description.has_value() == invoice.description_hash.has_value()) {
+    return flaw(invoice.description ? "it has both a description and the hash of one" : "it has neither a description nor the hash of one");
+  }
   if (const auto bit = unknown_compulsory_bit(invoice.features)) {
     return flaw("it asks for feature bit " + std::to_string(*bit) + ", which paytower does not know");
   }
@@ -264,7 +328,7 @@ std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t>
 }
 
 std::optional<Error> read_prefix(Invoice& invoice, std::string_view hrp) {
-  if (hrp.substr(0, 2) != "ln") return flaw("it does not begin with ln");
+  if (hrp.substr(0, 2) != "ln") return no_bolt11();
   hrp.remove_prefix(2);
   for (const Network& network : networks) {
     if (hrp.substr(0, network.prefix.size()) != network.prefix) continue;
@@ -276,6 +340,8 @@ std::optional<Error> read_prefix(Invoice& invoice, std::string_view hrp) {
   }
   return flaw("it is for a network that paytower does not know");
 }
+
+bool begins_like_one(std::string_view text) { return text.size() >= 2 && (text[0] | 0x20) == 'l' && (text[1] | 0x20) == 'n'; }
 
 std::string_view without_scheme(std::string_view text) {
   static constexpr std::string_view scheme = "lightning:";
@@ -290,8 +356,8 @@ std::string_view explain(bech32::Flaw what) {
   switch (what) {
     case bech32::Flaw::none: return "";
     case bech32::Flaw::mixed_case: return "it mixes upper and lower case";
-    case bech32::Flaw::no_separator: return "it has no part before a 1";
-    case bech32::Flaw::bad_character: return "it has a character that no invoice has";
+    case bech32::Flaw::no_separator: return "it has no 1 behind its beginning";
+    case bech32::Flaw::bad_character: return "it has a character inside that no invoice has";
     case bech32::Flaw::too_short: return "it is cut off";
     case bech32::Flaw::bad_checksum: return "its checksum is wrong, so it was mistyped or cut off";
   }
@@ -385,22 +451,25 @@ std::optional<Error> unwritable(const Invoice& fields) {
   if (fields.metadata && fields.metadata->size() > longest_bytes) return no_invoice("its metadata is longer than 639 bytes");
   for (const RouteHint& hint : fields.route_hints) {
     if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes) return no_invoice("a route hint has no hop or more than 12");
+    const bool keys = std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
+    if (!keys) return no_invoice("a route hint has a node id that is not a public key");
   }
   for (const Fallback& fallback : fields.fallbacks) {
-    if (!fallback_address(fallback, fields.network)) return no_invoice("a fallback address is not one");
+    if (!fallback_address(fallback, fields.network)) return no_invoice("a fallback address is not an address");
   }
   for (const InvoiceExtra& extra : fields.extras) {
     const bool words = std::all_of(extra.words.begin(), extra.words.end(), [](std::uint8_t word) { return word < 32; });
-    if (extra.tag > 31 || extra.words.size() > longest_field || !words) return no_invoice("an extra field is not one");
+    if (extra.tag > 31 || extra.words.size() > longest_field || !words) return no_invoice("an extra field is not a field");
   }
   if (fields.features.size() > longest_bytes) return no_invoice("its features are too long");
   return std::nullopt;
 }
 
-/// True when a reader finds the extra fields without meaning again: one with the tag of an absent field would become that field.
+/// True when a reader finds the extra fields without meaning again: one with the tag of an absent field would become that field,
+/// and one of a length that its tag cannot have would spoil the invoice.
 bool extras_stay(const Invoice& fields, std::span<const std::uint8_t> words) {
   Invoice read;
-  FieldReader reader(read);
+  FieldReader reader(read, Rules::today);
   return !take_fields(reader, words.subspan(timestamp_words)) && read.extras == fields.extras;
 }
 
@@ -410,9 +479,9 @@ struct Unverified {
   bech32::Decoded text;
 };
 
-Result<Unverified> read_unverified(std::string_view text) {
+Result<Unverified> read_unverified(std::string_view text, Rules rules) {
   text = without_scheme(text);
-  if (text.empty()) return flaw("it is empty");
+  if (!begins_like_one(text)) return no_bolt11();
   if (text.size() > limits::max_invoice_chars) return flaw("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
   bech32::Outcome outcome = bech32::decode(text);
   if (outcome.flaw != bech32::Flaw::none) return flaw(std::string(explain(outcome.flaw)));
@@ -423,27 +492,30 @@ Result<Unverified> read_unverified(std::string_view text) {
   if (words.size() < timestamp_words + signature_words) return flaw("it is too short for a time and a signature");
   invoice.timestamp = read_number(std::span(words).first(timestamp_words));
   const auto fields = std::span<const std::uint8_t>(words).subspan(timestamp_words, words.size() - timestamp_words - signature_words);
-  if (auto error = read_fields(invoice, fields)) return *error;
+  if (auto error = read_fields(invoice, fields, rules)) return *error;
   return read;
 }
 
-}  // namespace
-
-Result<Invoice> decode_invoice(std::string_view text) {
-  auto read = read_unverified(text);
+Result<Invoice> decode(std::string_view text, Rules rules) {
+  auto read = read_unverified(text, rules);
   if (!read) return read.error();
   if (auto error = check_signature(read->invoice, read->text.hrp, read->text.words)) return *error;
   return std::move(read->invoice);
 }
 
+}  // namespace
+
+Result<Invoice> decode_invoice(std::string_view text) { return decode(text, Rules::today); }
+Result<Invoice> decode_recorded_invoice(std::string_view text) { return decode(text, Rules::recorded); }
+
 std::vector<RouteHint> route_hints_of(std::string_view verified) {
-  auto read = read_unverified(verified);
+  auto read = read_unverified(verified, Rules::recorded);
   if (!read) return {};
   return std::move(read->invoice.route_hints);
 }
 
 std::optional<std::string> description_in(std::string_view verified) {
-  auto read = read_unverified(verified);
+  auto read = read_unverified(verified, Rules::recorded);
   if (!read) return std::nullopt;
   return std::move(read->invoice.description);
 }

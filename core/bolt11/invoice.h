@@ -20,8 +20,8 @@ namespace paytower {
 inline constexpr std::uint64_t default_invoice_expiry_s = 3'600;
 inline constexpr std::uint32_t default_min_final_cltv = 18;
 
-/// A field that BOLT 11 does not define, a second one of a kind that has no second, or one to be skipped for its length or
-/// version: kept as it stands.
+/// A field that BOLT 11 does not define, a second one of a kind that has no second, or a fallback of a version that nobody
+/// knows: kept as it stands.
 struct InvoiceExtra {
   std::uint8_t tag = 0;              ///< 0 to 31
   Bytes words;                       ///< five bits each
@@ -30,7 +30,7 @@ struct InvoiceExtra {
 
 /// What an invoice says (BOLT 11, "Data Part"). Amounts in msat, times in seconds since 1970 UTC.
 struct Invoice {
-  std::string network;               ///< "bitcoin", "testnet", "signet", "regtest"
+  std::string network;               ///< "bitcoin", "testnet", "signet", "regtest", "simnet"
   std::optional<Msat> amount;        ///< nothing: the payer chooses
   std::uint64_t timestamp = 0;       ///< when it was made; 35 bits
   PaymentHash payment_hash;
@@ -41,7 +41,7 @@ struct Invoice {
   std::optional<Sha256Digest> description_hash;   ///< of a description that is told elsewhere
   std::uint64_t expiry = default_invoice_expiry_s;          ///< seconds after timestamp; UINT64_MAX for whatever is larger
   std::uint64_t min_final_cltv = default_min_final_cltv;    ///< blocks that the last HTLC must leave; UINT64_MAX as above
-  std::vector<RouteHint> route_hints;             ///< keys as they stand, not checked to be points
+  std::vector<RouteHint> route_hints;             ///< from decode_invoice: every key is a point on the curve
   std::vector<Fallback> fallbacks;                ///< most preferred first; fallback_address() writes them
   Bytes features;                    ///< big-endian bit field without leading zero bytes
   std::optional<Bytes> metadata;     ///< goes into the onion as it is (payment_metadata, field m)
@@ -51,19 +51,23 @@ struct Invoice {
 };
 
 /// Reads and checks an invoice: checksum, fields, features, signature. `lightning:` before it is fine. Usage refusal with
-/// one sentence otherwise. Input is hostile. Source: BOLT 11, "Payment Encoding", and its test vectors.
+/// one sentence otherwise. Input is hostile. Source: BOLT 11, "Payment Encoding", as of 2025, and its test vectors.
 [[nodiscard]] Result<Invoice> decode_invoice(std::string_view text);
 
-/// The route hints of an invoice that decode_invoice has accepted before: its signature, which costs more than all the rest, is
-/// not checked again. Nothing for a text that is none.
+/// The same for an invoice that was paid with before: what BOLT 11 only refuses since 2025 (fields of a wrong length, leading
+/// zeros, description and hash both or neither, hints over nobody's key) is skipped or kept, as it was then.
+[[nodiscard]] Result<Invoice> decode_recorded_invoice(std::string_view text);
+
+/// The route hints of an invoice that was accepted before, by these rules or by the older ones: its signature, which costs more
+/// than all the rest, is not checked again. Nothing for a text that is not an invoice.
 [[nodiscard]] std::vector<RouteHint> route_hints_of(std::string_view verified);
 /// Its description, likewise: the payee's bytes. Nothing where it only carries the hash of one.
 [[nodiscard]] std::optional<std::string> description_in(std::string_view verified);
 
 /// Signs and writes an invoice. payee, signature and recovery_id of `fields` are not read; the payee is the key's.
 /// Usage refusal for what cannot be written: an unknown network, an amount of 0, fields too long, no description or two, a
-/// fallback that is no address, extras that would be read as something else, an invalid key. What it writes, decode_invoice
-/// reads back, unless `features` has compulsory bits that nobody knows. Source: BOLT 11, the writer's requirements.
+/// fallback that is no address, a hint over nobody's key, extras that would be read as something else or be refused, an invalid
+/// key. What it writes, decode_invoice reads back, unless `features` has compulsory bits that nobody knows. Source: BOLT 11, the writer's requirements.
 [[nodiscard]] Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key);
 
 /// Nothing for a private key outside the group.

@@ -16,7 +16,7 @@ Json invoice_json(const paytower::Invoice& invoice) {
   const auto hex = [](std::span<const std::uint8_t> bytes) { return to_hex(bytes); };
   Json json;
   json["type"] = "bolt11 invoice";
-  json["currency"] = invoice.network == "bitcoin" ? "bc" : invoice.network == "testnet" ? "tb" : invoice.network == "signet" ? "tbs" : "bcrt";
+  json["currency"] = invoice.network == "bitcoin" ? "bc" : invoice.network == "testnet" ? "tb" : invoice.network == "signet" ? "tbs" : invoice.network == "simnet" ? "sb" : "bcrt";
   json["created_at"] = invoice.timestamp;
   json["expiry"] = invoice.expiry;
   json["payee"] = invoice.payee.hex();
