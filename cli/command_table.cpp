@@ -28,7 +28,7 @@ constexpr std::array<FlagSpec, 20> send_flags{{
     {"payment-hash", 0, "H", "with --dest: what the payee settles, 64 hex digits"},
     {"payment-secret", 0, "S", "with --dest: the payee's secret for it, 64 hex digits"},
     {"final-cltv-delta", 0, "N", "with --dest: blocks that the payee wants (default: 18)"},
-    {"routes", 0, "FILE|-", "try these routes in order: lncli queryroutes or Core Lightning getroute JSON"},
+    {"routes", 0, "FILE|-", "try these routes in order: JSON of lncli queryroutes or buildroute, Core Lightning getroutes or getroute"},
     {"fee-limit", 0, "A", "pay at most this fee (default: the larger of 5sat and 1 % of the amount)", false, true},
     {"fee-limit-percent", 0, "P", "pay at most this share as fee, up to 4 decimals, rounded down to 1 msat", false, true},
     {"cltv-limit", 0, "N", "lock funds for at most this many blocks (default: 2016)", false, true},

@@ -129,7 +129,7 @@ Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchK
 }
 
 Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key) {
-  auto routes = parse_routes(text, RoutesContext{key.node, request.demand.final_cltv_delta});
+  auto routes = parse_routes(text, RoutesContext{key.node, request.demand.final_cltv_delta, request.demand.amount});
   if (!routes) return routes;
   for (std::size_t i = 0; i < routes->size(); ++i) {
     const auto kept = check_route((*routes)[i], request.demand);

@@ -1,5 +1,6 @@
 #include "cli/input/routes.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -48,7 +49,7 @@ std::uint64_t whole_number(const json& object, const char* key, const std::strin
     if (has_unit) text.remove_suffix(suffix.size());
     if (const auto number = digits(text)) return *number;
   }
-  fail(where, std::string("\"") + key + "\" is no whole number");
+  fail(where, std::string("\"") + key + "\" is not a whole number");
 }
 
 Msat amount(const json& object, const char* key, const std::string& where) {
@@ -71,7 +72,7 @@ std::uint32_t blocks(std::uint64_t value, const std::string& where) {
 PublicKey node_key(const json& object, const char* key, const std::string& where) {
   const json& value = member(object, key, where);
   const auto node = value.is_string() ? PublicKey::from_hex_text(value.get_ref<const std::string&>()) : std::nullopt;
-  if (!node || (node->bytes[0] != 2 && node->bytes[0] != 3)) fail(where, std::string("\"") + key + "\" is no node key (66 hex digits)");
+  if (!node || (node->bytes[0] != 2 && node->bytes[0] != 3)) fail(where, std::string("\"") + key + "\" is not a node key (66 hex digits)");
   return *node;
 }
 
@@ -81,7 +82,7 @@ ShortChannelId channel_id(const json& object, const char* key, const std::string
   if (value.is_string()) {
     if (const auto id = ShortChannelId::parse(value.get_ref<const std::string&>())) return *id;
   }
-  fail(where, std::string("\"") + key + "\" is no channel id");
+  fail(where, std::string("\"") + key + "\" is not a channel id");
 }
 
 const json& hops_of(const json& route, const char* key, const std::string& where) {
@@ -99,6 +100,21 @@ std::string hop_place(const std::string& where, std::size_t i) { return where + 
 std::uint8_t direction_between(const PublicKey& from, const PublicKey& to, const std::string& where) {
   if (from == to) fail(where, "leads from a node to itself");
   return from < to ? 0 : 1;
+}
+
+/// "800000x1x1/0": a channel, and the direction in which it is used.
+ChannelDirection channel_and_direction(const json& object, const char* key, const std::string& where) {
+  const json& value = member(object, key, where);
+  const std::string_view text = value.is_string() ? std::string_view(value.get_ref<const std::string&>()) : std::string_view();
+  const bool has_direction = text.size() > 2 && text[text.size() - 2] == '/' && (text.back() == '0' || text.back() == '1');
+  const auto id = has_direction ? ShortChannelId::parse(text.substr(0, text.size() - 2)) : std::nullopt;
+  if (!id) fail(where, std::string("\"") + key + "\" is not a channel with its direction (800000x1x1/0)");
+  return ChannelDirection{*id, static_cast<std::uint8_t>(text.back() - '0')};
+}
+
+void require_direction(std::uint64_t given, const Hop& hop, std::size_t i, const std::string& where) {
+  if (given == hop.direction) return;
+  fail(where, std::string("the direction does not fit") + (i == 0 ? ": the route does not begin at this node" : " the two nodes"));
 }
 
 /// Each forwarder keeps of the amount and of the delay, or nothing; the payee's are the lowest.
@@ -148,9 +164,7 @@ Route read_cln_route(const json& hops, const std::string& where, const RoutesCon
     hop.channel = channel_id(hops[i], "channel", place);
     hop.node = node_key(hops[i], "id", place);
     hop.direction = direction_between(from, hop.node, place);
-    if (whole_number(hops[i], "direction", place) != hop.direction) {
-      fail(place, std::string("the direction does not fit") + (i == 0 ? ": the route does not begin at this node" : " the two nodes"));
-    }
+    require_direction(whole_number(hops[i], "direction", place), hop, i, place);
     hop.amount = amount(hops[i], "amount_msat", place);
     hop.delay = blocks(whole_number(hops[i], "delay", place), place);
     from = hop.node;
@@ -160,12 +174,83 @@ Route read_cln_route(const json& hops, const std::string& where, const RoutesCon
   return route;
 }
 
+/// What a hop of getroutes says of one end of its channel, under the names of either version.
+struct ChannelEnd {
+  Msat amount;
+  std::uint32_t delay = 0;
+  auto operator<=>(const ChannelEnd&) const = default;
+};
+
+/// A value that two members name must be the same in both.
+template <typename T>
+void require_same(const T& one, const T& other, const char* what, const std::string& where) {
+  if (!(one == other)) fail(where, std::string("it says two different ") + what);
+}
+
+// A hop of getroutes has two ends. What goes into it is what the node before its channel must get ("amount_in_msat"; "amount_msat"
+// and "delay" in Core Lightning 25 and where it allows deprecated names); what comes out is what the HTLC on the channel carries
+// ("amount_out_msat"). Where only the first is told, an HTLC carries what goes into the hop behind it, the last one the route's own.
+Hop read_layered_hop(const json& entry, ChannelEnd& end, const std::string& where) {
+  if (!entry.is_object()) fail(where, "not an object");
+  const bool newer = entry.contains("node_id_out");
+  const bool older = entry.contains("next_node_id") || !newer;
+  const ChannelDirection channel = channel_and_direction(entry, "short_channel_id_dir", where);
+  const PublicKey node = node_key(entry, newer ? "node_id_out" : "next_node_id", where);
+  const Hop hop{channel.channel, channel.direction, node, end.amount, end.delay};
+  const auto read_end = [&](const char* amount_key, const char* delay_key) {
+    return ChannelEnd{amount(entry, amount_key, where), blocks(whole_number(entry, delay_key, where), where)};
+  };
+  if (newer) {
+    require_same(read_end("amount_out_msat", "cltv_out"), end, "ends of the channel", where);
+    end = read_end("amount_in_msat", "cltv_in");
+  }
+  if (!older) return hop;
+  const ChannelEnd in = read_end("amount_msat", "delay");
+  if (newer) require_same(in, end, "beginnings of the channel", where);
+  if (newer) require_same(node_key(entry, "next_node_id", where), node, "nodes", where);
+  end = in;
+  return hop;
+}
+
+Route read_layered_route(const json& object, const std::string& where, const RoutesContext& context) {
+  const json& path = hops_of(object, "path", where);
+  ChannelEnd end{amount(object, "amount_msat", where), blocks(whole_number(object, "final_cltv", where), where)};
+  std::vector<Hop> hops(path.size());
+  for (std::size_t i = path.size(); i > 0; --i) hops[i - 1] = read_layered_hop(path[i - 1], end, hop_place(where, i - 1));
+  PublicKey from = context.own_node;
+  Route route;
+  for (std::size_t i = 0; i < hops.size(); ++i) {
+    const std::string place = hop_place(where, i);
+    if (path[i].contains("node_id_in") && node_key(path[i], "node_id_in", place) != from) {
+      fail(place, i == 0 ? "the route does not begin at this node" : "it does not begin where the hop before it ends");
+    }
+    const std::uint8_t given = std::exchange(hops[i].direction, direction_between(from, hops[i].node, place));
+    require_direction(given, hops[i], i, place);
+    require_no_rise(route, hops[i], place);
+    from = hops[i].node;
+    route.hops.push_back(hops[i]);
+  }
+  return route;
+}
+
+/// getroutes splits an amount over several routes: paid one after the other they would pay the payee too little.
+void refuse_parts(const std::vector<Route>& routes, const RoutesContext& context) {
+  if (routes.size() < 2 || !context.amount) return;
+  const bool parts = std::all_of(routes.begin(), routes.end(), [&](const Route& route) { return route.delivered() < *context.amount; });
+  if (!parts) return;
+  throw Fault{"the " + std::to_string(routes.size()) + " routes are parts of the payment, each carries less than its " +
+              std::to_string(context.amount->value()) + " msat; paytower takes --routes for one part only: ask getroutes with maxparts=1"};
+}
+
 std::vector<Route> read_document(const json& document, const RoutesContext& context) {
   if (document.is_object() && document.contains("route")) {
+    const json& route = document["route"];
+    if (route.is_object()) return {read_lnd_route(route, "the route", context)};   // lncli buildroute
     return {read_cln_route(hops_of(document, "route", "the route"), "the route", context)};
   }
   if (!document.is_object() || !document.contains("routes")) {
-    throw Fault{"neither lncli queryroutes JSON (\"routes\") nor Core Lightning getroute JSON (\"route\")"};
+    throw Fault{"neither lncli queryroutes or Core Lightning getroutes JSON (\"routes\") nor lncli buildroute or Core Lightning getroute "
+                "JSON (\"route\")"};
   }
   const json& list = document["routes"];
   if (!list.is_array() || list.empty()) throw Fault{"it holds no route"};
@@ -173,7 +258,14 @@ std::vector<Route> read_document(const json& document, const RoutesContext& cont
     throw Fault{std::to_string(list.size()) + " routes; " + std::to_string(limits::max_candidate_routes) + " are the most"};
   }
   std::vector<Route> routes;
-  for (std::size_t i = 0; i < list.size(); ++i) routes.push_back(read_lnd_route(list[i], "route " + std::to_string(i + 1), context));
+  bool layered = false;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string where = "route " + std::to_string(i + 1);
+    const bool has_path = list[i].is_object() && list[i].contains("path");
+    layered = layered || has_path;
+    routes.push_back(has_path ? read_layered_route(list[i], where, context) : read_lnd_route(list[i], where, context));
+  }
+  if (layered) refuse_parts(routes, context);
   return routes;
 }
 

@@ -1,5 +1,5 @@
-// libFuzzer target for --routes: lncli's queryroutes and Core Lightning's getroute. Invariants: bounds, amounts and delays
-// that never rise, and a route that the store can keep.
+// libFuzzer target for --routes: lncli's queryroutes and buildroute, Core Lightning's getroutes and getroute. Invariants: bounds,
+// amounts and delays that never rise, and a route that the store can keep.
 #include "cli/input/routes.h"
 #include "core/limits.h"
 #include "tests/fuzz/fuzz.h"
@@ -10,6 +10,7 @@ using namespace paytower::test;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   cli::RoutesContext context;
   context.own_node = *PublicKey::from_hex_text("02500000000000000000000000000000000000000000000000000000000000000a");
+  context.amount = Msat::of(250'000);
   const auto routes = cli::parse_routes(text_of(bytes, size), context);
   if (!routes) {
     must(!routes.error().message.empty());

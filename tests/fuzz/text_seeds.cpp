@@ -19,6 +19,7 @@ constexpr std::size_t largest_answer = 16'000;
 constexpr std::size_t answers_of_a_file = 40;
 const std::string data = std::string(PAYTOWER_TEST_DATA) + "/data/";
 const std::string low_key = "0210" + std::string(62, '0');
+const std::string own_key = "0250" + std::string(61, '0') + "a";   // as fuzz_routes has it
 const std::string high_key = "0390" + std::string(62, '0');
 
 class SeedFolder {
@@ -72,6 +73,15 @@ void routes(SeedFolder folder) {
 {"chan_id":"879609302220865538","amt_to_forward_msat":"250000","fee_msat":"0","expiry":800080,"pub_key":")" + high_key + R"("}]}],"success_prob":0.95})");
   folder.add(R"({"route":[{"id":")" + low_key + R"(","channel":"800000x1x1","direction":1,"amount_msat":251012,"delay":58,"style":"tlv"},
 {"id":")" + high_key + R"(","channel":"800000x1x2","direction":0,"amount_msat":"250000msat","delay":18}]})");
+  folder.add(R"({"route":{"total_time_lock":800080,"total_amt_msat":"5","hops":[{"chan_id":1,"pub_key":")" + high_key +
+             R"(","expiry":800080,"amt_to_forward_msat":5,"fee_msat":"0"}]}})");
+  folder.add(R"({"probability_ppm":999996,"routes":[{"probability_ppm":999996,"amount_msat":250000,"final_cltv":18,"path":[
+{"short_channel_id_dir":"800000x1x1/1","next_node_id":")" + low_key + R"(","amount_msat":251012,"delay":58},
+{"short_channel_id_dir":"800000x1x2/0","next_node_id":")" + high_key + R"(","amount_msat":251012,"delay":58}]}]})");
+  folder.add(R"({"routes":[{"amount_msat":250000,"final_cltv":18,"path":[{"short_channel_id_dir":"1x1x1/0","node_id_in":")" + own_key + R"(","node_id_out":")" +
+             high_key + R"(","amount_in_msat":250000,"amount_out_msat":250000,"cltv_in":18,"cltv_out":18,"next_node_id":")" + high_key +
+             R"(","amount_msat":250000,"delay":18}]},{"amount_msat":1,"final_cltv":18,"path":[{"short_channel_id_dir":"1x1x2/0","next_node_id":")" + high_key +
+             R"(","amount_msat":1,"delay":18}]}]})");
 }
 
 void batch(SeedFolder folder) {
