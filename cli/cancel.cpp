@@ -86,6 +86,7 @@ ExitCode dry_run(Session& session, const Payment& payment) {
 ExitCode run(const CancelOptions& options, Session& session) {
   const auto database = open_database(session, options.dry_run ? db::OpenMode::read_only : db::OpenMode::read_write);
   const PaymentHash hash = find_hash(session, database.get(), options.hash, true);
+  session.output.speak_of(hash);
   if (!database) throw RefusalError(no_such_payment(options.hash));
   Payment payment = stored_payment(*database, options, hash);
   if (options.dry_run) return dry_run(session, payment);

@@ -23,8 +23,9 @@ db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Dat
 }
 
 /// What was named and cannot be deleted refuses the whole call: nothing changes.
-void refuse_skipped(const db::DeleteReport& plan) {
+void refuse_skipped(Session& session, const db::DeleteReport& plan) {
   for (const db::DeleteReport::Skipped& skipped : plan.skipped) {
+    session.output.speak_of(skipped.hash);
     const std::string hash = skipped.hash.hex();
     if (skipped.reason == "not_found") refuse(Errc::not_found, "there is no payment " + hash + "; nothing was deleted", "paytower list");
     if (skipped.reason == "guarded") {
@@ -105,7 +106,7 @@ ExitCode run(const DeleteOptions& options, Session& session) {
   // A cron job's `--all --yes` has no use for the plan, which reads all that is to go.
   db::DeleteReport plan;
   if (options.dry_run || !options.yes || !options.all) plan = database->admin.plan(request);
-  if (!options.all) refuse_skipped(plan);
+  if (!options.all) refuse_skipped(session, plan);
   if (options.dry_run) {
     print(session, plan, true);
     return ExitCode::ok;

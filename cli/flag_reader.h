@@ -15,6 +15,7 @@
 #include "cli/input/time.h"
 #include "cli/raw_call.h"
 #include "cli/refuse.h"
+#include "cli/text.h"
 
 namespace paytower::cli {
 
@@ -25,7 +26,7 @@ template <typename T>
   refuse(Errc::usage, "--" + std::string(flag) + ": " + result.error().message, result.error().hint);
 }
 
-[[nodiscard]] inline std::string quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 80)) + "\""; }
+[[nodiscard]] inline std::string quoted(std::string_view text) { return in_quotes(text); }
 
 /// Reads the flags of one call. Every getter refuses what it does not understand, and names the flag.
 class FlagReader {

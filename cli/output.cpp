@@ -94,7 +94,7 @@ Error with_next_step(Error error, std::string_view command) {
 }
 
 ErrorReport report_of(const Error& error, const std::optional<PaymentHash>& hash) {
-  return ErrorReport{std::string(code_name(error.code)), exit_code_of(error.code), error.message, error.hint, hash};
+  return ErrorReport{std::string(code_name(error.code)), exit_code_of(error.code), error.message, error.hint, hash ? hash : error.payment_hash};
 }
 
 Output::Output(OutputSetup setup) : setup_(std::move(setup)) {
@@ -139,20 +139,20 @@ void Output::show_live(const std::string& line) {
 }
 
 void Output::note(std::string_view message, bool important) {
-  if (important || (!setup_.quiet && !setup_.json)) say(printable(message));
+  if (important || (!setup_.quiet && !setup_.json)) say(printable(without_invoices(message)));
 }
 
 void Output::warn(std::string_view message, const std::optional<PaymentHash>& hash) {
-  if (!setup_.json) return say("warning: " + printable(message) + (hash ? " (" + hash->hex() + ")" : ""));
+  if (!setup_.json) return say("warning: " + printable(without_invoices(message)) + (hash ? " (" + hash->hex() + ")" : ""));
   nlohmann::ordered_json body;
-  body["message"] = message;
+  body["message"] = without_invoices(message);
   body["payment_hash"] = hash ? nlohmann::ordered_json(hash->hex()) : nlohmann::ordered_json();
   const nlohmann::ordered_json document{{"warning", std::move(body)}};
   say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 void Output::log(std::string_view line) {
-  if (setup_.verbosity > 0) say(line);
+  if (setup_.verbosity > 0) say(without_invoices(line));
 }
 
 std::string Output::command(std::string_view hint) const {
@@ -171,19 +171,21 @@ nlohmann::ordered_json Output::error_json(const ErrorReport& report) const {
   nlohmann::ordered_json body;
   body["code"] = report.code;
   body["exit_code"] = number(report.exit_code);
-  body["message"] = report.message;
-  body["hint"] = report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(command(report.hint));
+  body["message"] = without_invoices(report.message);
+  body["hint"] = report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(without_invoices(command(report.hint)));
   body["payment_hash"] = report.payment_hash ? nlohmann::ordered_json(report.payment_hash->hex()) : nlohmann::ordered_json();
   return body;
 }
 
-void Output::error(const ErrorReport& report) {
+void Output::error(const ErrorReport& told) {
+  ErrorReport report = told;
+  if (!report.payment_hash) report.payment_hash = subject_;
   if (setup_.json) {
     const nlohmann::ordered_json document{{"error", error_json(report)}};
     return say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
   }
-  say("paytower: " + printable(report.message));
-  if (!report.hint.empty()) say("hint: " + printable(command(report.hint)));
+  say("paytower: " + printable(without_invoices(report.message)));
+  if (!report.hint.empty()) say("hint: " + printable(without_invoices(command(report.hint))));
 }
 
 std::string Output::paint(std::string_view text, Tone tone) const {

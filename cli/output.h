@@ -1,4 +1,5 @@
-// Who hears what: the result goes to stdout, all else to stderr. Every word that paytower says passes through here.
+// Who hears what: the result goes to stdout, all else to stderr. Every word that paytower says passes through here, and no
+// invoice gets through to stderr: it holds the payment secret, and stderr goes into logs and mails.
 #pragma once
 
 #include <optional>
@@ -73,6 +74,8 @@ class Output {
   [[nodiscard]] nlohmann::ordered_json error_json(const ErrorReport& report) const;
   /// The error line(s): two lines for people, or one JSON object.
   void error(const ErrorReport& report);
+  /// From now on the call is about this payment: errors that name none name it.
+  void speak_of(const PaymentHash& hash) { subject_ = hash; }
 
   /// Can a question be asked? stdin and stderr are TTYs and --no-input was not given.
   [[nodiscard]] bool can_ask() const { return can_ask_; }
@@ -94,6 +97,7 @@ class Output {
   void say(std::string_view line);
   OutputSetup setup_;
   std::string pending_;
+  std::optional<PaymentHash> subject_;
   bool stdout_tty_ = false;
   bool can_ask_ = false;
   bool stdout_color_ = false;

@@ -31,9 +31,16 @@ UnixNs from_seconds(std::uint64_t seconds) {
   return UnixNs{static_cast<std::int64_t>(std::min(seconds, last)) * ns_per_second};
 }
 
-UnixNs expiry_of(const Invoice& invoice) {
-  const std::uint64_t end = invoice.expiry > UINT64_MAX - invoice.timestamp ? UINT64_MAX : invoice.timestamp + invoice.expiry;
-  return from_seconds(end);
+UnixNs expiry_of(const Invoice& invoice) { return from_seconds(expiry_time(invoice)); }
+
+/// No word of the invoice in it: it holds the payment secret, and errors go into logs and mails.
+Error refusal_of(NotPayable why, const Invoice& invoice) {
+  switch (why) {
+    case NotPayable::expired:
+      return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry_of(invoice)) + "; nothing was sent. Ask the payee for a new one"};
+    case NotPayable::final_cltv_too_large: break;
+  }
+  return usage("the payee wants " + std::to_string(invoice.min_final_cltv) + " blocks, a route can have " + std::to_string(limits::max_cltv_delta));
 }
 
 Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
@@ -60,12 +67,8 @@ PaymentRequest with_limits(const SendOptions& options, Msat amount, UnixNs now) 
 
 /// What of this invoice and call is against a new try.
 std::optional<Error> objection_to(const Invoice& invoice, const SendOptions& options, UnixNs now) {
-  const UnixNs expiry = expiry_of(invoice);
-  if (now >= expiry) return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry) + "; nothing was sent", "paytower send --help"};
+  if (const auto why = not_payable(invoice, static_cast<std::uint64_t>(now.value / ns_per_second))) return refusal_of(*why, invoice);
   if (const auto amount = amount_of(invoice, options); !amount) return amount.error();
-  if (invoice.min_final_cltv > limits::max_cltv_delta) {
-    return usage("the invoice wants " + std::to_string(invoice.min_final_cltv) + " blocks for the payee");
-  }
   return std::nullopt;
 }
 
@@ -88,7 +91,7 @@ Result<Wanted> from_invoice(const std::string& text, const SendOptions& options,
 }
 
 Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, UnixNs now) {
-  if (!valid_public_key(payee.node)) return usage("--dest is no point on the curve, so it is nobody's node key");
+  if (!valid_public_key(payee.node)) return about(usage("--dest is not a point on the curve, so it is nobody's node key"), payee.hash);
   Wanted wanted;
   PaymentRequest& request = wanted.request;
   request = with_limits(options, *options.amount, now);
@@ -121,19 +124,22 @@ std::string description_of(const SendOptions& options) {
 }
 
 Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key) {
-  if (!request.network.empty() && request.network != key.network) {
-    return Error{Errc::wrong_network, "the invoice is for " + request.network + ", the switch is on " + key.network + "; nothing was sent"};
+  if (!request.network.empty() && !pays_on(request.network, key.network)) {
+    const std::string message = "the invoice is for " + request.network + ", the switch is on " + key.network + "; nothing was sent";
+    return about(Error{Errc::wrong_network, message}, request.hash);
   }
-  if (request.demand.destination == key.node) return Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent"};
+  if (request.demand.destination == key.node) {
+    return about(Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent"}, request.hash);
+  }
   return std::monostate{};
 }
 
 Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key) {
   auto routes = parse_routes(text, RoutesContext{key.node, request.demand.final_cltv_delta, request.demand.amount});
-  if (!routes) return routes;
+  if (!routes) return about(routes.error(), request.hash);
   for (std::size_t i = 0; i < routes->size(); ++i) {
     const auto kept = check_route((*routes)[i], request.demand);
-    if (!kept) return usage("route " + std::to_string(i + 1) + ": " + kept.error().message);
+    if (!kept) return about(usage("route " + std::to_string(i + 1) + ": " + kept.error().message), request.hash);
   }
   return routes;
 }

@@ -185,6 +185,7 @@ bool about_guard(const HashState& state, Word word, UnixNs now) {
 ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_write);
   const PaymentHash hash = find_hash(session, database.get(), *options.hash, true);
+  session.output.speak_of(hash);
   if (!database) throw RefusalError(no_such_payment(*options.hash));
   const db::Speaker speaker{user_name(), session.clock.wall()};
   const auto check = [&](const HashState& state) {

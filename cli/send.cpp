@@ -33,7 +33,9 @@ class Send {
  public:
   Send(const SendOptions& options, Session& session)
       : options_(options), session_(session), wanted_(value_of(read_wanted(options, session.clock.wall()))), hash_(wanted_.request.hash),
-        observer_(session.output, options.inflight_updates) {}
+        observer_(session.output, options.inflight_updates) {
+    session.output.speak_of(hash_);
+  }
 
   ExitCode run() {
     database_ = options_.dry_run ? open_if_there(session_) : open_to_write_if_there(session_);

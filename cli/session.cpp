@@ -140,7 +140,7 @@ std::unique_ptr<Database> open_to_write_if_there(Session& session) {
 }
 
 Error no_such_payment(const HashArgument& argument) {
-  return Error{Errc::not_found, "there is no payment " + argument.digits, "paytower list"};
+  return Error{Errc::not_found, "there is no payment " + argument.digits, "paytower list", argument.whole};
 }
 
 PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty) {

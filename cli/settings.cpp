@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/suggest.h"
+#include "cli/text.h"
 
 namespace paytower::cli {
 
@@ -157,7 +158,7 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
     if (flag == nullptr) {
       const std::string near = nearest_configurable(name);
       const std::string suggestion = near.empty() ? "" : "; did you mean " + near + "?";
-      return refuse(path, number, "\"" + name.substr(0, 60) + "\" cannot be set here" + suggestion);
+      return refuse(path, number, in_quotes(name) + " cannot be set here" + suggestion);
     }
     std::optional<std::string_view> given;
     if (equals != std::string_view::npos) given = trimmed(line.substr(equals + 1));

@@ -28,6 +28,7 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
 ExitCode run(const ShowOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   const PaymentHash hash = find_hash(session, database.get(), options.hash, false);
+  session.output.speak_of(hash);
   const auto history = database ? database->query.history(hash, options.omit_hops && session.output.json()) : std::nullopt;
   if (!history) throw RefusalError(no_such_payment(options.hash));
   if (!history->bad_rows.empty()) unreadable(history->bad_rows.front());

@@ -8,6 +8,7 @@
 
 #include "cli/raw_call.h"
 #include "cli/suggest.h"
+#include "cli/text.h"
 
 namespace paytower::cli {
 
@@ -60,7 +61,7 @@ std::optional<Error> refuse_empty_values(std::span<const std::string> arguments)
   return std::nullopt;
 }
 
-std::string quoted(const std::string& word) { return "\"" + word.substr(0, 80) + "\""; }
+std::string quoted(const std::string& word) { return in_quotes(word); }
 
 Error unknown_flag(const std::string& argument, const CommandSpec* command) {
   const std::string flag = argument.substr(0, argument.find('='));

@@ -90,7 +90,62 @@ void append_escaped(std::string& out, const Character& character, std::string_vi
   }
 }
 
+bool is_letter_or_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_hex_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+/// Letters and digits at the beginning of the text.
+std::size_t word_size(std::string_view text) {
+  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_letter_or_digit) - text.begin());
+}
+
+/// Where the first beginning of an invoice in a word ends; 0 when it has none.
+std::size_t invoice_prefix_in(std::string_view word) {
+  static constexpr std::array<std::string_view, 3> prefixes{"lnbc", "lntb", "lnsb"};  // lnbcrt and lntbs begin like these
+  const auto same = [](char given, char lower) { return given == lower || (given >= 'A' && given <= 'Z' && given + 32 == lower); };
+  std::size_t end = 0;
+  for (const std::string_view prefix : prefixes) {
+    const auto found = std::search(word.begin(), word.end(), prefix.begin(), prefix.end(), same);
+    if (found == word.end()) continue;
+    const std::size_t behind = static_cast<std::size_t>(found - word.begin()) + prefix.size();
+    end = end == 0 ? behind : std::min(end, behind);
+  }
+  return end;
+}
+
 }  // namespace
+
+std::string without_invoices(std::string_view text) {
+  constexpr std::size_t least = 12;  // a cut invoice of less holds its amount and time, no secret
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t size = word_size(text);
+    const std::string_view word = text.substr(0, size);
+    const std::size_t prefix = invoice_prefix_in(word);
+    out += prefix != 0 && size - prefix >= least ? std::string(word.substr(0, prefix)) + "..." : std::string(word);
+    if (size < text.size()) out += text[size];
+    text.remove_prefix(std::min(size + 1, text.size()));
+  }
+  return out;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr std::size_t most = 80;
+  constexpr std::size_t secret_digits = 64;
+  constexpr std::size_t shown_digits = 8;
+  std::string out;
+  std::size_t digits = 0;  // at the end of `out`
+  for (const char c : text) {
+    digits = is_hex_digit(c) ? digits + 1 : 0;
+    out += c;
+    if (digits == secret_digits) {
+      out.resize(out.size() - secret_digits + shown_digits);
+      out += "...";
+      digits = 0;
+    }
+    if (out.size() >= most + secret_digits) break;
+  }
+  return "\"" + without_invoices(std::string_view(out).substr(0, most)) + "\"";
+}
 
 std::string printable(std::string_view text) {
   std::string out;

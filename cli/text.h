@@ -15,6 +15,13 @@ namespace paytower::cli {
 /// wrote (descriptions, labels, error strings) goes through here before it is shown.
 [[nodiscard]] std::string printable(std::string_view text);
 
+/// The text with every BOLT 11 invoice in it, whole or cut off, written as "lnbc...": it holds the payment secret.
+[[nodiscard]] std::string without_invoices(std::string_view text);
+
+/// What somebody typed that cannot be read, for an error: in quotes, at most 80 bytes, and without what may be a secret, which
+/// is an invoice or the 64 hex digits of one.
+[[nodiscard]] std::string in_quotes(std::string_view text);
+
 /// printable, and at most `columns` wide, with "..." for the rest.
 [[nodiscard]] std::string printable_cut(std::string_view text, std::size_t columns);
 

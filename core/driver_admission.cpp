@@ -241,7 +241,7 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
                  "paytower show " + hash};
   }
   const std::string& network = payment.request.network;
-  if (!network.empty() && network != here.network) {
+  if (!network.empty() && !pays_on(network, here.network)) {
     return Error{Errc::wrong_network, "the invoice is for " + network + ", the switch is on " + here.network + "; nothing was sent", {}};
   }
   if (payment.request.demand.destination == here.node) {

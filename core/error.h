@@ -1,11 +1,14 @@
 // Refusals and faults. A refusal is a value (Result) with a stable name; trouble with the disk or the switch is thrown.
 #pragma once
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+
+#include "core/types.h"
 
 namespace paytower {
 
@@ -45,11 +48,19 @@ enum class Errc {
 [[nodiscard]] std::string_view code_name(Errc code);
 
 /// One refusal, ready to be shown: `message` says what happened and what was not changed, `hint` is a command to copy or empty.
+/// Neither holds an invoice or a secret.
 struct Error {
   Errc code = Errc::internal;
   std::string message;
   std::string hint{};
+  std::optional<PaymentHash> payment_hash{};   ///< which payment it is about, where whoever refuses knows
 };
+
+/// The refusal, which now names its payment.
+[[nodiscard]] inline Error about(Error error, const PaymentHash& hash) {
+  error.payment_hash = hash;
+  return error;
+}
 
 /// A value or a refusal. Use `if (!result) return result.error();`.
 template <typename T>

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "cli/text.h"
+
 namespace paytower::cli {
 
 namespace {
@@ -51,7 +53,7 @@ Fixed parse_fixed(std::string_view text, std::uint32_t decimals, std::uint64_t m
 }
 
 Error refuse(std::string_view text, std::string why) {
-  return Error{Errc::usage, "amount \"" + std::string(text.substr(0, 60)) + "\": " + std::move(why)};
+  return Error{Errc::usage, "amount " + in_quotes(text) + ": " + std::move(why)};
 }
 
 Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
@@ -106,8 +108,7 @@ Msat Percent::of(Msat amount) const {
 Result<Percent> parse_percent(std::string_view text) {
   const Fixed fixed = parse_fixed(text, 4, Percent::max_units);
   if (!fixed.value) {
-    const std::string given(text.substr(0, 60));
-    return Error{Errc::usage, "percent \"" + given + "\": write a number from 0 to 100 with at most 4 decimals, such as 0.25"};
+    return Error{Errc::usage, "percent " + in_quotes(text) + ": write a number from 0 to 100 with at most 4 decimals, such as 0.25"};
   }
   return Percent{static_cast<std::uint32_t>(*fixed.value)};
 }

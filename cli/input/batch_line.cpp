@@ -48,7 +48,7 @@ Error unknown_key(const std::string& key) {
     if (flag_of(with_underscores(flag.name))) names.push_back(with_underscores(flag.name));
   }
   const std::string near = nearest(key, {names.begin(), names.end()});
-  return usage("\"" + printable_cut(key, 80) + "\" is no key of a line" + (near.empty() ? "" : "; did you mean " + near + "?"));
+  return usage(in_quotes(printable_cut(key, 80)) + " is not a key of a line" + (near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 Result<std::string> text_of(const std::string& key, const nlohmann::json& value) {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <optional>
 
+#include "cli/text.h"
+
 namespace paytower::cli {
 
 namespace {
@@ -45,7 +47,7 @@ std::optional<std::int64_t> duration(std::string_view text) {
   return std::nullopt;
 }
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text.substr(0, 60)) + "\""; }
+std::string quoted(std::string_view text) { return in_quotes(text); }
 
 /// Takes exactly `count` digits off the front.
 std::optional<int> digits(std::string_view& text, std::size_t count) {

@@ -356,7 +356,7 @@ std::string_view explain(bech32::Flaw what) {
   switch (what) {
     case bech32::Flaw::none: return "";
     case bech32::Flaw::mixed_case: return "it mixes upper and lower case";
-    case bech32::Flaw::no_separator: return "it has no 1 behind its beginning";
+    case bech32::Flaw::no_separator: return "it is cut off";
     case bech32::Flaw::bad_character: return "it has a character inside that no invoice has";
     case bech32::Flaw::too_short: return "it is cut off";
     case bech32::Flaw::bad_checksum: return "its checksum is wrong, so it was mistyped or cut off";
@@ -540,9 +540,31 @@ Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::
   return text;
 }
 
+std::uint64_t expiry_time(const Invoice& invoice) {
+  return invoice.expiry > UINT64_MAX - invoice.timestamp ? UINT64_MAX : invoice.timestamp + invoice.expiry;
+}
+
+bool pays_on(std::string_view invoice_network, std::string_view chain) {
+  return invoice_network == chain || (invoice_network == "testnet" && (chain == "testnet3" || chain == "testnet4"));
+}
+
 bool expired(const Invoice& invoice, std::uint64_t now_seconds) {
   if (invoice.expiry > UINT64_MAX - invoice.timestamp) return false;
-  return now_seconds >= invoice.timestamp + invoice.expiry;
+  return now_seconds >= expiry_time(invoice);
+}
+
+std::optional<NotPayable> not_payable(const Invoice& invoice, std::uint64_t now_seconds) {
+  if (expired(invoice, now_seconds)) return NotPayable::expired;
+  if (invoice.min_final_cltv > limits::max_cltv_delta) return NotPayable::final_cltv_too_large;
+  return std::nullopt;
+}
+
+std::string_view not_payable_name(NotPayable why) {
+  switch (why) {
+    case NotPayable::expired: return "expired";
+    case NotPayable::final_cltv_too_large: return "final_cltv_too_large";
+  }
+  return "";
 }
 
 }  // namespace paytower

@@ -75,7 +75,20 @@ struct Invoice {
 /// True for the compressed form of a point on secp256k1.
 [[nodiscard]] bool valid_public_key(const PublicKey& key);
 
-/// At `now_seconds` since 1970 UTC. An expiry beyond all time never comes.
+/// Whether an invoice for this network can be paid by a switch on a chain of this name: all testnets have one prefix in BOLT 11.
+[[nodiscard]] bool pays_on(std::string_view invoice_network, std::string_view chain);
+
+/// Seconds since 1970 UTC; UINT64_MAX for an expiry beyond all time, which never comes.
+[[nodiscard]] std::uint64_t expiry_time(const Invoice& invoice);
 [[nodiscard]] bool expired(const Invoice& invoice, std::uint64_t now_seconds);
+
+/// What keeps everybody from paying an invoice that reads well, whatever the limits of the call.
+enum class NotPayable {
+  expired,
+  final_cltv_too_large,    ///< the payee wants more blocks than an HTLC of ours may have
+};
+[[nodiscard]] std::optional<NotPayable> not_payable(const Invoice& invoice, std::uint64_t now_seconds);
+/// Stable, e.g. "expired".
+[[nodiscard]] std::string_view not_payable_name(NotPayable why);
 
 }  // namespace paytower

@@ -30,6 +30,23 @@ TEST_CASE("what steers a terminal or the eye is written out") {
   CHECK(printable("\xf3\xa0\x81\x81") == "\\u{e0041}");                // tag
 }
 
+TEST_CASE("no invoice is repeated, whole or cut off") {
+  const std::string invoice = "lnbcrt10n1pj48ugqpp54255qfny7xjp7s8th3fvnxf7ke4wkdnxq22clha29qahrejdky3s";
+  CHECK(without_invoices("unknown command \"" + invoice + "\"") == "unknown command \"lnbc...\"");
+  CHECK(without_invoices("lightning:" + invoice + "?x and " + invoice) == "lightning:lnbc...?x and lnbc...");
+  CHECK(without_invoices("LNTBS" + invoice.substr(6)) == "LNTB...");
+  CHECK(without_invoices("x" + invoice.substr(0, 30) + "b!") == "xlnbc...!");                // with a character that none has
+  CHECK(without_invoices("lntb" + std::string(20, 'q') + invoice) == "lntb...");              // the first one counts
+  CHECK(without_invoices("lnbc20m1pvjl") == "lnbc20m1pvjl");                                 // an amount and half a time
+  for (const char* text : {"", "must start with lnbc, lntb, lntbs, lnbcrt or lnsb", "a\nb"}) CHECK(without_invoices(text) == text);
+  CHECK(in_quotes(invoice) == "\"lnbc...\"");
+  CHECK(in_quotes(std::string(64, 'b')) == "\"bbbbbbbb...\"");
+  CHECK(in_quotes("x " + std::string(64, 'b') + " y") == "\"x bbbbbbbb... y\"");
+  CHECK(in_quotes(std::string(63, 'b')) == "\"" + std::string(63, 'b') + "\"");
+  CHECK(in_quotes(std::string(100, 'x')) == "\"" + std::string(80, 'x') + "\"");
+  CHECK(in_quotes(std::string(50, 'x') + std::string(64, 'b')) == "\"" + std::string(50, 'x') + "bbbbbbbb...\"");
+}
+
 TEST_CASE("bytes that are no UTF-8 are written out") {
   CHECK(printable("\xff") == "\\xff");
   CHECK(printable("\xc3") == "\\xc3");

@@ -1,14 +1,31 @@
 """Goal: bad input of every kind gives one clear error, the exit code of the table, and no change."""
 
 import hashlib
+import json
 import os
 import pty
 import stat
 import subprocess
+import time
 import unittest
 
 import harness
 from harness import World
+
+# Signed by a key of their own, of October 2025, valid for 300 years: c = 65536, c = 65535, all numbers as large as they can be
+# written, and one for simnet.
+TOO_MANY_BLOCKS = ("lnbcrt2500n1p5ww7qqpp5qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqssp5qgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgp"
+    "qyqszqgpqdq2vdhkven9v5xq8f2qheqqcqyzqqq9qrsgq8qj609wgdl9zyue9rqc2qsg03qe6jw9hc3hwcxqhkr0rrj5pkg7554ftpm6agnkk545fc24d3fm"
+    "7p0vlf6z73pfukfzjeyq48wtmy9gpeffxkk")
+MOST_BLOCKS = ("lnbcrt2500n1p5ww7qqpp5qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqssp5qgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgp"
+    "qyqszqgpqdq2vdhkven9v5xq8f2qheqqcqyplll9qrsgqzu6mt4dsnhktmcnr9qaa3ussfx2838xy6uk4putswhqw26ktdkxr4m2hpchd9nkzdyk9rz9p9q7"
+    "3ywp9z0yelgke64usv2ve4jnawdcpfv98pg")
+LARGEST = ("lnbcrt210000001p5ww7qqpp5qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqssp5qgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqsz"
+    "qgpqyqszqgpqdq2vdhkven9v5xqd0llllllllllllcqd0llllllllllll9qrsgqz5q0mdp07eutpp5ce2tgl433vdp3wszm2j6msmnzm08cnc3tuyxrh0guz"
+    "4wqldcjtl4kjeyp3m6xg0hxhutuvnctvqk6u6s3ne03zfqq6lsfdu")
+SIMNET = ("lnsb2500n1p5ww7qqpp5qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqssp5qgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqy"
+    "qszqgpqdq2vdhkven9v5xq8f2qheqq9qrsgqdq5twk250kr3c74gkasac6mj0s3frm2p2afs2lffccay0gk2uaek7uwafjy6nw56tgvlxxyyzjvwwy9v0tqd"
+    "sm6yngd4qeyzttkkk8spllhc3y")
 
 
 class BadInput(World):
@@ -50,9 +67,97 @@ class BadInput(World):
             with self.subTest(invoice=name):
                 self.refused(harness.USAGE, "send", bad, "--yes")
 
+    def test_decode_says_payable_when_send_would_try(self):
+        expired = self.invoice("250sat", "--expiry", "1s")
+        time.sleep(2.1)
+        for invoice, reason in ((expired, "expired"), (TOO_MANY_BLOCKS, "final_cltv_too_large"), (LARGEST, "final_cltv_too_large"),
+                                (MOST_BLOCKS, None), (self.invoice(), None)):
+            with self.subTest(reason=reason):
+                said = self.decode(invoice)
+                self.assertEqual((said["payable"], said["not_payable_reason"]), (reason is None, reason))
+                if reason:
+                    self.refused(harness.USAGE, "send", invoice, "--yes", "--cltv-limit", "65535")
+                else:
+                    self.assertIn(self.run_it("send", invoice, "--yes", "--cltv-limit", "65535").code, (harness.OK, harness.FAILED))
+        self.assertIn("yes, with --cltv-limit 65535 or more", self.ok("decode", MOST_BLOCKS).out)
+        self.refused(harness.USAGE, "send", MOST_BLOCKS, "--yes")
+
+    def test_no_number_of_an_invoice_is_rounded_by_a_reader(self):
+        said = self.ok("decode", LARGEST, "--json")
+
+        def numbers(value):
+            for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+                yield from numbers(one)
+            if isinstance(value, int):
+                yield value
+
+        self.assertLess(max(numbers(said.json())), 2**53)
+        self.assertEqual((said.json()["value_msat"], said.json()["final_cltv_delta"]), ("2100000000000000000", "18446744073709551615"))
+
+    def test_simnet(self):
+        self.assertEqual(self.decode(SIMNET)["network"], "simnet")
+        self.assertIn("is for simnet", self.refused(harness.USAGE, "send", SIMNET, "--yes").err)
+
+    def test_no_error_repeats_an_invoice_or_its_secret(self):
+        """Whatever is confused with what: what cron mails and logs keep must not let others pay or probe in the payee's name."""
+        expired = self.invoice("250sat", "--expiry", "1s")
+        invoice, secret = self.invoice(), 64 * "c"
+        path = os.path.join(self.folder, "odd")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f'{invoice} = 1\n')
+        time.sleep(2.1)
+        for args in (["send", expired, "--yes"], [invoice], ["list", invoice], ["decode", "--" + invoice], ["help", invoice], ["show", invoice],
+                     ["delete", invoice, "--yes"], ["send", invoice, "--yes", "--amt", invoice], ["send", invoice, "--yes", "--timeout", invoice],
+                     ["send", invoice, "--yes", "--outgoing-chan-id", invoice], ["send", invoice, "--yes", "--max-attempts", invoice],
+                     ["send", invoice, "--yes", "--routes", invoice], ["send", "--yes", "--batch", invoice], ["list", "--status", invoice],
+                     ["list", "--format", invoice], ["list", "--since", invoice], ["list", "--switch", invoice], ["list", "--db", invoice],
+                     ["list", "--config", path], ["migrate", "--from-lnd", invoice], ["send", invoice + invoice, "--yes"],
+                     ["decode", invoice + "b"], ["send", invoice, "--yes", "--amt", "250sat"], ["list", secret], ["list", "--status", secret],
+                     ["send", "--yes", "--amt", secret, self.invoice("any")]):
+            for more in ([], ["--json"]):
+                with self.subTest(args=args[:2], more=more):
+                    outcome = self.run_it(*args, *more)
+                    self.assertNotEqual(outcome.code, 0)
+                    for one in (expired, invoice):
+                        self.assertNotIn(one[:30], outcome.out + outcome.err)
+                        self.assertNotIn(one[-30:], outcome.out + outcome.err)
+                    self.assertNotIn(secret, outcome.err)
+        lines = [json.dumps({invoice: 1}), json.dumps({"invoice": expired}), json.dumps({"invoice": invoice, "routes": invoice}),
+                 json.dumps({"invoice": invoice, "amt": invoice}), f'{{"invoice":{{"{invoice}":1.5}}}}', invoice]
+        said = self.expect(harness.USAGE, "send", "--batch", "-", "--yes", text="\n".join(lines))
+        self.assertEqual(len(said.out.splitlines()), len(lines))
+        for one in (expired, invoice):
+            self.assertNotIn(one[:30], said.out + said.err)
+
+    def test_errors_name_the_payment_that_they_are_about(self):
+        def named(code, payment_hash, *args, **more):
+            error = self.expect(code, *args, "--json", **more).error()
+            self.assertEqual(error["payment_hash"], payment_hash, error)
+
+        expired, good, free = self.invoice("250sat", "--expiry", "1s"), self.invoice(), self.invoice("any")
+        time.sleep(2.1)
+        named(harness.USAGE, self.hash_of(expired), "send", expired, "--yes")
+        named(harness.USAGE, self.hash_of(good), "send", good, "--yes", "--cltv-limit", "1")
+        named(harness.USAGE, self.hash_of(good), "send", good, "--yes", "--amt", "1sat")
+        named(harness.USAGE, self.hash_of(free), "send", free, "--yes")
+        named(harness.NOT_CONFIRMED, self.hash_of(good), "send", good)
+        named(harness.UNAVAILABLE, self.hash_of(good), "send", good, "--yes", "--switch", "cln:" + os.path.join(self.folder, "none"))
+        named(harness.DATABASE, self.hash_of(good), "send", good, "--yes", "--db", self.folder)
+        routes = os.path.join(self.folder, "routes.json")
+        with open(routes, "w", encoding="ascii") as file:
+            file.write("{}")
+        named(harness.USAGE, self.hash_of(good), "send", good, "--yes", "--routes", routes)
+        mainnet = ("lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdpl2pkx2"
+                   "ctnv5sxxmmwwd5kgetjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls087fxdwk8qakdyafkq3yap9us6v52vjj"
+                   "srvywa6rt52cm9r9zqt8r2t7mlcwspyetp5h2tztugp9lfyql")
+        named(harness.USAGE, "0001020304050607080900010203040506070809000102030405060708090102", "send", mainnet, "--yes", "--amt", "1sat")
+        self.ok("send", self.invoice(), "--yes")
+        new = 64 * "d"
+        for args in (["show", new], ["cancel", new], ["resolve", new, "--write-off", "--yes"], ["resume", new], ["delete", new, "--yes"]):
+            named(harness.NOT_FOUND, new, *args)
+
     def test_expired(self):
         invoice = self.invoice("250sat", "--expiry", "1s")
-        import time
         time.sleep(2.1)
         self.assertIn("expired", self.refused(harness.USAGE, "send", invoice, "--yes").err)
 

@@ -1,6 +1,6 @@
 // libFuzzer target for BOLT 11. A first byte of '#' makes the rest five-bit words of an invoice with a right checksum, so that
-// the fields behind it are reached; anything else is the text of an invoice. Invariant: what is read and can be written again
-// is read back the same.
+// the fields behind it are reached; anything else is the text of an invoice. Invariants: what is read and can be written again
+// is read back the same, and what is accepted today is read the same under the older rules.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -14,7 +14,7 @@ using namespace paytower::test;
 
 namespace {
 
-constexpr std::array<const char*, 8> prefixes{"lnbc", "lnbc2500u", "lnbc1n", "lntb20m", "lnbcrt1p", "lntbs9", "lnbc10p", "lnbcrt"};
+constexpr std::array<const char*, 9> prefixes{"lnbc", "lnbc2500u", "lnbc1n", "lntb20m", "lnbcrt1p", "lntbs9", "lnbc10p", "lnbcrt", "lnsb"};
 
 std::string with_checksum(std::string_view body) {
   if (body.empty()) return {};
@@ -37,13 +37,19 @@ bool same_fields(const Invoice& one, const Invoice& other) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   std::string_view input = text_of(bytes, size);
   const std::string text = !input.empty() && input.front() == '#' ? with_checksum(input.substr(1)) : std::string(input);
+  const auto recorded = decode_recorded_invoice(text);
   const auto invoice = decode_invoice(text);
+  must(!invoice || (recorded && same_fields(*recorded, *invoice) && recorded->extras == invoice->extras));
   if (!invoice) {
     must(!invoice.error().message.empty());
     return 0;
   }
   must(valid_public_key(invoice->payee));
   must(route_hints_of(text) == invoice->route_hints);
+  must(invoice->description.has_value() != invoice->description_hash.has_value());
+  for (const RouteHint& hint : invoice->route_hints) {
+    must(!hint.empty() && std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); }));
+  }
   (void)expired(*invoice, invoice->timestamp);
   std::array<std::uint8_t, 32> key{};
   key.back() = 1;

@@ -738,6 +738,20 @@ TEST_CASE("bolt11: expiry") {
   CHECK_FALSE(expired(*decode_invoice(text_of(invoice)), UINT64_MAX));
 }
 
+TEST_CASE("bolt11: what nobody can pay, whatever the limits of a call") {
+  Invoice invoice = plain_invoice();
+  CHECK_FALSE(not_payable(invoice, invoice.timestamp));
+  CHECK(not_payable(invoice, invoice.timestamp + 3'600) == NotPayable::expired);
+  invoice.min_final_cltv = limits::max_cltv_delta;
+  CHECK_FALSE(not_payable(invoice, invoice.timestamp));
+  for (const std::uint64_t blocks : {std::uint64_t{limits::max_cltv_delta} + 1, std::uint64_t{1} << 32, UINT64_MAX}) {
+    invoice.min_final_cltv = blocks;
+    CHECK(not_payable(invoice, invoice.timestamp) == NotPayable::final_cltv_too_large);
+  }
+  CHECK(not_payable_name(NotPayable::expired) == "expired");
+  CHECK(not_payable_name(NotPayable::final_cltv_too_large) == "final_cltv_too_large");
+}
+
 TEST_CASE("bolt11: what cannot be written is refused") {
   const auto refused = [](auto change) {
     Invoice invoice = plain_invoice();
