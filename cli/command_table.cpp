@@ -135,9 +135,10 @@ constexpr std::array<FlagSpec, 2> serve_flags{{
 }};
 
 constexpr std::array<CommandSpec, 18> command_table{{
-    {"send", "[INVOICE]", "Pay a BOLT 11 invoice",
-     "Pays INVOICE, or the node that --dest names. Each attempt is recorded before it is handed to the switch,\n"
-     "so the outcome is never lost: exit 4 means that it is not known yet; run `paytower resume`, never pay again.",
+    {"send", "[INVOICE|-]", "Pay a BOLT 11 invoice",
+     "Pays INVOICE (also behind lightning:, or in a bitcoin: URI; - reads it from stdin, with --yes), or the node that\n"
+     "--dest names. Each attempt is recorded before it is handed to the switch, so the outcome is never lost: exit 4\n"
+     "means that it is not known yet; run `paytower resume`, never pay again.",
      send_flags,
      "  paytower send lnbc2500u1pvjlu...\n"
      "  paytower send lnbc1pvjlu... --amt 250sat --fee-limit-percent 0.5 --yes\n"
@@ -205,10 +206,11 @@ constexpr std::array<CommandSpec, 18> command_table{{
      {},
      "  paytower config\n"
      "  paytower config --json | jq -r '.settings[] | select(.name == \"db\").value'"},
-    {"decode", "INVOICE", "Show what an invoice says",
-     "Needs neither database nor switch.",
+    {"decode", "INVOICE|-", "Show what an invoice says",
+     "Needs neither database nor switch. - reads the invoice from stdin, since others can see the command line.",
      {},
-     "  paytower decode lnbc2500u1pvjlu..."},
+     "  paytower decode lnbc2500u1pvjlu...\n"
+     "  paytower decode - < invoice.txt"},
     {"simulate network", "", "Make a simulated network",
      "Writes a network of nodes and channels into a new file, for --switch sim:PATH.",
      network_flags,

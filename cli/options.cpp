@@ -9,6 +9,7 @@
 
 #include "cli/flag_reader.h"
 #include "cli/input/batch_line.h"
+#include "cli/input/payable_text.h"
 #include "cli/raw_call.h"
 #include "cli/refuse.h"
 #include "cli/settings.h"
@@ -39,22 +40,33 @@ DirectPayee read_direct(const FlagReader& in) {
   return payee;
 }
 
-std::string without_uri_scheme(std::string_view invoice) {
-  constexpr std::string_view scheme = "lightning:";
-  const auto same = [](char lower, char given) { return given == lower || (given >= 'A' && given <= 'Z' && given + 32 == lower); };
-  const bool named = invoice.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), invoice.begin(), same);
-  if (named) invoice.remove_prefix(scheme.size());
-  return std::string(invoice);
+using StandardInput = std::function<Result<std::string>()>;
+
+/// The invoice that the call names, or the one in stdin for "-": other users of the machine read the command line.
+std::string read_payable(const FlagReader& in, const StandardInput& standard_input) {
+  const std::string& word = in.word("an invoice");
+  if (word != "-") return value_of(payable_text(word));
+  if (!standard_input) refuse(Errc::usage, "the invoice of a line stands in the line, not in stdin");
+  return value_of(payable_text(value_of(standard_input())));
 }
 
-SendOptions read_send(const FlagReader& in) {
+/// What stdin gives already cannot be asked for there.
+void refuse_taken_stdin(const FlagReader& in) {
+  if (in.words().size() != 1 || in.words().front() != "-") return;
+  if (in.text("routes") == "-") refuse(Errc::usage, "the invoice and the routes cannot both be read from stdin", in.help());
+  if (in.flag("yes") || in.flag("dry-run")) return;
+  refuse(Errc::not_confirmed, "the invoice is read from stdin, so nobody can be asked there: add --yes; nothing was sent");
+}
+
+SendOptions read_send(const FlagReader& in, const StandardInput& standard_input) {
   SendOptions send;
   if (in.flag("dest")) {
     if (!in.words().empty()) refuse(Errc::usage, "name an invoice or --dest, not both", in.help());
     send.payee = read_direct(in);
   } else {
     in.need({"payment-hash", "payment-secret", "final-cltv-delta"}, "--dest");
-    send.payee = without_uri_scheme(in.word("an invoice"));
+    refuse_taken_stdin(in);
+    send.payee = read_payable(in, standard_input);
   }
   send.amount = in.amount("amt");
   if (send.amount && *send.amount == Msat{}) refuse(Errc::usage, "--amt: nothing is paid with an amount of 0");
@@ -93,7 +105,7 @@ SendOptions read_line(const RawCall& call, UnixNs now, std::string_view text) {
   RawCall single = call;
   single.words = std::move(line.words);
   for (auto& [name, values] : line.flags) single.flags.insert_or_assign(name, std::move(values));
-  SendOptions send = read_send(FlagReader(single, now));
+  SendOptions send = read_send(FlagReader(single, now), nullptr);
   if (send.routes == "-") refuse(Errc::usage, "routes of a line stand in a file, not in stdin");
   return send;
 }
@@ -299,10 +311,10 @@ SimulateInvoiceOptions read_invoice(const FlagReader& in) {
   return invoice;
 }
 
-Command read_command(const RawCall& call, const FlagReader& in, UnixNs now) {
+Command read_command(const RawCall& call, const FlagReader& in, const Surroundings& surroundings) {
   const std::string_view name = call.command->name;
-  if (name == "send" && in.flag("batch")) return read_batch(call, in, now);
-  if (name == "send") return read_send(in);
+  if (name == "send" && in.flag("batch")) return read_batch(call, in, surroundings.now);
+  if (name == "send") return read_send(in, surroundings.standard_input);
   if (name == "resume") return read_resume(in);
   if (name == "list") return read_list(in);
   if (name == "show") return ShowOptions{in.hash(), in.flag("omit-hops")};
@@ -313,7 +325,7 @@ Command read_command(const RawCall& call, const FlagReader& in, UnixNs now) {
   if (name == "backup") return BackupOptions{in.word("a path")};
   if (name == "check") return CheckOptions{};
   if (name == "stats") return read_stats(in);
-  if (name == "decode") return DecodeOptions{without_uri_scheme(in.word("an invoice"))};
+  if (name == "decode") return DecodeOptions{read_payable(in, surroundings.standard_input)};
   if (name == "simulate network") return read_network(in);
   if (name == "simulate invoice") return read_invoice(in);
   if (name == "simulate release") return SimulateReleaseOptions{in.hash(), in.text("fail")};
@@ -424,7 +436,7 @@ Options read_options(RawCall call, const Surroundings& surroundings) {
     if (call.command->name == "config") {
       options.command = ConfigOptions{value_of(settings_in_force(flags_only, surroundings))};
     } else {
-      options.command = read_command(call, in, surroundings.now);
+      options.command = read_command(call, in, surroundings);
     }
     options.global = read_global(in, flags_only, options.command, surroundings);
   } catch (const RefusalError& refusal) {
@@ -467,6 +479,7 @@ Surroundings real_surroundings() {
     if (!text) return text.error();
     return std::optional<std::string>(std::move(*text));
   };
+  real.standard_input = [] { return read_input("-", limits::max_pasted_bytes); };
   real.now = SystemClock().wall();
   return real;
 }

@@ -43,7 +43,7 @@ struct DirectPayee {
 };
 
 struct SendOptions {
-  std::variant<std::string, DirectPayee> payee;    ///< BOLT 11 text, or --dest
+  std::variant<std::string, DirectPayee> payee;    ///< bare BOLT 11 text, or --dest
   std::optional<Msat> amount;
   std::optional<std::string> routes;               ///< file, or "-"
   std::variant<std::monostate, Msat, Percent> fee_limit;
@@ -192,13 +192,16 @@ struct Surroundings {
   std::function<std::optional<std::string>(const char* name)> environment;
   /// The text of a config file; nothing when there is none; a usage refusal when it cannot be read.
   std::function<Result<std::optional<std::string>>(const std::string& path)> config_file;
+  /// All of stdin, for an invoice given as "-". None: the call has no stdin of its own.
+  std::function<Result<std::string>()> standard_input{};
   UnixNs now{};
 };
 
 /// The real environment and file system.
 [[nodiscard]] Surroundings real_surroundings();
 
-/// `arguments` without the program's name. A refusal is always Errc::usage, and nothing was touched.
+/// `arguments` without the program's name. Refusals: Errc::usage, and Errc::not_confirmed for `send -` without --yes. Nothing was
+/// touched.
 [[nodiscard]] Result<Options> parse_options(std::span<const std::string> arguments, const Surroundings& surroundings);
 
 /// How errors of a call that cannot be read are to be shown.

@@ -19,6 +19,7 @@ const std::string hash(64, 'a');
 struct World {
   std::map<std::string, std::string> environment{{"HOME", "/home/u"}};
   std::map<std::string, std::string> files{};
+  std::optional<std::string> standard_input{};
 
   [[nodiscard]] Result<Options> parse(const std::vector<std::string>& arguments) const {
     Surroundings surroundings;
@@ -32,6 +33,7 @@ struct World {
       if (found == files.end()) return std::optional<std::string>();
       return std::optional<std::string>(found->second);
     };
+    if (standard_input) surroundings.standard_input = [this]() -> Result<std::string> { return *standard_input; };
     surroundings.now = UnixNs{1'764'000'000 * ns_per_second};
     return parse_options(arguments, surroundings);
   }
@@ -297,4 +299,23 @@ TEST_CASE("resolve wants exactly one word") {
 
 TEST_CASE("behind -- nothing is a flag") {
   CHECK(std::get<std::string>(plain.get<SendOptions>({"send", "--yes", "--", "--json"}).payee) == "--json");
+}
+
+TEST_CASE("an invoice that is given as - is read from stdin, where nothing else can be asked or read then") {
+  World typed;
+  typed.standard_input = "\n lightning:LNBC1ABC\r\n";
+  CHECK(typed.get<DecodeOptions>({"decode", "-"}).invoice == "LNBC1ABC");
+  CHECK(std::get<std::string>(typed.get<SendOptions>({"send", "-", "--yes"}).payee) == "LNBC1ABC");
+  CHECK(std::get<std::string>(typed.get<SendOptions>({"send", "-", "-n"}).payee) == "LNBC1ABC");
+  CHECK(typed.refusal({"send", "-", "--yes", "--routes", "-"}).find("cannot both be read from stdin") != std::string::npos);
+  const auto unasked = typed.parse({"send", "-"});
+  REQUIRE_FALSE(unasked);
+  CHECK(unasked.error().code == Errc::not_confirmed);
+  typed.standard_input = "user@example.com";
+  CHECK(typed.refusal({"decode", "-"}).find("Lightning address") != std::string::npos);
+  const auto batch = typed.get<BatchOptions>({"send", "--batch", "x", "--yes"});
+  const auto line = batch.read_line(R"({"invoice":"-"})");
+  REQUIRE_FALSE(line);
+  CHECK(line.error().message.find("stands in the line") != std::string::npos);
+  CHECK(std::get<std::string>(batch.read_line(R"({"invoice":" bitcoin:?LIGHTNING=lnbc1abc\r\n"})")->payee) == "lnbc1abc");
 }

@@ -67,6 +67,41 @@ class BadInput(World):
             with self.subTest(invoice=name):
                 self.refused(harness.USAGE, "send", bad, "--yes")
 
+    def test_what_is_not_an_invoice_is_named(self):
+        for pasted, word in {
+            "hello": "not an invoice (must start with lnbc, lntb, lntbs, lnbcrt or lnsb)",
+            "lno1qgsqvgnwgcg35z6ee2h3yczraddm72xrfua9uve2rlrm9deu7xyfzrc": "BOLT 12 offer",
+            "lightning:LNURL1DP68GURN8GHJ7ETCV9KHQMR99E3K7MF0D3H82UNVWQHHSM9CXLQ": "LNURL",
+            "satoshi@example.com": "Lightning address",
+            "\u20bfsatoshi@example.com": "BIP 353",
+            "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4": "on-chain address",
+            "bitcoin:bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4?amount=1": "without lightning=",
+            "02" + 64 * "a": "node id",
+            64 * "a": "payment hash",
+            " \n": "no invoice in it",
+        }.items():
+            with self.subTest(pasted=pasted):
+                self.assertIn(word, self.refused(harness.USAGE, "decode", pasted).err)
+                self.assertIn(word, self.refused(harness.USAGE, "send", pasted, "--yes").err)
+                line = json.dumps({"invoice": pasted})
+                said = json.loads(self.expect(harness.USAGE, "send", "--batch", "-", "--yes", text=line).out)
+                self.assertIn(word, said["error"]["message"])
+
+    def test_what_stands_around_an_invoice(self):
+        bare = self.invoice()
+        uri = "bitcoin:bcrt1qxycnzvf3xycnzvf3xycnzvf3xycnzvf3?amount=0.0000025&lightning="
+        around = [bare + "\r\n", " \t\n" + bare, "lightning:" + bare, "LIGHTNING://" + bare, uri + bare, uri.upper() + bare.upper(), uri + bare.replace("1", "%31")]
+        for pasted in around:
+            with self.subTest(pasted=pasted):
+                self.assertEqual(self.ok("decode", pasted, "--json").json()["payment_request"].lower(), bare)
+        for pasted in around:
+            self.ok("send", pasted, "--yes", "--idempotent")
+        self.assertEqual([payment["payment_request"] for payment in self.payments()], [bare])
+        second, third = self.invoice(), self.invoice()
+        lines = [json.dumps({"invoice": " lightning:" + second + "\r\n"}), json.dumps({"invoice": uri + third.upper()})]
+        self.ok("send", "--batch", "-", "--yes", text="\n".join(lines))
+        self.assertEqual([payment["payment_request"].lower() for payment in self.payments()], [bare, second, third])
+
     def test_decode_says_payable_when_send_would_try(self):
         expired = self.invoice("250sat", "--expiry", "1s")
         time.sleep(2.1)
@@ -97,6 +132,19 @@ class BadInput(World):
     def test_simnet(self):
         self.assertEqual(self.decode(SIMNET)["network"], "simnet")
         self.assertIn("is for simnet", self.refused(harness.USAGE, "send", SIMNET, "--yes").err)
+
+    def test_an_invoice_from_stdin(self):
+        invoice = self.invoice()
+        self.assertEqual(self.ok("decode", "-", "--json", text=invoice + "\n").json()["payment_request"], invoice)
+        self.refused(harness.USAGE, "decode", "-", text="")
+        self.refused(harness.USAGE, "decode", "-", text=70_000 * " ")
+        self.assertIn("line end inside", self.refused(harness.USAGE, "decode", "-", text=invoice + "\n" + invoice).err)
+        self.assertIn("--yes", self.refused(harness.NOT_CONFIRMED, "send", "-", text=invoice).err)
+        self.refused(harness.USAGE, "send", "-", "--yes", "--routes", "-", text=invoice)
+        self.assertEqual(self.ledger(), [])
+        self.ok("send", "-", "--dry-run", text=invoice)
+        self.ok("send", "-", "--yes", text="lightning:" + invoice + "\r\n")
+        self.assert_paid_once(self.hash_of(invoice))
 
     def test_no_error_repeats_an_invoice_or_its_secret(self):
         """Whatever is confused with what: what cron mails and logs keep must not let others pay or probe in the payee's name."""

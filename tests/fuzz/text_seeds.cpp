@@ -88,6 +88,8 @@ void batch(SeedFolder folder) {
   std::ifstream file(data + "bolt11/spec_vectors.json");
   const auto vectors = nlohmann::json::parse(file);
   folder.add(R"({"invoice":")" + vectors.at("valid").at(0).at("invoice").get<std::string>() + R"(","amt":"250sat","label":"rent","idempotent":true})");
+  folder.add(R"({"invoice":" bitcoin:1RustyRX2oai4EYYDpQGWvEL62BBGqN9T?amount=1&LIGHTNING=%6C)" +
+             vectors.at("valid").at(1).at("invoice").get<std::string>().substr(1) + R"(\r\n"})" "\n" R"({"invoice":"-"})" "\n" R"({"invoice":"me@example.com"})");
   folder.add(R"({"dest":")" + low_key + R"(","payment_hash":")" + std::string(64, 'a') + R"(","payment_secret":")" + std::string(64, 'b') +
              R"(","amt":"1000sat","final_cltv_delta":40,"fee_limit_percent":"0.5"})" "\n" R"({"invoice":null,"max_attempts":3,"timeout":"10s","outgoing_chan_id":["1x2x3"]})");
 }
@@ -107,6 +109,12 @@ void words(SeedFolder folder) {
     folder.add(word);
   }
   folder.add(std::string(64, 'A'));
+  for (const char* pasted : {"lightning:lnbc1abc", "LIGHTNING://LNBC1ABC\r\n", "bitcoin:bc1q?amount=1&lightning=lnbc1abc", "bitcoin:?req-x=1&lno=lno1q#x", "lno1qgsq",
+                             "lnr1q", "lni1q", "lnurl1dp68", "lnurlp://example.com", "keyauth://example.com", "me@example.com", "\xe2\x82\xbfme@example.com",
+                             "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "1RustyRX2oai4EYYDpQGWvEL62BBGqN9T", "https://example.com/?lightning=LNURL1Q", "-"}) {
+    folder.add(pasted);
+  }
+  folder.add("03" + std::string(64, 'a') + "@203.0.113.7:9735");
 }
 
 void config(SeedFolder folder) {
