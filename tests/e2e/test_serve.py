@@ -178,6 +178,43 @@ class Healthy(Serve):
         self.assertEqual(client.error("getroutes", {**asked, "layers": ["mine"]})["code"], -32602)
         self.assertEqual(client.error("getroutes", {**asked, "maxfee_msat": 0})["code"], 205)
 
+    def test_send_takes_what_getroutes_answers(self):
+        """Under the names of 25.09, those of 26.06, and both; and as parts, which it refuses."""
+        client = self.start()
+        own = client.result("getinfo")["id"]
+        path = os.path.join(self.folder, "routes.json")
+
+        def renamed(answer, keep_old):
+            (route,) = answer["routes"]
+            ends = [*((hop["amount_msat"], hop["delay"]) for hop in route["path"][1:]), (route["amount_msat"], route["final_cltv"])]
+            nodes = [own, *(hop["next_node_id"] for hop in route["path"])]
+            hops = []
+            for i, hop in enumerate(route["path"]):
+                new = {"short_channel_id_dir": hop["short_channel_id_dir"], "node_id_in": nodes[i], "node_id_out": nodes[i + 1],
+                       "amount_in_msat": hop["amount_msat"], "amount_out_msat": ends[i][0], "cltv_in": hop["delay"], "cltv_out": ends[i][1]}
+                hops.append({**new, **hop} if keep_old else new)
+            return {**answer, "routes": [{**route, "path": hops}]}
+
+        def send(invoice, document):
+            with open(path, "w", encoding="ascii") as file:
+                json.dump(document, file)
+            return self.run_it("send", invoice, "--yes", "--routes", path, "--json")
+
+        for change in (lambda answer: answer, lambda answer: renamed(answer, False), lambda answer: renamed(answer, True)):
+            invoice = self.invoice("250sat")
+            facts = client.result("decode", [invoice])
+            plain = client.result("getroute", {"id": facts["payee"], "amount_msat": 250_000, "riskfactor": 10, "cltv": 18})["route"]
+            asked = {"source": own, "destination": facts["payee"], "amount_msat": 250_000, "layers": ["auto.localchans", "auto.sourcefree"],
+                     "maxfee_msat": 100_000, "final_cltv": 18, "maxparts": 1}
+            answer = client.result("getroutes", asked)
+            paid = send(invoice, change(answer))
+            self.assertEqual(paid.code, harness.OK, paid)
+            self.assertEqual(int(paid.json()["fee_msat"]), plain[0]["amount_msat"] - 250_000)
+        halves = [{**answer["routes"][0], "amount_msat": 125_000}, {**answer["routes"][0], "amount_msat": 125_000}]
+        refused = send(self.invoice("250sat"), {**answer, "routes": halves})
+        self.assertEqual(refused.code, harness.USAGE, refused)
+        self.assertIn("parts of the payment", refused.error()["message"])
+
     def test_as_lightning_cli_writes(self):
         client = self.start()
         # First it asks for notifications, and does not wait for the answer; its ids are strings.
