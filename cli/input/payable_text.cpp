@@ -191,7 +191,7 @@ std::optional<Error> something_else(std::string_view text) {
 
 Result<std::string> bare(std::string_view text) {
   text = trimmed(text);
-  if (const auto rest = behind_scheme(text, "lightning:")) text = trimmed(*rest);
+  if (const auto rest = behind_scheme(text, "lightning:")) text = trimmed(rest->substr(0, rest->find_first_of("?#")));
   if (text.empty()) return usage("there is no invoice in it (an invoice starts with lnbc, lntb, lntbs, lnbcrt or lnsb)");
   if (auto error = something_else(text)) return *error;
   if (text.find_first_of(" \t\r\n") != std::string_view::npos) {
