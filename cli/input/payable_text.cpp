@@ -141,8 +141,8 @@ bool is_name_at_host(std::string_view low) {
 Error on_chain_only() { return not_this("an on-chain address", "paytower pays over Lightning only: " + std::string(ask_payee)); }
 
 std::optional<Error> other_lightning(std::string_view low) {
-  if (starts(low, "lno1")) return not_this("a BOLT 12 offer", std::string(ask_payee) + ", or let a node that knows offers fetch one and pay it there");
-  if (starts(low, "lnr1")) return not_this("a BOLT 12 invoice request", "whoever made it wants to be paid by you or to pay you; it cannot be paid here");
+  if (starts(low, "lno1")) return not_this("a BOLT 12 offer", std::string(ask_payee) + ", or pay the offer with a node that knows offers");
+  if (starts(low, "lnr1")) return not_this("a BOLT 12 invoice request", ask_payee);
   if (starts(low, "lni1")) return not_this("a BOLT 12 invoice", "pay it with the node that fetched it, or ask the payee for a BOLT 11 invoice (it starts with lnbc)");
   static constexpr std::array<std::string_view, 5> lnurls{"lnurl1", "lnurl:", "lnurlp:", "lnurlw:", "lnurlc:"};
   if (std::any_of(lnurls.begin(), lnurls.end(), [low](std::string_view one) { return starts(low, one); })) {

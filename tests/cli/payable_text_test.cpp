@@ -134,6 +134,7 @@ TEST_CASE("an invoice is payable on a switch that says it is on the invoice's ne
     key.network = chain;
     const auto checked = check_switch(request, key);
     if (!checked) CHECK(checked.error().code == Errc::wrong_network);
+    if (!checked) CHECK(checked.error().payment_hash == request.hash);
     return static_cast<bool>(checked);
   };
   for (const char* network : {"bitcoin", "testnet", "signet", "regtest", "simnet"}) CHECK(fits(network, network));
@@ -143,6 +144,11 @@ TEST_CASE("an invoice is payable on a switch that says it is on the invoice's ne
   CHECK_FALSE(fits("signet", "simnet"));
   CHECK_FALSE(fits("bitcoin", "testnet4"));
   CHECK(fits("", "bitcoin"));           // --dest names none
+  key.node = request.demand.destination;
+  const auto own = check_switch(request, key);
+  REQUIRE_FALSE(own);
+  CHECK(own.error().code == Errc::self_payment);
+  CHECK(own.error().payment_hash == request.hash);
 }
 
 TEST_CASE("payable text: any bytes end in a text without blanks around it or in a sentence") {
