@@ -151,11 +151,12 @@ struct HashState {
   AttemptId highest_id;                        ///< of the hash, over all tries; new ids stand above it
 };
 
-/// A failed attempt of another payment, for the exclusions of a route session.
+/// A failed attempt of any payment, for the exclusions of a route session.
 struct RecentFailure {
   UnixNs at;
   Failure failure;
   Route route;
+  std::optional<AttemptId> id{};               ///< of an own attempt
 };
 
 /// Reading throws RefusalError(database) where a stored row cannot be read: that row is left alone, the others stand.

@@ -59,6 +59,7 @@ Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure>
     if (attempt.outcome == AttemptOutcome::failed && attempt.failure) gatherer.add(judge(*attempt.failure, attempt.route), true, true);
   }
   for (const RecentFailure& other : others) {
+    if (other.id && payment.find(*other.id) != nullptr) continue;  // one of its own: counted above
     const std::int64_t age = now.value - other.at.value;
     if (age > node_memory_ns) continue;
     gatherer.add(judge(other.failure, other.route), age <= channel_memory_ns, true);

@@ -20,8 +20,8 @@ struct Exclusions {
   std::vector<PublicKey> nodes;
 };
 
-/// Derived from failed attempts and stored nowhere: all of the payment's own, and those of `others` that are young enough.
-/// The payee itself is never excluded.
+/// Derived from failed attempts and stored nowhere: all of the payment's own, and those of `others` that are young enough. Each
+/// counts once: what `others` says of the payment's own attempts is passed over. The payee itself is never excluded.
 [[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now);
 
 /// All given routes have been tried, or the demands leave none of them.

@@ -288,7 +288,9 @@ struct SqlitePaymentStore::Impl {
     while (row.step()) {
       try {
         Attempt attempt = read_attempt(row, false).attempt;
-        if (attempt.failure && attempt.resolved) failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route)});
+        if (!attempt.failure || !attempt.resolved) continue;
+        const bool own = attempt.origin == AttemptOrigin::own;
+        failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route), own ? attempt.id : std::nullopt});
       } catch (const BadValue&) {
         // Another payment's trouble: `check` names it, and this one does without its hint.
       }

@@ -99,6 +99,21 @@ TEST_CASE("exclusions: a second policy failure of one node excludes the node") {
   CHECK(exclusions_for(payment, {}, created).nodes == std::vector{node_key(1)});
 }
 
+TEST_CASE("exclusions: the payment's own failure, which is a recent one too, counts once") {
+  Payment payment = fresh_payment();
+  Attempt failed = own_attempt(first_id, Shape::failed);
+  failed.route = three_hops();
+  failed.failure = Failure{FailureCode::fee_insufficient, 1, {}, {}, {}};
+  payment.attempts.push_back(failed);
+  const RecentFailure same{created, *failed.failure, failed.route, first_id};
+  const Exclusions once = exclusions_for(payment, std::vector{same}, created);
+  CHECK(once.channels == std::vector{channel(2)});
+  CHECK(once.nodes.empty());
+  // Another payment's failure at the same node is a second one.
+  const RecentFailure another{created, *failed.failure, failed.route, second_id};
+  CHECK(exclusions_for(payment, std::vector{same, another}, created).nodes == std::vector{node_key(1)});
+}
+
 TEST_CASE("given routes are tried in order, each once") {
   Payment payment = fresh_payment();
   payment.request.candidates = {simple_route(1), simple_route(10)};

@@ -367,6 +367,7 @@ TEST_CASE("recent failures, newest first, from a time on") {
   CHECK(failures[2].at == after(33));
   CHECK(failures[0].failure == some_failure());
   CHECK(failures[0].route == route_of(51));
+  CHECK(failures[0].id == first_attempt(5));
   CHECK(store.store.recent_failures(after(100)).empty());
 }
 
