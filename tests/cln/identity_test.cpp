@@ -29,6 +29,25 @@ TEST_CASE("getinfo is the first word on every connection") {
   CHECK(world.node.requests.back().method == "getinfo");
 }
 
+TEST_CASE("a connection is asked once who it is, however many want to know") {
+  World world;
+  for (int i = 0; i < 3; ++i) {
+    world.node_switch.identify();
+    const auto events = world.run(ns_per_ms);
+    REQUIRE(only<IdentityAnswer>(events) != nullptr);
+    CHECK(only<IdentityAnswer>(events)->key == SwitchKey{world.own, "regtest"});
+  }
+  CHECK(world.node.of("getinfo").size() == 1);
+  // The connection is gone, which is not known yet: what it said of itself ends with it.
+  world.node.hang_up();
+  world.node_switch.identify();
+  CHECK(only<Disconnected>(world.run()) != nullptr);
+  world.node_switch.identify();
+  CHECK(only<IdentityAnswer>(world.run()) != nullptr);
+  CHECK(world.node.connections == 2);
+  CHECK(world.node.of("getinfo").size() == 2);
+}
+
 TEST_CASE("nothing is asked before the node has said who it is") {
   World world;
   world.node_switch.dispatch(world.handover);

@@ -246,6 +246,7 @@ ClnSwitch::ClnSwitch(ClnOptions options, Clock& clock, Poller& poller, Randomnes
 ClnSwitch::~ClnSwitch() = default;
 
 void ClnSwitch::identify() {
+  if (impl_->identity) return impl_->tell(*impl_->identity);
   if (impl_->client.connected()) return impl_->ask_identity();
   impl_->identify_wanted = true;
 }

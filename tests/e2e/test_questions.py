@@ -1,0 +1,53 @@
+"""Goal: a node is asked no more than is needed: who it is once a connection, what it does not know once a connection, and the
+reason of a missing route in a bounded number of questions. Method: a relay in front of `simulate serve` that writes down
+every request."""
+
+import os
+import unittest
+
+import harness
+from relay import Relay
+from served import Served
+
+LOOK = ["wait"] * 4 + ["listsendpays"]
+
+
+class Questions(Served):
+    def start(self, faults=None):
+        super().start(faults)
+        path = os.path.join(self.folder, "relay")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.relay = Relay(path, self.socket)
+        self.addCleanup(self.relay.close)
+        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
+
+    def test_a_settled_send(self):
+        self.start()
+        self.ok("send", self.invoice("100sat"), "--yes")
+        asked, turns = self.relay.before("sendpay")
+        self.assertEqual(asked, ["getinfo", *LOOK, "getroute"])
+        self.assertEqual(turns, 4)
+        self.assertEqual(self.relay.methods(), [*asked, "sendpay", "waitsendpay"])
+        self.assertEqual(self.relay.connections, 1)
+
+    def test_a_batch(self):
+        self.start()
+        path = os.path.join(self.folder, "batch.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            for _ in range(20):
+                file.write(f'{{"invoice":"{self.invoice("100sat")}"}}\n')
+        self.relay.forget()
+        self.ok("send", "--batch", path, "--yes")
+        methods = self.relay.methods()
+        self.assertEqual((methods.count("getinfo"), methods.count("sendpay")), (1, 20))
+
+    def test_every_connection_is_asked_who_it_is(self):
+        self.start("break@getroute:1")
+        self.ok("send", self.invoice("100sat"), "--yes")
+        self.assertEqual(self.relay.connections, 2)
+        self.assertEqual(self.relay.methods(), ["getinfo", *LOOK, "getroute", "getinfo", *LOOK, "getroute", "sendpay", "waitsendpay"])
+
+
+if __name__ == "__main__":
+    unittest.main()
