@@ -57,6 +57,7 @@ void RpcClient::lose() {
   peer_.reset();
   outgoing_.clear();
   refused_.reset();
+  lacking_.clear();
   // Their owners may call us again: nothing of the old connection may be left by then.
   auto waiting = std::exchange(waiting_, {});
   for (auto& [id, call] : waiting) {

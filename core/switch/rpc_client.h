@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -53,6 +54,11 @@ class RpcClient {
   /// For handlers: an answer says what no node may say. pump() returns it.
   void refuse(std::string why);
 
+  /// What this connection's node was found not to know: a method, or a kind of question. Whoever finds that out says so, and
+  /// nobody asks it again before the next connection, which may lead to a newer node.
+  [[nodiscard]] bool lacks(const std::string& what) const { return lacking_.count(what) != 0; }
+  void note_lacking(const std::string& what) { lacking_.insert(what); }
+
   /// Closes the connection and forgets every request.
   void lose();
 
@@ -93,6 +99,7 @@ class RpcClient {
   std::deque<Outgoing> outgoing_;
   std::unordered_map<std::string, Call> waiting_;
   std::optional<std::string> refused_;
+  std::unordered_set<std::string> lacking_;    ///< at most one entry a kind of question in our own code
   std::uint64_t answers_ = 0;
 };
 

@@ -121,6 +121,24 @@ TEST_CASE("an older node has fewer marks and lists, and they are absent, not emp
   CHECK(look.now == Marks{4, {}, {}, {}});
   CHECK_FALSE(look.htlcs.has_value());
   CHECK_FALSE(look.debits.has_value());
+
+  // It is not asked again for what it does not know, until the next connection leads to a node that may know it.
+  const auto methods_of_a_look = [&] {
+    world.node.requests.clear();
+    world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+    const auto more = world.run();
+    REQUIRE(only<LookAnswer>(more) != nullptr);
+    CHECK(only<LookAnswer>(more)->look.now == look.now);
+    CHECK_FALSE(only<LookAnswer>(more)->look.htlcs.has_value());
+    std::vector<std::string> methods;
+    for (const Request& request : world.node.requests) methods.push_back(request.method);
+    return methods;
+  };
+  CHECK(methods_of_a_look() == std::vector<std::string>{"wait", "listsendpays"});
+  world.node.hang_up();
+  (void)world.run();
+  world.connect();
+  CHECK(methods_of_a_look() == std::vector<std::string>{"wait", "wait", "wait", "wait", "listsendpays", "listhtlcs", "listchannelmoves"});
 }
 
 TEST_CASE("half a look is no look") {

@@ -147,6 +147,22 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
     (void)world.run();
     CHECK(world.node.of("askrene-remove-layer")[0].params == json{{"layer", layer}});
   }
+  SUBCASE("getroute is asked for once a connection, and so is an exclusion that the node does not know") {
+    question.excluded_channels = {{*ShortChannelId::parse("7x7x7"), 1}};
+    question.excluded_nodes = {key_of(44)};
+    world.node.on_error("askrene-disable-node", -32601);
+    world.node.on_result("getroutes", answer(older));
+    for (int i = 0; i < 3; ++i) CHECK(ask().route.has_value());
+    CHECK(world.node.of("getroutes").size() == 3);
+    CHECK(world.node.of("getroute").size() == 1);
+    CHECK(world.node.of("askrene-update-channel").size() == 3);
+    CHECK(world.node.of("askrene-disable-node").size() == 1);
+    world.node.hang_up();
+    (void)world.run();
+    world.connect();
+    CHECK(ask().route.has_value());
+    CHECK(world.node.of("getroute").size() == 2);
+  }
   SUBCASE("the node passes over an exclusion") {
     question.excluded_nodes = {world.peer};
     world.node.on_error("askrene-disable-node", -1);

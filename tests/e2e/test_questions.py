@@ -42,6 +42,26 @@ class Questions(Served):
         methods = self.relay.methods()
         self.assertEqual((methods.count("getinfo"), methods.count("sendpay")), (1, 20))
 
+    def test_what_the_node_does_not_know_is_asked_once(self):
+        """A newer node has no getroute, an older one no lists of HTLCs and movements, and so no counters of them."""
+        self.start("without=getroute+listchannelmoves+listhtlcs")
+        self.ok("send", self.invoice("100sat"), "--yes")
+        asked, turns = self.relay.before("sendpay")
+        self.assertEqual(asked, ["getinfo", *LOOK, "getroute", "getroutes"])
+        path = os.path.join(self.folder, "batch.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            for _ in range(10):
+                invoice = self.invoice("100sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@1x1")
+                file.write(f'{{"invoice":"{invoice}"}}\n')
+        self.relay.forget()
+        self.run_it("send", "--batch", path, "--yes", "--parallel", "1")
+        methods = self.relay.methods()
+        self.assertGreater(methods.count("getroutes"), 10)
+        self.assertEqual([methods.count(one) for one in ("getinfo", "getroute")], [1, 1])
+        looks = methods.count("getroutes")
+        self.assertLess(methods.count("wait"), 4 + 2 * looks)  # four of the first look, and then the one that is known
+        self.assertEqual([one for one in methods if one in ("listhtlcs", "listchannelmoves")], [])
+
     def test_every_connection_is_asked_who_it_is(self):
         self.start("break@getroute:1")
         self.ok("send", self.invoice("100sat"), "--yes")

@@ -19,8 +19,6 @@ constexpr std::int64_t pay_try_other_route = 204;
 constexpr std::int64_t pay_no_such_payment = 208;
 constexpr std::int64_t pay_unspecified_error = 209;
 constexpr std::int64_t invalid_request = -32600;
-constexpr std::int64_t method_not_found = -32601;
-constexpr std::int64_t invalid_params = -32602;
 
 /// Never in the middle of a UTF-8 character.
 std::string cut(const std::string& words) {

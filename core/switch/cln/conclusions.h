@@ -12,6 +12,13 @@
 
 namespace paytower::cln {
 
+// JSON-RPC's own codes.
+inline constexpr std::int64_t method_not_found = -32601;
+inline constexpr std::int64_t invalid_params = -32602;
+
+/// The node has no such command: an older one, a newer one that has dropped it, or one without the plugin.
+[[nodiscard]] inline bool no_such_method(const RpcReply& reply) { return reply.error && reply.error->code == method_not_found; }
+
 enum class SendpayWord {
   pending,       ///< a row of the asked ids exists and may be in flight; whose it is its label tells
   complete,      ///< not sent by this request; some row of the hash settled it: a look shows which

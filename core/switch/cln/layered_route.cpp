@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
 
@@ -23,7 +24,10 @@ void LayeredRoute::start() {
 }
 
 void LayeredRoute::exclude() {
+  if (client_.lacks("askrene-update-channel")) question_.without_channels.clear();
+  if (client_.lacks("askrene-disable-node")) question_.without_nodes.clear();
   open_ = question_.without_channels.size() + question_.without_nodes.size();
+  if (open_ == 0) return ask();
   for (const ChannelDirection& channel : question_.without_channels) {
     exclude_one("askrene-update-channel", json{{"layer", layer_}, {"short_channel_id_dir", channel_name(channel)}, {"enabled", false}});
   }
@@ -31,7 +35,8 @@ void LayeredRoute::exclude() {
 }
 
 void LayeredRoute::exclude_one(const std::string& method, const json& params) {
-  client_.call(method, params, [self = shared_from_this()](const RpcReply& /*reply*/) {
+  client_.call(method, params, [self = shared_from_this(), method](const RpcReply& reply) {
+    if (no_such_method(reply)) self->client_.note_lacking(method);
     if (--self->open_ == 0) self->ask();
   });
 }

@@ -19,9 +19,7 @@ constexpr std::int64_t settled_in_ns = 60 * ns_per_second;
 }  // namespace
 
 bool not_known_there(const RpcReply& reply) {
-  constexpr std::int64_t method_not_found = -32601;
-  constexpr std::int64_t invalid_params = -32602;
-  return reply.error && (reply.error->code == method_not_found || reply.error->code == invalid_params);
+  return no_such_method(reply) || (reply.error && reply.error->code == invalid_params);
 }
 
 LookRound::LookRound(RpcClient& client, const std::vector<Wanted>& wanted, std::uint32_t height, UnixNs now, Done done)
@@ -66,9 +64,12 @@ void LookRound::abandon(const char* what) {
 }
 
 void LookRound::ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::* mark) {
-  ask("wait", counter_params(subsystem, index), [this, index, mark](const RpcReply& reply) {
+  const std::string question = std::string("wait ") + subsystem + " " + index;
+  if (client_.lacks(question)) return;
+  ask("wait", counter_params(subsystem, index), [this, index, mark, question](const RpcReply& reply) {
     marks_.*mark = reply.result ? number(*reply.result, index) : std::nullopt;
-    if (!(marks_.*mark) && !not_known_there(reply)) abandon("wait");
+    if (marks_.*mark) return;
+    not_known_there(reply) ? client_.note_lacking(question) : abandon("wait");
   });
 }
 
@@ -123,7 +124,7 @@ void LookRound::check_failure(Item& item, AttemptKey key, Failure failure) {
 }
 
 void LookRound::ask_htlcs() {
-  if (!htlcs_from_) return ask_movements();
+  if (!htlcs_from_ || client_.lacks("listhtlcs")) return ask_movements();
   have_htlcs_ = true;
   entries_ = 0;
   for (auto& [hash, item] : items_) item.look.htlcs.emplace();
@@ -134,6 +135,7 @@ void LookRound::ask_htlcs() {
 
 void LookRound::read_htlcs(const RpcReply& reply, std::uint64_t start) {
   if (not_known_there(reply)) {
+    client_.note_lacking("listhtlcs");
     have_htlcs_ = false;
     return;
   }
@@ -159,7 +161,7 @@ void LookRound::read_htlcs(const RpcReply& reply, std::uint64_t start) {
 }
 
 void LookRound::ask_movements() {
-  if (!movements_from_) return ask_deletions();
+  if (!movements_from_ || client_.lacks("listchannelmoves")) return ask_deletions();
   have_movements_ = true;
   entries_ = 0;
   for (auto& [hash, item] : items_) item.look.debits.emplace();
@@ -170,6 +172,7 @@ void LookRound::ask_movements() {
 
 void LookRound::read_movements(const RpcReply& reply, std::uint64_t start) {
   if (not_known_there(reply)) {
+    client_.note_lacking("listchannelmoves");
     have_movements_ = false;
     return;
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/layered_route.h"
 #include "core/switch/sim/graph.h"
 
@@ -14,7 +15,6 @@ namespace {
 constexpr std::uint32_t usual_risk = 10;     ///< the node's documentation's own example
 constexpr std::uint32_t fees_first = 0;
 constexpr std::uint32_t delays_first = 1'000;
-constexpr std::int64_t method_not_found = -32601;
 
 template <typename T>
 bool contains(const std::vector<T>& list, const T& value) {
@@ -104,12 +104,16 @@ void RouteSearch::ask(std::uint32_t risk_factor) {
   RouteParams asked = target();
   asked.risk_factor = risk_factor;
   if (asked.max_hops == 0) return next_target();
+  if (client_.lacks("getroute")) return ask_layered();
   client_.call("getroute", getroute_params(asked, question_.excluded_channels, question_.excluded_nodes),
                [self = shared_from_this(), risk_factor](const RpcReply& reply) { self->read(reply, risk_factor); });
 }
 
 void RouteSearch::read(const RpcReply& reply, std::uint32_t risk_factor) {
-  if (reply.error && reply.error->code == method_not_found) return ask_layered();
+  if (no_such_method(reply)) {
+    client_.note_lacking("getroute");
+    return ask_layered();
+  }
   found(reply.result ? read_route(*reply.result) : std::nullopt, risk_factor);
 }
 
