@@ -11,6 +11,7 @@ struct Forecast {
   ExitCode code = ExitCode::ok;
   std::optional<Errc> refusal{};
   std::optional<Route> route{};
+  std::optional<Payment> failed{};           ///< as it would end without a route
   std::string words{};
 };
 

@@ -1,5 +1,6 @@
 #include "cli/render.h"
 
+#include "cli/failure_text.h"
 #include "cli/json_writer.h"
 
 namespace paytower::cli {
@@ -14,6 +15,19 @@ void write_failure(JsonWriter& out, const std::optional<Failure>& failure) {
   out.key("chan_id");
   failure->channel ? out.id(failure->channel->channel.value) : out.null();
   out.key("message").text(failure->message);
+  out.end_object();
+}
+
+void write_failure_detail(JsonWriter& out, const Payment& payment) {
+  const auto detail = payment.why_failed();
+  if (!detail) return out.null();
+  out.begin_object();
+  out.key("code").text(detail_name(detail->code));
+  out.key("message").text(detail_text(*detail, payment));
+  out.key("fee_msat");
+  detail->fee ? out.msat(*detail->fee) : out.null();
+  out.key("delay").maybe_number(detail->delay);
+  out.key("switch_message").maybe_text(detail->words);
   out.end_object();
 }
 
@@ -124,6 +138,7 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   out.key("definitive").boolean(payment.definitive());
   out.key("end_note").maybe_text(payment.end_note && !payment.proof() ? end_note_name(*payment.end_note) : "");
   out.key("failure_reason").maybe_text(reason_of(payment));
+  write_failure_detail(out.key("failure_detail"), payment);
   out.key("value_msat").msat(request.demand.amount);
   out.key("fee_msat").msat(fee_of(payment));
   out.key("fee_limit_msat");
@@ -165,6 +180,13 @@ std::string payment_text(const PaymentView& view) {
 }
 
 Json payment_json(const Payment& payment) { return Json::parse(payment_text(PaymentView{&payment})); }
+
+Json failure_detail_json(const Payment& payment) {
+  std::string text;
+  JsonWriter writer(text);
+  write_failure_detail(writer, payment);
+  return Json::parse(text);
+}
 
 Json route_json(const Route& route) {
   std::string text;

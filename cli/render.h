@@ -31,6 +31,8 @@ void append_payment(std::string& out, const PaymentView& view);
 [[nodiscard]] std::string payment_text(const PaymentView& view);
 /// The same text as a tree, for documents that hold it.
 [[nodiscard]] Json payment_json(const Payment& payment);
+/// Of a failed payment: null where its reason says it all.
+[[nodiscard]] Json failure_detail_json(const Payment& payment);
 /// `absolute` is null until a switch has told heights, so expiry and total_time_lock are null here.
 [[nodiscard]] Json route_json(const Route& route);
 [[nodiscard]] Json guard_json(const Guard& guard);

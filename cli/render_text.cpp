@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/failure_text.h"
 #include "cli/input/time.h"
 #include "cli/render.h"
 #include "cli/system.h"
@@ -13,18 +14,6 @@ namespace paytower::cli {
 namespace {
 
 constexpr std::size_t failure_columns = 60;
-
-std::string why_failed(FailureReason reason, const std::string& after) {
-  switch (reason) {
-    case FailureReason::timeout: return "time ran out" + after;
-    case FailureReason::no_route: return "no route left" + after;
-    case FailureReason::error: return "it failed for good" + after;
-    case FailureReason::incorrect_payment_details: return "the payee does not know this payment, or not with this amount";
-    case FailureReason::insufficient_balance: return "our channels hold too little";
-    case FailureReason::canceled: return "canceled" + after;
-  }
-  return "it failed" + after;
-}
 
 std::string paid_text(const Payment& payment) {
   const Attempt* settled = payment.settled_attempt();
@@ -43,11 +32,7 @@ std::string failed_text(const Payment& payment) {
   if (!payment.definitive() && payment.has_watched_attempt()) {
     return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still recorded.\n";
   }
-  const std::uint32_t attempts = payment.own_attempts();
-  const std::string after = attempts == 0 ? "" : " after " + counted(attempts, "attempt");
-  const bool none_at_all = attempts == 0 && payment.fail_reason == FailureReason::no_route;
-  const std::string why = none_at_all ? "no route" : why_failed(*payment.fail_reason, after);
-  return "Not paid: " + why + ". Nothing is in flight; it is safe to pay again.\n";
+  return "Not paid: " + why_not_paid(payment) + ". Nothing is in flight; it is safe to pay again.\n";
 }
 
 std::string open_text(const Payment& payment) {
@@ -109,6 +94,7 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add("payment hash", payment.request.hash.hex());
   facts.add("index", std::to_string(payment.index.value));
   facts.add("status", status_text(payment, output));
+  if (const auto detail = payment.why_failed()) facts.add("why", detail_text(*detail, payment));
   facts.add("amount", sat_text(payment.request.demand.amount));
   facts.add("fee", fee_text(payment));
   facts.add("preimage", payment.proof() ? payment.proof()->hex() : "");
@@ -131,9 +117,7 @@ std::string facts_text(const Payment& payment, const Output& output) {
 std::string failure_text(const Attempt& attempt) {
   if (!attempt.failure) return "-";
   const Failure& failure = *attempt.failure;
-  std::string text(failure_name(failure.code));
-  if (failure.source_index) text += *failure.source_index == 0 ? " at our node" : " at hop " + std::to_string(*failure.source_index);
-  if (failure.channel) text += " (" + failure.channel->channel.text() + ")";
+  std::string text = failure_place(failure);
   if (!failure.message.empty()) text += ": " + printable_cut(failure.message, failure_columns);
   return text;
 }

@@ -59,8 +59,8 @@ void Driver::Impl::do_act(Item& item, const AskRoute&) {
   if (!identity) return want_look(item, mono());
   const auto others = ports.store.recent_failures(UnixNs{now().value - node_memory_ns});
   NextRoute next = next_route(item.payment, others, now(), item.ticket);
-  if (std::holds_alternative<NothingLeft>(next)) {
-    item.backlog.push_back(NoRoute{FailureReason::no_route});
+  if (auto* nothing = std::get_if<NothingLeft>(&next)) {
+    item.backlog.push_back(NoRoute{FailureReason::no_route, std::move(nothing->detail)});
   } else if (auto* route = std::get_if<Route>(&next)) {
     item.backlog.push_back(ready(item, std::move(*route)));
   } else {

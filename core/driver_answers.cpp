@@ -107,12 +107,10 @@ void Driver::Impl::receive(const RouteAnswer& answer) {
   if (found == by_ticket.end() || found->second->done || !found->second->asking) return;
   Item& item = *found->second;
   item.asking = false;
-  if (!answer.route) return item.backlog.push_back(NoRoute{answer.reason});
-  if (!acceptable(*answer.route, item.payment, item.excluded)) {
-    trace(item, "the switch's route breaks a limit or uses what was excluded: refused");
-    return item.backlog.push_back(NoRoute{FailureReason::no_route});
-  }
-  item.backlog.push_back(ready(item, *answer.route));
+  auto judged = judge_answer(answer, item.payment, item.excluded);
+  if (auto* route = std::get_if<Route>(&judged)) return item.backlog.push_back(ready(item, std::move(*route)));
+  if (answer.route) trace(item, "the switch's route breaks a limit or uses what was excluded: refused");
+  item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
 }
 
 Item* Driver::Impl::item_of(const AttemptKey& key) {

@@ -125,7 +125,9 @@ void Driver::Impl::reload(Item& item) {
   auto stored = load_again(item);
   if (item.done) return;
   if (!stored) return finish(item, DriveEnd::ended, std::nullopt);
+  auto detail = std::move(item.payment.failure_detail);
   item.payment = std::move(*stored);
+  item.payment.failure_detail = std::move(detail);
   drop_all_but_proofs(item.backlog);
   if (item.payment.ended_for_good() && !item.payment.has_open_attempt()) return finish(item, DriveEnd::ended, std::nullopt);
   want_look(item, mono());

@@ -40,7 +40,7 @@ class Decider {
     if (has_lost_preimage()) return end_unknown(EndNote::preimage_lost);
     if (payment_.stop_reason) return fail_payment(*payment_.stop_reason);
     if (deadline_passed()) return fail_payment(FailureReason::timeout);
-    if (attempts_used_up()) return fail_payment(FailureReason::no_route);
+    if (attempts_used_up()) return fail_payment(FailureReason::no_route, detail_of(DetailCode::attempts_used_up));
     act(AskRoute{});
   }
 
@@ -49,8 +49,9 @@ class Decider {
     if (payment_.has_open_attempt()) return;  // R2
     const bool kept = static_cast<bool>(check_route(event.route, payment_.request.demand));
     if (payment_.stop_reason || deadline_passed() || attempts_used_up() || !kept) {
-      if (!recorded()) return fail_payment(kept ? FailureReason::timeout : FailureReason::no_route);
-      if (!payment_.stop_reason) set_stop(deadline_passed() ? FailureReason::timeout : FailureReason::no_route);
+      const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event.route);
+      if (!recorded()) return kept ? fail_payment(FailureReason::timeout) : fail_payment(FailureReason::no_route, detail);
+      deadline_passed() ? set_stop(FailureReason::timeout) : set_stop(FailureReason::no_route, detail);
       return act(Look{});
     }
     Attempt attempt;
@@ -70,9 +71,9 @@ class Decider {
 
   void operator()(const NoRoute& event) {
     if (payment_.ended_for_good()) return act(Report{});
-    if (!recorded()) return fail_payment(event.reason);
+    if (!recorded()) return fail_payment(event.reason, event.detail);
     if (payment_.has_open_attempt()) return;
-    set_stop(event.reason);
+    set_stop(event.reason, event.detail);
     act(Look{});
   }
 
@@ -264,12 +265,17 @@ class Decider {
   void init_if_new() {
     if (!recorded()) write(InitPayment{});
   }
-  void set_stop(FailureReason reason) {
-    if (!payment_.stop_reason) write(SetStop{reason, at_});  // the first reason wins
+  [[nodiscard]] FailureDetail limit_of(const Route& route) const {
+    NearMisses seen;
+    seen.add(route, payment_.request.demand);
+    return seen.detail().value_or(FailureDetail{});
   }
-  void fail_payment(FailureReason reason) {
+  void set_stop(FailureReason reason, std::optional<FailureDetail> detail = {}) {
+    if (!payment_.stop_reason) write(SetStop{reason, at_, std::move(detail)});  // the first reason wins
+  }
+  void fail_payment(FailureReason reason, std::optional<FailureDetail> detail = {}) {
     init_if_new();
-    write(FailPayment{reason, at_});
+    write(FailPayment{reason, at_, std::move(detail)});
     act(Report{});
   }
   void end_unknown(EndNote note) {
@@ -337,9 +343,13 @@ struct Applier {
     if (!payment.ended) payment.ended = write.at;
   }
   void operator()(const StoreLatePreimage& write) const { payment.late_preimage = write.preimage; }
-  void operator()(const SetStop& write) const { payment.stop_reason = write.reason; }
+  void operator()(const SetStop& write) const {
+    payment.stop_reason = write.reason;
+    payment.failure_detail = write.detail;
+  }
   void operator()(const FailPayment& write) const {
     payment.fail_reason = write.reason;
+    if (write.detail) payment.failure_detail = write.detail;  // else what came with the stop wish
     if (!payment.ended) payment.ended = write.at;
   }
   void operator()(const EndUnknown& write) const {

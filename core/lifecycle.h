@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/failure_detail.h"
 #include "core/payment.h"
 
 namespace paytower {
@@ -34,7 +35,7 @@ struct RouteReady {
   std::string run{};               ///< of the switch, see Attempt::switch_run
 };
 /// Nothing (more) keeps to the demands. The reason is no_route or insufficient_balance.
-struct NoRoute { FailureReason reason = FailureReason::no_route; };
+struct NoRoute { FailureReason reason = FailureReason::no_route; FailureDetail detail{}; };
 struct Accepted { AttemptId id; };
 /// The answer to one hand-over says that this very request made no HTLC. `only_copy`: and no other copy of it exists (R3).
 struct NotSent { AttemptId id; Failure failure; bool only_copy = false; };
@@ -98,8 +99,9 @@ struct StoreLatePreimage { Preimage preimage; UnixNs at; };
 struct FailAttempt { AttemptId id; Failure failure; UnixNs at; };
 /// An end without proof (AttemptOutcome::closed).
 struct CloseAttempt { AttemptId id; Failure failure; UnixNs at; };
-struct SetStop { FailureReason reason; UnixNs at; };
-struct FailPayment { FailureReason reason; UnixNs at; };
+/// `detail` is for people, and no store keeps it.
+struct SetStop { FailureReason reason; UnixNs at; std::optional<FailureDetail> detail{}; };
+struct FailPayment { FailureReason reason; UnixNs at; std::optional<FailureDetail> detail{}; };
 struct EndUnknown { EndNote note; UnixNs at; };
 
 using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage, FailAttempt,

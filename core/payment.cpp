@@ -92,6 +92,25 @@ bool Payment::definitive() const {
   return std::all_of(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.outcome == AttemptOutcome::failed; });
 }
 
+const Attempt* Payment::last_failure() const {
+  const Attempt* last = nullptr;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.outcome != AttemptOutcome::failed || !attempt.failure) continue;
+    if (last == nullptr || !(attempt.resolved < last->resolved)) last = &attempt;
+  }
+  return last;
+}
+
+std::optional<FailureDetail> Payment::why_failed() const {
+  if (status() != PaymentStatus::failed) return std::nullopt;
+  if (failure_detail && (failure_detail->code != DetailCode::unexplained || !failure_detail->words.empty())) return failure_detail;
+  if (provenance != Provenance::native || attempts.empty()) return std::nullopt;
+  if (fail_reason == FailureReason::no_route && own_attempts() >= request.max_attempts) return detail_of(DetailCode::attempts_used_up);
+  const bool one_of_several = fail_reason == FailureReason::no_route || fail_reason == FailureReason::timeout || fail_reason == FailureReason::error;
+  if (!one_of_several || last_failure() == nullptr) return std::nullopt;
+  return detail_of(DetailCode::attempts_failed);
+}
+
 const Attempt* Payment::find(AttemptId id) const {
   for (const Attempt& attempt : attempts) {
     if (attempt.id == id && attempt.origin == AttemptOrigin::own) return &attempt;

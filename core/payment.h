@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/failure.h"
+#include "core/failure_detail.h"
 #include "core/hash.h"
 #include "core/msat.h"
 #include "core/route.h"
@@ -105,6 +106,7 @@ struct Payment {
   std::optional<FailureReason> stop_reason;     ///< stop wish: no new attempt, results still collected
   std::optional<EndNote> end_note;
   std::optional<UnixNs> ended;
+  std::optional<FailureDetail> failure_detail;  ///< of fail_reason or stop_reason; known to the process that met it, and stored nowhere
   std::vector<Attempt> attempts;                ///< in order of registration
 
   [[nodiscard]] PaymentStatus status() const;
@@ -116,6 +118,11 @@ struct Payment {
   [[nodiscard]] std::uint32_t own_attempts() const;
   /// True for SUCCEEDED, and for FAILED by the switch's own word, a fence, or because nothing was handed over.
   [[nodiscard]] bool definitive() const;
+  /// Why it failed, in finer words than fail_reason: as this process met it, else what the stored facts tell. Nothing for a
+  /// payment that has not failed, or whose reason says it all.
+  [[nodiscard]] std::optional<FailureDetail> why_failed() const;
+  /// The failed attempt that ended last, or nullptr.
+  [[nodiscard]] const Attempt* last_failure() const;
   /// Whichever preimage proves the payment, or nothing.
   [[nodiscard]] const std::optional<Preimage>& proof() const { return preimage ? preimage : late_preimage; }
   [[nodiscard]] const Attempt* find(AttemptId id) const;

@@ -6,10 +6,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "core/error.h"
+#include "core/failure_detail.h"
 #include "core/lifecycle.h"
 #include "core/look.h"
 #include "core/payment.h"
@@ -55,7 +57,13 @@ struct RouteAnswer {
   std::uint64_t ticket = 0;
   std::optional<Route> route;                                ///< nothing: there is none
   FailureReason reason = FailureReason::no_route;            ///< why there is none: no_route or insufficient_balance
+  FailureDetail detail{};                                    ///< and in finer words, as far as the switch can tell
 };
+/// There is none, and why.
+[[nodiscard]] inline RouteAnswer no_route_answer(std::uint64_t ticket, FailureDetail detail) {
+  const FailureReason reason = reason_of(detail);
+  return RouteAnswer{ticket, {}, reason, std::move(detail)};
+}
 struct DispatchAnswer {
   enum class Kind {
     accepted,                                  ///< a record of exactly this attempt exists and is durable

@@ -70,10 +70,13 @@ Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure>
 NextRoute next_route(const Payment& payment, std::span<const RecentFailure> others, UnixNs now, std::uint64_t ticket) {
   const RouteDemand& demand = payment.request.demand;
   if (!payment.request.candidates.empty()) {
+    NearMisses refused;
     for (const Route& route : payment.request.candidates) {
-      if (!tried(payment, route) && check_route(route, demand)) return route;
+      if (tried(payment, route)) continue;
+      if (check_route(route, demand)) return route;
+      refused.add(route, demand);
     }
-    return NothingLeft{};
+    return NothingLeft{refused.detail().value_or(detail_of(DetailCode::given_routes))};
   }
   Exclusions avoid = exclusions_for(payment, others, now);
   RouteQuestion question;
@@ -85,11 +88,17 @@ NextRoute next_route(const Payment& payment, std::span<const RecentFailure> othe
   return question;
 }
 
-bool acceptable(const Route& route, const Payment& payment, const Exclusions& exclusions) {
-  if (!check_route(route, payment.request.demand)) return false;
-  return std::none_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
+std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment, const Exclusions& exclusions) {
+  if (!answer.route) return NoRoute{answer.reason, answer.detail};
+  const Route& route = *answer.route;
+  const bool excluded = std::any_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
     return contains(exclusions.channels, ChannelDirection{hop.channel, hop.direction}) || contains(exclusions.nodes, hop.node);
   });
+  if (excluded) return NoRoute{FailureReason::no_route, detail_of(DetailCode::excluded)};
+  if (check_route(route, payment.request.demand)) return route;
+  NearMisses refused;
+  refused.add(route, payment.request.demand);
+  return NoRoute{FailureReason::no_route, refused.detail().value_or(FailureDetail{})};
 }
 
 }  // namespace paytower

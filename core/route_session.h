@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/lifecycle.h"
 #include "core/payment.h"
 #include "core/ports.h"
 
@@ -25,14 +26,16 @@ struct Exclusions {
 [[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now);
 
 /// All given routes have been tried, or the demands leave none of them.
-struct NothingLeft {};
+struct NothingLeft {
+  FailureDetail detail{};
+};
 
 using NextRoute = std::variant<Route, RouteQuestion, NothingLeft>;
 
 /// `ticket` is copied into a RouteQuestion.
 [[nodiscard]] NextRoute next_route(const Payment& payment, std::span<const RecentFailure> others, UnixNs now, std::uint64_t ticket);
 
-/// True when the switch's answer keeps to every demand and avoids all that was excluded.
-[[nodiscard]] bool acceptable(const Route& route, const Payment& payment, const Exclusions& exclusions);
+/// What the switch's answer comes to: a route that keeps to every demand and avoids all that was excluded, or why there is none.
+[[nodiscard]] std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment, const Exclusions& exclusions);
 
 }  // namespace paytower

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include <set>
 #include <string>
 
 #include "cli/json_writer.h"
@@ -55,7 +56,7 @@ TEST_CASE("a paid payment") {
   const std::string preimage = payment.preimage->hex();
   CHECK(dump(payment_json(payment)) ==
         "{\"payment_hash\":\"" + hash + "\",\"payment_index\":\"42\",\"status\":\"SUCCEEDED\",\"definitive\":true,\"end_note\":null,"
-        "\"failure_reason\":\"FAILURE_REASON_NONE\",\"value_msat\":250000,\"fee_msat\":1012,\"fee_limit_msat\":5000,"
+        "\"failure_reason\":\"FAILURE_REASON_NONE\",\"failure_detail\":null,\"value_msat\":250000,\"fee_msat\":1012,\"fee_limit_msat\":5000,"
         "\"payment_preimage\":\"" + preimage + "\",\"payment_request\":null,\"destination\":\"" + node(9).hex() + "\",\"label\":\"rent\","
         "\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\","
         "\"htlcs\":[{\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"status\":\"SUCCEEDED\",\"attempt_time_ns\":\"1738000000123456789\","
@@ -84,10 +85,56 @@ TEST_CASE("a failed payment shows its reason and no preimage") {
   CHECK(json["payment_preimage"] == nullptr);
   CHECK(dump(json["htlcs"][0]["failure"]) ==
         "{\"code\":\"TEMPORARY_CHANNEL_FAILURE\",\"failure_source_index\":1,\"chan_id\":\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
-  CHECK(outcome_text(payment) == "Not paid: no route left after 1 attempt. Nothing is in flight; it is safe to pay again.\n");
+  const std::string last = "the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1 (800000x1x2)";
+  CHECK(outcome_text(payment) == "Not paid: no route left after 1 attempt: " + last + ". Nothing is in flight; it is safe to pay again.\n");
+  CHECK(dump(json["failure_detail"]) == "{\"code\":\"attempts_failed\",\"message\":\"" + last + "\",\"fee_msat\":null,\"delay\":null,\"switch_message\":null}");
   CHECK(exit_code_of(payment) == ExitCode::payment_failed);
   payment.attempts.clear();
   CHECK(outcome_text(payment) == "Not paid: no route. Nothing is in flight; it is safe to pay again.\n");
+}
+
+TEST_CASE("why there is no route, in one sentence and with its numbers") {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.attempts.clear();
+  payment.fail_reason = FailureReason::no_route;
+  payment.request.demand.fee_limit = Msat::of(10'000);
+  const auto said = [&](const FailureDetail& detail) {
+    payment.failure_detail = detail;
+    return outcome_text(payment);
+  };
+  const std::string end = ". Nothing is in flight; it is safe to pay again.\n";
+  CHECK(said({DetailCode::fee_limit, Msat::of(12'500), 40, {}, {}, {}}) == "Not paid: the cheapest route costs 12.5 sat, --fee-limit allows 10 sat" + end);
+  CHECK(dump(payment_json(payment)["failure_detail"]) ==
+        "{\"code\":\"fee_limit\",\"message\":\"the cheapest route costs 12.5 sat, --fee-limit allows 10 sat\",\"fee_msat\":12500,\"delay\":40,\"switch_message\":null}");
+  CHECK(said(detail_of(DetailCode::unexplained)) == "Not paid: no route" + end);
+  CHECK(payment_json(payment)["failure_detail"] == nullptr);
+  // The node's words are a stranger's.
+  CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, "no\x1b[31m way"}) == "Not paid: the node finds no route: no\\x1b[31m way" + end);
+  CHECK(payment_json(payment)["failure_detail"]["switch_message"] == "no\x1b[31m way");
+  CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, std::string(1'000, 'x')}).size() < 300);
+  // Every code has a name of its own and a sentence.
+  std::set<std::string> names;
+  for (int code = 0; code <= static_cast<int>(DetailCode::attempts_failed); ++code) {
+    const FailureDetail detail{static_cast<DetailCode>(code), {}, {}, {}, {}, "words"};
+    CHECK(names.insert(std::string(detail_name(detail.code))).second);
+    CHECK(said(detail).size() > end.size() + 20);
+  }
+  payment.late_preimage = Preimage{};
+  CHECK(payment_json(payment)["failure_detail"] == nullptr);
+}
+
+TEST_CASE("attempts that are used up are told by what is stored") {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.fail_reason = FailureReason::no_route;
+  payment.request.max_attempts = 1;
+  Attempt& attempt = payment.attempts.front();
+  attempt.preimage.reset();
+  attempt.outcome = AttemptOutcome::failed;
+  attempt.failure = Failure{FailureCode::fee_insufficient, 1, {}, {}, {}};
+  CHECK(outcome_text(payment) == "Not paid: the one attempt that --max-attempts allows has failed with FEE_INSUFFICIENT at hop 1. Nothing is in flight; it is safe to pay again.\n");
+  CHECK(payment_json(payment)["failure_detail"]["code"] == "attempts_used_up");
 }
 
 TEST_CASE("a late preimage wins over the failure") {

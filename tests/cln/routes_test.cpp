@@ -1,6 +1,7 @@
 // Routes of the node: asked for with what failed before excluded, and checked against every limit.
 #include <doctest/doctest.h>
 
+#include "core/limits.h"
 #include "tests/cln/world.h"
 
 using namespace paytower;
@@ -37,13 +38,23 @@ TEST_CASE("routes are checked against every limit") {
     world.node.on("getroute", [&](ScriptedNode& node, const Request& request) { node.result(request, route(request.params["riskfactor"] == 0 ? 102'000 : 102'001, 16)); });
     CHECK(ask().route.has_value());
   }
-  SUBCASE("too dear whatever is asked") {
-    world.node.on_result("getroute", route(102'001, 16));
-    CHECK_FALSE(ask().route.has_value());
+  SUBCASE("too dear whatever is asked: the reason costs no further question") {
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) { node.result(request, route(request.params["riskfactor"] == 0 ? 102'001 : 103'000, 16)); });
+    const auto answer = ask();
+    CHECK_FALSE(answer.route.has_value());
+    CHECK(answer.reason == FailureReason::no_route);
+    CHECK(answer.detail == FailureDetail{DetailCode::fee_limit, Msat::of(2'001), 16, {}, {}, {}});
+    CHECK(world.node.requests.size() == 3);
   }
   SUBCASE("too long locked") {
     world.node.on_result("getroute", route(101'000, 101));
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().detail == FailureDetail{DetailCode::cltv_limit, Msat::of(1'000), 101, {}, {}, {}});
+  }
+  SUBCASE("one route is too dear, the other too long: the fee is named") {
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
+      request.params["riskfactor"] == 0 ? node.result(request, route(101'000, 200)) : node.result(request, route(103'000, 16));
+    });
+    CHECK(ask().detail == FailureDetail{DetailCode::fee_limit, Msat::of(3'000), 16, {}, {}, {}});
   }
   SUBCASE("empty") {
     world.node.on_result("getroute", json{{"route", json::array()}});
@@ -57,7 +68,91 @@ TEST_CASE("routes are checked against every limit") {
   SUBCASE("none, and nobody could pay that much") {
     question.demand.amount = Msat::of(6'000'000);
     world.node.on_error("getroute", 205);
-    CHECK(ask().reason == FailureReason::insufficient_balance);
+    const auto answer = ask();
+    CHECK(answer.reason == FailureReason::insufficient_balance);
+    CHECK(answer.detail == FailureDetail{DetailCode::no_balance, {}, {}, Msat::of(5'000'000), {}, "words"});
+  }
+  SUBCASE("two channels hold enough together") {
+    question.demand.amount = Msat::of(6'000'000);
+    world.node.on_error("getroute", 205);
+    world.node.on_result("listpeerchannels", json{{"channels", json::array({world.own_channel("111x1x0", "channeld"), world.own_channel("111x2x0", "channeld")})}});
+    const auto answer = ask();
+    CHECK(answer.reason == FailureReason::no_route);
+    CHECK(answer.detail == FailureDetail{DetailCode::amount_in_one_part, {}, {}, Msat::of(10'000'000), {}, "words"});
+    CHECK(world.node.of("getroute").size() == 1);
+  }
+  SUBCASE("a channel holds the amount, but not its fees") {
+    question.demand.amount = Msat::of(4'999'000);
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
+      if (request.params["amount_msat"] == 4'999'000) return node.error(request, 205);
+      json part = route(312'500, 16);
+      part["route"][1]["amount_msat"] = 312'437;
+      node.result(request, part);
+    });
+    CHECK(ask().detail == FailureDetail{DetailCode::no_balance, {}, {}, Msat::of(5'000'000), {}, "words"});
+  }
+  SUBCASE("a part of the amount would get through") {
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
+      request.params["amount_msat"] == 100'000 ? node.error(request, 205) : node.result(request, route(6'250, 16));
+    });
+    CHECK(ask().detail == FailureDetail{DetailCode::amount_in_one_part, {}, {}, Msat::of(5'000'000), {}, "words"});
+    CHECK(world.node.of("getroute")[1].params["amount_msat"] == 6'250);
+    CHECK(world.node.requests.size() == 4);
+  }
+  SUBCASE("a route over what is excluded, which is asked for once") {
+    question.excluded_channels = {{*ShortChannelId::parse("111x4x0"), 0}};
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
+      request.params.contains("exclude") ? node.error(request, 205) : node.result(request, route(101'000, 16));
+    });
+    CHECK(ask().detail.code == DetailCode::excluded);
+    CHECK(world.node.requests.size() == 4);
+  }
+  SUBCASE("nobody knows the payee") {
+    world.node.on_error("getroute", -32602);
+    CHECK(ask().detail == FailureDetail{DetailCode::payee_unknown, {}, {}, {}, {}, "words"});
+    CHECK(world.node.requests.size() == 2);
+  }
+  SUBCASE("the hint of a payee that nobody knows is excluded") {
+    question.hints = {{HintHop{world.peer, *ShortChannelId::parse("9x9x9"), 1'000, 10'000, 6}}};
+    question.excluded_nodes = {world.peer};
+    world.node.on_error("getroute", -32602);
+    CHECK(ask().detail.code == DetailCode::excluded);
+  }
+  SUBCASE("our node has no channel that can be used") {
+    world.node.on_error("getroute", 205);
+    world.node.on_result("listpeerchannels", json{{"channels", json::array({world.own_channel("111x2x0", nullptr)})}});
+    CHECK(ask().detail.code == DetailCode::no_channel);
+  }
+  SUBCASE("the node does not tell of its channels") {
+    world.node.on_error("getroute", 205);
+    world.node.on_error("listpeerchannels", -1);
+    CHECK(ask().detail == FailureDetail{DetailCode::unexplained, {}, {}, {}, {}, "words"});
+  }
+  SUBCASE("what an outgoing channel lacks") {
+    world.node.on_error("getroute", 205);
+    question.demand.outgoing_channels = {*ShortChannelId::parse("7x7x7")};
+    CHECK(ask().detail.code == DetailCode::outgoing_channel_unknown);
+    question.demand.outgoing_channels = {*ShortChannelId::parse("111x2x0")};
+    CHECK(ask().detail.code == DetailCode::outgoing_channel_unusable);
+    question.demand.outgoing_channels.push_back(*ShortChannelId::parse("111x1x0"));
+    question.demand.amount = Msat::of(6'000'000);
+    const auto answer = ask();
+    CHECK(answer.detail == FailureDetail{DetailCode::outgoing_channel_balance, {}, {}, Msat::of(5'000'000), ShortChannelId::parse("111x1x0"), "words"});
+    CHECK(answer.reason == FailureReason::insufficient_balance);
+  }
+  SUBCASE("words without an end are cut") {
+    world.node.on("getroute", [](ScriptedNode& node, const Request& request) {
+      node.say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"error", {{"code", 205}, {"message", std::string(100'000, 'x')}}}}.dump() + "\n\n");
+    });
+    CHECK(ask().detail.words.size() == limits::max_failure_message_bytes);
+  }
+  SUBCASE("a hint that begins at our own node is never asked about") {
+    question.demand.fee_limit = Msat::of(0);
+    question.hints = {{HintHop{world.own, *ShortChannelId::parse("9x9x9"), 0, 0, 6}}};
+    question.demand.cltv_limit = 5;
+    world.node.on_error("getroute", -32602);
+    CHECK_FALSE(ask().route.has_value());
+    for (const Request& request : world.node.of("getroute")) CHECK(request.params["id"] == world.payee.hex());
   }
   SUBCASE("the node itself") {
     question.demand.destination = world.own;
@@ -186,6 +281,33 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
     CHECK_FALSE(ask().route.has_value());
     world.node.on_error("getroutes", -32601);
     CHECK_FALSE(ask().route.has_value());
+  }
+  SUBCASE("the reason is asked for without the limits, once") {
+    json dear = older;
+    dear[1]["amount_msat"] = 105'000;
+    world.node.on("getroutes", [&](ScriptedNode& node, const Request& request) {
+      request.params["maxfee_msat"] == 2'000 ? node.error(request, 206) : node.result(request, answer(dear));
+    });
+    const auto why = ask().detail;
+    CHECK(why.code == DetailCode::fee_limit);
+    CHECK(why.fee == Msat::of(5'000));
+    CHECK(why.words == "words");
+    CHECK(world.node.of("getroutes").size() == 2);
+    CHECK(world.node.of("getroutes")[1].params["maxdelay"] == 2'016);
+    CHECK(world.node.of("listpeerchannels").empty());
+  }
+  SUBCASE("nothing helps: three further questions, and no more") {
+    world.node.on_error("getroutes", 205);
+    CHECK(ask().detail == FailureDetail{DetailCode::unexplained, {}, {}, {}, {}, "words"});
+    CHECK(world.node.of("getroutes").size() == 3);
+    CHECK(world.node.of("listpeerchannels").size() == 1);
+  }
+  SUBCASE("nobody knows the payee: getroutes has words for it, and no code") {
+    world.node.on("getroutes", [](ScriptedNode& node, const Request& request) {
+      node.say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"error", {{"code", 205}, {"message", "Unknown destination node 02"}}}}.dump() + "\n\n");
+    });
+    CHECK(ask().detail.code == DetailCode::payee_unknown);
+    CHECK(world.node.of("getroutes").size() == 1);
   }
   SUBCASE("behind a route hint, whose fees come out of the limit") {
     question.hints = {{HintHop{world.peer, *ShortChannelId::parse("9x9x9"), 1'000, 0, 6}}};

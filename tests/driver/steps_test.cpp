@@ -99,6 +99,29 @@ TEST_CASE("step script: no route is recorded and failed in one commit") {
   CHECK(world.log == Log{"identify", "look", "route", "init+fail"});
 }
 
+TEST_CASE("step script: why there is no route reaches whoever asked, also behind a failed attempt") {
+  World world;
+  FailureDetail why = detail_of(DetailCode::no_balance);
+  why.words = "no way";
+  const ScriptedSwitch::Reply poor = [why](ScriptedSwitch& node) { return std::vector<SwitchEvent>{no_route_answer(node.last_question.ticket, why)}; };
+  SUBCASE("at the first try") {
+    world.node.expect("identify", identity());
+    world.node.expect("look", quiet());
+    world.node.expect("route", poor);
+  }
+  SUBCASE("behind a failed attempt") {
+    expect_up_to_send(world);
+    world.node.expect("send", accepted());
+    world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+    world.node.expect("look", shows_row(RowState::failed));
+    world.node.expect("route", poor);
+    world.node.expect("look", shows_row(RowState::failed));
+  }
+  const auto result = world.send();
+  CHECK(result.payment->fail_reason == FailureReason::insufficient_balance);
+  CHECK(result.payment->why_failed() == why);
+}
+
 TEST_CASE("step script: the re-send is refused after each step") {
   // After every question of the protocol the process dies; a second send of the hash is judged by what is stored.
   const std::vector<std::string> questions = {"identify", "look", "route", "send", "query"};
@@ -614,6 +637,8 @@ TEST_CASE("a route that breaks a limit or repeats what failed is not taken") {
   world.node.expect("route", route(1));  // costs 500 msat
   const auto result = world.send();
   CHECK(result.payment->fail_reason == FailureReason::no_route);
+  CHECK(result.payment->why_failed()->code == DetailCode::fee_limit);
+  CHECK(result.payment->why_failed()->fee == Msat::of(500));
   CHECK(world.node.handovers.empty());
 }
 

@@ -20,10 +20,10 @@ QUARANTINED = 12
 MAPS = {"by_status", "failed_by_reason", "failures_by_code"}  # of names to counts
 ONLY_SOME = {"payment": {"joined", "paid_before"}, "guard": {"released_ns"}, "distribution": {"sum", "overall"}}  # as the page says
 INSIDE = {
-    "payment": {"htlcs": "attempt", "duplicates": "payment", "tries": "payment"},
+    "payment": {"failure_detail": "failure detail", "htlcs": "attempt", "duplicates": "payment", "tries": "payment"},
     "attempt": {"failure": "failure", "route": "route"},
     "route": {"hops": "hop"},
-    "dry run of send": {"route": "route"},
+    "dry run of send": {"failure_detail": "failure detail", "route": "route"},
     "dry run of cancel": {"payment": "payment"},
     "batch line": {"error": "error", "payment": "payment"},
     "resume": {"payments": "payment"},
@@ -95,6 +95,9 @@ class Shapes(harness.World):
         self.printed("payment", FAILED, "send", failing, "--yes")
         self.printed("payment", 0, "send", failing, "--yes")
         self.assertEqual(len(self.printed("payment", 0, "show", self.hash_of(failing))["tries"]), 1)
+        dear = self.invoice("1000sat", "--node", "n9")
+        self.printed("dry run of send", FAILED, "send", dear, "--dry-run", "--fee-limit", "0sat")
+        self.printed("payment", FAILED, "send", dear, "--yes", "--fee-limit", "0sat")
         held = self.invoice("400sat", "--hold", "forever")
         hash_held = self.hash_of(held)
         self.printed("payment", UNKNOWN, "send", held, "--yes", "--wait", "0")

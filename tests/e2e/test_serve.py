@@ -176,7 +176,10 @@ class Healthy(Serve):
         self.assertNotIn(plain[0]["id"], [hop["next_node_id"] for hop in other["path"]])
         client.result("askrene-remove-layer", {"layer": "mine"})
         self.assertEqual(client.error("getroutes", {**asked, "layers": ["mine"]})["code"], -32602)
-        self.assertEqual(client.error("getroutes", {**asked, "maxfee_msat": 0})["code"], 205)
+        self.assertEqual(client.error("getroutes", {**asked, "maxfee_msat": 0})["code"], 206)
+        self.assertEqual(client.error("getroutes", {**asked, "maxdelay": 18})["code"], 206)
+        self.assertEqual(client.error("getroutes", {**asked, "destination": "02" * 33}),
+                         {"code": 205, "message": "Unknown destination node " + "02" * 33})
 
     def test_send_takes_what_getroutes_answers(self):
         """Under the names of 25.09, those of 26.06, and both; and as parts, which it refuses."""

@@ -114,6 +114,20 @@ TEST_CASE("exclusions: the payment's own failure, which is a recent one too, cou
   CHECK(exclusions_for(payment, std::vector{same, another}, created).nodes == std::vector{node_key(1)});
 }
 
+TEST_CASE("given routes that break a limit: the limit is named, else that none is left") {
+  Payment payment = fresh_payment();
+  payment.request.candidates = {simple_route(1)};  // costs 500 msat
+  payment.request.demand.fee_limit = Msat::of(499);
+  const auto dear = next_route(payment, {}, created, 1);
+  REQUIRE(std::holds_alternative<NothingLeft>(dear));
+  CHECK(std::get<NothingLeft>(dear).detail.code == DetailCode::fee_limit);
+  CHECK(std::get<NothingLeft>(dear).detail.fee == Msat::of(500));
+  payment.attempts.push_back(own_attempt(first_id, Shape::failed));  // used simple_route(1)
+  const auto used = next_route(payment, {}, created, 1);
+  REQUIRE(std::holds_alternative<NothingLeft>(used));
+  CHECK(std::get<NothingLeft>(used).detail.code == DetailCode::given_routes);
+}
+
 TEST_CASE("given routes are tried in order, each once") {
   Payment payment = fresh_payment();
   payment.request.candidates = {simple_route(1), simple_route(10)};

@@ -165,16 +165,16 @@ TEST_CASE("as good as trying every path, and never against a limit") {
       const auto payee = static_cast<NodeIndex>(1 + numbers.below(network.keys.size() - 1));
       const RouteQuestion question = random_question(network, numbers, payee);
       const Best best = BruteForce(network.channels, network.balances, question, network.keys).run(payee);
-      const FoundRoute route = find_route(network.graph, network.balances, question);
-      REQUIRE(route.route.has_value() == best.found);
+      const auto route = find_route(network.graph, network.balances, question);
+      REQUIRE(route.has_value() == best.found);
       found += best.found ? 1 : 0;
       none += best.found ? 0 : 1;
       if (!best.found) continue;
-      CHECK(cost_of(*route.route) == best.cost);
-      CHECK(check_route(*route.route, question.demand));
-      const FoundRoute again = find_route(network.graph, network.balances, question);
-      CHECK(*again.route == *route.route);
-      for (const Hop& hop : route.route->hops) {
+      CHECK(cost_of(*route) == best.cost);
+      CHECK(check_route(*route, question.demand));
+      const auto again = find_route(network.graph, network.balances, question);
+      CHECK(*again == *route);
+      for (const Hop& hop : route->hops) {
         for (const ChannelDirection& bad : question.excluded_channels) CHECK(bad != ChannelDirection{hop.channel, hop.direction});
         for (const PublicKey& bad : question.excluded_nodes) CHECK(hop.node != bad);
       }
@@ -218,6 +218,8 @@ TEST_CASE("each exclusion and limit takes the cheap way away") {
     CHECK(first_channel() == chan_d);
     asked.demand.cltv_limit = 27;
     CHECK(first_channel() == ShortChannelId{});
+    CHECK(world.route(asked).detail.code == DetailCode::cltv_limit);
+    CHECK(world.route(asked).detail.delay > 27U);
   }
   SUBCASE("the fee limit") {
     asked.demand.fee_limit = Msat::of(111'510);
@@ -225,6 +227,8 @@ TEST_CASE("each exclusion and limit takes the cheap way away") {
     asked.demand.fee_limit = Msat::of(111'509);
     CHECK(first_channel() == ShortChannelId{});
     CHECK(world.route(asked).reason == FailureReason::no_route);
+    CHECK(world.route(asked).detail.code == DetailCode::fee_limit);
+    CHECK(world.route(asked).detail.fee == Msat::of(111'510));
   }
   SUBCASE("the payee itself") {
     asked.excluded_nodes = {key_of(3)};
@@ -237,6 +241,7 @@ TEST_CASE("each exclusion and limit takes the cheap way away") {
   SUBCASE("a payee that nobody knows") {
     asked.demand.destination = *public_key_of(node_secret(99, 99).bytes);
     CHECK(first_channel() == ShortChannelId{});
+    CHECK(world.route(asked).detail.code == DetailCode::payee_unknown);
   }
 }
 

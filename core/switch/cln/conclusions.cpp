@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/failure_detail.h"
 #include "core/limits.h"
 
 namespace paytower::cln {
@@ -20,21 +21,13 @@ constexpr std::int64_t pay_no_such_payment = 208;
 constexpr std::int64_t pay_unspecified_error = 209;
 constexpr std::int64_t invalid_request = -32600;
 
-/// Never in the middle of a UTF-8 character.
-std::string cut(const std::string& words) {
-  if (words.size() <= limits::max_failure_message_bytes) return words;
-  std::size_t end = limits::max_failure_message_bytes;
-  while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0U) == 0x80U) --end;
-  return words.substr(0, end);
-}
-
 /// A refusal by our own node, which the node blames on nobody.
-Failure refusal(const RpcError& error) { return Failure{FailureCode::local_refusal, 0, {}, {}, cut(error.message)}; }
+Failure refusal(const RpcError& error) { return Failure{FailureCode::local_refusal, 0, {}, {}, kept_words(error.message)}; }
 
 /// erring_index and its company. Index 0 is our own node, whatever wire code it lends itself.
 Failure failure_of(const RpcError& error) {
   Failure failure;
-  failure.message = cut(error.message);
+  failure.message = kept_words(error.message);
   if (error.code == pay_unparseable_onion) {
     failure.code = FailureCode::unreadable;
     return failure;

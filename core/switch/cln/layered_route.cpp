@@ -18,7 +18,7 @@ void LayeredRoute::start() {
   if (question_.without_channels.empty() && question_.without_nodes.empty()) return ask();
   layer_ = "paytower:" + client_.fresh_name();
   client_.call("askrene-create-layer", json{{"layer", layer_}, {"persistent", false}}, [self = shared_from_this()](const RpcReply& reply) {
-    if (!reply.result) return self->done_(std::nullopt);
+    if (!reply.result) return self->done_(std::nullopt, reply.error);
     self->exclude();
   });
 }
@@ -44,12 +44,12 @@ void LayeredRoute::exclude_one(const std::string& method, const json& params) {
 void LayeredRoute::ask() {
   client_.call("getroutes",
                getroutes_params(question_.from, question_.to, question_.amount, question_.fee_limit, question_.final_delay, question_.cltv_limit, layer_),
-               [self = shared_from_this()](const RpcReply& reply) { self->end(reply.result ? read_routes_answer(*reply.result) : std::nullopt); });
+               [self = shared_from_this()](const RpcReply& reply) { self->end(reply); });
 }
 
-void LayeredRoute::end(std::optional<Route> route) {
+void LayeredRoute::end(const RpcReply& reply) {
   if (!layer_.empty()) client_.call("askrene-remove-layer", json{{"layer", layer_}}, [](const RpcReply& /*reply*/) {});
-  done_(std::move(route));
+  done_(reply.result ? read_routes_answer(*reply.result) : std::nullopt, reply.error);
 }
 
 }  // namespace paytower::cln

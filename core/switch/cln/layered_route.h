@@ -29,7 +29,8 @@ struct LayeredQuestion {
 /// an exclusion may answer with what was excluded: whoever asked checks that.
 class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
  public:
-  using Done = std::function<void(std::optional<Route>)>;
+  /// The node's error stands beside a missing route, where it gave one.
+  using Done = std::function<void(std::optional<Route>, const std::optional<RpcError>&)>;
 
   /// `done` gets nothing where there is no route in one part, and is not called when the connection is lost before.
   LayeredRoute(RpcClient& client, LayeredQuestion question, Done done) : client_(client), question_(std::move(question)), done_(std::move(done)) {}
@@ -40,7 +41,7 @@ class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
   void exclude();
   void exclude_one(const std::string& method, const nlohmann::json& params);
   void ask();
-  void end(std::optional<Route> route);
+  void end(const RpcReply& reply);
 
   RpcClient& client_;
   LayeredQuestion question_;

@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "core/failure_detail.h"
 #include "core/ports.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
@@ -29,6 +31,11 @@ struct HintTail {
 /// Asks getroute: to the payee, then to each hint's entry. What breaks the fee or CLTV limit is asked for once more with the
 /// node's weighing of fees against delays turned to the other side. A node that knows no getroute is asked with getroutes
 /// (LayeredRoute); nothing else of it is better for one part, whose limits and exclusions getroute is told as well.
+///
+/// Where there is none, the answers so far often tell why: a route that breaks a limit, a payee that nobody knows. Else our own
+/// channels are asked for, and then one question is put with what may be in the way left out: the exclusions, the outgoing
+/// channels, or most of the amount. getroutes, which is told the limits, is asked without them first. So it takes three more
+/// questions at most, and none where there is a route.
 class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
@@ -40,25 +47,51 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   void start();
 
  private:
+  /// One question to the node, whichever command takes it. `limits`: those of the demand, for the command that knows them.
+  struct Ask {
+    RouteParams params;
+    std::span<const ChannelDirection> without_channels;
+    std::span<const PublicKey> without_nodes;
+    bool limits = true;
+  };
+  using Found = std::function<void(std::optional<Route>, const std::optional<RpcError>&)>;
+
   void ask_own_channels(void (RouteSearch::*next)());
   void keep_to_outgoing();
   void ask_next();
   void ask(std::uint32_t risk_factor);
-  [[nodiscard]] RouteParams target() const;
-  void read(const RpcReply& reply, std::uint32_t risk_factor);
-  void ask_layered();
+  [[nodiscard]] RouteParams target(std::size_t at) const;
+  void put(Ask what, Found found);
+  void put_layered(const Ask& what, Found found);
   void found(std::optional<Route> route, std::uint32_t risk_factor);
   void take(Route route, std::uint32_t risk_factor);
+  [[nodiscard]] bool excludes_something() const;
+  [[nodiscard]] bool uses_excluded(const Route& route) const;
   void next_target();
-  void none();
+
+  // Why there is none.
+  void note(const std::optional<RpcError>& error, bool layered);
+  void explain();
+  void ask_without_limits();
+  void look_at_channels();
+  void leave_something_out();
+  void end(FailureDetail detail);
 
   RpcClient& client_;
   RouteQuestion question_;
   PublicKey own_;
   Done done_;
   std::vector<std::optional<HintTail>> targets_;   ///< the payee itself (nothing), then the hints
+  bool hints_left_out_ = false;                    ///< because of what is excluded
   std::size_t target_ = 0;
+  std::vector<ChannelDirection> avoid_;            ///< what the question excludes, and our channels that --outgoing-chan-id does not name
   std::optional<std::vector<OwnChannel>> channels_;
+  NearMisses refused_;
+  bool known_ = false;                             ///< some target is known to the network
+  std::optional<std::size_t> probe_target_;        ///< such a one: a hint's entry rather than a payee that may have no public channel
+  bool limits_told_ = false;                       ///< getroutes was told limits
+  std::optional<std::size_t> limited_target_;      ///< the one that a limit seems to keep out of reach
+  std::string words_;                              ///< the node's
 };
 
 }  // namespace paytower::cln

@@ -53,12 +53,12 @@ Result<AttemptId> Engine::foreign(const PaymentHash& hash, ForeignAct act, std::
   question.demand.amount = invoice->amount.value_or(Msat::of(1'000));
   question.demand.final_cltv_delta = invoice->final_cltv_delta;
   question.demand.fee_limit = Msat::of(Msat::max_value);
-  FoundRoute route = find_route(Graph::load(tx_), own_balances(tx_), question);
-  if (!route.route) return Error{Errc::switch_unavailable, "the other user of the node finds no route"};
+  auto route = find_route(Graph::load(tx_), own_balances(tx_), question);
+  if (!route) return Error{Errc::switch_unavailable, "the other user of the node finds no route"};
   Handover handover;
   handover.key = AttemptKey{hash, AttemptId{group}, 0};
   handover.label = std::string(label);
-  handover.route = std::move(*route.route);
+  handover.route = std::move(*route);
   handover.amount = question.demand.amount;
   handover.payment_secret = invoice->secret;
   handover.invoice = invoice->text;

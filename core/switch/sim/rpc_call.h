@@ -32,6 +32,7 @@ enum class RpcCode : int {
   destination_failed = 203,
   try_other_route = 204,
   route_not_found = 205,
+  route_too_expensive = 206,
   unknown_payment = 208,
   no_details = 209,
 };

@@ -134,11 +134,11 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
   Json hops = Json::array();
   if (question.demand.destination == own->key) return result_of(Json{{"route", std::move(hops)}});
   if (!graph(turn.tx).find(question.demand.destination)) {
-    throw CallError(RpcCode::invalid_params, question.demand.destination.hex() + ": unknown destination node_id (no public channels?)");
+    throw CallError(RpcCode::invalid_params, unknown_payee_words(question.demand.destination));
   }
-  const FoundRoute found = find_route(graph(turn.tx), own_balances(turn.tx), question);
-  if (!found.route || found.route->hops.size() > most_hops) throw CallError(RpcCode::route_not_found, "Could not find a route");
-  for (const Hop& hop : found.route->hops) {
+  const auto route = find_route(graph(turn.tx), own_balances(turn.tx), question);
+  if (!route || route->hops.size() > most_hops) throw CallError(RpcCode::route_not_found, no_route_words);
+  for (const Hop& hop : route->hops) {
     hops.push_back(Json{{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction},
                         {"amount_msat", hop.amount.value()}, {"delay", hop.delay}, {"style", "tlv"}});
   }

@@ -101,11 +101,22 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
     question.excluded_nodes.insert(question.excluded_nodes.end(), one.nodes.begin(), one.nodes.end());
   }
   if (auto lost = turn.survives(turn.ordered)) return *lost;
-  const FoundRoute found = find_route(graph(turn.tx), own_balances(turn.tx), question);
-  if (!found.route) throw CallError(RpcCode::route_not_found, "Could not find a route");
+  if (!graph(turn.tx).find(question.demand.destination)) {
+    throw CallError(RpcCode::route_not_found, "Unknown destination node " + question.demand.destination.hex());
+  }
+  const auto found = find_route(graph(turn.tx), own_balances(turn.tx), question);
+  if (!found) {
+    question.demand.fee_limit = Msat::of(Msat::max_value);
+    const bool dear = find_route(graph(turn.tx), own_balances(turn.tx), question).has_value();
+    question.demand.cltv_limit = highest_delay;
+    if (dear || find_route(graph(turn.tx), own_balances(turn.tx), question)) {
+      throw CallError(RpcCode::route_too_expensive, std::string("Could not find route without excessive ") + (dear ? "cost" : "delays"));
+    }
+    throw CallError(RpcCode::route_not_found, no_route_words);
+  }
   constexpr std::uint64_t likely = 990'000;
   const Json route{{"probability_ppm", likely}, {"amount_msat", question.demand.amount.value()}, {"final_cltv", question.demand.final_cltv_delta},
-                   {"path", path_json(*found.route)}};
+                   {"path", path_json(*found)}};
   return result_of(Json{{"probability_ppm", likely}, {"routes", Json::array({route})}});
 }
 

@@ -127,8 +127,9 @@ class Turn {
     if (!owner_.graph || owner_.graph_version != version) owner_.graph = Graph::load(tx_);
     owner_.graph_version = version;
     if (!balances_) balances_ = own_balances(tx_);
-    FoundRoute found = find_route(*owner_.graph, *balances_, asked);
-    tell(RouteAnswer{asked.ticket, std::move(found.route), found.reason});
+    auto route = find_route(*owner_.graph, *balances_, asked);
+    if (!route) return tell(no_route_answer(asked.ticket, explain_no_route(*owner_.graph, *balances_, own_channels(tx_), asked)));
+    tell(RouteAnswer{asked.ticket, std::move(route)});
   }
 
   void execute(const AskDispatch& asked) {
