@@ -32,12 +32,17 @@ TEST_CASE("fees and delays along a route, by hand") {
   CHECK(answer.route->fees() == Msat::of(111'510));
 }
 
-TEST_CASE("fee_of rounds down and knows its limits") {
-  CHECK(fee_of(policy(0, 999'999, 1), Msat::of(1)) == Msat::of(0));
-  CHECK(fee_of(policy(7, 1, 1), Msat::of(1'999'999)) == Msat::of(8));
-  CHECK(fee_of(policy(0, 1'000'000, 1), Msat::of(Msat::max_value)) == Msat::of(Msat::max_value));
-  CHECK_FALSE(fee_of(policy(1, 1'000'000, 1), Msat::of(Msat::max_value)).has_value());
-  CHECK_FALSE(fee_of(policy(0, 0xFFFFFFFF, 1), Msat::of(Msat::max_value)).has_value());
+TEST_CASE("a forwarding fee rounds down and knows its limits") {
+  CHECK(forwarding_fee(ForwardingPolicy{0, 999'999, 1}, Msat::of(1)) == Msat::of(0));
+  CHECK(forwarding_fee(ForwardingPolicy{7, 1, 1}, Msat::of(1'999'999)) == Msat::of(8));
+  CHECK(forwarding_fee(ForwardingPolicy{0, 1'000'000, 1}, Msat::of(Msat::max_value)) == Msat::of(Msat::max_value));
+  CHECK_FALSE(forwarding_fee(ForwardingPolicy{1, 1'000'000, 1}, Msat::of(Msat::max_value)).has_value());
+  CHECK_FALSE(forwarding_fee(ForwardingPolicy{0, 0xFFFFFFFF, 1}, Msat::of(Msat::max_value)).has_value());
+  const auto before = carried_before(ForwardingPolicy{1'000, 100, 40}, Carried{Msat::of(100'100'500), 48});
+  REQUIRE(before.has_value());
+  CHECK(before->amount == Msat::of(100'111'510));
+  CHECK(before->delay == 88);
+  CHECK_FALSE(carried_before(ForwardingPolicy{1, 0, 0}, Carried{Msat::of(Msat::max_value), 0}).has_value());
 }
 
 TEST_CASE("a settled HTLC moves the money over every channel, fees included") {

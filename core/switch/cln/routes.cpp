@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/policy.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/layered_route.h"
-#include "core/switch/sim/graph.h"
 
 namespace paytower::cln {
 
@@ -21,15 +21,6 @@ constexpr const char* unknown_destination = "Unknown destination node";  ///< ge
 template <typename T>
 bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
-}
-
-/// What must reach `hop.node` so that it passes `amount` on.
-std::optional<Msat> with_fee(const HintHop& hop, Msat amount) {
-  sim::Policy policy;
-  policy.fee_base_msat = hop.fee_base_msat;
-  policy.fee_proportional_millionths = hop.fee_proportional_millionths;
-  const auto fee = sim::fee_of(policy, amount);
-  return fee ? checked_add(amount, *fee) : std::nullopt;
 }
 
 }  // namespace
@@ -47,10 +38,10 @@ std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& ques
     if (contains(question.excluded_channels, channel) || contains(question.excluded_nodes, from.node) || to == own) return std::nullopt;
     tail.hops.insert(tail.hops.begin(), Hop{channel.channel, channel.direction, to, tail.amount, tail.delay});
     if (from.node == own) return i == 1 ? std::optional(tail) : std::nullopt;
-    const auto before = with_fee(from, tail.amount);
-    if (!before) return std::nullopt;
-    tail.amount = *before;
-    tail.delay += from.cltv_expiry_delta;
+    const auto before = carried_before(policy_of(from), Carried{tail.amount, tail.delay});
+    if (!before || before->delay > UINT32_MAX) return std::nullopt;
+    tail.amount = before->amount;
+    tail.delay = static_cast<std::uint32_t>(before->delay);
   }
   return tail;
 }

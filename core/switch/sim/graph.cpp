@@ -61,14 +61,6 @@ std::vector<std::uint32_t> Graph::distances() const {
   return hops;
 }
 
-std::optional<Msat> fee_of(const Policy& policy, Msat amount) {
-  constexpr std::uint64_t million = 1'000'000;
-  // amount * ppm does not fit 64 bits, so the amount is split; a fee above all money is no fee that anyone can pay.
-  const std::uint64_t whole = amount.value() / million;
-  const std::uint64_t rest = amount.value() % million;
-  const std::uint64_t ppm = policy.fee_proportional_millionths;
-  if (whole != 0 && ppm > Msat::max_value / whole) return std::nullopt;
-  return Msat::from(whole * ppm + rest * ppm / million + policy.fee_base_msat);
-}
+ForwardingPolicy forwarding(const Policy& policy) { return {policy.fee_base_msat, policy.fee_proportional_millionths, policy.cltv_delta}; }
 
 }  // namespace paytower::sim

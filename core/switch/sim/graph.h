@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/policy.h"
 #include "core/switch/sim/ledger.h"
 
 namespace paytower::sim {
@@ -45,7 +46,7 @@ class Graph {
   std::unordered_map<std::uint64_t, bool> channels_;
 };
 
-/// amount * ppm / 1,000,000 + base, rounded down (BOLT 7). Nothing when it is above all money.
-[[nodiscard]] std::optional<Msat> fee_of(const Policy& policy, Msat amount);
+/// What its node asks of an HTLC that it forwards.
+[[nodiscard]] ForwardingPolicy forwarding(const Policy& policy);
 
 }  // namespace paytower::sim

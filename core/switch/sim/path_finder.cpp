@@ -150,18 +150,16 @@ class Search {
 
   /// Adds what the forwarding node wants for itself; false when that breaks a limit.
   bool charge(Label& label, const Policy& policy) {
-    const auto fee = fee_of(policy, label.amount);
-    const auto amount = fee ? checked_add(label.amount, *fee) : std::nullopt;
-    if (!amount || amount->value() - demand_.amount.value() > demand_.fee_limit.value()) return false;
-    const std::uint64_t delay = std::uint64_t{label.delay} + policy.cltv_delta;
-    if (delay > demand_.cltv_limit) {
+    const auto before = carried_before(forwarding(policy), Carried{label.amount, label.delay});
+    if (!before || before->amount.value() - demand_.amount.value() > demand_.fee_limit.value()) return false;
+    if (before->delay > demand_.cltv_limit) {
       cut_off_ = true;
       return false;
     }
     label.risk += label.amount.value() / 1'000'000 * policy.cltv_delta * risk_billionths / 1'000 +
                   label.amount.value() % 1'000'000 * policy.cltv_delta * risk_billionths / 1'000'000'000;
-    label.amount = *amount;
-    label.delay = static_cast<std::uint32_t>(delay);
+    label.amount = before->amount;
+    label.delay = static_cast<std::uint32_t>(before->delay);
     return true;
   }
 

@@ -27,9 +27,9 @@ std::optional<FailureCode> forwarding_refusal(const Channel& channel, const Hop&
   const Policy& policy = channel.policies[out.direction];
   if (policy.disabled) return FailureCode::channel_disabled;
   if (out.amount < policy.htlc_min) return FailureCode::amount_below_minimum;
-  const auto fee = fee_of(policy, out.amount);
-  if (!fee || in.amount < sum(out.amount, *fee)) return FailureCode::fee_insufficient;
-  if (in.delay < std::uint64_t{out.delay} + policy.cltv_delta) return FailureCode::incorrect_cltv_expiry;
+  const auto wanted = carried_before(forwarding(policy), Carried{out.amount, out.delay});
+  if (!wanted || in.amount < wanted->amount) return FailureCode::fee_insufficient;
+  if (in.delay < wanted->delay) return FailureCode::incorrect_cltv_expiry;
   if (out.delay < blocks_too_soon) return FailureCode::expiry_too_soon;
   if (out.delay > blocks_too_far) return FailureCode::expiry_too_far;
   if (out.amount > policy.htlc_max || out.amount > channel.balances[out.direction]) return FailureCode::temporary_channel_failure;
