@@ -10,6 +10,7 @@
 #include "cli/render.h"
 #include "cli/render_text.h"
 #include "cli/request.h"
+#include "core/attempt_id.h"
 #include "core/driver_admission.h"
 #include "core/limits.h"
 
@@ -352,6 +353,7 @@ ExitCode run(const BatchOptions& options, Session& session) {
   how.wait_ns = remaining_wait(options.wait_ns, session.clock.mono().value - start.value);
   how.max_parallel = options.parallel;
   how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
+  how.clock_from = release_date;
   Driver driver(driver_ports(session, *database, reached.handle->node(), observer), how);
   try {
     driver.run(feed);

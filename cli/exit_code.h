@@ -30,6 +30,7 @@ enum class ExitCode : int {
     case Errc::usage:
     case Errc::invoice_expired:
     case Errc::wrong_network:
+    case Errc::clock:
     case Errc::self_payment: return ExitCode::usage;
     case Errc::already_paid:
     case Errc::in_flight:
@@ -42,6 +43,7 @@ enum class ExitCode : int {
     case Errc::still_at_switch:
     case Errc::conflict: return ExitCode::refused;
     case Errc::other_switch: return ExitCode::outcome_unknown;
+    case Errc::attempt_id_taken:
     case Errc::busy: return ExitCode::busy;
     case Errc::switch_unavailable: return ExitCode::switch_unavailable;
     case Errc::not_found:

@@ -59,6 +59,7 @@ std::string next_step(Errc code, std::string_view command) {
       return "paytower config";  // which database, which switch, and who said so
     case Errc::schema_newer:
       return "paytower --version";
+    case Errc::attempt_id_taken:
     case Errc::busy:
       return "paytower list --status open";
     case Errc::not_found:
@@ -67,6 +68,7 @@ std::string next_step(Errc code, std::string_view command) {
       return "paytower list";
     case Errc::invoice_expired:
     case Errc::self_payment:
+    case Errc::clock:
     case Errc::already_paid:
     case Errc::in_flight:
     case Errc::not_initiated:

@@ -7,6 +7,7 @@
 #include "cli/input/routes.h"
 #include "cli/input/time.h"
 #include "cli/text.h"
+#include "core/attempt_id.h"
 #include "core/bolt11/invoice.h"
 #include "core/limits.h"
 
@@ -67,6 +68,7 @@ PaymentRequest with_limits(const SendOptions& options, Msat amount, UnixNs now) 
 
 /// What of this invoice and call is against a new try.
 std::optional<Error> objection_to(const Invoice& invoice, const SendOptions& options, UnixNs now) {
+  if (auto wrong = unusable_clock(now, release_date)) return wrong;
   if (const auto why = not_payable(invoice, static_cast<std::uint64_t>(now.value / ns_per_second))) return refusal_of(*why, invoice);
   if (const auto amount = amount_of(invoice, options); !amount) return amount.error();
   return std::nullopt;
@@ -94,6 +96,7 @@ Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, U
   if (!valid_public_key(payee.node)) return about(usage("--dest is not a point on the curve, so it is nobody's node key"), payee.hash);
   Wanted wanted;
   PaymentRequest& request = wanted.request;
+  wanted.objection = unusable_clock(now, release_date);
   request = with_limits(options, *options.amount, now);
   request.hash = payee.hash;
   request.demand.destination = payee.node;

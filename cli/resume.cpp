@@ -7,6 +7,7 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
+#include "core/attempt_id.h"
 
 namespace paytower::cli {
 
@@ -293,6 +294,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
     how.wait_ns = options.wait_ns;
     how.collect_only = options.no_retry;
     how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
+    how.clock_from = release_date;
     Driver driver(driver_ports(session, *database, handle->node(), observer), how);
     for (const PaymentIndex index : work.rows) driver.adopt(index);
     for (DriveResult& result : drive(driver, *database, work.hashes)) results.push_back(std::move(result));

@@ -6,6 +6,7 @@
 #include "cli/refuse.h"
 #include "cli/request.h"
 #include "cli/text.h"
+#include "core/attempt_id.h"
 #include "core/driver_admission.h"
 #include "core/limits.h"
 
@@ -139,6 +140,7 @@ class Send {
     DriverOptions how;
     how.wait_ns = remaining_wait(options_.wait_ns, spent_ns);
     how.lock_timeout_ns = session_.global.lock_timeout_ns.value_or(0);
+    how.clock_from = release_date;
     Driver driver(driver_ports(session_, *database_, node, observer_), how);
     driver.submit(std::move(wanted));
     auto results = cli::drive(driver, *database_, {hash_});

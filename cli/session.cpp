@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include "cli/input/time.h"
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
@@ -88,6 +89,16 @@ T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept,
 
 bool never_again(const Disconnected& /*lost*/) { return false; }
 
+/// Times of this call would stand before those of earlier ones. Ids go on above the highest known one: their order holds (R12).
+void warn_of_clock(Session& session, db::PaymentQuery& query) {
+  constexpr std::int64_t day_ns = 24 * 3'600 * ns_per_second;
+  const UnixNs now = session.clock.wall();
+  const auto ahead = query.own_created_after(UnixNs{now.value + day_ns});
+  if (!ahead) return;
+  session.output.warn("the clock of this machine shows " + time_text(now) + ", more than a day before payment " + std::to_string(ahead->first.value) +
+                      " was made (" + time_text(ahead->second) + "): one of the two times is wrong");
+}
+
 }  // namespace
 
 bool exists_already(const std::string& path) {
@@ -110,6 +121,7 @@ Database::Database(Session& session, db::OpenMode mode)
       admin(connection, write_lock) {
   for (const std::string& warning : connection.warnings()) session.output.warn(warning);
   if (!connection.writable()) return;
+  warn_of_clock(session, query);
   db::SpoolReport spool = store.take_in_spool(session.clock.wall());
   for (const PaymentHash& hash : spool.settled) {
     session.output.warn("a preimage that could not be stored earlier is stored now: this payment is paid", hash);

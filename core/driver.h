@@ -28,6 +28,7 @@ struct DriverOptions {
   bool collect_only = false;                   ///< --no-retry: look and wait, hand nothing over
   std::int64_t look_pause_ns = 250 * ns_per_ms;///< LookLater
   std::size_t max_parallel = 1'000;            ///< payments driven at once (at most limits::max_payment_locks)
+  UnixNs clock_from{INT64_MIN};                ///< by an earlier clock nothing new begins (release_date)
   std::int64_t lock_timeout_ns = 0;            ///< how long a payment that another paytower drives is waited for
 };
 

@@ -56,13 +56,14 @@ void Driver::Impl::want_look(Item& item, MonoNs at) {
 
 void Driver::Impl::do_act(Item& item, const AskRoute&) {
   if (options.collect_only || told_to_leave) return close(item);
+  if (const auto wrong = unusable_clock(now(), options.clock_from)) return refuse_clock(item, *wrong);
   if (!identity) return want_look(item, mono());
   const auto others = ports.store.recent_failures(UnixNs{now().value - node_memory_ns});
   NextRoute next = next_route(item.payment, others, now(), item.ticket);
   if (auto* nothing = std::get_if<NothingLeft>(&next)) {
     item.backlog.push_back(NoRoute{FailureReason::no_route, std::move(nothing->detail)});
   } else if (auto* route = std::get_if<Route>(&next)) {
-    item.backlog.push_back(ready(item, std::move(*route)));
+    ready(item, std::move(*route));
   } else {
     auto& question = std::get<RouteQuestion>(next);
     item.excluded = Exclusions{question.excluded_channels, question.excluded_nodes};
@@ -71,11 +72,18 @@ void Driver::Impl::do_act(Item& item, const AskRoute&) {
   }
 }
 
-RouteReady Driver::Impl::ready(Item& item, Route route) {
-  HashEntry& entry = hashes[item.payment.request.hash];
-  entry.highest = draw_attempt_id(now(), ports.randomness, entry.highest);
-  item.drawn.insert(entry.highest);
-  return RouteReady{entry.highest, 0, identity->key, item.marks, std::move(route), identity->run};
+void Driver::Impl::ready(Item& item, Route route) {
+  const auto drawn = draw_attempt_id(now(), ports.randomness, highest);
+  if (!drawn) return refuse_clock(item, drawn.error());
+  highest = *drawn;
+  item.drawn.insert(highest);
+  item.backlog.push_back(RouteReady{highest, 0, identity->key, item.marks, std::move(route), identity->run});
+}
+
+void Driver::Impl::refuse_clock(Item& item, const Error& why) {
+  if (item.payment.index.value == 0) return finish(item, DriveEnd::refused, why);
+  if (item.warned.insert(why.message).second) ports.observer.warn(item.payment.request.hash, why.message);
+  close(item);
 }
 
 void Driver::Impl::do_act(Item& item, const Dispatch& act) {

@@ -197,6 +197,7 @@ Error refusal_of(const Payment& payment, Errc why) {
     case Errc::invoice_expired:
     case Errc::wrong_network:
     case Errc::self_payment:
+    case Errc::clock:
     case Errc::not_initiated:
     case Errc::stopped:
     case Errc::parameters_differ:
@@ -209,6 +210,7 @@ Error refusal_of(const Payment& payment, Errc why) {
     case Errc::database:
     case Errc::schema_older:
     case Errc::schema_newer:
+    case Errc::attempt_id_taken:
     case Errc::conflict:
     case Errc::internal: break;
   }
@@ -391,9 +393,8 @@ bool Driver::Impl::hold(const Admission& next) {
 }
 
 void Driver::Impl::remember(const PaymentHash& hash, const HashState& state) {
-  HashEntry& entry = hashes[hash];
-  entry.knowledge = state.knowledge;
-  entry.highest = std::max(entry.highest, state.highest_id);
+  hashes[hash].knowledge = state.knowledge;
+  highest = std::max(highest, state.highest_id);
 }
 
 void Driver::Impl::release(const PaymentHash& hash) {

@@ -108,7 +108,7 @@ void Driver::Impl::receive(const RouteAnswer& answer) {
   Item& item = *found->second;
   item.asking = false;
   auto judged = judge_answer(answer, item.payment, item.excluded);
-  if (auto* route = std::get_if<Route>(&judged)) return item.backlog.push_back(ready(item, std::move(*route)));
+  if (auto* route = std::get_if<Route>(&judged)) return ready(item, std::move(*route));
   if (answer.route) trace(item, "the switch's route breaks a limit or uses what was excluded: refused");
   item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
 }

@@ -69,7 +69,6 @@ struct Item {
 /// What all tries of one hash in this process share.
 struct HashEntry {
   StoreKnowledge knowledge;
-  AttemptId highest;
   std::size_t users = 0;
   std::vector<Item*> items{};                ///< driven now
 };
@@ -100,6 +99,8 @@ struct Driver::Impl {
   bool identifying = false;
   bool ever_identified = false;
   std::optional<MonoNs> identify_at;
+
+  AttemptId highest;                                 ///< id that is known of the store, or was drawn by this process (R12)
 
   std::uint64_t next_ticket = 1;
   MonoNs start;
@@ -166,6 +167,8 @@ struct Driver::Impl {
   void save_preimages(const std::vector<Decided>& tick);
   void accepted_by_store(Decided& pending, const Stored& stored);
   void refused_by_store(Decided& pending, const Error& why);
+  /// Another process drew the same id, or the store had it from another machine: the attempt was not handed over, and gets another.
+  void draw_again(Item& item, RouteReady taken, const Error& why);
   /// The payment as it is stored now. One that became unreadable is left as it is: `item` is done then.
   std::optional<Payment> load_again(Item& item);
   /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is asked anew.
@@ -185,7 +188,9 @@ struct Driver::Impl {
   /// An earlier wish stands; a look that is under way was asked too early to answer this one (R9).
   void want_look(Item& item, MonoNs at);
   void do_act(Item& item, const AskRoute&);
-  RouteReady ready(Item& item, Route route);
+  void ready(Item& item, Route route);
+  /// No new attempt by a clock that cannot be right. What is recorded is still asked about, and stays.
+  void refuse_clock(Item& item, const Error& why);
   void do_act(Item& item, const Dispatch& act);
   void do_act(Item& item, const Fence& act);
   void do_act(Item& item, const Query& act);

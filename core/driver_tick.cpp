@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/attempt_id.h"
+
 namespace paytower {
 
 namespace {
@@ -101,6 +103,7 @@ void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
     item.backlog.push_front(std::move(pending.cause));  // what was learned is stored as soon as the lock is free
     return;
   }
+  if (auto* taken = std::get_if<RouteReady>(&pending.cause); taken && why.code == Errc::attempt_id_taken) return draw_again(item, std::move(*taken), why);
   if (item.payment.index.value == 0) return finish(item, DriveEnd::refused, why);
   ports.observer.trace(item.payment.request.hash, "the store refused: " + why.message);
   if (++item.refusals > most_refusals) {
@@ -109,6 +112,20 @@ void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
   }
   item.backlog.push_front(std::move(pending.cause));
   reload(item);
+}
+
+void Driver::Impl::draw_again(Item& item, RouteReady taken, const Error& why) {
+  item.drawn.erase(taken.id);  // it is another's: its answers mean nothing here (R3)
+  if (++item.refusals > most_refusals) {
+    if (item.payment.index.value == 0) return finish(item, DriveEnd::busy, why);
+    return close(item);
+  }
+  highest = std::max(highest, ports.store.find(item.payment.request.hash).highest_id);
+  const auto drawn = draw_attempt_id(now(), ports.randomness, highest);
+  if (!drawn) return refuse_clock(item, drawn.error());
+  highest = taken.id = *drawn;
+  item.drawn.insert(highest);
+  item.backlog.push_front(std::move(taken));
 }
 
 std::optional<Payment> Driver::Impl::load_again(Item& item) {

@@ -8,6 +8,7 @@ std::string_view code_name(Errc code) {
     case Errc::invoice_expired: return "invoice_expired";
     case Errc::wrong_network: return "wrong_network";
     case Errc::self_payment: return "self_payment";
+    case Errc::clock: return "clock";
     case Errc::already_paid: return "already_paid";
     case Errc::in_flight: return "in_flight";
     case Errc::not_initiated: return "not_initiated";
@@ -29,6 +30,7 @@ std::string_view code_name(Errc code) {
     case Errc::schema_newer: return "schema_newer";
     case Errc::database_old_copy: return "database_old_copy";
     case Errc::switch_old_copy: return "switch_old_copy";
+    case Errc::attempt_id_taken: return "attempt_id_taken";
     case Errc::conflict: return "conflict";
     case Errc::internal: return "internal";
   }

@@ -19,6 +19,7 @@ enum class Errc {
   invoice_expired,       ///< as usage
   wrong_network,         ///< the invoice is for another chain than the switch; as usage
   self_payment,          ///< the payee is the node itself; as usage
+  clock,                 ///< the machine's clock cannot be right; nothing was written (set the clock)
   already_paid,          ///< the hash is paid: here, as a guard, or at the switch (not)
   in_flight,             ///< the hash is open here or at the switch (not)
   not_initiated,         ///< RegisterAttempt for a hash that InitPayment never saw
@@ -40,6 +41,7 @@ enum class Errc {
   schema_newer,          ///< made by a newer paytower; not touched
   database_old_copy,     ///< R12: the switch shows attempts of our store that this database does not have (not)
   switch_old_copy,       ///< R5: the node was restored from an old copy (not)
+  attempt_id_taken,      ///< RegisterAttempt: the drawn id is stored already; draw again (the driver does)
   conflict,              ///< a compare-and-set found another value: the facts changed below us
   internal,              ///< a bug, or stdout not writable
 };

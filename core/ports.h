@@ -156,7 +156,7 @@ struct HashState {
   std::optional<Payment> payment;              ///< what decides about a new try: a paid one, else the open one, else the newest
   std::optional<Guard> guard;                  ///< unreleased guard
   StoreKnowledge knowledge;
-  AttemptId highest_id;                        ///< of the hash, over all tries; new ids stand above it
+  AttemptId highest_id;                        ///< of all own attempts of the store, also deleted ones; new ids stand above it
 };
 
 /// A failed attempt of any payment, for the exclusions of a route session.
@@ -172,7 +172,7 @@ class PaymentStore {
  public:
   virtual ~PaymentStore() = default;
   /// One durable transaction for the whole tick, a savepoint for each entry: a constraint refuses that entry alone
-  /// (Errc::already_paid, in_flight, guarded, stopped, not_initiated, already_succeeded, already_failed, conflict; busy
+  /// (Errc::already_paid, in_flight, guarded, stopped, not_initiated, already_succeeded, already_failed, attempt_id_taken, conflict; busy
   /// when the write lock cannot be had in time, then for all). Returns one result an entry, in order.
   /// Throws StoreError for everything else: then nothing may be done or written any more (R10).
   [[nodiscard]] virtual std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) = 0;

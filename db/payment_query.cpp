@@ -436,4 +436,19 @@ StoreId PaymentQuery::store_id() {
   });
 }
 
+std::optional<std::pair<PaymentIndex, UnixNs>> PaymentQuery::own_created_after(UnixNs at) {
+  return reading(connection_, [&]() -> std::optional<std::pair<PaymentIndex, UnixNs>> {
+    // The range is empty by any clock that is right. However many imports say the future, a thousand are looked through.
+    Query row = connection_.prepared(
+        "SELECT payment_index, created_ns, provenance FROM payments WHERE created_ns > ?1 ORDER BY created_ns DESC LIMIT 1000");
+    row.bind(at);
+    while (row.step()) {
+      const PaymentIndex index{row.integer()};
+      const UnixNs created = row.time();
+      if (row.integer() == 0) return std::pair(index, created);
+    }
+    return std::nullopt;
+  });
+}
+
 }  // namespace paytower::db

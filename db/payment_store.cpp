@@ -78,7 +78,21 @@ struct SqlitePaymentStore::Impl {
     target.index.value = sqlite3_last_insert_rowid(connection.database().getHandle());
   }
 
-  void store(Target& target, const RegisterAttempt& write) { insert_attempt(target.index, write.attempt); }
+  void store(Target& target, const RegisterAttempt& write) {
+    try {
+      insert_attempt(target.index, write.attempt);
+    } catch (const SQLite::Exception& error) {
+      if (!is_constraint(error) || !has_own(*write.attempt.id)) throw;
+      throw RefusalError(Error{Errc::attempt_id_taken, "the attempt id that was drawn is taken; nothing was sent", {}});
+    }
+  }
+
+  bool has_own(AttemptId attempt) {
+    Query row = connection.prepared("SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0");
+    row.bind(bits(attempt));
+    return row.step();
+  }
+
   void store(Target& target, const RecordForeign& write) {
     check_proof(target, *write.attempt.preimage);
     insert_attempt(target.index, write.attempt);
@@ -236,13 +250,16 @@ struct SqlitePaymentStore::Impl {
       state.knowledge.deleted_up_to = AttemptId{row.number(INT64_MAX)};
       state.highest_id = state.knowledge.deleted_up_to;  // R12: ids of deleted attempts are not drawn again either
     }
+    {
+      Query row = connection.prepared("SELECT max(attempt_id) FROM attempts WHERE origin = 0");
+      row.step();
+      state.highest_id = std::max(state.highest_id, AttemptId{row.maybe_number(INT64_MAX).value_or(0)});
+    }
     Query row = connection.prepared(
         "SELECT a.attempt_id FROM payments p CROSS JOIN attempts a ON a.payment_index = p.payment_index WHERE p.payment_hash = ?1 AND a.origin = 0");
     row.bind(hash);
     while (row.step()) {
-      const AttemptId known{row.number(INT64_MAX)};
-      state.knowledge.known_ids.push_back(known);
-      state.highest_id = std::max(state.highest_id, known);
+      state.knowledge.known_ids.push_back(AttemptId{row.number(INT64_MAX)});
     }
     return state;
   }

@@ -20,6 +20,7 @@ TEST_CASE("exit codes are frozen") {
                                                  {Errc::invoice_expired, 2},
                                                  {Errc::wrong_network, 2},
                                                  {Errc::self_payment, 2},
+                                                 {Errc::clock, 2},
                                                  {Errc::already_paid, 5},
                                                  {Errc::in_flight, 5},
                                                  {Errc::not_initiated, 1},
@@ -41,6 +42,7 @@ TEST_CASE("exit codes are frozen") {
                                                  {Errc::schema_newer, 8},
                                                  {Errc::database_old_copy, 8},
                                                  {Errc::switch_old_copy, 8},
+                                                 {Errc::attempt_id_taken, 6},
                                                  {Errc::conflict, 5},
                                                  {Errc::internal, 1}};
   for (const auto& [code, exit_code] : frozen) CHECK(number(exit_code_of(code)) == exit_code);

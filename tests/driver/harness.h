@@ -37,8 +37,10 @@ class VirtualClock final : public Clock {
 class CountingRandomness final : public Randomness {
  public:
   void fill(std::span<std::uint8_t> out) override {
-    for (std::uint8_t& byte : out) byte = next_++;
+    for (std::uint8_t& byte : out) byte = repeats ? 7 : next_++;
   }
+
+  bool repeats = false;          ///< always the same number: the worst that chance can do
 
  private:
   std::uint8_t next_ = 1;

@@ -106,6 +106,14 @@ class SimWorld {
   DriveResult send(const PaymentRequest& request, std::optional<std::int64_t> wait_ns = 5 * ns_per_second) {
     return drive([&](Driver& driver) { driver.submit({request}); }, wait_ns).at(0);
   }
+  /// All of them in one process.
+  std::vector<DriveResult> send_all(const std::vector<PaymentRequest>& requests) {
+    return drive(
+        [&](Driver& driver) {
+          for (const PaymentRequest& request : requests) driver.submit({request});
+        },
+        60 * ns_per_second);
+  }
   std::vector<DriveResult> resume(std::int64_t wait_ns = 5 * ns_per_second) {
     return drive(
         [&](Driver& driver) {

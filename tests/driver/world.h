@@ -115,6 +115,13 @@ class World {
     return one(drive([&](Driver& driver) { driver.submit({other.value_or(request), idempotent}); }, dead, opened_->store));
   }
 
+  /// A payment of another hash, not stored yet.
+  [[nodiscard]] static Payment other_payment() {
+    Payment other = fresh_payment();
+    other.request.hash.bytes.fill(0x5a);
+    return other;
+  }
+
   void cancel_from_another_process() { say_from_another_process(CancelRequested{}); }
   void say_from_another_process(Happening word) {
     Opened other(folder_.file("payments.db"));

@@ -244,7 +244,7 @@ void DriverStep::want_look(unsigned slot) {
 unsigned DriverStep::draw() {
   Process& process = state_.process;
   Fixed randomness(config_.clock_stands ? std::uint8_t{0} : static_cast<std::uint8_t>(state_.drawn + 1));
-  const AttemptId id = draw_attempt_id(UnixNs{}, randomness, AttemptId{process.highest});
+  const AttemptId id = *draw_attempt_id(UnixNs{}, randomness, AttemptId{process.highest});
   process.highest = static_cast<std::uint8_t>(id.value);
   state_.drawn = std::max(state_.drawn, static_cast<std::uint8_t>(id.value));
   return static_cast<unsigned>(id.value);

@@ -121,6 +121,7 @@ void read_everything(Store& store) {
   (void)store.query.guards(std::nullopt, 10);
   (void)store.query.guards(request_of(2).hash, 10);
   (void)store.query.quarantine(0, 10);
+  (void)store.query.own_created_after(after(10));
   for (const PaymentFilter& filter : filters()) {
     for (const bool forwards : {true, false}) {
       (void)store.query.page({filter, PaymentIndex{30}, forwards, 5, false});

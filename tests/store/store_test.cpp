@@ -342,6 +342,38 @@ TEST_CASE("find: what is paid, open, unknown or newest, with everything known of
   CHECK(store.store.find(request_of(1).hash).payment->index == first.index);
 }
 
+TEST_CASE("R12: the highest id is the store's, not the hash's, and an id that is taken is named") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment other;
+  other.request = request_of(1);
+  store.must(other, {InitPayment{}, RegisterAttempt{attempt_of(700)}});
+  const HashState state = store.store.find(request_of(2).hash);
+  CHECK(state.highest_id == AttemptId{700});
+  CHECK(state.knowledge.known_ids.empty());
+  Payment second;
+  second.request = request_of(2);
+  CHECK(refused(store, second, {InitPayment{}, RegisterAttempt{attempt_of(700)}}) == Errc::attempt_id_taken);
+  CHECK_FALSE(store.store.find(request_of(2).hash).payment);
+  store.must(second, {InitPayment{}, RegisterAttempt{attempt_of(701)}});
+}
+
+TEST_CASE("a payment of our own that comes later than a time; imports say nothing of this machine's clock") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.paid(1);
+  store.paid(2);
+  const UnixNs made = request_of(2).created;
+  CHECK_FALSE(store.query.own_created_after(made));
+  const auto found = store.query.own_created_after(UnixNs{made.value - 1});
+  REQUIRE(found);
+  CHECK(found->first == PaymentIndex{2});
+  CHECK(found->second == made);
+  store.connection.database().exec("INSERT INTO payments (payment_hash, amount_msat, created_ns, provenance, fail_reason, ended_ns) "
+                                   "VALUES (zeroblob(32), 1, " + std::to_string(made.value + 1'000) + ", 1, 0, 1)");
+  CHECK_FALSE(store.query.own_created_after(made));
+}
+
 TEST_CASE("ids of deleted attempts are not drawn again") {
   const TempFolder folder;
   Store store(folder.file("p"));
