@@ -48,7 +48,7 @@ ExitCode run_options(const Options& options, Output& output) {
 int run_call(std::span<const std::string> arguments) noexcept {
   try {
     keep_memory_private();
-    ignore_broken_pipes();
+    ignore_signals_of_writes();
     const bool stdout_open = secure_standard_streams();
     const auto options = parse_options(arguments, real_surroundings());
     Output output(options ? options->output : output_for_unread(arguments));

@@ -74,6 +74,7 @@ DriveResult as_stored(Database& database, const PaymentHash& hash, const std::st
   if (state.payment && !state.payment->ended_for_good()) {
     result.end = DriveEnd::open;
     result.payment = state.payment;
+    result.error = Error{Errc::switch_unavailable, why};
     return result;
   }
   result.end = DriveEnd::unavailable;
@@ -110,6 +111,7 @@ ExitCode report_one(Session& session, const ConsoleObserver& observer, const Dri
       if (result.payment) return report_ended(session, observer, result, style);
       return report_error(session, result, Errc::not_found);
     case DriveEnd::open:
+      if (result.error) session.output.warn(result.error->message, result.hash);  // why it was left early
       if (result.payment) return report_open(session, result, style);
       return report_error(session, result, Errc::internal);
     case DriveEnd::unavailable:

@@ -89,7 +89,9 @@ int stop_signal_seen() {
   return first_signal;
 }
 
-void ignore_broken_pipes() { (void)std::signal(SIGPIPE, SIG_IGN); }
+void ignore_signals_of_writes() {
+  for (const int signal : {SIGPIPE, SIGXFSZ}) (void)std::signal(signal, SIG_IGN);
+}
 
 // Neither can fail for a process that lowers its own limits; where a kernel refuses all the same, payments go on as before.
 void keep_memory_private() {

@@ -24,7 +24,7 @@ class SignalGuard {
 [[nodiscard]] int stop_signal_seen();
 
 /// Writing to a pipe that nobody reads is an error that we see (EPIPE), not a silent end.
-void ignore_broken_pipes();
+void ignore_signals_of_writes();
 
 /// Nothing of this process's memory (payment secrets, preimages) goes to a core file, and no other process of the user can
 /// attach to it and read it.

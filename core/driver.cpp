@@ -30,6 +30,15 @@ std::optional<MonoNs> Driver::Impl::limit() const {
 }
 
 void Driver::Impl::run() {
+  try {
+    loop();
+  } catch (const std::exception&) {
+    save_proofs();
+    throw;
+  }
+}
+
+void Driver::Impl::loop() {
   start = mono();
   base_wall = ports.clock.wall();
   seen_changes = ports.store.change_counter();
@@ -43,9 +52,8 @@ void Driver::Impl::run() {
     if (leaving()) break;
     connect();
     start_looks();
-    for (SwitchEvent& event : ports.node.poll(wake_at())) {
-      std::visit([this](auto& what) { receive(what); }, event);
-    }
+    for (SwitchEvent& event : ports.node.poll(wake_at())) answers.push_back(std::move(event));
+    for (; !answers.empty(); answers.pop_front()) std::visit([this](const auto& what) { receive(what); }, answers.front());
     look_at_clocks();
   }
   leave_open();
@@ -63,6 +71,7 @@ bool Driver::Impl::any_unanswered() const {
 }
 
 void Driver::Impl::leave_open() {
+  save_proofs();  // of those whose commit waits for another writer
   for (const auto& item : items) {
     if (!item->done) close(*item);
   }

@@ -92,6 +92,8 @@ struct Driver::Impl {
   std::vector<DriveResult> results;                  ///< without a feed
   DriveFeed* feed = nullptr;
 
+  std::deque<SwitchEvent> answers;                   ///< read from the switch, not received yet
+
   std::optional<IdentityAnswer> identity;
   bool copy_checked = false;                         ///< on this connection: the store is no old copy of itself (R12)
   std::vector<LookAnswer> early_looks;               ///< answered before that; nothing is concluded from them until then
@@ -121,6 +123,7 @@ struct Driver::Impl {
   // --- the run ---
 
   void run();
+  void loop();
   /// No new attempt once a signal came; answers to hand-overs are still waited for, briefly.
   [[nodiscard]] bool leaving();
   [[nodiscard]] bool any_unanswered() const;
@@ -158,13 +161,18 @@ struct Driver::Impl {
     Item* item = nullptr;
     Happening cause;
     Decision decision;
+    bool stored = false;
   };
+  std::vector<Decided> tick;                         ///< what the next commit takes
   void settle();
   /// Events without writes act at once; each item stops at its first event with writes, which the tick's commit takes.
-  std::vector<Decided> decide_all();
-  void commit(std::vector<Decided>& tick);
-  /// R10: what was learned must not be lost with the commit that failed.
-  void save_preimages(const std::vector<Decided>& tick);
+  void decide_all();
+  void commit();
+  /// R10: what was learned must not be lost with what ends the run, wherever it waits: in the commit that failed, in a payment's
+  /// queue, or in an answer that nobody has received.
+  void save_proofs();
+  void save_proof(const Item& item, const Happening& event);
+  void save_proof(const SwitchEvent& answer);
   void accepted_by_store(Decided& pending, const Stored& stored);
   void refused_by_store(Decided& pending, const Error& why);
   /// Another process drew the same id, or the store had it from another machine: the attempt was not handed over, and gets another.

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/attempt_id.h"
+#include "core/hash.h"
+#include "core/look.h"
 
 namespace paytower {
 
@@ -15,14 +17,14 @@ constexpr unsigned most_refusals = 8;                            ///< then a pay
 void Driver::Impl::settle() {
   commit_was_busy = false;
   while (!commit_was_busy) {
-    std::vector<Decided> tick = decide_all();
+    decide_all();
     if (tick.empty()) return;
-    commit(tick);
+    commit();
+    tick.clear();
   }
 }
 
-std::vector<Driver::Impl::Decided> Driver::Impl::decide_all() {
-  std::vector<Decided> tick;
+void Driver::Impl::decide_all() {
   for (std::size_t i = 0; i < items.size(); ++i) {
     Item& item = *items[i];
     while (!item.done && !item.backlog.empty()) {
@@ -37,20 +39,14 @@ std::vector<Driver::Impl::Decided> Driver::Impl::decide_all() {
       perform(item, decision);
     }
   }
-  return tick;
 }
 
-void Driver::Impl::commit(std::vector<Decided>& tick) {
+void Driver::Impl::commit() {
   std::vector<PaymentWrites> writes;
   writes.reserve(tick.size());
   for (const Decided& pending : tick) writes.push_back(PaymentWrites{&pending.item->payment, pending.decision.writes});
-  std::vector<Result<Stored>> stored;
-  try {
-    stored = ports.store.commit(writes);
-  } catch (const StoreError&) {
-    save_preimages(tick);
-    throw;
-  }
+  const std::vector<Result<Stored>> stored = ports.store.commit(writes);
+  for (std::size_t i = 0; i < tick.size(); ++i) tick[i].stored = static_cast<bool>(stored[i]);
   for (std::size_t i = 0; i < tick.size(); ++i) {
     if (stored[i]) {
       accepted_by_store(tick[i], *stored[i]);
@@ -60,18 +56,45 @@ void Driver::Impl::commit(std::vector<Decided>& tick) {
   }
 }
 
-void Driver::Impl::save_preimages(const std::vector<Decided>& tick) {
+void Driver::Impl::save_proofs() {
   for (const Decided& pending : tick) {
-    for (const Write& write : pending.decision.writes) {
-      const PaymentHash& hash = pending.item->payment.request.hash;
-      if (const auto* settle_it = std::get_if<SettleAttempt>(&write)) {
-        ports.store.spool(hash, settle_it->id, settle_it->preimage);
-        ports.observer.warn(hash, "paid, but the database could not store it; preimage " + settle_it->preimage.hex());
-      } else if (const auto* foreign = std::get_if<RecordForeign>(&write)) {
-        ports.observer.warn(hash, "paid by another user of the node, but the database could not store it; preimage " +
-                                      foreign->attempt.preimage->hex());
-      }
+    if (!pending.stored) save_proof(*pending.item, pending.cause);
+  }
+  for (const auto& item : items) {
+    for (const Happening& event : item->backlog) save_proof(*item, event);
+  }
+  for (const SwitchEvent& answer : answers) save_proof(answer);
+  for (const LookAnswer& early : early_looks) save_proof(early);
+  tick.clear();
+  answers.clear();
+}
+
+void Driver::Impl::save_proof(const SwitchEvent& answer) {
+  if (const auto* told = std::get_if<QueryAnswer>(&answer); told && told->kind == QueryAnswer::Kind::settled) {
+    if (const Item* item = item_of(told->key)) save_proof(*item, Settled{told->key.id, told->preimage});
+    return;
+  }
+  const auto* looked = std::get_if<LookAnswer>(&answer);
+  if (!looked) return;
+  const auto entry = hashes.find(looked->look.hash);
+  if (entry == hashes.end()) return;
+  for (const Item* item : entry->second.items) {
+    for (const SwitchRow& row : looked->look.rows) {
+      if (row.state != RowState::complete || !row.preimage) continue;
+      const bool own = item->payment.find(row.id) != nullptr;
+      save_proof(*item, own ? Happening(Settled{row.id, *row.preimage}) : Happening(HashPaid{*row.preimage, row.id, {}, {}}));
     }
+  }
+}
+
+void Driver::Impl::save_proof(const Item& item, const Happening& event) {
+  const PaymentHash& hash = item.payment.request.hash;
+  if (item.payment.proof() || item.payment.index.value == 0) return;
+  if (const auto* settled = std::get_if<Settled>(&event); settled && proves(settled->preimage, hash)) {
+    ports.store.spool(hash, settled->id, settled->preimage);
+    ports.observer.warn(hash, "paid, but the database could not store it; preimage " + settled->preimage.hex());
+  } else if (const auto* paid = std::get_if<HashPaid>(&event); paid && proves(paid->preimage, hash)) {
+    ports.observer.warn(hash, "paid by another user of the node, but the database could not store it; preimage " + paid->preimage.hex());
   }
 }
 

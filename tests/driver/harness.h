@@ -150,6 +150,10 @@ class RecordingStore final : public PaymentStore {
 
   std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
     if (crash_before_commit && commits == *crash_before_commit) throw Crash{};
+    if (fail_commit && commits == *fail_commit) throw StoreError("the disk is gone");
+    if (busy_from && commits >= *busy_from) {
+      return std::vector<Result<Stored>>(tick.size(), Error{Errc::busy, "another paytower is writing to the database; nothing was changed", {}});
+    }
     auto results = inner_.commit(tick);
     ++commits;
     for (std::size_t i = 0; i < tick.size(); ++i) {
@@ -172,6 +176,8 @@ class RecordingStore final : public PaymentStore {
   unsigned commits = 0;
   std::optional<unsigned> crash_before_commit;
   std::optional<unsigned> crash_after_commit;
+  std::optional<unsigned> fail_commit;
+  std::optional<unsigned> busy_from;           ///< somebody else holds the write lock, for ever
 
  private:
   PaymentStore& inner_;

@@ -72,7 +72,8 @@ class World {
     return options;
   }
 
-  [[nodiscard]] PaymentStore& store() { return opened_->store; }
+  [[nodiscard]] db::SqlitePaymentStore& store() { return opened_->store; }
+  [[nodiscard]] std::string path() const { return opened_->connection.real_path(); }
   [[nodiscard]] unsigned inner_commits() const { return commits_; }
 
   DriveResult send(bool idempotent = false) { return one(drive([&](Driver& driver) { driver.submit({request, idempotent}); }, node, *recording)); }

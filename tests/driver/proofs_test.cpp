@@ -1,0 +1,135 @@
+// Goal: a right preimage in hand goes to the spool and to stderr whatever ends the run (R10): a commit that fails, an alarm that
+// ends it, a write lock that is not had; wherever the preimage waits.
+#include <doctest/doctest.h>
+
+#include "db/spool.h"
+#include "tests/driver/world.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+Preimage other_preimage() {
+  Preimage preimage;
+  preimage.bytes.fill(0x33);
+  return preimage;
+}
+
+Payment other_payment() {
+  Payment other = World::other_payment();
+  other.request.hash = hash_of(other_preimage());
+  return other;
+}
+
+constexpr AttemptId other_id{99};
+
+/// Two open payments: the one of the world, handed over by a process that died then, and another one.
+void two_open(World& world) {
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", route(1));
+  world.node.expect("send", crash());
+  CHECK_THROWS_AS((void)world.send(), Crash);
+  Payment other = other_payment();
+  const std::array<Write, 2> writes{InitPayment{}, RegisterAttempt{own_attempt(other_id, Shape::open)}};
+  const PaymentWrites entry{&other, writes};
+  REQUIRE(world.store().commit(std::span(&entry, 1)).front());
+  world.log.clear();
+}
+
+LookAnswer look_of(const PaymentHash& hash, SwitchRow row) {
+  LookAnswer answer{quiet_look()};
+  answer.look.hash = hash;
+  answer.look.rows.push_back(std::move(row));
+  return answer;
+}
+
+/// The other payment is paid.
+LookAnswer paid(World& world) {
+  SwitchRow row;
+  row.id = other_id;
+  row.state = RowState::complete;
+  row.label = attempt_label(world.store().store_id(), other_id);
+  row.preimage = other_preimage();
+  return look_of(hash_of(other_preimage()), row);
+}
+
+/// A row of ours that we do not know: the database is an old copy.
+LookAnswer alarm(World& world) {
+  SwitchRow row;
+  row.id = AttemptId{(std::uint64_t{1} << 60) + 1};
+  row.state = RowState::pending;
+  row.label = attempt_label(world.store().store_id(), row.id);
+  return look_of(world.request.hash, row);
+}
+
+void check_saved(World& world) {
+  const db::SpoolContents spool = db::read_spool(world.path());
+  REQUIRE(spool.entries.size() == 1);
+  CHECK(spool.entries.front().hash == hash_of(other_preimage()));
+  CHECK(spool.entries.front().id == other_id);
+  CHECK(spool.entries.front().preimage == other_preimage());
+  const std::string told = "warn: paid, but the database could not store it; preimage " + other_preimage().hex();
+  CHECK(std::count(world.log.begin(), world.log.end(), told) == 1);
+  world.recording->fail_commit.reset();
+  const auto taken = world.store().take_in_spool(world.clock.wall());
+  CHECK(taken.settled == std::vector{hash_of(other_preimage())});
+  CHECK(world.store().find(hash_of(other_preimage())).payment->status() == PaymentStatus::succeeded);
+}
+
+}  // namespace
+
+TEST_CASE("R10: an alarm that ends the run saves the preimages that wait behind it, received or not") {
+  for (const bool alarm_first : {true, false}) {
+    World world;
+    two_open(world);
+    world.node.expect("identify", identity());
+    world.node.expect("look", nothing());
+    world.node.expect("look", [&](ScriptedSwitch&) {
+      std::vector<SwitchEvent> events{paid(world)};
+      events.insert(alarm_first ? events.begin() : events.end(), alarm(world));
+      return events;
+    });
+    CHECK_THROWS_AS((void)world.resume_all(), RefusalError);
+    check_saved(world);
+  }
+}
+
+TEST_CASE("R10: a look that raises the alarm and holds a proof of its own payment") {
+  World world;
+  two_open(world);
+  world.node.expect("identify", identity());
+  world.node.expect("look", nothing());
+  world.node.expect("look", [&](ScriptedSwitch&) {
+    LookAnswer both = paid(world);
+    both.look.rows.push_back(alarm(world).look.rows.front());
+    return std::vector<SwitchEvent>{both};
+  });
+  CHECK_THROWS_AS((void)world.resume_all(), RefusalError);
+  check_saved(world);
+}
+
+TEST_CASE("R10: a commit that fails saves what it should have stored") {
+  World world;
+  two_open(world);
+  world.recording->fail_commit = world.recording->commits;
+  world.node.expect("identify", identity());
+  world.node.expect("look", nothing());
+  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{paid(world)}; });
+  CHECK_THROWS_AS((void)world.resume_all(), StoreError);
+  check_saved(world);
+}
+
+TEST_CASE("R10: a write lock that is not had before --wait is over") {
+  World world;
+  two_open(world);
+  world.options.wait_ns = 3 * ns_per_second;
+  world.recording->busy_from = world.recording->commits;
+  world.node.expect("identify", identity());
+  world.node.expect("look", nothing());
+  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{paid(world)}; });
+  for (const DriveResult& result : world.resume_all()) CHECK(result.end == DriveEnd::open);
+  world.recording->busy_from.reset();
+  check_saved(world);
+}
