@@ -60,18 +60,20 @@ bool Attempt::watched() const {
 
 // | preimage | end note | fail reason | attempts       | status    |
 // | yes      | any      | any         | any            | SUCCEEDED |
-// | no       | yes      | any         | any            | UNKNOWN   |
-// | no       | no       | yes         | any            | FAILED    |
-// | no       | no       | no          | at least one   | IN_FLIGHT |
+// | no       | any      | any         | an open one    | IN_FLIGHT |  (with a note or a reason: in a damaged file alone)
+// | no       | yes      | any         | none open      | UNKNOWN   |
+// | no       | no       | yes         | none open      | FAILED    |
+// | no       | no       | no          | all ended      | IN_FLIGHT |
 // | no       | no       | no          | none           | INITIATED |
 PaymentStatus Payment::status() const {
   if (proof()) return PaymentStatus::succeeded;
+  if (has_open_attempt()) return PaymentStatus::in_flight;
   if (end_note) return PaymentStatus::unknown;
   if (fail_reason) return PaymentStatus::failed;
   return attempts.empty() ? PaymentStatus::initiated : PaymentStatus::in_flight;
 }
 
-bool Payment::ended_for_good() const { return proof() || end_note || fail_reason; }
+bool Payment::ended_for_good() const { return proof() || ((end_note || fail_reason) && !has_open_attempt()); }
 
 bool Payment::has_open_attempt() const {
   return std::any_of(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.open(); });

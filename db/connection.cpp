@@ -319,7 +319,13 @@ void Connection::check_identity(const FileKind& kind, const OpenOptions& options
   const auto id = static_cast<std::uint32_t>(database_->execAndGet("PRAGMA application_id").getInt64());
   if (id != kind.application_id) refuse(Errc::database, real_path_ + " is not " + std::string(kind.what) + "; it was not changed");
   schema_version_ = database_->execAndGet("PRAGMA user_version").getInt();
-  if (options.any_version || schema_version_ == kind.schema_version) return;
+  if (options.any_version) return;
+  if (schema_version_ == kind.schema_version) {
+    if (!writable() || kind.as_made == nullptr || kind.as_made(*database_)) return;
+    refuse(Errc::database,
+           real_path_ + " has not the tables, indexes and triggers that paytower made, so that it would take what must not be stored; nothing was written",
+           "paytower check");
+  }
   if (schema_version_ < kind.schema_version) {
     refuse(Errc::schema_older,
            real_path_ + " has schema version " + std::to_string(schema_version_) + ", this paytower works with " + std::to_string(kind.schema_version),

@@ -34,6 +34,8 @@ struct FileKind {
   void (*make)(SQLite::Database& database, const std::string& real_path) = nullptr;
   /// SQL functions that the schema's triggers call; runs at every open. nullptr = none.
   void (*register_functions)(SQLite::Database& database) = nullptr;
+  /// Whether the schema is the one that `make` makes: asked before anything is written. nullptr = not asked.
+  bool (*as_made)(SQLite::Database& database) = nullptr;
 };
 
 inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "db/operator_words.h"
 #include "db/payment_query.h"
+#include "db/payment_schema.h"
 #include "db/reading.h"
 #include "db/write_tx.h"
 
@@ -127,6 +128,18 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
 
 CheckReport PaymentAdmin::check() {
   CheckReport report;
+  reading(connection_, [&] { report.problems = schema_problems(connection_.database()); });
+  try {
+    check_contents(report);
+  } catch (const StoreError& error) {
+    if (report.problems.empty()) throw;
+    report.problems.push_back("without these, the rest cannot be read: " + std::string(error.what()));
+  }
+  check_files(connection_.real_path(), report.problems);
+  return report;
+}
+
+void PaymentAdmin::check_contents(CheckReport& report) {
   reading(connection_, [&] {
     SQLite::Statement integrity(connection_.database(), "PRAGMA integrity_check");
     while (integrity.executeStep()) {
@@ -139,6 +152,10 @@ CheckReport PaymentAdmin::check() {
     check_rows(connection_, "an attempt settled, but not its payment",
                "SELECT p.payment_index FROM payments p WHERE p.preimage IS NULL AND p.late_preimage IS NULL AND p.duplicate_of IS NULL "
                "AND EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 1)",
+               report.problems);
+    check_rows(connection_, "an attempt is open, but its payment is called ended: it is in flight, payment",
+               "SELECT DISTINCT p.payment_index FROM attempts a CROSS JOIN payments p ON p.payment_index = a.payment_index "
+               "WHERE a.payment_index > 0 AND a.outcome IS NULL AND (p.fail_reason IS NOT NULL OR p.end_note IS NOT NULL) AND p.late_preimage IS NULL",
                report.problems);
     check_rows(connection_, "indexes may be given twice: the counter stands below payment",
                "SELECT max(payment_index) FROM payments HAVING max(payment_index) > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'payments')",
@@ -157,8 +174,6 @@ CheckReport PaymentAdmin::check() {
     }
   });
   check_payments(connection_, report.problems);
-  check_files(connection_.real_path(), report.problems);
-  return report;
 }
 
 }  // namespace paytower::db

@@ -80,10 +80,11 @@ class PaymentAdmin {
   /// `go_on` is asked between steps with pages done and pages in all; false leaves with Errc::database and no copy.
   [[nodiscard]] Result<std::monostate> backup(const std::string& path, const std::function<bool(int, int)>& go_on = {});
 
-  /// Integrity of the file, foreign keys, every preimage against its hash, counters, file modes, open attempts.
+  /// The schema against the one that paytower makes, integrity of the file, foreign keys, every preimage against its hash, counters, file modes, open attempts.
   [[nodiscard]] CheckReport check();
 
  private:
+  void check_contents(CheckReport& report);
   void give_pages_back(const std::function<bool(const DeleteReport&)>& go_on, const DeleteReport& report);
   [[nodiscard]] Result<std::monostate> change_guard(const PaymentHash& hash, const Speaker& speaker, OperatorWord word, const char* sql);
 

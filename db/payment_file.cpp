@@ -7,6 +7,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "core/hash.h"
+#include "db/payment_schema.h"
 #include "db/payment_steps.h"
 #include "db/payment_store.h"
 #include "db/spool.h"
@@ -79,7 +80,8 @@ migrations::StepReport apply_steps(SQLite::Database& database, int from, int to,
 }
 
 const FileKind& payment_file() {
-  static constexpr FileKind kind{"a payment database", payment_application_id, migrations::newest_version, "paytower migrate", make, register_functions};
+  static constexpr FileKind kind{"a payment database", payment_application_id, migrations::newest_version, "paytower migrate", make, register_functions,
+                                 schema_as_made};
   return kind;
 }
 

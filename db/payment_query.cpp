@@ -15,15 +15,19 @@ namespace {
 
 constexpr std::size_t stream_page = 500;
 
+#define HAS_OPEN "EXISTS (SELECT 1 FROM attempts o WHERE o.payment_index = p.payment_index AND o.outcome IS NULL)"
+
+/// Payment::status() in SQL.
 std::string status_condition(PaymentStatus status) {
   switch (status) {
     case PaymentStatus::initiated:
       return "(p.ended_ns IS NULL AND NOT EXISTS (SELECT 1 FROM attempts x WHERE x.payment_index = p.payment_index))";
     case PaymentStatus::in_flight:
-      return "(p.ended_ns IS NULL AND EXISTS (SELECT 1 FROM attempts x WHERE x.payment_index = p.payment_index))";
+      return "(p.ended_ns IS NULL AND EXISTS (SELECT 1 FROM attempts x WHERE x.payment_index = p.payment_index) OR "
+             "p.preimage IS NULL AND p.late_preimage IS NULL AND " HAS_OPEN ")";
     case PaymentStatus::succeeded: return "(p.preimage IS NOT NULL OR p.late_preimage IS NOT NULL)";
-    case PaymentStatus::failed: return "(p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL)";
-    case PaymentStatus::unknown: return "(p.end_note IS NOT NULL AND p.preimage IS NULL AND p.late_preimage IS NULL)";
+    case PaymentStatus::failed: return "(p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL AND NOT " HAS_OPEN ")";
+    case PaymentStatus::unknown: return "(p.end_note IS NOT NULL AND p.preimage IS NULL AND p.late_preimage IS NULL AND NOT " HAS_OPEN ")";
   }
   return "0";
 }
@@ -34,8 +38,8 @@ bool is_open(PaymentStatus status) { return status == PaymentStatus::initiated |
 std::string conditions(const PaymentFilter& filter) {
   std::string sql;
   if (!filter.statuses.empty()) {
-    // Said by itself, so that the index of unfinished payments serves.
-    if (std::all_of(filter.statuses.begin(), filter.statuses.end(), is_open)) sql += " AND p.ended_ns IS NULL";
+    // Said by itself, so that the index of unfinished payments serves: whatever is open is there, but in a damaged file.
+    if (!filter.damaged && std::all_of(filter.statuses.begin(), filter.statuses.end(), is_open)) sql += " AND p.ended_ns IS NULL";
     sql += " AND (";
     for (std::size_t i = 0; i < filter.statuses.size(); ++i) sql += (i == 0 ? "" : " OR ") + status_condition(filter.statuses[i]);
     sql += ")";
@@ -90,6 +94,14 @@ IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
   const auto first_index = ask(connection, "SELECT min(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER, *earliest, std::min(soon, last));
   const auto last_index = ask(connection, "SELECT max(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER, std::max(before, since), *latest);
   return {first_index.value_or(1), last_index.value_or(0)};
+}
+
+/// Are there payments that ended, although an attempt of theirs is open? The schema refuses them: only in a damaged file.
+bool ended_while_open(Connection& connection) {
+  Query row = connection.prepared(
+      "SELECT 1 FROM attempts a CROSS JOIN payments p ON p.payment_index = a.payment_index WHERE a.payment_index > 0 AND a.outcome IS NULL "
+      "AND p.ended_ns IS NOT NULL AND p.preimage IS NULL AND p.late_preimage IS NULL LIMIT 1");
+  return row.step();
 }
 
 using Row = std::variant<Payment, BadRow>;
@@ -288,7 +300,16 @@ const Payment* HashHistory::head() const {
   return tries.empty() ? nullptr : &tries.front();
 }
 
-PaymentPage PaymentQuery::page(const PageRequest& request) {
+PaymentFilter PaymentQuery::prepared(PaymentFilter filter) {
+  if (filter.statuses.empty()) return filter;
+  if (!damaged_) damaged_ = reading(connection_, [this] { return ended_while_open(connection_); });
+  filter.damaged = *damaged_;
+  return filter;
+}
+
+PaymentPage PaymentQuery::page(const PageRequest& wanted) {
+  PageRequest request = wanted;
+  request.filter = prepared(wanted.filter);
   Rows read = reading(connection_, [&] { return read_page(connection_, request, std::max<std::size_t>(1, request.max)); });
   if (!request.forwards) std::reverse(read.rows.begin(), read.rows.end());
   PaymentPage page;
@@ -310,7 +331,7 @@ PaymentPage PaymentQuery::page(const PageRequest& request) {
 void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_hops,
                         const std::function<bool(const std::variant<Payment, BadRow>&)>& visit) {
   PageRequest request;
-  request.filter = filter;
+  request.filter = prepared(filter);
   request.forwards = forwards;
   request.omit_hops = omit_hops;
   for (bool more = true; more;) {
@@ -323,7 +344,8 @@ void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_ho
   }
 }
 
-std::uint64_t PaymentQuery::count(const PaymentFilter& filter) {
+std::uint64_t PaymentQuery::count(const PaymentFilter& wanted) {
+  const PaymentFilter filter = prepared(wanted);
   return reading(connection_, [&] {
     Query row = connection_.prepared("SELECT count(*) FROM payments p WHERE 1" + conditions(filter));
     bind_filter(row, filter);

@@ -21,6 +21,7 @@ struct PaymentFilter {
   std::optional<std::string> label;          ///< exactly this one
   std::optional<UnixNs> since;               ///< created at or after
   std::optional<UnixNs> until;               ///< created before
+  bool damaged = false;                      ///< for PaymentQuery: what ended may be open
 };
 
 /// lnd's paging: index order; the offset itself is not on the page.
@@ -102,7 +103,10 @@ class PaymentQuery {
   [[nodiscard]] std::optional<std::pair<PaymentIndex, UnixNs>> own_created_after(UnixNs at);
 
  private:
+  [[nodiscard]] PaymentFilter prepared(PaymentFilter filter);
+
   Connection& connection_;
+  std::optional<bool> damaged_;              ///< asked once
 };
 
 }  // namespace paytower::db

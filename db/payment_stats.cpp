@@ -40,6 +40,7 @@ struct PaymentRow {
 struct AttemptSum {
   std::uint64_t made = 0;                 ///< ours, or of the imported record
   bool any = false;
+  bool open = false;
   bool settled = false;                   ///< by one of these
   std::uint64_t fee = 0;
   std::optional<UnixNs> resolved;         ///< when the first of them settled
@@ -64,11 +65,13 @@ PaymentRow read_payment(std::int64_t index, Query& row) {
   return payment;
 }
 
-PaymentStatus status_of(const PaymentRow& payment, bool any_attempt) {
+/// Payment::status().
+PaymentStatus status_of(const PaymentRow& payment, const AttemptSum& sum) {
   if (payment.proven) return PaymentStatus::succeeded;
+  if (sum.open) return PaymentStatus::in_flight;
   if (payment.unknown) return PaymentStatus::unknown;
   if (payment.reason) return PaymentStatus::failed;
-  return any_attempt ? PaymentStatus::in_flight : PaymentStatus::initiated;
+  return sum.any ? PaymentStatus::in_flight : PaymentStatus::initiated;
 }
 
 /// One pass over a span.
@@ -187,6 +190,7 @@ class Pass {
     const std::uint64_t route_bytes = row.number(longest_value);
     const std::uint64_t message_bytes = row.number(longest_value);
     sum.any = true;
+    if (!outcome) sum.open = true;
     stats_.route_bytes += route_bytes;
     stats_.text_bytes += message_bytes;
     if (origin == AttemptOrigin::foreign) return;
@@ -226,7 +230,7 @@ class Pass {
       ++stats_.duplicates;
       return;
     }
-    const PaymentStatus status = status_of(payment, sum.any);
+    const PaymentStatus status = status_of(payment, sum);
     ++stats_.payments;
     ++stats_.by_status[static_cast<std::size_t>(status)];
     stats_.attempts += sum.made;

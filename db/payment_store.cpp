@@ -267,8 +267,9 @@ struct SqlitePaymentStore::Impl {
   /// A paid try before an open one, then one that ended unknown, then the newest.
   std::optional<PaymentIndex> newest(const PaymentHash& hash) {
     Query row = connection.prepared(
-        "SELECT CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 WHEN ended_ns IS NULL THEN 2 WHEN end_note IS NOT NULL THEN 1 "
-        "ELSE 0 END, payment_index FROM payments WHERE payment_hash = ?1 AND duplicate_of IS NULL");
+        "SELECT CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 "
+        "WHEN ended_ns IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = payments.payment_index AND a.outcome IS NULL) THEN 2 "
+        "WHEN end_note IS NOT NULL THEN 1 ELSE 0 END, payment_index FROM payments WHERE payment_hash = ?1 AND duplicate_of IS NULL");
     row.bind(hash);
     std::optional<std::pair<std::int64_t, std::int64_t>> best;
     while (row.step()) {

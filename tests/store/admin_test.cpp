@@ -385,6 +385,7 @@ TEST_CASE("check counts what is open for each switch, and finds what is wrong") 
     loose->exec("PRAGMA foreign_keys = OFF");
     loose->exec("DROP TRIGGER attempts_immutable");
     loose->exec("UPDATE attempts SET payment_index = 999 WHERE payment_index = 4");
+    CHECK(finds("trigger attempts_immutable is missing"));
     CHECK(finds("attempts points nowhere"));
   }
   SUBCASE("a settled attempt of a payment that is not paid") {
