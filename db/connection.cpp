@@ -13,6 +13,7 @@
 
 #include <SQLiteCpp/Exception.h>
 
+#include "db/file_copy.h"
 #include "db/locks.h"
 #include "db/own_files.h"
 
@@ -177,7 +178,7 @@ void Connection::open_existing(const FileKind& kind, const OpenOptions& options)
     for (const std::string& path : take_from_others(real_path_)) warnings_.push_back(path + " was open to others; its mode is 600 now");
   }
   const OwnFilesOnly files;
-  open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
+  open_handle(real_path_, writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
   if (unfinished()) return open_unfinished(kind, options);
   check_identity(kind, options);
   configure(options);
@@ -203,15 +204,14 @@ void Connection::open_unfinished(const FileKind& kind, const OpenOptions& option
     auto held = lock.acquire();
     if (!held) throw RefusalError(held.error());
   }
-  open_handle(writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
+  open_handle(real_path_, writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
   check_identity(kind, options);
   configure(options);
   sync_log();
   if (kind.register_functions != nullptr) kind.register_functions(*database_);
 }
 
-/// Under the write lock: of two that make it, the second finds it made. The schema comes in one transaction while the file
-/// is in no WAL mode yet, so that it is empty, then complete, then in WAL mode, and nothing else at any instant.
+/// Under the write lock: of two that make it, the second finds it made.
 void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
   if (::access(folder_of(real_path_).c_str(), W_OK) != 0) {
     refuse(Errc::database, "cannot make " + real_path_ + ": its folder is not writable: " + why());
@@ -222,25 +222,45 @@ void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
   refuse_orphaned_log();
   refuse_odd_files_beside();
   const OwnFilesOnly files;
-  open_handle(SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs);
+  struct stat seen {};
+  if (::lstat(real_path_.c_str(), &seen) != 0) publish_new(kind, options);
+  open_handle(real_path_, SQLite::OPEN_READWRITE, options.vfs);
   if (kind.register_functions != nullptr) kind.register_functions(*database_);
-  if (database_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0) {
-    if (::chmod(real_path_.c_str(), 0600) != 0) refuse(Errc::database, "cannot take " + real_path_ + " for ourselves: " + why());
-    database_->exec("PRAGMA page_size = " + std::to_string(page_bytes));
-    database_->exec("PRAGMA auto_vacuum = INCREMENTAL");
-    database_->exec("PRAGMA synchronous = FULL");
-    database_->exec("BEGIN EXCLUSIVE");
-    kind.make(*database_, real_path_);
-    database_->exec("PRAGMA application_id = " + std::to_string(static_cast<std::int32_t>(kind.application_id)));
-    database_->exec("PRAGMA user_version = " + std::to_string(kind.schema_version));
-    database_->exec("COMMIT");
-    made_ = true;
-  }
+  const bool empty = database_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0;
+  if (empty && ::chmod(real_path_.c_str(), 0600) != 0) refuse(Errc::database, "cannot take " + real_path_ + " for ourselves: " + why());
+  if (empty) fill(*database_, kind);
   check_identity(kind, options);
   database_->execAndGet("PRAGMA journal_mode = WAL");
   configure(options);
   sync_log();
-  sync_folder();
+  if (empty) sync_folder();
+}
+
+/// Under another name, closed, synced, and only then in its place: whenever this process dies, there is no database or a whole one.
+void Connection::publish_new(const FileKind& kind, const OpenOptions& options) {
+  PartialFile partial(own_partial_name(real_path_));
+  open_handle(partial.path(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs);
+  int ignored = 0;
+  sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, &ignored);  // so that its log goes with it
+  if (kind.register_functions != nullptr) kind.register_functions(*database_);
+  fill(*database_, kind);
+  database_->execAndGet("PRAGMA journal_mode = WAL");
+  database_.reset();
+  partial.publish(real_path_);
+}
+
+/// The schema in one transaction while the file is in no WAL mode yet, so that it is empty, then complete, then in WAL mode,
+/// and nothing else at any instant: an empty file that stood there already is filled in its place.
+void Connection::fill(SQLite::Database& database, const FileKind& kind) {
+  database.exec("PRAGMA page_size = " + std::to_string(page_bytes));
+  database.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  database.exec("PRAGMA synchronous = FULL");
+  database.exec("BEGIN EXCLUSIVE");
+  kind.make(database, real_path_);
+  database.exec("PRAGMA application_id = " + std::to_string(static_cast<std::int32_t>(kind.application_id)));
+  database.exec("PRAGMA user_version = " + std::to_string(kind.schema_version));
+  database.exec("COMMIT");
+  made_ = true;
 }
 
 /// SQLite writes into whatever stands there under these names, waits for ever for the other end of a FIFO, and would undo the
@@ -271,10 +291,10 @@ void Connection::sync_folder() {
   if (!synced) refuse(Errc::database, "cannot sync the folder of " + real_path_ + ": " + why());
 }
 
-void Connection::open_handle(int flags, const std::string& vfs) {
+void Connection::open_handle(const std::string& path, int flags, const std::string& vfs) {
   do_not_count_memory();
   // A connection is one thread's: without a mutex around every column that is read.
-  database_.emplace(real_path_, flags | SQLite::OPEN_NOFOLLOW | SQLite::OPEN_NOMUTEX, busy_timeout_ms, vfs);
+  database_.emplace(path, flags | SQLite::OPEN_NOFOLLOW | SQLite::OPEN_NOMUTEX, busy_timeout_ms, vfs);
   int ignored = 0;
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &ignored);
   sqlite3_db_config(database_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &ignored);

@@ -30,7 +30,7 @@ struct FileKind {
   int schema_version = 0;                ///< PRAGMA user_version that this program reads and writes
   std::string_view older_hint;           ///< command that brings an older file up to date, may be empty
   /// Fills an empty file up to schema_version, inside the transaction that also sets application_id and user_version:
-  /// after a crash the file is either empty or complete. `real_path` is for files that belong beside it.
+  /// after a crash there is no such file, or a complete one. `real_path` is for files that belong beside it.
   void (*make)(SQLite::Database& database, const std::string& real_path) = nullptr;
   /// SQL functions that the schema's triggers call; runs at every open. nullptr = none.
   void (*register_functions)(SQLite::Database& database) = nullptr;
@@ -99,7 +99,9 @@ class Connection {
   void refuse_orphaned_log();
   void refuse_odd_files_beside() const;
   void sync_folder();
-  void open_handle(int flags, const std::string& vfs);
+  void publish_new(const FileKind& kind, const OpenOptions& options);
+  void fill(SQLite::Database& database, const FileKind& kind);
+  void open_handle(const std::string& path, int flags, const std::string& vfs);
   void configure(const OpenOptions& options);
   void sync_log();
   void check_identity(const FileKind& kind, const OpenOptions& options);

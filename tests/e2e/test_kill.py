@@ -9,7 +9,7 @@ import unittest
 import harness
 from harness import World
 
-CALLS = "pwrite64,write,fdatasync,fsync,ftruncate,fcntl,unlink,fallocate,pwritev,rename"
+CALLS = "pwrite64,write,fdatasync,fsync,ftruncate,fcntl,unlink,fallocate,pwritev,rename,renameat2"
 STEP = int(os.environ.get("PAYTOWER_KILL_STEP", "1"))
 
 
@@ -47,6 +47,33 @@ class Kill(World):
                 self.assert_paid_once(payment_hash)
         print(f"killed at {len(points)} of {calls} system calls: each payment settled exactly once")
         self.assertEqual(self.integrity(), "ok")
+
+    def test_every_step_of_making_the_database(self):
+        """A killed first send leaves no database, or a whole one."""
+        _, trace = self.strace([], "send", self.invoice(), "--yes")
+        end = next(i for i, line in enumerate(trace.splitlines()) if "rename" in line) + 10
+        whole = 0
+        for n in range(1, end, STEP):
+            with self.subTest(call=n):
+                self.env["PAYTOWER_DB"] = self.db = os.path.join(self.folder, f"{n}", "payments.db")
+                os.mkdir(os.path.dirname(self.db))
+                invoice = self.invoice()
+                self.pay_killed_at(n, invoice)
+                if os.path.exists(self.db):
+                    whole += 1
+                    self.assertGreater(os.path.getsize(self.db), 0)
+                    self.ok("check")
+                else:
+                    self.assertIn("there is no database", self.expect(harness.DATABASE, "list").err)
+                if self.run_it("show", self.hash_of(invoice)).code != harness.OK:
+                    self.ok("send", invoice, "--yes")
+                else:
+                    self.ok("resume")
+                self.assert_paid_once(self.hash_of(invoice))
+                self.ok("check")
+                left = [name for name in os.listdir(os.path.dirname(self.db)) if "partial" in name]
+                self.assertEqual(left, [])
+        self.assertGreater(whole, 0)
 
     def test_every_step_of_resume(self):
         invoice = self.invoice()
