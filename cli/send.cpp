@@ -147,7 +147,7 @@ class Send {
     if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
     const ExitCode code = tell(open_if_recorded(std::move(results.front())));
     session_.output.flush();
-    database_->store.checkpoint_if_due();
+    database_->store.checkpoint_if_due(db::Closing::when_large);
     return code;
   }
 

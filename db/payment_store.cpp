@@ -409,7 +409,7 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
   SpoolReport report;
   const std::string& path = impl_->connection.real_path();
   try {
-    make_spool(path);  // where there is none: this file is a copy of a database
+    make_spool_if_missing(path);
   } catch (const StoreError& error) {
     report.left.push_back(error.what());
   }
@@ -454,9 +454,10 @@ std::optional<Payment> SqlitePaymentStore::owner_of(const SpoolEntry& entry) {
   });
 }
 
-void SqlitePaymentStore::checkpoint_if_due() noexcept {
+void SqlitePaymentStore::checkpoint_if_due(Closing how) noexcept {
   try {
-    if (impl_->connection.wal_bytes_written() > 0) (void)db::checkpoint_if_due(impl_->connection, impl_->lock, impl_->nothing_open());
+    const bool idle = how == Closing::when_idle && impl_->connection.wal_bytes_written() > 0 && impl_->nothing_open();
+    (void)db::checkpoint_if_due(impl_->connection, impl_->lock, idle);
   } catch (const std::exception&) {
     // The log is complete without it.
   }

@@ -24,6 +24,12 @@ struct SpoolReport {
   std::vector<std::string> left;           ///< for people: entries that were left where they are, and why
 };
 
+/// When the end of a process brings the log back into the file.
+enum class Closing {
+  when_idle,    ///< nothing is open in the database, or the log is large
+  when_large,   ///< a single send, whose caller waits
+};
+
 /// All of the database's errors leave as StoreError (R10) or RefusalError: busy, and database for a row that cannot be
 /// read (a preimage that does not prove, a route that is none): that payment must not be touched, the others may.
 /// Not for two threads. The connection and the lock must outlive it; a read-only connection serves all reads.
@@ -46,7 +52,7 @@ class SqlitePaymentStore final : public PaymentStore {
   /// spool. `now` becomes the time of those settlements. Throws as commit().
   [[nodiscard]] SpoolReport take_in_spool(UnixNs now);
   /// Last thing of a writing process: see db::checkpoint_if_due. Never throws: an unfinished checkpoint costs nothing.
-  void checkpoint_if_due() noexcept;
+  void checkpoint_if_due(Closing how = Closing::when_idle) noexcept;
   /// 16 random bytes drawn when the file was made.
   [[nodiscard]] const StoreId& store_id() const;
 

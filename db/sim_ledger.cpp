@@ -76,7 +76,7 @@ class SqliteSimLedger final : public sim::Ledger {
   }
 
  private:
-  /// Whatever the file does wrong says nothing about any HTLC: SwitchError.
+  /// Whatever the file does wrong says nothing about any HTLC: SwitchError. A disk that fails under this very process is R10.
   template <typename Work>
   void guarded(Work work) {
     try {
@@ -84,7 +84,7 @@ class SqliteSimLedger final : public sim::Ledger {
     } catch (const RefusalError& error) {
       throw SwitchError(std::string("the simulated network: ") + error.what());
     } catch (const StoreError& error) {
-      throw SwitchError(std::string("the simulated network: ") + error.what());
+      throw StoreError(std::string("the simulated network: ") + error.what());
     } catch (const BadValue& error) {
       throw SwitchError(std::string("the simulated network: ") + error.what());
     } catch (const SQLite::Exception& error) {

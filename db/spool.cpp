@@ -118,6 +118,13 @@ void make_spool(const std::string& real_path) {
   if (folder.get() < 0 || ::fsync(folder.get()) != 0) fail("sync the folder of");
 }
 
+void make_spool_if_missing(const std::string& real_path) {
+  struct stat seen {};
+  const bool whole = ::lstat(path_of(real_path).c_str(), &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_size == static_cast<off_t>(spool_bytes) &&
+                     path_belongs_beside(real_path, path_of(real_path));
+  if (!whole) make_spool(real_path);
+}
+
 bool put_in_spool(const std::string& real_path, const SpoolEntry& entry) noexcept {
   const Descriptor file(open_spool(real_path, O_RDWR));
   if (file.get() < 0) return false;

@@ -23,6 +23,8 @@ struct SpoolContents {
 
 /// `<real path>.spool`, 64 KiB of zeros, 0600, synced with its folder. Throws StoreError.
 void make_spool(const std::string& real_path);
+/// Where the whole spool is missing: beside a copy of a database. Otherwise it was made and synced with the database, once.
+void make_spool_if_missing(const std::string& real_path);
 /// Into the first free place, synced. False when it could not be done. Never throws.
 [[nodiscard]] bool put_in_spool(const std::string& real_path, const SpoolEntry& entry) noexcept;
 /// Nothing when the spool is empty or missing.
