@@ -339,7 +339,7 @@ ExitCode run(const BatchOptions& options, Session& session) {
   if (!options.yes) refuse(Errc::not_confirmed, "a batch is paid without asking: add --yes; nothing was sent");
   LineReader lines = value_of(LineReader::open(options.path));
   const MonoNs start = session.clock.mono();
-  auto database = open_to_write_if_there(session);
+  auto database = open_to_write_if_there(session, options.wait_ns);
   Reached reached = reach(session, question_patience(options.wait_ns));
   const SignalGuard signals;
   BatchFeed feed(options, session, std::move(lines), reached.key);
@@ -347,7 +347,7 @@ ExitCode run(const BatchOptions& options, Session& session) {
     feed.answer_without_switch(database.get());
     return feed.finish();
   }
-  if (!database) database = create_database(session);
+  if (!database) database = create_database(session, remaining_wait(options.wait_ns, session.clock.mono().value - start.value));
   ConsoleObserver observer(session.output, false);
   DriverOptions how;
   how.wait_ns = remaining_wait(options.wait_ns, session.clock.mono().value - start.value);

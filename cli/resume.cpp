@@ -264,7 +264,7 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
 
 ExitCode run(const ResumeOptions& options, Session& session) {
   if (options.hashes.size() == 1 && options.hashes.front().whole) session.output.speak_of(*options.hashes.front().whole);
-  const auto database = open_database(session, db::OpenMode::read_write);
+  const auto database = open_database(session, db::OpenMode::read_write, options.wait_ns);
   if (!database) {
     if (!options.hashes.empty()) throw RefusalError(no_such_payment(options.hashes.front()));
     print(session, Summary{});

@@ -39,7 +39,7 @@ class Send {
   }
 
   ExitCode run() {
-    database_ = options_.dry_run ? open_if_there(session_) : open_to_write_if_there(session_);
+    database_ = options_.dry_run ? open_if_there(session_) : open_to_write_if_there(session_, options_.wait_ns);
     const HashState state = database_ ? database_->store.find(hash_) : HashState{};
     Judgement known = judge_request(admission_of(submission()), state);
     if (known.result) return tell_known(*std::move(known.result));
@@ -119,7 +119,9 @@ class Send {
       later.request.candidates = std::move(wanted_.request.candidates);
       wanted_ = std::move(later);
     }
-    if (!database_) database_ = create_database(session_);
+    const auto left = remaining_wait(options_.wait_ns, spent);
+    if (database_) database_->bound_waits(left);  // they began to run out before the question
+    if (!database_) database_ = create_database(session_, left);
     Submission wanted = submission();
     wanted.objection = wanted_.objection;
     wanted.ended_before = ended_try(state);

@@ -23,9 +23,13 @@ constexpr std::size_t most_candidates = 10;
 
 std::int64_t lock_timeout(const Session& session) { return session.global.lock_timeout_ns.value_or(db::default_lock_timeout_ns); }
 
-db::OpenOptions open_options(const Session& session) {
+/// --wait 0 stays for a first answer, of the database too.
+std::int64_t patience_of(std::int64_t wait_ns) { return wait_ns == 0 ? ns_per_second : wait_ns; }
+
+db::OpenOptions open_options(const Session& session, const std::optional<std::int64_t>& wait_ns) {
   db::OpenOptions options;
   options.lock_timeout_ns = lock_timeout(session);
+  if (wait_ns) options.lock_timeout_ns = std::min(options.lock_timeout_ns, patience_of(*wait_ns));
   return options;
 }
 
@@ -112,8 +116,8 @@ void make_default_folders(Session& session) {
 
 // --- database --------------------------------------------------------------------------------------------------------
 
-Database::Database(Session& session, db::OpenMode mode)
-    : connection(session.global.database, mode, db::payment_file(), open_options(session)),
+Database::Database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns)
+    : connection(session.global.database, mode, db::payment_file(), open_options(session, wait_ns)),
       write_lock(connection.real_path(), lock_timeout(session)),
       store(connection, write_lock),
       payment_locks(connection.real_path()),
@@ -121,6 +125,7 @@ Database::Database(Session& session, db::OpenMode mode)
       admin(connection, write_lock) {
   for (const std::string& warning : connection.warnings()) session.output.warn(warning);
   if (!connection.writable()) return;
+  bound_waits(wait_ns);
   warn_of_clock(session, query);
   db::SpoolReport spool = store.take_in_spool(session.clock.wall());
   for (const PaymentHash& hash : spool.settled) {
@@ -130,25 +135,29 @@ Database::Database(Session& session, db::OpenMode mode)
   paid_from_spool = std::move(spool.settled);
 }
 
-std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode) {
+void Database::bound_waits(const std::optional<std::int64_t>& wait_ns) {
+  if (wait_ns) write_lock.give_up_after(patience_of(*wait_ns));
+}
+
+std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns) {
   if (!session.global.database_named && !exists_already(session.global.database)) {
     session.output.note("no payments yet: there is no database " + session.global.database);
     return nullptr;
   }
-  return std::make_unique<Database>(session, mode);
+  return std::make_unique<Database>(session, mode, wait_ns);
 }
 
 std::unique_ptr<Database> open_if_there(Session& session) {
   return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_only) : nullptr;
 }
 
-std::unique_ptr<Database> create_database(Session& session) {
+std::unique_ptr<Database> create_database(Session& session, const std::optional<std::int64_t>& wait_ns) {
   make_default_folders(session);
-  return std::make_unique<Database>(session, db::OpenMode::create);
+  return std::make_unique<Database>(session, db::OpenMode::create, wait_ns);
 }
 
-std::unique_ptr<Database> open_to_write_if_there(Session& session) {
-  return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_write) : nullptr;
+std::unique_ptr<Database> open_to_write_if_there(Session& session, const std::optional<std::int64_t>& wait_ns) {
+  return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_write, wait_ns) : nullptr;
 }
 
 Error no_such_payment(const HashArgument& argument) {

@@ -34,7 +34,10 @@ struct Session {
 /// The payment database and its doors. Opening it for writing takes in the spool first (R10).
 class Database {
  public:
-  Database(Session& session, db::OpenMode mode);
+  /// `wait_ns`: how long the whole command stays, if that is bounded (--wait): its waits for the write lock end with it.
+  Database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns = {});
+  /// From now on --wait bounds the waits for the write lock.
+  void bound_waits(const std::optional<std::int64_t>& wait_ns);
 
   db::Connection connection;
   db::WriteLock write_lock;
@@ -47,16 +50,16 @@ class Database {
 
 /// Opens the database that the call names. Null when it is the default one and does not exist yet: then nothing is stored,
 /// and a hint says so. Throws RefusalError.
-[[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode);
+[[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns = {});
 /// What would make the database, but does not yet: null when there is none. The first for a dry run.
 [[nodiscard]] std::unique_ptr<Database> open_if_there(Session& session);
-[[nodiscard]] std::unique_ptr<Database> open_to_write_if_there(Session& session);
+[[nodiscard]] std::unique_ptr<Database> open_to_write_if_there(Session& session, const std::optional<std::int64_t>& wait_ns);
 /// Whether something stands at this path, readable or not.
 [[nodiscard]] bool exists_already(const std::string& path);
 /// The folders above the default database, where the call names none.
 void make_default_folders(Session& session);
 /// As open_database, but makes the file (and the folders of the default place) where it is missing.
-[[nodiscard]] std::unique_ptr<Database> create_database(Session& session);
+[[nodiscard]] std::unique_ptr<Database> create_database(Session& session, const std::optional<std::int64_t>& wait_ns);
 
 /// The one hash that is meant. Throws RefusalError: not_found, ambiguous (with the candidates), and usage for a prefix where
 /// `whole_without_tty` is set and nobody sits at a terminal.

@@ -73,7 +73,14 @@ bool Driver::Impl::any_unanswered() const {
 void Driver::Impl::leave_open() {
   save_proofs();  // of those whose commit waits for another writer
   for (const auto& item : items) {
-    if (!item->done) close(*item);
+    if (item->done) continue;
+    const bool unsaid = commit_was_busy && !item->backlog.empty() && item->payment.index.value != 0;
+    if (!unsaid) {
+      close(*item);
+      continue;
+    }
+    finish(*item, item->payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open,
+           Error{Errc::busy, "what the switch told is not stored yet: " + busy_why.message, {}});
   }
   sweep();
   for (const Admission& left : std::exchange(queue, {})) deliver(left.tag, left_waiting(left));

@@ -111,6 +111,7 @@ struct Driver::Impl {
   MonoNs store_poll_at;
   std::optional<MonoNs> told_to_leave;
   bool commit_was_busy = false;
+  Error busy_why;                                    ///< of the commit that was busy
 
   // --- time ---
 

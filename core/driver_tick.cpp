@@ -122,6 +122,7 @@ void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
   Item& item = *pending.item;
   if (why.code == Errc::busy) {
     commit_was_busy = true;
+    busy_why = why;
     if (item.payment.index.value == 0) return finish(item, DriveEnd::busy, why);
     item.backlog.push_front(std::move(pending.cause));  // what was learned is stored as soon as the lock is free
     return;

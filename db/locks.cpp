@@ -120,6 +120,14 @@ std::optional<WriteLock::Held> WriteLock::try_acquire() {
   return std::optional<Held>(std::in_place, *this);
 }
 
+void WriteLock::give_up_after(std::int64_t ns) { give_up_at_ = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns); }
+
+std::int64_t WriteLock::patience_ns() const {
+  if (!give_up_at_) return timeout_ns_;
+  const std::chrono::nanoseconds left = *give_up_at_ - std::chrono::steady_clock::now();
+  return std::clamp<std::int64_t>(left.count(), 0, timeout_ns_);
+}
+
 Result<WriteLock::Held> WriteLock::acquire() {
   if (auto held = try_acquire()) return std::move(*held);
   struct Sign {
@@ -128,14 +136,14 @@ Result<WriteLock::Held> WriteLock::acquire() {
     LockFile& file_;
   };
   const Sign sign(file_);
-  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout_ns_);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(patience_ns());
   // Short naps that grow a little, and unevenly, so that several who wait do not wake in step: a tick holds the lock for
   // about a millisecond.
   std::minstd_rand uneven(static_cast<std::uint32_t>(end.time_since_epoch().count()));
   for (auto longest = std::chrono::microseconds(400);; longest = std::min(longest * 3 / 2, std::chrono::microseconds(8'000))) {
     if (auto held = try_acquire()) return std::move(*held);
     if (std::chrono::steady_clock::now() >= end) {
-      return Error{Errc::busy, "another paytower is writing to the database; nothing was changed", {}};
+      return Error{Errc::busy, "another paytower holds the write lock of the database, and it was not free in time; nothing was changed", {}};
     }
     std::this_thread::sleep_for(longest / 4 + std::chrono::microseconds(uneven() % static_cast<std::uint32_t>(longest.count())));
   }

@@ -1,6 +1,7 @@
 // Locks between processes, on a file beside the database: byte 0 is the write lock, bytes from 2^62 up are payments (R11, R15).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -67,6 +68,10 @@ class WriteLock {
     WriteLock* lock_;
   };
 
+  /// From now on no acquire waits beyond this much time from now, whatever the timeout (--wait of a command).
+  void give_up_after(std::int64_t ns);
+  /// How long an acquire would wait now.
+  [[nodiscard]] std::int64_t patience_ns() const;
   /// Errc::busy when another process still holds it after the timeout. Not recursive (throws std::logic_error).
   [[nodiscard]] Result<Held> acquire();
   /// Nothing when somebody holds it. Never waits.
@@ -80,6 +85,7 @@ class WriteLock {
 
   LockFile file_;
   std::int64_t timeout_ns_;
+  std::optional<std::chrono::steady_clock::time_point> give_up_at_;
   bool held_ = false;
 };
 

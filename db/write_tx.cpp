@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <string>
 
 #include <SQLiteCpp/Exception.h>
@@ -54,9 +55,13 @@ std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& loc
   if (!held) return held.error();
   // Here and not after the COMMIT: nothing that must follow a commit is kept waiting.
   checkpoint_step(connection);
+  sqlite3* handle = connection.database().getHandle();
+  sqlite3_busy_timeout(handle, static_cast<int>(std::min<std::int64_t>(busy_timeout_ms, lock.patience_ns() / ns_per_ms)));
   try {
     connection.prepared("BEGIN IMMEDIATE").run();
+    sqlite3_busy_timeout(handle, busy_timeout_ms);
   } catch (const SQLite::Exception& error) {
+    sqlite3_busy_timeout(handle, busy_timeout_ms);
     if ((error.getErrorCode() & 0xFF) == SQLITE_BUSY) return Error{Errc::busy, "another program is writing to the database; nothing was changed", {}};
     broken(connection, error.what());
   }

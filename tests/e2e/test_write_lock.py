@@ -1,0 +1,52 @@
+"""Goal: a command is back when its --wait is over, also when what it waits for is the database; and it says so."""
+
+import fcntl
+import sqlite3
+import struct
+import time
+import unittest
+
+import harness
+from harness import World
+
+
+class WriteLock(World):
+    def hold_write_lock(self):
+        """Byte 0 of the lock file, as another paytower holds it."""
+        # pylint: disable=consider-using-with
+        file = open(self.db + ".lock", "r+b")
+        self.addCleanup(file.close)
+        fcntl.fcntl(file, 37, struct.pack("hhqqixxxx", fcntl.F_WRLCK, 0, 0, 1, 0))  # F_OFD_SETLK
+
+    def timed(self, code, *args):
+        begin = time.monotonic()
+        outcome = self.expect(code, *args)
+        return outcome, time.monotonic() - begin
+
+    def test_send_and_resume(self):
+        open_one = self.invoice("10sat", "--hold", "forever")
+        self.expect(harness.UNKNOWN, "send", open_one, "--yes", "--wait", "0")
+        self.hold_write_lock()
+        outcome, seconds = self.timed(harness.BUSY, "send", self.invoice(), "--yes", "--wait", "2s")
+        self.assertLess(seconds, 4)
+        self.assertIn("holds the write lock of the database", outcome.err)
+        _, seconds = self.timed(harness.BUSY, "send", self.invoice(), "--yes", "--wait", "0")
+        self.assertLess(seconds, 3)
+        self.ok("simulate", "release", self.hash_of(open_one))
+        outcome, seconds = self.timed(harness.UNKNOWN, "resume", "--wait", "2s", self.hash_of(open_one))
+        self.assertLess(seconds, 4)
+        self.assertIn("holds the write lock of the database", outcome.err)
+        self.assertIn("preimage", outcome.err)
+
+    def test_another_program(self):
+        self.ok("send", self.invoice(), "--yes")
+        shell = sqlite3.connect(self.db, isolation_level=None)
+        self.addCleanup(shell.close)
+        shell.execute("BEGIN IMMEDIATE")
+        outcome, seconds = self.timed(harness.BUSY, "send", self.invoice(), "--yes", "--wait", "2s")
+        self.assertLess(seconds, 4)
+        self.assertIn("another program is writing to the database", outcome.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
