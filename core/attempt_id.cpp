@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::int64_t epoch_ms = 1'577'836'800'000;  // 2020-01-01T00:00:00Z
 constexpr int random_bits = 22;
-constexpr std::uint64_t end_of_ids = std::uint64_t{1} << 62;
 
 std::string day(UnixNs at) {
   const std::time_t seconds = at.value / ns_per_second;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/attempt_id.h"
 #include "core/bolt11/invoice.h"
 #include "core/hash.h"
 
@@ -65,7 +66,7 @@ AdoptionPlan plan_adoption(std::span<const OwnRow> rows, std::span<const Payment
   for (const RowState wanted : {RowState::complete, RowState::pending}) {
     for (const OwnRow& own : rows) {
       const auto label = parse_attempt_label(own.row.label);
-      if (!label || label->store != store || label->id != own.row.id) continue;
+      if (!label || label->store != store || label->id != own.row.id || label->id.value >= end_of_ids) continue;
       plan.highest = std::max(plan.highest, label->id);
       if (label->fence || own.row.state != wanted || !adoptable(own) || done.count(own.hash) != 0) continue;
       done.insert(own.hash);

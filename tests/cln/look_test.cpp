@@ -159,6 +159,25 @@ TEST_CASE("half a look is no look") {
   }
 }
 
+TEST_CASE("a counter or an index that no database holds is no answer") {
+  constexpr std::uint64_t beyond = std::uint64_t{1} << 63;
+  for (const char* counter : {"sendpays.created", "htlcs.created", "htlcs.deleted", "channelmoves.created"}) {
+    for (const std::uint64_t value : {beyond - 1, beyond, UINT64_MAX}) {
+      World world;
+      world.connect();
+      world.counters[counter] = value;
+      world.node_switch.look(world.hash, std::nullopt);
+      const auto events = world.run();
+      CHECK((only<LookAnswer>(events) != nullptr) == (value < beyond));
+    }
+  }
+  World world;
+  world.connect();
+  world.node.on_result("listhtlcs", json{{"htlcs", json::array({json{{"created_index", beyond}, {"direction", "out"}, {"state", "X"}, {"payment_hash", world.hash.hex()}}})}});
+  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  CHECK(only<LookAnswer>(world.run()) == nullptr);
+}
+
 TEST_CASE("lists are read page by page") {
   World world;
   world.connect();

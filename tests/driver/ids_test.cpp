@@ -13,8 +13,6 @@ using namespace paytower::test;
 
 namespace {
 
-constexpr std::uint64_t end_of_ids = std::uint64_t{1} << 62;
-
 void expect_payment(World& world) {
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());

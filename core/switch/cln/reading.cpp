@@ -35,7 +35,14 @@ const json* member(const json& object, const char* key) {
 std::optional<std::uint64_t> number(const json& object, const char* key) {
   const json* value = member(object, key);
   if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
-  return value->get<std::uint64_t>();
+  const auto found = value->get<std::uint64_t>();
+  return found <= INT64_MAX ? std::optional(found) : std::nullopt;
+}
+
+std::optional<AttemptId> group(const json& object, const char* key) {
+  const json* value = member(object, key);
+  if (value == nullptr || !value->is_number_unsigned()) return std::nullopt;
+  return AttemptId{value->get<std::uint64_t>()};
 }
 
 std::optional<std::string> text(const json& object, const char* key) {
@@ -62,13 +69,13 @@ std::optional<ShortChannelId> channel(const json& object, const char* key) {
 
 std::optional<Record> read_record(const json& row) {
   const auto hash = bytes<PaymentHash>(row, "payment_hash");
-  const auto group = number(row, "groupid");
+  const auto id = group(row, "groupid");
   const bool has_part = member(row, "partid") != nullptr;
   const auto part = has_part ? number(row, "partid") : 0;
-  if (!hash || !group || !part || *part > UINT32_MAX) return std::nullopt;
+  if (!hash || !id || !part || *part > UINT32_MAX) return std::nullopt;
   Record record;
   record.hash = *hash;
-  record.row.id = AttemptId{*group};
+  record.row.id = *id;
   record.row.part = static_cast<std::uint32_t>(*part);
   record.row.label = text(row, "label").value_or("");
   record.row.preimage = bytes<Preimage>(row, "payment_preimage");
@@ -191,7 +198,7 @@ std::optional<DebitEntry> read_debit(const json& entry, bool& broken) {
   DebitEntry read;
   read.hash = *hash;
   read.debit.index = *index;
-  read.debit.id = AttemptId{number(entry, "group_id").value_or(0)};
+  read.debit.id = group(entry, "group_id").value_or(AttemptId{});
   const std::uint64_t part = number(entry, "part_id").value_or(0);
   if (part > UINT32_MAX) broken = true;
   read.debit.part = static_cast<std::uint32_t>(part);

@@ -16,7 +16,10 @@ namespace paytower::cln {
 
 /// Nothing when `object` is no object or has no such member.
 [[nodiscard]] const nlohmann::json* member(const nlohmann::json& object, const char* key);
+/// Counters, indexes, heights: nothing above 2^63 - 1, which no database holds, the node's own neither.
 [[nodiscard]] std::optional<std::uint64_t> number(const nlohmann::json& object, const char* key);
+/// The group of a row: 64 bits, whoever chose them.
+[[nodiscard]] std::optional<AttemptId> group(const nlohmann::json& object, const char* key);
 [[nodiscard]] std::optional<std::string> text(const nlohmann::json& object, const char* key);
 /// A whole number, or a string of one with "msat" behind it. Nothing above all bitcoin.
 [[nodiscard]] std::optional<Msat> amount(const nlohmann::json& object, const char* key);
