@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/flag_reader.h"
@@ -285,11 +286,20 @@ SimulateNetworkOptions read_network(const FlagReader& in) {
   return network;
 }
 
+/// What the address of a Unix socket has room for. The path is judged as it is given: `cd` first makes it shorter.
+void check_socket_path(const char* flag, const std::string& path) {
+  constexpr std::size_t most = sizeof(sockaddr_un{}.sun_path) - 1;
+  if (path.size() <= most) return;
+  refuse(Errc::usage, std::string(flag) + ": the path of a Unix socket has at most " + std::to_string(most) + " bytes, this one has " +
+                          std::to_string(path.size()) + ": name it from its own folder");
+}
+
 SimulateServeOptions read_serve(const FlagReader& in) {
   SimulateServeOptions serve;
   serve.socket = in.text("socket").value_or("");
   if (serve.socket.empty()) refuse(Errc::usage, "simulate serve needs --socket, where to listen", in.help());
   serve.faults = in.text("faults").value_or("");
+  check_socket_path("--socket", serve.socket);
   return serve;
 }
 
@@ -345,6 +355,7 @@ SwitchAddress read_switch(const std::string& text) {
   if ((kind != "sim" && kind != "cln") || path.empty()) {
     refuse(Errc::usage, "--switch: " + quoted(text) + " names no switch; write cln:PATH, a node's lightning-rpc socket, or sim:PATH, the file of a simulated network");
   }
+  if (kind == "cln") check_socket_path("--switch", path);
   return SwitchAddress{kind == "sim" ? SwitchAddress::Kind::sim : SwitchAddress::Kind::cln, path};
 }
 
@@ -475,7 +486,7 @@ Surroundings real_surroundings() {
   };
   real.config_file = [](const std::string& path) -> Result<std::optional<std::string>> {
     if (::access(path.c_str(), F_OK) != 0) return std::optional<std::string>();
-    auto text = read_input(path, limits::max_input_file_bytes);
+    auto text = read_trusted(path, limits::max_input_file_bytes);
     if (!text) return text.error();
     return std::optional<std::string>(std::move(*text));
   };

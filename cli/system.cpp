@@ -147,12 +147,7 @@ struct Descriptor {
   }
 };
 
-}  // namespace
-
-Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
-  const std::string name = path == "-" ? "stdin" : path;
-  const Descriptor file{path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.number < 0) return Error{Errc::usage, "cannot read " + name + ": " + std::strerror(errno)};
+Result<std::string> read_all(const Descriptor& file, const std::string& name, std::size_t max_bytes) {
   std::string text;
   std::array<char, 16'384> buffer{};
   while (true) {
@@ -163,6 +158,31 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
     text.append(buffer.data(), static_cast<std::size_t>(got));
     if (text.size() > max_bytes) return Error{Errc::usage, name + " is larger than " + std::to_string(max_bytes) + " bytes"};
   }
+}
+
+}  // namespace
+
+Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
+  const std::string name = path == "-" ? "stdin" : path;
+  const Descriptor file{path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.number < 0) return Error{Errc::usage, "cannot read " + name + ": " + std::strerror(errno)};
+  return read_all(file, name, max_bytes);
+}
+
+// The open file is judged, whatever path or link led to it. Its folder need not be: what others put there in its place is theirs.
+Result<std::string> read_trusted(const std::string& path, std::size_t max_bytes) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat seen {};
+  if (file.number < 0 || ::fstat(file.number, &seen) != 0) return Error{Errc::usage, "cannot read " + path + ": " + std::strerror(errno)};
+  if (S_ISCHR(seen.st_mode)) return read_all(file, path, max_bytes);  // /dev/null
+  if (seen.st_uid != 0 && seen.st_uid != ::geteuid()) {
+    return Error{Errc::usage, path + " belongs to another user (uid " + std::to_string(seen.st_uid) + "), who could have it name another switch or database; it was not read",
+                 "chown $(id -u) " + path};
+  }
+  if ((seen.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return Error{Errc::usage, path + " can be written by others, who could have it name another switch or database; it was not read", "chmod go-w " + path};
+  }
+  return read_all(file, path, max_bytes);
 }
 
 }  // namespace paytower::cli

@@ -23,7 +23,7 @@ class SignalGuard {
 /// The first signal's number, 0 before it came. Lets a blocked one in first.
 [[nodiscard]] int stop_signal_seen();
 
-/// Writing to a pipe that nobody reads is an error that we see (EPIPE), not a silent end.
+/// Writing to a pipe that nobody reads, or beyond the limit of file size, is an error that we see (EPIPE, EFBIG), not a silent end.
 void ignore_signals_of_writes();
 
 /// Nothing of this process's memory (payment secrets, preimages) goes to a core file, and no other process of the user can
@@ -63,5 +63,7 @@ class SystemRandomness final : public Randomness {
 
 /// The whole of a file, or of stdin for "-". Usage refusal when it cannot be read or has more than `max_bytes`.
 [[nodiscard]] Result<std::string> read_input(const std::string& path, std::size_t max_bytes);
+/// A file that says what this program does (config): usage refusal also when it is neither ours nor root's, or when others can write to it.
+[[nodiscard]] Result<std::string> read_trusted(const std::string& path, std::size_t max_bytes);
 
 }  // namespace paytower::cli

@@ -250,6 +250,15 @@ TEST_CASE("switch addresses") {
   for (const char* bad : {"net.db", "sim:", "lnd:x", "SIM:x", ":x"}) CHECK(plain.refusal({"--switch", bad, "resume"}).find("names no switch") != std::string::npos);
 }
 
+TEST_CASE("a socket's path that no address has room for") {
+  const std::string fits(107, 's');
+  CHECK(plain.refusal({"--switch", "cln:" + fits, "resume"}).empty());
+  CHECK(plain.refusal({"--switch", "sim:" + fits + "s", "resume"}).empty());
+  CHECK(plain.refusal({"--switch", "cln:" + fits + "s", "resume"}).find("at most 107 bytes") != std::string::npos);
+  CHECK(plain.refusal({"--switch", "sim:n", "simulate", "serve", "--socket", fits}).empty());
+  CHECK(plain.refusal({"--switch", "sim:n", "simulate", "serve", "--socket", fits + "s"}).find("at most 107 bytes") != std::string::npos);
+}
+
 TEST_CASE("a switch in the environment cannot spoil a command that uses none") {
   World world;
   world.environment["PAYTOWER_SWITCH"] = "nonsense";

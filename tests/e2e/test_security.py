@@ -46,6 +46,33 @@ class Process(World):
         self.assertEqual((owner, maps), (user, 0))
 
 
+class Config(World):
+    def test_a_config_file_that_others_can_write(self):
+        config = os.path.join(self.folder, "config")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("timeout = 30s\n")
+        link = os.path.join(self.folder, "link")
+        os.symlink(config, link)
+        for mode, code in ((0o600, 0), (0o644, 0), (0o664, USAGE), (0o646, USAGE), (0o666, USAGE)):
+            os.chmod(config, mode)
+            for name in (config, link):
+                outcome = self.expect(code, "config", env={"PAYTOWER_CONFIG": name})
+                if code == USAGE:
+                    self.assertIn(f"chmod go-w {name}", outcome.err)
+                    self.assertEqual(outcome.out, "")
+        self.ok("config", "--config", "none", env={"PAYTOWER_CONFIG": config})
+        self.ok("config", env={"PAYTOWER_CONFIG": "/dev/null"})
+
+    @unittest.skipIf(os.geteuid() != 0, "only root gives files away")
+    def test_a_config_file_of_another_user(self):
+        config = os.path.join(self.folder, "config")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("timeout = 30s\n")
+        os.chown(config, NOBODY, NOBODY)
+        self.assertIn("belongs to another user", self.expect(USAGE, "config", env={"PAYTOWER_CONFIG": config}).err)
+        self.ok("config", "--config", "none", env={"PAYTOWER_CONFIG": config})
+
+
 class Files(World):
     def modes(self):
         found = {}
