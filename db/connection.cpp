@@ -150,6 +150,7 @@ Connection::Connection(const std::string& path, OpenMode mode, const FileKind& k
     if (!there && mode == OpenMode::create) {
       make_file(kind, options);
     } else {
+      if (!there) wait_for_maker(options);
       open_existing(kind, options);
     }
   } catch (const SQLite::Exception& error) {
@@ -193,17 +194,21 @@ bool Connection::unfinished() {
   return blank || database_->execAndGet("PRAGMA journal_mode").getString() != "wal";
 }
 
+/// Whoever makes the file holds the write lock: once that is free, the file is made or abandoned. Without a lock file nobody does.
+void Connection::wait_for_maker(const OpenOptions& options) const {
+  struct stat lock_file {};
+  if (::lstat((real_path_ + ".lock").c_str(), &lock_file) != 0 || ::access(folder_of(real_path_).c_str(), W_OK) != 0) return;
+  WriteLock lock(real_path_, options.lock_timeout_ns);
+  const auto held = lock.acquire();
+  if (!held) throw RefusalError(held.error());
+}
+
 void Connection::open_unfinished(const FileKind& kind, const OpenOptions& options) {
   const bool foreign = database_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() != 0;
   if (foreign) check_identity(kind, options);
   database_.reset();
   if (mode_ == OpenMode::create || (foreign && writable())) return make_file(kind, options);
-  // Whoever makes it holds the write lock: once it is free, the file is made or abandoned.
-  if (::access(folder_of(real_path_).c_str(), W_OK) == 0) {
-    WriteLock lock(real_path_, options.lock_timeout_ns);
-    auto held = lock.acquire();
-    if (!held) throw RefusalError(held.error());
-  }
+  wait_for_maker(options);
   open_handle(real_path_, writable() ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY, options.vfs);
   check_identity(kind, options);
   configure(options);

@@ -99,6 +99,7 @@ class Connection {
   void refuse_orphaned_log();
   void refuse_odd_files_beside() const;
   void sync_folder();
+  void wait_for_maker(const OpenOptions& options) const;
   void publish_new(const FileKind& kind, const OpenOptions& options);
   void fill(SQLite::Database& database, const FileKind& kind);
   void open_handle(const std::string& path, int flags, const std::string& vfs);
