@@ -291,6 +291,7 @@ TEST_CASE("the newest rows of a store: read back from the end, no further than n
   };
   CHECK(ask(std::nullopt) == std::pair(std::vector{AttemptId{77}}, std::size_t{3}));
   CHECK(ask(990) == std::pair(std::vector<AttemptId>{}, std::size_t{1}));      // what is older was known to the store already
+  CHECK(ask(900) == std::pair(std::vector<AttemptId>{}, std::size_t{3}));      // many others since: read back from the end
   labels[995] = world.handover.label;
   CHECK(ask(990) == std::pair(std::vector{AttemptId{77}}, std::size_t{1}));
   // Rows from before the store was made end the search as well.

@@ -35,7 +35,7 @@ class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
   OwnRowsAnswer found_;
 };
 
-/// Reads listsendpays backwards from the newest row, until a row of the store is met, or one that is older than the store or known to it.
+/// Reads what listsendpays has since the trace, or backwards from the newest row, until a row of the store is met, or one that is older than the store or known to it.
 class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
  public:
   using Done = std::function<void(NewestOwnAnswer)>;
@@ -49,6 +49,8 @@ class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
   static constexpr std::uint64_t first_page = 20;              ///< mostly the newest row of all is ours
   static constexpr std::int64_t clock_slack_ns = 86'400 * ns_per_second;
 
+  void ask_since(std::uint64_t first);
+  void ask_newest();
   void ask_back_from(std::uint64_t last, std::uint64_t count);
   /// True when a row is older than the store.
   bool take(const nlohmann::json& rows);
