@@ -188,11 +188,12 @@ std::string_view htlc_status(const Attempt& attempt) {
 }
 
 Msat fee_of(const Payment& payment) {
-  const Attempt* attempt = payment.settled_attempt();
-  for (const Attempt& other : payment.attempts) {
-    if (attempt == nullptr && other.open()) attempt = &other;
+  if (const auto settled = settlement_of(payment)) return settled->fee;
+  Msat fee;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.open()) fee = checked_add(fee, attempt.fee).value_or(Msat::of(Msat::max_value));
   }
-  return attempt != nullptr ? attempt->fee : Msat{};
+  return fee;
 }
 
 Json guard_json(const Guard& guard) {

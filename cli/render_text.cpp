@@ -27,10 +27,10 @@ std::string why_failed(FailureReason reason, const std::string& after) {
 }
 
 std::string paid_text(const Payment& payment) {
-  const Attempt* settled = payment.settled_attempt();
-  const Msat amount = settled != nullptr && settled->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
+  const auto settled = settlement_of(payment);
+  const Msat amount = settled && settled->first->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
   std::string text = "Paid " + sat_text(amount);
-  if (settled != nullptr) text += " (fee " + sat_text(settled->fee) + ")";
+  if (settled) text += " (fee " + sat_text(settled->fee) + ")";
   if (const std::uint32_t attempts = payment.own_attempts(); attempts > 0) text += " in " + counted(attempts, "attempt");
   if (payment.ended && payment.ended->value >= payment.request.created.value) {
     text += ", " + elapsed_text(payment.ended->value - payment.request.created.value);
@@ -87,9 +87,9 @@ class Facts {
 };
 
 std::string fee_text(const Payment& payment) {
-  const Attempt* settled = payment.settled_attempt();
+  const auto settled = settlement_of(payment);
   const std::string limit = payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
-  return settled != nullptr ? sat_text(settled->fee) + limit : "-" + limit;
+  return settled ? sat_text(settled->fee) + limit : "-" + limit;
 }
 
 std::string status_text(const Payment& payment, const Output& output) {
@@ -246,10 +246,10 @@ std::string next_command(const Payment& payment) {
 }
 
 std::optional<std::string> foreign_settlement(const Payment& payment) {
-  const Attempt* settled = payment.settled_attempt();
-  if (settled == nullptr || settled->origin != AttemptOrigin::foreign) return std::nullopt;
+  const auto settled = settlement_of(payment);
+  if (!settled || settled->first->origin != AttemptOrigin::foreign) return std::nullopt;
   return "another user of this node paid this hash: " + sat_text(settled->amount) + ", fee " + sat_text(settled->fee) +
-         (settled->id ? ", their attempt " + std::to_string(settled->id->value) : "");
+         (settled->first->id ? ", their attempt " + std::to_string(settled->first->id->value) : "");
 }
 
 std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries, const std::vector<Payment>& duplicates,

@@ -124,6 +124,15 @@ struct Payment {
   [[nodiscard]] const Attempt* settled_attempt() const;
 };
 
+/// What a payment has cost: all its settled parts together. Another user's only where none of ours settled.
+struct Settlement {
+  const Attempt* first = nullptr;               ///< the first of them; belongs to the payment
+  Msat amount;                                  ///< what reached the payee
+  Msat fee;
+};
+/// Nothing where no attempt settled.
+[[nodiscard]] std::optional<Settlement> settlement_of(const Payment& payment);
+
 /// Why a hash may not be paid although no payment of it is stored. Values are stored.
 enum class GuardKind : std::uint8_t { in_flight = 1, paid_without_record = 2, paid_deleted = 3, written_off = 4 };
 /// "in_flight", "paid_without_record", "paid_deleted", "written_off"

@@ -154,6 +154,39 @@ TEST_CASE("a foreign settlement names whose amounts it has") {
   CHECK_FALSE(foreign_settlement(paid_payment()));
 }
 
+TEST_CASE("a payment in parts costs what all its settled parts cost") {
+  Payment payment = paid_payment();
+  Attempt second = payment.attempts.front();
+  second.id = AttemptId{4712};
+  second.part = 1;
+  second.fee = Msat::of(500);
+  Attempt failed = second;
+  failed.part = 2;
+  failed.outcome = AttemptOutcome::failed;
+  failed.preimage.reset();
+  failed.failure = Failure{};
+  Attempt foreign = second;
+  foreign.origin = AttemptOrigin::foreign;
+  payment.attempts.insert(payment.attempts.end(), {second, failed, foreign});
+  CHECK(payment_json(payment)["fee_msat"] == 1'512);
+  CHECK(settlement_of(payment)->amount == Msat::of(500'000));
+  CHECK(settlement_of(payment)->first == &payment.attempts.front());
+  CHECK(outcome_text(payment).find("Paid 250 sat (fee 1.512 sat) in 3 attempts") == 0);
+  // Parts under way.
+  for (Attempt* attempt : {&payment.attempts[0], &payment.attempts[1]}) attempt->outcome.reset();
+  payment.attempts.pop_back();
+  CHECK_FALSE(settlement_of(payment));
+  CHECK(fee_of(payment) == Msat::of(1'512));
+}
+
+TEST_CASE("another user's payment in parts: all their parts are told") {
+  Payment payment = paid_payment();
+  payment.attempts.front().origin = AttemptOrigin::foreign;
+  payment.attempts.push_back(payment.attempts.front());
+  CHECK(foreign_settlement(payment) == "another user of this node paid this hash: 500 sat, fee 2.024 sat, their attempt 4711");
+  CHECK(outcome_text(payment).find("Paid 500 sat (fee 2.024 sat), 3.3 s\n") == 0);
+}
+
 TEST_CASE("spans of time") {
   CHECK(elapsed_text(0) == "0.0 s");
   CHECK(elapsed_text(3'450'000'000) == "3.4 s");
