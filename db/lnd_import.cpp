@@ -187,8 +187,11 @@ MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgres
   open.assume_v04 = request.assume_v04;
   const lnd::ChannelDb source = lnd::ChannelDb::open(request.channel_db, open);
   try {
-    if (exists(request.database)) return add(request, source, progress);
-    return request.dry_run ? rehearse_new(request, source, progress) : make_new(request, source, progress);
+    MigrateReport report = exists(request.database) ? add(request, source, progress)
+                           : request.dry_run        ? rehearse_new(request, source, progress)
+                                                    : make_new(request, source, progress);
+    report.notes = source.notes();
+    return report;
   } catch (const SQLite::Exception& error) {
     throw_as_ours(error, "take in the payments of " + request.channel_db);
   }

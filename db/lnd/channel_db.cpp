@@ -68,9 +68,9 @@ void ChannelDb::read_version(const OpenChannelDb& options) {
   } else {
     if (about->find(tombstone)) file_->refuse("carries lnd's tombstone: its content was moved to another database, which has what happened since");
     const auto stored = about->value(version_key, 8);
-    if (!stored) file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed");
-    if (stored->size() != 4) file_->refuse("has a version (`metadata/dbp`) that is not 4 bytes long");
-    for (const std::uint8_t byte : *stored) version_ = version_ << 8 | byte;
+    if (stored && stored->size() != 4) file_->refuse("has a version (`metadata/dbp`) that is not 4 bytes long");
+    if (!stored) version_ = version_without_key();
+    for (const std::uint8_t byte : stored.value_or(Bytes{})) version_ = version_ << 8 | byte;
   }
   if (version_ > newest_version) {
     file_->refuse("has version " + std::to_string(version_) + "; " + std::to_string(newest_version) + " is the newest that can be read");
@@ -83,14 +83,29 @@ void ChannelDb::read_version(const OpenChannelDb& options) {
   }
 }
 
+/// As lnd reads such a file: the buckets of payments and of their index came in between, and nothing about payments changed
+/// after them.
+std::uint32_t ChannelDb::version_without_key() {
+  if (!top(payments_root_bucket) || !top(payments_index_bucket)) {
+    file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed");
+  }
+  notes_.push_back("the file does not say its version (no `metadata/dbp`): read as " + std::to_string(unsaid_version) +
+                   ", as lnd does; lnd 0.19.2 to 0.21.1, 0.20.2 and 0.20.3 never wrote it in a new file");
+  return unsaid_version;
+}
+
 void ChannelDb::check_layout() const {
   const std::string version = std::to_string(version_);
   if (legacy()) {
     if (top(payments_root_bucket)) file_->refuse("has version " + version + " and a `payments-root-bucket`, which came with version 9");
     return;
   }
+  // Every node first started with lnd 0.7.0 to 0.8.2 keeps an empty one for ever: they made it, and nothing removes it.
   for (const std::string_view old : {legacy_payments_name, legacy_statuses_name}) {
-    if (top(old)) file_->refuse("has version " + version + " and still a `" + std::string(old) + "` bucket, which version 9 removed");
+    const auto bucket = top(old);
+    if (bucket && RawStream(bucket).next()) {
+      file_->refuse("has version " + version + " and still records in `" + std::string(old) + "`, which version 9 removed");
+    }
   }
 }
 

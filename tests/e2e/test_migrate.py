@@ -173,7 +173,7 @@ class Migrate(harness.World):
                     [(bytes([4]) * 32, 1), (bytes([5]) * 32, 2)])
         outcome = self.expect(QUARANTINED, "migrate", "--json")
         report = outcome.json()
-        self.assertEqual(list(report), ["from_version", "to_version", "applied", "backup_path", "read", "migrated", "duplicates", "quarantined", "guards", "dry_run"])
+        self.assertEqual(list(report), ["from_version", "to_version", "applied", "backup_path", "read", "migrated", "duplicates", "quarantined", "guards", "notes", "dry_run"])
         self.assertEqual(report["quarantined"], [{"sequence": "17", "payment_hash": None, "reason": "record truncated in preimage"}])
         self.assertEqual(report["guards"], [{"payment_hash": "04" * 32, "kind": "in_flight"}, {"payment_hash": "05" * 32, "kind": "paid_without_record"}])
         self.assertEqual((report["read"], report["migrated"], report["duplicates"]), (3, 1, 1))
