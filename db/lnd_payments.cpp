@@ -5,7 +5,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "core/limits.h"
-#include "db/lnd/kv_payments.h"
+#include "db/lnd/source.h"
 #include "db/lnd_stage.h"
 #include "db/statement.h"
 #include "db/write_tx.h"
@@ -33,7 +33,7 @@ bool has_more(const lnd::KvAttempt& attempt) {
 }
 
 bool has_more(const lnd::KvPayment& payment) {
-  return !payment.first_hop_records.empty() || !is_plain(payment.payment_request) || payment.payment_request.size() > max_invoice_bytes ||
+  return payment.other_intent || !payment.first_hop_records.empty() || !is_plain(payment.payment_request) || payment.payment_request.size() > max_invoice_bytes ||
          std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const lnd::KvAttempt& attempt) { return has_more(attempt); });
 }
 
@@ -98,8 +98,10 @@ std::optional<PaymentSecret> secret_of(const lnd::KvPayment& payment) {
 
 class Converter {
  public:
-  Converter(SQLite::Database& database, UnixNs now, migrations::StepReport& report)
+  Converter(SQLite::Database& database, const lnd::Source& source, UnixNs now, migrations::StepReport& report)
       : database_(database),
+        raw_name_(source.raw_name()),
+        records_name_(source.records_name()),
         now_(now),
         report_(report),
         payment_(database,
@@ -109,8 +111,8 @@ class Converter {
                  "INSERT INTO attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, resolved_ns, "
                  "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message)"
                  " VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"),
-        raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, 'lnd payment', ?2)"),
-        aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES ('lnd payments-root-bucket', ?1, ?2, ?3, ?4, ?5)"),
+        raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, ?2, ?3)"),
+        aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
         guard_(database, "INSERT INTO hash_guards (payment_hash, kind, since_ns) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = ?1)"),
         paid_(database, "UPDATE hash_guards SET kind = 2 WHERE payment_hash = ?1 AND kind = 1") {}
 
@@ -138,7 +140,7 @@ class Converter {
       store_payment(payment);
       std::int64_t part = 0;
       for (const lnd::KvAttempt& attempt : payment.attempts) store_attempt(payment, attempt, part++);
-      if (has_more(payment)) Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), record.raw).run();
+      if (has_more(payment)) Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), raw_name_, record.raw).run();
     } catch (const SQLite::Exception& error) {
       if (!is_constraint(error)) throw;
       const std::string why = error.what();
@@ -206,7 +208,7 @@ class Converter {
   void set_aside(const lnd::KvRecord& record, const std::string& reason, bool settled) {
     std::optional<std::int64_t> sequence;
     if (record.sequence && *record.sequence <= INT64_MAX) sequence = static_cast<std::int64_t>(*record.sequence);
-    Query(aside_).bind(sequence, record.hash, record.raw_complete ? reason : reason + "; only its beginning is kept", record.raw, now_).run();
+    Query(aside_).bind(records_name_, sequence, record.hash, record.raw_complete ? reason : reason + "; only its beginning is kept", record.raw, now_).run();
     ++report_.quarantined;
     // What became of it is in the bytes; until a person has looked, it is paid or may be in flight.
     if (record.hash) arm(*record.hash, settled ? GuardKind::paid_without_record : GuardKind::in_flight);
@@ -219,6 +221,8 @@ class Converter {
   }
 
   SQLite::Database& database_;
+  const char* raw_name_;
+  const char* records_name_;
   UnixNs now_;
   migrations::StepReport& report_;
   SQLite::Statement payment_;
@@ -232,10 +236,10 @@ class Converter {
 
 }  // namespace
 
-void convert_payments(SQLite::Database& database, const lnd::ChannelDb& source, UnixNs now, StatementWatch& watch, migrations::StepReport& report) {
-  Converter converter(database, now, report);
-  lnd::KvPayments payments(source);
-  while (const auto record = payments.next()) {
+void convert_payments(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch, migrations::StepReport& report) {
+  Converter converter(database, source, now, report);
+  const auto payments = source.records();
+  while (const auto record = payments->next()) {
     if (report.read % rows_between_words == 0) watch.tell(report.read, 0);
     converter.add(*record);
   }

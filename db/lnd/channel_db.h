@@ -22,6 +22,11 @@ inline constexpr std::uint32_t newest_version = 35;         ///< lnd 0.21
 inline constexpr std::uint32_t unsaid_version = 33;
 inline constexpr std::string_view payments_root_bucket = "payments-root-bucket";
 inline constexpr std::string_view payments_index_bucket = "payments-index-bucket";
+// Hints, the same for whatever file lnd keeps its buckets in.
+inline constexpr const char* start_lnd_once = "start lnd 0.21.2 or later on it once, stop it (lncli stop), and import again";
+inline constexpr const char* start_lnd_on_a_copy = "start lnd on a copy once and stop it (lncli stop): it tells what it makes of them";
+inline constexpr const char* newer_paytower = "a newer paytower reads what a newer lnd wrote: paytower --version";
+[[nodiscard]] std::string unsaid_version_note();
 inline constexpr std::size_t max_record_bytes = 1 << 20;    ///< of one raw record; no lnd wrote a hundredth of it
 
 struct OpenChannelDb {

@@ -120,6 +120,7 @@ struct KvPayment {
   Msat value;
   std::optional<UnixNs> created;            ///< versions below 13 have whole seconds; nothing: zero time, not recorded
   std::string payment_request;              ///< untrusted text, may be empty
+  bool other_intent = false;                ///< native SQL: it was asked for by something else than a BOLT 11 invoice
   std::vector<TlvRecord> first_hop_records; ///< 0.19, of the creation info
   std::vector<KvAttempt> attempts;          ///< ascending by id
   std::optional<FailureReason> fail_reason; ///< may be set while attempts are open: then no new one was to be made
