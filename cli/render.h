@@ -23,6 +23,7 @@ struct PaymentView {
   bool omit_hops = false;
   std::span<const Payment> tries{};        ///< older tries of the hash, newest first
   std::span<const Payment> duplicates{};   ///< legacy duplicates
+  std::string_view imported_raw = "[]";    ///< what is kept raw of it, as JSON (cli/imported_raw.h)
 };
 
 /// The payment as JSON text, in the form of dump(), behind what stands in `out`.

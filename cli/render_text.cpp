@@ -106,7 +106,7 @@ std::string status_text(const Payment& payment, const Output& output) {
 
 std::string facts_text(const Payment& payment, const Output& output) {
   Facts facts(output);
-  facts.add("payment hash", payment.request.hash.hex());
+  facts.add(payment.amp ? "AMP set id" : "payment hash", payment.request.hash.hex());
   facts.add("index", std::to_string(payment.index.value));
   facts.add("status", status_text(payment, output));
   facts.add("amount", sat_text(payment.request.demand.amount));
@@ -132,6 +132,7 @@ std::string failure_text(const Attempt& attempt) {
   if (!attempt.failure) return "-";
   const Failure& failure = *attempt.failure;
   std::string text(failure_name(failure.code));
+  if (text == failure_name(FailureCode::unknown_code) && wire_code(failure.code)) text += " " + std::to_string(*wire_code(failure.code));
   if (failure.source_index) text += *failure.source_index == 0 ? " at our node" : " at hop " + std::to_string(*failure.source_index);
   if (failure.channel) text += " (" + failure.channel->channel.text() + ")";
   if (!failure.message.empty()) text += ": " + printable_cut(failure.message, failure_columns);
@@ -173,9 +174,12 @@ std::string hops_text(const Payment& payment) {
     text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
     const bool imported = attempt.origin == AttemptOrigin::imported;   // its delays count from height 0
     for (const Hop& hop : attempt.route.hops) {
-      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays
+      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays, a blinded path some of them
       text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " + hop.node.hex() + "  " +
-              sat_text(hop.amount) + (known ? "  " + (imported ? "until block " + std::to_string(hop.delay) : counted(hop.delay, "block")) : "") + "\n";
+              (imported && hop.amount == Msat{} ? "-" : sat_text(hop.amount));
+      if (!imported) text += "  " + counted(hop.delay, "block");
+      if (imported && hop.delay != 0) text += "  until block " + std::to_string(hop.delay);
+      text += "\n";
     }
   }
   return text;

@@ -63,6 +63,7 @@ struct Attempt {
   std::string switch_run{};                     ///< the run of the switch's process that every copy of it went to; empty where that cannot be told
   Marks marks{};
   Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays count from height 0, channel 0 is unknown
+  std::optional<PaymentHash> htlc_hash{};       ///< what the HTLC is locked to, where it is not the payment's hash (imported AMP)
   Msat amount;                                  ///< delivered to the payee
   Msat fee;
   UnixNs registered{};                          ///< 0 in an imported record that does not say
@@ -98,6 +99,7 @@ struct Payment {
   PaymentIndex index;                           ///< 0 = not recorded yet
   PaymentRequest request;
   Provenance provenance = Provenance::native;
+  bool amp = false;                             ///< imported: the hash is an AMP set id, which no preimage proves; each HTLC has its own
   std::optional<PaymentIndex> duplicate_of;
   std::optional<Preimage> preimage;
   std::optional<Preimage> late_preimage;        ///< a preimage that came after `fail_reason` (R8)

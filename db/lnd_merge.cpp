@@ -13,10 +13,10 @@ namespace {
 #define PAYMENT_ROW                                                                                                              \
   "payment_index, payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, destination, fee_limit_msat, "   \
   "cltv_limit, final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, "           \
-  "candidate_routes, stop_reason, fail_reason, preimage, late_preimage, end_note, ended_ns"
+  "candidate_routes, stop_reason, fail_reason, preimage, late_preimage, end_note, ended_ns, amp"
 #define ATTEMPT_ROW                                                                                                               \
   "payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, accepted_ns, "         \
-  "resolved_ns, outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message"
+  "resolved_ns, outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message, htlc_hash"
 
 [[noreturn]] void refuse(std::string message) {
   throw RefusalError(Error{Errc::parameters_differ, std::move(message) + "; nothing was changed", "--db NEW_DATABASE"});
@@ -73,6 +73,7 @@ void drop_names(SQLite::Database& database) {
   for (const char* view : {"theirs", "their_attempts", "their_raw"}) database.exec(std::string("DROP VIEW temp.") + view);
   database.exec("DROP TABLE IF EXISTS temp.line_up");
   database.exec("DROP TABLE temp.new_payments");
+  database.exec("DROP TABLE temp.went_on");
 }
 
 bool any(SQLite::Database& database, const std::string& from) { return database.execAndGet("SELECT EXISTS (SELECT 1 FROM " + from + ")").getInt() != 0; }
@@ -101,7 +102,7 @@ void choose_payments(SQLite::Database& database) {
   database.exec("CREATE TEMP TABLE new_payments AS SELECT payment_index, (SELECT p.payment_index FROM main.payments AS p WHERE p.payment_hash = s.payment_hash"
                 " AND p.live = 1 AND s.live = 1) AS beside FROM temp.theirs AS s"
                 " WHERE NOT EXISTS (SELECT 1 FROM main.payments AS p WHERE p.payment_index = s.payment_index)"
-                "   AND NOT EXISTS (SELECT 1 FROM main.hash_guards AS g WHERE g.payment_hash = s.payment_hash AND g.kind = 3)"
+                "   AND NOT EXISTS (SELECT 1 FROM main.hash_guards AS g WHERE g.payment_hash = s.payment_hash AND (g.kind = 3 OR (g.kind IN (2, 4) AND g.amount_msat IS NOT NULL)))"
                 "   AND NOT EXISTS (SELECT 1 FROM main.operator_words AS w WHERE w.payment_hash = s.payment_hash AND w.word = 3)"
                 " ORDER BY payment_index");
 }
@@ -127,7 +128,17 @@ void add_endings(SQLite::Database& database) {
                 " WHERE main.payments.payment_index = w.payment_index AND s.payment_index = w.payment_index AND w.ends AND main.payments.end_note IS NULL"
                 " AND CASE WHEN s.preimage IS NULL THEN NOT EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND a.outcome IS NULL)"
                 "     ELSE EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND a.preimage = s.preimage) END");
-  database.exec("DROP TABLE temp.went_on");
+}
+
+/// Guards of what was in flight, now that the newer file has told the end of all of the hash's payments. One of a legacy status
+/// goes only where the hash is paid: an upgrade of lnd's dropped the statuses, whatever became of their HTLCs.
+std::uint64_t drop_settled_guards(SQLite::Database& database) {
+  const std::string open = "SELECT 1 FROM main.payments AS p WHERE p.payment_hash = main.hash_guards.payment_hash AND (p.provenance <> 2 OR p.ended_ns IS NULL"
+                           " OR p.end_note IS NOT NULL OR EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = p.payment_index AND a.outcome IS NULL))";
+  const std::string ours = "SELECT p.payment_hash FROM main.payments AS p WHERE p.payment_index IN (SELECT payment_index FROM temp.went_on)"
+                           " OR (p.payment_index IN (SELECT payment_index FROM temp.new_payments) AND p.preimage IS NOT NULL)";
+  database.exec("DELETE FROM main.hash_guards WHERE kind = 1 AND released_ns IS NULL AND payment_hash IN (" + ours + ") AND NOT EXISTS (" + open + ")");
+  return static_cast<std::uint64_t>(database.getChanges());
 }
 
 void add_payments(SQLite::Database& database) {
@@ -188,6 +199,7 @@ void add_staged(SQLite::Database& database, bool same_numbers, migrations::StepR
   add_payments(database);
   report.quarantined = add_quarantine(database);
   report.guards = add_guards(database);
+  report.guards_resolved = drop_settled_guards(database);
   const std::uint64_t added = count(database, "temp.new_payments");
   report.duplicates = count(database, "main.payments WHERE duplicate_of IS NOT NULL AND payment_index IN (SELECT payment_index FROM temp.new_payments)");
   report.migrated = added - report.duplicates;

@@ -24,9 +24,18 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char letter) { return letter >= ' ' && letter <= '~'; });
 }
 
+/// The route of a record that lnd migrated from before version 9: keys alone.
+bool from_legacy(const lnd::KvRoute& route) {
+  return std::all_of(route.hops.begin(), route.hops.end(), [](const lnd::KvHop& hop) { return hop.channel.value == 0 && hop.outgoing_time_lock == 0; });
+}
+
 /// Something of the attempt has no column.
 bool has_more(const lnd::KvAttempt& attempt) {
   const auto hop_has_more = [](const lnd::KvHop& hop) { return hop.amp || hop.blinded || hop.metadata || !hop.records.empty(); };
+  // What a payee's HTLC expires at follows from the hop before it, but for a blinded path and what nobody writes.
+  const auto& hops = attempt.route.hops;
+  const std::uint32_t last = hops.size() > 1 ? hops[hops.size() - 2].outgoing_time_lock : attempt.route.total_time_lock;
+  if (!hops.empty() && hops.back().outgoing_time_lock != last && !from_legacy(attempt.route)) return true;
   return attempt.first_hop_amount || !attempt.first_hop_records.empty() || (attempt.fail && attempt.fail->wire_message.size() > 2) ||
          std::any_of(attempt.route.hops.begin(), attempt.route.hops.end(), hop_has_more) ||
          (!attempt.route.hops.empty() && !lnd::core_route(attempt.route, 0));
@@ -44,12 +53,27 @@ const lnd::KvAttempt* settled_attempt(const lnd::KvPayment& payment) {
   return nullptr;
 }
 
+/// Each HTLC is locked to a hash of its own, and where a route has the payee's AMP record (lnd has kept it since 0.17), that names
+/// the payment as its set.
+bool is_amp(const lnd::KvPayment& payment) {
+  const auto of_set = [&payment](const lnd::KvAttempt& attempt) {
+    const bool own_hash = attempt.hash && attempt.hash != payment.hash;
+    const bool named = !attempt.route.hops.empty() && attempt.route.hops.back().amp.has_value();
+    return own_hash && (!named || std::ranges::equal(attempt.route.hops.back().amp->set_id.bytes, payment.hash.bytes));
+  };
+  return !payment.attempts.empty() && std::all_of(payment.attempts.begin(), payment.attempts.end(), of_set);
+}
+
 /// Why a payment that lnd could read cannot be a row; empty when it can.
 std::string no_row(const lnd::KvPayment& payment) {
   if (payment.sequence < 1 || payment.sequence > INT64_MAX) return "sequence number " + std::to_string(payment.sequence) + " does not fit";
+  const bool amp = is_amp(payment);
   for (const lnd::KvAttempt& attempt : payment.attempts) {
-    // R7. An AMP payment is named by its set id, which no preimage proves.
-    if (attempt.settle && hash_of(attempt.settle->preimage) != payment.hash) return "a settled attempt whose preimage does not hash to the payment hash";
+    if (!amp && attempt.hash && attempt.hash != payment.hash) return "an HTLC that is locked to another hash than its payment's, and no part of an AMP payment";
+    // R7. An AMP payment is named by its set id, which no preimage proves: each of its HTLCs is locked to a hash of its own.
+    if (attempt.settle && hash_of(attempt.settle->preimage) != attempt.hash.value_or(payment.hash)) {
+      return "a settled attempt whose preimage does not hash to " + std::string(amp ? "its own hash" : "the payment hash");
+    }
   }
   return {};
 }
@@ -106,11 +130,11 @@ class Converter {
         report_(report),
         payment_(database,
                  "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, provenance, duplicate_of, destination, payment_secret, invoice, "
-                 "stop_reason, fail_reason, preimage, ended_ns) VALUES (?1, ?2, ?3, ?4, 2, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"),
+                 "stop_reason, fail_reason, preimage, ended_ns, amp) VALUES (?1, ?2, ?3, ?4, 2, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
         attempt_(database,
                  "INSERT INTO attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, resolved_ns, "
-                 "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message)"
-                 " VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"),
+                 "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message, htlc_hash)"
+                 " VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"),
         raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, ?2, ?3)"),
         aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
         guard_(database, "INSERT INTO hash_guards (payment_hash, kind, since_ns) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = ?1)"),
@@ -156,17 +180,18 @@ class Converter {
     const bool shown = !payment.payment_request.empty() && is_plain(payment.payment_request) && payment.payment_request.size() <= max_invoice_bytes;
     Query(payment_)
         .bind(static_cast<std::int64_t>(payment.sequence), payment.hash, payment.value, time_of(payment.created), first_, destination_of(payment), secret_of(payment),
-              shown ? std::optional(payment.payment_request) : std::nullopt, number(facts.stop), number(facts.fail), facts.preimage, facts.ended)
+              shown ? std::optional(payment.payment_request) : std::nullopt, number(facts.stop), number(facts.fail), facts.preimage, facts.ended, std::int64_t{is_amp(payment)})
         .run();
   }
 
   void store_attempt(const lnd::KvPayment& payment, const lnd::KvAttempt& attempt, std::int64_t part) {
     // Delays count from height 0 here: an imported route says at which height each HTLC expired.
     auto route = lnd::core_route(attempt.route, 0);
-    // A record that lnd itself had migrated names neither channels nor heights.
     for (std::size_t i = 0; route && i < route->hops.size(); ++i) {
-      if (route->hops[i].channel.value == 0) route->hops[i].delay = route->hops[i].direction = 0;
+      if (route->hops[i].channel.value == 0) route->hops[i].direction = 0;
     }
+    // A record that lnd itself had migrated names neither channels nor heights; of a blinded path's hops some are known.
+    if (route && from_legacy(attempt.route)) route->hops.front().delay = 0;
     std::optional<std::int64_t> resolved;
     std::optional<std::int64_t> outcome;
     if (attempt.settle) {
@@ -181,6 +206,7 @@ class Converter {
                 attempt.delivered(), attempt.route.fees(), time_of(attempt.registered), std::int64_t{attempt.route.total_time_lock}, resolved, outcome,
                 attempt.settle ? std::optional(attempt.settle->preimage) : std::nullopt);
     bind_failure(insert, outcome == static_cast<std::int64_t>(AttemptOutcome::failed) ? &attempt.fail->failure : nullptr);
+    insert.bind(attempt.hash == payment.hash ? std::nullopt : attempt.hash);
     insert.run();
   }
 

@@ -99,10 +99,11 @@ Failure core_failure(KvFailKind kind, std::span<const std::uint8_t> message, std
     case KvFailKind::unreadable: failure.code = FailureCode::unreadable; break;
     case KvFailKind::internal: failure.code = FailureCode::local_refusal; break;
     case KvFailKind::message:
-      failure.code = failure_from_wire(static_cast<std::uint32_t>(message[0] << 8 | message[1]));
-      failure.source_index = source_index;
+      failure.code = static_cast<FailureCode>(message[0] << 8 | message[1]);   // a code without a name keeps its number
       break;
   }
+  // Of a failure without a message lnd mostly knows no source, and writes 0.
+  if (kind == KvFailKind::message || source_index != 0) failure.source_index = source_index;
   return failure;
 }
 

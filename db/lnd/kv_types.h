@@ -91,8 +91,8 @@ struct KvSettle {
 struct KvFail {
   std::optional<UnixNs> at;                 ///< nothing: not recorded
   KvFailKind kind = KvFailKind::unknown;
-  /// unreadable and internal as core's `unreadable` and `local_refusal`; message by its wire code; unknown as unknown_code.
-  /// source_index is set for a message alone.
+  /// unreadable and internal as core's `unreadable` and `local_refusal`; message by its wire code, with a name or without;
+  /// unknown as unknown_code. Without a message a source_index of 0 says nothing, and is not set.
   Failure failure;
   Bytes wire_message;                       ///< BOLT 4 failure message, code first; empty without one
 };

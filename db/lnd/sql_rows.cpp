@@ -404,6 +404,16 @@ KvRecord decode_sql_duplicate(const BucketCopy& copy, std::uint64_t sequence) {
   return record;
 }
 
+std::optional<KvPayment> decode_kept_sql_payment(std::span<const std::uint8_t> raw, const PaymentHash& hash) {
+  const auto top = parse_raw(raw);
+  if (!top) return std::nullopt;
+  try {
+    return top->find(sql_names::duplicate) != nullptr ? decode_duplicate(*top, hash, 0) : decode_rows(*top);
+  } catch (const Undecodable&) {
+    return std::nullopt;
+  }
+}
+
 KvRecord sql_orphan(const BucketCopy& copy, const std::optional<PaymentHash>& hash, std::string_view why, bool settled) {
   KvRecord record;
   record.hash = hash;

@@ -34,6 +34,8 @@ inline constexpr std::string_view first_hop_records = "first_hop_custom_records"
 [[nodiscard]] KvRecord decode_sql_payment(const BucketCopy& copy);
 /// A row of `payment_duplicates`; `sequence` is the number that it is given, for it has none.
 [[nodiscard]] KvRecord decode_sql_duplicate(const BucketCopy& copy, std::uint64_t sequence);
+/// The payment of bytes that were kept of either (KvRecord::raw) of `hash`. Nothing where they cannot be decoded.
+[[nodiscard]] std::optional<KvPayment> decode_kept_sql_payment(std::span<const std::uint8_t> raw, const PaymentHash& hash);
 /// Attempt rows that belong to no payment: an entry with its reason.
 [[nodiscard]] KvRecord sql_orphan(const BucketCopy& copy, const std::optional<PaymentHash>& hash, std::string_view why, bool settled);
 

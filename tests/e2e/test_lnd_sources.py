@@ -2,8 +2,10 @@
 it, a stale copy is never taken for it, and a refusal says the next step. Method: the files of real releases, put into folders as
 lnd has them, locked, cut, and rebuilt with what a hostile hand would put there."""
 
+import collections
 import hashlib
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -12,7 +14,7 @@ import unittest
 
 import harness
 import test_lnd_releases
-from harness import BUSY, OK, USAGE
+from harness import BUSY, OK, REFUSED, USAGE
 from test_migrate import QUARANTINED
 
 NATIVE, MOVED, KEY_VALUE, BBOLT = "lnd-native-v0.21.2.sqlite", "lnd-native-migrated-from-kv-v0.21.2.sqlite", "channel-kv-v0.21.2.sqlite", "channel-v0.21.2.db"
@@ -244,6 +246,33 @@ class Sources(harness.World):
                 self.assertIn(outcome.code, (USAGE, OK, QUARANTINED), (example, size, outcome))
                 self.assertEqual(sorted(name for name in os.listdir(self.folder) if name.startswith(example)), [example])
 
+    def test_bits_that_have_turned(self):
+        """Each file with a few bytes changed, the same ones in each run: read, read in part or refused, and the file stays as it is."""
+        dice = random.Random(17)
+        codes = collections.Counter()
+        for example, rounds in ((NATIVE, 60), (KEY_VALUE, 40)):
+            path = self.unpack(example)
+            with open(path, "rb") as file:
+                whole = file.read()
+            for turn in range(rounds):
+                changed = bytearray(whole)
+                for _ in range(dice.randint(1, 8)):
+                    # Half of them in headers of pages, where a file is most easily hurt.
+                    at = dice.randrange(len(whole)) if dice.random() < 0.5 else dice.randrange(len(whole) // 4096) * 4096 + dice.randrange(120)
+                    changed[at] = dice.randrange(256)
+                with open(path, "wb") as file:
+                    file.write(changed)
+                before = digest(path)
+                outcome = self.run_it("migrate", "--from-lnd", path, "--json", "--dry-run")
+                self.assertIn(outcome.code, (USAGE, OK, QUARANTINED), (example, turn, outcome))
+                if outcome.code != USAGE:
+                    report = outcome.json()
+                    self.assertEqual(report["read"], report["migrated"] + report["duplicates"] + len(report["quarantined"]))
+                self.assertEqual((digest(path), beside(path)), (before, [example]))
+                codes[outcome.code] += 1
+        self.assertGreater(codes[USAGE], 5)
+        self.assertGreater(codes[OK] + codes[QUARANTINED], 5)
+
     # --- beside an earlier import ---
 
     def test_payments_of_an_earlier_import_are_known_by_their_hashes(self):
@@ -265,6 +294,51 @@ class Sources(harness.World):
         self.assertEqual(rows.pop(new)["payment_index"], "500002")
         self.assertEqual(rows, known)
         self.assertEqual(self.taken(path)["read"], 0)
+
+
+    def test_guards_of_what_has_ended_since_go(self):
+        self.taken(self.unpack(BBOLT))
+        guards = lambda: {guard["payment_hash"]: guard["kind"] for guard in self.ok("list", "--guards", "--json").json()["guards"]}
+        before = guards()
+        failed, open_still = ("574ac10fc27b590f62f7b8e0ceec1c9e1f2378ebc8e917a2a24a1dca05ffd4d3", "8d11aeb4958ea299d175709fc8ab42c0a27119b2e3ab0ef757b0390d68498511")
+        self.assertEqual((before[failed], before[open_still]), ("in_flight", "in_flight"))
+        path = self.altered(MOVED, "INSERT INTO payment_htlc_attempt_resolutions (attempt_index, resolution_time, resolution_type, failure_source_index,"
+                            " htlc_fail_reason, failure_msg) VALUES (1012, '2024-01-01 00:00:00 +0000 UTC', 2, 1, 3, x'1007')",
+                            f"UPDATE payments SET fail_reason = 0 WHERE payment_identifier IN (x'{failed}', x'{open_still}')")
+        report = self.taken(path)
+        self.assertEqual(report["guards_resolved"], 1)
+        after = guards()
+        self.assertNotIn(failed, after)
+        del before[failed]
+        self.assertEqual(after, before)
+        self.assertEqual(self.ok("show", failed, "--json").json()["status"], "FAILED")
+        self.assertEqual(self.ok("show", open_still, "--json").json()["status"], "IN_FLIGHT")
+        to = self.decode(self.invoice())["destination"]
+        send = ["send", "--dest", to, "--payment-secret", "11" * 32, "--amt", "1sat", "--yes", "--json", "--payment-hash"]
+        self.assertEqual(self.expect(REFUSED, *send, open_still).error()["code"], "guarded")
+        self.assertNotEqual(self.run_it(*send, failed).code, REFUSED)  # lnd says that it failed: payable again
+        self.ok("check")
+
+    def test_an_amp_payment_that_an_older_paytower_set_aside(self):
+        """Its guard stays: the set id is no hash, and paid."""
+        self.taken(self.unpack(BBOLT))
+        amp = test_lnd_releases.AMP
+        database = sqlite3.connect(self.db)
+        triggers = database.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        index = database.execute("SELECT payment_index FROM payments WHERE payment_hash = ?", (bytes.fromhex(amp),)).fetchone()[0]
+        for table in ("attempts", "imported_raw", "payments"):
+            database.execute(f"DELETE FROM {table} WHERE payment_index = ?", (index,))
+        database.execute("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (?, 2, 1)", (bytes.fromhex(amp),))
+        for _, sql in triggers:
+            database.execute(sql)
+        database.commit()
+        database.close()
+        report = self.taken(os.path.join(self.folder, BBOLT))
+        self.assertEqual((report["read"], report["migrated"]), (1, 1))
+        self.assertEqual(self.ok("show", amp, "--json").json()["status"], "SUCCEEDED")
+        self.ok("check")
 
 
 if __name__ == "__main__":
