@@ -75,7 +75,7 @@ void switch_to_wal(SQLite::Database& database) {
 /// A database in a file of its own, closed and in WAL mode.
 migrations::StepReport fill_file(const std::string& path, const lnd::Source& source, const ImportRequest& request, const MigrateProgress& progress) {
   const OwnFilesOnly files;
-  SQLite::Database staged(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  SQLite::Database staged(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
   const migrations::StepReport counts = fill_from_lnd(staged, source, request.now, progress);
   source.check_unchanged();
   switch_to_wal(staged);
@@ -85,7 +85,7 @@ migrations::StepReport fill_file(const std::string& path, const lnd::Source& sou
 MigrateReport rehearse_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, 0);
   // No name: a file of SQLite's own in the folder for temporary ones, gone when it is closed.
-  report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
   report.counts = fill_from_lnd(*report.rehearsed, source, request.now, progress);
   source.check_unchanged();
   refuse_strictly(request, report.counts);

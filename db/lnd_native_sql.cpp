@@ -12,37 +12,48 @@ namespace paytower::db {
 namespace {
 
 namespace names = lnd::sql_names;
+namespace columns = lnd::sql_columns;
 
 constexpr std::int64_t payments_moved = 14;       // lnd's migration_tracker: payments have moved to SQL
-constexpr const char* payment_columns =
-    "SELECT p.payment_identifier, p.id, p.amount_msat, p.created_at, p.fail_reason, i.id IS NOT NULL, i.intent_type, i.intent_payload"
-    " FROM payments AS p LEFT JOIN payment_intents AS i ON i.payment_id = p.id WHERE p.id > ?1 ORDER BY p.id";
-constexpr const char* attempt_columns =
-    "SELECT a.attempt_index, a.attempt_time, a.payment_hash, a.first_hop_amount_msat, a.route_total_time_lock, a.route_total_amount, a.route_source_key,"
-    " r.attempt_index IS NOT NULL, r.resolution_time, r.resolution_type, r.settle_preimage, r.failure_source_index, r.htlc_fail_reason, r.failure_msg"
-    " FROM payment_htlc_attempts AS a LEFT JOIN payment_htlc_attempt_resolutions AS r ON r.attempt_index = a.attempt_index";
-constexpr const char* hop_columns =
-    "SELECT h.id, h.hop_index, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data, m.payment_addr, m.total_msat,"
-    " s.root_share, s.set_id, s.child_index, b.encrypted_data, b.blinding_point, b.blinded_path_total_amt FROM payment_route_hops AS h"
-    " LEFT JOIN payment_route_hop_mpp AS m ON m.hop_id = h.id LEFT JOIN payment_route_hop_amp AS s ON s.hop_id = h.id"
-    " LEFT JOIN payment_route_hop_blinded AS b ON b.hop_id = h.id WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index";
 
-/// Columns in the order of their SELECT.
-class Columns {
- public:
-  Columns(RowCopy& copy, SQLite::Statement& statement, int first = 0) : copy_(copy), statement_(statement), next_(first) {}
-  Columns& to(lnd::BucketEntry& row, std::initializer_list<std::string_view> columns) {
-    for (const std::string_view name : columns) copy_.column(row, name, statement_.getColumn(next_++));
-    return *this;
-  }
+/// Whether a row hangs off this one. Most nodes have no rows at all in most of these tables, and are not asked for each.
+std::string flag_of(const LndSqlite& file, const std::string& table, const std::string& condition) {
+  if (!file.has_rows(table)) return "0";
+  return "EXISTS (SELECT 1 FROM " + table + " AS c WHERE c." + condition + ")";
+}
 
- private:
-  RowCopy& copy_;
-  SQLite::Statement& statement_;
-  int next_;
-};
+/// Its columns joined to a hop, NULL where the table is empty.
+std::string extension_of(const LndSqlite& file, const std::string& table, std::string& joins, std::initializer_list<const char*> columns) {
+  const bool rows = file.has_rows(table);
+  std::string list;
+  for (const char* column : columns) list += ", " + (rows ? table + "." + column : "NULL");
+  if (rows) joins += " LEFT JOIN " + table + " ON " + table + ".hop_id = h.id";
+  return list;
+}
 
-/// One row's place in an ascending walk, whatever number a hostile file has there.
+std::string payment_columns(const LndSqlite& file) {
+  return "SELECT p.payment_identifier, p.id, p.amount_msat, p.created_at, p.fail_reason, i.id IS NOT NULL, i.intent_type, i.intent_payload, " +
+         flag_of(file, "payment_first_hop_custom_records", "payment_id = p.id") + ", " + flag_of(file, "payment_duplicates", "payment_id = p.id") +
+         " FROM payments AS p LEFT JOIN payment_intents AS i ON i.payment_id = p.id WHERE p.id > ?1 ORDER BY p.id";
+}
+
+std::string attempt_columns(const LndSqlite& file) {
+  return "SELECT a.attempt_index, a.attempt_time, a.payment_hash, a.first_hop_amount_msat, a.route_total_time_lock, a.route_total_amount, a.route_source_key,"
+         " r.attempt_index IS NOT NULL, r.resolution_time, r.resolution_type, r.settle_preimage, r.failure_source_index, r.htlc_fail_reason, r.failure_msg, " +
+         flag_of(file, "payment_attempt_first_hop_custom_records", "htlc_attempt_index = a.attempt_index") +
+         " FROM payment_htlc_attempts AS a LEFT JOIN payment_htlc_attempt_resolutions AS r ON r.attempt_index = a.attempt_index";
+}
+
+std::string hop_columns(const LndSqlite& file) {
+  std::string joins;
+  const std::string mpp = extension_of(file, "payment_route_hop_mpp", joins, {"payment_addr", "total_msat"});
+  const std::string amp = extension_of(file, "payment_route_hop_amp", joins, {"root_share", "set_id", "child_index"});
+  const std::string blinded = extension_of(file, "payment_route_hop_blinded", joins, {"encrypted_data", "blinding_point", "blinded_path_total_amt"});
+  return "SELECT h.id, h.hop_index, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data" + mpp + amp + blinded + ", " +
+         flag_of(file, "payment_hop_custom_records", "hop_id = h.id") + " FROM payment_route_hops AS h" + joins +
+         " WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index";
+}
+
 std::uint64_t number_in(SQLite::Statement& statement, int column) { return static_cast<std::uint64_t>(statement.getColumn(column).getInt64()); }
 
 Bytes bytes_in(const SQLite::Column& column) {
@@ -54,14 +65,15 @@ Bytes bytes_in(const SQLite::Column& column) {
 class Details {
  public:
   explicit Details(const LndSqlite& file)
-      : attempts_(file.indexed(std::string(attempt_columns) + " WHERE a.payment_id = ?1")),
-        hops_(file.indexed(hop_columns)),
+      : attempts_(file.indexed(attempt_columns(file) + " WHERE a.payment_id = ?1")),
+        hops_(file.indexed(hop_columns(file))),
         hop_records_(file.indexed("SELECT key, value FROM payment_hop_custom_records WHERE hop_id = ?1 ORDER BY key")),
         attempt_records_(file.indexed("SELECT key, value FROM payment_attempt_first_hop_custom_records WHERE htlc_attempt_index = ?1 ORDER BY key")),
         payment_records_(file.indexed("SELECT key, value FROM payment_first_hop_custom_records WHERE payment_id = ?1 ORDER BY key")) {}
 
-  void of_payment(RowCopy& copy, std::int64_t id) {
-    records(copy, payment_records_, copy.top(), names::first_hop_records, id);
+  /// What hangs off few rows (custom records) is asked for where the row itself says that it is there.
+  void of_payment(RowCopy& copy, std::int64_t id, bool has_records) {
+    if (has_records) records(copy, payment_records_, copy.bucket(copy.top(), names::first_hop_records), id);
     attempts_.reset();
     attempts_.bind(1, id);
     lnd::BucketEntry* all = nullptr;
@@ -77,14 +89,11 @@ class Details {
   void of_attempt(RowCopy& copy, lnd::BucketEntry& all, SQLite::Statement& statement) {
     const std::uint64_t index = number_in(statement, 0);
     lnd::BucketEntry& attempt = copy.numbered(all, index);
-    Columns columns(copy, statement, 1);
-    columns.to(attempt, {"attempt_time", "payment_hash", "first_hop_amount_msat", "route_total_time_lock", "route_total_amount", "route_source_key"});
-    if (statement.getColumn(7).getInt() != 0) {
-      Columns(copy, statement, 8)
-          .to(copy.bucket(attempt, names::resolution),
-              {"resolution_time", "resolution_type", "settle_preimage", "failure_source_index", "htlc_fail_reason", "failure_msg"});
+    copy.row(attempt, names::attempt, statement, 1, columns::attempt.size());
+    if (statement.getColumn(7).getInt() != 0) copy.row(attempt, names::resolution, statement, 8, columns::resolution.size());
+    if (statement.getColumn(14).getInt() != 0) {
+      records(copy, attempt_records_, copy.bucket(attempt, names::first_hop_records), static_cast<std::int64_t>(index));
     }
-    records(copy, attempt_records_, attempt, names::first_hop_records, static_cast<std::int64_t>(index));
     of_route(copy, attempt, static_cast<std::int64_t>(index));
   }
 
@@ -92,27 +101,23 @@ class Details {
   void of_route(RowCopy& copy, lnd::BucketEntry& attempt, std::int64_t index) {
     hops_.reset();
     hops_.bind(1, index);
+    std::vector<std::pair<std::uint64_t, std::int64_t>> with_records;
     lnd::BucketEntry* all = nullptr;
     while (copy.complete() && hops_.executeStep()) {
       if (all == nullptr) all = &copy.bucket(attempt, names::hops);
-      lnd::BucketEntry& hop = copy.numbered(*all, number_in(hops_, 1));
-      Columns(copy, hops_, 2).to(hop, {"pub_key", "scid", "outgoing_time_lock", "amt_to_forward", "meta_data", "payment_addr", "total_msat", "root_share", "set_id",
-                                       "child_index", "encrypted_data", "blinding_point", "blinded_path_total_amt"});
-      records(copy, hop_records_, hop, names::hop_records, hops_.getColumn(0).getInt64());
+      copy.numbered_row(*all, number_in(hops_, 1), hops_, 2, columns::hop.size());
+      if (hops_.getColumn(15).getInt() != 0) with_records.emplace_back(number_in(hops_, 1), hops_.getColumn(0).getInt64());
     }
+    if (with_records.empty()) return;
+    lnd::BucketEntry& kept = copy.bucket(attempt, names::hop_records);
+    for (const auto& [hop, id] : with_records) records(copy, hop_records_, copy.numbered(kept, hop), id);
   }
 
-  static void records(RowCopy& copy, SQLite::Statement& statement, lnd::BucketEntry& parent, std::string_view name, std::int64_t of) {
+  /// Rows of type and value behind what `of` names.
+  static void records(RowCopy& copy, SQLite::Statement& statement, lnd::BucketEntry& into, std::int64_t of) {
     statement.reset();
     statement.bind(1, of);
-    lnd::BucketEntry* all = nullptr;
-    while (copy.complete() && statement.executeStep()) {
-      if (all == nullptr) all = &copy.bucket(parent, name);
-      Bytes key(8);
-      const std::uint64_t type = number_in(statement, 0);
-      for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(type >> (8 * (7 - i)));
-      copy.value(*all, std::move(key), statement.getColumn(1));
-    }
+    while (copy.complete() && statement.executeStep()) copy.numbered_row(into, number_in(statement, 0), statement, 1, 1);
   }
 
   SQLite::Statement attempts_;
@@ -129,9 +134,9 @@ class NativeRecords : public lnd::RecordStream {
       : file_(file),
         largest_id_(largest_id),
         details_(file),
-        payments_(file.indexed(payment_columns)),
+        payments_(file.indexed(payment_columns(file))),
         duplicates_(file.indexed("SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time FROM payment_duplicates WHERE payment_id = ?1 ORDER BY id")),
-        orphans_(file.database(), std::string(attempt_columns) + " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = a.payment_id) ORDER BY a.id"),
+        orphans_(file.database(), attempt_columns(file) + " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = a.payment_id) ORDER BY a.id"),
         lost_(file.database(), "SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time, payment_id FROM payment_duplicates AS d"
                                " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = d.payment_id) ORDER BY id") {
     payments_.bind(1, INT64_MIN);
@@ -156,14 +161,14 @@ class NativeRecords : public lnd::RecordStream {
     identifier_ = bytes_in(payments_.getColumn(0));
     const std::int64_t id = payments_.getColumn(1).getInt64();
     RowCopy copy(identifier_);
-    lnd::BucketEntry& row = copy.bucket(copy.top(), names::payment);
-    copy.column(row, "payment_identifier", payments_.getColumn(0));
-    Columns(copy, payments_, 1).to(row, {"id", "amount_msat", "created_at", "fail_reason"});
-    if (payments_.getColumn(5).getInt() != 0) Columns(copy, payments_, 6).to(copy.bucket(copy.top(), names::intent), {"intent_type", "intent_payload"});
-    details_.of_payment(copy, id);
-    duplicates_.reset();
-    duplicates_.bind(1, id);
-    in_payment_ = true;
+    copy.row(copy.top(), names::payment, payments_, 0, columns::payment.size());
+    if (payments_.getColumn(5).getInt() != 0) copy.row(copy.top(), names::intent, payments_, 6, columns::intent.size());
+    details_.of_payment(copy, id, payments_.getColumn(8).getInt() != 0);
+    in_payment_ = payments_.getColumn(9).getInt() != 0;
+    if (in_payment_) {
+      duplicates_.reset();
+      duplicates_.bind(1, id);
+    }
     return lnd::decode_sql_payment(copy.take());
   }
 
@@ -172,7 +177,7 @@ class NativeRecords : public lnd::RecordStream {
 
   static lnd::BucketCopy copy_of_duplicate(SQLite::Statement& statement, const Bytes& identifier) {
     RowCopy copy(identifier);
-    Columns(copy, statement).to(copy.bucket(copy.top(), names::duplicate), {"id", "amount_msat", "created_at", "fail_reason", "settle_preimage", "settle_time"});
+    copy.row(copy.top(), names::duplicate, statement, 0, columns::duplicate.size());
     return copy.take();
   }
 

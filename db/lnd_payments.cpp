@@ -1,6 +1,8 @@
 // lnd's key-value payments as rows of version 2. They are another node's history: imported, refused and never driven.
 #include <algorithm>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include <SQLiteCpp/Statement.h>
 
@@ -15,6 +17,7 @@ namespace paytower::db {
 namespace {
 
 constexpr std::uint64_t rows_between_words = 512;
+constexpr std::size_t most_together = 16, most_weight = 512;   // records of one savepoint, and how much they hold
 constexpr std::size_t max_invoice_bytes = 65'536;
 
 std::int64_t time_of(const std::optional<UnixNs>& time) { return time ? time->value : 0; }
@@ -136,11 +139,47 @@ class Converter {
                  "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message, htlc_hash)"
                  " VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"),
         raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, ?2, ?3)"),
+        savepoint_(database, "SAVEPOINT some_records"),
+        release_(database, "RELEASE some_records"),
         aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
         guard_(database, "INSERT INTO hash_guards (payment_hash, kind, since_ns) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = ?1)"),
         paid_(database, "UPDATE hash_guards SET kind = 2 WHERE payment_hash = ?1 AND kind = 1") {}
 
-  void add(const lnd::KvRecord& record) {
+  void add(lnd::KvRecord record) {
+    weight_ += weight_of(record);
+    batch_.push_back(std::move(record));
+    if (batch_.size() == most_together || weight_ >= most_weight) flush();
+  }
+
+  /// What waits is stored: one savepoint for all of it, as each costs as much as its rows do. Where the database refuses one of
+  /// them, all are done again, each in a savepoint of its own.
+  void flush() {
+    const auto report = report_;
+    const auto first = first_;
+    Query(savepoint_).run();
+    try {
+      for (const lnd::KvRecord& record : batch_) add_one(record);
+    } catch (const SQLite::Exception& error) {
+      if (!is_constraint(error)) throw;
+      database_.exec("ROLLBACK TO some_records");
+      report_ = report;
+      first_ = first;
+      alone_ = true;
+      for (const lnd::KvRecord& record : batch_) add_one(record);
+      alone_ = false;
+    }
+    Query(release_).run();
+    batch_.clear();
+    weight_ = 0;
+  }
+
+ private:
+  static std::size_t weight_of(const lnd::KvRecord& record) {
+    const auto* payment = std::get_if<lnd::KvPayment>(&record.what);
+    return 1 + record.raw.size() / 4'096 + (payment == nullptr ? 0 : payment->attempts.size());
+  }
+
+  void add_one(const lnd::KvRecord& record) {
     ++report_.read;
     if (!record.duplicate) first_.reset();
     if (const auto* unreadable = std::get_if<lnd::KvUnreadable>(&record.what)) return set_aside(record, unreadable->reason, unreadable->settled);
@@ -156,22 +195,21 @@ class Converter {
     if (!facts.ended) arm(payment.hash, GuardKind::in_flight);
   }
 
- private:
-  /// One record in a savepoint of its own: a constraint undoes it and nothing else. Returns why, or nothing.
+  /// Alone, a record has a savepoint of its own: a constraint undoes it and nothing else. Returns why, or nothing.
   std::string store(const lnd::KvPayment& payment, const lnd::KvRecord& record) {
-    database_.exec("SAVEPOINT one_record");
+    if (alone_) database_.exec("SAVEPOINT one_record");
     try {
       store_payment(payment);
       std::int64_t part = 0;
       for (const lnd::KvAttempt& attempt : payment.attempts) store_attempt(payment, attempt, part++);
-      if (has_more(payment)) Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), raw_name_, record.raw).run();
+      if (has_more(payment)) Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), raw_name_, record.whole()).run();
     } catch (const SQLite::Exception& error) {
-      if (!is_constraint(error)) throw;
+      if (!alone_ || !is_constraint(error)) throw;
       const std::string why = error.what();
       database_.exec("ROLLBACK TO one_record; RELEASE one_record");
       return "the database refuses it: " + why;
     }
-    database_.exec("RELEASE one_record");
+    if (alone_) database_.exec("RELEASE one_record");
     return {};
   }
 
@@ -234,7 +272,7 @@ class Converter {
   void set_aside(const lnd::KvRecord& record, const std::string& reason, bool settled) {
     std::optional<std::int64_t> sequence;
     if (record.sequence && *record.sequence <= INT64_MAX) sequence = static_cast<std::int64_t>(*record.sequence);
-    Query(aside_).bind(records_name_, sequence, record.hash, record.raw_complete ? reason : reason + "; only its beginning is kept", record.raw, now_).run();
+    Query(aside_).bind(records_name_, sequence, record.hash, record.raw_complete ? reason : reason + "; only its beginning is kept", record.whole(), now_).run();
     ++report_.quarantined;
     // What became of it is in the bytes; until a person has looked, it is paid or may be in flight.
     if (record.hash) arm(*record.hash, settled ? GuardKind::paid_without_record : GuardKind::in_flight);
@@ -254,9 +292,14 @@ class Converter {
   SQLite::Statement payment_;
   SQLite::Statement attempt_;
   SQLite::Statement raw_;
+  SQLite::Statement savepoint_;
+  SQLite::Statement release_;
   SQLite::Statement aside_;
   SQLite::Statement guard_;
   SQLite::Statement paid_;
+  std::vector<lnd::KvRecord> batch_;       // read and not stored yet
+  std::size_t weight_ = 0;                 // of the batch
+  bool alone_ = false;
   std::optional<std::int64_t> first_;      // of the present hash: the row that later records duplicate
 };
 
@@ -265,10 +308,12 @@ class Converter {
 void convert_payments(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch, migrations::StepReport& report) {
   Converter converter(database, source, now, report);
   const auto payments = source.records();
-  while (const auto record = payments->next()) {
-    if (report.read % rows_between_words == 0) watch.tell(report.read, 0);
-    converter.add(*record);
+  std::uint64_t count = 0;
+  while (auto record = payments->next()) {
+    if (count++ % rows_between_words == 0) watch.tell(count, 0);
+    converter.add(std::move(*record));
   }
+  converter.flush();
 }
 
 }  // namespace paytower::db

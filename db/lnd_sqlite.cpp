@@ -21,6 +21,7 @@ namespace {
 // Where SQLite locks a file: a byte each for PENDING and RESERVED, then the range that every reader shares.
 constexpr off_t pending_byte = 0x40000000, shared_first = pending_byte + 2, shared_size = 510;
 constexpr std::size_t copy_block = 1 << 20;
+constexpr std::size_t usual_entries = 4, usual_row_bytes = 192;
 constexpr std::string_view sqlite_magic{"SQLite format 3\0", 16};
 constexpr const char* stop_lnd = "stop lnd first: lncli stop";
 
@@ -55,6 +56,40 @@ void copy_file(int from, const std::string& path) {
   const int error = errno;
   if (to >= 0) ::close(to);
   if (!good) refuse_as(Errc::database, "cannot copy lnd's database to " + path + ": " + std::strerror(error), "TMPDIR=FOLDER paytower ...");
+}
+
+std::array<char, 8> name_of(std::uint64_t number) {
+  std::array<char, 8> name{};
+  for (std::size_t i = 0; i < name.size(); ++i) name[i] = static_cast<char>(number >> (8 * (7 - i)));
+  return name;
+}
+
+void append_number(Bytes& out, std::uint64_t value, int bytes) {
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+}
+
+/// A column of a row as sql_rows.h has it; of a value that is too large what came first.
+void append_cell(Bytes& out, const SQLite::Column& value, std::size_t most) {
+  if (value.isNull()) {
+    out.push_back('n');
+  } else if (value.isInteger()) {
+    out.push_back('i');
+    append_number(out, static_cast<std::uint64_t>(value.getInt64()), 8);
+  } else if (value.isFloat()) {
+    const double number = value.getDouble();
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &number, sizeof bits);
+    out.push_back('r');
+    append_number(out, bits, 8);
+  } else {
+    const auto* const data = static_cast<const std::uint8_t*>(value.getBlob());
+    const std::size_t size = std::min(static_cast<std::size_t>(value.getBytes()), most);
+    out.push_back(value.isText() ? 't' : 'b');
+    append_number(out, size, 4);
+    out.insert(out.end(), data, data + size);
+    // Beyond the bound: the row cannot be complete, and one byte more than may be says so.
+    if (size < static_cast<std::size_t>(value.getBytes())) out.resize(most + 1);
+  }
 }
 
 void set_limits(SQLite::Database& database) {
@@ -152,7 +187,7 @@ void LndSqlite::copy_with_log() {
 
 void LndSqlite::open(const std::string& uri) {
   reading([&] {
-    database_ = std::make_unique<SQLite::Database>(uri, (copy_ ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY) | SQLite::OPEN_URI);
+    database_ = std::make_unique<SQLite::Database>(uri, (copy_ ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY) | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX);
     set_limits(*database_);
     for (const char* pragma : {"PRAGMA cell_size_check = ON", "PRAGMA mmap_size = 0", "PRAGMA cache_size = -8192", "PRAGMA query_only = ON"}) database_->exec(pragma);
     database_->exec("BEGIN");
@@ -180,6 +215,10 @@ bool LndSqlite::has_table(std::string_view name, std::initializer_list<std::stri
 
 void LndSqlite::need_table(std::string_view name, std::initializer_list<std::string_view> columns) const {
   if (!has_table(name, columns)) refuse("has no table `" + std::string(name) + "`");
+}
+
+bool LndSqlite::has_rows(const std::string& table) const {
+  return reading([&] { return database_->execAndGet("SELECT EXISTS (SELECT 1 FROM " + table + ")").getInt() != 0; });
 }
 
 SQLite::Statement LndSqlite::indexed(const std::string& sql) const {
@@ -226,43 +265,28 @@ lnd::BucketEntry& RowCopy::bucket(lnd::BucketEntry& parent, std::string_view nam
   lnd::BucketEntry& entry = parent.entries.emplace_back();
   entry.key.assign(name.begin(), name.end());
   entry.is_bucket = true;
+  entry.entries.reserve(usual_entries);
   return entry;
 }
 
 lnd::BucketEntry& RowCopy::numbered(lnd::BucketEntry& parent, std::uint64_t number) {
-  std::array<char, 8> name{};
-  for (std::size_t i = 0; i < name.size(); ++i) name[i] = static_cast<char>(number >> (8 * (7 - i)));
+  const auto name = name_of(number);
   return bucket(parent, {name.data(), name.size()});
 }
 
-void RowCopy::column(lnd::BucketEntry& row, std::string_view name, const SQLite::Column& value) {
-  if (!value.isNull()) this->value(row, Bytes(name.begin(), name.end()), value);
+void RowCopy::row(lnd::BucketEntry& parent, std::string_view name, SQLite::Statement& statement, int first, std::size_t count) {
+  Bytes stored;
+  stored.reserve(usual_row_bytes);
+  for (std::size_t i = 0; i < count; ++i) append_cell(stored, statement.getColumn(first + static_cast<int>(i)), left_);
+  charge(name.size() + stored.size());
+  lnd::BucketEntry& entry = parent.entries.emplace_back();
+  entry.key.assign(name.begin(), name.end());
+  entry.value = std::move(stored);
 }
 
-void RowCopy::value(lnd::BucketEntry& row, Bytes key, const SQLite::Column& value) {
-  Bytes stored;
-  if (value.isInteger() || value.isFloat()) {
-    std::uint64_t bits = 0;
-    if (value.isInteger()) {
-      bits = static_cast<std::uint64_t>(value.getInt64());
-    } else {
-      const double number = value.getDouble();
-      std::memcpy(&bits, &number, sizeof bits);
-    }
-    stored.push_back(value.isInteger() ? 'i' : 'r');
-    for (int shift = 56; shift >= 0; shift -= 8) stored.push_back(static_cast<std::uint8_t>(bits >> shift));
-  } else {
-    const auto* const data = static_cast<const std::uint8_t*>(value.getBlob());
-    const auto size = static_cast<std::size_t>(value.getBytes());
-    stored.reserve(size + 1);
-    stored.push_back(value.isText() ? 't' : 'b');
-    // What came first of a value that is too large.
-    stored.insert(stored.end(), data, data + std::min(size, left_));
-  }
-  charge(key.size() + stored.size());
-  lnd::BucketEntry& entry = row.entries.emplace_back();
-  entry.key = std::move(key);
-  entry.value = std::move(stored);
+void RowCopy::numbered_row(lnd::BucketEntry& parent, std::uint64_t number, SQLite::Statement& statement, int first, std::size_t count) {
+  const auto name = name_of(number);
+  row(parent, {name.data(), name.size()}, statement, first, count);
 }
 
 }  // namespace paytower::db

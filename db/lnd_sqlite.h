@@ -58,6 +58,7 @@ class LndSqlite {
   /// a column that is computed or missing; false when nothing has the name.
   [[nodiscard]] bool has_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
   void need_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
+  [[nodiscard]] bool has_rows(const std::string& table) const;
   /// A statement that finds its rows by an index: a file without lnd's indexes could make an import take for ever. Throws
   /// RefusalError (usage) when it would walk whole tables.
   [[nodiscard]] SQLite::Statement indexed(const std::string& sql) const;
@@ -100,9 +101,9 @@ class RowCopy {
   /// A bucket below `parent`. The reference is good until the next one.
   [[nodiscard]] lnd::BucketEntry& bucket(lnd::BucketEntry& parent, std::string_view name);
   [[nodiscard]] lnd::BucketEntry& numbered(lnd::BucketEntry& parent, std::uint64_t number);
-  /// The statement's column under `name`; NULL leaves nothing.
-  void column(lnd::BucketEntry& row, std::string_view name, const SQLite::Column& value);
-  void value(lnd::BucketEntry& row, Bytes key, const SQLite::Column& value);
+  /// `count` columns of the statement, from `first`, as one row (sql_rows.h).
+  void row(lnd::BucketEntry& parent, std::string_view name, SQLite::Statement& statement, int first, std::size_t count);
+  void numbered_row(lnd::BucketEntry& parent, std::uint64_t number, SQLite::Statement& statement, int first, std::size_t count);
   [[nodiscard]] bool complete() const { return copy_.complete; }
 
  private:

@@ -1,6 +1,8 @@
 #include "db/lnd_stage.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include <SQLiteCpp/Statement.h>
 
@@ -155,13 +157,41 @@ migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::Channe
   return report;
 }
 
+/// While it is open, payments and attempts are without triggers and without the indexes that refuse nothing: those judge rows that
+/// come one at a time, and are built once over all rows here as in a migration. What the tables themselves refuse (CHECK, a
+/// number or a live hash that is taken, a missing payment) they refuse row by row.
+class BareTables {
+ public:
+  explicit BareTables(SQLite::Database& database) : database_(database) {
+    SQLite::Statement schema(database,
+                             "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name IN ('payments', 'attempts', 'imported_raw') AND sql IS NOT NULL"
+                             " AND (type = 'trigger' OR (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE %')) ORDER BY type, rowid");
+    std::vector<std::string> drops;
+    while (schema.executeStep()) {
+      drops.push_back("DROP " + schema.getColumn(0).getString() + " " + schema.getColumn(1).getString());
+      made_by_.push_back(schema.getColumn(2).getString());
+    }
+    schema.reset();
+    for (const std::string& drop : drops) database_.exec(drop);
+  }
+  void close() {
+    for (const std::string& sql : made_by_) database_.exec(sql);
+  }
+
+ private:
+  SQLite::Database& database_;
+  std::vector<std::string> made_by_;      // indexes, then triggers
+};
+
 migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch) {
   migrations::StepReport report = apply_steps(database, 0, migrations::newest_version, now.value);
   if (source.source_node()) {
     SQLite::Statement key(database, "INSERT INTO import_sources (pub_key, first_ns) VALUES (?1, ?2)");
     Query(key).bind(*source.source_node(), now).run();
   }
+  BareTables bare(database);
   convert_payments(database, source, now, watch, report);
+  bare.close();
   migrations::note_order(database);
   raise_counter(database, "payments", source.payment_sequence());
   return report;

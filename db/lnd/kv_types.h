@@ -13,6 +13,7 @@
 #include "core/payment.h"
 #include "core/route.h"
 #include "core/types.h"
+#include "db/lnd/bucket_copy.h"
 
 namespace paytower::db::lnd {
 
@@ -146,6 +147,9 @@ struct KvRecord {
   /// first record of a hash does not include its duplicates.
   Bytes raw;
   bool raw_complete = true;                 ///< false: beyond max_copy_bytes, `raw` is what came first
+  /// What `raw` is made of where it is empty: few records need their bytes, and making them of rows takes longer than to read those.
+  BucketEntry rows;
+  [[nodiscard]] Bytes whole() const { return raw.empty() ? raw_bytes(rows) : raw; }
 };
 
 }  // namespace paytower::db::lnd

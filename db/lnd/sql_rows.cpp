@@ -1,6 +1,7 @@
 #include "db/lnd/sql_rows.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <string>
@@ -25,15 +26,17 @@ std::uint64_t big_endian(std::span<const std::uint8_t> bytes) {
 /// The columns of a row, each with its type.
 class Row {
  public:
-  Row(const BucketEntry& row, std::string_view table) : row_(row), table_(table) {
-    if (!row.is_bucket) fail("is a value");
+  Row(const BucketEntry& row, std::string_view table, SqlColumns names) : table_(table), names_(names) {
+    if (row.is_bucket) fail("is no row");
+    std::span<const std::uint8_t> rest(row.value);
+    for (std::size_t i = 0; i < names.size(); ++i) take_cell(rest, cells_[i]);
+    if (!rest.empty()) fail("its row is longer than its columns");
   }
 
   [[nodiscard]] std::int64_t integer(std::string_view name) const { return required(maybe_integer(name), name); }
   [[nodiscard]] std::optional<std::int64_t> maybe_integer(std::string_view name) const {
     const auto bytes = column(name, 'i');
     if (!bytes) return std::nullopt;
-    if (bytes->size() != 8) fail(std::string(name) + " is no number");
     return static_cast<std::int64_t>(big_endian(*bytes));
   }
   [[nodiscard]] std::uint32_t number32(std::string_view name) const {
@@ -53,7 +56,7 @@ class Row {
     return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
   }
   [[nodiscard]] std::optional<std::string_view> maybe_text(std::string_view name) const {
-    if (row_.find(name) == nullptr) return std::nullopt;
+    if (cell(name).type == 'n') return std::nullopt;
     return text(name);
   }
   [[nodiscard]] std::optional<UnixNs> time(std::string_view name) const { return decode_go_time(text(name)); }
@@ -75,20 +78,38 @@ class Row {
   }
   [[nodiscard]] PublicKey key(std::string_view name) const { return required(maybe_key(name), name); }
 
-  /// Rows below this one, nullptr when there are none.
-  [[nodiscard]] const BucketEntry* below(std::string_view name) const {
-    const BucketEntry* found = row_.find(name);
-    if (found != nullptr && !found->is_bucket) fail(std::string(name) + " is a value");
-    return found;
-  }
+  [[nodiscard]] bool has(std::string_view name) const { return cell(name).type != 'n'; }
   [[noreturn]] void fail(const std::string& why) const { throw Undecodable(std::string(table_) + ": " + why); }
 
  private:
+  struct Cell {
+    char type = 'n';
+    std::span<const std::uint8_t> bytes;
+  };
+
+  void take_cell(std::span<const std::uint8_t>& rest, Cell& cell) const {
+    const auto take = [&](std::size_t size) {
+      if (size > rest.size()) fail("its row ends too early");
+      const auto taken = rest.first(size);
+      rest = rest.subspan(size);
+      return taken;
+    };
+    cell.type = static_cast<char>(take(1)[0]);
+    switch (cell.type) {
+      case 'n': return;
+      case 'i':
+      case 'r': cell.bytes = take(8); return;
+      case 't':
+      case 'b': cell.bytes = take(static_cast<std::size_t>(big_endian(take(4)))); return;
+      default: fail("a column of no type");
+    }
+  }
+  [[nodiscard]] const Cell& cell(std::string_view name) const { return cells_[static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin())]; }
   [[nodiscard]] std::optional<std::span<const std::uint8_t>> column(std::string_view name, char type) const {
-    const BucketEntry* found = row_.find(name);
-    if (found == nullptr) return std::nullopt;
-    if (found->is_bucket || found->value.empty() || found->value[0] != static_cast<std::uint8_t>(type)) fail(std::string(name) + " is of another type");
-    return std::span<const std::uint8_t>(found->value).subspan(1);
+    const Cell& found = cell(name);
+    if (found.type == 'n') return std::nullopt;
+    if (found.type != type) fail(std::string(name) + " is of another type");
+    return found.bytes;
   }
   template <typename Value>
   [[nodiscard]] Value required(std::optional<Value> value, std::string_view name) const {
@@ -101,16 +122,33 @@ class Row {
     return *amount;
   }
 
-  const BucketEntry& row_;
   std::string_view table_;
+  SqlColumns names_;
+  std::array<Cell, sql_columns::most + 1> cells_;      // one more: of a name that is none
 };
+
+/// Rows below an entry, nullptr when there are none.
+const BucketEntry* below(const BucketEntry& entry, std::string_view name) {
+  const BucketEntry* found = entry.find(name);
+  if (found != nullptr && !found->is_bucket) throw Undecodable(std::string(name) + " is a row");
+  return found;
+}
+
+const BucketEntry& needed(const BucketEntry& entry, std::string_view name) {
+  const BucketEntry* found = entry.find(name);
+  if (found == nullptr) throw Undecodable("the row of " + std::string(name) + " is missing");
+  return *found;
+}
+
+constexpr std::array<std::string_view, 1> value_column = {"value"};
 
 std::vector<TlvRecord> tlv_rows(const BucketEntry* rows) {
   std::vector<TlvRecord> records;
   if (rows == nullptr) return records;
-  for (const BucketEntry& row : rows->entries) {
-    if (row.is_bucket || row.key.size() != 8 || row.value.empty() || row.value[0] != 'b') throw Undecodable("a custom record is no blob");
-    records.push_back({big_endian(row.key), Bytes(row.value.begin() + 1, row.value.end())});
+  for (const BucketEntry& entry : rows->entries) {
+    const auto value = Row(entry, "custom records", value_column).maybe_blob("value");
+    if (entry.key.size() != 8 || !value) throw Undecodable("a custom record is no blob");
+    records.push_back({big_endian(entry.key), Bytes(value->begin(), value->end())});
   }
   std::sort(records.begin(), records.end());
   const auto same_type = [](const TlvRecord& a, const TlvRecord& b) { return a.type == b.type; };
@@ -126,8 +164,8 @@ ShortChannelId decode_scid(const Row& row) {
   return id;
 }
 
-KvHop decode_hop(const BucketEntry& entry) {
-  const Row row(entry, "payment_route_hops");
+KvHop decode_hop(const BucketEntry& entry, const BucketEntry* records) {
+  const Row row(entry, "payment_route_hops", sql_columns::hop);
   KvHop hop;
   hop.node = row.key("pub_key");
   hop.channel = decode_scid(row);
@@ -145,27 +183,35 @@ KvHop decode_hop(const BucketEntry& entry) {
   if (const auto data = row.maybe_blob("encrypted_data")) {
     hop.blinded = BlindedHop{Bytes(data->begin(), data->end()), row.maybe_key("blinding_point"), row.maybe_msat("blinded_path_total_amt")};
   }
-  hop.records = tlv_rows(row.below(sql_names::hop_records));
+  hop.records = tlv_rows(records);
   return hop;
 }
 
-KvRoute decode_route(const Row& attempt) {
+/// What hangs off the row of this number.
+const BucketEntry* of_number(const BucketEntry* all, const Bytes& number) {
+  if (all == nullptr) return nullptr;
+  const auto found = std::find_if(all->entries.begin(), all->entries.end(), [&](const BucketEntry& entry) { return entry.key == number; });
+  return found == all->entries.end() ? nullptr : &*found;
+}
+
+KvRoute decode_route(const BucketEntry& entry, const Row& attempt) {
   KvRoute route;
   route.total_time_lock = attempt.number32("route_total_time_lock");
   route.total_amount = attempt.msat("route_total_amount");
   route.source = attempt.key("route_source_key");
-  const BucketEntry* const hops = attempt.below(sql_names::hops);
+  const BucketEntry* const hops = below(entry, sql_names::hops);
+  const BucketEntry* const records = below(entry, sql_names::hop_records);
   if (hops == nullptr) return route;
   if (hops->entries.size() > max_kv_hops) attempt.fail("a route of " + std::to_string(hops->entries.size()) + " hops, " + std::to_string(max_kv_hops) + " are the most");
   for (const BucketEntry& hop : hops->entries) {
     if (hop.key.size() != 8 || big_endian(hop.key) != route.hops.size()) attempt.fail("a hop is missing");
-    route.hops.push_back(decode_hop(hop));
+    route.hops.push_back(decode_hop(hop, of_number(records, hop.key)));
   }
   return route;
 }
 
 void decode_resolution(const BucketEntry& entry, KvAttempt& attempt, const PaymentHash& hash) {
-  const Row row(entry, "payment_htlc_attempt_resolutions");
+  const Row row(entry, "payment_htlc_attempt_resolutions", sql_columns::resolution);
   const std::int64_t type = row.integer("resolution_type");
   const auto at = row.time("resolution_time");
   const auto preimage = row.maybe_fixed<Preimage>("settle_preimage");
@@ -184,17 +230,17 @@ void decode_resolution(const BucketEntry& entry, KvAttempt& attempt, const Payme
 }
 
 KvAttempt decode_attempt(const BucketEntry& entry) {
-  const Row row(entry, "payment_htlc_attempts");
+  const Row row(needed(entry, sql_names::attempt), "payment_htlc_attempts", sql_columns::attempt);
   KvAttempt attempt;
   const std::uint64_t id = big_endian(entry.key);
   if (id != 0) attempt.id = id;
   attempt.registered = row.time("attempt_time");
   attempt.hash = row.fixed<PaymentHash>("payment_hash");
-  attempt.route = decode_route(row);
+  attempt.route = decode_route(entry, row);
   const Msat first = row.msat("first_hop_amount_msat");
   if (first != Msat{} && first != attempt.route.total_amount) attempt.first_hop_amount = first;
-  attempt.first_hop_records = tlv_rows(row.below(sql_names::first_hop_records));
-  if (const BucketEntry* const resolution = row.below(sql_names::resolution)) decode_resolution(*resolution, attempt, *attempt.hash);
+  attempt.first_hop_records = tlv_rows(below(entry, sql_names::first_hop_records));
+  if (const BucketEntry* const resolution = entry.find(sql_names::resolution)) decode_resolution(*resolution, attempt, *attempt.hash);
   return attempt;
 }
 
@@ -212,18 +258,15 @@ std::uint64_t decode_id(const Row& row) {
 }
 
 KvPayment decode_rows(const BucketEntry& top) {
-  const Row all(top, "payment");
-  const BucketEntry* const found = all.below(sql_names::payment);
-  if (found == nullptr) all.fail("its row is missing");
-  const Row row(*found, sql_names::payment);
+  const Row row(needed(top, sql_names::payment), sql_names::payment, sql_columns::payment);
   KvPayment payment;
   payment.sequence = decode_id(row);
   payment.hash = row.fixed<PaymentHash>("payment_identifier");
   payment.value = row.msat("amount_msat");
   payment.created = row.time("created_at");
   payment.fail_reason = decode_reason_of(row);
-  if (const BucketEntry* const intent = all.below(sql_names::intent)) {
-    const Row wish(*intent, sql_names::intent);
+  if (const BucketEntry* const intent = top.find(sql_names::intent)) {
+    const Row wish(*intent, sql_names::intent, sql_columns::intent);
     const auto payload = wish.maybe_blob("intent_payload");
     if (wish.integer("intent_type") != bolt11_intent) {
       payment.other_intent = true;                        // kept raw: what it asks for has no column
@@ -232,8 +275,8 @@ KvPayment decode_rows(const BucketEntry& top) {
       payment.payment_request.assign(payload->begin(), payload->end());
     }
   }
-  payment.first_hop_records = tlv_rows(all.below(sql_names::first_hop_records));
-  if (const BucketEntry* const attempts = all.below(sql_names::attempts)) {
+  payment.first_hop_records = tlv_rows(below(top, sql_names::first_hop_records));
+  if (const BucketEntry* const attempts = below(top, sql_names::attempts)) {
     for (const BucketEntry& attempt : attempts->entries) payment.attempts.push_back(decode_attempt(attempt));
   }
   return payment;
@@ -241,9 +284,7 @@ KvPayment decode_rows(const BucketEntry& top) {
 
 /// The table keeps no attempt of a duplicate; one that settled had one, of which amount and preimage are known.
 KvPayment decode_duplicate(const BucketEntry& top, const PaymentHash& hash, std::uint64_t sequence) {
-  const BucketEntry* const found = top.find(sql_names::duplicate);
-  if (found == nullptr) throw Undecodable("the row of a duplicate is missing");
-  const Row row(*found, sql_names::duplicate);
+  const Row row(needed(top, sql_names::duplicate), sql_names::duplicate, sql_columns::duplicate);
   KvPayment payment;
   payment.hash = hash;
   payment.sequence = sequence;
@@ -260,17 +301,28 @@ KvPayment decode_duplicate(const BucketEntry& top, const PaymentHash& hash, std:
   return payment;
 }
 
-/// It holds a settlement, right or wrong.
-bool holds_preimage(const BucketEntry& entry) {
-  if (!entry.is_bucket) return entry.key.size() == 15 && std::equal(entry.key.begin(), entry.key.end(), "settle_preimage");
-  return std::any_of(entry.entries.begin(), entry.entries.end(), holds_preimage);
+/// It holds a settlement, right or wrong; what cannot even be taken apart may.
+bool holds_preimage(const BucketEntry& entry, std::string_view table, SqlColumns columns) {
+  try {
+    return Row(entry, table, columns).has("settle_preimage");
+  } catch (const Undecodable&) {
+    return true;
+  }
+}
+
+bool holds_preimage(const BucketEntry& top) {
+  if (const BucketEntry* row = top.find(sql_names::duplicate); row != nullptr && holds_preimage(*row, sql_names::duplicate, sql_columns::duplicate)) return true;
+  const BucketEntry* const attempts = top.find(sql_names::attempts);
+  return attempts != nullptr && std::any_of(attempts->entries.begin(), attempts->entries.end(), [](const BucketEntry& attempt) {
+           const BucketEntry* const row = attempt.find(sql_names::resolution);
+           return row != nullptr && holds_preimage(*row, sql_names::resolution, sql_columns::resolution);
+         });
 }
 
 template <typename Decode>
-KvRecord record_of(const BucketCopy& copy, Decode decode) {
+KvRecord record_of(BucketCopy& copy, Decode decode) {
   KvRecord record;
   record.hash = PaymentHash::from_span(copy.top.key);
-  record.raw = raw_bytes(copy.top);
   record.raw_complete = copy.complete;
   try {
     if (!record.hash) throw Undecodable("its identifier has " + std::to_string(copy.top.key.size()) + " bytes");
@@ -279,14 +331,18 @@ KvRecord record_of(const BucketCopy& copy, Decode decode) {
   } catch (const Undecodable& why) {
     record.what = KvUnreadable{why.what(), holds_preimage(copy.top)};
   }
+  record.rows = std::move(copy.top);
   return record;
 }
 
 std::optional<std::uint64_t> id_in(const BucketEntry& top) {
-  const BucketEntry* const row = top.find(sql_names::payment);
-  const BucketEntry* const id = row == nullptr ? nullptr : row->find("id");
-  if (id == nullptr || id->value.size() != 9 || id->value[0] != 'i') return std::nullopt;
-  return big_endian(std::span<const std::uint8_t>(id->value).subspan(1));
+  try {
+    const auto id = Row(needed(top, sql_names::payment), sql_names::payment, sql_columns::payment).maybe_integer("id");
+    if (id) return static_cast<std::uint64_t>(*id);
+  } catch (const Undecodable&) {
+    // Then it has none that could be told.
+  }
+  return std::nullopt;
 }
 
 /// Takes the text's front apart; each throws Undecodable for what does not stand there.
@@ -391,13 +447,14 @@ std::optional<UnixNs> decode_go_time(std::string_view from) {
   return UnixNs{seconds * ns_per_second + fraction};
 }
 
-KvRecord decode_sql_payment(const BucketCopy& copy) {
+KvRecord decode_sql_payment(BucketCopy copy) {
+  const auto sequence = id_in(copy.top);
   KvRecord record = record_of(copy, [&](const PaymentHash&) { return decode_rows(copy.top); });
-  record.sequence = id_in(copy.top);
+  record.sequence = sequence;
   return record;
 }
 
-KvRecord decode_sql_duplicate(const BucketCopy& copy, std::uint64_t sequence) {
+KvRecord decode_sql_duplicate(BucketCopy copy, std::uint64_t sequence) {
   KvRecord record = record_of(copy, [&](const PaymentHash& hash) { return decode_duplicate(copy.top, hash, sequence); });
   record.sequence = sequence;
   record.duplicate = true;
@@ -414,12 +471,12 @@ std::optional<KvPayment> decode_kept_sql_payment(std::span<const std::uint8_t> r
   }
 }
 
-KvRecord sql_orphan(const BucketCopy& copy, const std::optional<PaymentHash>& hash, std::string_view why, bool settled) {
+KvRecord sql_orphan(BucketCopy copy, const std::optional<PaymentHash>& hash, std::string_view why, bool settled) {
   KvRecord record;
   record.hash = hash;
-  record.raw = raw_bytes(copy.top);
   record.raw_complete = copy.complete;
   record.what = KvUnreadable{std::string(why), settled};
+  record.rows = std::move(copy.top);
   return record;
 }
 

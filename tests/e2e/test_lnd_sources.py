@@ -273,6 +273,21 @@ class Sources(harness.World):
         self.assertGreater(codes[USAGE], 5)
         self.assertGreater(codes[OK] + codes[QUARANTINED], 5)
 
+    # --- what is made ---
+
+    def test_the_database_has_the_schema_of_a_new_one(self):
+        """Rows come in without triggers and indexes; afterwards each of them is there again."""
+        new = os.path.join(self.folder, "new.db")
+        self.ok("--db", new, "send", self.invoice(), "--yes")
+        schemas = []
+        for path in (new, self.db):
+            if path == self.db:
+                self.taken(self.unpack(NATIVE))
+            database = sqlite3.connect(path)
+            schemas.append(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name").fetchall())
+            database.close()
+        self.assertEqual(schemas[0], schemas[1])
+
     # --- beside an earlier import ---
 
     def test_payments_of_an_earlier_import_are_known_by_their_hashes(self):

@@ -77,6 +77,17 @@ TEST_CASE("vector 13: each version that is not read has words of its own") {
   CHECK(says(refused({source, {"metadata", "data-migration-tombstone", {1}}, {"metadata", "dbp", be32(33)}}), "tombstone"));
 }
 
+TEST_CASE("each refusal of a file says the next step") {
+  const Value source{"graph-node", "source", node_key(0xAA)};
+  CHECK(says(refused({source, {"metadata", "other", {1}}}), "|start lnd 0.21.2 or later on it once, stop it (lncli stop)"));
+  CHECK(says(refused({source, {"metadata", "dbp", be32(36)}}), "|a newer paytower"));
+  CHECK(says(refused({source, {"metadata", "dbp", {0, 0, 8}}}), "|stop lnd (lncli stop), copy the file again"));
+  CHECK(says(refused({source, {"metadata", "data-migration-tombstone", {1}}}), "channel.sqlite or lnd.sqlite"));
+  CHECK(says(refused({{"metadata", "dbp", be32(9)}, {"payments", "12345678", {1}}}), "|start lnd on a copy once"));
+  CHECK(says(refused({{"macaroons", "key", {1}}}), "|name lnd's folder: paytower migrate --from-lnd"));
+  CHECK(says(refused({source, {"metadata", "dbp", be32(1)}}), "start lnd 0.5 or later on a copy once"));
+}
+
 TEST_CASE("vector 13: buckets of another version than the file says are refused") {
   const Value nine{"metadata", "dbp", be32(9)};
   CHECK(says(refused({nine, {"payments", "12345678", {1}}}), "has version 9 and still records in `payments`"));
