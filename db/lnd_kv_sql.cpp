@@ -73,7 +73,11 @@ class KvWalk {
     entry.sequence = static_cast<std::uint64_t>(row.getColumn(3).getInt64());
     if (depth == lnd::max_bucket_depth) file_.refuse("a bucket lies in more than " + std::to_string(depth) + " others");
     SQLite::Statement& inside = entries(row.getColumn(2).getInt64(), depth);
-    while (complete_ && inside.executeStep()) copy(inside, entry.entries.emplace_back(), depth + 1);
+    while (complete_ && inside.executeStep()) {
+      copy(inside, entry.entries.emplace_back(), depth + 1);
+      const std::size_t count = entry.entries.size();
+      if (count > 1 && entry.entries[count - 2].key >= entry.entries[count - 1].key) refuse_order();
+    }
     inside.reset();
   }
 
@@ -87,6 +91,9 @@ class KvWalk {
     statement.bind(1, parent);
     return statement;
   }
+
+  /// Of its unique index; a table made otherwise could have a key twice, or order them in its own way.
+  [[noreturn]] void refuse_order() const { file_.refuse("has keys that do not ascend"); }
 
   void begin() {
     left_ = lnd::max_copy_bytes;
@@ -126,6 +133,8 @@ class KvSqlRecords : public lnd::RecordStream {
         lnd::BucketCopy copy;
         walk_.begin();
         walk_.copy(*hashes_, copy.top, 1);
+        if (!last_.empty() && copy.top.key <= last_) walk_.refuse_order();
+        last_ = copy.top.key;
         copy.complete = walk_.complete();
         for (lnd::KvRecord& record : lnd::decode_payment(copy, version_)) ready_.push_back(std::move(record));
       }
@@ -140,6 +149,7 @@ class KvSqlRecords : public lnd::RecordStream {
   std::uint32_t version_;
   KvWalk walk_;
   SQLite::Statement* hashes_ = nullptr;
+  Bytes last_;                                   // hash that was handed out
   std::deque<lnd::KvRecord> ready_;
 };
 

@@ -32,9 +32,9 @@ bool has_bytes(const std::string& path) {
 
 [[noreturn]] void refuse_as(Errc code, std::string message, std::string hint) { throw RefusalError(Error{code, std::move(message), std::move(hint)}); }
 
-/// A path as a URI: SQLite takes ? and # for its own.
+/// A path as a URI: SQLite takes ? and # for its own, and what stands behind two slashes for a host.
 std::string uri_of(const std::string& path, const char* query) {
-  std::string uri = "file:";
+  std::string uri = path.rfind('/', 0) == 0 ? "file://" : "file:";
   for (const char letter : path) {
     const bool plain = letter != '%' && letter != '?' && letter != '#';
     uri += plain ? std::string(1, letter) : letter == '%' ? "%25" : letter == '?' ? "%3f" : "%23";

@@ -204,6 +204,21 @@ class Sources(harness.World):
         self.refused(self.altered(NATIVE, "DROP INDEX idx_htlc_payment_id", "DROP INDEX idx_htlc_payment_id_attempt_time"), "lacks an index", "lncli stop")
         self.refused(self.altered(KEY_VALUE, "DROP INDEX channeldb_kv_up", "DROP INDEX channeldb_kv_p"), "lacks an index", "lncli stop")
 
+    def test_keys_in_an_order_of_their_own(self):
+        path = self.altered(KEY_VALUE, "CREATE TABLE kv2 (key BLOB NOT NULL, value BLOB, parent_id BIGINT, id INTEGER PRIMARY KEY, sequence BIGINT)",
+                            "INSERT INTO kv2 SELECT key, value, parent_id, id, sequence FROM channeldb_kv",
+                            "INSERT INTO kv2 SELECT key, value, parent_id, id + 100000, sequence FROM channeldb_kv WHERE key = CAST('payment-creation-info' AS BLOB)",
+                            "DROP TABLE channeldb_kv", "ALTER TABLE kv2 RENAME TO channeldb_kv", "CREATE INDEX up ON channeldb_kv (parent_id, key) WHERE parent_id IS NOT NULL",
+                            "CREATE INDEX unp ON channeldb_kv (key) WHERE parent_id IS NULL")
+        self.refused(path, "keys that do not ascend", "lncli stop")
+
+    def test_a_path_with_signs_of_a_uri(self):
+        odd = os.path.join(self.folder, "odd #1?x%41")
+        os.mkdir(odd)
+        self.assertEqual(self.taken(self.place(NATIVE, "lnd.sqlite", odd))["read"], 38)
+        os.unlink(self.db)
+        self.assertEqual(self.taken("/" + os.path.join(odd, "lnd.sqlite"))["read"], 38)
+
     def test_a_trigger_does_nothing_and_one_bad_row_hides_no_other(self):
         path = self.altered(NATIVE, "UPDATE payments SET created_at = 'yesterday' WHERE id = 1", "UPDATE payments SET amount_msat = -1 WHERE id = 2",
                             "UPDATE payments SET amount_msat = 'x' WHERE id = 3", "UPDATE payments SET payment_identifier = x'00' WHERE id = 4",
