@@ -166,7 +166,9 @@ class KvSqlSource : public lnd::Source {
 
   std::optional<PublicKey> source_node() const override { return source_node_; }
   std::uint64_t payment_sequence() const override { return payments_ ? payments_->sequence : 0; }
-  std::unique_ptr<lnd::RecordStream> records() const override { return std::make_unique<KvSqlRecords>(*file_, payments_, version_); }
+  std::unique_ptr<lnd::RecordStream> records() const override {
+    return file_->reading([this] { return std::make_unique<KvSqlRecords>(*file_, payments_, version_); });
+  }
   std::vector<std::string> notes() const override { return notes_; }
   void check_unchanged() const override { file_->check_unchanged(); }
   const char* records_name() const override { return "lnd payments-root-bucket"; }

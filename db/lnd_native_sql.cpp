@@ -216,7 +216,9 @@ class NativeSource : public lnd::Source {
 
   std::optional<PublicKey> source_node() const override { return source_node_; }
   std::uint64_t payment_sequence() const override { return largest_id_; }
-  std::unique_ptr<lnd::RecordStream> records() const override { return std::make_unique<NativeRecords>(*file_, largest_id_); }
+  std::unique_ptr<lnd::RecordStream> records() const override {
+    return file_->reading([this] { return std::make_unique<NativeRecords>(*file_, largest_id_); });
+  }
   std::vector<std::string> notes() const override { return notes_; }
   void check_unchanged() const override { file_->check_unchanged(); }
   bool keeps_numbers() const override { return false; }

@@ -246,7 +246,8 @@ void LndSqlite::refuse(const std::string& what, const std::string& hint) const {
 
 void LndSqlite::refuse_damage(const SQLite::Exception& error) const {
   const int code = error.getErrorCode() & 0xFF;
-  if (code == SQLITE_FULL || code == SQLITE_NOMEM || code == SQLITE_INTERRUPT) throw error;
+  // SQLite says "out of memory" also of what a damaged schema asks for.
+  if (code == SQLITE_FULL || code == SQLITE_INTERRUPT) throw error;
   refuse(std::string("cannot be read: ") + error.what());
 }
 
