@@ -92,7 +92,7 @@ void check_same_node(SQLite::Database& database) {
   const bool known = any(database, "main.payments AS p JOIN temp.theirs AS s USING (payment_index, payment_hash)");
   if (nameless && !known) refuse("the database holds payments of a node that is not known");
   if (any(database, "main.payments AS p JOIN temp.theirs AS s USING (payment_index) WHERE p.payment_hash <> s.payment_hash")) {
-    refuse("the file has other payments under sequence numbers that the database knows: lnd's counter was reset");
+    refuse("the file has other payments under sequence numbers that the database knows: lnd's counter was reset, or the earlier import was of its lnd.sqlite");
   }
 }
 
