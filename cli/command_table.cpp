@@ -98,7 +98,7 @@ constexpr std::array<FlagSpec, 7> migrate_flags{{
     {"backup", 0, "PATH|none", "where the copy goes that is made first (default: DATABASE.v<old>.bak)"},
     {"strict", 0, {}, "if anything cannot be read, change nothing (exit 8) instead of setting it aside"},
     {"dry-run", 'n', {}, "the same report; nothing is changed"},
-    {"from-lnd", 0, "CHANNEL_DB", "take in the payments of lnd's channel.db; lnd must not run on it"},
+    {"from-lnd", 0, "CHANNEL_DB", "take in lnd's payments: its channel.db, channel.sqlite, lnd.sqlite, or its folder; lnd must not run"},
     {"assume-v04", 0, {}, "with --from-lnd: read databases before version 3 as lnd 0.4 wrote them"},
 }};
 

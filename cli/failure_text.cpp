@@ -54,6 +54,7 @@ std::string reason_text(const Payment& payment) {
 
 std::string failure_place(const Failure& failure) {
   std::string text(failure_name(failure.code));
+  if (text == failure_name(FailureCode::unknown_code) && wire_code(failure.code)) text += " " + std::to_string(*wire_code(failure.code));
   if (failure.source_index) text += *failure.source_index == 0 ? " at our node" : " at hop " + std::to_string(*failure.source_index);
   if (failure.channel) text += " (" + failure.channel->channel.text() + ")";
   return text;

@@ -19,8 +19,8 @@ constexpr std::size_t page_size = 500;
 constexpr std::size_t short_hash = 12;
 
 std::string fee_text(const Payment& payment) {
-  const Attempt* settled = payment.settled_attempt();
-  return settled != nullptr ? sat_text(settled->fee) : "-";
+  const auto settled = settlement_of(payment);
+  return settled ? sat_text(settled->fee) : "-";
 }
 
 std::string tsv_line(const std::vector<std::string>& cells) {

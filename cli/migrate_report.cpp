@@ -65,6 +65,7 @@ void print_json(const db::MigrateReport& report, SQLite::Database& database, boo
     });
   }
   guards.end();
+  output.result(",\"guards_resolved\":" + std::to_string(report.counts.guards_resolved) + ",\"notes\":" + dump(Json(report.notes)));
   output.result(std::string(",\"dry_run\":") + (dry_run ? "true" : "false") + "}\n");
 }
 
@@ -80,6 +81,10 @@ void print_text(const db::MigrateReport& report, SQLite::Database& database, boo
   output.result(counted(report.counts.read, "record") + " read: " + counted(report.counts.migrated, "payment") + ", " +
                 counted(report.counts.duplicates, "duplicate") + ", " + std::to_string(report.counts.quarantined) + " set aside; " +
                 counted(report.counts.guards, "guard") + "\n");
+  if (report.counts.guards_resolved > 0) {
+    output.result(counted(report.counts.guards_resolved, "guard") + " of what was in flight dropped: its end is known now.\n");
+  }
+  for (const std::string& note : report.notes) output.result("Note: " + printable(note) + ".\n");
   if (report.counts.counter_raised) {
     output.result("The counter of sequence numbers stood below the largest number in use; it goes on behind " + std::to_string(report.counts.counter) + ".\n");
   }

@@ -100,7 +100,11 @@ std::vector<DriveResult> drive(Driver& driver, Database& database, const std::ve
 }
 
 void print_payment(Session& session, const Payment& payment, const DriveResult* sent) {
-  if (session.output.json()) return session.output.result(payment_text(PaymentView{&payment, false, {}, {}, sent}) + "\n");
+  if (session.output.json()) {
+    PaymentView view{&payment};
+    view.sent = sent;
+    return session.output.result(payment_text(view) + "\n");
+  }
   session.output.result(outcome_text(payment));
   if (sent != nullptr && sent->paid_before) session.output.note("it was paid before; nothing was sent now");
 }

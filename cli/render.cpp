@@ -11,6 +11,7 @@ void write_failure(JsonWriter& out, const std::optional<Failure>& failure) {
   if (!failure) return out.null();
   out.begin_object();
   out.key("code").text(failure_name(failure->code));
+  out.key("wire_code").maybe_number(wire_code(failure->code));
   out.key("failure_source_index").maybe_number(failure->source_index);
   out.key("chan_id");
   failure->channel ? out.id(failure->channel->channel.value) : out.null();
@@ -31,23 +32,41 @@ void write_failure_detail(JsonWriter& out, const Payment& payment) {
   out.end_object();
 }
 
-void write_hop(JsonWriter& out, const Route& route, std::size_t i, Msat delivered, bool imported) {
-  // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel, and the
-  // payee what is delivered (in a migrated record less than its HTLC carries: the whole fee fell to the last hop).
+/// The hops of an imported route count their delays from height 0, so that they are heights; what its record did not say, a
+/// blinded path's middle or all heights of an old one, is 0 there.
+void write_imported_hop(JsonWriter& out, const Route& route, std::size_t i, Msat delivered) {
   const Hop& hop = route.hops[i];
-  const Msat onward = i + 1 < route.hops.size() ? route.hops[i + 1].amount : delivered;
-  const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays
-  const std::optional<std::uint32_t> delay = known ? std::optional(hop.delay) : std::nullopt;
+  const bool last = i + 1 == route.hops.size();
+  const Msat onward = last ? delivered : route.hops[i + 1].amount;
+  const std::uint32_t expiry = last ? hop.delay : route.hops[i + 1].delay;
+  const bool known = hop.channel.value != 0;
   out.begin_object();
   out.key("chan_id");
   known ? out.id(hop.channel.value) : out.null();
   out.key("scid").maybe_text(known ? hop.channel.text() : "");
   out.key("pub_key").hex(hop.node);
+  out.key("amt_to_forward_msat");
+  onward == Msat{} ? out.null() : out.msat(onward);
+  out.key("fee_msat");
+  onward == Msat{} || hop.amount == Msat{} ? out.null() : out.msat(checked_sub(hop.amount, onward).value_or(Msat{}));
+  out.key("delay").null();
+  out.key("expiry").maybe_number(expiry == 0 ? std::nullopt : std::optional(expiry));
+  out.end_object();
+}
+
+void write_hop(JsonWriter& out, const Route& route, std::size_t i, Msat delivered) {
+  // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel, and the
+  // payee what is delivered.
+  const Hop& hop = route.hops[i];
+  const Msat onward = i + 1 < route.hops.size() ? route.hops[i + 1].amount : delivered;
+  out.begin_object();
+  out.key("chan_id").id(hop.channel.value);
+  out.key("scid").text(hop.channel.text());
+  out.key("pub_key").hex(hop.node);
   out.key("amt_to_forward_msat").msat(onward);
   out.key("fee_msat").msat(checked_sub(hop.amount, onward).value_or(Msat{}));
-  // An imported route counts its delays from height 0: they are heights.
-  out.key("delay").maybe_number(imported ? std::nullopt : delay);
-  out.key("expiry").maybe_number(imported ? delay : std::nullopt);
+  out.key("delay").number(hop.delay);
+  out.key("expiry").null();
   out.end_object();
 }
 
@@ -67,7 +86,9 @@ void write_route(JsonWriter& out, const Route& route, const RouteShape& shape) {
   out.key("total_amt_msat").msat(shape.total);
   out.key("total_fees_msat").msat(shape.fees);
   out.key("hops").begin_array();
-  for (std::size_t i = 0; !shape.omit_hops && i < route.hops.size(); ++i) write_hop(out.element(), route, i, shape.delivered, shape.imported);
+  for (std::size_t i = 0; !shape.omit_hops && i < route.hops.size(); ++i) {
+    shape.imported ? write_imported_hop(out.element(), route, i, shape.delivered) : write_hop(out.element(), route, i, shape.delivered);
+  }
   out.end_array();
   out.end_object();
 }
@@ -102,6 +123,7 @@ void write_attempt(JsonWriter& out, const Attempt& attempt, bool omit_hops) {
   attempt.id ? out.id(attempt.id->value) : out.null();
   out.key("part").number(attempt.part);
   out.key("origin").text(origin_name(attempt.origin));
+  out.key("htlc_hash").maybe_hex(attempt.htlc_hash);
   out.key("status").text(htlc_status(attempt));
   out.key("attempt_time_ns").maybe_time(said(attempt.registered, imported));
   out.key("accepted_time_ns").maybe_time(attempt.accepted);
@@ -122,7 +144,7 @@ void write_payment(JsonWriter& out, const PaymentView& view);
 /// Other payments of the hash, each with nothing below it.
 void write_others(JsonWriter& out, std::span<const Payment> payments, bool omit_hops) {
   out.begin_array();
-  for (const Payment& payment : payments) write_payment(out.element(), PaymentView{&payment, omit_hops, {}, {}});
+  for (const Payment& payment : payments) write_payment(out.element(), PaymentView{&payment, omit_hops, {}, {}, "[]"});
   out.end_array();
 }
 
@@ -152,6 +174,7 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   out.key("deadline_ns").maybe_time(native ? std::optional(request.deadline) : std::nullopt);
   out.key("cancel_requested").boolean(payment.stop_reason == FailureReason::canceled);
   out.key("provenance").text(provenance_name(payment.provenance));
+  out.key("amp").boolean(payment.amp);
   out.key("htlcs").begin_array();
   for (const Attempt& attempt : payment.attempts) write_attempt(out.element(), attempt, view.omit_hops);
   out.end_array();
@@ -159,6 +182,7 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   payment.duplicate_of ? out.id(static_cast<std::uint64_t>(payment.duplicate_of->value)) : out.null();
   write_others(out.key("duplicates"), view.duplicates, view.omit_hops);
   write_others(out.key("tries"), view.tries, view.omit_hops);
+  out.key("imported_raw").json(view.imported_raw);
   if (view.sent != nullptr) {
     out.key("joined").boolean(view.sent->joined);
     out.key("paid_before").boolean(view.sent->paid_before);
@@ -214,11 +238,12 @@ std::string_view htlc_status(const Attempt& attempt) {
 }
 
 Msat fee_of(const Payment& payment) {
-  const Attempt* attempt = payment.settled_attempt();
-  for (const Attempt& other : payment.attempts) {
-    if (attempt == nullptr && other.open()) attempt = &other;
+  if (const auto settled = settlement_of(payment)) return settled->fee;
+  Msat fee;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.open()) fee = checked_add(fee, attempt.fee).value_or(Msat::of(Msat::max_value));
   }
-  return attempt != nullptr ? attempt->fee : Msat{};
+  return fee;
 }
 
 Json guard_json(const Guard& guard) {

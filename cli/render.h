@@ -23,6 +23,7 @@ struct PaymentView {
   bool omit_hops = false;
   std::span<const Payment> tries{};        ///< older tries of the hash, newest first
   std::span<const Payment> duplicates{};   ///< legacy duplicates
+  std::string_view imported_raw = "[]";    ///< what is kept raw of it, as JSON (cli/imported_raw.h)
   const DriveResult* sent = nullptr;       ///< of send: adds "joined" and "paid_before"
 };
 
@@ -49,7 +50,7 @@ template <std::size_t N, typename Tag>
   return bytes ? Json(bytes->hex()) : Json();
 }
 
-/// What the payment costs: the fee of the settled attempt, or of the one under way; 0 when neither is there.
+/// What the payment costs: the fees of its settled parts, or while none has settled of those under way; 0 when neither is there.
 [[nodiscard]] Msat fee_of(const Payment& payment);
 
 /// "IN_FLIGHT", "SUCCEEDED", "FAILED", and "UNKNOWN" for an attempt that was closed without proof.

@@ -16,10 +16,10 @@ namespace {
 constexpr std::size_t failure_columns = 60;
 
 std::string paid_text(const Payment& payment) {
-  const Attempt* settled = payment.settled_attempt();
-  const Msat amount = settled != nullptr && settled->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
+  const auto settled = settlement_of(payment);
+  const Msat amount = settled && settled->first->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
   std::string text = "Paid " + sat_text(amount);
-  if (settled != nullptr) text += " (fee " + sat_text(settled->fee) + ")";
+  if (settled) text += " (fee " + sat_text(settled->fee) + ")";
   if (const std::uint32_t attempts = payment.own_attempts(); attempts > 0) text += " in " + counted(attempts, "attempt");
   if (payment.ended && payment.ended->value >= payment.request.created.value) {
     text += ", " + elapsed_text(payment.ended->value - payment.request.created.value);
@@ -72,9 +72,9 @@ class Facts {
 };
 
 std::string fee_text(const Payment& payment) {
-  const Attempt* settled = payment.settled_attempt();
+  const auto settled = settlement_of(payment);
   const std::string limit = payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
-  return settled != nullptr ? sat_text(settled->fee) + limit : "-" + limit;
+  return settled ? sat_text(settled->fee) + limit : "-" + limit;
 }
 
 std::string status_text(const Payment& payment, const Output& output) {
@@ -91,7 +91,7 @@ std::string status_text(const Payment& payment, const Output& output) {
 
 std::string facts_text(const Payment& payment, const Output& output) {
   Facts facts(output);
-  facts.add("payment hash", payment.request.hash.hex());
+  facts.add(payment.amp ? "AMP set id" : "payment hash", payment.request.hash.hex());
   facts.add("index", std::to_string(payment.index.value));
   facts.add("status", status_text(payment, output));
   if (const auto detail = payment.why_failed()) facts.add("why", detail_text(*detail, payment));
@@ -157,9 +157,12 @@ std::string hops_text(const Payment& payment) {
     text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
     const bool imported = attempt.origin == AttemptOrigin::imported;   // its delays count from height 0
     for (const Hop& hop : attempt.route.hops) {
-      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays
+      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays, a blinded path some of them
       text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " + hop.node.hex() + "  " +
-              sat_text(hop.amount) + (known ? "  " + (imported ? "until block " + std::to_string(hop.delay) : counted(hop.delay, "block")) : "") + "\n";
+              (imported && hop.amount == Msat{} ? "-" : sat_text(hop.amount));
+      if (!imported) text += "  " + counted(hop.delay, "block");
+      if (imported && hop.delay != 0) text += "  until block " + std::to_string(hop.delay);
+      text += "\n";
     }
   }
   return text;
@@ -242,10 +245,10 @@ std::string next_command(const Payment& payment) {
 }
 
 std::optional<std::string> foreign_settlement(const Payment& payment) {
-  const Attempt* settled = payment.settled_attempt();
-  if (settled == nullptr || settled->origin != AttemptOrigin::foreign) return std::nullopt;
+  const auto settled = settlement_of(payment);
+  if (!settled || settled->first->origin != AttemptOrigin::foreign) return std::nullopt;
   return "another user of this node paid this hash: " + sat_text(settled->amount) + ", fee " + sat_text(settled->fee) +
-         (settled->id ? ", their attempt " + std::to_string(settled->id->value) : "");
+         (settled->first->id ? ", their attempt " + std::to_string(settled->first->id->value) : "");
 }
 
 std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries, const std::vector<Payment>& duplicates,

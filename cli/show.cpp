@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/imported_raw.h"
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
@@ -11,7 +12,7 @@ namespace {
   refuse(Errc::database, "payment " + std::to_string(row.index.value) + " cannot be read: " + row.reason, "paytower check");
 }
 
-void print(const Payment& head, const db::HashHistory& history, const ShowOptions& options, Session& session) {
+void print(const Payment& head, const db::HashHistory& history, const ShowOptions& options, Session& session, db::Connection& connection) {
   std::vector<Payment> older;
   for (const Payment& one : history.tries) {
     if (one.index != head.index) older.push_back(one);
@@ -20,7 +21,8 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
     session.output.result(payment_page(head, older, history.duplicates, options.omit_hops, session.output));
     return;
   }
-  session.output.result(payment_text(PaymentView{&head, options.omit_hops, older, history.duplicates}) + "\n");
+  const std::string raw = head.provenance == Provenance::native ? "[]" : dump(imported_raw_json(db::imported_raw_of(connection, head.index, head.request.hash)));
+  session.output.result(payment_text(PaymentView{&head, options.omit_hops, older, history.duplicates, raw}) + "\n");
 }
 
 }  // namespace
@@ -35,7 +37,7 @@ ExitCode run(const ShowOptions& options, Session& session) {
   const Payment* head = history->head();
   if (head == nullptr && !history->duplicates.empty()) head = &history->duplicates.back();
   if (head != nullptr) {
-    print(*head, *history, options, session);
+    print(*head, *history, options, session, database->connection);
   } else if (history->guard) {
     session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n" : guard_page(*history->guard, session.output));
   } else {

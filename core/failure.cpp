@@ -62,6 +62,12 @@ std::optional<FailureCode> failure_from_name(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<std::uint32_t> wire_code(FailureCode code) {
+  const auto number = static_cast<std::uint32_t>(code);
+  if (number >= first_local_code) return std::nullopt;
+  return number;
+}
+
 FailureCode failure_from_wire(std::uint32_t code) {
   if (code >= first_local_code) return FailureCode::unknown_code;
   const auto wanted = static_cast<FailureCode>(code);

@@ -11,7 +11,8 @@
 
 namespace paytower {
 
-/// BOLT 4 failure codes as on the wire (below 0x10000), and local ends of an attempt (from 0x10000).
+/// BOLT 4 failure codes as on the wire (below 0x10000), and local ends of an attempt (from 0x10000). An imported record may have
+/// a wire code that stands nowhere here.
 enum class FailureCode : std::uint32_t {
   invalid_realm = 0x4000 | 1,
   temporary_node_failure = 0x2000 | 2,
@@ -48,10 +49,12 @@ enum class FailureCode : std::uint32_t {
   unknown_permanent = 0x14008,    ///< the same, and whoever failed it said that it is for good (BOLT 4's PERM bit)
 };
 
-/// The BOLT 4 name in upper case ("TEMPORARY_CHANNEL_FAILURE"), or ours ("FENCED").
+/// The BOLT 4 name in upper case ("TEMPORARY_CHANNEL_FAILURE"), or ours ("FENCED"); "UNKNOWN_CODE" for a code without a name.
 [[nodiscard]] std::string_view failure_name(FailureCode code);
 /// The inverse of failure_name, any case; nothing for a name that is not listed.
 [[nodiscard]] std::optional<FailureCode> failure_from_name(std::string_view name);
+/// The number on the wire; nothing for the local ones.
+[[nodiscard]] std::optional<std::uint32_t> wire_code(FailureCode code);
 /// The enumerator of a wire code, unknown_code when there is none.
 [[nodiscard]] FailureCode failure_from_wire(std::uint32_t code);
 

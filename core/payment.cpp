@@ -134,6 +134,25 @@ const Attempt* Payment::settled_attempt() const {
 
 namespace {
 
+Msat capped_sum(Msat a, Msat b) { return checked_add(a, b).value_or(Msat::of(Msat::max_value)); }
+
+}  // namespace
+
+std::optional<Settlement> settlement_of(const Payment& payment) {
+  const Attempt* const first = payment.settled_attempt();
+  if (first == nullptr) return std::nullopt;
+  Settlement sum{first, {}, {}};
+  const bool foreign = first->origin == AttemptOrigin::foreign;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.outcome != AttemptOutcome::settled || (attempt.origin == AttemptOrigin::foreign) != foreign) continue;
+    sum.amount = capped_sum(sum.amount, attempt.amount);
+    sum.fee = capped_sum(sum.fee, attempt.fee);
+  }
+  return sum;
+}
+
+namespace {
+
 constexpr std::string_view label_prefix = "paytower:";
 constexpr std::string_view fence_suffix = ":fence";
 

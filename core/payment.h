@@ -64,6 +64,7 @@ struct Attempt {
   std::string switch_run{};                     ///< the run of the switch's process that every copy of it went to; empty where that cannot be told
   Marks marks{};
   Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays count from height 0, channel 0 is unknown
+  std::optional<PaymentHash> htlc_hash{};       ///< what the HTLC is locked to, where it is not the payment's hash (imported AMP)
   Msat amount;                                  ///< delivered to the payee
   Msat fee;
   UnixNs registered{};                          ///< 0 in an imported record that does not say
@@ -99,6 +100,7 @@ struct Payment {
   PaymentIndex index;                           ///< 0 = not recorded yet
   PaymentRequest request;
   Provenance provenance = Provenance::native;
+  bool amp = false;                             ///< imported: the hash is an AMP set id, which no preimage proves; each HTLC has its own
   std::optional<PaymentIndex> duplicate_of;
   std::optional<Preimage> preimage;
   std::optional<Preimage> late_preimage;        ///< a preimage that came after `fail_reason` (R8)
@@ -130,6 +132,15 @@ struct Payment {
   /// The settled attempt, own before foreign, or nullptr.
   [[nodiscard]] const Attempt* settled_attempt() const;
 };
+
+/// What a payment has cost: all its settled parts together. Another user's only where none of ours settled.
+struct Settlement {
+  const Attempt* first = nullptr;               ///< the first of them; belongs to the payment
+  Msat amount;                                  ///< what reached the payee
+  Msat fee;
+};
+/// Nothing where no attempt settled.
+[[nodiscard]] std::optional<Settlement> settlement_of(const Payment& payment);
 
 /// Why a hash may not be paid although no payment of it is stored. Values are stored.
 enum class GuardKind : std::uint8_t { in_flight = 1, paid_without_record = 2, paid_deleted = 3, written_off = 4 };

@@ -11,6 +11,8 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "db/file_copy.h"
+#include "db/lnd_sources.h"
+#include "db/lnd_sqlite.h"
 #include "db/lnd_stage.h"
 #include "db/own_files.h"
 #include "db/payment_store.h"
@@ -71,24 +73,26 @@ void switch_to_wal(SQLite::Database& database) {
 }
 
 /// A database in a file of its own, closed and in WAL mode.
-migrations::StepReport fill_file(const std::string& path, const lnd::ChannelDb& source, const ImportRequest& request, const MigrateProgress& progress) {
+migrations::StepReport fill_file(const std::string& path, const lnd::Source& source, const ImportRequest& request, const MigrateProgress& progress) {
   const OwnFilesOnly files;
-  SQLite::Database staged(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  SQLite::Database staged(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
   const migrations::StepReport counts = fill_from_lnd(staged, source, request.now, progress);
+  source.check_unchanged();
   switch_to_wal(staged);
   return counts;
 }
 
-MigrateReport rehearse_new(const ImportRequest& request, const lnd::ChannelDb& source, const MigrateProgress& progress) {
+MigrateReport rehearse_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, 0);
   // No name: a file of SQLite's own in the folder for temporary ones, gone when it is closed.
-  report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
   report.counts = fill_from_lnd(*report.rehearsed, source, request.now, progress);
+  source.check_unchanged();
   refuse_strictly(request, report.counts);
   return report;
 }
 
-MigrateReport make_new(const ImportRequest& request, const lnd::ChannelDb& source, const MigrateProgress& progress) {
+MigrateReport make_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   const std::string path = real_path_of(request.database);
   if (has_bytes(path + "-wal")) {
     refuse(Errc::database, path + "-wal is the log of a database that is gone; nothing was made beside it", "ls -l " + path + "*");
@@ -119,7 +123,7 @@ OpenOptions waiting_as_told(const ImportRequest& request) {
   return options;
 }
 
-MigrateReport rehearse_adding(const ImportRequest& request, const std::string& staged, const MigrateProgress& progress) {
+MigrateReport rehearse_adding(const ImportRequest& request, const std::string& staged, bool same_numbers, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
   Connection connection(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
   report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
@@ -130,19 +134,19 @@ MigrateReport rehearse_adding(const ImportRequest& request, const std::string& s
   attach(copy, staged);
   watched(copy, progress, [&](StatementWatch&) {
     copy.exec("BEGIN");
-    add_staged(copy, report.counts);
+    add_staged(copy, same_numbers, report.counts);
     copy.exec("COMMIT");
   });
   copy.exec("DETACH staged");
   return report;
 }
 
-MigrateReport add_to_existing(const ImportRequest& request, const std::string& staged, const MigrateProgress& progress) {
+MigrateReport add_to_existing(const ImportRequest& request, const std::string& staged, bool same_numbers, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
   Connection connection(request.database, OpenMode::read_write, payment_file(), waiting_as_told(request));
   WriteLock lock(connection.real_path(), request.lock_timeout_ns);
   attach(connection.database(), staged);
-  must_write(connection, lock, [&] { watched(connection.database(), progress, [&](StatementWatch&) { add_staged(connection.database(), report.counts); }); });
+  must_write(connection, lock, [&] { watched(connection.database(), progress, [&](StatementWatch&) { add_staged(connection.database(), same_numbers, report.counts); }); });
   connection.database().exec("DETACH staged");
   checkpoint_if_due(connection, lock, true);
   return report;
@@ -151,44 +155,28 @@ MigrateReport add_to_existing(const ImportRequest& request, const std::string& s
 /// Refuses what `database` is not, before the file is read for it.
 void check_target(const ImportRequest& request) { const Connection looked(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request)); }
 
-/// A folder that nobody else can look into, and its one file's name.
-class PrivateFolder {
- public:
-  PrivateFolder() {
-    std::error_code trouble;
-    path_ = (std::filesystem::temp_directory_path(trouble) / "paytower-XXXXXX").string();
-    if (trouble || ::mkdtemp(path_.data()) == nullptr) refuse(Errc::database, "cannot make a folder for the dry run: " + path_, "TMPDIR=FOLDER paytower ...");
-  }
-  ~PrivateFolder() { ::rmdir(path_.c_str()); }
-  PrivateFolder(const PrivateFolder&) = delete;
-  PrivateFolder& operator=(const PrivateFolder&) = delete;
-
-  [[nodiscard]] std::string file() const { return path_ + "/staged"; }
-
- private:
-  std::string path_;
-};
-
-MigrateReport add(const ImportRequest& request, const lnd::ChannelDb& source, const MigrateProgress& progress) {
+MigrateReport add(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   check_target(request);
   // Beside the database, where there is room for it; a dry run leaves its folder alone.
-  const auto apart = request.dry_run ? std::make_unique<PrivateFolder>() : nullptr;
+  const auto apart = request.dry_run ? std::make_unique<PrivateFolder>("the dry run") : nullptr;
   PartialFile partial(apart ? apart->file() : own_partial_name(real_path_of(request.database)));
   const migrations::StepReport counts = fill_file(partial.path(), source, request, progress);
   refuse_strictly(request, counts);
-  return request.dry_run ? rehearse_adding(request, partial.path(), progress) : add_to_existing(request, partial.path(), progress);
+  const bool same_numbers = source.keeps_numbers();
+  return request.dry_run ? rehearse_adding(request, partial.path(), same_numbers, progress) : add_to_existing(request, partial.path(), same_numbers, progress);
 }
 
 }  // namespace
 
 MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgress& progress) {
   check_database_name(request.database);
-  lnd::OpenChannelDb open;
-  open.assume_v04 = request.assume_v04;
-  const lnd::ChannelDb source = lnd::ChannelDb::open(request.channel_db, open);
+  const auto source = open_lnd_source(request.channel_db, {request.assume_v04});
   try {
-    if (exists(request.database)) return add(request, source, progress);
-    return request.dry_run ? rehearse_new(request, source, progress) : make_new(request, source, progress);
+    MigrateReport report = exists(request.database) ? add(request, *source, progress)
+                           : request.dry_run        ? rehearse_new(request, *source, progress)
+                                                    : make_new(request, *source, progress);
+    report.notes = source->notes();
+    return report;
   } catch (const SQLite::Exception& error) {
     throw_as_ours(error, "take in the payments of " + request.channel_db);
   }

@@ -29,6 +29,7 @@ struct ImportRequest {
 
 /// Adds what the attached database "staged" has and `database` has not, inside the caller's transaction, and counts it.
 /// Throws RefusalError(parameters_differ) when `database` is not one of earlier imports of the same node.
-void add_staged(SQLite::Database& database, migrations::StepReport& report);
+/// `same_numbers`: rows are the same when their sequence numbers and hashes are; else when hash and time of creation are.
+void add_staged(SQLite::Database& database, bool same_numbers, migrations::StepReport& report);
 
 }  // namespace paytower::db

@@ -1,11 +1,13 @@
 // lnd's key-value payments as rows of version 2. They are another node's history: imported, refused and never driven.
 #include <algorithm>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include <SQLiteCpp/Statement.h>
 
 #include "core/limits.h"
-#include "db/lnd/kv_payments.h"
+#include "db/lnd/source.h"
 #include "db/lnd_stage.h"
 #include "db/statement.h"
 #include "db/write_tx.h"
@@ -15,6 +17,7 @@ namespace paytower::db {
 namespace {
 
 constexpr std::uint64_t rows_between_words = 512;
+constexpr std::size_t most_together = 16, most_weight = 512;   // records of one savepoint, and how much they hold
 constexpr std::size_t max_invoice_bytes = 65'536;
 
 std::int64_t time_of(const std::optional<UnixNs>& time) { return time ? time->value : 0; }
@@ -24,16 +27,25 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char letter) { return letter >= ' ' && letter <= '~'; });
 }
 
+/// The route of a record that lnd migrated from before version 9: keys alone.
+bool from_legacy(const lnd::KvRoute& route) {
+  return std::all_of(route.hops.begin(), route.hops.end(), [](const lnd::KvHop& hop) { return hop.channel.value == 0 && hop.outgoing_time_lock == 0; });
+}
+
 /// Something of the attempt has no column.
 bool has_more(const lnd::KvAttempt& attempt) {
   const auto hop_has_more = [](const lnd::KvHop& hop) { return hop.amp || hop.blinded || hop.metadata || !hop.records.empty(); };
+  // What a payee's HTLC expires at follows from the hop before it, but for a blinded path and what nobody writes.
+  const auto& hops = attempt.route.hops;
+  const std::uint32_t last = hops.size() > 1 ? hops[hops.size() - 2].outgoing_time_lock : attempt.route.total_time_lock;
+  if (!hops.empty() && hops.back().outgoing_time_lock != last && !from_legacy(attempt.route)) return true;
   return attempt.first_hop_amount || !attempt.first_hop_records.empty() || (attempt.fail && attempt.fail->wire_message.size() > 2) ||
          std::any_of(attempt.route.hops.begin(), attempt.route.hops.end(), hop_has_more) ||
          (!attempt.route.hops.empty() && !lnd::core_route(attempt.route, 0));
 }
 
 bool has_more(const lnd::KvPayment& payment) {
-  return !payment.first_hop_records.empty() || !is_plain(payment.payment_request) || payment.payment_request.size() > max_invoice_bytes ||
+  return payment.other_intent || !payment.first_hop_records.empty() || !is_plain(payment.payment_request) || payment.payment_request.size() > max_invoice_bytes ||
          std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const lnd::KvAttempt& attempt) { return has_more(attempt); });
 }
 
@@ -44,12 +56,27 @@ const lnd::KvAttempt* settled_attempt(const lnd::KvPayment& payment) {
   return nullptr;
 }
 
+/// Each HTLC is locked to a hash of its own, and where a route has the payee's AMP record (lnd has kept it since 0.17), that names
+/// the payment as its set.
+bool is_amp(const lnd::KvPayment& payment) {
+  const auto of_set = [&payment](const lnd::KvAttempt& attempt) {
+    const bool own_hash = attempt.hash && attempt.hash != payment.hash;
+    const bool named = !attempt.route.hops.empty() && attempt.route.hops.back().amp.has_value();
+    return own_hash && (!named || std::ranges::equal(attempt.route.hops.back().amp->set_id.bytes, payment.hash.bytes));
+  };
+  return !payment.attempts.empty() && std::all_of(payment.attempts.begin(), payment.attempts.end(), of_set);
+}
+
 /// Why a payment that lnd could read cannot be a row; empty when it can.
 std::string no_row(const lnd::KvPayment& payment) {
   if (payment.sequence < 1 || payment.sequence > INT64_MAX) return "sequence number " + std::to_string(payment.sequence) + " does not fit";
+  const bool amp = is_amp(payment);
   for (const lnd::KvAttempt& attempt : payment.attempts) {
-    // R7. An AMP payment is named by its set id, which no preimage proves.
-    if (attempt.settle && hash_of(attempt.settle->preimage) != payment.hash) return "a settled attempt whose preimage does not hash to the payment hash";
+    if (!amp && attempt.hash && attempt.hash != payment.hash) return "an HTLC that is locked to another hash than its payment's, and no part of an AMP payment";
+    // R7. An AMP payment is named by its set id, which no preimage proves: each of its HTLCs is locked to a hash of its own.
+    if (attempt.settle && hash_of(attempt.settle->preimage) != attempt.hash.value_or(payment.hash)) {
+      return "a settled attempt whose preimage does not hash to " + std::string(amp ? "its own hash" : "the payment hash");
+    }
   }
   return {};
 }
@@ -98,23 +125,61 @@ std::optional<PaymentSecret> secret_of(const lnd::KvPayment& payment) {
 
 class Converter {
  public:
-  Converter(SQLite::Database& database, UnixNs now, migrations::StepReport& report)
+  Converter(SQLite::Database& database, const lnd::Source& source, UnixNs now, migrations::StepReport& report)
       : database_(database),
+        raw_name_(source.raw_name()),
+        records_name_(source.records_name()),
         now_(now),
         report_(report),
         payment_(database,
                  "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, provenance, duplicate_of, destination, payment_secret, invoice, "
-                 "stop_reason, fail_reason, preimage, ended_ns) VALUES (?1, ?2, ?3, ?4, 2, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"),
+                 "stop_reason, fail_reason, preimage, ended_ns, amp) VALUES (?1, ?2, ?3, ?4, 2, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
         attempt_(database,
                  "INSERT INTO attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, resolved_ns, "
-                 "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message)"
-                 " VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"),
-        raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, 'lnd payment', ?2)"),
-        aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES ('lnd payments-root-bucket', ?1, ?2, ?3, ?4, ?5)"),
+                 "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message, htlc_hash)"
+                 " VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"),
+        raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, ?2, ?3)"),
+        savepoint_(database, "SAVEPOINT some_records"),
+        release_(database, "RELEASE some_records"),
+        aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
         guard_(database, "INSERT INTO hash_guards (payment_hash, kind, since_ns) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = ?1)"),
         paid_(database, "UPDATE hash_guards SET kind = 2 WHERE payment_hash = ?1 AND kind = 1") {}
 
-  void add(const lnd::KvRecord& record) {
+  void add(lnd::KvRecord record) {
+    weight_ += weight_of(record);
+    batch_.push_back(std::move(record));
+    if (batch_.size() == most_together || weight_ >= most_weight) flush();
+  }
+
+  /// What waits is stored: one savepoint for all of it, as each costs as much as its rows do. Where the database refuses one of
+  /// them, all are done again, each in a savepoint of its own.
+  void flush() {
+    const auto report = report_;
+    const auto first = first_;
+    Query(savepoint_).run();
+    try {
+      for (const lnd::KvRecord& record : batch_) add_one(record);
+    } catch (const SQLite::Exception& error) {
+      if (!is_constraint(error)) throw;
+      database_.exec("ROLLBACK TO some_records");
+      report_ = report;
+      first_ = first;
+      alone_ = true;
+      for (const lnd::KvRecord& record : batch_) add_one(record);
+      alone_ = false;
+    }
+    Query(release_).run();
+    batch_.clear();
+    weight_ = 0;
+  }
+
+ private:
+  static std::size_t weight_of(const lnd::KvRecord& record) {
+    const auto* payment = std::get_if<lnd::KvPayment>(&record.what);
+    return 1 + record.raw.size() / 4'096 + (payment == nullptr ? 0 : payment->attempts.size());
+  }
+
+  void add_one(const lnd::KvRecord& record) {
     ++report_.read;
     if (!record.duplicate) first_.reset();
     if (const auto* unreadable = std::get_if<lnd::KvUnreadable>(&record.what)) return set_aside(record, unreadable->reason, unreadable->settled);
@@ -130,22 +195,21 @@ class Converter {
     if (!facts.ended) arm(payment.hash, GuardKind::in_flight);
   }
 
- private:
-  /// One record in a savepoint of its own: a constraint undoes it and nothing else. Returns why, or nothing.
+  /// Alone, a record has a savepoint of its own: a constraint undoes it and nothing else. Returns why, or nothing.
   std::string store(const lnd::KvPayment& payment, const lnd::KvRecord& record) {
-    database_.exec("SAVEPOINT one_record");
+    if (alone_) database_.exec("SAVEPOINT one_record");
     try {
       store_payment(payment);
       std::int64_t part = 0;
       for (const lnd::KvAttempt& attempt : payment.attempts) store_attempt(payment, attempt, part++);
-      if (has_more(payment)) Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), record.raw).run();
+      if (has_more(payment)) Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), raw_name_, record.whole()).run();
     } catch (const SQLite::Exception& error) {
-      if (!is_constraint(error)) throw;
+      if (!alone_ || !is_constraint(error)) throw;
       const std::string why = error.what();
       database_.exec("ROLLBACK TO one_record; RELEASE one_record");
       return "the database refuses it: " + why;
     }
-    database_.exec("RELEASE one_record");
+    if (alone_) database_.exec("RELEASE one_record");
     return {};
   }
 
@@ -154,17 +218,18 @@ class Converter {
     const bool shown = !payment.payment_request.empty() && is_plain(payment.payment_request) && payment.payment_request.size() <= max_invoice_bytes;
     Query(payment_)
         .bind(static_cast<std::int64_t>(payment.sequence), payment.hash, payment.value, time_of(payment.created), first_, destination_of(payment), secret_of(payment),
-              shown ? std::optional(payment.payment_request) : std::nullopt, number(facts.stop), number(facts.fail), facts.preimage, facts.ended)
+              shown ? std::optional(payment.payment_request) : std::nullopt, number(facts.stop), number(facts.fail), facts.preimage, facts.ended, std::int64_t{is_amp(payment)})
         .run();
   }
 
   void store_attempt(const lnd::KvPayment& payment, const lnd::KvAttempt& attempt, std::int64_t part) {
     // Delays count from height 0 here: an imported route says at which height each HTLC expired.
     auto route = lnd::core_route(attempt.route, 0);
-    // A record that lnd itself had migrated names neither channels nor heights.
     for (std::size_t i = 0; route && i < route->hops.size(); ++i) {
-      if (route->hops[i].channel.value == 0) route->hops[i].delay = route->hops[i].direction = 0;
+      if (route->hops[i].channel.value == 0) route->hops[i].direction = 0;
     }
+    // A record that lnd itself had migrated names neither channels nor heights; of a blinded path's hops some are known.
+    if (route && from_legacy(attempt.route)) route->hops.front().delay = 0;
     std::optional<std::int64_t> resolved;
     std::optional<std::int64_t> outcome;
     if (attempt.settle) {
@@ -179,6 +244,7 @@ class Converter {
                 attempt.delivered(), attempt.route.fees(), time_of(attempt.registered), std::int64_t{attempt.route.total_time_lock}, resolved, outcome,
                 attempt.settle ? std::optional(attempt.settle->preimage) : std::nullopt);
     bind_failure(insert, outcome == static_cast<std::int64_t>(AttemptOutcome::failed) ? &attempt.fail->failure : nullptr);
+    insert.bind(attempt.hash == payment.hash ? std::nullopt : attempt.hash);
     insert.run();
   }
 
@@ -206,7 +272,7 @@ class Converter {
   void set_aside(const lnd::KvRecord& record, const std::string& reason, bool settled) {
     std::optional<std::int64_t> sequence;
     if (record.sequence && *record.sequence <= INT64_MAX) sequence = static_cast<std::int64_t>(*record.sequence);
-    Query(aside_).bind(sequence, record.hash, record.raw_complete ? reason : reason + "; only its beginning is kept", record.raw, now_).run();
+    Query(aside_).bind(records_name_, sequence, record.hash, record.raw_complete ? reason : reason + "; only its beginning is kept", record.whole(), now_).run();
     ++report_.quarantined;
     // What became of it is in the bytes; until a person has looked, it is paid or may be in flight.
     if (record.hash) arm(*record.hash, settled ? GuardKind::paid_without_record : GuardKind::in_flight);
@@ -219,26 +285,35 @@ class Converter {
   }
 
   SQLite::Database& database_;
+  const char* raw_name_;
+  const char* records_name_;
   UnixNs now_;
   migrations::StepReport& report_;
   SQLite::Statement payment_;
   SQLite::Statement attempt_;
   SQLite::Statement raw_;
+  SQLite::Statement savepoint_;
+  SQLite::Statement release_;
   SQLite::Statement aside_;
   SQLite::Statement guard_;
   SQLite::Statement paid_;
+  std::vector<lnd::KvRecord> batch_;       // read and not stored yet
+  std::size_t weight_ = 0;                 // of the batch
+  bool alone_ = false;
   std::optional<std::int64_t> first_;      // of the present hash: the row that later records duplicate
 };
 
 }  // namespace
 
-void convert_payments(SQLite::Database& database, const lnd::ChannelDb& source, UnixNs now, StatementWatch& watch, migrations::StepReport& report) {
-  Converter converter(database, now, report);
-  lnd::KvPayments payments(source);
-  while (const auto record = payments.next()) {
-    if (report.read % rows_between_words == 0) watch.tell(report.read, 0);
-    converter.add(*record);
+void convert_payments(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch, migrations::StepReport& report) {
+  Converter converter(database, source, now, report);
+  const auto payments = source.records();
+  std::uint64_t count = 0;
+  while (auto record = payments->next()) {
+    if (count++ % rows_between_words == 0) watch.tell(count, 0);
+    converter.add(std::move(*record));
   }
+  converter.flush();
 }
 
 }  // namespace paytower::db

@@ -1,9 +1,12 @@
 #include "db/lnd_stage.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include <SQLiteCpp/Statement.h>
 
+#include "db/lnd/channel_db.h"
 #include "db/payment_store.h"
 #include "db/statement.h"
 #include "migrations/legacy_record.h"
@@ -51,6 +54,7 @@ class LegacyFiller {
     const std::string reason = no_record(entry);
     if (reason.empty()) {
       Query(record_).bind(static_cast<std::int64_t>(big_endian(entry.key)), record).run();
+      any_ = true;
     } else {
       set_aside(payments_source, hash_in(record), reason, entry.value);
     }
@@ -67,6 +71,8 @@ class LegacyFiller {
   }
 
   [[nodiscard]] std::uint64_t aside() const { return set_aside_; }
+  /// Whether version 1 has a row of a payment now.
+  [[nodiscard]] bool any() const { return any_; }
 
  private:
   static std::optional<PaymentHash> hash_in(const Bytes& record) {
@@ -92,6 +98,7 @@ class LegacyFiller {
   SQLite::Statement aside_;
   std::uint64_t done_ = 0;
   std::uint64_t set_aside_ = 0;
+  bool any_ = false;
 };
 
 void raise_counter(SQLite::Database& database, const char* table, std::uint64_t sequence) {
@@ -138,6 +145,9 @@ migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::Channe
     SQLite::Statement key(database, "INSERT INTO source_node (pub_key) VALUES (?1)");
     Query(key).bind(*source.source_node()).run();
   }
+  if (!source.source_node() && filler.any()) {
+    source.file().refuse("does not say whose payments it holds (no `graph-node/source`); nothing was changed", "start lnd on it once, stop it (lncli stop), and import again");
+  }
   copy_counter(database, source.payment_sequence());
   migrations::StepReport report =
       apply_steps(database, 1, migrations::newest_version, now.value, [&watch](std::uint64_t done, std::uint64_t total) { watch.tell(done, total); });
@@ -147,13 +157,41 @@ migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::Channe
   return report;
 }
 
-migrations::StepReport fill_newer(SQLite::Database& database, const lnd::ChannelDb& source, UnixNs now, StatementWatch& watch) {
+/// While it is open, payments and attempts are without triggers and without the indexes that refuse nothing: those judge rows that
+/// come one at a time, and are built once over all rows here as in a migration. What the tables themselves refuse (CHECK, a
+/// number or a live hash that is taken, a missing payment) they refuse row by row.
+class BareTables {
+ public:
+  explicit BareTables(SQLite::Database& database) : database_(database) {
+    SQLite::Statement schema(database,
+                             "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name IN ('payments', 'attempts', 'imported_raw') AND sql IS NOT NULL"
+                             " AND (type = 'trigger' OR (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE %')) ORDER BY type, rowid");
+    std::vector<std::string> drops;
+    while (schema.executeStep()) {
+      drops.push_back("DROP " + schema.getColumn(0).getString() + " " + schema.getColumn(1).getString());
+      made_by_.push_back(schema.getColumn(2).getString());
+    }
+    schema.reset();
+    for (const std::string& drop : drops) database_.exec(drop);
+  }
+  void close() {
+    for (const std::string& sql : made_by_) database_.exec(sql);
+  }
+
+ private:
+  SQLite::Database& database_;
+  std::vector<std::string> made_by_;      // indexes, then triggers
+};
+
+migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch) {
   migrations::StepReport report = apply_steps(database, 0, migrations::newest_version, now.value);
   if (source.source_node()) {
     SQLite::Statement key(database, "INSERT INTO import_sources (pub_key, first_ns) VALUES (?1, ?2)");
     Query(key).bind(*source.source_node(), now).run();
   }
+  BareTables bare(database);
   convert_payments(database, source, now, watch, report);
+  bare.close();
   migrations::note_order(database);
   raise_counter(database, "payments", source.payment_sequence());
   return report;
@@ -161,7 +199,7 @@ migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Channel
 
 }  // namespace
 
-migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::ChannelDb& source, UnixNs now, const MigrateProgress& progress) {
+migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Source& source, UnixNs now, const MigrateProgress& progress) {
   migrations::StepReport report;
   payment_file().register_functions(database);
   // Nobody reads it before it is complete, and then it is synced: the journal is for savepoints alone.
@@ -171,7 +209,7 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Chan
   }
   watched(database, progress, [&](StatementWatch& watch) {
     database.exec("BEGIN IMMEDIATE");
-    report = source.legacy() ? fill_legacy(database, source, now, watch) : fill_newer(database, source, now, watch);
+    report = source.legacy() != nullptr ? fill_legacy(database, *source.legacy(), now, watch) : fill_newer(database, source, now, watch);
     report.guards = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM hash_guards").getInt64());
     const auto stored = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM payments").getInt64());
     const auto aside = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM quarantine").getInt64());

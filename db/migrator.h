@@ -54,6 +54,7 @@ struct MigrateReport {
   std::vector<StepName> applied;
   std::optional<std::string> backup_path;
   migrations::StepReport counts;
+  std::vector<std::string> notes;                  ///< what was concluded about the source and not read from it, in words
   UnixNs at{};                                     ///< stands on the guards and quarantined records of this very call
   std::shared_ptr<SQLite::Database> rehearsed;     ///< of a dry run: what the database would have become
 };

@@ -119,6 +119,7 @@ Payment read_payment(Query& row) {
   payment.late_preimage = row.maybe_fixed<Preimage>();
   payment.end_note = maybe_enum<EndNote>(row, 2);
   payment.ended = row.maybe_time();
+  payment.amp = row.number(1) == 1;
   return payment;
 }
 
@@ -145,10 +146,27 @@ AttemptRow read_attempt(Query& row, bool omit_hops) {
   attempt.preimage = row.maybe_fixed<Preimage>();
   attempt.failure = read_failure(row);
   attempt.switch_run = row.text();
+  attempt.htlc_hash = row.maybe_fixed<PaymentHash>();
   return read;
 }
 
+namespace {
+
+/// A set id has no preimage: each settled HTLC proves its own hash, and the payment's is one of theirs.
+void check_amp_proofs(const Payment& payment) {
+  bool found = !payment.proof();
+  for (const Attempt& attempt : payment.attempts) {
+    if (!attempt.preimage) continue;
+    if (!proves(*attempt.preimage, attempt.htlc_hash.value_or(payment.request.hash))) throw BadValue("a preimage that does not hash to its HTLC's hash");
+    found = found || attempt.preimage == payment.proof();
+  }
+  if (!found) throw BadValue("a preimage of none of its HTLCs");
+}
+
+}  // namespace
+
 void check_proofs(const Payment& payment) {
+  if (payment.amp) return check_amp_proofs(payment);
   const auto check = [&payment](const std::optional<Preimage>& preimage) {
     if (preimage && !proves(*preimage, payment.request.hash)) throw BadValue("a preimage that does not hash to the payment hash");
   };

@@ -19,6 +19,7 @@ struct StepReport {
   std::uint64_t duplicates = 0;              ///< later ones
   std::uint64_t quarantined = 0;             ///< records and statuses that could not be read, kept byte for byte
   std::uint64_t guards = 0;                  ///< hashes that stay refused although no payment of theirs is stored
+  std::uint64_t guards_resolved = 0;         ///< of what was in flight, dropped because its end is known now
   std::int64_t counter = 0;                  ///< the sequence number handed out last
   bool counter_raised = false;               ///< it stood below the largest number in use
 };
@@ -51,6 +52,6 @@ void run(SQLite::Database& database, const Step& step, StepContext& context);
 [[nodiscard]] std::optional<std::string> first_unreadable(SQLite::Database& database, StepContext& context);
 
 /// The version that this program reads and writes.
-inline constexpr int newest_version = 2;
+inline constexpr int newest_version = 3;
 
 }  // namespace paytower::migrations

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -24,12 +25,15 @@ constexpr std::uint64_t page_header_bytes = 16, element_bytes = 16;
 constexpr std::size_t meta_bytes = 80, checksum_from = 16, checksum_at = 72;   // of a meta page
 constexpr std::uint64_t block_bytes = 4'096;
 constexpr std::size_t cached_blocks = 256;
+constexpr std::string_view damaged_hint = "stop lnd (lncli stop), copy the file again, and name the copy";
 
 std::uint64_t fnv1a(std::span<const std::uint8_t> data) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const std::uint8_t byte : data) hash = (hash ^ byte) * 0x100000001b3ULL;
   return hash;
 }
+
+constexpr const char* not_a_meta = "not a bbolt meta page";
 
 bool page_size_allowed(std::uint64_t bytes) {
   return bytes >= min_page_bytes && bytes <= max_page_bytes && (bytes & (bytes - 1)) == 0;
@@ -45,7 +49,7 @@ MetaReading read_meta(std::span<const std::uint8_t> page, std::uint64_t number) 
   const auto flawed = [](std::string why) { return MetaReading{std::nullopt, std::move(why)}; };
   const auto magic = little<std::uint32_t>(page, 16);
   if (magic == bbolt_magic_reversed) return flawed("made by a machine with the other byte order");
-  if (magic != bbolt_magic) return flawed("not a bbolt meta page");
+  if (magic != bbolt_magic) return flawed(not_a_meta);
   if (little<std::uint32_t>(page, 20) != bbolt_version) return flawed("bbolt version " + std::to_string(little<std::uint32_t>(page, 20)));
   if (fnv1a(page.subspan(checksum_from, checksum_at - checksum_from)) != little<std::uint64_t>(page, checksum_at)) return flawed("wrong checksum");
   if (little<std::uint64_t>(page, 0) != number || little<std::uint16_t>(page, 8) != meta_flag) return flawed("wrong page header");
@@ -61,10 +65,8 @@ MetaReading read_meta(std::span<const std::uint8_t> page, std::uint64_t number) 
   return {meta, {}};
 }
 
-Error unusable(const std::string& path, const std::string& what) { return Error{Errc::usage, path + ": " + what}; }
-
 [[noreturn]] void refuse_system(const std::string& path, const char* doing, int error) {
-  throw RefusalError(unusable(path, std::string("cannot ") + doing + ": " + std::strerror(error)));
+  throw RefusalError(Error{Errc::usage, path + ": cannot " + doing + ": " + std::strerror(error), "ls -l " + path});
 }
 
 }  // namespace
@@ -76,7 +78,7 @@ BboltFile::BboltFile(std::string path) : path_(std::move(path)), cache_(cached_b
   try {
     struct stat seen {};
     if (::fstat(file_, &seen) != 0) refuse_system(path_, "look at it", errno);
-    if (!S_ISREG(seen.st_mode)) refuse("is no regular file");
+    if (!S_ISREG(seen.st_mode)) refuse("is no regular file", where_it_is);
     lock();
     // Again: what was written before the lock was had does not count as a change.
     if (::fstat(file_, &seen) != 0) refuse_system(path_, "look at it", errno);
@@ -107,7 +109,7 @@ void BboltFile::lock() const {
 }
 
 void BboltFile::choose_meta() {
-  if (file_bytes_ < 2ULL * min_page_bytes) refuse("is no bbolt file: " + std::to_string(file_bytes_) + " bytes");
+  if (file_bytes_ < 2ULL * min_page_bytes) refuse("is no bbolt file: " + std::to_string(file_bytes_) + " bytes", where_it_is);
   const auto meta_at = [&](std::uint64_t offset, std::uint64_t number) {
     if (offset + meta_bytes > file_bytes_) return MetaReading{std::nullopt, "behind the end of the file"};
     return read_meta(bytes({offset, meta_bytes}, meta_bytes), number);
@@ -123,7 +125,8 @@ void BboltFile::choose_meta() {
       if (second.meta && second.meta->page_bytes != size) second.meta.reset();
     }
   }
-  if (!first.meta && !second.meta) refuse("is no bbolt file: meta page 0: " + first.flaw + "; no valid meta page 1 at any page size");
+  if (!first.meta && !second.meta) refuse("is no bbolt file: meta page 0: " + first.flaw + "; no valid meta page 1 at any page size",
+                                        first.flaw == not_a_meta ? where_it_is : "");
   const bool use_second = second.meta && (!first.meta || second.meta->txid > first.meta->txid);
   meta_ = use_second ? *second.meta : *first.meta;
   if (meta_.high_water < 3 || meta_.high_water > max_pages) refuse("high water mark " + std::to_string(meta_.high_water) + " is not possible");
@@ -210,7 +213,9 @@ void BboltFile::check_unchanged() const {
   throw RefusalError(Error{Errc::busy, path_ + " changed while it was read; nothing that was read counts", "stop lnd first: lncli stop"});
 }
 
-void BboltFile::refuse(const std::string& what) const { throw RefusalError(unusable(path_, what)); }
+void BboltFile::refuse(const std::string& what, const std::string& hint) const {
+  throw RefusalError(Error{Errc::usage, path_ + ": " + what, hint.empty() ? std::string(damaged_hint) : hint});
+}
 
 PageSet::PageSet(const BboltFile& file) : file_(file), bits_((file.meta().high_water + 63) / 64) {
   claim(0, 2);

@@ -20,6 +20,9 @@ inline constexpr std::size_t max_key_bytes = 32'768;        ///< bbolt's own bou
 inline constexpr std::size_t max_tree_depth = 64;           ///< pages from a bucket's root to a leaf; 16 reach further than any file
 inline constexpr std::size_t max_bucket_depth = 16;         ///< buckets within buckets; lnd nests four
 
+/// The hint of a file that is not lnd's.
+inline constexpr const char* where_it_is = "name lnd's folder: paytower migrate --from-lnd ~/.lnd";
+
 /// A run of bytes of the file. Whoever makes one has checked that it lies inside.
 struct Extent {
   std::uint64_t offset = 0;
@@ -75,8 +78,9 @@ class BboltFile {
   /// no flock (a network file system) was at work, and nothing that was read counts.
   void check_unchanged() const;
 
-  /// A refusal (usage) about this file: "<path>: <what>". For readers of what stands in it.
-  [[noreturn]] void refuse(const std::string& what) const;
+  /// A refusal (usage) about this file: "<path>: <what>". For readers of what stands in it. Without a `hint`, the one for a
+  /// damaged file.
+  [[noreturn]] void refuse(const std::string& what, const std::string& hint = {}) const;
 
  private:
   struct Block {

@@ -59,6 +59,43 @@ void append_raw(Bytes& out, const BucketEntry& entry) {
   out.push_back(2);
 }
 
+/// Takes entries from the front; false when they are none.
+class RawParser {
+ public:
+  explicit RawParser(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
+
+  [[nodiscard]] bool entry(BucketEntry& out, std::size_t depth) {
+    std::uint64_t kind = 0;
+    if (depth > max_bucket_depth || !number(kind, 1) || kind > 1 || !bytes(out.key)) return false;
+    out.is_bucket = kind == 1;
+    if (!out.is_bucket) return bytes(out.value);
+    if (!number(out.sequence, 8)) return false;
+    while (!rest_.empty() && rest_.front() != 2) {
+      if (!entry(out.entries.emplace_back(), depth + 1)) return false;
+    }
+    return number(kind, 1);
+  }
+  [[nodiscard]] bool done() const { return rest_.empty(); }
+
+ private:
+  bool number(std::uint64_t& value, std::size_t size) {
+    if (rest_.size() < size) return false;
+    value = 0;
+    for (std::size_t i = 0; i < size; ++i) value = value << 8 | rest_[i];
+    rest_ = rest_.subspan(size);
+    return true;
+  }
+  bool bytes(Bytes& out) {
+    std::uint64_t size = 0;
+    if (!number(size, 4) || size > rest_.size()) return false;
+    out.assign(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(size));
+    rest_ = rest_.subspan(static_cast<std::size_t>(size));
+    return true;
+  }
+
+  std::span<const std::uint8_t> rest_;
+};
+
 }  // namespace
 
 const BucketEntry* BucketEntry::find(std::string_view name) const {
@@ -80,6 +117,13 @@ Bytes raw_bytes(const BucketEntry& entry) {
   Bytes out;
   append_raw(out, entry);
   return out;
+}
+
+std::optional<BucketEntry> parse_raw(std::span<const std::uint8_t> bytes) {
+  RawParser parser(bytes);
+  BucketEntry top;
+  if (!parser.entry(top, 0) || !parser.done()) return std::nullopt;
+  return top;
 }
 
 }  // namespace paytower::db::lnd

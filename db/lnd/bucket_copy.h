@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -39,5 +41,7 @@ struct BucketCopy {
 /// A copy as one run of bytes, to be kept: `00 key value` for a plain value, `01 key sequence entries... 02` for a bucket,
 /// key and value each after their length in 4 bytes, sequence in 8, all big-endian.
 [[nodiscard]] Bytes raw_bytes(const BucketEntry& entry);
+/// The inverse. Nothing for bytes that raw_bytes() did not write, among them those that were cut.
+[[nodiscard]] std::optional<BucketEntry> parse_raw(std::span<const std::uint8_t> bytes);
 
 }  // namespace paytower::db::lnd

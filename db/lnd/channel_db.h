@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/types.h"
 #include "db/lnd/bbolt_bucket.h"
@@ -17,7 +18,15 @@ namespace paytower::db::lnd {
 inline constexpr std::uint32_t oldest_marked_version = 3;   ///< below it only with OpenChannelDb::assume_v04
 inline constexpr std::uint32_t first_bucket_version = 9;    ///< from here on a bucket for each payment hash (kv_payments.h)
 inline constexpr std::uint32_t newest_version = 35;         ///< lnd 0.21
+/// lnd 0.19.2 to 0.21.1, 0.20.2 and 0.20.3 never wrote the version of a database that they made; this is the one they had.
+inline constexpr std::uint32_t unsaid_version = 33;
 inline constexpr std::string_view payments_root_bucket = "payments-root-bucket";
+inline constexpr std::string_view payments_index_bucket = "payments-index-bucket";
+// Hints, the same for whatever file lnd keeps its buckets in.
+inline constexpr const char* start_lnd_once = "start lnd 0.21.2 or later on it once, stop it (lncli stop), and import again";
+inline constexpr const char* start_lnd_on_a_copy = "start lnd on a copy once and stop it (lncli stop): it tells what it makes of them";
+inline constexpr const char* newer_paytower = "a newer paytower reads what a newer lnd wrote: paytower --version";
+[[nodiscard]] std::string unsaid_version_note();
 inline constexpr std::size_t max_record_bytes = 1 << 20;    ///< of one raw record; no lnd wrote a hundredth of it
 
 struct OpenChannelDb {
@@ -56,14 +65,16 @@ class RawStream {
 class ChannelDb {
  public:
   /// Throws RefusalError. busy: lnd runs. usage, each with words of its own: not a bbolt file, not lnd's channel.db, the
-  /// tombstone of a database that moved elsewhere, no `dbp` key, a version not 4 bytes long, above newest_version, below
-  /// oldest_marked_version without assume_v04; buckets of another version than `dbp` says; a `graph-node/source` that is no
-  /// public key.
+  /// tombstone of a database that moved elsewhere, no `dbp` key and none of the buckets that tell the version, a version not
+  /// 4 bytes long, above newest_version, below oldest_marked_version without assume_v04; buckets of another version than
+  /// `dbp` says, with anything in them; a `graph-node/source` that is no public key.
   [[nodiscard]] static ChannelDb open(const std::string& path, const OpenChannelDb& options = {});
 
   [[nodiscard]] const BboltFile& file() const { return *file_; }
   /// `metadata/dbp`; 0 for a database from before versions existed.
   [[nodiscard]] std::uint32_t version() const { return version_; }
+  /// What was concluded about the file and not read from it, in words.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
   /// Below first_bucket_version: payments are records of `payments`, statuses stand in `payment-status`.
   [[nodiscard]] bool legacy() const { return version_ < first_bucket_version; }
   /// The node's own key, `graph-node/source`. Nothing when the node never set it; then there should be no payments.
@@ -86,12 +97,14 @@ class ChannelDb {
  private:
   explicit ChannelDb(std::unique_ptr<BboltFile> file);
   void read_version(const OpenChannelDb& options);
+  [[nodiscard]] std::uint32_t version_without_key();
   void check_layout() const;
   void read_source_node();
   [[nodiscard]] std::optional<Bucket> top(std::string_view name) const;
 
   std::unique_ptr<BboltFile> file_;
   std::uint32_t version_ = 0;
+  std::vector<std::string> notes_;
   std::optional<PublicKey> source_node_;
 };
 

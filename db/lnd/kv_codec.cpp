@@ -99,10 +99,11 @@ Failure core_failure(KvFailKind kind, std::span<const std::uint8_t> message, std
     case KvFailKind::unreadable: failure.code = FailureCode::unreadable; break;
     case KvFailKind::internal: failure.code = FailureCode::local_refusal; break;
     case KvFailKind::message:
-      failure.code = failure_from_wire(static_cast<std::uint32_t>(message[0] << 8 | message[1]));
-      failure.source_index = source_index;
+      failure.code = static_cast<FailureCode>(message[0] << 8 | message[1]);   // a code without a name keeps its number
       break;
   }
+  // Of a failure without a message lnd mostly knows no source, and writes 0.
+  if (kind == KvFailKind::message || source_index != 0) failure.source_index = source_index;
   return failure;
 }
 
@@ -181,19 +182,25 @@ KvSettle decode_settle_info(std::span<const std::uint8_t> bytes, const KvLayout&
   return settle;
 }
 
-KvFail decode_fail_info(std::span<const std::uint8_t> bytes) {
-  ByteReader reader(bytes, "fail info");
+KvFail kv_fail(std::optional<UnixNs> at, std::uint64_t kind, Bytes wire_message, std::uint32_t source_index) {
+  if (kind > static_cast<std::uint64_t>(KvFailKind::message)) throw Undecodable("fail info: an HTLC failure of kind " + std::to_string(kind));
   KvFail fail;
-  fail.at = time_ns(reader);
-  fail.wire_message = reader.var_bytes(reader.left());
-  const auto kind = reader.number<std::uint8_t>();
-  if (kind > static_cast<std::uint8_t>(KvFailKind::message)) reader.fail("an HTLC failure of kind " + std::to_string(kind));
+  fail.at = at;
   fail.kind = static_cast<KvFailKind>(kind);
-  const auto source_index = reader.number<std::uint32_t>();
-  reader.finish();
-  if (fail.kind == KvFailKind::message && fail.wire_message.size() < 2) reader.fail("a failure message without a code");
+  fail.wire_message = std::move(wire_message);
+  if (fail.kind == KvFailKind::message && fail.wire_message.size() < 2) throw Undecodable("fail info: a failure message without a code");
   fail.failure = core_failure(fail.kind, fail.wire_message, source_index);
   return fail;
+}
+
+KvFail decode_fail_info(std::span<const std::uint8_t> bytes) {
+  ByteReader reader(bytes, "fail info");
+  const auto at = time_ns(reader);
+  Bytes message = reader.var_bytes(reader.left());
+  const auto kind = reader.number<std::uint8_t>();
+  const auto source_index = reader.number<std::uint32_t>();
+  reader.finish();
+  return kv_fail(at, kind, std::move(message), source_index);
 }
 
 FailureReason decode_reason(std::span<const std::uint8_t> bytes) {

@@ -30,6 +30,8 @@ void decode_attempt_info(std::span<const std::uint8_t> bytes, const KvLayout& la
 [[nodiscard]] KvSettle decode_settle_info(std::span<const std::uint8_t> bytes, const KvLayout& layout, const PaymentHash& hash);
 /// `htlc-fail-info`, `fi...`.
 [[nodiscard]] KvFail decode_fail_info(std::span<const std::uint8_t> bytes);
+/// The same from its parts; `kind` is lnd's number.
+[[nodiscard]] KvFail kv_fail(std::optional<UnixNs> at, std::uint64_t kind, Bytes wire_message, std::uint32_t source_index);
 /// `payment-fail-info`.
 [[nodiscard]] FailureReason decode_reason(std::span<const std::uint8_t> bytes);
 

@@ -215,4 +215,18 @@ std::vector<KvRecord> decode_payment(BucketCopy& copy, std::uint32_t version) {
   return records;
 }
 
+std::optional<KvPayment> decode_kept_payment(std::span<const std::uint8_t> raw, const PaymentHash& hash) {
+  const auto top = parse_raw(raw);
+  if (!top) return std::nullopt;
+  // No layout fits the bytes of another: keys, nesting and lengths differ.
+  for (const std::uint32_t version : {newest_version, 13U, 10U, first_bucket_version}) {
+    try {
+      return decode_one(*top, hash, layout_of(version, false));
+    } catch (const Undecodable&) {
+      // The next older one, then.
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace paytower::db::lnd

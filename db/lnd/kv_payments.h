@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "db/lnd/bucket_copy.h"
@@ -35,5 +36,8 @@ class KvPayments {
 /// Decodes the copy of one top-level bucket entry as `version` has it: the payment, then its duplicates. Never throws
 /// for content; for tests and fuzzing, and for KvPayments. The copy's session keys are zeroed in place.
 [[nodiscard]] std::vector<KvRecord> decode_payment(BucketCopy& copy, std::uint32_t version);
+
+/// The payment of bytes that were kept of a record (KvRecord::raw) of `hash`, whatever its version was. Nothing where none fits.
+[[nodiscard]] std::optional<KvPayment> decode_kept_payment(std::span<const std::uint8_t> raw, const PaymentHash& hash);
 
 }  // namespace paytower::db::lnd

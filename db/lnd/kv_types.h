@@ -13,6 +13,7 @@
 #include "core/payment.h"
 #include "core/route.h"
 #include "core/types.h"
+#include "db/lnd/bucket_copy.h"
 
 namespace paytower::db::lnd {
 
@@ -91,8 +92,8 @@ struct KvSettle {
 struct KvFail {
   std::optional<UnixNs> at;                 ///< nothing: not recorded
   KvFailKind kind = KvFailKind::unknown;
-  /// unreadable and internal as core's `unreadable` and `local_refusal`; message by its wire code; unknown as unknown_code.
-  /// source_index is set for a message alone.
+  /// unreadable and internal as core's `unreadable` and `local_refusal`; message by its wire code, with a name or without;
+  /// unknown as unknown_code. Without a message a source_index of 0 says nothing, and is not set.
   Failure failure;
   Bytes wire_message;                       ///< BOLT 4 failure message, code first; empty without one
 };
@@ -120,6 +121,7 @@ struct KvPayment {
   Msat value;
   std::optional<UnixNs> created;            ///< versions below 13 have whole seconds; nothing: zero time, not recorded
   std::string payment_request;              ///< untrusted text, may be empty
+  bool other_intent = false;                ///< native SQL: it was asked for by something else than a BOLT 11 invoice
   std::vector<TlvRecord> first_hop_records; ///< 0.19, of the creation info
   std::vector<KvAttempt> attempts;          ///< ascending by id
   std::optional<FailureReason> fail_reason; ///< may be set while attempts are open: then no new one was to be made
@@ -145,6 +147,9 @@ struct KvRecord {
   /// first record of a hash does not include its duplicates.
   Bytes raw;
   bool raw_complete = true;                 ///< false: beyond max_copy_bytes, `raw` is what came first
+  /// What `raw` is made of where it is empty: few records need their bytes, and making them of rows takes longer than to read those.
+  BucketEntry rows;
+  [[nodiscard]] Bytes whole() const { return raw.empty() ? raw_bytes(rows) : raw; }
 };
 
 }  // namespace paytower::db::lnd

@@ -58,13 +58,13 @@ TEST_CASE("a paid payment") {
         "{\"payment_hash\":\"" + hash + "\",\"payment_index\":\"42\",\"status\":\"SUCCEEDED\",\"definitive\":true,\"end_note\":null,"
         "\"failure_reason\":\"FAILURE_REASON_NONE\",\"failure_detail\":null,\"value_msat\":250000,\"fee_msat\":1012,\"fee_limit_msat\":5000,"
         "\"payment_preimage\":\"" + preimage + "\",\"payment_request\":null,\"destination\":\"" + node(9).hex() + "\",\"label\":\"rent\","
-        "\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\","
-        "\"htlcs\":[{\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"status\":\"SUCCEEDED\",\"attempt_time_ns\":\"1738000000123456789\","
+        "\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\",\"amp\":false,"
+        "\"htlcs\":[{\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"htlc_hash\":null,\"status\":\"SUCCEEDED\",\"attempt_time_ns\":\"1738000000123456789\","
         "\"accepted_time_ns\":null,\"resolve_time_ns\":\"1738000003500000000\",\"preimage\":\"" + preimage + "\",\"failure\":null,"
         "\"route\":{\"total_time_lock\":null,\"total_amt_msat\":251012,\"total_fees_msat\":1012,\"hops\":["
         "{\"chan_id\":\"879609302220865537\",\"scid\":\"800000x1x1\",\"pub_key\":\"" + node(8).hex() + "\",\"amt_to_forward_msat\":250000,\"fee_msat\":1012,\"delay\":58,\"expiry\":null},"
         "{\"chan_id\":\"879609302220865538\",\"scid\":\"800000x1x2\",\"pub_key\":\"" + node(9).hex() + "\",\"amt_to_forward_msat\":250000,\"fee_msat\":0,\"delay\":18,\"expiry\":null}]}}],"
-        "\"duplicate_of\":null,\"duplicates\":[],\"tries\":[]}");
+        "\"duplicate_of\":null,\"duplicates\":[],\"tries\":[],\"imported_raw\":[]}");
   CHECK(outcome_text(payment) == "Paid 250 sat (fee 1.012 sat) in 1 attempt, 3.3 s\n  payment hash  " + hash + "\n  preimage      " + preimage + "\n");
   CHECK(exit_code_of(payment) == ExitCode::ok);
 }
@@ -84,7 +84,7 @@ TEST_CASE("a failed payment shows its reason and no preimage") {
   CHECK(json["fee_msat"] == 0);
   CHECK(json["payment_preimage"] == nullptr);
   CHECK(dump(json["htlcs"][0]["failure"]) ==
-        "{\"code\":\"TEMPORARY_CHANNEL_FAILURE\",\"failure_source_index\":1,\"chan_id\":\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
+        "{\"code\":\"TEMPORARY_CHANNEL_FAILURE\",\"wire_code\":4103,\"failure_source_index\":1,\"chan_id\":\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
   const std::string last = "the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1 (800000x1x2)";
   CHECK(outcome_text(payment) == "Not paid: no route left after 1 attempt: " + last + ". Nothing is in flight; it is safe to pay again.\n");
   CHECK(dump(json["failure_detail"]) == "{\"code\":\"attempts_failed\",\"message\":\"" + last + "\",\"fee_msat\":null,\"delay\":null,\"switch_message\":null}");
@@ -199,6 +199,67 @@ TEST_CASE("a foreign settlement names whose amounts it has") {
   CHECK(foreign_settlement(payment) == "another user of this node paid this hash: 251 sat, fee 1.012 sat, their attempt 4711");
   CHECK(outcome_text(payment).find("Paid 251 sat (fee 1.012 sat), 3.3 s\n") == 0);
   CHECK_FALSE(foreign_settlement(paid_payment()));
+}
+
+TEST_CASE("a payment in parts costs what all its settled parts cost") {
+  Payment payment = paid_payment();
+  Attempt second = payment.attempts.front();
+  second.id = AttemptId{4712};
+  second.part = 1;
+  second.fee = Msat::of(500);
+  Attempt failed = second;
+  failed.part = 2;
+  failed.outcome = AttemptOutcome::failed;
+  failed.preimage.reset();
+  failed.failure = Failure{};
+  Attempt foreign = second;
+  foreign.origin = AttemptOrigin::foreign;
+  payment.attempts.insert(payment.attempts.end(), {second, failed, foreign});
+  CHECK(payment_json(payment)["fee_msat"] == 1'512);
+  CHECK(settlement_of(payment)->amount == Msat::of(500'000));
+  CHECK(settlement_of(payment)->first == &payment.attempts.front());
+  CHECK(outcome_text(payment).find("Paid 250 sat (fee 1.512 sat) in 3 attempts") == 0);
+  // Parts under way.
+  for (Attempt* attempt : {&payment.attempts[0], &payment.attempts[1]}) attempt->outcome.reset();
+  payment.attempts.pop_back();
+  CHECK_FALSE(settlement_of(payment));
+  CHECK(fee_of(payment) == Msat::of(1'512));
+}
+
+TEST_CASE("another user's payment in parts: all their parts are told") {
+  Payment payment = paid_payment();
+  payment.attempts.front().origin = AttemptOrigin::foreign;
+  payment.attempts.push_back(payment.attempts.front());
+  CHECK(foreign_settlement(payment) == "another user of this node paid this hash: 500 sat, fee 2.024 sat, their attempt 4711");
+  CHECK(outcome_text(payment).find("Paid 500 sat (fee 2.024 sat), 3.3 s\n") == 0);
+}
+
+TEST_CASE("a failure of an imported record whose code has no name keeps its number") {
+  Payment payment = paid_payment();
+  Attempt& attempt = payment.attempts.front();
+  attempt.origin = AttemptOrigin::imported;
+  attempt.outcome = AttemptOutcome::failed;
+  attempt.preimage.reset();
+  attempt.failure = Failure{static_cast<FailureCode>(17), 2, {}, {}, {}};
+  CHECK(dump(payment_json(payment)["htlcs"][0]["failure"]) == "{\"code\":\"UNKNOWN_CODE\",\"wire_code\":17,\"failure_source_index\":2,\"chan_id\":null,\"message\":\"\"}");
+  attempt.failure->code = FailureCode::unknown_code;
+  CHECK(payment_json(payment)["htlcs"][0]["failure"]["wire_code"] == nullptr);
+}
+
+TEST_CASE("an imported route: heights as lnd has them, and null for what a blinded path does not say") {
+  Payment payment = paid_payment();
+  Attempt& attempt = payment.attempts.front();
+  attempt.origin = AttemptOrigin::imported;
+  attempt.route.hops = {Hop{ShortChannelId{1}, 0, node(7), Msat::of(1'200), 800'160}, Hop{ShortChannelId{2}, 0, node(8), Msat::of(1'100), 800'120},
+                        Hop{ShortChannelId{}, 0, node(9), Msat{}, 0}};
+  attempt.amount = Msat::of(1'000);
+  const Json hops = payment_json(payment)["htlcs"][0]["route"]["hops"];
+  const auto all = [&hops](const char* key) { return dump(Json::array({hops[0][key], hops[1][key], hops[2][key]})); };
+  CHECK(all("amt_to_forward_msat") == "[1100,null,1000]");
+  CHECK(all("fee_msat") == "[100,null,null]");
+  CHECK(all("expiry") == "[800120,null,null]");
+  CHECK(all("delay") == "[null,null,null]");
+  CHECK(all("chan_id") == "[\"1\",\"2\",null]");
 }
 
 TEST_CASE("spans of time") {

@@ -14,7 +14,8 @@ from harness import OK, REFUSED
 from test_migrate import QUARANTINED, dump
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "schema")
-NEWEST = 2
+NEWEST = 3
+RELEASED = 2  # the newest one whose steps are frozen: from here down each has its file
 
 
 def plain(rows):
@@ -43,19 +44,19 @@ class History(harness.World):
     def test_the_files_are_what_they_were(self):
         with open(os.path.join(DATA, "SHA256SUMS"), encoding="utf-8") as file:
             sums = dict(reversed(line.split()) for line in file)
-        self.assertEqual(sorted(sums), [f"version{version}.db" for version in range(1, NEWEST + 1)])
+        self.assertEqual(sorted(sums), [f"version{version}.db" for version in range(1, RELEASED + 1)])
         for name, checksum in sums.items():
             with open(os.path.join(DATA, name), "rb") as file:
                 self.assertEqual(hashlib.sha256(file.read()).hexdigest(), checksum, name)
-        for version in range(1, NEWEST + 1):
+        for version in range(1, RELEASED + 1):
             self.put(version)
             status = self.run_it("migrate", "--status", "--json").json()
             self.assertEqual((status["version"], status["latest"]), (version, NEWEST))
 
     def test_all_steps_in_series_end_like_all_at_once(self):
-        for version in range(1, NEWEST):
+        for version in range(1, RELEASED + 1):
             self.put(version)
-            self.expect(QUARANTINED, "migrate", "--backup", "none")
+            self.expect(QUARANTINED if version == 1 else OK, "migrate", "--backup", "none")
             at_once = dump(self.db)
             self.put(version)
             for step in range(version + 1, NEWEST + 1):
@@ -76,7 +77,7 @@ class History(harness.World):
     def test_migrated_and_kept_databases_have_the_schema_and_history_of_a_new_one(self):
         new = os.path.join(self.folder, "new.db")
         self.ok("--db", new, "send", self.invoice(), "--yes")
-        for version in range(1, NEWEST + 1):
+        for version in range(1, RELEASED + 1):
             self.put(version)
             self.assertIn(self.run_it("migrate").code, (OK, QUARANTINED))
             schema, history = self.schema(self.db)
@@ -84,7 +85,8 @@ class History(harness.World):
             self.assertEqual(history, self.schema(new)[1][-len(history):])
 
     def test_the_newest_version_works(self):
-        self.put(NEWEST)
+        self.put(RELEASED)
+        self.ok("migrate")
         statuses = {row["status"] for row in self.payments()}
         self.assertEqual(statuses, {"SUCCEEDED", "FAILED", "IN_FLIGHT", "UNKNOWN"})
         for row in self.payments():

@@ -1,6 +1,7 @@
 """Goal: paytower-json.5 and the program agree. Method: every shape that the page describes is printed by a real run, and its
 members are exactly those of the page: none unnamed, none missing."""
 
+import gzip
 import json
 import os
 import re
@@ -20,7 +21,10 @@ QUARANTINED = 12
 MAPS = {"by_status", "failed_by_reason", "failures_by_code"}  # of names to counts
 ONLY_SOME = {"payment": {"joined", "paid_before"}, "guard": {"released_ns"}, "distribution": {"sum", "overall"}}  # as the page says
 INSIDE = {
-    "payment": {"failure_detail": "failure detail", "htlcs": "attempt", "duplicates": "payment", "tries": "payment"},
+    "payment": {"failure_detail": "failure detail", "htlcs": "attempt", "duplicates": "payment", "tries": "payment", "imported_raw": "imported record"},
+    "imported record": {"first_hop_custom_records": "custom record", "htlcs": "imported attempt"},
+    "imported attempt": {"first_hop_custom_records": "custom record", "hops": "imported hop"},
+    "imported hop": {"custom_records": "custom record"},
     "attempt": {"failure": "failure", "route": "route"},
     "route": {"hops": "hop"},
     "dry run of send": {"failure_detail": "failure detail", "route": "route"},
@@ -154,6 +158,16 @@ class Shapes(harness.World):
         self.printed("list of quarantined records", 0, "list", "--quarantine")
         shown = self.printed("payment", 0, "show", legacy.payment_hash(legacy.preimage(1)).hex())
         self.assertEqual(len(shown["duplicates"]), 1)
+
+    def test_what_is_kept_raw_of_an_import(self):
+        packed = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "lnd", "releases", "channel-v0.21.2.db.gz")
+        path = os.path.join(self.folder, "channel.db")
+        with gzip.open(packed) as file, open(path, "wb") as out:
+            out.write(file.read())
+        os.unlink(self.db) if os.path.exists(self.db) else None
+        self.ok("migrate", "--from-lnd", path)
+        with_more = [self.printed("payment", 0, "show", row["payment_hash"])["imported_raw"] for row in self.payments() if row["duplicate_of"] is None]
+        self.assertGreater(sum(len(raw) for raw in with_more), 5)
 
     def test_a_warning(self):
         self.expect(UNKNOWN, "send", self.invoice("400sat", "--hold", "forever"), "--yes", "--wait", "0")

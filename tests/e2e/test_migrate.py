@@ -82,9 +82,10 @@ class Migrate(harness.World):
     def test_status(self):
         self.legacy()
         status = self.expect(DATABASE, "migrate", "--status", "--json").json()
-        self.assertEqual(status, {"version": 1, "latest": 2, "pending": [{"version": 2, "name": "0002_payment_buckets"}], "quarantined": 0})
+        self.assertEqual(status, {"version": 1, "latest": 3, "pending": [{"version": 2, "name": "0002_payment_buckets"}, {"version": 3, "name": "0003_parts_and_marks"}],
+                                  "quarantined": 0})
         self.ok("migrate")
-        self.assertEqual(self.ok("migrate", "--status", "--json").json(), {"version": 2, "latest": 2, "pending": [], "quarantined": 0})
+        self.assertEqual(self.ok("migrate", "--status", "--json").json(), {"version": 3, "latest": 3, "pending": [], "quarantined": 0})
 
     def test_a_dry_run_changes_no_byte_and_reports_the_same(self):
         self.legacy(statuses=[(bytes([4]) * 32, 1)])
@@ -162,7 +163,7 @@ class Migrate(harness.World):
 
     def test_bad_calls(self):
         self.legacy()
-        for call in (["--to", "3"], ["--to", "x"], ["--status", "--strict"], ["--assume-v04"], ["--from-lnd", "x", "--to", "2"], ["--backup", ""], ["word"]):
+        for call in (["--to", "4"], ["--to", "x"], ["--status", "--strict"], ["--assume-v04"], ["--from-lnd", "x", "--to", "2"], ["--backup", ""], ["word"]):
             self.expect(USAGE, "migrate", *call)
 
     # --- the report ---
@@ -173,7 +174,7 @@ class Migrate(harness.World):
                     [(bytes([4]) * 32, 1), (bytes([5]) * 32, 2)])
         outcome = self.expect(QUARANTINED, "migrate", "--json")
         report = outcome.json()
-        self.assertEqual(list(report), ["from_version", "to_version", "applied", "backup_path", "read", "migrated", "duplicates", "quarantined", "guards", "dry_run"])
+        self.assertEqual(list(report), ["from_version", "to_version", "applied", "backup_path", "read", "migrated", "duplicates", "quarantined", "guards", "guards_resolved", "notes", "dry_run"])
         self.assertEqual(report["quarantined"], [{"sequence": "17", "payment_hash": None, "reason": "record truncated in preimage"}])
         self.assertEqual(report["guards"], [{"payment_hash": "04" * 32, "kind": "in_flight"}, {"payment_hash": "05" * 32, "kind": "paid_without_record"}])
         self.assertEqual((report["read"], report["migrated"], report["duplicates"]), (3, 1, 1))

@@ -5,6 +5,7 @@ PAYTOWER_KILL_STEP-th other call."""
 
 import collections
 import glob
+import gzip
 import os
 import re
 import shutil
@@ -149,6 +150,40 @@ class Kill(harness.World):
 
         for name in ("v8.db", "v9ctl.db"):
             self.kill_everywhere(("migrate", "--from-lnd", os.path.join(LND, name)), check_killed)
+
+    def test_a_new_database_from_lnds_sql(self):
+        def check_killed(expected):
+            if os.path.exists(self.db):
+                self.assertEqual(dump(self.db), expected)
+
+        source = self.native("lnd-native-v0.21.2.sqlite")
+        before = os.stat(source).st_mtime_ns
+        self.kill_everywhere(("migrate", "--from-lnd", source), check_killed)
+        self.assertEqual((os.stat(source).st_mtime_ns, glob.glob(source + "?*")), (before, []))
+
+    def test_adding_lnds_sql_to_an_earlier_import_of_its_buckets(self):
+        self.assertEqual(self.run_it("migrate", "--from-lnd", self.native("channel-v0.21.2.db")).code, OK)
+        database = sqlite3.connect(self.db)
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        shutil.copy(self.db, self.template)
+        earlier = dump(self.template)
+        source = self.native("lnd-native-migrated-from-kv-v0.21.2.sqlite")
+        since = sqlite3.connect(source)
+        since.execute("INSERT INTO payments (id, amount_msat, created_at, payment_identifier, fail_reason) VALUES (40, 5, '2024-01-01 00:00:00 +0000 UTC', zeroblob(32), 1)")
+        since.commit()
+        since.close()
+
+        def check_killed(expected):
+            self.assertIn(dump(self.db), (earlier, expected))
+
+        self.kill_everywhere(("migrate", "--from-lnd", source), check_killed)
+
+    def native(self, name):
+        path = os.path.join(self.folder, name)
+        with gzip.open(os.path.join(LND, "releases", name + ".gz")) as packed, open(path, "wb") as file:
+            file.write(packed.read())
+        return path
 
     def an_earlier_import(self):
         """The template is lnd's file as it was at payment 40. Returns the file and what the template holds."""

@@ -66,6 +66,9 @@ class Memory(harness.World):
     def test_from_lnd_of_version_35(self):
         self.imports("kv")
 
+    def test_from_lnd_of_native_sql(self):
+        self.imports("sql")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,9 +4,11 @@
 #include <iostream>
 
 #include "db/lnd/kv_payments.h"
+#include "db/lnd_sources.h"
 #include "tests/fuzz/text_seeds.h"
 #include "tests/lnd/kv_bytes.h"
 #include "tests/migrations/legacy_maker.h"
+#include "tests/migrations/many_records.h"
 
 using namespace paytower;
 using namespace paytower::test;
@@ -74,6 +76,15 @@ void write_raw(const std::string& from, const std::string& to, std::uint32_t ver
   write_file(to, raw);
 }
 
+/// Small files of lnd's in SQLite, and the rows of the first payment.
+void write_sqlite(const std::string& files, const std::string& rows) {
+  make_many_sql(files + "native", 3, 512);
+  make_many_kv_sql(files + "key-value", 3, 512);
+  const auto source = db::open_lnd_source(files + "native", {});
+  const auto first = source->records()->next();
+  if (first) write_file(rows + "native", first->whole());
+}
+
 void write_records(const std::string& folder) {
   LegacyFields fields;
   fields.preimage = numbered_preimage(1);
@@ -97,6 +108,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string bbolt = std::string(argv[1]) + "/bbolt/", kv = std::string(argv[1]) + "/kv_payment/", legacy = std::string(argv[1]) + "/legacy_record/";
+  const std::string sqlite = std::string(argv[1]) + "/lnd_sqlite/", rows = std::string(argv[1]) + "/sql_rows/";
+  for (const std::string& folder : {sqlite, rows}) std::filesystem::create_directories(folder);
+  for (const char* file : {"native", "key-value"}) std::filesystem::remove(sqlite + file);
+  write_sqlite(sqlite, rows);
   std::filesystem::create_directories(bbolt);
   std::filesystem::create_directories(kv);
   std::filesystem::create_directories(legacy);

@@ -77,12 +77,43 @@ TEST_CASE("vector 13: each version that is not read has words of its own") {
   CHECK(says(refused({source, {"metadata", "data-migration-tombstone", {1}}, {"metadata", "dbp", be32(33)}}), "tombstone"));
 }
 
+TEST_CASE("each refusal of a file says the next step") {
+  const Value source{"graph-node", "source", node_key(0xAA)};
+  CHECK(says(refused({source, {"metadata", "other", {1}}}), "|start lnd 0.21.2 or later on it once, stop it (lncli stop)"));
+  CHECK(says(refused({source, {"metadata", "dbp", be32(36)}}), "|a newer paytower"));
+  CHECK(says(refused({source, {"metadata", "dbp", {0, 0, 8}}}), "|stop lnd (lncli stop), copy the file again"));
+  CHECK(says(refused({source, {"metadata", "data-migration-tombstone", {1}}}), "channel.sqlite or lnd.sqlite"));
+  CHECK(says(refused({{"metadata", "dbp", be32(9)}, {"payments", "12345678", {1}}}), "|start lnd on a copy once"));
+  CHECK(says(refused({{"macaroons", "key", {1}}}), "|name lnd's folder: paytower migrate --from-lnd"));
+  CHECK(says(refused({source, {"metadata", "dbp", be32(1)}}), "start lnd 0.5 or later on a copy once"));
+}
+
 TEST_CASE("vector 13: buckets of another version than the file says are refused") {
   const Value nine{"metadata", "dbp", be32(9)};
-  CHECK(says(refused({nine, {"payments", "", {}}}), "has version 9 and still a `payments` bucket"));
-  CHECK(says(refused({nine, {"payment-status", "", {}}}), "has version 9 and still a `payment-status` bucket"));
-  CHECK(says(refused({nine, {"payments", "", {}}, {"payments-root-bucket", "", {}}}), "still a `payments` bucket"));
+  CHECK(says(refused({nine, {"payments", "12345678", {1}}}), "has version 9 and still records in `payments`"));
+  CHECK(says(refused({nine, {"payment-status", "h", {1}}}), "has version 9 and still records in `payment-status`"));
+  CHECK(says(refused({nine, {"payments", "12345678", {1}}, {"payments-root-bucket", "", {}}}), "still records in `payments`"));
   CHECK(says(refused({{"metadata", "dbp", be32(8)}, {"payments-root-bucket", "", {}}}), "has version 8 and a `payments-root-bucket`"));
+}
+
+TEST_CASE("vector 13: the empty bucket that lnd 0.7.0 to 0.8.2 left behind is no record") {
+  const TempFolder folder;
+  const ChannelDb database = ChannelDb::open(file_of(folder, {{"metadata", "dbp", be32(11)}, {"payments", "", {}}, {"payments-root-bucket", "", {}}}));
+  CHECK(database.version() == 11);
+  CHECK(database.notes().empty());
+  CHECK(database.payment_buckets());
+}
+
+TEST_CASE("vector 13: a version that lnd never wrote is 33 where the newer buckets are, and that is told") {
+  const Value key{"metadata", "other", {1}};
+  const TempFolder folder;
+  const ChannelDb database = ChannelDb::open(file_of(folder, {key, {"payments-index-bucket", "", {}}, {"payments-root-bucket", "", {}}}));
+  CHECK(database.version() == 33);
+  REQUIRE(database.notes().size() == 1);
+  CHECK(says(database.notes()[0], "does not say its version (no `metadata/dbp`): read as 33"));
+  CHECK(says(refused({key, {"payments-root-bucket", "", {}}}), "does not say its version"));
+  CHECK(says(refused({key, {"payments-index-bucket", "", {}}}), "does not say its version"));
+  CHECK(says(refused({{"payments-index-bucket", "", {}}, {"payments-root-bucket", "", {}}}), "not lnd's channel.db"));
 }
 
 TEST_CASE("vector 14: versions 0 to 2 only when somebody says that lnd 0.4 wrote them") {

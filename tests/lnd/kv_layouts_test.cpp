@@ -217,7 +217,7 @@ TEST_CASE("HTLC failures of each kind") {
   CHECK(details.failure.code == FailureCode::incorrect_or_unknown_payment_details);
   CHECK(details.failure.source_index == 4);
   CHECK(details.wire_message.size() == 14);
-  CHECK(failure(fail_info(1, {0x12, 0x34}, 3, 0)).failure.code == FailureCode::unknown_code);
+  CHECK(failure(fail_info(1, {0x12, 0x34}, 3, 0)).failure.code == static_cast<FailureCode>(0x1234));
 }
 
 TEST_CASE("attempt id 0 is no id, and comes before the others") {

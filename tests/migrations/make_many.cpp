@@ -1,4 +1,4 @@
-// Writes a file of many records for the tests that run the program:  paytower_make_many version1|legacy|kv FILE COUNT
+// Writes a file of many records for the tests that run the program:  paytower_make_many version1|legacy|kv|sql FILE COUNT
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -11,9 +11,10 @@ int main(int count, char** arguments) {
   const auto make = kind == "version1" ? paytower::test::make_many_version_one
                     : kind == "legacy" ? paytower::test::make_many_legacy
                     : kind == "kv"     ? paytower::test::make_many_kv
+                    : kind == "sql"    ? paytower::test::make_many_native
                                        : nullptr;
   if (make == nullptr) {
-    std::fprintf(stderr, "usage: paytower_make_many version1|legacy|kv FILE COUNT\n");
+    std::fprintf(stderr, "usage: paytower_make_many version1|legacy|kv|sql FILE COUNT\n");
     return 2;
   }
   try {

@@ -18,5 +18,10 @@ void make_many_legacy(const std::string& path, std::uint64_t records);
 /// A channel.db of version 35: each payment failed once and settled with its second attempt, but every hundredth, which is
 /// in flight. Keeps 64 bytes a payment, as the keys have to be sorted.
 void make_many_kv(const std::string& path, std::uint64_t payments);
+/// An lnd.sqlite of native SQL tables with the same payments. `page_bytes`: a small one makes a small file of few payments.
+void make_many_sql(const std::string& path, std::uint64_t payments, int page_bytes);
+void make_many_native(const std::string& path, std::uint64_t payments);
+/// The same as the key-value tree in one SQLite table.
+void make_many_kv_sql(const std::string& path, std::uint64_t payments, int page_bytes);
 
 }  // namespace paytower::test

@@ -23,6 +23,7 @@ namespace {
 //  5 initiated                    6 failed by the operator's word (61, watched)
 //  7 stopped, attempt failed (71) 8 imported, paid, with duplicate 9             10 in flight, attempt accepted (101)
 // 11 failed, settled later (111, failed before; 112 settled): late_preimage      12 failed (121 settled late, not stored yet)
+// 13 imported AMP, paid (131, of its own hash)                                   14 imported AMP, failed
 const char* const rows = R"sql(
 INSERT INTO store_meta (id, store_id, created_ns) VALUES (1, zeroblob(16), 1);
 INSERT INTO schema_migrations (version, name, sha256, applied_ns) VALUES (2, '0002', zeroblob(32), 1);
@@ -54,6 +55,9 @@ std::string base() {
   sql += payment(9, 8, ", provenance, preimage, ended_ns, duplicate_of", ", 1, h(108), 1, 8");
   for (const int index : {1, 2, 3, 4, 6, 7, 10, 11, 12}) sql += attempt(index * 10 + 1, index, index * 10 + 1);
   sql += attempt(1112, 11, 112, ", part", ", 1");
+  sql += payment(13, 13, ", provenance, preimage, ended_ns, amp", ", 2, h(231), 1, 1");
+  sql += payment(14, 14, ", provenance, fail_reason, ended_ns, amp", ", 2, 1, 1, 1");
+  sql += attempt(131, 13, 131, ", origin, htlc_hash, outcome, preimage, resolved_ns", ", 2, h(131), 1, h(231), 1");
   sql += "INSERT INTO imported_raw (payment_index, what, data) VALUES (8, 'record', x'00');";
   sql += R"sql(
 UPDATE attempts SET outcome = 1, preimage = h(102), resolved_ns = 2 WHERE attempt_id = 21;
@@ -117,6 +121,18 @@ std::vector<Case> cases() {
   yes(payment(20, 2, ", provenance, preimage, ended_ns, duplicate_of", ", 1, h(102), 1, 2"));
   no(payment(20, 20, ", provenance, duplicate_of", ", 1, 999") + "SELECT 1", "FOREIGN KEY constraint failed");
   yes(payment(20, 20, ", provenance, preimage, ended_ns, duplicate_of", ", 1, h(120), 1, 8"));
+
+  // The set id of an AMP payment is no hash that could be paid.
+  no(payment(20, 14), "already_ended");
+  check(payment(20, 20, ", amp", ", 1"));
+  check(payment(20, 20, ", provenance, amp", ", 2, 2"));
+  no("UPDATE payments SET amp = 0 WHERE payment_index = 13", "conflict");
+  no("DELETE FROM payments WHERE payment_index = 13;" + payment(20, 13), "already_paid");
+  no("DELETE FROM payments WHERE payment_index = 14;" + payment(20, 14), "guarded");
+  no("UPDATE attempts SET htlc_hash = h(1) WHERE attempt_id = 131", "conflict");
+  no(attempt(900, 8, 900, ", origin, htlc_hash", ", 2, h(1)"), "conflict");
+  yes(attempt(900, 13, 900, ", origin, part, htlc_hash", ", 2, 1, h(1)"));
+  check(attempt(900, 13, 900, ", origin, part, htlc_hash", ", 2, 1, zeroblob(31)"));
 
   // --- what is asked for never changes ---
   for (const char* column : {"payment_hash = h(77)", "amount_msat = 1", "created_ns = 5", "deadline_ns = 99", "provenance = 1", "duplicate_of = 3",
@@ -291,6 +307,15 @@ std::vector<Case> cases() {
   no("DELETE FROM hash_guards WHERE kind = 3", "conflict");
   no(says_failed + "DELETE FROM hash_guards WHERE kind = 3", "conflict");
   yes(says_forget + "DELETE FROM hash_guards WHERE kind = 3;" + payment(20, 53));
+  // What was in flight at an import: gone when the import has its end, and not before.
+  const auto guard_of = [](int hash) { return "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(" + std::to_string(hash) + "), 1, 1);"; };
+  const auto drop = [](int hash) { return "DELETE FROM hash_guards WHERE payment_hash = h(" + std::to_string(hash) + ")"; };
+  yes(guard_of(14) + drop(14));
+  no(drop(50), "conflict");
+  no(guard_of(8) + drop(8), "conflict");                                              // a legacy status beside a paid record
+  no(guard_of(3) + drop(3), "conflict");                                              // of our own
+  no(guard_of(20) + payment(20, 20, ", provenance", ", 2") + drop(20), "conflict");   // not ended
+  no(guard_of(13) + attempt(900, 13, 900, ", origin, part", ", 2, 1") + drop(13), "conflict");   // a part is open
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (zeroblob(31), 1, 1)");
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(60), 5, 1)");
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(60), 3, 1)");

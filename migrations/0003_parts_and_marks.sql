@@ -1,0 +1,65 @@
+-- Version 3: an imported payment may be named by what is no hash, and its HTLCs be locked to hashes of their own.
+
+-- 1: payment_hash is the set id of an AMP payment. No preimage proves it; each of its HTLCs is proven by its own hash.
+ALTER TABLE payments ADD COLUMN amp INTEGER NOT NULL DEFAULT 0 CHECK (amp IN (0, 1) AND (amp = 0 OR provenance = 2));
+
+-- The hash that the HTLC is locked to, where it is not the payment's.
+ALTER TABLE attempts ADD COLUMN htlc_hash BLOB CHECK (htlc_hash IS NULL OR (length(htlc_hash) = 32 AND origin = 2));
+
+CREATE TRIGGER payments_amp_immutable BEFORE UPDATE OF amp ON payments WHEN NEW.amp IS NOT OLD.amp
+BEGIN SELECT RAISE(ABORT, 'conflict: what a payment was asked to be does not change'); END;
+
+CREATE TRIGGER attempts_hash_immutable BEFORE UPDATE OF htlc_hash ON attempts WHEN NEW.htlc_hash IS NOT OLD.htlc_hash
+BEGIN SELECT RAISE(ABORT, 'conflict: what was handed over does not change'); END;
+
+CREATE TRIGGER attempts_hash_of_amp BEFORE INSERT ON attempts WHEN NEW.htlc_hash IS NOT NULL
+BEGIN
+  SELECT RAISE(ABORT, 'conflict: only the HTLCs of an AMP payment have hashes of their own')
+   WHERE NOT EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND amp = 1);
+END;
+
+-- A set id is never payable, whatever became of its payment.
+CREATE TRIGGER payments_init_amp BEFORE INSERT ON payments WHEN NEW.provenance = 0
+BEGIN
+  SELECT RAISE(ABORT, 'already_ended: this is the set id of an AMP payment, and no payment hash')
+   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_hash = NEW.payment_hash AND amp = 1);
+END;
+
+-- R13. A guard's preimage proves its hash: of an AMP payment none does.
+DROP TRIGGER payments_delete_paid;
+
+CREATE TRIGGER payments_delete_paid AFTER DELETE ON payments
+  WHEN OLD.amp = 0 AND (OLD.preimage IS NOT NULL OR OLD.late_preimage IS NOT NULL)
+BEGIN
+  UPDATE hash_guards
+     SET kind = 3, released_ns = NULL, since_ns = OLD.ended_ns, amount_msat = OLD.amount_msat,
+         preimage = coalesce(preimage, OLD.preimage, OLD.late_preimage), destination = OLD.destination,
+         payment_secret_hash = sha256(OLD.payment_secret)
+   WHERE payment_hash = OLD.payment_hash;
+  INSERT INTO hash_guards (payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns)
+  SELECT OLD.payment_hash, 3, OLD.amount_msat, coalesce(OLD.preimage, OLD.late_preimage), OLD.destination, sha256(OLD.payment_secret), OLD.ended_ns
+   WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = OLD.payment_hash);
+END;
+
+-- Paid without record, or written off: kinds that need no preimage. An amount tells it from a guard of a record that was never read.
+CREATE TRIGGER payments_delete_amp AFTER DELETE ON payments WHEN OLD.amp = 1
+BEGIN
+  UPDATE hash_guards
+     SET kind = CASE WHEN OLD.preimage IS NULL THEN 4 ELSE 2 END, released_ns = NULL, since_ns = OLD.ended_ns, amount_msat = OLD.amount_msat,
+         destination = OLD.destination, payment_secret_hash = sha256(OLD.payment_secret)
+   WHERE payment_hash = OLD.payment_hash AND (kind NOT IN (2, 3) OR OLD.preimage IS NOT NULL);
+  INSERT INTO hash_guards (payment_hash, kind, amount_msat, destination, payment_secret_hash, since_ns)
+  SELECT OLD.payment_hash, CASE WHEN OLD.preimage IS NULL THEN 4 ELSE 2 END, OLD.amount_msat, OLD.destination, sha256(OLD.payment_secret), OLD.ended_ns
+   WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = OLD.payment_hash);
+END;
+
+-- A guard of what was in flight at an import goes when a later import has told the end of all of the hash's payments.
+DROP TRIGGER guards_forget;
+
+CREATE TRIGGER guards_forget BEFORE DELETE ON hash_guards
+  WHEN NOT EXISTS (SELECT 1 FROM operator_words WHERE payment_hash = OLD.payment_hash AND word = 3)
+   AND NOT (OLD.kind = 1 AND EXISTS (SELECT 1 FROM payments WHERE payment_hash = OLD.payment_hash)
+            AND NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.payment_hash = OLD.payment_hash
+                              AND (p.provenance <> 2 OR p.ended_ns IS NULL OR p.end_note IS NOT NULL
+                                   OR EXISTS (SELECT 1 FROM attempts WHERE payment_index = p.payment_index AND outcome IS NULL))))
+BEGIN SELECT RAISE(ABORT, 'conflict: only the operator''s word drops a guard'); END;

@@ -1,0 +1,375 @@
+"""Goal: whatever file or folder of lnd's is named, the one that has the payments is read, nothing is written to it or left beside
+it, a stale copy is never taken for it, and a refusal says the next step. Method: the files of real releases, put into folders as
+lnd has them, locked, cut, and rebuilt with what a hostile hand would put there."""
+
+import collections
+import hashlib
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import unittest
+
+import harness
+import test_lnd_releases
+from harness import BUSY, OK, REFUSED, USAGE
+from test_migrate import QUARANTINED
+
+NATIVE, MOVED, KEY_VALUE, BBOLT = "lnd-native-v0.21.2.sqlite", "lnd-native-migrated-from-kv-v0.21.2.sqlite", "channel-kv-v0.21.2.sqlite", "channel-v0.21.2.db"
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def beside(path):
+    """The file and what SQLite would leave beside it."""
+    if not os.path.isfile(path):
+        return []
+    return sorted(name for name in os.listdir(os.path.dirname(path)) if name.startswith(os.path.basename(path)))
+
+
+class Sources(harness.World):
+    unpack = test_lnd_releases.Releases.unpack
+
+    def setUp(self):
+        super().setUp()
+        self.lnd = os.path.join(self.folder, "lnd")
+        self.network = os.path.join(self.lnd, "data", "graph", "mainnet")
+        os.makedirs(self.network)
+
+    def place(self, example, name, network=None):
+        path = self.unpack(example, self.folder)
+        to = os.path.join(network or self.network, name)
+        shutil.move(path, to)
+        return to
+
+    def taken(self, path, *more):
+        before, files = os.path.isfile(path) and digest(path), beside(path)
+        outcome = self.run_it("migrate", "--from-lnd", path, "--json", *more)
+        self.assertEqual((os.path.isfile(path) and digest(path), beside(path)), (before, files))
+        self.assertIn(outcome.code, (OK, QUARANTINED), outcome)
+        return outcome.json()
+
+    def refused(self, path, message, hint, code=USAGE):
+        before = beside(path)
+        error = self.expect(code, "migrate", "--from-lnd", path, "--json").error()
+        self.assertIn(message, error["message"])
+        self.assertIn(hint, error["hint"])
+        self.assertNotIn("--help", error["hint"])
+        self.assertFalse(os.path.exists(self.db))
+        self.assertEqual(beside(path), before)
+        return error
+
+    # --- which file ---
+
+    def test_a_folder_with_bbolt(self):
+        self.place(BBOLT, "channel.db")
+        for named in (self.lnd, self.network, os.path.join(self.lnd, "data"), self.network + "/"):
+            self.assertEqual(self.taken(named)["read"], 40, named)
+            os.unlink(self.db)
+
+    def test_a_folder_with_key_value_sqlite(self):
+        self.place(KEY_VALUE, "channel.sqlite")
+        self.assertEqual(self.taken(self.lnd)["read"], 38)
+
+    def test_a_folder_whose_payments_have_moved(self):
+        self.place(MOVED, "lnd.sqlite")
+        self.place(KEY_VALUE, "channel.sqlite")
+        self.assertEqual(self.taken(self.lnd)["read"], 40)
+
+    def test_a_folder_whose_payments_have_not_moved(self):
+        """lnd 0.20 has an lnd.sqlite for invoices and its graph; payments are still in the other file."""
+        native = self.place(MOVED, "lnd.sqlite")
+        database = sqlite3.connect(native)
+        database.execute("DELETE FROM migration_tracker WHERE version >= 14")
+        database.commit()
+        database.close()
+        key_value = self.place(KEY_VALUE, "channel.sqlite")
+        self.assertEqual(self.taken(self.lnd)["read"], 38)
+        os.unlink(self.db)
+        self.assertEqual(self.taken(key_value)["read"], 38)
+        os.unlink(self.db)
+        self.refused(native, "its payments have not moved", "channel.sqlite or channel.db")
+
+    def test_the_stale_copy_beside_a_migrated_database_is_refused(self):
+        native = self.place(MOVED, "lnd.sqlite")
+        for example, name in ((KEY_VALUE, "channel.sqlite"), (BBOLT, "channel.db")):
+            error = self.refused(self.place(example, name), "lnd has moved its payments to " + native, "paytower migrate --from-lnd " + native)
+            self.assertEqual(error["code"], "usage")
+        self.assertEqual(self.taken(native)["read"], 40)
+
+    def test_two_networks(self):
+        self.place(BBOLT, "channel.db")
+        testnet = os.path.join(self.lnd, "data", "graph", "testnet")
+        os.makedirs(testnet)
+        self.place(KEY_VALUE, "channel.sqlite", testnet)
+        self.refused(self.lnd, "several networks", os.path.join(self.network, "channel.db"))
+        self.assertEqual(self.taken(testnet)["read"], 38)
+
+    def test_what_is_not_lnds(self):
+        self.refused(self.lnd, "no database of lnd's", "migrate --from-lnd ~/.lnd")
+        for dsn in ("postgres://lnd:secret@localhost:5432/lnd", "host=/run/postgresql dbname=lnd password=secret"):
+            error = self.refused(dsn, "PostgreSQL is not read", "into an SQLite file")
+            self.assertNotIn("secret", error["message"] + error["hint"])
+        other = os.path.join(self.folder, "other.db")
+        sqlite3.connect(other).executescript("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+        self.refused(other, "not one in which lnd keeps payments", "migrate --from-lnd ~/.lnd")
+        self.refused(os.path.join(self.folder, "missing.db"), "cannot open it", "ls -l")
+
+    # --- a running lnd, and one that was killed ---
+
+    def open_elsewhere(self, path, mode):
+        """Another process that has the file open as lnd does."""
+        code = ("import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('PRAGMA journal_mode = ' + sys.argv[2]);"
+                "d.execute('PRAGMA wal_autocheckpoint = 0'); d.execute('BEGIN IMMEDIATE');"
+                "d.execute(\"UPDATE payments SET amount_msat = 4243 WHERE amount_msat = 4242\"); d.execute('COMMIT') if sys.argv[2] == 'wal' else None;"
+                "print('held', flush=True); sys.stdin.read()")
+        process = subprocess.Popen([sys.executable, "-c", code, path, mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stdin.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline().strip(), "held")
+        return process
+
+    def test_a_running_lnd_is_not_read(self):
+        native = self.place(NATIVE, "lnd.sqlite")
+        for mode in ("wal", "delete"):
+            process = self.open_elsewhere(native, mode)
+            self.refused(native, "running lnd", "lncli stop", BUSY)
+            process.stdin.close()
+            process.wait()
+        self.assertEqual(self.taken(native)["read"], 38)
+
+    def test_what_a_killed_lnd_left_in_its_log_counts(self):
+        native = self.place(NATIVE, "lnd.sqlite")
+        process = self.open_elsewhere(native, "wal")
+        process.kill()
+        process.wait()
+        self.assertTrue(os.path.getsize(native + "-wal"))
+        before = {name: digest(os.path.join(self.network, name)) for name in os.listdir(self.network)}
+        report = self.taken(native)
+        self.assertEqual({name: digest(os.path.join(self.network, name)) for name in os.listdir(self.network)}, before)
+        self.assertIn("lnd was not stopped in order", report["notes"][0])
+        self.assertIn(4243, [row["value_msat"] for row in self.payments()])
+
+    def test_a_half_done_transaction_of_a_killed_lnd_is_none(self):
+        native = self.place(NATIVE, "lnd.sqlite")
+        code = ("import sqlite3, sys, os; d = sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('PRAGMA cache_size = 2'); d.execute('PRAGMA cache_spill = 1');"
+                "d.execute('BEGIN'); d.execute('UPDATE payments SET amount_msat = 1'); d.execute('UPDATE payment_route_hops SET amt_to_forward = 1');"
+                "print('half', flush=True); os.kill(os.getpid(), 9)")
+        subprocess.run([sys.executable, "-c", code, native], check=False, stdout=subprocess.DEVNULL)
+        self.assertTrue(os.path.getsize(native + "-journal"))
+        self.taken(native)
+        self.assertIn(250_000_000, [row["value_msat"] for row in self.payments()])
+
+    def test_a_clean_file_in_wal_mode_in_a_folder_that_cannot_be_written(self):
+        native = self.place(NATIVE, "lnd.sqlite")
+        database = sqlite3.connect(native)
+        database.execute("PRAGMA journal_mode = wal")
+        database.close()
+        os.chmod(native, 0o400)
+        os.chmod(self.network, 0o500)
+        self.addCleanup(os.chmod, self.network, 0o700)
+        self.assertEqual(self.taken(native)["read"], 38)
+        self.assertEqual(os.listdir(self.network), ["lnd.sqlite"])
+
+    # --- hostile files ---
+
+    def altered(self, example, *statements):
+        path = self.unpack(example)
+        database = sqlite3.connect(path)
+        database.execute("PRAGMA legacy_alter_table = ON")
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
+        database.close()
+        return path
+
+    def test_views_and_computed_columns_are_no_tables(self):
+        rename = "ALTER TABLE payments RENAME TO kept"
+        self.refused(self.altered(NATIVE, rename, "CREATE VIEW payments AS SELECT * FROM kept"), "something else of that name", "lncli stop")
+        self.refused(self.altered(NATIVE, rename, "CREATE VIRTUAL TABLE payments USING fts5(id)"), "something else of that name", "lncli stop")
+        self.refused(self.altered(NATIVE, "ALTER TABLE payment_duplicates RENAME COLUMN settle_time TO other",
+                                  "ALTER TABLE payment_duplicates ADD COLUMN settle_time TEXT GENERATED ALWAYS AS (created_at) VIRTUAL"),
+                     "no column settle_time", "lncli stop")
+        self.refused(self.altered(KEY_VALUE, "ALTER TABLE channeldb_kv RENAME TO kept", "CREATE VIEW channeldb_kv AS SELECT * FROM kept"),
+                     "something else of that name", "lncli stop")
+
+    def test_without_its_indexes_an_import_would_take_for_ever(self):
+        self.refused(self.altered(NATIVE, "DROP INDEX idx_htlc_payment_id", "DROP INDEX idx_htlc_payment_id_attempt_time"), "lacks an index", "lncli stop")
+        self.refused(self.altered(KEY_VALUE, "DROP INDEX channeldb_kv_up", "DROP INDEX channeldb_kv_p"), "lacks an index", "lncli stop")
+
+    def test_keys_in_an_order_of_their_own(self):
+        path = self.altered(KEY_VALUE, "CREATE TABLE kv2 (key BLOB NOT NULL, value BLOB, parent_id BIGINT, id INTEGER PRIMARY KEY, sequence BIGINT)",
+                            "INSERT INTO kv2 SELECT key, value, parent_id, id, sequence FROM channeldb_kv",
+                            "INSERT INTO kv2 SELECT key, value, parent_id, id + 100000, sequence FROM channeldb_kv WHERE key = CAST('payment-creation-info' AS BLOB)",
+                            "DROP TABLE channeldb_kv", "ALTER TABLE kv2 RENAME TO channeldb_kv", "CREATE INDEX up ON channeldb_kv (parent_id, key) WHERE parent_id IS NOT NULL",
+                            "CREATE INDEX unp ON channeldb_kv (key) WHERE parent_id IS NULL")
+        self.refused(path, "keys that do not ascend", "lncli stop")
+
+    def test_a_path_with_signs_of_a_uri(self):
+        odd = os.path.join(self.folder, "odd #1?x%41")
+        os.mkdir(odd)
+        self.assertEqual(self.taken(self.place(NATIVE, "lnd.sqlite", odd))["read"], 38)
+        os.unlink(self.db)
+        self.assertEqual(self.taken("/" + os.path.join(odd, "lnd.sqlite"))["read"], 38)
+
+    def test_a_trigger_does_nothing_and_one_bad_row_hides_no_other(self):
+        path = self.altered(NATIVE, "UPDATE payments SET created_at = 'yesterday' WHERE id = 1", "UPDATE payments SET amount_msat = -1 WHERE id = 2",
+                            "UPDATE payments SET amount_msat = 'x' WHERE id = 3", "UPDATE payments SET payment_identifier = x'00' WHERE id = 4",
+                            "UPDATE payment_route_hops SET pub_key = NULL WHERE htlc_attempt_index = 1005",
+                            "CREATE TRIGGER t AFTER UPDATE ON payments BEGIN DELETE FROM payments; END")
+        report = self.taken(path)
+        self.assertEqual(report["read"], 38)
+        reasons = {one["sequence"]: one["reason"] for one in report["quarantined"]}
+        for sequence, reason in (("1", "a time of 9 letters"), ("2", "amount_msat of -1"), ("3", "amount_msat is of another type"), ("4", "identifier has 1 bytes"),
+                                 ("5", "pub_key is missing")):
+            self.assertIn(reason, reasons[sequence])
+        guards = {one["payment_hash"]: one["kind"] for one in report["guards"]}
+        self.assertEqual(guards["d9ef22145e86a797a0bc16d2a2b6c076d16ef5998b8dc4e232471ddad74483f0"], "paid_without_record")
+
+    def test_an_attempt_of_no_payment_is_set_aside_and_guarded(self):
+        path = self.altered(NATIVE, "PRAGMA foreign_keys = OFF", "DELETE FROM payments WHERE id IN (1, 12)")
+        report = self.taken(path)
+        self.assertEqual([one["reason"] for one in report["quarantined"]].count("an attempt of a payment that is not there"), 2)
+        guards = {one["payment_hash"]: one["kind"] for one in report["guards"]}
+        self.assertEqual(guards["d9ef22145e86a797a0bc16d2a2b6c076d16ef5998b8dc4e232471ddad74483f0"], "paid_without_record")
+        self.assertEqual(guards["574ac10fc27b590f62f7b8e0ceec1c9e1f2378ebc8e917a2a24a1dca05ffd4d3"], "in_flight")
+
+    def test_a_value_beyond_all_bounds(self):
+        path = self.altered(NATIVE, "UPDATE payment_intents SET intent_payload = zeroblob(100000) WHERE payment_id = 1",
+                            "UPDATE payment_intents SET intent_payload = zeroblob(3000000) WHERE payment_id = 5")
+        report = self.taken(path)
+        self.assertEqual([one["sequence"] for one in report["quarantined"][:2]], ["1", "5"])
+        os.unlink(self.db)
+        self.refused(self.altered(NATIVE, "UPDATE payment_intents SET intent_payload = zeroblob(9000000) WHERE payment_id = 1"), "cannot be read", "lncli stop")
+
+    def test_a_file_cut_anywhere_is_refused_or_read_in_part_and_never_a_crash(self):
+        for example in (NATIVE, KEY_VALUE):
+            path = self.unpack(example)
+            with open(path, "rb") as file:
+                whole = file.read()
+            for size in list(range(0, 4096, 512)) + list(range(4096, len(whole), 3 * 4096)):
+                with open(path, "wb") as file:
+                    file.write(whole[:size])
+                outcome = self.run_it("migrate", "--from-lnd", path, "--json", "--dry-run")
+                self.assertIn(outcome.code, (USAGE, OK, QUARANTINED), (example, size, outcome))
+                self.assertEqual(sorted(name for name in os.listdir(self.folder) if name.startswith(example)), [example])
+
+    def test_bits_that_have_turned(self):
+        """Each file with a few bytes changed, the same ones in each run: read, read in part or refused, and the file stays as it is."""
+        dice = random.Random(17)
+        codes = collections.Counter()
+        for example, rounds in ((NATIVE, 60), (KEY_VALUE, 40)):
+            path = self.unpack(example)
+            with open(path, "rb") as file:
+                whole = file.read()
+            for turn in range(rounds):
+                changed = bytearray(whole)
+                for _ in range(dice.randint(1, 8)):
+                    # Half of them in headers of pages, where a file is most easily hurt.
+                    at = dice.randrange(len(whole)) if dice.random() < 0.5 else dice.randrange(len(whole) // 4096) * 4096 + dice.randrange(120)
+                    changed[at] = dice.randrange(256)
+                with open(path, "wb") as file:
+                    file.write(changed)
+                before = digest(path)
+                outcome = self.run_it("migrate", "--from-lnd", path, "--json", "--dry-run")
+                self.assertIn(outcome.code, (USAGE, OK, QUARANTINED), (example, turn, outcome))
+                if outcome.code != USAGE:
+                    report = outcome.json()
+                    self.assertEqual(report["read"], report["migrated"] + report["duplicates"] + len(report["quarantined"]))
+                self.assertEqual((digest(path), beside(path)), (before, [example]))
+                codes[outcome.code] += 1
+        self.assertGreater(codes[USAGE], 5)
+        self.assertGreater(codes[OK] + codes[QUARANTINED], 5)
+
+    # --- what is made ---
+
+    def test_the_database_has_the_schema_of_a_new_one(self):
+        """Rows come in without triggers and indexes; afterwards each of them is there again."""
+        new = os.path.join(self.folder, "new.db")
+        self.ok("--db", new, "send", self.invoice(), "--yes")
+        schemas = []
+        for path in (new, self.db):
+            if path == self.db:
+                self.taken(self.unpack(NATIVE))
+            database = sqlite3.connect(path)
+            schemas.append(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name").fetchall())
+            database.close()
+        self.assertEqual(schemas[0], schemas[1])
+
+    # --- beside an earlier import ---
+
+    def test_payments_of_an_earlier_import_are_known_by_their_hashes(self):
+        self.taken(self.unpack(BBOLT))
+        before = self.payments()
+        report = self.taken(self.unpack(MOVED))
+        self.assertEqual((report["migrated"], report["duplicates"]), (0, 0))
+        self.assertEqual(self.payments(), before)
+
+    def test_what_has_happened_since_is_added(self):
+        self.taken(self.unpack(BBOLT))
+        known = {row["payment_hash"]: row for row in self.payments()}
+        new = "11" * 32
+        path = self.altered(MOVED, "INSERT INTO payments (id, amount_msat, created_at, payment_identifier, fail_reason)"
+                            f" VALUES (40, 5, '2024-01-01 00:00:00 +0000 UTC', x'{new}', 1)")
+        report = self.taken(path)
+        self.assertEqual((report["migrated"], report["duplicates"]), (1, 0))
+        rows = {row["payment_hash"]: row for row in self.payments()}
+        self.assertEqual(rows.pop(new)["payment_index"], "500002")
+        self.assertEqual(rows, known)
+        self.assertEqual(self.taken(path)["read"], 0)
+
+
+    def test_guards_of_what_has_ended_since_go(self):
+        self.taken(self.unpack(BBOLT))
+        guards = lambda: {guard["payment_hash"]: guard["kind"] for guard in self.ok("list", "--guards", "--json").json()["guards"]}
+        before = guards()
+        failed, open_still = ("574ac10fc27b590f62f7b8e0ceec1c9e1f2378ebc8e917a2a24a1dca05ffd4d3", "8d11aeb4958ea299d175709fc8ab42c0a27119b2e3ab0ef757b0390d68498511")
+        self.assertEqual((before[failed], before[open_still]), ("in_flight", "in_flight"))
+        path = self.altered(MOVED, "INSERT INTO payment_htlc_attempt_resolutions (attempt_index, resolution_time, resolution_type, failure_source_index,"
+                            " htlc_fail_reason, failure_msg) VALUES (1012, '2024-01-01 00:00:00 +0000 UTC', 2, 1, 3, x'1007')",
+                            f"UPDATE payments SET fail_reason = 0 WHERE payment_identifier IN (x'{failed}', x'{open_still}')")
+        report = self.taken(path)
+        self.assertEqual(report["guards_resolved"], 1)
+        after = guards()
+        self.assertNotIn(failed, after)
+        del before[failed]
+        self.assertEqual(after, before)
+        self.assertEqual(self.ok("show", failed, "--json").json()["status"], "FAILED")
+        self.assertEqual(self.ok("show", open_still, "--json").json()["status"], "IN_FLIGHT")
+        to = self.decode(self.invoice())["destination"]
+        send = ["send", "--dest", to, "--payment-secret", "11" * 32, "--amt", "1sat", "--yes", "--json", "--payment-hash"]
+        self.assertEqual(self.expect(REFUSED, *send, open_still).error()["code"], "guarded")
+        self.assertNotEqual(self.run_it(*send, failed).code, REFUSED)  # lnd says that it failed: payable again
+        self.ok("check")
+
+    def test_an_amp_payment_that_an_older_paytower_set_aside(self):
+        """Its guard stays: the set id is no hash, and paid."""
+        self.taken(self.unpack(BBOLT))
+        amp = test_lnd_releases.AMP
+        database = sqlite3.connect(self.db)
+        triggers = database.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        index = database.execute("SELECT payment_index FROM payments WHERE payment_hash = ?", (bytes.fromhex(amp),)).fetchone()[0]
+        for table in ("attempts", "imported_raw", "payments"):
+            database.execute(f"DELETE FROM {table} WHERE payment_index = ?", (index,))
+        database.execute("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (?, 2, 1)", (bytes.fromhex(amp),))
+        for _, sql in triggers:
+            database.execute(sql)
+        database.commit()
+        database.close()
+        report = self.taken(os.path.join(self.folder, BBOLT))
+        self.assertEqual((report["read"], report["migrated"]), (1, 1))
+        self.assertEqual(self.ok("show", amp, "--json").json()["status"], "SUCCEEDED")
+        self.ok("check")
+
+
+if __name__ == "__main__":
+    unittest.main()
