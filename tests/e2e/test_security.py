@@ -146,7 +146,7 @@ class Files(World):
                     self.ok("backup", database)
                     # Each copy pays on a network of its own: on one network, the next would be an old copy of this one.
                     self.switch = self.file_switch = self.env["PAYTOWER_SWITCH"] = "sim:" + os.path.join(folder, "network.sim")
-                    self.ok("simulate", "network", "--out", os.path.join(folder, "network.sim"), *self.network_args)
+                    self.ok("simulate", "network", "--out", os.path.join(folder, "network.sim"), "--seed", "8")
                     with open(victim, "w", encoding="utf-8") as file:
                         file.write("precious")
                     os.chmod(victim, 0o600)
