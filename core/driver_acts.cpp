@@ -21,7 +21,7 @@ void Driver::Impl::perform(Item& item, const Decision& decision) {
 }
 
 void Driver::Impl::refuse(Item& item, Errc why) {
-  if (why == Errc::in_flight && item.blocker != Blocker::none) return finish(item, DriveEnd::refused, blocked_by(item.payment, item.blocker));
+  if (why == Errc::in_flight && item.blocker != Blocker::none) return finish(item, DriveEnd::refused, blocked_by(item.payment, item.blocker, item.earlier_watched));
   const bool paid_elsewhere = why == Errc::already_paid && item.payment.proof();
   if (!paid_elsewhere || !item.idempotent) return finish(item, DriveEnd::refused, refusal_of(item.payment, why));
   const bool same = item.payment.request.demand.destination == item.wanted_payee && foreign_amount_agrees(item.payment);

@@ -217,8 +217,14 @@ Error refusal_of(const Payment& payment, Errc why) {
   return {why, std::string("refused: ") + std::string(code_name(why)) + "; nothing was sent", show};
 }
 
-Error blocked_by(const Payment& payment, Blocker blocker) {
+Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
   const std::string hash = payment.request.hash.hex();
+  if (blocker == Blocker::closed_by_hand && !watched) {
+    return {Errc::in_flight,
+            "the node keeps a pending record of an earlier try of this payment for which it never made an HTLC, and refuses every payment of the "
+            "hash while it stands; nothing was sent. It goes away only when the node is stopped and the row is taken out of its table `payments`",
+            {}};
+  }
   if (blocker == Blocker::closed_by_hand) {
     return {Errc::in_flight,
             "an earlier try of this payment was marked as failed by hand, and the node still works on its HTLC: if it settles, you have "
@@ -451,6 +457,7 @@ void Driver::Impl::admit_request(Admission& next, HashState& state) {
   fresh.request = std::move(*next.request);
   Item& item = drive(std::move(fresh), next.tag);
   item.idempotent = next.idempotent;
+  item.earlier_watched = state.payment && state.payment->has_watched_attempt();
   item.wanted_payee = item.payment.request.demand.destination;
   item.backlog.push_back(created_beside(state));
   if (identity) check_identity(item);

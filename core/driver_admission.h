@@ -53,8 +53,9 @@ struct Judgement {
 /// A refusal in words, with a command to run next.
 [[nodiscard]] Error refusal_of(const Payment& payment, Errc why);
 
-/// in_flight, when a look shows whose HTLC it is. Without a hint where only the node itself can tell more.
-[[nodiscard]] Error blocked_by(const Payment& payment, Blocker blocker);
+/// in_flight, when a look shows whose HTLC it is. Without a hint where only the node itself can tell more. `watched`: an earlier try
+/// was marked as failed by hand, so that resume asks about it.
+[[nodiscard]] Error blocked_by(const Payment& payment, Blocker blocker, bool watched);
 
 /// R6: nothing when `payment` may be shown to this switch.
 [[nodiscard]] std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& key);

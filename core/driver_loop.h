@@ -33,6 +33,7 @@ struct Item {
   std::uint64_t ticket = 0;                  ///< of this item's questions to the switch
   std::uint64_t tag = 0;                     ///< the caller's
   bool idempotent = false;
+  bool earlier_watched = false;              ///< an earlier try of the hash was marked as failed by hand
   PublicKey wanted_payee{};                  ///< of the request, also where another user paid somebody else
   bool paid_before = false;                  ///< by another user of the node
   bool joined = false;                       ///< a send attached itself to what somebody else had begun

@@ -117,7 +117,8 @@ TEST_CASE("payable text: what is not a BOLT 11 invoice is named as what it is") 
       {invoice + "\n" + invoice, "blank or a line end inside"},
       {std::string(limits::max_pasted_bytes + 1, ' '), "longer than any invoice"}};
   for (const auto& [pasted, word] : table) {
-    CAPTURE(pasted.substr(0, 100));
+    const std::string shown = pasted.substr(0, 100);
+    CAPTURE(shown);
     const std::string said = read(pasted);
     CHECK_MESSAGE(said.find(word) != std::string::npos, said);
     if (pasted.size() > 20) CHECK(said.find(pasted.substr(pasted.size() - 16)) == std::string::npos);

@@ -502,6 +502,24 @@ class NodeUsers(Served):
         self.assertEqual(payment["status"], "IN_FLIGHT")  # the node shows the row for ever
         self.assertEqual(self.ledger(payment_hash), [])
         self.expect(harness.REFUSED, "send", invoice, "--yes")
+        # R17: the way out works with the node named, and what still blocks the hash there is said, without a circle of hints.
+        said = self.ok("resolve", payment_hash, "--assume-failed", "--yes")
+        self.assertIn("looked at again in 60 s", said.err)
+        self.assertIn("refuses every payment of the hash", said.err)
+        again = self.expect(harness.REFUSED, "send", invoice, "--yes")
+        self.assertIn("for which it never made an HTLC", again.err)
+        self.assertNotIn("paytower resume", again.err)
+        self.assertEqual(self.ledger(payment_hash), [])
+
+    def test_the_operators_word_on_an_orphan_that_is_still_open(self):
+        invoice = self.invoice("100sat")
+        payment_hash = self.hash_of(invoice)
+        self.start("lightningd,orphan@sendpay:1")
+        self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "1s")
+        said = self.ok("resolve", payment_hash, "--assume-failed", "--yes")
+        self.assertIn("NOT confirmed", said.out)
+        self.assertIn("refuses every payment of the hash", said.err)
+        self.assertIn("NOT confirmed", self.expect(harness.UNKNOWN, "resume", "--quiet").err)
 
     # --- answers that come to nothing ---
 
