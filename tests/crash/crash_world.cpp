@@ -49,7 +49,7 @@ class CrashWorld::WatchedSwitch final : public Switch {
   void query(const AttemptKey& key) override { step(); inner_.query(key); }
   void fence(const Handover& handover) override { step(); inner_.fence(handover); }
   void list_own(const StoreId& store) override { step(); inner_.list_own(store); }
-  void newest_own(const StoreTrace& trace) override { step(); inner_.newest_own(trace); }
+  void newest_own(const StoreTrace& asked) override { step(); inner_.newest_own(asked); }
   std::vector<SwitchEvent> poll(MonoNs until) override {
     step();
     return inner_.poll(until);

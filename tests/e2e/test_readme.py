@@ -55,7 +55,7 @@ class Readme(harness.World):
                  "invoice=$(paytower simulate invoice --amt 250sat --hold 1s)\n"
                  "paytower send \"$invoice\" --yes --wait 0 >/dev/null 2>&1 || [ $? = 4 ]\n")
         self.assertEqual(self.shell(start, **named).returncode, 0)
-        command = commands[0].replace("/var/lib/pay", place)
+        command = commands[0].replace("/var/lib/paytower/clightning", place)
         self.assertIn(place, command)
         done = subprocess.run(["env", "-i", "HOME=" + self.home, "PATH=" + FOLDER + ":/usr/bin:/bin", "SHELL=/bin/sh", "LOGNAME=op", "/bin/sh", "-c", command],
                               capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True)
@@ -68,7 +68,7 @@ class Readme(harness.World):
         folder = os.path.join(self.home, ".config", "paytower")
         os.makedirs(folder)
         with open(os.path.join(folder, "config"), "w", encoding="utf-8") as file:
-            file.write(re.sub("/var/lib/pay/", self.home + "/", text))
+            file.write(re.sub("/var/lib/paytower/clightning/", self.home + "/", text))
         done = self.shell("paytower list; echo $?")
         self.assertIn(self.home + "/payments.db", done.stderr)  # it is looked for where the file says
 
