@@ -8,12 +8,11 @@ import threading
 
 
 class Relay:
-    """Passes bytes on, both ways. `requests`: all that was asked, in order; `turns`: at which of them a round trip began."""
+    """Passes bytes on, both ways. `requests`: all that was asked, in order."""
 
     def __init__(self, path, node):
         self.node = node
         self.requests = []
-        self.turns = []
         self.connections = 0
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(path)
@@ -37,7 +36,7 @@ class Relay:
     def talk(self, client):
         node = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         node.connect(self.node)
-        decoder, asked, answered = json.JSONDecoder(), "", True
+        decoder, asked = json.JSONDecoder(), ""
         with client, node:
             while True:
                 for ready in select.select([client, node], [], [])[0]:
@@ -46,7 +45,6 @@ class Relay:
                         return
                     (node if ready is client else client).sendall(block)
                     if ready is node:
-                        answered = True
                         continue
                     asked += block.decode()
                     while asked.strip():
@@ -55,18 +53,14 @@ class Relay:
                         except ValueError:
                             break
                         asked = asked.lstrip()[end:]
-                        if answered:
-                            self.turns.append(len(self.requests))
-                        answered = False
                         self.requests.append((request["method"], request["params"]))
 
     def forget(self):
-        self.requests, self.turns, self.connections = [], [], 0
+        self.requests, self.connections = [], 0
 
     def methods(self):
         return [method for method, _ in self.requests]
 
     def before(self, method):
-        """What was asked before the first such request, and in how many round trips."""
-        at = self.methods().index(method)
-        return self.methods()[:at], sum(turn < at for turn in self.turns)
+        """What was asked before the first such request."""
+        return self.methods()[:self.methods().index(method)]
