@@ -10,9 +10,9 @@
 #include "cli/render.h"
 #include "cli/render_text.h"
 #include "cli/request.h"
-#include "core/attempt_id.h"
-#include "core/driver_admission.h"
-#include "core/limits.h"
+#include "core/driver/attempt_id.h"
+#include "core/driver/admission.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/output.h"
-#include "core/payment.h"
+#include "core/payment/payment.h"
 
 namespace paytower::cli {
 

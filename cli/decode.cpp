@@ -4,7 +4,7 @@
 #include "cli/input/time.h"
 #include "cli/render.h"
 #include "cli/text.h"
-#include "core/bolt11/invoice.h"
+#include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::cli {
 

@@ -8,10 +8,10 @@
 #include "cli/render.h"
 #include "cli/render_text.h"
 #include "cli/text.h"
-#include "core/driver_admission.h"
-#include "core/lifecycle.h"
-#include "core/look.h"
-#include "core/route_session.h"
+#include "core/driver/admission.h"
+#include "core/payment/lifecycle.h"
+#include "core/payment/look.h"
+#include "core/driver/route_session.h"
 
 namespace paytower::cli {
 

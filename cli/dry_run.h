@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/commands.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace paytower::cli {
 

@@ -1,7 +1,7 @@
 // The frozen table of exit codes. Scripts rely on every line of it: a number never changes its meaning.
 #pragma once
 
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace paytower::cli {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/payment.h"
+#include "core/payment/payment.h"
 
 namespace paytower::cli {
 

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/bytes.h"
-#include "core/msat.h"
-#include "core/types.h"
+#include "core/base/bytes.h"
+#include "core/base/msat.h"
+#include "core/base/types.h"
 
 namespace paytower::cli {
 

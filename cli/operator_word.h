@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/session.h"
-#include "core/lifecycle.h"
+#include "core/payment/lifecycle.h"
 
 namespace paytower::cli {
 

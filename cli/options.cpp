@@ -17,7 +17,7 @@
 #include "cli/suggest.h"
 #include "cli/system.h"
 #include "cli/text.h"
-#include "core/limits.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

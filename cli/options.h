@@ -14,9 +14,9 @@
 #include "cli/input/hash.h"
 #include "cli/output.h"
 #include "cli/setting.h"
-#include "core/msat.h"
-#include "core/payment.h"
-#include "core/types.h"
+#include "core/base/msat.h"
+#include "core/payment/payment.h"
+#include "core/base/types.h"
 
 namespace paytower::cli {
 
@@ -166,7 +166,7 @@ struct SimulateReleaseOptions {
 struct SimulateLedgerOptions { std::optional<HashArgument> hash; };
 struct SimulateServeOptions {
   std::string socket;                                ///< path of the Unix socket
-  std::string faults;                                ///< see core/switch/sim/rpc_faults.h
+  std::string faults;                                ///< see core/sim/node/faults.h
 };
 
 struct ConfigOptions { std::vector<Setting> settings; };

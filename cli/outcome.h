@@ -6,7 +6,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/session.h"
-#include "core/driver.h"
+#include "core/driver/driver.h"
 
 namespace paytower::cli {
 

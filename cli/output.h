@@ -10,8 +10,8 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cli/exit_code.h"
-#include "core/error.h"
-#include "core/types.h"
+#include "core/base/error.h"
+#include "core/base/types.h"
 
 namespace paytower::cli {
 

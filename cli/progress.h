@@ -5,7 +5,7 @@
 #include <string>
 
 #include "cli/output.h"
-#include "core/ports.h"
+#include "core/driver/ports.h"
 
 namespace paytower::cli {
 

@@ -9,7 +9,7 @@
 
 #include "cli/command_table.h"
 #include "cli/setting.h"
-#include "core/error.h"
+#include "core/base/error.h"
 
 namespace paytower::cli {
 

@@ -7,9 +7,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/driver.h"
-#include "core/payment.h"
-#include "core/route.h"
+#include "core/driver/driver.h"
+#include "core/payment/payment.h"
+#include "core/payment/route.h"
 
 namespace paytower::cli {
 

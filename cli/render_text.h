@@ -7,7 +7,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/output.h"
-#include "core/payment.h"
+#include "core/payment/payment.h"
 
 namespace paytower::cli {
 

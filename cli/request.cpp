@@ -7,9 +7,9 @@
 #include "cli/input/routes.h"
 #include "cli/input/time.h"
 #include "cli/text.h"
-#include "core/attempt_id.h"
-#include "core/bolt11/invoice.h"
-#include "core/limits.h"
+#include "core/driver/attempt_id.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

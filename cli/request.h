@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "core/payment.h"
-#include "core/ports.h"
+#include "core/payment/payment.h"
+#include "core/driver/ports.h"
 
 namespace paytower::cli {
 

@@ -8,8 +8,8 @@
 #include "cli/render.h"
 #include "cli/render_text.h"
 #include "cli/restored.h"
-#include "core/driver_admission.h"
-#include "core/look.h"
+#include "core/driver/admission.h"
+#include "core/payment/look.h"
 
 namespace paytower::cli {
 

@@ -7,7 +7,7 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
-#include "core/restored.h"
+#include "core/driver/restored.h"
 
 namespace paytower::cli {
 

@@ -7,7 +7,7 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
-#include "core/attempt_id.h"
+#include "core/driver/attempt_id.h"
 
 namespace paytower::cli {
 

@@ -6,9 +6,9 @@
 #include "cli/refuse.h"
 #include "cli/request.h"
 #include "cli/text.h"
-#include "core/attempt_id.h"
-#include "core/driver_admission.h"
-#include "core/limits.h"
+#include "core/driver/attempt_id.h"
+#include "core/driver/admission.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

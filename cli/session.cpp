@@ -10,9 +10,9 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
-#include "core/driver_admission.h"
-#include "core/switch/cln/cln_switch.h"
-#include "core/switch/sim/sim_switch.h"
+#include "core/driver/admission.h"
+#include "core/switch/cln/switch.h"
+#include "core/sim/sim_switch.h"
 #include "db/sim_ledger.h"
 
 namespace paytower::cli {

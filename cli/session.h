@@ -14,7 +14,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/system.h"
-#include "core/ports.h"
+#include "core/driver/ports.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/payment_admin.h"

@@ -10,8 +10,8 @@
 #include "cli/render.h"
 #include "cli/render_text.h"
 #include "cli/text.h"
-#include "core/json.h"
-#include "core/switch/sim/sim_admin.h"
+#include "core/base/json.h"
+#include "core/sim/admin.h"
 #include "db/sim_ledger.h"
 
 namespace paytower::cli {

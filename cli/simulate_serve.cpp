@@ -1,7 +1,7 @@
 #include "cli/commands.h"
 #include "cli/refuse.h"
 #include "cli/text.h"
-#include "core/switch/sim/rpc_server.h"
+#include "core/sim/server/server.h"
 #include "db/sim_ledger.h"
 
 namespace paytower::cli {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "core/ports.h"
-#include "core/switch/poller.h"
+#include "core/driver/ports.h"
+#include "core/switch/rpc/poller.h"
 
 namespace paytower::cli {
 

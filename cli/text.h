@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/msat.h"
-#include "core/types.h"
+#include "core/base/msat.h"
+#include "core/base/types.h"
 
 namespace paytower::cli {
 

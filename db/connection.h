@@ -11,8 +11,8 @@
 
 #include <SQLiteCpp/Database.h>
 
-#include "core/error.h"
-#include "core/types.h"
+#include "core/base/error.h"
+#include "core/base/types.h"
 #include "db/statement.h"
 
 namespace paytower::db {

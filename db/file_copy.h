@@ -5,7 +5,7 @@
 #include <string>
 #include <variant>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/connection.h"
 
 namespace paytower::db {

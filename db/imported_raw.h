@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/types.h"
+#include "core/base/types.h"
 #include "db/connection.h"
 #include "db/lnd/kv_types.h"
 

@@ -1,7 +1,7 @@
 // channel.sqlite: lnd's key-value tree in one SQLite table (--db.backend=sqlite).
 #include <deque>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd/channel_db.h"
 #include "db/lnd/kv_payments.h"
 #include "db/lnd_sources.h"

@@ -1,7 +1,7 @@
 // lnd.sqlite: the native tables of lnd 0.21 with --db.use-native-sql.
 #include <algorithm>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd/byte_reader.h"
 #include "db/lnd/sql_rows.h"
 #include "db/lnd_sources.h"

@@ -6,7 +6,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "db/lnd/source.h"
 #include "db/lnd_stage.h"
 #include "db/statement.h"

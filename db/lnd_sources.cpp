@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd/channel_db.h"
 #include "db/lnd/kv_payments.h"
 #include "db/lnd_sqlite.h"

@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
-#include "core/error.h"
-#include "core/ports.h"
-#include "core/types.h"
+#include "core/base/error.h"
+#include "core/driver/ports.h"
+#include "core/base/types.h"
 
 namespace paytower::db {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/payment.h"
+#include "core/payment/payment.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/payment_steps.h"

@@ -7,7 +7,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "db/operator_words.h"
 #include "db/payment_query.h"
 #include "db/payment_schema.h"

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/payment.h"
+#include "core/payment/payment.h"
 #include "db/connection.h"
 #include "db/locks.h"
 

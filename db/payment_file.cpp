@@ -6,7 +6,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "db/payment_schema.h"
 #include "db/payment_steps.h"
 #include "db/payment_store.h"

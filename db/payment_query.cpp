@@ -5,7 +5,7 @@
 
 #include <SQLiteCpp/Exception.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "db/payment_rows.h"
 #include "db/reading.h"
 

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/payment.h"
+#include "core/payment/payment.h"
 #include "db/connection.h"
 
 namespace paytower::db {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/hash.h"
-#include "core/limits.h"
+#include "core/base/hash.h"
+#include "core/base/limits.h"
 
 namespace paytower::db {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/payment.h"
+#include "core/payment/payment.h"
 #include "db/connection.h"
 
 // Column lists of the SELECTs that the readers below take apart, in their order.

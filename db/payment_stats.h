@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/payment.h"
+#include "core/payment/payment.h"
 #include "db/connection.h"
 #include "db/log_histogram.h"
 

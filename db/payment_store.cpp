@@ -7,9 +7,9 @@
 
 #include <SQLiteCpp/Exception.h>
 
-#include "core/hash.h"
-#include "core/lifecycle.h"
-#include "core/limits.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
+#include "core/base/limits.h"
 #include "db/payment_rows.h"
 #include "db/reading.h"
 #include "db/spool.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/ports.h"
+#include "core/driver/ports.h"
 #include "db/connection.h"
 #include "db/locks.h"
 

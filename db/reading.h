@@ -5,7 +5,7 @@
 
 #include <SQLiteCpp/Exception.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/connection.h"
 
 namespace paytower::db {

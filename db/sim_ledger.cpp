@@ -4,7 +4,7 @@
 
 #include <SQLiteCpp/Exception.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/sim_ledger_schema.h"

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "core/switch/sim/ledger.h"
+#include "core/sim/ledger.h"
 
 namespace paytower::db {
 

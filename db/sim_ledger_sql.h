@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/switch/sim/ledger.h"
+#include "core/sim/ledger.h"
 #include "db/statement.h"
 
 namespace paytower::db::sim_sql {

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "core/route.h"
-#include "core/switch/sim/codec.h"
+#include "core/payment/route.h"
+#include "core/sim/codec.h"
 #include "db/sim_ledger_sql.h"
 
 namespace paytower::db {

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/switch/sim/ledger.h"
+#include "core/sim/ledger.h"
 #include "db/connection.h"
 
 namespace paytower::db {

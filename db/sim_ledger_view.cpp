@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "core/switch/sim/codec.h"
+#include "core/sim/codec.h"
 #include "db/sim_ledger_sql.h"
 #include "db/sim_ledger_tx.h"
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <variant>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/connection.h"
 #include "db/locks.h"
 

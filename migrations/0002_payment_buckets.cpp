@@ -5,7 +5,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "migrations/legacy_record.h"
 #include "migrations/payment_buckets.h"
 

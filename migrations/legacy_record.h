@@ -9,8 +9,8 @@
 #include <string_view>
 #include <variant>
 
-#include "core/hash.h"
-#include "core/types.h"
+#include "core/base/hash.h"
+#include "core/base/types.h"
 
 namespace paytower::migrations {
 

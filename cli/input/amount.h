@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/error.h"
-#include "core/msat.h"
+#include "core/base/error.h"
+#include "core/base/msat.h"
 
 namespace paytower::cli {
 

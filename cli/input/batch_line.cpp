@@ -9,8 +9,8 @@
 #include "cli/command_table.h"
 #include "cli/suggest.h"
 #include "cli/text.h"
-#include "core/json.h"
-#include "core/limits.h"
+#include "core/base/json.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

@@ -12,7 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/bolt11/invoice.h"
+#include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::cli {
 

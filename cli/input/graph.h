@@ -3,8 +3,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "core/error.h"
-#include "core/switch/sim/network.h"
+#include "core/base/error.h"
+#include "core/sim/network.h"
 
 namespace paytower::cli {
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli/refuse.h"
-#include "core/limits.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

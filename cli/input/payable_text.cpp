@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

@@ -9,8 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/json.h"
-#include "core/limits.h"
+#include "core/base/json.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/error.h"
-#include "core/route.h"
+#include "core/base/error.h"
+#include "core/payment/route.h"
 
 namespace paytower::cli {
 

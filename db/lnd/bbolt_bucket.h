@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/bytes.h"
+#include "core/base/bytes.h"
 #include "db/lnd/bbolt_file.h"
 
 namespace paytower::db::lnd {

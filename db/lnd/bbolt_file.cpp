@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd/little_endian.h"
 
 namespace paytower::db::lnd {

@@ -8,9 +8,9 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/bytes.h"
-#include "core/msat.h"
-#include "core/types.h"
+#include "core/base/bytes.h"
+#include "core/base/msat.h"
+#include "core/base/types.h"
 
 namespace paytower::db::lnd {
 

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd/bucket_copy.h"
 
 namespace paytower::db::lnd {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/types.h"
+#include "core/base/types.h"
 #include "db/lnd/bbolt_bucket.h"
 #include "db/lnd/bbolt_file.h"
 

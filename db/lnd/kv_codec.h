@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "core/bytes.h"
+#include "core/base/bytes.h"
 #include "db/lnd/byte_reader.h"
 #include "db/lnd/kv_types.h"
 

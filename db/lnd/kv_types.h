@@ -7,12 +7,12 @@
 #include <variant>
 #include <vector>
 
-#include "core/failure.h"
-#include "core/hash.h"
-#include "core/msat.h"
-#include "core/payment.h"
-#include "core/route.h"
-#include "core/types.h"
+#include "core/payment/failure.h"
+#include "core/base/hash.h"
+#include "core/base/msat.h"
+#include "core/payment/payment.h"
+#include "core/payment/route.h"
+#include "core/base/types.h"
 #include "db/lnd/bucket_copy.h"
 
 namespace paytower::db::lnd {

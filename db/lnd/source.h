@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/types.h"
+#include "core/base/types.h"
 #include "db/lnd/kv_types.h"
 
 namespace paytower::db::lnd {

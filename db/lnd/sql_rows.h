@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "core/types.h"
+#include "core/base/types.h"
 #include "db/lnd/bucket_copy.h"
 #include "db/lnd/kv_types.h"
 

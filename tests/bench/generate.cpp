@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/hash.h"
-#include "core/lifecycle.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/payment_store.h"

@@ -8,7 +8,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 
 namespace paytower::bench {
 

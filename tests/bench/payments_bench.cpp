@@ -14,14 +14,14 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "core/bolt11/invoice.h"
-#include "core/driver.h"
-#include "core/hash.h"
-#include "core/lifecycle.h"
-#include "core/switch/sim/memory_ledger.h"
-#include "core/switch/sim/network.h"
-#include "core/switch/sim/sim_admin.h"
-#include "core/switch/sim/sim_switch.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/driver/driver.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
+#include "core/sim/memory_ledger.h"
+#include "core/sim/network.h"
+#include "core/sim/admin.h"
+#include "core/sim/sim_switch.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/payment_store.h"

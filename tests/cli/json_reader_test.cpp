@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "core/json.h"
-#include "core/limits.h"
+#include "core/base/json.h"
+#include "core/base/limits.h"
 
 using namespace paytower;
 

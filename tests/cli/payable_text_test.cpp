@@ -13,7 +13,7 @@
 
 #include "cli/input/payable_text.h"
 #include "cli/request.h"
-#include "core/limits.h"
+#include "core/base/limits.h"
 
 using namespace paytower;
 using namespace paytower::cli;

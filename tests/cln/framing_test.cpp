@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/switch/cln/reading.h"
-#include "core/switch/json_rpc.h"
+#include "core/switch/rpc/json_rpc.h"
 
 using namespace paytower;
 

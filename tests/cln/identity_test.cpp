@@ -1,7 +1,7 @@
 // Who the switch speaks to: the first word on every connection, and what becomes of one that is lost.
 #include <doctest/doctest.h>
 
-#include "core/switch/socket.h"
+#include "core/switch/rpc/unix_socket.h"
 #include "tests/cln/world.h"
 
 using namespace paytower;

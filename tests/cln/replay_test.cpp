@@ -11,8 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/hash.h"
-#include "core/lifecycle.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
 #include "core/switch/cln/conclusions.h"
 
 using namespace paytower;

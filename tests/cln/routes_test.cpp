@@ -1,7 +1,7 @@
 // Routes of the node: asked for with what failed before excluded, and checked against every limit.
 #include <doctest/doctest.h>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "tests/cln/world.h"
 
 using namespace paytower;

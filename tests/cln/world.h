@@ -18,7 +18,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/switch/cln/cln_switch.h"
+#include "core/switch/cln/switch.h"
 #include "tests/driver/temp_folder.h"
 
 namespace paytower::test {

@@ -6,11 +6,11 @@
 #include <sstream>
 #include <utility>
 
-#include "core/bolt11/invoice.h"
-#include "core/driver_admission.h"
-#include "core/hash.h"
-#include "core/lifecycle.h"
-#include "core/switch/sim/sim_switch.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/driver/admission.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
+#include "core/sim/sim_switch.h"
 #include "db/payment_admin.h"
 
 namespace paytower::test {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "core/driver.h"
-#include "core/switch/sim/memory_ledger.h"
-#include "core/switch/sim/sim_admin.h"
+#include "core/driver/driver.h"
+#include "core/sim/memory_ledger.h"
+#include "core/sim/admin.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/payment_store.h"

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "core/driver.h"
-#include "core/hash.h"
-#include "core/lifecycle.h"
+#include "core/driver/driver.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
 #include "tests/lifecycle/states.h"
 
 namespace paytower::test {

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/attempt_id.h"
+#include "core/driver/attempt_id.h"
 #include "tests/driver/sim_world.h"
 #include "tests/driver/world.h"
 

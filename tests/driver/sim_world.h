@@ -12,12 +12,12 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
-#include "core/bolt11/invoice.h"
-#include "core/driver.h"
-#include "core/switch/sim/memory_ledger.h"
-#include "core/switch/sim/network.h"
-#include "core/switch/sim/sim_admin.h"
-#include "core/switch/sim/sim_switch.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/driver/driver.h"
+#include "core/sim/memory_ledger.h"
+#include "core/sim/network.h"
+#include "core/sim/admin.h"
+#include "core/sim/sim_switch.h"
 #include "tests/driver/world.h"
 
 namespace paytower::test {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/options.h"
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace paytower;

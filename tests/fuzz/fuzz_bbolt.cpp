@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd/little_endian.h"
 #include "tests/lnd/walk.h"
 

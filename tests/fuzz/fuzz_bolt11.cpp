@@ -5,8 +5,8 @@
 #include <array>
 #include <string>
 
-#include "core/bolt11/bech32.h"
-#include "core/bolt11/invoice.h"
+#include "core/invoice/bolt11/bech32.h"
+#include "core/invoice/bolt11/invoice.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace paytower;

@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/input/graph.h"
-#include "core/json.h"
-#include "core/switch/sim/memory_ledger.h"
-#include "core/switch/sim/network.h"
+#include "core/base/json.h"
+#include "core/sim/memory_ledger.h"
+#include "core/sim/network.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace paytower;

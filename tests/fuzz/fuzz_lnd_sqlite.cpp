@@ -8,7 +8,7 @@
 
 #include <unistd.h>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd_sources.h"
 
 using namespace paytower;

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "core/switch/cln/reading.h"
-#include "core/switch/json_rpc.h"
+#include "core/switch/rpc/json_rpc.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace paytower;

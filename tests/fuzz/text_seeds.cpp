@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/bolt11/bech32.h"
+#include "core/invoice/bolt11/bech32.h"
 
 namespace paytower::test {
 

@@ -2,7 +2,7 @@
 // control reads them; a table for the ones that people meet, a sweep for the rest.
 #include <doctest/doctest.h>
 
-#include "core/route_session.h"
+#include "core/driver/route_session.h"
 #include "tests/lifecycle/states.h"
 
 using namespace paytower;

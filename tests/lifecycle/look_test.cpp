@@ -1,7 +1,7 @@
 // Goal: what is concluded from a look (R5, R9, R12) is exactly what its lists prove. Each case is one line of the rules.
 #include <doctest/doctest.h>
 
-#include "core/look.h"
+#include "core/payment/look.h"
 #include "tests/lifecycle/states.h"
 
 using namespace paytower;

@@ -1,7 +1,7 @@
 // Goal: what the switch shows of our store becomes records again, and nothing is invented.
 #include <doctest/doctest.h>
 
-#include "core/restored.h"
+#include "core/driver/restored.h"
 #include "tests/lifecycle/states.h"
 
 using namespace paytower;

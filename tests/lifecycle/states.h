@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/hash.h"
-#include "core/lifecycle.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
 
 namespace paytower::test {
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "tests/lnd/channel_db_files.h"
 
 namespace paytower::test {

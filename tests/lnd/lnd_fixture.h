@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
+#include "core/base/error.h"
 #include "db/lnd/kv_payments.h"
 #include "tests/driver/temp_folder.h"
 #include "tests/lnd/bbolt_writer.h"

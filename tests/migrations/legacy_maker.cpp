@@ -4,7 +4,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "migrations/migrations.h"
 
 namespace paytower::test {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/types.h"
+#include "core/base/types.h"
 
 namespace paytower::test {
 

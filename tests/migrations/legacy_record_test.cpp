@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "legacy_maker.h"
 #include "migrations/legacy_record.h"
 

@@ -11,7 +11,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "db/lnd_import.h"
 #include "db/payment_admin.h"
 #include "db/payment_query.h"

@@ -6,7 +6,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "tests/lnd/channel_db_files.h"
 #include "tests/lnd/kv_bytes.h"
 #include "tests/migrations/legacy_maker.h"

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "core/bytes.h"
+#include "core/base/bytes.h"
 
 namespace paytower::test {
 

@@ -7,9 +7,9 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include "core/error.h"
-#include "core/hash.h"
-#include "core/route.h"
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "core/payment/route.h"
 #include "db/payment_steps.h"
 #include "legacy_maker.h"
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/attempt_id.h"
-#include "core/hash.h"
-#include "core/ports.h"
+#include "core/driver/attempt_id.h"
+#include "core/base/hash.h"
+#include "core/driver/ports.h"
 #include "tests/lifecycle/states.h"
 #include "tests/model/world.h"
 

@@ -1,4 +1,4 @@
-// The switch: rows, lists and counters as core/switch/sim/engine.cpp keeps them, and the truth behind them.
+// The switch: rows, lists and counters as core/sim/engine.cpp keeps them, and the truth behind them.
 #include "tests/model/world.h"
 
 namespace paytower::model {

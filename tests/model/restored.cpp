@@ -1,5 +1,5 @@
 // resolve --restored: cli/restored.cpp around the real plan_adoption.
-#include "core/restored.h"
+#include "core/driver/restored.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 // The store's refusals, as migrations/0002_payment_buckets.sql and db/payment_store.cpp state them.
 #include <algorithm>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "tests/model/world.h"
 
 namespace paytower::model {

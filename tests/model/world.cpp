@@ -1,6 +1,6 @@
 #include "tests/model/world.h"
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "tests/lifecycle/states.h"
 
 namespace paytower::model {

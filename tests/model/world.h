@@ -13,9 +13,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/lifecycle.h"
-#include "core/look.h"
-#include "core/payment.h"
+#include "core/payment/lifecycle.h"
+#include "core/payment/look.h"
+#include "core/payment/payment.h"
 
 namespace paytower::model {
 

@@ -2,8 +2,8 @@
 // trips of full and empty records, then every shorter prefix and some longer texts.
 #include <doctest/doctest.h>
 
-#include "core/switch/sim/codec.h"
-#include "core/switch/sim/network.h"
+#include "core/sim/codec.h"
+#include "core/sim/network.h"
 
 using namespace paytower;
 using namespace paytower::sim;

@@ -2,7 +2,7 @@
 // where it should, and never touches what really happened. Method: each fault by hand, through the switch port.
 #include "tests/sim/world.h"
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 
 using namespace paytower;
 using namespace paytower::sim;

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/input/graph.h"
-#include "core/hash.h"
-#include "core/json.h"
+#include "core/base/hash.h"
+#include "core/base/json.h"
 
 using namespace paytower;
 using namespace paytower::sim;

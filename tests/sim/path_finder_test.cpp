@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
-#include "core/limits.h"
-#include "core/switch/sim/path_finder.h"
+#include "core/base/limits.h"
+#include "core/sim/path_finder.h"
 
 using namespace paytower;
 using namespace paytower::sim;

@@ -9,7 +9,7 @@
 #include <map>
 #include <thread>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "tests/sim/file_ledger.h"
 #include "tests/sim/world.h"
 

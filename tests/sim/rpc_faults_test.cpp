@@ -1,7 +1,7 @@
 // Goal: a SPEC means the same faults for the same requests every time, each fault of the node does what it says, and the
 // faults that the network's file keeps strike here too. Method: the grammar by itself, then the node without a socket.
-#include "core/switch/sim/rpc_faults.h"
-#include "core/switch/sim/rpc_wire.h"
+#include "core/sim/node/faults.h"
+#include "core/sim/server/wire.h"
 #include "tests/sim/rpc_world.h"
 
 using namespace paytower;

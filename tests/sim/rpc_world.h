@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/switch/sim/rpc_node.h"
+#include "core/sim/node/node.h"
 #include "tests/sim/world.h"
 
 namespace paytower::sim::test {

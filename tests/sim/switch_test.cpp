@@ -2,7 +2,7 @@
 // other users), and the network goes on by its own time. Method: every rule once, by hand, through the switch port.
 #include "tests/sim/world.h"
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 
 using namespace paytower;
 using namespace paytower::sim;

@@ -2,7 +2,7 @@
 // whose fees and delays are worked out by hand, one broken thing a case.
 #include "tests/sim/world.h"
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 
 using namespace paytower;
 using namespace paytower::sim;

@@ -15,11 +15,11 @@
 #include <variant>
 #include <vector>
 
-#include "core/bolt11/invoice.h"
-#include "core/switch/sim/graph.h"
-#include "core/switch/sim/network.h"
-#include "core/switch/sim/sim_admin.h"
-#include "core/switch/sim/sim_switch.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/sim/graph.h"
+#include "core/sim/network.h"
+#include "core/sim/admin.h"
+#include "core/sim/sim_switch.h"
 
 namespace paytower::sim::test {
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "tests/soak/run.h"
 
 using namespace paytower;

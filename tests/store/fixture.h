@@ -13,8 +13,8 @@
 
 #include <SQLiteCpp/Database.h>
 
-#include "core/hash.h"
-#include "core/lifecycle.h"
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
 #include "db/connection.h"
 #include "db/locks.h"
 #include "db/payment_admin.h"

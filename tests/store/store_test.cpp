@@ -5,7 +5,7 @@
 
 #include <sqlite3.h>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "tests/lifecycle/states.h"
 #include "tests/store/fixture.h"
 

@@ -10,11 +10,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "core/bolt11/bech32.h"
-#include "core/bolt11/invoice.h"
-#include "core/bolt11/signature.h"
-#include "core/hash.h"
-#include "core/limits.h"
+#include "core/invoice/bolt11/bech32.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/invoice/bolt11/signature.h"
+#include "core/base/hash.h"
+#include "core/base/limits.h"
 
 using namespace paytower;
 using nlohmann::json;

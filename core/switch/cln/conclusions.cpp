@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/failure_detail.h"
-#include "core/limits.h"
+#include "core/payment/failure_detail.h"
+#include "core/base/limits.h"
 
 namespace paytower::cln {
 

@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "core/ports.h"
+#include "core/driver/ports.h"
 #include "core/switch/cln/reading.h"
-#include "core/switch/json_rpc.h"
+#include "core/switch/rpc/json_rpc.h"
 
 namespace paytower::cln {
 

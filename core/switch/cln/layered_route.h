@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "core/ports.h"
-#include "core/switch/rpc_client.h"
+#include "core/driver/ports.h"
+#include "core/switch/rpc/client.h"
 
 namespace paytower::cln {
 

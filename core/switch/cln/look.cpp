@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/requests.h"
 

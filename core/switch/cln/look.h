@@ -7,9 +7,9 @@
 #include <optional>
 #include <vector>
 
-#include "core/ports.h"
+#include "core/driver/ports.h"
 #include "core/switch/cln/reading.h"
-#include "core/switch/rpc_client.h"
+#include "core/switch/rpc/client.h"
 
 namespace paytower::cln {
 

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 
 namespace paytower::cln {
 

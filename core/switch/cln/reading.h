@@ -9,8 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/look.h"
-#include "core/ports.h"
+#include "core/payment/look.h"
+#include "core/driver/ports.h"
 
 namespace paytower::cln {
 

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/ports.h"
+#include "core/driver/ports.h"
 #include "core/switch/cln/reading.h"
 
 namespace paytower::cln {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/limits.h"
-#include "core/policy.h"
+#include "core/base/limits.h"
+#include "core/payment/policy.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/layered_route.h"
 

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "core/failure_detail.h"
-#include "core/ports.h"
+#include "core/payment/failure_detail.h"
+#include "core/driver/ports.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
-#include "core/switch/rpc_client.h"
+#include "core/switch/rpc/client.h"
 
 namespace paytower::cln {
 

@@ -1,0 +1,478 @@
+#include "core/driver/admission.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/invoice/bolt11/invoice.h"
+#include "core/driver/loop.h"
+#include "core/base/hash.h"
+#include "core/base/limits.h"
+
+namespace paytower {
+
+namespace {
+
+bool same_parameters(const PaymentRequest& wanted, const PaymentRequest& stored) {
+  return wanted.demand.amount == stored.demand.amount && wanted.demand.destination == stored.demand.destination &&
+         wanted.payment_secret == stored.payment_secret;
+}
+
+/// A guard keeps less than a payment: what it does not know does not differ.
+bool same_parameters(const PaymentRequest& wanted, const Guard& guard) {
+  if (guard.amount && *guard.amount != wanted.demand.amount) return false;
+  if (guard.destination && *guard.destination != wanted.demand.destination) return false;
+  if (!guard.payment_secret_hash) return true;
+  return wanted.payment_secret && sha256(wanted.payment_secret->bytes) == *guard.payment_secret_hash;
+}
+
+DriveResult ended(const PaymentHash& hash, Payment payment) {
+  DriveResult result;
+  result.hash = hash;
+  result.end = DriveEnd::ended;
+  result.payment = std::move(payment);
+  return result;
+}
+
+/// The record is deleted: what the guard kept of it.
+DriveResult paid_by_guard(const Admission& next, const Guard& guard) {
+  Payment paid;
+  paid.request = *next.request;
+  paid.preimage = guard.preimage;
+  paid.ended = guard.since;
+  DriveResult result = ended(next.hash, std::move(paid));
+  result.paid_before = true;
+  return result;
+}
+
+/// What --idempotent makes of a hash that is known already.
+Judgement judge_again(const Admission& next, const HashState& state) {
+  Judgement judgement;
+  if (state.guard) {
+    if (!state.guard->preimage) return judgement;
+    const bool same = same_parameters(*next.request, *state.guard);
+    judgement.result = same ? paid_by_guard(next, *state.guard) : differ_result(next.hash);
+    return judgement;
+  }
+  if (!state.payment) return judgement;
+  const Payment& payment = *state.payment;
+  const PaymentStatus status = payment.status();
+  const bool over = status == PaymentStatus::failed || status == PaymentStatus::unknown;
+  // A try that ended while it was waited for is reported: its first caller has just been told that the hash may be paid again.
+  const bool joined = next.ended_before && payment.index != *next.ended_before;
+  if (over && !joined) return judgement;
+  if (!same_parameters(*next.request, payment.request) || !foreign_amount_agrees(payment)) {
+    judgement.result = differ_result(next.hash);
+  } else if (over || status == PaymentStatus::succeeded) {
+    judgement.result = ended(next.hash, payment);
+    judgement.result->joined = joined;
+    judgement.result->paid_before = status == PaymentStatus::succeeded;
+  } else if (payment.provenance == Provenance::native) {
+    judgement.join = true;
+  }
+  return judgement;
+}
+
+/// What the lifecycle says to a new try, before anybody else is asked.
+std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const HashState& state) {
+  Payment fresh;
+  fresh.request = *next.request;
+  const auto refusal = decide(fresh, Event{next.request->created, created_beside(state)}).refusal;
+  if (!refusal) return std::nullopt;
+  DriveResult result;
+  result.hash = next.hash;
+  result.end = DriveEnd::refused;
+  result.error = refusal_of(fresh, *refusal);
+  if (state.payment && !state.payment->ended_for_good()) result.payment = state.payment;
+  return result;
+}
+
+}  // namespace
+
+Created created_beside(const HashState& state) {
+  Created created;
+  if (state.payment) created.previous = state.payment->status();
+  if (state.guard) created.guard = state.guard->kind;
+  return created;
+}
+
+PaymentIndex ended_try(const HashState& state) {
+  return state.payment && state.payment->ended_for_good() ? state.payment->index : PaymentIndex{};
+}
+
+bool foreign_amount_agrees(const Payment& payment) {
+  const Attempt* settled = payment.settled_attempt();
+  if (settled == nullptr || settled->origin != AttemptOrigin::foreign || settled->amount == Msat{}) return true;
+  return settled->amount == payment.request.demand.amount;
+}
+
+DriveResult differ_result(const PaymentHash& hash) {
+  DriveResult result;
+  result.hash = hash;
+  result.end = DriveEnd::refused;
+  result.error = Error{Errc::parameters_differ,
+                       "this hash is known with another amount, destination or payment secret; nothing was changed",
+                       "paytower show " + hash.hex()};
+  return result;
+}
+
+Admission admission_of(Submission wanted) {
+  Admission next;
+  next.hash = wanted.request.hash;
+  next.request = std::move(wanted.request);
+  next.idempotent = wanted.idempotent;
+  next.tag = wanted.tag;
+  next.objection = std::move(wanted.objection);
+  next.ended_before = wanted.ended_before;
+  return next;
+}
+
+Judgement judge_request(const Admission& next, const HashState& state) {
+  Judgement judgement;
+  if (next.idempotent) judgement = judge_again(next, state);
+  if (!judgement.join && !judgement.result) judgement.result = refused_by_lifecycle(next, state);
+  return judgement;
+}
+
+Error old_copy_error() {
+  return Error{Errc::database_old_copy,
+               "the switch shows attempts of this database that are not in it: this is an old copy of the database; nothing was sent and "
+               "nothing was changed",
+               "paytower resolve --restored"};
+}
+
+DriveResult busy_result(const Admission& waiting) {
+  DriveResult result;
+  result.hash = waiting.hash;
+  result.end = DriveEnd::busy;
+  result.error = Error{Errc::busy, "another paytower is driving this payment; this call handed nothing over",
+                       "paytower show " + waiting.hash.hex()};
+  return result;
+}
+
+DriveResult not_begun_result(const Admission& waiting) {
+  DriveResult result = refused_result(waiting, Error{Errc::switch_unavailable, "there was no time left to begin this payment; nothing was sent", {}});
+  result.end = DriveEnd::unavailable;
+  return result;
+}
+
+DriveResult refused_result(const Admission& next, Error why) {
+  DriveResult result;
+  result.hash = next.hash;
+  result.end = DriveEnd::refused;
+  result.error = std::move(why);
+  return result;
+}
+
+DriveResult twice_result(const Admission& next) {
+  return refused_result(next, Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent",
+                                    "paytower show " + next.hash.hex()});
+}
+
+DriveResult unreadable_result(const Admission& next, Error why) {
+  if (next.index) why.message = "payment " + std::to_string(next.index->value) + ": " + why.message;
+  return refused_result(next, std::move(why));
+}
+
+Error refusal_of(const Payment& payment, Errc why) {
+  const std::string hash = payment.request.hash.hex();
+  const std::string show = "paytower show " + hash;
+  switch (why) {
+    case Errc::already_paid: return {why, "this payment hash is already paid; nothing was sent", show};
+    case Errc::in_flight:
+      return {why, "this payment hash is already in flight; nothing was sent and nothing was changed", "paytower resume " + hash};
+    case Errc::guarded:
+      return {why, "this payment hash may be in flight, or was written off; nothing was sent", show};
+    case Errc::already_ended:
+      return {why, "this payment ended without proof of its outcome and is not payable; nothing was sent", show};
+    case Errc::already_succeeded: return {why, "this payment has succeeded; nothing was changed", show};
+    case Errc::already_failed: return {why, "this payment has failed already; nothing was changed", show};
+    case Errc::not_found: return {why, "there is no such payment", "paytower list"};
+    case Errc::database_old_copy: return old_copy_error();
+    case Errc::switch_old_copy:
+      return {why,
+              "the switch's counters stand below those stored with an attempt: the node was restored from an old copy; nothing was sent "
+              "and nothing was changed",
+              show};
+    case Errc::usage:
+    case Errc::invoice_expired:
+    case Errc::wrong_network:
+    case Errc::self_payment:
+    case Errc::clock:
+    case Errc::not_initiated:
+    case Errc::stopped:
+    case Errc::parameters_differ:
+    case Errc::still_at_switch:
+    case Errc::busy:
+    case Errc::switch_unavailable:
+    case Errc::other_switch:
+    case Errc::ambiguous:
+    case Errc::not_confirmed:
+    case Errc::database:
+    case Errc::schema_older:
+    case Errc::schema_newer:
+    case Errc::attempt_id_taken:
+    case Errc::conflict:
+    case Errc::internal: break;
+  }
+  return {why, std::string("refused: ") + std::string(code_name(why)) + "; nothing was sent", show};
+}
+
+Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
+  const std::string hash = payment.request.hash.hex();
+  if (blocker == Blocker::closed_by_hand && !watched) {
+    return {Errc::in_flight,
+            "the node keeps a pending record of an earlier try of this payment for which it never made an HTLC, and refuses every payment of the "
+            "hash while it stands; nothing was sent. It goes away only when the node is stopped and the row is taken out of its table `payments`",
+            {}};
+  }
+  if (blocker == Blocker::closed_by_hand) {
+    return {Errc::in_flight,
+            "an earlier try of this payment was marked as failed by hand, and the node still works on its HTLC: if it settles, you have "
+            "paid; nothing was sent",
+            "paytower resume " + hash};
+  }
+  return {Errc::in_flight,
+          "somebody else's HTLC of this payment hash is in flight at the node: of another user of the node, or of a paytower database that "
+          "was lost; nothing was sent. It is refused until that HTLC has ended",
+          {}};
+}
+
+std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here) {
+  const auto elsewhere = std::find_if(payment.attempts.begin(), payment.attempts.end(), [&](const Attempt& a) {
+    return (a.open() || a.watched()) && a.switch_key && *a.switch_key != here;
+  });
+  const std::string hash = payment.request.hash.hex();
+  if (elsewhere != payment.attempts.end()) {
+    return Error{Errc::other_switch,
+                 "its open attempt belongs to node " + elsewhere->switch_key->node.hex() + " (" + elsewhere->switch_key->network +
+                     "); this is " + here.node.hex() + " (" + here.network + ")",
+                 "paytower show " + hash};
+  }
+  const std::string& network = payment.request.network;
+  if (!network.empty() && !pays_on(network, here.network)) {
+    return Error{Errc::wrong_network, "the invoice is for " + network + ", the switch is on " + here.network + "; nothing was sent", {}};
+  }
+  if (payment.request.demand.destination == here.node) {
+    return Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent", {}};
+  }
+  return std::nullopt;
+}
+
+Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence) {
+  const PaymentRequest& request = payment.request;
+  Handover out;
+  out.key = key(payment, attempt);
+  out.label = attempt_label(store, *attempt.id, fence);
+  out.route = attempt.route;
+  out.amount = request.demand.amount;
+  out.payment_secret = request.payment_secret;
+  out.metadata = request.metadata;
+  out.invoice = request.invoice;
+  if (!request.invoice.empty()) out.description = description_in(request.invoice).value_or("");
+  return out;
+}
+
+// Read one by one, now: another process may have stored the attempt since the switch was asked (R1: before it handed it over).
+void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
+  const bool known = std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
+  if (!known) throw RefusalError(old_copy_error());
+}
+
+AttemptKey key(const Payment& payment, const Attempt& attempt) { return AttemptKey{payment.request.hash, *attempt.id, attempt.part}; }
+
+std::optional<Marks> oldest_marks(const Payment& payment) {
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.origin == AttemptOrigin::own) return attempt.marks;
+  }
+  return std::nullopt;
+}
+
+std::optional<Marks> earlier(const std::optional<Marks>& a, const std::optional<Marks>& b) {
+  if (!a || !b) return a ? a : b;
+  const auto least = [](const std::optional<std::uint64_t>& x, const std::optional<std::uint64_t>& y) {
+    if (!x || !y) return x ? x : y;
+    return std::optional(std::min(*x, *y));
+  };
+  return Marks{least(a->payments_created, b->payments_created), least(a->htlcs_created, b->htlcs_created),
+               least(a->htlcs_deleted, b->htlcs_deleted), least(a->movements_created, b->movements_created)};
+}
+
+// --- the driver's door: lock, read, ask the lifecycle ---
+
+void Driver::Impl::admit() {
+  const std::size_t room = std::min(options.max_parallel, limits::max_payment_locks);
+  take_from_feed(room);
+  make_room(room);
+  for (std::size_t waiting = queue.size(); waiting > 0 && items.size() < room; --waiting) {
+    Admission next = std::move(queue.front());
+    queue.pop_front();
+    if (next.retry_at && mono() < *next.retry_at) {
+      queue.push_back(std::move(next));
+      continue;
+    }
+    admit_one(std::move(next));
+  }
+}
+
+/// What the switch is known to work on waits as well without a place: others, which may have ended there long ago, get a turn.
+/// Without anybody who had none yet, the longest ones make room for those that gave theirs up.
+void Driver::Impl::make_room(std::size_t room) {
+  std::size_t waiting = 0;
+  bool anybody_new = false;
+  for (const Admission& next : queue) {
+    if (next.retry_at) continue;
+    ++waiting;
+    anybody_new = anybody_new || !next.had_turn;
+  }
+  std::size_t free = room - std::min(room, items.size());
+  bool moved = false;
+  for (const auto& item : items) {
+    if (free >= waiting) break;
+    if (item->done || !item->adopted || !at_rest(*item)) continue;
+    if (!anybody_new && mono() < plus(item->since, turn_ns)) continue;
+    give_place_up(*item);
+    moved = true;
+    ++free;
+  }
+  if (moved) sweep();
+}
+
+/// Nothing was learned of it that is not stored, and nobody owes it an answer but the switch, when the HTLC ends.
+bool Driver::Impl::at_rest(const Item& item) const {
+  return item.held && item.backlog.empty() && item.unanswered.empty() && !item.looking && !item.asking;
+}
+
+void Driver::Impl::give_place_up(Item& item) {
+  Admission again;
+  again.hash = item.payment.request.hash;
+  again.index = item.payment.index;
+  again.tag = item.tag;
+  again.had_turn = true;
+  queue.push_back(std::move(again));
+  item.done = true;
+}
+
+/// What waits for a lock counts as well: the queue never holds more than there is room for.
+void Driver::Impl::take_from_feed(std::size_t room) {
+  while (feed && !told_to_leave && items.size() + queue.size() < room) {
+    auto wanted = feed->next();
+    if (!wanted) return;
+    queue.push_back(admission_of(std::move(*wanted)));
+  }
+}
+
+void Driver::Impl::admit_one(Admission next) {
+  bool held = false;
+  try {
+    if (next.index) {
+      const auto stored = ports.store.load(*next.index);
+      if (!stored) return;  // deleted meanwhile
+      next.hash = stored->request.hash;
+    }
+    held = hold(next);
+    if (!held) return wait_for_lock(std::move(next));
+    // Read after locking: only now the facts cannot change below us (R11).
+    HashState state = ports.store.find(next.hash);
+    remember(next.hash, state);
+    if (!next.index) return admit_request(next, state);
+    auto stored = ports.store.load(*next.index);
+    if (!stored) return release(next.hash);  // deleted before it was locked
+    if (Item* item = admit_stored(std::move(*stored), next.tag)) item->adopted = true;
+  } catch (const RefusalError& error) {
+    // A row that cannot be read stays as it is, and is in nobody's way (R14).
+    if (error.error().code != Errc::database) throw;
+    deliver(next.tag, unreadable_result(next, error.error()));
+    if (held) release(next.hash);
+  }
+}
+
+bool Driver::Impl::hold(const Admission& next) {
+  const auto known = hashes.find(next.hash);
+  if (known != hashes.end()) {
+    if (!next.index) return false;
+    ++known->second.users;
+    return true;
+  }
+  if (!ports.locks.try_lock(next.hash)) return false;
+  hashes[next.hash].users = 1;
+  return true;
+}
+
+void Driver::Impl::remember(const PaymentHash& hash, const HashState& state) {
+  hashes[hash].knowledge = state.knowledge;
+  highest = std::max(highest, state.highest_id);
+}
+
+void Driver::Impl::release(const PaymentHash& hash) {
+  const auto entry = hashes.find(hash);
+  if (entry == hashes.end() || --entry->second.users > 0) return;
+  ports.locks.unlock(hash);
+  hashes.erase(entry);
+}
+
+void Driver::Impl::wait_for_lock(Admission next) {
+  if (next.idempotent && !next.ended_before) next.ended_before = ended_try(ports.store.find(next.hash));
+  if (!next.idempotent && hashes.count(next.hash) != 0) return deliver(next.tag, twice_result(next));
+  const bool patient = next.idempotent || mono() < plus(start, options.lock_timeout_ns);
+  const bool leave = ports.clock.stop_signal() != 0 || (limit() && mono() >= *limit());
+  if (!patient || leave || options.wait_ns == 0) return deliver(next.tag, busy_result(next));
+  next.retry_at = plus(mono(), store_poll_ns / 5);
+  queue.push_back(std::move(next));
+}
+
+Item* Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
+  const bool work_left = payment.has_open_attempt() || payment.has_watched_attempt() || !payment.ended_for_good();
+  if (payment.provenance != Provenance::native || !work_left) {
+    refuse_at_door(payment, payment.provenance == Provenance::native ? DriveEnd::ended : DriveEnd::not_driven, tag);
+    return nullptr;
+  }
+  Item& item = drive(std::move(payment), tag);
+  item.look_at = mono();
+  if (identity) check_identity(item);
+  return &item;
+}
+
+void Driver::Impl::refuse_at_door(const Payment& payment, DriveEnd end, std::uint64_t tag) {
+  DriveResult result;
+  result.hash = payment.request.hash;
+  result.end = end;
+  result.payment = payment;
+  deliver(tag, std::move(result));
+  release(payment.request.hash);
+}
+
+void Driver::Impl::admit_request(Admission& next, HashState& state) {
+  Judgement judgement = judge_request(next, state);
+  if (judgement.join) {
+    Item* joined = admit_stored(std::move(*state.payment), next.tag);
+    if (joined) joined->joined = true;
+    return;
+  }
+  if (!judgement.result && next.objection) judgement.result = refused_result(next, *next.objection);
+  if (judgement.result) {
+    deliver(next.tag, *std::move(judgement.result));
+    return release(next.hash);
+  }
+  Payment fresh;
+  fresh.request = std::move(*next.request);
+  Item& item = drive(std::move(fresh), next.tag);
+  item.idempotent = next.idempotent;
+  item.earlier_watched = state.payment && state.payment->has_watched_attempt();
+  item.wanted_payee = item.payment.request.demand.destination;
+  item.backlog.push_back(created_beside(state));
+  if (identity) check_identity(item);
+}
+
+Item& Driver::Impl::drive(Payment payment, std::uint64_t tag) {
+  auto item = std::make_unique<Item>();
+  item->payment = std::move(payment);
+  item->ticket = next_ticket++;
+  item->tag = tag;
+  item->since = mono();
+  by_ticket[item->ticket] = item.get();
+  hashes[item->payment.request.hash].items.push_back(item.get());
+  items.push_back(std::move(item));
+  return *items.back();
+}
+
+}  // namespace paytower

@@ -1,0 +1,570 @@
+#include "core/invoice/bolt11/invoice.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <utility>
+
+#include "core/invoice/bolt11/bech32.h"
+#include "core/invoice/bolt11/signature.h"
+#include "core/base/hash.h"
+#include "core/base/limits.h"
+
+namespace paytower {
+
+namespace {
+
+using bech32::Words;
+
+constexpr std::size_t timestamp_words = 7;
+constexpr std::size_t field_head_words = 3;
+constexpr std::size_t signature_words = 104;
+constexpr std::size_t hash_words = 52;
+constexpr std::size_t key_words = 53;
+constexpr std::size_t hint_hop_bytes = 51;
+constexpr std::size_t longest_field = 1'023;
+constexpr std::uint64_t msat_per_btc = 100'000'000'000;
+
+// Field tags are letters of the bech32 alphabet (BOLT 11, "Tagged Fields").
+constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, tag_d = 13, tag_s = 16, tag_n = 19, tag_h = 23, tag_c = 24,
+                       tag_m = 27;
+// What lnd writes into an invoice whose payee hides behind blinded paths; no BOLT names either.
+constexpr std::uint8_t tag_blinded_path = 20;
+constexpr std::size_t blinded_paths_bit = 262;
+
+struct Network {
+  std::string_view prefix;
+  std::string_view name;
+};
+// Longer prefixes first: "bcrt" begins like "bc".
+constexpr std::array<Network, 5> networks = {
+    {{"bcrt", "regtest"}, {"tbs", "signet"}, {"tb", "testnet"}, {"bc", "bitcoin"}, {"sb", "simnet"}}};
+
+/// What a reader makes of a field that BOLT 11 of 2025 refuses and BOLT 11 before that skipped.
+enum class Rules {
+  today,       ///< the invoice is refused
+  recorded,    ///< it is skipped: the invoice was taken once, and what was paid with it must stay readable
+};
+
+struct Multiplier {
+  char letter;               ///< 0 = whole bitcoin
+  std::uint64_t msat;        ///< per unit
+};
+constexpr std::array<Multiplier, 4> multipliers = {{{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
+
+Error flaw(std::string what) { return Error{Errc::usage, "not a BOLT 11 invoice that can be paid: " + std::move(what), {}}; }
+Error no_bolt11() { return Error{Errc::usage, "not an invoice (must start with lnbc, lntb, lntbs, lnbcrt or lnsb)", {}}; }
+Error no_invoice(std::string what) { return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}}; }
+
+// --- reading ---
+
+/// The multiplier's worth in msat; nothing for an unknown one.
+std::optional<std::uint64_t> unit_msat(std::string_view unit) {
+  for (const Multiplier& multiplier : multipliers) {
+    const bool meant = multiplier.letter == 0 ? unit.empty() : unit == std::string_view(&multiplier.letter, 1);
+    if (meant) return multiplier.msat;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<Msat>> read_amount(std::string_view text) {
+  if (text.empty()) return std::optional<Msat>{};
+  if (text.front() < '1' || text.front() > '9') return flaw("its amount does not begin with a digit above 0");
+  const std::size_t size = std::min(text.find_first_not_of("0123456789"), text.size());
+  std::string_view digits = text.substr(0, size);
+  const std::string_view unit = text.substr(size);
+  std::uint64_t per_unit = 1;
+  if (unit == "p") {
+    // A tenth of an msat each. The 0 at the end goes before the number is read: all bitcoin in pico do not fit into 64 bits.
+    if (digits.back() != '0') return flaw("its amount is not a whole number of millisatoshi");
+    digits.remove_suffix(1);
+  } else if (const auto known = unit_msat(unit)) {
+    per_unit = *known;
+  } else {
+    return flaw("its amount has an unknown multiplier");
+  }
+  std::uint64_t number = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (parsed.ec != std::errc{} || number > Msat::max_value / per_unit) return flaw("its amount is larger than all bitcoin");
+  return Msat::from(number * per_unit);
+}
+
+/// Big-endian number of 5-bit words; all ones when it does not fit.
+std::uint64_t read_number(std::span<const std::uint8_t> words) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t word : words) {
+    if (value >> 59 != 0) return UINT64_MAX;
+    value = value << 5 | word;
+  }
+  return value;
+}
+
+/// The bit field 9, right-aligned: bit 0 is the last bit. Without leading zero bytes.
+Bytes read_features(std::span<const std::uint8_t> words) {
+  Bytes bytes((words.size() * 5 + 7) / 8, 0);
+  for (std::size_t bit = 0; bit < words.size() * 5; ++bit) {
+    const std::uint8_t word = words[words.size() - 1 - bit / 5];
+    if ((word >> bit % 5 & 1) != 0) bytes[bytes.size() - 1 - bit / 8] |= static_cast<std::uint8_t>(1U << bit % 8);
+  }
+  const auto first = std::find_if(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte != 0; });
+  bytes.erase(bytes.begin(), first);
+  return bytes;
+}
+
+bool has_bit(const Bytes& features, std::size_t bit) {
+  return bit / 8 < features.size() && (features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0;
+}
+
+/// The first feature bit that a payer must know and we do not (BOLT 9: even bits are compulsory).
+std::optional<std::size_t> unknown_compulsory_bit(const Bytes& features) {
+  // var_onion_optin, payment_secret, basic_mpp, option_route_blinding, option_attribution_data, option_payment_metadata
+  static constexpr std::array<std::size_t, 6> known = {8, 14, 16, 24, 36, 48};
+  for (std::size_t bit = 0; bit < features.size() * 8; bit += 2) {
+    if (has_bit(features, bit) && std::find(known.begin(), known.end(), bit) == known.end()) return bit;
+  }
+  return std::nullopt;
+}
+
+template <typename Integer>
+Integer take_big_endian(std::span<const std::uint8_t>& bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(Integer); ++i) value = value << 8 | bytes[i];
+  bytes = bytes.subspan(sizeof(Integer));
+  return static_cast<Integer>(value);
+}
+
+std::optional<RouteHint> read_hint(std::span<const std::uint8_t> words) {
+  const auto bytes = bech32::to_bytes(words, false);
+  if (bytes->empty() || bytes->size() % hint_hop_bytes != 0) return std::nullopt;
+  RouteHint hint;
+  std::span<const std::uint8_t> rest(*bytes);
+  while (!rest.empty()) {
+    HintHop hop;
+    hop.node = *PublicKey::from_span(rest.first(PublicKey::size));
+    rest = rest.subspan(PublicKey::size);
+    hop.channel.value = take_big_endian<std::uint64_t>(rest);
+    hop.fee_base_msat = take_big_endian<std::uint32_t>(rest);
+    hop.fee_proportional_millionths = take_big_endian<std::uint32_t>(rest);
+    hop.cltv_expiry_delta = take_big_endian<std::uint16_t>(rest);
+    hint.push_back(hop);
+  }
+  return hint;
+}
+
+std::optional<Fallback> read_fallback(std::span<const std::uint8_t> words) {
+  if (words.empty() || words.front() > 18) return std::nullopt;
+  Fallback fallback;
+  fallback.version = words.front();
+  fallback.program = *bech32::to_bytes(words.subspan(1), false);
+  return fallback;
+}
+
+/// The field is one of those that have one length only, and another one.
+std::optional<Error> wrong_length(std::uint8_t tag, std::size_t size) {
+  switch (tag) {
+    case tag_p: return size == hash_words ? std::nullopt : std::optional(flaw("a payment hash in it (field p) has the wrong length"));
+    case tag_s: return size == hash_words ? std::nullopt : std::optional(flaw("a payment secret in it (field s) has the wrong length"));
+    case tag_h: return size == hash_words ? std::nullopt : std::optional(flaw("a description hash in it (field h) has the wrong length"));
+    case tag_n: return size == key_words ? std::nullopt : std::optional(flaw("a payee in it (field n) has the wrong length"));
+    default: return std::nullopt;
+  }
+}
+
+/// The field is a number that is written longer than it is. No words at all are 0, and right.
+std::optional<Error> leading_zeros(std::uint8_t tag, std::span<const std::uint8_t> words) {
+  if (words.empty() || words.front() != 0) return std::nullopt;
+  switch (tag) {
+    case tag_x: return flaw("its expiry (field x) has leading zeros");
+    case tag_c: return flaw("its final CLTV delta (field c) has leading zeros");
+    case tag_9: return flaw("its feature bits (field 9) have leading zeros");
+    default: return std::nullopt;
+  }
+}
+
+/// A hint without any hop says nothing and is skipped; one that is cut off, or leads over nobody's key, is not.
+std::optional<Error> broken_hint(std::uint8_t tag, std::span<const std::uint8_t> words) {
+  if (tag != tag_r || words.empty()) return std::nullopt;
+  const auto hint = read_hint(words);
+  if (!hint) return flaw("a route hint in it (field r) is cut off");
+  const bool keys = std::all_of(hint->begin(), hint->end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
+  return keys ? std::nullopt : std::optional(flaw("a route hint in it (field r) has a node id that is not a public key"));
+}
+
+/// Takes the tagged fields in; what has no meaning is kept as an extra, as is a second field of a kind that has no second.
+class FieldReader {
+ public:
+  FieldReader(Invoice& invoice, Rules rules) : invoice_(invoice), rules_(rules) {}
+
+  std::optional<Error> take(std::uint8_t tag, std::span<const std::uint8_t> words) {
+    if (rules_ == Rules::today) {
+      if (auto error = wrong_length(tag, words.size())) return error;
+      if (auto error = leading_zeros(tag, words)) return error;
+      if (auto error = broken_hint(tag, words)) return error;
+    }
+    if (!understood(tag, words)) invoice_.extras.push_back(InvoiceExtra{tag, Bytes(words.begin(), words.end())});
+    return std::nullopt;
+  }
+
+  [[nodiscard]] bool has_hash() const { return has_hash_; }
+  [[nodiscard]] bool has_secret() const { return has_secret_; }
+
+ private:
+  template <typename Fixed>
+  static bool fill(Fixed& out, std::span<const std::uint8_t> words) {
+    const auto bytes = bech32::to_bytes(words, false);
+    std::copy_n(bytes->begin(), Fixed::size, out.bytes.begin());
+    return true;
+  }
+
+  bool understood(std::uint8_t tag, std::span<const std::uint8_t> words) {
+    switch (tag) {
+      case tag_p: return words.size() == hash_words && !has_hash_ && (has_hash_ = fill(invoice_.payment_hash, words));
+      case tag_s: return words.size() == hash_words && !has_secret_ && (has_secret_ = fill(invoice_.payment_secret, words));
+      case tag_n: return words.size() == key_words && !invoice_.payee_named && (invoice_.payee_named = fill(invoice_.payee, words));
+      case tag_h: return words.size() == hash_words && !invoice_.description_hash && fill(invoice_.description_hash.emplace(), words);
+      case tag_d: return !invoice_.description && read_description(words);
+      case tag_m: return !invoice_.metadata && read_metadata(words);
+      case tag_x: return !has_expiry_ && (has_expiry_ = read_into(invoice_.expiry, words));
+      case tag_c: return !has_cltv_ && (has_cltv_ = read_into(invoice_.min_final_cltv, words));
+      case tag_9: return !has_features_ && (has_features_ = read_features_into(words));
+      case tag_r: return keep(invoice_.route_hints, read_hint(words));
+      case tag_f: return keep(invoice_.fallbacks, read_fallback(words));
+      default: return false;
+    }
+  }
+
+  template <typename T>
+  static bool keep(std::vector<T>& list, std::optional<T> value) {
+    if (value) list.push_back(std::move(*value));
+    return value.has_value();
+  }
+  static bool read_into(std::uint64_t& out, std::span<const std::uint8_t> words) {
+    out = read_number(words);
+    return true;
+  }
+  bool read_description(std::span<const std::uint8_t> words) {
+    const auto bytes = bech32::to_bytes(words, false);
+    invoice_.description.emplace(bytes->begin(), bytes->end());
+    return true;
+  }
+  bool read_metadata(std::span<const std::uint8_t> words) {
+    invoice_.metadata = bech32::to_bytes(words, false);
+    return true;
+  }
+  bool read_features_into(std::span<const std::uint8_t> words) {
+    invoice_.features = read_features(words);
+    return true;
+  }
+
+  Invoice& invoice_;
+  Rules rules_;
+  bool has_hash_ = false;
+  bool has_secret_ = false;
+  bool has_expiry_ = false;
+  bool has_cltv_ = false;
+  bool has_features_ = false;
+};
+
+/// What is signed: the human-readable part as text, then the words as bytes, zero bits behind them (BOLT 11, "signature").
+Sha256Digest signed_digest(std::string_view hrp, std::span<const std::uint8_t> words) {
+  Words padded(words.begin(), words.end());
+  while (padded.size() * 5 % 8 != 0) padded.push_back(0);
+  auto bytes = *bech32::to_bytes(padded, false);
+  bytes.resize((words.size() * 5 + 7) / 8);
+  bytes.insert(bytes.begin(), hrp.begin(), hrp.end());
+  return sha256(bytes);
+}
+
+std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std::span<const std::uint8_t> words) {
+  const auto bytes = *bech32::to_bytes(words.last(signature_words), false);
+  std::copy_n(bytes.begin(), invoice.signature.size(), invoice.signature.begin());
+  invoice.recovery_id = bytes.back();
+  if (invoice.recovery_id > 3) return flaw("its signature has a recovery id above 3");
+  const Sha256Digest digest = signed_digest(hrp, words.first(words.size() - signature_words));
+  const secp::RecoverableSignature signature{invoice.signature, invoice.recovery_id};
+  if (invoice.payee_named) {
+    if (!valid_public_key(invoice.payee)) return flaw("its payee (field n) is not a public key");
+    if (!secp::verify(digest, signature, invoice.payee)) return flaw("its signature is not the payee's");
+    return std::nullopt;
+  }
+  const auto payee = secp::recover(digest, signature);
+  if (!payee) return flaw("its signature belongs to no key");
+  invoice.payee = *payee;
+  return std::nullopt;
+}
+
+/// Walks over the tagged fields; an error when their lengths do not add up, or one of them is refused.
+std::optional<Error> take_fields(FieldReader& reader, std::span<const std::uint8_t> words) {
+  while (!words.empty()) {
+    if (words.size() < field_head_words) return flaw("its last field is cut off");
+    const std::size_t size = std::size_t{words[1]} << 5 | words[2];
+    if (words.size() - field_head_words < size) return flaw("a field is longer than the invoice");
+    if (auto error = reader.take(words[0], words.subspan(field_head_words, size))) return error;
+    words = words.subspan(field_head_words + size);
+  }
+  return std::nullopt;
+}
+
+bool has_blinded_paths(const Invoice& invoice) {
+  const auto is_path = [](const InvoiceExtra& extra) { return extra.tag == tag_blinded_path; };
+  return has_bit(invoice.features, blinded_paths_bit) || std::any_of(invoice.extras.begin(), invoice.extras.end(), is_path);
+}
+
+std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t> words, Rules rules) {
+  FieldReader reader(invoice, rules);
+  if (auto error = take_fields(reader, words)) return error;
+  if (!reader.has_hash()) return flaw("it has no payment hash");
+  if (!reader.has_secret() && has_blinded_paths(invoice)) {
+    return flaw("its payee hides behind blinded paths, which paytower cannot pay to; ask the payee for an invoice without them");
+  }
+  if (!reader.has_secret()) return flaw("it has no payment secret");
+  if (rules == Rules::today && invoice.description.has_value() == invoice.description_hash.has_value()) {
+    return flaw(invoice.description ? "it has both a description and the hash of one" : "it has neither a description nor the hash of one");
+  }
+  if (const auto bit = unknown_compulsory_bit(invoice.features)) {
+    return flaw("it asks for feature bit " + std::to_string(*bit) + ", which paytower does not know");
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> read_prefix(Invoice& invoice, std::string_view hrp) {
+  if (hrp.substr(0, 2) != "ln") return no_bolt11();
+  hrp.remove_prefix(2);
+  for (const Network& network : networks) {
+    if (hrp.substr(0, network.prefix.size()) != network.prefix) continue;
+    invoice.network = network.name;
+    auto amount = read_amount(hrp.substr(network.prefix.size()));
+    if (!amount) return amount.error();
+    invoice.amount = *amount;
+    return std::nullopt;
+  }
+  return flaw("it is for a network that paytower does not know");
+}
+
+bool begins_like_one(std::string_view text) { return text.size() >= 2 && (text[0] | 0x20) == 'l' && (text[1] | 0x20) == 'n'; }
+
+std::string_view without_scheme(std::string_view text) {
+  static constexpr std::string_view scheme = "lightning:";
+  const auto same_letter = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
+  if (text.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(), [&](char b, char a) { return same_letter(a, b); })) {
+    text.remove_prefix(scheme.size());
+  }
+  return text;
+}
+
+std::string_view explain(bech32::Flaw what) {
+  switch (what) {
+    case bech32::Flaw::none: return "";
+    case bech32::Flaw::mixed_case: return "it mixes upper and lower case";
+    case bech32::Flaw::no_separator: return "it is cut off";
+    case bech32::Flaw::bad_character: return "it has a character inside that no invoice has";
+    case bech32::Flaw::too_short: return "it is cut off";
+    case bech32::Flaw::bad_checksum: return "its checksum is wrong, so it was mistyped or cut off";
+  }
+  return "";
+}
+
+// --- writing ---
+
+void put_field(Words& out, std::uint8_t tag, std::span<const std::uint8_t> words) {
+  out.push_back(tag);
+  out.push_back(static_cast<std::uint8_t>(words.size() >> 5));
+  out.push_back(static_cast<std::uint8_t>(words.size() & 31));
+  out.insert(out.end(), words.begin(), words.end());
+}
+
+void put_bytes(Words& out, std::uint8_t tag, std::span<const std::uint8_t> bytes) { put_field(out, tag, bech32::to_words(bytes)); }
+
+/// The shortest big-endian words of a number, none for 0.
+Words number_words(std::uint64_t value) {
+  Words words;
+  for (; value > 0; value >>= 5) words.insert(words.begin(), static_cast<std::uint8_t>(value & 31));
+  return words;
+}
+
+Words feature_words(const Bytes& features) {
+  Words words((features.size() * 8 + 4) / 5, 0);
+  for (std::size_t bit = 0; bit < features.size() * 8; ++bit) {
+    if ((features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0) words[words.size() - 1 - bit / 5] |= static_cast<std::uint8_t>(1U << bit % 5);
+  }
+  const auto first = std::find_if(words.begin(), words.end(), [](std::uint8_t word) { return word != 0; });
+  words.erase(words.begin(), first);
+  return words;
+}
+
+template <typename Integer>
+void put_big_endian(Bytes& out, Integer value) {
+  for (std::size_t shift = sizeof(Integer) * 8; shift > 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
+}
+
+Bytes hint_bytes(const RouteHint& hint) {
+  Bytes bytes;
+  for (const HintHop& hop : hint) {
+    bytes.insert(bytes.end(), hop.node.bytes.begin(), hop.node.bytes.end());
+    put_big_endian(bytes, hop.channel.value);
+    put_big_endian(bytes, hop.fee_base_msat);
+    put_big_endian(bytes, hop.fee_proportional_millionths);
+    put_big_endian(bytes, hop.cltv_expiry_delta);
+  }
+  return bytes;
+}
+
+std::string amount_text(Msat amount) {
+  for (const Multiplier& multiplier : multipliers) {
+    if (amount.value() % multiplier.msat != 0) continue;
+    return std::to_string(amount.value() / multiplier.msat) + (multiplier.letter == 0 ? "" : std::string(1, multiplier.letter));
+  }
+  return std::to_string(amount.value()) + "0p";
+}
+
+Words data_words(const Invoice& fields, const PublicKey& payee) {
+  Words out;
+  for (std::size_t i = timestamp_words; i > 0; --i) out.push_back(static_cast<std::uint8_t>(fields.timestamp >> 5 * (i - 1) & 31));
+  put_bytes(out, tag_p, fields.payment_hash.bytes);
+  put_bytes(out, tag_s, fields.payment_secret.bytes);
+  if (fields.description) put_bytes(out, tag_d, Bytes(fields.description->begin(), fields.description->end()));
+  if (fields.description_hash) put_bytes(out, tag_h, fields.description_hash->bytes);
+  if (fields.metadata) put_bytes(out, tag_m, *fields.metadata);
+  if (fields.payee_named) put_bytes(out, tag_n, payee.bytes);
+  if (fields.expiry != default_invoice_expiry_s) put_field(out, tag_x, number_words(fields.expiry));
+  if (fields.min_final_cltv != default_min_final_cltv) put_field(out, tag_c, number_words(fields.min_final_cltv));
+  for (const Fallback& fallback : fields.fallbacks) {
+    Words words{fallback.version};
+    const Words program = bech32::to_words(fallback.program);
+    words.insert(words.end(), program.begin(), program.end());
+    put_field(out, tag_f, words);
+  }
+  for (const RouteHint& hint : fields.route_hints) put_bytes(out, tag_r, hint_bytes(hint));
+  if (!fields.features.empty()) put_field(out, tag_9, feature_words(fields.features));
+  for (const InvoiceExtra& extra : fields.extras) put_field(out, extra.tag, extra.words);
+  return out;
+}
+
+/// Nothing when every field fits into the form and keeps to the writer's rules of BOLT 11; a sentence otherwise.
+std::optional<Error> unwritable(const Invoice& fields) {
+  constexpr std::size_t longest_bytes = longest_field * 5 / 8;
+  if (fields.timestamp >> 35 != 0) return no_invoice("its time is beyond 35 bits");
+  if (fields.amount && fields.amount->value() == 0) return no_invoice("its amount is 0");
+  if (fields.description && fields.description->size() > longest_bytes) return no_invoice("its description is longer than 639 bytes");
+  if (fields.description && fields.description_hash) return no_invoice("it has both a description and the hash of one");
+  if (!fields.description && !fields.description_hash) return no_invoice("it has no description");
+  if (fields.metadata && fields.metadata->size() > longest_bytes) return no_invoice("its metadata is longer than 639 bytes");
+  for (const RouteHint& hint : fields.route_hints) {
+    if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes) return no_invoice("a route hint has no hop or more than 12");
+    const bool keys = std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
+    if (!keys) return no_invoice("a route hint has a node id that is not a public key");
+  }
+  for (const Fallback& fallback : fields.fallbacks) {
+    if (!fallback_address(fallback, fields.network)) return no_invoice("a fallback address is not an address");
+  }
+  for (const InvoiceExtra& extra : fields.extras) {
+    const bool words = std::all_of(extra.words.begin(), extra.words.end(), [](std::uint8_t word) { return word < 32; });
+    if (extra.tag > 31 || extra.words.size() > longest_field || !words) return no_invoice("an extra field is not a field");
+  }
+  if (fields.features.size() > longest_bytes) return no_invoice("its features are too long");
+  return std::nullopt;
+}
+
+/// True when a reader finds the extra fields without meaning again: one with the tag of an absent field would become that field,
+/// and one of a length that its tag cannot have would spoil the invoice.
+bool extras_stay(const Invoice& fields, std::span<const std::uint8_t> words) {
+  Invoice read;
+  FieldReader reader(read, Rules::today);
+  return !take_fields(reader, words.subspan(timestamp_words)) && read.extras == fields.extras;
+}
+
+/// An invoice whose signature nobody has looked at yet.
+struct Unverified {
+  Invoice invoice;
+  bech32::Decoded text;
+};
+
+Result<Unverified> read_unverified(std::string_view text, Rules rules) {
+  text = without_scheme(text);
+  if (!begins_like_one(text)) return no_bolt11();
+  if (text.size() > limits::max_invoice_chars) return flaw("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+  bech32::Outcome outcome = bech32::decode(text);
+  if (outcome.flaw != bech32::Flaw::none) return flaw(std::string(explain(outcome.flaw)));
+  Unverified read{{}, std::move(outcome.decoded)};
+  Invoice& invoice = read.invoice;
+  const Words& words = read.text.words;
+  if (auto error = read_prefix(invoice, read.text.hrp)) return *error;
+  if (words.size() < timestamp_words + signature_words) return flaw("it is too short for a time and a signature");
+  invoice.timestamp = read_number(std::span(words).first(timestamp_words));
+  const auto fields = std::span<const std::uint8_t>(words).subspan(timestamp_words, words.size() - timestamp_words - signature_words);
+  if (auto error = read_fields(invoice, fields, rules)) return *error;
+  return read;
+}
+
+Result<Invoice> decode(std::string_view text, Rules rules) {
+  auto read = read_unverified(text, rules);
+  if (!read) return read.error();
+  if (auto error = check_signature(read->invoice, read->text.hrp, read->text.words)) return *error;
+  return std::move(read->invoice);
+}
+
+}  // namespace
+
+Result<Invoice> decode_invoice(std::string_view text) { return decode(text, Rules::today); }
+Result<Invoice> decode_recorded_invoice(std::string_view text) { return decode(text, Rules::recorded); }
+
+std::vector<RouteHint> route_hints_of(std::string_view verified) {
+  auto read = read_unverified(verified, Rules::recorded);
+  if (!read) return {};
+  return std::move(read->invoice.route_hints);
+}
+
+std::optional<std::string> description_in(std::string_view verified) {
+  auto read = read_unverified(verified, Rules::recorded);
+  if (!read) return std::nullopt;
+  return std::move(read->invoice.description);
+}
+
+Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {
+  const auto network = std::find_if(networks.begin(), networks.end(), [&](const Network& n) { return n.name == fields.network; });
+  if (network == networks.end()) return no_invoice("its network is unknown");
+  if (auto error = unwritable(fields)) return *error;
+  const auto payee = public_key_of(private_key);
+  if (!payee) return no_invoice("the private key is invalid");
+  const std::string hrp = "ln" + std::string(network->prefix) + (fields.amount ? amount_text(*fields.amount) : "");
+  Words words = data_words(fields, *payee);
+  if (!extras_stay(fields, words)) return no_invoice("an extra field would be read as one with a meaning");
+  const auto signature = secp::sign(signed_digest(hrp, words), private_key);
+  if (!signature) return no_invoice("the private key is invalid");
+  Bytes bytes(signature->bytes.begin(), signature->bytes.end());
+  bytes.push_back(signature->recovery_id);
+  const Words signed_words = bech32::to_words(bytes);
+  words.insert(words.end(), signed_words.begin(), signed_words.end());
+  std::string text = bech32::encode(hrp, words);
+  if (text.size() > limits::max_invoice_chars) return no_invoice("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+  return text;
+}
+
+std::uint64_t expiry_time(const Invoice& invoice) {
+  return invoice.expiry > UINT64_MAX - invoice.timestamp ? UINT64_MAX : invoice.timestamp + invoice.expiry;
+}
+
+bool pays_on(std::string_view invoice_network, std::string_view chain) {
+  return invoice_network == chain || (invoice_network == "testnet" && (chain == "testnet3" || chain == "testnet4"));
+}
+
+bool expired(const Invoice& invoice, std::uint64_t now_seconds) {
+  if (invoice.expiry > UINT64_MAX - invoice.timestamp) return false;
+  return now_seconds >= expiry_time(invoice);
+}
+
+std::optional<NotPayable> not_payable(const Invoice& invoice, std::uint64_t now_seconds) {
+  if (expired(invoice, now_seconds)) return NotPayable::expired;
+  if (invoice.min_final_cltv > limits::max_cltv_delta) return NotPayable::final_cltv_too_large;
+  return std::nullopt;
+}
+
+std::string_view not_payable_name(NotPayable why) {
+  switch (why) {
+    case NotPayable::expired: return "expired";
+    case NotPayable::final_cltv_too_large: return "final_cltv_too_large";
+  }
+  return "";
+}
+
+}  // namespace paytower

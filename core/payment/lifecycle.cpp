@@ -1,0 +1,489 @@
+#include "core/payment/lifecycle.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "core/base/hash.h"
+
+namespace paytower {
+
+namespace {
+
+/// Answers one event. Reads facts, writes nothing but its decision.
+class Decider {
+ public:
+  Decider(const Payment& payment, UnixNs at) : payment_(payment), at_(at) {}
+
+  Decision take() && { return std::move(decision_); }
+
+  void operator()(const Created& event) {
+    if (recorded()) return act(Report{});
+    if (event.guard) {
+      const bool paid = *event.guard == GuardKind::paid_deleted || *event.guard == GuardKind::paid_without_record;
+      return refuse(paid ? Errc::already_paid : Errc::guarded);
+    }
+    if (!event.previous) return act(Look{});
+    switch (*event.previous) {
+      case PaymentStatus::succeeded: return refuse(Errc::already_paid);
+      case PaymentStatus::initiated:
+      case PaymentStatus::in_flight: return refuse(Errc::in_flight);
+      case PaymentStatus::unknown: return refuse(Errc::already_ended);
+      case PaymentStatus::failed: return act(Look{});
+    }
+  }
+
+  void operator()(const Quiet&) {
+    if (payment_.ended_for_good()) return act(Report{});
+    if (payment_.has_open_attempt()) return;
+    // R9 holds here: no attempt of ours is open, and the look shows nothing of anyone.
+    if (has_lost_preimage()) return end_unknown(EndNote::preimage_lost);
+    if (payment_.stop_reason) return fail_payment(*payment_.stop_reason);
+    if (deadline_passed()) return fail_payment(FailureReason::timeout);
+    if (attempts_used_up()) return fail_payment(FailureReason::no_route, detail_of(DetailCode::attempts_used_up));
+    act(AskRoute{});
+  }
+
+  void operator()(const RouteReady& event) {
+    if (payment_.ended_for_good()) return act(Report{});
+    if (payment_.has_open_attempt()) return;  // R2
+    const bool kept = static_cast<bool>(check_route(event.route, payment_.request.demand));
+    if (payment_.stop_reason || deadline_passed() || attempts_used_up() || !kept) {
+      const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event.route);
+      if (!recorded()) return kept ? fail_payment(FailureReason::timeout) : fail_payment(FailureReason::no_route, detail);
+      deadline_passed() ? set_stop(FailureReason::timeout) : set_stop(FailureReason::no_route, detail);
+      return act(Look{});
+    }
+    Attempt attempt;
+    attempt.id = event.id;
+    attempt.part = event.part;
+    attempt.switch_key = event.switch_key;
+    attempt.switch_run = event.run;
+    attempt.marks = event.marks;
+    attempt.route = event.route;
+    attempt.amount = event.route.delivered();
+    attempt.fee = event.route.fees();
+    attempt.registered = at_;
+    init_if_new();
+    write(RegisterAttempt{std::move(attempt)});
+    act(Dispatch{event.id});
+  }
+
+  void operator()(const NoRoute& event) {
+    if (payment_.ended_for_good()) return act(Report{});
+    if (!recorded()) return fail_payment(event.reason, event.detail);
+    if (payment_.has_open_attempt()) return;
+    set_stop(event.reason, event.detail);
+    act(Look{});
+  }
+
+  void operator()(const Accepted& event) {
+    if (open(event.id)) act(Query{event.id});
+  }
+
+  void operator()(const NotSent& event) {
+    if (!open(event.id)) return;
+    if (!event.only_copy) return act(LookLater{});  // R3: another copy may still come
+    fail_attempt(event.id, event.failure);
+  }
+
+  void operator()(const Settled& event) {
+    const Attempt* attempt = payment_.find(event.id);
+    if (!attempt || attempt->outcome == AttemptOutcome::settled) return;
+    if (!proves(event.preimage, payment_.request.hash)) {  // R7
+      decision_.wrong_preimage = event.id;
+      return act(LookLater{});
+    }
+    write(SettleAttempt{event.id, event.preimage, at_});
+    succeed(event.preimage, event.id);
+  }
+
+  void operator()(const Failed& event) {
+    const Attempt* attempt = payment_.find(event.id);
+    if (!attempt) return;
+    if (attempt->open()) return fail_attempt(event.id, event.failure);
+    if (!attempt->watched()) return;
+    write(FailAttempt{event.id, event.failure, at_});
+    if (!payment_.has_open_attempt()) act(Report{});
+  }
+
+  void operator()(const Pending& event) {
+    if (open(event.id)) act(Query{event.id});
+  }
+
+  void operator()(const Orphaned& event) {
+    if (!open(event.id)) return;
+    fail_attempt(event.id, Failure{FailureCode::local_refusal, {}, {}, {}, "never sent: the node was killed before it made the HTLC"});
+  }
+
+  void operator()(const NotFound& event) {
+    if (!open(event.id)) return;
+    switch (event.evidence) {
+      case Evidence::unknown: return act(Report{});
+      case Evidence::not_yet: return act(LookLater{});
+      case Evidence::nothing_since_mark:
+      case Evidence::finished_no_debit: break;
+    }
+    const bool never_ran = event.evidence == Evidence::nothing_since_mark;
+    if (event.fenced) {
+      return fail_attempt(event.id, Failure{never_ran ? FailureCode::fenced : FailureCode::no_debit, 0, {}, {}, {}});
+    }
+    if (deadline_passed() && !payment_.ended_for_good()) set_stop(FailureReason::timeout);
+    // An HTLC that ran and moved nothing is fenced before it is called failed: a second copy of the request may still come.
+    const bool go_on = never_ran && !payment_.stop_reason && !deadline_passed() && !payment_.ended_for_good();
+    if (go_on) return hand_over_again(event);
+    act(Fence{event.id});
+  }
+
+  void operator()(const Fenced& event) {
+    if (open(event.id)) act(Look{});
+  }
+
+  void operator()(const HashBusy&) {
+    if (!recorded()) return refuse(Errc::in_flight);
+    if (payment_.ended_for_good()) {
+      if (!payment_.has_open_attempt()) act(Report{});
+      return;
+    }
+    if (deadline_passed()) set_stop(FailureReason::timeout);
+    act(LookLater{});
+  }
+
+  void operator()(const HashPaid& event) {
+    if (payment_.proof()) {
+      if (!payment_.has_open_attempt()) act(Report{});
+      return;
+    }
+    if (!proves(event.preimage, payment_.request.hash)) {
+      decision_.wrong_preimage = event.id.value_or(AttemptId{});
+      return act(recorded() ? Act(LookLater{}) : Act(Report{}));
+    }
+    Attempt attempt;
+    attempt.id = event.id;
+    attempt.origin = AttemptOrigin::foreign;
+    attempt.amount = event.amount;
+    attempt.fee = event.fee;
+    attempt.registered = at_;
+    attempt.resolved = at_;
+    attempt.outcome = AttemptOutcome::settled;
+    attempt.preimage = event.preimage;
+    if (!recorded()) decision_.refusal = Errc::already_paid;
+    init_if_new();
+    write(RecordForeign{std::move(attempt)});
+    succeed(event.preimage, std::nullopt);
+  }
+
+  void operator()(const Unreachable&) { act(Report{}); }
+
+  void operator()(const DeadlinePassed&) {
+    if (payment_.ended_for_good() || payment_.stop_reason) return;
+    if (!recorded()) return;  // the look or the route that is awaited ends it
+    set_stop(FailureReason::timeout);
+    act(Look{});
+  }
+
+  void operator()(const CancelRequested&) {
+    if (!recorded()) return act(Report{});
+    if (payment_.ended_for_good()) return refuse(ended_as());
+    set_stop(FailureReason::canceled);
+    if (payment_.attempts.empty()) return fail_payment(payment_.stop_reason.value_or(FailureReason::canceled));
+    act(Look{});
+  }
+
+  void operator()(const OperatorAssumesFailed&) {
+    if (!recorded()) return refuse(Errc::not_found);
+    if (open_beside_proof()) return close_beside_proof(FailureCode::assumed_failed);
+    if (payment_.ended_for_good()) return refuse(ended_as());
+    close_open_attempts(FailureCode::assumed_failed);
+    write(FailPayment{payment_.stop_reason.value_or(FailureReason::error), at_});
+    act(Report{});
+  }
+
+  void operator()(const OperatorWritesOff&) {
+    if (!recorded()) return refuse(Errc::not_found);
+    if (open_beside_proof()) return close_beside_proof(FailureCode::written_off);
+    const bool doubtful = payment_.status() == PaymentStatus::failed && payment_.has_watched_attempt();
+    if (payment_.ended_for_good() && !doubtful) return refuse(ended_as());
+    close_open_attempts(FailureCode::written_off);
+    end_unknown(EndNote::written_off);
+  }
+
+  void operator()(const SettledPreimageLost& event) {
+    const Attempt* attempt = event.id ? payment_.find(*event.id) : nullptr;
+    if (event.id && !attempt) return;
+    if (!recorded()) return refuse(Errc::already_paid);
+    if (attempt && (attempt->open() || attempt->watched())) {
+      write(CloseAttempt{*event.id, Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at_});
+    }
+    if (others_open(event.id)) {  // they end first, then Quiet ends it
+      if (!payment_.ended_for_good()) set_stop(FailureReason::error);
+      return;
+    }
+    if (payment_.proof() || payment_.end_note) return act(Report{});
+    end_unknown(EndNote::preimage_lost);
+  }
+
+ private:
+  [[nodiscard]] bool recorded() const { return payment_.index.value != 0; }
+  [[nodiscard]] bool deadline_passed() const { return at_ >= payment_.request.deadline; }
+  [[nodiscard]] bool attempts_used_up() const { return payment_.own_attempts() >= payment_.request.max_attempts; }
+  [[nodiscard]] bool open(AttemptId id) const {
+    const Attempt* attempt = payment_.find(id);
+    return attempt && attempt->open();
+  }
+  [[nodiscard]] bool others_open(std::optional<AttemptId> but) const {
+    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(),
+                       [&](const Attempt& a) { return a.open() && !(but && a.id == but && a.origin == AttemptOrigin::own); });
+  }
+  [[nodiscard]] bool has_lost_preimage() const {
+    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), [](const Attempt& a) {
+      return a.outcome == AttemptOutcome::closed && a.failure && a.failure->code == FailureCode::preimage_lost;
+    });
+  }
+  [[nodiscard]] Errc ended_as() const {
+    switch (payment_.status()) {
+      case PaymentStatus::succeeded: return Errc::already_succeeded;
+      case PaymentStatus::failed: return Errc::already_failed;
+      case PaymentStatus::unknown:
+      case PaymentStatus::initiated:
+      case PaymentStatus::in_flight: return Errc::already_ended;
+    }
+    return Errc::already_ended;
+  }
+
+  void write(Write what) { decision_.writes.push_back(std::move(what)); }
+  void act(Act what) { decision_.acts.push_back(what); }
+  void refuse(Errc why) {
+    decision_.refusal = why;
+    act(Report{});
+  }
+  /// R4: the same attempt again. An orphan is proven by the end of the run that had it: each run is recorded before it has it.
+  void hand_over_again(const NotFound& event) {
+    if (payment_.find(event.id)->switch_run != event.run) write(MoveAttempt{event.id, event.run});
+    act(Dispatch{event.id});
+  }
+  void init_if_new() {
+    if (!recorded()) write(InitPayment{});
+  }
+  [[nodiscard]] FailureDetail limit_of(const Route& route) const {
+    NearMisses seen;
+    seen.add(route, payment_.request.demand);
+    return seen.detail().value_or(FailureDetail{});
+  }
+  void set_stop(FailureReason reason, std::optional<FailureDetail> detail = {}) {
+    if (!payment_.stop_reason) write(SetStop{reason, at_, std::move(detail)});  // the first reason wins
+  }
+  void fail_payment(FailureReason reason, std::optional<FailureDetail> detail = {}) {
+    init_if_new();
+    write(FailPayment{reason, at_, std::move(detail)});
+    act(Report{});
+  }
+  void end_unknown(EndNote note) {
+    if (!payment_.end_note) write(EndUnknown{note, at_});
+    act(Report{});
+  }
+  void close_open_attempts(FailureCode code) {
+    for (const Attempt& attempt : payment_.attempts) {
+      if (attempt.open() && attempt.origin == AttemptOrigin::own) write(CloseAttempt{*attempt.id, Failure{code, {}, {}, {}, {}}, at_});
+    }
+  }
+  /// Somebody else's complete row keeps an attempt of ours from being fenced, for as long as the switch keeps that row.
+  [[nodiscard]] bool open_beside_proof() const { return payment_.proof() && payment_.has_open_attempt(); }
+  /// R17 for that attempt: it goes on the watch list. The payment has its end already.
+  void close_beside_proof(FailureCode code) {
+    close_open_attempts(code);
+    act(Report{});
+  }
+  void fail_attempt(AttemptId id, const Failure& failure) {
+    write(FailAttempt{id, failure, at_});
+    const bool last = !others_open(id);
+    if (payment_.ended_for_good()) {
+      if (last) act(Report{});
+      return;
+    }
+    if (const auto reason = judge(failure, payment_.find(id)->route).final_reason) set_stop(*reason);
+    if (last) act(Look{});  // R9, and R4: a look before the next id and before FAILED
+  }
+  void succeed(const Preimage& preimage, std::optional<AttemptId> settled) {
+    if (!payment_.proof()) {
+      // R8: a late proof stands beside the fail reason and wins.
+      if (payment_.fail_reason) {
+        write(StoreLatePreimage{preimage, at_});
+      } else {
+        write(Succeed{preimage, at_});
+      }
+    }
+    if (!others_open(settled)) act(Report{});
+  }
+
+  const Payment& payment_;
+  UnixNs at_;
+  Decision decision_;
+};
+
+/// Brings one payment up to date with one accepted write.
+struct Applier {
+  Payment& payment;
+
+  void operator()(const InitPayment&) const {}  // the store gives the index
+  void operator()(const RegisterAttempt& write) const { payment.attempts.push_back(write.attempt); }
+  void operator()(const RecordForeign& write) const { payment.attempts.push_back(write.attempt); }
+  void operator()(const MoveAttempt& write) const { payment.find(write.id)->switch_run = write.run; }
+  void operator()(const SettleAttempt& write) const {
+    Attempt& attempt = *payment.find(write.id);
+    attempt.outcome = AttemptOutcome::settled;
+    attempt.preimage = write.preimage;
+    attempt.failure.reset();
+    attempt.resolved = write.at;
+  }
+  void operator()(const FailAttempt& write) const { end(write.id, AttemptOutcome::failed, write.failure, write.at); }
+  void operator()(const CloseAttempt& write) const { end(write.id, AttemptOutcome::closed, write.failure, write.at); }
+  void operator()(const Succeed& write) const {
+    payment.preimage = write.preimage;
+    if (!payment.ended) payment.ended = write.at;
+  }
+  void operator()(const StoreLatePreimage& write) const { payment.late_preimage = write.preimage; }
+  void operator()(const SetStop& write) const {
+    payment.stop_reason = write.reason;
+    payment.failure_detail = write.detail;
+  }
+  void operator()(const FailPayment& write) const {
+    payment.fail_reason = write.reason;
+    if (write.detail) payment.failure_detail = write.detail;  // else what came with the stop wish
+    if (!payment.ended) payment.ended = write.at;
+  }
+  void operator()(const EndUnknown& write) const {
+    payment.end_note = write.note;
+    if (!payment.ended) payment.ended = write.at;
+  }
+
+ private:
+  void end(AttemptId id, AttemptOutcome outcome, const Failure& failure, UnixNs at) const {
+    Attempt& attempt = *payment.find(id);
+    attempt.outcome = outcome;
+    attempt.failure = failure;
+    attempt.resolved = at;
+  }
+};
+
+/// The channel over which node `index` of the route (0 = ours) sends on, and that node; nothing past the payee.
+std::optional<ChannelDirection> channel_after(const Route& route, std::size_t index) {
+  if (index >= route.hops.size()) return std::nullopt;
+  return ChannelDirection{route.hops[index].channel, route.hops[index].direction};
+}
+
+std::optional<PublicKey> node_at(const Route& route, std::size_t index) {
+  if (index == 0 || index > route.hops.size()) return std::nullopt;
+  return route.hops[index - 1].node;
+}
+
+Verdict final_verdict(FailureReason reason) {
+  Verdict verdict;
+  verdict.final_reason = reason;
+  return verdict;
+}
+
+/// The payee speaks: final, unless the last channel may have spoiled the HTLC on its way.
+Verdict judge_payee(const Failure& failure, const Route& route) {
+  constexpr std::uint32_t permanent = 0x4000;
+  if (failure.code == FailureCode::incorrect_or_unknown_payment_details) return final_verdict(FailureReason::incorrect_payment_details);
+  if ((static_cast<std::uint32_t>(failure.code) & permanent) != 0) return final_verdict(FailureReason::error);
+  Verdict verdict;
+  if (const auto channel = channel_after(route, route.hops.size() - 1)) verdict.exclude_channels.push_back(*channel);
+  return verdict;
+}
+
+/// Nobody knows who failed it: with a single channel there is nothing to avoid, otherwise every channel but ours is suspect.
+Verdict judge_unreadable(const Route& route) {
+  if (route.hops.size() < 2) return final_verdict(FailureReason::error);
+  Verdict verdict;
+  for (std::size_t i = 1; i < route.hops.size(); ++i) verdict.exclude_channels.push_back(*channel_after(route, i));
+  return verdict;
+}
+
+Verdict exclude_channel(const std::optional<ChannelDirection>& channel) {
+  Verdict verdict;
+  if (channel) verdict.exclude_channels.push_back(*channel);
+  return verdict;
+}
+
+Verdict exclude_node(const std::optional<PublicKey>& node, const std::optional<ChannelDirection>& channel) {
+  if (!node) return exclude_channel(channel);
+  Verdict verdict;
+  verdict.exclude_nodes.push_back(*node);
+  return verdict;
+}
+
+}  // namespace
+
+Decision decide(const Payment& payment, const Event& event) {
+  // By a clock that was set back, nothing ends before it began: it would look old to whoever deletes what is old.
+  Decider decider(payment, std::max(event.at, payment.request.created));
+  std::visit(decider, event.what);
+  return std::move(decider).take();
+}
+
+void apply(Payment& payment, const Write& write) { std::visit(Applier{payment}, write); }
+
+Verdict judge(const Failure& failure, const Route& route) {
+  const std::size_t payee = route.hops.size();
+  if (payee == 0) return {};
+  const bool details = failure.code == FailureCode::incorrect_or_unknown_payment_details;
+  const std::size_t source = failure.source_index ? *failure.source_index : (details ? payee : 0);
+  if (source >= payee && failure.code != FailureCode::unreadable) return judge_payee(failure, route);
+
+  // A channel that is not on the route is no evidence about it: then the erring node's next channel is meant.
+  const bool on_route = failure.channel && std::any_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
+                          return hop.channel == failure.channel->channel && hop.direction == failure.channel->direction;
+                        });
+  const auto channel = on_route ? failure.channel : channel_after(route, source);
+  const auto node = node_at(route, source);
+  switch (failure.code) {
+    case FailureCode::unreadable:
+      return judge_unreadable(route);
+    case FailureCode::fenced:
+    case FailureCode::no_debit:
+    case FailureCode::assumed_failed:
+    case FailureCode::written_off:
+    case FailureCode::preimage_lost:
+      return {};
+    case FailureCode::temporary_channel_failure:
+    case FailureCode::permanent_channel_failure:
+    case FailureCode::required_channel_feature_missing:
+    case FailureCode::unknown_next_peer:
+    case FailureCode::channel_disabled:
+    case FailureCode::invalid_onion_version:
+    case FailureCode::invalid_onion_hmac:
+    case FailureCode::invalid_onion_key:
+    case FailureCode::invalid_onion_blinding:
+      return exclude_channel(channel);
+    case FailureCode::local_refusal:
+      if (!failure.source_index && !failure.channel) return {};  // it was never shown to the node: that teaches nothing
+      return exclude_channel(channel);
+    case FailureCode::amount_below_minimum:
+    case FailureCode::fee_insufficient:
+    case FailureCode::incorrect_cltv_expiry:
+    case FailureCode::expiry_too_soon: {
+      Verdict verdict = exclude_channel(channel);
+      verdict.policy = true;
+      verdict.policy_node = node;
+      return verdict;
+    }
+    case FailureCode::invalid_realm:
+    case FailureCode::temporary_node_failure:
+    case FailureCode::permanent_node_failure:
+    case FailureCode::required_node_feature_missing:
+    case FailureCode::incorrect_or_unknown_payment_details:  // only a payee may say so: the node lies
+    case FailureCode::final_incorrect_cltv_expiry:
+    case FailureCode::final_incorrect_htlc_amount:
+    case FailureCode::expiry_too_far:
+    case FailureCode::invalid_onion_payload:
+    case FailureCode::mpp_timeout:
+    case FailureCode::unknown_code:
+    case FailureCode::unknown_permanent:
+      return exclude_node(node, channel);
+  }
+  return exclude_node(node, channel);
+}
+
+}  // namespace paytower

@@ -1,0 +1,192 @@
+#include "core/payment/payment.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace paytower {
+
+std::string_view status_name(PaymentStatus status) {
+  switch (status) {
+    case PaymentStatus::initiated: return "INITIATED";
+    case PaymentStatus::in_flight: return "IN_FLIGHT";
+    case PaymentStatus::succeeded: return "SUCCEEDED";
+    case PaymentStatus::failed: return "FAILED";
+    case PaymentStatus::unknown: return "UNKNOWN";
+  }
+  return "UNKNOWN";
+}
+
+std::string_view end_note_name(EndNote note) {
+  switch (note) {
+    case EndNote::written_off: return "WRITTEN_OFF";
+    case EndNote::preimage_lost: return "PREIMAGE_LOST";
+  }
+  return "WRITTEN_OFF";
+}
+
+std::string_view provenance_name(Provenance provenance) {
+  switch (provenance) {
+    case Provenance::native: return "native";
+    case Provenance::lnd_legacy: return "lnd_legacy";
+    case Provenance::lnd_kv: return "lnd_kv";
+  }
+  return "native";
+}
+
+std::string_view origin_name(AttemptOrigin origin) {
+  switch (origin) {
+    case AttemptOrigin::own: return "own";
+    case AttemptOrigin::foreign: return "foreign";
+    case AttemptOrigin::imported: return "imported";
+  }
+  return "own";
+}
+
+std::string_view guard_kind_name(GuardKind kind) {
+  switch (kind) {
+    case GuardKind::in_flight: return "in_flight";
+    case GuardKind::paid_without_record: return "paid_without_record";
+    case GuardKind::paid_deleted: return "paid_deleted";
+    case GuardKind::written_off: return "written_off";
+  }
+  return "in_flight";
+}
+
+bool Attempt::watched() const {
+  return outcome == AttemptOutcome::closed && origin == AttemptOrigin::own && failure &&
+         (failure->code == FailureCode::assumed_failed || failure->code == FailureCode::written_off);
+}
+
+// | preimage | end note | fail reason | attempts       | status    |
+// | yes      | any      | any         | any            | SUCCEEDED |
+// | no       | any      | any         | an open one    | IN_FLIGHT |  (with a note or a reason: in a damaged file alone)
+// | no       | yes      | any         | none open      | UNKNOWN   |
+// | no       | no       | yes         | none open      | FAILED    |
+// | no       | no       | no          | all ended      | IN_FLIGHT |
+// | no       | no       | no          | none           | INITIATED |
+PaymentStatus Payment::status() const {
+  if (proof()) return PaymentStatus::succeeded;
+  if (has_open_attempt()) return PaymentStatus::in_flight;
+  if (end_note) return PaymentStatus::unknown;
+  if (fail_reason) return PaymentStatus::failed;
+  return attempts.empty() ? PaymentStatus::initiated : PaymentStatus::in_flight;
+}
+
+bool Payment::ended_for_good() const { return proof() || ((end_note || fail_reason) && !has_open_attempt()); }
+
+bool Payment::has_open_attempt() const {
+  return std::any_of(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.open(); });
+}
+
+bool Payment::has_watched_attempt() const {
+  return std::any_of(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.watched(); });
+}
+
+std::uint32_t Payment::own_attempts() const {
+  return static_cast<std::uint32_t>(
+      std::count_if(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.origin == AttemptOrigin::own; }));
+}
+
+bool Payment::definitive() const {
+  if (status() == PaymentStatus::succeeded) return true;
+  if (status() != PaymentStatus::failed) return false;
+  return std::all_of(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.outcome == AttemptOutcome::failed; });
+}
+
+const Attempt* Payment::last_failure() const {
+  const Attempt* last = nullptr;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.outcome != AttemptOutcome::failed || !attempt.failure) continue;
+    if (last == nullptr || !(attempt.resolved < last->resolved)) last = &attempt;
+  }
+  return last;
+}
+
+std::optional<FailureDetail> Payment::why_failed() const {
+  if (status() != PaymentStatus::failed) return std::nullopt;
+  if (failure_detail && (failure_detail->code != DetailCode::unexplained || !failure_detail->words.empty())) return failure_detail;
+  if (provenance != Provenance::native || attempts.empty()) return std::nullopt;
+  if (fail_reason == FailureReason::no_route && own_attempts() >= request.max_attempts) return detail_of(DetailCode::attempts_used_up);
+  const bool one_of_several = fail_reason == FailureReason::no_route || fail_reason == FailureReason::timeout || fail_reason == FailureReason::error;
+  if (!one_of_several || last_failure() == nullptr) return std::nullopt;
+  return detail_of(DetailCode::attempts_failed);
+}
+
+const Attempt* Payment::find(AttemptId id) const {
+  for (const Attempt& attempt : attempts) {
+    if (attempt.id == id && attempt.origin == AttemptOrigin::own) return &attempt;
+  }
+  return nullptr;
+}
+
+Attempt* Payment::find(AttemptId id) { return const_cast<Attempt*>(std::as_const(*this).find(id)); }
+
+const Attempt* Payment::settled_attempt() const {
+  const Attempt* foreign = nullptr;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.outcome != AttemptOutcome::settled) continue;
+    if (attempt.origin != AttemptOrigin::foreign) return &attempt;
+    foreign = &attempt;
+  }
+  return foreign;
+}
+
+namespace {
+
+Msat capped_sum(Msat a, Msat b) { return checked_add(a, b).value_or(Msat::of(Msat::max_value)); }
+
+}  // namespace
+
+std::optional<Settlement> settlement_of(const Payment& payment) {
+  const Attempt* const first = payment.settled_attempt();
+  if (first == nullptr) return std::nullopt;
+  Settlement sum{first, {}, {}};
+  const bool foreign = first->origin == AttemptOrigin::foreign;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.outcome != AttemptOutcome::settled || (attempt.origin == AttemptOrigin::foreign) != foreign) continue;
+    sum.amount = capped_sum(sum.amount, attempt.amount);
+    sum.fee = capped_sum(sum.fee, attempt.fee);
+  }
+  return sum;
+}
+
+namespace {
+
+constexpr std::string_view label_prefix = "paytower:";
+constexpr std::string_view fence_suffix = ":fence";
+
+}  // namespace
+
+std::string attempt_label(const StoreId& store, AttemptId id, bool fence) {
+  std::string label(label_prefix);
+  label += store.hex();
+  label += ':';
+  label += std::to_string(id.value);
+  if (fence) label += fence_suffix;
+  return label;
+}
+
+std::optional<LabelParts> parse_attempt_label(std::string_view label) {
+  if (label.substr(0, label_prefix.size()) != label_prefix) return std::nullopt;
+  label.remove_prefix(label_prefix.size());
+  LabelParts parts;
+  if (label.size() > fence_suffix.size() && label.substr(label.size() - fence_suffix.size()) == fence_suffix) {
+    parts.fence = true;
+    label.remove_suffix(fence_suffix.size());
+  }
+  const std::size_t colon = label.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto store = StoreId::from_hex_text(label.substr(0, colon));
+  if (!store) return std::nullopt;
+  parts.store = *store;
+  const std::string_view digits = label.substr(colon + 1);
+  const auto [end, errc] = std::from_chars(digits.data(), digits.data() + digits.size(), parts.id.value);
+  if (errc != std::errc{} || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
+  if (attempt_label(parts.store, parts.id, parts.fence).size() != label_prefix.size() + label.size() + (parts.fence ? fence_suffix.size() : 0)) {
+    return std::nullopt;
+  }
+  return parts;
+}
+
+}  // namespace paytower

@@ -1,0 +1,32 @@
+// What a node asks of an HTLC that it forwards: the arithmetic of fees and time locks along a route (BOLT 7).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/base/msat.h"
+#include "core/payment/route.h"
+
+namespace paytower {
+
+/// Of one channel, in the direction in which its node sends.
+struct ForwardingPolicy {
+  std::uint32_t fee_base_msat = 0;
+  std::uint32_t fee_proportional_millionths = 0;
+  std::uint32_t cltv_delta = 0;
+};
+/// The same as a route hint tells it.
+[[nodiscard]] ForwardingPolicy policy_of(const HintHop& hop);
+
+/// amount * ppm / 1,000,000 + base, rounded down. Nothing when it is above all money.
+[[nodiscard]] std::optional<Msat> forwarding_fee(const ForwardingPolicy& policy, Msat amount);
+
+/// What one HTLC carries, and for how many blocks.
+struct Carried {
+  Msat amount;
+  std::uint64_t delay = 0;
+};
+/// What must reach the node so that it sends `out` on. Nothing when it is above all money.
+[[nodiscard]] std::optional<Carried> carried_before(const ForwardingPolicy& policy, const Carried& out);
+
+}  // namespace paytower

@@ -1,0 +1,69 @@
+// A path of channels with what travels over each, relative to the chain's height.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/msat.h"
+#include "core/base/types.h"
+
+namespace paytower {
+
+/// One channel of a route and the node behind it, as Core Lightning's getroute names them.
+struct Hop {
+  ShortChannelId channel;
+  std::uint8_t direction = 0;      ///< 0 or 1, see ChannelDirection
+  PublicKey node;                  ///< the node that this channel leads to
+  Msat amount;                     ///< what the HTLC on this channel carries, so what `node` receives
+  std::uint32_t delay = 0;         ///< the HTLC's expiry on this channel, in blocks above the height at hand-over
+  auto operator<=>(const Hop&) const = default;
+};
+
+/// From our node to the payee. An empty route is no route.
+struct Route {
+  std::vector<Hop> hops;
+  auto operator<=>(const Route&) const = default;
+
+  /// What leaves our node: delivered amount plus fees. Zero when empty.
+  [[nodiscard]] Msat total_amount() const { return hops.empty() ? Msat{} : hops.front().amount; }
+  /// What arrives. Zero when empty.
+  [[nodiscard]] Msat delivered() const { return hops.empty() ? Msat{} : hops.back().amount; }
+  /// total_amount - delivered; zero where a hostile route delivers more than it takes.
+  [[nodiscard]] Msat fees() const { return checked_sub(total_amount(), delivered()).value_or(Msat{}); }
+  /// Blocks above the height on the first channel.
+  [[nodiscard]] std::uint32_t total_delay() const { return hops.empty() ? 0 : hops.front().delay; }
+};
+
+/// What a route must keep to, whoever found it.
+struct RouteDemand {
+  PublicKey destination;
+  Msat amount;
+  std::uint32_t final_cltv_delta = 18;
+  Msat fee_limit;
+  std::uint32_t cltv_limit = 2016;                 ///< largest total_delay
+  std::vector<ShortChannelId> outgoing_channels;   ///< the first hop must be one of these; empty = any
+};
+
+/// Usage refusal when the route breaks a demand: wrong end, amounts or delays that rise, fee, delay or hop limit, first channel.
+[[nodiscard]] Result<std::monostate> check_route(const Route& route, const RouteDemand& demand);
+
+/// Versioned binary form for one database column; at most 2 + 20 * 54 bytes.
+[[nodiscard]] Bytes encode_route(const Route& route);
+/// Nothing for bytes that encode_route did not write.
+[[nodiscard]] std::optional<Route> decode_route(std::span<const std::uint8_t> data);
+
+/// One hop of a BOLT 11 route hint (field r): a channel of `node` towards the payee.
+struct HintHop {
+  PublicKey node;
+  ShortChannelId channel;
+  std::uint32_t fee_base_msat = 0;
+  std::uint32_t fee_proportional_millionths = 0;
+  std::uint16_t cltv_expiry_delta = 0;
+  auto operator<=>(const HintHop&) const = default;
+};
+using RouteHint = std::vector<HintHop>;
+
+}  // namespace paytower

@@ -1,0 +1,355 @@
+#include "core/sim/admin.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/invoice/bolt11/invoice.h"
+#include "core/base/hash.h"
+#include "core/sim/engine.h"
+#include "core/sim/graph.h"
+#include "core/sim/admin_act.h"
+
+namespace paytower::sim {
+
+namespace {
+
+constexpr std::size_t page = 256;
+constexpr std::uint32_t final_cltv_delta = 18;
+constexpr std::uint32_t distance_wanted = 3;
+
+Error refuse(std::string why) { return Error{Errc::usage, std::move(why)}; }
+
+/// Digits of one base only, or nothing.
+std::optional<std::uint32_t> read_number(std::string_view text, std::uint32_t base) {
+  if (text.empty() || text.size() > 10) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    std::uint32_t digit = 0;
+    if (c >= '0' && c <= '9') {
+      digit = static_cast<std::uint32_t>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+      digit = static_cast<std::uint32_t>(c - 'a') + 10;
+    } else if (c >= 'A' && c <= 'F') {
+      digit = static_cast<std::uint32_t>(c - 'A') + 10;
+    } else {
+      return std::nullopt;
+    }
+    if (digit >= base) return std::nullopt;
+    value = value * base + digit;
+  }
+  if (value > std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+  return static_cast<std::uint32_t>(value);
+}
+
+/// A BOLT 4 name or a number below 2^16.
+std::optional<std::uint32_t> read_code(std::string_view text) {
+  const bool hex = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+  std::optional<std::uint32_t> code = hex ? read_number(text.substr(2), 16) : read_number(text, 10);
+  if (!code) {
+    const auto named = failure_from_name(text);
+    if (named) code = static_cast<std::uint32_t>(*named);
+  }
+  if (!code || *code > 0xFFFF) return std::nullopt;
+  return code;
+}
+
+/// Cuts what stands behind the last `mark` off `text` and reads it as a number.
+enum class Suffix { absent, read, wrong };
+Suffix take_suffix(std::string_view& text, char mark, std::optional<std::uint32_t>& value) {
+  const std::size_t at = text.rfind(mark);
+  if (at == std::string_view::npos) return Suffix::absent;
+  value = read_number(text.substr(at + 1), 10);
+  if (!value) return Suffix::wrong;
+  text = text.substr(0, at);
+  return Suffix::read;
+}
+
+template <typename Fixed>
+Fixed derived(const char* what, const NodeSecret& secret, std::int64_t number) {
+  Bytes data(secret.bytes.begin(), secret.bytes.end());
+  for (const char* c = what; *c != '\0'; ++c) data.push_back(static_cast<std::uint8_t>(*c));
+  for (const char c : std::to_string(number)) data.push_back(static_cast<std::uint8_t>(c));
+  return Fixed{sha256(data).bytes};
+}
+
+/// Nodes that can sign, as far from ours as payees usually are. Reads the whole graph.
+std::vector<NodeIndex> usual_payees(LedgerTx& tx) {
+  const std::vector<std::uint32_t> distances = Graph::load(tx).distances();
+  std::vector<NodeIndex> best;
+  std::uint32_t best_distance = 0;
+  tx.each_node([&](const Node& node) {
+    const std::uint32_t distance = distances[node.index];
+    if (!node.secret || node.index == own_node || distance == std::numeric_limits<std::uint32_t>::max()) return true;
+    const std::uint32_t rated = std::min(distance, distance_wanted);
+    if (rated > best_distance) best.clear();
+    if (rated >= best_distance) best.push_back(node.index);
+    best_distance = std::max(best_distance, rated);
+    return true;
+  });
+  return best;
+}
+
+}  // namespace
+
+Result<FailSpec> parse_fail_spec(std::string_view text) {
+  FailSpec spec;
+  std::string_view rest = text;
+  // "xN" stands last; names and hex numbers hold an x of their own, so only an x that digits follow counts.
+  const std::size_t x = rest.rfind('x');
+  const bool is_hex_prefix = x == 1 && rest[0] == '0';
+  if (x != std::string_view::npos && !is_hex_prefix && x + 1 < rest.size() && rest[x + 1] >= '0' && rest[x + 1] <= '9') {
+    if (take_suffix(rest, 'x', spec.times) == Suffix::wrong) return refuse("xN wants a number of attempts");
+  }
+  if (take_suffix(rest, '@', spec.hop) == Suffix::wrong) return refuse("@HOP wants the index of a hop: 1 is the first peer");
+  const auto code = read_code(rest);
+  if (!code) return refuse("no BOLT 4 failure code of this name or number (CODE[@HOP][xN], such as TEMPORARY_CHANNEL_FAILURE@2x1)");
+  spec.wire_code = *code;
+  return spec;
+}
+
+SimAdmin::SimAdmin(Ledger& ledger, Clock& clock) : ledger_(ledger), clock_(clock) {}
+
+Result<NetworkSummary> SimAdmin::create_network(const NetworkParams& params) {
+  std::optional<Result<NetworkSummary>> made;
+  ledger_.write([&](LedgerTx& tx) { made = build_network(tx, params); });
+  return *made;
+}
+
+Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
+  if (params.expiry_ns < ns_per_second) return refuse("an invoice is good for a second at least");
+  if (params.hold.ns < 0 && params.hold.ns != Hold::forever) return refuse("a hold is not negative");
+  std::optional<Result<MadeInvoice>> made;
+  act([&](LedgerTx& tx, Engine& engine) {
+    const auto payee = params.node.empty() ? next_payee(tx) : find_payee(tx, params.node);
+    if (!payee) {
+      made = payee.error();
+      return;
+    }
+    const std::int64_t number = tx.number(Number::invoices_made) + 1;
+    Invoice invoice;
+    invoice.preimage = derived<Preimage>("preimage", *payee->secret, number);
+    invoice.secret = derived<PaymentSecret>("secret", *payee->secret, number);
+    invoice.hash = hash_of(invoice.preimage);
+    invoice.amount = params.amount;
+    invoice.payee = payee->index;
+    invoice.final_cltv_delta = final_cltv_delta;
+    invoice.hold = params.hold;
+    invoice.fail = params.fail;
+    invoice.manners = params.manners;
+
+    paytower::Invoice fields;
+    fields.network = network_name;
+    fields.amount = params.amount;
+    fields.timestamp = static_cast<std::uint64_t>(std::max<std::int64_t>(engine.now().value, 0) / ns_per_second);
+    fields.payment_hash = invoice.hash;
+    fields.payment_secret = invoice.secret;
+    fields.description = params.description;
+    fields.expiry = static_cast<std::uint64_t>(params.expiry_ns / ns_per_second);
+    fields.min_final_cltv = final_cltv_delta;
+    fields.features = Bytes{0x41, 0x00};  // bit 14 payment_secret and bit 8 var_onion_optin, both compulsory
+    fields.route_hints = hints_to(tx, *payee);
+    const auto text = encode_invoice(fields, payee->secret->bytes);
+    if (!text) {
+      made = text.error();
+      return;
+    }
+    const auto seconds = static_cast<std::int64_t>(fields.timestamp + fields.expiry);
+    invoice.expires = UnixNs{seconds > INT64_MAX / ns_per_second ? INT64_MAX : seconds * ns_per_second};
+    invoice.text = *text;
+    tx.set_number(Number::invoices_made, number);
+    tx.put_invoice(invoice);
+    made = MadeInvoice{invoice.hash, invoice.text, invoice.payee};
+  });
+  return *made;
+}
+
+Result<Node> SimAdmin::next_payee(LedgerTx& tx) {
+  const std::int64_t version = tx.number(Number::graph_version);
+  if (payees_version_ != version) payees_ = usual_payees(tx);
+  payees_version_ = version;
+  if (payees_.empty()) return refuse("no node of the simulated network that can sign an invoice can be reached");
+  const auto turn = static_cast<std::uint64_t>(tx.number(Number::invoices_made)) % payees_.size();
+  return *tx.node(payees_[turn]);
+}
+
+Result<Node> SimAdmin::find_payee(LedgerTx& tx, const std::string& name) {
+  auto node = tx.node_by_name(name);
+  if (!node) {
+    if (const auto key = PublicKey::from_hex_text(name)) node = tx.node_by_key(*key);
+  }
+  if (!node) return refuse("the simulated network has no node of this name");
+  if (!node->secret) return refuse("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
+  return *node;
+}
+
+/// A payee that only unannounced channels reach names them (at most four).
+std::vector<RouteHint> SimAdmin::hints_to(LedgerTx& tx, const Node& payee) {
+  constexpr std::size_t enough = 4;
+  std::vector<RouteHint> hints;
+  bool announced = false;
+  tx.each_channel_of(payee.index, [&](const Channel& channel) {
+    announced = announced || channel.announced;
+    const std::uint8_t from = channel.nodes[0] == payee.index ? 1 : 0;
+    if (channel.announced || hints.size() >= enough || channel.nodes[from] == own_node) return true;
+    const Policy& policy = channel.policies[from];
+    hints.push_back(RouteHint{HintHop{tx.node(channel.nodes[from])->key, channel.id, policy.fee_base_msat,
+                                      policy.fee_proportional_millionths, static_cast<std::uint16_t>(policy.cltv_delta)}});
+    return true;
+  });
+  return announced ? std::vector<RouteHint>{} : hints;
+}
+
+Result<std::size_t> SimAdmin::release(const PaymentHash& hash, std::optional<std::uint32_t> fail_wire_code) {
+  std::optional<std::size_t> released;
+  act([&](LedgerTx& tx, Engine& engine) {
+    auto invoice = tx.invoice(hash);
+    if (invoice) released = engine.release(*invoice, fail_wire_code);
+  });
+  if (!released) return Error{Errc::not_found, "the simulated network has no invoice with this payment hash"};
+  return *released;
+}
+
+void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<OracleEntry>& visit) {
+  advance();
+  std::uint64_t after = 0;
+  for (;;) {
+    std::vector<OracleEntry> entries;  // a page each, so that a slow reader holds no transaction
+    ledger_.read([&](LedgerTx& tx) { entries = tx.oracle_after(hash, after, page); });
+    if (entries.empty()) return;
+    after = entries.back().id;
+    for (const OracleEntry& entry : entries) {
+      if (!visit(entry)) return;
+    }
+  }
+}
+
+// --- time and chain ----------------------------------------------------------------------------------------------------
+
+void SimAdmin::set_height(std::uint32_t height) {
+  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::height, height); });
+}
+
+std::uint32_t SimAdmin::height() {
+  std::uint32_t height = 0;
+  ledger_.read([&](LedgerTx& tx) { height = static_cast<std::uint32_t>(tx.number(Number::height)); });
+  return height;
+}
+
+void SimAdmin::set_latency(std::int64_t ns) {
+  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::latency_ns, std::max<std::int64_t>(ns, 0)); });
+}
+
+void SimAdmin::set_time_offset(std::int64_t ns) {
+  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::time_offset_ns, ns); });
+}
+
+void SimAdmin::freeze_time(std::optional<UnixNs> at) {
+  act([&](LedgerTx& tx, Engine&) {
+    tx.set_number(Number::time_is_frozen, at ? 1 : 0);
+    tx.set_number(Number::frozen_time_ns, at ? at->value : 0);
+  });
+}
+
+UnixNs SimAdmin::now() {
+  UnixNs now;
+  ledger_.read([&](LedgerTx& tx) { now = network_time(tx, clock_.wall()); });
+  return now;
+}
+
+void SimAdmin::advance() {
+  bool due = false;
+  const UnixNs wall = clock_.wall();
+  ledger_.read([&](LedgerTx& tx) {
+    const auto next = next_happening(tx);
+    due = next && *next <= network_time(tx, wall);
+  });
+  if (due) act([](LedgerTx&, Engine&) {});
+}
+
+// --- the graph ----------------------------------------------------------------------------------------------------------
+
+bool SimAdmin::set_policy(ChannelDirection which, const Policy& policy) {
+  bool found = false;
+  act([&](LedgerTx& tx, Engine&) {
+    found = which.direction <= 1 && tx.channel(which.channel).has_value();
+    if (!found) return;
+    tx.set_policy(which, policy);
+    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
+  });
+  return found;
+}
+
+bool SimAdmin::set_balance(ShortChannelId id, Msat side0) {
+  bool found = false;
+  act([&](LedgerTx& tx, Engine&) {
+    const auto channel = tx.channel(id);
+    found = channel.has_value();
+    if (!found) return;
+    const std::uint64_t both = channel->balances[0].value() + channel->balances[1].value();
+    const std::uint64_t first = std::min(side0.value(), both);
+    tx.set_balances(id, {Msat::of(first), Msat::of(both - first)});
+  });
+  return found;
+}
+
+std::optional<Channel> SimAdmin::channel(ShortChannelId id) {
+  std::optional<Channel> found;
+  ledger_.read([&](LedgerTx& tx) { found = tx.channel(id); });
+  return found;
+}
+
+std::vector<Channel> SimAdmin::channels() {
+  std::vector<Channel> all;
+  ledger_.read([&](LedgerTx& tx) {
+    tx.each_channel([&](const Channel& channel) {
+      all.push_back(channel);
+      return true;
+    });
+  });
+  return all;
+}
+
+std::optional<Node> SimAdmin::node(std::string_view name_or_key) {
+  std::optional<Node> found;
+  ledger_.read([&](LedgerTx& tx) {
+    found = tx.node_by_name(name_or_key);
+    const auto key = found ? std::nullopt : PublicKey::from_hex_text(name_or_key);
+    if (key) found = tx.node_by_key(*key);
+  });
+  return found;
+}
+
+void SimAdmin::add_node(const Node& node) {
+  ledger_.write([&](LedgerTx& tx) {
+    tx.add_node(node);
+    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
+  });
+}
+
+void SimAdmin::add_channel(const Channel& channel) {
+  ledger_.write([&](LedgerTx& tx) {
+    tx.add_channel(channel);
+    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
+  });
+}
+
+std::optional<Invoice> SimAdmin::invoice(const PaymentHash& hash) {
+  std::optional<Invoice> found;
+  ledger_.read([&](LedgerTx& tx) { found = tx.invoice(hash); });
+  return found;
+}
+
+bool SimAdmin::set_manners(const PaymentHash& hash, Manners manners) {
+  bool found = false;
+  act([&](LedgerTx& tx, Engine&) {
+    auto invoice = tx.invoice(hash);
+    found = invoice.has_value();
+    if (!found) return;
+    invoice->manners = manners;
+    tx.put_invoice(*invoice);
+  });
+  return found;
+}
+
+}  // namespace paytower::sim

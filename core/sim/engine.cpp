@@ -1,0 +1,429 @@
+#include "core/sim/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/limits.h"
+#include "core/sim/forwarding.h"
+
+namespace paytower::sim {
+
+namespace {
+
+constexpr std::size_t batch = 256;           ///< flights read at once
+constexpr std::string_view fence_suffix = ":fence";
+
+// Numbers of Core Lightning's sendpay.
+constexpr int code_busy = 200;
+constexpr int code_exists = 201;
+constexpr int code_bad_route = 203;
+constexpr int code_try_other_route = 204;
+constexpr int code_invalid_params = -32602;
+
+UnixNs later(UnixNs at, std::int64_t ns) {
+  std::int64_t value = 0;
+  if (__builtin_add_overflow(at.value, ns, &value)) value = INT64_MAX;
+  return UnixNs{value};
+}
+
+Failure local_failure(std::string message) {
+  Failure failure;
+  failure.code = FailureCode::local_refusal;
+  failure.source_index = 0;
+  failure.message = std::move(message);
+  return failure;
+}
+
+SendResult refusal(SendResult::Kind kind, int code, std::string message) {
+  SendResult result;
+  result.kind = kind;
+  result.code = code;
+  result.failure = local_failure(std::move(message));
+  return result;
+}
+
+SendResult found(SendResult::Kind kind, Row row) {
+  SendResult result;
+  result.kind = kind;
+  result.row = std::move(row);
+  return result;
+}
+
+std::string in_msat(Msat amount) { return std::to_string(amount.value()) + "msat"; }
+
+/// What tells the route's delivery from the row's: "with amount ...", "to ...". Nothing: they are the same.
+std::optional<std::string> other_money(const Row& row, const Route& route) {
+  if (row.amount != route.delivered()) return "with amount " + in_msat(row.amount) + " (not " + in_msat(route.delivered()) + ")";
+  if (row.destination != route.hops.back().node) return "to " + row.destination.hex();
+  return std::nullopt;
+}
+
+std::string exists_text(const AttemptKey& key) {
+  return "There already is a payment with payment_hash=" + key.hash.hex() + ", groupid=" + std::to_string(key.id.value) +
+         ", partid=" + std::to_string(key.part) + ". Either change the partid, or wait for the payment to complete and start a new group.";
+}
+
+UnixNs time_of(const HeldRequest& request, UnixNs now) { return request.min_height != 0 ? now : request.not_before; }
+
+Preimage shown_preimage(const Invoice& invoice) {
+  Preimage preimage = invoice.preimage;
+  if (invoice.manners == Manners::wrong_preimage) preimage.bytes[0] = static_cast<std::uint8_t>(preimage.bytes[0] ^ 1U);
+  return preimage;
+}
+
+}  // namespace
+
+void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure, const std::optional<Invoice>& invoice) {
+  row.completed = at;
+  row.state = settled ? RowState::complete : RowState::failed;
+  row.preimage.reset();
+  row.failure = settled ? std::nullopt : failure;
+  if (settled && invoice && invoice->manners != Manners::complete_without_preimage) row.preimage = shown_preimage(*invoice);
+}
+
+UnixNs network_time(LedgerTx& tx, UnixNs wall) {
+  if (tx.number(Number::time_is_frozen) != 0) return UnixNs{tx.number(Number::frozen_time_ns)};
+  return later(wall, tx.number(Number::time_offset_ns));
+}
+
+bool reachable(LedgerTx& tx, UnixNs now) {
+  const std::int64_t until = tx.number(Number::unreachable_until_ns);
+  return until != Hold::forever && (until == 0 || now.value >= until);
+}
+
+Marks marks_of(LedgerTx& tx) {
+  const auto mark = [&](Number which) { return static_cast<std::uint64_t>(tx.number(which)); };
+  return Marks{mark(Number::payments_created), mark(Number::htlcs_created), mark(Number::htlcs_deleted), mark(Number::movements_created)};
+}
+
+std::optional<UnixNs> next_happening(LedgerTx& tx) {
+  std::optional<UnixNs> next = tx.next_due();
+  const std::int64_t height = tx.number(Number::height);
+  for (const HeldRequest& request : tx.held_requests()) {
+    if (request.min_height <= height && (!next || request.not_before < *next)) next = request.not_before;
+  }
+  return next;
+}
+
+std::string fence_label(std::string_view label) {
+  const bool already = label.size() >= fence_suffix.size() && label.substr(label.size() - fence_suffix.size()) == fence_suffix;
+  return std::string(label).append(already ? std::string_view() : fence_suffix);
+}
+
+std::uint64_t Engine::next(Number counter) {
+  const std::int64_t value = tx_.number(counter) + 1;
+  tx_.set_number(counter, value);
+  return static_cast<std::uint64_t>(value);
+}
+
+Progress Engine::take_progress() { return std::exchange(progress_, {}); }
+
+// --- time ------------------------------------------------------------------------------------------------------------
+
+void Engine::advance() {
+  const UnixNs present = now_;
+  for (;;) {
+    UnixNs stop = present;
+    std::optional<HeldRequest> request;
+    for (HeldRequest& held : tx_.held_requests()) {
+      const bool ready = held.not_before <= present && held.min_height <= tx_.number(Number::height);
+      if (!ready || (request && time_of(held, present) >= time_of(*request, present))) continue;
+      request = std::move(held);
+    }
+    if (request) stop = time_of(*request, present);
+    const std::vector<Flight> due = tx_.flights_due(stop, batch);
+    for (const Flight& flight : due) {
+      now_ = std::max(flight.due.value_or(present), flight.created);
+      end(flight);
+    }
+    if (!due.empty()) continue;
+    if (!request) break;
+    now_ = stop;
+    tx_.remove_request(request->id);
+    progress_.late.push_back(LateSend{request->handover.key, send(request->handover)});
+  }
+  now_ = present;
+}
+
+std::optional<UnixNs> Engine::due_after(const Hold& hold) {
+  if (hold.ns == Hold::forever) return std::nullopt;
+  return later(later(now_, tx_.number(Number::latency_ns)), hold.ns);
+}
+
+void Engine::hold_back(const Handover& handover, UnixNs not_before, std::uint32_t min_height) {
+  tx_.put_request(HeldRequest{next(Number::next_request), handover, not_before, min_height});
+}
+
+// --- hand-overs ------------------------------------------------------------------------------------------------------
+
+/// Core Lightning's check_progress, row by row in order of creation (SEMANTICS 4), in its words. Nothing: the way is free.
+std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
+  using Kind = SendResult::Kind;
+  const AttemptKey& key = handover.key;
+  bool complete = false;
+  std::uint64_t pending_msat = 0;
+  for (Row& row : tx_.rows_of(key.hash)) {
+    const bool same_part = row.key.part == key.part;
+    const auto difference = other_money(row, handover.route);
+    if (row.state == RowState::complete) {
+      complete = true;
+      if (!same_part) continue;
+      if (difference) return refusal(Kind::exists, code_exists, "Already succeeded " + *difference);
+      return found(Kind::complete, std::move(row));
+    }
+    if (row.state == RowState::pending) {
+      if (row.key.id != key.id) {
+        const std::string group = std::to_string(row.key.id.value);
+        return refusal(Kind::busy, code_busy, "Payment with groupid=" + group + " still in progress, cannot retry before that completes.");
+      }
+      if ((row.key.part == 0) != (key.part == 0)) {
+        const std::string manner = row.key.part != 0 ? "parallel" : "non-parallel";
+        return refusal(Kind::busy, code_busy, "Already have " + manner + " payment in progress");
+      }
+      if (same_part && difference) return refusal(Kind::exists, code_exists, "Already pending " + *difference);
+      if (same_part) return found(Kind::pending, std::move(row));
+      if (row.total != handover.amount) {
+        return refusal(Kind::not_sent, code_invalid_params, "msatoshi was previously " + in_msat(row.total) + ", now " + in_msat(handover.amount));
+      }
+      pending_msat += row.amount.value();
+    }
+    if (same_part && row.key.id == key.id) return refusal(Kind::exists, code_exists, exists_text(key));
+  }
+  if (complete) return refusal(Kind::exists, code_exists, "Already succeeded other parts");
+  if (pending_msat != 0 && pending_msat >= handover.amount.value()) {
+    return refusal(Kind::busy, code_busy, "Already have " + std::to_string(pending_msat) + "msat of " + in_msat(handover.amount) + " payments in progress");
+  }
+  return std::nullopt;
+}
+
+/// What our node itself has against the first channel.
+std::optional<Engine::LocalRefusal> Engine::local_check(const Route& route) {
+  const auto by_node = [](const char* why) { return LocalRefusal{local_failure(why), false}; };
+  const auto by_channel = [](const char* why) { return LocalRefusal{local_failure(why), true}; };
+  const Hop& first = route.hops.front();
+  const auto channel = tx_.channel(first.channel);
+  const bool ours = channel && first.direction <= 1 && channel->nodes[first.direction] == own_node;
+  if (!ours) return by_node("No connection to first peer found");
+  const auto peer = tx_.node(channel->nodes[1 - first.direction]);
+  if (!peer || peer->key != first.node) return by_node("No connection to first peer found");
+  const Policy& policy = channel->policies[first.direction];
+  if (policy.disabled) return by_node("First peer not ready");
+  if (first.amount < policy.htlc_min) return by_channel("HTLC too small for the first channel");
+  if (first.amount > policy.htlc_max) return by_channel("HTLC too large for the first channel");
+  if (first.amount > channel->balances[first.direction]) return by_channel("Capacity exceeded: the first channel holds too little");
+  return std::nullopt;
+}
+
+SendResult Engine::send(const Handover& handover, const SendOptions& options) {
+  using Kind = SendResult::Kind;
+  const Route& route = handover.route;
+  if (route.hops.empty()) return refusal(Kind::not_sent, code_bad_route, "The route is empty");
+  if (route.hops.size() > limits::max_hops) return refusal(Kind::not_sent, code_invalid_params, "The route is too long");
+  if (auto earlier = earlier_rows(handover)) return std::move(*earlier);
+  if (auto refused = local_check(route)) {
+    SendResult result;
+    result.code = code_try_other_route;
+    result.failure = std::move(refused->failure);
+    result.by_channel = refused->by_channel;
+    return result;
+  }
+  SendResult result;
+  result.kind = Kind::pending;
+  result.row = add_row(handover, RowState::pending, handover.label, std::nullopt);
+  launch(handover, options);
+  result.fresh = true;
+  return result;
+}
+
+Row Engine::add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure) {
+  Row row;
+  row.created_index = next(Number::payments_created);
+  row.key = handover.key;
+  row.state = state;
+  row.label = std::string(label);
+  if (!handover.route.hops.empty()) row.destination = handover.route.hops.back().node;
+  row.amount = handover.route.delivered();
+  row.amount_sent = handover.route.total_amount();
+  row.total = handover.amount;
+  row.invoice = handover.invoice;
+  row.created = now_;
+  if (state == RowState::failed) row.completed = now_;
+  row.failure = failure;
+  if (state == RowState::failed) row.updated_index = next(Number::payments_updated);
+  tx_.put_row(row);
+  return row;
+}
+
+void Engine::add_refused_row(const Handover& handover, const Failure& failure) {
+  add_row(handover, RowState::failed, handover.label, failure);
+}
+
+void Engine::launch(const Handover& handover, const SendOptions& options) {
+  auto invoice = tx_.invoice(handover.key.hash);
+  const Journey journey = travel(tx_, handover, invoice, now_);
+  Flight flight;
+  flight.id = next(Number::next_flight);
+  flight.key = handover.key;
+  flight.htlc_index = next(Number::htlcs_created);
+  flight.oracle_id = next(Number::next_oracle);
+  flight.route = handover.route;
+  flight.reserved_hops = journey.reserved_hops;
+  flight.at_hop = journey.at_hop;
+  flight.total = handover.amount;
+  flight.incomplete = journey.incomplete;
+  flight.foreign = options.foreign;
+  flight.created = now_;
+  flight.end = journey.end;
+  flight.due = journey.incomplete ? later(now_, incomplete_set_ns) : due_after(journey.hold);
+  if (options.act == ForeignAct::hold) flight.due.reset();
+  if (options.act == ForeignAct::fail || options.act == ForeignAct::complete) flight.due = now_;
+  if (options.act == ForeignAct::fail) flight.end = FlightEnd{false, failure_at(flight.route, flight.at_hop, FailureCode::temporary_node_failure)};
+  tx_.put_flight(flight);
+  if (flight.end.settles) complete_set(flight.key.hash, flight.due);
+
+  const Hop& first = handover.route.hops.front();
+  const auto height = static_cast<std::uint32_t>(tx_.number(Number::height));
+  tx_.put_htlc(Htlc{flight.htlc_index, flight.key, first.channel, first.amount, height + 1 + first.delay, false});
+  OracleEntry entry;
+  entry.id = flight.oracle_id;
+  entry.hash = flight.key.hash;
+  entry.attempt = flight.key.id;
+  entry.part = flight.key.part;
+  entry.amount = flight.route.delivered();
+  entry.amount_sent = flight.route.total_amount();
+  entry.foreign = flight.foreign;
+  entry.created = now_;
+  tx_.append_oracle(entry);
+  if (invoice) {
+    ++invoice->attempts;
+    tx_.put_invoice(*invoice);
+  }
+}
+
+/// The last part has come: the parts that waited for it end together with it.
+void Engine::complete_set(const PaymentHash& hash, const std::optional<UnixNs>& due) {
+  for (Flight& part : tx_.flights_of(hash)) {
+    if (!part.incomplete) continue;
+    part.incomplete = false;
+    part.end = FlightEnd{true, std::nullopt};
+    part.due = due;
+    tx_.put_flight(part);
+  }
+}
+
+FenceResult Engine::fence(const Handover& handover, bool orphan) {
+  const std::string label = fence_label(handover.label);
+  if (const auto row = tx_.row(handover.key)) {
+    if (row->label == label && row->state == RowState::failed) return FenceResult{true, 0, {}};
+    return FenceResult{false, code_exists, exists_text(handover.key)};
+  }
+  if (handover.route.hops.empty()) return FenceResult{false, code_bad_route, "The route is empty"};
+  if (const auto earlier = earlier_rows(handover)) {
+    return FenceResult{false, earlier->code == 0 ? code_exists : earlier->code, earlier->failure.message};
+  }
+  if (orphan) {
+    add_row(handover, RowState::pending, label, std::nullopt);
+    return FenceResult{false, code_try_other_route, "The node stopped half-way"};
+  }
+  add_row(handover, RowState::failed, label, local_failure("Capacity exceeded: this HTLC is a fence"));
+  OracleEntry entry;
+  entry.id = next(Number::next_oracle);
+  entry.hash = handover.key.hash;
+  entry.attempt = handover.key.id;
+  entry.part = handover.key.part;
+  entry.created = now_;
+  entry.resolved = now_;
+  entry.state = OracleState::fenced;
+  tx_.append_oracle(entry);
+  return FenceResult{true, 0, {}};
+}
+
+void Engine::add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination) {
+  Row row;
+  row.created_index = next(Number::payments_created);
+  row.key = key;
+  row.label = std::string(label);
+  row.destination = destination;
+  row.amount = amount;
+  row.amount_sent = amount;
+  row.total = amount;
+  row.created = now_;
+  tx_.put_row(row);
+}
+
+// --- ends ------------------------------------------------------------------------------------------------------------
+
+void Engine::end(const Flight& flight) {
+  for (std::uint32_t i = 0; i < flight.reserved_hops; ++i) {
+    if (flight.end.settles) {
+      settle_money(tx_, flight.route.hops[i]);
+    } else {
+      give_back(tx_, flight.route.hops[i]);
+    }
+  }
+  auto invoice = tx_.invoice(flight.key.hash);
+  if (flight.end.settles && invoice && !invoice->paid) {
+    invoice->paid = true;
+    tx_.put_invoice(*invoice);
+  }
+  end_row(flight, invoice);
+  finish_htlc(flight.key, flight.htlc_index);
+  if (flight.end.settles) debit(flight.key, flight.route.total_amount());
+
+  OracleEntry entry;
+  entry.id = flight.oracle_id;
+  entry.hash = flight.key.hash;
+  entry.attempt = flight.key.id;
+  entry.part = flight.key.part;
+  entry.amount = flight.route.delivered();
+  entry.amount_sent = flight.route.total_amount();
+  entry.foreign = flight.foreign;
+  entry.created = flight.created;
+  entry.resolved = now_;
+  entry.state = flight.end.settles ? OracleState::settled : OracleState::failed;
+  tx_.append_oracle(entry);
+  tx_.remove_flight(flight.id);
+  progress_.ended.push_back(flight.key);
+}
+
+/// The row may be gone, or one of an older copy of the store: a settlement is always written, a failure only once.
+void Engine::end_row(const Flight& flight, const std::optional<Invoice>& invoice) {
+  auto row = tx_.row(flight.key);
+  if (!row || (row->state != RowState::pending && !flight.end.settles)) return;
+  write_end(*row, now_, flight.end.settles, flight.end.failure, invoice);
+  row->updated_index = next(Number::payments_updated);
+  tx_.put_row(*row);
+}
+
+/// The entry of this index if it is still the same attempt's; without an index, every one of the attempt.
+void Engine::finish_htlc(const AttemptKey& key, std::optional<std::uint64_t> index) {
+  for (const Htlc& htlc : tx_.htlcs_of(key.hash)) {
+    if (htlc.key != key || htlc.finished || (index && htlc.created_index != *index)) continue;
+    tx_.finish_htlc(htlc.created_index);
+    next(Number::htlcs_updated);
+  }
+}
+
+void Engine::debit(const AttemptKey& key, Msat amount) {
+  tx_.add_movement(Movement{next(Number::movements_created), key, amount, now_});
+}
+
+std::size_t Engine::release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code) {
+  const UnixNs unheld = later(now_, tx_.number(Number::latency_ns));
+  std::size_t released = 0;
+  for (Flight& flight : tx_.flights_of(invoice.hash)) {
+    const bool held = !flight.due || (*flight.due > unheld && !flight.incomplete);
+    if (!held) continue;
+    ++released;
+    flight.due = now_;
+    if (fail_wire_code) flight.end = FlightEnd{false, wire_failure_at(flight.route, flight.at_hop, *fail_wire_code)};
+    tx_.put_flight(flight);
+  }
+  invoice.hold = Hold{};
+  if (released == 0 && fail_wire_code) invoice.fail = FailSpec{*fail_wire_code, std::nullopt, invoice.attempts + 1};
+  tx_.put_invoice(invoice);
+  advance();
+  return released;
+}
+
+}  // namespace paytower::sim

@@ -1,0 +1,126 @@
+// What happens in a simulated network: HTLCs travel, wait, settle or fail, and our node remembers. One engine lives for
+// one transaction of the ledger.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/sim/ledger.h"
+
+namespace paytower::sim {
+
+/// Network time that belongs to this wall clock (see Number::time_offset_ns).
+[[nodiscard]] UnixNs network_time(LedgerTx& tx, UnixNs wall);
+/// False while Number::unreachable_until_ns says so.
+[[nodiscard]] bool reachable(LedgerTx& tx, UnixNs now);
+[[nodiscard]] Marks marks_of(LedgerTx& tx);
+/// When the next flight or held request is due at the present height; nothing: only somebody's act changes anything.
+[[nodiscard]] std::optional<UnixNs> next_happening(LedgerTx& tx);
+/// "...:fence": how a fence of the attempt with this label is named.
+[[nodiscard]] std::string fence_label(std::string_view label);
+/// As sendpay without groupid: one above all others of the hash.
+[[nodiscard]] std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash);
+
+/// What our node answers to a hand-over, with the code that Core Lightning's sendpay would give.
+struct SendResult {
+  enum class Kind {
+    pending,          ///< the row exists, from this or an earlier equal hand-over
+    complete,         ///< no HTLC of this call: a row of the hash with the same part and amount is complete already
+    busy,             ///< 200: another attempt of the hash is in the way; no HTLC
+    exists,           ///< 201: this attempt has failed, is another one, or the hash is paid otherwise; no HTLC of this call
+    not_sent,         ///< 204 without row, 203, -32602: no HTLC and no row
+    held_back,        ///< received and not executed yet (FaultKind::hold_request): nobody answers for now
+  };
+  Kind kind = Kind::not_sent;
+  int code = 0;                      ///< 0 with pending and complete
+  std::optional<Row> row{};          ///< of pending and complete
+  Failure failure{};                 ///< of the others: message for people
+  bool fresh = false;                ///< pending: made by this call
+  bool by_channel = false;           ///< not_sent: the first channel said no, for which Core Lightning makes a row (add_refused_row)
+};
+
+/// What our node answers to a fence.
+struct FenceResult {
+  bool fenced = false;               ///< a failed row with the fence's label holds the id
+  int code = 0;                      ///< 200, 201 or 204 where it did not take
+  std::string message{};
+};
+
+struct SendOptions {
+  bool foreign = false;                          ///< another user of the node
+  std::optional<ForeignAct> act{};               ///< overrides what the payee would do
+};
+
+/// An attempt that a hold_request fault kept back and that was executed now.
+struct LateSend {
+  AttemptKey key;
+  SendResult result;
+};
+
+/// What an advance did.
+struct Progress {
+  std::vector<AttemptKey> ended;     ///< whose rows may have changed
+  std::vector<LateSend> late;
+};
+
+/// The end of an attempt as its row tells it: the payee's manners decide which preimage it shows.
+void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure, const std::optional<Invoice>& invoice);
+/// A row as the switch shows it.
+[[nodiscard]] SwitchRow as_seen(Row row);
+
+class Engine {
+ public:
+  /// `tx` must outlive this. `now` is network time.
+  Engine(LedgerTx& tx, UnixNs now) : tx_(tx), now_(now) {}
+
+  /// Does everything that is due, each at its own time.
+  void advance();
+  /// What was done since the last call.
+  [[nodiscard]] Progress take_progress();
+  /// Without faults: a hand-over is executed at once.
+  SendResult send(const Handover& handover, const SendOptions& options = {});
+  FenceResult fence(const Handover& handover, bool orphan = false);
+  [[nodiscard]] LookResult look(const PaymentHash& hash);
+
+  /// The other user of the node. Errc::not_found without an invoice, in_flight, already_paid, switch_unavailable.
+  [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label, std::uint64_t group);
+  /// Returns how many HTLCs were held.
+  std::size_t release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code);
+  /// What Core Lightning keeps of a hand-over that its own channel refused: a row that has failed. REQUIRES: send() said so.
+  void add_refused_row(const Handover& handover, const Failure& failure);
+  void add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination);
+  /// False when there is no such copy. What ended meanwhile is told to the restored node by its peers.
+  [[nodiscard]] bool restore(std::string_view name);
+  void hold_back(const Handover& handover, UnixNs not_before, std::uint32_t min_height);
+
+  [[nodiscard]] UnixNs now() const { return now_; }
+
+ private:
+  std::uint64_t next(Number counter);
+  std::optional<SendResult> earlier_rows(const Handover& handover);
+  struct LocalRefusal {
+    Failure failure;
+    bool by_channel = false;
+  };
+  std::optional<LocalRefusal> local_check(const Route& route);
+  Row add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure);
+  void launch(const Handover& handover, const SendOptions& options);
+  void complete_set(const PaymentHash& hash, const std::optional<UnixNs>& due);
+  [[nodiscard]] std::optional<UnixNs> due_after(const Hold& hold);
+
+  void end(const Flight& flight);
+  void end_row(const Flight& flight, const std::optional<Invoice>& invoice);
+  void finish_htlc(const AttemptKey& key, std::optional<std::uint64_t> index);
+  void debit(const AttemptKey& key, Msat amount);
+  void catch_up_row(Row row);
+
+  LedgerTx& tx_;
+  UnixNs now_;
+  Progress progress_;
+};
+
+}  // namespace paytower::sim

@@ -1,0 +1,178 @@
+#include "core/sim/forwarding.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "core/sim/graph.h"
+
+namespace paytower::sim {
+
+namespace {
+
+constexpr std::string_view unknown_code_words = "failure code ";
+
+Msat sum(Msat a, Msat b) { return checked_add(a, b).value_or(Msat::of(Msat::max_value)); }
+Msat difference(Msat a, Msat b) { return checked_sub(a, b).value_or(Msat{}); }
+
+bool fails_now(const Invoice& invoice, std::uint32_t at_hop, std::size_t hops) {
+  if (!invoice.fail) return false;
+  if (invoice.fail->times && invoice.attempts >= *invoice.fail->times) return false;
+  const auto last = static_cast<std::uint32_t>(hops);
+  return at_hop == std::min(invoice.fail->hop.value_or(last), last);
+}
+
+/// What a forwarding node (BOLT 4, "Forwarding HTLCs") has against sending `out` on, having received `in`.
+std::optional<FailureCode> forwarding_refusal(const Channel& channel, const Hop& in, const Hop& out) {
+  const Policy& policy = channel.policies[out.direction];
+  if (policy.disabled) return FailureCode::channel_disabled;
+  if (out.amount < policy.htlc_min) return FailureCode::amount_below_minimum;
+  const auto wanted = carried_before(forwarding(policy), Carried{out.amount, out.delay});
+  if (!wanted || in.amount < wanted->amount) return FailureCode::fee_insufficient;
+  if (in.delay < wanted->delay) return FailureCode::incorrect_cltv_expiry;
+  if (out.delay < blocks_too_soon) return FailureCode::expiry_too_soon;
+  if (out.delay > blocks_too_far) return FailureCode::expiry_too_far;
+  if (out.amount > policy.htlc_max || out.amount > channel.balances[out.direction]) return FailureCode::temporary_channel_failure;
+  return std::nullopt;
+}
+
+/// BOLT 4 lets a payee say hardly more than this about a payment that it does not want.
+bool payee_takes(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
+  const Hop& last = handover.route.hops.back();
+  if (!invoice) return false;
+  const auto payee = tx.node(invoice->payee);
+  if (!payee || payee->key != last.node) return false;
+  if (handover.payment_secret != invoice->secret) return false;
+  if (last.delay < invoice->final_cltv_delta) return false;
+  if (invoice->manners == Manners::settles_twice) return true;
+  if (invoice->paid || now >= invoice->expires) return false;
+  const Msat total = std::max(handover.amount, last.amount);
+  if (!invoice->amount) return true;
+  return total >= *invoice->amount && total.value() <= invoice->amount->value() * 2;
+}
+
+/// Parts of the same payment that wait at the payee, and whether another complete one is there already.
+struct Waiting {
+  Msat sum;
+  bool complete = false;
+};
+
+Waiting waiting_at_payee(LedgerTx& tx, const PaymentHash& hash) {
+  Waiting waiting;
+  for (const Flight& flight : tx.flights_of(hash)) {
+    if (flight.incomplete) waiting.sum = sum(waiting.sum, flight.route.delivered());
+    if (!flight.incomplete && flight.end.settles) waiting.complete = true;
+  }
+  return waiting;
+}
+
+void arrive(LedgerTx& tx, Journey& journey, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
+  const auto payee = static_cast<std::uint32_t>(handover.route.hops.size());
+  const auto refuse = [&] {
+    journey.end.failure = failure_at(handover.route, payee, FailureCode::incorrect_or_unknown_payment_details);
+  };
+  if (!payee_takes(tx, handover, invoice, now)) return refuse();
+  const Waiting waiting = waiting_at_payee(tx, handover.key.hash);
+  if (waiting.complete && invoice->manners != Manners::settles_twice) return refuse();
+  if (sum(waiting.sum, handover.route.delivered()) < handover.amount) {
+    journey.incomplete = true;
+    journey.end.failure = failure_at(handover.route, payee, FailureCode::mpp_timeout);
+    return;
+  }
+  journey.end.settles = true;
+  journey.hold = invoice->hold;
+}
+
+/// The node at `at_hop` reads its layer of the onion. Nothing: it is for this node, and it sends on.
+std::optional<Failure> forward(LedgerTx& tx, const Route& route, std::uint32_t at_hop) {
+  const Hop& in = route.hops[at_hop - 1];
+  const Hop& out = route.hops[at_hop];
+  const auto channel = tx.channel(out.channel);
+  const auto here = tx.node_by_key(in.node);
+  const bool known = channel && here && out.direction <= 1 && channel->nodes[out.direction] == here->index;
+  if (!known) return failure_at(route, at_hop, FailureCode::unknown_next_peer);
+  if (const auto code = forwarding_refusal(*channel, in, out)) return failure_at(route, at_hop, *code);
+  const auto next = tx.node(channel->nodes[1 - out.direction]);
+  if (!next || next->key != out.node) {
+    // The onion is made for another node than the one behind this channel: that one cannot read it.
+    return failure_at(route, at_hop, FailureCode::invalid_onion_hmac);
+  }
+  lock_money(tx, out, *channel);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Failure failure_at(const Route& route, std::uint32_t source, FailureCode code, std::string message) {
+  Failure failure;
+  failure.code = code;
+  failure.source_index = source;
+  failure.message = std::move(message);
+  const std::size_t hop = std::min<std::size_t>(source, route.hops.size() - 1);
+  failure.channel = ChannelDirection{route.hops[hop].channel, route.hops[hop].direction};
+  if (source > 0) failure.node = route.hops[source - 1].node;
+  return failure;
+}
+
+Failure wire_failure_at(const Route& route, std::uint32_t source, std::uint32_t wire_code) {
+  const FailureCode code = failure_from_wire(wire_code);
+  std::string message = code == FailureCode::unknown_code ? std::string(unknown_code_words) + std::to_string(wire_code) : std::string();
+  return failure_at(route, source, code, std::move(message));
+}
+
+std::uint32_t wire_code_of(const Failure& failure) {
+  const auto code = static_cast<std::uint32_t>(failure.code);
+  if (code < 0x10000) return code;
+  std::uint32_t named = 0;
+  const std::string& words = failure.message;
+  const bool has_number = failure.code == FailureCode::unknown_code && words.rfind(unknown_code_words, 0) == 0;
+  if (has_number) std::from_chars(words.data() + unknown_code_words.size(), words.data() + words.size(), named);
+  return named != 0 ? named : static_cast<std::uint32_t>(FailureCode::temporary_channel_failure);
+}
+
+void lock_money(LedgerTx& tx, const Hop& hop, const Channel& channel) {
+  auto balances = channel.balances;
+  balances[hop.direction] = difference(balances[hop.direction], hop.amount);
+  tx.set_balances(hop.channel, balances);
+}
+
+void settle_money(LedgerTx& tx, const Hop& hop) {
+  const auto channel = tx.channel(hop.channel);
+  if (!channel) return;
+  auto balances = channel->balances;
+  balances[1 - hop.direction] = sum(balances[1 - hop.direction], hop.amount);
+  tx.set_balances(hop.channel, balances);
+}
+
+void give_back(LedgerTx& tx, const Hop& hop) {
+  const auto channel = tx.channel(hop.channel);
+  if (!channel) return;
+  auto balances = channel->balances;
+  balances[hop.direction] = sum(balances[hop.direction], hop.amount);
+  tx.set_balances(hop.channel, balances);
+}
+
+Journey travel(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
+  const Route& route = handover.route;
+  const auto payee = static_cast<std::uint32_t>(route.hops.size());
+  Journey journey;
+  for (std::uint32_t at_hop = 0;; ++at_hop) {
+    journey.at_hop = at_hop;
+    if (invoice && fails_now(*invoice, at_hop, payee)) {
+      journey.end.failure = wire_failure_at(route, at_hop, invoice->fail->wire_code);
+      journey.hold = invoice->hold;
+      return journey;
+    }
+    if (at_hop == payee) break;
+    if (at_hop == 0) {
+      if (const auto first = tx.channel(route.hops[0].channel)) lock_money(tx, route.hops[0], *first);
+    } else if ((journey.end.failure = forward(tx, route, at_hop))) {
+      return journey;
+    }
+    journey.reserved_hops = at_hop + 1;
+  }
+  arrive(tx, journey, handover, invoice, now);
+  return journey;
+}
+
+}  // namespace paytower::sim

@@ -1,0 +1,113 @@
+// One JSON-RPC request as Core Lightning reads it, and the answer as it prints it. Facts: 12_framing of the recorded talks.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/msat.h"
+#include "core/sim/server/framing.h"
+#include "core/base/types.h"
+
+namespace paytower::sim {
+
+/// Members keep their order, as the node prints them.
+using Json = nlohmann::ordered_json;
+
+/// Core Lightning's error codes, as far as this server gives them (SEMANTICS 2 and 3).
+enum class RpcCode : int {
+  invalid_request = -32600,
+  method_not_found = -32601,
+  invalid_params = -32602,
+  in_progress = 200,
+  already_used = 201,
+  unreadable_onion = 202,
+  destination_failed = 203,
+  try_other_route = 204,
+  route_not_found = 205,
+  route_too_expensive = 206,
+  unknown_payment = 208,
+  no_details = 209,
+};
+
+/// An error answer on its way out of a method.
+struct CallError : std::runtime_error {
+  CallError(RpcCode code_in, const std::string& message, Json data_in = nullptr)
+      : std::runtime_error(message), code(code_in), data(std::move(data_in)) {}
+  RpcCode code;
+  Json data;                                 ///< null: the answer has no such member
+};
+
+/// The answer to one request, before its id is put to it.
+struct CallReply {
+  bool failed = false;
+  Json body{};                               ///< the result, or {"code","message","data"}
+};
+[[nodiscard]] CallReply reply_of(const CallError& error);
+
+/// A request in its own bytes. Everything but the id's is checked.
+struct RpcCall {
+  std::string id = "null";                   ///< as it was written; goes back byte for byte
+  std::string method;
+  std::string params = "{}";                 ///< an object or an array
+  std::optional<std::string> filter{};       ///< an object that says which members of the result are wanted
+};
+
+/// A request, or what is wrong with it, with the id that the answer carries.
+struct ReadCall {
+  RpcCall call;
+  std::optional<CallReply> refused{};
+};
+/// `value` is what RequestFramer handed out.
+[[nodiscard]] ReadCall read_call(std::string_view value);
+
+/// The answer on the wire: one line and "\n\n". `filter` as in RpcCall; a filter that makes no sense is passed over.
+[[nodiscard]] std::string answer_text(const std::string& id, CallReply reply, const std::optional<std::string>& filter);
+
+/// A parameter's name; those behind the required ones may be missing.
+struct ParamSpec {
+  std::string_view name;
+  bool required = false;
+};
+
+/// The parameters of one call, by name, whichever way they were written. All getters throw CallError(invalid_params) in the
+/// node's words when a value is not what the name wants.
+class Params {
+ public:
+  /// Throws CallError: unknown, repeated, missing and too many parameters.
+  Params(std::string_view raw, std::span<const ParamSpec> specs);
+
+  [[nodiscard]] bool has(std::string_view name) const { return raw(name).has_value(); }
+  /// The value's own bytes; nothing when absent or null.
+  [[nodiscard]] std::optional<std::string_view> raw(std::string_view name) const;
+  [[nodiscard]] std::optional<std::string> text(std::string_view name) const;
+  [[nodiscard]] std::optional<std::uint64_t> u64(std::string_view name) const;
+  [[nodiscard]] std::optional<std::uint32_t> u32(std::string_view name) const;
+  [[nodiscard]] std::optional<bool> boolean(std::string_view name) const;
+  /// A whole number of msat, or a string of digits with or without "msat".
+  [[nodiscard]] std::optional<Msat> msat(std::string_view name) const;
+  [[nodiscard]] std::optional<PaymentHash> hash(std::string_view name) const;
+  [[nodiscard]] std::optional<PaymentSecret> secret(std::string_view name) const;
+  [[nodiscard]] std::optional<PublicKey> key(std::string_view name) const;
+  [[nodiscard]] std::optional<ShortChannelId> channel(std::string_view name) const;
+  /// "NAME: WHY: invalid token 'VALUE'"
+  [[noreturn]] void refuse(std::string_view name, const std::string& why) const;
+
+ private:
+  void read_members(std::string_view raw, std::span<const ParamSpec> specs);
+  void read_elements(std::string_view raw, std::span<const ParamSpec> specs);
+
+  std::vector<std::pair<std::string_view, std::string>> values_;
+};
+
+/// The text of a JSON string; nothing for anything else.
+[[nodiscard]] std::optional<std::string> string_value(std::string_view raw);
+
+}  // namespace paytower::sim

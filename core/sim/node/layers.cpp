@@ -1,0 +1,123 @@
+// getroutes, and the layers that tell it what to keep away from (the node's askrene plugin).
+#include <algorithm>
+
+#include "core/base/limits.h"
+#include "core/sim/path_finder.h"
+#include "core/sim/node/turn.h"
+
+namespace paytower::sim {
+
+namespace {
+
+constexpr std::size_t most_layers = 1'000;
+constexpr std::size_t longest_layer_name = 256;
+constexpr std::uint32_t highest_delay = 2'016;
+
+bool automatic(const std::string& name) { return name == "auto.localchans" || name == "auto.sourcefree"; }
+
+ChannelDirection channel_of(const Params& params, std::string_view name) {
+  const std::string text = params.text(name).value_or("");
+  const std::size_t slash = text.find('/');
+  const auto channel = slash == std::string::npos ? std::nullopt : ShortChannelId::parse(text.substr(0, slash));
+  const std::string direction = slash == std::string::npos ? "" : text.substr(slash + 1);
+  if (!channel || (direction != "0" && direction != "1")) params.refuse(name, "should be a short_channel_id_dir");
+  return ChannelDirection{*channel, static_cast<std::uint8_t>(direction == "1" ? 1 : 0)};
+}
+
+/// What goes into each hop, as the node tells it: what left the one before.
+Json path_json(const Route& route) {
+  Json path = Json::array();
+  const Hop* before = &route.hops.front();
+  for (const Hop& hop : route.hops) {
+    path.push_back(Json{{"short_channel_id_dir", hop.channel.text() + "/" + std::to_string(hop.direction)}, {"next_node_id", hop.node.hex()},
+                        {"amount_msat", before->amount.value()}, {"delay", before->delay}});
+    before = &hop;
+  }
+  return path;
+}
+
+}  // namespace
+
+RpcNode::Layer& RpcNode::layer(const Params& params) {
+  const auto found = layers_.find(*params.text("layer"));
+  if (found == layers_.end()) params.refuse("layer", "unknown layer");
+  return found->second;
+}
+
+RpcOutcome RpcNode::create_layer(Turn& turn, const Params& params) {
+  const std::string name = *params.text("layer");
+  if (name.empty() || name.size() > longest_layer_name || automatic(name)) params.refuse("layer", "is no name for a layer");
+  if (params.boolean("persistent").value_or(false)) params.refuse("persistent", "nothing is stored here");
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  if (layers_.size() >= most_layers || !layers_.emplace(name, Layer{}).second) params.refuse("layer", "exists, or there are too many");
+  return result_of(Json{{"layers", Json::array({Json{{"layer", name}, {"persistent", false}}})}});
+}
+
+RpcOutcome RpcNode::update_channel(Turn& turn, const Params& params) {
+  Layer& chosen = layer(params);
+  const ChannelDirection channel = channel_of(params, "short_channel_id_dir");
+  if (params.boolean("enabled").value_or(true)) params.refuse("enabled", "channels are only disabled here");
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  if (chosen.channels.size() >= limits::max_exclusions) params.refuse("layer", "is full");
+  chosen.channels.push_back(channel);
+  return result_of(Json::object());
+}
+
+RpcOutcome RpcNode::disable_node(Turn& turn, const Params& params) {
+  Layer& chosen = layer(params);
+  const PublicKey node = *params.key("node");
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  if (chosen.nodes.size() >= limits::max_exclusions) params.refuse("layer", "is full");
+  chosen.nodes.push_back(node);
+  return result_of(Json::object());
+}
+
+RpcOutcome RpcNode::remove_layer(Turn& turn, const Params& params) {
+  (void)layer(params);
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  layers_.erase(*params.text("layer"));
+  return result_of(Json::object());
+}
+
+RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
+  RouteQuestion question;
+  question.demand.destination = *params.key("destination");
+  question.demand.amount = *params.msat("amount_msat");
+  question.demand.final_cltv_delta = *params.u32("final_cltv");
+  question.demand.fee_limit = *params.msat("maxfee_msat");
+  question.demand.cltv_limit = params.u32("maxdelay").value_or(highest_delay);
+  if (question.demand.cltv_limit > highest_delay) params.refuse("maxdelay", "maximum delay allowed is 2016");
+  const auto own = turn.tx.node(own_node);
+  if (*params.key("source") != own->key) params.refuse("source", "only routes from this node are found here");
+  const std::string_view raw = *params.raw("layers");
+  if (raw.front() != '[') params.refuse("layers", "should be an array");
+  for (const std::string_view element : elements_of(raw)) {
+    const std::string name = string_value(element).value_or("");
+    if (automatic(name)) continue;
+    const auto found = layers_.find(name);
+    if (found == layers_.end()) params.refuse("layers", "unknown layer");
+    const Layer& one = found->second;
+    question.excluded_channels.insert(question.excluded_channels.end(), one.channels.begin(), one.channels.end());
+    question.excluded_nodes.insert(question.excluded_nodes.end(), one.nodes.begin(), one.nodes.end());
+  }
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  if (!graph(turn.tx).find(question.demand.destination)) {
+    throw CallError(RpcCode::route_not_found, "Unknown destination node " + question.demand.destination.hex());
+  }
+  const auto found = find_route(graph(turn.tx), own_balances(turn.tx), question);
+  if (!found) {
+    question.demand.fee_limit = Msat::of(Msat::max_value);
+    const bool dear = find_route(graph(turn.tx), own_balances(turn.tx), question).has_value();
+    question.demand.cltv_limit = highest_delay;
+    if (dear || find_route(graph(turn.tx), own_balances(turn.tx), question)) {
+      throw CallError(RpcCode::route_too_expensive, std::string("Could not find route without excessive ") + (dear ? "cost" : "delays"));
+    }
+    throw CallError(RpcCode::route_not_found, no_route_words);
+  }
+  constexpr std::uint64_t likely = 990'000;
+  const Json route{{"probability_ppm", likely}, {"amount_msat", question.demand.amount.value()}, {"final_cltv", question.demand.final_cltv_delta},
+                   {"path", path_json(*found)}};
+  return result_of(Json{{"probability_ppm", likely}, {"routes", Json::array({route})}});
+}
+
+}  // namespace paytower::sim

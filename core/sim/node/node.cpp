@@ -1,0 +1,235 @@
+#include "core/sim/node/node.h"
+
+#include <algorithm>
+
+#include "core/invoice/bolt11/invoice.h"
+#include "core/sim/network.h"
+#include "core/sim/node/turn.h"
+
+namespace paytower::sim {
+
+namespace {
+
+constexpr std::string_view version = "v25.09.3-simulated";
+
+Json invoice_json(const paytower::Invoice& invoice) {
+  const auto hex = [](std::span<const std::uint8_t> bytes) { return to_hex(bytes); };
+  Json json;
+  json["type"] = "bolt11 invoice";
+  json["currency"] = invoice.network == "bitcoin" ? "bc" : invoice.network == "testnet" ? "tb" : invoice.network == "signet" ? "tbs" : invoice.network == "simnet" ? "sb" : "bcrt";
+  json["created_at"] = invoice.timestamp;
+  json["expiry"] = invoice.expiry;
+  json["payee"] = invoice.payee.hex();
+  if (invoice.amount) json["amount_msat"] = invoice.amount->value();
+  if (invoice.description) json["description"] = *invoice.description;
+  if (invoice.description_hash) json["description_hash"] = invoice.description_hash->hex();
+  json["min_final_cltv_expiry"] = invoice.min_final_cltv;
+  json["payment_secret"] = invoice.payment_secret.hex();
+  json["features"] = hex(invoice.features);
+  if (invoice.metadata) json["payment_metadata"] = hex(*invoice.metadata);
+  for (const RouteHint& hint : invoice.route_hints) {
+    Json route = Json::array();
+    for (const HintHop& hop : hint) {
+      route.push_back(Json{{"pubkey", hop.node.hex()}, {"short_channel_id", hop.channel.text()}, {"fee_base_msat", hop.fee_base_msat},
+                           {"fee_proportional_millionths", hop.fee_proportional_millionths}, {"cltv_expiry_delta", hop.cltv_expiry_delta}});
+    }
+    json["routes"].push_back(std::move(route));
+  }
+  json["payment_hash"] = invoice.payment_hash.hex();
+  json["signature"] = hex(invoice.signature);
+  json["valid"] = true;
+  return json;
+}
+
+}  // namespace
+
+const std::vector<RpcNode::Method>& RpcNode::methods() {
+  static const std::vector<Method> table = {
+      {"getinfo", {}, &RpcNode::getinfo},
+      {"help", {{"command"}}, &RpcNode::help},
+      {"notifications", {{"enable", true}}, &RpcNode::notifications},
+      {"stop", {}, &RpcNode::stop},
+      {"invoice",
+       {{"amount_msat", true}, {"label", true}, {"description", true}, {"expiry"}, {"fallbacks"}, {"preimage"}, {"exposeprivatechannels"}, {"cltv"}, {"deschashonly"}},
+       &RpcNode::invoice,
+       true},
+      {"decode", {{"string", true}}, &RpcNode::decode},
+      {"sendpay",
+       {{"route", true}, {"payment_hash", true}, {"label"}, {"amount_msat"}, {"bolt11"}, {"payment_secret"}, {"partid"}, {"localinvreqid"},
+        {"groupid"}, {"payment_metadata"}, {"description"}},
+       &RpcNode::sendpay,
+       true},
+      {"waitsendpay", {{"payment_hash", true}, {"timeout"}, {"partid"}, {"groupid"}}, &RpcNode::waitsendpay},
+      {"delpay", {{"payment_hash", true}, {"status", true}, {"partid"}, {"groupid"}}, &RpcNode::delpay, true},
+      {"listsendpays", {{"bolt11"}, {"payment_hash"}, {"status"}, {"index"}, {"start"}, {"limit"}}, &RpcNode::listsendpays},
+      {"listhtlcs", {{"id"}, {"index"}, {"start"}, {"limit"}}, &RpcNode::listhtlcs},
+      {"listchannelmoves", {{"index"}, {"start"}, {"limit"}}, &RpcNode::listchannelmoves},
+      {"wait", {{"subsystem", true}, {"indexname", true}, {"nextvalue", true}}, &RpcNode::wait},
+      {"getroute",
+       {{"id", true}, {"amount_msat", true}, {"riskfactor", true}, {"cltv"}, {"fromid"}, {"fuzzpercent"}, {"exclude"}, {"maxhops"}},
+       &RpcNode::getroute},
+      {"getroutes",
+       {{"source", true}, {"destination", true}, {"amount_msat", true}, {"layers", true}, {"maxfee_msat", true}, {"final_cltv", true}, {"maxdelay"}, {"maxparts"}},
+       &RpcNode::getroutes},
+      {"askrene-create-layer", {{"layer", true}, {"persistent"}}, &RpcNode::create_layer},
+      {"askrene-update-channel", {{"layer", true}, {"short_channel_id_dir", true}, {"enabled"}}, &RpcNode::update_channel},
+      {"askrene-disable-node", {{"layer", true}, {"node", true}}, &RpcNode::disable_node},
+      {"askrene-remove-layer", {{"layer", true}}, &RpcNode::remove_layer},
+      {"listchannels", {{"short_channel_id"}, {"source"}, {"destination"}}, &RpcNode::listchannels},
+      {"listpeerchannels", {{"id"}, {"short_channel_id"}}, &RpcNode::listpeerchannels},
+  };
+  return table;
+}
+
+const RpcNode::Method* RpcNode::find(std::string_view name) {
+  for (const Method& method : methods()) {
+    if (method.name == name) return &method;
+  }
+  return nullptr;
+}
+
+bool RpcNode::may_write(const RpcCall& call) {
+  const Method* method = find(call.method);
+  return method && method->writes;
+}
+
+std::optional<PaymentHash> RpcNode::hash_of(const RpcCall& call) {
+  const Method* method = find(call.method);
+  if (!method || call.params.empty()) return std::nullopt;
+  try {
+    return Params(call.params, method->params).hash("payment_hash");
+  } catch (const CallError&) {
+    return std::nullopt;  // the answer will say so
+  }
+}
+
+std::vector<AttemptKey> RpcNode::advance(LedgerTx& tx, UnixNs wall) {
+  Engine engine(tx, network_time(tx, wall));
+  Progress progress = FaultRunner(tx, engine).advance();
+  late_.insert(late_.end(), std::make_move_iterator(progress.late.begin()), std::make_move_iterator(progress.late.end()));
+  return std::move(progress.ended);
+}
+
+void RpcNode::obey(Turn& turn, const RpcOrder& order, const std::optional<PaymentHash>& hash) {
+  OpenLedger ledger(turn.tx);
+  StoppedClock clock(turn.moment.wall);
+  SimAdmin admin(ledger, clock);
+  switch (order.kind) {
+    case RpcOrder::Kind::fault: turn.faults.strike(order.fault, hash.value_or(PaymentHash{}), turn.ordered); break;
+    case RpcOrder::Kind::save_copy: admin.save_copy(order.fault.text); break;
+    case RpcOrder::Kind::new_store: admin.new_store(); break;
+    case RpcOrder::Kind::forget_all: {
+      Erasure everything;
+      everything.htlcs_too = true;
+      admin.erase(everything);
+      break;
+    }
+    case RpcOrder::Kind::manners:
+      if (hash) admin.set_manners(*hash, order.manners);
+      break;
+  }
+}
+
+void RpcNode::obey(LedgerTx& tx, const RpcOrder& order, const std::optional<PaymentHash>& hash, UnixNs wall) {
+  Turn turn(tx, RpcMoment{wall, {}});
+  obey(turn, order, hash);
+}
+
+RpcOutcome RpcNode::execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& moment, const RpcOrders& orders,
+                            const std::optional<PaymentHash>& hash) {
+  Turn turn(tx, moment);
+  const auto meant = hash_of(call) ? hash_of(call) : hash;
+  for (const RpcOrder& order : orders.before) obey(turn, order, meant);
+  RpcOutcome outcome = RpcSilence{};
+  try {
+    const Method* method = find(call.method);
+    const bool hidden = std::find(traits_.without.begin(), traits_.without.end(), call.method) != traits_.without.end();
+    if (!method || hidden) throw CallError(RpcCode::method_not_found, "Unknown command '" + call.method + "'");
+    outcome = (this->*method->run)(turn, Params(call.params, method->params));
+  } catch (const CallError& error) {
+    outcome = reply_of(error);
+  }
+  for (const RpcOrder& order : orders.after) obey(turn, order, meant);
+  return outcome;
+}
+
+// --- the node itself -------------------------------------------------------------------------------------------------------
+
+RpcOutcome RpcNode::getinfo(Turn& turn, const Params& /*params*/) {
+  const auto own = turn.tx.node(own_node);
+  if (!own) throw SwitchError("there is no simulated network in this file");
+  std::uint32_t channels = 0;
+  turn.tx.each_channel_of(own_node, [&](const Channel&) { return ++channels, true; });
+  const auto height = static_cast<std::uint32_t>(turn.tx.number(Number::height));
+  Json json;
+  json["id"] = own->key.hex();
+  json["alias"] = own->name;
+  json["color"] = own->key.hex().substr(2, 6);
+  json["num_peers"] = channels;
+  json["num_pending_channels"] = 0;
+  json["num_active_channels"] = channels;
+  json["num_inactive_channels"] = 0;
+  json["address"] = Json::array();
+  json["binding"] = Json::array();
+  json["version"] = version;
+  json["blockheight"] = height - std::min(height, traits_.lag_blocks);
+  json["network"] = network_name;
+  json["fees_collected_msat"] = 0;
+  json["lightning-dir"] = "simulated";
+  json["our_features"] = Json{{"init", "0898880a8a59a1"}, {"node", "8898880a8a59a1"}, {"channel", ""}, {"invoice", "02000002024100"}};
+  if (traits_.lag_blocks != 0) json["warning_lightningd_sync"] = "Still loading latest blocks from bitcoind.";
+  return result_of(std::move(json));
+}
+
+RpcOutcome RpcNode::help(Turn& /*turn*/, const Params& params) {
+  const auto wanted = params.text("command");
+  Json list = Json::array();
+  for (const Method& method : methods()) {
+    if (wanted && *wanted != method.name) continue;
+    std::string usage(method.name);
+    for (const ParamSpec& param : method.params) usage += (param.required ? " " : " [") + std::string(param.name) + (param.required ? "" : "]");
+    list.push_back(Json{{"command", usage}});
+  }
+  if (list.empty()) throw CallError(RpcCode::method_not_found, "Unknown command '" + *wanted + "'");
+  return result_of(Json{{"help", std::move(list)}, {"format-hint", "simple"}});
+}
+
+/// There is nothing to notify of.
+RpcOutcome RpcNode::notifications(Turn& /*turn*/, const Params& params) {
+  (void)params.boolean("enable");
+  return result_of(Json::object());
+}
+
+RpcOutcome RpcNode::stop(Turn& /*turn*/, const Params& /*params*/) {
+  stop_asked_ = true;
+  return result_of(Json{{"result", "Shutdown complete"}});
+}
+
+/// A simulated network has no second node to ask for an invoice: this one lets another node make it.
+RpcOutcome RpcNode::invoice(Turn& turn, const Params& params) {
+  InvoiceParams wanted;
+  if (params.text("amount_msat") != "any") wanted.amount = params.msat("amount_msat");
+  wanted.description = params.text("description").value_or("");
+  const auto expiry = params.u32("expiry");
+  if (expiry) wanted.expiry_ns = std::int64_t{*expiry} * ns_per_second;
+  OpenLedger ledger(turn.tx);
+  StoppedClock clock(turn.moment.wall);
+  const auto made = SimAdmin(ledger, clock).make_invoice(wanted);
+  if (!made) throw CallError(RpcCode::invalid_params, made.error().message);
+  const auto kept = turn.tx.invoice(made->hash);
+  Json json;
+  json["payment_hash"] = made->hash.hex();
+  json["expires_at"] = seconds_of(kept->expires);
+  json["bolt11"] = made->text;
+  json["payment_secret"] = kept->secret.hex();
+  json["created_index"] = turn.tx.number(Number::invoices_made);
+  return result_of(std::move(json));
+}
+
+RpcOutcome RpcNode::decode(Turn& /*turn*/, const Params& params) {
+  const auto decoded = decode_invoice(*params.text("string"));
+  if (!decoded) params.refuse("string", "Bad bech32 string");
+  return result_of(invoice_json(*decoded));
+}
+
+}  // namespace paytower::sim

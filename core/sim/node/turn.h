@@ -1,0 +1,80 @@
+// What the methods of RpcNode share; for their own sources.
+#pragma once
+
+#include <memory>
+
+#include "core/base/error.h"
+#include "core/sim/path_finder.h"
+#include "core/sim/node/node.h"
+#include "core/sim/admin.h"
+
+namespace paytower::sim {
+
+/// A transaction that is open already, for SimAdmin: what it does belongs to the request's own transaction.
+class OpenLedger final : public Ledger {
+ public:
+  explicit OpenLedger(LedgerTx& tx) : tx_(tx) {}
+  void write(const std::function<void(LedgerTx&)>& work) override { work(tx_); }
+  void read(const std::function<void(LedgerTx&)>& work) override { work(tx_); }
+  [[nodiscard]] std::uint64_t change_counter() override { return 0; }
+
+ private:
+  LedgerTx& tx_;
+};
+
+/// A clock that shows one moment.
+class StoppedClock final : public Clock {
+ public:
+  explicit StoppedClock(UnixNs wall) : wall_(wall) {}
+  UnixNs wall() override { return wall_; }
+  MonoNs mono() override { return {}; }
+  void sleep_until(MonoNs /*until*/) override {}
+  int stop_signal() override { return 0; }
+
+ private:
+  UnixNs wall_;
+};
+
+/// One request: its transaction, and the engine and the faults that live as long as it.
+struct RpcNode::Turn {
+  Turn(LedgerTx& tx_in, const RpcMoment& moment_in)
+      : tx(tx_in), moment(moment_in), engine(tx_in, network_time(tx_in, moment_in.wall)), faults(tx_in, engine) {}
+
+  /// Ledger faults and orders that wait for this step. Nothing: the request goes on.
+  std::optional<RpcOutcome> survives(const Strikes& strikes) {
+    if (!strikes.unanswered()) return std::nullopt;
+    return RpcSilence{strikes.disconnect};
+  }
+
+  LedgerTx& tx;
+  RpcMoment moment;
+  Engine engine;
+  FaultRunner faults;
+  Strikes ordered{};                         ///< what orders ask of the request itself
+};
+
+struct RpcNode::Method {
+  std::string_view name;
+  std::vector<ParamSpec> params;
+  RpcOutcome (RpcNode::*run)(Turn&, const Params&);
+  bool writes = false;
+};
+
+inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}; }
+
+/// Seconds since 1970, as the node prints times.
+[[nodiscard]] inline std::int64_t seconds_of(UnixNs at) { return at.value / ns_per_second; }
+/// 64 hex digits that name a channel: the channel id of a node is another, but as unique.
+[[nodiscard]] std::string channel_id_text(ShortChannelId id);
+
+/// A row as listsendpays, sendpay and waitsendpay print it. `pending`: as it was loaded before its end.
+[[nodiscard]] Json row_json(const Row& row, bool pending = false);
+/// How the node tells that the row has failed. `live`: to somebody who was waiting; else from its database, where a later
+/// failure of the same hash and part has overwritten the details (SEMANTICS 3).
+[[nodiscard]] CallError payment_error(LedgerTx& tx, const Row& row, bool live);
+/// The answer to waitsendpay; nothing while the row is pending.
+[[nodiscard]] std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live);
+/// The answer to sendpay.
+[[nodiscard]] CallReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& result);
+
+}  // namespace paytower::sim

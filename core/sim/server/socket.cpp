@@ -1,0 +1,122 @@
+#include "core/sim/server/socket.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+
+namespace paytower::sim {
+
+namespace {
+
+constexpr int backlog = 128;
+
+sockaddr_un address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+    throw RefusalError(Error{Errc::usage, "the path of a Unix socket has 1 to " + std::to_string(sizeof(address.sun_path) - 1) + " bytes: " + path});
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+[[noreturn]] void fail(const std::string& what, const std::string& path) { throw SwitchError(what + " " + path + ": " + std::strerror(errno)); }
+
+[[noreturn]] void refuse_second(const std::string& path) {
+  throw RefusalError(Error{Errc::busy, "another server listens on " + path + "; nothing was changed"});
+}
+
+/// The files that are made while it lives are 0600, from their first moment.
+class OwnFilesOnly {
+ public:
+  OwnFilesOnly() : before_(::umask(0177)) {}
+  ~OwnFilesOnly() { ::umask(before_); }
+  OwnFilesOnly(const OwnFilesOnly&) = delete;
+  OwnFilesOnly& operator=(const OwnFilesOnly&) = delete;
+
+ private:
+  mode_t before_;
+};
+
+OpenFile new_socket(const std::string& path) {
+  OpenFile made(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!made.is_open()) fail("cannot make a socket for", path);
+  return made;
+}
+
+}  // namespace
+
+void OpenFile::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+ListeningSocket::ListeningSocket(std::string path) : path_(std::move(path)) {
+  (void)address_of(path_);
+  const std::string lock_path = path_ + ".lock";
+  {
+    const OwnFilesOnly guard;
+    lock_ = OpenFile(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  }
+  if (!lock_.is_open()) fail("cannot open", lock_path);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) refuse_second(path_);
+    fail("cannot lock", lock_path);
+  }
+  listen();
+}
+
+ListeningSocket::~ListeningSocket() {
+  struct stat found {};
+  const bool ours = device_ != 0 && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
+  if (ours) (void)::unlink(path_.c_str());
+}
+
+/// What stands at the path goes if it is a socket that nobody listens on. REQUIRES: the lock is held.
+void ListeningSocket::remove_stale() const {
+  struct stat found {};
+  if (::lstat(path_.c_str(), &found) != 0) {
+    if (errno == ENOENT) return;
+    fail("cannot look at", path_);
+  }
+  if (!S_ISSOCK(found.st_mode)) throw RefusalError(Error{Errc::usage, path_ + " is there already and is no socket; nothing was changed"});
+  // A server of another kind knows nothing of our lock.
+  const sockaddr_un address = address_of(path_);
+  const OpenFile probe = new_socket(path_);
+  const bool answered = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  if (answered || errno == EAGAIN) refuse_second(path_);
+  if (::unlink(path_.c_str()) != 0 && errno != ENOENT) fail("cannot remove", path_);
+}
+
+void ListeningSocket::listen() {
+  remove_stale();
+  const sockaddr_un address = address_of(path_);
+  OpenFile made = new_socket(path_);
+  {
+    const OwnFilesOnly guard;
+    if (::bind(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) fail("cannot make", path_);
+  }
+  struct stat found {};
+  if (::lstat(path_.c_str(), &found) == 0) {
+    device_ = found.st_dev;
+    inode_ = found.st_ino;
+  }
+  if (::listen(made.get(), backlog) != 0) fail("cannot listen on", path_);
+  socket_ = std::move(made);
+}
+
+void ListeningSocket::refuse() { socket_.close(); }
+
+OpenFile ListeningSocket::accept() {
+  if (!socket_.is_open()) return OpenFile();
+  return OpenFile(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+}  // namespace paytower::sim

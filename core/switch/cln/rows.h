@@ -1,0 +1,64 @@
+// Every row of the node that a store of ours made: for databases put back from an old copy (R12).
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "core/driver/ports.h"
+#include "core/switch/rpc/client.h"
+
+namespace paytower::cln {
+
+/// Reads the whole of listsendpays, page by page where the node can do that.
+class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
+ public:
+  using Done = std::function<void(OwnRowsAnswer)>;
+
+  /// `done` is not called when the connection is lost before.
+  OwnRowsSearch(RpcClient& client, const StoreId& store, Done done) : client_(client), store_(store), done_(std::move(done)) {}
+  /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
+  void start() { ask_page(1); }
+
+ private:
+  void ask_page(std::uint64_t start);
+  void ask_all();
+  /// The largest created_index of the answer and its length; nothing when it cannot be used.
+  struct Taken {
+    std::uint64_t last = 0;
+    std::size_t count = 0;
+  };
+  std::optional<Taken> take(const RpcReply& reply);
+
+  RpcClient& client_;
+  StoreId store_;
+  Done done_;
+  OwnRowsAnswer found_;
+};
+
+/// Reads what listsendpays has since the trace, or backwards from the newest row, until a row of the store is met, or one that is older than the store or known to it.
+class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
+ public:
+  using Done = std::function<void(NewestOwnAnswer)>;
+
+  /// `done` is not called when the connection is lost before.
+  NewestOwnSearch(RpcClient& client, const StoreTrace& trace, Done done) : client_(client), trace_(trace), done_(std::move(done)) {}
+  /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
+  void start();
+
+ private:
+  static constexpr std::uint64_t first_page = 20;              ///< mostly the newest row of all is ours
+  static constexpr std::int64_t clock_slack_ns = 86'400 * ns_per_second;
+
+  void ask_since(std::uint64_t first);
+  void ask_newest();
+  void ask_back_from(std::uint64_t last, std::uint64_t count);
+  /// True when a row is older than the store.
+  bool take(const nlohmann::json& rows);
+
+  RpcClient& client_;
+  StoreTrace trace_;
+  Done done_;
+  NewestOwnAnswer found_;
+};
+
+}  // namespace paytower::cln

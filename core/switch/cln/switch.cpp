@@ -1,0 +1,287 @@
+#include "core/switch/cln/switch.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/switch/cln/conclusions.h"
+#include "core/switch/cln/look.h"
+#include "core/switch/cln/rows.h"
+#include "core/switch/cln/reading.h"
+#include "core/switch/cln/requests.h"
+#include "core/switch/cln/routes.h"
+#include "core/switch/rpc/client.h"
+#include "core/switch/rpc/unix_socket.h"
+
+namespace paytower::cln {
+
+namespace {
+
+constexpr std::int64_t first_pause_ns = 250 * ns_per_ms;
+constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;
+constexpr unsigned most_doublings = 5;
+constexpr std::size_t longest_network_name = 32;
+
+/// The node was never shown this request: nothing is to be learned for the next route.
+Failure never_written() { return Failure{FailureCode::local_refusal, {}, {}, {}, "the node was gone before a byte of the hand-over was written"}; }
+
+DispatchAnswer not_sent(const AttemptKey& key, Failure failure) {
+  DispatchAnswer answer;
+  answer.key = key;
+  answer.kind = DispatchAnswer::Kind::not_sent;
+  answer.failure = std::move(failure);
+  return answer;
+}
+
+FenceAnswer fence_answer(const AttemptKey& key, bool fenced) {
+  FenceAnswer answer;
+  answer.key = key;
+  if (fenced) answer.kind = FenceAnswer::Kind::fenced;
+  return answer;
+}
+
+}  // namespace
+
+struct ClnSwitch::Impl {
+  Impl(ClnOptions options, Clock& the_clock, Poller& the_poller, Randomness& the_randomness)
+      : clock(the_clock), poller(the_poller), randomness(the_randomness), client(std::move(options.socket), options.node_user, the_clock, the_randomness) {}
+
+  Clock& clock;
+  Poller& poller;
+  Randomness& randomness;
+  RpcClient client;
+
+  std::vector<SwitchEvent> events;
+  bool identify_wanted = false;
+  bool asked_while_away = false;
+  std::optional<MonoNs> retry_at;
+  unsigned barren_connections = 0;           ///< in a row, without an answer behind getinfo's
+
+  std::optional<IdentityAnswer> identity;    ///< of this connection
+  std::vector<LookRound::Wanted> looks;
+  bool round_running = false;
+  std::size_t fence_turn = 0;
+
+  void tell(SwitchEvent event) { events.push_back(std::move(event)); }
+
+  // --- the connection ---
+
+  std::vector<SwitchEvent> poll(MonoNs until) {
+    for (;;) {
+      const bool moved = step();
+      if (!events.empty() || clock.mono() >= until) return std::exchange(events, {});
+      if (moved) continue;
+      const MonoNs wake = wake_time(until);
+      if (!poller.wait(client.descriptor(), client.wants_to_write(), wake) && clock.mono() < wake) return {};  // a signal
+    }
+  }
+
+  [[nodiscard]] MonoNs wake_time(MonoNs until) const {
+    MonoNs wake = until;
+    if (const auto due = client.deadline()) wake = std::min(wake, *due);
+    if (identify_wanted && retry_at) wake = std::min(wake, *retry_at);
+    return wake;
+  }
+
+  bool step() {
+    if (identify_wanted && (!retry_at || clock.mono() >= *retry_at)) connect();
+    if (std::exchange(asked_while_away, false)) tell(Disconnected{"there is no connection to the node", true});
+    start_round();
+    if (!client.connected()) return false;
+    bool moved = false;
+    if (const auto why = client.pump(moved)) lose(*why);
+    start_round();
+    return moved;
+  }
+
+  void connect() {
+    identify_wanted = false;
+    const auto connected = client.connect();
+    if (!connected) return lose(connected.error().message);
+    ask_identity();
+  }
+
+  void ask_identity() {
+    client.call("getinfo", nlohmann::json::object(), [this](const RpcReply& reply) {
+      const auto node = reply.result ? bytes<PublicKey>(*reply.result, "id") : std::nullopt;
+      const auto network = reply.result ? text(*reply.result, "network") : std::nullopt;
+      if (!node || !network || network->empty() || network->size() > longest_network_name) return client.refuse("the node does not say who it is");
+      const std::uint64_t height = number(*reply.result, "blockheight").value_or(0);
+      identity = IdentityAnswer{SwitchKey{*node, *network}, static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), run()};
+      tell(*identity);
+    });
+  }
+
+  /// Behind a forwarder, or under another name than lightningd, nobody can tell.
+  [[nodiscard]] std::string run() const {
+    const auto now = client.peer() ? daemon_identity(client.peer()->pid, "lightningd") : std::nullopt;
+    return now ? run_name(*now) : "";
+  }
+
+  /// Nothing asked on this connection will be answered: hand-overs that were never written are told of, the rest stays open.
+  void lose(const std::string& why) {
+    barren_connections = client.answers() > 1 ? 0 : std::min(barren_connections + 1, most_doublings);
+    retry_at = MonoNs{clock.mono().value + std::min(first_pause_ns << barren_connections, longest_pause_ns)};
+    identity.reset();
+    looks.clear();
+    round_running = false;
+    const bool reached = client.connected();
+    client.lose();
+    tell(Disconnected{why, reached});
+  }
+
+  /// True when the node may be spoken to; else the caller is told that it may not.
+  [[nodiscard]] bool present() {
+    if (identity) return true;
+    asked_while_away = true;
+    return false;
+  }
+
+  // --- looks ---
+
+  void start_round() {
+    if (round_running || looks.empty() || !identity) return;
+    round_running = true;
+    const std::size_t count = std::min(looks.size(), LookRound::max_hashes);
+    const auto end = looks.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<LookRound::Wanted> wanted(looks.begin(), end);
+    looks.erase(looks.begin(), end);
+    std::make_shared<LookRound>(client, std::move(wanted), identity->height, clock.wall(), [this](std::vector<LookResult> results) {
+      round_running = false;
+      for (LookResult& result : results) {
+        if (identity) result.run = identity->run;
+        tell(LookAnswer{std::move(result)});
+      }
+    })->start();
+  }
+
+  // --- attempts ---
+
+  void dispatch(const Handover& handover) {
+    // Never an empty route, and never one to the node itself: sent twice, either kills the node (UNIQUE violation).
+    const auto& hops = handover.route.hops;
+    const bool refused = hops.empty() || (identity && hops.back().node == identity->key.node);
+    if (refused) return tell(not_sent(handover.key, Failure{FailureCode::local_refusal, 0, {}, {}, "this route leads nowhere"}));
+    if (!present()) return tell(not_sent(handover.key, never_written()));
+    client.call(
+        "sendpay", sendpay_params(handover),
+        [this, handover](const RpcReply& reply) { tell(dispatch_answer(conclude_sendpay(reply), handover)); },
+        [this, key = handover.key] { tell(not_sent(key, never_written())); });
+  }
+
+  void query(const AttemptKey& key, unsigned waits = 1) {
+    client.call_within(
+        wait_patience_ns, "waitsendpay", waitsendpay_params(key, wait_seconds),
+        [this, key, waits](const RpcReply& reply) {
+          const WaitMeaning meaning = conclude_waitsendpay(reply);
+          if (meaning.word == WaitWord::pending && waits < waits_a_look) return query(key, waits + 1);
+          const bool own = meaning.record && is_attempt_row(*meaning.record, key);
+          QueryAnswer answer;
+          answer.key = key;
+          if (own && meaning.word == WaitWord::failed) return weigh_failure(key, meaning.failure);
+          if (own && meaning.word == WaitWord::settled) {
+            answer.kind = QueryAnswer::Kind::settled;
+            answer.preimage = *meaning.record->row.preimage;
+          }
+          tell(answer);
+        },
+        [this, key] { tell(QueryAnswer{key}); });
+  }
+
+  /// The attempt has failed for certain. What the node says of the reason counts only while no later failure of the hash has
+  /// replaced it: the rows, read behind it, tell.
+  void weigh_failure(const AttemptKey& key, const Failure& failure) {
+    client.call("listsendpays", listsendpays_params(key.hash), [this, key, failure](const RpcReply& reply) {
+      QueryAnswer answer;
+      answer.key = key;
+      const auto records = conclude_listsendpays(reply, key.hash).value_or(std::vector<Record>{});
+      const auto own = std::find_if(records.begin(), records.end(), [&](const Record& record) { return is_attempt_row(record, key); });
+      if (own != records.end() && own->row.state != RowState::failed) return tell(answer);  // the node contradicts itself
+      const Record* newest = newest_failure(records, key.part);
+      answer.kind = QueryAnswer::Kind::failed;
+      if (newest != nullptr && own != records.end() && newest == &*own) answer.failure = failure;
+      tell(std::move(answer));
+    });
+  }
+
+  // --- fences ---
+
+  void fence(const Handover& handover) {
+    if (handover.route.hops.empty()) return tell(fence_answer(handover.key, false));
+    client.call("listpeerchannels", nlohmann::json::object(), [this, handover](const RpcReply& reply) {
+      std::vector<OwnChannel> channels = reply.result ? read_own_channels(*reply.result) : std::vector<OwnChannel>{};
+      channels.erase(std::remove_if(channels.begin(), channels.end(), [](const OwnChannel& own) { return !own.usable; }), channels.end());
+      if (channels.empty()) return tell(fence_answer(handover.key, false));
+      put_fence(handover, channels[fence_turn++ % channels.size()]);  // another one each time: one may be stuck
+    });
+  }
+
+  void put_fence(const Handover& handover, const OwnChannel& over) {
+    PaymentSecret secret;
+    randomness.fill(secret.bytes);
+    client.call("sendpay", fence_params(handover, over, secret), [this, handover](const RpcReply& reply) {
+      if (!fence_stands(conclude_sendpay(reply), handover)) return tell(fence_answer(handover.key, false));
+      confirm_fence(handover);
+    });
+  }
+
+  void confirm_fence(const Handover& handover) {
+    client.call_within(
+        wait_patience_ns, "waitsendpay", waitsendpay_params(handover.key, wait_seconds),
+        [this, key = handover.key, label = handover.label](const RpcReply& reply) {
+          const WaitMeaning meaning = conclude_waitsendpay(reply);
+          tell(fence_answer(key, meaning.word == WaitWord::failed && meaning.record && meaning.record->row.label == label));
+        },
+        [this, key = handover.key] { tell(fence_answer(key, false)); });
+  }
+};
+
+ClnSwitch::ClnSwitch(ClnOptions options, Clock& clock, Poller& poller, Randomness& randomness) {
+  if (options.socket.empty() || options.socket.size() > UnixSocket::max_path) {
+    throw SwitchError("a socket's path has 1 to " + std::to_string(UnixSocket::max_path) + " characters: cln:" + options.socket.substr(0, 200));
+  }
+  impl_ = std::make_unique<Impl>(std::move(options), clock, poller, randomness);
+}
+ClnSwitch::~ClnSwitch() = default;
+
+void ClnSwitch::identify() {
+  if (impl_->identity) return impl_->tell(*impl_->identity);
+  if (impl_->client.connected()) return impl_->ask_identity();
+  impl_->identify_wanted = true;
+}
+
+void ClnSwitch::look(const PaymentHash& hash, const std::optional<Marks>& since) {
+  if (impl_->present()) impl_->looks.push_back({hash, since});
+}
+
+void ClnSwitch::ask_route(const RouteQuestion& question) {
+  if (!impl_->present()) return;
+  std::make_shared<RouteSearch>(impl_->client, question, impl_->identity->key.node, [impl = impl_.get()](RouteAnswer answer) {
+    impl->tell(std::move(answer));
+  })->start();
+}
+
+void ClnSwitch::dispatch(const Handover& handover) { impl_->dispatch(handover); }
+
+void ClnSwitch::query(const AttemptKey& key) {
+  if (impl_->present()) impl_->query(key);
+}
+
+void ClnSwitch::fence(const Handover& handover) {
+  if (impl_->present()) impl_->fence(handover);
+}
+
+void ClnSwitch::list_own(const StoreId& store) {
+  if (!impl_->present()) return;
+  std::make_shared<OwnRowsSearch>(impl_->client, store, [impl = impl_.get()](OwnRowsAnswer answer) { impl->tell(std::move(answer)); })->start();
+}
+
+void ClnSwitch::newest_own(const StoreTrace& trace) {
+  if (!impl_->present()) return;
+  std::make_shared<NewestOwnSearch>(impl_->client, trace, [impl = impl_.get()](NewestOwnAnswer answer) { impl->tell(std::move(answer)); })->start();
+}
+
+std::vector<SwitchEvent> ClnSwitch::poll(MonoNs until) { return impl_->poll(until); }
+
+}  // namespace paytower::cln

@@ -1,0 +1,142 @@
+#include "core/switch/rpc/client.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <unistd.h>
+
+namespace paytower {
+
+namespace {
+
+constexpr std::size_t read_chunk = 65'536;
+constexpr int reads_a_pump = 64;             ///< then whoever waits gets its turn
+
+}  // namespace
+
+RpcClient::RpcClient(std::string path, std::optional<uid_t> user, Clock& clock, Randomness& randomness)
+    : path_(std::move(path)), user_(user), clock_(clock), randomness_(randomness) {}
+
+Result<std::monostate> RpcClient::connect() {
+  lose();
+  auto socket = UnixSocket::connect(path_);
+  if (!socket) return socket.error();
+  const auto peer = socket->peer();
+  if (!peer) return Error{Errc::switch_unavailable, "nobody can tell who serves " + path_, {}};
+  if (peer->uid != ::geteuid() && peer->uid != 0 && peer->uid != user_) {
+    return Error{Errc::switch_unavailable, path_ + " is served by user " + std::to_string(peer->uid) + ", who is neither you nor root: say --node-user if it is the node's", {}};
+  }
+  socket_ = std::move(*socket);
+  peer_ = peer;
+  frames_ = FrameSplitter(max_answer_bytes);
+  answers_ = 0;
+  return std::monostate{};
+}
+
+void RpcClient::call(const std::string& method, const nlohmann::json& params, Handler handler, Dropped dropped) {
+  send(method, params, Call{std::move(handler), std::move(dropped), {}, MonoNs{clock_.mono().value + patience_ns}});
+}
+
+void RpcClient::call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler, Dropped expired) {
+  send(method, params, Call{std::move(handler), {}, std::move(expired), MonoNs{clock_.mono().value + patience}});
+}
+
+void RpcClient::send(const std::string& method, const nlohmann::json& params, Call call) {
+  std::string id = draw_request_id(randomness_);
+  outgoing_.push_back(Outgoing{id, request_text(id, method, params)});
+  waiting_[std::move(id)] = std::move(call);
+}
+
+void RpcClient::refuse(std::string why) {
+  if (!refused_) refused_ = std::move(why);
+}
+
+void RpcClient::lose() {
+  socket_.close();
+  peer_.reset();
+  outgoing_.clear();
+  refused_.reset();
+  lacking_.clear();
+  // Their owners may call us again: nothing of the old connection may be left by then.
+  auto waiting = std::exchange(waiting_, {});
+  for (auto& [id, call] : waiting) {
+    if (!call.touched && call.dropped) call.dropped();
+  }
+}
+
+std::optional<std::string> RpcClient::pump(bool& moved) {
+  if (auto why = write_all(moved)) return why;
+  if (auto why = read_all(moved)) return why;
+  if (auto why = write_all(moved)) return why;  // what the answers led to
+  return overdue(moved);
+}
+
+std::optional<std::string> RpcClient::write_all(bool& moved) {
+  while (!outgoing_.empty()) {
+    Outgoing& request = outgoing_.front();
+    const auto put = socket_.write(std::string_view(request.text).substr(request.written));
+    if (!put) return "the node closed the connection";  // the system took nothing of this piece, whatever became of those before
+    if (*put == 0) return std::nullopt;
+    if (const auto call = waiting_.find(request.id); call != waiting_.end()) call->second.touched = true;
+    moved = true;
+    request.written += *put;
+    if (request.written == request.text.size()) outgoing_.pop_front();
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> RpcClient::read_all(bool& moved) {
+  std::array<char, read_chunk> buffer{};
+  for (int i = 0; i < reads_a_pump; ++i) {
+    const auto got = socket_.read(buffer);
+    if (!got) return "the node closed the connection";
+    if (*got == 0) return std::nullopt;
+    moved = true;
+    if (!frames_.feed(std::string_view(buffer.data(), *got))) return "the node's answer is longer than " + std::to_string(max_answer_bytes) + " bytes";
+    if (auto why = deliver()) return why;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> RpcClient::deliver() {
+  while (const auto frame = frames_.next()) {
+    const auto reply = read_reply(*frame, max_answer_bytes);
+    if (!reply) return reply.error().message;
+    const auto call = waiting_.find(reply->id);
+    if (call == waiting_.end()) continue;  // nothing that we asked
+    const Handler handler = std::move(call->second.handler);
+    waiting_.erase(call);
+    ++answers_;
+    handler(*reply);
+    if (refused_) return std::exchange(refused_, std::nullopt);
+  }
+  return std::nullopt;
+}
+
+std::optional<MonoNs> RpcClient::deadline() const {
+  std::optional<MonoNs> first;
+  for (const auto& [id, call] : waiting_) first = first ? std::min(*first, call.answer_by) : call.answer_by;
+  return first;
+}
+
+std::optional<std::string> RpcClient::overdue(bool& moved) {
+  const MonoNs now = clock_.mono();
+  const auto first = deadline();
+  if (!first || now < *first) return std::nullopt;
+  std::vector<Dropped> expired;
+  for (auto call = waiting_.begin(); call != waiting_.end();) {
+    if (now < call->second.answer_by) {
+      ++call;
+      continue;
+    }
+    if (!call->second.expired) return "the node does not answer";
+    expired.push_back(std::move(call->second.expired));
+    call = waiting_.erase(call);
+  }
+  moved = true;
+  for (const Dropped& tell : expired) tell();  // they may ask again
+  return std::nullopt;
+}
+
+}  // namespace paytower
