@@ -4,7 +4,7 @@
 #include <span>
 
 #include "cli/render.h"
-#include "db/imported_raw.h"
+#include "db/payments/imported_raw.h"
 
 namespace paytower::cli {
 

@@ -6,7 +6,7 @@
 #include "cli/refuse.h"
 #include "cli/render.h"
 #include "cli/render_text.h"
-#include "db/lnd_import.h"
+#include "db/import/import.h"
 
 namespace paytower::cli {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cli/session.h"
-#include "db/migrator.h"
+#include "db/payments/migrator.h"
 
 namespace paytower::cli {
 

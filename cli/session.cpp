@@ -13,7 +13,7 @@
 #include "core/driver/admission.h"
 #include "core/switch/cln/switch.h"
 #include "core/sim/sim_switch.h"
-#include "db/sim_ledger.h"
+#include "db/sim/ledger.h"
 
 namespace paytower::cli {
 

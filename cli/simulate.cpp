@@ -12,7 +12,7 @@
 #include "cli/text.h"
 #include "core/base/json.h"
 #include "core/sim/admin.h"
-#include "db/sim_ledger.h"
+#include "db/sim/ledger.h"
 
 namespace paytower::cli {
 

@@ -2,7 +2,7 @@
 #include "cli/refuse.h"
 #include "cli/text.h"
 #include "core/sim/server/server.h"
-#include "db/sim_ledger.h"
+#include "db/sim/ledger.h"
 
 namespace paytower::cli {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "db/payment_stats.h"
+#include "db/payments/stats.h"
 
 namespace paytower::cli {
 

@@ -18,10 +18,10 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "../driver/temp_folder.h"
-#include "db/lnd_import.h"
-#include "db/migrator.h"
-#include "db/payment_store.h"
-#include "db/write_tx.h"
+#include "db/import/import.h"
+#include "db/payments/migrator.h"
+#include "db/payments/store.h"
+#include "db/sqlite/transaction.h"
 #include "tests/migrations/many_records.h"
 
 using namespace paytower;

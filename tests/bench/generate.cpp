@@ -10,9 +10,9 @@
 
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
-#include "db/connection.h"
-#include "db/locks.h"
-#include "db/payment_store.h"
+#include "db/sqlite/connection.h"
+#include "db/sqlite/locks.h"
+#include "db/payments/store.h"
 
 using namespace paytower;
 

@@ -11,7 +11,7 @@
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
 #include "core/sim/sim_switch.h"
-#include "db/payment_admin.h"
+#include "db/payments/admin.h"
 
 namespace paytower::test {
 

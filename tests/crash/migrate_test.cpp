@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "db/migrator.h"
+#include "db/payments/migrator.h"
 #include "tests/crash/points.h"
 #include "tests/migrations/legacy_maker.h"
 

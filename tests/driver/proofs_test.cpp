@@ -2,7 +2,7 @@
 // ends it, a write lock that is not had; wherever the preimage waits.
 #include <doctest/doctest.h>
 
-#include "db/spool.h"
+#include "db/payments/spool.h"
 #include "tests/driver/world.h"
 
 using namespace paytower;

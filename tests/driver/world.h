@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "db/connection.h"
-#include "db/locks.h"
-#include "db/payment_store.h"
+#include "db/sqlite/connection.h"
+#include "db/sqlite/locks.h"
+#include "db/payments/store.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
 

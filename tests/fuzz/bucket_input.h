@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include "db/lnd/bucket_copy.h"
+#include "db/import/lnd/bucket_copy.h"
 
 namespace paytower::fuzz {
 

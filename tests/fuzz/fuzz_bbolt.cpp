@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
-#include "db/lnd/little_endian.h"
+#include "db/import/lnd/little_endian.h"
 #include "tests/lnd/walk.h"
 
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "db/lnd/kv_payments.h"
+#include "db/import/lnd/kv_payments.h"
 #include "tests/fuzz/bucket_input.h"
 
 namespace {

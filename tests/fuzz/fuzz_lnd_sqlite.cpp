@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
-#include "db/lnd_sources.h"
+#include "db/import/sources.h"
 
 using namespace paytower;
 

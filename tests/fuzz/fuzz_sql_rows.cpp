@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "db/lnd/kv_payments.h"
-#include "db/lnd/sql_rows.h"
+#include "db/import/lnd/kv_payments.h"
+#include "db/import/lnd/sql_rows.h"
 #include "tests/fuzz/bucket_input.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <fstream>
 #include <iostream>
 
-#include "db/lnd/kv_payments.h"
-#include "db/lnd_sources.h"
+#include "db/import/lnd/kv_payments.h"
+#include "db/import/sources.h"
 #include "tests/fuzz/text_seeds.h"
 #include "tests/lnd/kv_bytes.h"
 #include "tests/migrations/legacy_maker.h"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "db/lnd/kv_payments.h"
+#include "db/import/lnd/kv_payments.h"
 #include "tests/driver/temp_folder.h"
 #include "tests/lnd/bbolt_writer.h"
 #include "tests/lnd/channel_db_files.h"

@@ -1,6 +1,6 @@
 #include "tests/lnd/walk.h"
 
-#include "db/lnd/kv_payments.h"
+#include "db/import/lnd/kv_payments.h"
 
 namespace paytower::test {
 

@@ -12,10 +12,10 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "core/base/hash.h"
-#include "db/lnd_import.h"
-#include "db/payment_admin.h"
-#include "db/payment_query.h"
-#include "db/payment_store.h"
+#include "db/import/import.h"
+#include "db/payments/admin.h"
+#include "db/payments/query.h"
+#include "db/payments/store.h"
 #include "legacy_maker.h"
 #include "tests/driver/temp_folder.h"
 #include "tests/lnd/kv_bytes.h"

@@ -9,10 +9,10 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "../driver/temp_folder.h"
-#include "db/migrator.h"
-#include "db/payment_admin.h"
-#include "db/payment_query.h"
-#include "db/payment_store.h"
+#include "db/payments/migrator.h"
+#include "db/payments/admin.h"
+#include "db/payments/query.h"
+#include "db/payments/store.h"
 #include "legacy_maker.h"
 
 using namespace paytower;

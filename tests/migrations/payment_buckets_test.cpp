@@ -10,7 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/hash.h"
 #include "core/payment/route.h"
-#include "db/payment_steps.h"
+#include "db/payments/steps.h"
 #include "legacy_maker.h"
 
 using namespace paytower;

@@ -1,4 +1,4 @@
-// The store's refusals, as migrations/0002_payment_buckets.sql and db/payment_store.cpp state them.
+// The store's refusals, as migrations/0002_payment_buckets.sql and db/payments/store.cpp state them.
 #include <algorithm>
 
 #include "core/base/hash.h"

@@ -229,7 +229,7 @@ void store_payment(Store& store, unsigned slot, const Payment& payment);
 
 /// All writes or none. The refusal's code, or nothing when they are stored.
 [[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot, const std::vector<Write>& writes);
-/// What decides about a new try: db/payment_store.cpp, newest().
+/// What decides about a new try: db/payments/store.cpp, newest().
 [[nodiscard]] std::optional<unsigned> newest(const Store& store);
 void delete_try(const Mutation& mutation, Store& store, unsigned slot);
 [[nodiscard]] std::uint8_t known_ids(const Store& store);

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <string>
 
-#include "db/sim_ledger.h"
+#include "db/sim/ledger.h"
 
 namespace paytower::sim::test {
 

@@ -16,7 +16,7 @@
 
 #include <sqlite3.h>
 
-#include "db/migrator.h"
+#include "db/payments/migrator.h"
 #include "tests/store/fixture.h"
 
 using namespace paytower;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "db/payment_schema.h"
-#include "db/payment_stats.h"
+#include "db/payments/schema.h"
+#include "db/payments/stats.h"
 #include "tests/driver/temp_folder.h"
 #include "tests/store/fixture.h"
 

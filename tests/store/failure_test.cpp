@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "db/write_tx.h"
+#include "db/sqlite/transaction.h"
 #include "tests/store/fixture.h"
 #include "tests/vfs/fault_vfs.h"
 

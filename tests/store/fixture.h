@@ -15,11 +15,11 @@
 
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
-#include "db/connection.h"
-#include "db/locks.h"
-#include "db/payment_admin.h"
-#include "db/payment_query.h"
-#include "db/payment_store.h"
+#include "db/sqlite/connection.h"
+#include "db/sqlite/locks.h"
+#include "db/payments/admin.h"
+#include "db/payments/query.h"
+#include "db/payments/store.h"
 #include "tests/driver/temp_folder.h"
 
 namespace paytower::test {

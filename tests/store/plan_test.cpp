@@ -6,7 +6,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <sqlite3.h>
 
-#include "db/payment_stats.h"
+#include "db/payments/stats.h"
 #include "tests/store/fixture.h"
 
 using namespace paytower;

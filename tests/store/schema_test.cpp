@@ -11,7 +11,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
-#include "db/payment_store.h"
+#include "db/payments/store.h"
 #include "migrations/migrations.h"
 
 using namespace paytower;

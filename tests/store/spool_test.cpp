@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "db/spool.h"
+#include "db/payments/spool.h"
 #include "tests/store/fixture.h"
 
 using namespace paytower;

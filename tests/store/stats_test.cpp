@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <random>
 
-#include "db/payment_stats.h"
+#include "db/payments/stats.h"
 #include "tests/store/fixture.h"
 
 using namespace paytower;

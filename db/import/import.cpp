@@ -1,0 +1,185 @@
+#include "db/import/import.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+
+#include "db/sqlite/file_copy.h"
+#include "db/import/sources.h"
+#include "db/import/sqlite_file.h"
+#include "db/import/stage.h"
+#include "db/sqlite/own_files.h"
+#include "db/payments/store.h"
+#include "db/payments/spool.h"
+#include "db/sqlite/transaction.h"
+
+namespace paytower::db {
+
+namespace {
+
+[[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
+  throw RefusalError(Error{code, std::move(message), std::move(hint)});
+}
+
+bool has_bytes(const std::string& path) {
+  struct stat seen {};
+  return ::lstat(path.c_str(), &seen) == 0 && seen.st_size > 0;
+}
+
+bool exists(const std::string& path) {
+  struct stat seen {};
+  return ::lstat(path.c_str(), &seen) == 0;
+}
+
+/// Where the new file will stand, its folder without links.
+std::string real_path_of(const std::string& path) {
+  std::error_code trouble;
+  const std::filesystem::path whole = std::filesystem::absolute(path, trouble);
+  const auto folder = trouble ? std::filesystem::path() : std::filesystem::canonical(whole.parent_path(), trouble);
+  if (trouble || whole.filename().empty()) {
+    refuse(Errc::database, "the folder of the database " + path + " does not exist", "mkdir -p " + whole.parent_path().string());
+  }
+  return (folder / whole.filename()).string();
+}
+
+void refuse_strictly(const ImportRequest& request, const migrations::StepReport& counts) {
+  if (!request.strict || counts.quarantined == 0) return;
+  refuse(Errc::database, "--strict: " + std::to_string(counts.quarantined) + " records cannot be read; nothing was changed",
+         "paytower migrate --from-lnd CHANNEL_DB --dry-run --json");
+}
+
+MigrateReport empty_report(const ImportRequest& request, int from) {
+  MigrateReport report;
+  report.from_version = from;
+  report.to_version = migrations::newest_version;
+  report.at = request.now;
+  for (const migrations::Step& step : migrations::steps()) {
+    if (step.version > from) report.applied.push_back({step.version, std::string(step.name)});
+  }
+  return report;
+}
+
+/// The mode is answered before it is written: only the end of the statement says whether it was.
+void switch_to_wal(SQLite::Database& database) {
+  SQLite::Statement statement(database, "PRAGMA journal_mode = WAL");
+  while (statement.executeStep()) {}
+  if (database.execAndGet("PRAGMA journal_mode").getString() != "wal") throw StoreError("SQLite makes no log beside " + database.getFilename());
+}
+
+/// A database in a file of its own, closed and in WAL mode.
+migrations::StepReport fill_file(const std::string& path, const lnd::Source& source, const ImportRequest& request, const MigrateProgress& progress) {
+  const OwnFilesOnly files;
+  SQLite::Database staged(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
+  const migrations::StepReport counts = fill_from_lnd(staged, source, request.now, progress);
+  source.check_unchanged();
+  switch_to_wal(staged);
+  return counts;
+}
+
+MigrateReport rehearse_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
+  MigrateReport report = empty_report(request, 0);
+  // No name: a file of SQLite's own in the folder for temporary ones, gone when it is closed.
+  report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
+  report.counts = fill_from_lnd(*report.rehearsed, source, request.now, progress);
+  source.check_unchanged();
+  refuse_strictly(request, report.counts);
+  return report;
+}
+
+MigrateReport make_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
+  const std::string path = real_path_of(request.database);
+  if (has_bytes(path + "-wal")) {
+    refuse(Errc::database, path + "-wal is the log of a database that is gone; nothing was made beside it", "ls -l " + path + "*");
+  }
+  WriteLock lock(path, request.lock_timeout_ns);
+  const auto held = lock.acquire();
+  if (!held) throw RefusalError(held.error());
+  if (exists(path)) refuse(Errc::busy, "another paytower has just made " + path + "; nothing was changed");
+  PartialFile partial(path + ".partial");
+  MigrateReport report = empty_report(request, 0);
+  report.counts = fill_file(partial.path(), source, request, progress);
+  refuse_strictly(request, report.counts);
+  make_spool(path);
+  partial.publish(path);
+  return report;
+}
+
+void attach(SQLite::Database& database, const std::string& path) {
+  SQLite::Statement statement(database, "ATTACH ?1 AS staged");
+  statement.bind(1, path);
+  statement.exec();
+}
+
+OpenOptions waiting_as_told(const ImportRequest& request) {
+  OpenOptions options;
+  options.lock_timeout_ns = request.lock_timeout_ns;
+  options.large_statements = true;
+  return options;
+}
+
+MigrateReport rehearse_adding(const ImportRequest& request, const std::string& staged, bool same_numbers, const MigrateProgress& progress) {
+  MigrateReport report = empty_report(request, migrations::newest_version);
+  Connection connection(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
+  report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  SQLite::Database& copy = *report.rehearsed;
+  if (!copy_pages(connection, copy, [&progress](int, int) { return !progress || progress(0, 0); })) throw MigrationStopped();
+  payment_file().register_functions(copy);
+  copy.exec("PRAGMA foreign_keys = ON");
+  attach(copy, staged);
+  watched(copy, progress, [&](StatementWatch&) {
+    copy.exec("BEGIN");
+    add_staged(copy, same_numbers, report.counts);
+    copy.exec("COMMIT");
+  });
+  copy.exec("DETACH staged");
+  return report;
+}
+
+MigrateReport add_to_existing(const ImportRequest& request, const std::string& staged, bool same_numbers, const MigrateProgress& progress) {
+  MigrateReport report = empty_report(request, migrations::newest_version);
+  Connection connection(request.database, OpenMode::read_write, payment_file(), waiting_as_told(request));
+  WriteLock lock(connection.real_path(), request.lock_timeout_ns);
+  attach(connection.database(), staged);
+  must_write(connection, lock, [&] { watched(connection.database(), progress, [&](StatementWatch&) { add_staged(connection.database(), same_numbers, report.counts); }); });
+  connection.database().exec("DETACH staged");
+  checkpoint_if_due(connection, lock, true);
+  return report;
+}
+
+/// Refuses what `database` is not, before the file is read for it.
+void check_target(const ImportRequest& request) { const Connection looked(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request)); }
+
+MigrateReport add(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
+  check_target(request);
+  // Beside the database, where there is room for it; a dry run leaves its folder alone.
+  const auto apart = request.dry_run ? std::make_unique<PrivateFolder>("the dry run") : nullptr;
+  PartialFile partial(apart ? apart->file() : own_partial_name(real_path_of(request.database)));
+  const migrations::StepReport counts = fill_file(partial.path(), source, request, progress);
+  refuse_strictly(request, counts);
+  const bool same_numbers = source.keeps_numbers();
+  return request.dry_run ? rehearse_adding(request, partial.path(), same_numbers, progress) : add_to_existing(request, partial.path(), same_numbers, progress);
+}
+
+}  // namespace
+
+MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgress& progress) {
+  check_database_name(request.database);
+  const auto source = open_lnd_source(request.channel_db, {request.assume_v04});
+  try {
+    MigrateReport report = exists(request.database) ? add(request, *source, progress)
+                           : request.dry_run        ? rehearse_new(request, *source, progress)
+                                                    : make_new(request, *source, progress);
+    report.notes = source->notes();
+    return report;
+  } catch (const SQLite::Exception& error) {
+    throw_as_ours(error, "take in the payments of " + request.channel_db);
+  }
+}
+
+}  // namespace paytower::db

@@ -1,0 +1,179 @@
+#include "db/payments/admin.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include <sys/stat.h>
+
+#include <SQLiteCpp/Statement.h>
+
+#include "core/base/hash.h"
+#include "db/payments/operator_words.h"
+#include "db/payments/query.h"
+#include "db/payments/schema.h"
+#include "db/sqlite/reading.h"
+#include "db/sqlite/transaction.h"
+
+namespace paytower::db {
+
+std::string_view word_name(OperatorWord word) {
+  switch (word) {
+    case OperatorWord::assume_failed: return "assume_failed";
+    case OperatorWord::write_off: return "write_off";
+    case OperatorWord::forget: return "forget";
+    case OperatorWord::restored: return "restored";
+    case OperatorWord::cancel: return "cancel";
+  }
+  return "assume_failed";
+}
+
+void PaymentAdmin::record_word(OperatorWord word, const std::optional<PaymentHash>& hash, const Speaker& speaker) {
+  must_write(connection_, lock_, [&] { insert_word(connection_, word, hash, speaker); });
+}
+
+void PaymentAdmin::accept_ids_up_to(AttemptId highest) {
+  must_write(connection_, lock_, [&] {
+    Query update = connection_.prepared("UPDATE store_meta SET deleted_up_to = max(deleted_up_to, ?1)");
+    update.bind(static_cast<std::int64_t>(highest.value));
+    update.run();
+  });
+}
+
+Result<std::monostate> PaymentAdmin::release_guard(const PaymentHash& hash, const Speaker& speaker) {
+  return change_guard(hash, speaker, OperatorWord::assume_failed,
+                      "UPDATE hash_guards SET released_ns = ?1 WHERE payment_hash = ?2 AND released_ns IS NULL AND kind NOT IN (2, 3)");
+}
+
+Result<std::monostate> PaymentAdmin::write_off_guard(const PaymentHash& hash, const Speaker& speaker) {
+  return change_guard(hash, speaker, OperatorWord::write_off,
+                      "UPDATE hash_guards SET kind = 4, since_ns = ?1, released_ns = NULL WHERE payment_hash = ?2 AND kind NOT IN (2, 3)");
+}
+
+Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const Speaker& speaker, OperatorWord word, const char* sql) {
+  std::optional<Error> refusal;
+  must_write(connection_, lock_, [&] {
+    {
+      Query row = connection_.prepared("SELECT kind FROM hash_guards WHERE payment_hash = ?1");
+      row.bind(hash);
+      if (!row.step()) {
+        refusal = Error{Errc::not_found, "there is no payment and no guard of this hash", "paytower list --guards"};
+        return;
+      }
+      const auto kind = static_cast<GuardKind>(row.number(4));
+      if (kind == GuardKind::paid_deleted || kind == GuardKind::paid_without_record) {
+        refusal = Error{Errc::already_paid, "the guard says that this hash is paid; nothing was changed", "paytower show " + hash.hex()};
+        return;
+      }
+    }
+    insert_word(connection_, word, hash, speaker);  // first: without it the schema releases nothing
+    Query update = connection_.prepared(sql);
+    update.bind(speaker.at, hash);
+    update.run();
+  });
+  if (refusal) return *refusal;
+  return std::monostate{};
+}
+
+namespace {
+
+/// Every row is read as `list` and the driver read it: routes, codes, and every preimage against its hash (R7).
+void check_payments(Connection& connection, std::vector<std::string>& problems) {
+  PaymentQuery(connection).each({}, true, false, [&problems](const std::variant<Payment, BadRow>& row) {
+    if (const auto* bad = std::get_if<BadRow>(&row)) problems.push_back("payment " + std::to_string(bad->index.value) + ": " + bad->reason);
+    return true;
+  });
+}
+
+void check_guards(Connection& connection, std::vector<std::string>& problems) {
+  Query row = connection.prepared("SELECT payment_hash, preimage FROM hash_guards WHERE preimage IS NOT NULL");
+  while (row.step()) {
+    const auto hash = row.maybe_fixed<PaymentHash>();
+    const auto preimage = row.maybe_fixed<Preimage>();
+    if (hash && preimage && !proves(*preimage, *hash)) problems.push_back("guard " + hash->hex() + ": its preimage does not hash to the payment hash");
+  }
+}
+
+void check_rows(Connection& connection, const char* problem, const char* sql, std::vector<std::string>& problems) {
+  Query row = connection.prepared(sql);
+  while (row.step()) problems.push_back(std::string(problem) + " " + std::to_string(row.integer()));
+}
+
+void check_files(const std::string& real_path, std::vector<std::string>& problems) {
+  const auto there = [&real_path](const char* end) {
+    struct stat seen {};
+    return ::lstat((real_path + end).c_str(), &seen) == 0 || errno != ENOENT;
+  };
+  // Whoever writes locks first, and makes the spool then: without both this is a copy that nobody has written to.
+  if (there(".lock") && !there(".spool")) {
+    problems.push_back(real_path + ".spool is missing: a preimage would have nowhere to go; any command that writes makes it again");
+  }
+  struct stat owner {};
+  if (::stat(real_path.c_str(), &owner) != 0) owner.st_uid = ::geteuid();
+  for (const char* end : {"", "-wal", "-shm", ".lock", ".spool"}) {
+    struct stat seen {};
+    const std::string path = real_path + end;
+    if (::lstat(path.c_str(), &seen) != 0) {
+      if (errno != ENOENT) problems.push_back("cannot look at " + path + ": " + std::strerror(errno));
+    } else if (!S_ISREG(seen.st_mode) || seen.st_nlink != 1) {
+      problems.push_back(path + " is not a regular file of one name");
+    } else if ((seen.st_mode & 0077) != 0) {
+      problems.push_back(path + " can be read by others: chmod 600 it");
+    } else if (seen.st_uid != owner.st_uid && seen.st_uid != ::geteuid()) {
+      problems.push_back(path + " belongs to another user than the database");
+    }
+  }
+}
+
+}  // namespace
+
+CheckReport PaymentAdmin::check() {
+  CheckReport report;
+  reading(connection_, [&] { report.problems = schema_problems(connection_.database()); });
+  try {
+    check_contents(report);
+  } catch (const StoreError& error) {
+    if (report.problems.empty()) throw;
+    report.problems.push_back("without these, the rest cannot be read: " + std::string(error.what()));
+  }
+  check_files(connection_.real_path(), report.problems);
+  return report;
+}
+
+void PaymentAdmin::check_contents(CheckReport& report) {
+  reading(connection_, [&] {
+    SQLite::Statement integrity(connection_.database(), "PRAGMA integrity_check");
+    while (integrity.executeStep()) {
+      const std::string said = integrity.getColumn(0).getString();
+      if (said != "ok") report.problems.push_back("integrity: " + said);
+    }
+    SQLite::Statement keys(connection_.database(), "PRAGMA foreign_key_check");
+    while (keys.executeStep()) report.problems.push_back("a row of " + keys.getColumn(0).getString() + " points nowhere");
+    check_guards(connection_, report.problems);
+    check_rows(connection_, "an attempt settled, but not its payment",
+               "SELECT p.payment_index FROM payments p WHERE p.preimage IS NULL AND p.late_preimage IS NULL AND p.duplicate_of IS NULL "
+               "AND EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 1)",
+               report.problems);
+    check_rows(connection_, "an attempt is open, but its payment is called ended: it is in flight, payment",
+               "SELECT DISTINCT p.payment_index FROM attempts a CROSS JOIN payments p ON p.payment_index = a.payment_index "
+               "WHERE a.payment_index > 0 AND a.outcome IS NULL AND (p.fail_reason IS NOT NULL OR p.end_note IS NOT NULL) AND p.late_preimage IS NULL",
+               report.problems);
+    check_rows(connection_, "indexes may be given twice: the counter stands below payment",
+               "SELECT max(payment_index) FROM payments HAVING max(payment_index) > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'payments')",
+               report.problems);
+    {
+      Query row = connection_.prepared("SELECT (SELECT count(*) FROM payments), (SELECT count(*) FROM attempts)");
+      row.step();
+      report.payments = row.number(INT64_MAX);
+      report.attempts = row.number(INT64_MAX);
+    }
+    Query row = connection_.prepared(
+        "SELECT s.node, s.network, count(*) FROM attempts a JOIN switches s ON s.id = a.switch_id WHERE a.outcome IS NULL GROUP BY a.switch_id");
+    while (row.step()) {
+      SwitchKey key{row.fixed<PublicKey>(), row.text()};
+      report.open.emplace_back(std::move(key), row.number(INT64_MAX));
+    }
+  });
+  check_payments(connection_, report.problems);
+}
+
+}  // namespace paytower::db

@@ -1,0 +1,211 @@
+#include "db/payments/migrator.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+
+#include "db/sqlite/file_copy.h"
+#include "db/payments/store.h"
+#include "db/sqlite/reading.h"
+#include "db/payments/spool.h"
+#include "db/sqlite/transaction.h"
+
+namespace paytower::db {
+
+namespace {
+
+constexpr int operations_between_questions = 100'000;
+constexpr int most_backups = 10'000;
+
+[[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
+  throw RefusalError(Error{code, std::move(message), std::move(hint)});
+}
+
+bool exists(const std::string& path) {
+  struct stat seen {};
+  return ::lstat(path.c_str(), &seen) == 0;
+}
+
+std::string next_backup_name(const std::string& real_path, int version) {
+  const std::string first = real_path + ".v" + std::to_string(version) + ".bak";
+  std::string name = first;
+  for (int i = 1; exists(name) && i <= most_backups; ++i) name = first + "." + std::to_string(i);
+  return name;
+}
+
+std::vector<StepName> steps_between(int from, int to) {
+  std::vector<StepName> names;
+  for (const migrations::Step& step : migrations::steps()) {
+    if (step.version > from && step.version <= to) names.push_back({step.version, std::string(step.name)});
+  }
+  return names;
+}
+
+void set_version(SQLite::Database& database, int version) { database.exec("PRAGMA user_version = " + std::to_string(version)); }
+
+CopyProgress quiet_copy(const MigrateProgress& progress) {
+  return [&progress](int, int) { return !progress || progress(0, 0); };
+}
+
+}  // namespace
+
+StatementWatch::StatementWatch(SQLite::Database& database, const MigrateProgress& go_on) : database_(database), go_on_(go_on) {
+  sqlite3_progress_handler(database_.getHandle(), operations_between_questions, &StatementWatch::ask, this);
+}
+
+StatementWatch::~StatementWatch() { sqlite3_progress_handler(database_.getHandle(), 0, nullptr, nullptr); }
+
+void StatementWatch::tell(std::uint64_t done, std::uint64_t total) {
+  done_ = done;
+  total_ = total;
+  if (go_on_ && !go_on_(done, total)) throw MigrationStopped();
+}
+
+int StatementWatch::ask(void* self) {
+  auto& watch = *static_cast<StatementWatch*>(self);
+  return watch.go_on_ && !watch.go_on_(watch.done_, watch.total_) ? 1 : 0;
+}
+
+void watched(SQLite::Database& database, const MigrateProgress& go_on, const std::function<void(StatementWatch&)>& work) {
+  StatementWatch watch(database, go_on);
+  try {
+    work(watch);
+  } catch (const SQLite::Exception& error) {
+    if ((error.getErrorCode() & 0xFF) == SQLITE_INTERRUPT) throw MigrationStopped();
+    throw;
+  }
+}
+
+void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<void(const SetAside&)>& visit) {
+  SQLite::Statement statement(database, "SELECT sequence, payment_hash, reason FROM quarantine WHERE at_ns = ?1 ORDER BY id");
+  Query row(statement);
+  row.bind(at);
+  while (row.step()) {
+    SetAside one;
+    one.sequence = row.maybe_integer();
+    one.hash = row.maybe_fixed<PaymentHash>();
+    one.reason = row.text();
+    visit(one);
+  }
+}
+
+void each_new_guard(SQLite::Database& database, UnixNs at, const std::function<void(const PaymentHash&, GuardKind)>& visit) {
+  SQLite::Statement statement(database, "SELECT payment_hash, kind FROM hash_guards WHERE since_ns = ?1 AND kind IN (1, 2) ORDER BY payment_hash");
+  Query row(statement);
+  row.bind(at);
+  while (row.step()) {
+    const auto hash = row.fixed<PaymentHash>();
+    visit(hash, static_cast<GuardKind>(row.number(4)));
+  }
+}
+
+MigrateStatus Migrator::status() {
+  return reading(connection_, [this] {
+    MigrateStatus status;
+    status.version = connection_.schema_version();
+    status.latest = migrations::newest_version;
+    status.pending = steps_between(status.version, status.latest);
+    if (status.version > status.latest) return status;
+    status.quarantined = static_cast<std::uint64_t>(connection_.database().execAndGet("SELECT count(*) FROM quarantine").getInt64());
+    return status;
+  });
+}
+
+MigrateReport Migrator::begin(const MigrateRequest& request) {
+  MigrateReport report;
+  report.from_version = connection_.schema_version();
+  if (report.from_version > migrations::newest_version) {
+    refuse(Errc::schema_newer, connection_.real_path() + " has schema version " + std::to_string(report.from_version) +
+                                   ", made by a newer paytower; it was not touched");
+  }
+  if (request.to > migrations::newest_version) {
+    refuse(Errc::usage, "--to: this paytower knows versions up to " + std::to_string(migrations::newest_version));
+  }
+  if (request.to < report.from_version) {
+    refuse(Errc::usage, "--to: the database has version " + std::to_string(report.from_version) + ", and no step leads back; a backup does",
+           "ls -l " + connection_.real_path() + "*.bak*");
+  }
+  report.to_version = request.to;
+  report.at = request.now;
+  report.applied = steps_between(report.from_version, report.to_version);
+  return report;
+}
+
+void Migrator::refuse_unreadable(const MigrateRequest& request, const MigrateProgress& progress) {
+  if (!request.strict || connection_.schema_version() != 1 || request.to < 2) return;
+  std::optional<std::string> found;
+  watched(connection_.database(), progress, [&](StatementWatch& watch) {
+    migrations::StepContext context{request.now.value, [&watch](std::uint64_t done, std::uint64_t total) { watch.tell(done, total); }};
+    found = migrations::first_unreadable(connection_.database(), context);
+  });
+  if (found) refuse(Errc::database, "--strict: " + *found + "; nothing was changed", "paytower migrate --dry-run --json");
+}
+
+std::string Migrator::make_backup(const MigrateRequest& request, int version, const MigrateProgress& progress) {
+  std::string path = request.backup_path.value_or(next_backup_name(connection_.real_path(), version));
+  if (request.backup_path) check_database_name(path);
+  if (exists(path)) refuse(Errc::usage, path + " exists already; a backup never overwrites; nothing was changed");
+  // A connection of its own: SQLite copies nothing out of one that writes. Ours holds the lock and has written nothing yet.
+  OpenOptions any;
+  any.any_version = true;
+  Connection source(connection_.real_path(), OpenMode::read_only, payment_file(), any);
+  const auto copied = copy_to_new_file(source, path, quiet_copy(progress));
+  if (copied) return path;
+  if (progress && !progress(0, 0)) throw MigrationStopped();
+  refuse(copied.error().code, copied.error().message + "; nothing was changed", "paytower migrate --backup PATH");
+}
+
+MigrateReport Migrator::check(const MigrateRequest& request, const MigrateProgress& progress) {
+  MigrateReport report = begin(request);
+  reading(connection_, [&] { refuse_unreadable(request, progress); });
+  return report;
+}
+
+MigrateReport Migrator::run(const MigrateRequest& request, const MigrateProgress& progress) {
+  MigrateReport report = begin(request);
+  if (report.applied.empty()) return report;
+  make_spool(connection_.real_path());
+  const auto done = write_tx(connection_, lock_, [&] {
+    SQLite::Database& database = connection_.database();
+    // Another process may have done it while this one waited.
+    if (database.execAndGet("PRAGMA user_version").getInt() != report.from_version) {
+      refuse(Errc::busy, "another paytower migrates the database; nothing was changed");
+    }
+    refuse_unreadable(request, progress);
+    if (request.backup) report.backup_path = make_backup(request, report.from_version, progress);
+    watched(database, progress, [&](StatementWatch& watch) {
+      report.counts = apply_steps(database, report.from_version, request.to, request.now.value,
+                                  [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
+      set_version(database, request.to);
+    });
+  });
+  if (!done) throw RefusalError(done.error());
+  checkpoint_if_due(connection_, lock_, true);
+  return report;
+}
+
+MigrateReport Migrator::rehearse(const MigrateRequest& request, const MigrateProgress& progress) {
+  MigrateReport report = begin(request);
+  if (report.applied.empty()) return report;
+  try {
+    refuse_unreadable(request, progress);
+    // No name: a file of SQLite's own in the folder for temporary ones, gone when it is closed.
+    report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    SQLite::Database& copy = *report.rehearsed;
+    if (!copy_pages(connection_, copy, quiet_copy(progress))) throw MigrationStopped();
+    watched(copy, progress, [&](StatementWatch& watch) {
+      copy.exec("PRAGMA foreign_keys = ON");
+      copy.exec("BEGIN IMMEDIATE");
+      report.counts = apply_steps(copy, report.from_version, request.to, request.now.value,
+                                  [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
+      copy.exec("COMMIT");
+    });
+  } catch (const SQLite::Exception& error) {
+    throw_as_ours(error, "try the migration on a copy");
+  }
+  return report;
+}
+
+}  // namespace paytower::db

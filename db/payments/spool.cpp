@@ -1,0 +1,178 @@
+#include "db/payments/spool.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/hash.h"
+#include "db/sqlite/own_files.h"
+
+namespace paytower::db {
+
+namespace {
+
+constexpr std::size_t spool_bytes = 64 * 1'024;
+constexpr std::size_t slot_bytes = 128;
+constexpr std::size_t slots = spool_bytes / slot_bytes;
+constexpr std::array<std::uint8_t, 8> magic = {'p', 'a', 'y', 't', 'o', 'w', 'e', 'r'};
+constexpr std::size_t payload_bytes = 8 + 32 + 8 + 32;
+
+using Slot = std::array<std::uint8_t, slot_bytes>;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() { if (number_ >= 0) ::close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  [[nodiscard]] int get() const { return number_; }
+
+ private:
+  int number_;
+};
+
+std::string path_of(const std::string& real_path) { return real_path + ".spool"; }
+
+/// Our own regular file of one name and the right size; -1 otherwise.
+int open_spool(const std::string& real_path, int flags) noexcept {
+  const int opened = ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);  // a FIFO would never open
+  if (opened < 0) return -1;
+  struct stat seen {};
+  const bool sound = belongs_beside(real_path, opened) && ::fstat(opened, &seen) == 0 && (seen.st_mode & 0077) == 0 &&
+                     seen.st_size == static_cast<off_t>(spool_bytes);
+  if (sound) return opened;
+  ::close(opened);
+  return -1;
+}
+
+Slot encode(const SpoolEntry& entry) {
+  Slot slot{};
+  auto at = std::copy(magic.begin(), magic.end(), slot.begin());
+  at = std::copy(entry.hash.bytes.begin(), entry.hash.bytes.end(), at);
+  for (int shift = 56; shift >= 0; shift -= 8) *at++ = static_cast<std::uint8_t>(entry.id.value >> shift);
+  at = std::copy(entry.preimage.bytes.begin(), entry.preimage.bytes.end(), at);
+  const Sha256Digest sum = sha256(std::span(slot.data(), payload_bytes));
+  std::copy(sum.bytes.begin(), sum.bytes.end(), at);
+  return slot;
+}
+
+std::optional<SpoolEntry> decode(const Slot& slot) {
+  if (!std::equal(magic.begin(), magic.end(), slot.begin())) return std::nullopt;
+  const Sha256Digest sum = sha256(std::span(slot.data(), payload_bytes));
+  if (!std::equal(sum.bytes.begin(), sum.bytes.end(), slot.begin() + payload_bytes)) return std::nullopt;
+  SpoolEntry entry;
+  std::copy_n(slot.begin() + 8, 32, entry.hash.bytes.begin());
+  for (std::size_t i = 0; i < 8; ++i) entry.id.value = entry.id.value << 8 | slot[40 + i];
+  std::copy_n(slot.begin() + 48, 32, entry.preimage.bytes.begin());
+  return entry;
+}
+
+bool read_slot(int from, std::size_t index, Slot& slot) noexcept {
+  return ::pread(from, slot.data(), slot.size(), static_cast<off_t>(index * slot_bytes)) == static_cast<ssize_t>(slot.size());
+}
+
+bool write_slot(int to, std::size_t index, const Slot& slot) noexcept {
+  return ::pwrite(to, slot.data(), slot.size(), static_cast<off_t>(index * slot_bytes)) == static_cast<ssize_t>(slot.size());
+}
+
+/// Two processes that spool at the same time must not choose the same place. Held until the descriptor is closed; after a
+/// second without it the work goes on all the same: a preimage that is not written is lost for certain.
+void lock_spool(int file) noexcept {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  for (int naps = 0; naps < 100 && ::fcntl(file, F_OFD_SETLK, &whole) != 0; ++naps) ::usleep(10'000);
+}
+
+bool free_place(const Slot& slot) {
+  return std::all_of(slot.begin(), slot.end(), [](std::uint8_t byte) { return byte == 0; });
+}
+
+}  // namespace
+
+void make_spool(const std::string& real_path) {
+  const std::string path = path_of(real_path);
+  const auto fail = [&path](const char* what) { throw StoreError("cannot " + std::string(what) + " " + path + ": " + std::strerror(errno)); };
+  const OwnFilesOnly only;
+  const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file.get() < 0) fail("make");
+  if (!belongs_beside(real_path, file.get())) {
+    throw StoreError(path + " is not a regular file of one name that belongs to you or to the owner of the database");
+  }
+  give_to_owner_of(real_path, file.get());
+  struct stat seen {};
+  if (::fstat(file.get(), &seen) != 0) fail("look at");
+  // Written, not only allocated: a copy-on-write file system must have the blocks. What an earlier process began is completed.
+  const std::size_t there = static_cast<std::size_t>(std::max<off_t>(0, seen.st_size));
+  const std::vector<std::uint8_t> zeros(there < spool_bytes ? spool_bytes - there : 0, 0);
+  if (::pwrite(file.get(), zeros.data(), zeros.size(), seen.st_size) != static_cast<ssize_t>(zeros.size())) fail("fill");
+  if (::fsync(file.get()) != 0) fail("sync");
+  const Descriptor folder(::open(real_path.substr(0, std::max<std::size_t>(1, real_path.rfind('/'))).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) fail("sync the folder of");
+}
+
+void make_spool_if_missing(const std::string& real_path) {
+  struct stat seen {};
+  const bool whole = ::lstat(path_of(real_path).c_str(), &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_size == static_cast<off_t>(spool_bytes) &&
+                     path_belongs_beside(real_path, path_of(real_path));
+  if (!whole) make_spool(real_path);
+}
+
+bool put_in_spool(const std::string& real_path, const SpoolEntry& entry) noexcept {
+  const Descriptor file(open_spool(real_path, O_RDWR));
+  if (file.get() < 0) return false;
+  lock_spool(file.get());
+  Slot slot{};
+  for (std::size_t i = 0; i < slots; ++i) {
+    if (!read_slot(file.get(), i, slot)) return false;
+    if (free_place(slot)) return write_slot(file.get(), i, encode(entry)) && ::fdatasync(file.get()) == 0;
+  }
+  return false;
+}
+
+SpoolContents read_spool(const std::string& real_path) {
+  SpoolContents contents;
+  struct stat seen {};
+  if (::lstat(path_of(real_path).c_str(), &seen) != 0) return contents;
+  const Descriptor file(open_spool(real_path, O_RDONLY));
+  if (file.get() < 0) {
+    contents.trouble = path_of(real_path) + " is not the spool that was made with the database; it was not read";
+    return contents;
+  }
+  std::vector<std::uint8_t> all(spool_bytes);
+  if (::pread(file.get(), all.data(), all.size(), 0) != static_cast<ssize_t>(all.size())) {
+    contents.trouble = "cannot read " + path_of(real_path);
+    return contents;
+  }
+  Slot slot{};
+  for (std::size_t i = 0; i < slots; ++i) {
+    std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(i * slot_bytes), slot_bytes, slot.begin());
+    if (const auto entry = decode(slot)) contents.entries.push_back(*entry);
+  }
+  return contents;
+}
+
+bool clear_spool(const std::string& real_path, const std::vector<SpoolEntry>& entries) noexcept {
+  const Descriptor file(open_spool(real_path, O_RDWR));
+  if (file.get() < 0) return false;
+  lock_spool(file.get());
+  Slot slot{};
+  for (std::size_t i = 0; i < slots; ++i) {
+    if (!read_slot(file.get(), i, slot)) return false;
+    const auto found = decode(slot);
+    const bool done = found && std::any_of(entries.begin(), entries.end(), [&](const SpoolEntry& entry) {
+                        return entry.id == found->id && entry.preimage == found->preimage;
+                      });
+    if (done && !write_slot(file.get(), i, Slot{})) return false;
+  }
+  return ::fdatasync(file.get()) == 0;
+}
+
+}  // namespace paytower::db

@@ -1,0 +1,468 @@
+#include "db/payments/store.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <variant>
+
+#include <SQLiteCpp/Exception.h>
+
+#include "core/base/hash.h"
+#include "core/payment/lifecycle.h"
+#include "core/base/limits.h"
+#include "db/payments/rows.h"
+#include "db/sqlite/reading.h"
+#include "db/payments/spool.h"
+#include "db/sqlite/transaction.h"
+
+namespace paytower::db {
+
+namespace {
+
+/// Empty text is no text: NULL is shorter, and says so.
+std::optional<std::string> unless_empty(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+std::string cut(const std::string& text) { return text.substr(0, limits::max_failure_message_bytes); }
+
+/// A compare-and-set that missed: the facts changed below us.
+[[noreturn]] void missed(const std::string& what) { throw RefusalError(Error{Errc::conflict, what, {}}); }
+
+}  // namespace
+
+struct SqlitePaymentStore::Impl {
+  Impl(Connection& the_connection, WriteLock& the_lock) : connection(the_connection), lock(the_lock) {
+    reading(connection, [this] {
+      Query row = connection.prepared("SELECT store_id FROM store_meta WHERE id = 1");
+      if (!row.step()) throw BadValue("the store has no name");
+      id = row.fixed<StoreId>();
+    });
+  }
+
+  Connection& connection;
+  WriteLock& lock;
+  StoreId id;
+
+  // --- writing: one function for each kind of write ---
+
+  /// Where the writes of one entry go.
+  struct Target {
+    const Payment& payment;
+    PaymentIndex index;
+  };
+
+  Result<Stored> store_one(const PaymentWrites& entry) {
+    Target target{*entry.payment, entry.payment->index};
+    const auto refused = in_savepoint(connection, [&] {
+      for (const Write& write : entry.writes) std::visit([&](const auto& what) { store(target, what); }, write);
+      store_acceptances(target);
+    });
+    if (refused) return *refused;
+    return Stored{target.index};
+  }
+
+  void store(Target& target, const InitPayment&) {
+    const PaymentRequest& request = target.payment.request;
+    const RouteDemand& demand = request.demand;
+    Query insert = connection.prepared(
+        "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, destination, fee_limit_msat, cltv_limit, "
+        "final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, candidate_routes) "
+        "VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+    insert.bind(request.hash, demand.amount, request.created, request.deadline, demand.destination, demand.fee_limit, demand.cltv_limit,
+                demand.final_cltv_delta, request.max_attempts, request.payment_secret, request.metadata, unless_empty(request.invoice),
+                unless_empty(request.network), unless_empty(request.label), encode_channels(demand.outgoing_channels),
+                encode_routes(request.candidates));
+    insert.run();
+    target.index.value = sqlite3_last_insert_rowid(connection.database().getHandle());
+  }
+
+  void store(Target& target, const RegisterAttempt& write) {
+    try {
+      insert_attempt(target.index, write.attempt);
+    } catch (const SQLite::Exception& error) {
+      if (!is_constraint(error) || !has_own(*write.attempt.id)) throw;
+      throw RefusalError(Error{Errc::attempt_id_taken, "the attempt id that was drawn is taken; nothing was sent", {}});
+    }
+  }
+
+  bool has_own(AttemptId attempt) {
+    Query row = connection.prepared("SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0");
+    row.bind(bits(attempt));
+    return row.step();
+  }
+
+  void store(Target& target, const RecordForeign& write) {
+    check_proof(target, *write.attempt.preimage);
+    insert_attempt(target.index, write.attempt);
+  }
+
+  void insert_attempt(PaymentIndex payment, const Attempt& attempt) {
+    Query insert = connection.prepared(
+        "INSERT INTO attempts (payment_index, attempt_id, part, origin, switch_id, mark_payments_created, mark_htlcs_created, "
+        "mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns, resolved_ns, outcome, preimage, switch_run) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
+    std::optional<Bytes> route;
+    if (!attempt.route.hops.empty()) route = encode_route(attempt.route);
+    insert.bind(payment, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin), switch_id(attempt.switch_key),
+                bits(attempt.marks.payments_created), bits(attempt.marks.htlcs_created), bits(attempt.marks.htlcs_deleted),
+                bits(attempt.marks.movements_created), route, attempt.amount, attempt.fee, attempt.registered, attempt.resolved,
+                outcome(attempt.outcome), attempt.preimage, unless_empty(attempt.switch_run));
+    insert.run();
+  }
+
+  void store(Target& target, const MoveAttempt& write) {
+    Query update = connection.prepared("UPDATE attempts SET switch_run = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND outcome IS NULL");
+    update.bind(unless_empty(write.run), bits(write.id), target.index);
+    if (update.run() != 1) missed("the attempt to hand over again is not there, or has ended");
+  }
+
+  void store(Target& target, const SettleAttempt& write) {
+    check_proof(target, write.preimage);
+    Query update = connection.prepared(
+        "UPDATE attempts SET outcome = 1, preimage = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = NULL, "
+        "failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, failure_message = NULL "
+        "WHERE attempt_id = ?4 AND origin = 0 AND payment_index = ?5 AND outcome IS NOT 1");
+    update.bind(write.preimage, write.at, accepted(target, write.id), bits(write.id), target.index);
+    if (update.run() != 1) missed("the attempt to settle is not there, or settled before");
+  }
+
+  void store(Target& target, const FailAttempt& write) { end_attempt(target, write.id, 2, write.failure, write.at); }
+  void store(Target& target, const CloseAttempt& write) { end_attempt(target, write.id, 3, write.failure, write.at); }
+
+  void end_attempt(Target& target, AttemptId attempt, int how, const Failure& failure, UnixNs at) {
+    Query update = connection.prepared(
+        "UPDATE attempts SET outcome = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = ?4, failure_source = ?5, "
+        "failure_channel = ?6, failure_direction = ?7, failure_node = ?8, failure_message = ?9 "
+        "WHERE attempt_id = ?10 AND origin = 0 AND payment_index = ?11 AND outcome IS NOT 1 AND outcome IS NOT 2");
+    std::optional<std::int64_t> channel;
+    std::optional<int> direction;
+    if (failure.channel) {
+      channel = static_cast<std::int64_t>(failure.channel->channel.value);
+      direction = failure.channel->direction;
+    }
+    update.bind(how, at, accepted(target, attempt), static_cast<std::uint32_t>(failure.code), failure.source_index, channel, direction,
+                failure.node, unless_empty(cut(failure.message)), bits(attempt), target.index);
+    if (update.run() != 1) missed("the attempt to end is not there, or ended before");
+  }
+
+  void store(Target& target, const Succeed& write) {
+    check_proof(target, write.preimage);
+    Query update = connection.prepared(
+        "UPDATE payments SET preimage = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND preimage IS NULL");
+    update.bind(write.preimage, write.at, target.index);
+    if (update.run() != 1) missed("the payment to succeed is not there, or succeeded before");
+  }
+
+  void store(Target& target, const StoreLatePreimage& write) {
+    check_proof(target, write.preimage);
+    Query update = connection.prepared("UPDATE payments SET late_preimage = ?1 WHERE payment_index = ?2 AND late_preimage IS NULL");
+    update.bind(write.preimage, target.index);
+    if (update.run() != 1) missed("the payment to succeed late is not there, or has its proof");
+    // A newer try of a hash that is paid makes no further attempt.
+    Query stop = connection.prepared(
+        "UPDATE payments SET stop_reason = ?1 WHERE payment_hash = ?2 AND live = 1 AND stop_reason IS NULL AND preimage IS NULL AND end_note IS NULL");
+    stop.bind(static_cast<int>(FailureReason::error), target.payment.request.hash);
+    stop.run();
+  }
+
+  void store(Target& target, const SetStop& write) {
+    Query update = connection.prepared("UPDATE payments SET stop_reason = ?1 WHERE payment_index = ?2 AND stop_reason IS NULL");
+    update.bind(static_cast<int>(write.reason), target.index);
+    if (update.run() != 1) missed("the payment to stop is not there, or was stopped before");
+  }
+
+  void store(Target& target, const FailPayment& write) {
+    Query update = connection.prepared(
+        "UPDATE payments SET fail_reason = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND fail_reason IS NULL");
+    update.bind(static_cast<int>(write.reason), write.at, target.index);
+    if (update.run() != 1) missed("the payment to fail is not there, or failed before");
+  }
+
+  void store(Target& target, const EndUnknown& write) {
+    Query update = connection.prepared(
+        "UPDATE payments SET end_note = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND end_note IS NULL");
+    update.bind(static_cast<int>(write.note), write.at, target.index);
+    if (update.run() != 1) missed("the payment to end is not there, or ended before");
+  }
+
+  /// Acceptance needs no commit of its own: it goes along with whatever is written next. Attempts that end take it along
+  /// themselves.
+  void store_acceptances(Target& target) {
+    for (const Attempt& attempt : target.payment.attempts) {
+      if (!attempt.open() || !attempt.accepted || !attempt.id || attempt.origin != AttemptOrigin::own) continue;
+      Query update = connection.prepared(
+          "UPDATE attempts SET accepted_ns = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND accepted_ns IS NULL");
+      update.bind(*attempt.accepted, bits(*attempt.id), target.index);
+      update.run();
+    }
+  }
+
+  /// R7: the last look before a proof is stored.
+  static void check_proof(const Target& target, const Preimage& preimage) {
+    if (!proves(preimage, target.payment.request.hash)) missed("a preimage that does not hash to the payment hash");
+  }
+
+  static std::optional<UnixNs> accepted(const Target& target, AttemptId attempt) {
+    const Attempt* known = target.payment.find(attempt);
+    return known ? known->accepted : std::nullopt;
+  }
+  static std::int64_t bits(AttemptId value) { return static_cast<std::int64_t>(value.value); }
+  static std::optional<std::int64_t> bits(const std::optional<AttemptId>& value) {
+    if (!value) return std::nullopt;
+    return bits(*value);
+  }
+  static std::optional<std::int64_t> bits(const std::optional<std::uint64_t>& value) {
+    if (!value) return std::nullopt;
+    return static_cast<std::int64_t>(*value);
+  }
+  static std::optional<int> outcome(const std::optional<AttemptOutcome>& value) {
+    if (!value) return std::nullopt;
+    return static_cast<int>(*value);
+  }
+
+  /// Interned: an attempt names its switch by a small number.
+  std::optional<std::int64_t> switch_id(const std::optional<SwitchKey>& key) {
+    if (!key) return std::nullopt;
+    {
+      // Asked each time: a number that was remembered could be one whose insert was undone with its savepoint.
+      Query row = connection.prepared("SELECT id FROM switches WHERE node = ?1 AND network = ?2");
+      row.bind(key->node, key->network);
+      if (row.step()) return row.integer();
+    }
+    Query insert = connection.prepared("INSERT INTO switches (node, network) VALUES (?1, ?2)");
+    insert.bind(key->node, key->network);
+    insert.run();
+    return sqlite3_last_insert_rowid(connection.database().getHandle());
+  }
+
+  // --- reading ---
+
+  HashState find(const PaymentHash& hash) {
+    HashState state;
+    state.knowledge.store = id;
+    if (const auto index = newest(hash)) state.payment = load_payment(connection, *index, false);
+    state.guard = guard(hash);
+    {
+      Query row = connection.prepared("SELECT deleted_up_to FROM store_meta WHERE id = 1");
+      row.step();
+      state.knowledge.deleted_up_to = AttemptId{row.number(INT64_MAX)};
+      state.highest_id = state.knowledge.deleted_up_to;  // R12: ids of deleted attempts are not drawn again either
+    }
+    {
+      Query row = connection.prepared("SELECT max(attempt_id) FROM attempts WHERE origin = 0");
+      row.step();
+      state.highest_id = std::max(state.highest_id, AttemptId{row.maybe_number(INT64_MAX).value_or(0)});
+    }
+    Query row = connection.prepared(
+        "SELECT a.attempt_id FROM payments p CROSS JOIN attempts a ON a.payment_index = p.payment_index WHERE p.payment_hash = ?1 AND a.origin = 0");
+    row.bind(hash);
+    while (row.step()) {
+      state.knowledge.known_ids.push_back(AttemptId{row.number(INT64_MAX)});
+    }
+    return state;
+  }
+
+  /// A paid try before an open one, then one that ended unknown, then the newest.
+  std::optional<PaymentIndex> newest(const PaymentHash& hash) {
+    Query row = connection.prepared(
+        "SELECT CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 "
+        "WHEN ended_ns IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = payments.payment_index AND a.outcome IS NULL) THEN 2 "
+        "WHEN end_note IS NOT NULL THEN 1 ELSE 0 END, payment_index FROM payments WHERE payment_hash = ?1 AND duplicate_of IS NULL");
+    row.bind(hash);
+    std::optional<std::pair<std::int64_t, std::int64_t>> best;
+    while (row.step()) {
+      const std::int64_t rank = row.integer();
+      best = std::max(best, std::optional(std::pair(rank, row.integer())));
+    }
+    if (!best) return std::nullopt;
+    return PaymentIndex{best->second};
+  }
+
+  std::optional<Guard> guard(const PaymentHash& hash) {
+    Query row = connection.prepared(
+        "SELECT kind, amount_msat, preimage, destination, payment_secret_hash, since_ns FROM hash_guards WHERE payment_hash = ?1 AND released_ns IS NULL");
+    row.bind(hash);
+    if (!row.step()) return std::nullopt;
+    Guard found;
+    found.hash = hash;
+    found.kind = static_cast<GuardKind>(row.number(4));
+    if (const auto amount = row.maybe_number(Msat::max_value)) found.amount = Msat::of(*amount);
+    found.preimage = row.maybe_fixed<Preimage>();
+    found.destination = row.maybe_fixed<PublicKey>();
+    found.payment_secret_hash = row.maybe_fixed<Sha256Digest>();
+    found.since = row.time();
+    if (found.preimage && !proves(*found.preimage, hash)) throw BadValue("a guard's preimage that does not hash to the payment hash");
+    return found;
+  }
+
+  std::vector<RecentFailure> recent_failures(UnixNs since) {
+    std::vector<RecentFailure> failures;
+    Query row = connection.prepared("SELECT " PAYTOWER_ATTEMPT_COLUMNS
+                                    " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id "
+                                    "WHERE a.outcome = 2 AND a.resolved_ns >= ?1 ORDER BY a.resolved_ns DESC LIMIT ?2");
+    row.bind(since, static_cast<std::int64_t>(limits::max_exclusions));
+    while (row.step()) {
+      try {
+        Attempt attempt = read_attempt(row, false).attempt;
+        if (!attempt.failure || !attempt.resolved) continue;
+        const bool own = attempt.origin == AttemptOrigin::own;
+        failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route), own ? attempt.id : std::nullopt});
+      } catch (const BadValue&) {
+        // Another payment's trouble: `check` names it, and this one does without its hint.
+      }
+    }
+    return failures;
+  }
+
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) {
+    // Three partial indexes hold exactly these, and are merged as they are read: nothing else is touched, however long the
+    // history.
+    Query row = connection.prepared(
+        "SELECT payment_index FROM payments INDEXED BY payments_unfinished WHERE ended_ns IS NULL AND payment_index > ?1 "
+        "UNION SELECT payment_index FROM attempts INDEXED BY attempts_one_open WHERE outcome IS NULL AND payment_index > ?1 "
+        "UNION SELECT payment_index FROM attempts INDEXED BY attempts_watched WHERE outcome = 3 AND failure_code IN (65541, 65542) AND payment_index > ?1 "
+        "ORDER BY payment_index LIMIT ?2");
+    row.bind(after, static_cast<std::int64_t>(limit));
+    std::vector<PaymentIndex> open;
+    while (row.step()) open.push_back(PaymentIndex{row.integer()});
+    return open;
+  }
+
+  StoreTrace trace_at(const SwitchKey& here) {
+    StoreTrace trace;
+    trace.store = id;
+    {
+      Query row = connection.prepared("SELECT created_ns FROM store_meta WHERE id = 1");
+      if (row.step()) trace.made = row.time();
+    }
+    // The newest ones are nearly always of this switch; a store that has long used another one has the switch read back further.
+    Query row = connection.prepared(
+        "SELECT max(mark_payments_created) FROM (SELECT mark_payments_created, switch_id FROM attempts INDEXED BY attempts_own_id "
+        "WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100) WHERE switch_id = (SELECT id FROM switches WHERE node = ?1 AND network = ?2)");
+    row.bind(here.node, here.network);
+    if (row.step()) trace.since = row.maybe_number(INT64_MAX);
+    return trace;
+  }
+
+  bool accounts_for(AttemptId attempt) {
+    Query row = connection.prepared(
+        "SELECT 1 FROM store_meta WHERE id = 1 AND deleted_up_to >= ?1 UNION ALL SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0");
+    row.bind(bits(attempt));
+    return row.step();
+  }
+
+  bool nothing_open() { return fetch_in_flight(PaymentIndex{0}, 1).empty(); }
+};
+
+SqlitePaymentStore::SqlitePaymentStore(Connection& connection, WriteLock& lock) : impl_(std::make_unique<Impl>(connection, lock)) {}
+SqlitePaymentStore::~SqlitePaymentStore() = default;
+
+std::vector<Result<Stored>> SqlitePaymentStore::commit(std::span<const PaymentWrites> tick) {
+  std::vector<Result<Stored>> results;
+  if (tick.empty()) return results;
+  const auto refused = write_tx(impl_->connection, impl_->lock, [&] {
+    for (const PaymentWrites& entry : tick) results.push_back(impl_->store_one(entry));
+  });
+  if (refused) return results;
+  return std::vector<Result<Stored>>(tick.size(), refused.error());
+}
+
+HashState SqlitePaymentStore::find(const PaymentHash& hash) {
+  return reading(impl_->connection, [&] { return impl_->find(hash); });
+}
+
+std::optional<Payment> SqlitePaymentStore::load(PaymentIndex index) {
+  return reading(impl_->connection, [&] { return load_payment(impl_->connection, index, false); });
+}
+
+std::vector<PaymentIndex> SqlitePaymentStore::fetch_in_flight(PaymentIndex after, std::size_t limit) {
+  return reading(impl_->connection, [&] { return impl_->fetch_in_flight(after, limit); });
+}
+
+std::vector<RecentFailure> SqlitePaymentStore::recent_failures(UnixNs since) {
+  return reading(impl_->connection, [&] { return impl_->recent_failures(since); });
+}
+
+StoreTrace SqlitePaymentStore::trace_at(const SwitchKey& here) {
+  return reading(impl_->connection, [&] { return impl_->trace_at(here); });
+}
+
+bool SqlitePaymentStore::accounts_for(AttemptId id) {
+  return reading(impl_->connection, [&] { return impl_->accounts_for(id); });
+}
+
+std::uint64_t SqlitePaymentStore::change_counter() {
+  try {
+    return impl_->connection.data_version();
+  } catch (const SQLite::Exception& error) {
+    throw_as_ours(error, "read the database");
+  }
+}
+
+void SqlitePaymentStore::spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept {
+  (void)put_in_spool(impl_->connection.real_path(), SpoolEntry{hash, id, preimage});
+}
+
+SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
+  SpoolReport report;
+  const std::string& path = impl_->connection.real_path();
+  try {
+    make_spool_if_missing(path);
+  } catch (const StoreError& error) {
+    report.left.push_back(error.what());
+  }
+  const SpoolContents contents = read_spool(path);
+  if (contents.trouble) report.left.push_back(*contents.trouble);
+  std::vector<SpoolEntry> done;
+  for (const SpoolEntry& entry : contents.entries) {
+    const auto owner = owner_of(entry);
+    if (!owner) {
+      report.left.push_back("the spool holds a preimage for attempt " + std::to_string(entry.id.value) + ", which is none of ours");
+      continue;
+    }
+    const Decision decision = decide(*owner, Event{now, Settled{entry.id, entry.preimage}});
+    if (!decision.writes.empty()) {
+      const PaymentWrites writes{&*owner, decision.writes};
+      const auto stored = commit(std::span(&writes, 1));
+      if (!stored.front()) {
+        report.left.push_back("a spooled preimage could not be stored yet: " + stored.front().error().message);
+        continue;
+      }
+      report.settled.push_back(entry.hash);
+    }
+    done.push_back(entry);
+  }
+  if (!done.empty() && !clear_spool(path, done)) report.left.push_back("the spool could not be cleared");
+  return report;
+}
+
+std::optional<Payment> SqlitePaymentStore::owner_of(const SpoolEntry& entry) {
+  if (!proves(entry.preimage, entry.hash)) return std::nullopt;
+  return reading(impl_->connection, [&]() -> std::optional<Payment> {
+    std::optional<PaymentIndex> index;
+    {
+      Query row = impl_->connection.prepared("SELECT payment_index FROM attempts WHERE attempt_id = ?1 AND origin = 0");
+      row.bind(Impl::bits(entry.id));
+      if (row.step()) index = PaymentIndex{row.integer()};
+    }
+    if (!index) return std::nullopt;
+    auto payment = load_payment(impl_->connection, *index, false);
+    if (!payment || payment->request.hash != entry.hash) return std::nullopt;
+    return payment;
+  });
+}
+
+void SqlitePaymentStore::checkpoint_if_due(Closing how) noexcept {
+  try {
+    const bool idle = how == Closing::when_idle && impl_->connection.wal_bytes_written() > 0 && impl_->nothing_open();
+    (void)db::checkpoint_if_due(impl_->connection, impl_->lock, idle);
+  } catch (const std::exception&) {
+    // The log is complete without it.
+  }
+}
+
+const StoreId& SqlitePaymentStore::store_id() const { return impl_->id; }
+
+}  // namespace paytower::db

@@ -1,0 +1,135 @@
+#include "db/sim/ledger.h"
+
+#include <utility>
+
+#include <SQLiteCpp/Exception.h>
+
+#include "core/base/error.h"
+#include "db/sqlite/connection.h"
+#include "db/sqlite/locks.h"
+#include "db/sim/ledger_schema.h"
+#include "db/sim/ledger_tx.h"
+#include "db/sqlite/transaction.h"
+
+namespace paytower::db {
+
+namespace {
+
+constexpr std::int64_t log_bytes_before_step = 4 << 20;
+
+const FileKind& sim_file() {
+  static constexpr FileKind kind{
+      .what = "a simulated network",
+      .application_id = 0x50545753,  // "PTWS"
+      .schema_version = 2,
+      .older_hint = "paytower simulate network --out PATH",
+      .make = [](SQLite::Database& database, const std::string&) { database.exec(sim_schema); },
+      .register_functions = nullptr,
+  };
+  return kind;
+}
+
+class SqliteSimLedger final : public sim::Ledger {
+ public:
+  SqliteSimLedger(const std::string& path, OpenMode mode)
+      : connection_(path, mode, sim_file()), lock_(connection_.real_path(), default_lock_timeout_ns), tx_(connection_) {}
+
+  ~SqliteSimLedger() override {
+    try {
+      checkpoint_if_due(connection_, lock_, writes_ != 0 && nothing_under_way());
+    } catch (const std::exception&) {
+      // The log is as durable as the file; the next one to leave tries again.
+    }
+  }
+
+  void write(const std::function<void(sim::LedgerTx&)>& work) override {
+    guarded([&] {
+      const auto done = write_tx(connection_, lock_, [&] {
+        tx_.begin();
+        work(tx_);
+        tx_.store_changes();
+      });
+      if (!done) throw RefusalError(done.error());
+      ++writes_;
+      keep_log_short();
+    });
+  }
+
+  void read(const std::function<void(sim::LedgerTx&)>& work) override {
+    guarded([&] {
+      const ReadTransaction transaction(connection_);
+      tx_.begin();
+      work(tx_);
+    });
+  }
+
+  std::uint64_t change_counter() override {
+    std::uint64_t counter = 0;
+    guarded([&] { counter = connection_.data_version() + writes_; });
+    return counter;
+  }
+
+  bool has_network() {
+    bool found = false;
+    read([&](sim::LedgerTx& tx) { found = tx.node(sim::own_node).has_value(); });
+    return found;
+  }
+
+ private:
+  /// Whatever the file does wrong says nothing about any HTLC: SwitchError. A disk that fails under this very process is R10.
+  template <typename Work>
+  void guarded(Work work) {
+    try {
+      work();
+    } catch (const RefusalError& error) {
+      throw SwitchError(std::string("the simulated network: ") + error.what());
+    } catch (const StoreError& error) {
+      throw StoreError(std::string("the simulated network: ") + error.what());
+    } catch (const BadValue& error) {
+      throw SwitchError(std::string("the simulated network: ") + error.what());
+    } catch (const SQLite::Exception& error) {
+      throw SwitchError(std::string("the simulated network: ") + error.what());
+    }
+  }
+
+  /// Then the file is worth being whole by itself: people copy it.
+  bool nothing_under_way() {
+    Query query = connection_.prepared("SELECT 1 FROM flights LIMIT 1");
+    return !query.step();
+  }
+
+  void keep_log_short() {
+    if (connection_.wal_bytes_written() < log_bytes_before_step) return;
+    if (const auto held = lock_.try_acquire()) checkpoint_step(connection_);
+  }
+
+  Connection connection_;
+  WriteLock lock_;
+  SimLedgerTx tx_;
+  std::uint64_t writes_ = 0;
+};
+
+std::unique_ptr<SqliteSimLedger> open(const std::string& path, OpenMode mode) {
+  try {
+    return std::make_unique<SqliteSimLedger>(path, mode);
+  } catch (const RefusalError& error) {
+    if (error.error().code == Errc::usage) throw;
+    throw SwitchError(error.what());
+  } catch (const StoreError& error) {
+    throw SwitchError(error.what());
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<sim::Ledger> open_sim_ledger(const std::string& path) { return open(path, OpenMode::read_write); }
+
+std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path) {
+  auto ledger = open(path, OpenMode::create);
+  if (ledger->has_network()) {
+    throw RefusalError(Error{Errc::usage, "there is a simulated network in " + path + " already; nothing was changed", "take another file name"});
+  }
+  return ledger;
+}
+
+}  // namespace paytower::db

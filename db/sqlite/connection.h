@@ -1,0 +1,142 @@
+// One open SQLite file, checked and configured the way money needs it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+
+#include "core/base/error.h"
+#include "core/base/types.h"
+#include "db/sqlite/statement.h"
+
+namespace paytower::db {
+
+enum class OpenMode {
+  read_only,    ///< the file must exist; nothing is written
+  read_write,   ///< the file must exist
+  create,       ///< read_write, and made when it is missing
+};
+
+/// What sort of file it is: payments, or a simulated network. Kinds are constants that outlive every connection.
+struct FileKind {
+  std::string_view what;                 ///< for people: "a payment database"
+  std::uint32_t application_id = 0;      ///< PRAGMA application_id
+  int schema_version = 0;                ///< PRAGMA user_version that this program reads and writes
+  std::string_view older_hint;           ///< command that brings an older file up to date, may be empty
+  /// Fills an empty file up to schema_version, inside the transaction that also sets application_id and user_version:
+  /// after a crash there is no such file, or a complete one. `real_path` is for files that belong beside it.
+  void (*make)(SQLite::Database& database, const std::string& real_path) = nullptr;
+  /// SQL functions that the schema's triggers call; runs at every open. nullptr = none.
+  void (*register_functions)(SQLite::Database& database) = nullptr;
+  /// Whether the schema is the one that `make` makes: asked before anything is written. nullptr = not asked.
+  bool (*as_made)(SQLite::Database& database) = nullptr;
+};
+
+inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
+
+struct OpenOptions {
+  std::int64_t lock_timeout_ns = default_lock_timeout_ns;  ///< how long to wait for the write lock while the file is made
+  bool any_version = false;                                ///< `migrate`: leave the schema version to the caller; read_only: any journal mode too
+  bool large_statements = false;                           ///< migrations: some as large as the database, so what they may undo, and temporary tables, go to files
+  std::string vfs;                                         ///< SQLite VFS by name, empty = the default one (tests inject faults here)
+};
+
+/// An SQLite file behind checks: its real path, one hard link, on its folder's mount, on no network file system (other
+/// processes would see another WAL, and miss what is in flight). WAL, synchronous=FULL, automatic checkpoints off: the
+/// write lock decides who writes and who checkpoints (locks.h).
+///
+/// R11: only SQLite opens and closes the file, its -wal and its -shm; everything else here uses stat. One connection is
+/// used by one thread. Statements are prepared once and belong to the connection.
+class Connection {
+ public:
+  /// Throws RefusalError: usage (`:memory:`, an empty name, `file:`), database (missing, not a database, another
+  /// application's, a directory, several hard links, a network file system, not writable, unreadable folder), schema_older,
+  /// schema_newer (the file is not touched), busy (the write lock, or a foreign lock, was not had in time).
+  Connection(const std::string& path, OpenMode mode, const FileKind& kind, const OpenOptions& options = {});
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] SQLite::Database& database() { return *database_; }
+  /// Absolute, without symbolic links. Lock and spool stand beside it.
+  [[nodiscard]] const std::string& real_path() const { return real_path_; }
+  [[nodiscard]] bool writable() const { return mode_ != OpenMode::read_only; }
+  /// True when this very connection made the file.
+  [[nodiscard]] bool made() const { return made_; }
+  [[nodiscard]] int schema_version() const { return schema_version_; }
+  /// For people: things that are allowed and deserve a word (a FUSE file system).
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+
+  /// The statement for this SQL text, prepared at its first use and kept, so that no text is prepared twice. At most one use
+  /// of a text at a time.
+  [[nodiscard]] Query prepared(std::string_view sql);
+
+  /// Changes whenever another connection has committed something (PRAGMA data_version).
+  [[nodiscard]] std::uint64_t data_version();
+  /// Bytes in the write-ahead log as this connection's last commit left it; 0 before the first one.
+  [[nodiscard]] std::int64_t wal_bytes_written() const { return wal_bytes_; }
+  /// For checkpoints: how long the log was when it was last copied back; 0 since it is used from its start again.
+  void note_checkpoint() { checkpointed_wal_bytes_ = wal_bytes_; }
+  [[nodiscard]] std::int64_t checkpointed_wal_bytes() const { return checkpointed_wal_bytes_; }
+  /// For SQLite's hook: a commit left a log of this length.
+  void note_commit(std::int64_t wal_bytes);
+
+  /// R10: after this every write_tx throws StoreError. For write_tx.
+  void mark_broken() { broken_ = true; }
+  [[nodiscard]] bool broken() const { return broken_; }
+
+ private:
+  void open_existing(const FileKind& kind, const OpenOptions& options);
+  void open_unfinished(const FileKind& kind, const OpenOptions& options);
+  void make_file(const FileKind& kind, const OpenOptions& options);
+  [[nodiscard]] bool unfinished();
+  void refuse_orphaned_log();
+  void refuse_odd_files_beside() const;
+  void sync_folder();
+  void wait_for_maker(const OpenOptions& options) const;
+  void publish_new(const FileKind& kind, const OpenOptions& options);
+  void fill(SQLite::Database& database, const FileKind& kind);
+  void open_handle(const std::string& path, int flags, const std::string& vfs);
+  void configure(const OpenOptions& options);
+  void sync_log();
+  void check_identity(const FileKind& kind, const OpenOptions& options);
+
+  std::string real_path_;
+  OpenMode mode_;
+  bool made_ = false;
+  bool broken_ = false;
+  int schema_version_ = 0;
+  std::int64_t wal_bytes_ = 0;
+  std::int64_t checkpointed_wal_bytes_ = 0;
+  std::vector<std::string> warnings_;
+  std::optional<SQLite::Database> database_;                          // before the statements: they must go first
+  std::map<std::string, SQLite::Statement, std::less<>> statements_;
+};
+
+/// Several reads that see one state of the file. Ends with the object; keep it short, it holds back checkpoints.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection);
+  ~ReadTransaction();
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+
+ private:
+  Connection& connection_;
+  bool began_ = false;      // false inside a transaction that is open already
+};
+
+/// The name that a database may have: throws RefusalError(usage) for `:memory:`, an empty name and `file:`.
+void check_database_name(const std::string& path);
+
+/// What the database said, as one of ours: RefusalError(busy) for a lock that was not had, StoreError for everything else.
+/// `doing` completes "cannot ...".
+[[noreturn]] void throw_as_ours(const SQLite::Exception& error, std::string_view doing);
+
+}  // namespace paytower::db

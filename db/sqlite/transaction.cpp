@@ -1,0 +1,131 @@
+#include "db/sqlite/transaction.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <string>
+
+#include <SQLiteCpp/Exception.h>
+
+namespace paytower::db {
+
+namespace {
+
+constexpr int busy_timeout_ms = 5'000;
+constexpr std::int64_t wal_worth_truncating = 1 << 20;
+constexpr std::int64_t wal_worth_a_step = 4 << 20;
+
+bool in_transaction(Connection& connection) { return sqlite3_get_autocommit(connection.database().getHandle()) == 0; }
+
+void roll_back(Connection& connection) noexcept {
+  if (in_transaction(connection)) sqlite3_exec(connection.database().getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  if (in_transaction(connection)) connection.mark_broken();
+}
+
+/// R10: what is stored now is not known.
+[[noreturn]] void broken(Connection& connection, const std::string& what) {
+  connection.mark_broken();
+  roll_back(connection);
+  throw StoreError("the database could not store this; what it holds now is not known: " + what);
+}
+
+void run_body(Connection& connection, const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const SQLite::Exception& error) {
+    if (!is_constraint(error)) broken(connection, error.what());
+    roll_back(connection);
+    throw RefusalError(refusal_of_constraint(error));
+  } catch (const StoreError&) {
+    connection.mark_broken();
+    roll_back(connection);
+    throw;
+  } catch (...) {
+    roll_back(connection);
+    throw;
+  }
+  if (!in_transaction(connection)) broken(connection, "SQLite ended the transaction by itself");
+}
+
+}  // namespace
+
+std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& lock, const std::function<void()>& body) {
+  if (connection.broken()) throw StoreError("an earlier write failed; nothing more is written by this process");
+  auto held = lock.acquire();
+  if (!held) return held.error();
+  // Here and not after the COMMIT: nothing that must follow a commit is kept waiting.
+  checkpoint_step(connection);
+  sqlite3* handle = connection.database().getHandle();
+  sqlite3_busy_timeout(handle, static_cast<int>(std::min<std::int64_t>(busy_timeout_ms, lock.patience_ns() / ns_per_ms)));
+  try {
+    connection.prepared("BEGIN IMMEDIATE").run();
+    sqlite3_busy_timeout(handle, busy_timeout_ms);
+  } catch (const SQLite::Exception& error) {
+    sqlite3_busy_timeout(handle, busy_timeout_ms);
+    if ((error.getErrorCode() & 0xFF) == SQLITE_BUSY) return Error{Errc::busy, "another program is writing to the database; nothing was changed", {}};
+    broken(connection, error.what());
+  }
+  run_body(connection, body);
+  try {
+    connection.prepared("COMMIT").run();
+  } catch (const SQLite::Exception& error) {
+    broken(connection, error.what());
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn) {
+  const auto undo = [&] {
+    if (!in_transaction(connection)) throw StoreError("SQLite ended the transaction by itself");
+    connection.prepared("ROLLBACK TO one_payment").run();
+    connection.prepared("RELEASE one_payment").run();
+  };
+  connection.prepared("SAVEPOINT one_payment").run();
+  try {
+    fn();
+  } catch (const SQLite::Exception& error) {
+    if (!is_constraint(error)) throw;
+    Error refusal = refusal_of_constraint(error);
+    undo();
+    return refusal;
+  } catch (const RefusalError& refused) {
+    undo();
+    return refused.error();
+  }
+  connection.prepared("RELEASE one_payment").run();
+  return std::nullopt;
+}
+
+Error refusal_of_constraint(const SQLite::Exception& error) {
+  const std::string text = error.what();
+  for (const Errc code : {Errc::already_paid, Errc::in_flight, Errc::guarded, Errc::already_ended, Errc::not_initiated, Errc::already_succeeded,
+                          Errc::already_failed, Errc::stopped, Errc::not_found, Errc::conflict}) {
+    const std::string prefix = std::string(code_name(code)) + ": ";
+    if (text.rfind(prefix, 0) == 0) return Error{code, text.substr(prefix.size()), {}};
+  }
+  return Error{Errc::conflict, "the database refuses this state: " + text, {}};
+}
+
+bool is_constraint(const SQLite::Exception& error) { return (error.getErrorCode() & 0xFF) == SQLITE_CONSTRAINT; }
+
+bool checkpoint_if_due(Connection& connection, WriteLock& lock, bool idle) {
+  if (connection.broken() || connection.wal_bytes_written() == 0) return false;
+  if (!idle && connection.wal_bytes_written() < wal_worth_truncating) return false;
+  const auto held = lock.try_acquire();
+  if (!held) return false;
+  // No busy handler: a reader in the way means another time.
+  sqlite3* handle = connection.database().getHandle();
+  sqlite3_busy_timeout(handle, 0);
+  const int result = sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(handle, busy_timeout_ms);
+  return result == SQLITE_OK;
+}
+
+void checkpoint_step(Connection& connection) {
+  // Where a reader holds the log back, it grows: then again only after as much more.
+  if (connection.wal_bytes_written() - connection.checkpointed_wal_bytes() < wal_worth_a_step) return;
+  connection.note_checkpoint();
+  sqlite3_wal_checkpoint_v2(connection.database().getHandle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+}
+
+}  // namespace paytower::db
