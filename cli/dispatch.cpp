@@ -3,7 +3,7 @@
 #include <exception>
 #include <string_view>
 
-#include "cli/commands.h"
+#include "cli/commands/commands.h"
 
 namespace paytower::cli {
 

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "cli/input/time.h"
-#include "cli/refuse.h"
-#include "cli/render.h"
-#include "cli/render_text.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
 #include "core/driver/admission.h"
 #include "core/switch/cln/switch.h"
 #include "core/sim/sim_switch.h"

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "cli/change_log.h"
-#include "cli/exit_code.h"
+#include "cli/output/change_log.h"
+#include "cli/output/exit_code.h"
 #include "cli/input/hash.h"
-#include "cli/options.h"
-#include "cli/output.h"
-#include "cli/progress.h"
+#include "cli/arguments/options.h"
+#include "cli/output/output.h"
+#include "cli/output/progress.h"
 #include "cli/system.h"
 #include "core/driver/ports.h"
 #include "db/sqlite/connection.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "cli/text.h"
+#include "cli/output/text.h"
 
 namespace paytower::cli {
 

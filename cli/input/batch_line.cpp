@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/command_table.h"
-#include "cli/suggest.h"
-#include "cli/text.h"
+#include "cli/arguments/command_table.h"
+#include "cli/arguments/suggest.h"
+#include "cli/output/text.h"
 #include "core/base/json.h"
 #include "core/base/limits.h"
 

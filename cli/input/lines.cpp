@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/refuse.h"
+#include "cli/output/refuse.h"
 #include "core/base/limits.h"
 
 namespace paytower::cli {

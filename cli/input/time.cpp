@@ -6,7 +6,7 @@
 #include <chrono>
 #include <optional>
 
-#include "cli/text.h"
+#include "cli/output/text.h"
 
 namespace paytower::cli {
 

@@ -13,7 +13,7 @@
 namespace paytower {
 
 /// Why something was not done. Each says whether a caller may pay the hash again: (again) or (not).
-/// `code_name` is the stable `code` of error JSON; the exit code is cli/exit_code.h's business.
+/// `code_name` is the stable `code` of error JSON; the exit code is cli/output/exit_code.h's business.
 enum class Errc {
   usage,                 ///< bad flags, amount, invoice or input file; nothing was written (fix the call)
   invoice_expired,       ///< as usage

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cli/input/amount.h"
-#include "cli/text.h"
+#include "cli/output/text.h"
 
 using namespace paytower;
 using namespace paytower::cli;

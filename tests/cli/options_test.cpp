@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/options.h"
+#include "cli/arguments/options.h"
 
 using namespace paytower;
 using namespace paytower::cli;

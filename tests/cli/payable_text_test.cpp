@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "cli/input/payable_text.h"
-#include "cli/request.h"
+#include "cli/commands/request.h"
 #include "core/base/limits.h"
 
 using namespace paytower;

@@ -5,9 +5,9 @@
 #include <set>
 #include <string>
 
-#include "cli/json_writer.h"
-#include "cli/render.h"
-#include "cli/render_text.h"
+#include "cli/output/json.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
 
 using namespace paytower;
 using namespace paytower::cli;

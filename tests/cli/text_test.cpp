@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string>
 
-#include "cli/csv.h"
-#include "cli/text.h"
+#include "cli/output/csv.h"
+#include "cli/output/text.h"
 
 using namespace paytower;
 using namespace paytower::cli;

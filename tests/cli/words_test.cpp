@@ -4,13 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "cli/command_table.h"
-#include "cli/exit_code.h"
-#include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/stats_prometheus.h"
-#include "cli/suggest.h"
-#include "cli/table.h"
+#include "cli/arguments/command_table.h"
+#include "cli/output/exit_code.h"
+#include "cli/output/output.h"
+#include "cli/output/progress.h"
+#include "cli/output/stats_prometheus.h"
+#include "cli/arguments/suggest.h"
+#include "cli/output/table.h"
 
 using namespace paytower;
 using namespace paytower::cli;

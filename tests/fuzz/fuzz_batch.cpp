@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/options.h"
+#include "cli/arguments/options.h"
 #include "core/base/limits.h"
 #include "tests/fuzz/fuzz.h"
 

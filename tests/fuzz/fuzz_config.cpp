@@ -1,6 +1,6 @@
 // libFuzzer target for the config file. Invariants: it is read or refused with the line that is wrong, and no value that is
 // kept holds a line end.
-#include "cli/settings.h"
+#include "cli/arguments/settings.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace paytower;

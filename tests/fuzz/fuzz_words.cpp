@@ -4,7 +4,7 @@
 #include "cli/input/hash.h"
 #include "cli/input/payable_text.h"
 #include "cli/input/time.h"
-#include "cli/text.h"
+#include "cli/output/text.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace paytower;

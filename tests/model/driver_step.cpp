@@ -401,7 +401,7 @@ void DriverStep::disconnect() {
   }
 }
 
-// --- cli/cancel.cpp and cli/resolve.cpp ------------------------------------------------------------------------------------
+// --- cli/commands/cancel.cpp and cli/commands/resolve.cpp ------------------------------------------------------------------------------------
 
 /// The word is a decision on the payment as it is stored, in another process: cancel needs no lock, resolve has it.
 void DriverStep::say(const Happening& word) {

@@ -1,4 +1,4 @@
-// resolve --restored: cli/restored.cpp around the real plan_adoption.
+// resolve --restored: cli/commands/restored.cpp around the real plan_adoption.
 #include "core/driver/restored.h"
 
 #include <algorithm>

@@ -1,0 +1,37 @@
+#include <sys/stat.h>
+
+#include "cli/commands/commands.h"
+#include "cli/output/progress.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+ExitCode run(const BackupOptions& options, Session& session) {
+  struct stat status {};
+  if (::lstat(options.path.c_str(), &status) == 0) {
+    refuse(Errc::usage, options.path + " exists already; a backup never overwrites a file");
+  }
+  const auto database = open_database(session, db::OpenMode::read_only);
+  if (!database) {
+    refuse(Errc::database, "there is no database " + session.global.database + " to copy",
+           "paytower --db payments.db backup " + shell_word(options.path));
+  }
+  Progress progress(session.output, session.clock, "pages");
+  const auto done = database->admin.backup(options.path, [&](int pages, int total) {
+    progress.update(static_cast<std::uint64_t>(pages), static_cast<std::uint64_t>(total));
+    return true;
+  });
+  if (!done) throw RefusalError(done.error());
+  if (session.output.json()) {
+    Json json;
+    json["path"] = options.path;
+    session.output.result(dump(json) + "\n");
+  } else {
+    session.output.result("Complete copy in " + printable(options.path) + "\n");
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace paytower::cli

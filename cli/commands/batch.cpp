@@ -1,0 +1,376 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/input/lines.h"
+#include "cli/output/outcome.h"
+#include "cli/output/progress.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+#include "cli/commands/request.h"
+#include "core/driver/attempt_id.h"
+#include "core/driver/admission.h"
+#include "core/base/limits.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr unsigned bad_lines_at_once = 100;      ///< then the driver looks after what is in flight
+constexpr std::int64_t line_pause_ns = 20 * ns_per_ms;
+
+/// Exit codes from the worst to the best (CLI.md, send --batch): what one of the payments needs most is what the call says.
+unsigned badness(ExitCode code) {
+  switch (code) {
+    case ExitCode::database: return 9;
+    case ExitCode::internal: return 8;
+    case ExitCode::outcome_unknown: return 6;
+    case ExitCode::switch_unavailable: return 5;
+    case ExitCode::busy: return 4;
+    case ExitCode::refused: return 3;
+    case ExitCode::payment_failed: return 2;
+    case ExitCode::usage:
+    case ExitCode::not_found:
+    case ExitCode::not_confirmed:
+    case ExitCode::quarantined: return 1;
+    case ExitCode::ok: return 0;
+  }
+  return 7;  // interrupted
+}
+
+/// How one line ended.
+struct LineResult {
+  std::uint64_t line = 0;
+  ExitCode exit_code = ExitCode::ok;
+  std::optional<ErrorReport> error{};
+  const Payment* payment = nullptr;
+  bool joined = false;
+  bool paid_before = false;
+};
+
+/// The lines by their ends, each in one place.
+struct Counts {
+  std::uint64_t paid_now = 0;
+  std::uint64_t paid_before = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t in_flight = 0;               ///< or cannot be told
+  std::uint64_t refused = 0;
+  std::uint64_t not_begun = 0;
+
+  void add(const LineResult& line) {
+    switch (line.exit_code) {
+      case ExitCode::ok: ++(line.paid_before ? paid_before : paid_now); return;
+      case ExitCode::payment_failed: ++failed; return;
+      case ExitCode::switch_unavailable: ++not_begun; return;
+      case ExitCode::usage:
+      case ExitCode::refused:
+      case ExitCode::busy:
+      case ExitCode::not_found:
+      case ExitCode::not_confirmed:
+      case ExitCode::quarantined: ++refused; return;
+      case ExitCode::outcome_unknown:
+      case ExitCode::internal:
+      case ExitCode::database: break;
+    }
+    ++in_flight;
+  }
+
+  [[nodiscard]] std::string text() const {
+    std::string words;
+    const auto say = [&words](std::uint64_t count, const char* what) {
+      if (count > 0) words += (words.empty() ? "" : ", ") + std::to_string(count) + " " + what;
+    };
+    say(paid_now, "paid now");
+    say(paid_before, "paid before");
+    say(failed, "failed");
+    say(in_flight, "in flight");
+    say(refused, "refused");
+    say(not_begun, "not begun");
+    return words.empty() ? "nothing to pay" : words;
+  }
+};
+
+LineResult line_result(const Session& session, const DriveResult& result) {
+  const auto error_of = [&](Errc standard) {
+    const Error error = result.error.value_or(Error{standard, std::string(code_name(standard))});
+    return report_of(with_node_hint(session, with_next_step(error, "send"), result.hash), result.hash);
+  };
+  LineResult line;
+  line.line = result.tag;
+  line.payment = result.payment ? &*result.payment : nullptr;
+  line.joined = result.joined;
+  line.paid_before = result.paid_before;
+  const bool open = line.payment != nullptr && (result.end == DriveEnd::open || result.end == DriveEnd::other_switch);
+  if (open) {
+    line.exit_code = ExitCode::outcome_unknown;
+    if (result.error) line.error = report_of(*result.error, result.hash);
+  } else if ((result.end == DriveEnd::ended || result.end == DriveEnd::not_driven) && line.payment != nullptr) {
+    line.exit_code = exit_code_of(*line.payment);
+  } else {
+    line.error = error_of(result.end == DriveEnd::unavailable ? Errc::switch_unavailable : Errc::internal);
+    line.exit_code = line.error->exit_code;
+  }
+  return line;
+}
+
+/// Reads lines while the driver has room, and writes a result line for each, in the order of their ends. Keeps only the lines
+/// that are driven now.
+class BatchFeed final : public DriveFeed {
+ public:
+  /// `reached`: the switch's key, or why it cannot be reached.
+  BatchFeed(const BatchOptions& options, Session& session, LineReader lines, Result<SwitchKey> reached)
+      : options_(options), session_(session), lines_(std::move(lines)), reached_(std::move(reached)), progress_(session.output, session.clock, "payments"),
+        total_(progress_.active() ? count_lines(options.path) : 0) {}
+
+  std::optional<Submission> next() override {
+    flush();
+    for (unsigned tried = 0; tried < bad_lines_at_once && !reader_left_; ++tried) {
+      const auto line = lines_.next();
+      if (!line) return std::nullopt;
+      last_line_ = line->number;
+      auto wanted = read(*line);
+      if (wanted) return wanted;
+    }
+    return std::nullopt;
+  }
+
+  bool over() const override { return reader_left_ || lines_.over(); }
+
+  void ended(DriveResult result) override {
+    driven_.erase(result.tag);
+    if (result.payment && result.end == DriveEnd::ended) {
+      if (const auto foreign = foreign_settlement(*result.payment)) session_.output.warn(*foreign, result.hash);
+    }
+    write(line_result(session_, open_if_recorded(std::move(result))));
+  }
+
+  /// Each line gets the database's answer, or that the switch is away. `database` is null when there is none yet.
+  void answer_without_switch(Database* database) {
+    while (!over() && session_.clock.stop_signal() == 0) {
+      auto wanted = next();
+      if (wanted) {
+        ended(by_store(database, *std::move(wanted)));
+      } else if (!over()) {
+        session_.clock.sleep_until(MonoNs{session_.clock.mono().value + line_pause_ns});
+      }
+    }
+  }
+
+  /// The switch broke altogether: what was being driven is told as it is stored.
+  void tell_as_stored(Database& database, const std::string& why) {
+    for (const auto& [line, hash] : std::map(driven_)) {
+      DriveResult result = as_stored(database, hash, why);
+      result.tag = line;
+      ended(std::move(result));
+    }
+  }
+
+  /// What was being driven when the driver could not go on.
+  void give_up(const Error& why) {
+    for (const auto& [line, hash] : std::exchange(driven_, {})) {
+      const ErrorReport report = report_of(why, hash);
+      write(LineResult{line, report.exit_code, report});
+    }
+  }
+
+  [[nodiscard]] ExitCode finish() {
+    progress_.end();
+    if (reader_left_) throw OutputError("cannot write to stdout; `paytower list` shows what was paid");
+    session_.output.flush();
+    const std::uint64_t lines = lines_.over() ? 0 : count_lines(options_.path);
+    counts_.not_begun += lines - std::min(lines, results_);
+    const int signal = session_.clock.stop_signal();
+    if (signal != 0 && (counts_.in_flight > 0 || !lines_.over())) return interrupted(signal);
+    if (!lines_.over()) {
+      count(ExitCode::switch_unavailable);
+      session_.output.note("stopped " + place() + ": the time of --wait is over. The same call with --idempotent goes on", true);
+    }
+    session_.output.note(std::to_string(results_) + (results_ == 1 ? " line: " : " lines: ") + counts_.text());
+    return worst_;
+  }
+
+ private:
+  std::optional<Submission> read(const InputLine& line) {
+    auto request = request_of(line);
+    if (!request) {
+      const ErrorReport report = report_of(request.error());
+      write(LineResult{line.number, report.exit_code, report});
+      return std::nullopt;
+    }
+    driven_[line.number] = request->request.hash;
+    request->tag = line.number;
+    return std::move(*request);
+  }
+
+  Result<Submission> request_of(const InputLine& line) {
+    if (line.too_long) return Error{Errc::usage, "the line is longer than " + std::to_string(limits::max_batch_line_bytes) + " bytes"};
+    const auto options = options_.read_line(line.text);
+    if (!options) return options.error();
+    auto wanted = read_wanted(*options, session_.clock.wall());
+    if (!wanted) return wanted.error();
+    Submission submission{std::move(wanted->request), options->idempotent};
+    submission.objection = std::move(wanted->objection);
+    if (!submission.objection) submission.objection = objection_of_switch(submission.request, options->routes);
+    return submission;
+  }
+
+  std::optional<Error> objection_of_switch(PaymentRequest& request, const std::optional<std::string>& routes_file) {
+    if (!reached_) return reached_.error();
+    if (const auto fits = check_switch(request, *reached_); !fits) return fits.error();
+    if (!routes_file) return std::nullopt;
+    const auto text = read_input(*routes_file, limits::max_input_file_bytes);
+    if (!text) return text.error();
+    auto routes = read_routes(*text, request, *reached_);
+    if (!routes) return routes.error();
+    request.candidates = std::move(*routes);
+    return std::nullopt;
+  }
+
+  static DriveResult by_store(Database* database, Submission wanted) {
+    const std::uint64_t tag = wanted.tag;
+    const Admission next = admission_of(std::move(wanted));
+    DriveResult result;
+    try {
+      result = known_or_away(next, database != nullptr ? database->store.find(next.hash) : HashState{});
+    } catch (const RefusalError& error) {
+      if (error.error().code != Errc::database) throw;
+      result = unreadable_result(next, error.error());
+    }
+    result.tag = tag;
+    return result;
+  }
+
+  static DriveResult known_or_away(const Admission& next, const HashState& state) {
+    const Judgement known = judge_request(next, state);
+    DriveResult result = known.result.value_or(refused_result(next, *next.objection));
+    if (known.join) result.payment = state.payment;
+    const bool open = known.join || (known.result && known.result->end == DriveEnd::refused && known.result->payment);
+    if (!open) return result;
+    result.end = DriveEnd::open;
+    result.error.reset();
+    return result;
+  }
+
+  [[nodiscard]] std::string place() const { return last_line_ == 0 ? "at the start" : "behind line " + std::to_string(last_line_); }
+
+  ExitCode interrupted(int signal) {
+    count(interrupted_by(signal));
+    ErrorReport report;
+    report.code = "interrupted";
+    report.exit_code = worst_;
+    report.message = "interrupted " + place() + ": " + counts_.text();
+    report.hint = counts_.in_flight > 0 ? "paytower resume" : "paytower send --batch " + options_.path + " --yes --idempotent";
+    session_.output.error(report);
+    return worst_;
+  }
+
+  void count(ExitCode code) {
+    if (badness(code) > badness(worst_)) worst_ = code;
+  }
+
+  void write(const LineResult& result) {
+    count(result.exit_code);
+    ++results_;
+    counts_.add(result);
+    Json json;
+    json["line"] = result.line;
+    json["exit_code"] = number(result.exit_code);
+    json["error"] = result.error ? session_.output.error_json(*result.error) : Json();
+    json["payment"] = result.payment != nullptr ? payment_json(*result.payment) : Json();
+    json["joined"] = result.joined;
+    json["paid_before"] = result.paid_before;
+    if (reader_left_) return;
+    try {
+      session_.output.result(dump(json) + "\n");
+    } catch (const OutputError&) {
+      reader_left_ = true;  // what is in flight is still collected, and nothing new begun
+    }
+    progress_.update(results_, total_);
+  }
+
+  void flush() {
+    if (reader_left_) return;
+    try {
+      session_.output.flush();
+    } catch (const OutputError&) {
+      reader_left_ = true;
+    }
+  }
+
+  const BatchOptions& options_;
+  Session& session_;
+  LineReader lines_;
+  Result<SwitchKey> reached_;
+  Progress progress_;
+  std::uint64_t total_;
+  std::map<std::uint64_t, PaymentHash> driven_;
+  std::uint64_t last_line_ = 0;
+  std::uint64_t results_ = 0;
+  Counts counts_;
+  ExitCode worst_ = ExitCode::ok;
+  bool reader_left_ = false;
+};
+
+/// The switch, or why it cannot be reached: then the lines get the answers that the database has.
+struct Reached {
+  std::unique_ptr<SwitchHandle> handle{};
+  Result<SwitchKey> key = Error{};
+};
+
+Reached reach(Session& session, std::int64_t patience_ns) {
+  Reached reached;
+  try {
+    reached.handle = open_switch(session);
+    reached.key = identify(session, reached.handle->node(), patience_ns).key;
+  } catch (const SwitchError& away) {
+    reached.key = Error{Errc::switch_unavailable, std::string(away.what()) + "; nothing was sent", {}};
+  } catch (const RefusalError& away) {
+    if (away.error().code != Errc::switch_unavailable) throw;
+    reached.key = away.error();
+  }
+  return reached;
+}
+
+}  // namespace
+
+ExitCode run(const BatchOptions& options, Session& session) {
+  if (!options.yes) refuse(Errc::not_confirmed, "a batch is paid without asking: add --yes; nothing was sent");
+  LineReader lines = value_of(LineReader::open(options.path));
+  const MonoNs start = session.clock.mono();
+  auto database = open_to_write_if_there(session, options.wait_ns);
+  Reached reached = reach(session, question_patience(options.wait_ns));
+  const SignalGuard signals;
+  BatchFeed feed(options, session, std::move(lines), reached.key);
+  if (!reached.key) {
+    feed.answer_without_switch(database.get());
+    return feed.finish();
+  }
+  if (!database) database = create_database(session, remaining_wait(options.wait_ns, session.clock.mono().value - start.value));
+  ConsoleObserver observer(session.output, false);
+  DriverOptions how;
+  how.wait_ns = remaining_wait(options.wait_ns, session.clock.mono().value - start.value);
+  how.max_parallel = options.parallel;
+  how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
+  how.clock_from = release_date;
+  Driver driver(driver_ports(session, *database, reached.handle->node(), observer), how);
+  try {
+    driver.run(feed);
+  } catch (const SwitchError& error) {
+    feed.tell_as_stored(*database, error.what());
+  } catch (const StoreError& error) {
+    feed.give_up(Error{Errc::database, error.what(), "paytower check"});
+    (void)feed.finish();
+    throw;
+  } catch (const RefusalError& error) {
+    feed.give_up(error.error());
+    (void)feed.finish();
+    throw;
+  }
+  const ExitCode code = feed.finish();
+  database->store.checkpoint_if_due();
+  return code;
+}
+
+}  // namespace paytower::cli

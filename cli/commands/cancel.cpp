@@ -1,0 +1,102 @@
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/operator_word.h"
+#include "cli/output/outcome.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::int64_t look_wait_ns = 5 * ns_per_second;
+
+Payment stored_payment(Database& database, const CancelOptions& options, const PaymentHash& hash) {
+  HashState state = database.store.find(hash);
+  if (state.payment) return *std::move(state.payment);
+  const std::string show = "paytower show " + hash.hex();
+  if (state.guard) refuse(Errc::already_ended, "only a guard of this payment is left; there is nothing to cancel", show);
+  throw RefusalError(no_such_payment(options.hash));
+}
+
+/// Says FAILED where the switch confirms that nothing is in flight. Without a switch, or when somebody else drives the
+/// payment, the stop wish alone stands.
+Payment after_look(Session& session, Database& database, Payment payment) {
+  if (payment.ended_for_good() || payment.has_open_attempt() || !session.global.switch_address) return payment;
+  const SignalGuard signals;
+  ConsoleObserver observer(session.output, false);
+  try {
+    const auto handle = open_switch(session);
+    DriverOptions how;
+    how.wait_ns = look_wait_ns;
+    how.collect_only = true;
+    Driver driver(driver_ports(session, database, handle->node(), observer), how);
+    driver.adopt(payment.index);
+    (void)driver.run();
+  } catch (const SwitchError& error) {
+    session.output.note(std::string("the switch cannot be asked: ") + error.what());
+  } catch (const RefusalError& refusal) {
+    if (refusal.error().code != Errc::usage && refusal.error().code != Errc::switch_unavailable) throw;
+    session.output.note(refusal.error().message);
+  }
+  auto now = database.store.load(payment.index);
+  return now ? *std::move(now) : std::move(payment);
+}
+
+/// 0 when it is over by this word, 4 while something is open.
+ExitCode code_of(const Payment& payment) {
+  if (payment.status() == PaymentStatus::failed) return ExitCode::ok;
+  return exit_code_of(payment);
+}
+
+std::string words(const Payment& payment) {
+  if (payment.status() == PaymentStatus::failed) return "Canceled. Nothing is in flight; it is safe to pay again.\n";
+  if (!payment.ended_for_good()) return "No further attempts. " + outcome_text(payment);
+  return outcome_text(payment);
+}
+
+ExitCode report(Session& session, const Payment& payment) {
+  session.output.result(session.output.json() ? payment_text(PaymentView{&payment}) + "\n" : words(payment));
+  if (!payment.ended_for_good()) session.output.hint(next_command(payment));
+  return code_of(payment);
+}
+
+ExitCode dry_run(Session& session, const Payment& payment) {
+  const Decision decision = decide(payment, Event{session.clock.wall(), CancelRequested{}});
+  if (decision.refusal) throw RefusalError(refusal_of_word(payment, *decision.refusal));
+  const bool over = payment.attempts.empty();
+  const ExitCode code = over ? ExitCode::ok : ExitCode::outcome_unknown;
+  if (session.output.json()) {
+    Json json;
+    json["dry_run"] = true;
+    json["exit_code"] = number(code);
+    json["payment"] = payment_json(payment);
+    session.output.result(dump(json) + "\n");
+  } else {
+    session.output.result(over ? "Would be canceled: nothing was ever in flight. Nothing was changed.\n"
+                               : "Would get no further attempts; what is in flight stays in flight. Nothing was changed.\n");
+  }
+  return code;
+}
+
+}  // namespace
+
+ExitCode run(const CancelOptions& options, Session& session) {
+  const auto database = open_database(session, options.dry_run ? db::OpenMode::read_only : db::OpenMode::read_write);
+  const PaymentHash hash = find_hash(session, database.get(), options.hash, true);
+  session.output.speak_of(hash);
+  if (!database) throw RefusalError(no_such_payment(options.hash));
+  Payment payment = stored_payment(*database, options, hash);
+  if (options.dry_run) return dry_run(session, payment);
+  auto stopped = say_word(session, *database, std::move(payment), CancelRequested{});
+  if (!stopped) throw RefusalError(stopped.error());
+  database->admin.record_word(db::OperatorWord::cancel, hash, db::Speaker{user_name(), session.clock.wall()});
+  const ExitCode code = report(session, after_look(session, *database, *std::move(stopped)));
+  session.output.flush();
+  database->store.checkpoint_if_due();
+  return code;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,48 @@
+#include "cli/commands/commands.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+Json report_json(const db::CheckReport& report) {
+  Json json;
+  json["problems"] = report.problems;
+  json["payments"] = report.payments;
+  json["attempts"] = report.attempts;
+  json["open"] = Json::array();
+  for (const auto& entry : report.open) {
+    Json one;
+    one["node"] = entry.first.node.hex();
+    one["network"] = entry.first.network;
+    one["attempts"] = entry.second;
+    json["open"].push_back(std::move(one));
+  }
+  return json;
+}
+
+std::string report_text(const db::CheckReport& report) {
+  std::string text = counted(report.payments, "payment") + ", " + counted(report.attempts, "attempt") + "\n";
+  for (const auto& entry : report.open) {
+    text += counted(entry.second, "open attempt") + " at node " + entry.first.node.hex() + " (" + printable(entry.first.network) + ")\n";
+  }
+  for (const std::string& problem : report.problems) text += "problem: " + printable(problem) + "\n";
+  if (report.problems.empty()) text += "The database is sound.\n";
+  return text;
+}
+
+}  // namespace
+
+ExitCode run(const CheckOptions& /*options*/, Session& session) {
+  const auto database = open_database(session, db::OpenMode::read_only);
+  const db::CheckReport report = database ? database->admin.check() : db::CheckReport{};
+  session.output.result(session.output.json() ? dump(report_json(report)) + "\n" : report_text(report));
+  if (report.problems.empty()) return ExitCode::ok;
+  session.output.flush();
+  session.output.error(report_of(Error{Errc::database, "the database has " + counted(report.problems.size(), "problem")}));
+  return ExitCode::database;
+}
+
+}  // namespace paytower::cli

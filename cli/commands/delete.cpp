@@ -1,0 +1,131 @@
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/output/progress.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t typed_digits = 8;
+
+db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Database& database) {
+  db::DeleteRequest request;
+  for (const HashArgument& argument : options.hashes) request.hashes.push_back(find_hash(session, &database, argument, true));
+  request.include_non_failed = options.include_non_failed;
+  request.failed_htlcs_only = options.failed_htlcs_only;
+  request.forget = options.forget;
+  if (options.older_than_ns) request.ended_before = UnixNs{session.clock.wall().value - *options.older_than_ns};
+  return request;
+}
+
+/// What was named and cannot be deleted refuses the whole call: nothing changes.
+void refuse_skipped(Session& session, const db::DeleteReport& plan) {
+  for (const db::DeleteReport::Skipped& skipped : plan.skipped) {
+    session.output.speak_of(skipped.hash);
+    const std::string hash = skipped.hash.hex();
+    if (skipped.reason == "not_found") refuse(Errc::not_found, "there is no payment " + hash + "; nothing was deleted", "paytower list");
+    if (skipped.reason == "guarded") {
+      refuse(Errc::guarded,
+             "only a guard of payment " + hash + " is left; --forget drops it and makes the hash payable again; nothing was deleted",
+             "paytower show " + hash);
+    }
+    const std::string why = skipped.reason == "watched" ? " is on the watch list" : " is in flight";
+    refuse(Errc::in_flight, "payment " + hash + why + "; nothing was deleted", "paytower resume " + hash);
+  }
+}
+
+std::string rows_text(const db::DeleteReport& report) {
+  return counted(report.deleted, "payment") + " and " + counted(report.deleted_htlcs, "HTLC");
+}
+
+void confirm(const DeleteOptions& options, Session& session, const db::DeleteReport& plan, const db::DeleteRequest& request) {
+  if (!session.output.can_ask()) {
+    refuse(Errc::not_confirmed, "deleting needs a yes, and there is no terminal to ask at: add --yes; nothing was deleted");
+  }
+  const std::string what = "Delete " + rows_text(plan);
+  bool agreed = false;
+  if (options.forget) {
+    const std::string expected = request.hashes.empty() ? "forget" : request.hashes.front().hex().substr(0, typed_digits);
+    agreed = ask_line(what + ", and forget that they were paid: they can be paid again.\nType " + expected + " to confirm: ") == expected;
+  } else {
+    agreed = ask_yes(what + "?");
+  }
+  if (!agreed) refuse(Errc::not_confirmed, "not confirmed; nothing was deleted");
+}
+
+Json report_json(const db::DeleteReport& report, bool dry_run) {
+  Json json;
+  json["deleted"] = report.deleted;
+  json["deleted_htlcs"] = report.deleted_htlcs;
+  json["forgotten"] = report.forgotten;
+  json["skipped"] = Json::array();
+  for (const db::DeleteReport::Skipped& skipped : report.skipped) {
+    Json one;
+    one["payment_hash"] = skipped.hash.hex();
+    one["reason"] = skipped.reason;
+    json["skipped"].push_back(std::move(one));
+  }
+  json["dry_run"] = dry_run;
+  return json;
+}
+
+std::string report_text(const db::DeleteReport& report, bool dry_run) {
+  std::string text = (dry_run ? "Would delete " : "Deleted ") + rows_text(report);
+  if (report.forgotten > 0) text += ", and forget " + counted(report.forgotten, "guard");
+  if (!report.skipped.empty()) text += "; " + std::to_string(report.skipped.size()) + " skipped";
+  return text + ".\n";
+}
+
+void print(Session& session, const db::DeleteReport& report, bool dry_run) {
+  session.output.result(session.output.json() ? dump(report_json(report, dry_run)) + "\n" : report_text(report, dry_run));
+}
+
+db::DeleteReport remove(Session& session, Database& database, const db::DeleteRequest& request, std::uint64_t total) {
+  const SignalGuard signals;
+  Progress progress(session.output, session.clock, "deleted rows");
+  return database.admin.remove(request, db::Speaker{user_name(), session.clock.wall()}, [&](const db::DeleteReport& so_far) {
+    progress.update(so_far.deleted + so_far.deleted_htlcs, total);
+    return session.clock.stop_signal() == 0;
+  });
+}
+
+}  // namespace
+
+ExitCode run(const DeleteOptions& options, Session& session) {
+  const auto database = open_database(session, options.dry_run ? db::OpenMode::read_only : db::OpenMode::read_write);
+  if (!database) {
+    if (!options.all) throw RefusalError(no_such_payment(options.hashes.front()));
+    print(session, db::DeleteReport{}, options.dry_run);
+    return ExitCode::ok;
+  }
+  const db::DeleteRequest request = request_of(options, session, *database);
+  // A cron job's `--all --yes` has no use for the plan, which reads all that is to go.
+  db::DeleteReport plan;
+  if (options.dry_run || !options.yes || !options.all) plan = database->admin.plan(request);
+  if (!options.all) refuse_skipped(session, plan);
+  if (options.dry_run) {
+    print(session, plan, true);
+    return ExitCode::ok;
+  }
+  if (!options.yes && plan.deleted + plan.deleted_htlcs + plan.forgotten > 0) confirm(options, session, plan, request);
+
+  const db::DeleteReport report = remove(session, *database, request, plan.deleted + plan.deleted_htlcs);
+  if (report.interrupted) {
+    ErrorReport error;
+    error.code = "interrupted";
+    error.exit_code = interrupted_by(session.clock.stop_signal());
+    error.message = "interrupted after " + rows_text(report) + "; the same call goes on";
+    session.output.error(error);
+    return error.exit_code;
+  }
+  print(session, report, false);
+  session.output.flush();
+  database->store.checkpoint_if_due();
+  return ExitCode::ok;
+}
+
+}  // namespace paytower::cli

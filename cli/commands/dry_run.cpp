@@ -1,0 +1,115 @@
+#include "cli/commands/dry_run.h"
+
+#include <utility>
+
+#include "cli/output/failure_text.h"
+#include "cli/output/outcome.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+#include "cli/output/text.h"
+#include "core/driver/admission.h"
+#include "core/payment/lifecycle.h"
+#include "core/payment/look.h"
+#include "core/driver/route_session.h"
+
+namespace paytower::cli {
+
+namespace {
+
+Forecast refused(Errc why) {
+  return Forecast{exit_code_of(why), why, {}, {}, "Would be refused: " + std::string(code_name(why)) + "."};
+}
+
+/// What the switch shows of the hash; nothing when it is quiet.
+std::optional<Forecast> by_look(const Payment& payment, const LookResult& look, const StoreKnowledge& knowledge) {
+  const LookFinding finding = interpret(payment, look, knowledge);
+  if (finding.alarm) return refused(*finding.alarm);
+  for (const Happening& event : finding.events) {
+    if (std::holds_alternative<HashPaid>(event) || std::holds_alternative<SettledPreimageLost>(event)) return refused(Errc::already_paid);
+    if (std::holds_alternative<HashBusy>(event)) return refused(Errc::in_flight);
+  }
+  return std::nullopt;
+}
+
+RouteAnswer ask_route(Session& session, Switch& node, const RouteQuestion& question, std::int64_t patience_ns) {
+  node.ask_route(question);
+  const MonoNs until{session.clock.mono().value + patience_ns};
+  while (session.clock.mono() < until && session.clock.stop_signal() == 0) {
+    for (SwitchEvent& event : node.poll(until)) {
+      if (const auto* lost = std::get_if<Disconnected>(&event)) refuse(Errc::switch_unavailable, lost->why + "; nothing was done");
+      auto* answer = std::get_if<RouteAnswer>(&event);
+      if (answer != nullptr && answer->ticket == question.ticket) return std::move(*answer);
+    }
+  }
+  refuse(Errc::switch_unavailable, "the switch gave no route in time; nothing was done");
+}
+
+Forecast by_route(Route route) {
+  std::string words = "Would pay " + sat_text(route.delivered()) + " over " + counted(route.hops.size(), "hop");
+  words += ", fee " + sat_text(route.fees()) + ".";
+  return Forecast{ExitCode::ok, {}, std::move(route), {}, std::move(words)};
+}
+
+/// The payment that a send would record.
+Forecast without_route(Payment payment, const NoRoute& why) {
+  apply(payment, FailPayment{why.reason, payment.request.created, why.detail});
+  std::string words = "Would fail: " + why_not_paid(payment) + ".";
+  return Forecast{ExitCode::payment_failed, {}, {}, std::move(payment), std::move(words)};
+}
+
+Forecast foresee(const SendOptions& options, const Payment& payment, const HashState& state, Database* database, Session& session, Switch& node) {
+  const UnixNs now = session.clock.wall();
+  const std::int64_t patience = question_patience(options.wait_ns);
+  if (database != nullptr) check_copy(session, *database, node, patience);
+  const LookResult seen = look(session, node, payment.request.hash, std::nullopt, patience);
+  if (auto forecast = by_look(payment, seen, state.knowledge)) return *std::move(forecast);
+  const auto others = database != nullptr ? database->store.recent_failures(UnixNs{now.value - node_memory_ns}) : std::vector<RecentFailure>{};
+  const NextRoute next = next_route(payment, others, now, 1);
+  if (const auto* route = std::get_if<Route>(&next)) return by_route(*route);
+  if (const auto* nothing = std::get_if<NothingLeft>(&next)) return without_route(payment, NoRoute{FailureReason::no_route, nothing->detail});
+  const auto& question = std::get<RouteQuestion>(next);
+  const RouteAnswer answer = ask_route(session, node, question, patience);
+  auto judged = judge_answer(answer, payment, Exclusions{question.excluded_channels, question.excluded_nodes});
+  if (auto* route = std::get_if<Route>(&judged)) return by_route(std::move(*route));
+  return without_route(payment, std::get<NoRoute>(judged));
+}
+
+}  // namespace
+
+Forecast forecast_of(const DriveResult& known) {
+  if (known.end == DriveEnd::open) {
+    return Forecast{ExitCode::outcome_unknown, {}, {}, {}, "Is in flight already, and the switch cannot be asked what became of it."};
+  }
+  if (known.error) return refused(known.error->code);
+  if (known.payment && known.payment->proof()) return Forecast{ExitCode::ok, {}, {}, {}, "Is paid already, with the same parameters."};
+  return Forecast{known.payment ? exit_code_of(*known.payment) : ExitCode::internal, {}, {}, {}, "Has ended already."};
+}
+
+Forecast forecast_of_join() {
+  return Forecast{ExitCode::outcome_unknown, {}, {}, {}, "Is open already, with the same parameters: send would join it."};
+}
+
+ExitCode tell_dry_run(Session& session, const Forecast& forecast) {
+  if (!session.output.json()) {
+    session.output.result(forecast.words + " Nothing was sent or stored.\n");
+    return forecast.code;
+  }
+  Json json;
+  json["dry_run"] = true;
+  json["exit_code"] = number(forecast.code);
+  json["refusal"] = forecast.refusal ? Json(code_name(*forecast.refusal)) : Json();
+  json["failure_reason"] = forecast.failed ? Json(reason_name(*forecast.failed->fail_reason)) : Json();
+  json["failure_detail"] = forecast.failed ? failure_detail_json(*forecast.failed) : Json();
+  json["route"] = forecast.route ? route_json(*forecast.route) : Json();
+  session.output.result(dump(json) + "\n");
+  return forecast.code;
+}
+
+ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, const HashState& state, Database* database, Session& session, Switch& node) {
+  Payment payment;
+  payment.request = std::move(request);
+  return tell_dry_run(session, foresee(options, payment, state, database, session, node));
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,141 @@
+#include <memory>
+
+#include "cli/commands/commands.h"
+#include "cli/output/migrate_report.h"
+#include "cli/output/progress.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+#include "db/import/import.h"
+
+namespace paytower::cli {
+
+namespace {
+
+/// Whoever finds another one at it leaves at once, unless told to wait: what it would do is being done.
+std::int64_t lock_timeout(const Session& session) { return session.global.lock_timeout_ns.value_or(0); }
+
+/// Nothing when the call names no database and there is none yet.
+std::unique_ptr<db::Connection> open_any_version(Session& session, db::OpenMode mode) {
+  if (!session.global.database_named && !exists_already(session.global.database)) {
+    session.output.note("no payments yet: there is no database " + session.global.database);
+    return nullptr;
+  }
+  db::OpenOptions open;
+  open.lock_timeout_ns = lock_timeout(session);
+  open.any_version = true;
+  open.large_statements = true;
+  auto connection = std::make_unique<db::Connection>(session.global.database, mode, db::payment_file(), open);
+  for (const std::string& warning : connection->warnings()) session.output.warn(warning);
+  return connection;
+}
+
+Json status_json(const db::MigrateStatus& status) {
+  Json json;
+  json["version"] = status.version;
+  json["latest"] = status.latest;
+  json["pending"] = Json::array();
+  for (const db::StepName& step : status.pending) json["pending"].push_back(Json{{"version", step.version}, {"name", step.name}});
+  json["quarantined"] = status.quarantined;
+  return json;
+}
+
+std::string status_text(const db::MigrateStatus& status) {
+  std::string text = "Version " + std::to_string(status.version) + " of " + std::to_string(status.latest) + "\n";
+  for (const db::StepName& step : status.pending) text += "pending: step " + std::to_string(step.version) + " (" + step.name + ")\n";
+  if (status.version > status.latest) text += "It was made by a newer paytower.\n";
+  if (status.pending.empty() && status.version == status.latest) text += "Up to date.\n";
+  if (status.quarantined > 0) text += counted(status.quarantined, "record") + " set aside\n";
+  return text;
+}
+
+ExitCode show_status(Session& session) {
+  const auto connection = open_any_version(session, db::OpenMode::read_only);
+  db::MigrateStatus status{db::newest_schema(), db::newest_schema(), {}, 0};
+  if (connection) {
+    db::WriteLock lock(connection->real_path(), 0);
+    status = db::Migrator(*connection, lock).status();
+  }
+  session.output.result(session.output.json() ? dump(status_json(status)) + "\n" : status_text(status));
+  return status.version == status.latest ? ExitCode::ok : ExitCode::database;
+}
+
+db::MigrateRequest request_of(const MigrateOptions& options, Session& session) {
+  db::MigrateRequest request;
+  request.to = options.to.value_or(db::newest_schema());
+  request.strict = options.strict;
+  request.backup = options.backup;
+  request.backup_path = options.backup_path;
+  request.now = session.clock.wall();
+  return request;
+}
+
+/// What is refused is not even opened to write; neither is what is up to date.
+db::MigrateReport look_or_migrate(const MigrateOptions& options, Session& session, std::unique_ptr<db::Connection>& connection,
+                                  const db::MigrateProgress& go_on) {
+  const db::MigrateRequest request = request_of(options, session);
+  db::WriteLock lock(connection->real_path(), lock_timeout(session));
+  if (options.dry_run) return db::Migrator(*connection, lock).rehearse(request, go_on);
+  db::MigrateReport report = db::Migrator(*connection, lock).check(request, go_on);
+  if (report.applied.empty()) return report;
+  connection = open_any_version(session, db::OpenMode::read_write);
+  return db::Migrator(*connection, lock).run(request, go_on);
+}
+
+ExitCode migrate(const MigrateOptions& options, Session& session, std::unique_ptr<db::Connection> connection) {
+  const SignalGuard signals;
+  Progress progress(session.output, session.clock, "records");
+  const auto go_on = [&](std::uint64_t done, std::uint64_t total) {
+    progress.update(done, total);
+    return session.clock.stop_signal() == 0;
+  };
+  try {
+    const db::MigrateReport report = look_or_migrate(options, session, connection, go_on);
+    progress.end();
+    return print_report(report, report.rehearsed ? *report.rehearsed : connection->database(), options.dry_run, session);
+  } catch (const db::MigrationStopped&) {
+    return print_stopped(session);
+  }
+}
+
+ExitCode import(const MigrateOptions& options, Session& session) {
+  const SignalGuard signals;
+  Progress progress(session.output, session.clock, "records");
+  const auto go_on = [&](std::uint64_t done, std::uint64_t total) {
+    progress.update(done, total);
+    return session.clock.stop_signal() == 0;
+  };
+  if (!options.dry_run) make_default_folders(session);
+  db::ImportRequest request;
+  request.channel_db = *options.from_lnd;
+  request.database = session.global.database;
+  request.assume_v04 = options.assume_v04;
+  request.strict = options.strict;
+  request.dry_run = options.dry_run;
+  request.lock_timeout_ns = lock_timeout(session);
+  request.now = session.clock.wall();
+  try {
+    const db::MigrateReport report = db::import_from_lnd(request, go_on);
+    progress.end();
+    if (report.rehearsed) return print_report(report, *report.rehearsed, true, session);
+    const auto written = open_any_version(session, db::OpenMode::read_only);
+    return print_report(report, written->database(), false, session);
+  } catch (const db::MigrationStopped&) {
+    return print_stopped(session);
+  }
+}
+
+}  // namespace
+
+ExitCode run(const MigrateOptions& options, Session& session) {
+  if (options.status) return show_status(session);
+  if (options.from_lnd) return import(options, session);
+  auto connection = open_any_version(session, db::OpenMode::read_only);
+  if (connection) return migrate(options, session, std::move(connection));
+  db::MigrateReport nothing;
+  nothing.from_version = nothing.to_version = db::newest_schema();
+  SQLite::Database empty(":memory:");
+  return print_report(nothing, empty, options.dry_run, session);
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,48 @@
+#include "cli/commands/operator_word.h"
+
+#include <array>
+#include <utility>
+
+#include "cli/output/refuse.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr int most_tries = 5;
+
+}  // namespace
+
+Error refusal_of_word(const Payment& payment, Errc why) {
+  const std::string status(status_name(payment.status()));
+  return Error{why, "the payment has ended (" + status + "); nothing was changed", "paytower show " + payment.request.hash.hex()};
+}
+
+void confirm_word(const Session& session, const std::string& consequence, const std::string& expected) {
+  if (!session.output.can_ask()) {
+    refuse(Errc::not_confirmed, "this needs a confirmation, and there is no terminal to ask at: add --yes; nothing was changed");
+  }
+  const auto answer = ask_line(consequence + "\nType " + expected + " to confirm: ");
+  if (answer != expected) refuse(Errc::not_confirmed, "not confirmed; nothing was changed");
+}
+
+Result<Payment> say_word(Session& session, Database& database, Payment payment, const Happening& word) {
+  Error last{Errc::conflict, "the payment kept changing; nothing was changed", "paytower show " + payment.request.hash.hex()};
+  for (int tries = 0; tries < most_tries; ++tries) {
+    const Decision decision = decide(payment, Event{session.clock.wall(), word});
+    if (decision.refusal) return refusal_of_word(payment, *decision.refusal);
+    if (decision.writes.empty()) return payment;
+    const std::array<PaymentWrites, 1> tick{{{&payment, decision.writes}}};
+    const auto results = database.store.commit(tick);
+    const bool stored = static_cast<bool>(results.at(0));
+    if (!stored && results.at(0).error().code == Errc::busy) return results.at(0).error();
+    auto now = database.store.load(payment.index);
+    if (!now) return Error{Errc::not_found, "the payment was deleted meanwhile"};
+    if (stored) return *std::move(now);
+    last = results.at(0).error();
+    payment = *std::move(now);
+  }
+  return last;
+}
+
+}  // namespace paytower::cli

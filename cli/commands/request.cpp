@@ -1,0 +1,150 @@
+#include "cli/commands/request.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "cli/input/routes.h"
+#include "cli/input/time.h"
+#include "cli/output/text.h"
+#include "core/driver/attempt_id.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/base/limits.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr Msat least_default_fee = Msat::of(5'000);
+constexpr Percent default_fee{Percent::units_per_percent};
+
+Error usage(std::string message, std::string hint = {}) { return Error{Errc::usage, std::move(message), std::move(hint)}; }
+
+Msat fee_limit(const SendOptions& options, Msat amount) {
+  if (const auto* limit = std::get_if<Msat>(&options.fee_limit)) return *limit;
+  if (const auto* percent = std::get_if<Percent>(&options.fee_limit)) return percent->of(amount);
+  return std::max(least_default_fee, default_fee.of(amount));
+}
+
+/// Seconds of an invoice as our time; the last moment that we can name when they lie beyond it.
+UnixNs from_seconds(std::uint64_t seconds) {
+  constexpr std::uint64_t last = static_cast<std::uint64_t>(INT64_MAX / ns_per_second);
+  return UnixNs{static_cast<std::int64_t>(std::min(seconds, last)) * ns_per_second};
+}
+
+UnixNs expiry_of(const Invoice& invoice) { return from_seconds(expiry_time(invoice)); }
+
+/// No word of the invoice in it: it holds the payment secret, and errors go into logs and mails.
+Error refusal_of(NotPayable why, const Invoice& invoice) {
+  switch (why) {
+    case NotPayable::expired:
+      return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry_of(invoice)) + "; nothing was sent. Ask the payee for a new one"};
+    case NotPayable::final_cltv_too_large: break;
+  }
+  return usage("the payee wants " + std::to_string(invoice.min_final_cltv) + " blocks, a route can have " + std::to_string(limits::max_cltv_delta));
+}
+
+Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
+  if (invoice.amount && options.amount) {
+    return usage("the invoice asks for " + sat_text(*invoice.amount) + " itself; --amt is only for an invoice without an amount");
+  }
+  if (invoice.amount) return *invoice.amount;
+  if (!options.amount) return usage("the invoice names no amount: say with --amt how much to pay");
+  return *options.amount;
+}
+
+PaymentRequest with_limits(const SendOptions& options, Msat amount, UnixNs now) {
+  PaymentRequest request;
+  request.demand.amount = amount;
+  request.demand.fee_limit = fee_limit(options, amount);
+  request.demand.cltv_limit = options.cltv_limit;
+  request.demand.outgoing_channels = options.outgoing_channels;
+  request.label = options.label;
+  request.max_attempts = options.max_attempts;
+  request.created = now;
+  request.deadline = UnixNs{now.value + options.timeout_ns};
+  return request;
+}
+
+/// What of this invoice and call is against a new try.
+std::optional<Error> objection_to(const Invoice& invoice, const SendOptions& options, UnixNs now) {
+  if (auto wrong = unusable_clock(now, release_date)) return wrong;
+  if (const auto why = not_payable(invoice, static_cast<std::uint64_t>(now.value / ns_per_second))) return refusal_of(*why, invoice);
+  if (const auto amount = amount_of(invoice, options); !amount) return amount.error();
+  return std::nullopt;
+}
+
+Result<Wanted> from_invoice(const std::string& text, const SendOptions& options, UnixNs now) {
+  const auto invoice = decode_invoice(text);
+  if (!invoice) return invoice.error();
+  Wanted wanted;
+  wanted.objection = objection_to(*invoice, options, now);
+  PaymentRequest& request = wanted.request;
+  request = with_limits(options, invoice->amount.value_or(options.amount.value_or(Msat{})), now);
+  request.hash = invoice->payment_hash;
+  request.demand.destination = invoice->payee;
+  request.demand.final_cltv_delta = static_cast<std::uint32_t>(std::min<std::uint64_t>(invoice->min_final_cltv, limits::max_cltv_delta));
+  request.payment_secret = invoice->payment_secret;
+  request.metadata = invoice->metadata;
+  request.invoice = text;
+  request.network = invoice->network;
+  request.deadline = std::min(request.deadline, expiry_of(*invoice));
+  return wanted;
+}
+
+Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, UnixNs now) {
+  if (!valid_public_key(payee.node)) return about(usage("--dest is not a point on the curve, so it is nobody's node key"), payee.hash);
+  Wanted wanted;
+  PaymentRequest& request = wanted.request;
+  wanted.objection = unusable_clock(now, release_date);
+  request = with_limits(options, *options.amount, now);
+  request.hash = payee.hash;
+  request.demand.destination = payee.node;
+  request.demand.final_cltv_delta = payee.final_cltv_delta;
+  request.payment_secret = payee.secret;
+  return wanted;
+}
+
+}  // namespace
+
+Result<Wanted> read_wanted(const SendOptions& options, UnixNs now) {
+  auto wanted = std::holds_alternative<DirectPayee>(options.payee) ? from_dest(std::get<DirectPayee>(options.payee), options, now)
+                                                                   : from_invoice(std::get<std::string>(options.payee), options, now);
+  if (!wanted || wanted->objection) return wanted;
+  const RouteDemand& demand = wanted->request.demand;
+  if (demand.final_cltv_delta > demand.cltv_limit) {
+    wanted->objection = usage("the payee wants " + std::to_string(demand.final_cltv_delta) + " blocks, --cltv-limit allows " +
+                              std::to_string(demand.cltv_limit));
+  }
+  return wanted;
+}
+
+std::string description_of(const SendOptions& options) {
+  const auto* text = std::get_if<std::string>(&options.payee);
+  if (text == nullptr) return {};
+  const auto invoice = decode_invoice(*text);
+  return invoice ? invoice->description.value_or("") : "";
+}
+
+Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key) {
+  if (!request.network.empty() && !pays_on(request.network, key.network)) {
+    const std::string message = "the invoice is for " + request.network + ", the switch is on " + key.network + "; nothing was sent";
+    return about(Error{Errc::wrong_network, message}, request.hash);
+  }
+  if (request.demand.destination == key.node) {
+    return about(Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent"}, request.hash);
+  }
+  return std::monostate{};
+}
+
+Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key) {
+  auto routes = parse_routes(text, RoutesContext{key.node, request.demand.final_cltv_delta, request.demand.amount});
+  if (!routes) return about(routes.error(), request.hash);
+  for (std::size_t i = 0; i < routes->size(); ++i) {
+    const auto kept = check_route((*routes)[i], request.demand);
+    if (!kept) return about(usage("route " + std::to_string(i + 1) + ": " + kept.error().message), request.hash);
+  }
+  return routes;
+}
+
+}  // namespace paytower::cli

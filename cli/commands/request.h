@@ -1,0 +1,32 @@
+// From the options of `send` to what is to be paid.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "cli/arguments/options.h"
+#include "core/payment/payment.h"
+#include "core/driver/ports.h"
+
+namespace paytower::cli {
+
+/// What a call of `send` wants paid.
+struct Wanted {
+  PaymentRequest request;                    ///< `deadline` is the earlier of --timeout and the invoice's expiry; amount 0 where none was said
+  std::optional<Error> objection{};          ///< why no new try may begin: expired, a limit, --amt that is missing or too much
+};
+
+/// An invoice, or --dest, with the limits of the call. A usage refusal where there is none to be read. The objection is for
+/// later: a hash that is paid or in flight is told as such first.
+[[nodiscard]] Result<Wanted> read_wanted(const SendOptions& options, UnixNs now);
+
+/// What an invoice says it is for; empty for --dest. Untrusted text.
+[[nodiscard]] std::string description_of(const SendOptions& options);
+
+/// Whether this switch may be asked to pay this: the chain, and that the payee is somebody else.
+[[nodiscard]] Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key);
+
+/// The routes of --routes, all checked against the request's limits. Usage refusals.
+[[nodiscard]] Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key);
+
+}  // namespace paytower::cli

@@ -1,0 +1,225 @@
+#include <algorithm>
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/operator_word.h"
+#include "cli/output/outcome.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+#include "cli/commands/restored.h"
+#include "core/driver/admission.h"
+#include "core/payment/look.h"
+
+namespace paytower::cli {
+
+namespace {
+
+using Word = ResolveOptions::Word;
+
+constexpr std::int64_t look_patience_ns = 5 * ns_per_second;
+constexpr std::size_t typed_digits = 8;
+
+Happening happening_of(Word word) {
+  if (word == Word::write_off) return OperatorWritesOff{};
+  return OperatorAssumesFailed{};
+}
+
+std::string consequence_of(Word word, const PaymentHash& hash, bool paid) {
+  const std::string start = "Payment " + hash.hex() + ":\n";
+  if (paid) return start + "it is paid and stays paid; the attempts that are still open beside it will be closed.";
+  if (word == Word::write_off) return start + "it will be over with an unknown outcome, and can never be paid again.";
+  return start + "it will count as failed and can be paid again. If its HTLC still settles, the money is paid twice.";
+}
+
+// --- the look before the word ----------------------------------------------------------------------------------------
+
+constexpr std::int64_t between_looks_ns = 60 * ns_per_second;    ///< a living node ends a record without an HTLC in 30 s
+
+/// What the node shows of the payment.
+struct Seen {
+  LookFinding finding;
+  bool moves = true;                         ///< an HTLC of the hash is under way, or the node does not say
+};
+
+/// True when the node shows that money of the hash has arrived. Of a paid hash everybody knows that.
+bool shows_paid(const LookFinding& finding, bool paid) {
+  return std::any_of(finding.events.begin(), finding.events.end(), [paid](const Happening& event) {
+    return std::holds_alternative<Settled>(event) || (!paid && std::holds_alternative<HashPaid>(event));
+  });
+}
+
+/// True when the node calls something of the hash pending.
+bool shows_pending(const LookFinding& finding) {
+  return std::any_of(finding.events.begin(), finding.events.end(), [](const Happening& event) {
+    const auto* missing = std::get_if<NotFound>(&event);
+    return std::holds_alternative<Pending>(event) || std::holds_alternative<HashBusy>(event) ||
+           (missing != nullptr && missing->evidence == Evidence::not_yet);
+  });
+}
+
+/// The look of one payment at the node that the call names, as often as it is asked for.
+class Witness {
+ public:
+  Witness(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge)
+      : session_(session), database_(database), payment_(payment), knowledge_(knowledge) {}
+
+  /// Nothing when the node cannot be asked: then the operator's word stands by itself (R17), and that is said.
+  std::optional<Seen> look() {
+    try {
+      const auto handle = open_switch(session_);
+      const IdentityAnswer identity = identify(session_, handle->node(), look_patience_ns);
+      if (const auto wrong = wrong_switch(payment_, identity.key); wrong && wrong->code == Errc::other_switch) return unasked(wrong->message);
+      check_copy(session_, database_, handle->node(), look_patience_ns);
+      const LookResult seen = cli::look(session_, handle->node(), payment_.request.hash, oldest_marks(payment_), look_patience_ns);
+      return read(seen);
+    } catch (const SwitchError& away) {
+      return unasked(away.what());
+    } catch (const RefusalError& away) {
+      if (away.error().code != Errc::switch_unavailable) throw;
+      return unasked(away.error().message);
+    }
+  }
+
+ private:
+  std::optional<Seen> unasked(const std::string& why) {
+    session_.output.warn("the node was not asked (" + why + "): your word stands by itself", payment_.request.hash);
+    return std::nullopt;
+  }
+
+  std::optional<Seen> read(const LookResult& look) {
+    Seen seen;
+    seen.finding = interpret(payment_, look, knowledge_);
+    if (seen.finding.alarm == Errc::switch_old_copy) return unasked("it was restored from an old copy and knows less than it did");
+    if (seen.finding.alarm) throw RefusalError(refusal_of(payment_, *seen.finding.alarm));
+    const auto complete = [](const SwitchRow& row) { return row.state == RowState::complete; };
+    const auto under_way = [](const OutgoingHtlc& htlc) { return !htlc.finished; };
+    seen.moves = !look.htlcs || std::any_of(look.htlcs->begin(), look.htlcs->end(), under_way) || std::any_of(look.rows.begin(), look.rows.end(), complete);
+    return seen;
+  }
+
+  Session& session_;
+  Database& database_;
+  const Payment& payment_;
+  const StoreKnowledge& knowledge_;
+};
+
+[[noreturn]] void still_there(const Session& session, const PaymentHash& hash, bool guard, bool paid) {
+  const std::string what = paid ? "the node shows that this payment is paid" : "the node still works on an HTLC of this payment, so its outcome will be known";
+  Error error{Errc::still_at_switch, what + "; nothing was changed", guard ? "" : "paytower resume " + hash.hex()};
+  throw RefusalError(guard ? with_node_hint(session, std::move(error), hash) : error);
+}
+
+/// The operator's word is refused while the node that was named contradicts it. A record without an HTLC in two looks a minute apart
+/// contradicts nothing: it never ends, and what it blocks is said.
+void look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge, bool guard) {
+  if (!session.global.switch_address) return;
+  const PaymentHash& hash = payment.request.hash;
+  const bool paid = payment.proof().has_value();
+  Witness witness(session, database, payment, knowledge);
+  auto seen = witness.look();
+  if (!seen) return;
+  if (shows_paid(seen->finding, paid)) still_there(session, hash, guard, true);
+  if (!shows_pending(seen->finding)) return;
+  if (seen->moves) still_there(session, hash, guard, false);
+  session.output.note("the node calls it pending, but has no HTLC of it: it is looked at again in 60 s", true);
+  const SignalGuard signals;
+  session.clock.sleep_until(MonoNs{session.clock.mono().value + between_looks_ns});
+  if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was changed");
+  seen = witness.look();
+  if (seen && (shows_paid(seen->finding, paid) || (shows_pending(seen->finding) && seen->moves))) {
+    still_there(session, hash, guard, shows_paid(seen->finding, paid));
+  }
+  if (!seen || !shows_pending(seen->finding)) return;
+  session.output.warn("the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it refuses every "
+                      "payment of the hash. It goes away only when the node is stopped and the row is taken out of its table `payments`", hash);
+}
+
+// --- one payment, or what is left of it ------------------------------------------------------------------------------
+
+/// Holds a payment's lock while the word is said.
+class Locked {
+ public:
+  Locked(Database& database, const PaymentHash& hash) : locks_(database.payment_locks), hash_(hash) {
+    if (locks_.try_lock(hash)) return;
+    refuse(Errc::busy, "another paytower is driving this payment; nothing was changed", "paytower show " + hash.hex());
+  }
+  ~Locked() { locks_.unlock(hash_); }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+
+ private:
+  PaymentLocks& locks_;
+  PaymentHash hash_;
+};
+
+ExitCode report(Session& session, const PaymentHash& hash, Database& database) {
+  const HashState state = database.store.find(hash);
+  if (state.payment) {
+    print_payment(session, *state.payment);
+  } else if (const auto history = database.query.history(hash); history && history->guard) {
+    session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n" : "Recorded.\n");
+  }
+  return ExitCode::ok;
+}
+
+void say_about_guard(Database& database, const PaymentHash& hash, Word word, const db::Speaker& speaker) {
+  const auto done = word == Word::write_off ? database.admin.write_off_guard(hash, speaker) : database.admin.release_guard(hash, speaker);
+  if (!done) throw RefusalError(done.error());
+}
+
+void say_about_payment(Session& session, Database& database, Payment payment, Word word, const db::Speaker& speaker) {
+  const PaymentHash hash = payment.request.hash;
+  // Said before it takes effect: the record of who said it must not be lost behind a crash.
+  database.admin.record_word(word == Word::write_off ? db::OperatorWord::write_off : db::OperatorWord::assume_failed, hash, speaker);
+  const auto said = say_word(session, database, std::move(payment), happening_of(word));
+  if (!said) throw RefusalError(said.error());
+}
+
+/// The guard is meant where there is no payment, or only one that has ended properly.
+bool about_guard(const HashState& state, Word word, UnixNs now) {
+  if (!state.guard) return false;
+  return !state.payment || decide(*state.payment, Event{now, happening_of(word)}).refusal.has_value();
+}
+
+ExitCode resolve_one(const ResolveOptions& options, Session& session) {
+  const auto database = open_database(session, db::OpenMode::read_write);
+  const PaymentHash hash = find_hash(session, database.get(), *options.hash, true);
+  session.output.speak_of(hash);
+  if (!database) throw RefusalError(no_such_payment(*options.hash));
+  const db::Speaker speaker{user_name(), session.clock.wall()};
+  const auto check = [&](const HashState& state) {
+    if (!state.payment && !state.guard) throw RefusalError(no_such_payment(*options.hash));
+    if (about_guard(state, options.word, speaker.at)) return;
+    const auto refusal = decide(*state.payment, Event{speaker.at, happening_of(options.word)}).refusal;
+    if (refusal) throw RefusalError(refusal_of_word(*state.payment, *refusal));
+  };
+  const HashState before = database->store.find(hash);
+  check(before);
+  const bool paid = before.payment && before.payment->proof();
+  if (!options.yes) confirm_word(session, consequence_of(options.word, hash, paid), hash.hex().substr(0, typed_digits));
+
+  const Locked lock(*database, hash);
+  HashState state = database->store.find(hash);
+  check(state);
+  Payment subject;
+  subject.request.hash = hash;
+  look_first(session, *database, state.payment ? *state.payment : subject, state.knowledge, !state.payment);
+  if (about_guard(state, options.word, speaker.at)) {
+    say_about_guard(*database, hash, options.word, speaker);
+  } else {
+    say_about_payment(session, *database, *std::move(state.payment), options.word, speaker);
+  }
+  const ExitCode code = report(session, hash, *database);
+  session.output.flush();
+  database->store.checkpoint_if_due();
+  return code;
+}
+
+}  // namespace
+
+ExitCode run(const ResolveOptions& options, Session& session) {
+  return options.word == Word::restored ? resolve_restored(options.yes, session) : resolve_one(options, session);
+}
+
+}  // namespace paytower::cli

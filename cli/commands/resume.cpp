@@ -1,0 +1,310 @@
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/output/outcome.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+#include "core/driver/attempt_id.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t page_size = 1'000;
+
+/// What is to be taken up, with the status that each had before.
+struct Work {
+  std::vector<PaymentIndex> rows{};
+  std::vector<PaymentHash> hashes{};
+  std::map<PaymentIndex, PaymentStatus> before{};
+};
+
+void add(Work& work, const Payment& payment) {
+  work.rows.push_back(payment.index);
+  work.hashes.push_back(payment.request.hash);
+  work.before[payment.index] = payment.status();
+}
+
+void add_open(Work& work, Database& database, PaymentIndex index) {
+  try {
+    if (const auto payment = database.store.load(index)) add(work, *payment);
+  } catch (const RefusalError& error) {
+    if (error.error().code != Errc::database) throw;
+    work.rows.push_back(index);  // the driver says which row cannot be read, and takes up the others
+  }
+}
+
+Work all_open(Database& database) {
+  Work work;
+  PaymentIndex after;
+  while (true) {
+    const auto page = database.store.fetch_in_flight(after, page_size);
+    for (const PaymentIndex index : page) {
+      add_open(work, database, index);
+      after = index;
+    }
+    if (page.size() < page_size) return work;
+  }
+}
+
+db::HashHistory history_of(Session& session, Database& database, const HashArgument& argument) {
+  const PaymentHash hash = find_hash(session, &database, argument, false);
+  auto history = database.query.history(hash);
+  if (!history) throw RefusalError(no_such_payment(argument));
+  if (history->head() == nullptr && !history->bad_rows.empty()) {
+    refuse(Errc::database, "what is stored of this payment cannot be read: " + history->bad_rows.front().reason + "; nothing was done", "paytower check");
+  }
+  if (history->head() == nullptr) {
+    refuse(Errc::guarded, "only a guard of this payment is left; there is nothing to resume", "paytower show " + hash.hex());
+  }
+  return *std::move(history);
+}
+
+DriveResult already_over(Payment payment) {
+  DriveResult result;
+  result.hash = payment.request.hash;
+  result.end = DriveEnd::ended;
+  result.payment = std::move(payment);
+  return result;
+}
+
+/// What opening the database has stored already: paid by this call.
+std::vector<DriveResult> paid_from_spool(Database& database) {
+  std::vector<DriveResult> results;
+  for (const PaymentHash& hash : database.paid_from_spool) {
+    const HashState state = database.store.find(hash);
+    if (state.payment && state.payment->proof()) results.push_back(already_over(*state.payment));
+  }
+  return results;
+}
+
+/// Nothing of it is left to ask the switch about.
+bool over(const Payment& payment) { return payment.ended_for_good() && !payment.has_open_attempt() && !payment.has_watched_attempt(); }
+
+/// Adds every try of the hash that is not over yet; when all are, the one that speaks for the hash is a result already.
+void add_named(Work& work, std::vector<DriveResult>& results, const db::HashHistory& history, bool from_spool) {
+  const Payment& head = *history.head();
+  if (work.before.count(head.index) != 0) return;
+  const std::size_t before = work.rows.size();
+  for (const Payment& payment : history.tries) {
+    if (!over(payment)) add(work, payment);
+  }
+  for (const db::BadRow& bad : history.bad_rows) {
+    if (bad.index.value != 0) work.rows.push_back(bad.index);  // the driver says what is wrong with it
+  }
+  if (work.rows.size() != before) return;
+  if (!from_spool) work.before[head.index] = head.status();
+  results.push_back(already_over(head));
+}
+
+struct Summary {
+  std::vector<const Payment*> payments{};
+  std::vector<const Error*> unreadable{};
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t still_in_flight = 0;
+  std::uint64_t pending_at_switch = 0;       ///< FAILED by the operator's word, and the switch still works on the HTLC
+  std::uint64_t busy = 0;
+  std::uint64_t other_switch = 0;
+  std::uint64_t not_driven = 0;
+  std::uint64_t unavailable = 0;
+
+  [[nodiscard]] std::uint64_t resolved() const { return succeeded + failed; }
+};
+
+/// A payment that had ended before and has not changed (one on the watch list) is no news.
+bool ended_now(const Payment& payment, const Work& work) {
+  const auto before = work.before.find(payment.index);
+  return before == work.before.end() || before->second != payment.status();
+}
+
+void count(Summary& summary, const DriveResult& result, const Work& work) {
+  switch (result.end) {
+    case DriveEnd::busy: ++summary.busy; return;
+    case DriveEnd::other_switch: ++summary.other_switch; break;
+    case DriveEnd::not_driven: ++summary.not_driven; break;
+    case DriveEnd::unavailable: ++summary.unavailable; return;
+    case DriveEnd::open:
+    case DriveEnd::refused:
+    case DriveEnd::ended: {
+      if (result.error && result.error->code == Errc::database) summary.unreadable.push_back(&*result.error);
+      if (!result.payment) return;
+      const PaymentStatus status = result.payment->status();
+      if (!result.payment->ended_for_good()) ++summary.still_in_flight;
+      if (status == PaymentStatus::unknown) ++summary.not_driven;
+      if (result.pending_at_switch) ++summary.pending_at_switch;
+      if (status == PaymentStatus::succeeded && ended_now(*result.payment, work)) ++summary.succeeded;
+      if (status == PaymentStatus::failed && ended_now(*result.payment, work)) ++summary.failed;
+      break;
+    }
+  }
+  if (result.payment) summary.payments.push_back(&*result.payment);
+}
+
+Json summary_json(const Summary& summary) {
+  Json json;
+  json["payments"] = Json::array();
+  for (const Payment* payment : summary.payments) json["payments"].push_back(payment_json(*payment));
+  json["resolved"] = summary.resolved();
+  json["succeeded"] = summary.succeeded;
+  json["failed"] = summary.failed;
+  json["still_in_flight"] = summary.still_in_flight;
+  json["assumed_failed_in_flight"] = summary.pending_at_switch;
+  json["busy"] = summary.busy;
+  json["other_switch"] = summary.other_switch;
+  json["not_driven"] = summary.not_driven;
+  return json;
+}
+
+std::string counts_text(const Summary& summary) {
+  std::string text = std::to_string(summary.resolved()) + " resolved (" + std::to_string(summary.succeeded) + " paid, " +
+                     std::to_string(summary.failed) + " failed), " + std::to_string(summary.still_in_flight) + " still in flight";
+  if (summary.pending_at_switch > 0) text += ", " + std::to_string(summary.pending_at_switch) + " marked as failed by hand and still in flight";
+  if (summary.busy > 0) text += ", " + std::to_string(summary.busy) + " busy";
+  if (summary.other_switch > 0) text += ", " + std::to_string(summary.other_switch) + " of another switch";
+  if (summary.not_driven > 0) text += ", " + std::to_string(summary.not_driven) + " not driven";
+  return text;
+}
+
+/// The rows that can be read were driven all the same (R14).
+ErrorReport unreadable_report(const Summary& summary) {
+  std::string message = std::to_string(summary.unreadable.size()) + " of the open payments cannot be read (" + summary.unreadable.front()->message +
+                        "); of the others: " + counts_text(summary);
+  return report_of(Error{Errc::database, std::move(message), "paytower check"});
+}
+
+void print(Session& session, const Summary& summary) {
+  if (session.output.json()) return session.output.result(dump(summary_json(summary)) + "\n");
+  if (session.output.quiet()) return;
+  for (const Payment* payment : summary.payments) session.output.result(outcome_line(*payment, session.output));
+  session.output.result(counts_text(summary) + "\n");
+}
+
+/// What needs a person is said also with --quiet; a held HTLC does not.
+void warn_people(Session& session, const std::vector<DriveResult>& results) {
+  for (const DriveResult& result : results) {
+    if (result.awaits_other_user) session.output.note(result.hash.hex() + ": " + awaits_other_user_words);
+    if (result.pending_at_switch) session.output.warn(still_pending_words, result.hash);
+    if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
+    const bool said_later = result.error && result.error->code == Errc::database;
+    if (result.end == DriveEnd::refused && result.error && !said_later) session.output.warn(result.error->message, result.hash);
+  }
+}
+
+/// Which of the tries of one hash the exit code tells about: what is open, then what paid, then the newest.
+const DriveResult& speaker(const std::vector<DriveResult>& results) {
+  const auto first = [&results](auto wanted) { return std::find_if(results.begin(), results.end(), wanted); };
+  auto found = first([](const DriveResult& r) { return !r.payment || !r.payment->ended_for_good(); });
+  if (found == results.end()) found = first([](const DriveResult& r) { return r.payment->proof().has_value(); });
+  return found == results.end() ? results.front() : *found;
+}
+
+ExitCode fail(Session& session, const ErrorReport& report) {
+  session.output.error(report);
+  return report.exit_code;
+}
+
+/// --quiet: for cron, which mails whatever is said.
+bool silent(const Session& session) { return session.output.quiet() && !session.output.json(); }
+
+/// Another paytower is at work on it: the next run of cron looks again.
+ExitCode report_single(Session& session, const ConsoleObserver& observer, const DriveResult& result) {
+  if (result.end == DriveEnd::busy && silent(session)) return ExitCode::busy;
+  return report_one(session, observer, result, {silent(session), false});
+}
+
+/// Nothing is open, so no switch is needed; one that is named is asked whether this database is an old copy, in which something would be.
+void ask_about_copy(Session& session, Database& database, const std::optional<std::int64_t>& wait_ns) {
+  if (!session.global.switch_address) return;
+  try {
+    const auto handle = open_switch(session);
+    check_copy(session, database, handle->node(), question_patience(wait_ns));
+  } catch (const SwitchError& away) {
+    session.output.log(away.what());
+  } catch (const RefusalError& away) {
+    if (away.error().code != Errc::switch_unavailable) throw;
+    session.output.log(away.error().message);
+  }
+}
+
+ExitCode report_all(Session& session, const std::vector<DriveResult>& results, const Work& work) {
+  Summary summary;
+  for (const DriveResult& result : results) count(summary, result, work);
+  warn_people(session, results);
+  if (!summary.unreadable.empty()) return fail(session, unreadable_report(summary));
+  const int signal = session.clock.stop_signal();
+  const bool open = summary.still_in_flight > 0 || summary.pending_at_switch > 0;
+  if (signal != 0 && (open || summary.unavailable > 0)) {
+    return fail(session, ErrorReport{"interrupted", interrupted_by(signal),
+                                     "interrupted: " + std::to_string(summary.resolved()) + " resolved, " +
+                                         std::to_string(summary.still_in_flight) + " still in flight",
+                                     "paytower resume"});
+  }
+  if (summary.unavailable > 0) {
+    for (const DriveResult& result : results) {
+      if (result.end != DriveEnd::unavailable) continue;
+      const Error lost{Errc::switch_unavailable, "the switch cannot be reached; nothing was changed"};
+      return fail(session, report_of(result.error.value_or(lost)));
+    }
+  }
+  if (!open && summary.busy > 0) {
+    if (silent(session)) return ExitCode::busy;
+    const std::string message =
+        "another paytower drives what is open (" + std::to_string(summary.busy) + "); this call changed nothing of it";
+    return fail(session, report_of(Error{Errc::busy, message, "paytower list --status open"}));
+  }
+  print(session, summary);
+  return open ? ExitCode::outcome_unknown : ExitCode::ok;
+}
+
+}  // namespace
+
+ExitCode run(const ResumeOptions& options, Session& session) {
+  if (options.hashes.size() == 1 && options.hashes.front().whole) session.output.speak_of(*options.hashes.front().whole);
+  const auto database = open_database(session, db::OpenMode::read_write, options.wait_ns);
+  if (!database) {
+    if (!options.hashes.empty()) throw RefusalError(no_such_payment(options.hashes.front()));
+    print(session, Summary{});
+    return ExitCode::ok;
+  }
+  Work work;
+  std::vector<DriveResult> results;
+  if (options.hashes.empty()) {
+    work = all_open(*database);
+    results = paid_from_spool(*database);
+  }
+  for (const HashArgument& argument : options.hashes) {
+    const db::HashHistory history = history_of(session, *database, argument);
+    const auto& spooled = database->paid_from_spool;
+    const bool from_spool = std::find(spooled.begin(), spooled.end(), history.head()->request.hash) != spooled.end();
+    add_named(work, results, history, from_spool);
+  }
+
+  const SignalGuard signals;
+  ConsoleObserver observer(session.output, options.inflight_updates);
+  Progress progress(session.output, session.clock, "payments");
+  observer.count_in(progress, work.rows.size());
+  if (work.rows.empty() && options.hashes.empty()) ask_about_copy(session, *database, options.wait_ns);
+  if (!work.rows.empty()) {
+    const auto handle = open_switch(session);
+    DriverOptions how;
+    how.wait_ns = options.wait_ns;
+    how.collect_only = options.no_retry;
+    how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
+    how.clock_from = release_date;
+    Driver driver(driver_ports(session, *database, handle->node(), observer), how);
+    for (const PaymentIndex index : work.rows) driver.adopt(index);
+    for (DriveResult& result : drive(driver, *database, work.hashes)) results.push_back(std::move(result));
+  }
+  progress.end();
+  const bool single = options.hashes.size() == 1 && !results.empty();
+  const ExitCode code = single ? report_single(session, observer, speaker(results)) : report_all(session, results, work);
+  session.output.flush();
+  database->store.checkpoint_if_due();
+  return code;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,168 @@
+#include <utility>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/dry_run.h"
+#include "cli/output/outcome.h"
+#include "cli/output/refuse.h"
+#include "cli/commands/request.h"
+#include "cli/output/text.h"
+#include "core/driver/attempt_id.h"
+#include "core/driver/admission.h"
+#include "core/base/limits.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t description_columns = 100;
+
+void confirm(Session& session, const SendOptions& options, const PaymentRequest& request) {
+  const RouteDemand& demand = request.demand;
+  if (!session.output.can_ask()) {
+    refuse(Errc::not_confirmed, "paying needs a yes, and there is no terminal to ask at: add --yes; nothing was sent");
+  }
+  std::string question = "Pay " + sat_text(demand.amount) + " to " + demand.destination.hex();
+  question += ", fee at most " + sat_text(demand.fee_limit);
+  const std::string text = description_of(options);
+  if (!text.empty()) question += ",\nfor \"" + printable_cut(text, description_columns) + "\"";
+  if (!ask_yes(question + "?")) refuse(Errc::not_confirmed, "not confirmed; nothing was sent");
+}
+
+/// One call of `send`, in the order in which the questions are asked: whether the text is an invoice at all, what the database knows of
+/// the hash, and only then what else could refuse. To call a hash expired that is paid or in flight makes a script pay it twice.
+class Send {
+ public:
+  Send(const SendOptions& options, Session& session)
+      : options_(options), session_(session), wanted_(value_of(read_wanted(options, session.clock.wall()))), hash_(wanted_.request.hash),
+        observer_(session.output, options.inflight_updates) {
+    session.output.speak_of(hash_);
+  }
+
+  ExitCode run() {
+    database_ = options_.dry_run ? open_if_there(session_) : open_to_write_if_there(session_, options_.wait_ns);
+    const HashState state = database_ ? database_->store.find(hash_) : HashState{};
+    Judgement known = judge_request(admission_of(submission()), state);
+    if (known.result) return tell_known(*std::move(known.result));
+    if (known.join && options_.dry_run) return tell_dry_run(session_, forecast_of_join());
+    if (known.join) return drive_on(*state.payment);
+    if (wanted_.objection) return refuse_with(*wanted_.objection);
+    return begin(state);
+  }
+
+ private:
+  [[nodiscard]] Submission submission() const { return Submission{wanted_.request, options_.idempotent}; }
+
+  ExitCode refuse_with(const Error& why) {
+    const ErrorReport report = report_of(with_next_step(why, "send"), hash_);
+    session_.output.error(report);
+    return report.exit_code;
+  }
+
+  /// What is in flight is refused (5, or 6 where another process drives it) while the switch can be asked about it, and cannot be told
+  /// (4) while it cannot.
+  ExitCode tell_known(DriveResult known) {
+    const bool open_and_refused = known.end == DriveEnd::refused && known.payment;
+    if (!open_and_refused || !session_.global.switch_address) return tell(known);
+    const MonoNs start = session_.clock.mono();
+    std::unique_ptr<SwitchHandle> handle;
+    try {
+      handle = open_switch(session_);
+      (void)identify(session_, handle->node(), question_patience(options_.wait_ns));
+    } catch (const SwitchError& away) {
+      return tell(left_open(std::move(known), away.what()));
+    } catch (const RefusalError& away) {
+      if (away.error().code != Errc::switch_unavailable) throw;
+      return tell(left_open(std::move(known), away.error().message));
+    }
+    if (options_.dry_run) return tell(known);
+    return drive(submission(), handle->node(), session_.clock.mono().value - start.value);
+  }
+
+  DriveResult left_open(DriveResult known, const std::string& why) {
+    session_.output.warn(why, hash_);
+    known.end = DriveEnd::open;
+    known.error.reset();
+    return known;
+  }
+
+  ExitCode tell(const DriveResult& result) {
+    return options_.dry_run ? tell_dry_run(session_, forecast_of(result)) : report_one(session_, observer_, result, {false, true});
+  }
+
+  /// --idempotent, and somebody has begun this payment already.
+  ExitCode drive_on(const Payment& payment) {
+    std::unique_ptr<SwitchHandle> handle;
+    try {
+      handle = open_switch(session_);
+    } catch (const SwitchError& away) {
+      DriveResult known;
+      known.hash = hash_;
+      known.payment = payment;
+      known.joined = true;
+      return tell(left_open(std::move(known), away.what()));
+    }
+    Submission joining = submission();
+    joining.ended_before = PaymentIndex{};
+    return drive(std::move(joining), handle->node(), 0);
+  }
+
+  ExitCode begin(const HashState& state) {
+    const auto handle = open_switch(session_);
+    const MonoNs start = session_.clock.mono();
+    check_with_switch(handle->node());
+    const std::int64_t spent = session_.clock.mono().value - start.value;
+    if (options_.dry_run) return dry_run_send(options_, std::move(wanted_.request), state, database_.get(), session_, handle->node());
+    if (!options_.yes) {
+      confirm(session_, options_, wanted_.request);
+      // The answer may have taken a while: the limits in time begin now, and the invoice may be over.
+      Wanted later = value_of(read_wanted(options_, session_.clock.wall()));
+      later.request.candidates = std::move(wanted_.request.candidates);
+      wanted_ = std::move(later);
+    }
+    const auto left = remaining_wait(options_.wait_ns, spent);
+    if (database_) database_->bound_waits(left);  // they began to run out before the question
+    if (!database_) database_ = create_database(session_, left);
+    Submission wanted = submission();
+    wanted.objection = wanted_.objection;
+    wanted.ended_before = ended_try(state);
+    return drive(std::move(wanted), handle->node(), spent);
+  }
+
+  /// What the switch must say before anything is asked or stored: the chain, and its own key for the first hop of --routes.
+  void check_with_switch(Switch& node) {
+    const IdentityAnswer identity = identify(session_, node, question_patience(options_.wait_ns));
+    (void)value_of(check_switch(wanted_.request, identity.key));
+    if (!options_.routes) return;
+    const std::string text = value_of(read_input(*options_.routes, limits::max_input_file_bytes));
+    wanted_.request.candidates = value_of(read_routes(text, wanted_.request, identity.key));
+  }
+
+  ExitCode drive(Submission wanted, Switch& node, std::int64_t spent_ns) {
+    const SignalGuard signals;
+    DriverOptions how;
+    how.wait_ns = remaining_wait(options_.wait_ns, spent_ns);
+    how.lock_timeout_ns = session_.global.lock_timeout_ns.value_or(0);
+    how.clock_from = release_date;
+    Driver driver(driver_ports(session_, *database_, node, observer_), how);
+    driver.submit(std::move(wanted));
+    auto results = cli::drive(driver, *database_, {hash_});
+    if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
+    const ExitCode code = tell(open_if_recorded(std::move(results.front())));
+    session_.output.flush();
+    database_->store.checkpoint_if_due(db::Closing::when_large);
+    return code;
+  }
+
+  const SendOptions& options_;
+  Session& session_;
+  Wanted wanted_;
+  PaymentHash hash_;
+  ConsoleObserver observer_;
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace
+
+ExitCode run(const SendOptions& options, Session& session) { return Send(options, session).run(); }
+
+}  // namespace paytower::cli

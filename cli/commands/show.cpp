@@ -1,0 +1,49 @@
+#include "cli/commands/commands.h"
+#include "cli/output/imported_raw.h"
+#include "cli/output/refuse.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+[[noreturn]] void unreadable(const db::BadRow& row) {
+  refuse(Errc::database, "payment " + std::to_string(row.index.value) + " cannot be read: " + row.reason, "paytower check");
+}
+
+void print(const Payment& head, const db::HashHistory& history, const ShowOptions& options, Session& session, db::Connection& connection) {
+  std::vector<Payment> older;
+  for (const Payment& one : history.tries) {
+    if (one.index != head.index) older.push_back(one);
+  }
+  if (!session.output.json()) {
+    session.output.result(payment_page(head, older, history.duplicates, options.omit_hops, session.output));
+    return;
+  }
+  const std::string raw = head.provenance == Provenance::native ? "[]" : dump(imported_raw_json(db::imported_raw_of(connection, head.index, head.request.hash)));
+  session.output.result(payment_text(PaymentView{&head, options.omit_hops, older, history.duplicates, raw}) + "\n");
+}
+
+}  // namespace
+
+ExitCode run(const ShowOptions& options, Session& session) {
+  const auto database = open_database(session, db::OpenMode::read_only);
+  const PaymentHash hash = find_hash(session, database.get(), options.hash, false);
+  session.output.speak_of(hash);
+  const auto history = database ? database->query.history(hash, options.omit_hops && session.output.json()) : std::nullopt;
+  if (!history) throw RefusalError(no_such_payment(options.hash));
+  if (!history->bad_rows.empty()) unreadable(history->bad_rows.front());
+  const Payment* head = history->head();
+  if (head == nullptr && !history->duplicates.empty()) head = &history->duplicates.back();
+  if (head != nullptr) {
+    print(*head, *history, options, session, database->connection);
+  } else if (history->guard) {
+    session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n" : guard_page(*history->guard, session.output));
+  } else {
+    throw RefusalError(no_such_payment(options.hash));
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,264 @@
+#include <algorithm>
+#include <array>
+
+#include "cli/commands/commands.h"
+#include "cli/input/time.h"
+#include "cli/output/progress.h"
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+#include "cli/output/stats_prometheus.h"
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::array<unsigned, 4> percentiles{50, 90, 95, 99};
+constexpr std::array<PaymentStatus, 5> statuses{PaymentStatus::succeeded, PaymentStatus::failed, PaymentStatus::unknown, PaymentStatus::in_flight,
+                                                PaymentStatus::initiated};
+constexpr std::size_t table_channels = 10;
+constexpr std::size_t longest_bar = 40;
+
+Json number_or_null(const std::optional<std::uint64_t>& value) { return value ? Json(*value) : Json(); }
+
+Json histogram_json(const db::LogHistogram& histogram, bool with_sum) {
+  Json json;
+  json["count"] = histogram.count();
+  if (with_sum) json["sum"] = histogram.sum();
+  for (const unsigned percent : percentiles) json["p" + std::to_string(percent)] = number_or_null(histogram.percentile(percent));
+  json["max"] = number_or_null(histogram.percentile(100));
+  return json;
+}
+
+Json bytes_json(const db::PaymentStats& stats) {
+  Json json;
+  json["file"] = stats.file_bytes;
+  json["free"] = stats.free_bytes;
+  json["quarantine"] = stats.quarantine_bytes;
+  json["invoices"] = stats.invoice_bytes;
+  json["routes"] = stats.route_bytes;
+  json["texts"] = stats.text_bytes;
+  json["imported"] = stats.imported_bytes;
+  return json;
+}
+
+Json stats_json(const db::PaymentStats& stats, const StatsOptions& options) {
+  Json json;
+  json["since_ns"] = time_json(options.since);
+  json["until_ns"] = time_json(options.until);
+  json["payments"] = stats.payments;
+  for (const PaymentStatus status : statuses) json["by_status"][std::string(status_name(status))] = stats.with(status);
+  json["paid_by_others"] = stats.paid_by_others;
+  json["assumed_failed"] = stats.assumed_failed;
+  json["duplicates"] = stats.duplicates;
+  json["success_ppm"] = number_or_null(stats.success_ppm());
+  json["attempts"] = stats.attempts;
+  json["attempts_per_payment"] = histogram_json(stats.attempts_each, false);
+  json["amount_msat"] = stats.amount_msat;
+  json["fee_msat"] = histogram_json(stats.fee_msat, true);
+  json["fee_ppm"] = histogram_json(stats.fee_ppm, false);
+  json["fee_ppm"]["overall"] = number_or_null(stats.overall_fee_ppm());
+  json["settle_us"] = histogram_json(stats.settle_us, false);
+  json["failed_by_reason"] = Json::object();
+  for (const auto& entry : stats.by_reason) json["failed_by_reason"][std::string(reason_name(entry.first))] = entry.second;
+  json["failures_by_code"] = Json::object();
+  for (const auto& entry : stats.by_code) json["failures_by_code"][std::string(failure_name(entry.first))] = entry.second;
+  json["failures_by_channel"] = Json::array();
+  for (const db::ChannelFailures& entry : stats.by_channel) {
+    Json one;
+    one["chan_id"] = id_json(entry.channel.channel.value);
+    one["scid"] = entry.channel.channel.text();
+    one["direction"] = entry.channel.direction;
+    one["failures"] = entry.count;
+    json["failures_by_channel"].push_back(std::move(one));
+  }
+  json["failing_channels"] = stats.channels;
+  json["failures_of_other_channels"] = stats.other_channels;
+  json["bytes"] = bytes_json(stats);
+  json["bad_rows"] = stats.bad_rows;
+  return json;
+}
+
+/// Millionths as "97.3 %".
+std::string percent_text(const std::optional<std::uint64_t>& ppm) {
+  if (!ppm) return "-";
+  return std::to_string(*ppm / 10'000) + "." + std::to_string(*ppm / 1'000 % 10) + " %";
+}
+
+std::string sats(std::uint64_t msat) { return msat > Msat::max_value ? "more than there is" : sat_text(Msat::of(msat)); }
+
+std::string seconds(std::uint64_t us) {
+  if (us < 1'000'000) return std::to_string(us / 1'000) + " ms";
+  return elapsed_text(static_cast<std::int64_t>(std::min<std::uint64_t>(us, INT64_MAX / 1'000)) * 1'000);
+}
+
+std::string megabytes(std::uint64_t bytes) {
+  if (bytes < 10'000) return grouped(bytes) + " bytes";
+  if (bytes < 10'000'000) return grouped(bytes / 1'000) + " kB";
+  return grouped(bytes / 1'000'000) + " MB";
+}
+
+/// A heading and rows of "name  number  bar", the numbers under each other and the bars as long as the line allows.
+class Chart {
+ public:
+  Chart(std::string title, std::size_t columns) : title_(std::move(title)), columns_(columns) {}
+
+  void add(std::string name, std::uint64_t count) { rows_.push_back({std::move(name), count}); }
+
+  [[nodiscard]] std::string text() const {
+    if (rows_.empty()) return {};
+    std::size_t names = 0;
+    std::size_t numbers = 0;
+    std::uint64_t most = 1;
+    for (const Row& row : rows_) {
+      names = std::max(names, columns_of(row.name));
+      numbers = std::max(numbers, grouped(row.count).size());
+      most = std::max(most, row.count);
+    }
+    // Names that leave no room for their numbers stand on lines of their own.
+    const bool apart = 2 + names + 2 + numbers > columns_;
+    if (apart) names = 2;
+    const std::size_t left = 2 + names + 2 + numbers + 2;
+    const std::size_t room = columns_ > left ? std::min(columns_ - left, longest_bar) : 0;
+    std::string text = "\n" + title_ + "\n";
+    for (const Row& row : rows_) {
+      const std::string number = grouped(row.count);
+      const std::string name = apart ? "" : row.name;
+      if (apart) text += wrapped("  " + row.name, columns_, 4) + "\n";
+      std::string line = "  " + name + std::string(names - columns_of(name) + 2 + numbers - number.size(), ' ') + number;
+      const std::size_t bar = bar_length(row.count, most, room);
+      if (bar > 0) line += "  " + std::string(bar, '#');
+      text += line + "\n";
+    }
+    return text;
+  }
+
+ private:
+  struct Row {
+    std::string name;
+    std::uint64_t count;
+  };
+
+  /// What is there at all has a mark, where there is room.
+  static std::size_t bar_length(std::uint64_t count, std::uint64_t most, std::size_t room) {
+    if (count == 0 || room == 0) return 0;
+    const std::uint64_t unit = most / room + 1;
+    return static_cast<std::size_t>(std::clamp<std::uint64_t>(most < room ? count * room / most : count / unit, 1, room));
+  }
+
+  std::string title_;
+  std::size_t columns_;
+  std::vector<Row> rows_;
+};
+
+template <typename Text>
+std::string percentile_line(const char* name, const db::LogHistogram& histogram, const Text& text) {
+  std::string line = std::string("  ") + name;
+  line.resize(22, ' ');
+  if (histogram.count() == 0) return line + "-\n";
+  const auto of = [&](unsigned percent) { return text(*histogram.percentile(percent)); };
+  return line + "median " + of(50) + "\n" + std::string(22, ' ') + "90 %   " + of(90) + "\n" + std::string(22, ' ') + "99 %   " + of(99) + "\n" +
+         std::string(22, ' ') + "most   " + of(100) + "\n";
+}
+
+std::string spread_text(const db::PaymentStats& stats) {
+  std::string text = "\nPaid payments\n";
+  text += "  sent                " + sats(stats.amount_msat) + "\n";
+  text += "  fees                " + sats(stats.fee_msat.sum()) + "\n";
+  if (const auto ppm = stats.overall_fee_ppm()) text += "  of all sent         " + grouped(*ppm) + " ppm\n";
+  text += percentile_line("fee", stats.fee_msat, sats);
+  text += percentile_line("fee in ppm", stats.fee_ppm, grouped);
+  text += percentile_line("time to settle", stats.settle_us, seconds);
+  return text + "\nEnded payments\n" + percentile_line("attempts", stats.attempts_each, grouped);
+}
+
+std::string failures_text(const db::PaymentStats& stats, std::size_t columns) {
+  Chart codes("Failed attempts by code", columns);
+  std::vector<std::pair<std::uint64_t, std::string>> sorted;
+  for (const auto& entry : stats.by_code) sorted.emplace_back(entry.second, failure_name(entry.first));
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& entry : sorted) codes.add(entry.second, entry.first);
+  Chart channels("Failed attempts by channel", columns);
+  std::uint64_t others = stats.other_channels;
+  for (std::size_t i = 0; i < stats.by_channel.size(); ++i) {
+    const db::ChannelFailures& entry = stats.by_channel[i];
+    if (i < table_channels) {
+      channels.add(entry.channel.channel.text() + "/" + std::to_string(entry.channel.direction), entry.count);
+    } else {
+      others = db::saturating_add(others, entry.count);
+    }
+  }
+  if (others > 0) channels.add("other channels", others);
+  return codes.text() + channels.text();
+}
+
+std::string bytes_text(const db::PaymentStats& stats) {
+  std::string text = "\nSpace\n";
+  const auto add = [&text](const char* name, std::uint64_t bytes) {
+    std::string line = std::string("  ") + name;
+    line.resize(22, ' ');
+    text += line + megabytes(bytes) + "\n";
+  };
+  add("file", stats.file_bytes);
+  add("free inside it", stats.free_bytes);
+  add("quarantine", stats.quarantine_bytes);
+  add("invoices", stats.invoice_bytes);
+  add("routes", stats.route_bytes);
+  add("texts", stats.text_bytes);
+  add("imported records", stats.imported_bytes);
+  return text;
+}
+
+std::string stats_text(const db::PaymentStats& stats, const StatsOptions& options, std::size_t columns) {
+  std::string title = grouped(stats.payments) + (stats.payments == 1 ? " payment" : " payments");
+  if (options.since) title += " since " + time_text(*options.since);
+  if (options.until) title += " until " + time_text(*options.until);
+  Chart by_status("By status", columns);
+  for (const PaymentStatus status : statuses) by_status.add(std::string(status_name(status)), stats.with(status));
+  std::string text = title + "\n" + by_status.text();
+  text += "\nSuccess rate          " + percent_text(stats.success_ppm()) + "\n";
+  if (stats.paid_by_others > 0) text += "Paid by other users   " + grouped(stats.paid_by_others) + "\n";
+  if (stats.assumed_failed > 0) text += "Marked failed by hand " + grouped(stats.assumed_failed) + " (not confirmed: `paytower resume` asks)\n";
+  if (stats.duplicates > 0) text += "Duplicates, apart     " + grouped(stats.duplicates) + "\n";
+  Chart reasons("Failed payments by reason", columns);
+  for (const auto& entry : stats.by_reason) reasons.add(std::string(reason_name(entry.first)), entry.second);
+  return text + spread_text(stats) + reasons.text() + failures_text(stats, columns) + bytes_text(stats);
+}
+
+std::optional<db::PaymentStats> count(const StatsOptions& options, Session& session) {
+  const auto database = open_database(session, db::OpenMode::read_only);
+  if (!database) return db::PaymentStats{};
+  db::StatsSpan span;
+  span.since = options.since;
+  if (options.until && options.until->value < INT64_MAX) span.until = UnixNs{options.until->value + 1};
+  const SignalGuard signals;
+  Progress progress(session.output, session.clock, "payments");
+  return db::payment_stats(database->connection, span, [&](std::uint64_t done, std::uint64_t total) {
+    progress.update(done, total);
+    return session.clock.stop_signal() == 0;
+  });
+}
+
+}  // namespace
+
+ExitCode run(const StatsOptions& options, Session& session) {
+  Output& output = session.output;
+  const auto stats = count(options, session);
+  if (!stats) {
+    const ExitCode code = interrupted_by(session.clock.stop_signal());
+    output.error(ErrorReport{"interrupted", code, "interrupted; nothing was changed", "paytower stats --since 30d"});
+    return code;
+  }
+  switch (options.format) {
+    case StatsOptions::Format::table: output.result(stats_text(*stats, options, output.columns())); break;
+    case StatsOptions::Format::json: output.result(dump(stats_json(*stats, options)) + "\n"); break;
+    case StatsOptions::Format::prom: output.result(prometheus_text(*stats)); break;
+  }
+  output.flush();
+  if (stats->bad_rows == 0) return ExitCode::ok;
+  output.error(report_of(Error{Errc::database, counted(stats->bad_rows, "row") + " cannot be read; the others were counted", "paytower check"}));
+  return ExitCode::database;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,62 @@
+#include "cli/output/json.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "cli/output/render.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t most_digits = 20;  // of a 64-bit number, with its sign
+
+template <typename Integer>
+void append_number(std::string& out, Integer value) {
+  char digits[most_digits];
+  out.append(digits, std::to_chars(digits, digits + most_digits, value).ptr);
+}
+
+bool plain(char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; }
+
+}  // namespace
+
+// A value always ends with something else, so the last byte tells whether it is the first one here.
+JsonWriter& JsonWriter::key(std::string_view name) {
+  if (out_.back() != '{') out_ += ',';
+  out_ += '"';
+  out_ += name;
+  out_ += "\":";
+  return *this;
+}
+
+JsonWriter& JsonWriter::element() {
+  if (out_.back() != '[') out_ += ',';
+  return *this;
+}
+
+void JsonWriter::number(std::uint64_t value) { append_number(out_, value); }
+
+void JsonWriter::id(std::uint64_t id) {
+  out_ += '"';
+  append_number(out_, id);
+  out_ += '"';
+}
+
+void JsonWriter::time(UnixNs time) {
+  out_ += '"';
+  append_number(out_, time.value);
+  out_ += '"';
+}
+
+void JsonWriter::text(std::string_view text) {
+  if (!std::all_of(text.begin(), text.end(), plain)) {
+    out_ += dump(Json(text));
+    return;
+  }
+  out_ += '"';
+  out_ += text;
+  out_ += '"';
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,138 @@
+#include "cli/output/outcome.h"
+
+#include <algorithm>
+
+#include "cli/output/render.h"
+#include "cli/output/render_text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::int64_t longest_question_ns = 10 * ns_per_second;
+constexpr std::int64_t shortest_question_ns = 1 * ns_per_second;
+
+ExitCode fail(Session& session, const ErrorReport& report) {
+  session.output.error(report);
+  return report.exit_code;
+}
+
+/// Something of the payment may be in flight.
+ExitCode report_open(Session& session, const DriveResult& result, ReportStyle style) {
+  const Payment& payment = *result.payment;
+  if (const int signal = session.clock.stop_signal(); signal != 0) return fail(session, interrupted_report(signal, payment));
+  if (!style.silent) print_payment(session, payment, style.sent ? &result : nullptr);
+  if (result.awaits_other_user) session.output.note(awaits_other_user_words);
+  session.output.hint(next_command(payment));
+  return ExitCode::outcome_unknown;
+}
+
+ExitCode report_ended(Session& session, const ConsoleObserver& observer, const DriveResult& result, ReportStyle style) {
+  const Payment& payment = *result.payment;
+  const PaymentHash& hash = payment.request.hash;
+  if (const auto foreign = foreign_settlement(payment); foreign && !observer.warned(hash)) session.output.warn(*foreign, hash);
+  if (!style.silent) print_payment(session, payment, style.sent ? &result : nullptr);
+  if (!result.pending_at_switch) return exit_code_of(payment);
+  session.output.warn(still_pending_words, hash);
+  return ExitCode::outcome_unknown;
+}
+
+ExitCode report_error(Session& session, const DriveResult& result, Errc standard) {
+  const int signal = session.clock.stop_signal();
+  if (signal != 0 && !result.payment) return fail(session, interrupted_report(signal, std::nullopt));
+  const Error error = result.error.value_or(Error{standard, std::string(code_name(standard))});
+  return fail(session, report_of(with_node_hint(session, with_next_step(error, {}), result.hash), result.hash));
+}
+
+}  // namespace
+
+std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns) {
+  return std::clamp(wait_ns.value_or(longest_question_ns), shortest_question_ns, longest_question_ns);
+}
+
+std::optional<std::int64_t> remaining_wait(const std::optional<std::int64_t>& wait_ns, std::int64_t spent_ns) {
+  if (!wait_ns || *wait_ns == 0) return wait_ns;
+  return std::max<std::int64_t>(*wait_ns - spent_ns, ns_per_ms);
+}
+
+Error with_node_hint(const Session& session, Error error, const PaymentHash& hash) {
+  const bool theirs = error.code == Errc::in_flight || error.code == Errc::still_at_switch;
+  if (!theirs || !error.hint.empty() || !session.global.switch_address) return error;
+  const bool simulated = session.global.switch_address->kind == SwitchAddress::Kind::sim;
+  error.hint = simulated ? "paytower simulate ledger " + hash.hex() : "lightning-cli -k listsendpays payment_hash=" + hash.hex();
+  return error;
+}
+
+DriverPorts driver_ports(Session& session, Database& database, Switch& node, Observer& observer) {
+  return DriverPorts{node, database.store, database.payment_locks, session.clock, session.randomness, observer};
+}
+
+DriveResult as_stored(Database& database, const PaymentHash& hash, const std::string& why) {
+  DriveResult result;
+  result.hash = hash;
+  const HashState state = database.store.find(hash);
+  if (state.payment && !state.payment->ended_for_good()) {
+    result.end = DriveEnd::open;
+    result.payment = state.payment;
+    result.error = Error{Errc::switch_unavailable, why};
+    return result;
+  }
+  result.end = DriveEnd::unavailable;
+  result.error = Error{Errc::switch_unavailable, why};
+  return result;
+}
+
+DriveResult open_if_recorded(DriveResult result) {
+  const bool open = result.payment && result.payment->index.value != 0 && !result.payment->ended_for_good();
+  if (result.end == DriveEnd::unavailable && open) result.end = DriveEnd::open;
+  return result;
+}
+
+std::vector<DriveResult> drive(Driver& driver, Database& database, const std::vector<PaymentHash>& hashes) {
+  try {
+    return driver.run();
+  } catch (const SwitchError& error) {
+    std::vector<DriveResult> results;
+    results.reserve(hashes.size());
+    for (const PaymentHash& hash : hashes) results.push_back(as_stored(database, hash, error.what()));
+    return results;
+  }
+}
+
+void print_payment(Session& session, const Payment& payment, const DriveResult* sent) {
+  if (session.output.json()) {
+    PaymentView view{&payment};
+    view.sent = sent;
+    return session.output.result(payment_text(view) + "\n");
+  }
+  session.output.result(outcome_text(payment));
+  if (sent != nullptr && sent->paid_before) session.output.note("it was paid before; nothing was sent now");
+}
+
+ExitCode report_one(Session& session, const ConsoleObserver& observer, const DriveResult& result, ReportStyle style) {
+  switch (result.end) {
+    case DriveEnd::ended:
+      if (result.payment) return report_ended(session, observer, result, style);
+      return report_error(session, result, Errc::not_found);
+    case DriveEnd::open:
+      if (result.error) session.output.warn(result.error->message, result.hash);  // why it was left early
+      if (result.payment) return report_open(session, result, style);
+      return report_error(session, result, Errc::internal);
+    case DriveEnd::unavailable:
+      if (result.payment && result.handed_over) return report_open(session, result, style);
+      return report_error(session, result, Errc::switch_unavailable);
+    case DriveEnd::other_switch:
+      if (!result.payment) return report_error(session, result, Errc::other_switch);
+      if (result.error) session.output.warn(result.error->message, result.hash);
+      return report_open(session, result, style);
+    case DriveEnd::not_driven:
+      if (!result.payment) return report_error(session, result, Errc::not_found);
+      if (!style.silent) print_payment(session, *result.payment);
+      return exit_code_of(*result.payment);
+    case DriveEnd::refused: return report_error(session, result, Errc::internal);
+    case DriveEnd::busy: return report_error(session, result, Errc::busy);
+  }
+  return report_error(session, result, Errc::internal);
+}
+
+}  // namespace paytower::cli

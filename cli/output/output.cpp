@@ -1,0 +1,240 @@
+#include "cli/output/output.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t flush_at = 64 * 1024;
+constexpr std::size_t longest_answer = 200;
+
+/// False when the descriptor cannot take all of it.
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool environment_says(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+/// Colours are for stdout's status words only; stderr has none.
+bool stdout_colored(ColorChoice choice) {
+  switch (choice) {
+    case ColorChoice::always: return true;
+    case ColorChoice::never: return false;
+    case ColorChoice::automatic: break;
+  }
+  const char* term = std::getenv("TERM");
+  const bool dumb = term == nullptr || std::strcmp(term, "dumb") == 0 || *term == '\0';
+  return !environment_says("NO_COLOR") && !dumb && ::isatty(STDOUT_FILENO) == 1;
+}
+
+std::string next_step(Errc code, std::string_view command) {
+  switch (code) {
+    case Errc::usage:
+    case Errc::not_confirmed:
+      return command.empty() ? "paytower --help" : "paytower " + std::string(command) + " --help";
+    case Errc::database:
+    case Errc::switch_unavailable:
+    case Errc::wrong_network:
+    case Errc::other_switch:
+      return "paytower config";  // which database, which switch, and who said so
+    case Errc::schema_newer:
+      return "paytower --version";
+    case Errc::attempt_id_taken:
+    case Errc::busy:
+      return "paytower list --status open";
+    case Errc::not_found:
+    case Errc::ambiguous:
+    case Errc::internal:
+      return "paytower list";
+    case Errc::invoice_expired:
+    case Errc::self_payment:
+    case Errc::clock:
+    case Errc::already_paid:
+    case Errc::in_flight:
+    case Errc::not_initiated:
+    case Errc::already_succeeded:
+    case Errc::already_failed:
+    case Errc::already_ended:
+    case Errc::stopped:
+    case Errc::guarded:
+    case Errc::parameters_differ:
+    case Errc::still_at_switch:
+    case Errc::schema_older:
+    case Errc::database_old_copy:
+    case Errc::switch_old_copy:
+    case Errc::conflict:
+      return {};  // who refuses names the payment as well
+  }
+  return {};
+}
+
+}  // namespace
+
+Error with_next_step(Error error, std::string_view command) {
+  if (error.hint.empty()) error.hint = next_step(error.code, command);
+  return error;
+}
+
+ErrorReport report_of(const Error& error, const std::optional<PaymentHash>& hash) {
+  return ErrorReport{std::string(code_name(error.code)), exit_code_of(error.code), error.message, error.hint, hash ? hash : error.payment_hash};
+}
+
+Output::Output(OutputSetup setup) : setup_(std::move(setup)) {
+  stdout_tty_ = ::isatty(STDOUT_FILENO) == 1;
+  can_ask_ = !setup_.no_input && ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+  stdout_color_ = !setup_.json && stdout_colored(setup_.color);
+}
+
+void Output::result(std::string_view text) {
+  pending_ += text;
+  if (pending_.size() >= flush_at) flush();
+}
+
+void Output::flush() {
+  if (pending_.empty()) return;
+  if (stdout_tty_) clear_live();
+  const bool written = write_all(STDOUT_FILENO, pending_);
+  pending_.clear();  // also after an error: the same is not written again
+  if (!written) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
+}
+
+// A closed or full stderr is nobody's error: there is nobody left to tell.
+void Output::say(std::string_view line) {
+  clear_live();
+  (void)write_all(STDERR_FILENO, std::string(line) + "\n");
+}
+
+// With spaces and not with an escape sequence, which a dumb terminal would print.
+void Output::clear_live() {
+  if (live_columns_ == 0) return;
+  (void)write_all(STDERR_FILENO, "\r" + std::string(live_columns_, ' ') + "\r");
+  live_columns_ = 0;
+}
+
+void Output::show_live(const std::string& line) {
+  // One column less: in the last one some terminals go to the next line.
+  const std::string shown = printable_cut(line, terminal_columns(STDERR_FILENO) - 1);
+  const std::size_t columns = columns_of(shown);
+  const std::string rest(live_columns_ > columns ? live_columns_ - columns : 0, ' ');
+  live_columns_ = columns;
+  (void)write_all(STDERR_FILENO, "\r" + shown + rest);
+}
+
+void Output::note(std::string_view message, bool important) {
+  if (important || (!setup_.quiet && !setup_.json)) say(printable(without_invoices(message)));
+}
+
+void Output::warn(std::string_view message, const std::optional<PaymentHash>& hash) {
+  if (!setup_.json) return say("warning: " + printable(without_invoices(message)) + (hash ? " (" + hash->hex() + ")" : ""));
+  nlohmann::ordered_json body;
+  body["message"] = without_invoices(message);
+  body["payment_hash"] = hash ? nlohmann::ordered_json(hash->hex()) : nlohmann::ordered_json();
+  const nlohmann::ordered_json document{{"warning", std::move(body)}};
+  say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+void Output::log(std::string_view line) {
+  if (setup_.verbosity > 0) say(without_invoices(line));
+}
+
+std::string Output::command(std::string_view hint) const {
+  constexpr std::string_view name = "paytower ";
+  if (hint.substr(0, name.size()) != name) return std::string(hint);
+  return setup_.command_prefix + " " + std::string(hint.substr(name.size()));
+}
+
+void Output::hint(std::string_view hint, bool important) {
+  if (hint.empty()) return;
+  flush();  // on a terminal the hint stands behind what it is about
+  note("hint: " + command(hint), important);
+}
+
+nlohmann::ordered_json Output::error_json(const ErrorReport& report) const {
+  nlohmann::ordered_json body;
+  body["code"] = report.code;
+  body["exit_code"] = number(report.exit_code);
+  body["message"] = without_invoices(report.message);
+  body["hint"] = report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(without_invoices(command(report.hint)));
+  body["payment_hash"] = report.payment_hash ? nlohmann::ordered_json(report.payment_hash->hex()) : nlohmann::ordered_json();
+  return body;
+}
+
+void Output::error(const ErrorReport& told) {
+  ErrorReport report = told;
+  if (!report.payment_hash) report.payment_hash = subject_;
+  if (setup_.json) {
+    const nlohmann::ordered_json document{{"error", error_json(report)}};
+    return say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+  }
+  say("paytower: " + printable(without_invoices(report.message)));
+  if (!report.hint.empty()) say("hint: " + printable(without_invoices(command(report.hint))));
+}
+
+std::string Output::paint(std::string_view text, Tone tone) const {
+  if (!stdout_color_) return std::string(text);
+  const char* start = tone == Tone::good ? "\x1b[32m" : tone == Tone::bad ? "\x1b[31m" : "\x1b[33m";
+  return start + std::string(text) + "\x1b[0m";
+}
+
+std::size_t Output::columns() const { return terminal_columns(STDOUT_FILENO); }
+
+std::size_t terminal_columns(int descriptor) {
+  constexpr std::size_t standard = 80;
+  constexpr std::size_t least = 20;
+  winsize size{};
+  if (::isatty(descriptor) != 1 || ::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return standard;
+  return std::max<std::size_t>(size.ws_col, least);
+}
+
+std::optional<std::string> ask_line(std::string_view question) {
+  (void)write_all(STDERR_FILENO, question);
+  std::string line;
+  char c = 0;
+  // Byte by byte: what stands behind the line belongs to whoever reads stdin next.
+  while (true) {
+    const ssize_t got = ::read(STDIN_FILENO, &c, 1);
+    if (got <= 0) {
+      (void)write_all(STDERR_FILENO, "\n");  // what follows begins a line of its own
+      return std::nullopt;
+    }
+    if (c == '\n') return line;
+    if (line.size() < longest_answer) line += c;
+  }
+}
+
+bool ask_yes(std::string_view question) {
+  const auto answer = ask_line(std::string(question) + " [y/N] ");
+  return answer == "y" || answer == "Y" || answer == "yes" || answer == "Yes" || answer == "YES";
+}
+
+bool secure_standard_streams() {
+  const bool stdout_open = ::fcntl(STDOUT_FILENO, F_GETFD) != -1;
+  // Lowest free number first, so these opens land exactly on what is missing. Reading the fake stdin ends at once, writing to
+  // the fake stdout fails.
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) == -1) (void)::open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+  }
+  return stdout_open;
+}
+
+}  // namespace paytower::cli

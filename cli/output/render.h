@@ -1,0 +1,59 @@
+// Payments as JSON: one shape everywhere (paytower-json(5)). Keys keep their order and are always present.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "core/driver/driver.h"
+#include "core/payment/payment.h"
+#include "core/payment/route.h"
+
+namespace paytower::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// One line without its end, pure ASCII: whatever strangers wrote stands there as \u escapes and cannot reach a terminal raw.
+[[nodiscard]] std::string dump(const Json& document);
+
+struct PaymentView {
+  const Payment* payment = nullptr;
+  bool omit_hops = false;
+  std::span<const Payment> tries{};        ///< older tries of the hash, newest first
+  std::span<const Payment> duplicates{};   ///< legacy duplicates
+  std::string_view imported_raw = "[]";    ///< what is kept raw of it, as JSON (cli/output/imported_raw.h)
+  const DriveResult* sent = nullptr;       ///< of send: adds "joined" and "paid_before"
+};
+
+/// The payment as JSON text, in the form of dump(), behind what stands in `out`.
+void append_payment(std::string& out, const PaymentView& view);
+[[nodiscard]] std::string payment_text(const PaymentView& view);
+/// The same text as a tree, for documents that hold it.
+[[nodiscard]] Json payment_json(const Payment& payment);
+/// Of a failed payment: null where its reason says it all.
+[[nodiscard]] Json failure_detail_json(const Payment& payment);
+/// `absolute` is null until a switch has told heights, so expiry and total_time_lock are null here.
+[[nodiscard]] Json route_json(const Route& route);
+[[nodiscard]] Json guard_json(const Guard& guard);
+
+/// Helpers for the documents of commands: null where there is nothing; 64-bit ids and times as strings.
+[[nodiscard]] Json text_or_null(const std::string& text);
+[[nodiscard]] Json id_json(std::uint64_t id);
+[[nodiscard]] Json time_json(UnixNs time);
+[[nodiscard]] Json time_json(const std::optional<UnixNs>& time);
+[[nodiscard]] Json msat_json(Msat amount);
+
+template <std::size_t N, typename Tag>
+[[nodiscard]] Json hex_json(const std::optional<FixedBytes<N, Tag>>& bytes) {
+  return bytes ? Json(bytes->hex()) : Json();
+}
+
+/// What the payment costs: the fees of its settled parts, or while none has settled of those under way; 0 when neither is there.
+[[nodiscard]] Msat fee_of(const Payment& payment);
+
+/// "IN_FLIGHT", "SUCCEEDED", "FAILED", and "UNKNOWN" for an attempt that was closed without proof.
+[[nodiscard]] std::string_view htlc_status(const Attempt& attempt);
+
+}  // namespace paytower::cli

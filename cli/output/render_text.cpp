@@ -1,0 +1,294 @@
+#include "cli/output/render_text.h"
+
+#include <algorithm>
+
+#include "cli/output/failure_text.h"
+#include "cli/input/time.h"
+#include "cli/output/render.h"
+#include "cli/system.h"
+#include "cli/output/table.h"
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::size_t failure_columns = 60;
+
+std::string paid_text(const Payment& payment) {
+  const auto settled = settlement_of(payment);
+  const Msat amount = settled && settled->first->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
+  std::string text = "Paid " + sat_text(amount);
+  if (settled) text += " (fee " + sat_text(settled->fee) + ")";
+  if (const std::uint32_t attempts = payment.own_attempts(); attempts > 0) text += " in " + counted(attempts, "attempt");
+  if (payment.ended && payment.ended->value >= payment.request.created.value) {
+    text += ", " + elapsed_text(payment.ended->value - payment.request.created.value);
+  }
+  text += "\n  payment hash  " + payment.request.hash.hex() + "\n  preimage      " + payment.proof()->hex() + "\n";
+  return text;
+}
+
+std::string failed_text(const Payment& payment) {
+  if (!payment.definitive() && payment.has_watched_attempt()) {
+    return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still recorded.\n";
+  }
+  return "Not paid: " + why_not_paid(payment) + ". Nothing is in flight; it is safe to pay again.\n";
+}
+
+std::string open_text(const Payment& payment) {
+  for (const Attempt& attempt : payment.attempts) {
+    if (!attempt.open()) continue;
+    const std::string name = attempt.id ? "attempt " + std::to_string(attempt.id->value) : "an attempt";
+    return "In flight: " + name + " has no result yet. Do not pay again.\n";
+  }
+  return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay again.\n";
+}
+
+std::string unknown_text(const Payment& payment) {
+  const bool lost = payment.end_note == EndNote::preimage_lost;
+  return std::string("Outcome unknown: ") +
+         (lost ? "money of this payment left, and nobody has the preimage any more" : "written off by the operator's word") +
+         ". It cannot be paid again.\n";
+}
+
+/// Lines of "name  value".
+class Facts {
+ public:
+  explicit Facts(const Output& output) : room_(output.stdout_is_tty() ? output.columns() : SIZE_MAX) {}
+
+  void add(const std::string& name, const std::string& value) {
+    if (value.empty()) return;
+    std::string left = name;
+    left.resize(std::max<std::size_t>(left.size(), 12), ' ');
+    // One word, a hash or an invoice, is left to the terminal to break: it can still be copied whole.
+    const bool one_word = value.find(' ') == std::string::npos;
+    text_ += (one_word ? left + "  " + value : wrapped(left + "  " + value, room_, left.size() + 2)) + "\n";
+  }
+  [[nodiscard]] std::string take() && { return std::move(text_); }
+
+ private:
+  std::size_t room_;
+  std::string text_;
+};
+
+std::string fee_text(const Payment& payment) {
+  const auto settled = settlement_of(payment);
+  const std::string limit = payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
+  return settled ? sat_text(settled->fee) + limit : "-" + limit;
+}
+
+std::string status_text(const Payment& payment, const Output& output) {
+  std::string text = paint_status(output, std::string(status_name(payment.status())));
+  if (payment.fail_reason && !payment.proof()) text += " (" + std::string(reason_name(*payment.fail_reason)) + ")";
+  if (payment.end_note && !payment.proof()) text += " (" + std::string(end_note_name(*payment.end_note)) + ")";
+  if (payment.late_preimage) text += " (after it had been called failed)";
+  if (payment.ended_for_good() && !payment.definitive()) text += ", without proof";
+  if (!payment.ended_for_good() && payment.stop_reason) {
+    text += payment.stop_reason == FailureReason::canceled ? ", cancel requested" : ", no further attempts";
+  }
+  return text;
+}
+
+std::string facts_text(const Payment& payment, const Output& output) {
+  Facts facts(output);
+  facts.add(payment.amp ? "AMP set id" : "payment hash", payment.request.hash.hex());
+  facts.add("index", std::to_string(payment.index.value));
+  facts.add("status", status_text(payment, output));
+  if (const auto detail = payment.why_failed()) facts.add("why", detail_text(*detail, payment));
+  facts.add("amount", sat_text(payment.request.demand.amount));
+  facts.add("fee", fee_text(payment));
+  facts.add("preimage", payment.proof() ? payment.proof()->hex() : "");
+  facts.add("destination", payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
+  facts.add("label", printable(payment.request.label));
+  const bool native = payment.provenance == Provenance::native;
+  const auto said = [native, &output](UnixNs time) {
+    if (!native && time == UnixNs{}) return std::string();
+    return time_text(time) + (output.stdout_is_tty() ? " (" + relative_time(time, SystemClock().wall()) + ")" : "");
+  };
+  facts.add("created", said(payment.request.created));
+  facts.add("ended", payment.ended ? said(*payment.ended) : "");
+  if (!payment.ended_for_good()) facts.add("deadline", native ? said(payment.request.deadline) : "");
+  if (payment.provenance != Provenance::native) facts.add("provenance", std::string(provenance_name(payment.provenance)));
+  if (payment.duplicate_of) facts.add("duplicate of", std::to_string(payment.duplicate_of->value));
+  facts.add("invoice", printable(payment.request.invoice));
+  return std::move(facts).take();
+}
+
+std::string failure_text(const Attempt& attempt) {
+  if (!attempt.failure) return "-";
+  const Failure& failure = *attempt.failure;
+  std::string text = failure_place(failure);
+  if (!failure.message.empty()) text += ": " + printable_cut(failure.message, failure_columns);
+  return text;
+}
+
+std::string took_text(const Attempt& attempt) {
+  if (!attempt.resolved || *attempt.resolved < attempt.registered) return "-";
+  // An imported record has one time for both, or none at all.
+  if (attempt.origin == AttemptOrigin::imported && (*attempt.resolved == attempt.registered || attempt.registered == UnixNs{})) return "-";
+  return elapsed_text(attempt.resolved->value - attempt.registered.value);
+}
+
+std::string attempts_text(const Payment& payment, const Output& output) {
+  if (payment.attempts.empty()) return "No attempts.\n";
+  Table table({{"ATTEMPT"},
+               {"ORIGIN"},
+               {"STATUS"},
+               {"AMOUNT", true},
+               {"FEE", true},
+               {"HOPS", true},
+               {"STARTED"},
+               {"TOOK", true},
+               {"FAILURE"}});
+  for (const Attempt& attempt : payment.attempts) {
+    const std::size_t hops = attempt.route.hops.size();
+    table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)), std::string(htlc_status(attempt)),
+               sat_text(attempt.amount), sat_text(attempt.fee), hops == 0 ? "-" : std::to_string(hops),
+               attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{} ? "-" : time_text(attempt.registered),
+               took_text(attempt), failure_text(attempt)});
+  }
+  return table.take(output, 2);
+}
+
+std::string hops_text(const Payment& payment) {
+  std::string text;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.route.hops.empty()) continue;
+    text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
+    const bool imported = attempt.origin == AttemptOrigin::imported;   // its delays count from height 0
+    for (const Hop& hop : attempt.route.hops) {
+      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays, a blinded path some of them
+      text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " + hop.node.hex() + "  " +
+              (imported && hop.amount == Msat{} ? "-" : sat_text(hop.amount));
+      if (!imported) text += "  " + counted(hop.delay, "block");
+      if (imported && hop.delay != 0) text += "  until block " + std::to_string(hop.delay);
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+/// Where an imported payment is known.
+std::string ask_lnd(const PaymentHash& hash) { return "lncli trackpayment " + hash.hex(); }
+
+std::string next_text(const Payment& payment, const Output& output) {
+  const std::string hash = payment.request.hash.hex();
+  const std::string resume = "Next: " + output.command("paytower resume " + hash) + "\n";
+  switch (payment.status()) {
+    case PaymentStatus::succeeded: return "It is paid.\n";
+    case PaymentStatus::failed: break;
+    case PaymentStatus::unknown: return "It cannot be paid again. If the switch ever shows a preimage, `resume` records it.\n";
+    case PaymentStatus::initiated:
+    case PaymentStatus::in_flight: break;
+  }
+  if (payment.status() == PaymentStatus::failed) {
+    if (payment.definitive() || !payment.has_watched_attempt()) return "It may be paid again.\n";
+    return "It was marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid, and a new payment pays twice.\n" + resume;
+  }
+  if (payment.provenance != Provenance::native) {
+    return "Do not pay it again. It belongs to the lnd node that it was imported from; paytower cannot ask about it.\nNext: " +
+           ask_lnd(payment.request.hash) + "\n";
+  }
+  std::string text = "Do not pay it again.\n";
+  if (!payment.has_open_attempt() && !payment.attempts.empty()) {
+    text += "No HTLC of ours is in flight. If the node still works on this hash, it is another user's HTLC that is awaited.\n";
+  }
+  text += resume;
+  if (!payment.stop_reason) text += "  or  " + output.command("paytower cancel " + hash) + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string counted(std::uint64_t count, const std::string& noun) { return std::to_string(count) + " " + noun + (count == 1 ? "" : "s"); }
+
+std::string elapsed_text(std::int64_t ns) {
+  const std::int64_t tenths = ns / (100 * ns_per_ms);
+  if (tenths < 600) return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+  const std::int64_t seconds = ns / ns_per_second;
+  if (seconds < 3600) return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
+  return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+}
+
+std::string outcome_text(const Payment& payment) {
+  switch (payment.status()) {
+    case PaymentStatus::succeeded: return paid_text(payment);
+    case PaymentStatus::failed: return failed_text(payment);
+    case PaymentStatus::unknown: return unknown_text(payment);
+    case PaymentStatus::initiated:
+    case PaymentStatus::in_flight: return open_text(payment);
+  }
+  return open_text(payment);
+}
+
+std::string outcome_line(const Payment& payment, const Output& output) {
+  std::string text = payment.request.hash.hex() + "  " + paint_status(output, std::string(status_name(payment.status()))) + "  " +
+                     sat_text(payment.request.demand.amount);
+  if (payment.fail_reason && !payment.proof()) text += "  " + std::string(reason_name(*payment.fail_reason));
+  return text + "\n";
+}
+
+ExitCode exit_code_of(const Payment& payment) {
+  switch (payment.status()) {
+    case PaymentStatus::succeeded: return ExitCode::ok;
+    case PaymentStatus::failed: return ExitCode::payment_failed;
+    case PaymentStatus::unknown:
+    case PaymentStatus::initiated:
+    case PaymentStatus::in_flight: return ExitCode::outcome_unknown;
+  }
+  return ExitCode::outcome_unknown;
+}
+
+std::string next_command(const Payment& payment) {
+  if (payment.ended_for_good()) return {};
+  return "paytower resume " + payment.request.hash.hex();
+}
+
+std::optional<std::string> foreign_settlement(const Payment& payment) {
+  const auto settled = settlement_of(payment);
+  if (!settled || settled->first->origin != AttemptOrigin::foreign) return std::nullopt;
+  return "another user of this node paid this hash: " + sat_text(settled->amount) + ", fee " + sat_text(settled->fee) +
+         (settled->first->id ? ", their attempt " + std::to_string(settled->first->id->value) : "");
+}
+
+std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries, const std::vector<Payment>& duplicates,
+                         bool omit_hops, const Output& output) {
+  std::string text = facts_text(payment, output) + "\n" + attempts_text(payment, output);
+  if (!omit_hops) text += hops_text(payment);
+  const auto add = [&](const char* title, const Payment& other) {
+    text += std::string("\n") + title + "\n" + facts_text(other, output) + "\n" + attempts_text(other, output);
+  };
+  for (const Payment& older : older_tries) add("Earlier try", older);
+  for (const Payment& duplicate : duplicates) add("Duplicate", duplicate);
+  return text + "\n" + next_text(payment, output);
+}
+
+namespace {
+
+/// Never a command that takes the protection away: what stands here is what people do next.
+std::string_view why_blocked(GuardKind kind) {
+  switch (kind) {
+    case GuardKind::in_flight: return "lnd had this payment in flight when it was imported: the hash stays blocked until it is known what became of it.";
+    case GuardKind::paid_without_record: return "lnd says that this hash is paid, but its record could not be read: it stays blocked.";
+    case GuardKind::paid_deleted: return "This payment was deleted. It was paid, so the hash stays blocked.";
+    case GuardKind::written_off: return "This payment was written off, its outcome is unknown: the hash stays blocked.";
+  }
+  return "The hash stays blocked.";
+}
+
+}  // namespace
+
+std::string guard_page(const Guard& guard, const Output& output) {
+  Facts facts(output);
+  facts.add("payment hash", guard.hash.hex());
+  facts.add("blocked as", std::string(guard_kind_name(guard.kind)));
+  facts.add("amount", guard.amount ? sat_text(*guard.amount) : "");
+  facts.add("preimage", guard.preimage ? guard.preimage->hex() : "");
+  facts.add("destination", guard.destination ? guard.destination->hex() : "");
+  facts.add("since", time_text(guard.since));
+  std::string text = std::string(why_blocked(guard.kind)) + "\n" + std::move(facts).take();
+  if (guard.kind == GuardKind::in_flight) text += "\nNext: " + ask_lnd(guard.hash) + "\n";
+  return text;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,40 @@
+// Payments in words, for people.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/output/exit_code.h"
+#include "cli/output/output.h"
+#include "core/payment/payment.h"
+
+namespace paytower::cli {
+
+/// How a payment ended, or that it has not: the text of `send` and `resume HASH`, one paragraph with its end of line.
+[[nodiscard]] std::string outcome_text(const Payment& payment);
+
+/// The same on one line, for `resume` with several: "3f9c...  SUCCEEDED  250 sat".
+[[nodiscard]] std::string outcome_line(const Payment& payment, const Output& output);
+
+/// What a call that was about exactly this payment exits with: 0 paid, 3 failed, 4 anything else.
+[[nodiscard]] ExitCode exit_code_of(const Payment& payment);
+
+/// The command that goes on with it; empty when it has ended.
+[[nodiscard]] std::string next_command(const Payment& payment);
+
+/// The page of `show`: facts, attempts, and what may be done next.
+[[nodiscard]] std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries,
+                                       const std::vector<Payment>& duplicates, bool omit_hops, const Output& output);
+[[nodiscard]] std::string guard_page(const Guard& guard, const Output& output);
+
+/// "fee 1.012 sat" ... amounts of another user's settled attempt that carries our payment; nothing when it was ours.
+[[nodiscard]] std::optional<std::string> foreign_settlement(const Payment& payment);
+
+/// "1 attempt", "2 attempts".
+[[nodiscard]] std::string counted(std::uint64_t count, const std::string& noun);
+
+/// "0.4 s", "3.4 s", "2 min 5 s".
+[[nodiscard]] std::string elapsed_text(std::int64_t ns);
+
+}  // namespace paytower::cli

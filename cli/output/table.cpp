@@ -1,0 +1,108 @@
+#include "cli/output/table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+Table::Table(std::vector<Column> columns) : columns_(std::move(columns)), left_out_(columns_.size(), false) {
+  for (const Column& column : columns_) widths_.push_back(columns_of(column.title));
+}
+
+void Table::add(std::vector<std::string> cells) {
+  for (std::size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], columns_of(cells[i]));
+  rows_.push_back(std::move(cells));
+}
+
+std::size_t Table::width() const {
+  std::size_t sum = 0;
+  for (std::size_t i = 0; i < widths_.size(); ++i) {
+    if (!left_out_[i]) sum += widths_[i] + (sum > 0 ? 2 : 0);
+  }
+  return sum;
+}
+
+/// What is under a printed header keeps its columns; blocks can follow it.
+void Table::fit(std::size_t room) {
+  room_ = room;
+  while (!header_shown_ && width() > room) {
+    std::size_t next = columns_.size();
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      const bool better = next == columns_.size() || columns_[i].spare > columns_[next].spare;
+      if (columns_[i].spare > 0 && !left_out_[i] && better) next = i;
+    }
+    if (next == columns_.size()) break;
+    left_out_[next] = true;
+  }
+  blocks_ = blocks_ || width() > room;
+  if (blocks_) std::fill(left_out_.begin(), left_out_.end(), false);
+}
+
+std::string Table::take(const Output& output, std::size_t status_column) {
+  if (output.stdout_is_tty() && !blocks_) fit(output.columns());
+  std::string text;
+  if (!header_shown_ && !blocks_) {
+    std::vector<std::string> titles;
+    for (const Column& column : columns_) titles.push_back(column.title);
+    text += line(titles, nullptr, status_column);
+  }
+  for (const auto& row : rows_) {
+    if (blocks_ && header_shown_) text += "\n";
+    text += blocks_ ? block(row, output, status_column) : line(row, &output, status_column);
+    header_shown_ = true;
+  }
+  header_shown_ = true;
+  rows_.clear();
+  return text;
+}
+
+std::string Table::line(const std::vector<std::string>& cells, const Output* output, std::size_t status_column) const {
+  std::string text;
+  std::string space;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (left_out_[i]) continue;
+    text += space;
+    space.assign(widths_[i] - std::min(widths_[i], columns_of(cells[i])), ' ');
+    const std::string shown = output != nullptr && i == status_column ? paint_status(*output, cells[i]) : cells[i];
+    text += columns_[i].right ? space + shown : shown;
+    space = columns_[i].right ? "  " : space + "  ";
+  }
+  return text + "\n";
+}
+
+std::string Table::block(const std::vector<std::string>& cells, const Output& output, std::size_t status_column) const {
+  std::size_t titles = 0;
+  for (const Column& column : columns_) titles = std::max(titles, columns_of(column.title));
+  std::string text;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    if (cells[i] == "-") continue;
+    const std::string title = columns_[i].title + std::string(titles - columns_of(columns_[i].title) + 2, ' ');
+    text += i == status_column ? title + paint_status(output, cells[i]) : wrapped(title + cells[i], room_, titles + 2);
+    text += "\n";
+  }
+  return text;
+}
+
+std::string paint_status(const Output& output, const std::string& status) {
+  if (status == "SUCCEEDED") return output.paint(status, Output::Tone::good);
+  if (status == "FAILED") return output.paint(status, Output::Tone::bad);
+  return output.paint(status, Output::Tone::open);
+}
+
+std::string wrapped(const std::string& text, std::size_t room, std::size_t indent) {
+  std::string result;
+  std::string_view rest = text;
+  std::size_t left = std::max<std::size_t>(room, indent + 2);  // a wide character fits in any case
+  const std::size_t behind = left - indent;
+  while (columns_of(rest) > left) {
+    const std::size_t bytes = bytes_within(rest, left);
+    result += std::string(rest.substr(0, bytes)) + "\n" + std::string(indent, ' ');
+    rest.remove_prefix(bytes);
+    left = behind;
+  }
+  return result += rest;
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,49 @@
+// Columns that stand under each other, within the width of the terminal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/output/output.h"
+
+namespace paytower::cli {
+
+struct Column {
+  std::string title;
+  bool right = false;            ///< aligned to the right
+  unsigned spare = 0;            ///< left out where the terminal is too narrow, the highest first; 0 = never
+};
+
+/// Pads cells to common widths. Widths only grow, so that a table can be printed page by page. On a terminal that is too narrow
+/// for it the spare columns go first; if that is not enough, each row becomes a block of "TITLE  value" lines. Elsewhere lines
+/// are as long as they need to be.
+class Table {
+ public:
+  explicit Table(std::vector<Column> columns);
+
+  /// REQUIRES: one printable text a column.
+  void add(std::vector<std::string> cells);
+  /// The header, once, and the rows added since the last call. Colours the cells of `status_column`.
+  [[nodiscard]] std::string take(const Output& output, std::size_t status_column);
+
+ private:
+  [[nodiscard]] std::size_t width() const;
+  void fit(std::size_t room);
+  [[nodiscard]] std::string line(const std::vector<std::string>& cells, const Output* output, std::size_t status_column) const;
+  [[nodiscard]] std::string block(const std::vector<std::string>& cells, const Output& output, std::size_t status_column) const;
+  std::vector<Column> columns_;
+  std::vector<std::size_t> widths_;
+  std::vector<bool> left_out_;
+  std::vector<std::vector<std::string>> rows_;
+  bool header_shown_ = false;
+  bool blocks_ = false;
+  std::size_t room_ = 0;         ///< of a block's lines
+};
+
+/// A status word in its colour.
+[[nodiscard]] std::string paint_status(const Output& output, const std::string& status);
+
+/// `text` on lines of at most `room` columns, those behind the first one indented.
+[[nodiscard]] std::string wrapped(const std::string& text, std::size_t room, std::size_t indent);
+
+}  // namespace paytower::cli
