@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "cli/arguments/flag_reader.h"
-#include "cli/input/batch_line.h"
+#include "cli/arguments/batch_line.h"
 #include "cli/input/payable_text.h"
 #include "cli/arguments/raw_call.h"
 #include "cli/output/refuse.h"
 #include "cli/arguments/settings.h"
-#include "cli/arguments/suggest.h"
+#include "cli/output/suggest.h"
 #include "cli/system.h"
 #include "cli/output/text.h"
 #include "core/base/limits.h"

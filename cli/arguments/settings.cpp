@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/arguments/suggest.h"
+#include "cli/output/suggest.h"
 #include "cli/output/text.h"
 
 namespace paytower::cli {

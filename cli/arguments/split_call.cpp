@@ -7,7 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/arguments/raw_call.h"
-#include "cli/arguments/suggest.h"
+#include "cli/output/suggest.h"
 #include "cli/output/text.h"
 
 namespace paytower::cli {

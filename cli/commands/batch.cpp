@@ -4,7 +4,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/input/lines.h"
-#include "cli/output/outcome.h"
+#include "cli/commands/outcome.h"
 #include "cli/output/progress.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"

@@ -2,7 +2,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/operator_word.h"
-#include "cli/output/outcome.h"
+#include "cli/commands/outcome.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"

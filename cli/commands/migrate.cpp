@@ -1,7 +1,7 @@
 #include <memory>
 
 #include "cli/commands/commands.h"
-#include "cli/output/migrate_report.h"
+#include "cli/commands/migrate_report.h"
 #include "cli/output/progress.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "cli/commands/commands.h"
-#include "cli/output/outcome.h"
+#include "cli/commands/outcome.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"

@@ -2,7 +2,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/dry_run.h"
-#include "cli/output/outcome.h"
+#include "cli/commands/outcome.h"
 #include "cli/output/refuse.h"
 #include "cli/commands/request.h"
 #include "cli/output/text.h"

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "cli/output/render.h"
-#include "db/payments/imported_raw.h"
+#include "db/import/raw.h"
 
 namespace paytower::cli {
 

@@ -9,7 +9,7 @@
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
 #include "cli/output/stats_prometheus.h"
-#include "cli/arguments/suggest.h"
+#include "cli/output/suggest.h"
 #include "cli/output/table.h"
 
 using namespace paytower;

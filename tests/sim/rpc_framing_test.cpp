@@ -3,7 +3,7 @@
 #include <fstream>
 #include <map>
 
-#include "core/sim/server/framing.h"
+#include "core/sim/node/framing.h"
 #include "tests/sim/rpc_world.h"
 
 using namespace paytower;

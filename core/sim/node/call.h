@@ -13,7 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/msat.h"
-#include "core/sim/server/framing.h"
+#include "core/sim/node/framing.h"
 #include "core/base/types.h"
 
 namespace paytower::sim {

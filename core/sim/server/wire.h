@@ -9,7 +9,7 @@
 
 #include "core/sim/node/call.h"
 #include "core/sim/node/faults.h"
-#include "core/sim/server/framing.h"
+#include "core/sim/node/framing.h"
 #include "core/sim/server/socket.h"
 
 namespace paytower::sim {

@@ -1,4 +1,4 @@
-#include "cli/output/migrate_report.h"
+#include "cli/commands/migrate_report.h"
 
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"

@@ -1,4 +1,4 @@
-#include "cli/output/outcome.h"
+#include "cli/commands/outcome.h"
 
 #include <algorithm>
 

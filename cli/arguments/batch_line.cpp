@@ -1,4 +1,4 @@
-#include "cli/input/batch_line.h"
+#include "cli/arguments/batch_line.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/arguments/command_table.h"
-#include "cli/arguments/suggest.h"
+#include "cli/output/suggest.h"
 #include "cli/output/text.h"
 #include "core/base/json.h"
 #include "core/base/limits.h"

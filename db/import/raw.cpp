@@ -1,4 +1,4 @@
-#include "db/payments/imported_raw.h"
+#include "db/import/raw.h"
 
 #include "db/import/lnd/kv_payments.h"
 #include "db/import/lnd/sql_rows.h"

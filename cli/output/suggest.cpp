@@ -1,4 +1,4 @@
-#include "cli/arguments/suggest.h"
+#include "cli/output/suggest.h"
 
 #include <algorithm>
 

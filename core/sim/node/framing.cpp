@@ -1,4 +1,4 @@
-#include "core/sim/server/framing.h"
+#include "core/sim/node/framing.h"
 
 #include <span>
 #include <utility>
