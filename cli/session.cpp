@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include "cli/input/time.h"
+#include "cli/output/text.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"

@@ -16,7 +16,7 @@
 #include "cli/system.h"
 #include "core/driver/ports.h"
 #include "db/sqlite/connection.h"
-#include "db/sqlite/locks.h"
+#include "db/payments/payment_locks.h"
 #include "db/payments/admin.h"
 #include "db/payments/query.h"
 #include "db/payments/store.h"

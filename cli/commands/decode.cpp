@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "cli/commands/commands.h"
-#include "cli/input/time.h"
 #include "cli/output/render.h"
 #include "cli/output/text.h"
 #include "core/invoice/bolt11/invoice.h"

@@ -3,7 +3,6 @@
 
 #include "cli/commands/commands.h"
 #include "cli/output/csv.h"
-#include "cli/input/time.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
 #include "cli/output/table.h"

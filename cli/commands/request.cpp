@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "cli/input/routes.h"
-#include "cli/input/time.h"
 #include "cli/output/text.h"
 #include "core/driver/attempt_id.h"
 #include "core/invoice/bolt11/invoice.h"

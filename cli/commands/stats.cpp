@@ -2,7 +2,6 @@
 #include <array>
 
 #include "cli/commands/commands.h"
-#include "cli/input/time.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"

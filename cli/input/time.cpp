@@ -128,35 +128,11 @@ Result<std::int64_t> parse_duration(std::string_view text) {
                "duration " + quoted(text) + ": write digits and one of ms s m h d w (such as 90s or 36h), or 0; at most 100 years"};
 }
 
-std::string duration_text(std::int64_t ns) {
-  if (ns == 0) return "0";
-  for (const Unit& unit : units) {
-    if (ns % unit.ns == 0) return std::to_string(ns / unit.ns) + std::string(unit.name);
-  }
-  return std::to_string(ns / ns_per_ms) + "ms";
-}
-
 Result<UnixNs> parse_time(std::string_view text, UnixNs now) {
   if (const auto seconds = whole_number(text, 9'000'000'000)) return UnixNs{*seconds * ns_per_second};
   if (const auto age = duration(text)) return UnixNs{now.value - *age};
   if (const auto time = rfc3339(text)) return *time;
   return Error{Errc::usage, "time " + quoted(text) + ": write unix seconds, RFC 3339 (2026-11-23T00:20:28Z) or an age (90d, 36h)"};
-}
-
-std::string time_text(UnixNs time) {
-  namespace chrono = std::chrono;
-  const std::int64_t seconds = time.value / ns_per_second - (time.value % ns_per_second < 0 ? 1 : 0);
-  const chrono::sys_seconds point{chrono::seconds{seconds}};
-  const auto midnight = chrono::floor<chrono::days>(point);
-  const chrono::year_month_day date{midnight};
-  const chrono::hh_mm_ss clock{point - midnight};
-  const auto padded = [](auto value, std::size_t width) {
-    std::string text_of = std::to_string(value);
-    return text_of.size() < width ? std::string(width - text_of.size(), '0') + text_of : text_of;
-  };
-  return padded(static_cast<int>(date.year()), 4) + "-" + padded(static_cast<unsigned>(date.month()), 2) + "-" +
-         padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(clock.hours().count(), 2) + ":" +
-         padded(clock.minutes().count(), 2) + ":" + padded(clock.seconds().count(), 2) + "Z";
 }
 
 }  // namespace paytower::cli

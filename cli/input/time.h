@@ -1,4 +1,4 @@
-// Durations and points in time as people type them, and times as we print them.
+// Durations and points in time as people type them.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,7 @@ namespace paytower::cli {
 /// Digits and one of ms s m h d w, or 0. In nanoseconds, at most 100 years. A bare number is refused.
 [[nodiscard]] Result<std::int64_t> parse_duration(std::string_view text);
 
-/// The shortest text that parse_duration reads back. REQUIRES: ns is a whole number of milliseconds, 0 to 100 years.
-[[nodiscard]] std::string duration_text(std::int64_t ns);
-
 /// Unix seconds, RFC 3339 ("2026-11-23T00:20:28Z", also with an offset or decimals), or an age ("90d") before `now`.
 [[nodiscard]] Result<UnixNs> parse_time(std::string_view text, UnixNs now);
-
-/// "2026-11-23T00:20:28Z": UTC, whole seconds, rounded down.
-[[nodiscard]] std::string time_text(UnixNs time);
 
 }  // namespace paytower::cli

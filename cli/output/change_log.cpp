@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cli/input/time.h"
+#include "cli/output/text.h"
 #include "cli/output/render.h"
 #include "cli/system.h"
 

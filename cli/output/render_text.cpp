@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "cli/output/failure_text.h"
-#include "cli/input/time.h"
 #include "cli/output/render.h"
 #include "cli/system.h"
 #include "cli/output/table.h"

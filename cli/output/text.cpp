@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -185,6 +186,22 @@ std::string printable_cut(std::string_view text, std::size_t columns) {
   if (columns_of(shown) <= columns) return shown;
   if (columns <= 3) return std::string(columns, '.');
   return shown.substr(0, bytes_within(shown, columns - 3)) + "...";
+}
+
+std::string time_text(UnixNs time) {
+  namespace chrono = std::chrono;
+  const std::int64_t seconds = time.value / ns_per_second - (time.value % ns_per_second < 0 ? 1 : 0);
+  const chrono::sys_seconds point{chrono::seconds{seconds}};
+  const auto midnight = chrono::floor<chrono::days>(point);
+  const chrono::year_month_day date{midnight};
+  const chrono::hh_mm_ss clock{point - midnight};
+  const auto padded = [](auto value, std::size_t width) {
+    std::string text_of = std::to_string(value);
+    return text_of.size() < width ? std::string(width - text_of.size(), '0') + text_of : text_of;
+  };
+  return padded(static_cast<int>(date.year()), 4) + "-" + padded(static_cast<unsigned>(date.month()), 2) + "-" +
+         padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(clock.hours().count(), 2) + ":" +
+         padded(clock.minutes().count(), 2) + ":" + padded(clock.seconds().count(), 2) + "Z";
 }
 
 std::string relative_time(UnixNs time, UnixNs now) {

@@ -32,6 +32,9 @@ namespace paytower::cli {
 /// How many bytes of such a text fit into `columns`, never less than its first character.
 [[nodiscard]] std::size_t bytes_within(std::string_view text, std::size_t columns);
 
+/// "2026-11-23T00:20:28Z": UTC, whole seconds, rounded down.
+[[nodiscard]] std::string time_text(UnixNs time);
+
 /// "12 s ago", "3 min ago", "5 h ago", "2 d ago", "in 4 min".
 [[nodiscard]] std::string relative_time(UnixNs time, UnixNs now);
 

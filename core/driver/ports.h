@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/invoice/route_hint.h"
 #include "core/payment/failure_detail.h"
 #include "core/payment/lifecycle.h"
 #include "core/payment/look.h"

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/invoice/route_hint.h"
 #include "core/base/msat.h"
 #include "core/payment/route.h"
 

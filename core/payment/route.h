@@ -55,15 +55,4 @@ struct RouteDemand {
 /// Nothing for bytes that encode_route did not write.
 [[nodiscard]] std::optional<Route> decode_route(std::span<const std::uint8_t> data);
 
-/// One hop of a BOLT 11 route hint (field r): a channel of `node` towards the payee.
-struct HintHop {
-  PublicKey node;
-  ShortChannelId channel;
-  std::uint32_t fee_base_msat = 0;
-  std::uint32_t fee_proportional_millionths = 0;
-  std::uint16_t cltv_expiry_delta = 0;
-  auto operator<=>(const HintHop&) const = default;
-};
-using RouteHint = std::vector<HintHop>;
-
 }  // namespace paytower

@@ -1,17 +1,14 @@
-// Locks between processes, on a file beside the database: byte 0 is the write lock, bytes from 2^62 up are payments (R11, R15).
+// Locks between processes, on a file beside the database: byte 0 is the write lock (R15), bytes from 2^62 up are payments (R11:
+// db/payments/payment_locks.h).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/driver/ports.h"
-#include "core/base/types.h"
 
 namespace paytower::db {
 
@@ -88,25 +85,5 @@ class WriteLock {
   std::optional<std::chrono::steady_clock::time_point> give_up_at_;
   bool held_ = false;
 };
-
-/// R11. Hashes that share a byte (their first 7 bytes are equal) share its lock within one object; another process then
-/// sees both as locked, which only makes it wait. At most limits::max_payment_locks at once: above it try_lock is false.
-class FilePaymentLocks final : public PaymentLocks {
- public:
-  explicit FilePaymentLocks(const std::string& real_path) : file_(real_path) {}
-  ~FilePaymentLocks() override;
-
-  /// Throws StoreError as LockFile::try_lock.
-  [[nodiscard]] bool try_lock(const PaymentHash& hash) override;
-  void unlock(const PaymentHash& hash) override;
-
- private:
-  LockFile file_;
-  std::set<PaymentHash> held_;
-  std::map<std::int64_t, int> holders_;   // of each byte
-};
-
-/// The byte that stands for a payment.
-[[nodiscard]] std::int64_t lock_byte(const PaymentHash& hash);
 
 }  // namespace paytower::db

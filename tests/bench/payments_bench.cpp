@@ -23,7 +23,7 @@
 #include "core/sim/admin.h"
 #include "core/sim/sim_switch.h"
 #include "db/sqlite/connection.h"
-#include "db/sqlite/locks.h"
+#include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "db/sim/ledger.h"
 #include "tests/bench/counters.h"

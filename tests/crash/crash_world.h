@@ -13,7 +13,7 @@
 #include "core/sim/memory_ledger.h"
 #include "core/sim/admin.h"
 #include "db/sqlite/connection.h"
-#include "db/sqlite/locks.h"
+#include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"

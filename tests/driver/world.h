@@ -8,7 +8,7 @@
 #include <string>
 
 #include "db/sqlite/connection.h"
-#include "db/sqlite/locks.h"
+#include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"

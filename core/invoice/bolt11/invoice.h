@@ -12,7 +12,7 @@
 #include "core/base/hash.h"
 #include "core/base/error.h"
 #include "core/base/msat.h"
-#include "core/payment/route.h"
+#include "core/invoice/route_hint.h"
 #include "core/base/types.h"
 
 namespace paytower {

@@ -1,0 +1,35 @@
+// Which payments this process drives, on the lock file beside the database (R11).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "core/base/types.h"
+#include "core/driver/ports.h"
+#include "db/sqlite/locks.h"
+
+namespace paytower::db {
+
+/// R11. Hashes that share a byte (their first 7 bytes are equal) share its lock within one object; another process then
+/// sees both as locked, which only makes it wait. At most limits::max_payment_locks at once: above it try_lock is false.
+class FilePaymentLocks final : public PaymentLocks {
+ public:
+  explicit FilePaymentLocks(const std::string& real_path) : file_(real_path) {}
+  ~FilePaymentLocks() override;
+
+  /// Throws StoreError as LockFile::try_lock.
+  [[nodiscard]] bool try_lock(const PaymentHash& hash) override;
+  void unlock(const PaymentHash& hash) override;
+
+ private:
+  LockFile file_;
+  std::set<PaymentHash> held_;
+  std::map<std::int64_t, int> holders_;   // of each byte
+};
+
+/// The byte that stands for a payment.
+[[nodiscard]] std::int64_t lock_byte(const PaymentHash& hash);
+
+}  // namespace paytower::db
