@@ -204,12 +204,12 @@ ResolveOptions read_resolve(const FlagReader& in) {
   const int words = int{in.flag("assume-failed")} + int{in.flag("write-off")} + int{in.flag("restored")};
   if (words != 1) refuse(Errc::usage, "resolve needs exactly one of --assume-failed, --write-off and --restored", in.help());
   if (in.flag("restored")) {
-    resolve.word = ResolveOptions::Word::restored;
+    resolve.decision = ResolveOptions::ByHand::restored;
     resolve.yes = in.flag("yes");
     if (!in.words().empty()) refuse(Errc::usage, "resolve --restored takes no payment hash: it is about the whole database", in.help());
     return resolve;
   }
-  resolve.word = in.flag("write-off") ? ResolveOptions::Word::write_off : ResolveOptions::Word::assume_failed;
+  resolve.decision = in.flag("write-off") ? ResolveOptions::ByHand::write_off : ResolveOptions::ByHand::assume_failed;
   resolve.hash = in.hash();
   resolve.yes = in.flag("yes");
   return resolve;

@@ -103,9 +103,9 @@ struct CancelOptions {
 };
 
 struct ResolveOptions {
-  enum class Word { assume_failed, write_off, restored };
+  enum class ByHand { assume_failed, write_off, restored };
   std::optional<HashArgument> hash;                ///< present unless restored
-  Word word = Word::assume_failed;
+  ByHand decision = ByHand::assume_failed;
   bool yes = false;
 };
 

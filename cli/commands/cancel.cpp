@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "cli/commands/commands.h"
-#include "cli/commands/operator_word.h"
+#include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
@@ -64,8 +64,8 @@ ExitCode report(Session& session, const Payment& payment) {
 }
 
 ExitCode dry_run(Session& session, const Payment& payment) {
-  const Decision decision = decide(payment, Event{session.clock.wall(), CancelRequested{}});
-  if (decision.refusal) throw RefusalError(refusal_of_word(payment, *decision.refusal));
+  const Decision decision = decide(payment, TimedEvent{session.clock.wall(), CancelRequested{}});
+  if (decision.refusal) throw RefusalError(refusal_of_decision(payment, *decision.refusal));
   const bool over = payment.attempts.empty();
   const ExitCode code = over ? ExitCode::ok : ExitCode::outcome_unknown;
   if (session.output.json()) {
@@ -90,9 +90,9 @@ ExitCode run(const CancelOptions& options, Session& session) {
   if (!database) throw RefusalError(no_such_payment(options.hash));
   Payment payment = stored_payment(*database, options, hash);
   if (options.dry_run) return dry_run(session, payment);
-  auto stopped = say_word(session, *database, std::move(payment), CancelRequested{});
+  auto stopped = store_decision(session, *database, std::move(payment), CancelRequested{});
   if (!stopped) throw RefusalError(stopped.error());
-  database->admin.record_word(db::OperatorWord::cancel, hash, db::Speaker{user_name(), session.clock.wall()});
+  database->admin.record_decision(db::OperatorDecision::cancel, hash, db::Operator{user_name(), session.clock.wall()});
   const ExitCode code = report(session, after_look(session, *database, *std::move(stopped)));
   session.output.flush();
   database->store.checkpoint_if_due();

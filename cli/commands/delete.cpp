@@ -87,7 +87,7 @@ void print(Session& session, const db::DeleteReport& report, bool dry_run) {
 db::DeleteReport remove(Session& session, Database& database, const db::DeleteRequest& request, std::uint64_t total) {
   const SignalGuard signals;
   Progress progress(session.output, session.clock, "deleted rows");
-  return database.admin.remove(request, db::Speaker{user_name(), session.clock.wall()}, [&](const db::DeleteReport& so_far) {
+  return database.admin.remove(request, db::Operator{user_name(), session.clock.wall()}, [&](const db::DeleteReport& so_far) {
     progress.update(so_far.deleted + so_far.deleted_htlcs, total);
     return session.clock.stop_signal() == 0;
   });

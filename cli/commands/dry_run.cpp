@@ -25,7 +25,7 @@ Forecast refused(Errc why) {
 std::optional<Forecast> by_look(const Payment& payment, const LookResult& look, const StoreKnowledge& knowledge) {
   const LookFinding finding = interpret(payment, look, knowledge);
   if (finding.alarm) return refused(*finding.alarm);
-  for (const Happening& event : finding.events) {
+  for (const Event& event : finding.events) {
     if (std::holds_alternative<HashPaid>(event) || std::holds_alternative<SettledPreimageLost>(event)) return refused(Errc::already_paid);
     if (std::holds_alternative<HashBusy>(event)) return refused(Errc::in_flight);
   }

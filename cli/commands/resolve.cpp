@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "cli/commands/commands.h"
-#include "cli/commands/operator_word.h"
+#include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
@@ -15,24 +15,24 @@ namespace paytower::cli {
 
 namespace {
 
-using Word = ResolveOptions::Word;
+using ByHand = ResolveOptions::ByHand;
 
 constexpr std::int64_t look_patience_ns = 5 * ns_per_second;
 constexpr std::size_t typed_digits = 8;
 
-Happening happening_of(Word word) {
-  if (word == Word::write_off) return OperatorWritesOff{};
+Event event_of(ByHand decision) {
+  if (decision == ByHand::write_off) return OperatorWritesOff{};
   return OperatorAssumesFailed{};
 }
 
-std::string consequence_of(Word word, const PaymentHash& hash, bool paid) {
+std::string consequence_of(ByHand decision, const PaymentHash& hash, bool paid) {
   const std::string start = "Payment " + hash.hex() + ":\n";
   if (paid) return start + "it is paid and stays paid; the attempts that are still open beside it will be closed.";
-  if (word == Word::write_off) return start + "it will be over with an unknown outcome, and can never be paid again.";
+  if (decision == ByHand::write_off) return start + "it will be over with an unknown outcome, and can never be paid again.";
   return start + "it will count as failed and can be paid again. If its HTLC still settles, the money is paid twice.";
 }
 
-// --- the look before the word ----------------------------------------------------------------------------------------
+// --- the look before the decision ----------------------------------------------------------------------------------------
 
 constexpr std::int64_t between_looks_ns = 60 * ns_per_second;    ///< a living node ends a record without an HTLC in 30 s
 
@@ -44,14 +44,14 @@ struct Seen {
 
 /// True when the node shows that money of the hash has arrived. Of a paid hash everybody knows that.
 bool shows_paid(const LookFinding& finding, bool paid) {
-  return std::any_of(finding.events.begin(), finding.events.end(), [paid](const Happening& event) {
+  return std::any_of(finding.events.begin(), finding.events.end(), [paid](const Event& event) {
     return std::holds_alternative<Settled>(event) || (!paid && std::holds_alternative<HashPaid>(event));
   });
 }
 
 /// True when the node calls something of the hash pending.
 bool shows_pending(const LookFinding& finding) {
-  return std::any_of(finding.events.begin(), finding.events.end(), [](const Happening& event) {
+  return std::any_of(finding.events.begin(), finding.events.end(), [](const Event& event) {
     const auto* missing = std::get_if<NotFound>(&event);
     return std::holds_alternative<Pending>(event) || std::holds_alternative<HashBusy>(event) ||
            (missing != nullptr && missing->evidence == Evidence::not_yet);
@@ -64,7 +64,7 @@ class Witness {
   Witness(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge)
       : session_(session), database_(database), payment_(payment), knowledge_(knowledge) {}
 
-  /// Nothing when the node cannot be asked: then the operator's word stands by itself (R17), and that is said.
+  /// Nothing when the node cannot be asked: then the operator's decision stands by itself (R17), and that is said.
   std::optional<Seen> look() {
     try {
       const auto handle = open_switch(session_);
@@ -110,7 +110,7 @@ class Witness {
   throw RefusalError(guard ? with_node_hint(session, std::move(error), hash) : error);
 }
 
-/// The operator's word is refused while the node that was named contradicts it. A record without an HTLC in two looks a minute apart
+/// The operator's decision is refused while the node that was named contradicts it. A record without an HTLC in two looks a minute apart
 /// contradicts nothing: it never ends, and what it blocks is said.
 void look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge, bool guard) {
   if (!session.global.switch_address) return;
@@ -137,7 +137,7 @@ void look_first(Session& session, Database& database, const Payment& payment, co
 
 // --- one payment, or what is left of it ------------------------------------------------------------------------------
 
-/// Holds a payment's lock while the word is said.
+/// Holds a payment's lock while the decision is said.
 class Locked {
  public:
   Locked(Database& database, const PaymentHash& hash) : locks_(database.payment_locks), hash_(hash) {
@@ -163,23 +163,23 @@ ExitCode report(Session& session, const PaymentHash& hash, Database& database) {
   return ExitCode::ok;
 }
 
-void say_about_guard(Database& database, const PaymentHash& hash, Word word, const db::Speaker& speaker) {
-  const auto done = word == Word::write_off ? database.admin.write_off_guard(hash, speaker) : database.admin.release_guard(hash, speaker);
+void decide_about_guard(Database& database, const PaymentHash& hash, ByHand decision, const db::Operator& by) {
+  const auto done = decision == ByHand::write_off ? database.admin.write_off_guard(hash, by) : database.admin.release_guard(hash, by);
   if (!done) throw RefusalError(done.error());
 }
 
-void say_about_payment(Session& session, Database& database, Payment payment, Word word, const db::Speaker& speaker) {
+void decide_about_payment(Session& session, Database& database, Payment payment, ByHand decision, const db::Operator& by) {
   const PaymentHash hash = payment.request.hash;
   // Said before it takes effect: the record of who said it must not be lost behind a crash.
-  database.admin.record_word(word == Word::write_off ? db::OperatorWord::write_off : db::OperatorWord::assume_failed, hash, speaker);
-  const auto said = say_word(session, database, std::move(payment), happening_of(word));
+  database.admin.record_decision(decision == ByHand::write_off ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed, hash, by);
+  const auto said = store_decision(session, database, std::move(payment), event_of(decision));
   if (!said) throw RefusalError(said.error());
 }
 
 /// The guard is meant where there is no payment, or only one that has ended properly.
-bool about_guard(const HashState& state, Word word, UnixNs now) {
+bool about_guard(const HashState& state, ByHand decision, UnixNs now) {
   if (!state.guard) return false;
-  return !state.payment || decide(*state.payment, Event{now, happening_of(word)}).refusal.has_value();
+  return !state.payment || decide(*state.payment, TimedEvent{now, event_of(decision)}).refusal.has_value();
 }
 
 ExitCode resolve_one(const ResolveOptions& options, Session& session) {
@@ -187,17 +187,17 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   const PaymentHash hash = find_hash(session, database.get(), *options.hash, true);
   session.output.speak_of(hash);
   if (!database) throw RefusalError(no_such_payment(*options.hash));
-  const db::Speaker speaker{user_name(), session.clock.wall()};
+  const db::Operator by{user_name(), session.clock.wall()};
   const auto check = [&](const HashState& state) {
     if (!state.payment && !state.guard) throw RefusalError(no_such_payment(*options.hash));
-    if (about_guard(state, options.word, speaker.at)) return;
-    const auto refusal = decide(*state.payment, Event{speaker.at, happening_of(options.word)}).refusal;
-    if (refusal) throw RefusalError(refusal_of_word(*state.payment, *refusal));
+    if (about_guard(state, options.decision, by.at)) return;
+    const auto refusal = decide(*state.payment, TimedEvent{by.at, event_of(options.decision)}).refusal;
+    if (refusal) throw RefusalError(refusal_of_decision(*state.payment, *refusal));
   };
   const HashState before = database->store.find(hash);
   check(before);
   const bool paid = before.payment && before.payment->proof();
-  if (!options.yes) confirm_word(session, consequence_of(options.word, hash, paid), hash.hex().substr(0, typed_digits));
+  if (!options.yes) confirm_decision(session, consequence_of(options.decision, hash, paid), hash.hex().substr(0, typed_digits));
 
   const Locked lock(*database, hash);
   HashState state = database->store.find(hash);
@@ -205,10 +205,10 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   Payment subject;
   subject.request.hash = hash;
   look_first(session, *database, state.payment ? *state.payment : subject, state.knowledge, !state.payment);
-  if (about_guard(state, options.word, speaker.at)) {
-    say_about_guard(*database, hash, options.word, speaker);
+  if (about_guard(state, options.decision, by.at)) {
+    decide_about_guard(*database, hash, options.decision, by);
   } else {
-    say_about_payment(session, *database, *std::move(state.payment), options.word, speaker);
+    decide_about_payment(session, *database, *std::move(state.payment), options.decision, by);
   }
   const ExitCode code = report(session, hash, *database);
   session.output.flush();
@@ -219,7 +219,7 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
 }  // namespace
 
 ExitCode run(const ResolveOptions& options, Session& session) {
-  return options.word == Word::restored ? resolve_restored(options.yes, session) : resolve_one(options, session);
+  return options.decision == ByHand::restored ? resolve_restored(options.yes, session) : resolve_one(options, session);
 }
 
 }  // namespace paytower::cli

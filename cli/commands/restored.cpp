@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "cli/commands/operator_word.h"
+#include "cli/commands/operator_decision.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -60,7 +60,7 @@ ExitCode resolve_restored(bool yes, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_write);
   if (!database) refuse(Errc::not_found, "there is no database that could be an old copy");
   if (!yes) {
-    confirm_word(session,
+    confirm_decision(session,
                  "This database is taken for an old copy of itself. What node " + identity.key.node.hex() +
                      "\nshows of it is taken in: what is pending stays unpayable, what is complete counts as paid.",
                  "restored");
@@ -72,7 +72,7 @@ ExitCode resolve_restored(bool yes, Session& session) {
   const std::uint64_t adopted = adopt(*database, plan.adoptions);
   // Last: a crash before this leaves the alarm standing, and the same command goes on.
   database->admin.accept_ids_up_to(plan.highest);
-  database->admin.record_word(db::OperatorWord::restored, std::nullopt, db::Speaker{user_name(), now});
+  database->admin.record_decision(db::OperatorDecision::restored, std::nullopt, db::Operator{user_name(), now});
   database->admin.accept_ids_up_to(plan.highest);
   print(session, adopted, identity);
   session.output.flush();

@@ -195,7 +195,7 @@ void warn_people(Session& session, const std::vector<DriveResult>& results) {
 }
 
 /// Which of the tries of one hash the exit code tells about: what is open, then what paid, then the newest.
-const DriveResult& speaker(const std::vector<DriveResult>& results) {
+const DriveResult& representative(const std::vector<DriveResult>& results) {
   const auto first = [&results](auto wanted) { return std::find_if(results.begin(), results.end(), wanted); };
   auto found = first([](const DriveResult& r) { return !r.payment || !r.payment->ended_for_good(); });
   if (found == results.end()) found = first([](const DriveResult& r) { return r.payment->proof().has_value(); });
@@ -301,7 +301,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   }
   progress.end();
   const bool single = options.hashes.size() == 1 && !results.empty();
-  const ExitCode code = single ? report_single(session, observer, speaker(results)) : report_all(session, results, work);
+  const ExitCode code = single ? report_single(session, observer, representative(results)) : report_all(session, results, work);
   session.output.flush();
   database->store.checkpoint_if_due();
   return code;

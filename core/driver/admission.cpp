@@ -76,7 +76,7 @@ Judgement judge_again(const Admission& next, const HashState& state) {
 std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const HashState& state) {
   Payment fresh;
   fresh.request = *next.request;
-  const auto refusal = decide(fresh, Event{next.request->created, created_beside(state)}).refusal;
+  const auto refusal = decide(fresh, TimedEvent{next.request->created, created_beside(state)}).refusal;
   if (!refusal) return std::nullopt;
   DriveResult result;
   result.hash = next.hash;
@@ -297,7 +297,7 @@ std::optional<Marks> earlier(const std::optional<Marks>& a, const std::optional<
                least(a->htlcs_deleted, b->htlcs_deleted), least(a->movements_created, b->movements_created)};
 }
 
-// --- the driver's door: lock, read, ask the lifecycle ---
+// --- the driver's admission: lock, read, ask the lifecycle ---
 
 void Driver::Impl::admit() {
   const std::size_t room = std::min(options.max_parallel, limits::max_payment_locks);
@@ -423,7 +423,7 @@ void Driver::Impl::wait_for_lock(Admission next) {
 Item* Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
   const bool work_left = payment.has_open_attempt() || payment.has_watched_attempt() || !payment.ended_for_good();
   if (payment.provenance != Provenance::native || !work_left) {
-    refuse_at_door(payment, payment.provenance == Provenance::native ? DriveEnd::ended : DriveEnd::not_driven, tag);
+    refuse_admission(payment, payment.provenance == Provenance::native ? DriveEnd::ended : DriveEnd::not_driven, tag);
     return nullptr;
   }
   Item& item = drive(std::move(payment), tag);
@@ -432,7 +432,7 @@ Item* Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
   return &item;
 }
 
-void Driver::Impl::refuse_at_door(const Payment& payment, DriveEnd end, std::uint64_t tag) {
+void Driver::Impl::refuse_admission(const Payment& payment, DriveEnd end, std::uint64_t tag) {
   DriveResult result;
   result.hash = payment.request.hash;
   result.end = end;

@@ -67,7 +67,7 @@ void Driver::Impl::conclude(Item& item, const LookResult& look) {
   item.blocker = finding.blocker;
   ++item.idle_looks;
   prove_orphans(item, finding);
-  for (Happening& event : finding.events) {
+  for (Event& event : finding.events) {
     warn_erased(item, event);
     take_over_payee(item, event);
     item.backlog.push_back(std::move(event));
@@ -75,7 +75,7 @@ void Driver::Impl::conclude(Item& item, const LookResult& look) {
 }
 
 /// What is recorded of a payment by another user says whom they paid, so that --idempotent can compare.
-void Driver::Impl::take_over_payee(Item& item, const Happening& event) {
+void Driver::Impl::take_over_payee(Item& item, const Event& event) {
   const auto* paid = std::get_if<HashPaid>(&event);
   if (paid != nullptr && paid->destination && item.payment.index.value == 0) item.payment.request.demand.destination = *paid->destination;
 }
@@ -86,14 +86,14 @@ void Driver::Impl::prove_orphans(Item& item, LookFinding& finding) {
     const auto earlier = item.orphans.find(id);
     seen[id] = earlier == item.orphans.end() ? mono() : earlier->second;
     if (item.look_asked < plus(seen[id], orphan_patience_ns)) continue;
-    for (Happening& event : finding.events) {
+    for (Event& event : finding.events) {
       if (const auto* pending = std::get_if<Pending>(&event); pending && pending->id == id) event = Orphaned{id};
     }
   }
   item.orphans = std::move(seen);
 }
 
-void Driver::Impl::warn_erased(Item& item, const Happening& event) {
+void Driver::Impl::warn_erased(Item& item, const Event& event) {
   const auto* missing = std::get_if<NotFound>(&event);
   if (!missing || missing->evidence != Evidence::unknown) return;
   ports.observer.warn(item.payment.request.hash,

@@ -212,7 +212,7 @@ void Driver::Impl::look_at_clocks() {
   const std::uint64_t changes = ports.store.change_counter();
   if (changes == seen_changes) return;
   seen_changes = changes;
-  for (const auto& item : items) see_foreign_words(*item);
+  for (const auto& item : items) see_foreign_decisions(*item);
 }
 
 void Driver::Impl::tell_deadline(Item& item) {
@@ -230,7 +230,7 @@ void Driver::Impl::doubt_silence(Item& item) {
   }
 }
 
-void Driver::Impl::see_foreign_words(Item& item) {
+void Driver::Impl::see_foreign_decisions(Item& item) {
   if (item.done || item.payment.index.value == 0) return;
   const auto stored = load_again(item);
   if (item.done) return;

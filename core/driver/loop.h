@@ -61,7 +61,7 @@ struct Item {
   std::map<AttemptId, MonoNs> unanswered;    ///< hand-overs and fences without an answer yet
   std::set<AttemptId> querying;
 
-  std::deque<Happening> backlog;
+  std::deque<Event> backlog;
   bool deadline_told = false;
   bool answered_once = false;                ///< the switch answered a hand-over: --wait 0 may leave
   unsigned refusals = 0;                     ///< writes that the store refused, in a row
@@ -153,7 +153,7 @@ struct Driver::Impl {
   void wait_for_lock(Admission next);
   /// Null when there is nothing to drive; its result is delivered then.
   Item* admit_stored(Payment payment, std::uint64_t tag);
-  void refuse_at_door(const Payment& payment, DriveEnd end, std::uint64_t tag);
+  void refuse_admission(const Payment& payment, DriveEnd end, std::uint64_t tag);
   void admit_request(Admission& next, HashState& state);
   Item& drive(Payment payment, std::uint64_t tag);
 
@@ -161,7 +161,7 @@ struct Driver::Impl {
 
   struct Decided {
     Item* item = nullptr;
-    Happening cause;
+    Event cause;
     Decision decision;
     bool stored = false;
   };
@@ -173,7 +173,7 @@ struct Driver::Impl {
   /// R10: what was learned must not be lost with what ends the run, wherever it waits: in the commit that failed, in a payment's
   /// queue, or in an answer that nobody has received.
   void save_proofs();
-  void save_proof(const Item& item, const Happening& event);
+  void save_proof(const Item& item, const Event& event);
   void save_proof(const SwitchEvent& answer);
   void accepted_by_store(Decided& pending, const Stored& stored);
   void refused_by_store(Decided& pending, const Error& why);
@@ -184,7 +184,7 @@ struct Driver::Impl {
   /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is asked anew.
   void reload(Item& item);
   /// What was concluded from the old facts is concluded anew; a preimage stays true whatever was read.
-  static void drop_all_but_proofs(std::deque<Happening>& backlog);
+  static void drop_all_but_proofs(std::deque<Event>& backlog);
   void warn_wrong_preimage(Item& item, const Decision& decision);
 
   // --- acts ---
@@ -221,11 +221,11 @@ struct Driver::Impl {
   void check_identity(Item& item);
   void receive(const LookAnswer& answer);
   void conclude(Item& item, const LookResult& look);
-  static void take_over_payee(Item& item, const Happening& event);
+  static void take_over_payee(Item& item, const Event& event);
   /// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was never sent.
   void prove_orphans(Item& item, LookFinding& finding);
   /// No later look will tell more: only a person can.
-  void warn_erased(Item& item, const Happening& event);
+  void warn_erased(Item& item, const Event& event);
   void receive(const RouteAnswer& answer);
   [[nodiscard]] Item* item_of(const AttemptKey& key);
   void receive(const DispatchAnswer& answer);
@@ -246,7 +246,7 @@ struct Driver::Impl {
   /// A hand-over that nobody answers is looked for; the look decides, not the silence.
   void doubt_silence(Item& item);
   /// `cancel` and `resolve` of another process are facts in the database: they are taken over as they stand.
-  void see_foreign_words(Item& item);
+  void see_foreign_decisions(Item& item);
 };
 
 }  // namespace paytower

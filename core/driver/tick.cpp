@@ -28,9 +28,9 @@ void Driver::Impl::decide_all() {
   for (std::size_t i = 0; i < items.size(); ++i) {
     Item& item = *items[i];
     while (!item.done && !item.backlog.empty()) {
-      Happening cause = std::move(item.backlog.front());
+      Event cause = std::move(item.backlog.front());
       item.backlog.pop_front();
-      Decision decision = decide(item.payment, Event{now_for(item.payment), cause});
+      Decision decision = decide(item.payment, TimedEvent{now_for(item.payment), cause});
       warn_wrong_preimage(item, decision);
       if (!decision.writes.empty()) {
         tick.push_back(Decided{&item, std::move(cause), std::move(decision)});
@@ -61,7 +61,7 @@ void Driver::Impl::save_proofs() {
     if (!pending.stored) save_proof(*pending.item, pending.cause);
   }
   for (const auto& item : items) {
-    for (const Happening& event : item->backlog) save_proof(*item, event);
+    for (const Event& event : item->backlog) save_proof(*item, event);
   }
   for (const SwitchEvent& answer : answers) save_proof(answer);
   for (const LookAnswer& early : early_looks) save_proof(early);
@@ -82,12 +82,12 @@ void Driver::Impl::save_proof(const SwitchEvent& answer) {
     for (const SwitchRow& row : looked->look.rows) {
       if (row.state != RowState::complete || !row.preimage) continue;
       const bool own = item->payment.find(row.id) != nullptr;
-      save_proof(*item, own ? Happening(Settled{row.id, *row.preimage}) : Happening(HashPaid{*row.preimage, row.id, {}, {}}));
+      save_proof(*item, own ? Event(Settled{row.id, *row.preimage}) : Event(HashPaid{*row.preimage, row.id, {}, {}}));
     }
   }
 }
 
-void Driver::Impl::save_proof(const Item& item, const Happening& event) {
+void Driver::Impl::save_proof(const Item& item, const Event& event) {
   const PaymentHash& hash = item.payment.request.hash;
   if (item.payment.proof() || item.payment.index.value == 0) return;
   if (const auto* settled = std::get_if<Settled>(&event); settled && proves(settled->preimage, hash)) {
@@ -174,9 +174,9 @@ void Driver::Impl::reload(Item& item) {
   want_look(item, mono());
 }
 
-void Driver::Impl::drop_all_but_proofs(std::deque<Happening>& backlog) {
-  std::deque<Happening> proofs;
-  for (Happening& event : backlog) {
+void Driver::Impl::drop_all_but_proofs(std::deque<Event>& backlog) {
+  std::deque<Event> proofs;
+  for (Event& event : backlog) {
     if (std::holds_alternative<Settled>(event) || std::holds_alternative<HashPaid>(event)) proofs.push_back(std::move(event));
   }
   backlog = std::move(proofs);

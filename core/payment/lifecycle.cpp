@@ -416,7 +416,7 @@ Verdict exclude_node(const std::optional<PublicKey>& node, const std::optional<C
 
 }  // namespace
 
-Decision decide(const Payment& payment, const Event& event) {
+Decision decide(const Payment& payment, const TimedEvent& event) {
   // By a clock that was set back, nothing ends before it began: it would look old to whoever deletes what is old.
   Decider decider(payment, std::max(event.at, payment.request.created));
   std::visit(decider, event.what);

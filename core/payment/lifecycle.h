@@ -74,13 +74,13 @@ struct OperatorWritesOff {};
 /// Money of the hash left, and the record with the preimage is gone. Nothing for `id`: not one of our attempts.
 struct SettledPreimageLost { std::optional<AttemptId> id; };
 
-using Happening = std::variant<Created, Quiet, RouteReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound, Fenced,
+using Event = std::variant<Created, Quiet, RouteReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound, Fenced,
                                HashBusy, HashPaid, Unreachable, DeadlinePassed, CancelRequested, OperatorAssumesFailed,
                                OperatorWritesOff, SettledPreimageLost, Orphaned>;
 
-struct Event {
+struct TimedEvent {
   UnixNs at;
-  Happening what;
+  Event what;
 };
 
 // --- what is to be stored --------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ struct Decision {
 };
 
 /// Total: every state and every event has an answer, also events that come late, twice or for attempts long ended.
-[[nodiscard]] Decision decide(const Payment& payment, const Event& event);
+[[nodiscard]] Decision decide(const Payment& payment, const TimedEvent& event);
 
 /// Brings the copy in memory to what a store holds after `write`. REQUIRES: the write was accepted by the store.
 void apply(Payment& payment, const Write& write);

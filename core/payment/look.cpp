@@ -230,7 +230,7 @@ class Reader {
     if (finding_.blocker != Blocker::closed_by_hand) finding_.blocker = whose;
   }
 
-  void happened(Happening event) { finding_.events.push_back(std::move(event)); }
+  void happened(Event event) { finding_.events.push_back(std::move(event)); }
   void warn(std::string text) { finding_.warnings.push_back(std::move(text)); }
 
   const Payment& payment_;

@@ -67,7 +67,7 @@ enum class Blocker {
 
 /// What a look means for one payment. With an alarm there are no events: nothing may be concluded or done (exit 8).
 struct LookFinding {
-  std::vector<Happening> events;             ///< in the order in which decide() is to see them
+  std::vector<Event> events;             ///< in the order in which decide() is to see them
   std::optional<Errc> alarm;                 ///< switch_old_copy (R5) or database_old_copy (R12)
   std::vector<AttemptId> orphans;            ///< pending without an HTLC, while the run that had it is over: one such look proves nothing
   Blocker blocker = Blocker::none;           ///< of HashBusy

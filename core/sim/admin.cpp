@@ -136,7 +136,7 @@ Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
     invoice.final_cltv_delta = final_cltv_delta;
     invoice.hold = params.hold;
     invoice.fail = params.fail;
-    invoice.manners = params.manners;
+    invoice.behaviour = params.behaviour;
 
     paytower::Invoice fields;
     fields.network = network_name;
@@ -261,7 +261,7 @@ void SimAdmin::advance() {
   bool due = false;
   const UnixNs wall = clock_.wall();
   ledger_.read([&](LedgerTx& tx) {
-    const auto next = next_happening(tx);
+    const auto next = next_event(tx);
     due = next && *next <= network_time(tx, wall);
   });
   if (due) act([](LedgerTx&, Engine&) {});
@@ -340,13 +340,13 @@ std::optional<Invoice> SimAdmin::invoice(const PaymentHash& hash) {
   return found;
 }
 
-bool SimAdmin::set_manners(const PaymentHash& hash, Manners manners) {
+bool SimAdmin::set_behaviour(const PaymentHash& hash, PayeeBehaviour behaviour) {
   bool found = false;
   act([&](LedgerTx& tx, Engine&) {
     auto invoice = tx.invoice(hash);
     found = invoice.has_value();
     if (!found) return;
-    invoice->manners = manners;
+    invoice->behaviour = behaviour;
     tx.put_invoice(*invoice);
   });
   return found;

@@ -25,7 +25,7 @@ struct InvoiceParams {
   std::string description{};
   Hold hold{};
   std::optional<FailSpec> fail{};
-  Manners manners = Manners::honest;
+  PayeeBehaviour behaviour = PayeeBehaviour::honest;
 };
 
 struct MadeInvoice {
@@ -85,7 +85,7 @@ class SimAdmin {
   void add_channel(const Channel& channel);
   [[nodiscard]] std::optional<Invoice> invoice(const PaymentHash& hash);
   /// False for a hash that is not there.
-  bool set_manners(const PaymentHash& hash, Manners manners);
+  bool set_behaviour(const PaymentHash& hash, PayeeBehaviour behaviour);
 
   // --- faults ---------------------------------------------------------------------------------------------------------
   /// Returns its id.

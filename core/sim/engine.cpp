@@ -67,7 +67,7 @@ UnixNs time_of(const HeldRequest& request, UnixNs now) { return request.min_heig
 
 Preimage shown_preimage(const Invoice& invoice) {
   Preimage preimage = invoice.preimage;
-  if (invoice.manners == Manners::wrong_preimage) preimage.bytes[0] = static_cast<std::uint8_t>(preimage.bytes[0] ^ 1U);
+  if (invoice.behaviour == PayeeBehaviour::wrong_preimage) preimage.bytes[0] = static_cast<std::uint8_t>(preimage.bytes[0] ^ 1U);
   return preimage;
 }
 
@@ -78,7 +78,7 @@ void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& 
   row.state = settled ? RowState::complete : RowState::failed;
   row.preimage.reset();
   row.failure = settled ? std::nullopt : failure;
-  if (settled && invoice && invoice->manners != Manners::complete_without_preimage) row.preimage = shown_preimage(*invoice);
+  if (settled && invoice && invoice->behaviour != PayeeBehaviour::complete_without_preimage) row.preimage = shown_preimage(*invoice);
 }
 
 UnixNs network_time(LedgerTx& tx, UnixNs wall) {
@@ -96,7 +96,7 @@ Marks marks_of(LedgerTx& tx) {
   return Marks{mark(Number::payments_created), mark(Number::htlcs_created), mark(Number::htlcs_deleted), mark(Number::movements_created)};
 }
 
-std::optional<UnixNs> next_happening(LedgerTx& tx) {
+std::optional<UnixNs> next_event(LedgerTx& tx) {
   std::optional<UnixNs> next = tx.next_due();
   const std::int64_t height = tx.number(Number::height);
   for (const HeldRequest& request : tx.held_requests()) {
@@ -260,21 +260,21 @@ void Engine::add_refused_row(const Handover& handover, const Failure& failure) {
 
 void Engine::launch(const Handover& handover, const SendOptions& options) {
   auto invoice = tx_.invoice(handover.key.hash);
-  const Journey journey = travel(tx_, handover, invoice, now_);
+  const Forwarding forwarding = forward_along(tx_, handover, invoice, now_);
   Flight flight;
   flight.id = next(Number::next_flight);
   flight.key = handover.key;
   flight.htlc_index = next(Number::htlcs_created);
   flight.oracle_id = next(Number::next_oracle);
   flight.route = handover.route;
-  flight.reserved_hops = journey.reserved_hops;
-  flight.at_hop = journey.at_hop;
+  flight.reserved_hops = forwarding.reserved_hops;
+  flight.at_hop = forwarding.at_hop;
   flight.total = handover.amount;
-  flight.incomplete = journey.incomplete;
+  flight.incomplete = forwarding.incomplete;
   flight.foreign = options.foreign;
   flight.created = now_;
-  flight.end = journey.end;
-  flight.due = journey.incomplete ? later(now_, incomplete_set_ns) : due_after(journey.hold);
+  flight.end = forwarding.end;
+  flight.due = forwarding.incomplete ? later(now_, incomplete_set_ns) : due_after(forwarding.hold);
   if (options.act == ForeignAct::hold) flight.due.reset();
   if (options.act == ForeignAct::fail || options.act == ForeignAct::complete) flight.due = now_;
   if (options.act == ForeignAct::fail) flight.end = FlightEnd{false, failure_at(flight.route, flight.at_hop, FailureCode::temporary_node_failure)};

@@ -19,7 +19,7 @@ namespace paytower::sim {
 [[nodiscard]] bool reachable(LedgerTx& tx, UnixNs now);
 [[nodiscard]] Marks marks_of(LedgerTx& tx);
 /// When the next flight or held request is due at the present height; nothing: only somebody's act changes anything.
-[[nodiscard]] std::optional<UnixNs> next_happening(LedgerTx& tx);
+[[nodiscard]] std::optional<UnixNs> next_event(LedgerTx& tx);
 /// "...:fence": how a fence of the attempt with this label is named.
 [[nodiscard]] std::string fence_label(std::string_view label);
 /// As sendpay without groupid: one above all others of the hash.
@@ -67,7 +67,7 @@ struct Progress {
   std::vector<LateSend> late;
 };
 
-/// The end of an attempt as its row tells it: the payee's manners decide which preimage it shows.
+/// The end of an attempt as its row tells it: the payee's behaviour decides which preimage it shows.
 void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure, const std::optional<Invoice>& invoice);
 /// A row as the switch shows it.
 [[nodiscard]] SwitchRow as_seen(Row row);

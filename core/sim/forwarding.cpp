@@ -44,7 +44,7 @@ bool payee_takes(LedgerTx& tx, const Handover& handover, const std::optional<Inv
   if (!payee || payee->key != last.node) return false;
   if (handover.payment_secret != invoice->secret) return false;
   if (last.delay < invoice->final_cltv_delta) return false;
-  if (invoice->manners == Manners::settles_twice) return true;
+  if (invoice->behaviour == PayeeBehaviour::settles_twice) return true;
   if (invoice->paid || now >= invoice->expires) return false;
   const Msat total = std::max(handover.amount, last.amount);
   if (!invoice->amount) return true;
@@ -66,21 +66,21 @@ Waiting waiting_at_payee(LedgerTx& tx, const PaymentHash& hash) {
   return waiting;
 }
 
-void arrive(LedgerTx& tx, Journey& journey, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
+void arrive(LedgerTx& tx, Forwarding& forwarding, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
   const auto payee = static_cast<std::uint32_t>(handover.route.hops.size());
   const auto refuse = [&] {
-    journey.end.failure = failure_at(handover.route, payee, FailureCode::incorrect_or_unknown_payment_details);
+    forwarding.end.failure = failure_at(handover.route, payee, FailureCode::incorrect_or_unknown_payment_details);
   };
   if (!payee_takes(tx, handover, invoice, now)) return refuse();
   const Waiting waiting = waiting_at_payee(tx, handover.key.hash);
-  if (waiting.complete && invoice->manners != Manners::settles_twice) return refuse();
+  if (waiting.complete && invoice->behaviour != PayeeBehaviour::settles_twice) return refuse();
   if (sum(waiting.sum, handover.route.delivered()) < handover.amount) {
-    journey.incomplete = true;
-    journey.end.failure = failure_at(handover.route, payee, FailureCode::mpp_timeout);
+    forwarding.incomplete = true;
+    forwarding.end.failure = failure_at(handover.route, payee, FailureCode::mpp_timeout);
     return;
   }
-  journey.end.settles = true;
-  journey.hold = invoice->hold;
+  forwarding.end.settles = true;
+  forwarding.hold = invoice->hold;
 }
 
 /// The node at `at_hop` reads its layer of the onion. Nothing: it is for this node, and it sends on.
@@ -152,27 +152,27 @@ void give_back(LedgerTx& tx, const Hop& hop) {
   tx.set_balances(hop.channel, balances);
 }
 
-Journey travel(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
+Forwarding forward_along(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
   const Route& route = handover.route;
   const auto payee = static_cast<std::uint32_t>(route.hops.size());
-  Journey journey;
+  Forwarding forwarding;
   for (std::uint32_t at_hop = 0;; ++at_hop) {
-    journey.at_hop = at_hop;
+    forwarding.at_hop = at_hop;
     if (invoice && fails_now(*invoice, at_hop, payee)) {
-      journey.end.failure = wire_failure_at(route, at_hop, invoice->fail->wire_code);
-      journey.hold = invoice->hold;
-      return journey;
+      forwarding.end.failure = wire_failure_at(route, at_hop, invoice->fail->wire_code);
+      forwarding.hold = invoice->hold;
+      return forwarding;
     }
     if (at_hop == payee) break;
     if (at_hop == 0) {
       if (const auto first = tx.channel(route.hops[0].channel)) lock_money(tx, route.hops[0], *first);
-    } else if ((journey.end.failure = forward(tx, route, at_hop))) {
-      return journey;
+    } else if ((forwarding.end.failure = forward(tx, route, at_hop))) {
+      return forwarding;
     }
-    journey.reserved_hops = at_hop + 1;
+    forwarding.reserved_hops = at_hop + 1;
   }
-  arrive(tx, journey, handover, invoice, now);
-  return journey;
+  arrive(tx, forwarding, handover, invoice, now);
+  return forwarding;
 }
 
 }  // namespace paytower::sim

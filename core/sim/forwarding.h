@@ -13,7 +13,7 @@ inline constexpr std::uint32_t blocks_too_far = 2'016;
 /// A payee gives up on a set of parts that is not complete after this time (BOLT 4: at least 60 s).
 inline constexpr std::int64_t incomplete_set_ns = 60 * ns_per_second;
 
-struct Journey {
+struct Forwarding {
   std::uint32_t reserved_hops = 0;           ///< channels that now hold the money, from ours on
   std::uint32_t at_hop = 0;                  ///< 0 = our node, route.hops.size() = the payee
   FlightEnd end{};
@@ -23,7 +23,7 @@ struct Journey {
 
 /// Locks the money hop by hop until a node refuses or the payee has it. `invoice` is the one of the hash, if there is any.
 /// REQUIRES: the first channel was checked (see Engine). Changes balances, nothing else.
-[[nodiscard]] Journey travel(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now);
+[[nodiscard]] Forwarding forward_along(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now);
 
 /// A failure as the node `source` of the route reports it (0 = ours): with the channel that it would send on over, or,
 /// for the payee, the last one.

@@ -76,7 +76,7 @@ struct FailSpec {
 };
 
 /// A payee, or a node of ours, that does not keep to the rules.
-enum class Manners : std::uint8_t {
+enum class PayeeBehaviour : std::uint8_t {
   honest = 0,
   settles_twice = 1,               ///< takes every HTLC of a hash that is paid already
   wrong_preimage = 2,              ///< the row is complete with 32 bytes that do not hash to the payment hash
@@ -93,7 +93,7 @@ struct Invoice {
   std::uint32_t final_cltv_delta = 18;
   Hold hold{};
   std::optional<FailSpec> fail{};
-  Manners manners = Manners::honest;
+  PayeeBehaviour behaviour = PayeeBehaviour::honest;
   std::uint32_t attempts = 0;                ///< HTLCs of the hash so far, what FailSpec::times counts
   bool paid = false;
   std::string text{};                        ///< BOLT 11

@@ -43,7 +43,7 @@ struct State {
 
   // What the last transaction saw; holds until somebody writes.
   std::optional<std::uint64_t> seen;         ///< Ledger::change_counter
-  std::optional<UnixNs> next;                ///< network time of the next happening
+  std::optional<UnixNs> next;                ///< network time of the next event
   std::int64_t network_minus_wall = 0;
   bool frozen = false;
 };
@@ -89,7 +89,7 @@ class Turn {
   }
 
   void remember() {
-    owner_.next = next_happening(tx_);
+    owner_.next = next_event(tx_);
     owner_.frozen = tx_.number(Number::time_is_frozen) != 0;
     owner_.network_minus_wall = engine_.now().value - wall_.value;
   }
@@ -299,8 +299,8 @@ struct SimSwitch::Impl : State {
 
   /// Reading suffices unless something is due or a fault waits for its step.
   static bool must_write(LedgerTx& tx, UnixNs wall) {
-    const auto happening = next_happening(tx);
-    return (happening && *happening <= network_time(tx, wall)) || !tx.faults().empty();
+    const auto event = next_event(tx);
+    return (event && *event <= network_time(tx, wall)) || !tx.faults().empty();
   }
 
   [[nodiscard]] MonoNs wake_time(MonoNs until) {

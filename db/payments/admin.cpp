@@ -8,7 +8,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "core/base/hash.h"
-#include "db/payments/operator_words.h"
+#include "db/payments/operator_decisions.h"
 #include "db/payments/query.h"
 #include "db/payments/schema.h"
 #include "db/sqlite/reading.h"
@@ -16,19 +16,19 @@
 
 namespace paytower::db {
 
-std::string_view word_name(OperatorWord word) {
-  switch (word) {
-    case OperatorWord::assume_failed: return "assume_failed";
-    case OperatorWord::write_off: return "write_off";
-    case OperatorWord::forget: return "forget";
-    case OperatorWord::restored: return "restored";
-    case OperatorWord::cancel: return "cancel";
+std::string_view decision_name(OperatorDecision decision) {
+  switch (decision) {
+    case OperatorDecision::assume_failed: return "assume_failed";
+    case OperatorDecision::write_off: return "write_off";
+    case OperatorDecision::forget: return "forget";
+    case OperatorDecision::restored: return "restored";
+    case OperatorDecision::cancel: return "cancel";
   }
   return "assume_failed";
 }
 
-void PaymentAdmin::record_word(OperatorWord word, const std::optional<PaymentHash>& hash, const Speaker& speaker) {
-  must_write(connection_, lock_, [&] { insert_word(connection_, word, hash, speaker); });
+void PaymentAdmin::record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by) {
+  must_write(connection_, lock_, [&] { insert_decision(connection_, decision, hash, by); });
 }
 
 void PaymentAdmin::accept_ids_up_to(AttemptId highest) {
@@ -39,17 +39,17 @@ void PaymentAdmin::accept_ids_up_to(AttemptId highest) {
   });
 }
 
-Result<std::monostate> PaymentAdmin::release_guard(const PaymentHash& hash, const Speaker& speaker) {
-  return change_guard(hash, speaker, OperatorWord::assume_failed,
+Result<std::monostate> PaymentAdmin::release_guard(const PaymentHash& hash, const Operator& by) {
+  return change_guard(hash, by, OperatorDecision::assume_failed,
                       "UPDATE hash_guards SET released_ns = ?1 WHERE payment_hash = ?2 AND released_ns IS NULL AND kind NOT IN (2, 3)");
 }
 
-Result<std::monostate> PaymentAdmin::write_off_guard(const PaymentHash& hash, const Speaker& speaker) {
-  return change_guard(hash, speaker, OperatorWord::write_off,
+Result<std::monostate> PaymentAdmin::write_off_guard(const PaymentHash& hash, const Operator& by) {
+  return change_guard(hash, by, OperatorDecision::write_off,
                       "UPDATE hash_guards SET kind = 4, since_ns = ?1, released_ns = NULL WHERE payment_hash = ?2 AND kind NOT IN (2, 3)");
 }
 
-Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const Speaker& speaker, OperatorWord word, const char* sql) {
+Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const Operator& by, OperatorDecision decision, const char* sql) {
   std::optional<Error> refusal;
   must_write(connection_, lock_, [&] {
     {
@@ -65,9 +65,9 @@ Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const
         return;
       }
     }
-    insert_word(connection_, word, hash, speaker);  // first: without it the schema releases nothing
+    insert_decision(connection_, decision, hash, by);  // first: without it the schema releases nothing
     Query update = connection_.prepared(sql);
-    update.bind(speaker.at, hash);
+    update.bind(by.at, hash);
     update.run();
   });
   if (refusal) return *refusal;

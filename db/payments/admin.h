@@ -34,16 +34,16 @@ struct DeleteReport {
   bool interrupted = false;
 };
 
-/// Which operator says it, and when: kept with the word.
-struct Speaker {
+/// Which operator says it, and when: kept with the decision.
+struct Operator {
   std::string user;                          ///< login name, or "uid 1000"
   UnixNs at;
 };
 
 /// Values are stored.
-enum class OperatorWord : std::uint8_t { assume_failed = 1, write_off = 2, forget = 3, restored = 4, cancel = 5 };
+enum class OperatorDecision : std::uint8_t { assume_failed = 1, write_off = 2, forget = 3, restored = 4, cancel = 5 };
 /// "assume_failed", "write_off", "forget", "restored", "cancel"
-[[nodiscard]] std::string_view word_name(OperatorWord word);
+[[nodiscard]] std::string_view decision_name(OperatorDecision decision);
 
 struct CheckReport {
   std::vector<std::string> problems;                          ///< empty = sound
@@ -62,15 +62,15 @@ class PaymentAdmin {
   /// Deletes in transactions of at most 500 rows; `go_on` is asked between them (false = stop there; what is done stays
   /// done and a second call continues). Never touches what is INITIATED, IN_FLIGHT or watched; a paid payment leaves a
   /// guard. Gives the freed pages back at the end, in bounded steps.
-  [[nodiscard]] DeleteReport remove(const DeleteRequest& request, const Speaker& speaker, const std::function<bool(const DeleteReport&)>& go_on = {});
+  [[nodiscard]] DeleteReport remove(const DeleteRequest& request, const Operator& by, const std::function<bool(const DeleteReport&)>& go_on = {});
 
   /// Writes down what the operator said. `hash` is nothing for words about the whole store.
-  void record_word(OperatorWord word, const std::optional<PaymentHash>& hash, const Speaker& speaker);
+  void record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by);
   /// resolve --assume-failed on a hash that has only a guard: the guard no longer stands. Errc::not_found without one,
   /// already_paid when the guard says that the hash is paid.
-  [[nodiscard]] Result<std::monostate> release_guard(const PaymentHash& hash, const Speaker& speaker);
+  [[nodiscard]] Result<std::monostate> release_guard(const PaymentHash& hash, const Operator& by);
   /// resolve --write-off on a hash that has only a guard: never payable again. Errors as release_guard.
-  [[nodiscard]] Result<std::monostate> write_off_guard(const PaymentHash& hash, const Speaker& speaker);
+  [[nodiscard]] Result<std::monostate> write_off_guard(const PaymentHash& hash, const Operator& by);
 
   /// resolve --restored: unknown attempts of our own store up to this id are no sign of an old copy from now on (R12).
   void accept_ids_up_to(AttemptId highest);
@@ -86,7 +86,7 @@ class PaymentAdmin {
  private:
   void check_contents(CheckReport& report);
   void give_pages_back(const std::function<bool(const DeleteReport&)>& go_on, const DeleteReport& report);
-  [[nodiscard]] Result<std::monostate> change_guard(const PaymentHash& hash, const Speaker& speaker, OperatorWord word, const char* sql);
+  [[nodiscard]] Result<std::monostate> change_guard(const PaymentHash& hash, const Operator& by, OperatorDecision decision, const char* sql);
 
   Connection& connection_;
   WriteLock& lock_;

@@ -2,7 +2,7 @@
 #include <map>
 #include <set>
 
-#include "db/payments/operator_words.h"
+#include "db/payments/operator_decisions.h"
 #include "db/payments/admin.h"
 #include "db/sqlite/reading.h"
 #include "db/sqlite/transaction.h"
@@ -214,12 +214,12 @@ DeleteReport PaymentAdmin::plan(const DeleteRequest& request) {
   return deletion.report;
 }
 
-DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Speaker& speaker, const std::function<bool(const DeleteReport&)>& go_on) {
+DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Operator& by, const std::function<bool(const DeleteReport&)>& go_on) {
   Deletion deletion(connection_, request);
   DeleteReport& report = deletion.report;
   const auto forget = [&](const PaymentHash& hash) {
     if (guards_of(connection_, hash) == 0) return;
-    insert_word(connection_, OperatorWord::forget, hash, speaker);  // first: without it the schema keeps the guard
+    insert_decision(connection_, OperatorDecision::forget, hash, by);  // first: without it the schema keeps the guard
     Query drop = connection_.prepared("DELETE FROM hash_guards WHERE payment_hash = ?1");
     drop.bind(hash);
     if (drop.run() == 1) ++report.forgotten;

@@ -88,7 +88,7 @@ void lock_spool(int file) noexcept {
   struct flock whole {};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
-  for (int naps = 0; naps < 100 && ::fcntl(file, F_OFD_SETLK, &whole) != 0; ++naps) ::usleep(10'000);
+  for (int pauses = 0; pauses < 100 && ::fcntl(file, F_OFD_SETLK, &whole) != 0; ++pauses) ::usleep(10'000);
 }
 
 bool free_place(const Slot& slot) {

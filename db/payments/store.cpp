@@ -422,7 +422,7 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
       report.left.push_back("the spool holds a preimage for attempt " + std::to_string(entry.id.value) + ", which is none of ours");
       continue;
     }
-    const Decision decision = decide(*owner, Event{now, Settled{entry.id, entry.preimage}});
+    const Decision decision = decide(*owner, TimedEvent{now, Settled{entry.id, entry.preimage}});
     if (!decision.writes.empty()) {
       const PaymentWrites writes{&*owner, decision.writes};
       const auto stored = commit(std::span(&writes, 1));

@@ -251,7 +251,7 @@ void SimLedgerTx::put_invoice(const sim::Invoice& invoice) {
                 "hold_ns, fail_code, fail_hop, fail_times, manners, attempts, paid, bolt11) "
                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")
       .bind(invoice.hash, invoice.preimage, invoice.secret, invoice.amount, invoice.payee, invoice.expires, invoice.final_cltv_delta,
-            invoice.hold.ns, code, fail.hop, fail.times, static_cast<int>(invoice.manners), invoice.attempts, invoice.paid, invoice.text)
+            invoice.hold.ns, code, fail.hop, fail.times, static_cast<int>(invoice.behaviour), invoice.attempts, invoice.paid, invoice.text)
       .run();
 }
 
@@ -274,7 +274,7 @@ std::optional<sim::Invoice> SimLedgerTx::invoice(const PaymentHash& hash) {
   const auto hop = maybe_u32(query);
   const auto times = maybe_u32(query);
   if (code) invoice.fail = sim::FailSpec{*code, hop, times};
-  invoice.manners = static_cast<sim::Manners>(query.number(3));
+  invoice.behaviour = static_cast<sim::PayeeBehaviour>(query.number(3));
   invoice.attempts = u32(query);
   invoice.paid = query.integer() != 0;
   invoice.text = query.text();

@@ -135,7 +135,7 @@ Result<WriteLock::Held> WriteLock::acquire() {
   };
   const Sign sign(file_);
   const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(patience_ns());
-  // Short naps that grow a little, and unevenly, so that several who wait do not wake in step: a tick holds the lock for
+  // Short pauses that grow a little, and unevenly, so that several who wait do not wake in step: a tick holds the lock for
   // about a millisecond.
   std::minstd_rand uneven(static_cast<std::uint32_t>(end.time_since_epoch().count()));
   for (auto longest = std::chrono::microseconds(400);; longest = std::min(longest * 3 / 2, std::chrono::microseconds(8'000))) {
@@ -148,8 +148,8 @@ Result<WriteLock::Held> WriteLock::acquire() {
 }
 
 void WriteLock::give_way() const noexcept {
-  constexpr auto nap = std::chrono::milliseconds(1);
-  for (int naps = 0; naps < 200 && file_.others_wait(); ++naps) std::this_thread::sleep_for(nap);
+  constexpr auto pause = std::chrono::milliseconds(1);
+  for (int pauses = 0; pauses < 200 && file_.others_wait(); ++pauses) std::this_thread::sleep_for(pause);
 }
 
 void WriteLock::release() noexcept {

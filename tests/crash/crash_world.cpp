@@ -236,22 +236,22 @@ bool CrashWorld::cancel(const PaymentHash& hash) {
   return process([&](Process& process) {
     const auto payment = process.store.find(hash).payment;
     if (!payment) return;
-    const Decision decision = decide(*payment, Event{clock.wall(), CancelRequested{}});
+    const Decision decision = decide(*payment, TimedEvent{clock.wall(), CancelRequested{}});
     if (decision.refusal || decision.writes.empty()) return;
     const PaymentWrites writes{&*payment, decision.writes};
     (void)process.store.commit(std::span(&writes, 1));
   });
 }
 
-bool CrashWorld::say(const PaymentHash& hash, const Happening& word) {
+bool CrashWorld::say(const PaymentHash& hash, const Event& word) {
   return process([&](Process& process) {
     if (!process.locks.try_lock(hash)) return;
     const auto payment = process.store.find(hash).payment;
     if (payment) {
-      const Decision decision = decide(*payment, Event{clock.wall(), word});
-      const auto kind = std::holds_alternative<OperatorWritesOff>(word) ? db::OperatorWord::write_off : db::OperatorWord::assume_failed;
+      const Decision decision = decide(*payment, TimedEvent{clock.wall(), word});
+      const auto kind = std::holds_alternative<OperatorWritesOff>(word) ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed;
       db::PaymentAdmin words(process.connection, process.write_lock);
-      if (!decision.refusal) words.record_word(kind, hash, db::Speaker{"test", clock.wall()});
+      if (!decision.refusal) words.record_decision(kind, hash, db::Operator{"test", clock.wall()});
       const PaymentWrites writes{&*payment, decision.writes};
       if (!decision.writes.empty()) (void)process.store.commit(std::span(&writes, 1));
     }
@@ -265,7 +265,7 @@ bool CrashWorld::remove(const PaymentHash& hash) {
     db::PaymentAdmin words(process.connection, process.write_lock);
     db::DeleteRequest what;
     what.hashes = {hash};
-    (void)words.remove(what, db::Speaker{"test", clock.wall()});
+    (void)words.remove(what, db::Operator{"test", clock.wall()});
   });
 }
 
@@ -275,7 +275,7 @@ bool CrashWorld::remove_all() {
     db::PaymentAdmin words(process.connection, process.write_lock);
     db::DeleteRequest what;
     what.include_non_failed = true;
-    (void)words.remove(what, db::Speaker{"test", clock.wall()});
+    (void)words.remove(what, db::Operator{"test", clock.wall()});
   });
 }
 

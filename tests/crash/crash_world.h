@@ -74,7 +74,7 @@ class CrashWorld final : private Observer {
   bool resume(std::int64_t wait_seconds = 5);
   bool cancel(const PaymentHash& hash);
   /// resolve, with no switch named: OperatorAssumesFailed or OperatorWritesOff.
-  bool say(const PaymentHash& hash, const Happening& word);
+  bool say(const PaymentHash& hash, const Event& word);
   bool remove(const PaymentHash& hash);
   bool remove_all();
   /// As the sqlite3 shell: an ordinary connection, a SELECT, and a close that may checkpoint.

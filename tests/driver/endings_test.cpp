@@ -250,10 +250,10 @@ TEST_CASE("ending: a late preimage after the operator's word, without and with a
 }
 
 TEST_CASE("ending: two wrong answers of a hostile payee settle nothing") {
-  for (const sim::Manners manners : {sim::Manners::wrong_preimage, sim::Manners::complete_without_preimage}) {
+  for (const sim::PayeeBehaviour behaviour : {sim::PayeeBehaviour::wrong_preimage, sim::PayeeBehaviour::complete_without_preimage}) {
     SimWorld world;
     sim::InvoiceParams params;
-    params.manners = manners;
+    params.behaviour = behaviour;
     const auto request = world.invoice(params);
     const auto result = world.send(request);
     CHECK(result.end == DriveEnd::open);

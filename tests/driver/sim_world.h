@@ -122,9 +122,9 @@ class SimWorld {
         wait_ns);
   }
   /// The operator's words, as `resolve` stores them.
-  void say(const PaymentHash& hash, Happening word) {
+  void say(const PaymentHash& hash, Event word) {
     const Payment payment = *opened->store.find(hash).payment;
-    const Decision decision = decide(payment, Event{clock.wall(), std::move(word)});
+    const Decision decision = decide(payment, TimedEvent{clock.wall(), std::move(word)});
     REQUIRE_FALSE(decision.refusal);
     const PaymentWrites writes{&payment, decision.writes};
     REQUIRE(opened->store.commit(std::span(&writes, 1)).front());

@@ -124,10 +124,10 @@ class World {
   }
 
   void cancel_from_another_process() { say_from_another_process(CancelRequested{}); }
-  void say_from_another_process(Happening word) {
+  void say_from_another_process(Event word) {
     Opened other(folder_.file("payments.db"));
     const Payment payment = *other.store.find(request.hash).payment;
-    const Decision decision = decide(payment, Event{clock.wall(), std::move(word)});
+    const Decision decision = decide(payment, TimedEvent{clock.wall(), std::move(word)});
     const PaymentWrites writes{&payment, decision.writes};
     const auto stored = other.store.commit(std::span(&writes, 1));
     REQUIRE(stored.front());

@@ -17,7 +17,7 @@ std::size_t count_of(const std::vector<V>& list) {
 }
 
 template <typename T>
-bool is(const Happening& event) {
+bool is(const Event& event) {
   return std::holds_alternative<T>(event);
 }
 
@@ -30,7 +30,7 @@ Payment after(const Payment& payment, const Decision& decision) {
 
 struct Case {
   const Payment& before;
-  const Happening& event;
+  const Event& event;
   UnixNs at;
   Decision decision;
   Payment after;
@@ -40,12 +40,12 @@ struct Case {
 template <typename Check>
 std::size_t for_all(Check check) {
   const auto payments = all_payments();
-  const auto events = all_happenings();
+  const auto events = all_events();
   std::size_t cases = 0;
   for (const Payment& payment : payments) {
-    for (const Happening& event : events) {
+    for (const Event& event : events) {
       for (const UnixNs at : {before_deadline, past_deadline}) {
-        Decision decision = decide(payment, Event{at, event});
+        Decision decision = decide(payment, TimedEvent{at, event});
         Payment next = test::storable(payment) ? ::after(payment, decision) : payment;
         check(Case{payment, event, at, std::move(decision), std::move(next)});
         ++cases;
@@ -157,8 +157,8 @@ TEST_CASE("R9: the first reason wins, and ends are written once") {
 TEST_CASE("R17: from every open state the operator reaches an end without the switch") {
   for (const Payment& payment : all_payments()) {
     if (payment.index.value == 0 || payment.ended_for_good()) continue;
-    CHECK(after(payment, decide(payment, Event{before_deadline, OperatorAssumesFailed{}})).status() == PaymentStatus::failed);
-    CHECK(after(payment, decide(payment, Event{before_deadline, OperatorWritesOff{}})).status() == PaymentStatus::unknown);
+    CHECK(after(payment, decide(payment, TimedEvent{before_deadline, OperatorAssumesFailed{}})).status() == PaymentStatus::failed);
+    CHECK(after(payment, decide(payment, TimedEvent{before_deadline, OperatorWritesOff{}})).status() == PaymentStatus::unknown);
   }
 }
 
@@ -167,8 +167,8 @@ TEST_CASE("R17: an attempt that is open beside a paid payment is closed by the o
   for (const Payment& payment : all_payments()) {
     if (!payment.proof() || !payment.has_open_attempt()) continue;
     ++tried;
-    for (const Happening& word : {Happening(OperatorAssumesFailed{}), Happening(OperatorWritesOff{})}) {
-      const Decision decision = decide(payment, Event{before_deadline, word});
+    for (const Event& word : {Event(OperatorAssumesFailed{}), Event(OperatorWritesOff{})}) {
+      const Decision decision = decide(payment, TimedEvent{before_deadline, word});
       CHECK_FALSE(decision.refusal);
       const Payment then = after(payment, decision);
       CHECK_FALSE(then.has_open_attempt());
@@ -184,7 +184,7 @@ TEST_CASE("R17: an attempt that is open beside a paid payment is closed by the o
 TEST_CASE("the refusals of InitPayment") {
   const Payment fresh = fresh_payment();
   const auto refusal = [&](std::optional<PaymentStatus> previous, std::optional<GuardKind> guard) {
-    return decide(fresh, Event{before_deadline, Created{previous, guard}}).refusal;
+    return decide(fresh, TimedEvent{before_deadline, Created{previous, guard}}).refusal;
   };
   CHECK_FALSE(refusal(std::nullopt, std::nullopt));
   CHECK_FALSE(refusal(PaymentStatus::failed, std::nullopt));

@@ -53,7 +53,7 @@ const T* only(const LookFinding& finding) {
 
 template <typename T>
 const T* some(const LookFinding& finding) {
-  for (const Happening& event : finding.events) {
+  for (const Event& event : finding.events) {
     if (const T* found = std::get_if<T>(&event)) return found;
   }
   return nullptr;

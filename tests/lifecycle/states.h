@@ -154,8 +154,8 @@ inline std::vector<Payment> all_payments() {
   return payments;
 }
 
-inline std::vector<Happening> all_happenings() {
-  std::vector<Happening> all;
+inline std::vector<Event> all_events() {
+  std::vector<Event> all;
   for (const std::optional<PaymentStatus> previous :
        {std::optional<PaymentStatus>{}, std::optional{PaymentStatus::initiated}, std::optional{PaymentStatus::in_flight},
         std::optional{PaymentStatus::succeeded}, std::optional{PaymentStatus::failed}, std::optional{PaymentStatus::unknown}}) {

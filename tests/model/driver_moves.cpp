@@ -55,7 +55,7 @@ void Moves::item_moves(unsigned slot) {
   const StoredTry& row = from_->store.tries[slot];
   const bool recorded = row.stand == RowStand::stored;
   if (recorded && item.deadline_told == 0 && (from_->deadlines & bit(slot)) != 0) move("tell the deadline: try", slot + 1, step(&DriverStep::tell_deadline));
-  if (recorded && item.known_stop != row.stop) move("see another process's word: try", slot + 1, step(&DriverStep::see_foreign_words));
+  if (recorded && item.known_stop != row.stop) move("see another process's word: try", slot + 1, step(&DriverStep::see_foreign_decisions));
   if (item.asking == 0) return;
   const unsigned next_id = config_.clock_stands ? from_->process.highest + 1U : from_->drawn + 1U;
   if (next_id <= config_.ids) {

@@ -44,7 +44,7 @@ void without(std::uint8_t& set, unsigned id) { set = static_cast<std::uint8_t>(s
 
 }  // namespace
 
-Decision DriverStep::ask(const Payment& payment, const Event& event) const {
+Decision DriverStep::ask(const Payment& payment, const TimedEvent& event) const {
   if (mutation_.decide) return mutation_.decide(payment, event, state_);
   return decide(payment, event);
 }
@@ -79,15 +79,15 @@ void DriverStep::remember_store() {
   }
 }
 
-/// admit_request: the door asks decide(Created) with what the store knows of the hash.
+/// admit_request: admission asks decide(Created) with what the store knows of the hash.
 void DriverStep::send(unsigned slot) {
   Created created;
   if (const auto known = newest(state_.store)) created.previous = payment_of(config_, state_.store, *known, state_.store.tries[*known].stop).status();
   created.guard = guard_of(state_.store);
   if (mutation_.init_unchecked) created = Created{};
-  const Decision decision = ask(payment_of(config_, state_.store, slot, 0), Event{time_of(state_, slot), created});
+  const Decision decision = ask(payment_of(config_, state_.store, slot, 0), TimedEvent{time_of(state_, slot), created});
   if (decision.refusal) return;
-  if (state_.paid != 0) throw Violation{"R13: a paid hash passes the door"};
+  if (state_.paid != 0) throw Violation{"R13: a paid hash passes admission"};
   remember_store();
   item(slot).active = 1;
   perform(slot, decision);
@@ -117,7 +117,7 @@ void DriverStep::decide_front(unsigned slot) {
   process(slot, code, event_of(state_, slot, code));
 }
 
-void DriverStep::process(unsigned slot, std::uint8_t code, const Event& event) {
+void DriverStep::process(unsigned slot, std::uint8_t code, const TimedEvent& event) {
   const Decision decision = ask(memory(slot), event);
   if (decision.acts.size() > 1) throw Violation{"the model does one act after a decision, the core asks for more"};
   if (decision.writes.empty()) return perform(slot, decision);
@@ -271,7 +271,7 @@ void DriverStep::tell_deadline(unsigned slot) {
   push(slot, simple_event(DeadlinePassed{}));
 }
 
-void DriverStep::see_foreign_words(unsigned slot) { reload(slot); }
+void DriverStep::see_foreign_decisions(unsigned slot) { reload(slot); }
 
 /// finish and sweep: the last item takes the process with it.
 void DriverStep::finish(unsigned slot) {
@@ -331,7 +331,7 @@ void DriverStep::conclude(unsigned slot, const LookOnWay& look) {
                                         knowledge(state_.process.known, state_.process.deleted_up_to));
   if (finding.alarm) return die();
   one.marks = look.shown.now;
-  for (const Happening& what : finding.events) {
+  for (const Event& what : finding.events) {
     push(slot, code_of(what, payment.request.hash));
     if (!std::holds_alternative<Quiet>(what)) continue;
     one.quiet_proven = (look.after_end & bit(slot)) != 0 && shows_nothing(look.shown) ? 1 : 0;
@@ -346,7 +346,7 @@ void DriverStep::receive_route(unsigned slot, bool found) {
   const unsigned id = draw();
   if (id > most_ids) throw Violation{"an id beyond the model's"};
   one.drawn |= bit(id);
-  process(slot, 0, Event{time_of(state_, slot), RouteReady{AttemptId{id}, 0, switch_key(), marks_of(one.marks), route()}});
+  process(slot, 0, TimedEvent{time_of(state_, slot), RouteReady{AttemptId{id}, 0, switch_key(), marks_of(one.marks), route()}});
 }
 
 /// receive(DispatchAnswer), with R3's only copy.
@@ -404,10 +404,10 @@ void DriverStep::disconnect() {
 // --- cli/commands/cancel.cpp and cli/commands/resolve.cpp ------------------------------------------------------------------------------------
 
 /// The word is a decision on the payment as it is stored, in another process: cancel needs no lock, resolve has it.
-void DriverStep::say(const Happening& word) {
+void DriverStep::say(const Event& word) {
   const auto slot = newest(state_.store);
   if (!slot) return;
-  const Decision decision = ask(payment_of(config_, state_.store, *slot, state_.store.tries[*slot].stop), Event{time_of(state_, *slot), word});
+  const Decision decision = ask(payment_of(config_, state_.store, *slot, state_.store.tries[*slot].stop), TimedEvent{time_of(state_, *slot), word});
   if (decision.refusal || decision.writes.empty()) return;
   const State before = state_;
   if (commit(config_, mutation_, state_, *slot, decision.writes)) return;

@@ -149,7 +149,7 @@ void Moves::people_moves() {
     if (!in_use || (from_->deadlines & bit(slot)) != 0) continue;
     move("the deadline passes: try", slot + 1, [slot](State& next) { next.deadlines |= bit(slot); });
   }
-  const auto say = [this](const Happening& word) { return [this, word](State& next) { DriverStep(config_, mutation_, next).say(word); }; };
+  const auto say = [this](const Event& word) { return [this, word](State& next) { DriverStep(config_, mutation_, next).say(word); }; };
   if (config_.cancel) move("cancel", 0, say(CancelRequested{}));
   if (config_.words && from_->process.alive == 0) {
     move("resolve --assume-failed", 0, say(OperatorAssumesFailed{}));

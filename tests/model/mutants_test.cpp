@@ -29,12 +29,12 @@ void notices(const Config& config, const Mutation& mutation, const char* rule) {
 }
 
 /// The real decision about another event than the one that came.
-Mutation hears(const char* name, std::optional<Happening> (*otherwise)(const Payment&, const Happening&)) {
+Mutation hears(const char* name, std::optional<Event> (*otherwise)(const Payment&, const Event&)) {
   Mutation mutation;
   mutation.name = name;
-  mutation.decide = [otherwise](const Payment& payment, const Event& event, const State&) {
+  mutation.decide = [otherwise](const Payment& payment, const TimedEvent& event, const State&) {
     const auto other = otherwise(payment, event.what);
-    return decide(payment, other ? Event{event.at, *other} : event);
+    return decide(payment, other ? TimedEvent{event.at, *other} : event);
   };
   return mutation;
 }
@@ -42,7 +42,7 @@ Mutation hears(const char* name, std::optional<Happening> (*otherwise)(const Pay
 }  // namespace
 
 TEST_CASE("mutant: not found means failed") {
-  notices(world(), hears("not found means failed", [](const Payment&, const Happening& what) -> std::optional<Happening> {
+  notices(world(), hears("not found means failed", [](const Payment&, const Event& what) -> std::optional<Event> {
             if (const auto* missing = std::get_if<NotFound>(&what)) return Failed{missing->id, {}};
             return std::nullopt;
           }), "R3");
@@ -51,7 +51,7 @@ TEST_CASE("mutant: not found means failed") {
 TEST_CASE("mutant: a new id on recovery") {
   Mutation mutation;
   mutation.name = "new id on recovery";
-  mutation.decide = [](const Payment& payment, const Event& event, const State& state) {
+  mutation.decide = [](const Payment& payment, const TimedEvent& event, const State& state) {
     Decision decision = decide(payment, event);
     const auto* missing = std::get_if<NotFound>(&event.what);
     const AttemptId fresh{state.drawn + 1U};
@@ -68,7 +68,7 @@ TEST_CASE("mutant: a new id on recovery") {
 TEST_CASE("mutant: any error is final") {
   Config config = world();
   config.refusals = true;
-  notices(config, hears("any error is final", [](const Payment&, const Happening& what) -> std::optional<Happening> {
+  notices(config, hears("any error is final", [](const Payment&, const Event& what) -> std::optional<Event> {
             if (const auto* error = std::get_if<NotSent>(&what)) return NotSent{error->id, error->failure, true};
             return std::nullopt;
           }), "R3");
@@ -105,7 +105,7 @@ TEST_CASE("mutant: in-flight dropped") {
 }
 
 TEST_CASE("mutant: expiry taken for failure") {
-  notices(world(), hears("expiry taken for failure", [](const Payment& payment, const Happening& what) -> std::optional<Happening> {
+  notices(world(), hears("expiry taken for failure", [](const Payment& payment, const Event& what) -> std::optional<Event> {
             if (!std::holds_alternative<DeadlinePassed>(what)) return std::nullopt;
             const auto open = std::find_if(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.open(); });
             if (open == payment.attempts.end()) return std::nullopt;
@@ -116,7 +116,7 @@ TEST_CASE("mutant: expiry taken for failure") {
 TEST_CASE("mutant: a fence believed without a look") {
   Config config = world();
   config.erase_rows = true;
-  notices(config, hears("fence believed without a look", [](const Payment&, const Happening& what) -> std::optional<Happening> {
+  notices(config, hears("fence believed without a look", [](const Payment&, const Event& what) -> std::optional<Event> {
             if (const auto* fenced = std::get_if<Fenced>(&what)) return NotFound{fenced->id, Evidence::nothing_since_mark, true};
             return std::nullopt;
           }), "R3");

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint8_t first_count = 16;           ///< where the node's counters stand at the beginning
 
-/// A happening in one byte: its kind above, the attempt below.
+/// A event in one byte: its kind above, the attempt below.
 enum class Kind : std::uint8_t {
   none, quiet, no_route, accepted, only_copy_not_sent, not_sent, settled, settled_wrong, failed_retry, failed_final, pending,
   nothing, nothing_fenced, no_debit, no_debit_fenced, not_yet, unknown, fenced, busy, paid, paid_wrong, deadline, lost, count
@@ -64,7 +64,7 @@ struct Coder {
   }
 };
 
-Happening happening(std::uint8_t code) {
+Event event(std::uint8_t code) {
   const AttemptId id{code & 7U};
   switch (static_cast<Kind>(code >> 3)) {
     case Kind::quiet: return Quiet{};
@@ -281,11 +281,11 @@ StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to) {
   return what;
 }
 
-Event event_of(const State& state, unsigned slot, std::uint8_t code) { return Event{time_of(state, slot), happening(code)}; }
+TimedEvent event_of(const State& state, unsigned slot, std::uint8_t code) { return TimedEvent{time_of(state, slot), event(code)}; }
 
-std::uint8_t code_of(const Happening& what, const PaymentHash& hash) { return std::visit(Coder{hash}, what); }
+std::uint8_t code_of(const Event& what, const PaymentHash& hash) { return std::visit(Coder{hash}, what); }
 
-std::uint8_t simple_event(const Happening& what) {
+std::uint8_t simple_event(const Event& what) {
   static const PaymentHash hash = hash_of(test::right_preimage());
   return code_of(what, hash);
 }

@@ -188,8 +188,8 @@ struct Config {
 /// Seeds a known bug, in the test alone.
 struct Mutation {
   std::string name = "none";
-  std::function<Decision(const Payment&, const Event&, const State&)> decide = nullptr;
-  bool init_unchecked = false;                     ///< the store takes every InitPayment, and the door asks nobody
+  std::function<Decision(const Payment&, const TimedEvent&, const State&)> decide = nullptr;
+  bool init_unchecked = false;                     ///< the store takes every InitPayment, and admission asks nobody
   bool delete_forgets = false;                     ///< no guard, and deleted ids are not remembered
   bool delete_in_flight = false;                   ///< what is open can be deleted
 };
@@ -207,12 +207,12 @@ struct Violation {
 void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] LookResult look_result(const Config& config, const Visible& shown);
 [[nodiscard]] StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to);
-[[nodiscard]] Event event_of(const State& state, unsigned slot, std::uint8_t code);
-[[nodiscard]] std::uint8_t code_of(const Happening& what, const PaymentHash& hash);
+[[nodiscard]] TimedEvent event_of(const State& state, unsigned slot, std::uint8_t code);
+[[nodiscard]] std::uint8_t code_of(const Event& what, const PaymentHash& hash);
 [[nodiscard]] std::string event_name(std::uint8_t code);
 /// Settled or HashPaid: kept when a payment is read again (driver_tick.cpp, drop_all_but_proofs).
 [[nodiscard]] bool is_proof(std::uint8_t code);
-[[nodiscard]] std::uint8_t simple_event(const Happening& what);
+[[nodiscard]] std::uint8_t simple_event(const Event& what);
 [[nodiscard]] SwitchKey switch_key();
 [[nodiscard]] StoreId store_name();
 [[nodiscard]] Route route();
@@ -324,18 +324,18 @@ class DriverStep {
   void receive_query(unsigned slot, unsigned id);
   void doubt_silence(unsigned slot);
   void tell_deadline(unsigned slot);
-  void see_foreign_words(unsigned slot);
+  void see_foreign_decisions(unsigned slot);
   /// Words of another process: cancel, resolve.
-  void say(const Happening& word);
+  void say(const Event& word);
 
  private:
-  [[nodiscard]] Decision ask(const Payment& payment, const Event& event) const;
+  [[nodiscard]] Decision ask(const Payment& payment, const TimedEvent& event) const;
   [[nodiscard]] Item& item(unsigned slot) { return state_.process.items[slot]; }
   [[nodiscard]] Payment memory(unsigned slot) const;
   void push(unsigned slot, std::uint8_t code);
   void pop(unsigned slot);
   void remember_store();
-  void process(unsigned slot, std::uint8_t code, const Event& event);
+  void process(unsigned slot, std::uint8_t code, const TimedEvent& event);
   void note_written(unsigned slot, const Decision& decision);
   void refused(unsigned slot, std::uint8_t code, const Decision& decision);
   void reload(unsigned slot);

@@ -358,13 +358,13 @@ TEST_CASE("an HTLC that is under way while its row is forgotten ends all the sam
 TEST_CASE("nodes and payees that do not keep to the rules") {
   World world;
   SUBCASE("a preimage that proves nothing") {
-    const auto made = world.invoice(100'000 * sat, {}, nullptr, Manners::wrong_preimage);
+    const auto made = world.invoice(100'000 * sat, {}, nullptr, PayeeBehaviour::wrong_preimage);
     const QueryAnswer answer = world.pay(world.handover(made, 1));
     CHECK(answer.kind == Queried::settled);
     CHECK_FALSE(proves(answer.preimage, made.hash));
   }
   SUBCASE("complete without preimage") {
-    const auto made = world.invoice(100'000 * sat, {}, nullptr, Manners::complete_without_preimage);
+    const auto made = world.invoice(100'000 * sat, {}, nullptr, PayeeBehaviour::complete_without_preimage);
     CHECK(world.pay(world.handover(made, 1)).kind == Queried::look);
     const LookResult look = world.look(made.hash);
     CHECK(look.rows[0].state == RowState::complete);

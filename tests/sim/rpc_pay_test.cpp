@@ -355,13 +355,13 @@ TEST_CASE("rpc waitsendpay: a later failure of the hash overwrites the details o
 TEST_CASE("rpc sendpay: a payee that breaks its word") {
   RpcWorld rpc;
   SUBCASE("wrong preimage") {
-    const MadeInvoice invoice = rpc.world().invoice(amount, {}, nullptr, Manners::wrong_preimage);
+    const MadeInvoice invoice = rpc.world().invoice(amount, {}, nullptr, PayeeBehaviour::wrong_preimage);
     CHECK(rpc.call("sendpay", rpc.sendpay(invoice, 1)).code == 0);
     const Said ended = rpc.outcome(invoice, 1);
     CHECK(hash_of(*Preimage::from_hex_text(ended.body["payment_preimage"].get<std::string>())) != invoice.hash);
   }
   SUBCASE("none") {
-    const MadeInvoice invoice = rpc.world().invoice(amount, {}, nullptr, Manners::complete_without_preimage);
+    const MadeInvoice invoice = rpc.world().invoice(amount, {}, nullptr, PayeeBehaviour::complete_without_preimage);
     CHECK(rpc.call("sendpay", rpc.sendpay(invoice, 1)).code == 0);
     const Said ended = rpc.outcome(invoice, 1);
     CHECK(ended.body["status"] == "complete");

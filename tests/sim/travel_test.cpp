@@ -225,7 +225,7 @@ TEST_CASE("a paid invoice is not paid again, unless the payee is greedy") {
     CHECK(world.count(OracleState::settled) == 1);
   }
   SUBCASE("greedy") {
-    REQUIRE(world.admin().set_manners(made.hash, Manners::settles_twice));
+    REQUIRE(world.admin().set_behaviour(made.hash, PayeeBehaviour::settles_twice));
     CHECK(world.pay(given).kind == QueryAnswer::Kind::settled);
     CHECK(world.count(OracleState::settled) == 2);
   }

@@ -112,12 +112,12 @@ class World {
   /// A new process: it knows nothing of what the old one had asked.
   void restart() { node_.emplace(*ledger_, clock_); }
 
-  MadeInvoice invoice(std::uint64_t msat = 100'000 * sat, Hold hold = {}, const char* fail = nullptr, Manners manners = Manners::honest) {
+  MadeInvoice invoice(std::uint64_t msat = 100'000 * sat, Hold hold = {}, const char* fail = nullptr, PayeeBehaviour behaviour = PayeeBehaviour::honest) {
     InvoiceParams params;
     if (msat != 0) params.amount = Msat::of(msat);
     params.node = "n3";
     params.hold = hold;
-    params.manners = manners;
+    params.behaviour = behaviour;
     if (fail) params.fail = *parse_fail_spec(fail);
     return *admin_.make_invoice(params);
   }

@@ -60,7 +60,7 @@ void Run::end_all() {
     note("resume", world_.resume(60));
     send_the_rest();
     const auto open = unfinished();
-    if (std::all_of(open.begin(), open.end(), [&](const Payment& payment) { return run > 2 && may_need_a_word(payment); })) return;
+    if (std::all_of(open.begin(), open.end(), [&](const Payment& payment) { return run > 2 && may_need_a_decision(payment); })) return;
     world_.pass(60);
   }
 }
@@ -108,7 +108,7 @@ void Run::old_node() {
 }
 
 /// Something was done to it that nobody but the operator can end (R17), or it is paid and beside_anothers_payment.
-bool Run::may_need_a_word(const Payment& payment) {
+bool Run::may_need_a_decision(const Payment& payment) {
   return excused_.contains(payment.request.hash) || beside_anothers_payment(payment);
 }
 
@@ -134,12 +134,12 @@ bool Run::beside_anothers_payment(const Payment& payment) {
 
 void Run::use_words() {
   for (const Payment& payment : unfinished()) {
-    if (!may_need_a_word(payment)) {
+    if (!may_need_a_decision(payment)) {
       broken("R17: no end comes by itself: " + name_of(payment) + "; last said: " + world_.last_warnings[payment.request.hash]);
       continue;
     }
     ++tally_.words;
-    careful_word(payment.request.hash);
+    careful_decision(payment.request.hash);
   }
 }
 

@@ -82,7 +82,7 @@ void Run::act() {
   if (what < 14) return note("resume", world_.resume(static_cast<std::int64_t>(below(30))));
   if (what == 14) return note("cancel", world_.cancel(somebody()));
   if (what == 15) return delete_one();
-  if (what == 16) return say_a_word();
+  if (what == 16) return decide_by_hand();
   send_again();
 }
 
@@ -95,9 +95,9 @@ std::vector<PaymentRequest> Run::make_invoices() {
     params.amount = Msat::of(1'000 + below(300'000));
     if (percent(15)) params.fail = *sim::parse_fail_spec(percent(60) ? "TEMPORARY_CHANNEL_FAILUREx1" : "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
     if (percent(10)) params.hold.ns = percent(50) ? sim::Hold::forever : static_cast<std::int64_t>(below(90)) * ns_per_second;
-    if (percent(5)) params.manners = sim::Manners::settles_twice;
+    if (percent(5)) params.behaviour = sim::PayeeBehaviour::settles_twice;
     const bool lies = liars_ && percent(5);
-    if (lies) params.manners = percent(50) ? sim::Manners::wrong_preimage : sim::Manners::complete_without_preimage;
+    if (lies) params.behaviour = percent(50) ? sim::PayeeBehaviour::wrong_preimage : sim::PayeeBehaviour::complete_without_preimage;
     world_.invoice(params);
     PaymentRequest& request = world_.requests.back();
     if (percent(15)) request.deadline = UnixNs{world_.clock.wall().value + static_cast<std::int64_t>(1 + below(60)) * ns_per_second};
@@ -125,19 +125,19 @@ void Run::delete_one() {
   note("delete", world_.remove(hash));
 }
 
-void Run::say_a_word() {
+void Run::decide_by_hand() {
   if (open_.empty()) return;
-  careful_word(open_[below(open_.size())]);
+  careful_decision(open_[below(open_.size())]);
 }
 
 /// The operator asks the payee before: what was paid, or may still be, is written off, and only the rest is called failed.
-void Run::careful_word(const PaymentHash& hash) {
+void Run::careful_decision(const PaymentHash& hash) {
   bool doubtful = false;
   world_.ledger.read([&](sim::LedgerTx& tx) {
     for (const sim::HeldRequest& request : tx.held_requests()) doubtful |= request.handover.key.hash == hash;
   });
   for (const auto& entry : world_.oracle(hash)) doubtful |= entry.state == sim::OracleState::held || entry.state == sim::OracleState::settled;
-  note("word", world_.say(hash, doubtful ? Happening(OperatorWritesOff{}) : Happening(OperatorAssumesFailed{})));
+  note("word", world_.say(hash, doubtful ? Event(OperatorWritesOff{}) : Event(OperatorAssumesFailed{})));
 }
 
 void Run::interfere() {

@@ -66,7 +66,7 @@ class Run {
   [[nodiscard]] std::vector<PaymentRequest> make_invoices();
   void send_again();
   void delete_one();
-  void say_a_word();
+  void decide_by_hand();
   /// What another process does between any two steps of this one.
   void interfere();
   void let_go();
@@ -85,9 +85,9 @@ class Run {
   void old_node();
   void use_words();
   void check_ends();
-  [[nodiscard]] bool may_need_a_word(const Payment& payment);
+  [[nodiscard]] bool may_need_a_decision(const Payment& payment);
   [[nodiscard]] bool beside_anothers_payment(const Payment& payment);
-  void careful_word(const PaymentHash& hash);
+  void careful_decision(const PaymentHash& hash);
   void count_ends();
 
   void note(const char* what, bool well);

@@ -16,7 +16,7 @@ using namespace paytower;
 using namespace paytower::test;
 using db::DeleteReport;
 using db::DeleteRequest;
-using db::OperatorWord;
+using db::OperatorDecision;
 
 namespace {
 
@@ -305,8 +305,8 @@ TEST_CASE("the operator's words: written down, and what they do to guards") {
   CHECK(store.admin.write_off_guard(request_of(3).hash, alice));
   CHECK(init_again(store, 3) == Errc::guarded);
   CHECK(store.store.find(request_of(3).hash).guard->kind == GuardKind::written_off);
-  store.admin.record_word(OperatorWord::cancel, request_of(4).hash, alice);
-  store.admin.record_word(OperatorWord::restored, std::nullopt, alice);
+  store.admin.record_decision(OperatorDecision::cancel, request_of(4).hash, alice);
+  store.admin.record_decision(OperatorDecision::restored, std::nullopt, alice);
   CHECK(words(store) == std::vector<int>{4, 1, 2, 5, 4});
   CHECK(store.connection.database().execAndGet("SELECT speaker FROM operator_words WHERE word = 5").getString() == "alice");
   store.admin.accept_ids_up_to(AttemptId{77});

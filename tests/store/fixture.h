@@ -26,7 +26,7 @@ namespace paytower::test {
 
 inline constexpr UnixNs day_one{1'700'000'000'000'000'000};
 inline constexpr UnixNs after(std::int64_t seconds) { return UnixNs{day_one.value + seconds * ns_per_second}; }
-inline const db::Speaker alice{"alice", after(1'000)};
+inline const db::Operator alice{"alice", after(1'000)};
 
 /// A different preimage for every number; its hash starts with no pattern.
 [[nodiscard]] Preimage preimage_of(std::uint64_t number);

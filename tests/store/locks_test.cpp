@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/base/limits.h"
+#include "db/payments/payment_locks.h"
 #include "tests/store/fixture.h"
 
 using namespace paytower;

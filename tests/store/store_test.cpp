@@ -45,8 +45,8 @@ std::vector<std::int64_t> open_indexes(Store& store) {
   return indexes;
 }
 
-/// A happening that fits into this payment's story more often than not.
-Happening random_happening(std::mt19937_64& random, const Payment& payment, std::uint64_t& next_id) {
+/// A event that fits into this payment's story more often than not.
+Event random_event(std::mt19937_64& random, const Payment& payment, std::uint64_t& next_id) {
   const auto one_of = [&random](std::size_t count) { return random() % count; };
   AttemptId id{next_id};
   if (!payment.attempts.empty()) id = payment.attempts[one_of(payment.attempts.size())].id.value_or(AttemptId{1});
@@ -63,8 +63,8 @@ Happening random_happening(std::mt19937_64& random, const Payment& payment, std:
     case 9: return NotFound{id, Evidence::finished_no_debit, true};
     case 10: return CancelRequested{};
     case 11: return HashPaid{preimage_of(1), AttemptId{random()}, Msat::of(250'000), Msat::of(17)};
-    case 12: return one_of(3) == 0 ? Happening(OperatorAssumesFailed{}) : Happening(Failed{id, some_failure()});
-    default: return one_of(2) == 0 ? Happening(OperatorWritesOff{}) : Happening(SettledPreimageLost{id});
+    case 12: return one_of(3) == 0 ? Event(OperatorAssumesFailed{}) : Event(Failed{id, some_failure()});
+    default: return one_of(2) == 0 ? Event(OperatorWritesOff{}) : Event(SettledPreimageLost{id});
   }
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("random walks of the lifecycle: the store holds what the domain believ
     payment.request = request_of(1);
     payment.request.hash = hash_of(preimage_of(1));
     for (std::int64_t step = 0; step < 12; ++step) {
-      const Decision decision = decide(payment, Event{after(step), random_happening(random, payment, next_id)});
+      const Decision decision = decide(payment, TimedEvent{after(step), random_event(random, payment, next_id)});
       if (decision.writes.empty()) continue;
       store.must(payment, decision.writes);
       check_same(payment, *other.store.load(payment.index));
@@ -268,7 +268,7 @@ TEST_CASE("a late preimage stops the newer try of its hash") {
   Payment newer;
   newer.request = request_of(1);
   store.must(newer, {InitPayment{}, RegisterAttempt{attempt_of(500)}});
-  const Decision decision = decide(older, Event{after(50), Settled{first_attempt(1), preimage_of(1)}});
+  const Decision decision = decide(older, TimedEvent{after(50), Settled{first_attempt(1), preimage_of(1)}});
   store.must(older, decision.writes);
   CHECK(older.status() == PaymentStatus::succeeded);
   check_same(older, loaded(store, older.index));

@@ -63,9 +63,9 @@ RpcOrder plain(RpcOrder::Kind kind, std::string_view text = {}) {
   return order;
 }
 
-RpcOrder payee(Manners manners) {
-  RpcOrder order = plain(RpcOrder::Kind::manners);
-  order.manners = manners;
+RpcOrder payee(PayeeBehaviour behaviour) {
+  RpcOrder order = plain(RpcOrder::Kind::behaviour);
+  order.behaviour = behaviour;
   return order;
 }
 
@@ -97,9 +97,9 @@ std::optional<RpcOrder> node_order(std::string_view kind, std::string_view value
   if (kind == "foreign-hold") return foreign(ForeignAct::hold);
   if (kind == "foreign-fail") return foreign(ForeignAct::fail);
   if (kind == "foreign-complete") return foreign(ForeignAct::complete);
-  if (kind == "settles-twice") return payee(Manners::settles_twice);
-  if (kind == "wrong-preimage") return payee(Manners::wrong_preimage);
-  if (kind == "no-preimage") return payee(Manners::complete_without_preimage);
+  if (kind == "settles-twice") return payee(PayeeBehaviour::settles_twice);
+  if (kind == "wrong-preimage") return payee(PayeeBehaviour::wrong_preimage);
+  if (kind == "no-preimage") return payee(PayeeBehaviour::complete_without_preimage);
   return std::nullopt;
 }
 

@@ -124,8 +124,8 @@ void RpcNode::obey(Turn& turn, const RpcOrder& order, const std::optional<Paymen
       admin.erase(everything);
       break;
     }
-    case RpcOrder::Kind::manners:
-      if (hash) admin.set_manners(*hash, order.manners);
+    case RpcOrder::Kind::behaviour:
+      if (hash) admin.set_behaviour(*hash, order.behaviour);
       break;
   }
 }

@@ -36,11 +36,11 @@ struct RpcOrder {
     save_copy,      ///< of the node's store, under fault.text
     forget_all,     ///< every ended row goes, with its HTLCs; the deletion shows in the counter
     new_store,      ///< the same node id with an empty store
-    manners,        ///< the payee of the hash takes `manners` on
+    behaviour,        ///< the payee of the hash takes `behaviour` on
   };
   Kind kind = Kind::fault;
   Fault fault{};
-  Manners manners = Manners::honest;
+  PayeeBehaviour behaviour = PayeeBehaviour::honest;
 };
 
 /// What is done around one request.

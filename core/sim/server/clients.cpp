@@ -35,7 +35,7 @@ void RpcClients::let_in(MonoNs now) {
 
 void RpcClients::refuse(MonoNs until) {
   refusing_until_ = until;
-  if (!faults_.behind_forwarder()) socket_.refuse();  // first: whoever sees its connection break finds the door shut
+  if (!faults_.behind_forwarder()) socket_.refuse();  // first: whoever sees its connection break finds no socket
   drop_all();
 }
 

@@ -52,7 +52,7 @@ struct RpcServer::Impl {
   std::optional<MonoNs> shuffle_until;
   std::optional<PaymentHash> last_hash;
   std::optional<std::uint64_t> seen;         ///< Ledger::change_counter after the last turn
-  std::optional<UnixNs> next;                ///< network time of the next happening
+  std::optional<UnixNs> next;                ///< network time of the next event
   std::int64_t network_minus_wall = 0;
   bool frozen = false;
 
@@ -88,14 +88,14 @@ struct RpcServer::Impl {
     const auto work = [&](LedgerTx& tx) {
       reached = reachable(tx, network_time(tx, moment.wall));
       if (reached) done = in_transaction(tx, calls, moment);
-      next = next_happening(tx);
+      next = next_event(tx);
       frozen = tx.number(Number::time_is_frozen) != 0;
       network_minus_wall = network_time(tx, moment.wall).value - moment.wall.value;
     };
     if (!write) {
       ledger.read([&](LedgerTx& tx) {
-        const auto happening = next_happening(tx);
-        write = (happening && *happening <= network_time(tx, moment.wall)) || !tx.faults().empty();
+        const auto event = next_event(tx);
+        write = (event && *event <= network_time(tx, moment.wall)) || !tx.faults().empty();
         if (!write) work(tx);
       });
     }

@@ -56,7 +56,7 @@ struct ClnSwitch::Impl {
   bool identify_wanted = false;
   bool asked_while_away = false;
   std::optional<MonoNs> retry_at;
-  unsigned barren_connections = 0;           ///< in a row, without an answer behind getinfo's
+  unsigned fruitless_connections = 0;           ///< in a row, without an answer behind getinfo's
 
   std::optional<IdentityAnswer> identity;    ///< of this connection
   std::vector<LookRound::Wanted> looks;
@@ -121,8 +121,8 @@ struct ClnSwitch::Impl {
 
   /// Nothing asked on this connection will be answered: hand-overs that were never written are told of, the rest stays open.
   void lose(const std::string& why) {
-    barren_connections = client.answers() > 1 ? 0 : std::min(barren_connections + 1, most_doublings);
-    retry_at = MonoNs{clock.mono().value + std::min(first_pause_ns << barren_connections, longest_pause_ns)};
+    fruitless_connections = client.answers() > 1 ? 0 : std::min(fruitless_connections + 1, most_doublings);
+    retry_at = MonoNs{clock.mono().value + std::min(first_pause_ns << fruitless_connections, longest_pause_ns)};
     identity.reset();
     looks.clear();
     round_running = false;

@@ -7,13 +7,13 @@
 namespace paytower::cli {
 
 /// The words of a refusal that the lifecycle gives to an operator's word.
-[[nodiscard]] Error refusal_of_word(const Payment& payment, Errc why);
+[[nodiscard]] Error refusal_of_decision(const Payment& payment, Errc why);
 
 /// Wants `expected` typed. Throws RefusalError(not_confirmed) for anything else, and without a terminal.
-void confirm_word(const Session& session, const std::string& consequence, const std::string& expected);
+void confirm_decision(const Session& session, const std::string& consequence, const std::string& expected);
 
 /// decide() and one durable commit. A constraint in the store (another process was faster) reads the payment again, a few
 /// times. Returns the payment as stored afterwards, or the refusal. Throws StoreError.
-[[nodiscard]] Result<Payment> say_word(Session& session, Database& database, Payment payment, const Happening& word);
+[[nodiscard]] Result<Payment> store_decision(Session& session, Database& database, Payment payment, const Event& word);
 
 }  // namespace paytower::cli

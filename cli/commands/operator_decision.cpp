@@ -1,4 +1,4 @@
-#include "cli/commands/operator_word.h"
+#include "cli/commands/operator_decision.h"
 
 #include <array>
 #include <utility>
@@ -13,12 +13,12 @@ constexpr int most_tries = 5;
 
 }  // namespace
 
-Error refusal_of_word(const Payment& payment, Errc why) {
+Error refusal_of_decision(const Payment& payment, Errc why) {
   const std::string status(status_name(payment.status()));
   return Error{why, "the payment has ended (" + status + "); nothing was changed", "paytower show " + payment.request.hash.hex()};
 }
 
-void confirm_word(const Session& session, const std::string& consequence, const std::string& expected) {
+void confirm_decision(const Session& session, const std::string& consequence, const std::string& expected) {
   if (!session.output.can_ask()) {
     refuse(Errc::not_confirmed, "this needs a confirmation, and there is no terminal to ask at: add --yes; nothing was changed");
   }
@@ -26,11 +26,11 @@ void confirm_word(const Session& session, const std::string& consequence, const 
   if (answer != expected) refuse(Errc::not_confirmed, "not confirmed; nothing was changed");
 }
 
-Result<Payment> say_word(Session& session, Database& database, Payment payment, const Happening& word) {
+Result<Payment> store_decision(Session& session, Database& database, Payment payment, const Event& word) {
   Error last{Errc::conflict, "the payment kept changing; nothing was changed", "paytower show " + payment.request.hash.hex()};
   for (int tries = 0; tries < most_tries; ++tries) {
-    const Decision decision = decide(payment, Event{session.clock.wall(), word});
-    if (decision.refusal) return refusal_of_word(payment, *decision.refusal);
+    const Decision decision = decide(payment, TimedEvent{session.clock.wall(), word});
+    if (decision.refusal) return refusal_of_decision(payment, *decision.refusal);
     if (decision.writes.empty()) return payment;
     const std::array<PaymentWrites, 1> tick{{{&payment, decision.writes}}};
     const auto results = database.store.commit(tick);

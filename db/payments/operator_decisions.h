@@ -6,9 +6,9 @@
 namespace paytower::db {
 
 /// REQUIRES: a write transaction is open.
-inline void insert_word(Connection& connection, OperatorWord word, const std::optional<PaymentHash>& hash, const Speaker& speaker) {
+inline void insert_decision(Connection& connection, OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by) {
   Query insert = connection.prepared("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (?1, ?2, ?3, ?4)");
-  insert.bind(speaker.at, static_cast<int>(word), hash, speaker.user);
+  insert.bind(by.at, static_cast<int>(decision), hash, by.user);
   insert.run();
 }
 
