@@ -20,7 +20,8 @@ ExitCode explain(Output& output, std::string_view command) {
     throw;
   } catch (const RefusalError& refusal) {
     const int signal = stop_signal_seen();
-    if (signal != 0 && refusal.error().code == Errc::switch_unavailable) return fail(output, interrupted_report(signal, std::nullopt));
+    if (signal != 0 && refusal.error().code == Errc::switch_unavailable)
+      return fail(output, interrupted_report(signal, std::nullopt));
     return fail(output, report_of(with_next_step(refusal.error(), command)));
   } catch (const StoreError& error) {
     // R10: no claim about what was stored.
@@ -30,7 +31,8 @@ ExitCode explain(Output& output, std::string_view command) {
   } catch (const OutputError& error) {
     return fail(output, report_of(Error{Errc::internal, error.what(), "paytower list"}));
   } catch (const std::exception& error) {
-    return fail(output, report_of(Error{Errc::internal, std::string("internal error: ") + error.what(), "paytower list"}));
+    return fail(output,
+                report_of(Error{Errc::internal, std::string("internal error: ") + error.what(), "paytower list"}));
   }
 }
 
@@ -52,7 +54,8 @@ int run_call(std::span<const std::string> arguments) noexcept {
     const bool stdout_open = secure_standard_streams();
     const auto options = parse_options(arguments, real_surroundings());
     Output output(options ? options->output : output_for_unread(arguments));
-    if (!stdout_open) return number(fail(output, report_of(Error{Errc::internal, "stdout is closed; nothing was done"})));
+    if (!stdout_open)
+      return number(fail(output, report_of(Error{Errc::internal, "stdout is closed; nothing was done"})));
     if (!options) return number(fail(output, report_of(options.error())));
     try {
       return number(run_options(*options, output));

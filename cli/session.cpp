@@ -6,13 +6,13 @@
 
 #include <sys/stat.h>
 
-#include "cli/output/text.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "cli/output/text.h"
 #include "core/driver/admission.h"
-#include "core/switch/cln/switch.h"
 #include "core/sim/sim_switch.h"
+#include "core/switch/cln/switch.h"
 #include "db/sim/ledger.h"
 
 namespace paytower::cli {
@@ -21,7 +21,9 @@ namespace {
 
 constexpr std::size_t most_candidates = 10;
 
-std::int64_t lock_timeout(const Session& session) { return session.global.lock_timeout_ns.value_or(db::default_lock_timeout_ns); }
+std::int64_t lock_timeout(const Session& session) {
+  return session.global.lock_timeout_ns.value_or(db::default_lock_timeout_ns);
+}
 
 /// --wait 0 stays for a first answer, of the database too.
 std::int64_t patience_of(std::int64_t wait_ns) { return wait_ns == 0 ? ns_per_second : wait_ns; }
@@ -38,7 +40,8 @@ void make_folders(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string folder = path.substr(0, slash);
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST && !exists_already(folder)) {
-      refuse(Errc::database, "cannot make the folder " + folder + ": " + std::strerror(errno), "paytower --db payments.db --help");
+      refuse(Errc::database, "cannot make the folder " + folder + ": " + std::strerror(errno),
+             "paytower --db payments.db --help");
     }
   }
 }
@@ -56,7 +59,8 @@ class SimHandle final : public SwitchHandle {
 class ClnHandle final : public SwitchHandle {
  public:
   ClnHandle(const std::string& path, Session& session)
-      : poller_(session.clock), node_(cln::ClnOptions{path, session.global.node_user}, session.clock, poller_, session.randomness) {}
+      : poller_(session.clock),
+        node_(cln::ClnOptions{path, session.global.node_user}, session.clock, poller_, session.randomness) {}
   Switch& node() override { return node_; }
 
  private:
@@ -72,8 +76,8 @@ const SwitchAddress& switch_address(const Session& session) {
   return *session.global.switch_address;
 }
 
-/// Polls until an answer of type T has come. `accept` says whether it is the one; `again`, whether a lost connection was
-/// asked for anew.
+/// Polls until an answer of type T has come. `accept` says whether it is the one; `again`, whether a lost connection
+/// was asked for anew.
 template <typename T, typename Accept, typename Again>
 T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept, Again again) {
   const MonoNs until{session.clock.mono().value + patience_ns};
@@ -93,14 +97,16 @@ T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept,
 
 bool never_again(const Disconnected& /*lost*/) { return false; }
 
-/// Times of this call would stand before those of earlier ones. Ids go on above the highest known one: their order holds (R12).
+/// Times of this call would stand before those of earlier ones. Ids go on above the highest known one: their order
+/// holds (R12).
 void warn_of_clock(Session& session, db::PaymentQuery& query) {
   constexpr std::int64_t day_ns = 24 * 3'600 * ns_per_second;
   const UnixNs now = session.clock.wall();
   const auto ahead = query.own_created_after(UnixNs{now.value + day_ns});
   if (!ahead) return;
-  session.output.warn("the clock of this machine shows " + time_text(now) + ", more than a day before payment " + std::to_string(ahead->first.value) +
-                      " was made (" + time_text(ahead->second) + "): one of the two times is wrong");
+  session.output.warn("the clock of this machine shows " + time_text(now) + ", more than a day before payment " +
+                      std::to_string(ahead->first.value) + " was made (" + time_text(ahead->second) +
+                      "): one of the two times is wrong");
 }
 
 }  // namespace
@@ -118,11 +124,8 @@ void make_default_folders(Session& session) {
 
 Database::Database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns)
     : connection(session.global.database, mode, db::payment_file(), open_options(session, wait_ns)),
-      write_lock(connection.real_path(), lock_timeout(session)),
-      store(connection, write_lock),
-      payment_locks(connection.real_path()),
-      query(connection),
-      admin(connection, write_lock) {
+      write_lock(connection.real_path(), lock_timeout(session)), store(connection, write_lock),
+      payment_locks(connection.real_path()), query(connection), admin(connection, write_lock) {
   for (const std::string& warning : connection.warnings()) session.output.warn(warning);
   if (!connection.writable()) return;
   bound_waits(wait_ns);
@@ -139,7 +142,8 @@ void Database::bound_waits(const std::optional<std::int64_t>& wait_ns) {
   if (wait_ns) write_lock.give_up_after(patience_of(*wait_ns));
 }
 
-std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns) {
+std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode,
+                                        const std::optional<std::int64_t>& wait_ns) {
   if (!session.global.database_named && !exists_already(session.global.database)) {
     session.output.note("no payments yet: there is no database " + session.global.database);
     return nullptr;
@@ -148,7 +152,8 @@ std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode, con
 }
 
 std::unique_ptr<Database> open_if_there(Session& session) {
-  return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_only) : nullptr;
+  return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_only)
+                                                 : nullptr;
 }
 
 std::unique_ptr<Database> create_database(Session& session, const std::optional<std::int64_t>& wait_ns) {
@@ -157,7 +162,9 @@ std::unique_ptr<Database> create_database(Session& session, const std::optional<
 }
 
 std::unique_ptr<Database> open_to_write_if_there(Session& session, const std::optional<std::int64_t>& wait_ns) {
-  return exists_already(session.global.database) ? std::make_unique<Database>(session, db::OpenMode::read_write, wait_ns) : nullptr;
+  return exists_already(session.global.database)
+             ? std::make_unique<Database>(session, db::OpenMode::read_write, wait_ns)
+             : nullptr;
 }
 
 Error no_such_payment(const HashArgument& argument) {
@@ -166,7 +173,8 @@ Error no_such_payment(const HashArgument& argument) {
 
 PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty) {
   if (!argument.whole && whole_without_tty && !session.output.can_ask()) {
-    refuse(Errc::usage, "without a terminal this wants all 64 digits of the payment hash, not \"" + argument.digits + "\"",
+    refuse(Errc::usage,
+           "without a terminal this wants all 64 digits of the payment hash, not \"" + argument.digits + "\"",
            "paytower show " + argument.digits);
   }
   if (argument.whole) return *argument.whole;
@@ -193,7 +201,8 @@ std::unique_ptr<SwitchHandle> open_switch(Session& session) {
 
 const std::string& simulated_network(const Session& session) {
   const SwitchAddress& address = switch_address(session);
-  if (address.kind != SwitchAddress::Kind::sim) refuse(Errc::usage, "this is about simulated networks only: --switch sim:PATH");
+  if (address.kind != SwitchAddress::Kind::sim)
+    refuse(Errc::usage, "this is about simulated networks only: --switch sim:PATH");
   return address.path;
 }
 
@@ -203,24 +212,32 @@ IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns
     if (lost.reached) node.identify();
     return lost.reached;
   };
-  return await<IdentityAnswer>(session, node, patience_ns, [](const IdentityAnswer&) { return true; }, again);
+  return await<IdentityAnswer>(
+      session, node, patience_ns, [](const IdentityAnswer&) { return true; }, again);
 }
 
 LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
                 std::int64_t patience_ns) {
   node.look(hash, since);
-  return await<LookAnswer>(session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.look.hash == hash; }, never_again).look;
+  return await<LookAnswer>(
+             session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.look.hash == hash; },
+             never_again)
+      .look;
 }
 
 void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns) {
   const IdentityAnswer identity = identify(session, node, patience_ns);
   node.newest_own(database.store.trace_at(identity.key));
-  refuse_old_copy(database.store, await<NewestOwnAnswer>(session, node, patience_ns, [](const NewestOwnAnswer&) { return true; }, never_again));
+  refuse_old_copy(database.store,
+                  await<NewestOwnAnswer>(
+                      session, node, patience_ns, [](const NewestOwnAnswer&) { return true; }, never_again));
 }
 
 std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns) {
   node.list_own(store);
-  return await<OwnRowsAnswer>(session, node, patience_ns, [](const OwnRowsAnswer&) { return true; }, never_again).rows;
+  return await<OwnRowsAnswer>(
+             session, node, patience_ns, [](const OwnRowsAnswer&) { return true; }, never_again)
+      .rows;
 }
 
 // --- observer --------------------------------------------------------------------------------------------------------
@@ -244,9 +261,7 @@ void ConsoleObserver::warn(const PaymentHash& hash, std::string_view message) {
   output_.warn(message, hash);
 }
 
-void ConsoleObserver::trace(const PaymentHash& hash, std::string_view message) {
-  log_.step(hash, message);
-}
+void ConsoleObserver::trace(const PaymentHash& hash, std::string_view message) { log_.step(hash, message); }
 
 ErrorReport interrupted_report(int signal, const std::optional<Payment>& payment) {
   ErrorReport report;

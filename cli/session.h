@@ -7,19 +7,19 @@
 #include <string>
 #include <vector>
 
+#include "cli/arguments/options.h"
+#include "cli/input/hash.h"
 #include "cli/output/change_log.h"
 #include "cli/output/exit_code.h"
-#include "cli/input/hash.h"
-#include "cli/arguments/options.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
 #include "cli/system.h"
 #include "core/driver/ports.h"
-#include "db/sqlite/connection.h"
-#include "db/payments/payment_locks.h"
 #include "db/payments/admin.h"
+#include "db/payments/payment_locks.h"
 #include "db/payments/query.h"
 #include "db/payments/store.h"
+#include "db/sqlite/connection.h"
 
 namespace paytower::cli {
 
@@ -34,7 +34,8 @@ struct Session {
 /// The payment database and its doors. Opening it for writing takes in the spool first (R10).
 class Database {
  public:
-  /// `wait_ns`: how long the whole command stays, if that is bounded (--wait): its waits for the write lock end with it.
+  /// `wait_ns`: how long the whole command stays, if that is bounded (--wait): its waits for the write lock end with
+  /// it.
   Database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns = {});
   /// From now on --wait bounds the waits for the write lock.
   void bound_waits(const std::optional<std::int64_t>& wait_ns);
@@ -48,12 +49,14 @@ class Database {
   std::vector<PaymentHash> paid_from_spool{};  ///< at opening: preimages that could not be stored earlier
 };
 
-/// Opens the database that the call names. Null when it is the default one and does not exist yet: then nothing is stored,
-/// and a hint says so. Throws RefusalError.
-[[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns = {});
+/// Opens the database that the call names. Null when it is the default one and does not exist yet: then nothing is
+/// stored, and a hint says so. Throws RefusalError.
+[[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode,
+                                                      const std::optional<std::int64_t>& wait_ns = {});
 /// What would make the database, but does not yet: null when there is none. The first for a dry run.
 [[nodiscard]] std::unique_ptr<Database> open_if_there(Session& session);
-[[nodiscard]] std::unique_ptr<Database> open_to_write_if_there(Session& session, const std::optional<std::int64_t>& wait_ns);
+[[nodiscard]] std::unique_ptr<Database> open_to_write_if_there(Session& session,
+                                                               const std::optional<std::int64_t>& wait_ns);
 /// Whether something stands at this path, readable or not.
 [[nodiscard]] bool exists_already(const std::string& path);
 /// The folders above the default database, where the call names none.
@@ -61,9 +64,10 @@ void make_default_folders(Session& session);
 /// As open_database, but makes the file (and the folders of the default place) where it is missing.
 [[nodiscard]] std::unique_ptr<Database> create_database(Session& session, const std::optional<std::int64_t>& wait_ns);
 
-/// The one hash that is meant. Throws RefusalError: not_found, ambiguous (with the candidates), and usage for a prefix where
-/// `whole_without_tty` is set and nobody sits at a terminal.
-[[nodiscard]] PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty);
+/// The one hash that is meant. Throws RefusalError: not_found, ambiguous (with the candidates), and usage for a prefix
+/// where `whole_without_tty` is set and nobody sits at a terminal.
+[[nodiscard]] PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument,
+                                    bool whole_without_tty);
 [[nodiscard]] Error no_such_payment(const HashArgument& argument);
 
 /// A switch and what it stands on.
@@ -82,15 +86,16 @@ class SwitchHandle {
 /// `patience_ns`, over as many connections as that takes, or when the user wants to stop.
 [[nodiscard]] IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns);
 /// All that the switch shows of a hash; throws as identify().
-[[nodiscard]] LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
-                              std::int64_t patience_ns);
+[[nodiscard]] LookResult look(Session& session, Switch& node, const PaymentHash& hash,
+                              const std::optional<Marks>& since, std::int64_t patience_ns);
 
-/// R12, once a connection: throws RefusalError(database_old_copy) when the switch shows attempts of the database that are not in it. REQUIRES: the
-/// node has said who it is. Throws as identify().
+/// R12, once a connection: throws RefusalError(database_old_copy) when the switch shows attempts of the database that
+/// are not in it. REQUIRES: the node has said who it is. Throws as identify().
 void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns);
 
 /// Every row at the switch that the store made; throws as identify().
-[[nodiscard]] std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns);
+[[nodiscard]] std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store,
+                                           std::int64_t patience_ns);
 
 /// Tells people (and with --inflight-updates: scripts) what the driver does.
 class ConsoleObserver final : public Observer {

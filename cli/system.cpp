@@ -1,12 +1,5 @@
 #include "cli/system.h"
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <csignal>
-#include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <poll.h>
 #include <pwd.h>
@@ -14,8 +7,15 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <system_error>
 
 namespace paytower::cli {
 
@@ -50,7 +50,8 @@ std::int64_t read_clock(clockid_t clock) {
   return static_cast<std::int64_t>(time.tv_sec) * ns_per_second + time.tv_nsec;
 }
 
-/// Waits with the stop signals let in, so that one that came before ends the wait at once. True when `file` became ready.
+/// Waits with the stop signals let in, so that one that came before ends the wait at once. True when `file` became
+/// ready.
 bool wait_open(std::int64_t ns, pollfd* file = nullptr) {
   sigset_t open;
   ::pthread_sigmask(SIG_SETMASK, nullptr, &open);
@@ -75,7 +76,8 @@ SignalGuard::SignalGuard() {
   for (const int signal : stop_signals) {
     // nohup and cron jobs ignore SIGHUP on purpose: what was ignored stays ignored.
     struct sigaction before {};
-    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler != SIG_IGN)
+      ::sigaction(signal, &action, nullptr);
   }
 }
 
@@ -93,7 +95,8 @@ void ignore_signals_of_writes() {
   for (const int signal : {SIGPIPE, SIGXFSZ}) (void)std::signal(signal, SIG_IGN);
 }
 
-// Neither can fail for a process that lowers its own limits; where a kernel refuses all the same, payments go on as before.
+// Neither can fail for a process that lowers its own limits; where a kernel refuses all the same, payments go on as
+// before.
 void keep_memory_private() {
   const rlimit none{0, 0};
   (void)::setrlimit(RLIMIT_CORE, &none);
@@ -156,7 +159,8 @@ Result<std::string> read_all(const Descriptor& file, const std::string& name, st
     if (got < 0) return Error{Errc::usage, "cannot read " + name + ": " + std::strerror(errno)};
     if (got == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(got));
-    if (text.size() > max_bytes) return Error{Errc::usage, name + " is larger than " + std::to_string(max_bytes) + " bytes"};
+    if (text.size() > max_bytes)
+      return Error{Errc::usage, name + " is larger than " + std::to_string(max_bytes) + " bytes"};
   }
 }
 
@@ -169,18 +173,24 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
   return read_all(file, name, max_bytes);
 }
 
-// The open file is judged, whatever path or link led to it. Its folder need not be: what others put there in its place is theirs.
+// The open file is judged, whatever path or link led to it. Its folder need not be: what others put there in its place
+// is theirs.
 Result<std::string> read_trusted(const std::string& path, std::size_t max_bytes) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat seen {};
-  if (file.number < 0 || ::fstat(file.number, &seen) != 0) return Error{Errc::usage, "cannot read " + path + ": " + std::strerror(errno)};
+  if (file.number < 0 || ::fstat(file.number, &seen) != 0)
+    return Error{Errc::usage, "cannot read " + path + ": " + std::strerror(errno)};
   if (S_ISCHR(seen.st_mode)) return read_all(file, path, max_bytes);  // /dev/null
   if (seen.st_uid != 0 && seen.st_uid != ::geteuid()) {
-    return Error{Errc::usage, path + " belongs to another user (uid " + std::to_string(seen.st_uid) + "), who could have it name another switch or database; it was not read",
+    return Error{Errc::usage,
+                 path + " belongs to another user (uid " + std::to_string(seen.st_uid) +
+                     "), who could have it name another switch or database; it was not read",
                  "chown $(id -u) " + path};
   }
   if ((seen.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return Error{Errc::usage, path + " can be written by others, who could have it name another switch or database; it was not read", "chmod go-w " + path};
+    return Error{Errc::usage,
+                 path + " can be written by others, who could have it name another switch or database; it was not read",
+                 "chmod go-w " + path};
   }
   return read_all(file, path, max_bytes);
 }

@@ -9,9 +9,9 @@
 
 namespace paytower::cli {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP are noted instead of ending the process. They are blocked except inside the
-/// waits of SystemClock, so that none can slip in between a test and a wait. After the first one nothing is blocked any
-/// more, and a second one leaves at once: state precedes action, so nothing is lost.
+/// While it lives, SIGINT, SIGTERM and SIGHUP are noted instead of ending the process. They are blocked except inside
+/// the waits of SystemClock, so that none can slip in between a test and a wait. After the first one nothing is blocked
+/// any more, and a second one leaves at once: state precedes action, so nothing is lost.
 class SignalGuard {
  public:
   SignalGuard();
@@ -23,11 +23,12 @@ class SignalGuard {
 /// The first signal's number, 0 before it came. Lets a blocked one in first.
 [[nodiscard]] int stop_signal_seen();
 
-/// Writing to a pipe that nobody reads, or beyond the limit of file size, is an error that we see (EPIPE, EFBIG), not a silent end.
+/// Writing to a pipe that nobody reads, or beyond the limit of file size, is an error that we see (EPIPE, EFBIG), not a
+/// silent end.
 void ignore_signals_of_writes();
 
-/// Nothing of this process's memory (payment secrets, preimages) goes to a core file, and no other process of the user can
-/// attach to it and read it.
+/// Nothing of this process's memory (payment secrets, preimages) goes to a core file, and no other process of the user
+/// can attach to it and read it.
 void keep_memory_private();
 
 class SystemClock final : public Clock {
@@ -63,7 +64,8 @@ class SystemRandomness final : public Randomness {
 
 /// The whole of a file, or of stdin for "-". Usage refusal when it cannot be read or has more than `max_bytes`.
 [[nodiscard]] Result<std::string> read_input(const std::string& path, std::size_t max_bytes);
-/// A file that says what this program does (config): usage refusal also when it is neither ours nor root's, or when others can write to it.
+/// A file that says what this program does (config): usage refusal also when it is neither ours nor root's, or when
+/// others can write to it.
 [[nodiscard]] Result<std::string> read_trusted(const std::string& path, std::size_t max_bytes);
 
 }  // namespace paytower::cli

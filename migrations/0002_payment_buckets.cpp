@@ -1,5 +1,6 @@
-// Records are read once, in sequence order, and written in it: both tables only grow at their ends. Duplicates are found
-// afterwards by sorting the hashes, so that no index is in the way of a million rows and nothing is held in memory.
+// Records are read once, in sequence order, and written in it: both tables only grow at their ends. Duplicates are
+// found afterwards by sorting the hashes, so that no index is in the way of a million rows and nothing is held in
+// memory.
 #include <algorithm>
 #include <cstdint>
 
@@ -44,7 +45,9 @@ void run_once(SQLite::Statement& statement) {
 void check_source_node(SQLite::Database& database, bool has_records) {
   SQLite::Statement statement(database, "SELECT pub_key FROM source_node LIMIT 2");
   if (!statement.executeStep()) {
-    if (has_records) refuse(Errc::usage, "graph-node/source is missing: the records do not say whose payments they are; nothing was changed");
+    if (has_records)
+      refuse(Errc::usage,
+             "graph-node/source is missing: the records do not say whose payments they are; nothing was changed");
     return;
   }
   const auto key = blob(statement.getColumn(0));
@@ -81,8 +84,8 @@ struct Tally {
   bool operator==(const Tally&) const = default;
 };
 
-/// The route as version 2 stores it: form 1, count, and for each hop channel (unknown: 0), direction, node, what its HTLC
-/// carries, delay (unknown: 0). The whole fee falls to the last hop: until there the HTLC carries value and fee.
+/// The route as version 2 stores it: form 1, count, and for each hop channel (unknown: 0), direction, node, what its
+/// HTLC carries, delay (unknown: 0). The whole fee falls to the last hop: until there the HTLC carries value and fee.
 std::span<const std::uint8_t> encode_route(const LegacyRecord& record, Bytes& out) {
   out.clear();
   out.push_back(1);
@@ -101,20 +104,26 @@ std::span<const std::uint8_t> encode_route(const LegacyRecord& record, Bytes& ou
 class Mover {
  public:
   Mover(SQLite::Database& database, StepContext& context)
-      : context_(context),
-        payment_(database,
-                 "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, provenance, destination, invoice, preimage, ended_ns)"
-                 " VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?4)"),
+      : context_(context), payment_(database,
+                                    "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, "
+                                    "provenance, destination, invoice, preimage, ended_ns)"
+                                    " VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?4)"),
         attempt_(database,
-                 "INSERT INTO attempts (payment_index, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, resolved_ns, outcome, "
+                 "INSERT INTO attempts (payment_index, part, origin, route, amount_msat, fee_msat, registered_ns, "
+                 "total_time_lock, resolved_ns, outcome, "
                  "preimage) VALUES (?1, 0, 2, ?2, ?3, ?4, ?5, ?6, ?5, 1, ?7)"),
         raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, 'lnd outgoing payment', ?2)"),
-        aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES ('outgoing_payments', ?1, ?2, ?3, ?4, ?5)"),
+        aside_(database,
+               "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES "
+               "('outgoing_payments', ?1, ?2, ?3, ?4, ?5)"),
         guard_(database, "INSERT OR IGNORE INTO hash_guards (payment_hash, kind, since_ns) VALUES (?1, ?2, ?3)") {}
 
   void move(std::int64_t sequence, std::span<const std::uint8_t> data) {
     ++context_.report.read;
-    if (sequence < 1) return set_aside(sequence, data, LegacyFlaw{"sequence number " + std::to_string(sequence) + " is none that was handed out", std::nullopt});
+    if (sequence < 1)
+      return set_aside(
+          sequence, data,
+          LegacyFlaw{"sequence number " + std::to_string(sequence) + " is none that was handed out", std::nullopt});
     const auto outcome = read_legacy_record(data);
     if (const auto* flaw = std::get_if<LegacyFlaw>(&outcome)) return set_aside(sequence, data, *flaw);
     const auto& record = std::get<LegacyRecord>(outcome);
@@ -201,8 +210,7 @@ class Mover {
 };
 
 /// Asks every record in order; `visit` gets its sequence number and bytes.
-template <typename Visit>
-void for_each_record(SQLite::Database& database, StepContext& context, Visit visit) {
+template <typename Visit> void for_each_record(SQLite::Database& database, StepContext& context, Visit visit) {
   const auto total = static_cast<std::uint64_t>(number(database, "SELECT count(*) FROM outgoing_payments"));
   SQLite::Statement rows(database, "SELECT sequence, record FROM outgoing_payments ORDER BY sequence");
   std::uint64_t done = 0;
@@ -217,7 +225,8 @@ void for_each_record(SQLite::Database& database, StepContext& context, Visit vis
 void find_duplicates(SQLite::Database& database, StepContext& context) {
   database.exec("CREATE TEMP TABLE later_records (payment_index INTEGER PRIMARY KEY, first INTEGER NOT NULL)");
   SQLite::Statement note(database, "INSERT INTO temp.later_records VALUES (?1, ?2)");
-  SQLite::Statement rows(database, "SELECT payment_hash, payment_index FROM payments ORDER BY payment_hash, payment_index");
+  SQLite::Statement rows(database,
+                         "SELECT payment_hash, payment_index FROM payments ORDER BY payment_hash, payment_index");
   std::optional<PaymentHash> hash;
   std::int64_t first = 0;
   std::uint64_t duplicates = 0;
@@ -234,7 +243,9 @@ void find_duplicates(SQLite::Database& database, StepContext& context) {
     ++duplicates;
   }
   rows.reset();
-  database.exec("UPDATE payments SET duplicate_of = later.first FROM temp.later_records AS later WHERE later.payment_index = payments.payment_index");
+  database.exec(
+      "UPDATE payments SET duplicate_of = later.first FROM temp.later_records AS later WHERE later.payment_index = "
+      "payments.payment_index");
   database.exec("DROP TABLE temp.later_records");
   context.report.duplicates = duplicates;
   context.report.migrated -= duplicates;
@@ -242,14 +253,18 @@ void find_duplicates(SQLite::Database& database, StepContext& context) {
 
 Tally stored_tally(SQLite::Database& database) {
   // Attempts were written beside their payments, one each, in the same order.
-  SQLite::Statement payments(database, "SELECT payment_index, payment_hash, amount_msat FROM payments ORDER BY payment_index");
-  SQLite::Statement attempts(database, "SELECT payment_index, amount_msat, fee_msat FROM attempts ORDER BY attempt_row");
+  SQLite::Statement payments(database,
+                             "SELECT payment_index, payment_hash, amount_msat FROM payments ORDER BY payment_index");
+  SQLite::Statement attempts(database,
+                             "SELECT payment_index, amount_msat, fee_msat FROM attempts ORDER BY attempt_row");
   Tally tally;
   while (payments.executeStep()) {
-    const bool beside = attempts.executeStep() && attempts.getColumn(0).getInt64() == payments.getColumn(0).getInt64() &&
+    const bool beside = attempts.executeStep() &&
+                        attempts.getColumn(0).getInt64() == payments.getColumn(0).getInt64() &&
                         attempts.getColumn(1).getInt64() == payments.getColumn(2).getInt64();
     if (!beside) break;
-    tally.add(payments.getColumn(0).getInt64(), blob(payments.getColumn(1)), static_cast<std::uint64_t>(payments.getColumn(2).getInt64()),
+    tally.add(payments.getColumn(0).getInt64(), blob(payments.getColumn(1)),
+              static_cast<std::uint64_t>(payments.getColumn(2).getInt64()),
               static_cast<std::uint64_t>(attempts.getColumn(2).getInt64()));
   }
   return tally;
@@ -259,14 +274,19 @@ Tally stored_tally(SQLite::Database& database) {
 Bytes status_bytes(std::int64_t status) {
   if (status >= 0 && status <= 255) return {static_cast<std::uint8_t>(status)};
   Bytes out;
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(status) >> shift));
+  for (int shift = 56; shift >= 0; shift -= 8)
+    out.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(status) >> shift));
   return out;
 }
 
 /// Entries that say nothing readable are set aside; one with a whole hash may be in flight.
 void set_statuses_aside(SQLite::Database& database, StepContext& context) {
-  SQLite::Statement bad(database, "SELECT payment_hash, status FROM payment_statuses WHERE length(payment_hash) <> 32 OR status NOT BETWEEN 0 AND 2");
-  SQLite::Statement aside(database, "INSERT INTO quarantine (source, payment_hash, reason, record, at_ns) VALUES ('payment_statuses', ?1, ?2, ?3, ?4)");
+  SQLite::Statement bad(database,
+                        "SELECT payment_hash, status FROM payment_statuses WHERE length(payment_hash) <> 32 OR status "
+                        "NOT BETWEEN 0 AND 2");
+  SQLite::Statement aside(database,
+                          "INSERT INTO quarantine (source, payment_hash, reason, record, at_ns) VALUES "
+                          "('payment_statuses', ?1, ?2, ?3, ?4)");
   while (bad.executeStep()) {
     const auto key = blob(bad.getColumn(0));
     const std::int64_t status = bad.getColumn(1).getInt64();
@@ -278,7 +298,8 @@ void set_statuses_aside(SQLite::Database& database, StepContext& context) {
       aside.bind(1);
       record.insert(record.begin(), key.begin(), key.end());
     }
-    aside.bind(2, whole ? "payment status " + std::to_string(status) + " is none" : "payment status under a key of " + std::to_string(key.size()) + " bytes");
+    aside.bind(2, whole ? "payment status " + std::to_string(status) + " is none"
+                        : "payment status under a key of " + std::to_string(key.size()) + " bytes");
     bind_blob(aside, 3, record);
     aside.bind(4, context.now_ns);
     run_once(aside);
@@ -289,13 +310,14 @@ void set_statuses_aside(SQLite::Database& database, StepContext& context) {
 
 /// In flight: guarded, also beside a record, as a second HTLC may be out. Completed without a record: guarded as paid.
 void guard_statuses(SQLite::Database& database, StepContext& context) {
-  SQLite::Statement arm(database,
-                        "INSERT INTO hash_guards (payment_hash, kind, since_ns)"
-                        " SELECT payment_hash, CASE status WHEN 2 THEN ?2 ELSE ?1 END, ?3 FROM payment_statuses AS said"
-                        " WHERE length(payment_hash) = 32 AND status <> 0"
-                        "   AND NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = said.payment_hash)"
-                        "   AND (status = 1 OR NOT EXISTS (SELECT 1 FROM payments WHERE payment_hash = said.payment_hash))"
-                        " ORDER BY payment_hash");
+  SQLite::Statement arm(
+      database,
+      "INSERT INTO hash_guards (payment_hash, kind, since_ns)"
+      " SELECT payment_hash, CASE status WHEN 2 THEN ?2 ELSE ?1 END, ?3 FROM payment_statuses AS said"
+      " WHERE length(payment_hash) = 32 AND status <> 0"
+      "   AND NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = said.payment_hash)"
+      "   AND (status = 1 OR NOT EXISTS (SELECT 1 FROM payments WHERE payment_hash = said.payment_hash))"
+      " ORDER BY payment_hash");
   arm.bind(1, in_flight_guard);
   arm.bind(2, paid_guard);
   arm.bind(3, context.now_ns);
@@ -319,8 +341,10 @@ void carry_counter_on(SQLite::Database& database, StepContext& context) {
 /// R14, before the caller commits.
 void check_account(SQLite::Database& database, const StepReport& report) {
   const bool adds_up = report.read == report.migrated + report.duplicates + report.quarantined;
-  const bool stored = static_cast<std::uint64_t>(number(database, "SELECT count(*) FROM payments")) == report.migrated + report.duplicates;
-  if (!adds_up || !stored) refuse(Errc::database, "the records that were read and those that were written do not add up; nothing was changed");
+  const bool stored = static_cast<std::uint64_t>(number(database, "SELECT count(*) FROM payments")) ==
+                      report.migrated + report.duplicates;
+  if (!adds_up || !stored)
+    refuse(Errc::database, "the records that were read and those that were written do not add up; nothing was changed");
 }
 
 }  // namespace
@@ -328,8 +352,10 @@ void check_account(SQLite::Database& database, const StepReport& report) {
 void move_records(SQLite::Database& database, StepContext& context) {
   check_source_node(database, number(database, "SELECT EXISTS (SELECT 1 FROM outgoing_payments)") != 0);
   Mover mover(database, context);
-  for_each_record(database, context, [&mover](std::int64_t sequence, std::span<const std::uint8_t> data) { mover.move(sequence, data); });
-  if (stored_tally(database) != mover.tally()) refuse(Errc::database, "what was written is not what was read; nothing was changed");
+  for_each_record(database, context,
+                  [&mover](std::int64_t sequence, std::span<const std::uint8_t> data) { mover.move(sequence, data); });
+  if (stored_tally(database) != mover.tally())
+    refuse(Errc::database, "what was written is not what was read; nothing was changed");
   find_duplicates(database, context);
 }
 
@@ -339,7 +365,8 @@ void finish_buckets(SQLite::Database& database, StepContext& context) {
   carry_counter_on(database, context);
   note_order(database);
   check_account(database, context.report);
-  SQLite::Statement source(database, "INSERT INTO import_sources (pub_key, first_ns) SELECT pub_key, ?1 FROM source_node");
+  SQLite::Statement source(database,
+                           "INSERT INTO import_sources (pub_key, first_ns) SELECT pub_key, ?1 FROM source_node");
   source.bind(1, context.now_ns);
   source.exec();
   database.exec("DROP TABLE outgoing_payments; DROP TABLE payment_statuses; DROP TABLE source_node");
@@ -347,8 +374,9 @@ void finish_buckets(SQLite::Database& database, StepContext& context) {
 
 void note_order(SQLite::Database& database) {
   SQLite::Statement rows(database, "SELECT payment_index, created_ns FROM payments ORDER BY payment_index");
-  SQLite::Statement note(database, "INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT ?1, ?2"
-                                   " WHERE NOT EXISTS (SELECT 1 FROM payments_out_of_order WHERE payment_index = ?1)");
+  SQLite::Statement note(database,
+                         "INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT ?1, ?2"
+                         " WHERE NOT EXISTS (SELECT 1 FROM payments_out_of_order WHERE payment_index = ?1)");
   std::int64_t newest = INT64_MIN + order_slack_ns;
   while (rows.executeStep()) {
     const std::int64_t created = rows.getColumn(1).getInt64();
@@ -369,7 +397,9 @@ std::optional<std::string> first_unreadable(SQLite::Database& database, StepCont
     if (sequence < 1) found = "record " + std::to_string(sequence) + ": no sequence number that was handed out";
     if (!found && flaw != nullptr) found = "record " + std::to_string(sequence) + ": " + flaw->reason;
   });
-  SQLite::Statement bad(database, "SELECT status FROM payment_statuses WHERE length(payment_hash) <> 32 OR status NOT BETWEEN 0 AND 2 LIMIT 1");
+  SQLite::Statement bad(
+      database,
+      "SELECT status FROM payment_statuses WHERE length(payment_hash) <> 32 OR status NOT BETWEEN 0 AND 2 LIMIT 1");
   if (!found && bad.executeStep()) found = "payment status " + std::to_string(bad.getColumn(0).getInt64());
   return found;
 }

@@ -94,7 +94,8 @@ std::optional<PaymentHash> invoice_payment_hash(std::string_view invoice) {
   if (words.size() < timestamp_words + signature_words + checksum_words) return std::nullopt;
   if (!right_checksum(std::string_view(text).substr(0, separator), words)) return std::nullopt;
   const std::span<const std::uint8_t> all(words);
-  return find_payment_hash(all.subspan(timestamp_words, all.size() - timestamp_words - signature_words - checksum_words));
+  return find_payment_hash(
+      all.subspan(timestamp_words, all.size() - timestamp_words - signature_words - checksum_words));
 }
 
 }  // namespace paytower::migrations

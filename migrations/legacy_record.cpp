@@ -39,7 +39,9 @@ class Reader {
   /// CompactSize length and as many bytes.
   Span counted(std::size_t limit, std::string_view field) {
     const std::uint64_t length = compact_size(field);
-    if (length > limit) throw Flaw{std::string(field) + " of " + std::to_string(length) + " bytes, " + std::to_string(limit) + " are the most"};
+    if (length > limit)
+      throw Flaw{std::string(field) + " of " + std::to_string(length) + " bytes, " + std::to_string(limit) +
+                 " are the most"};
     return take(static_cast<std::size_t>(length), field);
   }
 
@@ -63,7 +65,7 @@ class Reader {
 
 /// Go's binary time: an instant, and a zone that does not change it.
 struct GoTime {
-  std::int64_t seconds = 0;       ///< since year 1
+  std::int64_t seconds = 0;  ///< since year 1
   std::uint32_t nanoseconds = 0;
   [[nodiscard]] bool zero() const { return seconds == 0 && nanoseconds == 0; }
 };
@@ -84,9 +86,10 @@ GoTime read_time(Reader& in, std::string_view field) {
 
 std::int64_t unix_ns(const GoTime& time) {
   constexpr std::int64_t year_1 = -62'135'596'800;
-  constexpr std::int64_t most_seconds = 9'223'372'035;    // so that any nanoseconds still fit
+  constexpr std::int64_t most_seconds = 9'223'372'035;  // so that any nanoseconds still fit
   if (time.zero()) return 0;
-  if (time.seconds < -most_seconds - year_1 || time.seconds > most_seconds - year_1) throw Flaw{"creation date outside the years 1678 to 2262"};
+  if (time.seconds < -most_seconds - year_1 || time.seconds > most_seconds - year_1)
+    throw Flaw{"creation date outside the years 1678 to 2262"};
   return (time.seconds + year_1) * 1'000'000'000 + time.nanoseconds;
 }
 
@@ -96,7 +99,8 @@ bool all_zero(Span bytes) {
 
 Span read_path(Reader& in) {
   const std::uint64_t hops = in.big_endian(4, "path length");
-  if (hops > in.left() / PublicKey::size) throw Flaw{"record truncated in path: it says " + std::to_string(hops) + " hops"};
+  if (hops > in.left() / PublicKey::size)
+    throw Flaw{"record truncated in path: it says " + std::to_string(hops) + " hops"};
   return in.take(static_cast<std::size_t>(hops) * PublicKey::size, "path");
 }
 
@@ -125,8 +129,8 @@ Parts read_parts(Reader& in) {
   record.path = read_path(in);
   record.time_lock = static_cast<std::uint32_t>(in.big_endian(4, "time lock"));
   record.preimage = *Preimage::from_span(in.take(32, "preimage"));
-  record.has_more = !record.memo.empty() || !record.receipt.empty() || !settled.zero() || !all_zero(terms_preimage) || !all_zero(rest) ||
-                    !all_zero(add_index) || !all_zero(settle_index) || !all_zero(amount_paid);
+  record.has_more = !record.memo.empty() || !record.receipt.empty() || !settled.zero() || !all_zero(terms_preimage) ||
+                    !all_zero(rest) || !all_zero(add_index) || !all_zero(settle_index) || !all_zero(amount_paid);
   return parts;
 }
 
@@ -137,7 +141,9 @@ void check_amounts(const LegacyRecord& record) {
 }
 
 void check_path(const LegacyRecord& record) {
-  if (record.hops() > max_legacy_hops) throw Flaw{"path of " + std::to_string(record.hops()) + " hops, " + std::to_string(max_legacy_hops) + " are the most"};
+  if (record.hops() > max_legacy_hops)
+    throw Flaw{"path of " + std::to_string(record.hops()) + " hops, " + std::to_string(max_legacy_hops) +
+               " are the most"};
   for (std::size_t i = 0; i < record.hops(); ++i) {
     const std::uint8_t prefix = record.path[i * PublicKey::size];
     if (prefix != 2 && prefix != 3) throw Flaw{"path: hop " + std::to_string(i + 1) + " is no public key"};
@@ -151,7 +157,9 @@ void check_preimage(const LegacyRecord& record, std::optional<PaymentHash>& hash
   const bool other = invoiced && *invoiced != *hash;
   if (invoiced) hash = invoiced;
   if (zero) throw Flaw{"preimage of zeros"};
-  if (other) throw Flaw{record.preimage.bytes == invoiced->bytes ? "preimage: the payment hash stands in its place" : "preimage does not hash to the payment hash of the invoice"};
+  if (other)
+    throw Flaw{record.preimage.bytes == invoiced->bytes ? "preimage: the payment hash stands in its place"
+                                                        : "preimage does not hash to the payment hash of the invoice"};
 }
 
 }  // namespace

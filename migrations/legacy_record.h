@@ -1,5 +1,5 @@
-// lnd's serialized outgoing payment, as its databases before version 9 hold it. Frozen: a migration that has run anywhere
-// reads the same bytes the same way for ever.
+// lnd's serialized outgoing payment, as its databases before version 9 hold it. Frozen: a migration that has run
+// anywhere reads the same bytes the same way for ever.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ namespace paytower::migrations {
 struct LegacyRecord {
   std::span<const std::uint8_t> memo;
   std::span<const std::uint8_t> receipt;
-  std::string_view payment_request;         ///< untrusted text, at most 4096 bytes, usually empty
-  std::int64_t created_ns = 0;              ///< since 1970 UTC; 0 where the record has Go's zero time
-  std::uint64_t value_msat = 0;             ///< delivered; value_msat + fee_msat <= max_legacy_msat
+  std::string_view payment_request;  ///< untrusted text, at most 4096 bytes, usually empty
+  std::int64_t created_ns = 0;       ///< since 1970 UTC; 0 where the record has Go's zero time
+  std::uint64_t value_msat = 0;      ///< delivered; value_msat + fee_msat <= max_legacy_msat
   std::uint64_t fee_msat = 0;
-  std::span<const std::uint8_t> path;       ///< 33 bytes a hop, each a compressed public key; may be empty
-  std::uint32_t time_lock = 0;              ///< block height
+  std::span<const std::uint8_t> path;  ///< 33 bytes a hop, each a compressed public key; may be empty
+  std::uint32_t time_lock = 0;         ///< block height
   Preimage preimage;
   /// Something that lnd's own daemon never wrote stands in a field that the migration has no place for: memo, receipt,
   /// settle date, the invoice's preimage, state, indexes or amount paid.
@@ -34,7 +34,7 @@ struct LegacyRecord {
 
 /// Why a record is none.
 struct LegacyFlaw {
-  std::string reason;                       ///< names the field: "record truncated in preimage"
+  std::string reason;  ///< names the field: "record truncated in preimage"
   /// The hash of the preimage, where the record has one and only its content is refused: it may well be paid.
   std::optional<PaymentHash> hash;
 };
@@ -42,12 +42,13 @@ struct LegacyFlaw {
 inline constexpr std::uint64_t max_legacy_msat = 2'100'000'000'000'000'000ULL;
 inline constexpr std::size_t max_legacy_hops = 255;
 
-/// Reads the form of lnd's database versions 3 to 8. Strict: every byte is accounted for, each length is checked against its
-/// limit and against what is left before it is used; nothing is allocated but a flaw's words. Never throws for content.
+/// Reads the form of lnd's database versions 3 to 8. Strict: every byte is accounted for, each length is checked
+/// against its limit and against what is left before it is used; nothing is allocated but a flaw's words. Never throws
+/// for content.
 [[nodiscard]] std::variant<LegacyRecord, LegacyFlaw> read_legacy_record(std::span<const std::uint8_t> data);
 
-/// The form of versions 0 to 2 as that of version 3: 24 zero bytes behind the state, which is all that lnd's own migration
-/// did. Nothing when the bytes end before the state or a field in front of it is none.
+/// The form of versions 0 to 2 as that of version 3: 24 zero bytes behind the state, which is all that lnd's own
+/// migration did. Nothing when the bytes end before the state or a field in front of it is none.
 [[nodiscard]] std::optional<Bytes> widen_v04_record(std::span<const std::uint8_t> data);
 
 /// The payment hash of a BOLT 11 invoice with a right checksum; nothing for any other text. The signature is not asked.

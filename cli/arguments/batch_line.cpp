@@ -17,7 +17,8 @@ namespace paytower::cli {
 namespace {
 
 /// Flags of the call as a whole, which no line can change.
-constexpr std::array<std::string_view, 6> of_the_call{"batch", "parallel", "wait", "inflight-updates", "yes", "dry-run"};
+constexpr std::array<std::string_view, 6> of_the_call{"batch", "parallel", "wait", "inflight-updates",
+                                                      "yes",   "dry-run"};
 
 Error usage(std::string message) { return Error{Errc::usage, std::move(message), "paytower send --help"}; }
 
@@ -48,7 +49,8 @@ Error unknown_key(const std::string& key) {
     if (flag_of(with_underscores(flag.name))) names.push_back(with_underscores(flag.name));
   }
   const std::string near = nearest(key, {names.begin(), names.end()});
-  return usage(in_quotes(printable_cut(key, 80)) + " is not a key of a line" + (near.empty() ? "" : "; did you mean " + near + "?"));
+  return usage(in_quotes(printable_cut(key, 80)) + " is not a key of a line" +
+               (near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 Result<std::string> text_of(const std::string& key, const nlohmann::json& value) {

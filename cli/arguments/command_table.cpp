@@ -9,15 +9,20 @@ namespace {
 
 constexpr std::array<FlagSpec, 12> global_table{{
     {"db", 0, "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", false, true},
-    {"switch", 0, "ADDR", "what forwards the payments: cln:PATH, a node's lightning-rpc socket, or sim:PATH, a simulated network kept in a file", false, true},
-    {"node-user", 0, "USER", "with cln: the node may run as this user (name or number), beside you and root", false, true},
+    {"switch", 0, "ADDR",
+     "what forwards the payments: cln:PATH, a node's lightning-rpc socket, or sim:PATH, a simulated network kept in a "
+     "file",
+     false, true},
+    {"node-user", 0, "USER", "with cln: the node may run as this user (name or number), beside you and root", false,
+     true},
     {"config", 0, "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)"},
     {"json", 0, {}, "one JSON document on stdout, errors as JSON on stderr", false, true},
     {"quiet", 'q', {}, "no notes on stderr", false, true},
     {"verbose", 'v', {}, "a line on stderr for each change of state; -vv for each step", false, true},
     {"color", 0, "WHEN", "auto, always or never", false, true},
     {"no-input", 0, {}, "never ask: what would need an answer is exit 10", false, true},
-    {"lock-timeout", 0, "DUR", "wait this long for another paytower (default: 0s for a payment, 30s for the database)", false, true},
+    {"lock-timeout", 0, "DUR", "wait this long for another paytower (default: 0s for a payment, 30s for the database)",
+     false, true},
     {"help", 'h', {}, "show help"},
     {"version", 'V', {}, "show the version; with -v also the versions of libraries"},
 }};
@@ -28,9 +33,11 @@ constexpr std::array<FlagSpec, 20> send_flags{{
     {"payment-hash", 0, "H", "with --dest: what the payee settles, 64 hex digits"},
     {"payment-secret", 0, "S", "with --dest: the payee's secret for it, 64 hex digits"},
     {"final-cltv-delta", 0, "N", "with --dest: blocks that the payee wants (default: 18)"},
-    {"routes", 0, "FILE|-", "try these routes in order: JSON of lncli queryroutes or buildroute, Core Lightning getroutes or getroute"},
+    {"routes", 0, "FILE|-",
+     "try these routes in order: JSON of lncli queryroutes or buildroute, Core Lightning getroutes or getroute"},
     {"fee-limit", 0, "A", "pay at most this fee (default: the larger of 5sat and 1 % of the amount)", false, true},
-    {"fee-limit-percent", 0, "P", "pay at most this share as fee, up to 4 decimals, rounded down to 1 msat", false, true},
+    {"fee-limit-percent", 0, "P", "pay at most this share as fee, up to 4 decimals, rounded down to 1 msat", false,
+     true},
     {"cltv-limit", 0, "N", "lock funds for at most this many blocks (default: 2016)", false, true},
     {"max-attempts", 0, "N", "make at most this many attempts, over all resumes together (default: 20)", false, true},
     {"outgoing-chan-id", 0, "SCID", "leave only through this channel (may be repeated)", true},
@@ -98,7 +105,8 @@ constexpr std::array<FlagSpec, 7> migrate_flags{{
     {"backup", 0, "PATH|none", "where the copy goes that is made first (default: DATABASE.v<old>.bak)"},
     {"strict", 0, {}, "if anything cannot be read, change nothing (exit 8) instead of setting it aside"},
     {"dry-run", 'n', {}, "the same report; nothing is changed"},
-    {"from-lnd", 0, "CHANNEL_DB", "take in lnd's payments: its channel.db, channel.sqlite, lnd.sqlite, or its folder; lnd must not run"},
+    {"from-lnd", 0, "CHANNEL_DB",
+     "take in lnd's payments: its channel.db, channel.sqlite, lnd.sqlite, or its folder; lnd must not run"},
     {"assume-v04", 0, {}, "with --from-lnd: read databases before version 3 as lnd 0.4 wrote them"},
 }};
 
@@ -136,7 +144,8 @@ constexpr std::array<FlagSpec, 2> serve_flags{{
 
 constexpr std::array<CommandSpec, 18> command_table{{
     {"send", "[INVOICE|-]", "Pay a BOLT 11 invoice",
-     "Pays INVOICE (also behind lightning:, or in a bitcoin: URI; - reads it from stdin, with --yes), or the node that\n"
+     "Pays INVOICE (also behind lightning:, or in a bitcoin: URI; - reads it from stdin, with --yes), or the node "
+     "that\n"
      "--dest names. Each attempt is recorded before it is handed to the switch, so the outcome is never lost: exit 4\n"
      "means that it is not known yet; run `paytower resume`, never pay again.",
      send_flags,
@@ -151,23 +160,19 @@ constexpr std::array<CommandSpec, 18> command_table{{
      "  paytower resume\n"
      "  paytower resume 3f9c0d12ab8e --wait 10m\n"
      "  paytower resume --no-retry --quiet"},
-    {"list", "", "List payments",
-     "The newest page, in ascending order. In a pipe: tab-separated values.",
-     list_flags,
+    {"list", "", "List payments", "The newest page, in ascending order. In a pipe: tab-separated values.", list_flags,
      "  paytower list\n"
      "  paytower list --status open\n"
      "  paytower list --since 90d --max-payments 0 --format csv > payments.csv",
      "ls"},
     {"show", "HASH", "Show one payment with all its attempts",
-     "The facts, the attempts, and what may be done next. Exit 0 whatever the status.",
-     show_flags,
+     "The facts, the attempts, and what may be done next. Exit 0 whatever the status.", show_flags,
      "  paytower show 3f9c0d12ab8e\n"
      "  paytower show 3f9c0d12ab8e --json | jq .status"},
     {"cancel", "HASH", "Stop a payment: no further attempts",
      "A durable word that any process heeds. Results of what is in flight are still collected: exit 4 while\n"
      "something is open, 0 when the payment is over.",
-     cancel_flags,
-     "  paytower cancel 3f9c0d12ab8e"},
+     cancel_flags, "  paytower cancel 3f9c0d12ab8e"},
     {"resolve", "[HASH]", "End by your own word what the switch cannot end",
      "For a payment, or a guard, whose outcome nobody can tell. Your word, the time and your user name are recorded.\n"
      "With a switch named, the payment is looked up first, and refused while the switch still shows it.",
@@ -186,11 +191,15 @@ constexpr std::array<CommandSpec, 18> command_table{{
      "  paytower migrate --dry-run\n"
      "  paytower migrate --json | jq .quarantined\n"
      "  paytower --db payments.db migrate --from-lnd ~/.lnd/data/graph/mainnet/channel.db"},
-    {"backup", "PATH", "Write a complete copy of the database",
+    {"backup",
+     "PATH",
+     "Write a complete copy of the database",
      "Complete and synced, while others go on working. Never overwrites a file.",
      {},
      "  paytower backup payments-copy.db"},
-    {"check", "", "Check the database",
+    {"check",
+     "",
+     "Check the database",
      "Integrity, every preimage against its hash, file modes, and open attempts of each switch. Exit 0 or 8.",
      {},
      "  paytower check"},
@@ -201,30 +210,32 @@ constexpr std::array<CommandSpec, 18> command_table{{
      "  paytower stats --since 30d\n"
      "  paytower stats --json | jq .success_ppm\n"
      "  paytower stats --format prom > paytower.prom.$$ && mv paytower.prom.$$ paytower.prom"},
-    {"config", "", "Show which settings are in force, and where each comes from",
+    {"config",
+     "",
+     "Show which settings are in force, and where each comes from",
      "A flag beats the environment, the environment beats the configuration file, and that beats the default.",
      {},
      "  paytower config\n"
      "  paytower config --json | jq -r '.settings[] | select(.name == \"db\").value'"},
-    {"decode", "INVOICE|-", "Show what an invoice says",
+    {"decode",
+     "INVOICE|-",
+     "Show what an invoice says",
      "Needs neither database nor switch. - reads the invoice from stdin, since others can see the command line.",
      {},
      "  paytower decode lnbc2500u1pvjlu...\n"
      "  paytower decode - < invoice.txt"},
     {"simulate network", "", "Make a simulated network",
-     "Writes a network of nodes and channels into a new file, for --switch sim:PATH.",
-     network_flags,
+     "Writes a network of nodes and channels into a new file, for --switch sim:PATH.", network_flags,
      "  paytower simulate network --out net.sim --seed 7"},
     {"simulate invoice", "", "Make an invoice of a simulated node",
-     "Prints it alone on a line. --hold and --fail say how its payment shall go.",
-     invoice_flags,
+     "Prints it alone on a line. --hold and --fail say how its payment shall go.", invoice_flags,
      "  paytower --switch sim:net.sim simulate invoice --amt 250sat\n"
      "  paytower --switch sim:net.sim simulate invoice --amt any --fail TEMPORARY_CHANNEL_FAILURE@2x1"},
-    {"simulate release", "HASH", "End the hold of a simulated payment",
-     "The held HTLCs settle, or fail with --fail.",
-     release_flags,
-     "  paytower --switch sim:net.sim simulate release 3f9c0d12...(64 digits)"},
-    {"simulate ledger", "[HASH]", "Show what a simulated network really did",
+    {"simulate release", "HASH", "End the hold of a simulated payment", "The held HTLCs settle, or fail with --fail.",
+     release_flags, "  paytower --switch sim:net.sim simulate release 3f9c0d12...(64 digits)"},
+    {"simulate ledger",
+     "[HASH]",
+     "Show what a simulated network really did",
      "One line of JSON for each HTLC: the truth that tests compare with.",
      {},
      "  paytower --switch sim:net.sim simulate ledger"},

@@ -8,21 +8,21 @@
 namespace paytower::cli {
 
 struct FlagSpec {
-  std::string_view name;                   ///< long, without dashes
-  char letter = 0;                         ///< short form, 0 = none
-  std::string_view value{};                ///< what it takes ("PATH"); empty = it takes nothing
+  std::string_view name;     ///< long, without dashes
+  char letter = 0;           ///< short form, 0 = none
+  std::string_view value{};  ///< what it takes ("PATH"); empty = it takes nothing
   std::string_view help{};
   bool repeatable = false;
-  bool configurable = false;               ///< may stand in the config file
+  bool configurable = false;  ///< may stand in the config file
 };
 
 struct CommandSpec {
-  std::string_view name;                   ///< "send"; "simulate invoice" for a command of a group
-  std::string_view words;                  ///< positional arguments as shown; empty = it takes none
-  std::string_view summary;                ///< one line
-  std::string_view about;                  ///< paragraphs of --help
+  std::string_view name;     ///< "send"; "simulate invoice" for a command of a group
+  std::string_view words;    ///< positional arguments as shown; empty = it takes none
+  std::string_view summary;  ///< one line
+  std::string_view about;    ///< paragraphs of --help
   std::span<const FlagSpec> flags;
-  std::string_view examples;               ///< lines of --help
+  std::string_view examples;  ///< lines of --help
   std::string_view alias{};
 };
 

@@ -10,18 +10,17 @@
 #include <utility>
 #include <vector>
 
+#include "cli/arguments/raw_call.h"
 #include "cli/input/amount.h"
 #include "cli/input/hash.h"
 #include "cli/input/time.h"
-#include "cli/arguments/raw_call.h"
 #include "cli/output/refuse.h"
 #include "cli/output/text.h"
 
 namespace paytower::cli {
 
 /// The value, or out with the refusal, which then names the flag.
-template <typename T>
-[[nodiscard]] T value_of(Result<T> result, std::string_view flag) {
+template <typename T> [[nodiscard]] T value_of(Result<T> result, std::string_view flag) {
   if (result) return std::move(*result);
   refuse(Errc::usage, "--" + std::string(flag) + ": " + result.error().message, result.error().hint);
 }
@@ -63,7 +62,8 @@ class FlagReader {
     return value_of(parse_duration(*value), "wait");
   }
   /// Digits without sign or leading zero, from `least` to `most`.
-  [[nodiscard]] std::optional<std::uint64_t> whole(std::string_view name, std::uint64_t least, std::uint64_t most) const {
+  [[nodiscard]] std::optional<std::uint64_t> whole(std::string_view name, std::uint64_t least,
+                                                   std::uint64_t most) const {
     const std::string* value = call_.value(name);
     if (value == nullptr) return std::nullopt;
     std::uint64_t number = 0;
@@ -71,21 +71,23 @@ class FlagReader {
     const auto [stop, errc] = std::from_chars(value->data(), end, number);
     const bool zeros = value->size() > 1 && value->front() == '0';
     if (errc != std::errc{} || stop != end || zeros || number < least || number > most) {
-      refuse(Errc::usage, "--" + std::string(name) + ": " + quoted(*value) + " is no whole number from " + std::to_string(least) + " to " +
-             std::to_string(most));
+      refuse(Errc::usage, "--" + std::string(name) + ": " + quoted(*value) + " is no whole number from " +
+                              std::to_string(least) + " to " + std::to_string(most));
     }
     return number;
   }
-  [[nodiscard]] std::uint32_t whole32(std::string_view name, std::uint32_t least, std::uint32_t most, std::uint32_t standard) const {
+  [[nodiscard]] std::uint32_t whole32(std::string_view name, std::uint32_t least, std::uint32_t most,
+                                      std::uint32_t standard) const {
     return static_cast<std::uint32_t>(whole(name, least, most).value_or(standard));
   }
 
-  template <typename T>
-  [[nodiscard]] std::optional<T> bytes(std::string_view name, const char* what) const {
+  template <typename T> [[nodiscard]] std::optional<T> bytes(std::string_view name, const char* what) const {
     const std::string* value = call_.value(name);
     if (value == nullptr) return std::nullopt;
     const auto bytes = T::from_hex_text(*value);
-    if (!bytes) refuse(Errc::usage, "--" + std::string(name) + " is no " + what + " (" + std::to_string(2 * T::size) + " hex digits)");
+    if (!bytes)
+      refuse(Errc::usage,
+             "--" + std::string(name) + " is no " + what + " (" + std::to_string(2 * T::size) + " hex digits)");
     return T{*bytes};
   }
 
@@ -113,7 +115,8 @@ class FlagReader {
 
   /// One of `names`, by position; refuses anything else.
   template <std::size_t N>
-  [[nodiscard]] std::optional<std::size_t> choice(std::string_view name, const std::array<std::string_view, N>& names) const {
+  [[nodiscard]] std::optional<std::size_t> choice(std::string_view name,
+                                                  const std::array<std::string_view, N>& names) const {
     const std::string* value = call_.value(name);
     if (value == nullptr) return std::nullopt;
     for (std::size_t i = 0; i < N; ++i) {
@@ -127,11 +130,13 @@ class FlagReader {
   /// Refuses the flags that need another one which is missing.
   void need(std::initializer_list<std::string_view> flags, std::string_view condition) const {
     for (const std::string_view name : flags) {
-      if (flag(name)) refuse(Errc::usage, "--" + std::string(name) + " goes only with " + std::string(condition), help());
+      if (flag(name))
+        refuse(Errc::usage, "--" + std::string(name) + " goes only with " + std::string(condition), help());
     }
   }
   void exclude(std::string_view a, std::string_view b) const {
-    if (flag(a) && flag(b)) refuse(Errc::usage, "--" + std::string(a) + " and --" + std::string(b) + " exclude each other", help());
+    if (flag(a) && flag(b))
+      refuse(Errc::usage, "--" + std::string(a) + " and --" + std::string(b) + " exclude each other", help());
   }
 
   [[nodiscard]] std::string help() const { return "paytower " + std::string(call_.command->name) + " --help"; }

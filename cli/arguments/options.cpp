@@ -8,15 +8,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "cli/arguments/flag_reader.h"
 #include "cli/arguments/batch_line.h"
-#include "cli/input/payable_text.h"
+#include "cli/arguments/flag_reader.h"
 #include "cli/arguments/raw_call.h"
-#include "cli/output/refuse.h"
 #include "cli/arguments/settings.h"
+#include "cli/input/payable_text.h"
+#include "cli/output/refuse.h"
 #include "cli/output/suggest.h"
-#include "cli/system.h"
 #include "cli/output/text.h"
+#include "cli/system.h"
 #include "core/base/limits.h"
 
 namespace paytower::cli {
@@ -33,7 +33,8 @@ DirectPayee read_direct(const FlagReader& in) {
   if (node->bytes[0] != 2 && node->bytes[0] != 3) refuse(Errc::usage, "--dest is no node key: it begins with 02 or 03");
   const auto hash = in.bytes<PaymentHash>("payment-hash", "payment hash");
   const auto secret = in.bytes<PaymentSecret>("payment-secret", "payment secret");
-  if (!hash || !secret || !in.flag("amt")) refuse(Errc::usage, "--dest needs --payment-hash, --payment-secret and --amt", in.help());
+  if (!hash || !secret || !in.flag("amt"))
+    refuse(Errc::usage, "--dest needs --payment-hash, --payment-secret and --amt", in.help());
   payee.node = *node;
   payee.hash = *hash;
   payee.secret = *secret;
@@ -54,9 +55,11 @@ std::string read_payable(const FlagReader& in, const StandardInput& standard_inp
 /// What stdin gives already cannot be asked for there.
 void refuse_taken_stdin(const FlagReader& in) {
   if (in.words().size() != 1 || in.words().front() != "-") return;
-  if (in.text("routes") == "-") refuse(Errc::usage, "the invoice and the routes cannot both be read from stdin", in.help());
+  if (in.text("routes") == "-")
+    refuse(Errc::usage, "the invoice and the routes cannot both be read from stdin", in.help());
   if (in.flag("yes") || in.flag("dry-run")) return;
-  refuse(Errc::not_confirmed, "the invoice is read from stdin, so nobody can be asked there: add --yes; nothing was sent");
+  refuse(Errc::not_confirmed,
+         "the invoice is read from stdin, so nobody can be asked there: add --yes; nothing was sent");
 }
 
 SendOptions read_send(const FlagReader& in, const StandardInput& standard_input) {
@@ -74,12 +77,15 @@ SendOptions read_send(const FlagReader& in, const StandardInput& standard_input)
   send.routes = in.text("routes");
   in.exclude("fee-limit", "fee-limit-percent");
   if (const auto limit = in.amount("fee-limit")) send.fee_limit = *limit;
-  if (const auto percent = in.text("fee-limit-percent")) send.fee_limit = value_of(parse_percent(*percent), "fee-limit-percent");
+  if (const auto percent = in.text("fee-limit-percent"))
+    send.fee_limit = value_of(parse_percent(*percent), "fee-limit-percent");
   send.cltv_limit = in.whole32("cltv-limit", 1, limits::max_cltv_delta, send.cltv_limit);
   send.max_attempts = in.whole32("max-attempts", 1, limits::max_attempts, send.max_attempts);
   for (const std::string& text : in.values("outgoing-chan-id")) {
     const auto channel = ShortChannelId::parse(text);
-    if (!channel) refuse(Errc::usage, "--outgoing-chan-id: " + quoted(text) + " is no channel id (800000x1x1, or the decimal form)");
+    if (!channel)
+      refuse(Errc::usage,
+             "--outgoing-chan-id: " + quoted(text) + " is no channel id (800000x1x1, or the decimal form)");
     send.outgoing_channels.push_back(*channel);
   }
   if (send.outgoing_channels.size() > limits::max_outgoing_channels) {
@@ -97,7 +103,8 @@ SendOptions read_send(const FlagReader& in, const StandardInput& standard_input)
   send.yes = in.flag("yes");
   send.dry_run = in.flag("dry-run");
   in.need({"parallel"}, "--batch");
-  if (send.inflight_updates && !in.flag("json")) refuse(Errc::usage, "--inflight-updates goes only with --json", in.help());
+  if (send.inflight_updates && !in.flag("json"))
+    refuse(Errc::usage, "--inflight-updates goes only with --json", in.help());
   return send;
 }
 
@@ -114,7 +121,8 @@ SendOptions read_line(const RawCall& call, UnixNs now, std::string_view text) {
 BatchOptions read_batch(const RawCall& call, const FlagReader& in, UnixNs now) {
   in.exclude("batch", "dry-run");
   in.exclude("batch", "inflight-updates");
-  for (const char* name : {"amt", "dest", "payment-hash", "payment-secret", "final-cltv-delta", "routes", "label"}) in.exclude("batch", name);
+  for (const char* name : {"amt", "dest", "payment-hash", "payment-secret", "final-cltv-delta", "routes", "label"})
+    in.exclude("batch", name);
   if (!in.words().empty()) refuse(Errc::usage, "name an invoice or --batch, not both", in.help());
   BatchOptions batch;
   batch.path = *in.text("batch");
@@ -140,13 +148,15 @@ ResumeOptions read_resume(const FlagReader& in) {
   resume.wait_ns = in.wait(resume.wait_ns);
   resume.no_retry = in.flag("no-retry");
   resume.inflight_updates = in.flag("inflight-updates");
-  if (resume.inflight_updates && !in.flag("json")) refuse(Errc::usage, "--inflight-updates goes only with --json", in.help());
+  if (resume.inflight_updates && !in.flag("json"))
+    refuse(Errc::usage, "--inflight-updates goes only with --json", in.help());
   return resume;
 }
 
 void add_status(std::vector<PaymentStatus>& list, std::string_view word) {
   std::string lower(word);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   const auto add = [&list](PaymentStatus status) {
     if (std::find(list.begin(), list.end(), status) == list.end()) list.push_back(status);
   };
@@ -155,11 +165,13 @@ void add_status(std::vector<PaymentStatus>& list, std::string_view word) {
   if (lower == "succeeded") add(PaymentStatus::succeeded);
   if (lower == "failed") add(PaymentStatus::failed);
   if (lower == "unknown") add(PaymentStatus::unknown);
-  static constexpr std::array<std::string_view, 6> known{"open", "initiated", "in_flight", "succeeded", "failed", "unknown"};
+  static constexpr std::array<std::string_view, 6> known{"open",      "initiated", "in_flight",
+                                                         "succeeded", "failed",    "unknown"};
   if (std::find(known.begin(), known.end(), lower) != known.end()) return;
   const std::string near = nearest(lower, {known.begin(), known.end()});
-  refuse(Errc::usage, "--status: " + quoted(word) + " is none of open, initiated, in_flight, succeeded, failed, unknown" +
-         (near.empty() ? "" : "; did you mean " + near + "?"));
+  refuse(Errc::usage, "--status: " + quoted(word) +
+                          " is none of open, initiated, in_flight, succeeded, failed, unknown" +
+                          (near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
 std::vector<PaymentStatus> read_statuses(std::string_view text) {
@@ -179,7 +191,8 @@ ListOptions read_list(const FlagReader& in) {
   ListOptions list;
   if (const auto statuses = in.text("status")) list.statuses = read_statuses(*statuses);
   list.max_payments = in.whole("max-payments", 0, INT64_MAX).value_or(list.max_payments);
-  if (const auto offset = in.whole("index-offset", 0, INT64_MAX)) list.index_offset = static_cast<std::int64_t>(*offset);
+  if (const auto offset = in.whole("index-offset", 0, INT64_MAX))
+    list.index_offset = static_cast<std::int64_t>(*offset);
   list.forwards = in.flag("paginate-forwards");
   list.since = in.time("since");
   list.until = in.time("until");
@@ -194,7 +207,8 @@ ListOptions read_list(const FlagReader& in) {
   if (in.flag("guards")) list.what = ListOptions::What::guards;
   if (in.flag("quarantine")) list.what = ListOptions::What::quarantine;
   if (list.what != ListOptions::What::payments) {
-    in.need({"status", "since", "until", "label", "count-total-payments", "omit-hops", "paginate-forwards"}, "a list of payments");
+    in.need({"status", "since", "until", "label", "count-total-payments", "omit-hops", "paginate-forwards"},
+            "a list of payments");
   }
   return list;
 }
@@ -202,11 +216,13 @@ ListOptions read_list(const FlagReader& in) {
 ResolveOptions read_resolve(const FlagReader& in) {
   ResolveOptions resolve;
   const int words = int{in.flag("assume-failed")} + int{in.flag("write-off")} + int{in.flag("restored")};
-  if (words != 1) refuse(Errc::usage, "resolve needs exactly one of --assume-failed, --write-off and --restored", in.help());
+  if (words != 1)
+    refuse(Errc::usage, "resolve needs exactly one of --assume-failed, --write-off and --restored", in.help());
   if (in.flag("restored")) {
     resolve.decision = ResolveOptions::ByHand::restored;
     resolve.yes = in.flag("yes");
-    if (!in.words().empty()) refuse(Errc::usage, "resolve --restored takes no payment hash: it is about the whole database", in.help());
+    if (!in.words().empty())
+      refuse(Errc::usage, "resolve --restored takes no payment hash: it is about the whole database", in.help());
     return resolve;
   }
   resolve.decision = in.flag("write-off") ? ResolveOptions::ByHand::write_off : ResolveOptions::ByHand::assume_failed;
@@ -236,9 +252,11 @@ MigrateOptions read_migrate(const FlagReader& in) {
   MigrateOptions migrate;
   migrate.status = in.flag("status");
   migrate.from_lnd = in.text("from-lnd");
-  if (migrate.from_lnd && migrate.from_lnd->empty()) refuse(Errc::usage, "--from-lnd: the name of lnd's channel.db is empty", in.help());
+  if (migrate.from_lnd && migrate.from_lnd->empty())
+    refuse(Errc::usage, "--from-lnd: the name of lnd's channel.db is empty", in.help());
   if (migrate.status) {
-    for (const std::string_view other : {"to", "backup", "strict", "dry-run", "from-lnd", "assume-v04"}) in.exclude("status", other);
+    for (const std::string_view other : {"to", "backup", "strict", "dry-run", "from-lnd", "assume-v04"})
+      in.exclude("status", other);
   }
   if (migrate.from_lnd) {
     for (const std::string_view other : {"to", "backup"}) in.exclude("from-lnd", other);
@@ -258,7 +276,8 @@ MigrateOptions read_migrate(const FlagReader& in) {
 
 StatsOptions read_stats(const FlagReader& in) {
   static constexpr std::array<std::string_view, 3> names{"table", "json", "prom"};
-  static constexpr std::array<StatsOptions::Format, 3> formats{StatsOptions::Format::table, StatsOptions::Format::json, StatsOptions::Format::prom};
+  static constexpr std::array<StatsOptions::Format, 3> formats{StatsOptions::Format::table, StatsOptions::Format::json,
+                                                               StatsOptions::Format::prom};
   StatsOptions stats;
   stats.since = in.time("since");
   stats.until = in.time("until");
@@ -290,8 +309,8 @@ SimulateNetworkOptions read_network(const FlagReader& in) {
 void check_socket_path(const char* flag, const std::string& path) {
   constexpr std::size_t most = sizeof(sockaddr_un{}.sun_path) - 1;
   if (path.size() <= most) return;
-  refuse(Errc::usage, std::string(flag) + ": the path of a Unix socket has at most " + std::to_string(most) + " bytes, this one has " +
-                          std::to_string(path.size()) + ": name it from its own folder");
+  refuse(Errc::usage, std::string(flag) + ": the path of a Unix socket has at most " + std::to_string(most) +
+                          " bytes, this one has " + std::to_string(path.size()) + ": name it from its own folder");
 }
 
 SimulateServeOptions read_serve(const FlagReader& in) {
@@ -353,7 +372,9 @@ SwitchAddress read_switch(const std::string& text) {
   const std::string kind = text.substr(0, colon);
   const std::string path = colon == std::string::npos ? "" : text.substr(colon + 1);
   if ((kind != "sim" && kind != "cln") || path.empty()) {
-    refuse(Errc::usage, "--switch: " + quoted(text) + " names no switch; write cln:PATH, a node's lightning-rpc socket, or sim:PATH, the file of a simulated network");
+    refuse(Errc::usage, "--switch: " + quoted(text) +
+                            " names no switch; write cln:PATH, a node's lightning-rpc socket, or sim:PATH, the file of "
+                            "a simulated network");
   }
   if (kind == "cln") check_socket_path("--switch", path);
   return SwitchAddress{kind == "sim" ? SwitchAddress::Kind::sim : SwitchAddress::Kind::cln, path};
@@ -375,7 +396,8 @@ void read_database(GlobalOptions& global, const FlagReader& in, const Surroundin
 std::string hint_prefix(const RawCall& flags_only) {
   std::string prefix = "paytower";
   for (const std::string_view name : {"db", "switch", "config"}) {
-    if (const std::string* value = flags_only.value(name)) prefix += " --" + std::string(name) + " " + shell_word(*value);
+    if (const std::string* value = flags_only.value(name))
+      prefix += " --" + std::string(name) + " " + shell_word(*value);
   }
   return prefix;
 }
@@ -399,21 +421,24 @@ std::optional<TextOptions> asked_for_help(const RawCall& call) {
   return TextOptions{call.group.empty() ? general_help() : group_help(call.group)};
 }
 
-template <typename... Kinds>
-bool is_one_of(const Command& command) {
+template <typename... Kinds> bool is_one_of(const Command& command) {
   return (std::holds_alternative<Kinds>(command) || ...);
 }
 
 bool uses_database(const Command& command) {
-  return !is_one_of<ConfigOptions, DecodeOptions, SimulateNetworkOptions, SimulateInvoiceOptions, SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>(command);
+  return !is_one_of<ConfigOptions, DecodeOptions, SimulateNetworkOptions, SimulateInvoiceOptions,
+                    SimulateReleaseOptions, SimulateLedgerOptions, SimulateServeOptions>(command);
 }
 
 bool uses_switch(const Command& command) {
-  return !is_one_of<ListOptions, ShowOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, StatsOptions, ConfigOptions, DecodeOptions, SimulateNetworkOptions>(command);
+  return !is_one_of<ListOptions, ShowOptions, DeleteOptions, MigrateOptions, BackupOptions, CheckOptions, StatsOptions,
+                    ConfigOptions, DecodeOptions, SimulateNetworkOptions>(command);
 }
 
-/// What stands in the environment or the config file and is not used by this command cannot spoil it; a flag always is read.
-GlobalOptions read_global(const FlagReader& in, const RawCall& flags_only, const Command& command, const Surroundings& surroundings) {
+/// What stands in the environment or the config file and is not used by this command cannot spoil it; a flag always is
+/// read.
+GlobalOptions read_global(const FlagReader& in, const RawCall& flags_only, const Command& command,
+                          const Surroundings& surroundings) {
   GlobalOptions global;
   global.lock_timeout_ns = in.duration("lock-timeout");
   if (const auto user = in.text("node-user")) global.node_user = value_of(user_id(*user), "node-user");

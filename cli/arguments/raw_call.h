@@ -14,12 +14,13 @@
 namespace paytower::cli {
 
 struct RawCall {
-  const CommandSpec* command = nullptr;                              ///< nothing: none was named
-  std::string group;                                                 ///< "simulate", when only that was named
-  std::vector<std::string> words;                                    ///< positional arguments
-  std::map<std::string, std::vector<std::string>, std::less<>> flags;  ///< by long name; a flag without value has "" for each time
+  const CommandSpec* command = nullptr;  ///< nothing: none was named
+  std::string group;                     ///< "simulate", when only that was named
+  std::vector<std::string> words;        ///< positional arguments
+  std::map<std::string, std::vector<std::string>, std::less<>>
+      flags;  ///< by long name; a flag without value has "" for each time
 
-  std::map<std::string, Setting, std::less<>> settings;              ///< those of `flags` that no flag gave
+  std::map<std::string, Setting, std::less<>> settings;  ///< those of `flags` that no flag gave
 
   [[nodiscard]] bool has(std::string_view flag) const { return flags.find(flag) != flags.end(); }
   /// The value of a flag that was given once; nullptr when it was not given.
@@ -29,8 +30,8 @@ struct RawCall {
   }
 };
 
-/// Splits the words of a call by the table of commands (CLI11 does it). Refuses unknown commands and flags with a suggestion,
-/// values that are missing or empty, and a flag that comes twice.
+/// Splits the words of a call by the table of commands (CLI11 does it). Refuses unknown commands and flags with a
+/// suggestion, values that are missing or empty, and a flag that comes twice.
 [[nodiscard]] Result<RawCall> split_call(std::span<const std::string> arguments);
 
 }  // namespace paytower::cli

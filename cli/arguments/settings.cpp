@@ -45,7 +45,9 @@ std::string nearest_configurable(std::string_view name) {
   return nearest(name, known);
 }
 
-std::string line_name(const std::string& path, std::size_t line) { return "config file " + path + ", line " + std::to_string(line); }
+std::string line_name(const std::string& path, std::size_t line) {
+  return "config file " + path + ", line " + std::to_string(line);
+}
 
 Error refuse(const std::string& path, std::size_t line, const std::string& why) {
   return Error{Errc::usage, line_name(path, line) + ": " + why, "paytower --config none --help"};
@@ -56,7 +58,8 @@ Result<std::optional<std::string>> line_value(const FlagSpec& flag, const std::o
                                               const std::string& path, std::size_t line) {
   const std::string name(flag.name);
   if (!flag.value.empty()) {
-    if (!value || value->empty()) return refuse(path, line, name + " needs a value: " + name + " = " + std::string(flag.value));
+    if (!value || value->empty())
+      return refuse(path, line, name + " needs a value: " + name + " = " + std::string(flag.value));
     return std::optional<std::string>(*value);
   }
   if (!value || *value == "true") return std::optional<std::string>("");
@@ -74,7 +77,8 @@ Result<std::optional<std::string>> variable(const Surroundings& surroundings, co
 }
 
 /// An XDG folder: the variable when it holds an absolute path, else the given place below the home folder.
-Result<std::string> xdg_folder(const Surroundings& surroundings, const char* variable_name, const std::string& below_home) {
+Result<std::string> xdg_folder(const Surroundings& surroundings, const char* variable_name,
+                               const std::string& below_home) {
   const auto named = surroundings.environment(variable_name);
   if (named && !named->empty() && named->front() == '/') return *named;
   const auto home = surroundings.environment("HOME");
@@ -91,7 +95,8 @@ constexpr std::array<Variable, 2> variables{{{"PAYTOWER_DB", "--db"}, {"PAYTOWER
 
 /// Which config file the call reads. No value: there is none to read, or no home to look for one in.
 Result<Setting> config_setting(const RawCall& call, const Surroundings& surroundings) {
-  if (const std::string* flag = call.value("config")) return Setting{"config", *flag, Setting::Source::flag, "--config"};
+  if (const std::string* flag = call.value("config"))
+    return Setting{"config", *flag, Setting::Source::flag, "--config"};
   const auto named = variable(surroundings, "PAYTOWER_CONFIG", "--config");
   if (!named) return named.error();
   if (*named) return Setting{"config", **named, Setting::Source::environment, "PAYTOWER_CONFIG"};
@@ -170,7 +175,8 @@ Result<Config> parse_config(std::string_view text, const std::string& path) {
   const auto amount = config.find("fee-limit");
   const auto percent = config.find("fee-limit-percent");
   if (amount != config.end() && percent != config.end()) {
-    return refuse(path, std::max(amount->second.line, percent->second.line), "fee-limit and fee-limit-percent exclude each other");
+    return refuse(path, std::max(amount->second.line, percent->second.line),
+                  "fee-limit and fee-limit-percent exclude each other");
   }
   return config;
 }
@@ -180,7 +186,8 @@ Result<std::monostate> add_settings(RawCall& call, const Surroundings& surroundi
   if (!file) return file.error();
   const auto config = read_config(*file, surroundings);
   if (!config) return config.error();
-  const auto set = [](RawCall& in, const std::string& name, const std::string& value, Setting::Source source, const std::string& where) {
+  const auto set = [](RawCall& in, const std::string& name, const std::string& value, Setting::Source source,
+                      const std::string& where) {
     in.flags[name] = {value};
     in.settings[name] = Setting{name, value, source, where};
   };
@@ -213,7 +220,8 @@ Result<std::vector<Setting>> settings_in_force(const RawCall& call, const Surrou
     if (name == "config") settings.push_back(*file);
     if (!flag.configurable || std::any_of(settings.begin(), settings.end(), known)) return;
     const auto shown = [&flag](const std::string& value) { return flag.value.empty() ? std::string("true") : value; };
-    if (const std::string* value = call.value(name)) return settings.push_back({name, shown(*value), Setting::Source::flag, "--" + name});
+    if (const std::string* value = call.value(name))
+      return settings.push_back({name, shown(*value), Setting::Source::flag, "--" + name});
     for (const Variable& entry : variables) {
       if (name != entry.flag + 2) continue;
       const auto value = variable(surroundings, entry.name, entry.flag);
@@ -222,7 +230,8 @@ Result<std::vector<Setting>> settings_in_force(const RawCall& call, const Surrou
     }
     const auto line = config->find(name);
     if (line != config->end()) {
-      return settings.push_back({name, shown(line->second.value), Setting::Source::file, line_name(*file->value, line->second.line)});
+      return settings.push_back(
+          {name, shown(line->second.value), Setting::Source::file, line_name(*file->value, line->second.line)});
     }
     Setting standard{name, std::nullopt};
     if (const auto value = standard_value(name); !value.empty()) standard.value = value;
@@ -243,7 +252,8 @@ Result<std::vector<Setting>> settings_in_force(const RawCall& call, const Surrou
 Error with_origin(Error error, const RawCall& call) {
   for (const auto& [name, setting] : call.settings) {
     const std::string flag = "--" + name;
-    const bool about = error.message.compare(0, flag.size(), flag) == 0 && error.message.find_first_of(": ", flag.size()) == flag.size();
+    const bool about = error.message.compare(0, flag.size(), flag) == 0 &&
+                       error.message.find_first_of(": ", flag.size()) == flag.size();
     if (about) return Error{error.code, setting.where + ": " + error.message.substr(2), "paytower config"};
   }
   return error;

@@ -1,5 +1,6 @@
-// The one file that includes CLI11 (it compiles in 9 to 45 seconds). It only splits: every value stays a string, because
-// CLI11's own conversions clamp, round and read octal. Its exit codes, its help and its config files are not used either.
+// The one file that includes CLI11 (it compiles in 9 to 45 seconds). It only splits: every value stays a string,
+// because CLI11's own conversions clamp, round and read octal. Its exit codes, its help and its config files are not
+// used either.
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -16,7 +17,9 @@ namespace {
 
 constexpr int any_number = 1 << 20;
 
-Error usage(std::string message, std::string hint = "paytower --help") { return Error{Errc::usage, std::move(message), std::move(hint)}; }
+Error usage(std::string message, std::string hint = "paytower --help") {
+  return Error{Errc::usage, std::move(message), std::move(hint)};
+}
 
 /// What CLI11 fills for one command, and from where it is read back.
 struct Bound {
@@ -26,9 +29,9 @@ struct Bound {
     std::vector<std::string> values{};
   };
   CLI::App* app = nullptr;
-  const CommandSpec* command = nullptr;        ///< nothing: the global flags
+  const CommandSpec* command = nullptr;  ///< nothing: the global flags
   std::vector<std::string> words{};
-  std::deque<Flag> flags{};                    ///< CLI11 keeps addresses of `values`
+  std::deque<Flag> flags{};  ///< CLI11 keeps addresses of `values`
 };
 
 void bind_flags(Bound& bound, std::span<const FlagSpec> specs) {
@@ -166,7 +169,8 @@ class Splitter {
     bound.command = &command;
     const std::size_t space = command.name.find(' ');
     CLI::App* parent = space == std::string_view::npos ? &app_ : group_;
-    bound.app = parent->add_subcommand(std::string(command.name.substr(space == std::string_view::npos ? 0 : space + 1)));
+    bound.app =
+        parent->add_subcommand(std::string(command.name.substr(space == std::string_view::npos ? 0 : space + 1)));
     set_up(bound.app);
     if (!command.alias.empty()) bound.app->alias(std::string(command.alias));
     bind_flags(bound, command.flags);
@@ -194,7 +198,8 @@ class Splitter {
           if (value.empty()) return usage(name + " has an empty value");
         }
       }
-      call.flags[std::string(flag.spec->name)] = flag.spec->value.empty() ? std::vector<std::string>(flag.option->count()) : flag.values;
+      call.flags[std::string(flag.spec->name)] =
+          flag.spec->value.empty() ? std::vector<std::string>(flag.option->count()) : flag.values;
     }
     return std::nullopt;
   }

@@ -3,25 +3,26 @@
 #include <utility>
 
 #include "cli/commands/commands.h"
-#include "cli/input/lines.h"
 #include "cli/commands/outcome.h"
+#include "cli/commands/request.h"
+#include "cli/input/lines.h"
 #include "cli/output/progress.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
-#include "cli/commands/request.h"
-#include "core/driver/attempt_id.h"
-#include "core/driver/admission.h"
 #include "core/base/limits.h"
+#include "core/driver/admission.h"
+#include "core/driver/attempt_id.h"
 
 namespace paytower::cli {
 
 namespace {
 
-constexpr unsigned bad_lines_at_once = 100;      ///< then the driver looks after what is in flight
+constexpr unsigned bad_lines_at_once = 100;  ///< then the driver looks after what is in flight
 constexpr std::int64_t line_pause_ns = 20 * ns_per_ms;
 
-/// Exit codes from the worst to the best (CLI.md, send --batch): what one of the payments needs most is what the call says.
+/// Exit codes from the worst to the best (CLI.md, send --batch): what one of the payments needs most is what the call
+/// says.
 unsigned badness(ExitCode code) {
   switch (code) {
     case ExitCode::database: return 9;
@@ -55,7 +56,7 @@ struct Counts {
   std::uint64_t paid_now = 0;
   std::uint64_t paid_before = 0;
   std::uint64_t failed = 0;
-  std::uint64_t in_flight = 0;               ///< or cannot be told
+  std::uint64_t in_flight = 0;  ///< or cannot be told
   std::uint64_t refused = 0;
   std::uint64_t not_begun = 0;
 
@@ -115,13 +116,14 @@ LineResult line_result(const Session& session, const DriveResult& result) {
   return line;
 }
 
-/// Reads lines while the driver has room, and writes a result line for each, in the order of their ends. Keeps only the lines
-/// that are driven now.
+/// Reads lines while the driver has room, and writes a result line for each, in the order of their ends. Keeps only the
+/// lines that are driven now.
 class BatchFeed final : public DriveFeed {
  public:
   /// `reached`: the switch's key, or why it cannot be reached.
   BatchFeed(const BatchOptions& options, Session& session, LineReader lines, Result<SwitchKey> reached)
-      : options_(options), session_(session), lines_(std::move(lines)), reached_(std::move(reached)), progress_(session.output, session.clock, "payments"),
+      : options_(options), session_(session), lines_(std::move(lines)), reached_(std::move(reached)),
+        progress_(session.output, session.clock, "payments"),
         total_(progress_.active() ? count_lines(options.path) : 0) {}
 
   std::optional<Submission> next() override {
@@ -185,7 +187,8 @@ class BatchFeed final : public DriveFeed {
     if (signal != 0 && (counts_.in_flight > 0 || !lines_.over())) return interrupted(signal);
     if (!lines_.over()) {
       count(ExitCode::switch_unavailable);
-      session_.output.note("stopped " + place() + ": the time of --wait is over. The same call with --idempotent goes on", true);
+      session_.output.note(
+          "stopped " + place() + ": the time of --wait is over. The same call with --idempotent goes on", true);
     }
     session_.output.note(std::to_string(results_) + (results_ == 1 ? " line: " : " lines: ") + counts_.text());
     return worst_;
@@ -205,7 +208,8 @@ class BatchFeed final : public DriveFeed {
   }
 
   Result<Submission> request_of(const InputLine& line) {
-    if (line.too_long) return Error{Errc::usage, "the line is longer than " + std::to_string(limits::max_batch_line_bytes) + " bytes"};
+    if (line.too_long)
+      return Error{Errc::usage, "the line is longer than " + std::to_string(limits::max_batch_line_bytes) + " bytes"};
     const auto options = options_.read_line(line.text);
     if (!options) return options.error();
     auto wanted = read_wanted(*options, session_.clock.wall());
@@ -253,7 +257,9 @@ class BatchFeed final : public DriveFeed {
     return result;
   }
 
-  [[nodiscard]] std::string place() const { return last_line_ == 0 ? "at the start" : "behind line " + std::to_string(last_line_); }
+  [[nodiscard]] std::string place() const {
+    return last_line_ == 0 ? "at the start" : "behind line " + std::to_string(last_line_);
+  }
 
   ExitCode interrupted(int signal) {
     count(interrupted_by(signal));
@@ -261,7 +267,8 @@ class BatchFeed final : public DriveFeed {
     report.code = "interrupted";
     report.exit_code = worst_;
     report.message = "interrupted " + place() + ": " + counts_.text();
-    report.hint = counts_.in_flight > 0 ? "paytower resume" : "paytower send --batch " + options_.path + " --yes --idempotent";
+    report.hint =
+        counts_.in_flight > 0 ? "paytower resume" : "paytower send --batch " + options_.path + " --yes --idempotent";
     session_.output.error(report);
     return worst_;
   }
@@ -347,7 +354,8 @@ ExitCode run(const BatchOptions& options, Session& session) {
     feed.answer_without_switch(database.get());
     return feed.finish();
   }
-  if (!database) database = create_database(session, remaining_wait(options.wait_ns, session.clock.mono().value - start.value));
+  if (!database)
+    database = create_database(session, remaining_wait(options.wait_ns, session.clock.mono().value - start.value));
   ConsoleObserver observer(session.output, false);
   DriverOptions how;
   how.wait_ns = remaining_wait(options.wait_ns, session.clock.mono().value - start.value);

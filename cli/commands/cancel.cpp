@@ -17,7 +17,8 @@ Payment stored_payment(Database& database, const CancelOptions& options, const P
   HashState state = database.store.find(hash);
   if (state.payment) return *std::move(state.payment);
   const std::string show = "paytower show " + hash.hex();
-  if (state.guard) refuse(Errc::already_ended, "only a guard of this payment is left; there is nothing to cancel", show);
+  if (state.guard)
+    refuse(Errc::already_ended, "only a guard of this payment is left; there is nothing to cancel", show);
   throw RefusalError(no_such_payment(options.hash));
 }
 
@@ -75,8 +76,9 @@ ExitCode dry_run(Session& session, const Payment& payment) {
     json["payment"] = payment_json(payment);
     session.output.result(dump(json) + "\n");
   } else {
-    session.output.result(over ? "Would be canceled: nothing was ever in flight. Nothing was changed.\n"
-                               : "Would get no further attempts; what is in flight stays in flight. Nothing was changed.\n");
+    session.output.result(
+        over ? "Would be canceled: nothing was ever in flight. Nothing was changed.\n"
+             : "Would get no further attempts; what is in flight stays in flight. Nothing was changed.\n");
   }
   return code;
 }

@@ -26,7 +26,8 @@ Json report_json(const db::CheckReport& report) {
 std::string report_text(const db::CheckReport& report) {
   std::string text = counted(report.payments, "payment") + ", " + counted(report.attempts, "attempt") + "\n";
   for (const auto& entry : report.open) {
-    text += counted(entry.second, "open attempt") + " at node " + entry.first.node.hex() + " (" + printable(entry.first.network) + ")\n";
+    text += counted(entry.second, "open attempt") + " at node " + entry.first.node.hex() + " (" +
+            printable(entry.first.network) + ")\n";
   }
   for (const std::string& problem : report.problems) text += "problem: " + printable(problem) + "\n";
   if (report.problems.empty()) text += "The database is sound.\n";
@@ -41,7 +42,8 @@ ExitCode run(const CheckOptions& /*options*/, Session& session) {
   session.output.result(session.output.json() ? dump(report_json(report)) + "\n" : report_text(report));
   if (report.problems.empty()) return ExitCode::ok;
   session.output.flush();
-  session.output.error(report_of(Error{Errc::database, "the database has " + counted(report.problems.size(), "problem")}));
+  session.output.error(
+      report_of(Error{Errc::database, "the database has " + counted(report.problems.size(), "problem")}));
   return ExitCode::database;
 }
 

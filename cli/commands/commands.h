@@ -2,8 +2,8 @@
 // RefusalError for everything that is refused, StoreError (R10), SwitchError, OutputError.
 #pragma once
 
-#include "cli/output/exit_code.h"
 #include "cli/arguments/options.h"
+#include "cli/output/exit_code.h"
 #include "cli/session.h"
 
 namespace paytower::cli {

@@ -34,7 +34,8 @@ Json settings_json(const std::vector<Setting>& settings) {
 std::string settings_text(const std::vector<Setting>& settings, const Output& output) {
   Table table({{"SETTING"}, {"FROM"}, {"VALUE"}});
   for (const Setting& setting : settings) {
-    const std::string from = setting.where.empty() ? std::string(source_name(setting.source)) : printable(setting.where);
+    const std::string from =
+        setting.where.empty() ? std::string(source_name(setting.source)) : printable(setting.where);
     table.add({setting.name, from, setting.value ? printable(*setting.value) : "-"});
   }
   return table.take(output, SIZE_MAX);
@@ -43,7 +44,8 @@ std::string settings_text(const std::vector<Setting>& settings, const Output& ou
 }  // namespace
 
 ExitCode run(const ConfigOptions& options, Session& session) {
-  session.output.result(session.output.json() ? dump(settings_json(options.settings)) + "\n" : settings_text(options.settings, session.output));
+  session.output.result(session.output.json() ? dump(settings_json(options.settings)) + "\n"
+                                              : settings_text(options.settings, session.output));
   return ExitCode::ok;
 }
 

@@ -11,9 +11,12 @@ namespace {
 
 constexpr std::uint64_t last_second = static_cast<std::uint64_t>(INT64_MAX / ns_per_second);
 
-UnixNs from_seconds(std::uint64_t seconds) { return UnixNs{static_cast<std::int64_t>(std::min(seconds, last_second)) * ns_per_second}; }
+UnixNs from_seconds(std::uint64_t seconds) {
+  return UnixNs{static_cast<std::int64_t>(std::min(seconds, last_second)) * ns_per_second};
+}
 
-/// A number of the payee's, who may write any. Readers of JSON round what is larger than this, so a larger one is a text.
+/// A number of the payee's, who may write any. Readers of JSON round what is larger than this, so a larger one is a
+/// text.
 Json any_number(std::uint64_t number) {
   constexpr std::uint64_t largest_exact = (std::uint64_t{1} << 53) - 1;
   return number <= largest_exact ? Json(number) : Json(std::to_string(number));
@@ -70,7 +73,8 @@ Json invoice_json(const Invoice& invoice, const std::string& text, std::optional
 std::string payable_words(const Invoice& invoice, std::optional<NotPayable> why_not) {
   if (why_not == NotPayable::expired) return "no: expired";
   if (why_not) return "no: the payee wants more blocks than a route can have";
-  if (invoice.min_final_cltv > SendOptions{}.cltv_limit) return "yes, with --cltv-limit " + std::to_string(invoice.min_final_cltv) + " or more";
+  if (invoice.min_final_cltv > SendOptions{}.cltv_limit)
+    return "yes, with --cltv-limit " + std::to_string(invoice.min_final_cltv) + " or more";
   return "yes";
 }
 
@@ -100,7 +104,8 @@ ExitCode run(const DecodeOptions& options, Session& session) {
   const auto invoice = decode_invoice(options.invoice);
   if (!invoice) throw RefusalError(invoice.error());
   const auto why_not = not_payable(*invoice, static_cast<std::uint64_t>(session.clock.wall().value / ns_per_second));
-  session.output.result(session.output.json() ? dump(invoice_json(*invoice, options.invoice, why_not)) + "\n" : invoice_text(*invoice, why_not));
+  session.output.result(session.output.json() ? dump(invoice_json(*invoice, options.invoice, why_not)) + "\n"
+                                              : invoice_text(*invoice, why_not));
   return ExitCode::ok;
 }
 

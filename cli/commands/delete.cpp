@@ -14,7 +14,8 @@ constexpr std::size_t typed_digits = 8;
 
 db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Database& database) {
   db::DeleteRequest request;
-  for (const HashArgument& argument : options.hashes) request.hashes.push_back(find_hash(session, &database, argument, true));
+  for (const HashArgument& argument : options.hashes)
+    request.hashes.push_back(find_hash(session, &database, argument, true));
   request.include_non_failed = options.include_non_failed;
   request.failed_htlcs_only = options.failed_htlcs_only;
   request.forget = options.forget;
@@ -27,10 +28,12 @@ void refuse_skipped(Session& session, const db::DeleteReport& plan) {
   for (const db::DeleteReport::Skipped& skipped : plan.skipped) {
     session.output.speak_of(skipped.hash);
     const std::string hash = skipped.hash.hex();
-    if (skipped.reason == "not_found") refuse(Errc::not_found, "there is no payment " + hash + "; nothing was deleted", "paytower list");
+    if (skipped.reason == "not_found")
+      refuse(Errc::not_found, "there is no payment " + hash + "; nothing was deleted", "paytower list");
     if (skipped.reason == "guarded") {
       refuse(Errc::guarded,
-             "only a guard of payment " + hash + " is left; --forget drops it and makes the hash payable again; nothing was deleted",
+             "only a guard of payment " + hash +
+                 " is left; --forget drops it and makes the hash payable again; nothing was deleted",
              "paytower show " + hash);
     }
     const std::string why = skipped.reason == "watched" ? " is on the watch list" : " is in flight";
@@ -42,15 +45,19 @@ std::string rows_text(const db::DeleteReport& report) {
   return counted(report.deleted, "payment") + " and " + counted(report.deleted_htlcs, "HTLC");
 }
 
-void confirm(const DeleteOptions& options, Session& session, const db::DeleteReport& plan, const db::DeleteRequest& request) {
+void confirm(const DeleteOptions& options, Session& session, const db::DeleteReport& plan,
+             const db::DeleteRequest& request) {
   if (!session.output.can_ask()) {
-    refuse(Errc::not_confirmed, "deleting needs a yes, and there is no terminal to ask at: add --yes; nothing was deleted");
+    refuse(Errc::not_confirmed,
+           "deleting needs a yes, and there is no terminal to ask at: add --yes; nothing was deleted");
   }
   const std::string what = "Delete " + rows_text(plan);
   bool agreed = false;
   if (options.forget) {
-    const std::string expected = request.hashes.empty() ? "forget" : request.hashes.front().hex().substr(0, typed_digits);
-    agreed = ask_line(what + ", and forget that they were paid: they can be paid again.\nType " + expected + " to confirm: ") == expected;
+    const std::string expected =
+        request.hashes.empty() ? "forget" : request.hashes.front().hex().substr(0, typed_digits);
+    agreed = ask_line(what + ", and forget that they were paid: they can be paid again.\nType " + expected +
+                      " to confirm: ") == expected;
   } else {
     agreed = ask_yes(what + "?");
   }
@@ -81,16 +88,18 @@ std::string report_text(const db::DeleteReport& report, bool dry_run) {
 }
 
 void print(Session& session, const db::DeleteReport& report, bool dry_run) {
-  session.output.result(session.output.json() ? dump(report_json(report, dry_run)) + "\n" : report_text(report, dry_run));
+  session.output.result(session.output.json() ? dump(report_json(report, dry_run)) + "\n"
+                                              : report_text(report, dry_run));
 }
 
 db::DeleteReport remove(Session& session, Database& database, const db::DeleteRequest& request, std::uint64_t total) {
   const SignalGuard signals;
   Progress progress(session.output, session.clock, "deleted rows");
-  return database.admin.remove(request, db::Operator{user_name(), session.clock.wall()}, [&](const db::DeleteReport& so_far) {
-    progress.update(so_far.deleted + so_far.deleted_htlcs, total);
-    return session.clock.stop_signal() == 0;
-  });
+  return database.admin.remove(request, db::Operator{user_name(), session.clock.wall()},
+                               [&](const db::DeleteReport& so_far) {
+                                 progress.update(so_far.deleted + so_far.deleted_htlcs, total);
+                                 return session.clock.stop_signal() == 0;
+                               });
 }
 
 }  // namespace

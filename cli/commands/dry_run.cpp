@@ -2,16 +2,16 @@
 
 #include <utility>
 
-#include "cli/output/failure_text.h"
 #include "cli/commands/outcome.h"
+#include "cli/output/failure_text.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
 #include "core/driver/admission.h"
+#include "core/driver/route_session.h"
 #include "core/payment/lifecycle.h"
 #include "core/payment/look.h"
-#include "core/driver/route_session.h"
 
 namespace paytower::cli {
 
@@ -26,7 +26,8 @@ std::optional<Forecast> by_look(const Payment& payment, const LookResult& look, 
   const LookFinding finding = interpret(payment, look, knowledge);
   if (finding.alarm) return refused(*finding.alarm);
   for (const Event& event : finding.events) {
-    if (std::holds_alternative<HashPaid>(event) || std::holds_alternative<SettledPreimageLost>(event)) return refused(Errc::already_paid);
+    if (std::holds_alternative<HashPaid>(event) || std::holds_alternative<SettledPreimageLost>(event))
+      return refused(Errc::already_paid);
     if (std::holds_alternative<HashBusy>(event)) return refused(Errc::in_flight);
   }
   return std::nullopt;
@@ -37,7 +38,8 @@ RouteAnswer ask_route(Session& session, Switch& node, const RouteQuestion& quest
   const MonoNs until{session.clock.mono().value + patience_ns};
   while (session.clock.mono() < until && session.clock.stop_signal() == 0) {
     for (SwitchEvent& event : node.poll(until)) {
-      if (const auto* lost = std::get_if<Disconnected>(&event)) refuse(Errc::switch_unavailable, lost->why + "; nothing was done");
+      if (const auto* lost = std::get_if<Disconnected>(&event))
+        refuse(Errc::switch_unavailable, lost->why + "; nothing was done");
       auto* answer = std::get_if<RouteAnswer>(&event);
       if (answer != nullptr && answer->ticket == question.ticket) return std::move(*answer);
     }
@@ -58,16 +60,19 @@ Forecast without_route(Payment payment, const NoRoute& why) {
   return Forecast{ExitCode::payment_failed, {}, {}, std::move(payment), std::move(words)};
 }
 
-Forecast foresee(const SendOptions& options, const Payment& payment, const HashState& state, Database* database, Session& session, Switch& node) {
+Forecast foresee(const SendOptions& options, const Payment& payment, const HashState& state, Database* database,
+                 Session& session, Switch& node) {
   const UnixNs now = session.clock.wall();
   const std::int64_t patience = question_patience(options.wait_ns);
   if (database != nullptr) check_copy(session, *database, node, patience);
   const LookResult seen = look(session, node, payment.request.hash, std::nullopt, patience);
   if (auto forecast = by_look(payment, seen, state.knowledge)) return *std::move(forecast);
-  const auto others = database != nullptr ? database->store.recent_failures(UnixNs{now.value - node_memory_ns}) : std::vector<RecentFailure>{};
+  const auto others = database != nullptr ? database->store.recent_failures(UnixNs{now.value - node_memory_ns})
+                                          : std::vector<RecentFailure>{};
   const NextRoute next = next_route(payment, others, now, 1);
   if (const auto* route = std::get_if<Route>(&next)) return by_route(*route);
-  if (const auto* nothing = std::get_if<NothingLeft>(&next)) return without_route(payment, NoRoute{FailureReason::no_route, nothing->detail});
+  if (const auto* nothing = std::get_if<NothingLeft>(&next))
+    return without_route(payment, NoRoute{FailureReason::no_route, nothing->detail});
   const auto& question = std::get<RouteQuestion>(next);
   const RouteAnswer answer = ask_route(session, node, question, patience);
   auto judged = judge_answer(answer, payment, Exclusions{question.excluded_channels, question.excluded_nodes});
@@ -79,15 +84,21 @@ Forecast foresee(const SendOptions& options, const Payment& payment, const HashS
 
 Forecast forecast_of(const DriveResult& known) {
   if (known.end == DriveEnd::open) {
-    return Forecast{ExitCode::outcome_unknown, {}, {}, {}, "Is in flight already, and the switch cannot be asked what became of it."};
+    return Forecast{ExitCode::outcome_unknown,
+                    {},
+                    {},
+                    {},
+                    "Is in flight already, and the switch cannot be asked what became of it."};
   }
   if (known.error) return refused(known.error->code);
-  if (known.payment && known.payment->proof()) return Forecast{ExitCode::ok, {}, {}, {}, "Is paid already, with the same parameters."};
+  if (known.payment && known.payment->proof())
+    return Forecast{ExitCode::ok, {}, {}, {}, "Is paid already, with the same parameters."};
   return Forecast{known.payment ? exit_code_of(*known.payment) : ExitCode::internal, {}, {}, {}, "Has ended already."};
 }
 
 Forecast forecast_of_join() {
-  return Forecast{ExitCode::outcome_unknown, {}, {}, {}, "Is open already, with the same parameters: send would join it."};
+  return Forecast{
+      ExitCode::outcome_unknown, {}, {}, {}, "Is open already, with the same parameters: send would join it."};
 }
 
 ExitCode tell_dry_run(Session& session, const Forecast& forecast) {
@@ -106,7 +117,8 @@ ExitCode tell_dry_run(Session& session, const Forecast& forecast) {
   return forecast.code;
 }
 
-ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, const HashState& state, Database* database, Session& session, Switch& node) {
+ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, const HashState& state, Database* database,
+                      Session& session, Switch& node) {
   Payment payment;
   payment.request = std::move(request);
   return tell_dry_run(session, foresee(options, payment, state, database, session, node));

@@ -11,7 +11,7 @@ struct Forecast {
   ExitCode code = ExitCode::ok;
   std::optional<Errc> refusal{};
   std::optional<Route> route{};
-  std::optional<Payment> failed{};           ///< as it would end without a route
+  std::optional<Payment> failed{};  ///< as it would end without a route
   std::string words{};
 };
 
@@ -21,8 +21,9 @@ struct Forecast {
 [[nodiscard]] Forecast forecast_of_join();
 ExitCode tell_dry_run(Session& session, const Forecast& forecast);
 
-/// Asks the switch, which has said who it is, about a hash that the database does not know: {"dry_run":true,...} or a sentence, and
-/// the exit code that the send would have. `database` is null when there is none yet.
-ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, const HashState& state, Database* database, Session& session, Switch& node);
+/// Asks the switch, which has said who it is, about a hash that the database does not know: {"dry_run":true,...} or a
+/// sentence, and the exit code that the send would have. `database` is null when there is none yet.
+ExitCode dry_run_send(const SendOptions& options, PaymentRequest request, const HashState& state, Database* database,
+                      Session& session, Switch& node);
 
 }  // namespace paytower::cli

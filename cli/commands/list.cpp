@@ -33,12 +33,9 @@ std::string tsv_line(const std::vector<std::string>& cells) {
 
 /// The plain values of a row, the same in TSV and CSV. None of them can hold a tab.
 std::vector<std::string> values(const Payment& payment) {
-  return {std::to_string(payment.index.value),
-          payment.request.hash.hex(),
-          std::string(status_name(payment.status())),
-          std::to_string(payment.request.demand.amount.value()),
-          std::to_string(fee_of(payment).value()),
-          std::to_string(payment.attempts.size()),
+  return {std::to_string(payment.index.value),        payment.request.hash.hex(),
+          std::string(status_name(payment.status())), std::to_string(payment.request.demand.amount.value()),
+          std::to_string(fee_of(payment).value()),    std::to_string(payment.attempts.size()),
           time_text(payment.request.created)};
 }
 
@@ -46,15 +43,13 @@ std::vector<std::string> values(const Payment& payment) {
 class Printer {
  public:
   Printer(Session& session, const ListOptions& options)
-      : output_(session.output),
-        omit_hops_(options.omit_hops),
-        format_(choose(options)),
-        now_(session.clock.wall()),
+      : output_(session.output), omit_hops_(options.omit_hops), format_(choose(options)), now_(session.clock.wall()),
         table_(columns(session.output.stdout_is_tty())) {}
 
   void begin() {
     if (document()) output_.result("{\"payments\":[");
-    if (format_ == Format::csv) output_.result(csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label"}));
+    if (format_ == Format::csv)
+      output_.result(csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label"}));
   }
 
   void row(const Payment& payment) {
@@ -84,7 +79,9 @@ class Printer {
     if (json) return Format::automatic;
     return tty ? Format::table : Format::tsv;
   }
-  [[nodiscard]] Format choose(const ListOptions& options) const { return choose(options, output_.json(), output_.stdout_is_tty()); }
+  [[nodiscard]] Format choose(const ListOptions& options) const {
+    return choose(options, output_.json(), output_.stdout_is_tty());
+  }
   [[nodiscard]] bool document() const { return format_ == Format::automatic; }
 
   void add_json(std::string_view before, const Payment& payment, std::string_view behind) {
@@ -103,7 +100,13 @@ class Printer {
 
   /// A terminal also says how long ago it was; where it is narrow that is all it says of the time.
   static std::vector<Column> columns(bool tty) {
-    std::vector<Column> all{{"INDEX", true}, {"HASH"}, {"STATUS"}, {"AMOUNT", true}, {"FEE", true, 1}, {"ATTEMPTS", true, 2}, {"CREATED", false, tty ? 3U : 0U}};
+    std::vector<Column> all{{"INDEX", true},
+                            {"HASH"},
+                            {"STATUS"},
+                            {"AMOUNT", true},
+                            {"FEE", true, 1},
+                            {"ATTEMPTS", true, 2},
+                            {"CREATED", false, tty ? 3U : 0U}};
     if (tty) all.push_back({"AGE", true});
     return all;
   }
@@ -111,9 +114,13 @@ class Printer {
   void add_to_table(const Payment& payment) {
     const bool tty = output_.stdout_is_tty();
     const std::string hash = payment.request.hash.hex();
-    std::vector<std::string> cells{std::to_string(payment.index.value), tty ? hash.substr(0, short_hash) : hash,
-                std::string(status_name(payment.status())), sat_text(payment.request.demand.amount), fee_text(payment),
-                std::to_string(payment.attempts.size()), time_text(payment.request.created)};
+    std::vector<std::string> cells{std::to_string(payment.index.value),
+                                   tty ? hash.substr(0, short_hash) : hash,
+                                   std::string(status_name(payment.status())),
+                                   sat_text(payment.request.demand.amount),
+                                   fee_text(payment),
+                                   std::to_string(payment.attempts.size()),
+                                   time_text(payment.request.created)};
     if (tty) cells.push_back(payment.request.created == UnixNs{} ? "-" : relative_time(payment.request.created, now_));
     table_.add(std::move(cells));
   }
@@ -123,7 +130,7 @@ class Printer {
   Format format_;
   UnixNs now_;
   Table table_;
-  std::string json_;                      ///< of the present row; its memory serves all of them
+  std::string json_;  ///< of the present row; its memory serves all of them
   std::uint64_t rows_ = 0;
 };
 
@@ -140,7 +147,8 @@ db::PageRequest page_request(const ListOptions& options) {
   request.filter.statuses = options.statuses;
   request.filter.label = options.label;
   request.filter.since = options.since;
-  if (options.until && options.until->value < INT64_MAX) request.filter.until = UnixNs{options.until->value + 1};  // T itself is meant too
+  if (options.until && options.until->value < INT64_MAX)
+    request.filter.until = UnixNs{options.until->value + 1};  // T itself is meant too
   request.offset = PaymentIndex{options.index_offset.value_or(0)};
   request.forwards = options.forwards;
   request.omit_hops = options.omit_hops;
@@ -151,7 +159,8 @@ db::PageRequest page_request(const ListOptions& options) {
 class Lister {
  public:
   Lister(Session& session, const ListOptions& options, db::PaymentQuery& query)
-      : session_(session), options_(options), query_(query), printer_(session, options), progress_(session.output, session.clock, "rows") {}
+      : session_(session), options_(options), query_(query), printer_(session, options),
+        progress_(session.output, session.clock, "rows") {}
 
   ExitCode run() {
     total_ = expected();
@@ -174,11 +183,13 @@ class Lister {
   std::uint64_t expected() {
     if (options_.max_payments > 0) return options_.max_payments > page_size ? options_.max_payments : 0;
     const db::PaymentFilter filter = page_request(options_).filter;
-    const bool all = filter.statuses.empty() && !filter.label && !filter.since && !filter.until && !options_.index_offset;
+    const bool all =
+        filter.statuses.empty() && !filter.label && !filter.since && !filter.until && !options_.index_offset;
     return all && progress_.active() ? query_.count({}) : 0;
   }
 
-  /// The newest rows before the offset, printed in ascending order: first their beginning is looked for, then they stream.
+  /// The newest rows before the offset, printed in ascending order: first their beginning is looked for, then they
+  /// stream.
   void backwards() {
     db::PageRequest request = page_request(options_);
     // As in lnd, 0 is no offset: the page ends with the newest row.
@@ -280,13 +291,16 @@ ExitCode empty_list(const ListOptions& options, Session& session) {
   Printer printer(session, options);
   printer.begin();
   const std::string total = options.count_total ? "\"0\"" : "null";
-  printer.end(",\"first_index_offset\":\"0\",\"last_index_offset\":\"0\",\"total_num_payments\":" + total + ",\"bad_rows\":[]");
+  printer.end(",\"first_index_offset\":\"0\",\"last_index_offset\":\"0\",\"total_num_payments\":" + total +
+              ",\"bad_rows\":[]");
   return ExitCode::ok;
 }
 
 // --- guards and quarantine -------------------------------------------------------------------------------------------
 
-std::uint64_t limit_of(const ListOptions& options) { return options.max_payments == 0 ? UINT64_MAX : options.max_payments; }
+std::uint64_t limit_of(const ListOptions& options) {
+  return options.max_payments == 0 ? UINT64_MAX : options.max_payments;
+}
 
 std::string lower_case(std::string text) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -298,15 +312,14 @@ std::string lower_case(std::string text) {
 class OtherRows {
  public:
   OtherRows(Session& session, const ListOptions& options, std::string name, std::vector<Column> columns)
-      : output_(session.output),
-        format_(options.format),
-        name_(std::move(name)) {
+      : output_(session.output), format_(options.format), name_(std::move(name)) {
     std::vector<std::string> header;
     header.reserve(columns.size());
     for (const Column& column : columns) header.push_back(lower_case(column.title));
     table_ = Table(std::move(columns));
     if (format_ == Format::csv) output_.result(csv_line(header));
-    if (format_ == Format::automatic && !output_.json()) format_ = output_.stdout_is_tty() ? Format::table : Format::tsv;
+    if (format_ == Format::automatic && !output_.json())
+      format_ = output_.stdout_is_tty() ? Format::table : Format::tsv;
     if (format_ == Format::automatic) output_.result("{\"" + name_ + "\":[");
   }
 
@@ -360,7 +373,8 @@ ExitCode list_quarantine(const ListOptions& options, Session& session, Database*
   std::int64_t after = 0;
   std::uint64_t left = limit_of(options);
   while (database != nullptr && left > 0) {
-    const auto page = database->query.quarantine(after, static_cast<std::size_t>(std::min<std::uint64_t>(left, page_size)));
+    const auto page =
+        database->query.quarantine(after, static_cast<std::size_t>(std::min<std::uint64_t>(left, page_size)));
     for (const db::QuarantinedRecord& record : page) {
       Json json;
       json["id"] = id_json(static_cast<std::uint64_t>(record.id));
@@ -370,8 +384,9 @@ ExitCode list_quarantine(const ListOptions& options, Session& session, Database*
       json["reason"] = record.reason;
       json["record"] = to_hex(record.record);
       json["time_ns"] = time_json(record.at);
-      rows.row(json, {std::to_string(record.id), printable(record.source), record.sequence ? std::to_string(*record.sequence) : "-",
-                      record.hash ? record.hash->hex() : "-", printable(record.reason)});
+      rows.row(json, {std::to_string(record.id), printable(record.source),
+                      record.sequence ? std::to_string(*record.sequence) : "-", record.hash ? record.hash->hex() : "-",
+                      printable(record.reason)});
       after = record.id;
     }
     left -= page.size();

@@ -35,14 +35,16 @@ Json status_json(const db::MigrateStatus& status) {
   json["version"] = status.version;
   json["latest"] = status.latest;
   json["pending"] = Json::array();
-  for (const db::StepName& step : status.pending) json["pending"].push_back(Json{{"version", step.version}, {"name", step.name}});
+  for (const db::StepName& step : status.pending)
+    json["pending"].push_back(Json{{"version", step.version}, {"name", step.name}});
   json["quarantined"] = status.quarantined;
   return json;
 }
 
 std::string status_text(const db::MigrateStatus& status) {
   std::string text = "Version " + std::to_string(status.version) + " of " + std::to_string(status.latest) + "\n";
-  for (const db::StepName& step : status.pending) text += "pending: step " + std::to_string(step.version) + " (" + step.name + ")\n";
+  for (const db::StepName& step : status.pending)
+    text += "pending: step " + std::to_string(step.version) + " (" + step.name + ")\n";
   if (status.version > status.latest) text += "It was made by a newer paytower.\n";
   if (status.pending.empty() && status.version == status.latest) text += "Up to date.\n";
   if (status.quarantined > 0) text += counted(status.quarantined, "record") + " set aside\n";
@@ -71,8 +73,8 @@ db::MigrateRequest request_of(const MigrateOptions& options, Session& session) {
 }
 
 /// What is refused is not even opened to write; neither is what is up to date.
-db::MigrateReport look_or_migrate(const MigrateOptions& options, Session& session, std::unique_ptr<db::Connection>& connection,
-                                  const db::MigrateProgress& go_on) {
+db::MigrateReport look_or_migrate(const MigrateOptions& options, Session& session,
+                                  std::unique_ptr<db::Connection>& connection, const db::MigrateProgress& go_on) {
   const db::MigrateRequest request = request_of(options, session);
   db::WriteLock lock(connection->real_path(), lock_timeout(session));
   if (options.dry_run) return db::Migrator(*connection, lock).rehearse(request, go_on);
@@ -92,7 +94,8 @@ ExitCode migrate(const MigrateOptions& options, Session& session, std::unique_pt
   try {
     const db::MigrateReport report = look_or_migrate(options, session, connection, go_on);
     progress.end();
-    return print_report(report, report.rehearsed ? *report.rehearsed : connection->database(), options.dry_run, session);
+    return print_report(report, report.rehearsed ? *report.rehearsed : connection->database(), options.dry_run,
+                        session);
   } catch (const db::MigrationStopped&) {
     return print_stopped(session);
   }

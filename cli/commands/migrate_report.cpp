@@ -19,7 +19,9 @@ Json steps_json(const std::vector<db::StepName>& steps) {
 /// Elements go out as they come: a million of them need no more memory than one.
 class JsonList {
  public:
-  JsonList(Output& output, std::string_view name) : output_(output) { output_.result(",\"" + std::string(name) + "\":["); }
+  JsonList(Output& output, std::string_view name) : output_(output) {
+    output_.result(",\"" + std::string(name) + "\":[");
+  }
   ~JsonList() = default;
   JsonList(const JsonList&) = delete;
   JsonList& operator=(const JsonList&) = delete;
@@ -65,7 +67,8 @@ void print_json(const db::MigrateReport& report, SQLite::Database& database, boo
     });
   }
   guards.end();
-  output.result(",\"guards_resolved\":" + std::to_string(report.counts.guards_resolved) + ",\"notes\":" + dump(Json(report.notes)));
+  output.result(",\"guards_resolved\":" + std::to_string(report.counts.guards_resolved) +
+                ",\"notes\":" + dump(Json(report.notes)));
   output.result(std::string(",\"dry_run\":") + (dry_run ? "true" : "false") + "}\n");
 }
 
@@ -76,31 +79,36 @@ std::string more_line(std::uint64_t lines) {
 void print_text(const db::MigrateReport& report, SQLite::Database& database, bool dry_run, Output& output) {
   if (report.backup_path) output.result("Backup: " + printable(*report.backup_path) + "\n");
   for (const db::StepName& step : report.applied) {
-    output.result((dry_run ? "Would apply step " : "Applied step ") + std::to_string(step.version) + " (" + step.name + ")\n");
+    output.result((dry_run ? "Would apply step " : "Applied step ") + std::to_string(step.version) + " (" + step.name +
+                  ")\n");
   }
   output.result(counted(report.counts.read, "record") + " read: " + counted(report.counts.migrated, "payment") + ", " +
-                counted(report.counts.duplicates, "duplicate") + ", " + std::to_string(report.counts.quarantined) + " set aside; " +
-                counted(report.counts.guards, "guard") + "\n");
+                counted(report.counts.duplicates, "duplicate") + ", " + std::to_string(report.counts.quarantined) +
+                " set aside; " + counted(report.counts.guards, "guard") + "\n");
   if (report.counts.guards_resolved > 0) {
-    output.result(counted(report.counts.guards_resolved, "guard") + " of what was in flight dropped: its end is known now.\n");
+    output.result(counted(report.counts.guards_resolved, "guard") +
+                  " of what was in flight dropped: its end is known now.\n");
   }
   for (const std::string& note : report.notes) output.result("Note: " + printable(note) + ".\n");
   if (report.counts.counter_raised) {
-    output.result("The counter of sequence numbers stood below the largest number in use; it goes on behind " + std::to_string(report.counts.counter) + ".\n");
+    output.result("The counter of sequence numbers stood below the largest number in use; it goes on behind " +
+                  std::to_string(report.counts.counter) + ".\n");
   }
   std::uint64_t lines = 0;
   if (report.counts.quarantined > 0) {
     db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
       if (lines++ >= most_lines) return;
-      output.result("  set aside: " + (one.sequence ? "record " + std::to_string(*one.sequence) : std::string("an entry")) +
-                    (one.hash ? " of " + one.hash->hex() : "") + ": " + printable(one.reason) + "\n");
+      output.result(
+          "  set aside: " + (one.sequence ? "record " + std::to_string(*one.sequence) : std::string("an entry")) +
+          (one.hash ? " of " + one.hash->hex() : "") + ": " + printable(one.reason) + "\n");
     });
   }
   output.result(more_line(lines));
   lines = 0;
   if (report.counts.guards > 0) {
     db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
-      if (lines++ < most_lines) output.result("  guard: " + hash.hex() + " " + std::string(guard_kind_name(kind)) + "\n");
+      if (lines++ < most_lines)
+        output.result("  guard: " + hash.hex() + " " + std::string(guard_kind_name(kind)) + "\n");
     });
   }
   output.result(more_line(lines));
@@ -125,7 +133,8 @@ ExitCode print_report(const db::MigrateReport& report, SQLite::Database& databas
   ErrorReport error;
   error.code = "quarantined";
   error.exit_code = ExitCode::quarantined;
-  error.message = counted(report.counts.quarantined, "record") + " could not be read" + (dry_run ? "; a migration sets that aside" : "; set aside byte for byte");
+  error.message = counted(report.counts.quarantined, "record") + " could not be read" +
+                  (dry_run ? "; a migration sets that aside" : "; set aside byte for byte");
   if (!dry_run) error.hint = "paytower list --quarantine";
   output.error(error);
   return error.exit_code;

@@ -6,9 +6,10 @@
 
 namespace paytower::cli {
 
-/// Prints the report; `database` holds what it tells of (of a dry run: the copy). Returns 0, or 12 when records were set
-/// aside, with the line on stderr that says so.
-[[nodiscard]] ExitCode print_report(const db::MigrateReport& report, SQLite::Database& database, bool dry_run, Session& session);
+/// Prints the report; `database` holds what it tells of (of a dry run: the copy). Returns 0, or 12 when records were
+/// set aside, with the line on stderr that says so.
+[[nodiscard]] ExitCode print_report(const db::MigrateReport& report, SQLite::Database& database, bool dry_run,
+                                    Session& session);
 
 /// The error of a call that a signal ended: everything is as before.
 [[nodiscard]] ExitCode print_stopped(Session& session);

@@ -15,19 +15,22 @@ constexpr int most_tries = 5;
 
 Error refusal_of_decision(const Payment& payment, Errc why) {
   const std::string status(status_name(payment.status()));
-  return Error{why, "the payment has ended (" + status + "); nothing was changed", "paytower show " + payment.request.hash.hex()};
+  return Error{why, "the payment has ended (" + status + "); nothing was changed",
+               "paytower show " + payment.request.hash.hex()};
 }
 
 void confirm_decision(const Session& session, const std::string& consequence, const std::string& expected) {
   if (!session.output.can_ask()) {
-    refuse(Errc::not_confirmed, "this needs a confirmation, and there is no terminal to ask at: add --yes; nothing was changed");
+    refuse(Errc::not_confirmed,
+           "this needs a confirmation, and there is no terminal to ask at: add --yes; nothing was changed");
   }
   const auto answer = ask_line(consequence + "\nType " + expected + " to confirm: ");
   if (answer != expected) refuse(Errc::not_confirmed, "not confirmed; nothing was changed");
 }
 
 Result<Payment> store_decision(Session& session, Database& database, Payment payment, const Event& word) {
-  Error last{Errc::conflict, "the payment kept changing; nothing was changed", "paytower show " + payment.request.hash.hex()};
+  Error last{Errc::conflict, "the payment kept changing; nothing was changed",
+             "paytower show " + payment.request.hash.hex()};
   for (int tries = 0; tries < most_tries; ++tries) {
     const Decision decision = decide(payment, TimedEvent{session.clock.wall(), word});
     if (decision.refusal) return refusal_of_decision(payment, *decision.refusal);

@@ -12,8 +12,8 @@ namespace paytower::cli {
 /// Wants `expected` typed. Throws RefusalError(not_confirmed) for anything else, and without a terminal.
 void confirm_decision(const Session& session, const std::string& consequence, const std::string& expected);
 
-/// decide() and one durable commit. A constraint in the store (another process was faster) reads the payment again, a few
-/// times. Returns the payment as stored afterwards, or the refusal. Throws StoreError.
+/// decide() and one durable commit. A constraint in the store (another process was faster) reads the payment again, a
+/// few times. Returns the payment as stored afterwards, or the refusal. Throws StoreError.
 [[nodiscard]] Result<Payment> store_decision(Session& session, Database& database, Payment payment, const Event& word);
 
 }  // namespace paytower::cli

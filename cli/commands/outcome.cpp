@@ -20,7 +20,8 @@ ExitCode fail(Session& session, const ErrorReport& report) {
 /// Something of the payment may be in flight.
 ExitCode report_open(Session& session, const DriveResult& result, ReportStyle style) {
   const Payment& payment = *result.payment;
-  if (const int signal = session.clock.stop_signal(); signal != 0) return fail(session, interrupted_report(signal, payment));
+  if (const int signal = session.clock.stop_signal(); signal != 0)
+    return fail(session, interrupted_report(signal, payment));
   if (!style.silent) print_payment(session, payment, style.sent ? &result : nullptr);
   if (result.awaits_other_user) session.output.note(awaits_other_user_words);
   session.output.hint(next_command(payment));
@@ -30,7 +31,8 @@ ExitCode report_open(Session& session, const DriveResult& result, ReportStyle st
 ExitCode report_ended(Session& session, const ConsoleObserver& observer, const DriveResult& result, ReportStyle style) {
   const Payment& payment = *result.payment;
   const PaymentHash& hash = payment.request.hash;
-  if (const auto foreign = foreign_settlement(payment); foreign && !observer.warned(hash)) session.output.warn(*foreign, hash);
+  if (const auto foreign = foreign_settlement(payment); foreign && !observer.warned(hash))
+    session.output.warn(*foreign, hash);
   if (!style.silent) print_payment(session, payment, style.sent ? &result : nullptr);
   if (!result.pending_at_switch) return exit_code_of(payment);
   session.output.warn(still_pending_words, hash);
@@ -59,7 +61,8 @@ Error with_node_hint(const Session& session, Error error, const PaymentHash& has
   const bool theirs = error.code == Errc::in_flight || error.code == Errc::still_at_switch;
   if (!theirs || !error.hint.empty() || !session.global.switch_address) return error;
   const bool simulated = session.global.switch_address->kind == SwitchAddress::Kind::sim;
-  error.hint = simulated ? "paytower simulate ledger " + hash.hex() : "lightning-cli -k listsendpays payment_hash=" + hash.hex();
+  error.hint =
+      simulated ? "paytower simulate ledger " + hash.hex() : "lightning-cli -k listsendpays payment_hash=" + hash.hex();
   return error;
 }
 

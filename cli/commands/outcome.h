@@ -15,23 +15,28 @@ inline constexpr const char* still_pending_words =
     "marked as failed by hand, NOT confirmed: the node still works on its HTLC. If it settles, you have paid";
 
 /// Of DriveResult::awaits_other_user.
-inline constexpr const char* awaits_other_user_words = "no HTLC of ours is in flight; the HTLC of another user of the node is awaited";
+inline constexpr const char* awaits_other_user_words =
+    "no HTLC of ours is in flight; the HTLC of another user of the node is awaited";
 
 /// How long one question before the drive may take, so that --wait stays a bound.
 [[nodiscard]] std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns);
 /// What is left of --wait after `spent_ns`. 0 keeps its meaning (hand over and leave) and is reached by nothing else.
-[[nodiscard]] std::optional<std::int64_t> remaining_wait(const std::optional<std::int64_t>& wait_ns, std::int64_t spent_ns);
+[[nodiscard]] std::optional<std::int64_t> remaining_wait(const std::optional<std::int64_t>& wait_ns,
+                                                         std::int64_t spent_ns);
 
 [[nodiscard]] DriverPorts driver_ports(Session& session, Database& database, Switch& node, Observer& observer);
 
 /// Runs the driver. A switch that breaks altogether (SwitchError) leaves every payment as the store has it: open where
 /// something of it is recorded, unavailable otherwise.
-[[nodiscard]] std::vector<DriveResult> drive(Driver& driver, Database& database, const std::vector<PaymentHash>& hashes);
+[[nodiscard]] std::vector<DriveResult> drive(Driver& driver, Database& database,
+                                             const std::vector<PaymentHash>& hashes);
 
-/// A switch that broke altogether leaves a payment as it is stored: open where something of it is recorded, else unavailable.
+/// A switch that broke altogether leaves a payment as it is stored: open where something of it is recorded, else
+/// unavailable.
 [[nodiscard]] DriveResult as_stored(Database& database, const PaymentHash& hash, const std::string& why);
 
-/// What is open here is not unavailable to a caller that wants to pay it: something of the hash may be in flight (exit 4, not 7).
+/// What is open here is not unavailable to a caller that wants to pay it: something of the hash may be in flight (exit
+/// 4, not 7).
 [[nodiscard]] DriveResult open_if_recorded(DriveResult result);
 
 /// An HTLC of somebody else is seen at the node alone: how to look at it there.
@@ -39,10 +44,11 @@ inline constexpr const char* awaits_other_user_words = "no HTLC of ours is in fl
 
 /// Prints how a call about exactly one payment ended, and returns its exit code (0, 3, 4, or the refusal's).
 struct ReportStyle {
-  bool silent = false;                       ///< only what needs a person (resume --quiet)
-  bool sent = false;                         ///< of a send
+  bool silent = false;  ///< only what needs a person (resume --quiet)
+  bool sent = false;    ///< of a send
 };
-[[nodiscard]] ExitCode report_one(Session& session, const ConsoleObserver& observer, const DriveResult& result, ReportStyle style = {});
+[[nodiscard]] ExitCode report_one(Session& session, const ConsoleObserver& observer, const DriveResult& result,
+                                  ReportStyle style = {});
 
 /// Prints one payment as the result of a call. `sent`: of a send, how it came to be.
 void print_payment(Session& session, const Payment& payment, const DriveResult* sent = nullptr);

@@ -6,9 +6,9 @@
 
 #include "cli/input/routes.h"
 #include "cli/output/text.h"
+#include "core/base/limits.h"
 #include "core/driver/attempt_id.h"
 #include "core/invoice/bolt11/invoice.h"
-#include "core/base/limits.h"
 
 namespace paytower::cli {
 
@@ -17,7 +17,9 @@ namespace {
 constexpr Msat least_default_fee = Msat::of(5'000);
 constexpr Percent default_fee{Percent::units_per_percent};
 
-Error usage(std::string message, std::string hint = {}) { return Error{Errc::usage, std::move(message), std::move(hint)}; }
+Error usage(std::string message, std::string hint = {}) {
+  return Error{Errc::usage, std::move(message), std::move(hint)};
+}
 
 Msat fee_limit(const SendOptions& options, Msat amount) {
   if (const auto* limit = std::get_if<Msat>(&options.fee_limit)) return *limit;
@@ -37,15 +39,18 @@ UnixNs expiry_of(const Invoice& invoice) { return from_seconds(expiry_time(invoi
 Error refusal_of(NotPayable why, const Invoice& invoice) {
   switch (why) {
     case NotPayable::expired:
-      return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry_of(invoice)) + "; nothing was sent. Ask the payee for a new one"};
+      return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry_of(invoice)) +
+                                              "; nothing was sent. Ask the payee for a new one"};
     case NotPayable::final_cltv_too_large: break;
   }
-  return usage("the payee wants " + std::to_string(invoice.min_final_cltv) + " blocks, a route can have " + std::to_string(limits::max_cltv_delta));
+  return usage("the payee wants " + std::to_string(invoice.min_final_cltv) + " blocks, a route can have " +
+               std::to_string(limits::max_cltv_delta));
 }
 
 Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
   if (invoice.amount && options.amount) {
-    return usage("the invoice asks for " + sat_text(*invoice.amount) + " itself; --amt is only for an invoice without an amount");
+    return usage("the invoice asks for " + sat_text(*invoice.amount) +
+                 " itself; --amt is only for an invoice without an amount");
   }
   if (invoice.amount) return *invoice.amount;
   if (!options.amount) return usage("the invoice names no amount: say with --amt how much to pay");
@@ -68,7 +73,8 @@ PaymentRequest with_limits(const SendOptions& options, Msat amount, UnixNs now) 
 /// What of this invoice and call is against a new try.
 std::optional<Error> objection_to(const Invoice& invoice, const SendOptions& options, UnixNs now) {
   if (auto wrong = unusable_clock(now, release_date)) return wrong;
-  if (const auto why = not_payable(invoice, static_cast<std::uint64_t>(now.value / ns_per_second))) return refusal_of(*why, invoice);
+  if (const auto why = not_payable(invoice, static_cast<std::uint64_t>(now.value / ns_per_second)))
+    return refusal_of(*why, invoice);
   if (const auto amount = amount_of(invoice, options); !amount) return amount.error();
   return std::nullopt;
 }
@@ -82,7 +88,8 @@ Result<Wanted> from_invoice(const std::string& text, const SendOptions& options,
   request = with_limits(options, invoice->amount.value_or(options.amount.value_or(Msat{})), now);
   request.hash = invoice->payment_hash;
   request.demand.destination = invoice->payee;
-  request.demand.final_cltv_delta = static_cast<std::uint32_t>(std::min<std::uint64_t>(invoice->min_final_cltv, limits::max_cltv_delta));
+  request.demand.final_cltv_delta =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(invoice->min_final_cltv, limits::max_cltv_delta));
   request.payment_secret = invoice->payment_secret;
   request.metadata = invoice->metadata;
   request.invoice = text;
@@ -92,7 +99,8 @@ Result<Wanted> from_invoice(const std::string& text, const SendOptions& options,
 }
 
 Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, UnixNs now) {
-  if (!valid_public_key(payee.node)) return about(usage("--dest is not a point on the curve, so it is nobody's node key"), payee.hash);
+  if (!valid_public_key(payee.node))
+    return about(usage("--dest is not a point on the curve, so it is nobody's node key"), payee.hash);
   Wanted wanted;
   PaymentRequest& request = wanted.request;
   wanted.objection = unusable_clock(now, release_date);
@@ -107,13 +115,14 @@ Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, U
 }  // namespace
 
 Result<Wanted> read_wanted(const SendOptions& options, UnixNs now) {
-  auto wanted = std::holds_alternative<DirectPayee>(options.payee) ? from_dest(std::get<DirectPayee>(options.payee), options, now)
-                                                                   : from_invoice(std::get<std::string>(options.payee), options, now);
+  auto wanted = std::holds_alternative<DirectPayee>(options.payee)
+                    ? from_dest(std::get<DirectPayee>(options.payee), options, now)
+                    : from_invoice(std::get<std::string>(options.payee), options, now);
   if (!wanted || wanted->objection) return wanted;
   const RouteDemand& demand = wanted->request.demand;
   if (demand.final_cltv_delta > demand.cltv_limit) {
-    wanted->objection = usage("the payee wants " + std::to_string(demand.final_cltv_delta) + " blocks, --cltv-limit allows " +
-                              std::to_string(demand.cltv_limit));
+    wanted->objection = usage("the payee wants " + std::to_string(demand.final_cltv_delta) +
+                              " blocks, --cltv-limit allows " + std::to_string(demand.cltv_limit));
   }
   return wanted;
 }
@@ -127,7 +136,8 @@ std::string description_of(const SendOptions& options) {
 
 Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key) {
   if (!request.network.empty() && !pays_on(request.network, key.network)) {
-    const std::string message = "the invoice is for " + request.network + ", the switch is on " + key.network + "; nothing was sent";
+    const std::string message =
+        "the invoice is for " + request.network + ", the switch is on " + key.network + "; nothing was sent";
     return about(Error{Errc::wrong_network, message}, request.hash);
   }
   if (request.demand.destination == key.node) {

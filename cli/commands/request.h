@@ -5,19 +5,20 @@
 #include <vector>
 
 #include "cli/arguments/options.h"
-#include "core/payment/payment.h"
 #include "core/driver/ports.h"
+#include "core/payment/payment.h"
 
 namespace paytower::cli {
 
 /// What a call of `send` wants paid.
 struct Wanted {
-  PaymentRequest request;                    ///< `deadline` is the earlier of --timeout and the invoice's expiry; amount 0 where none was said
-  std::optional<Error> objection{};          ///< why no new try may begin: expired, a limit, --amt that is missing or too much
+  PaymentRequest
+      request;  ///< `deadline` is the earlier of --timeout and the invoice's expiry; amount 0 where none was said
+  std::optional<Error> objection{};  ///< why no new try may begin: expired, a limit, --amt that is missing or too much
 };
 
-/// An invoice, or --dest, with the limits of the call. A usage refusal where there is none to be read. The objection is for
-/// later: a hash that is paid or in flight is told as such first.
+/// An invoice, or --dest, with the limits of the call. A usage refusal where there is none to be read. The objection is
+/// for later: a hash that is paid or in flight is told as such first.
 [[nodiscard]] Result<Wanted> read_wanted(const SendOptions& options, UnixNs now);
 
 /// What an invoice says it is for; empty for --dest. Untrusted text.
@@ -27,6 +28,7 @@ struct Wanted {
 [[nodiscard]] Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key);
 
 /// The routes of --routes, all checked against the request's limits. Usage refusals.
-[[nodiscard]] Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key);
+[[nodiscard]] Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request,
+                                                     const SwitchKey& key);
 
 }  // namespace paytower::cli

@@ -4,10 +4,10 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
+#include "cli/commands/restored.h"
 #include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
-#include "cli/commands/restored.h"
 #include "core/driver/admission.h"
 #include "core/payment/look.h"
 
@@ -28,18 +28,20 @@ Event event_of(ByHand decision) {
 std::string consequence_of(ByHand decision, const PaymentHash& hash, bool paid) {
   const std::string start = "Payment " + hash.hex() + ":\n";
   if (paid) return start + "it is paid and stays paid; the attempts that are still open beside it will be closed.";
-  if (decision == ByHand::write_off) return start + "it will be over with an unknown outcome, and can never be paid again.";
+  if (decision == ByHand::write_off)
+    return start + "it will be over with an unknown outcome, and can never be paid again.";
   return start + "it will count as failed and can be paid again. If its HTLC still settles, the money is paid twice.";
 }
 
-// --- the look before the decision ----------------------------------------------------------------------------------------
+// --- the look before the decision
+// ----------------------------------------------------------------------------------------
 
-constexpr std::int64_t between_looks_ns = 60 * ns_per_second;    ///< a living node ends a record without an HTLC in 30 s
+constexpr std::int64_t between_looks_ns = 60 * ns_per_second;  ///< a living node ends a record without an HTLC in 30 s
 
 /// What the node shows of the payment.
 struct Seen {
   LookFinding finding;
-  bool moves = true;                         ///< an HTLC of the hash is under way, or the node does not say
+  bool moves = true;  ///< an HTLC of the hash is under way, or the node does not say
 };
 
 /// True when the node shows that money of the hash has arrived. Of a paid hash everybody knows that.
@@ -69,9 +71,11 @@ class Witness {
     try {
       const auto handle = open_switch(session_);
       const IdentityAnswer identity = identify(session_, handle->node(), look_patience_ns);
-      if (const auto wrong = wrong_switch(payment_, identity.key); wrong && wrong->code == Errc::other_switch) return unasked(wrong->message);
+      if (const auto wrong = wrong_switch(payment_, identity.key); wrong && wrong->code == Errc::other_switch)
+        return unasked(wrong->message);
       check_copy(session_, database_, handle->node(), look_patience_ns);
-      const LookResult seen = cli::look(session_, handle->node(), payment_.request.hash, oldest_marks(payment_), look_patience_ns);
+      const LookResult seen =
+          cli::look(session_, handle->node(), payment_.request.hash, oldest_marks(payment_), look_patience_ns);
       return read(seen);
     } catch (const SwitchError& away) {
       return unasked(away.what());
@@ -90,11 +94,13 @@ class Witness {
   std::optional<Seen> read(const LookResult& look) {
     Seen seen;
     seen.finding = interpret(payment_, look, knowledge_);
-    if (seen.finding.alarm == Errc::switch_old_copy) return unasked("it was restored from an old copy and knows less than it did");
+    if (seen.finding.alarm == Errc::switch_old_copy)
+      return unasked("it was restored from an old copy and knows less than it did");
     if (seen.finding.alarm) throw RefusalError(refusal_of(payment_, *seen.finding.alarm));
     const auto complete = [](const SwitchRow& row) { return row.state == RowState::complete; };
     const auto under_way = [](const OutgoingHtlc& htlc) { return !htlc.finished; };
-    seen.moves = !look.htlcs || std::any_of(look.htlcs->begin(), look.htlcs->end(), under_way) || std::any_of(look.rows.begin(), look.rows.end(), complete);
+    seen.moves = !look.htlcs || std::any_of(look.htlcs->begin(), look.htlcs->end(), under_way) ||
+                 std::any_of(look.rows.begin(), look.rows.end(), complete);
     return seen;
   }
 
@@ -105,14 +111,16 @@ class Witness {
 };
 
 [[noreturn]] void still_there(const Session& session, const PaymentHash& hash, bool guard, bool paid) {
-  const std::string what = paid ? "the node shows that this payment is paid" : "the node still works on an HTLC of this payment, so its outcome will be known";
+  const std::string what = paid ? "the node shows that this payment is paid"
+                                : "the node still works on an HTLC of this payment, so its outcome will be known";
   Error error{Errc::still_at_switch, what + "; nothing was changed", guard ? "" : "paytower resume " + hash.hex()};
   throw RefusalError(guard ? with_node_hint(session, std::move(error), hash) : error);
 }
 
-/// The operator's decision is refused while the node that was named contradicts it. A record without an HTLC in two looks a minute apart
-/// contradicts nothing: it never ends, and what it blocks is said.
-void look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge, bool guard) {
+/// The operator's decision is refused while the node that was named contradicts it. A record without an HTLC in two
+/// looks a minute apart contradicts nothing: it never ends, and what it blocks is said.
+void look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge,
+                bool guard) {
   if (!session.global.switch_address) return;
   const PaymentHash& hash = payment.request.hash;
   const bool paid = payment.proof().has_value();
@@ -131,8 +139,11 @@ void look_first(Session& session, Database& database, const Payment& payment, co
     still_there(session, hash, guard, shows_paid(seen->finding, paid));
   }
   if (!seen || !shows_pending(seen->finding)) return;
-  session.output.warn("the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it refuses every "
-                      "payment of the hash. It goes away only when the node is stopped and the row is taken out of its table `payments`", hash);
+  session.output.warn(
+      "the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it "
+      "refuses every payment of the hash. It goes away only when the node is stopped and the row is taken out of its "
+      "table `payments`",
+      hash);
 }
 
 // --- one payment, or what is left of it ------------------------------------------------------------------------------
@@ -164,14 +175,17 @@ ExitCode report(Session& session, const PaymentHash& hash, Database& database) {
 }
 
 void decide_about_guard(Database& database, const PaymentHash& hash, ByHand decision, const db::Operator& by) {
-  const auto done = decision == ByHand::write_off ? database.admin.write_off_guard(hash, by) : database.admin.release_guard(hash, by);
+  const auto done =
+      decision == ByHand::write_off ? database.admin.write_off_guard(hash, by) : database.admin.release_guard(hash, by);
   if (!done) throw RefusalError(done.error());
 }
 
-void decide_about_payment(Session& session, Database& database, Payment payment, ByHand decision, const db::Operator& by) {
+void decide_about_payment(Session& session, Database& database, Payment payment, ByHand decision,
+                          const db::Operator& by) {
   const PaymentHash hash = payment.request.hash;
   // Said before it takes effect: the record of who said it must not be lost behind a crash.
-  database.admin.record_decision(decision == ByHand::write_off ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed, hash, by);
+  database.admin.record_decision(
+      decision == ByHand::write_off ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed, hash, by);
   const auto said = store_decision(session, database, std::move(payment), event_of(decision));
   if (!said) throw RefusalError(said.error());
 }
@@ -197,7 +211,8 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   const HashState before = database->store.find(hash);
   check(before);
   const bool paid = before.payment && before.payment->proof();
-  if (!options.yes) confirm_decision(session, consequence_of(options.decision, hash, paid), hash.hex().substr(0, typed_digits));
+  if (!options.yes)
+    confirm_decision(session, consequence_of(options.decision, hash, paid), hash.hex().substr(0, typed_digits));
 
   const Locked lock(*database, hash);
   HashState state = database->store.find(hash);

@@ -48,7 +48,8 @@ void print(Session& session, std::uint64_t adopted, const IdentityAnswer& identi
     json["node"] = identity.key.node.hex();
     return session.output.result(dump(json) + "\n");
   }
-  session.output.result("The database is in use again: " + counted(adopted, "payment") + " taken in from what the switch shows.\n");
+  session.output.result("The database is in use again: " + counted(adopted, "payment") +
+                        " taken in from what the switch shows.\n");
   session.output.hint("paytower resume");
 }
 
@@ -61,9 +62,9 @@ ExitCode resolve_restored(bool yes, Session& session) {
   if (!database) refuse(Errc::not_found, "there is no database that could be an old copy");
   if (!yes) {
     confirm_decision(session,
-                 "This database is taken for an old copy of itself. What node " + identity.key.node.hex() +
-                     "\nshows of it is taken in: what is pending stays unpayable, what is complete counts as paid.",
-                 "restored");
+                     "This database is taken for an old copy of itself. What node " + identity.key.node.hex() +
+                         "\nshows of it is taken in: what is pending stays unpayable, what is complete counts as paid.",
+                     "restored");
   }
   const UnixNs now = session.clock.wall();
   const StoreId& store = database->store.store_id();

@@ -55,10 +55,13 @@ db::HashHistory history_of(Session& session, Database& database, const HashArgum
   auto history = database.query.history(hash);
   if (!history) throw RefusalError(no_such_payment(argument));
   if (history->head() == nullptr && !history->bad_rows.empty()) {
-    refuse(Errc::database, "what is stored of this payment cannot be read: " + history->bad_rows.front().reason + "; nothing was done", "paytower check");
+    refuse(Errc::database,
+           "what is stored of this payment cannot be read: " + history->bad_rows.front().reason + "; nothing was done",
+           "paytower check");
   }
   if (history->head() == nullptr) {
-    refuse(Errc::guarded, "only a guard of this payment is left; there is nothing to resume", "paytower show " + hash.hex());
+    refuse(Errc::guarded, "only a guard of this payment is left; there is nothing to resume",
+           "paytower show " + hash.hex());
   }
   return *std::move(history);
 }
@@ -82,7 +85,9 @@ std::vector<DriveResult> paid_from_spool(Database& database) {
 }
 
 /// Nothing of it is left to ask the switch about.
-bool over(const Payment& payment) { return payment.ended_for_good() && !payment.has_open_attempt() && !payment.has_watched_attempt(); }
+bool over(const Payment& payment) {
+  return payment.ended_for_good() && !payment.has_open_attempt() && !payment.has_watched_attempt();
+}
 
 /// Adds every try of the hash that is not over yet; when all are, the one that speaks for the hash is a result already.
 void add_named(Work& work, std::vector<DriveResult>& results, const db::HashHistory& history, bool from_spool) {
@@ -106,7 +111,7 @@ struct Summary {
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
   std::uint64_t still_in_flight = 0;
-  std::uint64_t pending_at_switch = 0;       ///< FAILED by the operator's word, and the switch still works on the HTLC
+  std::uint64_t pending_at_switch = 0;  ///< FAILED by the operator's word, and the switch still works on the HTLC
   std::uint64_t busy = 0;
   std::uint64_t other_switch = 0;
   std::uint64_t not_driven = 0;
@@ -160,9 +165,11 @@ Json summary_json(const Summary& summary) {
 }
 
 std::string counts_text(const Summary& summary) {
-  std::string text = std::to_string(summary.resolved()) + " resolved (" + std::to_string(summary.succeeded) + " paid, " +
-                     std::to_string(summary.failed) + " failed), " + std::to_string(summary.still_in_flight) + " still in flight";
-  if (summary.pending_at_switch > 0) text += ", " + std::to_string(summary.pending_at_switch) + " marked as failed by hand and still in flight";
+  std::string text = std::to_string(summary.resolved()) + " resolved (" + std::to_string(summary.succeeded) +
+                     " paid, " + std::to_string(summary.failed) + " failed), " +
+                     std::to_string(summary.still_in_flight) + " still in flight";
+  if (summary.pending_at_switch > 0)
+    text += ", " + std::to_string(summary.pending_at_switch) + " marked as failed by hand and still in flight";
   if (summary.busy > 0) text += ", " + std::to_string(summary.busy) + " busy";
   if (summary.other_switch > 0) text += ", " + std::to_string(summary.other_switch) + " of another switch";
   if (summary.not_driven > 0) text += ", " + std::to_string(summary.not_driven) + " not driven";
@@ -171,8 +178,8 @@ std::string counts_text(const Summary& summary) {
 
 /// The rows that can be read were driven all the same (R14).
 ErrorReport unreadable_report(const Summary& summary) {
-  std::string message = std::to_string(summary.unreadable.size()) + " of the open payments cannot be read (" + summary.unreadable.front()->message +
-                        "); of the others: " + counts_text(summary);
+  std::string message = std::to_string(summary.unreadable.size()) + " of the open payments cannot be read (" +
+                        summary.unreadable.front()->message + "); of the others: " + counts_text(summary);
   return report_of(Error{Errc::database, std::move(message), "paytower check"});
 }
 
@@ -190,7 +197,8 @@ void warn_people(Session& session, const std::vector<DriveResult>& results) {
     if (result.pending_at_switch) session.output.warn(still_pending_words, result.hash);
     if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
     const bool said_later = result.error && result.error->code == Errc::database;
-    if (result.end == DriveEnd::refused && result.error && !said_later) session.output.warn(result.error->message, result.hash);
+    if (result.end == DriveEnd::refused && result.error && !said_later)
+      session.output.warn(result.error->message, result.hash);
   }
 }
 
@@ -216,7 +224,8 @@ ExitCode report_single(Session& session, const ConsoleObserver& observer, const 
   return report_one(session, observer, result, {silent(session), false});
 }
 
-/// Nothing is open, so no switch is needed; one that is named is asked whether this database is an old copy, in which something would be.
+/// Nothing is open, so no switch is needed; one that is named is asked whether this database is an old copy, in which
+/// something would be.
 void ask_about_copy(Session& session, Database& database, const std::optional<std::int64_t>& wait_ns) {
   if (!session.global.switch_address) return;
   try {
@@ -263,7 +272,8 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
 }  // namespace
 
 ExitCode run(const ResumeOptions& options, Session& session) {
-  if (options.hashes.size() == 1 && options.hashes.front().whole) session.output.speak_of(*options.hashes.front().whole);
+  if (options.hashes.size() == 1 && options.hashes.front().whole)
+    session.output.speak_of(*options.hashes.front().whole);
   const auto database = open_database(session, db::OpenMode::read_write, options.wait_ns);
   if (!database) {
     if (!options.hashes.empty()) throw RefusalError(no_such_payment(options.hashes.front()));
@@ -301,7 +311,8 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   }
   progress.end();
   const bool single = options.hashes.size() == 1 && !results.empty();
-  const ExitCode code = single ? report_single(session, observer, representative(results)) : report_all(session, results, work);
+  const ExitCode code =
+      single ? report_single(session, observer, representative(results)) : report_all(session, results, work);
   session.output.flush();
   database->store.checkpoint_if_due();
   return code;

@@ -3,12 +3,12 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/dry_run.h"
 #include "cli/commands/outcome.h"
-#include "cli/output/refuse.h"
 #include "cli/commands/request.h"
+#include "cli/output/refuse.h"
 #include "cli/output/text.h"
-#include "core/driver/attempt_id.h"
-#include "core/driver/admission.h"
 #include "core/base/limits.h"
+#include "core/driver/admission.h"
+#include "core/driver/attempt_id.h"
 
 namespace paytower::cli {
 
@@ -28,13 +28,14 @@ void confirm(Session& session, const SendOptions& options, const PaymentRequest&
   if (!ask_yes(question + "?")) refuse(Errc::not_confirmed, "not confirmed; nothing was sent");
 }
 
-/// One call of `send`, in the order in which the questions are asked: whether the text is an invoice at all, what the database knows of
-/// the hash, and only then what else could refuse. To call a hash expired that is paid or in flight makes a script pay it twice.
+/// One call of `send`, in the order in which the questions are asked: whether the text is an invoice at all, what the
+/// database knows of the hash, and only then what else could refuse. To call a hash expired that is paid or in flight
+/// makes a script pay it twice.
 class Send {
  public:
   Send(const SendOptions& options, Session& session)
-      : options_(options), session_(session), wanted_(value_of(read_wanted(options, session.clock.wall()))), hash_(wanted_.request.hash),
-        observer_(session.output, options.inflight_updates) {
+      : options_(options), session_(session), wanted_(value_of(read_wanted(options, session.clock.wall()))),
+        hash_(wanted_.request.hash), observer_(session.output, options.inflight_updates) {
     session.output.speak_of(hash_);
   }
 
@@ -58,8 +59,8 @@ class Send {
     return report.exit_code;
   }
 
-  /// What is in flight is refused (5, or 6 where another process drives it) while the switch can be asked about it, and cannot be told
-  /// (4) while it cannot.
+  /// What is in flight is refused (5, or 6 where another process drives it) while the switch can be asked about it, and
+  /// cannot be told (4) while it cannot.
   ExitCode tell_known(DriveResult known) {
     const bool open_and_refused = known.end == DriveEnd::refused && known.payment;
     if (!open_and_refused || !session_.global.switch_address) return tell(known);
@@ -86,7 +87,8 @@ class Send {
   }
 
   ExitCode tell(const DriveResult& result) {
-    return options_.dry_run ? tell_dry_run(session_, forecast_of(result)) : report_one(session_, observer_, result, {false, true});
+    return options_.dry_run ? tell_dry_run(session_, forecast_of(result))
+                            : report_one(session_, observer_, result, {false, true});
   }
 
   /// --idempotent, and somebody has begun this payment already.
@@ -111,7 +113,8 @@ class Send {
     const MonoNs start = session_.clock.mono();
     check_with_switch(handle->node());
     const std::int64_t spent = session_.clock.mono().value - start.value;
-    if (options_.dry_run) return dry_run_send(options_, std::move(wanted_.request), state, database_.get(), session_, handle->node());
+    if (options_.dry_run)
+      return dry_run_send(options_, std::move(wanted_.request), state, database_.get(), session_, handle->node());
     if (!options_.yes) {
       confirm(session_, options_, wanted_.request);
       // The answer may have taken a while: the limits in time begin now, and the invoice may be over.
@@ -128,7 +131,8 @@ class Send {
     return drive(std::move(wanted), handle->node(), spent);
   }
 
-  /// What the switch must say before anything is asked or stored: the chain, and its own key for the first hop of --routes.
+  /// What the switch must say before anything is asked or stored: the chain, and its own key for the first hop of
+  /// --routes.
   void check_with_switch(Switch& node) {
     const IdentityAnswer identity = identify(session_, node, question_patience(options_.wait_ns));
     (void)value_of(check_switch(wanted_.request, identity.key));

@@ -9,10 +9,12 @@ namespace paytower::cli {
 namespace {
 
 [[noreturn]] void unreadable(const db::BadRow& row) {
-  refuse(Errc::database, "payment " + std::to_string(row.index.value) + " cannot be read: " + row.reason, "paytower check");
+  refuse(Errc::database, "payment " + std::to_string(row.index.value) + " cannot be read: " + row.reason,
+         "paytower check");
 }
 
-void print(const Payment& head, const db::HashHistory& history, const ShowOptions& options, Session& session, db::Connection& connection) {
+void print(const Payment& head, const db::HashHistory& history, const ShowOptions& options, Session& session,
+           db::Connection& connection) {
   std::vector<Payment> older;
   for (const Payment& one : history.tries) {
     if (one.index != head.index) older.push_back(one);
@@ -21,7 +23,9 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
     session.output.result(payment_page(head, older, history.duplicates, options.omit_hops, session.output));
     return;
   }
-  const std::string raw = head.provenance == Provenance::native ? "[]" : dump(imported_raw_json(db::imported_raw_of(connection, head.index, head.request.hash)));
+  const std::string raw = head.provenance == Provenance::native
+                              ? "[]"
+                              : dump(imported_raw_json(db::imported_raw_of(connection, head.index, head.request.hash)));
   session.output.result(payment_text(PaymentView{&head, options.omit_hops, older, history.duplicates, raw}) + "\n");
 }
 
@@ -31,7 +35,8 @@ ExitCode run(const ShowOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   const PaymentHash hash = find_hash(session, database.get(), options.hash, false);
   session.output.speak_of(hash);
-  const auto history = database ? database->query.history(hash, options.omit_hops && session.output.json()) : std::nullopt;
+  const auto history =
+      database ? database->query.history(hash, options.omit_hops && session.output.json()) : std::nullopt;
   if (!history) throw RefusalError(no_such_payment(options.hash));
   if (!history->bad_rows.empty()) unreadable(history->bad_rows.front());
   const Payment* head = history->head();
@@ -39,7 +44,8 @@ ExitCode run(const ShowOptions& options, Session& session) {
   if (head != nullptr) {
     print(*head, *history, options, session, database->connection);
   } else if (history->guard) {
-    session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n" : guard_page(*history->guard, session.output));
+    session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n"
+                                                : guard_page(*history->guard, session.output));
   } else {
     throw RefusalError(no_such_payment(options.hash));
   }

@@ -18,7 +18,7 @@ namespace paytower::cli {
 
 namespace {
 
-constexpr std::size_t largest_graph = std::size_t{512} << 20;   // mainnet as lncli describegraph: about 100 MB
+constexpr std::size_t largest_graph = std::size_t{512} << 20;  // mainnet as lncli describegraph: about 100 MB
 
 sim::ImportedGraph read_graph_file(const std::string& path) {
   const std::string text = value_of(read_input(path, largest_graph));
@@ -29,7 +29,8 @@ sim::ImportedGraph read_graph_file(const std::string& path) {
 
 /// A network file in use by one call.
 struct OpenNetwork {
-  explicit OpenNetwork(Session& session) : ledger(db::open_sim_ledger(simulated_network(session))), admin(*ledger, session.clock) {}
+  explicit OpenNetwork(Session& session)
+      : ledger(db::open_sim_ledger(simulated_network(session))), admin(*ledger, session.clock) {}
   std::unique_ptr<sim::Ledger> ledger;
   sim::SimAdmin admin;
 };
@@ -71,8 +72,8 @@ ExitCode run(const SimulateNetworkOptions& options, Session& session) {
     json["channels"] = made->channels;
     session.output.result(dump(json) + "\n");
   } else {
-    session.output.result("Simulated network in " + printable(options.out) + ": " + counted(made->nodes, "node") + ", " +
-                          counted(made->channels, "channel") + "; our node is " + made->own_key.hex() + "\n");
+    session.output.result("Simulated network in " + printable(options.out) + ": " + counted(made->nodes, "node") +
+                          ", " + counted(made->channels, "channel") + "; our node is " + made->own_key.hex() + "\n");
     session.output.hint("paytower --switch " + shell_word("sim:" + options.out) + " simulate invoice --amt 250sat");
   }
   return ExitCode::ok;
@@ -103,7 +104,8 @@ ExitCode run(const SimulateReleaseOptions& options, Session& session) {
   const PaymentHash hash = whole_hash(options.hash);
   const auto fail = fail_spec(options.fail);
   OpenNetwork network(session);
-  const std::size_t released = value_of(network.admin.release(hash, fail ? std::optional(fail->wire_code) : std::nullopt));
+  const std::size_t released =
+      value_of(network.admin.release(hash, fail ? std::optional(fail->wire_code) : std::nullopt));
   if (session.output.json()) {
     Json json;
     json["payment_hash"] = hash.hex();

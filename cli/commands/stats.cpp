@@ -14,8 +14,8 @@ namespace paytower::cli {
 namespace {
 
 constexpr std::array<unsigned, 4> percentiles{50, 90, 95, 99};
-constexpr std::array<PaymentStatus, 5> statuses{PaymentStatus::succeeded, PaymentStatus::failed, PaymentStatus::unknown, PaymentStatus::in_flight,
-                                                PaymentStatus::initiated};
+constexpr std::array<PaymentStatus, 5> statuses{PaymentStatus::succeeded, PaymentStatus::failed, PaymentStatus::unknown,
+                                                PaymentStatus::in_flight, PaymentStatus::initiated};
 constexpr std::size_t table_channels = 10;
 constexpr std::size_t longest_bar = 40;
 
@@ -25,7 +25,8 @@ Json histogram_json(const db::LogHistogram& histogram, bool with_sum) {
   Json json;
   json["count"] = histogram.count();
   if (with_sum) json["sum"] = histogram.sum();
-  for (const unsigned percent : percentiles) json["p" + std::to_string(percent)] = number_or_null(histogram.percentile(percent));
+  for (const unsigned percent : percentiles)
+    json["p" + std::to_string(percent)] = number_or_null(histogram.percentile(percent));
   json["max"] = number_or_null(histogram.percentile(100));
   return json;
 }
@@ -60,9 +61,11 @@ Json stats_json(const db::PaymentStats& stats, const StatsOptions& options) {
   json["fee_ppm"]["overall"] = number_or_null(stats.overall_fee_ppm());
   json["settle_us"] = histogram_json(stats.settle_us, false);
   json["failed_by_reason"] = Json::object();
-  for (const auto& entry : stats.by_reason) json["failed_by_reason"][std::string(reason_name(entry.first))] = entry.second;
+  for (const auto& entry : stats.by_reason)
+    json["failed_by_reason"][std::string(reason_name(entry.first))] = entry.second;
   json["failures_by_code"] = Json::object();
-  for (const auto& entry : stats.by_code) json["failures_by_code"][std::string(failure_name(entry.first))] = entry.second;
+  for (const auto& entry : stats.by_code)
+    json["failures_by_code"][std::string(failure_name(entry.first))] = entry.second;
   json["failures_by_channel"] = Json::array();
   for (const db::ChannelFailures& entry : stats.by_channel) {
     Json one;
@@ -85,7 +88,9 @@ std::string percent_text(const std::optional<std::uint64_t>& ppm) {
   return std::to_string(*ppm / 10'000) + "." + std::to_string(*ppm / 1'000 % 10) + " %";
 }
 
-std::string sats(std::uint64_t msat) { return msat > Msat::max_value ? "more than there is" : sat_text(Msat::of(msat)); }
+std::string sats(std::uint64_t msat) {
+  return msat > Msat::max_value ? "more than there is" : sat_text(Msat::of(msat));
+}
 
 std::string seconds(std::uint64_t us) {
   if (us < 1'000'000) return std::to_string(us / 1'000) + " ms";
@@ -125,7 +130,8 @@ class Chart {
       const std::string number = grouped(row.count);
       const std::string name = apart ? "" : row.name;
       if (apart) text += wrapped("  " + row.name, columns_, 4) + "\n";
-      std::string line = "  " + name + std::string(names - columns_of(name) + 2 + numbers - number.size(), ' ') + number;
+      std::string line =
+          "  " + name + std::string(names - columns_of(name) + 2 + numbers - number.size(), ' ') + number;
       const std::size_t bar = bar_length(row.count, most, room);
       if (bar > 0) line += "  " + std::string(bar, '#');
       text += line + "\n";
@@ -143,7 +149,8 @@ class Chart {
   static std::size_t bar_length(std::uint64_t count, std::uint64_t most, std::size_t room) {
     if (count == 0 || room == 0) return 0;
     const std::uint64_t unit = most / room + 1;
-    return static_cast<std::size_t>(std::clamp<std::uint64_t>(most < room ? count * room / most : count / unit, 1, room));
+    return static_cast<std::size_t>(
+        std::clamp<std::uint64_t>(most < room ? count * room / most : count / unit, 1, room));
   }
 
   std::string title_;
@@ -157,8 +164,8 @@ std::string percentile_line(const char* name, const db::LogHistogram& histogram,
   line.resize(22, ' ');
   if (histogram.count() == 0) return line + "-\n";
   const auto of = [&](unsigned percent) { return text(*histogram.percentile(percent)); };
-  return line + "median " + of(50) + "\n" + std::string(22, ' ') + "90 %   " + of(90) + "\n" + std::string(22, ' ') + "99 %   " + of(99) + "\n" +
-         std::string(22, ' ') + "most   " + of(100) + "\n";
+  return line + "median " + of(50) + "\n" + std::string(22, ' ') + "90 %   " + of(90) + "\n" + std::string(22, ' ') +
+         "99 %   " + of(99) + "\n" + std::string(22, ' ') + "most   " + of(100) + "\n";
 }
 
 std::string spread_text(const db::PaymentStats& stats) {
@@ -218,7 +225,8 @@ std::string stats_text(const db::PaymentStats& stats, const StatsOptions& option
   std::string text = title + "\n" + by_status.text();
   text += "\nSuccess rate          " + percent_text(stats.success_ppm()) + "\n";
   if (stats.paid_by_others > 0) text += "Paid by other users   " + grouped(stats.paid_by_others) + "\n";
-  if (stats.assumed_failed > 0) text += "Marked failed by hand " + grouped(stats.assumed_failed) + " (not confirmed: `paytower resume` asks)\n";
+  if (stats.assumed_failed > 0)
+    text += "Marked failed by hand " + grouped(stats.assumed_failed) + " (not confirmed: `paytower resume` asks)\n";
   if (stats.duplicates > 0) text += "Duplicates, apart     " + grouped(stats.duplicates) + "\n";
   Chart reasons("Failed payments by reason", columns);
   for (const auto& entry : stats.by_reason) reasons.add(std::string(reason_name(entry.first)), entry.second);
@@ -256,7 +264,8 @@ ExitCode run(const StatsOptions& options, Session& session) {
   }
   output.flush();
   if (stats->bad_rows == 0) return ExitCode::ok;
-  output.error(report_of(Error{Errc::database, counted(stats->bad_rows, "row") + " cannot be read; the others were counted", "paytower check"}));
+  output.error(report_of(Error{
+      Errc::database, counted(stats->bad_rows, "row") + " cannot be read; the others were counted", "paytower check"}));
   return ExitCode::database;
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 struct Unit {
   std::string_view name;
-  std::uint32_t decimals;          ///< digits behind the point that are whole msat
+  std::uint32_t decimals;  ///< digits behind the point that are whole msat
 };
 // "msat" before "sat", which it ends with.
 constexpr std::array<Unit, 3> units{{{"msat", 0}, {"sat", 3}, {"btc", 11}}};
@@ -59,12 +59,14 @@ Error refuse(std::string_view text, std::string why) {
 Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
   switch (flaw) {
     case Flaw::form:
-      return refuse(text, "write digits and a unit, such as 1000sat, 250000msat, 1.5sat or 0.001btc; no sign, no spaces, no separators");
+      return refuse(text,
+                    "write digits and a unit, such as 1000sat, 250000msat, 1.5sat or 0.001btc; no sign, no spaces, no "
+                    "separators");
     case Flaw::leading_zero: return refuse(text, "no leading zeros");
     case Flaw::too_precise:
       if (unit.decimals == 0) return refuse(text, "a msat is the smallest amount and has no decimals");
-      return refuse(text, "finer than 1 msat (" + std::string(unit.name) + " has at most " + std::to_string(unit.decimals) +
-                              " decimals), and nothing is rounded");
+      return refuse(text, "finer than 1 msat (" + std::string(unit.name) + " has at most " +
+                              std::to_string(unit.decimals) + " decimals), and nothing is rounded");
     case Flaw::too_large: return refuse(text, "more than 21 million btc");
   }
   return refuse(text, "not an amount");
@@ -82,8 +84,9 @@ Result<Msat> parse_amount(std::string_view text) {
   }
   if (all_digits(text)) {
     const std::string digits(text.substr(0, 20));
-    return refuse(text, "a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be named: " + digits +
-                            "sat or " + digits + "msat");
+    return refuse(text,
+                  "a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be named: " +
+                      digits + "sat or " + digits + "msat");
   }
   return explain(text, units[1], Flaw::form);
 }
@@ -108,7 +111,8 @@ Msat Percent::of(Msat amount) const {
 Result<Percent> parse_percent(std::string_view text) {
   const Fixed fixed = parse_fixed(text, 4, Percent::max_units);
   if (!fixed.value) {
-    return Error{Errc::usage, "percent " + in_quotes(text) + ": write a number from 0 to 100 with at most 4 decimals, such as 0.25"};
+    return Error{Errc::usage,
+                 "percent " + in_quotes(text) + ": write a number from 0 to 100 with at most 4 decimals, such as 0.25"};
   }
   return Percent{static_cast<std::uint32_t>(*fixed.value)};
 }

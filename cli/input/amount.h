@@ -10,7 +10,8 @@
 
 namespace paytower::cli {
 
-/// "1000sat", "250000msat", "0.001btc", "1.5sat". No sign, spaces, leading zeros, exponents or rounding; at most 21 million btc.
+/// "1000sat", "250000msat", "0.001btc", "1.5sat". No sign, spaces, leading zeros, exponents or rounding; at most 21
+/// million btc.
 [[nodiscard]] Result<Msat> parse_amount(std::string_view text);
 
 /// The shortest text that parse_amount reads back: "1.5sat".

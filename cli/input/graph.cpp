@@ -48,7 +48,9 @@ class Entry {
     if (!value.is_object()) throw Malformed(place_ + " is no object");
   }
 
-  [[noreturn]] void wrong(const char* member, const char* what) const { throw Malformed(place_ + "." + member + " " + what); }
+  [[noreturn]] void wrong(const char* member, const char* what) const {
+    throw Malformed(place_ + "." + member + " " + what);
+  }
 
   /// nullptr for a member that is missing or null.
   [[nodiscard]] const json* find(const char* member) const {
@@ -69,7 +71,8 @@ class Entry {
     if (found->is_number_unsigned()) return found->get<std::uint64_t>();
     if (!found->is_string()) wrong(member, "is no whole number");
     std::string_view text = found->get_ref<const std::string&>();
-    if (text.size() > msat_suffix.size() && text.substr(text.size() - msat_suffix.size()) == msat_suffix) text.remove_suffix(msat_suffix.size());
+    if (text.size() > msat_suffix.size() && text.substr(text.size() - msat_suffix.size()) == msat_suffix)
+      text.remove_suffix(msat_suffix.size());
     const auto value = digits(text);
     if (!value) wrong(member, "is no whole number");
     return value;
@@ -113,8 +116,7 @@ class Reader {
   }
 
  private:
-  template <typename Visit>
-  void each(const json& list, const char* name, Visit visit) {
+  template <typename Visit> void each(const json& list, const char* name, Visit visit) {
     if (!list.is_array()) throw Malformed(std::string(name) + " is no list");
     if (list.size() > sim::max_channels) throw Malformed(std::string(name) + " has too many entries");
     std::size_t at = 0;
@@ -146,7 +148,8 @@ class Reader {
   }
 
   /// The channel of this id between these keys: a new one, or the one of its other direction.
-  sim::ImportedChannel& channel(const Entry& entry, ShortChannelId id, const PublicKey& a, const PublicKey& b, Msat capacity) {
+  sim::ImportedChannel& channel(const Entry& entry, ShortChannelId id, const PublicKey& a, const PublicKey& b,
+                                Msat capacity) {
     const auto [at, fresh] = channels_.try_emplace(id);
     sim::ImportedChannel& found = at->second;
     if (fresh) {
@@ -195,7 +198,8 @@ class Reader {
   void read_direction(const Entry& entry) {
     const PublicKey source = key(entry, "source");
     const PublicKey destination = key(entry, "destination");
-    const Msat capacity = entry.find("amount_msat") ? amount(entry, "amount_msat", 1) : amount(entry, "satoshis", msat_per_sat);
+    const Msat capacity =
+        entry.find("amount_msat") ? amount(entry, "amount_msat", 1) : amount(entry, "satoshis", msat_per_sat);
     sim::ImportedChannel& made = channel(entry, channel_id(entry, "short_channel_id"), source, destination, capacity);
     sim::Policy policy;
     policy.disabled = !entry.flag("active", true);
@@ -210,7 +214,8 @@ class Reader {
   sim::ImportedGraph take() {
     for (auto& [id, channel] : channels_) {
       const bool usable = channel.policies[0].has_value() || channel.policies[1].has_value();
-      if (usable && channel.nodes[0] != channel.nodes[1] && channel.capacity.value() != 0) graph_.channels.push_back(channel);
+      if (usable && channel.nodes[0] != channel.nodes[1] && channel.capacity.value() != 0)
+        graph_.channels.push_back(channel);
     }
     return std::move(graph_);
   }

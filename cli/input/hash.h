@@ -11,8 +11,8 @@
 namespace paytower::cli {
 
 struct HashArgument {
-  std::string digits;                  ///< 6 to 64 hex digits, lower case
-  std::optional<PaymentHash> whole;    ///< set when all 64 are there
+  std::string digits;                ///< 6 to 64 hex digits, lower case
+  std::optional<PaymentHash> whole;  ///< set when all 64 are there
 };
 
 /// 64 hex digits of either case, or a prefix of at least 6.

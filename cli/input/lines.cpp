@@ -36,13 +36,8 @@ LineReader::~LineReader() {
 }
 
 LineReader::LineReader(LineReader&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      held_(std::move(other.held_)),
-      begin_(other.begin_),
-      seen_(other.seen_),
-      number_(other.number_),
-      skipping_(other.skipping_),
-      ended_(other.ended_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), held_(std::move(other.held_)), begin_(other.begin_),
+      seen_(other.seen_), number_(other.number_), skipping_(other.skipping_), ended_(other.ended_) {}
 
 std::optional<InputLine> LineReader::next() {
   while (true) {
@@ -98,7 +93,8 @@ std::uint64_t count_lines(const std::string& path) {
   if (descriptor < 0) return 0;
   std::string buffer(buffer_bytes, '\0');
   std::uint64_t lines = 0;
-  std::uint64_t left = static_cast<std::uint64_t>(status.st_size);  // what is written behind it meanwhile is not waited for
+  std::uint64_t left =
+      static_cast<std::uint64_t>(status.st_size);  // what is written behind it meanwhile is not waited for
   char last = '\n';
   while (left > 0) {
     const ssize_t got = ::read(descriptor, buffer.data(), buffer.size());

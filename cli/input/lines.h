@@ -11,9 +11,9 @@
 namespace paytower::cli {
 
 struct InputLine {
-  std::uint64_t number = 0;                  ///< from 1, blank ones counted
-  std::string text{};                        ///< without its end; empty when too_long
-  bool too_long = false;                     ///< longer than limits::max_batch_line_bytes: skipped
+  std::uint64_t number = 0;  ///< from 1, blank ones counted
+  std::string text{};        ///< without its end; empty when too_long
+  bool too_long = false;     ///< longer than limits::max_batch_line_bytes: skipped
 };
 
 class LineReader {
@@ -24,8 +24,8 @@ class LineReader {
   LineReader(LineReader&& other) noexcept;
   LineReader& operator=(LineReader&&) = delete;
 
-  /// The next line that is not blank; nothing when none is complete yet, or at the end. Never blocks. Holds at most one line
-  /// and one buffer. RefusalError(usage) when reading fails.
+  /// The next line that is not blank; nothing when none is complete yet, or at the end. Never blocks. Holds at most one
+  /// line and one buffer. RefusalError(usage) when reading fails.
   [[nodiscard]] std::optional<InputLine> next();
   /// The end was reached and every line was given.
   [[nodiscard]] bool over() const { return ended_ && begin_ == held_.size(); }
@@ -36,11 +36,11 @@ class LineReader {
   [[nodiscard]] bool fill();
 
   int descriptor_;
-  std::string held_;                         ///< read and not given yet, from begin_ on
+  std::string held_;  ///< read and not given yet, from begin_ on
   std::size_t begin_ = 0;
-  std::size_t seen_ = 0;                     ///< no line end before this
+  std::size_t seen_ = 0;  ///< no line end before this
   std::uint64_t number_ = 0;
-  bool skipping_ = false;                    ///< inside a line that is too long
+  bool skipping_ = false;  ///< inside a line that is too long
   bool ended_ = false;
 };
 

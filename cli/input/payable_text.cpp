@@ -32,15 +32,19 @@ bool starts(std::string_view text, std::string_view with) { return text.substr(0
 
 /// Of any case. REQUIRES: `with` is lower case.
 bool starts_like(std::string_view text, std::string_view with) {
-  return text.size() >= with.size() && std::equal(with.begin(), with.end(), text.begin(), [](char a, char b) { return a == lower(b); });
+  return text.size() >= with.size() &&
+         std::equal(with.begin(), with.end(), text.begin(), [](char a, char b) { return a == lower(b); });
 }
 
-/// What stands around a copied word: blanks and line ends, also those that cannot be seen (no-break and zero width spaces, and
-/// the mark at the beginning of a file).
+/// What stands around a copied word: blanks and line ends, also those that cannot be seen (no-break and zero width
+/// spaces, and the mark at the beginning of a file).
 std::string_view trimmed(std::string_view text) {
-  static constexpr std::array<std::string_view, 10> around{" ", "\t", "\r", "\n", "\v", "\f", "\xc2\xa0", "\xe2\x80\x8b", "\xe2\x81\xa0", "\xef\xbb\xbf"};
+  static constexpr std::array<std::string_view, 10> around{
+      " ", "\t", "\r", "\n", "\v", "\f", "\xc2\xa0", "\xe2\x80\x8b", "\xe2\x81\xa0", "\xef\xbb\xbf"};
   const auto leads = [&](std::string_view one) { return starts(text, one); };
-  const auto ends = [&](std::string_view one) { return text.size() >= one.size() && text.substr(text.size() - one.size()) == one; };
+  const auto ends = [&](std::string_view one) {
+    return text.size() >= one.size() && text.substr(text.size() - one.size()) == one;
+  };
   while (true) {
     const auto before = std::find_if(around.begin(), around.end(), leads);
     if (before != around.end()) text.remove_prefix(before->size());
@@ -85,7 +89,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 
 struct BitcoinUri {
   std::optional<std::string> lightning{};
-  bool offer = false;                        ///< it has lno=
+  bool offer = false;  ///< it has lno=
 };
 
 /// The parameters behind the address, whose names may be of any case.
@@ -103,10 +107,13 @@ Result<BitcoinUri> read_bitcoin_uri(std::string_view text) {
     if (!name || !value) return usage("this bitcoin: URI is damaged: a % in it has no two hex digits behind it");
     const std::string known = lower(*name);
     // BIP 21: who does not know what is required must not use the URI.
-    if (starts(known, "req-")) return usage("this bitcoin: URI requires something that paytower does not know (req-...); " + std::string(ask_payee));
+    if (starts(known, "req-"))
+      return usage("this bitcoin: URI requires something that paytower does not know (req-...); " +
+                   std::string(ask_payee));
     if (known == "lno") uri.offer = true;
     if (known != "lightning") continue;
-    if (uri.lightning && *uri.lightning != *value) return usage("this bitcoin: URI has two different lightning=; give paytower one of them");
+    if (uri.lightning && *uri.lightning != *value)
+      return usage("this bitcoin: URI has two different lightning=; give paytower one of them");
     uri.lightning = *value;
   }
   return uri;
@@ -134,19 +141,29 @@ bool is_segwit_address(std::string_view low) {
 /// name@host.domain, or with a number of a port behind it.
 bool is_name_at_host(std::string_view low) {
   const std::size_t at = low.find('@');
-  if (at == 0 || at == std::string_view::npos || at + 1 == low.size() || low.find('@', at + 1) != std::string_view::npos) return false;
+  if (at == 0 || at == std::string_view::npos || at + 1 == low.size() ||
+      low.find('@', at + 1) != std::string_view::npos)
+    return false;
   return low.find_first_of(" \t\r\n/?") == std::string_view::npos;
 }
 
-Error on_chain_only() { return not_this("an on-chain address", "paytower pays over Lightning only: " + std::string(ask_payee)); }
+Error on_chain_only() {
+  return not_this("an on-chain address", "paytower pays over Lightning only: " + std::string(ask_payee));
+}
 
 std::optional<Error> other_lightning(std::string_view low) {
-  if (starts(low, "lno1")) return not_this("a BOLT 12 offer", std::string(ask_payee) + ", or pay the offer with a node that knows offers");
+  if (starts(low, "lno1"))
+    return not_this("a BOLT 12 offer", std::string(ask_payee) + ", or pay the offer with a node that knows offers");
   if (starts(low, "lnr1")) return not_this("a BOLT 12 invoice request", ask_payee);
-  if (starts(low, "lni1")) return not_this("a BOLT 12 invoice", "pay it with the node that fetched it, or ask the payee for a BOLT 11 invoice (it starts with lnbc)");
+  if (starts(low, "lni1"))
+    return not_this(
+        "a BOLT 12 invoice",
+        "pay it with the node that fetched it, or ask the payee for a BOLT 11 invoice (it starts with lnbc)");
   static constexpr std::array<std::string_view, 5> lnurls{"lnurl1", "lnurl:", "lnurlp:", "lnurlw:", "lnurlc:"};
   if (std::any_of(lnurls.begin(), lnurls.end(), [low](std::string_view one) { return starts(low, one); })) {
-    return not_this("an LNURL", "open it in a wallet that knows LNURL, and give paytower the invoice that it answers (it starts with lnbc)");
+    return not_this(
+        "an LNURL",
+        "open it in a wallet that knows LNURL, and give paytower the invoice that it answers (it starts with lnbc)");
   }
   if (starts(low, "keyauth:")) return not_this("an LNURL for logging in (keyauth)", "nothing is paid with it");
   return std::nullopt;
@@ -154,22 +171,28 @@ std::optional<Error> other_lightning(std::string_view low) {
 
 std::optional<Error> named_payee(std::string_view text, std::string_view low) {
   static constexpr std::string_view bitcoin_sign = "\xe2\x82\xbf";
-  if (starts(text, bitcoin_sign)) return not_this("a BIP 353 name", "it stands for an offer or an address; " + std::string(ask_payee));
+  if (starts(text, bitcoin_sign))
+    return not_this("a BIP 353 name", "it stands for an offer or an address; " + std::string(ask_payee));
   if (!is_name_at_host(low)) return std::nullopt;
   const std::string_view name = low.substr(0, low.find('@'));
   if (name.size() == 66 && all_hex(name)) {
-    return not_this("a node's id and address", std::string(ask_payee) + ", or name the node with --dest, --payment-hash, --payment-secret and --amt");
+    return not_this(
+        "a node's id and address",
+        std::string(ask_payee) + ", or name the node with --dest, --payment-hash, --payment-secret and --amt");
   }
-  return not_this("a Lightning address (name@host)", "a wallet that knows LNURL gets an invoice for it; give paytower that invoice (it starts with lnbc)");
+  return not_this("a Lightning address (name@host)",
+                  "a wallet that knows LNURL gets an invoice for it; give paytower that invoice (it starts with lnbc)");
 }
 
 std::optional<Error> hex_digits(std::string_view text) {
   if (!all_hex(text)) return std::nullopt;
   if (text.size() == 66 && (starts(text, "02") || starts(text, "03"))) {
-    return not_this("a node id", std::string(ask_payee) + ", or name the node with --dest, --payment-hash, --payment-secret and --amt");
+    return not_this("a node id", std::string(ask_payee) +
+                                     ", or name the node with --dest, --payment-hash, --payment-secret and --amt");
   }
   if (text.size() == 64) {
-    return not_this("a payment hash, or another 64 hex digits", "`paytower show` tells what is known of a hash; to pay, " + std::string(ask_payee));
+    return not_this("a payment hash, or another 64 hex digits",
+                    "`paytower show` tells what is known of a hash; to pay, " + std::string(ask_payee));
   }
   return std::nullopt;
 }
@@ -177,7 +200,8 @@ std::optional<Error> hex_digits(std::string_view text) {
 std::optional<Error> web_address(std::string_view low) {
   if (!starts(low, "http://") && !starts(low, "https://")) return std::nullopt;
   if (low.find("lightning=lnurl1") != std::string_view::npos) return other_lightning("lnurl1");
-  return not_this("a web address", "open it in a browser, and give paytower the invoice that stands there (it starts with lnbc)");
+  return not_this("a web address",
+                  "open it in a browser, and give paytower the invoice that stands there (it starts with lnbc)");
 }
 
 std::optional<Error> something_else(std::string_view text) {
@@ -192,7 +216,8 @@ std::optional<Error> something_else(std::string_view text) {
 Result<std::string> bare(std::string_view text) {
   text = trimmed(text);
   if (const auto rest = behind_scheme(text, "lightning:")) text = trimmed(rest->substr(0, rest->find_first_of("?#")));
-  if (text.empty()) return usage("there is no invoice in it (an invoice starts with lnbc, lntb, lntbs, lnbcrt or lnsb)");
+  if (text.empty())
+    return usage("there is no invoice in it (an invoice starts with lnbc, lntb, lntbs, lnbcrt or lnsb)");
   if (auto error = something_else(text)) return *error;
   if (text.find_first_of(" \t\r\n") != std::string_view::npos) {
     return usage("not one invoice: there is a blank or a line end inside; copy it in one piece");
@@ -203,7 +228,8 @@ Result<std::string> bare(std::string_view text) {
 }  // namespace
 
 Result<std::string> payable_text(std::string_view pasted) {
-  if (pasted.size() > limits::max_pasted_bytes) return usage("this is longer than any invoice (" + std::to_string(limits::max_pasted_bytes) + " bytes)");
+  if (pasted.size() > limits::max_pasted_bytes)
+    return usage("this is longer than any invoice (" + std::to_string(limits::max_pasted_bytes) + " bytes)");
   const std::string_view text = trimmed(pasted);
   const auto query = behind_scheme(text, "bitcoin:");
   if (!query) return bare(text);

@@ -39,13 +39,16 @@ std::optional<std::uint64_t> digits(std::string_view text) {
   return value;
 }
 
-/// A whole number, or the same in a string (lnd), with `suffix` behind it where that is a unit ("123msat", old Core Lightning).
-std::uint64_t whole_number(const json& object, const char* key, const std::string& where, std::string_view suffix = {}) {
+/// A whole number, or the same in a string (lnd), with `suffix` behind it where that is a unit ("123msat", old Core
+/// Lightning).
+std::uint64_t whole_number(const json& object, const char* key, const std::string& where,
+                           std::string_view suffix = {}) {
   const json& value = member(object, key, where);
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   if (value.is_string()) {
     std::string_view text = value.get_ref<const std::string&>();
-    const bool has_unit = !suffix.empty() && text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+    const bool has_unit =
+        !suffix.empty() && text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
     if (has_unit) text.remove_suffix(suffix.size());
     if (const auto number = digits(text)) return *number;
   }
@@ -72,7 +75,8 @@ std::uint32_t blocks(std::uint64_t value, const std::string& where) {
 PublicKey node_key(const json& object, const char* key, const std::string& where) {
   const json& value = member(object, key, where);
   const auto node = value.is_string() ? PublicKey::from_hex_text(value.get_ref<const std::string&>()) : std::nullopt;
-  if (!node || (node->bytes[0] != 2 && node->bytes[0] != 3)) fail(where, std::string("\"") + key + "\" is not a node key (66 hex digits)");
+  if (!node || (node->bytes[0] != 2 && node->bytes[0] != 3))
+    fail(where, std::string("\"") + key + "\" is not a node key (66 hex digits)");
   return *node;
 }
 
@@ -105,8 +109,10 @@ std::uint8_t direction_between(const PublicKey& from, const PublicKey& to, const
 /// "800000x1x1/0": a channel, and the direction in which it is used.
 ChannelDirection channel_and_direction(const json& object, const char* key, const std::string& where) {
   const json& value = member(object, key, where);
-  const std::string_view text = value.is_string() ? std::string_view(value.get_ref<const std::string&>()) : std::string_view();
-  const bool has_direction = text.size() > 2 && text[text.size() - 2] == '/' && (text.back() == '0' || text.back() == '1');
+  const std::string_view text =
+      value.is_string() ? std::string_view(value.get_ref<const std::string&>()) : std::string_view();
+  const bool has_direction =
+      text.size() > 2 && text[text.size() - 2] == '/' && (text.back() == '0' || text.back() == '1');
   const auto id = has_direction ? ShortChannelId::parse(text.substr(0, text.size() - 2)) : std::nullopt;
   if (!id) fail(where, std::string("\"") + key + "\" is not a channel with its direction (800000x1x1/0)");
   return ChannelDirection{*id, static_cast<std::uint8_t>(text.back() - '0')};
@@ -114,7 +120,8 @@ ChannelDirection channel_and_direction(const json& object, const char* key, cons
 
 void require_direction(std::uint64_t given, const Hop& hop, std::size_t i, const std::string& where) {
   if (given == hop.direction) return;
-  fail(where, std::string("the direction does not fit") + (i == 0 ? ": the route does not begin at this node" : " the two nodes"));
+  fail(where, std::string("the direction does not fit") +
+                  (i == 0 ? ": the route does not begin at this node" : " the two nodes"));
 }
 
 /// Each forwarder keeps of the amount and of the delay, or nothing; the payee's are the lowest.
@@ -124,8 +131,8 @@ void require_no_rise(const Route& route, const Hop& next, const std::string& whe
   if (next.delay > route.hops.back().delay) fail(where, "the delay rises on the way");
 }
 
-// lnd names what hop i sends *on* (amount, absolute expiry), and what it keeps of it. The channel to hop i carries what the
-// hop before it sent on; the first one carries the route's total.
+// lnd names what hop i sends *on* (amount, absolute expiry), and what it keeps of it. The channel to hop i carries what
+// the hop before it sent on; the first one carries the route's total.
 Route read_lnd_route(const json& object, const std::string& where, const RoutesContext& context) {
   const json& hops = hops_of(object, "hops", where);
   const std::uint64_t final_expiry = whole_number(hops.back(), "expiry", hop_place(where, hops.size() - 1));
@@ -182,14 +189,15 @@ struct ChannelEnd {
 };
 
 /// A value that two members name must be the same in both.
-template <typename T>
-void require_same(const T& one, const T& other, const char* what, const std::string& where) {
+template <typename T> void require_same(const T& one, const T& other, const char* what, const std::string& where) {
   if (!(one == other)) fail(where, std::string("it says two different ") + what);
 }
 
-// A hop of getroutes has two ends. What goes into it is what the node before its channel must get ("amount_in_msat"; "amount_msat"
-// and "delay" in Core Lightning 25 and where it allows deprecated names); what comes out is what the HTLC on the channel carries
-// ("amount_out_msat"). Where only the first is told, an HTLC carries what goes into the hop behind it, the last one the route's own.
+// A hop of getroutes has two ends. What goes into it is what the node before its channel must get ("amount_in_msat";
+// "amount_msat" and "delay" in Core Lightning 25 and where it allows deprecated names); what comes out is what the HTLC
+// on the channel carries
+// ("amount_out_msat"). Where only the first is told, an HTLC carries what goes into the hop behind it, the last one the
+// route's own.
 Hop read_layered_hop(const json& entry, ChannelEnd& end, const std::string& where) {
   if (!entry.is_object()) fail(where, "not an object");
   const bool newer = entry.contains("node_id_out");
@@ -216,7 +224,8 @@ Route read_layered_route(const json& object, const std::string& where, const Rou
   const json& path = hops_of(object, "path", where);
   ChannelEnd end{amount(object, "amount_msat", where), blocks(whole_number(object, "final_cltv", where), where)};
   std::vector<Hop> hops(path.size());
-  for (std::size_t i = path.size(); i > 0; --i) hops[i - 1] = read_layered_hop(path[i - 1], end, hop_place(where, i - 1));
+  for (std::size_t i = path.size(); i > 0; --i)
+    hops[i - 1] = read_layered_hop(path[i - 1], end, hop_place(where, i - 1));
   PublicKey from = context.own_node;
   Route route;
   for (std::size_t i = 0; i < hops.size(); ++i) {
@@ -236,26 +245,30 @@ Route read_layered_route(const json& object, const std::string& where, const Rou
 /// getroutes splits an amount over several routes: paid one after the other they would pay the payee too little.
 void refuse_parts(const std::vector<Route>& routes, const RoutesContext& context) {
   if (routes.size() < 2 || !context.amount) return;
-  const bool parts = std::all_of(routes.begin(), routes.end(), [&](const Route& route) { return route.delivered() < *context.amount; });
+  const bool parts = std::all_of(routes.begin(), routes.end(),
+                                 [&](const Route& route) { return route.delivered() < *context.amount; });
   if (!parts) return;
   throw Fault{"the " + std::to_string(routes.size()) + " routes are parts of the payment, each carries less than its " +
-              std::to_string(context.amount->value()) + " msat; paytower takes --routes for one part only: ask getroutes with maxparts=1"};
+              std::to_string(context.amount->value()) +
+              " msat; paytower takes --routes for one part only: ask getroutes with maxparts=1"};
 }
 
 std::vector<Route> read_document(const json& document, const RoutesContext& context) {
   if (document.is_object() && document.contains("route")) {
     const json& route = document["route"];
-    if (route.is_object()) return {read_lnd_route(route, "the route", context)};   // lncli buildroute
+    if (route.is_object()) return {read_lnd_route(route, "the route", context)};  // lncli buildroute
     return {read_cln_route(hops_of(document, "route", "the route"), "the route", context)};
   }
   if (!document.is_object() || !document.contains("routes")) {
-    throw Fault{"neither lncli queryroutes or Core Lightning getroutes JSON (\"routes\") nor lncli buildroute or Core Lightning getroute "
-                "JSON (\"route\")"};
+    throw Fault{
+        "neither lncli queryroutes or Core Lightning getroutes JSON (\"routes\") nor lncli buildroute or Core "
+        "Lightning getroute JSON (\"route\")"};
   }
   const json& list = document["routes"];
   if (!list.is_array() || list.empty()) throw Fault{"it holds no route"};
   if (list.size() > limits::max_candidate_routes) {
-    throw Fault{std::to_string(list.size()) + " routes; " + std::to_string(limits::max_candidate_routes) + " are the most"};
+    throw Fault{std::to_string(list.size()) + " routes; " + std::to_string(limits::max_candidate_routes) +
+                " are the most"};
   }
   std::vector<Route> routes;
   bool layered = false;

@@ -20,7 +20,8 @@ constexpr std::int64_t minute = 60 * ns_per_second;
 constexpr std::int64_t hour = 60 * minute;
 constexpr std::int64_t day = 24 * hour;
 constexpr std::int64_t longest = 36'525 * day;
-constexpr std::array<Unit, 6> units{{{"w", 7 * day}, {"d", day}, {"h", hour}, {"m", minute}, {"s", ns_per_second}, {"ms", ns_per_ms}}};
+constexpr std::array<Unit, 6> units{
+    {{"w", 7 * day}, {"d", day}, {"h", hour}, {"m", minute}, {"s", ns_per_second}, {"ms", ns_per_ms}}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -51,7 +52,8 @@ std::string quoted(std::string_view text) { return in_quotes(text); }
 
 /// Takes exactly `count` digits off the front.
 std::optional<int> digits(std::string_view& text, std::size_t count) {
-  if (text.size() < count || !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(count), is_digit)) return std::nullopt;
+  if (text.size() < count || !std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(count), is_digit))
+    return std::nullopt;
   int value = 0;
   for (const char c : text.substr(0, count)) value = value * 10 + (c - '0');
   text.remove_prefix(count);
@@ -122,17 +124,19 @@ Result<std::int64_t> parse_duration(std::string_view text) {
   if (const auto ns = duration(text)) return *ns;
   if (whole_number(text, INT64_MAX)) {
     const std::string digits_given(text.substr(0, 19));
-    return Error{Errc::usage, "duration " + quoted(text) + ": a bare number has no unit; write " + digits_given + "s for seconds"};
+    return Error{Errc::usage,
+                 "duration " + quoted(text) + ": a bare number has no unit; write " + digits_given + "s for seconds"};
   }
-  return Error{Errc::usage,
-               "duration " + quoted(text) + ": write digits and one of ms s m h d w (such as 90s or 36h), or 0; at most 100 years"};
+  return Error{Errc::usage, "duration " + quoted(text) +
+                                ": write digits and one of ms s m h d w (such as 90s or 36h), or 0; at most 100 years"};
 }
 
 Result<UnixNs> parse_time(std::string_view text, UnixNs now) {
   if (const auto seconds = whole_number(text, 9'000'000'000)) return UnixNs{*seconds * ns_per_second};
   if (const auto age = duration(text)) return UnixNs{now.value - *age};
   if (const auto time = rfc3339(text)) return *time;
-  return Error{Errc::usage, "time " + quoted(text) + ": write unix seconds, RFC 3339 (2026-11-23T00:20:28Z) or an age (90d, 36h)"};
+  return Error{Errc::usage,
+               "time " + quoted(text) + ": write unix seconds, RFC 3339 (2026-11-23T00:20:28Z) or an age (90d, 36h)"};
 }
 
 }  // namespace paytower::cli

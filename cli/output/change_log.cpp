@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "cli/output/text.h"
 #include "cli/output/render.h"
+#include "cli/output/text.h"
 #include "cli/system.h"
 
 namespace paytower::cli {
@@ -47,10 +47,14 @@ std::string log_json_line(const LogFields& fields) {
   return dump(Json{{"log", std::move(log)}});
 }
 
-void ChangeLog::write(const LogFields& fields) { output_.log(output_.json() ? log_json_line(fields) : logfmt_line(fields)); }
+void ChangeLog::write(const LogFields& fields) {
+  output_.log(output_.json() ? log_json_line(fields) : logfmt_line(fields));
+}
 
 void ChangeLog::tell(const Payment& payment, std::string_view event, LogFields more) {
-  LogFields fields{{"time", time_with_ms(SystemClock().wall())}, {"event", std::string(event)}, {"payment", prefix(payment.request.hash)}};
+  LogFields fields{{"time", time_with_ms(SystemClock().wall())},
+                   {"event", std::string(event)},
+                   {"payment", prefix(payment.request.hash)}};
   fields.insert(fields.end(), more.begin(), more.end());
   write(fields);
 }
@@ -62,7 +66,9 @@ void ChangeLog::tell_attempt(const Payment& payment, std::size_t position, Told&
   if (is_new) told.attempts.resize(position + 1, false);
   if (is_new && attempt.registered >= program_start) {
     tell(payment, "attempt_registered",
-         {{"attempt", id}, {"origin", std::string(origin_name(attempt.origin))}, {"amount_msat", std::to_string(attempt.amount.value())},
+         {{"attempt", id},
+          {"origin", std::string(origin_name(attempt.origin))},
+          {"amount_msat", std::to_string(attempt.amount.value())},
           {"fee_msat", std::to_string(attempt.fee.value())}});
   }
   if (told.attempts[position] || !attempt.outcome) return;
@@ -83,7 +89,8 @@ void ChangeLog::changed(const Payment& payment) {
   Told& told = told_[payment.index];
   if (!told.created && payment.request.created >= program_start) {
     tell(payment, "payment_created",
-         {{"index", std::to_string(payment.index.value)}, {"amount_msat", std::to_string(payment.request.demand.amount.value())}});
+         {{"index", std::to_string(payment.index.value)},
+          {"amount_msat", std::to_string(payment.request.demand.amount.value())}});
   }
   told.created = true;
   for (std::size_t i = 0; i < payment.attempts.size(); ++i) tell_attempt(payment, i, told);
@@ -101,7 +108,10 @@ void ChangeLog::changed(const Payment& payment) {
 
 void ChangeLog::step(const PaymentHash& hash, std::string_view what) {
   if (output_.verbosity() < 2) return;
-  write({{"time", time_with_ms(SystemClock().wall())}, {"event", "step"}, {"payment", prefix(hash)}, {"text", std::string(what)}});
+  write({{"time", time_with_ms(SystemClock().wall())},
+         {"event", "step"},
+         {"payment", prefix(hash)},
+         {"text", std::string(what)}});
 }
 
 }  // namespace paytower::cli

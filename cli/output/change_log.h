@@ -21,9 +21,9 @@ using LogFields = std::vector<std::pair<std::string_view, std::string>>;
 /// {"log":{...}} with every value as a string, for --json.
 [[nodiscard]] std::string log_json_line(const LogFields& fields);
 
-/// Tells what is new in a payment since it was last seen, or since the program began, after it is durable. It names payments by the first 12 digits of
-/// their hash and attempts by their id, and nothing that pays or proves: no preimage, no payment secret, no invoice, and none of
-/// the words of strangers.
+/// Tells what is new in a payment since it was last seen, or since the program began, after it is durable. It names
+/// payments by the first 12 digits of their hash and attempts by their id, and nothing that pays or proves: no
+/// preimage, no payment secret, no invoice, and none of the words of strangers.
 class ChangeLog {
  public:
   explicit ChangeLog(Output& output) : output_(output) {}
@@ -37,7 +37,7 @@ class ChangeLog {
   struct Told {
     bool created = false;
     bool stopped = false;
-    std::vector<bool> attempts{};                ///< in their order: whether the end was told
+    std::vector<bool> attempts{};  ///< in their order: whether the end was told
   };
 
   void tell(const Payment& payment, std::string_view event, LogFields more);
@@ -45,7 +45,7 @@ class ChangeLog {
   void write(const LogFields& fields);
 
   Output& output_;
-  std::map<PaymentIndex, Told> told_;             ///< of payments that have not ended
+  std::map<PaymentIndex, Told> told_;  ///< of payments that have not ended
 };
 
 }  // namespace paytower::cli

@@ -10,17 +10,20 @@ namespace {
 constexpr std::size_t words_columns = 200;
 
 std::string fee_limit_text(const FailureDetail& detail, const RouteDemand& demand) {
-  std::string text = "the cheapest route costs " + sat_text(detail.fee.value_or(Msat{})) + ", --fee-limit allows " + sat_text(demand.fee_limit);
+  std::string text = "the cheapest route costs " + sat_text(detail.fee.value_or(Msat{})) + ", --fee-limit allows " +
+                     sat_text(demand.fee_limit);
   if (detail.delay.value_or(0) > demand.cltv_limit) {
-    text += "; it also locks the amount for " + counted(*detail.delay, "block") + ", --cltv-limit allows " + std::to_string(demand.cltv_limit);
+    text += "; it also locks the amount for " + counted(*detail.delay, "block") + ", --cltv-limit allows " +
+            std::to_string(demand.cltv_limit);
   }
   return text;
 }
 
 std::string used_up_text(const Payment& payment) {
   const std::uint32_t allowed = payment.request.max_attempts;
-  std::string text = allowed == 1 ? "the one attempt that --max-attempts allows has failed"
-                                  : "all " + std::to_string(allowed) + " attempts that --max-attempts allows have failed";
+  std::string text = allowed == 1
+                         ? "the one attempt that --max-attempts allows has failed"
+                         : "all " + std::to_string(allowed) + " attempts that --max-attempts allows have failed";
   if (const Attempt* last = payment.last_failure()) {
     text += (allowed == 1 ? " with " : ", the last one with ") + failure_place(*last->failure);
   }
@@ -28,7 +31,8 @@ std::string used_up_text(const Payment& payment) {
 }
 
 std::string named_channel(const FailureDetail& detail) {
-  return "channel " + (detail.channel ? detail.channel->text() : std::string("-")) + ", which --outgoing-chan-id names,";
+  return "channel " + (detail.channel ? detail.channel->text() : std::string("-")) +
+         ", which --outgoing-chan-id names,";
 }
 
 std::string no_route_text(const Payment& payment) {
@@ -43,7 +47,8 @@ std::string reason_text(const Payment& payment) {
     case FailureReason::timeout: return "time ran out" + after;
     case FailureReason::no_route: return no_route_text(payment);
     case FailureReason::error: return "it failed for good" + after;
-    case FailureReason::incorrect_payment_details: return "the payee does not know this payment, or not with this amount";
+    case FailureReason::incorrect_payment_details:
+      return "the payee does not know this payment, or not with this amount";
     case FailureReason::insufficient_balance: return "our channels hold too little";
     case FailureReason::canceled: return "canceled" + after;
   }
@@ -54,8 +59,10 @@ std::string reason_text(const Payment& payment) {
 
 std::string failure_place(const Failure& failure) {
   std::string text(failure_name(failure.code));
-  if (text == failure_name(FailureCode::unknown_code) && wire_code(failure.code)) text += " " + std::to_string(*wire_code(failure.code));
-  if (failure.source_index) text += *failure.source_index == 0 ? " at our node" : " at hop " + std::to_string(*failure.source_index);
+  if (text == failure_name(FailureCode::unknown_code) && wire_code(failure.code))
+    text += " " + std::to_string(*wire_code(failure.code));
+  if (failure.source_index)
+    text += *failure.source_index == 0 ? " at our node" : " at hop " + std::to_string(*failure.source_index);
   if (failure.channel) text += " (" + failure.channel->channel.text() + ")";
   return text;
 }
@@ -66,26 +73,32 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
     case DetailCode::unexplained: return "the node finds no route: " + printable_cut(detail.words, words_columns);
     case DetailCode::fee_limit: return fee_limit_text(detail, demand);
     case DetailCode::cltv_limit:
-      return "the route that was found locks the amount for " + counted(detail.delay.value_or(0), "block") + ", --cltv-limit allows " +
-             std::to_string(demand.cltv_limit);
+      return "the route that was found locks the amount for " + counted(detail.delay.value_or(0), "block") +
+             ", --cltv-limit allows " + std::to_string(demand.cltv_limit);
     case DetailCode::attempts_used_up: return used_up_text(payment);
     case DetailCode::given_routes: return "none of the routes that --routes gives is left";
     case DetailCode::outgoing_channel_unknown:
-      return "our node has no channel " + (detail.channel ? detail.channel->text() : std::string("-")) + ", which --outgoing-chan-id names";
-    case DetailCode::outgoing_channel_unusable: return named_channel(detail) + " cannot be used now: it is not ready, or its peer is away";
+      return "our node has no channel " + (detail.channel ? detail.channel->text() : std::string("-")) +
+             ", which --outgoing-chan-id names";
+    case DetailCode::outgoing_channel_unusable:
+      return named_channel(detail) + " cannot be used now: it is not ready, or its peer is away";
     case DetailCode::outgoing_channel_balance:
       return named_channel(detail) + " holds too little: it can send " + sat_text(detail.held.value_or(Msat{}));
-    case DetailCode::outgoing_channel_no_route: return "there are routes, but none begins with a channel that --outgoing-chan-id names";
+    case DetailCode::outgoing_channel_no_route:
+      return "there are routes, but none begins with a channel that --outgoing-chan-id names";
     case DetailCode::no_channel: return "our node has no channel that can be used now";
-    case DetailCode::no_balance: return "our channels hold too little: together they can send " + sat_text(detail.held.value_or(Msat{}));
+    case DetailCode::no_balance:
+      return "our channels hold too little: together they can send " + sat_text(detail.held.value_or(Msat{}));
     case DetailCode::amount_in_one_part: {
       const std::string held = detail.held ? "; together our channels can send " + sat_text(*detail.held) : "";
       return "no single channel or path carries " + sat_text(demand.amount) + " in one part" + held;
     }
-    case DetailCode::payee_unknown: return "the network does not know the payee: no public channel leads to it, and no route hint that is known";
+    case DetailCode::payee_unknown:
+      return "the network does not know the payee: no public channel leads to it, and no route hint that is known";
     case DetailCode::excluded:
-      return payment.own_attempts() == 0 ? "every route uses a channel or a node that failed for another payment just now"
-                                         : "every other route uses a channel or a node that has failed before";
+      return payment.own_attempts() == 0
+                 ? "every route uses a channel or a node that failed for another payment just now"
+                 : "every other route uses a channel or a node that has failed before";
     case DetailCode::attempts_failed: {
       const Attempt* last = payment.last_failure();
       return last == nullptr ? "the attempts failed" : "the last attempt failed with " + failure_place(*last->failure);
@@ -100,7 +113,8 @@ std::string why_not_paid(const Payment& payment) {
   const std::string text = detail_text(*detail, payment);
   const bool whole = payment.own_attempts() == 0 || detail->code == DetailCode::attempts_used_up;
   if (whole) return text;
-  const bool found_none = *payment.fail_reason == FailureReason::no_route || *payment.fail_reason == FailureReason::insufficient_balance;
+  const bool found_none =
+      *payment.fail_reason == FailureReason::no_route || *payment.fail_reason == FailureReason::insufficient_balance;
   return (found_none ? no_route_text(payment) : reason_text(payment)) + ": " + text;
 }
 

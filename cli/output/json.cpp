@@ -11,8 +11,7 @@ namespace {
 
 constexpr std::size_t most_digits = 20;  // of a 64-bit number, with its sign
 
-template <typename Integer>
-void append_number(std::string& out, Integer value) {
+template <typename Integer> void append_number(std::string& out, Integer value) {
   char digits[most_digits];
   out.append(digits, std::to_chars(digits, digits + most_digits, value).ptr);
 }

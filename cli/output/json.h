@@ -12,8 +12,9 @@
 
 namespace paytower::cli {
 
-/// Appends one document to a text: compact and pure ASCII, byte for byte what dump() makes of the same document. Commas set
-/// themselves. The caller sees to it that every key gets one value and that what is opened is closed. Borrows the text.
+/// Appends one document to a text: compact and pure ASCII, byte for byte what dump() makes of the same document. Commas
+/// set themselves. The caller sees to it that every key gets one value and that what is opened is closed. Borrows the
+/// text.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}
@@ -37,8 +38,7 @@ class JsonWriter {
   void time(UnixNs time);
   /// Any bytes: escaped where they need it, U+FFFD for what is no UTF-8.
   void text(std::string_view text);
-  template <std::size_t N, typename Tag>
-  void hex(const FixedBytes<N, Tag>& bytes) {
+  template <std::size_t N, typename Tag> void hex(const FixedBytes<N, Tag>& bytes) {
     out_ += '"';
     append_hex(out_, bytes.bytes);
     out_ += '"';
@@ -51,8 +51,7 @@ class JsonWriter {
   void maybe_number(const std::optional<std::uint32_t>& value) { value ? number(*value) : null(); }
   void maybe_time(const std::optional<UnixNs>& value) { value ? time(*value) : null(); }
   void maybe_text(std::string_view value) { value.empty() ? null() : text(value); }
-  template <std::size_t N, typename Tag>
-  void maybe_hex(const std::optional<FixedBytes<N, Tag>>& bytes) {
+  template <std::size_t N, typename Tag> void maybe_hex(const std::optional<FixedBytes<N, Tag>>& bytes) {
     bytes ? hex(*bytes) : null();
   }
 

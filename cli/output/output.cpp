@@ -1,12 +1,12 @@
 #include "cli/output/output.h"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -55,17 +55,13 @@ std::string next_step(Errc code, std::string_view command) {
     case Errc::database:
     case Errc::switch_unavailable:
     case Errc::wrong_network:
-    case Errc::other_switch:
-      return "paytower config";  // which database, which switch, and who said so
-    case Errc::schema_newer:
-      return "paytower --version";
+    case Errc::other_switch: return "paytower config";  // which database, which switch, and who said so
+    case Errc::schema_newer: return "paytower --version";
     case Errc::attempt_id_taken:
-    case Errc::busy:
-      return "paytower list --status open";
+    case Errc::busy: return "paytower list --status open";
     case Errc::not_found:
     case Errc::ambiguous:
-    case Errc::internal:
-      return "paytower list";
+    case Errc::internal: return "paytower list";
     case Errc::invoice_expired:
     case Errc::self_payment:
     case Errc::clock:
@@ -82,8 +78,7 @@ std::string next_step(Errc code, std::string_view command) {
     case Errc::schema_older:
     case Errc::database_old_copy:
     case Errc::switch_old_copy:
-    case Errc::conflict:
-      return {};  // who refuses names the payment as well
+    case Errc::conflict: return {};  // who refuses names the payment as well
   }
   return {};
 }
@@ -96,7 +91,8 @@ Error with_next_step(Error error, std::string_view command) {
 }
 
 ErrorReport report_of(const Error& error, const std::optional<PaymentHash>& hash) {
-  return ErrorReport{std::string(code_name(error.code)), exit_code_of(error.code), error.message, error.hint, hash ? hash : error.payment_hash};
+  return ErrorReport{std::string(code_name(error.code)), exit_code_of(error.code), error.message, error.hint,
+                     hash ? hash : error.payment_hash};
 }
 
 Output::Output(OutputSetup setup) : setup_(std::move(setup)) {
@@ -145,7 +141,8 @@ void Output::note(std::string_view message, bool important) {
 }
 
 void Output::warn(std::string_view message, const std::optional<PaymentHash>& hash) {
-  if (!setup_.json) return say("warning: " + printable(without_invoices(message)) + (hash ? " (" + hash->hex() + ")" : ""));
+  if (!setup_.json)
+    return say("warning: " + printable(without_invoices(message)) + (hash ? " (" + hash->hex() + ")" : ""));
   nlohmann::ordered_json body;
   body["message"] = without_invoices(message);
   body["payment_hash"] = hash ? nlohmann::ordered_json(hash->hex()) : nlohmann::ordered_json();
@@ -174,8 +171,10 @@ nlohmann::ordered_json Output::error_json(const ErrorReport& report) const {
   body["code"] = report.code;
   body["exit_code"] = number(report.exit_code);
   body["message"] = without_invoices(report.message);
-  body["hint"] = report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(without_invoices(command(report.hint)));
-  body["payment_hash"] = report.payment_hash ? nlohmann::ordered_json(report.payment_hash->hex()) : nlohmann::ordered_json();
+  body["hint"] =
+      report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(without_invoices(command(report.hint)));
+  body["payment_hash"] =
+      report.payment_hash ? nlohmann::ordered_json(report.payment_hash->hex()) : nlohmann::ordered_json();
   return body;
 }
 
@@ -229,10 +228,11 @@ bool ask_yes(std::string_view question) {
 
 bool secure_standard_streams() {
   const bool stdout_open = ::fcntl(STDOUT_FILENO, F_GETFD) != -1;
-  // Lowest free number first, so these opens land exactly on what is missing. Reading the fake stdin ends at once, writing to
-  // the fake stdout fails.
+  // Lowest free number first, so these opens land exactly on what is missing. Reading the fake stdin ends at once,
+  // writing to the fake stdout fails.
   for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor) {
-    if (::fcntl(descriptor, F_GETFD) == -1) (void)::open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+    if (::fcntl(descriptor, F_GETFD) == -1)
+      (void)::open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY);
   }
   return stdout_open;
 }

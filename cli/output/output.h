@@ -1,5 +1,5 @@
-// Who hears what: the result goes to stdout, all else to stderr. Every word that paytower says passes through here, and no
-// invoice gets through to stderr: it holds the payment secret, and stderr goes into logs and mails.
+// Who hears what: the result goes to stdout, all else to stderr. Every word that paytower says passes through here, and
+// no invoice gets through to stderr: it holds the payment secret, and stderr goes into logs and mails.
 #pragma once
 
 #include <optional>
@@ -26,8 +26,8 @@ enum class ColorChoice { automatic, always, never };
 struct OutputSetup {
   bool json = false;
   bool quiet = false;
-  unsigned verbosity = 0;                 ///< 1 with -v, 2 with -vv
-  bool no_input = false;                  ///< --no-input: as if there were no TTY to ask at
+  unsigned verbosity = 0;  ///< 1 with -v, 2 with -vv
+  bool no_input = false;   ///< --no-input: as if there were no TTY to ask at
   ColorChoice color = ColorChoice::automatic;
   /// "paytower --db x": stands in hints instead of "paytower", so that they can be copied as they are.
   std::string command_prefix = "paytower";
@@ -35,14 +35,15 @@ struct OutputSetup {
 
 /// One error as people and scripts see it.
 struct ErrorReport {
-  std::string code;                       ///< stable, e.g. "already_paid"
+  std::string code;  ///< stable, e.g. "already_paid"
   ExitCode exit_code = ExitCode::internal;
-  std::string message;                    ///< may hold untrusted text
-  std::string hint{};                     ///< a command to copy, or empty
+  std::string message;  ///< may hold untrusted text
+  std::string hint{};   ///< a command to copy, or empty
   std::optional<PaymentHash> payment_hash{};
 };
 
-/// A refusal that names no command to run next gets the one that its kind asks for. `command`: what was called, or empty.
+/// A refusal that names no command to run next gets the one that its kind asks for. `command`: what was called, or
+/// empty.
 [[nodiscard]] Error with_next_step(Error error, std::string_view command);
 [[nodiscard]] ErrorReport report_of(const Error& error, const std::optional<PaymentHash>& hash = std::nullopt);
 
@@ -52,8 +53,8 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  /// Adds to the result as it is; REQUIRES: untrusted parts went through printable() or JSON. Written at flush(), or when much
-  /// has gathered. Throws OutputError.
+  /// Adds to the result as it is; REQUIRES: untrusted parts went through printable() or JSON. Written at flush(), or
+  /// when much has gathered. Throws OutputError.
   void result(std::string_view text);
   /// Writes what has gathered. Throws OutputError.
   void flush();
@@ -101,7 +102,7 @@ class Output {
   bool stdout_tty_ = false;
   bool can_ask_ = false;
   bool stdout_color_ = false;
-  std::size_t live_columns_ = 0;          ///< of the live line that stands on stderr now
+  std::size_t live_columns_ = 0;  ///< of the live line that stands on stderr now
 };
 
 /// As Output::columns, for any descriptor.
@@ -113,8 +114,8 @@ class Output {
 /// "question [y/N] ": true for y or yes. REQUIRES: can_ask().
 [[nodiscard]] bool ask_yes(std::string_view question);
 
-/// Gives the standard descriptors 0 to 2 something to stand for, so that no database file ever becomes one of them. A closed
-/// stdout stays unwritable. Returns whether stdout was open.
+/// Gives the standard descriptors 0 to 2 something to stand for, so that no database file ever becomes one of them. A
+/// closed stdout stays unwritable. Returns whether stdout was open.
 [[nodiscard]] bool secure_standard_streams();
 
 }  // namespace paytower::cli

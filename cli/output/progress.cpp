@@ -17,12 +17,9 @@ constexpr std::int64_t pause_ns = 100 * ns_per_ms;
 }  // namespace
 
 Progress::Progress(Output& output, Clock& clock, std::string what)
-    : output_(output),
-      clock_(clock),
-      what_(std::move(what)),
-      active_(::isatty(STDERR_FILENO) == 1 && !output.quiet() && !output.json()),
-      start_(clock.mono()),
-      drawn_(start_) {}
+    : output_(output), clock_(clock), what_(std::move(what)),
+      active_(::isatty(STDERR_FILENO) == 1 && !output.quiet() && !output.json()), start_(clock.mono()), drawn_(start_) {
+}
 
 Progress::~Progress() { end(); }
 
@@ -42,7 +39,8 @@ std::string progress_text(const std::string& what, std::uint64_t done, std::uint
   std::string text = what + ": " + grouped(done);
   if (total > 0) text += " of " + grouped(total);
   text += ", " + grouped(rate) + "/s";
-  if (total > done && rate > 0) text += ", " + elapsed_text(static_cast<std::int64_t>((total - done) / rate) * ns_per_second) + " left";
+  if (total > done && rate > 0)
+    text += ", " + elapsed_text(static_cast<std::int64_t>((total - done) / rate) * ns_per_second) + " left";
   return text;
 }
 

@@ -9,8 +9,8 @@
 
 namespace paytower::cli {
 
-/// Silent unless stderr is a TTY and neither --quiet nor --json was given. Redrawn at most ten times a second; its line is
-/// wiped when it ends and before anything else is printed, so that results stand alone.
+/// Silent unless stderr is a TTY and neither --quiet nor --json was given. Redrawn at most ten times a second; its line
+/// is wiped when it ends and before anything else is printed, so that results stand alone.
 class Progress {
  public:
   Progress(Output& output, Clock& clock, std::string what);
@@ -35,6 +35,7 @@ class Progress {
 };
 
 /// "rows: 1,200 of 5,000, 600/s, 6.0 s left"
-[[nodiscard]] std::string progress_text(const std::string& what, std::uint64_t done, std::uint64_t total, std::int64_t elapsed_ns);
+[[nodiscard]] std::string progress_text(const std::string& what, std::uint64_t done, std::uint64_t total,
+                                        std::int64_t elapsed_ns);
 
 }  // namespace paytower::cli

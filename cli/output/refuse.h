@@ -14,8 +14,7 @@ namespace paytower::cli {
 }
 
 /// The value, or out with the refusal.
-template <typename T>
-[[nodiscard]] T value_of(Result<T> result) {
+template <typename T> [[nodiscard]] T value_of(Result<T> result) {
   if (!result) throw RefusalError(result.error());
   return std::move(*result);
 }

@@ -32,8 +32,8 @@ void write_failure_detail(JsonWriter& out, const Payment& payment) {
   out.end_object();
 }
 
-/// The hops of an imported route count their delays from height 0, so that they are heights; what its record did not say, a
-/// blinded path's middle or all heights of an old one, is 0 there.
+/// The hops of an imported route count their delays from height 0, so that they are heights; what its record did not
+/// say, a blinded path's middle or all heights of an old one, is 0 there.
 void write_imported_hop(JsonWriter& out, const Route& route, std::size_t i, Msat delivered) {
   const Hop& hop = route.hops[i];
   const bool last = i + 1 == route.hops.size();
@@ -55,8 +55,8 @@ void write_imported_hop(JsonWriter& out, const Route& route, std::size_t i, Msat
 }
 
 void write_hop(JsonWriter& out, const Route& route, std::size_t i, Msat delivered) {
-  // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel, and the
-  // payee what is delivered.
+  // Our hops carry what travels on a channel; lnd's names say what a node forwards: the amount on the next channel, and
+  // the payee what is delivered.
   const Hop& hop = route.hops[i];
   const Msat onward = i + 1 < route.hops.size() ? route.hops[i + 1].amount : delivered;
   out.begin_object();
@@ -87,17 +87,24 @@ void write_route(JsonWriter& out, const Route& route, const RouteShape& shape) {
   out.key("total_fees_msat").msat(shape.fees);
   out.key("hops").begin_array();
   for (std::size_t i = 0; !shape.omit_hops && i < route.hops.size(); ++i) {
-    shape.imported ? write_imported_hop(out.element(), route, i, shape.delivered) : write_hop(out.element(), route, i, shape.delivered);
+    shape.imported ? write_imported_hop(out.element(), route, i, shape.delivered)
+                   : write_hop(out.element(), route, i, shape.delivered);
   }
   out.end_array();
   out.end_object();
 }
 
 RouteShape shape_of(const Route& route, Msat delivered, bool omit_hops) {
-  return RouteShape{route.total_amount(), checked_sub(route.total_amount(), delivered).value_or(Msat{}), delivered, {}, false, omit_hops};
+  return RouteShape{route.total_amount(),
+                    checked_sub(route.total_amount(), delivered).value_or(Msat{}),
+                    delivered,
+                    {},
+                    false,
+                    omit_hops};
 }
 
-/// Null where no route is known. With hops left out the store may not even have read it; what was handed over is known still.
+/// Null where no route is known. With hops left out the store may not even have read it; what was handed over is known
+/// still.
 void write_attempt_route(JsonWriter& out, const Attempt& attempt, bool omit_hops) {
   if (omit_hops && attempt.origin == AttemptOrigin::own) {
     const Msat total = checked_add(attempt.amount, attempt.fee).value_or(attempt.amount);

@@ -15,16 +15,17 @@ namespace paytower::cli {
 
 using Json = nlohmann::ordered_json;
 
-/// One line without its end, pure ASCII: whatever strangers wrote stands there as \u escapes and cannot reach a terminal raw.
+/// One line without its end, pure ASCII: whatever strangers wrote stands there as \u escapes and cannot reach a
+/// terminal raw.
 [[nodiscard]] std::string dump(const Json& document);
 
 struct PaymentView {
   const Payment* payment = nullptr;
   bool omit_hops = false;
-  std::span<const Payment> tries{};        ///< older tries of the hash, newest first
-  std::span<const Payment> duplicates{};   ///< legacy duplicates
-  std::string_view imported_raw = "[]";    ///< what is kept raw of it, as JSON (cli/output/imported_raw.h)
-  const DriveResult* sent = nullptr;       ///< of send: adds "joined" and "paid_before"
+  std::span<const Payment> tries{};       ///< older tries of the hash, newest first
+  std::span<const Payment> duplicates{};  ///< legacy duplicates
+  std::string_view imported_raw = "[]";   ///< what is kept raw of it, as JSON (cli/output/imported_raw.h)
+  const DriveResult* sent = nullptr;      ///< of send: adds "joined" and "paid_before"
 };
 
 /// The payment as JSON text, in the form of dump(), behind what stands in `out`.
@@ -45,12 +46,12 @@ void append_payment(std::string& out, const PaymentView& view);
 [[nodiscard]] Json time_json(const std::optional<UnixNs>& time);
 [[nodiscard]] Json msat_json(Msat amount);
 
-template <std::size_t N, typename Tag>
-[[nodiscard]] Json hex_json(const std::optional<FixedBytes<N, Tag>>& bytes) {
+template <std::size_t N, typename Tag> [[nodiscard]] Json hex_json(const std::optional<FixedBytes<N, Tag>>& bytes) {
   return bytes ? Json(bytes->hex()) : Json();
 }
 
-/// What the payment costs: the fees of its settled parts, or while none has settled of those under way; 0 when neither is there.
+/// What the payment costs: the fees of its settled parts, or while none has settled of those under way; 0 when neither
+/// is there.
 [[nodiscard]] Msat fee_of(const Payment& payment);
 
 /// "IN_FLIGHT", "SUCCEEDED", "FAILED", and "UNKNOWN" for an attempt that was closed without proof.

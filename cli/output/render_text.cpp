@@ -4,9 +4,9 @@
 
 #include "cli/output/failure_text.h"
 #include "cli/output/render.h"
-#include "cli/system.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "cli/system.h"
 
 namespace paytower::cli {
 
@@ -16,10 +16,12 @@ constexpr std::size_t failure_columns = 60;
 
 std::string paid_text(const Payment& payment) {
   const auto settled = settlement_of(payment);
-  const Msat amount = settled && settled->first->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
+  const Msat amount =
+      settled && settled->first->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
   std::string text = "Paid " + sat_text(amount);
   if (settled) text += " (fee " + sat_text(settled->fee) + ")";
-  if (const std::uint32_t attempts = payment.own_attempts(); attempts > 0) text += " in " + counted(attempts, "attempt");
+  if (const std::uint32_t attempts = payment.own_attempts(); attempts > 0)
+    text += " in " + counted(attempts, "attempt");
   if (payment.ended && payment.ended->value >= payment.request.created.value) {
     text += ", " + elapsed_text(payment.ended->value - payment.request.created.value);
   }
@@ -29,7 +31,8 @@ std::string paid_text(const Payment& payment) {
 
 std::string failed_text(const Payment& payment) {
   if (!payment.definitive() && payment.has_watched_attempt()) {
-    return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still recorded.\n";
+    return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still "
+           "recorded.\n";
   }
   return "Not paid: " + why_not_paid(payment) + ". Nothing is in flight; it is safe to pay again.\n";
 }
@@ -40,13 +43,15 @@ std::string open_text(const Payment& payment) {
     const std::string name = attempt.id ? "attempt " + std::to_string(attempt.id->value) : "an attempt";
     return "In flight: " + name + " has no result yet. Do not pay again.\n";
   }
-  return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay again.\n";
+  return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay "
+         "again.\n";
 }
 
 std::string unknown_text(const Payment& payment) {
   const bool lost = payment.end_note == EndNote::preimage_lost;
   return std::string("Outcome unknown: ") +
-         (lost ? "money of this payment left, and nobody has the preimage any more" : "written off by the operator's word") +
+         (lost ? "money of this payment left, and nobody has the preimage any more"
+               : "written off by the operator's word") +
          ". It cannot be paid again.\n";
 }
 
@@ -72,7 +77,8 @@ class Facts {
 
 std::string fee_text(const Payment& payment) {
   const auto settled = settlement_of(payment);
-  const std::string limit = payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
+  const std::string limit =
+      payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
   return settled ? sat_text(settled->fee) + limit : "-" + limit;
 }
 
@@ -97,7 +103,8 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add("amount", sat_text(payment.request.demand.amount));
   facts.add("fee", fee_text(payment));
   facts.add("preimage", payment.proof() ? payment.proof()->hex() : "");
-  facts.add("destination", payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
+  facts.add("destination",
+            payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
   facts.add("label", printable(payment.request.label));
   const bool native = payment.provenance == Provenance::native;
   const auto said = [native, &output](UnixNs time) {
@@ -107,7 +114,8 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add("created", said(payment.request.created));
   facts.add("ended", payment.ended ? said(*payment.ended) : "");
   if (!payment.ended_for_good()) facts.add("deadline", native ? said(payment.request.deadline) : "");
-  if (payment.provenance != Provenance::native) facts.add("provenance", std::string(provenance_name(payment.provenance)));
+  if (payment.provenance != Provenance::native)
+    facts.add("provenance", std::string(provenance_name(payment.provenance)));
   if (payment.duplicate_of) facts.add("duplicate of", std::to_string(payment.duplicate_of->value));
   facts.add("invoice", printable(payment.request.invoice));
   return std::move(facts).take();
@@ -124,7 +132,9 @@ std::string failure_text(const Attempt& attempt) {
 std::string took_text(const Attempt& attempt) {
   if (!attempt.resolved || *attempt.resolved < attempt.registered) return "-";
   // An imported record has one time for both, or none at all.
-  if (attempt.origin == AttemptOrigin::imported && (*attempt.resolved == attempt.registered || attempt.registered == UnixNs{})) return "-";
+  if (attempt.origin == AttemptOrigin::imported &&
+      (*attempt.resolved == attempt.registered || attempt.registered == UnixNs{}))
+    return "-";
   return elapsed_text(attempt.resolved->value - attempt.registered.value);
 }
 
@@ -141,9 +151,12 @@ std::string attempts_text(const Payment& payment, const Output& output) {
                {"FAILURE"}});
   for (const Attempt& attempt : payment.attempts) {
     const std::size_t hops = attempt.route.hops.size();
-    table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)), std::string(htlc_status(attempt)),
-               sat_text(attempt.amount), sat_text(attempt.fee), hops == 0 ? "-" : std::to_string(hops),
-               attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{} ? "-" : time_text(attempt.registered),
+    table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)),
+               std::string(htlc_status(attempt)), sat_text(attempt.amount), sat_text(attempt.fee),
+               hops == 0 ? "-" : std::to_string(hops),
+               attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{}
+                   ? "-"
+                   : time_text(attempt.registered),
                took_text(attempt), failure_text(attempt)});
   }
   return table.take(output, 2);
@@ -154,11 +167,12 @@ std::string hops_text(const Payment& payment) {
   for (const Attempt& attempt : payment.attempts) {
     if (attempt.route.hops.empty()) continue;
     text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
-    const bool imported = attempt.origin == AttemptOrigin::imported;   // its delays count from height 0
+    const bool imported = attempt.origin == AttemptOrigin::imported;  // its delays count from height 0
     for (const Hop& hop : attempt.route.hops) {
-      const bool known = hop.channel.value != 0;    // a migrated record names neither channels nor delays, a blinded path some of them
-      text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " + hop.node.hex() + "  " +
-              (imported && hop.amount == Msat{} ? "-" : sat_text(hop.amount));
+      const bool known =
+          hop.channel.value != 0;  // a migrated record names neither channels nor delays, a blinded path some of them
+      text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " +
+              hop.node.hex() + "  " + (imported && hop.amount == Msat{} ? "-" : sat_text(hop.amount));
       if (!imported) text += "  " + counted(hop.delay, "block");
       if (imported && hop.delay != 0) text += "  until block " + std::to_string(hop.delay);
       text += "\n";
@@ -176,21 +190,27 @@ std::string next_text(const Payment& payment, const Output& output) {
   switch (payment.status()) {
     case PaymentStatus::succeeded: return "It is paid.\n";
     case PaymentStatus::failed: break;
-    case PaymentStatus::unknown: return "It cannot be paid again. If the switch ever shows a preimage, `resume` records it.\n";
+    case PaymentStatus::unknown:
+      return "It cannot be paid again. If the switch ever shows a preimage, `resume` records it.\n";
     case PaymentStatus::initiated:
     case PaymentStatus::in_flight: break;
   }
   if (payment.status() == PaymentStatus::failed) {
     if (payment.definitive() || !payment.has_watched_attempt()) return "It may be paid again.\n";
-    return "It was marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid, and a new payment pays twice.\n" + resume;
+    return "It was marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid, and a new payment pays "
+           "twice.\n" +
+           resume;
   }
   if (payment.provenance != Provenance::native) {
-    return "Do not pay it again. It belongs to the lnd node that it was imported from; paytower cannot ask about it.\nNext: " +
+    return "Do not pay it again. It belongs to the lnd node that it was imported from; paytower cannot ask about "
+           "it.\nNext: " +
            ask_lnd(payment.request.hash) + "\n";
   }
   std::string text = "Do not pay it again.\n";
   if (!payment.has_open_attempt() && !payment.attempts.empty()) {
-    text += "No HTLC of ours is in flight. If the node still works on this hash, it is another user's HTLC that is awaited.\n";
+    text +=
+        "No HTLC of ours is in flight. If the node still works on this hash, it is another user's HTLC that is "
+        "awaited.\n";
   }
   text += resume;
   if (!payment.stop_reason) text += "  or  " + output.command("paytower cancel " + hash) + "\n";
@@ -199,7 +219,9 @@ std::string next_text(const Payment& payment, const Output& output) {
 
 }  // namespace
 
-std::string counted(std::uint64_t count, const std::string& noun) { return std::to_string(count) + " " + noun + (count == 1 ? "" : "s"); }
+std::string counted(std::uint64_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
 
 std::string elapsed_text(std::int64_t ns) {
   const std::int64_t tenths = ns / (100 * ns_per_ms);
@@ -221,7 +243,8 @@ std::string outcome_text(const Payment& payment) {
 }
 
 std::string outcome_line(const Payment& payment, const Output& output) {
-  std::string text = payment.request.hash.hex() + "  " + paint_status(output, std::string(status_name(payment.status()))) + "  " +
+  std::string text = payment.request.hash.hex() + "  " +
+                     paint_status(output, std::string(status_name(payment.status()))) + "  " +
                      sat_text(payment.request.demand.amount);
   if (payment.fail_reason && !payment.proof()) text += "  " + std::string(reason_name(*payment.fail_reason));
   return text + "\n";
@@ -250,8 +273,8 @@ std::optional<std::string> foreign_settlement(const Payment& payment) {
          (settled->first->id ? ", their attempt " + std::to_string(settled->first->id->value) : "");
 }
 
-std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries, const std::vector<Payment>& duplicates,
-                         bool omit_hops, const Output& output) {
+std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries,
+                         const std::vector<Payment>& duplicates, bool omit_hops, const Output& output) {
   std::string text = facts_text(payment, output) + "\n" + attempts_text(payment, output);
   if (!omit_hops) text += hops_text(payment);
   const auto add = [&](const char* title, const Payment& other) {
@@ -267,8 +290,11 @@ namespace {
 /// Never a command that takes the protection away: what stands here is what people do next.
 std::string_view why_blocked(GuardKind kind) {
   switch (kind) {
-    case GuardKind::in_flight: return "lnd had this payment in flight when it was imported: the hash stays blocked until it is known what became of it.";
-    case GuardKind::paid_without_record: return "lnd says that this hash is paid, but its record could not be read: it stays blocked.";
+    case GuardKind::in_flight:
+      return "lnd had this payment in flight when it was imported: the hash stays blocked until it is known what "
+             "became of it.";
+    case GuardKind::paid_without_record:
+      return "lnd says that this hash is paid, but its record could not be read: it stays blocked.";
     case GuardKind::paid_deleted: return "This payment was deleted. It was paid, so the hash stays blocked.";
     case GuardKind::written_off: return "This payment was written off, its outcome is unknown: the hash stays blocked.";
   }

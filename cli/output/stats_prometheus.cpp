@@ -33,10 +33,10 @@ std::string decimal(std::uint64_t value, std::size_t digits) {
   return text.insert(text.size() - digits, ".");
 }
 
-template <typename Text>
-void add_percentiles(Metrics& metrics, const db::LogHistogram& histogram, const Text& text) {
+template <typename Text> void add_percentiles(Metrics& metrics, const db::LogHistogram& histogram, const Text& text) {
   if (histogram.count() == 0) return;
-  for (const unsigned percent : percentiles) metrics.sample("percentile", std::to_string(percent), text(*histogram.percentile(percent)));
+  for (const unsigned percent : percentiles)
+    metrics.sample("percentile", std::to_string(percent), text(*histogram.percentile(percent)));
 }
 
 std::string whole(std::uint64_t value) { return std::to_string(value); }
@@ -49,7 +49,8 @@ void add_payments(Metrics& metrics, const db::PaymentStats& stats) {
   metrics.metric("payments_assumed_failed", "Payments marked as failed by hand, which the switch has not confirmed.");
   metrics.sample(stats.assumed_failed);
   metrics.metric("payments_failed", "Failed payments by reason.");
-  for (const auto& entry : stats.by_reason) metrics.sample("reason", std::string(reason_name(entry.first)), whole(entry.second));
+  for (const auto& entry : stats.by_reason)
+    metrics.sample("reason", std::string(reason_name(entry.first)), whole(entry.second));
   if (const auto ppm = stats.success_ppm()) {
     metrics.metric("success_ratio", "Succeeded of succeeded and failed payments.");
     metrics.sample(decimal(*ppm, 6));
@@ -75,10 +76,12 @@ void add_fees(Metrics& metrics, const db::PaymentStats& stats) {
 
 void add_failures(Metrics& metrics, const db::PaymentStats& stats) {
   metrics.metric("attempt_failures", "Failed attempts by failure code.");
-  for (const auto& entry : stats.by_code) metrics.sample("code", std::string(failure_name(entry.first)), whole(entry.second));
+  for (const auto& entry : stats.by_code)
+    metrics.sample("code", std::string(failure_name(entry.first)), whole(entry.second));
   metrics.metric("channel_failures", "Failed attempts by channel and direction, of the channels that failed most.");
   for (const db::ChannelFailures& entry : stats.by_channel) {
-    metrics.sample("channel", entry.channel.channel.text() + "/" + std::to_string(entry.channel.direction), whole(entry.count));
+    metrics.sample("channel", entry.channel.channel.text() + "/" + std::to_string(entry.channel.direction),
+                   whole(entry.count));
   }
   if (stats.other_channels > 0) metrics.sample("channel", "other", whole(stats.other_channels));
 }

@@ -10,13 +10,13 @@ namespace paytower::cli {
 
 struct Column {
   std::string title;
-  bool right = false;            ///< aligned to the right
-  unsigned spare = 0;            ///< left out where the terminal is too narrow, the highest first; 0 = never
+  bool right = false;  ///< aligned to the right
+  unsigned spare = 0;  ///< left out where the terminal is too narrow, the highest first; 0 = never
 };
 
-/// Pads cells to common widths. Widths only grow, so that a table can be printed page by page. On a terminal that is too narrow
-/// for it the spare columns go first; if that is not enough, each row becomes a block of "TITLE  value" lines. Elsewhere lines
-/// are as long as they need to be.
+/// Pads cells to common widths. Widths only grow, so that a table can be printed page by page. On a terminal that is
+/// too narrow for it the spare columns go first; if that is not enough, each row becomes a block of "TITLE  value"
+/// lines. Elsewhere lines are as long as they need to be.
 class Table {
  public:
   explicit Table(std::vector<Column> columns);
@@ -29,15 +29,17 @@ class Table {
  private:
   [[nodiscard]] std::size_t width() const;
   void fit(std::size_t room);
-  [[nodiscard]] std::string line(const std::vector<std::string>& cells, const Output* output, std::size_t status_column) const;
-  [[nodiscard]] std::string block(const std::vector<std::string>& cells, const Output& output, std::size_t status_column) const;
+  [[nodiscard]] std::string line(const std::vector<std::string>& cells, const Output* output,
+                                 std::size_t status_column) const;
+  [[nodiscard]] std::string block(const std::vector<std::string>& cells, const Output& output,
+                                  std::size_t status_column) const;
   std::vector<Column> columns_;
   std::vector<std::size_t> widths_;
   std::vector<bool> left_out_;
   std::vector<std::vector<std::string>> rows_;
   bool header_shown_ = false;
   bool blocks_ = false;
-  std::size_t room_ = 0;         ///< of a block's lines
+  std::size_t room_ = 0;  ///< of a block's lines
 };
 
 /// A status word in its colour.

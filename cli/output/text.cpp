@@ -35,19 +35,39 @@ Character next_character(std::string_view text) {
 
 using Range = std::pair<char32_t, char32_t>;
 
-template <std::size_t N>
-bool in_any(const std::array<Range, N>& ranges, char32_t code) {
-  return std::any_of(ranges.begin(), ranges.end(), [code](const Range& range) { return code >= range.first && code <= range.second; });
+template <std::size_t N> bool in_any(const std::array<Range, N>& ranges, char32_t code) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [code](const Range& range) { return code >= range.first && code <= range.second; });
 }
 
 /// After Unicode's East Asian Width and general category Mn, as far as terminals agree.
 std::size_t columns_of_character(const Character& character) {
-  static constexpr std::array<Range, 10> over_the_last{{{0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x064B, 0x065F}, {0x0E34, 0x0E3A},
-                                                        {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF}, {0x20D0, 0x20F0}, {0x302A, 0x302D}, {0xFE20, 0xFE2F}}};
-  static constexpr std::array<Range, 14> wide{{{0x1100, 0x115F}, {0x231A, 0x231B}, {0x23E9, 0x23EC}, {0x2E80, 0x303E}, {0x3041, 0x33FF},
-                                               {0x3400, 0x4DBF}, {0x4E00, 0xA4CF}, {0xA960, 0xA97C}, {0xAC00, 0xD7A3}, {0xF900, 0xFAFF},
-                                               {0xFE30, 0xFE6F}, {0xFF00, 0xFF60}, {0xFFE0, 0xFFE6}, {0x20000, 0x3FFFD}}};
-  static constexpr std::array<Range, 4> pictures{{{0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F7E0, 0x1F7EB}, {0x1F900, 0x1FAFF}}};
+  static constexpr std::array<Range, 10> over_the_last{{{0x0300, 0x036F},
+                                                        {0x0483, 0x0489},
+                                                        {0x0591, 0x05BD},
+                                                        {0x064B, 0x065F},
+                                                        {0x0E34, 0x0E3A},
+                                                        {0x1AB0, 0x1AFF},
+                                                        {0x1DC0, 0x1DFF},
+                                                        {0x20D0, 0x20F0},
+                                                        {0x302A, 0x302D},
+                                                        {0xFE20, 0xFE2F}}};
+  static constexpr std::array<Range, 14> wide{{{0x1100, 0x115F},
+                                               {0x231A, 0x231B},
+                                               {0x23E9, 0x23EC},
+                                               {0x2E80, 0x303E},
+                                               {0x3041, 0x33FF},
+                                               {0x3400, 0x4DBF},
+                                               {0x4E00, 0xA4CF},
+                                               {0xA960, 0xA97C},
+                                               {0xAC00, 0xD7A3},
+                                               {0xF900, 0xFAFF},
+                                               {0xFE30, 0xFE6F},
+                                               {0xFF00, 0xFF60},
+                                               {0xFFE0, 0xFFE6},
+                                               {0x20000, 0x3FFFD}}};
+  static constexpr std::array<Range, 4> pictures{
+      {{0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F7E0, 0x1F7EB}, {0x1F900, 0x1FAFF}}};
   if (!character.valid || character.code < 0x300) return 1;
   if (in_any(over_the_last, character.code)) return 0;
   return in_any(wide, character.code) || in_any(pictures, character.code) ? 2 : 1;
@@ -56,14 +76,21 @@ std::size_t columns_of_character(const Character& character) {
 /// Characters that steer the terminal, turn the direction of reading, or show nothing.
 bool harmful(char32_t code) {
   static constexpr std::array<Range, 15> ranges{{
-      {0x0000, 0x001F}, {0x007F, 0x009F},               // C0, DEL, C1
-      {0x00AD, 0x00AD}, {0x061C, 0x061C},               // soft hyphen, Arabic letter mark
-      {0x115F, 0x1160}, {0x180B, 0x180F},               // Hangul fillers, Mongolian selectors
-      {0x200B, 0x200F}, {0x2028, 0x202E},               // zero width, separators, bidi embeddings
-      {0x2060, 0x206F}, {0x3164, 0x3164},               // invisible operators, bidi isolates
-      {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF},               // variation selectors, byte order mark
-      {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFB},               // filler, interlinear marks
-      {0xE0000, 0xE0FFF},                               // tags
+      {0x0000, 0x001F},
+      {0x007F, 0x009F},  // C0, DEL, C1
+      {0x00AD, 0x00AD},
+      {0x061C, 0x061C},  // soft hyphen, Arabic letter mark
+      {0x115F, 0x1160},
+      {0x180B, 0x180F},  // Hangul fillers, Mongolian selectors
+      {0x200B, 0x200F},
+      {0x2028, 0x202E},  // zero width, separators, bidi embeddings
+      {0x2060, 0x206F},
+      {0x3164, 0x3164},  // invisible operators, bidi isolates
+      {0xFE00, 0xFE0F},
+      {0xFEFF, 0xFEFF},  // variation selectors, byte order mark
+      {0xFFA0, 0xFFA0},
+      {0xFFF0, 0xFFFB},    // filler, interlinear marks
+      {0xE0000, 0xE0FFF},  // tags
   }};
   return in_any(ranges, code) || (code & 0xFFFE) == 0xFFFE;
 }
@@ -101,8 +128,11 @@ std::size_t word_size(std::string_view text) {
 
 /// Where the first beginning of an invoice in a word ends; 0 when it has none.
 std::size_t invoice_prefix_in(std::string_view word) {
-  static constexpr std::array<std::string_view, 3> prefixes{"lnbc", "lntb", "lnsb"};  // lnbcrt and lntbs begin like these
-  const auto same = [](char given, char lower) { return given == lower || (given >= 'A' && given <= 'Z' && given + 32 == lower); };
+  static constexpr std::array<std::string_view, 3> prefixes{"lnbc", "lntb",
+                                                            "lnsb"};  // lnbcrt and lntbs begin like these
+  const auto same = [](char given, char lower) {
+    return given == lower || (given >= 'A' && given <= 'Z' && given + 32 == lower);
+  };
   std::size_t end = 0;
   for (const std::string_view prefix : prefixes) {
     const auto found = std::search(word.begin(), word.end(), prefix.begin(), prefix.end(), same);

@@ -27,8 +27,7 @@ void append_hex(std::string& out, std::span<const std::uint8_t> bytes);
 [[nodiscard]] std::optional<Bytes> bytes_from_hex(std::string_view text);
 
 /// N bytes of one meaning: two instances with different tags do not convert into each other.
-template <std::size_t N, typename Tag>
-struct FixedBytes {
+template <std::size_t N, typename Tag> struct FixedBytes {
   static constexpr std::size_t size = N;
   std::array<std::uint8_t, N> bytes{};
 

@@ -34,7 +34,8 @@ class Builder final : public nlohmann::json_sax<json> {
     const bool whole = digits.find_first_of(".eE") == std::string::npos;
     if (whole) return fail("the number " + digits.substr(0, 30) + " is beyond 64 bits");
     const auto& ignored = rules_.ignored_floats;
-    if (!levels_.empty() && std::find(ignored.begin(), ignored.end(), levels_.back().key) != ignored.end()) return put(nullptr);
+    if (!levels_.empty() && std::find(ignored.begin(), ignored.end(), levels_.back().key) != ignored.end())
+      return put(nullptr);
     return fail("the number " + digits.substr(0, 30) + " has a fraction or an exponent; whole numbers only");
   }
 
@@ -50,7 +51,8 @@ class Builder final : public nlohmann::json_sax<json> {
     return true;
   }
 
-  bool parse_error(std::size_t position, const std::string& /*token*/, const nlohmann::detail::exception& /*error*/) override {
+  bool parse_error(std::size_t position, const std::string& /*token*/,
+                   const nlohmann::detail::exception& /*error*/) override {
     if (problem_.empty()) problem_ = "not JSON: " + place(position);
     return false;
   }
@@ -63,7 +65,8 @@ class Builder final : public nlohmann::json_sax<json> {
   };
 
   bool open(json container) {
-    if (levels_.size() >= limits::max_json_depth) return fail("nested more than " + std::to_string(limits::max_json_depth) + " deep");
+    if (levels_.size() >= limits::max_json_depth)
+      return fail("nested more than " + std::to_string(limits::max_json_depth) + " deep");
     levels_.push_back(Level{add(std::move(container))});
     return true;
   }
@@ -71,8 +74,7 @@ class Builder final : public nlohmann::json_sax<json> {
     levels_.pop_back();
     return true;
   }
-  template <typename T>
-  bool put(T&& value) {
+  template <typename T> bool put(T&& value) {
     (void)add(json(std::forward<T>(value)));
     return true;
   }
@@ -117,7 +119,8 @@ class Builder final : public nlohmann::json_sax<json> {
     const std::string_view before = text_.substr(0, std::min(position, text_.size()));
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const std::size_t start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-    return "line " + std::to_string(line) + ", column " + std::to_string(std::max<std::size_t>(before.size() - start, 1));
+    return "line " + std::to_string(line) + ", column " +
+           std::to_string(std::max<std::size_t>(before.size() - start, 1));
   }
 
   std::string_view text_;

@@ -12,15 +12,15 @@
 namespace paytower {
 
 struct JsonRules {
-  std::size_t max_bytes = 0;                             ///< REQUIRED: a longer text is refused unread
-  /// Keys whose value may be a number with a fraction (probabilities): it is read as null. Everywhere else a float is an
-  /// error, because an amount must never pass through a double.
+  std::size_t max_bytes = 0;  ///< REQUIRED: a longer text is refused unread
+  /// Keys whose value may be a number with a fraction (probabilities): it is read as null. Everywhere else a float is
+  /// an error, because an amount must never pass through a double.
   std::span<const std::string_view> ignored_floats{};
 };
 
 /// Reads exactly one JSON document. Refused with Errc::usage and the place: bytes that are no JSON, anything behind the
-/// document, nesting beyond limits::max_json_depth, floats, whole numbers beyond 64 bit, and keys that come twice in an object.
-/// Messages may quote keys of the text, which is untrusted.
+/// document, nesting beyond limits::max_json_depth, floats, whole numbers beyond 64 bit, and keys that come twice in an
+/// object. Messages may quote keys of the text, which is untrusted.
 [[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonRules& rules);
 
 }  // namespace paytower

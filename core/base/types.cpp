@@ -17,7 +17,8 @@ std::optional<std::uint64_t> whole_number(std::string_view text, std::uint64_t m
 }  // namespace
 
 std::string ShortChannelId::text() const {
-  return std::to_string(value >> 40) + "x" + std::to_string((value >> 16) & 0xFFFFFF) + "x" + std::to_string(value & 0xFFFF);
+  return std::to_string(value >> 40) + "x" + std::to_string((value >> 16) & 0xFFFFFF) + "x" +
+         std::to_string(value & 0xFFFF);
 }
 
 std::optional<ShortChannelId> ShortChannelId::parse(std::string_view text) {

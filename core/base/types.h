@@ -67,8 +67,7 @@ struct ChannelDirection {
 
 /// Hash of the first bytes of fixed byte strings that are themselves hashes or keys.
 struct BytesHash {
-  template <std::size_t N, typename Tag>
-  std::size_t operator()(const FixedBytes<N, Tag>& value) const {
+  template <std::size_t N, typename Tag> std::size_t operator()(const FixedBytes<N, Tag>& value) const {
     std::size_t mixed = 1469598103934665603ULL;
     for (const std::uint8_t byte : value.bytes) mixed = (mixed ^ byte) * 1099511628211ULL;
     return mixed;

@@ -8,7 +8,7 @@ namespace paytower {
 
 namespace {
 
-constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;     ///< between two looks that change nothing
+constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;  ///< between two looks that change nothing
 
 }  // namespace
 
@@ -21,7 +21,8 @@ void Driver::Impl::perform(Item& item, const Decision& decision) {
 }
 
 void Driver::Impl::refuse(Item& item, Errc why) {
-  if (why == Errc::in_flight && item.blocker != Blocker::none) return finish(item, DriveEnd::refused, blocked_by(item.payment, item.blocker, item.earlier_watched));
+  if (why == Errc::in_flight && item.blocker != Blocker::none)
+    return finish(item, DriveEnd::refused, blocked_by(item.payment, item.blocker, item.earlier_watched));
   const bool paid_elsewhere = why == Errc::already_paid && item.payment.proof();
   if (!paid_elsewhere || !item.idempotent) return finish(item, DriveEnd::refused, refusal_of(item.payment, why));
   const bool same = item.payment.request.demand.destination == item.wanted_payee && foreign_amount_agrees(item.payment);
@@ -32,13 +33,9 @@ void Driver::Impl::refuse(Item& item, Errc why) {
   finish(item, DriveEnd::refused, differ_result(item.payment.request.hash).error);
 }
 
-void Driver::Impl::do_act(Item& item, const Report&) {
-  close(item);
-}
+void Driver::Impl::do_act(Item& item, const Report&) { close(item); }
 
-void Driver::Impl::do_act(Item& item, const Look&) {
-  want_look(item, mono());
-}
+void Driver::Impl::do_act(Item& item, const Look&) { want_look(item, mono()); }
 
 void Driver::Impl::do_act(Item& item, const LookLater&) {
   item.held = true;
@@ -116,9 +113,7 @@ void Driver::Impl::do_act(Item& item, const Query& act) {
   ports.node.query(key(item.payment, *item.payment.find(act.id)));
 }
 
-const StoreId& Driver::Impl::store_id(const Item& item) {
-  return hashes[item.payment.request.hash].knowledge.store;
-}
+const StoreId& Driver::Impl::store_id(const Item& item) { return hashes[item.payment.request.hash].knowledge.store; }
 
 void Driver::Impl::trace(const Item& item, const std::string& text) {
   ports.observer.trace(item.payment.request.hash, text);

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/invoice/bolt11/invoice.h"
-#include "core/driver/loop.h"
 #include "core/base/hash.h"
 #include "core/base/limits.h"
+#include "core/driver/loop.h"
+#include "core/invoice/bolt11/invoice.h"
 
 namespace paytower {
 
@@ -57,7 +57,8 @@ Judgement judge_again(const Admission& next, const HashState& state) {
   const Payment& payment = *state.payment;
   const PaymentStatus status = payment.status();
   const bool over = status == PaymentStatus::failed || status == PaymentStatus::unknown;
-  // A try that ended while it was waited for is reported: its first caller has just been told that the hash may be paid again.
+  // A try that ended while it was waited for is reported: its first caller has just been told that the hash may be paid
+  // again.
   const bool joined = next.ended_before && payment.index != *next.ended_before;
   if (over && !joined) return judgement;
   if (!same_parameters(*next.request, payment.request) || !foreign_amount_agrees(payment)) {
@@ -135,8 +136,8 @@ Judgement judge_request(const Admission& next, const HashState& state) {
 
 Error old_copy_error() {
   return Error{Errc::database_old_copy,
-               "the switch shows attempts of this database that are not in it: this is an old copy of the database; nothing was sent and "
-               "nothing was changed",
+               "the switch shows attempts of this database that are not in it: this is an old copy of the database; "
+               "nothing was sent and nothing was changed",
                "paytower resolve --restored"};
 }
 
@@ -150,7 +151,8 @@ DriveResult busy_result(const Admission& waiting) {
 }
 
 DriveResult not_begun_result(const Admission& waiting) {
-  DriveResult result = refused_result(waiting, Error{Errc::switch_unavailable, "there was no time left to begin this payment; nothing was sent", {}});
+  DriveResult result = refused_result(
+      waiting, Error{Errc::switch_unavailable, "there was no time left to begin this payment; nothing was sent", {}});
   result.end = DriveEnd::unavailable;
   return result;
 }
@@ -164,8 +166,9 @@ DriveResult refused_result(const Admission& next, Error why) {
 }
 
 DriveResult twice_result(const Admission& next) {
-  return refused_result(next, Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent",
-                                    "paytower show " + next.hash.hex()});
+  return refused_result(
+      next, Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent",
+                  "paytower show " + next.hash.hex()});
 }
 
 DriveResult unreadable_result(const Admission& next, Error why) {
@@ -179,9 +182,9 @@ Error refusal_of(const Payment& payment, Errc why) {
   switch (why) {
     case Errc::already_paid: return {why, "this payment hash is already paid; nothing was sent", show};
     case Errc::in_flight:
-      return {why, "this payment hash is already in flight; nothing was sent and nothing was changed", "paytower resume " + hash};
-    case Errc::guarded:
-      return {why, "this payment hash may be in flight, or was written off; nothing was sent", show};
+      return {why, "this payment hash is already in flight; nothing was sent and nothing was changed",
+              "paytower resume " + hash};
+    case Errc::guarded: return {why, "this payment hash may be in flight, or was written off; nothing was sent", show};
     case Errc::already_ended:
       return {why, "this payment ended without proof of its outcome and is not payable; nothing was sent", show};
     case Errc::already_succeeded: return {why, "this payment has succeeded; nothing was changed", show};
@@ -190,8 +193,8 @@ Error refusal_of(const Payment& payment, Errc why) {
     case Errc::database_old_copy: return old_copy_error();
     case Errc::switch_old_copy:
       return {why,
-              "the switch's counters stand below those stored with an attempt: the node was restored from an old copy; nothing was sent "
-              "and nothing was changed",
+              "the switch's counters stand below those stored with an attempt: the node was restored from an old copy; "
+              "nothing was sent and nothing was changed",
               show};
     case Errc::usage:
     case Errc::invoice_expired:
@@ -221,19 +224,20 @@ Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
   const std::string hash = payment.request.hash.hex();
   if (blocker == Blocker::closed_by_hand && !watched) {
     return {Errc::in_flight,
-            "the node keeps a pending record of an earlier try of this payment for which it never made an HTLC, and refuses every payment of the "
-            "hash while it stands; nothing was sent. It goes away only when the node is stopped and the row is taken out of its table `payments`",
+            "the node keeps a pending record of an earlier try of this payment for which it never made an HTLC, and "
+            "refuses every payment of the hash while it stands; nothing was sent. It goes away only when the node is "
+            "stopped and the row is taken out of its table `payments`",
             {}};
   }
   if (blocker == Blocker::closed_by_hand) {
     return {Errc::in_flight,
-            "an earlier try of this payment was marked as failed by hand, and the node still works on its HTLC: if it settles, you have "
-            "paid; nothing was sent",
+            "an earlier try of this payment was marked as failed by hand, and the node still works on its HTLC: if it "
+            "settles, you have paid; nothing was sent",
             "paytower resume " + hash};
   }
   return {Errc::in_flight,
-          "somebody else's HTLC of this payment hash is in flight at the node: of another user of the node, or of a paytower database that "
-          "was lost; nothing was sent. It is refused until that HTLC has ended",
+          "somebody else's HTLC of this payment hash is in flight at the node: of another user of the node, or of a "
+          "paytower database that was lost; nothing was sent. It is refused until that HTLC has ended",
           {}};
 }
 
@@ -244,13 +248,15 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
   const std::string hash = payment.request.hash.hex();
   if (elsewhere != payment.attempts.end()) {
     return Error{Errc::other_switch,
-                 "its open attempt belongs to node " + elsewhere->switch_key->node.hex() + " (" + elsewhere->switch_key->network +
-                     "); this is " + here.node.hex() + " (" + here.network + ")",
+                 "its open attempt belongs to node " + elsewhere->switch_key->node.hex() + " (" +
+                     elsewhere->switch_key->network + "); this is " + here.node.hex() + " (" + here.network + ")",
                  "paytower show " + hash};
   }
   const std::string& network = payment.request.network;
   if (!network.empty() && !pays_on(network, here.network)) {
-    return Error{Errc::wrong_network, "the invoice is for " + network + ", the switch is on " + here.network + "; nothing was sent", {}};
+    return Error{Errc::wrong_network,
+                 "the invoice is for " + network + ", the switch is on " + here.network + "; nothing was sent",
+                 {}};
   }
   if (payment.request.demand.destination == here.node) {
     return Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent", {}};
@@ -272,13 +278,17 @@ Handover handover(const Payment& payment, const Attempt& attempt, const StoreId&
   return out;
 }
 
-// Read one by one, now: another process may have stored the attempt since the switch was asked (R1: before it handed it over).
+// Read one by one, now: another process may have stored the attempt since the switch was asked (R1: before it handed it
+// over).
 void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
-  const bool known = std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
+  const bool known =
+      std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
   if (!known) throw RefusalError(old_copy_error());
 }
 
-AttemptKey key(const Payment& payment, const Attempt& attempt) { return AttemptKey{payment.request.hash, *attempt.id, attempt.part}; }
+AttemptKey key(const Payment& payment, const Attempt& attempt) {
+  return AttemptKey{payment.request.hash, *attempt.id, attempt.part};
+}
 
 std::optional<Marks> oldest_marks(const Payment& payment) {
   for (const Attempt& attempt : payment.attempts) {
@@ -314,8 +324,8 @@ void Driver::Impl::admit() {
   }
 }
 
-/// What the switch is known to work on waits as well without a place: others, which may have ended there long ago, get a turn.
-/// Without anybody who had none yet, the longest ones make room for those that gave theirs up.
+/// What the switch is known to work on waits as well without a place: others, which may have ended there long ago, get
+/// a turn. Without anybody who had none yet, the longest ones make room for those that gave theirs up.
 void Driver::Impl::make_room(std::size_t room) {
   std::size_t waiting = 0;
   bool anybody_new = false;

@@ -11,22 +11,23 @@ namespace paytower {
 /// A payment that waits for its turn or its lock: a new request, or a row of the store.
 struct Admission {
   PaymentHash hash;
-  std::optional<PaymentRequest> request;     ///< send
-  std::optional<PaymentIndex> index;         ///< resume
+  std::optional<PaymentRequest> request;  ///< send
+  std::optional<PaymentIndex> index;      ///< resume
   bool idempotent = false;
   std::uint64_t tag = 0;
-  std::optional<Error> objection;            ///< see Submission
-  std::optional<PaymentIndex> ended_before;  ///< see Submission; set at the latest when its lock was held by somebody else
-  std::optional<MonoNs> retry_at;            ///< its lock was held; try again then
-  bool had_turn = false;                     ///< it gave its place up while the switch still worked on it
+  std::optional<Error> objection;  ///< see Submission
+  std::optional<PaymentIndex>
+      ended_before;                ///< see Submission; set at the latest when its lock was held by somebody else
+  std::optional<MonoNs> retry_at;  ///< its lock was held; try again then
+  bool had_turn = false;           ///< it gave its place up while the switch still worked on it
 };
 
 [[nodiscard]] Admission admission_of(Submission wanted);
 
 /// What the database alone says to a request. Neither set: it knows nothing against a new try.
 struct Judgement {
-  bool join = false;                         ///< drive the open payment instead of making a new one
-  std::optional<DriveResult> result;         ///< paid, in flight, guarded or ended; or known with other parameters
+  bool join = false;                  ///< drive the open payment instead of making a new one
+  std::optional<DriveResult> result;  ///< paid, in flight, guarded or ended; or known with other parameters
 };
 
 [[nodiscard]] Judgement judge_request(const Admission& next, const HashState& state);
@@ -53,8 +54,8 @@ struct Judgement {
 /// A refusal in words, with a command to run next.
 [[nodiscard]] Error refusal_of(const Payment& payment, Errc why);
 
-/// in_flight, when a look shows whose HTLC it is. Without a hint where only the node itself can tell more. `watched`: an earlier try
-/// was marked as failed by hand, so that resume asks about it.
+/// in_flight, when a look shows whose HTLC it is. Without a hint where only the node itself can tell more. `watched`:
+/// an earlier try was marked as failed by hand, so that resume asks about it.
 [[nodiscard]] Error blocked_by(const Payment& payment, Blocker blocker, bool watched);
 
 /// R6: nothing when `payment` may be shown to this switch.

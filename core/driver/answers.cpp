@@ -77,7 +77,8 @@ void Driver::Impl::conclude(Item& item, const LookResult& look) {
 /// What is recorded of a payment by another user says whom they paid, so that --idempotent can compare.
 void Driver::Impl::take_over_payee(Item& item, const Event& event) {
   const auto* paid = std::get_if<HashPaid>(&event);
-  if (paid != nullptr && paid->destination && item.payment.index.value == 0) item.payment.request.demand.destination = *paid->destination;
+  if (paid != nullptr && paid->destination && item.payment.index.value == 0)
+    item.payment.request.demand.destination = *paid->destination;
 }
 
 void Driver::Impl::prove_orphans(Item& item, LookFinding& finding) {
@@ -98,8 +99,9 @@ void Driver::Impl::warn_erased(Item& item, const Event& event) {
   if (!missing || missing->evidence != Evidence::unknown) return;
   ports.observer.warn(item.payment.request.hash,
                       "the switch has no record of attempt " + std::to_string(missing->id.value) +
-                          ", and its lists do not tell whether it paid: nothing was concluded and nothing was sent; ask the payee, then say "
-                          "paytower resolve " + item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
+                          ", and its lists do not tell whether it paid: nothing was concluded and nothing was sent; "
+                          "ask the payee, then say paytower resolve " +
+                          item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
 }
 
 void Driver::Impl::receive(const RouteAnswer& answer) {
@@ -160,8 +162,8 @@ void Driver::Impl::receive(const FenceAnswer& answer) {
   if (!item) return;
   item->unanswered.erase(answer.key.id);
   if (answer.kind == FenceAnswer::Kind::fenced) return item->backlog.push_back(Fenced{answer.key.id});
-  // The payment has its end already. While somebody's complete record stands in the way, no fence takes and no HTLC of ours is
-  // made either: a later run asks again.
+  // The payment has its end already. While somebody's complete record stands in the way, no fence takes and no HTLC of
+  // ours is made either: a later run asks again.
   if (item->payment.ended_for_good()) return close(*item);
   want_look(*item, plus(mono(), item->idle_looks == 0 ? 0 : pause(*item)));
 }

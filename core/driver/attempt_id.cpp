@@ -15,12 +15,15 @@ std::string day(UnixNs at) {
   const std::time_t seconds = at.value / ns_per_second;
   std::tm parts{};
   std::array<char, 40> text{};
-  if (::gmtime_r(&seconds, &parts) == nullptr || std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts) == 0) return "no day";
+  if (::gmtime_r(&seconds, &parts) == nullptr || std::strftime(text.data(), text.size(), "%Y-%m-%d", &parts) == 0)
+    return "no day";
   return text.data();
 }
 
 Error wrong_clock(UnixNs now, const std::string& why) {
-  return Error{Errc::clock, "the clock of this machine shows " + day(now) + ", " + why + "; no attempt is made by such a clock", "date"};
+  return Error{Errc::clock,
+               "the clock of this machine shows " + day(now) + ", " + why + "; no attempt is made by such a clock",
+               "date"};
 }
 
 }  // namespace
@@ -36,7 +39,8 @@ Result<AttemptId> draw_attempt_id(UnixNs now, Randomness& randomness, AttemptId 
   const std::uint64_t by_time = static_cast<std::uint64_t>(elapsed_ms) << random_bits | random;
   // Within a millisecond, and by a clock that was set back: a random step above what is known, still unguessably apart.
   const std::uint64_t id = by_time > highest.value ? by_time : highest.value + 1 + random;
-  if (id >= end_of_ids) return Error{Errc::clock, "no attempt id is left above those of a clock that ran ahead; nothing was sent", {}};
+  if (id >= end_of_ids)
+    return Error{Errc::clock, "no attempt id is left above those of a clock that ran ahead; nothing was sent", {}};
   return AttemptId{id == 0 ? 1 : id};
 }
 

@@ -8,10 +8,10 @@ namespace paytower {
 
 namespace {
 
-constexpr std::int64_t first_answer_ns = ns_per_second;          ///< --wait 0 stays this long for a first answer
-constexpr std::int64_t farewell_ns = 700 * ns_per_ms;            ///< after a signal, for answers to hand-overs
-constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;            ///< how soon a new line of a batch is seen
-constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;    ///< an unanswered hand-over is looked for after this
+constexpr std::int64_t first_answer_ns = ns_per_second;        ///< --wait 0 stays this long for a first answer
+constexpr std::int64_t farewell_ns = 700 * ns_per_ms;          ///< after a signal, for answers to hand-overs
+constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;          ///< how soon a new line of a batch is seen
+constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;  ///< an unanswered hand-over is looked for after this
 
 }  // namespace
 
@@ -20,9 +20,7 @@ UnixNs Driver::Impl::now() const {
   return std::max(ports.clock.wall(), by_mono);
 }
 
-UnixNs Driver::Impl::now_for(const Payment& payment) const {
-  return std::max(now(), payment.request.created);
-}
+UnixNs Driver::Impl::now_for(const Payment& payment) const { return std::max(now(), payment.request.created); }
 
 std::optional<MonoNs> Driver::Impl::limit() const {
   if (!options.wait_ns) return std::nullopt;
@@ -53,7 +51,8 @@ void Driver::Impl::loop() {
     connect();
     start_looks();
     for (SwitchEvent& event : ports.node.poll(wake_at())) answers.push_back(std::move(event));
-    for (; !answers.empty(); answers.pop_front()) std::visit([this](const auto& what) { receive(what); }, answers.front());
+    for (; !answers.empty(); answers.pop_front())
+      std::visit([this](const auto& what) { receive(what); }, answers.front());
     look_at_clocks();
   }
   leave_open();
@@ -107,7 +106,9 @@ DriveResult Driver::Impl::left_waiting(const Admission& left) {
 void Driver::Impl::close(Item& item) {
   if (item.payment.index.value == 0) {
     return finish(item, DriveEnd::unavailable,
-                  Error{Errc::switch_unavailable, "the switch gave no route in time; nothing was recorded and nothing was sent", {}});
+                  Error{Errc::switch_unavailable,
+                        "the switch gave no route in time; nothing was recorded and nothing was sent",
+                        {}});
   }
   finish(item, item.payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open, std::nullopt);
 }
@@ -122,7 +123,8 @@ void Driver::Impl::finish(Item& item, DriveEnd end, std::optional<Error> error) 
   result.handed_over = item.handed_over;
   result.joined = item.joined;
   result.paid_before = item.paid_before;
-  result.awaits_other_user = !item.payment.ended_for_good() && !item.payment.has_open_attempt() && item.blocker == Blocker::other_user;
+  result.awaits_other_user =
+      !item.payment.ended_for_good() && !item.payment.has_open_attempt() && item.blocker == Blocker::other_user;
   result.pending_at_switch = item.payment.status() == PaymentStatus::failed && item.payment.has_watched_attempt() &&
                              item.blocker == Blocker::closed_by_hand;
   if (item.payment.index.value != 0) result.payment = item.payment;
@@ -234,7 +236,8 @@ void Driver::Impl::see_foreign_decisions(Item& item) {
   if (item.done || item.payment.index.value == 0) return;
   const auto stored = load_again(item);
   if (item.done) return;
-  if (!stored || stored->stop_reason != item.payment.stop_reason || stored->ended_for_good() != item.payment.ended_for_good()) {
+  if (!stored || stored->stop_reason != item.payment.stop_reason ||
+      stored->ended_for_good() != item.payment.ended_for_good()) {
     reload(item);
   }
 }

@@ -1,5 +1,6 @@
-// The driver's inside: one struct, whose parts stand in the files that follow a payment on its way: driver_admission (lock,
-// read), driver_tick (decide, commit), driver_acts (what is done after the commit), driver_answers (what the switch says).
+// The driver's inside: one struct, whose parts stand in the files that follow a payment on its way: driver_admission
+// (lock, read), driver_tick (decide, commit), driver_acts (what is done after the commit), driver_answers (what the
+// switch says).
 #pragma once
 
 #include <deque>
@@ -13,65 +14,66 @@
 #include <utility>
 #include <vector>
 
-#include "core/driver/driver.h"
-#include "core/driver/admission.h"
 #include "core/base/hash.h"
+#include "core/driver/admission.h"
+#include "core/driver/driver.h"
+#include "core/driver/route_session.h"
 #include "core/payment/lifecycle.h"
 #include "core/payment/look.h"
-#include "core/driver/route_session.h"
 
 namespace paytower {
 
-inline constexpr std::int64_t turn_ns = 5 * ns_per_second;               ///< a held payment keeps its place so long while others wait
-inline constexpr std::int64_t store_poll_ns = 250 * ns_per_ms;          ///< how soon another process's cancel is seen
+inline constexpr std::int64_t turn_ns =
+    5 * ns_per_second;  ///< a held payment keeps its place so long while others wait
+inline constexpr std::int64_t store_poll_ns = 250 * ns_per_ms;  ///< how soon another process's cancel is seen
 
 [[nodiscard]] constexpr MonoNs plus(MonoNs at, std::int64_t ns) { return MonoNs{at.value + ns}; }
 
 /// One payment on its way through this process.
 struct Item {
   Payment payment;
-  std::uint64_t ticket = 0;                  ///< of this item's questions to the switch
-  std::uint64_t tag = 0;                     ///< the caller's
+  std::uint64_t ticket = 0;  ///< of this item's questions to the switch
+  std::uint64_t tag = 0;     ///< the caller's
   bool idempotent = false;
-  bool earlier_watched = false;              ///< an earlier try of the hash was marked as failed by hand
-  PublicKey wanted_payee{};                  ///< of the request, also where another user paid somebody else
-  bool paid_before = false;                  ///< by another user of the node
-  bool joined = false;                       ///< a send attached itself to what somebody else had begun
+  bool earlier_watched = false;  ///< an earlier try of the hash was marked as failed by hand
+  PublicKey wanted_payee{};      ///< of the request, also where another user paid somebody else
+  bool paid_before = false;      ///< by another user of the node
+  bool joined = false;           ///< a send attached itself to what somebody else had begun
   bool handed_over = false;
-  bool adopted = false;                      ///< a row of the store (resume), no new try
-  bool held = false;                         ///< all that is known is that the switch still works on it
-  MonoNs since{};                            ///< when it got its place
-  Blocker blocker = Blocker::none;           ///< of the last look
+  bool adopted = false;             ///< a row of the store (resume), no new try
+  bool held = false;                ///< all that is known is that the switch still works on it
+  MonoNs since{};                   ///< when it got its place
+  Blocker blocker = Blocker::none;  ///< of the last look
   bool done = false;
 
   bool looking = false;
-  bool look_outdated = false;                ///< something was handed over while the look was under way
-  std::optional<MonoNs> look_at;             ///< a look is wanted, not before this
-  unsigned idle_looks = 0;                   ///< looks in a row that changed nothing
-  Marks marks;                               ///< of the last look
-  MonoNs look_asked{};                       ///< when the last look was asked for
-  std::map<AttemptId, MonoNs> orphans;       ///< LookFinding::orphans of every look since then
-  std::set<std::string> warned;              ///< what people were told
+  bool look_outdated = false;           ///< something was handed over while the look was under way
+  std::optional<MonoNs> look_at;        ///< a look is wanted, not before this
+  unsigned idle_looks = 0;              ///< looks in a row that changed nothing
+  Marks marks;                          ///< of the last look
+  MonoNs look_asked{};                  ///< when the last look was asked for
+  std::map<AttemptId, MonoNs> orphans;  ///< LookFinding::orphans of every look since then
+  std::set<std::string> warned;         ///< what people were told
 
   bool asking = false;
-  Exclusions excluded;                       ///< of the question under way
+  Exclusions excluded;  ///< of the question under way
 
-  std::map<AttemptId, unsigned> copies;      ///< hand-overs written by this process (R3)
-  std::set<AttemptId> drawn;                 ///< ids that this process drew
-  std::map<AttemptId, MonoNs> unanswered;    ///< hand-overs and fences without an answer yet
+  std::map<AttemptId, unsigned> copies;    ///< hand-overs written by this process (R3)
+  std::set<AttemptId> drawn;               ///< ids that this process drew
+  std::map<AttemptId, MonoNs> unanswered;  ///< hand-overs and fences without an answer yet
   std::set<AttemptId> querying;
 
   std::deque<Event> backlog;
   bool deadline_told = false;
-  bool answered_once = false;                ///< the switch answered a hand-over: --wait 0 may leave
-  unsigned refusals = 0;                     ///< writes that the store refused, in a row
+  bool answered_once = false;  ///< the switch answered a hand-over: --wait 0 may leave
+  unsigned refusals = 0;       ///< writes that the store refused, in a row
 };
 
 /// What all tries of one hash in this process share.
 struct HashEntry {
   StoreKnowledge knowledge;
   std::size_t users = 0;
-  std::vector<Item*> items{};                ///< driven now
+  std::vector<Item*> items{};  ///< driven now
 };
 
 struct Driver::Impl {
@@ -85,25 +87,25 @@ struct Driver::Impl {
   DriverPorts ports;
   DriverOptions options;
 
-  std::deque<Admission> queue;                       ///< not driven yet
-  std::vector<std::unique_ptr<Item>> items;          ///< driven now
+  std::deque<Admission> queue;               ///< not driven yet
+  std::vector<std::unique_ptr<Item>> items;  ///< driven now
   std::unordered_map<std::uint64_t, Item*> by_ticket;
   std::unordered_map<PaymentHash, HashEntry, BytesHash> hashes;
   std::unordered_set<PaymentHash, BytesHash> looks;  ///< asked on this connection and not answered yet
   std::vector<DriveResult> results;                  ///< without a feed
   DriveFeed* feed = nullptr;
 
-  std::deque<SwitchEvent> answers;                   ///< read from the switch, not received yet
+  std::deque<SwitchEvent> answers;  ///< read from the switch, not received yet
 
   std::optional<IdentityAnswer> identity;
-  bool copy_checked = false;                         ///< on this connection: the store is no old copy of itself (R12)
-  std::vector<LookAnswer> early_looks;               ///< answered before that; nothing is concluded from them until then
-  std::string last_run;                              ///< of the switch, as far as it could be told
+  bool copy_checked = false;            ///< on this connection: the store is no old copy of itself (R12)
+  std::vector<LookAnswer> early_looks;  ///< answered before that; nothing is concluded from them until then
+  std::string last_run;                 ///< of the switch, as far as it could be told
   bool identifying = false;
   bool ever_identified = false;
   std::optional<MonoNs> identify_at;
 
-  AttemptId highest;                                 ///< id that is known of the store, or was drawn by this process (R12)
+  AttemptId highest;  ///< id that is known of the store, or was drawn by this process (R12)
 
   std::uint64_t next_ticket = 1;
   MonoNs start;
@@ -112,7 +114,7 @@ struct Driver::Impl {
   MonoNs store_poll_at;
   std::optional<MonoNs> told_to_leave;
   bool commit_was_busy = false;
-  Error busy_why;                                    ///< of the commit that was busy
+  Error busy_why;  ///< of the commit that was busy
 
   // --- time ---
 
@@ -165,23 +167,25 @@ struct Driver::Impl {
     Decision decision;
     bool stored = false;
   };
-  std::vector<Decided> tick;                         ///< what the next commit takes
+  std::vector<Decided> tick;  ///< what the next commit takes
   void settle();
   /// Events without writes act at once; each item stops at its first event with writes, which the tick's commit takes.
   void decide_all();
   void commit();
-  /// R10: what was learned must not be lost with what ends the run, wherever it waits: in the commit that failed, in a payment's
-  /// queue, or in an answer that nobody has received.
+  /// R10: what was learned must not be lost with what ends the run, wherever it waits: in the commit that failed, in a
+  /// payment's queue, or in an answer that nobody has received.
   void save_proofs();
   void save_proof(const Item& item, const Event& event);
   void save_proof(const SwitchEvent& answer);
   void accepted_by_store(Decided& pending, const Stored& stored);
   void refused_by_store(Decided& pending, const Error& why);
-  /// Another process drew the same id, or the store had it from another machine: the attempt was not handed over, and gets another.
+  /// Another process drew the same id, or the store had it from another machine: the attempt was not handed over, and
+  /// gets another.
   void draw_again(Item& item, RouteReady taken, const Error& why);
   /// The payment as it is stored now. One that became unreadable is left as it is: `item` is done then.
   std::optional<Payment> load_again(Item& item);
-  /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is asked anew.
+  /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is
+  /// asked anew.
   void reload(Item& item);
   /// What was concluded from the old facts is concluded anew; a preimage stays true whatever was read.
   static void drop_all_but_proofs(std::deque<Event>& backlog);
@@ -210,8 +214,8 @@ struct Driver::Impl {
   // --- questions to the switch ---
 
   void connect();
-  /// One look a hash at a time, so that no answer is taken for a later question's (R9): also when whoever asked has left. All
-  /// tries of the hash that want one share it, and it reaches back to the oldest of their marks (R5).
+  /// One look a hash at a time, so that no answer is taken for a later question's (R9): also when whoever asked has
+  /// left. All tries of the hash that want one share it, and it reaches back to the oldest of their marks (R5).
   void start_looks();
 
   // --- answers ---
@@ -222,7 +226,8 @@ struct Driver::Impl {
   void receive(const LookAnswer& answer);
   void conclude(Item& item, const LookResult& look);
   static void take_over_payee(Item& item, const Event& event);
-  /// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was never sent.
+  /// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was
+  /// never sent.
   void prove_orphans(Item& item, LookFinding& finding);
   /// No later look will tell more: only a person can.
   void warn_erased(Item& item, const Event& event);
@@ -234,7 +239,8 @@ struct Driver::Impl {
   void receive(const OwnRowsAnswer&) {}  // never asked for here
   /// R12: an attempt of our store that it does not have means that it was put back from an old copy, whatever the hash.
   void receive(const NewestOwnAnswer& answer);
-  /// What was handed over stays open. Whoever has nothing recorded leaves; the others look again on the next connection.
+  /// What was handed over stays open. Whoever has nothing recorded leaves; the others look again on the next
+  /// connection.
   void receive(const Disconnected& lost);
 
   // --- clocks ---

@@ -31,17 +31,17 @@ struct AttemptKey {
 /// Everything that a hand-over says; two hand-overs of one attempt are equal in every field (R4).
 struct Handover {
   AttemptKey key;
-  std::string label;                           ///< attempt_label()
+  std::string label;  ///< attempt_label()
   Route route;
-  Msat amount;                                 ///< what the payee asked for in all its parts
+  Msat amount;  ///< what the payee asked for in all its parts
   std::optional<PaymentSecret> payment_secret;
   std::optional<Bytes> metadata;
-  std::string invoice;                         ///< BOLT 11 text, empty without one
-  std::string description;                     ///< the invoice's own, empty where it has none or only the hash of one
+  std::string invoice;      ///< BOLT 11 text, empty without one
+  std::string description;  ///< the invoice's own, empty where it has none or only the hash of one
 };
 
 struct RouteQuestion {
-  std::uint64_t ticket = 0;                    ///< comes back with the answer
+  std::uint64_t ticket = 0;  ///< comes back with the answer
   RouteDemand demand;
   std::vector<RouteHint> hints;
   std::vector<ChannelDirection> excluded_channels;
@@ -51,14 +51,16 @@ struct RouteQuestion {
 struct IdentityAnswer {
   SwitchKey key;
   std::uint32_t height = 0;
-  std::string run{};                           ///< names this run of its process; empty where that cannot be told
+  std::string run{};  ///< names this run of its process; empty where that cannot be told
 };
-struct LookAnswer { LookResult look; };
+struct LookAnswer {
+  LookResult look;
+};
 struct RouteAnswer {
   std::uint64_t ticket = 0;
-  std::optional<Route> route;                                ///< nothing: there is none
-  FailureReason reason = FailureReason::no_route;            ///< why there is none: no_route or insufficient_balance
-  FailureDetail detail{};                                    ///< and in finer words, as far as the switch can tell
+  std::optional<Route> route;                      ///< nothing: there is none
+  FailureReason reason = FailureReason::no_route;  ///< why there is none: no_route or insufficient_balance
+  FailureDetail detail{};                          ///< and in finer words, as far as the switch can tell
 };
 /// There is none, and why.
 [[nodiscard]] inline RouteAnswer no_route_answer(std::uint64_t ticket, FailureDetail detail) {
@@ -67,23 +69,23 @@ struct RouteAnswer {
 }
 struct DispatchAnswer {
   enum class Kind {
-    accepted,                                  ///< a record of exactly this attempt exists and is durable
-    not_sent,                                  ///< this request made no HTLC; says nothing of earlier copies
-    look,                                      ///< says nothing by itself: look
+    accepted,  ///< a record of exactly this attempt exists and is durable
+    not_sent,  ///< this request made no HTLC; says nothing of earlier copies
+    look,      ///< says nothing by itself: look
   };
   AttemptKey key;
   Kind kind = Kind::look;
-  Failure failure{};                           ///< of not_sent
+  Failure failure{};  ///< of not_sent
 };
 struct QueryAnswer {
-  enum class Kind { settled, failed, look };   ///< look: no record, or an answer that proves nothing
+  enum class Kind { settled, failed, look };  ///< look: no record, or an answer that proves nothing
   AttemptKey key;
   Kind kind = Kind::look;
-  Preimage preimage{};                         ///< of settled; not yet checked
-  Failure failure{};                           ///< of failed
+  Preimage preimage{};  ///< of settled; not yet checked
+  Failure failure{};    ///< of failed
 };
 struct FenceAnswer {
-  enum class Kind { fenced, look };            ///< look: the attempt itself won, or the fence did not take
+  enum class Kind { fenced, look };  ///< look: the attempt itself won, or the fence did not take
   AttemptKey key;
   Kind kind = Kind::look;
 };
@@ -91,23 +93,28 @@ struct FenceAnswer {
 struct OwnRow {
   PaymentHash hash;
   SwitchRow row;
-  std::string invoice;                         ///< BOLT 11 text, empty without one
+  std::string invoice;  ///< BOLT 11 text, empty without one
   UnixNs created{};
 };
-struct OwnRowsAnswer { std::vector<OwnRow> rows; };
+struct OwnRowsAnswer {
+  std::vector<OwnRow> rows;
+};
 
 /// What a switch has to show of a store, if that is no old copy of itself (R12).
 struct StoreTrace {
   StoreId store;
-  UnixNs made;                                 ///< when the store was made: no row of its is older
-  std::optional<std::uint64_t> since{};        ///< Marks::payments_created of the store's newest attempt at this switch
+  UnixNs made;                           ///< when the store was made: no row of its is older
+  std::optional<std::uint64_t> since{};  ///< Marks::payments_created of the store's newest attempt at this switch
 };
-/// The store's attempt ids among the newest rows; at least that of its very newest row since the trace, if there is one.
-struct NewestOwnAnswer { std::vector<AttemptId> ids; };
+/// The store's attempt ids among the newest rows; at least that of its very newest row since the trace, if there is
+/// one.
+struct NewestOwnAnswer {
+  std::vector<AttemptId> ids;
+};
 /// Nothing asked before will be answered any more; what was handed over stays open.
 struct Disconnected {
   std::string why;
-  bool reached = false;                        ///< somebody answers there: worth another connection, also for what is not recorded
+  bool reached = false;  ///< somebody answers there: worth another connection, also for what is not recorded
 };
 
 using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer,
@@ -131,8 +138,8 @@ class Switch {
   virtual void fence(const Handover& handover) = 0;
   /// Every row, of any hash, whose label names `store` (resolve --restored): answered with OwnRowsAnswer.
   virtual void list_own(const StoreId& store) = 0;
-  /// Once a connection: which attempts of the store the switch has seen last. Answered with NewestOwnAnswer, which is empty where
-  /// the switch cannot tell.
+  /// Once a connection: which attempts of the store the switch has seen last. Answered with NewestOwnAnswer, which is
+  /// empty where the switch cannot tell.
   virtual void newest_own(const StoreTrace& trace) = 0;
   /// Waits until something can be told, `until` has come, or a signal arrived; then tells all there is, in order.
   /// Throws SwitchError when the switch can never be talked to.
@@ -143,7 +150,8 @@ class Switch {
 
 /// One payment's writes of a tick. All of them are stored, or none.
 struct PaymentWrites {
-  const Payment* payment = nullptr;            ///< as it is before the writes; index 0 exactly when the first write is InitPayment
+  const Payment* payment =
+      nullptr;  ///< as it is before the writes; index 0 exactly when the first write is InitPayment
   std::span<const Write> writes;
 };
 
@@ -154,10 +162,10 @@ struct Stored {
 
 /// All that a store knows of a hash before a payment is decided about.
 struct HashState {
-  std::optional<Payment> payment;              ///< what decides about a new try: a paid one, else the open one, else the newest
-  std::optional<Guard> guard;                  ///< unreleased guard
+  std::optional<Payment> payment;  ///< what decides about a new try: a paid one, else the open one, else the newest
+  std::optional<Guard> guard;      ///< unreleased guard
   StoreKnowledge knowledge;
-  AttemptId highest_id;                        ///< of all own attempts of the store, also deleted ones; new ids stand above it
+  AttemptId highest_id;  ///< of all own attempts of the store, also deleted ones; new ids stand above it
 };
 
 /// A failed attempt of any payment, for the exclusions of a route session.
@@ -165,7 +173,7 @@ struct RecentFailure {
   UnixNs at;
   Failure failure;
   Route route;
-  std::optional<AttemptId> id{};               ///< of an own attempt
+  std::optional<AttemptId> id{};  ///< of an own attempt
 };
 
 /// Reading throws RefusalError(database) where a stored row cannot be read: that row is left alone, the others stand.
@@ -173,15 +181,15 @@ class PaymentStore {
  public:
   virtual ~PaymentStore() = default;
   /// One durable transaction for the whole tick, a savepoint for each entry: a constraint refuses that entry alone
-  /// (Errc::already_paid, in_flight, guarded, stopped, not_initiated, already_succeeded, already_failed, attempt_id_taken, conflict; busy
-  /// when the write lock cannot be had in time, then for all). Returns one result an entry, in order.
-  /// Throws StoreError for everything else: then nothing may be done or written any more (R10).
+  /// (Errc::already_paid, in_flight, guarded, stopped, not_initiated, already_succeeded, already_failed,
+  /// attempt_id_taken, conflict; busy when the write lock cannot be had in time, then for all). Returns one result an
+  /// entry, in order. Throws StoreError for everything else: then nothing may be done or written any more (R10).
   [[nodiscard]] virtual std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) = 0;
   [[nodiscard]] virtual HashState find(const PaymentHash& hash) = 0;
   /// Exactly this row with its attempts, or nothing.
   [[nodiscard]] virtual std::optional<Payment> load(PaymentIndex index) = 0;
-  /// Payments that are unfinished, have an unresolved attempt or are watched, imported ones too (which the driver leaves
-  /// alone): ascending by index, above `after`.
+  /// Payments that are unfinished, have an unresolved attempt or are watched, imported ones too (which the driver
+  /// leaves alone): ascending by index, above `after`.
   [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
   /// Failures of attempts that ended at or after `since`, newest first, at most limits::max_exclusions.
   [[nodiscard]] virtual std::vector<RecentFailure> recent_failures(UnixNs since) = 0;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "core/base/hash.h"
 #include "core/driver/attempt_id.h"
 #include "core/invoice/bolt11/invoice.h"
-#include "core/base/hash.h"
 
 namespace paytower {
 

@@ -8,13 +8,11 @@ namespace paytower {
 
 namespace {
 
-template <typename T>
-void add_once(std::vector<T>& list, const T& value) {
+template <typename T> void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
 
-template <typename T>
-bool contains(const std::vector<T>& list, const T& value) {
+template <typename T> bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
@@ -56,7 +54,8 @@ bool tried(const Payment& payment, const Route& route) {
 Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now) {
   Gatherer gatherer(payment.request.demand.destination);
   for (const Attempt& attempt : payment.attempts) {
-    if (attempt.outcome == AttemptOutcome::failed && attempt.failure) gatherer.add(judge(*attempt.failure, attempt.route), true, true);
+    if (attempt.outcome == AttemptOutcome::failed && attempt.failure)
+      gatherer.add(judge(*attempt.failure, attempt.route), true, true);
   }
   for (const RecentFailure& other : others) {
     if (other.id && payment.find(*other.id) != nullptr) continue;  // one of its own: counted above
@@ -88,11 +87,13 @@ NextRoute next_route(const Payment& payment, std::span<const RecentFailure> othe
   return question;
 }
 
-std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment, const Exclusions& exclusions) {
+std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
+                                          const Exclusions& exclusions) {
   if (!answer.route) return NoRoute{answer.reason, answer.detail};
   const Route& route = *answer.route;
   const bool excluded = std::any_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
-    return contains(exclusions.channels, ChannelDirection{hop.channel, hop.direction}) || contains(exclusions.nodes, hop.node);
+    return contains(exclusions.channels, ChannelDirection{hop.channel, hop.direction}) ||
+           contains(exclusions.nodes, hop.node);
   });
   if (excluded) return NoRoute{FailureReason::no_route, detail_of(DetailCode::excluded)};
   if (check_route(route, payment.request.demand)) return route;

@@ -6,9 +6,9 @@
 #include <variant>
 #include <vector>
 
+#include "core/driver/ports.h"
 #include "core/payment/lifecycle.h"
 #include "core/payment/payment.h"
-#include "core/driver/ports.h"
 
 namespace paytower {
 
@@ -21,8 +21,9 @@ struct Exclusions {
   std::vector<PublicKey> nodes;
 };
 
-/// Derived from failed attempts and stored nowhere: all of the payment's own, and those of `others` that are young enough. Each
-/// counts once: what `others` says of the payment's own attempts is passed over. The payee itself is never excluded.
+/// Derived from failed attempts and stored nowhere: all of the payment's own, and those of `others` that are young
+/// enough. Each counts once: what `others` says of the payment's own attempts is passed over. The payee itself is never
+/// excluded.
 [[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now);
 
 /// All given routes have been tried, or the demands leave none of them.
@@ -33,9 +34,12 @@ struct NothingLeft {
 using NextRoute = std::variant<Route, RouteQuestion, NothingLeft>;
 
 /// `ticket` is copied into a RouteQuestion.
-[[nodiscard]] NextRoute next_route(const Payment& payment, std::span<const RecentFailure> others, UnixNs now, std::uint64_t ticket);
+[[nodiscard]] NextRoute next_route(const Payment& payment, std::span<const RecentFailure> others, UnixNs now,
+                                   std::uint64_t ticket);
 
-/// What the switch's answer comes to: a route that keeps to every demand and avoids all that was excluded, or why there is none.
-[[nodiscard]] std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment, const Exclusions& exclusions);
+/// What the switch's answer comes to: a route that keeps to every demand and avoids all that was excluded, or why there
+/// is none.
+[[nodiscard]] std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
+                                                        const Exclusions& exclusions);
 
 }  // namespace paytower

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "core/driver/attempt_id.h"
 #include "core/base/hash.h"
+#include "core/driver/attempt_id.h"
 #include "core/payment/look.h"
 
 namespace paytower {
 
 namespace {
 
-constexpr unsigned most_refusals = 8;                            ///< then a payment is left to the next run
+constexpr unsigned most_refusals = 8;  ///< then a payment is left to the next run
 
 }  // namespace
 
@@ -94,7 +94,8 @@ void Driver::Impl::save_proof(const Item& item, const Event& event) {
     ports.store.spool(hash, settled->id, settled->preimage);
     ports.observer.warn(hash, "paid, but the database could not store it; preimage " + settled->preimage.hex());
   } else if (const auto* paid = std::get_if<HashPaid>(&event); paid && proves(paid->preimage, hash)) {
-    ports.observer.warn(hash, "paid by another user of the node, but the database could not store it; preimage " + paid->preimage.hex());
+    ports.observer.warn(hash, "paid by another user of the node, but the database could not store it; preimage " +
+                                  paid->preimage.hex());
   }
 }
 
@@ -112,8 +113,9 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   item.refusals = 0;
   ports.observer.changed(item.payment);
   if (const auto* paid = std::get_if<HashPaid>(&pending.cause); paid && item.handed_over) {
-    ports.observer.warn(item.payment.request.hash, "another user of the node paid this hash: " + std::to_string(paid->amount.value()) +
-                                                       " msat and " + std::to_string(paid->fee.value()) + " msat of fees are theirs");
+    ports.observer.warn(item.payment.request.hash,
+                        "another user of the node paid this hash: " + std::to_string(paid->amount.value()) +
+                            " msat and " + std::to_string(paid->fee.value()) + " msat of fees are theirs");
   }
   perform(item, pending.decision);
 }
@@ -127,11 +129,13 @@ void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
     item.backlog.push_front(std::move(pending.cause));  // what was learned is stored as soon as the lock is free
     return;
   }
-  if (auto* taken = std::get_if<RouteReady>(&pending.cause); taken && why.code == Errc::attempt_id_taken) return draw_again(item, std::move(*taken), why);
+  if (auto* taken = std::get_if<RouteReady>(&pending.cause); taken && why.code == Errc::attempt_id_taken)
+    return draw_again(item, std::move(*taken), why);
   if (item.payment.index.value == 0) return finish(item, DriveEnd::refused, why);
   ports.observer.trace(item.payment.request.hash, "the store refused: " + why.message);
   if (++item.refusals > most_refusals) {
-    ports.observer.warn(item.payment.request.hash, "the store refuses what the switch tells (" + why.message + "): left as it is");
+    ports.observer.warn(item.payment.request.hash,
+                        "the store refuses what the switch tells (" + why.message + "): left as it is");
     return close(item);
   }
   item.backlog.push_front(std::move(pending.cause));
@@ -170,14 +174,16 @@ void Driver::Impl::reload(Item& item) {
   item.payment = std::move(*stored);
   item.payment.failure_detail = std::move(detail);
   drop_all_but_proofs(item.backlog);
-  if (item.payment.ended_for_good() && !item.payment.has_open_attempt()) return finish(item, DriveEnd::ended, std::nullopt);
+  if (item.payment.ended_for_good() && !item.payment.has_open_attempt())
+    return finish(item, DriveEnd::ended, std::nullopt);
   want_look(item, mono());
 }
 
 void Driver::Impl::drop_all_but_proofs(std::deque<Event>& backlog) {
   std::deque<Event> proofs;
   for (Event& event : backlog) {
-    if (std::holds_alternative<Settled>(event) || std::holds_alternative<HashPaid>(event)) proofs.push_back(std::move(event));
+    if (std::holds_alternative<Settled>(event) || std::holds_alternative<HashPaid>(event))
+      proofs.push_back(std::move(event));
   }
   backlog = std::move(proofs);
 }

@@ -11,8 +11,8 @@
 
 namespace paytower {
 
-/// BOLT 4 failure codes as on the wire (below 0x10000), and local ends of an attempt (from 0x10000). An imported record may have
-/// a wire code that stands nowhere here.
+/// BOLT 4 failure codes as on the wire (below 0x10000), and local ends of an attempt (from 0x10000). An imported record
+/// may have a wire code that stands nowhere here.
 enum class FailureCode : std::uint32_t {
   invalid_realm = 0x4000 | 1,
   temporary_node_failure = 0x2000 | 2,
@@ -38,18 +38,19 @@ enum class FailureCode : std::uint32_t {
   mpp_timeout = 23,
   invalid_onion_blinding = 0x8000 | 0x4000 | 24,
 
-  local_refusal = 0x10001,        ///< our node did not take the HTLC (no peer, no balance, unusable channel)
-  unreadable = 0x10002,           ///< failed for certain, by whom cannot be read (Core Lightning 202)
-  fenced = 0x10003,               ///< the id was made unusable before it became an HTLC (R4)
-  no_debit = 0x10004,             ///< the HTLC ended and no money moved; the record itself is gone (R5)
-  assumed_failed = 0x10005,       ///< the operator's word (closed, on the watch list)
-  written_off = 0x10006,          ///< the operator's word (closed, never payable)
-  preimage_lost = 0x10007,        ///< settled, and nobody has the preimage any more (closed, never payable)
-  unknown_code = 0x10008,         ///< failed for certain with a code that BOLT 4 does not name
-  unknown_permanent = 0x14008,    ///< the same, and whoever failed it said that it is for good (BOLT 4's PERM bit)
+  local_refusal = 0x10001,      ///< our node did not take the HTLC (no peer, no balance, unusable channel)
+  unreadable = 0x10002,         ///< failed for certain, by whom cannot be read (Core Lightning 202)
+  fenced = 0x10003,             ///< the id was made unusable before it became an HTLC (R4)
+  no_debit = 0x10004,           ///< the HTLC ended and no money moved; the record itself is gone (R5)
+  assumed_failed = 0x10005,     ///< the operator's word (closed, on the watch list)
+  written_off = 0x10006,        ///< the operator's word (closed, never payable)
+  preimage_lost = 0x10007,      ///< settled, and nobody has the preimage any more (closed, never payable)
+  unknown_code = 0x10008,       ///< failed for certain with a code that BOLT 4 does not name
+  unknown_permanent = 0x14008,  ///< the same, and whoever failed it said that it is for good (BOLT 4's PERM bit)
 };
 
-/// The BOLT 4 name in upper case ("TEMPORARY_CHANNEL_FAILURE"), or ours ("FENCED"); "UNKNOWN_CODE" for a code without a name.
+/// The BOLT 4 name in upper case ("TEMPORARY_CHANNEL_FAILURE"), or ours ("FENCED"); "UNKNOWN_CODE" for a code without a
+/// name.
 [[nodiscard]] std::string_view failure_name(FailureCode code);
 /// The inverse of failure_name, any case; nothing for a name that is not listed.
 [[nodiscard]] std::optional<FailureCode> failure_from_name(std::string_view name);
@@ -60,10 +61,10 @@ enum class FailureCode : std::uint32_t {
 
 struct Failure {
   FailureCode code = FailureCode::unknown_code;
-  std::optional<std::uint32_t> source_index;   ///< 0 = our node, 1 = the first peer, ...; nothing when unknown
-  std::optional<ChannelDirection> channel;     ///< the erring channel, where the switch names one
-  std::optional<PublicKey> node;               ///< the erring node, where known
-  std::string message{};                       ///< the switch's words: untrusted text
+  std::optional<std::uint32_t> source_index;  ///< 0 = our node, 1 = the first peer, ...; nothing when unknown
+  std::optional<ChannelDirection> channel;    ///< the erring channel, where the switch names one
+  std::optional<PublicKey> node;              ///< the erring node, where known
+  std::string message{};                      ///< the switch's words: untrusted text
   auto operator<=>(const Failure&) const = default;
 };
 
@@ -82,10 +83,11 @@ enum class FailureReason : std::uint8_t {
 
 /// What one failed attempt teaches the search for the next route.
 struct Verdict {
-  std::optional<FailureReason> final_reason;       ///< set = no further attempt of this payment
+  std::optional<FailureReason> final_reason;  ///< set = no further attempt of this payment
   std::vector<ChannelDirection> exclude_channels;
   std::vector<PublicKey> exclude_nodes;
-  bool policy = false;                             ///< a stale policy may be at fault: exclude the channel once, at the second failure `policy_node`
+  bool policy =
+      false;  ///< a stale policy may be at fault: exclude the channel once, at the second failure `policy_node`
   std::optional<PublicKey> policy_node;
 };
 

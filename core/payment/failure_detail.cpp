@@ -8,11 +8,12 @@ namespace paytower {
 
 namespace {
 
-constexpr std::uint64_t probe_parts = 16;            ///< as many parts as a payment of several usually has
-constexpr std::uint64_t least_probe_msat = 1'000;    ///< what most channels carry at least
+constexpr std::uint64_t probe_parts = 16;          ///< as many parts as a payment of several usually has
+constexpr std::uint64_t least_probe_msat = 1'000;  ///< what most channels carry at least
 
 /// What is wrong with the channels that --outgoing-chan-id names: the least of their troubles counts.
-std::optional<FailureDetail> explain_outgoing(std::span<const SpendableChannel> channels, const std::vector<ShortChannelId>& named, Msat need) {
+std::optional<FailureDetail> explain_outgoing(std::span<const SpendableChannel> channels,
+                                              const std::vector<ShortChannelId>& named, Msat need) {
   FailureDetail detail = detail_of(DetailCode::outgoing_channel_unknown);
   detail.channel = named.front();
   for (const SpendableChannel& one : channels) {
@@ -74,7 +75,8 @@ void NearMisses::add(const Route& route, const RouteDemand& demand) {
   const bool dear = route.fees() > demand.fee_limit;
   const bool lengthy = route.total_delay() > demand.cltv_limit;
   if (!dear && !lengthy) return;
-  const FailureDetail seen{dear ? DetailCode::fee_limit : DetailCode::cltv_limit, route.fees(), route.total_delay(), {}, {}, {}};
+  const FailureDetail seen{
+      dear ? DetailCode::fee_limit : DetailCode::cltv_limit, route.fees(), route.total_delay(), {}, {}, {}};
   if (dear && lengthy) return keep_cheaper(both_, seen);
   if (dear) return keep_cheaper(too_dear_, seen);
   if (!too_long_ || seen.delay < too_long_->delay) too_long_ = seen;
@@ -85,12 +87,16 @@ std::optional<FailureDetail> NearMisses::detail() const {
   return too_long_ ? too_long_ : both_;
 }
 
-std::optional<FailureDetail> explain_channels(std::span<const SpendableChannel> channels, const RouteDemand& demand, Msat fees) {
+std::optional<FailureDetail> explain_channels(std::span<const SpendableChannel> channels, const RouteDemand& demand,
+                                              Msat fees) {
   const Msat need = checked_add(demand.amount, fees).value_or(Msat::of(Msat::max_value));
   if (!demand.outgoing_channels.empty()) return explain_outgoing(channels, demand.outgoing_channels, need);
   FailureDetail detail;
-  if (std::none_of(channels.begin(), channels.end(), [](const SpendableChannel& one) { return one.usable; })) return detail_of(DetailCode::no_channel);
-  if (std::any_of(channels.begin(), channels.end(), [&](const SpendableChannel& one) { return one.usable && one.spendable >= need; })) return std::nullopt;
+  if (std::none_of(channels.begin(), channels.end(), [](const SpendableChannel& one) { return one.usable; }))
+    return detail_of(DetailCode::no_channel);
+  if (std::any_of(channels.begin(), channels.end(),
+                  [&](const SpendableChannel& one) { return one.usable && one.spendable >= need; }))
+    return std::nullopt;
   detail.held = held_together(channels);
   detail.code = *detail.held >= need ? DetailCode::amount_in_one_part : DetailCode::no_balance;
   return detail;
@@ -104,7 +110,9 @@ Msat held_together(std::span<const SpendableChannel> channels) {
   return Msat::of(sum);
 }
 
-Msat probe_amount(Msat amount) { return std::min(amount, Msat::of(std::max(amount.value() / probe_parts, least_probe_msat))); }
+Msat probe_amount(Msat amount) {
+  return std::min(amount, Msat::of(std::max(amount.value() / probe_parts, least_probe_msat)));
+}
 
 Msat fees_by_probe(Msat fees) { return Msat::of(std::min(fees.value(), Msat::max_value / probe_parts) * probe_parts); }
 

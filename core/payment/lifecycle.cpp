@@ -50,7 +50,8 @@ class Decider {
     const bool kept = static_cast<bool>(check_route(event.route, payment_.request.demand));
     if (payment_.stop_reason || deadline_passed() || attempts_used_up() || !kept) {
       const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event.route);
-      if (!recorded()) return kept ? fail_payment(FailureReason::timeout) : fail_payment(FailureReason::no_route, detail);
+      if (!recorded())
+        return kept ? fail_payment(FailureReason::timeout) : fail_payment(FailureReason::no_route, detail);
       deadline_passed() ? set_stop(FailureReason::timeout) : set_stop(FailureReason::no_route, detail);
       return act(Look{});
     }
@@ -113,7 +114,9 @@ class Decider {
 
   void operator()(const Orphaned& event) {
     if (!open(event.id)) return;
-    fail_attempt(event.id, Failure{FailureCode::local_refusal, {}, {}, {}, "never sent: the node was killed before it made the HTLC"});
+    fail_attempt(
+        event.id,
+        Failure{FailureCode::local_refusal, {}, {}, {}, "never sent: the node was killed before it made the HTLC"});
   }
 
   void operator()(const NotFound& event) {
@@ -129,7 +132,8 @@ class Decider {
       return fail_attempt(event.id, Failure{never_ran ? FailureCode::fenced : FailureCode::no_debit, 0, {}, {}, {}});
     }
     if (deadline_passed() && !payment_.ended_for_good()) set_stop(FailureReason::timeout);
-    // An HTLC that ran and moved nothing is fenced before it is called failed: a second copy of the request may still come.
+    // An HTLC that ran and moved nothing is fenced before it is called failed: a second copy of the request may still
+    // come.
     const bool go_on = never_ran && !payment_.stop_reason && !deadline_passed() && !payment_.ended_for_good();
     if (go_on) return hand_over_again(event);
     act(Fence{event.id});
@@ -232,8 +236,9 @@ class Decider {
     return attempt && attempt->open();
   }
   [[nodiscard]] bool others_open(std::optional<AttemptId> but) const {
-    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(),
-                       [&](const Attempt& a) { return a.open() && !(but && a.id == but && a.origin == AttemptOrigin::own); });
+    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), [&](const Attempt& a) {
+      return a.open() && !(but && a.id == but && a.origin == AttemptOrigin::own);
+    });
   }
   [[nodiscard]] bool has_lost_preimage() const {
     return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), [](const Attempt& a) {
@@ -257,7 +262,8 @@ class Decider {
     decision_.refusal = why;
     act(Report{});
   }
-  /// R4: the same attempt again. An orphan is proven by the end of the run that had it: each run is recorded before it has it.
+  /// R4: the same attempt again. An orphan is proven by the end of the run that had it: each run is recorded before it
+  /// has it.
   void hand_over_again(const NotFound& event) {
     if (payment_.find(event.id)->switch_run != event.run) write(MoveAttempt{event.id, event.run});
     act(Dispatch{event.id});
@@ -284,7 +290,8 @@ class Decider {
   }
   void close_open_attempts(FailureCode code) {
     for (const Attempt& attempt : payment_.attempts) {
-      if (attempt.open() && attempt.origin == AttemptOrigin::own) write(CloseAttempt{*attempt.id, Failure{code, {}, {}, {}, {}}, at_});
+      if (attempt.open() && attempt.origin == AttemptOrigin::own)
+        write(CloseAttempt{*attempt.id, Failure{code, {}, {}, {}, {}}, at_});
     }
   }
   /// Somebody else's complete row keeps an attempt of ours from being fenced, for as long as the switch keeps that row.
@@ -386,14 +393,16 @@ Verdict final_verdict(FailureReason reason) {
 /// The payee speaks: final, unless the last channel may have spoiled the HTLC on its way.
 Verdict judge_payee(const Failure& failure, const Route& route) {
   constexpr std::uint32_t permanent = 0x4000;
-  if (failure.code == FailureCode::incorrect_or_unknown_payment_details) return final_verdict(FailureReason::incorrect_payment_details);
+  if (failure.code == FailureCode::incorrect_or_unknown_payment_details)
+    return final_verdict(FailureReason::incorrect_payment_details);
   if ((static_cast<std::uint32_t>(failure.code) & permanent) != 0) return final_verdict(FailureReason::error);
   Verdict verdict;
   if (const auto channel = channel_after(route, route.hops.size() - 1)) verdict.exclude_channels.push_back(*channel);
   return verdict;
 }
 
-/// Nobody knows who failed it: with a single channel there is nothing to avoid, otherwise every channel but ours is suspect.
+/// Nobody knows who failed it: with a single channel there is nothing to avoid, otherwise every channel but ours is
+/// suspect.
 Verdict judge_unreadable(const Route& route) {
   if (route.hops.size() < 2) return final_verdict(FailureReason::error);
   Verdict verdict;
@@ -439,14 +448,12 @@ Verdict judge(const Failure& failure, const Route& route) {
   const auto channel = on_route ? failure.channel : channel_after(route, source);
   const auto node = node_at(route, source);
   switch (failure.code) {
-    case FailureCode::unreadable:
-      return judge_unreadable(route);
+    case FailureCode::unreadable: return judge_unreadable(route);
     case FailureCode::fenced:
     case FailureCode::no_debit:
     case FailureCode::assumed_failed:
     case FailureCode::written_off:
-    case FailureCode::preimage_lost:
-      return {};
+    case FailureCode::preimage_lost: return {};
     case FailureCode::temporary_channel_failure:
     case FailureCode::permanent_channel_failure:
     case FailureCode::required_channel_feature_missing:
@@ -455,8 +462,7 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::invalid_onion_version:
     case FailureCode::invalid_onion_hmac:
     case FailureCode::invalid_onion_key:
-    case FailureCode::invalid_onion_blinding:
-      return exclude_channel(channel);
+    case FailureCode::invalid_onion_blinding: return exclude_channel(channel);
     case FailureCode::local_refusal:
       if (!failure.source_index && !failure.channel) return {};  // it was never shown to the node: that teaches nothing
       return exclude_channel(channel);
@@ -480,8 +486,7 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::invalid_onion_payload:
     case FailureCode::mpp_timeout:
     case FailureCode::unknown_code:
-    case FailureCode::unknown_permanent:
-      return exclude_node(node, channel);
+    case FailureCode::unknown_permanent: return exclude_node(node, channel);
   }
   return exclude_node(node, channel);
 }

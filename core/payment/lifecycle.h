@@ -2,7 +2,8 @@
 //
 //   send:    Created -> {Look} -> Quiet -> {AskRoute} -> RouteReady -> InitPayment + RegisterAttempt -> {Dispatch}
 //            -> Accepted -> {Query} -> Settled -> SettleAttempt + Succeed -> {Report}
-//                                   -> Failed  -> FailAttempt -> {Look} -> Quiet -> {AskRoute} | FailPayment -> {Report}
+//                                   -> Failed  -> FailAttempt -> {Look} -> Quiet -> {AskRoute} | FailPayment ->
+//                                   {Report}
 //   resume:  the same from the first Look on, with whatever the store holds.
 #pragma once
 
@@ -27,42 +28,71 @@ struct Created {
 /// The switch shows nothing pending and nothing complete of the hash, looked at after our last attempt ended.
 struct Quiet {};
 struct RouteReady {
-  AttemptId id;                    ///< freshly drawn (R12)
+  AttemptId id;  ///< freshly drawn (R12)
   std::uint32_t part = 0;
   SwitchKey switch_key;
-  Marks marks;                     ///< read before this hand-over (R5)
+  Marks marks;  ///< read before this hand-over (R5)
   Route route;
-  std::string run{};               ///< of the switch, see Attempt::switch_run
+  std::string run{};  ///< of the switch, see Attempt::switch_run
 };
 /// Nothing (more) keeps to the demands. The reason is no_route or insufficient_balance.
-struct NoRoute { FailureReason reason = FailureReason::no_route; FailureDetail detail{}; };
-struct Accepted { AttemptId id; };
-/// The answer to one hand-over says that this very request made no HTLC. `only_copy`: and no other copy of it exists (R3).
-struct NotSent { AttemptId id; Failure failure; bool only_copy = false; };
-struct Settled { AttemptId id; Preimage preimage; };
-struct Failed { AttemptId id; Failure failure; };
-struct Pending { AttemptId id; };
-/// Its record is pending for ever: the run of the switch that had it is over, and never made its HTLC. Certainly not sent.
-struct Orphaned { AttemptId id; };
+struct NoRoute {
+  FailureReason reason = FailureReason::no_route;
+  FailureDetail detail{};
+};
+struct Accepted {
+  AttemptId id;
+};
+/// The answer to one hand-over says that this very request made no HTLC. `only_copy`: and no other copy of it exists
+/// (R3).
+struct NotSent {
+  AttemptId id;
+  Failure failure;
+  bool only_copy = false;
+};
+struct Settled {
+  AttemptId id;
+  Preimage preimage;
+};
+struct Failed {
+  AttemptId id;
+  Failure failure;
+};
+struct Pending {
+  AttemptId id;
+};
+/// Its record is pending for ever: the run of the switch that had it is over, and never made its HTLC. Certainly not
+/// sent.
+struct Orphaned {
+  AttemptId id;
+};
 
 /// What a look proves about an attempt that has no record of its own at the switch (R5).
 enum class Evidence {
-  nothing_since_mark,      ///< not executed so far
-  finished_no_debit,       ///< an HTLC of the hash ended since the mark, and no money of this attempt moved
-  not_yet,                 ///< something of the hash still moves: look again
-  unknown,                 ///< erased lists, or none: nothing may be concluded, now or later
+  nothing_since_mark,  ///< not executed so far
+  finished_no_debit,   ///< an HTLC of the hash ended since the mark, and no money of this attempt moved
+  not_yet,             ///< something of the hash still moves: look again
+  unknown,             ///< erased lists, or none: nothing may be concluded, now or later
 };
-/// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more. `run`: of the switch that was looked at.
-struct NotFound { AttemptId id; Evidence evidence = Evidence::unknown; bool fenced = false; std::string run{}; };
+/// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more. `run`: of the switch that was looked
+/// at.
+struct NotFound {
+  AttemptId id;
+  Evidence evidence = Evidence::unknown;
+  bool fenced = false;
+  std::string run{};
+};
 /// The switch confirmed a fence; a look behind it must follow.
-struct Fenced { AttemptId id; };
+struct Fenced {
+  AttemptId id;
+};
 /// Somebody's attempt of the hash is pending, or complete without a proof that can be checked.
 struct HashBusy {};
 /// Somebody else's attempt of the hash is complete.
 struct HashPaid {
   Preimage preimage;
-  std::optional<AttemptId> id;     ///< theirs
-  Msat amount;                     ///< of all its parts; 0 when the switch does not say
+  std::optional<AttemptId> id;  ///< theirs
+  Msat amount;                  ///< of all its parts; 0 when the switch does not say
   Msat fee;
   std::optional<PublicKey> destination{};
 };
@@ -72,11 +102,13 @@ struct CancelRequested {};
 struct OperatorAssumesFailed {};
 struct OperatorWritesOff {};
 /// Money of the hash left, and the record with the preimage is gone. Nothing for `id`: not one of our attempts.
-struct SettledPreimageLost { std::optional<AttemptId> id; };
+struct SettledPreimageLost {
+  std::optional<AttemptId> id;
+};
 
-using Event = std::variant<Created, Quiet, RouteReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound, Fenced,
-                               HashBusy, HashPaid, Unreachable, DeadlinePassed, CancelRequested, OperatorAssumesFailed,
-                               OperatorWritesOff, SettledPreimageLost, Orphaned>;
+using Event = std::variant<Created, Quiet, RouteReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound,
+                           Fenced, HashBusy, HashPaid, Unreachable, DeadlinePassed, CancelRequested,
+                           OperatorAssumesFailed, OperatorWritesOff, SettledPreimageLost, Orphaned>;
 
 struct TimedEvent {
   UnixNs at;
@@ -87,25 +119,61 @@ struct TimedEvent {
 
 /// The payment's request becomes a row; refused while the hash is live, paid, unknown or guarded.
 struct InitPayment {};
-struct RegisterAttempt { Attempt attempt; };
+struct RegisterAttempt {
+  Attempt attempt;
+};
 /// Another run of the switch than before gets the next copy of the attempt.
-struct MoveAttempt { AttemptId id; std::string run; };
-struct SettleAttempt { AttemptId id; Preimage preimage; UnixNs at; };
+struct MoveAttempt {
+  AttemptId id;
+  std::string run;
+};
+struct SettleAttempt {
+  AttemptId id;
+  Preimage preimage;
+  UnixNs at;
+};
 /// Another user's attempt, settled: carries the preimage of a payment that we did not make.
-struct RecordForeign { Attempt attempt; };
-struct Succeed { Preimage preimage; UnixNs at; };
+struct RecordForeign {
+  Attempt attempt;
+};
+struct Succeed {
+  Preimage preimage;
+  UnixNs at;
+};
 /// The preimage of a payment that has a fail reason already. A newer live try of the hash gets a stop wish with it.
-struct StoreLatePreimage { Preimage preimage; UnixNs at; };
-struct FailAttempt { AttemptId id; Failure failure; UnixNs at; };
+struct StoreLatePreimage {
+  Preimage preimage;
+  UnixNs at;
+};
+struct FailAttempt {
+  AttemptId id;
+  Failure failure;
+  UnixNs at;
+};
 /// An end without proof (AttemptOutcome::closed).
-struct CloseAttempt { AttemptId id; Failure failure; UnixNs at; };
+struct CloseAttempt {
+  AttemptId id;
+  Failure failure;
+  UnixNs at;
+};
 /// `detail` is for people, and no store keeps it.
-struct SetStop { FailureReason reason; UnixNs at; std::optional<FailureDetail> detail{}; };
-struct FailPayment { FailureReason reason; UnixNs at; std::optional<FailureDetail> detail{}; };
-struct EndUnknown { EndNote note; UnixNs at; };
+struct SetStop {
+  FailureReason reason;
+  UnixNs at;
+  std::optional<FailureDetail> detail{};
+};
+struct FailPayment {
+  FailureReason reason;
+  UnixNs at;
+  std::optional<FailureDetail> detail{};
+};
+struct EndUnknown {
+  EndNote note;
+  UnixNs at;
+};
 
-using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage, FailAttempt,
-                           CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt>;
+using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage,
+                           FailAttempt, CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt>;
 
 // --- what is to be done once it is stored ----------------------------------------------------------------------------
 
@@ -113,9 +181,15 @@ struct AskRoute {};
 struct Look {};
 /// Look again after a pause: somebody else has to finish first, or the last answer said nothing.
 struct LookLater {};
-struct Dispatch { AttemptId id; };
-struct Query { AttemptId id; };
-struct Fence { AttemptId id; };
+struct Dispatch {
+  AttemptId id;
+};
+struct Query {
+  AttemptId id;
+};
+struct Fence {
+  AttemptId id;
+};
 /// Nothing more to do for this payment in this process.
 struct Report {};
 
@@ -123,8 +197,8 @@ using Act = std::variant<AskRoute, Look, LookLater, Dispatch, Query, Fence, Repo
 
 struct Decision {
   std::vector<Write> writes;
-  std::vector<Act> acts;               ///< only after the writes are durable (R1)
-  std::optional<Errc> refusal;         ///< then there are no acts but Report
+  std::vector<Act> acts;                    ///< only after the writes are durable (R1)
+  std::optional<Errc> refusal;              ///< then there are no acts but Report
   std::optional<AttemptId> wrong_preimage;  ///< the switch's proof does not prove: nothing was concluded from it (R7)
 };
 

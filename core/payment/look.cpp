@@ -15,7 +15,8 @@ enum class RowOwner { own_attempt, own_fence, other };
 /// Draws the conclusions of one look for one payment.
 class Reader {
  public:
-  Reader(const Payment& payment, const LookResult& look, const StoreKnowledge& store) : payment_(payment), look_(look), store_(store) {}
+  Reader(const Payment& payment, const LookResult& look, const StoreKnowledge& store)
+      : payment_(payment), look_(look), store_(store) {}
 
   LookFinding read() && {
     if ((finding_.alarm = alarm())) return std::move(finding_);
@@ -38,15 +39,19 @@ class Reader {
     for (const SwitchRow& row : look_.rows) {
       const auto label = parse_attempt_label(row.label);
       if (!label || label->store != store_.store || label->id <= store_.deleted_up_to) continue;
-      if (std::find(store_.known_ids.begin(), store_.known_ids.end(), label->id) == store_.known_ids.end()) return Errc::database_old_copy;
+      if (std::find(store_.known_ids.begin(), store_.known_ids.end(), label->id) == store_.known_ids.end())
+        return Errc::database_old_copy;
     }
     return std::nullopt;
   }
 
   [[nodiscard]] bool went_backwards(const Marks& then) const {
-    const auto below = [](const std::optional<std::uint64_t>& now, const std::optional<std::uint64_t>& mark) { return now && mark && *now < *mark; };
-    return below(look_.now.payments_created, then.payments_created) || below(look_.now.htlcs_created, then.htlcs_created) ||
-           below(look_.now.htlcs_deleted, then.htlcs_deleted) || below(look_.now.movements_created, then.movements_created);
+    const auto below = [](const std::optional<std::uint64_t>& now, const std::optional<std::uint64_t>& mark) {
+      return now && mark && *now < *mark;
+    };
+    return below(look_.now.payments_created, then.payments_created) ||
+           below(look_.now.htlcs_created, then.htlcs_created) || below(look_.now.htlcs_deleted, then.htlcs_deleted) ||
+           below(look_.now.movements_created, then.movements_created);
   }
 
   [[nodiscard]] RowOwner owner(const SwitchRow& row) const {
@@ -76,7 +81,8 @@ class Reader {
     }
     if (debited(attempt)) return read_lost(attempt);
     if (!attempt.open()) return;
-    if (fence && row->state != RowState::failed) return missing_.push_back(NotFound{*attempt.id, Evidence::not_yet, false, look_.run});
+    if (fence && row->state != RowState::failed)
+      return missing_.push_back(NotFound{*attempt.id, Evidence::not_yet, false, look_.run});
     const Evidence found = evidence(attempt);
     // While another attempt's row stands, the switch refuses this one and its fence alike: that row's end is awaited.
     const bool wait = busy_ && !fence && found != Evidence::unknown;
@@ -84,7 +90,8 @@ class Reader {
   }
 
   void read_pending(const Attempt& attempt, const SwitchRow& row) {
-    if (attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal) return warn_wedged(row);
+    if (attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal)
+      return warn_wedged(row);
     if (!attempt.open()) return;
     happened(Pending{*attempt.id});
     if (evidence(attempt) != Evidence::nothing_since_mark) return;
@@ -95,21 +102,23 @@ class Reader {
 
   void warn_wedged(const SwitchRow& row) {
     warn("the switch calls attempt " + std::to_string(row.id.value) +
-         " pending, although it never sent it: this row is an orphan that never ends, and with it the node refuses every payment of this hash "
-         "until the row is taken out of `payments` in lightningd.sqlite3 while the node is stopped; `paytower resolve --assume-failed`, without a "
-         "switch named, ends the payment here");
+         " pending, although it never sent it: this row is an orphan that never ends, and with it the node refuses "
+         "every payment of this hash until the row is taken out of `payments` in lightningd.sqlite3 while the node is "
+         "stopped; `paytower resolve --assume-failed`, without a switch named, ends the payment here");
   }
 
-  /// A row whose HTLC was lost with the switch's process: certainly never sent, yet it blocks the hash there. Only its owner
-  /// can remove it, and while it stands nothing is concluded from it.
+  /// A row whose HTLC was lost with the switch's process: certainly never sent, yet it blocks the hash there. Only its
+  /// owner can remove it, and while it stands nothing is concluded from it.
   void warn_orphan(const SwitchRow& row) {
     warn("the switch calls attempt " + std::to_string(row.id.value) +
-         " pending, but has made no HTLC of this hash since it was handed over: if the node was killed meanwhile, this row is an orphan that "
-         "never ends and that keeps the hash from being paid; `paytower resolve --assume-failed` closes the attempt");
+         " pending, but has made no HTLC of this hash since it was handed over: if the node was killed meanwhile, this "
+         "row is an orphan that never ends and that keeps the hash from being paid; `paytower resolve --assume-failed` "
+         "closes the attempt");
   }
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {
-    if (row.preimage && proves(*row.preimage, payment_.request.hash)) return happened(Settled{*attempt.id, *row.preimage});
+    if (row.preimage && proves(*row.preimage, payment_.request.hash))
+      return happened(Settled{*attempt.id, *row.preimage});
     unproven_ = true;
     warn("the switch calls attempt " + std::to_string(row.id.value) +
          " complete, but its preimage does not prove it: nothing was concluded");
@@ -122,7 +131,8 @@ class Reader {
   [[nodiscard]] bool debited(const Attempt& attempt) const {
     if (!look_.debits) return false;
     return std::any_of(look_.debits->begin(), look_.debits->end(), [&](const Debit& debit) {
-      return debit.id == attempt.id && debit.part == attempt.part && after(debit.index, attempt.marks.movements_created);
+      return debit.id == attempt.id && debit.part == attempt.part &&
+             after(debit.index, attempt.marks.movements_created);
     });
   }
 
@@ -130,7 +140,8 @@ class Reader {
 
   [[nodiscard]] Evidence evidence(const Attempt& attempt) const {
     const Marks& mark = attempt.marks;
-    if (!look_.htlcs || !mark.htlcs_created || !mark.htlcs_deleted || !look_.now.htlcs_deleted) return Evidence::unknown;
+    if (!look_.htlcs || !mark.htlcs_created || !mark.htlcs_deleted || !look_.now.htlcs_deleted)
+      return Evidence::unknown;
     bool finished = false;
     for (const OutgoingHtlc& htlc : *look_.htlcs) {
       if (!after(htlc.created_index, mark.htlcs_created)) continue;
@@ -146,18 +157,21 @@ class Reader {
   void read_others() {
     for (const SwitchRow& row : look_.rows) {
       if (is_own_attempt(row)) continue;
-      if (row.state == RowState::pending) blocked_by(is_earlier_try(row) ? Blocker::closed_by_hand : Blocker::other_user);
+      if (row.state == RowState::pending)
+        blocked_by(is_earlier_try(row) ? Blocker::closed_by_hand : Blocker::other_user);
       if (row.state == RowState::complete && !paid_) read_foreign_complete(row);
     }
   }
 
   /// Everything that is not about one own attempt of this payment.
   void read_hash() {
-    const bool pending = std::any_of(look_.rows.begin(), look_.rows.end(), [](const SwitchRow& row) { return row.state == RowState::pending; });
+    const bool pending = std::any_of(look_.rows.begin(), look_.rows.end(),
+                                     [](const SwitchRow& row) { return row.state == RowState::pending; });
     if (unproven_) busy_ = true;
     if (closed_but_pending()) blocked_by(Blocker::closed_by_hand);
-    if (!pending && look_.htlcs &&
-        std::any_of(look_.htlcs->begin(), look_.htlcs->end(), [](const OutgoingHtlc& htlc) { return !htlc.finished; })) {
+    if (!pending && look_.htlcs && std::any_of(look_.htlcs->begin(), look_.htlcs->end(), [](const OutgoingHtlc& htlc) {
+          return !htlc.finished;
+        })) {
       blocked_by(Blocker::other_user);  // an HTLC that no row explains is still an HTLC of the hash
     }
     if (foreign_money_gone()) return happened(SettledPreimageLost{});
@@ -171,7 +185,8 @@ class Reader {
 
   /// A new try is made only after the earlier one has ended: what is pending of that one was closed by hand.
   [[nodiscard]] bool is_earlier_try(const SwitchRow& row) const {
-    return owner(row) == RowOwner::own_attempt && std::find(store_.known_ids.begin(), store_.known_ids.end(), row.id) != store_.known_ids.end();
+    return owner(row) == RowOwner::own_attempt &&
+           std::find(store_.known_ids.begin(), store_.known_ids.end(), row.id) != store_.known_ids.end();
   }
 
   /// A row of ours is pending although we have ended the attempt (the operator's word): the hash is not quiet.
@@ -194,7 +209,7 @@ class Reader {
   }
 
   /// Over the complete parts of one payment; 0 when the switch does not say it of all.
-  [[nodiscard]] Msat sum_of(AttemptId id, std::optional<Msat> SwitchRow::* amount) const {
+  [[nodiscard]] Msat sum_of(AttemptId id, std::optional<Msat> SwitchRow::*amount) const {
     Msat sum;
     for (const SwitchRow& row : look_.rows) {
       if (row.id != id || row.state != RowState::complete || is_own_attempt(row)) continue;
@@ -205,8 +220,8 @@ class Reader {
     return sum;
   }
 
-  /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours. A row that is still called
-  /// pending will show its preimage.
+  /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours. A row that is still
+  /// called pending will show its preimage.
   [[nodiscard]] bool foreign_money_gone() const {
     if (!look_.debits || payment_.proof()) return false;
     return std::any_of(look_.debits->begin(), look_.debits->end(), [&](const Debit& debit) {
@@ -237,9 +252,9 @@ class Reader {
   const LookResult& look_;
   const StoreKnowledge& store_;
   LookFinding finding_;
-  std::vector<NotFound> missing_;            ///< own attempts without a row of their own
-  std::optional<HashPaid> paid_;             ///< by somebody else
-  bool busy_ = false;                        ///< another attempt's row is pending, or complete without proof
+  std::vector<NotFound> missing_;  ///< own attempts without a row of their own
+  std::optional<HashPaid> paid_;   ///< by somebody else
+  bool busy_ = false;              ///< another attempt's row is pending, or complete without proof
   bool unproven_ = false;
 };
 

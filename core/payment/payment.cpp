@@ -60,11 +60,10 @@ bool Attempt::watched() const {
 
 // | preimage | end note | fail reason | attempts       | status    |
 // | yes      | any      | any         | any            | SUCCEEDED |
-// | no       | any      | any         | an open one    | IN_FLIGHT |  (with a note or a reason: in a damaged file alone)
-// | no       | yes      | any         | none open      | UNKNOWN   |
-// | no       | no       | yes         | none open      | FAILED    |
-// | no       | no       | no          | all ended      | IN_FLIGHT |
-// | no       | no       | no          | none           | INITIATED |
+// | no       | any      | any         | an open one    | IN_FLIGHT |  (with a note or a reason: in a damaged file
+// alone) | no       | yes      | any         | none open      | UNKNOWN   | | no       | no       | yes         | none
+// open      | FAILED    | | no       | no       | no          | all ended      | IN_FLIGHT | | no       | no       | no
+// | none           | INITIATED |
 PaymentStatus Payment::status() const {
   if (proof()) return PaymentStatus::succeeded;
   if (has_open_attempt()) return PaymentStatus::in_flight;
@@ -91,7 +90,8 @@ std::uint32_t Payment::own_attempts() const {
 bool Payment::definitive() const {
   if (status() == PaymentStatus::succeeded) return true;
   if (status() != PaymentStatus::failed) return false;
-  return std::all_of(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.outcome == AttemptOutcome::failed; });
+  return std::all_of(attempts.begin(), attempts.end(),
+                     [](const Attempt& a) { return a.outcome == AttemptOutcome::failed; });
 }
 
 const Attempt* Payment::last_failure() const {
@@ -105,10 +105,13 @@ const Attempt* Payment::last_failure() const {
 
 std::optional<FailureDetail> Payment::why_failed() const {
   if (status() != PaymentStatus::failed) return std::nullopt;
-  if (failure_detail && (failure_detail->code != DetailCode::unexplained || !failure_detail->words.empty())) return failure_detail;
+  if (failure_detail && (failure_detail->code != DetailCode::unexplained || !failure_detail->words.empty()))
+    return failure_detail;
   if (provenance != Provenance::native || attempts.empty()) return std::nullopt;
-  if (fail_reason == FailureReason::no_route && own_attempts() >= request.max_attempts) return detail_of(DetailCode::attempts_used_up);
-  const bool one_of_several = fail_reason == FailureReason::no_route || fail_reason == FailureReason::timeout || fail_reason == FailureReason::error;
+  if (fail_reason == FailureReason::no_route && own_attempts() >= request.max_attempts)
+    return detail_of(DetailCode::attempts_used_up);
+  const bool one_of_several = fail_reason == FailureReason::no_route || fail_reason == FailureReason::timeout ||
+                              fail_reason == FailureReason::error;
   if (!one_of_several || last_failure() == nullptr) return std::nullopt;
   return detail_of(DetailCode::attempts_failed);
 }
@@ -183,7 +186,8 @@ std::optional<LabelParts> parse_attempt_label(std::string_view label) {
   const std::string_view digits = label.substr(colon + 1);
   const auto [end, errc] = std::from_chars(digits.data(), digits.data() + digits.size(), parts.id.value);
   if (errc != std::errc{} || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
-  if (attempt_label(parts.store, parts.id, parts.fence).size() != label_prefix.size() + label.size() + (parts.fence ? fence_suffix.size() : 0)) {
+  if (attempt_label(parts.store, parts.id, parts.fence).size() !=
+      label_prefix.size() + label.size() + (parts.fence ? fence_suffix.size() : 0)) {
     return std::nullopt;
   }
   return parts;

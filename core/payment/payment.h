@@ -7,19 +7,19 @@
 #include <string_view>
 #include <vector>
 
-#include "core/payment/failure.h"
-#include "core/payment/failure_detail.h"
 #include "core/base/hash.h"
 #include "core/base/msat.h"
-#include "core/payment/route.h"
 #include "core/base/types.h"
+#include "core/payment/failure.h"
+#include "core/payment/failure_detail.h"
+#include "core/payment/route.h"
 
 namespace paytower {
 
 /// The switch that an attempt went to (R6).
 struct SwitchKey {
   PublicKey node;
-  std::string network;             ///< "bitcoin", "testnet", "signet", "regtest", "simnet"
+  std::string network;  ///< "bitcoin", "testnet", "signet", "regtest", "simnet"
   auto operator<=>(const SwitchKey&) const = default;
 };
 
@@ -56,24 +56,28 @@ enum class AttemptOutcome : std::uint8_t { settled = 1, failed = 2, closed = 3 }
 
 /// One HTLC handed to the switch under one attempt id, or a record of somebody else's.
 struct Attempt {
-  std::int64_t row = 0;                         ///< our store's key, 0 before it is stored
-  std::optional<AttemptId> id;                  ///< always present for origin own
+  std::int64_t row = 0;         ///< our store's key, 0 before it is stored
+  std::optional<AttemptId> id;  ///< always present for origin own
   std::uint32_t part = 0;
   AttemptOrigin origin = AttemptOrigin::own;
-  std::optional<SwitchKey> switch_key;          ///< always present for origin own
-  std::string switch_run{};                     ///< the run of the switch's process that every copy of it went to; empty where that cannot be told
+  std::optional<SwitchKey> switch_key;  ///< always present for origin own
+  std::string
+      switch_run{};  ///< the run of the switch's process that every copy of it went to; empty where that cannot be told
   Marks marks{};
-  Route route{};                                ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays count from height 0, channel 0 is unknown
-  std::optional<PaymentHash> htlc_hash{};       ///< what the HTLC is locked to, where it is not the payment's hash (imported AMP)
-  Msat amount;                                  ///< delivered to the payee
+  Route route{};  ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays
+                  ///< count from height 0, channel 0 is unknown
+  std::optional<PaymentHash>
+      htlc_hash{};  ///< what the HTLC is locked to, where it is not the payment's hash (imported AMP)
+  Msat amount;      ///< delivered to the payee
   Msat fee;
-  UnixNs registered{};                          ///< 0 in an imported record that does not say
-  std::optional<std::uint32_t> total_time_lock{}; ///< block height of the first HTLC's expiry, where an imported record says it
+  UnixNs registered{};  ///< 0 in an imported record that does not say
+  std::optional<std::uint32_t>
+      total_time_lock{};  ///< block height of the first HTLC's expiry, where an imported record says it
   std::optional<UnixNs> accepted{};
   std::optional<UnixNs> resolved{};
-  std::optional<AttemptOutcome> outcome{};      ///< nothing = unresolved
-  std::optional<Preimage> preimage{};           ///< present exactly when settled
-  std::optional<Failure> failure{};             ///< present exactly when failed or closed
+  std::optional<AttemptOutcome> outcome{};  ///< nothing = unresolved
+  std::optional<Preimage> preimage{};       ///< present exactly when settled
+  std::optional<Failure> failure{};         ///< present exactly when failed or closed
 
   [[nodiscard]] bool open() const { return !outcome.has_value(); }
   /// Closed by the operator's word, and the switch has not confirmed it: asked about by every resume (R8).
@@ -83,33 +87,34 @@ struct Attempt {
 /// What a payment is asked to be: immutable once stored.
 struct PaymentRequest {
   PaymentHash hash;
-  RouteDemand demand;                           ///< destination, amount, limits
+  RouteDemand demand;  ///< destination, amount, limits
   std::optional<PaymentSecret> payment_secret;
-  std::optional<Bytes> metadata;                ///< BOLT 11 field m
-  std::string invoice;                          ///< the BOLT 11 text, empty without one
-  std::string network;                          ///< of the invoice; empty = any
+  std::optional<Bytes> metadata;  ///< BOLT 11 field m
+  std::string invoice;            ///< the BOLT 11 text, empty without one
+  std::string network;            ///< of the invoice; empty = any
   std::string label;
   std::uint32_t max_attempts = 20;
-  UnixNs created{};                             ///< 0 in an imported record that does not say
-  UnixNs deadline{};                            ///< no new attempt from here on: the earlier of --timeout and the invoice's expiry
-  std::vector<Route> candidates;                ///< --routes, in order; empty = ask the switch
+  UnixNs created{};               ///< 0 in an imported record that does not say
+  UnixNs deadline{};              ///< no new attempt from here on: the earlier of --timeout and the invoice's expiry
+  std::vector<Route> candidates;  ///< --routes, in order; empty = ask the switch
 };
 
 /// A try to pay a hash: one row of `payments`, with its attempts.
 struct Payment {
-  PaymentIndex index;                           ///< 0 = not recorded yet
+  PaymentIndex index;  ///< 0 = not recorded yet
   PaymentRequest request;
   Provenance provenance = Provenance::native;
-  bool amp = false;                             ///< imported: the hash is an AMP set id, which no preimage proves; each HTLC has its own
+  bool amp = false;  ///< imported: the hash is an AMP set id, which no preimage proves; each HTLC has its own
   std::optional<PaymentIndex> duplicate_of;
   std::optional<Preimage> preimage;
-  std::optional<Preimage> late_preimage;        ///< a preimage that came after `fail_reason` (R8)
+  std::optional<Preimage> late_preimage;  ///< a preimage that came after `fail_reason` (R8)
   std::optional<FailureReason> fail_reason;
-  std::optional<FailureReason> stop_reason;     ///< stop wish: no new attempt, results still collected
+  std::optional<FailureReason> stop_reason;  ///< stop wish: no new attempt, results still collected
   std::optional<EndNote> end_note;
   std::optional<UnixNs> ended;
-  std::optional<FailureDetail> failure_detail;  ///< of fail_reason or stop_reason; known to the process that met it, and stored nowhere
-  std::vector<Attempt> attempts;                ///< in order of registration
+  std::optional<FailureDetail>
+      failure_detail;  ///< of fail_reason or stop_reason; known to the process that met it, and stored nowhere
+  std::vector<Attempt> attempts;  ///< in order of registration
 
   [[nodiscard]] PaymentStatus status() const;
   /// No attempt can follow: succeeded, failed or unknown.
@@ -120,8 +125,8 @@ struct Payment {
   [[nodiscard]] std::uint32_t own_attempts() const;
   /// True for SUCCEEDED, and for FAILED by the switch's own word, a fence, or because nothing was handed over.
   [[nodiscard]] bool definitive() const;
-  /// Why it failed, in finer words than fail_reason: as this process met it, else what the stored facts tell. Nothing for a
-  /// payment that has not failed, or whose reason says it all.
+  /// Why it failed, in finer words than fail_reason: as this process met it, else what the stored facts tell. Nothing
+  /// for a payment that has not failed, or whose reason says it all.
   [[nodiscard]] std::optional<FailureDetail> why_failed() const;
   /// The failed attempt that ended last, or nullptr.
   [[nodiscard]] const Attempt* last_failure() const;
@@ -135,8 +140,8 @@ struct Payment {
 
 /// What a payment has cost: all its settled parts together. Another user's only where none of ours settled.
 struct Settlement {
-  const Attempt* first = nullptr;               ///< the first of them; belongs to the payment
-  Msat amount;                                  ///< what reached the payee
+  const Attempt* first = nullptr;  ///< the first of them; belongs to the payment
+  Msat amount;                     ///< what reached the payee
   Msat fee;
 };
 /// Nothing where no attempt settled.
@@ -158,7 +163,8 @@ struct Guard {
   UnixNs since{};
 };
 
-/// "paytower:<store id>:<attempt id>", and the same with ":fence" behind it: how a row at the switch names its maker (R12).
+/// "paytower:<store id>:<attempt id>", and the same with ":fence" behind it: how a row at the switch names its maker
+/// (R12).
 [[nodiscard]] std::string attempt_label(const StoreId& store, AttemptId id, bool fence = false);
 
 struct LabelParts {

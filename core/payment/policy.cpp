@@ -2,7 +2,9 @@
 
 namespace paytower {
 
-ForwardingPolicy policy_of(const HintHop& hop) { return {hop.fee_base_msat, hop.fee_proportional_millionths, hop.cltv_expiry_delta}; }
+ForwardingPolicy policy_of(const HintHop& hop) {
+  return {hop.fee_base_msat, hop.fee_proportional_millionths, hop.cltv_expiry_delta};
+}
 
 std::optional<Msat> forwarding_fee(const ForwardingPolicy& policy, Msat amount) {
   constexpr std::uint64_t million = 1'000'000;

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "core/invoice/route_hint.h"
 #include "core/base/msat.h"
+#include "core/invoice/route_hint.h"
 #include "core/payment/route.h"
 
 namespace paytower {

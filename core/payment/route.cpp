@@ -12,13 +12,12 @@ namespace {
 constexpr std::uint8_t route_version = 1;
 constexpr std::size_t hop_bytes = 8 + 1 + 33 + 8 + 4;
 
-template <typename T>
-void put(Bytes& out, T value) {
-  for (std::size_t shift = sizeof(T) * 8; shift > 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
+template <typename T> void put(Bytes& out, T value) {
+  for (std::size_t shift = sizeof(T) * 8; shift > 0; shift -= 8)
+    out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
 }
 
-template <typename T>
-T take(std::span<const std::uint8_t>& in) {
+template <typename T> T take(std::span<const std::uint8_t>& in) {
   T value = 0;
   for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(static_cast<std::uint64_t>(value) << 8 | in[i]);
   in = in.subspan(sizeof(T));
@@ -32,12 +31,15 @@ Error refuse(std::string why) { return Error{Errc::usage, std::move(why)}; }
 Result<std::monostate> check_route(const Route& route, const RouteDemand& demand) {
   if (route.hops.empty()) return refuse("the route is empty");
   if (route.hops.size() > limits::max_hops) {
-    return refuse("the route has " + std::to_string(route.hops.size()) + " hops; " + std::to_string(limits::max_hops) + " are the most");
+    return refuse("the route has " + std::to_string(route.hops.size()) + " hops; " + std::to_string(limits::max_hops) +
+                  " are the most");
   }
   if (route.hops.back().node != demand.destination) return refuse("the route does not end at the payee");
   for (std::size_t i = 1; i < route.hops.size(); ++i) {
-    if (route.hops[i].amount > route.hops[i - 1].amount) return refuse("the amounts of the route rise at hop " + std::to_string(i + 1));
-    if (route.hops[i].delay > route.hops[i - 1].delay) return refuse("the delays of the route rise at hop " + std::to_string(i + 1));
+    if (route.hops[i].amount > route.hops[i - 1].amount)
+      return refuse("the amounts of the route rise at hop " + std::to_string(i + 1));
+    if (route.hops[i].delay > route.hops[i - 1].delay)
+      return refuse("the delays of the route rise at hop " + std::to_string(i + 1));
   }
   if (route.delivered() != demand.amount) {
     return refuse("the route delivers " + std::to_string(route.delivered().value()) + " msat, asked were " +
@@ -57,7 +59,8 @@ Result<std::monostate> check_route(const Route& route, const RouteDemand& demand
   }
   const auto& wanted = demand.outgoing_channels;
   if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), route.hops.front().channel) == wanted.end()) {
-    return refuse("the route leaves through " + route.hops.front().channel.text() + ", which is not an outgoing channel that was named");
+    return refuse("the route leaves through " + route.hops.front().channel.text() +
+                  ", which is not an outgoing channel that was named");
   }
   return std::monostate{};
 }

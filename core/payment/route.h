@@ -15,10 +15,10 @@ namespace paytower {
 /// One channel of a route and the node behind it, as Core Lightning's getroute names them.
 struct Hop {
   ShortChannelId channel;
-  std::uint8_t direction = 0;      ///< 0 or 1, see ChannelDirection
-  PublicKey node;                  ///< the node that this channel leads to
-  Msat amount;                     ///< what the HTLC on this channel carries, so what `node` receives
-  std::uint32_t delay = 0;         ///< the HTLC's expiry on this channel, in blocks above the height at hand-over
+  std::uint8_t direction = 0;  ///< 0 or 1, see ChannelDirection
+  PublicKey node;              ///< the node that this channel leads to
+  Msat amount;                 ///< what the HTLC on this channel carries, so what `node` receives
+  std::uint32_t delay = 0;     ///< the HTLC's expiry on this channel, in blocks above the height at hand-over
   auto operator<=>(const Hop&) const = default;
 };
 
@@ -43,11 +43,12 @@ struct RouteDemand {
   Msat amount;
   std::uint32_t final_cltv_delta = 18;
   Msat fee_limit;
-  std::uint32_t cltv_limit = 2016;                 ///< largest total_delay
-  std::vector<ShortChannelId> outgoing_channels;   ///< the first hop must be one of these; empty = any
+  std::uint32_t cltv_limit = 2016;                ///< largest total_delay
+  std::vector<ShortChannelId> outgoing_channels;  ///< the first hop must be one of these; empty = any
 };
 
-/// Usage refusal when the route breaks a demand: wrong end, amounts or delays that rise, fee, delay or hop limit, first channel.
+/// Usage refusal when the route breaks a demand: wrong end, amounts or delays that rise, fee, delay or hop limit, first
+/// channel.
 [[nodiscard]] Result<std::monostate> check_route(const Route& route, const RouteDemand& demand);
 
 /// Versioned binary form for one database column; at most 2 + 20 * 54 bytes.

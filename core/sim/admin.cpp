@@ -4,11 +4,11 @@
 #include <limits>
 #include <utility>
 
-#include "core/invoice/bolt11/invoice.h"
 #include "core/base/hash.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/sim/admin_act.h"
 #include "core/sim/engine.h"
 #include "core/sim/graph.h"
-#include "core/sim/admin_act.h"
 
 namespace paytower::sim {
 
@@ -65,8 +65,7 @@ Suffix take_suffix(std::string_view& text, char mark, std::optional<std::uint32_
   return Suffix::read;
 }
 
-template <typename Fixed>
-Fixed derived(const char* what, const NodeSecret& secret, std::int64_t number) {
+template <typename Fixed> Fixed derived(const char* what, const NodeSecret& secret, std::int64_t number) {
   Bytes data(secret.bytes.begin(), secret.bytes.end());
   for (const char* c = what; *c != '\0'; ++c) data.push_back(static_cast<std::uint8_t>(*c));
   for (const char c : std::to_string(number)) data.push_back(static_cast<std::uint8_t>(c));
@@ -98,12 +97,16 @@ Result<FailSpec> parse_fail_spec(std::string_view text) {
   // "xN" stands last; names and hex numbers hold an x of their own, so only an x that digits follow counts.
   const std::size_t x = rest.rfind('x');
   const bool is_hex_prefix = x == 1 && rest[0] == '0';
-  if (x != std::string_view::npos && !is_hex_prefix && x + 1 < rest.size() && rest[x + 1] >= '0' && rest[x + 1] <= '9') {
+  if (x != std::string_view::npos && !is_hex_prefix && x + 1 < rest.size() && rest[x + 1] >= '0' &&
+      rest[x + 1] <= '9') {
     if (take_suffix(rest, 'x', spec.times) == Suffix::wrong) return refuse("xN wants a number of attempts");
   }
-  if (take_suffix(rest, '@', spec.hop) == Suffix::wrong) return refuse("@HOP wants the index of a hop: 1 is the first peer");
+  if (take_suffix(rest, '@', spec.hop) == Suffix::wrong)
+    return refuse("@HOP wants the index of a hop: 1 is the first peer");
   const auto code = read_code(rest);
-  if (!code) return refuse("no BOLT 4 failure code of this name or number (CODE[@HOP][xN], such as TEMPORARY_CHANNEL_FAILURE@2x1)");
+  if (!code)
+    return refuse(
+        "no BOLT 4 failure code of this name or number (CODE[@HOP][xN], such as TEMPORARY_CHANNEL_FAILURE@2x1)");
   spec.wire_code = *code;
   return spec;
 }
@@ -179,7 +182,8 @@ Result<Node> SimAdmin::find_payee(LedgerTx& tx, const std::string& name) {
     if (const auto key = PublicKey::from_hex_text(name)) node = tx.node_by_key(*key);
   }
   if (!node) return refuse("the simulated network has no node of this name");
-  if (!node->secret) return refuse("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
+  if (!node->secret)
+    return refuse("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
   return *node;
 }
 
@@ -193,8 +197,9 @@ std::vector<RouteHint> SimAdmin::hints_to(LedgerTx& tx, const Node& payee) {
     const std::uint8_t from = channel.nodes[0] == payee.index ? 1 : 0;
     if (channel.announced || hints.size() >= enough || channel.nodes[from] == own_node) return true;
     const Policy& policy = channel.policies[from];
-    hints.push_back(RouteHint{HintHop{tx.node(channel.nodes[from])->key, channel.id, policy.fee_base_msat,
-                                      policy.fee_proportional_millionths, static_cast<std::uint16_t>(policy.cltv_delta)}});
+    hints.push_back(
+        RouteHint{HintHop{tx.node(channel.nodes[from])->key, channel.id, policy.fee_base_msat,
+                          policy.fee_proportional_millionths, static_cast<std::uint16_t>(policy.cltv_delta)}});
     return true;
   });
   return announced ? std::vector<RouteHint>{} : hints;
@@ -224,7 +229,8 @@ void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<Orac
   }
 }
 
-// --- time and chain ----------------------------------------------------------------------------------------------------
+// --- time and chain
+// ----------------------------------------------------------------------------------------------------
 
 void SimAdmin::set_height(std::uint32_t height) {
   act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::height, height); });
@@ -267,7 +273,8 @@ void SimAdmin::advance() {
   if (due) act([](LedgerTx&, Engine&) {});
 }
 
-// --- the graph ----------------------------------------------------------------------------------------------------------
+// --- the graph
+// ----------------------------------------------------------------------------------------------------------
 
 bool SimAdmin::set_policy(ChannelDirection which, const Policy& policy) {
   bool found = false;

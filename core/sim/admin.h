@@ -19,9 +19,9 @@ namespace paytower::sim {
 inline constexpr std::int64_t default_invoice_expiry_ns = 3'600 * ns_per_second;
 
 struct InvoiceParams {
-  std::optional<Msat> amount;                ///< nothing: any
-  std::string node{};                        ///< a node's name or key in hex; empty: one several hops away, another each time
-  std::int64_t expiry_ns = default_invoice_expiry_ns;   ///< rounded down to seconds, as BOLT 11 counts
+  std::optional<Msat> amount;  ///< nothing: any
+  std::string node{};          ///< a node's name or key in hex; empty: one several hops away, another each time
+  std::int64_t expiry_ns = default_invoice_expiry_ns;  ///< rounded down to seconds, as BOLT 11 counts
   std::string description{};
   Hold hold{};
   std::optional<FailSpec> fail{};
@@ -30,20 +30,21 @@ struct InvoiceParams {
 
 struct MadeInvoice {
   PaymentHash hash;
-  std::string text;                          ///< BOLT 11
+  std::string text;  ///< BOLT 11
   NodeIndex payee = 0;
 };
 
-/// Reads "CODE[@HOP][xN]": CODE is a BOLT 4 name of either case, or the wire code, decimal or 0x hex. Usage refusal otherwise.
+/// Reads "CODE[@HOP][xN]": CODE is a BOLT 4 name of either case, or the wire code, decimal or 0x hex. Usage refusal
+/// otherwise.
 [[nodiscard]] Result<FailSpec> parse_fail_spec(std::string_view text);
 
 /// What is to be forgotten, and how thoroughly (SEMANTICS: delpay, autoclean, a restart that forgets HTLCs).
 struct Erasure {
-  std::optional<PaymentHash> hash{};         ///< only this hash
-  std::optional<AttemptId> attempt{};        ///< only this attempt
-  std::optional<UnixNs> ended_before{};      ///< only rows that ended before this network time
-  bool htlcs_too = false;                    ///< finished HTLCs of the same attempts leave their list, and htlcs_deleted moves
-  bool move_counter = true;                  ///< with htlcs_too: false hides the deletion (a node that breaks its word)
+  std::optional<PaymentHash> hash{};     ///< only this hash
+  std::optional<AttemptId> attempt{};    ///< only this attempt
+  std::optional<UnixNs> ended_before{};  ///< only rows that ended before this network time
+  bool htlcs_too = false;    ///< finished HTLCs of the same attempts leave their list, and htlcs_deleted moves
+  bool move_counter = true;  ///< with htlcs_too: false hides the deletion (a node that breaks its word)
 };
 
 class SimAdmin {
@@ -54,14 +55,15 @@ class SimAdmin {
   /// Makes the network in an empty ledger. Usage refusal when there is one already or the numbers make no network.
   [[nodiscard]] Result<NetworkSummary> create_network(const NetworkParams& params);
   [[nodiscard]] Result<MadeInvoice> make_invoice(const InvoiceParams& params);
-  /// Ends the hold of the hash's HTLCs, and of the invoice itself; they settle, or fail with `fail` at the payee. Returns how
-  /// many were held. With none held, the next HTLC is not held, and the first one fails where `fail` says so.
-  /// not_found for a hash that this network does not know.
+  /// Ends the hold of the hash's HTLCs, and of the invoice itself; they settle, or fail with `fail` at the payee.
+  /// Returns how many were held. With none held, the next HTLC is not held, and the first one fails where `fail` says
+  /// so. not_found for a hash that this network does not know.
   [[nodiscard]] Result<std::size_t> release(const PaymentHash& hash, std::optional<std::uint32_t> fail_wire_code);
   /// What really happened, brought up to date first: the newest state of each HTLC and fence, in order of creation.
   void ledger(const std::optional<PaymentHash>& hash, const Visitor<OracleEntry>& visit);
 
-  // --- time and chain: three inputs that do not follow each other -----------------------------------------------------
+  // --- time and chain: three inputs that do not follow each other
+  // -----------------------------------------------------
   void set_height(std::uint32_t height);
   [[nodiscard]] std::uint32_t height();
   void set_latency(std::int64_t ns);
@@ -73,10 +75,12 @@ class SimAdmin {
   /// Does all that is due. Every poll of a switch does it as well.
   void advance();
 
-  // --- the graph ------------------------------------------------------------------------------------------------------
+  // --- the graph
+  // ------------------------------------------------------------------------------------------------------
   /// False for a channel that is not there.
   bool set_policy(ChannelDirection which, const Policy& policy);
-  /// Moves money inside the channel: `side0` gets what is given of the part that is not under way, the other side the rest.
+  /// Moves money inside the channel: `side0` gets what is given of the part that is not under way, the other side the
+  /// rest.
   bool set_balance(ShortChannelId id, Msat side0);
   [[nodiscard]] std::optional<Channel> channel(ShortChannelId id);
   [[nodiscard]] std::vector<Channel> channels();
@@ -87,7 +91,8 @@ class SimAdmin {
   /// False for a hash that is not there.
   bool set_behaviour(const PaymentHash& hash, PayeeBehaviour behaviour);
 
-  // --- faults ---------------------------------------------------------------------------------------------------------
+  // --- faults
+  // ---------------------------------------------------------------------------------------------------------
   /// Returns its id.
   std::uint64_t add_fault(Fault fault);
   void remove_fault(std::uint64_t id);
@@ -96,9 +101,11 @@ class SimAdmin {
   std::size_t erase(const Erasure& what);
   /// A row that stays pending for ever, without HTLC.
   void add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount);
-  /// Another user of the node acts on the hash of an invoice now; `group` 0 = one above all others. Returns its attempt id,
-  /// or why not: not_found for an unknown hash, in_flight or already_paid where the node refuses, switch_unavailable else.
-  [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label, std::uint64_t group = 0);
+  /// Another user of the node acts on the hash of an invoice now; `group` 0 = one above all others. Returns its attempt
+  /// id, or why not: not_found for an unknown hash, in_flight or already_paid where the node refuses,
+  /// switch_unavailable else.
+  [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label,
+                                          std::uint64_t group = 0);
   void save_copy(std::string_view name);
   /// The node starts again from an old copy of its store: rows, HTLC list, movements and counters as they were; what is
   /// under way goes on. False when there is no such copy.
@@ -110,16 +117,15 @@ class SimAdmin {
   void set_reachable();
 
  private:
-  template <typename Work>
-  void act(Work work);
+  template <typename Work> void act(Work work);
   static Result<Node> find_payee(LedgerTx& tx, const std::string& name);
   Result<Node> next_payee(LedgerTx& tx);
   static std::vector<RouteHint> hints_to(LedgerTx& tx, const Node& payee);
 
   Ledger& ledger_;
   Clock& clock_;
-  std::int64_t payees_version_ = -1;         ///< Number::graph_version for which payees_ was worked out
-  std::vector<NodeIndex> payees_;            ///< who makes invoices when nobody is named
+  std::int64_t payees_version_ = -1;  ///< Number::graph_version for which payees_ was worked out
+  std::vector<NodeIndex> payees_;     ///< who makes invoices when nobody is named
 };
 
 }  // namespace paytower::sim

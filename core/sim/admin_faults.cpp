@@ -19,7 +19,8 @@ std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
   std::vector<AttemptKey> erased;
   std::uint64_t after = 0;
   for (;;) {
-    const std::vector<Row> rows = what.hash ? (after == 0 ? tx.rows_of(*what.hash) : std::vector<Row>{}) : tx.rows_after(after, page);
+    const std::vector<Row> rows =
+        what.hash ? (after == 0 ? tx.rows_of(*what.hash) : std::vector<Row>{}) : tx.rows_after(after, page);
     if (rows.empty()) return erased;
     after = rows.back().created_index;
     for (const Row& row : rows) {
@@ -31,12 +32,14 @@ std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
   }
 }
 
-/// Finished HTLCs of the erased attempts (`rows`, sorted); without an age, also those of attempts whose rows went before.
+/// Finished HTLCs of the erased attempts (`rows`, sorted); without an age, also those of attempts whose rows went
+/// before.
 std::size_t erase_htlcs(LedgerTx& tx, const Erasure& what, const std::vector<AttemptKey>& rows) {
   std::size_t erased = 0;
   std::uint64_t after = 0;
   for (;;) {
-    const std::vector<Htlc> htlcs = what.hash ? (after == 0 ? tx.htlcs_of(*what.hash) : std::vector<Htlc>{}) : tx.htlcs_after(after, page);
+    const std::vector<Htlc> htlcs =
+        what.hash ? (after == 0 ? tx.htlcs_of(*what.hash) : std::vector<Htlc>{}) : tx.htlcs_after(after, page);
     if (htlcs.empty()) return erased;
     after = htlcs.back().created_index;
     for (const Htlc& htlc : htlcs) {
@@ -79,7 +82,8 @@ std::size_t SimAdmin::erase(const Erasure& what) {
     rows = erased.size();
     if (!what.htlcs_too) return;
     const std::size_t htlcs = erase_htlcs(tx, what, erased);
-    if (what.move_counter) tx.set_number(Number::htlcs_deleted, tx.number(Number::htlcs_deleted) + static_cast<std::int64_t>(htlcs));
+    if (what.move_counter)
+      tx.set_number(Number::htlcs_deleted, tx.number(Number::htlcs_deleted) + static_cast<std::int64_t>(htlcs));
   });
   return rows;
 }
@@ -92,7 +96,8 @@ void SimAdmin::add_orphan_row(const AttemptKey& key, std::string_view label, Msa
   });
 }
 
-Result<AttemptId> SimAdmin::foreign(const PaymentHash& hash, ForeignAct what, std::string_view label, std::uint64_t group) {
+Result<AttemptId> SimAdmin::foreign(const PaymentHash& hash, ForeignAct what, std::string_view label,
+                                    std::uint64_t group) {
   std::optional<Result<AttemptId>> done;
   act([&](LedgerTx&, Engine& engine) { done = engine.foreign(hash, what, label, group); });
   return *done;
@@ -116,7 +121,9 @@ void SimAdmin::new_store() {
 }
 
 void SimAdmin::set_unreachable(std::optional<UnixNs> until) {
-  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::unreachable_until_ns, until ? until->value : Hold::forever); });
+  act([&](LedgerTx& tx, Engine&) {
+    tx.set_number(Number::unreachable_until_ns, until ? until->value : Hold::forever);
+  });
 }
 
 void SimAdmin::set_reachable() {

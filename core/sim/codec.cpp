@@ -44,10 +44,7 @@ class Reader {
     for (const std::uint8_t byte : take(static_cast<std::size_t>(bytes))) value = value << 8 | byte;
     return value;
   }
-  template <typename Fixed>
-  Fixed fixed() {
-    return Fixed::from_span(take(Fixed::size)).value_or(Fixed{});
-  }
+  template <typename Fixed> Fixed fixed() { return Fixed::from_span(take(Fixed::size)).value_or(Fixed{}); }
   std::span<const std::uint8_t> blob() { return take(number(4)); }
   std::string text() {
     const auto data = blob();
@@ -82,7 +79,8 @@ Bytes encode_failure(const Failure& failure) {
   Writer out;
   out.number(failure_version, 1);
   out.number(static_cast<std::uint32_t>(failure.code), 4);
-  out.number((failure.source_index ? has_source : 0) | (failure.channel ? has_channel : 0) | (failure.node ? has_node : 0), 1);
+  out.number(
+      (failure.source_index ? has_source : 0) | (failure.channel ? has_channel : 0) | (failure.node ? has_node : 0), 1);
   if (failure.source_index) out.number(*failure.source_index, 4);
   if (failure.channel) {
     out.number(failure.channel->channel.value, 8);

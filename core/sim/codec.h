@@ -5,8 +5,8 @@
 #include <span>
 
 #include "core/base/bytes.h"
-#include "core/payment/failure.h"
 #include "core/driver/ports.h"
+#include "core/payment/failure.h"
 
 namespace paytower::sim {
 

@@ -10,7 +10,7 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t batch = 256;           ///< flights read at once
+constexpr std::size_t batch = 256;  ///< flights read at once
 constexpr std::string_view fence_suffix = ":fence";
 
 // Numbers of Core Lightning's sendpay.
@@ -53,32 +53,37 @@ std::string in_msat(Msat amount) { return std::to_string(amount.value()) + "msat
 
 /// What tells the route's delivery from the row's: "with amount ...", "to ...". Nothing: they are the same.
 std::optional<std::string> other_money(const Row& row, const Route& route) {
-  if (row.amount != route.delivered()) return "with amount " + in_msat(row.amount) + " (not " + in_msat(route.delivered()) + ")";
+  if (row.amount != route.delivered())
+    return "with amount " + in_msat(row.amount) + " (not " + in_msat(route.delivered()) + ")";
   if (row.destination != route.hops.back().node) return "to " + row.destination.hex();
   return std::nullopt;
 }
 
 std::string exists_text(const AttemptKey& key) {
-  return "There already is a payment with payment_hash=" + key.hash.hex() + ", groupid=" + std::to_string(key.id.value) +
-         ", partid=" + std::to_string(key.part) + ". Either change the partid, or wait for the payment to complete and start a new group.";
+  return "There already is a payment with payment_hash=" + key.hash.hex() +
+         ", groupid=" + std::to_string(key.id.value) + ", partid=" + std::to_string(key.part) +
+         ". Either change the partid, or wait for the payment to complete and start a new group.";
 }
 
 UnixNs time_of(const HeldRequest& request, UnixNs now) { return request.min_height != 0 ? now : request.not_before; }
 
 Preimage shown_preimage(const Invoice& invoice) {
   Preimage preimage = invoice.preimage;
-  if (invoice.behaviour == PayeeBehaviour::wrong_preimage) preimage.bytes[0] = static_cast<std::uint8_t>(preimage.bytes[0] ^ 1U);
+  if (invoice.behaviour == PayeeBehaviour::wrong_preimage)
+    preimage.bytes[0] = static_cast<std::uint8_t>(preimage.bytes[0] ^ 1U);
   return preimage;
 }
 
 }  // namespace
 
-void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure, const std::optional<Invoice>& invoice) {
+void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure,
+               const std::optional<Invoice>& invoice) {
   row.completed = at;
   row.state = settled ? RowState::complete : RowState::failed;
   row.preimage.reset();
   row.failure = settled ? std::nullopt : failure;
-  if (settled && invoice && invoice->behaviour != PayeeBehaviour::complete_without_preimage) row.preimage = shown_preimage(*invoice);
+  if (settled && invoice && invoice->behaviour != PayeeBehaviour::complete_without_preimage)
+    row.preimage = shown_preimage(*invoice);
 }
 
 UnixNs network_time(LedgerTx& tx, UnixNs wall) {
@@ -93,7 +98,8 @@ bool reachable(LedgerTx& tx, UnixNs now) {
 
 Marks marks_of(LedgerTx& tx) {
   const auto mark = [&](Number which) { return static_cast<std::uint64_t>(tx.number(which)); };
-  return Marks{mark(Number::payments_created), mark(Number::htlcs_created), mark(Number::htlcs_deleted), mark(Number::movements_created)};
+  return Marks{mark(Number::payments_created), mark(Number::htlcs_created), mark(Number::htlcs_deleted),
+               mark(Number::movements_created)};
 }
 
 std::optional<UnixNs> next_event(LedgerTx& tx) {
@@ -106,7 +112,8 @@ std::optional<UnixNs> next_event(LedgerTx& tx) {
 }
 
 std::string fence_label(std::string_view label) {
-  const bool already = label.size() >= fence_suffix.size() && label.substr(label.size() - fence_suffix.size()) == fence_suffix;
+  const bool already =
+      label.size() >= fence_suffix.size() && label.substr(label.size() - fence_suffix.size()) == fence_suffix;
   return std::string(label).append(already ? std::string_view() : fence_suffix);
 }
 
@@ -156,7 +163,8 @@ void Engine::hold_back(const Handover& handover, UnixNs not_before, std::uint32_
 
 // --- hand-overs ------------------------------------------------------------------------------------------------------
 
-/// Core Lightning's check_progress, row by row in order of creation (SEMANTICS 4), in its words. Nothing: the way is free.
+/// Core Lightning's check_progress, row by row in order of creation (SEMANTICS 4), in its words. Nothing: the way is
+/// free.
 std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   using Kind = SendResult::Kind;
   const AttemptKey& key = handover.key;
@@ -174,7 +182,8 @@ std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
     if (row.state == RowState::pending) {
       if (row.key.id != key.id) {
         const std::string group = std::to_string(row.key.id.value);
-        return refusal(Kind::busy, code_busy, "Payment with groupid=" + group + " still in progress, cannot retry before that completes.");
+        return refusal(Kind::busy, code_busy,
+                       "Payment with groupid=" + group + " still in progress, cannot retry before that completes.");
       }
       if ((row.key.part == 0) != (key.part == 0)) {
         const std::string manner = row.key.part != 0 ? "parallel" : "non-parallel";
@@ -183,7 +192,8 @@ std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
       if (same_part && difference) return refusal(Kind::exists, code_exists, "Already pending " + *difference);
       if (same_part) return found(Kind::pending, std::move(row));
       if (row.total != handover.amount) {
-        return refusal(Kind::not_sent, code_invalid_params, "msatoshi was previously " + in_msat(row.total) + ", now " + in_msat(handover.amount));
+        return refusal(Kind::not_sent, code_invalid_params,
+                       "msatoshi was previously " + in_msat(row.total) + ", now " + in_msat(handover.amount));
       }
       pending_msat += row.amount.value();
     }
@@ -191,7 +201,9 @@ std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   }
   if (complete) return refusal(Kind::exists, code_exists, "Already succeeded other parts");
   if (pending_msat != 0 && pending_msat >= handover.amount.value()) {
-    return refusal(Kind::busy, code_busy, "Already have " + std::to_string(pending_msat) + "msat of " + in_msat(handover.amount) + " payments in progress");
+    return refusal(Kind::busy, code_busy,
+                   "Already have " + std::to_string(pending_msat) + "msat of " + in_msat(handover.amount) +
+                       " payments in progress");
   }
   return std::nullopt;
 }
@@ -210,7 +222,8 @@ std::optional<Engine::LocalRefusal> Engine::local_check(const Route& route) {
   if (policy.disabled) return by_node("First peer not ready");
   if (first.amount < policy.htlc_min) return by_channel("HTLC too small for the first channel");
   if (first.amount > policy.htlc_max) return by_channel("HTLC too large for the first channel");
-  if (first.amount > channel->balances[first.direction]) return by_channel("Capacity exceeded: the first channel holds too little");
+  if (first.amount > channel->balances[first.direction])
+    return by_channel("Capacity exceeded: the first channel holds too little");
   return std::nullopt;
 }
 
@@ -218,7 +231,8 @@ SendResult Engine::send(const Handover& handover, const SendOptions& options) {
   using Kind = SendResult::Kind;
   const Route& route = handover.route;
   if (route.hops.empty()) return refusal(Kind::not_sent, code_bad_route, "The route is empty");
-  if (route.hops.size() > limits::max_hops) return refusal(Kind::not_sent, code_invalid_params, "The route is too long");
+  if (route.hops.size() > limits::max_hops)
+    return refusal(Kind::not_sent, code_invalid_params, "The route is too long");
   if (auto earlier = earlier_rows(handover)) return std::move(*earlier);
   if (auto refused = local_check(route)) {
     SendResult result;
@@ -235,7 +249,8 @@ SendResult Engine::send(const Handover& handover, const SendOptions& options) {
   return result;
 }
 
-Row Engine::add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure) {
+Row Engine::add_row(const Handover& handover, RowState state, std::string_view label,
+                    const std::optional<Failure>& failure) {
   Row row;
   row.created_index = next(Number::payments_created);
   row.key = handover.key;
@@ -277,7 +292,8 @@ void Engine::launch(const Handover& handover, const SendOptions& options) {
   flight.due = forwarding.incomplete ? later(now_, incomplete_set_ns) : due_after(forwarding.hold);
   if (options.act == ForeignAct::hold) flight.due.reset();
   if (options.act == ForeignAct::fail || options.act == ForeignAct::complete) flight.due = now_;
-  if (options.act == ForeignAct::fail) flight.end = FlightEnd{false, failure_at(flight.route, flight.at_hop, FailureCode::temporary_node_failure)};
+  if (options.act == ForeignAct::fail)
+    flight.end = FlightEnd{false, failure_at(flight.route, flight.at_hop, FailureCode::temporary_node_failure)};
   tx_.put_flight(flight);
   if (flight.end.settles) complete_set(flight.key.hash, flight.due);
 

@@ -28,31 +28,32 @@ namespace paytower::sim {
 /// What our node answers to a hand-over, with the code that Core Lightning's sendpay would give.
 struct SendResult {
   enum class Kind {
-    pending,          ///< the row exists, from this or an earlier equal hand-over
-    complete,         ///< no HTLC of this call: a row of the hash with the same part and amount is complete already
-    busy,             ///< 200: another attempt of the hash is in the way; no HTLC
-    exists,           ///< 201: this attempt has failed, is another one, or the hash is paid otherwise; no HTLC of this call
-    not_sent,         ///< 204 without row, 203, -32602: no HTLC and no row
-    held_back,        ///< received and not executed yet (FaultKind::hold_request): nobody answers for now
+    pending,    ///< the row exists, from this or an earlier equal hand-over
+    complete,   ///< no HTLC of this call: a row of the hash with the same part and amount is complete already
+    busy,       ///< 200: another attempt of the hash is in the way; no HTLC
+    exists,     ///< 201: this attempt has failed, is another one, or the hash is paid otherwise; no HTLC of this call
+    not_sent,   ///< 204 without row, 203, -32602: no HTLC and no row
+    held_back,  ///< received and not executed yet (FaultKind::hold_request): nobody answers for now
   };
   Kind kind = Kind::not_sent;
-  int code = 0;                      ///< 0 with pending and complete
-  std::optional<Row> row{};          ///< of pending and complete
-  Failure failure{};                 ///< of the others: message for people
-  bool fresh = false;                ///< pending: made by this call
-  bool by_channel = false;           ///< not_sent: the first channel said no, for which Core Lightning makes a row (add_refused_row)
+  int code = 0;              ///< 0 with pending and complete
+  std::optional<Row> row{};  ///< of pending and complete
+  Failure failure{};         ///< of the others: message for people
+  bool fresh = false;        ///< pending: made by this call
+  bool by_channel =
+      false;  ///< not_sent: the first channel said no, for which Core Lightning makes a row (add_refused_row)
 };
 
 /// What our node answers to a fence.
 struct FenceResult {
-  bool fenced = false;               ///< a failed row with the fence's label holds the id
-  int code = 0;                      ///< 200, 201 or 204 where it did not take
+  bool fenced = false;  ///< a failed row with the fence's label holds the id
+  int code = 0;         ///< 200, 201 or 204 where it did not take
   std::string message{};
 };
 
 struct SendOptions {
-  bool foreign = false;                          ///< another user of the node
-  std::optional<ForeignAct> act{};               ///< overrides what the payee would do
+  bool foreign = false;             ///< another user of the node
+  std::optional<ForeignAct> act{};  ///< overrides what the payee would do
 };
 
 /// An attempt that a hold_request fault kept back and that was executed now.
@@ -63,12 +64,13 @@ struct LateSend {
 
 /// What an advance did.
 struct Progress {
-  std::vector<AttemptKey> ended;     ///< whose rows may have changed
+  std::vector<AttemptKey> ended;  ///< whose rows may have changed
   std::vector<LateSend> late;
 };
 
 /// The end of an attempt as its row tells it: the payee's behaviour decides which preimage it shows.
-void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure, const std::optional<Invoice>& invoice);
+void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure,
+               const std::optional<Invoice>& invoice);
 /// A row as the switch shows it.
 [[nodiscard]] SwitchRow as_seen(Row row);
 
@@ -87,10 +89,12 @@ class Engine {
   [[nodiscard]] LookResult look(const PaymentHash& hash);
 
   /// The other user of the node. Errc::not_found without an invoice, in_flight, already_paid, switch_unavailable.
-  [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label, std::uint64_t group);
+  [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label,
+                                          std::uint64_t group);
   /// Returns how many HTLCs were held.
   std::size_t release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code);
-  /// What Core Lightning keeps of a hand-over that its own channel refused: a row that has failed. REQUIRES: send() said so.
+  /// What Core Lightning keeps of a hand-over that its own channel refused: a row that has failed. REQUIRES: send()
+  /// said so.
   void add_refused_row(const Handover& handover, const Failure& failure);
   void add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination);
   /// False when there is no such copy. What ended meanwhile is told to the restored node by its peers.

@@ -10,7 +10,7 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t batch = 256;           ///< records read at once
+constexpr std::size_t batch = 256;  ///< records read at once
 
 }  // namespace
 
@@ -22,7 +22,8 @@ std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash) {
 }
 
 SwitchRow as_seen(Row row) {
-  SwitchRow seen{row.key.id, row.key.part, row.state, std::move(row.label), row.preimage, std::move(row.failure), row.amount, row.amount_sent};
+  SwitchRow seen{row.key.id,   row.key.part,           row.state,  std::move(row.label),
+                 row.preimage, std::move(row.failure), row.amount, row.amount_sent};
   if (row.destination != PublicKey{}) seen.destination = row.destination;
   return seen;
 }
@@ -33,17 +34,20 @@ LookResult Engine::look(const PaymentHash& hash) {
   look.now = marks_of(tx_);
   look.height = static_cast<std::uint32_t>(tx_.number(Number::height));
   for (Row& row : tx_.rows_of(hash)) {
-    if (look.rows.size() >= limits::max_rows_per_look) throw SwitchError("the simulated network shows too many rows of one payment hash");
+    if (look.rows.size() >= limits::max_rows_per_look)
+      throw SwitchError("the simulated network shows too many rows of one payment hash");
     look.rows.push_back(as_seen(std::move(row)));
   }
   look.htlcs.emplace();
   for (const Htlc& htlc : tx_.htlcs_of(hash)) look.htlcs->push_back(OutgoingHtlc{htlc.created_index, htlc.finished});
   look.debits.emplace();
-  for (const Movement& movement : tx_.movements_of(hash)) look.debits->push_back(Debit{movement.index, movement.key.id, movement.key.part});
+  for (const Movement& movement : tx_.movements_of(hash))
+    look.debits->push_back(Debit{movement.index, movement.key.id, movement.key.part});
   return look;
 }
 
-Result<AttemptId> Engine::foreign(const PaymentHash& hash, ForeignAct act, std::string_view label, std::uint64_t group) {
+Result<AttemptId> Engine::foreign(const PaymentHash& hash, ForeignAct act, std::string_view label,
+                                  std::uint64_t group) {
   const auto invoice = tx_.invoice(hash);
   const auto payee = invoice ? tx_.node(invoice->payee) : std::nullopt;
   if (!payee) return Error{Errc::not_found, "the simulated network has no invoice with this payment hash"};
@@ -94,7 +98,8 @@ void Engine::catch_up_row(Row row) {
   if (std::any_of(flights.begin(), flights.end(), [&](const Flight& flight) { return flight.key == row.key; })) return;
   std::optional<OracleEntry> ended;
   std::uint64_t after = 0;
-  for (auto entries = tx_.oracle_after(row.key.hash, after, batch); !entries.empty(); entries = tx_.oracle_after(row.key.hash, after, batch)) {
+  for (auto entries = tx_.oracle_after(row.key.hash, after, batch); !entries.empty();
+       entries = tx_.oracle_after(row.key.hash, after, batch)) {
     after = entries.back().id;
     for (const OracleEntry& entry : entries) {
       const bool same = entry.attempt == row.key.id && entry.part == row.key.part;

@@ -37,7 +37,8 @@ Strikes FaultRunner::strike(Step step, const PaymentHash& hash) {
       tx_.put_fault(fault);
     }
   }
-  faults_->erase(std::remove_if(faults_->begin(), faults_->end(), [](const Fault& fault) { return fault.times == 0; }), faults_->end());
+  faults_->erase(std::remove_if(faults_->begin(), faults_->end(), [](const Fault& fault) { return fault.times == 0; }),
+                 faults_->end());
   for (const Fault& fault : struck) apply(fault, hash, strikes);
   return strikes;
 }

@@ -10,8 +10,8 @@ namespace paytower::sim {
 
 /// What the faults of one occasion ask of whoever runs the request. Everything else they have done already.
 struct Strikes {
-  bool silent = false;                       ///< no answer; at a before_ step no execution either
-  bool disconnect = false;                   ///< the same, and Disconnected
+  bool silent = false;      ///< no answer; at a before_ step no execution either
+  bool disconnect = false;  ///< the same, and Disconnected
   bool orphan_row = false;
   bool refuse_fence = false;
   bool orphan_fence = false;

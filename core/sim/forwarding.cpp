@@ -32,7 +32,8 @@ std::optional<FailureCode> forwarding_refusal(const Channel& channel, const Hop&
   if (in.delay < wanted->delay) return FailureCode::incorrect_cltv_expiry;
   if (out.delay < blocks_too_soon) return FailureCode::expiry_too_soon;
   if (out.delay > blocks_too_far) return FailureCode::expiry_too_far;
-  if (out.amount > policy.htlc_max || out.amount > channel.balances[out.direction]) return FailureCode::temporary_channel_failure;
+  if (out.amount > policy.htlc_max || out.amount > channel.balances[out.direction])
+    return FailureCode::temporary_channel_failure;
   return std::nullopt;
 }
 
@@ -66,7 +67,8 @@ Waiting waiting_at_payee(LedgerTx& tx, const PaymentHash& hash) {
   return waiting;
 }
 
-void arrive(LedgerTx& tx, Forwarding& forwarding, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
+void arrive(LedgerTx& tx, Forwarding& forwarding, const Handover& handover, const std::optional<Invoice>& invoice,
+            UnixNs now) {
   const auto payee = static_cast<std::uint32_t>(handover.route.hops.size());
   const auto refuse = [&] {
     forwarding.end.failure = failure_at(handover.route, payee, FailureCode::incorrect_or_unknown_payment_details);
@@ -116,7 +118,8 @@ Failure failure_at(const Route& route, std::uint32_t source, FailureCode code, s
 
 Failure wire_failure_at(const Route& route, std::uint32_t source, std::uint32_t wire_code) {
   const FailureCode code = failure_from_wire(wire_code);
-  std::string message = code == FailureCode::unknown_code ? std::string(unknown_code_words) + std::to_string(wire_code) : std::string();
+  std::string message =
+      code == FailureCode::unknown_code ? std::string(unknown_code_words) + std::to_string(wire_code) : std::string();
   return failure_at(route, source, code, std::move(message));
 }
 

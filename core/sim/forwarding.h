@@ -14,16 +14,17 @@ inline constexpr std::uint32_t blocks_too_far = 2'016;
 inline constexpr std::int64_t incomplete_set_ns = 60 * ns_per_second;
 
 struct Forwarding {
-  std::uint32_t reserved_hops = 0;           ///< channels that now hold the money, from ours on
-  std::uint32_t at_hop = 0;                  ///< 0 = our node, route.hops.size() = the payee
+  std::uint32_t reserved_hops = 0;  ///< channels that now hold the money, from ours on
+  std::uint32_t at_hop = 0;         ///< 0 = our node, route.hops.size() = the payee
   FlightEnd end{};
-  bool incomplete = false;                   ///< at the payee, and more parts must come
-  Hold hold{};                               ///< how long it stays where it is
+  bool incomplete = false;  ///< at the payee, and more parts must come
+  Hold hold{};              ///< how long it stays where it is
 };
 
-/// Locks the money hop by hop until a node refuses or the payee has it. `invoice` is the one of the hash, if there is any.
-/// REQUIRES: the first channel was checked (see Engine). Changes balances, nothing else.
-[[nodiscard]] Forwarding forward_along(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now);
+/// Locks the money hop by hop until a node refuses or the payee has it. `invoice` is the one of the hash, if there is
+/// any. REQUIRES: the first channel was checked (see Engine). Changes balances, nothing else.
+[[nodiscard]] Forwarding forward_along(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice,
+                                       UnixNs now);
 
 /// A failure as the node `source` of the route reports it (0 = ours): with the channel that it would send on over, or,
 /// for the payee, the last one.

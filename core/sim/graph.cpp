@@ -20,8 +20,8 @@ Graph Graph::load(LedgerTx& tx) {
     for (std::uint8_t side = 0; side < 2; ++side) {
       const std::uint8_t other = side == 0 ? 1 : 0;
       graph.into_[channel.nodes[other]].push_back(static_cast<std::uint32_t>(graph.edges_.size()));
-      graph.edges_.push_back(
-          Edge{ChannelDirection{channel.id, side}, channel.nodes[side], channel.nodes[other], channel.capacity, channel.policies[side]});
+      graph.edges_.push_back(Edge{ChannelDirection{channel.id, side}, channel.nodes[side], channel.nodes[other],
+                                  channel.capacity, channel.policies[side]});
     }
     return true;
   });
@@ -61,6 +61,8 @@ std::vector<std::uint32_t> Graph::distances() const {
   return hops;
 }
 
-ForwardingPolicy forwarding(const Policy& policy) { return {policy.fee_base_msat, policy.fee_proportional_millionths, policy.cltv_delta}; }
+ForwardingPolicy forwarding(const Policy& policy) {
+  return {policy.fee_base_msat, policy.fee_proportional_millionths, policy.cltv_delta};
+}
 
 }  // namespace paytower::sim

@@ -18,7 +18,7 @@ struct Edge {
   NodeIndex from = 0;
   NodeIndex to = 0;
   Msat capacity;
-  Policy policy;                             ///< of `from`
+  Policy policy;  ///< of `from`
 };
 
 class Graph {

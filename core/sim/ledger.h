@@ -14,32 +14,31 @@ namespace paytower::sim {
 
 /// Single values of a network. Values are stored: never renumber.
 enum class Number : std::uint8_t {
-  height = 1,               ///< of the chain
-  latency_ns = 2,           ///< from hand-over to result where nobody holds
-  time_offset_ns = 3,       ///< network time = wall clock + offset
-  frozen_time_ns = 4,       ///< network time, while time_is_frozen
+  height = 1,          ///< of the chain
+  latency_ns = 2,      ///< from hand-over to result where nobody holds
+  time_offset_ns = 3,  ///< network time = wall clock + offset
+  frozen_time_ns = 4,  ///< network time, while time_is_frozen
   time_is_frozen = 5,
-  unreachable_until_ns = 6, ///< network time; Hold::forever = for ever; 0 = reachable
-  payments_created = 7,     ///< the four marks of the view (R5)
+  unreachable_until_ns = 6,  ///< network time; Hold::forever = for ever; 0 = reachable
+  payments_created = 7,      ///< the four marks of the view (R5)
   htlcs_created = 8,
   htlcs_deleted = 9,
   movements_created = 10,
-  next_flight = 11,         ///< highest id given so far, likewise below
+  next_flight = 11,  ///< highest id given so far, likewise below
   next_oracle = 12,
   next_fault = 13,
   next_request = 14,
   invoices_made = 15,
   seed = 16,
-  graph_version = 17,       ///< moves with every new channel and policy
-  store_generation = 18,    ///< moves when the node gets a new store
-  payments_updated = 19,    ///< the node's other counters, which belong to the view as the four marks do
+  graph_version = 17,     ///< moves with every new channel and policy
+  store_generation = 18,  ///< moves when the node gets a new store
+  payments_updated = 19,  ///< the node's other counters, which belong to the view as the four marks do
   payments_deleted = 20,
   htlcs_updated = 21,
 };
 
 /// Says whether to go on.
-template <typename T>
-using Visitor = std::function<bool(const T&)>;
+template <typename T> using Visitor = std::function<bool(const T&)>;
 
 /// What can be read and written inside one transaction. References must not outlive it.
 /// Every read of a network that does not exist yet finds nothing, and numbers are 0.
@@ -82,7 +81,8 @@ class LedgerTx {
   /// Appends the newest state of the entry with this id. Nothing that was appended is ever changed.
   virtual void append_oracle(const OracleEntry& entry) = 0;
   /// The newest state of each entry with an id above `after`, by id, at most `limit`; of one hash, or of all.
-  [[nodiscard]] virtual std::vector<OracleEntry> oracle_after(const std::optional<PaymentHash>& hash, std::uint64_t after, std::size_t limit) = 0;
+  [[nodiscard]] virtual std::vector<OracleEntry> oracle_after(const std::optional<PaymentHash>& hash,
+                                                              std::uint64_t after, std::size_t limit) = 0;
 
   // The view.
   /// Replaces the row with this created_index.

@@ -7,8 +7,9 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::array view_counters = {Number::payments_created, Number::htlcs_created,    Number::htlcs_deleted, Number::movements_created,
-                                      Number::payments_updated, Number::payments_deleted, Number::htlcs_updated};
+constexpr std::array view_counters = {Number::payments_created,  Number::htlcs_created,    Number::htlcs_deleted,
+                                      Number::movements_created, Number::payments_updated, Number::payments_deleted,
+                                      Number::htlcs_updated};
 
 template <typename Map>
 auto value_or_nothing(const Map& map, const typename Map::key_type& key) -> std::optional<typename Map::mapped_type> {
@@ -24,11 +25,9 @@ std::vector<T> above(const std::map<std::uint64_t, T>& map, std::uint64_t after,
   return found;
 }
 
-template <typename T>
-using ByHash = std::map<PaymentHash, std::map<std::uint64_t, T>>;
+template <typename T> using ByHash = std::map<PaymentHash, std::map<std::uint64_t, T>>;
 
-template <typename T>
-std::vector<T> values_of(const ByHash<T>& map, const PaymentHash& hash) {
+template <typename T> std::vector<T> values_of(const ByHash<T>& map, const PaymentHash& hash) {
   std::vector<T> found;
   const auto of_hash = map.find(hash);
   if (of_hash == map.end()) return found;
@@ -48,10 +47,9 @@ struct View {
   std::array<std::int64_t, view_counters.size()> counters{};
 };
 
-
 template <typename T>
-std::vector<T> picked(const std::map<std::uint64_t, T>& map, const std::map<PaymentHash, std::set<std::uint64_t>>& index,
-                      const PaymentHash& hash) {
+std::vector<T> picked(const std::map<std::uint64_t, T>& map,
+                      const std::map<PaymentHash, std::set<std::uint64_t>>& index, const PaymentHash& hash) {
   std::vector<T> found;
   const auto of_hash = index.find(hash);
   if (of_hash == index.end()) return found;
@@ -91,8 +89,12 @@ class MemoryLedger::Tx final : public LedgerTx {
 
   void add_channel(const Channel& channel) override { channels_[channel.id] = channel; }
   std::optional<Channel> channel(ShortChannelId id) override { return value_or_nothing(channels_, id); }
-  void set_balances(ShortChannelId id, const std::array<Msat, 2>& balances) override { channels_.at(id).balances = balances; }
-  void set_policy(ChannelDirection which, const Policy& policy) override { channels_.at(which.channel).policies.at(which.direction) = policy; }
+  void set_balances(ShortChannelId id, const std::array<Msat, 2>& balances) override {
+    channels_.at(id).balances = balances;
+  }
+  void set_policy(ChannelDirection which, const Policy& policy) override {
+    channels_.at(which.channel).policies.at(which.direction) = policy;
+  }
   void each_channel(const Visitor<Channel>& visit) override {
     for (const auto& [id, channel] : channels_) {
       if (!visit(channel)) return;
@@ -141,7 +143,8 @@ class MemoryLedger::Tx final : public LedgerTx {
     oracle_[entry.id] = entry;
     oracle_by_hash_[entry.hash].insert(entry.id);
   }
-  std::vector<OracleEntry> oracle_after(const std::optional<PaymentHash>& hash, std::uint64_t after, std::size_t limit) override {
+  std::vector<OracleEntry> oracle_after(const std::optional<PaymentHash>& hash, std::uint64_t after,
+                                        std::size_t limit) override {
     if (!hash) return above(oracle_, after, limit);
     std::vector<OracleEntry> found;
     for (const OracleEntry& entry : picked(oracle_, oracle_by_hash_, *hash)) {
@@ -160,7 +163,9 @@ class MemoryLedger::Tx final : public LedgerTx {
     return index ? value_or_nothing(view_.rows, *index) : std::nullopt;
   }
   std::vector<Row> rows_of(const PaymentHash& hash) override { return picked(view_.rows, view_.rows_by_hash, hash); }
-  std::vector<Row> rows_after(std::uint64_t after, std::size_t limit) override { return above(view_.rows, after, limit); }
+  std::vector<Row> rows_after(std::uint64_t after, std::size_t limit) override {
+    return above(view_.rows, after, limit);
+  }
   void remove_row(std::uint64_t created_index) override {
     const auto row = view_.rows.find(created_index);
     if (row == view_.rows.end()) return;
@@ -173,8 +178,12 @@ class MemoryLedger::Tx final : public LedgerTx {
     view_.htlcs[htlc.created_index] = htlc;
     view_.htlcs_by_hash[htlc.key.hash].insert(htlc.created_index);
   }
-  std::vector<Htlc> htlcs_of(const PaymentHash& hash) override { return picked(view_.htlcs, view_.htlcs_by_hash, hash); }
-  std::vector<Htlc> htlcs_after(std::uint64_t after, std::size_t limit) override { return above(view_.htlcs, after, limit); }
+  std::vector<Htlc> htlcs_of(const PaymentHash& hash) override {
+    return picked(view_.htlcs, view_.htlcs_by_hash, hash);
+  }
+  std::vector<Htlc> htlcs_after(std::uint64_t after, std::size_t limit) override {
+    return above(view_.htlcs, after, limit);
+  }
   void finish_htlc(std::uint64_t created_index) override { view_.htlcs.at(created_index).finished = true; }
   void remove_htlc(std::uint64_t created_index) override {
     const auto htlc = view_.htlcs.find(created_index);
@@ -187,8 +196,12 @@ class MemoryLedger::Tx final : public LedgerTx {
     view_.movements[movement.index] = movement;
     view_.movements_by_hash[movement.key.hash].insert(movement.index);
   }
-  std::vector<Movement> movements_of(const PaymentHash& hash) override { return picked(view_.movements, view_.movements_by_hash, hash); }
-  std::vector<Movement> movements_after(std::uint64_t after, std::size_t limit) override { return above(view_.movements, after, limit); }
+  std::vector<Movement> movements_of(const PaymentHash& hash) override {
+    return picked(view_.movements, view_.movements_by_hash, hash);
+  }
+  std::vector<Movement> movements_after(std::uint64_t after, std::size_t limit) override {
+    return above(view_.movements, after, limit);
+  }
 
   void save_view(std::string_view name) override {
     for (std::size_t i = 0; i < view_counters.size(); ++i) view_.counters[i] = number(view_counters[i]);

@@ -5,8 +5,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/invoice/bolt11/invoice.h"
 #include "core/base/hash.h"
+#include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::sim {
 
@@ -21,12 +21,15 @@ constexpr std::array<std::uint32_t, 4> base_fees = {0, 1, 100, 1'000};
 constexpr std::array<std::uint32_t, 5> proportional_fees = {1, 10, 50, 200, 500};
 constexpr std::array<std::uint32_t, 4> cltv_deltas = {34, 40, 80, 144};
 
-std::uint32_t channels_of(const NetworkParams& params) { return params.channels != 0 ? params.channels : params.nodes * 3; }
+std::uint32_t channels_of(const NetworkParams& params) {
+  return params.channels != 0 ? params.channels : params.nodes * 3;
+}
 
 Error refuse(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
 ShortChannelId made_id(std::uint32_t height, std::uint32_t number) {
-  // Unlike any channel of a real chain at these heights: block, transaction and output all count up from the network's first block.
+  // Unlike any channel of a real chain at these heights: block, transaction and output all count up from the network's
+  // first block.
   return ShortChannelId{std::uint64_t{height} << 40 | std::uint64_t{number} << 16};
 }
 
@@ -77,12 +80,15 @@ class Builder {
     return *key;
   }
 
-  void add_node(std::string name, NodeIndex index) { store_node(std::move(name), made_key(index), node_secret(params_.seed, index)); }
+  void add_node(std::string name, NodeIndex index) {
+    store_node(std::move(name), made_key(index), node_secret(params_.seed, index));
+  }
 
   [[nodiscard]] bool has_our_keys(const ImportedGraph& graph) const {
     std::set<PublicKey> ours;
     for (NodeIndex i = 0; i <= payees_of_import; ++i) ours.insert(made_key(i));
-    const bool in_nodes = std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const ImportedNode& node) { return ours.count(node.key) != 0; });
+    const bool in_nodes = std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                                      [&](const ImportedNode& node) { return ours.count(node.key) != 0; });
     return in_nodes || std::any_of(graph.channels.begin(), graph.channels.end(), [&](const ImportedChannel& channel) {
              return ours.count(channel.nodes[0]) != 0 || ours.count(channel.nodes[1]) != 0;
            });
@@ -228,17 +234,22 @@ NodeSecret node_secret(std::uint64_t seed, NodeIndex index) {
 
 Result<std::monostate> check_network(const NetworkParams& params) {
   if (params.latency_ns < 0) return refuse("the latency of a simulated network is not negative");
-  if (params.height == 0 || params.height >= 1U << 23) return refuse("the height of a simulated network is 1 to 8388607");
+  if (params.height == 0 || params.height >= 1U << 23)
+    return refuse("the height of a simulated network is 1 to 8388607");
   if (params.graph) {
     if (params.graph->channels.empty()) return refuse("the graph has no usable channel");
-    if (params.graph->nodes.size() > max_nodes || params.graph->channels.size() > max_channels) return refuse("the graph is too large");
+    if (params.graph->nodes.size() > max_nodes || params.graph->channels.size() > max_channels)
+      return refuse("the graph is too large");
     return std::monostate{};
   }
-  if (params.nodes < 2 || params.nodes > max_nodes) return refuse("a simulated network has 2 to " + std::to_string(max_nodes) + " nodes");
+  if (params.nodes < 2 || params.nodes > max_nodes)
+    return refuse("a simulated network has 2 to " + std::to_string(max_nodes) + " nodes");
   if (channels_of(params) < params.nodes - 1) {
-    return refuse(std::to_string(params.nodes) + " nodes need at least " + std::to_string(params.nodes - 1) + " channels");
+    return refuse(std::to_string(params.nodes) + " nodes need at least " + std::to_string(params.nodes - 1) +
+                  " channels");
   }
-  if (channels_of(params) > max_channels) return refuse("a simulated network has at most " + std::to_string(max_channels) + " channels");
+  if (channels_of(params) > max_channels)
+    return refuse("a simulated network has at most " + std::to_string(max_channels) + " channels");
   return std::monostate{};
 }
 

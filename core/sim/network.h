@@ -23,14 +23,14 @@ inline constexpr const char* network_name = "regtest";
 /// A channel of an exported graph; a direction without policy cannot be used.
 struct ImportedChannel {
   ShortChannelId id;
-  std::array<PublicKey, 2> nodes{};          ///< the lower key first
+  std::array<PublicKey, 2> nodes{};  ///< the lower key first
   Msat capacity;
   std::array<std::optional<Policy>, 2> policies{};
 };
 
 struct ImportedNode {
   PublicKey key;
-  std::string alias;                         ///< may be empty, repeated, or a stranger's joke
+  std::string alias;  ///< may be empty, repeated, or a stranger's joke
 };
 
 /// What a graph file says (cli/input/graph reads it).
@@ -41,14 +41,15 @@ struct ImportedGraph {
 
 struct NetworkParams {
   std::uint64_t seed = 1;
-  std::uint32_t nodes = 20;                  ///< with the own node; ignored with a graph
-  std::uint32_t channels = 0;                ///< at least nodes - 1; 0 = three for each node; ignored with a graph
+  std::uint32_t nodes = 20;    ///< with the own node; ignored with a graph
+  std::uint32_t channels = 0;  ///< at least nodes - 1; 0 = three for each node; ignored with a graph
   std::int64_t latency_ns = default_latency_ns;
   std::uint32_t height = first_height;
   const ImportedGraph* graph = nullptr;
 };
 
-/// Usage refusal for numbers or graphs that make no network. build_network asks it first; before a file is made it is worth asking.
+/// Usage refusal for numbers or graphs that make no network. build_network asks it first; before a file is made it is
+/// worth asking.
 [[nodiscard]] Result<std::monostate> check_network(const NetworkParams& params);
 
 struct NetworkSummary {

@@ -15,12 +15,12 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t max_labels = 2'000'000;        ///< R16: partial paths looked at for one question
+constexpr std::size_t max_labels = 2'000'000;  ///< R16: partial paths looked at for one question
 constexpr std::size_t max_labels_a_node = 32;
-constexpr std::uint64_t risk_billionths = 15;        ///< price of a block of locked money
+constexpr std::uint64_t risk_billionths = 15;  ///< price of a block of locked money
 constexpr std::size_t max_hints = 64;
 constexpr std::uint32_t no_parent = 0xFFFFFFFF;
-constexpr std::uint32_t highest_delay = 2'016;       ///< that a node looks for routes with
+constexpr std::uint32_t highest_delay = 2'016;  ///< that a node looks for routes with
 
 /// A partial path from `node` to the payee.
 struct Label {
@@ -35,8 +35,8 @@ struct Label {
   [[nodiscard]] std::uint64_t cost() const { return amount.value() + risk; }
 };
 
-/// Multi-label Dijkstra. Fees depend on the amount and limits cut paths off, so that the cheapest path to a node need not
-/// be part of the best route: every path that no other one beats in all respects is kept.
+/// Multi-label Dijkstra. Fees depend on the amount and limits cut paths off, so that the cheapest path to a node need
+/// not be part of the best route: every path that no other one beats in all respects is kept.
 class Search {
  public:
   Search(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question)
@@ -65,7 +65,9 @@ class Search {
     return extra->second;
   }
 
-  const PublicKey& key_of(NodeIndex node) const { return node < graph_.size() ? graph_.key(node) : extra_keys_[node - graph_.size()]; }
+  const PublicKey& key_of(NodeIndex node) const {
+    return node < graph_.size() ? graph_.key(node) : extra_keys_[node - graph_.size()];
+  }
 
   NodeIndex index_or_new(const PublicKey& key) {
     if (const auto known = index_of(key)) return *known;
@@ -79,7 +81,8 @@ class Search {
     for (std::size_t i = 0; i < std::min(hints.size(), max_hints); ++i) {
       const RouteHint& hint = hints[i];
       if (hint.size() >= limits::max_hops) continue;
-      for (std::size_t at = 0; at < hint.size(); ++at) add_hint_hop(hint[at], at + 1 < hint.size() ? hint[at + 1].node : demand_.destination);
+      for (std::size_t at = 0; at < hint.size(); ++at)
+        add_hint_hop(hint[at], at + 1 < hint.size() ? hint[at + 1].node : demand_.destination);
     }
   }
 
@@ -126,7 +129,9 @@ class Search {
 
   void try_edge(std::uint32_t at, const Edge& edge) {
     const Label& to = labels_[at];
-    if (edge.policy.disabled || to.amount < edge.policy.htlc_min || to.amount > edge.policy.htlc_max || to.amount > edge.capacity) return;
+    if (edge.policy.disabled || to.amount < edge.policy.htlc_min || to.amount > edge.policy.htlc_max ||
+        to.amount > edge.capacity)
+      return;
     if (excluded_channels_.count(edge.channel) != 0) return;
     if (to.hops + 1 > limits::max_hops) {
       cut_off_ = true;
@@ -185,7 +190,8 @@ class Search {
     Route route;
     while (labels_[at].parent != no_parent) {
       const Label& to = labels_[labels_[at].parent];
-      route.hops.push_back(Hop{labels_[at].channel.channel, labels_[at].channel.direction, key_of(to.node), to.amount, to.delay});
+      route.hops.push_back(
+          Hop{labels_[at].channel.channel, labels_[at].channel.direction, key_of(to.node), to.amount, to.delay});
       at = labels_[at].parent;
     }
     return route;
@@ -229,18 +235,21 @@ std::vector<SpendableChannel> own_channels(LedgerTx& tx) {
   return channels;
 }
 
-std::string unknown_payee_words(const PublicKey& payee) { return payee.hex() + ": unknown destination node_id (no public channels?)"; }
+std::string unknown_payee_words(const PublicKey& payee) {
+  return payee.hex() + ": unknown destination node_id (no public channels?)";
+}
 
 std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question) {
   return Search(graph, balances, question).run();
 }
 
-FailureDetail explain_no_route(const Graph& graph, const OwnBalances& balances, std::span<const SpendableChannel> own, const RouteQuestion& question) {
+FailureDetail explain_no_route(const Graph& graph, const OwnBalances& balances, std::span<const SpendableChannel> own,
+                               const RouteQuestion& question) {
   const auto known = [&](const PublicKey& key) { return graph.find(key).has_value(); };
   FailureDetail detail;
-  if (!known(question.demand.destination) && std::none_of(question.hints.begin(), question.hints.end(), [&](const RouteHint& hint) {
-        return !hint.empty() && known(hint.front().node);
-      })) {
+  if (!known(question.demand.destination) &&
+      std::none_of(question.hints.begin(), question.hints.end(),
+                   [&](const RouteHint& hint) { return !hint.empty() && known(hint.front().node); })) {
     detail = detail_of(DetailCode::payee_unknown);
     detail.words = unknown_payee_words(question.demand.destination);
     return detail;

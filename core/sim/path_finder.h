@@ -26,10 +26,12 @@ inline constexpr const char* no_route_words = "Could not find a route";
 /// Searches backwards from the payee, by the sum of fees and a price for locked money (15 billionths of the amount
 /// for each block, as lnd counts). Exact within at most 32 alternatives kept for a node; equal routes are told apart
 /// by fewer hops, then by channel ids, so that the same question gets the same answer.
-[[nodiscard]] std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question);
+[[nodiscard]] std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances,
+                                              const RouteQuestion& question);
 
-/// Why find_route found none: in the same steps, and so with the same words, as the client of a node's JSON-RPC finds out.
-[[nodiscard]] FailureDetail explain_no_route(const Graph& graph, const OwnBalances& balances, std::span<const SpendableChannel> own,
-                                             const RouteQuestion& question);
+/// Why find_route found none: in the same steps, and so with the same words, as the client of a node's JSON-RPC finds
+/// out.
+[[nodiscard]] FailureDetail explain_no_route(const Graph& graph, const OwnBalances& balances,
+                                             std::span<const SpendableChannel> own, const RouteQuestion& question);
 
 }  // namespace paytower::sim

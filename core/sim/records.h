@@ -13,13 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/msat.h"
+#include "core/base/types.h"
+#include "core/driver/ports.h"
 #include "core/payment/failure.h"
 #include "core/payment/look.h"
-#include "core/base/msat.h"
 #include "core/payment/payment.h"
-#include "core/driver/ports.h"
 #include "core/payment/route.h"
-#include "core/base/types.h"
 
 namespace paytower::sim {
 
@@ -34,9 +34,9 @@ inline constexpr NodeIndex own_node = 0;
 
 struct Node {
   NodeIndex index = 0;
-  std::string name;                          ///< "n0" (own), "n1" ...; imported ones: their alias or their key in hex
+  std::string name;  ///< "n0" (own), "n1" ...; imported ones: their alias or their key in hex
   PublicKey key;
-  std::optional<NodeSecret> secret;          ///< nothing for imported nodes: they cannot sign invoices
+  std::optional<NodeSecret> secret;  ///< nothing for imported nodes: they cannot sign invoices
 };
 
 /// What one side of a channel asks for forwarding over it (BOLT 7 channel_update).
@@ -56,70 +56,71 @@ struct Channel {
   std::array<NodeIndex, 2> nodes{};
   Msat capacity;
   std::array<Policy, 2> policies{};
-  std::array<Msat, 2> balances{};            ///< spendable by each side; capacity minus both is what is under way
-  bool announced = true;                     ///< false: only a route hint leads over it
+  std::array<Msat, 2> balances{};  ///< spendable by each side; capacity minus both is what is under way
+  bool announced = true;           ///< false: only a route hint leads over it
 };
 
 /// How long a payee keeps an HTLC before it answers.
 struct Hold {
   static constexpr std::int64_t forever = -1;
-  std::int64_t ns = 0;                       ///< `forever` waits for a release
+  std::int64_t ns = 0;  ///< `forever` waits for a release
   auto operator<=>(const Hold&) const = default;
 };
 
 /// Which attempts fail, with what, and where (`--fail CODE[@HOP][xN]`).
 struct FailSpec {
-  std::uint32_t wire_code = 0;               ///< BOLT 4 failure code as on the wire
-  std::optional<std::uint32_t> hop;          ///< 1 = the first peer, ...; nothing or too large = the payee; 0 = our node, after the HTLC left
-  std::optional<std::uint32_t> times;        ///< only the first so many attempts; nothing = all
+  std::uint32_t wire_code = 0;  ///< BOLT 4 failure code as on the wire
+  std::optional<std::uint32_t>
+      hop;  ///< 1 = the first peer, ...; nothing or too large = the payee; 0 = our node, after the HTLC left
+  std::optional<std::uint32_t> times;  ///< only the first so many attempts; nothing = all
   auto operator<=>(const FailSpec&) const = default;
 };
 
 /// A payee, or a node of ours, that does not keep to the rules.
 enum class PayeeBehaviour : std::uint8_t {
   honest = 0,
-  settles_twice = 1,               ///< takes every HTLC of a hash that is paid already
-  wrong_preimage = 2,              ///< the row is complete with 32 bytes that do not hash to the payment hash
-  complete_without_preimage = 3,   ///< the row is complete and shows no preimage
+  settles_twice = 1,              ///< takes every HTLC of a hash that is paid already
+  wrong_preimage = 2,             ///< the row is complete with 32 bytes that do not hash to the payment hash
+  complete_without_preimage = 3,  ///< the row is complete and shows no preimage
 };
 
 struct Invoice {
   PaymentHash hash;
   Preimage preimage;
   PaymentSecret secret;
-  std::optional<Msat> amount;                ///< nothing: any
+  std::optional<Msat> amount;  ///< nothing: any
   NodeIndex payee = 0;
   UnixNs expires{};
   std::uint32_t final_cltv_delta = 18;
   Hold hold{};
   std::optional<FailSpec> fail{};
   PayeeBehaviour behaviour = PayeeBehaviour::honest;
-  std::uint32_t attempts = 0;                ///< HTLCs of the hash so far, what FailSpec::times counts
+  std::uint32_t attempts = 0;  ///< HTLCs of the hash so far, what FailSpec::times counts
   bool paid = false;
-  std::string text{};                        ///< BOLT 11
+  std::string text{};  ///< BOLT 11
 };
 
 /// How a flight will end unless a release says otherwise.
 struct FlightEnd {
   bool settles = false;
-  std::optional<Failure> failure{};          ///< present unless it settles
+  std::optional<Failure> failure{};  ///< present unless it settles
   auto operator<=>(const FlightEnd&) const = default;
 };
 
 /// An HTLC under way, with the money it keeps reserved on every channel that it has passed.
 struct Flight {
-  std::uint64_t id = 0;                      ///< given by the ledger, never reused
+  std::uint64_t id = 0;  ///< given by the ledger, never reused
   AttemptKey key;
-  std::uint64_t htlc_index = 0;              ///< its entry in the node's list of outgoing HTLCs
+  std::uint64_t htlc_index = 0;  ///< its entry in the node's list of outgoing HTLCs
   std::uint64_t oracle_id = 0;
   Route route;
-  std::uint32_t reserved_hops = 0;           ///< the first so many channels of the route hold its money
-  std::uint32_t at_hop = 0;                  ///< where it waits: hops.size() is the payee
-  Msat total;                                ///< of all parts, as the hand-over says it
-  bool incomplete = false;                   ///< waits at the payee for other parts
-  bool foreign = false;                      ///< another user of the node handed it over
+  std::uint32_t reserved_hops = 0;  ///< the first so many channels of the route hold its money
+  std::uint32_t at_hop = 0;         ///< where it waits: hops.size() is the payee
+  Msat total;                       ///< of all parts, as the hand-over says it
+  bool incomplete = false;          ///< waits at the payee for other parts
+  bool foreign = false;             ///< another user of the node handed it over
   UnixNs created{};
-  std::optional<UnixNs> due{};               ///< nothing: held until a release
+  std::optional<UnixNs> due{};  ///< nothing: held until a release
   FlightEnd end{};
 };
 
@@ -129,13 +130,13 @@ enum class OracleState : std::uint8_t { held = 1, settled = 2, failed = 3, fence
 
 /// What really happened to one HTLC (or fence). Kept for ever, whatever is erased from the view.
 struct OracleEntry {
-  std::uint64_t id = 0;                      ///< one for each HTLC or fence, ascending
+  std::uint64_t id = 0;  ///< one for each HTLC or fence, ascending
   PaymentHash hash;
   AttemptId attempt;
   std::uint32_t part = 0;
-  Msat amount;                               ///< delivered, or to be delivered, without fees; 0 for a fence
-  Msat amount_sent;                          ///< with fees
-  bool foreign = false;                      ///< another user of the node handed it over
+  Msat amount;           ///< delivered, or to be delivered, without fees; 0 for a fence
+  Msat amount_sent;      ///< with fees
+  bool foreign = false;  ///< another user of the node handed it over
   UnixNs created{};
   std::optional<UnixNs> resolved{};
   OracleState state = OracleState::held;
@@ -145,35 +146,35 @@ struct OracleEntry {
 
 /// What our node remembers of one hand-over (a row of Core Lightning's listsendpays).
 struct Row {
-  std::uint64_t created_index = 0;           ///< given by the ledger from Number::payments_created; 0 before
+  std::uint64_t created_index = 0;  ///< given by the ledger from Number::payments_created; 0 before
   AttemptKey key;
   RowState state = RowState::pending;
   std::string label;
   PublicKey destination;
-  Msat amount;                               ///< delivered
-  Msat amount_sent;                          ///< with fees
-  Msat total;                                ///< of all parts
-  std::string invoice;                       ///< BOLT 11 text, empty without one
+  Msat amount;          ///< delivered
+  Msat amount_sent;     ///< with fees
+  Msat total;           ///< of all parts
+  std::string invoice;  ///< BOLT 11 text, empty without one
   UnixNs created{};
-  std::uint64_t updated_index = 0;           ///< given from Number::payments_updated when it ended; 0 before
+  std::uint64_t updated_index = 0;  ///< given from Number::payments_updated when it ended; 0 before
   std::optional<UnixNs> completed{};
   std::optional<Preimage> preimage{};
   std::optional<Failure> failure{};
 };
 
 struct Htlc {
-  std::uint64_t created_index = 0;           ///< given by the ledger from Number::htlcs_created
+  std::uint64_t created_index = 0;  ///< given by the ledger from Number::htlcs_created
   AttemptKey key;
-  ShortChannelId channel;                    ///< the own channel that carries it
+  ShortChannelId channel;  ///< the own channel that carries it
   Msat amount;
-  std::uint32_t expiry = 0;                  ///< absolute height
+  std::uint32_t expiry = 0;  ///< absolute height
   bool finished = false;
 };
 
 struct Movement {
-  std::uint64_t index = 0;                   ///< given by the ledger from Number::movements_created
+  std::uint64_t index = 0;  ///< given by the ledger from Number::movements_created
   AttemptKey key;
-  Msat amount;                               ///< left the node for good
+  Msat amount;  ///< left the node for good
   UnixNs at{};
 };
 
@@ -182,55 +183,56 @@ struct Movement {
 /// Where in the life of a request a fault strikes. Values are stored.
 enum class Step : std::uint8_t {
   before_look = 1,
-  after_look = 2,        ///< the answer is made and not yet told
+  after_look = 2,  ///< the answer is made and not yet told
   before_dispatch = 3,
   after_dispatch = 4,
-  query = 5,             ///< the attempt has ended and the answer is not yet told
+  query = 5,  ///< the attempt has ended and the answer is not yet told
   before_fence = 6,
   after_fence = 7,
-  resolve = 8,           ///< an HTLC of ours or of somebody else has ended
+  resolve = 8,  ///< an HTLC of ours or of somebody else has ended
 };
 
 /// Values are stored.
 enum class FaultKind : std::uint8_t {
-  hold_request = 1,    ///< before_dispatch: executed once `delay_ns` has passed and the chain stands at `height`; no answer before that
-  lose_reply = 2,      ///< the answer never comes; at a before_ step the request is not executed either
-  disconnect = 3,      ///< as lose_reply, and the connection breaks: what was asked before is not answered any more
-  lose_result = 4,     ///< resolve: the row is erased in the moment in which it ends; its HTLC stays in the list
-  erase_rows = 5,      ///< any step: every ended row of the hash is erased; HTLC list and counters stay
-  orphan_row = 6,      ///< before_dispatch: accepted, but the row stays pending for ever and there is no HTLC
-  refuse_fence = 7,    ///< before_fence: no first peer; no row
-  orphan_fence = 8,    ///< before_fence: the fence's row stays pending for ever
-  foreign = 9,         ///< any step: another user acts on the hash, see ForeignAct
-  restore_copy = 10,   ///< any step: the node starts again from the copy `text`
-  unreachable = 11,    ///< any step: nobody answers for `delay_ns` from now on, this request included
+  hold_request = 1,   ///< before_dispatch: executed once `delay_ns` has passed and the chain stands at `height`; no
+                      ///< answer before that
+  lose_reply = 2,     ///< the answer never comes; at a before_ step the request is not executed either
+  disconnect = 3,     ///< as lose_reply, and the connection breaks: what was asked before is not answered any more
+  lose_result = 4,    ///< resolve: the row is erased in the moment in which it ends; its HTLC stays in the list
+  erase_rows = 5,     ///< any step: every ended row of the hash is erased; HTLC list and counters stay
+  orphan_row = 6,     ///< before_dispatch: accepted, but the row stays pending for ever and there is no HTLC
+  refuse_fence = 7,   ///< before_fence: no first peer; no row
+  orphan_fence = 8,   ///< before_fence: the fence's row stays pending for ever
+  foreign = 9,        ///< any step: another user acts on the hash, see ForeignAct
+  restore_copy = 10,  ///< any step: the node starts again from the copy `text`
+  unreachable = 11,   ///< any step: nobody answers for `delay_ns` from now on, this request included
 };
 
 /// What another user of our node does with a hash. Values are stored.
 enum class ForeignAct : std::uint8_t {
-  pay = 1,        ///< hands over an HTLC over the cheapest route, as any payment
-  hold = 2,       ///< has an HTLC that stays pending (until its release, or for ever)
-  fail = 3,       ///< had an HTLC that failed
-  complete = 4,   ///< had an HTLC that settled
+  pay = 1,       ///< hands over an HTLC over the cheapest route, as any payment
+  hold = 2,      ///< has an HTLC that stays pending (until its release, or for ever)
+  fail = 3,      ///< had an HTLC that failed
+  complete = 4,  ///< had an HTLC that settled
 };
 
 struct Fault {
-  std::uint64_t id = 0;                      ///< given by the ledger
+  std::uint64_t id = 0;  ///< given by the ledger
   FaultKind kind = FaultKind::lose_reply;
   Step step = Step::after_dispatch;
-  std::optional<PaymentHash> hash{};         ///< nothing: whichever comes
-  std::uint32_t skip = 0;                    ///< passes so many occasions first
-  std::uint32_t times = 1;                   ///< then strikes so many times
+  std::optional<PaymentHash> hash{};  ///< nothing: whichever comes
+  std::uint32_t skip = 0;             ///< passes so many occasions first
+  std::uint32_t times = 1;            ///< then strikes so many times
   std::int64_t delay_ns = 0;
   std::uint32_t height = 0;
   ForeignAct act = ForeignAct::pay;
-  std::uint64_t group = 0;                   ///< foreign: its attempt id; 0 = one above all others of the hash
-  std::string text{};                        ///< foreign: its label; restore_copy: the copy's name
+  std::uint64_t group = 0;  ///< foreign: its attempt id; 0 = one above all others of the hash
+  std::string text{};       ///< foreign: its label; restore_copy: the copy's name
 };
 
 /// A hand-over that was received and not executed yet (FaultKind::hold_request).
 struct HeldRequest {
-  std::uint64_t id = 0;                      ///< given by the ledger
+  std::uint64_t id = 0;  ///< given by the ledger
   Handover handover;
   UnixNs not_before{};
   std::uint32_t min_height = 0;

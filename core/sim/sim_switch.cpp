@@ -22,13 +22,26 @@ namespace {
 constexpr std::int64_t watch_pause_ns = 20 * ns_per_ms;
 
 struct AskIdentity {};
-struct AskLook { PaymentHash hash; };
-struct AskDispatch { Handover handover; };
-struct AskQuery { AttemptKey key; };
-struct AskFence { Handover handover; };
-struct AskOwnRows { StoreId store; };
-struct AskNewestOwn { StoreTrace trace; };
-using Request = std::variant<AskIdentity, AskLook, RouteQuestion, AskDispatch, AskQuery, AskFence, AskOwnRows, AskNewestOwn>;
+struct AskLook {
+  PaymentHash hash;
+};
+struct AskDispatch {
+  Handover handover;
+};
+struct AskQuery {
+  AttemptKey key;
+};
+struct AskFence {
+  Handover handover;
+};
+struct AskOwnRows {
+  StoreId store;
+};
+struct AskNewestOwn {
+  StoreTrace trace;
+};
+using Request =
+    std::variant<AskIdentity, AskLook, RouteQuestion, AskDispatch, AskQuery, AskFence, AskOwnRows, AskNewestOwn>;
 
 bool changes_something(const Request& request) {
   return std::holds_alternative<AskDispatch>(request) || std::holds_alternative<AskFence>(request);
@@ -36,14 +49,14 @@ bool changes_something(const Request& request) {
 
 /// What a switch remembers between its transactions.
 struct State {
-  std::set<AttemptKey> waiting;              ///< queries without an answer so far
-  std::set<AttemptKey> held;                 ///< hand-overs that a fault keeps back
+  std::set<AttemptKey> waiting;  ///< queries without an answer so far
+  std::set<AttemptKey> held;     ///< hand-overs that a fault keeps back
   std::optional<Graph> graph;
   std::int64_t graph_version = -1;
 
   // What the last transaction saw; holds until somebody writes.
-  std::optional<std::uint64_t> seen;         ///< Ledger::change_counter
-  std::optional<UnixNs> next;                ///< network time of the next event
+  std::optional<std::uint64_t> seen;  ///< Ledger::change_counter
+  std::optional<UnixNs> next;         ///< network time of the next event
   std::int64_t network_minus_wall = 0;
   bool frozen = false;
 };
@@ -51,13 +64,15 @@ struct State {
 /// One transaction of a switch: executes what was asked, in order.
 class Turn {
  public:
-  Turn(State& owner, LedgerTx& tx, UnixNs wall) : owner_(owner), tx_(tx), wall_(wall), engine_(tx, network_time(tx, wall)), faults_(tx, engine_) {}
+  Turn(State& owner, LedgerTx& tx, UnixNs wall)
+      : owner_(owner), tx_(tx), wall_(wall), engine_(tx, network_time(tx, wall)), faults_(tx, engine_) {}
 
   std::vector<SwitchEvent> run(const std::vector<Request>& requests, bool look_at_all) {
     check_network();
     if (!reachable(tx_, engine_.now())) {
       disconnected_ = true;
-      return finish("the simulated network does not answer", !requests.empty() || !owner_.waiting.empty() || !owner_.held.empty());
+      return finish("the simulated network does not answer",
+                    !requests.empty() || !owner_.waiting.empty() || !owner_.held.empty());
     }
     take(faults_.advance());
     for (const Request& request : requests) {
@@ -128,7 +143,8 @@ class Turn {
     owner_.graph_version = version;
     if (!balances_) balances_ = own_balances(tx_);
     auto route = find_route(*owner_.graph, *balances_, asked);
-    if (!route) return tell(no_route_answer(asked.ticket, explain_no_route(*owner_.graph, *balances_, own_channels(tx_), asked)));
+    if (!route)
+      return tell(no_route_answer(asked.ticket, explain_no_route(*owner_.graph, *balances_, own_channels(tx_), asked)));
     tell(RouteAnswer{asked.ticket, std::move(route)});
   }
 
@@ -164,7 +180,8 @@ class Turn {
     if (!survives(before)) return;
     FenceAnswer answer;
     answer.key = key;
-    if (!before.refuse_fence && engine_.fence(asked.handover, before.orphan_fence).fenced) answer.kind = FenceAnswer::Kind::fenced;
+    if (!before.refuse_fence && engine_.fence(asked.handover, before.orphan_fence).fenced)
+      answer.kind = FenceAnswer::Kind::fenced;
     if (survives(faults_.strike(Step::after_fence, key.hash))) tell(answer);
   }
 
@@ -175,7 +192,8 @@ class Turn {
     for (auto rows = tx_.rows_after(after, page); !rows.empty(); rows = tx_.rows_after(after, page)) {
       for (const Row& row : rows) {
         const auto label = parse_attempt_label(row.label);
-        if (label && label->store == asked.store) answer.rows.push_back(OwnRow{row.key.hash, as_seen(row), row.invoice, row.created});
+        if (label && label->store == asked.store)
+          answer.rows.push_back(OwnRow{row.key.hash, as_seen(row), row.invoice, row.created});
         after = row.created_index;
       }
     }
@@ -253,7 +271,7 @@ class Turn {
   FaultRunner faults_;
   std::vector<SwitchEvent> events_;
   std::set<AttemptKey> ended_;
-  std::optional<OwnBalances> balances_;      ///< for questions in a row: no HTLC goes out between them
+  std::optional<OwnBalances> balances_;  ///< for questions in a row: no HTLC goes out between them
   bool disconnected_ = false;
 };
 
@@ -306,7 +324,8 @@ struct SimSwitch::Impl : State {
   [[nodiscard]] MonoNs wake_time(MonoNs until) {
     if (waiting.empty() && held.empty()) return until;
     std::int64_t pause = watch_pause_ns;
-    if (next && !frozen) pause = std::clamp<std::int64_t>(next->value - clock.wall().value - network_minus_wall, 1, watch_pause_ns);
+    if (next && !frozen)
+      pause = std::clamp<std::int64_t>(next->value - clock.wall().value - network_minus_wall, 1, watch_pause_ns);
     return std::min(until, MonoNs{clock.mono().value + pause});
   }
 };
@@ -315,7 +334,9 @@ SimSwitch::SimSwitch(Ledger& ledger, Clock& clock) : impl_(std::make_unique<Impl
 SimSwitch::~SimSwitch() = default;
 
 void SimSwitch::identify() { impl_->queue.emplace_back(AskIdentity{}); }
-void SimSwitch::look(const PaymentHash& hash, const std::optional<Marks>& /*since*/) { impl_->queue.emplace_back(AskLook{hash}); }
+void SimSwitch::look(const PaymentHash& hash, const std::optional<Marks>& /*since*/) {
+  impl_->queue.emplace_back(AskLook{hash});
+}
 void SimSwitch::ask_route(const RouteQuestion& question) { impl_->queue.emplace_back(question); }
 void SimSwitch::dispatch(const Handover& handover) { impl_->queue.emplace_back(AskDispatch{handover}); }
 void SimSwitch::query(const AttemptKey& key) { impl_->queue.emplace_back(AskQuery{key}); }

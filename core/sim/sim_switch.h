@@ -8,9 +8,9 @@
 
 namespace paytower::sim {
 
-/// Answers like a Core Lightning node: rows are named by (hash, attempt id, part), one attempt id of a hash is pending at a
-/// time, the same attempt handed over again is the same HTLC, a fence is a failed row. The network goes on by time, not
-/// by process: whoever polls brings it up to date first.
+/// Answers like a Core Lightning node: rows are named by (hash, attempt id, part), one attempt id of a hash is pending
+/// at a time, the same attempt handed over again is the same HTLC, a fence is a failed row. The network goes on by
+/// time, not by process: whoever polls brings it up to date first.
 class SimSwitch final : public Switch {
  public:
   /// Both must outlive this. The network must exist (see create_network); the first poll says SwitchError otherwise.

@@ -10,13 +10,13 @@
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 
-#include "db/sqlite/file_copy.h"
 #include "db/import/sources.h"
 #include "db/import/sqlite_file.h"
 #include "db/import/stage.h"
-#include "db/sqlite/own_files.h"
-#include "db/payments/store.h"
 #include "db/payments/spool.h"
+#include "db/payments/store.h"
+#include "db/sqlite/file_copy.h"
+#include "db/sqlite/own_files.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -43,14 +43,16 @@ std::string real_path_of(const std::string& path) {
   const std::filesystem::path whole = std::filesystem::absolute(path, trouble);
   const auto folder = trouble ? std::filesystem::path() : std::filesystem::canonical(whole.parent_path(), trouble);
   if (trouble || whole.filename().empty()) {
-    refuse(Errc::database, "the folder of the database " + path + " does not exist", "mkdir -p " + whole.parent_path().string());
+    refuse(Errc::database, "the folder of the database " + path + " does not exist",
+           "mkdir -p " + whole.parent_path().string());
   }
   return (folder / whole.filename()).string();
 }
 
 void refuse_strictly(const ImportRequest& request, const migrations::StepReport& counts) {
   if (!request.strict || counts.quarantined == 0) return;
-  refuse(Errc::database, "--strict: " + std::to_string(counts.quarantined) + " records cannot be read; nothing was changed",
+  refuse(Errc::database,
+         "--strict: " + std::to_string(counts.quarantined) + " records cannot be read; nothing was changed",
          "paytower migrate --from-lnd CHANNEL_DB --dry-run --json");
 }
 
@@ -69,11 +71,13 @@ MigrateReport empty_report(const ImportRequest& request, int from) {
 void switch_to_wal(SQLite::Database& database) {
   SQLite::Statement statement(database, "PRAGMA journal_mode = WAL");
   while (statement.executeStep()) {}
-  if (database.execAndGet("PRAGMA journal_mode").getString() != "wal") throw StoreError("SQLite makes no log beside " + database.getFilename());
+  if (database.execAndGet("PRAGMA journal_mode").getString() != "wal")
+    throw StoreError("SQLite makes no log beside " + database.getFilename());
 }
 
 /// A database in a file of its own, closed and in WAL mode.
-migrations::StepReport fill_file(const std::string& path, const lnd::Source& source, const ImportRequest& request, const MigrateProgress& progress) {
+migrations::StepReport fill_file(const std::string& path, const lnd::Source& source, const ImportRequest& request,
+                                 const MigrateProgress& progress) {
   const OwnFilesOnly files;
   SQLite::Database staged(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
   const migrations::StepReport counts = fill_from_lnd(staged, source, request.now, progress);
@@ -85,7 +89,8 @@ migrations::StepReport fill_file(const std::string& path, const lnd::Source& sou
 MigrateReport rehearse_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, 0);
   // No name: a file of SQLite's own in the folder for temporary ones, gone when it is closed.
-  report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
+  report.rehearsed =
+      std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
   report.counts = fill_from_lnd(*report.rehearsed, source, request.now, progress);
   source.check_unchanged();
   refuse_strictly(request, report.counts);
@@ -95,7 +100,8 @@ MigrateReport rehearse_new(const ImportRequest& request, const lnd::Source& sour
 MigrateReport make_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   const std::string path = real_path_of(request.database);
   if (has_bytes(path + "-wal")) {
-    refuse(Errc::database, path + "-wal is the log of a database that is gone; nothing was made beside it", "ls -l " + path + "*");
+    refuse(Errc::database, path + "-wal is the log of a database that is gone; nothing was made beside it",
+           "ls -l " + path + "*");
   }
   WriteLock lock(path, request.lock_timeout_ns);
   const auto held = lock.acquire();
@@ -123,12 +129,14 @@ OpenOptions waiting_as_told(const ImportRequest& request) {
   return options;
 }
 
-MigrateReport rehearse_adding(const ImportRequest& request, const std::string& staged, bool same_numbers, const MigrateProgress& progress) {
+MigrateReport rehearse_adding(const ImportRequest& request, const std::string& staged, bool same_numbers,
+                              const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
   Connection connection(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
   report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   SQLite::Database& copy = *report.rehearsed;
-  if (!copy_pages(connection, copy, [&progress](int, int) { return !progress || progress(0, 0); })) throw MigrationStopped();
+  if (!copy_pages(connection, copy, [&progress](int, int) { return !progress || progress(0, 0); }))
+    throw MigrationStopped();
   payment_file().register_functions(copy);
   copy.exec("PRAGMA foreign_keys = ON");
   attach(copy, staged);
@@ -141,19 +149,25 @@ MigrateReport rehearse_adding(const ImportRequest& request, const std::string& s
   return report;
 }
 
-MigrateReport add_to_existing(const ImportRequest& request, const std::string& staged, bool same_numbers, const MigrateProgress& progress) {
+MigrateReport add_to_existing(const ImportRequest& request, const std::string& staged, bool same_numbers,
+                              const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
   Connection connection(request.database, OpenMode::read_write, payment_file(), waiting_as_told(request));
   WriteLock lock(connection.real_path(), request.lock_timeout_ns);
   attach(connection.database(), staged);
-  must_write(connection, lock, [&] { watched(connection.database(), progress, [&](StatementWatch&) { add_staged(connection.database(), same_numbers, report.counts); }); });
+  must_write(connection, lock, [&] {
+    watched(connection.database(), progress,
+            [&](StatementWatch&) { add_staged(connection.database(), same_numbers, report.counts); });
+  });
   connection.database().exec("DETACH staged");
   checkpoint_if_due(connection, lock, true);
   return report;
 }
 
 /// Refuses what `database` is not, before the file is read for it.
-void check_target(const ImportRequest& request) { const Connection looked(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request)); }
+void check_target(const ImportRequest& request) {
+  const Connection looked(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
+}
 
 MigrateReport add(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   check_target(request);
@@ -163,7 +177,8 @@ MigrateReport add(const ImportRequest& request, const lnd::Source& source, const
   const migrations::StepReport counts = fill_file(partial.path(), source, request, progress);
   refuse_strictly(request, counts);
   const bool same_numbers = source.keeps_numbers();
-  return request.dry_run ? rehearse_adding(request, partial.path(), same_numbers, progress) : add_to_existing(request, partial.path(), same_numbers, progress);
+  return request.dry_run ? rehearse_adding(request, partial.path(), same_numbers, progress)
+                         : add_to_existing(request, partial.path(), same_numbers, progress);
 }
 
 }  // namespace

@@ -24,9 +24,10 @@ struct KvBucket {
 class KvTable {
  public:
   explicit KvTable(const LndSqlite& file)
-      : file_(file),
-        top_(file.indexed("SELECT id, coalesce(sequence, 0) FROM channeldb_kv WHERE parent_id IS NULL AND key = ?1 AND value IS NULL")),
-        value_(file.indexed("SELECT value FROM channeldb_kv WHERE parent_id = ?1 AND key = ?2 AND value IS NOT NULL")) {}
+      : file_(file), top_(file.indexed("SELECT id, coalesce(sequence, 0) FROM channeldb_kv WHERE parent_id IS NULL AND "
+                                       "key = ?1 AND value IS NULL")),
+        value_(file.indexed("SELECT value FROM channeldb_kv WHERE parent_id = ?1 AND key = ?2 AND value IS NOT NULL")) {
+  }
 
   [[nodiscard]] std::optional<KvBucket> top(std::string_view name) {
     return file_.reading([&]() -> std::optional<KvBucket> {
@@ -84,7 +85,8 @@ class KvWalk {
   /// Key, value, id, sequence of a bucket's entries in key order.
   [[nodiscard]] SQLite::Statement& entries(std::int64_t parent, std::size_t depth) {
     while (statements_.size() <= depth) {
-      statements_.push_back(file_.indexed("SELECT key, value, id, coalesce(sequence, 0) FROM channeldb_kv WHERE parent_id = ?1 ORDER BY key"));
+      statements_.push_back(file_.indexed(
+          "SELECT key, value, id, coalesce(sequence, 0) FROM channeldb_kv WHERE parent_id = ?1 ORDER BY key"));
     }
     SQLite::Statement& statement = statements_[depth];
     statement.reset();
@@ -112,14 +114,15 @@ class KvWalk {
   }
 
   const LndSqlite& file_;
-  std::deque<SQLite::Statement> statements_;     // a statement keeps its place while others are added
+  std::deque<SQLite::Statement> statements_;  // a statement keeps its place while others are added
   std::size_t left_ = lnd::max_copy_bytes;
   bool complete_ = true;
 };
 
 class KvSqlRecords : public lnd::RecordStream {
  public:
-  KvSqlRecords(const LndSqlite& file, const std::optional<KvBucket>& payments, std::uint32_t version) : file_(file), version_(version), walk_(file) {
+  KvSqlRecords(const LndSqlite& file, const std::optional<KvBucket>& payments, std::uint32_t version)
+      : file_(file), version_(version), walk_(file) {
     if (payments) hashes_ = &walk_.entries(payments->id, 0);
   }
 
@@ -149,7 +152,7 @@ class KvSqlRecords : public lnd::RecordStream {
   std::uint32_t version_;
   KvWalk walk_;
   SQLite::Statement* hashes_ = nullptr;
-  Bytes last_;                                   // hash that was handed out
+  Bytes last_;  // hash that was handed out
   std::deque<lnd::KvRecord> ready_;
 };
 
@@ -161,7 +164,9 @@ class KvSqlSource : public lnd::Source {
     read_version(table);
     read_source_node(table);
     payments_ = table.top(lnd::payments_root_bucket);
-    if (file_->had_log()) notes_.emplace_back("lnd was not stopped in order: its database was read together with what its log holds, from a copy of both");
+    if (file_->had_log())
+      notes_.emplace_back(
+          "lnd was not stopped in order: its database was read together with what its log holds, from a copy of both");
   }
 
   std::optional<PublicKey> source_node() const override { return source_node_; }
@@ -187,20 +192,26 @@ class KvSqlSource : public lnd::Source {
     for (const std::uint8_t byte : stored.value_or(Bytes{})) version_ = version_ << 8 | byte;
     if (!stored) {
       if (!table.top(lnd::payments_root_bucket) || !table.top(lnd::payments_index_bucket)) {
-        file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed", lnd::start_lnd_once);
+        file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed",
+                      lnd::start_lnd_once);
       }
       version_ = lnd::unsaid_version;
       notes_.push_back(lnd::unsaid_version_note());
     }
     // lnd had bucketed its payments for years when it first kept them in SQLite.
-    if (version_ < lnd::first_bucket_version) file_->refuse("has version " + std::to_string(version_) + ", and no lnd kept that in SQLite");
+    if (version_ < lnd::first_bucket_version)
+      file_->refuse("has version " + std::to_string(version_) + ", and no lnd kept that in SQLite");
     if (version_ > lnd::newest_version) {
-      file_->refuse("has version " + std::to_string(version_) + "; " + std::to_string(lnd::newest_version) + " is the newest that can be read", lnd::newer_paytower);
+      file_->refuse("has version " + std::to_string(version_) + "; " + std::to_string(lnd::newest_version) +
+                        " is the newest that can be read",
+                    lnd::newer_paytower);
     }
     KvWalk walk(*file_);
     const auto old = table.top(legacy_payments);
     if (old && file_->reading([&] { return walk.entries(old->id, 0).executeStep(); })) {
-      file_->refuse("has version " + std::to_string(version_) + " and still records in `payments`, which version 9 removed", lnd::start_lnd_on_a_copy);
+      file_->refuse(
+          "has version " + std::to_string(version_) + " and still records in `payments`, which version 9 removed",
+          lnd::start_lnd_on_a_copy);
     }
   }
 
@@ -209,7 +220,8 @@ class KvSqlSource : public lnd::Source {
     const auto key = node ? table.value(*node, source_key) : std::nullopt;
     if (!key) return;
     source_node_ = PublicKey::from_span(*key);
-    if (!source_node_ || (key->front() != 2 && key->front() != 3)) file_->refuse("`graph-node/source` is not a public key of 33 bytes that begins with 02 or 03");
+    if (!source_node_ || (key->front() != 2 && key->front() != 3))
+      file_->refuse("`graph-node/source` is not a public key of 33 bytes that begins with 02 or 03");
   }
 
   std::unique_ptr<LndSqlite> file_;
@@ -221,6 +233,8 @@ class KvSqlSource : public lnd::Source {
 
 }  // namespace
 
-std::unique_ptr<lnd::Source> key_value_sql_source(std::unique_ptr<LndSqlite> file) { return std::make_unique<KvSqlSource>(std::move(file)); }
+std::unique_ptr<lnd::Source> key_value_sql_source(std::unique_ptr<LndSqlite> file) {
+  return std::make_unique<KvSqlSource>(std::move(file));
+}
 
 }  // namespace paytower::db

@@ -1,5 +1,5 @@
-// Adding an import to a database of earlier ones. Rows are the same when their sequence numbers and hashes are, or where lnd gave
-// new numbers, when hash and time of creation are.
+// Adding an import to a database of earlier ones. Rows are the same when their sequence numbers and hashes are, or
+// where lnd gave new numbers, when hash and time of creation are.
 #include "db/import/import.h"
 
 #include <SQLiteCpp/Statement.h>
@@ -10,35 +10,44 @@ namespace paytower::db {
 
 namespace {
 
-#define PAYMENT_ROW                                                                                                              \
-  "payment_index, payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, destination, fee_limit_msat, "   \
-  "cltv_limit, final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, "           \
+#define PAYMENT_ROW                                                                                                    \
+  "payment_index, payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, destination, "         \
+  "fee_limit_msat, "                                                                                                   \
+  "cltv_limit, final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, " \
   "candidate_routes, stop_reason, fail_reason, preimage, late_preimage, end_note, ended_ns, amp"
-#define ATTEMPT_ROW                                                                                                               \
-  "payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, accepted_ns, "         \
-  "resolved_ns, outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message, htlc_hash"
+#define ATTEMPT_ROW                                                                                                  \
+  "payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, "          \
+  "accepted_ns, "                                                                                                    \
+  "resolved_ns, outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, " \
+  "failure_message, htlc_hash"
 
 [[noreturn]] void refuse(std::string message) {
   throw RefusalError(Error{Errc::parameters_differ, std::move(message) + "; nothing was changed", "--db NEW_DATABASE"});
 }
 
-/// lnd's native SQL gave the payments new numbers: those that are here are found by hash and time of creation (an older lnd kept
-/// whole seconds of it), duplicates by what they say and how often; all others get numbers behind those that are here.
+/// lnd's native SQL gave the payments new numbers: those that are here are found by hash and time of creation (an older
+/// lnd kept whole seconds of it), duplicates by what they say and how often; all others get numbers behind those that
+/// are here.
 void line_up(SQLite::Database& database) {
   database.exec("CREATE TEMP TABLE line_up (staged_index INTEGER PRIMARY KEY, payment_index INTEGER NOT NULL UNIQUE)");
-  database.exec("INSERT INTO temp.line_up SELECT s.payment_index, max(p.payment_index) FROM staged.payments AS s JOIN main.payments AS p USING (payment_hash)"
-                " WHERE s.duplicate_of IS NULL AND p.duplicate_of IS NULL"
-                " AND (p.created_ns = s.created_ns OR (p.created_ns % 1000000000 = 0 OR p.provenance = 1) AND p.created_ns / 1000000000 = s.created_ns / 1000000000)"
-                " GROUP BY s.payment_index");
+  database.exec(
+      "INSERT INTO temp.line_up SELECT s.payment_index, max(p.payment_index) FROM staged.payments AS s JOIN "
+      "main.payments AS p USING (payment_hash)"
+      " WHERE s.duplicate_of IS NULL AND p.duplicate_of IS NULL"
+      " AND (p.created_ns = s.created_ns OR (p.created_ns % 1000000000 = 0 OR p.provenance = 1) AND p.created_ns / "
+      "1000000000 = s.created_ns / 1000000000) GROUP BY s.payment_index");
   const auto ranked = [](const std::string& schema) {
     return "(SELECT payment_index, payment_hash, amount_msat, created_ns / 1000000000 AS created_s, row_number() OVER"
-           " (PARTITION BY payment_hash, amount_msat, created_ns / 1000000000 ORDER BY payment_index) AS turn FROM " + schema + ".payments WHERE duplicate_of IS NOT NULL)";
+           " (PARTITION BY payment_hash, amount_msat, created_ns / 1000000000 ORDER BY payment_index) AS turn FROM " +
+           schema + ".payments WHERE duplicate_of IS NOT NULL)";
   };
-  database.exec("INSERT INTO temp.line_up SELECT s.payment_index, p.payment_index FROM " + ranked("staged") + " AS s JOIN " + ranked("main") +
-                " AS p USING (payment_hash, amount_msat, created_s, turn)");
-  database.exec("INSERT INTO temp.line_up SELECT payment_index, row_number() OVER (ORDER BY payment_index) + max("
-                "coalesce((SELECT max(payment_index) FROM main.payments), 0), coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'payments'), 0))"
-                " FROM staged.payments WHERE payment_index NOT IN (SELECT staged_index FROM temp.line_up)");
+  database.exec("INSERT INTO temp.line_up SELECT s.payment_index, p.payment_index FROM " + ranked("staged") +
+                " AS s JOIN " + ranked("main") + " AS p USING (payment_hash, amount_msat, created_s, turn)");
+  database.exec(
+      "INSERT INTO temp.line_up SELECT payment_index, row_number() OVER (ORDER BY payment_index) + max("
+      "coalesce((SELECT max(payment_index) FROM main.payments), 0), coalesce((SELECT seq FROM main.sqlite_sequence "
+      "WHERE name = 'payments'), 0))"
+      " FROM staged.payments WHERE payment_index NOT IN (SELECT staged_index FROM temp.line_up)");
 }
 
 /// `columns` with these replaced by what stands for them.
@@ -51,7 +60,8 @@ std::string with(std::string columns, std::initializer_list<std::pair<std::strin
   return columns.substr(2, columns.size() - 3);
 }
 
-/// The staged rows under the numbers that they have, or shall have, here: temp.theirs, temp.their_attempts, temp.their_raw.
+/// The staged rows under the numbers that they have, or shall have, here: temp.theirs, temp.their_attempts,
+/// temp.their_raw.
 void name_staged(SQLite::Database& database, bool same_numbers) {
   if (same_numbers) {
     database.exec("CREATE TEMP VIEW theirs AS SELECT * FROM staged.payments");
@@ -62,21 +72,30 @@ void name_staged(SQLite::Database& database, bool same_numbers) {
   line_up(database);
   const std::string lined_up = " AS s JOIN temp.line_up AS l ON l.staged_index = s.payment_index";
   const std::pair<std::string, std::string> number{"payment_index", "l.payment_index"};
-  database.exec("CREATE TEMP VIEW theirs AS SELECT " +
-                with(PAYMENT_ROW, {number, {"duplicate_of", "(SELECT payment_index FROM temp.line_up WHERE staged_index = s.duplicate_of)"}}) + ", s.live AS live" +
-                " FROM staged.payments" + lined_up);
-  database.exec("CREATE TEMP VIEW their_attempts AS SELECT s.attempt_row AS attempt_row, " + with(ATTEMPT_ROW, {number}) + " FROM staged.attempts" + lined_up);
-  database.exec("CREATE TEMP VIEW their_raw AS SELECT s.id AS id, l.payment_index AS payment_index, what, data FROM staged.imported_raw" + lined_up);
+  database.exec(
+      "CREATE TEMP VIEW theirs AS SELECT " +
+      with(PAYMENT_ROW,
+           {number, {"duplicate_of", "(SELECT payment_index FROM temp.line_up WHERE staged_index = s.duplicate_of)"}}) +
+      ", s.live AS live" + " FROM staged.payments" + lined_up);
+  database.exec("CREATE TEMP VIEW their_attempts AS SELECT s.attempt_row AS attempt_row, " +
+                with(ATTEMPT_ROW, {number}) + " FROM staged.attempts" + lined_up);
+  database.exec(
+      "CREATE TEMP VIEW their_raw AS SELECT s.id AS id, l.payment_index AS payment_index, what, data FROM "
+      "staged.imported_raw" +
+      lined_up);
 }
 
 void drop_names(SQLite::Database& database) {
-  for (const char* view : {"theirs", "their_attempts", "their_raw"}) database.exec(std::string("DROP VIEW temp.") + view);
+  for (const char* view : {"theirs", "their_attempts", "their_raw"})
+    database.exec(std::string("DROP VIEW temp.") + view);
   database.exec("DROP TABLE IF EXISTS temp.line_up");
   database.exec("DROP TABLE temp.new_payments");
   database.exec("DROP TABLE temp.went_on");
 }
 
-bool any(SQLite::Database& database, const std::string& from) { return database.execAndGet("SELECT EXISTS (SELECT 1 FROM " + from + ")").getInt() != 0; }
+bool any(SQLite::Database& database, const std::string& from) {
+  return database.execAndGet("SELECT EXISTS (SELECT 1 FROM " + from + ")").getInt() != 0;
+}
 
 std::uint64_t count(SQLite::Database& database, const std::string& from) {
   return static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM " + from).getInt64());
@@ -91,53 +110,83 @@ void check_same_node(SQLite::Database& database) {
   const bool nameless = any(database, "main.payments") && !any(database, "main.import_sources");
   const bool known = any(database, "main.payments AS p JOIN temp.theirs AS s USING (payment_index, payment_hash)");
   if (nameless && !known) refuse("the database holds payments of a node that is not known");
-  if (any(database, "main.payments AS p JOIN temp.theirs AS s USING (payment_index) WHERE p.payment_hash <> s.payment_hash")) {
-    refuse("the file has other payments under sequence numbers that the database knows: lnd's counter was reset, or the earlier import was of its lnd.sqlite");
+  if (any(database,
+          "main.payments AS p JOIN temp.theirs AS s USING (payment_index) WHERE p.payment_hash <> s.payment_hash")) {
+    refuse(
+        "the file has other payments under sequence numbers that the database knows: lnd's counter was reset, or the "
+        "earlier import was of its lnd.sqlite");
   }
 }
 
 /// What is new, by number; what the operator deleted stays deleted where a word or a guard tells of it. A hash that is
 /// live here is not live twice: the newer record becomes a duplicate of the one that is here.
 void choose_payments(SQLite::Database& database) {
-  database.exec("CREATE TEMP TABLE new_payments AS SELECT payment_index, (SELECT p.payment_index FROM main.payments AS p WHERE p.payment_hash = s.payment_hash"
-                " AND p.live = 1 AND s.live = 1) AS beside FROM temp.theirs AS s"
-                " WHERE NOT EXISTS (SELECT 1 FROM main.payments AS p WHERE p.payment_index = s.payment_index)"
-                "   AND NOT EXISTS (SELECT 1 FROM main.hash_guards AS g WHERE g.payment_hash = s.payment_hash AND (g.kind = 3 OR (g.kind IN (2, 4) AND g.amount_msat IS NOT NULL)))"
-                "   AND NOT EXISTS (SELECT 1 FROM main.operator_words AS w WHERE w.payment_hash = s.payment_hash AND w.word = 3)"
-                " ORDER BY payment_index");
+  database.exec(
+      "CREATE TEMP TABLE new_payments AS SELECT payment_index, (SELECT p.payment_index FROM main.payments AS p WHERE "
+      "p.payment_hash = s.payment_hash"
+      " AND p.live = 1 AND s.live = 1) AS beside FROM temp.theirs AS s"
+      " WHERE NOT EXISTS (SELECT 1 FROM main.payments AS p WHERE p.payment_index = s.payment_index)"
+      "   AND NOT EXISTS (SELECT 1 FROM main.hash_guards AS g WHERE g.payment_hash = s.payment_hash AND (g.kind = 3 OR "
+      "(g.kind IN (2, 4) AND g.amount_msat IS NOT NULL)))"
+      "   AND NOT EXISTS (SELECT 1 FROM main.operator_words AS w WHERE w.payment_hash = s.payment_hash AND w.word = 3)"
+      " ORDER BY payment_index");
 }
 
 /// Ends of payments that had none when they were imported, and attempts made since.
 void add_endings(SQLite::Database& database) {
-  database.exec("CREATE TEMP TABLE went_on AS SELECT p.payment_index, p.ended_ns IS NULL AND s.ended_ns IS NOT NULL AS ends FROM main.payments AS p"
-                " JOIN temp.theirs AS s USING (payment_index) WHERE p.ended_ns IS NULL OR EXISTS"
-                " (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = p.payment_index AND a.outcome IS NULL)");
-  database.exec("UPDATE main.attempts SET outcome = s.outcome, resolved_ns = s.resolved_ns, preimage = s.preimage, failure_code = s.failure_code,"
-                " failure_source = s.failure_source, failure_channel = s.failure_channel, failure_direction = s.failure_direction,"
-                " failure_node = s.failure_node, failure_message = s.failure_message FROM temp.their_attempts AS s, temp.went_on AS w"
-                " WHERE main.attempts.payment_index = w.payment_index AND s.payment_index = w.payment_index AND s.attempt_id IS main.attempts.attempt_id"
-                " AND (s.attempt_id IS NOT NULL OR s.part = main.attempts.part) AND main.attempts.outcome IS NULL AND s.outcome IS NOT NULL");
+  database.exec(
+      "CREATE TEMP TABLE went_on AS SELECT p.payment_index, p.ended_ns IS NULL AND s.ended_ns IS NOT NULL AS ends FROM "
+      "main.payments AS p"
+      " JOIN temp.theirs AS s USING (payment_index) WHERE p.ended_ns IS NULL OR EXISTS"
+      " (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = p.payment_index AND a.outcome IS NULL)");
+  database.exec(
+      "UPDATE main.attempts SET outcome = s.outcome, resolved_ns = s.resolved_ns, preimage = s.preimage, failure_code "
+      "= s.failure_code,"
+      " failure_source = s.failure_source, failure_channel = s.failure_channel, failure_direction = "
+      "s.failure_direction,"
+      " failure_node = s.failure_node, failure_message = s.failure_message FROM temp.their_attempts AS s, temp.went_on "
+      "AS w"
+      " WHERE main.attempts.payment_index = w.payment_index AND s.payment_index = w.payment_index AND s.attempt_id IS "
+      "main.attempts.attempt_id"
+      " AND (s.attempt_id IS NOT NULL OR s.part = main.attempts.part) AND main.attempts.outcome IS NULL AND s.outcome "
+      "IS NOT NULL");
   // lnd may have dropped failed attempts meanwhile: parts count on behind those that are here.
   std::string row = ATTEMPT_ROW;
-  row.replace(row.find(" part,"), 6, " part + 1 + (SELECT coalesce(max(part), -1) FROM main.attempts AS a WHERE a.payment_index = s.payment_index),");
-  database.exec("INSERT INTO main.attempts (" ATTEMPT_ROW ") SELECT " + row + " FROM temp.their_attempts AS s WHERE payment_index IN (SELECT payment_index FROM temp.went_on)"
-                " AND NOT EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND (a.attempt_id IS s.attempt_id"
+  row.replace(
+      row.find(" part,"), 6,
+      " part + 1 + (SELECT coalesce(max(part), -1) FROM main.attempts AS a WHERE a.payment_index = s.payment_index),");
+  database.exec("INSERT INTO main.attempts (" ATTEMPT_ROW ") SELECT " + row +
+                " FROM temp.their_attempts AS s WHERE payment_index IN (SELECT payment_index FROM temp.went_on)"
+                " AND NOT EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND "
+                "(a.attempt_id IS s.attempt_id"
                 // lnd's SQL gave those an id that had none.
-                " OR (a.attempt_id IS NULL AND a.registered_ns = s.registered_ns AND a.amount_msat = s.amount_msat))) ORDER BY attempt_row");
-  database.exec("UPDATE main.payments SET preimage = s.preimage, fail_reason = s.fail_reason, ended_ns = s.ended_ns FROM temp.theirs AS s, temp.went_on AS w"
-                " WHERE main.payments.payment_index = w.payment_index AND s.payment_index = w.payment_index AND w.ends AND main.payments.end_note IS NULL"
-                " AND CASE WHEN s.preimage IS NULL THEN NOT EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND a.outcome IS NULL)"
-                "     ELSE EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND a.preimage = s.preimage) END");
+                " OR (a.attempt_id IS NULL AND a.registered_ns = s.registered_ns AND a.amount_msat = s.amount_msat))) "
+                "ORDER BY attempt_row");
+  database.exec(
+      "UPDATE main.payments SET preimage = s.preimage, fail_reason = s.fail_reason, ended_ns = s.ended_ns FROM "
+      "temp.theirs AS s, temp.went_on AS w"
+      " WHERE main.payments.payment_index = w.payment_index AND s.payment_index = w.payment_index AND w.ends AND "
+      "main.payments.end_note IS NULL"
+      " AND CASE WHEN s.preimage IS NULL THEN NOT EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = "
+      "s.payment_index AND a.outcome IS NULL)"
+      "     ELSE EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND a.preimage = "
+      "s.preimage) END");
 }
 
-/// Guards of what was in flight, now that the newer file has told the end of all of the hash's payments. One of a legacy status
-/// goes only where the hash is paid: an upgrade of lnd's dropped the statuses, whatever became of their HTLCs.
+/// Guards of what was in flight, now that the newer file has told the end of all of the hash's payments. One of a
+/// legacy status goes only where the hash is paid: an upgrade of lnd's dropped the statuses, whatever became of their
+/// HTLCs.
 std::uint64_t drop_settled_guards(SQLite::Database& database) {
-  const std::string open = "SELECT 1 FROM main.payments AS p WHERE p.payment_hash = main.hash_guards.payment_hash AND (p.provenance <> 2 OR p.ended_ns IS NULL"
-                           " OR p.end_note IS NOT NULL OR EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = p.payment_index AND a.outcome IS NULL))";
-  const std::string ours = "SELECT p.payment_hash FROM main.payments AS p WHERE p.payment_index IN (SELECT payment_index FROM temp.went_on)"
-                           " OR (p.payment_index IN (SELECT payment_index FROM temp.new_payments) AND p.preimage IS NOT NULL)";
-  database.exec("DELETE FROM main.hash_guards WHERE kind = 1 AND released_ns IS NULL AND payment_hash IN (" + ours + ") AND NOT EXISTS (" + open + ")");
+  const std::string open =
+      "SELECT 1 FROM main.payments AS p WHERE p.payment_hash = main.hash_guards.payment_hash AND (p.provenance <> 2 OR "
+      "p.ended_ns IS NULL"
+      " OR p.end_note IS NOT NULL OR EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = p.payment_index "
+      "AND a.outcome IS NULL))";
+  const std::string ours =
+      "SELECT p.payment_hash FROM main.payments AS p WHERE p.payment_index IN (SELECT payment_index FROM temp.went_on)"
+      " OR (p.payment_index IN (SELECT payment_index FROM temp.new_payments) AND p.preimage IS NOT NULL)";
+  database.exec("DELETE FROM main.hash_guards WHERE kind = 1 AND released_ns IS NULL AND payment_hash IN (" + ours +
+                ") AND NOT EXISTS (" + open + ")");
   return static_cast<std::uint64_t>(database.getChanges());
 }
 
@@ -146,42 +195,60 @@ void add_payments(SQLite::Database& database) {
   const std::string columns = PAYMENT_ROW;
   std::string chosen = columns;
   chosen.replace(chosen.find("duplicate_of"), 12, "coalesce(s.duplicate_of, n.beside)");
-  const std::string rows = "INSERT INTO main.payments (" + columns + ") SELECT " + chosen + " FROM temp.theirs AS s JOIN temp.new_payments AS n USING (payment_index)";
+  const std::string rows = "INSERT INTO main.payments (" + columns + ") SELECT " + chosen +
+                           " FROM temp.theirs AS s JOIN temp.new_payments AS n USING (payment_index)";
   database.exec(rows + " WHERE coalesce(s.duplicate_of, n.beside) IS NULL ORDER BY payment_index");
   database.exec(rows + " WHERE coalesce(s.duplicate_of, n.beside) IS NOT NULL ORDER BY payment_index");
-  const std::string fresh = " WHERE payment_index IN (SELECT payment_index FROM temp.new_payments) ORDER BY payment_index, ";
-  database.exec("INSERT INTO main.attempts (" ATTEMPT_ROW ") SELECT " ATTEMPT_ROW " FROM temp.their_attempts" + fresh + "attempt_row");
-  database.exec("INSERT INTO main.imported_raw (payment_index, what, data) SELECT payment_index, what, data FROM temp.their_raw" + fresh + "id");
+  const std::string fresh =
+      " WHERE payment_index IN (SELECT payment_index FROM temp.new_payments) ORDER BY payment_index, ";
+  database.exec("INSERT INTO main.attempts (" ATTEMPT_ROW ") SELECT " ATTEMPT_ROW " FROM temp.their_attempts" + fresh +
+                "attempt_row");
+  database.exec(
+      "INSERT INTO main.imported_raw (payment_index, what, data) SELECT payment_index, what, data FROM temp.their_raw" +
+      fresh + "id");
 }
 
 /// A payment whose first record was deleted here keeps none to point to.
 void settle_orphans(SQLite::Database& database) {
-  database.exec("DELETE FROM temp.new_payments WHERE payment_index IN (SELECT s.payment_index FROM temp.theirs AS s WHERE s.duplicate_of IS NOT NULL"
-                " AND s.duplicate_of NOT IN (SELECT payment_index FROM main.payments) AND s.duplicate_of NOT IN (SELECT payment_index FROM temp.new_payments))");
+  database.exec(
+      "DELETE FROM temp.new_payments WHERE payment_index IN (SELECT s.payment_index FROM temp.theirs AS s WHERE "
+      "s.duplicate_of IS NOT NULL"
+      " AND s.duplicate_of NOT IN (SELECT payment_index FROM main.payments) AND s.duplicate_of NOT IN (SELECT "
+      "payment_index FROM temp.new_payments))");
 }
 
 std::uint64_t add_quarantine(SQLite::Database& database) {
-  const std::string fresh = "staged.quarantine AS s WHERE NOT EXISTS (SELECT 1 FROM main.quarantine AS q WHERE q.source = s.source AND q.sequence IS s.sequence"
-                            " AND q.payment_hash IS s.payment_hash AND q.record = s.record)";
+  const std::string fresh =
+      "staged.quarantine AS s WHERE NOT EXISTS (SELECT 1 FROM main.quarantine AS q WHERE q.source = s.source AND "
+      "q.sequence IS s.sequence"
+      " AND q.payment_hash IS s.payment_hash AND q.record = s.record)";
   const std::uint64_t added = count(database, fresh);
-  database.exec("INSERT INTO main.quarantine (source, sequence, payment_hash, reason, record, at_ns) SELECT source, sequence, payment_hash, reason, record, at_ns FROM " +
-                fresh + " ORDER BY id");
+  database.exec(
+      "INSERT INTO main.quarantine (source, sequence, payment_hash, reason, record, at_ns) SELECT source, sequence, "
+      "payment_hash, reason, record, at_ns FROM " +
+      fresh + " ORDER BY id");
   return added;
 }
 
 std::uint64_t add_guards(SQLite::Database& database) {
-  const std::string fresh = "staged.hash_guards AS s WHERE NOT EXISTS (SELECT 1 FROM main.hash_guards AS g WHERE g.payment_hash = s.payment_hash)"
-                            " AND NOT EXISTS (SELECT 1 FROM main.operator_words AS w WHERE w.payment_hash = s.payment_hash AND w.word = 3)";
+  const std::string fresh =
+      "staged.hash_guards AS s WHERE NOT EXISTS (SELECT 1 FROM main.hash_guards AS g WHERE g.payment_hash = "
+      "s.payment_hash)"
+      " AND NOT EXISTS (SELECT 1 FROM main.operator_words AS w WHERE w.payment_hash = s.payment_hash AND w.word = 3)";
   const std::uint64_t added = count(database, fresh);
-  database.exec("INSERT INTO main.hash_guards (payment_hash, kind, since_ns) SELECT payment_hash, kind, since_ns FROM " + fresh);
+  database.exec(
+      "INSERT INTO main.hash_guards (payment_hash, kind, since_ns) SELECT payment_hash, kind, since_ns FROM " + fresh);
   // What was in flight and is now known to be paid.
-  database.exec("UPDATE main.hash_guards SET kind = 2, released_ns = NULL WHERE kind = 1 AND payment_hash IN (SELECT payment_hash FROM staged.hash_guards WHERE kind = 2)");
+  database.exec(
+      "UPDATE main.hash_guards SET kind = 2, released_ns = NULL WHERE kind = 1 AND payment_hash IN (SELECT "
+      "payment_hash FROM staged.hash_guards WHERE kind = 2)");
   return added;
 }
 
 void raise_counter(SQLite::Database& database) {
-  const char* const last = "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM main.sqlite_sequence WHERE name = 'payments'"
-                           " UNION ALL SELECT seq FROM staged.sqlite_sequence WHERE name = 'payments')";
+  const char* const last =
+      "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM main.sqlite_sequence WHERE name = 'payments'"
+      " UNION ALL SELECT seq FROM staged.sqlite_sequence WHERE name = 'payments')";
   const std::int64_t seq = database.execAndGet(last).getInt64();
   if (seq == 0) return;
   database.exec("DELETE FROM main.sqlite_sequence WHERE name = 'payments'");
@@ -201,10 +268,14 @@ void add_staged(SQLite::Database& database, bool same_numbers, migrations::StepR
   report.guards = add_guards(database);
   report.guards_resolved = drop_settled_guards(database);
   const std::uint64_t added = count(database, "temp.new_payments");
-  report.duplicates = count(database, "main.payments WHERE duplicate_of IS NOT NULL AND payment_index IN (SELECT payment_index FROM temp.new_payments)");
+  report.duplicates = count(database,
+                            "main.payments WHERE duplicate_of IS NOT NULL AND payment_index IN (SELECT payment_index "
+                            "FROM temp.new_payments)");
   report.migrated = added - report.duplicates;
   report.read = added + report.quarantined;
-  database.exec("INSERT OR IGNORE INTO main.import_sources (pub_key, first_ns) SELECT pub_key, first_ns FROM staged.import_sources");
+  database.exec(
+      "INSERT OR IGNORE INTO main.import_sources (pub_key, first_ns) SELECT pub_key, first_ns FROM "
+      "staged.import_sources");
   raise_counter(database);
   migrations::note_order(database);
   drop_names(database);

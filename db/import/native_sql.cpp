@@ -14,16 +14,18 @@ namespace {
 namespace names = lnd::sql_names;
 namespace columns = lnd::sql_columns;
 
-constexpr std::int64_t payments_moved = 14;       // lnd's migration_tracker: payments have moved to SQL
+constexpr std::int64_t payments_moved = 14;  // lnd's migration_tracker: payments have moved to SQL
 
-/// Whether a row hangs off this one. Most nodes have no rows at all in most of these tables, and are not asked for each.
+/// Whether a row hangs off this one. Most nodes have no rows at all in most of these tables, and are not asked for
+/// each.
 std::string flag_of(const LndSqlite& file, const std::string& table, const std::string& condition) {
   if (!file.has_rows(table)) return "0";
   return "EXISTS (SELECT 1 FROM " + table + " AS c WHERE c." + condition + ")";
 }
 
 /// Its columns joined to a hop, NULL where the table is empty.
-std::string extension_of(const LndSqlite& file, const std::string& table, std::string& joins, std::initializer_list<const char*> columns) {
+std::string extension_of(const LndSqlite& file, const std::string& table, std::string& joins,
+                         std::initializer_list<const char*> columns) {
   const bool rows = file.has_rows(table);
   std::string list;
   for (const char* column : columns) list += ", " + (rows ? table + "." + column : "NULL");
@@ -32,29 +34,37 @@ std::string extension_of(const LndSqlite& file, const std::string& table, std::s
 }
 
 std::string payment_columns(const LndSqlite& file) {
-  return "SELECT p.payment_identifier, p.id, p.amount_msat, p.created_at, p.fail_reason, i.id IS NOT NULL, i.intent_type, i.intent_payload, " +
-         flag_of(file, "payment_first_hop_custom_records", "payment_id = p.id") + ", " + flag_of(file, "payment_duplicates", "payment_id = p.id") +
+  return "SELECT p.payment_identifier, p.id, p.amount_msat, p.created_at, p.fail_reason, i.id IS NOT NULL, "
+         "i.intent_type, i.intent_payload, " +
+         flag_of(file, "payment_first_hop_custom_records", "payment_id = p.id") + ", " +
+         flag_of(file, "payment_duplicates", "payment_id = p.id") +
          " FROM payments AS p LEFT JOIN payment_intents AS i ON i.payment_id = p.id WHERE p.id > ?1 ORDER BY p.id";
 }
 
 std::string attempt_columns(const LndSqlite& file) {
-  return "SELECT a.attempt_index, a.attempt_time, a.payment_hash, a.first_hop_amount_msat, a.route_total_time_lock, a.route_total_amount, a.route_source_key,"
-         " r.attempt_index IS NOT NULL, r.resolution_time, r.resolution_type, r.settle_preimage, r.failure_source_index, r.htlc_fail_reason, r.failure_msg, " +
+  return "SELECT a.attempt_index, a.attempt_time, a.payment_hash, a.first_hop_amount_msat, a.route_total_time_lock, "
+         "a.route_total_amount, a.route_source_key,"
+         " r.attempt_index IS NOT NULL, r.resolution_time, r.resolution_type, r.settle_preimage, "
+         "r.failure_source_index, r.htlc_fail_reason, r.failure_msg, " +
          flag_of(file, "payment_attempt_first_hop_custom_records", "htlc_attempt_index = a.attempt_index") +
-         " FROM payment_htlc_attempts AS a LEFT JOIN payment_htlc_attempt_resolutions AS r ON r.attempt_index = a.attempt_index";
+         " FROM payment_htlc_attempts AS a LEFT JOIN payment_htlc_attempt_resolutions AS r ON r.attempt_index = "
+         "a.attempt_index";
 }
 
 std::string hop_columns(const LndSqlite& file) {
   std::string joins;
   const std::string mpp = extension_of(file, "payment_route_hop_mpp", joins, {"payment_addr", "total_msat"});
   const std::string amp = extension_of(file, "payment_route_hop_amp", joins, {"root_share", "set_id", "child_index"});
-  const std::string blinded = extension_of(file, "payment_route_hop_blinded", joins, {"encrypted_data", "blinding_point", "blinded_path_total_amt"});
-  return "SELECT h.id, h.hop_index, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data" + mpp + amp + blinded + ", " +
-         flag_of(file, "payment_hop_custom_records", "hop_id = h.id") + " FROM payment_route_hops AS h" + joins +
-         " WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index";
+  const std::string blinded = extension_of(file, "payment_route_hop_blinded", joins,
+                                           {"encrypted_data", "blinding_point", "blinded_path_total_amt"});
+  return "SELECT h.id, h.hop_index, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data" + mpp +
+         amp + blinded + ", " + flag_of(file, "payment_hop_custom_records", "hop_id = h.id") +
+         " FROM payment_route_hops AS h" + joins + " WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index";
 }
 
-std::uint64_t number_in(SQLite::Statement& statement, int column) { return static_cast<std::uint64_t>(statement.getColumn(column).getInt64()); }
+std::uint64_t number_in(SQLite::Statement& statement, int column) {
+  return static_cast<std::uint64_t>(statement.getColumn(column).getInt64());
+}
 
 Bytes bytes_in(const SQLite::Column& column) {
   const auto* const data = static_cast<const std::uint8_t*>(column.getBlob());
@@ -68,8 +78,10 @@ class Details {
       : attempts_(file.indexed(attempt_columns(file) + " WHERE a.payment_id = ?1")),
         hops_(file.indexed(hop_columns(file))),
         hop_records_(file.indexed("SELECT key, value FROM payment_hop_custom_records WHERE hop_id = ?1 ORDER BY key")),
-        attempt_records_(file.indexed("SELECT key, value FROM payment_attempt_first_hop_custom_records WHERE htlc_attempt_index = ?1 ORDER BY key")),
-        payment_records_(file.indexed("SELECT key, value FROM payment_first_hop_custom_records WHERE payment_id = ?1 ORDER BY key")) {}
+        attempt_records_(file.indexed("SELECT key, value FROM payment_attempt_first_hop_custom_records WHERE "
+                                      "htlc_attempt_index = ?1 ORDER BY key")),
+        payment_records_(file.indexed(
+            "SELECT key, value FROM payment_first_hop_custom_records WHERE payment_id = ?1 ORDER BY key")) {}
 
   /// What hangs off few rows (custom records) is asked for where the row itself says that it is there.
   void of_payment(RowCopy& copy, std::int64_t id, bool has_records) {
@@ -82,7 +94,8 @@ class Details {
       of_attempt(copy, *all, attempts_);
     }
     if (all == nullptr) return;
-    std::sort(all->entries.begin(), all->entries.end(), [](const lnd::BucketEntry& a, const lnd::BucketEntry& b) { return a.key < b.key; });
+    std::sort(all->entries.begin(), all->entries.end(),
+              [](const lnd::BucketEntry& a, const lnd::BucketEntry& b) { return a.key < b.key; });
   }
 
   /// The row that `statement` of attempt_columns stands on.
@@ -90,7 +103,8 @@ class Details {
     const std::uint64_t index = number_in(statement, 0);
     lnd::BucketEntry& attempt = copy.numbered(all, index);
     copy.row(attempt, names::attempt, statement, 1, columns::attempt.size());
-    if (statement.getColumn(7).getInt() != 0) copy.row(attempt, names::resolution, statement, 8, columns::resolution.size());
+    if (statement.getColumn(7).getInt() != 0)
+      copy.row(attempt, names::resolution, statement, 8, columns::resolution.size());
     if (statement.getColumn(14).getInt() != 0) {
       records(copy, attempt_records_, copy.bucket(attempt, names::first_hop_records), static_cast<std::int64_t>(index));
     }
@@ -106,7 +120,8 @@ class Details {
     while (copy.complete() && hops_.executeStep()) {
       if (all == nullptr) all = &copy.bucket(attempt, names::hops);
       copy.numbered_row(*all, number_in(hops_, 1), hops_, 2, columns::hop.size());
-      if (hops_.getColumn(15).getInt() != 0) with_records.emplace_back(number_in(hops_, 1), hops_.getColumn(0).getInt64());
+      if (hops_.getColumn(15).getInt() != 0)
+        with_records.emplace_back(number_in(hops_, 1), hops_.getColumn(0).getInt64());
     }
     if (with_records.empty()) return;
     lnd::BucketEntry& kept = copy.bucket(attempt, names::hop_records);
@@ -117,7 +132,8 @@ class Details {
   static void records(RowCopy& copy, SQLite::Statement& statement, lnd::BucketEntry& into, std::int64_t of) {
     statement.reset();
     statement.bind(1, of);
-    while (copy.complete() && statement.executeStep()) copy.numbered_row(into, number_in(statement, 0), statement, 1, 1);
+    while (copy.complete() && statement.executeStep())
+      copy.numbered_row(into, number_in(statement, 0), statement, 1, 1);
   }
 
   SQLite::Statement attempts_;
@@ -131,14 +147,16 @@ class Details {
 class NativeRecords : public lnd::RecordStream {
  public:
   NativeRecords(const LndSqlite& file, std::uint64_t largest_id)
-      : file_(file),
-        largest_id_(largest_id),
-        details_(file),
-        payments_(file.indexed(payment_columns(file))),
-        duplicates_(file.indexed("SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time FROM payment_duplicates WHERE payment_id = ?1 ORDER BY id")),
-        orphans_(file.database(), attempt_columns(file) + " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = a.payment_id) ORDER BY a.id"),
-        lost_(file.database(), "SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time, payment_id FROM payment_duplicates AS d"
-                               " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = d.payment_id) ORDER BY id") {
+      : file_(file), largest_id_(largest_id), details_(file), payments_(file.indexed(payment_columns(file))),
+        duplicates_(file.indexed("SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time FROM "
+                                 "payment_duplicates WHERE payment_id = ?1 ORDER BY id")),
+        orphans_(file.database(),
+                 attempt_columns(file) +
+                     " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = a.payment_id) ORDER BY a.id"),
+        lost_(file.database(),
+              "SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time, payment_id FROM "
+              "payment_duplicates AS d"
+              " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = d.payment_id) ORDER BY id") {
     payments_.bind(1, INT64_MIN);
   }
 
@@ -173,7 +191,9 @@ class NativeRecords : public lnd::RecordStream {
   }
 
   /// It has no number among the payments: it gets one behind them all.
-  lnd::KvRecord duplicate(SQLite::Statement& statement) { return lnd::decode_sql_duplicate(copy_of_duplicate(statement, identifier_), ++largest_id_); }
+  lnd::KvRecord duplicate(SQLite::Statement& statement) {
+    return lnd::decode_sql_duplicate(copy_of_duplicate(statement, identifier_), ++largest_id_);
+  }
 
   static lnd::BucketCopy copy_of_duplicate(SQLite::Statement& statement, const Bytes& identifier) {
     RowCopy copy(identifier);
@@ -185,11 +205,13 @@ class NativeRecords : public lnd::RecordStream {
     const auto hash = PaymentHash::from_span(bytes_in(orphans_.getColumn(2)));
     RowCopy copy(hash ? Bytes(hash->bytes.begin(), hash->bytes.end()) : Bytes{});
     details_.of_attempt(copy, copy.bucket(copy.top(), names::attempts), orphans_);
-    return lnd::sql_orphan(copy.take(), hash, "an attempt of a payment that is not there", !orphans_.getColumn(10).isNull());
+    return lnd::sql_orphan(copy.take(), hash, "an attempt of a payment that is not there",
+                           !orphans_.getColumn(10).isNull());
   }
 
   lnd::KvRecord lost() {
-    return lnd::sql_orphan(copy_of_duplicate(lost_, {}), std::nullopt, "a duplicate of a payment that is not there", !lost_.getColumn(4).isNull());
+    return lnd::sql_orphan(copy_of_duplicate(lost_, {}), std::nullopt, "a duplicate of a payment that is not there",
+                           !lost_.getColumn(4).isNull());
   }
 
   const LndSqlite& file_;
@@ -208,10 +230,13 @@ class NativeSource : public lnd::Source {
   explicit NativeSource(std::unique_ptr<LndSqlite> file) : file_(std::move(file)) {
     check_tables();
     file_->reading([this] {
-      largest_id_ = static_cast<std::uint64_t>(std::max<std::int64_t>(0, file_->database().execAndGet("SELECT coalesce(max(id), 0) FROM payments").getInt64()));
+      largest_id_ = static_cast<std::uint64_t>(std::max<std::int64_t>(
+          0, file_->database().execAndGet("SELECT coalesce(max(id), 0) FROM payments").getInt64()));
       read_source_node();
     });
-    if (file_->had_log()) notes_.emplace_back("lnd was not stopped in order: its database was read together with what its log holds, from a copy of both");
+    if (file_->had_log())
+      notes_.emplace_back(
+          "lnd was not stopped in order: its database was read together with what its log holds, from a copy of both");
   }
 
   std::optional<PublicKey> source_node() const override { return source_node_; }
@@ -229,33 +254,42 @@ class NativeSource : public lnd::Source {
   void check_tables() const {
     file_->need_table("payments", {"id", "amount_msat", "created_at", "payment_identifier", "fail_reason"});
     file_->need_table("payment_intents", {"payment_id", "intent_type", "intent_payload"});
-    file_->need_table("payment_htlc_attempts", {"id", "attempt_index", "payment_id", "attempt_time", "payment_hash", "first_hop_amount_msat",
-                                                "route_total_time_lock", "route_total_amount", "route_source_key"});
-    file_->need_table("payment_htlc_attempt_resolutions", {"attempt_index", "resolution_time", "resolution_type", "settle_preimage", "failure_source_index",
-                                                           "htlc_fail_reason", "failure_msg"});
-    file_->need_table("payment_route_hops", {"id", "htlc_attempt_index", "hop_index", "pub_key", "scid", "outgoing_time_lock", "amt_to_forward", "meta_data"});
+    file_->need_table("payment_htlc_attempts",
+                      {"id", "attempt_index", "payment_id", "attempt_time", "payment_hash", "first_hop_amount_msat",
+                       "route_total_time_lock", "route_total_amount", "route_source_key"});
+    file_->need_table("payment_htlc_attempt_resolutions",
+                      {"attempt_index", "resolution_time", "resolution_type", "settle_preimage", "failure_source_index",
+                       "htlc_fail_reason", "failure_msg"});
+    file_->need_table("payment_route_hops", {"id", "htlc_attempt_index", "hop_index", "pub_key", "scid",
+                                             "outgoing_time_lock", "amt_to_forward", "meta_data"});
     file_->need_table("payment_route_hop_mpp", {"hop_id", "payment_addr", "total_msat"});
     file_->need_table("payment_route_hop_amp", {"hop_id", "root_share", "set_id", "child_index"});
-    file_->need_table("payment_route_hop_blinded", {"hop_id", "encrypted_data", "blinding_point", "blinded_path_total_amt"});
+    file_->need_table("payment_route_hop_blinded",
+                      {"hop_id", "encrypted_data", "blinding_point", "blinded_path_total_amt"});
     file_->need_table("payment_hop_custom_records", {"hop_id", "key", "value"});
     file_->need_table("payment_first_hop_custom_records", {"payment_id", "key", "value"});
     file_->need_table("payment_attempt_first_hop_custom_records", {"htlc_attempt_index", "key", "value"});
-    file_->need_table("payment_duplicates", {"id", "payment_id", "amount_msat", "created_at", "fail_reason", "settle_preimage", "settle_time"});
+    file_->need_table("payment_duplicates", {"id", "payment_id", "amount_msat", "created_at", "fail_reason",
+                                             "settle_preimage", "settle_time"});
   }
 
   /// The graph's own word; a graph that is kept elsewhere leaves the routes, which all begin at the node.
   void read_source_node() {
     SQLite::Database& database = file_->database();
     if (file_->has_table("graph_source_nodes", {"node_id"}) && file_->has_table("graph_nodes", {"id", "pub_key"})) {
-      SQLite::Statement graph(database, "SELECT n.pub_key FROM graph_source_nodes AS s JOIN graph_nodes AS n ON n.id = s.node_id ORDER BY n.id LIMIT 1");
+      SQLite::Statement graph(database,
+                              "SELECT n.pub_key FROM graph_source_nodes AS s JOIN graph_nodes AS n ON n.id = s.node_id "
+                              "ORDER BY n.id LIMIT 1");
       if (graph.executeStep()) return take_key(graph.getColumn(0));
     }
-    SQLite::Statement routes(database, "SELECT route_source_key FROM payment_htlc_attempts ORDER BY attempt_index LIMIT 1");
+    SQLite::Statement routes(database,
+                             "SELECT route_source_key FROM payment_htlc_attempts ORDER BY attempt_index LIMIT 1");
     if (routes.executeStep()) take_key(routes.getColumn(0));
   }
   void take_key(const SQLite::Column& column) {
     source_node_ = PublicKey::from_span(bytes_in(column));
-    if (!source_node_ || (source_node_->bytes[0] != 2 && source_node_->bytes[0] != 3)) file_->refuse("its node is not a public key of 33 bytes that begins with 02 or 03");
+    if (!source_node_ || (source_node_->bytes[0] != 2 && source_node_->bytes[0] != 3))
+      file_->refuse("its node is not a public key of 33 bytes that begins with 02 or 03");
   }
 
   std::unique_ptr<LndSqlite> file_;
@@ -268,9 +302,14 @@ class NativeSource : public lnd::Source {
 
 bool has_native_payments(const LndSqlite& file) {
   if (!file.has_table("payments", {}) || !file.has_table("migration_tracker", {"version"})) return false;
-  return file.reading([&] { return file.database().execAndGet("SELECT coalesce(max(version), 0) FROM migration_tracker").getInt64() >= payments_moved; });
+  return file.reading([&] {
+    return file.database().execAndGet("SELECT coalesce(max(version), 0) FROM migration_tracker").getInt64() >=
+           payments_moved;
+  });
 }
 
-std::unique_ptr<lnd::Source> native_sql_source(std::unique_ptr<LndSqlite> file) { return std::make_unique<NativeSource>(std::move(file)); }
+std::unique_ptr<lnd::Source> native_sql_source(std::unique_ptr<LndSqlite> file) {
+  return std::make_unique<NativeSource>(std::move(file));
+}
 
 }  // namespace paytower::db

@@ -17,7 +17,7 @@ namespace paytower::db {
 namespace {
 
 constexpr std::uint64_t rows_between_words = 512;
-constexpr std::size_t most_together = 16, most_weight = 512;   // records of one savepoint, and how much they hold
+constexpr std::size_t most_together = 16, most_weight = 512;  // records of one savepoint, and how much they hold
 constexpr std::size_t max_invoice_bytes = 65'536;
 
 std::int64_t time_of(const std::optional<UnixNs>& time) { return time ? time->value : 0; }
@@ -29,24 +29,30 @@ bool is_plain(std::string_view text) {
 
 /// The route of a record that lnd migrated from before version 9: keys alone.
 bool from_legacy(const lnd::KvRoute& route) {
-  return std::all_of(route.hops.begin(), route.hops.end(), [](const lnd::KvHop& hop) { return hop.channel.value == 0 && hop.outgoing_time_lock == 0; });
+  return std::all_of(route.hops.begin(), route.hops.end(),
+                     [](const lnd::KvHop& hop) { return hop.channel.value == 0 && hop.outgoing_time_lock == 0; });
 }
 
 /// Something of the attempt has no column.
 bool has_more(const lnd::KvAttempt& attempt) {
-  const auto hop_has_more = [](const lnd::KvHop& hop) { return hop.amp || hop.blinded || hop.metadata || !hop.records.empty(); };
+  const auto hop_has_more = [](const lnd::KvHop& hop) {
+    return hop.amp || hop.blinded || hop.metadata || !hop.records.empty();
+  };
   // What a payee's HTLC expires at follows from the hop before it, but for a blinded path and what nobody writes.
   const auto& hops = attempt.route.hops;
   const std::uint32_t last = hops.size() > 1 ? hops[hops.size() - 2].outgoing_time_lock : attempt.route.total_time_lock;
   if (!hops.empty() && hops.back().outgoing_time_lock != last && !from_legacy(attempt.route)) return true;
-  return attempt.first_hop_amount || !attempt.first_hop_records.empty() || (attempt.fail && attempt.fail->wire_message.size() > 2) ||
+  return attempt.first_hop_amount || !attempt.first_hop_records.empty() ||
+         (attempt.fail && attempt.fail->wire_message.size() > 2) ||
          std::any_of(attempt.route.hops.begin(), attempt.route.hops.end(), hop_has_more) ||
          (!attempt.route.hops.empty() && !lnd::core_route(attempt.route, 0));
 }
 
 bool has_more(const lnd::KvPayment& payment) {
-  return payment.other_intent || !payment.first_hop_records.empty() || !is_plain(payment.payment_request) || payment.payment_request.size() > max_invoice_bytes ||
-         std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const lnd::KvAttempt& attempt) { return has_more(attempt); });
+  return payment.other_intent || !payment.first_hop_records.empty() || !is_plain(payment.payment_request) ||
+         payment.payment_request.size() > max_invoice_bytes ||
+         std::any_of(payment.attempts.begin(), payment.attempts.end(),
+                     [](const lnd::KvAttempt& attempt) { return has_more(attempt); });
 }
 
 const lnd::KvAttempt* settled_attempt(const lnd::KvPayment& payment) {
@@ -56,8 +62,8 @@ const lnd::KvAttempt* settled_attempt(const lnd::KvPayment& payment) {
   return nullptr;
 }
 
-/// Each HTLC is locked to a hash of its own, and where a route has the payee's AMP record (lnd has kept it since 0.17), that names
-/// the payment as its set.
+/// Each HTLC is locked to a hash of its own, and where a route has the payee's AMP record (lnd has kept it since 0.17),
+/// that names the payment as its set.
 bool is_amp(const lnd::KvPayment& payment) {
   const auto of_set = [&payment](const lnd::KvAttempt& attempt) {
     const bool own_hash = attempt.hash && attempt.hash != payment.hash;
@@ -69,13 +75,17 @@ bool is_amp(const lnd::KvPayment& payment) {
 
 /// Why a payment that lnd could read cannot be a row; empty when it can.
 std::string no_row(const lnd::KvPayment& payment) {
-  if (payment.sequence < 1 || payment.sequence > INT64_MAX) return "sequence number " + std::to_string(payment.sequence) + " does not fit";
+  if (payment.sequence < 1 || payment.sequence > INT64_MAX)
+    return "sequence number " + std::to_string(payment.sequence) + " does not fit";
   const bool amp = is_amp(payment);
   for (const lnd::KvAttempt& attempt : payment.attempts) {
-    if (!amp && attempt.hash && attempt.hash != payment.hash) return "an HTLC that is locked to another hash than its payment's, and no part of an AMP payment";
-    // R7. An AMP payment is named by its set id, which no preimage proves: each of its HTLCs is locked to a hash of its own.
+    if (!amp && attempt.hash && attempt.hash != payment.hash)
+      return "an HTLC that is locked to another hash than its payment's, and no part of an AMP payment";
+    // R7. An AMP payment is named by its set id, which no preimage proves: each of its HTLCs is locked to a hash of its
+    // own.
     if (attempt.settle && hash_of(attempt.settle->preimage) != attempt.hash.value_or(payment.hash)) {
-      return "a settled attempt whose preimage does not hash to " + std::string(amp ? "its own hash" : "the payment hash");
+      return "a settled attempt whose preimage does not hash to " +
+             std::string(amp ? "its own hash" : "the payment hash");
     }
   }
   return {};
@@ -126,23 +136,26 @@ std::optional<PaymentSecret> secret_of(const lnd::KvPayment& payment) {
 class Converter {
  public:
   Converter(SQLite::Database& database, const lnd::Source& source, UnixNs now, migrations::StepReport& report)
-      : database_(database),
-        raw_name_(source.raw_name()),
-        records_name_(source.records_name()),
-        now_(now),
-        report_(report),
-        payment_(database,
-                 "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, provenance, duplicate_of, destination, payment_secret, invoice, "
-                 "stop_reason, fail_reason, preimage, ended_ns, amp) VALUES (?1, ?2, ?3, ?4, 2, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
+      : database_(database), raw_name_(source.raw_name()), records_name_(source.records_name()), now_(now),
+        report_(report), payment_(database,
+                                  "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, "
+                                  "provenance, duplicate_of, destination, payment_secret, invoice, "
+                                  "stop_reason, fail_reason, preimage, ended_ns, amp) VALUES (?1, ?2, ?3, ?4, 2, ?5, "
+                                  "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
         attempt_(database,
-                 "INSERT INTO attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, resolved_ns, "
-                 "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, failure_message, htlc_hash)"
-                 " VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"),
+                 "INSERT INTO attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, "
+                 "registered_ns, total_time_lock, resolved_ns, "
+                 "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, "
+                 "failure_message, htlc_hash) VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+                 "?15, ?16, ?17, ?18)"),
         raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, ?2, ?3)"),
-        savepoint_(database, "SAVEPOINT some_records"),
-        release_(database, "RELEASE some_records"),
-        aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"),
-        guard_(database, "INSERT INTO hash_guards (payment_hash, kind, since_ns) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = ?1)"),
+        savepoint_(database, "SAVEPOINT some_records"), release_(database, "RELEASE some_records"),
+        aside_(database,
+               "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, "
+               "?5, ?6)"),
+        guard_(database,
+               "INSERT INTO hash_guards (payment_hash, kind, since_ns) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 "
+               "FROM hash_guards WHERE payment_hash = ?1)"),
         paid_(database, "UPDATE hash_guards SET kind = 2 WHERE payment_hash = ?1 AND kind = 1") {}
 
   void add(lnd::KvRecord record) {
@@ -151,8 +164,8 @@ class Converter {
     if (batch_.size() == most_together || weight_ >= most_weight) flush();
   }
 
-  /// What waits is stored: one savepoint for all of it, as each costs as much as its rows do. Where the database refuses one of
-  /// them, all are done again, each in a savepoint of its own.
+  /// What waits is stored: one savepoint for all of it, as each costs as much as its rows do. Where the database
+  /// refuses one of them, all are done again, each in a savepoint of its own.
   void flush() {
     const auto report = report_;
     const auto first = first_;
@@ -182,7 +195,8 @@ class Converter {
   void add_one(const lnd::KvRecord& record) {
     ++report_.read;
     if (!record.duplicate) first_.reset();
-    if (const auto* unreadable = std::get_if<lnd::KvUnreadable>(&record.what)) return set_aside(record, unreadable->reason, unreadable->settled);
+    if (const auto* unreadable = std::get_if<lnd::KvUnreadable>(&record.what))
+      return set_aside(record, unreadable->reason, unreadable->settled);
     const auto& payment = std::get<lnd::KvPayment>(record.what);
     const bool settled = settled_attempt(payment) != nullptr;
     const std::string reason = no_row(payment);
@@ -202,7 +216,8 @@ class Converter {
       store_payment(payment);
       std::int64_t part = 0;
       for (const lnd::KvAttempt& attempt : payment.attempts) store_attempt(payment, attempt, part++);
-      if (has_more(payment)) Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), raw_name_, record.whole()).run();
+      if (has_more(payment))
+        Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), raw_name_, record.whole()).run();
     } catch (const SQLite::Exception& error) {
       if (!alone_ || !is_constraint(error)) throw;
       const std::string why = error.what();
@@ -215,10 +230,13 @@ class Converter {
 
   void store_payment(const lnd::KvPayment& payment) {
     const Facts facts = facts_of(payment);
-    const bool shown = !payment.payment_request.empty() && is_plain(payment.payment_request) && payment.payment_request.size() <= max_invoice_bytes;
+    const bool shown = !payment.payment_request.empty() && is_plain(payment.payment_request) &&
+                       payment.payment_request.size() <= max_invoice_bytes;
     Query(payment_)
-        .bind(static_cast<std::int64_t>(payment.sequence), payment.hash, payment.value, time_of(payment.created), first_, destination_of(payment), secret_of(payment),
-              shown ? std::optional(payment.payment_request) : std::nullopt, number(facts.stop), number(facts.fail), facts.preimage, facts.ended, std::int64_t{is_amp(payment)})
+        .bind(static_cast<std::int64_t>(payment.sequence), payment.hash, payment.value, time_of(payment.created),
+              first_, destination_of(payment), secret_of(payment),
+              shown ? std::optional(payment.payment_request) : std::nullopt, number(facts.stop), number(facts.fail),
+              facts.preimage, facts.ended, std::int64_t{is_amp(payment)})
         .run();
   }
 
@@ -228,7 +246,8 @@ class Converter {
     for (std::size_t i = 0; route && i < route->hops.size(); ++i) {
       if (route->hops[i].channel.value == 0) route->hops[i].direction = 0;
     }
-    // A record that lnd itself had migrated names neither channels nor heights; of a blinded path's hops some are known.
+    // A record that lnd itself had migrated names neither channels nor heights; of a blinded path's hops some are
+    // known.
     if (route && from_legacy(attempt.route)) route->hops.front().delay = 0;
     std::optional<std::int64_t> resolved;
     std::optional<std::int64_t> outcome;
@@ -240,10 +259,12 @@ class Converter {
       resolved = time_of(attempt.fail->at);
     }
     Query insert(attempt_);
-    insert.bind(static_cast<std::int64_t>(payment.sequence), id_of(attempt), part, route ? std::optional(encode_route(*route)) : std::nullopt,
-                attempt.delivered(), attempt.route.fees(), time_of(attempt.registered), std::int64_t{attempt.route.total_time_lock}, resolved, outcome,
+    insert.bind(static_cast<std::int64_t>(payment.sequence), id_of(attempt), part,
+                route ? std::optional(encode_route(*route)) : std::nullopt, attempt.delivered(), attempt.route.fees(),
+                time_of(attempt.registered), std::int64_t{attempt.route.total_time_lock}, resolved, outcome,
                 attempt.settle ? std::optional(attempt.settle->preimage) : std::nullopt);
-    bind_failure(insert, outcome == static_cast<std::int64_t>(AttemptOutcome::failed) ? &attempt.fail->failure : nullptr);
+    bind_failure(insert,
+                 outcome == static_cast<std::int64_t>(AttemptOutcome::failed) ? &attempt.fail->failure : nullptr);
     insert.bind(attempt.hash == payment.hash ? std::nullopt : attempt.hash);
     insert.run();
   }
@@ -255,8 +276,10 @@ class Converter {
     }
     const std::string message = failure->message.substr(0, limits::max_failure_message_bytes);
     const auto& channel = failure->channel;
-    insert.bind(static_cast<std::int64_t>(failure->code), failure->source_index, channel ? std::optional(static_cast<std::int64_t>(channel->channel.value)) : std::nullopt,
-                channel ? std::optional(std::int64_t{channel->direction}) : std::nullopt, failure->node, message.empty() ? std::nullopt : std::optional(message));
+    insert.bind(static_cast<std::int64_t>(failure->code), failure->source_index,
+                channel ? std::optional(static_cast<std::int64_t>(channel->channel.value)) : std::nullopt,
+                channel ? std::optional(std::int64_t{channel->direction}) : std::nullopt, failure->node,
+                message.empty() ? std::nullopt : std::optional(message));
   }
 
   static std::optional<std::int64_t> id_of(const lnd::KvAttempt& attempt) {
@@ -272,7 +295,10 @@ class Converter {
   void set_aside(const lnd::KvRecord& record, const std::string& reason, bool settled) {
     std::optional<std::int64_t> sequence;
     if (record.sequence && *record.sequence <= INT64_MAX) sequence = static_cast<std::int64_t>(*record.sequence);
-    Query(aside_).bind(records_name_, sequence, record.hash, record.raw_complete ? reason : reason + "; only its beginning is kept", record.whole(), now_).run();
+    Query(aside_)
+        .bind(records_name_, sequence, record.hash,
+              record.raw_complete ? reason : reason + "; only its beginning is kept", record.whole(), now_)
+        .run();
     ++report_.quarantined;
     // What became of it is in the bytes; until a person has looked, it is paid or may be in flight.
     if (record.hash) arm(*record.hash, settled ? GuardKind::paid_without_record : GuardKind::in_flight);
@@ -297,15 +323,16 @@ class Converter {
   SQLite::Statement aside_;
   SQLite::Statement guard_;
   SQLite::Statement paid_;
-  std::vector<lnd::KvRecord> batch_;       // read and not stored yet
-  std::size_t weight_ = 0;                 // of the batch
+  std::vector<lnd::KvRecord> batch_;  // read and not stored yet
+  std::size_t weight_ = 0;            // of the batch
   bool alone_ = false;
-  std::optional<std::int64_t> first_;      // of the present hash: the row that later records duplicate
+  std::optional<std::int64_t> first_;  // of the present hash: the row that later records duplicate
 };
 
 }  // namespace
 
-void convert_payments(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch, migrations::StepReport& report) {
+void convert_payments(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch,
+                      migrations::StepReport& report) {
   Converter converter(database, source, now, report);
   const auto payments = source.records();
   std::uint64_t count = 0;

@@ -9,7 +9,8 @@ namespace paytower::db {
 std::vector<ImportedRaw> imported_raw_of(Connection& connection, PaymentIndex index, const PaymentHash& hash) {
   return reading(connection, [&] {
     std::vector<ImportedRaw> all;
-    Query row = connection.prepared("SELECT what, data FROM imported_raw WHERE payment_index = ?1 ORDER BY id LIMIT ?2");
+    Query row =
+        connection.prepared("SELECT what, data FROM imported_raw WHERE payment_index = ?1 ORDER BY id LIMIT ?2");
     row.bind(index, static_cast<std::int64_t>(max_imported_raw));
     while (row.step()) {
       ImportedRaw& raw = all.emplace_back();

@@ -22,7 +22,9 @@ constexpr const char* key_value_name = "channel.sqlite";
 constexpr const char* bbolt_name = "channel.db";
 constexpr std::array networks = {"mainnet", "testnet", "testnet4", "signet", "regtest", "simnet"};
 
-[[noreturn]] void refuse(std::string message, std::string hint) { throw RefusalError(Error{Errc::usage, std::move(message), std::move(hint)}); }
+[[noreturn]] void refuse(std::string message, std::string hint) {
+  throw RefusalError(Error{Errc::usage, std::move(message), std::move(hint)});
+}
 
 std::string import_of(const std::string& path) { return "paytower migrate --from-lnd " + path; }
 
@@ -85,29 +87,37 @@ std::optional<std::string> moved_to(const std::string& path) {
 /// Of one folder, the file that has the payments: lnd.sqlite only when they have moved to it.
 std::string find_in_folder(const std::string& folder) {
   const std::vector<std::string> found = databases_below(folder);
-  if (found.empty()) refuse(folder + ": no database of lnd's is in this folder (" + bbolt_name + ", " + key_value_name + " or " + native_name + ")", lnd::where_it_is);
+  if (found.empty())
+    refuse(folder + ": no database of lnd's is in this folder (" + bbolt_name + ", " + key_value_name + " or " +
+               native_name + ")",
+           lnd::where_it_is);
   std::vector<std::string> right;
   std::string last_place;
   for (const std::string& path : found) {
     const std::string place = fs::path(path).parent_path().string();
     if (place == last_place) continue;
-    if (fs::path(path).filename() == native_name && !(is_sqlite(path) && has_native_payments(LndSqlite(path)))) continue;
+    if (fs::path(path).filename() == native_name && !(is_sqlite(path) && has_native_payments(LndSqlite(path))))
+      continue;
     last_place = place;
     right.push_back(path);
   }
   if (right.size() == 1) return right.front();
-  if (right.empty()) refuse(folder + ": lnd's payments are in none of its files here", "start lnd once on it, stop it (lncli stop), and import again");
+  if (right.empty())
+    refuse(folder + ": lnd's payments are in none of its files here",
+           "start lnd once on it, stop it (lncli stop), and import again");
   std::string names;
   for (const std::string& path : right) names += (names.empty() ? "" : ", ") + path;
   refuse(folder + ": lnd has payments of several networks here: " + names, import_of(right.front()));
 }
 
 void refuse_postgres(const std::string& path) {
-  const bool named = path.rfind("postgres://", 0) == 0 || path.rfind("postgresql://", 0) == 0 || path.find("dbname=") != std::string::npos;
+  const bool named = path.rfind("postgres://", 0) == 0 || path.rfind("postgresql://", 0) == 0 ||
+                     path.find("dbname=") != std::string::npos;
   // The name may hold a password: it is not repeated.
   if (named) {
     refuse("PostgreSQL is not read: only files of lnd's are",
-           "with lnd stopped, copy its tables payments, payment_* and migration_tracker into an SQLite file with lnd's own schema, and name that file");
+           "with lnd stopped, copy its tables payments, payment_* and migration_tracker into an SQLite file with lnd's "
+           "own schema, and name that file");
   }
 }
 
@@ -118,14 +128,16 @@ std::unique_ptr<lnd::Source> open_lnd_source(const std::string& named, const Ope
   std::error_code trouble;
   const std::string path = fs::is_directory(named, trouble) ? find_in_folder(named) : named;
   if (const auto native = moved_to(path)) {
-    refuse(path + ": lnd has moved its payments to " + *native + "; what is left here is an old copy", import_of(*native));
+    refuse(path + ": lnd has moved its payments to " + *native + "; what is left here is an old copy",
+           import_of(*native));
   }
   if (!is_sqlite(path)) return std::make_unique<BboltSource>(lnd::ChannelDb::open(path, {options.assume_v04}));
   auto file = std::make_unique<LndSqlite>(path);
   if (has_native_payments(*file)) return native_sql_source(std::move(file));
   if (file->has_table("channeldb_kv", {})) return key_value_sql_source(std::move(file));
   if (file->has_table("migration_tracker", {})) {
-    file->refuse("has lnd's tables, but its payments have not moved to them", "name the channel.sqlite or channel.db beside it");
+    file->refuse("has lnd's tables, but its payments have not moved to them",
+                 "name the channel.sqlite or channel.db beside it");
   }
   file->refuse("is an SQLite file, but not one in which lnd keeps payments", lnd::where_it_is);
 }

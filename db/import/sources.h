@@ -11,12 +11,12 @@ namespace paytower::db {
 class LndSqlite;
 
 struct OpenLndSource {
-  bool assume_v04 = false;      ///< see lnd::OpenChannelDb
+  bool assume_v04 = false;  ///< see lnd::OpenChannelDb
 };
 
-/// Opens `path`: channel.db, channel.sqlite, lnd.sqlite, or a folder of lnd's, in which the file that has the payments is found.
-/// A key-value file beside an lnd.sqlite to which its payments have moved is refused with the path of that one. Throws
-/// RefusalError (usage, busy, database); whatever is refused says the next step.
+/// Opens `path`: channel.db, channel.sqlite, lnd.sqlite, or a folder of lnd's, in which the file that has the payments
+/// is found. A key-value file beside an lnd.sqlite to which its payments have moved is refused with the path of that
+/// one. Throws RefusalError (usage, busy, database); whatever is refused says the next step.
 [[nodiscard]] std::unique_ptr<lnd::Source> open_lnd_source(const std::string& path, const OpenLndSource& options);
 
 // The kinds of file. Each takes over the open one, or throws RefusalError (usage).

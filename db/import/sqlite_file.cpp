@@ -30,7 +30,9 @@ bool has_bytes(const std::string& path) {
   return ::stat(path.c_str(), &seen) == 0 && seen.st_size > 0;
 }
 
-[[noreturn]] void refuse_as(Errc code, std::string message, std::string hint) { throw RefusalError(Error{code, std::move(message), std::move(hint)}); }
+[[noreturn]] void refuse_as(Errc code, std::string message, std::string hint) {
+  throw RefusalError(Error{code, std::move(message), std::move(hint)});
+}
 
 /// A path as a URI: SQLite takes ? and # for its own, and what stands behind two slashes for a host.
 std::string uri_of(const std::string& path, const char* query) {
@@ -55,7 +57,9 @@ void copy_file(int from, const std::string& path) {
   }
   const int error = errno;
   if (to >= 0) ::close(to);
-  if (!good) refuse_as(Errc::database, "cannot copy lnd's database to " + path + ": " + std::strerror(error), "TMPDIR=FOLDER paytower ...");
+  if (!good)
+    refuse_as(Errc::database, "cannot copy lnd's database to " + path + ": " + std::strerror(error),
+              "TMPDIR=FOLDER paytower ...");
 }
 
 std::array<char, 8> name_of(std::uint64_t number) {
@@ -96,7 +100,8 @@ void set_limits(SQLite::Database& database) {
   sqlite3* const handle = database.getHandle();
   sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, max_sqlite_value_bytes);
   sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
-  for (const int off : {SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW, SQLITE_DBCONFIG_TRUSTED_SCHEMA}) sqlite3_db_config(handle, off, 0, nullptr);
+  for (const int off : {SQLITE_DBCONFIG_ENABLE_TRIGGER, SQLITE_DBCONFIG_ENABLE_VIEW, SQLITE_DBCONFIG_TRUSTED_SCHEMA})
+    sqlite3_db_config(handle, off, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
 }
 
@@ -105,7 +110,8 @@ void set_limits(SQLite::Database& database) {
 PrivateFolder::PrivateFolder(const std::string& why) {
   std::error_code trouble;
   path_ = (std::filesystem::temp_directory_path(trouble) / "paytower-XXXXXX").string();
-  if (trouble || ::mkdtemp(path_.data()) == nullptr) refuse_as(Errc::database, "cannot make a folder for " + why + ": " + path_, "TMPDIR=FOLDER paytower ...");
+  if (trouble || ::mkdtemp(path_.data()) == nullptr)
+    refuse_as(Errc::database, "cannot make a folder for " + why + ": " + path_, "TMPDIR=FOLDER paytower ...");
 }
 
 PrivateFolder::~PrivateFolder() {
@@ -141,14 +147,16 @@ LndSqlite::~LndSqlite() {
   ::close(file_);
 }
 
-/// Whoever has it open, in its WAL mode as long as that is, holds one of SQLite's locks. Ours keeps a writer of the other mode out.
+/// Whoever has it open, in its WAL mode as long as that is, holds one of SQLite's locks. Ours keeps a writer of the
+/// other mode out.
 void LndSqlite::lock() {
   struct flock wanted {};
   wanted.l_type = F_WRLCK;
   wanted.l_whence = SEEK_SET;
   wanted.l_start = pending_byte;
   wanted.l_len = shared_first + shared_size - pending_byte;
-  if (::fcntl(file_, F_OFD_GETLK, &wanted) != 0) refuse("cannot be locked", "stop lnd, copy the file to a local disk, and name the copy");
+  if (::fcntl(file_, F_OFD_GETLK, &wanted) != 0)
+    refuse("cannot be locked", "stop lnd, copy the file to a local disk, and name the copy");
   if (wanted.l_type != F_UNLCK) refuse_running();
   struct flock ours {};
   ours.l_type = F_RDLCK;
@@ -175,7 +183,8 @@ void LndSqlite::copy_with_log() {
   copy_file(file_, copy_->file());
   const std::string end = log_beside();
   const int log = ::open((path_ + end).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (log < 0) refuse_as(Errc::usage, path_ + end + ": cannot open it: " + std::strerror(errno), "ls -l " + path_ + end);
+  if (log < 0)
+    refuse_as(Errc::usage, path_ + end + ": cannot open it: " + std::strerror(errno), "ls -l " + path_ + end);
   try {
     copy_file(log, copy_->file() + end);
   } catch (...) {
@@ -187,9 +196,12 @@ void LndSqlite::copy_with_log() {
 
 void LndSqlite::open(const std::string& uri) {
   reading([&] {
-    database_ = std::make_unique<SQLite::Database>(uri, (copy_ ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY) | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX);
+    database_ = std::make_unique<SQLite::Database>(
+        uri, (copy_ ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY) | SQLite::OPEN_URI | SQLite::OPEN_NOMUTEX);
     set_limits(*database_);
-    for (const char* pragma : {"PRAGMA cell_size_check = ON", "PRAGMA mmap_size = 0", "PRAGMA cache_size = -8192", "PRAGMA query_only = ON"}) database_->exec(pragma);
+    for (const char* pragma :
+         {"PRAGMA cell_size_check = ON", "PRAGMA mmap_size = 0", "PRAGMA cache_size = -8192", "PRAGMA query_only = ON"})
+      database_->exec(pragma);
     database_->exec("BEGIN");
     (void)database_->execAndGet("SELECT count(*) FROM sqlite_schema").getInt64();
   });
@@ -201,12 +213,14 @@ bool LndSqlite::has_table(std::string_view name, std::initializer_list<std::stri
     schema.bind(1, std::string(name));
     if (!schema.executeStep()) return false;
     const std::string sql = schema.getColumn(1).getString();
-    if (schema.getColumn(0).getString() != "table" || sql.rfind("CREATE VIRTUAL", 0) == 0) refuse("has no table `" + std::string(name) + "` but something else of that name");
+    if (schema.getColumn(0).getString() != "table" || sql.rfind("CREATE VIRTUAL", 0) == 0)
+      refuse("has no table `" + std::string(name) + "` but something else of that name");
     SQLite::Statement stored(*database_, "SELECT 1 FROM pragma_table_xinfo(?1) WHERE name = ?2 AND hidden = 0");
     for (const std::string_view column : columns) {
       stored.bind(1, std::string(name));
       stored.bind(2, std::string(column));
-      if (!stored.executeStep()) refuse("has a table `" + std::string(name) + "` that is not lnd's: no column " + std::string(column));
+      if (!stored.executeStep())
+        refuse("has a table `" + std::string(name) + "` that is not lnd's: no column " + std::string(column));
       stored.reset();
     }
     return true;
@@ -226,7 +240,8 @@ SQLite::Statement LndSqlite::indexed(const std::string& sql) const {
     SQLite::Statement plan(*database_, "EXPLAIN QUERY PLAN " + sql);
     while (plan.executeStep()) {
       const std::string step = plan.getColumn(3).getString();
-      if (step.rfind("SCAN", 0) == 0 || step.find("AUTOMATIC") != std::string::npos) refuse("lacks an index that lnd makes: " + step);
+      if (step.rfind("SCAN", 0) == 0 || step.find("AUTOMATIC") != std::string::npos)
+        refuse("lacks an index that lnd makes: " + step);
     }
     return SQLite::Statement(*database_, sql);
   });
@@ -234,14 +249,16 @@ SQLite::Statement LndSqlite::indexed(const std::string& sql) const {
 
 void LndSqlite::check_unchanged() const {
   struct stat now {};
-  const bool same = ::fstat(file_, &now) == 0 && now.st_size == seen_.st_size && now.st_mtim.tv_sec == seen_.st_mtim.tv_sec && now.st_mtim.tv_nsec == seen_.st_mtim.tv_nsec;
+  const bool same = ::fstat(file_, &now) == 0 && now.st_size == seen_.st_size &&
+                    now.st_mtim.tv_sec == seen_.st_mtim.tv_sec && now.st_mtim.tv_nsec == seen_.st_mtim.tv_nsec;
   if (!same || (!copy_ && !log_beside().empty())) {
     refuse_as(Errc::busy, path_ + " was written to while it was read; nothing that was read counts", stop_lnd);
   }
 }
 
 void LndSqlite::refuse(const std::string& what, const std::string& hint) const {
-  refuse_as(Errc::usage, path_ + ": " + what, hint.empty() ? "stop lnd (lncli stop), copy the file again with its -wal, and name the copy" : hint);
+  refuse_as(Errc::usage, path_ + ": " + what,
+            hint.empty() ? "stop lnd (lncli stop), copy the file again with its -wal, and name the copy" : hint);
 }
 
 void LndSqlite::refuse_damage(const SQLite::Exception& error) const {
@@ -275,7 +292,8 @@ lnd::BucketEntry& RowCopy::numbered(lnd::BucketEntry& parent, std::uint64_t numb
   return bucket(parent, {name.data(), name.size()});
 }
 
-void RowCopy::row(lnd::BucketEntry& parent, std::string_view name, SQLite::Statement& statement, int first, std::size_t count) {
+void RowCopy::row(lnd::BucketEntry& parent, std::string_view name, SQLite::Statement& statement, int first,
+                  std::size_t count) {
   Bytes stored;
   stored.reserve(usual_row_bytes);
   for (std::size_t i = 0; i < count; ++i) append_cell(stored, statement.getColumn(first + static_cast<int>(i)), left_);
@@ -285,7 +303,8 @@ void RowCopy::row(lnd::BucketEntry& parent, std::string_view name, SQLite::State
   entry.value = std::move(stored);
 }
 
-void RowCopy::numbered_row(lnd::BucketEntry& parent, std::uint64_t number, SQLite::Statement& statement, int first, std::size_t count) {
+void RowCopy::numbered_row(lnd::BucketEntry& parent, std::uint64_t number, SQLite::Statement& statement, int first,
+                           std::size_t count) {
   const auto name = name_of(number);
   row(parent, {name.data(), name.size()}, statement, first, count);
 }

@@ -38,12 +38,13 @@ class PrivateFolder {
 /// Bounds on a file that may be hostile (R16): no value and no statement of its schema is larger.
 inline constexpr int max_sqlite_value_bytes = 4 << 20;
 
-/// Opened read-only and immutable under a shared lock of our own, so that SQLite makes no log and no index beside it; views,
-/// triggers and functions in its schema do nothing. What stands in a log (lnd was killed) is read from a private copy of both.
+/// Opened read-only and immutable under a shared lock of our own, so that SQLite makes no log and no index beside it;
+/// views, triggers and functions in its schema do nothing. What stands in a log (lnd was killed) is read from a private
+/// copy of both.
 class LndSqlite {
  public:
-  /// Throws RefusalError: busy when a running lnd holds it; usage for whatever is no readable SQLite file; database when there is
-  /// no room for the copy.
+  /// Throws RefusalError: busy when a running lnd holds it; usage for whatever is no readable SQLite file; database
+  /// when there is no room for the copy.
   explicit LndSqlite(std::string path);
   ~LndSqlite();
   LndSqlite(const LndSqlite&) = delete;
@@ -54,17 +55,16 @@ class LndSqlite {
   /// Its log had something that the file itself lacks.
   [[nodiscard]] bool had_log() const { return copy_ != nullptr; }
 
-  /// A table of this name with these columns, each stored as it is. Throws RefusalError (usage) for a view, a virtual table, or
-  /// a column that is computed or missing; false when nothing has the name.
+  /// A table of this name with these columns, each stored as it is. Throws RefusalError (usage) for a view, a virtual
+  /// table, or a column that is computed or missing; false when nothing has the name.
   [[nodiscard]] bool has_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
   void need_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
   [[nodiscard]] bool has_rows(const std::string& table) const;
-  /// A statement that finds its rows by an index: a file without lnd's indexes could make an import take for ever. Throws
-  /// RefusalError (usage) when it would walk whole tables.
+  /// A statement that finds its rows by an index: a file without lnd's indexes could make an import take for ever.
+  /// Throws RefusalError (usage) when it would walk whole tables.
   [[nodiscard]] SQLite::Statement indexed(const std::string& sql) const;
   /// `work`, with SQLite's errors about the file as refusals (usage).
-  template <typename Work>
-  auto reading(Work work) const {
+  template <typename Work> auto reading(Work work) const {
     try {
       return work();
     } catch (const SQLite::Exception& error) {
@@ -103,7 +103,8 @@ class RowCopy {
   [[nodiscard]] lnd::BucketEntry& numbered(lnd::BucketEntry& parent, std::uint64_t number);
   /// `count` columns of the statement, from `first`, as one row (sql_rows.h).
   void row(lnd::BucketEntry& parent, std::string_view name, SQLite::Statement& statement, int first, std::size_t count);
-  void numbered_row(lnd::BucketEntry& parent, std::uint64_t number, SQLite::Statement& statement, int first, std::size_t count);
+  void numbered_row(lnd::BucketEntry& parent, std::uint64_t number, SQLite::Statement& statement, int first,
+                    std::size_t count);
   [[nodiscard]] bool complete() const { return copy_.complete; }
 
  private:

@@ -32,7 +32,8 @@ std::string no_record(const lnd::RawEntry& entry) {
   if (entry.is_bucket) return "a bucket among the records, under " + key;
   if (!entry.complete) return "a record beyond all bounds, under " + key;
   if (entry.key.size() != 8) return "a record under a key of " + std::to_string(entry.key.size()) + " bytes, " + key;
-  if (big_endian(entry.key) > INT64_MAX) return "sequence number " + std::to_string(big_endian(entry.key)) + " does not fit";
+  if (big_endian(entry.key) > INT64_MAX)
+    return "sequence number " + std::to_string(big_endian(entry.key)) + " does not fit";
   return {};
 }
 
@@ -40,12 +41,12 @@ std::string no_record(const lnd::RawEntry& entry) {
 class LegacyFiller {
  public:
   LegacyFiller(SQLite::Database& database, UnixNs now, bool widen, StatementWatch& watch)
-      : now_(now),
-        widen_(widen),
-        watch_(watch),
+      : now_(now), widen_(widen), watch_(watch),
         record_(database, "INSERT INTO outgoing_payments (sequence, record) VALUES (?1, ?2)"),
         status_(database, "INSERT INTO payment_statuses (payment_hash, status) VALUES (?1, ?2)"),
-        aside_(database, "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, NULL, ?2, ?3, ?4, ?5)") {}
+        aside_(database,
+               "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, NULL, ?2, "
+               "?3, ?4, ?5)") {}
 
   void payment(const lnd::RawEntry& entry) {
     tell();
@@ -81,7 +82,8 @@ class LegacyFiller {
     return hash_of(std::get<migrations::LegacyRecord>(outcome).preimage);
   }
 
-  void set_aside(const char* source, const std::optional<PaymentHash>& hash, const std::string& reason, const Bytes& raw) {
+  void set_aside(const char* source, const std::optional<PaymentHash>& hash, const std::string& reason,
+                 const Bytes& raw) {
     Query(aside_).bind(source, hash, reason, raw, now_).run();
     ++set_aside_;
   }
@@ -123,20 +125,25 @@ void copy_counter(SQLite::Database& database, std::uint64_t sequence) {
   raise_counter(database, "outgoing_payments", sequence);
 }
 
-/// What was set aside before the step, and can be named, stays refused: payments were successes, a status may be in flight.
+/// What was set aside before the step, and can be named, stays refused: payments were successes, a status may be in
+/// flight.
 void guard_what_was_set_aside(SQLite::Database& database, UnixNs now) {
-  SQLite::Statement arm(database,
-                        "INSERT INTO hash_guards (payment_hash, kind, since_ns)"
-                        " SELECT payment_hash, max(CASE source WHEN ?1 THEN 2 ELSE 1 END), ?3 FROM quarantine AS q"
-                        " WHERE payment_hash IS NOT NULL AND source IN (?1, ?2)"
-                        "   AND NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = q.payment_hash) GROUP BY payment_hash");
+  SQLite::Statement arm(
+      database,
+      "INSERT INTO hash_guards (payment_hash, kind, since_ns)"
+      " SELECT payment_hash, max(CASE source WHEN ?1 THEN 2 ELSE 1 END), ?3 FROM quarantine AS q"
+      " WHERE payment_hash IS NOT NULL AND source IN (?1, ?2)"
+      "   AND NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = q.payment_hash) GROUP BY payment_hash");
   Query(arm).bind(payments_source, statuses_source, now).run();
   // Paid is more than in flight.
-  SQLite::Statement paid(database, "UPDATE hash_guards SET kind = 2 WHERE kind = 1 AND payment_hash IN (SELECT payment_hash FROM quarantine WHERE source = ?1)");
+  SQLite::Statement paid(database,
+                         "UPDATE hash_guards SET kind = 2 WHERE kind = 1 AND payment_hash IN (SELECT payment_hash FROM "
+                         "quarantine WHERE source = ?1)");
   Query(paid).bind(payments_source).run();
 }
 
-migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::ChannelDb& source, UnixNs now, StatementWatch& watch) {
+migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::ChannelDb& source, UnixNs now,
+                                   StatementWatch& watch) {
   (void)apply_steps(database, 0, 1, now.value);
   LegacyFiller filler(database, now, source.version() < lnd::oldest_marked_version, watch);
   for (auto stream = source.legacy_payments(); const auto entry = stream.next();) filler.payment(*entry);
@@ -146,26 +153,30 @@ migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::Channe
     Query(key).bind(*source.source_node()).run();
   }
   if (!source.source_node() && filler.any()) {
-    source.file().refuse("does not say whose payments it holds (no `graph-node/source`); nothing was changed", "start lnd on it once, stop it (lncli stop), and import again");
+    source.file().refuse("does not say whose payments it holds (no `graph-node/source`); nothing was changed",
+                         "start lnd on it once, stop it (lncli stop), and import again");
   }
   copy_counter(database, source.payment_sequence());
   migrations::StepReport report =
-      apply_steps(database, 1, migrations::newest_version, now.value, [&watch](std::uint64_t done, std::uint64_t total) { watch.tell(done, total); });
+      apply_steps(database, 1, migrations::newest_version, now.value,
+                  [&watch](std::uint64_t done, std::uint64_t total) { watch.tell(done, total); });
   guard_what_was_set_aside(database, now);
   report.read += filler.aside();
   report.quarantined += filler.aside();
   return report;
 }
 
-/// While it is open, payments and attempts are without triggers and without the indexes that refuse nothing: those judge rows that
-/// come one at a time, and are built once over all rows here as in a migration. What the tables themselves refuse (CHECK, a
-/// number or a live hash that is taken, a missing payment) they refuse row by row.
+/// While it is open, payments and attempts are without triggers and without the indexes that refuse nothing: those
+/// judge rows that come one at a time, and are built once over all rows here as in a migration. What the tables
+/// themselves refuse (CHECK, a number or a live hash that is taken, a missing payment) they refuse row by row.
 class BareTables {
  public:
   explicit BareTables(SQLite::Database& database) : database_(database) {
-    SQLite::Statement schema(database,
-                             "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name IN ('payments', 'attempts', 'imported_raw') AND sql IS NOT NULL"
-                             " AND (type = 'trigger' OR (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE %')) ORDER BY type, rowid");
+    SQLite::Statement schema(
+        database,
+        "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name IN ('payments', 'attempts', 'imported_raw') AND sql "
+        "IS NOT NULL"
+        " AND (type = 'trigger' OR (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE %')) ORDER BY type, rowid");
     std::vector<std::string> drops;
     while (schema.executeStep()) {
       drops.push_back("DROP " + schema.getColumn(0).getString() + " " + schema.getColumn(1).getString());
@@ -180,10 +191,11 @@ class BareTables {
 
  private:
   SQLite::Database& database_;
-  std::vector<std::string> made_by_;      // indexes, then triggers
+  std::vector<std::string> made_by_;  // indexes, then triggers
 };
 
-migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now, StatementWatch& watch) {
+migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now,
+                                  StatementWatch& watch) {
   migrations::StepReport report = apply_steps(database, 0, migrations::newest_version, now.value);
   if (source.source_node()) {
     SQLite::Statement key(database, "INSERT INTO import_sources (pub_key, first_ns) VALUES (?1, ?2)");
@@ -199,24 +211,31 @@ migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source&
 
 }  // namespace
 
-migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Source& source, UnixNs now, const MigrateProgress& progress) {
+migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Source& source, UnixNs now,
+                                     const MigrateProgress& progress) {
   migrations::StepReport report;
   payment_file().register_functions(database);
   // Nobody reads it before it is complete, and then it is synced: the journal is for savepoints alone.
-  for (const char* pragma : {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA synchronous = OFF", "PRAGMA cache_size = -16384",
-                             "PRAGMA foreign_keys = ON", "PRAGMA recursive_triggers = ON"}) {
+  for (const char* pragma :
+       {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA synchronous = OFF",
+        "PRAGMA cache_size = -16384", "PRAGMA foreign_keys = ON", "PRAGMA recursive_triggers = ON"}) {
     database.exec(pragma);
   }
   watched(database, progress, [&](StatementWatch& watch) {
     database.exec("BEGIN IMMEDIATE");
-    report = source.legacy() != nullptr ? fill_legacy(database, *source.legacy(), now, watch) : fill_newer(database, source, now, watch);
+    report = source.legacy() != nullptr ? fill_legacy(database, *source.legacy(), now, watch)
+                                        : fill_newer(database, source, now, watch);
     report.guards = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM hash_guards").getInt64());
     const auto stored = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM payments").getInt64());
     const auto aside = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM quarantine").getInt64());
     if (stored != report.migrated + report.duplicates || aside != report.quarantined || report.read != stored + aside) {
-      throw RefusalError(Error{Errc::database, "the records that were read and those that were written do not add up; nothing was changed", {}});
+      throw RefusalError(
+          Error{Errc::database,
+                "the records that were read and those that were written do not add up; nothing was changed",
+                {}});
     }
-    database.exec("PRAGMA application_id = " + std::to_string(static_cast<std::int32_t>(payment_file().application_id)));
+    database.exec("PRAGMA application_id = " +
+                  std::to_string(static_cast<std::int32_t>(payment_file().application_id)));
     database.exec("PRAGMA user_version = " + std::to_string(migrations::newest_version));
     database.exec("COMMIT");
   });

@@ -27,7 +27,8 @@ std::string_view decision_name(OperatorDecision decision) {
   return "assume_failed";
 }
 
-void PaymentAdmin::record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by) {
+void PaymentAdmin::record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash,
+                                   const Operator& by) {
   must_write(connection_, lock_, [&] { insert_decision(connection_, decision, hash, by); });
 }
 
@@ -40,16 +41,19 @@ void PaymentAdmin::accept_ids_up_to(AttemptId highest) {
 }
 
 Result<std::monostate> PaymentAdmin::release_guard(const PaymentHash& hash, const Operator& by) {
-  return change_guard(hash, by, OperatorDecision::assume_failed,
-                      "UPDATE hash_guards SET released_ns = ?1 WHERE payment_hash = ?2 AND released_ns IS NULL AND kind NOT IN (2, 3)");
+  return change_guard(
+      hash, by, OperatorDecision::assume_failed,
+      "UPDATE hash_guards SET released_ns = ?1 WHERE payment_hash = ?2 AND released_ns IS NULL AND kind NOT IN (2, 3)");
 }
 
 Result<std::monostate> PaymentAdmin::write_off_guard(const PaymentHash& hash, const Operator& by) {
   return change_guard(hash, by, OperatorDecision::write_off,
-                      "UPDATE hash_guards SET kind = 4, since_ns = ?1, released_ns = NULL WHERE payment_hash = ?2 AND kind NOT IN (2, 3)");
+                      "UPDATE hash_guards SET kind = 4, since_ns = ?1, released_ns = NULL WHERE payment_hash = ?2 AND "
+                      "kind NOT IN (2, 3)");
 }
 
-Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const Operator& by, OperatorDecision decision, const char* sql) {
+Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const Operator& by,
+                                                  OperatorDecision decision, const char* sql) {
   std::optional<Error> refusal;
   must_write(connection_, lock_, [&] {
     {
@@ -61,7 +65,8 @@ Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const
       }
       const auto kind = static_cast<GuardKind>(row.number(4));
       if (kind == GuardKind::paid_deleted || kind == GuardKind::paid_without_record) {
-        refusal = Error{Errc::already_paid, "the guard says that this hash is paid; nothing was changed", "paytower show " + hash.hex()};
+        refusal = Error{Errc::already_paid, "the guard says that this hash is paid; nothing was changed",
+                        "paytower show " + hash.hex()};
         return;
       }
     }
@@ -79,7 +84,8 @@ namespace {
 /// Every row is read as `list` and the driver read it: routes, codes, and every preimage against its hash (R7).
 void check_payments(Connection& connection, std::vector<std::string>& problems) {
   PaymentQuery(connection).each({}, true, false, [&problems](const std::variant<Payment, BadRow>& row) {
-    if (const auto* bad = std::get_if<BadRow>(&row)) problems.push_back("payment " + std::to_string(bad->index.value) + ": " + bad->reason);
+    if (const auto* bad = std::get_if<BadRow>(&row))
+      problems.push_back("payment " + std::to_string(bad->index.value) + ": " + bad->reason);
     return true;
   });
 }
@@ -89,7 +95,8 @@ void check_guards(Connection& connection, std::vector<std::string>& problems) {
   while (row.step()) {
     const auto hash = row.maybe_fixed<PaymentHash>();
     const auto preimage = row.maybe_fixed<Preimage>();
-    if (hash && preimage && !proves(*preimage, *hash)) problems.push_back("guard " + hash->hex() + ": its preimage does not hash to the payment hash");
+    if (hash && preimage && !proves(*preimage, *hash))
+      problems.push_back("guard " + hash->hex() + ": its preimage does not hash to the payment hash");
   }
 }
 
@@ -105,7 +112,8 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
   };
   // Whoever writes locks first, and makes the spool then: without both this is a copy that nobody has written to.
   if (there(".lock") && !there(".spool")) {
-    problems.push_back(real_path + ".spool is missing: a preimage would have nowhere to go; any command that writes makes it again");
+    problems.push_back(
+        real_path + ".spool is missing: a preimage would have nowhere to go; any command that writes makes it again");
   }
   struct stat owner {};
   if (::stat(real_path.c_str(), &owner) != 0) owner.st_uid = ::geteuid();
@@ -147,18 +155,23 @@ void PaymentAdmin::check_contents(CheckReport& report) {
       if (said != "ok") report.problems.push_back("integrity: " + said);
     }
     SQLite::Statement keys(connection_.database(), "PRAGMA foreign_key_check");
-    while (keys.executeStep()) report.problems.push_back("a row of " + keys.getColumn(0).getString() + " points nowhere");
+    while (keys.executeStep())
+      report.problems.push_back("a row of " + keys.getColumn(0).getString() + " points nowhere");
     check_guards(connection_, report.problems);
     check_rows(connection_, "an attempt settled, but not its payment",
-               "SELECT p.payment_index FROM payments p WHERE p.preimage IS NULL AND p.late_preimage IS NULL AND p.duplicate_of IS NULL "
+               "SELECT p.payment_index FROM payments p WHERE p.preimage IS NULL AND p.late_preimage IS NULL AND "
+               "p.duplicate_of IS NULL "
                "AND EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 1)",
                report.problems);
-    check_rows(connection_, "an attempt is open, but its payment is called ended: it is in flight, payment",
-               "SELECT DISTINCT p.payment_index FROM attempts a CROSS JOIN payments p ON p.payment_index = a.payment_index "
-               "WHERE a.payment_index > 0 AND a.outcome IS NULL AND (p.fail_reason IS NOT NULL OR p.end_note IS NOT NULL) AND p.late_preimage IS NULL",
-               report.problems);
+    check_rows(
+        connection_, "an attempt is open, but its payment is called ended: it is in flight, payment",
+        "SELECT DISTINCT p.payment_index FROM attempts a CROSS JOIN payments p ON p.payment_index = a.payment_index "
+        "WHERE a.payment_index > 0 AND a.outcome IS NULL AND (p.fail_reason IS NOT NULL OR p.end_note IS NOT NULL) AND "
+        "p.late_preimage IS NULL",
+        report.problems);
     check_rows(connection_, "indexes may be given twice: the counter stands below payment",
-               "SELECT max(payment_index) FROM payments HAVING max(payment_index) > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'payments')",
+               "SELECT max(payment_index) FROM payments HAVING max(payment_index) > (SELECT coalesce(max(seq), 0) FROM "
+               "sqlite_sequence WHERE name = 'payments')",
                report.problems);
     {
       Query row = connection_.prepared("SELECT (SELECT count(*) FROM payments), (SELECT count(*) FROM attempts)");
@@ -167,7 +180,8 @@ void PaymentAdmin::check_contents(CheckReport& report) {
       report.attempts = row.number(INT64_MAX);
     }
     Query row = connection_.prepared(
-        "SELECT s.node, s.network, count(*) FROM attempts a JOIN switches s ON s.id = a.switch_id WHERE a.outcome IS NULL GROUP BY a.switch_id");
+        "SELECT s.node, s.network, count(*) FROM attempts a JOIN switches s ON s.id = a.switch_id WHERE a.outcome IS "
+        "NULL GROUP BY a.switch_id");
     while (row.step()) {
       SwitchKey key{row.fixed<PublicKey>(), row.text()};
       report.open.emplace_back(std::move(key), row.number(INT64_MAX));

@@ -1,8 +1,8 @@
 // A complete, synced copy of a database that others work on.
 #include <sys/stat.h>
 
-#include "db/sqlite/file_copy.h"
 #include "db/payments/admin.h"
+#include "db/sqlite/file_copy.h"
 
 namespace paytower::db {
 
@@ -11,7 +11,8 @@ Result<std::monostate> PaymentAdmin::backup(const std::string& path, const std::
     return Error{Errc::usage, "\"" + path + "\" is no name for a copy", "paytower backup payments.db.copy"};
   }
   struct stat seen {};
-  if (::lstat(path.c_str(), &seen) == 0) return Error{Errc::usage, path + " exists already; a backup never overwrites", "paytower backup " + path + ".1"};
+  if (::lstat(path.c_str(), &seen) == 0)
+    return Error{Errc::usage, path + " exists already; a backup never overwrites", "paytower backup " + path + ".1"};
   return copy_to_new_file(connection_, path, go_on);
 }
 

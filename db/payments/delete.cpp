@@ -2,8 +2,8 @@
 #include <map>
 #include <set>
 
-#include "db/payments/operator_decisions.h"
 #include "db/payments/admin.h"
+#include "db/payments/operator_decisions.h"
 #include "db/sqlite/reading.h"
 #include "db/sqlite/transaction.h"
 
@@ -23,22 +23,26 @@ struct Candidate {
   bool failed = false;
   bool open = false;
   bool watched = false;
-  std::uint64_t rows = 1;             ///< with its duplicates
+  std::uint64_t rows = 1;  ///< with its duplicates
   std::uint64_t attempts = 0;
   std::uint64_t failed_attempts = 0;
 };
 
-#define PAYTOWER_CANDIDATE                                                                                                       \
-  "SELECT p.payment_index, p.payment_hash, p.ended_ns, p.created_ns, "                                                            \
-  "p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL, "                                                \
-  "p.ended_ns IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome IS NULL) "          \
-  "OR EXISTS (SELECT 1 FROM payments d LEFT JOIN attempts a ON a.payment_index = d.payment_index AND a.outcome IS NULL "            \
-  "WHERE d.duplicate_of = p.payment_index AND (d.ended_ns IS NULL OR a.attempt_row IS NOT NULL)), "                                 \
-  "EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 3 AND a.failure_code IN (65541, 65542)), " \
-  "1 + (SELECT count(*) FROM payments d WHERE d.duplicate_of = p.payment_index), "                                                \
-  "(SELECT count(*) FROM attempts a WHERE a.payment_index = p.payment_index) + "                                                  \
-  "(SELECT count(*) FROM payments d JOIN attempts a ON a.payment_index = d.payment_index WHERE d.duplicate_of = p.payment_index), " \
-  "(SELECT count(*) FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 2) "                                  \
+#define PAYTOWER_CANDIDATE                                                                                            \
+  "SELECT p.payment_index, p.payment_hash, p.ended_ns, p.created_ns, "                                                \
+  "p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL, "                                    \
+  "p.ended_ns IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome IS "  \
+  "NULL) "                                                                                                            \
+  "OR EXISTS (SELECT 1 FROM payments d LEFT JOIN attempts a ON a.payment_index = d.payment_index AND a.outcome IS "   \
+  "NULL "                                                                                                             \
+  "WHERE d.duplicate_of = p.payment_index AND (d.ended_ns IS NULL OR a.attempt_row IS NOT NULL)), "                   \
+  "EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 3 AND a.failure_code IN " \
+  "(65541, 65542)), "                                                                                                 \
+  "1 + (SELECT count(*) FROM payments d WHERE d.duplicate_of = p.payment_index), "                                    \
+  "(SELECT count(*) FROM attempts a WHERE a.payment_index = p.payment_index) + "                                      \
+  "(SELECT count(*) FROM payments d JOIN attempts a ON a.payment_index = d.payment_index WHERE d.duplicate_of = "     \
+  "p.payment_index), "                                                                                                \
+  "(SELECT count(*) FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 2) "                      \
   "FROM payments p "
 
 Candidate read_candidate(Query& row) {
@@ -122,7 +126,9 @@ class Deletion {
  private:
   std::vector<Candidate> batch_of_all() {
     return reading(connection_, [&] {
-      std::vector<Candidate> batch = read_candidates(scope_ == Scope::unfinished ? unfinished : whole() ? everything : failed);
+      std::vector<Candidate> batch = read_candidates(scope_ == Scope::unfinished ? unfinished
+                                                     : whole()                   ? everything
+                                                                                 : failed);
       if (batch.empty() && scope_ == Scope::ended && !whole()) {
         // What is skipped is told too.
         scope_ = Scope::unfinished;
@@ -166,22 +172,24 @@ class Deletion {
     return batch;
   }
 
-  static constexpr const char* everything =
-      PAYTOWER_CANDIDATE "WHERE p.duplicate_of IS NULL AND p.payment_index > ?1 AND p.payment_index <= ?2 ORDER BY p.payment_index LIMIT ?3";
-  static constexpr const char* failed =
-      PAYTOWER_CANDIDATE "WHERE p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL AND p.duplicate_of IS NULL "
+  static constexpr const char* everything = PAYTOWER_CANDIDATE
+      "WHERE p.duplicate_of IS NULL AND p.payment_index > ?1 AND p.payment_index <= ?2 ORDER BY p.payment_index LIMIT "
+      "?3";
+  static constexpr const char* failed = PAYTOWER_CANDIDATE
+      "WHERE p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL AND p.duplicate_of IS NULL "
       "AND p.payment_index > ?1 AND p.payment_index <= ?2 ORDER BY p.payment_index LIMIT ?3";
-  static constexpr const char* unfinished =
-      PAYTOWER_CANDIDATE "WHERE p.ended_ns IS NULL AND p.duplicate_of IS NULL AND p.payment_index > ?1 AND p.payment_index <= ?2 ORDER BY p.payment_index LIMIT ?3";
+  static constexpr const char* unfinished = PAYTOWER_CANDIDATE
+      "WHERE p.ended_ns IS NULL AND p.duplicate_of IS NULL AND p.payment_index > ?1 AND p.payment_index <= ?2 ORDER BY "
+      "p.payment_index LIMIT ?3";
   enum class Scope { ended, unfinished };
 
   Connection& connection_;
   const DeleteRequest& request_;
   PaymentIndex after_;
-  PaymentIndex last_;                            // what is created meanwhile is not walked after
+  PaymentIndex last_;  // what is created meanwhile is not walked after
   Scope scope_ = Scope::ended;
   std::size_t next_hash_ = 0;
-  std::map<PaymentHash, std::size_t> skipped_;   // where in the report
+  std::map<PaymentHash, std::size_t> skipped_;  // where in the report
 };
 
 std::uint64_t guards_of(Connection& connection, const PaymentHash& hash) {
@@ -197,12 +205,14 @@ std::uint64_t guards_of(Connection& connection, const PaymentHash& hash) {
 
 DeleteReport PaymentAdmin::plan(const DeleteRequest& request) {
   Deletion deletion(connection_, request);
-  std::set<PaymentHash> guards;   // existing ones, and those that the deletion would arm
+  std::set<PaymentHash> guards;  // existing ones, and those that the deletion would arm
   for (auto batch = deletion.next_batch(); !batch.empty(); batch = deletion.next_batch()) {
     for (const Candidate& candidate : batch) {
       if (!deletion.wanted(candidate)) continue;
       deletion.count(candidate);
-      if (request.forget && !request.failed_htlcs_only && (!candidate.failed || guards_of(connection_, candidate.hash) > 0)) guards.insert(candidate.hash);
+      if (request.forget && !request.failed_htlcs_only &&
+          (!candidate.failed || guards_of(connection_, candidate.hash) > 0))
+        guards.insert(candidate.hash);
     }
   }
   if (request.forget && !request.failed_htlcs_only) {
@@ -214,7 +224,8 @@ DeleteReport PaymentAdmin::plan(const DeleteRequest& request) {
   return deletion.report;
 }
 
-DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Operator& by, const std::function<bool(const DeleteReport&)>& go_on) {
+DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Operator& by,
+                                  const std::function<bool(const DeleteReport&)>& go_on) {
   Deletion deletion(connection_, request);
   DeleteReport& report = deletion.report;
   const auto forget = [&](const PaymentHash& hash) {
@@ -230,8 +241,9 @@ DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Operator& 
         if (!deletion.wanted(candidate)) continue;
         // The facts may have changed since they were read: the schema has the last word.
         const auto refused = in_savepoint(connection_, [&] {
-          Query drop = connection_.prepared(request.failed_htlcs_only ? "DELETE FROM attempts WHERE payment_index = ?1 AND outcome = 2"
-                                                                      : "DELETE FROM payments WHERE payment_index = ?1");
+          Query drop = connection_.prepared(request.failed_htlcs_only
+                                                ? "DELETE FROM attempts WHERE payment_index = ?1 AND outcome = 2"
+                                                : "DELETE FROM payments WHERE payment_index = ?1");
           drop.bind(candidate.index);
           drop.run();
         });
@@ -269,7 +281,8 @@ void PaymentAdmin::give_pages_back(const std::function<bool(const DeleteReport&)
     });
   };
   for (std::int64_t before = free_pages(); before > 0;) {
-    must_write(connection_, lock_, [&] { connection_.prepared("PRAGMA incremental_vacuum(" + std::to_string(pages_a_step) + ")").run(); });
+    must_write(connection_, lock_,
+               [&] { connection_.prepared("PRAGMA incremental_vacuum(" + std::to_string(pages_a_step) + ")").run(); });
     const std::int64_t now = free_pages();
     if (now >= before || (go_on && !go_on(report))) return;
     before = now;

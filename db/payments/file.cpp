@@ -1,6 +1,6 @@
 // What a payment database is: its schema by the migrations' steps, its name, its spool.
-#include <sqlite3.h>
 #include <sodium.h>
+#include <sqlite3.h>
 
 #include <chrono>
 
@@ -8,9 +8,9 @@
 
 #include "core/base/hash.h"
 #include "db/payments/schema.h"
+#include "db/payments/spool.h"
 #include "db/payments/steps.h"
 #include "db/payments/store.h"
-#include "db/payments/spool.h"
 #include "migrations/migrations.h"
 
 namespace paytower::db {
@@ -29,15 +29,18 @@ void sql_sha256(sqlite3_context* context, int, sqlite3_value** values) {
 }
 
 void register_functions(SQLite::Database& database) {
-  sqlite3_create_function(database.getHandle(), "sha256", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, nullptr, sql_sha256, nullptr, nullptr);
+  sqlite3_create_function(database.getHandle(), "sha256", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                          nullptr, sql_sha256, nullptr, nullptr);
 }
 
 /// Version 1 has no table of its history.
 constexpr int first_version_with_history = 2;
 
 void record_step(SQLite::Database& database, const migrations::Step& step, std::int64_t now_ns) {
-  const Sha256Digest digest = sha256(std::span(reinterpret_cast<const std::uint8_t*>(step.sql.data()), step.sql.size()));
-  SQLite::Statement record(database, "INSERT INTO schema_migrations (version, name, sha256, applied_ns) VALUES (?1, ?2, ?3, ?4)");
+  const Sha256Digest digest =
+      sha256(std::span(reinterpret_cast<const std::uint8_t*>(step.sql.data()), step.sql.size()));
+  SQLite::Statement record(database,
+                           "INSERT INTO schema_migrations (version, name, sha256, applied_ns) VALUES (?1, ?2, ?3, ?4)");
   record.bind(1, step.version);
   record.bind(2, std::string(step.name));
   record.bind(3, digest.bytes.data(), static_cast<int>(digest.bytes.size()));
@@ -49,14 +52,17 @@ void record_step(SQLite::Database& database, const migrations::Step& step, std::
 void name_store(SQLite::Database& database, std::int64_t now_ns) {
   StoreId id;
   randombytes_buf(id.bytes.data(), id.bytes.size());
-  SQLite::Statement meta(database, "INSERT INTO store_meta (id, store_id, created_ns) SELECT 1, ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM store_meta)");
+  SQLite::Statement meta(
+      database,
+      "INSERT INTO store_meta (id, store_id, created_ns) SELECT 1, ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM store_meta)");
   meta.bind(1, id.bytes.data(), static_cast<int>(id.bytes.size()));
   meta.bind(2, now_ns);
   meta.exec();
 }
 
 std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 void make(SQLite::Database& database, const std::string& real_path) {
@@ -66,7 +72,8 @@ void make(SQLite::Database& database, const std::string& real_path) {
 
 }  // namespace
 
-migrations::StepReport apply_steps(SQLite::Database& database, int from, int to, std::int64_t now_ns, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+migrations::StepReport apply_steps(SQLite::Database& database, int from, int to, std::int64_t now_ns,
+                                   const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   migrations::StepContext context{now_ns, progress};
   for (const migrations::Step& step : migrations::steps()) {
     if (step.version > from && step.version <= to) migrations::run(database, step, context);
@@ -80,8 +87,9 @@ migrations::StepReport apply_steps(SQLite::Database& database, int from, int to,
 }
 
 const FileKind& payment_file() {
-  static constexpr FileKind kind{"a payment database", payment_application_id, migrations::newest_version, "paytower migrate", make, register_functions,
-                                 schema_as_made};
+  static constexpr FileKind kind{
+      "a payment database", payment_application_id, migrations::newest_version, "paytower migrate", make,
+      register_functions,   schema_as_made};
   return kind;
 }
 

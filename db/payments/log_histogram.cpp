@@ -7,7 +7,7 @@ namespace paytower::db {
 
 std::size_t LogHistogram::bucket_of(std::uint64_t value) {
   if (value < exact) return static_cast<std::size_t>(value);
-  const unsigned shift = static_cast<unsigned>(std::bit_width(value)) - sub_bits - 1;    // leaves 128 to 255
+  const unsigned shift = static_cast<unsigned>(std::bit_width(value)) - sub_bits - 1;  // leaves 128 to 255
   return (std::size_t{shift} << sub_bits) + static_cast<std::size_t>(value >> shift);
 }
 

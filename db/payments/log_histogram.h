@@ -7,9 +7,10 @@
 
 namespace paytower::db {
 
-/// Counts whole numbers in buckets whose width grows with the value: below 256 each value has its own, above that a bucket
-/// spans at most 1/128 of its values. So a percentile is exact below 256, and above it at most 0.8 % under the true one, never
-/// over it. 7,424 counters (58 KiB), whatever is counted. Nothing passes through a floating point number.
+/// Counts whole numbers in buckets whose width grows with the value: below 256 each value has its own, above that a
+/// bucket spans at most 1/128 of its values. So a percentile is exact below 256, and above it at most 0.8 % under the
+/// true one, never over it. 7,424 counters (58 KiB), whatever is counted. Nothing passes through a floating point
+/// number.
 class LogHistogram {
  public:
   void add(std::uint64_t value);
@@ -18,12 +19,12 @@ class LogHistogram {
   /// Stays at its largest value instead of starting again at 0.
   [[nodiscard]] std::uint64_t sum() const { return sum_; }
   [[nodiscard]] std::uint64_t largest() const { return largest_; }
-  /// The value that `percent` of all values do not exceed (nearest rank); 100 gives the largest itself. Nothing without values.
-  /// REQUIRES: percent is 1 to 100.
+  /// The value that `percent` of all values do not exceed (nearest rank); 100 gives the largest itself. Nothing without
+  /// values. REQUIRES: percent is 1 to 100.
   [[nodiscard]] std::optional<std::uint64_t> percentile(unsigned percent) const;
 
  private:
-  static constexpr unsigned sub_bits = 7;                          // 128 buckets for each doubling
+  static constexpr unsigned sub_bits = 7;                           // 128 buckets for each doubling
   static constexpr std::size_t exact = std::size_t{2} << sub_bits;  // values that have a bucket of their own
   static constexpr std::size_t buckets = exact + ((64 - sub_bits - 1) << sub_bits);
 
@@ -38,6 +39,8 @@ class LogHistogram {
 };
 
 /// a + b, or the largest number there is.
-[[nodiscard]] constexpr std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) { return a > UINT64_MAX - b ? UINT64_MAX : a + b; }
+[[nodiscard]] constexpr std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
+  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
 
 }  // namespace paytower::db

@@ -6,10 +6,10 @@
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 
-#include "db/sqlite/file_copy.h"
-#include "db/payments/store.h"
-#include "db/sqlite/reading.h"
 #include "db/payments/spool.h"
+#include "db/payments/store.h"
+#include "db/sqlite/file_copy.h"
+#include "db/sqlite/reading.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -43,7 +43,9 @@ std::vector<StepName> steps_between(int from, int to) {
   return names;
 }
 
-void set_version(SQLite::Database& database, int version) { database.exec("PRAGMA user_version = " + std::to_string(version)); }
+void set_version(SQLite::Database& database, int version) {
+  database.exec("PRAGMA user_version = " + std::to_string(version));
+}
 
 CopyProgress quiet_copy(const MigrateProgress& progress) {
   return [&progress](int, int) { return !progress || progress(0, 0); };
@@ -51,7 +53,8 @@ CopyProgress quiet_copy(const MigrateProgress& progress) {
 
 }  // namespace
 
-StatementWatch::StatementWatch(SQLite::Database& database, const MigrateProgress& go_on) : database_(database), go_on_(go_on) {
+StatementWatch::StatementWatch(SQLite::Database& database, const MigrateProgress& go_on)
+    : database_(database), go_on_(go_on) {
   sqlite3_progress_handler(database_.getHandle(), operations_between_questions, &StatementWatch::ask, this);
 }
 
@@ -68,7 +71,8 @@ int StatementWatch::ask(void* self) {
   return watch.go_on_ && !watch.go_on_(watch.done_, watch.total_) ? 1 : 0;
 }
 
-void watched(SQLite::Database& database, const MigrateProgress& go_on, const std::function<void(StatementWatch&)>& work) {
+void watched(SQLite::Database& database, const MigrateProgress& go_on,
+             const std::function<void(StatementWatch&)>& work) {
   StatementWatch watch(database, go_on);
   try {
     work(watch);
@@ -79,7 +83,8 @@ void watched(SQLite::Database& database, const MigrateProgress& go_on, const std
 }
 
 void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<void(const SetAside&)>& visit) {
-  SQLite::Statement statement(database, "SELECT sequence, payment_hash, reason FROM quarantine WHERE at_ns = ?1 ORDER BY id");
+  SQLite::Statement statement(database,
+                              "SELECT sequence, payment_hash, reason FROM quarantine WHERE at_ns = ?1 ORDER BY id");
   Query row(statement);
   row.bind(at);
   while (row.step()) {
@@ -91,8 +96,11 @@ void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<v
   }
 }
 
-void each_new_guard(SQLite::Database& database, UnixNs at, const std::function<void(const PaymentHash&, GuardKind)>& visit) {
-  SQLite::Statement statement(database, "SELECT payment_hash, kind FROM hash_guards WHERE since_ns = ?1 AND kind IN (1, 2) ORDER BY payment_hash");
+void each_new_guard(SQLite::Database& database, UnixNs at,
+                    const std::function<void(const PaymentHash&, GuardKind)>& visit) {
+  SQLite::Statement statement(
+      database,
+      "SELECT payment_hash, kind FROM hash_guards WHERE since_ns = ?1 AND kind IN (1, 2) ORDER BY payment_hash");
   Query row(statement);
   row.bind(at);
   while (row.step()) {
@@ -108,7 +116,8 @@ MigrateStatus Migrator::status() {
     status.latest = migrations::newest_version;
     status.pending = steps_between(status.version, status.latest);
     if (status.version > status.latest) return status;
-    status.quarantined = static_cast<std::uint64_t>(connection_.database().execAndGet("SELECT count(*) FROM quarantine").getInt64());
+    status.quarantined =
+        static_cast<std::uint64_t>(connection_.database().execAndGet("SELECT count(*) FROM quarantine").getInt64());
     return status;
   });
 }
@@ -124,7 +133,9 @@ MigrateReport Migrator::begin(const MigrateRequest& request) {
     refuse(Errc::usage, "--to: this paytower knows versions up to " + std::to_string(migrations::newest_version));
   }
   if (request.to < report.from_version) {
-    refuse(Errc::usage, "--to: the database has version " + std::to_string(report.from_version) + ", and no step leads back; a backup does",
+    refuse(Errc::usage,
+           "--to: the database has version " + std::to_string(report.from_version) +
+               ", and no step leads back; a backup does",
            "ls -l " + connection_.real_path() + "*.bak*");
   }
   report.to_version = request.to;
@@ -137,17 +148,20 @@ void Migrator::refuse_unreadable(const MigrateRequest& request, const MigratePro
   if (!request.strict || connection_.schema_version() != 1 || request.to < 2) return;
   std::optional<std::string> found;
   watched(connection_.database(), progress, [&](StatementWatch& watch) {
-    migrations::StepContext context{request.now.value, [&watch](std::uint64_t done, std::uint64_t total) { watch.tell(done, total); }};
+    migrations::StepContext context{request.now.value,
+                                    [&watch](std::uint64_t done, std::uint64_t total) { watch.tell(done, total); }};
     found = migrations::first_unreadable(connection_.database(), context);
   });
-  if (found) refuse(Errc::database, "--strict: " + *found + "; nothing was changed", "paytower migrate --dry-run --json");
+  if (found)
+    refuse(Errc::database, "--strict: " + *found + "; nothing was changed", "paytower migrate --dry-run --json");
 }
 
 std::string Migrator::make_backup(const MigrateRequest& request, int version, const MigrateProgress& progress) {
   std::string path = request.backup_path.value_or(next_backup_name(connection_.real_path(), version));
   if (request.backup_path) check_database_name(path);
   if (exists(path)) refuse(Errc::usage, path + " exists already; a backup never overwrites; nothing was changed");
-  // A connection of its own: SQLite copies nothing out of one that writes. Ours holds the lock and has written nothing yet.
+  // A connection of its own: SQLite copies nothing out of one that writes. Ours holds the lock and has written nothing
+  // yet.
   OpenOptions any;
   any.any_version = true;
   Connection source(connection_.real_path(), OpenMode::read_only, payment_file(), any);

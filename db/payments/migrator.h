@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "core/payment/payment.h"
+#include "db/payments/steps.h"
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
-#include "db/payments/steps.h"
 
 namespace paytower::db {
 
@@ -25,15 +25,15 @@ struct StepName {
 };
 
 struct MigrateStatus {
-  int version = 0;                       ///< of the database
-  int latest = 0;                        ///< that this paytower knows
+  int version = 0;  ///< of the database
+  int latest = 0;   ///< that this paytower knows
   std::vector<StepName> pending;
-  std::uint64_t quarantined = 0;         ///< records set aside so far
+  std::uint64_t quarantined = 0;  ///< records set aside so far
 };
 
 struct MigrateRequest {
   int to = migrations::newest_version;
-  bool strict = false;                   ///< anything to quarantine refuses before any write
+  bool strict = false;  ///< anything to quarantine refuses before any write
   bool backup = true;
   std::optional<std::string> backup_path;  ///< nothing: `<database>.v<version>.bak`, `.bak.1`, ...
   UnixNs now{};
@@ -54,9 +54,9 @@ struct MigrateReport {
   std::vector<StepName> applied;
   std::optional<std::string> backup_path;
   migrations::StepReport counts;
-  std::vector<std::string> notes;                  ///< what was concluded about the source and not read from it, in words
-  UnixNs at{};                                     ///< stands on the guards and quarantined records of this very call
-  std::shared_ptr<SQLite::Database> rehearsed;     ///< of a dry run: what the database would have become
+  std::vector<std::string> notes;               ///< what was concluded about the source and not read from it, in words
+  UnixNs at{};                                  ///< stands on the guards and quarantined records of this very call
+  std::shared_ptr<SQLite::Database> rehearsed;  ///< of a dry run: what the database would have become
 };
 
 /// A record that was set aside, as a report names it.
@@ -68,7 +68,8 @@ struct SetAside {
 
 /// Records and guards that a migration or import of the instant `at` left in `database`, one at a time, in order.
 void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<void(const SetAside&)>& visit);
-void each_new_guard(SQLite::Database& database, UnixNs at, const std::function<void(const PaymentHash&, GuardKind)>& visit);
+void each_new_guard(SQLite::Database& database, UnixNs at,
+                    const std::function<void(const PaymentHash&, GuardKind)>& visit);
 
 /// Works on a connection that was opened with OpenOptions::any_version. Not for two threads.
 class Migrator {
@@ -78,14 +79,15 @@ class Migrator {
   /// Works on a read-only connection.
   [[nodiscard]] MigrateStatus status();
 
-  /// What run() would refuse without having looked at more than the records: the versions, and with `strict` what cannot be
-  /// read. The report names the steps. Works on a read-only connection, so that what is refused was not even opened to write.
+  /// What run() would refuse without having looked at more than the records: the versions, and with `strict` what
+  /// cannot be read. The report names the steps. Works on a read-only connection, so that what is refused was not even
+  /// opened to write.
   [[nodiscard]] MigrateReport check(const MigrateRequest& request, const MigrateProgress& progress);
 
   /// Backup, steps, history and version. After a crash at any moment the database is the old one or the new one. Throws
-  /// RefusalError: schema_newer (not touched), busy, usage (`to` below the version or above the newest; a backup that exists;
-  /// what the records need is missing), database (strict, and something cannot be read; no backup could be made).
-  /// StoreError (R10), MigrationStopped.
+  /// RefusalError: schema_newer (not touched), busy, usage (`to` below the version or above the newest; a backup that
+  /// exists; what the records need is missing), database (strict, and something cannot be read; no backup could be
+  /// made). StoreError (R10), MigrationStopped.
   [[nodiscard]] MigrateReport run(const MigrateRequest& request, const MigrateProgress& progress);
 
   /// The same report, worked out on a private copy that goes with it. The database is only read. Errors as run().
@@ -121,6 +123,7 @@ class StatementWatch {
 };
 
 /// Runs `work` under a watch; an interrupted statement leaves as MigrationStopped.
-void watched(SQLite::Database& database, const MigrateProgress& go_on, const std::function<void(StatementWatch&)>& work);
+void watched(SQLite::Database& database, const MigrateProgress& go_on,
+             const std::function<void(StatementWatch&)>& work);
 
 }  // namespace paytower::db

@@ -6,8 +6,10 @@
 namespace paytower::db {
 
 /// REQUIRES: a write transaction is open.
-inline void insert_decision(Connection& connection, OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by) {
-  Query insert = connection.prepared("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (?1, ?2, ?3, ?4)");
+inline void insert_decision(Connection& connection, OperatorDecision decision, const std::optional<PaymentHash>& hash,
+                            const Operator& by) {
+  Query insert =
+      connection.prepared("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (?1, ?2, ?3, ?4)");
   insert.bind(by.at, static_cast<int>(decision), hash, by.user);
   insert.run();
 }

@@ -13,7 +13,8 @@
 namespace paytower::db {
 
 /// R11. Hashes that share a byte (their first 7 bytes are equal) share its lock within one object; another process then
-/// sees both as locked, which only makes it wait. At most limits::max_payment_locks at once: above it try_lock is false.
+/// sees both as locked, which only makes it wait. At most limits::max_payment_locks at once: above it try_lock is
+/// false.
 class FilePaymentLocks final : public PaymentLocks {
  public:
   explicit FilePaymentLocks(const std::string& real_path) : file_(real_path) {}
@@ -26,7 +27,7 @@ class FilePaymentLocks final : public PaymentLocks {
  private:
   LockFile file_;
   std::set<PaymentHash> held_;
-  std::map<std::int64_t, int> holders_;   // of each byte
+  std::map<std::int64_t, int> holders_;  // of each byte
 };
 
 /// The byte that stands for a payment.

@@ -26,8 +26,10 @@ std::string status_condition(PaymentStatus status) {
       return "(p.ended_ns IS NULL AND EXISTS (SELECT 1 FROM attempts x WHERE x.payment_index = p.payment_index) OR "
              "p.preimage IS NULL AND p.late_preimage IS NULL AND " HAS_OPEN ")";
     case PaymentStatus::succeeded: return "(p.preimage IS NOT NULL OR p.late_preimage IS NOT NULL)";
-    case PaymentStatus::failed: return "(p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL AND NOT " HAS_OPEN ")";
-    case PaymentStatus::unknown: return "(p.end_note IS NOT NULL AND p.preimage IS NULL AND p.late_preimage IS NULL AND NOT " HAS_OPEN ")";
+    case PaymentStatus::failed:
+      return "(p.fail_reason IS NOT NULL AND p.late_preimage IS NULL AND p.end_note IS NULL AND NOT " HAS_OPEN ")";
+    case PaymentStatus::unknown:
+      return "(p.end_note IS NOT NULL AND p.preimage IS NULL AND p.late_preimage IS NULL AND NOT " HAS_OPEN ")";
   }
   return "0";
 }
@@ -38,10 +40,13 @@ bool is_open(PaymentStatus status) { return status == PaymentStatus::initiated |
 std::string conditions(const PaymentFilter& filter) {
   std::string sql;
   if (!filter.statuses.empty()) {
-    // Said by itself, so that the index of unfinished payments serves: whatever is open is there, but in a damaged file.
-    if (!filter.damaged && std::all_of(filter.statuses.begin(), filter.statuses.end(), is_open)) sql += " AND p.ended_ns IS NULL";
+    // Said by itself, so that the index of unfinished payments serves: whatever is open is there, but in a damaged
+    // file.
+    if (!filter.damaged && std::all_of(filter.statuses.begin(), filter.statuses.end(), is_open))
+      sql += " AND p.ended_ns IS NULL";
     sql += " AND (";
-    for (std::size_t i = 0; i < filter.statuses.size(); ++i) sql += (i == 0 ? "" : " OR ") + status_condition(filter.statuses[i]);
+    for (std::size_t i = 0; i < filter.statuses.size(); ++i)
+      sql += (i == 0 ? "" : " OR ") + status_condition(filter.statuses[i]);
     sql += ")";
   }
   if (filter.label) sql += " AND p.label = ?";
@@ -67,13 +72,16 @@ constexpr std::int64_t near_indexes = 500;
 /// Are times all that leads to the rows? Labels and most statuses have an index of their own.
 bool only_times(const PaymentFilter& filter) {
   if (!filter.since && !filter.until) return false;
-  return !filter.label && (filter.statuses.empty() || std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
+  return !filter.label && (filter.statuses.empty() ||
+                           std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
 }
 
-/// Rows that are not noted as out of order lie at most this far behind the newest before them (trigger payments_note_order).
+/// Rows that are not noted as out of order lie at most this far behind the newest before them (trigger
+/// payments_note_order).
 constexpr std::int64_t order_slack_ns = 10 * ns_per_second;
 
-#define IN_ORDER " AND NOT EXISTS (SELECT 1 FROM payments_out_of_order o WHERE o.payment_index = payments.payment_index)"
+#define IN_ORDER \
+  " AND NOT EXISTS (SELECT 1 FROM payments_out_of_order o WHERE o.payment_index = payments.payment_index)"
 
 std::optional<std::int64_t> ask(Connection& connection, const std::string& sql, std::int64_t from, std::int64_t to) {
   Query row = connection.prepared(sql);
@@ -81,25 +89,37 @@ std::optional<std::int64_t> ask(Connection& connection, const std::string& sql, 
   return row.step() ? row.maybe_integer() : std::nullopt;
 }
 
-/// Where in the order of indexes a time range lies, but for the rows that were noted as out of order. The first of it in time
-/// is not always the first by index, but that one is then at most the slack younger; likewise at the end.
+/// Where in the order of indexes a time range lies, but for the rows that were noted as out of order. The first of it
+/// in time is not always the first by index, but that one is then at most the slack younger; likewise at the end.
 IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
   const std::int64_t since = filter.since ? filter.since->value : INT64_MIN;
   const std::int64_t last = filter.until ? std::max(filter.until->value, INT64_MIN + 1) - 1 : INT64_MAX;
-  const auto earliest = ask(connection, "SELECT created_ns FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER " ORDER BY created_ns LIMIT 1", since, last);
-  const auto latest = ask(connection, "SELECT created_ns FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER " ORDER BY created_ns DESC LIMIT 1", since, last);
+  const auto earliest =
+      ask(connection,
+          "SELECT created_ns FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER " ORDER BY created_ns LIMIT 1",
+          since, last);
+  const auto latest = ask(connection,
+                          "SELECT created_ns FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER
+                          " ORDER BY created_ns DESC LIMIT 1",
+                          since, last);
   if (!earliest || !latest) return {1, 0};
   const std::int64_t soon = *earliest > INT64_MAX - order_slack_ns ? INT64_MAX : *earliest + order_slack_ns;
   const std::int64_t before = *latest < INT64_MIN + order_slack_ns ? INT64_MIN : *latest - order_slack_ns;
-  const auto first_index = ask(connection, "SELECT min(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER, *earliest, std::min(soon, last));
-  const auto last_index = ask(connection, "SELECT max(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER, std::max(before, since), *latest);
+  const auto first_index =
+      ask(connection, "SELECT min(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER, *earliest,
+          std::min(soon, last));
+  const auto last_index =
+      ask(connection, "SELECT max(payment_index) FROM payments WHERE created_ns BETWEEN ?1 AND ?2" IN_ORDER,
+          std::max(before, since), *latest);
   return {first_index.value_or(1), last_index.value_or(0)};
 }
 
-/// Are there payments that ended, although an attempt of theirs is open? The schema refuses them: only in a damaged file.
+/// Are there payments that ended, although an attempt of theirs is open? The schema refuses them: only in a damaged
+/// file.
 bool ended_while_open(Connection& connection) {
   Query row = connection.prepared(
-      "SELECT 1 FROM attempts a CROSS JOIN payments p ON p.payment_index = a.payment_index WHERE a.payment_index > 0 AND a.outcome IS NULL "
+      "SELECT 1 FROM attempts a CROSS JOIN payments p ON p.payment_index = a.payment_index WHERE a.payment_index > 0 "
+      "AND a.outcome IS NULL "
       "AND p.ended_ns IS NOT NULL AND p.preimage IS NULL AND p.late_preimage IS NULL LIMIT 1");
   return row.step();
 }
@@ -124,14 +144,16 @@ BadRow bad_row(Query& row, PaymentIndex index, const BadValue& why) {
 /// Payments with their attempts in one pass over both tables, in the direction of the page.
 std::string page_sql(const PageRequest& request) {
   return "SELECT " PAYTOWER_PAYMENT_COLUMNS ", " PAYTOWER_ATTEMPT_COLUMNS
-         " FROM payments p LEFT JOIN attempts a ON a.payment_index = p.payment_index LEFT JOIN switches s ON s.id = a.switch_id "
-         "WHERE p.payment_index BETWEEN ? AND ?" + conditions(request.filter) + " ORDER BY p.payment_index" + (request.forwards ? "" : " DESC") +
+         " FROM payments p LEFT JOIN attempts a ON a.payment_index = p.payment_index LEFT JOIN switches s ON s.id = "
+         "a.switch_id "
+         "WHERE p.payment_index BETWEEN ? AND ?" +
+         conditions(request.filter) + " ORDER BY p.payment_index" + (request.forwards ? "" : " DESC") +
          ", a.attempt_row";
 }
 
 struct Rows {
-  std::vector<Row> rows;          ///< in the direction of the page
-  bool more = false;              ///< there are others behind them
+  std::vector<Row> rows;  ///< in the direction of the page
+  bool more = false;      ///< there are others behind them
 };
 
 /// At most `max` rows within `range`.
@@ -189,11 +211,13 @@ void append(Rows& page, Rows&& behind, std::size_t max) {
 }
 
 /// The rows of `within` that were noted as out of order, each read by itself.
-void append_out_of_order(Connection& connection, const PageRequest& request, std::size_t max, IndexRange within, Rows& page) {
+void append_out_of_order(Connection& connection, const PageRequest& request, std::size_t max, IndexRange within,
+                         Rows& page) {
   if (within.first > within.last || page.more) return;
-  Query noted = connection.prepared(std::string("SELECT payment_index FROM payments_out_of_order WHERE payment_index BETWEEN ?1 AND ?2"
-                                                " AND +created_ns >= ?3 AND +created_ns < ?4 ORDER BY payment_index") +
-                                    (request.forwards ? "" : " DESC"));
+  Query noted = connection.prepared(
+      std::string("SELECT payment_index FROM payments_out_of_order WHERE payment_index BETWEEN ?1 AND ?2"
+                  " AND +created_ns >= ?3 AND +created_ns < ?4 ORDER BY payment_index") +
+      (request.forwards ? "" : " DESC"));
   noted.bind(within.first, within.last, request.filter.since ? request.filter.since->value : INT64_MIN,
              request.filter.until ? request.filter.until->value : INT64_MAX);
   while (!page.more && noted.step()) {
@@ -216,7 +240,8 @@ Rows read_times(Connection& connection, const PageRequest& request, std::size_t 
   const IndexRange above{walk.last + 1, range.last};
   append_out_of_order(connection, request, max, request.forwards ? below : above, page);
   // With a full page, whether there is one more row.
-  if (!page.more) append(page, read_rows(connection, request, std::max<std::size_t>(1, max - page.rows.size()), walk), max);
+  if (!page.more)
+    append(page, read_rows(connection, request, std::max<std::size_t>(1, max - page.rows.size()), walk), max);
   append_out_of_order(connection, request, max, request.forwards ? above : below, page);
   return page;
 }
@@ -227,8 +252,8 @@ Rows read_page(Connection& connection, const PageRequest& request, std::size_t m
   if (request.forwards) range.first = request.offset.value + 1;
   if (!request.forwards && request.offset.value != 0) range.last = request.offset.value - 1;
   if (!only_times(request.filter)) return read_rows(connection, request, max, range);
-  // Most pages lie where the walk begins; otherwise it begins where the range does, instead of walking through all that was
-  // created before or after it.
+  // Most pages lie where the walk begins; otherwise it begins where the range does, instead of walking through all that
+  // was created before or after it.
   range.last = std::min(range.last, newest_index(connection));
   if (range.first > range.last) return {};
   IndexRange near = range;
@@ -282,7 +307,8 @@ std::pair<PaymentHash, PaymentHash> range_of(std::string_view prefix) {
   const auto first = PaymentHash::from_hex_text(low);
   const auto last = PaymentHash::from_hex_text(high);
   if (prefix.size() < 6 || prefix.size() > 2 * PaymentHash::size || !first || !last) {
-    throw RefusalError(Error{Errc::usage, "a payment hash is 64 hex digits, or at least 6 of its first ones", "paytower list"});
+    throw RefusalError(
+        Error{Errc::usage, "a payment hash is 64 hex digits, or at least 6 of its first ones", "paytower list"});
   }
   return {*first, *last};
 }
@@ -296,7 +322,8 @@ const Payment* HashHistory::head() const {
   };
   if (const auto* open = first([](const Payment& p) { return !p.ended_for_good(); })) return open;
   if (const auto* paid = first([](const Payment& p) { return p.proof().has_value(); })) return paid;
-  if (const auto* unknown = first([](const Payment& p) { return p.status() == PaymentStatus::unknown; })) return unknown;
+  if (const auto* unknown = first([](const Payment& p) { return p.status() == PaymentStatus::unknown; }))
+    return unknown;
   return tries.empty() ? nullptr : &tries.front();
 }
 
@@ -310,7 +337,8 @@ PaymentFilter PaymentQuery::prepared(PaymentFilter filter) {
 PaymentPage PaymentQuery::page(const PageRequest& wanted) {
   PageRequest request = wanted;
   request.filter = prepared(wanted.filter);
-  Rows read = reading(connection_, [&] { return read_page(connection_, request, std::max<std::size_t>(1, request.max)); });
+  Rows read =
+      reading(connection_, [&] { return read_page(connection_, request, std::max<std::size_t>(1, request.max)); });
   if (!request.forwards) std::reverse(read.rows.begin(), read.rows.end());
   PaymentPage page;
   page.more = read.more;
@@ -360,7 +388,8 @@ std::vector<PaymentHash> PaymentQuery::find_hashes(std::string_view hex_prefix, 
   const PaymentHash high = last;
   return reading(connection_, [&] {
     Query row = connection_.prepared(
-        "SELECT payment_hash FROM payments WHERE payment_hash BETWEEN ?1 AND ?2 UNION SELECT payment_hash FROM hash_guards "
+        "SELECT payment_hash FROM payments WHERE payment_hash BETWEEN ?1 AND ?2 UNION SELECT payment_hash FROM "
+        "hash_guards "
         "WHERE payment_hash BETWEEN ?1 AND ?2 ORDER BY payment_hash LIMIT ?3");
     row.bind(low, high, static_cast<std::int64_t>(limit));
     std::vector<PaymentHash> hashes;
@@ -391,7 +420,8 @@ std::optional<HashHistory> PaymentQuery::history(const PaymentHash& hash, bool o
     }
     std::reverse(history.tries.begin(), history.tries.end());
     Query row = connection_.prepared(
-        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns FROM hash_guards "
+        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns "
+        "FROM hash_guards "
         "WHERE payment_hash = ?1");
     row.bind(hash);
     if (row.step()) {
@@ -412,7 +442,8 @@ std::optional<HashHistory> PaymentQuery::history(const PaymentHash& hash, bool o
 std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& after, std::size_t limit) {
   return reading(connection_, [&] {
     Query row = connection_.prepared(
-        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns FROM hash_guards "
+        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns "
+        "FROM hash_guards "
         "WHERE payment_hash > ?1 ORDER BY payment_hash LIMIT ?2");
     row.bind(after ? Bytes(after->bytes.begin(), after->bytes.end()) : Bytes{}, static_cast<std::int64_t>(limit));
     std::vector<StoredGuard> guards;
@@ -432,7 +463,8 @@ std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& 
 std::vector<QuarantinedRecord> PaymentQuery::quarantine(std::int64_t after, std::size_t limit) {
   return reading(connection_, [&] {
     Query row = connection_.prepared(
-        "SELECT id, source, sequence, payment_hash, reason, record, at_ns FROM quarantine WHERE id > ?1 ORDER BY id LIMIT ?2");
+        "SELECT id, source, sequence, payment_hash, reason, record, at_ns FROM quarantine WHERE id > ?1 ORDER BY id "
+        "LIMIT ?2");
     row.bind(after, static_cast<std::int64_t>(limit));
     std::vector<QuarantinedRecord> records;
     while (row.step()) {
@@ -460,9 +492,11 @@ StoreId PaymentQuery::store_id() {
 
 std::optional<std::pair<PaymentIndex, UnixNs>> PaymentQuery::own_created_after(UnixNs at) {
   return reading(connection_, [&]() -> std::optional<std::pair<PaymentIndex, UnixNs>> {
-    // The range is empty by any clock that is right. However many imports say the future, a thousand are looked through.
+    // The range is empty by any clock that is right. However many imports say the future, a thousand are looked
+    // through.
     Query row = connection_.prepared(
-        "SELECT payment_index, created_ns, provenance FROM payments WHERE created_ns > ?1 ORDER BY created_ns DESC LIMIT 1000");
+        "SELECT payment_index, created_ns, provenance FROM payments WHERE created_ns > ?1 ORDER BY created_ns DESC "
+        "LIMIT 1000");
     row.bind(at);
     while (row.step()) {
       const PaymentIndex index{row.integer()};

@@ -43,8 +43,7 @@ std::vector<Route> decode_routes(const std::optional<Bytes>& stored) {
   return routes;
 }
 
-template <typename Enum>
-std::optional<Enum> maybe_enum(Query& row, std::uint64_t max) {
+template <typename Enum> std::optional<Enum> maybe_enum(Query& row, std::uint64_t max) {
   const auto value = row.maybe_number(max);
   if (!value) return std::nullopt;
   return static_cast<Enum>(*value);
@@ -69,7 +68,8 @@ std::optional<Failure> read_failure(Query& row) {
   if (const auto source = row.maybe_number(UINT32_MAX)) failure.source_index = static_cast<std::uint32_t>(*source);
   const auto channel = row.maybe_bits();
   const auto direction = row.maybe_number(1);
-  if (channel && direction) failure.channel = ChannelDirection{ShortChannelId{*channel}, static_cast<std::uint8_t>(*direction)};
+  if (channel && direction)
+    failure.channel = ChannelDirection{ShortChannelId{*channel}, static_cast<std::uint8_t>(*direction)};
   failure.node = row.maybe_fixed<PublicKey>();
   failure.message = row.text();
   if (!code) return std::nullopt;
@@ -157,7 +157,8 @@ void check_amp_proofs(const Payment& payment) {
   bool found = !payment.proof();
   for (const Attempt& attempt : payment.attempts) {
     if (!attempt.preimage) continue;
-    if (!proves(*attempt.preimage, attempt.htlc_hash.value_or(payment.request.hash))) throw BadValue("a preimage that does not hash to its HTLC's hash");
+    if (!proves(*attempt.preimage, attempt.htlc_hash.value_or(payment.request.hash)))
+      throw BadValue("a preimage that does not hash to its HTLC's hash");
     found = found || attempt.preimage == payment.proof();
   }
   if (!found) throw BadValue("a preimage of none of its HTLCs");
@@ -168,7 +169,8 @@ void check_amp_proofs(const Payment& payment) {
 void check_proofs(const Payment& payment) {
   if (payment.amp) return check_amp_proofs(payment);
   const auto check = [&payment](const std::optional<Preimage>& preimage) {
-    if (preimage && !proves(*preimage, payment.request.hash)) throw BadValue("a preimage that does not hash to the payment hash");
+    if (preimage && !proves(*preimage, payment.request.hash))
+      throw BadValue("a preimage that does not hash to the payment hash");
   };
   check(payment.preimage);
   check(payment.late_preimage);
@@ -186,8 +188,9 @@ std::optional<Payment> load_payment(Connection& connection, PaymentIndex index, 
     if (!row.step()) return std::nullopt;
     payment = read_payment(row);
   }
-  Query row = connection.prepared("SELECT " PAYTOWER_ATTEMPT_COLUMNS
-                                  " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id WHERE a.payment_index = ?1 ORDER BY a.attempt_row");
+  Query row = connection.prepared(
+      "SELECT " PAYTOWER_ATTEMPT_COLUMNS
+      " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id WHERE a.payment_index = ?1 ORDER BY a.attempt_row");
   row.bind(index);
   while (row.step()) payment->attempts.push_back(read_attempt(row, omit_hops).attempt);
   check_proofs(*payment);

@@ -8,15 +8,20 @@
 #include "db/sqlite/connection.h"
 
 // Column lists of the SELECTs that the readers below take apart, in their order.
-#define PAYTOWER_PAYMENT_COLUMNS                                                                                              \
-  "p.payment_index, p.payment_hash, p.amount_msat, p.created_ns, p.deadline_ns, p.provenance, p.duplicate_of, p.destination, " \
-  "p.fee_limit_msat, p.cltv_limit, p.final_cltv_delta, p.max_attempts, p.payment_secret, p.metadata, p.invoice, p.network, "  \
-  "p.label, p.outgoing_channels, p.candidate_routes, p.stop_reason, p.fail_reason, p.preimage, p.late_preimage, p.end_note, " \
+#define PAYTOWER_PAYMENT_COLUMNS                                                                                  \
+  "p.payment_index, p.payment_hash, p.amount_msat, p.created_ns, p.deadline_ns, p.provenance, p.duplicate_of, "   \
+  "p.destination, "                                                                                               \
+  "p.fee_limit_msat, p.cltv_limit, p.final_cltv_delta, p.max_attempts, p.payment_secret, p.metadata, p.invoice, " \
+  "p.network, "                                                                                                   \
+  "p.label, p.outgoing_channels, p.candidate_routes, p.stop_reason, p.fail_reason, p.preimage, p.late_preimage, " \
+  "p.end_note, "                                                                                                  \
   "p.ended_ns, p.amp"
-#define PAYTOWER_ATTEMPT_COLUMNS                                                                                               \
-  "a.payment_index, a.attempt_row, a.attempt_id, a.part, a.origin, s.node, s.network, a.mark_payments_created, "                \
-  "a.mark_htlcs_created, a.mark_htlcs_deleted, a.mark_movements_created, a.route, a.amount_msat, a.fee_msat, a.registered_ns, " \
-  "a.total_time_lock, a.accepted_ns, a.resolved_ns, a.outcome, a.preimage, a.failure_code, a.failure_source, a.failure_channel, "                  \
+#define PAYTOWER_ATTEMPT_COLUMNS                                                                                 \
+  "a.payment_index, a.attempt_row, a.attempt_id, a.part, a.origin, s.node, s.network, a.mark_payments_created, " \
+  "a.mark_htlcs_created, a.mark_htlcs_deleted, a.mark_movements_created, a.route, a.amount_msat, a.fee_msat, "   \
+  "a.registered_ns, "                                                                                            \
+  "a.total_time_lock, a.accepted_ns, a.resolved_ns, a.outcome, a.preimage, a.failure_code, a.failure_source, "   \
+  "a.failure_channel, "                                                                                          \
   "a.failure_direction, a.failure_node, a.failure_message, a.switch_run, a.htlc_hash"
 
 namespace paytower::db {

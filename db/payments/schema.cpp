@@ -15,8 +15,10 @@ namespace paytower::db {
 
 namespace {
 
-constexpr std::array<std::string_view, 11> tables{"attempts",       "hash_guards",    "import_sources",    "imported_raw", "operator_words", "payments",
-                                                  "payments_out_of_order", "quarantine", "schema_migrations", "store_meta",   "switches"};
+constexpr std::array<std::string_view, 11> tables{
+    "attempts", "hash_guards",           "import_sources", "imported_raw",      "operator_words",
+    "payments", "payments_out_of_order", "quarantine",     "schema_migrations", "store_meta",
+    "switches"};
 
 struct Object {
   std::string_view type;
@@ -25,14 +27,14 @@ struct Object {
   std::string_view sql;
 };
 
-/// What may change what is stored, or what is refused: an index too, since a unique one refuses, and none can be missed.
+/// What may change what is stored, or what is refused: an index too, since a unique one refuses, and none can be
+/// missed.
 bool matters(const Object& object) {
   return object.type == "trigger" || std::find(tables.begin(), tables.end(), object.table) != tables.end();
 }
 
 /// `visit` is given each object that matters; what it sees lives for the call.
-template <typename Visit>
-void each_object(SQLite::Database& database, Visit visit) {
+template <typename Visit> void each_object(SQLite::Database& database, Visit visit) {
   SQLite::Statement row(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema");
   const auto text = [&row](int column) {
     const char* begin = row.getColumn(column).getText("");
@@ -55,11 +57,13 @@ std::uint64_t hash_of(const Object& object) {
   return hash;
 }
 
-using Objects = std::map<std::pair<std::string, std::string>, std::string>;   ///< SQL by type and name
+using Objects = std::map<std::pair<std::string, std::string>, std::string>;  ///< SQL by type and name
 
 Objects objects_of(SQLite::Database& database) {
   Objects objects;
-  each_object(database, [&objects](const Object& object) { objects[{std::string(object.type), std::string(object.name)}] = object.sql; });
+  each_object(database, [&objects](const Object& object) {
+    objects[{std::string(object.type), std::string(object.name)}] = object.sql;
+  });
   return objects;
 }
 
@@ -89,7 +93,8 @@ std::vector<std::string> schema_problems(SQLite::Database& database) {
     }
   }
   for (const auto& [name, sql] : found) {
-    if (wanted.find(name) == wanted.end()) problems.push_back("schema: the " + name.first + " " + name.second + " is not of paytower's making");
+    if (wanted.find(name) == wanted.end())
+      problems.push_back("schema: the " + name.first + " " + name.second + " is not of paytower's making");
   }
   return problems;
 }

@@ -29,7 +29,9 @@ using Slot = std::array<std::uint8_t, slot_bytes>;
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() { if (number_ >= 0) ::close(number_); }
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   [[nodiscard]] int get() const { return number_; }
@@ -42,7 +44,8 @@ std::string path_of(const std::string& real_path) { return real_path + ".spool";
 
 /// Our own regular file of one name and the right size; -1 otherwise.
 int open_spool(const std::string& real_path, int flags) noexcept {
-  const int opened = ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);  // a FIFO would never open
+  const int opened =
+      ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);  // a FIFO would never open
   if (opened < 0) return -1;
   struct stat seen {};
   const bool sound = belongs_beside(real_path, opened) && ::fstat(opened, &seen) == 0 && (seen.st_mode & 0077) == 0 &&
@@ -75,15 +78,17 @@ std::optional<SpoolEntry> decode(const Slot& slot) {
 }
 
 bool read_slot(int from, std::size_t index, Slot& slot) noexcept {
-  return ::pread(from, slot.data(), slot.size(), static_cast<off_t>(index * slot_bytes)) == static_cast<ssize_t>(slot.size());
+  return ::pread(from, slot.data(), slot.size(), static_cast<off_t>(index * slot_bytes)) ==
+         static_cast<ssize_t>(slot.size());
 }
 
 bool write_slot(int to, std::size_t index, const Slot& slot) noexcept {
-  return ::pwrite(to, slot.data(), slot.size(), static_cast<off_t>(index * slot_bytes)) == static_cast<ssize_t>(slot.size());
+  return ::pwrite(to, slot.data(), slot.size(), static_cast<off_t>(index * slot_bytes)) ==
+         static_cast<ssize_t>(slot.size());
 }
 
-/// Two processes that spool at the same time must not choose the same place. Held until the descriptor is closed; after a
-/// second without it the work goes on all the same: a preimage that is not written is lost for certain.
+/// Two processes that spool at the same time must not choose the same place. Held until the descriptor is closed; after
+/// a second without it the work goes on all the same: a preimage that is not written is lost for certain.
 void lock_spool(int file) noexcept {
   struct flock whole {};
   whole.l_type = F_WRLCK;
@@ -99,7 +104,9 @@ bool free_place(const Slot& slot) {
 
 void make_spool(const std::string& real_path) {
   const std::string path = path_of(real_path);
-  const auto fail = [&path](const char* what) { throw StoreError("cannot " + std::string(what) + " " + path + ": " + std::strerror(errno)); };
+  const auto fail = [&path](const char* what) {
+    throw StoreError("cannot " + std::string(what) + " " + path + ": " + std::strerror(errno));
+  };
   const OwnFilesOnly only;
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.get() < 0) fail("make");
@@ -109,18 +116,22 @@ void make_spool(const std::string& real_path) {
   give_to_owner_of(real_path, file.get());
   struct stat seen {};
   if (::fstat(file.get(), &seen) != 0) fail("look at");
-  // Written, not only allocated: a copy-on-write file system must have the blocks. What an earlier process began is completed.
+  // Written, not only allocated: a copy-on-write file system must have the blocks. What an earlier process began is
+  // completed.
   const std::size_t there = static_cast<std::size_t>(std::max<off_t>(0, seen.st_size));
   const std::vector<std::uint8_t> zeros(there < spool_bytes ? spool_bytes - there : 0, 0);
-  if (::pwrite(file.get(), zeros.data(), zeros.size(), seen.st_size) != static_cast<ssize_t>(zeros.size())) fail("fill");
+  if (::pwrite(file.get(), zeros.data(), zeros.size(), seen.st_size) != static_cast<ssize_t>(zeros.size()))
+    fail("fill");
   if (::fsync(file.get()) != 0) fail("sync");
-  const Descriptor folder(::open(real_path.substr(0, std::max<std::size_t>(1, real_path.rfind('/'))).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor folder(::open(real_path.substr(0, std::max<std::size_t>(1, real_path.rfind('/'))).c_str(),
+                                 O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || ::fsync(folder.get()) != 0) fail("sync the folder of");
 }
 
 void make_spool_if_missing(const std::string& real_path) {
   struct stat seen {};
-  const bool whole = ::lstat(path_of(real_path).c_str(), &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_size == static_cast<off_t>(spool_bytes) &&
+  const bool whole = ::lstat(path_of(real_path).c_str(), &seen) == 0 && S_ISREG(seen.st_mode) &&
+                     seen.st_size == static_cast<off_t>(spool_bytes) &&
                      path_belongs_beside(real_path, path_of(real_path));
   if (!whole) make_spool(real_path);
 }

@@ -1,5 +1,5 @@
-// R10: where a preimage goes that the database could not take. Allocated and synced when the database is made, so that a
-// full disk does not refuse it.
+// R10: where a preimage goes that the database could not take. Allocated and synced when the database is made, so that
+// a full disk does not refuse it.
 #pragma once
 
 #include <optional>
@@ -17,13 +17,14 @@ struct SpoolEntry {
 };
 
 struct SpoolContents {
-  std::vector<SpoolEntry> entries;           ///< those whose checksum is right
-  std::optional<std::string> trouble;        ///< why it could not be read, for people
+  std::vector<SpoolEntry> entries;     ///< those whose checksum is right
+  std::optional<std::string> trouble;  ///< why it could not be read, for people
 };
 
 /// `<real path>.spool`, 64 KiB of zeros, 0600, synced with its folder. Throws StoreError.
 void make_spool(const std::string& real_path);
-/// Where the whole spool is missing: beside a copy of a database. Otherwise it was made and synced with the database, once.
+/// Where the whole spool is missing: beside a copy of a database. Otherwise it was made and synced with the database,
+/// once.
 void make_spool_if_missing(const std::string& real_path);
 /// Into the first free place, synced. False when it could not be done. Never throws.
 [[nodiscard]] bool put_in_spool(const std::string& real_path, const SpoolEntry& entry) noexcept;

@@ -10,10 +10,10 @@ namespace paytower::db {
 namespace {
 
 constexpr std::int64_t page_rows = 1'000;
-constexpr std::uint64_t longest_value = 1ULL << 31;    // SQLite's own bound of a text or blob
+constexpr std::uint64_t longest_value = 1ULL << 31;  // SQLite's own bound of a text or blob
 constexpr std::uint64_t million = 1'000'000;
 
-__extension__ using Wide = unsigned __int128;          // fee times a million does not fit 64 bits
+__extension__ using Wide = unsigned __int128;  // fee times a million does not fit 64 bits
 
 std::uint64_t millionths(std::uint64_t part, std::uint64_t whole) {
   const Wide result = Wide{part} * million / whole;
@@ -38,12 +38,12 @@ struct PaymentRow {
 
 /// What the attempts of one payment come to.
 struct AttemptSum {
-  std::uint64_t made = 0;                 ///< ours, or of the imported record
+  std::uint64_t made = 0;  ///< ours, or of the imported record
   bool any = false;
   bool open = false;
-  bool settled = false;                   ///< by one of these
+  bool settled = false;  ///< by one of these
   std::uint64_t fee = 0;
-  std::optional<UnixNs> resolved;         ///< when the first of them settled
+  std::optional<UnixNs> resolved;  ///< when the first of them settled
 };
 
 using ChannelCounts = std::map<std::pair<std::uint64_t, std::uint8_t>, std::uint64_t>;
@@ -101,7 +101,8 @@ class Pass {
     const bool all = !span_.since && !span_.until;
     {
       Query row = connection_.prepared(all ? "SELECT min(payment_index), max(payment_index) FROM payments"
-                                           : "SELECT min(payment_index), max(payment_index) FROM payments WHERE created_ns >= ?1 AND created_ns < ?2");
+                                           : "SELECT min(payment_index), max(payment_index) FROM payments WHERE "
+                                             "created_ns >= ?1 AND created_ns < ?2");
       if (!all) row.bind(since(), until());
       row.step();
       first_ = row.maybe_integer().value_or(1);
@@ -112,9 +113,10 @@ class Pass {
     stats_.free_bytes = one_number("PRAGMA freelist_count") * page_bytes;
     stats_.quarantine_bytes = one_number("SELECT coalesce(sum(length(record)), 0) FROM quarantine");
     Query row = connection_.prepared(
-        "SELECT count(*) FROM payments WHERE payment_index IN (SELECT payment_index FROM attempts INDEXED BY attempts_watched WHERE outcome = 3 AND "
-        "failure_code IN (65541, 65542) AND payment_index BETWEEN ?3 AND ?4) AND fail_reason IS NOT NULL AND end_note IS NULL AND preimage IS NULL AND late_preimage IS NULL AND "
-        "created_ns >= ?1 AND created_ns < ?2");
+        "SELECT count(*) FROM payments WHERE payment_index IN (SELECT payment_index FROM attempts INDEXED BY "
+        "attempts_watched WHERE outcome = 3 AND "
+        "failure_code IN (65541, 65542) AND payment_index BETWEEN ?3 AND ?4) AND fail_reason IS NOT NULL AND end_note "
+        "IS NULL AND preimage IS NULL AND late_preimage IS NULL AND created_ns >= ?1 AND created_ns < ?2");
     row.bind(since(), until(), first_, last_);
     row.step();
     stats_.assumed_failed = row.number(INT64_MAX);
@@ -141,10 +143,13 @@ class Pass {
   /// The last index that was read; below first_ when there is none.
   std::int64_t read_payments(std::vector<PaymentRow>& rows) {
     Query row = connection_.prepared(
-        "SELECT payment_index, amount_msat, created_ns, provenance, duplicate_of IS NOT NULL, preimage IS NOT NULL OR late_preimage IS NOT NULL,"
-        " ended_ns IS NOT NULL, end_note IS NOT NULL, fail_reason, coalesce(length(CAST(invoice AS BLOB)), 0), coalesce(length(candidate_routes), 0),"
+        "SELECT payment_index, amount_msat, created_ns, provenance, duplicate_of IS NOT NULL, preimage IS NOT NULL OR "
+        "late_preimage IS NOT NULL,"
+        " ended_ns IS NOT NULL, end_note IS NOT NULL, fail_reason, coalesce(length(CAST(invoice AS BLOB)), 0), "
+        "coalesce(length(candidate_routes), 0),"
         " coalesce(length(CAST(label AS BLOB)), 0)"
-        " FROM payments WHERE payment_index BETWEEN ?1 AND ?2 AND created_ns >= ?3 AND created_ns < ?4 ORDER BY payment_index LIMIT ?5");
+        " FROM payments WHERE payment_index BETWEEN ?1 AND ?2 AND created_ns >= ?3 AND created_ns < ?4 ORDER BY "
+        "payment_index LIMIT ?5");
     row.bind(first_, last_, since(), until(), page_rows);
     std::int64_t read_up_to = first_ - 1;
     while (row.step()) {
@@ -161,8 +166,10 @@ class Pass {
   /// Both come in the order of indexes: each payment is counted when its attempts are through.
   void read_attempts(const std::vector<PaymentRow>& rows, std::int64_t read_up_to) {
     Query row = connection_.prepared(
-        "SELECT payment_index, origin, outcome, fee_msat, resolved_ns, failure_code, failure_channel, failure_direction, coalesce(length(route), 0),"
-        " coalesce(length(CAST(failure_message AS BLOB)), 0) FROM attempts WHERE payment_index BETWEEN ?1 AND ?2 ORDER BY payment_index");
+        "SELECT payment_index, origin, outcome, fee_msat, resolved_ns, failure_code, failure_channel, "
+        "failure_direction, coalesce(length(route), 0),"
+        " coalesce(length(CAST(failure_message AS BLOB)), 0) FROM attempts WHERE payment_index BETWEEN ?1 AND ?2 ORDER "
+        "BY payment_index");
     row.bind(first_, read_up_to);
     auto payment = rows.begin();
     AttemptSum sum;
@@ -249,14 +256,17 @@ class Pass {
     if (payment.amount.value() > 0) stats_.fee_ppm.add(millionths(sum.fee, payment.amount.value()));
     // An imported record may have one time for both ends, or none.
     const bool native = payment.provenance == Provenance::native;
-    const bool known = sum.resolved && (native ? *sum.resolved >= payment.created : payment.created > UnixNs{} && *sum.resolved > payment.created);
+    const bool known = sum.resolved && (native ? *sum.resolved >= payment.created
+                                               : payment.created > UnixNs{} && *sum.resolved > payment.created);
     if (!known) return;
-    const std::uint64_t took_ns = static_cast<std::uint64_t>(sum.resolved->value) - static_cast<std::uint64_t>(payment.created.value);
+    const std::uint64_t took_ns =
+        static_cast<std::uint64_t>(sum.resolved->value) - static_cast<std::uint64_t>(payment.created.value);
     stats_.settle_us.add(took_ns / 1'000);
   }
 
   void read_imported(std::int64_t read_up_to) {
-    Query row = connection_.prepared("SELECT coalesce(sum(length(data)), 0) FROM imported_raw WHERE payment_index BETWEEN ?1 AND ?2");
+    Query row = connection_.prepared(
+        "SELECT coalesce(sum(length(data)), 0) FROM imported_raw WHERE payment_index BETWEEN ?1 AND ?2");
     row.bind(first_, read_up_to);
     row.step();
     stats_.imported_bytes += row.number(INT64_MAX);
@@ -265,8 +275,10 @@ class Pass {
   void rank_channels() {
     std::vector<ChannelFailures> all;
     all.reserve(channels_.size());
-    for (const auto& entry : channels_) all.push_back({{ShortChannelId{entry.first.first}, entry.first.second}, entry.second});
-    std::stable_sort(all.begin(), all.end(), [](const ChannelFailures& a, const ChannelFailures& b) { return a.count > b.count; });
+    for (const auto& entry : channels_)
+      all.push_back({{ShortChannelId{entry.first.first}, entry.first.second}, entry.second});
+    std::stable_sort(all.begin(), all.end(),
+                     [](const ChannelFailures& a, const ChannelFailures& b) { return a.count > b.count; });
     stats_.channels = all.size();
     const std::size_t shown = std::min(all.size(), PaymentStats::shown_channels);
     for (std::size_t i = shown; i < all.size(); ++i) stats_.other_channels += all[i].count;

@@ -8,11 +8,11 @@
 #include <SQLiteCpp/Exception.h>
 
 #include "core/base/hash.h"
-#include "core/payment/lifecycle.h"
 #include "core/base/limits.h"
+#include "core/payment/lifecycle.h"
 #include "db/payments/rows.h"
-#include "db/sqlite/reading.h"
 #include "db/payments/spool.h"
+#include "db/sqlite/reading.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -67,12 +67,14 @@ struct SqlitePaymentStore::Impl {
     const PaymentRequest& request = target.payment.request;
     const RouteDemand& demand = request.demand;
     Query insert = connection.prepared(
-        "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, destination, fee_limit_msat, cltv_limit, "
-        "final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, candidate_routes) "
-        "VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
-    insert.bind(request.hash, demand.amount, request.created, request.deadline, demand.destination, demand.fee_limit, demand.cltv_limit,
-                demand.final_cltv_delta, request.max_attempts, request.payment_secret, request.metadata, unless_empty(request.invoice),
-                unless_empty(request.network), unless_empty(request.label), encode_channels(demand.outgoing_channels),
+        "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, destination, "
+        "fee_limit_msat, cltv_limit, "
+        "final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, "
+        "candidate_routes) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
+    insert.bind(request.hash, demand.amount, request.created, request.deadline, demand.destination, demand.fee_limit,
+                demand.cltv_limit, demand.final_cltv_delta, request.max_attempts, request.payment_secret,
+                request.metadata, unless_empty(request.invoice), unless_empty(request.network),
+                unless_empty(request.label), encode_channels(demand.outgoing_channels),
                 encode_routes(request.candidates));
     insert.run();
     target.index.value = sqlite3_last_insert_rowid(connection.database().getHandle());
@@ -100,20 +102,25 @@ struct SqlitePaymentStore::Impl {
 
   void insert_attempt(PaymentIndex payment, const Attempt& attempt) {
     Query insert = connection.prepared(
-        "INSERT INTO attempts (payment_index, attempt_id, part, origin, switch_id, mark_payments_created, mark_htlcs_created, "
-        "mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns, resolved_ns, outcome, preimage, switch_run) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)");
+        "INSERT INTO attempts (payment_index, attempt_id, part, origin, switch_id, mark_payments_created, "
+        "mark_htlcs_created, "
+        "mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns, resolved_ns, "
+        "outcome, preimage, switch_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+        "?17)");
     std::optional<Bytes> route;
     if (!attempt.route.hops.empty()) route = encode_route(attempt.route);
-    insert.bind(payment, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin), switch_id(attempt.switch_key),
-                bits(attempt.marks.payments_created), bits(attempt.marks.htlcs_created), bits(attempt.marks.htlcs_deleted),
-                bits(attempt.marks.movements_created), route, attempt.amount, attempt.fee, attempt.registered, attempt.resolved,
-                outcome(attempt.outcome), attempt.preimage, unless_empty(attempt.switch_run));
+    insert.bind(payment, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin),
+                switch_id(attempt.switch_key), bits(attempt.marks.payments_created), bits(attempt.marks.htlcs_created),
+                bits(attempt.marks.htlcs_deleted), bits(attempt.marks.movements_created), route, attempt.amount,
+                attempt.fee, attempt.registered, attempt.resolved, outcome(attempt.outcome), attempt.preimage,
+                unless_empty(attempt.switch_run));
     insert.run();
   }
 
   void store(Target& target, const MoveAttempt& write) {
-    Query update = connection.prepared("UPDATE attempts SET switch_run = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND outcome IS NULL");
+    Query update = connection.prepared(
+        "UPDATE attempts SET switch_run = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND outcome "
+        "IS NULL");
     update.bind(unless_empty(write.run), bits(write.id), target.index);
     if (update.run() != 1) missed("the attempt to hand over again is not there, or has ended");
   }
@@ -121,8 +128,10 @@ struct SqlitePaymentStore::Impl {
   void store(Target& target, const SettleAttempt& write) {
     check_proof(target, write.preimage);
     Query update = connection.prepared(
-        "UPDATE attempts SET outcome = 1, preimage = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = NULL, "
-        "failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, failure_message = NULL "
+        "UPDATE attempts SET outcome = 1, preimage = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), "
+        "failure_code = NULL, "
+        "failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, failure_message "
+        "= NULL "
         "WHERE attempt_id = ?4 AND origin = 0 AND payment_index = ?5 AND outcome IS NOT 1");
     update.bind(write.preimage, write.at, accepted(target, write.id), bits(write.id), target.index);
     if (update.run() != 1) missed("the attempt to settle is not there, or settled before");
@@ -133,7 +142,8 @@ struct SqlitePaymentStore::Impl {
 
   void end_attempt(Target& target, AttemptId attempt, int how, const Failure& failure, UnixNs at) {
     Query update = connection.prepared(
-        "UPDATE attempts SET outcome = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = ?4, failure_source = ?5, "
+        "UPDATE attempts SET outcome = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = "
+        "?4, failure_source = ?5, "
         "failure_channel = ?6, failure_direction = ?7, failure_node = ?8, failure_message = ?9 "
         "WHERE attempt_id = ?10 AND origin = 0 AND payment_index = ?11 AND outcome IS NOT 1 AND outcome IS NOT 2");
     std::optional<std::int64_t> channel;
@@ -142,58 +152,65 @@ struct SqlitePaymentStore::Impl {
       channel = static_cast<std::int64_t>(failure.channel->channel.value);
       direction = failure.channel->direction;
     }
-    update.bind(how, at, accepted(target, attempt), static_cast<std::uint32_t>(failure.code), failure.source_index, channel, direction,
-                failure.node, unless_empty(cut(failure.message)), bits(attempt), target.index);
+    update.bind(how, at, accepted(target, attempt), static_cast<std::uint32_t>(failure.code), failure.source_index,
+                channel, direction, failure.node, unless_empty(cut(failure.message)), bits(attempt), target.index);
     if (update.run() != 1) missed("the attempt to end is not there, or ended before");
   }
 
   void store(Target& target, const Succeed& write) {
     check_proof(target, write.preimage);
     Query update = connection.prepared(
-        "UPDATE payments SET preimage = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND preimage IS NULL");
+        "UPDATE payments SET preimage = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND preimage IS "
+        "NULL");
     update.bind(write.preimage, write.at, target.index);
     if (update.run() != 1) missed("the payment to succeed is not there, or succeeded before");
   }
 
   void store(Target& target, const StoreLatePreimage& write) {
     check_proof(target, write.preimage);
-    Query update = connection.prepared("UPDATE payments SET late_preimage = ?1 WHERE payment_index = ?2 AND late_preimage IS NULL");
+    Query update = connection.prepared(
+        "UPDATE payments SET late_preimage = ?1 WHERE payment_index = ?2 AND late_preimage IS NULL");
     update.bind(write.preimage, target.index);
     if (update.run() != 1) missed("the payment to succeed late is not there, or has its proof");
     // A newer try of a hash that is paid makes no further attempt.
     Query stop = connection.prepared(
-        "UPDATE payments SET stop_reason = ?1 WHERE payment_hash = ?2 AND live = 1 AND stop_reason IS NULL AND preimage IS NULL AND end_note IS NULL");
+        "UPDATE payments SET stop_reason = ?1 WHERE payment_hash = ?2 AND live = 1 AND stop_reason IS NULL AND "
+        "preimage IS NULL AND end_note IS NULL");
     stop.bind(static_cast<int>(FailureReason::error), target.payment.request.hash);
     stop.run();
   }
 
   void store(Target& target, const SetStop& write) {
-    Query update = connection.prepared("UPDATE payments SET stop_reason = ?1 WHERE payment_index = ?2 AND stop_reason IS NULL");
+    Query update =
+        connection.prepared("UPDATE payments SET stop_reason = ?1 WHERE payment_index = ?2 AND stop_reason IS NULL");
     update.bind(static_cast<int>(write.reason), target.index);
     if (update.run() != 1) missed("the payment to stop is not there, or was stopped before");
   }
 
   void store(Target& target, const FailPayment& write) {
     Query update = connection.prepared(
-        "UPDATE payments SET fail_reason = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND fail_reason IS NULL");
+        "UPDATE payments SET fail_reason = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND "
+        "fail_reason IS NULL");
     update.bind(static_cast<int>(write.reason), write.at, target.index);
     if (update.run() != 1) missed("the payment to fail is not there, or failed before");
   }
 
   void store(Target& target, const EndUnknown& write) {
     Query update = connection.prepared(
-        "UPDATE payments SET end_note = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND end_note IS NULL");
+        "UPDATE payments SET end_note = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND end_note IS "
+        "NULL");
     update.bind(static_cast<int>(write.note), write.at, target.index);
     if (update.run() != 1) missed("the payment to end is not there, or ended before");
   }
 
-  /// Acceptance needs no commit of its own: it goes along with whatever is written next. Attempts that end take it along
-  /// themselves.
+  /// Acceptance needs no commit of its own: it goes along with whatever is written next. Attempts that end take it
+  /// along themselves.
   void store_acceptances(Target& target) {
     for (const Attempt& attempt : target.payment.attempts) {
       if (!attempt.open() || !attempt.accepted || !attempt.id || attempt.origin != AttemptOrigin::own) continue;
       Query update = connection.prepared(
-          "UPDATE attempts SET accepted_ns = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND accepted_ns IS NULL");
+          "UPDATE attempts SET accepted_ns = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND "
+          "accepted_ns IS NULL");
       update.bind(*attempt.accepted, bits(*attempt.id), target.index);
       update.run();
     }
@@ -256,7 +273,8 @@ struct SqlitePaymentStore::Impl {
       state.highest_id = std::max(state.highest_id, AttemptId{row.maybe_number(INT64_MAX).value_or(0)});
     }
     Query row = connection.prepared(
-        "SELECT a.attempt_id FROM payments p CROSS JOIN attempts a ON a.payment_index = p.payment_index WHERE p.payment_hash = ?1 AND a.origin = 0");
+        "SELECT a.attempt_id FROM payments p CROSS JOIN attempts a ON a.payment_index = p.payment_index WHERE "
+        "p.payment_hash = ?1 AND a.origin = 0");
     row.bind(hash);
     while (row.step()) {
       state.knowledge.known_ids.push_back(AttemptId{row.number(INT64_MAX)});
@@ -268,8 +286,10 @@ struct SqlitePaymentStore::Impl {
   std::optional<PaymentIndex> newest(const PaymentHash& hash) {
     Query row = connection.prepared(
         "SELECT CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 "
-        "WHEN ended_ns IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = payments.payment_index AND a.outcome IS NULL) THEN 2 "
-        "WHEN end_note IS NOT NULL THEN 1 ELSE 0 END, payment_index FROM payments WHERE payment_hash = ?1 AND duplicate_of IS NULL");
+        "WHEN ended_ns IS NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = payments.payment_index AND "
+        "a.outcome IS NULL) THEN 2 "
+        "WHEN end_note IS NOT NULL THEN 1 ELSE 0 END, payment_index FROM payments WHERE payment_hash = ?1 AND "
+        "duplicate_of IS NULL");
     row.bind(hash);
     std::optional<std::pair<std::int64_t, std::int64_t>> best;
     while (row.step()) {
@@ -282,7 +302,8 @@ struct SqlitePaymentStore::Impl {
 
   std::optional<Guard> guard(const PaymentHash& hash) {
     Query row = connection.prepared(
-        "SELECT kind, amount_msat, preimage, destination, payment_secret_hash, since_ns FROM hash_guards WHERE payment_hash = ?1 AND released_ns IS NULL");
+        "SELECT kind, amount_msat, preimage, destination, payment_secret_hash, since_ns FROM hash_guards WHERE "
+        "payment_hash = ?1 AND released_ns IS NULL");
     row.bind(hash);
     if (!row.step()) return std::nullopt;
     Guard found;
@@ -293,7 +314,8 @@ struct SqlitePaymentStore::Impl {
     found.destination = row.maybe_fixed<PublicKey>();
     found.payment_secret_hash = row.maybe_fixed<Sha256Digest>();
     found.since = row.time();
-    if (found.preimage && !proves(*found.preimage, hash)) throw BadValue("a guard's preimage that does not hash to the payment hash");
+    if (found.preimage && !proves(*found.preimage, hash))
+      throw BadValue("a guard's preimage that does not hash to the payment hash");
     return found;
   }
 
@@ -308,7 +330,8 @@ struct SqlitePaymentStore::Impl {
         Attempt attempt = read_attempt(row, false).attempt;
         if (!attempt.failure || !attempt.resolved) continue;
         const bool own = attempt.origin == AttemptOrigin::own;
-        failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route), own ? attempt.id : std::nullopt});
+        failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route),
+                                         own ? attempt.id : std::nullopt});
       } catch (const BadValue&) {
         // Another payment's trouble: `check` names it, and this one does without its hint.
       }
@@ -317,12 +340,15 @@ struct SqlitePaymentStore::Impl {
   }
 
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) {
-    // Three partial indexes hold exactly these, and are merged as they are read: nothing else is touched, however long the
-    // history.
+    // Three partial indexes hold exactly these, and are merged as they are read: nothing else is touched, however long
+    // the history.
     Query row = connection.prepared(
-        "SELECT payment_index FROM payments INDEXED BY payments_unfinished WHERE ended_ns IS NULL AND payment_index > ?1 "
-        "UNION SELECT payment_index FROM attempts INDEXED BY attempts_one_open WHERE outcome IS NULL AND payment_index > ?1 "
-        "UNION SELECT payment_index FROM attempts INDEXED BY attempts_watched WHERE outcome = 3 AND failure_code IN (65541, 65542) AND payment_index > ?1 "
+        "SELECT payment_index FROM payments INDEXED BY payments_unfinished WHERE ended_ns IS NULL AND payment_index > "
+        "?1 "
+        "UNION SELECT payment_index FROM attempts INDEXED BY attempts_one_open WHERE outcome IS NULL AND payment_index "
+        "> ?1 "
+        "UNION SELECT payment_index FROM attempts INDEXED BY attempts_watched WHERE outcome = 3 AND failure_code IN "
+        "(65541, 65542) AND payment_index > ?1 "
         "ORDER BY payment_index LIMIT ?2");
     row.bind(after, static_cast<std::int64_t>(limit));
     std::vector<PaymentIndex> open;
@@ -337,10 +363,13 @@ struct SqlitePaymentStore::Impl {
       Query row = connection.prepared("SELECT created_ns FROM store_meta WHERE id = 1");
       if (row.step()) trace.made = row.time();
     }
-    // The newest ones are nearly always of this switch; a store that has long used another one has the switch read back further.
+    // The newest ones are nearly always of this switch; a store that has long used another one has the switch read back
+    // further.
     Query row = connection.prepared(
-        "SELECT max(mark_payments_created) FROM (SELECT mark_payments_created, switch_id FROM attempts INDEXED BY attempts_own_id "
-        "WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100) WHERE switch_id = (SELECT id FROM switches WHERE node = ?1 AND network = ?2)");
+        "SELECT max(mark_payments_created) FROM (SELECT mark_payments_created, switch_id FROM attempts INDEXED BY "
+        "attempts_own_id "
+        "WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100) WHERE switch_id = (SELECT id FROM switches WHERE node = "
+        "?1 AND network = ?2)");
     row.bind(here.node, here.network);
     if (row.step()) trace.since = row.maybe_number(INT64_MAX);
     return trace;
@@ -348,7 +377,8 @@ struct SqlitePaymentStore::Impl {
 
   bool accounts_for(AttemptId attempt) {
     Query row = connection.prepared(
-        "SELECT 1 FROM store_meta WHERE id = 1 AND deleted_up_to >= ?1 UNION ALL SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0");
+        "SELECT 1 FROM store_meta WHERE id = 1 AND deleted_up_to >= ?1 UNION ALL SELECT 1 FROM attempts WHERE "
+        "attempt_id = ?1 AND origin = 0");
     row.bind(bits(attempt));
     return row.step();
   }
@@ -356,7 +386,8 @@ struct SqlitePaymentStore::Impl {
   bool nothing_open() { return fetch_in_flight(PaymentIndex{0}, 1).empty(); }
 };
 
-SqlitePaymentStore::SqlitePaymentStore(Connection& connection, WriteLock& lock) : impl_(std::make_unique<Impl>(connection, lock)) {}
+SqlitePaymentStore::SqlitePaymentStore(Connection& connection, WriteLock& lock)
+    : impl_(std::make_unique<Impl>(connection, lock)) {}
 SqlitePaymentStore::~SqlitePaymentStore() = default;
 
 std::vector<Result<Stored>> SqlitePaymentStore::commit(std::span<const PaymentWrites> tick) {
@@ -419,7 +450,8 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
   for (const SpoolEntry& entry : contents.entries) {
     const auto owner = owner_of(entry);
     if (!owner) {
-      report.left.push_back("the spool holds a preimage for attempt " + std::to_string(entry.id.value) + ", which is none of ours");
+      report.left.push_back("the spool holds a preimage for attempt " + std::to_string(entry.id.value) +
+                            ", which is none of ours");
       continue;
     }
     const Decision decision = decide(*owner, TimedEvent{now, Settled{entry.id, entry.preimage}});

@@ -20,14 +20,14 @@ struct SpoolEntry;
 
 /// What the next run found in the spool (R10).
 struct SpoolReport {
-  std::vector<PaymentHash> settled;        ///< now stored as paid
-  std::vector<std::string> left;           ///< for people: entries that were left where they are, and why
+  std::vector<PaymentHash> settled;  ///< now stored as paid
+  std::vector<std::string> left;     ///< for people: entries that were left where they are, and why
 };
 
 /// When the end of a process brings the log back into the file.
 enum class Closing {
-  when_idle,    ///< nothing is open in the database, or the log is large
-  when_large,   ///< a single send, whose caller waits
+  when_idle,   ///< nothing is open in the database, or the log is large
+  when_large,  ///< a single send, whose caller waits
 };
 
 /// All of the database's errors leave as StoreError (R10) or RefusalError: busy, and database for a row that cannot be

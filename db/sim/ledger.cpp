@@ -5,10 +5,10 @@
 #include <SQLiteCpp/Exception.h>
 
 #include "core/base/error.h"
-#include "db/sqlite/connection.h"
-#include "db/sqlite/locks.h"
 #include "db/sim/ledger_schema.h"
 #include "db/sim/ledger_tx.h"
+#include "db/sqlite/connection.h"
+#include "db/sqlite/locks.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -32,7 +32,8 @@ const FileKind& sim_file() {
 class SqliteSimLedger final : public sim::Ledger {
  public:
   SqliteSimLedger(const std::string& path, OpenMode mode)
-      : connection_(path, mode, sim_file()), lock_(connection_.real_path(), default_lock_timeout_ns), tx_(connection_) {}
+      : connection_(path, mode, sim_file()), lock_(connection_.real_path(), default_lock_timeout_ns), tx_(connection_) {
+  }
 
   ~SqliteSimLedger() override {
     try {
@@ -76,9 +77,9 @@ class SqliteSimLedger final : public sim::Ledger {
   }
 
  private:
-  /// Whatever the file does wrong says nothing about any HTLC: SwitchError. A disk that fails under this very process is R10.
-  template <typename Work>
-  void guarded(Work work) {
+  /// Whatever the file does wrong says nothing about any HTLC: SwitchError. A disk that fails under this very process
+  /// is R10.
+  template <typename Work> void guarded(Work work) {
     try {
       work();
     } catch (const RefusalError& error) {
@@ -127,7 +128,8 @@ std::unique_ptr<sim::Ledger> open_sim_ledger(const std::string& path) { return o
 std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path) {
   auto ledger = open(path, OpenMode::create);
   if (ledger->has_network()) {
-    throw RefusalError(Error{Errc::usage, "there is a simulated network in " + path + " already; nothing was changed", "take another file name"});
+    throw RefusalError(Error{Errc::usage, "there is a simulated network in " + path + " already; nothing was changed",
+                             "take another file name"});
   }
   return ledger;
 }

@@ -13,9 +13,9 @@ namespace paytower::db {
 /// that no file has.
 [[nodiscard]] std::unique_ptr<sim::Ledger> open_sim_ledger(const std::string& path);
 
-/// Makes an empty ledger in a new file `path` (0600), to be filled by SimAdmin::create_network. A file in which that was
-/// not finished is taken again. Throws RefusalError (usage) when there is a network in it, SwitchError when it cannot be
-/// made. Ask sim::check_network first, so that wrong parameters leave no empty file.
+/// Makes an empty ledger in a new file `path` (0600), to be filled by SimAdmin::create_network. A file in which that
+/// was not finished is taken again. Throws RefusalError (usage) when there is a network in it, SwitchError when it
+/// cannot be made. Ask sim::check_network first, so that wrong parameters leave no empty file.
 [[nodiscard]] std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path);
 
 }  // namespace paytower::db

@@ -65,7 +65,8 @@ sim::Flight read_flight(Query& query) {
   flight.reserved_hops = u32(query);
   flight.at_hop = u32(query);
   const std::size_t hops = flight.route.hops.size();
-  if (hops == 0 || flight.reserved_hops > hops || flight.at_hop > hops) throw BadValue("a flight that is not on its route");
+  if (hops == 0 || flight.reserved_hops > hops || flight.at_hop > hops)
+    throw BadValue("a flight that is not on its route");
   flight.total = query.msat();
   flight.incomplete = query.integer() != 0;
   flight.foreign = query.integer() != 0;
@@ -93,7 +94,8 @@ sim::OracleEntry read_oracle(Query& query) {
 
 }  // namespace
 
-// --- numbers -----------------------------------------------------------------------------------------------------------
+// --- numbers
+// -----------------------------------------------------------------------------------------------------------
 
 void SimLedgerTx::begin() {
   numbers_.fill(0);
@@ -112,7 +114,10 @@ void SimLedgerTx::store_changes() {
   store_balances();
   for (std::size_t which = 0; which < number_count; ++which) {
     if (!changed_[which]) continue;
-    connection_.prepared("INSERT INTO numbers (which, value) VALUES (?1, ?2) ON CONFLICT (which) DO UPDATE SET value = excluded.value")
+    connection_
+        .prepared(
+            "INSERT INTO numbers (which, value) VALUES (?1, ?2) ON CONFLICT (which) DO UPDATE SET value = "
+            "excluded.value")
         .bind(bits(which), numbers_[which])
         .run();
     changed_[which] = false;
@@ -126,7 +131,8 @@ void SimLedgerTx::set_number(sim::Number which, std::int64_t value) {
   changed_.at(static_cast<std::size_t>(which)) = true;
 }
 
-// --- nodes and channels --------------------------------------------------------------------------------------------------
+// --- nodes and channels
+// --------------------------------------------------------------------------------------------------
 
 std::size_t SimLedgerTx::ByKey::operator()(const PublicKey& key) const {
   // A key's x coordinate is as good as random: its last bytes are a hash already.
@@ -152,25 +158,31 @@ std::optional<sim::Node> SimLedgerTx::keep(std::optional<sim::Node> node) {
 
 std::optional<sim::Node> SimLedgerTx::node(sim::NodeIndex index) {
   if (const auto kept = nodes_.find(index); kept != nodes_.end()) return kept->second;
-  return keep(one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE node = ?1").bind(index)), read_node));
+  return keep(
+      one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE node = ?1").bind(index)),
+          read_node));
 }
 
 std::optional<sim::Node> SimLedgerTx::node_by_key(const PublicKey& key) {
   if (const auto kept = node_of_key_.find(key); kept != node_of_key_.end()) return nodes_.at(kept->second);
-  return keep(one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE pub_key = ?1").bind(key)), read_node));
+  return keep(
+      one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE pub_key = ?1").bind(key)),
+          read_node));
 }
 
 std::optional<sim::Node> SimLedgerTx::node_by_name(std::string_view name) {
-  return one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE name = ?1").bind(name)), read_node);
+  return one(
+      std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE name = ?1").bind(name)),
+      read_node);
 }
 
 void SimLedgerTx::each_node(const sim::Visitor<sim::Node>& visit) {
   each(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes ORDER BY node"), read_node, visit);
 }
 
-#define CHANNEL_COLUMNS                                                                                                 \
-  "scid, node0, node1, capacity_msat, balance0_msat, balance1_msat, announced, "                                       \
-  "disabled0, fee_base0_msat, fee_ppm0, cltv_delta0, htlc_min0_msat, htlc_max0_msat, "                                 \
+#define CHANNEL_COLUMNS                                                                \
+  "scid, node0, node1, capacity_msat, balance0_msat, balance1_msat, announced, "       \
+  "disabled0, fee_base0_msat, fee_ppm0, cltv_delta0, htlc_min0_msat, htlc_max0_msat, " \
   "disabled1, fee_base1_msat, fee_ppm1, cltv_delta1, htlc_min1_msat, htlc_max1_msat"
 
 void SimLedgerTx::add_channel(const sim::Channel& channel) {
@@ -179,15 +191,18 @@ void SimLedgerTx::add_channel(const sim::Channel& channel) {
   connection_
       .prepared("INSERT INTO channels (" CHANNEL_COLUMNS
                 ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)")
-      .bind(bits(channel.id.value), channel.nodes[0], channel.nodes[1], channel.capacity, channel.balances[0], channel.balances[1],
-            channel.announced, a.disabled, a.fee_base_msat, a.fee_proportional_millionths, a.cltv_delta, a.htlc_min, a.htlc_max, b.disabled,
-            b.fee_base_msat, b.fee_proportional_millionths, b.cltv_delta, b.htlc_min, b.htlc_max)
+      .bind(bits(channel.id.value), channel.nodes[0], channel.nodes[1], channel.capacity, channel.balances[0],
+            channel.balances[1], channel.announced, a.disabled, a.fee_base_msat, a.fee_proportional_millionths,
+            a.cltv_delta, a.htlc_min, a.htlc_max, b.disabled, b.fee_base_msat, b.fee_proportional_millionths,
+            b.cltv_delta, b.htlc_min, b.htlc_max)
       .run();
 }
 
 std::optional<sim::Channel> SimLedgerTx::channel(ShortChannelId id) {
   if (const auto kept = channels_.find(id.value); kept != channels_.end()) return kept->second.channel;
-  auto channel = one(std::move(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE scid = ?1").bind(bits(id.value))), read_channel);
+  auto channel = one(
+      std::move(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE scid = ?1").bind(bits(id.value))),
+      read_channel);
   if (channel) {
     if (channels_.size() == max_kept) forget_channels();
     channels_.emplace(id.value, KeptChannel{*channel});
@@ -218,14 +233,15 @@ void SimLedgerTx::forget_channels() {
 
 void SimLedgerTx::set_policy(ChannelDirection which, const sim::Policy& policy) {
   forget_channels();
-  const char* sql = which.direction == 0
-                        ? "UPDATE channels SET disabled0 = ?2, fee_base0_msat = ?3, fee_ppm0 = ?4, cltv_delta0 = ?5, htlc_min0_msat = ?6, "
-                          "htlc_max0_msat = ?7 WHERE scid = ?1"
-                        : "UPDATE channels SET disabled1 = ?2, fee_base1_msat = ?3, fee_ppm1 = ?4, cltv_delta1 = ?5, htlc_min1_msat = ?6, "
-                          "htlc_max1_msat = ?7 WHERE scid = ?1";
+  const char* sql = which.direction == 0 ? "UPDATE channels SET disabled0 = ?2, fee_base0_msat = ?3, fee_ppm0 = ?4, "
+                                           "cltv_delta0 = ?5, htlc_min0_msat = ?6, "
+                                           "htlc_max0_msat = ?7 WHERE scid = ?1"
+                                         : "UPDATE channels SET disabled1 = ?2, fee_base1_msat = ?3, fee_ppm1 = ?4, "
+                                           "cltv_delta1 = ?5, htlc_min1_msat = ?6, "
+                                           "htlc_max1_msat = ?7 WHERE scid = ?1";
   connection_.prepared(sql)
-      .bind(bits(which.channel.value), policy.disabled, policy.fee_base_msat, policy.fee_proportional_millionths, policy.cltv_delta,
-            policy.htlc_min, policy.htlc_max)
+      .bind(bits(which.channel.value), policy.disabled, policy.fee_base_msat, policy.fee_proportional_millionths,
+            policy.cltv_delta, policy.htlc_min, policy.htlc_max)
       .run();
 }
 
@@ -236,28 +252,35 @@ void SimLedgerTx::each_channel(const sim::Visitor<sim::Channel>& visit) {
 
 void SimLedgerTx::each_channel_of(sim::NodeIndex node, const sim::Visitor<sim::Channel>& visit) {
   store_balances();
-  each(std::move(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE node0 = ?1 OR node1 = ?1 ORDER BY scid").bind(node)),
+  each(std::move(
+           connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE node0 = ?1 OR node1 = ?1 ORDER BY scid")
+               .bind(node)),
        read_channel, visit);
 }
 
-// --- invoices --------------------------------------------------------------------------------------------------------------
+// --- invoices
+// --------------------------------------------------------------------------------------------------------------
 
 void SimLedgerTx::put_invoice(const sim::Invoice& invoice) {
   const auto fail = invoice.fail.value_or(sim::FailSpec{});
   std::optional<std::int64_t> code;
   if (invoice.fail) code = fail.wire_code;
   connection_
-      .prepared("INSERT OR REPLACE INTO invoices (payment_hash, preimage, payment_secret, amount_msat, payee, expires_ns, final_cltv_delta, "
-                "hold_ns, fail_code, fail_hop, fail_times, manners, attempts, paid, bolt11) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")
-      .bind(invoice.hash, invoice.preimage, invoice.secret, invoice.amount, invoice.payee, invoice.expires, invoice.final_cltv_delta,
-            invoice.hold.ns, code, fail.hop, fail.times, static_cast<int>(invoice.behaviour), invoice.attempts, invoice.paid, invoice.text)
+      .prepared(
+          "INSERT OR REPLACE INTO invoices (payment_hash, preimage, payment_secret, amount_msat, payee, expires_ns, "
+          "final_cltv_delta, "
+          "hold_ns, fail_code, fail_hop, fail_times, manners, attempts, paid, bolt11) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")
+      .bind(invoice.hash, invoice.preimage, invoice.secret, invoice.amount, invoice.payee, invoice.expires,
+            invoice.final_cltv_delta, invoice.hold.ns, code, fail.hop, fail.times, static_cast<int>(invoice.behaviour),
+            invoice.attempts, invoice.paid, invoice.text)
       .run();
 }
 
 std::optional<sim::Invoice> SimLedgerTx::invoice(const PaymentHash& hash) {
   Query query = connection_.prepared(
-      "SELECT preimage, payment_secret, amount_msat, payee, expires_ns, final_cltv_delta, hold_ns, fail_code, fail_hop, fail_times, "
+      "SELECT preimage, payment_secret, amount_msat, payee, expires_ns, final_cltv_delta, hold_ns, fail_code, "
+      "fail_hop, fail_times, "
       "manners, attempts, paid, bolt11 FROM invoices WHERE payment_hash = ?1");
   query.bind(hash);
   if (!query.step()) return std::nullopt;
@@ -281,9 +304,10 @@ std::optional<sim::Invoice> SimLedgerTx::invoice(const PaymentHash& hash) {
   return invoice;
 }
 
-// --- flights and oracle ----------------------------------------------------------------------------------------------------
+// --- flights and oracle
+// ----------------------------------------------------------------------------------------------------
 
-#define FLIGHT_COLUMNS                                                                                                  \
+#define FLIGHT_COLUMNS                                                                                                 \
   "flight, payment_hash, attempt_id, part, htlc_index, oracle, route, reserved_hops, at_hop, total_msat, incomplete, " \
   "is_foreign, created_ns, due_ns, settles, failure"
 
@@ -292,24 +316,29 @@ void SimLedgerTx::put_flight(const sim::Flight& flight) {
   connection_
       .prepared("INSERT OR REPLACE INTO flights (" FLIGHT_COLUMNS
                 ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
-      .bind(bits(flight.id), flight.key.hash, bits(flight.key.id.value), flight.key.part, bits(flight.htlc_index), bits(flight.oracle_id),
-            encode_route(flight.route), flight.reserved_hops, flight.at_hop, flight.total, flight.incomplete, flight.foreign, flight.created,
-            flight.due, flight.end.settles, failure)
+      .bind(bits(flight.id), flight.key.hash, bits(flight.key.id.value), flight.key.part, bits(flight.htlc_index),
+            bits(flight.oracle_id), encode_route(flight.route), flight.reserved_hops, flight.at_hop, flight.total,
+            flight.incomplete, flight.foreign, flight.created, flight.due, flight.end.settles, failure)
       .run();
 }
 
-void SimLedgerTx::remove_flight(std::uint64_t id) { connection_.prepared("DELETE FROM flights WHERE flight = ?1").bind(bits(id)).run(); }
+void SimLedgerTx::remove_flight(std::uint64_t id) {
+  connection_.prepared("DELETE FROM flights WHERE flight = ?1").bind(bits(id)).run();
+}
 
 std::vector<sim::Flight> SimLedgerTx::flights_of(const PaymentHash& hash) {
-  return all(std::move(connection_.prepared("SELECT " FLIGHT_COLUMNS " FROM flights WHERE payment_hash = ?1 ORDER BY flight").bind(hash)),
-             read_flight);
+  return all(
+      std::move(connection_.prepared("SELECT " FLIGHT_COLUMNS " FROM flights WHERE payment_hash = ?1 ORDER BY flight")
+                    .bind(hash)),
+      read_flight);
 }
 
 std::vector<sim::Flight> SimLedgerTx::flights_due(UnixNs now, std::size_t limit) {
-  return all(
-      std::move(
-          connection_.prepared("SELECT " FLIGHT_COLUMNS " FROM flights WHERE due_ns <= ?1 ORDER BY due_ns, flight LIMIT ?2").bind(now, bits(limit))),
-      read_flight);
+  return all(std::move(connection_
+                           .prepared("SELECT " FLIGHT_COLUMNS
+                                     " FROM flights WHERE due_ns <= ?1 ORDER BY due_ns, flight LIMIT ?2")
+                           .bind(now, bits(limit))),
+             read_flight);
 }
 
 std::optional<UnixNs> SimLedgerTx::next_due() {
@@ -323,27 +352,31 @@ std::optional<UnixNs> SimLedgerTx::next_due() {
 
 void SimLedgerTx::append_oracle(const sim::OracleEntry& entry) {
   connection_.prepared("INSERT INTO oracle (" ORACLE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
-      .bind(bits(entry.id), static_cast<int>(entry.state), entry.hash, bits(entry.attempt.value), entry.part, entry.amount, entry.amount_sent,
-            entry.foreign, entry.created, entry.resolved)
+      .bind(bits(entry.id), static_cast<int>(entry.state), entry.hash, bits(entry.attempt.value), entry.part,
+            entry.amount, entry.amount_sent, entry.foreign, entry.created, entry.resolved)
       .run();
 }
 
-std::vector<sim::OracleEntry> SimLedgerTx::oracle_after(const std::optional<PaymentHash>& hash, std::uint64_t after, std::size_t limit) {
+std::vector<sim::OracleEntry> SimLedgerTx::oracle_after(const std::optional<PaymentHash>& hash, std::uint64_t after,
+                                                        std::size_t limit) {
   // An entry's end has a higher state than its start, which is 1.
   if (hash) {
-    return all(std::move(connection_
-                             .prepared("SELECT " ORACLE_COLUMNS
-                                       " FROM oracle AS o WHERE payment_hash = ?1 AND entry > ?2 AND (state <> 1 OR NOT EXISTS "
-                                       "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?3")
-                             .bind(*hash, bits(after), bits(limit))),
-               read_oracle);
+    return all(
+        std::move(
+            connection_
+                .prepared("SELECT " ORACLE_COLUMNS
+                          " FROM oracle AS o WHERE payment_hash = ?1 AND entry > ?2 AND (state <> 1 OR NOT EXISTS "
+                          "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?3")
+                .bind(*hash, bits(after), bits(limit))),
+        read_oracle);
   }
-  return all(std::move(connection_
-                           .prepared("SELECT " ORACLE_COLUMNS
-                                     " FROM oracle AS o WHERE entry > ?1 AND (state <> 1 OR NOT EXISTS "
-                                     "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?2")
-                           .bind(bits(after), bits(limit))),
-             read_oracle);
+  return all(
+      std::move(connection_
+                    .prepared("SELECT " ORACLE_COLUMNS
+                              " FROM oracle AS o WHERE entry > ?1 AND (state <> 1 OR NOT EXISTS "
+                              "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?2")
+                    .bind(bits(after), bits(limit))),
+      read_oracle);
 }
 
 }  // namespace paytower::db

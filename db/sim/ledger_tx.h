@@ -13,8 +13,8 @@
 
 namespace paytower::db {
 
-/// One for each connection; `begin` and `store_changes` stand around each transaction. Channels and nodes that a transaction has
-/// read stay in memory until its end: the payments of one tick pass through the same few.
+/// One for each connection; `begin` and `store_changes` stand around each transaction. Channels and nodes that a
+/// transaction has read stay in memory until its end: the payments of one tick pass through the same few.
 class SimLedgerTx final : public sim::LedgerTx {
  public:
   explicit SimLedgerTx(Connection& connection) : connection_(connection) {}
@@ -50,7 +50,8 @@ class SimLedgerTx final : public sim::LedgerTx {
   std::optional<UnixNs> next_due() override;
 
   void append_oracle(const sim::OracleEntry& entry) override;
-  std::vector<sim::OracleEntry> oracle_after(const std::optional<PaymentHash>& hash, std::uint64_t after, std::size_t limit) override;
+  std::vector<sim::OracleEntry> oracle_after(const std::optional<PaymentHash>& hash, std::uint64_t after,
+                                             std::size_t limit) override;
 
   void put_row(const sim::Row& row) override;
   std::optional<sim::Row> row(const AttemptKey& key) override;
@@ -81,11 +82,11 @@ class SimLedgerTx final : public sim::LedgerTx {
 
  private:
   static constexpr std::size_t number_count = 32;
-  static constexpr std::size_t max_kept = 1'024;                 ///< channels, and nodes, in memory
+  static constexpr std::size_t max_kept = 1'024;  ///< channels, and nodes, in memory
 
   struct KeptChannel {
     sim::Channel channel;
-    bool changed = false;                                        ///< the balances are newer than those of the file
+    bool changed = false;  ///< the balances are newer than those of the file
   };
   struct ByKey {
     std::size_t operator()(const PublicKey& key) const;
@@ -98,7 +99,7 @@ class SimLedgerTx final : public sim::LedgerTx {
   Connection& connection_;
   std::array<std::int64_t, number_count> numbers_{};
   std::array<bool, number_count> changed_{};
-  std::unordered_map<std::uint64_t, KeptChannel> channels_;      ///< by their id
+  std::unordered_map<std::uint64_t, KeptChannel> channels_;  ///< by their id
   std::unordered_map<sim::NodeIndex, sim::Node> nodes_;
   std::unordered_map<PublicKey, sim::NodeIndex, ByKey> node_of_key_;
 };

@@ -89,10 +89,12 @@ sim::HeldRequest read_request(Query& query) {
 
 }  // namespace
 
-// --- rows ----------------------------------------------------------------------------------------------------------------
+// --- rows
+// ----------------------------------------------------------------------------------------------------------------
 
-#define ROW_COLUMNS                                                                                                         \
-  "created_index, payment_hash, attempt_id, part, state, label, destination, amount_msat, amount_sent_msat, total_msat, " \
+#define ROW_COLUMNS                                                                                           \
+  "created_index, payment_hash, attempt_id, part, state, label, destination, amount_msat, amount_sent_msat, " \
+  "total_msat, "                                                                                              \
   "bolt11, created_ns, updated_index, completed_ns, preimage, failure"
 #define HTLC_COLUMNS "created_index, payment_hash, attempt_id, part, scid, amount_msat, expiry, finished"
 #define MOVEMENT_COLUMNS "created_index, payment_hash, attempt_id, part, amount_msat, at_ns"
@@ -100,26 +102,34 @@ sim::HeldRequest read_request(Query& query) {
 void SimLedgerTx::put_row(const sim::Row& row) {
   const auto failure = row.failure ? std::optional(sim::encode_failure(*row.failure)) : std::nullopt;
   connection_
-      .prepared("INSERT OR REPLACE INTO sendpays (" ROW_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
-      .bind(bits(row.created_index), row.key.hash, bits(row.key.id.value), row.key.part, static_cast<int>(row.state), row.label,
-            row.destination, row.amount, row.amount_sent, row.total, row.invoice, row.created, bits(row.updated_index), row.completed, row.preimage, failure)
+      .prepared("INSERT OR REPLACE INTO sendpays (" ROW_COLUMNS
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
+      .bind(bits(row.created_index), row.key.hash, bits(row.key.id.value), row.key.part, static_cast<int>(row.state),
+            row.label, row.destination, row.amount, row.amount_sent, row.total, row.invoice, row.created,
+            bits(row.updated_index), row.completed, row.preimage, failure)
       .run();
 }
 
 std::optional<sim::Row> SimLedgerTx::row(const AttemptKey& key) {
-  Query query = connection_.prepared("SELECT " ROW_COLUMNS " FROM sendpays WHERE payment_hash = ?1 AND attempt_id = ?2 AND part = ?3");
+  Query query = connection_.prepared("SELECT " ROW_COLUMNS
+                                     " FROM sendpays WHERE payment_hash = ?1 AND attempt_id = ?2 AND part = ?3");
   query.bind(key.hash, bits(key.id.value), key.part);
   if (!query.step()) return std::nullopt;
   return read_row(query);
 }
 
 std::vector<sim::Row> SimLedgerTx::rows_of(const PaymentHash& hash) {
-  return all(std::move(connection_.prepared("SELECT " ROW_COLUMNS " FROM sendpays WHERE payment_hash = ?1 ORDER BY created_index").bind(hash)),
-             read_row);
+  return all(
+      std::move(
+          connection_.prepared("SELECT " ROW_COLUMNS " FROM sendpays WHERE payment_hash = ?1 ORDER BY created_index")
+              .bind(hash)),
+      read_row);
 }
 
 std::vector<sim::Row> SimLedgerTx::rows_after(std::uint64_t after, std::size_t limit) {
-  return all(std::move(connection_.prepared("SELECT " ROW_COLUMNS " FROM sendpays WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
+  return all(std::move(connection_
+                           .prepared("SELECT " ROW_COLUMNS
+                                     " FROM sendpays WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
                            .bind(bits(after), bits(limit))),
              read_row);
 }
@@ -128,22 +138,28 @@ void SimLedgerTx::remove_row(std::uint64_t created_index) {
   connection_.prepared("DELETE FROM sendpays WHERE created_index = ?1").bind(bits(created_index)).run();
 }
 
-// --- HTLC list and movements -------------------------------------------------------------------------------------------------
+// --- HTLC list and movements
+// -------------------------------------------------------------------------------------------------
 
 void SimLedgerTx::put_htlc(const sim::Htlc& htlc) {
   connection_.prepared("INSERT OR REPLACE INTO htlcs (" HTLC_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
-      .bind(bits(htlc.created_index), htlc.key.hash, bits(htlc.key.id.value), htlc.key.part, bits(htlc.channel.value), htlc.amount,
-            htlc.expiry, htlc.finished)
+      .bind(bits(htlc.created_index), htlc.key.hash, bits(htlc.key.id.value), htlc.key.part, bits(htlc.channel.value),
+            htlc.amount, htlc.expiry, htlc.finished)
       .run();
 }
 
 std::vector<sim::Htlc> SimLedgerTx::htlcs_of(const PaymentHash& hash) {
-  return all(std::move(connection_.prepared("SELECT " HTLC_COLUMNS " FROM htlcs WHERE payment_hash = ?1 ORDER BY created_index").bind(hash)),
-             read_htlc);
+  return all(
+      std::move(
+          connection_.prepared("SELECT " HTLC_COLUMNS " FROM htlcs WHERE payment_hash = ?1 ORDER BY created_index")
+              .bind(hash)),
+      read_htlc);
 }
 
 std::vector<sim::Htlc> SimLedgerTx::htlcs_after(std::uint64_t after, std::size_t limit) {
-  return all(std::move(connection_.prepared("SELECT " HTLC_COLUMNS " FROM htlcs WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
+  return all(std::move(connection_
+                           .prepared("SELECT " HTLC_COLUMNS
+                                     " FROM htlcs WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
                            .bind(bits(after), bits(limit))),
              read_htlc);
 }
@@ -158,36 +174,44 @@ void SimLedgerTx::remove_htlc(std::uint64_t created_index) {
 
 void SimLedgerTx::add_movement(const sim::Movement& movement) {
   connection_.prepared("INSERT INTO movements (" MOVEMENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-      .bind(bits(movement.index), movement.key.hash, bits(movement.key.id.value), movement.key.part, movement.amount, movement.at)
+      .bind(bits(movement.index), movement.key.hash, bits(movement.key.id.value), movement.key.part, movement.amount,
+            movement.at)
       .run();
 }
 
 std::vector<sim::Movement> SimLedgerTx::movements_of(const PaymentHash& hash) {
-  return all(
-      std::move(connection_.prepared("SELECT " MOVEMENT_COLUMNS " FROM movements WHERE payment_hash = ?1 ORDER BY created_index").bind(hash)),
-      read_movement);
+  return all(std::move(connection_
+                           .prepared("SELECT " MOVEMENT_COLUMNS
+                                     " FROM movements WHERE payment_hash = ?1 ORDER BY created_index")
+                           .bind(hash)),
+             read_movement);
 }
 
 std::vector<sim::Movement> SimLedgerTx::movements_after(std::uint64_t after, std::size_t limit) {
-  return all(std::move(connection_.prepared("SELECT " MOVEMENT_COLUMNS " FROM movements WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
+  return all(std::move(connection_
+                           .prepared("SELECT " MOVEMENT_COLUMNS
+                                     " FROM movements WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
                            .bind(bits(after), bits(limit))),
              read_movement);
 }
 
-// --- copies ------------------------------------------------------------------------------------------------------------------
+// --- copies
+// ------------------------------------------------------------------------------------------------------------------
 
 namespace {
-constexpr std::array view_numbers = {sim::Number::payments_created, sim::Number::htlcs_created, sim::Number::htlcs_deleted,
-                                     sim::Number::movements_created, sim::Number::payments_updated, sim::Number::payments_deleted,
+constexpr std::array view_numbers = {sim::Number::payments_created, sim::Number::htlcs_created,
+                                     sim::Number::htlcs_deleted,    sim::Number::movements_created,
+                                     sim::Number::payments_updated, sim::Number::payments_deleted,
                                      sim::Number::htlcs_updated};
 }
 
 void SimLedgerTx::save_view(std::string_view name) {
-  for (const char* sql : {"DELETE FROM sendpays_copies WHERE copy = ?1", "DELETE FROM htlcs_copies WHERE copy = ?1",
-                          "DELETE FROM movements_copies WHERE copy = ?1", "DELETE FROM numbers_copies WHERE copy = ?1",
-                          "INSERT INTO sendpays_copies (copy, " ROW_COLUMNS ") SELECT ?1, " ROW_COLUMNS " FROM sendpays",
-                          "INSERT INTO htlcs_copies (copy, " HTLC_COLUMNS ") SELECT ?1, " HTLC_COLUMNS " FROM htlcs",
-                          "INSERT INTO movements_copies (copy, " MOVEMENT_COLUMNS ") SELECT ?1, " MOVEMENT_COLUMNS " FROM movements"}) {
+  for (const char* sql :
+       {"DELETE FROM sendpays_copies WHERE copy = ?1", "DELETE FROM htlcs_copies WHERE copy = ?1",
+        "DELETE FROM movements_copies WHERE copy = ?1", "DELETE FROM numbers_copies WHERE copy = ?1",
+        "INSERT INTO sendpays_copies (copy, " ROW_COLUMNS ") SELECT ?1, " ROW_COLUMNS " FROM sendpays",
+        "INSERT INTO htlcs_copies (copy, " HTLC_COLUMNS ") SELECT ?1, " HTLC_COLUMNS " FROM htlcs",
+        "INSERT INTO movements_copies (copy, " MOVEMENT_COLUMNS ") SELECT ?1, " MOVEMENT_COLUMNS " FROM movements"}) {
     connection_.prepared(sql).bind(name).run();
   }
   for (const sim::Number which : view_numbers) {
@@ -209,9 +233,11 @@ bool SimLedgerTx::restore_view(std::string_view name) {
   }
   if (numbers.empty()) return false;
   clear_view();
-  for (const char* sql : {"INSERT INTO sendpays (" ROW_COLUMNS ") SELECT " ROW_COLUMNS " FROM sendpays_copies WHERE copy = ?1",
-                          "INSERT INTO htlcs (" HTLC_COLUMNS ") SELECT " HTLC_COLUMNS " FROM htlcs_copies WHERE copy = ?1",
-                          "INSERT INTO movements (" MOVEMENT_COLUMNS ") SELECT " MOVEMENT_COLUMNS " FROM movements_copies WHERE copy = ?1"}) {
+  for (const char* sql :
+       {"INSERT INTO sendpays (" ROW_COLUMNS ") SELECT " ROW_COLUMNS " FROM sendpays_copies WHERE copy = ?1",
+        "INSERT INTO htlcs (" HTLC_COLUMNS ") SELECT " HTLC_COLUMNS " FROM htlcs_copies WHERE copy = ?1",
+        "INSERT INTO movements (" MOVEMENT_COLUMNS ") SELECT " MOVEMENT_COLUMNS
+        " FROM movements_copies WHERE copy = ?1"}) {
     connection_.prepared(sql).bind(name).run();
   }
   for (const auto& entry : numbers) set_number(entry.first, entry.second);
@@ -219,31 +245,39 @@ bool SimLedgerTx::restore_view(std::string_view name) {
 }
 
 void SimLedgerTx::clear_view() {
-  for (const char* sql : {"DELETE FROM sendpays", "DELETE FROM htlcs", "DELETE FROM movements"}) connection_.prepared(sql).run();
+  for (const char* sql : {"DELETE FROM sendpays", "DELETE FROM htlcs", "DELETE FROM movements"})
+    connection_.prepared(sql).run();
   for (const sim::Number which : view_numbers) set_number(which, 0);
 }
 
-// --- faults ------------------------------------------------------------------------------------------------------------------
+// --- faults
+// ------------------------------------------------------------------------------------------------------------------
 
 void SimLedgerTx::put_fault(const sim::Fault& fault) {
   connection_
-      .prepared("INSERT OR REPLACE INTO faults (fault, kind, step, payment_hash, skip, times, delay_ns, height, act, attempt_id, text) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
-      .bind(bits(fault.id), static_cast<int>(fault.kind), static_cast<int>(fault.step), fault.hash, fault.skip, fault.times, fault.delay_ns,
-            fault.height, static_cast<int>(fault.act), bits(fault.group), fault.text)
+      .prepared(
+          "INSERT OR REPLACE INTO faults (fault, kind, step, payment_hash, skip, times, delay_ns, height, act, "
+          "attempt_id, text) "
+          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
+      .bind(bits(fault.id), static_cast<int>(fault.kind), static_cast<int>(fault.step), fault.hash, fault.skip,
+            fault.times, fault.delay_ns, fault.height, static_cast<int>(fault.act), bits(fault.group), fault.text)
       .run();
 }
 
-void SimLedgerTx::remove_fault(std::uint64_t id) { connection_.prepared("DELETE FROM faults WHERE fault = ?1").bind(bits(id)).run(); }
+void SimLedgerTx::remove_fault(std::uint64_t id) {
+  connection_.prepared("DELETE FROM faults WHERE fault = ?1").bind(bits(id)).run();
+}
 
 std::vector<sim::Fault> SimLedgerTx::faults() {
-  return all(connection_.prepared(
-                 "SELECT fault, kind, step, payment_hash, skip, times, delay_ns, height, act, attempt_id, text FROM faults ORDER BY fault"),
+  return all(connection_.prepared("SELECT fault, kind, step, payment_hash, skip, times, delay_ns, height, act, "
+                                  "attempt_id, text FROM faults ORDER BY fault"),
              read_fault);
 }
 
 void SimLedgerTx::put_request(const sim::HeldRequest& request) {
-  connection_.prepared("INSERT OR REPLACE INTO held_requests (request, handover, not_before_ns, min_height) VALUES (?1, ?2, ?3, ?4)")
+  connection_
+      .prepared(
+          "INSERT OR REPLACE INTO held_requests (request, handover, not_before_ns, min_height) VALUES (?1, ?2, ?3, ?4)")
       .bind(bits(request.id), sim::encode_handover(request.handover), request.not_before, request.min_height)
       .run();
 }
@@ -253,7 +287,9 @@ void SimLedgerTx::remove_request(std::uint64_t id) {
 }
 
 std::vector<sim::HeldRequest> SimLedgerTx::held_requests() {
-  return all(connection_.prepared("SELECT request, handover, not_before_ns, min_height FROM held_requests ORDER BY request"), read_request);
+  return all(
+      connection_.prepared("SELECT request, handover, not_before_ns, min_height FROM held_requests ORDER BY request"),
+      read_request);
 }
 
 }  // namespace paytower::db

@@ -18,17 +18,17 @@
 namespace paytower::db {
 
 enum class OpenMode {
-  read_only,    ///< the file must exist; nothing is written
-  read_write,   ///< the file must exist
-  create,       ///< read_write, and made when it is missing
+  read_only,   ///< the file must exist; nothing is written
+  read_write,  ///< the file must exist
+  create,      ///< read_write, and made when it is missing
 };
 
 /// What sort of file it is: payments, or a simulated network. Kinds are constants that outlive every connection.
 struct FileKind {
-  std::string_view what;                 ///< for people: "a payment database"
-  std::uint32_t application_id = 0;      ///< PRAGMA application_id
-  int schema_version = 0;                ///< PRAGMA user_version that this program reads and writes
-  std::string_view older_hint;           ///< command that brings an older file up to date, may be empty
+  std::string_view what;             ///< for people: "a payment database"
+  std::uint32_t application_id = 0;  ///< PRAGMA application_id
+  int schema_version = 0;            ///< PRAGMA user_version that this program reads and writes
+  std::string_view older_hint;       ///< command that brings an older file up to date, may be empty
   /// Fills an empty file up to schema_version, inside the transaction that also sets application_id and user_version:
   /// after a crash there is no such file, or a complete one. `real_path` is for files that belong beside it.
   void (*make)(SQLite::Database& database, const std::string& real_path) = nullptr;
@@ -41,10 +41,12 @@ struct FileKind {
 inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
 
 struct OpenOptions {
-  std::int64_t lock_timeout_ns = default_lock_timeout_ns;  ///< how long to wait for the write lock while the file is made
-  bool any_version = false;                                ///< `migrate`: leave the schema version to the caller; read_only: any journal mode too
-  bool large_statements = false;                           ///< migrations: some as large as the database, so what they may undo, and temporary tables, go to files
-  std::string vfs;                                         ///< SQLite VFS by name, empty = the default one (tests inject faults here)
+  std::int64_t lock_timeout_ns =
+      default_lock_timeout_ns;  ///< how long to wait for the write lock while the file is made
+  bool any_version = false;     ///< `migrate`: leave the schema version to the caller; read_only: any journal mode too
+  bool large_statements =
+      false;  ///< migrations: some as large as the database, so what they may undo, and temporary tables, go to files
+  std::string vfs;  ///< SQLite VFS by name, empty = the default one (tests inject faults here)
 };
 
 /// An SQLite file behind checks: its real path, one hard link, on its folder's mount, on no network file system (other
@@ -56,8 +58,9 @@ struct OpenOptions {
 class Connection {
  public:
   /// Throws RefusalError: usage (`:memory:`, an empty name, `file:`), database (missing, not a database, another
-  /// application's, a directory, several hard links, a network file system, not writable, unreadable folder), schema_older,
-  /// schema_newer (the file is not touched), busy (the write lock, or a foreign lock, was not had in time).
+  /// application's, a directory, several hard links, a network file system, not writable, unreadable folder),
+  /// schema_older, schema_newer (the file is not touched), busy (the write lock, or a foreign lock, was not had in
+  /// time).
   Connection(const std::string& path, OpenMode mode, const FileKind& kind, const OpenOptions& options = {});
   ~Connection();
   Connection(const Connection&) = delete;
@@ -73,8 +76,8 @@ class Connection {
   /// For people: things that are allowed and deserve a word (a FUSE file system).
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  /// The statement for this SQL text, prepared at its first use and kept, so that no text is prepared twice. At most one use
-  /// of a text at a time.
+  /// The statement for this SQL text, prepared at its first use and kept, so that no text is prepared twice. At most
+  /// one use of a text at a time.
   [[nodiscard]] Query prepared(std::string_view sql);
 
   /// Changes whenever another connection has committed something (PRAGMA data_version).
@@ -115,7 +118,7 @@ class Connection {
   std::int64_t wal_bytes_ = 0;
   std::int64_t checkpointed_wal_bytes_ = 0;
   std::vector<std::string> warnings_;
-  std::optional<SQLite::Database> database_;                          // before the statements: they must go first
+  std::optional<SQLite::Database> database_;  // before the statements: they must go first
   std::map<std::string, SQLite::Statement, std::less<>> statements_;
 };
 
@@ -129,14 +132,14 @@ class ReadTransaction {
 
  private:
   Connection& connection_;
-  bool began_ = false;      // false inside a transaction that is open already
+  bool began_ = false;  // false inside a transaction that is open already
 };
 
 /// The name that a database may have: throws RefusalError(usage) for `:memory:`, an empty name and `file:`.
 void check_database_name(const std::string& path);
 
-/// What the database said, as one of ours: RefusalError(busy) for a lock that was not had, StoreError for everything else.
-/// `doing` completes "cannot ...".
+/// What the database said, as one of ours: RefusalError(busy) for a lock that was not had, StoreError for everything
+/// else. `doing` completes "cannot ...".
 [[noreturn]] void throw_as_ours(const SQLite::Exception& error, std::string_view doing);
 
 }  // namespace paytower::db

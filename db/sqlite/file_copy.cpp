@@ -33,7 +33,8 @@ std::string folder_of(const std::string& path) {
 void clear_abandoned(const std::string& path) {
   const std::string start = std::filesystem::path(path).filename().string() + partial_mark;
   std::error_code trouble;
-  for (std::filesystem::directory_iterator entry(folder_of(path), trouble), end; !trouble && entry != end; entry.increment(trouble)) {
+  for (std::filesystem::directory_iterator entry(folder_of(path), trouble), end; !trouble && entry != end;
+       entry.increment(trouble)) {
     const std::string name = entry->path().filename().string();
     if (name.rfind(start, 0) != 0) continue;
     const long owner = std::strtol(name.c_str() + start.size(), nullptr, 10);

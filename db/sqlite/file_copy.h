@@ -17,12 +17,13 @@ using CopyProgress = std::function<bool(int, int)>;
 /// SQLite::Exception and StoreError.
 bool copy_pages(Connection& source, SQLite::Database& copy, const CopyProgress& go_on);
 
-/// A complete, synced copy in the new file `path` (0600). Errc::database when it cannot be made or is ended by `go_on`: then
-/// nothing is left of it. An existing file is never overwritten.
-[[nodiscard]] Result<std::monostate> copy_to_new_file(Connection& source, const std::string& path, const CopyProgress& go_on);
+/// A complete, synced copy in the new file `path` (0600). Errc::database when it cannot be made or is ended by `go_on`:
+/// then nothing is left of it. An existing file is never overwritten.
+[[nodiscard]] Result<std::monostate> copy_to_new_file(Connection& source, const std::string& path,
+                                                      const CopyProgress& go_on);
 
-/// A file of ours that is not ready for others yet. What is left of it, also by an earlier process, goes with the object.
-/// REQUIRES: nobody else has the name (a process id in it, or a lock).
+/// A file of ours that is not ready for others yet. What is left of it, also by an earlier process, goes with the
+/// object. REQUIRES: nobody else has the name (a process id in it, or a lock).
 class PartialFile {
  public:
   explicit PartialFile(std::string path);
@@ -31,8 +32,8 @@ class PartialFile {
   PartialFile& operator=(const PartialFile&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  /// Syncs it and gives it its name, never over an existing file, then syncs the folder. REQUIRES: SQLite has closed it.
-  /// Throws StoreError.
+  /// Syncs it and gives it its name, never over an existing file, then syncs the folder. REQUIRES: SQLite has closed
+  /// it. Throws StoreError.
   void publish(const std::string& to);
 
  private:

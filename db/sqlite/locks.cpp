@@ -22,7 +22,8 @@ constexpr std::int64_t write_byte = 0;
 constexpr std::int64_t waiting_byte = 1;
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
-  throw StoreError("the lock file " + path + " " + what + (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()));
+  throw StoreError("the lock file " + path + " " + what +
+                   (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()));
 }
 
 struct flock one_byte(std::int64_t byte, short type) {
@@ -59,8 +60,8 @@ void LockFile::open() {
 bool LockFile::path_names_it() const {
   struct stat by_path {};
   struct stat by_descriptor {};
-  return ::lstat(path_.c_str(), &by_path) == 0 && ::fstat(descriptor_, &by_descriptor) == 0 && by_path.st_dev == by_descriptor.st_dev &&
-         by_path.st_ino == by_descriptor.st_ino;
+  return ::lstat(path_.c_str(), &by_path) == 0 && ::fstat(descriptor_, &by_descriptor) == 0 &&
+         by_path.st_dev == by_descriptor.st_dev && by_path.st_ino == by_descriptor.st_ino;
 }
 
 bool LockFile::try_lock(std::int64_t byte) {
@@ -94,8 +95,7 @@ bool LockFile::lock_byte_of_open_file(std::int64_t byte) {
 
 void LockFile::unlock(std::int64_t byte) noexcept {
   struct flock range = one_byte(byte, F_UNLCK);
-  while (::fcntl(descriptor_, F_OFD_SETLK, &range) != 0 && errno == EINTR) {
-  }
+  while (::fcntl(descriptor_, F_OFD_SETLK, &range) != 0 && errno == EINTR) {}
   --held_;
 }
 
@@ -109,7 +109,8 @@ bool LockFile::others_wait() const noexcept {
   return descriptor_ >= 0 && ::fcntl(descriptor_, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
-WriteLock::WriteLock(const std::string& real_path, std::int64_t timeout_ns) : file_(real_path), timeout_ns_(timeout_ns) {}
+WriteLock::WriteLock(const std::string& real_path, std::int64_t timeout_ns)
+    : file_(real_path), timeout_ns_(timeout_ns) {}
 
 std::optional<WriteLock::Held> WriteLock::try_acquire() {
   if (held_) throw std::logic_error("the write lock is held already");
@@ -118,7 +119,9 @@ std::optional<WriteLock::Held> WriteLock::try_acquire() {
   return std::optional<Held>(std::in_place, *this);
 }
 
-void WriteLock::give_up_after(std::int64_t ns) { give_up_at_ = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns); }
+void WriteLock::give_up_after(std::int64_t ns) {
+  give_up_at_ = std::chrono::steady_clock::now() + std::chrono::nanoseconds(ns);
+}
 
 std::int64_t WriteLock::patience_ns() const {
   if (!give_up_at_) return timeout_ns_;
@@ -135,15 +138,20 @@ Result<WriteLock::Held> WriteLock::acquire() {
   };
   const Sign sign(file_);
   const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(patience_ns());
-  // Short pauses that grow a little, and unevenly, so that several who wait do not wake in step: a tick holds the lock for
-  // about a millisecond.
+  // Short pauses that grow a little, and unevenly, so that several who wait do not wake in step: a tick holds the lock
+  // for about a millisecond.
   std::minstd_rand uneven(static_cast<std::uint32_t>(end.time_since_epoch().count()));
-  for (auto longest = std::chrono::microseconds(400);; longest = std::min(longest * 3 / 2, std::chrono::microseconds(8'000))) {
+  for (auto longest = std::chrono::microseconds(400);;
+       longest = std::min(longest * 3 / 2, std::chrono::microseconds(8'000))) {
     if (auto held = try_acquire()) return std::move(*held);
     if (std::chrono::steady_clock::now() >= end) {
-      return Error{Errc::busy, "another paytower holds the write lock of the database, and it was not free in time; nothing was changed", {}};
+      return Error{
+          Errc::busy,
+          "another paytower holds the write lock of the database, and it was not free in time; nothing was changed",
+          {}};
     }
-    std::this_thread::sleep_for(longest / 4 + std::chrono::microseconds(uneven() % static_cast<std::uint32_t>(longest.count())));
+    std::this_thread::sleep_for(longest / 4 +
+                                std::chrono::microseconds(uneven() % static_cast<std::uint32_t>(longest.count())));
   }
 }
 

@@ -1,5 +1,5 @@
-// Locks between processes, on a file beside the database: byte 0 is the write lock (R15), bytes from 2^62 up are payments (R11:
-// db/payments/payment_locks.h).
+// Locks between processes, on a file beside the database: byte 0 is the write lock (R15), bytes from 2^62 up are
+// payments (R11: db/payments/payment_locks.h).
 #pragma once
 
 #include <chrono>
@@ -12,10 +12,9 @@
 
 namespace paytower::db {
 
-/// `<real path of the database>.lock`: made 0600 where it is missing, never followed through a link, never unlinked; of ours or of
-/// the database's owner.
-/// The locks are OFD locks: they belong to this object's descriptor, conflict with every other descriptor, also of this
-/// process, and die with the process.
+/// `<real path of the database>.lock`: made 0600 where it is missing, never followed through a link, never unlinked; of
+/// ours or of the database's owner. The locks are OFD locks: they belong to this object's descriptor, conflict with
+/// every other descriptor, also of this process, and die with the process.
 class LockFile {
  public:
   /// `real_path` of the database (Connection::real_path). Opens nothing yet.
@@ -25,11 +24,12 @@ class LockFile {
   LockFile& operator=(const LockFile&) = delete;
 
   /// False when another descriptor holds the byte. Throws StoreError when the file cannot be opened, is no regular file
-  /// of one link, is somebody else's, or when the path names another file than the one that is locked (somebody removed it: then locks on the
-  /// old one mean nothing).
+  /// of one link, is somebody else's, or when the path names another file than the one that is locked (somebody removed
+  /// it: then locks on the old one mean nothing).
   [[nodiscard]] bool try_lock(std::int64_t byte);
   void unlock(std::int64_t byte) noexcept;
-  /// A sign for whoever asks others_wait(), no lock: any number of descriptors may show it at once. REQUIRES: try_lock was called.
+  /// A sign for whoever asks others_wait(), no lock: any number of descriptors may show it at once. REQUIRES: try_lock
+  /// was called.
   void show_waiting(bool waiting) noexcept;
   [[nodiscard]] bool others_wait() const noexcept;
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -59,7 +59,9 @@ class WriteLock {
     Held& operator=(Held&&) = delete;
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
-    ~Held() { if (lock_) lock_->release(); }
+    ~Held() {
+      if (lock_) lock_->release();
+    }
 
    private:
     WriteLock* lock_;
@@ -73,8 +75,8 @@ class WriteLock {
   [[nodiscard]] Result<Held> acquire();
   /// Nothing when somebody holds it. Never waits.
   [[nodiscard]] std::optional<Held> try_acquire();
-  /// For work that takes the lock again and again: lets those who wait for it go first, for a fifth of a second at most.
-  /// REQUIRES: not held.
+  /// For work that takes the lock again and again: lets those who wait for it go first, for a fifth of a second at
+  /// most. REQUIRES: not held.
   void give_way() const noexcept;
 
  private:

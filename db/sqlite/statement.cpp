@@ -20,8 +20,7 @@ bool Query::step() {
 }
 
 int Query::run() {
-  while (step()) {
-  }
+  while (step()) {}
   return statement_->getChanges();
 }
 
@@ -49,7 +48,8 @@ std::uint64_t Query::number(std::uint64_t max) {
 std::optional<std::uint64_t> Query::maybe_number(std::uint64_t max) {
   const auto value = maybe_integer();
   if (!value) return std::nullopt;
-  if (*value < 0 || static_cast<std::uint64_t>(*value) > max) throw BadValue("a number outside its range: " + std::to_string(*value));
+  if (*value < 0 || static_cast<std::uint64_t>(*value) > max)
+    throw BadValue("a number outside its range: " + std::to_string(*value));
   return static_cast<std::uint64_t>(*value);
 }
 
@@ -95,7 +95,8 @@ void Query::put(std::string_view text) { statement_->bind(next_parameter_++, std
 void Query::put_null() { statement_->bind(next_parameter_++); }
 void Query::put_blob(std::span<const std::uint8_t> bytes) {
   // An empty blob is a blob: SQLite takes a null pointer for NULL.
-  statement_->bind(next_parameter_++, bytes.empty() ? static_cast<const void*>("") : bytes.data(), static_cast<int>(bytes.size()));
+  statement_->bind(next_parameter_++, bytes.empty() ? static_cast<const void*>("") : bytes.data(),
+                   static_cast<int>(bytes.size()));
 }
 
 }  // namespace paytower::db

@@ -22,12 +22,13 @@ class BadValue : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// One use of a statement that a Connection keeps. Parameters are bound in order by `bind`, columns are read in order of
-/// the SELECT list after each `step`. Throws SQLite::Exception, and BadValue for a column of another shape.
+/// One use of a statement that a Connection keeps. Parameters are bound in order by `bind`, columns are read in order
+/// of the SELECT list after each `step`. Throws SQLite::Exception, and BadValue for a column of another shape.
 class Query {
  public:
   explicit Query(SQLite::Statement& statement) : statement_(&statement) {}
-  Query(Query&& other) noexcept : statement_(other.statement_), next_parameter_(other.next_parameter_), next_column_(other.next_column_) {
+  Query(Query&& other) noexcept
+      : statement_(other.statement_), next_parameter_(other.next_parameter_), next_column_(other.next_column_) {
     other.statement_ = nullptr;
   }
   Query& operator=(Query&&) = delete;
@@ -36,8 +37,7 @@ class Query {
   ~Query();
 
   /// Binds all arguments, in order, to ?1, ?2, ...
-  template <typename... Values>
-  Query& bind(const Values&... values) {
+  template <typename... Values> Query& bind(const Values&... values) {
     (put(values), ...);
     return *this;
   }
@@ -69,16 +69,16 @@ class Query {
   [[nodiscard]] std::optional<std::string> maybe_text();
   [[nodiscard]] std::optional<Bytes> maybe_blob();
   /// Exactly T's bytes, or nothing for NULL.
-  template <typename T>
-  [[nodiscard]] std::optional<T> maybe_fixed() {
+  template <typename T> [[nodiscard]] std::optional<T> maybe_fixed() {
     const auto data = maybe_blob_span();
     if (!data) return std::nullopt;
     const auto value = T::from_span(*data);
-    if (!value) throw BadValue("a value of " + std::to_string(data->size()) + " bytes where " + std::to_string(T::size) + " belong");
+    if (!value)
+      throw BadValue("a value of " + std::to_string(data->size()) + " bytes where " + std::to_string(T::size) +
+                     " belong");
     return value;
   }
-  template <typename T>
-  [[nodiscard]] T fixed() {
+  template <typename T> [[nodiscard]] T fixed() {
     const auto value = maybe_fixed<T>();
     if (!value) throw BadValue("a value is missing");
     return *value;
@@ -97,12 +97,8 @@ class Query {
   void put(const std::string& text) { put(std::string_view(text)); }
   void put(const char* text) { put(std::string_view(text)); }
   void put(const Bytes& bytes) { put_blob(bytes); }
-  template <std::size_t N, typename Tag>
-  void put(const FixedBytes<N, Tag>& bytes) {
-    put_blob(bytes.span());
-  }
-  template <typename T>
-  void put(const std::optional<T>& value) {
+  template <std::size_t N, typename Tag> void put(const FixedBytes<N, Tag>& bytes) { put_blob(bytes.span()); }
+  template <typename T> void put(const std::optional<T>& value) {
     if (value) {
       put(*value);
     } else {

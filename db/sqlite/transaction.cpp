@@ -18,7 +18,8 @@ constexpr std::int64_t wal_worth_a_step = 4 << 20;
 bool in_transaction(Connection& connection) { return sqlite3_get_autocommit(connection.database().getHandle()) == 0; }
 
 void roll_back(Connection& connection) noexcept {
-  if (in_transaction(connection)) sqlite3_exec(connection.database().getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  if (in_transaction(connection))
+    sqlite3_exec(connection.database().getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
   if (in_transaction(connection)) connection.mark_broken();
 }
 
@@ -56,13 +57,15 @@ std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& loc
   // Here and not after the COMMIT: nothing that must follow a commit is kept waiting.
   checkpoint_step(connection);
   sqlite3* handle = connection.database().getHandle();
-  sqlite3_busy_timeout(handle, static_cast<int>(std::min<std::int64_t>(busy_timeout_ms, lock.patience_ns() / ns_per_ms)));
+  sqlite3_busy_timeout(handle,
+                       static_cast<int>(std::min<std::int64_t>(busy_timeout_ms, lock.patience_ns() / ns_per_ms)));
   try {
     connection.prepared("BEGIN IMMEDIATE").run();
     sqlite3_busy_timeout(handle, busy_timeout_ms);
   } catch (const SQLite::Exception& error) {
     sqlite3_busy_timeout(handle, busy_timeout_ms);
-    if ((error.getErrorCode() & 0xFF) == SQLITE_BUSY) return Error{Errc::busy, "another program is writing to the database; nothing was changed", {}};
+    if ((error.getErrorCode() & 0xFF) == SQLITE_BUSY)
+      return Error{Errc::busy, "another program is writing to the database; nothing was changed", {}};
     broken(connection, error.what());
   }
   run_body(connection, body);
@@ -98,8 +101,9 @@ std::optional<Error> in_savepoint(Connection& connection, const std::function<vo
 
 Error refusal_of_constraint(const SQLite::Exception& error) {
   const std::string text = error.what();
-  for (const Errc code : {Errc::already_paid, Errc::in_flight, Errc::guarded, Errc::already_ended, Errc::not_initiated, Errc::already_succeeded,
-                          Errc::already_failed, Errc::stopped, Errc::not_found, Errc::conflict}) {
+  for (const Errc code :
+       {Errc::already_paid, Errc::in_flight, Errc::guarded, Errc::already_ended, Errc::not_initiated,
+        Errc::already_succeeded, Errc::already_failed, Errc::stopped, Errc::not_found, Errc::conflict}) {
     const std::string prefix = std::string(code_name(code)) + ": ";
     if (text.rfind(prefix, 0) == 0) return Error{code, text.substr(prefix.size()), {}};
   }

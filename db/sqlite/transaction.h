@@ -15,18 +15,18 @@
 namespace paytower::db {
 
 namespace detail {
-[[nodiscard]] std::optional<Error> run_write_tx(Connection& connection, WriteLock& lock, const std::function<void()>& body);
+[[nodiscard]] std::optional<Error> run_write_tx(Connection& connection, WriteLock& lock,
+                                                const std::function<void()>& body);
 }
 
-/// Runs `fn()` in one durable transaction and returns what it returned (std::monostate for void), or Errc::busy when the
-/// write lock was not had in time: then fn did not run.
+/// Runs `fn()` in one durable transaction and returns what it returned (std::monostate for void), or Errc::busy when
+/// the write lock was not had in time: then fn did not run.
 ///
 /// A RefusalError out of fn undoes the transaction and goes on to the caller; a constraint of the schema leaves as
-/// RefusalError too (see refusal_of_constraint). Every other database error, a COMMIT that fails, and a transaction that
-/// SQLite has ended by itself are R10: StoreError, and every later write_tx on this connection throws StoreError.
+/// RefusalError too (see refusal_of_constraint). Every other database error, a COMMIT that fails, and a transaction
+/// that SQLite has ended by itself are R10: StoreError, and every later write_tx on this connection throws StoreError.
 /// Any other exception undoes the transaction and goes on.
-template <typename Fn>
-[[nodiscard]] auto write_tx(Connection& connection, WriteLock& lock, Fn&& fn) {
+template <typename Fn> [[nodiscard]] auto write_tx(Connection& connection, WriteLock& lock, Fn&& fn) {
   using Value = std::invoke_result_t<Fn&>;
   if constexpr (std::is_void_v<Value>) {
     auto refused = detail::run_write_tx(connection, lock, [&] { fn(); });
@@ -41,8 +41,7 @@ template <typename Fn>
 }
 
 /// As write_tx for an fn that returns nothing; a busy lock leaves as RefusalError.
-template <typename Fn>
-void must_write(Connection& connection, WriteLock& lock, Fn&& fn) {
+template <typename Fn> void must_write(Connection& connection, WriteLock& lock, Fn&& fn) {
   const auto done = write_tx(connection, lock, std::forward<Fn>(fn));
   if (!done) throw RefusalError(done.error());
 }
@@ -56,14 +55,14 @@ void must_write(Connection& connection, WriteLock& lock, Fn&& fn) {
 [[nodiscard]] Error refusal_of_constraint(const SQLite::Exception& error);
 [[nodiscard]] bool is_constraint(const SQLite::Exception& error);
 
-/// Brings the log back into the file and empties it (TRUNCATE), when it is over 1 MiB or `idle` (nothing is open in it),
-/// and when nobody is in the way: neither a writer nor a reader is waited for. True when it was done.
-/// Called at the end of a process, never between a commit and what follows from it.
+/// Brings the log back into the file and empties it (TRUNCATE), when it is over 1 MiB or `idle` (nothing is open in
+/// it), and when nobody is in the way: neither a writer nor a reader is waited for. True when it was done. Called at
+/// the end of a process, never between a commit and what follows from it.
 bool checkpoint_if_due(Connection& connection, WriteLock& lock, bool idle);
 
-/// Bounded step for processes that write for long: without waiting for anybody, copies back what the log holds once it is
-/// over 4 MiB, so that it is used from its start again. Every write_tx begins with it.
-/// REQUIRES: the write lock is held, no transaction is open.
+/// Bounded step for processes that write for long: without waiting for anybody, copies back what the log holds once it
+/// is over 4 MiB, so that it is used from its start again. Every write_tx begins with it. REQUIRES: the write lock is
+/// held, no transaction is open.
 void checkpoint_step(Connection& connection);
 
 }  // namespace paytower::db

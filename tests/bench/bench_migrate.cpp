@@ -1,7 +1,7 @@
-// How long a migration takes beside a plain bulk insert of the same final rows into the same tables, indexes and triggers, in
-// the same run, and how much memory it needs. Usage: bench_migrate [RECORDS=1000000] [FOLDER]
-// Then the same records again as lnd's channel.db, taken in by --from-lnd, and added to what
-// an earlier copy of that file held. Every hundredth record repeats an earlier payment; one hash in a hundred has a status of its own.
+// How long a migration takes beside a plain bulk insert of the same final rows into the same tables, indexes and
+// triggers, in the same run, and how much memory it needs. Usage: bench_migrate [RECORDS=1000000] [FOLDER] Then the
+// same records again as lnd's channel.db, taken in by --from-lnd, and added to what an earlier copy of that file held.
+// Every hundredth record repeats an earlier payment; one hash in a hundred has a status of its own.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -62,9 +62,12 @@ void migrate(const std::string& path) {
   request.backup = false;
   request.now = UnixNs{1};
   const db::MigrateReport report = db::Migrator(connection, lock).run(request, {});
-  std::printf("read %llu, payments %llu, duplicates %llu, quarantined %llu, guards %llu\n", static_cast<unsigned long long>(report.counts.read),
-              static_cast<unsigned long long>(report.counts.migrated), static_cast<unsigned long long>(report.counts.duplicates),
-              static_cast<unsigned long long>(report.counts.quarantined), static_cast<unsigned long long>(report.counts.guards));
+  std::printf("read %llu, payments %llu, duplicates %llu, quarantined %llu, guards %llu\n",
+              static_cast<unsigned long long>(report.counts.read),
+              static_cast<unsigned long long>(report.counts.migrated),
+              static_cast<unsigned long long>(report.counts.duplicates),
+              static_cast<unsigned long long>(report.counts.quarantined),
+              static_cast<unsigned long long>(report.counts.guards));
   std::fflush(stdout);
 }
 
@@ -85,14 +88,17 @@ void insert_plainly(const std::string& from, const std::string& to) {
   attach.bind(1, from);
   attach.exec();
   db::must_write(connection, lock, [&database] {
-    for (const char* columns : {"payments (payment_index, payment_hash, amount_msat, created_ns, provenance, duplicate_of, destination, invoice, preimage, ended_ns)",
-                                "attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, resolved_ns, outcome, preimage, "
-                                "failure_code, failure_source)",
-                                "hash_guards (payment_hash, kind, since_ns)"}) {
+    for (const char* columns :
+         {"payments (payment_index, payment_hash, amount_msat, created_ns, provenance, duplicate_of, destination, "
+          "invoice, preimage, ended_ns)",
+          "attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, "
+          "total_time_lock, resolved_ns, outcome, preimage, failure_code, failure_source)",
+          "hash_guards (payment_hash, kind, since_ns)"}) {
       const std::string text = columns;
       const std::size_t open = text.find('(');
       const std::string table = text.substr(0, open - 1);
-      database.exec("INSERT INTO main." + text + " SELECT " + text.substr(open + 1, text.size() - open - 2) + " FROM migrated." + table + " ORDER BY 1");
+      database.exec("INSERT INTO main." + text + " SELECT " + text.substr(open + 1, text.size() - open - 2) +
+                    " FROM migrated." + table + " ORDER BY 1");
     }
   });
   db::checkpoint_if_due(connection, lock, true);
@@ -135,8 +141,7 @@ int main(int count, char** arguments) {
   print("from lnd's SQL", from_sql, static_cast<double>(records));
   print("plain, of that", plain_sql, static_cast<double>(records));
   const long peak = std::max({migration.peak_kib, taken.peak_kib, added.peak_kib, from_sql.peak_kib});
-  std::printf("ratios %.2f, %.2f and %.2f (at most 2), peak below 64 MiB: %s\n", migration.seconds / plain.seconds, taken.seconds / plain.seconds,
-              from_sql.seconds / plain_sql.seconds,
-              peak < 64 * 1024 ? "yes" : "no");
+  std::printf("ratios %.2f, %.2f and %.2f (at most 2), peak below 64 MiB: %s\n", migration.seconds / plain.seconds,
+              taken.seconds / plain.seconds, from_sql.seconds / plain_sql.seconds, peak < 64 * 1024 ? "yes" : "no");
   return 0;
 }

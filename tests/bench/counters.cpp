@@ -46,7 +46,8 @@ std::uint64_t written_so_far() {
 Folder::Folder() {
   std::string name = (std::filesystem::temp_directory_path() / "paytower-bench-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
-    throw std::filesystem::filesystem_error("cannot make a folder", name, std::error_code(errno, std::generic_category()));
+    throw std::filesystem::filesystem_error("cannot make a folder", name,
+                                            std::error_code(errno, std::generic_category()));
   }
   path_ = name;
 }

@@ -25,8 +25,8 @@ class Folder {
   std::filesystem::path path_;
 };
 
-/// Counts what this process asks for from its making on: calls of fdatasync (SQLite's too), bytes given to the kernel, and
-/// allocations by operator new (SQLite has an allocator of its own, and is not in it).
+/// Counts what this process asks for from its making on: calls of fdatasync (SQLite's too), bytes given to the kernel,
+/// and allocations by operator new (SQLite has an allocator of its own, and is not in it).
 class Counters {
  public:
   Counters();

@@ -9,7 +9,8 @@
 
 namespace paytower::bench {
 
-/// What a payment is stored with: `init` in its first commit, `settle` in its second. ?1 is its number, and random bytes are the rest.
+/// What a payment is stored with: `init` in its first commit, `settle` in its second. ?1 is its number, and random
+/// bytes are the rest.
 struct Floor {
   const char* schema;
   std::vector<const char*> init;
@@ -19,8 +20,9 @@ struct Floor {
 /// One row of 900 bytes inserted, then changed. No constraint, no index but the key: what SQLite gives at best.
 extern const Floor bare_floor;
 
-/// A payment and its attempt, found again by hash, by time, by id and while they are open: what any store of payments that
-/// can be listed and resumed must have. No check, no trigger, no foreign key, no lock but SQLite's. Rows are as long as ours.
+/// A payment and its attempt, found again by hash, by time, by id and while they are open: what any store of payments
+/// that can be listed and resumed must have. No check, no trigger, no foreign key, no lock but SQLite's. Rows are as
+/// long as ours.
 extern const Floor rows_floor;
 
 /// Each iteration stores `together` payments in two commits, in a new file `path`: WAL, synchronous=FULL.

@@ -1,6 +1,8 @@
-// Fills a payment database with a history, through the store itself: what stands there is what paytower would have stored.
+// Fills a payment database with a history, through the store itself: what stands there is what paytower would have
+// stored.
 //
-//   paytower_generate DATABASE COUNT [NODE]     every 10th payment failed, every 1000th ended unknown, the last 3 are open:
+//   paytower_generate DATABASE COUNT [NODE]     every 10th payment failed, every 1000th ended unknown, the last 3 are
+//   open:
 //                                               handed to NODE (a public key), which has not seen them
 #include <array>
 #include <cstdio>
@@ -10,9 +12,9 @@
 
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
+#include "db/payments/store.h"
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
-#include "db/payments/store.h"
 
 using namespace paytower;
 
@@ -62,8 +64,10 @@ Attempt attempt_of(const PaymentRequest& request, std::uint64_t number) {
   attempt.switch_key = SwitchKey{key_of(2), "regtest"};
   attempt.marks = Marks{number, number, 0, number};
   const Msat amount = request.demand.amount;
-  attempt.route.hops.push_back(Hop{ShortChannelId{880'000'000'000'001}, 0, key_of(4), Msat::of(amount.value() + 2'000), 60});
-  attempt.route.hops.push_back(Hop{ShortChannelId{880'000'000'000'002}, 1, key_of(5), Msat::of(amount.value() + 1'000), 40});
+  attempt.route.hops.push_back(
+      Hop{ShortChannelId{880'000'000'000'001}, 0, key_of(4), Msat::of(amount.value() + 2'000), 60});
+  attempt.route.hops.push_back(
+      Hop{ShortChannelId{880'000'000'000'002}, 1, key_of(5), Msat::of(amount.value() + 1'000), 40});
   attempt.route.hops.push_back(Hop{ShortChannelId{880'000'000'000'003}, 0, request.demand.destination, amount, 18});
   attempt.amount = amount;
   attempt.fee = attempt.route.fees();
@@ -82,9 +86,12 @@ void leave_open(Payment& payment, Attempt& attempt, const PublicKey& node) {
 std::vector<Write> end_of(const Payment& payment, std::uint64_t number) {
   const AttemptId id = *payment.attempts.front().id;
   const UnixNs at{payment.request.created.value + ns_per_second};
-  if (number % 1'000 == 1) return {CloseAttempt{id, Failure{FailureCode::preimage_lost, 0, {}, {}, {}}, at}, EndUnknown{EndNote::preimage_lost, at}};
+  if (number % 1'000 == 1)
+    return {CloseAttempt{id, Failure{FailureCode::preimage_lost, 0, {}, {}, {}}, at},
+            EndUnknown{EndNote::preimage_lost, at}};
   if (number % 10 == 0) {
-    const Failure failure{FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{880'000'000'000'002}, 1}, {}, {}};
+    const Failure failure{
+        FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{880'000'000'000'002}, 1}, {}, {}};
     return {FailAttempt{id, failure, at}, FailPayment{FailureReason::no_route, at}};
   }
   const Preimage proof = preimage_of(number);
@@ -102,7 +109,8 @@ int main(int argc, char** argv) {
   db::WriteLock lock(connection.real_path(), db::default_lock_timeout_ns);
   db::SqlitePaymentStore store(connection, lock);
   connection.database().exec("PRAGMA synchronous = OFF");  // nobody's money
-  connection.database().exec("PRAGMA cache_size = -1000000");  // hashes fall everywhere: their index must not be read again and again
+  connection.database().exec(
+      "PRAGMA cache_size = -1000000");  // hashes fall everywhere: their index must not be read again and again
   std::vector<Payment> payments;
   std::vector<std::vector<Write>> writes;
   std::vector<PaymentWrites> tick;

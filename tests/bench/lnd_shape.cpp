@@ -14,7 +14,8 @@ namespace paytower::bench {
 
 namespace {
 
-// Tables, keys, indexes and checks as lnd 0.21 has them; what belongs to AMP and blinded paths stays empty here as it does there.
+// Tables, keys, indexes and checks as lnd 0.21 has them; what belongs to AMP and blinded paths stays empty here as it
+// does there.
 constexpr const char* schema = R"sql(
 CREATE TABLE payments (id INTEGER PRIMARY KEY, amount_msat BIGINT NOT NULL, created_at TIMESTAMP NOT NULL, payment_identifier BLOB NOT NULL UNIQUE,
   fail_reason INTEGER);
@@ -73,10 +74,13 @@ class LndShape {
   void init(std::uint64_t number) {
     const Sha256Digest hash = digest(digest(number).bytes);
     read_back(hash);
-    SQLite::Statement& payment = of("INSERT INTO payments (amount_msat, created_at, payment_identifier) VALUES (250000, '2026-11-24 01:02:03.456789', ?1)");
+    SQLite::Statement& payment =
+        of("INSERT INTO payments (amount_msat, created_at, payment_identifier) VALUES (250000, '2026-11-24 "
+           "01:02:03.456789', ?1)");
     bind(payment, 1, hash);
     payment.exec();
-    SQLite::Statement& intent = of("INSERT INTO payment_intents (payment_id, intent_type, intent_payload) VALUES (?1, 0, ?2)");
+    SQLite::Statement& intent =
+        of("INSERT INTO payment_intents (payment_id, intent_type, intent_payload) VALUES (?1, 0, ?2)");
     intent.bind(1, database_.getLastInsertRowid());
     const std::string invoice(300, 'q');
     intent.bind(2, invoice.data(), static_cast<int>(invoice.size()));
@@ -86,23 +90,27 @@ class LndShape {
   void attempt(std::uint64_t number) {
     const Sha256Digest hash = digest(digest(number).bytes);
     const std::int64_t payment = read_back(hash).value();
-    SQLite::Statement& insert = of(
-        "INSERT INTO payment_htlc_attempts (attempt_index, payment_id, session_key, attempt_time, payment_hash, first_hop_amount_msat, "
-        "route_total_time_lock, route_total_amount, route_source_key) VALUES (?1, ?2, ?3, '2026-11-24 01:02:03.456789', ?4, 0, 900060, 251000, zeroblob(33))");
+    SQLite::Statement& insert =
+        of("INSERT INTO payment_htlc_attempts (attempt_index, payment_id, session_key, attempt_time, payment_hash, "
+           "first_hop_amount_msat, "
+           "route_total_time_lock, route_total_amount, route_source_key) VALUES (?1, ?2, ?3, '2026-11-24 "
+           "01:02:03.456789', ?4, 0, 900060, 251000, zeroblob(33))");
     insert.bind(1, static_cast<std::int64_t>(number));
     insert.bind(2, payment);
     bind(insert, 3, digest(number + (1ULL << 40)));
     bind(insert, 4, hash);
     insert.exec();
     for (int hop = 0; hop < hops; ++hop) {
-      SQLite::Statement& row = of(
-          "INSERT INTO payment_route_hops (htlc_attempt_index, hop_index, pub_key, scid, outgoing_time_lock, amt_to_forward) "
-          "VALUES (?1, ?2, zeroblob(33), '880000000000001', 900040, 250000)");
+      SQLite::Statement& row =
+          of("INSERT INTO payment_route_hops (htlc_attempt_index, hop_index, pub_key, scid, outgoing_time_lock, "
+             "amt_to_forward) "
+             "VALUES (?1, ?2, zeroblob(33), '880000000000001', 900040, 250000)");
       row.bind(1, static_cast<std::int64_t>(number));
       row.bind(2, hop);
       row.exec();
     }
-    SQLite::Statement& mpp = of("INSERT INTO payment_route_hop_mpp (hop_id, payment_addr, total_msat) VALUES (?1, ?2, 250000)");
+    SQLite::Statement& mpp =
+        of("INSERT INTO payment_route_hop_mpp (hop_id, payment_addr, total_msat) VALUES (?1, ?2, 250000)");
     mpp.bind(1, database_.getLastInsertRowid());
     bind(mpp, 2, digest(number + (1ULL << 41)));
     mpp.exec();
@@ -110,9 +118,10 @@ class LndShape {
   }
 
   void settle(std::uint64_t number) {
-    SQLite::Statement& insert = of(
-        "INSERT INTO payment_htlc_attempt_resolutions (attempt_index, resolution_time, resolution_type, settle_preimage) "
-        "VALUES (?1, '2026-11-24 01:02:04.456789', 1, ?2)");
+    SQLite::Statement& insert =
+        of("INSERT INTO payment_htlc_attempt_resolutions (attempt_index, resolution_time, resolution_type, "
+           "settle_preimage) "
+           "VALUES (?1, '2026-11-24 01:02:04.456789', 1, ?2)");
     insert.bind(1, static_cast<std::int64_t>(number));
     bind(insert, 2, digest(number));
     insert.exec();
@@ -136,26 +145,40 @@ class LndShape {
 
   /// The whole payment, as lnd returns it from each of its steps. Its row id, or nothing when it is not there.
   std::optional<std::int64_t> read_back(const Sha256Digest& hash) {
-    SQLite::Statement& payment = of("SELECT p.id, p.amount_msat, p.created_at, p.payment_identifier, p.fail_reason, i.intent_type, i.intent_payload "
-                                    "FROM payments p LEFT JOIN payment_intents i ON i.payment_id = p.id WHERE p.payment_identifier = ?1");
+    SQLite::Statement& payment =
+        of("SELECT p.id, p.amount_msat, p.created_at, p.payment_identifier, p.fail_reason, i.intent_type, "
+           "i.intent_payload "
+           "FROM payments p LEFT JOIN payment_intents i ON i.payment_id = p.id WHERE p.payment_identifier = ?1");
     bind(payment, 1, hash);
     if (!payment.executeStep()) return std::nullopt;
     const std::int64_t id = payment.getColumn(0).getInt64();
     payment.reset();
     rows_of("SELECT key, value FROM payment_first_hop_custom_records WHERE payment_id = ?1 ORDER BY key", id);
-    SQLite::Statement& attempts = of("SELECT a.attempt_index, a.session_key, a.attempt_time, a.payment_hash, a.route_total_amount, r.resolution_type, "
-                                     "r.settle_preimage FROM payment_htlc_attempts a LEFT JOIN payment_htlc_attempt_resolutions r "
-                                     "ON r.attempt_index = a.attempt_index WHERE a.payment_id = ?1 ORDER BY a.attempt_time");
+    SQLite::Statement& attempts =
+        of("SELECT a.attempt_index, a.session_key, a.attempt_time, a.payment_hash, a.route_total_amount, "
+           "r.resolution_type, "
+           "r.settle_preimage FROM payment_htlc_attempts a LEFT JOIN payment_htlc_attempt_resolutions r "
+           "ON r.attempt_index = a.attempt_index WHERE a.payment_id = ?1 ORDER BY a.attempt_time");
     attempts.bind(1, id);
     while (attempts.executeStep()) {
       const std::int64_t attempt = attempts.getColumn(0).getInt64();
-      rows_of("SELECT key, value FROM payment_attempt_first_hop_custom_records WHERE htlc_attempt_index = ?1 ORDER BY key", attempt);
-      rows_of("SELECT h.id, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data, m.payment_addr, m.total_msat, a.root_share, a.set_id, "
-              "b.encrypted_data, b.blinding_point FROM payment_route_hops h LEFT JOIN payment_route_hop_mpp m ON m.hop_id = h.id "
-              "LEFT JOIN payment_route_hop_amp a ON a.hop_id = h.id LEFT JOIN payment_route_hop_blinded b ON b.hop_id = h.id "
-              "WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index", attempt);
-      rows_of("SELECT r.hop_id, r.key, r.value FROM payment_route_hops h JOIN payment_hop_custom_records r ON r.hop_id = h.id "
-              "WHERE h.htlc_attempt_index = ?1", attempt);
+      rows_of(
+          "SELECT key, value FROM payment_attempt_first_hop_custom_records WHERE htlc_attempt_index = ?1 ORDER BY key",
+          attempt);
+      rows_of(
+          "SELECT h.id, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data, m.payment_addr, "
+          "m.total_msat, a.root_share, a.set_id, "
+          "b.encrypted_data, b.blinding_point FROM payment_route_hops h LEFT JOIN payment_route_hop_mpp m ON m.hop_id "
+          "= h.id "
+          "LEFT JOIN payment_route_hop_amp a ON a.hop_id = h.id LEFT JOIN payment_route_hop_blinded b ON b.hop_id = "
+          "h.id "
+          "WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index",
+          attempt);
+      rows_of(
+          "SELECT r.hop_id, r.key, r.value FROM payment_route_hops h JOIN payment_hop_custom_records r ON r.hop_id = "
+          "h.id "
+          "WHERE h.htlc_attempt_index = ?1",
+          attempt);
     }
     attempts.reset();
     return id;
@@ -164,8 +187,7 @@ class LndShape {
   void rows_of(const char* sql, std::int64_t key) {
     SQLite::Statement& rows = of(sql);
     rows.bind(1, key);
-    while (rows.executeStep()) {
-    }
+    while (rows.executeStep()) {}
     rows.reset();
   }
 

@@ -1,4 +1,5 @@
-// What a payment costs, beside what the disk and SQLite allow, in one run. The figures are Google Benchmark's, its flags are taken
+// What a payment costs, beside what the disk and SQLite allow, in one run. The figures are Google Benchmark's, its
+// flags are taken
 // (--benchmark_filter=lifecycle/, --benchmark_repetitions=9, --benchmark_out=FILE); the table of ratios is ours.
 #include <sqlite3.h>
 
@@ -14,18 +15,18 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "core/invoice/bolt11/invoice.h"
-#include "core/driver/driver.h"
 #include "core/base/hash.h"
+#include "core/driver/driver.h"
+#include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
+#include "core/sim/admin.h"
 #include "core/sim/memory_ledger.h"
 #include "core/sim/network.h"
-#include "core/sim/admin.h"
 #include "core/sim/sim_switch.h"
-#include "db/sqlite/connection.h"
 #include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "db/sim/ledger.h"
+#include "db/sqlite/connection.h"
 #include "tests/bench/counters.h"
 #include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
@@ -38,7 +39,9 @@ namespace {
 
 using Stopwatch = std::chrono::steady_clock;
 
-double seconds_since(Stopwatch::time_point start) { return std::chrono::duration<double>(Stopwatch::now() - start).count(); }
+double seconds_since(Stopwatch::time_point start) {
+  return std::chrono::duration<double>(Stopwatch::now() - start).count();
+}
 
 // --- payments to be made ---------------------------------------------------------------------------------------------
 
@@ -67,7 +70,9 @@ Route three_hops() {
 }
 
 UnixNs wall_now() {
-  return UnixNs{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+  return UnixNs{
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count()};
 }
 
 /// A payment of a BOLT 11 invoice of about 300 bytes.
@@ -90,8 +95,7 @@ PaymentRequest request_of(std::uint64_t number) {
 struct Opened {
   explicit Opened(const std::string& path)
       : connection(path, db::OpenMode::create, db::payment_file()),
-        lock(connection.real_path(), db::default_lock_timeout_ns),
-        locks(connection.real_path()),
+        lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
         store(connection, lock) {}
   db::Connection connection;
   db::WriteLock lock;
@@ -116,12 +120,16 @@ class TimedStore final : public PaymentStore {
     return state;
   }
   std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+    return inner_.fetch_in_flight(after, limit);
+  }
   std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
-  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override {
+    inner_.spool(hash, id, preimage);
+  }
 
   double seconds = 0;
   double find_seconds = 0;
@@ -140,7 +148,8 @@ int count_statement(unsigned, void* counter, void*, void*) {
 /// InitPayment + RegisterAttempt in one commit, Settle in another; `together` payments an iteration.
 class StoreAlone {
  public:
-  StoreAlone(const std::string& path, std::size_t together) : opened_(path), batch_(together), writes_(together), tick_(together) {
+  StoreAlone(const std::string& path, std::size_t together)
+      : opened_(path), batch_(together), writes_(together), tick_(together) {
     sqlite3_trace_v2(opened_.connection.database().getHandle(), SQLITE_TRACE_STMT, count_statement, &statements_);
   }
 
@@ -230,7 +239,8 @@ class RealClock final : public Clock {
 class FastRandomness final : public Randomness {
  public:
   void fill(std::span<std::uint8_t> out) override {
-    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL, state_ >> 56);
+    for (std::uint8_t& byte : out)
+      byte = static_cast<std::uint8_t>(state_ = state_ * 6364136223846793005ULL + 1442695040888963407ULL, state_ >> 56);
   }
 
  private:
@@ -250,8 +260,12 @@ class InstantSwitch final : public Switch {
     look.debits.emplace();
     events_.push_back(LookAnswer{std::move(look)});
   }
-  void ask_route(const RouteQuestion& question) override { events_.push_back(RouteAnswer{question.ticket, route_, FailureReason::no_route}); }
-  void dispatch(const Handover& handover) override { events_.push_back(DispatchAnswer{handover.key, DispatchAnswer::Kind::accepted, {}}); }
+  void ask_route(const RouteQuestion& question) override {
+    events_.push_back(RouteAnswer{question.ticket, route_, FailureReason::no_route});
+  }
+  void dispatch(const Handover& handover) override {
+    events_.push_back(DispatchAnswer{handover.key, DispatchAnswer::Kind::accepted, {}});
+  }
   void query(const AttemptKey& key) override {
     events_.push_back(QueryAnswer{key, QueryAnswer::Kind::settled, proofs_.at(key.hash), {}});
   }
@@ -290,7 +304,8 @@ class ListFeed final : public DriveFeed {
 };
 
 /// Pays all of `requests` in one iteration, `together` at once.
-void drive(benchmark::State& state, Switch& node, PaymentStore& store, PaymentLocks& locks, std::size_t together, std::vector<PaymentRequest> requests) {
+void drive(benchmark::State& state, Switch& node, PaymentStore& store, PaymentLocks& locks, std::size_t together,
+           std::vector<PaymentRequest> requests) {
   RealClock clock;
   FastRandomness randomness;
   Observer observer;
@@ -354,7 +369,8 @@ std::vector<PaymentRequest> network_invoices(sim::Ledger& ledger, std::size_t pa
   return requests;
 }
 
-void simulated(benchmark::State& state, sim::Ledger& ledger, const std::string& path, std::size_t together, std::size_t payments) {
+void simulated(benchmark::State& state, sim::Ledger& ledger, const std::string& path, std::size_t together,
+               std::size_t payments) {
   auto requests = network_invoices(ledger, payments);
   Opened opened(path);
   RealClock clock;
@@ -372,11 +388,16 @@ void register_all(RatioTable& table, const Folder& folder) {
     const std::size_t payments = together == 1 ? 2'000 : 20'000;
     const std::size_t commits = payments / together;
     const auto named = [together](const char* name) { return fmt::format("{}/{}", name, together); };
-    table.measure(named("store"), commits, payments, [=](benchmark::State& state) { store_alone(state, new_file(), together, payments); });
-    table.measure(named("bare_row"), commits, payments, [=](benchmark::State& state) { two_commits(state, bare_floor, new_file(), together); });
-    table.measure(named("rows_found_again"), commits, payments, [=](benchmark::State& state) { two_commits(state, rows_floor, new_file(), together); });
-    table.measure(named("lnd"), 1, payments, [=](benchmark::State& state) { in_lnd_shape(state, new_file(), together, payments); });
-    table.measure(named("lifecycle"), 1, payments, [=](benchmark::State& state) { lifecycle(state, new_file(), together, payments); });
+    table.measure(named("store"), commits, payments,
+                  [=](benchmark::State& state) { store_alone(state, new_file(), together, payments); });
+    table.measure(named("bare_row"), commits, payments,
+                  [=](benchmark::State& state) { two_commits(state, bare_floor, new_file(), together); });
+    table.measure(named("rows_found_again"), commits, payments,
+                  [=](benchmark::State& state) { two_commits(state, rows_floor, new_file(), together); });
+    table.measure(named("lnd"), 1, payments,
+                  [=](benchmark::State& state) { in_lnd_shape(state, new_file(), together, payments); });
+    table.measure(named("lifecycle"), 1, payments,
+                  [=](benchmark::State& state) { lifecycle(state, new_file(), together, payments); });
     table.line(fmt::format("store: InitPayment + RegisterAttempt + Settle, {} at once", together), named("store"),
                {named("bare_row"), named("rows_found_again"), named("lnd")});
     table.line(fmt::format("lifecycle: driver, store, switch in memory, {} at once", together), named("lifecycle"),

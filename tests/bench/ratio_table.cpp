@@ -25,9 +25,13 @@ std::string notes_of(const std::map<std::string, std::vector<double>>& counters)
 
 }  // namespace
 
-void RatioTable::measure(const std::string& name, std::size_t iterations, std::size_t payments, const std::function<void(benchmark::State&)>& work) {
+void RatioTable::measure(const std::string& name, std::size_t iterations, std::size_t payments,
+                         const std::function<void(benchmark::State&)>& work) {
   payments_[name] = static_cast<double>(payments);
-  benchmark::RegisterBenchmark(name.c_str(), work)->Iterations(static_cast<benchmark::IterationCount>(iterations))->UseRealTime()->MeasureProcessCPUTime();
+  benchmark::RegisterBenchmark(name.c_str(), work)
+      ->Iterations(static_cast<benchmark::IterationCount>(iterations))
+      ->UseRealTime()
+      ->MeasureProcessCPUTime();
 }
 
 void RatioTable::line(const std::string& title, const std::string& ours, const std::vector<std::string>& beside) {
@@ -57,16 +61,18 @@ void RatioTable::Finalize() {
   for (const Line& line : lines_) {
     const Measured* ours = find(line.ours);
     if (ours == nullptr) continue;
-    fmt::print("{:<60} {:>10.0f} {:>6.1f} us {:>7}  {}\n", line.title, median(ours->rates), median(ours->cpu_us), "", notes_of(ours->counters));
+    fmt::print("{:<60} {:>10.0f} {:>6.1f} us {:>7}  {}\n", line.title, median(ours->rates), median(ours->cpu_us), "",
+               notes_of(ours->counters));
     for (const std::string& name : line.beside) {
       const Measured* floor = find(name);
       if (floor == nullptr) continue;
       std::vector<double> ratios;
-      for (std::size_t i = 0; i < std::min(ours->rates.size(), floor->rates.size()); ++i) ratios.push_back(ours->rates[i] / floor->rates[i]);
+      for (std::size_t i = 0; i < std::min(ours->rates.size(), floor->rates.size()); ++i)
+        ratios.push_back(ours->rates[i] / floor->rates[i]);
       const auto [lowest, highest] = std::minmax_element(ratios.begin(), ratios.end());
-      fmt::print("{:<60} {:>10.0f} {:>6.1f} us {:>7.2f}  {:.2f} to {:.2f} in {} repetitions{}{}\n", "  beside " + name, median(floor->rates),
-                 median(floor->cpu_us), median(ours->rates) / median(floor->rates), *lowest, *highest, ratios.size(),
-                 floor->counters.empty() ? "" : "; ", notes_of(floor->counters));
+      fmt::print("{:<60} {:>10.0f} {:>6.1f} us {:>7.2f}  {:.2f} to {:.2f} in {} repetitions{}{}\n", "  beside " + name,
+                 median(floor->rates), median(floor->cpu_us), median(ours->rates) / median(floor->rates), *lowest,
+                 *highest, ratios.size(), floor->counters.empty() ? "" : "; ", notes_of(floor->counters));
     }
   }
 }

@@ -11,15 +11,17 @@
 
 namespace paytower::bench {
 
-/// Registers benchmarks with Google Benchmark, runs them, and prints what they gave as one table. Absolute times do not hold on
-/// shared machines: repetitions of all are mixed, so that a noisy moment meets ours and the floor alike, and what counts is
-/// the ratio of the medians, with the lowest and highest ratio of a repetition behind it.
+/// Registers benchmarks with Google Benchmark, runs them, and prints what they gave as one table. Absolute times do not
+/// hold on shared machines: repetitions of all are mixed, so that a noisy moment meets ours and the floor alike, and
+/// what counts is the ratio of the medians, with the lowest and highest ratio of a repetition behind it.
 class RatioTable final : public benchmark::BenchmarkReporter {
  public:
   /// `work` runs its iterations, which make `payments` in all.
-  void measure(const std::string& name, std::size_t iterations, std::size_t payments, const std::function<void(benchmark::State&)>& work);
+  void measure(const std::string& name, std::size_t iterations, std::size_t payments,
+               const std::function<void(benchmark::State&)>& work);
 
-  /// A line of the table: the benchmark `ours`, and its ratio to each benchmark of `beside`. What was filtered out has no line.
+  /// A line of the table: the benchmark `ours`, and its ratio to each benchmark of `beside`. What was filtered out has
+  /// no line.
   void line(const std::string& title, const std::string& ours, const std::vector<std::string>& beside = {});
 
   bool ReportContext(const Context& context) override;

@@ -1,4 +1,5 @@
-// Goal: an amount is read exactly or not at all. Method: a table of borders, and every printed amount reads back as itself.
+// Goal: an amount is read exactly or not at all. Method: a table of borders, and every printed amount reads back as
+// itself.
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
@@ -42,10 +43,40 @@ TEST_CASE("amounts that are read") {
 }
 
 TEST_CASE("amounts that are refused") {
-  for (const char* text : {"", "sat", "1000", "0", "-5sat", "+5sat", " 5sat", "5 sat", "5sat ", "1e3sat", "0x10sat", "01sat", "00sat", "010msat", ".5sat", "5.sat",
-                           "1.0005sat", "1.5000sat", "1.5msat", "0.000000000001btc", "1,000sat", "1_000sat", "5satfoo", "5SAT", "5BTC", "5ksat", "1..5sat",
-                           "21000000.00000000001btc", "21000001btc", "2100000000000000001msat", "18446744073709551617msat",
-                           "99999999999999999999999999999999sat", "\xd9\xa1sat", "1\n0sat"}) {
+  for (const char* text : {"",
+                           "sat",
+                           "1000",
+                           "0",
+                           "-5sat",
+                           "+5sat",
+                           " 5sat",
+                           "5 sat",
+                           "5sat ",
+                           "1e3sat",
+                           "0x10sat",
+                           "01sat",
+                           "00sat",
+                           "010msat",
+                           ".5sat",
+                           "5.sat",
+                           "1.0005sat",
+                           "1.5000sat",
+                           "1.5msat",
+                           "0.000000000001btc",
+                           "1,000sat",
+                           "1_000sat",
+                           "5satfoo",
+                           "5SAT",
+                           "5BTC",
+                           "5ksat",
+                           "1..5sat",
+                           "21000000.00000000001btc",
+                           "21000001btc",
+                           "2100000000000000001msat",
+                           "18446744073709551617msat",
+                           "99999999999999999999999999999999sat",
+                           "\xd9\xa1sat",
+                           "1\n0sat"}) {
     CAPTURE(text);
     const auto amount = parse_amount(text);
     REQUIRE_FALSE(amount);
@@ -57,7 +88,8 @@ TEST_CASE("a bare number is refused with the reason and the remedy") {
   const auto amount = parse_amount("1000");
   REQUIRE_FALSE(amount);
   CHECK(amount.error().message ==
-        "amount \"1000\": a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be named: 1000sat or 1000msat");
+        "amount \"1000\": a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be "
+        "named: 1000sat or 1000msat");
 }
 
 TEST_CASE("what is printed reads back as itself") {

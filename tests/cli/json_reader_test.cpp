@@ -20,14 +20,16 @@ std::string refusal(std::string_view text) {
 }  // namespace
 
 TEST_CASE("documents that are read") {
-  CHECK(read_json("{\"a\":[1,-2,true,null,\"x\"],\"b\":{}}", {1000})->dump() == "{\"a\":[1,-2,true,null,\"x\"],\"b\":{}}");
+  CHECK(read_json("{\"a\":[1,-2,true,null,\"x\"],\"b\":{}}", {1000})->dump() ==
+        "{\"a\":[1,-2,true,null,\"x\"],\"b\":{}}");
   CHECK(read_json(" 18446744073709551615 ", {1000})->get<std::uint64_t>() == 18446744073709551615ULL);
   CHECK(read_json("-9223372036854775808", {1000})->get<std::int64_t>() == INT64_MIN);
   CHECK(read_json("[[],[[]],{\"a\":[{}]}]", {1000})->dump() == "[[],[[]],{\"a\":[{}]}]");
 }
 
 TEST_CASE("floats are refused with their place") {
-  CHECK(refusal("{\"hops\":[{},{\"fee_msat\":1.5}]}") == "\"hops[1].fee_msat\": the number 1.5 has a fraction or an exponent; whole numbers only");
+  CHECK(refusal("{\"hops\":[{},{\"fee_msat\":1.5}]}") ==
+        "\"hops[1].fee_msat\": the number 1.5 has a fraction or an exponent; whole numbers only");
   CHECK(refusal("{\"a\":1e3}").find("\"a\": the number 1e3") == 0);
   CHECK(refusal("1.0").find("the number 1.0") == 0);
 }

@@ -1,5 +1,5 @@
-// Goal: a call means what it says or is refused; nothing is guessed, clamped or swallowed. Method: one case for each trap of
-// the parser below, and for each rule of precedence.
+// Goal: a call means what it says or is refused; nothing is guessed, clamped or swallowed. Method: one case for each
+// trap of the parser below, and for each rule of precedence.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -46,8 +46,7 @@ struct World {
     return options.error().message;
   }
 
-  template <typename T>
-  [[nodiscard]] T get(const std::vector<std::string>& arguments) const {
+  template <typename T> [[nodiscard]] T get(const std::vector<std::string>& arguments) const {
     const auto options = parse(arguments);
     if (!options) {
       FAIL(options.error().message);
@@ -62,7 +61,9 @@ const World plain;
 }  // namespace
 
 TEST_CASE("global flags stand before or after the command") {
-  for (const auto& call : {std::vector<std::string>{"--db", "x.db", "--json", "list"}, {"list", "--db", "x.db", "--json"}, {"--json", "list", "--db=x.db"}}) {
+  for (const auto& call : {std::vector<std::string>{"--db", "x.db", "--json", "list"},
+                           {"list", "--db", "x.db", "--json"},
+                           {"--json", "list", "--db=x.db"}}) {
     const auto options = plain.parse(call);
     REQUIRE(options);
     CHECK(options->global.database == "x.db");
@@ -90,13 +91,15 @@ TEST_CASE("a flag without a value takes none") {
 TEST_CASE("a flag that comes twice is refused unless it may") {
   CHECK(plain.refusal({"list", "--label", "a", "--label", "b"}) == "--label is given twice");
   CHECK(plain.refusal({"--db", "a", "list", "--db", "b"}) == "--db is given twice");
-  const auto send = plain.get<SendOptions>({"send", "--outgoing-chan-id", "1x1x1", "lnbc1", "--outgoing-chan-id", "2x2x2"});
+  const auto send =
+      plain.get<SendOptions>({"send", "--outgoing-chan-id", "1x1x1", "lnbc1", "--outgoing-chan-id", "2x2x2"});
   CHECK(send.outgoing_channels.size() == 2);
   CHECK(std::get<std::string>(send.payee) == "lnbc1");  // not swallowed by the flag before it
 }
 
 TEST_CASE("numbers are read strictly") {
-  for (const char* bad : {"-5", "18446744073709551617", "100000000000000000000000", "010", "0x10", "1.0", "1e3", " 1", "ten", "+1"}) {
+  for (const char* bad :
+       {"-5", "18446744073709551617", "100000000000000000000000", "010", "0x10", "1.0", "1e3", " 1", "ten", "+1"}) {
     CAPTURE(bad);
     CHECK(plain.refusal({"list", "--max-payments", bad}).find("--max-payments") == 0);
     CHECK(plain.refusal({"send", "lnbc1", "--cltv-limit", bad}).find("--cltv-limit") == 0);
@@ -111,7 +114,8 @@ TEST_CASE("amounts and durations need a unit") {
   CHECK(plain.refusal({"send", "lnbc1", "--amt", "1000"}).find("--amt: amount \"1000\": a bare number") == 0);
   CHECK(plain.refusal({"send", "lnbc1", "--amt", "-5sat"}).find("--amt: amount \"-5sat\"") == 0);
   CHECK(plain.refusal({"send", "lnbc1", "--amt", "0sat"}) == "--amt: nothing is paid with an amount of 0");
-  CHECK(plain.refusal({"send", "lnbc1", "--timeout", "60"}) == "--timeout: duration \"60\": a bare number has no unit; write 60s for seconds");
+  CHECK(plain.refusal({"send", "lnbc1", "--timeout", "60"}) ==
+        "--timeout: duration \"60\": a bare number has no unit; write 60s for seconds");
   CHECK(plain.refusal({"send", "lnbc1", "--wait", "60"}).find("--wait") == 0);
   CHECK_FALSE(plain.get<SendOptions>({"send", "lnbc1", "--wait", "forever"}).wait_ns);
   CHECK(plain.get<SendOptions>({"send", "lnbc1", "--wait", "0"}).wait_ns == 0);
@@ -120,15 +124,19 @@ TEST_CASE("amounts and durations need a unit") {
 TEST_CASE("the fee limit is said once") {
   CHECK(std::holds_alternative<std::monostate>(plain.get<SendOptions>({"send", "lnbc1"}).fee_limit));
   CHECK(std::get<Msat>(plain.get<SendOptions>({"send", "lnbc1", "--fee-limit", "0sat"}).fee_limit) == Msat{});
-  CHECK(std::get<Percent>(plain.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "0.5"}).fee_limit).units == 5'000);
-  CHECK(plain.refusal({"send", "lnbc1", "--fee-limit", "1sat", "--fee-limit-percent", "1"}) == "--fee-limit and --fee-limit-percent exclude each other");
+  CHECK(std::get<Percent>(plain.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "0.5"}).fee_limit).units ==
+        5'000);
+  CHECK(plain.refusal({"send", "lnbc1", "--fee-limit", "1sat", "--fee-limit-percent", "1"}) ==
+        "--fee-limit and --fee-limit-percent exclude each other");
 }
 
 TEST_CASE("unknown words get a suggestion") {
   CHECK(plain.refusal({"lsit"}) == "unknown command \"lsit\"; did you mean list?");
-  CHECK(plain.refusal({"simulate", "invioce"}) == "unknown command \"simulate invioce\"; did you mean simulate invoice?");
+  CHECK(plain.refusal({"simulate", "invioce"}) ==
+        "unknown command \"simulate invioce\"; did you mean simulate invoice?");
   CHECK(plain.refusal({"list", "--jsn"}) == "list: unknown option \"--jsn\"; did you mean --json?");
-  CHECK(plain.refusal({"send", "lnbc1", "--fee-limt", "1sat"}) == "send: unknown option \"--fee-limt\"; did you mean --fee-limit?");
+  CHECK(plain.refusal({"send", "lnbc1", "--fee-limt", "1sat"}) ==
+        "send: unknown option \"--fee-limt\"; did you mean --fee-limit?");
   CHECK(plain.refusal({"--bd", "x", "list"}).find("unknown option \"--bd\"; did you mean --db?") != std::string::npos);
   CHECK(plain.refusal({"zzzzzz"}) == "unknown command \"zzzzzz\"");
   CHECK(plain.refusal({"list", "-z"}) == "list: unknown option \"-z\"");
@@ -149,7 +157,8 @@ TEST_CASE("help and version are no refusals, wherever they stand") {
   CHECK(plain.get<TextOptions>({"--help"}).text.find("Commands:") != std::string::npos);
   CHECK(plain.get<TextOptions>({"send", "--help"}).text.find("--fee-limit-percent") != std::string::npos);
   CHECK(plain.get<TextOptions>({"-h", "send"}).text == plain.get<TextOptions>({"help", "send"}).text);
-  CHECK(plain.get<TextOptions>({"help", "simulate", "invoice"}).text == plain.get<TextOptions>({"simulate", "invoice", "-h"}).text);
+  CHECK(plain.get<TextOptions>({"help", "simulate", "invoice"}).text ==
+        plain.get<TextOptions>({"simulate", "invoice", "-h"}).text);
   CHECK(plain.get<TextOptions>({"simulate", "--help"}).text.find("simulate ledger") != std::string::npos);
   CHECK(plain.refusal({"help", "sned"}) == "unknown command \"sned\"; did you mean send?");
   CHECK_FALSE(plain.get<VersionOptions>({"--version"}).libraries);
@@ -159,7 +168,8 @@ TEST_CASE("help and version are no refusals, wherever they stand") {
 
 TEST_CASE("every flag of the table stands in its help") {
   for (const auto* name : {"send", "resume", "list", "show", "cancel", "resolve", "delete"}) {
-    CHECK(plain.get<TextOptions>({name, "--help"}).text.find("Usage: paytower [GLOBAL OPTIONS] " + std::string(name)) != std::string::npos);
+    CHECK(plain.get<TextOptions>({name, "--help"}).text.find("Usage: paytower [GLOBAL OPTIONS] " + std::string(name)) !=
+          std::string::npos);
   }
 }
 
@@ -169,7 +179,8 @@ TEST_CASE("precedence: flag, environment, config file, default") {
   CHECK_FALSE(world.parse({"list"})->global.database_named);
   world.environment["XDG_DATA_HOME"] = "/data";
   CHECK(world.parse({"list"})->global.database == "/data/paytower/payments.db");
-  world.files["/home/u/.config/paytower/config"] = "# mine\n\n db = conf.db \nswitch=sim:conf.net\nquiet\nverbose = false\n";
+  world.files["/home/u/.config/paytower/config"] =
+      "# mine\n\n db = conf.db \nswitch=sim:conf.net\nquiet\nverbose = false\n";
   CHECK(world.parse({"list"})->global.database == "conf.db");
   CHECK(world.parse({"resume"})->global.switch_address->path == "conf.net");
   CHECK(world.parse({"list"})->output.quiet);
@@ -189,10 +200,12 @@ TEST_CASE("the config file is read as strictly as flags are") {
   std::string& file = world.files["/home/u/.config/paytower/config"];
   file = "fee-limit = 2sat\nwait = 1h\n";
   CHECK(std::get<Msat>(world.get<SendOptions>({"send", "lnbc1"}).fee_limit).value() == 2'000);
-  CHECK(std::holds_alternative<Percent>(world.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "1"}).fee_limit));
+  CHECK(
+      std::holds_alternative<Percent>(world.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "1"}).fee_limit));
   CHECK(world.get<ResumeOptions>({"resume"}).wait_ns == 3600 * ns_per_second);
   for (const auto& [text, message] : std::map<std::string, std::string>{
-           {"swich = x", "config file /home/u/.config/paytower/config, line 1: \"swich\" cannot be set here; did you mean switch?"},
+           {"swich = x",
+            "config file /home/u/.config/paytower/config, line 1: \"swich\" cannot be set here; did you mean switch?"},
            {"\nyes", "config file /home/u/.config/paytower/config, line 2: \"yes\" cannot be set here"},
            {"db", "config file /home/u/.config/paytower/config, line 1: db needs a value: db = PATH"},
            {"db =", "config file /home/u/.config/paytower/config, line 1: db needs a value: db = PATH"},
@@ -200,7 +213,9 @@ TEST_CASE("the config file is read as strictly as flags are") {
            {"db = a\ndb = b", "config file /home/u/.config/paytower/config, line 2: db stands here twice"},
            {"fee-limit = 5sat\nquiet\nfee-limit-percent = 1",
             "config file /home/u/.config/paytower/config, line 3: fee-limit and fee-limit-percent exclude each other"},
-           {"max-attempts = many", "config file /home/u/.config/paytower/config, line 1: max-attempts: \"many\" is no whole number from 1 to 1000"}}) {
+           {"max-attempts = many",
+            "config file /home/u/.config/paytower/config, line 1: max-attempts: \"many\" is no whole number from 1 to "
+            "1000"}}) {
     file = text;
     CHECK(world.refusal({"send", "lnbc1"}).find(message) == 0);
   }
@@ -213,7 +228,8 @@ TEST_CASE("config shows each setting with its value and its source") {
   world.environment["PAYTOWER_DB"] = "env.db";
   const auto shown = world.get<ConfigOptions>({"config", "--switch", "sim:x", "--json"}).settings;
   const auto of = [&shown](const std::string& name) {
-    const auto found = std::find_if(shown.begin(), shown.end(), [&name](const Setting& setting) { return setting.name == name; });
+    const auto found =
+        std::find_if(shown.begin(), shown.end(), [&name](const Setting& setting) { return setting.name == name; });
     REQUIRE(found != shown.end());
     return *found;
   };
@@ -247,7 +263,8 @@ TEST_CASE("databases that would not last are refused") {
 TEST_CASE("switch addresses") {
   CHECK(plain.parse({"--switch", "sim:a b", "resume"})->global.switch_address->path == "a b");
   CHECK(plain.parse({"--switch", "cln:/run/rpc", "resume"})->global.switch_address->kind == SwitchAddress::Kind::cln);
-  for (const char* bad : {"net.db", "sim:", "lnd:x", "SIM:x", ":x"}) CHECK(plain.refusal({"--switch", bad, "resume"}).find("names no switch") != std::string::npos);
+  for (const char* bad : {"net.db", "sim:", "lnd:x", "SIM:x", ":x"})
+    CHECK(plain.refusal({"--switch", bad, "resume"}).find("names no switch") != std::string::npos);
 }
 
 TEST_CASE("a socket's path that no address has room for") {
@@ -256,7 +273,8 @@ TEST_CASE("a socket's path that no address has room for") {
   CHECK(plain.refusal({"--switch", "sim:" + fits + "s", "resume"}).empty());
   CHECK(plain.refusal({"--switch", "cln:" + fits + "s", "resume"}).find("at most 107 bytes") != std::string::npos);
   CHECK(plain.refusal({"--switch", "sim:n", "simulate", "serve", "--socket", fits}).empty());
-  CHECK(plain.refusal({"--switch", "sim:n", "simulate", "serve", "--socket", fits + "s"}).find("at most 107 bytes") != std::string::npos);
+  CHECK(plain.refusal({"--switch", "sim:n", "simulate", "serve", "--socket", fits + "s"}).find("at most 107 bytes") !=
+        std::string::npos);
 }
 
 TEST_CASE("a switch in the environment cannot spoil a command that uses none") {
@@ -268,7 +286,8 @@ TEST_CASE("a switch in the environment cannot spoil a command that uses none") {
 }
 
 TEST_CASE("hints carry the flags of the call") {
-  CHECK(plain.parse({"--db", "my db", "--switch", "sim:n", "list"})->output.command_prefix == "paytower --db 'my db' --switch sim:n");
+  CHECK(plain.parse({"--db", "my db", "--switch", "sim:n", "list"})->output.command_prefix ==
+        "paytower --db 'my db' --switch sim:n");
   World world;
   world.environment["PAYTOWER_DB"] = "env.db";
   CHECK(world.parse({"list"})->output.command_prefix == "paytower");
@@ -279,9 +298,12 @@ TEST_CASE("send --dest needs all of it, and no invoice") {
   CHECK(plain.refusal({"send", "--dest", key}).find("--dest needs") == 0);
   CHECK(plain.refusal({"send", "lnbc1", "--dest", key}).find("name an invoice or --dest") == 0);
   CHECK(plain.refusal({"send", "lnbc1", "--payment-hash", hash}) == "--payment-hash goes only with --dest");
-  CHECK(plain.refusal({"send", "--dest", "04" + std::string(64, '1'), "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"}).find("02 or 03") !=
-        std::string::npos);
-  const auto send = plain.get<SendOptions>({"send", "--dest", key, "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"});
+  CHECK(plain
+            .refusal({"send", "--dest", "04" + std::string(64, '1'), "--payment-hash", hash, "--payment-secret", hash,
+                      "--amt", "1sat"})
+            .find("02 or 03") != std::string::npos);
+  const auto send = plain.get<SendOptions>(
+      {"send", "--dest", key, "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"});
   CHECK(std::get<DirectPayee>(send.payee).final_cltv_delta == 18);
 }
 
@@ -289,7 +311,8 @@ TEST_CASE("payment hashes") {
   CHECK(plain.get<ShowOptions>({"show", "ABCDEF"}).hash.digits == "abcdef");
   CHECK_FALSE(plain.get<ShowOptions>({"show", "abcdef"}).hash.whole);
   CHECK(plain.get<ShowOptions>({"show", hash}).hash.whole);
-  for (const std::string& bad : {std::string("abcde"), std::string("abcdeg"), hash + "a", std::string("0xabcdef")}) CHECK(plain.refusal({"show", bad}).find("payment hash") == 0);
+  for (const std::string& bad : {std::string("abcde"), std::string("abcdeg"), hash + "a", std::string("0xabcdef")})
+    CHECK(plain.refusal({"show", bad}).find("payment hash") == 0);
 }
 
 TEST_CASE("delete wants exactly one selection") {
@@ -316,7 +339,8 @@ TEST_CASE("an invoice that is given as - is read from stdin, where nothing else 
   CHECK(typed.get<DecodeOptions>({"decode", "-"}).invoice == "LNBC1ABC");
   CHECK(std::get<std::string>(typed.get<SendOptions>({"send", "-", "--yes"}).payee) == "LNBC1ABC");
   CHECK(std::get<std::string>(typed.get<SendOptions>({"send", "-", "-n"}).payee) == "LNBC1ABC");
-  CHECK(typed.refusal({"send", "-", "--yes", "--routes", "-"}).find("cannot both be read from stdin") != std::string::npos);
+  CHECK(typed.refusal({"send", "-", "--yes", "--routes", "-"}).find("cannot both be read from stdin") !=
+        std::string::npos);
   const auto unasked = typed.parse({"send", "-"});
   REQUIRE_FALSE(unasked);
   CHECK(unasked.error().code == Errc::not_confirmed);
@@ -326,5 +350,6 @@ TEST_CASE("an invoice that is given as - is read from stdin, where nothing else 
   const auto line = batch.read_line(R"({"invoice":"-"})");
   REQUIRE_FALSE(line);
   CHECK(line.error().message.find("stands in the line") != std::string::npos);
-  CHECK(std::get<std::string>(batch.read_line(R"({"invoice":" bitcoin:?LIGHTNING=lnbc1abc\r\n"})")->payee) == "lnbc1abc");
+  CHECK(std::get<std::string>(batch.read_line(R"({"invoice":" bitcoin:?LIGHTNING=lnbc1abc\r\n"})")->payee) ==
+        "lnbc1abc");
 }

@@ -1,5 +1,5 @@
-// Goal: whatever people paste gives the bare invoice or the name of what it is. Method: a table of each kind, and as properties
-// that nothing around an invoice changes it and that no refusal repeats what was pasted.
+// Goal: whatever people paste gives the bare invoice or the name of what it is. Method: a table of each kind, and as
+// properties that nothing around an invoice changes it and that no refusal repeats what was pasted.
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "cli/input/payable_text.h"
 #include "cli/commands/request.h"
+#include "cli/input/payable_text.h"
 #include "core/base/limits.h"
 
 using namespace paytower;
@@ -45,7 +45,8 @@ std::string any_encoding(const std::string& text) {
   std::string out;
   for (const char c : text) {
     std::array<char, 4> code{};
-    std::snprintf(code.data(), code.size(), *rc::gen::arbitrary<bool>() ? "%%%02x" : "%%%02X", static_cast<unsigned>(c));
+    std::snprintf(code.data(), code.size(), *rc::gen::arbitrary<bool>() ? "%%%02x" : "%%%02X",
+                  static_cast<unsigned>(c));
     out += *rc::gen::inRange(0, 4) == 0 ? std::string(code.data()) : std::string(1, c);
   }
   return out;
@@ -53,7 +54,8 @@ std::string any_encoding(const std::string& text) {
 
 std::string any_blanks() {
   std::string out;
-  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) out += *rc::gen::element<std::string>(" ", "\t", "\n", "\r\n", "\xc2\xa0", "\xef\xbb\xbf");
+  for (int i = *rc::gen::inRange(0, 4); i > 0; --i)
+    out += *rc::gen::element<std::string>(" ", "\t", "\n", "\r\n", "\xc2\xa0", "\xef\xbb\xbf");
   return out;
 }
 
@@ -67,10 +69,13 @@ TEST_CASE("payable text: nothing around an invoice changes it") {
     const auto plain = payable_text(any_blanks() + scheme + any_blanks() + wanted + tail + any_blanks());
     RC_ASSERT(plain && *plain == wanted);
 
-    const std::string before = *rc::gen::element<std::string>("", "amount=0.0000001&", "label=a%20b&lno=lno1x&", "pj=https://x/?y&", "&&x&");
-    const std::string behind = *rc::gen::element<std::string>("", "&message=%E2%82%BF", "&pop=x", "#here", "&lightning=" + wanted);
-    const std::string uri = any_blanks() + any_case("bitcoin:") + *rc::gen::element<std::string>("", "bcrt1qxycnzvf3xycnzvf3xycnzvf3xycnzvf3") + "?" + before +
-                            any_case("lightning") + "=" + any_encoding(wanted) + behind + any_blanks();
+    const std::string before =
+        *rc::gen::element<std::string>("", "amount=0.0000001&", "label=a%20b&lno=lno1x&", "pj=https://x/?y&", "&&x&");
+    const std::string behind =
+        *rc::gen::element<std::string>("", "&message=%E2%82%BF", "&pop=x", "#here", "&lightning=" + wanted);
+    const std::string uri = any_blanks() + any_case("bitcoin:") +
+                            *rc::gen::element<std::string>("", "bcrt1qxycnzvf3xycnzvf3xycnzvf3xycnzvf3") + "?" +
+                            before + any_case("lightning") + "=" + any_encoding(wanted) + behind + any_blanks();
     const auto taken = payable_text(uri);
     RC_ASSERT(taken && *taken == wanted);
   }));
@@ -123,7 +128,8 @@ TEST_CASE("payable text: what is not a BOLT 11 invoice is named as what it is") 
     CHECK_MESSAGE(said.find(word) != std::string::npos, said);
     if (pasted.size() > 20) CHECK(said.find(pasted.substr(pasted.size() - 16)) == std::string::npos);
   }
-  for (const std::string other : {"hello", "lnbc", "lnltc1abc", "nonsense", "lntbs1x", "ln", "02abc"}) CHECK(read(other) == other);   // decode_invoice says what
+  for (const std::string other : {"hello", "lnbc", "lnltc1abc", "nonsense", "lntbs1x", "ln", "02abc"})
+    CHECK(read(other) == other);  // decode_invoice says what
 }
 
 TEST_CASE("an invoice is payable on a switch that says it is on the invoice's network") {
@@ -139,12 +145,12 @@ TEST_CASE("an invoice is payable on a switch that says it is on the invoice's ne
     return static_cast<bool>(checked);
   };
   for (const char* network : {"bitcoin", "testnet", "signet", "regtest", "simnet"}) CHECK(fits(network, network));
-  CHECK(fits("testnet", "testnet4"));   // one prefix for all testnets
+  CHECK(fits("testnet", "testnet4"));  // one prefix for all testnets
   CHECK(fits("testnet", "testnet3"));
   CHECK_FALSE(fits("simnet", "signet"));
   CHECK_FALSE(fits("signet", "simnet"));
   CHECK_FALSE(fits("bitcoin", "testnet4"));
-  CHECK(fits("", "bitcoin"));           // --dest names none
+  CHECK(fits("", "bitcoin"));  // --dest names none
   key.node = request.demand.destination;
   const auto own = check_switch(request, key);
   REQUIRE_FALSE(own);
@@ -154,7 +160,8 @@ TEST_CASE("an invoice is payable on a switch that says it is on the invoice's ne
 
 TEST_CASE("payable text: any bytes end in a text without blanks around it or in a sentence") {
   CHECK(rc::check([] {
-    const std::string head = *rc::gen::element<std::string>("", "bitcoin:", "bitcoin:?lightning=", "lightning:", "ln", "\xe2\x82\xbf", "lnurl");
+    const std::string head = *rc::gen::element<std::string>("", "bitcoin:", "bitcoin:?lightning=", "lightning:", "ln",
+                                                            "\xe2\x82\xbf", "lnurl");
     const auto text = payable_text(head + *rc::gen::arbitrary<std::string>());
     if (!text) {
       RC_ASSERT(!text.error().message.empty());

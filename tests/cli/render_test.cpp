@@ -1,4 +1,5 @@
-// Goal: one payment object, the same keys in the same order whatever happened. Method: whole documents compared as text.
+// Goal: one payment object, the same keys in the same order whatever happened. Method: whole documents compared as
+// text.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -35,7 +36,8 @@ Payment paid_payment() {
   payment.request.deadline = UnixNs{1'738'000'060'000'000'000};
   Attempt attempt;
   attempt.id = AttemptId{4711};
-  attempt.route.hops = {Hop{ShortChannelId{879609302220865537}, 0, node(8), Msat::of(251'012), 58}, Hop{ShortChannelId{879609302220865538}, 1, node(9), Msat::of(250'000), 18}};
+  attempt.route.hops = {Hop{ShortChannelId{879609302220865537}, 0, node(8), Msat::of(251'012), 58},
+                        Hop{ShortChannelId{879609302220865538}, 1, node(9), Msat::of(250'000), 18}};
   attempt.amount = Msat::of(250'000);
   attempt.fee = Msat::of(1'012);
   attempt.registered = payment.request.created;
@@ -55,17 +57,27 @@ TEST_CASE("a paid payment") {
   const std::string hash = payment.request.hash.hex();
   const std::string preimage = payment.preimage->hex();
   CHECK(dump(payment_json(payment)) ==
-        "{\"payment_hash\":\"" + hash + "\",\"payment_index\":\"42\",\"status\":\"SUCCEEDED\",\"definitive\":true,\"end_note\":null,"
-        "\"failure_reason\":\"FAILURE_REASON_NONE\",\"failure_detail\":null,\"value_msat\":250000,\"fee_msat\":1012,\"fee_limit_msat\":5000,"
-        "\"payment_preimage\":\"" + preimage + "\",\"payment_request\":null,\"destination\":\"" + node(9).hex() + "\",\"label\":\"rent\","
-        "\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\",\"amp\":false,"
-        "\"htlcs\":[{\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"htlc_hash\":null,\"status\":\"SUCCEEDED\",\"attempt_time_ns\":\"1738000000123456789\","
-        "\"accepted_time_ns\":null,\"resolve_time_ns\":\"1738000003500000000\",\"preimage\":\"" + preimage + "\",\"failure\":null,"
-        "\"route\":{\"total_time_lock\":null,\"total_amt_msat\":251012,\"total_fees_msat\":1012,\"hops\":["
-        "{\"chan_id\":\"879609302220865537\",\"scid\":\"800000x1x1\",\"pub_key\":\"" + node(8).hex() + "\",\"amt_to_forward_msat\":250000,\"fee_msat\":1012,\"delay\":58,\"expiry\":null},"
-        "{\"chan_id\":\"879609302220865538\",\"scid\":\"800000x1x2\",\"pub_key\":\"" + node(9).hex() + "\",\"amt_to_forward_msat\":250000,\"fee_msat\":0,\"delay\":18,\"expiry\":null}]}}],"
-        "\"duplicate_of\":null,\"duplicates\":[],\"tries\":[],\"imported_raw\":[]}");
-  CHECK(outcome_text(payment) == "Paid 250 sat (fee 1.012 sat) in 1 attempt, 3.3 s\n  payment hash  " + hash + "\n  preimage      " + preimage + "\n");
+        "{\"payment_hash\":\"" + hash +
+            "\",\"payment_index\":\"42\",\"status\":\"SUCCEEDED\",\"definitive\":true,\"end_note\":null,\"failure_"
+            "reason\":\"FAILURE_REASON_NONE\",\"failure_detail\":null,\"value_msat\":250000,\"fee_msat\":1012,\"fee_"
+            "limit_msat\":5000,\"payment_preimage\":\"" +
+            preimage + "\",\"payment_request\":null,\"destination\":\"" + node(9).hex() +
+            "\",\"label\":\"rent\",\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":"
+            "\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\",\"amp\":false,\"htlcs\":[{"
+            "\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"htlc_hash\":null,\"status\":\"SUCCEEDED\","
+            "\"attempt_time_ns\":\"1738000000123456789\",\"accepted_time_ns\":null,\"resolve_time_ns\":"
+            "\"1738000003500000000\",\"preimage\":\"" +
+            preimage +
+            "\",\"failure\":null,\"route\":{\"total_time_lock\":null,\"total_amt_msat\":251012,\"total_fees_msat\":"
+            "1012,\"hops\":[{\"chan_id\":\"879609302220865537\",\"scid\":\"800000x1x1\",\"pub_key\":\"" +
+            node(8).hex() +
+            "\",\"amt_to_forward_msat\":250000,\"fee_msat\":1012,\"delay\":58,\"expiry\":null},{\"chan_id\":"
+            "\"879609302220865538\",\"scid\":\"800000x1x2\",\"pub_key\":\"" +
+            node(9).hex() +
+            "\",\"amt_to_forward_msat\":250000,\"fee_msat\":0,\"delay\":18,\"expiry\":null}]}}],\"duplicate_of\":null,"
+            "\"duplicates\":[],\"tries\":[],\"imported_raw\":[]}");
+  CHECK(outcome_text(payment) == "Paid 250 sat (fee 1.012 sat) in 1 attempt, 3.3 s\n  payment hash  " + hash +
+                                     "\n  preimage      " + preimage + "\n");
   CHECK(exit_code_of(payment) == ExitCode::ok);
 }
 
@@ -76,7 +88,11 @@ TEST_CASE("a failed payment shows its reason and no preimage") {
   Attempt& attempt = payment.attempts.front();
   attempt.preimage.reset();
   attempt.outcome = AttemptOutcome::failed;
-  attempt.failure = Failure{FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{879609302220865538}, 1}, {}, "no\x1b[31m \xff way"};
+  attempt.failure = Failure{FailureCode::temporary_channel_failure,
+                            1,
+                            ChannelDirection{ShortChannelId{879609302220865538}, 1},
+                            {},
+                            "no\x1b[31m \xff way"};
   const Json json = payment_json(payment);
   CHECK(json["status"] == "FAILED");
   CHECK(json["definitive"] == true);
@@ -84,10 +100,13 @@ TEST_CASE("a failed payment shows its reason and no preimage") {
   CHECK(json["fee_msat"] == 0);
   CHECK(json["payment_preimage"] == nullptr);
   CHECK(dump(json["htlcs"][0]["failure"]) ==
-        "{\"code\":\"TEMPORARY_CHANNEL_FAILURE\",\"wire_code\":4103,\"failure_source_index\":1,\"chan_id\":\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
+        "{\"code\":\"TEMPORARY_CHANNEL_FAILURE\",\"wire_code\":4103,\"failure_source_index\":1,\"chan_id\":"
+        "\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
   const std::string last = "the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1 (800000x1x2)";
-  CHECK(outcome_text(payment) == "Not paid: no route left after 1 attempt: " + last + ". Nothing is in flight; it is safe to pay again.\n");
-  CHECK(dump(json["failure_detail"]) == "{\"code\":\"attempts_failed\",\"message\":\"" + last + "\",\"fee_msat\":null,\"delay\":null,\"switch_message\":null}");
+  CHECK(outcome_text(payment) ==
+        "Not paid: no route left after 1 attempt: " + last + ". Nothing is in flight; it is safe to pay again.\n");
+  CHECK(dump(json["failure_detail"]) == "{\"code\":\"attempts_failed\",\"message\":\"" + last +
+                                            "\",\"fee_msat\":null,\"delay\":null,\"switch_message\":null}");
   CHECK(exit_code_of(payment) == ExitCode::payment_failed);
   payment.attempts.clear();
   CHECK(outcome_text(payment) == "Not paid: no route. Nothing is in flight; it is safe to pay again.\n");
@@ -104,13 +123,16 @@ TEST_CASE("why there is no route, in one sentence and with its numbers") {
     return outcome_text(payment);
   };
   const std::string end = ". Nothing is in flight; it is safe to pay again.\n";
-  CHECK(said({DetailCode::fee_limit, Msat::of(12'500), 40, {}, {}, {}}) == "Not paid: the cheapest route costs 12.5 sat, --fee-limit allows 10 sat" + end);
+  CHECK(said({DetailCode::fee_limit, Msat::of(12'500), 40, {}, {}, {}}) ==
+        "Not paid: the cheapest route costs 12.5 sat, --fee-limit allows 10 sat" + end);
   CHECK(dump(payment_json(payment)["failure_detail"]) ==
-        "{\"code\":\"fee_limit\",\"message\":\"the cheapest route costs 12.5 sat, --fee-limit allows 10 sat\",\"fee_msat\":12500,\"delay\":40,\"switch_message\":null}");
+        "{\"code\":\"fee_limit\",\"message\":\"the cheapest route costs 12.5 sat, --fee-limit allows 10 "
+        "sat\",\"fee_msat\":12500,\"delay\":40,\"switch_message\":null}");
   CHECK(said(detail_of(DetailCode::unexplained)) == "Not paid: no route" + end);
   CHECK(payment_json(payment)["failure_detail"] == nullptr);
   // The node's words are a stranger's.
-  CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, "no\x1b[31m way"}) == "Not paid: the node finds no route: no\\x1b[31m way" + end);
+  CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, "no\x1b[31m way"}) ==
+        "Not paid: the node finds no route: no\\x1b[31m way" + end);
   CHECK(payment_json(payment)["failure_detail"]["switch_message"] == "no\x1b[31m way");
   CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, std::string(1'000, 'x')}).size() < 300);
   // Every code has a name of its own and a sentence.
@@ -133,7 +155,9 @@ TEST_CASE("attempts that are used up are told by what is stored") {
   attempt.preimage.reset();
   attempt.outcome = AttemptOutcome::failed;
   attempt.failure = Failure{FailureCode::fee_insufficient, 1, {}, {}, {}};
-  CHECK(outcome_text(payment) == "Not paid: the one attempt that --max-attempts allows has failed with FEE_INSUFFICIENT at hop 1. Nothing is in flight; it is safe to pay again.\n");
+  CHECK(outcome_text(payment) ==
+        "Not paid: the one attempt that --max-attempts allows has failed with FEE_INSUFFICIENT at hop 1. Nothing is in "
+        "flight; it is safe to pay again.\n");
   CHECK(payment_json(payment)["failure_detail"]["code"] == "attempts_used_up");
 }
 
@@ -196,7 +220,8 @@ TEST_CASE("a foreign settlement names whose amounts it has") {
   Payment payment = paid_payment();
   payment.attempts.front().origin = AttemptOrigin::foreign;
   payment.attempts.front().amount = Msat::of(251'000);
-  CHECK(foreign_settlement(payment) == "another user of this node paid this hash: 251 sat, fee 1.012 sat, their attempt 4711");
+  CHECK(foreign_settlement(payment) ==
+        "another user of this node paid this hash: 251 sat, fee 1.012 sat, their attempt 4711");
   CHECK(outcome_text(payment).find("Paid 251 sat (fee 1.012 sat), 3.3 s\n") == 0);
   CHECK_FALSE(foreign_settlement(paid_payment()));
 }
@@ -230,7 +255,8 @@ TEST_CASE("another user's payment in parts: all their parts are told") {
   Payment payment = paid_payment();
   payment.attempts.front().origin = AttemptOrigin::foreign;
   payment.attempts.push_back(payment.attempts.front());
-  CHECK(foreign_settlement(payment) == "another user of this node paid this hash: 500 sat, fee 2.024 sat, their attempt 4711");
+  CHECK(foreign_settlement(payment) ==
+        "another user of this node paid this hash: 500 sat, fee 2.024 sat, their attempt 4711");
   CHECK(outcome_text(payment).find("Paid 500 sat (fee 2.024 sat), 3.3 s\n") == 0);
 }
 
@@ -241,7 +267,8 @@ TEST_CASE("a failure of an imported record whose code has no name keeps its numb
   attempt.outcome = AttemptOutcome::failed;
   attempt.preimage.reset();
   attempt.failure = Failure{static_cast<FailureCode>(17), 2, {}, {}, {}};
-  CHECK(dump(payment_json(payment)["htlcs"][0]["failure"]) == "{\"code\":\"UNKNOWN_CODE\",\"wire_code\":17,\"failure_source_index\":2,\"chan_id\":null,\"message\":\"\"}");
+  CHECK(dump(payment_json(payment)["htlcs"][0]["failure"]) ==
+        "{\"code\":\"UNKNOWN_CODE\",\"wire_code\":17,\"failure_source_index\":2,\"chan_id\":null,\"message\":\"\"}");
   attempt.failure->code = FailureCode::unknown_code;
   CHECK(payment_json(payment)["htlcs"][0]["failure"]["wire_code"] == nullptr);
 }
@@ -250,7 +277,8 @@ TEST_CASE("an imported route: heights as lnd has them, and null for what a blind
   Payment payment = paid_payment();
   Attempt& attempt = payment.attempts.front();
   attempt.origin = AttemptOrigin::imported;
-  attempt.route.hops = {Hop{ShortChannelId{1}, 0, node(7), Msat::of(1'200), 800'160}, Hop{ShortChannelId{2}, 0, node(8), Msat::of(1'100), 800'120},
+  attempt.route.hops = {Hop{ShortChannelId{1}, 0, node(7), Msat::of(1'200), 800'160},
+                        Hop{ShortChannelId{2}, 0, node(8), Msat::of(1'100), 800'120},
                         Hop{ShortChannelId{}, 0, node(9), Msat{}, 0}};
   attempt.amount = Msat::of(1'000);
   const Json hops = payment_json(payment)["htlcs"][0]["route"]["hops"];
@@ -273,7 +301,8 @@ TEST_CASE("JSON that is written as text is what a tree would say") {
   std::mt19937 random(7);
   for (int round = 0; round < 2'000; ++round) {
     std::string text;
-    for (std::size_t i = random() % 12; i > 0; --i) text += static_cast<char>(random() % 4 == 0 ? random() % 256 : 'a' + random() % 26);
+    for (std::size_t i = random() % 12; i > 0; --i)
+      text += static_cast<char>(random() % 4 == 0 ? random() % 256 : 'a' + random() % 26);
     if (round == 0) text = "\"\\/\b\f\n\r\t \x7f\xc3\xa9\xf0\x9f\x98\x80\xed\xa0\x80";
     std::string written;
     JsonWriter(written).text(text);

@@ -86,8 +86,11 @@ TEST_CASE("only a whole, unambiguous answer to a request of ours is read") {
 }
 
 TEST_CASE("a request is one line of JSON") {
-  const std::string text = request_text("ab\"c", "sendpay", {{"label", "two\nlines"}, {"groupid", 4611686018427387903ULL}});
-  CHECK(text == R"({"id":"ab\"c","jsonrpc":"2.0","method":"sendpay","params":{"groupid":4611686018427387903,"label":"two\nlines"}})");
+  const std::string text =
+      request_text("ab\"c", "sendpay", {{"label", "two\nlines"}, {"groupid", 4611686018427387903ULL}});
+  CHECK(
+      text ==
+      R"({"id":"ab\"c","jsonrpc":"2.0","method":"sendpay","params":{"groupid":4611686018427387903,"label":"two\nlines"}})");
 }
 
 TEST_CASE("amounts are whole numbers, with or without their unit") {
@@ -99,5 +102,6 @@ TEST_CASE("amounts are whole numbers, with or without their unit") {
   CHECK(amount(values, "text") == Msat::of(12));
   CHECK(amount(values, "zero") == Msat{});
   CHECK(amount(values, "all") == Msat::of(Msat::max_value));
-  for (const char* key : {"more", "sat", "bare", "unit", "minus", "signed", "space", "large", "null", "absent"}) CHECK_FALSE(amount(values, key).has_value());
+  for (const char* key : {"more", "sat", "bare", "unit", "minus", "signed", "space", "large", "null", "absent"})
+    CHECK_FALSE(amount(values, key).has_value());
 }

@@ -56,7 +56,9 @@ TEST_CASE("sendpay: all ids given, and only this attempt's own row is an accepta
     CHECK(dispatched(world) == DispatchAnswer::Kind::look);
   }
   SUBCASE("204 without a row") {
-    world.node.on_error("sendpay", 204, json{{"erring_index", 0}, {"failcode", 4103}, {"erring_channel", "111x1x0"}, {"erring_direction", 0}});
+    world.node.on_error(
+        "sendpay", 204,
+        json{{"erring_index", 0}, {"failcode", 4103}, {"erring_channel", "111x1x0"}, {"erring_direction", 0}});
     CHECK(dispatched(world) == DispatchAnswer::Kind::not_sent);
   }
   SUBCASE("204 with a row") {
@@ -86,7 +88,10 @@ TEST_CASE("after the first byte a lost connection says nothing of the hand-over"
   SUBCASE("end of file") {}
   SUBCASE("half an answer") { last_words = R"({"jsonrpc":"2.0","id":)"; }
   SUBCASE("garbage") { last_words = "garbage\n\n"; }
-  SUBCASE("an id of null") { last_words = R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid token"}})" "\n\n"; }
+  SUBCASE("an id of null") {
+    last_words = R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid token"}})"
+                 "\n\n";
+  }
   SUBCASE("too deep") { last_words = std::string(10'000, '[') + "\n\n"; }
   world.node.on("sendpay", [&](ScriptedNode& node, const Request&) {
     node.say(last_words);
@@ -120,14 +125,18 @@ TEST_CASE("a fence: all bitcoin over one named channel with an owner") {
   bool fenced = false;
   SUBCASE("takes") { fenced = true; }
   SUBCASE("the attempt won") { world.node.on_result("sendpay", world.row("pending", world.handover.label)); }
-  SUBCASE("the attempt won and settled") { world.node.on_result("sendpay", world.row("complete", world.handover.label)); }
+  SUBCASE("the attempt won and settled") {
+    world.node.on_result("sendpay", world.row("complete", world.handover.label));
+  }
   SUBCASE("201") { world.node.on_error("sendpay", 201); }
   SUBCASE("200: something else is pending") { world.node.on_error("sendpay", 200); }
   SUBCASE("204 without a row") { world.node.on_error("sendpay", 204, json{{"erring_index", 0}}); }
   SUBCASE("its row does not end") { world.node.on_error("waitsendpay", 200); }
   SUBCASE("its row is gone") { world.node.on_error("waitsendpay", 208); }
   SUBCASE("another row ended") { world.node.on_error("waitsendpay", 204, world.failure(world.handover.label)); }
-  SUBCASE("no channel has an owner") { world.node.on_result("listpeerchannels", json{{"channels", json::array({world.own_channel("111x2x0", nullptr)})}}); }
+  SUBCASE("no channel has an owner") {
+    world.node.on_result("listpeerchannels", json{{"channels", json::array({world.own_channel("111x2x0", nullptr)})}});
+  }
   world.node_switch.fence(fence);
   const auto events = world.run();
   REQUIRE(only<FenceAnswer>(events) != nullptr);

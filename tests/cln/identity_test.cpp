@@ -84,7 +84,8 @@ TEST_CASE("nobody there, then somebody: retried with growing pauses") {
 }
 
 TEST_CASE("a node that does not say who it is is no node") {
-  for (const json& answer : {json{{"id", "02"}, {"network", "regtest"}}, json{{"network", "regtest"}}, json::array(), json{{"id", key_of(1).hex()}}}) {
+  for (const json& answer : {json{{"id", "02"}, {"network", "regtest"}}, json{{"network", "regtest"}}, json::array(),
+                             json{{"id", key_of(1).hex()}}}) {
     World world;
     world.node.on_result("getinfo", answer);
     world.node_switch.identify();

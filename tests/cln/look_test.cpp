@@ -14,16 +14,34 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
   world.connect();
   world.node.requests.clear();
   const Marks since{1, 30, 3, 12};
-  world.node.on_result("listsendpays", json{{"payments", json::array({world.row("pending", world.handover.label), json{{"status", "complete"}}})}});
-  world.node.on_result("listhtlcs", json{{"htlcs", json::array({json{{"created_index", 31}, {"direction", "out"}, {"state", "SENT_ADD_COMMIT"}, {"payment_hash", world.hash.hex()}},
-                                                               json{{"created_index", 32}, {"direction", "in"}, {"state", "X"}, {"payment_hash", world.hash.hex()}},
-                                                               json{{"created_index", 33}, {"direction", "out"}, {"state", "RCVD_REMOVE_ACK_REVOCATION"}, {"payment_hash", std::string(64, '0')}}})}});
-  world.node.on_result("listchannelmoves", json{{"channelmoves", json::array({json{{"created_index", 13}, {"debit_msat", "101000msat"}, {"credit_msat", 0}, {"primary_tag", "invoice"},
-                                                                                  {"payment_hash", world.hash.hex()}, {"group_id", 77}, {"part_id", 0}}})}});
-  world.node.on("listchannelmoves", [&, answer = world.node.script["listchannelmoves"]](ScriptedNode& node, const Request& request) {
-    world.counters["htlcs.deleted"] = 4;  // while the lists are read
-    answer(node, request);
-  });
+  world.node.on_result(
+      "listsendpays",
+      json{{"payments", json::array({world.row("pending", world.handover.label), json{{"status", "complete"}}})}});
+  world.node.on_result(
+      "listhtlcs",
+      json{{"htlcs",
+            json::array(
+                {json{{"created_index", 31},
+                      {"direction", "out"},
+                      {"state", "SENT_ADD_COMMIT"},
+                      {"payment_hash", world.hash.hex()}},
+                 json{{"created_index", 32}, {"direction", "in"}, {"state", "X"}, {"payment_hash", world.hash.hex()}},
+                 json{{"created_index", 33},
+                      {"direction", "out"},
+                      {"state", "RCVD_REMOVE_ACK_REVOCATION"},
+                      {"payment_hash", std::string(64, '0')}}})}});
+  world.node.on_result("listchannelmoves", json{{"channelmoves", json::array({json{{"created_index", 13},
+                                                                                   {"debit_msat", "101000msat"},
+                                                                                   {"credit_msat", 0},
+                                                                                   {"primary_tag", "invoice"},
+                                                                                   {"payment_hash", world.hash.hex()},
+                                                                                   {"group_id", 77},
+                                                                                   {"part_id", 0}}})}});
+  world.node.on("listchannelmoves",
+                [&, answer = world.node.script["listchannelmoves"]](ScriptedNode& node, const Request& request) {
+                  world.counters["htlcs.deleted"] = 4;  // while the lists are read
+                  answer(node, request);
+                });
   world.node_switch.look(world.hash, since);
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
@@ -44,7 +62,8 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
   CHECK(look.debits->front().id == AttemptId{77});
   std::vector<std::string> asked;
   for (const Request& request : world.node.requests) asked.push_back(request.method);
-  CHECK(asked == std::vector<std::string>{"wait", "wait", "wait", "wait", "listsendpays", "listhtlcs", "listchannelmoves", "wait"});
+  CHECK(asked == std::vector<std::string>{"wait", "wait", "wait", "wait", "listsendpays", "listhtlcs",
+                                          "listchannelmoves", "wait"});
   CHECK(world.node.of("listhtlcs")[0].params == json{{"index", "created"}, {"start", 31}, {"limit", 1000}});
 }
 
@@ -75,8 +94,13 @@ TEST_CASE("money that left by no row that was read: the rows are read once more,
   SUBCASE("its row was deleted") { second = first; }
   world.node.on_error("waitsendpay", 204, world.failure(world.handover.label));
   const std::string group = second.back()["groupid"].dump();
-  world.node.on_result("listchannelmoves", json{{"channelmoves", json::array({json{{"created_index", 13}, {"debit_msat", 101'000}, {"credit_msat", 0}, {"primary_tag", "invoice"},
-                                                                                  {"payment_hash", world.hash.hex()}, {"group_id", std::stoull(group)}, {"part_id", 0}}})}});
+  world.node.on_result("listchannelmoves", json{{"channelmoves", json::array({json{{"created_index", 13},
+                                                                                   {"debit_msat", 101'000},
+                                                                                   {"credit_msat", 0},
+                                                                                   {"primary_tag", "invoice"},
+                                                                                   {"payment_hash", world.hash.hex()},
+                                                                                   {"group_id", std::stoull(group)},
+                                                                                   {"part_id", 0}}})}});
   world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) {
     const bool paid = !world.node.of("listchannelmoves").empty();
     node.result(request, json{{"payments", paid ? second : first}});
@@ -96,13 +120,15 @@ TEST_CASE("money that left by no row that was read: the rows are read once more,
   CHECK(complete == (second.back()["status"] == "complete" ? 1 : 0));
   // What the first answer told of a failure stays.
   for (const SwitchRow& row : rows) {
-    if (row.state == RowState::failed && row.id == AttemptId{77}) CHECK(row.failure->code == FailureCode::temporary_channel_failure);
+    if (row.state == RowState::failed && row.id == AttemptId{77})
+      CHECK(row.failure->code == FailureCode::temporary_channel_failure);
   }
   std::vector<std::string> asked;
   for (const Request& request : world.node.requests) {
     if (request.method == "listchannelmoves" || !asked.empty()) asked.push_back(request.method);
   }
-  CHECK(asked == (questions == 2 ? std::vector<std::string>{"listchannelmoves", "listsendpays", "wait"} : std::vector<std::string>{"listchannelmoves", "wait"}));
+  CHECK(asked == (questions == 2 ? std::vector<std::string>{"listchannelmoves", "listsendpays", "wait"}
+                                 : std::vector<std::string>{"listchannelmoves", "wait"}));
 }
 
 TEST_CASE("an older node has fewer marks and lists, and they are absent, not empty") {
@@ -138,7 +164,8 @@ TEST_CASE("an older node has fewer marks and lists, and they are absent, not emp
   world.node.hang_up();
   (void)world.run();
   world.connect();
-  CHECK(methods_of_a_look() == std::vector<std::string>{"wait", "wait", "wait", "wait", "listsendpays", "listhtlcs", "listchannelmoves"});
+  CHECK(methods_of_a_look() ==
+        std::vector<std::string>{"wait", "wait", "wait", "wait", "listsendpays", "listhtlcs", "listchannelmoves"});
 }
 
 TEST_CASE("half a look is no look") {
@@ -173,7 +200,10 @@ TEST_CASE("a counter or an index that no database holds is no answer") {
   }
   World world;
   world.connect();
-  world.node.on_result("listhtlcs", json{{"htlcs", json::array({json{{"created_index", beyond}, {"direction", "out"}, {"state", "X"}, {"payment_hash", world.hash.hex()}}})}});
+  world.node.on_result("listhtlcs", json{{"htlcs", json::array({json{{"created_index", beyond},
+                                                                     {"direction", "out"},
+                                                                     {"state", "X"},
+                                                                     {"payment_hash", world.hash.hex()}}})}});
   world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
   CHECK(only<LookAnswer>(world.run()) == nullptr);
 }
@@ -185,7 +215,10 @@ TEST_CASE("lists are read page by page") {
     json page = json::array();
     const auto start = request.params["start"].get<std::uint64_t>();
     for (std::uint64_t index = start; index < 3'500 && page.size() < 1'000; ++index) {
-      page.push_back(json{{"created_index", index}, {"direction", "out"}, {"state", "RCVD_REMOVE_ACK_REVOCATION"}, {"payment_hash", world.hash.hex()}});
+      page.push_back(json{{"created_index", index},
+                          {"direction", "out"},
+                          {"state", "RCVD_REMOVE_ACK_REVOCATION"},
+                          {"payment_hash", world.hash.hex()}});
     }
     node.result(request, json{{"htlcs", page}});
   });
@@ -217,7 +250,9 @@ TEST_CASE("the reason of a failed row is asked for, and kept only while no later
     });
     kept = false;
   }
-  world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) { node.result(request, json{{"payments", rows}}); });
+  world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) {
+    node.result(request, json{{"payments", rows}});
+  });
   world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
@@ -253,7 +288,8 @@ TEST_CASE("a restored database: every row that names its store") {
   World world;
   world.connect();
   json other = world.row("pending", "somebody");
-  world.node.on_result("listsendpays", json{{"payments", json::array({other, world.row("pending", world.handover.label)})}});
+  world.node.on_result("listsendpays",
+                       json{{"payments", json::array({other, world.row("pending", world.handover.label)})}});
   world.node_switch.list_own(world.store);
   const auto events = world.run();
   REQUIRE(only<OwnRowsAnswer>(events) != nullptr);
@@ -267,9 +303,12 @@ TEST_CASE("a restored database: every row that names its store") {
 TEST_CASE("the newest rows of a store: read back from the end, no further than needed") {
   World world;
   world.connect();
-  std::map<std::uint64_t, std::string> labels{{21, world.handover.label}};   // by created_index; the others are somebody else's
+  std::map<std::uint64_t, std::string> labels{
+      {21, world.handover.label}};  // by created_index; the others are somebody else's
   std::uint64_t newest = 1'000;
-  world.node.on("wait", [&](ScriptedNode& node, const Request& request) { node.result(request, json{{"subsystem", "sendpays"}, {"created", newest}}); });
+  world.node.on("wait", [&](ScriptedNode& node, const Request& request) {
+    node.result(request, json{{"subsystem", "sendpays"}, {"created", newest}});
+  });
   world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) {
     const json& asked = request.params;
     json rows = json::array();
@@ -290,8 +329,9 @@ TEST_CASE("the newest rows of a store: read back from the end, no further than n
     return std::pair(only<NewestOwnAnswer>(events)->ids, world.node.of("listsendpays").size() - before);
   };
   CHECK(ask(std::nullopt) == std::pair(std::vector{AttemptId{77}}, std::size_t{3}));
-  CHECK(ask(990) == std::pair(std::vector<AttemptId>{}, std::size_t{1}));      // what is older was known to the store already
-  CHECK(ask(900) == std::pair(std::vector<AttemptId>{}, std::size_t{3}));      // many others since: read back from the end
+  CHECK(ask(990) ==
+        std::pair(std::vector<AttemptId>{}, std::size_t{1}));  // what is older was known to the store already
+  CHECK(ask(900) == std::pair(std::vector<AttemptId>{}, std::size_t{3}));  // many others since: read back from the end
   labels[995] = world.handover.label;
   CHECK(ask(990) == std::pair(std::vector{AttemptId{77}}, std::size_t{1}));
   // Rows from before the store was made end the search as well.

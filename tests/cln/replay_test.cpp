@@ -25,11 +25,11 @@ constexpr std::size_t answer_bound = 16U << 20U;
 
 /// One recorded answer with the request that it belongs to.
 struct Exchange {
-  std::string place;                         ///< file and line
+  std::string place;  ///< file and line
   std::string file;
   json request;
   json answer;
-  RpcReply reply;                            ///< as our reader sees the bytes of the socket
+  RpcReply reply;  ///< as our reader sees the bytes of the socket
 };
 
 /// The recorder mostly used numbers as ids, we use strings: only the id is rewritten.
@@ -46,7 +46,9 @@ std::string with_text_id(std::string raw) {
 std::vector<Exchange> recorded(const std::string& method) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(std::string(PAYTOWER_TEST_DATA) + "/data/cln")) {
-    if (entry.path().extension() == ".jsonl" && std::isdigit(static_cast<unsigned char>(entry.path().filename().string()[0])) != 0) files.push_back(entry.path());
+    if (entry.path().extension() == ".jsonl" &&
+        std::isdigit(static_cast<unsigned char>(entry.path().filename().string()[0])) != 0)
+      files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   REQUIRE(files.size() == 30);
@@ -77,22 +79,28 @@ std::vector<Exchange> recorded(const std::string& method) {
   return found;
 }
 
-std::int64_t code_of(const Exchange& exchange) { return exchange.answer.contains("error") ? exchange.answer["error"]["code"].get<std::int64_t>() : 0; }
-std::string message_of(const Exchange& exchange) { return exchange.answer.contains("error") ? exchange.answer["error"]["message"].get<std::string>() : ""; }
-std::string status_of(const Exchange& exchange) { return exchange.answer.contains("result") ? exchange.answer["result"].value("status", "") : ""; }
+std::int64_t code_of(const Exchange& exchange) {
+  return exchange.answer.contains("error") ? exchange.answer["error"]["code"].get<std::int64_t>() : 0;
+}
+std::string message_of(const Exchange& exchange) {
+  return exchange.answer.contains("error") ? exchange.answer["error"]["message"].get<std::string>() : "";
+}
+std::string status_of(const Exchange& exchange) {
+  return exchange.answer.contains("result") ? exchange.answer["result"].value("status", "") : "";
+}
 
 /// A row of the table: which answers it is about, how many were recorded, what follows.
-template <typename Word>
-struct Row {
+template <typename Word> struct Row {
   const char* name;
-  std::int64_t code;                         ///< 0: a result
-  const char* beginning;                     ///< of the message, or the status of a result
+  std::int64_t code;      ///< 0: a result
+  const char* beginning;  ///< of the message, or the status of a result
   int recorded;
   Word word;
 };
 
 template <typename Word>
-const Row<Word>* row_for(const std::vector<Row<Word>>& table, const Exchange& exchange, std::map<std::string, int>& seen) {
+const Row<Word>* row_for(const std::vector<Row<Word>>& table, const Exchange& exchange,
+                         std::map<std::string, int>& seen) {
   const std::string words = code_of(exchange) == 0 ? status_of(exchange) : message_of(exchange);
   const Row<Word>* found = nullptr;
   for (const Row<Word>& row : table) {
@@ -139,7 +147,8 @@ TEST_CASE("sendpay: every recorded answer means what the table says") {
       {"201 another part succeeded", 201, "Already succeeded other parts", 3, SendpayWord::exists},
       {"201 the same ids have failed", 201, "There already is a payment", 7, SendpayWord::exists},
       {"204 no first peer, no row", 204, "No connection to first peer found", 2, SendpayWord::no_row},
-      {"204 first peer not ready, no row", 204, "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (First peer not ready", 4, SendpayWord::no_row},
+      {"204 first peer not ready, no row", 204, "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (First peer not ready", 4,
+       SendpayWord::no_row},
       {"203 self payment", 203, "Unknown invoice", 2, SendpayWord::not_sent},
       {"-32602 another total", -32602, "msatoshi was previously", 1, SendpayWord::no_row},
       {"-32602 part without amount", -32602, "Must specify msatoshi", 1, SendpayWord::no_row},
@@ -160,8 +169,8 @@ TEST_CASE("sendpay: every recorded answer means what the table says") {
     if (not_sent) CHECK_MESSAGE(answer.failure.source_index == 0U, exchange.place);
     // Only the row of this very hand-over is an acceptance, told by its ids and its label.
     const std::string stored = row->word == SendpayWord::pending ? exchange.answer["result"].value("label", "") : "";
-    const bool own = row->word == SendpayWord::pending && stored == handover.label && handover.key.id == meaning.record->row.id &&
-                     handover.key.part == meaning.record->row.part;
+    const bool own = row->word == SendpayWord::pending && stored == handover.label &&
+                     handover.key.id == meaning.record->row.id && handover.key.part == meaning.record->row.part;
     CHECK_MESSAGE((answer.kind == DispatchAnswer::Kind::accepted) == own, exchange.place);
     handover.label += "x";
     CHECK_MESSAGE(dispatch_answer(meaning, handover).kind != DispatchAnswer::Kind::accepted, exchange.place);
@@ -197,8 +206,10 @@ TEST_CASE("waitsendpay: every recorded answer means what the table says") {
       continue;
     }
     CHECK(meaning.failure.source_index == data["erring_index"].get<std::uint32_t>());
-    if (data.contains("erring_channel")) CHECK(meaning.failure.channel->channel.text() == data["erring_channel"].get<std::string>());
-    if (data.contains("erring_direction")) CHECK(meaning.failure.channel->direction == data["erring_direction"].get<int>());
+    if (data.contains("erring_channel"))
+      CHECK(meaning.failure.channel->channel.text() == data["erring_channel"].get<std::string>());
+    if (data.contains("erring_direction"))
+      CHECK(meaning.failure.channel->direction == data["erring_direction"].get<int>());
     const auto wire = data["failcode"].get<std::uint32_t>();
     if (row->code == 204 && meaning.failure.source_index == 0U) {
       CHECK(meaning.failure.code == FailureCode::local_refusal);
@@ -227,7 +238,9 @@ TEST_CASE("listsendpays: every recorded row is read as it stands") {
       const auto hash = *PaymentHash::from_hex_text(row["payment_hash"].get<std::string>());
       const auto records = conclude_listsendpays(exchange.reply, hash);
       REQUIRE(records.has_value());
-      const auto record = std::find_if(records->begin(), records->end(), [&](const Record& one) { return one.created_index == row["created_index"].get<std::uint64_t>(); });
+      const auto record = std::find_if(records->begin(), records->end(), [&](const Record& one) {
+        return one.created_index == row["created_index"].get<std::uint64_t>();
+      });
       REQUIRE(record != records->end());
       CHECK(record->row.id.value == row["groupid"].get<std::uint64_t>());
       CHECK(record->row.part == row.value("partid", 0U));
@@ -280,9 +293,12 @@ TEST_CASE("the details of an older group's failure are no evidence") {
   CHECK(overwritten);
   bool several = false;
   for (const Exchange& exchange : recorded("listsendpays")) {
-    if (exchange.file.rfind("03_", 0) != 0 || exchange.answer.contains("error") || exchange.answer["result"]["payments"].empty()) continue;
+    if (exchange.file.rfind("03_", 0) != 0 || exchange.answer.contains("error") ||
+        exchange.answer["result"]["payments"].empty())
+      continue;
     const json& rows = exchange.answer["result"]["payments"];
-    const auto records = *conclude_listsendpays(exchange.reply, *PaymentHash::from_hex_text(rows[0]["payment_hash"].get<std::string>()));
+    const auto records =
+        *conclude_listsendpays(exchange.reply, *PaymentHash::from_hex_text(rows[0]["payment_hash"].get<std::string>()));
     const Record* newest = newest_failure(records, 0);
     for (const Record& record : records) {
       if (record.row.state == RowState::failed) CHECK(record.updated_index <= newest->updated_index);

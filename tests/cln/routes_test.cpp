@@ -14,8 +14,16 @@ TEST_CASE("routes are checked against every limit") {
   question.ticket = 5;
   question.demand = RouteDemand{world.payee, Msat::of(100'000), 10, Msat::of(2'000), 100, {}};
   const auto route = [&](std::uint64_t first, std::uint32_t delay) {
-    return json{{"route", json::array({json{{"id", world.peer.hex()}, {"channel", "111x1x0"}, {"direction", 1}, {"amount_msat", first}, {"delay", delay}},
-                                       json{{"id", world.payee.hex()}, {"channel", "111x4x0"}, {"direction", 0}, {"amount_msat", "100000msat"}, {"delay", 10}}})}};
+    return json{{"route", json::array({json{{"id", world.peer.hex()},
+                                            {"channel", "111x1x0"},
+                                            {"direction", 1},
+                                            {"amount_msat", first},
+                                            {"delay", delay}},
+                                       json{{"id", world.payee.hex()},
+                                            {"channel", "111x4x0"},
+                                            {"direction", 0},
+                                            {"amount_msat", "100000msat"},
+                                            {"delay", 10}}})}};
   };
   const auto ask = [&] {
     world.node_switch.ask_route(question);
@@ -35,11 +43,15 @@ TEST_CASE("routes are checked against every limit") {
     CHECK(world.node.of("getroute")[0].params["exclude"] == json::array({"7x7x7/1", key_of(44).hex()}));
   }
   SUBCASE("too dear, then asked for the cheapest") {
-    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) { node.result(request, route(request.params["riskfactor"] == 0 ? 102'000 : 102'001, 16)); });
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
+      node.result(request, route(request.params["riskfactor"] == 0 ? 102'000 : 102'001, 16));
+    });
     CHECK(ask().route.has_value());
   }
   SUBCASE("too dear whatever is asked: the reason costs no further question") {
-    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) { node.result(request, route(request.params["riskfactor"] == 0 ? 102'001 : 103'000, 16)); });
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
+      node.result(request, route(request.params["riskfactor"] == 0 ? 102'001 : 103'000, 16));
+    });
     const auto answer = ask();
     CHECK_FALSE(answer.route.has_value());
     CHECK(answer.reason == FailureReason::no_route);
@@ -52,7 +64,8 @@ TEST_CASE("routes are checked against every limit") {
   }
   SUBCASE("one route is too dear, the other too long: the fee is named") {
     world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
-      request.params["riskfactor"] == 0 ? node.result(request, route(101'000, 200)) : node.result(request, route(103'000, 16));
+      request.params["riskfactor"] == 0 ? node.result(request, route(101'000, 200))
+                                        : node.result(request, route(103'000, 16));
     });
     CHECK(ask().detail == FailureDetail{DetailCode::fee_limit, Msat::of(3'000), 16, {}, {}, {}});
   }
@@ -75,7 +88,9 @@ TEST_CASE("routes are checked against every limit") {
   SUBCASE("two channels hold enough together") {
     question.demand.amount = Msat::of(6'000'000);
     world.node.on_error("getroute", 205);
-    world.node.on_result("listpeerchannels", json{{"channels", json::array({world.own_channel("111x1x0", "channeld"), world.own_channel("111x2x0", "channeld")})}});
+    world.node.on_result("listpeerchannels",
+                         json{{"channels", json::array({world.own_channel("111x1x0", "channeld"),
+                                                        world.own_channel("111x2x0", "channeld")})}});
     const auto answer = ask();
     CHECK(answer.reason == FailureReason::no_route);
     CHECK(answer.detail == FailureDetail{DetailCode::amount_in_one_part, {}, {}, Msat::of(10'000'000), {}, "words"});
@@ -137,12 +152,21 @@ TEST_CASE("routes are checked against every limit") {
     question.demand.outgoing_channels.push_back(*ShortChannelId::parse("111x1x0"));
     question.demand.amount = Msat::of(6'000'000);
     const auto answer = ask();
-    CHECK(answer.detail == FailureDetail{DetailCode::outgoing_channel_balance, {}, {}, Msat::of(5'000'000), ShortChannelId::parse("111x1x0"), "words"});
+    CHECK(answer.detail == FailureDetail{DetailCode::outgoing_channel_balance,
+                                         {},
+                                         {},
+                                         Msat::of(5'000'000),
+                                         ShortChannelId::parse("111x1x0"),
+                                         "words"});
     CHECK(answer.reason == FailureReason::insufficient_balance);
   }
   SUBCASE("words without an end are cut") {
     world.node.on("getroute", [](ScriptedNode& node, const Request& request) {
-      node.say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"error", {{"code", 205}, {"message", std::string(100'000, 'x')}}}}.dump() + "\n\n");
+      node.say(json{{"jsonrpc", "2.0"},
+                    {"id", request.id},
+                    {"error", {{"code", 205}, {"message", std::string(100'000, 'x')}}}}
+                   .dump() +
+               "\n\n");
     });
     CHECK(ask().detail.words.size() == limits::max_failure_message_bytes);
   }
@@ -171,7 +195,11 @@ TEST_CASE("routes are checked against every limit") {
       if (request.params["id"] == world.payee.hex()) return node.error(request, -32602);
       CHECK(request.params["amount_msat"] == 102'000);
       CHECK(request.params["cltv"] == 16);
-      node.result(request, json{{"route", json::array({json{{"id", world.peer.hex()}, {"channel", "111x1x0"}, {"direction", 1}, {"amount_msat", 102'000}, {"delay", 16}}})}});
+      node.result(request, json{{"route", json::array({json{{"id", world.peer.hex()},
+                                                            {"channel", "111x1x0"},
+                                                            {"direction", 1},
+                                                            {"amount_msat", 102'000},
+                                                            {"delay", 16}}})}});
     });
     const auto answer = ask();
     REQUIRE(answer.route.has_value());
@@ -189,15 +217,34 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
   world.node.on_result("askrene-disable-node", json::object());
   world.node.on_result("askrene-remove-layer", json::object());
   const auto answer = [](const json& path) {
-    return json{{"probability_ppm", 1}, {"routes", json::array({json{{"probability_ppm", 1}, {"amount_msat", 100'000}, {"final_cltv", 10}, {"path", path}}})}};
+    return json{
+        {"probability_ppm", 1},
+        {"routes",
+         json::array({json{{"probability_ppm", 1}, {"amount_msat", 100'000}, {"final_cltv", 10}, {"path", path}}})}};
   };
   // The first node takes its fee of 1,000 msat out of what goes into the second hop; ours costs nothing.
-  const json older = json::array({json{{"short_channel_id_dir", "111x1x0/1"}, {"next_node_id", world.peer.hex()}, {"amount_msat", "101000msat"}, {"delay", 16}},
-                                  json{{"short_channel_id_dir", "111x4x0/0"}, {"next_node_id", world.payee.hex()}, {"amount_msat", 101'000}, {"delay", 16}}});
-  const json newer = json::array({json{{"short_channel_id_dir", "111x1x0/1"}, {"node_id_in", world.own.hex()}, {"node_id_out", world.peer.hex()},
-                                       {"amount_in_msat", 101'000}, {"amount_out_msat", 101'000}, {"cltv_in", 16}, {"cltv_out", 16}},
-                                  json{{"short_channel_id_dir", "111x4x0/0"}, {"node_id_in", world.peer.hex()}, {"node_id_out", world.payee.hex()},
-                                       {"amount_in_msat", 101'000}, {"amount_out_msat", 100'000}, {"cltv_in", 16}, {"cltv_out", 10}}});
+  const json older = json::array({json{{"short_channel_id_dir", "111x1x0/1"},
+                                       {"next_node_id", world.peer.hex()},
+                                       {"amount_msat", "101000msat"},
+                                       {"delay", 16}},
+                                  json{{"short_channel_id_dir", "111x4x0/0"},
+                                       {"next_node_id", world.payee.hex()},
+                                       {"amount_msat", 101'000},
+                                       {"delay", 16}}});
+  const json newer = json::array({json{{"short_channel_id_dir", "111x1x0/1"},
+                                       {"node_id_in", world.own.hex()},
+                                       {"node_id_out", world.peer.hex()},
+                                       {"amount_in_msat", 101'000},
+                                       {"amount_out_msat", 101'000},
+                                       {"cltv_in", 16},
+                                       {"cltv_out", 16}},
+                                  json{{"short_channel_id_dir", "111x4x0/0"},
+                                       {"node_id_in", world.peer.hex()},
+                                       {"node_id_out", world.payee.hex()},
+                                       {"amount_in_msat", 101'000},
+                                       {"amount_out_msat", 100'000},
+                                       {"cltv_in", 16},
+                                       {"cltv_out", 10}}});
   RouteQuestion question;
   question.demand = RouteDemand{world.payee, Msat::of(100'000), 10, Msat::of(2'000), 100, {}};
   const auto ask = [&] {
@@ -217,8 +264,14 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
     CHECK(route->hops[1].amount == Msat::of(100'000));
     CHECK(route->hops[1].delay == 10);
     const json params = world.node.of("getroutes")[0].params;
-    CHECK(params == json{{"source", world.own.hex()}, {"destination", world.payee.hex()}, {"amount_msat", 100'000}, {"maxfee_msat", 2'000}, {"final_cltv", 10},
-                         {"layers", json::array({"auto.localchans", "auto.sourcefree"})}, {"maxdelay", 100}, {"maxparts", 1}});
+    CHECK(params == json{{"source", world.own.hex()},
+                         {"destination", world.payee.hex()},
+                         {"amount_msat", 100'000},
+                         {"maxfee_msat", 2'000},
+                         {"final_cltv", 10},
+                         {"layers", json::array({"auto.localchans", "auto.sourcefree"})},
+                         {"maxdelay", 100},
+                         {"maxparts", 1}});
     CHECK(world.node.of("askrene-create-layer").empty());
   }
   SUBCASE("as 26.06 tells it") {
@@ -236,7 +289,8 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
     CHECK(ask().route.has_value());
     const json layer = world.node.of("askrene-create-layer")[0].params["layer"];
     CHECK(world.node.of("askrene-create-layer")[0].params["persistent"] == false);
-    CHECK(world.node.of("askrene-update-channel")[0].params == json{{"layer", layer}, {"short_channel_id_dir", "7x7x7/1"}, {"enabled", false}});
+    CHECK(world.node.of("askrene-update-channel")[0].params ==
+          json{{"layer", layer}, {"short_channel_id_dir", "7x7x7/1"}, {"enabled", false}});
     CHECK(world.node.of("askrene-disable-node")[0].params == json{{"layer", layer}, {"node", key_of(44).hex()}});
     CHECK(world.node.of("getroutes")[0].params["layers"] == json::array({"auto.localchans", "auto.sourcefree", layer}));
     (void)world.run();
@@ -273,7 +327,8 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
     far[1]["delay"] = 101;
     json rising = older;
     rising[1]["amount_msat"] = 99'999;
-    for (const json& bad : {parts, answer(dear), answer(far), answer(rising), answer(json::array()), answer(json::array({json::object()})), json::object(), json::array()}) {
+    for (const json& bad : {parts, answer(dear), answer(far), answer(rising), answer(json::array()),
+                            answer(json::array({json::object()})), json::object(), json::array()}) {
       world.node.on_result("getroutes", bad);
       CHECK_FALSE(ask().route.has_value());
     }
@@ -304,7 +359,11 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
   }
   SUBCASE("nobody knows the payee: getroutes has words for it, and no code") {
     world.node.on("getroutes", [](ScriptedNode& node, const Request& request) {
-      node.say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"error", {{"code", 205}, {"message", "Unknown destination node 02"}}}}.dump() + "\n\n");
+      node.say(json{{"jsonrpc", "2.0"},
+                    {"id", request.id},
+                    {"error", {{"code", 205}, {"message", "Unknown destination node 02"}}}}
+                   .dump() +
+               "\n\n");
     });
     CHECK(ask().detail.code == DetailCode::payee_unknown);
     CHECK(world.node.of("getroutes").size() == 1);

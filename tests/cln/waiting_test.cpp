@@ -23,7 +23,9 @@ TEST_CASE("answers to other requests are passed over, and late ones of an old co
   CHECK(only<Disconnected>(world.run()) != nullptr);
   world.connect();
   (void)world.run();
-  world.node.on("sendpay", [&](ScriptedNode& node, const Request&) { node.result(Request{old_id, "", {}}, world.row("pending", world.handover.label)); });
+  world.node.on("sendpay", [&](ScriptedNode& node, const Request&) {
+    node.result(Request{old_id, "", {}}, world.row("pending", world.handover.label));
+  });
   world.node_switch.dispatch(world.handover);
   CHECK(world.run().empty());
   CHECK(old_id.size() == 32);
@@ -48,7 +50,8 @@ TEST_CASE("an answer that comes 10 s late is an answer") {
   World world;
   world.connect();
   world.node.on("sendpay", [&](ScriptedNode& node, const Request& request) {
-    node.at(world.clock.at + 10 * ns_per_second, [&, request] { node.result(request, world.row("pending", world.handover.label)); });
+    node.at(world.clock.at + 10 * ns_per_second,
+            [&, request] { node.result(request, world.row("pending", world.handover.label)); });
   });
   world.node_switch.dispatch(world.handover);
   CHECK(world.run(9 * ns_per_second).empty());
@@ -66,13 +69,16 @@ TEST_CASE("waitsendpay: what ends an attempt, and what does not") {
     expected = QueryAnswer::Kind::settled;
   }
   SUBCASE("settled, another's label") { world.node.on_result("waitsendpay", world.row("complete", "mine")); }
-  SUBCASE("a failed fence is no failed attempt") { world.node.on_error("waitsendpay", 204, world.failure(world.handover.label + ":fence")); }
+  SUBCASE("a failed fence is no failed attempt") {
+    world.node.on_error("waitsendpay", 204, world.failure(world.handover.label + ":fence"));
+  }
   SUBCASE("still pending") { world.node.on_error("waitsendpay", 200); }
   SUBCASE("no row") { world.node.on_error("waitsendpay", 208); }
   SUBCASE("-1") { world.node.on_error("waitsendpay", -1); }
   SUBCASE("failed, but the list says complete") {
     world.node.on_error("waitsendpay", 204, world.failure(world.handover.label));
-    world.node.on_result("listsendpays", json{{"payments", json::array({world.row("complete", world.handover.label)})}});
+    world.node.on_result("listsendpays",
+                         json{{"payments", json::array({world.row("complete", world.handover.label)})}});
   }
   world.node_switch.query(world.handover.key);
   const auto events = world.run();
@@ -94,7 +100,8 @@ TEST_CASE("a lost answer to waitsendpay costs half a minute, and no other questi
   CHECK(only<QueryAnswer>(events)->kind == QueryAnswer::Kind::look);
   CHECK(world.node.of("waitsendpay").size() == 1);
 
-  world.node.result(world.node.of("waitsendpay")[0], world.row("complete", world.handover.label));  // it comes after all: too late
+  world.node.result(world.node.of("waitsendpay")[0],
+                    world.row("complete", world.handover.label));  // it comes after all: too late
   world.node.result(world.node.of("sendpay")[0], world.row("pending", world.handover.label));
   const auto late = world.run();
   REQUIRE(late.size() == 1);
@@ -138,7 +145,8 @@ TEST_CASE("500 questions at once, answered in random order: none lost, none cros
     if (waiting.size() < count) return;
     std::shuffle(waiting.begin(), waiting.end(), random);
     for (const Request& one : waiting) {
-      json row = world.row("complete", attempt_label(world.store, AttemptId{one.params["groupid"].get<std::uint64_t>()}));
+      json row =
+          world.row("complete", attempt_label(world.store, AttemptId{one.params["groupid"].get<std::uint64_t>()}));
       row["payment_hash"] = one.params["payment_hash"];
       row["groupid"] = one.params["groupid"];
       row["payment_preimage"] = one.params["payment_hash"];

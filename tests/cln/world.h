@@ -1,5 +1,5 @@
-// A scripted node on a real Unix socket, and a switch beside it. One thread and a virtual clock: the node moves whenever the
-// switch waits, and time goes on only when nothing can move.
+// A scripted node on a real Unix socket, and a switch beside it. One thread and a virtual clock: the node moves
+// whenever the switch waits, and time goes on only when nothing can move.
 #pragma once
 
 #include <algorithm>
@@ -63,18 +63,22 @@ class ScriptedNode final : public Poller {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   std::map<std::string, Answer> script;
-  std::vector<Request> requests;             ///< all that came, in order
+  std::vector<Request> requests;  ///< all that came, in order
   unsigned connections = 0;
-  bool deaf = false;                         ///< reads nothing
+  bool deaf = false;  ///< reads nothing
 
   void on(const std::string& method, Answer answer) { script[method] = std::move(answer); }
   void on_result(const std::string& method, json result) {
-    on(method, [result = std::move(result)](ScriptedNode& node, const Request& request) { node.result(request, result); });
+    on(method,
+       [result = std::move(result)](ScriptedNode& node, const Request& request) { node.result(request, result); });
   }
   void on_error(const std::string& method, std::int64_t code, json data = nullptr) {
-    on(method, [code, data = std::move(data)](ScriptedNode& node, const Request& request) { node.error(request, code, data); });
+    on(method,
+       [code, data = std::move(data)](ScriptedNode& node, const Request& request) { node.error(request, code, data); });
   }
-  void result(const Request& request, const json& value) { say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"result", value}}.dump() + "\n\n"); }
+  void result(const Request& request, const json& value) {
+    say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"result", value}}.dump() + "\n\n");
+  }
   void error(const Request& request, std::int64_t code, const json& data = nullptr) {
     json error{{"code", code}, {"message", "words"}};
     if (!data.is_null()) error["data"] = data;
@@ -97,14 +101,16 @@ class ScriptedNode final : public Poller {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     path_.copy(address.sun_path, sizeof address.sun_path - 1);
-    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 8) != 0) {
+    if (::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(listener_, 8) != 0) {
       throw std::runtime_error("no socket for a test");
     }
   }
 
   [[nodiscard]] std::vector<Request> of(const std::string& method) const {
     std::vector<Request> found;
-    std::copy_if(requests.begin(), requests.end(), std::back_inserter(found), [&](const Request& one) { return one.method == method; });
+    std::copy_if(requests.begin(), requests.end(), std::back_inserter(found),
+                 [&](const Request& one) { return one.method == method; });
     return found;
   }
 
@@ -128,7 +134,8 @@ class ScriptedNode final : public Poller {
       what();
       moved = true;
     }
-    if (listener_ >= 0 && peer_ < 0 && (peer_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+    if (listener_ >= 0 && peer_ < 0 &&
+        (peer_ = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
       ++connections;
       moved = true;
     }
@@ -156,10 +163,14 @@ class ScriptedNode final : public Poller {
       bool quoted = false;
       std::size_t end = 0;
       for (std::size_t i = 0; i < in_.size() && end == 0; ++i) {
-        if (quoted && in_[i] == '\\') ++i;
-        else if (in_[i] == '"') quoted = !quoted;
-        else if (!quoted && in_[i] == '{') ++depth;
-        else if (!quoted && in_[i] == '}' && --depth == 0) end = i + 1;
+        if (quoted && in_[i] == '\\')
+          ++i;
+        else if (in_[i] == '"')
+          quoted = !quoted;
+        else if (!quoted && in_[i] == '{')
+          ++depth;
+        else if (!quoted && in_[i] == '}' && --depth == 0)
+          end = i + 1;
       }
       if (end == 0) return;
       const json text = json::parse(in_.substr(0, end));
@@ -193,38 +204,58 @@ struct World {
   World() : own(key_of(1)), payee(key_of(9)), peer(key_of(5)) {
     node.on_result("getinfo", json{{"id", own.hex()}, {"network", "regtest"}, {"blockheight", 118}});
     node.on("wait", [this](ScriptedNode& at, const Request& request) {
-      const std::string name = request.params["subsystem"].get<std::string>() + "." + request.params["indexname"].get<std::string>();
-      at.result(request, json{{"subsystem", request.params["subsystem"]}, {request.params["indexname"].get<std::string>(), counters[name]}});
+      const std::string name =
+          request.params["subsystem"].get<std::string>() + "." + request.params["indexname"].get<std::string>();
+      at.result(request, json{{"subsystem", request.params["subsystem"]},
+                              {request.params["indexname"].get<std::string>(), counters[name]}});
     });
     node.on_result("listsendpays", json{{"payments", json::array()}});
     node.on_result("listhtlcs", json{{"htlcs", json::array()}});
     node.on_result("listchannelmoves", json{{"channelmoves", json::array()}});
-    node.on_result("listpeerchannels", json{{"channels", json::array({own_channel("111x1x0", "channeld"), own_channel("111x2x0", nullptr)})}});
+    node.on_result(
+        "listpeerchannels",
+        json{{"channels", json::array({own_channel("111x1x0", "channeld"), own_channel("111x2x0", nullptr)})}});
     hash.bytes.fill(0xab);
     store.bytes.fill(0x5e);
     handover.key = AttemptKey{hash, AttemptId{77}, 0};
     handover.label = attempt_label(store, AttemptId{77});
-    handover.route.hops = {Hop{*ShortChannelId::parse("111x1x0"), 0, peer, Msat::of(101'000), 16}, Hop{*ShortChannelId::parse("111x4x0"), 0, payee, Msat::of(100'000), 10}};
+    handover.route.hops = {Hop{*ShortChannelId::parse("111x1x0"), 0, peer, Msat::of(101'000), 16},
+                           Hop{*ShortChannelId::parse("111x4x0"), 0, payee, Msat::of(100'000), 10}};
     handover.amount = Msat::of(100'000);
   }
 
   [[nodiscard]] json own_channel(const char* scid, const char* owner) const {
-    json channel{{"peer_id", peer.hex()}, {"peer_connected", true}, {"state", "CHANNELD_NORMAL"}, {"short_channel_id", scid}, {"direction", 0}, {"spendable_msat", 5'000'000}};
+    json channel{{"peer_id", peer.hex()},    {"peer_connected", true}, {"state", "CHANNELD_NORMAL"},
+                 {"short_channel_id", scid}, {"direction", 0},         {"spendable_msat", 5'000'000}};
     if (owner != nullptr) channel["owner"] = owner;
     return channel;
   }
   /// A row at the attempt's ids.
   [[nodiscard]] json row(const char* status, const std::string& label) const {
-    json row{{"created_index", 5}, {"id", 5}, {"payment_hash", hash.hex()}, {"groupid", 77}, {"amount_msat", 100'000}, {"amount_sent_msat", 101'000},
-             {"created_at", 1'795'392'600}, {"status", status}, {"label", label}, {"destination", payee.hex()}};
-    if (std::string(status) == "pending") row["message"] = "Monitor status";
-    else row["updated_index"] = 6;
+    json row{{"created_index", 5},
+             {"id", 5},
+             {"payment_hash", hash.hex()},
+             {"groupid", 77},
+             {"amount_msat", 100'000},
+             {"amount_sent_msat", 101'000},
+             {"created_at", 1'795'392'600},
+             {"status", status},
+             {"label", label},
+             {"destination", payee.hex()}};
+    if (std::string(status) == "pending")
+      row["message"] = "Monitor status";
+    else
+      row["updated_index"] = 6;
     if (std::string(status) == "complete") row["payment_preimage"] = std::string(64, '1');
     return row;
   }
   [[nodiscard]] json failure(const std::string& label) const {
     json data = row("failed", label);
-    data.update(json{{"erring_index", 1}, {"failcode", 4103}, {"erring_node", peer.hex()}, {"erring_channel", "111x4x0"}, {"erring_direction", 0}});
+    data.update(json{{"erring_index", 1},
+                     {"failcode", 4103},
+                     {"erring_node", peer.hex()},
+                     {"erring_channel", "111x4x0"},
+                     {"erring_direction", 0}});
     return data;
   }
 
@@ -251,12 +282,12 @@ struct World {
   PaymentHash hash;
   StoreId store;
   Handover handover;
-  std::map<std::string, std::uint64_t> counters{{"sendpays.created", 4}, {"htlcs.created", 40}, {"htlcs.deleted", 3}, {"channelmoves.created", 20}};
+  std::map<std::string, std::uint64_t> counters{
+      {"sendpays.created", 4}, {"htlcs.created", 40}, {"htlcs.deleted", 3}, {"channelmoves.created", 20}};
 };
 
 /// The only event of its kind.
-template <typename T>
-const T* only(const std::vector<SwitchEvent>& events) {
+template <typename T> const T* only(const std::vector<SwitchEvent>& events) {
   const T* found = nullptr;
   for (const SwitchEvent& event : events) {
     if (const T* one = std::get_if<T>(&event)) {

@@ -1,7 +1,8 @@
-// Goal: killed, cut off from power or refused by the disk at any call, paytower loses and repeats no payment. Method: each
-// flow is run again and again, with the fault at the first call, at the second, ... until it is not reached any more; then
-// the machine starts again, everything is resumed, and the network's own ledger judges. PAYTOWER_CRASH_STEP=1 tries every
-// call, a larger step every so manieth (from a start that differs from mode to mode); without it, every fifth.
+// Goal: killed, cut off from power or refused by the disk at any call, paytower loses and repeats no payment. Method:
+// each flow is run again and again, with the fault at the first call, at the second, ... until it is not reached any
+// more; then the machine starts again, everything is resumed, and the network's own ledger judges.
+// PAYTOWER_CRASH_STEP=1 tries every call, a larger step every so manieth (from a start that differs from mode to mode);
+// without it, every fifth.
 #include <cstdio>
 
 #include <doctest/doctest.h>
@@ -32,7 +33,9 @@ TEST_CASE("crash: resume of a held payment that was settled meanwhile") {
                     REQUIRE(world.admin.release(request.hash, std::nullopt));
                   },
                   [](CrashWorld& world) { world.resume(); },
-                  [](CrashWorld& world, auto& broken) { must_be(world, world.requests[0].hash, PaymentStatus::succeeded, broken); }});
+                  [](CrashWorld& world, auto& broken) {
+                    must_be(world, world.requests[0].hash, PaymentStatus::succeeded, broken);
+                  }});
 }
 
 TEST_CASE("crash: cancel of a payment whose request was lost") {
@@ -51,13 +54,14 @@ TEST_CASE("crash: cancel of a payment whose request was lost") {
                   [](CrashWorld& world, auto& broken) {
                     // Without the word, the payment goes on and is paid.
                     const PaymentStatus status = world.status(world.requests[0].hash);
-                    if (status != PaymentStatus::failed && status != PaymentStatus::succeeded) broken.push_back("not the expected end");
+                    if (status != PaymentStatus::failed && status != PaymentStatus::succeeded)
+                      broken.push_back("not the expected end");
                   }});
 }
 
 TEST_CASE("crash: a process is killed, and the machine loses its power under the next one") {
-  // What the first one wrote and did not sync is there for the second one to read, and gone after the power cut: the second one
-  // must not act on it before it is durable (R1).
+  // What the first one wrote and did not sync is there for the second one to read, and gone after the power cut: the
+  // second one must not act on it before it is durable (R1).
   const Mode cut{"power cut", {DiskFault::Kind::kill_before, 0, DiskFault{}.calls, SQLITE_IOERR, Unsynced::dropped, 0}};
   std::uint64_t points = 0;
   bool reached = true;
@@ -72,8 +76,9 @@ TEST_CASE("crash: a process is killed, and the machine loses its power under the
       world.power_on();
     };
     flow.act = [](CrashWorld& world) { world.resume(); };
-    points += try_mode("killed, then a power cut", cut, 1 + first % crash_step(),
-                       [&](const DiskFault& fault, std::vector<std::string>& broken) { return try_point(flow, fault, broken); });
+    points += try_mode(
+        "killed, then a power cut", cut, 1 + first % crash_step(),
+        [&](const DiskFault& fault, std::vector<std::string>& broken) { return try_point(flow, fault, broken); });
   }
   CHECK(points > 0);
   std::printf("killed, then a power cut: %ju points\n", std::uintmax_t{points});

@@ -6,9 +6,9 @@
 #include <sstream>
 #include <utility>
 
-#include "core/invoice/bolt11/invoice.h"
-#include "core/driver/admission.h"
 #include "core/base/hash.h"
+#include "core/driver/admission.h"
+#include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
 #include "core/sim/sim_switch.h"
 #include "db/payments/admin.h"
@@ -28,28 +28,53 @@ std::string short_name(const PaymentHash& hash) {
   return text.str();
 }
 
-bool alive(const sim::OracleEntry& entry) { return entry.state == sim::OracleState::held || entry.state == sim::OracleState::settled; }
+bool alive(const sim::OracleEntry& entry) {
+  return entry.state == sim::OracleState::held || entry.state == sim::OracleState::settled;
+}
 
 }  // namespace
 
 Process::Process(const std::string& path)
     : connection(path, db::OpenMode::create, db::payment_file()),
-      write_lock(connection.real_path(), db::default_lock_timeout_ns),
-      locks(connection.real_path()),
+      write_lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
       store(connection, write_lock) {}
 
 /// A dead process asks nothing; and before each question and after each answer the operator may look.
 class CrashWorld::WatchedSwitch final : public Switch {
  public:
   WatchedSwitch(CrashWorld& world, Switch& inner) : world_(world), inner_(inner) {}
-  void identify() override { step(); inner_.identify(); }
-  void look(const PaymentHash& hash, const std::optional<Marks>& since) override { step(); inner_.look(hash, since); }
-  void ask_route(const RouteQuestion& question) override { step(); inner_.ask_route(question); }
-  void dispatch(const Handover& handover) override { step(); inner_.dispatch(handover); }
-  void query(const AttemptKey& key) override { step(); inner_.query(key); }
-  void fence(const Handover& handover) override { step(); inner_.fence(handover); }
-  void list_own(const StoreId& store) override { step(); inner_.list_own(store); }
-  void newest_own(const StoreTrace& asked) override { step(); inner_.newest_own(asked); }
+  void identify() override {
+    step();
+    inner_.identify();
+  }
+  void look(const PaymentHash& hash, const std::optional<Marks>& since) override {
+    step();
+    inner_.look(hash, since);
+  }
+  void ask_route(const RouteQuestion& question) override {
+    step();
+    inner_.ask_route(question);
+  }
+  void dispatch(const Handover& handover) override {
+    step();
+    inner_.dispatch(handover);
+  }
+  void query(const AttemptKey& key) override {
+    step();
+    inner_.query(key);
+  }
+  void fence(const Handover& handover) override {
+    step();
+    inner_.fence(handover);
+  }
+  void list_own(const StoreId& store) override {
+    step();
+    inner_.list_own(store);
+  }
+  void newest_own(const StoreTrace& asked) override {
+    step();
+    inner_.newest_own(asked);
+  }
   std::vector<SwitchEvent> poll(MonoNs until) override {
     step();
     return inner_.poll(until);
@@ -71,7 +96,8 @@ class CrashWorld::WatchedSwitch final : public Switch {
 /// The store between the driver and the real one, where it has a bug.
 class CrashWorld::MutantStore final : public PaymentStore {
  public:
-  MutantStore(Mutant mutant, db::SqlitePaymentStore& inner, Switch& node) : mutant_(mutant), inner_(inner), node_(node) {}
+  MutantStore(Mutant mutant, db::SqlitePaymentStore& inner, Switch& node)
+      : mutant_(mutant), inner_(inner), node_(node) {}
 
   std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
     if (mutant_ == Mutant::hands_over_first) hand_over(tick);
@@ -80,18 +106,23 @@ class CrashWorld::MutantStore final : public PaymentStore {
     } catch (const StoreError&) {
       if (mutant_ != Mutant::claims) throw;
       std::vector<Result<Stored>> claimed;
-      for (const PaymentWrites& entry : tick) claimed.push_back(Stored{PaymentIndex{std::max<std::int64_t>(1, entry.payment->index.value)}});
+      for (const PaymentWrites& entry : tick)
+        claimed.push_back(Stored{PaymentIndex{std::max<std::int64_t>(1, entry.payment->index.value)}});
       return claimed;
     }
   }
   HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
   std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+    return inner_.fetch_in_flight(after, limit);
+  }
   std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
-  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override {
+    inner_.spool(hash, id, preimage);
+  }
 
  private:
   void hand_over(std::span<const PaymentWrites> tick) {
@@ -193,7 +224,8 @@ void CrashWorld::check_spooled(Process& process) {
   if (disk.struck() || disk.dead()) return;  // it tries again
   for (const PaymentHash& hash : spooled_) {
     const HashState state = process.store.find(hash);
-    const bool deleted_since = removed_.contains(hash) && !state.payment && state.guard;  // paid before, as its guard says
+    const bool deleted_since =
+        removed_.contains(hash) && !state.payment && state.guard;  // paid before, as its guard says
     if (deleted_since || (state.payment && state.payment->status() == PaymentStatus::succeeded)) continue;
     trouble.push_back("R10: a spooled preimage was not taken in: " + short_name(hash));
   }
@@ -214,7 +246,9 @@ bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::f
   return true;
 }
 
-bool CrashWorld::send(const PaymentRequest& request, std::int64_t wait_seconds) { return send_all({request}, wait_seconds); }
+bool CrashWorld::send(const PaymentRequest& request, std::int64_t wait_seconds) {
+  return send_all({request}, wait_seconds);
+}
 
 bool CrashWorld::send_all(const std::vector<PaymentRequest>& wanted, std::int64_t wait_seconds) {
   return process([&](Process& process) {
@@ -249,7 +283,8 @@ bool CrashWorld::say(const PaymentHash& hash, const Event& word) {
     const auto payment = process.store.find(hash).payment;
     if (payment) {
       const Decision decision = decide(*payment, TimedEvent{clock.wall(), word});
-      const auto kind = std::holds_alternative<OperatorWritesOff>(word) ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed;
+      const auto kind = std::holds_alternative<OperatorWritesOff>(word) ? db::OperatorDecision::write_off
+                                                                        : db::OperatorDecision::assume_failed;
       db::PaymentAdmin words(process.connection, process.write_lock);
       if (!decision.refusal) words.record_decision(kind, hash, db::Operator{"test", clock.wall()});
       const PaymentWrites writes{&*payment, decision.writes};
@@ -288,7 +323,9 @@ void CrashWorld::operator_shell() {
 }
 
 void CrashWorld::power_on() {
-  if (disk.dead()) std::ofstream(path + ".spool", std::ios::binary | std::ios::in).write(spool_at_kill_.data(), static_cast<std::streamsize>(spool_at_kill_.size()));
+  if (disk.dead())
+    std::ofstream(path + ".spool", std::ios::binary | std::ios::in)
+        .write(spool_at_kill_.data(), static_cast<std::streamsize>(spool_at_kill_.size()));
   disk.recover();
 }
 
@@ -321,8 +358,8 @@ bool CrashWorld::to_the_end(const std::vector<PaymentRequest>& wanted) {
 void CrashWorld::changed(const Payment& payment) {
   if (disk.dead()) return;
   told_[payment.request.hash] = payment.status();
-  trace += std::to_string(clock.mono().value) + " " + short_name(payment.request.hash) + " " + std::to_string(static_cast<int>(payment.status())) + " " +
-           std::to_string(payment.attempts.size()) + "\n";
+  trace += std::to_string(clock.mono().value) + " " + short_name(payment.request.hash) + " " +
+           std::to_string(static_cast<int>(payment.status())) + " " + std::to_string(payment.attempts.size()) + "\n";
 }
 
 namespace {
@@ -363,7 +400,8 @@ bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vect
     if (entry.foreign) continue;
     ours_live |= alive(entry);
     ours_settled |= entry.state == sim::OracleState::settled;
-    const bool recorded = removed_.contains(hash) || std::find(known.begin(), known.end(), entry.attempt) != known.end();
+    const bool recorded =
+        removed_.contains(hash) || std::find(known.begin(), known.end(), entry.attempt) != known.end();
     if (!recorded) say("R1: an HTLC of ours has no attempt in the database");
   }
   if (!one_at_a_time(entries)) say("R2: more than one HTLC of ours settled or locked");
@@ -380,7 +418,8 @@ bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vect
   if (now == PaymentStatus::failed) {
     if (ours_live) say("R9: FAILED while an HTLC of ours is locked or settled");
     const UnixNs ended = state.payment->ended.value_or(clock.wall());
-    const bool theirs = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return stood_long(entry, ended); });
+    const bool theirs =
+        std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return stood_long(entry, ended); });
     if (theirs) say("R9: FAILED while somebody's HTLC is locked or settled");
   }
   if (told_paid && now != PaymentStatus::succeeded) say("R8: SUCCEEDED was told and is gone");
@@ -400,7 +439,8 @@ std::vector<std::string> CrashWorld::judge(std::vector<PaymentHash>& hashes, boo
   admin.advance();
   try {
     Process process(path);
-    const std::string sound = whole ? process.connection.database().execAndGet("PRAGMA integrity_check").getString() : "ok";
+    const std::string sound =
+        whole ? process.connection.database().execAndGet("PRAGMA integrity_check").getString() : "ok";
     if (sound != "ok") broken.push_back("integrity_check: " + sound);
     std::erase_if(hashes, [&](const PaymentHash& hash) { return judge_hash(process, hash, broken); });
   } catch (const std::exception& error) {

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "core/driver/driver.h"
-#include "core/sim/memory_ledger.h"
 #include "core/sim/admin.h"
-#include "db/sqlite/connection.h"
+#include "core/sim/memory_ledger.h"
 #include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
+#include "db/sqlite/connection.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
 #include "tests/vfs/fault_vfs.h"
@@ -85,8 +85,8 @@ class CrashWorld final : private Observer {
   bool to_the_end(const std::vector<PaymentRequest>& wanted);
 
   // --- judgement ---
-  /// R1, R2, R7, R8, R9, R10, R13, that nothing that was told is forgotten, and that the file is whole. Each broken one is a
-  /// line.
+  /// R1, R2, R7, R8, R9, R10, R13, that nothing that was told is forgotten, and that the file is whole. Each broken one
+  /// is a line.
   [[nodiscard]] std::vector<std::string> judge();
   /// The same of these hashes alone; `whole`: of the file too. Those that are over are taken out of `hashes`: ended, no
   /// attempt open, and nothing under way at the network.
@@ -100,12 +100,12 @@ class CrashWorld final : private Observer {
   SeededRandomness randomness;
   sim::MemoryLedger ledger;
   sim::SimAdmin admin{ledger, clock};
-  std::vector<PaymentRequest> requests;      ///< of all invoices made
+  std::vector<PaymentRequest> requests;  ///< of all invoices made
   bool shell_between_steps = false;
-  std::function<void()> beside;              ///< what somebody else does between any two steps; not asked while it is at work
-  std::vector<std::string> trouble;          ///< broken rules seen on the way
-  std::map<PaymentHash, std::string> last_warnings;   ///< what people were told last of each
-  std::string trace;                         ///< a line for every change that was told
+  std::function<void()> beside;      ///< what somebody else does between any two steps; not asked while it is at work
+  std::vector<std::string> trouble;  ///< broken rules seen on the way
+  std::map<PaymentHash, std::string> last_warnings;  ///< what people were told last of each
+  std::string trace;                                 ///< a line for every change that was told
 
  private:
   class WatchedSwitch;
@@ -120,7 +120,7 @@ class CrashWorld final : private Observer {
 
   std::map<PaymentHash, PaymentStatus> told_;
   std::set<PaymentHash> removed_;
-  std::set<PaymentHash> spooled_;            ///< R10: the next run must take them in
+  std::set<PaymentHash> spooled_;  ///< R10: the next run must take them in
   bool somebody_beside_ = false;
   Mutant mutant_ = Mutant::none;
   std::string spool_at_kill_;

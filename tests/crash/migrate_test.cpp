@@ -1,5 +1,5 @@
-// Goal: a migration that is killed, cut off from power or refused by the disk at any call leaves the old or the new database,
-// with every record, and its rerun ends (R14, R17). Method: as crash_test.
+// Goal: a migration that is killed, cut off from power or refused by the disk at any call leaves the old or the new
+// database, with every record, and its rerun ends (R14, R17). Method: as crash_test.
 #include <optional>
 
 #include <doctest/doctest.h>
@@ -38,8 +38,7 @@ std::optional<db::MigrateReport> migrate(const std::string& path) {
     return db::Migrator(connection, lock).run(asked, {});
   } catch (const StoreError&) {
   } catch (const RefusalError&) {
-  } catch (const SQLite::Exception&) {
-  }
+  } catch (const SQLite::Exception&) {}
   return std::nullopt;
 }
 

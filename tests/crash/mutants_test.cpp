@@ -1,4 +1,5 @@
-// Goal: the crash tests can fail. Method: each flow again, with one known bug, until a point finds it: of the right rule.
+// Goal: the crash tests can fail. Method: each flow again, with one known bug, until a point finds it: of the right
+// rule.
 #include <string_view>
 
 #include <doctest/doctest.h>
@@ -40,7 +41,8 @@ TEST_CASE("crash mutants: a disk whose syncs do nothing") {
 }
 
 TEST_CASE("crash mutants: commits that do not wait for the disk (synchronous = NORMAL)") {
-  CHECK(found_at(send_flow(), Mutant::synchronous_normal, of_mode("power cut before, unsynced dropped"), forgotten) > 0);
+  CHECK(found_at(send_flow(), Mutant::synchronous_normal, of_mode("power cut before, unsynced dropped"), forgotten) >
+        0);
   // Killed without a power cut it loses nothing: what finds it is the power cut.
   CHECK(found_at(send_flow(), Mutant::synchronous_normal, of_mode("kill before"), forgotten) == 0);
 }
@@ -59,7 +61,8 @@ TEST_CASE("crash mutants: what the database could not store counts as stored") {
 }
 
 TEST_CASE("crash mutants: without a bug, none of these is found") {
-  for (const char* mode : {"power cut after, unsynced dropped", "power cut before, unsynced dropped", "kill before", "FULL", "IOERR"}) {
+  for (const char* mode :
+       {"power cut after, unsynced dropped", "power cut before, unsynced dropped", "kill before", "FULL", "IOERR"}) {
     CHECK(found_at(send_flow(), Mutant::none, of_mode(mode), "R") == 0);
   }
 }

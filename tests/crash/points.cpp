@@ -31,7 +31,8 @@ std::uint64_t crash_step() {
 std::vector<Mode> modes() {
   using Kind = DiskFault::Kind;
   const std::set<DiskCall> changes = DiskFault{}.calls;
-  const std::set<DiskCall> all = {DiskCall::write, DiskCall::sync, DiskCall::truncate, DiskCall::remove, DiskCall::open, DiskCall::lock};
+  const std::set<DiskCall> all = {DiskCall::write,  DiskCall::sync, DiskCall::truncate,
+                                  DiskCall::remove, DiskCall::open, DiskCall::lock};
   return {
       {"kill before", {Kind::kill_before, 0, changes, SQLITE_IOERR, Unsynced::kept, 0}},
       {"kill after", {Kind::kill_after, 0, changes, SQLITE_IOERR, Unsynced::kept, 0}},
@@ -42,7 +43,8 @@ std::vector<Mode> modes() {
       {"power cut, last write torn", {Kind::kill_after, 0, {DiskCall::write}, SQLITE_IOERR, Unsynced::torn, 3}},
       {"IOERR", {Kind::error, 0, all, SQLITE_IOERR, Unsynced::kept, 0}},
       {"FULL", {Kind::error, 0, {DiskCall::write, DiskCall::truncate}, SQLITE_FULL, Unsynced::kept, 0}},
-      {"FULL from then on", {Kind::lasting_error, 0, {DiskCall::write, DiskCall::truncate}, SQLITE_FULL, Unsynced::kept, 0}},
+      {"FULL from then on",
+       {Kind::lasting_error, 0, {DiskCall::write, DiskCall::truncate}, SQLITE_FULL, Unsynced::kept, 0}},
       {"BUSY", {Kind::error, 0, {DiskCall::lock}, SQLITE_BUSY, Unsynced::kept, 0}},
   };
 }
@@ -91,7 +93,8 @@ bool try_point(const Flow& flow, const DiskFault& fault, std::vector<std::string
 }
 
 void try_all_points(const Flow& flow) {
-  try_points(flow.name, [&](const DiskFault& fault, std::vector<std::string>& broken) { return try_point(flow, fault, broken); });
+  try_points(flow.name,
+             [&](const DiskFault& fault, std::vector<std::string>& broken) { return try_point(flow, fault, broken); });
 }
 
 void make_database(CrashWorld& world) {
@@ -105,9 +108,15 @@ sim::InvoiceParams fails_once() {
 }
 
 Flow send_flow() {
-  return {"send", [](CrashWorld& world) { make_database(world); world.invoice(fails_once()); },
+  return {"send",
+          [](CrashWorld& world) {
+            make_database(world);
+            world.invoice(fails_once());
+          },
           [](CrashWorld& world) { world.send(world.requests[0]); },
-          [](CrashWorld& world, auto& broken) { must_be(world, world.requests[0].hash, PaymentStatus::succeeded, broken); }};
+          [](CrashWorld& world, auto& broken) {
+            must_be(world, world.requests[0].hash, PaymentStatus::succeeded, broken);
+          }};
 }
 
 Flow batch_flow() {

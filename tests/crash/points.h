@@ -1,4 +1,5 @@
-// Crash points: a flow is run with the fault at the first call to the disk, at the second, ... until it is not reached any more.
+// Crash points: a flow is run with the fault at the first call to the disk, at the second, ... until it is not reached
+// any more.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +24,25 @@ struct Mode {
 /// Killed before and after each call, all unsynced kept, dropped, chosen or torn; IOERR, FULL and BUSY at each call.
 [[nodiscard]] std::vector<Mode> modes();
 
-/// Runs `try_one` for each mode with the fault at ever later calls, until it returns false: the fault was not reached. It adds a
-/// line for every broken rule, which fails the test; the points are printed, and their sum when the process ends.
-void try_points(const char* flow, const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one);
+/// Runs `try_one` for each mode with the fault at ever later calls, until it returns false: the fault was not reached.
+/// It adds a line for every broken rule, which fails the test; the points are printed, and their sum when the process
+/// ends.
+void try_points(const char* flow,
+                const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one);
 /// The same for one mode alone. Returns the number of points.
 std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
                        const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one);
 
 struct Flow {
   const char* name;
-  std::function<void(CrashWorld&)> prepare;                            ///< on a sound disk
-  std::function<void(CrashWorld&)> act;                                ///< the fault comes in here
-  std::function<void(CrashWorld&, std::vector<std::string>&)> after;   ///< what must hold once everything has ended
+  std::function<void(CrashWorld&)> prepare;                           ///< on a sound disk
+  std::function<void(CrashWorld&)> act;                               ///< the fault comes in here
+  std::function<void(CrashWorld&, std::vector<std::string>&)> after;  ///< what must hold once everything has ended
 };
 
 /// One point; true when the fault was reached. `mutant` holds while the flow acts.
-[[nodiscard]] bool try_point(const Flow& flow, const DiskFault& fault, std::vector<std::string>& broken, Mutant mutant = Mutant::none);
+[[nodiscard]] bool try_point(const Flow& flow, const DiskFault& fault, std::vector<std::string>& broken,
+                             Mutant mutant = Mutant::none);
 void try_all_points(const Flow& flow);
 
 /// A database, and nothing in it.
@@ -47,8 +51,8 @@ void make_database(CrashWorld& world);
 [[nodiscard]] sim::InvoiceParams fails_once();
 /// Two attempts, the first of which fails.
 [[nodiscard]] Flow send_flow();
-/// Six payments at once, whose ticks share their commits: paid, paid at the second attempt, failed, lost on its way, and one
-/// that was paid before and is asked for again.
+/// Six payments at once, whose ticks share their commits: paid, paid at the second attempt, failed, lost on its way,
+/// and one that was paid before and is asked for again.
 [[nodiscard]] Flow batch_flow();
 void must_be(CrashWorld& world, const PaymentHash& hash, PaymentStatus status, std::vector<std::string>& broken);
 

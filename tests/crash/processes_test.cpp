@@ -1,5 +1,5 @@
-// Goal: two processes that write and checkpoint at the same instant lose no commit (R11, R15). Method: two children are forked
-// again and again and work at once; and a mutant of them that loses SQLite's locks, which must lose a commit.
+// Goal: two processes that write and checkpoint at the same instant lose no commit (R11, R15). Method: two children are
+// forked again and again and work at once; and a mutant of them that loses SQLite's locks, which must lose a commit.
 #include <array>
 #include <functional>
 
@@ -22,8 +22,7 @@ pid_t child(const std::function<bool()>& work) {
   bool well = false;
   try {
     well = work();
-  } catch (...) {
-  }
+  } catch (...) {}
   _exit(well ? 0 : 1);
 }
 
@@ -82,7 +81,8 @@ TEST_CASE("crash: two processes write and checkpoint at the same instant") {
             init_payment(process, world.requests[static_cast<std::size_t>(which * payments_each + i)]);
             auto held = process.write_lock.acquire();
             if (!held) throw StoreError("busy");
-            sqlite3_wal_checkpoint_v2(process.connection.database().getHandle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+            sqlite3_wal_checkpoint_v2(process.connection.database().getHandle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                                      nullptr, nullptr);
           });
         }
         return all;
@@ -107,7 +107,9 @@ TEST_CASE("crash mutants: a process that opens and closes a file of the database
   world.invoice();
   const auto insert = [&](Process& process, const char* word) {
     process.connection.database().exec("BEGIN IMMEDIATE");
-    process.connection.database().exec(std::string("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 4, NULL, '") + word + "')");
+    process.connection.database().exec(
+        std::string("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 4, NULL, '") + word +
+        "')");
   };
   const pid_t first = child([&] {
     Process process(world.path);
@@ -128,8 +130,10 @@ TEST_CASE("crash mutants: a process that opens and closes a file of the database
   });
   const bool both_well = static_cast<int>(ended_well(first)) + static_cast<int>(ended_well(second)) == 2;
   for (const int end : {to_second[0], to_second[1], to_first[0], to_first[1]}) ::close(end);
-  // A commit vanishes, or the log's index is cut off under the first one's feet, which kills it: the checks above see either.
+  // A commit vanishes, or the log's index is cut off under the first one's feet, which kills it: the checks above see
+  // either.
   Process process(world.path);
-  const bool both_stored = process.connection.database().execAndGet("SELECT count(*) FROM operator_words").getInt() == 2;
+  const bool both_stored =
+      process.connection.database().execAndGet("SELECT count(*) FROM operator_words").getInt() == 2;
   CHECK_FALSE((both_well && both_stored));
 }

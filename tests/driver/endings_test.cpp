@@ -78,7 +78,9 @@ TEST_CASE("ending: settled and erased between the look and the fence: the look b
   CHECK(world.send(request).end == DriveEnd::refused);
 }
 
-TEST_CASE("ending: the record and the list of HTLCs erased: the books still show the money, so UNKNOWN, and nothing is sent") {
+TEST_CASE(
+    "ending: the record and the list of HTLCs erased: the books still show the money, so UNKNOWN, and nothing is "
+    "sent") {
   SimWorld world;
   const auto request = leave_held(world);
   release(world, request.hash);
@@ -91,7 +93,9 @@ TEST_CASE("ending: the record and the list of HTLCs erased: the books still show
   CHECK(world.send(request).end == DriveEnd::refused);
 }
 
-TEST_CASE("ending: never executed, and the lists erased: nothing is concluded, nothing is sent, the operator has the last word") {
+TEST_CASE(
+    "ending: never executed, and the lists erased: nothing is concluded, nothing is sent, the operator has the last "
+    "word") {
   SimWorld world;
   const auto other = leave_held(world);
   const auto request = world.invoice();
@@ -114,7 +118,8 @@ TEST_CASE("ending: never executed, and the lists erased: nothing is concluded, n
   CHECK(world.send(request).end == DriveEnd::refused);
 }
 
-TEST_CASE("ending: never executed, resumed: the same attempt again makes one HTLC, also when the first copy comes late") {
+TEST_CASE(
+    "ending: never executed, resumed: the same attempt again makes one HTLC, also when the first copy comes late") {
   for (const std::int64_t late : {2, 30}) {
     SimWorld world;
     const auto request = world.invoice();
@@ -250,7 +255,8 @@ TEST_CASE("ending: a late preimage after the operator's word, without and with a
 }
 
 TEST_CASE("ending: two wrong answers of a hostile payee settle nothing") {
-  for (const sim::PayeeBehaviour behaviour : {sim::PayeeBehaviour::wrong_preimage, sim::PayeeBehaviour::complete_without_preimage}) {
+  for (const sim::PayeeBehaviour behaviour :
+       {sim::PayeeBehaviour::wrong_preimage, sim::PayeeBehaviour::complete_without_preimage}) {
     SimWorld world;
     sim::InvoiceParams params;
     params.behaviour = behaviour;
@@ -310,17 +316,31 @@ TEST_CASE("ending: the switch unreachable for a while") {
 
 TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database between any two steps and loses nothing") {
   SimWorld world;
-  const std::string shell = "sqlite3 '" + world.folder.file("payments.db") + "' 'SELECT count(*) FROM payments' >/dev/null 2>&1";
+  const std::string shell =
+      "sqlite3 '" + world.folder.file("payments.db") + "' 'SELECT count(*) FROM payments' >/dev/null 2>&1";
 
   /// Calls the shell before and after everything that the driver does.
   class Watched final : public Switch {
    public:
     Watched(Switch& inner, std::string command) : inner_(inner), command_(std::move(command)) {}
     void identify() override { inner_.identify(); }
-    void look(const PaymentHash& hash, const std::optional<Marks>& since) override { shell(); inner_.look(hash, since); }
-    void ask_route(const RouteQuestion& question) override { shell(); inner_.ask_route(question); }
-    void dispatch(const Handover& handover) override { shell(); inner_.dispatch(handover); shell(); }
-    void query(const AttemptKey& key) override { shell(); inner_.query(key); }
+    void look(const PaymentHash& hash, const std::optional<Marks>& since) override {
+      shell();
+      inner_.look(hash, since);
+    }
+    void ask_route(const RouteQuestion& question) override {
+      shell();
+      inner_.ask_route(question);
+    }
+    void dispatch(const Handover& handover) override {
+      shell();
+      inner_.dispatch(handover);
+      shell();
+    }
+    void query(const AttemptKey& key) override {
+      shell();
+      inner_.query(key);
+    }
     void fence(const Handover& handover) override { inner_.fence(handover); }
     void list_own(const StoreId& store) override { inner_.list_own(store); }
     void newest_own(const StoreTrace& trace) override { inner_.newest_own(trace); }
@@ -451,7 +471,8 @@ TEST_CASE("ending: another switch's open attempt is never shown to this one, als
   CHECK(results[1].payment->status() == PaymentStatus::in_flight);
 }
 
-TEST_CASE("ending: another user paid between our look and our hand-over: paid, and nobody waits for our own dead attempt") {
+TEST_CASE(
+    "ending: another user paid between our look and our hand-over: paid, and nobody waits for our own dead attempt") {
   for (const sim::ForeignAct act : {sim::ForeignAct::pay, sim::ForeignAct::complete}) {
     SimWorld world;
     const auto request = world.invoice();
@@ -467,7 +488,8 @@ TEST_CASE("ending: another user paid between our look and our hand-over: paid, a
     CHECK(world.live_htlcs(request.hash) <= 1);
     // What is left of our attempt is asked about by later runs, each of which leaves as soon.
     const MonoNs again = world.clock.mono();
-    for (const auto& later : world.resume(60 * ns_per_second)) CHECK(later.payment->status() == PaymentStatus::succeeded);
+    for (const auto& later : world.resume(60 * ns_per_second))
+      CHECK(later.payment->status() == PaymentStatus::succeeded);
     CHECK(world.clock.mono().value - again.value < 5 * ns_per_second);
   }
 }

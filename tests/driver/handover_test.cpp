@@ -1,8 +1,8 @@
 // What a hand-over says is what the stored payment says, each time the same (R4).
 #include <doctest/doctest.h>
 
-#include "core/invoice/bolt11/invoice.h"
 #include "core/driver/admission.h"
+#include "core/invoice/bolt11/invoice.h"
 
 using namespace paytower;
 

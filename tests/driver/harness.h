@@ -1,5 +1,5 @@
-// A driver with a scripted switch, a virtual clock and the real SQLite store. Everything that happens is one line of a log,
-// so that a test reads like the protocol.
+// A driver with a scripted switch, a virtual clock and the real SQLite store. Everything that happens is one line of a
+// log, so that a test reads like the protocol.
 #pragma once
 
 #include <deque>
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/driver/driver.h"
 #include "core/base/hash.h"
+#include "core/driver/driver.h"
 #include "core/payment/lifecycle.h"
 #include "tests/lifecycle/states.h"
 
@@ -28,7 +28,7 @@ class VirtualClock final : public Clock {
   int stop_signal() override { return signal; }
 
   int signal = 0;
-  std::int64_t wall_shift = 0;   ///< somebody sets the wall clock
+  std::int64_t wall_shift = 0;  ///< somebody sets the wall clock
 
  private:
   std::int64_t elapsed_ = 0;
@@ -40,7 +40,7 @@ class CountingRandomness final : public Randomness {
     for (std::uint8_t& byte : out) byte = repeats ? 7 : next_++;
   }
 
-  bool repeats = false;          ///< always the same number: the worst that chance can do
+  bool repeats = false;  ///< always the same number: the worst that chance can do
 
  private:
   std::uint8_t next_ = 1;
@@ -126,7 +126,7 @@ class ScriptedSwitch final : public Switch {
   std::vector<Handover> handovers;
   std::vector<Handover> fences;
   std::vector<AttemptId> newest_own_ids;
-  std::deque<std::pair<std::int64_t, SwitchEvent>> later;   ///< answers that come by time, in order
+  std::deque<std::pair<std::int64_t, SwitchEvent>> later;  ///< answers that come by time, in order
 
  private:
   void ask(std::string question) {
@@ -152,7 +152,8 @@ class RecordingStore final : public PaymentStore {
     if (crash_before_commit && commits == *crash_before_commit) throw Crash{};
     if (fail_commit && commits == *fail_commit) throw StoreError("the disk is gone");
     if (busy_from && commits >= *busy_from) {
-      return std::vector<Result<Stored>>(tick.size(), Error{Errc::busy, "another paytower is writing to the database; nothing was changed", {}});
+      return std::vector<Result<Stored>>(
+          tick.size(), Error{Errc::busy, "another paytower is writing to the database; nothing was changed", {}});
     }
     auto results = inner_.commit(tick);
     ++commits;
@@ -166,18 +167,22 @@ class RecordingStore final : public PaymentStore {
   }
   HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
   std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+    return inner_.fetch_in_flight(after, limit);
+  }
   std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
-  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override {
+    inner_.spool(hash, id, preimage);
+  }
 
   unsigned commits = 0;
   std::optional<unsigned> crash_before_commit;
   std::optional<unsigned> crash_after_commit;
   std::optional<unsigned> fail_commit;
-  std::optional<unsigned> busy_from;           ///< somebody else holds the write lock, for ever
+  std::optional<unsigned> busy_from;  ///< somebody else holds the write lock, for ever
 
  private:
   PaymentStore& inner_;
@@ -185,8 +190,9 @@ class RecordingStore final : public PaymentStore {
 };
 
 inline std::string write_name(const Write& write) {
-  static constexpr const char* names[] = {"init",         "register", "settle",   "foreign", "succeed",  "late-preimage",
-                                          "fail-attempt", "close",    "set-stop", "fail",    "end-unknown", "move"};
+  static constexpr const char* names[] = {"init",     "register",      "settle",       "foreign",
+                                          "succeed",  "late-preimage", "fail-attempt", "close",
+                                          "set-stop", "fail",          "end-unknown",  "move"};
   return names[write.index()];
 }
 
@@ -199,7 +205,8 @@ class RecordingObserver final : public Observer {
   Log& log_;
 };
 
-// --- answers -----------------------------------------------------------------------------------------------------------
+// --- answers
+// -----------------------------------------------------------------------------------------------------------
 
 inline const SwitchKey our_switch{node_key(9), "regtest"};
 
@@ -208,7 +215,9 @@ inline ScriptedSwitch::Reply identity() {
 }
 /// Of one run of its process.
 inline ScriptedSwitch::Reply identity_of_run(std::string run) {
-  return [run = std::move(run)](ScriptedSwitch&) { return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100, run}}; };
+  return [run = std::move(run)](ScriptedSwitch&) {
+    return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100, run}};
+  };
 }
 inline ScriptedSwitch::Reply nothing() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{}; };
@@ -241,11 +250,14 @@ inline ScriptedSwitch::Reply shows_row(RowState state, std::optional<Failure> fa
 }
 inline ScriptedSwitch::Reply route(std::uint64_t channel) {
   return [channel](ScriptedSwitch& node) {
-    return std::vector<SwitchEvent>{RouteAnswer{node.last_question.ticket, simple_route(channel), FailureReason::no_route}};
+    return std::vector<SwitchEvent>{
+        RouteAnswer{node.last_question.ticket, simple_route(channel), FailureReason::no_route}};
   };
 }
 inline ScriptedSwitch::Reply no_route(FailureReason why = FailureReason::no_route) {
-  return [why](ScriptedSwitch& node) { return std::vector<SwitchEvent>{RouteAnswer{node.last_question.ticket, std::nullopt, why}}; };
+  return [why](ScriptedSwitch& node) {
+    return std::vector<SwitchEvent>{RouteAnswer{node.last_question.ticket, std::nullopt, why}};
+  };
 }
 inline ScriptedSwitch::Reply accepted() {
   return [](ScriptedSwitch& node) {
@@ -254,8 +266,8 @@ inline ScriptedSwitch::Reply accepted() {
 }
 inline ScriptedSwitch::Reply not_sent() {
   return [](ScriptedSwitch& node) {
-    return std::vector<SwitchEvent>{
-        DispatchAnswer{node.sent(), DispatchAnswer::Kind::not_sent, Failure{FailureCode::local_refusal, 0, {}, {}, "no peer"}}};
+    return std::vector<SwitchEvent>{DispatchAnswer{node.sent(), DispatchAnswer::Kind::not_sent,
+                                                   Failure{FailureCode::local_refusal, 0, {}, {}, "no peer"}}};
   };
 }
 inline ScriptedSwitch::Reply settled() {
@@ -265,11 +277,14 @@ inline ScriptedSwitch::Reply settled() {
 }
 inline ScriptedSwitch::Reply failed(FailureCode code, std::uint32_t source) {
   return [code, source](ScriptedSwitch& node) {
-    return std::vector<SwitchEvent>{QueryAnswer{node.last_key, QueryAnswer::Kind::failed, {}, Failure{code, source, {}, {}, {}}}};
+    return std::vector<SwitchEvent>{
+        QueryAnswer{node.last_key, QueryAnswer::Kind::failed, {}, Failure{code, source, {}, {}, {}}}};
   };
 }
 inline ScriptedSwitch::Reply fenced() {
-  return [](ScriptedSwitch& node) { return std::vector<SwitchEvent>{FenceAnswer{node.fences.back().key, FenceAnswer::Kind::fenced}}; };
+  return [](ScriptedSwitch& node) {
+    return std::vector<SwitchEvent>{FenceAnswer{node.fences.back().key, FenceAnswer::Kind::fenced}};
+  };
 }
 inline ScriptedSwitch::Reply crash() {
   return [](ScriptedSwitch&) -> std::vector<SwitchEvent> { throw Crash{}; };

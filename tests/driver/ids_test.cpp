@@ -1,5 +1,5 @@
-// Goal: attempt ids are unique and in order of time, whatever chance, other processes and the clock do (R12), and no clock makes a
-// payment look refused that was never sent.
+// Goal: attempt ids are unique and in order of time, whatever chance, other processes and the clock do (R12), and no
+// clock makes a payment look refused that was never sent.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -47,7 +47,8 @@ TEST_CASE("R12: ids are above the highest known one, below 2^62, and hold until 
   CHECK(second < *draw_attempt_id(UnixNs{INT64_MIN}, randomness, second));
   const UnixNs last{ids_hold_until.value - 1};
   CHECK(draw_attempt_id(last, randomness, AttemptId{})->value < end_of_ids);
-  for (const UnixNs late : {ids_hold_until, UnixNs{INT64_MAX}}) CHECK(draw_attempt_id(late, randomness, AttemptId{}).error().code == Errc::clock);
+  for (const UnixNs late : {ids_hold_until, UnixNs{INT64_MAX}})
+    CHECK(draw_attempt_id(late, randomness, AttemptId{}).error().code == Errc::clock);
   CHECK(draw_attempt_id(created, randomness, AttemptId{end_of_ids - 1}).error().code == Errc::clock);
 }
 
@@ -86,7 +87,8 @@ TEST_CASE("R12: an id that another process drew too is drawn again, and the paym
   CHECK(result.end == DriveEnd::ended);
   REQUIRE(result.payment);
   CHECK(result.payment->status() == PaymentStatus::succeeded);
-  CHECK(world.log == Log{"identify", "look", "route", "refused init+register: attempt_id_taken", "init+register", "send", "query", "settle+succeed"});
+  CHECK(world.log == Log{"identify", "look", "route", "refused init+register: attempt_id_taken", "init+register",
+                         "send", "query", "settle+succeed"});
   CHECK(world.node.handovers.size() == 1);
   CHECK(world.node.handovers.front().key.id == *result.payment->attempts.front().id);
 }
@@ -102,7 +104,8 @@ TEST_CASE("R12: a clock that was set back draws above what the store knows, of w
 }
 
 TEST_CASE("by a clock before the release, or after the last of all ids, nothing begins and nothing is written") {
-  for (const UnixNs wrong : {UnixNs{created.value - 1}, ids_hold_until, UnixNs{ids_hold_until.value + 1'000'000 * ns_per_second}}) {
+  for (const UnixNs wrong :
+       {UnixNs{created.value - 1}, ids_hold_until, UnixNs{ids_hold_until.value + 1'000'000 * ns_per_second}}) {
     World world;
     world.options.clock_from = created;
     set_clock(world, wrong);
@@ -137,8 +140,10 @@ TEST_CASE("by such a clock, outcomes are collected and no new attempt is made") 
       const Payment stored = *world.store().find(world.request.hash).payment;
       CHECK(*stored.ended >= stored.request.created);
     } else {
-      world.node.expect("look", shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
-      world.node.expect("look", shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
+      world.node.expect("look",
+                        shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
+      world.node.expect("look",
+                        shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
       const auto result = world.resume();
       CHECK(result.end == DriveEnd::open);
       CHECK(result.payment->status() == PaymentStatus::in_flight);

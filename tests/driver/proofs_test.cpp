@@ -1,5 +1,5 @@
-// Goal: a right preimage in hand goes to the spool and to stderr whatever ends the run (R10): a commit that fails, an alarm that
-// ends it, a write lock that is not had; wherever the preimage waits.
+// Goal: a right preimage in hand goes to the spool and to stderr whatever ends the run (R10): a commit that fails, an
+// alarm that ends it, a write lock that is not had; wherever the preimage waits.
 #include <doctest/doctest.h>
 
 #include "db/payments/spool.h"

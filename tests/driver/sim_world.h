@@ -12,11 +12,11 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
-#include "core/invoice/bolt11/invoice.h"
 #include "core/driver/driver.h"
+#include "core/invoice/bolt11/invoice.h"
+#include "core/sim/admin.h"
 #include "core/sim/memory_ledger.h"
 #include "core/sim/network.h"
-#include "core/sim/admin.h"
 #include "core/sim/sim_switch.h"
 #include "tests/driver/world.h"
 
@@ -135,14 +135,18 @@ class SimWorld {
       return line.starts_with("warn: ") && line.find(text) != std::string::npos;
     }));
   }
-  /// Changes the attempts of the payment past the trigger that keeps them as they are: a disk's bit rot, another machine's row.
+  /// Changes the attempts of the payment past the trigger that keeps them as they are: a disk's bit rot, another
+  /// machine's row.
   void change_attempts(const PaymentHash& hash, const std::string& assignment) {
     SQLite::Database raw(folder.file("payments.db"), SQLite::OPEN_READWRITE);
-    const std::string trigger = raw.execAndGet("SELECT sql FROM sqlite_schema WHERE name = 'attempts_immutable'").getString();
-    raw.exec("INSERT OR IGNORE INTO switches (id, node, network) VALUES (99, x'02" + std::string(64, '7') + "', 'regtest')");
+    const std::string trigger =
+        raw.execAndGet("SELECT sql FROM sqlite_schema WHERE name = 'attempts_immutable'").getString();
+    raw.exec("INSERT OR IGNORE INTO switches (id, node, network) VALUES (99, x'02" + std::string(64, '7') +
+             "', 'regtest')");
     raw.exec("DROP TRIGGER attempts_immutable");
-    SQLite::Statement update(raw, "UPDATE attempts SET " + assignment +
-                                      " WHERE payment_index IN (SELECT payment_index FROM payments WHERE payment_hash = ?1)");
+    SQLite::Statement update(
+        raw, "UPDATE attempts SET " + assignment +
+                 " WHERE payment_index IN (SELECT payment_index FROM payments WHERE payment_hash = ?1)");
     update.bind(1, hash.bytes.data(), static_cast<int>(hash.bytes.size()));
     CHECK(update.exec() >= 1);
     raw.exec(trigger);
@@ -161,8 +165,7 @@ class SimWorld {
   std::size_t max_parallel = DriverOptions{}.max_parallel;
 
  private:
-  template <typename Feed>
-  std::vector<DriveResult> drive(Feed feed, std::optional<std::int64_t> wait_ns) {
+  template <typename Feed> std::vector<DriveResult> drive(Feed feed, std::optional<std::int64_t> wait_ns) {
     sim::SimSwitch node(ledger, clock);
     DriverOptions options;
     options.wait_ns = wait_ns;

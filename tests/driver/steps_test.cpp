@@ -1,6 +1,6 @@
-// Goal: the driver walks through a payment in the one order that keeps money safe, whatever the switch answers and wherever
-// the process ends. Method: step scripts, after lnd's TestRouterPaymentStateMachine, on the real store; the log of
-// questions and commits is compared line by line.
+// Goal: the driver walks through a payment in the one order that keeps money safe, whatever the switch answers and
+// wherever the process ends. Method: step scripts, after lnd's TestRouterPaymentStateMachine, on the real store; the
+// log of questions and commits is compared line by line.
 #include <doctest/doctest.h>
 
 #include "tests/driver/world.h"
@@ -56,7 +56,8 @@ TEST_CASE("step script: failure, then success on another route") {
   REQUIRE(result.payment->attempts.size() == 2);
   CHECK(*result.payment->attempts[0].id < *result.payment->attempts[1].id);
   CHECK(world.node.last_question.excluded_channels == std::vector{ChannelDirection{ShortChannelId{2}, 1}});
-  CHECK(world.log == up_to_send + Log{"query", "fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
+  CHECK(world.log ==
+        up_to_send + Log{"query", "fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
   world.check_stored(*result.payment);
 }
 
@@ -103,7 +104,9 @@ TEST_CASE("step script: why there is no route reaches whoever asked, also behind
   World world;
   FailureDetail why = detail_of(DetailCode::no_balance);
   why.words = "no way";
-  const ScriptedSwitch::Reply poor = [why](ScriptedSwitch& node) { return std::vector<SwitchEvent>{no_route_answer(node.last_question.ticket, why)}; };
+  const ScriptedSwitch::Reply poor = [why](ScriptedSwitch& node) {
+    return std::vector<SwitchEvent>{no_route_answer(node.last_question.ticket, why)};
+  };
   SUBCASE("at the first try") {
     world.node.expect("identify", identity());
     world.node.expect("look", quiet());
@@ -170,7 +173,8 @@ TEST_CASE("step script: restart with a result waiting") {
   }
   SUBCASE("failed meanwhile: the next route is tried, within the limits of the first process") {
     world.node.expect("identify", identity());
-    world.node.expect("look", shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
+    world.node.expect("look",
+                      shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
     world.node.expect("look", shows_row(RowState::failed));
     world.node.expect("route", route(10));
     world.node.expect("send", accepted());
@@ -178,7 +182,8 @@ TEST_CASE("step script: restart with a result waiting") {
     world.log.clear();
     CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
     CHECK(world.node.last_question.demand.fee_limit == Msat::of(5'000));
-    CHECK(world.log == Log{"identify", "look", "fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
+    CHECK(world.log ==
+          Log{"identify", "look", "fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
   }
   SUBCASE("never arrived: the same attempt goes out again, same id, same arguments (R4)") {
     world.node.expect("identify", identity());
@@ -294,7 +299,8 @@ TEST_CASE("the process dies before and after every commit: the next one ends the
       CAPTURE(commit);
       CAPTURE(before);
       World world;
-      (before ? world.recording->crash_before_commit : world.recording->crash_after_commit) = before ? commit : commit + 1;
+      (before ? world.recording->crash_before_commit : world.recording->crash_after_commit) =
+          before ? commit : commit + 1;
       expect_up_to_send(world);
       world.node.expect("send", accepted());
       world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
@@ -308,7 +314,8 @@ TEST_CASE("the process dies before and after every commit: the next one ends the
   }
 }
 
-TEST_CASE("the connection is lost after a hand-over: what was sent stays open, and is looked for on the next connection") {
+TEST_CASE(
+    "the connection is lost after a hand-over: what was sent stays open, and is looked for on the next connection") {
   World world;
   expect_up_to_send(world);
   world.node.expect("send", disconnect());
@@ -461,7 +468,8 @@ TEST_CASE("the deadline while an HTLC is held: a stop wish, the result still col
   expect_up_to_send(world);
   world.node.expect("send", accepted());
   world.node.expect("query", [](ScriptedSwitch& node) {
-    node.later.emplace_back(90 * ns_per_second, QueryAnswer{node.last_key, QueryAnswer::Kind::settled, right_preimage(), {}});
+    node.later.emplace_back(90 * ns_per_second,
+                            QueryAnswer{node.last_key, QueryAnswer::Kind::settled, right_preimage(), {}});
     return std::vector<SwitchEvent>{};
   });
   world.node.expect("look", shows_row(RowState::pending));
@@ -581,7 +589,8 @@ TEST_CASE("R7: a wrong preimage settles nothing") {
   const auto result = world.send();
   CHECK(result.payment->status() == PaymentStatus::succeeded);
   CHECK(result.payment->preimage == right_preimage());
-  CHECK(std::any_of(world.log.begin(), world.log.end(), [](const std::string& line) { return line.rfind("warn: ", 0) == 0; }));
+  CHECK(std::any_of(world.log.begin(), world.log.end(),
+                    [](const std::string& line) { return line.rfind("warn: ", 0) == 0; }));
 }
 
 TEST_CASE("--idempotent: paid before with the same parameters is paid, with others it is refused") {
@@ -618,7 +627,8 @@ TEST_CASE("max attempts are counted over all resumes together") {
   world.node.expect("query", crash());
   CHECK_THROWS_AS((void)world.send(), Crash);
   world.node.expect("identify", identity());
-  world.node.expect("look", shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
+  world.node.expect("look",
+                    shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
   world.node.expect("look", shows_row(RowState::failed));
   world.node.expect("route", route(10));
   world.node.expect("send", accepted());

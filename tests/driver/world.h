@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "db/sqlite/connection.h"
 #include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
+#include "db/sqlite/connection.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
 
@@ -19,8 +19,7 @@ namespace paytower::test {
 struct Opened {
   explicit Opened(const std::string& path)
       : connection(path, db::OpenMode::create, db::payment_file()),
-        write_lock(connection.real_path(), db::default_lock_timeout_ns),
-        locks(connection.real_path()),
+        write_lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
         store(connection, write_lock) {}
 
   db::Connection connection;
@@ -39,12 +38,16 @@ class CountingStore final : public PaymentStore {
   }
   HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
   std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override { return inner_.fetch_in_flight(after, limit); }
+  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+    return inner_.fetch_in_flight(after, limit);
+  }
   std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
-  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override { inner_.spool(hash, id, preimage); }
+  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override {
+    inner_.spool(hash, id, preimage);
+  }
 
  private:
   PaymentStore& inner_;
@@ -53,7 +56,9 @@ class CountingStore final : public PaymentStore {
 
 class World {
  public:
-  World() : request(fresh_payment().request), opened_(std::make_unique<Opened>(folder_.file("payments.db"))), counting_(opened_->store, commits_) {
+  World()
+      : request(fresh_payment().request), opened_(std::make_unique<Opened>(folder_.file("payments.db"))),
+        counting_(opened_->store, commits_) {
     recording = std::make_unique<RecordingStore>(counting_, log);
   }
 
@@ -76,7 +81,9 @@ class World {
   [[nodiscard]] std::string path() const { return opened_->connection.real_path(); }
   [[nodiscard]] unsigned inner_commits() const { return commits_; }
 
-  DriveResult send(bool idempotent = false) { return one(drive([&](Driver& driver) { driver.submit({request, idempotent}); }, node, *recording)); }
+  DriveResult send(bool idempotent = false) {
+    return one(drive([&](Driver& driver) { driver.submit({request, idempotent}); }, node, *recording));
+  }
 
   /// Every open payment of the store; there is one.
   DriveResult resume() {
@@ -113,7 +120,11 @@ class World {
     Log other_log;
     ScriptedSwitch dead(clock, other_log);
     dead.expect("identify", disconnect());
-    return one(drive([&](Driver& driver) { driver.submit({other.value_or(request), idempotent}); }, dead, opened_->store));
+    return one(drive(
+        [&](Driver& driver) {
+          driver.submit({other.value_or(request), idempotent});
+        },
+        dead, opened_->store));
   }
 
   /// A payment of another hash, not stored yet.
@@ -158,8 +169,7 @@ class World {
   }
 
  private:
-  template <typename Feed>
-  std::vector<DriveResult> drive(Feed feed, Switch& to, PaymentStore& through) {
+  template <typename Feed> std::vector<DriveResult> drive(Feed feed, Switch& to, PaymentStore& through) {
     DriverPorts ports{to, through, opened_->locks, clock, randomness, observer};
     Driver driver(ports, options);
     feed(driver);

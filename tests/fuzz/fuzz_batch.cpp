@@ -1,5 +1,5 @@
-// libFuzzer target for the lines of send --batch. Invariants: every line is read or refused with words, whatever flags it
-// holds, and what is read keeps to the bounds of the flags.
+// libFuzzer target for the lines of send --batch. Invariants: every line is read or refused with words, whatever flags
+// it holds, and what is read keeps to the bounds of the flags.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -17,7 +17,8 @@ cli::BatchOptions batch() {
   cli::Surroundings surroundings;
   surroundings.environment = [](const char*) { return std::optional<std::string>(); };
   surroundings.now = UnixNs{1'700'000'000'000'000'000};
-  const std::vector<std::string> call{"send", "--batch", "-", "--yes", "--db", "x.db", "--switch", "sim:x", "--config", "none"};
+  const std::vector<std::string> call{"send", "--batch",  "-",     "--yes",    "--db",
+                                      "x.db", "--switch", "sim:x", "--config", "none"};
   auto options = cli::parse_options(call, surroundings);
   must(static_cast<bool>(options));
   return std::get<cli::BatchOptions>(options->command);

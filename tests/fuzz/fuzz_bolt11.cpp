@@ -1,6 +1,6 @@
-// libFuzzer target for BOLT 11. A first byte of '#' makes the rest five-bit words of an invoice with a right checksum, so that
-// the fields behind it are reached; anything else is the text of an invoice. Invariants: what is read and can be written again
-// is read back the same, and what is accepted today is read the same under the older rules.
+// libFuzzer target for BOLT 11. A first byte of '#' makes the rest five-bit words of an invoice with a right checksum,
+// so that the fields behind it are reached; anything else is the text of an invoice. Invariants: what is read and can
+// be written again is read back the same, and what is accepted today is read the same under the older rules.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -14,7 +14,8 @@ using namespace paytower::test;
 
 namespace {
 
-constexpr std::array<const char*, 9> prefixes{"lnbc", "lnbc2500u", "lnbc1n", "lntb20m", "lnbcrt1p", "lntbs9", "lnbc10p", "lnbcrt", "lnsb"};
+constexpr std::array<const char*, 9> prefixes{"lnbc",   "lnbc2500u", "lnbc1n", "lntb20m", "lnbcrt1p",
+                                              "lntbs9", "lnbc10p",   "lnbcrt", "lnsb"};
 
 std::string with_checksum(std::string_view body) {
   if (body.empty()) return {};
@@ -26,10 +27,12 @@ std::string with_checksum(std::string_view body) {
 
 /// Everything but who signed.
 bool same_fields(const Invoice& one, const Invoice& other) {
-  return one.network == other.network && one.amount == other.amount && one.timestamp == other.timestamp && one.payment_hash == other.payment_hash &&
-         one.payment_secret == other.payment_secret && one.description == other.description && one.description_hash == other.description_hash &&
-         one.expiry == other.expiry && one.min_final_cltv == other.min_final_cltv && one.route_hints == other.route_hints &&
-         one.fallbacks == other.fallbacks && one.features == other.features && one.metadata == other.metadata;
+  return one.network == other.network && one.amount == other.amount && one.timestamp == other.timestamp &&
+         one.payment_hash == other.payment_hash && one.payment_secret == other.payment_secret &&
+         one.description == other.description && one.description_hash == other.description_hash &&
+         one.expiry == other.expiry && one.min_final_cltv == other.min_final_cltv &&
+         one.route_hints == other.route_hints && one.fallbacks == other.fallbacks && one.features == other.features &&
+         one.metadata == other.metadata;
 }
 
 }  // namespace
@@ -48,7 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   must(route_hints_of(text) == invoice->route_hints);
   must(invoice->description.has_value() != invoice->description_hash.has_value());
   for (const RouteHint& hint : invoice->route_hints) {
-    must(!hint.empty() && std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); }));
+    must(!hint.empty() &&
+         std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); }));
   }
   (void)expired(*invoice, invoice->timestamp);
   std::array<std::uint8_t, 32> key{};

@@ -1,5 +1,5 @@
-// libFuzzer target for the config file. Invariants: it is read or refused with the line that is wrong, and no value that is
-// kept holds a line end.
+// libFuzzer target for the config file. Invariants: it is read or refused with the line that is wrong, and no value
+// that is kept holds a line end.
 #include "cli/arguments/settings.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -9,7 +9,8 @@ using namespace paytower::test;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const auto config = cli::parse_config(text_of(bytes, size), "config");
   if (!config) {
-    must(config.error().message.find("line ") != std::string::npos || config.error().message.find("larger") != std::string::npos);
+    must(config.error().message.find("line ") != std::string::npos ||
+         config.error().message.find("larger") != std::string::npos);
     return 0;
   }
   for (const auto& [name, setting] : *config) {

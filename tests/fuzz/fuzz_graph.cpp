@@ -1,5 +1,6 @@
-// libFuzzer target for `simulate network --import`: lncli's describegraph and Core Lightning's listchannels. Invariants:
-// channels have two nodes in order and a policy at least, and a graph that is accepted makes a network or is refused.
+// libFuzzer target for `simulate network --import`: lncli's describegraph and Core Lightning's listchannels.
+// Invariants: channels have two nodes in order and a policy at least, and a graph that is accepted makes a network or
+// is refused.
 #include <nlohmann/json.hpp>
 
 #include "cli/input/graph.h"

@@ -1,5 +1,5 @@
-// The input is one payment's bucket: a byte for the version, then the copy as raw_bytes() writes it, taken as far as it can
-// be read. It is decoded; every record must come out with its raw bytes, and nothing may be thrown.
+// The input is one payment's bucket: a byte for the version, then the copy as raw_bytes() writes it, taken as far as it
+// can be read. It is decoded; every record must come out with its raw bytes, and nothing may be thrown.
 #include <cstdint>
 #include <cstdlib>
 
@@ -15,7 +15,8 @@ using namespace paytower::db::lnd;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  const auto version = static_cast<std::uint32_t>(first_bucket_version + fuzz::number(input, 1) % (newest_version - first_bucket_version + 1));
+  const auto version = static_cast<std::uint32_t>(first_bucket_version +
+                                                  fuzz::number(input, 1) % (newest_version - first_bucket_version + 1));
   const bool is_bucket = fuzz::number(input, 1) == 1;
   BucketCopy copy;
   copy.top = fuzz::entry(input, is_bucket, 1, true);

@@ -1,5 +1,6 @@
-// libFuzzer target for the frozen codec of lnd's outgoing payments. Invariants: what is read lies inside the input and within
-// its bounds, what is refused names why, a record read is the same when it is read again, and one byte more or less is none.
+// libFuzzer target for the frozen codec of lnd's outgoing payments. Invariants: what is read lies inside the input and
+// within its bounds, what is refused names why, a record read is the same when it is read again, and one byte more or
+// less is none.
 #include "migrations/legacy_record.h"
 #include "tests/fuzz/fuzz.h"
 

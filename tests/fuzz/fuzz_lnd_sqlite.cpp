@@ -1,5 +1,5 @@
-// The input is an SQLite file as lnd might have: native tables, or the key-value tree. It is opened as an import does and read to its
-// end: records come out, or a refusal; the file is the same afterwards and nothing lies beside it.
+// The input is an SQLite file as lnd might have: native tables, or the key-value tree. It is opened as an import does
+// and read to its end: records come out, or a refusal; the file is the same afterwards and nothing lies beside it.
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -60,8 +60,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read_all(path);
   std::string after(size, '\0');
   std::ifstream(path, std::ios::binary).read(after.data(), static_cast<std::streamsize>(size));
-  if (std::filesystem::file_size(path) != size || !std::equal(after.begin(), after.end(), data, [](char a, std::uint8_t b) { return a == static_cast<char>(b); })) std::abort();
-  const auto entries = std::distance(std::filesystem::directory_iterator(folder()), std::filesystem::directory_iterator{});
+  if (std::filesystem::file_size(path) != size ||
+      !std::equal(after.begin(), after.end(), data, [](char a, std::uint8_t b) { return a == static_cast<char>(b); }))
+    std::abort();
+  const auto entries =
+      std::distance(std::filesystem::directory_iterator(folder()), std::filesystem::directory_iterator{});
   if (entries != 1) std::abort();
   return 0;
 }

@@ -1,5 +1,5 @@
-// libFuzzer target for --routes: lncli's queryroutes and buildroute, Core Lightning's getroutes and getroute. Invariants: bounds,
-// amounts and delays that never rise, and a route that the store can keep.
+// libFuzzer target for --routes: lncli's queryroutes and buildroute, Core Lightning's getroutes and getroute.
+// Invariants: bounds, amounts and delays that never rise, and a route that the store can keep.
 #include "cli/input/routes.h"
 #include "core/base/limits.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,5 +1,5 @@
-// libFuzzer target for what a node answers. The first byte says how the stream is cut into reads. Invariants: cuts change
-// nothing, no frame is longer than the bound, and whatever an answer holds is read or refused.
+// libFuzzer target for what a node answers. The first byte says how the stream is cut into reads. Invariants: cuts
+// change nothing, no frame is longer than the bound, and whatever an answer holds is read or refused.
 #include <string>
 #include <vector>
 
@@ -17,7 +17,7 @@ constexpr std::size_t bound = 1U << 16U;
 
 struct Cut {
   std::vector<std::string> frames;
-  bool whole = true;               ///< the stream stayed usable
+  bool whole = true;  ///< the stream stayed usable
 };
 
 Cut cut(std::string_view stream, std::size_t piece) {

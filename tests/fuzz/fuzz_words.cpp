@@ -1,10 +1,10 @@
-// libFuzzer target for the words of a command line: amounts, percents, durations, times, hashes, and what is pasted for an invoice.
-// Invariant: what is read is within its range, and its shortest text is read back the same. An error's words hold no secret.
+// libFuzzer target for the words of a command line: amounts, percents, durations, times, hashes, and what is pasted for
+// an invoice. Invariant: what is read is within its range, and its shortest text is read back the same. An error's
+// words hold no secret.
 #include "cli/input/amount.h"
 #include "cli/input/hash.h"
 #include "cli/input/payable_text.h"
 #include "cli/input/time.h"
-#include "cli/output/text.h"
 #include "cli/output/text.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     must(hash->whole.has_value() == (hash->digits.size() == 64));
   }
   const auto payable = payable_text(text);
-  must(payable ? !payable->empty() && payable->find_first_of(" \t\r\n") == std::string::npos : !payable.error().message.empty());
+  must(payable ? !payable->empty() && payable->find_first_of(" \t\r\n") == std::string::npos
+               : !payable.error().message.empty());
   const std::string shown = without_invoices(text);
   must(without_invoices(shown) == shown && in_quotes(text).size() <= 200);
   return 0;

@@ -18,8 +18,13 @@ namespace {
 Bytes old_attempt(bool tails) { return joined({be64(42), session_key(), plain_route(tails)}); }
 
 Bytes rich_attempt(std::uint32_t version) {
-  const Bytes records = hop_tail(false, {{8, filled(33, 5)}, {10, {1, 2}}, {12, node_key(9)}, {14, filled(66, 6)}, {16, {7}}, {18, {9}}, {70'000, {7}}});
-  const Bytes info = joined({session_key(), route_bytes(700'000, 1000, {{0xB1, 1, 699'000, 990, hop_tail(true)}, {0xB2, 2, 699'000, 990, records}}), be64(5)});
+  const Bytes records = hop_tail(
+      false,
+      {{8, filled(33, 5)}, {10, {1, 2}}, {12, node_key(9)}, {14, filled(66, 6)}, {16, {7}}, {18, {9}}, {70'000, {7}}});
+  const Bytes info =
+      joined({session_key(),
+              route_bytes(700'000, 1000, {{0xB1, 1, 699'000, 990, hop_tail(true)}, {0xB2, 2, 699'000, 990, records}}),
+              be64(5)});
   return version < 23 ? info : joined({info, hash_of_preimage(1), tlv(0, {9}), tlv(65'536, {1})});
 }
 
@@ -46,7 +51,8 @@ void attempts(BboltWriter& writer, std::uint32_t version) {
 void payment(BboltWriter& writer, std::uint32_t version) {
   writer.begin(hash_of_preimage(1));
   if (version < 13) writer.put("payment-attempt-info", old_attempt(version >= 10));
-  writer.put("payment-creation-info", creation_info(hash_of_preimage(1), 1000, 5, "lnbc", version < 23 ? Bytes{} : tlv(65'536, {1})));
+  writer.put("payment-creation-info",
+             creation_info(hash_of_preimage(1), 1000, 5, "lnbc", version < 23 ? Bytes{} : tlv(65'536, {1})));
   writer.begin("payment-duplicate-bucket");
   writer.begin(be64(9));
   old_form(writer, 9, version);
@@ -63,7 +69,8 @@ void payment(BboltWriter& writer, std::uint32_t version) {
 }
 
 void write_file(const std::string& path, const Bytes& bytes) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
 /// The file's payments as fuzz_kv_payment takes them.
@@ -72,7 +79,8 @@ void write_raw(const std::string& from, const std::string& to, std::uint32_t ver
   db::lnd::PageSet pages(database.file());
   db::lnd::Cursor cursor(*database.payment_buckets(), pages);
   if (!cursor.next()) return;
-  const Bytes raw = joined({{static_cast<std::uint8_t>(version - db::lnd::first_bucket_version)}, db::lnd::raw_bytes(db::lnd::copy_entry(cursor, pages).top)});
+  const Bytes raw = joined({{static_cast<std::uint8_t>(version - db::lnd::first_bucket_version)},
+                            db::lnd::raw_bytes(db::lnd::copy_entry(cursor, pages).top)});
   write_file(to, raw);
 }
 
@@ -107,7 +115,8 @@ int main(int argc, char** argv) {
     std::cerr << "usage: fuzz_seeds FOLDER\n";
     return 2;
   }
-  const std::string bbolt = std::string(argv[1]) + "/bbolt/", kv = std::string(argv[1]) + "/kv_payment/", legacy = std::string(argv[1]) + "/legacy_record/";
+  const std::string bbolt = std::string(argv[1]) + "/bbolt/", kv = std::string(argv[1]) + "/kv_payment/",
+                    legacy = std::string(argv[1]) + "/legacy_record/";
   const std::string sqlite = std::string(argv[1]) + "/lnd_sqlite/", rows = std::string(argv[1]) + "/sql_rows/";
   for (const std::string& folder : {sqlite, rows}) std::filesystem::create_directories(folder);
   for (const char* file : {"native", "key-value"}) std::filesystem::remove(sqlite + file);
@@ -129,7 +138,8 @@ int main(int argc, char** argv) {
       write_legacy(bbolt + "legacy-" + shape, {options, 8, 12, {}});
       for (const std::uint32_t version : {9U, 10U, 13U, 23U}) {
         const std::string name = "v" + std::to_string(version) + "-" + shape;
-        write_kv(bbolt + name, version, [&](BboltWriter& writer) { payment(writer, version); }, options);
+        write_kv(
+            bbolt + name, version, [&](BboltWriter& writer) { payment(writer, version); }, options);
         write_raw(bbolt + name, kv + name, version);
       }
     }

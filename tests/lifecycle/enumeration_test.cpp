@@ -1,5 +1,5 @@
-// Goal: decide() is total and breaks no rule, in every state that the store accepts, for every event, before and past the
-// deadline. Method: the whole space, a few hundred thousand decisions; each is applied, and the result is judged.
+// Goal: decide() is total and breaks no rule, in every state that the store accepts, for every event, before and past
+// the deadline. Method: the whole space, a few hundred thousand decisions; each is applied, and the result is judged.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -11,15 +11,12 @@ using namespace paytower::test;
 
 namespace {
 
-template <typename T, typename V>
-std::size_t count_of(const std::vector<V>& list) {
-  return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [](const V& v) { return std::holds_alternative<T>(v); }));
+template <typename T, typename V> std::size_t count_of(const std::vector<V>& list) {
+  return static_cast<std::size_t>(
+      std::count_if(list.begin(), list.end(), [](const V& v) { return std::holds_alternative<T>(v); }));
 }
 
-template <typename T>
-bool is(const Event& event) {
-  return std::holds_alternative<T>(event);
-}
+template <typename T> bool is(const Event& event) { return std::holds_alternative<T>(event); }
 
 Payment after(const Payment& payment, const Decision& decision) {
   Payment next = payment;
@@ -37,8 +34,7 @@ struct Case {
 };
 
 /// Calls `check(case)` for the whole space and returns the number of cases.
-template <typename Check>
-std::size_t for_all(Check check) {
+template <typename Check> std::size_t for_all(Check check) {
   const auto payments = all_payments();
   const auto events = all_events();
   std::size_t cases = 0;
@@ -62,7 +58,8 @@ bool in(const Payment& payment, AttemptId id) { return payment.find(id) && payme
 TEST_CASE("decide: the whole space is answered, and what it leads to is storable") {
   const std::size_t cases = for_all([](const Case& c) {
     REQUIRE(storable(c.after));
-    REQUIRE((c.decision.writes.empty() || c.before.index.value != 0 || std::holds_alternative<InitPayment>(c.decision.writes.front())));
+    REQUIRE((c.decision.writes.empty() || c.before.index.value != 0 ||
+             std::holds_alternative<InitPayment>(c.decision.writes.front())));
     REQUIRE(count_of<InitPayment>(c.decision.writes) <= (c.before.index.value == 0 ? 1U : 0U));
   });
   MESSAGE(cases << " decisions");
@@ -89,14 +86,18 @@ TEST_CASE("R1, R2: what is dispatched or fenced is recorded and open, and one op
 TEST_CASE("R3: only the allow-list resolves an attempt") {
   for_all([](const Case& c) {
     const bool may_fail = is<Failed>(c.event) || is<NotSent>(c.event) || is<NotFound>(c.event) || is<Orphaned>(c.event);
-    const bool may_close = is<OperatorAssumesFailed>(c.event) || is<OperatorWritesOff>(c.event) || is<SettledPreimageLost>(c.event);
+    const bool may_close =
+        is<OperatorAssumesFailed>(c.event) || is<OperatorWritesOff>(c.event) || is<SettledPreimageLost>(c.event);
     if (count_of<FailAttempt>(c.decision.writes) != 0) REQUIRE(may_fail);
     if (count_of<CloseAttempt>(c.decision.writes) != 0) REQUIRE(may_close);
     if (count_of<SettleAttempt>(c.decision.writes) != 0) REQUIRE(is<Settled>(c.event));
-    if (const auto* not_sent = std::get_if<NotSent>(&c.event); not_sent && !not_sent->only_copy) REQUIRE(c.decision.writes.empty());
-    if (const auto* not_found = std::get_if<NotFound>(&c.event); not_found && count_of<FailAttempt>(c.decision.writes) != 0) {
+    if (const auto* not_sent = std::get_if<NotSent>(&c.event); not_sent && !not_sent->only_copy)
+      REQUIRE(c.decision.writes.empty());
+    if (const auto* not_found = std::get_if<NotFound>(&c.event);
+        not_found && count_of<FailAttempt>(c.decision.writes) != 0) {
       REQUIRE(not_found->fenced);
-      REQUIRE((not_found->evidence == Evidence::nothing_since_mark || not_found->evidence == Evidence::finished_no_debit));
+      REQUIRE(
+          (not_found->evidence == Evidence::nothing_since_mark || not_found->evidence == Evidence::finished_no_debit));
     }
   });
 }
@@ -107,14 +108,16 @@ TEST_CASE("R4: the same attempt goes out again only while it may still be wanted
     REQUIRE(!c.after.stop_reason);
     REQUIRE(!c.after.ended_for_good());
     REQUIRE(c.at < deadline);
-    if (const auto* not_found = std::get_if<NotFound>(&c.event)) REQUIRE(not_found->evidence == Evidence::nothing_since_mark);
+    if (const auto* not_found = std::get_if<NotFound>(&c.event))
+      REQUIRE(not_found->evidence == Evidence::nothing_since_mark);
   });
 }
 
 TEST_CASE("R7: a preimage that does not prove is stored nowhere") {
   for_all([](const Case& c) {
     REQUIRE((!c.after.proof() || proves(*c.after.proof(), c.after.request.hash)));
-    for (const Attempt& attempt : c.after.attempts) REQUIRE((!attempt.preimage || proves(*attempt.preimage, c.after.request.hash)));
+    for (const Attempt& attempt : c.after.attempts)
+      REQUIRE((!attempt.preimage || proves(*attempt.preimage, c.after.request.hash)));
   });
 }
 
@@ -149,7 +152,8 @@ TEST_CASE("R9: the first reason wins, and ends are written once") {
     if (c.before.stop_reason) REQUIRE(c.after.stop_reason == c.before.stop_reason);
     if (c.before.fail_reason) REQUIRE(c.after.fail_reason == c.before.fail_reason);
     if (c.before.end_note) REQUIRE(c.after.end_note == c.before.end_note);
-    if (!c.before.fail_reason && c.after.fail_reason && c.before.stop_reason) REQUIRE(c.after.fail_reason == c.before.stop_reason);
+    if (!c.before.fail_reason && c.after.fail_reason && c.before.stop_reason)
+      REQUIRE(c.after.fail_reason == c.before.stop_reason);
     if (c.before.ended) REQUIRE(c.after.ended == c.before.ended);
   });
 }
@@ -157,8 +161,10 @@ TEST_CASE("R9: the first reason wins, and ends are written once") {
 TEST_CASE("R17: from every open state the operator reaches an end without the switch") {
   for (const Payment& payment : all_payments()) {
     if (payment.index.value == 0 || payment.ended_for_good()) continue;
-    CHECK(after(payment, decide(payment, TimedEvent{before_deadline, OperatorAssumesFailed{}})).status() == PaymentStatus::failed);
-    CHECK(after(payment, decide(payment, TimedEvent{before_deadline, OperatorWritesOff{}})).status() == PaymentStatus::unknown);
+    CHECK(after(payment, decide(payment, TimedEvent{before_deadline, OperatorAssumesFailed{}})).status() ==
+          PaymentStatus::failed);
+    CHECK(after(payment, decide(payment, TimedEvent{before_deadline, OperatorWritesOff{}})).status() ==
+          PaymentStatus::unknown);
   }
 }
 

@@ -1,5 +1,5 @@
-// Goal: every failure code from every place of a route leads to a final reason or to something to avoid, as lnd's mission
-// control reads them; a table for the ones that people meet, a sweep for the rest.
+// Goal: every failure code from every place of a route leads to a final reason or to something to avoid, as lnd's
+// mission control reads them; a table for the ones that people meet, a sweep for the rest.
 #include <doctest/doctest.h>
 
 #include "core/driver/route_session.h"
@@ -18,15 +18,19 @@ Route three_hops() {
   return route;
 }
 
-Verdict verdict(FailureCode code, std::optional<std::uint32_t> source) { return judge(Failure{code, source, {}, {}, {}}, three_hops()); }
+Verdict verdict(FailureCode code, std::optional<std::uint32_t> source) {
+  return judge(Failure{code, source, {}, {}, {}}, three_hops());
+}
 
 ChannelDirection channel(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
 
 }  // namespace
 
 TEST_CASE("judge: the payee's word is final") {
-  CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, 3).final_reason == FailureReason::incorrect_payment_details);
-  CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, std::nullopt).final_reason == FailureReason::incorrect_payment_details);
+  CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, 3).final_reason ==
+        FailureReason::incorrect_payment_details);
+  CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, std::nullopt).final_reason ==
+        FailureReason::incorrect_payment_details);
   CHECK(verdict(FailureCode::permanent_node_failure, 3).final_reason == FailureReason::error);
   CHECK_FALSE(verdict(FailureCode::mpp_timeout, 3).final_reason);
   CHECK(verdict(FailureCode::final_incorrect_htlc_amount, 3).exclude_channels == std::vector{channel(3)});
@@ -57,7 +61,8 @@ TEST_CASE("judge: a channel that is not on the route is no evidence against it")
   CHECK(judge(lie, three_hops()).exclude_channels == std::vector{channel(2)});
 }
 
-TEST_CASE("judge: every wire code from every place is final or excludes something, so that no route is tried for ever") {
+TEST_CASE(
+    "judge: every wire code from every place is final or excludes something, so that no route is tried for ever") {
   for (std::uint32_t wire = 0; wire < 0x10000; ++wire) {
     for (std::uint32_t source = 0; source <= 3; ++source) {
       const Verdict seen = verdict(failure_from_wire(wire), source);
@@ -74,7 +79,8 @@ TEST_CASE("exclusions: own failures for ever, others' for a while, the payee nev
   failed.failure = Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
   payment.attempts.push_back(failed);
   const RecentFailure node_down{created, Failure{FailureCode::temporary_node_failure, 1, {}, {}, {}}, three_hops()};
-  const RecentFailure channel_dry{created, Failure{FailureCode::temporary_channel_failure, 0, {}, {}, {}}, three_hops()};
+  const RecentFailure channel_dry{created, Failure{FailureCode::temporary_channel_failure, 0, {}, {}, {}},
+                                  three_hops()};
   const std::vector<RecentFailure> others{node_down, channel_dry};
 
   const auto soon = exclusions_for(payment, others, UnixNs{created.value + channel_memory_ns});

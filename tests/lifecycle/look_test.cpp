@@ -1,4 +1,5 @@
-// Goal: what is concluded from a look (R5, R9, R12) is exactly what its lists prove. Each case is one line of the rules.
+// Goal: what is concluded from a look (R5, R9, R12) is exactly what its lists prove. Each case is one line of the
+// rules.
 #include <doctest/doctest.h>
 
 #include "core/payment/look.h"
@@ -45,14 +46,12 @@ SwitchRow row(RowState state, std::string label, AttemptId id = first_id) {
 
 std::string ours(AttemptId id = first_id, bool fence = false) { return attempt_label(our_store(), id, fence); }
 
-template <typename T>
-const T* only(const LookFinding& finding) {
+template <typename T> const T* only(const LookFinding& finding) {
   REQUIRE(finding.events.size() == 1);
   return std::get_if<T>(&finding.events.front());
 }
 
-template <typename T>
-const T* some(const LookFinding& finding) {
+template <typename T> const T* some(const LookFinding& finding) {
   for (const Event& event : finding.events) {
     if (const T* found = std::get_if<T>(&event)) return found;
   }
@@ -243,8 +242,8 @@ TEST_CASE("look: R5, a fence row confirms only together with the evidence behind
 TEST_CASE("look: R5, marks above the switch's counters raise the alarm and conclude nothing") {
   for (int which = 0; which < 4; ++which) {
     LookResult look = empty_look();
-    std::optional<std::uint64_t>* counters[] = {&look.now.payments_created, &look.now.htlcs_created, &look.now.htlcs_deleted,
-                                                &look.now.movements_created};
+    std::optional<std::uint64_t>* counters[] = {&look.now.payments_created, &look.now.htlcs_created,
+                                                &look.now.htlcs_deleted, &look.now.movements_created};
     Payment payment = with(Shape::open);
     payment.attempts.front().marks.htlcs_deleted = 1;
     look.now.htlcs_deleted = 1;
@@ -349,9 +348,10 @@ TEST_CASE("labels: what was written is read, and nothing else") {
     CHECK(parts->id == AttemptId{4711});
     CHECK(parts->fence == fence);
   }
-  for (const char* text : {"", "paytower:", "paytower:00:1", "rent", "paytower:03030303030303030303030303030303:",
-                           "paytower:03030303030303030303030303030303:01", "paytower:03030303030303030303030303030303:1x",
-                           "paytower:03030303030303030303030303030303:-1"}) {
+  for (const char* text :
+       {"", "paytower:", "paytower:00:1", "rent",
+        "paytower:03030303030303030303030303030303:", "paytower:03030303030303030303030303030303:01",
+        "paytower:03030303030303030303030303030303:1x", "paytower:03030303030303030303030303030303:-1"}) {
     CHECK_FALSE(parse_attempt_label(text));
   }
 }

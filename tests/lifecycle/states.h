@@ -1,4 +1,5 @@
-// Every shape of payment that the store accepts, up to two own attempts and a foreign one, and every event in every variant.
+// Every shape of payment that the store accepts, up to two own attempts and a foreign one, and every event in every
+// variant.
 #pragma once
 
 #include <optional>
@@ -113,7 +114,8 @@ inline bool storable(const Payment& payment) {
   }
   if (open_count > 1) return false;
   if (payment.index.value == 0) {
-    return payment.attempts.empty() && !payment.stop_reason && !payment.fail_reason && !payment.end_note && !payment.proof();
+    return payment.attempts.empty() && !payment.stop_reason && !payment.fail_reason && !payment.end_note &&
+           !payment.proof();
   }
   if (payment.preimage && payment.fail_reason) return false;
   if (payment.late_preimage && !payment.fail_reason) return false;
@@ -157,15 +159,18 @@ inline std::vector<Payment> all_payments() {
 inline std::vector<Event> all_events() {
   std::vector<Event> all;
   for (const std::optional<PaymentStatus> previous :
-       {std::optional<PaymentStatus>{}, std::optional{PaymentStatus::initiated}, std::optional{PaymentStatus::in_flight},
-        std::optional{PaymentStatus::succeeded}, std::optional{PaymentStatus::failed}, std::optional{PaymentStatus::unknown}}) {
+       {std::optional<PaymentStatus>{}, std::optional{PaymentStatus::initiated},
+        std::optional{PaymentStatus::in_flight}, std::optional{PaymentStatus::succeeded},
+        std::optional{PaymentStatus::failed}, std::optional{PaymentStatus::unknown}}) {
     all.push_back(Created{previous, std::nullopt});
-    for (const GuardKind guard : {GuardKind::in_flight, GuardKind::paid_without_record, GuardKind::paid_deleted, GuardKind::written_off}) {
+    for (const GuardKind guard :
+         {GuardKind::in_flight, GuardKind::paid_without_record, GuardKind::paid_deleted, GuardKind::written_off}) {
       all.push_back(Created{previous, guard});
     }
   }
   all.push_back(Quiet{});
-  all.push_back(RouteReady{AttemptId{2000}, 0, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, simple_route(50)});
+  all.push_back(
+      RouteReady{AttemptId{2000}, 0, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, simple_route(50)});
   Route dear = simple_route(60);
   dear.hops.front().amount = Msat::of(260'000);
   all.push_back(RouteReady{AttemptId{2000}, 0, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, dear});
@@ -182,7 +187,8 @@ inline std::vector<Event> all_events() {
     all.push_back(Failed{id, passing});
     all.push_back(Failed{id, final});
     all.push_back(Pending{id});
-    for (const Evidence evidence : {Evidence::nothing_since_mark, Evidence::finished_no_debit, Evidence::not_yet, Evidence::unknown}) {
+    for (const Evidence evidence :
+         {Evidence::nothing_since_mark, Evidence::finished_no_debit, Evidence::not_yet, Evidence::unknown}) {
       all.push_back(NotFound{id, evidence, false});
       all.push_back(NotFound{id, evidence, true});
     }

@@ -34,7 +34,9 @@ bool others_get(const std::string& path, int how) {
 /// A lock held by an open file description of its own, as another process's is.
 class Held {
  public:
-  Held(const std::string& path, int how) : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) { REQUIRE(::flock(file_, how | LOCK_NB) == 0); }
+  Held(const std::string& path, int how) : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    REQUIRE(::flock(file_, how | LOCK_NB) == 0);
+  }
   ~Held() { ::close(file_); }
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
@@ -174,7 +176,8 @@ TEST_CASE("a link to the file and a folder that cannot be written are fine") {
   std::filesystem::create_directory(folder.file("closed"));
   std::filesystem::copy(example("v8.db"), folder.file("closed/channel.db"));
   std::filesystem::permissions(folder.file("closed/channel.db"), std::filesystem::perms::owner_read);
-  std::filesystem::permissions(folder.file("closed"), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+  std::filesystem::permissions(folder.file("closed"),
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
   std::filesystem::create_symlink(folder.file("closed/channel.db"), folder.file("link"));
   CHECK(BboltFile(folder.file("link")).meta().txid == 2);
   std::filesystem::permissions(folder.file("closed"), std::filesystem::perms::owner_all);
@@ -245,6 +248,9 @@ TEST_CASE("a file that is cut while it is read ends in a refusal") {
   RawStream payments = database.legacy_payments();
   REQUIRE(payments.next());
   std::filesystem::resize_file(path, 5 * 4096);
-  CHECK(says(refusal_of([&] { while (payments.next()) {} }).message, "became shorter"));
+  CHECK(says(refusal_of([&] {
+               while (payments.next()) {}
+             }).message,
+             "became shorter"));
   CHECK_FALSE(payments.next());
 }

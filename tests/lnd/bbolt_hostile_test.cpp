@@ -39,8 +39,12 @@ struct Tree {
     REQUIRE(file.page(leaf).leaf);
     REQUIRE(file.page(leaf).count == 3);
   }
-  [[nodiscard]] std::uint64_t child(std::uint64_t page, std::size_t index) const { return image.get(image.element(page, index) + 8, 8); }
-  void set_child(std::uint64_t page, std::size_t index, std::uint64_t to) { image.set(image.element(page, index) + 8, 8, to); }
+  [[nodiscard]] std::uint64_t child(std::uint64_t page, std::size_t index) const {
+    return image.get(image.element(page, index) + 8, 8);
+  }
+  void set_child(std::uint64_t page, std::size_t index, std::uint64_t to) {
+    image.set(image.element(page, index) + 8, 8, to);
+  }
   /// Where the key of a leaf's element stands.
   [[nodiscard]] std::uint64_t key_at(std::uint64_t page, std::size_t index) const {
     return image.element(page, index) + image.get(image.element(page, index) + 4, 4);
@@ -134,7 +138,8 @@ TEST_CASE("vector 22: child pages that cannot be") {
 TEST_CASE("vector 22: a child that is free, and one that is the freelist") {
   Tree tree;
   // Page 4 is free; a page that once was a leaf keeps its content.
-  for (std::size_t i = 0; i < page_bytes; ++i) tree.image.bytes[tree.image.page(4) + i] = tree.image.bytes[tree.image.page(tree.leaf) + i];
+  for (std::size_t i = 0; i < page_bytes; ++i)
+    tree.image.bytes[tree.image.page(4) + i] = tree.image.bytes[tree.image.page(tree.leaf) + i];
   tree.image.set(tree.image.page(4), 8, 4);
   tree.set_child(tree.branch, 0, 4);
   tree.refused("page 4 is reached twice, or is free and in use");
@@ -181,15 +186,15 @@ TEST_CASE("vector 22: elements that point where they must not") {
     tree.image.set(tree.image.element(tree.leaf, 1) + field, 4, value);
     tree.refused(words);
   };
-  spoiled(4, 0, "not where");               // pos: the element itself
-  spoiled(4, 16, "not where");              // into the table
+  spoiled(4, 0, "not where");   // pos: the element itself
+  spoiled(4, 16, "not where");  // into the table
   spoiled(4, 0xFFFFFFFF, "not where");
   spoiled(8, 0, "a key of no or too many");
   spoiled(8, 32769, "a key of no or too many");
   spoiled(8, 0xFFFFFFFF, "a key of no or too many");
   spoiled(12, 0xFFFFFFFF, "reaches past its end");
   spoiled(12, 1024, "reaches past its end");
-  spoiled(12, 5, "not where");              // the next key is not there
+  spoiled(12, 5, "not where");  // the next key is not there
   spoiled(0, 2, "unknown flags");
   spoiled(0, 0xFFFFFFFF, "unknown flags");
 }
@@ -250,9 +255,12 @@ TEST_CASE("vector 22: a chain of branches with one child each, deeper than any t
   CHECK(all(ChannelDb::open(path).legacy_payments()).size() == 3);
   CHECK(Bucket::root(BboltFile(path)).bucket("payments")->find(be64(1)).has_value());
   chain(max_tree_depth);
-  CHECK(refusal_of([&] { (void)all(ChannelDb::open(path).legacy_payments()); }).message.find("deeper than 64") != std::string::npos);
+  CHECK(refusal_of([&] { (void)all(ChannelDb::open(path).legacy_payments()); }).message.find("deeper than 64") !=
+        std::string::npos);
   const BboltFile file(path);
-  CHECK(refusal_of([&] { (void)Bucket::root(file).bucket("payments")->find(be64(1)); }).message.find("deeper than 64") != std::string::npos);
+  CHECK(refusal_of([&] {
+          (void)Bucket::root(file).bucket("payments")->find(be64(1));
+        }).message.find("deeper than 64") != std::string::npos);
 }
 
 TEST_CASE("a look-up in a cycle of branches ends") {
@@ -260,11 +268,15 @@ TEST_CASE("a look-up in a cycle of branches ends") {
   tree.set_child(tree.branch, 0, tree.root);
   tree.image.save(tree.path);
   const BboltFile file(tree.path);
-  CHECK(refusal_of([&] { (void)Bucket::root(file).bucket("payments")->find(be64(1)); }).message.find("deeper than 64") != std::string::npos);
+  CHECK(refusal_of([&] {
+          (void)Bucket::root(file).bucket("payments")->find(be64(1));
+        }).message.find("deeper than 64") != std::string::npos);
 }
 
 TEST_CASE("vector 22: bucket values that are none") {
-  const auto bucket_of = [](const Bytes& value) { return [value](BboltWriter& writer) { writer.put_element(be64(1), 1, value); }; };
+  const auto bucket_of = [](const Bytes& value) {
+    return [value](BboltWriter& writer) { writer.put_element(be64(1), 1, value); };
+  };
   payments_refused(bucket_of(Bytes{}), "a header of 0 bytes");
   payments_refused(bucket_of(filled(15, 0)), "a header of 15 bytes");
   payments_refused(bucket_of(filled(16, 0)), "is inline and has no page");
@@ -284,7 +296,8 @@ TEST_CASE("vector 22: a bucket inside an inline bucket") {
   // One element with the bucket flag: pos 16, a key of one byte, a value of 16 bytes.
   const Bytes element = {1, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 16, 0, 0, 0};
   const Bytes value = joined({inline_bucket(0, 2, 1, 0), element, {'k'}, filled(16, 0)});
-  payments_refused([&](BboltWriter& writer) { writer.put_element(be64(1), 1, value); }, "which an inline bucket never does");
+  payments_refused([&](BboltWriter& writer) { writer.put_element(be64(1), 1, value); },
+                   "which an inline bucket never does");
 }
 
 TEST_CASE("vector 22: a bucket whose page is the page that it stands in") {

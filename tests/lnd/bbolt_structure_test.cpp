@@ -1,5 +1,5 @@
-// Goal: vector 21: every shape that bbolt gives a bucket is read whole, in order, byte for byte. Method: the same records
-// in files of each shape, walked and looked up.
+// Goal: vector 21: every shape that bbolt gives a bucket is read whole, in order, byte for byte. Method: the same
+// records in files of each shape, walked and looked up.
 #include <set>
 
 #include <doctest/doctest.h>
@@ -46,7 +46,8 @@ std::size_t check_records(const std::string& path, std::uint64_t records) {
     REQUIRE(found);
     CHECK(database.file().bytes(found->value, 4096) == record_of(i));
   }
-  for (const std::uint64_t absent : {std::uint64_t{0}, records + 1, ~std::uint64_t{0}}) CHECK_FALSE(payments.find(be64(absent)));
+  for (const std::uint64_t absent : {std::uint64_t{0}, records + 1, ~std::uint64_t{0}})
+    CHECK_FALSE(payments.find(be64(absent)));
   return branch_levels(database.file(), payments.first_page());
 }
 
@@ -128,7 +129,8 @@ TEST_CASE("vector 21: values over several pages, alone and with neighbours") {
   writer.commit();
   const auto entries = all(ChannelDb::open(path).legacy_payments());
   REQUIRE(entries.size() == sizes.size());
-  for (std::size_t i = 0; i < sizes.size(); ++i) CHECK(entries[i].value == filled(sizes[i], static_cast<std::uint8_t>(i)));
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    CHECK(entries[i].value == filled(sizes[i], static_cast<std::uint8_t>(i)));
 }
 
 TEST_CASE("vector 21: a small record shares its overflowing page with a large one, as bbolt does") {
@@ -141,7 +143,8 @@ TEST_CASE("vector 21: a small record shares its overflowing page with a large on
   writer.put("dbp", be32(8));
   writer.end();
   writer.begin("payments");
-  for (std::uint64_t i = 0; i < 6; ++i) writer.put(be64(i), filled(i % 2 == 0 ? 50 : 4096, static_cast<std::uint8_t>(i)));
+  for (std::uint64_t i = 0; i < 6; ++i)
+    writer.put(be64(i), filled(i % 2 == 0 ? 50 : 4096, static_cast<std::uint8_t>(i)));
   writer.end(2);
   writer.commit();
   const ChannelDb database = ChannelDb::open(path);
@@ -151,10 +154,12 @@ TEST_CASE("vector 21: a small record shares its overflowing page with a large on
   CHECK(database.file().page(root.child()).pages == 5);
   const auto entries = all(database.legacy_payments());
   REQUIRE(entries.size() == 6);
-  for (std::uint64_t i = 0; i < 6; ++i) CHECK(entries[i].value == filled(i % 2 == 0 ? 50 : 4096, static_cast<std::uint8_t>(i)));
+  for (std::uint64_t i = 0; i < 6; ++i)
+    CHECK(entries[i].value == filled(i % 2 == 0 ? 50 : 4096, static_cast<std::uint8_t>(i)));
 }
 
-TEST_CASE("vector 21: the freelist stored, not stored, long enough for its second form, and free pages among those in use") {
+TEST_CASE(
+    "vector 21: the freelist stored, not stored, long enough for its second form, and free pages among those in use") {
   const TempFolder folder;
   const std::string path = folder.file("db");
   for (const std::uint64_t free : {0U, 1U, 200U, 0xFFFEU, 0xFFFFU}) {
@@ -219,7 +224,8 @@ TEST_CASE("keys of 1 and of 32768 bytes, and one that begins like another") {
   writer.put("dbp", be32(8));
   writer.end();
   writer.begin("payments");
-  const std::vector<Bytes> keys = {{0}, {1}, {1, 0}, {1, 0, 0}, filled(max_key_bytes, 2), filled(max_key_bytes, 3), {255}};
+  const std::vector<Bytes> keys = {{0},  {1}, {1, 0}, {1, 0, 0}, filled(max_key_bytes, 2), filled(max_key_bytes, 3),
+                                   {255}};
   for (const Bytes& key : keys) writer.put(key, {});
   writer.end();
   writer.commit();

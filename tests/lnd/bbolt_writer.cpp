@@ -33,8 +33,7 @@ Bytes header(std::uint64_t id, std::uint16_t flags, std::size_t count) {
 }
 
 /// Header, element table, then the keys and values in the table's order. The header's id and overflow come later.
-template <typename Elements>
-Bytes leaf_page(const Elements& elements) {
+template <typename Elements> Bytes leaf_page(const Elements& elements) {
   Bytes page = header(0, leaf_flag, elements.size());
   std::size_t data = header_bytes + elements.size() * element_bytes;
   for (const auto& element : elements) {
@@ -82,7 +81,8 @@ void BboltWriter::put_element(const Bytes& key, std::uint32_t flags, const Bytes
   Open& open = open_.back();
   if (key <= open.last_key && !open.last_key.empty()) throw std::logic_error("keys must ascend: " + to_hex(key));
   const std::size_t size = element_bytes + key.size() + value.size();
-  const bool full = header_bytes + open.leaf_bytes + size > options_.page_bytes || open.leaf.size() >= options_.max_elements;
+  const bool full =
+      header_bytes + open.leaf_bytes + size > options_.page_bytes || open.leaf.size() >= options_.max_elements;
   if (open.leaf.size() >= options_.least_elements && full) flush_leaf(open);
   open.leaf.push_back({flags, key, value});
   open.nests = open.nests || flags == 1;
@@ -95,7 +95,8 @@ void BboltWriter::end(std::uint64_t sequence) {
   Open closed = std::move(open_.back());
   open_.pop_back();
   Bytes value;
-  const bool fits = closed.leaves.empty() && !closed.nests && header_bytes + closed.leaf_bytes <= options_.page_bytes / 4;
+  const bool fits =
+      closed.leaves.empty() && !closed.nests && header_bytes + closed.leaf_bytes <= options_.page_bytes / 4;
   put_le(value, fits && options_.inline_small ? 0 : close_tree(closed), 8);
   put_le(value, sequence, 8);
   if (fits && options_.inline_small) append(value, leaf_page(closed.leaf));
@@ -245,8 +246,9 @@ void FileImage::seal(std::uint64_t meta_page) {
 }
 
 std::uint64_t FileImage::find(std::string_view text) const {
-  const auto found = std::search(bytes.begin(), bytes.end(), text.begin(), text.end(),
-                                 [](std::uint8_t byte, char character) { return byte == static_cast<std::uint8_t>(character); });
+  const auto found =
+      std::search(bytes.begin(), bytes.end(), text.begin(), text.end(),
+                  [](std::uint8_t byte, char character) { return byte == static_cast<std::uint8_t>(character); });
   if (found == bytes.end()) throw std::logic_error("the file does not hold " + std::string(text));
   return static_cast<std::uint64_t>(found - bytes.begin());
 }

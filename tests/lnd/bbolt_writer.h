@@ -14,17 +14,17 @@ namespace paytower::test {
 
 struct BboltOptions {
   std::uint32_t page_bytes = 4096;
-  std::uint64_t first_txid = 2;            ///< of the first commit; its parity says which meta page the commit goes to
+  std::uint64_t first_txid = 2;  ///< of the first commit; its parity says which meta page the commit goes to
   bool store_freelist = true;
-  std::uint64_t free_pages = 0;            ///< pages left unused before the first commit's tree, on the freelist
-  std::size_t max_elements = 0xFFFE;       ///< of one page: small numbers make deep trees of few records
-  std::size_t least_elements = 1;          ///< a page overflows rather than end before it has these; bbolt: 2
-  bool inline_small = true;                ///< small buckets without buckets stand in their parent's value, as bbolt has it
-  std::uint64_t extra_bytes = 0;           ///< behind the high water mark
+  std::uint64_t free_pages = 0;       ///< pages left unused before the first commit's tree, on the freelist
+  std::size_t max_elements = 0xFFFE;  ///< of one page: small numbers make deep trees of few records
+  std::size_t least_elements = 1;     ///< a page overflows rather than end before it has these; bbolt: 2
+  bool inline_small = true;           ///< small buckets without buckets stand in their parent's value, as bbolt has it
+  std::uint64_t extra_bytes = 0;      ///< behind the high water mark
 };
 
-/// Streams buckets to a file, keys in ascending order, in memory only the open pages and the first key of each full one:
-/// a million records take a few MiB. A commit closes the tree; what is begun after it is the next commit's tree.
+/// Streams buckets to a file, keys in ascending order, in memory only the open pages and the first key of each full
+/// one: a million records take a few MiB. A commit closes the tree; what is begun after it is the next commit's tree.
 class BboltWriter {
  public:
   explicit BboltWriter(const std::string& path, BboltOptions options = {});
@@ -43,7 +43,7 @@ class BboltWriter {
   void commit();
 
   [[nodiscard]] std::uint64_t high_water() const { return next_page_; }
-  [[nodiscard]] std::uint64_t root_page() const { return root_page_; }   ///< of the last commit
+  [[nodiscard]] std::uint64_t root_page() const { return root_page_; }  ///< of the last commit
 
  private:
   struct Element {
@@ -96,7 +96,7 @@ struct FileImage {
   void save(const std::string& path) const;
   [[nodiscard]] std::uint64_t get(std::uint64_t offset, std::size_t size) const;
   void set(std::uint64_t offset, std::size_t size, std::uint64_t value);
-  [[nodiscard]] std::uint64_t page(std::uint64_t id) const { return id * page_bytes; }       ///< offset of its header
+  [[nodiscard]] std::uint64_t page(std::uint64_t id) const { return id * page_bytes; }  ///< offset of its header
   [[nodiscard]] std::uint64_t element(std::uint64_t id, std::size_t index) const { return page(id) + 16 + index * 16; }
   /// Makes the checksum of a meta page right again.
   void seal(std::uint64_t meta_page);

@@ -10,7 +10,9 @@ Bytes node_key(std::uint8_t fill) {
 
 Bytes filled(std::size_t count, std::uint8_t fill) { return Bytes(count, fill); }
 
-Bytes le16(std::uint16_t value) { return {static_cast<std::uint8_t>(value & 0xFF), static_cast<std::uint8_t>(value >> 8)}; }
+Bytes le16(std::uint16_t value) {
+  return {static_cast<std::uint8_t>(value & 0xFF), static_cast<std::uint8_t>(value >> 8)};
+}
 
 Bytes var(const Bytes& bytes) {
   if (bytes.size() < 0xFD) return joined({{static_cast<std::uint8_t>(bytes.size())}, bytes});
@@ -46,7 +48,8 @@ void write_legacy(const std::string& path, const LegacyFile& what) {
   write_legacy(writer, what);
 }
 
-void write_kv(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& payments, BboltOptions options) {
+void write_kv(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& payments,
+              BboltOptions options) {
   BboltWriter writer(path, options);
   writer.begin("graph-node");
   writer.put("source", node_key(0xAA));

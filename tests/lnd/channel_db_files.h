@@ -26,13 +26,14 @@ struct LegacyFile {
   BboltOptions options;
   std::uint32_t version = 8;
   std::uint64_t records = 3;
-  std::optional<std::uint64_t> sequence;     ///< nothing: the number of records
+  std::optional<std::uint64_t> sequence;  ///< nothing: the number of records
 };
 /// graph-node/source, metadata/dbp, an in-flight status of 04..04, and payments 1 to records. Commits once.
 void write_legacy(BboltWriter& writer, const LegacyFile& what);
 void write_legacy(const std::string& path, const LegacyFile& what);
 
 /// graph-node, metadata, next-payment-id-key (sequence 3000), and payments-root-bucket filled by `payments`.
-void write_kv(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& payments, BboltOptions options = {});
+void write_kv(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& payments,
+              BboltOptions options = {});
 
 }  // namespace paytower::test

@@ -74,12 +74,14 @@ TEST_CASE("vector 13: each version that is not read has words of its own") {
   CHECK(says(refused({source, {"metadata", "dbp", be64(8)}}), "not 4 bytes long"));
   CHECK(says(refused({source, {"metadata", "dbp", filled(9, 0)}}), "not 4 bytes long"));
   CHECK(says(refused({source, {"metadata", "dbp", {}}}), "not 4 bytes long"));
-  CHECK(says(refused({source, {"metadata", "data-migration-tombstone", {1}}, {"metadata", "dbp", be32(33)}}), "tombstone"));
+  CHECK(says(refused({source, {"metadata", "data-migration-tombstone", {1}}, {"metadata", "dbp", be32(33)}}),
+             "tombstone"));
 }
 
 TEST_CASE("each refusal of a file says the next step") {
   const Value source{"graph-node", "source", node_key(0xAA)};
-  CHECK(says(refused({source, {"metadata", "other", {1}}}), "|start lnd 0.21.2 or later on it once, stop it (lncli stop)"));
+  CHECK(says(refused({source, {"metadata", "other", {1}}}),
+             "|start lnd 0.21.2 or later on it once, stop it (lncli stop)"));
   CHECK(says(refused({source, {"metadata", "dbp", be32(36)}}), "|a newer paytower"));
   CHECK(says(refused({source, {"metadata", "dbp", {0, 0, 8}}}), "|stop lnd (lncli stop), copy the file again"));
   CHECK(says(refused({source, {"metadata", "data-migration-tombstone", {1}}}), "channel.sqlite or lnd.sqlite"));
@@ -92,13 +94,16 @@ TEST_CASE("vector 13: buckets of another version than the file says are refused"
   const Value nine{"metadata", "dbp", be32(9)};
   CHECK(says(refused({nine, {"payments", "12345678", {1}}}), "has version 9 and still records in `payments`"));
   CHECK(says(refused({nine, {"payment-status", "h", {1}}}), "has version 9 and still records in `payment-status`"));
-  CHECK(says(refused({nine, {"payments", "12345678", {1}}, {"payments-root-bucket", "", {}}}), "still records in `payments`"));
-  CHECK(says(refused({{"metadata", "dbp", be32(8)}, {"payments-root-bucket", "", {}}}), "has version 8 and a `payments-root-bucket`"));
+  CHECK(says(refused({nine, {"payments", "12345678", {1}}, {"payments-root-bucket", "", {}}}),
+             "still records in `payments`"));
+  CHECK(says(refused({{"metadata", "dbp", be32(8)}, {"payments-root-bucket", "", {}}}),
+             "has version 8 and a `payments-root-bucket`"));
 }
 
 TEST_CASE("vector 13: the empty bucket that lnd 0.7.0 to 0.8.2 left behind is no record") {
   const TempFolder folder;
-  const ChannelDb database = ChannelDb::open(file_of(folder, {{"metadata", "dbp", be32(11)}, {"payments", "", {}}, {"payments-root-bucket", "", {}}}));
+  const ChannelDb database = ChannelDb::open(
+      file_of(folder, {{"metadata", "dbp", be32(11)}, {"payments", "", {}}, {"payments-root-bucket", "", {}}}));
   CHECK(database.version() == 11);
   CHECK(database.notes().empty());
   CHECK(database.payment_buckets());
@@ -107,7 +112,8 @@ TEST_CASE("vector 13: the empty bucket that lnd 0.7.0 to 0.8.2 left behind is no
 TEST_CASE("vector 13: a version that lnd never wrote is 33 where the newer buckets are, and that is told") {
   const Value key{"metadata", "other", {1}};
   const TempFolder folder;
-  const ChannelDb database = ChannelDb::open(file_of(folder, {key, {"payments-index-bucket", "", {}}, {"payments-root-bucket", "", {}}}));
+  const ChannelDb database =
+      ChannelDb::open(file_of(folder, {key, {"payments-index-bucket", "", {}}, {"payments-root-bucket", "", {}}}));
   CHECK(database.version() == 33);
   REQUIRE(database.notes().size() == 1);
   CHECK(says(database.notes()[0], "does not say its version (no `metadata/dbp`): read as 33"));
@@ -163,7 +169,8 @@ TEST_CASE("vector 4: the source node is read when it is there, and refused when 
   const TempFolder folder;
   CHECK_FALSE(ChannelDb::open(file_of(folder, {version})).source_node());
   CHECK_FALSE(ChannelDb::open(file_of(folder, {{"graph-node", "other", {1}}, version})).source_node());
-  CHECK(ChannelDb::open(file_of(folder, {{"graph-node", "source", node_key(7)}, version})).source_node()->span()[32] == 7);
+  CHECK(ChannelDb::open(file_of(folder, {{"graph-node", "source", node_key(7)}, version})).source_node()->span()[32] ==
+        7);
   Bytes prefix_5 = node_key(7);
   prefix_5[0] = 5;
   for (const Bytes& wrong : {filled(32, 2), filled(34, 2), filled(5, 2), prefix_5, Bytes{}}) {
@@ -202,7 +209,17 @@ TEST_CASE("vector 20: odd keys, an empty value, and a bucket among the payments 
   CHECK(entries[0].complete);
   CHECK(entries[1].key == be64(7));
   CHECK(entries[1].is_bucket);
-  CHECK(to_hex(entries[1].value) == "01" "00000008" "0000000000000007" "0000000000000003" "00" "00000001" "6b" "00000001" "09" "02");
+  CHECK(to_hex(entries[1].value) ==
+        "01"
+        "00000008"
+        "0000000000000007"
+        "0000000000000003"
+        "00"
+        "00000001"
+        "6b"
+        "00000001"
+        "09"
+        "02");
   CHECK(entries[2].key.size() == 9);
   CHECK(entries[3].key == be64(9));
   CHECK(entries[4].key == Bytes{0, 0, 0, 5});

@@ -1,5 +1,6 @@
-// Goal: whatever one byte says, and wherever the file ends, reading ends in content or in a refusal, within bounds. Method:
-// every byte of small files flipped (those that are not zero in three ways), every length; and files that are large where a small one is expected.
+// Goal: whatever one byte says, and wherever the file ends, reading ends in content or in a refusal, within bounds.
+// Method: every byte of small files flipped (those that are not zero in three ways), every length; and files that are
+// large where a small one is expected.
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -26,7 +27,8 @@ std::atomic<std::size_t> peak_bytes{0};
 
 }  // namespace
 
-// Every allocation of this program is counted: the bound on memory is tested where it is claimed, not by the process's size.
+// Every allocation of this program is counted: the bound on memory is tested where it is claimed, not by the process's
+// size.
 void* operator new(std::size_t size) {
   void* const got = std::malloc(size > 0 ? size : 1);
   if (got == nullptr) throw std::bad_alloc();
@@ -66,8 +68,8 @@ void walk_once(const std::string& path, Tally& tally) {
   }
 }
 
-/// Every byte that is not zero with its lowest and its highest bit turned, and with all of them; a zero, which is padding
-/// most of the time, with its lowest. `step`: zeros at other offsets than its multiples are passed over.
+/// Every byte that is not zero with its lowest and its highest bit turned, and with all of them; a zero, which is
+/// padding most of the time, with its lowest. `step`: zeros at other offsets than its multiples are passed over.
 Tally flip_everywhere(const std::string& path, std::size_t step = 1) {
   Tally tally;
   const FileImage image = FileImage::load(path);
@@ -167,16 +169,20 @@ void write_layout(const std::string& path, std::uint32_t version) {
 
 /// A payment with a bit of everything that version 35 has.
 void write_rich(const std::string& path) {
-  const Bytes rich = route_bytes(700'000, 1000, {{0xB1, 1, 700'000, 1000, hop_tail(false, {{8, filled(33, 5)}, {10, {1}}, {12, node_key(9)}, {70'000, {7}}})}});
+  const Bytes rich = route_bytes(
+      700'000, 1000,
+      {{0xB1, 1, 700'000, 1000, hop_tail(false, {{8, filled(33, 5)}, {10, {1}}, {12, node_key(9)}, {70'000, {7}}})}});
   write_kv(
       path, 35,
       [&](BboltWriter& writer) {
         const Bytes info = joined({session_key(), rich, be64(5), hash_of_preimage(1), tlv(0, {9}), tlv(65'536, {1})});
-        write_payment(writer, hash_of_preimage(1), 7, creation_info(hash_of_preimage(1), 1000, 5, "lnbc", tlv(65'536, {1})), {1}, [&](BboltWriter& out) {
-          for (const std::uint64_t id : {1U, 2U, 3U}) out.put(flat_key("ai", id), info);
-          out.put(flat_key("fi", 1), fail_info(5, {0x10, 0x07}, 3, 2));
-          out.put(flat_key("si", 2), settle_info(1, 5));
-        });
+        write_payment(writer, hash_of_preimage(1), 7,
+                      creation_info(hash_of_preimage(1), 1000, 5, "lnbc", tlv(65'536, {1})), {1},
+                      [&](BboltWriter& out) {
+                        for (const std::uint64_t id : {1U, 2U, 3U}) out.put(flat_key("ai", id), info);
+                        out.put(flat_key("fi", 1), fail_info(5, {0x10, 0x07}, 3, 2));
+                        out.put(flat_key("si", 2), settle_info(1, 5));
+                      });
       },
       small_pages());
 }
@@ -225,7 +231,8 @@ TEST_CASE("damage: every byte of the layouts before, their attempts and duplicat
     for (const KvRecord& record : whole) (void)payment_in(record);
     Tally tally;
     const std::size_t peak = peak_of([&] { tally = flip_everywhere(folder.file("db"), 4); });
-    MESSAGE(version << ": " << tally.read << " read, " << tally.refused << " refused, at most " << peak / 1024 << " KiB");
+    MESSAGE(version << ": " << tally.read << " read, " << tally.refused << " refused, at most " << peak / 1024
+                    << " KiB");
     CHECK(tally.read > 1000);
     CHECK(tally.refused > 500);
     CHECK(peak < 64 * mib);
@@ -280,7 +287,8 @@ TEST_CASE("memory: twenty thousand key-value payments take what three take") {
     const Bytes info = joined({session_key(), plain_route(true), be64(5)});
     for (std::uint32_t i = 0; i < 20'000; ++i) {
       const Bytes hash = joined({be32(i), filled(28, 1)});
-      write_payment(writer, hash, i, creation_info(hash, 1000, 5), {}, [&](BboltWriter& out) { out.put(flat_key("ai", 1), info); });
+      write_payment(writer, hash, i, creation_info(hash, 1000, 5), {},
+                    [&](BboltWriter& out) { out.put(flat_key("ai", 1), info); });
     }
   });
   std::size_t records = 0;
@@ -296,7 +304,9 @@ TEST_CASE("memory: the payments that grow most when they are decoded") {
   const TempFolder folder;
   const std::string path = folder.file("db");
   const auto measured = [&](const std::function<void(BboltWriter&)>& attempts) {
-    write_kv(path, 35, [&](BboltWriter& writer) { write_payment(writer, filled(32, 1), 1, creation_info(filled(32, 1), 1, 1), {}, attempts); });
+    write_kv(path, 35, [&](BboltWriter& writer) {
+      write_payment(writer, filled(32, 1), 1, creation_info(filled(32, 1), 1, 1), {}, attempts);
+    });
     bool readable = false;
     const std::size_t peak = peak_of([&] {
       const ChannelDb database = ChannelDb::open(path);
@@ -324,13 +334,16 @@ TEST_CASE("memory: the payments that grow most when they are decoded") {
   }
   const Bytes wide = joined({session_key(), route_bytes(1, 1, {{0xB1, 1, 1, 1, hop_records}}), be64(5)});
   CHECK(measured([&](BboltWriter& out) { out.put(flat_key("ai", 1), wide); }) < 48 * mib);
-  const Bytes hops = joined({session_key(), route_bytes(1, 1, std::vector<HopBytes>(max_kv_hops, {0xB1, 1, 1, 1, hop_tail(true)})), be64(5)});
+  const Bytes hops = joined(
+      {session_key(), route_bytes(1, 1, std::vector<HopBytes>(max_kv_hops, {0xB1, 1, 1, 1, hop_tail(true)})), be64(5)});
   CHECK(measured([&](BboltWriter& out) {
-          for (std::uint64_t id = 1; id <= room / (hops.size() + entry_cost + 10); ++id) out.put(flat_key("ai", id), hops);
+          for (std::uint64_t id = 1; id <= room / (hops.size() + entry_cost + 10); ++id)
+            out.put(flat_key("ai", id), hops);
         }) < 48 * mib);
   const Bytes bare = joined({session_key(), route_bytes(1, 1, {}), be64(5)});
   CHECK(measured([&](BboltWriter& out) {
-          for (std::uint64_t id = 1; id <= room / (bare.size() + entry_cost + 10); ++id) out.put(flat_key("ai", id), bare);
+          for (std::uint64_t id = 1; id <= room / (bare.size() + entry_cost + 10); ++id)
+            out.put(flat_key("ai", id), bare);
         }) < 48 * mib);
 }
 

@@ -31,7 +31,8 @@ Bytes counted_preimage() {
 void check_b2(const Bytes& record) {
   REQUIRE(record.size() == 491);
   const auto part = [&](std::size_t from, std::size_t size) {
-    return Bytes(record.begin() + static_cast<std::ptrdiff_t>(from), record.begin() + static_cast<std::ptrdiff_t>(from + size));
+    return Bytes(record.begin() + static_cast<std::ptrdiff_t>(from),
+                 record.begin() + static_cast<std::ptrdiff_t>(from + size));
   };
   CHECK(to_hex(part(0, 13)) == "06636f6666656502deadfd2c01");
   CHECK(part(13, 300) == filled(300, 0x78));

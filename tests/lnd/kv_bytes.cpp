@@ -20,8 +20,10 @@ Bytes hash_of_preimage(std::uint8_t fill) {
   return {digest.bytes.begin(), digest.bytes.end()};
 }
 
-Bytes creation_info(const Bytes& hash, std::uint64_t value, std::uint64_t time, const std::string& request, const Bytes& tlv) {
-  return joined({hash, be64(value), be64(time), be32(static_cast<std::uint32_t>(request.size())), bytes_of(request), tlv});
+Bytes creation_info(const Bytes& hash, std::uint64_t value, std::uint64_t time, const std::string& request,
+                    const Bytes& tlv) {
+  return joined(
+      {hash, be64(value), be64(time), be32(static_cast<std::uint32_t>(request.size())), bytes_of(request), tlv});
 }
 
 Bytes hop_tail(bool legacy, const std::vector<std::pair<std::uint64_t, Bytes>>& records) {
@@ -31,7 +33,8 @@ Bytes hop_tail(bool legacy, const std::vector<std::pair<std::uint64_t, Bytes>>& 
 }
 
 Bytes route_bytes(std::uint32_t time_lock, std::uint64_t amount, const std::vector<HopBytes>& hops) {
-  Bytes out = joined({be32(time_lock), be64(amount), var(node_key(0xAA)), be32(static_cast<std::uint32_t>(hops.size()))});
+  Bytes out =
+      joined({be32(time_lock), be64(amount), var(node_key(0xAA)), be32(static_cast<std::uint32_t>(hops.size()))});
   for (const HopBytes& hop : hops) {
     out = joined({out, var(node_key(hop.node)), be64(hop.channel), be32(hop.time_lock), be64(hop.amount), hop.tail});
   }
@@ -51,12 +54,14 @@ Bytes fail_info(std::uint64_t time, const Bytes& message, std::uint8_t kind, std
   return joined({be64(time), var(message), {kind}, be32(source)});
 }
 
-Bytes tlv(std::uint32_t type, const Bytes& value) { return joined({big_size(type), big_size(static_cast<std::uint32_t>(value.size())), value}); }
+Bytes tlv(std::uint32_t type, const Bytes& value) {
+  return joined({big_size(type), big_size(static_cast<std::uint32_t>(value.size())), value});
+}
 
 Bytes flat_key(const std::string& kind, std::uint64_t id) { return joined({bytes_of(kind), be64(id)}); }
 
-void write_payment(BboltWriter& writer, const Bytes& hash, std::uint64_t sequence, const Bytes& creation, const Bytes& fail,
-                   const std::function<void(BboltWriter&)>& attempts) {
+void write_payment(BboltWriter& writer, const Bytes& hash, std::uint64_t sequence, const Bytes& creation,
+                   const Bytes& fail, const std::function<void(BboltWriter&)>& attempts) {
   writer.begin(hash);
   writer.put("payment-creation-info", creation);
   if (!fail.empty()) writer.put("payment-fail-info", fail);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <functional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -16,14 +16,15 @@ namespace paytower::test {
 [[nodiscard]] Bytes preimage_of(std::uint8_t fill);
 [[nodiscard]] Bytes hash_of_preimage(std::uint8_t fill);
 
-[[nodiscard]] Bytes creation_info(const Bytes& hash, std::uint64_t value, std::uint64_t time, const std::string& request = "", const Bytes& tlv = {});
+[[nodiscard]] Bytes creation_info(const Bytes& hash, std::uint64_t value, std::uint64_t time,
+                                  const std::string& request = "", const Bytes& tlv = {});
 
 struct HopBytes {
   std::uint8_t node = 0xB1;
   std::uint64_t channel = 0;
   std::uint32_t time_lock = 0;
   std::uint64_t amount = 0;
-  Bytes tail;                   ///< from version 10
+  Bytes tail;  ///< from version 10
 };
 /// u8 legacy, u32 count, then each record.
 [[nodiscard]] Bytes hop_tail(bool legacy, const std::vector<std::pair<std::uint64_t, Bytes>>& records = {});
@@ -40,9 +41,9 @@ struct HopBytes {
 /// "ai" and the like with an id behind it.
 [[nodiscard]] Bytes flat_key(const std::string& kind, std::uint64_t id);
 
-/// Opens the bucket of `hash` with sequence and creation info at their places; `attempts` goes between, `fail` is left out
-/// when empty.
-void write_payment(BboltWriter& writer, const Bytes& hash, std::uint64_t sequence, const Bytes& creation, const Bytes& fail,
-                   const std::function<void(BboltWriter&)>& attempts);
+/// Opens the bucket of `hash` with sequence and creation info at their places; `attempts` goes between, `fail` is left
+/// out when empty.
+void write_payment(BboltWriter& writer, const Bytes& hash, std::uint64_t sequence, const Bytes& creation,
+                   const Bytes& fail, const std::function<void(BboltWriter&)>& attempts);
 
 }  // namespace paytower::test

@@ -1,5 +1,5 @@
-// Goal: each layout that lnd gave its payments from version 9 on reads to the same facts. Method: one payment written in
-// every layout, and each extension by itself.
+// Goal: each layout that lnd gave its payments from version 9 on reads to the same facts. Method: one payment written
+// in every layout, and each extension by itself.
 #include <algorithm>
 
 #include <doctest/doctest.h>
@@ -25,18 +25,23 @@ std::vector<KvRecord> read(std::uint32_t version, const Fill& payments) {
 }
 
 /// The one payment of a file of version 23 with these entries among its attempts.
-KvPayment flat(const Fill& attempts, const Bytes& creation = creation_info(hash_of_preimage(1), 1000, ns), const Bytes& fail = {},
-               std::uint32_t version = 35) {
-  const auto records = read(version, [&](BboltWriter& writer) { write_payment(writer, hash_of_preimage(1), 7, creation, fail, attempts); });
+KvPayment flat(const Fill& attempts, const Bytes& creation = creation_info(hash_of_preimage(1), 1000, ns),
+               const Bytes& fail = {}, std::uint32_t version = 35) {
+  const auto records = read(
+      version, [&](BboltWriter& writer) { write_payment(writer, hash_of_preimage(1), 7, creation, fail, attempts); });
   REQUIRE(records.size() == 1);
   return payment_in(records[0]);
 }
 
-Bytes attempt_of(const Bytes& route, const Bytes& behind = {}) { return joined({session_key(), route, be64(ns), behind}); }
+Bytes attempt_of(const Bytes& route, const Bytes& behind = {}) {
+  return joined({session_key(), route, be64(ns), behind});
+}
 
 KvHop hop_with(const std::vector<std::pair<std::uint64_t, Bytes>>& records) {
   const Bytes route = route_bytes(700'000, 1000, {{0xB1, 1, 700'000, 1000, hop_tail(false, records)}});
-  return flat([&](BboltWriter& writer) { writer.put(flat_key("ai", 5), attempt_of(route)); }).attempts.at(0).route.hops.at(0);
+  return flat([&](BboltWriter& writer) { writer.put(flat_key("ai", 5), attempt_of(route)); })
+      .attempts.at(0)
+      .route.hops.at(0);
 }
 
 /// What plain_route() says.
@@ -52,7 +57,8 @@ void check_route(const KvRoute& route) {
   CHECK(route.hops[1].legacy_payload);
 }
 
-void put_old_form(BboltWriter& writer, const Bytes& hash, std::uint64_t sequence, std::uint64_t id, bool tails, std::uint8_t preimage) {
+void put_old_form(BboltWriter& writer, const Bytes& hash, std::uint64_t sequence, std::uint64_t id, bool tails,
+                  std::uint8_t preimage) {
   writer.put("payment-attempt-info", joined({be64(id), session_key(), plain_route(tails)}));
   writer.put("payment-creation-info", creation_info(hash, 1000, second, "lnbc"));
   writer.put("payment-sequence-key", be64(sequence));
@@ -100,28 +106,29 @@ TEST_CASE("versions 9 to 12: the attempt of a failed payment is failed, how is n
 }
 
 TEST_CASE("versions 13 to 22: a bucket for each attempt; 23 to 35: their parts side by side") {
-  const Bytes message = {0x10, 0x07, 0x01, 0x02};   // temporary_channel_failure
+  const Bytes message = {0x10, 0x07, 0x01, 0x02};  // temporary_channel_failure
   const Bytes info = attempt_of(plain_route(true));
   for (const std::uint32_t version : {13U, 16U, 22U, 23U, 24U, 35U}) {
     CAPTURE(version);
     const auto records = read(version, [&](BboltWriter& writer) {
-      write_payment(writer, hash_of_preimage(1), 7, creation_info(hash_of_preimage(1), 1000, ns, "lnbc"), {}, [&](BboltWriter& out) {
-        if (version < 23) {
-          const auto attempt = [&](std::uint64_t id, const std::string& key, const Bytes& end) {
-            out.begin(be64(id));
-            out.put("htlc-attempt-info", info);
-            if (!key.empty()) out.put(key, end);
-            out.end();
-          };
-          attempt(0x0100, "htlc-fail-info", fail_info(ns + 1, message, 3, 2));
-          attempt(0x0101, "htlc-settle-info", settle_info(1, ns + 2));
-          attempt(0x0200, "", {});
-          return;
-        }
-        for (const std::uint64_t id : {0x0100U, 0x0101U, 0x0200U}) out.put(flat_key("ai", id), info);
-        out.put(flat_key("fi", 0x0100), fail_info(ns + 1, message, 3, 2));
-        out.put(flat_key("si", 0x0101), settle_info(1, ns + 2));
-      });
+      write_payment(writer, hash_of_preimage(1), 7, creation_info(hash_of_preimage(1), 1000, ns, "lnbc"), {},
+                    [&](BboltWriter& out) {
+                      if (version < 23) {
+                        const auto attempt = [&](std::uint64_t id, const std::string& key, const Bytes& end) {
+                          out.begin(be64(id));
+                          out.put("htlc-attempt-info", info);
+                          if (!key.empty()) out.put(key, end);
+                          out.end();
+                        };
+                        attempt(0x0100, "htlc-fail-info", fail_info(ns + 1, message, 3, 2));
+                        attempt(0x0101, "htlc-settle-info", settle_info(1, ns + 2));
+                        attempt(0x0200, "", {});
+                        return;
+                      }
+                      for (const std::uint64_t id : {0x0100U, 0x0101U, 0x0200U}) out.put(flat_key("ai", id), info);
+                      out.put(flat_key("fi", 0x0100), fail_info(ns + 1, message, 3, 2));
+                      out.put(flat_key("si", 0x0101), settle_info(1, ns + 2));
+                    });
     });
     REQUIRE(records.size() == 1);
     const KvPayment& payment = payment_in(records[0]);
@@ -178,7 +185,8 @@ TEST_CASE("status follows lnd's table") {
     return flat(
                [&](BboltWriter& writer) {
                  for (std::uint64_t id = 1; id <= 3; ++id) {
-                   if ((id == 1 && open) || (id == 2 && settled) || (id == 3 && failed)) writer.put(flat_key("ai", id), info);
+                   if ((id == 1 && open) || (id == 2 && settled) || (id == 3 && failed))
+                     writer.put(flat_key("ai", id), info);
                  }
                  if (failed) writer.put(flat_key("fi", 3), fail_info(0, {}, 0, 0));
                  if (settled) writer.put(flat_key("si", 2), settle_info(1, 0));
@@ -205,7 +213,9 @@ TEST_CASE("HTLC failures of each kind") {
     return *flat([&](BboltWriter& writer) {
               writer.put(flat_key("ai", 1), attempt_of(plain_route(true)));
               writer.put(flat_key("fi", 1), info);
-            }).attempts.at(0).fail;
+            })
+                .attempts.at(0)
+                .fail;
   };
   const KvFail migrated = failure(filled(14, 0));
   CHECK_FALSE(migrated.at);
@@ -222,7 +232,8 @@ TEST_CASE("HTLC failures of each kind") {
 
 TEST_CASE("attempt id 0 is no id, and comes before the others") {
   const KvPayment payment = flat([](BboltWriter& writer) {
-    for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}}) writer.put(flat_key("ai", id), attempt_of(plain_route(true)));
+    for (const std::uint64_t id : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}})
+      writer.put(flat_key("ai", id), attempt_of(plain_route(true)));
     writer.put(flat_key("si", 0), settle_info(1, 0));
   });
   REQUIRE(payment.attempts.size() == 3);
@@ -264,18 +275,21 @@ TEST_CASE("hop records: MPP, AMP, blinded, metadata, custom and unknown ones, in
 
 TEST_CASE("behind the attempt: a hash since 0.13, first-hop records since 0.19") {
   const auto attempt = [](const Bytes& behind) {
-    return flat([&](BboltWriter& writer) { writer.put(flat_key("ai", 1), attempt_of(plain_route(true), behind)); }).attempts.at(0);
+    return flat([&](BboltWriter& writer) { writer.put(flat_key("ai", 1), attempt_of(plain_route(true), behind)); })
+        .attempts.at(0);
   };
   CHECK_FALSE(attempt({}).hash);
   CHECK(attempt(hash_of_preimage(2)).hash->hex() == to_hex(hash_of_preimage(2)));
-  const KvAttempt full = attempt(joined({hash_of_preimage(2), tlv(0, {0xFD, 0x10, 0x00}), tlv(65'536, {1}), tlv(65'537, {})}));
+  const KvAttempt full =
+      attempt(joined({hash_of_preimage(2), tlv(0, {0xFD, 0x10, 0x00}), tlv(65'536, {1}), tlv(65'537, {})}));
   CHECK(full.first_hop_amount->value() == 0x1000);
   CHECK(full.first_hop_records == std::vector<TlvRecord>{{65'536, {1}}, {65'537, {}}});
   CHECK_FALSE(attempt(joined({hash_of_preimage(2), tlv(0, {0})})).first_hop_amount);
 }
 
 TEST_CASE("behind the creation info: custom records since 0.19") {
-  const KvPayment payment = flat([](BboltWriter&) {}, creation_info(hash_of_preimage(1), 1000, ns, "lnbc", joined({tlv(65'536, {1, 2}), tlv(65'540, {3})})));
+  const KvPayment payment = flat([](BboltWriter&) {}, creation_info(hash_of_preimage(1), 1000, ns, "lnbc",
+                                                                    joined({tlv(65'536, {1, 2}), tlv(65'540, {3})})));
   CHECK(payment.first_hop_records == std::vector<TlvRecord>{{65'536, {1, 2}}, {65'540, {3}}});
   CHECK(payment.payment_request == "lnbc");
 }
@@ -284,7 +298,8 @@ TEST_CASE("AMP: each attempt is proved by its own hash, the payment's name by no
   const Bytes set_id = filled(32, 0x5E);
   const auto records = read(35, [&](BboltWriter& writer) {
     write_payment(writer, set_id, 7, creation_info(set_id, 2000, ns), {}, [&](BboltWriter& out) {
-      for (std::uint8_t part = 1; part <= 2; ++part) out.put(flat_key("ai", part), attempt_of(plain_route(true), hash_of_preimage(part)));
+      for (std::uint8_t part = 1; part <= 2; ++part)
+        out.put(flat_key("ai", part), attempt_of(plain_route(true), hash_of_preimage(part)));
       for (std::uint8_t part = 1; part <= 2; ++part) out.put(flat_key("si", part), settle_info(part, ns));
     });
   });
@@ -298,7 +313,8 @@ TEST_CASE("duplicates follow the first record of their hash, in the old form in 
     CAPTURE(version);
     const auto records = read(version, [&](BboltWriter& writer) {
       writer.begin(hash_of_preimage(1));
-      if (version < 13) writer.put("payment-attempt-info", joined({be64(0), session_key(), plain_route(version >= 10)}));
+      if (version < 13)
+        writer.put("payment-attempt-info", joined({be64(0), session_key(), plain_route(version >= 10)}));
       writer.put("payment-creation-info", creation_info(hash_of_preimage(1), 1000, version < 13 ? second : ns));
       writer.begin("payment-duplicate-bucket");
       for (const std::uint64_t sequence : {3U, 9U}) {
@@ -328,14 +344,16 @@ TEST_CASE("duplicates follow the first record of their hash, in the old form in 
       check_route(payment_in(records[i]).attempts.at(0).route);
     }
     // Raw bytes of each record alone.
-    CHECK(std::search(records[0].raw.begin(), records[0].raw.end(), records[1].raw.begin() + 20, records[1].raw.end()) == records[0].raw.end());
+    CHECK(std::search(records[0].raw.begin(), records[0].raw.end(), records[1].raw.begin() + 20,
+                      records[1].raw.end()) == records[0].raw.end());
   }
 }
 
 TEST_CASE("session keys are handed out by no layout") {
   const Bytes key = session_key();
   const auto without = [&](const std::vector<KvRecord>& records) {
-    for (const KvRecord& record : records) CHECK(std::search(record.raw.begin(), record.raw.end(), key.begin(), key.end()) == record.raw.end());
+    for (const KvRecord& record : records)
+      CHECK(std::search(record.raw.begin(), record.raw.end(), key.begin(), key.end()) == record.raw.end());
     return records.size();
   };
   CHECK(without(read(9, [&](BboltWriter& writer) {
@@ -345,12 +363,13 @@ TEST_CASE("session keys are handed out by no layout") {
         })) == 1);
   for (const std::uint32_t version : {13U, 23U}) {
     CHECK(without(read(version, [&](BboltWriter& writer) {
-            write_payment(writer, hash_of_preimage(1), 7, creation_info(hash_of_preimage(1), 1000, ns), {}, [&](BboltWriter& out) {
-              if (version == 23) return out.put(flat_key("ai", 1), attempt_of(plain_route(true)));
-              out.begin(be64(1));
-              out.put("htlc-attempt-info", attempt_of(plain_route(true)));
-              out.end();
-            });
+            write_payment(writer, hash_of_preimage(1), 7, creation_info(hash_of_preimage(1), 1000, ns), {},
+                          [&](BboltWriter& out) {
+                            if (version == 23) return out.put(flat_key("ai", 1), attempt_of(plain_route(true)));
+                            out.begin(be64(1));
+                            out.put("htlc-attempt-info", attempt_of(plain_route(true)));
+                            out.end();
+                          });
             // Cut inside the key, so that the payment is unreadable.
             writer.begin(filled(32, 0xFE));
             writer.put("payment-attempt-info", joined({be64(1), filled(31, 0x77)}));
@@ -376,14 +395,15 @@ TEST_CASE("times: zero time, before 1970, and what nanoseconds cannot hold") {
 }
 
 TEST_CASE("core's route: amounts, delays and directions of each channel") {
-  const KvPayment payment = flat([](BboltWriter& writer) { writer.put(flat_key("ai", 1), attempt_of(plain_route(true))); });
+  const KvPayment payment =
+      flat([](BboltWriter& writer) { writer.put(flat_key("ai", 1), attempt_of(plain_route(true))); });
   KvRoute stored = payment.attempts[0].route;
   const auto route = core_route(stored, 700'000);
   REQUIRE(route);
   REQUIRE(route->hops.size() == 2);
   CHECK(route->hops[0].amount.value() == 1012);
   CHECK(route->hops[0].delay == 80);
-  CHECK(route->hops[0].direction == 0);     // aa.. sends to b1..
+  CHECK(route->hops[0].direction == 0);  // aa.. sends to b1..
   CHECK(route->hops[1].amount.value() == 1000);
   CHECK(route->hops[1].delay == 40);
   CHECK(route->fees().value() == 12);

@@ -1,6 +1,6 @@
-// Goal: R14: a record that cannot be decoded is handed out raw with its reason, and the records around it are read. What is
-// not understood is never passed over, for it may be the word that the money is gone. Method: one payment among two good
-// ones, spoiled in one place at a time.
+// Goal: R14: a record that cannot be decoded is handed out raw with its reason, and the records around it are read.
+// What is not understood is never passed over, for it may be the word that the money is gone. Method: one payment among
+// two good ones, spoiled in one place at a time.
 #include <algorithm>
 
 #include <doctest/doctest.h>
@@ -21,7 +21,8 @@ Bytes creation() { return creation_info(spoiled_name, 1000, ns, "lnbc"); }
 Bytes attempt() { return joined({session_key(), plain_route(true), be64(ns)}); }
 
 void good(BboltWriter& writer, std::uint8_t name) {
-  write_payment(writer, filled(32, name), name, creation_info(filled(32, name), 1000, ns), {}, [](BboltWriter& out) { out.put(flat_key("ai", 1), attempt()); });
+  write_payment(writer, filled(32, name), name, creation_info(filled(32, name), 1000, ns), {},
+                [](BboltWriter& out) { out.put(flat_key("ai", 1), attempt()); });
 }
 
 /// The record of what `spoil` writes between two good ones.
@@ -49,7 +50,8 @@ bool says(const KvRecord& record, const std::string& words) {
 }
 
 /// A payment of version 35 with these attempts.
-KvRecord with(const std::function<void(BboltWriter&)>& attempts, const Bytes& info = creation(), const Bytes& fail = {}) {
+KvRecord with(const std::function<void(BboltWriter&)>& attempts, const Bytes& info = creation(),
+              const Bytes& fail = {}) {
   return between(35, [&](BboltWriter& writer) { write_payment(writer, spoiled_name, 5, info, fail, attempts); });
 }
 KvRecord with_attempt(const Bytes& value) {
@@ -67,7 +69,9 @@ KvRecord with_end(const std::string& kind, const Bytes& value) {
 }
 void nothing(BboltWriter&) {}
 
-Bytes cut(const Bytes& bytes, std::size_t size) { return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)}; }
+Bytes cut(const Bytes& bytes, std::size_t size) {
+  return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)};
+}
 
 }  // namespace
 
@@ -75,7 +79,12 @@ TEST_CASE("a value or an odd name among the payments") {
   const KvRecord value = between(35, [](BboltWriter& writer) { writer.put(spoiled_name, {1, 2, 3}); });
   CHECK(says(value, "a plain value where lnd has a bucket"));
   CHECK(value.hash->hex() == to_hex(spoiled_name));
-  CHECK(to_hex(value.raw) == "00" "00000020" + to_hex(spoiled_name) + "00000003" "010203");
+  CHECK(to_hex(value.raw) ==
+        "00"
+        "00000020" +
+            to_hex(spoiled_name) +
+            "00000003"
+            "010203");
   const KvRecord name = between(35, [](BboltWriter& writer) {
     writer.begin(filled(31, 0x50));
     writer.put("payment-sequence-key", be64(5));
@@ -84,8 +93,17 @@ TEST_CASE("a value or an odd name among the payments") {
   CHECK(says(name, "no payment hash"));
   CHECK_FALSE(name.hash);
   CHECK(name.sequence == 5);
-  CHECK(to_hex(name.raw) == "01" "0000001f" + to_hex(filled(31, 0x50)) + "0000000000000009" "00" "00000014" + to_hex(bytes_of("payment-sequence-key")) +
-                                "00000008" "0000000000000005" "02");
+  CHECK(to_hex(name.raw) ==
+        "01"
+        "0000001f" +
+            to_hex(filled(31, 0x50)) +
+            "0000000000000009"
+            "00"
+            "00000014" +
+            to_hex(bytes_of("payment-sequence-key")) +
+            "00000008"
+            "0000000000000005"
+            "02");
 }
 
 TEST_CASE("a missing creation info, a missing or odd sequence") {
@@ -116,11 +134,13 @@ TEST_CASE("a missing creation info, a missing or odd sequence") {
 }
 
 TEST_CASE("creation infos that are none") {
-  for (std::size_t size = 0; size < creation().size(); ++size) CHECK(says(with(nothing, cut(creation(), size)), "creation info"));
+  for (std::size_t size = 0; size < creation().size(); ++size)
+    CHECK(says(with(nothing, cut(creation(), size)), "creation info"));
   CHECK(says(with(nothing, creation_info(filled(32, 0x51), 1, ns)), "another payment hash"));
   CHECK(says(with(nothing, creation_info(spoiled_name, Msat::max_value + 1, ns)), "more than all bitcoin"));
   CHECK(says(with(nothing, creation_info(spoiled_name, ~std::uint64_t{0}, ns)), "more than all bitcoin"));
-  CHECK(says(with(nothing, joined({spoiled_name, be64(1), be64(ns), be32(0xFFFFFFFF)})), "a payment request of 4294967295 bytes"));
+  CHECK(says(with(nothing, joined({spoiled_name, be64(1), be64(ns), be32(0xFFFFFFFF)})),
+             "a payment request of 4294967295 bytes"));
   CHECK(says(with(nothing, joined({creation(), tlv(65'535, {})})), "TLV type 65535"));
   CHECK(says(with(nothing, joined({creation(), tlv(65'537, {}), tlv(65'536, {})})), "do not ascend"));
   CHECK(says(with(nothing, joined({creation(), tlv(65'536, {}), tlv(65'536, {})})), "do not ascend"));
@@ -136,7 +156,8 @@ TEST_CASE("failure reasons that lnd does not have") {
 TEST_CASE("an attempt cut anywhere, or with something behind it") {
   const Bytes whole = attempt();
   for (std::size_t size = 0; size < whole.size(); ++size) CHECK(says(with_attempt(cut(whole, size)), "attempt info"));
-  for (std::size_t more = 1; more < 32; ++more) CHECK(says(with_attempt(joined({whole, filled(more, 1)})), "ends too early"));
+  for (std::size_t more = 1; more < 32; ++more)
+    CHECK(says(with_attempt(joined({whole, filled(more, 1)})), "ends too early"));
   const Bytes hashed = joined({whole, spoiled_name});
   CHECK(says(with_attempt(joined({hashed, {0}})), "ends too early"));
   CHECK(says(with_attempt(joined({hashed, tlv(1, {})})), "TLV type 1"));
@@ -148,14 +169,18 @@ TEST_CASE("an attempt cut anywhere, or with something behind it") {
 
 TEST_CASE("routes that cannot be") {
   const HopBytes hop{0xB1, 1, 1, 1000, hop_tail(true)};
-  CHECK(payment_in(with_route(route_bytes(1, 1000, std::vector<HopBytes>(max_kv_hops, hop)))).attempts[0].route.hops.size() == max_kv_hops);
+  CHECK(payment_in(with_route(route_bytes(1, 1000, std::vector<HopBytes>(max_kv_hops, hop))))
+            .attempts[0]
+            .route.hops.size() == max_kv_hops);
   CHECK(says(with_route(route_bytes(1, 1000, std::vector<HopBytes>(max_kv_hops + 1, hop))), "a route of 65 hops"));
   CHECK(says(with_route(joined({be32(1), be64(1), var(node_key(1)), be32(0xFFFFFFFF)})), "a route of 4294967295 hops"));
-  CHECK(says(with_route(joined({be32(1), be64(Msat::max_value + 1), var(node_key(1)), be32(0)})), "more than all bitcoin"));
+  CHECK(says(with_route(joined({be32(1), be64(Msat::max_value + 1), var(node_key(1)), be32(0)})),
+             "more than all bitcoin"));
   CHECK(says(with_route(joined({be32(1), be64(1), var(filled(32, 2)), be32(0)})), "not 33 bytes"));
   CHECK(says(with_route(joined({be32(1), be64(1), var(filled(33, 4)), be32(0)})), "does not begin with 02 or 03"));
   CHECK(says(with_route(joined({be32(1), be64(1), {0xFD, 33, 0}, node_key(1), be32(0)})), "shortest form"));
-  CHECK(says(with_route(route_bytes(1, 1000, {{0xB1, 1, 1, Msat::max_value + 1, hop_tail(true)}})), "more than all bitcoin"));
+  CHECK(says(with_route(route_bytes(1, 1000, {{0xB1, 1, 1, Msat::max_value + 1, hop_tail(true)}})),
+             "more than all bitcoin"));
   CHECK(says(with_route(route_bytes(1, 1000, {{0xB1, 1, 1, 1000, {}}})), "attempt info"));
 }
 
@@ -184,11 +209,13 @@ TEST_CASE("results that are none, and those of attempts that are not there") {
     CHECK(unreadable_in(record).settled);
   }
   const Bytes message = fail_info(1, {0x10, 0x07, 0x01}, 3, 2);
-  for (std::size_t size = 0; size < message.size(); ++size) CHECK(says(with_end("fi", cut(message, size)), "fail info"));
+  for (std::size_t size = 0; size < message.size(); ++size)
+    CHECK(says(with_end("fi", cut(message, size)), "fail info"));
   CHECK(says(with_end("fi", joined({message, {0}})), "too many"));
   CHECK(says(with_end("fi", fail_info(1, {}, 4, 0)), "an HTLC failure of kind 4"));
   CHECK(says(with_end("fi", fail_info(1, {0x10}, 3, 0)), "without a code"));
-  CHECK(says(with([](BboltWriter& writer) { writer.put(flat_key("si", 2), settle_info(1, 0)); }), "an attempt that is not there"));
+  CHECK(says(with([](BboltWriter& writer) { writer.put(flat_key("si", 2), settle_info(1, 0)); }),
+             "an attempt that is not there"));
   CHECK(says(with([](BboltWriter& writer) {
                writer.put(flat_key("ai", 3), attempt());
                writer.put(flat_key("fi", 2), filled(14, 0));
@@ -348,7 +375,8 @@ TEST_CASE("damage of the file's structure inside one payment refuses the file") 
   const std::string path = folder.file("db");
   BboltOptions options;
   options.inline_small = false;
-  write_kv(path, 35, [](BboltWriter& writer) { good(writer, 0x10); }, options);
+  write_kv(
+      path, 35, [](BboltWriter& writer) { good(writer, 0x10); }, options);
   FileImage image = FileImage::load(path);
   image.set(image.find("payment-htlcs-bucket") + 20, 8, 1);
   image.save(path);

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-
 namespace paytower::test {
 
 std::string example(const std::string& name) { return std::string(PAYTOWER_TEST_DATA) + "/data/lnd/" + name; }
@@ -41,6 +40,5 @@ const db::lnd::KvUnreadable& unreadable_in(const db::lnd::KvRecord& record) {
   REQUIRE(std::holds_alternative<db::lnd::KvUnreadable>(record.what));
   return std::get<db::lnd::KvUnreadable>(record.what);
 }
-
 
 }  // namespace paytower::test

@@ -28,5 +28,4 @@ namespace paytower::test {
 /// The reason of an unreadable one; fails the test otherwise.
 [[nodiscard]] const db::lnd::KvUnreadable& unreadable_in(const db::lnd::KvRecord& record);
 
-
 }  // namespace paytower::test

@@ -15,8 +15,7 @@ void put(Bytes& out, std::uint64_t value, int bytes) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
-template <typename Data>
-void put_counted(Bytes& out, const Data& data) {
+template <typename Data> void put_counted(Bytes& out, const Data& data) {
   if (data.size() < 0xfd) {
     out.push_back(static_cast<std::uint8_t>(data.size()));
   } else {

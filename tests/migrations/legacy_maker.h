@@ -16,14 +16,14 @@ struct LegacyFields {
   std::string memo;
   std::string receipt;
   std::string request;
-  Bytes created;                                  ///< Go binary time; empty = 2019-05-16 and a few nanoseconds, zone +02:00
-  Bytes settled;                                  ///< empty = Go's zero time
+  Bytes created;  ///< Go binary time; empty = 2019-05-16 and a few nanoseconds, zone +02:00
+  Bytes settled;  ///< empty = Go's zero time
   std::uint64_t value = 1'000'000;
   std::uint64_t fee = 1'234;
   std::size_t hops = 2;
   std::uint32_t time_lock = 576'123;
   Preimage preimage{};
-  bool v04 = false;                               ///< without the 24 bytes of version 3
+  bool v04 = false;  ///< without the 24 bytes of version 3
 };
 
 [[nodiscard]] Bytes legacy_record(const LegacyFields& fields);

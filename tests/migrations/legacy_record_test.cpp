@@ -1,5 +1,6 @@
-// Goal: the frozen record codec reads what lnd wrote, refuses everything else with the field's name, and never reads beyond
-// its bytes. Method: the vectors of lnd's real files in hex, then records built field by field from the format alone.
+// Goal: the frozen record codec reads what lnd wrote, refuses everything else with the field's name, and never reads
+// beyond its bytes. Method: the vectors of lnd's real files in hex, then records built field by field from the format
+// alone.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -30,7 +31,9 @@ std::string flaw(const Bytes& record) {
   return found == nullptr ? "" : found->reason;
 }
 
-std::optional<PaymentHash> flawed_hash(const Bytes& record) { return std::get<LegacyFlaw>(read_legacy_record(record)).hash; }
+std::optional<PaymentHash> flawed_hash(const Bytes& record) {
+  return std::get<LegacyFlaw>(read_legacy_record(record)).hash;
+}
 
 /// The record must outlive what is read.
 LegacyRecord good(const Bytes& record) {
@@ -111,7 +114,8 @@ TEST_CASE("vector 15: lengths at their borders, each in its shortest form only")
     for (const std::size_t size : {1024U, 1025U}) {
       LegacyFields noted = plain();
       (std::string(field) == "memo" ? noted.memo : noted.receipt) = std::string(size, 'x');
-      CHECK(flaw(legacy_record(noted)) == (size == 1024 ? "" : std::string(field) + " of 1025 bytes, 1024 are the most"));
+      CHECK(flaw(legacy_record(noted)) ==
+            (size == 1024 ? "" : std::string(field) + " of 1025 bytes, 1024 are the most"));
     }
   }
   const Bytes record = legacy_record(plain());
@@ -133,7 +137,9 @@ TEST_CASE("vector 16: instants do not depend on zones; odd times are named") {
     fields.created = std::move(created);
     return legacy_record(fields);
   };
-  for (const int zone : {-1, 0, 14 * 60, -12 * 60, 5 * 60 + 45}) CHECK(good(with(go_time(1'558'000'000, 5, static_cast<std::int16_t>(zone)))).created_ns == 1'558'000'000'000'000'005);
+  for (const int zone : {-1, 0, 14 * 60, -12 * 60, 5 * 60 + 45})
+    CHECK(good(with(go_time(1'558'000'000, 5, static_cast<std::int16_t>(zone)))).created_ns ==
+          1'558'000'000'000'000'005);
   Bytes second_form = go_time(1'558'000'000, 5, 60);
   second_form[0] = 2;
   second_form.push_back(30);
@@ -171,7 +177,7 @@ TEST_CASE("vector 17: cut at every length, and longer by 1 to 40 bytes") {
       Bytes extended = whole;
       extended.resize(whole.size() + more);
       CHECK(flaw(extended) == std::to_string(more) + " bytes behind the preimage");
-      CHECK(flawed_hash(extended));   // it may well be paid
+      CHECK(flawed_hash(extended));  // it may well be paid
     }
   }
   const Bytes whole = *bytes_from_hex(typical);
@@ -208,7 +214,7 @@ TEST_CASE("vector 17: every bit of a record turned: a record within bounds, or a
       CHECK(record.hops() <= 255);
       CHECK(record.path.size() + record.payment_request.size() + record.memo.size() < turned.size());
     }
-    CHECK(read > 500);       // the preimage, keys, the lower bits of numbers
+    CHECK(read > 500);  // the preimage, keys, the lower bits of numbers
     CHECK(refused > 100);
   }
 }
@@ -253,12 +259,14 @@ TEST_CASE("an all-zero preimage, and the payment hash in the preimage's place") 
   LegacyFields fields = plain();
   fields.preimage = Preimage{};
   CHECK(flaw(legacy_record(fields)) == "preimage of zeros");
-  CHECK(flawed_hash(legacy_record(fields))->hex() == "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
-  // An invoice of the specification: its payment hash is 0001020304050607080900010203040506070809000102030405060708090102.
+  CHECK(flawed_hash(legacy_record(fields))->hex() ==
+        "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925");
+  // An invoice of the specification: its payment hash is
+  // 0001020304050607080900010203040506070809000102030405060708090102.
   fields.request =
-      "lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdpl2pkx2ctnv5sxxmmwwd5k"
-      "getjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls087fxdwk8qakdyafkq3yap9us6v52vjjsrvywa6rt52cm9r9zqt8r2t7mlcwspyetp5h2"
-      "tztugp9lfyql";
+      "lnbc1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5"
+      "rqwzqfqypqdpl2pkx2ctnv5sxxmmwwd5kgetjypeh2ursdae8g6twvus8g6rfwvs8qun0dfjkxaq9qrsgq357wnc5r2ueh7ck6q93dj32dlqnls0"
+      "87fxdwk8qakdyafkq3yap9us6v52vjjsrvywa6rt52cm9r9zqt8r2t7mlcwspyetp5h2tztugp9lfyql";
   const std::string invoiced = "0001020304050607080900010203040506070809000102030405060708090102";
   REQUIRE(migrations::invoice_payment_hash(fields.request));
   CHECK(migrations::invoice_payment_hash(fields.request)->hex() == invoiced);

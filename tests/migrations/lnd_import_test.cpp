@@ -1,5 +1,5 @@
-// Goal: lnd's channel.db becomes the payments that it holds, whatever its version; a second run adds only what is new; and
-// nothing else is touched. Method: the files that real lnd wrote, and files made bucket by bucket.
+// Goal: lnd's channel.db becomes the payments that it holds, whatever its version; a second run adds only what is new;
+// and nothing else is touched. Method: the files that real lnd wrote, and files made bucket by bucket.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -59,7 +59,8 @@ struct World {
     std::vector<std::string> out;
     while (statement.executeStep()) {
       std::string row;
-      for (int i = 0; i < statement.getColumnCount(); ++i) row += (i == 0 ? "" : "|") + (statement.getColumn(i).isNull() ? "-" : statement.getColumn(i).getString());
+      for (int i = 0; i < statement.getColumnCount(); ++i)
+        row += (i == 0 ? "" : "|") + (statement.getColumn(i).isNull() ? "-" : statement.getColumn(i).getString());
       out.push_back(row);
     }
     return out;
@@ -70,8 +71,10 @@ struct World {
     db::WriteLock lock(connection.real_path(), 0);
     CHECK(db::PaymentAdmin(connection, lock).check().problems.empty());
     // Whatever came in whatever order: what lies more than ten seconds behind an earlier row is noted.
-    CHECK(rows("SELECT payment_index, created_ns FROM (SELECT payment_index, created_ns, max(created_ns) OVER (ORDER BY payment_index) AS newest FROM payments)"
-               " WHERE created_ns < newest - 10000000000 EXCEPT SELECT payment_index, created_ns FROM payments_out_of_order")
+    CHECK(rows("SELECT payment_index, created_ns FROM (SELECT payment_index, created_ns, max(created_ns) OVER (ORDER "
+               "BY payment_index) AS newest FROM payments)"
+               " WHERE created_ns < newest - 10000000000 EXCEPT SELECT payment_index, created_ns FROM "
+               "payments_out_of_order")
               .empty());
   }
 };
@@ -84,8 +87,8 @@ Bytes numbered_record(std::uint64_t number, bool v04 = false) {
 }
 
 /// A legacy file whose buckets the test fills itself.
-void legacy_file(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& statuses, const std::function<void(BboltWriter&)>& payments,
-                 std::uint64_t sequence, std::uint8_t node = 0xaa) {
+void legacy_file(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& statuses,
+                 const std::function<void(BboltWriter&)>& payments, std::uint64_t sequence, std::uint8_t node = 0xaa) {
   BboltWriter writer(path);
   writer.begin("graph-node");
   writer.put("source", node_key(node));
@@ -111,14 +114,16 @@ TEST_CASE("import, vector 1: the example of version 8") {
   const db::MigrateReport report = world.import(examples + "v8.db");
   CHECK(report.counts.migrated == 2);
   CHECK(report.counts.duplicates == 1);
-  CHECK(world.rows("SELECT payment_index, lower(hex(payment_hash)), amount_msat, duplicate_of, provenance FROM payments ORDER BY 1") ==
+  CHECK(world.rows("SELECT payment_index, lower(hex(payment_hash)), amount_msat, duplicate_of, provenance FROM "
+                   "payments ORDER BY 1") ==
         std::vector<std::string>{"1|630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd|1000000|-|1",
                                  "2|9f72ea0cf49536e3c66c787f705186df9a4378083753ae9536d65b3ad7fcddc4|5|-|1",
                                  "3|630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd|1000000|1|1"});
   CHECK(world.rows("SELECT lower(hex(payment_hash)), kind FROM hash_guards") ==
         std::vector<std::string>{"0404040404040404040404040404040404040404040404040404040404040404|1"});
   CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"3"});
-  CHECK(world.rows("SELECT lower(hex(pub_key)) FROM import_sources") == std::vector<std::string>{"02" + std::string(64, 'a')});
+  CHECK(world.rows("SELECT lower(hex(pub_key)) FROM import_sources") ==
+        std::vector<std::string>{"02" + std::string(64, 'a')});
   world.check_sound();
   CHECK(world.import(examples + "v8.db").counts.read == 0);
 }
@@ -128,22 +133,31 @@ TEST_CASE("import, vector 25: version 8 and what real lnd made of it give the sa
   const World now;
   (void)old.import(examples + "v8.db");
   (void)now.import(examples + "v9.db");
-  const std::string payments = "SELECT payment_index, hex(payment_hash), amount_msat, created_ns / 1000000000, duplicate_of, hex(destination), invoice, hex(preimage) FROM payments ORDER BY 1";
-  const std::string attempts = "SELECT payment_index, attempt_id, part, origin, hex(route), amount_msat, fee_msat, total_time_lock, outcome, hex(preimage) FROM attempts ORDER BY 1";
+  const std::string payments =
+      "SELECT payment_index, hex(payment_hash), amount_msat, created_ns / 1000000000, duplicate_of, hex(destination), "
+      "invoice, hex(preimage) FROM payments ORDER BY 1";
+  const std::string attempts =
+      "SELECT payment_index, attempt_id, part, origin, hex(route), amount_msat, fee_msat, total_time_lock, outcome, "
+      "hex(preimage) FROM attempts ORDER BY 1";
   CHECK(old.rows(payments) == now.rows(payments));
   CHECK(old.rows(attempts) == now.rows(attempts));
-  CHECK(old.import(examples + "v9.db").counts.read == 0);   // the same node, after its own upgrade
+  CHECK(old.import(examples + "v9.db").counts.read == 0);  // the same node, after its own upgrade
 }
 
-TEST_CASE("import: the example of the tower's own records: in flight is guarded and kept as history, a preimage that proves nothing is set aside") {
+TEST_CASE(
+    "import: the example of the tower's own records: in flight is guarded and kept as history, a preimage that proves "
+    "nothing is set aside") {
   const World world;
   const db::MigrateReport report = world.import(examples + "v9ctl.db");
   CHECK(report.counts.migrated == 3);
   CHECK(report.counts.quarantined == 1);
-  CHECK(world.rows("SELECT payment_index, provenance, fail_reason, preimage, ended_ns IS NULL FROM payments ORDER BY 1") ==
+  CHECK(world.rows(
+            "SELECT payment_index, provenance, fail_reason, preimage, ended_ns IS NULL FROM payments ORDER BY 1") ==
         std::vector<std::string>{"1|2|-|-|1", "2|2|1|-|0", "4|2|-|-|1"});
-  CHECK(world.rows("SELECT payment_index, attempt_id, origin, outcome, total_time_lock FROM attempts") == std::vector<std::string>{"1|42|2|-|580144"});
-  CHECK(world.rows("SELECT substr(hex(payment_hash), 1, 2), kind FROM hash_guards ORDER BY 1") == std::vector<std::string>{"E1|1", "E3|1", "E4|2"});
+  CHECK(world.rows("SELECT payment_index, attempt_id, origin, outcome, total_time_lock FROM attempts") ==
+        std::vector<std::string>{"1|42|2|-|580144"});
+  CHECK(world.rows("SELECT substr(hex(payment_hash), 1, 2), kind FROM hash_guards ORDER BY 1") ==
+        std::vector<std::string>{"E1|1", "E3|1", "E4|2"});
   CHECK(world.import(examples + "v9ctl.db").counts.read == 0);
   world.check_sound();
 }
@@ -155,7 +169,8 @@ TEST_CASE("import, vector 3: no payments, with and without a counter") {
     legacy_file(file, 8, nothing, nothing, counter);
     CHECK(world.import(file).counts.read == 0);
     CHECK(world.rows("SELECT * FROM payments").empty());
-    CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == (counter == 0 ? std::vector<std::string>{} : std::vector<std::string>{"7"}));
+    CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") ==
+          (counter == 0 ? std::vector<std::string>{} : std::vector<std::string>{"7"}));
   }
   const World world;
   const std::string file = world.folder.file("channel.db");
@@ -187,7 +202,9 @@ TEST_CASE("import, vector 8: lnd's counter, or what stands above it") {
   for (const auto& [key, counter, expected] : {std::tuple{3U, 500U, "500"}, std::tuple{77U, 2U, "77"}}) {
     const World world;
     const std::string file = world.folder.file("channel.db");
-    legacy_file(file, 8, nothing, [number = key](BboltWriter& writer) { writer.put(be64(number), numbered_record(1)); }, counter);
+    legacy_file(
+        file, 8, nothing, [number = key](BboltWriter& writer) { writer.put(be64(number), numbered_record(1)); },
+        counter);
     CHECK(world.import(file).counts.migrated == 1);
     CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{expected});
   }
@@ -207,7 +224,8 @@ TEST_CASE("import, vector 9: the largest number is taken, the next is set aside 
   CHECK(world.import(file).counts.quarantined == 2);
   CHECK(world.rows("SELECT payment_index FROM payments") == std::vector<std::string>{"9223372036854775807"});
   CHECK(world.rows("SELECT reason FROM quarantine ORDER BY 1") ==
-        std::vector<std::string>{"sequence number 0 is none that was handed out", "sequence number 9223372036854775808 does not fit"});
+        std::vector<std::string>{"sequence number 0 is none that was handed out",
+                                 "sequence number 9223372036854775808 does not fit"});
 }
 
 TEST_CASE("import, vectors 10 to 12: statuses become guards") {
@@ -217,7 +235,8 @@ TEST_CASE("import, vectors 10 to 12: statuses become guards") {
     const PaymentHash made = hash_of(numbered_preimage(number));
     return Bytes(made.bytes.begin(), made.bytes.end());
   };
-  std::vector<std::pair<Bytes, std::uint8_t>> statuses = {{hash(1), 1}, {hash(2), 2}, {hash(3), 1}, {hash(4), 2}, {hash(5), 0}};
+  std::vector<std::pair<Bytes, std::uint8_t>> statuses = {
+      {hash(1), 1}, {hash(2), 2}, {hash(3), 1}, {hash(4), 2}, {hash(5), 0}};
   std::sort(statuses.begin(), statuses.end());
   legacy_file(
       file, 8,
@@ -231,7 +250,8 @@ TEST_CASE("import, vectors 10 to 12: statuses become guards") {
   CHECK(world.import(file).counts.guards == 3);
   CHECK(world.rows("SELECT payment_index FROM payments ORDER BY 1") == std::vector<std::string>{"1", "2"});
   for (const auto& [number, kind] : {std::pair{1U, "1"}, std::pair{3U, "1"}, std::pair{4U, "2"}}) {
-    CHECK(world.rows("SELECT kind FROM hash_guards WHERE payment_hash = x'" + to_hex(hash(number)) + "'") == std::vector<std::string>{kind});
+    CHECK(world.rows("SELECT kind FROM hash_guards WHERE payment_hash = x'" + to_hex(hash(number)) + "'") ==
+          std::vector<std::string>{kind});
   }
 }
 
@@ -246,7 +266,9 @@ TEST_CASE("import: paid is more than in flight: a record that was set aside for 
   CHECK(world.rows("SELECT kind FROM hash_guards") == std::vector<std::string>{"2"});
 }
 
-TEST_CASE("import, vector 23: stopped at any word of progress there is no database, and the rerun makes it; then there is nothing to do") {
+TEST_CASE(
+    "import, vector 23: stopped at any word of progress there is no database, and the rerun makes it; then there is "
+    "nothing to do") {
   const World world;
   const std::string file = world.folder.file("channel.db");
   std::filesystem::copy_file(examples + "v8big.db", file);
@@ -287,7 +309,9 @@ TEST_CASE("import: a dry run makes nothing and reports the same") {
   CHECK(tried.guards == done.guards);
 }
 
-TEST_CASE("import, vectors 9, 11 and 20: keys, buckets and statuses that are no rows are set aside, and what they name stays refused") {
+TEST_CASE(
+    "import, vectors 9, 11 and 20: keys, buckets and statuses that are no rows are set aside, and what they name stays "
+    "refused") {
   const World world;
   const std::string file = world.folder.file("channel.db");
   legacy_file(
@@ -312,8 +336,10 @@ TEST_CASE("import, vectors 9, 11 and 20: keys, buckets and statuses that are no 
   CHECK(report.counts.read == 9);
   CHECK(report.counts.migrated == 1);
   CHECK(report.counts.quarantined == 8);
-  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 2") == std::vector<std::string>{"3"});   // the three whole records
-  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 1") == std::vector<std::string>{"2"});   // the two whole hashes
+  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 2") ==
+        std::vector<std::string>{"3"});  // the three whole records
+  CHECK(world.rows("SELECT count(*) FROM hash_guards WHERE kind = 1") ==
+        std::vector<std::string>{"2"});  // the two whole hashes
   CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"500"});
   const World strict;
   CHECK_THROWS_AS((void)strict.import(file, false, true), RefusalError);
@@ -325,7 +351,8 @@ TEST_CASE("import, vector 13: versions 3 to 8 alike; others each refused") {
   for (std::uint32_t version = 3; version <= 8; ++version) {
     const World world;
     const std::string file = world.folder.file("channel.db");
-    legacy_file(file, version, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
+    legacy_file(
+        file, version, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
     (void)world.import(file);
     const auto rows = world.rows("SELECT * FROM payments");
     if (first.empty()) first = rows;
@@ -334,7 +361,8 @@ TEST_CASE("import, vector 13: versions 3 to 8 alike; others each refused") {
   for (const std::uint32_t version : {2U, 9U, 36U, UINT32_MAX}) {
     const World world;
     const std::string file = world.folder.file("channel.db");
-    legacy_file(file, version, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
+    legacy_file(
+        file, version, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
     CHECK(world.refusal(file) == Errc::usage);
     CHECK(!std::filesystem::exists(world.database));
   }
@@ -343,7 +371,8 @@ TEST_CASE("import, vector 13: versions 3 to 8 alike; others each refused") {
 TEST_CASE("import, vector 14: versions before 3 with the operator's word only") {
   const World world;
   const std::string file = world.folder.file("channel.db");
-  legacy_file(file, 2, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1, true)); }, 1);
+  legacy_file(
+      file, 2, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1, true)); }, 1);
   CHECK(world.import(file, false, false, true).counts.migrated == 1);
   CHECK(world.rows("SELECT amount_msat FROM payments") == std::vector<std::string>{"1000000"});
 }
@@ -351,27 +380,32 @@ TEST_CASE("import, vector 14: versions before 3 with the operator's word only") 
 TEST_CASE("import: again adds what is new, of the same node only") {
   const World world;
   const std::string file = world.folder.file("channel.db");
-  legacy_file(file, 8, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
+  legacy_file(
+      file, 8, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(1)); }, 1);
   (void)world.import(file);
   const std::string grown = world.folder.file("grown.db");
-  legacy_file(grown, 8, [](BboltWriter& writer) { writer.put(filled(32, 9), {1}); },
-              [](BboltWriter& writer) {
-                for (const std::uint64_t i : {1U, 2U, 3U}) writer.put(be64(i), numbered_record(i == 3 ? 1 : i));
-              },
-              7);
+  legacy_file(
+      grown, 8, [](BboltWriter& writer) { writer.put(filled(32, 9), {1}); },
+      [](BboltWriter& writer) {
+        for (const std::uint64_t i : {1U, 2U, 3U}) writer.put(be64(i), numbered_record(i == 3 ? 1 : i));
+      },
+      7);
   const db::MigrateReport tried = world.import(grown, true);
   const db::MigrateReport report = world.import(grown);
   CHECK(tried.counts.read == 2);
   CHECK(report.counts.migrated == 1);
   CHECK(report.counts.duplicates == 1);
   CHECK(report.counts.guards == 1);
-  CHECK(world.rows("SELECT payment_index, duplicate_of FROM payments ORDER BY 1") == std::vector<std::string>{"1|-", "2|-", "3|1"});
+  CHECK(world.rows("SELECT payment_index, duplicate_of FROM payments ORDER BY 1") ==
+        std::vector<std::string>{"1|-", "2|-", "3|1"});
   CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"7"});
   const std::string other = world.folder.file("other.db");
-  legacy_file(other, 8, nothing, [](BboltWriter& writer) { writer.put(be64(9), numbered_record(9)); }, 9, 0xbb);
+  legacy_file(
+      other, 8, nothing, [](BboltWriter& writer) { writer.put(be64(9), numbered_record(9)); }, 9, 0xbb);
   CHECK(world.refusal(other) == Errc::parameters_differ);
   const std::string reset = world.folder.file("reset.db");
-  legacy_file(reset, 8, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(9)); }, 1);
+  legacy_file(
+      reset, 8, nothing, [](BboltWriter& writer) { writer.put(be64(1), numbered_record(9)); }, 1);
   CHECK(world.refusal(reset) == Errc::parameters_differ);
   world.check_sound();
 }
@@ -381,27 +415,30 @@ TEST_CASE("import: key-value attempts become parts, and a payment that was in fl
   const auto file_with = [&world](const std::string& name, bool settled) {
     const std::string path = world.folder.file(name);
     write_kv(path, 23, [settled](BboltWriter& writer) {
-      write_payment(writer, hash_of_preimage(5), 1, creation_info(hash_of_preimage(5), 1'000, 1'600'000'000'000'000'000), {}, [settled](BboltWriter& inner) {
-        const auto attempt = [](std::uint64_t at) {
-          Bytes bytes = session_key();
-          const Bytes route = plain_route(true);
-          bytes.insert(bytes.end(), route.begin(), route.end());
-          const Bytes time = be64(at);
-          bytes.insert(bytes.end(), time.begin(), time.end());
-          return bytes;
-        };
-        inner.put(flat_key("ai", 7), attempt(5));
-        inner.put(flat_key("ai", 8), attempt(6));
-        inner.put(flat_key("fi", 7), fail_info(7, {}, 0, 0));
-        if (settled) inner.put(flat_key("si", 8), settle_info(5, 8));
-      });
+      write_payment(writer, hash_of_preimage(5), 1,
+                    creation_info(hash_of_preimage(5), 1'000, 1'600'000'000'000'000'000), {},
+                    [settled](BboltWriter& inner) {
+                      const auto attempt = [](std::uint64_t at) {
+                        Bytes bytes = session_key();
+                        const Bytes route = plain_route(true);
+                        bytes.insert(bytes.end(), route.begin(), route.end());
+                        const Bytes time = be64(at);
+                        bytes.insert(bytes.end(), time.begin(), time.end());
+                        return bytes;
+                      };
+                      inner.put(flat_key("ai", 7), attempt(5));
+                      inner.put(flat_key("ai", 8), attempt(6));
+                      inner.put(flat_key("fi", 7), fail_info(7, {}, 0, 0));
+                      if (settled) inner.put(flat_key("si", 8), settle_info(5, 8));
+                    });
     });
     return path;
   };
   const db::MigrateReport first = world.import(file_with("a.db", false));
   CHECK(first.counts.migrated == 1);
   CHECK(first.counts.guards == 1);
-  CHECK(world.rows("SELECT attempt_id, part, outcome, registered_ns, resolved_ns FROM attempts ORDER BY 1") == std::vector<std::string>{"7|0|2|5|7", "8|1|-|6|-"});
+  CHECK(world.rows("SELECT attempt_id, part, outcome, registered_ns, resolved_ns FROM attempts ORDER BY 1") ==
+        std::vector<std::string>{"7|0|2|5|7", "8|1|-|6|-"});
   CHECK(world.import(file_with("b.db", true)).counts.read == 0);
   CHECK(world.rows("SELECT attempt_id, outcome FROM attempts ORDER BY 1") == std::vector<std::string>{"7|2", "8|1"});
   CHECK(world.rows("SELECT ended_ns, preimage IS NOT NULL FROM payments") == std::vector<std::string>{"8|1"});
@@ -413,28 +450,32 @@ TEST_CASE("import: a part that settled beside one that is open is paid, and ends
   const auto file_with = [&world](const std::string& name, bool ended) {
     const std::string path = world.folder.file(name);
     write_kv(path, 35, [ended](BboltWriter& writer) {
-      write_payment(writer, hash_of_preimage(5), 1, creation_info(hash_of_preimage(5), 2'000, 1'600'000'000'000'000'000), {}, [ended](BboltWriter& inner) {
-        Bytes attempt = session_key();
-        const Bytes route = plain_route(true);
-        attempt.insert(attempt.end(), route.begin(), route.end());
-        const Bytes time = be64(5);
-        attempt.insert(attempt.end(), time.begin(), time.end());
-        inner.put(flat_key("ai", 7), attempt);
-        inner.put(flat_key("ai", 8), attempt);
-        inner.put(flat_key("si", 7), settle_info(5, 8));
-        if (ended) inner.put(flat_key("si", 8), settle_info(5, 9));
-      });
+      write_payment(writer, hash_of_preimage(5), 1,
+                    creation_info(hash_of_preimage(5), 2'000, 1'600'000'000'000'000'000), {},
+                    [ended](BboltWriter& inner) {
+                      Bytes attempt = session_key();
+                      const Bytes route = plain_route(true);
+                      attempt.insert(attempt.end(), route.begin(), route.end());
+                      const Bytes time = be64(5);
+                      attempt.insert(attempt.end(), time.begin(), time.end());
+                      inner.put(flat_key("ai", 7), attempt);
+                      inner.put(flat_key("ai", 8), attempt);
+                      inner.put(flat_key("si", 7), settle_info(5, 8));
+                      if (ended) inner.put(flat_key("si", 8), settle_info(5, 9));
+                    });
     });
     return path;
   };
   const db::MigrateReport first = world.import(file_with("a.db", false));
   CHECK(first.counts.migrated == 1);
-  CHECK(first.counts.guards == 0);   // the payment itself is refused: it is paid
-  CHECK(world.rows("SELECT attempt_id, part, outcome FROM attempts ORDER BY 1") == std::vector<std::string>{"7|0|1", "8|1|-"});
+  CHECK(first.counts.guards == 0);  // the payment itself is refused: it is paid
+  CHECK(world.rows("SELECT attempt_id, part, outcome FROM attempts ORDER BY 1") ==
+        std::vector<std::string>{"7|0|1", "8|1|-"});
   CHECK(world.rows("SELECT ended_ns, preimage IS NOT NULL FROM payments") == std::vector<std::string>{"8|1"});
   world.check_sound();
   CHECK(world.import(file_with("b.db", true)).counts.read == 0);
-  CHECK(world.rows("SELECT attempt_id, part, outcome FROM attempts ORDER BY 1") == std::vector<std::string>{"7|0|1", "8|1|1"});
+  CHECK(world.rows("SELECT attempt_id, part, outcome FROM attempts ORDER BY 1") ==
+        std::vector<std::string>{"7|0|1", "8|1|1"});
   CHECK(world.rows("SELECT ended_ns, preimage IS NOT NULL FROM payments") == std::vector<std::string>{"8|1"});
   world.check_sound();
 }
@@ -443,8 +484,10 @@ TEST_CASE("import, vector 23: a database of one's own payments is not touched") 
   const World world;
   {
     db::Connection connection(world.database, db::OpenMode::create, db::payment_file());
-    connection.database().exec("INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, cltv_limit, "
-                               "final_cltv_delta, max_attempts) VALUES (zeroblob(32), 1, 1, 1, zeroblob(33), 1, 1, 1, 1)");
+    connection.database().exec(
+        "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, "
+        "cltv_limit, "
+        "final_cltv_delta, max_attempts) VALUES (zeroblob(32), 1, 1, 1, zeroblob(33), 1, 1, 1, 1)");
   }
   CHECK(world.refusal(examples + "v8.db") == Errc::parameters_differ);
 }

@@ -1,4 +1,5 @@
-// Writes a file of many records for the tests that run the program:  paytower_make_many version1|legacy|kv|sql FILE COUNT
+// Writes a file of many records for the tests that run the program:  paytower_make_many version1|legacy|kv|sql FILE
+// COUNT
 #include <cstdio>
 #include <cstdlib>
 #include <exception>

@@ -48,10 +48,13 @@ INSERT INTO graph_source_nodes VALUES (1);
 std::string go_time_text(std::uint64_t i) {
   const std::uint64_t second = i / 1'000'000 % 60;
   std::string fraction = std::to_string(1'000'000 + i % 1'000'000);
-  return "2020-09-13 12:26:" + std::string(second < 10 ? "0" : "") + std::to_string(second) + "." + fraction.substr(1) + " +0000 UTC";
+  return "2020-09-13 12:26:" + std::string(second < 10 ? "0" : "") + std::to_string(second) + "." + fraction.substr(1) +
+         " +0000 UTC";
 }
 
-void put(SQLite::Statement& statement, int at, const Bytes& bytes) { statement.bind(at, bytes.data(), static_cast<int>(bytes.size())); }
+void put(SQLite::Statement& statement, int at, const Bytes& bytes) {
+  statement.bind(at, bytes.data(), static_cast<int>(bytes.size()));
+}
 
 }  // namespace
 
@@ -104,19 +107,22 @@ void make_many_kv(const std::string& path, std::uint64_t payments) {
   std::vector<std::pair<PaymentHash, std::uint64_t>> sorted;
   sorted.reserve(payments);
   for (std::uint64_t i = 1; i <= payments; ++i) sorted.emplace_back(hash_of(numbered_preimage(i)), i);
-  std::sort(sorted.begin(), sorted.end(), [](const auto& left, const auto& right) { return left.first.bytes < right.first.bytes; });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const auto& left, const auto& right) { return left.first.bytes < right.first.bytes; });
   const auto at = [](std::uint64_t i) { return be64(1'600'000'000'000'000'000 + i * 1'000); };
   write_kv(path, 35, [&](BboltWriter& writer) {
     for (const auto& [key, i] : sorted) {
       const Bytes hash(key.bytes.begin(), key.bytes.end());
       const Bytes attempt = joined({session_key(), plain_route(true), at(i), hash});
-      write_payment(writer, hash, i, creation_info(hash, 1'000, 1'600'000'000'000'000'000 + i * 1'000), {}, [&, number = i](BboltWriter& out) {
-        for (const std::uint64_t id : {2 * number, 2 * number + 1}) out.put(flat_key("ai", id), attempt);
-        out.put(flat_key("fi", 2 * number), fail_info(5, {0x10, 0x07}, 3, 2));
-        if (number % 100 == 0) return;
-        const Preimage preimage = numbered_preimage(number);
-        out.put(flat_key("si", 2 * number + 1), joined({Bytes(preimage.bytes.begin(), preimage.bytes.end()), at(number)}));
-      });
+      write_payment(writer, hash, i, creation_info(hash, 1'000, 1'600'000'000'000'000'000 + i * 1'000), {},
+                    [&, number = i](BboltWriter& out) {
+                      for (const std::uint64_t id : {2 * number, 2 * number + 1}) out.put(flat_key("ai", id), attempt);
+                      out.put(flat_key("fi", 2 * number), fail_info(5, {0x10, 0x07}, 3, 2));
+                      if (number % 100 == 0) return;
+                      const Preimage preimage = numbered_preimage(number);
+                      out.put(flat_key("si", 2 * number + 1),
+                              joined({Bytes(preimage.bytes.begin(), preimage.bytes.end()), at(number)}));
+                    });
     }
   });
 }
@@ -125,16 +131,26 @@ void make_many_native(const std::string& path, std::uint64_t payments) { make_ma
 
 void make_many_sql(const std::string& path, std::uint64_t payments, int page_bytes) {
   SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  database.exec("PRAGMA page_size = " + std::to_string(page_bytes) + "; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; BEGIN");
+  database.exec("PRAGMA page_size = " + std::to_string(page_bytes) +
+                "; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; BEGIN");
   database.exec(native_tables);
   SQLite::Statement payment(database, "INSERT INTO payments VALUES (?1, 1000, ?2, ?3, NULL)");
-  SQLite::Statement intent(database, "INSERT INTO payment_intents (payment_id, intent_type, intent_payload) VALUES (?1, 0, CAST('lnbc' AS BLOB))");
-  SQLite::Statement attempt(database, "INSERT INTO payment_htlc_attempts (attempt_index, payment_id, session_key, attempt_time, payment_hash, first_hop_amount_msat,"
-                                      " route_total_time_lock, route_total_amount, route_source_key) VALUES (?1, ?2, ?3, ?4, ?5, 0, 700000, 1000, ?6)");
-  SQLite::Statement hop(database, "INSERT INTO payment_route_hops (htlc_attempt_index, hop_index, pub_key, scid, outgoing_time_lock, amt_to_forward)"
-                                  " VALUES (?1, ?2, ?3, '769658139444150273', 699000, 990)");
-  SQLite::Statement settled(database, "INSERT INTO payment_htlc_attempt_resolutions VALUES (?1, ?2, 1, ?3, NULL, NULL, NULL)");
-  SQLite::Statement failed(database, "INSERT INTO payment_htlc_attempt_resolutions VALUES (?1, ?2, 2, NULL, 2, 3, x'1007')");
+  SQLite::Statement intent(
+      database,
+      "INSERT INTO payment_intents (payment_id, intent_type, intent_payload) VALUES (?1, 0, CAST('lnbc' AS BLOB))");
+  SQLite::Statement attempt(
+      database,
+      "INSERT INTO payment_htlc_attempts (attempt_index, payment_id, session_key, attempt_time, payment_hash, "
+      "first_hop_amount_msat,"
+      " route_total_time_lock, route_total_amount, route_source_key) VALUES (?1, ?2, ?3, ?4, ?5, 0, 700000, 1000, ?6)");
+  SQLite::Statement hop(database,
+                        "INSERT INTO payment_route_hops (htlc_attempt_index, hop_index, pub_key, scid, "
+                        "outgoing_time_lock, amt_to_forward)"
+                        " VALUES (?1, ?2, ?3, '769658139444150273', 699000, 990)");
+  SQLite::Statement settled(database,
+                            "INSERT INTO payment_htlc_attempt_resolutions VALUES (?1, ?2, 1, ?3, NULL, NULL, NULL)");
+  SQLite::Statement failed(database,
+                           "INSERT INTO payment_htlc_attempt_resolutions VALUES (?1, ?2, 2, NULL, 2, 3, x'1007')");
   const auto run = [](SQLite::Statement& statement) {
     statement.exec();
     statement.reset();
@@ -180,11 +196,15 @@ void make_many_sql(const std::string& path, std::uint64_t payments, int page_byt
 
 void make_many_kv_sql(const std::string& path, std::uint64_t payments, int page_bytes) {
   SQLite::Database database(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  database.exec("PRAGMA page_size = " + std::to_string(page_bytes) + "; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; BEGIN");
-  database.exec("CREATE TABLE channeldb_kv (key BLOB NOT NULL, value BLOB, parent_id BIGINT, id INTEGER PRIMARY KEY, sequence BIGINT);"
-                "CREATE UNIQUE INDEX channeldb_kv_up ON channeldb_kv (parent_id, key) WHERE parent_id IS NOT NULL;"
-                "CREATE UNIQUE INDEX channeldb_kv_unp ON channeldb_kv (key) WHERE parent_id IS NULL");
-  SQLite::Statement entry(database, "INSERT INTO channeldb_kv (key, value, parent_id, sequence) VALUES (?1, ?2, ?3, ?4)");
+  database.exec("PRAGMA page_size = " + std::to_string(page_bytes) +
+                "; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; BEGIN");
+  database.exec(
+      "CREATE TABLE channeldb_kv (key BLOB NOT NULL, value BLOB, parent_id BIGINT, id INTEGER PRIMARY KEY, sequence "
+      "BIGINT);"
+      "CREATE UNIQUE INDEX channeldb_kv_up ON channeldb_kv (parent_id, key) WHERE parent_id IS NOT NULL;"
+      "CREATE UNIQUE INDEX channeldb_kv_unp ON channeldb_kv (key) WHERE parent_id IS NULL");
+  SQLite::Statement entry(database,
+                          "INSERT INTO channeldb_kv (key, value, parent_id, sequence) VALUES (?1, ?2, ?3, ?4)");
   const auto put_entry = [&](std::int64_t parent, const Bytes& key, const Bytes* value, std::int64_t sequence = 0) {
     put(entry, 1, key);
     value == nullptr ? entry.bind(2) : put(entry, 2, *value);
@@ -204,7 +224,8 @@ void make_many_kv_sql(const std::string& path, std::uint64_t payments, int page_
     const PaymentHash key = hash_of(preimage);
     const Bytes hash(key.bytes.begin(), key.bytes.end());
     const std::uint64_t at = 1'600'000'000'000'000'000 + i * 1'000;
-    const Bytes sequence = be64(i), creation = creation_info(hash, 1'000, at), attempt = joined({session_key(), plain_route(true), be64(at), hash});
+    const Bytes sequence = be64(i), creation = creation_info(hash, 1'000, at),
+                attempt = joined({session_key(), plain_route(true), be64(at), hash});
     const Bytes settle = joined({Bytes(preimage.bytes.begin(), preimage.bytes.end()), be64(at)});
     const std::int64_t bucket = put_entry(root, hash, nullptr);
     put_entry(bucket, text("payment-creation-info"), &creation);

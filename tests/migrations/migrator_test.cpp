@@ -1,5 +1,6 @@
-// Goal: after an interruption, a fault or a crash at any write or sync, the database is the old one or the new one, and the
-// rerun ends like an uninterrupted run. Method: the migrator on real files behind the fault-injecting VFS of the store tests.
+// Goal: after an interruption, a fault or a crash at any write or sync, the database is the old one or the new one, and
+// the rerun ends like an uninterrupted run. Method: the migrator on real files behind the fault-injecting VFS of the
+// store tests.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -9,8 +10,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "../driver/temp_folder.h"
-#include "db/payments/migrator.h"
 #include "db/payments/admin.h"
+#include "db/payments/migrator.h"
 #include "db/payments/query.h"
 #include "db/payments/store.h"
 #include "legacy_maker.h"
@@ -33,7 +34,8 @@ VersionOne content() {
 }
 
 struct Opened {
-  explicit Opened(const std::string& path, db::OpenMode mode = db::OpenMode::read_write) : connection(path, mode, db::payment_file(), any()), lock(connection.real_path(), 0) {}
+  explicit Opened(const std::string& path, db::OpenMode mode = db::OpenMode::read_write)
+      : connection(path, mode, db::payment_file(), any()), lock(connection.real_path(), 0) {}
   static db::OpenOptions any() {
     db::OpenOptions options;
     options.any_version = true;
@@ -169,7 +171,9 @@ TEST_CASE("migrate, vector 23: stopped at any word of progress, the old database
       Opened opened(path);
       int asked = 0;
       try {
-        (void)db::Migrator(opened.connection, opened.lock).run(request(), [&](std::uint64_t, std::uint64_t) { return asked++ != stop; });
+        (void)db::Migrator(opened.connection, opened.lock).run(request(), [&](std::uint64_t, std::uint64_t) {
+          return asked++ != stop;
+        });
       } catch (const db::MigrationStopped&) {
         stopped = true;
       }
@@ -211,7 +215,9 @@ TEST_CASE("migrate, vector 9: nothing new is stored behind the largest index") {
   make_version_one(path, last);
   Opened opened(path);
   (void)db::Migrator(opened.connection, opened.lock).run(request(), {});
-  CHECK_THROWS_WITH(opened.connection.database().exec("INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, "
-                                                      "cltv_limit, final_cltv_delta, max_attempts) VALUES (zeroblob(32), 1, 1, 1, zeroblob(33), 1, 1, 1, 1)"),
-                    "conflict: the payment indexes are used up");
+  CHECK_THROWS_WITH(
+      opened.connection.database().exec(
+          "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, "
+          "cltv_limit, final_cltv_delta, max_attempts) VALUES (zeroblob(32), 1, 1, 1, zeroblob(33), 1, 1, 1, 1)"),
+      "conflict: the payment indexes are used up");
 }

@@ -27,11 +27,13 @@ void Moves::start_moves() {
   bool work = false;
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     const StoredTry& one = from_->store.tries[slot];
-    work = work || (one.stand == RowStand::stored && (!ended(one) || has_open(from_->store, slot) || has_watched(from_->store, slot)));
+    work = work || (one.stand == RowStand::stored &&
+                    (!ended(one) || has_open(from_->store, slot) || has_watched(from_->store, slot)));
   }
   if (!work) return;  // port fetch_in_flight lists nothing
   move("resume", 0, [this](State& next) { DriverStep(config_, mutation_, next).resume(false); });
-  if (config_.collect_only) move("resume --no-retry", 0, [this](State& next) { DriverStep(config_, mutation_, next).resume(true); });
+  if (config_.collect_only)
+    move("resume --no-retry", 0, [this](State& next) { DriverStep(config_, mutation_, next).resume(true); });
 }
 
 void Moves::item_moves(unsigned slot) {
@@ -39,7 +41,8 @@ void Moves::item_moves(unsigned slot) {
   const auto step = [this, slot](void (DriverStep::*what)(unsigned)) {
     return [this, slot, what](State& next) { (DriverStep(config_, mutation_, next).*what)(slot); };
   };
-  if (item.act != 0) return move(item.act == 1 ? "hand over" : "fence", item.act_id, step(&DriverStep::do_committed_act));
+  if (item.act != 0)
+    return move(item.act == 1 ? "hand over" : "fence", item.act_id, step(&DriverStep::do_committed_act));
   if (item.events != 0) {
     const std::string name = named_ ? "decide: " + event_name(item.backlog[0]) : std::string();
     move(name.c_str(), 0, step(&DriverStep::decide_front));
@@ -51,17 +54,22 @@ void Moves::item_moves(unsigned slot) {
   if (item.look_wanted != 0 && from_->process.look.stage == LookStage::none) {
     move("look: try", slot + 1, [this](State& next) { DriverStep(config_, mutation_, next).start_look(); });
   }
-  if (item.unanswered != 0 && item.look_wanted == 0 && config_.lost_replies) move("no answer in time: try", slot + 1, step(&DriverStep::doubt_silence));
+  if (item.unanswered != 0 && item.look_wanted == 0 && config_.lost_replies)
+    move("no answer in time: try", slot + 1, step(&DriverStep::doubt_silence));
   const StoredTry& row = from_->store.tries[slot];
   const bool recorded = row.stand == RowStand::stored;
-  if (recorded && item.deadline_told == 0 && (from_->deadlines & bit(slot)) != 0) move("tell the deadline: try", slot + 1, step(&DriverStep::tell_deadline));
-  if (recorded && item.known_stop != row.stop) move("see another process's word: try", slot + 1, step(&DriverStep::see_foreign_decisions));
+  if (recorded && item.deadline_told == 0 && (from_->deadlines & bit(slot)) != 0)
+    move("tell the deadline: try", slot + 1, step(&DriverStep::tell_deadline));
+  if (recorded && item.known_stop != row.stop)
+    move("see another process's word: try", slot + 1, step(&DriverStep::see_foreign_decisions));
   if (item.asking == 0) return;
   const unsigned next_id = config_.clock_stands ? from_->process.highest + 1U : from_->drawn + 1U;
   if (next_id <= config_.ids) {
-    move("a route, and its attempt registered:", next_id, [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, true); });
+    move("a route, and its attempt registered:", next_id,
+         [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, true); });
   }
-  move("no route: try", slot + 1, [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, false); });
+  move("no route: try", slot + 1,
+       [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, false); });
 }
 
 /// Answers that are on their way, and queries that the switch can answer by now.
@@ -71,15 +79,18 @@ void Moves::answer_moves(unsigned slot) {
     const Requests& asked = from_->node.requests[id];
     const bool mine = from_->store.attempts[id].outcome != Outcome::absent && from_->store.attempts[id].owner == slot;
     if (mine && asked.reply != 0) {
-      move("the answer to the hand-over comes:", id, [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_dispatch(slot, id); });
+      move("the answer to the hand-over comes:", id,
+           [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_dispatch(slot, id); });
     }
     if (mine && asked.fence_reply != 0) {
-      move("the answer to the fence comes:", id, [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_fence(slot, id); });
+      move("the answer to the fence comes:", id,
+           [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_fence(slot, id); });
     }
     const RowKind row = from_->node.seen.rows[id];
     const bool pending = row == RowKind::pending || row == RowKind::fence_pending;
     if ((item.querying & bit(id)) != 0 && !pending) {
-      move("the query is answered:", id, [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_query(slot, id); });
+      move("the query is answered:", id,
+           [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_query(slot, id); });
     }
   }
 }

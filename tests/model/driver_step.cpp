@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/driver/attempt_id.h"
 #include "core/base/hash.h"
+#include "core/driver/attempt_id.h"
 #include "core/driver/ports.h"
 #include "tests/lifecycle/states.h"
 #include "tests/model/world.h"
@@ -31,13 +31,14 @@ std::optional<GuardKind> guard_of(const Store& store) {
 }
 
 bool holds_proof(const Decision& decision) {
-  return std::any_of(decision.writes.begin(), decision.writes.end(),
-                     [](const Write& write) { return std::holds_alternative<SettleAttempt>(write) || std::holds_alternative<RecordForeign>(write); });
+  return std::any_of(decision.writes.begin(), decision.writes.end(), [](const Write& write) {
+    return std::holds_alternative<SettleAttempt>(write) || std::holds_alternative<RecordForeign>(write);
+  });
 }
 
-template <typename What>
-bool writes(const Decision& decision) {
-  return std::any_of(decision.writes.begin(), decision.writes.end(), [](const Write& write) { return std::holds_alternative<What>(write); });
+template <typename What> bool writes(const Decision& decision) {
+  return std::any_of(decision.writes.begin(), decision.writes.end(),
+                     [](const Write& write) { return std::holds_alternative<What>(write); });
 }
 
 void without(std::uint8_t& set, unsigned id) { set = static_cast<std::uint8_t>(set & ~bit(id)); }
@@ -49,7 +50,9 @@ Decision DriverStep::ask(const Payment& payment, const TimedEvent& event) const 
   return decide(payment, event);
 }
 
-Payment DriverStep::memory(unsigned slot) const { return payment_of(config_, state_.store, slot, state_.process.items[slot].known_stop); }
+Payment DriverStep::memory(unsigned slot) const {
+  return payment_of(config_, state_.store, slot, state_.process.items[slot].known_stop);
+}
 
 void DriverStep::push(unsigned slot, std::uint8_t code) {
   Item& one = item(slot);
@@ -65,7 +68,8 @@ void DriverStep::pop(unsigned slot) {
   one.events = static_cast<std::uint8_t>(one.events - 1);
 }
 
-// --- driver_admission.cpp ------------------------------------------------------------------------------------------------
+// --- driver_admission.cpp
+// ------------------------------------------------------------------------------------------------
 
 /// Driver::Impl::remember, with what SqlitePaymentStore::find read after the lock was taken.
 void DriverStep::remember_store() {
@@ -82,7 +86,8 @@ void DriverStep::remember_store() {
 /// admit_request: admission asks decide(Created) with what the store knows of the hash.
 void DriverStep::send(unsigned slot) {
   Created created;
-  if (const auto known = newest(state_.store)) created.previous = payment_of(config_, state_.store, *known, state_.store.tries[*known].stop).status();
+  if (const auto known = newest(state_.store))
+    created.previous = payment_of(config_, state_.store, *known, state_.store.tries[*known].stop).status();
   created.guard = guard_of(state_.store);
   if (mutation_.init_unchecked) created = Created{};
   const Decision decision = ask(payment_of(config_, state_.store, slot, 0), TimedEvent{time_of(state_, slot), created});
@@ -107,10 +112,12 @@ void DriverStep::resume(bool collect_only) {
   }
 }
 
-// --- driver_tick.cpp -------------------------------------------------------------------------------------------------------
+// --- driver_tick.cpp
+// -------------------------------------------------------------------------------------------------------
 
-/// decide_all and commit for the first event of one item. The act that the switch sees is a move of its own, so that a crash
-/// can come between; what only changes memory is done at once, since a crash before it and behind it leave the same.
+/// decide_all and commit for the first event of one item. The act that the switch sees is a move of its own, so that a
+/// crash can come between; what only changes memory is done at once, since a crash before it and behind it leave the
+/// same.
 void DriverStep::decide_front(unsigned slot) {
   const std::uint8_t code = item(slot).backlog[0];
   pop(slot);
@@ -121,7 +128,8 @@ void DriverStep::process(unsigned slot, std::uint8_t code, const TimedEvent& eve
   const Decision decision = ask(memory(slot), event);
   if (decision.acts.size() > 1) throw Violation{"the model does one act after a decision, the core asks for more"};
   if (decision.writes.empty()) return perform(slot, decision);
-  if (writes<FailPayment>(decision) && item(slot).quiet_proven == 0) throw Violation{"R9: FAILED without a look behind the last end that showed nothing"};
+  if (writes<FailPayment>(decision) && item(slot).quiet_proven == 0)
+    throw Violation{"R9: FAILED without a look behind the last end that showed nothing"};
   if (commit(config_, mutation_, state_, slot, decision.writes)) return refused(slot, code, decision);
   note_written(slot, decision);
   perform(slot, decision);
@@ -131,7 +139,8 @@ void DriverStep::process(unsigned slot, std::uint8_t code, const TimedEvent& eve
 void DriverStep::note_written(unsigned slot, const Decision& decision) {
   Item& one = item(slot);
   for (const Write& write : decision.writes) {
-    if (const auto* made = std::get_if<RegisterAttempt>(&write)) state_.process.known |= bit(static_cast<unsigned>(made->attempt.id->value));
+    if (const auto* made = std::get_if<RegisterAttempt>(&write))
+      state_.process.known |= bit(static_cast<unsigned>(made->attempt.id->value));
     if (std::holds_alternative<SetStop>(write)) one.known_stop = state_.store.tries[slot].stop;
   }
   if (!writes<RegisterAttempt>(decision) && !writes<FailAttempt>(decision) && !writes<CloseAttempt>(decision)) return;
@@ -146,7 +155,8 @@ void DriverStep::refused(unsigned slot, std::uint8_t code, const Decision& decis
     if (state_.store.tries[slot].stand == RowStand::unused) return finish(slot);
     throw Violation{"the model deletes nothing that is driven"};
   }
-  if (holds_proof(decision) && state_.store.tries[slot].proof == Proof::none) throw Violation{"R8: a right preimage is refused by the store"};
+  if (holds_proof(decision) && state_.store.tries[slot].proof == Proof::none)
+    throw Violation{"R8: a right preimage is refused by the store"};
   Item& one = item(slot);
   if (is_proof(code)) {
     if (one.events == most_events) throw Violation{"more events at once than the model holds"};
@@ -171,7 +181,8 @@ void DriverStep::reload(unsigned slot) {
   want_look(slot);
 }
 
-// --- driver_acts.cpp -----------------------------------------------------------------------------------------------------
+// --- driver_acts.cpp
+// -----------------------------------------------------------------------------------------------------
 
 void DriverStep::perform(unsigned slot, const Decision& decision) {
   if (decision.refusal) return finish(slot);
@@ -210,7 +221,8 @@ void DriverStep::dispatch(unsigned slot, unsigned id) {
   if (state_.store.attempts[id].outcome == Outcome::absent) throw Violation{"R1: handed over without a record"};
   const MarkBytes& marks = state_.store.attempts[id].marks;
   const MarkBytes& present = state_.node.seen.now;
-  const bool backwards = marks[0] != no_mark && (marks[0] > present[0] || marks[1] > present[1] || marks[2] > present[2] || marks[3] > present[3]);
+  const bool backwards = marks[0] != no_mark && (marks[0] > present[0] || marks[1] > present[1] ||
+                                                 marks[2] > present[2] || marks[3] > present[3]);
   if (backwards) throw Violation{"R5: handed over to a node that was restored from an old copy"};
   if ((one.drawn & bit(id)) != 0) {
     const bool before = ((one.sent_once | one.sent_more) & bit(id)) != 0;
@@ -250,7 +262,8 @@ unsigned DriverStep::draw() {
   return static_cast<unsigned>(id.value);
 }
 
-// --- driver.cpp ------------------------------------------------------------------------------------------------------------
+// --- driver.cpp
+// ------------------------------------------------------------------------------------------------------------
 
 /// start_looks: one a hash at a time, shared by all tries that want one.
 void DriverStep::start_look() {
@@ -293,7 +306,8 @@ void DriverStep::drop_connection() {
   }
 }
 
-// --- driver_answers.cpp --------------------------------------------------------------------------------------------------
+// --- driver_answers.cpp
+// --------------------------------------------------------------------------------------------------
 
 /// The switch takes its picture of the hash.
 void DriverStep::execute_look() {
@@ -346,7 +360,8 @@ void DriverStep::receive_route(unsigned slot, bool found) {
   const unsigned id = draw();
   if (id > most_ids) throw Violation{"an id beyond the model's"};
   one.drawn |= bit(id);
-  process(slot, 0, TimedEvent{time_of(state_, slot), RouteReady{AttemptId{id}, 0, switch_key(), marks_of(one.marks), route()}});
+  process(slot, 0,
+          TimedEvent{time_of(state_, slot), RouteReady{AttemptId{id}, 0, switch_key(), marks_of(one.marks), route()}});
 }
 
 /// receive(DispatchAnswer), with R3's only copy.
@@ -401,18 +416,22 @@ void DriverStep::disconnect() {
   }
 }
 
-// --- cli/commands/cancel.cpp and cli/commands/resolve.cpp ------------------------------------------------------------------------------------
+// --- cli/commands/cancel.cpp and cli/commands/resolve.cpp
+// ------------------------------------------------------------------------------------
 
 /// The word is a decision on the payment as it is stored, in another process: cancel needs no lock, resolve has it.
 void DriverStep::say(const Event& word) {
   const auto slot = newest(state_.store);
   if (!slot) return;
-  const Decision decision = ask(payment_of(config_, state_.store, *slot, state_.store.tries[*slot].stop), TimedEvent{time_of(state_, *slot), word});
+  const Decision decision = ask(payment_of(config_, state_.store, *slot, state_.store.tries[*slot].stop),
+                                TimedEvent{time_of(state_, *slot), word});
   if (decision.refusal || decision.writes.empty()) return;
   const State before = state_;
   if (commit(config_, mutation_, state_, *slot, decision.writes)) return;
   for (unsigned id = 1; id <= most_ids; ++id) {
-    if (state_.store.attempts[id].outcome == Outcome::assumed_failed && before.store.attempts[id].outcome == Outcome::open) state_.assumed |= bit(id);
+    if (state_.store.attempts[id].outcome == Outcome::assumed_failed &&
+        before.store.attempts[id].outcome == Outcome::open)
+      state_.assumed |= bit(id);
   }
 }
 

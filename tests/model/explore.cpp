@@ -12,8 +12,7 @@ namespace {
 constexpr std::uint32_t nowhere = 0xFFFF'FFFF;
 
 /// Gives equal values equal numbers, from 0 in order of appearance. Values have no padding.
-template <typename T>
-class Numbering {
+template <typename T> class Numbering {
  public:
   Numbering() : table_(1U << 10U, nowhere) {}
 
@@ -34,7 +33,8 @@ class Numbering {
  private:
   [[nodiscard]] std::size_t place(const T& value) const {
     std::size_t at = hash(value) & (table_.size() - 1);
-    while (table_[at] != nowhere && std::memcmp(&values_[table_[at]], &value, sizeof(T)) != 0) at = (at + 1) & (table_.size() - 1);
+    while (table_[at] != nowhere && std::memcmp(&values_[table_[at]], &value, sizeof(T)) != 0)
+      at = (at + 1) & (table_.size() - 1);
     return at;
   }
 
@@ -117,20 +117,31 @@ class Explorer {
   Packed pack(const State& state) {
     return Packed{stores_.number(state.store).first, stores_.number(state.copy).first, nodes_.number(state.node).first,
                   processes_.number(state.process).first,
-                  Rest{state.copied, state.deadlines, state.node_restored, state.drawn, state.used, state.assumed, state.paid, 0}};
+                  Rest{state.copied, state.deadlines, state.node_restored, state.drawn, state.used, state.assumed,
+                       state.paid, 0}};
   }
 
   [[nodiscard]] State unpack(const Packed& packed) const {
     const Rest& rest = packed.rest;
-    return State{stores_[packed.store], stores_[packed.copy], nodes_[packed.node], processes_[packed.process],
-                 rest.copied, rest.deadlines, rest.node_restored, rest.drawn, rest.used, rest.assumed, rest.paid};
+    return State{stores_[packed.store],
+                 stores_[packed.copy],
+                 nodes_[packed.node],
+                 processes_[packed.process],
+                 rest.copied,
+                 rest.deadlines,
+                 rest.node_restored,
+                 rest.drawn,
+                 rest.used,
+                 rest.assumed,
+                 rest.paid};
   }
 
   bool fail(const std::string& rule, std::uint32_t from, std::uint32_t which) {
     result_.broken = rule;
     std::vector<Step> steps;
     moves_.from(unpack((*found_)[from]), true, steps);
-    result_.trace = trace_to(from) + steps[which].name + "\n    " + describe(steps[which].state) + "\n    => " + rule + "\n";
+    result_.trace =
+        trace_to(from) + steps[which].name + "\n    " + describe(steps[which].state) + "\n    => " + rule + "\n";
     return false;
   }
 
@@ -177,7 +188,8 @@ class Explorer {
     }
     const auto trap = std::find(met.begin(), met.end(), 0);
     if (trap == met.end()) return;
-    result_.broken = "R17: no end can be reached from here (" + std::to_string(std::count(met.begin(), met.end(), 0)) + " states)";
+    result_.broken =
+        "R17: no end can be reached from here (" + std::to_string(std::count(met.begin(), met.end(), 0)) + " states)";
     result_.trace = trace_to(static_cast<std::uint32_t>(trap - met.begin())) + "    => " + *result_.broken + "\n";
   }
 
@@ -204,6 +216,8 @@ class Explorer {
 
 }  // namespace
 
-Exploration explore(const Config& config, const Mutation& mutation, bool ways_out) { return Explorer(config, mutation).run(ways_out); }
+Exploration explore(const Config& config, const Mutation& mutation, bool ways_out) {
+  return Explorer(config, mutation).run(ways_out);
+}
 
 }  // namespace paytower::model

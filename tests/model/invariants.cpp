@@ -46,13 +46,15 @@ std::optional<std::string> wrong_outcome(const State& state, unsigned id) {
   switch (state.store.attempts[id].outcome) {
     case Outcome::failed:
       if (htlcs_of(node, id, false) > 0) return "R3: an attempt is stored as failed, and its HTLC is locked or settled";
-      if (asked.live + asked.detached > 0 && node.seen.rows[id] == RowKind::none) return "R3: an attempt is stored as failed, and a copy may still run";
+      if (asked.live + asked.detached > 0 && node.seen.rows[id] == RowKind::none)
+        return "R3: an attempt is stored as failed, and a copy may still run";
       return std::nullopt;
     case Outcome::settled:
       if (htlcs_of(node, id, true) == 0) return "R7: an attempt is stored as settled, and no HTLC of it settled";
       return std::nullopt;
     case Outcome::preimage_lost:
-      if (htlcs_of(node, id, true) == 0) return "R5: an attempt is stored as settled with its preimage lost, and no HTLC of it settled";
+      if (htlcs_of(node, id, true) == 0)
+        return "R5: an attempt is stored as settled with its preimage lost, and no HTLC of it settled";
       return std::nullopt;
     case Outcome::absent:
     case Outcome::open:
@@ -67,10 +69,13 @@ std::optional<std::string> wrong_try(const Config& config, const State& state, u
   const StoredTry& one = state.store.tries[slot];
   if (one.stand != RowStand::stored) return std::nullopt;
   const PaymentStatus status = payment_of(config, state.store, slot, one.stop).status();
-  if (one.proof != Proof::none && status != PaymentStatus::succeeded) return "R8: a proof is stored, and the payment has not succeeded";
-  if (one.proof != Proof::none && !money_left(state.node)) return "R7: a payment is stored as paid, and nothing was paid";
+  if (one.proof != Proof::none && status != PaymentStatus::succeeded)
+    return "R8: a proof is stored, and the payment has not succeeded";
+  if (one.proof != Proof::none && !money_left(state.node))
+    return "R7: a payment is stored as paid, and nothing was paid";
   if (status == PaymentStatus::failed && has_open(state.store, slot)) return "R9: FAILED with an open attempt";
-  if (one.note == static_cast<std::uint8_t>(EndNote::preimage_lost) && !money_left(state.node)) return "R5: PREIMAGE_LOST, and nothing was paid";
+  if (one.note == static_cast<std::uint8_t>(EndNote::preimage_lost) && !money_left(state.node))
+    return "R5: PREIMAGE_LOST, and nothing was paid";
   return std::nullopt;
 }
 
@@ -105,7 +110,8 @@ void check_step(const State& before, const State& after) {
     if (then.proof == Proof::none) continue;
     if (now.stand == RowStand::stored && now.proof != then.proof) throw Violation{"R8: a proof was lost"};
     const bool guarded = after.store.guard == static_cast<std::uint8_t>(GuardKind::paid_deleted);
-    if (then.stand == RowStand::stored && now.stand == RowStand::deleted && !guarded) throw Violation{"R13: a paid payment was deleted without a guard"};
+    if (then.stand == RowStand::stored && now.stand == RowStand::deleted && !guarded)
+      throw Violation{"R13: a paid payment was deleted without a guard"};
   }
 }
 

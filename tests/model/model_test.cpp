@@ -9,8 +9,8 @@ using namespace paytower::model;
 
 namespace {
 
-/// The largest configurations are for optimised builds: a sanitizer makes each of their states ten times dearer, and the code
-/// that runs is the same in the smaller ones.
+/// The largest configurations are for optimised builds: a sanitizer makes each of their states ten times dearer, and
+/// the code that runs is the same in the smaller ones.
 constexpr bool quick_build() {
 #if defined(__OPTIMIZE__) && !defined(PAYTOWER_SANITIZED)
   return true;
@@ -25,8 +25,9 @@ void holds(Config config) {
     if (!config.two_parts && config.tries == 1) config.attempts = config.ids = 1;
   }
   const Exploration seen = explore(config);
-  std::printf("%-28s %9llu states %10llu steps %8llu ends\n", config.name.c_str(), static_cast<unsigned long long>(seen.states),
-              static_cast<unsigned long long>(seen.steps), static_cast<unsigned long long>(seen.ends));
+  std::printf("%-28s %9llu states %10llu steps %8llu ends\n", config.name.c_str(),
+              static_cast<unsigned long long>(seen.states), static_cast<unsigned long long>(seen.steps),
+              static_cast<unsigned long long>(seen.ends));
   std::fflush(stdout);
   CHECK_MESSAGE(!seen.broken, seen.trace);
   CHECK(seen.complete);
@@ -171,8 +172,8 @@ TEST_CASE("model: a switch that keeps to its contract and no more") {
   holds(config);
 }
 
-// Two tries of a hash in one process: an answer that was asked for before the last attempt ended must not count as the look
-// behind that end (R9).
+// Two tries of a hash in one process: an answer that was asked for before the last attempt ended must not count as the
+// look behind that end (R9).
 TEST_CASE("model: two tries in one process with looks under way") {
   Config config = small("two tries, stale looks");
   config.tries = 2;

@@ -15,8 +15,7 @@ namespace paytower::model {
   return false;
 }
 
-template <typename Change>
-void Moves::move(const char* name, unsigned number, Change change) {
+template <typename Change> void Moves::move(const char* name, unsigned number, Change change) {
   Step step;
   if (named_) step.name = number == 0 ? std::string(name) : std::string(name) + " " + std::to_string(number);
   step.state = *from_;

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::uint8_t erasing_stops_at = 16 + 3;  // rows ever created, counted from world.cpp's first_count
 
-bool is_finished(RowKind kind) { return kind != RowKind::none && kind != RowKind::pending && kind != RowKind::fence_pending; }
+bool is_finished(RowKind kind) {
+  return kind != RowKind::none && kind != RowKind::pending && kind != RowKind::fence_pending;
+}
 
 bool held(const Requests& asked) { return asked.live + asked.detached > 0; }
 bool fence_held(const Requests& asked) { return asked.fence_live + asked.fence_detached > 0; }
@@ -34,8 +36,8 @@ void Moves::from(const State& state, bool named, std::vector<Step>& out) {
   named_ = named;
   process_moves();
   people_moves();
-  // While the process works off what it was told, it neither asks nor listens: what the switch does meanwhile may as well
-  // come behind it. Only what the database and the clock say is read between two decisions.
+  // While the process works off what it was told, it neither asks nor listens: what the switch does meanwhile may as
+  // well come behind it. Only what the database and the clock say is read between two decisions.
   if (busy_inside(state)) return;
   world_moves();
 }
@@ -64,13 +66,17 @@ void Moves::request_moves(unsigned id) {
     if ((live ? asked.live : asked.detached) == 0) continue;
     for (const bool answered : {true, false}) {
       if (answered ? !live || asked.reply != 0 : live && !config_.lost_replies) continue;
-      const char* name = !live ? "a late copy is executed:" : answered ? "the hand-over is executed:" : "the hand-over is executed, its answer lost:";
+      const char* name = !live      ? "a late copy is executed:"
+                         : answered ? "the hand-over is executed:"
+                                    : "the hand-over is executed, its answer lost:";
       move(name, id, send(SendAs::accept, live, answered));
       if (choice && config_.refusals) move("the node takes no HTLC:", id, send(SendAs::refuse, live, answered));
-      if (choice && config_.orphans) move("the hand-over becomes an orphan row:", id, send(SendAs::orphan, live, answered));
+      if (choice && config_.orphans)
+        move("the hand-over becomes an orphan row:", id, send(SendAs::orphan, live, answered));
     }
   }
-  if (asked.detached > 0) move("a late copy is lost:", id, [id](State& next) { take_one(next.node.requests[id].detached); });
+  if (asked.detached > 0)
+    move("a late copy is lost:", id, [id](State& next) { take_one(next.node.requests[id].detached); });
 
   const auto fence = [&](FenceAs how, bool live, bool answered) {
     return [this, id, how, live, answered](State& next) {
@@ -84,12 +90,14 @@ void Moves::request_moves(unsigned id) {
     if ((live ? asked.fence_live : asked.fence_detached) == 0) continue;
     for (const bool answered : {true, false}) {
       if (answered ? !live || asked.fence_reply != 0 : live && !config_.lost_replies) continue;
-      move(answered ? "the fence is executed:" : "the fence is executed, its answer lost:", id, fence(FenceAs::take, live, answered));
+      move(answered ? "the fence is executed:" : "the fence is executed, its answer lost:", id,
+           fence(FenceAs::take, live, answered));
       if (choice && config_.fence_faults) move("the fence is refused:", id, fence(FenceAs::refuse, live, answered));
       if (choice && config_.fence_faults) move("the fence stays half-way:", id, fence(FenceAs::orphan, live, answered));
     }
   }
-  if (asked.fence_detached > 0) move("a late fence is lost:", id, [id](State& next) { take_one(next.node.requests[id].fence_detached); });
+  if (asked.fence_detached > 0)
+    move("a late fence is lost:", id, [id](State& next) { take_one(next.node.requests[id].fence_detached); });
 }
 
 /// HTLCs end.
@@ -99,17 +107,20 @@ void Moves::htlc_moves() {
     const unsigned owner = from_->node.seen.owner[i];
     move("settles:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::settled, RowKind::complete); });
     if (config_.wrong_preimages) {
-      move("settles, shown with a wrong preimage:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::settled, RowKind::complete_wrong); });
+      move("settles, shown with a wrong preimage:", owner,
+           [i](State& next) { finish_htlc(next.node, i, Truth::settled, RowKind::complete_wrong); });
     }
     move("fails:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::failed, RowKind::failed_retry); });
     if (config_.final_failures) {
-      move("fails for good:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::failed, RowKind::failed_final); });
+      move("fails for good:", owner,
+           [i](State& next) { finish_htlc(next.node, i, Truth::failed, RowKind::failed_final); });
     }
   }
 }
 
-/// delpay and autoclean. Assumed: no copy of the id is in a buffer any more. One id makes one HTLC only while its record
-/// lives, so a record that goes before a copy arrives breaks the switch's contract (erase_under_copies shows it).
+/// delpay and autoclean. Assumed: no copy of the id is in a buffer any more. One id makes one HTLC only while its
+/// record lives, so a record that goes before a copy arrives breaks the switch's contract (erase_under_copies shows
+/// it).
 void Moves::erase_moves() {
   for (unsigned id = 1; id <= foreign_id; ++id) {
     if (!is_finished(from_->node.seen.rows[id])) continue;
@@ -118,7 +129,8 @@ void Moves::erase_moves() {
     // A fence that is erased is made again, and counted: without a bound there were no end of states.
     if (from_->node.seen.rows[id] == RowKind::fence && from_->node.seen.now[0] >= erasing_stops_at) continue;
     if (config_.erase_rows) move("the row is erased:", id, [id](State& next) { erase(next.node, id, false); });
-    if (config_.erase_lists) move("the row and its HTLCs are erased:", id, [id](State& next) { erase(next.node, id, true); });
+    if (config_.erase_lists)
+      move("the row and its HTLCs are erased:", id, [id](State& next) { erase(next.node, id, true); });
   }
 }
 
@@ -149,7 +161,9 @@ void Moves::people_moves() {
     if (!in_use || (from_->deadlines & bit(slot)) != 0) continue;
     move("the deadline passes: try", slot + 1, [slot](State& next) { next.deadlines |= bit(slot); });
   }
-  const auto say = [this](const Event& word) { return [this, word](State& next) { DriverStep(config_, mutation_, next).say(word); }; };
+  const auto say = [this](const Event& word) {
+    return [this, word](State& next) { DriverStep(config_, mutation_, next).say(word); };
+  };
   if (config_.cancel) move("cancel", 0, say(CancelRequested{}));
   if (config_.words && from_->process.alive == 0) {
     move("resolve --assume-failed", 0, say(OperatorAssumesFailed{}));
@@ -158,14 +172,15 @@ void Moves::people_moves() {
   for (unsigned slot = 0; config_.deletes && slot < most_tries; ++slot) {
     const StoredTry& one = from_->store.tries[slot];
     if (one.stand != RowStand::stored || from_->process.items[slot].active != 0) continue;
-    const bool over = ended(one) && !has_open(from_->store, slot) && !has_watched(from_->store, slot);  // trigger payments_delete
+    const bool over =
+        ended(one) && !has_open(from_->store, slot) && !has_watched(from_->store, slot);  // trigger payments_delete
     if (!over && !mutation_.delete_in_flight) continue;
     move("delete try", slot + 1, [this, slot](State& next) { delete_try(mutation_, next.store, slot); });
   }
 }
 
-/// Somebody copies the database and puts the copy back, with no process running. Assumed: nothing is in a buffer then. What
-/// was handed over between the copy and now, and is still under way, can be known to nobody.
+/// Somebody copies the database and puts the copy back, with no process running. Assumed: nothing is in a buffer then.
+/// What was handed over between the copy and now, and is still under way, can be known to nobody.
 void Moves::store_moves() {
   if (!config_.old_copies) return;
   if (from_->copied == 0) {

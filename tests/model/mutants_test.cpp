@@ -22,8 +22,9 @@ Config world() {
 
 void notices(const Config& config, const Mutation& mutation, const char* rule) {
   const Exploration seen = explore(config, mutation, false);
-  std::printf("mutant \"%s\": %s after %llu states\n%s\n", mutation.name.c_str(), seen.broken.value_or("NOTHING").c_str(),
-              static_cast<unsigned long long>(seen.states), seen.trace.c_str());
+  std::printf("mutant \"%s\": %s after %llu states\n%s\n", mutation.name.c_str(),
+              seen.broken.value_or("NOTHING").c_str(), static_cast<unsigned long long>(seen.states),
+              seen.trace.c_str());
   REQUIRE(seen.broken);
   CHECK_MESSAGE(seen.broken->substr(0, seen.broken->find(':')) == rule, *seen.broken);
 }
@@ -42,10 +43,13 @@ Mutation hears(const char* name, std::optional<Event> (*otherwise)(const Payment
 }  // namespace
 
 TEST_CASE("mutant: not found means failed") {
-  notices(world(), hears("not found means failed", [](const Payment&, const Event& what) -> std::optional<Event> {
-            if (const auto* missing = std::get_if<NotFound>(&what)) return Failed{missing->id, {}};
-            return std::nullopt;
-          }), "R3");
+  notices(world(),
+          hears("not found means failed",
+                [](const Payment&, const Event& what) -> std::optional<Event> {
+                  if (const auto* missing = std::get_if<NotFound>(&what)) return Failed{missing->id, {}};
+                  return std::nullopt;
+                }),
+          "R3");
 }
 
 TEST_CASE("mutant: a new id on recovery") {
@@ -55,7 +59,9 @@ TEST_CASE("mutant: a new id on recovery") {
     Decision decision = decide(payment, event);
     const auto* missing = std::get_if<NotFound>(&event.what);
     const AttemptId fresh{state.drawn + 1U};
-    if (!missing || decision.acts.empty() || !std::holds_alternative<Dispatch>(decision.acts.front()) || fresh.value > 2) return decision;
+    if (!missing || decision.acts.empty() || !std::holds_alternative<Dispatch>(decision.acts.front()) ||
+        fresh.value > 2)
+      return decision;
     Attempt again = *payment.find(missing->id);
     again.id = fresh;
     decision.writes = {FailAttempt{missing->id, {}, event.at}, RegisterAttempt{again}};
@@ -68,10 +74,13 @@ TEST_CASE("mutant: a new id on recovery") {
 TEST_CASE("mutant: any error is final") {
   Config config = world();
   config.refusals = true;
-  notices(config, hears("any error is final", [](const Payment&, const Event& what) -> std::optional<Event> {
-            if (const auto* error = std::get_if<NotSent>(&what)) return NotSent{error->id, error->failure, true};
-            return std::nullopt;
-          }), "R3");
+  notices(config,
+          hears("any error is final",
+                [](const Payment&, const Event& what) -> std::optional<Event> {
+                  if (const auto* error = std::get_if<NotSent>(&what)) return NotSent{error->id, error->failure, true};
+                  return std::nullopt;
+                }),
+          "R3");
 }
 
 TEST_CASE("mutant: init not checked") {
@@ -105,19 +114,27 @@ TEST_CASE("mutant: in-flight dropped") {
 }
 
 TEST_CASE("mutant: expiry taken for failure") {
-  notices(world(), hears("expiry taken for failure", [](const Payment& payment, const Event& what) -> std::optional<Event> {
-            if (!std::holds_alternative<DeadlinePassed>(what)) return std::nullopt;
-            const auto open = std::find_if(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.open(); });
-            if (open == payment.attempts.end()) return std::nullopt;
-            return Failed{*open->id, {}};
-          }), "R3");
+  notices(world(),
+          hears("expiry taken for failure",
+                [](const Payment& payment, const Event& what) -> std::optional<Event> {
+                  if (!std::holds_alternative<DeadlinePassed>(what)) return std::nullopt;
+                  const auto open = std::find_if(payment.attempts.begin(), payment.attempts.end(),
+                                                 [](const Attempt& a) { return a.open(); });
+                  if (open == payment.attempts.end()) return std::nullopt;
+                  return Failed{*open->id, {}};
+                }),
+          "R3");
 }
 
 TEST_CASE("mutant: a fence believed without a look") {
   Config config = world();
   config.erase_rows = true;
-  notices(config, hears("fence believed without a look", [](const Payment&, const Event& what) -> std::optional<Event> {
-            if (const auto* fenced = std::get_if<Fenced>(&what)) return NotFound{fenced->id, Evidence::nothing_since_mark, true};
-            return std::nullopt;
-          }), "R3");
+  notices(config,
+          hears("fence believed without a look",
+                [](const Payment&, const Event& what) -> std::optional<Event> {
+                  if (const auto* fenced = std::get_if<Fenced>(&what))
+                    return NotFound{fenced->id, Evidence::nothing_since_mark, true};
+                  return std::nullopt;
+                }),
+          "R3");
 }

@@ -16,7 +16,8 @@ bool is_complete(RowKind kind) { return kind == RowKind::complete || kind == Row
 
 void count_up(std::uint8_t& counter) { counter = static_cast<std::uint8_t>(counter + 1); }
 
-/// Another row of the hash in the way: Engine::earlier_rows. A switch that keeps to the contract alone has no such rule.
+/// Another row of the hash in the way: Engine::earlier_rows. A switch that keeps to the contract alone has no such
+/// rule.
 bool blocked(const Config& config, const Visible& seen, unsigned id) {
   if (config.contract_only) return false;
   for (unsigned other = 1; other <= foreign_id; ++other) {

@@ -20,7 +20,8 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
   std::vector<PaymentHash> known;
   if (newest(state.store) || state.store.guard != 0) known.push_back(look.hash);
   const AdoptionPlan plan = plan_adoption(rows, known, store_name(), switch_key(), test::created);
-  const auto free_slot = std::find_if(state.store.tries.begin(), state.store.tries.end(), [](const StoredTry& one) { return one.stand == RowStand::unused; });
+  const auto free_slot = std::find_if(state.store.tries.begin(), state.store.tries.end(),
+                                      [](const StoredTry& one) { return one.stand == RowStand::unused; });
   if (!plan.adoptions.empty() && free_slot != state.store.tries.end()) {
     const auto slot = static_cast<unsigned>(free_slot - state.store.tries.begin());
     // The ids are ours already: the ghost that watches for reuse must not see them as new ones.

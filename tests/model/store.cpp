@@ -12,7 +12,8 @@ namespace {
 class Writer {
  public:
   Writer(const Config& config, const Mutation& mutation, Store& store, unsigned slot)
-      : mutation_(mutation), store_(store), slot_(slot), payment_(payment_of(config, store, slot, store.tries[slot].stop)) {}
+      : mutation_(mutation), store_(store), slot_(slot),
+        payment_(payment_of(config, store, slot, store.tries[slot].stop)) {}
 
   std::optional<Errc> run(const std::vector<Write>& writes) {
     for (const Write& write : writes) {
@@ -82,7 +83,8 @@ class Writer {
   Refusal refuse(const CloseAttempt& write) const {
     const Attempt* attempt = payment_.find(write.id);
     if (!attempt) return Errc::conflict;
-    return unless(attempt->open() || (attempt->watched() && write.failure.code == FailureCode::preimage_lost), Errc::conflict);
+    return unless(attempt->open() || (attempt->watched() && write.failure.code == FailureCode::preimage_lost),
+                  Errc::conflict);
   }
 
   /// Trigger payments_succeed.
@@ -97,13 +99,16 @@ class Writer {
     for (unsigned other = 0; other < most_tries; ++other) {
       StoredTry& one = store_.tries[other];
       const bool live = one.stand == RowStand::stored && one.fail == 0;
-      if (live && one.stop == 0 && one.proof == Proof::none && one.note == 0) one.stop = 1 + static_cast<std::uint8_t>(FailureReason::error);
+      if (live && one.stop == 0 && one.proof == Proof::none && one.note == 0)
+        one.stop = 1 + static_cast<std::uint8_t>(FailureReason::error);
     }
     return std::nullopt;
   }
 
   /// Trigger payments_stop.
-  Refusal refuse(const SetStop&) const { return unless(!payment_.ended_for_good() && !payment_.stop_reason, Errc::conflict); }
+  Refusal refuse(const SetStop&) const {
+    return unless(!payment_.ended_for_good() && !payment_.stop_reason, Errc::conflict);
+  }
 
   /// Trigger payments_fail.
   Refusal refuse(const FailPayment&) const {
@@ -135,7 +140,8 @@ class Writer {
 /// R7, R12, R13 at the very write.
 void check_write(const State& state, const Write& write, const PaymentHash& hash) {
   if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
-    if ((state.used & bit(static_cast<unsigned>(made->attempt.id->value))) != 0) throw Violation{"R12: an attempt id is used again"};
+    if ((state.used & bit(static_cast<unsigned>(made->attempt.id->value))) != 0)
+      throw Violation{"R12: an attempt id is used again"};
     if (state.paid != 0) throw Violation{"R13: a paid hash gets a new attempt"};
   }
   if (const auto* settled = std::get_if<SettleAttempt>(&write)) {
@@ -145,13 +151,15 @@ void check_write(const State& state, const Write& write, const PaymentHash& hash
 
 }  // namespace
 
-std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot, const std::vector<Write>& writes) {
+std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot,
+                           const std::vector<Write>& writes) {
   Store tried = state.store;
   if (const auto why = Writer(config, mutation, tried, slot).run(writes)) return why;
   const PaymentHash hash = payment_of(config, tried, slot, 0).request.hash;
   for (const Write& write : writes) {
     check_write(state, write, hash);
-    if (const auto* made = std::get_if<RegisterAttempt>(&write)) state.used |= bit(static_cast<unsigned>(made->attempt.id->value));
+    if (const auto* made = std::get_if<RegisterAttempt>(&write))
+      state.used |= bit(static_cast<unsigned>(made->attempt.id->value));
   }
   state.store = tried;
   if (state.store.tries[slot].proof != Proof::none) state.paid = 1;
@@ -176,7 +184,8 @@ void delete_try(const Mutation& mutation, Store& store, unsigned slot) {
   const auto paid = static_cast<std::uint8_t>(GuardKind::paid_deleted);
   if (!mutation.delete_forgets) {
     if (one.proof != Proof::none) store.guard = paid;
-    if (one.note != 0 && one.proof == Proof::none && store.guard != paid) store.guard = static_cast<std::uint8_t>(GuardKind::written_off);
+    if (one.note != 0 && one.proof == Proof::none && store.guard != paid)
+      store.guard = static_cast<std::uint8_t>(GuardKind::written_off);
   }
   one = StoredTry{RowStand::deleted, 0, 0, Proof::none, 0, 0};
   for (unsigned id = 1; id <= most_ids; ++id) {

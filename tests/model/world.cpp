@@ -7,22 +7,65 @@ namespace paytower::model {
 
 namespace {
 
-constexpr std::uint8_t first_count = 16;           ///< where the node's counters stand at the beginning
+constexpr std::uint8_t first_count = 16;  ///< where the node's counters stand at the beginning
 
 /// A event in one byte: its kind above, the attempt below.
 enum class Kind : std::uint8_t {
-  none, quiet, no_route, accepted, only_copy_not_sent, not_sent, settled, settled_wrong, failed_retry, failed_final, pending,
-  nothing, nothing_fenced, no_debit, no_debit_fenced, not_yet, unknown, fenced, busy, paid, paid_wrong, deadline, lost, count
+  none,
+  quiet,
+  no_route,
+  accepted,
+  only_copy_not_sent,
+  not_sent,
+  settled,
+  settled_wrong,
+  failed_retry,
+  failed_final,
+  pending,
+  nothing,
+  nothing_fenced,
+  no_debit,
+  no_debit_fenced,
+  not_yet,
+  unknown,
+  fenced,
+  busy,
+  paid,
+  paid_wrong,
+  deadline,
+  lost,
+  count
 };
 static_assert(static_cast<unsigned>(Kind::count) <= 32);
 
 constexpr std::array<const char*, static_cast<std::size_t>(Kind::count)> kind_names = {
-    "-", "quiet", "no route", "accepted", "not sent (only copy)", "not sent", "settled", "settled by a wrong preimage", "failed",
-    "failed for good", "pending", "not found, nothing since", "not found, nothing since, fenced", "not found, no debit",
-    "not found, no debit, fenced", "not found, not yet", "not found, unknown", "fenced", "hash busy", "hash paid",
-    "hash paid by a wrong preimage", "deadline", "settled, preimage lost"};
+    "-",
+    "quiet",
+    "no route",
+    "accepted",
+    "not sent (only copy)",
+    "not sent",
+    "settled",
+    "settled by a wrong preimage",
+    "failed",
+    "failed for good",
+    "pending",
+    "not found, nothing since",
+    "not found, nothing since, fenced",
+    "not found, no debit",
+    "not found, no debit, fenced",
+    "not found, not yet",
+    "not found, unknown",
+    "fenced",
+    "hash busy",
+    "hash paid",
+    "hash paid by a wrong preimage",
+    "deadline",
+    "settled, preimage lost"};
 
-std::uint8_t pack(Kind kind, unsigned id = 0) { return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 3 | id); }
+std::uint8_t pack(Kind kind, unsigned id = 0) {
+  return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 3 | id);
+}
 std::uint8_t pack(Kind kind, AttemptId id) { return pack(kind, static_cast<unsigned>(id.value)); }
 
 bool is_final(const Failure& failure) { return failure.code == FailureCode::incorrect_or_unknown_payment_details; }
@@ -48,18 +91,25 @@ struct Coder {
   std::uint8_t operator()(const Quiet&) const { return pack(Kind::quiet); }
   std::uint8_t operator()(const NoRoute&) const { return pack(Kind::no_route); }
   std::uint8_t operator()(const Accepted& e) const { return pack(Kind::accepted, e.id); }
-  std::uint8_t operator()(const NotSent& e) const { return pack(e.only_copy ? Kind::only_copy_not_sent : Kind::not_sent, e.id); }
-  std::uint8_t operator()(const Settled& e) const { return pack(proves(e.preimage, hash) ? Kind::settled : Kind::settled_wrong, e.id); }
-  std::uint8_t operator()(const Failed& e) const { return pack(is_final(e.failure) ? Kind::failed_final : Kind::failed_retry, e.id); }
+  std::uint8_t operator()(const NotSent& e) const {
+    return pack(e.only_copy ? Kind::only_copy_not_sent : Kind::not_sent, e.id);
+  }
+  std::uint8_t operator()(const Settled& e) const {
+    return pack(proves(e.preimage, hash) ? Kind::settled : Kind::settled_wrong, e.id);
+  }
+  std::uint8_t operator()(const Failed& e) const {
+    return pack(is_final(e.failure) ? Kind::failed_final : Kind::failed_retry, e.id);
+  }
   std::uint8_t operator()(const Pending& e) const { return pack(Kind::pending, e.id); }
   std::uint8_t operator()(const NotFound& e) const { return pack(kind_of(e), e.id); }
   std::uint8_t operator()(const Fenced& e) const { return pack(Kind::fenced, e.id); }
   std::uint8_t operator()(const HashBusy&) const { return pack(Kind::busy); }
-  std::uint8_t operator()(const HashPaid& e) const { return pack(proves(e.preimage, hash) ? Kind::paid : Kind::paid_wrong, *e.id); }
+  std::uint8_t operator()(const HashPaid& e) const {
+    return pack(proves(e.preimage, hash) ? Kind::paid : Kind::paid_wrong, *e.id);
+  }
   std::uint8_t operator()(const DeadlinePassed&) const { return pack(Kind::deadline); }
   std::uint8_t operator()(const SettledPreimageLost& e) const { return pack(Kind::lost, e.id.value_or(AttemptId{})); }
-  template <typename Other>
-  std::uint8_t operator()(const Other&) const {
+  template <typename Other> std::uint8_t operator()(const Other&) const {
     throw Violation{"the model does not queue this event"};
   }
 };
@@ -153,7 +203,8 @@ Payment fresh(const Config& config) {
 const std::string& label(unsigned id, bool fence) {
   static const auto labels = [] {
     std::array<std::array<std::string, 2>, most_ids + 1> made;
-    for (unsigned i = 1; i <= most_ids; ++i) made[i] = {attempt_label(store_name(), AttemptId{i}), attempt_label(store_name(), AttemptId{i}, true)};
+    for (unsigned i = 1; i <= most_ids; ++i)
+      made[i] = {attempt_label(store_name(), AttemptId{i}), attempt_label(store_name(), AttemptId{i}, true)};
     return made;
   }();
   return labels[id][fence ? 1 : 0];
@@ -190,7 +241,9 @@ Route route() { return test::simple_route(); }
 
 unsigned part_of(const Config& config, unsigned id) { return config.two_parts && id <= 2 ? id : 0; }
 
-UnixNs time_of(const State& state, unsigned slot) { return (state.deadlines & bit(slot)) != 0 ? test::past_deadline : test::before_deadline; }
+UnixNs time_of(const State& state, unsigned slot) {
+  return (state.deadlines & bit(slot)) != 0 ? test::past_deadline : test::before_deadline;
+}
 
 Marks marks_of(const MarkBytes& bytes) {
   if (bytes[0] == no_mark) return {};
@@ -232,8 +285,10 @@ Payment payment_of(const Config& config, const Store& store, unsigned slot, std:
 void store_payment(Store& store, unsigned slot, const Payment& payment) {
   StoredTry& row = store.tries[slot];
   row.stand = RowStand::stored;
-  row.stop = payment.stop_reason ? static_cast<std::uint8_t>(1 + static_cast<unsigned>(*payment.stop_reason)) : std::uint8_t{0};
-  row.fail = payment.fail_reason ? static_cast<std::uint8_t>(1 + static_cast<unsigned>(*payment.fail_reason)) : std::uint8_t{0};
+  row.stop = payment.stop_reason ? static_cast<std::uint8_t>(1 + static_cast<unsigned>(*payment.stop_reason))
+                                 : std::uint8_t{0};
+  row.fail = payment.fail_reason ? static_cast<std::uint8_t>(1 + static_cast<unsigned>(*payment.fail_reason))
+                                 : std::uint8_t{0};
   row.proof = payment.preimage ? Proof::preimage : payment.late_preimage ? Proof::late : Proof::none;
   row.note = payment.end_note ? static_cast<std::uint8_t>(*payment.end_note) : std::uint8_t{0};
   for (const Attempt& attempt : payment.attempts) {
@@ -247,8 +302,11 @@ void store_payment(Store& store, unsigned slot, const Payment& payment) {
     stored.owner = static_cast<std::uint8_t>(slot);
     stored.part = static_cast<std::uint8_t>(attempt.part);
     const Marks& marks = attempt.marks;
-    const auto byte = [](const std::optional<std::uint64_t>& mark) { return mark ? static_cast<std::uint8_t>(*mark) : no_mark; };
-    stored.marks = {byte(marks.payments_created), byte(marks.htlcs_created), byte(marks.htlcs_deleted), byte(marks.movements_created)};
+    const auto byte = [](const std::optional<std::uint64_t>& mark) {
+      return mark ? static_cast<std::uint8_t>(*mark) : no_mark;
+    };
+    stored.marks = {byte(marks.payments_created), byte(marks.htlcs_created), byte(marks.htlcs_deleted),
+                    byte(marks.movements_created)};
   }
 }
 
@@ -266,7 +324,8 @@ LookResult look_result(const Config& config, const Visible& shown) {
     if (shown.owner[i] == 0) continue;
     if (shown.listed[i] != 0) look.htlcs->push_back(OutgoingHtlc{shown.listed[i], shown.finished[i] != 0});
     const unsigned part = shown.owner[i] == foreign_id ? 0 : part_of(config, shown.owner[i]);
-    if (look.debits && shown.debit[i] != 0) look.debits->push_back(Debit{shown.debit[i], AttemptId{shown.owner[i]}, part});
+    if (look.debits && shown.debit[i] != 0)
+      look.debits->push_back(Debit{shown.debit[i], AttemptId{shown.owner[i]}, part});
   }
   return look;
 }
@@ -281,7 +340,9 @@ StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to) {
   return what;
 }
 
-TimedEvent event_of(const State& state, unsigned slot, std::uint8_t code) { return TimedEvent{time_of(state, slot), event(code)}; }
+TimedEvent event_of(const State& state, unsigned slot, std::uint8_t code) {
+  return TimedEvent{time_of(state, slot), event(code)};
+}
 
 std::uint8_t code_of(const Event& what, const PaymentHash& hash) { return std::visit(Coder{hash}, what); }
 
@@ -309,7 +370,9 @@ bool has_open(const Store& store, unsigned slot) {
 
 bool has_watched(const Store& store, unsigned slot) {
   for (const StoredAttempt& attempt : store.attempts) {
-    if ((attempt.outcome == Outcome::assumed_failed || attempt.outcome == Outcome::written_off) && attempt.owner == slot) return true;
+    if ((attempt.outcome == Outcome::assumed_failed || attempt.outcome == Outcome::written_off) &&
+        attempt.owner == slot)
+      return true;
   }
   return false;
 }
@@ -317,8 +380,10 @@ bool has_watched(const Store& store, unsigned slot) {
 bool ended(const StoredTry& one) { return one.fail != 0 || one.note != 0 || one.proof != Proof::none; }
 
 std::string describe(const State& state) {
-  constexpr std::array<const char*, 7> outcomes = {"", "open", "settled", "failed", "assumed failed", "written off", "preimage lost"};
-  constexpr std::array<const char*, 8> rows = {"", "pending", "complete", "complete (wrong preimage)", "failed", "failed for good", "fence", "fence (pending)"};
+  constexpr std::array<const char*, 7> outcomes = {
+      "", "open", "settled", "failed", "assumed failed", "written off", "preimage lost"};
+  constexpr std::array<const char*, 8> rows = {"",       "pending",         "complete", "complete (wrong preimage)",
+                                               "failed", "failed for good", "fence",    "fence (pending)"};
   constexpr std::array<const char*, 4> truths = {"", "locked", "settled", "failed"};
   std::string text = "store:";
   for (unsigned slot = 0; slot < most_tries; ++slot) {
@@ -333,7 +398,8 @@ std::string describe(const State& state) {
   }
   for (unsigned id = 1; id <= most_ids; ++id) {
     const Outcome outcome = state.store.attempts[id].outcome;
-    if (outcome != Outcome::absent) text += " " + std::to_string(id) + "=" + outcomes[static_cast<std::size_t>(outcome)];
+    if (outcome != Outcome::absent)
+      text += " " + std::to_string(id) + "=" + outcomes[static_cast<std::size_t>(outcome)];
   }
   if (state.store.guard != 0) text += " guard";
   text += "; switch:";
@@ -343,13 +409,15 @@ std::string describe(const State& state) {
   }
   for (unsigned id = 1; id <= most_ids; ++id) {
     const Requests& asked = state.node.requests[id];
-    if (asked.live + asked.detached > 0) text += " " + std::to_string(asked.live + asked.detached) + " copies of " + std::to_string(id) + " held";
+    if (asked.live + asked.detached > 0)
+      text += " " + std::to_string(asked.live + asked.detached) + " copies of " + std::to_string(id) + " held";
     if (asked.fence_live + asked.fence_detached > 0) text += " fence of " + std::to_string(id) + " held";
   }
   text += "; true:";
   for (unsigned i = 0; i < most_htlcs; ++i) {
     if (state.node.truth[i] == Truth::none) continue;
-    text += " HTLC of " + std::to_string(state.node.seen.owner[i]) + " " + truths[static_cast<std::size_t>(state.node.truth[i])];
+    text += " HTLC of " + std::to_string(state.node.seen.owner[i]) + " " +
+            truths[static_cast<std::size_t>(state.node.truth[i])];
   }
   return text;
 }

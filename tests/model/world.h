@@ -1,8 +1,8 @@
-// The model check's world as bytes: what is committed, what one process has in memory, what the switch shows, and what is
-// true. One payment hash; own attempt ids 1 to 4; id 5 is another user of the node.
+// The model check's world as bytes: what is committed, what one process has in memory, what the switch shows, and what
+// is true. One payment hash; own attempt ids 1 to 4; id 5 is another user of the node.
 //
-// Only the surroundings are modelled. Decisions are taken by the real decide(), apply() and interpret() on real Payments,
-// which are built from these bytes and written back into them.
+// Only the surroundings are modelled. Decisions are taken by the real decide(), apply() and interpret() on real
+// Payments, which are built from these bytes and written back into them.
 #pragma once
 
 #include <array>
@@ -19,12 +19,12 @@
 
 namespace paytower::model {
 
-inline constexpr unsigned most_ids = 4;            ///< own attempts in all tries together
-inline constexpr unsigned foreign_id = 5;          ///< the other user of the node
+inline constexpr unsigned most_ids = 4;    ///< own attempts in all tries together
+inline constexpr unsigned foreign_id = 5;  ///< the other user of the node
 inline constexpr unsigned most_htlcs = 6;
-inline constexpr unsigned most_tries = 2;          ///< rows of `payments` of the hash, deleted ones included
-inline constexpr unsigned most_events = 6;         ///< backlog of one item
-inline constexpr std::uint8_t no_mark = 0xFF;      ///< an adopted attempt has no marks
+inline constexpr unsigned most_tries = 2;      ///< rows of `payments` of the hash, deleted ones included
+inline constexpr unsigned most_events = 6;     ///< backlog of one item
+inline constexpr std::uint8_t no_mark = 0xFF;  ///< an adopted attempt has no marks
 
 /// Ids as a set.
 [[nodiscard]] constexpr std::uint8_t bit(unsigned id) { return static_cast<std::uint8_t>(1U << id); }
@@ -32,7 +32,8 @@ inline constexpr std::uint8_t no_mark = 0xFF;      ///< an adopted attempt has n
 /// payments_created, htlcs_created, htlcs_deleted, movements_created.
 using MarkBytes = std::array<std::uint8_t, 4>;
 
-// --- what is committed -------------------------------------------------------------------------------------------------
+// --- what is committed
+// -------------------------------------------------------------------------------------------------
 
 enum class Outcome : std::uint8_t { absent, open, settled, failed, assumed_failed, written_off, preimage_lost };
 enum class RowStand : std::uint8_t { unused, stored, deleted };
@@ -40,7 +41,7 @@ enum class Proof : std::uint8_t { none, preimage, late };
 
 struct StoredAttempt {
   Outcome outcome;
-  std::uint8_t owner;                              ///< its try
+  std::uint8_t owner;  ///< its try
   std::uint8_t part;
   MarkBytes marks;
 };
@@ -52,38 +53,48 @@ struct StoredTry {
   std::uint8_t fail;
   Proof proof;
   std::uint8_t note;
-  std::uint8_t foreign;                            ///< a foreign attempt carries the proof
+  std::uint8_t foreign;  ///< a foreign attempt carries the proof
 };
 
 struct Store {
   std::array<StoredTry, most_tries> tries;
   std::array<StoredAttempt, most_ids + 1> attempts;  ///< by id; 0 is unused
-  std::uint8_t guard;                              ///< GuardKind, 0 is none
+  std::uint8_t guard;                                ///< GuardKind, 0 is none
   std::uint8_t deleted_up_to;
 };
 
-// --- the switch --------------------------------------------------------------------------------------------------------
+// --- the switch
+// --------------------------------------------------------------------------------------------------------
 
-enum class RowKind : std::uint8_t { none, pending, complete, complete_wrong, failed_retry, failed_final, fence, fence_pending };
+enum class RowKind : std::uint8_t {
+  none,
+  pending,
+  complete,
+  complete_wrong,
+  failed_retry,
+  failed_final,
+  fence,
+  fence_pending
+};
 enum class Truth : std::uint8_t { none, locked, settled, failed };
 
 /// What a look shows.
 struct Visible {
-  std::array<RowKind, foreign_id + 1> rows;        ///< by id
-  std::array<std::uint8_t, most_htlcs> owner;      ///< id, 0: no such HTLC
+  std::array<RowKind, foreign_id + 1> rows;     ///< by id
+  std::array<std::uint8_t, most_htlcs> owner;   ///< id, 0: no such HTLC
   std::array<std::uint8_t, most_htlcs> listed;  ///< created_index, 0: not listed (any more)
   std::array<std::uint8_t, most_htlcs> finished;
-  std::array<std::uint8_t, most_htlcs> debit;      ///< movement index, 0 is none
+  std::array<std::uint8_t, most_htlcs> debit;  ///< movement index, 0 is none
   MarkBytes now;
 };
 
 struct Requests {
-  std::uint8_t live;                               ///< copies on the connection of the running process
-  std::uint8_t detached;                           ///< copies whose sender is gone: executed late, or never
+  std::uint8_t live;      ///< copies on the connection of the running process
+  std::uint8_t detached;  ///< copies whose sender is gone: executed late, or never
   std::uint8_t fence_live;
   std::uint8_t fence_detached;
-  std::uint8_t reply;                              ///< 1 accepted, 2 not sent, 3 look
-  std::uint8_t fence_reply;                        ///< 1 fenced, 2 look
+  std::uint8_t reply;        ///< 1 accepted, 2 not sent, 3 look
+  std::uint8_t fence_reply;  ///< 1 fenced, 2 look
 };
 
 struct Node {
@@ -92,33 +103,34 @@ struct Node {
   std::array<Requests, most_ids + 1> requests;
 };
 
-// --- one process: all of it is lost in a crash ---------------------------------------------------------------------------
+// --- one process: all of it is lost in a crash
+// ---------------------------------------------------------------------------
 
 enum class LookStage : std::uint8_t { none, asked, answered };
 
 struct LookOnWay {
   LookStage stage;
-  std::uint8_t after_end;                          ///< ghost: tries that had no open attempt when it was executed
+  std::uint8_t after_end;  ///< ghost: tries that had no open attempt when it was executed
   Visible shown;
 };
 
 /// One payment on its way: driver_loop.h, struct Item.
 struct Item {
   std::uint8_t active;
-  std::uint8_t known_stop;                         ///< the stop wish as in memory: another process's cancel comes later
+  std::uint8_t known_stop;  ///< the stop wish as in memory: another process's cancel comes later
   std::uint8_t looking;
   std::uint8_t look_outdated;
   std::uint8_t look_wanted;
   std::uint8_t asking;
   std::uint8_t deadline_told;
-  std::uint8_t drawn;                              ///< ids that this process drew
-  std::uint8_t sent_once;                          ///< drawn ids with exactly one copy written
+  std::uint8_t drawn;      ///< ids that this process drew
+  std::uint8_t sent_once;  ///< drawn ids with exactly one copy written
   std::uint8_t sent_more;
   std::uint8_t unanswered;
   std::uint8_t querying;
-  std::uint8_t act;                                ///< committed and not yet done: 1 dispatch, 2 fence
+  std::uint8_t act;  ///< committed and not yet done: 1 dispatch, 2 fence
   std::uint8_t act_id;
-  std::uint8_t quiet_proven;                       ///< ghost, R9: a look behind the last end showed nothing of anyone
+  std::uint8_t quiet_proven;  ///< ghost, R9: a look behind the last end showed nothing of anyone
   std::uint8_t events;
   std::array<std::uint8_t, most_events> backlog;
   MarkBytes marks;
@@ -127,28 +139,29 @@ struct Item {
 struct Process {
   std::uint8_t alive;
   std::uint8_t collect_only;
-  std::uint8_t known;                              ///< attempts that the store knew when the hash was locked
+  std::uint8_t known;  ///< attempts that the store knew when the hash was locked
   std::uint8_t deleted_up_to;
   std::uint8_t highest;
-  LookOnWay look;                                  ///< one a hash at a time
-  std::array<Item, most_tries> items;              ///< by try
+  LookOnWay look;                      ///< one a hash at a time
+  std::array<Item, most_tries> items;  ///< by try
 };
 
-// --- the world ---------------------------------------------------------------------------------------------------------
+// --- the world
+// ---------------------------------------------------------------------------------------------------------
 
 /// Byte by byte comparable; every unused byte is zero.
 struct State {
   Store store;
-  Store copy;                                      ///< an old copy of the database
+  Store copy;  ///< an old copy of the database
   Node node;
   Process process;
-  std::uint8_t copied;                             ///< 1: a copy was made, 2: it was put back
-  std::uint8_t deadlines;                          ///< tries whose deadline has passed
+  std::uint8_t copied;     ///< 1: a copy was made, 2: it was put back
+  std::uint8_t deadlines;  ///< tries whose deadline has passed
   std::uint8_t node_restored;
-  std::uint8_t drawn;                              ///< ghost: how many ids were ever drawn
-  std::uint8_t used;                               ///< ghost, R12: ids that were ever registered
-  std::uint8_t assumed;                            ///< ghost: attempts that the operator called dead
-  std::uint8_t paid;                               ///< ghost, R13: a proof was committed
+  std::uint8_t drawn;    ///< ghost: how many ids were ever drawn
+  std::uint8_t used;     ///< ghost, R12: ids that were ever registered
+  std::uint8_t assumed;  ///< ghost: attempts that the operator called dead
+  std::uint8_t paid;     ///< ghost, R13: a proof was committed
 };
 static_assert(std::has_unique_object_representations_v<State>, "states are compared byte by byte");
 
@@ -156,17 +169,17 @@ static_assert(std::has_unique_object_representations_v<State>, "states are compa
 struct Config {
   std::string name;
   unsigned tries = 1;
-  unsigned attempts = 2;                           ///< of one try
-  unsigned ids = 2;                                ///< of all tries
-  unsigned copies = 2;                             ///< requests of one id in buffers, on the connection and detached each
-  bool two_parts = false;                          ///< starts with two open parts that may have been handed over
+  unsigned attempts = 2;   ///< of one try
+  unsigned ids = 2;        ///< of all tries
+  unsigned copies = 2;     ///< requests of one id in buffers, on the connection and detached each
+  bool two_parts = false;  ///< starts with two open parts that may have been handed over
   bool foreign = false;
   bool final_failures = false;
-  bool refusals = false;                           ///< NOT-SENT answers
+  bool refusals = false;  ///< NOT-SENT answers
   bool lost_replies = false;
   bool disconnects = false;
-  bool stale_looks = false;                        ///< a look's answer is under way while the world goes on
-  bool batches = false;                            ///< several answers in one poll
+  bool stale_looks = false;  ///< a look's answer is under way while the world goes on
+  bool batches = false;      ///< several answers in one poll
   bool deadline = false;
   bool cancel = false;
   bool collect_only = false;
@@ -179,22 +192,23 @@ struct Config {
   bool deletes = false;
   bool node_restored = false;
   bool old_copies = false;
-  bool no_debits = false;                          ///< the switch keeps no list of movements (Core Lightning before 25.09)
-  bool contract_only = false;                      ///< the switch refuses nothing but a known id: less than Core Lightning does
-  bool clock_stands = false;                       ///< ids grow by what the store knows alone (R12)
-  bool erase_under_copies = false;                 ///< breaks an assumption: see Moves::erase
+  bool no_debits = false;           ///< the switch keeps no list of movements (Core Lightning before 25.09)
+  bool contract_only = false;       ///< the switch refuses nothing but a known id: less than Core Lightning does
+  bool clock_stands = false;        ///< ids grow by what the store knows alone (R12)
+  bool erase_under_copies = false;  ///< breaks an assumption: see Moves::erase
 };
 
 /// Seeds a known bug, in the test alone.
 struct Mutation {
   std::string name = "none";
   std::function<Decision(const Payment&, const TimedEvent&, const State&)> decide = nullptr;
-  bool init_unchecked = false;                     ///< the store takes every InitPayment, and admission asks nobody
-  bool delete_forgets = false;                     ///< no guard, and deleted ids are not remembered
-  bool delete_in_flight = false;                   ///< what is open can be deleted
+  bool init_unchecked = false;    ///< the store takes every InitPayment, and admission asks nobody
+  bool delete_forgets = false;    ///< no guard, and deleted ids are not remembered
+  bool delete_in_flight = false;  ///< what is open can be deleted
 };
 
-// --- between bytes and the core's types (world.cpp) ----------------------------------------------------------------------
+// --- between bytes and the core's types (world.cpp)
+// ----------------------------------------------------------------------
 
 /// Thrown when a state is broken: the name of the rule and what broke it.
 struct Violation {
@@ -225,10 +239,12 @@ void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] std::string describe(const State& state);
 [[nodiscard]] State first_state(const Config& config);
 
-// --- the store's constraints and triggers (store.cpp) ---------------------------------------------------------------------
+// --- the store's constraints and triggers (store.cpp)
+// ---------------------------------------------------------------------
 
 /// All writes or none. The refusal's code, or nothing when they are stored.
-[[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot, const std::vector<Write>& writes);
+[[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot,
+                                         const std::vector<Write>& writes);
 /// What decides about a new try: db/payments/store.cpp, newest().
 [[nodiscard]] std::optional<unsigned> newest(const Store& store);
 void delete_try(const Mutation& mutation, Store& store, unsigned slot);
@@ -236,7 +252,8 @@ void delete_try(const Mutation& mutation, Store& store, unsigned slot);
 /// resolve --restored (restored.cpp).
 void adopt_restored(const Config& config, const Mutation& mutation, State& state);
 
-// --- the switch (node.cpp) -----------------------------------------------------------------------------------------------
+// --- the switch (node.cpp)
+// -----------------------------------------------------------------------------------------------
 
 enum class SendAs { accept, refuse, orphan };
 /// Executes one copy of a hand-over and returns the answer (Requests::reply).
@@ -251,24 +268,27 @@ void erase(Node& node, unsigned id, bool lists);
 /// The present counters; a restored node counts from the beginning again.
 [[nodiscard]] unsigned htlcs_made(const Node& node);
 
-// --- invariants (invariants.cpp) -------------------------------------------------------------------------------------------
+// --- invariants (invariants.cpp)
+// -------------------------------------------------------------------------------------------
 
 /// R2, R3, R5, R7, R8, R9 as far as they can be read off one state. The broken rule, or nothing.
 [[nodiscard]] std::optional<std::string> broken_rule(const Config& config, const State& state);
 /// R8, R12, R13: what no step may do. Throws Violation.
 void check_step(const State& before, const State& after);
-/// Nothing is left to do: every try has ended, and no process runs. Beside a proof an attempt may be open for as long as the
-/// switch keeps somebody else's complete row, for no fence takes then: whoever has the operator's words can close it.
+/// Nothing is left to do: every try has ended, and no process runs. Beside a proof an attempt may be open for as long
+/// as the switch keeps somebody else's complete row, for no fence takes then: whoever has the operator's words can
+/// close it.
 [[nodiscard]] bool is_end(const Config& config, const State& state);
 /// R9: nothing pending and nothing complete of anyone.
 [[nodiscard]] bool shows_nothing(const Visible& shown);
 
-// --- moves (moves.cpp, driver_moves.cpp) -------------------------------------------------------------------------------------
+// --- moves (moves.cpp, driver_moves.cpp)
+// -------------------------------------------------------------------------------------
 
 struct Step {
-  std::string name;                                ///< filled only for a trace
+  std::string name;  ///< filled only for a trace
   State state;
-  std::optional<std::string> broken;               ///< the rule that this step broke
+  std::optional<std::string> broken;  ///< the rule that this step broke
 };
 
 class Moves {
@@ -279,8 +299,7 @@ class Moves {
   void from(const State& state, bool named, std::vector<Step>& out);
 
  private:
-  template <typename Change>
-  void move(const char* name, unsigned number, Change change);
+  template <typename Change> void move(const char* name, unsigned number, Change change);
 
   void world_moves();
   void node_moves();
@@ -306,7 +325,8 @@ class Moves {
 /// One process's steps on one state, as core/driver*.cpp takes them (driver_step.cpp).
 class DriverStep {
  public:
-  DriverStep(const Config& config, const Mutation& mutation, State& state) : config_(config), mutation_(mutation), state_(state) {}
+  DriverStep(const Config& config, const Mutation& mutation, State& state)
+      : config_(config), mutation_(mutation), state_(state) {}
 
   void send(unsigned slot);
   void resume(bool collect_only);

@@ -24,8 +24,7 @@ Route some_route(std::size_t hops) {
   return route;
 }
 
-template <typename Decode>
-void check_only_whole(const Bytes& whole, Decode decode) {
+template <typename Decode> void check_only_whole(const Bytes& whole, Decode decode) {
   for (std::size_t size = 0; size < whole.size(); ++size) CHECK_FALSE(decode(std::span(whole).first(size)).has_value());
   Bytes longer = whole;
   longer.push_back(0);

@@ -1,5 +1,5 @@
-// Goal: every way in which a node, its users or the connection spoil things can be asked for, is durable, strikes once and
-// where it should, and never touches what really happened. Method: each fault by hand, through the switch port.
+// Goal: every way in which a node, its users or the connection spoil things can be asked for, is durable, strikes once
+// and where it should, and never touches what really happened. Method: each fault by hand, through the switch port.
 #include "tests/sim/world.h"
 
 #include "core/base/hash.h"

@@ -20,4 +20,6 @@ class TemporaryLedger final : public sim::Ledger {
 
 }  // namespace
 
-std::unique_ptr<paytower::sim::Ledger> paytower::sim::test::make_ledger() { return std::make_unique<TemporaryLedger>(); }
+std::unique_ptr<paytower::sim::Ledger> paytower::sim::test::make_ledger() {
+  return std::make_unique<TemporaryLedger>();
+}

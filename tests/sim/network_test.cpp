@@ -40,20 +40,24 @@ std::string lnd_policy(int base) {
 }
 
 std::string lnd_edge(const char* id, NodeIndex a, NodeIndex b, const std::string& policy1, const std::string& policy2) {
-  return R"({"channel_id":")" + std::string(id) + R"(","chan_point":"ab:0","node1_pub":")" + low(a, b) + R"(","node2_pub":")" + high(a, b) +
-         R"(","capacity":"1000000","node1_policy":)" + policy1 + R"(,"node2_policy":)" + policy2 + "}";
+  return R"({"channel_id":")" + std::string(id) + R"(","chan_point":"ab:0","node1_pub":")" + low(a, b) +
+         R"(","node2_pub":")" + high(a, b) + R"(","capacity":"1000000","node1_policy":)" + policy1 +
+         R"(,"node2_policy":)" + policy2 + "}";
 }
 
 std::string describegraph() {
   // 20 -- 21 -- 22, and a third channel with half a policy.
-  return R"({"nodes":[{"last_update":1,"pub_key":")" + key_text(20) + R"(","alias":"ACINQ","addresses":[],"color":"#fff"},{"pub_key":")" +
-         key_text(21) + R"(","alias":"two words"}],"edges":[)" + lnd_edge("879609302220865537", 20, 21, lnd_policy(1), lnd_policy(2)) + "," +
-         lnd_edge("879609302220865538", 21, 22, lnd_policy(3), lnd_policy(4)) + "," + lnd_edge("879609302220865539", 20, 22, lnd_policy(5), "null") + "]}";
+  return R"({"nodes":[{"last_update":1,"pub_key":")" + key_text(20) +
+         R"(","alias":"ACINQ","addresses":[],"color":"#fff"},{"pub_key":")" + key_text(21) +
+         R"(","alias":"two words"}],"edges":[)" + lnd_edge("879609302220865537", 20, 21, lnd_policy(1), lnd_policy(2)) +
+         "," + lnd_edge("879609302220865538", 21, 22, lnd_policy(3), lnd_policy(4)) + "," +
+         lnd_edge("879609302220865539", 20, 22, lnd_policy(5), "null") + "]}";
 }
 
 std::string cln_direction(const char* id, NodeIndex from, NodeIndex to, const char* amount) {
-  return R"({"source":")" + key_text(from) + R"(","destination":")" + key_text(to) + R"(","short_channel_id":")" + id + R"(","direction":0,)" +
-         R"("public":true,"amount_msat":)" + amount + R"(,"active":true,"base_fee_millisatoshi":1,"fee_per_millionth":10,"delay":6,)" +
+  return R"({"source":")" + key_text(from) + R"(","destination":")" + key_text(to) + R"(","short_channel_id":")" + id +
+         R"(","direction":0,)" + R"("public":true,"amount_msat":)" + amount +
+         R"(,"active":true,"base_fee_millisatoshi":1,"fee_per_millionth":10,"delay":6,)" +
          R"("htlc_minimum_msat":1,"htlc_maximum_msat":"990000000msat","features":""})";
 }
 
@@ -72,7 +76,8 @@ TEST_CASE("the same seed makes the same network, invoices included") {
     CHECK(summary->channels == 60);
     std::string text;
     for (const Channel& channel : world.admin.channels()) {
-      text += channel.id.text() + ":" + std::to_string(channel.balances[0].value()) + ":" + std::to_string(channel.policies[1].fee_base_msat) + " ";
+      text += channel.id.text() + ":" + std::to_string(channel.balances[0].value()) + ":" +
+              std::to_string(channel.policies[1].fee_base_msat) + " ";
     }
     channels.push_back(text);
     InvoiceParams invoice;
@@ -84,7 +89,8 @@ TEST_CASE("the same seed makes the same network, invoices included") {
 }
 
 TEST_CASE("every node can be reached, and the own node has money to send, for many shapes") {
-  for (const auto& shape : std::vector<std::array<std::uint32_t, 2>>{{2, 1}, {2, 5}, {3, 2}, {3, 9}, {10, 9}, {50, 200}, {200, 199}}) {
+  for (const auto& shape :
+       std::vector<std::array<std::uint32_t, 2>>{{2, 1}, {2, 5}, {3, 2}, {3, 9}, {10, 9}, {50, 200}, {200, 199}}) {
     CAPTURE(shape[0]);
     CAPTURE(shape[1]);
     Plain world;
@@ -100,7 +106,8 @@ TEST_CASE("every node can be reached, and the own node has money to send, for ma
     for (const Channel& channel : world.admin.channels()) {
       CHECK(channel.balances[0].value() + channel.balances[1].value() == channel.capacity.value());
       CHECK(world.admin.channel(channel.id)->nodes[0] != channel.nodes[1]);
-      for (std::size_t side = 0; side < 2; ++side) own_msat += channel.nodes[side] == own_node ? channel.balances[side].value() : 0;
+      for (std::size_t side = 0; side < 2; ++side)
+        own_msat += channel.nodes[side] == own_node ? channel.balances[side].value() : 0;
     }
     CHECK(own_msat >= 2'000'000 * sat);
     std::vector<std::uint32_t> distances;
@@ -113,7 +120,8 @@ TEST_CASE("every node can be reached, and the own node has money to send, for ma
 }
 
 TEST_CASE("numbers that make no network") {
-  for (const auto& shape : std::vector<std::array<std::uint32_t, 2>>{{0, 0}, {1, 1}, {5, 3}, {max_nodes + 1, 0}, {2, max_channels + 1}}) {
+  for (const auto& shape :
+       std::vector<std::array<std::uint32_t, 2>>{{0, 0}, {1, 1}, {5, 3}, {max_nodes + 1, 0}, {2, max_channels + 1}}) {
     NetworkParams params;
     params.nodes = shape[0];
     params.channels = shape[1];
@@ -216,8 +224,10 @@ TEST_CASE("an lnd graph becomes a network in which payees can be paid") {
 }
 
 TEST_CASE("a Core Lightning graph: two entries make a channel") {
-  const std::string text = R"({"channels":[)" + cln_direction("700x1x0", 20, 21, "1000000000") + "," + cln_direction("700x1x0", 21, 20, "1000000000") +
-                           "," + cln_direction("700x2x1", 22, 21, R"("500000000msat")") + "," + cln_direction("700x3x1", 22, 22, "5") + "]}";
+  const std::string text = R"({"channels":[)" + cln_direction("700x1x0", 20, 21, "1000000000") + "," +
+                           cln_direction("700x1x0", 21, 20, "1000000000") + "," +
+                           cln_direction("700x2x1", 22, 21, R"("500000000msat")") + "," +
+                           cln_direction("700x3x1", 22, 22, "5") + "]}";
   const auto graph = cli::read_graph(parse(text));
   REQUIRE(graph);
   CHECK(graph->nodes.empty());
@@ -247,28 +257,39 @@ TEST_CASE("hostile graphs are refused with their place, or harmless") {
     REQUIRE(at != std::string::npos);
     return text.replace(at, from.size(), to);
   };
-  for (const char* text : {"[]", "{}", "17", "\"edges\"", "null", R"({"edges":{}})", R"({"edges":[1]})", R"({"edges":[{}]})", R"({"channels":null})",
-                           R"({"nodes":3,"edges":[]})", R"({"nodes":[{"pub_key":"02"}],"edges":[]})", R"({"channels":[{"source":[]}]})"}) {
+  for (const char* text : {"[]", "{}", "17", "\"edges\"", "null", R"({"edges":{}})", R"({"edges":[1]})",
+                           R"({"edges":[{}]})", R"({"channels":null})", R"({"nodes":3,"edges":[]})",
+                           R"({"nodes":[{"pub_key":"02"}],"edges":[]})", R"({"channels":[{"source":[]}]})"}) {
     CAPTURE(text);
     refused(text);
   }
-  CHECK(refused(edge_with(R"("capacity":"1000000")", R"("capacity":"-1")")).find("edges[0].capacity") != std::string::npos);
-  CHECK(refused(edge_with(R"("capacity":"1000000")", R"("capacity":"99999999999999999999999")")).find("capacity") != std::string::npos);
-  CHECK(refused(edge_with(R"("capacity":"1000000")", R"("capacity":2100000000000001)")).find("too large") != std::string::npos);
-  CHECK(refused(edge_with(R"("fee_base_msat":"1")", R"("fee_base_msat":"4294967296")")).find("node1_policy.fee_base_msat") != std::string::npos);
-  CHECK(refused(edge_with(R"("time_lock_delta":40)", R"("time_lock_delta":65536)")).find("time_lock_delta") != std::string::npos);
-  CHECK(refused(edge_with(R"("time_lock_delta":40)", R"("time_lock_delta":-40)")).find("time_lock_delta") != std::string::npos);
+  CHECK(refused(edge_with(R"("capacity":"1000000")", R"("capacity":"-1")")).find("edges[0].capacity") !=
+        std::string::npos);
+  CHECK(refused(edge_with(R"("capacity":"1000000")", R"("capacity":"99999999999999999999999")")).find("capacity") !=
+        std::string::npos);
+  CHECK(refused(edge_with(R"("capacity":"1000000")", R"("capacity":2100000000000001)")).find("too large") !=
+        std::string::npos);
+  CHECK(refused(edge_with(R"("fee_base_msat":"1")", R"("fee_base_msat":"4294967296")"))
+            .find("node1_policy.fee_base_msat") != std::string::npos);
+  CHECK(refused(edge_with(R"("time_lock_delta":40)", R"("time_lock_delta":65536)")).find("time_lock_delta") !=
+        std::string::npos);
+  CHECK(refused(edge_with(R"("time_lock_delta":40)", R"("time_lock_delta":-40)")).find("time_lock_delta") !=
+        std::string::npos);
   CHECK(refused(edge_with(R"("disabled":false)", R"("disabled":"no")")).find("disabled") != std::string::npos);
   CHECK(refused(edge_with(low(20, 21), std::string(66, '0'))).find("node1_pub") != std::string::npos);
   CHECK(refused(edge_with(R"("879609302220865537")", R"("x")")).find("channel_id") != std::string::npos);
-  CHECK(refused(R"({"edges":[)" + lnd_edge("1", 20, 21, "null", "null") + "," + lnd_edge("1", 20, 22, "null", "null") + "]}").find("comes twice") !=
-        std::string::npos);
-  CHECK(refused(R"({"channels":[)" + cln_direction("7x1x0", 20, 21, "5") + "," + cln_direction("7x1x0", 20, 21, "5") + "]}").find("comes twice") !=
-        std::string::npos);
-  CHECK(refused(R"({"channels":[)" + cln_direction("7x1x0", 20, 21, "5") + "," + cln_direction("7x1x0", 22, 20, "5") + "]}").find("contradicts") !=
-        std::string::npos);
-  CHECK(refused(R"({"channels":[)" + cln_direction("7x1x0", 20, 21, "5") + "," + cln_direction("7x1x0", 21, 20, "6") + "]}").find("contradicts") !=
-        std::string::npos);
+  CHECK(refused(R"({"edges":[)" + lnd_edge("1", 20, 21, "null", "null") + "," + lnd_edge("1", 20, 22, "null", "null") +
+                "]}")
+            .find("comes twice") != std::string::npos);
+  CHECK(refused(R"({"channels":[)" + cln_direction("7x1x0", 20, 21, "5") + "," + cln_direction("7x1x0", 20, 21, "5") +
+                "]}")
+            .find("comes twice") != std::string::npos);
+  CHECK(refused(R"({"channels":[)" + cln_direction("7x1x0", 20, 21, "5") + "," + cln_direction("7x1x0", 22, 20, "5") +
+                "]}")
+            .find("contradicts") != std::string::npos);
+  CHECK(refused(R"({"channels":[)" + cln_direction("7x1x0", 20, 21, "5") + "," + cln_direction("7x1x0", 21, 20, "6") +
+                "]}")
+            .find("contradicts") != std::string::npos);
 
   SUBCASE("nothing usable") {
     const auto graph = cli::read_graph(parse(R"({"edges":[)" + lnd_edge("1", 20, 21, "null", "null") + "]}"));

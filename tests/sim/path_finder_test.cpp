@@ -1,5 +1,5 @@
-// Goal: the path finder gives the cheapest route that keeps to every limit. Method: small seeded networks on which every
-// simple path is tried one by one; and each limit and exclusion by hand.
+// Goal: the path finder gives the cheapest route that keeps to every limit. Method: small seeded networks on which
+// every simple path is tried one by one; and each limit and exclusion by hand.
 #include "tests/sim/world.h"
 
 #include <functional>
@@ -28,7 +28,8 @@ std::uint64_t risk(std::uint64_t amount, std::uint64_t delta) {
 /// Every simple path from the payee back to the own node.
 class BruteForce {
  public:
-  BruteForce(const std::vector<Channel>& channels, const OwnBalances& balances, const RouteQuestion& question, const std::vector<PublicKey>& keys)
+  BruteForce(const std::vector<Channel>& channels, const OwnBalances& balances, const RouteQuestion& question,
+             const std::vector<PublicKey>& keys)
       : channels_(channels), balances_(balances), question_(question), keys_(keys) {}
 
   Best run(NodeIndex payee) {
@@ -52,13 +53,16 @@ class BruteForce {
     }
   }
 
-  void try_channel(const Channel& channel, std::uint8_t side, std::uint64_t amount, std::uint64_t delay, std::uint64_t risks, std::size_t hops) {
+  void try_channel(const Channel& channel, std::uint8_t side, std::uint64_t amount, std::uint64_t delay,
+                   std::uint64_t risks, std::size_t hops) {
     const RouteDemand& demand = question_.demand;
     const Policy& out = channel.policies[side];
     const NodeIndex from = channel.nodes[side];
     const auto& bad = question_.excluded_channels;
-    if (out.disabled || amount < out.htlc_min.value() || amount > out.htlc_max.value() || hops + 1 > limits::max_hops) return;
-    if (visited_.count(from) != 0 || std::find(bad.begin(), bad.end(), ChannelDirection{channel.id, side}) != bad.end()) return;
+    if (out.disabled || amount < out.htlc_min.value() || amount > out.htlc_max.value() || hops + 1 > limits::max_hops)
+      return;
+    if (visited_.count(from) != 0 || std::find(bad.begin(), bad.end(), ChannelDirection{channel.id, side}) != bad.end())
+      return;
     if (from == own_node) {
       const auto& wanted = demand.outgoing_channels;
       if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), channel.id) == wanted.end()) return;
@@ -134,7 +138,8 @@ RouteQuestion random_question(const RandomNetwork& network, SeededNumbers& numbe
   question.demand.fee_limit = Msat::of(numbers.below(2) == 0 ? 10'000'000 : numbers.below(60'000));
   question.demand.cltv_limit = static_cast<std::uint32_t>(numbers.below(2) == 0 ? 2'016 : 20 + numbers.below(500));
   for (const Channel& channel : network.channels) {
-    if (numbers.below(10) == 0) question.excluded_channels.push_back({channel.id, static_cast<std::uint8_t>(numbers.below(2))});
+    if (numbers.below(10) == 0)
+      question.excluded_channels.push_back({channel.id, static_cast<std::uint8_t>(numbers.below(2))});
     const bool ours = channel.nodes[0] == own_node || channel.nodes[1] == own_node;
     if (ours && numbers.below(6) == 0) question.demand.outgoing_channels.push_back(channel.id);
   }
@@ -175,7 +180,8 @@ TEST_CASE("as good as trying every path, and never against a limit") {
       const auto again = find_route(network.graph, network.balances, question);
       CHECK(*again == *route);
       for (const Hop& hop : route->hops) {
-        for (const ChannelDirection& bad : question.excluded_channels) CHECK(bad != ChannelDirection{hop.channel, hop.direction});
+        for (const ChannelDirection& bad : question.excluded_channels)
+          CHECK(bad != ChannelDirection{hop.channel, hop.direction});
         for (const PublicKey& bad : question.excluded_nodes) CHECK(hop.node != bad);
       }
     }

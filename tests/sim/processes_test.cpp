@@ -1,5 +1,6 @@
-// Goal: any number of processes work on one network file, die at any moment, and the file is always whole. Method: forked
-// children with their own connections and the real clock, some of them killed; afterwards the books must balance.
+// Goal: any number of processes work on one network file, die at any moment, and the file is always whole. Method:
+// forked children with their own connections and the real clock, some of them killed; afterwards the books must
+// balance.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,8 +22,12 @@ namespace {
 
 class RealClock final : public Clock {
  public:
-  UnixNs wall() override { return UnixNs{std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)}; }
-  MonoNs mono() override { return MonoNs{std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)}; }
+  UnixNs wall() override {
+    return UnixNs{std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)};
+  }
+  MonoNs mono() override {
+    return MonoNs{std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)};
+  }
   void sleep_until(MonoNs until) override {
     while (mono() < until) std::this_thread::sleep_for(std::chrono::nanoseconds(until.value - mono().value));
   }
@@ -56,7 +61,9 @@ class Child {
   pid_t pid_;
 };
 
-std::vector<SwitchEvent> poll(SimSwitch& node, RealClock& clock, std::int64_t ns) { return node.poll(MonoNs{clock.mono().value + ns}); }
+std::vector<SwitchEvent> poll(SimSwitch& node, RealClock& clock, std::int64_t ns) {
+  return node.poll(MonoNs{clock.mono().value + ns});
+}
 
 struct Prepared {
   std::vector<Handover> handovers;
@@ -105,7 +112,8 @@ void check_books(const std::string& file) {
     std::map<ShortChannelId, std::uint64_t> under_way;
     std::map<AttemptKey, OracleState> truth;
     std::uint64_t after = 0;
-    for (auto entries = tx.oracle_after(std::nullopt, after, 100); !entries.empty(); entries = tx.oracle_after(std::nullopt, after, 100)) {
+    for (auto entries = tx.oracle_after(std::nullopt, after, 100); !entries.empty();
+         entries = tx.oracle_after(std::nullopt, after, 100)) {
       for (const OracleEntry& entry : entries) {
         after = entry.id;
         const AttemptKey key{entry.hash, entry.attempt, entry.part};
@@ -119,20 +127,23 @@ void check_books(const std::string& file) {
         CHECK(tx.movements_of(entry.hash).size() == (settled ? 1 : 0));
         for (const Flight& flight : tx.flights_of(entry.hash)) {
           CHECK(held);
-          for (std::uint32_t i = 0; i < flight.reserved_hops; ++i) under_way[flight.route.hops[i].channel] += flight.route.hops[i].amount.value();
+          for (std::uint32_t i = 0; i < flight.reserved_hops; ++i)
+            under_way[flight.route.hops[i].channel] += flight.route.hops[i].amount.value();
         }
       }
     }
     CHECK(tx.rows_after(0, 100'000).size() == truth.size());
     tx.each_channel([&](const Channel& channel) {
-      CHECK(channel.capacity.value() == channel.balances[0].value() + channel.balances[1].value() + under_way[channel.id]);
+      CHECK(channel.capacity.value() ==
+            channel.balances[0].value() + channel.balances[1].value() + under_way[channel.id]);
       return true;
     });
   });
 }
 
 /// Hands over and waits for all of them; true when all settled.
-bool pay_all(Ledger& ledger, RealClock& clock, const std::vector<Handover>& handovers, std::size_t from, std::size_t step) {
+bool pay_all(Ledger& ledger, RealClock& clock, const std::vector<Handover>& handovers, std::size_t from,
+             std::size_t step) {
   SimSwitch node(ledger, clock);
   std::size_t open = 0;
   for (std::size_t i = from; i < handovers.size(); i += step) {
@@ -157,9 +168,7 @@ bool pay_all(Ledger& ledger, RealClock& clock, const std::vector<Handover>& hand
 TEST_CASE("a file that is missing, another program's, or unfinished") {
   Folder folder;
   CHECK_THROWS_AS((void)db::open_sim_ledger(folder.file()), SwitchError);
-  {
-    const auto ledger = db::create_sim_ledger(folder.file());
-  }
+  { const auto ledger = db::create_sim_ledger(folder.file()); }
   const auto taken_again = db::create_sim_ledger(folder.file());
   build_small_network(*taken_again);
   CHECK_THROWS_AS((void)db::create_sim_ledger(folder.file()), RefusalError);
@@ -189,7 +198,9 @@ TEST_CASE("twelve processes pay on one file at a time") {
   const auto prepared = prepare(folder.file(), 120, 5 * ns_per_ms);
   std::vector<Child> children;
   for (std::size_t i = 0; i < 12; ++i) {
-    children.emplace_back(folder.file(), [&, i](Ledger& ledger, RealClock& clock) { return pay_all(ledger, clock, prepared.handovers, i, 12); });
+    children.emplace_back(folder.file(), [&, i](Ledger& ledger, RealClock& clock) {
+      return pay_all(ledger, clock, prepared.handovers, i, 12);
+    });
   }
   for (const Child& child : children) CHECK(child.wait() == 0);
   check_books(folder.file());
@@ -202,7 +213,9 @@ TEST_CASE("two processes hand over the same attempt: one HTLC") {
   const auto prepared = prepare(folder.file(), 60, 5 * ns_per_ms);
   std::vector<Child> children;
   for (int i = 0; i < 2; ++i) {
-    children.emplace_back(folder.file(), [&](Ledger& ledger, RealClock& clock) { return pay_all(ledger, clock, prepared.handovers, 0, 1); });
+    children.emplace_back(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+      return pay_all(ledger, clock, prepared.handovers, 0, 1);
+    });
   }
   for (const Child& child : children) CHECK(child.wait() == 0);
   check_books(folder.file());
@@ -221,7 +234,9 @@ TEST_CASE("killed at any moment, the file is whole, the attempts go on, and the 
       std::this_thread::sleep_for(std::chrono::minutes(1));
       return false;
     });
-    const Child other(folder.file(), [&](Ledger& ledger, RealClock& clock) { return pay_all(ledger, clock, prepared.handovers, 1, 2); });
+    const Child other(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+      return pay_all(ledger, clock, prepared.handovers, 1, 2);
+    });
     std::this_thread::sleep_for(std::chrono::milliseconds(3 + round * 7));
     victim.kill_hard();
     CHECK(victim.wait() == 128 + SIGKILL);

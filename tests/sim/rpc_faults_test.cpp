@@ -1,5 +1,6 @@
-// Goal: a SPEC means the same faults for the same requests every time, each fault of the node does what it says, and the
-// faults that the network's file keeps strike here too. Method: the grammar by itself, then the node without a socket.
+// Goal: a SPEC means the same faults for the same requests every time, each fault of the node does what it says, and
+// the faults that the network's file keeps strike here too. Method: the grammar by itself, then the node without a
+// socket.
 #include "core/sim/node/faults.h"
 #include "core/sim/server/wire.h"
 #include "tests/sim/rpc_world.h"
@@ -44,9 +45,26 @@ TEST_CASE("rpc faults: by seed, the same every time, and others with another see
 }
 
 TEST_CASE("rpc faults: what is no SPEC is refused") {
-  for (const char* spec : {"drop-reply", "nonsense@sendpay", "late@sendpay", "late=2@sendpay", "close=x@sendpay", "drop-reply@", "drop-reply@sendpay:0",
-                           "drop-reply@sendpay:x", "drop-reply@sendpay~0", "drop-reply=1@sendpay", "drop-reply@after-sendpay", "orphan@after-sendpay",
-                           "save@sendpay", "error=many@sendpay", "without", "lose-result@sendpay", "lag=-1", "seed=x", ",", "hold=1s/x@sendpay"}) {
+  for (const char* spec : {"drop-reply",
+                           "nonsense@sendpay",
+                           "late@sendpay",
+                           "late=2@sendpay",
+                           "close=x@sendpay",
+                           "drop-reply@",
+                           "drop-reply@sendpay:0",
+                           "drop-reply@sendpay:x",
+                           "drop-reply@sendpay~0",
+                           "drop-reply=1@sendpay",
+                           "drop-reply@after-sendpay",
+                           "orphan@after-sendpay",
+                           "save@sendpay",
+                           "error=many@sendpay",
+                           "without",
+                           "lose-result@sendpay",
+                           "lag=-1",
+                           "seed=x",
+                           ",",
+                           "hold=1s/x@sendpay"}) {
     CAPTURE(spec);
     const auto parsed = RpcFaults::parse(spec);
     REQUIRE_FALSE(parsed);
@@ -118,7 +136,10 @@ TEST_CASE("rpc faults: what was remembered is forgotten") {
   CHECK(rpc.call("sendpay", rpc.sendpay(invoice, 1)).code == 0);
   (void)rpc.later(ns_per_second);
   SUBCASE("the rows of the hash") {
-    CHECK(rpc.call("listsendpays", {{"payment_hash", invoice.hash.hex()}}, struck("forget@listsendpays", "listsendpays").orders).body["payments"].empty());
+    CHECK(rpc.call("listsendpays", {{"payment_hash", invoice.hash.hex()}},
+                   struck("forget@listsendpays", "listsendpays").orders)
+              .body["payments"]
+              .empty());
     CHECK(rpc.call("listhtlcs").body["htlcs"].size() == 1);
   }
   SUBCASE("all, with the HTLCs, and the counter tells") {
@@ -141,7 +162,8 @@ TEST_CASE("rpc faults: restored from an older state") {
   (void)rpc.call("getinfo", {}, struck("save=old@getinfo", "getinfo").orders);
   CHECK(rpc.call("sendpay", rpc.sendpay(invoice, 1)).code == 0);
   (void)rpc.later(ns_per_second);
-  const Said looked = rpc.call("listsendpays", {{"payment_hash", invoice.hash.hex()}}, struck("restore=old@listsendpays", "listsendpays").orders);
+  const Said looked = rpc.call("listsendpays", {{"payment_hash", invoice.hash.hex()}},
+                               struck("restore=old@listsendpays", "listsendpays").orders);
   CHECK(looked.body["payments"].empty());
   CHECK(rpc.call("wait", nlohmann::json::array({"sendpays", "created", 0})).body["created"] == 0);
 }

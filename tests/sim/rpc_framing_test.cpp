@@ -1,5 +1,5 @@
-// Goal: what a client writes is cut and answered as a real node did it. Method: the recorded talks of tests/data/cln are
-// replayed, each connection by itself; then the same bytes one by one, and what no recording holds.
+// Goal: what a client writes is cut and answered as a real node did it. Method: the recorded talks of tests/data/cln
+// are replayed, each connection by itself; then the same bytes one by one, and what no recording holds.
 #include <fstream>
 #include <map>
 
@@ -94,7 +94,8 @@ TEST_CASE("rpc framing: every recorded request is answered as the node answered 
       CAPTURE(exchange.note);
       const auto said = talk.write(exchange.bytes);
       // Behind a bare number the recorder stopped reading at the first answer.
-      check_answers(connection == 48 && !said.empty() ? std::vector<std::string>{said.front()} : said, exchange.answers);
+      check_answers(connection == 48 && !said.empty() ? std::vector<std::string>{said.front()} : said,
+                    exchange.answers);
     }
   }
 }
@@ -159,8 +160,9 @@ TEST_CASE("rpc framing: a request that is too deep ends the talk") {
 }
 
 TEST_CASE("rpc framing: what is no JSON ends the talk") {
-  for (const char* text : {"{\"a\" 1}", "{\"a\":1 2}", "{1:2}", "[1 2]", "{\"a\":}", "{,}", "]", "{\"a\":tru}", "{\"a\":01x}", "{\"a\":\"\\q\"}",
-                           "{\"a\":\"\\u12g4\"}", "{\"a\":\"\xC0\xAF\"}", "{\"a\":\"\xED\xA0\x80\"}", "{\"a\":1..2}", "{\"id\":\"a\n\n\"}", "[}", "{\"a\"]"}) {
+  for (const char* text : {"{\"a\" 1}", "{\"a\":1 2}", "{1:2}", "[1 2]", "{\"a\":}", "{,}", "]", "{\"a\":tru}",
+                           "{\"a\":01x}", "{\"a\":\"\\q\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\xC0\xAF\"}",
+                           "{\"a\":\"\xED\xA0\x80\"}", "{\"a\":1..2}", "{\"id\":\"a\n\n\"}", "[}", "{\"a\"]"}) {
     CAPTURE(text);
     RequestFramer framer;
     framer.feed(text);
@@ -200,7 +202,9 @@ TEST_CASE("rpc framing: whatever is written, each answer is a line of JSON and n
   seeds.push_back(request("delpay", {{"payment_hash", hash}, {"status", "complete"}}));
   seeds.push_back(request("listsendpays", {{"index", "updated"}, {"start", 1}, {"limit", 5}}));
   seeds.push_back(request("wait", {{"subsystem", "htlcs"}, {"indexname", "created"}, {"nextvalue", 0}}));
-  seeds.push_back(request("getroute", {{"id", key_of(3).hex()}, {"amount_msat", "5msat"}, {"riskfactor", 1}, {"exclude", {"700000x1x0/1"}}}));
+  seeds.push_back(
+      request("getroute",
+              {{"id", key_of(3).hex()}, {"amount_msat", "5msat"}, {"riskfactor", 1}, {"exclude", {"700000x1x0/1"}}}));
   seeds.push_back(request("decode", {{"string", invoice.text}}));
   SeededNumbers numbers(17);
   const std::string pieces = "{}[]\",:0123456789-.eE\\u\xC3 tfn";

@@ -1,5 +1,5 @@
-// Goal: lists, counters, routes and the node's own words have the shapes that clients read. Method: the small network, one
-// command after the other.
+// Goal: lists, counters, routes and the node's own words have the shapes that clients read. Method: the small network,
+// one command after the other.
 #include "tests/sim/rpc_world.h"
 
 using namespace paytower;
@@ -19,7 +19,9 @@ TEST_CASE("rpc lists: rows by hash, invoice, status and index") {
   CHECK(rpc.call("sendpay", rpc.sendpay(paid, 1)).code == 0);
   (void)rpc.later(ns_per_second);
   CHECK(rpc.call("sendpay", rpc.sendpay(held, 2, 50'000 * sat)).code == 0);
-  const auto count = [&](const nlohmann::json& params) { return rpc.call("listsendpays", params).body["payments"].size(); };
+  const auto count = [&](const nlohmann::json& params) {
+    return rpc.call("listsendpays", params).body["payments"].size();
+  };
   CHECK(count(nlohmann::json::object()) == 2);
   CHECK(count({{"payment_hash", paid.hash.hex()}}) == 1);
   CHECK(count({{"bolt11", held.text}}) == 1);
@@ -29,8 +31,10 @@ TEST_CASE("rpc lists: rows by hash, invoice, status and index") {
   CHECK(count({{"index", "created"}, {"start", 3}}) == 0);
   CHECK(count({{"index", "created"}, {"start", 1}, {"limit", 1}}) == 1);
   CHECK(count({{"payment_hash", paid.hash.hex()}, {"status", "pending"}}) == 0);
-  CHECK(rpc.call("listsendpays", {{"status", "bogus"}}).message == "status: should be an invoice status: invalid token '\"bogus\"'");
-  CHECK(rpc.call("listsendpays", {{"payment_hash", "00"}}).message == "payment_hash: should be a 32 byte hex value: invalid token '\"00\"'");
+  CHECK(rpc.call("listsendpays", {{"status", "bogus"}}).message ==
+        "status: should be an invoice status: invalid token '\"bogus\"'");
+  CHECK(rpc.call("listsendpays", {{"payment_hash", "00"}}).message ==
+        "payment_hash: should be a 32 byte hex value: invalid token '\"00\"'");
   CHECK(rpc.call("listsendpays", {{"payment_hash", paid.hash.hex()}, {"bolt11", paid.text}}).code == -32602);
   const Json row = rpc.rows(paid)[0];
   CHECK(row["completed_at"].is_number_integer());
@@ -80,7 +84,9 @@ TEST_CASE("rpc lists: HTLCs, debits and counters tell settled from failed") {
   }
   CHECK(htlcs[0]["payment_hash"] == paid.hash.hex());
   CHECK(rpc.call("listhtlcs", {{"index", "created"}, {"start", 2}}).body["htlcs"].size() == 1);
-  CHECK(rpc.call("listhtlcs", {{"id", htlcs[0]["short_channel_id"]}, {"index", "created"}, {"limit", 1}}).body["htlcs"].size() == 1);
+  CHECK(rpc.call("listhtlcs", {{"id", htlcs[0]["short_channel_id"]}, {"index", "created"}, {"limit", 1}})
+            .body["htlcs"]
+            .size() == 1);
   const Json moves = rpc.call("listchannelmoves").body["channelmoves"];
   REQUIRE(moves.size() == 1);
   CHECK(moves[0]["payment_hash"] == paid.hash.hex());
@@ -110,13 +116,15 @@ TEST_CASE("rpc wait: answers when the counter has come there, with the row") {
   });
   const Said there = rpc.later(0);
   CHECK(there.body["created"] == 1);
-  CHECK(there.body["sendpays"] == Json{{"status", "pending"}, {"partid", 0}, {"groupid", 4}, {"payment_hash", invoice.hash.hex()}});
+  CHECK(there.body["sendpays"] ==
+        Json{{"status", "pending"}, {"partid", 0}, {"groupid", 4}, {"payment_hash", invoice.hash.hex()}});
 }
 
 TEST_CASE("rpc getroute: what the engine's own path finder says, with exclusions and limits") {
   RpcWorld rpc;
   const MadeInvoice invoice = rpc.world().invoice();
-  const nlohmann::json params = {{"id", key_of(3).hex()}, {"amount_msat", 100'000 * sat}, {"riskfactor", 10}, {"cltv", 18}};
+  const nlohmann::json params = {
+      {"id", key_of(3).hex()}, {"amount_msat", 100'000 * sat}, {"riskfactor", 10}, {"cltv", 18}};
   const Json route = rpc.call("getroute", params).body["route"];
   const Route expected = *rpc.world().route(rpc.world().question(invoice)).route;
   REQUIRE(route.size() == expected.hops.size());
@@ -130,7 +138,8 @@ TEST_CASE("rpc getroute: what the engine's own path finder says, with exclusions
   auto without = params;
   without["exclude"] = array({key_of(1).hex()});
   CHECK(rpc.call("getroute", without).body["route"][0]["channel"] == chan_d.text());
-  without["exclude"] = array({route[0]["channel"].get<std::string>() + "/" + std::to_string(route[0]["direction"].get<int>())});
+  without["exclude"] =
+      array({route[0]["channel"].get<std::string>() + "/" + std::to_string(route[0]["direction"].get<int>())});
   CHECK(rpc.call("getroute", without).body["route"][0]["channel"] == chan_d.text());
   without["exclude"] = array({"nonsense"});
   CHECK(rpc.call("getroute", without).code == -32602);
@@ -213,7 +222,8 @@ TEST_CASE("rpc node: getinfo, a lagging and an older node, help, decode, invoice
   CHECK(decoded["description"] == "coffee");
   CHECK(decoded["currency"] == "bcrt");
   CHECK(decoded["valid"] == true);
-  CHECK(rpc.call("decode", array({"lnbcrt1nonsense"})).message == "string: Bad bech32 string: invalid token '\"lnbcrt1nonsense\"'");
+  CHECK(rpc.call("decode", array({"lnbcrt1nonsense"})).message ==
+        "string: Bad bech32 string: invalid token '\"lnbcrt1nonsense\"'");
   CHECK_FALSE(rpc.node().stop_asked());
   CHECK(rpc.call("stop").body["result"] == "Shutdown complete");
   CHECK(rpc.node().stop_asked());

@@ -1,5 +1,5 @@
-// Goal: sendpay, waitsendpay and delpay answer as the tables of codes and texts measured on a real node say. Method: one case
-// a row of these tables, over the engine's own states.
+// Goal: sendpay, waitsendpay and delpay answer as the tables of codes and texts measured on a real node say. Method:
+// one case a row of these tables, over the engine's own states.
 #include "tests/sim/rpc_world.h"
 
 using namespace paytower;
@@ -155,7 +155,8 @@ TEST_CASE("rpc sendpay: 201 in each of its texts") {
     REQUIRE(rpc.world().admin().release(invoice.hash, std::nullopt));
     CHECK(rpc.call("sendpay", params).code == 0);
     (void)rpc.later(ns_per_second);
-    CHECK(rpc.call("sendpay", with_amount(params, 1)).message == "Already succeeded with amount 100000000msat (not 100000001msat)");
+    CHECK(rpc.call("sendpay", with_amount(params, 1)).message ==
+          "Already succeeded with amount 100000000msat (not 100000001msat)");
     CHECK(rpc.call("sendpay", elsewhere).message == "Already succeeded to " + key_of(3).hex());
   }
   SUBCASE("has failed, whatever stands beside it") {
@@ -165,7 +166,8 @@ TEST_CASE("rpc sendpay: 201 in each of its texts") {
     const Said again = rpc.call("sendpay", params);
     CHECK(again.code == 201);
     CHECK(again.message == "There already is a payment with payment_hash=" + invoice.hash.hex() +
-                               ", groupid=10, partid=0. Either change the partid, or wait for the payment to complete and start a new group.");
+                               ", groupid=10, partid=0. Either change the partid, or wait for the payment to complete "
+                               "and start a new group.");
     CHECK(rpc.call("sendpay", rpc.sendpay(invoice, 3)).code == 0);  // groups need not grow
   }
 }
@@ -179,7 +181,10 @@ TEST_CASE("rpc sendpay: 204 without a row") {
     const Said refused = rpc.call("sendpay", params);
     CHECK(refused.code == 204);
     CHECK(refused.message == "No connection to first peer found");
-    CHECK(refused.body["data"] == Json{{"erring_index", 0}, {"failcode", 16394}, {"failcodename", "WIRE_UNKNOWN_NEXT_PEER"}, {"erring_node", key_of(0).hex()}});
+    CHECK(refused.body["data"] == Json{{"erring_index", 0},
+                                       {"failcode", 16394},
+                                       {"failcodename", "WIRE_UNKNOWN_NEXT_PEER"},
+                                       {"erring_node", key_of(0).hex()}});
   }
   SUBCASE("peer not ready") {
     Policy off = rpc.world().policy_of(chan_a, 0);
@@ -229,10 +234,13 @@ TEST_CASE("rpc sendpay: wrong parameters do nothing") {
   wrong("payment_hash", "zz", "payment_hash: should be a 32 byte hex value: invalid token '\"zz\"'");
   wrong("groupid", -1, "groupid: should be an unsigned 64 bit integer: invalid token '-1'");
   wrong("partid", 1.5, "partid: should be an unsigned 32 bit integer: invalid token '1.5'");
-  wrong("amount_msat", amount - 1, "Do not specify msatoshi (99999999msat) without partid: if you do, it must be exactly the final amount (100000000msat)");
+  wrong("amount_msat", amount - 1,
+        "Do not specify msatoshi (99999999msat) without partid: if you do, it must be exactly the final amount "
+        "(100000000msat)");
   auto params = good;
   params["route"][0]["amount_msat"] = UINT64_MAX;  // kills a real node's channel
-  CHECK(rpc.call("sendpay", params).message == "amount_msat: should be a millisatoshi amount: invalid token '18446744073709551615'");
+  CHECK(rpc.call("sendpay", params).message ==
+        "amount_msat: should be a millisatoshi amount: invalid token '18446744073709551615'");
   params = good;
   params["route"] = nlohmann::json::array();
   CHECK(rpc.call("sendpay", params).message == "Self-payment requires amount_msat");
@@ -245,8 +253,11 @@ TEST_CASE("rpc sendpay: amounts and ids as strings, parameters by position, no g
   RpcWorld rpc;
   const MadeInvoice invoice = rpc.world().invoice();
   auto params = rpc.sendpay(invoice, 10);
-  for (auto& hop : params["route"]) hop["amount_msat"] = std::to_string(hop["amount_msat"].get<std::uint64_t>()) + "msat";
-  const Said sent = rpc.call("sendpay", nlohmann::json::array({params["route"], params["payment_hash"], "label", nullptr, nullptr, params["payment_secret"], "0", nullptr, "12"}));
+  for (auto& hop : params["route"])
+    hop["amount_msat"] = std::to_string(hop["amount_msat"].get<std::uint64_t>()) + "msat";
+  const Said sent =
+      rpc.call("sendpay", nlohmann::json::array({params["route"], params["payment_hash"], "label", nullptr, nullptr,
+                                                 params["payment_secret"], "0", nullptr, "12"}));
   CHECK(sent.code == 0);
   CHECK(sent.body["groupid"] == 12);
   CHECK(rpc.outcome(invoice, 12).code == 0);
@@ -265,7 +276,8 @@ TEST_CASE("rpc waitsendpay: every code of a failure") {
     const char* message;
   };
   const std::vector<Row> rows = {
-      {"INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS", 203, 0x400F, 3, "failed: WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS (reply from remote)"},
+      {"INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS", 203, 0x400F, 3,
+       "failed: WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS (reply from remote)"},
       {"16386", 203, 0x4002, 3, "failed: UNKNOWN 16386 (reply from remote)"},
       {"TEMPORARY_NODE_FAILURE", 204, 0x2002, 3, "failed: WIRE_TEMPORARY_NODE_FAILURE (reply from remote)"},
       {"8217", 204, 8217, 3, "failed: UNKNOWN 8217 (reply from remote)"},
@@ -418,18 +430,23 @@ TEST_CASE("rpc delpay: the node's refusals, and what it deletes") {
   RpcWorld rpc;
   const MadeInvoice invoice = rpc.world().invoice(amount, forever);
   const std::string hash = invoice.hash.hex();
-  CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "failed"}}).message == "Unknown payment with payment_hash: " + hash);
+  CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "failed"}}).message ==
+        "Unknown payment with payment_hash: " + hash);
   CHECK(rpc.call("sendpay", rpc.sendpay(invoice, 3)).code == 0);
   CHECK(rpc.call("delpay", {{"payment_hash", hash}}).message == "missing required parameter: status");
-  CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "pending"}}).message == "status: Cannot delete pending status: invalid token '\"pending\"'");
+  CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "pending"}}).message ==
+        "status: Cannot delete pending status: invalid token '\"pending\"'");
   const Said pending = rpc.call("delpay", {{"payment_hash", hash}, {"status", "complete"}});
   CHECK(pending.code == 208);
-  CHECK(pending.message == "Payment with hash " + hash + " has pending status but it different from the one provided complete");
-  CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "failed"}, {"groupid", 3}}).message == "Must set both partid and groupid, or neither");
+  CHECK(pending.message ==
+        "Payment with hash " + hash + " has pending status but it different from the one provided complete");
+  CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "failed"}, {"groupid", 3}}).message ==
+        "Must set both partid and groupid, or neither");
   REQUIRE(rpc.world().admin().release(invoice.hash, std::nullopt));
   CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "complete"}, {"groupid", 4}, {"partid", 0}}).message ==
         "No payment for that payment_hash with that partid and groupid");
-  const Said deleted = rpc.call("delpay", {{"payment_hash", hash}, {"status", "complete"}, {"groupid", 3}, {"partid", 0}});
+  const Said deleted =
+      rpc.call("delpay", {{"payment_hash", hash}, {"status", "complete"}, {"groupid", 3}, {"partid", 0}});
   REQUIRE(deleted.body["payments"].size() == 1);
   CHECK(deleted.body["payments"][0]["status"] == "complete");
   CHECK(rpc.rows(invoice).empty());

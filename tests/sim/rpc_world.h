@@ -18,9 +18,9 @@ struct Said {
   bool answered = false;
   bool waits = false;
   bool breaks = false;
-  int code = 0;                              ///< 0 with a result
+  int code = 0;  ///< 0 with a result
   std::string message{};
-  Json body{};                               ///< result, or error
+  Json body{};  ///< result, or error
 };
 
 class RpcWorld {
@@ -30,7 +30,8 @@ class RpcWorld {
   World& world() { return world_; }
   RpcNode& node() { return node_; }
 
-  Said call(const std::string& method, const nlohmann::json& params = nlohmann::json::object(), const RpcOrders& orders = {}) {
+  Said call(const std::string& method, const nlohmann::json& params = nlohmann::json::object(),
+            const RpcOrders& orders = {}) {
     RpcCall made;
     made.method = method;
     made.params = params.dump();
@@ -63,11 +64,19 @@ class RpcWorld {
     const Route route = *world_.route(world_.question(invoice, msat)).route;
     nlohmann::json hops = nlohmann::json::array();
     for (const Hop& hop : route.hops) {
-      hops.push_back({{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction}, {"amount_msat", hop.amount.value()},
-                      {"delay", hop.delay}, {"style", "tlv"}});
+      hops.push_back({{"id", hop.node.hex()},
+                      {"channel", hop.channel.text()},
+                      {"direction", hop.direction},
+                      {"amount_msat", hop.amount.value()},
+                      {"delay", hop.delay},
+                      {"style", "tlv"}});
     }
-    return {{"route", hops}, {"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", 0},
-            {"payment_secret", world_.admin().invoice(invoice.hash)->secret.hex()}, {"label", "paytower:00:" + std::to_string(group)}};
+    return {{"route", hops},
+            {"payment_hash", invoice.hash.hex()},
+            {"groupid", group},
+            {"partid", 0},
+            {"payment_secret", world_.admin().invoice(invoice.hash)->secret.hex()},
+            {"label", "paytower:00:" + std::to_string(group)}};
   }
   /// One hop with all the money there is, over a channel of the node.
   nlohmann::json fence(const MadeInvoice& invoice, std::uint64_t group) {
@@ -78,14 +87,17 @@ class RpcWorld {
     return params;
   }
   Said waitsendpay(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t timeout = 30) {
-    return call("waitsendpay", {{"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", 0}, {"timeout", timeout}});
+    return call("waitsendpay",
+                {{"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", 0}, {"timeout", timeout}});
   }
   /// waitsendpay, and enough time for what nobody holds.
   Said outcome(const MadeInvoice& invoice, std::uint64_t group) {
     const Said first = waitsendpay(invoice, group);
     return first.waits ? later(ns_per_second) : first;
   }
-  Json rows(const MadeInvoice& invoice) { return call("listsendpays", {{"payment_hash", invoice.hash.hex()}}).body["payments"]; }
+  Json rows(const MadeInvoice& invoice) {
+    return call("listsendpays", {{"payment_hash", invoice.hash.hex()}}).body["payments"];
+  }
 
  private:
   RpcMoment moment() { return RpcMoment{world_.clock().wall(), world_.clock().mono()}; }

@@ -188,7 +188,9 @@ TEST_CASE("holds") {
     CHECK(world.one<QueryAnswer>().kind == Queried::settled);
     CHECK(world.clock().mono().value - start <= 25 * ns_per_ms);
   }
-  SUBCASE("an unknown hash") { CHECK(world.admin().release(PaymentHash{}, std::nullopt).error().code == Errc::not_found); }
+  SUBCASE("an unknown hash") {
+    CHECK(world.admin().release(PaymentHash{}, std::nullopt).error().code == Errc::not_found);
+  }
 }
 
 TEST_CASE("the network goes on when nobody runs, each end at its own time") {

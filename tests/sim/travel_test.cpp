@@ -1,5 +1,5 @@
-// Goal: an HTLC meets on its way what BOLT 4 says it meets, and money moves as it would. Method: a network of five nodes
-// whose fees and delays are worked out by hand, one broken thing a case.
+// Goal: an HTLC meets on its way what BOLT 4 says it meets, and money moves as it would. Method: a network of five
+// nodes whose fees and delays are worked out by hand, one broken thing a case.
 #include "tests/sim/world.h"
 
 #include "core/base/hash.h"
@@ -88,7 +88,8 @@ Failure failure_of(World& world, const Handover& given) {
   return answer.failure;
 }
 
-void check_failure(World& world, const Failure& failure, FailureCode code, std::uint32_t source, ShortChannelId channel, NodeIndex from) {
+void check_failure(World& world, const Failure& failure, FailureCode code, std::uint32_t source, ShortChannelId channel,
+                   NodeIndex from) {
   CHECK(failure_name(failure.code) == failure_name(code));
   CHECK(failure.source_index == source);
   CHECK(failure.channel == world.direction(channel, from));
@@ -180,18 +181,14 @@ TEST_CASE("the payee says no more than incorrect_or_unknown_payment_details") {
   const auto made = world.invoice();
   Handover given = world.handover(made, 1);
   SUBCASE("unknown hash") { given.key.hash.bytes[0] = static_cast<std::uint8_t>(given.key.hash.bytes[0] ^ 1U); }
-  SUBCASE("wrong secret") { given.payment_secret->bytes[0] = static_cast<std::uint8_t>(given.payment_secret->bytes[0] ^ 1U); }
+  SUBCASE("wrong secret") {
+    given.payment_secret->bytes[0] = static_cast<std::uint8_t>(given.payment_secret->bytes[0] ^ 1U);
+  }
   SUBCASE("no secret") { given.payment_secret.reset(); }
   SUBCASE("too little time") { given.route.hops[2].delay = 17; }
-  SUBCASE("one millisatoshi too little") {
-    given = world.handover(made, 1, 100'000 * sat - 1);
-  }
-  SUBCASE("more than twice the amount") {
-    given = world.handover(made, 1, 200'000 * sat + 1);
-  }
-  SUBCASE("expired") {
-    world.clock().pass(default_invoice_expiry_ns);
-  }
+  SUBCASE("one millisatoshi too little") { given = world.handover(made, 1, 100'000 * sat - 1); }
+  SUBCASE("more than twice the amount") { given = world.handover(made, 1, 200'000 * sat + 1); }
+  SUBCASE("expired") { world.clock().pass(default_invoice_expiry_ns); }
   check_failure(world, failure_of(world, given), FailureCode::incorrect_or_unknown_payment_details, 3, chan_c, 2);
 }
 
@@ -296,7 +293,8 @@ TEST_CASE("the words of --fail") {
   CHECK(parse_fail_spec("0x400f").value() == FailSpec{0x400F, std::nullopt, std::nullopt});
   CHECK(parse_fail_spec("0x400Fx3").value() == FailSpec{0x400F, std::nullopt, 3});
   CHECK(parse_fail_spec("16399@1").value() == FailSpec{16'399, 1, std::nullopt});
-  for (const char* wrong : {"", "@1", "x2", "NO_SUCH_CODE", "FENCED", "65536", "-1", "15@", "15@-1", "15@1x", "15@ 1", "15x99999999999", "0x", "15@1@"}) {
+  for (const char* wrong : {"", "@1", "x2", "NO_SUCH_CODE", "FENCED", "65536", "-1", "15@", "15@-1", "15@1x", "15@ 1",
+                            "15x99999999999", "0x", "15@1@"}) {
     CAPTURE(wrong);
     CHECK_FALSE(static_cast<bool>(parse_fail_spec(wrong)));
   }

@@ -1,6 +1,7 @@
 // A small simulated network with known numbers, and the words in which the tests speak about it.
 //
-//   n0 --A-- n1 --B-- n2 --C-- n3      fees: n1 over B 1000 msat + 100 ppm, delta 40; n2 over C 500 msat + 1000 ppm, delta 30
+//   n0 --A-- n1 --B-- n2 --C-- n3      fees: n1 over B 1000 msat + 100 ppm, delta 40; n2 over C 500 msat + 1000 ppm,
+//   delta 30
 //     \--D-- n4 --E-- n3               the second way is dearer: n4 over E 400,000 msat + 0 ppm, delta 10
 #pragma once
 
@@ -16,9 +17,9 @@
 #include <vector>
 
 #include "core/invoice/bolt11/invoice.h"
+#include "core/sim/admin.h"
 #include "core/sim/graph.h"
 #include "core/sim/network.h"
-#include "core/sim/admin.h"
 #include "core/sim/sim_switch.h"
 
 namespace paytower::sim::test {
@@ -49,7 +50,9 @@ class FakeClock final : public Clock {
   int signal_ = 0;
 };
 
-inline ShortChannelId scid(std::uint32_t number) { return ShortChannelId{std::uint64_t{700'000} << 40 | std::uint64_t{number} << 16}; }
+inline ShortChannelId scid(std::uint32_t number) {
+  return ShortChannelId{std::uint64_t{700'000} << 40 | std::uint64_t{number} << 16};
+}
 inline const ShortChannelId chan_a = scid(1), chan_b = scid(2), chan_c = scid(3), chan_d = scid(4), chan_e = scid(5);
 inline constexpr std::uint64_t sat = 1'000;
 inline constexpr std::uint64_t capacity = 1'000'000 * sat;
@@ -66,7 +69,8 @@ inline Policy policy(std::uint32_t base, std::uint32_t ppm, std::uint32_t delta)
 }
 
 /// A channel whose `from` side asks for `out` and holds `balance`.
-inline Channel channel_between(ShortChannelId id, NodeIndex from, NodeIndex to, const Policy& out, std::uint64_t balance) {
+inline Channel channel_between(ShortChannelId id, NodeIndex from, NodeIndex to, const Policy& out,
+                               std::uint64_t balance) {
   Channel made;
   made.id = id;
   made.capacity = Msat::of(capacity);
@@ -112,7 +116,8 @@ class World {
   /// A new process: it knows nothing of what the old one had asked.
   void restart() { node_.emplace(*ledger_, clock_); }
 
-  MadeInvoice invoice(std::uint64_t msat = 100'000 * sat, Hold hold = {}, const char* fail = nullptr, PayeeBehaviour behaviour = PayeeBehaviour::honest) {
+  MadeInvoice invoice(std::uint64_t msat = 100'000 * sat, Hold hold = {}, const char* fail = nullptr,
+                      PayeeBehaviour behaviour = PayeeBehaviour::honest) {
     InvoiceParams params;
     if (msat != 0) params.amount = Msat::of(msat);
     params.node = "n3";
@@ -169,11 +174,12 @@ class World {
     return query(given.key);
   }
 
-  std::vector<SwitchEvent> poll(std::int64_t ns = 10 * ns_per_second) { return node_->poll(MonoNs{clock_.mono().value + ns}); }
+  std::vector<SwitchEvent> poll(std::int64_t ns = 10 * ns_per_second) {
+    return node_->poll(MonoNs{clock_.mono().value + ns});
+  }
 
   /// The one event that comes, which must be of this kind.
-  template <typename Event>
-  Event one() {
+  template <typename Event> Event one() {
     const std::vector<SwitchEvent> events = poll();
     REQUIRE(events.size() == 1);
     REQUIRE(std::holds_alternative<Event>(events[0]));
@@ -190,7 +196,8 @@ class World {
   }
   std::size_t count(OracleState state) {
     const auto entries = oracle();
-    return static_cast<std::size_t>(std::count_if(entries.begin(), entries.end(), [&](const OracleEntry& entry) { return entry.state == state; }));
+    return static_cast<std::size_t>(
+        std::count_if(entries.begin(), entries.end(), [&](const OracleEntry& entry) { return entry.state == state; }));
   }
 
   /// What `from` can spend on a channel.
@@ -206,7 +213,9 @@ class World {
   ChannelDirection direction(ShortChannelId id, NodeIndex from) {
     return ChannelDirection{id, static_cast<std::uint8_t>(admin_.channel(id)->nodes[0] == from ? 0 : 1)};
   }
-  Policy policy_of(ShortChannelId id, NodeIndex from) { return admin_.channel(id)->policies[direction(id, from).direction]; }
+  Policy policy_of(ShortChannelId id, NodeIndex from) {
+    return admin_.channel(id)->policies[direction(id, from).direction];
+  }
 
   void fault(FaultKind kind, Step step) {
     Fault made;

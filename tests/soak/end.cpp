@@ -1,4 +1,5 @@
-// The faults stop. Every payment must end, by itself; the operator's word is needed only where the node lost what would tell.
+// The faults stop. Every payment must end, by itself; the operator's word is needed only where the node lost what would
+// tell.
 #include <algorithm>
 
 #include "tests/soak/run.h"
@@ -60,7 +61,9 @@ void Run::end_all() {
     note("resume", world_.resume(60));
     send_the_rest();
     const auto open = unfinished();
-    if (std::all_of(open.begin(), open.end(), [&](const Payment& payment) { return run > 2 && may_need_a_decision(payment); })) return;
+    if (std::all_of(open.begin(), open.end(),
+                    [&](const Payment& payment) { return run > 2 && may_need_a_decision(payment); }))
+      return;
     world_.pass(60);
   }
 }
@@ -78,8 +81,8 @@ void Run::send_the_rest() {
   if (!missing.empty()) note("the rest", world_.send_all(missing, 60));
 }
 
-/// The node starts again from an old copy, or with a new store, and what was in its buffers is gone. What is open must be left
-/// as it is: nothing is handed over.
+/// The node starts again from an old copy, or with a new store, and what was in its buffers is gone. What is open must
+/// be left as it is: nothing is handed over.
 void Run::old_node() {
   world_.ledger.write([](sim::LedgerTx& tx) {
     for (const sim::HeldRequest& request : tx.held_requests()) tx.remove_request(request.id);
@@ -112,9 +115,9 @@ bool Run::may_need_a_decision(const Payment& payment) {
   return excused_.contains(payment.request.hash) || beside_anothers_payment(payment);
 }
 
-/// Paid by another user of the node while our own request was lost. The switch refuses to fence our attempt for as long as it
-/// keeps their complete record, and it takes no HTLC of ours either: each resume asks once and leaves. It ends when the node
-/// erases that record, or by the operator's word; the payment itself has its end.
+/// Paid by another user of the node while our own request was lost. The switch refuses to fence our attempt for as long
+/// as it keeps their complete record, and it takes no HTLC of ours either: each resume asks once and leaves. It ends
+/// when the node erases that record, or by the operator's word; the payment itself has its end.
 bool Run::beside_anothers_payment(const Payment& payment) {
   if (payment.status() != PaymentStatus::succeeded) return false;
   bool theirs = false;
@@ -135,7 +138,8 @@ bool Run::beside_anothers_payment(const Payment& payment) {
 void Run::use_words() {
   for (const Payment& payment : unfinished()) {
     if (!may_need_a_decision(payment)) {
-      broken("R17: no end comes by itself: " + name_of(payment) + "; last said: " + world_.last_warnings[payment.request.hash]);
+      broken("R17: no end comes by itself: " + name_of(payment) +
+             "; last said: " + world_.last_warnings[payment.request.hash]);
       continue;
     }
     ++tally_.words;

@@ -14,10 +14,23 @@ void Run::arm_disk() {
   } else if (percent(errors_)) {
     fault.kind = percent(30) ? Kind::lasting_error : Kind::error;
     switch (below(4)) {
-      case 0: fault.calls = {DiskCall::write, DiskCall::sync, DiskCall::truncate, DiskCall::remove, DiskCall::open, DiskCall::lock}; break;
-      case 1: fault.calls = {DiskCall::sync}; fault.code = SQLITE_IOERR_FSYNC; break;
-      case 2: fault.calls = {DiskCall::write, DiskCall::truncate}; fault.code = SQLITE_FULL; break;
-      case 3: fault.kind = Kind::error; fault.calls = {DiskCall::lock}; fault.code = SQLITE_BUSY; break;  // a lasting one would be waited for
+      case 0:
+        fault.calls = {DiskCall::write,  DiskCall::sync, DiskCall::truncate,
+                       DiskCall::remove, DiskCall::open, DiskCall::lock};
+        break;
+      case 1:
+        fault.calls = {DiskCall::sync};
+        fault.code = SQLITE_IOERR_FSYNC;
+        break;
+      case 2:
+        fault.calls = {DiskCall::write, DiskCall::truncate};
+        fault.code = SQLITE_FULL;
+        break;
+      case 3:
+        fault.kind = Kind::error;
+        fault.calls = {DiskCall::lock};
+        fault.code = SQLITE_BUSY;
+        break;  // a lasting one would be waited for
     }
   }
   world_.disk.arm(fault);
@@ -31,25 +44,39 @@ void Run::spoil_network(const PaymentHash& hash) {
     Step step;
   };
   static constexpr Kind kinds[] = {
-      {FaultKind::lose_reply, Step::before_dispatch},   {FaultKind::lose_reply, Step::after_dispatch},
-      {FaultKind::lose_reply, Step::before_look},       {FaultKind::lose_reply, Step::after_look},
-      {FaultKind::lose_reply, Step::query},             {FaultKind::lose_reply, Step::before_fence},
-      {FaultKind::lose_reply, Step::after_fence},       {FaultKind::disconnect, Step::before_dispatch},
-      {FaultKind::disconnect, Step::after_dispatch},    {FaultKind::disconnect, Step::after_fence},
-      {FaultKind::disconnect, Step::after_look},        {FaultKind::refuse_fence, Step::before_fence},
-      {FaultKind::unreachable, Step::before_look},      {FaultKind::unreachable, Step::before_dispatch},
-      {FaultKind::foreign, Step::before_dispatch},      {FaultKind::foreign, Step::after_look},
-      {FaultKind::foreign, Step::resolve},              {FaultKind::foreign, Step::before_fence},
-      {FaultKind::hold_request, Step::before_dispatch}, {FaultKind::hold_request, Step::before_dispatch},
-      {FaultKind::lose_result, Step::resolve},          {FaultKind::erase_rows, Step::before_look},
-      {FaultKind::orphan_row, Step::before_dispatch},   {FaultKind::orphan_fence, Step::before_fence},
+      {FaultKind::lose_reply, Step::before_dispatch},
+      {FaultKind::lose_reply, Step::after_dispatch},
+      {FaultKind::lose_reply, Step::before_look},
+      {FaultKind::lose_reply, Step::after_look},
+      {FaultKind::lose_reply, Step::query},
+      {FaultKind::lose_reply, Step::before_fence},
+      {FaultKind::lose_reply, Step::after_fence},
+      {FaultKind::disconnect, Step::before_dispatch},
+      {FaultKind::disconnect, Step::after_dispatch},
+      {FaultKind::disconnect, Step::after_fence},
+      {FaultKind::disconnect, Step::after_look},
+      {FaultKind::refuse_fence, Step::before_fence},
+      {FaultKind::unreachable, Step::before_look},
+      {FaultKind::unreachable, Step::before_dispatch},
+      {FaultKind::foreign, Step::before_dispatch},
+      {FaultKind::foreign, Step::after_look},
+      {FaultKind::foreign, Step::resolve},
+      {FaultKind::foreign, Step::before_fence},
+      {FaultKind::hold_request, Step::before_dispatch},
+      {FaultKind::hold_request, Step::before_dispatch},
+      {FaultKind::lose_result, Step::resolve},
+      {FaultKind::erase_rows, Step::before_look},
+      {FaultKind::orphan_row, Step::before_dispatch},
+      {FaultKind::orphan_fence, Step::before_fence},
   };
   const Kind& chosen = kinds[below(std::size(kinds))];
   const bool forgets = chosen.kind == FaultKind::lose_result || chosen.kind == FaultKind::erase_rows;
   const bool orphan = chosen.kind == FaultKind::orphan_row || chosen.kind == FaultKind::orphan_fence;
-  // One id makes one HTLC only while its record lives: a node that forgets a record with a copy of its request in a buffer
-  // breaks the switch's contract, which no client can mend.
-  if (forgets ? memory_ == Memory::late_copies : chosen.kind == FaultKind::hold_request && memory_ != Memory::late_copies) return;
+  // One id makes one HTLC only while its record lives: a node that forgets a record with a copy of its request in a
+  // buffer breaks the switch's contract, which no client can mend.
+  if (forgets ? memory_ == Memory::late_copies
+              : chosen.kind == FaultKind::hold_request && memory_ != Memory::late_copies)
+    return;
   if (orphan && !orphans_) return;
   sim::Fault fault;
   fault.kind = chosen.kind;

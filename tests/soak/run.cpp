@@ -8,9 +8,9 @@ namespace paytower::test {
 
 namespace {
 
-constexpr std::size_t most_held = 16;              ///< more are let go: who waits for ever is asked about in every run
-constexpr std::uint64_t recent = 48;               ///< payments that most of what is done is done to
-constexpr unsigned judged_every = 6;               ///< steps without a fault of the disk
+constexpr std::size_t most_held = 16;  ///< more are let go: who waits for ever is asked about in every run
+constexpr std::uint64_t recent = 48;   ///< payments that most of what is done is done to
+constexpr unsigned judged_every = 6;   ///< steps without a fault of the disk
 constexpr const char* another = "another wallet";
 
 }  // namespace
@@ -35,7 +35,8 @@ std::vector<std::string> Run::play() {
   sim::InvoiceParams theirs;
   theirs.amount = Msat::of(1'000);
   theirs.description = "somebody else's";
-  if (const auto made = world_.admin.make_invoice(theirs); !made || !world_.admin.foreign(made->hash, sim::ForeignAct::complete, another)) {
+  if (const auto made = world_.admin.make_invoice(theirs);
+      !made || !world_.admin.foreign(made->hash, sim::ForeignAct::complete, another)) {
     broken("the network takes nobody's payment");
   }
   const std::uint64_t most_steps = 40 + wanted_ * 4;
@@ -93,14 +94,20 @@ std::vector<PaymentRequest> Run::make_invoices() {
   for (std::uint64_t i = 0; i < count; ++i) {
     sim::InvoiceParams params;
     params.amount = Msat::of(1'000 + below(300'000));
-    if (percent(15)) params.fail = *sim::parse_fail_spec(percent(60) ? "TEMPORARY_CHANNEL_FAILUREx1" : "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
-    if (percent(10)) params.hold.ns = percent(50) ? sim::Hold::forever : static_cast<std::int64_t>(below(90)) * ns_per_second;
+    if (percent(15))
+      params.fail =
+          *sim::parse_fail_spec(percent(60) ? "TEMPORARY_CHANNEL_FAILUREx1" : "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
+    if (percent(10))
+      params.hold.ns = percent(50) ? sim::Hold::forever : static_cast<std::int64_t>(below(90)) * ns_per_second;
     if (percent(5)) params.behaviour = sim::PayeeBehaviour::settles_twice;
     const bool lies = liars_ && percent(5);
-    if (lies) params.behaviour = percent(50) ? sim::PayeeBehaviour::wrong_preimage : sim::PayeeBehaviour::complete_without_preimage;
+    if (lies)
+      params.behaviour =
+          percent(50) ? sim::PayeeBehaviour::wrong_preimage : sim::PayeeBehaviour::complete_without_preimage;
     world_.invoice(params);
     PaymentRequest& request = world_.requests.back();
-    if (percent(15)) request.deadline = UnixNs{world_.clock.wall().value + static_cast<std::int64_t>(1 + below(60)) * ns_per_second};
+    if (percent(15))
+      request.deadline = UnixNs{world_.clock.wall().value + static_cast<std::int64_t>(1 + below(60)) * ns_per_second};
     if (params.hold.ns == sim::Hold::forever) held_.push_back(request.hash);
     if (lies) excused_.insert(request.hash);
     if (percent(network_ / 4)) spoil_network(request.hash);
@@ -130,13 +137,15 @@ void Run::decide_by_hand() {
   careful_decision(open_[below(open_.size())]);
 }
 
-/// The operator asks the payee before: what was paid, or may still be, is written off, and only the rest is called failed.
+/// The operator asks the payee before: what was paid, or may still be, is written off, and only the rest is called
+/// failed.
 void Run::careful_decision(const PaymentHash& hash) {
   bool doubtful = false;
   world_.ledger.read([&](sim::LedgerTx& tx) {
     for (const sim::HeldRequest& request : tx.held_requests()) doubtful |= request.handover.key.hash == hash;
   });
-  for (const auto& entry : world_.oracle(hash)) doubtful |= entry.state == sim::OracleState::held || entry.state == sim::OracleState::settled;
+  for (const auto& entry : world_.oracle(hash))
+    doubtful |= entry.state == sim::OracleState::held || entry.state == sim::OracleState::settled;
   note("word", world_.say(hash, doubtful ? Event(OperatorWritesOff{}) : Event(OperatorAssumesFailed{})));
 }
 

@@ -1,5 +1,5 @@
-// One seed of the soak: a world in which everything goes wrong at rates that the seed draws, and in which, once the faults
-// have stopped, every payment must end.
+// One seed of the soak: a world in which everything goes wrong at rates that the seed draws, and in which, once the
+// faults have stopped, every payment must end.
 #pragma once
 
 #include <array>
@@ -18,12 +18,12 @@ struct Tally {
   std::size_t payments = 0;
   std::size_t paid = 0;
   std::size_t failed = 0;
-  std::size_t unknown = 0;                   ///< paid or written off without a preimage
+  std::size_t unknown = 0;  ///< paid or written off without a preimage
   std::size_t deleted = 0;
-  std::uint64_t disk_faults = 0;             ///< that were reached
-  std::uint64_t deaths = 0;                  ///< of processes and machines, among them
+  std::uint64_t disk_faults = 0;  ///< that were reached
+  std::uint64_t deaths = 0;       ///< of processes and machines, among them
   std::uint64_t network_faults = 0;
-  std::uint64_t words = 0;                   ///< of the operator, where nothing else could end a payment
+  std::uint64_t words = 0;  ///< of the operator, where nothing else could end a payment
 
   Tally& operator+=(const Tally& other) {
     payments += other.payments;
@@ -57,8 +57,9 @@ class Run {
   // Only the engine's own numbers are used: the standard distributions differ from library to library.
   std::uint64_t below(std::uint64_t end) { return random_() % end; }
   bool percent(std::uint64_t chance) { return below(100) < chance; }
-  template <std::size_t n>
-  static std::uint64_t any_of(Run& run, const std::array<std::uint64_t, n>& of) { return of[run.below(n)]; }
+  template <std::size_t n> static std::uint64_t any_of(Run& run, const std::array<std::uint64_t, n>& of) {
+    return of[run.below(n)];
+  }
 
   // --- the phase in which everything goes wrong ---
   void step();
@@ -99,19 +100,19 @@ class Run {
   CrashWorld world_;
   Tally tally_;
 
-  std::uint64_t kills_ = 0;                  ///< percent of the processes
+  std::uint64_t kills_ = 0;  ///< percent of the processes
   std::uint64_t errors_ = 0;
   std::uint64_t network_ = 0;
   std::uint64_t shells_ = 0;
-  std::uint64_t company_ = 0;                ///< per ten thousand steps of a process
+  std::uint64_t company_ = 0;  ///< per ten thousand steps of a process
   Memory memory_ = Memory::late_copies;
-  bool liars_ = false;                       ///< payees whose proof proves nothing
-  bool orphans_ = false;                     ///< rows that stay pending for ever
-  bool restored_ = false;                    ///< at the end the node starts from an old copy, or with a new store
+  bool liars_ = false;     ///< payees whose proof proves nothing
+  bool orphans_ = false;   ///< rows that stay pending for ever
+  bool restored_ = false;  ///< at the end the node starts from an old copy, or with a new store
 
-  std::vector<PaymentHash> open_;            ///< judged after each step
-  std::vector<PaymentHash> held_;            ///< by their payees, for ever if nobody lets them go
-  std::set<PaymentHash> excused_;            ///< what was done to them may leave no end but the operator's
+  std::vector<PaymentHash> open_;  ///< judged after each step
+  std::vector<PaymentHash> held_;  ///< by their payees, for ever if nobody lets them go
+  std::set<PaymentHash> excused_;  ///< what was done to them may leave no end but the operator's
   unsigned unjudged_ = 0;
   std::vector<std::string> broken_;
 };

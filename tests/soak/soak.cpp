@@ -1,6 +1,6 @@
-// The whole thing from one seed: driver, store on a real file behind a disk that fails, a network with faults, a virtual
-// clock. First everything goes wrong, at rates that the seed draws too, and the ledger judges; then the faults stop, and every
-// payment must end. Any number of these may run side by side: each run has a folder of its own.
+// The whole thing from one seed: driver, store on a real file behind a disk that fails, a network with faults, a
+// virtual clock. First everything goes wrong, at rates that the seed draws too, and the ledger judges; then the faults
+// stop, and every payment must end. Any number of these may run side by side: each run has a folder of its own.
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -19,12 +19,12 @@ using namespace paytower::test;
 
 namespace {
 
-constexpr std::uint64_t most_payments = 1'000;   // of one run
+constexpr std::uint64_t most_payments = 1'000;  // of one run
 
 struct Plan {
   std::uint64_t first = 1;
   std::uint64_t last = 20;
-  std::uint64_t fresh = 0;                       ///< so many seeds of today instead
+  std::uint64_t fresh = 0;  ///< so many seeds of today instead
   std::uint64_t payments = 100;
 };
 
@@ -36,7 +36,8 @@ bool number(std::string_view text, std::uint64_t& out) {
 bool read_seeds(std::string_view text, Plan& plan) {
   const std::size_t dots = text.find("..");
   if (dots == std::string_view::npos) return number(text, plan.first) && number(text, plan.last);
-  return number(text.substr(0, dots), plan.first) && number(text.substr(dots + 2), plan.last) && plan.first <= plan.last;
+  return number(text.substr(0, dots), plan.first) && number(text.substr(dots + 2), plan.last) &&
+         plan.first <= plan.last;
 }
 
 bool read_options(int count, char** words, Plan& plan) {
@@ -47,7 +48,8 @@ bool read_options(int count, char** words, Plan& plan) {
     bool good = false;
     if (name == "--seeds") good = read_seeds(value, plan);
     if (name == "--fresh") good = number(value, plan.fresh) && plan.fresh > 0;
-    if (name == "--payments") good = number(value, plan.payments) && plan.payments > 0 && plan.payments <= most_payments;
+    if (name == "--payments")
+      good = number(value, plan.payments) && plan.payments > 0 && plan.payments <= most_payments;
     if (name == "--folder") good = ::setenv("TMPDIR", value, 1) == 0;
     if (!good) return false;
   }
@@ -57,13 +59,16 @@ bool read_options(int count, char** words, Plan& plan) {
 volatile std::sig_atomic_t told_to_leave = 0;
 
 void print(const Tally& tally, const std::string& trace) {
-  std::printf(" payments %zu paid %zu failed %zu unknown %zu without record %zu disk faults %ju deaths %ju network faults %ju words %ju trace %s\n",
-              tally.payments, tally.paid, tally.failed, tally.unknown, tally.deleted, std::uintmax_t{tally.disk_faults}, std::uintmax_t{tally.deaths},
-              std::uintmax_t{tally.network_faults}, std::uintmax_t{tally.words}, trace.c_str());
+  std::printf(
+      " payments %zu paid %zu failed %zu unknown %zu without record %zu disk faults %ju deaths %ju network faults %ju "
+      "words %ju trace %s\n",
+      tally.payments, tally.paid, tally.failed, tally.unknown, tally.deleted, std::uintmax_t{tally.disk_faults},
+      std::uintmax_t{tally.deaths}, std::uintmax_t{tally.network_faults}, std::uintmax_t{tally.words}, trace.c_str());
 }
 
 void print_reproduce(const std::string& first, const std::string& last, const Plan& plan) {
-  std::printf("reproduce: soak --seeds %s..%s --payments %ju\n", first.c_str(), last.c_str(), std::uintmax_t{plan.payments});
+  std::printf("reproduce: soak --seeds %s..%s --payments %ju\n", first.c_str(), last.c_str(),
+              std::uintmax_t{plan.payments});
   std::fflush(stdout);
 }
 

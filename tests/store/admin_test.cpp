@@ -1,5 +1,5 @@
-// Goal: deleting never makes a paid or open hash payable, says before what it does after, and hinders nobody; a backup is
-// whole; a check finds what is wrong. Method: real files, a second connection that works at the same time.
+// Goal: deleting never makes a paid or open hash payable, says before what it does after, and hinders nobody; a backup
+// is whole; a check finds what is wrong. Method: real files, a second connection that works at the same time.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -109,7 +109,8 @@ TEST_CASE("the guard of a paid payment keeps the hash of its secret, not the sec
   store.must(payment, {InitPayment{}, RegisterAttempt{attempt_of(11)}});
   store.must(payment, {SettleAttempt{AttemptId{11}, preimage_of(1), after(9)}, Succeed{preimage_of(1), after(9)}});
   CHECK(remove_as_planned(store, named({1})).deleted == 1);
-  CHECK(store.store.find(request_of(1).hash).guard->payment_secret_hash == sha256(payment.request.payment_secret->bytes));
+  CHECK(store.store.find(request_of(1).hash).guard->payment_secret_hash ==
+        sha256(payment.request.payment_secret->bytes));
 }
 
 TEST_CASE("delete --all: the failed ones; with include_non_failed all that ended; by age of the end") {
@@ -200,9 +201,14 @@ TEST_CASE("all tries of a hash and their duplicates go together") {
   again.request = request_of(1);
   store.must(again, {InitPayment{}, FailPayment{FailureReason::no_route, after(99)}});
   const auto legacy = raw(folder.file("p"));
-  legacy->exec("INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, fee_limit_msat, cltv_limit, final_cltv_delta, "
-               "max_attempts, fail_reason, ended_ns) SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE payment_index = 1");
-  legacy->exec("INSERT INTO attempts (payment_index, origin, amount_msat, fee_msat, registered_ns, outcome, resolved_ns, failure_code) VALUES (4, 2, 7, 0, 1, 2, 1, 1)");
+  legacy->exec(
+      "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, "
+      "fee_limit_msat, cltv_limit, final_cltv_delta, "
+      "max_attempts, fail_reason, ended_ns) SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE "
+      "payment_index = 1");
+  legacy->exec(
+      "INSERT INTO attempts (payment_index, origin, amount_msat, fee_msat, registered_ns, outcome, resolved_ns, "
+      "failure_code) VALUES (4, 2, 7, 0, 1, 2, 1, 1)");
   const DeleteReport report = remove_as_planned(store, named({1}));
   CHECK(report.deleted == 3);
   CHECK(report.deleted_htlcs == 2);
@@ -213,9 +219,11 @@ TEST_CASE("an open duplicate keeps its first record") {
   const TempFolder folder;
   Store store(folder.file("p"));
   store.failed(1);
-  raw(folder.file("p"))->exec(
-      "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts) "
-      "SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE payment_index = 1");
+  raw(folder.file("p"))
+      ->exec(
+          "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, "
+          "fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts) "
+          "SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE payment_index = 1");
   CHECK(reasons(remove_as_planned(store, named({1}))).at(request_of(1).hash) == "in_flight");
   CHECK(store.query.count({}) == 2);
   CHECK(init_again(store, 1) == Errc::in_flight);
@@ -285,9 +293,11 @@ TEST_CASE("a payment that opens between the plan and the deed stays") {
 TEST_CASE("the operator's words: written down, and what they do to guards") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  raw(folder.file("p"))->exec("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 4, NULL, 'x')");
+  raw(folder.file("p"))
+      ->exec("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 4, NULL, 'x')");
   const auto guard = [&](std::uint64_t number, int kind) {
-    SQLite::Statement insert(store.connection.database(), "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (?1, ?2, 1)");
+    SQLite::Statement insert(store.connection.database(),
+                             "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (?1, ?2, 1)");
     const PaymentHash hash = request_of(number).hash;
     insert.bind(1, hash.bytes.data(), 32);
     insert.bind(2, kind);
@@ -308,7 +318,8 @@ TEST_CASE("the operator's words: written down, and what they do to guards") {
   store.admin.record_decision(OperatorDecision::cancel, request_of(4).hash, alice);
   store.admin.record_decision(OperatorDecision::restored, std::nullopt, alice);
   CHECK(words(store) == std::vector<int>{4, 1, 2, 5, 4});
-  CHECK(store.connection.database().execAndGet("SELECT speaker FROM operator_words WHERE word = 5").getString() == "alice");
+  CHECK(store.connection.database().execAndGet("SELECT speaker FROM operator_words WHERE word = 5").getString() ==
+        "alice");
   store.admin.accept_ids_up_to(AttemptId{77});
   store.admin.accept_ids_up_to(AttemptId{5});
   CHECK(store.store.find(request_of(1).hash).knowledge.deleted_up_to == AttemptId{77});
@@ -389,7 +400,9 @@ TEST_CASE("check counts what is open for each switch, and finds what is wrong") 
     CHECK(finds("attempts points nowhere"));
   }
   SUBCASE("a settled attempt of a payment that is not paid") {
-    damage(folder.file("p"), "UPDATE attempts SET outcome = 1, resolved_ns = 1, preimage = (SELECT preimage FROM payments WHERE payment_index = 3) WHERE payment_index = 2");
+    damage(folder.file("p"),
+           "UPDATE attempts SET outcome = 1, resolved_ns = 1, preimage = (SELECT preimage FROM payments WHERE "
+           "payment_index = 3) WHERE payment_index = 2");
     CHECK(finds("settled"));
   }
   SUBCASE("a counter that went back") {

@@ -1,5 +1,5 @@
-// Goal: no process works on a file whose log it would miss, on a file that is no database of ours, or with settings that
-// could lose a commit. Method: real files of every wrong sort, other processes, and a mount of its own.
+// Goal: no process works on a file whose log it would miss, on a file that is no database of ours, or with settings
+// that could lose a commit. Method: real files of every wrong sort, other processes, and a mount of its own.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -90,7 +90,9 @@ TEST_CASE("a new database: settings, files and their modes") {
   CHECK(pragma(store.connection, "auto_vacuum") == 2);
   CHECK(pragma(store.connection, "user_version") == db::newest_schema());
   CHECK(pragma(store.connection, "application_id") == 0x50617954);
-  CHECK(store.connection.database().execAndGet("SELECT count(*) FROM schema_migrations WHERE version = 2 AND name = '0002_payment_buckets'").getInt() == 1);
+  CHECK(store.connection.database()
+            .execAndGet("SELECT count(*) FROM schema_migrations WHERE version = 2 AND name = '0002_payment_buckets'")
+            .getInt() == 1);
 }
 
 TEST_CASE("the log stays when the last connection leaves, and the next one sees what is in it") {
@@ -114,7 +116,8 @@ TEST_CASE("what is no database is refused and stays as it is") {
   check_refused(folder.path(), Errc::database);
   check_refused(folder.file("no/such/folder/p"), Errc::database);
   check_refused(folder.file("p/"), Errc::database);
-  write_file(folder.file("text"), "Dear diary,\nthis is no database, but a text of some length, as one might name it by mistake.\n");
+  write_file(folder.file("text"),
+             "Dear diary,\nthis is no database, but a text of some length, as one might name it by mistake.\n");
   const std::string text = contents(folder.file("text"));
   check_refused(folder.file("text"), Errc::database);
   CHECK(contents(folder.file("text")) == text);
@@ -205,10 +208,12 @@ TEST_CASE("without the right to write") {
       return work();
     });
   };
-  for (const char* end : {"", "-wal", "-shm", ".lock", ".spool"}) REQUIRE(::chmod((folder.file("p") + end).c_str(), 0444) == 0);
+  for (const char* end : {"", "-wal", "-shm", ".lock", ".spool"})
+    REQUIRE(::chmod((folder.file("p") + end).c_str(), 0444) == 0);
   REQUIRE(::chmod(folder.path().c_str(), 0555) == 0);
   // The log and its index are there: SQLite can read without writing.
-  CHECK(as_nobody([&] { return Store(folder.file("p"), OpenMode::read_only).store.load(PaymentIndex{1}).has_value(); }) == 0);
+  CHECK(as_nobody(
+            [&] { return Store(folder.file("p"), OpenMode::read_only).store.load(PaymentIndex{1}).has_value(); }) == 0);
   CHECK(as_nobody([&] { return refusal(folder.file("p"), OpenMode::read_write)->code == Errc::database; }) == 0);
   CHECK(as_nobody([&] { return refusal(folder.file("new"), OpenMode::create)->code == Errc::database; }) == 0);
   // Without them it cannot, and says what is missing.
@@ -235,7 +240,8 @@ TEST_CASE("older and newer schemas are refused and not touched") {
     }
     const std::string before = contents(folder.file("p"));
     check_refused(folder.file("p"), version < db::newest_schema() ? Errc::schema_older : Errc::schema_newer);
-    if (version < db::newest_schema()) CHECK(refusal(folder.file("p"), OpenMode::read_only)->hint == "paytower migrate");
+    if (version < db::newest_schema())
+      CHECK(refusal(folder.file("p"), OpenMode::read_only)->hint == "paytower migrate");
     CHECK(contents(folder.file("p")) == before);
     db::OpenOptions any;
     any.any_version = true;
@@ -252,9 +258,12 @@ TEST_CASE("a statement of any size can be undone, and done") {
     options.large_statements = migrating;
     Connection connection(folder.file("p"), OpenMode::read_write, db::payment_file(), options);
     SQLite::Database& database = connection.database();
-    database.exec("CREATE TABLE big (data BLOB); INSERT INTO big SELECT randomblob(4000) FROM (WITH RECURSIVE n(i) AS "
-                  "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i FROM n)");
-    database.exec("BEGIN IMMEDIATE; SAVEPOINT step; UPDATE big SET data = zeroblob(4000); ROLLBACK TO step; RELEASE step; COMMIT");
+    database.exec(
+        "CREATE TABLE big (data BLOB); INSERT INTO big SELECT randomblob(4000) FROM (WITH RECURSIVE n(i) AS "
+        "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i FROM n)");
+    database.exec(
+        "BEGIN IMMEDIATE; SAVEPOINT step; UPDATE big SET data = zeroblob(4000); ROLLBACK TO step; RELEASE step; "
+        "COMMIT");
     CHECK(database.execAndGet("SELECT count(*) FROM big WHERE data = zeroblob(4000)").getInt() == 0);
     database.exec("BEGIN IMMEDIATE; SAVEPOINT step; UPDATE big SET data = zeroblob(4000); RELEASE step; COMMIT");
     CHECK(database.execAndGet("SELECT count(*) FROM big WHERE data = zeroblob(4000)").getInt() == 5'000);
@@ -335,8 +344,7 @@ TEST_CASE("killed while the database is made: the next one makes it") {
     if (child == 0) {
       try {
         const Store store(folder.file("p"));
-      } catch (...) {
-      }
+      } catch (...) {}
       ::pause();
     }
     std::this_thread::sleep_for(std::chrono::microseconds(300 * round));

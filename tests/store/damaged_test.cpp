@@ -1,5 +1,5 @@
-// Goal: a file whose schema lost or gained something is named as such and not written to; rows that the schema would have refused
-// are read the careful way: what may be in flight is in flight, whatever else stands beside it.
+// Goal: a file whose schema lost or gained something is named as such and not written to; rows that the schema would
+// have refused are read the careful way: what may be in flight is in flight, whatever else stands beside it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -15,7 +15,8 @@ using namespace paytower::test;
 namespace {
 
 bool finds(const std::vector<std::string>& problems, const std::string& text) {
-  return std::any_of(problems.begin(), problems.end(), [&](const std::string& problem) { return problem.find(text) != std::string::npos; });
+  return std::any_of(problems.begin(), problems.end(),
+                     [&](const std::string& problem) { return problem.find(text) != std::string::npos; });
 }
 
 std::vector<std::string> names(const std::string& path, const std::string& type) {
@@ -39,7 +40,9 @@ void check_refused(const std::string& path) {
   }
 }
 
-std::vector<std::string> problems_of(const std::string& path) { return Store(path, db::OpenMode::read_only).admin.check().problems; }
+std::vector<std::string> problems_of(const std::string& path) {
+  return Store(path, db::OpenMode::read_only).admin.check().problems;
+}
 
 }  // namespace
 
@@ -59,7 +62,8 @@ TEST_CASE("each trigger and each index that is missing is found at open, and nam
     for (const std::string& name : all) {
       CAPTURE(name);
       const auto database = raw(folder.file("p"));
-      const std::string sql = database->execAndGet("SELECT sql FROM sqlite_schema WHERE name = '" + name + "'").getString();
+      const std::string sql =
+          database->execAndGet("SELECT sql FROM sqlite_schema WHERE name = '" + name + "'").getString();
       database->exec("DROP " + type + " " + name);
       check_refused(folder.file("p"));
       CHECK(finds(problems_of(folder.file("p")), "the " + type + " " + name + " is missing"));
@@ -69,7 +73,9 @@ TEST_CASE("each trigger and each index that is missing is found at open, and nam
   CHECK(Store(folder.file("p"), db::OpenMode::read_write).admin.check().problems.empty());
 }
 
-TEST_CASE("what somebody changed or added: triggers and indexes on our tables are refused, views and tables of theirs are not") {
+TEST_CASE(
+    "what somebody changed or added: triggers and indexes on our tables are refused, views and tables of theirs are "
+    "not") {
   const TempFolder folder;
   { Store(folder.file("p")).paid(1); }
   const auto database = raw(folder.file("p"));
@@ -104,14 +110,15 @@ TEST_CASE("an end beside an open attempt: in flight wherever a status is said, a
   for (const bool failed : {true, false}) {
     const std::string path = folder.file(failed ? "failed" : "ended");
     { Store(path).in_flight(1); }
-    damage(path, failed ? "UPDATE payments SET fail_reason = 1, ended_ns = 5" : "UPDATE payments SET end_note = 1, ended_ns = 5");
+    damage(path, failed ? "UPDATE payments SET fail_reason = 1, ended_ns = 5"
+                        : "UPDATE payments SET end_note = 1, ended_ns = 5");
     Store store(path, db::OpenMode::read_write);
     const PaymentHash hash = request_of(1).hash;
     CHECK(store.store.load(PaymentIndex{1})->status() == PaymentStatus::in_flight);
     CHECK(store.store.find(hash).payment->status() == PaymentStatus::in_flight);
     CHECK(store.query.history(hash)->head()->status() == PaymentStatus::in_flight);
-    for (const PaymentStatus status :
-         {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded, PaymentStatus::failed, PaymentStatus::unknown}) {
+    for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded,
+                                       PaymentStatus::failed, PaymentStatus::unknown}) {
       db::PaymentFilter filter;
       filter.statuses = {status};
       const std::uint64_t wanted = status == PaymentStatus::in_flight ? 1 : 0;
@@ -119,7 +126,8 @@ TEST_CASE("an end beside an open attempt: in flight wherever a status is said, a
       CHECK(store.query.page({filter, PaymentIndex{}, false, 5, false}).payments.size() == wanted);
       CHECK(db::payment_stats(store.connection, {})->by_status[static_cast<std::size_t>(status)] == wanted);
     }
-    CHECK(finds(store.admin.check().problems, "an attempt is open, but its payment is called ended: it is in flight, payment 1"));
+    CHECK(finds(store.admin.check().problems,
+                "an attempt is open, but its payment is called ended: it is in flight, payment 1"));
   }
 }
 
@@ -132,8 +140,10 @@ TEST_CASE("an older try with an open attempt weighs more than a newer one that f
     second.request = request_of(1);
     store.must(second, {InitPayment{}, FailPayment{FailureReason::no_route, after(40)}});
   }
-  damage(folder.file("p"), "UPDATE attempts SET outcome = NULL, resolved_ns = NULL, failure_code = NULL, failure_source = NULL, failure_channel = NULL, "
-                           "failure_direction = NULL, failure_node = NULL, failure_message = NULL WHERE payment_index = 1");
+  damage(folder.file("p"),
+         "UPDATE attempts SET outcome = NULL, resolved_ns = NULL, failure_code = NULL, failure_source = NULL, "
+         "failure_channel = NULL, "
+         "failure_direction = NULL, failure_node = NULL, failure_message = NULL WHERE payment_index = 1");
   Store store(folder.file("p"), db::OpenMode::read_write);
   const HashState state = store.store.find(request_of(1).hash);
   CHECK(state.payment->index == PaymentIndex{1});

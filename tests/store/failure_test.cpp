@@ -1,6 +1,6 @@
-// Goal: after any error of the database nothing more is written and nothing is claimed (R10), and what was acknowledged is
-// there, whenever the process dies (R1). Method: the log's n-th write or sync fails, for every n; a full disk; a COMMIT that
-// does not happen; SIGKILL at any time.
+// Goal: after any error of the database nothing more is written and nothing is claimed (R10), and what was acknowledged
+// is there, whenever the process dies (R1). Method: the log's n-th write or sync fails, for every n; a full disk; a
+// COMMIT that does not happen; SIGKILL at any time.
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -26,8 +26,7 @@ namespace {
 struct FaultyStore {
   explicit FaultyStore(const std::string& path)
       : connection(path, db::OpenMode::read_write, db::payment_file(), on_faulty()),
-        lock(connection.real_path(), db::default_lock_timeout_ns),
-        store(connection, lock) {}
+        lock(connection.real_path(), db::default_lock_timeout_ns), store(connection, lock) {}
 
   static db::OpenOptions on_faulty() {
     (void)FaultDisk::instance();
@@ -42,7 +41,8 @@ struct FaultyStore {
 };
 
 std::vector<Write> settle(std::uint64_t number) {
-  return {SettleAttempt{first_attempt(number), preimage_of(number), after(50)}, Succeed{preimage_of(number), after(50)}};
+  return {SettleAttempt{first_attempt(number), preimage_of(number), after(50)},
+          Succeed{preimage_of(number), after(50)}};
 }
 
 /// Every later write of this process is refused, also when the disk would take it.
@@ -58,7 +58,8 @@ void check_broken(db::Connection& connection, db::SqlitePaymentStore& store) {
 
 }  // namespace
 
-TEST_CASE("each write and each sync of a commit fails once: no claim, no further write, and the file is one of the two") {
+TEST_CASE(
+    "each write and each sync of a commit fails once: no claim, no further write, and the file is one of the two") {
   int failures = 0;
   for (const int code : {SQLITE_IOERR_WRITE, SQLITE_FULL, SQLITE_IOERR_FSYNC}) {
     for (std::uint64_t call = 1;; ++call) {
@@ -114,7 +115,8 @@ TEST_CASE("a COMMIT that does not happen") {
   const TempFolder folder;
   Store store(folder.file("p"));
   Payment payment = store.in_flight(1);
-  sqlite3_commit_hook(store.connection.database().getHandle(), [](void*) { return 1; }, nullptr);
+  sqlite3_commit_hook(
+      store.connection.database().getHandle(), [](void*) { return 1; }, nullptr);
   const std::vector<Write> writes = settle(1);
   const PaymentWrites entry{&payment, writes};
   CHECK_THROWS_AS((void)store.store.commit(std::span(&entry, 1)), StoreError);
@@ -130,7 +132,7 @@ TEST_CASE("a disk that takes no more: the spool still does") {
     Store store(folder.file("p"));
     ::signal(SIGXFSZ, SIG_IGN);
     const auto size = std::filesystem::file_size(folder.file("p-wal"));
-    const struct rlimit limit{size + 5'000, size + 5'000};
+    const struct rlimit limit { size + 5'000, size + 5'000 };
     if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
     const std::vector<Write> writes = settle(1);
     const PaymentWrites entry{&payment, writes};
@@ -154,7 +156,9 @@ TEST_CASE("a transaction that ends by itself inside a batch") {
   Store store(folder.file("p"));
   store.initiated(1);
   SUBCASE("between the entries") {
-    CHECK_THROWS_AS((void)db::write_tx(store.connection, store.lock, [&] { store.connection.database().exec("ROLLBACK"); }), StoreError);
+    CHECK_THROWS_AS(
+        (void)db::write_tx(store.connection, store.lock, [&] { store.connection.database().exec("ROLLBACK"); }),
+        StoreError);
   }
   SUBCASE("inside an entry that is refused") {
     CHECK_THROWS_AS((void)db::write_tx(store.connection, store.lock,
@@ -172,8 +176,13 @@ TEST_CASE("a transaction that ends by itself inside a batch") {
 TEST_CASE("what leaves a write_tx undoes it, and the connection goes on") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  const auto insert = [&] { store.connection.database().exec("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 4, NULL, 'a')"); };
-  const auto rows = [&] { return store.connection.database().execAndGet("SELECT count(*) FROM operator_words").getInt(); };
+  const auto insert = [&] {
+    store.connection.database().exec(
+        "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 4, NULL, 'a')");
+  };
+  const auto rows = [&] {
+    return store.connection.database().execAndGet("SELECT count(*) FROM operator_words").getInt();
+  };
   CHECK_THROWS_AS((void)db::write_tx(store.connection, store.lock,
                                      [&] {
                                        insert();
@@ -204,7 +213,9 @@ TEST_CASE("what leaves a write_tx undoes it, and the connection goes on") {
   CHECK(*value == 42);
   CHECK(rows() == 1);
   // A syntax error is no constraint: it is a bug, and nobody knows what else is wrong.
-  CHECK_THROWS_AS((void)db::write_tx(store.connection, store.lock, [&] { store.connection.database().exec("INSERT INTO nothing VALUES (1)"); }), StoreError);
+  CHECK_THROWS_AS((void)db::write_tx(store.connection, store.lock,
+                                     [&] { store.connection.database().exec("INSERT INTO nothing VALUES (1)"); }),
+                  StoreError);
   CHECK(store.connection.broken());
 }
 
@@ -248,8 +259,7 @@ TEST_CASE("killed at any time: what was acknowledged is there, and the rest is w
     std::this_thread::sleep_for(std::chrono::microseconds(2'000 + random() % 40'000));
     kill_child(child);
     std::uint64_t acknowledged = 0;
-    while (::read(tell[0], &acknowledged, sizeof(acknowledged)) == sizeof(acknowledged)) {
-    }
+    while (::read(tell[0], &acknowledged, sizeof(acknowledged)) == sizeof(acknowledged)) {}
     ::close(tell[0]);
     acknowledged_in_all += acknowledged;
     Store next(folder.file("p"));

@@ -58,7 +58,8 @@ Attempt attempt_of(std::uint64_t id, std::uint32_t part) {
 }
 
 Failure some_failure() {
-  return Failure{FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{7}, 1}, key_of(1), "no liquidity"};
+  return Failure{FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{7}, 1}, key_of(1),
+                 "no liquidity"};
 }
 
 Result<Stored> Store::write(Payment& payment, const std::vector<Write>& writes) {
@@ -108,14 +109,16 @@ Payment Store::failed(std::uint64_t number) {
 Payment Store::written_off(std::uint64_t number) {
   Payment payment = in_flight(number);
   const UnixNs at = after(static_cast<std::int64_t>(number) + 30);
-  must(payment, {CloseAttempt{first_attempt(number), Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at}, EndUnknown{EndNote::preimage_lost, at}});
+  must(payment, {CloseAttempt{first_attempt(number), Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at},
+                 EndUnknown{EndNote::preimage_lost, at}});
   return payment;
 }
 
 Payment Store::assumed_failed(std::uint64_t number) {
   Payment payment = in_flight(number);
   const UnixNs at = after(static_cast<std::int64_t>(number) + 30);
-  must(payment, {CloseAttempt{first_attempt(number), Failure{FailureCode::assumed_failed, {}, {}, {}, {}}, at}, FailPayment{FailureReason::error, at}});
+  must(payment, {CloseAttempt{first_attempt(number), Failure{FailureCode::assumed_failed, {}, {}, {}, {}}, at},
+                 FailPayment{FailureReason::error, at}});
   return payment;
 }
 

@@ -15,11 +15,11 @@
 
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
-#include "db/sqlite/connection.h"
-#include "db/sqlite/locks.h"
 #include "db/payments/admin.h"
 #include "db/payments/query.h"
 #include "db/payments/store.h"
+#include "db/sqlite/connection.h"
+#include "db/sqlite/locks.h"
 #include "tests/driver/temp_folder.h"
 
 namespace paytower::test {
@@ -38,12 +38,10 @@ inline const db::Operator alice{"alice", after(1'000)};
 
 /// What one process holds of a database.
 struct Store {
-  explicit Store(const std::string& path, db::OpenMode mode = db::OpenMode::create, std::int64_t timeout_ns = db::default_lock_timeout_ns)
-      : connection(path, mode, db::payment_file()),
-        lock(connection.real_path(), timeout_ns),
-        store(connection, lock),
-        query(connection),
-        admin(connection, lock) {}
+  explicit Store(const std::string& path, db::OpenMode mode = db::OpenMode::create,
+                 std::int64_t timeout_ns = db::default_lock_timeout_ns)
+      : connection(path, mode, db::payment_file()), lock(connection.real_path(), timeout_ns), store(connection, lock),
+        query(connection), admin(connection, lock) {}
 
   db::Connection connection;
   db::WriteLock lock;

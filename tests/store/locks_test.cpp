@@ -1,5 +1,5 @@
-// Goal: at most one process writes, and at most one drives a payment (R11, R15). Method: other processes that hold, die,
-// and replace the lock file.
+// Goal: at most one process writes, and at most one drives a payment (R11, R15). Method: other processes that hold,
+// die, and replace the lock file.
 #include <chrono>
 #include <filesystem>
 #include <fstream>

@@ -1,5 +1,6 @@
-// Goal: no statement walks through what it does not show, sorts, or is prepared twice, however long the history. Method: the
-// plans of the statements that SQLite really ran, triggers included, and SQLite's own word about what it compiles.
+// Goal: no statement walks through what it does not show, sorts, or is prepared twice, however long the history.
+// Method: the plans of the statements that SQLite really ran, triggers included, and SQLite's own word about what it
+// compiles.
 #include <algorithm>
 #include <set>
 
@@ -32,7 +33,8 @@ void fill(Store& store) {
 /// Each filter of `list` alone, and several at once.
 std::vector<PaymentFilter> filters() {
   std::vector<PaymentFilter> all(1);
-  for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded, PaymentStatus::failed, PaymentStatus::unknown}) {
+  for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded,
+                                     PaymentStatus::failed, PaymentStatus::unknown}) {
     all.emplace_back().statuses = {status};
   }
   all.emplace_back().statuses = {PaymentStatus::initiated, PaymentStatus::in_flight};
@@ -99,14 +101,15 @@ std::vector<std::string> plan_of(Store& store, const std::string& sql) {
   return steps;
 }
 
-/// Lines of the plan that walk through a whole table or index, or sort. A SELECT without a table is no walk, nor are the tables
-/// of one row.
+/// Lines of the plan that walk through a whole table or index, or sort. A SELECT without a table is no walk, nor are
+/// the tables of one row.
 std::vector<std::string> bad_steps(Store& store, const std::string& sql) {
   std::vector<std::string> bad;
   for (const std::string& step : plan_of(store, sql)) {
     static const std::set<std::string> short_walks = {"SCAN CONSTANT ROW", "SCAN store_meta", "SCAN sqlite_sequence"};
     const bool walks = step.rfind("SCAN", 0) == 0 && short_walks.count(step) == 0;
-    if (walks || step.find("TEMP B-TREE") != std::string::npos || step.find("AUTOMATIC") != std::string::npos) bad.push_back(step);
+    if (walks || step.find("TEMP B-TREE") != std::string::npos || step.find("AUTOMATIC") != std::string::npos)
+      bad.push_back(step);
   }
   return bad;
 }
@@ -140,7 +143,8 @@ void write_everything(Store& store, std::uint64_t number) {
   store.must(stopped, {SetStop{FailureReason::canceled, after(800)}});
   Payment late = store.assumed_failed(number + 5);
   const UnixNs at = after(900);
-  store.must(late, {SettleAttempt{first_attempt(number + 5), preimage_of(number + 5), at}, StoreLatePreimage{preimage_of(number + 5), at}});
+  store.must(late, {SettleAttempt{first_attempt(number + 5), preimage_of(number + 5), at},
+                    StoreLatePreimage{preimage_of(number + 5), at}});
 }
 
 void delete_everything(Store& store, std::uint64_t number) {
@@ -161,7 +165,9 @@ void delete_everything(Store& store, std::uint64_t number) {
 
 }  // namespace
 
-TEST_CASE("no statement walks through a table or sorts: pages, filters, one hash, what is open, statistics, writes, deletes") {
+TEST_CASE(
+    "no statement walks through a table or sorts: pages, filters, one hash, what is open, statistics, writes, "
+    "deletes") {
   const TempFolder folder;
   Store store(folder.file("p"));
   fill(store);
@@ -177,7 +183,9 @@ TEST_CASE("no statement walks through a table or sorts: pages, filters, one hash
     statements = listener.statements;
   }
   CHECK(statements.size() > 50);
-  CHECK(std::any_of(statements.begin(), statements.end(), [](const std::string& sql) { return sql.find("FROM payments_out_of_order WHERE") != std::string::npos; }));
+  CHECK(std::any_of(statements.begin(), statements.end(), [](const std::string& sql) {
+    return sql.find("FROM payments_out_of_order WHERE") != std::string::npos;
+  }));
   for (const std::string& sql : statements) {
     CAPTURE(sql);
     // What was set aside is counted in bytes, all of it.
@@ -236,13 +244,15 @@ TEST_CASE("what is open is found through indexes that hold nothing else") {
     return plan;
   };
   const std::string resume = plan_text([&] { (void)store.store.fetch_in_flight(PaymentIndex{}, 10); });
-  for (const char* index : {"payments_unfinished", "attempts_one_open", "attempts_watched"}) CHECK(resume.find(index) != std::string::npos);
+  for (const char* index : {"payments_unfinished", "attempts_one_open", "attempts_watched"})
+    CHECK(resume.find(index) != std::string::npos);
   const auto page_plan = [&](std::vector<PaymentStatus> statuses) {
     PaymentFilter filter;
     filter.statuses = std::move(statuses);
     return plan_text([&] { (void)store.query.page({filter, PaymentIndex{}, false, 5, false}); });
   };
-  CHECK(page_plan({PaymentStatus::initiated, PaymentStatus::in_flight}).find("payments_unfinished") != std::string::npos);
+  CHECK(page_plan({PaymentStatus::initiated, PaymentStatus::in_flight}).find("payments_unfinished") !=
+        std::string::npos);
   CHECK(page_plan({PaymentStatus::in_flight}).find("payments_unfinished") != std::string::npos);
   CHECK(page_plan({PaymentStatus::failed}).find("payments_failed") != std::string::npos);
   CHECK(page_plan({PaymentStatus::unknown}).find("payments_unknown") != std::string::npos);

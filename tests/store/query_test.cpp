@@ -1,4 +1,5 @@
-// Goal: pages, streams and counts say the same as the whole history. Method: every filter against a list kept in memory.
+// Goal: pages, streams and counts say the same as the whole history. Method: every filter against a list kept in
+// memory.
 #include <algorithm>
 #include <map>
 #include <random>
@@ -41,10 +42,11 @@ struct History {
   std::vector<std::int64_t> matching(const PaymentFilter& filter) const {
     std::vector<std::int64_t> indexes;
     for (const Payment& payment : rows) {
-      const bool status = filter.statuses.empty() ||
-                          std::find(filter.statuses.begin(), filter.statuses.end(), payment.status()) != filter.statuses.end();
+      const bool status = filter.statuses.empty() || std::find(filter.statuses.begin(), filter.statuses.end(),
+                                                               payment.status()) != filter.statuses.end();
       const bool label = !filter.label || payment.request.label == *filter.label;
-      const bool time = (!filter.since || payment.request.created >= *filter.since) && (!filter.until || payment.request.created < *filter.until);
+      const bool time = (!filter.since || payment.request.created >= *filter.since) &&
+                        (!filter.until || payment.request.created < *filter.until);
       if (status && label && time) indexes.push_back(payment.index.value);
     }
     return indexes;
@@ -55,7 +57,8 @@ struct History {
 
 std::vector<PaymentFilter> filters() {
   std::vector<PaymentFilter> all(1);
-  for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded, PaymentStatus::failed, PaymentStatus::unknown}) {
+  for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded,
+                                     PaymentStatus::failed, PaymentStatus::unknown}) {
     all.emplace_back().statuses = {status};
   }
   all.emplace_back().statuses = {PaymentStatus::initiated, PaymentStatus::in_flight};
@@ -126,10 +129,14 @@ TEST_CASE("the offset itself is not on the page") {
   const TempFolder folder;
   Store store(folder.file("p"));
   for (std::uint64_t number = 1; number <= 10; ++number) store.initiated(number);
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, false, 3, false}).payments) == std::vector<std::int64_t>{8, 9, 10});
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{8}, false, 3, false}).payments) == std::vector<std::int64_t>{5, 6, 7});
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, true, 3, false}).payments) == std::vector<std::int64_t>{1, 2, 3});
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{3}, true, 3, false}).payments) == std::vector<std::int64_t>{4, 5, 6});
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, false, 3, false}).payments) ==
+        std::vector<std::int64_t>{8, 9, 10});
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{8}, false, 3, false}).payments) ==
+        std::vector<std::int64_t>{5, 6, 7});
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, true, 3, false}).payments) ==
+        std::vector<std::int64_t>{1, 2, 3});
+  CHECK(indexes_of(store.query.page({{}, PaymentIndex{3}, true, 3, false}).payments) ==
+        std::vector<std::int64_t>{4, 5, 6});
   CHECK(store.query.page({{}, PaymentIndex{1}, false, 3, false}).payments.empty());
   CHECK(store.query.page({{}, PaymentIndex{INT64_MAX}, true, 3, false}).payments.empty());
   CHECK(store.query.page({{}, PaymentIndex{10}, true, 3, false}).first.value == 0);
@@ -148,12 +155,16 @@ TEST_CASE("a range of times far from where the walk begins, with rows out of ord
   store.must(early, {InitPayment{}});
   PaymentFilter filter;
   filter.until = after(4);
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, false, 2, true}).payments) == std::vector<std::int64_t>{3, 40'004});
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'004}, false, 9, true}).payments) == std::vector<std::int64_t>{1, 2, 3});
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, false, 2, true}).payments) ==
+        std::vector<std::int64_t>{3, 40'004});
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'004}, false, 9, true}).payments) ==
+        std::vector<std::int64_t>{1, 2, 3});
   filter.until.reset();
   filter.since = after(3);
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, true, 2, true}).payments) == std::vector<std::int64_t>{3, 40'001});
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'001}, true, 9, true}).payments) == std::vector<std::int64_t>{40'002, 40'003});
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, true, 2, true}).payments) ==
+        std::vector<std::int64_t>{3, 40'001});
+  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'001}, true, 9, true}).payments) ==
+        std::vector<std::int64_t>{40'002, 40'003});
   CHECK(store.query.page({filter, PaymentIndex{INT64_MAX - 1}, true, 9, true}).payments.empty());
 }
 
@@ -170,7 +181,10 @@ TEST_CASE("ranges of times in histories of every disorder: pages and streams sho
     for (std::uint64_t number = 1; number <= 60; ++number) {
       // Two of three rows lie a gap of more than a near walk behind the one before.
       if (below(3) != 0) index += 10'500 + below(3'000);
-      raw(folder.file("p"))->exec("DELETE FROM sqlite_sequence WHERE name = 'payments'; INSERT INTO sqlite_sequence VALUES ('payments', " + std::to_string(index) + ")");
+      raw(folder.file("p"))
+          ->exec(
+              "DELETE FROM sqlite_sequence WHERE name = 'payments'; INSERT INTO sqlite_sequence VALUES ('payments', " +
+              std::to_string(index) + ")");
       clock += below(9);
       if (seed > 4 && below(20) == 0) clock += seed % 2 == 0 ? 500 : -400;  // somebody set the clock
       Payment payment;
@@ -186,8 +200,10 @@ TEST_CASE("ranges of times in histories of every disorder: pages and streams sho
       for (int number = 1; number <= 20; ++number) {
         const std::int64_t at = index + 1 + 11'000 * ((number * 7) % 20);
         const UnixNs when = after(below(3'000));
-        database->exec("INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, provenance, fail_reason, ended_ns) VALUES (" + std::to_string(at) +
-                       ", randomblob(32), 1, " + std::to_string(when.value) + ", 2, 1, 1)");
+        database->exec(
+            "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, provenance, fail_reason, "
+            "ended_ns) VALUES (" +
+            std::to_string(at) + ", randomblob(32), 1, " + std::to_string(when.value) + ", 2, 1, 1)");
         created[at] = when;
       }
       database->exec("BEGIN");
@@ -236,8 +252,11 @@ TEST_CASE("the page where a range of times begins is found without reading the r
   const TempFolder folder;
   Store store(folder.file("p"));
   const auto database = raw(folder.file("p"));
-  database->exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, "
-                 "provenance, fail_reason, ended_ns) SELECT i, randomblob(32), 1, 1700000000000000000 + i * 1000000000, 2, 1, 1 FROM n");
+  database->exec(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO payments "
+      "(payment_index, payment_hash, amount_msat, created_ns, "
+      "provenance, fail_reason, ended_ns) SELECT i, randomblob(32), 1, 1700000000000000000 + i * 1000000000, 2, 1, 1 "
+      "FROM n");
   migrations::note_order(*database);
   const auto steps_of = [&](const PaymentFilter& filter, bool forwards) {
     (void)store.query.page({filter, PaymentIndex{}, forwards, 25, true});
@@ -246,7 +265,8 @@ TEST_CASE("the page where a range of times begins is found without reading the r
     for (int round = 0; round < 2; ++round) {
       before = steps;
       steps = 0;
-      for (sqlite3_stmt* one = nullptr; (one = sqlite3_next_stmt(store.connection.database().getHandle(), one)) != nullptr;) {
+      for (sqlite3_stmt* one = nullptr;
+           (one = sqlite3_next_stmt(store.connection.database().getHandle(), one)) != nullptr;) {
         steps += sqlite3_stmt_status(one, SQLITE_STMTSTATUS_VM_STEP, 0);
       }
       if (round == 0) (void)store.query.page({filter, PaymentIndex{}, forwards, 25, true});
@@ -262,7 +282,9 @@ TEST_CASE("the page where a range of times begins is found without reading the r
   CHECK(steps_of(until, false) < 20'000);
   const std::int64_t near = steps_of(since, false);
   CHECK(near < 5'000);
-  MESSAGE("steps of SQLite's machine: since forwards " << steps_of(since, true) << ", until backwards " << steps_of(until, false) << ", a page at the near end " << near);
+  MESSAGE("steps of SQLite's machine: since forwards " << steps_of(since, true) << ", until backwards "
+                                                       << steps_of(until, false) << ", a page at the near end "
+                                                       << near);
 }
 
 TEST_CASE("a stream stops when asked, and goes over many pages") {
@@ -318,7 +340,8 @@ TEST_CASE("hashes by their first digits, in payments and guards") {
       CHECK(store.query.find_hashes(hex.substr(0, digits), 10) == std::vector{hash});
     }
     std::string upper = hex.substr(0, 9);
-    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(upper.begin(), upper.end(), upper.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     CHECK(store.query.find_hashes(upper, 10) == std::vector{hash});
   }
   CHECK(store.query.find_hashes("0123456789abcdef", 10).empty());
@@ -344,13 +367,17 @@ TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
   store.must(again, {FailAttempt{AttemptId{500}, some_failure(), after(70)}});
   store.must(again, {FailPayment{FailureReason::no_route, after(70)}});
   Payment first = *store.store.load(PaymentIndex{1});
-  store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(80)}, StoreLatePreimage{preimage_of(1), after(80)}});
+  store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(80)},
+                     StoreLatePreimage{preimage_of(1), after(80)}});
   history = store.query.history(request_of(1).hash);
   CHECK(history->head()->index == first.index);
   // A legacy duplicate stands beside them.
-  raw(folder.file("p"))->exec(
-      "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts, "
-      "fail_reason, ended_ns) SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE payment_index = 1");
+  raw(folder.file("p"))
+      ->exec(
+          "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, "
+          "fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts, "
+          "fail_reason, ended_ns) SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE "
+          "payment_index = 1");
   history = store.query.history(request_of(1).hash);
   CHECK(history->tries.size() == 2);
   REQUIRE(history->duplicates.size() == 1);
@@ -381,8 +408,11 @@ TEST_CASE("guards and quarantined records, in pages") {
   }
   std::sort(request.hashes.begin(), request.hashes.end());
   CHECK(seen == request.hashes);
-  raw(folder.file("p"))->exec("INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES ('payments', 17, zeroblob(32), 'cut', x'0102', 5), "
-                              "('payments', NULL, NULL, 'no key', x'', 6)");
+  raw(folder.file("p"))
+      ->exec(
+          "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES ('payments', 17, "
+          "zeroblob(32), 'cut', x'0102', 5), "
+          "('payments', NULL, NULL, 'no key', x'', 6)");
   const auto records = store.query.quarantine(0, 10);
   REQUIRE(records.size() == 2);
   CHECK(records[0].sequence == 17);

@@ -1,6 +1,7 @@
-// Goal: the engine itself refuses what must never be stored, whoever writes. Method: raw SQL against the schema, each case
-// with recursive_triggers on and off and as INSERT OR REPLACE; then, so that no rule is without a case, every trigger is
-// taken away in turn and some case must notice, and every CHECK of the schema must be among those that were met.
+// Goal: the engine itself refuses what must never be stored, whoever writes. Method: raw SQL against the schema, each
+// case with recursive_triggers on and off and as INSERT OR REPLACE; then, so that no rule is without a case, every
+// trigger is taken away in turn and some case must notice, and every CHECK of the schema must be among those that were
+// met.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -22,8 +23,8 @@ namespace {
 //  1 in flight (own attempt 11)   2 paid (21)              3 failed (31)          4 unknown, preimage lost (41)
 //  5 initiated                    6 failed by the operator's word (61, watched)
 //  7 stopped, attempt failed (71) 8 imported, paid, with duplicate 9             10 in flight, attempt accepted (101)
-// 11 failed, settled later (111, failed before; 112 settled): late_preimage      12 failed (121 settled late, not stored yet)
-// 13 imported AMP, paid (131, of its own hash)                                   14 imported AMP, failed
+// 11 failed, settled later (111, failed before; 112 settled): late_preimage      12 failed (121 settled late, not
+// stored yet) 13 imported AMP, paid (131, of its own hash)                                   14 imported AMP, failed
 const char* const rows = R"sql(
 INSERT INTO store_meta (id, store_id, created_ns) VALUES (1, zeroblob(16), 1);
 INSERT INTO schema_migrations (version, name, sha256, applied_ns) VALUES (2, '0002', zeroblob(32), 1);
@@ -36,16 +37,19 @@ INSERT INTO hash_guards (payment_hash, kind, since_ns, preimage) VALUES (h(53), 
 )sql";
 
 std::string payment(int index, int hash, const std::string& more_columns = "", const std::string& more_values = "") {
-  return "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, cltv_limit, "
+  return "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, deadline_ns, destination, "
+         "fee_limit_msat, cltv_limit, "
          "final_cltv_delta, max_attempts" +
          more_columns + ") VALUES (" + std::to_string(index) + ", h(" + std::to_string(hash) +
          "), 1000, 1, 2, zeroblob(33), 10, 2016, 18, 20" + more_values + ");";
 }
 
-std::string attempt(int row, int payment_index, int id, const std::string& more_columns = "", const std::string& more_values = "") {
-  return "INSERT INTO attempts (attempt_row, payment_index, attempt_id, switch_id, amount_msat, fee_msat, registered_ns, route" + more_columns +
-         ") VALUES (" + std::to_string(row) + ", " + std::to_string(payment_index) + ", " + std::to_string(id) + ", 1, 1000, 1, 1, zeroblob(20)" +
-         more_values + ");";
+std::string attempt(int row, int payment_index, int id, const std::string& more_columns = "",
+                    const std::string& more_values = "") {
+  return "INSERT INTO attempts (attempt_row, payment_index, attempt_id, switch_id, amount_msat, fee_msat, "
+         "registered_ns, route" +
+         more_columns + ") VALUES (" + std::to_string(row) + ", " + std::to_string(payment_index) + ", " +
+         std::to_string(id) + ", 1, 1000, 1, 1, zeroblob(20)" + more_values + ");";
 }
 
 std::string base() {
@@ -82,7 +86,7 @@ UPDATE payments SET fail_reason = 1, ended_ns = 2 WHERE payment_index = 12;
 
 struct Case {
   std::string sql;
-  std::string refusal;   ///< how the message begins; empty = it must be stored
+  std::string refusal;  ///< how the message begins; empty = it must be stored
 };
 
 /// What is to be refused, and beside it what must not be.
@@ -94,13 +98,13 @@ std::vector<Case> cases() {
 
   // --- InitPayment ---
   yes(payment(20, 20));
-  yes(payment(20, 3));    // again after FAILED
-  yes(payment(20, 6));    // again after the operator's word
+  yes(payment(20, 3));  // again after FAILED
+  yes(payment(20, 6));  // again after the operator's word
   no(payment(20, 1), "in_flight");
   no(payment(20, 5), "in_flight");
   no(payment(20, 2), "already_paid");
-  no(payment(20, 8), "already_paid");    // imported
-  no(payment(20, 11), "already_paid");   // paid late
+  no(payment(20, 8), "already_paid");   // imported
+  no(payment(20, 11), "already_paid");  // paid late
   no(payment(20, 4), "already_ended");
   no(payment(20, 50), "guarded");
   no(payment(20, 52), "already_paid");
@@ -135,10 +139,11 @@ std::vector<Case> cases() {
   check(attempt(900, 13, 900, ", origin, part, htlc_hash", ", 2, 1, zeroblob(31)"));
 
   // --- what is asked for never changes ---
-  for (const char* column : {"payment_hash = h(77)", "amount_msat = 1", "created_ns = 5", "deadline_ns = 99", "provenance = 1", "duplicate_of = 3",
-                             "destination = NULL", "fee_limit_msat = 9", "cltv_limit = 9", "final_cltv_delta = 9", "max_attempts = 1000",
-                             "payment_secret = zeroblob(32)", "metadata = x'00'", "invoice = 'x'", "network = 'x'", "label = 'x'",
-                             "outgoing_channels = zeroblob(8)", "candidate_routes = zeroblob(9)", "payment_index = 77"}) {
+  for (const char* column :
+       {"payment_hash = h(77)", "amount_msat = 1", "created_ns = 5", "deadline_ns = 99", "provenance = 1",
+        "duplicate_of = 3", "destination = NULL", "fee_limit_msat = 9", "cltv_limit = 9", "final_cltv_delta = 9",
+        "max_attempts = 1000", "payment_secret = zeroblob(32)", "metadata = x'00'", "invoice = 'x'", "network = 'x'",
+        "label = 'x'", "outgoing_channels = zeroblob(8)", "candidate_routes = zeroblob(9)", "payment_index = 77"}) {
     no(std::string("UPDATE payments SET ") + column + " WHERE payment_index = 5", "conflict");
     no(std::string("UPDATE OR REPLACE payments SET ") + column + " WHERE payment_index = 5", "conflict");
   }
@@ -159,10 +164,13 @@ std::vector<Case> cases() {
   no("UPDATE payments SET fail_reason = 0 WHERE payment_index = 3", "conflict");
   no("UPDATE payments SET fail_reason = NULL, ended_ns = NULL WHERE payment_index = 3", "conflict");
   // Between the settling of the attempt and that of its payment.
-  no("UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET fail_reason = 1, ended_ns = 3 WHERE payment_index = 1",
+  no("UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET "
+     "fail_reason = 1, ended_ns = 3 WHERE payment_index = 1",
      "already_succeeded");
-  yes("UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET preimage = h(101), ended_ns = 3 WHERE payment_index = 1");
-  no("UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET preimage = h(102), ended_ns = 3 WHERE payment_index = 1",
+  yes("UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET "
+      "preimage = h(101), ended_ns = 3 WHERE payment_index = 1");
+  no("UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET "
+     "preimage = h(102), ended_ns = 3 WHERE payment_index = 1",
      "conflict");
   no("UPDATE payments SET preimage = h(101), ended_ns = 3 WHERE payment_index = 1", "conflict");
   no("UPDATE payments SET preimage = h(103) WHERE payment_index = 3", "already_failed");
@@ -171,11 +179,16 @@ std::vector<Case> cases() {
   no("UPDATE payments SET ended_ns = 9 WHERE payment_index = 2", "conflict");
   // R8: with another part open, after an unknown end, after a failure, after the operator's word.
   yes(attempt(900, 1, 900, ", part", ", 1") +
-      "UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET preimage = h(101), ended_ns = 3 WHERE payment_index = 1");
-  yes("UPDATE attempts SET outcome = 1, preimage = h(104), failure_code = NULL WHERE attempt_id = 41; UPDATE payments SET preimage = h(104) WHERE payment_index = 4");
-  yes("UPDATE attempts SET outcome = 1, preimage = h(106), failure_code = NULL WHERE attempt_id = 61; UPDATE payments SET late_preimage = h(106) WHERE payment_index = 6");
-  yes("UPDATE attempts SET outcome = 1, preimage = h(112), failure_code = NULL, failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, "
-      "failure_message = NULL WHERE attempt_id = 121; UPDATE payments SET late_preimage = h(112) WHERE payment_index = 12");
+      "UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET "
+      "preimage = h(101), ended_ns = 3 WHERE payment_index = 1");
+  yes("UPDATE attempts SET outcome = 1, preimage = h(104), failure_code = NULL WHERE attempt_id = 41; UPDATE payments "
+      "SET preimage = h(104) WHERE payment_index = 4");
+  yes("UPDATE attempts SET outcome = 1, preimage = h(106), failure_code = NULL WHERE attempt_id = 61; UPDATE payments "
+      "SET late_preimage = h(106) WHERE payment_index = 6");
+  yes("UPDATE attempts SET outcome = 1, preimage = h(112), failure_code = NULL, failure_source = NULL, failure_channel "
+      "= NULL, failure_direction = NULL, failure_node = NULL, "
+      "failure_message = NULL WHERE attempt_id = 121; UPDATE payments SET late_preimage = h(112) WHERE payment_index = "
+      "12");
   no("UPDATE payments SET late_preimage = h(112) WHERE payment_index = 12", "conflict");
   no("UPDATE payments SET late_preimage = NULL WHERE payment_index = 11", "conflict");
   // Somebody else's attempt carries a settlement too.
@@ -191,9 +204,11 @@ std::vector<Case> cases() {
   no("UPDATE payments SET end_note = NULL, ended_ns = NULL WHERE payment_index = 4", "conflict");
 
   // --- deleting payments ---
-  for (const int index : {1, 5, 7, 10}) no("DELETE FROM payments WHERE payment_index = " + std::to_string(index), "in_flight");
-  no("DELETE FROM payments WHERE payment_index = 6", "in_flight");   // watched
-  for (const int index : {2, 3, 4, 8, 9, 11, 12}) yes("DELETE FROM payments WHERE payment_index = " + std::to_string(index));
+  for (const int index : {1, 5, 7, 10})
+    no("DELETE FROM payments WHERE payment_index = " + std::to_string(index), "in_flight");
+  no("DELETE FROM payments WHERE payment_index = 6", "in_flight");  // watched
+  for (const int index : {2, 3, 4, 8, 9, 11, 12})
+    yes("DELETE FROM payments WHERE payment_index = " + std::to_string(index));
   no("DELETE FROM payments WHERE payment_index = 2;" + payment(20, 2), "already_paid");
   no("DELETE FROM payments WHERE payment_index = 11;" + payment(20, 11), "already_paid");
   no("DELETE FROM payments WHERE payment_index = 4;" + payment(20, 4), "guarded");
@@ -201,7 +216,8 @@ std::vector<Case> cases() {
   no("DELETE FROM payments WHERE payment_index IN (8, 9);" + payment(20, 8), "already_paid");
   // Paid with another part open: it stays until that one ends.
   no(attempt(900, 1, 900, ", part", ", 1") +
-         "UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET preimage = h(101), ended_ns = 3 WHERE payment_index = 1; "
+         "UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments "
+         "SET preimage = h(101), ended_ns = 3 WHERE payment_index = 1; "
          "DELETE FROM payments WHERE payment_index = 1",
      "in_flight");
 
@@ -210,35 +226,41 @@ std::vector<Case> cases() {
   yes(attempt(900, 1, 900, ", part", ", 1"));
   no(attempt(900, 1, 900), "in_flight");
   no(attempt(900, 999, 900), "not_initiated");
-  no(attempt(900, 8, 900), "not_initiated");   // another node's payment
+  no(attempt(900, 8, 900), "not_initiated");  // another node's payment
   no(attempt(900, 2, 900), "already_succeeded");
   no(attempt(900, 11, 900), "already_succeeded");
   no(attempt(900, 3, 900), "already_failed");
   no(attempt(900, 4, 900), "already_ended");
   no(attempt(900, 7, 900), "stopped");
-  no(attempt(900, 5, 11), "conflict");         // R12
+  no(attempt(900, 5, 11), "conflict");  // R12
   no(attempt(11, 5, 900), "conflict");
   no(attempt(900, 5, 900, ", outcome, resolved_ns, failure_code", ", 2, 3, 1"), "conflict");
   no(attempt(900, 5, 900, ", accepted_ns", ", 3"), "conflict");
-  no("UPDATE attempts SET outcome = 1, preimage = h(105), resolved_ns = 3, failure_code = NULL WHERE attempt_id = 11;" + attempt(900, 1, 900, ", part", ", 1"),
+  no("UPDATE attempts SET outcome = 1, preimage = h(105), resolved_ns = 3, failure_code = NULL WHERE attempt_id = 11;" +
+         attempt(900, 1, 900, ", part", ", 1"),
      "already_succeeded");
   // A newer try of a hash whose earlier one is paid late.
   no(payment(20, 12) +
-         "UPDATE attempts SET outcome = 1, preimage = h(112), failure_code = NULL, failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, "
-         "failure_message = NULL WHERE attempt_id = 121; UPDATE payments SET late_preimage = h(112) WHERE payment_index = 12;" +
+         "UPDATE attempts SET outcome = 1, preimage = h(112), failure_code = NULL, failure_source = NULL, "
+         "failure_channel = NULL, failure_direction = NULL, failure_node = NULL, "
+         "failure_message = NULL WHERE attempt_id = 121; UPDATE payments SET late_preimage = h(112) WHERE "
+         "payment_index = 12;" +
          attempt(900, 20, 900),
      "already_paid");
   // Others' attempts: any id, several of one id, none.
   yes(attempt(900, 2, 21, ", origin, outcome, preimage, resolved_ns", ", 1, 1, h(102), 3"));
   yes(attempt(900, 8, -1, ", origin, outcome, preimage, resolved_ns", ", 2, 1, h(108), 3"));
-  no(payment(20, 20, ", provenance", ", 1") + attempt(900, 20, 1, ", origin", ", 2") + attempt(901, 20, 2, ", origin", ", 2"), "in_flight");
+  no(payment(20, 20, ", provenance", ", 1") + attempt(900, 20, 1, ", origin", ", 2") +
+         attempt(901, 20, 2, ", origin", ", 2"),
+     "in_flight");
   no(attempt(900, 999, 900, ", origin, outcome, preimage, resolved_ns", ", 1, 1, h(102), 3"), "not_initiated");
   no(attempt(11, 2, 900, ", origin, outcome, preimage, resolved_ns", ", 1, 1, h(102), 3"), "conflict");
 
   // --- what was handed over never changes ---
-  for (const char* column : {"attempt_row = 900", "payment_index = 5", "attempt_id = 900", "part = 1", "origin = 2", "switch_id = NULL",
-                             "mark_payments_created = 1", "mark_htlcs_created = 1", "mark_htlcs_deleted = 1", "mark_movements_created = 1",
-                             "route = zeroblob(9)", "amount_msat = 1", "fee_msat = 0", "registered_ns = 9"}) {
+  for (const char* column :
+       {"attempt_row = 900", "payment_index = 5", "attempt_id = 900", "part = 1", "origin = 2", "switch_id = NULL",
+        "mark_payments_created = 1", "mark_htlcs_created = 1", "mark_htlcs_deleted = 1", "mark_movements_created = 1",
+        "route = zeroblob(9)", "amount_msat = 1", "fee_msat = 0", "registered_ns = 9"}) {
     no(std::string("UPDATE attempts SET ") + column + " WHERE attempt_id = 11", "conflict");
     no(std::string("UPDATE OR REPLACE attempts SET ") + column + " WHERE attempt_id = 11", "conflict");
   }
@@ -252,18 +274,21 @@ std::vector<Case> cases() {
   // --- how an attempt ends ---
   const std::string failed = "outcome = 2, failure_code = 1, resolved_ns = 3";
   const std::string settled =
-      "outcome = 1, preimage = h(100), resolved_ns = 3, failure_code = NULL, failure_source = NULL, failure_channel = NULL, failure_direction = NULL, "
-      "failure_node = NULL, failure_message = NULL";
-  const std::string open = "outcome = NULL, preimage = NULL, resolved_ns = NULL, failure_code = NULL, failure_source = NULL, failure_channel = NULL, failure_direction = NULL, "
-                           "failure_node = NULL, failure_message = NULL";
-  const auto set = [](const std::string& what, int id) { return "UPDATE attempts SET " + what + " WHERE attempt_id = " + std::to_string(id); };
+      "outcome = 1, preimage = h(100), resolved_ns = 3, failure_code = NULL, failure_source = NULL, failure_channel = "
+      "NULL, failure_direction = NULL, failure_node = NULL, failure_message = NULL";
+  const std::string open =
+      "outcome = NULL, preimage = NULL, resolved_ns = NULL, failure_code = NULL, failure_source = NULL, "
+      "failure_channel = NULL, failure_direction = NULL, failure_node = NULL, failure_message = NULL";
+  const auto set = [](const std::string& what, int id) {
+    return "UPDATE attempts SET " + what + " WHERE attempt_id = " + std::to_string(id);
+  };
   yes(set(failed, 11));
   yes(set(settled, 11));
   yes(set("outcome = 3, failure_code = 65541, resolved_ns = 3", 11));
-  yes(set(settled, 31));                                                  // R8
+  yes(set(settled, 31));  // R8
   yes(set(settled, 61));
   yes(set(settled, 41));
-  yes(set(failed, 61));                                                   // the switch's word instead of the operator's
+  yes(set(failed, 61));  // the switch's word instead of the operator's
   yes(set("outcome = 3, failure_code = 65543, resolved_ns = 3", 61));
   for (const int id : {21, 31, 41, 61}) no(set(open, id), "conflict");
   no(set(failed, 21), "conflict");
@@ -285,14 +310,20 @@ std::vector<Case> cases() {
   no("DELETE FROM attempts WHERE attempt_id = 61", "in_flight");
   no("DELETE FROM attempts WHERE attempt_id = 21", "conflict");
   no("DELETE FROM attempts WHERE attempt_id = 41", "conflict");
-  no("DELETE FROM attempts WHERE attempt_id = 71", "in_flight");          // failed, its payment goes on
+  no("DELETE FROM attempts WHERE attempt_id = 71", "in_flight");  // failed, its payment goes on
   yes("DELETE FROM attempts WHERE attempt_id = 31");
   yes("DELETE FROM attempts WHERE attempt_id = 111");
-  no("DELETE FROM attempts WHERE attempt_id = 31; DELETE FROM payments WHERE payment_index = 2; UPDATE store_meta SET deleted_up_to = 30", "conflict");
+  no("DELETE FROM attempts WHERE attempt_id = 31; DELETE FROM payments WHERE payment_index = 2; UPDATE store_meta SET "
+     "deleted_up_to = 30",
+     "conflict");
 
   // --- guards ---
-  const std::string says_failed = "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) SELECT 1, 1, payment_hash, 'alice' FROM hash_guards;";
-  const std::string says_forget = "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) SELECT 1, 3, payment_hash, 'alice' FROM hash_guards;";
+  const std::string says_failed =
+      "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) SELECT 1, 1, payment_hash, 'alice' FROM "
+      "hash_guards;";
+  const std::string says_forget =
+      "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) SELECT 1, 3, payment_hash, 'alice' FROM "
+      "hash_guards;";
   no("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(53), 1, 1)", "guarded");
   no("UPDATE hash_guards SET payment_hash = h(77) WHERE kind = 1", "conflict");
   no("UPDATE hash_guards SET preimage = h(77) WHERE kind = 3", "conflict");
@@ -308,24 +339,30 @@ std::vector<Case> cases() {
   no(says_failed + "DELETE FROM hash_guards WHERE kind = 3", "conflict");
   yes(says_forget + "DELETE FROM hash_guards WHERE kind = 3;" + payment(20, 53));
   // What was in flight at an import: gone when the import has its end, and not before.
-  const auto guard_of = [](int hash) { return "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(" + std::to_string(hash) + "), 1, 1);"; };
-  const auto drop = [](int hash) { return "DELETE FROM hash_guards WHERE payment_hash = h(" + std::to_string(hash) + ")"; };
+  const auto guard_of = [](int hash) {
+    return "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(" + std::to_string(hash) + "), 1, 1);";
+  };
+  const auto drop = [](int hash) {
+    return "DELETE FROM hash_guards WHERE payment_hash = h(" + std::to_string(hash) + ")";
+  };
   yes(guard_of(14) + drop(14));
   no(drop(50), "conflict");
-  no(guard_of(8) + drop(8), "conflict");                                              // a legacy status beside a paid record
-  no(guard_of(3) + drop(3), "conflict");                                              // of our own
-  no(guard_of(20) + payment(20, 20, ", provenance", ", 2") + drop(20), "conflict");   // not ended
-  no(guard_of(13) + attempt(900, 13, 900, ", origin, part", ", 2, 1") + drop(13), "conflict");   // a part is open
+  no(guard_of(8) + drop(8), "conflict");  // a legacy status beside a paid record
+  no(guard_of(3) + drop(3), "conflict");  // of our own
+  no(guard_of(20) + payment(20, 20, ", provenance", ", 2") + drop(20), "conflict");             // not ended
+  no(guard_of(13) + attempt(900, 13, 900, ", origin, part", ", 2, 1") + drop(13), "conflict");  // a part is open
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (zeroblob(31), 1, 1)");
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(60), 5, 1)");
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(60), 3, 1)");
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns, amount_msat) VALUES (h(60), 1, 1, -1)");
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns, preimage) VALUES (h(60), 1, 1, zeroblob(31))");
   check("INSERT INTO hash_guards (payment_hash, kind, since_ns, destination) VALUES (h(60), 1, 1, zeroblob(32))");
-  check("INSERT INTO hash_guards (payment_hash, kind, since_ns, payment_secret_hash) VALUES (h(60), 1, 1, zeroblob(31))");
+  check(
+      "INSERT INTO hash_guards (payment_hash, kind, since_ns, payment_secret_hash) VALUES (h(60), 1, 1, zeroblob(31))");
 
   // --- words, quarantine, history, the store itself ---
-  no("INSERT INTO operator_words (id, at_ns, word, payment_hash, speaker) VALUES (1, 1, 3, h(53), 'mallory')", "conflict");
+  no("INSERT INTO operator_words (id, at_ns, word, payment_hash, speaker) VALUES (1, 1, 3, h(53), 'mallory')",
+     "conflict");
   no("UPDATE operator_words SET word = 3", "conflict");
   no("DELETE FROM operator_words", "conflict");
   check("INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 6, h(1), 'alice')");
@@ -336,17 +373,20 @@ std::vector<Case> cases() {
   no("UPDATE import_sources SET first_ns = 2", "conflict");
   no("INSERT INTO payments_out_of_order (payment_index, created_ns) VALUES (8, 77777)", "conflict");
   no("INSERT INTO payments_out_of_order (payment_index, created_ns) VALUES (999, 1)", "conflict");
-  no("INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT payment_index, created_ns FROM payments WHERE payment_index = 8;"
+  no("INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT payment_index, created_ns FROM payments "
+     "WHERE payment_index = 8;"
      "UPDATE payments_out_of_order SET created_ns = 5",
      "conflict");
-  no("INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT payment_index, created_ns FROM payments WHERE payment_index = 8;"
+  no("INSERT INTO payments_out_of_order (payment_index, created_ns) SELECT payment_index, created_ns FROM payments "
+     "WHERE payment_index = 8;"
      "DELETE FROM payments_out_of_order",
      "conflict");
   no(payment(30, 30) + payment(20, 20) + "DELETE FROM payments_out_of_order WHERE payment_index = 20", "conflict");
   check("INSERT INTO import_sources (pub_key, first_ns) VALUES (zeroblob(32), 1)");
   no("UPDATE imported_raw SET data = x''", "conflict");
   check("INSERT INTO imported_raw (payment_index, what, data) VALUES (8, '', x'')");
-  no("INSERT INTO imported_raw (payment_index, what, data) VALUES (999, 'x', x''); SELECT 1", "FOREIGN KEY constraint failed");
+  no("INSERT INTO imported_raw (payment_index, what, data) VALUES (999, 'x', x''); SELECT 1",
+     "FOREIGN KEY constraint failed");
   no("UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'payments';" + payment(20, 20), "conflict");
   no("DELETE FROM quarantine", "conflict");
   check("INSERT INTO quarantine (source, reason, record, at_ns, payment_hash) VALUES ('x', 'x', x'', 1, x'00')");
@@ -369,15 +409,23 @@ std::vector<Case> cases() {
   check("INSERT INTO switches (node, network) VALUES (zeroblob(32), 'regtest')");
 
   // --- shapes of a payment ---
-  const auto payment_with = [&](const std::string& column, const std::string& value) { return payment(20, 20, ", " + column, ", " + value); };
-  const auto import_with = [&](const std::string& columns, const std::string& values) { return payment(20, 20, ", provenance, " + columns, ", 1, " + values); };
+  const auto payment_with = [&](const std::string& column, const std::string& value) {
+    return payment(20, 20, ", " + column, ", " + value);
+  };
+  const auto import_with = [&](const std::string& columns, const std::string& values) {
+    return payment(20, 20, ", provenance, " + columns, ", 1, " + values);
+  };
   const auto changed_payment = [](const std::string& column, const std::string& value) {
-    std::string columns = "payment_index, payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts";
+    std::string columns =
+        "payment_index, payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, cltv_limit, "
+        "final_cltv_delta, max_attempts";
     std::vector<std::string> values = {"20", "h(20)", "1000", "1", "2", "zeroblob(33)", "10", "2016", "18", "20"};
-    const std::vector<std::string> names = {"payment_index",  "payment_hash", "amount_msat", "created_ns",       "deadline_ns",
-                                            "destination",    "fee_limit_msat", "cltv_limit",  "final_cltv_delta", "max_attempts"};
+    const std::vector<std::string> names = {"payment_index",    "payment_hash", "amount_msat",    "created_ns",
+                                            "deadline_ns",      "destination",  "fee_limit_msat", "cltv_limit",
+                                            "final_cltv_delta", "max_attempts"};
     std::string list;
-    for (std::size_t i = 0; i < names.size(); ++i) list += (i == 0 ? "" : ", ") + (names[i] == column ? value : values[i]);
+    for (std::size_t i = 0; i < names.size(); ++i)
+      list += (i == 0 ? "" : ", ") + (names[i] == column ? value : values[i]);
     return "INSERT INTO payments (" + columns + ") VALUES (" + list + ")";
   };
   check(changed_payment("payment_index", "0"));
@@ -422,9 +470,24 @@ std::vector<Case> cases() {
 
   // --- shapes of an attempt ---
   const auto attempt_with = [](const std::string& column, const std::string& value) {
-    const std::vector<std::string> names = {"attempt_row", "payment_index", "attempt_id", "part", "switch_id", "amount_msat", "fee_msat", "registered_ns", "route",
-                                            "origin", "mark_payments_created", "mark_htlcs_created", "mark_htlcs_deleted", "mark_movements_created", "total_time_lock", "switch_run"};
-    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1", "1", "zeroblob(20)", "0", "1", "1", "1", "1", "NULL", "NULL"};
+    const std::vector<std::string> names = {"attempt_row",
+                                            "payment_index",
+                                            "attempt_id",
+                                            "part",
+                                            "switch_id",
+                                            "amount_msat",
+                                            "fee_msat",
+                                            "registered_ns",
+                                            "route",
+                                            "origin",
+                                            "mark_payments_created",
+                                            "mark_htlcs_created",
+                                            "mark_htlcs_deleted",
+                                            "mark_movements_created",
+                                            "total_time_lock",
+                                            "switch_run"};
+    const std::vector<std::string> values = {"900",          "5", "900", "0", "1", "1000", "1",    "1",
+                                             "zeroblob(20)", "0", "1",   "1", "1", "1",    "NULL", "NULL"};
     std::string columns;
     std::string list;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -442,9 +505,11 @@ std::vector<Case> cases() {
   check(attempt_with("origin", "3"));
   check(attempt_with("origin", "1"));
   check(attempt_with("switch_id", "NULL"));
-  for (const char* mark : {"mark_payments_created", "mark_htlcs_created", "mark_htlcs_deleted", "mark_movements_created"}) check(attempt_with(mark, "-1"));
+  for (const char* mark :
+       {"mark_payments_created", "mark_htlcs_created", "mark_htlcs_deleted", "mark_movements_created"})
+    check(attempt_with(mark, "-1"));
   check(attempt_with("route", "x'00'"));
-  yes(attempt_with("route", "NULL"));   // adopted from the switch
+  yes(attempt_with("route", "NULL"));  // adopted from the switch
   check(attempt_with("amount_msat", "-1"));
   check(attempt_with("switch_run", "''"));
   check(attempt_with("total_time_lock", "-1"));
@@ -474,10 +539,13 @@ class Schema {
  public:
   explicit Schema(bool recursive_triggers) : database_(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
     db::payment_file().register_functions(database_);
-    database_.createFunction("h", 1, true, nullptr, [](sqlite3_context* context, int, sqlite3_value** values) {
-      const std::string bytes(32, static_cast<char>(sqlite3_value_int(values[0])));
-      sqlite3_result_blob(context, bytes.data(), 32, SQLITE_TRANSIENT);
-    }, nullptr, nullptr, nullptr);
+    database_.createFunction(
+        "h", 1, true, nullptr,
+        [](sqlite3_context* context, int, sqlite3_value** values) {
+          const std::string bytes(32, static_cast<char>(sqlite3_value_int(values[0])));
+          sqlite3_result_blob(context, bytes.data(), 32, SQLITE_TRANSIENT);
+        },
+        nullptr, nullptr, nullptr);
     database_.exec("PRAGMA foreign_keys = ON");
     database_.exec(std::string("PRAGMA recursive_triggers = ") + (recursive_triggers ? "ON" : "OFF"));
     migrations::StepContext context{1};
@@ -562,7 +630,9 @@ TEST_CASE("no trigger and no unique index without a case that notices its absenc
     Schema schema(true);
     schema.database().exec("DROP TRIGGER " + name);
     bool noticed = false;
-    for (const Case& one : cases()) noticed = noticed || !as_expected(one, schema.message(one.sql)) || !as_expected(one, schema.message(with_replace(one.sql)));
+    for (const Case& one : cases())
+      noticed = noticed || !as_expected(one, schema.message(one.sql)) ||
+                !as_expected(one, schema.message(with_replace(one.sql)));
     CAPTURE(name);
     CHECK(noticed);
   }
@@ -570,14 +640,18 @@ TEST_CASE("no trigger and no unique index without a case that notices its absenc
 
 TEST_CASE("unique indexes hold by themselves, where a trigger stood before them") {
   Schema schema(false);
-  for (const std::string& trigger : schema.column("SELECT name FROM sqlite_master WHERE type = 'trigger'")) schema.database().exec("DROP TRIGGER " + trigger);
+  for (const std::string& trigger : schema.column("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+    schema.database().exec("DROP TRIGGER " + trigger);
   CHECK(schema.message(payment(20, 1)).rfind("UNIQUE constraint failed: payments.payment_hash, payments.live", 0) == 0);
   CHECK(schema.message(payment(20, 2)).rfind("UNIQUE constraint failed", 0) == 0);
   CHECK(schema.message(payment(20, 3)).empty());
-  CHECK(schema.message(attempt(900, 1, 900)).rfind("UNIQUE constraint failed: attempts.payment_index, attempts.part", 0) == 0);
+  CHECK(schema.message(attempt(900, 1, 900))
+            .rfind("UNIQUE constraint failed: attempts.payment_index, attempts.part", 0) == 0);
   CHECK(schema.message(attempt(900, 5, 11)).rfind("UNIQUE constraint failed: attempts.attempt_id", 0) == 0);
-  CHECK(schema.message("INSERT INTO switches (node, network) VALUES (zeroblob(33), 'regtest')").rfind("UNIQUE constraint failed", 0) == 0);
-  CHECK(schema.message("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(50), 1, 1)").rfind("UNIQUE constraint failed", 0) == 0);
+  CHECK(schema.message("INSERT INTO switches (node, network) VALUES (zeroblob(33), 'regtest')")
+            .rfind("UNIQUE constraint failed", 0) == 0);
+  CHECK(schema.message("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(50), 1, 1)")
+            .rfind("UNIQUE constraint failed", 0) == 0);
 }
 
 TEST_CASE("no CHECK without a case that meets it") {
@@ -589,7 +663,8 @@ TEST_CASE("no CHECK without a case that meets it") {
     if (message.rfind(prefix, 0) == 0) met.insert(message.substr(prefix.size()));
   }
   std::size_t all = 0;
-  for (const std::string& table : schema.column("SELECT sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%CHECK%'")) {
+  for (const std::string& table :
+       schema.column("SELECT sql FROM sqlite_master WHERE type = 'table' AND sql LIKE '%CHECK%'")) {
     for (const std::string& check : checks_in(table)) {
       CAPTURE(check);
       CHECK(met.count(check) == 1);
@@ -603,22 +678,35 @@ TEST_CASE("a deleted paid payment leaves its hash, amount, preimage, payee and t
   Schema schema(true);
   schema.database().exec(payment(20, 20, ", payment_secret", ", h(7)") + attempt(900, 20, 900) +
                          "UPDATE attempts SET outcome = 1, preimage = h(120), resolved_ns = 3 WHERE attempt_id = 900; "
-                         "UPDATE payments SET preimage = h(120), ended_ns = 3 WHERE payment_index = 20; DELETE FROM payments WHERE payment_index = 20");
+                         "UPDATE payments SET preimage = h(120), ended_ns = 3 WHERE payment_index = 20; DELETE FROM "
+                         "payments WHERE payment_index = 20");
   CHECK(schema.database()
-            .execAndGet("SELECT count(*) FROM hash_guards WHERE payment_hash = h(20) AND kind = 3 AND amount_msat = 1000 AND preimage = h(120) "
-                        "AND destination = zeroblob(33) AND payment_secret_hash = sha256(h(7)) AND since_ns = 3 AND released_ns IS NULL")
+            .execAndGet("SELECT count(*) FROM hash_guards WHERE payment_hash = h(20) AND kind = 3 AND amount_msat = "
+                        "1000 AND preimage = h(120) "
+                        "AND destination = zeroblob(33) AND payment_secret_hash = sha256(h(7)) AND since_ns = 3 AND "
+                        "released_ns IS NULL")
             .getInt() == 1);
   CHECK(schema.database().execAndGet("SELECT count(*) FROM attempts WHERE attempt_id = 900").getInt() == 0);
   CHECK(schema.database().execAndGet("SELECT deleted_up_to FROM store_meta").getInt() == 900);
   // A guard that stood before, released even, becomes one of a paid hash; a paid one never becomes less.
-  schema.database().exec("INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(2), 1, 1), (h(4), 1, 1); "
-                         "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 1, h(2), 'alice'), (1, 1, h(4), 'alice'); "
-                         "UPDATE hash_guards SET released_ns = 1 WHERE payment_hash IN (h(2), h(4)); DELETE FROM payments WHERE payment_index IN (2, 4)");
-  CHECK(schema.database().execAndGet("SELECT kind FROM hash_guards WHERE payment_hash = h(2) AND released_ns IS NULL AND preimage = h(102)").getInt() == 3);
-  CHECK(schema.database().execAndGet("SELECT kind FROM hash_guards WHERE payment_hash = h(4) AND released_ns IS NULL").getInt() == 4);
+  schema.database().exec(
+      "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(2), 1, 1), (h(4), 1, 1); "
+      "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 1, h(2), 'alice'), (1, 1, h(4), "
+      "'alice'); "
+      "UPDATE hash_guards SET released_ns = 1 WHERE payment_hash IN (h(2), h(4)); DELETE FROM payments WHERE "
+      "payment_index IN (2, 4)");
+  CHECK(schema.database()
+            .execAndGet(
+                "SELECT kind FROM hash_guards WHERE payment_hash = h(2) AND released_ns IS NULL AND preimage = h(102)")
+            .getInt() == 3);
+  CHECK(schema.database()
+            .execAndGet("SELECT kind FROM hash_guards WHERE payment_hash = h(4) AND released_ns IS NULL")
+            .getInt() == 4);
 }
 
-TEST_CASE("what is stored more than ten seconds behind the newest, or under a smaller index, is noted, and forgotten with its payment") {
+TEST_CASE(
+    "what is stored more than ten seconds behind the newest, or under a smaller index, is noted, and forgotten with "
+    "its payment") {
   Schema schema(true);
   constexpr std::int64_t newest = 1'700'000'000'000'000'000;
   const auto made = [&](int index, std::int64_t created) {
@@ -626,8 +714,10 @@ TEST_CASE("what is stored more than ten seconds behind the newest, or under a sm
     const std::string given = "1000, 1, 2";
     sql.replace(sql.find(given), given.size(), "1000, " + std::to_string(created) + ", 2");
     schema.database().exec(sql);
-    return schema.database().execAndGet("SELECT count(*) FROM payments_out_of_order WHERE payment_index = " + std::to_string(index) +
-                                        " AND created_ns = " + std::to_string(created)).getInt() == 1;
+    return schema.database()
+               .execAndGet("SELECT count(*) FROM payments_out_of_order WHERE payment_index = " + std::to_string(index) +
+                           " AND created_ns = " + std::to_string(created))
+               .getInt() == 1;
   };
   CHECK_FALSE(made(30, newest));
   CHECK_FALSE(made(31, newest - 10'000'000'000));
@@ -637,8 +727,11 @@ TEST_CASE("what is stored more than ten seconds behind the newest, or under a sm
   CHECK(made(34, INT64_MIN));
   CHECK_FALSE(made(35, INT64_MAX));
   CHECK(made(36, newest));
-  schema.database().exec("UPDATE payments SET fail_reason = 1, ended_ns = 3 WHERE payment_index = 32; DELETE FROM payments WHERE payment_index = 32");
-  CHECK(schema.database().execAndGet("SELECT count(*) FROM payments_out_of_order WHERE payment_index = 32").getInt() == 0);
+  schema.database().exec(
+      "UPDATE payments SET fail_reason = 1, ended_ns = 3 WHERE payment_index = 32; DELETE FROM payments WHERE "
+      "payment_index = 32");
+  CHECK(schema.database().execAndGet("SELECT count(*) FROM payments_out_of_order WHERE payment_index = 32").getInt() ==
+        0);
 }
 
 TEST_CASE("without paytower's function nothing paid is deleted") {
@@ -650,7 +743,8 @@ TEST_CASE("without paytower's function nothing paid is deleted") {
 TEST_CASE("indexes of payments are never given twice") {
   Schema schema(true);
   const std::string insert =
-      "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts, "
+      "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, "
+      "cltv_limit, final_cltv_delta, max_attempts, "
       "provenance, fail_reason, ended_ns) VALUES (h(20), 1, 1, 1, zeroblob(33), 1, 1, 1, 1, 1, 1, 1)";
   schema.database().exec(insert);
   const auto first = schema.database().getLastInsertRowid();

@@ -57,9 +57,9 @@ TEST_CASE("what is not ours or does not prove stays where it is, and hinders not
   Store store(folder.file("p"));
   store.in_flight(1);
   store.in_flight(2);
-  store.store.spool(request_of(1).hash, AttemptId{999}, preimage_of(1));           // no attempt of ours
-  store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(7));         // does not prove
-  store.store.spool(request_of(2).hash, first_attempt(1), preimage_of(2));         // another hash's attempt
+  store.store.spool(request_of(1).hash, AttemptId{999}, preimage_of(1));    // no attempt of ours
+  store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(7));  // does not prove
+  store.store.spool(request_of(2).hash, first_attempt(1), preimage_of(2));  // another hash's attempt
   store.store.spool(request_of(2).hash, first_attempt(2), preimage_of(2));
   const auto report = store.store.take_in_spool(after(9));
   CHECK(report.settled == std::vector{request_of(2).hash});
@@ -87,7 +87,8 @@ TEST_CASE("a torn entry is not taken, and its place not used again") {
 TEST_CASE("the spool has room for 512 and then says nothing") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  for (std::uint64_t number = 1; number <= 520; ++number) store.store.spool(request_of(number).hash, AttemptId{number}, preimage_of(number));
+  for (std::uint64_t number = 1; number <= 520; ++number)
+    store.store.spool(request_of(number).hash, AttemptId{number}, preimage_of(number));
   CHECK(db::read_spool(folder.file("p")).entries.size() == 512);
   CHECK(std::filesystem::file_size(folder.file("p.spool")) == 65'536);
 }
@@ -151,7 +152,8 @@ TEST_CASE("processes that spool at the same time use different places") {
     if (child == 0) {
       for (std::uint64_t i = 0; i < 20; ++i) {
         const std::uint64_t number = child_number * 20 + i + 1;
-        if (!db::put_in_spool(folder.file("p"), {request_of(number).hash, AttemptId{number}, preimage_of(number)})) ::_exit(1);
+        if (!db::put_in_spool(folder.file("p"), {request_of(number).hash, AttemptId{number}, preimage_of(number)}))
+          ::_exit(1);
       }
       ::_exit(0);
     }

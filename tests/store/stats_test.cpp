@@ -1,5 +1,5 @@
-// Goal: statistics say what a person would count, whatever else stands in the file. Method: a history counted by hand; the
-// histogram against sorted lists of seeded numbers.
+// Goal: statistics say what a person would count, whatever else stands in the file. Method: a history counted by hand;
+// the histogram against sorted lists of seeded numbers.
 #include <algorithm>
 #include <random>
 
@@ -11,10 +11,14 @@ using namespace paytower::test;
 
 namespace {
 
-db::PaymentStats stats_of(Store& store, const db::StatsSpan& span = {}) { return *db::payment_stats(store.connection, span); }
+db::PaymentStats stats_of(Store& store, const db::StatsSpan& span = {}) {
+  return *db::payment_stats(store.connection, span);
+}
 
-/// A payment of `amount` msat that pays `fee` after `failures` failed attempts, and settles `took` seconds after its creation.
-void paid_payment(Store& store, std::uint64_t number, std::uint64_t amount, std::uint64_t fee, std::uint64_t failures, std::int64_t took) {
+/// A payment of `amount` msat that pays `fee` after `failures` failed attempts, and settles `took` seconds after its
+/// creation.
+void paid_payment(Store& store, std::uint64_t number, std::uint64_t amount, std::uint64_t fee, std::uint64_t failures,
+                  std::int64_t took) {
   Payment payment;
   payment.request = request_of(number);
   payment.request.demand.amount = Msat::of(amount);
@@ -66,21 +70,22 @@ TEST_CASE("a history counted by hand") {
   CHECK(stats.fee_msat.sum() == 350);
   CHECK(stats.fee_msat.percentile(50) == 100);
   CHECK(stats.fee_msat.percentile(1) == 50);
-  CHECK(stats.fee_ppm.percentile(50) == 100);      // 100, 25 and 200,000
+  CHECK(stats.fee_ppm.percentile(50) == 100);  // 100, 25 and 200,000
   CHECK(stats.fee_ppm.percentile(1) == 25);
   CHECK(stats.fee_ppm.percentile(100) == 200'000);
-  CHECK(stats.overall_fee_ppm() == 116);           // 350 of 3,001,000
+  CHECK(stats.overall_fee_ppm() == 116);  // 350 of 3,001,000
   CHECK(stats.settle_us.count() == 3);
   CHECK(stats.settle_us.percentile(100) == 9'000'000);
   CHECK(stats.by_code.at(FailureCode::fee_insufficient) == 3);
   CHECK(stats.by_code.at(FailureCode::preimage_lost) == 1);
   CHECK(stats.by_reason.at(FailureReason::no_route) == 2);
-  const auto channel = std::find_if(stats.by_channel.begin(), stats.by_channel.end(), [](const auto& c) { return c.channel.channel.value == 9'007; });
+  const auto channel = std::find_if(stats.by_channel.begin(), stats.by_channel.end(),
+                                    [](const auto& c) { return c.channel.channel.value == 9'007; });
   REQUIRE(channel != stats.by_channel.end());
   CHECK(channel->count == 3);
   CHECK(channel->channel.direction == 1);
   CHECK(stats.bad_rows == 0);
-  CHECK(stats.text_bytes >= 3 * 3);                // "low", three times
+  CHECK(stats.text_bytes >= 3 * 3);  // "low", three times
   CHECK(stats.file_bytes > 0);
 }
 
@@ -130,7 +135,9 @@ TEST_CASE("rows that cannot be read are counted, and hide no other") {
     Store store(path);
     for (std::uint64_t number = 1; number <= 5; ++number) (void)store.paid(number);
   }
-  damage(path, "UPDATE payments SET amount_msat = -1 WHERE payment_index = 5; UPDATE attempts SET fee_msat = -5 WHERE payment_index = 2");
+  damage(path,
+         "UPDATE payments SET amount_msat = -1 WHERE payment_index = 5; UPDATE attempts SET fee_msat = -5 WHERE "
+         "payment_index = 2");
   Store store(path, db::OpenMode::read_only);
   const db::PaymentStats stats = stats_of(store);
   CHECK(stats.bad_rows == 2);

@@ -1,5 +1,5 @@
-// Goal: what the store holds is what the domain believes, and what it refuses is refused alone. Method: random walks of the
-// lifecycle against a model in memory, and each promise of the port PaymentStore by itself.
+// Goal: what the store holds is what the domain believes, and what it refuses is refused alone. Method: random walks of
+// the lifecycle against a model in memory, and each promise of the port PaymentStore by itself.
 #include <random>
 #include <set>
 
@@ -54,12 +54,19 @@ Event random_event(std::mt19937_64& random, const Payment& payment, std::uint64_
     case 0: return Quiet{};
     case 1:
     case 2:
-    case 3: return RouteReady{AttemptId{++next_id}, 0, SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"}, Marks{next_id, 2, std::nullopt, 4}, route_of(next_id)};
+    case 3:
+      return RouteReady{AttemptId{++next_id}, 0, SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"},
+                        Marks{next_id, 2, std::nullopt, 4}, route_of(next_id)};
     case 4: return NoRoute{FailureReason::insufficient_balance};
     case 5: return NotSent{id, some_failure(), one_of(2) == 0};
     case 6: return Settled{id, preimage_of(1)};
     case 7:
-    case 8: return Failed{id, Failure{FailureCode::fee_insufficient, static_cast<std::uint32_t>(one_of(4)), {}, {}, std::string(one_of(20), 'x')}};
+    case 8:
+      return Failed{id, Failure{FailureCode::fee_insufficient,
+                                static_cast<std::uint32_t>(one_of(4)),
+                                {},
+                                {},
+                                std::string(one_of(20), 'x')}};
     case 9: return NotFound{id, Evidence::finished_no_debit, true};
     case 10: return CancelRequested{};
     case 11: return HashPaid{preimage_of(1), AttemptId{random()}, Msat::of(250'000), Msat::of(17)};
@@ -195,7 +202,9 @@ TEST_CASE("what the vocabulary of the control tower refuses") {
   CHECK(refused(store, open, {FailPayment{FailureReason::error, after(1)}}) == Errc::in_flight);
   CHECK(refused(store, open, {EndUnknown{EndNote::written_off, after(1)}}) == Errc::in_flight);
   CHECK(refused(store, open, {Succeed{preimage_of(2), after(1)}}) == Errc::conflict);
-  CHECK(refused(store, open, {SettleAttempt{first_attempt(2), preimage_of(9), after(1)}, Succeed{preimage_of(9), after(1)}}) == Errc::conflict);
+  CHECK(refused(store, open,
+                {SettleAttempt{first_attempt(2), preimage_of(9), after(1)}, Succeed{preimage_of(9), after(1)}}) ==
+        Errc::conflict);
   CHECK(refused(store, open, {SettleAttempt{AttemptId{999}, preimage_of(2), after(1)}}) == Errc::conflict);
   Payment paid = store.paid(3);
   CHECK(refused(store, paid, {RegisterAttempt{attempt_of(32)}}) == Errc::already_succeeded);
@@ -205,7 +214,9 @@ TEST_CASE("what the vocabulary of the control tower refuses") {
   CHECK(refused(store, paid, {FailAttempt{first_attempt(3), some_failure(), after(1)}}) == Errc::conflict);
   Payment failed = store.failed(4);
   CHECK(refused(store, failed, {RegisterAttempt{attempt_of(42)}}) == Errc::already_failed);
-  CHECK(refused(store, failed, {SettleAttempt{first_attempt(4), preimage_of(4), after(1)}, Succeed{preimage_of(4), after(1)}}) == Errc::already_failed);
+  CHECK(refused(store, failed,
+                {SettleAttempt{first_attempt(4), preimage_of(4), after(1)}, Succeed{preimage_of(4), after(1)}}) ==
+        Errc::already_failed);
   CHECK(refused(store, failed, {StoreLatePreimage{preimage_of(4), after(1)}}) == Errc::conflict);
   CHECK(refused(store, failed, {SetStop{FailureReason::canceled, after(1)}}) == Errc::already_failed);
   Payment stopped = store.initiated(5);
@@ -226,8 +237,10 @@ TEST_CASE("a refused entry of a tick is refused alone, and whole") {
   fresh.request = request_of(3);
   const std::vector<Write> good_writes = {InitPayment{}, RegisterAttempt{attempt_of(11)}};
   // The second write is refused: the first, by itself in order, goes with it.
-  const std::vector<Write> bad_writes = {FailAttempt{first_attempt(2), some_failure(), after(1)}, SetStop{FailureReason::error, after(1)}};
-  const std::vector<Write> half_writes = {InitPayment{}, RegisterAttempt{attempt_of(12)}, RegisterAttempt{attempt_of(13)}};
+  const std::vector<Write> bad_writes = {FailAttempt{first_attempt(2), some_failure(), after(1)},
+                                         SetStop{FailureReason::error, after(1)}};
+  const std::vector<Write> half_writes = {InitPayment{}, RegisterAttempt{attempt_of(12)},
+                                          RegisterAttempt{attempt_of(13)}};
   const std::vector<PaymentWrites> tick = {{&good, good_writes}, {&bad, bad_writes}, {&fresh, half_writes}};
   const auto results = store.store.commit(tick);
   REQUIRE(results.size() == 3);
@@ -332,13 +345,15 @@ TEST_CASE("find: what is paid, open, unknown or newest, with everything known of
   const HashState open = store.store.find(request_of(1).hash);
   CHECK(open.payment->index == second.index);
   CHECK(open.highest_id == AttemptId{500});
-  CHECK(std::set<AttemptId>(open.knowledge.known_ids.begin(), open.knowledge.known_ids.end()) == std::set{AttemptId{11}, AttemptId{500}});
+  CHECK(std::set<AttemptId>(open.knowledge.known_ids.begin(), open.knowledge.known_ids.end()) ==
+        std::set{AttemptId{11}, AttemptId{500}});
   store.must(second, {FailAttempt{AttemptId{500}, some_failure(), after(9)}});
   store.must(second, {FailPayment{FailureReason::no_route, after(9)}});
   CHECK(store.store.find(request_of(1).hash).payment->index == second.index);
   // The first one is paid after all: that is what counts of this hash.
   Payment first = loaded(store, PaymentIndex{1});
-  store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(10)}, StoreLatePreimage{preimage_of(1), after(10)}});
+  store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(10)},
+                     StoreLatePreimage{preimage_of(1), after(10)}});
   CHECK(store.store.find(request_of(1).hash).payment->index == first.index);
 }
 
@@ -369,8 +384,10 @@ TEST_CASE("a payment of our own that comes later than a time; imports say nothin
   REQUIRE(found);
   CHECK(found->first == PaymentIndex{2});
   CHECK(found->second == made);
-  store.connection.database().exec("INSERT INTO payments (payment_hash, amount_msat, created_ns, provenance, fail_reason, ended_ns) "
-                                   "VALUES (zeroblob(32), 1, " + std::to_string(made.value + 1'000) + ", 1, 0, 1)");
+  store.connection.database().exec(
+      "INSERT INTO payments (payment_hash, amount_msat, created_ns, provenance, fail_reason, ended_ns) "
+      "VALUES (zeroblob(32), 1, " +
+      std::to_string(made.value + 1'000) + ", 1, 0, 1)");
   CHECK_FALSE(store.query.own_created_after(made));
 }
 
@@ -407,12 +424,24 @@ TEST_CASE("an unreadable row hides no other") {
   const TempFolder folder;
   Store store(folder.file("p"));
   for (std::uint64_t number = 1; number <= 6; ++number) store.paid(number);
-  SUBCASE("a preimage that does not prove") { damage(folder.file("p"), "UPDATE payments SET preimage = zeroblob(32) WHERE payment_index = 3"); }
-  SUBCASE("an attempt's preimage that does not prove") { damage(folder.file("p"), "UPDATE attempts SET preimage = zeroblob(32) WHERE payment_index = 3"); }
-  SUBCASE("a route that is none") { damage(folder.file("p"), "UPDATE attempts SET route = zeroblob(7) WHERE payment_index = 3"); }
-  SUBCASE("a hash of another length") { damage(folder.file("p"), "UPDATE payments SET payment_hash = zeroblob(3) WHERE payment_index = 3"); }
-  SUBCASE("a reason that nobody knows") { damage(folder.file("p"), "UPDATE payments SET stop_reason = 200 WHERE payment_index = 3"); }
-  SUBCASE("cut candidate routes") { damage(folder.file("p"), "UPDATE payments SET candidate_routes = x'00000099ff' WHERE payment_index = 3"); }
+  SUBCASE("a preimage that does not prove") {
+    damage(folder.file("p"), "UPDATE payments SET preimage = zeroblob(32) WHERE payment_index = 3");
+  }
+  SUBCASE("an attempt's preimage that does not prove") {
+    damage(folder.file("p"), "UPDATE attempts SET preimage = zeroblob(32) WHERE payment_index = 3");
+  }
+  SUBCASE("a route that is none") {
+    damage(folder.file("p"), "UPDATE attempts SET route = zeroblob(7) WHERE payment_index = 3");
+  }
+  SUBCASE("a hash of another length") {
+    damage(folder.file("p"), "UPDATE payments SET payment_hash = zeroblob(3) WHERE payment_index = 3");
+  }
+  SUBCASE("a reason that nobody knows") {
+    damage(folder.file("p"), "UPDATE payments SET stop_reason = 200 WHERE payment_index = 3");
+  }
+  SUBCASE("cut candidate routes") {
+    damage(folder.file("p"), "UPDATE payments SET candidate_routes = x'00000099ff' WHERE payment_index = 3");
+  }
   Store fresh(folder.file("p"));
   try {
     (void)fresh.store.load(PaymentIndex{3});
@@ -463,7 +492,8 @@ TEST_CASE("two processes write to one payment: the second is told, and the first
   Payment copy = loaded(theirs, payment.index);
   theirs.must(copy, {FailAttempt{first_attempt(1), some_failure(), after(9)}});
   CHECK(refused(mine, payment, {CloseAttempt{first_attempt(1), some_failure(), after(10)}}) == Errc::conflict);
-  mine.must(payment, {SettleAttempt{first_attempt(1), preimage_of(1), after(11)}, Succeed{preimage_of(1), after(11)}});  // R8
+  mine.must(payment,
+            {SettleAttempt{first_attempt(1), preimage_of(1), after(11)}, Succeed{preimage_of(1), after(11)}});  // R8
   CHECK(loaded(theirs, payment.index).status() == PaymentStatus::succeeded);
 }
 

@@ -10,11 +10,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/base/hash.h"
+#include "core/base/limits.h"
 #include "core/invoice/bolt11/bech32.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/invoice/bolt11/signature.h"
-#include "core/base/hash.h"
-#include "core/base/limits.h"
 
 using namespace paytower;
 using nlohmann::json;
@@ -177,7 +177,9 @@ std::string signed_with(const Invoice& invoice, const bech32::Words& fields) {
 
 // --- drawn by RapidCheck ---
 
-Bytes drawn_bytes(int most) { return *rc::gen::resize(most, rc::gen::container<Bytes>(rc::gen::arbitrary<std::uint8_t>())); }
+Bytes drawn_bytes(int most) {
+  return *rc::gen::resize(most, rc::gen::container<Bytes>(rc::gen::arbitrary<std::uint8_t>()));
+}
 
 void draw(std::span<std::uint8_t> out) {
   const auto bytes = *rc::gen::container<Bytes>(out.size(), rc::gen::arbitrary<std::uint8_t>());
@@ -196,7 +198,8 @@ std::array<std::uint8_t, 32> drawn_key() {
 
 /// Every size of msat is as likely as any other, up to all bitcoin.
 Msat drawn_amount() {
-  const auto limit = *rc::gen::element<std::uint64_t>(10, 1'000, 1'000'000, 100'000'000'000, 1'844'674'407'370'955'162, Msat::max_value);
+  const auto limit = *rc::gen::element<std::uint64_t>(10, 1'000, 1'000'000, 100'000'000'000, 1'844'674'407'370'955'162,
+                                                      Msat::max_value);
   return Msat::of(*rc::gen::inRange<std::uint64_t>(1, limit + 1));
 }
 
@@ -216,7 +219,9 @@ Fallback drawn_fallback() {
   Fallback fallback;
   fallback.version = static_cast<std::uint8_t>(*rc::gen::inRange(0, 19));
   const bool hash160 = fallback.version > 16 || (fallback.version == 0 && drawn_bool());
-  fallback.program.resize(hash160 ? 20 : fallback.version == 0 ? 32 : static_cast<std::size_t>(*rc::gen::inRange(2, 41)));
+  fallback.program.resize(hash160                 ? 20
+                          : fallback.version == 0 ? 32
+                                                  : static_cast<std::size_t>(*rc::gen::inRange(2, 41)));
   draw(fallback.program);
   return fallback;
 }
@@ -225,8 +230,10 @@ Fallback drawn_fallback() {
 Bytes drawn_features() {
   Bytes features = drawn_bytes(12);
   for (auto& byte : features) byte &= 0xAA;
-  for (const std::size_t bit : {std::size_t{8}, std::size_t{14}, std::size_t{16}, std::size_t{24}, std::size_t{36}, std::size_t{48}}) {
-    if (bit / 8 < features.size() && drawn_bool()) features[features.size() - 1 - bit / 8] |= static_cast<std::uint8_t>(1U << bit % 8);
+  for (const std::size_t bit :
+       {std::size_t{8}, std::size_t{14}, std::size_t{16}, std::size_t{24}, std::size_t{36}, std::size_t{48}}) {
+    if (bit / 8 < features.size() && drawn_bool())
+      features[features.size() - 1 - bit / 8] |= static_cast<std::uint8_t>(1U << bit % 8);
   }
   features.erase(features.begin(), std::find_if(features.begin(), features.end(), [](auto byte) { return byte != 0; }));
   return features;
@@ -296,15 +303,15 @@ TEST_CASE("bolt11: every valid vector of the specification, every expected value
     json expected = vector["expect"];
     auto invoice = decode_invoice(text);
     if (vector["title"] == title_with_other_lengths) {
-      // Its p, h, s and n of other lengths were to be ignored until June 2025. Since then (lightning/bolts, pull request 1243)
-      // BOLT 11 says that a payment must fail where one of them has another length; the example was left standing there. What
-      // was paid with such an invoice before is still read as it was.
+      // Its p, h, s and n of other lengths were to be ignored until June 2025. Since then (lightning/bolts, pull
+      // request 1243) BOLT 11 says that a payment must fail where one of them has another length; the example was left
+      // standing there. What was paid with such an invoice before is still read as it was.
       REQUIRE_FALSE(invoice);
       CHECK(invoice.error().message.find("a payment hash in it (field p) has the wrong length") != std::string::npos);
       invoice = decode_recorded_invoice(text);
-      // One recorded value is not the specification's. The node that was asked hashed the version of the unknown fallback
-      // twice (ElementsProject/lightning, pull request 8302) and so recovered a key that never signed. The specification
-      // names the private key of its examples: that key's payee stands.
+      // One recorded value is not the specification's. The node that was asked hashed the version of the unknown
+      // fallback twice (ElementsProject/lightning, pull request 8302) and so recovered a key that never signed. The
+      // specification names the private key of its examples: that key's payee stands.
       CHECK(expected["payee"] == "037ccd660e5a5f80531be54ed1dfa7c8cb6f4ddcf01ccf768a3559a9969334098a");
       expected["payee"] = public_key_of(specification_key)->hex();
     }
@@ -364,18 +371,27 @@ TEST_CASE("bolt11: any text, with a right checksum or without one, ends in a val
     const auto text = *rc::gen::arbitrary<std::string>();
     RC_ASSERT(!decode_invoice(text));
     const auto words = *rc::gen::resize(400, rc::gen::container<bech32::Words>(rc::gen::inRange<std::uint8_t>(0, 32)));
-    const auto invoice = decode_invoice(bech32::encode("lnbc" + *rc::gen::element<std::string>("", "1", "20m", "5p", "x"), words));
+    const auto invoice =
+        decode_invoice(bech32::encode("lnbc" + *rc::gen::element<std::string>("", "1", "20m", "5p", "x"), words));
     RC_ASSERT(invoice || !invoice.error().message.empty());
   }));
 }
 
 TEST_CASE("bolt11: amounts are written in the largest unit and read back") {
   const std::vector<std::pair<std::uint64_t, std::string>> table = {
-      {1, "10p"},          {10, "100p"},          {100, "1n"},      {1'000, "10n"},  {100'000, "1u"},
-      {250'000, "2500n"},  {100'000'000, "1m"},   {100'000'000'000, "1"}, {967'878'534, "9678785340p"},
+      {1, "10p"},
+      {10, "100p"},
+      {100, "1n"},
+      {1'000, "10n"},
+      {100'000, "1u"},
+      {250'000, "2500n"},
+      {100'000'000, "1m"},
+      {100'000'000'000, "1"},
+      {967'878'534, "9678785340p"},
       {1'844'674'407'370'955'161, "18446744073709551610p"},  // the last in pico below 2^64, and the first above it
       {1'844'674'407'370'955'162, "18446744073709551620p"},
-      {Msat::max_value - 1, "20999999999999999990p"},        {Msat::max_value - 100, "20999999999999999n"},
+      {Msat::max_value - 1, "20999999999999999990p"},
+      {Msat::max_value - 100, "20999999999999999n"},
       {Msat::max_value, "21000000"}};
   for (const auto& [msat, amount] : table) {
     Invoice invoice = plain_invoice();
@@ -388,10 +404,14 @@ TEST_CASE("bolt11: amounts are written in the largest unit and read back") {
 
 TEST_CASE("bolt11: amounts are read in any unit") {
   const auto words = body_of(plain_invoice());
-  const std::vector<std::pair<std::string, std::uint64_t>> table = {
-      {"21000000", Msat::max_value},           {"21000000000m", Msat::max_value},           {"21000000000000u", Msat::max_value},
-      {"21000000000000000n", Msat::max_value}, {"21000000000000000000p", Msat::max_value}, {"1000m", 100'000'000'000},
-      {"10p", 1},                              {"1000p", 100}};
+  const std::vector<std::pair<std::string, std::uint64_t>> table = {{"21000000", Msat::max_value},
+                                                                    {"21000000000m", Msat::max_value},
+                                                                    {"21000000000000u", Msat::max_value},
+                                                                    {"21000000000000000n", Msat::max_value},
+                                                                    {"21000000000000000000p", Msat::max_value},
+                                                                    {"1000m", 100'000'000'000},
+                                                                    {"10p", 1},
+                                                                    {"1000p", 100}};
   for (const auto& row : table) {
     CAPTURE(row.first);
     const auto read = decode_invoice(signed_text("lnbcrt" + row.first, words));
@@ -404,9 +424,29 @@ TEST_CASE("bolt11: amounts are read in any unit") {
 TEST_CASE("bolt11: amounts that are none") {
   const std::string good = text_of(plain_invoice());
   const auto words = bech32::decode(good).decoded.words;
-  for (const std::string amount : {"0", "00", "01", "0n", "2500x", "1pp", "1p", "15p", "2100000000000000001n", "21000001", "21000000001m",
-                             "99999999999999999999", "18446744073709551615p", "21000000000000000010p", "184467440737095516160p", "0p", "21000000000001u",
-                             "21000000000000001n", "20m5", "+1", "-1", "1.5m", "m"}) {
+  for (const std::string amount : {"0",
+                                   "00",
+                                   "01",
+                                   "0n",
+                                   "2500x",
+                                   "1pp",
+                                   "1p",
+                                   "15p",
+                                   "2100000000000000001n",
+                                   "21000001",
+                                   "21000000001m",
+                                   "99999999999999999999",
+                                   "18446744073709551615p",
+                                   "21000000000000000010p",
+                                   "184467440737095516160p",
+                                   "0p",
+                                   "21000000000001u",
+                                   "21000000000000001n",
+                                   "20m5",
+                                   "+1",
+                                   "-1",
+                                   "1.5m",
+                                   "m"}) {
     CAPTURE(amount);
     const auto refused = decode_invoice(bech32::encode("lnbcrt" + amount, words));
     REQUIRE_FALSE(refused);
@@ -436,7 +476,8 @@ TEST_CASE("bolt11: what is changed under a repaired checksum never keeps its pay
     const auto payee = *public_key_of(some_key());
     const auto good = bech32::decode(text_of(invoice)).decoded;
     std::size_t kept = 0;
-    const std::size_t recovery_at = good.words.size() - 2;  // with field n nobody reads the recovery id, so its bits may change
+    const std::size_t recovery_at =
+        good.words.size() - 2;  // with field n nobody reads the recovery id, so its bits may change
     for (std::size_t at = 0; at < (named ? recovery_at : good.words.size()); ++at) {
       for (std::uint8_t flip = 1; flip < 32; ++flip) {
         auto words = good.words;
@@ -493,7 +534,7 @@ TEST_CASE("bolt11: the first of two fields of a kind counts, the second is kept 
     CHECK(read->expiry == 60);
     CHECK(read->features == invoice.features);
   }
-  for (const Kind& kind : {Kind{27, 3}, Kind{24, 2}}) {   // kinds that the invoice has not: two at the end
+  for (const Kind& kind : {Kind{27, 3}, Kind{24, 2}}) {  // kinds that the invoice has not: two at the end
     CAPTURE(int{kind.first});
     auto twice = other(kind.first, kind.second);
     const auto second = other(kind.first, kind.second);
@@ -517,7 +558,7 @@ TEST_CASE("bolt11: fields of odd sizes") {
   const Invoice invoice = plain_invoice();
   const auto read = [&](const bech32::Words& field) { return decode_invoice(signed_with(invoice, field)); };
   REQUIRE(read({}));
-  CHECK(read({6, 0, 0})->expiry == 0);                                             // no words are the shortest 0
+  CHECK(read({6, 0, 0})->expiry == 0);  // no words are the shortest 0
   CHECK(read({24, 0, 0})->min_final_cltv == 0);
   CHECK(read({6, 0, 4, 9, 0, 0, 0})->expiry == 9 * 32 * 32 * 32);
   bech32::Words huge = {6, 0, 20};
@@ -525,13 +566,14 @@ TEST_CASE("bolt11: fields of odd sizes") {
   CHECK(read(huge)->expiry == UINT64_MAX);
   huge.front() = 24;
   CHECK(read(huge)->min_final_cltv == UINT64_MAX);
-  CHECK(read({27, 0, 2, 0, 1})->metadata == Bytes{0});                             // padding that is not zero is not looked at
+  CHECK(read({27, 0, 2, 0, 1})->metadata == Bytes{0});  // padding that is not zero is not looked at
   CHECK(read({27, 0, 0})->metadata == Bytes{});
-  CHECK(read({9, 0, 0})->extras == std::vector<InvoiceExtra>{{9, {}}});            // a fallback without a version
+  CHECK(read({9, 0, 0})->extras == std::vector<InvoiceExtra>{{9, {}}});  // a fallback without a version
   CHECK(read({9, 0, 1, 0})->fallbacks == std::vector<Fallback>{{0, {}}});
   CHECK_FALSE(fallback_address(read({9, 0, 1, 0})->fallbacks.front(), "regtest"));
-  CHECK(read({3, 0, 0})->extras == std::vector<InvoiceExtra>{{3, {}}});            // a route hint without a hop
-  for (const bech32::Words& cut : {bech32::Words{6}, bech32::Words{6, 0}, bech32::Words{6, 0, 1}, bech32::Words{2, 31, 31, 1}}) {
+  CHECK(read({3, 0, 0})->extras == std::vector<InvoiceExtra>{{3, {}}});  // a route hint without a hop
+  for (const bech32::Words& cut :
+       {bech32::Words{6}, bech32::Words{6, 0}, bech32::Words{6, 0, 1}, bech32::Words{2, 31, 31, 1}}) {
     CHECK_FALSE(read(cut));
   }
 }
@@ -547,15 +589,17 @@ TEST_CASE("bolt11: a field of one length only and of another one spoils the invo
     std::size_t right;
     std::string word;
   };
-  for (const Kind& kind : {Kind{1, 52, "payment hash"}, Kind{16, 52, "payment secret"}, Kind{23, 52, "description hash"}, Kind{19, 53, "payee"}}) {
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, kind.right - 1, kind.right + 1, std::size_t{1'023}}) {
+  for (const Kind& kind : {Kind{1, 52, "payment hash"}, Kind{16, 52, "payment secret"},
+                           Kind{23, 52, "description hash"}, Kind{19, 53, "payee"}}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, kind.right - 1, kind.right + 1, std::size_t{1'023}}) {
       CAPTURE(int{kind.tag});
       CAPTURE(size);
       bech32::Words field = {kind.tag, static_cast<std::uint8_t>(size >> 5), static_cast<std::uint8_t>(size & 31)};
       field.resize(field.size() + size, 7);
       const Invoice& invoice = kind.tag == 23 ? hashed : named;
       const auto body = body_of(invoice);
-      for (const std::size_t at : {std::size_t{7}, body.size()}) {   // before every other field, and behind them
+      for (const std::size_t at : {std::size_t{7}, body.size()}) {  // before every other field, and behind them
         auto words = body;
         words.insert(words.begin() + static_cast<std::ptrdiff_t>(at), field.begin(), field.end());
         const std::string text = signed_text("lnbcrt2500n", words);
@@ -578,7 +622,8 @@ TEST_CASE("bolt11: numbers with leading zeros are refused") {
     CAPTURE(int{tag});
     Invoice invoice = plain_invoice();
     invoice.features.clear();
-    for (const bech32::Words& zeros : {bech32::Words{tag, 0, 1, 0}, bech32::Words{tag, 0, 4, 0, 8, 0, 0}, bech32::Words{tag, 0, 3, 0, 0, 0}}) {
+    for (const bech32::Words& zeros :
+         {bech32::Words{tag, 0, 1, 0}, bech32::Words{tag, 0, 4, 0, 8, 0, 0}, bech32::Words{tag, 0, 3, 0, 0, 0}}) {
       const std::string text = signed_with(invoice, zeros);
       const auto refused = decode_invoice(text);
       REQUIRE_FALSE(refused);
@@ -586,7 +631,7 @@ TEST_CASE("bolt11: numbers with leading zeros are refused") {
       CHECK(decode_recorded_invoice(text));
       auto second = bech32::Words{tag, 0, 2, 8, 0};
       second.insert(second.end(), zeros.begin(), zeros.end());
-      CHECK_FALSE(decode_invoice(signed_with(invoice, second)));   // also where another one of the kind counts
+      CHECK_FALSE(decode_invoice(signed_with(invoice, second)));  // also where another one of the kind counts
     }
     CHECK(decode_invoice(signed_with(invoice, {tag, 0, 3, 8, 0, 0})));
   }
@@ -606,7 +651,7 @@ TEST_CASE("bolt11: exactly one of a description and its hash") {
   const bech32::Words empty_description = {13, 0, 0};
   const auto at = std::search(words.begin(), words.end(), empty_description.begin(), empty_description.end());
   REQUIRE(at != words.end());
-  CHECK(decode_invoice(signed_text("lnbcrt2500n", words))->description == "");   // said, and empty
+  CHECK(decode_invoice(signed_text("lnbcrt2500n", words))->description == "");  // said, and empty
   words.erase(at, at + 3);
   const std::string neither = signed_text("lnbcrt2500n", words);
   const auto none = decode_invoice(neither);
@@ -620,7 +665,8 @@ TEST_CASE("bolt11: route hints that are cut off or lead over nobody's key are re
   const Invoice invoice = plain_invoice();
   const auto with_hint = [&](Bytes bytes) {
     const auto words = bech32::to_words(bytes);
-    bech32::Words field = {3, static_cast<std::uint8_t>(words.size() >> 5), static_cast<std::uint8_t>(words.size() & 31)};
+    bech32::Words field = {3, static_cast<std::uint8_t>(words.size() >> 5),
+                           static_cast<std::uint8_t>(words.size() & 31)};
     field.insert(field.end(), words.begin(), words.end());
     return signed_with(invoice, field);
   };
@@ -647,14 +693,14 @@ TEST_CASE("bolt11: route hints that are cut off or lead over nobody's key are re
       const auto refused = decode_invoice(with_hint(odd));
       REQUIRE_FALSE(refused);
       CHECK(refused.error().message.find("node id that is not a public key") != std::string::npos);
-      CHECK(route_hints_of(with_hint(odd)).front().size() == 2);   // what was paid with is read as it stands
+      CHECK(route_hints_of(with_hint(odd)).front().size() == 2);  // what was paid with is read as it stands
     }
   }
 }
 
 TEST_CASE("bolt11: an invoice with blinded paths instead of a secret is named") {
   auto words = body_of(plain_invoice());
-  words.erase(words.begin() + 62, words.begin() + 117);                              // without s
+  words.erase(words.begin() + 62, words.begin() + 117);  // without s
   const auto said = [&](const bech32::Words& more) {
     auto all = words;
     all.insert(all.end(), more.begin(), more.end());
@@ -663,21 +709,27 @@ TEST_CASE("bolt11: an invoice with blinded paths instead of a secret is named") 
   };
   CHECK(said({}).find("no payment secret") != std::string::npos);
   CHECK(said({20, 0, 2, 1, 1}).find("blinded paths") != std::string::npos);
-  auto without_features = body_of([] { auto invoice = plain_invoice(); invoice.features.clear(); return invoice; }());
+  auto without_features = body_of([] {
+    auto invoice = plain_invoice();
+    invoice.features.clear();
+    return invoice;
+  }());
   without_features.erase(without_features.begin() + 62, without_features.begin() + 117);
   words = without_features;
   bech32::Words bit_262 = {5, 1, 21};
   bit_262.resize(56, 0);
-  bit_262[3] = 4;                                                                    // bit 2 of the first of 53 words: 52 * 5 + 2
+  bit_262[3] = 4;  // bit 2 of the first of 53 words: 52 * 5 + 2
   CHECK(said(bit_262).find("blinded paths") != std::string::npos);
 }
 
 TEST_CASE("bolt11: an invoice must have a hash and a secret of the right length") {
-  const auto without = [](std::size_t from) {   // p and s are the first two fields, 3 + 52 words each behind 7 of the time
-    auto words = body_of(plain_invoice());
-    words.erase(words.begin() + static_cast<std::ptrdiff_t>(from), words.begin() + static_cast<std::ptrdiff_t>(from + 55));
-    return decode_invoice(signed_text("lnbcrt", words));
-  };
+  const auto without =
+      [](std::size_t from) {  // p and s are the first two fields, 3 + 52 words each behind 7 of the time
+        auto words = body_of(plain_invoice());
+        words.erase(words.begin() + static_cast<std::ptrdiff_t>(from),
+                    words.begin() + static_cast<std::ptrdiff_t>(from + 55));
+        return decode_invoice(signed_text("lnbcrt", words));
+      };
   REQUIRE_FALSE(without(7));
   CHECK(without(7).error().message.find("no payment hash") != std::string::npos);
   REQUIRE_FALSE(without(62));
@@ -768,8 +820,8 @@ TEST_CASE("bolt11: what cannot be written is refused") {
   HintHop hop;
   hop.node = *public_key_of(some_key());
   CHECK_FALSE(refused([&](Invoice& i) { i.route_hints.assign(1, RouteHint(12, hop)); }));
-  CHECK(refused([&](Invoice& i) { i.route_hints.assign(20, RouteHint(12, hop)); }));          // longer than any reader takes
-  CHECK(refused([](Invoice& i) { i.route_hints.emplace_back(1); }));                          // over nobody's key
+  CHECK(refused([&](Invoice& i) { i.route_hints.assign(20, RouteHint(12, hop)); }));  // longer than any reader takes
+  CHECK(refused([](Invoice& i) { i.route_hints.emplace_back(1); }));                  // over nobody's key
   CHECK(refused([](Invoice& i) { i.description_hash.emplace(); }));
   CHECK(refused([](Invoice& i) { i.metadata = Bytes(640); }));
   CHECK(refused([](Invoice& i) { i.features = Bytes(640, 0xAA); }));
@@ -779,10 +831,10 @@ TEST_CASE("bolt11: what cannot be written is refused") {
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{2, {32}}); }));
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{32, {}}); }));
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{2, Bytes(1'024)}); }));
-  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{6, {1}}); }));               // would be the expiry
-  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{27, {1, 1}}); }));           // would be the metadata
-  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{23, Bytes(52)}); }));        // would be a second description
-  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{1, Bytes(51)}); }));         // no reader takes these
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{6, {1}}); }));         // would be the expiry
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{27, {1, 1}}); }));     // would be the metadata
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{23, Bytes(52)}); }));  // would be a second description
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{1, Bytes(51)}); }));   // no reader takes these
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{19, Bytes(52)}); }));
   CHECK(refused([](Invoice& i) { i.expiry = 60, i.extras.push_back(InvoiceExtra{6, {0, 1}}); }));
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{5, {0, 1}}); }));
@@ -803,7 +855,7 @@ TEST_CASE("bolt11: fallback addresses of every kind and network") {
   CHECK(fallback_address({0, hash}, "regtest")->substr(0, 5) == "bcrt1");
   CHECK(fallback_address({0, hash}, "signet") == fallback_address({0, hash}, "testnet"));
   CHECK(fallback_address({0, hash}, "simnet")->substr(0, 4) == "sb1q");
-  CHECK(fallback_address({17, hash}, "simnet")->front() == 'S');      // as btcsuite's simnet writes them
+  CHECK(fallback_address({17, hash}, "simnet")->front() == 'S');  // as btcsuite's simnet writes them
   CHECK(fallback_address({18, hash}, "simnet")->front() == 'r');
   CHECK_FALSE(fallback_address({0, Bytes(21)}, "bitcoin"));
   CHECK_FALSE(fallback_address({1, Bytes(1)}, "bitcoin"));
@@ -818,11 +870,11 @@ TEST_CASE("bech32: words and bytes, with and without strict padding") {
     RC_ASSERT(*bech32::to_bytes(bech32::to_words(bytes), true) == bytes);
     RC_ASSERT(*bech32::to_bytes(bech32::to_words(bytes), false) == bytes);
   }));
-  const bech32::Words padded_with_ones = {0, 1};   // 8 bits and two more, 01
+  const bech32::Words padded_with_ones = {0, 1};  // 8 bits and two more, 01
   CHECK_FALSE(bech32::to_bytes(padded_with_ones, true));
   CHECK(bech32::to_bytes(padded_with_ones, false) == Bytes{0});
-  CHECK_FALSE(bech32::to_bytes(bech32::Words{0, 0, 0}, true));   // a whole word of padding
-  CHECK(bech32::decode("A12UEL5L").flaw == bech32::Flaw::none);  // BIP 173
+  CHECK_FALSE(bech32::to_bytes(bech32::Words{0, 0, 0}, true));                              // a whole word of padding
+  CHECK(bech32::decode("A12UEL5L").flaw == bech32::Flaw::none);                             // BIP 173
   CHECK(bech32::decode("A1LQFN3A", bech32::Checksum::bech32m).flaw == bech32::Flaw::none);  // BIP 350
   CHECK(bech32::decode("A1LQFN3A").flaw == bech32::Flaw::bad_checksum);
   CHECK(bech32::decode("1qzzfhee").flaw == bech32::Flaw::no_separator);

@@ -22,7 +22,7 @@ sqlite3_vfs* real() {
 /// Ours first, the real file behind it.
 struct File {
   sqlite3_file base;
-  std::string* path;                       // nothing for temporary files: nobody finds them again
+  std::string* path;  // nothing for temporary files: nobody finds them again
   sqlite3_file* inner() { return reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(this) + sizeof(File)); }
 };
 static_assert(sizeof(File) % alignof(std::max_align_t) == 0);
@@ -34,9 +34,10 @@ sqlite3_file* inner(sqlite3_file* file) { return ours(file)->inner(); }
 const sqlite3_io_methods* methods(sqlite3_file* file) { return inner(file)->pMethods; }
 
 /// Counts the call; does it and remembers it unless the fault stands against it.
-template <typename Effect, typename Note>
-int counted(sqlite3_file* file, DiskCall call, Effect effect, Note note) {
-  if (const int refused = disk().before(call, ours(file)->path != nullptr && is_log(*ours(file)->path)); refused != SQLITE_OK) return refused;
+template <typename Effect, typename Note> int counted(sqlite3_file* file, DiskCall call, Effect effect, Note note) {
+  if (const int refused = disk().before(call, ours(file)->path != nullptr && is_log(*ours(file)->path));
+      refused != SQLITE_OK)
+    return refused;
   const int code = effect();
   if (code == SQLITE_OK && ours(file)->path != nullptr) note(*ours(file)->path);
   const int dead = disk().after(call);
@@ -50,28 +51,34 @@ int close_file(sqlite3_file* file) {
 }
 
 int write_file(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 at) {
-  return counted(file, DiskCall::write, [&] { return methods(file)->xWrite(inner(file), bytes, count, at); },
-                 [&](const std::string& path) { disk().note_write(path, bytes, count, at); });
+  return counted(
+      file, DiskCall::write, [&] { return methods(file)->xWrite(inner(file), bytes, count, at); },
+      [&](const std::string& path) { disk().note_write(path, bytes, count, at); });
 }
 
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
-  return counted(file, DiskCall::truncate, [&] { return methods(file)->xTruncate(inner(file), size); },
-                 [&](const std::string& path) { disk().note_truncate(path, size); });
+  return counted(
+      file, DiskCall::truncate, [&] { return methods(file)->xTruncate(inner(file), size); },
+      [&](const std::string& path) { disk().note_truncate(path, size); });
 }
 
 int sync_file(sqlite3_file* file, int flags) {
-  return counted(file, DiskCall::sync, [&] { return methods(file)->xSync(inner(file), flags); },
-                 [&](const std::string& path) { disk().note_sync(path); });
+  return counted(
+      file, DiskCall::sync, [&] { return methods(file)->xSync(inner(file), flags); },
+      [&](const std::string& path) { disk().note_sync(path); });
 }
 
 int lock_file(sqlite3_file* file, int level) {
-  return counted(file, DiskCall::lock, [&] { return methods(file)->xLock(inner(file), level); }, [](const std::string&) {});
+  return counted(
+      file, DiskCall::lock, [&] { return methods(file)->xLock(inner(file), level); }, [](const std::string&) {});
 }
 
 int lock_shm(sqlite3_file* file, int offset, int count, int flags) {
   // Unlocking always goes through: a process cannot fail to lose its locks.
   if ((flags & SQLITE_SHM_UNLOCK) != 0) return methods(file)->xShmLock(inner(file), offset, count, flags);
-  return counted(file, DiskCall::lock, [&] { return methods(file)->xShmLock(inner(file), offset, count, flags); }, [](const std::string&) {});
+  return counted(
+      file, DiskCall::lock, [&] { return methods(file)->xShmLock(inner(file), offset, count, flags); },
+      [](const std::string&) {});
 }
 
 /// A dead process writes nothing by other ways either: SQLite's own hints are dropped as well.
@@ -97,14 +104,17 @@ const sqlite3_io_methods* io() {
     m.xCheckReservedLock = [](sqlite3_file* f, int* out) { return methods(f)->xCheckReservedLock(inner(f), out); };
     m.xFileControl = control_file;
     m.xSectorSize = [](sqlite3_file*) { return static_cast<int>(sector_bytes); };
-    // No promise of the real disk is passed on: neither that a torn write spares its neighbours, nor an order of writes.
+    // No promise of the real disk is passed on: neither that a torn write spares its neighbours, nor an order of
+    // writes.
     m.xDeviceCharacteristics = [](sqlite3_file*) { return 0; };
     m.xShmMap = [](sqlite3_file* f, int page, int size, int extend, void volatile** out) {
       return disk().dead() ? SQLITE_IOERR_SHMMAP : methods(f)->xShmMap(inner(f), page, size, extend, out);
     };
     m.xShmLock = lock_shm;
     m.xShmBarrier = [](sqlite3_file* f) { methods(f)->xShmBarrier(inner(f)); };
-    m.xShmUnmap = [](sqlite3_file* f, int remove) { return methods(f)->xShmUnmap(inner(f), disk().dead() ? 0 : remove); };
+    m.xShmUnmap = [](sqlite3_file* f, int remove) {
+      return methods(f)->xShmUnmap(inner(f), disk().dead() ? 0 : remove);
+    };
     return m;
   }();
   return &all;
@@ -112,7 +122,8 @@ const sqlite3_io_methods* io() {
 
 int open_file(sqlite3_vfs*, const char* path, sqlite3_file* file, int flags, int* out_flags) {
   File* made = new (file) File{};
-  if (const int refused = disk().before(DiskCall::open, path != nullptr && is_log(path)); refused != SQLITE_OK) return refused;
+  if (const int refused = disk().before(DiskCall::open, path != nullptr && is_log(path)); refused != SQLITE_OK)
+    return refused;
   const int code = real()->xOpen(real(), path, made->inner(), flags, out_flags);
   if (made->inner()->pMethods != nullptr) made->base.pMethods = io();
   if (code == SQLITE_OK && path != nullptr && (flags & SQLITE_OPEN_DELETEONCLOSE) == 0) {
@@ -150,8 +161,12 @@ FaultDisk::FaultDisk() {
   vfs.xOpen = open_file;
   vfs.xDelete = remove_file;
   // The rest works on paths: the real one's functions are asked with the real one's object.
-  vfs.xAccess = [](sqlite3_vfs*, const char* path, int flags, int* out) { return real()->xAccess(real(), path, flags, out); };
-  vfs.xFullPathname = [](sqlite3_vfs*, const char* path, int size, char* out) { return real()->xFullPathname(real(), path, size, out); };
+  vfs.xAccess = [](sqlite3_vfs*, const char* path, int flags, int* out) {
+    return real()->xAccess(real(), path, flags, out);
+  };
+  vfs.xFullPathname = [](sqlite3_vfs*, const char* path, int size, char* out) {
+    return real()->xFullPathname(real(), path, size, out);
+  };
   sqlite3_vfs_register(&vfs, 0);
 }
 
@@ -201,7 +216,9 @@ void FaultDisk::note_write(const std::string& path, const void* bytes, int count
   last_written_ = path;
 }
 
-void FaultDisk::note_truncate(const std::string& path, std::int64_t size) { images_[path].since.push_back(Change{true, size, {}}); }
+void FaultDisk::note_truncate(const std::string& path, std::int64_t size) {
+  images_[path].since.push_back(Change{true, size, {}});
+}
 
 void FaultDisk::note_sync(const std::string& path) {
   if (lying) return;
@@ -225,7 +242,8 @@ std::vector<char> FaultDisk::left_of(const Image& image, std::mt19937_64& random
   for (std::size_t i = 0; i < image.since.size(); ++i) {
     if (struck_fault_.unsynced == Unsynced::chosen && random() % 2 == 0) continue;
     Change change = image.since[i];
-    const bool tear = struck_fault_.unsynced == Unsynced::torn && last_file && i + 1 == image.since.size() && !change.truncate;
+    const bool tear =
+        struck_fault_.unsynced == Unsynced::torn && last_file && i + 1 == image.since.size() && !change.truncate;
     if (tear) {
       const std::size_t sectors = (change.bytes.size() + sector_bytes - 1) / sector_bytes;
       change.bytes.resize(std::min(change.bytes.size(), random() % std::max<std::size_t>(sectors, 1) * sector_bytes));
@@ -242,7 +260,8 @@ void FaultDisk::recover() {
       std::filesystem::remove(path + "-shm");
       if (struck_fault_.unsynced == Unsynced::kept || image.since.empty()) continue;
       const std::vector<char> content = left_of(image, random, path == last_written_);
-      std::ofstream(path, std::ios::binary | std::ios::trunc).write(content.data(), static_cast<std::streamsize>(content.size()));
+      std::ofstream(path, std::ios::binary | std::ios::trunc)
+          .write(content.data(), static_cast<std::streamsize>(content.size()));
     }
     if (struck_fault_.unsynced != Unsynced::kept) images_.clear();
   }

@@ -18,10 +18,10 @@ enum class DiskCall : std::uint8_t { write, sync, truncate, remove, open, lock }
 
 /// What becomes of what was written and not synced, when the machine dies.
 enum class Unsynced : std::uint8_t {
-  kept,      ///< the process died, the machine did not
-  dropped,   ///< all of it is gone
-  chosen,    ///< a seeded choice of it is there, in the order in which it was written
-  torn,      ///< all is there, but of the last write only a seeded part, cut at a multiple of 512 bytes
+  kept,     ///< the process died, the machine did not
+  dropped,  ///< all of it is gone
+  chosen,   ///< a seeded choice of it is there, in the order in which it was written
+  torn,     ///< all is there, but of the last write only a seeded part, cut at a multiple of 512 bytes
 };
 
 struct DiskFault {
@@ -29,20 +29,20 @@ struct DiskFault {
     none,
     kill_before,
     kill_after,
-    error,                                 ///< of this call alone
-    lasting_error,                         ///< of this call and all behind it: a disk that stays full
+    error,          ///< of this call alone
+    lasting_error,  ///< of this call and all behind it: a disk that stays full
   };
   Kind kind = Kind::none;
-  std::uint64_t at = 0;                    ///< the number of the call among those of `calls`, from 1
+  std::uint64_t at = 0;  ///< the number of the call among those of `calls`, from 1
   std::set<DiskCall> calls{DiskCall::write, DiskCall::sync, DiskCall::truncate, DiskCall::remove};
-  int code = SQLITE_IOERR;                 ///< of an error
+  int code = SQLITE_IOERR;  ///< of an error
   Unsynced unsynced = Unsynced::kept;
-  std::uint64_t seed = 0;                  ///< of chosen and torn
-  bool log_only = false;                   ///< only calls on write-ahead logs are counted
+  std::uint64_t seed = 0;  ///< of chosen and torn
+  bool log_only = false;   ///< only calls on write-ahead logs are counted
 };
 
-/// One for the process. Unarmed it only remembers what was not synced. After a kill every call fails and changes nothing,
-/// until recover().
+/// One for the process. Unarmed it only remembers what was not synced. After a kill every call fails and changes
+/// nothing, until recover().
 class FaultDisk {
  public:
   static constexpr const char* name = "paytower-fault-disk";
@@ -61,9 +61,9 @@ class FaultDisk {
   /// Calls since arm() that a fault of these kinds counts.
   [[nodiscard]] std::uint64_t counted() const { return count_; }
 
-  /// REQUIRES: no file is open any more. After a kill, leaves on the real disk what the machine would find when it starts
-  /// again: unsynced writes as the fault says, no -shm. Then the disk works. What one process wrote and did not sync may still
-  /// be lost under a later one, when the machine dies.
+  /// REQUIRES: no file is open any more. After a kill, leaves on the real disk what the machine would find when it
+  /// starts again: unsynced writes as the fault says, no -shm. Then the disk works. What one process wrote and did not
+  /// sync may still be lost under a later one, when the machine dies.
   void recover();
   /// Forgets every file: before their folder is removed.
   void forget();
@@ -86,7 +86,7 @@ class FaultDisk {
  private:
   struct Change {
     bool truncate = false;
-    std::int64_t at = 0;                   ///< of a truncate: the new size
+    std::int64_t at = 0;  ///< of a truncate: the new size
     std::vector<char> bytes;
   };
   struct Image {
@@ -103,7 +103,7 @@ class FaultDisk {
   std::uint64_t count_ = 0;
   bool struck_ = false;
   bool dead_ = false;
-  bool reached_ = false;                   ///< between before() and after() of the very call
+  bool reached_ = false;  ///< between before() and after() of the very call
   std::string last_written_;
   std::map<std::string, Image> images_;
 };

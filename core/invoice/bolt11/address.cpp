@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/invoice/bolt11/bech32.h"
 #include "core/base/hash.h"
+#include "core/invoice/bolt11/bech32.h"
 
 namespace paytower {
 
@@ -67,7 +67,8 @@ std::optional<std::string> fallback_address(const Fallback& fallback, const std:
   bech32::Words words{fallback.version};
   const auto program = bech32::to_words(fallback.program);
   words.insert(words.end(), program.begin(), program.end());
-  return bech32::encode(segwit_prefix(network), words, fallback.version == 0 ? bech32::Checksum::bech32 : bech32::Checksum::bech32m);
+  return bech32::encode(segwit_prefix(network), words,
+                        fallback.version == 0 ? bech32::Checksum::bech32 : bech32::Checksum::bech32m);
 }
 
 }  // namespace paytower

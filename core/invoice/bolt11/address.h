@@ -16,7 +16,8 @@ struct Fallback {
   auto operator<=>(const Fallback&) const = default;
 };
 
-/// The address on `network` ("bitcoin", "testnet", "signet", "regtest", "simnet"); nothing where BOLT 11 or BIP 141 knows none.
+/// The address on `network` ("bitcoin", "testnet", "signet", "regtest", "simnet"); nothing where BOLT 11 or BIP 141
+/// knows none.
 [[nodiscard]] std::optional<std::string> fallback_address(const Fallback& fallback, const std::string& network);
 
 }  // namespace paytower

@@ -10,7 +10,8 @@ constexpr std::string_view alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 constexpr std::size_t checksum_words = 6;
 
 std::uint32_t step(std::uint32_t state, std::uint8_t word) {
-  static constexpr std::array<std::uint32_t, 5> generator = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3};
+  static constexpr std::array<std::uint32_t, 5> generator = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd,
+                                                             0x2a1462b3};
   const std::uint32_t top = state >> 25;
   state = (state & 0x1ffffff) << 5 ^ word;
   for (std::size_t i = 0; i < generator.size(); ++i) {
@@ -63,7 +64,8 @@ Outcome decode(std::string_view text, Checksum checksum) {
     if (value == std::string_view::npos) return flawed(Flaw::bad_character);
     outcome.decoded.words.push_back(static_cast<std::uint8_t>(value));
   }
-  if (polymod(outcome.decoded.hrp, outcome.decoded.words) != static_cast<std::uint32_t>(checksum)) return flawed(Flaw::bad_checksum);
+  if (polymod(outcome.decoded.hrp, outcome.decoded.words) != static_cast<std::uint32_t>(checksum))
+    return flawed(Flaw::bad_checksum);
   outcome.decoded.words.resize(outcome.decoded.words.size() - checksum_words);
   return outcome;
 }

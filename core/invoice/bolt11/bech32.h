@@ -17,8 +17,8 @@ using Words = std::vector<std::uint8_t>;
 enum class Checksum : std::uint32_t { bech32 = 1, bech32m = 0x2bc830a3 };
 
 struct Decoded {
-  std::string hrp;     ///< human-readable part, lower case
-  Words words;         ///< without the checksum
+  std::string hrp;  ///< human-readable part, lower case
+  Words words;      ///< without the checksum
 };
 
 /// Why a string is not bech32.
@@ -26,17 +26,20 @@ enum class Flaw { none, mixed_case, no_separator, bad_character, too_short, bad_
 
 struct Outcome {
   Flaw flaw = Flaw::none;
-  Decoded decoded;     ///< valid when flaw is none
+  Decoded decoded;  ///< valid when flaw is none
 };
 
-/// Takes a string apart at its last 1; all upper case is as good as all lower case. Memory is bounded by the text's size only.
+/// Takes a string apart at its last 1; all upper case is as good as all lower case. Memory is bounded by the text's
+/// size only.
 [[nodiscard]] Outcome decode(std::string_view text, Checksum checksum = Checksum::bech32);
 /// REQUIRES: hrp is lower case, every word is below 32.
-[[nodiscard]] std::string encode(std::string_view hrp, std::span<const std::uint8_t> words, Checksum checksum = Checksum::bech32);
+[[nodiscard]] std::string encode(std::string_view hrp, std::span<const std::uint8_t> words,
+                                 Checksum checksum = Checksum::bech32);
 
 /// Bytes as words, the last one padded with zero bits.
 [[nodiscard]] Words to_words(std::span<const std::uint8_t> bytes);
-/// Words as bytes; the bits behind the last whole byte are dropped. `strict`: nothing unless they are fewer than 5 and zero.
+/// Words as bytes; the bits behind the last whole byte are dropped. `strict`: nothing unless they are fewer than 5 and
+/// zero.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> to_bytes(std::span<const std::uint8_t> words, bool strict);
 
 }  // namespace paytower::bech32

@@ -5,10 +5,10 @@
 #include <iterator>
 #include <utility>
 
-#include "core/invoice/bolt11/bech32.h"
-#include "core/invoice/bolt11/signature.h"
 #include "core/base/hash.h"
 #include "core/base/limits.h"
+#include "core/invoice/bolt11/bech32.h"
+#include "core/invoice/bolt11/signature.h"
 
 namespace paytower {
 
@@ -26,8 +26,8 @@ constexpr std::size_t longest_field = 1'023;
 constexpr std::uint64_t msat_per_btc = 100'000'000'000;
 
 // Field tags are letters of the bech32 alphabet (BOLT 11, "Tagged Fields").
-constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, tag_d = 13, tag_s = 16, tag_n = 19, tag_h = 23, tag_c = 24,
-                       tag_m = 27;
+constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, tag_d = 13, tag_s = 16, tag_n = 19,
+                       tag_h = 23, tag_c = 24, tag_m = 27;
 // What lnd writes into an invoice whose payee hides behind blinded paths; no BOLT names either.
 constexpr std::uint8_t tag_blinded_path = 20;
 constexpr std::size_t blinded_paths_bit = 262;
@@ -42,19 +42,26 @@ constexpr std::array<Network, 5> networks = {
 
 /// What a reader makes of a field that BOLT 11 of 2025 refuses and BOLT 11 before that skipped.
 enum class Rules {
-  today,       ///< the invoice is refused
-  recorded,    ///< it is skipped: the invoice was taken once, and what was paid with it must stay readable
+  today,     ///< the invoice is refused
+  recorded,  ///< it is skipped: the invoice was taken once, and what was paid with it must stay readable
 };
 
 struct Multiplier {
-  char letter;               ///< 0 = whole bitcoin
-  std::uint64_t msat;        ///< per unit
+  char letter;         ///< 0 = whole bitcoin
+  std::uint64_t msat;  ///< per unit
 };
-constexpr std::array<Multiplier, 4> multipliers = {{{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
+constexpr std::array<Multiplier, 4> multipliers = {
+    {{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
 
-Error flaw(std::string what) { return Error{Errc::usage, "not a BOLT 11 invoice that can be paid: " + std::move(what), {}}; }
-Error no_bolt11() { return Error{Errc::usage, "not an invoice (must start with lnbc, lntb, lntbs, lnbcrt or lnsb)", {}}; }
-Error no_invoice(std::string what) { return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}}; }
+Error flaw(std::string what) {
+  return Error{Errc::usage, "not a BOLT 11 invoice that can be paid: " + std::move(what), {}};
+}
+Error no_bolt11() {
+  return Error{Errc::usage, "not an invoice (must start with lnbc, lntb, lntbs, lnbcrt or lnsb)", {}};
+}
+Error no_invoice(std::string what) {
+  return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}};
+}
 
 // --- reading ---
 
@@ -75,7 +82,8 @@ Result<std::optional<Msat>> read_amount(std::string_view text) {
   const std::string_view unit = text.substr(size);
   std::uint64_t per_unit = 1;
   if (unit == "p") {
-    // A tenth of an msat each. The 0 at the end goes before the number is read: all bitcoin in pico do not fit into 64 bits.
+    // A tenth of an msat each. The 0 at the end goes before the number is read: all bitcoin in pico do not fit into 64
+    // bits.
     if (digits.back() != '0') return flaw("its amount is not a whole number of millisatoshi");
     digits.remove_suffix(1);
   } else if (const auto known = unit_msat(unit)) {
@@ -85,7 +93,8 @@ Result<std::optional<Msat>> read_amount(std::string_view text) {
   }
   std::uint64_t number = 0;
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (parsed.ec != std::errc{} || number > Msat::max_value / per_unit) return flaw("its amount is larger than all bitcoin");
+  if (parsed.ec != std::errc{} || number > Msat::max_value / per_unit)
+    return flaw("its amount is larger than all bitcoin");
   return Msat::from(number * per_unit);
 }
 
@@ -125,8 +134,7 @@ std::optional<std::size_t> unknown_compulsory_bit(const Bytes& features) {
   return std::nullopt;
 }
 
-template <typename Integer>
-Integer take_big_endian(std::span<const std::uint8_t>& bytes) {
+template <typename Integer> Integer take_big_endian(std::span<const std::uint8_t>& bytes) {
   std::uint64_t value = 0;
   for (std::size_t i = 0; i < sizeof(Integer); ++i) value = value << 8 | bytes[i];
   bytes = bytes.subspan(sizeof(Integer));
@@ -162,10 +170,17 @@ std::optional<Fallback> read_fallback(std::span<const std::uint8_t> words) {
 /// The field is one of those that have one length only, and another one.
 std::optional<Error> wrong_length(std::uint8_t tag, std::size_t size) {
   switch (tag) {
-    case tag_p: return size == hash_words ? std::nullopt : std::optional(flaw("a payment hash in it (field p) has the wrong length"));
-    case tag_s: return size == hash_words ? std::nullopt : std::optional(flaw("a payment secret in it (field s) has the wrong length"));
-    case tag_h: return size == hash_words ? std::nullopt : std::optional(flaw("a description hash in it (field h) has the wrong length"));
-    case tag_n: return size == key_words ? std::nullopt : std::optional(flaw("a payee in it (field n) has the wrong length"));
+    case tag_p:
+      return size == hash_words ? std::nullopt
+                                : std::optional(flaw("a payment hash in it (field p) has the wrong length"));
+    case tag_s:
+      return size == hash_words ? std::nullopt
+                                : std::optional(flaw("a payment secret in it (field s) has the wrong length"));
+    case tag_h:
+      return size == hash_words ? std::nullopt
+                                : std::optional(flaw("a description hash in it (field h) has the wrong length"));
+    case tag_n:
+      return size == key_words ? std::nullopt : std::optional(flaw("a payee in it (field n) has the wrong length"));
     default: return std::nullopt;
   }
 }
@@ -186,11 +201,14 @@ std::optional<Error> broken_hint(std::uint8_t tag, std::span<const std::uint8_t>
   if (tag != tag_r || words.empty()) return std::nullopt;
   const auto hint = read_hint(words);
   if (!hint) return flaw("a route hint in it (field r) is cut off");
-  const bool keys = std::all_of(hint->begin(), hint->end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
-  return keys ? std::nullopt : std::optional(flaw("a route hint in it (field r) has a node id that is not a public key"));
+  const bool keys =
+      std::all_of(hint->begin(), hint->end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
+  return keys ? std::nullopt
+              : std::optional(flaw("a route hint in it (field r) has a node id that is not a public key"));
 }
 
-/// Takes the tagged fields in; what has no meaning is kept as an extra, as is a second field of a kind that has no second.
+/// Takes the tagged fields in; what has no meaning is kept as an extra, as is a second field of a kind that has no
+/// second.
 class FieldReader {
  public:
   FieldReader(Invoice& invoice, Rules rules) : invoice_(invoice), rules_(rules) {}
@@ -209,8 +227,7 @@ class FieldReader {
   [[nodiscard]] bool has_secret() const { return has_secret_; }
 
  private:
-  template <typename Fixed>
-  static bool fill(Fixed& out, std::span<const std::uint8_t> words) {
+  template <typename Fixed> static bool fill(Fixed& out, std::span<const std::uint8_t> words) {
     const auto bytes = bech32::to_bytes(words, false);
     std::copy_n(bytes->begin(), Fixed::size, out.bytes.begin());
     return true;
@@ -219,9 +236,14 @@ class FieldReader {
   bool understood(std::uint8_t tag, std::span<const std::uint8_t> words) {
     switch (tag) {
       case tag_p: return words.size() == hash_words && !has_hash_ && (has_hash_ = fill(invoice_.payment_hash, words));
-      case tag_s: return words.size() == hash_words && !has_secret_ && (has_secret_ = fill(invoice_.payment_secret, words));
-      case tag_n: return words.size() == key_words && !invoice_.payee_named && (invoice_.payee_named = fill(invoice_.payee, words));
-      case tag_h: return words.size() == hash_words && !invoice_.description_hash && fill(invoice_.description_hash.emplace(), words);
+      case tag_s:
+        return words.size() == hash_words && !has_secret_ && (has_secret_ = fill(invoice_.payment_secret, words));
+      case tag_n:
+        return words.size() == key_words && !invoice_.payee_named &&
+               (invoice_.payee_named = fill(invoice_.payee, words));
+      case tag_h:
+        return words.size() == hash_words && !invoice_.description_hash &&
+               fill(invoice_.description_hash.emplace(), words);
       case tag_d: return !invoice_.description && read_description(words);
       case tag_m: return !invoice_.metadata && read_metadata(words);
       case tag_x: return !has_expiry_ && (has_expiry_ = read_into(invoice_.expiry, words));
@@ -233,8 +255,7 @@ class FieldReader {
     }
   }
 
-  template <typename T>
-  static bool keep(std::vector<T>& list, std::optional<T> value) {
+  template <typename T> static bool keep(std::vector<T>& list, std::optional<T> value) {
     if (value) list.push_back(std::move(*value));
     return value.has_value();
   }
@@ -265,7 +286,8 @@ class FieldReader {
   bool has_features_ = false;
 };
 
-/// What is signed: the human-readable part as text, then the words as bytes, zero bits behind them (BOLT 11, "signature").
+/// What is signed: the human-readable part as text, then the words as bytes, zero bits behind them (BOLT 11,
+/// "signature").
 Sha256Digest signed_digest(std::string_view hrp, std::span<const std::uint8_t> words) {
   Words padded(words.begin(), words.end());
   while (padded.size() * 5 % 8 != 0) padded.push_back(0);
@@ -307,7 +329,8 @@ std::optional<Error> take_fields(FieldReader& reader, std::span<const std::uint8
 
 bool has_blinded_paths(const Invoice& invoice) {
   const auto is_path = [](const InvoiceExtra& extra) { return extra.tag == tag_blinded_path; };
-  return has_bit(invoice.features, blinded_paths_bit) || std::any_of(invoice.extras.begin(), invoice.extras.end(), is_path);
+  return has_bit(invoice.features, blinded_paths_bit) ||
+         std::any_of(invoice.extras.begin(), invoice.extras.end(), is_path);
 }
 
 std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t> words, Rules rules) {
@@ -315,11 +338,14 @@ std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t>
   if (auto error = take_fields(reader, words)) return error;
   if (!reader.has_hash()) return flaw("it has no payment hash");
   if (!reader.has_secret() && has_blinded_paths(invoice)) {
-    return flaw("its payee hides behind blinded paths, which paytower cannot pay to; ask the payee for an invoice without them");
+    return flaw(
+        "its payee hides behind blinded paths, which paytower cannot pay to; ask the payee for an invoice without "
+        "them");
   }
   if (!reader.has_secret()) return flaw("it has no payment secret");
   if (rules == Rules::today && invoice.description.has_value() == invoice.description_hash.has_value()) {
-    return flaw(invoice.description ? "it has both a description and the hash of one" : "it has neither a description nor the hash of one");
+    return flaw(invoice.description ? "it has both a description and the hash of one"
+                                    : "it has neither a description nor the hash of one");
   }
   if (const auto bit = unknown_compulsory_bit(invoice.features)) {
     return flaw("it asks for feature bit " + std::to_string(*bit) + ", which paytower does not know");
@@ -341,12 +367,15 @@ std::optional<Error> read_prefix(Invoice& invoice, std::string_view hrp) {
   return flaw("it is for a network that paytower does not know");
 }
 
-bool begins_like_one(std::string_view text) { return text.size() >= 2 && (text[0] | 0x20) == 'l' && (text[1] | 0x20) == 'n'; }
+bool begins_like_one(std::string_view text) {
+  return text.size() >= 2 && (text[0] | 0x20) == 'l' && (text[1] | 0x20) == 'n';
+}
 
 std::string_view without_scheme(std::string_view text) {
   static constexpr std::string_view scheme = "lightning:";
   const auto same_letter = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
-  if (text.size() > scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(), [&](char b, char a) { return same_letter(a, b); })) {
+  if (text.size() > scheme.size() &&
+      std::equal(scheme.begin(), scheme.end(), text.begin(), [&](char b, char a) { return same_letter(a, b); })) {
     text.remove_prefix(scheme.size());
   }
   return text;
@@ -373,7 +402,9 @@ void put_field(Words& out, std::uint8_t tag, std::span<const std::uint8_t> words
   out.insert(out.end(), words.begin(), words.end());
 }
 
-void put_bytes(Words& out, std::uint8_t tag, std::span<const std::uint8_t> bytes) { put_field(out, tag, bech32::to_words(bytes)); }
+void put_bytes(Words& out, std::uint8_t tag, std::span<const std::uint8_t> bytes) {
+  put_field(out, tag, bech32::to_words(bytes));
+}
 
 /// The shortest big-endian words of a number, none for 0.
 Words number_words(std::uint64_t value) {
@@ -385,16 +416,17 @@ Words number_words(std::uint64_t value) {
 Words feature_words(const Bytes& features) {
   Words words((features.size() * 8 + 4) / 5, 0);
   for (std::size_t bit = 0; bit < features.size() * 8; ++bit) {
-    if ((features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0) words[words.size() - 1 - bit / 5] |= static_cast<std::uint8_t>(1U << bit % 5);
+    if ((features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0)
+      words[words.size() - 1 - bit / 5] |= static_cast<std::uint8_t>(1U << bit % 5);
   }
   const auto first = std::find_if(words.begin(), words.end(), [](std::uint8_t word) { return word != 0; });
   words.erase(words.begin(), first);
   return words;
 }
 
-template <typename Integer>
-void put_big_endian(Bytes& out, Integer value) {
-  for (std::size_t shift = sizeof(Integer) * 8; shift > 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
+template <typename Integer> void put_big_endian(Bytes& out, Integer value) {
+  for (std::size_t shift = sizeof(Integer) * 8; shift > 0; shift -= 8)
+    out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
 }
 
 Bytes hint_bytes(const RouteHint& hint) {
@@ -412,14 +444,16 @@ Bytes hint_bytes(const RouteHint& hint) {
 std::string amount_text(Msat amount) {
   for (const Multiplier& multiplier : multipliers) {
     if (amount.value() % multiplier.msat != 0) continue;
-    return std::to_string(amount.value() / multiplier.msat) + (multiplier.letter == 0 ? "" : std::string(1, multiplier.letter));
+    return std::to_string(amount.value() / multiplier.msat) +
+           (multiplier.letter == 0 ? "" : std::string(1, multiplier.letter));
   }
   return std::to_string(amount.value()) + "0p";
 }
 
 Words data_words(const Invoice& fields, const PublicKey& payee) {
   Words out;
-  for (std::size_t i = timestamp_words; i > 0; --i) out.push_back(static_cast<std::uint8_t>(fields.timestamp >> 5 * (i - 1) & 31));
+  for (std::size_t i = timestamp_words; i > 0; --i)
+    out.push_back(static_cast<std::uint8_t>(fields.timestamp >> 5 * (i - 1) & 31));
   put_bytes(out, tag_p, fields.payment_hash.bytes);
   put_bytes(out, tag_s, fields.payment_secret.bytes);
   if (fields.description) put_bytes(out, tag_d, Bytes(fields.description->begin(), fields.description->end()));
@@ -445,13 +479,17 @@ std::optional<Error> unwritable(const Invoice& fields) {
   constexpr std::size_t longest_bytes = longest_field * 5 / 8;
   if (fields.timestamp >> 35 != 0) return no_invoice("its time is beyond 35 bits");
   if (fields.amount && fields.amount->value() == 0) return no_invoice("its amount is 0");
-  if (fields.description && fields.description->size() > longest_bytes) return no_invoice("its description is longer than 639 bytes");
+  if (fields.description && fields.description->size() > longest_bytes)
+    return no_invoice("its description is longer than 639 bytes");
   if (fields.description && fields.description_hash) return no_invoice("it has both a description and the hash of one");
   if (!fields.description && !fields.description_hash) return no_invoice("it has no description");
-  if (fields.metadata && fields.metadata->size() > longest_bytes) return no_invoice("its metadata is longer than 639 bytes");
+  if (fields.metadata && fields.metadata->size() > longest_bytes)
+    return no_invoice("its metadata is longer than 639 bytes");
   for (const RouteHint& hint : fields.route_hints) {
-    if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes) return no_invoice("a route hint has no hop or more than 12");
-    const bool keys = std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
+    if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes)
+      return no_invoice("a route hint has no hop or more than 12");
+    const bool keys =
+        std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
     if (!keys) return no_invoice("a route hint has a node id that is not a public key");
   }
   for (const Fallback& fallback : fields.fallbacks) {
@@ -459,14 +497,15 @@ std::optional<Error> unwritable(const Invoice& fields) {
   }
   for (const InvoiceExtra& extra : fields.extras) {
     const bool words = std::all_of(extra.words.begin(), extra.words.end(), [](std::uint8_t word) { return word < 32; });
-    if (extra.tag > 31 || extra.words.size() > longest_field || !words) return no_invoice("an extra field is not a field");
+    if (extra.tag > 31 || extra.words.size() > longest_field || !words)
+      return no_invoice("an extra field is not a field");
   }
   if (fields.features.size() > longest_bytes) return no_invoice("its features are too long");
   return std::nullopt;
 }
 
-/// True when a reader finds the extra fields without meaning again: one with the tag of an absent field would become that field,
-/// and one of a length that its tag cannot have would spoil the invoice.
+/// True when a reader finds the extra fields without meaning again: one with the tag of an absent field would become
+/// that field, and one of a length that its tag cannot have would spoil the invoice.
 bool extras_stay(const Invoice& fields, std::span<const std::uint8_t> words) {
   Invoice read;
   FieldReader reader(read, Rules::today);
@@ -482,7 +521,8 @@ struct Unverified {
 Result<Unverified> read_unverified(std::string_view text, Rules rules) {
   text = without_scheme(text);
   if (!begins_like_one(text)) return no_bolt11();
-  if (text.size() > limits::max_invoice_chars) return flaw("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+  if (text.size() > limits::max_invoice_chars)
+    return flaw("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
   bech32::Outcome outcome = bech32::decode(text);
   if (outcome.flaw != bech32::Flaw::none) return flaw(std::string(explain(outcome.flaw)));
   Unverified read{{}, std::move(outcome.decoded)};
@@ -491,7 +531,8 @@ Result<Unverified> read_unverified(std::string_view text, Rules rules) {
   if (auto error = read_prefix(invoice, read.text.hrp)) return *error;
   if (words.size() < timestamp_words + signature_words) return flaw("it is too short for a time and a signature");
   invoice.timestamp = read_number(std::span(words).first(timestamp_words));
-  const auto fields = std::span<const std::uint8_t>(words).subspan(timestamp_words, words.size() - timestamp_words - signature_words);
+  const auto fields =
+      std::span<const std::uint8_t>(words).subspan(timestamp_words, words.size() - timestamp_words - signature_words);
   if (auto error = read_fields(invoice, fields, rules)) return *error;
   return read;
 }
@@ -521,7 +562,8 @@ std::optional<std::string> description_in(std::string_view verified) {
 }
 
 Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {
-  const auto network = std::find_if(networks.begin(), networks.end(), [&](const Network& n) { return n.name == fields.network; });
+  const auto network =
+      std::find_if(networks.begin(), networks.end(), [&](const Network& n) { return n.name == fields.network; });
   if (network == networks.end()) return no_invoice("its network is unknown");
   if (auto error = unwritable(fields)) return *error;
   const auto payee = public_key_of(private_key);
@@ -536,7 +578,8 @@ Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::
   const Words signed_words = bech32::to_words(bytes);
   words.insert(words.end(), signed_words.begin(), signed_words.end());
   std::string text = bech32::encode(hrp, words);
-  if (text.size() > limits::max_invoice_chars) return no_invoice("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+  if (text.size() > limits::max_invoice_chars)
+    return no_invoice("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
   return text;
 }
 

@@ -32,7 +32,8 @@ namespace secp {
 
 std::optional<RecoverableSignature> sign(const Sha256Digest& digest, const std::array<std::uint8_t, 32>& private_key) {
   secp256k1_ecdsa_recoverable_signature made;
-  if (secp256k1_ecdsa_sign_recoverable(context(), &made, digest.bytes.data(), private_key.data(), nullptr, nullptr) != 1) {
+  if (secp256k1_ecdsa_sign_recoverable(context(), &made, digest.bytes.data(), private_key.data(), nullptr, nullptr) !=
+      1) {
     return std::nullopt;
   }
   RecoverableSignature signature;
@@ -45,7 +46,8 @@ std::optional<RecoverableSignature> sign(const Sha256Digest& digest, const std::
 std::optional<PublicKey> recover(const Sha256Digest& digest, const RecoverableSignature& signature) {
   if (signature.recovery_id > 3) return std::nullopt;
   secp256k1_ecdsa_recoverable_signature parsed;
-  if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, signature.bytes.data(), signature.recovery_id) != 1) {
+  if (secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &parsed, signature.bytes.data(),
+                                                          signature.recovery_id) != 1) {
     return std::nullopt;
   }
   secp256k1_pubkey point;
@@ -56,7 +58,8 @@ std::optional<PublicKey> recover(const Sha256Digest& digest, const RecoverableSi
 bool verify(const Sha256Digest& digest, const RecoverableSignature& signature, const PublicKey& key) {
   secp256k1_pubkey point;
   secp256k1_ecdsa_signature parsed;
-  return parse(key, point) && secp256k1_ecdsa_signature_parse_compact(context(), &parsed, signature.bytes.data()) == 1 &&
+  return parse(key, point) &&
+         secp256k1_ecdsa_signature_parse_compact(context(), &parsed, signature.bytes.data()) == 1 &&
          secp256k1_ecdsa_verify(context(), &parsed, digest.bytes.data(), &point) == 1;
 }
 

@@ -11,12 +11,13 @@
 namespace paytower::secp {
 
 struct RecoverableSignature {
-  std::array<std::uint8_t, 64> bytes{};   ///< r, s
-  std::uint8_t recovery_id = 0;           ///< 0 to 3
+  std::array<std::uint8_t, 64> bytes{};  ///< r, s
+  std::uint8_t recovery_id = 0;          ///< 0 to 3
 };
 
 /// Low s, deterministic (RFC 6979). Nothing for an invalid key.
-[[nodiscard]] std::optional<RecoverableSignature> sign(const Sha256Digest& digest, const std::array<std::uint8_t, 32>& private_key);
+[[nodiscard]] std::optional<RecoverableSignature> sign(const Sha256Digest& digest,
+                                                       const std::array<std::uint8_t, 32>& private_key);
 /// The key that made it; nothing when there is none.
 [[nodiscard]] std::optional<PublicKey> recover(const Sha256Digest& digest, const RecoverableSignature& signature);
 /// False also for a high s: there is one signature, not two.

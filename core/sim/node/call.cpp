@@ -11,7 +11,7 @@ namespace paytower::sim {
 namespace {
 
 constexpr std::string_view wrong_version = "jsonrpc: \"2.0\" must be specified in the request";
-constexpr std::size_t longest_quote = 1'000;     ///< of a value that an error repeats
+constexpr std::size_t longest_quote = 1'000;  ///< of a value that an error repeats
 
 CallReply refusal(RpcCode code, std::string_view message) { return reply_of(CallError(code, std::string(message))); }
 
@@ -80,7 +80,8 @@ ReadCall read_call(std::string_view value) {
   const auto version = member(members, "jsonrpc");
   if (!version || *version != "\"2.0\"") return refuse(RpcCode::invalid_request, wrong_version);
   if (!id) return refuse(RpcCode::invalid_request, "No id");
-  if (id->front() == '{' || id->front() == '[') return refuse(RpcCode::invalid_request, "Expected string/primitive for id");
+  if (id->front() == '{' || id->front() == '[')
+    return refuse(RpcCode::invalid_request, "Expected string/primitive for id");
   read.call.id = std::string(*id);
   const auto method = member(members, "method");
   if (!method) return refuse(RpcCode::invalid_request, "No method");
@@ -89,7 +90,8 @@ ReadCall read_call(std::string_view value) {
   read.call.method = *name;
   const auto params = member(members, "params");
   if (!params) return refuse(RpcCode::invalid_request, "No params");
-  if (params->front() != '{' && params->front() != '[') return refuse(RpcCode::invalid_params, "Expected array or object for params");
+  if (params->front() != '{' && params->front() != '[')
+    return refuse(RpcCode::invalid_params, "Expected array or object for params");
   read.call.params = std::string(*params);
   if (const auto filter = member(members, "filter")) read.call.filter = std::string(*filter);
   return read;
@@ -100,7 +102,8 @@ std::string answer_text(const std::string& id, CallReply reply, const std::optio
     const auto wanted = read_json(*filter, {limits::max_input_file_bytes});
     if (wanted && wanted->is_object()) keep_wanted(reply.body, Json(*wanted), 0);
   }
-  return "{\"jsonrpc\":\"2.0\",\"id\":" + id + (reply.failed ? ",\"error\":" : ",\"result\":") + line_of(reply.body) + "}\n\n";
+  return "{\"jsonrpc\":\"2.0\",\"id\":" + id + (reply.failed ? ",\"error\":" : ",\"result\":") + line_of(reply.body) +
+         "}\n\n";
 }
 
 std::optional<std::string> string_value(std::string_view raw) {
@@ -110,7 +113,8 @@ std::optional<std::string> string_value(std::string_view raw) {
   return value->get<std::string>();
 }
 
-// --- parameters ----------------------------------------------------------------------------------------------------------
+// --- parameters
+// ----------------------------------------------------------------------------------------------------------
 
 Params::Params(std::string_view raw, std::span<const ParamSpec> specs) {
   if (raw.front() == '{') {
@@ -119,19 +123,23 @@ Params::Params(std::string_view raw, std::span<const ParamSpec> specs) {
     read_elements(raw, specs);
   }
   for (const ParamSpec& spec : specs) {
-    if (spec.required && !has(spec.name)) throw CallError(RpcCode::invalid_params, "missing required parameter: " + std::string(spec.name));
+    if (spec.required && !has(spec.name))
+      throw CallError(RpcCode::invalid_params, "missing required parameter: " + std::string(spec.name));
   }
 }
 
 void Params::read_members(std::string_view raw, std::span<const ParamSpec> specs) {
   for (const RawMember& given : members_of(raw)) {
-    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& known) { return known.name == given.name; });
+    const auto spec =
+        std::find_if(specs.begin(), specs.end(), [&](const ParamSpec& known) { return known.name == given.name; });
     if (spec == specs.end()) {
-      throw CallError(RpcCode::invalid_params, "unknown parameter: " + std::string(given.name.substr(0, longest_quote)) +
-                                                  ", this may be caused by a failure to autodetect key=value-style parameters. "
-                                                  "Please try using the -k flag and explicit key=value pairs of parameters.");
+      throw CallError(RpcCode::invalid_params,
+                      "unknown parameter: " + std::string(given.name.substr(0, longest_quote)) +
+                          ", this may be caused by a failure to autodetect key=value-style parameters. Please try "
+                          "using the -k flag and explicit key=value pairs of parameters.");
     }
-    const bool again = std::any_of(values_.begin(), values_.end(), [&](const auto& value) { return value.first == spec->name; });
+    const bool again =
+        std::any_of(values_.begin(), values_.end(), [&](const auto& value) { return value.first == spec->name; });
     if (again) throw CallError(RpcCode::invalid_params, "duplicate json names: " + std::string(given.name));
     values_.emplace_back(spec->name, std::string(given.value));
   }
@@ -140,7 +148,8 @@ void Params::read_members(std::string_view raw, std::span<const ParamSpec> specs
 void Params::read_elements(std::string_view raw, std::span<const ParamSpec> specs) {
   const std::vector<std::string_view> elements = elements_of(raw);
   if (elements.size() > specs.size()) {
-    throw CallError(RpcCode::invalid_params, "too many parameters: got " + std::to_string(elements.size()) + ", expected " + std::to_string(specs.size()));
+    throw CallError(RpcCode::invalid_params, "too many parameters: got " + std::to_string(elements.size()) +
+                                                 ", expected " + std::to_string(specs.size()));
   }
   for (std::size_t i = 0; i < elements.size(); ++i) values_.emplace_back(specs[i].name, std::string(elements[i]));
 }

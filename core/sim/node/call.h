@@ -1,4 +1,5 @@
-// One JSON-RPC request as Core Lightning reads it, and the answer as it prints it. Facts: 12_framing of the recorded talks.
+// One JSON-RPC request as Core Lightning reads it, and the answer as it prints it. Facts: 12_framing of the recorded
+// talks.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/msat.h"
-#include "core/sim/node/framing.h"
 #include "core/base/types.h"
+#include "core/sim/node/framing.h"
 
 namespace paytower::sim {
 
@@ -42,22 +43,22 @@ struct CallError : std::runtime_error {
   CallError(RpcCode code_in, const std::string& message, Json data_in = nullptr)
       : std::runtime_error(message), code(code_in), data(std::move(data_in)) {}
   RpcCode code;
-  Json data;                                 ///< null: the answer has no such member
+  Json data;  ///< null: the answer has no such member
 };
 
 /// The answer to one request, before its id is put to it.
 struct CallReply {
   bool failed = false;
-  Json body{};                               ///< the result, or {"code","message","data"}
+  Json body{};  ///< the result, or {"code","message","data"}
 };
 [[nodiscard]] CallReply reply_of(const CallError& error);
 
 /// A request in its own bytes. Everything but the id's is checked.
 struct RpcCall {
-  std::string id = "null";                   ///< as it was written; goes back byte for byte
+  std::string id = "null";  ///< as it was written; goes back byte for byte
   std::string method;
-  std::string params = "{}";                 ///< an object or an array
-  std::optional<std::string> filter{};       ///< an object that says which members of the result are wanted
+  std::string params = "{}";            ///< an object or an array
+  std::optional<std::string> filter{};  ///< an object that says which members of the result are wanted
 };
 
 /// A request, or what is wrong with it, with the id that the answer carries.
@@ -77,8 +78,8 @@ struct ParamSpec {
   bool required = false;
 };
 
-/// The parameters of one call, by name, whichever way they were written. All getters throw CallError(invalid_params) in the
-/// node's words when a value is not what the name wants.
+/// The parameters of one call, by name, whichever way they were written. All getters throw CallError(invalid_params) in
+/// the node's words when a value is not what the name wants.
 class Params {
  public:
   /// Throws CallError: unknown, repeated, missing and too many parameters.

@@ -10,9 +10,11 @@ namespace paytower::sim {
 namespace {
 
 constexpr std::size_t most_items = 256;
-constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;      ///< of big= and deep=
+constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;  ///< of big= and deep=
 
-Error refuse(std::string why) { return Error{Errc::usage, "--faults: " + std::move(why), "paytower simulate serve --help"}; }
+Error refuse(std::string why) {
+  return Error{Errc::usage, "--faults: " + std::move(why), "paytower simulate serve --help"};
+}
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -73,7 +75,8 @@ RpcOrder payee(PayeeBehaviour behaviour) {
 std::optional<RpcOrder> hold(std::string_view value) {
   const std::size_t slash = value.find('/');
   const auto delay = duration(value.substr(0, slash));
-  const auto height = slash == std::string_view::npos ? std::optional<std::uint64_t>(0) : number(value.substr(slash + 1));
+  const auto height =
+      slash == std::string_view::npos ? std::optional<std::uint64_t>(0) : number(value.substr(slash + 1));
   if (!delay || !height || *height > UINT32_MAX) return std::nullopt;
   RpcOrder order = order_of(FaultKind::hold_request);
   order.fault.delay_ns = *delay;
@@ -116,7 +119,8 @@ bool wire_strike(std::string_view kind, std::string_view value, bool after, RpcS
   if (kind == "die" && value.empty()) return put(after ? strikes.die_after : strikes.die_before, true);
   if (kind == "break" && value.empty()) return put(after ? strikes.break_after : strikes.break_before, true);
   if (kind == "refuse" && ns) return put(after ? strikes.refuse_after : strikes.refuse_before, *ns);
-  if (kind == "error" && error_code(value)) return put(after ? strikes.error_after : strikes.error_before, *error_code(value));
+  if (kind == "error" && error_code(value))
+    return put(after ? strikes.error_after : strikes.error_before, *error_code(value));
   if (after) return false;
   if (kind == "unread" && ns) return put(strikes.unread_ns, *ns);
   if (kind == "late" && ns) return put(strikes.late_ns, *ns);
@@ -133,8 +137,7 @@ bool wire_strike(std::string_view kind, std::string_view value, bool after, RpcS
   return false;
 }
 
-template <typename T>
-void take(std::optional<T>& into, const std::optional<T>& from) {
+template <typename T> void take(std::optional<T>& into, const std::optional<T>& from) {
   if (from) into = from;
 }
 
@@ -175,7 +178,8 @@ bool RpcFaults::read_setting(std::string_view name, std::string_view value) {
   if (name == "forwarder" && value.empty()) return put(behind_forwarder_, true);
   const auto count = number(value);
   if (name == "seed" && count) return put(numbers_, SeededNumbers(*count));
-  if (name == "lag" && count && *count <= UINT32_MAX) return put(traits_.lag_blocks, static_cast<std::uint32_t>(*count));
+  if (name == "lag" && count && *count <= UINT32_MAX)
+    return put(traits_.lag_blocks, static_cast<std::uint32_t>(*count));
   if (name != "without" || value.empty()) return false;
   while (!value.empty()) {
     const std::size_t plus = std::min(value.find('+'), value.size());
@@ -203,7 +207,8 @@ Result<std::monostate> RpcFaults::read_occasion(std::string_view text, Item& ite
   const std::size_t x = count.find('x');
   const auto first = number(count.substr(0, x));
   const auto times = x == std::string_view::npos ? std::optional<std::uint64_t>(1) : number(count.substr(x + 1));
-  if (!first || *first == 0 || *first > UINT32_MAX || !times || *times > UINT32_MAX) return refuse(":NxM wants whole numbers from 1 up");
+  if (!first || *first == 0 || *first > UINT32_MAX || !times || *times > UINT32_MAX)
+    return refuse(":NxM wants whole numbers from 1 up");
   item.first = static_cast<std::uint32_t>(*first);
   item.times = static_cast<std::uint32_t>(*times);
   return std::monostate{};
@@ -215,7 +220,9 @@ Result<std::monostate> RpcFaults::read_item(std::string_view text) {
   const std::size_t equals = std::min(what.find('='), what.size());
   const std::string_view name = what.substr(0, equals);
   const std::string_view value = what.substr(std::min(equals + 1, what.size()));
-  const auto unknown = [&] { return refuse("\"" + std::string(text) + "\" is no fault (KIND[=VALUE]@METHOD, such as drop-reply@sendpay:2)"); };
+  const auto unknown = [&] {
+    return refuse("\"" + std::string(text) + "\" is no fault (KIND[=VALUE]@METHOD, such as drop-reply@sendpay:2)");
+  };
   if (at == std::string_view::npos) {
     if (!read_setting(name, value)) return unknown();
     return std::monostate{};
@@ -225,8 +232,9 @@ Result<std::monostate> RpcFaults::read_item(std::string_view text) {
   if (name == "lose-result" && value.empty() && !item.after && item.occasion == "end") {
     item.strikes.orders.before.push_back(order_of(FaultKind::erase_rows));
   } else if (auto order = node_order(name, value)) {
-    const bool alters_request = order->fault.kind == FaultKind::hold_request || order->fault.kind == FaultKind::orphan_row ||
-                                order->fault.kind == FaultKind::refuse_fence || order->fault.kind == FaultKind::orphan_fence;
+    const bool alters_request =
+        order->fault.kind == FaultKind::hold_request || order->fault.kind == FaultKind::orphan_row ||
+        order->fault.kind == FaultKind::refuse_fence || order->fault.kind == FaultKind::orphan_fence;
     if (item.after && order->kind == RpcOrder::Kind::fault && alters_request) return unknown();
     (item.after ? item.strikes.orders.after : item.strikes.orders.before).push_back(std::move(*order));
   } else if (!wire_strike(name, value, item.after, item.strikes)) {

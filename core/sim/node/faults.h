@@ -1,4 +1,5 @@
-// What `simulate serve --faults SPEC` does to whoever talks to it. The same requests in the same order meet the same faults.
+// What `simulate serve --faults SPEC` does to whoever talks to it. The same requests in the same order meet the same
+// faults.
 //
 //   SPEC     = ITEM { "," ITEM }
 //   ITEM     = SETTING | KIND "@" [ "after-" ] OCCASION [ ":" N [ "x" M ] | "~" K ]
@@ -22,26 +23,27 @@ namespace paytower::sim {
 
 /// What strikes one occasion, all items together.
 struct RpcStrikes {
-  std::optional<std::int64_t> unread_ns{};   ///< the connection is not read for so long; then the request runs, whoever has gone
-  bool ignore = false;                       ///< neither executed nor answered
-  bool drop_reply = false;                   ///< executed, not answered
-  bool break_before = false;                 ///< the connection is closed instead of executing
+  std::optional<std::int64_t>
+      unread_ns{};            ///< the connection is not read for so long; then the request runs, whoever has gone
+  bool ignore = false;        ///< neither executed nor answered
+  bool drop_reply = false;    ///< executed, not answered
+  bool break_before = false;  ///< the connection is closed instead of executing
   bool break_after = false;
-  std::optional<std::size_t> cut{};          ///< so many bytes of the answer, then the end of the connection
-  std::int64_t late_ns = 0;                  ///< the answer is made at once and told later
-  bool garbage = false;                      ///< instead of the answer: what is no JSON
-  std::optional<std::size_t> big{};          ///< instead of the answer: one of so many bytes
-  std::optional<std::size_t> deep{};         ///< instead of the answer: one nested so deep
+  std::optional<std::size_t> cut{};   ///< so many bytes of the answer, then the end of the connection
+  std::int64_t late_ns = 0;           ///< the answer is made at once and told later
+  bool garbage = false;               ///< instead of the answer: what is no JSON
+  std::optional<std::size_t> big{};   ///< instead of the answer: one of so many bytes
+  std::optional<std::size_t> deep{};  ///< instead of the answer: one nested so deep
   bool wrong_id = false;
   bool twice = false;
-  std::optional<int> error_before{};         ///< this code instead of executing
-  std::optional<int> error_after{};          ///< this code instead of the answer
-  std::size_t shuffle = 0;                   ///< answers are told in batches of so many, in an order of the seed
-  bool restart_before = false;               ///< every connection breaks, what waits is forgotten
+  std::optional<int> error_before{};  ///< this code instead of executing
+  std::optional<int> error_after{};   ///< this code instead of the answer
+  std::size_t shuffle = 0;            ///< answers are told in batches of so many, in an order of the seed
+  bool restart_before = false;        ///< every connection breaks, what waits is forgotten
   bool restart_after = false;
-  bool die_before = false;                   ///< SIGKILL
+  bool die_before = false;  ///< SIGKILL
   bool die_after = false;
-  std::optional<std::int64_t> refuse_before{};   ///< as restart, and nobody is let in for so long
+  std::optional<std::int64_t> refuse_before{};  ///< as restart, and nobody is let in for so long
   std::optional<std::int64_t> refuse_after{};
   RpcOrders orders{};
 
@@ -75,9 +77,9 @@ class RpcFaults {
     bool after = false;
     std::uint32_t first = 1;
     std::uint32_t times = UINT32_MAX;
-    std::uint32_t one_in = 0;                ///< 0: by count
+    std::uint32_t one_in = 0;  ///< 0: by count
     std::uint32_t seen = 0;
-    RpcStrikes strikes{};                    ///< what this item alone does
+    RpcStrikes strikes{};  ///< what this item alone does
   };
 
   Result<std::monostate> read_item(std::string_view text);

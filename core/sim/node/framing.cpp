@@ -42,7 +42,8 @@ constexpr std::size_t longest_word = 4'096;
 
 }  // namespace
 
-// --- the scanner -------------------------------------------------------------------------------------------------------
+// --- the scanner
+// -------------------------------------------------------------------------------------------------------
 
 JsonScanner::State JsonScanner::value_done() {
   if (stack_.empty()) {
@@ -61,7 +62,8 @@ JsonScanner::State JsonScanner::open(char kind) {
 }
 
 JsonScanner::State JsonScanner::close(char kind) {
-  const bool allowed = expect_ == Expect::comma_or_close || expect_ == Expect::key_or_close || expect_ == Expect::value_or_close;
+  const bool allowed =
+      expect_ == Expect::comma_or_close || expect_ == Expect::key_or_close || expect_ == Expect::value_or_close;
   if (stack_.empty() || stack_.back() != kind || !allowed) return State::broken;
   stack_.pop_back();
   return value_done();
@@ -136,7 +138,8 @@ JsonScanner::State JsonScanner::take_outside(unsigned char byte) {
 
 JsonScanner::State JsonScanner::take(unsigned char byte) {
   if (in_string_) return take_in_string(byte);
-  const bool ends_word = is_space(byte) || byte == ',' || byte == ']' || byte == '}' || byte == '{' || byte == '[' || byte == '"' || byte == ':';
+  const bool ends_word = is_space(byte) || byte == ',' || byte == ']' || byte == '}' || byte == '{' || byte == '[' ||
+                         byte == '"' || byte == ':';
   if (!word_.empty()) {
     if (!ends_word) {
       word_.push_back(static_cast<char>(byte));
@@ -150,7 +153,8 @@ JsonScanner::State JsonScanner::take(unsigned char byte) {
   return take_outside(byte);
 }
 
-// --- requests ----------------------------------------------------------------------------------------------------------
+// --- requests
+// ----------------------------------------------------------------------------------------------------------
 
 void RequestFramer::die(std::optional<std::string> complaint) {
   dead_ = true;
@@ -206,7 +210,8 @@ std::optional<std::string> RequestFramer::next() {
 
 std::optional<std::string> RequestFramer::take_complaint() { return std::exchange(complaint_, std::nullopt); }
 
-// --- the inside of a value -----------------------------------------------------------------------------------------------
+// --- the inside of a value
+// -----------------------------------------------------------------------------------------------
 
 std::string_view trimmed(std::string_view raw) {
   while (!raw.empty() && is_space(static_cast<unsigned char>(raw.front()))) raw.remove_prefix(1);

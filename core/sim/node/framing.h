@@ -1,4 +1,5 @@
-// How requests stand on a Core Lightning socket: JSON values one behind the other, with or without anything between them.
+// How requests stand on a Core Lightning socket: JSON values one behind the other, with or without anything between
+// them.
 #pragma once
 
 #include <cstddef>
@@ -15,15 +16,15 @@ inline constexpr std::size_t max_request_bytes = std::size_t{20} << 20;
 /// Values nested deeper are refused unread.
 inline constexpr std::size_t max_request_depth = 16'384;
 
-/// Follows JSON byte by byte: where a value ends, and whether it can still become one. Lax where the node's reader is: a comma
-/// may stand before a closing bracket, and the value of a request may be anything.
+/// Follows JSON byte by byte: where a value ends, and whether it can still become one. Lax where the node's reader is:
+/// a comma may stand before a closing bracket, and the value of a request may be anything.
 class JsonScanner {
  public:
   enum class State : std::uint8_t {
-    more,       ///< inside a value, or between two
-    complete,   ///< this byte ended a value
-    separate,   ///< the byte before this one ended a value (a bare number or word); this one belongs to no value
-    broken,     ///< no value begins or goes on like this
+    more,      ///< inside a value, or between two
+    complete,  ///< this byte ended a value
+    separate,  ///< the byte before this one ended a value (a bare number or word); this one belongs to no value
+    broken,    ///< no value begins or goes on like this
   };
   [[nodiscard]] State take(unsigned char byte);
   /// No value has begun.
@@ -41,17 +42,17 @@ class JsonScanner {
 
   std::vector<char> stack_;
   Expect expect_ = Expect::value;
-  std::string word_;                  ///< number or literal that is not finished
+  std::string word_;  ///< number or literal that is not finished
   bool in_string_ = false;
   bool string_is_key_ = false;
-  int escape_digits_ = -1;            ///< -1: no escape; 0: behind the backslash; 1 to 4: hex digits that must follow
-  int utf8_left_ = 0;                 ///< continuation bytes that must follow
-  unsigned char utf8_low_ = 0x80;     ///< bounds of the next one (overlong forms, surrogates)
+  int escape_digits_ = -1;         ///< -1: no escape; 0: behind the backslash; 1 to 4: hex digits that must follow
+  int utf8_left_ = 0;              ///< continuation bytes that must follow
+  unsigned char utf8_low_ = 0x80;  ///< bounds of the next one (overlong forms, surrogates)
   unsigned char utf8_high_ = 0xBF;
 };
 
-/// Cuts what a client writes into requests. As the node does, it looks at all that was read before it acts on any of it: a good
-/// request with garbage behind it in the same read is not handed out.
+/// Cuts what a client writes into requests. As the node does, it looks at all that was read before it acts on any of
+/// it: a good request with garbage behind it in the same read is not handed out.
 class RequestFramer {
  public:
   /// Takes what was read. REQUIRES: not dead.
@@ -69,11 +70,11 @@ class RequestFramer {
 
   std::string buffer_;
   std::size_t scanned_ = 0;
-  std::vector<std::size_t> ends_;     ///< of the complete values, in order
+  std::vector<std::size_t> ends_;  ///< of the complete values, in order
   std::size_t next_end_ = 0;
-  std::size_t start_ = 0;             ///< of the next value to hand out
+  std::size_t start_ = 0;  ///< of the next value to hand out
   JsonScanner scanner_;
-  bool quote_left_ = false;           ///< the node takes the closing quote of a bare string for the first byte of the next read
+  bool quote_left_ = false;  ///< the node takes the closing quote of a bare string for the first byte of the next read
   bool dead_ = false;
   std::optional<std::string> complaint_;
 };
@@ -84,7 +85,8 @@ struct RawMember {
   std::string_view value;
 };
 
-/// The members of an object, in order. REQUIRES: `raw` is an object that RequestFramer handed out, or a value within one.
+/// The members of an object, in order. REQUIRES: `raw` is an object that RequestFramer handed out, or a value within
+/// one.
 [[nodiscard]] std::vector<RawMember> members_of(std::string_view raw);
 /// The elements of an array, likewise.
 [[nodiscard]] std::vector<std::string_view> elements_of(std::string_view raw);

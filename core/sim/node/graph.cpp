@@ -2,16 +2,16 @@
 #include <algorithm>
 
 #include "core/base/limits.h"
-#include "core/sim/path_finder.h"
 #include "core/sim/node/turn.h"
+#include "core/sim/path_finder.h"
 
 namespace paytower::sim {
 
 namespace {
 
-constexpr std::uint32_t default_final_cltv = 9;      ///< getroute's own
-constexpr std::uint32_t highest_delay = 2'016;       ///< of a route; the node has 2016 as max-locktime-blocks
-constexpr std::uint64_t most_channels = 1'000'000;   ///< of one answer
+constexpr std::uint32_t default_final_cltv = 9;     ///< getroute's own
+constexpr std::uint32_t highest_delay = 2'016;      ///< of a route; the node has 2016 as max-locktime-blocks
+constexpr std::uint64_t most_channels = 1'000'000;  ///< of one answer
 
 /// "SCID/DIRECTION" or a node's key.
 void read_exclusions(const Params& params, RouteQuestion& question) {
@@ -27,8 +27,10 @@ void read_exclusions(const Params& params, RouteQuestion& question) {
     const std::size_t slash = text.find('/');
     const auto channel = slash == std::string::npos ? std::nullopt : ShortChannelId::parse(text.substr(0, slash));
     const std::string direction = slash == std::string::npos ? "" : text.substr(slash + 1);
-    if (!channel || (direction != "0" && direction != "1")) params.refuse("exclude", "should be short_channel_id_dir or node_id");
-    question.excluded_channels.push_back(ChannelDirection{*channel, static_cast<std::uint8_t>(direction == "1" ? 1 : 0)});
+    if (!channel || (direction != "0" && direction != "1"))
+      params.refuse("exclude", "should be short_channel_id_dir or node_id");
+    question.excluded_channels.push_back(
+        ChannelDirection{*channel, static_cast<std::uint8_t>(direction == "1" ? 1 : 0)});
     if (question.excluded_channels.size() > limits::max_exclusions) params.refuse("exclude", "is too long");
   }
 }
@@ -51,8 +53,12 @@ Json flights_json(LedgerTx& tx, const Channel& channel) {
     after = htlcs.back().created_index;
     for (const Htlc& htlc : htlcs) {
       if (htlc.finished || htlc.channel != channel.id) continue;
-      list.push_back(Json{{"direction", "out"}, {"id", htlc.created_index - 1}, {"amount_msat", htlc.amount.value()},
-                          {"expiry", htlc.expiry}, {"payment_hash", htlc.key.hash.hex()}, {"state", "SENT_ADD_ACK_REVOCATION"}});
+      list.push_back(Json{{"direction", "out"},
+                          {"id", htlc.created_index - 1},
+                          {"amount_msat", htlc.amount.value()},
+                          {"expiry", htlc.expiry},
+                          {"payment_hash", htlc.key.hash.hex()},
+                          {"state", "SENT_ADD_ACK_REVOCATION"}});
     }
   }
 }
@@ -67,7 +73,7 @@ Json own_channel_json(LedgerTx& tx, const Channel& channel) {
   json["reestablished"] = !ours.disabled;
   json["updates"] = Json{{"local", policy_json(ours)}, {"remote", policy_json(theirs)}};
   json["state"] = "CHANNELD_NORMAL";
-  if (!ours.disabled) json["owner"] = "channeld";     // without an owner a channel cannot be used (SEMANTICS 6)
+  if (!ours.disabled) json["owner"] = "channeld";  // without an owner a channel cannot be used (SEMANTICS 6)
   json["short_channel_id"] = channel.id.text();
   json["direction"] = side;
   json["channel_id"] = channel_id_text(channel.id);
@@ -139,8 +145,12 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
   const auto route = find_route(graph(turn.tx), own_balances(turn.tx), question);
   if (!route || route->hops.size() > most_hops) throw CallError(RpcCode::route_not_found, no_route_words);
   for (const Hop& hop : route->hops) {
-    hops.push_back(Json{{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction},
-                        {"amount_msat", hop.amount.value()}, {"delay", hop.delay}, {"style", "tlv"}});
+    hops.push_back(Json{{"id", hop.node.hex()},
+                        {"channel", hop.channel.text()},
+                        {"direction", hop.direction},
+                        {"amount_msat", hop.amount.value()},
+                        {"delay", hop.delay},
+                        {"style", "tlv"}});
   }
   return result_of(Json{{"route", std::move(hops)}});
 }

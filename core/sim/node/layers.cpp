@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "core/base/limits.h"
-#include "core/sim/path_finder.h"
 #include "core/sim/node/turn.h"
+#include "core/sim/path_finder.h"
 
 namespace paytower::sim {
 
@@ -29,8 +29,10 @@ Json path_json(const Route& route) {
   Json path = Json::array();
   const Hop* before = &route.hops.front();
   for (const Hop& hop : route.hops) {
-    path.push_back(Json{{"short_channel_id_dir", hop.channel.text() + "/" + std::to_string(hop.direction)}, {"next_node_id", hop.node.hex()},
-                        {"amount_msat", before->amount.value()}, {"delay", before->delay}});
+    path.push_back(Json{{"short_channel_id_dir", hop.channel.text() + "/" + std::to_string(hop.direction)},
+                        {"next_node_id", hop.node.hex()},
+                        {"amount_msat", before->amount.value()},
+                        {"delay", before->delay}});
     before = &hop;
   }
   return path;
@@ -46,10 +48,12 @@ RpcNode::Layer& RpcNode::layer(const Params& params) {
 
 RpcOutcome RpcNode::create_layer(Turn& turn, const Params& params) {
   const std::string name = *params.text("layer");
-  if (name.empty() || name.size() > longest_layer_name || automatic(name)) params.refuse("layer", "is no name for a layer");
+  if (name.empty() || name.size() > longest_layer_name || automatic(name))
+    params.refuse("layer", "is no name for a layer");
   if (params.boolean("persistent").value_or(false)) params.refuse("persistent", "nothing is stored here");
   if (auto lost = turn.survives(turn.ordered)) return *lost;
-  if (layers_.size() >= most_layers || !layers_.emplace(name, Layer{}).second) params.refuse("layer", "exists, or there are too many");
+  if (layers_.size() >= most_layers || !layers_.emplace(name, Layer{}).second)
+    params.refuse("layer", "exists, or there are too many");
   return result_of(Json{{"layers", Json::array({Json{{"layer", name}, {"persistent", false}}})}});
 }
 
@@ -110,12 +114,15 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
     const bool dear = find_route(graph(turn.tx), own_balances(turn.tx), question).has_value();
     question.demand.cltv_limit = highest_delay;
     if (dear || find_route(graph(turn.tx), own_balances(turn.tx), question)) {
-      throw CallError(RpcCode::route_too_expensive, std::string("Could not find route without excessive ") + (dear ? "cost" : "delays"));
+      throw CallError(RpcCode::route_too_expensive,
+                      std::string("Could not find route without excessive ") + (dear ? "cost" : "delays"));
     }
     throw CallError(RpcCode::route_not_found, no_route_words);
   }
   constexpr std::uint64_t likely = 990'000;
-  const Json route{{"probability_ppm", likely}, {"amount_msat", question.demand.amount.value()}, {"final_cltv", question.demand.final_cltv_delta},
+  const Json route{{"probability_ppm", likely},
+                   {"amount_msat", question.demand.amount.value()},
+                   {"final_cltv", question.demand.final_cltv_delta},
                    {"path", path_json(*found)}};
   return result_of(Json{{"probability_ppm", likely}, {"routes", Json::array({route})}});
 }

@@ -3,16 +3,16 @@
 #include <cstdio>
 
 #include "core/invoice/bolt11/invoice.h"
-#include "core/sim/node/turn.h"
 #include "core/sim/forwarding.h"
+#include "core/sim/node/turn.h"
 
 namespace paytower::sim {
 
 namespace {
 
 constexpr std::size_t page = 1'000;
-constexpr std::uint64_t most_listed = 1'000'000;     ///< entries of one answer
-constexpr std::size_t onion_reply_bytes = 292;       ///< BOLT 4, an error packet
+constexpr std::uint64_t most_listed = 1'000'000;  ///< entries of one answer
+constexpr std::size_t onion_reply_bytes = 292;    ///< BOLT 4, an error packet
 
 std::string_view state_name(RowState state) {
   switch (state) {
@@ -33,12 +33,14 @@ std::optional<Failure> overwritten_failure(LedgerTx& tx, const Row& row) {
   return newest.failure;
 }
 
-/// The bytes that came with the onion, for codes that carry nothing which this network does not have (a channel_update).
+/// The bytes that came with the onion, for codes that carry nothing which this network does not have (a
+/// channel_update).
 std::optional<std::string> raw_message(std::uint32_t code, Msat amount, std::int64_t height) {
   constexpr std::uint32_t has_update = 0x1000;
   constexpr std::uint32_t bad_onion = 0x8000;
   const auto known = static_cast<FailureCode>(code);
-  const bool more = (code & has_update) != 0 || (code & bad_onion) != 0 || known == FailureCode::final_incorrect_cltv_expiry ||
+  const bool more = (code & has_update) != 0 || (code & bad_onion) != 0 ||
+                    known == FailureCode::final_incorrect_cltv_expiry ||
                     known == FailureCode::final_incorrect_htlc_amount || known == FailureCode::invalid_onion_payload;
   if (more) return std::nullopt;
   Bytes bytes;
@@ -67,9 +69,9 @@ void add_failure(Json& data, const Failure& failure, std::uint32_t code, bool na
 
 /// How much of a list is asked for.
 struct Range {
-  std::uint64_t after = 0;                   ///< the index
+  std::uint64_t after = 0;  ///< the index
   std::uint64_t limit = most_listed;
-  bool by_update = false;                    ///< updated_index instead of created_index
+  bool by_update = false;  ///< updated_index instead of created_index
 };
 
 /// `updates`: this list is kept by its last changes too.
@@ -77,7 +79,8 @@ Range read_range(const Params& params, bool updates = false) {
   Range range;
   const auto index = params.text("index");
   range.by_update = index == "updated" && updates;
-  if (index && *index != "created" && !range.by_update) params.refuse("index", updates ? "should be 'created' or 'updated'" : "should be 'created'");
+  if (index && *index != "created" && !range.by_update)
+    params.refuse("index", updates ? "should be 'created' or 'updated'" : "should be 'created'");
   const auto start = params.u64("start");
   if (start && !index) throw CallError(RpcCode::invalid_params, "Can only specify {start} with {index}");
   range.after = start.value_or(0) == 0 ? 0 : *start - 1;
@@ -100,8 +103,8 @@ void each_in(Range range, Next next, Index index_of, Visit visit) {
   }
 }
 
-/// Rows of a hash or of all, in the order of the range's index and above its start. `filtered`: some will be left out, so that
-/// the limit cannot be kept here.
+/// Rows of a hash or of all, in the order of the range's index and above its start. `filtered`: some will be left out,
+/// so that the limit cannot be kept here.
 std::vector<Row> rows_asked(LedgerTx& tx, const std::optional<PaymentHash>& hash, const Range& range, bool filtered) {
   std::vector<Row> rows;
   if (hash) {
@@ -110,10 +113,13 @@ std::vector<Row> rows_asked(LedgerTx& tx, const std::optional<PaymentHash>& hash
     const bool whole_page = !range.by_update && !filtered;
     const Range all{range.by_update ? 0 : range.after, whole_page ? range.limit : most_listed};
     const auto next = [&](std::uint64_t after, std::uint64_t limit) { return tx.rows_after(after, limit); };
-    each_in(all, next, [](const Row& row) { return row.created_index; }, [&](const Row& row) { return rows.push_back(row), true; });
+    each_in(
+        all, next, [](const Row& row) { return row.created_index; },
+        [&](const Row& row) { return rows.push_back(row), true; });
   }
   const auto index = [&range](const Row& row) { return range.by_update ? row.updated_index : row.created_index; };
-  rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const Row& row) { return index(row) <= range.after; }), rows.end());
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const Row& row) { return index(row) <= range.after; }),
+             rows.end());
   std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return index(a) < index(b); });
   return rows;
 }
@@ -133,14 +139,18 @@ std::optional<PaymentHash> hash_asked(const Params& params) {
 struct WaitIndex {
   std::string_view subsystem;
   std::string_view index;
-  std::optional<Number> counter;             ///< nothing: always 0 here
+  std::optional<Number> counter;  ///< nothing: always 0 here
 };
 
 constexpr std::array wait_indexes = {
-    WaitIndex{"sendpays", "created", Number::payments_created}, WaitIndex{"sendpays", "updated", Number::payments_updated},
-    WaitIndex{"sendpays", "deleted", Number::payments_deleted}, WaitIndex{"htlcs", "created", Number::htlcs_created},
-    WaitIndex{"htlcs", "updated", Number::htlcs_updated},       WaitIndex{"htlcs", "deleted", Number::htlcs_deleted},
-    WaitIndex{"channelmoves", "created", Number::movements_created}, WaitIndex{"channelmoves", "updated", std::nullopt},
+    WaitIndex{"sendpays", "created", Number::payments_created},
+    WaitIndex{"sendpays", "updated", Number::payments_updated},
+    WaitIndex{"sendpays", "deleted", Number::payments_deleted},
+    WaitIndex{"htlcs", "created", Number::htlcs_created},
+    WaitIndex{"htlcs", "updated", Number::htlcs_updated},
+    WaitIndex{"htlcs", "deleted", Number::htlcs_deleted},
+    WaitIndex{"channelmoves", "created", Number::movements_created},
+    WaitIndex{"channelmoves", "updated", std::nullopt},
     WaitIndex{"channelmoves", "deleted", std::nullopt},
 };
 
@@ -188,7 +198,8 @@ CallError payment_error(LedgerTx& tx, const Row& row, bool live) {
   }
   const std::uint32_t code = wire_code_of(*failure);
   const bool named = failure_from_wire(code) != FailureCode::unknown_code;
-  const std::string name = named ? "WIRE_" + std::string(failure_name(failure_from_wire(code))) : "UNKNOWN " + std::to_string(code);
+  const std::string name =
+      named ? "WIRE_" + std::string(failure_name(failure_from_wire(code))) : "UNKNOWN " + std::to_string(code);
   const bool local = failure->code == FailureCode::local_refusal || failure->source_index.value_or(0) == 0;
   add_failure(data, *failure, code, named);
   if (local) {
@@ -199,13 +210,15 @@ CallError payment_error(LedgerTx& tx, const Row& row, bool live) {
   const auto raw = live ? raw_message(code, row.amount, tx.number(Number::height)) : std::nullopt;
   if (raw) data["raw_message"] = *raw;
   const bool final_word = (code & permanent) != 0 && (code & bad_onion) == 0 && failure->node == row.destination;
-  return CallError(final_word ? RpcCode::destination_failed : RpcCode::try_other_route, "failed: " + name + " (reply from remote)", std::move(data));
+  return CallError(final_word ? RpcCode::destination_failed : RpcCode::try_other_route,
+                   "failed: " + name + " (reply from remote)", std::move(data));
 }
 
 RpcOutcome RpcNode::listsendpays(Turn& turn, const Params& params) {
   const auto hash = hash_asked(params);
   const auto status = params.text("status");
-  if (status && *status != "pending" && *status != "complete" && *status != "failed") params.refuse("status", "should be an invoice status");
+  if (status && *status != "pending" && *status != "complete" && *status != "failed")
+    params.refuse("status", "should be an invoice status");
   const Range range = read_range(params, true);
   if (hash) {
     if (auto lost = turn.survives(turn.faults.strike(Step::before_look, *hash))) return *lost;
@@ -228,20 +241,22 @@ RpcOutcome RpcNode::listhtlcs(Turn& turn, const Params& params) {
   if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json list = Json::array();
   const auto next = [&](std::uint64_t after, std::uint64_t limit) { return turn.tx.htlcs_after(after, limit); };
-  each_in(range, next, [](const Htlc& htlc) { return htlc.created_index; }, [&](const Htlc& htlc) {
-    if (channel && *channel != htlc.channel.text() && *channel != channel_id_text(htlc.channel)) return false;
-    Json json;
-    json["created_index"] = htlc.created_index;
-    json["short_channel_id"] = htlc.channel.text();
-    json["id"] = htlc.created_index - 1;
-    json["expiry"] = htlc.expiry;
-    json["direction"] = "out";
-    json["amount_msat"] = htlc.amount.value();
-    json["payment_hash"] = htlc.key.hash.hex();
-    json["state"] = htlc.finished ? "RCVD_REMOVE_ACK_REVOCATION" : "SENT_ADD_ACK_REVOCATION";
-    list.push_back(std::move(json));
-    return true;
-  });
+  each_in(
+      range, next, [](const Htlc& htlc) { return htlc.created_index; },
+      [&](const Htlc& htlc) {
+        if (channel && *channel != htlc.channel.text() && *channel != channel_id_text(htlc.channel)) return false;
+        Json json;
+        json["created_index"] = htlc.created_index;
+        json["short_channel_id"] = htlc.channel.text();
+        json["id"] = htlc.created_index - 1;
+        json["expiry"] = htlc.expiry;
+        json["direction"] = "out";
+        json["amount_msat"] = htlc.amount.value();
+        json["payment_hash"] = htlc.key.hash.hex();
+        json["state"] = htlc.finished ? "RCVD_REMOVE_ACK_REVOCATION" : "SENT_ADD_ACK_REVOCATION";
+        list.push_back(std::move(json));
+        return true;
+      });
   return result_of(Json{{"htlcs", std::move(list)}});
 }
 
@@ -250,26 +265,28 @@ RpcOutcome RpcNode::listchannelmoves(Turn& turn, const Params& params) {
   if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json list = Json::array();
   const auto next = [&](std::uint64_t after, std::uint64_t limit) { return turn.tx.movements_after(after, limit); };
-  each_in(range, next, [](const Movement& movement) { return movement.index; }, [&](const Movement& movement) {
-    ShortChannelId channel;
-    for (const Htlc& htlc : turn.tx.htlcs_of(movement.key.hash)) {
-      if (htlc.key == movement.key) channel = htlc.channel;
-    }
-    const auto row = turn.tx.row(movement.key);
-    Json json;
-    json["created_index"] = movement.index;
-    json["account_id"] = channel_id_text(channel);
-    json["credit_msat"] = 0;
-    json["debit_msat"] = movement.amount.value();
-    json["timestamp"] = seconds_of(movement.at);
-    json["primary_tag"] = "invoice";
-    json["payment_hash"] = movement.key.hash.hex();
-    json["part_id"] = movement.key.part;
-    json["group_id"] = movement.key.id.value;
-    json["fees_msat"] = row ? checked_sub(row->amount_sent, row->amount).value_or(Msat{}).value() : 0;
-    list.push_back(std::move(json));
-    return true;
-  });
+  each_in(
+      range, next, [](const Movement& movement) { return movement.index; },
+      [&](const Movement& movement) {
+        ShortChannelId channel;
+        for (const Htlc& htlc : turn.tx.htlcs_of(movement.key.hash)) {
+          if (htlc.key == movement.key) channel = htlc.channel;
+        }
+        const auto row = turn.tx.row(movement.key);
+        Json json;
+        json["created_index"] = movement.index;
+        json["account_id"] = channel_id_text(channel);
+        json["credit_msat"] = 0;
+        json["debit_msat"] = movement.amount.value();
+        json["timestamp"] = seconds_of(movement.at);
+        json["primary_tag"] = "invoice";
+        json["payment_hash"] = movement.key.hash.hex();
+        json["part_id"] = movement.key.part;
+        json["group_id"] = movement.key.id.value;
+        json["fees_msat"] = row ? checked_sub(row->amount_sent, row->amount).value_or(Msat{}).value() : 0;
+        list.push_back(std::move(json));
+        return true;
+      });
   return result_of(Json{{"channelmoves", std::move(list)}});
 }
 
@@ -277,11 +294,14 @@ RpcOutcome RpcNode::wait(Turn& turn, const Params& params) {
   const std::string subsystem = *params.text("subsystem");
   const std::string index = *params.text("indexname");
   const std::uint64_t value = *params.u64("nextvalue");
-  const bool hidden = std::find(traits_.without.begin(), traits_.without.end(), "list" + subsystem) != traits_.without.end();
-  const auto known = std::find_if(wait_indexes.begin(), wait_indexes.end(), [&](const WaitIndex& entry) { return entry.subsystem == subsystem; });
+  const bool hidden =
+      std::find(traits_.without.begin(), traits_.without.end(), "list" + subsystem) != traits_.without.end();
+  const auto known = std::find_if(wait_indexes.begin(), wait_indexes.end(),
+                                  [&](const WaitIndex& entry) { return entry.subsystem == subsystem; });
   if (known == wait_indexes.end() || hidden) params.refuse("subsystem", "unknown subsystem");
-  const auto counter =
-      std::find_if(wait_indexes.begin(), wait_indexes.end(), [&](const WaitIndex& entry) { return entry.subsystem == subsystem && entry.index == index; });
+  const auto counter = std::find_if(wait_indexes.begin(), wait_indexes.end(), [&](const WaitIndex& entry) {
+    return entry.subsystem == subsystem && entry.index == index;
+  });
   if (counter == wait_indexes.end()) params.refuse("indexname", "should be 'created', 'updated' or 'deleted'");
   if (auto lost = turn.survives(turn.ordered)) return *lost;
   const std::uint64_t present = counter->counter ? static_cast<std::uint64_t>(turn.tx.number(*counter->counter)) : 0;

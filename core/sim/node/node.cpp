@@ -16,7 +16,11 @@ Json invoice_json(const paytower::Invoice& invoice) {
   const auto hex = [](std::span<const std::uint8_t> bytes) { return to_hex(bytes); };
   Json json;
   json["type"] = "bolt11 invoice";
-  json["currency"] = invoice.network == "bitcoin" ? "bc" : invoice.network == "testnet" ? "tb" : invoice.network == "signet" ? "tbs" : invoice.network == "simnet" ? "sb" : "bcrt";
+  json["currency"] = invoice.network == "bitcoin"   ? "bc"
+                     : invoice.network == "testnet" ? "tb"
+                     : invoice.network == "signet"  ? "tbs"
+                     : invoice.network == "simnet"  ? "sb"
+                                                    : "bcrt";
   json["created_at"] = invoice.timestamp;
   json["expiry"] = invoice.expiry;
   json["payee"] = invoice.payee.hex();
@@ -30,8 +34,11 @@ Json invoice_json(const paytower::Invoice& invoice) {
   for (const RouteHint& hint : invoice.route_hints) {
     Json route = Json::array();
     for (const HintHop& hop : hint) {
-      route.push_back(Json{{"pubkey", hop.node.hex()}, {"short_channel_id", hop.channel.text()}, {"fee_base_msat", hop.fee_base_msat},
-                           {"fee_proportional_millionths", hop.fee_proportional_millionths}, {"cltv_expiry_delta", hop.cltv_expiry_delta}});
+      route.push_back(Json{{"pubkey", hop.node.hex()},
+                           {"short_channel_id", hop.channel.text()},
+                           {"fee_base_msat", hop.fee_base_msat},
+                           {"fee_proportional_millionths", hop.fee_proportional_millionths},
+                           {"cltv_expiry_delta", hop.cltv_expiry_delta}});
     }
     json["routes"].push_back(std::move(route));
   }
@@ -50,29 +57,64 @@ const std::vector<RpcNode::Method>& RpcNode::methods() {
       {"notifications", {{"enable", true}}, &RpcNode::notifications},
       {"stop", {}, &RpcNode::stop},
       {"invoice",
-       {{"amount_msat", true}, {"label", true}, {"description", true}, {"expiry"}, {"fallbacks"}, {"preimage"}, {"exposeprivatechannels"}, {"cltv"}, {"deschashonly"}},
+       {{"amount_msat", true},
+        {"label", true},
+        {"description", true},
+        {"expiry"},
+        {"fallbacks"},
+        {"preimage"},
+        {"exposeprivatechannels"},
+        {"cltv"},
+        {"deschashonly"}},
        &RpcNode::invoice,
        true},
       {"decode", {{"string", true}}, &RpcNode::decode},
       {"sendpay",
-       {{"route", true}, {"payment_hash", true}, {"label"}, {"amount_msat"}, {"bolt11"}, {"payment_secret"}, {"partid"}, {"localinvreqid"},
-        {"groupid"}, {"payment_metadata"}, {"description"}},
+       {{"route", true},
+        {"payment_hash", true},
+        {"label"},
+        {"amount_msat"},
+        {"bolt11"},
+        {"payment_secret"},
+        {"partid"},
+        {"localinvreqid"},
+        {"groupid"},
+        {"payment_metadata"},
+        {"description"}},
        &RpcNode::sendpay,
        true},
       {"waitsendpay", {{"payment_hash", true}, {"timeout"}, {"partid"}, {"groupid"}}, &RpcNode::waitsendpay},
       {"delpay", {{"payment_hash", true}, {"status", true}, {"partid"}, {"groupid"}}, &RpcNode::delpay, true},
-      {"listsendpays", {{"bolt11"}, {"payment_hash"}, {"status"}, {"index"}, {"start"}, {"limit"}}, &RpcNode::listsendpays},
+      {"listsendpays",
+       {{"bolt11"}, {"payment_hash"}, {"status"}, {"index"}, {"start"}, {"limit"}},
+       &RpcNode::listsendpays},
       {"listhtlcs", {{"id"}, {"index"}, {"start"}, {"limit"}}, &RpcNode::listhtlcs},
       {"listchannelmoves", {{"index"}, {"start"}, {"limit"}}, &RpcNode::listchannelmoves},
       {"wait", {{"subsystem", true}, {"indexname", true}, {"nextvalue", true}}, &RpcNode::wait},
       {"getroute",
-       {{"id", true}, {"amount_msat", true}, {"riskfactor", true}, {"cltv"}, {"fromid"}, {"fuzzpercent"}, {"exclude"}, {"maxhops"}},
+       {{"id", true},
+        {"amount_msat", true},
+        {"riskfactor", true},
+        {"cltv"},
+        {"fromid"},
+        {"fuzzpercent"},
+        {"exclude"},
+        {"maxhops"}},
        &RpcNode::getroute},
       {"getroutes",
-       {{"source", true}, {"destination", true}, {"amount_msat", true}, {"layers", true}, {"maxfee_msat", true}, {"final_cltv", true}, {"maxdelay"}, {"maxparts"}},
+       {{"source", true},
+        {"destination", true},
+        {"amount_msat", true},
+        {"layers", true},
+        {"maxfee_msat", true},
+        {"final_cltv", true},
+        {"maxdelay"},
+        {"maxparts"}},
        &RpcNode::getroutes},
       {"askrene-create-layer", {{"layer", true}, {"persistent"}}, &RpcNode::create_layer},
-      {"askrene-update-channel", {{"layer", true}, {"short_channel_id_dir", true}, {"enabled"}}, &RpcNode::update_channel},
+      {"askrene-update-channel",
+       {{"layer", true}, {"short_channel_id_dir", true}, {"enabled"}},
+       &RpcNode::update_channel},
       {"askrene-disable-node", {{"layer", true}, {"node", true}}, &RpcNode::disable_node},
       {"askrene-remove-layer", {{"layer", true}}, &RpcNode::remove_layer},
       {"listchannels", {{"short_channel_id"}, {"source"}, {"destination"}}, &RpcNode::listchannels},
@@ -106,7 +148,8 @@ std::optional<PaymentHash> RpcNode::hash_of(const RpcCall& call) {
 std::vector<AttemptKey> RpcNode::advance(LedgerTx& tx, UnixNs wall) {
   Engine engine(tx, network_time(tx, wall));
   Progress progress = FaultRunner(tx, engine).advance();
-  late_.insert(late_.end(), std::make_move_iterator(progress.late.begin()), std::make_move_iterator(progress.late.end()));
+  late_.insert(late_.end(), std::make_move_iterator(progress.late.begin()),
+               std::make_move_iterator(progress.late.end()));
   return std::move(progress.ended);
 }
 
@@ -153,7 +196,8 @@ RpcOutcome RpcNode::execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& 
   return outcome;
 }
 
-// --- the node itself -------------------------------------------------------------------------------------------------------
+// --- the node itself
+// -------------------------------------------------------------------------------------------------------
 
 RpcOutcome RpcNode::getinfo(Turn& turn, const Params& /*params*/) {
   const auto own = turn.tx.node(own_node);
@@ -176,7 +220,8 @@ RpcOutcome RpcNode::getinfo(Turn& turn, const Params& /*params*/) {
   json["network"] = network_name;
   json["fees_collected_msat"] = 0;
   json["lightning-dir"] = "simulated";
-  json["our_features"] = Json{{"init", "0898880a8a59a1"}, {"node", "8898880a8a59a1"}, {"channel", ""}, {"invoice", "02000002024100"}};
+  json["our_features"] =
+      Json{{"init", "0898880a8a59a1"}, {"node", "8898880a8a59a1"}, {"channel", ""}, {"invoice", "02000002024100"}};
   if (traits_.lag_blocks != 0) json["warning_lightningd_sync"] = "Still loading latest blocks from bitcoind.";
   return result_of(std::move(json));
 }
@@ -187,7 +232,8 @@ RpcOutcome RpcNode::help(Turn& /*turn*/, const Params& params) {
   for (const Method& method : methods()) {
     if (wanted && *wanted != method.name) continue;
     std::string usage(method.name);
-    for (const ParamSpec& param : method.params) usage += (param.required ? " " : " [") + std::string(param.name) + (param.required ? "" : "]");
+    for (const ParamSpec& param : method.params)
+      usage += (param.required ? " " : " [") + std::string(param.name) + (param.required ? "" : "]");
     list.push_back(Json{{"command", usage}});
   }
   if (list.empty()) throw CallError(RpcCode::method_not_found, "Unknown command '" + *wanted + "'");

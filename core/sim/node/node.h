@@ -1,5 +1,5 @@
-// Core Lightning's commands over the simulated network: one request, one transaction of the ledger, one answer. No socket,
-// no clock. What each answer means to a client stands in man page paytower-switch(7).
+// Core Lightning's commands over the simulated network: one request, one transaction of the ledger, one answer. No
+// socket, no clock. What each answer means to a client stands in man page paytower-switch(7).
 #pragma once
 
 #include <cstdint>
@@ -25,18 +25,18 @@ struct RpcMoment {
 
 /// How this node differs from a healthy, present one.
 struct RpcTraits {
-  std::vector<std::string> without{};        ///< methods that an older node does not know
-  std::uint32_t lag_blocks = 0;              ///< getinfo shows a height that is so far behind
+  std::vector<std::string> without{};  ///< methods that an older node does not know
+  std::uint32_t lag_blocks = 0;        ///< getinfo shows a height that is so far behind
 };
 
 /// Something that is done to the node beside a request (see rpc_faults.h).
 struct RpcOrder {
   enum class Kind : std::uint8_t {
-    fault,          ///< `fault`, struck at once; its step is not read
-    save_copy,      ///< of the node's store, under fault.text
-    forget_all,     ///< every ended row goes, with its HTLCs; the deletion shows in the counter
-    new_store,      ///< the same node id with an empty store
-    behaviour,        ///< the payee of the hash takes `behaviour` on
+    fault,       ///< `fault`, struck at once; its step is not read
+    save_copy,   ///< of the node's store, under fault.text
+    forget_all,  ///< every ended row goes, with its HTLCs; the deletion shows in the counter
+    new_store,   ///< the same node id with an empty store
+    behaviour,   ///< the payee of the hash takes `behaviour` on
   };
   Kind kind = Kind::fault;
   Fault fault{};
@@ -52,21 +52,23 @@ struct RpcOrders {
 /// A request that is answered later.
 struct RpcWait {
   enum class Kind : std::uint8_t {
-    late_send,      ///< sendpay that a fault holds back
-    payment,        ///< waitsendpay
-    counter,        ///< wait
+    late_send,  ///< sendpay that a fault holds back
+    payment,    ///< waitsendpay
+    counter,    ///< wait
   };
   Kind kind = Kind::payment;
-  AttemptKey key{};                          ///< of late_send and payment
-  std::optional<MonoNs> deadline{};          ///< of payment: then error 200
-  Number counter{};                          ///< of counter: answered once it has reached `value`
+  AttemptKey key{};                  ///< of late_send and payment
+  std::optional<MonoNs> deadline{};  ///< of payment: then error 200
+  Number counter{};                  ///< of counter: answered once it has reached `value`
   std::uint64_t value = 0;
   std::string subsystem{};
   std::string index{};
 };
 
 /// Never answered; `disconnect`: and the connection breaks.
-struct RpcSilence { bool disconnect = false; };
+struct RpcSilence {
+  bool disconnect = false;
+};
 
 using RpcOutcome = std::variant<CallReply, RpcWait, RpcSilence>;
 
@@ -83,8 +85,8 @@ class RpcNode {
   /// Does what is due. The attempts whose rows it may have changed.
   std::vector<AttemptKey> advance(LedgerTx& tx, UnixNs wall);
   /// Executes one request in a network that is up to date. `hash`: whom orders mean where the request names nobody.
-  [[nodiscard]] RpcOutcome execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& moment, const RpcOrders& orders = {},
-                                   const std::optional<PaymentHash>& hash = {});
+  [[nodiscard]] RpcOutcome execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& moment,
+                                   const RpcOrders& orders = {}, const std::optional<PaymentHash>& hash = {});
   /// Strikes one order for a hash, outside of any request.
   void obey(LedgerTx& tx, const RpcOrder& order, const std::optional<PaymentHash>& hash, UnixNs wall);
   /// The answer to a waiting request; nothing while it must wait.
@@ -96,7 +98,7 @@ class RpcNode {
   [[nodiscard]] bool stop_asked() const { return stop_asked_; }
 
  private:
-  struct Turn;                               ///< what a method works with
+  struct Turn;  ///< what a method works with
   struct Method;
   static const std::vector<Method>& methods();
   static const Method* find(std::string_view name);

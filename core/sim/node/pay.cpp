@@ -1,15 +1,16 @@
 // sendpay, waitsendpay and delpay.
 #include <algorithm>
 
-#include "core/invoice/bolt11/invoice.h"
 #include "core/base/limits.h"
+#include "core/invoice/bolt11/invoice.h"
 #include "core/sim/node/turn.h"
 
 namespace paytower::sim {
 
 namespace {
 
-constexpr std::array<ParamSpec, 6> hop_specs{{{"id", true}, {"channel", true}, {"delay", true}, {"amount_msat", true}, {"direction"}, {"style"}}};
+constexpr std::array<ParamSpec, 6> hop_specs{
+    {{"id", true}, {"channel", true}, {"delay", true}, {"amount_msat", true}, {"direction"}, {"style"}}};
 
 Hop read_hop(std::string_view raw, const PublicKey& from) {
   if (raw.empty() || raw.front() != '{') throw CallError(RpcCode::invalid_params, "route: each hop must be an object");
@@ -49,10 +50,12 @@ void check_amounts(const Params& params, const Handover& handover, std::optional
   if (asked && last.value() / 2 > asked->value()) {
     throw CallError(RpcCode::invalid_params, "final " + in_msat(last) + " more than twice msatoshi " + in_msat(*asked));
   }
-  if (handover.key.part != 0 && !params.has("payment_secret")) throw CallError(RpcCode::invalid_params, "partid requires payment_secret");
+  if (handover.key.part != 0 && !params.has("payment_secret"))
+    throw CallError(RpcCode::invalid_params, "partid requires payment_secret");
   if (handover.key.part == 0 && asked && *asked != last) {
     throw CallError(RpcCode::invalid_params, "Do not specify msatoshi (" + in_msat(*asked) +
-                                                ") without partid: if you do, it must be exactly the final amount (" + in_msat(last) + ")");
+                                                 ") without partid: if you do, it must be exactly the final amount (" +
+                                                 in_msat(last) + ")");
   }
 }
 
@@ -73,7 +76,8 @@ Handover read_handover(LedgerTx& tx, const Params& params) {
   handover.payment_secret = params.secret("payment_secret");
   if (const auto metadata = params.text("payment_metadata")) {
     handover.metadata = bytes_from_hex(*metadata);
-    if (!handover.metadata || handover.metadata->size() > limits::max_metadata_bytes) params.refuse("payment_metadata", "should be a hex value");
+    if (!handover.metadata || handover.metadata->size() > limits::max_metadata_bytes)
+      params.refuse("payment_metadata", "should be a hex value");
   }
   handover.invoice = params.text("bolt11").value_or("");
   if (handover.invoice.size() > limits::max_invoice_chars) params.refuse("bolt11", "is too long");
@@ -100,7 +104,8 @@ CallError not_sent_error(LedgerTx& tx, const Handover* handover, const SendResul
     return CallError(static_cast<RpcCode>(result.code), result.failure.message);
   }
   const bool no_peer = result.failure.message == "No connection to first peer found";
-  const std::string words = no_peer ? result.failure.message : "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (" + result.failure.message + ")";
+  const std::string words =
+      no_peer ? result.failure.message : "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (" + result.failure.message + ")";
   return CallError(RpcCode::try_other_route, words, local_error_data(tx, *handover, no_peer));
 }
 
@@ -132,7 +137,8 @@ CallReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& 
     case SendResult::Kind::pending: return result_of(pending_json(*result.row));
     case SendResult::Kind::complete: return result_of(row_json(*result.row));
     case SendResult::Kind::busy:
-    case SendResult::Kind::exists: return reply_of(CallError(static_cast<RpcCode>(result.code), result.failure.message));
+    case SendResult::Kind::exists:
+      return reply_of(CallError(static_cast<RpcCode>(result.code), result.failure.message));
     case SendResult::Kind::not_sent:
     case SendResult::Kind::held_back: break;
   }
@@ -203,7 +209,8 @@ RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
 std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live) {
   const auto row = tx.row(key);
   if (!row) {
-    return reply_of(CallError(RpcCode::unknown_payment, "Never attempted payment part " + std::to_string(key.part) + " for '" + key.hash.hex() + "'"));
+    return reply_of(CallError(RpcCode::unknown_payment, "Never attempted payment part " + std::to_string(key.part) +
+                                                            " for '" + key.hash.hex() + "'"));
   }
   switch (row->state) {
     case RowState::pending: return std::nullopt;
@@ -221,7 +228,8 @@ RpcOutcome RpcNode::waitsendpay(Turn& turn, const Params& params) {
   const auto group = params.u64("groupid");
   // Without a group the node asks the highest, which need not be the newest (SEMANTICS 3).
   wait.key.id = AttemptId{group ? *group : group_above(turn.tx, wait.key.hash) - 1};
-  if (const auto timeout = params.u32("timeout")) wait.deadline = MonoNs{turn.moment.mono.value + std::int64_t{*timeout} * ns_per_second};
+  if (const auto timeout = params.u32("timeout"))
+    wait.deadline = MonoNs{turn.moment.mono.value + std::int64_t{*timeout} * ns_per_second};
   if (auto lost = turn.survives(turn.ordered)) return *lost;
   auto reply = payment_answer(turn.tx, wait.key, false);
   if (!reply) return wait;
@@ -232,7 +240,8 @@ RpcOutcome RpcNode::waitsendpay(Turn& turn, const Params& params) {
 std::optional<RpcOutcome> RpcNode::settle(LedgerTx& tx, const RpcWait& wait, const RpcMoment& moment) {
   switch (wait.kind) {
     case RpcWait::Kind::late_send: {
-      const auto late = std::find_if(late_.begin(), late_.end(), [&](const LateSend& sent) { return sent.key == wait.key; });
+      const auto late =
+          std::find_if(late_.begin(), late_.end(), [&](const LateSend& sent) { return sent.key == wait.key; });
       if (late == late_.end()) return std::nullopt;
       return send_answer(tx, nullptr, late->result);
     }
@@ -254,7 +263,10 @@ std::optional<RpcOutcome> RpcNode::settle(LedgerTx& tx, const RpcWait& wait, con
     const auto rows = tx.rows_after(value - 1, 1);
     if (!rows.empty() && rows.front().created_index == value) {
       const Row& row = rows.front();
-      json["sendpays"] = Json{{"status", "pending"}, {"partid", row.key.part}, {"groupid", row.key.id.value}, {"payment_hash", row.key.hash.hex()}};
+      json["sendpays"] = Json{{"status", "pending"},
+                              {"partid", row.key.part},
+                              {"groupid", row.key.id.value},
+                              {"payment_hash", row.key.hash.hex()}};
     }
   }
   return result_of(std::move(json));
@@ -267,7 +279,8 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
   if (*status != "complete" && *status != "failed") params.refuse("status", "should be an invoice status");
   const auto part = params.u32("partid");
   const auto group = params.u64("groupid");
-  if (part.has_value() != group.has_value()) throw CallError(RpcCode::invalid_params, "Must set both partid and groupid, or neither");
+  if (part.has_value() != group.has_value())
+    throw CallError(RpcCode::invalid_params, "Must set both partid and groupid, or neither");
   const std::vector<Row> rows = turn.tx.rows_of(hash);
   if (rows.empty()) throw CallError(RpcCode::unknown_payment, "Unknown payment with payment_hash: " + hash.hex());
   std::vector<Row> meant;
@@ -275,11 +288,13 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
     if (group && (row.key.id.value != *group || row.key.part != *part)) continue;
     const std::string state = row_json(row)["status"];
     if (state != *status) {
-      throw CallError(RpcCode::unknown_payment, "Payment with hash " + hash.hex() + " has " + state + " status but it different from the one provided " + *status);
+      throw CallError(RpcCode::unknown_payment, "Payment with hash " + hash.hex() + " has " + state +
+                                                    " status but it different from the one provided " + *status);
     }
     meant.push_back(row);
   }
-  if (meant.empty()) throw CallError(RpcCode::unknown_payment, "No payment for that payment_hash with that partid and groupid");
+  if (meant.empty())
+    throw CallError(RpcCode::unknown_payment, "No payment for that payment_hash with that partid and groupid");
   Json deleted = Json::array();
   for (const Row& row : meant) {
     deleted.push_back(row_json(row));

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "core/base/error.h"
-#include "core/sim/path_finder.h"
-#include "core/sim/node/node.h"
 #include "core/sim/admin.h"
+#include "core/sim/node/node.h"
+#include "core/sim/path_finder.h"
 
 namespace paytower::sim {
 
@@ -50,7 +50,7 @@ struct RpcNode::Turn {
   RpcMoment moment;
   Engine engine;
   FaultRunner faults;
-  Strikes ordered{};                         ///< what orders ask of the request itself
+  Strikes ordered{};  ///< what orders ask of the request itself
 };
 
 struct RpcNode::Method {
@@ -69,8 +69,8 @@ inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}
 
 /// A row as listsendpays, sendpay and waitsendpay print it. `pending`: as it was loaded before its end.
 [[nodiscard]] Json row_json(const Row& row, bool pending = false);
-/// How the node tells that the row has failed. `live`: to somebody who was waiting; else from its database, where a later
-/// failure of the same hash and part has overwritten the details (SEMANTICS 3).
+/// How the node tells that the row has failed. `live`: to somebody who was waiting; else from its database, where a
+/// later failure of the same hash and part has overwritten the details (SEMANTICS 3).
 [[nodiscard]] CallError payment_error(LedgerTx& tx, const Row& row, bool live);
 /// The answer to waitsendpay; nothing while the row is pending.
 [[nodiscard]] std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live);

@@ -1,8 +1,8 @@
 #include "core/sim/server/clients.h"
 
+#include <poll.h>
 #include <algorithm>
 #include <csignal>
-#include <poll.h>
 #include <utility>
 
 namespace paytower::sim {
@@ -10,7 +10,7 @@ namespace paytower::sim {
 namespace {
 
 constexpr std::size_t most_clients = 64;
-constexpr std::size_t most_calls_a_turn = 256;       ///< of all clients together, in fair shares
+constexpr std::size_t most_calls_a_turn = 256;  ///< of all clients together, in fair shares
 
 }  // namespace
 

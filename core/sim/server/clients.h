@@ -18,8 +18,8 @@ class RpcClients {
   /// Listens from here on. `faults` must outlive this. Throws as ListeningSocket.
   RpcClients(const std::string& path, RpcFaults& faults) : faults_(faults), socket_(path) {}
 
-  /// Waits until somebody writes, can be written to, or `ns` are over, or a stop signal came (they are let in while it waits);
-  /// then lets in and reads.
+  /// Waits until somebody writes, can be written to, or `ns` are over, or a stop signal came (they are let in while it
+  /// waits); then lets in and reads.
   void wait(std::int64_t ns, MonoNs now);
   /// Requests to be executed in one transaction: some of each client, and nothing behind one that ends a batch.
   [[nodiscard]] std::vector<PendingCall> collect(MonoNs now);

@@ -1,21 +1,21 @@
 #include "core/sim/server/server.h"
 
-#include <algorithm>
-#include <csignal>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include <algorithm>
+#include <csignal>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "core/sim/server/clients.h"
 #include "core/sim/node/node.h"
+#include "core/sim/server/clients.h"
 
 namespace paytower::sim {
 
 namespace {
 
-constexpr std::int64_t watch_pause_ns = 20 * ns_per_ms;   ///< how long another process's act may stay unseen
+constexpr std::int64_t watch_pause_ns = 20 * ns_per_ms;  ///< how long another process's act may stay unseen
 constexpr std::int64_t idle_pause_ns = ns_per_second;
 constexpr std::int64_t shuffle_pause_ns = 50 * ns_per_ms;  ///< a batch that does not fill is told then
 
@@ -30,7 +30,7 @@ struct Answer {
   std::uint64_t connection = 0;
   std::string text;
   MonoNs at{};
-  bool last = false;                         ///< the connection ends behind it
+  bool last = false;  ///< the connection ends behind it
 };
 
 }  // namespace
@@ -51,12 +51,13 @@ struct RpcServer::Impl {
   std::vector<Answer> shuffled;
   std::optional<MonoNs> shuffle_until;
   std::optional<PaymentHash> last_hash;
-  std::optional<std::uint64_t> seen;         ///< Ledger::change_counter after the last turn
-  std::optional<UnixNs> next;                ///< network time of the next event
+  std::optional<std::uint64_t> seen;  ///< Ledger::change_counter after the last turn
+  std::optional<UnixNs> next;         ///< network time of the next event
   std::int64_t network_minus_wall = 0;
   bool frozen = false;
 
-  // --- one transaction -----------------------------------------------------------------------------------------------------
+  // --- one transaction
+  // -----------------------------------------------------------------------------------------------------
 
   struct Done {
     PendingCall pending;
@@ -65,14 +66,18 @@ struct RpcServer::Impl {
 
   static bool may_write(const std::vector<PendingCall>& calls) {
     return std::any_of(calls.begin(), calls.end(), [](const PendingCall& call) {
-      return RpcNode::may_write(call.read.call) || !call.strikes.orders.before.empty() || !call.strikes.orders.after.empty();
+      return RpcNode::may_write(call.read.call) || !call.strikes.orders.before.empty() ||
+             !call.strikes.orders.after.empty();
     });
   }
 
-  [[nodiscard]] bool due(UnixNs wall) const { return next && !frozen && wall.value + network_minus_wall >= next->value; }
+  [[nodiscard]] bool due(UnixNs wall) const {
+    return next && !frozen && wall.value + network_minus_wall >= next->value;
+  }
 
   [[nodiscard]] bool timed_out(MonoNs now) const {
-    return std::any_of(waiting.begin(), waiting.end(), [now](const WaitingCall& call) { return call.wait.deadline && *call.wait.deadline <= now; });
+    return std::any_of(waiting.begin(), waiting.end(),
+                       [now](const WaitingCall& call) { return call.wait.deadline && *call.wait.deadline <= now; });
   }
 
   void turn() {
@@ -123,7 +128,9 @@ struct RpcServer::Impl {
       done.push_back(Done{std::move(call.pending), std::move(*outcome)});
       call.pending.connection = 0;
     }
-    waiting.erase(std::remove_if(waiting.begin(), waiting.end(), [](const WaitingCall& call) { return call.pending.connection == 0; }), waiting.end());
+    waiting.erase(std::remove_if(waiting.begin(), waiting.end(),
+                                 [](const WaitingCall& call) { return call.pending.connection == 0; }),
+                  waiting.end());
     return done;
   }
 
@@ -145,7 +152,8 @@ struct RpcServer::Impl {
     return node.execute(tx, call.read.call, moment, call.strikes.orders, last_hash);
   }
 
-  // --- answers ---------------------------------------------------------------------------------------------------------------
+  // --- answers
+  // ---------------------------------------------------------------------------------------------------------------
 
   void deliver(Done done) {
     RpcConnection* connection = clients.find(done.pending.connection);
@@ -165,7 +173,10 @@ struct RpcServer::Impl {
     const bool lost = connection->at_end() && RpcNode::may_write(done.pending.read.call);
     if (strikes.drop_reply || strikes.break_after || lost) return;
     CallReply reply = std::get<CallReply>(std::move(done.outcome));
-    Answer answer{connection->id(), spoiled_answer(done.pending.read.call, std::move(reply), strikes), {}, strikes.cut.has_value()};
+    Answer answer{connection->id(),
+                  spoiled_answer(done.pending.read.call, std::move(reply), strikes),
+                  {},
+                  strikes.cut.has_value()};
     if (strikes.shuffle != 0) return shuffle(std::move(answer), strikes.shuffle);
     if (strikes.late_ns == 0) return tell(answer);
     answer.at = MonoNs{clock.mono().value + strikes.late_ns};
@@ -197,11 +208,13 @@ struct RpcServer::Impl {
     for (const Answer& answer : late) {
       if (answer.at <= now) tell(answer);
     }
-    late.erase(std::remove_if(late.begin(), late.end(), [now](const Answer& answer) { return answer.at <= now; }), late.end());
+    late.erase(std::remove_if(late.begin(), late.end(), [now](const Answer& answer) { return answer.at <= now; }),
+               late.end());
     if (shuffle_until && *shuffle_until <= now) tell_shuffled();
   }
 
-  // --- what strikes the server itself ------------------------------------------------------------------------------------------
+  // --- what strikes the server itself
+  // ------------------------------------------------------------------------------------------
 
   /// The requests before the last one are executed, and then nothing more is.
   [[noreturn]] void die_behind(std::vector<PendingCall> calls, const RpcMoment& moment) {
@@ -234,7 +247,8 @@ struct RpcServer::Impl {
     waiting.erase(std::remove_if(waiting.begin(), waiting.end(), nobody), waiting.end());
   }
 
-  // --- the loop ------------------------------------------------------------------------------------------------------------------
+  // --- the loop
+  // ------------------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] std::int64_t pause_ns() const {
     const MonoNs now = clock.mono();

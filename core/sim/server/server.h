@@ -19,8 +19,8 @@ class RpcServer {
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  /// Serves until the clock's stop signal or a client's `stop`. The caller must have the stop signals blocked (they are let in
-  /// while this waits). Leaves without an answer to what still waits, as the node does.
+  /// Serves until the clock's stop signal or a client's `stop`. The caller must have the stop signals blocked (they are
+  /// let in while this waits). Leaves without an answer to what still waits, as the node does.
   void run();
 
  private:

@@ -1,13 +1,13 @@
 #include "core/sim/server/socket.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 #include "core/base/error.h"
 
@@ -21,13 +21,16 @@ sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    throw RefusalError(Error{Errc::usage, "the path of a Unix socket has 1 to " + std::to_string(sizeof(address.sun_path) - 1) + " bytes: " + path});
+    throw RefusalError(Error{Errc::usage, "the path of a Unix socket has 1 to " +
+                                              std::to_string(sizeof(address.sun_path) - 1) + " bytes: " + path});
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
 }
 
-[[noreturn]] void fail(const std::string& what, const std::string& path) { throw SwitchError(what + " " + path + ": " + std::strerror(errno)); }
+[[noreturn]] void fail(const std::string& what, const std::string& path) {
+  throw SwitchError(what + " " + path + ": " + std::strerror(errno));
+}
 
 [[noreturn]] void refuse_second(const std::string& path) {
   throw RefusalError(Error{Errc::busy, "another server listens on " + path + "; nothing was changed"});
@@ -75,7 +78,8 @@ ListeningSocket::ListeningSocket(std::string path) : path_(std::move(path)) {
 
 ListeningSocket::~ListeningSocket() {
   struct stat found {};
-  const bool ours = device_ != 0 && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
+  const bool ours =
+      device_ != 0 && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
   if (ours) (void)::unlink(path_.c_str());
 }
 
@@ -86,7 +90,8 @@ void ListeningSocket::remove_stale() const {
     if (errno == ENOENT) return;
     fail("cannot look at", path_);
   }
-  if (!S_ISSOCK(found.st_mode)) throw RefusalError(Error{Errc::usage, path_ + " is there already and is no socket; nothing was changed"});
+  if (!S_ISSOCK(found.st_mode))
+    throw RefusalError(Error{Errc::usage, path_ + " is there already and is no socket; nothing was changed"});
   // A server of another kind knows nothing of our lock.
   const sockaddr_un address = address_of(path_);
   const OpenFile probe = new_socket(path_);
@@ -101,7 +106,8 @@ void ListeningSocket::listen() {
   OpenFile made = new_socket(path_);
   {
     const OwnFilesOnly guard;
-    if (::bind(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) fail("cannot make", path_);
+    if (::bind(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+      fail("cannot make", path_);
   }
   struct stat found {};
   if (::lstat(path_.c_str(), &found) == 0) {

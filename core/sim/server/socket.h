@@ -28,12 +28,12 @@ class OpenFile {
   int fd_ = -1;
 };
 
-/// A listening socket at a path. Whoever holds `PATH.lock` (made 0600, never removed) is the only server there; the lock goes
-/// with the process, so that what a killed one left behind is known to be stale.
+/// A listening socket at a path. Whoever holds `PATH.lock` (made 0600, never removed) is the only server there; the
+/// lock goes with the process, so that what a killed one left behind is known to be stale.
 class ListeningSocket {
  public:
-  /// Locks and listens. Throws RefusalError: usage for a path that is too long or names something else, busy where another
-  /// server listens; SwitchError when the system does not let us.
+  /// Locks and listens. Throws RefusalError: usage for a path that is too long or names something else, busy where
+  /// another server listens; SwitchError when the system does not let us.
   explicit ListeningSocket(std::string path);
   /// Removes the socket file unless somebody else's stands there by now.
   ~ListeningSocket();
@@ -55,7 +55,7 @@ class ListeningSocket {
   std::string path_;
   OpenFile lock_;
   OpenFile socket_;
-  unsigned long device_ = 0;                 ///< of the socket file that we made
+  unsigned long device_ = 0;  ///< of the socket file that we made
   unsigned long inode_ = 0;
 };
 

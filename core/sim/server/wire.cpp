@@ -1,9 +1,9 @@
 #include "core/sim/server/wire.h"
 
-#include <array>
-#include <cerrno>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
 
 namespace paytower::sim {
 
@@ -13,7 +13,8 @@ constexpr std::size_t read_bytes = std::size_t{64} << 10;
 constexpr std::size_t blocks_at_once = 4;
 
 std::string deep_text(const std::string& id, std::size_t depth) {
-  return "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":" + std::string(depth, '[') + std::string(depth, ']') + "}\n\n";
+  return "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":" + std::string(depth, '[') + std::string(depth, ']') +
+         "}\n\n";
 }
 
 std::string big_text(const std::string& id, std::size_t bytes) {
@@ -59,7 +60,8 @@ void RpcConnection::flush() {
 std::string spoiled_answer(const RpcCall& call, CallReply reply, const RpcStrikes& strikes) {
   std::string id = call.id;
   if (strikes.wrong_id) id = "\"not asked: " + std::to_string(id.size()) + "\"";
-  if (strikes.error_before || strikes.error_after) reply = error_reply(strikes.error_before ? *strikes.error_before : *strikes.error_after);
+  if (strikes.error_before || strikes.error_after)
+    reply = error_reply(strikes.error_before ? *strikes.error_before : *strikes.error_after);
   std::string text = answer_text(id, std::move(reply), call.filter);
   if (strikes.big) text = big_text(id, *strikes.big);
   if (strikes.deep) text = deep_text(id, *strikes.deep);

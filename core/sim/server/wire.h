@@ -53,9 +53,9 @@ class RpcConnection {
   [[nodiscard]] bool paused(MonoNs now) const { return paused_until && now < *paused_until; }
   [[nodiscard]] RequestFramer& framer() { return framer_; }
 
-  std::optional<MonoNs> paused_until{};      ///< nothing is read before (RpcStrikes::unread_ns)
-  std::optional<PendingCall> parked{};       ///< the request that waits for that
-  std::size_t waits = 0;                     ///< requests without an answer so far
+  std::optional<MonoNs> paused_until{};  ///< nothing is read before (RpcStrikes::unread_ns)
+  std::optional<PendingCall> parked{};   ///< the request that waits for that
+  std::size_t waits = 0;                 ///< requests without an answer so far
 
  private:
   std::uint64_t id_;

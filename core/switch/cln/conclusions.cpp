@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "core/payment/failure_detail.h"
 #include "core/base/limits.h"
+#include "core/payment/failure_detail.h"
 
 namespace paytower::cln {
 
@@ -22,7 +22,9 @@ constexpr std::int64_t pay_unspecified_error = 209;
 constexpr std::int64_t invalid_request = -32600;
 
 /// A refusal by our own node, which the node blames on nobody.
-Failure refusal(const RpcError& error) { return Failure{FailureCode::local_refusal, 0, {}, {}, kept_words(error.message)}; }
+Failure refusal(const RpcError& error) {
+  return Failure{FailureCode::local_refusal, 0, {}, {}, kept_words(error.message)};
+}
 
 /// erring_index and its company. Index 0 is our own node, whatever wire code it lends itself.
 Failure failure_of(const RpcError& error) {
@@ -34,18 +36,24 @@ Failure failure_of(const RpcError& error) {
   }
   const auto index = number(error.data, "erring_index");
   if (index && *index <= limits::max_hops) failure.source_index = static_cast<std::uint32_t>(*index);
-  if (const auto code = number(error.data, "failcode"); code && *code <= UINT32_MAX) failure.code = failure_from_wire(static_cast<std::uint32_t>(*code));
+  if (const auto code = number(error.data, "failcode"); code && *code <= UINT32_MAX)
+    failure.code = failure_from_wire(static_cast<std::uint32_t>(*code));
   if (failure.source_index == 0U && error.code == pay_try_other_route) failure.code = FailureCode::local_refusal;
-  // The node says 203 only for a permanent failure by the payee: never to be tried again, also where the code has no name.
-  if (failure.code == FailureCode::unknown_code && error.code == pay_destination_perm_fail) failure.code = FailureCode::unknown_permanent;
+  // The node says 203 only for a permanent failure by the payee: never to be tried again, also where the code has no
+  // name.
+  if (failure.code == FailureCode::unknown_code && error.code == pay_destination_perm_fail)
+    failure.code = FailureCode::unknown_permanent;
   const auto scid = channel(error.data, "erring_channel");
   const auto direction = number(error.data, "erring_direction");
-  if (scid && direction && *direction <= 1) failure.channel = ChannelDirection{*scid, static_cast<std::uint8_t>(*direction)};
+  if (scid && direction && *direction <= 1)
+    failure.channel = ChannelDirection{*scid, static_cast<std::uint8_t>(*direction)};
   failure.node = bytes<PublicKey>(error.data, "erring_node");
   return failure;
 }
 
-bool tells_of_a_row(const json& data) { return member(data, "created_index") != nullptr || member(data, "payment_hash") != nullptr; }
+bool tells_of_a_row(const json& data) {
+  return member(data, "created_index") != nullptr || member(data, "payment_hash") != nullptr;
+}
 
 SendpayMeaning conclude_sendpay_error(const RpcError& error) {
   switch (error.code) {
@@ -75,7 +83,8 @@ SendpayMeaning conclude_sendpay(const RpcReply& reply) {
   if (!record) return {};
   const auto status = text(*reply.result, "status");
   if (status == "complete") return {SendpayWord::complete, std::move(record), {}};
-  if (status == "pending" && member(*reply.result, "message") != nullptr) return {SendpayWord::pending, std::move(record), {}};
+  if (status == "pending" && member(*reply.result, "message") != nullptr)
+    return {SendpayWord::pending, std::move(record), {}};
   return {};
 }
 
@@ -118,7 +127,8 @@ DispatchAnswer dispatch_answer(const SendpayMeaning& meaning, const Handover& ha
   answer.key = handover.key;
   switch (meaning.word) {
     case SendpayWord::pending:
-      if (same_ids(*meaning.record, handover.key) && meaning.record->row.label == handover.label) answer.kind = DispatchAnswer::Kind::accepted;
+      if (same_ids(*meaning.record, handover.key) && meaning.record->row.label == handover.label)
+        answer.kind = DispatchAnswer::Kind::accepted;
       return answer;
     case SendpayWord::no_row:
     case SendpayWord::not_sent:
@@ -134,7 +144,8 @@ DispatchAnswer dispatch_answer(const SendpayMeaning& meaning, const Handover& ha
 }
 
 bool fence_stands(const SendpayMeaning& meaning, const Handover& fence) {
-  return meaning.word == SendpayWord::pending && same_ids(*meaning.record, fence.key) && meaning.record->row.label == fence.label;
+  return meaning.word == SendpayWord::pending && same_ids(*meaning.record, fence.key) &&
+         meaning.record->row.label == fence.label;
 }
 
 bool is_attempt_row(const Record& record, const AttemptKey& key) {

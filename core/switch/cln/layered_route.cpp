@@ -17,10 +17,11 @@ using nlohmann::json;
 void LayeredRoute::start() {
   if (question_.without_channels.empty() && question_.without_nodes.empty()) return ask();
   layer_ = "paytower:" + client_.fresh_name();
-  client_.call("askrene-create-layer", json{{"layer", layer_}, {"persistent", false}}, [self = shared_from_this()](const RpcReply& reply) {
-    if (!reply.result) return self->done_(std::nullopt, reply.error);
-    self->exclude();
-  });
+  client_.call("askrene-create-layer", json{{"layer", layer_}, {"persistent", false}},
+               [self = shared_from_this()](const RpcReply& reply) {
+                 if (!reply.result) return self->done_(std::nullopt, reply.error);
+                 self->exclude();
+               });
 }
 
 void LayeredRoute::exclude() {
@@ -29,9 +30,11 @@ void LayeredRoute::exclude() {
   open_ = question_.without_channels.size() + question_.without_nodes.size();
   if (open_ == 0) return ask();
   for (const ChannelDirection& channel : question_.without_channels) {
-    exclude_one("askrene-update-channel", json{{"layer", layer_}, {"short_channel_id_dir", channel_name(channel)}, {"enabled", false}});
+    exclude_one("askrene-update-channel",
+                json{{"layer", layer_}, {"short_channel_id_dir", channel_name(channel)}, {"enabled", false}});
   }
-  for (const PublicKey& node : question_.without_nodes) exclude_one("askrene-disable-node", json{{"layer", layer_}, {"node", node.hex()}});
+  for (const PublicKey& node : question_.without_nodes)
+    exclude_one("askrene-disable-node", json{{"layer", layer_}, {"node", node.hex()}});
 }
 
 void LayeredRoute::exclude_one(const std::string& method, const json& params) {
@@ -43,7 +46,8 @@ void LayeredRoute::exclude_one(const std::string& method, const json& params) {
 
 void LayeredRoute::ask() {
   client_.call("getroutes",
-               getroutes_params(question_.from, question_.to, question_.amount, question_.fee_limit, question_.final_delay, question_.cltv_limit, layer_),
+               getroutes_params(question_.from, question_.to, question_.amount, question_.fee_limit,
+                                question_.final_delay, question_.cltv_limit, layer_),
                [self = shared_from_this()](const RpcReply& reply) { self->end(reply); });
 }
 

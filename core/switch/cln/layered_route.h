@@ -24,16 +24,17 @@ struct LayeredQuestion {
   std::vector<PublicKey> without_nodes;
 };
 
-/// getroutes knows no exclusions: they are put into a layer of their own, which is taken away behind the question. The layer is
-/// not stored by the node, so what a lost connection leaves there goes with the node's next start. A node that does not take
-/// an exclusion may answer with what was excluded: whoever asked checks that.
+/// getroutes knows no exclusions: they are put into a layer of their own, which is taken away behind the question. The
+/// layer is not stored by the node, so what a lost connection leaves there goes with the node's next start. A node that
+/// does not take an exclusion may answer with what was excluded: whoever asked checks that.
 class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
  public:
   /// The node's error stands beside a missing route, where it gave one.
   using Done = std::function<void(std::optional<Route>, const std::optional<RpcError>&)>;
 
   /// `done` gets nothing where there is no route in one part, and is not called when the connection is lost before.
-  LayeredRoute(RpcClient& client, LayeredQuestion question, Done done) : client_(client), question_(std::move(question)), done_(std::move(done)) {}
+  LayeredRoute(RpcClient& client, LayeredQuestion question, Done done)
+      : client_(client), question_(std::move(question)), done_(std::move(done)) {}
   /// REQUIRES: owned by a shared_ptr, which the question keeps alive until its end.
   void start();
 
@@ -46,8 +47,8 @@ class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
   RpcClient& client_;
   LayeredQuestion question_;
   Done done_;
-  std::string layer_;                        ///< empty without exclusions
-  std::size_t open_ = 0;                     ///< exclusions that are not answered yet
+  std::string layer_;     ///< empty without exclusions
+  std::size_t open_ = 0;  ///< exclusions that are not answered yet
 };
 
 }  // namespace paytower::cln

@@ -63,7 +63,7 @@ void LookRound::abandon(const char* what) {
   client_.refuse(std::string("the node's answer to ") + what + " cannot be used");
 }
 
-void LookRound::ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::* mark) {
+void LookRound::ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::*mark) {
   const std::string question = std::string("wait ") + subsystem + " " + index;
   if (client_.lacks(question)) return;
   ask("wait", counter_params(subsystem, index), [this, index, mark, question](const RpcReply& reply) {
@@ -89,7 +89,8 @@ void LookRound::take_records(Item& item, const RpcReply& reply) {
 
 void LookRound::ask_rows() {
   for (auto& [hash, item] : items_) {
-    ask("listsendpays", listsendpays_params(hash), [this, &item = item](const RpcReply& reply) { take_records(item, reply); });
+    ask("listsendpays", listsendpays_params(hash),
+        [this, &item = item](const RpcReply& reply) { take_records(item, reply); });
   }
   then(&LookRound::ask_failures);
 }
@@ -98,7 +99,8 @@ void LookRound::ask_rows() {
 void LookRound::ask_failures() {
   for (auto& [hash, item] : items_) {
     const Record* failed = newest_failure(item.records, 0);
-    if (failed != nullptr && is_attempt_row(*failed, AttemptKey{hash, failed->row.id, failed->row.part})) ask_failure(item, *failed);
+    if (failed != nullptr && is_attempt_row(*failed, AttemptKey{hash, failed->row.id, failed->row.part}))
+      ask_failure(item, *failed);
   }
   then(&LookRound::ask_htlcs);
 }
@@ -113,14 +115,15 @@ void LookRound::ask_failure(Item& item, const Record& failed) {
 
 /// Rows read behind the details show whether another failure could have replaced them meanwhile.
 void LookRound::check_failure(Item& item, AttemptKey key, Failure failure) {
-  ask("listsendpays", listsendpays_params(key.hash), [this, &item, key, failure = std::move(failure)](const RpcReply& reply) {
-    take_records(item, reply);
-    const Record* newest = newest_failure(item.records, key.part);
-    if (newest == nullptr || newest->row.id != key.id) return;
-    for (Record& record : item.records) {
-      if (&record == newest) record.row.failure = failure;
-    }
-  });
+  ask("listsendpays", listsendpays_params(key.hash),
+      [this, &item, key, failure = std::move(failure)](const RpcReply& reply) {
+        take_records(item, reply);
+        const Record* newest = newest_failure(item.records, key.part);
+        if (newest == nullptr || newest->row.id != key.id) return;
+        for (Record& record : item.records) {
+          if (&record == newest) record.row.failure = failure;
+        }
+      });
 }
 
 void LookRound::ask_htlcs() {
@@ -185,7 +188,8 @@ void LookRound::read_movements(const RpcReply& reply, std::uint64_t start) {
     const auto debit = read_debit(entry, broken);
     if (broken) return abandon("listchannelmoves");
     if (!debit) continue;
-    if (const auto item = items_.find(debit->hash); item != items_.end()) item->second.look.debits->push_back(debit->debit);
+    if (const auto item = items_.find(debit->hash); item != items_.end())
+      item->second.look.debits->push_back(debit->debit);
   }
   entries_ += page->size();
   if (page->size() < list_page) return;
@@ -194,14 +198,16 @@ void LookRound::read_movements(const RpcReply& reply, std::uint64_t start) {
     have_movements_ = false;
     return;
   }
-  ask("listchannelmoves", page_params(last + 1), [this, next = last + 1](const RpcReply& more) { read_movements(more, next); });
+  ask("listchannelmoves", page_params(last + 1),
+      [this, next = last + 1](const RpcReply& more) { read_movements(more, next); });
 }
 
 /// Whoever paid between the two questions wrote its row before its debit, so that row and its preimage can be had now.
 void LookRound::ask_rows_of_movements() {
   for (auto& [hash, item] : items_) {
     if (all_debits_have_rows(item)) continue;
-    ask("listsendpays", listsendpays_params(hash), [this, &item = item](const RpcReply& reply) { add_complete_records(item, reply); });
+    ask("listsendpays", listsendpays_params(hash),
+        [this, &item = item](const RpcReply& reply) { add_complete_records(item, reply); });
   }
   then(&LookRound::ask_deletions);
 }
@@ -246,7 +252,8 @@ void LookRound::finish() {
     look.now = marks_;
     look.height = height_;
     for (Record& record : item.records) {
-      record.row.lingers = record.row.state == RowState::pending && record.created && record.created->value + settled_in_ns <= now_.value;
+      record.row.lingers = record.row.state == RowState::pending && record.created &&
+                           record.created->value + settled_in_ns <= now_.value;
       look.rows.push_back(std::move(record.row));
     }
     // A list that need not reach back to this hash's first hand-over is no list for it.

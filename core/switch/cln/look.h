@@ -1,4 +1,5 @@
-// One round of looks: the few questions that show everything of some payment hashes, in the order that makes them evidence.
+// One round of looks: the few questions that show everything of some payment hashes, in the order that makes them
+// evidence.
 #pragma once
 
 #include <functional>
@@ -13,12 +14,12 @@
 
 namespace paytower::cln {
 
-/// Marks first, then the rows, then the HTLCs, then the movements, then the counter of deletions once more. So nothing that
-/// happens between two of the questions can hide: what ran and ended after the rows were read stands in the HTLCs, its debit in
-/// the movements, and what was deleted meanwhile moved the counter. A debit without a row has the rows of its hash read again:
-/// who paid in between wrote them first, and their preimage is not to be called lost. Each question is asked when the one
-/// before it is answered, because the node promises no order among requests. Counters and lists are asked once for all hashes
-/// of the round.
+/// Marks first, then the rows, then the HTLCs, then the movements, then the counter of deletions once more. So nothing
+/// that happens between two of the questions can hide: what ran and ended after the rows were read stands in the HTLCs,
+/// its debit in the movements, and what was deleted meanwhile moved the counter. A debit without a row has the rows of
+/// its hash read again: who paid in between wrote them first, and their preimage is not to be called lost. Each
+/// question is asked when the one before it is answered, because the node promises no order among requests. Counters
+/// and lists are asked once for all hashes of the round.
 class LookRound : public std::enable_shared_from_this<LookRound> {
  public:
   struct Wanted {
@@ -32,7 +33,8 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   /// Entries of one list that are read; a longer one counts as a list that the node does not have.
   static constexpr std::size_t max_list_entries = 1'000'000;
 
-  /// `done` gets one result for each hash; it is not called when the connection is lost before. `now` dates the node's rows.
+  /// `done` gets one result for each hash; it is not called when the connection is lost before. `now` dates the node's
+  /// rows.
   LookRound(RpcClient& client, const std::vector<Wanted>& wanted, std::uint32_t height, UnixNs now, Done done);
   /// REQUIRES: owned by a shared_ptr, which the round keeps alive until its end.
   void start();
@@ -64,7 +66,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   void ask(const std::string& method, const nlohmann::json& params, std::function<void(const RpcReply&)> read);
   void answered();
   void then(void (LookRound::*next)());
-  void ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::* mark);
+  void ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::*mark);
   void take_records(Item& item, const RpcReply& reply);
   void abandon(const char* what);
 
@@ -74,7 +76,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   UnixNs now_;
   Done done_;
   Marks marks_;
-  std::optional<std::uint64_t> htlcs_from_;      ///< oldest mark of the round; nothing: no list is wanted
+  std::optional<std::uint64_t> htlcs_from_;  ///< oldest mark of the round; nothing: no list is wanted
   std::optional<std::uint64_t> movements_from_;
   bool have_htlcs_ = false;
   bool have_movements_ = false;

@@ -56,7 +56,8 @@ std::optional<Msat> amount(const json& object, const char* key) {
   if (!msat) {
     constexpr std::string_view unit = "msat";
     const auto words = text(object, key);
-    if (!words || words->size() <= unit.size() || std::string_view(*words).substr(words->size() - unit.size()) != unit) return std::nullopt;
+    if (!words || words->size() <= unit.size() || std::string_view(*words).substr(words->size() - unit.size()) != unit)
+      return std::nullopt;
     msat = whole_number(std::string_view(*words).substr(0, words->size() - unit.size()));
   }
   return msat ? Msat::from(*msat) : std::nullopt;
@@ -113,7 +114,8 @@ std::vector<OwnChannel> read_own_channels(const json& result) {
     own.peer = *peer;
     own.channel = *scid;
     own.direction = static_cast<std::uint8_t>(*direction);
-    own.usable = text(entry, "owner") == "channeld" && text(entry, "state") == "CHANNELD_NORMAL" && connected != nullptr && *connected == true;
+    own.usable = text(entry, "owner") == "channeld" && text(entry, "state") == "CHANNELD_NORMAL" &&
+                 connected != nullptr && *connected == true;
     own.spendable = amount(entry, "spendable_msat").value_or(Msat{});
     channels.push_back(own);
   }
@@ -130,8 +132,10 @@ std::optional<Route> read_route(const json& result) {
     const auto direction = number(entry, "direction");
     const auto carried = amount(entry, "amount_msat");
     const auto delay = number(entry, "delay");
-    if (!node || !scid || !direction || *direction > 1 || !carried || !delay || *delay > limits::max_cltv_delta) return std::nullopt;
-    route.hops.push_back(Hop{*scid, static_cast<std::uint8_t>(*direction), *node, *carried, static_cast<std::uint32_t>(*delay)});
+    if (!node || !scid || !direction || *direction > 1 || !carried || !delay || *delay > limits::max_cltv_delta)
+      return std::nullopt;
+    route.hops.push_back(
+        Hop{*scid, static_cast<std::uint8_t>(*direction), *node, *carried, static_cast<std::uint32_t>(*delay)});
   }
   return route;
 }
@@ -166,7 +170,8 @@ std::optional<Route> read_routes_answer(const json& result) {
     if (newer) out = amount(entry, "amount_out_msat");
     if (newer) delay = number(entry, "cltv_out");
     if (!node || !channel || !out || !delay || *delay > limits::max_cltv_delta) return std::nullopt;
-    route.hops.insert(route.hops.begin(), Hop{channel->channel, channel->direction, *node, *out, static_cast<std::uint32_t>(*delay)});
+    route.hops.insert(route.hops.begin(),
+                      Hop{channel->channel, channel->direction, *node, *out, static_cast<std::uint32_t>(*delay)});
     out = amount(entry, "amount_msat");
     delay = number(entry, "delay");
   }

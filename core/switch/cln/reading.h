@@ -9,8 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/payment/look.h"
 #include "core/driver/ports.h"
+#include "core/payment/look.h"
 
 namespace paytower::cln {
 
@@ -26,8 +26,7 @@ namespace paytower::cln {
 [[nodiscard]] std::optional<ShortChannelId> channel(const nlohmann::json& object, const char* key);
 
 /// 2 * N hex digits as one of the fixed byte strings.
-template <typename T>
-[[nodiscard]] std::optional<T> bytes(const nlohmann::json& object, const char* key) {
+template <typename T> [[nodiscard]] std::optional<T> bytes(const nlohmann::json& object, const char* key) {
   const auto digits = text(object, key);
   return digits ? T::from_hex_text(*digits) : std::nullopt;
 }
@@ -36,14 +35,14 @@ template <typename T>
 struct Record {
   PaymentHash hash;
   SwitchRow row;
-  std::uint64_t created_index = 0;           ///< 0 when the node does not say
-  std::uint64_t updated_index = 0;           ///< of its end; 0 while pending
+  std::uint64_t created_index = 0;  ///< 0 when the node does not say
+  std::uint64_t updated_index = 0;  ///< of its end; 0 while pending
   std::optional<UnixNs> created;
   std::string invoice;
 };
 
-/// Nothing when it names no payment hash or no group. A state that is not known reads as pending: that keeps the hash closed
-/// and concludes nothing. partid is 0 when it is missing.
+/// Nothing when it names no payment hash or no group. A state that is not known reads as pending: that keeps the hash
+/// closed and concludes nothing. partid is 0 when it is missing.
 [[nodiscard]] std::optional<Record> read_record(const nlohmann::json& row);
 
 /// The array `key` of a result. Nothing when there is none or it has more than `most` elements.
@@ -53,8 +52,8 @@ struct Record {
 struct OwnChannel {
   PublicKey peer;
   ShortChannelId channel;
-  std::uint8_t direction = 0;                ///< ours
-  bool usable = false;                       ///< a running channeld owns it and its peer is connected (SEMANTICS 6)
+  std::uint8_t direction = 0;  ///< ours
+  bool usable = false;         ///< a running channeld owns it and its peer is connected (SEMANTICS 6)
   Msat spendable;
 };
 /// Channels without a short channel id are left out.
@@ -63,8 +62,8 @@ struct OwnChannel {
 /// getroute's answer. Nothing when any hop is not whole, when it has none, or more than limits::max_hops.
 [[nodiscard]] std::optional<Route> read_route(const nlohmann::json& result);
 
-/// getroutes' answer as the same kind of route: it tells what goes into each hop, newer nodes also what comes out. Nothing
-/// when it is not exactly one path, or as above.
+/// getroutes' answer as the same kind of route: it tells what goes into each hop, newer nodes also what comes out.
+/// Nothing when it is not exactly one path, or as above.
 [[nodiscard]] std::optional<Route> read_routes_answer(const nlohmann::json& result);
 
 /// An entry of listhtlcs that leaves the node.

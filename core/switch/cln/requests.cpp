@@ -11,7 +11,11 @@ using nlohmann::json;
 constexpr std::uint32_t highest_maxdelay = 2'016;  ///< that getroutes takes
 
 json hop_json(const Hop& hop) {
-  return json{{"id", hop.node.hex()}, {"channel", hop.channel.text()}, {"direction", hop.direction}, {"amount_msat", hop.amount.value()}, {"delay", hop.delay}};
+  return json{{"id", hop.node.hex()},
+              {"channel", hop.channel.text()},
+              {"direction", hop.direction},
+              {"amount_msat", hop.amount.value()},
+              {"delay", hop.delay}};
 }
 
 json ids(const AttemptKey& key) {
@@ -59,15 +63,20 @@ json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds) {
 
 json listsendpays_params(const PaymentHash& hash) { return json{{"payment_hash", hash.hex()}}; }
 
-json page_params(std::uint64_t start, std::uint64_t limit) { return json{{"index", "created"}, {"start", start}, {"limit", limit}}; }
+json page_params(std::uint64_t start, std::uint64_t limit) {
+  return json{{"index", "created"}, {"start", start}, {"limit", limit}};
+}
 
 json counter_params(const char* subsystem, const char* index) {
   return json{{"subsystem", subsystem}, {"indexname", index}, {"nextvalue", 0}};
 }
 
-std::string channel_name(const ChannelDirection& channel) { return channel.channel.text() + "/" + std::to_string(channel.direction); }
+std::string channel_name(const ChannelDirection& channel) {
+  return channel.channel.text() + "/" + std::to_string(channel.direction);
+}
 
-json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels, std::span<const PublicKey> without_nodes) {
+json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels,
+                     std::span<const PublicKey> without_nodes) {
   json params{{"id", asked.to.hex()},
               {"amount_msat", asked.amount.value()},
               {"riskfactor", asked.risk_factor},
@@ -81,9 +90,10 @@ json getroute_params(const RouteParams& asked, std::span<const ChannelDirection>
   return params;
 }
 
-json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit, std::uint32_t final_delay, std::uint32_t cltv_limit,
-                      const std::string& layer) {
-  json layers = json::array({"auto.localchans", "auto.sourcefree"});  // what our own channels hold; and we pay ourselves no fee
+json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit,
+                      std::uint32_t final_delay, std::uint32_t cltv_limit, const std::string& layer) {
+  json layers =
+      json::array({"auto.localchans", "auto.sourcefree"});  // what our own channels hold; and we pay ourselves no fee
   if (!layer.empty()) layers.push_back(layer);
   return json{{"source", from.hex()},
               {"destination", to.hex()},

@@ -24,9 +24,9 @@ inline constexpr std::uint64_t list_page = 1'000;
 /// REQUIRES: the route is not empty.
 [[nodiscard]] nlohmann::json sendpay_params(const Handover& handover);
 
-/// A sendpay that makes a row at the attempt's ids and never an HTLC: all bitcoin over one named channel, which channeld
-/// refuses by itself. A part of several keeps its route and total, only its first hop carries the fence amount.
-/// `secret` is any random one: the invoice's own is nobody's business on the way.
+/// A sendpay that makes a row at the attempt's ids and never an HTLC: all bitcoin over one named channel, which
+/// channeld refuses by itself. A part of several keeps its route and total, only its first hop carries the fence
+/// amount. `secret` is any random one: the invoice's own is nobody's business on the way.
 [[nodiscard]] nlohmann::json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret);
 
 [[nodiscard]] nlohmann::json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds);
@@ -43,10 +43,12 @@ struct RouteParams {
 };
 /// "SCID/DIRECTION"
 [[nodiscard]] std::string channel_name(const ChannelDirection& channel);
-[[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels,
+[[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked,
+                                             std::span<const ChannelDirection> without_channels,
                                              std::span<const PublicKey> without_nodes);
 /// One part, from our own channels as they stand. `layer`: the one with our exclusions, empty without.
-[[nodiscard]] nlohmann::json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit, std::uint32_t final_delay,
-                                              std::uint32_t cltv_limit, const std::string& layer);
+[[nodiscard]] nlohmann::json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit,
+                                              std::uint32_t final_delay, std::uint32_t cltv_limit,
+                                              const std::string& layer);
 
 }  // namespace paytower::cln

@@ -12,14 +12,14 @@ namespace paytower::cln {
 
 namespace {
 
-constexpr std::uint32_t usual_risk = 10;     ///< the node's documentation's own example
+constexpr std::uint32_t usual_risk = 10;  ///< the node's documentation's own example
 constexpr std::uint32_t fees_first = 0;
 constexpr std::uint32_t delays_first = 1'000;
-constexpr std::int64_t route_too_expensive = 206;   ///< getroutes' code for one that breaks a limit, in fees or in delays
+constexpr std::int64_t route_too_expensive =
+    206;  ///< getroutes' code for one that breaks a limit, in fees or in delays
 constexpr const char* unknown_destination = "Unknown destination node";  ///< getroutes' words; it has no code for them
 
-template <typename T>
-bool contains(const std::vector<T>& list, const T& value) {
+template <typename T> bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
@@ -35,7 +35,8 @@ std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& ques
     const HintHop& from = hint[i - 1];
     const PublicKey to = i == hint.size() ? question.demand.destination : hint[i].node;
     const ChannelDirection channel{from.channel, static_cast<std::uint8_t>(from.node < to ? 0 : 1)};
-    if (contains(question.excluded_channels, channel) || contains(question.excluded_nodes, from.node) || to == own) return std::nullopt;
+    if (contains(question.excluded_channels, channel) || contains(question.excluded_nodes, from.node) || to == own)
+      return std::nullopt;
     tail.hops.insert(tail.hops.begin(), Hop{channel.channel, channel.direction, to, tail.amount, tail.delay});
     if (from.node == own) return i == 1 ? std::optional(tail) : std::nullopt;
     const auto before = carried_before(policy_of(from), Carried{tail.amount, tail.delay});
@@ -47,7 +48,8 @@ std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& ques
 }
 
 RouteSearch::RouteSearch(RpcClient& client, RouteQuestion question, const PublicKey& own, Done done)
-    : client_(client), question_(std::move(question)), own_(own), done_(std::move(done)), avoid_(question_.excluded_channels) {
+    : client_(client), question_(std::move(question)), own_(own), done_(std::move(done)),
+      avoid_(question_.excluded_channels) {
   targets_.emplace_back();
   for (const RouteHint& hint : question_.hints) {
     if (targets_.size() > max_hints) break;
@@ -102,7 +104,8 @@ void RouteSearch::put(Ask what, Found found) {
   if (client_.lacks("getroute")) return put_layered(what, std::move(found));
   client_.call("getroute", getroute_params(what.params, what.without_channels, what.without_nodes),
                [self = shared_from_this(), what, found = std::move(found)](const RpcReply& reply) {
-                 if (!no_such_method(reply)) return found(reply.result ? read_route(*reply.result) : std::nullopt, reply.error);
+                 if (!no_such_method(reply))
+                   return found(reply.result ? read_route(*reply.result) : std::nullopt, reply.error);
                  self->client_.note_lacking("getroute");
                  self->put_layered(what, found);
                });
@@ -123,11 +126,16 @@ void RouteSearch::put_layered(const Ask& what, Found found) {
     fee_limit = *left;
     cltv_limit = demand.cltv_limit;
   }
-  std::make_shared<LayeredRoute>(
-      client_,
-      LayeredQuestion{own_, what.params.to, what.params.amount, fee_limit, what.params.final_delay, cltv_limit,
-                      {what.without_channels.begin(), what.without_channels.end()}, {what.without_nodes.begin(), what.without_nodes.end()}},
-      std::move(found))
+  std::make_shared<LayeredRoute>(client_,
+                                 LayeredQuestion{own_,
+                                                 what.params.to,
+                                                 what.params.amount,
+                                                 fee_limit,
+                                                 what.params.final_delay,
+                                                 cltv_limit,
+                                                 {what.without_channels.begin(), what.without_channels.end()},
+                                                 {what.without_nodes.begin(), what.without_nodes.end()}},
+                                 std::move(found))
       ->start();
 }
 
@@ -153,7 +161,8 @@ void RouteSearch::found(std::optional<Route> route, std::uint32_t risk_factor) {
 
 bool RouteSearch::uses_excluded(const Route& route) const {
   return std::any_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
-    return contains(avoid_, ChannelDirection{hop.channel, hop.direction}) || contains(question_.excluded_nodes, hop.node);
+    return contains(avoid_, ChannelDirection{hop.channel, hop.direction}) ||
+           contains(question_.excluded_nodes, hop.node);
   });
 }
 
@@ -174,11 +183,14 @@ void RouteSearch::next_target() {
 
 // --- why there is none ---
 
-bool RouteSearch::excludes_something() const { return !question_.excluded_channels.empty() || !question_.excluded_nodes.empty(); }
+bool RouteSearch::excludes_something() const {
+  return !question_.excluded_channels.empty() || !question_.excluded_nodes.empty();
+}
 
 /// Of several answers the words about a place that the node knows are kept.
 void RouteSearch::note(const std::optional<RpcError>& error, bool layered) {
-  const bool unknown = error && (layered ? error->message.rfind(unknown_destination, 0) == 0 : error->code == invalid_params);
+  const bool unknown =
+      error && (layered ? error->message.rfind(unknown_destination, 0) == 0 : error->code == invalid_params);
   if (!unknown) {
     known_ = true;
     if (!probe_target_ || targets_[target_]) probe_target_ = target_;
@@ -203,7 +215,8 @@ void RouteSearch::ask_without_limits() {
   Ask what{target(*limited_target_), avoid_, question_.excluded_nodes, false};
   put(what, [self = shared_from_this()](std::optional<Route> route, const std::optional<RpcError>& /*error*/) {
     if (!route) return self->look_at_channels();
-    if (const auto& tail = self->targets_[*self->limited_target_]) route->hops.insert(route->hops.end(), tail->hops.begin(), tail->hops.end());
+    if (const auto& tail = self->targets_[*self->limited_target_])
+      route->hops.insert(route->hops.end(), tail->hops.begin(), tail->hops.end());
     if (!self->uses_excluded(*route)) self->refused_.add(*route, self->question_.demand);
     auto limit = self->refused_.detail();
     limit ? self->end(std::move(*limit)) : self->look_at_channels();
@@ -211,14 +224,17 @@ void RouteSearch::ask_without_limits() {
 }
 
 void RouteSearch::look_at_channels() {
-  if (!channels_ && question_.demand.outgoing_channels.empty()) return ask_own_channels(&RouteSearch::leave_something_out);
+  if (!channels_ && question_.demand.outgoing_channels.empty())
+    return ask_own_channels(&RouteSearch::leave_something_out);
   leave_something_out();
 }
 
 void RouteSearch::leave_something_out() {
   std::vector<SpendableChannel> own;
-  for (const OwnChannel& one : channels_.value_or(std::vector<OwnChannel>{})) own.push_back({one.channel, one.usable, one.spendable});
-  if (auto why = channels_ ? explain_channels(own, question_.demand, Msat{}) : std::nullopt) return end(std::move(*why));
+  for (const OwnChannel& one : channels_.value_or(std::vector<OwnChannel>{}))
+    own.push_back({one.channel, one.usable, one.spendable});
+  if (auto why = channels_ ? explain_channels(own, question_.demand, Msat{}) : std::nullopt)
+    return end(std::move(*why));
   if (!probe_target_) return end({});
   Ask what{target(*probe_target_), {}, {}, false};
   DetailCode meaning = DetailCode::amount_in_one_part;
@@ -230,12 +246,15 @@ void RouteSearch::leave_something_out() {
   } else {
     what.params.amount = probe_amount(what.params.amount);
   }
-  put(what, [self = shared_from_this(), own = std::move(own), meaning](std::optional<Route> route, const std::optional<RpcError>& /*error*/) {
+  put(what, [self = shared_from_this(), own = std::move(own), meaning](std::optional<Route> route,
+                                                                       const std::optional<RpcError>& /*error*/) {
     if (!route) return self->end(self->hints_left_out_ ? detail_of(DetailCode::excluded) : FailureDetail{});
     if (meaning != DetailCode::amount_in_one_part) return self->end(detail_of(meaning));
-    const Msat spent = checked_sub(self->target(*self->probe_target_).amount, self->question_.demand.amount).value_or(Msat{});  // for the hint's hops
+    const Msat spent = checked_sub(self->target(*self->probe_target_).amount, self->question_.demand.amount)
+                           .value_or(Msat{});  // for the hint's hops
     const Msat fees = checked_add(fees_by_probe(route->fees()), spent).value_or(spent);
-    if (auto why = self->channels_ ? explain_channels(own, self->question_.demand, fees) : std::nullopt) return self->end(std::move(*why));
+    if (auto why = self->channels_ ? explain_channels(own, self->question_.demand, fees) : std::nullopt)
+      return self->end(std::move(*why));
     FailureDetail whole = detail_of(meaning);
     if (self->channels_) whole.held = held_together(own);
     self->end(std::move(whole));

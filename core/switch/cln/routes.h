@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "core/payment/failure_detail.h"
 #include "core/driver/ports.h"
+#include "core/payment/failure_detail.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
 #include "core/switch/rpc/client.h"
@@ -21,21 +21,23 @@ namespace paytower::cln {
 struct HintTail {
   PublicKey entry;
   std::vector<Hop> hops;
-  Msat amount;                               ///< the entry node must receive this
-  std::uint32_t delay = 0;                   ///< and this many blocks
+  Msat amount;              ///< the entry node must receive this
+  std::uint32_t delay = 0;  ///< and this many blocks
 };
 /// Pure. Nothing for a hint that is empty, too long, too dear for an Msat, or that uses what the question excludes.
 /// `own`: a hint that begins at our node asks no fee of ourselves.
-[[nodiscard]] std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& question, const PublicKey& own);
+[[nodiscard]] std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& question,
+                                              const PublicKey& own);
 
-/// Asks getroute: to the payee, then to each hint's entry. What breaks the fee or CLTV limit is asked for once more with the
-/// node's weighing of fees against delays turned to the other side. A node that knows no getroute is asked with getroutes
-/// (LayeredRoute); nothing else of it is better for one part, whose limits and exclusions getroute is told as well.
+/// Asks getroute: to the payee, then to each hint's entry. What breaks the fee or CLTV limit is asked for once more
+/// with the node's weighing of fees against delays turned to the other side. A node that knows no getroute is asked
+/// with getroutes (LayeredRoute); nothing else of it is better for one part, whose limits and exclusions getroute is
+/// told as well.
 ///
-/// Where there is none, the answers so far often tell why: a route that breaks a limit, a payee that nobody knows. Else our own
-/// channels are asked for, and then one question is put with what may be in the way left out: the exclusions, the outgoing
-/// channels, or most of the amount. getroutes, which is told the limits, is asked without them first. So it takes three more
-/// questions at most, and none where there is a route.
+/// Where there is none, the answers so far often tell why: a route that breaks a limit, a payee that nobody knows. Else
+/// our own channels are asked for, and then one question is put with what may be in the way left out: the exclusions,
+/// the outgoing channels, or most of the amount. getroutes, which is told the limits, is asked without them first. So
+/// it takes three more questions at most, and none where there is a route.
 class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
@@ -47,7 +49,8 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   void start();
 
  private:
-  /// One question to the node, whichever command takes it. `limits`: those of the demand, for the command that knows them.
+  /// One question to the node, whichever command takes it. `limits`: those of the demand, for the command that knows
+  /// them.
   struct Ask {
     RouteParams params;
     std::span<const ChannelDirection> without_channels;
@@ -81,17 +84,19 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   RouteQuestion question_;
   PublicKey own_;
   Done done_;
-  std::vector<std::optional<HintTail>> targets_;   ///< the payee itself (nothing), then the hints
-  bool hints_left_out_ = false;                    ///< because of what is excluded
+  std::vector<std::optional<HintTail>> targets_;  ///< the payee itself (nothing), then the hints
+  bool hints_left_out_ = false;                   ///< because of what is excluded
   std::size_t target_ = 0;
-  std::vector<ChannelDirection> avoid_;            ///< what the question excludes, and our channels that --outgoing-chan-id does not name
+  std::vector<ChannelDirection>
+      avoid_;  ///< what the question excludes, and our channels that --outgoing-chan-id does not name
   std::optional<std::vector<OwnChannel>> channels_;
   NearMisses refused_;
-  bool known_ = false;                             ///< some target is known to the network
-  std::optional<std::size_t> probe_target_;        ///< such a one: a hint's entry rather than a payee that may have no public channel
-  bool limits_told_ = false;                       ///< getroutes was told limits
-  std::optional<std::size_t> limited_target_;      ///< the one that a limit seems to keep out of reach
-  std::string words_;                              ///< the node's
+  bool known_ = false;  ///< some target is known to the network
+  std::optional<std::size_t>
+      probe_target_;          ///< such a one: a hint's entry rather than a payee that may have no public channel
+  bool limits_told_ = false;  ///< getroutes was told limits
+  std::optional<std::size_t> limited_target_;  ///< the one that a limit seems to keep out of reach
+  std::string words_;                          ///< the node's
 };
 
 }  // namespace paytower::cln

@@ -39,7 +39,8 @@ std::optional<OwnRowsSearch::Taken> OwnRowsSearch::take(const RpcReply& reply) {
     taken.last = std::max(taken.last, record->created_index);
     const auto label = parse_attempt_label(record->row.label);
     if (!label || label->store != store_) continue;
-    found_.rows.push_back(OwnRow{record->hash, std::move(record->row), std::move(record->invoice), record->created.value_or(UnixNs{})});
+    found_.rows.push_back(
+        OwnRow{record->hash, std::move(record->row), std::move(record->invoice), record->created.value_or(UnixNs{})});
   }
   return taken;
 }
@@ -64,21 +65,24 @@ void NewestOwnSearch::ask_since(std::uint64_t first) {
 void NewestOwnSearch::ask_newest() {
   client_.call("wait", counter_params("sendpays", "created"), [self = shared_from_this()](const RpcReply& reply) {
     const auto newest = reply.result ? number(*reply.result, "created") : std::nullopt;
-    if (!newest || *newest == 0) return self->done_(std::move(self->found_));  // no rows, or a node that does not count them
+    if (!newest || *newest == 0)
+      return self->done_(std::move(self->found_));  // no rows, or a node that does not count them
     self->ask_back_from(*newest, first_page);
   });
 }
 
 void NewestOwnSearch::ask_back_from(std::uint64_t last, std::uint64_t count) {
   const std::uint64_t first = last > count ? last - count + 1 : 1;
-  client_.call("listsendpays", page_params(first, last - first + 1), [self = shared_from_this(), first, count](const RpcReply& reply) {
-    if (not_known_there(reply)) return self->done_(std::move(self->found_));
-    const nlohmann::json* rows = reply.result ? list(*reply.result, "payments", list_page) : nullptr;
-    if (rows == nullptr) return self->client_.refuse("the node's answer to listsendpays cannot be used");
-    const bool enough = self->take(*rows) || !self->found_.ids.empty() || first == 1 || (self->trace_.since && first <= *self->trace_.since);
-    if (enough) return self->done_(std::move(self->found_));
-    self->ask_back_from(first - 1, std::min(count * 10, list_page));
-  });
+  client_.call("listsendpays", page_params(first, last - first + 1),
+               [self = shared_from_this(), first, count](const RpcReply& reply) {
+                 if (not_known_there(reply)) return self->done_(std::move(self->found_));
+                 const nlohmann::json* rows = reply.result ? list(*reply.result, "payments", list_page) : nullptr;
+                 if (rows == nullptr) return self->client_.refuse("the node's answer to listsendpays cannot be used");
+                 const bool enough = self->take(*rows) || !self->found_.ids.empty() || first == 1 ||
+                                     (self->trace_.since && first <= *self->trace_.since);
+                 if (enough) return self->done_(std::move(self->found_));
+                 self->ask_back_from(first - 1, std::min(count * 10, list_page));
+               });
 }
 
 bool NewestOwnSearch::take(const nlohmann::json& rows) {
@@ -86,7 +90,8 @@ bool NewestOwnSearch::take(const nlohmann::json& rows) {
   for (const nlohmann::json& row : rows) {
     const auto record = read_record(row);
     if (!record) continue;
-    older_than_store = older_than_store || (record->created && *record->created < UnixNs{trace_.made.value - clock_slack_ns});
+    older_than_store =
+        older_than_store || (record->created && *record->created < UnixNs{trace_.made.value - clock_slack_ns});
     const auto label = parse_attempt_label(record->row.label);
     if (label && label->store == trace_.store) found_.ids.push_back(label->id);
   }

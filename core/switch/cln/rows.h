@@ -15,7 +15,8 @@ class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
   using Done = std::function<void(OwnRowsAnswer)>;
 
   /// `done` is not called when the connection is lost before.
-  OwnRowsSearch(RpcClient& client, const StoreId& store, Done done) : client_(client), store_(store), done_(std::move(done)) {}
+  OwnRowsSearch(RpcClient& client, const StoreId& store, Done done)
+      : client_(client), store_(store), done_(std::move(done)) {}
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start() { ask_page(1); }
 
@@ -35,18 +36,20 @@ class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
   OwnRowsAnswer found_;
 };
 
-/// Reads what listsendpays has since the trace, or backwards from the newest row, until a row of the store is met, or one that is older than the store or known to it.
+/// Reads what listsendpays has since the trace, or backwards from the newest row, until a row of the store is met, or
+/// one that is older than the store or known to it.
 class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
  public:
   using Done = std::function<void(NewestOwnAnswer)>;
 
   /// `done` is not called when the connection is lost before.
-  NewestOwnSearch(RpcClient& client, const StoreTrace& trace, Done done) : client_(client), trace_(trace), done_(std::move(done)) {}
+  NewestOwnSearch(RpcClient& client, const StoreTrace& trace, Done done)
+      : client_(client), trace_(trace), done_(std::move(done)) {}
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start();
 
  private:
-  static constexpr std::uint64_t first_page = 20;              ///< mostly the newest row of all is ours
+  static constexpr std::uint64_t first_page = 20;  ///< mostly the newest row of all is ours
   static constexpr std::int64_t clock_slack_ns = 86'400 * ns_per_second;
 
   void ask_since(std::uint64_t first);

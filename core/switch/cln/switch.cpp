@@ -7,10 +7,10 @@
 #include "core/base/error.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/look.h"
-#include "core/switch/cln/rows.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
 #include "core/switch/cln/routes.h"
+#include "core/switch/cln/rows.h"
 #include "core/switch/rpc/client.h"
 #include "core/switch/rpc/unix_socket.h"
 
@@ -24,7 +24,10 @@ constexpr unsigned most_doublings = 5;
 constexpr std::size_t longest_network_name = 32;
 
 /// The node was never shown this request: nothing is to be learned for the next route.
-Failure never_written() { return Failure{FailureCode::local_refusal, {}, {}, {}, "the node was gone before a byte of the hand-over was written"}; }
+Failure never_written() {
+  return Failure{
+      FailureCode::local_refusal, {}, {}, {}, "the node was gone before a byte of the hand-over was written"};
+}
 
 DispatchAnswer not_sent(const AttemptKey& key, Failure failure) {
   DispatchAnswer answer;
@@ -45,7 +48,8 @@ FenceAnswer fence_answer(const AttemptKey& key, bool fenced) {
 
 struct ClnSwitch::Impl {
   Impl(ClnOptions options, Clock& the_clock, Poller& the_poller, Randomness& the_randomness)
-      : clock(the_clock), poller(the_poller), randomness(the_randomness), client(std::move(options.socket), options.node_user, the_clock, the_randomness) {}
+      : clock(the_clock), poller(the_poller), randomness(the_randomness),
+        client(std::move(options.socket), options.node_user, the_clock, the_randomness) {}
 
   Clock& clock;
   Poller& poller;
@@ -56,9 +60,9 @@ struct ClnSwitch::Impl {
   bool identify_wanted = false;
   bool asked_while_away = false;
   std::optional<MonoNs> retry_at;
-  unsigned fruitless_connections = 0;           ///< in a row, without an answer behind getinfo's
+  unsigned fruitless_connections = 0;  ///< in a row, without an answer behind getinfo's
 
-  std::optional<IdentityAnswer> identity;    ///< of this connection
+  std::optional<IdentityAnswer> identity;  ///< of this connection
   std::vector<LookRound::Wanted> looks;
   bool round_running = false;
   std::size_t fence_turn = 0;
@@ -73,7 +77,8 @@ struct ClnSwitch::Impl {
       if (!events.empty() || clock.mono() >= until) return std::exchange(events, {});
       if (moved) continue;
       const MonoNs wake = wake_time(until);
-      if (!poller.wait(client.descriptor(), client.wants_to_write(), wake) && clock.mono() < wake) return {};  // a signal
+      if (!poller.wait(client.descriptor(), client.wants_to_write(), wake) && clock.mono() < wake)
+        return {};  // a signal
     }
   }
 
@@ -106,9 +111,11 @@ struct ClnSwitch::Impl {
     client.call("getinfo", nlohmann::json::object(), [this](const RpcReply& reply) {
       const auto node = reply.result ? bytes<PublicKey>(*reply.result, "id") : std::nullopt;
       const auto network = reply.result ? text(*reply.result, "network") : std::nullopt;
-      if (!node || !network || network->empty() || network->size() > longest_network_name) return client.refuse("the node does not say who it is");
+      if (!node || !network || network->empty() || network->size() > longest_network_name)
+        return client.refuse("the node does not say who it is");
       const std::uint64_t height = number(*reply.result, "blockheight").value_or(0);
-      identity = IdentityAnswer{SwitchKey{*node, *network}, static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), run()};
+      identity = IdentityAnswer{SwitchKey{*node, *network},
+                                static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), run()};
       tell(*identity);
     });
   }
@@ -119,7 +126,8 @@ struct ClnSwitch::Impl {
     return now ? run_name(*now) : "";
   }
 
-  /// Nothing asked on this connection will be answered: hand-overs that were never written are told of, the rest stays open.
+  /// Nothing asked on this connection will be answered: hand-overs that were never written are told of, the rest stays
+  /// open.
   void lose(const std::string& why) {
     fruitless_connections = client.answers() > 1 ? 0 : std::min(fruitless_connections + 1, most_doublings);
     retry_at = MonoNs{clock.mono().value + std::min(first_pause_ns << fruitless_connections, longest_pause_ns)};
@@ -147,13 +155,15 @@ struct ClnSwitch::Impl {
     const auto end = looks.begin() + static_cast<std::ptrdiff_t>(count);
     std::vector<LookRound::Wanted> wanted(looks.begin(), end);
     looks.erase(looks.begin(), end);
-    std::make_shared<LookRound>(client, std::move(wanted), identity->height, clock.wall(), [this](std::vector<LookResult> results) {
-      round_running = false;
-      for (LookResult& result : results) {
-        if (identity) result.run = identity->run;
-        tell(LookAnswer{std::move(result)});
-      }
-    })->start();
+    std::make_shared<LookRound>(client, std::move(wanted), identity->height, clock.wall(),
+                                [this](std::vector<LookResult> results) {
+                                  round_running = false;
+                                  for (LookResult& result : results) {
+                                    if (identity) result.run = identity->run;
+                                    tell(LookAnswer{std::move(result)});
+                                  }
+                                })
+        ->start();
   }
 
   // --- attempts ---
@@ -162,7 +172,8 @@ struct ClnSwitch::Impl {
     // Never an empty route, and never one to the node itself: sent twice, either kills the node (UNIQUE violation).
     const auto& hops = handover.route.hops;
     const bool refused = hops.empty() || (identity && hops.back().node == identity->key.node);
-    if (refused) return tell(not_sent(handover.key, Failure{FailureCode::local_refusal, 0, {}, {}, "this route leads nowhere"}));
+    if (refused)
+      return tell(not_sent(handover.key, Failure{FailureCode::local_refusal, 0, {}, {}, "this route leads nowhere"}));
     if (!present()) return tell(not_sent(handover.key, never_written()));
     client.call(
         "sendpay", sendpay_params(handover),
@@ -189,15 +200,17 @@ struct ClnSwitch::Impl {
         [this, key] { tell(QueryAnswer{key}); });
   }
 
-  /// The attempt has failed for certain. What the node says of the reason counts only while no later failure of the hash has
-  /// replaced it: the rows, read behind it, tell.
+  /// The attempt has failed for certain. What the node says of the reason counts only while no later failure of the
+  /// hash has replaced it: the rows, read behind it, tell.
   void weigh_failure(const AttemptKey& key, const Failure& failure) {
     client.call("listsendpays", listsendpays_params(key.hash), [this, key, failure](const RpcReply& reply) {
       QueryAnswer answer;
       answer.key = key;
       const auto records = conclude_listsendpays(reply, key.hash).value_or(std::vector<Record>{});
-      const auto own = std::find_if(records.begin(), records.end(), [&](const Record& record) { return is_attempt_row(record, key); });
-      if (own != records.end() && own->row.state != RowState::failed) return tell(answer);  // the node contradicts itself
+      const auto own = std::find_if(records.begin(), records.end(),
+                                    [&](const Record& record) { return is_attempt_row(record, key); });
+      if (own != records.end() && own->row.state != RowState::failed)
+        return tell(answer);  // the node contradicts itself
       const Record* newest = newest_failure(records, key.part);
       answer.kind = QueryAnswer::Kind::failed;
       if (newest != nullptr && own != records.end() && newest == &*own) answer.failure = failure;
@@ -211,7 +224,9 @@ struct ClnSwitch::Impl {
     if (handover.route.hops.empty()) return tell(fence_answer(handover.key, false));
     client.call("listpeerchannels", nlohmann::json::object(), [this, handover](const RpcReply& reply) {
       std::vector<OwnChannel> channels = reply.result ? read_own_channels(*reply.result) : std::vector<OwnChannel>{};
-      channels.erase(std::remove_if(channels.begin(), channels.end(), [](const OwnChannel& own) { return !own.usable; }), channels.end());
+      channels.erase(
+          std::remove_if(channels.begin(), channels.end(), [](const OwnChannel& own) { return !own.usable; }),
+          channels.end());
       if (channels.empty()) return tell(fence_answer(handover.key, false));
       put_fence(handover, channels[fence_turn++ % channels.size()]);  // another one each time: one may be stuck
     });
@@ -231,7 +246,8 @@ struct ClnSwitch::Impl {
         wait_patience_ns, "waitsendpay", waitsendpay_params(handover.key, wait_seconds),
         [this, key = handover.key, label = handover.label](const RpcReply& reply) {
           const WaitMeaning meaning = conclude_waitsendpay(reply);
-          tell(fence_answer(key, meaning.word == WaitWord::failed && meaning.record && meaning.record->row.label == label));
+          tell(fence_answer(key,
+                            meaning.word == WaitWord::failed && meaning.record && meaning.record->row.label == label));
         },
         [this, key = handover.key] { tell(fence_answer(key, false)); });
   }
@@ -239,7 +255,8 @@ struct ClnSwitch::Impl {
 
 ClnSwitch::ClnSwitch(ClnOptions options, Clock& clock, Poller& poller, Randomness& randomness) {
   if (options.socket.empty() || options.socket.size() > UnixSocket::max_path) {
-    throw SwitchError("a socket's path has 1 to " + std::to_string(UnixSocket::max_path) + " characters: cln:" + options.socket.substr(0, 200));
+    throw SwitchError("a socket's path has 1 to " + std::to_string(UnixSocket::max_path) +
+                      " characters: cln:" + options.socket.substr(0, 200));
   }
   impl_ = std::make_unique<Impl>(std::move(options), clock, poller, randomness);
 }
@@ -257,9 +274,9 @@ void ClnSwitch::look(const PaymentHash& hash, const std::optional<Marks>& since)
 
 void ClnSwitch::ask_route(const RouteQuestion& question) {
   if (!impl_->present()) return;
-  std::make_shared<RouteSearch>(impl_->client, question, impl_->identity->key.node, [impl = impl_.get()](RouteAnswer answer) {
-    impl->tell(std::move(answer));
-  })->start();
+  std::make_shared<RouteSearch>(impl_->client, question, impl_->identity->key.node,
+                                [impl = impl_.get()](RouteAnswer answer) { impl->tell(std::move(answer)); })
+      ->start();
 }
 
 void ClnSwitch::dispatch(const Handover& handover) { impl_->dispatch(handover); }
@@ -274,12 +291,16 @@ void ClnSwitch::fence(const Handover& handover) {
 
 void ClnSwitch::list_own(const StoreId& store) {
   if (!impl_->present()) return;
-  std::make_shared<OwnRowsSearch>(impl_->client, store, [impl = impl_.get()](OwnRowsAnswer answer) { impl->tell(std::move(answer)); })->start();
+  std::make_shared<OwnRowsSearch>(impl_->client, store, [impl = impl_.get()](OwnRowsAnswer answer) {
+    impl->tell(std::move(answer));
+  })->start();
 }
 
 void ClnSwitch::newest_own(const StoreTrace& trace) {
   if (!impl_->present()) return;
-  std::make_shared<NewestOwnSearch>(impl_->client, trace, [impl = impl_.get()](NewestOwnAnswer answer) { impl->tell(std::move(answer)); })->start();
+  std::make_shared<NewestOwnSearch>(impl_->client, trace, [impl = impl_.get()](NewestOwnAnswer answer) {
+    impl->tell(std::move(answer));
+  })->start();
 }
 
 std::vector<SwitchEvent> ClnSwitch::poll(MonoNs until) { return impl_->poll(until); }

@@ -13,18 +13,18 @@
 namespace paytower::cln {
 
 struct ClnOptions {
-  std::string socket;                        ///< path of lightning-rpc
-  std::optional<uid_t> node_user;            ///< the node may run as this user, beside our own and root
+  std::string socket;              ///< path of lightning-rpc
+  std::optional<uid_t> node_user;  ///< the node may run as this user, beside our own and root
 };
 
-/// One connection, everything pipelined, no thread. An attempt is (payment_hash, groupid = attempt id, partid), its label is
-/// the hand-over's. What is concluded from each answer stands in core/switch/cln/conclusions.h.
+/// One connection, everything pipelined, no thread. An attempt is (payment_hash, groupid = attempt id, partid), its
+/// label is the hand-over's. What is concluded from each answer stands in core/switch/cln/conclusions.h.
 ///
-/// identify() connects where there is no connection: then the peer is checked first, and getinfo is the first word. What a
-/// connection has said of itself holds for as long as it lasts: whoever asks again hears it again, and the node is asked once
-/// (R6). Until then every other call is answered with Disconnected, a dispatch before that with not_sent, as nothing was written.
-/// A connection that is lost, or that says what cannot be read, is given up as a whole; the next one waits 250 ms, and
-/// longer each time that a connection brings nothing.
+/// identify() connects where there is no connection: then the peer is checked first, and getinfo is the first word.
+/// What a connection has said of itself holds for as long as it lasts: whoever asks again hears it again, and the node
+/// is asked once (R6). Until then every other call is answered with Disconnected, a dispatch before that with not_sent,
+/// as nothing was written. A connection that is lost, or that says what cannot be read, is given up as a whole; the
+/// next one waits 250 ms, and longer each time that a connection brings nothing.
 class ClnSwitch final : public Switch {
  public:
   /// All must outlive this. Throws SwitchError for a path that no socket can have.

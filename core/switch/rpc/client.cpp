@@ -11,7 +11,7 @@ namespace paytower {
 namespace {
 
 constexpr std::size_t read_chunk = 65'536;
-constexpr int reads_a_pump = 64;             ///< then whoever waits gets its turn
+constexpr int reads_a_pump = 64;  ///< then whoever waits gets its turn
 
 }  // namespace
 
@@ -25,7 +25,10 @@ Result<std::monostate> RpcClient::connect() {
   const auto peer = socket->peer();
   if (!peer) return Error{Errc::switch_unavailable, "nobody can tell who serves " + path_, {}};
   if (peer->uid != ::geteuid() && peer->uid != 0 && peer->uid != user_) {
-    return Error{Errc::switch_unavailable, path_ + " is served by user " + std::to_string(peer->uid) + ", who is neither you nor root: say --node-user if it is the node's", {}};
+    return Error{Errc::switch_unavailable,
+                 path_ + " is served by user " + std::to_string(peer->uid) +
+                     ", who is neither you nor root: say --node-user if it is the node's",
+                 {}};
   }
   socket_ = std::move(*socket);
   peer_ = peer;
@@ -38,7 +41,8 @@ void RpcClient::call(const std::string& method, const nlohmann::json& params, Ha
   send(method, params, Call{std::move(handler), std::move(dropped), {}, MonoNs{clock_.mono().value + patience_ns}});
 }
 
-void RpcClient::call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler, Dropped expired) {
+void RpcClient::call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params,
+                            Handler handler, Dropped expired) {
   send(method, params, Call{std::move(handler), {}, std::move(expired), MonoNs{clock_.mono().value + patience}});
 }
 
@@ -76,7 +80,9 @@ std::optional<std::string> RpcClient::write_all(bool& moved) {
   while (!outgoing_.empty()) {
     Outgoing& request = outgoing_.front();
     const auto put = socket_.write(std::string_view(request.text).substr(request.written));
-    if (!put) return "the node closed the connection";  // the system took nothing of this piece, whatever became of those before
+    if (!put)
+      return "the node closed the connection";  // the system took nothing of this piece, whatever became of those
+                                                // before
     if (*put == 0) return std::nullopt;
     if (const auto call = waiting_.find(request.id); call != waiting_.end()) call->second.touched = true;
     moved = true;
@@ -93,7 +99,8 @@ std::optional<std::string> RpcClient::read_all(bool& moved) {
     if (!got) return "the node closed the connection";
     if (*got == 0) return std::nullopt;
     moved = true;
-    if (!frames_.feed(std::string_view(buffer.data(), *got))) return "the node's answer is longer than " + std::to_string(max_answer_bytes) + " bytes";
+    if (!frames_.feed(std::string_view(buffer.data(), *got)))
+      return "the node's answer is longer than " + std::to_string(max_answer_bytes) + " bytes";
     if (auto why = deliver()) return why;
   }
   return std::nullopt;

@@ -27,8 +27,8 @@ class RpcClient {
 
   /// A whole answer is not larger than this (R16). The longest that we ask for is a page of a list.
   static constexpr std::size_t max_answer_bytes = 16U << 20U;
-  /// A node that answers none of our quick questions for so long is gone. A request of 64 MB by another client was seen to
-  /// stop a real node for 26 s.
+  /// A node that answers none of our quick questions for so long is gone. A request of 64 MB by another client was seen
+  /// to stop a real node for 26 s.
   static constexpr std::int64_t patience_ns = 60 * ns_per_second;
 
   /// All must outlive this. `user`: the node may run as this user too, beside our own and root.
@@ -39,23 +39,24 @@ class RpcClient {
   [[nodiscard]] bool connected() const { return socket_.open(); }
   [[nodiscard]] const std::optional<Peer>& peer() const { return peer_; }
 
-  /// REQUIRES: connected(). `handler` is called at most once, from pump(). `dropped` is called instead, from lose(), only when
-  /// not one byte of the request was written.
+  /// REQUIRES: connected(). `handler` is called at most once, from pump(). `dropped` is called instead, from lose(),
+  /// only when not one byte of the request was written.
   void call(const std::string& method, const nlohmann::json& params, Handler handler, Dropped dropped = {});
-  /// As call(), for a question that is given up by itself: without an answer within `patience` `expired` is called instead of
-  /// `handler`, from pump(), and the connection stays.
-  void call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler, Dropped expired);
+  /// As call(), for a question that is given up by itself: without an answer within `patience` `expired` is called
+  /// instead of `handler`, from pump(), and the connection stays.
+  void call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler,
+                   Dropped expired);
 
-  /// Reads and writes what can be, and calls handlers. Nothing while all is well, else why the connection cannot be used any
-  /// more; then call lose(). True in `moved` when anything was read or written.
+  /// Reads and writes what can be, and calls handlers. Nothing while all is well, else why the connection cannot be
+  /// used any more; then call lose(). True in `moved` when anything was read or written.
   [[nodiscard]] std::optional<std::string> pump(bool& moved);
   /// A name that nobody else has.
   [[nodiscard]] std::string fresh_name() { return draw_request_id(randomness_); }
   /// For handlers: an answer says what no node may say. pump() returns it.
   void refuse(std::string why);
 
-  /// What this connection's node was found not to know: a method, or a kind of question. Whoever finds that out says so, and
-  /// nobody asks it again before the next connection, which may lead to a newer node.
+  /// What this connection's node was found not to know: a method, or a kind of question. Whoever finds that out says
+  /// so, and nobody asks it again before the next connection, which may lead to a newer node.
   [[nodiscard]] bool lacks(const std::string& what) const { return lacking_.count(what) != 0; }
   void note_lacking(const std::string& what) { lacking_.insert(what); }
 
@@ -73,9 +74,9 @@ class RpcClient {
   struct Call {
     Handler handler;
     Dropped dropped;
-    Dropped expired;                           ///< empty: without an answer the connection is given up
+    Dropped expired;  ///< empty: without an answer the connection is given up
     MonoNs answer_by;
-    bool touched = false;                      ///< a byte of it was written
+    bool touched = false;  ///< a byte of it was written
   };
   struct Outgoing {
     std::string id;
@@ -99,7 +100,7 @@ class RpcClient {
   std::deque<Outgoing> outgoing_;
   std::unordered_map<std::string, Call> waiting_;
   std::optional<std::string> refused_;
-  std::unordered_set<std::string> lacking_;    ///< at most one entry a kind of question in our own code
+  std::unordered_set<std::string> lacking_;  ///< at most one entry a kind of question in our own code
   std::uint64_t answers_ = 0;
 };
 

@@ -18,11 +18,14 @@ Error unreadable(std::string what) { return Error{Errc::usage, "the node's answe
 
 Result<RpcError> read_error(const json& error) {
   const auto code = error.is_object() ? error.find("code") : error.end();
-  if (!error.is_object() || code == error.end() || !code->is_number_integer()) return unreadable("has an error without a code");
-  if (code->is_number_unsigned() && code->get<std::uint64_t>() > INT64_MAX) return unreadable("has an error without a code");
+  if (!error.is_object() || code == error.end() || !code->is_number_integer())
+    return unreadable("has an error without a code");
+  if (code->is_number_unsigned() && code->get<std::uint64_t>() > INT64_MAX)
+    return unreadable("has an error without a code");
   RpcError read;
   read.code = code->get<std::int64_t>();
-  if (const auto text = error.find("message"); text != error.end() && text->is_string()) read.message = text->get<std::string>();
+  if (const auto text = error.find("message"); text != error.end() && text->is_string())
+    read.message = text->get<std::string>();
   if (const auto data = error.find("data"); data != error.end()) read.data = *data;
   return read;
 }

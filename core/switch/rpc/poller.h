@@ -8,8 +8,8 @@ namespace paytower {
 class Poller {
  public:
   virtual ~Poller() = default;
-  /// Returns when `descriptor` can be read (or written to, with `write`), when `until` has come, or when a signal arrived.
-  /// True only in the first case. A negative descriptor never becomes ready.
+  /// Returns when `descriptor` can be read (or written to, with `write`), when `until` has come, or when a signal
+  /// arrived. True only in the first case. A negative descriptor never becomes ready.
   virtual bool wait(int descriptor, bool write, MonoNs until) = 0;
 };
 

@@ -32,7 +32,8 @@ std::optional<std::string> read_small(const std::string& path) {
 std::optional<std::uint64_t> start_ticks_of(const std::string& stat) {
   constexpr int fields_behind_the_command = 20;
   std::size_t at = stat.rfind(')');
-  for (int field = 0; field < fields_behind_the_command && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
+  for (int field = 0; field < fields_behind_the_command && at != std::string::npos; ++field)
+    at = stat.find(' ', at + 1);
   if (at == std::string::npos) return std::nullopt;
   std::uint64_t ticks = 0;
   const char* const begin = stat.data() + at + 1;
@@ -94,7 +95,8 @@ Result<UnixSocket> UnixSocket::connect(const std::string& path) {
 std::optional<Peer> UnixSocket::peer() const {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (::getsockopt(descriptor_, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 || size != sizeof credentials) return std::nullopt;
+  if (::getsockopt(descriptor_, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 || size != sizeof credentials)
+    return std::nullopt;
   return Peer{credentials.pid, credentials.uid};
 }
 

@@ -16,7 +16,7 @@ namespace paytower {
 /// One run of the node's process (restart proof): no other run ever has the same three.
 struct DaemonIdentity {
   pid_t pid = 0;
-  std::uint64_t start_ticks = 0;             ///< /proc/PID/stat, field 22
+  std::uint64_t start_ticks = 0;  ///< /proc/PID/stat, field 22
   std::string boot_id;
   bool operator==(const DaemonIdentity&) const = default;
 };
@@ -55,7 +55,8 @@ class UnixSocket {
   /// SO_PEERCRED: who made the listening socket.
   [[nodiscard]] std::optional<Peer> peer() const;
 
-  /// What can be moved now: the count, 0 when the call would block, nothing when the connection is gone (end of file included).
+  /// What can be moved now: the count, 0 when the call would block, nothing when the connection is gone (end of file
+  /// included).
   [[nodiscard]] std::optional<std::size_t> read(std::span<char> buffer);
   [[nodiscard]] std::optional<std::size_t> write(std::string_view text);
 

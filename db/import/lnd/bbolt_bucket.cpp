@@ -15,14 +15,17 @@ constexpr std::uint64_t page_header_bytes = 16, element_bytes = 16, bucket_heade
 constexpr std::uint16_t leaf_flag = 0x02;
 constexpr std::uint32_t bucket_flag = 0x01;
 
-bool same_bytes(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+bool same_bytes(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
 bool precedes(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) {
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
 }
 
 /// Pages have a number; an inline page is named by its place in the file.
 std::string name_of(const Page& page) {
-  return page.id != 0 ? "page " + std::to_string(page.id) : "the inline bucket at byte " + std::to_string(page.extent.offset);
+  return page.id != 0 ? "page " + std::to_string(page.id)
+                      : "the inline bucket at byte " + std::to_string(page.extent.offset);
 }
 
 Bytes key_of(std::string_view name) { return {name.begin(), name.end()}; }
@@ -39,7 +42,8 @@ Bucket Bucket::root(const BboltFile& file) {
 
 Bucket Bucket::nested(const BboltFile& file, Extent value, std::size_t depth) {
   const std::string name = "the bucket at byte " + std::to_string(value.offset);
-  if (depth > max_bucket_depth) file.refuse(name + " lies in more than " + std::to_string(max_bucket_depth) + " others");
+  if (depth > max_bucket_depth)
+    file.refuse(name + " lies in more than " + std::to_string(max_bucket_depth) + " others");
   if (value.size < bucket_header_bytes) file.refuse(name + " has a header of " + std::to_string(value.size) + " bytes");
   const Bytes head = file.bytes(value, bucket_header_bytes + page_header_bytes);
   Bucket bucket;
@@ -53,7 +57,8 @@ Bucket Bucket::nested(const BboltFile& file, Extent value, std::size_t depth) {
   }
   if (value.size < bucket_header_bytes + page_header_bytes) file.refuse(name + " is inline and has no page");
   const std::span<const std::uint8_t> page = std::span<const std::uint8_t>(head).subspan(bucket_header_bytes);
-  if (little<std::uint64_t>(page, 0) != 0 || little<std::uint16_t>(page, 8) != leaf_flag || little<std::uint32_t>(page, 12) != 0) {
+  if (little<std::uint64_t>(page, 0) != 0 || little<std::uint16_t>(page, 8) != leaf_flag ||
+      little<std::uint32_t>(page, 12) != 0) {
     file.refuse(name + " has an inline page that is no leaf");
   }
   bucket.inline_page_.extent = {value.offset + bucket_header_bytes, value.size - bucket_header_bytes};
@@ -89,7 +94,9 @@ std::optional<Found> Bucket::find(std::span<const std::uint8_t> key) const {
   file_->refuse("a bucket's tree is deeper than " + std::to_string(max_tree_depth) + " pages");
 }
 
-std::optional<Found> Bucket::find(std::string_view key) const { return find(std::span<const std::uint8_t>(key_of(key))); }
+std::optional<Found> Bucket::find(std::string_view key) const {
+  return find(std::span<const std::uint8_t>(key_of(key)));
+}
 
 std::optional<Bucket> Bucket::bucket(std::string_view name) const {
   const auto found = find(name);
@@ -181,7 +188,8 @@ bool Cursor::step_branch() {
 
 void Cursor::push(const Page& page, std::optional<Bytes> least, std::optional<Bytes> limit) {
   const BboltFile& file = bucket_.file();
-  if (stack_.size() == max_tree_depth) file.refuse("a bucket's tree is deeper than " + std::to_string(max_tree_depth) + " pages");
+  if (stack_.size() == max_tree_depth)
+    file.refuse("a bucket's tree is deeper than " + std::to_string(max_tree_depth) + " pages");
   if (page.id != 0) pages_.claim(page);
   stack_.push_back(Level{PageElements(file, page), {}, 0, false, std::move(least), std::move(limit)});
   if (!page.leaf) read_ahead(stack_.back());
@@ -198,7 +206,8 @@ void Cursor::read_ahead(Level& level) const {
 void Cursor::check_bounds(const Level& level) const {
   const Bytes& key = level.elements.key();
   if ((level.least && key < *level.least) || (level.limit && key >= *level.limit)) {
-    bucket_.file().refuse(name_of(level.elements.page()) + " has a key outside the range that its parent page gives it");
+    bucket_.file().refuse(name_of(level.elements.page()) +
+                          " has a key outside the range that its parent page gives it");
   }
 }
 
@@ -206,6 +215,8 @@ const Bytes& Cursor::key() const { return stack_.back().elements.key(); }
 bool Cursor::is_bucket() const { return stack_.back().elements.is_bucket(); }
 std::uint64_t Cursor::value_bytes() const { return stack_.back().elements.value().size; }
 Bytes Cursor::value(std::size_t at_most) const { return bucket_.file().bytes(stack_.back().elements.value(), at_most); }
-Bucket Cursor::bucket() const { return Bucket::nested(bucket_.file(), stack_.back().elements.value(), bucket_.depth() + 1); }
+Bucket Cursor::bucket() const {
+  return Bucket::nested(bucket_.file(), stack_.back().elements.value(), bucket_.depth() + 1);
+}
 
 }  // namespace paytower::db::lnd

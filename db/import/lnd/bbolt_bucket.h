@@ -21,14 +21,14 @@ struct Found {
   Extent value;
 };
 
-/// One bucket: a tree of pages, or one leaf page that stands inline in its parent's value. A small value, copied freely;
-/// its file must outlive it.
+/// One bucket: a tree of pages, or one leaf page that stands inline in its parent's value. A small value, copied
+/// freely; its file must outlive it.
 class Bucket {
  public:
   /// The bucket that holds all others.
   [[nodiscard]] static Bucket root(const BboltFile& file);
-  /// The nested bucket whose value stands at `value`. Throws RefusalError (usage) for a value that is no bucket, an inline
-  /// page with a wrong header, and nesting beyond max_bucket_depth. `depth`: how many buckets it lies in.
+  /// The nested bucket whose value stands at `value`. Throws RefusalError (usage) for a value that is no bucket, an
+  /// inline page with a wrong header, and nesting beyond max_bucket_depth. `depth`: how many buckets it lies in.
   [[nodiscard]] static Bucket nested(const BboltFile& file, Extent value, std::size_t depth);
 
   [[nodiscard]] const BboltFile& file() const { return *file_; }
@@ -39,17 +39,20 @@ class Bucket {
   /// The page that the bucket starts with. Throws RefusalError (usage), see BboltFile::page.
   [[nodiscard]] Page first_page() const;
 
-  /// Looks a key up on one path from the root to a leaf, whose pages are checked. Throws RefusalError (usage) for damage.
+  /// Looks a key up on one path from the root to a leaf, whose pages are checked. Throws RefusalError (usage) for
+  /// damage.
   [[nodiscard]] std::optional<Found> find(std::span<const std::uint8_t> key) const;
   [[nodiscard]] std::optional<Found> find(std::string_view key) const;
-  /// The nested bucket of this name. Nothing when the name is missing; throws RefusalError (usage) when it is a plain value.
+  /// The nested bucket of this name. Nothing when the name is missing; throws RefusalError (usage) when it is a plain
+  /// value.
   [[nodiscard]] std::optional<Bucket> bucket(std::string_view name) const;
-  /// The first `at_most` bytes of a plain value. Nothing when the key is missing; throws RefusalError (usage) for a bucket.
+  /// The first `at_most` bytes of a plain value. Nothing when the key is missing; throws RefusalError (usage) for a
+  /// bucket.
   [[nodiscard]] std::optional<Bytes> value(std::string_view key, std::size_t at_most) const;
 
  private:
   const BboltFile* file_ = nullptr;
-  std::uint64_t root_page_ = 0;      ///< 0: inline
+  std::uint64_t root_page_ = 0;  ///< 0: inline
   Page inline_page_;
   std::uint64_t sequence_ = 0;
   std::size_t depth_ = 0;
@@ -65,9 +68,9 @@ class PageElements {
   [[nodiscard]] bool next();
   /// REQUIRES: the last next() was true.
   [[nodiscard]] const Bytes& key() const { return key_; }
-  [[nodiscard]] bool is_bucket() const { return bucket_; }                ///< of a leaf
-  [[nodiscard]] Extent value() const { return value_; }                   ///< of a leaf
-  [[nodiscard]] std::uint64_t child() const { return child_; }            ///< of a branch: page number
+  [[nodiscard]] bool is_bucket() const { return bucket_; }      ///< of a leaf
+  [[nodiscard]] Extent value() const { return value_; }         ///< of a leaf
+  [[nodiscard]] std::uint64_t child() const { return child_; }  ///< of a branch: page number
   [[nodiscard]] const Page& page() const { return page_; }
 
  private:
@@ -77,17 +80,17 @@ class PageElements {
   const BboltFile* file_;
   Page page_;
   std::size_t index_ = 0;
-  std::uint64_t data_ = 0;       ///< where the next key must begin, from the page's start
+  std::uint64_t data_ = 0;  ///< where the next key must begin, from the page's start
   Bytes key_;
-  Bytes before_;                 ///< the key before, for the order
+  Bytes before_;  ///< the key before, for the order
   bool bucket_ = false;
   Extent value_;
   std::uint64_t child_ = 0;
 };
 
-/// All keys of a bucket in order, with the stack of pages that lead to the present one and nothing else in memory: at most
-/// max_tree_depth pages' positions and the keys that bound them. Every page is claimed in `pages`; one PageSet serves all
-/// cursors of one walk, so nothing is walked twice. File and set must outlive the cursor.
+/// All keys of a bucket in order, with the stack of pages that lead to the present one and nothing else in memory: at
+/// most max_tree_depth pages' positions and the keys that bound them. Every page is claimed in `pages`; one PageSet
+/// serves all cursors of one walk, so nothing is walked twice. File and set must outlive the cursor.
 class Cursor {
  public:
   Cursor(const Bucket& bucket, PageSet& pages);
@@ -108,7 +111,7 @@ class Cursor {
  private:
   struct Level {
     PageElements elements;
-    Bytes next_key;              ///< a branch: key of the element behind the present one
+    Bytes next_key;  ///< a branch: key of the element behind the present one
     std::uint64_t next_child = 0;
     bool has_next = false;
     std::optional<Bytes> least;  ///< keys below this page are at least this

@@ -22,7 +22,7 @@ constexpr std::uint16_t branch_flag = 0x01, leaf_flag = 0x02, meta_flag = 0x04, 
 constexpr std::uint32_t bbolt_magic = 0xED0CDAED, bbolt_magic_reversed = 0xEDDA0CED, bbolt_version = 2;
 constexpr std::uint64_t freelist_not_stored = ~0ULL;
 constexpr std::uint64_t page_header_bytes = 16, element_bytes = 16;
-constexpr std::size_t meta_bytes = 80, checksum_from = 16, checksum_at = 72;   // of a meta page
+constexpr std::size_t meta_bytes = 80, checksum_from = 16, checksum_at = 72;  // of a meta page
 constexpr std::uint64_t block_bytes = 4'096;
 constexpr std::size_t cached_blocks = 256;
 constexpr std::string_view damaged_hint = "stop lnd (lncli stop), copy the file again, and name the copy";
@@ -39,7 +39,8 @@ bool page_size_allowed(std::uint64_t bytes) {
   return bytes >= min_page_bytes && bytes <= max_page_bytes && (bytes & (bytes - 1)) == 0;
 }
 
-/// One meta page, or why it does not count. Magic, version and checksum first: behind a right checksum stands what bbolt wrote.
+/// One meta page, or why it does not count. Magic, version and checksum first: behind a right checksum stands what
+/// bbolt wrote.
 struct MetaReading {
   std::optional<Meta> meta;
   std::string flaw;
@@ -50,9 +51,12 @@ MetaReading read_meta(std::span<const std::uint8_t> page, std::uint64_t number) 
   const auto magic = little<std::uint32_t>(page, 16);
   if (magic == bbolt_magic_reversed) return flawed("made by a machine with the other byte order");
   if (magic != bbolt_magic) return flawed(not_a_meta);
-  if (little<std::uint32_t>(page, 20) != bbolt_version) return flawed("bbolt version " + std::to_string(little<std::uint32_t>(page, 20)));
-  if (fnv1a(page.subspan(checksum_from, checksum_at - checksum_from)) != little<std::uint64_t>(page, checksum_at)) return flawed("wrong checksum");
-  if (little<std::uint64_t>(page, 0) != number || little<std::uint16_t>(page, 8) != meta_flag) return flawed("wrong page header");
+  if (little<std::uint32_t>(page, 20) != bbolt_version)
+    return flawed("bbolt version " + std::to_string(little<std::uint32_t>(page, 20)));
+  if (fnv1a(page.subspan(checksum_from, checksum_at - checksum_from)) != little<std::uint64_t>(page, checksum_at))
+    return flawed("wrong checksum");
+  if (little<std::uint64_t>(page, 0) != number || little<std::uint16_t>(page, 8) != meta_flag)
+    return flawed("wrong page header");
   Meta meta;
   meta.page_bytes = little<std::uint32_t>(page, 24);
   meta.root_page = little<std::uint64_t>(page, 32);
@@ -101,15 +105,17 @@ void BboltFile::lock() const {
   while (result != 0 && errno == EINTR);
   if (result == 0) return;
   if (errno == EWOULDBLOCK) {
-    throw RefusalError(Error{Errc::busy, path_ + " is locked by a running lnd (or another program that writes it); nothing was read",
-                             "stop lnd first: lncli stop"});
+    throw RefusalError(
+        Error{Errc::busy, path_ + " is locked by a running lnd (or another program that writes it); nothing was read",
+              "stop lnd first: lncli stop"});
   }
   throw RefusalError(Error{Errc::usage, path_ + ": cannot lock it: " + std::strerror(errno),
                            "stop lnd, copy the file to a local disk, and name the copy"});
 }
 
 void BboltFile::choose_meta() {
-  if (file_bytes_ < 2ULL * min_page_bytes) refuse("is no bbolt file: " + std::to_string(file_bytes_) + " bytes", where_it_is);
+  if (file_bytes_ < 2ULL * min_page_bytes)
+    refuse("is no bbolt file: " + std::to_string(file_bytes_) + " bytes", where_it_is);
   const auto meta_at = [&](std::uint64_t offset, std::uint64_t number) {
     if (offset + meta_bytes > file_bytes_) return MetaReading{std::nullopt, "behind the end of the file"};
     return read_meta(bytes({offset, meta_bytes}, meta_bytes), number);
@@ -118,23 +124,27 @@ void BboltFile::choose_meta() {
   MetaReading second;
   if (first.meta) {
     second = meta_at(first.meta->page_bytes, 1);
-    if (second.meta && second.meta->page_bytes != first.meta->page_bytes) refuse("its two meta pages name different page sizes");
+    if (second.meta && second.meta->page_bytes != first.meta->page_bytes)
+      refuse("its two meta pages name different page sizes");
   } else {
     for (std::uint64_t size = min_page_bytes; size <= max_page_bytes && !second.meta; size *= 2) {
       second = meta_at(size, 1);
       if (second.meta && second.meta->page_bytes != size) second.meta.reset();
     }
   }
-  if (!first.meta && !second.meta) refuse("is no bbolt file: meta page 0: " + first.flaw + "; no valid meta page 1 at any page size",
-                                        first.flaw == not_a_meta ? where_it_is : "");
+  if (!first.meta && !second.meta)
+    refuse("is no bbolt file: meta page 0: " + first.flaw + "; no valid meta page 1 at any page size",
+           first.flaw == not_a_meta ? where_it_is : "");
   const bool use_second = second.meta && (!first.meta || second.meta->txid > first.meta->txid);
   meta_ = use_second ? *second.meta : *first.meta;
-  if (meta_.high_water < 3 || meta_.high_water > max_pages) refuse("high water mark " + std::to_string(meta_.high_water) + " is not possible");
+  if (meta_.high_water < 3 || meta_.high_water > max_pages)
+    refuse("high water mark " + std::to_string(meta_.high_water) + " is not possible");
   if (meta_.high_water * meta_.page_bytes > file_bytes_) {
-    refuse("is cut short: " + std::to_string(meta_.high_water) + " pages of " + std::to_string(meta_.page_bytes) + " bytes are in use, the file has " +
-           std::to_string(file_bytes_) + " bytes");
+    refuse("is cut short: " + std::to_string(meta_.high_water) + " pages of " + std::to_string(meta_.page_bytes) +
+           " bytes are in use, the file has " + std::to_string(file_bytes_) + " bytes");
   }
-  if (meta_.root_page < 2 || meta_.root_page >= meta_.high_water) refuse("root page " + std::to_string(meta_.root_page) + " is not there");
+  if (meta_.root_page < 2 || meta_.root_page >= meta_.high_water)
+    refuse("root page " + std::to_string(meta_.root_page) + " is not there");
 }
 
 const BboltFile::Block& BboltFile::block(std::uint64_t number) const {
@@ -146,7 +156,8 @@ const BboltFile::Block& BboltFile::block(std::uint64_t number) const {
   const std::size_t wanted = static_cast<std::size_t>(std::min(block_bytes, file_bytes_ - number * block_bytes));
   std::size_t have = 0;
   while (have < wanted) {
-    const ssize_t got = ::pread(file_, cached.bytes.data() + have, wanted - have, static_cast<off_t>(number * block_bytes + have));
+    const ssize_t got =
+        ::pread(file_, cached.bytes.data() + have, wanted - have, static_cast<off_t>(number * block_bytes + have));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) refuse_system(path_, "read it", errno);
     if (got == 0) refuse("became shorter while it was read");
@@ -177,13 +188,16 @@ Bytes BboltFile::bytes(Extent at, std::size_t at_most) const {
 
 Page BboltFile::page(std::uint64_t id) const {
   const std::string name = "page " + std::to_string(id);
-  if (id < 2 || id >= meta_.high_water) refuse(name + " is referred to; the file uses 2 to " + std::to_string(meta_.high_water - 1));
+  if (id < 2 || id >= meta_.high_water)
+    refuse(name + " is referred to; the file uses 2 to " + std::to_string(meta_.high_water - 1));
   std::array<std::uint8_t, page_header_bytes> header{};
   const std::uint64_t offset = id * meta_.page_bytes;
   read({offset, header.size()}, header);
-  if (little<std::uint64_t>(header, 0) != id) refuse(name + " calls itself " + std::to_string(little<std::uint64_t>(header, 0)));
+  if (little<std::uint64_t>(header, 0) != id)
+    refuse(name + " calls itself " + std::to_string(little<std::uint64_t>(header, 0)));
   const auto flags = little<std::uint16_t>(header, 8);
-  if (flags != branch_flag && flags != leaf_flag) refuse(name + " has flags " + std::to_string(flags) + ", not those of a branch or a leaf");
+  if (flags != branch_flag && flags != leaf_flag)
+    refuse(name + " has flags " + std::to_string(flags) + ", not those of a branch or a leaf");
   Page page;
   page.id = id;
   page.leaf = flags == leaf_flag;
@@ -191,7 +205,8 @@ Page BboltFile::page(std::uint64_t id) const {
   page.pages = 1ULL + little<std::uint32_t>(header, 12);
   if (page.pages > meta_.high_water - id) refuse(name + " overflows past the last page in use");
   page.extent = {offset, page.pages * meta_.page_bytes};
-  if (page_header_bytes + page.count * element_bytes > page.extent.size) refuse(name + " has " + std::to_string(page.count) + " elements, more than fit");
+  if (page_header_bytes + page.count * element_bytes > page.extent.size)
+    refuse(name + " has " + std::to_string(page.count) + " elements, more than fit");
   if (!page.leaf && page.count == 0) refuse(name + " is a branch without children");
   return page;
 }
@@ -199,7 +214,8 @@ Page BboltFile::page(std::uint64_t id) const {
 Bytes BboltFile::metas_on_disk() const {
   Bytes metas(2 * meta_bytes);
   for (std::size_t i = 0; i < 2; ++i) {
-    const ssize_t got = ::pread(file_, metas.data() + i * meta_bytes, meta_bytes, static_cast<off_t>(i * meta_.page_bytes));
+    const ssize_t got =
+        ::pread(file_, metas.data() + i * meta_bytes, meta_bytes, static_cast<off_t>(i * meta_.page_bytes));
     if (got != static_cast<ssize_t>(meta_bytes)) refuse("its meta pages can no longer be read");
   }
   return metas;
@@ -208,9 +224,11 @@ Bytes BboltFile::metas_on_disk() const {
 void BboltFile::check_unchanged() const {
   struct stat seen {};
   if (::fstat(file_, &seen) != 0) refuse_system(path_, "look at it", errno);
-  const bool same = static_cast<std::uint64_t>(seen.st_size) == file_bytes_ && seen.st_mtim.tv_sec == changed_s_ && seen.st_mtim.tv_nsec == changed_ns_;
+  const bool same = static_cast<std::uint64_t>(seen.st_size) == file_bytes_ && seen.st_mtim.tv_sec == changed_s_ &&
+                    seen.st_mtim.tv_nsec == changed_ns_;
   if (same && metas_on_disk() == metas_) return;
-  throw RefusalError(Error{Errc::busy, path_ + " changed while it was read; nothing that was read counts", "stop lnd first: lncli stop"});
+  throw RefusalError(Error{Errc::busy, path_ + " changed while it was read; nothing that was read counts",
+                           "stop lnd first: lncli stop"});
 }
 
 void BboltFile::refuse(const std::string& what, const std::string& hint) const {
@@ -251,13 +269,15 @@ void PageSet::claim_freelist(std::uint64_t id) {
     count = little<std::uint64_t>(header, page_header_bytes);
     at += 8;
   }
-  if (count > (offset + pages * meta.page_bytes - at) / 8) file_.refuse("the freelist names more pages than it has room for");
+  if (count > (offset + pages * meta.page_bytes - at) / 8)
+    file_.refuse("the freelist names more pages than it has room for");
   std::uint64_t before = 1;
   std::array<std::uint8_t, 8> entry{};
   for (std::uint64_t i = 0; i < count; ++i, at += 8) {
     file_.read({at, entry.size()}, entry);
     const auto free = little<std::uint64_t>(entry, 0);
-    if (free <= before || free >= meta.high_water) file_.refuse("the freelist names page " + std::to_string(free) + " out of order or range");
+    if (free <= before || free >= meta.high_water)
+      file_.refuse("the freelist names page " + std::to_string(free) + " out of order or range");
     claim(free, 1);
     before = free;
   }

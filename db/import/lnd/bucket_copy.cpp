@@ -99,8 +99,10 @@ class RawParser {
 }  // namespace
 
 const BucketEntry* BucketEntry::find(std::string_view name) const {
-  const auto named = [&](const BucketEntry& entry) { return std::equal(entry.key.begin(), entry.key.end(), name.begin(), name.end(),
-                                                                                   [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); }); };
+  const auto named = [&](const BucketEntry& entry) {
+    return std::equal(entry.key.begin(), entry.key.end(), name.begin(), name.end(),
+                      [](std::uint8_t a, char b) { return a == static_cast<std::uint8_t>(b); });
+  };
   const auto found = std::find_if(entries.begin(), entries.end(), named);
   return found == entries.end() ? nullptr : &*found;
 }

@@ -1,4 +1,5 @@
-// A bucket with all it holds, copied into memory within a bound: what a record is decoded from, and what is kept of it raw.
+// A bucket with all it holds, copied into memory within a bound: what a record is decoded from, and what is kept of it
+// raw.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +17,10 @@ namespace paytower::db::lnd {
 /// One key with its value, or a bucket with its entries in key order. Owns everything.
 struct BucketEntry {
   Bytes key;
-  Bytes value;                          ///< of a plain value
+  Bytes value;  ///< of a plain value
   bool is_bucket = false;
-  std::uint64_t sequence = 0;           ///< of a bucket
-  std::vector<BucketEntry> entries;     ///< of a bucket
+  std::uint64_t sequence = 0;        ///< of a bucket
+  std::vector<BucketEntry> entries;  ///< of a bucket
 
   /// The entry of this name, nullptr when there is none.
   [[nodiscard]] const BucketEntry* find(std::string_view name) const;
@@ -31,15 +32,16 @@ inline constexpr std::size_t entry_cost = 64;
 
 struct BucketCopy {
   BucketEntry top;
-  bool complete = true;    ///< false: it holds more than max_copy_bytes; what came first is there, values cut at the bound
+  bool complete =
+      true;  ///< false: it holds more than max_copy_bytes; what came first is there, values cut at the bound
 };
 
 /// Copies what the cursor stands on, a value or a whole bucket. Pages are claimed as by any cursor. Throws RefusalError
 /// (usage) for damage of the file's structure.
 [[nodiscard]] BucketCopy copy_entry(const Cursor& at, PageSet& pages);
 
-/// A copy as one run of bytes, to be kept: `00 key value` for a plain value, `01 key sequence entries... 02` for a bucket,
-/// key and value each after their length in 4 bytes, sequence in 8, all big-endian.
+/// A copy as one run of bytes, to be kept: `00 key value` for a plain value, `01 key sequence entries... 02` for a
+/// bucket, key and value each after their length in 4 bytes, sequence in 8, all big-endian.
 [[nodiscard]] Bytes raw_bytes(const BucketEntry& entry);
 /// The inverse. Nothing for bytes that raw_bytes() did not write, among them those that were cut.
 [[nodiscard]] std::optional<BucketEntry> parse_raw(std::span<const std::uint8_t> bytes);

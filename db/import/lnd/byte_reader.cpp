@@ -45,7 +45,8 @@ std::uint64_t ByteReader::shortest(std::uint8_t first, std::uint64_t value) cons
 
 Bytes ByteReader::var_bytes(std::size_t at_most) {
   const std::uint64_t size = compact_size();
-  if (size > at_most) fail("a field has " + std::to_string(size) + " bytes, " + std::to_string(at_most) + " are the most");
+  if (size > at_most)
+    fail("a field has " + std::to_string(size) + " bytes, " + std::to_string(at_most) + " are the most");
   const auto taken = take(size);
   return {taken.begin(), taken.end()};
 }

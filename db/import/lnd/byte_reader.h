@@ -20,8 +20,8 @@ class Undecodable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Takes from the front; throws Undecodable, with the name of what is read, when it ends too early or says what cannot be.
-/// Nothing is allocated for a length that the bytes do not have. The bytes must outlive the reader.
+/// Takes from the front; throws Undecodable, with the name of what is read, when it ends too early or says what cannot
+/// be. Nothing is allocated for a length that the bytes do not have. The bytes must outlive the reader.
 class ByteReader {
  public:
   ByteReader(std::span<const std::uint8_t> bytes, std::string what) : rest_(bytes), what_(std::move(what)) {}
@@ -29,14 +29,12 @@ class ByteReader {
   [[nodiscard]] std::size_t left() const { return rest_.size(); }
   [[nodiscard]] std::span<const std::uint8_t> take(std::uint64_t size);
   /// Big-endian.
-  template <typename T>
-  [[nodiscard]] T number() {
+  template <typename T> [[nodiscard]] T number() {
     std::uint64_t value = 0;
     for (const std::uint8_t byte : take(sizeof(T))) value = value << 8 | byte;
     return static_cast<T>(value);
   }
-  template <typename Fixed>
-  [[nodiscard]] Fixed fixed() { return *Fixed::from_span(take(Fixed::size)); }
+  template <typename Fixed> [[nodiscard]] Fixed fixed() { return *Fixed::from_span(take(Fixed::size)); }
   /// 8 bytes, at most all bitcoin.
   [[nodiscard]] Msat msat();
   /// A number without leading zero bytes, as TLV values have it: all that is left, at most `size` bytes.

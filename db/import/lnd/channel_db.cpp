@@ -69,33 +69,37 @@ void ChannelDb::read_version(const OpenChannelDb& options) {
   const auto about = top(metadata);
   if (!about) {
     // Before versions existed; or the file is another program's, or another of lnd's (wallet.db, macaroons.db, ...).
-    if (!top(legacy_payments_name) && !top(graph_node)) file_->refuse("is a bbolt file, but not lnd's channel.db: none of its buckets is there", where_it_is);
+    if (!top(legacy_payments_name) && !top(graph_node))
+      file_->refuse("is a bbolt file, but not lnd's channel.db: none of its buckets is there", where_it_is);
   } else {
-    if (about->find(tombstone)) file_->refuse("carries lnd's tombstone: its content was moved to another database, which has what happened since",
-                                              "name lnd's folder, or the database that it was moved to: channel.sqlite or lnd.sqlite");
+    if (about->find(tombstone))
+      file_->refuse("carries lnd's tombstone: its content was moved to another database, which has what happened since",
+                    "name lnd's folder, or the database that it was moved to: channel.sqlite or lnd.sqlite");
     const auto stored = about->value(version_key, 8);
     if (stored && stored->size() != 4) file_->refuse("has a version (`metadata/dbp`) that is not 4 bytes long");
     if (!stored) version_ = version_without_key();
     for (const std::uint8_t byte : stored.value_or(Bytes{})) version_ = version_ << 8 | byte;
   }
   if (version_ > newest_version) {
-    file_->refuse("has version " + std::to_string(version_) + "; " + std::to_string(newest_version) + " is the newest that can be read",
+    file_->refuse("has version " + std::to_string(version_) + "; " + std::to_string(newest_version) +
+                      " is the newest that can be read",
                   newer_paytower);
   }
   if (version_ < oldest_marked_version && !options.assume_v04) {
-    throw RefusalError(Error{Errc::usage,
-                             file_->path() + " has version " + std::to_string(version_) +
-                                 ", which lnd 0.4 wrote, and before it others whose records look alike and mean something else",
-                             "if lnd 0.4 wrote all of it: --assume-v04; else start lnd 0.5 or later on a copy once, stop it, and import the copy"});
+    throw RefusalError(
+        Error{Errc::usage,
+              file_->path() + " has version " + std::to_string(version_) +
+                  ", which lnd 0.4 wrote, and before it others whose records look alike and mean something else",
+              "if lnd 0.4 wrote all of it: --assume-v04; else start lnd 0.5 or later on a copy once, stop it, and "
+              "import the copy"});
   }
 }
 
-/// As lnd reads such a file: the buckets of payments and of their index came in between, and nothing about payments changed
-/// after them.
+/// As lnd reads such a file: the buckets of payments and of their index came in between, and nothing about payments
+/// changed after them.
 std::uint32_t ChannelDb::version_without_key() {
   if (!top(payments_root_bucket) || !top(payments_index_bucket)) {
-    file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed",
-                   start_lnd_once);
+    file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed", start_lnd_once);
   }
   notes_.push_back(unsaid_version_note());
   return unsaid_version;
@@ -104,16 +108,18 @@ std::uint32_t ChannelDb::version_without_key() {
 void ChannelDb::check_layout() const {
   const std::string version = std::to_string(version_);
   if (legacy()) {
-    if (top(payments_root_bucket)) file_->refuse("has version " + version + " and a `payments-root-bucket`, which came with version 9",
-                                                  start_lnd_on_a_copy);
+    if (top(payments_root_bucket))
+      file_->refuse("has version " + version + " and a `payments-root-bucket`, which came with version 9",
+                    start_lnd_on_a_copy);
     return;
   }
   // Every node first started with lnd 0.7.0 to 0.8.2 keeps an empty one for ever: they made it, and nothing removes it.
   for (const std::string_view old : {legacy_payments_name, legacy_statuses_name}) {
     const auto bucket = top(old);
     if (bucket && RawStream(bucket).next()) {
-      file_->refuse("has version " + version + " and still records in `" + std::string(old) + "`, which version 9 removed",
-                    start_lnd_on_a_copy);
+      file_->refuse(
+          "has version " + version + " and still records in `" + std::string(old) + "`, which version 9 removed",
+          start_lnd_on_a_copy);
     }
   }
 }

@@ -9,12 +9,19 @@ namespace paytower::db::lnd {
 namespace {
 
 constexpr std::size_t max_request_bytes = 65'536;
-constexpr std::size_t max_hop_record_bytes = 1'300;      // lnd's own bound: an onion's payload
+constexpr std::size_t max_hop_record_bytes = 1'300;  // lnd's own bound: an onion's payload
 constexpr std::size_t hop_record_head = 8 + 1;
-constexpr std::int64_t zero_time_seconds = -62'135'596'800;   // Go's zero time, year 1
+constexpr std::int64_t zero_time_seconds = -62'135'596'800;  // Go's zero time, year 1
 constexpr std::uint64_t first_custom_type = 65'536;
 constexpr std::uint64_t first_hop_amount_type = 0;
-enum HopType : std::uint64_t { mpp = 8, encrypted_data = 10, blinding_point = 12, amp = 14, metadata = 16, total_amount = 18 };
+enum HopType : std::uint64_t {
+  mpp = 8,
+  encrypted_data = 10,
+  blinding_point = 12,
+  amp = 14,
+  metadata = 16,
+  total_amount = 18
+};
 
 std::optional<UnixNs> time_ns(ByteReader& reader) {
   const auto ns = reader.number<std::int64_t>();
@@ -45,7 +52,8 @@ std::vector<TlvRecord> tlv_stream(ByteReader& reader) {
 }
 
 void check_custom(const std::vector<TlvRecord>& records, const ByteReader& reader) {
-  if (!records.empty() && records.front().type < first_custom_type) reader.fail("TLV type " + std::to_string(records.front().type) + " is unknown");
+  if (!records.empty() && records.front().type < first_custom_type)
+    reader.fail("TLV type " + std::to_string(records.front().type) + " is unknown");
 }
 
 void place_record(KvHop& hop, TlvRecord record) {
@@ -80,7 +88,8 @@ void decode_hop_tail(ByteReader& reader, KvHop& hop) {
   if (legacy > 1) reader.fail("a hop's payload is neither legacy nor TLV");
   hop.legacy_payload = legacy == 1;
   const auto count = reader.number<std::uint32_t>();
-  if (count > reader.left() / hop_record_head) reader.fail("a hop has " + std::to_string(count) + " records, more than there are bytes for");
+  if (count > reader.left() / hop_record_head)
+    reader.fail("a hop has " + std::to_string(count) + " records, more than there are bytes for");
   std::vector<TlvRecord> records(count);
   for (TlvRecord& record : records) {
     record.type = reader.number<std::uint64_t>();
@@ -88,7 +97,8 @@ void decode_hop_tail(ByteReader& reader, KvHop& hop) {
   }
   std::sort(records.begin(), records.end());
   const auto same_type = [](const TlvRecord& a, const TlvRecord& b) { return a.type == b.type; };
-  if (std::adjacent_find(records.begin(), records.end(), same_type) != records.end()) reader.fail("a hop has a record twice");
+  if (std::adjacent_find(records.begin(), records.end(), same_type) != records.end())
+    reader.fail("a hop has a record twice");
   for (TlvRecord& record : records) place_record(hop, std::move(record));
 }
 
@@ -99,7 +109,7 @@ Failure core_failure(KvFailKind kind, std::span<const std::uint8_t> message, std
     case KvFailKind::unreadable: failure.code = FailureCode::unreadable; break;
     case KvFailKind::internal: failure.code = FailureCode::local_refusal; break;
     case KvFailKind::message:
-      failure.code = static_cast<FailureCode>(message[0] << 8 | message[1]);   // a code without a name keeps its number
+      failure.code = static_cast<FailureCode>(message[0] << 8 | message[1]);  // a code without a name keeps its number
       break;
   }
   // Of a failure without a message lnd mostly knows no source, and writes 0.
@@ -133,7 +143,8 @@ KvRoute decode_kv_route(ByteReader& reader, const KvLayout& layout) {
   route.total_amount = reader.msat();
   route.source = reader.var_point();
   const auto count = reader.number<std::uint32_t>();
-  if (count > max_kv_hops) reader.fail("a route of " + std::to_string(count) + " hops, " + std::to_string(max_kv_hops) + " are the most");
+  if (count > max_kv_hops)
+    reader.fail("a route of " + std::to_string(count) + " hops, " + std::to_string(max_kv_hops) + " are the most");
   route.hops.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     KvHop hop;
@@ -183,12 +194,14 @@ KvSettle decode_settle_info(std::span<const std::uint8_t> bytes, const KvLayout&
 }
 
 KvFail kv_fail(std::optional<UnixNs> at, std::uint64_t kind, Bytes wire_message, std::uint32_t source_index) {
-  if (kind > static_cast<std::uint64_t>(KvFailKind::message)) throw Undecodable("fail info: an HTLC failure of kind " + std::to_string(kind));
+  if (kind > static_cast<std::uint64_t>(KvFailKind::message))
+    throw Undecodable("fail info: an HTLC failure of kind " + std::to_string(kind));
   KvFail fail;
   fail.at = at;
   fail.kind = static_cast<KvFailKind>(kind);
   fail.wire_message = std::move(wire_message);
-  if (fail.kind == KvFailKind::message && fail.wire_message.size() < 2) throw Undecodable("fail info: a failure message without a code");
+  if (fail.kind == KvFailKind::message && fail.wire_message.size() < 2)
+    throw Undecodable("fail info: a failure message without a code");
   fail.failure = core_failure(fail.kind, fail.wire_message, source_index);
   return fail;
 }
@@ -206,7 +219,8 @@ KvFail decode_fail_info(std::span<const std::uint8_t> bytes) {
 FailureReason decode_reason(std::span<const std::uint8_t> bytes) {
   ByteReader reader(bytes, "payment fail info");
   const auto reason = reader.number<std::uint8_t>();
-  if (reason > static_cast<std::uint8_t>(FailureReason::canceled)) reader.fail("failure reason " + std::to_string(reason));
+  if (reason > static_cast<std::uint8_t>(FailureReason::canceled))
+    reader.fail("failure reason " + std::to_string(reason));
   reader.finish();
   return static_cast<FailureReason>(reason);
 }

@@ -14,9 +14,9 @@ inline constexpr std::size_t session_key_bytes = 32;
 
 /// What differs between versions. Duplicates kept their first form through all later ones.
 struct KvLayout {
-  bool hop_tail = false;     ///< version 10: records behind each hop
-  bool parts = false;        ///< version 13: attempts in `payment-htlcs-bucket`, times in nanoseconds
-  bool flat = false;         ///< version 23: there without a bucket for each
+  bool hop_tail = false;  ///< version 10: records behind each hop
+  bool parts = false;     ///< version 13: attempts in `payment-htlcs-bucket`, times in nanoseconds
+  bool flat = false;      ///< version 23: there without a bucket for each
 };
 [[nodiscard]] KvLayout layout_of(std::uint32_t version, bool duplicate);
 
@@ -27,11 +27,13 @@ void decode_creation_info(std::span<const std::uint8_t> bytes, const KvLayout& l
 /// The session key is passed over.
 void decode_attempt_info(std::span<const std::uint8_t> bytes, const KvLayout& layout, KvAttempt& attempt);
 /// With layout.parts the time stands behind the preimage. `hash`: what the preimage should prove.
-[[nodiscard]] KvSettle decode_settle_info(std::span<const std::uint8_t> bytes, const KvLayout& layout, const PaymentHash& hash);
+[[nodiscard]] KvSettle decode_settle_info(std::span<const std::uint8_t> bytes, const KvLayout& layout,
+                                          const PaymentHash& hash);
 /// `htlc-fail-info`, `fi...`.
 [[nodiscard]] KvFail decode_fail_info(std::span<const std::uint8_t> bytes);
 /// The same from its parts; `kind` is lnd's number.
-[[nodiscard]] KvFail kv_fail(std::optional<UnixNs> at, std::uint64_t kind, Bytes wire_message, std::uint32_t source_index);
+[[nodiscard]] KvFail kv_fail(std::optional<UnixNs> at, std::uint64_t kind, Bytes wire_message,
+                             std::uint32_t source_index);
 /// `payment-fail-info`.
 [[nodiscard]] FailureReason decode_reason(std::span<const std::uint8_t> bytes);
 

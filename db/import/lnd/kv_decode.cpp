@@ -11,9 +11,11 @@ namespace paytower::db::lnd {
 namespace {
 
 constexpr std::string_view sequence_key = "payment-sequence-key", creation_info = "payment-creation-info";
-constexpr std::string_view attempt_info = "payment-attempt-info", settle_info = "payment-settle-info", fail_info = "payment-fail-info";
+constexpr std::string_view attempt_info = "payment-attempt-info", settle_info = "payment-settle-info",
+                           fail_info = "payment-fail-info";
 constexpr std::string_view htlcs_bucket = "payment-htlcs-bucket", duplicates_bucket = "payment-duplicate-bucket";
-constexpr std::string_view htlc_attempt_info = "htlc-attempt-info", htlc_settle_info = "htlc-settle-info", htlc_fail_info = "htlc-fail-info";
+constexpr std::string_view htlc_attempt_info = "htlc-attempt-info", htlc_settle_info = "htlc-settle-info",
+                           htlc_fail_info = "htlc-fail-info";
 constexpr std::string_view flat_attempt = "ai", flat_settle = "si", flat_fail = "fi";
 constexpr std::size_t flat_key_bytes = 2 + 8;
 
@@ -30,13 +32,14 @@ std::string shown(const BucketEntry& entry) {
 std::string_view flat_kind(const BucketEntry& entry) {
   if (entry.key.size() != flat_key_bytes) return {};
   for (const std::string_view kind : {flat_attempt, flat_settle, flat_fail}) {
-    if (entry.key[0] == static_cast<std::uint8_t>(kind[0]) && entry.key[1] == static_cast<std::uint8_t>(kind[1])) return kind;
+    if (entry.key[0] == static_cast<std::uint8_t>(kind[0]) && entry.key[1] == static_cast<std::uint8_t>(kind[1]))
+      return kind;
   }
   return {};
 }
 
-/// Takes what is used, so that what nobody knows stays and is noticed: an unknown key may be a known one with a bit turned,
-/// and the missing word may be that the money is gone.
+/// Takes what is used, so that what nobody knows stays and is noticed: an unknown key may be a known one with a bit
+/// turned, and the missing word may be that the money is gone.
 class Keys {
  public:
   explicit Keys(const BucketEntry& bucket) : bucket_(bucket) {
@@ -45,7 +48,8 @@ class Keys {
   [[nodiscard]] const BucketEntry* optional(std::string_view name, bool is_bucket = false) {
     const BucketEntry* found = bucket_.find(name);
     if (found == nullptr) return nullptr;
-    if (found->is_bucket != is_bucket) throw Undecodable(std::string(name) + (is_bucket ? " is no bucket" : " is a bucket"));
+    if (found->is_bucket != is_bucket)
+      throw Undecodable(std::string(name) + (is_bucket ? " is no bucket" : " is a bucket"));
     ++taken_;
     return found;
   }
@@ -57,7 +61,8 @@ class Keys {
   void finish(std::initializer_list<std::string_view> known) const {
     if (taken_ == bucket_.entries.size()) return;
     for (const BucketEntry& entry : bucket_.entries) {
-      if (std::find(known.begin(), known.end(), name_of(entry)) == known.end()) throw Undecodable("unknown key " + shown(entry));
+      if (std::find(known.begin(), known.end(), name_of(entry)) == known.end())
+        throw Undecodable("unknown key " + shown(entry));
     }
   }
 
@@ -66,7 +71,8 @@ class Keys {
   std::size_t taken_ = 0;
 };
 
-void settle_or_fail(KvAttempt& attempt, const BucketEntry* settle, const BucketEntry* fail, const KvLayout& layout, const PaymentHash& hash) {
+void settle_or_fail(KvAttempt& attempt, const BucketEntry* settle, const BucketEntry* fail, const KvLayout& layout,
+                    const PaymentHash& hash) {
   if (settle != nullptr) attempt.settle = decode_settle_info(settle->value, layout, attempt.hash.value_or(hash));
   if (fail != nullptr) attempt.fail = decode_fail_info(fail->value);
   if (attempt.settle && attempt.fail) throw Undecodable("an attempt is both settled and failed");
@@ -110,7 +116,8 @@ std::vector<KvAttempt> flat_attempts(const BucketEntry& htlcs, const KvLayout& l
     }
     const auto attempt = std::lower_bound(attempts.begin(), attempts.end(), id, by_id);
     if (attempt == attempts.end() || attempt->id != id) throw Undecodable("the result of an attempt that is not there");
-    settle_or_fail(*attempt, kind == flat_settle ? &entry : nullptr, kind == flat_fail ? &entry : nullptr, layout, hash);
+    settle_or_fail(*attempt, kind == flat_settle ? &entry : nullptr, kind == flat_fail ? &entry : nullptr, layout,
+                   hash);
   }
   return attempts;
 }
@@ -176,7 +183,8 @@ std::optional<std::uint64_t> readable_sequence(const BucketEntry& bucket) {
   return found == nullptr ? std::nullopt : sequence_in(found->value);
 }
 
-KvRecord record_of(const BucketEntry& bucket, const std::optional<PaymentHash>& hash, std::uint32_t version, bool duplicate, bool complete) {
+KvRecord record_of(const BucketEntry& bucket, const std::optional<PaymentHash>& hash, std::uint32_t version,
+                   bool duplicate, bool complete) {
   KvRecord record;
   record.hash = hash;
   record.sequence = readable_sequence(bucket);
@@ -188,7 +196,8 @@ KvRecord record_of(const BucketEntry& bucket, const std::optional<PaymentHash>& 
     if (!hash) throw Undecodable("its name is no payment hash");
     if (!complete) throw Undecodable("it holds more than " + std::to_string(max_copy_bytes) + " bytes");
     KvPayment payment = decode_one(bucket, *hash, layout_of(version, duplicate));
-    if (duplicate && sequence_in(bucket.key) != payment.sequence) throw Undecodable("a duplicate's name is not its sequence");
+    if (duplicate && sequence_in(bucket.key) != payment.sequence)
+      throw Undecodable("a duplicate's name is not its sequence");
     record.what = std::move(payment);
   } catch (const Undecodable& why) {
     record.what = KvUnreadable{why.what(), holds_settlement(bucket)};
@@ -204,7 +213,8 @@ std::vector<KvRecord> decode_payment(BucketCopy& copy, std::uint32_t version) {
   const auto hash = PaymentHash::from_span(top.key);
   // Each duplicate is a record of its own. What is incomplete, or no bucket of duplicates, stays with the first.
   std::vector<BucketEntry> duplicates;
-  const auto found = std::find_if(top.entries.begin(), top.entries.end(), [](const BucketEntry& entry) { return name_of(entry) == duplicates_bucket; });
+  const auto found = std::find_if(top.entries.begin(), top.entries.end(),
+                                  [](const BucketEntry& entry) { return name_of(entry) == duplicates_bucket; });
   if (copy.complete && found != top.entries.end() && found->is_bucket) {
     duplicates = std::move(found->entries);
     top.entries.erase(found);

@@ -6,11 +6,12 @@
 namespace paytower::db::lnd {
 
 struct KvPayments::Walk {
-  Walk(const Bucket& payments, std::uint32_t of_version) : pages(payments.file()), cursor(payments, pages), version(of_version) {}
+  Walk(const Bucket& payments, std::uint32_t of_version)
+      : pages(payments.file()), cursor(payments, pages), version(of_version) {}
   PageSet pages;
   Cursor cursor;
   std::uint32_t version;
-  std::vector<KvRecord> ready;      ///< of the hash that the cursor stands on, the next one last
+  std::vector<KvRecord> ready;  ///< of the hash that the cursor stands on, the next one last
 };
 
 KvPayments::KvPayments(const ChannelDb& database) {

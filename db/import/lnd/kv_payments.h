@@ -14,8 +14,8 @@
 namespace paytower::db::lnd {
 
 /// All records of `payments-root-bucket`, ordered by payment hash (not by sequence: lnd files them so), each hash's
-/// duplicates right behind it, ordered by sequence. One payment in memory at a time, at most about 32 MiB for the largest
-/// that max_copy_bytes admits and a few KiB for any that lnd made. The database must outlive the stream.
+/// duplicates right behind it, ordered by sequence. One payment in memory at a time, at most about 32 MiB for the
+/// largest that max_copy_bytes admits and a few KiB for any that lnd made. The database must outlive the stream.
 class KvPayments {
  public:
   /// REQUIRES: !database.legacy(). A database without the bucket has no payments.
@@ -37,7 +37,8 @@ class KvPayments {
 /// for content; for tests and fuzzing, and for KvPayments. The copy's session keys are zeroed in place.
 [[nodiscard]] std::vector<KvRecord> decode_payment(BucketCopy& copy, std::uint32_t version);
 
-/// The payment of bytes that were kept of a record (KvRecord::raw) of `hash`, whatever its version was. Nothing where none fits.
+/// The payment of bytes that were kept of a record (KvRecord::raw) of `hash`, whatever its version was. Nothing where
+/// none fits.
 [[nodiscard]] std::optional<KvPayment> decode_kept_payment(std::span<const std::uint8_t> raw, const PaymentHash& hash);
 
 }  // namespace paytower::db::lnd

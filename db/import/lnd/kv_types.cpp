@@ -29,7 +29,9 @@ std::optional<Route> core_route(const KvRoute& route, std::uint32_t height) {
   return out;
 }
 
-Msat KvAttempt::delivered() const { return route.hops.empty() ? route.total_amount : route.hops.back().amount_to_forward; }
+Msat KvAttempt::delivered() const {
+  return route.hops.empty() ? route.total_amount : route.hops.back().amount_to_forward;
+}
 
 PaymentStatus KvPayment::status() const {
   const auto any = [&](auto is) { return std::any_of(attempts.begin(), attempts.end(), is); };

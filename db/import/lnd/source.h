@@ -18,8 +18,8 @@ class ChannelDb;
 class RecordStream {
  public:
   virtual ~RecordStream() = default;
-  /// Nothing at the end. A duplicate comes right behind the first record of its hash. Throws RefusalError (usage) for damage of
-  /// the file's structure alone.
+  /// Nothing at the end. A duplicate comes right behind the first record of its hash. Throws RefusalError (usage) for
+  /// damage of the file's structure alone.
   [[nodiscard]] virtual std::optional<KvRecord> next() = 0;
 };
 

@@ -60,17 +60,19 @@ class Row {
     return text(name);
   }
   [[nodiscard]] std::optional<UnixNs> time(std::string_view name) const { return decode_go_time(text(name)); }
-  [[nodiscard]] std::optional<std::span<const std::uint8_t>> maybe_blob(std::string_view name) const { return column(name, 'b'); }
-  template <typename Fixed>
-  [[nodiscard]] std::optional<Fixed> maybe_fixed(std::string_view name) const {
+  [[nodiscard]] std::optional<std::span<const std::uint8_t>> maybe_blob(std::string_view name) const {
+    return column(name, 'b');
+  }
+  template <typename Fixed> [[nodiscard]] std::optional<Fixed> maybe_fixed(std::string_view name) const {
     const auto bytes = maybe_blob(name);
     if (!bytes) return std::nullopt;
     const auto value = Fixed::from_span(*bytes);
     if (!value) fail(std::string(name) + " has " + std::to_string(bytes->size()) + " bytes");
     return value;
   }
-  template <typename Fixed>
-  [[nodiscard]] Fixed fixed(std::string_view name) const { return required(maybe_fixed<Fixed>(name), name); }
+  template <typename Fixed> [[nodiscard]] Fixed fixed(std::string_view name) const {
+    return required(maybe_fixed<Fixed>(name), name);
+  }
   [[nodiscard]] std::optional<PublicKey> maybe_key(std::string_view name) const {
     const auto key = maybe_fixed<PublicKey>(name);
     if (key && key->bytes[0] != 2 && key->bytes[0] != 3) fail(std::string(name) + " is no public key");
@@ -104,15 +106,16 @@ class Row {
       default: fail("a column of no type");
     }
   }
-  [[nodiscard]] const Cell& cell(std::string_view name) const { return cells_[static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin())]; }
+  [[nodiscard]] const Cell& cell(std::string_view name) const {
+    return cells_[static_cast<std::size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin())];
+  }
   [[nodiscard]] std::optional<std::span<const std::uint8_t>> column(std::string_view name, char type) const {
     const Cell& found = cell(name);
     if (found.type == 'n') return std::nullopt;
     if (found.type != type) fail(std::string(name) + " is of another type");
     return found.bytes;
   }
-  template <typename Value>
-  [[nodiscard]] Value required(std::optional<Value> value, std::string_view name) const {
+  template <typename Value> [[nodiscard]] Value required(std::optional<Value> value, std::string_view name) const {
     if (!value) fail(std::string(name) + " is missing");
     return *value;
   }
@@ -124,7 +127,7 @@ class Row {
 
   std::string_view table_;
   SqlColumns names_;
-  std::array<Cell, sql_columns::most + 1> cells_;      // one more: of a name that is none
+  std::array<Cell, sql_columns::most + 1> cells_;  // one more: of a name that is none
 };
 
 /// Rows below an entry, nullptr when there are none.
@@ -152,7 +155,8 @@ std::vector<TlvRecord> tlv_rows(const BucketEntry* rows) {
   }
   std::sort(records.begin(), records.end());
   const auto same_type = [](const TlvRecord& a, const TlvRecord& b) { return a.type == b.type; };
-  if (std::adjacent_find(records.begin(), records.end(), same_type) != records.end()) throw Undecodable("a custom record stands there twice");
+  if (std::adjacent_find(records.begin(), records.end(), same_type) != records.end())
+    throw Undecodable("a custom record stands there twice");
   return records;
 }
 
@@ -171,9 +175,10 @@ KvHop decode_hop(const BucketEntry& entry, const BucketEntry* records) {
   hop.channel = decode_scid(row);
   hop.outgoing_time_lock = row.number32("outgoing_time_lock");
   hop.amount_to_forward = row.msat("amt_to_forward");
-  hop.legacy_payload = false;                              // the tables do not say
+  hop.legacy_payload = false;  // the tables do not say
   if (const auto bytes = row.maybe_blob("meta_data")) hop.metadata = Bytes(bytes->begin(), bytes->end());
-  if (const auto address = row.maybe_fixed<PaymentSecret>("payment_addr")) hop.mpp = MppRecord{*address, row.msat("total_msat")};
+  if (const auto address = row.maybe_fixed<PaymentSecret>("payment_addr"))
+    hop.mpp = MppRecord{*address, row.msat("total_msat")};
   if (const auto share = row.maybe_fixed<decltype(AmpRecord::root_share)>("root_share")) {
     // lnd stores its 32 bits with a sign.
     const std::int64_t child = row.integer("child_index");
@@ -181,7 +186,8 @@ KvHop decode_hop(const BucketEntry& entry, const BucketEntry* records) {
     hop.amp = AmpRecord{*share, row.fixed<decltype(AmpRecord::set_id)>("set_id"), static_cast<std::uint32_t>(child)};
   }
   if (const auto data = row.maybe_blob("encrypted_data")) {
-    hop.blinded = BlindedHop{Bytes(data->begin(), data->end()), row.maybe_key("blinding_point"), row.maybe_msat("blinded_path_total_amt")};
+    hop.blinded = BlindedHop{Bytes(data->begin(), data->end()), row.maybe_key("blinding_point"),
+                             row.maybe_msat("blinded_path_total_amt")};
   }
   hop.records = tlv_rows(records);
   return hop;
@@ -190,7 +196,8 @@ KvHop decode_hop(const BucketEntry& entry, const BucketEntry* records) {
 /// What hangs off the row of this number.
 const BucketEntry* of_number(const BucketEntry* all, const Bytes& number) {
   if (all == nullptr) return nullptr;
-  const auto found = std::find_if(all->entries.begin(), all->entries.end(), [&](const BucketEntry& entry) { return entry.key == number; });
+  const auto found = std::find_if(all->entries.begin(), all->entries.end(),
+                                  [&](const BucketEntry& entry) { return entry.key == number; });
   return found == all->entries.end() ? nullptr : &*found;
 }
 
@@ -202,7 +209,9 @@ KvRoute decode_route(const BucketEntry& entry, const Row& attempt) {
   const BucketEntry* const hops = below(entry, sql_names::hops);
   const BucketEntry* const records = below(entry, sql_names::hop_records);
   if (hops == nullptr) return route;
-  if (hops->entries.size() > max_kv_hops) attempt.fail("a route of " + std::to_string(hops->entries.size()) + " hops, " + std::to_string(max_kv_hops) + " are the most");
+  if (hops->entries.size() > max_kv_hops)
+    attempt.fail("a route of " + std::to_string(hops->entries.size()) + " hops, " + std::to_string(max_kv_hops) +
+                 " are the most");
   for (const BucketEntry& hop : hops->entries) {
     if (hop.key.size() != 8 || big_endian(hop.key) != route.hops.size()) attempt.fail("a hop is missing");
     route.hops.push_back(decode_hop(hop, of_number(records, hop.key)));
@@ -226,7 +235,9 @@ void decode_resolution(const BucketEntry& entry, KvAttempt& attempt, const Payme
   const std::int64_t kind = row.maybe_integer("htlc_fail_reason").value_or(0);
   const std::int64_t source = row.maybe_integer("failure_source_index").value_or(0);
   if (kind < 0 || source < 0 || source > UINT32_MAX) row.fail("a negative failure");
-  attempt.fail = kv_fail(at, static_cast<std::uint64_t>(kind), message ? Bytes(message->begin(), message->end()) : Bytes(), static_cast<std::uint32_t>(source));
+  attempt.fail =
+      kv_fail(at, static_cast<std::uint64_t>(kind), message ? Bytes(message->begin(), message->end()) : Bytes(),
+              static_cast<std::uint32_t>(source));
 }
 
 KvAttempt decode_attempt(const BucketEntry& entry) {
@@ -240,14 +251,16 @@ KvAttempt decode_attempt(const BucketEntry& entry) {
   const Msat first = row.msat("first_hop_amount_msat");
   if (first != Msat{} && first != attempt.route.total_amount) attempt.first_hop_amount = first;
   attempt.first_hop_records = tlv_rows(below(entry, sql_names::first_hop_records));
-  if (const BucketEntry* const resolution = entry.find(sql_names::resolution)) decode_resolution(*resolution, attempt, *attempt.hash);
+  if (const BucketEntry* const resolution = entry.find(sql_names::resolution))
+    decode_resolution(*resolution, attempt, *attempt.hash);
   return attempt;
 }
 
 std::optional<FailureReason> decode_reason_of(const Row& row) {
   const auto reason = row.maybe_integer("fail_reason");
   if (!reason) return std::nullopt;
-  if (*reason < 0 || *reason > static_cast<std::int64_t>(FailureReason::canceled)) row.fail("failure reason " + std::to_string(*reason));
+  if (*reason < 0 || *reason > static_cast<std::int64_t>(FailureReason::canceled))
+    row.fail("failure reason " + std::to_string(*reason));
   return static_cast<FailureReason>(*reason);
 }
 
@@ -269,9 +282,10 @@ KvPayment decode_rows(const BucketEntry& top) {
     const Row wish(*intent, sql_names::intent, sql_columns::intent);
     const auto payload = wish.maybe_blob("intent_payload");
     if (wish.integer("intent_type") != bolt11_intent) {
-      payment.other_intent = true;                        // kept raw: what it asks for has no column
+      payment.other_intent = true;  // kept raw: what it asks for has no column
     } else if (payload) {
-      if (payload->size() > max_request_bytes) wish.fail("a payment request of " + std::to_string(payload->size()) + " bytes");
+      if (payload->size() > max_request_bytes)
+        wish.fail("a payment request of " + std::to_string(payload->size()) + " bytes");
       payment.payment_request.assign(payload->begin(), payload->end());
     }
   }
@@ -311,16 +325,18 @@ bool holds_preimage(const BucketEntry& entry, std::string_view table, SqlColumns
 }
 
 bool holds_preimage(const BucketEntry& top) {
-  if (const BucketEntry* row = top.find(sql_names::duplicate); row != nullptr && holds_preimage(*row, sql_names::duplicate, sql_columns::duplicate)) return true;
+  if (const BucketEntry* row = top.find(sql_names::duplicate);
+      row != nullptr && holds_preimage(*row, sql_names::duplicate, sql_columns::duplicate))
+    return true;
   const BucketEntry* const attempts = top.find(sql_names::attempts);
-  return attempts != nullptr && std::any_of(attempts->entries.begin(), attempts->entries.end(), [](const BucketEntry& attempt) {
+  return attempts != nullptr &&
+         std::any_of(attempts->entries.begin(), attempts->entries.end(), [](const BucketEntry& attempt) {
            const BucketEntry* const row = attempt.find(sql_names::resolution);
            return row != nullptr && holds_preimage(*row, sql_names::resolution, sql_columns::resolution);
          });
 }
 
-template <typename Decode>
-KvRecord record_of(BucketCopy& copy, Decode decode) {
+template <typename Decode> KvRecord record_of(BucketCopy& copy, Decode decode) {
   KvRecord record;
   record.hash = PaymentHash::from_span(copy.top.key);
   record.raw_complete = copy.complete;
@@ -381,15 +397,18 @@ class TimeText {
     std::size_t letters = 0;
     while (!rest_.empty() && rest_.front() != ' ') {
       const char letter = rest_.front();
-      const bool fits = (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '+' || letter == '-' ||
-                        letter == '.' || letter == '=' || letter == ':';
+      const bool fits = (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') ||
+                        (letter >= '0' && letter <= '9') || letter == '+' || letter == '-' || letter == '.' ||
+                        letter == '=' || letter == ':';
       if (!fits) fail();
       rest_.remove_prefix(1);
       ++letters;
     }
     if (letters == 0) fail();
   }
-  [[noreturn]] void fail() const { throw Undecodable("a time of " + std::to_string(whole_.size()) + " letters that Go does not print"); }
+  [[noreturn]] void fail() const {
+    throw Undecodable("a time of " + std::to_string(whole_.size()) + " letters that Go does not print");
+  }
 
  private:
   int digit() {
@@ -440,7 +459,7 @@ std::optional<UnixNs> decode_go_time(std::string_view from) {
     if (!text.empty()) text.fail();
   }
   if (!text.empty()) text.fail();
-  if (year == 1 || (year == 0 && month == 12)) return std::nullopt;    // Go's zero time, wherever it was printed
+  if (year == 1 || (year == 0 && month == 12)) return std::nullopt;  // Go's zero time, wherever it was printed
   if (year < 1678 || year > 2261) text.fail();
   seconds += std::chrono::sys_days(date).time_since_epoch().count() * std::int64_t{86'400};
   if (seconds == 0 && fraction == 0) return std::nullopt;
@@ -455,7 +474,8 @@ KvRecord decode_sql_payment(BucketCopy copy) {
 }
 
 KvRecord decode_sql_duplicate(BucketCopy copy, std::uint64_t sequence) {
-  KvRecord record = record_of(copy, [&](const PaymentHash& hash) { return decode_duplicate(copy.top, hash, sequence); });
+  KvRecord record =
+      record_of(copy, [&](const PaymentHash& hash) { return decode_duplicate(copy.top, hash, sequence); });
   record.sequence = sequence;
   record.duplicate = true;
   return record;
