@@ -132,9 +132,8 @@ PaymentIndex index_of(const Row& row) {
 
 BadRow bad_row(Query& row, PaymentIndex index, const BadValue& why) {
   BadRow bad{index, std::nullopt, why.what()};
-  row.seek(1);
   try {
-    bad.hash = row.maybe_fixed<PaymentHash>();
+    bad.hash = PaymentColumns(row)[PaymentColumn::payment_hash].maybe_fixed<PaymentHash>();
   } catch (const BadValue&) {
     // Not even the hash can be read.
   }
@@ -143,7 +142,7 @@ BadRow bad_row(Query& row, PaymentIndex index, const BadValue& why) {
 
 /// Payments with their attempts in one pass over both tables, in the direction of the page.
 std::string page_sql(const PageRequest& request) {
-  return "SELECT " PAYTOWER_PAYMENT_COLUMNS ", " PAYTOWER_ATTEMPT_COLUMNS
+  return "SELECT " + select_payment() + ", " + select_attempt() +
          " FROM payments p LEFT JOIN attempts a ON a.payment_index = p.payment_index LEFT JOIN switches s ON s.id = "
          "a.switch_id "
          "WHERE p.payment_index BETWEEN ? AND ?" +
@@ -163,7 +162,9 @@ Rows read_rows(Connection& connection, const PageRequest& request, std::size_t m
   row.bind(range.first, range.last);
   bind_filter(row, request.filter);
   while (row.step()) {
-    const PaymentIndex index{row.integer()};
+    const PaymentColumns payment_row(row);
+    const AttemptColumns attempt_row(row, static_cast<int>(payment_columns.size()));
+    const PaymentIndex index{payment_row[PaymentColumn::payment_index].integer()};
     const bool begins = page.rows.empty() || index_of(page.rows.back()) != index;
     // Without a LIMIT, which would count attempts: whoever has seen enough stops.
     if (begins && page.rows.size() == max) {
@@ -171,10 +172,10 @@ Rows read_rows(Connection& connection, const PageRequest& request, std::size_t m
       break;
     }
     try {
-      row.seek(begins ? 0 : payment_columns);
-      if (begins) page.rows.emplace_back(read_payment(row));
+      if (begins) page.rows.emplace_back(read_payment(payment_row));
       auto* payment = std::get_if<Payment>(&page.rows.back());
-      if (payment != nullptr && !row.null()) payment->attempts.push_back(read_attempt(row, request.omit_hops).attempt);
+      if (payment != nullptr && !attempt_row[AttemptColumn::payment_index].null())
+        payment->attempts.push_back(read_attempt(attempt_row, request.omit_hops).attempt);
     } catch (const BadValue& why) {
       if (begins && (page.rows.empty() || index_of(page.rows.back()) != index)) page.rows.emplace_back(BadRow{});
       page.rows.back() = bad_row(row, index, why);

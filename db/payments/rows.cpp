@@ -49,40 +49,41 @@ template <typename Enum> std::optional<Enum> maybe_enum(Query& row, std::uint64_
   return static_cast<Enum>(*value);
 }
 
-std::uint32_t number32(Query& row) { return static_cast<std::uint32_t>(row.number(UINT32_MAX)); }
+std::uint32_t number32(Query& value) { return static_cast<std::uint32_t>(value.number(UINT32_MAX)); }
+std::optional<std::uint32_t> maybe_number32(Query& value) {
+  const auto number = value.maybe_number(UINT32_MAX);
+  if (!number) return std::nullopt;
+  return static_cast<std::uint32_t>(*number);
+}
 /// A limit that only native payments have; the schema sees to it that they do.
-std::uint32_t limit32(Query& row) { return static_cast<std::uint32_t>(row.maybe_number(UINT32_MAX).value_or(0)); }
+std::uint32_t limit32(Query& value) { return maybe_number32(value).value_or(0); }
 
-Marks read_marks(Query& row) {
+Marks read_marks(const AttemptColumns& row) {
   Marks marks;
-  marks.payments_created = row.maybe_number(INT64_MAX);
-  marks.htlcs_created = row.maybe_number(INT64_MAX);
-  marks.htlcs_deleted = row.maybe_number(INT64_MAX);
-  marks.movements_created = row.maybe_number(INT64_MAX);
+  marks.payments_created = row[AttemptColumn::mark_payments_created].maybe_number(INT64_MAX);
+  marks.htlcs_created = row[AttemptColumn::mark_htlcs_created].maybe_number(INT64_MAX);
+  marks.htlcs_deleted = row[AttemptColumn::mark_htlcs_deleted].maybe_number(INT64_MAX);
+  marks.movements_created = row[AttemptColumn::mark_movements_created].maybe_number(INT64_MAX);
   return marks;
 }
 
-std::optional<Failure> read_failure(Query& row) {
-  const auto code = row.maybe_number(UINT32_MAX);
+std::optional<Failure> read_failure(const AttemptColumns& row) {
+  const auto code = row[AttemptColumn::failure_code].maybe_number(UINT32_MAX);
+  if (!code) return std::nullopt;
   Failure failure;
-  if (const auto source = row.maybe_number(UINT32_MAX)) failure.source_index = static_cast<std::uint32_t>(*source);
-  const auto channel = row.maybe_bits();
-  const auto direction = row.maybe_number(1);
+  failure.code = static_cast<FailureCode>(*code);
+  if (const auto source = maybe_number32(row[AttemptColumn::failure_source])) failure.source_index = *source;
+  const auto channel = row[AttemptColumn::failure_channel].maybe_bits();
+  const auto direction = row[AttemptColumn::failure_direction].maybe_number(1);
   if (channel && direction)
     failure.channel = ChannelDirection{ShortChannelId{*channel}, static_cast<std::uint8_t>(*direction)};
-  failure.node = row.maybe_fixed<PublicKey>();
-  failure.message = row.text();
-  if (!code) return std::nullopt;
-  failure.code = static_cast<FailureCode>(*code);
+  failure.node = row[AttemptColumn::failure_node].maybe_fixed<PublicKey>();
+  failure.message = row[AttemptColumn::failure_message].text();
   return failure;
 }
 
-Route read_route(Query& row, bool omit_hops) {
-  if (omit_hops) {
-    row.skip();
-    return {};
-  }
-  const auto stored = row.maybe_blob();
+Route read_route(Query& value) {
+  const auto stored = value.maybe_blob();
   if (!stored) return {};
   auto route = decode_route(*stored);
   if (!route) throw BadValue("a route that is none");
@@ -91,62 +92,62 @@ Route read_route(Query& row, bool omit_hops) {
 
 }  // namespace
 
-Payment read_payment(Query& row) {
+Payment read_payment(const PaymentColumns& row) {
+  using enum PaymentColumn;
   Payment payment;
   PaymentRequest& request = payment.request;
-  payment.index.value = row.integer();
-  request.hash = row.fixed<PaymentHash>();
-  request.demand.amount = row.msat();
-  request.created = row.time();
-  request.deadline = row.maybe_time().value_or(UnixNs{});
-  payment.provenance = static_cast<Provenance>(row.number(2));
-  if (const auto first = row.maybe_integer()) payment.duplicate_of = PaymentIndex{*first};
-  request.demand.destination = row.maybe_fixed<PublicKey>().value_or(PublicKey{});
-  request.demand.fee_limit = Msat::of(row.maybe_number(Msat::max_value).value_or(0));
-  request.demand.cltv_limit = limit32(row);
-  request.demand.final_cltv_delta = limit32(row);
-  request.max_attempts = limit32(row);
-  request.payment_secret = row.maybe_fixed<PaymentSecret>();
-  request.metadata = row.maybe_blob();
-  request.invoice = row.text();
-  request.network = row.text();
-  request.label = row.text();
-  request.demand.outgoing_channels = decode_channels(row.maybe_blob());
-  request.candidates = decode_routes(row.maybe_blob());
-  payment.stop_reason = maybe_enum<FailureReason>(row, 5);
-  payment.fail_reason = maybe_enum<FailureReason>(row, 5);
-  payment.preimage = row.maybe_fixed<Preimage>();
-  payment.late_preimage = row.maybe_fixed<Preimage>();
-  payment.end_note = maybe_enum<EndNote>(row, 2);
-  payment.ended = row.maybe_time();
-  payment.amp = row.number(1) == 1;
+  payment.index.value = row[payment_index].integer();
+  request.hash = row[payment_hash].fixed<PaymentHash>();
+  request.demand.amount = row[amount_msat].msat();
+  request.created = row[created_ns].time();
+  request.deadline = row[deadline_ns].maybe_time().value_or(UnixNs{});
+  payment.provenance = static_cast<Provenance>(row[provenance].number(2));
+  if (const auto first = row[duplicate_of].maybe_integer()) payment.duplicate_of = PaymentIndex{*first};
+  request.demand.destination = row[destination].maybe_fixed<PublicKey>().value_or(PublicKey{});
+  request.demand.fee_limit = Msat::of(row[fee_limit_msat].maybe_number(Msat::max_value).value_or(0));
+  request.demand.cltv_limit = limit32(row[cltv_limit]);
+  request.demand.final_cltv_delta = limit32(row[final_cltv_delta]);
+  request.max_attempts = limit32(row[max_attempts]);
+  request.payment_secret = row[payment_secret].maybe_fixed<PaymentSecret>();
+  request.metadata = row[metadata].maybe_blob();
+  request.invoice = row[invoice].text();
+  request.network = row[network].text();
+  request.label = row[label].text();
+  request.demand.outgoing_channels = decode_channels(row[outgoing_channels].maybe_blob());
+  request.candidates = decode_routes(row[candidate_routes].maybe_blob());
+  payment.stop_reason = maybe_enum<FailureReason>(row[stop_reason], 5);
+  payment.fail_reason = maybe_enum<FailureReason>(row[fail_reason], 5);
+  payment.preimage = row[preimage].maybe_fixed<Preimage>();
+  payment.late_preimage = row[late_preimage].maybe_fixed<Preimage>();
+  payment.end_note = maybe_enum<EndNote>(row[end_note], 2);
+  payment.ended = row[ended_ns].maybe_time();
+  payment.amp = row[amp].number(1) == 1;
   return payment;
 }
 
-AttemptRow read_attempt(Query& row, bool omit_hops) {
+AttemptRow read_attempt(const AttemptColumns& row, bool omit_hops) {
+  using enum AttemptColumn;
   AttemptRow read;
   Attempt& attempt = read.attempt;
-  read.payment.value = row.integer();
-  attempt.row = row.integer();
-  if (const auto id = row.maybe_bits()) attempt.id = AttemptId{*id};
-  attempt.part = number32(row);
-  attempt.origin = static_cast<AttemptOrigin>(row.number(2));
-  const auto node = row.maybe_fixed<PublicKey>();
-  std::string network = row.text();
-  if (node) attempt.switch_key = SwitchKey{*node, std::move(network)};
+  read.payment.value = row[payment_index].integer();
+  attempt.row = row[attempt_row].integer();
+  if (const auto id = row[attempt_id].maybe_bits()) attempt.id = AttemptId{*id};
+  attempt.part = number32(row[part]);
+  attempt.origin = static_cast<AttemptOrigin>(row[origin].number(2));
+  if (const auto key = row[node].maybe_fixed<PublicKey>()) attempt.switch_key = SwitchKey{*key, row[network].text()};
   attempt.marks = read_marks(row);
-  attempt.route = read_route(row, omit_hops);
-  attempt.amount = row.msat();
-  attempt.fee = row.msat();
-  attempt.registered = row.time();
-  if (const auto height = row.maybe_number(UINT32_MAX)) attempt.total_time_lock = static_cast<std::uint32_t>(*height);
-  attempt.accepted = row.maybe_time();
-  attempt.resolved = row.maybe_time();
-  attempt.outcome = maybe_enum<AttemptOutcome>(row, 3);
-  attempt.preimage = row.maybe_fixed<Preimage>();
+  if (!omit_hops) attempt.route = read_route(row[route]);
+  attempt.amount = row[amount_msat].msat();
+  attempt.fee = row[fee_msat].msat();
+  attempt.registered = row[registered_ns].time();
+  attempt.total_time_lock = maybe_number32(row[total_time_lock]);
+  attempt.accepted = row[accepted_ns].maybe_time();
+  attempt.resolved = row[resolved_ns].maybe_time();
+  attempt.outcome = maybe_enum<AttemptOutcome>(row[outcome], 3);
+  attempt.preimage = row[preimage].maybe_fixed<Preimage>();
   attempt.failure = read_failure(row);
-  attempt.switch_run = row.text();
-  attempt.htlc_hash = row.maybe_fixed<PaymentHash>();
+  attempt.switch_run = row[switch_run].text();
+  attempt.htlc_hash = row[htlc_hash].maybe_fixed<PaymentHash>();
   return read;
 }
 
@@ -183,16 +184,16 @@ void check_proofs(const Payment& payment) {
 std::optional<Payment> load_payment(Connection& connection, PaymentIndex index, bool omit_hops) {
   std::optional<Payment> payment;
   {
-    Query row = connection.prepared("SELECT " PAYTOWER_PAYMENT_COLUMNS " FROM payments p WHERE p.payment_index = ?1");
+    Query row = connection.prepared("SELECT " + select_payment() + " FROM payments p WHERE p.payment_index = ?1");
     row.bind(index);
     if (!row.step()) return std::nullopt;
-    payment = read_payment(row);
+    payment = read_payment(PaymentColumns(row));
   }
   Query row = connection.prepared(
-      "SELECT " PAYTOWER_ATTEMPT_COLUMNS
+      "SELECT " + select_attempt() +
       " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id WHERE a.payment_index = ?1 ORDER BY a.attempt_row");
   row.bind(index);
-  while (row.step()) payment->attempts.push_back(read_attempt(row, omit_hops).attempt);
+  while (row.step()) payment->attempts.push_back(read_attempt(AttemptColumns(row), omit_hops).attempt);
   check_proofs(*payment);
   return payment;
 }

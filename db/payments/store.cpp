@@ -66,14 +66,16 @@ struct SqlitePaymentStore::Impl {
   void store(Target& target, const InitPayment&) {
     const PaymentRequest& request = target.payment.request;
     const RouteDemand& demand = request.demand;
-    Query insert = connection.prepared(
-        "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, destination, "
-        "fee_limit_msat, cltv_limit, "
-        "final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, "
-        "candidate_routes) VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)");
-    insert.bind(request.hash, demand.amount, request.created, request.deadline, demand.destination, demand.fee_limit,
-                demand.cltv_limit, demand.final_cltv_delta, request.max_attempts, request.payment_secret,
-                request.metadata, unless_empty(request.invoice), unless_empty(request.network),
+    static const std::string sql = insert_payment(
+        {PaymentColumn::payment_hash, PaymentColumn::amount_msat, PaymentColumn::created_ns, PaymentColumn::deadline_ns,
+         PaymentColumn::provenance, PaymentColumn::destination, PaymentColumn::fee_limit_msat,
+         PaymentColumn::cltv_limit, PaymentColumn::final_cltv_delta, PaymentColumn::max_attempts,
+         PaymentColumn::payment_secret, PaymentColumn::metadata, PaymentColumn::invoice, PaymentColumn::network,
+         PaymentColumn::label, PaymentColumn::outgoing_channels, PaymentColumn::candidate_routes});
+    Query insert = connection.prepared(sql);
+    insert.bind(request.hash, demand.amount, request.created, request.deadline, static_cast<int>(Provenance::native),
+                demand.destination, demand.fee_limit, demand.cltv_limit, demand.final_cltv_delta, request.max_attempts,
+                request.payment_secret, request.metadata, unless_empty(request.invoice), unless_empty(request.network),
                 unless_empty(request.label), encode_channels(demand.outgoing_channels),
                 encode_routes(request.candidates));
     insert.run();
@@ -101,12 +103,13 @@ struct SqlitePaymentStore::Impl {
   }
 
   void insert_attempt(PaymentIndex payment, const Attempt& attempt) {
-    Query insert = connection.prepared(
-        "INSERT INTO attempts (payment_index, attempt_id, part, origin, switch_id, mark_payments_created, "
-        "mark_htlcs_created, "
-        "mark_htlcs_deleted, mark_movements_created, route, amount_msat, fee_msat, registered_ns, resolved_ns, "
-        "outcome, preimage, switch_run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-        "?17)");
+    static const std::string sql = db::insert_attempt(
+        {AttemptColumn::payment_index, AttemptColumn::attempt_id, AttemptColumn::part, AttemptColumn::origin,
+         AttemptColumn::switch_id, AttemptColumn::mark_payments_created, AttemptColumn::mark_htlcs_created,
+         AttemptColumn::mark_htlcs_deleted, AttemptColumn::mark_movements_created, AttemptColumn::route,
+         AttemptColumn::amount_msat, AttemptColumn::fee_msat, AttemptColumn::registered_ns, AttemptColumn::resolved_ns,
+         AttemptColumn::outcome, AttemptColumn::preimage, AttemptColumn::switch_run});
+    Query insert = connection.prepared(sql);
     std::optional<Bytes> route;
     if (!attempt.route.hops.empty()) route = encode_route(attempt.route);
     insert.bind(payment, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin),
@@ -321,13 +324,13 @@ struct SqlitePaymentStore::Impl {
 
   std::vector<RecentFailure> recent_failures(UnixNs since) {
     std::vector<RecentFailure> failures;
-    Query row = connection.prepared("SELECT " PAYTOWER_ATTEMPT_COLUMNS
+    Query row = connection.prepared("SELECT " + select_attempt() +
                                     " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id "
                                     "WHERE a.outcome = 2 AND a.resolved_ns >= ?1 ORDER BY a.resolved_ns DESC LIMIT ?2");
     row.bind(since, static_cast<std::int64_t>(limits::max_exclusions));
     while (row.step()) {
       try {
-        Attempt attempt = read_attempt(row, false).attempt;
+        Attempt attempt = read_attempt(AttemptColumns(row), false).attempt;
         if (!attempt.failure || !attempt.resolved) continue;
         const bool own = attempt.origin == AttemptOrigin::own;
         failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route),
