@@ -141,9 +141,7 @@ MigrateReport rehearse_adding(const ImportRequest& request, const std::string& s
   copy.exec("PRAGMA foreign_keys = ON");
   attach(copy, staged);
   watched(copy, progress, [&](StatementWatch&) {
-    copy.exec("BEGIN");
-    add_staged(copy, same_numbers, report.counts);
-    copy.exec("COMMIT");
+    private_tx(copy, SQLite::TransactionBehavior::DEFERRED, [&] { add_staged(copy, same_numbers, report.counts); });
   });
   copy.exec("DETACH staged");
   return report;

@@ -9,6 +9,7 @@
 #include "db/import/lnd/channel_db.h"
 #include "db/payments/store.h"
 #include "db/sqlite/statement.h"
+#include "db/sqlite/transaction.h"
 #include "migrations/legacy_record.h"
 #include "migrations/payment_buckets.h"
 
@@ -222,22 +223,23 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Sour
     database.exec(pragma);
   }
   watched(database, progress, [&](StatementWatch& watch) {
-    database.exec("BEGIN IMMEDIATE");
-    report = source.legacy() != nullptr ? fill_legacy(database, *source.legacy(), now, watch)
-                                        : fill_newer(database, source, now, watch);
-    report.guards = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM hash_guards").getInt64());
-    const auto stored = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM payments").getInt64());
-    const auto aside = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM quarantine").getInt64());
-    if (stored != report.migrated + report.duplicates || aside != report.quarantined || report.read != stored + aside) {
-      throw RefusalError(
-          Error{Errc::database,
-                "the records that were read and those that were written do not add up; nothing was changed",
-                {}});
-    }
-    database.exec("PRAGMA application_id = " +
-                  std::to_string(static_cast<std::int32_t>(payment_file().application_id)));
-    database.exec("PRAGMA user_version = " + std::to_string(migrations::newest_version));
-    database.exec("COMMIT");
+    private_tx(database, SQLite::TransactionBehavior::IMMEDIATE, [&] {
+      report = source.legacy() != nullptr ? fill_legacy(database, *source.legacy(), now, watch)
+                                          : fill_newer(database, source, now, watch);
+      report.guards = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM hash_guards").getInt64());
+      const auto stored = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM payments").getInt64());
+      const auto aside = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM quarantine").getInt64());
+      if (stored != report.migrated + report.duplicates || aside != report.quarantined ||
+          report.read != stored + aside) {
+        throw RefusalError(
+            Error{Errc::database,
+                  "the records that were read and those that were written do not add up; nothing was changed",
+                  {}});
+      }
+      database.exec("PRAGMA application_id = " +
+                    std::to_string(static_cast<std::int32_t>(payment_file().application_id)));
+      database.exec("PRAGMA user_version = " + std::to_string(migrations::newest_version));
+    });
   });
   return report;
 }

@@ -211,10 +211,10 @@ MigrateReport Migrator::rehearse(const MigrateRequest& request, const MigratePro
     if (!copy_pages(connection_, copy, quiet_copy(progress))) throw MigrationStopped();
     watched(copy, progress, [&](StatementWatch& watch) {
       copy.exec("PRAGMA foreign_keys = ON");
-      copy.exec("BEGIN IMMEDIATE");
-      report.counts = apply_steps(copy, report.from_version, request.to, request.now.value,
-                                  [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
-      copy.exec("COMMIT");
+      private_tx(copy, SQLite::TransactionBehavior::IMMEDIATE, [&] {
+        report.counts = apply_steps(copy, report.from_version, request.to, request.now.value,
+                                    [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
+      });
     });
   } catch (const SQLite::Exception& error) {
     throw_as_ours(error, "try the migration on a copy");

@@ -16,6 +16,7 @@
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/locks.h"
 #include "db/sqlite/own_files.h"
+#include "db/sqlite/transaction.h"
 
 namespace paytower::db {
 
@@ -283,11 +284,11 @@ void Connection::fill(SQLite::Database& database, const FileKind& kind) {
   database.exec("PRAGMA page_size = " + std::to_string(page_bytes));
   database.exec("PRAGMA auto_vacuum = INCREMENTAL");
   database.exec("PRAGMA synchronous = FULL");
-  database.exec("BEGIN EXCLUSIVE");
-  kind.make(database, real_path_);
-  database.exec("PRAGMA application_id = " + std::to_string(static_cast<std::int32_t>(kind.application_id)));
-  database.exec("PRAGMA user_version = " + std::to_string(kind.schema_version));
-  database.exec("COMMIT");
+  private_tx(database, SQLite::TransactionBehavior::EXCLUSIVE, [&] {
+    kind.make(database, real_path_);
+    database.exec("PRAGMA application_id = " + std::to_string(static_cast<std::int32_t>(kind.application_id)));
+    database.exec("PRAGMA user_version = " + std::to_string(kind.schema_version));
+  });
   made_ = true;
 }
 

@@ -77,6 +77,14 @@ std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& loc
   return std::nullopt;
 }
 
+// The only use of SQLite::Transaction: its destructor swallows what a ROLLBACK says, which is no loss where the file is
+// dropped anyway, and would be one where R10 must see it.
+void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviour, const std::function<void()>& fn) {
+  SQLite::Transaction transaction(database, behaviour);
+  fn();
+  transaction.commit();
+}
+
 std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn) {
   const auto undo = [&] {
     if (!in_transaction(connection)) throw StoreError("SQLite ended the transaction by itself");

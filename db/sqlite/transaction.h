@@ -8,6 +8,8 @@
 #include <utility>
 #include <variant>
 
+#include <SQLiteCpp/Transaction.h>
+
 #include "core/base/error.h"
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
@@ -45,6 +47,10 @@ template <typename Fn> void must_write(Connection& connection, WriteLock& lock, 
   const auto done = write_tx(connection, lock, std::forward<Fn>(fn));
   if (!done) throw RefusalError(done.error());
 }
+
+/// Runs `fn()` in one transaction on a database that nobody else can see: one that is being made, or a copy to try
+/// something on. Whatever leaves fn, or the COMMIT, undoes all of it and goes on to the caller, who drops the file.
+void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviour, const std::function<void()>& fn);
 
 /// Runs `fn()` in a savepoint of the open transaction: nothing when it was done, the refusal when a constraint, a
 /// RefusalError or a missed compare-and-set stood against it; then its writes, and only those, are undone.
