@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/limits.h"
+#include "core/base/require.h"
 
 namespace paytower::cli {
 
@@ -32,6 +33,7 @@ bool starts(std::string_view text, std::string_view with) { return text.substr(0
 
 /// Of any case. REQUIRES: `with` is lower case.
 bool starts_like(std::string_view text, std::string_view with) {
+  require(std::all_of(with.begin(), with.end(), [](char c) { return c == lower(c); }), "the beginning is lower case");
   return text.size() >= with.size() &&
          std::equal(with.begin(), with.end(), text.begin(), [](char a, char b) { return a == lower(b); });
 }

@@ -2,6 +2,7 @@
 
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
+#include "core/base/require.h"
 
 namespace paytower::cli {
 
@@ -108,6 +109,7 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
 }
 
 std::string why_not_paid(const Payment& payment) {
+  require(payment.fail_reason.has_value(), "the payment has failed");
   const auto detail = payment.why_failed();
   if (!detail) return reason_text(payment);
   const std::string text = detail_text(*detail, payment);

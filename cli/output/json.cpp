@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "cli/output/render.h"
+#include "core/base/require.h"
 
 namespace paytower::cli {
 
@@ -22,6 +23,8 @@ bool plain(char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; }
 
 // A value always ends with something else, so the last byte tells whether it is the first one here.
 JsonWriter& JsonWriter::key(std::string_view name) {
+  require(std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }),
+          "a key is plain ASCII");
   if (out_.back() != '{') out_ += ',';
   out_ += '"';
   out_ += name;

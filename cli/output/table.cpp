@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/output/text.h"
+#include "core/base/require.h"
 
 namespace paytower::cli {
 
@@ -12,6 +13,7 @@ Table::Table(std::vector<Column> columns) : columns_(std::move(columns)), left_o
 }
 
 void Table::add(std::vector<std::string> cells) {
+  require(cells.size() == columns_.size(), "a row has one text a column");
   for (std::size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], columns_of(cells[i]));
   rows_.push_back(std::move(cells));
 }

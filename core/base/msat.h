@@ -19,7 +19,7 @@ class Msat {
     if (msat > max_value) return std::nullopt;
     return Msat(msat);
   }
-  /// REQUIRES: msat <= max_value (for constants and values that were checked before).
+  /// What is above max_value becomes max_value: for constants and values that were checked before.
   [[nodiscard]] static constexpr Msat of(std::uint64_t msat) { return Msat(msat <= max_value ? msat : max_value); }
 
   [[nodiscard]] constexpr std::uint64_t value() const { return value_; }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/require.h"
 #include "core/sim/ledger.h"
 
 namespace paytower::sim {
@@ -80,7 +81,10 @@ class SeededNumbers {
     return z ^ (z >> 31);
   }
   /// 0 to bound - 1. REQUIRES: bound > 0. The bias of the remainder does not matter here.
-  [[nodiscard]] std::uint64_t below(std::uint64_t bound) { return next() % bound; }
+  [[nodiscard]] std::uint64_t below(std::uint64_t bound) {
+    require(bound > 0, "a bound is above 0");
+    return next() % bound;
+  }
 
  private:
   std::uint64_t state_;

@@ -7,10 +7,12 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "core/base/hash.h"
+#include "core/base/require.h"
 #include "db/payments/schema.h"
 #include "db/payments/spool.h"
 #include "db/payments/steps.h"
 #include "db/payments/store.h"
+#include "db/sqlite/transaction.h"
 #include "migrations/migrations.h"
 
 namespace paytower::db {
@@ -74,6 +76,7 @@ void make(SQLite::Database& database, const std::string& real_path) {
 
 migrations::StepReport apply_steps(SQLite::Database& database, int from, int to, std::int64_t now_ns,
                                    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  require(in_transaction(database), "a transaction is open");
   migrations::StepContext context{now_ns, progress};
   for (const migrations::Step& step : migrations::steps()) {
     if (step.version > from && step.version <= to) migrations::run(database, step, context);

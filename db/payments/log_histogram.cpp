@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/base/require.h"
+
 namespace paytower::db {
 
 std::size_t LogHistogram::bucket_of(std::uint64_t value) {
@@ -26,6 +28,7 @@ void LogHistogram::add(std::uint64_t value) {
 }
 
 std::optional<std::uint64_t> LogHistogram::percentile(unsigned percent) const {
+  require(percent >= 1 && percent <= 100, "a percentile is 1 to 100");
   if (count_ == 0) return std::nullopt;
   if (percent >= 100) return largest_;
   // ceil(count * percent / 100), in parts so that no product overflows.

@@ -10,6 +10,7 @@
 
 #include "db/payments/steps.h"
 #include "db/payments/store.h"
+#include "db/sqlite/transaction.h"
 
 namespace paytower::db {
 
@@ -80,7 +81,8 @@ bool schema_as_made(SQLite::Database& database) { return schema_digest(database)
 std::vector<std::string> schema_problems(SQLite::Database& database) {
   SQLite::Database made(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   payment_file().register_functions(made);
-  (void)apply_steps(made, 0, migrations::newest_version, 0);
+  private_tx(made, SQLite::TransactionBehavior::DEFERRED,
+             [&] { (void)apply_steps(made, 0, migrations::newest_version, 0); });
   const Objects wanted = objects_of(made);
   const Objects found = objects_of(database);
   std::vector<std::string> problems;

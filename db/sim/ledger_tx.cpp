@@ -1,5 +1,6 @@
 // Numbers and the truth: nodes, channels, invoices, flights, oracle.
 #include "db/sim/ledger_tx.h"
+#include "core/base/require.h"
 
 #include <cstring>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "core/payment/route.h"
 #include "core/sim/codec.h"
 #include "db/sim/ledger_sql.h"
+#include "db/sqlite/transaction.h"
 
 namespace paytower::db {
 
@@ -111,6 +113,7 @@ void SimLedgerTx::begin() {
 }
 
 void SimLedgerTx::store_changes() {
+  require(in_transaction(connection_.database()), "the transaction of begin() is open");
   store_balances();
   for (std::size_t which = 0; which < number_count; ++which) {
     if (!changed_[which]) continue;

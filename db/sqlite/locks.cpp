@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/require.h"
 #include "db/sqlite/own_files.h"
 
 namespace paytower::db {
@@ -155,7 +156,8 @@ Result<WriteLock::Held> WriteLock::acquire() {
   }
 }
 
-void WriteLock::give_way() const noexcept {
+void WriteLock::give_way() const {
+  require(!held_, "the write lock is not held");
   constexpr auto pause = std::chrono::milliseconds(1);
   for (int pauses = 0; pauses < 200 && file_.others_wait(); ++pauses) std::this_thread::sleep_for(pause);
 }

@@ -77,7 +77,7 @@ class WriteLock {
   [[nodiscard]] std::optional<Held> try_acquire();
   /// For work that takes the lock again and again: lets those who wait for it go first, for a fifth of a second at
   /// most. REQUIRES: not held.
-  void give_way() const noexcept;
+  void give_way() const;
 
  private:
   void release() noexcept;

@@ -7,6 +7,8 @@
 
 #include <SQLiteCpp/Exception.h>
 
+#include "core/base/require.h"
+
 namespace paytower::db {
 
 namespace {
@@ -15,12 +17,10 @@ constexpr int busy_timeout_ms = 5'000;
 constexpr std::int64_t wal_worth_truncating = 1 << 20;
 constexpr std::int64_t wal_worth_a_step = 4 << 20;
 
-bool in_transaction(Connection& connection) { return sqlite3_get_autocommit(connection.database().getHandle()) == 0; }
-
 void roll_back(Connection& connection) noexcept {
-  if (in_transaction(connection))
+  if (in_transaction(connection.database()))
     sqlite3_exec(connection.database().getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
-  if (in_transaction(connection)) connection.mark_broken();
+  if (in_transaction(connection.database())) connection.mark_broken();
 }
 
 /// R10: what is stored now is not known.
@@ -45,10 +45,12 @@ void run_body(Connection& connection, const std::function<void()>& body) {
     roll_back(connection);
     throw;
   }
-  if (!in_transaction(connection)) broken(connection, "SQLite ended the transaction by itself");
+  if (!in_transaction(connection.database())) broken(connection, "SQLite ended the transaction by itself");
 }
 
 }  // namespace
+
+bool in_transaction(SQLite::Database& database) { return sqlite3_get_autocommit(database.getHandle()) == 0; }
 
 std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& lock, const std::function<void()>& body) {
   if (connection.broken()) throw StoreError("an earlier write failed; nothing more is written by this process");
@@ -87,7 +89,7 @@ void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviou
 
 std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn) {
   const auto undo = [&] {
-    if (!in_transaction(connection)) throw StoreError("SQLite ended the transaction by itself");
+    if (!in_transaction(connection.database())) throw StoreError("SQLite ended the transaction by itself");
     connection.prepared("ROLLBACK TO one_payment").run();
     connection.prepared("RELEASE one_payment").run();
   };
@@ -134,6 +136,7 @@ bool checkpoint_if_due(Connection& connection, WriteLock& lock, bool idle) {
 }
 
 void checkpoint_step(Connection& connection) {
+  require(!in_transaction(connection.database()), "no transaction is open");
   // Where a reader holds the log back, it grows: then again only after as much more.
   if (connection.wal_bytes_written() - connection.checkpointed_wal_bytes() < wal_worth_a_step) return;
   connection.note_checkpoint();

@@ -57,6 +57,9 @@ void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviou
 /// Other errors go on to the enclosing write_tx.
 [[nodiscard]] std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn);
 
+/// Whether a transaction is open on this connection.
+[[nodiscard]] bool in_transaction(SQLite::Database& database);
+
 /// What a constraint of the schema means: triggers say "<code>: <words>", with a code_name in front.
 [[nodiscard]] Error refusal_of_constraint(const SQLite::Exception& error);
 [[nodiscard]] bool is_constraint(const SQLite::Exception& error);

@@ -12,6 +12,7 @@
 #include "core/base/hash.h"
 #include "core/payment/route.h"
 #include "db/payments/steps.h"
+#include "db/sqlite/transaction.h"
 #include "legacy_maker.h"
 
 using namespace paytower;
@@ -23,11 +24,12 @@ class Migrated {
  public:
   explicit Migrated(const VersionOne& content) : database_(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
     database_.exec("PRAGMA foreign_keys = ON");
-    (void)db::apply_steps(database_, 0, 1, 1);
-    fill(content);
-    database_.exec("BEGIN");
-    report = db::apply_steps(database_, 1, 2, 777);
-    database_.exec("COMMIT");
+    db::private_tx(database_, SQLite::TransactionBehavior::DEFERRED, [&] {
+      (void)db::apply_steps(database_, 0, 1, 1);
+      fill(content);
+    });
+    db::private_tx(database_, SQLite::TransactionBehavior::DEFERRED,
+                   [&] { report = db::apply_steps(database_, 1, 2, 777); });
     CHECK(report.read == report.migrated + report.duplicates + report.quarantined);
   }
 
@@ -343,7 +345,7 @@ TEST_CASE("what has no column is kept as the record's bytes") {
 
 TEST_CASE("a migrated version 1 database has the schema of a new one") {
   SQLite::Database fresh(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-  (void)db::apply_steps(fresh, 0, 2, 1);
+  db::private_tx(fresh, SQLite::TransactionBehavior::DEFERRED, [&] { (void)db::apply_steps(fresh, 0, 2, 1); });
   std::vector<std::string> schema;
   SQLite::Statement statement(fresh,
                               "SELECT type, name, tbl_name, coalesce(sql, '-') FROM sqlite_schema ORDER BY name");

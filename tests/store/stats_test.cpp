@@ -172,3 +172,10 @@ TEST_CASE("the largest numbers have a bucket, and sums stay at theirs") {
   CHECK(histogram.percentile(100) == UINT64_MAX);
   CHECK(histogram.percentile(1) == 0);
 }
+
+TEST_CASE("a precondition that does not hold is found in every build") {
+  db::LogHistogram values;
+  values.add(1);
+  CHECK_THROWS_AS((void)values.percentile(0), std::logic_error);
+  CHECK_THROWS_AS((void)values.percentile(101), std::logic_error);
+}

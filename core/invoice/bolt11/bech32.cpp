@@ -1,6 +1,9 @@
 #include "core/invoice/bolt11/bech32.h"
 
+#include <algorithm>
 #include <array>
+
+#include "core/base/require.h"
 
 namespace paytower::bech32 {
 
@@ -71,6 +74,8 @@ Outcome decode(std::string_view text, Checksum checksum) {
 }
 
 std::string encode(std::string_view hrp, std::span<const std::uint8_t> words, Checksum checksum) {
+  require(std::none_of(hrp.begin(), hrp.end(), [](char c) { return c >= 'A' && c <= 'Z'; }), "hrp is lower case");
+  require(std::all_of(words.begin(), words.end(), [](std::uint8_t word) { return word < 32; }), "a word has 5 bits");
   Words all(words.begin(), words.end());
   all.resize(all.size() + checksum_words, 0);
   const std::uint32_t sum = polymod(hrp, all) ^ static_cast<std::uint32_t>(checksum);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/base/require.h"
+
 namespace paytower::cln {
 
 namespace {
@@ -25,6 +27,7 @@ json ids(const AttemptKey& key) {
 }  // namespace
 
 json sendpay_params(const Handover& handover) {
+  require(!handover.route.hops.empty(), "the route has a hop");
   json params = ids(handover.key);
   json route = json::array();
   for (const Hop& hop : handover.route.hops) route.push_back(hop_json(hop));

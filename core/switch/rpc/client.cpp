@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#include "core/base/require.h"
+
 namespace paytower {
 
 namespace {
@@ -47,6 +49,7 @@ void RpcClient::call_within(std::int64_t patience, const std::string& method, co
 }
 
 void RpcClient::send(const std::string& method, const nlohmann::json& params, Call call) {
+  require(connected(), "the connection is open");
   std::string id = draw_request_id(randomness_);
   outgoing_.push_back(Outgoing{id, request_text(id, method, params)});
   waiting_[std::move(id)] = std::move(call);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "core/base/require.h"
 #include "db/import/lnd/little_endian.h"
 
 namespace paytower::db::lnd {
@@ -211,12 +212,18 @@ void Cursor::check_bounds(const Level& level) const {
   }
 }
 
-const Bytes& Cursor::key() const { return stack_.back().elements.key(); }
-bool Cursor::is_bucket() const { return stack_.back().elements.is_bucket(); }
-std::uint64_t Cursor::value_bytes() const { return stack_.back().elements.value().size; }
-Bytes Cursor::value(std::size_t at_most) const { return bucket_.file().bytes(stack_.back().elements.value(), at_most); }
+const Cursor::Level& Cursor::present() const {
+  require(!stack_.empty(), "the last next() was true");
+  return stack_.back();
+}
+
+const Bytes& Cursor::key() const { return present().elements.key(); }
+bool Cursor::is_bucket() const { return present().elements.is_bucket(); }
+std::uint64_t Cursor::value_bytes() const { return present().elements.value().size; }
+Bytes Cursor::value(std::size_t at_most) const { return bucket_.file().bytes(present().elements.value(), at_most); }
 Bucket Cursor::bucket() const {
-  return Bucket::nested(bucket_.file(), stack_.back().elements.value(), bucket_.depth() + 1);
+  require(is_bucket(), "the key leads to a bucket");
+  return Bucket::nested(bucket_.file(), present().elements.value(), bucket_.depth() + 1);
 }
 
 }  // namespace paytower::db::lnd

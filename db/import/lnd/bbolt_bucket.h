@@ -117,6 +117,7 @@ class Cursor {
     std::optional<Bytes> least;  ///< keys below this page are at least this
     std::optional<Bytes> limit;  ///< and below this
   };
+  [[nodiscard]] const Level& present() const;
   void push(const Page& page, std::optional<Bytes> least, std::optional<Bytes> limit);
   [[nodiscard]] bool step_branch();
   void read_ahead(Level& level) const;

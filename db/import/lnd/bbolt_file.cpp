@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/require.h"
 #include "db/import/lnd/little_endian.h"
 
 namespace paytower::db::lnd {
@@ -168,6 +169,7 @@ const BboltFile::Block& BboltFile::block(std::uint64_t number) const {
 }
 
 void BboltFile::read(Extent at, std::span<std::uint8_t> out) const {
+  require(at.size == out.size(), "as much room as bytes wanted");
   if (at.offset > file_bytes_ || at.size > file_bytes_ - at.offset) refuse("bytes behind its end are referred to");
   std::size_t done = 0;
   while (done < out.size()) {

@@ -15,6 +15,7 @@ struct KvPayments::Walk {
 };
 
 KvPayments::KvPayments(const ChannelDb& database) {
+  if (database.legacy()) return;
   if (const auto payments = database.payment_buckets()) walk_ = std::make_unique<Walk>(*payments, database.version());
 }
 

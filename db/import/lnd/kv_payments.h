@@ -18,7 +18,7 @@ namespace paytower::db::lnd {
 /// largest that max_copy_bytes admits and a few KiB for any that lnd made. The database must outlive the stream.
 class KvPayments {
  public:
-  /// REQUIRES: !database.legacy(). A database without the bucket has no payments.
+  /// A legacy database, and one without the bucket, has none.
   explicit KvPayments(const ChannelDb& database);
   ~KvPayments();
   KvPayments(const KvPayments&) = delete;

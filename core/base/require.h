@@ -1,0 +1,16 @@
+// Preconditions that are checked in every build: every "REQUIRES:" of a docstring that code can see.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace paytower {
+
+/// Throws std::logic_error when a caller broke its word: a bug of ours, which ends the command with exit 1 before any
+/// harm. `what` says what was to hold.
+inline void require(bool holds, const char* what) {
+  if (!holds) [[unlikely]]
+    throw std::logic_error(std::string("a precondition does not hold: ") + what);
+}
+
+}  // namespace paytower
