@@ -21,8 +21,8 @@ namespace {
 constexpr unsigned bad_lines_at_once = 100;  ///< then the driver looks after what is in flight
 constexpr std::int64_t line_pause_ns = 20 * ns_per_ms;
 
-/// Exit codes from the worst to the best (CLI.md, send --batch): what one of the payments needs most is what the call
-/// says.
+/// Exit codes from the worst to the best (man page paytower-send, BATCH): what one of the payments needs most is what
+/// the call says.
 unsigned badness(ExitCode code) {
   switch (code) {
     case ExitCode::database: return 9;

@@ -1,6 +1,6 @@
-// The driver's inside: one struct, whose parts stand in the files that follow a payment on its way: driver_admission
-// (lock, read), driver_tick (decide, commit), driver_acts (what is done after the commit), driver_answers (what the
-// switch says).
+// The driver's inside: one struct, whose parts stand in the files that follow a payment on its way: admission.cpp
+// (lock, read), tick.cpp (decide, commit), acts.cpp (what is done after the commit), answers.cpp (what the switch
+// says). The whole way: core/README 5.
 #pragma once
 
 #include <deque>

@@ -58,12 +58,7 @@ bool Attempt::watched() const {
          (failure->code == FailureCode::assumed_failed || failure->code == FailureCode::written_off);
 }
 
-// | preimage | end note | fail reason | attempts       | status    |
-// | yes      | any      | any         | any            | SUCCEEDED |
-// | no       | any      | any         | an open one    | IN_FLIGHT |  (with a note or a reason: in a damaged file
-// alone) | no       | yes      | any         | none open      | UNKNOWN   | | no       | no       | yes         | none
-// open      | FAILED    | | no       | no       | no          | all ended      | IN_FLIGHT | | no       | no       | no
-// | none           | INITIATED |
+// The table of core/README 3, row by row. An open attempt beside a note or a reason is in a damaged file alone.
 PaymentStatus Payment::status() const {
   if (proof()) return PaymentStatus::succeeded;
   if (has_open_attempt()) return PaymentStatus::in_flight;

@@ -1,4 +1,4 @@
-// Goal: every ending of DESIGN section 1 that money was lost by, on the real store and the simulated network, judged by
+// Goal: every ending of core/README 1 that money was lost by, on the real store and the simulated network, judged by
 // the network's own ledger of what really happened.
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-// The rules of DESIGN.md, section 1, as far as a state or a step of this world can break them.
+// The rules of core/README 1, as far as a state or a step of this world can break them.
 #include "tests/model/world.h"
 
 namespace paytower::model {
