@@ -38,7 +38,7 @@ struct MadeInvoice {
 /// otherwise.
 [[nodiscard]] Result<FailSpec> parse_fail_spec(std::string_view text);
 
-/// What is to be forgotten, and how thoroughly (SEMANTICS: delpay, autoclean, a restart that forgets HTLCs).
+/// What is to be forgotten, and how thoroughly (cln/README 5 and 8: delpay, autoclean, a restart that forgets HTLCs).
 struct Erasure {
   std::optional<PaymentHash> hash{};     ///< only this hash
   std::optional<AttemptId> attempt{};    ///< only this attempt

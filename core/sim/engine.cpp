@@ -163,7 +163,7 @@ void Engine::hold_back(const Handover& handover, UnixNs not_before, std::uint32_
 
 // --- hand-overs ------------------------------------------------------------------------------------------------------
 
-/// Core Lightning's check_progress, row by row in order of creation (SEMANTICS 4), in its words. Nothing: the way is
+/// Core Lightning's check_progress, row by row in order of creation (cln/README 5), in its words. Nothing: the way is
 /// free.
 std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   using Kind = SendResult::Kind;

@@ -22,7 +22,7 @@ namespace paytower::sim {
 /// Members keep their order, as the node prints them.
 using Json = nlohmann::ordered_json;
 
-/// Core Lightning's error codes, as far as this server gives them (SEMANTICS 2 and 3).
+/// Core Lightning's error codes, as far as this server gives them (cln/README 3 and 4).
 enum class RpcCode : int {
   invalid_request = -32600,
   method_not_found = -32601,

@@ -73,7 +73,7 @@ Json own_channel_json(LedgerTx& tx, const Channel& channel) {
   json["reestablished"] = !ours.disabled;
   json["updates"] = Json{{"local", policy_json(ours)}, {"remote", policy_json(theirs)}};
   json["state"] = "CHANNELD_NORMAL";
-  if (!ours.disabled) json["owner"] = "channeld";  // without an owner a channel cannot be used (SEMANTICS 6)
+  if (!ours.disabled) json["owner"] = "channeld";  // without an owner a channel cannot be used (cln/README 7)
   json["short_channel_id"] = channel.id.text();
   json["direction"] = side;
   json["channel_id"] = channel_id_text(channel.id);

@@ -29,7 +29,7 @@ struct RpcTraits {
   std::uint32_t lag_blocks = 0;        ///< getinfo shows a height that is so far behind
 };
 
-/// Something that is done to the node beside a request (see rpc_faults.h).
+/// Something that is done to the node beside a request (see core/sim/node/faults.h).
 struct RpcOrder {
   enum class Kind : std::uint8_t {
     fault,       ///< `fault`, struck at once; its step is not read
@@ -78,7 +78,7 @@ class RpcNode {
 
   /// True when executing the request may write to the ledger, faults of the ledger aside.
   [[nodiscard]] static bool may_write(const RpcCall& call);
-  /// A sendpay that can only be a fence: its first HTLC carries all money there is (SEMANTICS 5.3b).
+  /// A sendpay that can only be a fence: its first HTLC carries all money there is (cln/README 6).
   [[nodiscard]] static bool is_fence(const RpcCall& call);
   [[nodiscard]] static std::optional<PaymentHash> hash_of(const RpcCall& call);
 

@@ -226,7 +226,7 @@ RpcOutcome RpcNode::waitsendpay(Turn& turn, const Params& params) {
   wait.key.hash = *params.hash("payment_hash");
   wait.key.part = params.u32("partid").value_or(0);
   const auto group = params.u64("groupid");
-  // Without a group the node asks the highest, which need not be the newest (SEMANTICS 3).
+  // Without a group the node asks the highest, which need not be the newest (cln/README 4).
   wait.key.id = AttemptId{group ? *group : group_above(turn.tx, wait.key.hash) - 1};
   if (const auto timeout = params.u32("timeout"))
     wait.deadline = MonoNs{turn.moment.mono.value + std::int64_t{*timeout} * ns_per_second};
@@ -300,7 +300,7 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
     deleted.push_back(row_json(row));
     turn.tx.remove_row(row.created_index);
   }
-  // The node does not count what it deletes of a hash as a whole (SEMANTICS 8).
+  // The node does not count what it deletes of a hash as a whole (cln/README 8).
   if (group) turn.tx.set_number(Number::payments_deleted, turn.tx.number(Number::payments_deleted) + 1);
   return result_of(Json{{"payments", std::move(deleted)}});
 }

@@ -70,7 +70,7 @@ inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}
 /// A row as listsendpays, sendpay and waitsendpay print it. `pending`: as it was loaded before its end.
 [[nodiscard]] Json row_json(const Row& row, bool pending = false);
 /// How the node tells that the row has failed. `live`: to somebody who was waiting; else from its database, where a
-/// later failure of the same hash and part has overwritten the details (SEMANTICS 3).
+/// later failure of the same hash and part has overwritten the details (cln/README 4).
 [[nodiscard]] CallError payment_error(LedgerTx& tx, const Row& row, bool live);
 /// The answer to waitsendpay; nothing while the row is pending.
 [[nodiscard]] std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live);

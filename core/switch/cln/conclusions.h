@@ -1,5 +1,5 @@
-// What each answer of the node lets us conclude about an attempt. Pure; the tables were measured on a real node
-// (v25.09.3). An answer that is not named here concludes nothing (R3).
+// What each answer of the node lets us conclude about an attempt. Pure; cln/README 3 and 4 have the tables, as
+// measured on a real node. An answer that is not named here concludes nothing (R3).
 #pragma once
 
 #include <optional>

@@ -53,7 +53,7 @@ struct OwnChannel {
   PublicKey peer;
   ShortChannelId channel;
   std::uint8_t direction = 0;  ///< ours
-  bool usable = false;         ///< a running channeld owns it and its peer is connected (SEMANTICS 6)
+  bool usable = false;         ///< a running channeld owns it and its peer is connected (cln/README 7)
   Msat spendable;
 };
 /// Channels without a short channel id are left out.
