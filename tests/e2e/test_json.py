@@ -204,7 +204,7 @@ class Names(unittest.TestCase):
         self.assertEqual(set(INSIDE) - set(SHAPES), set())
 
     def test_every_error_code_is_named(self):
-        source = os.path.join(os.path.dirname(__file__), "..", "..", "core", "error.cpp")
+        source = os.path.join(os.path.dirname(__file__), "..", "..", "core", "base", "error.cpp")
         with open(source, encoding="utf-8") as file:
             codes = re.findall(r'return "([a-z_]+)"', file.read())
         self.assertGreater(len(codes), 20)
