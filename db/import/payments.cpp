@@ -17,7 +17,6 @@ namespace paytower::db {
 namespace {
 
 constexpr std::uint64_t rows_between_words = 512;
-constexpr std::size_t most_together = 16, most_weight = 512;  // records of one savepoint, and how much they hold
 constexpr std::size_t max_invoice_bytes = 65'536;
 
 std::int64_t time_of(const std::optional<UnixNs>& time) { return time ? time->value : 0; }
@@ -149,7 +148,6 @@ class Converter {
                  "failure_message, htlc_hash) VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
                  "?15, ?16, ?17, ?18)"),
         raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, ?2, ?3)"),
-        savepoint_(database, "SAVEPOINT some_records"), release_(database, "RELEASE some_records"),
         aside_(database,
                "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, "
                "?5, ?6)"),
@@ -158,41 +156,7 @@ class Converter {
                "FROM hash_guards WHERE payment_hash = ?1)"),
         paid_(database, "UPDATE hash_guards SET kind = 2 WHERE payment_hash = ?1 AND kind = 1") {}
 
-  void add(lnd::KvRecord record) {
-    weight_ += weight_of(record);
-    batch_.push_back(std::move(record));
-    if (batch_.size() == most_together || weight_ >= most_weight) flush();
-  }
-
-  /// What waits is stored: one savepoint for all of it, as each costs as much as its rows do. Where the database
-  /// refuses one of them, all are done again, each in a savepoint of its own.
-  void flush() {
-    const auto report = report_;
-    const auto first = first_;
-    Query(savepoint_).run();
-    try {
-      for (const lnd::KvRecord& record : batch_) add_one(record);
-    } catch (const SQLite::Exception& error) {
-      if (!is_constraint(error)) throw;
-      database_.exec("ROLLBACK TO some_records");
-      report_ = report;
-      first_ = first;
-      alone_ = true;
-      for (const lnd::KvRecord& record : batch_) add_one(record);
-      alone_ = false;
-    }
-    Query(release_).run();
-    batch_.clear();
-    weight_ = 0;
-  }
-
- private:
-  static std::size_t weight_of(const lnd::KvRecord& record) {
-    const auto* payment = std::get_if<lnd::KvPayment>(&record.what);
-    return 1 + record.raw.size() / 4'096 + (payment == nullptr ? 0 : payment->attempts.size());
-  }
-
-  void add_one(const lnd::KvRecord& record) {
+  void add(const lnd::KvRecord& record) {
     ++report_.read;
     if (!record.duplicate) first_.reset();
     if (const auto* unreadable = std::get_if<lnd::KvUnreadable>(&record.what))
@@ -209,23 +173,36 @@ class Converter {
     if (!facts.ended) arm(payment.hash, GuardKind::in_flight);
   }
 
-  /// Alone, a record has a savepoint of its own: a constraint undoes it and nothing else. Returns why, or nothing.
+ private:
+  /// Returns why the database refuses it, or nothing. What of it is stored by then is taken out again, for a savepoint
+  /// would cost as much as the rows do: nothing refers to them yet, and they are the last ones.
   std::string store(const lnd::KvPayment& payment, const lnd::KvRecord& record) {
-    if (alone_) database_.exec("SAVEPOINT one_record");
+    bool begun = false;
     try {
       store_payment(payment);
+      begun = true;
       std::int64_t part = 0;
       for (const lnd::KvAttempt& attempt : payment.attempts) store_attempt(payment, attempt, part++);
       if (has_more(payment))
         Query(raw_).bind(static_cast<std::int64_t>(payment.sequence), raw_name_, record.whole()).run();
     } catch (const SQLite::Exception& error) {
-      if (!alone_ || !is_constraint(error)) throw;
+      if (!is_constraint(error)) throw;
       const std::string why = error.what();
-      database_.exec("ROLLBACK TO one_record; RELEASE one_record");
+      if (begun) take_out(static_cast<std::int64_t>(payment.sequence));
       return "the database refuses it: " + why;
     }
-    if (alone_) database_.exec("RELEASE one_record");
+    attempts_stored_ += static_cast<std::int64_t>(payment.attempts.size());
     return {};
+  }
+
+  void take_out(std::int64_t index) {
+    SQLite::Statement attempts(database_, "DELETE FROM attempts WHERE attempt_row > ?1");
+    Query(attempts).bind(attempts_stored_).run();
+    SQLite::Statement payment(database_, "DELETE FROM payments WHERE payment_index = ?1");
+    Query(payment).bind(index).run();
+    database_.exec(
+        "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(payment_index), 0) FROM payments) WHERE name = "
+        "'payments'");
   }
 
   void store_payment(const lnd::KvPayment& payment) {
@@ -318,14 +295,10 @@ class Converter {
   SQLite::Statement payment_;
   SQLite::Statement attempt_;
   SQLite::Statement raw_;
-  SQLite::Statement savepoint_;
-  SQLite::Statement release_;
   SQLite::Statement aside_;
   SQLite::Statement guard_;
   SQLite::Statement paid_;
-  std::vector<lnd::KvRecord> batch_;  // read and not stored yet
-  std::size_t weight_ = 0;            // of the batch
-  bool alone_ = false;
+  std::int64_t attempts_stored_ = 0;   // their rows are numbered from 1
   std::optional<std::int64_t> first_;  // of the present hash: the row that later records duplicate
 };
 
@@ -338,9 +311,8 @@ void convert_payments(SQLite::Database& database, const lnd::Source& source, Uni
   std::uint64_t count = 0;
   while (auto record = payments->next()) {
     if (count++ % rows_between_words == 0) watch.tell(count, 0);
-    converter.add(std::move(*record));
+    converter.add(*record);
   }
-  converter.flush();
 }
 
 }  // namespace paytower::db

@@ -74,12 +74,13 @@ void append_number(Bytes& out, std::uint64_t value, int bytes) {
 
 /// A column of a row as sql_rows.h has it; of a value that is too large what came first.
 void append_cell(Bytes& out, const SQLite::Column& value, std::size_t most) {
-  if (value.isNull()) {
+  const int type = value.getType();
+  if (type == SQLITE_NULL) {
     out.push_back('n');
-  } else if (value.isInteger()) {
+  } else if (type == SQLITE_INTEGER) {
     out.push_back('i');
     append_number(out, static_cast<std::uint64_t>(value.getInt64()), 8);
-  } else if (value.isFloat()) {
+  } else if (type == SQLITE_FLOAT) {
     const double number = value.getDouble();
     std::uint64_t bits = 0;
     std::memcpy(&bits, &number, sizeof bits);
@@ -88,7 +89,7 @@ void append_cell(Bytes& out, const SQLite::Column& value, std::size_t most) {
   } else {
     const auto* const data = static_cast<const std::uint8_t*>(value.getBlob());
     const std::size_t size = std::min(static_cast<std::size_t>(value.getBytes()), most);
-    out.push_back(value.isText() ? 't' : 'b');
+    out.push_back(type == SQLITE_TEXT ? 't' : 'b');
     append_number(out, size, 4);
     out.insert(out.end(), data, data + size);
     // Beyond the bound: the row cannot be complete, and one byte more than may be says so.

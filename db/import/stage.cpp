@@ -169,15 +169,18 @@ migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::Channe
 
 /// While it is open, payments and attempts are without triggers and without the indexes that refuse nothing: those
 /// judge rows that come one at a time, and are built once over all rows here as in a migration. What the tables
-/// themselves refuse (CHECK, a number or a live hash that is taken, a missing payment) they refuse row by row.
+/// themselves refuse (CHECK, a number that is taken) they refuse row by row; a live hash that is taken they do where
+/// `by_hash` is kept, and else at the end.
 class BareTables {
  public:
-  explicit BareTables(SQLite::Database& database) : database_(database) {
-    SQLite::Statement schema(
-        database,
-        "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name IN ('payments', 'attempts', 'imported_raw') AND sql "
-        "IS NOT NULL"
-        " AND (type = 'trigger' OR (type = 'index' AND sql NOT LIKE 'CREATE UNIQUE %')) ORDER BY type, rowid");
+  BareTables(SQLite::Database& database, bool by_hash) : database_(database) {
+    SQLite::Statement schema(database,
+                             "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name IN ('payments', 'attempts', "
+                             "'imported_raw') AND sql IS NOT NULL"
+                             " AND (type = 'trigger' OR (type = 'index' AND (sql NOT LIKE 'CREATE UNIQUE %' OR (name = "
+                             "'payments_one_live' AND NOT ?1))))"
+                             " ORDER BY type, rowid");
+    schema.bind(1, by_hash ? 1 : 0);
     std::vector<std::string> drops;
     while (schema.executeStep()) {
       drops.push_back("DROP " + schema.getColumn(0).getString() + " " + schema.getColumn(1).getString());
@@ -196,18 +199,32 @@ class BareTables {
 };
 
 migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now,
-                                  StatementWatch& watch) {
+                                  StatementWatch& watch, bool by_hash) {
   migrations::StepReport report = apply_steps(database, 0, migrations::newest_version, now.value);
   if (source.source_node()) {
     SQLite::Statement key(database, "INSERT INTO import_sources (pub_key, first_ns) VALUES (?1, ?2)");
     Query(key).bind(*source.source_node(), now).run();
   }
-  BareTables bare(database);
+  BareTables bare(database, by_hash);
   convert_payments(database, source, now, watch, report);
   bare.close();
   migrations::note_order(database);
   raise_counter(database, "payments", source.payment_sequence());
   return report;
+}
+
+/// lnd has a hash once. Where a file has one twice, all is done again, and the later record refused as any other would
+/// be: an index of hashes that is kept up row by row takes longer than the rows.
+migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now,
+                                  StatementWatch& watch) {
+  try {
+    return fill_newer(database, source, now, watch, false);
+  } catch (const SQLite::Exception& error) {
+    if (!is_constraint(error)) throw;
+  }
+  database.exec("ROLLBACK");
+  database.exec("BEGIN IMMEDIATE");
+  return fill_newer(database, source, now, watch, true);
 }
 
 }  // namespace
@@ -216,12 +233,13 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Sour
                                      const MigrateProgress& progress) {
   migrations::StepReport report;
   payment_file().register_functions(database);
-  // Nobody reads it before it is complete, and then it is synced: the journal is for savepoints alone.
-  for (const char* pragma :
-       {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA synchronous = OFF",
-        "PRAGMA cache_size = -16384", "PRAGMA foreign_keys = ON", "PRAGMA recursive_triggers = ON"}) {
+  // Nobody reads it before it is complete, and then it is synced: the journal is there to begin anew.
+  for (const char* pragma : {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA synchronous = OFF",
+                             "PRAGMA cache_size = -12288", "PRAGMA recursive_triggers = ON"}) {
     database.exec(pragma);
   }
+  // What comes in record by record points to the record itself: that is not asked for again, row by row.
+  database.exec(source.legacy() != nullptr ? "PRAGMA foreign_keys = ON" : "PRAGMA foreign_keys = OFF");
   watched(database, progress, [&](StatementWatch& watch) {
     private_tx(database, SQLite::TransactionBehavior::IMMEDIATE, [&] {
       report = source.legacy() != nullptr ? fill_legacy(database, *source.legacy(), now, watch)

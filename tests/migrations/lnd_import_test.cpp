@@ -19,6 +19,7 @@
 #include "legacy_maker.h"
 #include "tests/driver/temp_folder.h"
 #include "tests/lnd/kv_bytes.h"
+#include "tests/migrations/many_records.h"
 
 using namespace paytower;
 using namespace paytower::test;
@@ -477,6 +478,84 @@ TEST_CASE("import: a part that settled beside one that is open is paid, and ends
   CHECK(world.rows("SELECT attempt_id, part, outcome FROM attempts ORDER BY 1") ==
         std::vector<std::string>{"7|0|1", "8|1|1"});
   CHECK(world.rows("SELECT ended_ns, preimage IS NOT NULL FROM payments") == std::vector<std::string>{"8|1"});
+  world.check_sound();
+}
+
+TEST_CASE("import: a number that is given twice refuses the later record alone, and leaves nothing of it") {
+  const World world;
+  const std::string path = world.folder.file("channel.db");
+  const auto payment = [](BboltWriter& writer, std::uint64_t key, std::uint64_t sequence) {
+    write_payment(writer, hash_of_preimage(static_cast<std::uint8_t>(key)), sequence,
+                  creation_info(hash_of_preimage(static_cast<std::uint8_t>(key)), 1'000, 5), {},
+                  [key](BboltWriter& inner) {
+                    Bytes attempt = session_key();
+                    const Bytes route = plain_route(true), time = be64(5);
+                    attempt.insert(attempt.end(), route.begin(), route.end());
+                    attempt.insert(attempt.end(), time.begin(), time.end());
+                    inner.put(flat_key("ai", key), attempt);
+                    inner.put(flat_key("si", key), settle_info(static_cast<std::uint8_t>(key), 8));
+                  });
+  };
+  std::vector<std::uint64_t> keys = {1, 2, 3, 4};
+  std::ranges::sort(keys, {}, [](std::uint64_t key) { return hash_of_preimage(static_cast<std::uint8_t>(key)); });
+  write_kv(path, 23, [&](BboltWriter& writer) {
+    for (std::size_t i = 0; i < keys.size(); ++i) payment(writer, keys[i], i < 2 ? 7 : i);
+  });
+  const db::MigrateReport report = world.import(path);
+  CHECK(report.counts.migrated == 3);
+  CHECK(report.counts.quarantined == 1);
+  CHECK(world.rows("SELECT p.payment_index, a.attempt_id FROM payments AS p JOIN attempts AS a USING (payment_index) "
+                   "ORDER BY 1") == std::vector<std::string>{"2|" + std::to_string(keys[2]),
+                                                             "3|" + std::to_string(keys[3]),
+                                                             "7|" + std::to_string(keys[0])});
+  CHECK(world.rows("SELECT count(*) FROM attempts") == std::vector<std::string>{"3"});
+  CHECK(world.rows("SELECT sequence, reason FROM quarantine") ==
+        std::vector<std::string>{"7|the database refuses it: UNIQUE constraint failed: payments.payment_index"});
+  CHECK(world.rows("SELECT lower(hex(payment_hash)), kind FROM hash_guards") ==
+        std::vector<std::string>{to_hex(hash_of_preimage(static_cast<std::uint8_t>(keys[1]))) + "|2"});
+  world.check_sound();
+}
+
+/// A file of lnd's native SQL without its own indexes of identifiers, in which the payments' rows are those of
+/// `change`.
+void native_file(const std::string& path, const char* change) {
+  make_many_sql(path, 4, 4'096);
+  SQLite::Database database(path, SQLite::OPEN_READWRITE);
+  database.exec(
+      "CREATE TABLE kept (id INTEGER PRIMARY KEY, amount_msat BIGINT NOT NULL, created_at TIMESTAMP NOT NULL, "
+      "payment_identifier BLOB NOT NULL, fail_reason INTEGER);"
+      "INSERT INTO kept SELECT * FROM payments; DROP TABLE payments; ALTER TABLE kept RENAME TO payments");
+  database.exec(change);
+}
+
+TEST_CASE(
+    "import: a hash that a file has twice refuses the later record alone, and the rest is as if it were not there") {
+  const World world;
+  const std::string path = world.folder.file("lnd.sqlite");
+  native_file(
+      path,
+      "UPDATE payments SET payment_identifier = (SELECT payment_identifier FROM payments WHERE id = 1) WHERE id = 3;"
+      "UPDATE payment_htlc_attempts SET payment_hash = (SELECT payment_identifier FROM payments WHERE id = 1) WHERE "
+      "payment_id = 3;"
+      "UPDATE payment_htlc_attempt_resolutions SET settle_preimage = (SELECT settle_preimage FROM "
+      "payment_htlc_attempt_resolutions WHERE attempt_index = 3)"
+      " WHERE attempt_index = 7");
+  for (const bool dry_run : {true, false}) {
+    const db::MigrateReport report = world.import(path, dry_run);
+    CHECK(report.counts.migrated == 3);
+    CHECK(report.counts.quarantined == 1);
+    CHECK(report.counts.guards == 1);
+  }
+  CHECK(world.rows("SELECT payment_index, (SELECT count(*) FROM attempts AS a WHERE a.payment_index = p.payment_index) "
+                   "FROM payments AS p") == std::vector<std::string>{"1|2", "2|2", "4|2"});
+  CHECK(world.rows("SELECT count(*), max(attempt_row) FROM attempts") == std::vector<std::string>{"6|6"});
+  CHECK(world.rows("SELECT sequence, reason FROM quarantine") ==
+        std::vector<std::string>{
+            "3|the database refuses it: UNIQUE constraint failed: payments.payment_hash, payments.live"});
+  CHECK(world.rows("SELECT g.kind, p.payment_index FROM hash_guards AS g JOIN payments AS p USING (payment_hash)") ==
+        std::vector<std::string>{"2|1"});
+  CHECK(world.rows("PRAGMA auto_vacuum") == std::vector<std::string>{"2"});
+  CHECK(world.rows("SELECT seq FROM sqlite_sequence WHERE name = 'payments'") == std::vector<std::string>{"4"});
   world.check_sound();
 }
 
