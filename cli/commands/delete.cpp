@@ -24,7 +24,7 @@ db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Dat
 }
 
 /// What was named and cannot be deleted refuses the whole call: nothing changes.
-void refuse_skipped(Session& session, const db::DeleteReport& plan) {
+void refuse_skipped(Session& session, Database& database, const db::DeleteReport& plan) {
   for (const db::DeleteReport::Skipped& skipped : plan.skipped) {
     session.output.speak_of(skipped.hash);
     const std::string hash = skipped.hash.hex();
@@ -36,8 +36,12 @@ void refuse_skipped(Session& session, const db::DeleteReport& plan) {
                  " is left; --forget drops it and makes the hash payable again; nothing was deleted",
              "paytower show " + hash);
     }
+    // What was imported is not resumed: `show` says where it goes on.
+    const auto state = database.store.find(skipped.hash);
+    const bool imported = state.payment && state.payment->provenance != Provenance::native;
     const std::string why = skipped.reason == "watched" ? " is on the watch list" : " is in flight";
-    refuse(Errc::in_flight, "payment " + hash + why + "; nothing was deleted", "paytower resume " + hash);
+    refuse(Errc::in_flight, "payment " + hash + why + "; nothing was deleted",
+           (imported ? "paytower show " : "paytower resume ") + hash);
   }
 }
 
@@ -115,7 +119,7 @@ ExitCode run(const DeleteOptions& options, Session& session) {
   // A cron job's `--all --yes` has no use for the plan, which reads all that is to go.
   db::DeleteReport plan;
   if (options.dry_run || !options.yes || !options.all) plan = database->admin.plan(request);
-  if (!options.all) refuse_skipped(session, plan);
+  if (!options.all) refuse_skipped(session, *database, plan);
   if (options.dry_run) {
     print(session, plan, true);
     return ExitCode::ok;

@@ -25,8 +25,10 @@ Event event_of(ByHand decision) {
   return OperatorAssumesFailed{};
 }
 
-std::string consequence_of(ByHand decision, const PaymentHash& hash, bool paid) {
+std::string consequence_of(ByHand decision, const PaymentHash& hash, bool paid, bool amp) {
   const std::string start = "Payment " + hash.hex() + ":\n";
+  if (amp && !paid && decision == ByHand::assume_failed)
+    return start + "it will count as failed. The set id of an AMP payment can never be paid again.";
   if (paid) return start + "it is paid and stays paid; the attempts that are still open beside it will be closed.";
   if (decision == ByHand::write_off)
     return start + "it will be over with an unknown outcome, and can never be paid again.";
@@ -190,6 +192,12 @@ void decide_about_payment(Session& session, Database& database, Payment payment,
   if (!said) throw RefusalError(said.error());
 }
 
+/// An import left it beside the payment, for the same reason.
+bool guarded_by_import(const HashState& state) {
+  return state.payment && state.payment->provenance != Provenance::native && state.guard &&
+         state.guard->kind == GuardKind::in_flight;
+}
+
 /// The guard is meant where there is no payment, or only one that has ended properly.
 bool about_guard(const HashState& state, ByHand decision, UnixNs now) {
   if (!state.guard) return false;
@@ -212,7 +220,8 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   check(before);
   const bool paid = before.payment && before.payment->proof();
   if (!options.yes)
-    confirm_decision(session, consequence_of(options.decision, hash, paid), hash.hex().substr(0, typed_digits));
+    confirm_decision(session, consequence_of(options.decision, hash, paid, before.payment && before.payment->amp),
+                     hash.hex().substr(0, typed_digits));
 
   const Locked lock(*database, hash);
   HashState state = database->store.find(hash);
@@ -223,7 +232,9 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   if (about_guard(state, options.decision, by.at)) {
     decide_about_guard(*database, hash, options.decision, by);
   } else {
+    const bool both = guarded_by_import(state);
     decide_about_payment(session, *database, *std::move(state.payment), options.decision, by);
+    if (both) decide_about_guard(*database, hash, options.decision, by);
   }
   const ExitCode code = report(session, hash, *database);
   session.output.flush();

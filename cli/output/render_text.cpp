@@ -30,6 +30,7 @@ std::string paid_text(const Payment& payment) {
 }
 
 std::string failed_text(const Payment& payment) {
+  if (payment.amp && payment.definitive()) return "Not paid: " + why_not_paid(payment) + ". Nothing is in flight.\n";
   if (!payment.definitive() && payment.has_watched_attempt()) {
     return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still "
            "recorded.\n";
@@ -196,7 +197,13 @@ std::string next_text(const Payment& payment, const Output& output) {
     case PaymentStatus::in_flight: break;
   }
   if (payment.status() == PaymentStatus::failed) {
+    if (payment.amp) return "It is over. The set id of an AMP payment is no payment hash, and cannot be paid.\n";
     if (payment.definitive() || !payment.has_watched_attempt()) return "It may be paid again.\n";
+    if (payment.provenance != Provenance::native) {
+      return "It was marked as failed by hand, NOT confirmed: if its HTLC settles at lnd, you have paid, and a new "
+             "payment pays twice.\nNext: " +
+             ask_lnd(payment.request.hash) + "\n";
+    }
     return "It was marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid, and a new payment pays "
            "twice.\n" +
            resume;
@@ -204,7 +211,7 @@ std::string next_text(const Payment& payment, const Output& output) {
   if (payment.provenance != Provenance::native) {
     return "Do not pay it again. It belongs to the lnd node that it was imported from; paytower cannot ask about "
            "it.\nNext: " +
-           ask_lnd(payment.request.hash) + "\n";
+           ask_lnd(payment.request.hash) + ", and import lnd's file again once it has ended\n";
   }
   std::string text = "Do not pay it again.\n";
   if (!payment.has_open_attempt() && !payment.attempts.empty()) {
@@ -296,7 +303,8 @@ std::string_view why_blocked(GuardKind kind) {
     case GuardKind::paid_without_record:
       return "lnd says that this hash is paid, but its record could not be read: it stays blocked.";
     case GuardKind::paid_deleted: return "This payment was deleted. It was paid, so the hash stays blocked.";
-    case GuardKind::written_off: return "This payment was written off, its outcome is unknown: the hash stays blocked.";
+    case GuardKind::written_off:
+      return "This payment was written off, its outcome is unknown, or it was an AMP payment: the hash stays blocked.";
   }
   return "The hash stays blocked.";
 }

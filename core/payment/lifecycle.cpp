@@ -289,10 +289,13 @@ class Decider {
     act(Report{});
   }
   void close_open_attempts(FailureCode code) {
+    bool imported = false;
     for (const Attempt& attempt : payment_.attempts) {
       if (attempt.open() && attempt.origin == AttemptOrigin::own)
         write(CloseAttempt{*attempt.id, Failure{code, {}, {}, {}, {}}, at_});
+      imported = imported || (attempt.open() && attempt.origin == AttemptOrigin::imported);
     }
+    if (imported) write(CloseImported{code, at_});
   }
   /// Somebody else's complete row keeps an attempt of ours from being fenced, for as long as the switch keeps that row.
   [[nodiscard]] bool open_beside_proof() const { return payment_.proof() && payment_.has_open_attempt(); }
@@ -345,6 +348,12 @@ struct Applier {
   }
   void operator()(const FailAttempt& write) const { end(write.id, AttemptOutcome::failed, write.failure, write.at); }
   void operator()(const CloseAttempt& write) const { end(write.id, AttemptOutcome::closed, write.failure, write.at); }
+  void operator()(const CloseImported& write) const {
+    for (Attempt& attempt : payment.attempts) {
+      if (attempt.open() && attempt.origin == AttemptOrigin::imported)
+        end(attempt, AttemptOutcome::closed, Failure{write.code, {}, {}, {}, {}}, write.at);
+    }
+  }
   void operator()(const Succeed& write) const {
     payment.preimage = write.preimage;
     if (!payment.ended) payment.ended = write.at;
@@ -366,7 +375,9 @@ struct Applier {
 
  private:
   void end(AttemptId id, AttemptOutcome outcome, const Failure& failure, UnixNs at) const {
-    Attempt& attempt = *payment.find(id);
+    end(*payment.find(id), outcome, failure, at);
+  }
+  static void end(Attempt& attempt, AttemptOutcome outcome, const Failure& failure, UnixNs at) {
     attempt.outcome = outcome;
     attempt.failure = failure;
     attempt.resolved = at;

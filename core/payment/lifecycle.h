@@ -156,6 +156,11 @@ struct CloseAttempt {
   Failure failure;
   UnixNs at;
 };
+/// The same of every open attempt that was imported: another node's ids name them, or none.
+struct CloseImported {
+  FailureCode code;
+  UnixNs at;
+};
 /// `detail` is for people, and no store keeps it.
 struct SetStop {
   FailureReason reason;
@@ -173,7 +178,7 @@ struct EndUnknown {
 };
 
 using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage,
-                           FailAttempt, CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt>;
+                           FailAttempt, CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt, CloseImported>;
 
 // --- what is to be done once it is stored ----------------------------------------------------------------------------
 

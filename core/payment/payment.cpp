@@ -54,7 +54,7 @@ std::string_view guard_kind_name(GuardKind kind) {
 }
 
 bool Attempt::watched() const {
-  return outcome == AttemptOutcome::closed && origin == AttemptOrigin::own && failure &&
+  return outcome == AttemptOutcome::closed && origin != AttemptOrigin::foreign && failure &&
          (failure->code == FailureCode::assumed_failed || failure->code == FailureCode::written_off);
 }
 

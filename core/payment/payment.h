@@ -80,7 +80,8 @@ struct Attempt {
   std::optional<Failure> failure{};         ///< present exactly when failed or closed
 
   [[nodiscard]] bool open() const { return !outcome.has_value(); }
-  /// Closed by the operator's word, and the switch has not confirmed it: asked about by every resume (R8).
+  /// Closed by the operator's word, and the switch has not confirmed it: asked about by every resume (R8). An imported
+  /// one is not: only a later import of lnd's file tells of it.
   [[nodiscard]] bool watched() const;
 };
 

@@ -132,24 +132,29 @@ void choose_payments(SQLite::Database& database) {
       " ORDER BY payment_index");
 }
 
-/// Ends of payments that had none when they were imported, and attempts made since.
+/// Ends of payments that had none when they were imported, and attempts made since. What was ended by hand counts as
+/// open: lnd knows better (R8).
 void add_endings(SQLite::Database& database) {
+  const std::string unproven = "(a.outcome IS NULL OR (a.outcome = 3 AND a.failure_code IN (65541, 65542)))";
   database.exec(
       "CREATE TEMP TABLE went_on AS SELECT p.payment_index, p.ended_ns IS NULL AND s.ended_ns IS NOT NULL AS ends FROM "
       "main.payments AS p"
       " JOIN temp.theirs AS s USING (payment_index) WHERE p.ended_ns IS NULL OR EXISTS"
-      " (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = p.payment_index AND a.outcome IS NULL)");
+      " (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = p.payment_index AND " +
+      unproven +
+      ")"
+      " OR (p.preimage IS NULL AND p.late_preimage IS NULL AND EXISTS"
+      " (SELECT 1 FROM main.operator_words AS o WHERE o.payment_hash = p.payment_hash AND o.word IN (1, 2)))");
   database.exec(
-      "UPDATE main.attempts SET outcome = s.outcome, resolved_ns = s.resolved_ns, preimage = s.preimage, failure_code "
-      "= s.failure_code,"
+      "UPDATE main.attempts AS a SET outcome = s.outcome, resolved_ns = s.resolved_ns, preimage = s.preimage, "
+      "failure_code = s.failure_code,"
       " failure_source = s.failure_source, failure_channel = s.failure_channel, failure_direction = "
       "s.failure_direction,"
       " failure_node = s.failure_node, failure_message = s.failure_message FROM temp.their_attempts AS s, temp.went_on "
       "AS w"
-      " WHERE main.attempts.payment_index = w.payment_index AND s.payment_index = w.payment_index AND s.attempt_id IS "
-      "main.attempts.attempt_id"
-      " AND (s.attempt_id IS NOT NULL OR s.part = main.attempts.part) AND main.attempts.outcome IS NULL AND s.outcome "
-      "IS NOT NULL");
+      " WHERE a.payment_index = w.payment_index AND s.payment_index = w.payment_index AND s.attempt_id IS a.attempt_id"
+      " AND (s.attempt_id IS NOT NULL OR s.part = a.part) AND s.outcome IS NOT NULL AND " +
+      unproven);
   // lnd may have dropped failed attempts meanwhile: parts count on behind those that are here.
   std::string row = ATTEMPT_ROW;
   row.replace(
@@ -157,6 +162,9 @@ void add_endings(SQLite::Database& database) {
       " part + 1 + (SELECT coalesce(max(part), -1) FROM main.attempts AS a WHERE a.payment_index = s.payment_index),");
   database.exec("INSERT INTO main.attempts (" ATTEMPT_ROW ") SELECT " + row +
                 " FROM temp.their_attempts AS s WHERE payment_index IN (SELECT payment_index FROM temp.went_on)"
+                // Beside the operator's word only an end counts.
+                " AND (s.outcome IS NOT NULL OR EXISTS (SELECT 1 FROM main.payments AS p WHERE p.payment_index = "
+                "s.payment_index AND p.ended_ns IS NULL))"
                 " AND NOT EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND "
                 "(a.attempt_id IS s.attempt_id"
                 // lnd's SQL gave those an id that had none.
@@ -171,6 +179,15 @@ void add_endings(SQLite::Database& database) {
       "s.payment_index AND a.outcome IS NULL)"
       "     ELSE EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND a.preimage = "
       "s.preimage) END");
+  // Paid after all, although it was marked as failed or written off.
+  database.exec(
+      "UPDATE main.payments AS p SET late_preimage = CASE WHEN p.fail_reason IS NOT NULL THEN s.preimage END,"
+      " preimage = CASE WHEN p.fail_reason IS NULL THEN s.preimage END FROM temp.theirs AS s, temp.went_on AS w"
+      " WHERE p.payment_index = w.payment_index AND s.payment_index = w.payment_index AND s.preimage IS NOT NULL AND "
+      "p.preimage IS NULL"
+      " AND p.late_preimage IS NULL AND (p.fail_reason IS NOT NULL OR p.end_note IS NOT NULL)"
+      " AND EXISTS (SELECT 1 FROM main.attempts AS a WHERE a.payment_index = s.payment_index AND a.preimage = "
+      "s.preimage)");
 }
 
 /// Guards of what was in flight, now that the newer file has told the end of all of the hash's payments. One of a

@@ -143,6 +143,14 @@ struct SqlitePaymentStore::Impl {
   void store(Target& target, const FailAttempt& write) { end_attempt(target, write.id, 2, write.failure, write.at); }
   void store(Target& target, const CloseAttempt& write) { end_attempt(target, write.id, 3, write.failure, write.at); }
 
+  void store(Target& target, const CloseImported& write) {
+    Query update = connection.prepared(
+        "UPDATE attempts SET outcome = 3, resolved_ns = ?1, failure_code = ?2 WHERE payment_index = ?3 AND origin = 2 "
+        "AND outcome IS NULL");
+    update.bind(write.at, static_cast<std::uint32_t>(write.code), target.index);
+    if (update.run() == 0) missed("the imported attempts to end are not there, or ended before");
+  }
+
   void end_attempt(Target& target, AttemptId attempt, int how, const Failure& failure, UnixNs at) {
     Query update = connection.prepared(
         "UPDATE attempts SET outcome = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = "

@@ -325,6 +325,106 @@ class Sources(harness.World):
         self.assertEqual(rows, known)
         self.assertEqual(self.taken(path)["read"], 0)
 
+    # --- the operator's word ---
+
+    def send_to(self, payment_hash):
+        to = self.decode(self.invoice())["destination"]
+        return self.run_it("send", "--dest", to, "--payment-secret", "11" * 32, "--amt", "1sat", "--yes", "--json", "--payment-hash", payment_hash)
+
+    def open_payments(self):
+        return [row for row in self.payments() if row["status"] in ("IN_FLIGHT", "INITIATED")]
+
+    def test_the_operators_word_ends_what_lnd_had_open_and_releases_its_guard(self):
+        """R17: lnd's machine is gone. One word is enough, and what `show` says then is what `send` does."""
+        self.taken(self.unpack(BBOLT))
+        opened = self.open_payments()
+        self.assertEqual(len(opened), 6)
+        self.env.pop("PAYTOWER_SWITCH")
+        for row in opened:
+            self.ok("resolve", row["payment_hash"], "--assume-failed", "--yes")
+        self.env["PAYTOWER_SWITCH"] = self.switch
+        self.ok("check")
+        self.ok("resume")
+        for row in opened:
+            payment_hash = row["payment_hash"]
+            with self.subTest(payment_hash):
+                shown = self.ok("show", payment_hash, "--json").json()
+                was_open = [htlc for htlc in row["htlcs"] if htlc["status"] == "IN_FLIGHT"]
+                self.assertEqual((shown["status"], shown["definitive"]), ("FAILED", not was_open))
+                page = self.ok("show", payment_hash).out
+                sent = self.send_to(payment_hash)
+                if row["amp"]:
+                    self.assertIn("cannot be paid", page)
+                    self.assertEqual((sent.code, sent.error()["code"]), (REFUSED, "already_ended"))
+                    continue
+                self.assertIn("marked as failed by hand, NOT confirmed" if was_open else "It may be paid again", page)
+                self.assertNotIn("paytower resume", page)
+                self.assertNotEqual(sent.code, REFUSED, sent)
+        self.ok("check")
+
+    def test_what_is_written_off_is_never_payable(self):
+        self.taken(self.unpack(BBOLT))
+        for row in self.open_payments():
+            self.ok("resolve", row["payment_hash"], "--write-off", "--yes")
+            self.assertEqual(self.ok("show", row["payment_hash"], "--json").json()["status"], "UNKNOWN")
+            self.assertEqual(self.send_to(row["payment_hash"]).code, REFUSED)
+        self.ok("check")
+
+    def test_an_open_part_beside_a_paid_one_is_closed_by_the_word(self):
+        self.taken(self.unpack(BBOLT))
+        row = next(row for row in self.payments() if row["status"] == "SUCCEEDED" and any(htlc["status"] == "IN_FLIGHT" for htlc in row["htlcs"]))
+        self.ok("resolve", row["payment_hash"], "--assume-failed", "--yes")
+        self.assertEqual(self.ok("show", row["payment_hash"], "--json").json()["status"], "SUCCEEDED")
+        self.assertEqual(self.send_to(row["payment_hash"]).error()["code"], "already_paid")
+        self.ok("check")
+
+    def test_what_lnd_proves_later_wins_over_the_word(self):
+        """R8, also beside an attempt that came after the copy; and a failure confirms the word."""
+        preimages = {i: hashlib.sha256(b"later %d" % i).digest() for i in (12, 13, 14, 15)}
+        names = {i: hashlib.sha256(preimages[i]).hexdigest() for i in preimages}
+        renamed = [statement for i in preimages for statement in
+                   (f"UPDATE payments SET payment_identifier = x'{names[i]}' WHERE id = {i}",
+                    f"UPDATE payment_htlc_attempts SET payment_hash = x'{names[i]}' WHERE payment_id = {i}")]
+        self.taken(self.altered(NATIVE, *renamed))
+        for i, word in ((12, "--assume-failed"), (14, "--write-off"), (15, "--assume-failed"), (13, "--assume-failed")):
+            self.ok("resolve", names[i], word, "--yes")
+        row = "(attempt_index, resolution_time, resolution_type, settle_preimage) VALUES"
+        settled = [f"INSERT INTO payment_htlc_attempt_resolutions {row} ((SELECT attempt_index FROM payment_htlc_attempts WHERE payment_id = {i}),"
+                   f" '2024-01-01 00:00:00 +0000 UTC', 1, x'{preimages[i].hex()}')" for i in (12, 14)]
+        new = ["INSERT INTO payment_htlc_attempts (attempt_index, payment_id, session_key, attempt_time, payment_hash, first_hop_amount_msat, route_total_time_lock,"
+               f" route_total_amount, route_source_key) SELECT 77777, payment_id, x'77', attempt_time, payment_hash, first_hop_amount_msat, route_total_time_lock,"
+               " route_total_amount, route_source_key FROM payment_htlc_attempts WHERE payment_id = 15",
+               f"INSERT INTO payment_htlc_attempt_resolutions {row} (77777, '2024-01-01 00:00:00 +0000 UTC', 1, x'{preimages[15].hex()}')"]
+        self.taken(self.altered(NATIVE, *renamed, *settled, *new))
+        for i in (12, 14, 15):
+            shown = self.ok("show", names[i], "--json").json()
+            self.assertEqual((shown["status"], shown["payment_preimage"]), ("SUCCEEDED", preimages[i].hex()))
+            self.assertEqual(self.send_to(names[i]).error()["code"], "guarded" if i == 14 else "already_paid")  # what was written off keeps its guard
+        self.assertEqual(self.ok("show", names[13], "--json").json()["status"], "FAILED")
+        self.ok("check")
+
+    def test_what_lnd_says_has_failed_confirms_the_word(self):
+        self.taken(self.unpack(NATIVE))
+        row = next(row for row in self.open_payments() if row["payment_index"] == "12")
+        self.ok("resolve", row["payment_hash"], "--assume-failed", "--yes")
+        self.expect(REFUSED, "delete", row["payment_hash"], "--yes")
+        self.taken(self.altered(NATIVE, "INSERT INTO payment_htlc_attempt_resolutions (attempt_index, resolution_time, resolution_type, failure_source_index,"
+                                " htlc_fail_reason, failure_msg) VALUES (1012, '2024-01-01 00:00:00 +0000 UTC', 2, 1, 3, x'1007')",
+                                "UPDATE payments SET fail_reason = 0 WHERE id = 12"))
+        shown = self.ok("show", row["payment_hash"], "--json").json()
+        self.assertEqual((shown["status"], shown["definitive"]), ("FAILED", True))
+        self.ok("delete", row["payment_hash"], "--yes")
+        self.ok("check")
+
+    def test_a_failed_amp_payment_is_not_called_payable(self):
+        self.taken(self.unpack(BBOLT))
+        row = next(row for row in self.payments() if row["amp"] and row["status"] == "FAILED")
+        self.assertNotIn("paid again", self.ok("show", row["payment_hash"]).out)
+        for more in ([], ["--dry-run"]):
+            to = self.decode(self.invoice())["destination"]
+            refused = self.expect(REFUSED, "send", "--dest", to, "--payment-secret", "11" * 32, "--amt", "1sat", "--yes", "--json", "--payment-hash", row["payment_hash"], *more)
+            if not more:
+                self.assertEqual((refused.error()["code"], refused.error()["hint"].split()[-2:]), ("already_ended", ["show", row["payment_hash"]]))
 
     def test_guards_of_what_has_ended_since_go(self):
         self.taken(self.unpack(BBOLT))

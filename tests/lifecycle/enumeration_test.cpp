@@ -168,6 +168,28 @@ TEST_CASE("R17: from every open state the operator reaches an end without the sw
   }
 }
 
+TEST_CASE("R17: what lnd had open when it was imported ends by the operator's word, and by that word alone") {
+  for (const bool written_off : {false, true}) {
+    Payment payment = fresh_payment();
+    payment.index = PaymentIndex{1};
+    payment.provenance = Provenance::lnd_kv;
+    for (const std::optional<AttemptId> theirs : {std::optional<AttemptId>(AttemptId{7}), std::optional<AttemptId>()}) {
+      Attempt& attempt = payment.attempts.emplace_back();
+      attempt.id = theirs;
+      attempt.part = static_cast<std::uint32_t>(payment.attempts.size() - 1);
+      attempt.origin = AttemptOrigin::imported;
+    }
+    const Event word = written_off ? Event(OperatorWritesOff{}) : Event(OperatorAssumesFailed{});
+    const Decision decision = decide(payment, TimedEvent{before_deadline, word});
+    CHECK_FALSE(decision.refusal);
+    for (const Write& write : decision.writes) apply(payment, write);
+    CHECK(payment.status() == (written_off ? PaymentStatus::unknown : PaymentStatus::failed));
+    CHECK_FALSE(payment.definitive());
+    CHECK(payment.has_watched_attempt());
+    CHECK(payment.ended_for_good());
+  }
+}
+
 TEST_CASE("R17: an attempt that is open beside a paid payment is closed by the operator's word, and paid stays paid") {
   unsigned tried = 0;
   for (const Payment& payment : all_payments()) {

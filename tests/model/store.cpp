@@ -87,6 +87,9 @@ class Writer {
                   Errc::conflict);
   }
 
+  /// What the model pays is never imported.
+  Refusal refuse(const CloseImported&) const { return Errc::conflict; }
+
   /// Trigger payments_succeed.
   Refusal refuse(const Succeed&) const {
     if (payment_.fail_reason) return Errc::already_failed;
