@@ -111,8 +111,9 @@ std::string find_in_folder(const std::string& folder) {
 }
 
 void refuse_postgres(const std::string& path) {
-  const bool named = path.rfind("postgres://", 0) == 0 || path.rfind("postgresql://", 0) == 0 ||
-                     path.find("dbname=") != std::string::npos;
+  bool named = path.rfind("postgres://", 0) == 0 || path.rfind("postgresql://", 0) == 0;
+  for (const char* word : {"dbname=", "host=", "hostaddr=", "user=", "password=", "service="})
+    named = named || (path.find(word) != std::string::npos && !is_there(path));
   // The name may hold a password: it is not repeated.
   if (named) {
     refuse("PostgreSQL is not read: only files of lnd's are",
@@ -121,12 +122,20 @@ void refuse_postgres(const std::string& path) {
   }
 }
 
+/// Behind a link: what lies beside the file itself (its log, the database that its payments have moved to) counts.
+std::string file_behind(const std::string& path) {
+  std::error_code trouble;
+  if (!fs::is_symlink(path, trouble)) return path;
+  const fs::path file = fs::canonical(path, trouble);
+  return trouble ? path : file.string();
+}
+
 }  // namespace
 
 std::unique_ptr<lnd::Source> open_lnd_source(const std::string& named, const OpenLndSource& options) {
   refuse_postgres(named);
   std::error_code trouble;
-  const std::string path = fs::is_directory(named, trouble) ? find_in_folder(named) : named;
+  const std::string path = file_behind(fs::is_directory(named, trouble) ? find_in_folder(named) : named);
   if (const auto native = moved_to(path)) {
     refuse(path + ": lnd has moved its payments to " + *native + "; what is left here is an old copy",
            import_of(*native));

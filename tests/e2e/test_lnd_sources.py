@@ -102,6 +102,18 @@ class Sources(harness.World):
             self.assertEqual(error["code"], "usage")
         self.assertEqual(self.taken(native)["read"], 40)
 
+    def test_a_link_stands_for_the_file_and_what_lies_beside_it(self):
+        native, link = self.place(MOVED, "lnd.sqlite"), os.path.join(self.folder, "link.db")
+        os.symlink(self.place(BBOLT, "channel.db"), link)
+        self.refused(link, "lnd has moved its payments to " + native, "paytower migrate --from-lnd " + native)
+        os.unlink(link)
+        os.symlink(native, link)
+        process = self.open_elsewhere(native, "wal")
+        process.kill()
+        process.wait()
+        self.taken(link)
+        self.assertIn(4243, [row["value_msat"] for row in self.payments()])
+
     def test_two_networks(self):
         self.place(BBOLT, "channel.db")
         testnet = os.path.join(self.lnd, "data", "graph", "testnet")
@@ -112,7 +124,7 @@ class Sources(harness.World):
 
     def test_what_is_not_lnds(self):
         self.refused(self.lnd, "no database of lnd's", "migrate --from-lnd ~/.lnd")
-        for dsn in ("postgres://lnd:secret@localhost:5432/lnd", "host=/run/postgresql dbname=lnd password=secret"):
+        for dsn in ("postgres://lnd:secret@localhost:5432/lnd", "host=/run/postgresql dbname=lnd password=secret", "user=lnd password=secret"):
             error = self.refused(dsn, "PostgreSQL is not read", "into an SQLite file")
             self.assertNotIn("secret", error["message"] + error["hint"])
         other = os.path.join(self.folder, "other.db")
