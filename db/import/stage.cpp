@@ -235,11 +235,16 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Sour
   payment_file().register_functions(database);
   // Nobody reads it before it is complete, and then it is synced: the journal is there to begin anew.
   for (const char* pragma : {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA synchronous = OFF",
-                             "PRAGMA cache_size = -12288", "PRAGMA recursive_triggers = ON"}) {
+                             "PRAGMA recursive_triggers = ON"}) {
     database.exec(pragma);
   }
-  // What comes in record by record points to the record itself: that is not asked for again, row by row.
-  database.exec(source.legacy() != nullptr ? "PRAGMA foreign_keys = ON" : "PRAGMA foreign_keys = OFF");
+  // What comes in record by record points to the record itself, which is not asked for again row by row, and needs few
+  // pages at a time.
+  const bool legacy = source.legacy() != nullptr;
+  for (const char* pragma : {legacy ? "PRAGMA foreign_keys = ON" : "PRAGMA foreign_keys = OFF",
+                             legacy ? "PRAGMA cache_size = -16384" : "PRAGMA cache_size = -12288"}) {
+    database.exec(pragma);
+  }
   watched(database, progress, [&](StatementWatch& watch) {
     private_tx(database, SQLite::TransactionBehavior::IMMEDIATE, [&] {
       report = source.legacy() != nullptr ? fill_legacy(database, *source.legacy(), now, watch)
