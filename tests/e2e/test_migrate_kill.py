@@ -232,7 +232,8 @@ class Kill(harness.World):
             if os.path.exists(self.db):
                 self.assertEqual(dump(self.db), expected)
 
-        self.fail_everywhere(("migrate", "--from-lnd", os.path.join(LND, "v8.db")), check_failed)
+        for source in (os.path.join(LND, "v8.db"), self.native("lnd-native-v0.21.2.sqlite")):
+            self.fail_everywhere(("migrate", "--from-lnd", source), check_failed)
 
     def test_vector_23_a_call_fails_under_adding_to_an_earlier_import(self):
         source, earlier = self.an_earlier_import()
