@@ -120,7 +120,7 @@ void make_default_folders(Session& session) {
   if (!session.global.database_named) make_folders(session.global.database);
 }
 
-// --- database --------------------------------------------------------------------------------------------------------
+// --- database ---
 
 Database::Database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns)
     : connection(session.global.database, mode, db::payment_file(), open_options(session, wait_ns)),
@@ -188,7 +188,7 @@ PaymentHash find_hash(Session& session, Database* database, const HashArgument& 
   refuse(Errc::ambiguous, message, "paytower show " + found.front().hex());
 }
 
-// --- switch ----------------------------------------------------------------------------------------------------------
+// --- switch ---
 
 std::unique_ptr<SwitchHandle> open_switch(Session& session) {
   const SwitchAddress& address = switch_address(session);
@@ -240,7 +240,7 @@ std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& stor
       .rows;
 }
 
-// --- observer --------------------------------------------------------------------------------------------------------
+// --- observer ---
 
 // The driver must not be stopped by a reader that left: the final result then fails in its place (exit 1).
 void ConsoleObserver::changed(const Payment& payment) {

@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::uint32_t max_simulated = 1'000'000;
 
-// --- one function a command ------------------------------------------------------------------------------------------
+// --- one function a command ---
 
 DirectPayee read_direct(const FlagReader& in) {
   DirectPayee payee;
@@ -365,7 +365,7 @@ Command read_command(const RawCall& call, const FlagReader& in, const Surroundin
   throw std::logic_error("a command of the table that nobody reads");
 }
 
-// --- global options --------------------------------------------------------------------------------------------------
+// --- global options ---
 
 SwitchAddress read_switch(const std::string& text) {
   const std::size_t colon = text.find(':');

@@ -296,7 +296,7 @@ ExitCode empty_list(const ListOptions& options, Session& session) {
   return ExitCode::ok;
 }
 
-// --- guards and quarantine -------------------------------------------------------------------------------------------
+// --- guards and quarantine ---
 
 std::uint64_t limit_of(const ListOptions& options) {
   return options.max_payments == 0 ? UINT64_MAX : options.max_payments;

@@ -35,8 +35,7 @@ std::string consequence_of(ByHand decision, const PaymentHash& hash, bool paid, 
   return start + "it will count as failed and can be paid again. If its HTLC still settles, the money is paid twice.";
 }
 
-// --- the look before the decision
-// ----------------------------------------------------------------------------------------
+// --- the look before the decision ---
 
 constexpr std::int64_t between_looks_ns = 60 * ns_per_second;  ///< a living node ends a record without an HTLC in 30 s
 
@@ -148,7 +147,7 @@ void look_first(Session& session, Database& database, const Payment& payment, co
       hash);
 }
 
-// --- one payment, or what is left of it ------------------------------------------------------------------------------
+// --- one payment, or what is left of it ---
 
 /// Holds a payment's lock while the decision is said.
 class Locked {

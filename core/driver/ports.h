@@ -19,7 +19,7 @@
 
 namespace paytower {
 
-// --- the switch ------------------------------------------------------------------------------------------------------
+// --- the switch ---
 
 struct AttemptKey {
   PaymentHash hash;
@@ -146,7 +146,7 @@ class Switch {
   [[nodiscard]] virtual std::vector<SwitchEvent> poll(MonoNs until) = 0;
 };
 
-// --- the control tower -----------------------------------------------------------------------------------------------
+// --- the control tower ---
 
 /// One payment's writes of a tick. All of them are stored, or none.
 struct PaymentWrites {
@@ -212,7 +212,7 @@ class PaymentLocks {
   virtual void unlock(const PaymentHash& hash) = 0;
 };
 
-// --- the rest of the world -------------------------------------------------------------------------------------------
+// --- the rest of the world ---
 
 class Clock {
  public:

@@ -18,7 +18,7 @@
 
 namespace paytower {
 
-// --- what happened ---------------------------------------------------------------------------------------------------
+// --- what happened ---
 
 /// A new try is wanted. `previous` is the status of the live, paid or newest try of the hash, nothing without one.
 struct Created {
@@ -115,7 +115,7 @@ struct TimedEvent {
   Event what;
 };
 
-// --- what is to be stored --------------------------------------------------------------------------------------------
+// --- what is to be stored ---
 
 /// The payment's request becomes a row; refused while the hash is live, paid, unknown or guarded.
 struct InitPayment {};
@@ -180,7 +180,7 @@ struct EndUnknown {
 using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage,
                            FailAttempt, CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt, CloseImported>;
 
-// --- what is to be done once it is stored ----------------------------------------------------------------------------
+// --- what is to be done once it is stored ---
 
 struct AskRoute {};
 struct Look {};

@@ -229,8 +229,7 @@ void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<Orac
   }
 }
 
-// --- time and chain
-// ----------------------------------------------------------------------------------------------------
+// --- time and chain ---
 
 void SimAdmin::set_height(std::uint32_t height) {
   act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::height, height); });
@@ -273,8 +272,7 @@ void SimAdmin::advance() {
   if (due) act([](LedgerTx&, Engine&) {});
 }
 
-// --- the graph
-// ----------------------------------------------------------------------------------------------------------
+// --- the graph ---
 
 bool SimAdmin::set_policy(ChannelDirection which, const Policy& policy) {
   bool found = false;

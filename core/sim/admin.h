@@ -62,8 +62,7 @@ class SimAdmin {
   /// What really happened, brought up to date first: the newest state of each HTLC and fence, in order of creation.
   void ledger(const std::optional<PaymentHash>& hash, const Visitor<OracleEntry>& visit);
 
-  // --- time and chain: three inputs that do not follow each other
-  // -----------------------------------------------------
+  // --- time and chain: three inputs that do not follow each other ---
   void set_height(std::uint32_t height);
   [[nodiscard]] std::uint32_t height();
   void set_latency(std::int64_t ns);
@@ -75,8 +74,7 @@ class SimAdmin {
   /// Does all that is due. Every poll of a switch does it as well.
   void advance();
 
-  // --- the graph
-  // ------------------------------------------------------------------------------------------------------
+  // --- the graph ---
   /// False for a channel that is not there.
   bool set_policy(ChannelDirection which, const Policy& policy);
   /// Moves money inside the channel: `side0` gets what is given of the part that is not under way, the other side the
@@ -91,8 +89,7 @@ class SimAdmin {
   /// False for a hash that is not there.
   bool set_behaviour(const PaymentHash& hash, PayeeBehaviour behaviour);
 
-  // --- faults
-  // ---------------------------------------------------------------------------------------------------------
+  // --- faults ---
   /// Returns its id.
   std::uint64_t add_fault(Fault fault);
   void remove_fault(std::uint64_t id);

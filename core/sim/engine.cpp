@@ -125,7 +125,7 @@ std::uint64_t Engine::next(Number counter) {
 
 Progress Engine::take_progress() { return std::exchange(progress_, {}); }
 
-// --- time ------------------------------------------------------------------------------------------------------------
+// --- time ---
 
 void Engine::advance() {
   const UnixNs present = now_;
@@ -161,7 +161,7 @@ void Engine::hold_back(const Handover& handover, UnixNs not_before, std::uint32_
   tx_.put_request(HeldRequest{next(Number::next_request), handover, not_before, min_height});
 }
 
-// --- hand-overs ------------------------------------------------------------------------------------------------------
+// --- hand-overs ---
 
 /// Core Lightning's check_progress, row by row in order of creation (cln/README 5), in its words. Nothing: the way is
 /// free.
@@ -367,7 +367,7 @@ void Engine::add_orphan_row(const AttemptKey& key, std::string_view label, Msat 
   tx_.put_row(row);
 }
 
-// --- ends ------------------------------------------------------------------------------------------------------------
+// --- ends ---
 
 void Engine::end(const Flight& flight) {
   for (std::uint32_t i = 0; i < flight.reserved_hops; ++i) {

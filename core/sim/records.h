@@ -23,7 +23,7 @@
 
 namespace paytower::sim {
 
-// --- the truth -------------------------------------------------------------------------------------------------------
+// --- the truth ---
 
 /// The private key of a simulated node. Worth nothing: every one can be computed from the network's seed.
 using NodeSecret = FixedBytes<32, struct NodeSecretTag>;
@@ -142,7 +142,7 @@ struct OracleEntry {
   OracleState state = OracleState::held;
 };
 
-// --- the view --------------------------------------------------------------------------------------------------------
+// --- the view ---
 
 /// What our node remembers of one hand-over (a row of Core Lightning's listsendpays).
 struct Row {
@@ -178,7 +178,7 @@ struct Movement {
   UnixNs at{};
 };
 
-// --- faults ----------------------------------------------------------------------------------------------------------
+// --- faults ---
 
 /// Where in the life of a request a fault strikes. Values are stored.
 enum class Step : std::uint8_t {

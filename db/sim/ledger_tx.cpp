@@ -96,8 +96,7 @@ sim::OracleEntry read_oracle(Query& query) {
 
 }  // namespace
 
-// --- numbers
-// -----------------------------------------------------------------------------------------------------------
+// --- numbers ---
 
 void SimLedgerTx::begin() {
   numbers_.fill(0);
@@ -134,8 +133,7 @@ void SimLedgerTx::set_number(sim::Number which, std::int64_t value) {
   changed_.at(static_cast<std::size_t>(which)) = true;
 }
 
-// --- nodes and channels
-// --------------------------------------------------------------------------------------------------
+// --- nodes and channels ---
 
 std::size_t SimLedgerTx::ByKey::operator()(const PublicKey& key) const {
   // A key's x coordinate is as good as random: its last bytes are a hash already.
@@ -261,8 +259,7 @@ void SimLedgerTx::each_channel_of(sim::NodeIndex node, const sim::Visitor<sim::C
        read_channel, visit);
 }
 
-// --- invoices
-// --------------------------------------------------------------------------------------------------------------
+// --- invoices ---
 
 void SimLedgerTx::put_invoice(const sim::Invoice& invoice) {
   const auto fail = invoice.fail.value_or(sim::FailSpec{});
@@ -307,8 +304,7 @@ std::optional<sim::Invoice> SimLedgerTx::invoice(const PaymentHash& hash) {
   return invoice;
 }
 
-// --- flights and oracle
-// ----------------------------------------------------------------------------------------------------
+// --- flights and oracle ---
 
 #define FLIGHT_COLUMNS                                                                                                 \
   "flight, payment_hash, attempt_id, part, htlc_index, oracle, route, reserved_hops, at_hop, total_msat, incomplete, " \

@@ -89,8 +89,7 @@ sim::HeldRequest read_request(Query& query) {
 
 }  // namespace
 
-// --- rows
-// ----------------------------------------------------------------------------------------------------------------
+// --- rows ---
 
 #define ROW_COLUMNS                                                                                           \
   "created_index, payment_hash, attempt_id, part, state, label, destination, amount_msat, amount_sent_msat, " \
@@ -138,8 +137,7 @@ void SimLedgerTx::remove_row(std::uint64_t created_index) {
   connection_.prepared("DELETE FROM sendpays WHERE created_index = ?1").bind(bits(created_index)).run();
 }
 
-// --- HTLC list and movements
-// -------------------------------------------------------------------------------------------------
+// --- HTLC list and movements ---
 
 void SimLedgerTx::put_htlc(const sim::Htlc& htlc) {
   connection_.prepared("INSERT OR REPLACE INTO htlcs (" HTLC_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
@@ -195,8 +193,7 @@ std::vector<sim::Movement> SimLedgerTx::movements_after(std::uint64_t after, std
              read_movement);
 }
 
-// --- copies
-// ------------------------------------------------------------------------------------------------------------------
+// --- copies ---
 
 namespace {
 constexpr std::array view_numbers = {sim::Number::payments_created, sim::Number::htlcs_created,
@@ -250,8 +247,7 @@ void SimLedgerTx::clear_view() {
   for (const sim::Number which : view_numbers) set_number(which, 0);
 }
 
-// --- faults
-// ------------------------------------------------------------------------------------------------------------------
+// --- faults ---
 
 void SimLedgerTx::put_fault(const sim::Fault& fault) {
   connection_

@@ -43,7 +43,7 @@ double seconds_since(Stopwatch::time_point start) {
   return std::chrono::duration<double>(Stopwatch::now() - start).count();
 }
 
-// --- payments to be made ---------------------------------------------------------------------------------------------
+// --- payments to be made ---
 
 Preimage preimage_of(std::uint64_t number) {
   std::array<std::uint8_t, 8> seed{};
@@ -138,7 +138,7 @@ class TimedStore final : public PaymentStore {
   PaymentStore& inner_;
 };
 
-// --- the store alone -------------------------------------------------------------------------------------------------
+// --- the store alone ---
 
 int count_statement(unsigned, void* counter, void*, void*) {
   ++*static_cast<std::uint64_t*>(counter);
@@ -224,7 +224,7 @@ void in_lnd_shape(benchmark::State& state, const std::string& path, std::size_t 
   state.counters["bytes on disk"] = bytes_on_disk(path, payments);
 }
 
-// --- the driver with a switch in memory ------------------------------------------------------------------------------
+// --- the driver with a switch in memory ---
 
 class RealClock final : public Clock {
  public:
@@ -337,7 +337,7 @@ void lifecycle(benchmark::State& state, const std::string& path, std::size_t tog
   state.counters["% reading"] = 100 * timed.find_seconds / all;
 }
 
-// --- the simulated network -------------------------------------------------------------------------------------------
+// --- the simulated network ---
 
 std::vector<PaymentRequest> network_invoices(sim::Ledger& ledger, std::size_t payments) {
   RealClock clock;
@@ -378,7 +378,7 @@ void simulated(benchmark::State& state, sim::Ledger& ledger, const std::string& 
   drive(state, node, opened.store, opened.locks, together, std::move(requests));
 }
 
-// --- all of them -----------------------------------------------------------------------------------------------------
+// --- all of them ---
 
 void register_all(RatioTable& table, const Folder& folder) {
   const auto new_file = [&folder] { return folder.fresh("payments.db"); };

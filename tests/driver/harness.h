@@ -205,8 +205,7 @@ class RecordingObserver final : public Observer {
   Log& log_;
 };
 
-// --- answers
-// -----------------------------------------------------------------------------------------------------------
+// --- answers ---
 
 inline const SwitchKey our_switch{node_key(9), "regtest"};
 

@@ -68,8 +68,7 @@ void DriverStep::pop(unsigned slot) {
   one.events = static_cast<std::uint8_t>(one.events - 1);
 }
 
-// --- driver_admission.cpp
-// ------------------------------------------------------------------------------------------------
+// --- driver_admission.cpp ---
 
 /// Driver::Impl::remember, with what SqlitePaymentStore::find read after the lock was taken.
 void DriverStep::remember_store() {
@@ -112,8 +111,7 @@ void DriverStep::resume(bool collect_only) {
   }
 }
 
-// --- driver_tick.cpp
-// -------------------------------------------------------------------------------------------------------
+// --- driver_tick.cpp ---
 
 /// decide_all and commit for the first event of one item. The act that the switch sees is a move of its own, so that a
 /// crash can come between; what only changes memory is done at once, since a crash before it and behind it leave the
@@ -181,8 +179,7 @@ void DriverStep::reload(unsigned slot) {
   want_look(slot);
 }
 
-// --- driver_acts.cpp
-// -----------------------------------------------------------------------------------------------------
+// --- driver_acts.cpp ---
 
 void DriverStep::perform(unsigned slot, const Decision& decision) {
   if (decision.refusal) return finish(slot);
@@ -262,8 +259,7 @@ unsigned DriverStep::draw() {
   return static_cast<unsigned>(id.value);
 }
 
-// --- driver.cpp
-// ------------------------------------------------------------------------------------------------------------
+// --- driver.cpp ---
 
 /// start_looks: one a hash at a time, shared by all tries that want one.
 void DriverStep::start_look() {
@@ -306,8 +302,7 @@ void DriverStep::drop_connection() {
   }
 }
 
-// --- driver_answers.cpp
-// --------------------------------------------------------------------------------------------------
+// --- driver_answers.cpp ---
 
 /// The switch takes its picture of the hash.
 void DriverStep::execute_look() {
@@ -416,8 +411,7 @@ void DriverStep::disconnect() {
   }
 }
 
-// --- cli/commands/cancel.cpp and cli/commands/resolve.cpp
-// ------------------------------------------------------------------------------------
+// --- cli/commands/cancel.cpp and cli/commands/resolve.cpp ---
 
 /// The word is a decision on the payment as it is stored, in another process: cancel needs no lock, resolve has it.
 void DriverStep::say(const Event& word) {

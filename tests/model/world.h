@@ -32,8 +32,7 @@ inline constexpr std::uint8_t no_mark = 0xFF;  ///< an adopted attempt has no ma
 /// payments_created, htlcs_created, htlcs_deleted, movements_created.
 using MarkBytes = std::array<std::uint8_t, 4>;
 
-// --- what is committed
-// -------------------------------------------------------------------------------------------------
+// --- what is committed ---
 
 enum class Outcome : std::uint8_t { absent, open, settled, failed, assumed_failed, written_off, preimage_lost };
 enum class RowStand : std::uint8_t { unused, stored, deleted };
@@ -63,8 +62,7 @@ struct Store {
   std::uint8_t deleted_up_to;
 };
 
-// --- the switch
-// --------------------------------------------------------------------------------------------------------
+// --- the switch ---
 
 enum class RowKind : std::uint8_t {
   none,
@@ -103,8 +101,7 @@ struct Node {
   std::array<Requests, most_ids + 1> requests;
 };
 
-// --- one process: all of it is lost in a crash
-// ---------------------------------------------------------------------------
+// --- one process: all of it is lost in a crash ---
 
 enum class LookStage : std::uint8_t { none, asked, answered };
 
@@ -146,8 +143,7 @@ struct Process {
   std::array<Item, most_tries> items;  ///< by try
 };
 
-// --- the world
-// ---------------------------------------------------------------------------------------------------------
+// --- the world ---
 
 /// Byte by byte comparable; every unused byte is zero.
 struct State {
@@ -207,8 +203,7 @@ struct Mutation {
   bool delete_in_flight = false;  ///< what is open can be deleted
 };
 
-// --- between bytes and the core's types (world.cpp)
-// ----------------------------------------------------------------------
+// --- between bytes and the core's types (world.cpp) ---
 
 /// Thrown when a state is broken: the name of the rule and what broke it.
 struct Violation {
@@ -239,8 +234,7 @@ void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] std::string describe(const State& state);
 [[nodiscard]] State first_state(const Config& config);
 
-// --- the store's constraints and triggers (store.cpp)
-// ---------------------------------------------------------------------
+// --- the store's constraints and triggers (store.cpp) ---
 
 /// All writes or none. The refusal's code, or nothing when they are stored.
 [[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot,
@@ -252,8 +246,7 @@ void delete_try(const Mutation& mutation, Store& store, unsigned slot);
 /// resolve --restored (restored.cpp).
 void adopt_restored(const Config& config, const Mutation& mutation, State& state);
 
-// --- the switch (node.cpp)
-// -----------------------------------------------------------------------------------------------
+// --- the switch (node.cpp) ---
 
 enum class SendAs { accept, refuse, orphan };
 /// Executes one copy of a hand-over and returns the answer (Requests::reply).
@@ -268,8 +261,7 @@ void erase(Node& node, unsigned id, bool lists);
 /// The present counters; a restored node counts from the beginning again.
 [[nodiscard]] unsigned htlcs_made(const Node& node);
 
-// --- invariants (invariants.cpp)
-// -------------------------------------------------------------------------------------------
+// --- invariants (invariants.cpp) ---
 
 /// R2, R3, R5, R7, R8, R9 as far as they can be read off one state. The broken rule, or nothing.
 [[nodiscard]] std::optional<std::string> broken_rule(const Config& config, const State& state);
@@ -282,8 +274,7 @@ void check_step(const State& before, const State& after);
 /// R9: nothing pending and nothing complete of anyone.
 [[nodiscard]] bool shows_nothing(const Visible& shown);
 
-// --- moves (moves.cpp, driver_moves.cpp)
-// -------------------------------------------------------------------------------------
+// --- moves (moves.cpp, driver_moves.cpp) ---
 
 struct Step {
   std::string name;  ///< filled only for a trace

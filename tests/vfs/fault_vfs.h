@@ -73,7 +73,7 @@ class FaultDisk {
   /// A mutant, for the test of the tests: syncs say yes and do nothing.
   bool lying = false;
 
-  // --- for the files -------------------------------------------------------------------------------------------------
+  // --- for the files ---
   /// What the call is to return, or SQLITE_OK to go on; `after` is to be called once the effect is there.
   [[nodiscard]] int before(DiskCall call, bool log);
   [[nodiscard]] int after(DiskCall call);

@@ -113,8 +113,7 @@ std::optional<std::string> string_value(std::string_view raw) {
   return value->get<std::string>();
 }
 
-// --- parameters
-// ----------------------------------------------------------------------------------------------------------
+// --- parameters ---
 
 Params::Params(std::string_view raw, std::span<const ParamSpec> specs) {
   if (raw.front() == '{') {

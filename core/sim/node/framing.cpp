@@ -42,8 +42,7 @@ constexpr std::size_t longest_word = 4'096;
 
 }  // namespace
 
-// --- the scanner
-// -------------------------------------------------------------------------------------------------------
+// --- the scanner ---
 
 JsonScanner::State JsonScanner::value_done() {
   if (stack_.empty()) {
@@ -153,8 +152,7 @@ JsonScanner::State JsonScanner::take(unsigned char byte) {
   return take_outside(byte);
 }
 
-// --- requests
-// ----------------------------------------------------------------------------------------------------------
+// --- requests ---
 
 void RequestFramer::die(std::optional<std::string> complaint) {
   dead_ = true;
@@ -210,8 +208,7 @@ std::optional<std::string> RequestFramer::next() {
 
 std::optional<std::string> RequestFramer::take_complaint() { return std::exchange(complaint_, std::nullopt); }
 
-// --- the inside of a value
-// -----------------------------------------------------------------------------------------------
+// --- the inside of a value ---
 
 std::string_view trimmed(std::string_view raw) {
   while (!raw.empty() && is_space(static_cast<unsigned char>(raw.front()))) raw.remove_prefix(1);

@@ -196,8 +196,7 @@ RpcOutcome RpcNode::execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& 
   return outcome;
 }
 
-// --- the node itself
-// -------------------------------------------------------------------------------------------------------
+// --- the node itself ---
 
 RpcOutcome RpcNode::getinfo(Turn& turn, const Params& /*params*/) {
   const auto own = turn.tx.node(own_node);

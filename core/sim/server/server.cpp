@@ -56,8 +56,7 @@ struct RpcServer::Impl {
   std::int64_t network_minus_wall = 0;
   bool frozen = false;
 
-  // --- one transaction
-  // -----------------------------------------------------------------------------------------------------
+  // --- one transaction ---
 
   struct Done {
     PendingCall pending;
@@ -152,8 +151,7 @@ struct RpcServer::Impl {
     return node.execute(tx, call.read.call, moment, call.strikes.orders, last_hash);
   }
 
-  // --- answers
-  // ---------------------------------------------------------------------------------------------------------------
+  // --- answers ---
 
   void deliver(Done done) {
     RpcConnection* connection = clients.find(done.pending.connection);
@@ -213,8 +211,7 @@ struct RpcServer::Impl {
     if (shuffle_until && *shuffle_until <= now) tell_shuffled();
   }
 
-  // --- what strikes the server itself
-  // ------------------------------------------------------------------------------------------
+  // --- what strikes the server itself ---
 
   /// The requests before the last one are executed, and then nothing more is.
   [[noreturn]] void die_behind(std::vector<PendingCall> calls, const RpcMoment& moment) {
@@ -247,8 +244,7 @@ struct RpcServer::Impl {
     waiting.erase(std::remove_if(waiting.begin(), waiting.end(), nobody), waiting.end());
   }
 
-  // --- the loop
-  // ------------------------------------------------------------------------------------------------------------------
+  // --- the loop ---
 
   [[nodiscard]] std::int64_t pause_ns() const {
     const MonoNs now = clock.mono();
