@@ -11,8 +11,9 @@
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
 #include "core/driver/admission.h"
-#include "core/sim/sim_switch.h"
+#include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
+#include "core/switch/rpc/unix_socket.h"
 #include "db/sim/ledger.h"
 
 namespace paytower::cli {
@@ -48,19 +49,22 @@ void make_folders(const std::string& path) {
 
 class SimHandle final : public SwitchHandle {
  public:
-  SimHandle(const std::string& path, Clock& clock) : ledger_(db::open_sim_ledger(path)), node_(*ledger_, clock) {}
+  SimHandle(const std::string& path, Session& session)
+      : ledger_(db::open_sim_ledger(path)), pipe_(*ledger_, session.clock, path),
+        node_(pipe_.transport(), {}, session.clock, pipe_, session.randomness) {}
   Switch& node() override { return node_; }
 
  private:
   std::unique_ptr<sim::Ledger> ledger_;
-  sim::SimSwitch node_;
+  sim::PipeNode pipe_;
+  cln::ClnSwitch node_;
 };
 
 class ClnHandle final : public SwitchHandle {
  public:
   ClnHandle(const std::string& path, Session& session)
-      : poller_(session.clock),
-        node_(cln::ClnOptions{path, session.global.node_user}, session.clock, poller_, session.randomness) {}
+      : poller_(session.clock), node_(std::make_unique<UnixSocket>(path), session.global.node_user, session.clock,
+                                      poller_, session.randomness) {}
   Switch& node() override { return node_; }
 
  private:
@@ -193,7 +197,7 @@ PaymentHash find_hash(Session& session, Database* database, const HashArgument& 
 std::unique_ptr<SwitchHandle> open_switch(Session& session) {
   const SwitchAddress& address = switch_address(session);
   switch (address.kind) {
-    case SwitchAddress::Kind::sim: return std::make_unique<SimHandle>(address.path, session.clock);
+    case SwitchAddress::Kind::sim: return std::make_unique<SimHandle>(address.path, session);
     case SwitchAddress::Kind::cln: return std::make_unique<ClnHandle>(address.path, session);
   }
   refuse(Errc::internal, "a switch of no kind");

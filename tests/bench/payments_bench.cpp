@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -22,7 +23,8 @@
 #include "core/sim/admin.h"
 #include "core/sim/memory_ledger.h"
 #include "core/sim/network.h"
-#include "core/sim/sim_switch.h"
+#include "core/sim/node/pipe.h"
+#include "core/switch/cln/switch.h"
 #include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "db/sim/ledger.h"
@@ -232,7 +234,9 @@ class RealClock final : public Clock {
   MonoNs mono() override {
     return MonoNs{std::chrono::duration_cast<std::chrono::nanoseconds>(Stopwatch::now().time_since_epoch()).count()};
   }
-  void sleep_until(MonoNs) override {}
+  void sleep_until(MonoNs until) override {
+    std::this_thread::sleep_until(Stopwatch::time_point(std::chrono::nanoseconds(until.value)));
+  }
   int stop_signal() override { return 0; }
 };
 
@@ -374,7 +378,9 @@ void simulated(benchmark::State& state, sim::Ledger& ledger, const std::string& 
   auto requests = network_invoices(ledger, payments);
   Opened opened(path);
   RealClock clock;
-  sim::SimSwitch node(ledger, clock);
+  FastRandomness request_ids;
+  sim::PipeNode pipe(ledger, clock, "the simulated network");
+  cln::ClnSwitch node(pipe.transport(), {}, clock, pipe, request_ids);
   drive(state, node, opened.store, opened.locks, together, std::move(requests));
 }
 

@@ -111,5 +111,5 @@ TEST_CASE("a path that no socket can have is refused at once") {
   TestClock clock;
   SeededRandomness randomness;
   ScriptedNode node(clock);
-  CHECK_THROWS_AS(cln::ClnSwitch(cln::ClnOptions{std::string(108, 'x'), {}}, clock, node, randomness), SwitchError);
+  CHECK_THROWS_AS(UnixSocket(std::string(108, 'x')), SwitchError);
 }

@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/switch/cln/switch.h"
+#include "core/switch/rpc/unix_socket.h"
 #include "tests/driver/temp_folder.h"
 
 namespace paytower::test {
@@ -277,7 +278,7 @@ struct World {
   TestClock clock;
   SeededRandomness randomness;
   ScriptedNode node{clock};
-  cln::ClnSwitch node_switch{cln::ClnOptions{node.path(), {}}, clock, node, randomness};
+  cln::ClnSwitch node_switch{std::make_unique<UnixSocket>(node.path()), {}, clock, node, randomness};
   PublicKey own, payee, peer;
   PaymentHash hash;
   StoreId store;

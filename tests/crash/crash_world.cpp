@@ -10,7 +10,7 @@
 #include "core/driver/admission.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
-#include "core/sim/sim_switch.h"
+#include "core/switch/cln/switch.h"
 #include "db/payments/admin.h"
 
 namespace paytower::test {
@@ -233,13 +233,13 @@ void CrashWorld::check_spooled(Process& process) {
 }
 
 bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed) {
-  sim::SimSwitch inner(ledger, clock);
-  WatchedSwitch node(*this, inner);
+  cln::ClnSwitch inner(node.transport(), {}, clock, node, request_ids_);
+  WatchedSwitch watched(*this, inner);
   DriverOptions options;
   options.wait_ns = wait_seconds * ns_per_second;
   MutantStore mutant(mutant_, process.store, inner);
   PaymentStore& store = mutant_ == Mutant::none ? static_cast<PaymentStore&>(process.store) : mutant;
-  DriverPorts ports{node, store, process.locks, clock, randomness, *this};
+  DriverPorts ports{watched, store, process.locks, clock, randomness, *this};
   Driver driver(ports, options);
   feed(driver);
   (void)driver.run();
@@ -436,6 +436,7 @@ std::vector<std::string> CrashWorld::judge(std::vector<PaymentHash>& hashes, boo
   // What was spooled is taken in by whoever comes next.
   if (!spooled_.empty()) (void)process([](Process&) {});
   std::vector<std::string> broken = trouble;
+  node.turn();  // it reads what a dead client had written
   admin.advance();
   try {
     Process process(path);

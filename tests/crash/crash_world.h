@@ -12,6 +12,7 @@
 #include "core/driver/driver.h"
 #include "core/sim/admin.h"
 #include "core/sim/memory_ledger.h"
+#include "core/sim/node/pipe.h"
 #include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "db/sqlite/connection.h"
@@ -23,18 +24,6 @@ namespace paytower::test {
 
 /// Thrown out of a switch or clock that a dead process would use.
 struct Killed {};
-
-/// Drawn from a seed; goes on over the deaths of processes.
-class SeededRandomness final : public Randomness {
- public:
-  explicit SeededRandomness(std::uint64_t seed) : engine_(seed) {}
-  void fill(std::span<std::uint8_t> out) override {
-    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(engine_());
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 /// A paytower with a known bug, for the tests of the tests.
 enum class Mutant : std::uint8_t {
@@ -100,6 +89,7 @@ class CrashWorld final : private Observer {
   SeededRandomness randomness;
   sim::MemoryLedger ledger;
   sim::SimAdmin admin{ledger, clock};
+  sim::PipeNode node{ledger, clock, "the simulated network"};
   std::vector<PaymentRequest> requests;  ///< of all invoices made
   bool shell_between_steps = false;
   std::function<void()> beside;      ///< what somebody else does between any two steps; not asked while it is at work
@@ -124,6 +114,7 @@ class CrashWorld final : private Observer {
   bool somebody_beside_ = false;
   Mutant mutant_ = Mutant::none;
   std::string spool_at_kill_;
+  SeededRandomness request_ids_{1};
 };
 
 }  // namespace paytower::test

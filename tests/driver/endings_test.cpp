@@ -358,7 +358,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
 
   for (int i = 0; i < 5; ++i) {
     const auto request = world.invoice();
-    sim::SimSwitch inner(world.ledger, world.clock);
+    cln::ClnSwitch inner = world.connect();
     Watched node(inner, shell);
     DriverPorts ports{node, world.opened->store, world.opened->locks, world.clock, world.randomness, world.observer};
     Driver driver(ports, DriverOptions{});

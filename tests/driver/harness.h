@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,18 @@ class VirtualClock final : public Clock {
 
  private:
   std::int64_t elapsed_ = 0;
+};
+
+/// Drawn from a seed; goes on over the deaths of processes.
+class SeededRandomness final : public Randomness {
+ public:
+  explicit SeededRandomness(std::uint64_t seed) : engine_(seed) {}
+  void fill(std::span<std::uint8_t> out) override {
+    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(engine_());
+  }
+
+ private:
+  std::mt19937_64 engine_;
 };
 
 class CountingRandomness final : public Randomness {

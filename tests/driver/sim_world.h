@@ -17,7 +17,8 @@
 #include "core/sim/admin.h"
 #include "core/sim/memory_ledger.h"
 #include "core/sim/network.h"
-#include "core/sim/sim_switch.h"
+#include "core/sim/node/pipe.h"
+#include "core/switch/cln/switch.h"
 #include "tests/driver/world.h"
 
 namespace paytower::test {
@@ -103,6 +104,9 @@ class SimWorld {
 
   // --- one process each ---
 
+  /// A client of the node.
+  cln::ClnSwitch connect() { return cln::ClnSwitch(node.transport(), {}, clock, node, request_ids); }
+
   DriveResult send(const PaymentRequest& request, std::optional<std::int64_t> wait_ns = 5 * ns_per_second) {
     return drive([&](Driver& driver) { driver.submit({request}); }, wait_ns).at(0);
   }
@@ -161,16 +165,18 @@ class SimWorld {
   RecordingObserver observer{log};
   sim::MemoryLedger ledger;
   sim::SimAdmin admin{ledger, clock};
+  sim::PipeNode node{ledger, clock, "the simulated network"};
   std::unique_ptr<Opened> opened = std::make_unique<Opened>(folder.file("payments.db"));
+  SeededRandomness request_ids{1};
   std::size_t max_parallel = DriverOptions{}.max_parallel;
 
  private:
   template <typename Feed> std::vector<DriveResult> drive(Feed feed, std::optional<std::int64_t> wait_ns) {
-    sim::SimSwitch node(ledger, clock);
+    cln::ClnSwitch client = connect();
     DriverOptions options;
     options.wait_ns = wait_ns;
     options.max_parallel = max_parallel;
-    DriverPorts ports{node, opened->store, opened->locks, clock, randomness, observer};
+    DriverPorts ports{client, opened->store, opened->locks, clock, randomness, observer};
     Driver driver(ports, options);
     feed(driver);
     return driver.run();

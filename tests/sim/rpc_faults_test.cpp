@@ -1,8 +1,8 @@
 // Goal: a SPEC means the same faults for the same requests every time, each fault of the node does what it says, and
 // the faults that the network's file keeps strike here too. Method: the grammar by itself, then the node without a
 // socket.
+#include "core/sim/node/connection.h"
 #include "core/sim/node/faults.h"
-#include "core/sim/server/wire.h"
 #include "tests/sim/rpc_world.h"
 
 using namespace paytower;

@@ -47,9 +47,10 @@ FenceAnswer fence_answer(const AttemptKey& key, bool fenced) {
 }  // namespace
 
 struct ClnSwitch::Impl {
-  Impl(ClnOptions options, Clock& the_clock, Poller& the_poller, Randomness& the_randomness)
+  Impl(std::unique_ptr<Transport> transport, std::optional<uid_t> node_user, Clock& the_clock, Poller& the_poller,
+       Randomness& the_randomness)
       : clock(the_clock), poller(the_poller), randomness(the_randomness),
-        client(std::move(options.socket), options.node_user, the_clock, the_randomness) {}
+        client(std::move(transport), node_user, the_clock, the_randomness) {}
 
   Clock& clock;
   Poller& poller;
@@ -253,13 +254,9 @@ struct ClnSwitch::Impl {
   }
 };
 
-ClnSwitch::ClnSwitch(ClnOptions options, Clock& clock, Poller& poller, Randomness& randomness) {
-  if (options.socket.empty() || options.socket.size() > UnixSocket::max_path) {
-    throw SwitchError("a socket's path has 1 to " + std::to_string(UnixSocket::max_path) +
-                      " characters: cln:" + options.socket.substr(0, 200));
-  }
-  impl_ = std::make_unique<Impl>(std::move(options), clock, poller, randomness);
-}
+ClnSwitch::ClnSwitch(std::unique_ptr<Transport> transport, std::optional<uid_t> node_user, Clock& clock, Poller& poller,
+                     Randomness& randomness)
+    : impl_(std::make_unique<Impl>(std::move(transport), node_user, clock, poller, randomness)) {}
 ClnSwitch::~ClnSwitch() = default;
 
 void ClnSwitch::identify() {

@@ -9,13 +9,9 @@
 
 #include "core/driver/ports.h"
 #include "core/switch/rpc/poller.h"
+#include "core/switch/rpc/transport.h"
 
 namespace paytower::cln {
-
-struct ClnOptions {
-  std::string socket;              ///< path of lightning-rpc
-  std::optional<uid_t> node_user;  ///< the node may run as this user, beside our own and root
-};
 
 /// One connection, everything pipelined, no thread. An attempt is (payment_hash, groupid = attempt id, partid), its
 /// label is the hand-over's. What is concluded from each answer stands in core/switch/cln/conclusions.h.
@@ -27,8 +23,10 @@ struct ClnOptions {
 /// next one waits 250 ms, and longer each time that a connection brings nothing.
 class ClnSwitch final : public Switch {
  public:
-  /// All must outlive this. Throws SwitchError for a path that no socket can have.
-  ClnSwitch(ClnOptions options, Clock& clock, Poller& poller, Randomness& randomness);
+  /// Clock, poller and randomness must outlive this; `poller` knows what `transport` is. `node_user`: the node may run
+  /// as this user, beside our own and root.
+  ClnSwitch(std::unique_ptr<Transport> transport, std::optional<uid_t> node_user, Clock& clock, Poller& poller,
+            Randomness& randomness);
   ~ClnSwitch() override;
   ClnSwitch(const ClnSwitch&) = delete;
   ClnSwitch& operator=(const ClnSwitch&) = delete;

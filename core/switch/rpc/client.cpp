@@ -17,22 +17,24 @@ constexpr int reads_a_pump = 64;  ///< then whoever waits gets its turn
 
 }  // namespace
 
-RpcClient::RpcClient(std::string path, std::optional<uid_t> user, Clock& clock, Randomness& randomness)
-    : path_(std::move(path)), user_(user), clock_(clock), randomness_(randomness) {}
+RpcClient::RpcClient(std::unique_ptr<Transport> transport, std::optional<uid_t> user, Clock& clock,
+                     Randomness& randomness)
+    : user_(user), clock_(clock), randomness_(randomness), transport_(std::move(transport)) {}
 
 Result<std::monostate> RpcClient::connect() {
   lose();
-  auto socket = UnixSocket::connect(path_);
-  if (!socket) return socket.error();
-  const auto peer = socket->peer();
-  if (!peer) return Error{Errc::switch_unavailable, "nobody can tell who serves " + path_, {}};
+  if (auto opened = transport_->open(); !opened) return opened;
+  const std::string& name = transport_->name();
+  const auto refused = [this](std::string why) {
+    transport_->close();
+    return Error{Errc::switch_unavailable, std::move(why), {}};
+  };
+  const auto peer = transport_->peer();
+  if (!peer) return refused("nobody can tell who serves " + name);
   if (peer->uid != ::geteuid() && peer->uid != 0 && peer->uid != user_) {
-    return Error{Errc::switch_unavailable,
-                 path_ + " is served by user " + std::to_string(peer->uid) +
-                     ", who is neither you nor root: say --node-user if it is the node's",
-                 {}};
+    return refused(name + " is served by user " + std::to_string(peer->uid) +
+                   ", who is neither you nor root: say --node-user if it is the node's");
   }
-  socket_ = std::move(*socket);
   peer_ = peer;
   frames_ = FrameSplitter(max_answer_bytes);
   answers_ = 0;
@@ -60,7 +62,7 @@ void RpcClient::refuse(std::string why) {
 }
 
 void RpcClient::lose() {
-  socket_.close();
+  transport_->close();
   peer_.reset();
   outgoing_.clear();
   refused_.reset();
@@ -82,7 +84,7 @@ std::optional<std::string> RpcClient::pump(bool& moved) {
 std::optional<std::string> RpcClient::write_all(bool& moved) {
   while (!outgoing_.empty()) {
     Outgoing& request = outgoing_.front();
-    const auto put = socket_.write(std::string_view(request.text).substr(request.written));
+    const auto put = transport_->write(std::string_view(request.text).substr(request.written));
     if (!put)
       return "the node closed the connection";  // the system took nothing of this piece, whatever became of those
                                                 // before
@@ -98,7 +100,7 @@ std::optional<std::string> RpcClient::write_all(bool& moved) {
 std::optional<std::string> RpcClient::read_all(bool& moved) {
   std::array<char, read_chunk> buffer{};
   for (int i = 0; i < reads_a_pump; ++i) {
-    const auto got = socket_.read(buffer);
+    const auto got = transport_->read(buffer);
     if (!got) return "the node closed the connection";
     if (*got == 0) return std::nullopt;
     moved = true;

@@ -15,7 +15,7 @@
 
 #include "core/driver/ports.h"
 #include "core/switch/rpc/json_rpc.h"
-#include "core/switch/rpc/unix_socket.h"
+#include "core/switch/rpc/transport.h"
 
 namespace paytower {
 
@@ -31,12 +31,12 @@ class RpcClient {
   /// to stop a real node for 26 s.
   static constexpr std::int64_t patience_ns = 60 * ns_per_second;
 
-  /// All must outlive this. `user`: the node may run as this user too, beside our own and root.
-  RpcClient(std::string path, std::optional<uid_t> user, Clock& clock, Randomness& randomness);
+  /// Clock and randomness must outlive this. `user`: the node may run as this user too, beside our own and root.
+  RpcClient(std::unique_ptr<Transport> transport, std::optional<uid_t> user, Clock& clock, Randomness& randomness);
 
   /// A fresh connection to a peer that may be trusted; an error tells why there is none. Errc::switch_unavailable.
   [[nodiscard]] Result<std::monostate> connect();
-  [[nodiscard]] bool connected() const { return socket_.open(); }
+  [[nodiscard]] bool connected() const { return transport_->is_open(); }
   [[nodiscard]] const std::optional<Peer>& peer() const { return peer_; }
 
   /// REQUIRES: connected(). `handler` is called at most once, from pump(). `dropped` is called instead, from lose(),
@@ -63,7 +63,7 @@ class RpcClient {
   /// Closes the connection and forgets every request.
   void lose();
 
-  [[nodiscard]] int descriptor() const { return socket_.descriptor(); }
+  [[nodiscard]] int descriptor() const { return transport_->descriptor(); }
   [[nodiscard]] bool wants_to_write() const { return !outgoing_.empty(); }
   /// When pump() must be called at the latest.
   [[nodiscard]] std::optional<MonoNs> deadline() const;
@@ -90,11 +90,10 @@ class RpcClient {
   void send(const std::string& method, const nlohmann::json& params, Call call);
   [[nodiscard]] std::optional<std::string> overdue(bool& moved);
 
-  std::string path_;
   std::optional<uid_t> user_;
   Clock& clock_;
   Randomness& randomness_;
-  UnixSocket socket_;
+  std::unique_ptr<Transport> transport_;
   std::optional<Peer> peer_;
   FrameSplitter frames_{max_answer_bytes};
   std::deque<Outgoing> outgoing_;

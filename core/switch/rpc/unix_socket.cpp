@@ -64,32 +64,30 @@ std::string run_name(const DaemonIdentity& identity) {
   return std::to_string(identity.pid) + ":" + std::to_string(identity.start_ticks) + ":" + identity.boot_id;
 }
 
-UnixSocket::~UnixSocket() { close(); }
-UnixSocket::UnixSocket(UnixSocket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-UnixSocket& UnixSocket::operator=(UnixSocket&& other) noexcept {
-  if (this != &other) {
-    close();
-    descriptor_ = std::exchange(other.descriptor_, -1);
+UnixSocket::UnixSocket(std::string path) : path_(std::move(path)) {
+  if (path_.empty() || path_.size() > max_path) {
+    throw SwitchError("a socket's path has 1 to " + std::to_string(max_path) +
+                      " characters: cln:" + path_.substr(0, 200));
   }
-  return *this;
 }
 
 void UnixSocket::close() {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
-Result<UnixSocket> UnixSocket::connect(const std::string& path) {
+Result<std::monostate> UnixSocket::open() {
+  close();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() > max_path) return unavailable(path, "a socket's path has 1 to 107 characters");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  UnixSocket made(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!made.open()) return unavailable(path, std::strerror(errno));
+  std::memcpy(address.sun_path, path_.data(), path_.size());
+  descriptor_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   // A Unix socket connects at once or not at all; EAGAIN means that its queue is full.
-  if (::connect(made.descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    return unavailable(path, std::strerror(errno));
+  if (descriptor_ < 0 || ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    const char* why = std::strerror(errno);
+    close();
+    return unavailable(path_, why);
   }
-  return made;
+  return std::monostate{};
 }
 
 std::optional<Peer> UnixSocket::peer() const {

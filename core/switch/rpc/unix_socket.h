@@ -6,10 +6,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <sys/types.h>
 
-#include "core/base/error.h"
+#include "core/switch/rpc/transport.h"
 
 namespace paytower {
 
@@ -28,40 +29,30 @@ struct DaemonIdentity {
 /// "PID:TICKS:BOOT": at most limits::max_switch_run_chars.
 [[nodiscard]] std::string run_name(const DaemonIdentity& identity);
 
-/// The credentials of whoever listens.
-struct Peer {
-  pid_t pid = 0;
-  uid_t uid = 0;
-};
-
-/// Never blocks, never half-closes. Owns its descriptor.
-class UnixSocket {
+/// Never half-closes. Owns its descriptor.
+class UnixSocket final : public Transport {
  public:
-  UnixSocket() = default;
-  ~UnixSocket();
-  UnixSocket(UnixSocket&& other) noexcept;
-  UnixSocket& operator=(UnixSocket&& other) noexcept;
+  /// Throws SwitchError for a path that no socket can have.
+  explicit UnixSocket(std::string path);
+  ~UnixSocket() override { close(); }
+  UnixSocket(const UnixSocket&) = delete;
+  UnixSocket& operator=(const UnixSocket&) = delete;
 
   /// The longest path that the system can connect to.
   static constexpr std::size_t max_path = 107;
 
-  /// Errc::switch_unavailable with the system's words when nobody listens there or we may not.
-  [[nodiscard]] static Result<UnixSocket> connect(const std::string& path);
-
-  [[nodiscard]] bool open() const { return descriptor_ >= 0; }
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-  void close();
-
+  [[nodiscard]] Result<std::monostate> open() override;
+  void close() override;
+  [[nodiscard]] bool is_open() const override { return descriptor_ >= 0; }
+  [[nodiscard]] const std::string& name() const override { return path_; }
   /// SO_PEERCRED: who made the listening socket.
-  [[nodiscard]] std::optional<Peer> peer() const;
-
-  /// What can be moved now: the count, 0 when the call would block, nothing when the connection is gone (end of file
-  /// included).
-  [[nodiscard]] std::optional<std::size_t> read(std::span<char> buffer);
-  [[nodiscard]] std::optional<std::size_t> write(std::string_view text);
+  [[nodiscard]] std::optional<Peer> peer() const override;
+  [[nodiscard]] int descriptor() const override { return descriptor_; }
+  [[nodiscard]] std::optional<std::size_t> read(std::span<char> buffer) override;
+  [[nodiscard]] std::optional<std::size_t> write(std::string_view text) override;
 
  private:
-  explicit UnixSocket(int descriptor) : descriptor_(descriptor) {}
+  std::string path_;
   int descriptor_ = -1;
 };
 

@@ -1,16 +1,8 @@
-#include "core/sim/server/wire.h"
-
-#include <sys/socket.h>
-#include <unistd.h>
-#include <array>
-#include <cerrno>
+#include "core/sim/node/connection.h"
 
 namespace paytower::sim {
 
 namespace {
-
-constexpr std::size_t read_bytes = std::size_t{64} << 10;
-constexpr std::size_t blocks_at_once = 4;
 
 std::string deep_text(const std::string& id, std::size_t depth) {
   return "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":" + std::string(depth, '[') + std::string(depth, ']') +
@@ -33,29 +25,6 @@ CallReply error_reply(int code) {
 }
 
 }  // namespace
-
-void RpcConnection::receive() {
-  std::array<char, read_bytes> block;
-  for (std::size_t blocks = 0; blocks < blocks_at_once; ++blocks) {
-    const ssize_t got = ::recv(file_.get(), block.data(), block.size(), 0);
-    if (got == 0) at_end_ = true;
-    if (got < 0 && errno != EAGAIN && errno != EINTR) broken_ = true;
-    if (got <= 0) return;
-    if (!framer_.dead()) framer_.feed(std::string_view(block.data(), static_cast<std::size_t>(got)));
-  }
-}
-
-void RpcConnection::flush() {
-  std::size_t written = 0;
-  while (written < out_.size()) {
-    const ssize_t sent = ::send(file_.get(), out_.data() + written, out_.size() - written, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && errno != EAGAIN) broken_ = true;
-    if (sent < 0) break;
-    written += static_cast<std::size_t>(sent);
-  }
-  out_.erase(0, written);
-}
 
 std::string spoiled_answer(const RpcCall& call, CallReply reply, const RpcStrikes& strikes) {
   std::string id = call.id;

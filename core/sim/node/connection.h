@@ -1,4 +1,4 @@
-// One client's connection, and what is written to it.
+// One client's connection, whatever carries its bytes: what it has written, and what is written to it.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 #include "core/sim/node/call.h"
 #include "core/sim/node/faults.h"
 #include "core/sim/node/framing.h"
-#include "core/sim/server/socket.h"
 
 namespace paytower::sim {
 
@@ -28,29 +27,44 @@ struct PendingCall {
 
 class RpcConnection {
  public:
-  RpcConnection(std::uint64_t id, OpenFile file) : id_(id), file_(std::move(file)) {}
+  explicit RpcConnection(std::uint64_t id) : id_(id) {}
 
   [[nodiscard]] std::uint64_t id() const { return id_; }
-  [[nodiscard]] int fd() const { return file_.get(); }
-  /// Reads what there is, up to a bound.
-  void receive();
-  /// Writes as much as goes.
-  void flush();
-  void send(std::string_view text) { out_ += text; }
-  /// Closed once all is written.
-  void finish() { finishing_ = true; }
 
-  [[nodiscard]] bool over() const { return broken_ || (finishing_ && out_.empty()); }
-  /// The client has closed its writing side.
+  // --- the side of whoever carries the bytes ---
+  /// What the client wrote.
+  void feed(std::string_view data) {
+    if (!framer_.dead()) framer_.feed(data);
+  }
+  /// The client has closed its writing side: nothing follows, what came is executed all the same.
+  void end() { at_end_ = true; }
   [[nodiscard]] bool at_end() const { return at_end_; }
-  /// Something that was read is not executed yet.
-  [[nodiscard]] bool has_requests() const { return parked.has_value() || framer_.has_next(); }
+  /// The client is gone altogether: what it wrote is executed, and nobody is told.
+  void leave() {
+    end();
+    gone_ = true;
+    out_.clear();
+  }
+  /// The connection broke.
+  void lose() { broken_ = true; }
+  /// Bytes for the client; whoever delivers them takes them off the front.
+  [[nodiscard]] std::string& output() { return out_; }
   [[nodiscard]] bool wants_write() const { return !out_.empty(); }
   /// May something be read or executed now?
   [[nodiscard]] bool open_for_requests(MonoNs now) const {
     return !finishing_ && !paused(now) && out_.size() < unread_answer_bytes && waits < most_waits;
   }
   [[nodiscard]] bool paused(MonoNs now) const { return paused_until && now < *paused_until; }
+  [[nodiscard]] bool over() const { return broken_ || (finishing_ && out_.empty()); }
+
+  // --- the node's side ---
+  void send(std::string_view text) {
+    if (!gone_) out_ += text;
+  }
+  /// Closed once all is written.
+  void finish() { finishing_ = true; }
+  /// Something that was read is not executed yet.
+  [[nodiscard]] bool has_requests() const { return parked.has_value() || framer_.has_next(); }
   [[nodiscard]] RequestFramer& framer() { return framer_; }
 
   std::optional<MonoNs> paused_until{};  ///< nothing is read before (RpcStrikes::unread_ns)
@@ -59,11 +73,11 @@ class RpcConnection {
 
  private:
   std::uint64_t id_;
-  OpenFile file_;
   RequestFramer framer_;
   std::string out_;
   bool broken_ = false;
   bool at_end_ = false;
+  bool gone_ = false;
   bool finishing_ = false;
 };
 
