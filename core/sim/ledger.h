@@ -1,4 +1,4 @@
-// The port behind which a simulated network is kept: durable in db/sim_ledger, in memory in memory_ledger.
+// The port behind which a simulated network is kept: durable in db/sim, in memory for tests.
 #pragma once
 
 #include <cstdint>

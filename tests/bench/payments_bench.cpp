@@ -21,7 +21,6 @@
 #include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
 #include "core/sim/admin.h"
-#include "core/sim/memory_ledger.h"
 #include "core/sim/network.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
@@ -33,6 +32,7 @@
 #include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
 #include "tests/bench/ratio_table.h"
+#include "tests/support/memory_ledger.h"
 
 using namespace paytower;
 using namespace paytower::bench;

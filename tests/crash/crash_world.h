@@ -11,13 +11,13 @@
 
 #include "core/driver/driver.h"
 #include "core/sim/admin.h"
-#include "core/sim/memory_ledger.h"
 #include "core/sim/node/pipe.h"
 #include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "db/sqlite/connection.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
+#include "tests/support/memory_ledger.h"
 #include "tests/vfs/fault_vfs.h"
 
 namespace paytower::test {

@@ -15,11 +15,11 @@
 #include "core/driver/driver.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/sim/admin.h"
-#include "core/sim/memory_ledger.h"
 #include "core/sim/network.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
 #include "tests/driver/world.h"
+#include "tests/support/memory_ledger.h"
 
 namespace paytower::test {
 

@@ -5,9 +5,9 @@
 
 #include "cli/input/graph.h"
 #include "core/base/json.h"
-#include "core/sim/memory_ledger.h"
 #include "core/sim/network.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/memory_ledger.h"
 
 using namespace paytower;
 using namespace paytower::test;

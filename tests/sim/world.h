@@ -20,7 +20,7 @@
 #include "core/sim/admin.h"
 #include "core/sim/graph.h"
 #include "core/sim/network.h"
-#include "core/sim/sim_switch.h"
+#include "tests/support/sim_switch.h"
 
 namespace paytower::sim::test {
 

@@ -1,4 +1,4 @@
-#include "core/sim/memory_ledger.h"
+#include "tests/support/memory_ledger.h"
 
 #include <algorithm>
 #include <unordered_map>

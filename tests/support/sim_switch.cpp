@@ -1,4 +1,4 @@
-#include "core/sim/sim_switch.h"
+#include "tests/support/sim_switch.h"
 
 #include <algorithm>
 #include <optional>
