@@ -27,7 +27,7 @@ constexpr std::array<FlagSpec, 12> global_table{{
     {"version", 'V', {}, "show the version; with -v also the versions of libraries"},
 }};
 
-constexpr std::array<FlagSpec, 20> send_flags{{
+constexpr std::array<FlagSpec, 21> send_flags{{
     {"amt", 0, "A", "amount, for an invoice without one and for --dest (1000sat, 250000msat, 0.001btc)"},
     {"dest", 0, "PUBKEY", "pay this node without an invoice; needs --payment-hash, --payment-secret and --amt"},
     {"payment-hash", 0, "H", "with --dest: what the payee settles, 64 hex digits"},
@@ -45,6 +45,7 @@ constexpr std::array<FlagSpec, 20> send_flags{{
     {"timeout", 0, "DUR", "no new attempt after this time (default: 60s); stored, so resume keeps to it", false, true},
     {"wait", 0, "DUR|forever|0", "how long this command stays (default: 5m); 0 hands over and leaves", false, true},
     {"idempotent", 0, {}, "a payment of the same parameters that is paid or open is joined, not refused"},
+    {"no-memory", 0, {}, "weigh nothing that other payments met; what failed in this one stays excluded"},
     {"inflight-updates", 0, {}, "with --json: one line at every change, the last is the result"},
     {"batch", 0, "FILE|-", "pay every line: a JSON object with `invoice` and these flags as keys, `_` for `-`"},
     {"parallel", 0, "N", "with --batch: so many payments at once (default: 100, at most 483)"},

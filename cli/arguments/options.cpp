@@ -99,6 +99,7 @@ SendOptions read_send(const FlagReader& in, const StandardInput& standard_input)
   if (send.timeout_ns == 0) refuse(Errc::usage, "--timeout: no attempt could be made in 0");
   send.wait_ns = in.wait(send.wait_ns);
   send.idempotent = in.flag("idempotent");
+  send.no_memory = in.flag("no-memory");
   send.inflight_updates = in.flag("inflight-updates");
   send.yes = in.flag("yes");
   send.dry_run = in.flag("dry-run");
@@ -129,6 +130,7 @@ BatchOptions read_batch(const RawCall& call, const FlagReader& in, UnixNs now) {
   batch.parallel = in.whole32("parallel", 1, limits::max_batch_parallel, batch.parallel);
   batch.wait_ns = in.wait(batch.wait_ns);
   batch.yes = in.flag("yes");
+  batch.no_memory = in.flag("no-memory");
   RawCall defaults = call;
   for (const std::string_view name : {"batch", "parallel"}) defaults.flags.erase(std::string(name));
   batch.read_line = [defaults = std::move(defaults), now](std::string_view text) -> Result<SendOptions> {

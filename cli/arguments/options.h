@@ -54,6 +54,7 @@ struct SendOptions {
   std::int64_t timeout_ns = 60 * ns_per_second;
   std::optional<std::int64_t> wait_ns = 300 * ns_per_second;  ///< nothing = for ever
   bool idempotent = false;
+  bool no_memory = false;
   bool inflight_updates = false;
   bool yes = false;
   bool dry_run = false;
@@ -65,6 +66,7 @@ struct BatchOptions {
   std::uint32_t parallel = 100;  ///< payments driven at once
   std::optional<std::int64_t> wait_ns = 300 * ns_per_second;
   bool yes = false;
+  bool no_memory = false;
   /// One line as if it had been given on the command line, on top of this call's flags.
   std::function<Result<SendOptions>(std::string_view line)> read_line;
 };

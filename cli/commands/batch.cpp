@@ -362,6 +362,7 @@ ExitCode run(const BatchOptions& options, Session& session) {
   how.max_parallel = options.parallel;
   how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
   how.clock_from = release_date;
+  how.use_memory = !options.no_memory;
   Driver driver(driver_ports(session, *database, reached.handle->node(), observer), how);
   try {
     driver.run(feed);

@@ -60,21 +60,30 @@ Forecast without_route(Payment payment, const NoRoute& why) {
   return Forecast{ExitCode::payment_failed, {}, {}, std::move(payment), std::move(words)};
 }
 
+std::shared_ptr<const MissionControl> remembered(const SendOptions& options, Database* database) {
+  if (database == nullptr || options.no_memory) return nullptr;
+  auto memory = std::make_shared<MissionControl>();
+  memory->learn_all(database->store.recent_results(MissionControl::results_to_load));
+  return memory->empty() ? nullptr : memory;
+}
+
 Forecast foresee(const SendOptions& options, const Payment& payment, const HashState& state, Database* database,
                  Session& session, Switch& node) {
-  const UnixNs now = session.clock.wall();
   const std::int64_t patience = question_patience(options.wait_ns);
   if (database != nullptr) check_copy(session, *database, node, patience);
   const LookResult seen = look(session, node, payment.request.hash, std::nullopt, patience);
   if (auto forecast = by_look(payment, seen, state.knowledge)) return *std::move(forecast);
-  const auto others = database != nullptr ? database->store.recent_failures(UnixNs{now.value - node_memory_ns})
-                                          : std::vector<RecentFailure>{};
-  const NextRoute next = next_route(payment, others, now, 1);
+  QuestionContext context{1, remembered(options, database), state.knowledge.store, session.clock.wall()};
+  const NextRoute next = next_route(payment, context);
   if (const auto* route = std::get_if<Route>(&next)) return by_route(*route);
   if (const auto* nothing = std::get_if<NothingLeft>(&next))
     return without_route(payment, NoRoute{FailureReason::no_route, nothing->detail});
   const auto& question = std::get<RouteQuestion>(next);
-  const RouteAnswer answer = ask_route(session, node, question, patience);
+  RouteAnswer answer = ask_route(session, node, question, patience);
+  if (!answer.route && answer.advised) {
+    context.memory = nullptr;
+    answer = ask_route(session, node, std::get<RouteQuestion>(next_route(payment, context)), patience);
+  }
   auto judged = judge_answer(answer, payment, Exclusions{question.excluded_channels, question.excluded_nodes});
   if (auto* route = std::get_if<Route>(&judged)) return by_route(std::move(*route));
   return without_route(payment, std::get<NoRoute>(judged));

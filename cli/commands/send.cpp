@@ -147,6 +147,7 @@ class Send {
     how.wait_ns = remaining_wait(options_.wait_ns, spent_ns);
     how.lock_timeout_ns = session_.global.lock_timeout_ns.value_or(0);
     how.clock_from = release_date;
+    how.use_memory = !options_.no_memory;
     Driver driver(driver_ports(session_, *database_, node, observer_), how);
     driver.submit(std::move(wanted));
     auto results = cli::drive(driver, *database_, {hash_});

@@ -1,14 +1,19 @@
 #include "cli/output/failure_text.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
 #include "core/base/require.h"
+#include "core/payment/lifecycle.h"
 
 namespace paytower::cli {
 
 namespace {
 
 constexpr std::size_t words_columns = 200;
+constexpr std::size_t most_excluded = 5;  ///< named in one sentence
 
 std::string fee_limit_text(const FailureDetail& detail, const RouteDemand& demand) {
   std::string text = "the cheapest route costs " + sat_text(detail.fee.value_or(Msat{})) + ", --fee-limit allows " +
@@ -34,6 +39,31 @@ std::string used_up_text(const Payment& payment) {
 std::string named_channel(const FailureDetail& detail) {
   return "channel " + (detail.channel ? detail.channel->text() : std::string("-")) +
          ", which --outgoing-chan-id names,";
+}
+
+/// ": 800000x1x1/0 (TEMPORARY_CHANNEL_FAILURE by 02ab...)": what the payment's own failures exclude, and who said so
+/// (M6).
+std::string excluded_text(const Payment& payment) {
+  std::vector<std::string> named;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.outcome != AttemptOutcome::failed || !attempt.failure) continue;
+    const Failure& failure = *attempt.failure;
+    const Verdict verdict = judge(failure, attempt.route);
+    const auto source = failure.source_index.value_or(0);
+    const bool known = source > 0 && source <= attempt.route.hops.size();
+    const std::string by = std::string(" (") + std::string(failure_name(failure.code)) +
+                           (known ? " by " + attempt.route.hops[source - 1].node.hex() : "") + ")";
+    const auto add = [&](const std::string& what) {
+      if (std::find(named.begin(), named.end(), what + by) == named.end()) named.push_back(what + by);
+    };
+    for (const PublicKey& node : verdict.exclude_nodes) add("node " + node.hex());
+    for (const ChannelDirection& channel : verdict.exclude_channels)
+      add(channel.channel.text() + "/" + std::to_string(channel.direction));
+  }
+  std::string text;
+  for (std::size_t i = 0; i < std::min(named.size(), most_excluded); ++i) text += (i == 0 ? ": " : ", ") + named[i];
+  if (named.size() > most_excluded) text += " and " + std::to_string(named.size() - most_excluded) + " more";
+  return text;
 }
 
 std::string no_route_text(const Payment& payment) {
@@ -97,9 +127,7 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
     case DetailCode::payee_unknown:
       return "the network does not know the payee: no public channel leads to it, and no route hint that is known";
     case DetailCode::excluded:
-      return payment.own_attempts() == 0
-                 ? "every route uses a channel or a node that failed for another payment just now"
-                 : "every other route uses a channel or a node that has failed before";
+      return "every other route uses a channel or a node that has failed before" + excluded_text(payment);
     case DetailCode::attempts_failed: {
       const Attempt* last = payment.last_failure();
       return last == nullptr ? "the attempts failed" : "the last attempt failed with " + failure_place(*last->failure);

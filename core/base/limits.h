@@ -24,6 +24,6 @@ inline constexpr std::uint32_t max_batch_parallel = 483;         ///< BOLT 2: HT
 inline constexpr std::size_t max_json_depth = 32;
 inline constexpr std::size_t max_payment_locks = 4'096;   ///< R11: payments locked at once by one process
 inline constexpr std::size_t max_rows_per_look = 10'000;  ///< rows of one hash that a switch may show
-inline constexpr std::size_t max_exclusions = 10'000;     ///< failures of other payments that a route session reads
+inline constexpr std::size_t max_exclusions = 10'000;     ///< of one question for a route
 
 }  // namespace paytower::limits

@@ -55,8 +55,23 @@ void Driver::Impl::do_act(Item& item, const AskRoute&) {
   if (options.collect_only || told_to_leave) return close(item);
   if (const auto wrong = unusable_clock(now(), options.clock_from)) return refuse_clock(item, *wrong);
   if (!identity) return want_look(item, mono());
-  const auto others = ports.store.recent_failures(UnixNs{now().value - node_memory_ns});
-  NextRoute next = next_route(item.payment, others, now(), item.ticket);
+  ask_for_route(item, remembered());
+}
+
+/// M5: read once, when the first route is asked for; from then on every result of this process is learned at its end.
+std::shared_ptr<const MissionControl> Driver::Impl::remembered() {
+  if (!options.use_memory) return nullptr;
+  if (!memory) {
+    memory = std::make_shared<MissionControl>();
+    memory->learn_all(ports.store.recent_results(MissionControl::results_to_load));
+  }
+  return memory->empty() ? nullptr : memory;
+}
+
+void Driver::Impl::ask_for_route(Item& item, std::shared_ptr<const MissionControl> advice) {
+  item.advised = advice != nullptr;
+  NextRoute next =
+      next_route(item.payment, QuestionContext{item.ticket, std::move(advice), store_id(item), now(), item.policies});
   if (auto* nothing = std::get_if<NothingLeft>(&next)) {
     item.backlog.push_back(NoRoute{FailureReason::no_route, std::move(nothing->detail)});
   } else if (auto* route = std::get_if<Route>(&next)) {

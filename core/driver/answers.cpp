@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/payment/channel_update.h"
+
 namespace paytower {
 
 namespace {
@@ -111,6 +113,8 @@ void Driver::Impl::receive(const RouteAnswer& answer) {
   item.asking = false;
   auto judged = judge_answer(answer, item.payment, item.excluded);
   if (auto* route = std::get_if<Route>(&judged)) return ready(item, std::move(*route));
+  // M1: that there is no route is said only by a question without advice.
+  if (answer.advised && item.advised) return ask_for_route(item, nullptr);
   if (answer.route) trace(item, "the switch's route breaks a limit or uses what was excluded: refused");
   item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
 }
@@ -152,9 +156,25 @@ void Driver::Impl::receive(const QueryAnswer& answer) {
   item->querying.erase(answer.key.id);
   switch (answer.kind) {
     case QueryAnswer::Kind::settled: item->backlog.push_back(Settled{answer.key.id, answer.preimage}); return;
-    case QueryAnswer::Kind::failed: item->backlog.push_back(Failed{answer.key.id, answer.failure}); return;
+    case QueryAnswer::Kind::failed:
+      take_policy(*item, answer);
+      item->backlog.push_back(Failed{answer.key.id, answer.failure});
+      return;
     case QueryAnswer::Kind::look: want_look(*item, plus(mono(), item->idle_looks == 0 ? 0 : pause(*item))); return;
   }
+}
+
+/// M4: used at once, for this payment.
+void Driver::Impl::take_policy(Item& item, const QueryAnswer& answer) {
+  const Attempt* attempt = item.payment.find(answer.key.id);
+  if (attempt == nullptr || answer.message.empty()) return;
+  const auto told = policy_told_by(answer.message, answer.failure, attempt->route);
+  if (!told) return;
+  auto& known = item.policies;
+  known.erase(std::remove_if(known.begin(), known.end(),
+                             [&](const ChannelPolicy& one) { return one.channel == told->channel; }),
+              known.end());
+  known.push_back(*told);
 }
 
 void Driver::Impl::receive(const FenceAnswer& answer) {

@@ -25,6 +25,7 @@ struct DriverPorts {
 
 struct DriverOptions {
   std::optional<std::int64_t> wait_ns;           ///< how long run() stays; nothing = for ever; 0 = hand over and leave
+  bool use_memory = true;                        ///< M6: what other payments met is weighed in
   bool collect_only = false;                     ///< --no-retry: look and wait, hand nothing over
   std::int64_t look_pause_ns = 250 * ns_per_ms;  ///< LookLater
   std::size_t max_parallel = 1'000;              ///< payments driven at once (at most limits::max_payment_locks)

@@ -56,7 +56,9 @@ struct Item {
   std::set<std::string> warned;         ///< what people were told
 
   bool asking = false;
-  Exclusions excluded;  ///< of the question under way
+  bool advised = false;                 ///< the question under way came with advice
+  Exclusions excluded;                  ///< of the question under way
+  std::vector<ChannelPolicy> policies;  ///< M4: what nodes on the way told of their channels; one for each channel
 
   std::map<AttemptId, unsigned> copies;    ///< hand-overs written by this process (R3)
   std::set<AttemptId> drawn;               ///< ids that this process drew
@@ -104,6 +106,8 @@ struct Driver::Impl {
   bool identifying = false;
   bool ever_identified = false;
   std::optional<MonoNs> identify_at;
+
+  std::shared_ptr<MissionControl> memory;  ///< nothing until the first route is asked for
 
   AttemptId highest;  ///< id that is known of the store, or was drawn by this process (R12)
 
@@ -202,6 +206,10 @@ struct Driver::Impl {
   /// An earlier wish stands; a look that is under way was asked too early to answer this one (R9).
   void want_look(Item& item, MonoNs at);
   void do_act(Item& item, const AskRoute&);
+  [[nodiscard]] std::shared_ptr<const MissionControl> remembered();
+  void ask_for_route(Item& item, std::shared_ptr<const MissionControl> advice);
+  void learn(const Payment& payment, const Write& write);
+  void take_policy(Item& item, const QueryAnswer& answer);
   void ready(Item& item, Route route);
   /// No new attempt by a clock that cannot be right. What is recorded is still asked about, and stays.
   void refuse_clock(Item& item, const Error& why);

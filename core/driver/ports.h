@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,11 +12,13 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/driver/mission_control.h"
 #include "core/invoice/route_hint.h"
 #include "core/payment/failure_detail.h"
 #include "core/payment/lifecycle.h"
 #include "core/payment/look.h"
 #include "core/payment/payment.h"
+#include "core/payment/policy.h"
 
 namespace paytower {
 
@@ -46,6 +49,13 @@ struct RouteQuestion {
   std::vector<RouteHint> hints;
   std::vector<ChannelDirection> excluded_channels;
   std::vector<PublicKey> excluded_nodes;
+  /// M4: what nodes on the way have told this payment of their channels, newer than the graph. The hints have it
+  /// already.
+  std::vector<ChannelPolicy> policies{};
+  /// What other payments met, and this one: advice, which excludes nothing (M1). Nothing: none is wanted.
+  std::shared_ptr<const MissionControl> memory{};
+  StoreId store{};  ///< whose memory it is
+  UnixNs now{};
 };
 
 struct IdentityAnswer {
@@ -61,6 +71,8 @@ struct RouteAnswer {
   std::optional<Route> route;                      ///< nothing: there is none
   FailureReason reason = FailureReason::no_route;  ///< why there is none: no_route or insufficient_balance
   FailureDetail detail{};                          ///< and in finer words, as far as the switch can tell
+  /// Advice was weighed in: a question without it may find more, and only its answer explains why there is none (M1).
+  bool advised = false;
 };
 /// There is none, and why.
 [[nodiscard]] inline RouteAnswer no_route_answer(std::uint64_t ticket, FailureDetail detail) {
@@ -83,6 +95,7 @@ struct QueryAnswer {
   Kind kind = Kind::look;
   Preimage preimage{};  ///< of settled; not yet checked
   Failure failure{};    ///< of failed
+  Bytes message{};      ///< and the erring node's own words as they came (BOLT 4's failure message), empty without
 };
 struct FenceAnswer {
   enum class Kind { fenced, look };  ///< look: the attempt itself won, or the fence did not take
@@ -168,14 +181,6 @@ struct HashState {
   AttemptId highest_id;  ///< of all own attempts of the store, also deleted ones; new ids stand above it
 };
 
-/// A failed attempt of any payment, for the exclusions of a route session.
-struct RecentFailure {
-  UnixNs at;
-  Failure failure;
-  Route route;
-  std::optional<AttemptId> id{};  ///< of an own attempt
-};
-
 /// Reading throws RefusalError(database) where a stored row cannot be read: that row is left alone, the others stand.
 class PaymentStore {
  public:
@@ -191,8 +196,8 @@ class PaymentStore {
   /// Payments that are unfinished, have an unresolved attempt or are watched, imported ones too (which the driver
   /// leaves alone): ascending by index, above `after`.
   [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
-  /// Failures of attempts that ended at or after `since`, newest first, at most limits::max_exclusions.
-  [[nodiscard]] virtual std::vector<RecentFailure> recent_failures(UnixNs since) = 0;
+  /// What the newest `most` attempts came to, as far as they have ended: one range of an index (M5). In any order.
+  [[nodiscard]] virtual std::vector<PastResult> recent_results(std::size_t most) = 0;
   /// What `here` has to show of this store.
   [[nodiscard]] virtual StoreTrace trace_at(const SwitchKey& here) = 0;
   /// The attempt is stored, or may have been deleted on purpose.

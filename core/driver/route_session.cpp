@@ -19,29 +19,49 @@ template <typename T> bool contains(const std::vector<T>& list, const T& value) 
 /// Gathers verdicts; a node whose policy was at fault twice is avoided as a whole.
 class Gatherer {
  public:
-  explicit Gatherer(const PublicKey& payee) : payee_(payee) {}
+  Gatherer(const RouteDemand& demand, std::span<const ChannelPolicy> policies)
+      : payee_(demand.destination), policies_(policies),
+        most_(checked_add(demand.amount, demand.fee_limit).value_or(Msat::of(Msat::max_value))) {}
 
-  void add(const Verdict& verdict, bool channels, bool nodes) {
-    if (channels) {
-      for (const ChannelDirection& channel : verdict.exclude_channels) add_once(found_.channels, channel);
+  void add(const Attempt& attempt) {
+    Verdict verdict = judge(*attempt.failure, attempt.route);
+    if (verdict.policy && !contains(policy_nodes_, verdict.policy_node)) forgive(verdict);
+    for (const Hop& hop : attempt.route.hops) {
+      const ChannelDirection channel{hop.channel, hop.direction};
+      if (contains(verdict.exclude_channels, channel) && (verdict.lasting || hop.amount <= most_))
+        add_once(found_.channels, channel);
     }
-    if (!nodes) return;
     for (const PublicKey& node : verdict.exclude_nodes) add_node(node);
     if (!verdict.policy || !verdict.policy_node) return;
-    if (contains(policy_nodes_, *verdict.policy_node)) add_node(*verdict.policy_node);
-    policy_nodes_.push_back(*verdict.policy_node);
+    if (contains(policy_nodes_, verdict.policy_node)) add_node(*verdict.policy_node);
+    policy_nodes_.push_back(verdict.policy_node);
   }
 
   Exclusions take() && { return std::move(found_); }
 
  private:
+  /// The node's first policy failure, and it has said what it asks now.
+  void forgive(Verdict& verdict) const {
+    auto& channels = verdict.exclude_channels;
+    channels.erase(std::remove_if(channels.begin(), channels.end(),
+                                  [&](const ChannelDirection& channel) {
+                                    return std::any_of(policies_.begin(), policies_.end(),
+                                                       [&](const ChannelPolicy& told) {
+                                                         return told.channel == channel && !told.disabled;
+                                                       });
+                                  }),
+                   channels.end());
+  }
+
   void add_node(const PublicKey& node) {
     if (node != payee_) add_once(found_.nodes, node);
   }
 
   PublicKey payee_;
+  std::span<const ChannelPolicy> policies_;
+  Msat most_;  ///< that an HTLC of the payment may carry: no node takes a bound with an exclusion
   Exclusions found_;
-  std::vector<PublicKey> policy_nodes_;
+  std::vector<std::optional<PublicKey>> policy_nodes_;
 };
 
 bool tried(const Payment& payment, const Route& route) {
@@ -51,22 +71,39 @@ bool tried(const Payment& payment, const Route& route) {
 
 }  // namespace
 
-Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now) {
-  Gatherer gatherer(payment.request.demand.destination);
+Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies) {
+  Gatherer gatherer(payment.request.demand, policies);
   for (const Attempt& attempt : payment.attempts) {
-    if (attempt.outcome == AttemptOutcome::failed && attempt.failure)
-      gatherer.add(judge(*attempt.failure, attempt.route), true, true);
-  }
-  for (const RecentFailure& other : others) {
-    if (other.id && payment.find(*other.id) != nullptr) continue;  // one of its own: counted above
-    const std::int64_t age = now.value - other.at.value;
-    if (age > node_memory_ns) continue;
-    gatherer.add(judge(other.failure, other.route), age <= channel_memory_ns, true);
+    if (attempt.outcome == AttemptOutcome::failed && attempt.failure) gatherer.add(attempt);
   }
   return std::move(gatherer).take();
 }
 
-NextRoute next_route(const Payment& payment, std::span<const RecentFailure> others, UnixNs now, std::uint64_t ticket) {
+namespace {
+
+/// The invoice's own words about private channels are as old as the invoice: what their nodes have said since counts.
+/// Told are the other channels, which the switch's graph has.
+std::vector<ChannelPolicy> renew_hints(std::vector<RouteHint>& hints, std::span<const ChannelPolicy> policies) {
+  std::vector<ChannelPolicy> others;
+  for (const ChannelPolicy& told : policies) {
+    bool hinted = false;
+    for (RouteHint& hint : hints) {
+      for (HintHop& hop : hint) {
+        if (hop.channel != told.channel.channel) continue;
+        hinted = true;
+        hop.fee_base_msat = told.forwarding.fee_base_msat;
+        hop.fee_proportional_millionths = told.forwarding.fee_proportional_millionths;
+        hop.cltv_expiry_delta = static_cast<std::uint16_t>(told.forwarding.cltv_delta);
+      }
+    }
+    if (!hinted) others.push_back(told);
+  }
+  return others;
+}
+
+}  // namespace
+
+NextRoute next_route(const Payment& payment, const QuestionContext& context) {
   const RouteDemand& demand = payment.request.demand;
   if (!payment.request.candidates.empty()) {
     NearMisses refused;
@@ -77,13 +114,17 @@ NextRoute next_route(const Payment& payment, std::span<const RecentFailure> othe
     }
     return NothingLeft{refused.detail().value_or(detail_of(DetailCode::given_routes))};
   }
-  Exclusions avoid = exclusions_for(payment, others, now);
+  Exclusions avoid = exclusions_for(payment, context.policies);
   RouteQuestion question;
-  question.ticket = ticket;
+  question.ticket = context.ticket;
   question.demand = demand;
   if (!payment.request.invoice.empty()) question.hints = route_hints_of(payment.request.invoice);
   question.excluded_channels = std::move(avoid.channels);
   question.excluded_nodes = std::move(avoid.nodes);
+  question.policies = renew_hints(question.hints, context.policies);
+  question.memory = context.memory;
+  question.store = context.store;
+  question.now = context.now;
   return question;
 }
 

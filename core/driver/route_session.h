@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <variant>
 #include <vector>
@@ -12,19 +13,16 @@
 
 namespace paytower {
 
-/// How long another payment's failure counts against a channel and a node, as in lnd's mission control.
-inline constexpr std::int64_t channel_memory_ns = 5 * ns_per_second;
-inline constexpr std::int64_t node_memory_ns = 300 * ns_per_second;
-
 struct Exclusions {
   std::vector<ChannelDirection> channels;
   std::vector<PublicKey> nodes;
 };
 
-/// Derived from failed attempts and stored nowhere: all of the payment's own, and those of `others` that are young
-/// enough. Each counts once: what `others` says of the payment's own attempts is passed over. The payee itself is never
-/// excluded.
-[[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const RecentFailure> others, UnixNs now);
+/// M1: derived from the payment's own failed attempts and from nothing else, stored nowhere, each counted once. A
+/// channel that did not carry an amount is out where as much may have to pass again; a node whose policy failed a
+/// second time is out as a whole. The payee itself is never excluded. `policies`: M4, where the failing node has told
+/// its new policy, its channel may be used once again with it.
+[[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies = {});
 
 /// All given routes have been tried, or the demands leave none of them.
 struct NothingLeft {
@@ -33,9 +31,16 @@ struct NothingLeft {
 
 using NextRoute = std::variant<Route, RouteQuestion, NothingLeft>;
 
-/// `ticket` is copied into a RouteQuestion.
-[[nodiscard]] NextRoute next_route(const Payment& payment, std::span<const RecentFailure> others, UnixNs now,
-                                   std::uint64_t ticket);
+/// What goes into a question beside the payment.
+struct QuestionContext {
+  std::uint64_t ticket = 0;
+  std::shared_ptr<const MissionControl> memory{};  ///< nothing: the question without advice
+  StoreId store{};
+  UnixNs now{};
+  std::span<const ChannelPolicy> policies{};  ///< that the payment has met on its way
+};
+
+[[nodiscard]] NextRoute next_route(const Payment& payment, const QuestionContext& context);
 
 /// What the switch's answer comes to: a route that keeps to every demand and avoids all that was excluded, or why there
 /// is none.

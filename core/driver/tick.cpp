@@ -104,6 +104,7 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   item.payment.index = stored.index;
   for (const Write& write : pending.decision.writes) {
     apply(item.payment, write);
+    learn(item.payment, write);
     if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
       hashes[item.payment.request.hash].knowledge.known_ids.push_back(*made->attempt.id);
     }
@@ -118,6 +119,16 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
                             " msat and " + std::to_string(paid->fee.value()) + " msat of fees are theirs");
   }
   perform(item, pending.decision);
+}
+
+void Driver::Impl::learn(const Payment& payment, const Write& write) {
+  if (!memory) return;
+  const auto* settled = std::get_if<SettleAttempt>(&write);
+  const auto* failed = std::get_if<FailAttempt>(&write);
+  if (settled == nullptr && failed == nullptr) return;
+  const Attempt* attempt = payment.find(settled != nullptr ? settled->id : failed->id);
+  if (attempt == nullptr || !attempt->resolved) return;
+  memory->learn(PastResult{*attempt->resolved, attempt->route, attempt->failure});
 }
 
 void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {

@@ -1,6 +1,7 @@
 // Why an HTLC did not settle: BOLT 4 codes, and the few of our own that no onion carries.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -85,7 +86,9 @@ enum class FailureReason : std::uint8_t {
 struct Verdict {
   std::optional<FailureReason> final_reason;  ///< set = no further attempt of this payment
   std::vector<ChannelDirection> exclude_channels;
+  bool lasting = false;  ///< whatever the amount; else only for as much as they were to carry, or more
   std::vector<PublicKey> exclude_nodes;
+  std::size_t carried = 0;  ///< so many hops, from ours on, have shown that they carry their amount
   bool policy =
       false;  ///< a stale policy may be at fault: exclude the channel once, at the second failure `policy_node`
   std::optional<PublicKey> policy_node;

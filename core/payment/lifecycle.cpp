@@ -401,14 +401,27 @@ Verdict final_verdict(FailureReason reason) {
   return verdict;
 }
 
-/// The payee speaks: final, unless the last channel may have spoiled the HTLC on its way.
+/// The payee speaks. That blames nobody on the way: every hop has carried the amount (M2).
 Verdict judge_payee(const Failure& failure, const Route& route) {
   constexpr std::uint32_t permanent = 0x4000;
-  if (failure.code == FailureCode::incorrect_or_unknown_payment_details)
-    return final_verdict(FailureReason::incorrect_payment_details);
-  if ((static_cast<std::uint32_t>(failure.code) & permanent) != 0) return final_verdict(FailureReason::error);
   Verdict verdict;
+  verdict.carried = route.hops.size();
+  const FailureCode code = failure.code;
+  if (code == FailureCode::incorrect_or_unknown_payment_details) {
+    verdict.final_reason = FailureReason::incorrect_payment_details;
+    return verdict;
+  }
+  if (code == FailureCode::mpp_timeout || code == FailureCode::final_incorrect_cltv_expiry ||
+      code == FailureCode::final_incorrect_htlc_amount)
+    return verdict;
+  if ((static_cast<std::uint32_t>(failure.code) & permanent) != 0) {
+    verdict.final_reason = FailureReason::error;
+    return verdict;
+  }
+  // What else a payee says may be the last channel's doing.
   if (const auto channel = channel_after(route, route.hops.size() - 1)) verdict.exclude_channels.push_back(*channel);
+  verdict.lasting = true;
+  verdict.carried = 0;
   return verdict;
 }
 
@@ -417,18 +430,21 @@ Verdict judge_payee(const Failure& failure, const Route& route) {
 Verdict judge_unreadable(const Route& route) {
   if (route.hops.size() < 2) return final_verdict(FailureReason::error);
   Verdict verdict;
+  verdict.lasting = true;
   for (std::size_t i = 1; i < route.hops.size(); ++i) verdict.exclude_channels.push_back(*channel_after(route, i));
   return verdict;
 }
 
-Verdict exclude_channel(const std::optional<ChannelDirection>& channel) {
+Verdict exclude_channel(const std::optional<ChannelDirection>& channel, std::size_t carried, bool lasting) {
   Verdict verdict;
   if (channel) verdict.exclude_channels.push_back(*channel);
+  verdict.lasting = lasting;
+  verdict.carried = carried;
   return verdict;
 }
 
 Verdict exclude_node(const std::optional<PublicKey>& node, const std::optional<ChannelDirection>& channel) {
-  if (!node) return exclude_channel(channel);
+  if (!node) return exclude_channel(channel, 0, true);
   Verdict verdict;
   verdict.exclude_nodes.push_back(*node);
   return verdict;
@@ -465,23 +481,23 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::assumed_failed:
     case FailureCode::written_off:
     case FailureCode::preimage_lost: return {};
-    case FailureCode::temporary_channel_failure:
+    case FailureCode::temporary_channel_failure: return exclude_channel(channel, source, false);
     case FailureCode::permanent_channel_failure:
     case FailureCode::required_channel_feature_missing:
     case FailureCode::unknown_next_peer:
-    case FailureCode::channel_disabled:
     case FailureCode::invalid_onion_version:
     case FailureCode::invalid_onion_hmac:
     case FailureCode::invalid_onion_key:
-    case FailureCode::invalid_onion_blinding: return exclude_channel(channel);
+    case FailureCode::invalid_onion_blinding: return exclude_channel(channel, source, true);
     case FailureCode::local_refusal:
       if (!failure.source_index && !failure.channel) return {};  // it was never shown to the node: that teaches nothing
-      return exclude_channel(channel);
+      return exclude_channel(channel, 0, false);
     case FailureCode::amount_below_minimum:
     case FailureCode::fee_insufficient:
     case FailureCode::incorrect_cltv_expiry:
-    case FailureCode::expiry_too_soon: {
-      Verdict verdict = exclude_channel(channel);
+    case FailureCode::expiry_too_soon:
+    case FailureCode::channel_disabled: {
+      Verdict verdict = exclude_channel(channel, source, true);
       verdict.policy = true;
       verdict.policy_node = node;
       return verdict;

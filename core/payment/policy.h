@@ -16,6 +16,16 @@ struct ForwardingPolicy {
   std::uint32_t fee_proportional_millionths = 0;
   std::uint32_t cltv_delta = 0;
 };
+/// All that a node asks of an HTLC over one of its channels, as its channel_update tells it.
+struct ChannelPolicy {
+  ChannelDirection channel;
+  ForwardingPolicy forwarding{};
+  Msat htlc_min{};
+  Msat htlc_max = Msat::of(Msat::max_value);
+  bool disabled = false;
+  std::uint32_t timestamp = 0;
+};
+
 /// The same as a route hint tells it.
 [[nodiscard]] ForwardingPolicy policy_of(const HintHop& hop);
 

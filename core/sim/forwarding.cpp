@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "core/payment/channel_update.h"
 #include "core/sim/graph.h"
 
 namespace paytower::sim {
@@ -131,6 +132,22 @@ std::uint32_t wire_code_of(const Failure& failure) {
   const bool has_number = failure.code == FailureCode::unknown_code && words.rfind(unknown_code_words, 0) == 0;
   if (has_number) std::from_chars(words.data() + unknown_code_words.size(), words.data() + words.size(), named);
   return named != 0 ? named : static_cast<std::uint32_t>(FailureCode::temporary_channel_failure);
+}
+
+std::optional<Bytes> told_policy(LedgerTx& tx, const Failure& failure, Msat amount) {
+  const auto channel =
+      failure.channel && failure.channel->direction <= 1 ? tx.channel(failure.channel->channel) : std::nullopt;
+  const auto node = channel ? tx.node(channel->nodes[failure.channel->direction]) : std::nullopt;
+  if (!node || !node->secret || node->key != failure.node) return std::nullopt;
+  const Policy& policy = channel->policies[failure.channel->direction];
+  ChannelPolicy told;
+  told.channel = *failure.channel;
+  told.forwarding = forwarding(policy);
+  told.htlc_min = policy.htlc_min;
+  told.htlc_max = policy.htlc_max;
+  told.disabled = policy.disabled;
+  told.timestamp = static_cast<std::uint32_t>(tx.number(Number::height));
+  return failure_message(FailedForward{failure.code, amount, told.timestamp}, told, node->secret->bytes);
 }
 
 void lock_money(LedgerTx& tx, const Hop& hop, const Channel& channel) {

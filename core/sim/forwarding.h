@@ -35,6 +35,10 @@ struct Forwarding {
 /// The inverse: the code on the wire, with 0x1007 (temporary channel failure) for refusals of our own node.
 [[nodiscard]] std::uint32_t wire_code_of(const Failure& failure);
 
+/// M4: the failure as its node words it, where that carries the node's policy of now, signed by it. Nothing for other
+/// codes, and for nodes whose key nobody has.
+[[nodiscard]] std::optional<Bytes> told_policy(LedgerTx& tx, const Failure& failure, Msat amount);
+
 /// The money of one channel of a route: locked by the sending side, then moved over, or given back.
 void lock_money(LedgerTx& tx, const Hop& hop, const Channel& channel);
 void settle_money(LedgerTx& tx, const Hop& hop);

@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t max_labels = 2'000'000;  ///< R16: partial paths looked at for one question
 constexpr std::size_t max_labels_a_node = 32;
 constexpr std::uint64_t risk_billionths = 15;  ///< price of a block of locked money
+/// What a failed attempt is worth, as lnd counts: a route that fails half the time may cost so much more.
+constexpr std::uint64_t attempt_cost_msat = 100'000;
+constexpr std::uint64_t attempt_cost_divisor = 1'000;  ///< and this part of the amount: 0.1 %
 constexpr std::size_t max_hints = 64;
 constexpr std::uint32_t no_parent = 0xFFFFFFFF;
 constexpr std::uint32_t highest_delay = 2'016;  ///< that a node looks for routes with
@@ -40,7 +43,9 @@ struct Label {
 class Search {
  public:
   Search(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question)
-      : graph_(graph), balances_(balances), demand_(question.demand) {
+      : graph_(graph), balances_(balances), demand_(question.demand), memory_(question.memory.get()),
+        now_(question.now) {
+    for (const ChannelPolicy& told : question.policies) policies_.emplace(told.channel, told);
     excluded_channels_.insert(question.excluded_channels.begin(), question.excluded_channels.end());
     for (const PublicKey& key : question.excluded_nodes) excluded_nodes_.insert(key);
     outgoing_.insert(demand_.outgoing_channels.begin(), demand_.outgoing_channels.end());
@@ -127,8 +132,9 @@ class Search {
     }
   }
 
-  void try_edge(std::uint32_t at, const Edge& edge) {
+  void try_edge(std::uint32_t at, const Edge& known) {
     const Label& to = labels_[at];
+    const Edge edge = as_told(known);
     if (edge.policy.disabled || to.amount < edge.policy.htlc_min || to.amount > edge.policy.htlc_max ||
         to.amount > edge.capacity)
       return;
@@ -142,8 +148,34 @@ class Search {
       if (usable_by_us(edge, to.amount)) push(label);
       return;
     }
-    if (excluded_nodes_.count(key_of(edge.from)) != 0 || !charge(label, edge.policy)) return;
+    if (excluded_nodes_.count(key_of(edge.from)) != 0) return;
+    label.risk += penalty(edge.channel, to.amount);
+    if (!charge(label, edge.policy)) return;
     if (!beaten(label)) push(label);
+  }
+
+  /// With the policy that the question brings along, if it brings one.
+  [[nodiscard]] Edge as_told(const Edge& known) const {
+    if (policies_.empty()) return known;
+    const auto told = policies_.find(known.channel);
+    if (told == policies_.end()) return known;
+    Edge edge = known;
+    edge.policy.disabled = told->second.disabled;
+    edge.policy.fee_base_msat = told->second.forwarding.fee_base_msat;
+    edge.policy.fee_proportional_millionths = told->second.forwarding.fee_proportional_millionths;
+    edge.policy.cltv_delta = told->second.forwarding.cltv_delta;
+    edge.policy.htlc_min = told->second.htlc_min;
+    edge.policy.htlc_max = told->second.htlc_max;
+    return edge;
+  }
+
+  /// The price of a channel that may not carry the amount: at odds of one to one an attempt's worth, and nothing where
+  /// nothing speaks against it. The least chance still has a price: no advice closes the only way.
+  [[nodiscard]] std::uint64_t penalty(const ChannelDirection& channel, Msat amount) const {
+    if (memory_ == nullptr) return 0;
+    const double chance = memory_->chance(channel, amount, now_);
+    const auto cost = static_cast<double>(attempt_cost_msat + amount.value() / attempt_cost_divisor);
+    return static_cast<std::uint64_t>(cost * (1 / chance - 1));
   }
 
   [[nodiscard]] bool usable_by_us(const Edge& edge, Msat amount) const {
@@ -200,6 +232,9 @@ class Search {
   const Graph& graph_;
   const OwnBalances& balances_;
   const RouteDemand& demand_;
+  const MissionControl* memory_;
+  UnixNs now_;
+  std::map<ChannelDirection, ChannelPolicy> policies_;
   std::set<ChannelDirection> excluded_channels_;
   std::set<PublicKey> excluded_nodes_;
   std::set<ShortChannelId> outgoing_;

@@ -24,8 +24,9 @@ inline constexpr const char* no_route_words = "Could not find a route";
 [[nodiscard]] std::string unknown_payee_words(const PublicKey& payee);
 
 /// Searches backwards from the payee, by the sum of fees and a price for locked money (15 billionths of the amount
-/// for each block, as lnd counts). Exact within at most 32 alternatives kept for a node; equal routes are told apart
-/// by fewer hops, then by channel ids, so that the same question gets the same answer.
+/// for each block, as lnd counts), and a price for what the question's memory speaks against. Exact within at most 32
+/// alternatives kept for a node; equal routes are told apart by fewer hops, then by channel ids, so that the same
+/// question gets the same answer.
 [[nodiscard]] std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances,
                                               const RouteQuestion& question);
 

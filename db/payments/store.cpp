@@ -330,24 +330,25 @@ struct SqlitePaymentStore::Impl {
     return found;
   }
 
-  std::vector<RecentFailure> recent_failures(UnixNs since) {
-    std::vector<RecentFailure> failures;
+  /// The newest ones by their key: attempts end in nearly the order in which they began.
+  std::vector<PastResult> recent_results(std::size_t most) {
+    std::vector<PastResult> results;
     Query row = connection.prepared("SELECT " + select_attempt() +
                                     " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id "
-                                    "WHERE a.outcome = 2 AND a.resolved_ns >= ?1 ORDER BY a.resolved_ns DESC LIMIT ?2");
-    row.bind(since, static_cast<std::int64_t>(limits::max_exclusions));
+                                    "WHERE a.attempt_row <= ?1 ORDER BY a.attempt_row DESC LIMIT ?2");
+    row.bind(std::int64_t{INT64_MAX}, static_cast<std::int64_t>(most));
     while (row.step()) {
       try {
         Attempt attempt = read_attempt(AttemptColumns(row), false).attempt;
-        if (!attempt.failure || !attempt.resolved) continue;
-        const bool own = attempt.origin == AttemptOrigin::own;
-        failures.push_back(RecentFailure{*attempt.resolved, *attempt.failure, std::move(attempt.route),
-                                         own ? attempt.id : std::nullopt});
+        const bool settled = attempt.outcome == AttemptOutcome::settled;
+        const bool failed = attempt.outcome == AttemptOutcome::failed && attempt.failure;
+        if ((!settled && !failed) || !attempt.resolved || attempt.route.hops.empty()) continue;
+        results.push_back(PastResult{*attempt.resolved, std::move(attempt.route), std::move(attempt.failure)});
       } catch (const BadValue&) {
         // Another payment's trouble: `check` names it, and this one does without its hint.
       }
     }
-    return failures;
+    return results;
   }
 
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) {
@@ -423,8 +424,8 @@ std::vector<PaymentIndex> SqlitePaymentStore::fetch_in_flight(PaymentIndex after
   return reading(impl_->connection, [&] { return impl_->fetch_in_flight(after, limit); });
 }
 
-std::vector<RecentFailure> SqlitePaymentStore::recent_failures(UnixNs since) {
-  return reading(impl_->connection, [&] { return impl_->recent_failures(since); });
+std::vector<PastResult> SqlitePaymentStore::recent_results(std::size_t most) {
+  return reading(impl_->connection, [&] { return impl_->recent_results(most); });
 }
 
 StoreTrace SqlitePaymentStore::trace_at(const SwitchKey& here) {

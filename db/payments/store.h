@@ -42,7 +42,7 @@ class SqlitePaymentStore final : public PaymentStore {
   [[nodiscard]] HashState find(const PaymentHash& hash) override;
   [[nodiscard]] std::optional<Payment> load(PaymentIndex index) override;
   [[nodiscard]] std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override;
-  [[nodiscard]] std::vector<RecentFailure> recent_failures(UnixNs since) override;
+  [[nodiscard]] std::vector<PastResult> recent_results(std::size_t most) override;
   [[nodiscard]] StoreTrace trace_at(const SwitchKey& here) override;
   [[nodiscard]] bool accounts_for(AttemptId id) override;
   [[nodiscard]] std::uint64_t change_counter() override;

@@ -116,7 +116,7 @@ class CrashWorld::MutantStore final : public PaymentStore {
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
-  std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  std::vector<PastResult> recent_results(std::size_t most) override { return inner_.recent_results(most); }
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }

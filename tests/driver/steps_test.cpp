@@ -61,6 +61,61 @@ TEST_CASE("step script: failure, then success on another route") {
   world.check_stored(*result.payment);
 }
 
+TEST_CASE("M1: no route is said only by a question without advice") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  world.node.expect("look", shows_row(RowState::failed));
+  bool with_advice = false;
+  world.node.expect("route", [&](ScriptedSwitch& node) {
+    with_advice = node.last_question.memory != nullptr;
+    RouteAnswer none = no_route_answer(node.last_question.ticket, {});
+    none.advised = true;
+    return std::vector<SwitchEvent>{none};
+  });
+  world.node.expect("route", route(10));
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  CHECK(world.send().payment->status() == PaymentStatus::succeeded);
+  CHECK(with_advice);
+  CHECK(world.node.last_question.memory == nullptr);
+  CHECK(world.node.last_question.excluded_channels.size() == 1);  // its own failure, all the same
+}
+
+TEST_CASE("M5: results are read once, when the first route is asked for") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  world.node.expect("look", shows_row(RowState::failed));
+  world.node.expect("route", [](ScriptedSwitch& node) {
+    // Learned from the failure of a moment ago, not from the store.
+    CHECK(node.last_question.memory->bounds({ShortChannelId{2}, 1})->failed == Msat::of(250'000));
+    return std::vector<SwitchEvent>{RouteAnswer{node.last_question.ticket, simple_route(10), FailureReason::no_route}};
+  });
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  CHECK(world.send().payment->status() == PaymentStatus::succeeded);
+  CHECK(world.results_read() == 1);
+}
+
+TEST_CASE("M6: without memory no result is read and no advice is asked for") {
+  World world;
+  world.options.use_memory = false;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  world.node.expect("look", shows_row(RowState::failed));
+  world.node.expect("route", route(10));
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+  CHECK(world.send().payment->status() == PaymentStatus::succeeded);
+  CHECK(world.results_read() == 0);
+  CHECK(world.node.last_question.memory == nullptr);
+  CHECK(world.node.last_question.excluded_channels.size() == 1);
+}
+
 TEST_CASE("step script: local refusal of the only copy, then success") {
   World world;
   expect_up_to_send(world);

@@ -41,13 +41,18 @@ class CountingStore final : public PaymentStore {
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
-  std::vector<RecentFailure> recent_failures(UnixNs since) override { return inner_.recent_failures(since); }
+  std::vector<PastResult> recent_results(std::size_t most) override {
+    ++results_read;
+    return inner_.recent_results(most);
+  }
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
   void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override {
     inner_.spool(hash, id, preimage);
   }
+
+  unsigned results_read = 0;
 
  private:
   PaymentStore& inner_;
@@ -80,6 +85,7 @@ class World {
   [[nodiscard]] db::SqlitePaymentStore& store() { return opened_->store; }
   [[nodiscard]] std::string path() const { return opened_->connection.real_path(); }
   [[nodiscard]] unsigned inner_commits() const { return commits_; }
+  [[nodiscard]] unsigned results_read() const { return counting_.results_read; }
 
   DriveResult send(bool idempotent = false) {
     return one(drive([&](Driver& driver) { driver.submit({request, idempotent}); }, node, *recording));

@@ -43,10 +43,10 @@ class NoRoute(Served):
         self.build((100, 0, 1, first or {}), (101, 1, 2, second or {}))
 
     def faces(self):
-        """Over the file, over a node, and over a node that has no getroute."""
+        """Over the file, over a node, and over an older node that has no getroutes."""
         self.switch = self.env["PAYTOWER_SWITCH"] = self.file_switch
         yield "file"
-        for faults in (None, "without=getroute"):
+        for faults in (None, "without=getroutes"):
             self.start(faults)
             yield faults or "node"
             self.stop()
@@ -138,14 +138,14 @@ class NoRoute(Served):
                 self.chain()
                 invoice = self.invoice("1000sat", "--node", "n2", "--fail", "TEMPORARY_CHANNEL_FAILURE@1")
                 sent = self.expect(FAILED, "send", invoice, "--yes")
-                self.assertEqual(self.said(sent), "no route left after 1 attempt: every other route uses a channel or a node that has failed before")
+                self.assertRegex(self.said(sent), r"^no route left after 1 attempt: every other route uses a channel or a node that has failed "
+                                 r"before: 101x1x0/[01] \(TEMPORARY_CHANNEL_FAILURE by 0[23][0-9a-f]{64}\)$")
                 # Nothing of it was stored: what the attempts tell is all that is left.
                 shown = self.ok("show", self.hash_of(invoice), "--json").json()
                 self.assertEqual(shown["failure_detail"]["code"], "attempts_failed")
                 self.assertRegex(shown["failure_detail"]["message"], r"^the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1")
                 self.assertIn(shown["failure_detail"]["message"], self.ok("show", self.hash_of(invoice)).out)
-                other = self.expect(FAILED, "send", self.invoice("1000sat", "--node", "n2"), "--yes")
-                self.assertEqual(self.said(other), "every route uses a channel or a node that failed for another payment just now")
+                self.ok("send", self.invoice("1000sat", "--node", "n2"), "--yes")  # M1: that excludes nothing for another payment
 
     def test_attempts_used_up(self):
         self.build((100, 0, 1, {}), (101, 1, 2, {}), (102, 0, 3, {}), (103, 3, 2, {}))
@@ -163,8 +163,8 @@ class NoRoute(Served):
     def test_the_reason_costs_few_questions(self):
         self.chain({}, {"most": 1_000_000 * SAT})
         invoice = self.invoice("2000000sat", "--node", "n2")
-        for faults, asked in ((None, ["getroute", "listpeerchannels", "getroute"]),
-                              ("without=getroute", ["getroute", "getroutes", "getroutes", "listpeerchannels", "getroutes"])):
+        for faults, asked in ((None, ["getroutes", "getroutes", "listpeerchannels", "getroutes"]),
+                              ("without=getroutes", ["getroutes", "getroute", "listpeerchannels", "getroute"])):
             with self.subTest(faults=faults):
                 self.start(faults)
                 path = os.path.join(self.folder, "relay")

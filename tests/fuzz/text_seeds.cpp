@@ -1,6 +1,7 @@
 #include "tests/fuzz/text_seeds.h"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/invoice/bolt11/bech32.h"
+#include "core/payment/channel_update.h"
 
 namespace paytower::test {
 
@@ -44,6 +46,23 @@ void bolt11(SeedFolder folder) {
       if (taken.flaw == bech32::Flaw::none)
         folder.add("#0" + std::string(taken.decoded.words.begin(), taken.decoded.words.end()));
     }
+  }
+}
+
+/// Each code's message as the second node of fuzz_channel_update's route signs it; the first byte names code and place.
+void channel_update(SeedFolder folder) {
+  std::array<std::uint8_t, 32> key{};
+  key.fill(2);
+  ChannelPolicy policy;
+  policy.channel = ChannelDirection{ShortChannelId{3}, 0};
+  policy.forwarding = ForwardingPolicy{700, 25, 34};
+  policy.htlc_max = Msat::of(5'000'000);
+  constexpr std::array codes = {FailureCode::amount_below_minimum, FailureCode::fee_insufficient,
+                                FailureCode::incorrect_cltv_expiry, FailureCode::expiry_too_soon,
+                                FailureCode::channel_disabled};
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const auto message = failure_message(FailedForward{codes[i], Msat::of(900), 20}, policy, key);
+    folder.add(std::string(1, static_cast<char>(i + 2 * codes.size())) + std::string(message->begin(), message->end()));
   }
 }
 
@@ -176,6 +195,7 @@ void config(SeedFolder folder) {
 void write_text_seeds(const std::string& folder) {
   const fs::path root(folder);
   bolt11(SeedFolder(root / "bolt11"));
+  channel_update(SeedFolder(root / "channel_update"));
   rpc(SeedFolder(root / "rpc"));
   routes(SeedFolder(root / "routes"));
   batch(SeedFolder(root / "batch"));

@@ -118,7 +118,7 @@ void read_everything(Store& store) {
   (void)store.store.find(request_of(2).hash);
   (void)store.store.load(PaymentIndex{2});
   (void)store.store.fetch_in_flight(PaymentIndex{3}, 10);
-  (void)store.store.recent_failures(after(10));
+  (void)store.store.recent_results(10);
   (void)store.query.history(request_of(2).hash);
   (void)store.query.find_hashes("abcdef", 10);
   (void)store.query.guards(std::nullopt, 10);

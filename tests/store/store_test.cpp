@@ -404,20 +404,22 @@ TEST_CASE("ids of deleted attempts are not drawn again") {
   CHECK(state.knowledge.known_ids.empty());
 }
 
-TEST_CASE("recent failures, newest first, from a time on") {
+TEST_CASE("recent results: the newest attempts that have ended, and no more than asked for") {
   const TempFolder folder;
   Store store(folder.file("p"));
   for (std::uint64_t number = 1; number <= 5; ++number) store.failed(number);
   store.paid(6);
   store.assumed_failed(7);
-  const auto failures = store.store.recent_failures(after(33));
-  REQUIRE(failures.size() == 3);
-  CHECK(failures[0].at == after(35));
-  CHECK(failures[2].at == after(33));
-  CHECK(failures[0].failure == some_failure());
-  CHECK(failures[0].route == route_of(51));
-  CHECK(failures[0].id == first_attempt(5));
-  CHECK(store.store.recent_failures(after(100)).empty());
+  store.in_flight(8);
+  const auto results = store.store.recent_results(5);
+  REQUIRE(results.size() == 3);  // of five attempts one is in flight, and one was closed by hand
+  CHECK_FALSE(results[0].failure);
+  CHECK(results[0].route == route_of(61));
+  CHECK(results[1].at == after(35));
+  CHECK(results[1].failure == some_failure());
+  CHECK(results[1].route == route_of(51));
+  CHECK(store.store.recent_results(100).size() == 6);
+  CHECK(store.store.recent_results(0).empty());
 }
 
 TEST_CASE("an unreadable row hides no other") {

@@ -10,6 +10,7 @@
 #include "core/base/limits.h"
 #include "core/sim/engine.h"
 #include "core/sim/faults.h"
+#include "core/sim/forwarding.h"
 #include "core/sim/graph.h"
 #include "core/sim/network.h"
 #include "core/sim/path_finder.h"
@@ -143,6 +144,11 @@ class Turn {
     owner_.graph_version = version;
     if (!balances_) balances_ = own_balances(tx_);
     auto route = find_route(*owner_.graph, *balances_, asked);
+    if (!route && asked.memory) {
+      RouteAnswer none = no_route_answer(asked.ticket, {});
+      none.advised = true;
+      return tell(std::move(none));
+    }
     if (!route)
       return tell(no_route_answer(asked.ticket, explain_no_route(*owner_.graph, *balances_, own_channels(tx_), asked)));
     tell(RouteAnswer{asked.ticket, std::move(route)});
@@ -260,6 +266,7 @@ class Turn {
     } else if (row->state == RowState::failed && row->failure && !fence) {
       answer.kind = QueryAnswer::Kind::failed;
       answer.failure = *row->failure;
+      answer.message = told_policy(tx_, *row->failure, row->amount).value_or(Bytes{});
     }
     return answer;
   }

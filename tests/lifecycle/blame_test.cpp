@@ -1,0 +1,254 @@
+// Goal: M1, M2: what each failure code teaches, from each place of a route. Method: one table, and every line of it put
+// to a payment of its own and to what it teaches others.
+//
+// A route of three channels: ours (1), the middle one (2) and the last one (3). The places are where the failing node
+// stands: our peer (channel 2 behind it), the last hop (channel 3 behind it), the payee.
+//   C    the channel behind the place, whatever the amount     c  the same, for as much as it was to carry, or more
+//   N    the node                                              -  nothing
+//   all  every channel but ours: nobody knows who it was       !  the payment ends
+// "own": what is excluded from then on within the payment. "others": what is advised against to other payments.
+#include <doctest/doctest.h>
+
+#include <set>
+#include <sstream>
+
+#include "core/driver/mission_control.h"
+#include "core/driver/route_session.h"
+#include "tests/lifecycle/states.h"
+
+using namespace paytower;
+using namespace paytower::test;
+
+namespace {
+
+constexpr const char* table = R"(
+code                                  | first: own others | last: own others | payee: own others
+INVALID_REALM                         |  N   N            |  N   N           |  !   -
+TEMPORARY_NODE_FAILURE                |  N   N            |  N   N           |  C   C
+PERMANENT_NODE_FAILURE                |  N   N            |  N   N           |  !   -
+REQUIRED_NODE_FEATURE_MISSING         |  N   N            |  N   N           |  !   -
+INVALID_ONION_VERSION                 |  C   C            |  C   C           |  !   -
+INVALID_ONION_HMAC                    |  C   C            |  C   C           |  !   -
+INVALID_ONION_KEY                     |  C   C            |  C   C           |  !   -
+TEMPORARY_CHANNEL_FAILURE             |  c   c            |  c   c           |  C   C
+PERMANENT_CHANNEL_FAILURE             |  C   C            |  C   C           |  !   -
+REQUIRED_CHANNEL_FEATURE_MISSING      |  C   C            |  C   C           |  !   -
+UNKNOWN_NEXT_PEER                     |  C   C            |  C   C           |  !   -
+AMOUNT_BELOW_MINIMUM                  |  C   -            |  C   -           |  C   C
+FEE_INSUFFICIENT                      |  C   -            |  C   -           |  C   C
+INCORRECT_CLTV_EXPIRY                 |  C   -            |  C   -           |  C   C
+EXPIRY_TOO_SOON                       |  C   -            |  C   -           |  C   C
+INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS  |  N   N            |  N   N           |  !   -
+FINAL_INCORRECT_CLTV_EXPIRY           |  N   N            |  N   N           |  -   -
+FINAL_INCORRECT_HTLC_AMOUNT           |  N   N            |  N   N           |  -   -
+CHANNEL_DISABLED                      |  C   C            |  C   C           |  C   C
+EXPIRY_TOO_FAR                        |  N   N            |  N   N           |  C   C
+INVALID_ONION_PAYLOAD                 |  N   N            |  N   N           |  !   -
+MPP_TIMEOUT                           |  N   N            |  N   N           |  -   -
+INVALID_ONION_BLINDING                |  C   C            |  C   C           |  !   -
+UNREADABLE                            |  all all          |  all all         |  all all
+FENCED                                |  -   -            |  -   -           |  C   C
+NO_DEBIT                              |  -   -            |  -   -           |  C   C
+UNKNOWN_CODE                          |  N   N            |  N   N           |  C   C
+UNKNOWN_PERMANENT                     |  N   N            |  N   N           |  !   -
+)";
+
+constexpr std::uint64_t amount = 1'000'000;
+
+Route three_hops() {
+  Route route;
+  for (std::uint8_t i = 1; i <= 3; ++i)
+    route.hops.push_back(Hop{ShortChannelId{i}, 0, node_key(i), Msat::of(amount + 3U - i), 100U - i});
+  return route;
+}
+
+ChannelDirection channel(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
+
+Payment payment_of(Msat wanted) {
+  Payment payment = fresh_payment();
+  payment.request.demand.destination = node_key(3);
+  payment.request.demand.amount = wanted;
+  payment.request.demand.fee_limit = Msat::of(10);
+  return payment;
+}
+
+/// What is excluded within the payment; `smaller`: had it asked for a hundredth.
+Exclusions excluded(const Failure& failure, bool smaller) {
+  Payment payment = payment_of(Msat::of(smaller ? amount / 100 : amount));
+  Attempt failed = own_attempt(first_id, Shape::failed);
+  failed.route = three_hops();
+  failed.failure = failure;
+  payment.attempts.push_back(failed);
+  return exclusions_for(payment);
+}
+
+std::string named(bool all, bool channel_out, bool small_out, bool node_out) {
+  if (all) return "all";
+  if (channel_out) return small_out ? "C" : "c";
+  return node_out ? "N" : "-";
+}
+
+std::string own_word(const Failure& failure, std::uint32_t place) {
+  if (judge(failure, three_hops()).final_reason) return "!";
+  const auto has = [](const auto& list, const auto& one) {
+    return std::find(list.begin(), list.end(), one) != list.end();
+  };
+  const Exclusions whole = excluded(failure, false);
+  const Exclusions small = excluded(failure, true);
+  const ChannelDirection behind = channel(std::min(place + 1, 3U));
+  return named(whole.channels.size() > 1, has(whole.channels, behind), has(small.channels, behind),
+               has(whole.nodes, node_key(static_cast<std::uint8_t>(place))));
+}
+
+std::string others_word(const Failure& failure, std::uint32_t place) {
+  MissionControl memory;
+  memory.learn(PastResult{created, three_hops(), failure});
+  const auto out = [&](std::uint64_t n, std::uint64_t msat) {
+    return memory.chance(channel(n), Msat::of(msat), created) < 0.01;
+  };
+  CHECK_FALSE(out(1, amount));  // our own channel is the node's to judge
+  const bool node = memory.node_failed(node_key(static_cast<std::uint8_t>(place))).has_value();
+  if (node) CHECK(out(place + 1, 1));
+  const std::uint64_t behind = std::min(place + 1, 3U);
+  return named(!node && out(2, amount) && out(3, amount), !node && out(behind, amount), out(behind, amount / 100),
+               node);
+}
+
+}  // namespace
+
+TEST_CASE("M1, M2: what each failure code from each place excludes and advises") {
+  std::istringstream lines(table);
+  std::string line;
+  std::set<std::string> seen;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string code_name, bar;
+    words >> code_name;
+    const auto code = failure_from_name(code_name);
+    if (code_name.empty() || code_name == "code") continue;
+    REQUIRE(code);
+    seen.insert(code_name);
+    for (const std::uint32_t place : {1U, 2U, 3U}) {
+      std::string own, others;
+      words >> bar >> own >> others;
+      CAPTURE(code_name);
+      CAPTURE(place);
+      const Failure failure{*code, place, {}, {}, {}};
+      CHECK(own_word(failure, place) == own);
+      CHECK(others_word(failure, place) == others);
+    }
+  }
+  for (std::uint32_t wire = 0; wire < 0x10000; ++wire) {
+    if (failure_from_wire(wire) != FailureCode::unknown_code)
+      CHECK(seen.count(std::string(failure_name(failure_from_wire(wire)))) == 1);
+  }
+}
+
+TEST_CASE("M2: a refusal by the payee shows that every hop carries the amount") {
+  for (const FailureCode code : {FailureCode::incorrect_or_unknown_payment_details, FailureCode::mpp_timeout,
+                                 FailureCode::final_incorrect_cltv_expiry, FailureCode::final_incorrect_htlc_amount}) {
+    MissionControl memory;
+    memory.learn(PastResult{created, three_hops(), Failure{code, 3, {}, {}, {}}});
+    for (const std::uint64_t n : {1U, 2U, 3U}) {
+      REQUIRE(memory.bounds(channel(n)) != nullptr);
+      CHECK(memory.bounds(channel(n))->carried == three_hops().hops[n - 1].amount);
+      CHECK_FALSE(memory.bounds(channel(n))->failed);
+    }
+  }
+}
+
+TEST_CASE("M3: the hops before the failing one have carried the amount") {
+  MissionControl memory;
+  memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 2, {}, {}, {}}});
+  CHECK(memory.bounds(channel(2))->carried == three_hops().hops[1].amount);
+  CHECK(memory.bounds(channel(3))->failed == three_hops().hops[2].amount);
+  CHECK_FALSE(memory.bounds(channel(3))->carried);
+}
+
+TEST_CASE("M3: a channel that failed 1,000,000 sat carries 10,000 sat a second later") {
+  constexpr std::uint64_t much = 1'000'000'000;
+  constexpr std::uint64_t little = 10'000'000;
+  Route route = three_hops();
+  for (Hop& hop : route.hops) hop.amount = Msat::of(much);
+  const Failure dry{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  const UnixNs soon{created.value + ns_per_second};
+  MissionControl memory;
+  memory.learn(PastResult{created, route, dry});
+  CHECK(memory.chance(channel(2), Msat::of(much), soon) < 0.01);
+  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98);
+  Payment payment = payment_of(Msat::of(much));
+  Attempt failed = own_attempt(first_id, Shape::failed);
+  failed.route = route;
+  failed.failure = dry;
+  payment.attempts.push_back(failed);
+  CHECK(exclusions_for(payment).channels == std::vector{channel(2)});
+  payment.request.demand.amount = Msat::of(little);
+  CHECK(exclusions_for(payment).channels.empty());
+}
+
+TEST_CASE("M3: what was seen counts half after an hour") {
+  MissionControl memory;
+  memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
+  const auto chance_after = [&](std::int64_t ns) {
+    return memory.chance(channel(2), Msat::of(amount + 1), UnixNs{created.value + ns});
+  };
+  CHECK(chance_after(0) == doctest::Approx(least_chance));
+  CHECK(chance_after(knowledge_half_life_ns) == doctest::Approx(0.5));
+  CHECK(chance_after(2 * knowledge_half_life_ns) == doctest::Approx(0.75));
+  CHECK(weight_of(created, UnixNs{created.value - 5}) == 1);  // a clock that was set back
+}
+
+TEST_CASE("memory: between what it carried and what it did not carry the chance falls evenly") {
+  MissionControl memory;
+  Route small = three_hops();
+  small.hops[1].amount = Msat::of(amount / 2);
+  memory.learn(PastResult{created, small, {}});
+  memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
+  CHECK(memory.chance(channel(2), Msat::of(amount / 2), created) == doctest::Approx(1));
+  CHECK(memory.chance(channel(2), Msat::of(amount * 3 / 4), created) == doctest::Approx(0.5).epsilon(0.01));
+}
+
+TEST_CASE("memory: a success takes back what failed before, and no older result replaces a newer one") {
+  const Failure dry{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  MissionControl memory;
+  memory.learn_all({PastResult{UnixNs{created.value + 1}, three_hops(), {}}, PastResult{created, three_hops(), dry}});
+  CHECK_FALSE(memory.bounds(channel(2))->failed);
+  CHECK(memory.chance(channel(2), Msat::of(amount), created) == doctest::Approx(1));
+  memory.learn(PastResult{created, three_hops(), dry});  // told late
+  CHECK_FALSE(memory.bounds(channel(2))->failed);
+  memory.learn(PastResult{UnixNs{created.value + 2}, three_hops(), dry});
+  CHECK(memory.bounds(channel(2))->failed == Msat::of(amount + 1));
+  CHECK(*memory.bounds(channel(2))->carried < *memory.bounds(channel(2))->failed);
+}
+
+TEST_CASE("memory: what is told again within minutes is no new lesson, and lessons are bounded") {
+  MissionControl memory;
+  const Failure dry{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  memory.learn(PastResult{created, three_hops(), dry});
+  const std::uint64_t first = memory.lessons();
+  CHECK(first == 1);  // that our own channel carried it is no news to the node
+  memory.learn(PastResult{UnixNs{created.value + ns_per_second}, three_hops(), dry});
+  CHECK(memory.lessons() == first);
+  Route route = three_hops();
+  for (std::uint64_t n = 0; n < MissionControl::most_lessons; ++n) {
+    route.hops[1].channel = ShortChannelId{100 + n};
+    memory.learn(PastResult{created, route, dry});
+  }
+  CHECK(memory.lessons_since(0).size() == MissionControl::most_lessons);
+  CHECK(memory.lessons_since(memory.lessons() - 1).size() == 1);
+  CHECK(memory.lessons_since(memory.lessons()).empty());
+}
+
+TEST_CASE("memory: more channels than it holds: what is old makes room, and nothing grows beyond the bound") {
+  MissionControl memory;
+  Route route = three_hops();
+  for (std::uint64_t n = 0; n < MissionControl::most_channels + 10; ++n) {
+    route.hops[2].channel = ShortChannelId{100 + n};
+    memory.learn(PastResult{created, route, {}});
+  }
+  CHECK(memory.size() == MissionControl::most_channels);
+  route.hops[2].channel = ShortChannelId{7};
+  memory.learn(PastResult{UnixNs{created.value + 2 * knowledge_life_ns}, route, {}});
+  CHECK(memory.size() < 10);
+  CHECK(memory.bounds(channel(7)) != nullptr);
+}
