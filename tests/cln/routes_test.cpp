@@ -7,9 +7,11 @@
 using namespace paytower;
 using namespace paytower::test;
 
-TEST_CASE("routes are checked against every limit") {
+TEST_CASE("an older node's routes are checked against every limit") {
   World world;
   world.connect();
+  for (const char* unknown : {"getroutes", "askrene-create-layer", "askrene-listlayers"})
+    world.node.on_error(unknown, -32601);
   RouteQuestion question;
   question.ticket = 5;
   question.demand = RouteDemand{world.payee, Msat::of(100'000), 10, Msat::of(2'000), 100, {}};
@@ -56,7 +58,7 @@ TEST_CASE("routes are checked against every limit") {
     CHECK_FALSE(answer.route.has_value());
     CHECK(answer.reason == FailureReason::no_route);
     CHECK(answer.detail == FailureDetail{DetailCode::fee_limit, Msat::of(2'001), 16, {}, {}, {}});
-    CHECK(world.node.requests.size() == 3);
+    CHECK(world.node.requests.size() == 4);
   }
   SUBCASE("too long locked") {
     world.node.on_result("getroute", route(101'000, 101));
@@ -112,7 +114,7 @@ TEST_CASE("routes are checked against every limit") {
     });
     CHECK(ask().detail == FailureDetail{DetailCode::amount_in_one_part, {}, {}, Msat::of(5'000'000), {}, "words"});
     CHECK(world.node.of("getroute")[1].params["amount_msat"] == 6'250);
-    CHECK(world.node.requests.size() == 4);
+    CHECK(world.node.requests.size() == 5);
   }
   SUBCASE("a route over what is excluded, which is asked for once") {
     question.excluded_channels = {{*ShortChannelId::parse("111x4x0"), 0}};
@@ -120,12 +122,12 @@ TEST_CASE("routes are checked against every limit") {
       request.params.contains("exclude") ? node.error(request, 205) : node.result(request, route(101'000, 16));
     });
     CHECK(ask().detail.code == DetailCode::excluded);
-    CHECK(world.node.requests.size() == 4);
+    CHECK(world.node.of("getroute").size() == 2);
   }
   SUBCASE("nobody knows the payee") {
     world.node.on_error("getroute", -32602);
     CHECK(ask().detail == FailureDetail{DetailCode::payee_unknown, {}, {}, {}, {}, "words"});
-    CHECK(world.node.requests.size() == 2);
+    CHECK(world.node.requests.size() == 3);
   }
   SUBCASE("the hint of a payee that nobody knows is excluded") {
     question.hints = {{HintHop{world.peer, *ShortChannelId::parse("9x9x9"), 1'000, 10'000, 6}}};
@@ -208,10 +210,10 @@ TEST_CASE("routes are checked against every limit") {
   }
 }
 
-TEST_CASE("a node without getroute is asked with getroutes, what failed put into a layer of its own") {
+TEST_CASE("a node is asked with getroutes, what failed put into a layer of its own") {
   World world;
   world.connect();
-  world.node.on_error("getroute", -32601);
+  world.node.on_error("getroute", -1);
   world.node.on_result("askrene-create-layer", json::object());
   world.node.on_result("askrene-update-channel", json::object());
   world.node.on_result("askrene-disable-node", json::object());
@@ -296,21 +298,49 @@ TEST_CASE("a node without getroute is asked with getroutes, what failed put into
     (void)world.run();
     CHECK(world.node.of("askrene-remove-layer")[0].params == json{{"layer", layer}});
   }
-  SUBCASE("getroute is asked for once a connection, and so is an exclusion that the node does not know") {
+  SUBCASE("an exclusion that the node does not know is asked for once a connection, and getroute never") {
     question.excluded_channels = {{*ShortChannelId::parse("7x7x7"), 1}};
     question.excluded_nodes = {key_of(44)};
     world.node.on_error("askrene-disable-node", -32601);
     world.node.on_result("getroutes", answer(older));
     for (int i = 0; i < 3; ++i) CHECK(ask().route.has_value());
     CHECK(world.node.of("getroutes").size() == 3);
-    CHECK(world.node.of("getroute").size() == 1);
+    CHECK(world.node.of("getroute").empty());
     CHECK(world.node.of("askrene-update-channel").size() == 3);
     CHECK(world.node.of("askrene-disable-node").size() == 1);
     world.node.hang_up();
     (void)world.run();
     world.connect();
     CHECK(ask().route.has_value());
-    CHECK(world.node.of("getroute").size() == 2);
+    CHECK(world.node.of("askrene-disable-node").size() == 2);
+  }
+  SUBCASE("a node that does not know all that is asked of getroutes is asked with getroute from then on") {
+    world.node.on_error("getroutes", -32602);
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(ask().route.has_value());
+    CHECK(world.node.of("getroutes").size() == 1);
+    CHECK(world.node.of("getroute").size() > 3);
+  }
+  SUBCASE(
+      "M4: a policy that is newer than the graph goes into the question's layer; getroute is kept off the channel") {
+    ChannelPolicy told;
+    told.channel = {*ShortChannelId::parse("7x7x7"), 1};
+    told.forwarding = {1'500, 20, 30};
+    told.htlc_max = Msat::of(9'000);
+    question.policies = {told};
+    world.node.on_result("getroutes", answer(older));
+    CHECK(ask().route.has_value());
+    json update = world.node.of("askrene-update-channel")[0].params;
+    update.erase("layer");
+    CHECK(update == json{{"short_channel_id_dir", "7x7x7/1"},
+                         {"enabled", true},
+                         {"fee_base_msat", 1'500},
+                         {"fee_proportional_millionths", 20},
+                         {"cltv_expiry_delta", 30},
+                         {"htlc_minimum_msat", 0},
+                         {"htlc_maximum_msat", 9'000}});
+    world.node.on_error("getroutes", -32602);
+    (void)ask();
+    CHECK(world.node.of("getroute")[0].params["exclude"] == json::array({"7x7x7/1"}));
   }
   SUBCASE("the node passes over an exclusion") {
     question.excluded_nodes = {world.peer};

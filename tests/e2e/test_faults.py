@@ -57,7 +57,7 @@ class Faults(Served):
                      "--hold", "300ms")
 
     def test_at_the_look(self):
-        methods = ("getinfo", "wait", "listsendpays", "listhtlcs", "listchannelmoves", "getroute")
+        methods = ("getinfo", "wait", "listsendpays", "listhtlcs", "listchannelmoves", "getroutes")
         self.disturb("look", [f"{fault}@{method}:1" for method in methods for fault in ("ignore", "break", "garbage", "error=-32601", "big=3000000")])
 
     def test_at_the_fence(self):

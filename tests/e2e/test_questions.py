@@ -27,13 +27,19 @@ class Questions(Served):
         self.start()
         self.ok("send", self.invoice("100sat"), "--yes")
         asked = self.relay.before("sendpay")
-        self.assertEqual(asked, ["getinfo", *COPY, *LOOK, "getroute"])
+        self.assertEqual(asked, ["getinfo", *COPY, *LOOK, "getroutes"])
         self.assertEqual(self.relay.methods(), [*asked, "sendpay", "waitsendpay"])
         self.assertEqual(self.relay.connections, 1)
         # The next one has a trace of its own there: one short list instead of a counter, beside the look, not before it.
         self.relay.forget()
         self.ok("send", self.invoice("100sat"), "--yes")
-        self.assertEqual(self.relay.before("sendpay"), ["getinfo", "listsendpays", *LOOK, "getroute"])
+        # And something to remember: the layer is looked for, made, and told what its channels carried.
+        asked = self.relay.before("sendpay")
+        self.assertEqual([one for one in asked if one != "askrene-inform-channel"],
+                         ["getinfo", "listsendpays", *LOOK, "askrene-listlayers", "askrene-create-layer", "askrene-age", "getroutes"])
+        self.relay.forget()
+        self.ok("send", self.invoice("100sat"), "--yes", "--no-memory")
+        self.assertEqual(self.relay.before("sendpay"), ["getinfo", "listsendpays", *LOOK, "getroutes"])
 
     def test_a_batch(self):
         self.start()
@@ -47,11 +53,11 @@ class Questions(Served):
         self.assertEqual((methods.count("getinfo"), methods.count("sendpay")), (1, 20))
 
     def test_what_the_node_does_not_know_is_asked_once(self):
-        """A newer node has no getroute, an older one no lists of HTLCs and movements, and so no counters of them."""
-        self.start("without=getroute+listchannelmoves+listhtlcs")
+        """An older node has no getroutes, and no lists of HTLCs and movements, and so no counters of them."""
+        self.start("without=getroutes+listchannelmoves+listhtlcs")
         self.ok("send", self.invoice("100sat"), "--yes")
         asked = self.relay.before("sendpay")
-        self.assertEqual(asked, ["getinfo", *COPY, *LOOK, "getroute", "getroutes"])
+        self.assertEqual(asked, ["getinfo", *COPY, *LOOK, "getroutes", "getroute"])
         path = os.path.join(self.folder, "batch.ndjson")
         with open(path, "w", encoding="utf-8") as file:
             for _ in range(10):
@@ -60,17 +66,17 @@ class Questions(Served):
         self.relay.forget()
         self.run_it("send", "--batch", path, "--yes", "--parallel", "1")
         methods = self.relay.methods()
-        self.assertGreater(methods.count("getroutes"), 10)
-        self.assertEqual([methods.count(one) for one in ("getinfo", "getroute")], [1, 1])
-        looks = methods.count("getroutes")
+        self.assertGreater(methods.count("getroute"), 10)
+        self.assertEqual([methods.count(one) for one in ("getinfo", "getroutes")], [1, 1])
+        looks = methods.count("getroute")
         self.assertLess(methods.count("wait"), 5 + 2 * looks)  # four of the first look, and then the one that is known
         self.assertEqual([one for one in methods if one in ("listhtlcs", "listchannelmoves")], [])
 
     def test_every_connection_is_asked_who_it_is(self):
-        self.start("break@getroute:1")
+        self.start("break@getroutes:1")
         self.ok("send", self.invoice("100sat"), "--yes")
         self.assertEqual(self.relay.connections, 2)
-        self.assertEqual(self.relay.methods(), ["getinfo", *COPY, *LOOK, "getroute", "getinfo", *COPY, *LOOK, "getroute", "sendpay", "waitsendpay"])
+        self.assertEqual(self.relay.methods(), ["getinfo", *COPY, *LOOK, "getroutes", "getinfo", *COPY, *LOOK, "getroutes", "sendpay", "waitsendpay"])
 
 
 if __name__ == "__main__":

@@ -197,6 +197,69 @@ TEST_CASE("rpc graph: channels in both directions, our own with balances") {
   CHECK(one[0]["peer_connected"] == false);
 }
 
+TEST_CASE("rpc askrene: a layer keeps what channels showed, leads another way round, and is aged") {
+  RpcWorld rpc;
+  const Json asked{{"source", key_of(0).hex()},    {"destination", key_of(3).hex()},
+                   {"amount_msat", 50'000},        {"layers", Json::array({"auto.localchans", "advice"})},
+                   {"maxfee_msat", 1'000'000'000}, {"final_cltv", 18}};
+  CHECK(rpc.call("askrene-create-layer", {{"layer", "advice"}}).code == 0);
+  const auto path = [&] { return rpc.call("getroutes", asked).body["routes"][0]["path"]; };
+  const Json first = path();
+  const Json last = first.back()["short_channel_id_dir"];
+  const auto inform = [&](const char* how, std::uint64_t amount) {
+    return rpc
+        .call("askrene-inform-channel",
+              {{"layer", "advice"}, {"short_channel_id_dir", last}, {"amount_msat", amount}, {"inform", how}})
+        .code;
+  };
+  CHECK(inform("constrained", 60'000) == 0);
+  CHECK(path() != first);  // between nothing and 60 sat, 50 sat are likely too much
+  CHECK(inform("unconstrained", 55'000) == 0);
+  CHECK(path() == first);
+  const Json kept = rpc.call("askrene-listlayers", {{"layer", "advice"}}).body["layers"][0]["constraints"];
+  REQUIRE(kept.size() == 2);
+  CHECK(kept[0]["minimum_msat"] == 55'000);
+  CHECK(kept[1]["maximum_msat"] == 59'999);
+  CHECK(inform("constrained", 1) == 0);
+  CHECK(path() != first);
+  const std::uint64_t later = kept[1]["timestamp"].get<std::uint64_t>() + 1;
+  CHECK(rpc.call("askrene-age", {{"layer", "advice"}, {"cutoff", later - 1}}).body["num_removed"] == 0);
+  CHECK(rpc.call("askrene-age", {{"layer", "advice"}, {"cutoff", later}}).body["num_removed"] == 1);
+  CHECK(path() == first);
+  CHECK(inform("constrained", 0) == -32602);
+  CHECK(inform("perhaps", 5) == -32602);
+  CHECK(rpc.call("askrene-listlayers", {{"layer", "nobody's"}}).code == -32602);
+}
+
+TEST_CASE("rpc askrene: advice closes no way, and a policy that a layer tells is what the route pays") {
+  RpcWorld rpc;
+  Json asked{{"source", key_of(0).hex()},    {"destination", key_of(3).hex()},
+             {"amount_msat", 50'000},        {"layers", Json::array({"auto.localchans", "advice"})},
+             {"maxfee_msat", 1'000'000'000}, {"final_cltv", 18}};
+  CHECK(rpc.call("askrene-create-layer", {{"layer", "advice"}}).code == 0);
+  for (const Json& channel : rpc.call("listchannels").body["channels"]) {
+    const std::string name =
+        channel["short_channel_id"].get<std::string>() + "/" + std::to_string(channel["direction"].get<int>());
+    CHECK(rpc.call("askrene-inform-channel",
+                   {{"layer", "advice"}, {"short_channel_id_dir", name}, {"amount_msat", 1}, {"inform", "constrained"}})
+              .code == 0);
+  }
+  const Json route = rpc.call("getroutes", asked).body["routes"][0]["path"];
+  REQUIRE(route.size() > 1);
+  CHECK(rpc.call("askrene-update-channel", {{"layer", "advice"},
+                                            {"short_channel_id_dir", route.back()["short_channel_id_dir"]},
+                                            {"enabled", true},
+                                            {"fee_base_msat", 7},
+                                            {"fee_proportional_millionths", 0},
+                                            {"cltv_expiry_delta", 11},
+                                            {"htlc_minimum_msat", 0},
+                                            {"htlc_maximum_msat", 1'000'000'000}})
+            .code == 0);
+  const Json told = rpc.call("getroutes", asked).body["routes"][0]["path"];
+  CHECK(told.back()["amount_msat"] == 50'007);
+  CHECK(told.back()["delay"] == 29);
+}
+
 TEST_CASE("rpc node: getinfo, a lagging and an older node, help, decode, invoice, stop") {
   RpcWorld rpc;
   const Json info = rpc.call("getinfo").body;

@@ -1,4 +1,5 @@
-// getroutes, and the layers that tell it what to keep away from (the node's askrene plugin).
+// getroutes, and the layers that tell it what to keep away from and what is known of channels (the node's askrene
+// plugin).
 #include <algorithm>
 
 #include "core/base/limits.h"
@@ -60,11 +61,82 @@ RpcOutcome RpcNode::create_layer(Turn& turn, const Params& params) {
 RpcOutcome RpcNode::update_channel(Turn& turn, const Params& params) {
   Layer& chosen = layer(params);
   const ChannelDirection channel = channel_of(params, "short_channel_id_dir");
-  if (params.boolean("enabled").value_or(true)) params.refuse("enabled", "channels are only disabled here");
+  const bool enabled = params.boolean("enabled").value_or(true);
   if (auto lost = turn.survives(turn.ordered)) return *lost;
-  if (chosen.channels.size() >= limits::max_exclusions) params.refuse("layer", "is full");
-  chosen.channels.push_back(channel);
+  if (chosen.channels.size() + chosen.policies.size() >= limits::max_exclusions) params.refuse("layer", "is full");
+  if (!enabled) {
+    chosen.channels.push_back(channel);
+    return result_of(Json::object());
+  }
+  const auto base = params.msat("fee_base_msat");
+  const auto proportional = params.u32("fee_proportional_millionths");
+  const auto delta = params.u32("cltv_expiry_delta");
+  const auto least = params.msat("htlc_minimum_msat");
+  const auto most = params.msat("htlc_maximum_msat");
+  if (!base || base->value() > UINT32_MAX || !proportional || !delta || !least || !most)
+    params.refuse("enabled", "an update of a channel that stays enabled is whole here");
+  ChannelPolicy policy;
+  policy.channel = channel;
+  policy.forwarding = ForwardingPolicy{static_cast<std::uint32_t>(base->value()), *proportional, *delta};
+  policy.htlc_min = *least;
+  policy.htlc_max = *most;
+  chosen.policies.push_back(policy);
   return result_of(Json::object());
+}
+
+RpcOutcome RpcNode::list_layers(Turn& turn, const Params& params) {
+  const auto wanted = params.text("layer");
+  if (wanted) (void)layer(params);
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  Json list = Json::array();
+  for (const auto& [name, one] : layers_) {
+    if (wanted && name != *wanted) continue;
+    Json constraints = Json::array();
+    one.constraints->each([&](const ChannelDirection& channel, const ChannelBounds& known) {
+      const std::string text = channel.channel.text() + "/" + std::to_string(channel.direction);
+      if (known.carried) {
+        constraints.push_back(Json{{"short_channel_id_dir", text},
+                                   {"timestamp", seconds_of(known.carried_at)},
+                                   {"minimum_msat", known.carried->value()}});
+      }
+      if (known.failed) {
+        constraints.push_back(Json{{"short_channel_id_dir", text},
+                                   {"timestamp", seconds_of(known.failed_at)},
+                                   {"maximum_msat", known.failed->value() - 1}});
+      }
+    });
+    list.push_back(Json{{"layer", name}, {"persistent", false}, {"constraints", std::move(constraints)}});
+  }
+  return result_of(Json{{"layers", std::move(list)}});
+}
+
+RpcOutcome RpcNode::inform_channel(Turn& turn, const Params& params) {
+  Layer& chosen = layer(params);
+  Lesson lesson;
+  lesson.channel = channel_of(params, "short_channel_id_dir");
+  lesson.amount = *params.msat("amount_msat");
+  lesson.at = turn.moment.wall;
+  const auto how = params.text("inform");
+  if (how == "unconstrained") {
+    lesson.kind = Lesson::Kind::unconstrained;
+  } else if (how == "succeeded") {
+    lesson.kind = Lesson::Kind::succeeded;
+  } else if (how != "constrained" || lesson.amount == Msat{}) {
+    params.refuse("inform", "should be constrained/unconstrained/succeeded");
+  }
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  chosen.constraints->learn(lesson);
+  return result_of(Json{{"constraints", Json::array()}});
+}
+
+RpcOutcome RpcNode::age_layer(Turn& turn, const Params& params) {
+  Layer& chosen = layer(params);
+  const std::uint64_t cutoff = *params.u64("cutoff");
+  if (cutoff > static_cast<std::uint64_t>(INT64_MAX / ns_per_second)) params.refuse("cutoff", "should be a time");
+  if (auto lost = turn.survives(turn.ordered)) return *lost;
+  const std::size_t before = chosen.constraints->size();
+  chosen.constraints->forget_before(UnixNs{static_cast<std::int64_t>(cutoff) * ns_per_second});
+  return result_of(Json{{"layer", *params.text("layer")}, {"num_removed", before - chosen.constraints->size()}});
 }
 
 RpcOutcome RpcNode::disable_node(Turn& turn, const Params& params) {
@@ -91,6 +163,7 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
   question.demand.fee_limit = *params.msat("maxfee_msat");
   question.demand.cltv_limit = params.u32("maxdelay").value_or(highest_delay);
   if (question.demand.cltv_limit > highest_delay) params.refuse("maxdelay", "maximum delay allowed is 2016");
+  question.now = turn.moment.wall;
   const auto own = turn.tx.node(own_node);
   if (*params.key("source") != own->key) params.refuse("source", "only routes from this node are found here");
   const std::string_view raw = *params.raw("layers");
@@ -103,6 +176,8 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
     const Layer& one = found->second;
     question.excluded_channels.insert(question.excluded_channels.end(), one.channels.begin(), one.channels.end());
     question.excluded_nodes.insert(question.excluded_nodes.end(), one.nodes.begin(), one.nodes.end());
+    question.policies.insert(question.policies.end(), one.policies.begin(), one.policies.end());
+    if (!one.constraints->empty()) question.memory = one.constraints;  // of several, the last one named counts
   }
   if (auto lost = turn.survives(turn.ordered)) return *lost;
   if (!graph(turn.tx).find(question.demand.destination)) {

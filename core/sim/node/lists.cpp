@@ -33,8 +33,7 @@ std::optional<Failure> overwritten_failure(LedgerTx& tx, const Row& row) {
   return newest.failure;
 }
 
-/// The bytes that came with the onion, for codes that carry nothing which this network does not have (a
-/// channel_update).
+/// The bytes that came with the onion, for codes that carry no channel_update (see told_policy).
 std::optional<std::string> raw_message(std::uint32_t code, Msat amount, std::int64_t height) {
   constexpr std::uint32_t has_update = 0x1000;
   constexpr std::uint32_t bad_onion = 0x8000;
@@ -207,7 +206,8 @@ CallError payment_error(LedgerTx& tx, const Row& row, bool live) {
     if (own) data["erring_node"] = own->key.hex();
     return CallError(RpcCode::try_other_route, "failed: " + name + " (" + failure->message + ")", std::move(data));
   }
-  const auto raw = live ? raw_message(code, row.amount, tx.number(Number::height)) : std::nullopt;
+  auto raw = live ? raw_message(code, row.amount, tx.number(Number::height)) : std::nullopt;
+  if (const auto told = live ? told_policy(tx, *failure, row.amount) : std::nullopt) raw = to_hex(*told);
   if (raw) data["raw_message"] = *raw;
   const bool final_word = (code & permanent) != 0 && (code & bad_onion) == 0 && failure->node == row.destination;
   return CallError(final_word ? RpcCode::destination_failed : RpcCode::try_other_route,

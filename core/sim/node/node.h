@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -128,13 +129,18 @@ class RpcNode {
   RpcOutcome create_layer(Turn& turn, const Params& params);
   RpcOutcome update_channel(Turn& turn, const Params& params);
   RpcOutcome disable_node(Turn& turn, const Params& params);
+  RpcOutcome list_layers(Turn& turn, const Params& params);
+  RpcOutcome inform_channel(Turn& turn, const Params& params);
+  RpcOutcome age_layer(Turn& turn, const Params& params);
   RpcOutcome remove_layer(Turn& turn, const Params& params);
   RpcOutcome getroutes(Turn& turn, const Params& params);
 
-  /// What getroutes shall keep away from. Kept by nobody: they go with the process.
+  /// What getroutes shall keep away from, or prefer. They outlive their connection, and go with the process.
   struct Layer {
     std::vector<ChannelDirection> channels{};
     std::vector<PublicKey> nodes{};
+    std::vector<ChannelPolicy> policies{};
+    std::shared_ptr<MissionControl> constraints = std::make_shared<MissionControl>();
   };
   Layer& layer(const Params& params);
 

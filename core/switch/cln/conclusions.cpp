@@ -51,6 +51,14 @@ Failure failure_of(const RpcError& error) {
   return failure;
 }
 
+/// The onion's own words, bounded as its payload is.
+Bytes raw_message(const json& data) {
+  constexpr std::size_t most_digits = 2 * 65'536;
+  const auto digits = text(data, "raw_message");
+  if (!digits || digits->size() > most_digits) return {};
+  return bytes_from_hex(*digits).value_or(Bytes{});
+}
+
 bool tells_of_a_row(const json& data) {
   return member(data, "created_index") != nullptr || member(data, "payment_hash") != nullptr;
 }
@@ -99,7 +107,9 @@ WaitMeaning conclude_waitsendpay(const RpcReply& reply) {
     case pay_in_progress: return {WaitWord::pending, {}, {}};
     case pay_unparseable_onion:
     case pay_destination_perm_fail:
-    case pay_try_other_route: return {WaitWord::failed, read_record(reply.error->data), failure_of(*reply.error)};
+    case pay_try_other_route:
+      return {WaitWord::failed, read_record(reply.error->data), failure_of(*reply.error),
+              raw_message(reply.error->data)};
     case pay_no_such_payment: return {WaitWord::no_row, {}, {}};
     case pay_unspecified_error: return {WaitWord::failed, read_record(reply.error->data), {}};
     default: return {};

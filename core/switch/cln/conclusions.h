@@ -48,6 +48,7 @@ struct WaitMeaning {
   WaitWord word = WaitWord::unknown;
   std::optional<Record> record;  ///< of settled, and of failed where the node tells of it
   Failure failure{};  ///< of failed: evidence only when no later failure of the same hash and part replaced it
+  Bytes message{};    ///< and raw_message, where the node hands it on
 };
 [[nodiscard]] WaitMeaning conclude_waitsendpay(const RpcReply& reply);
 

@@ -1,7 +1,9 @@
 #include "core/switch/cln/layered_route.h"
 
+#include <array>
 #include <utility>
 
+#include "core/switch/cln/advice_layer.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
@@ -15,8 +17,8 @@ using nlohmann::json;
 }  // namespace
 
 void LayeredRoute::start() {
-  if (question_.without_channels.empty() && question_.without_nodes.empty()) return ask();
-  layer_ = "paytower:" + client_.fresh_name();
+  if (question_.without_channels.empty() && question_.without_nodes.empty() && question_.policies.empty()) return ask();
+  layer_ = question_layer_name(question_.store, question_.now, client_.fresh_name());
   client_.call("askrene-create-layer", json{{"layer", layer_}, {"persistent", false}},
                [self = shared_from_this()](const RpcReply& reply) {
                  if (!reply.result) return self->done_(std::nullopt, reply.error);
@@ -25,13 +27,27 @@ void LayeredRoute::start() {
 }
 
 void LayeredRoute::exclude() {
-  if (client_.lacks("askrene-update-channel")) question_.without_channels.clear();
+  if (client_.lacks("askrene-update-channel")) {
+    question_.without_channels.clear();
+    question_.policies.clear();
+  }
   if (client_.lacks("askrene-disable-node")) question_.without_nodes.clear();
-  open_ = question_.without_channels.size() + question_.without_nodes.size();
+  open_ = question_.without_channels.size() + question_.without_nodes.size() + question_.policies.size();
   if (open_ == 0) return ask();
   for (const ChannelDirection& channel : question_.without_channels) {
     exclude_one("askrene-update-channel",
                 json{{"layer", layer_}, {"short_channel_id_dir", channel_name(channel)}, {"enabled", false}});
+  }
+  for (const ChannelPolicy& told : question_.policies) {
+    exclude_one("askrene-update-channel",
+                json{{"layer", layer_},
+                     {"short_channel_id_dir", channel_name(told.channel)},
+                     {"enabled", !told.disabled},
+                     {"fee_base_msat", told.forwarding.fee_base_msat},
+                     {"fee_proportional_millionths", told.forwarding.fee_proportional_millionths},
+                     {"cltv_expiry_delta", told.forwarding.cltv_delta},
+                     {"htlc_minimum_msat", told.htlc_min.value()},
+                     {"htlc_maximum_msat", told.htlc_max.value()}});
   }
   for (const PublicKey& node : question_.without_nodes)
     exclude_one("askrene-disable-node", json{{"layer", layer_}, {"node", node.hex()}});
@@ -45,9 +61,10 @@ void LayeredRoute::exclude_one(const std::string& method, const json& params) {
 }
 
 void LayeredRoute::ask() {
+  const std::array<std::string, 2> layers{question_.advice, layer_};
   client_.call("getroutes",
                getroutes_params(question_.from, question_.to, question_.amount, question_.fee_limit,
-                                question_.final_delay, question_.cltv_limit, layer_),
+                                question_.final_delay, question_.cltv_limit, layers),
                [self = shared_from_this()](const RpcReply& reply) { self->end(reply); });
 }
 

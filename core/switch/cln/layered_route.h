@@ -1,4 +1,4 @@
-// Routes from a node that offers getroutes and no getroute any more.
+// Routes from a node that offers getroutes.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +22,16 @@ struct LayeredQuestion {
   std::uint32_t cltv_limit = 0;
   std::vector<ChannelDirection> without_channels;
   std::vector<PublicKey> without_nodes;
+  std::vector<ChannelPolicy> policies;  ///< newer than the node's graph
+  std::string advice;                   ///< the store's layer, empty without one
+  StoreId store{};
+  UnixNs now{};
 };
 
-/// getroutes knows no exclusions: they are put into a layer of their own, which is taken away behind the question. The
-/// layer is not stored by the node, so what a lost connection leaves there goes with the node's next start. A node that
-/// does not take an exclusion may answer with what was excluded: whoever asked checks that.
+/// getroutes knows no exclusions: they are put into a layer of their own, which is taken away behind the question. What
+/// a lost connection leaves there is found by its name and removed by a later run (AdviceLayer), or goes with the
+/// node's next start. A node that does not take an exclusion may answer with what was excluded: whoever asked checks
+/// that.
 class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
  public:
   /// The node's error stands beside a missing route, where it gave one.

@@ -140,9 +140,6 @@ std::optional<Route> read_route(const json& result) {
   return route;
 }
 
-namespace {
-
-/// "SCID/DIRECTION"
 std::optional<ChannelDirection> channel_and_direction(const json& object, const char* key) {
   const auto words = text(object, key);
   if (!words || words->size() < 3) return std::nullopt;
@@ -151,8 +148,6 @@ std::optional<ChannelDirection> channel_and_direction(const json& object, const 
   if (!scid || (end != "/0" && end != "/1")) return std::nullopt;
   return ChannelDirection{*scid, static_cast<std::uint8_t>(end == "/1" ? 1 : 0)};
 }
-
-}  // namespace
 
 std::optional<Route> read_routes_answer(const json& result) {
   const json* routes = list(result, "routes", 1);

@@ -59,6 +59,9 @@ struct OwnChannel {
 /// Channels without a short channel id are left out.
 [[nodiscard]] std::vector<OwnChannel> read_own_channels(const nlohmann::json& result);
 
+/// "SCID/DIRECTION"
+[[nodiscard]] std::optional<ChannelDirection> channel_and_direction(const nlohmann::json& object, const char* key);
+
 /// getroute's answer. Nothing when any hop is not whole, when it has none, or more than limits::max_hops.
 [[nodiscard]] std::optional<Route> read_route(const nlohmann::json& result);
 

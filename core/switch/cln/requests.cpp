@@ -94,10 +94,12 @@ json getroute_params(const RouteParams& asked, std::span<const ChannelDirection>
 }
 
 json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit,
-                      std::uint32_t final_delay, std::uint32_t cltv_limit, const std::string& layer) {
+                      std::uint32_t final_delay, std::uint32_t cltv_limit, std::span<const std::string> ours) {
   json layers =
       json::array({"auto.localchans", "auto.sourcefree"});  // what our own channels hold; and we pay ourselves no fee
-  if (!layer.empty()) layers.push_back(layer);
+  for (const std::string& layer : ours) {
+    if (!layer.empty()) layers.push_back(layer);
+  }
   return json{{"source", from.hex()},
               {"destination", to.hex()},
               {"amount_msat", amount.value()},

@@ -46,9 +46,9 @@ struct RouteParams {
 [[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked,
                                              std::span<const ChannelDirection> without_channels,
                                              std::span<const PublicKey> without_nodes);
-/// One part, from our own channels as they stand. `layer`: the one with our exclusions, empty without.
+/// One part, from our own channels as they stand. `layers`: ours; an empty name is passed over.
 [[nodiscard]] nlohmann::json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit,
                                               std::uint32_t final_delay, std::uint32_t cltv_limit,
-                                              const std::string& layer);
+                                              std::span<const std::string> layers);
 
 }  // namespace paytower::cln

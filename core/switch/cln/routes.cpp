@@ -19,6 +19,16 @@ constexpr std::int64_t route_too_expensive =
     206;  ///< getroutes' code for one that breaks a limit, in fees or in delays
 constexpr const char* unknown_destination = "Unknown destination node";  ///< getroutes' words; it has no code for them
 
+/// A layer that was there a moment ago is gone.
+bool names_a_layer(const RpcError& error) {
+  return error.code == invalid_params && error.message.find("layer") != std::string::npos;
+}
+
+/// It knows no getroutes, or not all that is asked of it.
+bool is_older_node(const RpcError& error) {
+  return error.code == method_not_found || (error.code == invalid_params && !names_a_layer(error));
+}
+
 template <typename T> bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
@@ -47,8 +57,9 @@ std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& ques
   return tail;
 }
 
-RouteSearch::RouteSearch(RpcClient& client, RouteQuestion question, const PublicKey& own, Done done)
-    : client_(client), question_(std::move(question)), own_(own), done_(std::move(done)),
+RouteSearch::RouteSearch(RpcClient& client, AdviceLayer& advice, RouteQuestion question, const PublicKey& own,
+                         Done done)
+    : client_(client), advice_(advice), question_(std::move(question)), own_(own), done_(std::move(done)),
       avoid_(question_.excluded_channels) {
   targets_.emplace_back();
   for (const RouteHint& hint : question_.hints) {
@@ -64,6 +75,11 @@ RouteSearch::RouteSearch(RpcClient& client, RouteQuestion question, const Public
 void RouteSearch::start() {
   // An empty route, which is what the node answers for itself, kills it when it is sent twice.
   if (question_.demand.destination == own_) return end({});
+  advice_.prepare(question_, [self = shared_from_this()](const std::string& layer) { self->begin(layer); });
+}
+
+void RouteSearch::begin(const std::string& layer) {
+  layer_ = layer;
   if (question_.demand.outgoing_channels.empty()) return ask_next();
   ask_own_channels(&RouteSearch::keep_to_outgoing);
 }
@@ -101,13 +117,26 @@ RouteParams RouteSearch::target(std::size_t at) const {
 }
 
 void RouteSearch::put(Ask what, Found found) {
-  if (client_.lacks("getroute")) return put_layered(what, std::move(found));
-  client_.call("getroute", getroute_params(what.params, what.without_channels, what.without_nodes),
-               [self = shared_from_this(), what, found = std::move(found)](const RpcReply& reply) {
-                 if (!no_such_method(reply))
-                   return found(reply.result ? read_route(*reply.result) : std::nullopt, reply.error);
-                 self->client_.note_lacking("getroute");
-                 self->put_layered(what, found);
+  if (client_.lacks("getroutes")) return put_plain(what, found);
+  put_layered(
+      what, [self = shared_from_this(), what, found](std::optional<Route> route, const std::optional<RpcError>& error) {
+        if (error && names_a_layer(*error)) self->advice_.note_gone();
+        if (!error || !is_older_node(*error)) return found(std::move(route), error);
+        self->client_.note_lacking("getroutes");
+        self->layer_.clear();
+        self->limits_told_ = false;
+        self->limited_target_.reset();
+        self->put_plain(what, found);
+      });
+}
+
+void RouteSearch::put_plain(const Ask& what, const Found& found) {
+  // It takes no policies: those channels are as good as unknown to it.
+  std::vector<ChannelDirection> without(what.without_channels.begin(), what.without_channels.end());
+  for (const ChannelPolicy& told : question_.policies) without.push_back(told.channel);
+  client_.call("getroute", getroute_params(what.params, without, what.without_nodes),
+               [self = shared_from_this(), found](const RpcReply& reply) {
+                 found(reply.result ? read_route(*reply.result) : std::nullopt, reply.error);
                });
 }
 
@@ -134,7 +163,11 @@ void RouteSearch::put_layered(const Ask& what, Found found) {
                                                  what.params.final_delay,
                                                  cltv_limit,
                                                  {what.without_channels.begin(), what.without_channels.end()},
-                                                 {what.without_nodes.begin(), what.without_nodes.end()}},
+                                                 {what.without_nodes.begin(), what.without_nodes.end()},
+                                                 question_.policies,
+                                                 layer_,
+                                                 question_.store,
+                                                 question_.now},
                                  std::move(found))
       ->start();
 }
@@ -147,7 +180,7 @@ void RouteSearch::ask(std::uint32_t risk_factor) {
     return next_target();
   }
   put(what, [self = shared_from_this(), risk_factor](std::optional<Route> route, const std::optional<RpcError>& error) {
-    const bool layered = self->client_.lacks("getroute");
+    const bool layered = !self->client_.lacks("getroutes");
     self->note(error, layered);
     self->found(std::move(route), layered ? delays_first : risk_factor);
   });
@@ -205,6 +238,11 @@ void RouteSearch::end(FailureDetail detail) {
 }
 
 void RouteSearch::explain() {
+  if (!layer_.empty()) {
+    RouteAnswer none = no_route_answer(question_.ticket, {});
+    none.advised = true;
+    return done_(std::move(none));
+  }
   if (auto limit = refused_.detail()) return end(std::move(*limit));
   if (!known_) return end(detail_of(hints_left_out_ ? DetailCode::excluded : DetailCode::payee_unknown));
   if (limits_told_ && !limited_target_) limited_target_ = probe_target_;

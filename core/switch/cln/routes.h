@@ -11,6 +11,7 @@
 
 #include "core/driver/ports.h"
 #include "core/payment/failure_detail.h"
+#include "core/switch/cln/advice_layer.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
 #include "core/switch/rpc/client.h"
@@ -29,10 +30,11 @@ struct HintTail {
 [[nodiscard]] std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& question,
                                               const PublicKey& own);
 
-/// Asks getroute: to the payee, then to each hint's entry. What breaks the fee or CLTV limit is asked for once more
-/// with the node's weighing of fees against delays turned to the other side. A node that knows no getroute is asked
-/// with getroutes (LayeredRoute); nothing else of it is better for one part, whose limits and exclusions getroute is
-/// told as well.
+/// Asks getroutes (LayeredRoute): to the payee, then to each hint's entry, with the store's memory as advice where the
+/// question brings it. An older node is asked with getroute, which takes exclusions alone; what breaks the fee or CLTV
+/// limit is asked for once more there, with the node's weighing of fees against delays turned to the other side. Which
+/// of the two a node has is found out once a connection. With advice no reason is looked for: whoever asked asks again
+/// without (M1).
 ///
 /// Where there is none, the answers so far often tell why: a route that breaks a limit, a payee that nobody knows. Else
 /// our own channels are asked for, and then one question is put with what may be in the way left out: the exclusions,
@@ -44,7 +46,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   static constexpr std::size_t max_hints = 20;
 
   /// `done` is not called when the connection is lost before.
-  RouteSearch(RpcClient& client, RouteQuestion question, const PublicKey& own, Done done);
+  RouteSearch(RpcClient& client, AdviceLayer& advice, RouteQuestion question, const PublicKey& own, Done done);
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start();
 
@@ -59,6 +61,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   };
   using Found = std::function<void(std::optional<Route>, const std::optional<RpcError>&)>;
 
+  void begin(const std::string& layer);
   void ask_own_channels(void (RouteSearch::*next)());
   void keep_to_outgoing();
   void ask_next();
@@ -66,6 +69,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   [[nodiscard]] RouteParams target(std::size_t at) const;
   void put(Ask what, Found found);
   void put_layered(const Ask& what, Found found);
+  void put_plain(const Ask& what, const Found& found);
   void found(std::optional<Route> route, std::uint32_t risk_factor);
   void take(Route route, std::uint32_t risk_factor);
   [[nodiscard]] bool excludes_something() const;
@@ -81,6 +85,8 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   void end(FailureDetail detail);
 
   RpcClient& client_;
+  AdviceLayer& advice_;
+  std::string layer_;  ///< the advice's, empty without
   RouteQuestion question_;
   PublicKey own_;
   Done done_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/switch/cln/advice_layer.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/look.h"
 #include "core/switch/cln/reading.h"
@@ -56,6 +57,7 @@ struct ClnSwitch::Impl {
   Poller& poller;
   Randomness& randomness;
   RpcClient client;
+  AdviceLayer advice{client};
 
   std::vector<SwitchEvent> events;
   bool identify_wanted = false;
@@ -135,6 +137,7 @@ struct ClnSwitch::Impl {
     identity.reset();
     looks.clear();
     round_running = false;
+    advice.forget();
     const bool reached = client.connected();
     client.lose();
     tell(Disconnected{why, reached});
@@ -191,7 +194,7 @@ struct ClnSwitch::Impl {
           const bool own = meaning.record && is_attempt_row(*meaning.record, key);
           QueryAnswer answer;
           answer.key = key;
-          if (own && meaning.word == WaitWord::failed) return weigh_failure(key, meaning.failure);
+          if (own && meaning.word == WaitWord::failed) return weigh_failure(key, meaning);
           if (own && meaning.word == WaitWord::settled) {
             answer.kind = QueryAnswer::Kind::settled;
             answer.preimage = *meaning.record->row.preimage;
@@ -203,20 +206,24 @@ struct ClnSwitch::Impl {
 
   /// The attempt has failed for certain. What the node says of the reason counts only while no later failure of the
   /// hash has replaced it: the rows, read behind it, tell.
-  void weigh_failure(const AttemptKey& key, const Failure& failure) {
-    client.call("listsendpays", listsendpays_params(key.hash), [this, key, failure](const RpcReply& reply) {
-      QueryAnswer answer;
-      answer.key = key;
-      const auto records = conclude_listsendpays(reply, key.hash).value_or(std::vector<Record>{});
-      const auto own = std::find_if(records.begin(), records.end(),
-                                    [&](const Record& record) { return is_attempt_row(record, key); });
-      if (own != records.end() && own->row.state != RowState::failed)
-        return tell(answer);  // the node contradicts itself
-      const Record* newest = newest_failure(records, key.part);
-      answer.kind = QueryAnswer::Kind::failed;
-      if (newest != nullptr && own != records.end() && newest == &*own) answer.failure = failure;
-      tell(std::move(answer));
-    });
+  void weigh_failure(const AttemptKey& key, const WaitMeaning& meaning) {
+    client.call("listsendpays", listsendpays_params(key.hash),
+                [this, key, failure = meaning.failure, message = meaning.message](const RpcReply& reply) {
+                  QueryAnswer answer;
+                  answer.key = key;
+                  const auto records = conclude_listsendpays(reply, key.hash).value_or(std::vector<Record>{});
+                  const auto own = std::find_if(records.begin(), records.end(),
+                                                [&](const Record& record) { return is_attempt_row(record, key); });
+                  if (own != records.end() && own->row.state != RowState::failed)
+                    return tell(answer);  // the node contradicts itself
+                  const Record* newest = newest_failure(records, key.part);
+                  answer.kind = QueryAnswer::Kind::failed;
+                  if (newest != nullptr && own != records.end() && newest == &*own) {
+                    answer.failure = failure;
+                    answer.message = message;
+                  }
+                  tell(std::move(answer));
+                });
   }
 
   // --- fences ---
@@ -271,7 +278,7 @@ void ClnSwitch::look(const PaymentHash& hash, const std::optional<Marks>& since)
 
 void ClnSwitch::ask_route(const RouteQuestion& question) {
   if (!impl_->present()) return;
-  std::make_shared<RouteSearch>(impl_->client, question, impl_->identity->key.node,
+  std::make_shared<RouteSearch>(impl_->client, impl_->advice, question, impl_->identity->key.node,
                                 [impl = impl_.get()](RouteAnswer answer) { impl->tell(std::move(answer)); })
       ->start();
 }

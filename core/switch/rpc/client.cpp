@@ -50,10 +50,15 @@ void RpcClient::call_within(std::int64_t patience, const std::string& method, co
   send(method, params, Call{std::move(handler), {}, std::move(expired), MonoNs{clock_.mono().value + patience}});
 }
 
-void RpcClient::send(const std::string& method, const nlohmann::json& params, Call call) {
+void RpcClient::call_filtered(const std::string& method, const nlohmann::json& params, const nlohmann::json& filter,
+                              Handler handler) {
+  send(method, params, Call{std::move(handler), {}, {}, MonoNs{clock_.mono().value + patience_ns}}, filter);
+}
+
+void RpcClient::send(const std::string& method, const nlohmann::json& params, Call call, const nlohmann::json& filter) {
   require(connected(), "the connection is open");
   std::string id = draw_request_id(randomness_);
-  outgoing_.push_back(Outgoing{id, request_text(id, method, params)});
+  outgoing_.push_back(Outgoing{id, request_text(id, method, params, filter)});
   waiting_[std::move(id)] = std::move(call);
 }
 

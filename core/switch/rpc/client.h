@@ -42,6 +42,9 @@ class RpcClient {
   /// REQUIRES: connected(). `handler` is called at most once, from pump(). `dropped` is called instead, from lose(),
   /// only when not one byte of the request was written.
   void call(const std::string& method, const nlohmann::json& params, Handler handler, Dropped dropped = {});
+  /// As call(), where the node leaves out of its answer what `filter` does not name.
+  void call_filtered(const std::string& method, const nlohmann::json& params, const nlohmann::json& filter,
+                     Handler handler);
   /// As call(), for a question that is given up by itself: without an answer within `patience` `expired` is called
   /// instead of `handler`, from pump(), and the connection stays.
   void call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler,
@@ -87,7 +90,7 @@ class RpcClient {
   [[nodiscard]] std::optional<std::string> write_all(bool& moved);
   [[nodiscard]] std::optional<std::string> read_all(bool& moved);
   [[nodiscard]] std::optional<std::string> deliver();
-  void send(const std::string& method, const nlohmann::json& params, Call call);
+  void send(const std::string& method, const nlohmann::json& params, Call call, const nlohmann::json& filter = nullptr);
   [[nodiscard]] std::optional<std::string> overdue(bool& moved);
 
   std::optional<uid_t> user_;

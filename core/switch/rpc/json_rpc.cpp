@@ -83,8 +83,9 @@ Result<RpcReply> read_reply(std::string_view frame, std::size_t max_bytes) {
   return reply;
 }
 
-std::string request_text(const std::string& id, const std::string& method, const json& params) {
-  const json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};
+std::string request_text(const std::string& id, const std::string& method, const json& params, const json& filter) {
+  json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};
+  if (!filter.is_null()) request["filter"] = filter;
   return request.dump(-1, ' ', true, json::error_handler_t::replace);
 }
 

@@ -51,8 +51,9 @@ struct RpcReply {
 /// could not read, and then it never reads this connection again.
 [[nodiscard]] Result<RpcReply> read_reply(std::string_view frame, std::size_t max_bytes);
 
-/// The text of one request.
-[[nodiscard]] std::string request_text(const std::string& id, const std::string& method, const nlohmann::json& params);
+/// The text of one request. `filter`: what of the answer is wanted, null for all of it.
+[[nodiscard]] std::string request_text(const std::string& id, const std::string& method, const nlohmann::json& params,
+                                       const nlohmann::json& filter = nullptr);
 
 /// 128 random bits in hex: an answer to an older request, or a guess, never matches.
 [[nodiscard]] std::string draw_request_id(Randomness& randomness);
