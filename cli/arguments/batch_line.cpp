@@ -17,8 +17,8 @@ namespace paytower::cli {
 namespace {
 
 /// Flags of the call as a whole, which no line can change.
-constexpr std::array<std::string_view, 6> of_the_call{"batch", "parallel", "wait", "inflight-updates",
-                                                      "yes",   "dry-run"};
+constexpr std::array<std::string_view, 7> of_the_call{"batch", "parallel", "wait",     "inflight-updates",
+                                                      "yes",   "dry-run",  "no-memory"};
 
 Error usage(std::string message) { return Error{Errc::usage, std::move(message), "paytower send --help"}; }
 

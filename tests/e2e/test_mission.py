@@ -89,6 +89,13 @@ class Mission(World):
         third = self.ok("send", self.invoice("10000sat", "--node", "n3"), "--yes", "--json", "--fee-limit", "100sat", "--no-memory").json()
         self.assertEqual(len(third["htlcs"]), 2)  # its own failure excludes all the same
 
+    def test_a_line_of_a_batch_has_no_memory_of_its_own(self):
+        path = os.path.join(self.folder, "batch.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps({"invoice": self.invoice("10sat"), "no_memory": True}) + "\n")
+        self.expect(harness.USAGE, "send", "--batch", path, "--yes")
+        self.assertEqual(self.batch([self.invoice("10sat")], "--no-memory").code, harness.OK)
+
     def test_deleting_the_history_deletes_the_advice(self):
         self.build((100, 0, 1, {}), (101, 1, 3, {"ours": 100}), (102, 0, 2, {}), (103, 2, 3, {"fee": (5_000, 10)}))
         self.ok("send", self.invoice("10000sat", "--node", "n3"), "--yes", "--fee-limit", "100sat")

@@ -2,7 +2,9 @@
 reason of a missing route in a bounded number of questions. Method: a relay in front of `simulate serve` that writes down
 every request."""
 
+import json
 import os
+import socket
 import unittest
 
 import harness
@@ -71,6 +73,30 @@ class Questions(Served):
         looks = methods.count("getroute")
         self.assertLess(methods.count("wait"), 5 + 2 * looks)  # four of the first look, and then the one that is known
         self.assertEqual([one for one in methods if one in ("listhtlcs", "listchannelmoves")], [])
+
+    def layers(self):
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(self.socket)
+            line.sendall(b'{"jsonrpc":"2.0","id":"x","method":"askrene-listlayers","params":{}}\n\n')
+            text = b""
+            while not text.endswith(b"\n\n"):
+                text += line.recv(65_536)
+        return json.loads(text)["result"]["layers"]
+
+    def test_one_layer_a_store_is_all_that_stays(self):
+        """Whatever fails in between; and each run adds what the ones before did not tell."""
+        self.start()
+        for _ in range(4):
+            self.ok("send", self.invoice("100sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@1x2"), "--yes")
+        (layer,) = self.layers()
+        self.assertRegex(layer["layer"], r"^paytower-[0-9a-f]{32}$")
+        self.assertGreater(len(layer["constraints"]), 0)
+        self.assertEqual(self.relay.methods().count("askrene-remove-layer"), self.relay.methods().count("askrene-create-layer") - 1)
+        # The history goes, and with the next failure its advice: the layer is made anew.
+        self.ok("delete", "--all", "--include-non-failed", "--yes")
+        self.relay.forget()
+        self.ok("send", self.invoice("100sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@2x1"), "--yes")
+        self.assertEqual([one["layer"] for one in self.layers()], [layer["layer"]])
 
     def test_every_connection_is_asked_who_it_is(self):
         self.start("break@getroutes:1")

@@ -2,7 +2,7 @@
 // to a payment of its own and to what it teaches others.
 //
 // A route of three channels: ours (1), the middle one (2) and the last one (3). The places are where the failing node
-// stands: our peer (channel 2 behind it), the last hop (channel 3 behind it), the payee.
+// stands: our own (channel 1 behind it), our peer (channel 2), the last hop (channel 3), the payee.
 //   C    the channel behind the place, whatever the amount     c  the same, for as much as it was to carry, or more
 //   N    the node                                              -  nothing
 //   all  every channel but ours: nobody knows who it was       !  the payment ends
@@ -22,35 +22,36 @@ using namespace paytower::test;
 namespace {
 
 constexpr const char* table = R"(
-code                                  | first: own others | last: own others | payee: own others
-INVALID_REALM                         |  N   N            |  N   N           |  !   -
-TEMPORARY_NODE_FAILURE                |  N   N            |  N   N           |  C   C
-PERMANENT_NODE_FAILURE                |  N   N            |  N   N           |  !   -
-REQUIRED_NODE_FEATURE_MISSING         |  N   N            |  N   N           |  !   -
-INVALID_ONION_VERSION                 |  C   C            |  C   C           |  !   -
-INVALID_ONION_HMAC                    |  C   C            |  C   C           |  !   -
-INVALID_ONION_KEY                     |  C   C            |  C   C           |  !   -
-TEMPORARY_CHANNEL_FAILURE             |  c   c            |  c   c           |  C   C
-PERMANENT_CHANNEL_FAILURE             |  C   C            |  C   C           |  !   -
-REQUIRED_CHANNEL_FEATURE_MISSING      |  C   C            |  C   C           |  !   -
-UNKNOWN_NEXT_PEER                     |  C   C            |  C   C           |  !   -
-AMOUNT_BELOW_MINIMUM                  |  C   -            |  C   -           |  C   C
-FEE_INSUFFICIENT                      |  C   -            |  C   -           |  C   C
-INCORRECT_CLTV_EXPIRY                 |  C   -            |  C   -           |  C   C
-EXPIRY_TOO_SOON                       |  C   -            |  C   -           |  C   C
-INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS  |  N   N            |  N   N           |  !   -
-FINAL_INCORRECT_CLTV_EXPIRY           |  N   N            |  N   N           |  -   -
-FINAL_INCORRECT_HTLC_AMOUNT           |  N   N            |  N   N           |  -   -
-CHANNEL_DISABLED                      |  C   C            |  C   C           |  C   C
-EXPIRY_TOO_FAR                        |  N   N            |  N   N           |  C   C
-INVALID_ONION_PAYLOAD                 |  N   N            |  N   N           |  !   -
-MPP_TIMEOUT                           |  N   N            |  N   N           |  -   -
-INVALID_ONION_BLINDING                |  C   C            |  C   C           |  !   -
-UNREADABLE                            |  all all          |  all all         |  all all
-FENCED                                |  -   -            |  -   -           |  C   C
-NO_DEBIT                              |  -   -            |  -   -           |  C   C
-UNKNOWN_CODE                          |  N   N            |  N   N           |  C   C
-UNKNOWN_PERMANENT                     |  N   N            |  N   N           |  !   -
+code                                  | ours: own others | first: own others | last: own others | payee: own others
+INVALID_REALM                         |  C   -           |  N   N            |  N   N           |  !   -
+TEMPORARY_NODE_FAILURE                |  C   -           |  N   N            |  N   N           |  C   C
+PERMANENT_NODE_FAILURE                |  C   -           |  N   N            |  N   N           |  !   -
+REQUIRED_NODE_FEATURE_MISSING         |  C   -           |  N   N            |  N   N           |  !   -
+INVALID_ONION_VERSION                 |  C   -           |  C   C            |  C   C           |  !   -
+INVALID_ONION_HMAC                    |  C   -           |  C   C            |  C   C           |  !   -
+INVALID_ONION_KEY                     |  C   -           |  C   C            |  C   C           |  !   -
+TEMPORARY_CHANNEL_FAILURE             |  c   -           |  c   c            |  c   c           |  C   C
+PERMANENT_CHANNEL_FAILURE             |  C   -           |  C   C            |  C   C           |  !   -
+REQUIRED_CHANNEL_FEATURE_MISSING      |  C   -           |  C   C            |  C   C           |  !   -
+UNKNOWN_NEXT_PEER                     |  C   -           |  C   C            |  C   C           |  !   -
+AMOUNT_BELOW_MINIMUM                  |  C   -           |  C   -            |  C   -           |  C   C
+FEE_INSUFFICIENT                      |  C   -           |  C   -            |  C   -           |  C   C
+INCORRECT_CLTV_EXPIRY                 |  C   -           |  C   -            |  C   -           |  C   C
+EXPIRY_TOO_SOON                       |  C   -           |  C   -            |  C   -           |  C   C
+INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS  |  C   -           |  N   N            |  N   N           |  !   -
+FINAL_INCORRECT_CLTV_EXPIRY           |  C   -           |  N   N            |  N   N           |  -   -
+FINAL_INCORRECT_HTLC_AMOUNT           |  C   -           |  N   N            |  N   N           |  -   -
+CHANNEL_DISABLED                      |  C   -           |  C   C            |  C   C           |  C   C
+EXPIRY_TOO_FAR                        |  C   -           |  N   N            |  N   N           |  C   C
+INVALID_ONION_PAYLOAD                 |  C   -           |  N   N            |  N   N           |  !   -
+MPP_TIMEOUT                           |  C   -           |  N   N            |  N   N           |  -   -
+INVALID_ONION_BLINDING                |  C   -           |  C   C            |  C   C           |  !   -
+LOCAL_REFUSAL                         |  c   -           |  c   c            |  c   c           |  C   C
+UNREADABLE                            |  all all         |  all all          |  all all         |  all all
+FENCED                                |  -   -           |  -   -            |  -   -           |  C   C
+NO_DEBIT                              |  -   -           |  -   -            |  -   -           |  C   C
+UNKNOWN_CODE                          |  C   -           |  N   N            |  N   N           |  C   C
+UNKNOWN_PERMANENT                     |  C   -           |  N   N            |  N   N           |  !   -
 )";
 
 constexpr std::uint64_t amount = 1'000'000;
@@ -97,7 +98,7 @@ std::string own_word(const Failure& failure, std::uint32_t place) {
   const Exclusions small = excluded(failure, true);
   const ChannelDirection behind = channel(std::min(place + 1, 3U));
   return named(whole.channels.size() > 1, has(whole.channels, behind), has(small.channels, behind),
-               has(whole.nodes, node_key(static_cast<std::uint8_t>(place))));
+               place > 0 && has(whole.nodes, node_key(static_cast<std::uint8_t>(place))));
 }
 
 std::string others_word(const Failure& failure, std::uint32_t place) {
@@ -107,7 +108,7 @@ std::string others_word(const Failure& failure, std::uint32_t place) {
     return memory.chance(channel(n), Msat::of(msat), created) < 0.01;
   };
   CHECK_FALSE(out(1, amount));  // our own channel is the node's to judge
-  const bool node = memory.node_failed(node_key(static_cast<std::uint8_t>(place))).has_value();
+  const bool node = place > 0 && memory.node_failed(node_key(static_cast<std::uint8_t>(place))).has_value();
   if (node) CHECK(out(place + 1, 1));
   const std::uint64_t behind = std::min(place + 1, 3U);
   return named(!node && out(2, amount) && out(3, amount), !node && out(behind, amount), out(behind, amount / 100),
@@ -128,7 +129,7 @@ TEST_CASE("M1, M2: what each failure code from each place excludes and advises")
     if (code_name.empty() || code_name == "code") continue;
     REQUIRE(code);
     seen.insert(code_name);
-    for (const std::uint32_t place : {1U, 2U, 3U}) {
+    for (const std::uint32_t place : {0U, 1U, 2U, 3U}) {
       std::string own, others;
       words >> bar >> own >> others;
       CAPTURE(code_name);
