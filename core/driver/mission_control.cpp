@@ -84,10 +84,15 @@ void MissionControl::carried(const ChannelDirection& channel, Msat amount, UnixN
   if (tell && (!(fresh && *known->carried >= amount) || known->failed)) note(channel, amount, kind, at);
   if (known->failed && *known->failed <= amount && known->failed_at <= at) known->failed.reset();
   if (known->failed && *known->failed <= amount) return;  // a newer failure says otherwise
+  // What went over for good is not there any more: so much less is too much from now on.
+  if (kind == Lesson::Kind::succeeded && known->failed && known->failed_at <= at)
+    known->failed = Msat::of(known->failed->value() - amount.value());
   const bool more =
       !known->carried || amount >= *known->carried || at.value - known->carried_at.value > knowledge_half_life_ns;
   if (more) known->carried = amount;
   if (more) known->carried_at = std::max(known->carried_at, at);
+  if (known->failed && *known->carried >= *known->failed) known->carried = just_below(*known->failed);
+  if (known->carried == Msat{}) known->carried.reset();
 }
 
 void MissionControl::failed(const ChannelDirection& channel, Msat amount, UnixNs at) {

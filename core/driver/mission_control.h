@@ -28,7 +28,7 @@ struct PastResult {
 struct ChannelBounds {
   std::optional<Msat> carried;  ///< at least so much, at `carried_at`
   UnixNs carried_at{};
-  std::optional<Msat> failed;  ///< so much was too much, at `failed_at`
+  std::optional<Msat> failed;  ///< so much was too much, at `failed_at`; less what has settled over it since
   UnixNs failed_at{};
 };
 

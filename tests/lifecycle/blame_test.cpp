@@ -222,6 +222,20 @@ TEST_CASE("memory: a success takes back what failed before, and no older result 
   CHECK(*memory.bounds(channel(2))->carried < *memory.bounds(channel(2))->failed);
 }
 
+TEST_CASE("memory: what settles over a channel is not there any more: so much less is too much") {
+  MissionControl memory;
+  memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
+  Route small = three_hops();
+  small.hops[1].amount = Msat::of(400'000);
+  memory.learn(PastResult{UnixNs{created.value + 1}, small, {}});
+  CHECK(memory.bounds(channel(2))->failed == Msat::of(600'001));
+  CHECK(memory.bounds(channel(2))->carried == Msat::of(400'000));
+  small.hops[1].amount = Msat::of(350'000);
+  memory.learn(PastResult{UnixNs{created.value + 2}, small, {}});
+  CHECK(memory.bounds(channel(2))->failed == Msat::of(250'001));
+  CHECK(memory.bounds(channel(2))->carried == Msat::of(250'000));
+}
+
 TEST_CASE("memory: what is told again within minutes is no new lesson, and lessons are bounded") {
   MissionControl memory;
   const Failure dry{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
