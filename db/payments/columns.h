@@ -13,41 +13,21 @@
 namespace paytower::db {
 
 // X(table's name in a SELECT, column)
-#define PAYTOWER_PAYMENT_COLUMNS(X)                                                                        \
-  X(p, payment_index)                                                                                      \
-  X(p, payment_hash)                                                                                       \
-  X(p, amount_msat)                                                                                        \
-  X(p, created_ns)                                                                                         \
-  X(p, deadline_ns)                                                                                        \
-  X(p, provenance)                                                                                         \
-  X(p, duplicate_of)                                                                                       \
-  X(p, destination)                                                                                        \
-  X(p, fee_limit_msat)                                                                                     \
-  X(p, cltv_limit)                                                                                         \
-  X(p, final_cltv_delta)                                                                                   \
-  X(p, max_attempts)                                                                                       \
-  X(p, payment_secret)                                                                                     \
-  X(p, metadata)                                                                                           \
-  X(p, invoice) X(p, network) X(p, label) X(p, outgoing_channels) X(p, candidate_routes) X(p, stop_reason) \
-      X(p, fail_reason) X(p, preimage) X(p, late_preimage) X(p, end_note) X(p, ended_ns) X(p, amp)
-#define PAYTOWER_ATTEMPT_COLUMNS(X)                                                                          \
-  X(a, payment_index)                                                                                        \
-  X(a, attempt_row)                                                                                          \
-  X(a, attempt_id)                                                                                           \
-  X(a, part)                                                                                                 \
-  X(a, origin)                                                                                               \
-  X(a, switch_id)                                                                                            \
-  X(s, node)                                                                                                 \
-  X(s, network)                                                                                              \
-  X(a, mark_payments_created)                                                                                \
-  X(a, mark_htlcs_created)                                                                                   \
-  X(a, mark_htlcs_deleted)                                                                                   \
-  X(a, mark_movements_created)                                                                               \
-  X(a, route)                                                                                                \
-  X(a, amount_msat)                                                                                          \
-  X(a, fee_msat) X(a, registered_ns) X(a, total_time_lock) X(a, accepted_ns) X(a, resolved_ns) X(a, outcome) \
-      X(a, preimage) X(a, failure_code) X(a, failure_source) X(a, failure_channel) X(a, failure_direction)   \
-          X(a, failure_node) X(a, failure_message) X(a, switch_run) X(a, htlc_hash)
+// clang-format off
+#define PAYTOWER_PAYMENT_COLUMNS(X) \
+  X(p, payment_index) X(p, payment_hash) X(p, amount_msat) X(p, created_ns) X(p, deadline_ns) X(p, provenance) \
+  X(p, duplicate_of) X(p, destination) X(p, fee_limit_msat) X(p, cltv_limit) X(p, final_cltv_delta) \
+  X(p, max_attempts) X(p, payment_secret) X(p, metadata) X(p, invoice) X(p, network) X(p, label) \
+  X(p, outgoing_channels) X(p, candidate_routes) X(p, stop_reason) X(p, fail_reason) X(p, preimage) \
+  X(p, late_preimage) X(p, end_note) X(p, ended_ns) X(p, amp)
+#define PAYTOWER_ATTEMPT_COLUMNS(X) \
+  X(a, payment_index) X(a, attempt_row) X(a, attempt_id) X(a, part) X(a, origin) X(a, switch_id) X(s, node) \
+  X(s, network) X(a, mark_payments_created) X(a, mark_htlcs_created) X(a, mark_htlcs_deleted) \
+  X(a, mark_movements_created) X(a, route) X(a, amount_msat) X(a, fee_msat) X(a, registered_ns) \
+  X(a, total_time_lock) X(a, accepted_ns) X(a, resolved_ns) X(a, outcome) X(a, preimage) X(a, failure_code) \
+  X(a, failure_source) X(a, failure_channel) X(a, failure_direction) X(a, failure_node) X(a, failure_message) \
+  X(a, switch_run) X(a, htlc_hash)
+// clang-format on
 
 #define PAYTOWER_COLUMN(table, name) name,
 enum class PaymentColumn : std::uint8_t { PAYTOWER_PAYMENT_COLUMNS(PAYTOWER_COLUMN) };
