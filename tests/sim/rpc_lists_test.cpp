@@ -237,7 +237,8 @@ TEST_CASE("rpc askrene: advice closes no way, and a policy that a layer tells is
              {"amount_msat", 50'000},        {"layers", Json::array({"auto.localchans", "advice"})},
              {"maxfee_msat", 1'000'000'000}, {"final_cltv", 18}};
   CHECK(rpc.call("askrene-create-layer", {{"layer", "advice"}}).code == 0);
-  for (const Json& channel : rpc.call("listchannels").body["channels"]) {
+  const Json channels = rpc.call("listchannels").body["channels"];
+  for (const Json& channel : channels) {
     const std::string name =
         channel["short_channel_id"].get<std::string>() + "/" + std::to_string(channel["direction"].get<int>());
     CHECK(rpc.call("askrene-inform-channel",
