@@ -14,8 +14,8 @@ class Known(harness.World):
     """The database is asked about the hash before anything else that could refuse."""
 
     def expired_invoice(self, *more):
-        invoice = self.invoice("100sat", "--expiry", "1s", *more)
-        return invoice, time.monotonic() + 1.3
+        invoice = self.invoice("100sat", "--expiry", "5s", *more)
+        return invoice, time.monotonic() + 5.3
 
     def refused(self, code, error, *args, **more):
         outcome = self.expect(code, *args, "--json", **more)
