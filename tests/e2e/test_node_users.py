@@ -122,7 +122,9 @@ class NodeUsers(Served):
     def send_and_die(self, invoice):
         self.kill(self.send_in_background(invoice))
 
-    # --- other users of the node ---
+
+class AnotherUser(NodeUsers):
+    """Another user of the node has to do with the same hash."""
 
     def test_another_user_between_our_failure_and_our_next_try(self):
         occasions = ["end:1", "end:2", "getroutes:2", "after-getroutes:2", "sendpay:2", "after-sendpay:1", "after-sendpay:2"]
@@ -193,7 +195,9 @@ class NodeUsers(Served):
             self.assertIn(harness.OK, outcomes)
             self.assertEqual([row["state"] for row in self.ledger(payment_hash)].count("settled"), 1)
 
-    # --- an old copy of the database beside the original ---
+
+class TwoDatabases(NodeUsers):
+    """An old copy of the database beside the original."""
 
     def judge_both(self, invoice, copy, what):
         """The HTLCs of both as one. A database that said FAILED was right when it said so: none of its own attempts paid, and it
@@ -280,6 +284,8 @@ class NodeUsers(Served):
             with self.subTest(moment=moment):
                 invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "50ms")
                 self.start()
+                # A database of its own: where both begin the payment anew, each rightly knows the other's attempts for those of a copy.
+                self.env["PAYTOWER_DB"] = os.path.join(self.folder, f"moment-{moment}.db")
                 self.ok("send", self.invoice("100sat"), "--yes")  # the database is made
                 client = self.popen("send", invoice, "--yes")
                 try:
@@ -296,7 +302,9 @@ class NodeUsers(Served):
                 self.judge_both(invoice, copy, f"copy {moment}")
         self.report("copies of a send under way")
 
-    # --- a node that forgets ---
+
+class ForgetfulNode(NodeUsers):
+    """A node that forgets."""
 
     def test_settled_then_erased(self):
         """One row, the whole hash, and a restart that forgets the HTLCs too."""
@@ -359,7 +367,9 @@ class NodeUsers(Served):
                     self.assertLessEqual(len(self.ledger(payment_hash)), 1)
         self.report("restored")
 
-    # --- odd nodes and payees ---
+
+class OddNode(NodeUsers):
+    """Odd nodes and payees."""
 
     def test_a_hostile_payee(self):
         occasions = ("sendpay:1", "after-sendpay:1", "waitsendpay:1", "after-waitsendpay:1", "listhtlcs:1")
@@ -422,7 +432,9 @@ class NodeUsers(Served):
                 self.judge(self.hash_of(invoice), fault)
         self.report("getroutes")
 
-    # --- somebody in between ---
+
+class Forwarded(NodeUsers):
+    """Somebody in between."""
 
     def test_a_forwarder_in_between(self):
         path = os.path.join(self.folder, "forwarded")
@@ -484,7 +496,9 @@ class NodeUsers(Served):
         shown = self.run_it("show", self.hash_of(invoice), "--json")
         return len(json.loads(shown.out)["htlcs"]) if shown.code == harness.OK else 0
 
-    # --- a node killed before it made the HTLC of a record ---
+
+class Orphans(NodeUsers):
+    """A node killed before it made the HTLC of a record."""
 
     def test_an_orphan_is_proven_by_another_run_of_the_node(self):
         invoice = self.invoice("100sat")
@@ -522,7 +536,9 @@ class NodeUsers(Served):
         self.assertIn("refuses every payment of the hash", said.err)
         self.assertIn("NOT confirmed", self.expect(harness.UNKNOWN, "resume", "--quiet").err)
 
-    # --- answers that come to nothing ---
+
+class Answers(NodeUsers):
+    """Answers that come to nothing."""
 
     def test_a_first_answer_that_cannot_be_read_is_asked_for_again(self):
         for fault in ("garbage", "close=20", "break", "error=-1", "deep=10000"):
@@ -536,7 +552,9 @@ class NodeUsers(Served):
         self.assertIn("nothing was done", lost.err)
         self.expect(harness.UNAVAILABLE, "send", self.invoice("100sat"), "--yes", "--timeout", "1s")
 
-    # --- kill -9 ---
+
+class Kills(NodeUsers):
+    """kill -9."""
 
     def test_a_server_killed_at_every_request(self):
         methods = (("getinfo", 1), ("wait", 10), ("listsendpays", 5), ("getroute", 2), ("sendpay", 2), ("waitsendpay", 3), ("listhtlcs", 2), ("listchannelmoves", 2))
