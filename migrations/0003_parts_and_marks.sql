@@ -1,4 +1,5 @@
--- Version 3: an imported payment may be named by what is no hash, and its HTLCs be locked to hashes of their own.
+-- Version 3: attempts of one round share an id and differ in their part, and R2 is a sum. An imported payment may be named by what
+-- is no hash, and its HTLCs be locked to hashes of their own.
 
 -- 1: payment_hash is the set id of an AMP payment. No preimage proves it; each of its HTLCs is proven by its own hash.
 ALTER TABLE payments ADD COLUMN amp INTEGER NOT NULL DEFAULT 0 CHECK (amp IN (0, 1) AND (amp = 0 OR provenance = 2));
@@ -63,3 +64,39 @@ CREATE TRIGGER guards_forget BEFORE DELETE ON hash_guards
                               AND (p.provenance <> 2 OR p.ended_ns IS NULL OR p.end_note IS NOT NULL
                                    OR EXISTS (SELECT 1 FROM attempts WHERE payment_index = p.payment_index AND outcome IS NULL))))
 BEGIN SELECT RAISE(ABORT, 'conflict: only the operator''s word drops a guard'); END;
+
+-- Parts -----------------------------------------------------------------------------------------------------------------
+
+-- R12: an attempt is known to its switch by its id and its part.
+DROP INDEX attempts_own_id;
+CREATE UNIQUE INDEX attempts_own_id ON attempts (attempt_id, part) WHERE origin = 0;
+
+DROP TRIGGER attempts_no_replace;
+
+CREATE TRIGGER attempts_no_replace BEFORE INSERT ON attempts
+BEGIN
+  SELECT RAISE(ABORT, 'conflict: this attempt is stored already')
+   WHERE EXISTS (SELECT 1 FROM attempts WHERE attempt_row = NEW.attempt_row)
+      OR (NEW.origin = 0 AND EXISTS (SELECT 1 FROM attempts WHERE origin = 0 AND attempt_id = NEW.attempt_id AND part = NEW.part));
+  SELECT RAISE(ABORT, 'not_initiated: there is no such payment') WHERE NOT EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index);
+  SELECT RAISE(ABORT, 'in_flight: an attempt of this part is open')
+   WHERE NEW.outcome IS NULL
+     AND EXISTS (SELECT 1 FROM attempts WHERE payment_index = NEW.payment_index AND part = NEW.part AND outcome IS NULL);
+END;
+
+-- Part 0 is an attempt of before parts: the switch takes it for a payment in one piece, and mixes it with no others.
+CREATE TRIGGER attempts_one_round AFTER INSERT ON attempts WHEN NEW.origin = 0
+BEGIN
+  SELECT RAISE(ABORT, 'conflict: one attempt id serves one payment, in one piece or in numbered parts')
+   WHERE EXISTS (SELECT 1 FROM attempts WHERE origin = 0 AND attempt_id = NEW.attempt_id
+                    AND (payment_index <> NEW.payment_index OR (part = 0) <> (NEW.part = 0)));
+END;
+
+-- R2: no switch counts, so the attempts that may still pay are together never more than the payment, nor their fees than its limit.
+CREATE TRIGGER attempts_sums AFTER INSERT ON attempts WHEN NEW.origin = 0
+BEGIN
+  SELECT CASE WHEN sum(a.amount_msat) > p.amount_msat THEN RAISE(ABORT, 'conflict: the attempts are together more than the payment')
+              WHEN sum(a.fee_msat) > p.fee_limit_msat THEN RAISE(ABORT, 'conflict: the fees are together more than their limit') END
+    FROM payments p JOIN attempts a ON a.payment_index = p.payment_index AND a.origin = 0 AND coalesce(a.outcome, 1) = 1
+   WHERE p.payment_index = NEW.payment_index;
+END;

@@ -86,14 +86,16 @@ struct SqlitePaymentStore::Impl {
     try {
       insert_attempt(target.index, write.attempt);
     } catch (const SQLite::Exception& error) {
-      if (!is_constraint(error) || !has_own(*write.attempt.id)) throw;
+      if (!is_constraint(error) || !is_taken(target.index, write.attempt)) throw;
       throw RefusalError(Error{Errc::attempt_id_taken, "the attempt id that was drawn is taken; nothing was sent", {}});
     }
   }
 
-  bool has_own(AttemptId attempt) {
-    Query row = connection.prepared("SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0");
-    row.bind(bits(attempt));
+  /// By another payment, or by this very attempt: the other parts of its round share its id.
+  bool is_taken(PaymentIndex payment, const Attempt& attempt) {
+    Query row = connection.prepared(
+        "SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0 AND (payment_index <> ?2 OR part = ?3)");
+    row.bind(bits(attempt.id), payment, attempt.part);
     return row.step();
   }
 

@@ -41,7 +41,7 @@ std::string payment(int index, int hash, const std::string& more_columns = "", c
          "fee_limit_msat, cltv_limit, "
          "final_cltv_delta, max_attempts" +
          more_columns + ") VALUES (" + std::to_string(index) + ", h(" + std::to_string(hash) +
-         "), 1000, 1, 2, zeroblob(33), 10, 2016, 18, 20" + more_values + ");";
+         "), 3000, 1, 2, zeroblob(33), 10, 2016, 18, 20" + more_values + ");";
 }
 
 std::string attempt(int row, int payment_index, int id, const std::string& more_columns = "",
@@ -52,13 +52,20 @@ std::string attempt(int row, int payment_index, int id, const std::string& more_
          std::to_string(id) + ", 1, 1000, 1, 1, zeroblob(20)" + more_values + ");";
 }
 
+/// An attempt of so much, in part `part` of round `id`.
+std::string part(int row, int payment_index, int id, int part, int amount_msat, int fee_msat) {
+  return "INSERT INTO attempts (attempt_row, payment_index, attempt_id, part, switch_id, amount_msat, fee_msat, "
+         "registered_ns) VALUES (" +
+         std::to_string(row) + ", " + std::to_string(payment_index) + ", " + std::to_string(id) + ", " +
+         std::to_string(part) + ", 1, " + std::to_string(amount_msat) + ", " + std::to_string(fee_msat) + ", 1);";
+}
+
 std::string base() {
   std::string sql = rows;
   for (const int index : {1, 2, 3, 4, 5, 6, 7, 10, 11, 12}) sql += payment(index, index);
   sql += payment(8, 8, ", provenance, preimage, ended_ns", ", 1, h(108), 1");
   sql += payment(9, 8, ", provenance, preimage, ended_ns, duplicate_of", ", 1, h(108), 1, 8");
   for (const int index : {1, 2, 3, 4, 6, 7, 10, 11, 12}) sql += attempt(index * 10 + 1, index, index * 10 + 1);
-  sql += attempt(1112, 11, 112, ", part", ", 1");
   sql += payment(13, 13, ", provenance, preimage, ended_ns, amp", ", 2, h(231), 1, 1");
   sql += payment(14, 14, ", provenance, fail_reason, ended_ns, amp", ", 2, 1, 1, 1");
   sql += attempt(131, 13, 131, ", origin, htlc_hash, outcome, preimage, resolved_ns", ", 2, h(131), 1, h(231), 1");
@@ -75,6 +82,9 @@ UPDATE attempts SET outcome = 3, failure_code = 65541, resolved_ns = 2 WHERE att
 UPDATE payments SET fail_reason = 2, ended_ns = 2 WHERE payment_index = 6;
 UPDATE payments SET stop_reason = 5 WHERE payment_index = 7;
 UPDATE attempts SET accepted_ns = 2 WHERE attempt_id = 101;
+)sql";
+  sql += attempt(1112, 11, 112, ", part", ", 1");
+  sql += R"sql(
 UPDATE attempts SET outcome = 2, failure_code = 4103, resolved_ns = 2 WHERE attempt_id = 112;
 UPDATE payments SET fail_reason = 1, ended_ns = 2 WHERE payment_index = 11;
 UPDATE attempts SET outcome = 1, preimage = h(111), failure_code = NULL WHERE attempt_id = 112;
@@ -234,6 +244,21 @@ std::vector<Case> cases() {
   no(attempt(900, 7, 900), "stopped");
   no(attempt(900, 5, 11), "conflict");  // R12
   no(attempt(11, 5, 900), "conflict");
+  // Parts of one round share its id, and the round is one payment's.
+  yes(part(900, 5, 900, 1, 1500, 5) + part(901, 5, 900, 2, 1500, 5));
+  no(part(900, 5, 900, 1, 1500, 5) + part(901, 5, 900, 1, 1500, 5), "conflict");
+  no(part(900, 5, 11, 1, 1500, 5), "conflict");
+  no(part(900, 5, 900, 0, 1500, 5) + part(901, 5, 900, 1, 1500, 5), "conflict");
+  // R2: what may still pay is no more than the payment, and its fees no more than their limit; what has failed counts
+  // no more.
+  no(part(900, 5, 900, 1, 1500, 5) + part(901, 5, 900, 2, 1501, 5), "conflict");
+  no(part(900, 5, 900, 1, 1500, 5) + part(901, 5, 900, 2, 1500, 6), "conflict");
+  no(part(900, 5, 900, 1, 3001, 5), "conflict");
+  no(part(900, 5, 900, 1, 1500, 5) + part(901, 5, 900, 2, 1500, 5) + part(902, 5, 900, 3, 1, 0), "conflict");
+  for (const char* outcome : {"outcome = 2, failure_code = 4103", "outcome = 3, failure_code = 65541"}) {
+    yes(part(900, 5, 900, 1, 1500, 5) + part(901, 5, 900, 2, 1500, 5) + "UPDATE attempts SET " + outcome +
+        ", resolved_ns = 2 WHERE attempt_row = 901;" + part(902, 5, 900, 3, 1500, 5));
+  }
   no(attempt(900, 5, 900, ", outcome, resolved_ns, failure_code", ", 2, 3, 1"), "conflict");
   no(attempt(900, 5, 900, ", accepted_ns", ", 3"), "conflict");
   no("UPDATE attempts SET outcome = 1, preimage = h(105), resolved_ns = 3, failure_code = NULL WHERE attempt_id = 11;" +
@@ -682,7 +707,7 @@ TEST_CASE("a deleted paid payment leaves its hash, amount, preimage, payee and t
                          "payments WHERE payment_index = 20");
   CHECK(schema.database()
             .execAndGet("SELECT count(*) FROM hash_guards WHERE payment_hash = h(20) AND kind = 3 AND amount_msat = "
-                        "1000 AND preimage = h(120) "
+                        "3000 AND preimage = h(120) "
                         "AND destination = zeroblob(33) AND payment_secret_hash = sha256(h(7)) AND since_ns = 3 AND "
                         "released_ns IS NULL")
             .getInt() == 1);
@@ -711,8 +736,8 @@ TEST_CASE(
   constexpr std::int64_t newest = 1'700'000'000'000'000'000;
   const auto made = [&](int index, std::int64_t created) {
     std::string sql = payment(index, index);
-    const std::string given = "1000, 1, 2";
-    sql.replace(sql.find(given), given.size(), "1000, " + std::to_string(created) + ", 2");
+    const std::string given = "3000, 1, 2";
+    sql.replace(sql.find(given), given.size(), "3000, " + std::to_string(created) + ", 2");
     schema.database().exec(sql);
     return schema.database()
                .execAndGet("SELECT count(*) FROM payments_out_of_order WHERE payment_index = " + std::to_string(index) +

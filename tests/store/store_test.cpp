@@ -319,7 +319,11 @@ TEST_CASE("fetch_in_flight: what is unfinished, unresolved or watched, ascending
   store.written_off(5);
   store.assumed_failed(6);
   Payment both = store.initiated(7);  // paid, with another part open
-  store.must(both, {RegisterAttempt{attempt_of(71)}, RegisterAttempt{attempt_of(72, 1)}});
+  Attempt half = attempt_of(71);
+  half.amount = Msat::of(125'000);
+  Attempt other_half = attempt_of(72, 1);
+  other_half.amount = half.amount;
+  store.must(both, {RegisterAttempt{half}, RegisterAttempt{other_half}});
   store.must(both, {SettleAttempt{AttemptId{71}, preimage_of(7), after(9)}, Succeed{preimage_of(7), after(9)}});
   CHECK(both.status() == PaymentStatus::succeeded);
   CHECK(open_indexes(store) == std::vector<std::int64_t>{1, 2, 6, 7});
@@ -370,7 +374,14 @@ TEST_CASE("R12: the highest id is the store's, not the hash's, and an id that is
   second.request = request_of(2);
   CHECK(refused(store, second, {InitPayment{}, RegisterAttempt{attempt_of(700)}}) == Errc::attempt_id_taken);
   CHECK_FALSE(store.store.find(request_of(2).hash).payment);
-  store.must(second, {InitPayment{}, RegisterAttempt{attempt_of(701)}});
+  CHECK(refused(store, second, {InitPayment{}, RegisterAttempt{attempt_of(700, 1)}}) == Errc::attempt_id_taken);
+  Attempt half = attempt_of(701, 1);
+  half.amount = Msat::of(125'000);
+  store.must(second, {InitPayment{}, RegisterAttempt{half}});
+  CHECK(refused(store, second, {RegisterAttempt{half}}) == Errc::attempt_id_taken);
+  CHECK(refused(store, second, {RegisterAttempt{attempt_of(701, 2)}}) == Errc::conflict);  // R2: together too much
+  half.part = 2;
+  store.must(second, {RegisterAttempt{half}});
 }
 
 TEST_CASE("a payment of our own that comes later than a time; imports say nothing of this machine's clock") {
