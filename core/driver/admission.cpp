@@ -317,7 +317,7 @@ void Driver::Impl::admit() {
   const std::size_t room = std::min(options.max_parallel, limits::max_payment_locks);
   take_from_feed(room);
   make_room(room);
-  for (std::size_t waiting = queue.size(); waiting > 0 && items.size() < room; --waiting) {
+  for (std::size_t waiting = queue.size(); waiting > 0 && drives.size() < room; --waiting) {
     Admission next = std::move(queue.front());
     queue.pop_front();
     if (next.retry_at && mono() < *next.retry_at) {
@@ -338,37 +338,32 @@ void Driver::Impl::make_room(std::size_t room) {
     ++waiting;
     anybody_new = anybody_new || !next.had_turn;
   }
-  std::size_t free = room - std::min(room, items.size());
+  std::size_t free = room - std::min(room, drives.size());
   bool moved = false;
-  for (const auto& item : items) {
+  for (const auto& drive : drives) {
     if (free >= waiting) break;
-    if (item->done || !item->adopted || !at_rest(*item)) continue;
-    if (!anybody_new && mono() < plus(item->since, turn_ns)) continue;
-    give_place_up(*item);
+    if (drive->done || !drive->adopted || !drive->held || !at_rest(drive->item)) continue;
+    if (!anybody_new && mono() < plus(drive->since, turn_ns)) continue;
+    give_place_up(*drive);
     moved = true;
     ++free;
   }
   if (moved) sweep();
 }
 
-/// Nothing was learned of it that is not stored, and nobody owes it an answer but the switch, when the HTLC ends.
-bool Driver::Impl::at_rest(const Item& item) const {
-  return item.held && item.backlog.empty() && item.unanswered.empty() && !item.looking && !item.asking;
-}
-
-void Driver::Impl::give_place_up(Item& item) {
+void Driver::Impl::give_place_up(Drive& drive) {
   Admission again;
-  again.hash = item.payment.request.hash;
-  again.index = item.payment.index;
-  again.tag = item.tag;
+  again.hash = drive.item.payment.request.hash;
+  again.index = drive.item.payment.index;
+  again.tag = drive.tag;
   again.had_turn = true;
   queue.push_back(std::move(again));
-  item.done = true;
+  drive.done = true;
 }
 
 /// What waits for a lock counts as well: the queue never holds more than there is room for.
 void Driver::Impl::take_from_feed(std::size_t room) {
-  while (feed && !told_to_leave && items.size() + queue.size() < room) {
+  while (feed && !told_to_leave && drives.size() + queue.size() < room) {
     auto wanted = feed->next();
     if (!wanted) return;
     queue.push_back(admission_of(std::move(*wanted)));
@@ -391,7 +386,7 @@ void Driver::Impl::admit_one(Admission next) {
     if (!next.index) return admit_request(next, state);
     auto stored = ports.store.load(*next.index);
     if (!stored) return release(next.hash);  // deleted before it was locked
-    if (Item* item = admit_stored(std::move(*stored), next.tag)) item->adopted = true;
+    if (Drive* drive = admit_stored(std::move(*stored), next.tag)) drive->adopted = true;
   } catch (const RefusalError& error) {
     // A row that cannot be read stays as it is, and is in nobody's way (R14).
     if (error.error().code != Errc::database) throw;
@@ -434,16 +429,16 @@ void Driver::Impl::wait_for_lock(Admission next) {
   queue.push_back(std::move(next));
 }
 
-Item* Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
+Drive* Driver::Impl::admit_stored(Payment payment, std::uint64_t tag) {
   const bool work_left = payment.has_open_attempt() || payment.has_watched_attempt() || !payment.ended_for_good();
   if (payment.provenance != Provenance::native || !work_left) {
     refuse_admission(payment, payment.provenance == Provenance::native ? DriveEnd::ended : DriveEnd::not_driven, tag);
     return nullptr;
   }
-  Item& item = drive(std::move(payment), tag);
-  item.look_at = mono();
-  if (identity) check_identity(item);
-  return &item;
+  Drive& drive = take_up(std::move(payment), tag);
+  want_look(drive.item, mono());
+  if (identity) check_identity(drive);
+  return &drive;
 }
 
 void Driver::Impl::refuse_admission(const Payment& payment, DriveEnd end, std::uint64_t tag) {
@@ -458,7 +453,7 @@ void Driver::Impl::refuse_admission(const Payment& payment, DriveEnd end, std::u
 void Driver::Impl::admit_request(Admission& next, HashState& state) {
   Judgement judgement = judge_request(next, state);
   if (judgement.join) {
-    Item* joined = admit_stored(std::move(*state.payment), next.tag);
+    Drive* joined = admit_stored(std::move(*state.payment), next.tag);
     if (joined) joined->joined = true;
     return;
   }
@@ -469,24 +464,24 @@ void Driver::Impl::admit_request(Admission& next, HashState& state) {
   }
   Payment fresh;
   fresh.request = std::move(*next.request);
-  Item& item = drive(std::move(fresh), next.tag);
-  item.idempotent = next.idempotent;
-  item.earlier_watched = state.payment && state.payment->has_watched_attempt();
-  item.wanted_payee = item.payment.request.demand.destination;
-  item.backlog.push_back(created_beside(state));
-  if (identity) check_identity(item);
+  Drive& drive = take_up(std::move(fresh), next.tag);
+  drive.idempotent = next.idempotent;
+  drive.earlier_watched = state.payment && state.payment->has_watched_attempt();
+  drive.wanted_payee = drive.item.payment.request.demand.destination;
+  drive.item.backlog.push_back(created_beside(state));
+  if (identity) check_identity(drive);
 }
 
-Item& Driver::Impl::drive(Payment payment, std::uint64_t tag) {
-  auto item = std::make_unique<Item>();
-  item->payment = std::move(payment);
-  item->ticket = next_ticket++;
-  item->tag = tag;
-  item->since = mono();
-  by_ticket[item->ticket] = item.get();
-  hashes[item->payment.request.hash].items.push_back(item.get());
-  items.push_back(std::move(item));
-  return *items.back();
+Drive& Driver::Impl::take_up(Payment payment, std::uint64_t tag) {
+  auto drive = std::make_unique<Drive>();
+  drive->item.payment = std::move(payment);
+  drive->ticket = next_ticket++;
+  drive->tag = tag;
+  drive->since = mono();
+  by_ticket[drive->ticket] = drive.get();
+  hashes[drive->item.payment.request.hash].drives.push_back(drive.get());
+  drives.push_back(std::move(drive));
+  return *drives.back();
 }
 
 }  // namespace paytower

@@ -8,10 +8,9 @@ namespace paytower {
 
 namespace {
 
-constexpr std::int64_t first_answer_ns = ns_per_second;        ///< --wait 0 stays this long for a first answer
-constexpr std::int64_t farewell_ns = 700 * ns_per_ms;          ///< after a signal, for answers to hand-overs
-constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;          ///< how soon a new line of a batch is seen
-constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;  ///< an unanswered hand-over is looked for after this
+constexpr std::int64_t first_answer_ns = ns_per_second;  ///< --wait 0 stays this long for a first answer
+constexpr std::int64_t farewell_ns = 700 * ns_per_ms;    ///< after a signal, for answers to hand-overs
+constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;    ///< how soon a new line of a batch is seen
 
 }  // namespace
 
@@ -20,7 +19,18 @@ UnixNs Driver::Impl::now() const {
   return std::max(ports.clock.wall(), by_mono);
 }
 
-UnixNs Driver::Impl::now_for(const Payment& payment) const { return std::max(now(), payment.request.created); }
+ItemContext Driver::Impl::context() const {
+  ItemContext at;
+  at.mono = mono();
+  at.wall = now();
+  if (identity) at.identity = &*identity;
+  if (options.collect_only) at.mode = ItemContext::Mode::collect_only;
+  if (told_to_leave) at.mode = ItemContext::Mode::leaving;
+  at.ask_for_ends = options.wait_ns != 0;
+  at.look_pause_ns = options.look_pause_ns;
+  at.clock_from = options.clock_from;
+  return at;
+}
 
 std::optional<MonoNs> Driver::Impl::limit() const {
   if (!options.wait_ns) return std::nullopt;
@@ -42,11 +52,11 @@ void Driver::Impl::loop() {
   seen_changes = ports.store.change_counter();
   store_poll_at = plus(start, store_poll_ns);
   admit();
-  while (!items.empty() || !queue.empty() || (feed && !feed->over())) {
+  while (!drives.empty() || !queue.empty() || (feed && !feed->over())) {
     settle();
     sweep();
     admit();
-    if (items.empty() && queue.empty() && (!feed || feed->over())) break;
+    if (drives.empty() && queue.empty() && (!feed || feed->over())) break;
     if (leaving()) break;
     connect();
     start_looks();
@@ -66,19 +76,20 @@ bool Driver::Impl::leaving() {
 }
 
 bool Driver::Impl::any_unanswered() const {
-  return std::any_of(items.begin(), items.end(), [](const auto& item) { return !item->unanswered.empty(); });
+  return std::any_of(drives.begin(), drives.end(), [](const auto& drive) { return unanswered(drive->item); });
 }
 
 void Driver::Impl::leave_open() {
   save_proofs();  // of those whose commit waits for another writer
-  for (const auto& item : items) {
-    if (item->done) continue;
-    const bool unsaid = commit_was_busy && !item->backlog.empty() && item->payment.index.value != 0;
+  for (const auto& drive : drives) {
+    if (drive->done) continue;
+    const Payment& payment = drive->item.payment;
+    const bool unsaid = commit_was_busy && !drive->item.backlog.empty() && payment.index.value != 0;
     if (!unsaid) {
-      close(*item);
+      close(*drive);
       continue;
     }
-    finish(*item, item->payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open,
+    finish(*drive, payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open,
            Error{Errc::busy, "what the switch told is not stored yet: " + busy_why.message, {}});
   }
   sweep();
@@ -103,32 +114,34 @@ DriveResult Driver::Impl::left_waiting(const Admission& left) {
   return result;
 }
 
-void Driver::Impl::close(Item& item) {
-  if (item.payment.index.value == 0) {
-    return finish(item, DriveEnd::unavailable,
+void Driver::Impl::close(Drive& drive) {
+  const Payment& payment = drive.item.payment;
+  if (payment.index.value == 0) {
+    return finish(drive, DriveEnd::unavailable,
                   Error{Errc::switch_unavailable,
                         "the switch gave no route in time; nothing was recorded and nothing was sent",
                         {}});
   }
-  finish(item, item.payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open, std::nullopt);
+  finish(drive, payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open, std::nullopt);
 }
 
-void Driver::Impl::finish(Item& item, DriveEnd end, std::optional<Error> error) {
-  if (item.done) return;
-  item.done = true;
+void Driver::Impl::finish(Drive& drive, DriveEnd end, std::optional<Error> error) {
+  if (drive.done) return;
+  drive.done = true;
+  const Payment& payment = drive.item.payment;
   DriveResult result;
-  result.hash = item.payment.request.hash;
+  result.hash = payment.request.hash;
   result.end = end;
   result.error = std::move(error);
-  result.handed_over = item.handed_over;
-  result.joined = item.joined;
-  result.paid_before = item.paid_before;
+  result.handed_over = drive.handed_over;
+  result.joined = drive.joined;
+  result.paid_before = drive.paid_before;
   result.awaits_other_user =
-      !item.payment.ended_for_good() && !item.payment.has_open_attempt() && item.blocker == Blocker::other_user;
-  result.pending_at_switch = item.payment.status() == PaymentStatus::failed && item.payment.has_watched_attempt() &&
-                             item.blocker == Blocker::closed_by_hand;
-  if (item.payment.index.value != 0) result.payment = item.payment;
-  deliver(item.tag, std::move(result));
+      !payment.ended_for_good() && !payment.has_open_attempt() && drive.blocker == Blocker::other_user;
+  result.pending_at_switch = payment.status() == PaymentStatus::failed && payment.has_watched_attempt() &&
+                             drive.blocker == Blocker::closed_by_hand;
+  if (payment.index.value != 0) result.payment = payment;
+  deliver(drive.tag, std::move(result));
 }
 
 void Driver::Impl::deliver(std::uint64_t tag, DriveResult result) {
@@ -138,15 +151,16 @@ void Driver::Impl::deliver(std::uint64_t tag, DriveResult result) {
 }
 
 void Driver::Impl::sweep() {
-  for (auto& item : items) {
-    if (!item->done) continue;
-    by_ticket.erase(item->ticket);
-    auto& same_hash = hashes[item->payment.request.hash].items;
-    same_hash.erase(std::remove(same_hash.begin(), same_hash.end(), item.get()), same_hash.end());
-    release(item->payment.request.hash);
-    item.reset();
+  for (auto& drive : drives) {
+    if (!drive->done) continue;
+    by_ticket.erase(drive->ticket);
+    const PaymentHash& hash = drive->item.payment.request.hash;
+    auto& same_hash = hashes[hash].drives;
+    same_hash.erase(std::remove(same_hash.begin(), same_hash.end(), drive.get()), same_hash.end());
+    release(hash);
+    drive.reset();
   }
-  items.erase(std::remove(items.begin(), items.end(), nullptr), items.end());
+  drives.erase(std::remove(drives.begin(), drives.end(), nullptr), drives.end());
 }
 
 void Driver::Impl::connect() {
@@ -158,18 +172,15 @@ void Driver::Impl::connect() {
 
 void Driver::Impl::start_looks() {
   if (!identity) return;
-  for (const auto& item : items) {
-    if (!item->look_at || mono() < *item->look_at) continue;
-    const PaymentHash& hash = item->payment.request.hash;
-    if (item->done || !looks.insert(hash).second) continue;
+  for (const auto& drive : drives) {
+    const auto due = look_due(drive->item);
+    if (drive->done || !due || mono() < *due) continue;
+    const PaymentHash& hash = drive->item.payment.request.hash;
+    if (!looks.insert(hash).second) continue;
     std::optional<Marks> since;
-    for (Item* same : hashes[hash].items) {
-      since = earlier(since, oldest_marks(same->payment));
-      if (same->done || !same->look_at || mono() < *same->look_at) continue;
-      same->look_at.reset();
-      same->look_asked = mono();
-      same->looking = true;
-      same->look_outdated = false;
+    for (Drive* same : hashes[hash].drives) {
+      since = earlier(since, oldest_marks(same->item.payment));
+      if (!same->done) (void)take_look(same->item, mono());
     }
     ports.node.look(hash, since);
   }
@@ -186,60 +197,42 @@ MonoNs Driver::Impl::wake_at() {
     if (waiting.retry_at) at = std::min(at, *waiting.retry_at);
     crowded = crowded || !waiting.retry_at;
   }
-  for (const auto& item : items) {
-    if (identity && item->look_at && looks.count(item->payment.request.hash) == 0) at = std::min(at, *item->look_at);
-    for (const auto& [id, since] : item->unanswered) at = std::min(at, plus(since, reply_patience_ns));
-    if (const auto due = deadline_mono(*item)) at = std::min(at, *due);
-    if (crowded && item->adopted && at_rest(*item)) at = std::min(at, std::max(mono(), plus(item->since, turn_ns)));
-    if (!item->backlog.empty() && !commit_was_busy) at = mono();
+  for (const auto& drive : drives) {
+    const Item& item = drive->item;
+    const auto look = look_due(item);
+    if (identity && look && looks.count(item.payment.request.hash) == 0) at = std::min(at, *look);
+    if (const auto due = wakes_at(item, context())) at = std::min(at, *due);
+    if (crowded && drive->adopted && drive->held && at_rest(item))
+      at = std::min(at, std::max(mono(), plus(drive->since, turn_ns)));
+    if (!item.backlog.empty() && !commit_was_busy) at = mono();
   }
   return at;
 }
 
-std::optional<MonoNs> Driver::Impl::deadline_mono(const Item& item) const {
-  if (item.deadline_told || item.payment.index.value == 0) return std::nullopt;
-  const std::int64_t left = item.payment.request.deadline.value - now_for(item.payment).value;
-  return plus(mono(), std::clamp<std::int64_t>(left, 0, 3600 * ns_per_second));
-}
-
 void Driver::Impl::look_at_clocks() {
-  for (const auto& item : items) {
-    if (item->done) continue;
-    tell_deadline(*item);
-    doubt_silence(*item);
-    if (options.wait_ns == 0 && item->answered_once && item->backlog.empty() && item->unanswered.empty()) close(*item);
+  for (const auto& drive : drives) {
+    if (drive->done) continue;
+    Item& item = drive->item;
+    const ItemContext at = context();
+    tell_deadline(item, at);
+    doubt_silence(item, at);
+    if (options.wait_ns == 0 && drive->answered_once && item.backlog.empty() && !unanswered(item)) close(*drive);
   }
   if (mono() < store_poll_at) return;
   store_poll_at = plus(mono(), store_poll_ns);
   const std::uint64_t changes = ports.store.change_counter();
   if (changes == seen_changes) return;
   seen_changes = changes;
-  for (const auto& item : items) see_foreign_decisions(*item);
+  for (const auto& drive : drives) see_foreign_decisions(*drive);
 }
 
-void Driver::Impl::tell_deadline(Item& item) {
-  if (item.deadline_told || item.payment.index.value == 0) return;
-  if (now_for(item.payment) < item.payment.request.deadline) return;
-  item.deadline_told = true;
-  item.backlog.push_back(DeadlinePassed{});
-}
-
-void Driver::Impl::doubt_silence(Item& item) {
-  for (auto& [id, since] : item.unanswered) {
-    if (mono() < plus(since, reply_patience_ns)) continue;
-    since = mono();
-    want_look(item, mono());
-  }
-}
-
-void Driver::Impl::see_foreign_decisions(Item& item) {
-  if (item.done || item.payment.index.value == 0) return;
-  const auto stored = load_again(item);
-  if (item.done) return;
-  if (!stored || stored->stop_reason != item.payment.stop_reason ||
-      stored->ended_for_good() != item.payment.ended_for_good()) {
-    reload(item);
-  }
+void Driver::Impl::see_foreign_decisions(Drive& drive) {
+  const Payment& payment = drive.item.payment;
+  if (drive.done || payment.index.value == 0) return;
+  const auto stored = load_again(drive);
+  if (drive.done) return;
+  if (!stored || stored->stop_reason != payment.stop_reason || stored->ended_for_good() != payment.ended_for_good())
+    reload(drive);
 }
 
 Driver::Driver(DriverPorts ports, DriverOptions options) : impl_(std::make_unique<Impl>(ports, options)) {}

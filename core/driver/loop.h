@@ -1,10 +1,10 @@
 // The driver's inside: one struct, whose parts stand in the files that follow a payment on its way: admission.cpp
 // (lock, read), tick.cpp (decide, commit), acts.cpp (what is done after the commit), answers.cpp (what the switch
-// says). The whole way: core/README 5.
+// says). What an answer or a decision makes of a payment stands in item.cpp; here are the ports, and what several
+// payments share. The whole way: core/README 5.
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,6 +17,7 @@
 #include "core/base/hash.h"
 #include "core/driver/admission.h"
 #include "core/driver/driver.h"
+#include "core/driver/item.h"
 #include "core/driver/route_session.h"
 #include "core/payment/lifecycle.h"
 #include "core/payment/look.h"
@@ -27,11 +28,9 @@ inline constexpr std::int64_t turn_ns =
     5 * ns_per_second;  ///< a held payment keeps its place so long while others wait
 inline constexpr std::int64_t store_poll_ns = 250 * ns_per_ms;  ///< how soon another process's cancel is seen
 
-[[nodiscard]] constexpr MonoNs plus(MonoNs at, std::int64_t ns) { return MonoNs{at.value + ns}; }
-
-/// One payment on its way through this process.
-struct Item {
-  Payment payment;
+/// An item and what the loop knows beside it: whose it is, and what its caller is told. No rule of money hangs on that.
+struct Drive {
+  Item item;
   std::uint64_t ticket = 0;  ///< of this item's questions to the switch
   std::uint64_t tag = 0;     ///< the caller's
   bool idempotent = false;
@@ -40,42 +39,22 @@ struct Item {
   bool paid_before = false;      ///< by another user of the node
   bool joined = false;           ///< a send attached itself to what somebody else had begun
   bool handed_over = false;
-  bool adopted = false;             ///< a row of the store (resume), no new try
-  bool held = false;                ///< all that is known is that the switch still works on it
-  MonoNs since{};                   ///< when it got its place
-  Blocker blocker = Blocker::none;  ///< of the last look
-  bool done = false;
-
-  bool looking = false;
-  bool look_outdated = false;           ///< something was handed over while the look was under way
-  std::optional<MonoNs> look_at;        ///< a look is wanted, not before this
-  unsigned idle_looks = 0;              ///< looks in a row that changed nothing
-  Marks marks;                          ///< of the last look
-  MonoNs look_asked{};                  ///< when the last look was asked for
-  std::map<AttemptId, MonoNs> orphans;  ///< LookFinding::orphans of every look since then
+  bool adopted = false;                 ///< a row of the store (resume), no new try
+  bool held = false;                    ///< all that is known is that the switch still works on it
+  MonoNs since{};                       ///< when it got its place
+  Blocker blocker = Blocker::none;      ///< of the last look
   std::set<std::string> warned;         ///< what people were told
-
-  bool asking = false;
-  bool advised = false;                 ///< the question under way came with advice
-  Exclusions excluded;                  ///< of the question under way
   std::vector<ChannelPolicy> policies;  ///< M4: what nodes on the way told of their channels; one for each channel
-
-  std::map<AttemptId, unsigned> copies;    ///< hand-overs written by this process (R3)
-  std::set<AttemptId> drawn;               ///< ids that this process drew
-  std::map<AttemptId, MonoNs> unanswered;  ///< hand-overs and fences without an answer yet
-  std::set<AttemptId> querying;
-
-  std::deque<Event> backlog;
-  bool deadline_told = false;
-  bool answered_once = false;  ///< the switch answered a hand-over: --wait 0 may leave
-  unsigned refusals = 0;       ///< writes that the store refused, in a row
+  bool answered_once = false;           ///< the switch answered a hand-over: --wait 0 may leave
+  unsigned refusals = 0;                ///< writes that the store refused, in a row
+  bool done = false;
 };
 
 /// What all tries of one hash in this process share.
 struct HashEntry {
   StoreKnowledge knowledge;
   std::size_t users = 0;
-  std::vector<Item*> items{};  ///< driven now
+  std::vector<Drive*> drives{};  ///< driven now
 };
 
 struct Driver::Impl {
@@ -89,9 +68,9 @@ struct Driver::Impl {
   DriverPorts ports;
   DriverOptions options;
 
-  std::deque<Admission> queue;               ///< not driven yet
-  std::vector<std::unique_ptr<Item>> items;  ///< driven now
-  std::unordered_map<std::uint64_t, Item*> by_ticket;
+  std::deque<Admission> queue;                 ///< not driven yet
+  std::vector<std::unique_ptr<Drive>> drives;  ///< driven now
+  std::unordered_map<std::uint64_t, Drive*> by_ticket;
   std::unordered_map<PaymentHash, HashEntry, BytesHash> hashes;
   std::unordered_set<PaymentHash, BytesHash> looks;  ///< asked on this connection and not answered yet
   std::vector<DriveResult> results;                  ///< without a feed
@@ -125,7 +104,8 @@ struct Driver::Impl {
   [[nodiscard]] MonoNs mono() const { return ports.clock.mono(); }
   /// Never earlier than the monotonic clock allows, whatever somebody does to the wall clock.
   [[nodiscard]] UnixNs now() const;
-  [[nodiscard]] UnixNs now_for(const Payment& payment) const;
+  /// What an item may know of its surroundings, now.
+  [[nodiscard]] ItemContext context() const;
   [[nodiscard]] std::optional<MonoNs> limit() const;
 
   // --- the run ---
@@ -139,8 +119,8 @@ struct Driver::Impl {
   /// What becomes of a payment that waits for its turn when the process leaves.
   [[nodiscard]] DriveResult left_waiting(const Admission& left);
   /// The end of an item for this process, by what is stored of it.
-  void close(Item& item);
-  void finish(Item& item, DriveEnd end, std::optional<Error> error);
+  void close(Drive& drive);
+  void finish(Drive& drive, DriveEnd end, std::optional<Error> error);
   void deliver(std::uint64_t tag, DriveResult result);
   void sweep();
 
@@ -149,8 +129,7 @@ struct Driver::Impl {
   void admit();
   void take_from_feed(std::size_t room);
   void make_room(std::size_t room);
-  [[nodiscard]] bool at_rest(const Item& item) const;
-  void give_place_up(Item& item);
+  void give_place_up(Drive& drive);
   void admit_one(Admission next);
   /// Tries of one hash share its lock within a resume; a second send of a hash never does.
   bool hold(const Admission& next);
@@ -158,15 +137,15 @@ struct Driver::Impl {
   void release(const PaymentHash& hash);
   void wait_for_lock(Admission next);
   /// Null when there is nothing to drive; its result is delivered then.
-  Item* admit_stored(Payment payment, std::uint64_t tag);
+  Drive* admit_stored(Payment payment, std::uint64_t tag);
   void refuse_admission(const Payment& payment, DriveEnd end, std::uint64_t tag);
   void admit_request(Admission& next, HashState& state);
-  Item& drive(Payment payment, std::uint64_t tag);
+  Drive& take_up(Payment payment, std::uint64_t tag);
 
   // --- the tick: decide, commit once, act ---
 
   struct Decided {
-    Item* item = nullptr;
+    Drive* drive = nullptr;
     Event cause;
     Decision decision;
     bool stored = false;
@@ -185,37 +164,31 @@ struct Driver::Impl {
   void refused_by_store(Decided& pending, const Error& why);
   /// Another process drew the same id, or the store had it from another machine: the attempt was not handed over, and
   /// gets another.
-  void draw_again(Item& item, RouteReady taken, const Error& why);
-  /// The payment as it is stored now. One that became unreadable is left as it is: `item` is done then.
-  std::optional<Payment> load_again(Item& item);
+  void draw_again(Drive& drive, RouteReady taken, const Error& why);
+  /// The payment as it is stored now. One that became unreadable is left as it is: `drive` is done then.
+  std::optional<Payment> load_again(Drive& drive);
   /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is
   /// asked anew.
-  void reload(Item& item);
-  /// What was concluded from the old facts is concluded anew; a preimage stays true whatever was read.
-  static void drop_all_but_proofs(std::deque<Event>& backlog);
-  void warn_wrong_preimage(Item& item, const Decision& decision);
+  void reload(Drive& drive);
+  void warn_wrong_preimage(const Item& item, const Decision& decision);
 
   // --- acts ---
 
-  void perform(Item& item, const Decision& decision);
-  void refuse(Item& item, Errc why);
-  void do_act(Item& item, const Report&);
-  void do_act(Item& item, const Look&);
-  void do_act(Item& item, const LookLater&);
-  [[nodiscard]] std::int64_t pause(const Item& item) const;
-  /// An earlier wish stands; a look that is under way was asked too early to answer this one (R9).
-  void want_look(Item& item, MonoNs at);
-  void do_act(Item& item, const AskRoute&);
-  [[nodiscard]] std::shared_ptr<const MissionControl> remembered();
-  void ask_for_route(Item& item, std::shared_ptr<const MissionControl> advice);
-  void learn(const Payment& payment, const Write& write);
-  void take_policy(Item& item, const QueryAnswer& answer);
-  void ready(Item& item, Route route);
+  void act(Drive& drive, const Decision& decision);
+  void fulfil_all(Drive& drive, Wishes wishes);
+  void fulfil(Drive& drive, const AskForRoute& wish);
+  void fulfil(Drive& drive, DrawId& wish);
+  void fulfil(Drive& drive, const SendHandover& wish);
+  void fulfil(Drive& drive, const SendFence& wish);
+  void fulfil(Drive& drive, const SendQuery& wish);
+  void fulfil(Drive& drive, const RefuseTry& wish);
   /// No new attempt by a clock that cannot be right. What is recorded is still asked about, and stays.
-  void refuse_clock(Item& item, const Error& why);
-  void do_act(Item& item, const Dispatch& act);
-  void do_act(Item& item, const Fence& act);
-  void do_act(Item& item, const Query& act);
+  void fulfil(Drive& drive, const RefuseClock& wish);
+  void fulfil(Drive& drive, const Leave& wish);
+  [[nodiscard]] std::shared_ptr<const MissionControl> remembered();
+  void learn(const Payment& payment, const Write& write);
+  void take_policy(Drive& drive, const QueryAnswer& answer);
+  void draw_id(Drive& drive, Route route);
   [[nodiscard]] const StoreId& store_id(const Item& item);
   void trace(const Item& item, const std::string& text);
 
@@ -230,17 +203,13 @@ struct Driver::Impl {
 
   void receive(const IdentityAnswer& answer);
   /// R6, on every connection.
-  void check_identity(Item& item);
+  void check_identity(Drive& drive);
   void receive(const LookAnswer& answer);
-  void conclude(Item& item, const LookResult& look);
-  static void take_over_payee(Item& item, const Event& event);
-  /// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was
-  /// never sent.
-  void prove_orphans(Item& item, LookFinding& finding);
+  void conclude(Drive& drive, const LookResult& look, MonoNs asked);
   /// No later look will tell more: only a person can.
-  void warn_erased(Item& item, const Event& event);
+  void warn_erased(const Item& item, const Event& event);
   void receive(const RouteAnswer& answer);
-  [[nodiscard]] Item* item_of(const AttemptKey& key);
+  [[nodiscard]] Drive* drive_of(const AttemptKey& key);
   void receive(const DispatchAnswer& answer);
   void receive(const QueryAnswer& answer);
   void receive(const FenceAnswer& answer);
@@ -254,13 +223,9 @@ struct Driver::Impl {
   // --- clocks ---
 
   [[nodiscard]] MonoNs wake_at();
-  [[nodiscard]] std::optional<MonoNs> deadline_mono(const Item& item) const;
   void look_at_clocks();
-  void tell_deadline(Item& item);
-  /// A hand-over that nobody answers is looked for; the look decides, not the silence.
-  void doubt_silence(Item& item);
   /// `cancel` and `resolve` of another process are facts in the database: they are taken over as they stand.
-  void see_foreign_decisions(Item& item);
+  void see_foreign_decisions(Drive& drive);
 };
 
 }  // namespace paytower

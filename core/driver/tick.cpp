@@ -25,18 +25,19 @@ void Driver::Impl::settle() {
 }
 
 void Driver::Impl::decide_all() {
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    Item& item = *items[i];
-    while (!item.done && !item.backlog.empty()) {
+  for (std::size_t i = 0; i < drives.size(); ++i) {
+    Drive& drive = *drives[i];
+    Item& item = drive.item;
+    while (!drive.done && !item.backlog.empty()) {
       Event cause = std::move(item.backlog.front());
-      item.backlog.pop_front();
-      Decision decision = decide(item.payment, TimedEvent{now_for(item.payment), cause});
+      item.backlog.erase(item.backlog.begin());
+      Decision decision = decide(item.payment, TimedEvent{time_for(item.payment, context()), cause});
       warn_wrong_preimage(item, decision);
       if (!decision.writes.empty()) {
-        tick.push_back(Decided{&item, std::move(cause), std::move(decision)});
+        tick.push_back(Decided{&drive, std::move(cause), std::move(decision)});
         break;
       }
-      perform(item, decision);
+      act(drive, decision);
     }
   }
 }
@@ -44,7 +45,8 @@ void Driver::Impl::decide_all() {
 void Driver::Impl::commit() {
   std::vector<PaymentWrites> writes;
   writes.reserve(tick.size());
-  for (const Decided& pending : tick) writes.push_back(PaymentWrites{&pending.item->payment, pending.decision.writes});
+  for (const Decided& pending : tick)
+    writes.push_back(PaymentWrites{&pending.drive->item.payment, pending.decision.writes});
   const std::vector<Result<Stored>> stored = ports.store.commit(writes);
   for (std::size_t i = 0; i < tick.size(); ++i) tick[i].stored = static_cast<bool>(stored[i]);
   for (std::size_t i = 0; i < tick.size(); ++i) {
@@ -58,10 +60,10 @@ void Driver::Impl::commit() {
 
 void Driver::Impl::save_proofs() {
   for (const Decided& pending : tick) {
-    if (!pending.stored) save_proof(*pending.item, pending.cause);
+    if (!pending.stored) save_proof(pending.drive->item, pending.cause);
   }
-  for (const auto& item : items) {
-    for (const Event& event : item->backlog) save_proof(*item, event);
+  for (const auto& drive : drives) {
+    for (const Event& event : drive->item.backlog) save_proof(drive->item, event);
   }
   for (const SwitchEvent& answer : answers) save_proof(answer);
   for (const LookAnswer& early : early_looks) save_proof(early);
@@ -71,18 +73,19 @@ void Driver::Impl::save_proofs() {
 
 void Driver::Impl::save_proof(const SwitchEvent& answer) {
   if (const auto* told = std::get_if<QueryAnswer>(&answer); told && told->kind == QueryAnswer::Kind::settled) {
-    if (const Item* item = item_of(told->key)) save_proof(*item, Settled{told->key.id, told->preimage});
+    if (const Drive* drive = drive_of(told->key)) save_proof(drive->item, Settled{told->key.id, told->preimage});
     return;
   }
   const auto* looked = std::get_if<LookAnswer>(&answer);
   if (!looked) return;
   const auto entry = hashes.find(looked->look.hash);
   if (entry == hashes.end()) return;
-  for (const Item* item : entry->second.items) {
+  for (const Drive* drive : entry->second.drives) {
     for (const SwitchRow& row : looked->look.rows) {
       if (row.state != RowState::complete || !row.preimage) continue;
-      const bool own = item->payment.find(row.id) != nullptr;
-      save_proof(*item, own ? Event(Settled{row.id, *row.preimage}) : Event(HashPaid{*row.preimage, row.id, {}, {}}));
+      const bool own = drive->item.payment.find(row.id) != nullptr;
+      save_proof(drive->item,
+                 own ? Event(Settled{row.id, *row.preimage}) : Event(HashPaid{*row.preimage, row.id, {}, {}}));
     }
   }
 }
@@ -100,25 +103,23 @@ void Driver::Impl::save_proof(const Item& item, const Event& event) {
 }
 
 void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
-  Item& item = *pending.item;
-  item.payment.index = stored.index;
+  Drive& drive = *pending.drive;
+  const Payment& payment = drive.item.payment;
+  on_stored(drive.item, stored.index, pending.decision);
   for (const Write& write : pending.decision.writes) {
-    apply(item.payment, write);
-    learn(item.payment, write);
-    if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
-      hashes[item.payment.request.hash].knowledge.known_ids.push_back(*made->attempt.id);
-    }
+    learn(payment, write);
+    if (const auto* made = std::get_if<RegisterAttempt>(&write))
+      hashes[payment.request.hash].knowledge.known_ids.push_back(*made->attempt.id);
   }
-  item.idle_looks = 0;
-  item.held = false;
-  item.refusals = 0;
-  ports.observer.changed(item.payment);
-  if (const auto* paid = std::get_if<HashPaid>(&pending.cause); paid && item.handed_over) {
-    ports.observer.warn(item.payment.request.hash,
+  drive.held = false;
+  drive.refusals = 0;
+  ports.observer.changed(payment);
+  if (const auto* paid = std::get_if<HashPaid>(&pending.cause); paid && drive.handed_over) {
+    ports.observer.warn(payment.request.hash,
                         "another user of the node paid this hash: " + std::to_string(paid->amount.value()) +
                             " msat and " + std::to_string(paid->fee.value()) + " msat of fees are theirs");
   }
-  perform(item, pending.decision);
+  act(drive, pending.decision);
 }
 
 void Driver::Impl::learn(const Payment& payment, const Write& write) {
@@ -132,74 +133,60 @@ void Driver::Impl::learn(const Payment& payment, const Write& write) {
 }
 
 void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
-  Item& item = *pending.item;
+  Drive& drive = *pending.drive;
+  Item& item = drive.item;
+  const bool recorded = item.payment.index.value != 0;
   if (why.code == Errc::busy) {
     commit_was_busy = true;
     busy_why = why;
-    if (item.payment.index.value == 0) return finish(item, DriveEnd::busy, why);
-    item.backlog.push_front(std::move(pending.cause));  // what was learned is stored as soon as the lock is free
+    if (!recorded) return finish(drive, DriveEnd::busy, why);
+    item.backlog.insert(item.backlog.begin(), std::move(pending.cause));  // stored as soon as the lock is free
     return;
   }
   if (auto* taken = std::get_if<RouteReady>(&pending.cause); taken && why.code == Errc::attempt_id_taken)
-    return draw_again(item, std::move(*taken), why);
-  if (item.payment.index.value == 0) return finish(item, DriveEnd::refused, why);
+    return draw_again(drive, std::move(*taken), why);
+  if (!recorded) return finish(drive, DriveEnd::refused, why);
   ports.observer.trace(item.payment.request.hash, "the store refused: " + why.message);
-  if (++item.refusals > most_refusals) {
+  if (++drive.refusals > most_refusals) {
     ports.observer.warn(item.payment.request.hash,
                         "the store refuses what the switch tells (" + why.message + "): left as it is");
-    return close(item);
+    return close(drive);
   }
-  item.backlog.push_front(std::move(pending.cause));
-  reload(item);
+  item.backlog.insert(item.backlog.begin(), std::move(pending.cause));
+  reload(drive);
 }
 
-void Driver::Impl::draw_again(Item& item, RouteReady taken, const Error& why) {
-  item.drawn.erase(taken.id);  // it is another's: its answers mean nothing here (R3)
-  if (++item.refusals > most_refusals) {
-    if (item.payment.index.value == 0) return finish(item, DriveEnd::busy, why);
-    return close(item);
+void Driver::Impl::draw_again(Drive& drive, RouteReady taken, const Error& why) {
+  const Payment& payment = drive.item.payment;
+  if (++drive.refusals > most_refusals) {
+    if (payment.index.value == 0) return finish(drive, DriveEnd::busy, why);
+    return close(drive);
   }
-  highest = std::max(highest, ports.store.find(item.payment.request.hash).highest_id);
+  highest = std::max(highest, ports.store.find(payment.request.hash).highest_id);
   const auto drawn = draw_attempt_id(now(), ports.randomness, highest);
-  if (!drawn) return refuse_clock(item, drawn.error());
-  highest = taken.id = *drawn;
-  item.drawn.insert(highest);
-  item.backlog.push_front(std::move(taken));
+  if (!drawn) return fulfil(drive, RefuseClock{drawn.error()});
+  highest = *drawn;
+  take_other_id(drive.item, std::move(taken), *drawn);
 }
 
-std::optional<Payment> Driver::Impl::load_again(Item& item) {
+std::optional<Payment> Driver::Impl::load_again(Drive& drive) {
   try {
-    return ports.store.load(item.payment.index);
+    return ports.store.load(drive.item.payment.index);
   } catch (const RefusalError& error) {
     if (error.error().code != Errc::database) throw;
-    finish(item, DriveEnd::open, error.error());
+    finish(drive, DriveEnd::open, error.error());
     return std::nullopt;
   }
 }
 
-void Driver::Impl::reload(Item& item) {
-  auto stored = load_again(item);
-  if (item.done) return;
-  if (!stored) return finish(item, DriveEnd::ended, std::nullopt);
-  auto detail = std::move(item.payment.failure_detail);
-  item.payment = std::move(*stored);
-  item.payment.failure_detail = std::move(detail);
-  drop_all_but_proofs(item.backlog);
-  if (item.payment.ended_for_good() && !item.payment.has_open_attempt())
-    return finish(item, DriveEnd::ended, std::nullopt);
-  want_look(item, mono());
+void Driver::Impl::reload(Drive& drive) {
+  auto stored = load_again(drive);
+  if (drive.done) return;
+  if (!stored) return finish(drive, DriveEnd::ended, std::nullopt);
+  fulfil_all(drive, on_reload(drive.item, std::move(*stored), context()));
 }
 
-void Driver::Impl::drop_all_but_proofs(std::deque<Event>& backlog) {
-  std::deque<Event> proofs;
-  for (Event& event : backlog) {
-    if (std::holds_alternative<Settled>(event) || std::holds_alternative<HashPaid>(event))
-      proofs.push_back(std::move(event));
-  }
-  backlog = std::move(proofs);
-}
-
-void Driver::Impl::warn_wrong_preimage(Item& item, const Decision& decision) {
+void Driver::Impl::warn_wrong_preimage(const Item& item, const Decision& decision) {
   if (!decision.wrong_preimage) return;
   ports.observer.warn(item.payment.request.hash, "the switch gave a preimage for attempt " +
                                                      std::to_string(decision.wrong_preimage->value) +

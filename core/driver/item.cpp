@@ -1,0 +1,374 @@
+#include "core/driver/item.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/driver/admission.h"
+#include "core/driver/attempt_id.h"
+
+namespace paytower {
+
+namespace {
+
+constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;     ///< between two looks that change nothing
+constexpr std::int64_t orphan_patience_ns = 60 * ns_per_second;  ///< a living node ends such a record in 30 s
+constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;    ///< an unanswered hand-over is looked for after this
+
+template <typename Records> auto find_in(Records& records, const AttemptKey& key) -> decltype(records.data()) {
+  const auto found = std::find_if(records.begin(), records.end(), [&](const auto& one) { return one.key == key; });
+  return found == records.end() ? nullptr : &*found;
+}
+
+HandoverRecord& handover_of(Item& item, const AttemptKey& key) {
+  if (HandoverRecord* known = find_in(item.handovers, key)) return *known;
+  return item.handovers.emplace_back(HandoverRecord{key});
+}
+
+std::int64_t pause(const Item& item, const ItemContext& at) {
+  return std::min(at.look_pause_ns << std::min(item.idle_looks, 10U), longest_pause_ns);
+}
+
+/// After an answer that says nothing by itself: the first time at once.
+void look_instead(Item& item, const ItemContext& at) {
+  want_look(item, plus(at.mono, item.idle_looks == 0 ? 0 : pause(item, at)));
+}
+
+/// What goes to the switch from now on is not in a look that is under way.
+void outdate_look(Item& item) {
+  if (auto* asked = std::get_if<LookAsked>(&item.look)) asked->outdated = true;
+}
+
+/// What was wanted while it was under way stays wanted.
+void end_look(Item& item) {
+  const auto* asked = std::get_if<LookAsked>(&item.look);
+  if (asked == nullptr) return;
+  const auto again = asked->again;
+  item.look = NoLook{};
+  if (again) item.look = LookWanted{*again};
+}
+
+void answered(Item& item, const AttemptKey& key) {
+  if (HandoverRecord* record = find_in(item.handovers, key)) record->unanswered.reset();
+}
+
+std::optional<MonoNs> deadline_due(const Item& item, const ItemContext& at) {
+  if (item.deadline_told || item.payment.index.value == 0) return std::nullopt;
+  const std::int64_t left = item.payment.request.deadline.value - time_for(item.payment, at).value;
+  return plus(at.mono, std::clamp<std::int64_t>(left, 0, 3600 * ns_per_second));
+}
+
+// --- the look's findings ---
+
+bool holds(const std::vector<AttemptId>& ids, AttemptId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+/// One that every look for a minute has shown is proven; for one that this look does not show, the minute begins anew.
+void prove_orphans(Item& item, LookFinding& finding, MonoNs asked, MonoNs now) {
+  for (HandoverRecord& record : item.handovers) {
+    if (!holds(finding.orphans, record.key.id)) record.orphan_since.reset();
+  }
+  for (const AttemptId id : finding.orphans) {
+    HandoverRecord& record = handover_of(item, key(item.payment, *item.payment.find(id)));
+    if (!record.orphan_since) record.orphan_since = now;
+    if (asked < plus(*record.orphan_since, orphan_patience_ns)) continue;
+    for (Event& event : finding.events) {
+      if (const auto* pending = std::get_if<Pending>(&event); pending && pending->id == id) event = Orphaned{id};
+    }
+  }
+}
+
+/// What is recorded of a payment by another user says whom they paid, so that --idempotent can compare.
+void take_over_payee(Item& item, const Event& event) {
+  const auto* paid = std::get_if<HashPaid>(&event);
+  if (paid != nullptr && paid->destination && item.payment.index.value == 0)
+    item.payment.request.demand.destination = *paid->destination;
+}
+
+/// What was concluded from old facts is concluded anew.
+void drop_all_but_proofs(std::vector<Event>& backlog) {
+  const auto proof = [](const Event& event) {
+    return std::holds_alternative<Settled>(event) || std::holds_alternative<HashPaid>(event);
+  };
+  backlog.erase(std::remove_if(backlog.begin(), backlog.end(), [&](const Event& event) { return !proof(event); }),
+                backlog.end());
+}
+
+// --- acts ---
+
+/// Does one act; false: nothing is to follow it.
+class Performer {
+ public:
+  Performer(Item& item, const ItemContext& at, Wishes& wishes) : item_(item), at_(at), wishes_(wishes) {}
+
+  bool operator()(const Report&) { return end(Leave{}); }
+  bool operator()(const Look&) { return look_at(at_.mono); }
+  bool operator()(const LookLater&) { return look_at(plus(at_.mono, pause(item_, at_))); }
+
+  bool operator()(const AskRoute&) {
+    if (at_.mode != ItemContext::Mode::drive) return end(Leave{});
+    if (auto wrong = unusable_clock(at_.wall, at_.clock_from)) return end(RefuseClock{std::move(*wrong)});
+    if (at_.identity == nullptr) return look_at(at_.mono);
+    return wish(AskForRoute{});
+  }
+
+  bool operator()(const Dispatch& act) {
+    const Attempt& attempt = *item_.payment.find(act.id);
+    HandoverRecord& record = record_of(attempt);
+    const bool collecting = at_.mode == ItemContext::Mode::collect_only && !record.drawn_here;
+    if (at_.mode == ItemContext::Mode::leaving || collecting) return end(Leave{});
+    if (at_.identity == nullptr) return look_at(at_.mono);
+    if (attempt.switch_run != at_.identity->run) return look_at(at_.mono);  // restarted since it was decided
+    ++record.copies;
+    sent(record);
+    return wish(SendHandover{record.key});
+  }
+
+  bool operator()(const Fence& act) {
+    if (at_.mode != ItemContext::Mode::drive) return end(Leave{});
+    if (at_.identity == nullptr) return look_at(at_.mono);
+    HandoverRecord& record = record_of(*item_.payment.find(act.id));
+    sent(record);
+    return wish(SendFence{record.key});
+  }
+
+  bool operator()(const Query& act) {
+    if (!at_.ask_for_ends || at_.identity == nullptr) return true;
+    HandoverRecord& record = record_of(*item_.payment.find(act.id));
+    if (std::exchange(record.querying, true)) return true;
+    return wish(SendQuery{record.key});
+  }
+
+ private:
+  HandoverRecord& record_of(const Attempt& attempt) { return handover_of(item_, key(item_.payment, attempt)); }
+
+  void sent(HandoverRecord& record) {
+    record.unanswered = at_.mono;
+    outdate_look(item_);
+  }
+
+  bool look_at(MonoNs when) {
+    want_look(item_, when);
+    return true;
+  }
+
+  bool wish(Wish what) {
+    wishes_.push_back(std::move(what));
+    return true;
+  }
+
+  bool end(Wish what) {
+    wishes_.push_back(std::move(what));
+    return false;
+  }
+
+  Item& item_;
+  const ItemContext& at_;
+  Wishes& wishes_;
+};
+
+}  // namespace
+
+// --- reading ---
+
+UnixNs time_for(const Payment& payment, const ItemContext& at) { return std::max(at.wall, payment.request.created); }
+
+const HandoverRecord* find_handover(const Item& item, const AttemptKey& key) { return find_in(item.handovers, key); }
+
+bool unanswered(const Item& item) {
+  return std::any_of(item.handovers.begin(), item.handovers.end(),
+                     [](const HandoverRecord& record) { return record.unanswered.has_value(); });
+}
+
+bool at_rest(const Item& item) {
+  return item.backlog.empty() && !unanswered(item) && !std::holds_alternative<LookAsked>(item.look) && !item.route;
+}
+
+std::optional<MonoNs> look_due(const Item& item) {
+  const auto* wanted = std::get_if<LookWanted>(&item.look);
+  return wanted != nullptr ? std::optional(wanted->at) : std::nullopt;
+}
+
+std::optional<MonoNs> wakes_at(const Item& item, const ItemContext& at) {
+  std::optional<MonoNs> first = deadline_due(item, at);
+  for (const HandoverRecord& record : item.handovers) {
+    if (!record.unanswered) continue;
+    const MonoNs due = plus(*record.unanswered, reply_patience_ns);
+    first = first ? std::min(*first, due) : due;
+  }
+  return first;
+}
+
+// --- the look ---
+
+void want_look(Item& item, MonoNs at) {
+  if (auto* asked = std::get_if<LookAsked>(&item.look)) {
+    asked->outdated = true;
+    asked->again = asked->again ? std::min(*asked->again, at) : at;
+    return;
+  }
+  const auto earlier = look_due(item);
+  item.look = LookWanted{earlier ? std::min(*earlier, at) : at};
+}
+
+bool take_look(Item& item, MonoNs now) {
+  const auto due = look_due(item);
+  if (!due || now < *due) return false;
+  item.look = LookAsked{now};
+  return true;
+}
+
+std::optional<MonoNs> look_came(Item& item, const ItemContext& at) {
+  const auto* under_way = std::get_if<LookAsked>(&item.look);
+  if (under_way == nullptr) return std::nullopt;
+  const LookAsked asked = *under_way;
+  end_look(item);
+  if (!asked.outdated) return asked.asked;
+  if (!unanswered(item)) want_look(item, at.mono);
+  return std::nullopt;
+}
+
+// --- answers ---
+
+void on(Item& item, LookFinding finding, const Marks& now, MonoNs asked, const ItemContext& at) {
+  item.marks = now;
+  ++item.idle_looks;
+  prove_orphans(item, finding, asked, at.mono);
+  for (Event& event : finding.events) {
+    take_over_payee(item, event);
+    item.backlog.push_back(std::move(event));
+  }
+}
+
+Wishes on(Item& item, const RouteAnswer& answer) {
+  if (!item.route) return {};
+  const RouteAsked asked = std::move(*item.route);
+  item.route.reset();
+  auto judged = judge_answer(answer, item.payment, asked.excluded);
+  if (auto* route = std::get_if<Route>(&judged)) return {DrawId{std::move(*route)}};
+  if (answer.advised && asked.advised) return {AskForRoute{false}};
+  item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
+  return {};
+}
+
+void on(Item& item, const DispatchAnswer& answer, const ItemContext& at) {
+  answered(item, answer.key);
+  const AttemptId id = answer.key.id;
+  switch (answer.kind) {
+    case DispatchAnswer::Kind::accepted: {
+      Attempt* attempt = item.payment.find(id);
+      if (attempt != nullptr && !attempt->accepted) attempt->accepted = at.wall;
+      item.backlog.push_back(Accepted{id});
+      return;
+    }
+    case DispatchAnswer::Kind::not_sent: {
+      const HandoverRecord* record = find_handover(item, answer.key);
+      item.backlog.push_back(NotSent{id, answer.failure, record != nullptr && record->only_copy()});
+      return;
+    }
+    case DispatchAnswer::Kind::look: return look_instead(item, at);
+  }
+}
+
+void on(Item& item, const QueryAnswer& answer, const ItemContext& at) {
+  if (HandoverRecord* record = find_in(item.handovers, answer.key)) record->querying = false;
+  switch (answer.kind) {
+    case QueryAnswer::Kind::settled: return item.backlog.push_back(Settled{answer.key.id, answer.preimage});
+    case QueryAnswer::Kind::failed: return item.backlog.push_back(Failed{answer.key.id, answer.failure});
+    case QueryAnswer::Kind::look: return look_instead(item, at);
+  }
+}
+
+Wishes on(Item& item, const FenceAnswer& answer, const ItemContext& at) {
+  answered(item, answer.key);
+  if (answer.kind == FenceAnswer::Kind::fenced) {
+    item.backlog.push_back(Fenced{answer.key.id});
+    return {};
+  }
+  // The payment has its end already. While somebody's complete record stands in the way, no fence takes and no HTLC of
+  // ours is made either: a later run asks again.
+  if (item.payment.ended_for_good()) return {Leave{}};
+  look_instead(item, at);
+  return {};
+}
+
+void on(Item& item, const Disconnected&, const ItemContext& at) {
+  end_look(item);
+  item.route.reset();
+  for (HandoverRecord& record : item.handovers) {
+    record.unanswered.reset();
+    record.querying = false;
+  }
+  want_look(item, at.mono);
+}
+
+// --- the route ---
+
+void route_asked(Item& item, bool advised, Exclusions excluded) {
+  item.route = RouteAsked{advised, std::move(excluded)};
+}
+
+void no_route(Item& item, FailureDetail detail) {
+  item.backlog.push_back(NoRoute{FailureReason::no_route, std::move(detail)});
+}
+
+void route_ready(Item& item, Route route, AttemptId id, const ItemContext& at) {
+  handover_of(item, AttemptKey{item.payment.request.hash, id, 0}).drawn_here = true;
+  item.backlog.push_back(RouteReady{id, 0, at.identity->key, item.marks, std::move(route), at.identity->run});
+}
+
+void take_other_id(Item& item, RouteReady taken, AttemptId id) {
+  const AttemptKey wrong{item.payment.request.hash, taken.id, taken.part};
+  if (HandoverRecord* record = find_in(item.handovers, wrong)) record->drawn_here = false;
+  handover_of(item, AttemptKey{wrong.hash, id, taken.part}).drawn_here = true;
+  taken.id = id;
+  item.backlog.insert(item.backlog.begin(), std::move(taken));
+}
+
+// --- clocks ---
+
+void tell_deadline(Item& item, const ItemContext& at) {
+  if (item.deadline_told || item.payment.index.value == 0) return;
+  if (time_for(item.payment, at) < item.payment.request.deadline) return;
+  item.deadline_told = true;
+  item.backlog.push_back(DeadlinePassed{});
+}
+
+void doubt_silence(Item& item, const ItemContext& at) {
+  for (HandoverRecord& record : item.handovers) {
+    if (!record.unanswered || at.mono < plus(*record.unanswered, reply_patience_ns)) continue;
+    record.unanswered = at.mono;
+    want_look(item, at.mono);
+  }
+}
+
+// --- the store ---
+
+void on_stored(Item& item, PaymentIndex index, const Decision& decision) {
+  item.payment.index = index;
+  for (const Write& write : decision.writes) apply(item.payment, write);
+  item.idle_looks = 0;
+}
+
+Wishes on_reload(Item& item, Payment stored, const ItemContext& at) {
+  stored.failure_detail = std::move(item.payment.failure_detail);
+  item.payment = std::move(stored);
+  drop_all_but_proofs(item.backlog);
+  if (item.payment.ended_for_good() && !item.payment.has_open_attempt()) return {Leave{}};
+  want_look(item, at.mono);
+  return {};
+}
+
+// --- decisions ---
+
+Wishes perform(Item& item, const Decision& decision, const ItemContext& at) {
+  if (decision.refusal) return {RefuseTry{*decision.refusal}};
+  Wishes wishes;
+  Performer performer(item, at, wishes);
+  for (const Act& act : decision.acts) {
+    if (!std::visit(performer, act)) break;
+  }
+  return wishes;
+}
+
+}  // namespace paytower
