@@ -37,7 +37,7 @@ void Moves::start_moves() {
 }
 
 void Moves::item_moves(unsigned slot) {
-  const Item& item = from_->process.items[slot];
+  const ItemBytes& item = from_->process.items[slot];
   const auto step = [this, slot](void (DriverStep::*what)(unsigned)) {
     return [this, slot, what](State& next) { (DriverStep(config_, mutation_, next).*what)(slot); };
   };
@@ -74,7 +74,7 @@ void Moves::item_moves(unsigned slot) {
 
 /// Answers that are on their way, and queries that the switch can answer by now.
 void Moves::answer_moves(unsigned slot) {
-  const Item& item = from_->process.items[slot];
+  const ItemBytes& item = from_->process.items[slot];
   for (unsigned id = 1; id <= config_.ids; ++id) {
     const Requests& asked = from_->node.requests[id];
     const bool mine = from_->store.attempts[id].outcome != Outcome::absent && from_->store.attempts[id].owner == slot;
@@ -97,7 +97,7 @@ void Moves::answer_moves(unsigned slot) {
 
 /// The switch takes its picture, and the answer comes: at once, or while the world goes on.
 void Moves::look_moves() {
-  for (const Item& item : from_->process.items) {
+  for (const ItemBytes& item : from_->process.items) {
     if (item.act != 0 || item.events > 2) return;
   }
   const LookStage look = from_->process.look.stage;

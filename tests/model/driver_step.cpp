@@ -1,10 +1,9 @@
-// What a process does with one state: each function says which of the driver's it stands for.
+// What a process does with one state: the item's steps are the driver's own, and each function says for which of the
+// loop's it stands.
 #include <algorithm>
 #include <utility>
 
-#include "core/base/hash.h"
 #include "core/driver/attempt_id.h"
-#include "core/driver/ports.h"
 #include "tests/lifecycle/states.h"
 #include "tests/model/world.h"
 
@@ -41,7 +40,24 @@ template <typename What> bool writes(const Decision& decision) {
                      [](const Write& write) { return std::holds_alternative<What>(write); });
 }
 
-void without(std::uint8_t& set, unsigned id) { set = static_cast<std::uint8_t>(set & ~bit(id)); }
+/// Late enough for whatever waits for its time.
+constexpr MonoNs some_time_later{3600 * ns_per_second};
+
+const IdentityAnswer& identity() {
+  static const IdentityAnswer here{switch_key(), 0, {}};
+  return here;
+}
+
+bool ends(const Wish& wish) {
+  return std::holds_alternative<Leave>(wish) || std::holds_alternative<RefuseTry>(wish) ||
+         std::holds_alternative<RefuseClock>(wish);
+}
+
+unsigned number(const AttemptKey& key) { return static_cast<unsigned>(key.id.value); }
+
+AttemptKey key_of(const Config& config, const Item& item, unsigned id) {
+  return AttemptKey{item.payment.request.hash, AttemptId{id}, part_of(config, id)};
+}
 
 }  // namespace
 
@@ -50,27 +66,23 @@ Decision DriverStep::ask(const Payment& payment, const TimedEvent& event) const 
   return decide(payment, event);
 }
 
-Payment DriverStep::memory(unsigned slot) const {
-  return payment_of(config_, state_.store, slot, state_.process.items[slot].known_stop);
+ItemContext DriverStep::context(unsigned slot) const {
+  ItemContext at;
+  at.wall = time_of(state_, slot);
+  at.identity = &identity();
+  if (state_.process.collect_only != 0) at.mode = ItemContext::Mode::collect_only;
+  return at;
 }
 
-void DriverStep::push(unsigned slot, std::uint8_t code) {
-  Item& one = item(slot);
-  if (one.events == most_events) throw Violation{"more events at once than the model holds"};
-  one.backlog[one.events] = code;
-  one.events = static_cast<std::uint8_t>(one.events + 1);
+template <typename Change> void DriverStep::change(unsigned slot, Change how) {
+  Item one = item(slot);
+  how(one, context(slot));
+  keep(slot, one);
 }
 
-void DriverStep::pop(unsigned slot) {
-  Item& one = item(slot);
-  std::rotate(one.backlog.begin(), one.backlog.begin() + 1, one.backlog.end());
-  one.backlog.back() = 0;
-  one.events = static_cast<std::uint8_t>(one.events - 1);
-}
+// --- admission.cpp ---
 
-// --- driver_admission.cpp ---
-
-/// Driver::Impl::remember, with what SqlitePaymentStore::find read after the lock was taken.
+/// remember(), with what SqlitePaymentStore::find read after the lock was taken.
 void DriverStep::remember_store() {
   Process& process = state_.process;
   process.alive = 1;
@@ -93,8 +105,8 @@ void DriverStep::send(unsigned slot) {
   if (decision.refusal) return;
   if (state_.paid != 0) throw Violation{"R13: a paid hash passes admission"};
   remember_store();
-  item(slot).active = 1;
-  perform(slot, decision);
+  bytes(slot).active = 1;
+  act(slot, item(slot), decision);
 }
 
 /// admit_stored, for all that fetch_in_flight lists: tries of one hash share its lock.
@@ -102,52 +114,51 @@ void DriverStep::resume(bool collect_only) {
   remember_store();
   state_.process.collect_only = collect_only ? 1 : 0;
   for (unsigned slot = 0; slot < most_tries; ++slot) {
-    const StoredTry& one = state_.store.tries[slot];
-    if (one.stand != RowStand::stored) continue;
-    if (ended(one) && !has_open(state_.store, slot) && !has_watched(state_.store, slot)) continue;
-    item(slot).active = 1;
-    item(slot).known_stop = one.stop;
-    item(slot).look_wanted = 1;
+    const StoredTry& row = state_.store.tries[slot];
+    if (row.stand != RowStand::stored) continue;
+    if (ended(row) && !has_open(state_.store, slot) && !has_watched(state_.store, slot)) continue;
+    bytes(slot).active = 1;
+    bytes(slot).known_stop = row.stop;
+    change(slot, [](Item& one, const ItemContext& at) { want_look(one, at.mono); });
   }
 }
 
-// --- driver_tick.cpp ---
+// --- tick.cpp ---
 
 /// decide_all and commit for the first event of one item. The act that the switch sees is a move of its own, so that a
 /// crash can come between; what only changes memory is done at once, since a crash before it and behind it leave the
 /// same.
-void DriverStep::decide_front(unsigned slot) {
-  const std::uint8_t code = item(slot).backlog[0];
-  pop(slot);
-  process(slot, code, event_of(state_, slot, code));
-}
+void DriverStep::decide_front(unsigned slot) { decide_first(slot, item(slot)); }
 
-void DriverStep::process(unsigned slot, std::uint8_t code, const TimedEvent& event) {
-  const Decision decision = ask(memory(slot), event);
+void DriverStep::decide_first(unsigned slot, Item one) {
+  Event cause = std::move(one.backlog.front());
+  one.backlog.erase(one.backlog.begin());
+  const Decision decision = ask(one.payment, TimedEvent{time_for(one.payment, context(slot)), cause});
   if (decision.acts.size() > 1) throw Violation{"the model does one act after a decision, the core asks for more"};
-  if (decision.writes.empty()) return perform(slot, decision);
-  if (writes<FailPayment>(decision) && item(slot).quiet_proven == 0)
+  if (decision.writes.empty()) return act(slot, std::move(one), decision);
+  if (writes<FailPayment>(decision) && bytes(slot).quiet_proven == 0)
     throw Violation{"R9: FAILED without a look behind the last end that showed nothing"};
-  if (commit(config_, mutation_, state_, slot, decision.writes)) return refused(slot, code, decision);
+  if (commit(config_, mutation_, state_, slot, decision.writes))
+    return refused(slot, std::move(one), std::move(cause), decision);
   note_written(slot, decision);
-  perform(slot, decision);
+  on_stored(one, PaymentIndex{slot + 1}, decision);
+  act(slot, std::move(one), decision);
 }
 
 /// accepted_by_store.
 void DriverStep::note_written(unsigned slot, const Decision& decision) {
-  Item& one = item(slot);
   for (const Write& write : decision.writes) {
     if (const auto* made = std::get_if<RegisterAttempt>(&write))
       state_.process.known |= bit(static_cast<unsigned>(made->attempt.id->value));
-    if (std::holds_alternative<SetStop>(write)) one.known_stop = state_.store.tries[slot].stop;
   }
   if (!writes<RegisterAttempt>(decision) && !writes<FailAttempt>(decision) && !writes<CloseAttempt>(decision)) return;
-  one.quiet_proven = 0;  // a look has to come behind it (R9)
-  without(state_.process.look.after_end, slot);
+  bytes(slot).quiet_proven = 0;  // a look has to come behind it (R9)
+  LookOnWay& look = state_.process.look;
+  look.after_end = static_cast<std::uint8_t>(look.after_end & ~bit(slot));
 }
 
 /// refused_by_store: a payment that is not recorded is done; otherwise it is read again, and proofs are kept.
-void DriverStep::refused(unsigned slot, std::uint8_t code, const Decision& decision) {
+void DriverStep::refused(unsigned slot, Item one, Event cause, const Decision& decision) {
   const bool recorded = state_.store.tries[slot].stand == RowStand::stored;
   if (!recorded) {
     if (state_.store.tries[slot].stand == RowStand::unused) return finish(slot);
@@ -155,98 +166,63 @@ void DriverStep::refused(unsigned slot, std::uint8_t code, const Decision& decis
   }
   if (holds_proof(decision) && state_.store.tries[slot].proof == Proof::none)
     throw Violation{"R8: a right preimage is refused by the store"};
-  Item& one = item(slot);
-  if (is_proof(code)) {
-    if (one.events == most_events) throw Violation{"more events at once than the model holds"};
-    std::rotate(one.backlog.begin(), one.backlog.end() - 1, one.backlog.end());
-    one.backlog[0] = code;
-    one.events = static_cast<std::uint8_t>(one.events + 1);
-  }
-  reload(slot);
+  one.backlog.insert(one.backlog.begin(), std::move(cause));
+  reload(slot, std::move(one));
 }
 
-void DriverStep::reload(unsigned slot) {
-  Item& one = item(slot);
-  const auto kept = one.backlog;
-  const unsigned count = one.events;
-  one.backlog = {};
-  one.events = 0;
-  for (unsigned i = 0; i < count; ++i) {
-    if (is_proof(kept[i])) push(slot, kept[i]);
-  }
-  one.known_stop = state_.store.tries[slot].stop;
-  if (ended(state_.store.tries[slot]) && !has_open(state_.store, slot)) return finish(slot);
-  want_look(slot);
+void DriverStep::reload(unsigned slot, Item one) {
+  Payment stored = payment_of(config_, state_.store, slot, state_.store.tries[slot].stop);
+  const Wishes wishes = on_reload(one, std::move(stored), context(slot));
+  fulfil(slot, std::move(one), wishes);
 }
 
-// --- driver_acts.cpp ---
+// --- acts.cpp ---
 
-void DriverStep::perform(unsigned slot, const Decision& decision) {
-  if (decision.refusal) return finish(slot);
-  if (decision.acts.empty()) return;
-  const Act& act = decision.acts.front();
-  Item& one = item(slot);
-  if (std::holds_alternative<Report>(act)) return finish(slot);
-  if (std::holds_alternative<Look>(act) || std::holds_alternative<LookLater>(act)) return want_look(slot);
-  if (std::holds_alternative<AskRoute>(act)) {
-    if (state_.process.collect_only != 0) return finish(slot);
-    one.asking = 1;
-    return;
+void DriverStep::act(unsigned slot, Item one, const Decision& decision) {
+  const Act* first = decision.refusal || decision.acts.empty() ? nullptr : &decision.acts.front();
+  const auto* dispatch = first != nullptr ? std::get_if<Dispatch>(first) : nullptr;
+  const auto* fence = first != nullptr ? std::get_if<Fence>(first) : nullptr;
+  if (dispatch == nullptr && fence == nullptr) {
+    const Wishes wishes = mutation_.calls.perform(one, decision, context(slot));
+    return fulfil(slot, std::move(one), wishes);
   }
-  if (const auto* query = std::get_if<Query>(&act)) {
-    one.querying |= bit(static_cast<unsigned>(query->id.value));
-    return;
-  }
-  const auto* dispatch = std::get_if<Dispatch>(&act);
-  one.act = dispatch ? 1 : 2;
-  one.act_id = static_cast<std::uint8_t>(dispatch ? dispatch->id.value : std::get<Fence>(act).id.value);
+  bytes(slot).act = dispatch != nullptr ? 1 : 2;
+  bytes(slot).act_id = static_cast<std::uint8_t>(dispatch != nullptr ? dispatch->id.value : fence->id.value);
+  keep(slot, one);
 }
 
 void DriverStep::do_committed_act(unsigned slot) {
-  Item& one = item(slot);
-  const bool send = one.act == 1;
-  const unsigned id = one.act_id;
-  one.act = one.act_id = 0;
-  if (send) return dispatch(slot, id);
-  fence(slot, id);
+  const bool send = std::exchange(bytes(slot).act, std::uint8_t{0}) == 1;
+  const unsigned id = std::exchange(bytes(slot).act_id, std::uint8_t{0});
+  if (state_.store.attempts[id].outcome == Outcome::absent) throw Violation{"R1: handed over without a record"};
+  Decision committed;
+  committed.acts.push_back(send ? Act{Dispatch{AttemptId{id}}} : Act{Fence{AttemptId{id}}});
+  Item one = item(slot);
+  const Wishes wishes = mutation_.calls.perform(one, committed, context(slot));
+  fulfil(slot, std::move(one), wishes);
 }
 
-/// do_act(Dispatch): R1 was kept, the attempt is committed.
-void DriverStep::dispatch(unsigned slot, unsigned id) {
-  Item& one = item(slot);
-  if (state_.process.collect_only != 0 && (one.drawn & bit(id)) == 0) return finish(slot);
-  if (state_.store.attempts[id].outcome == Outcome::absent) throw Violation{"R1: handed over without a record"};
+void DriverStep::fulfil(unsigned slot, Item one, const Wishes& wishes) {
+  for (const Wish& wish : wishes) {
+    if (ends(wish)) return finish(slot);
+    if (std::holds_alternative<AskForRoute>(wish)) route_asked(one, false, {});
+    if (const auto* send = std::get_if<SendHandover>(&wish)) {
+      check_handover(number(send->key));
+      Requests& asked = state_.node.requests[number(send->key)];
+      if (asked.live < config_.copies) asked.live = static_cast<std::uint8_t>(asked.live + 1);
+    }
+    if (const auto* fence = std::get_if<SendFence>(&wish)) state_.node.requests[number(fence->key)].fence_live = 1;
+  }
+  keep(slot, one);
+}
+
+void DriverStep::check_handover(unsigned id) const {
   const MarkBytes& marks = state_.store.attempts[id].marks;
   const MarkBytes& present = state_.node.seen.now;
-  const bool backwards = marks[0] != no_mark && (marks[0] > present[0] || marks[1] > present[1] ||
-                                                 marks[2] > present[2] || marks[3] > present[3]);
-  if (backwards) throw Violation{"R5: handed over to a node that was restored from an old copy"};
-  if ((one.drawn & bit(id)) != 0) {
-    const bool before = ((one.sent_once | one.sent_more) & bit(id)) != 0;
-    without(one.sent_once, id);
-    (before ? one.sent_more : one.sent_once) |= bit(id);
+  for (unsigned i = 0; i < marks.size(); ++i) {
+    if (marks[i] != no_mark && marks[i] > present[i])
+      throw Violation{"R5: handed over to a node that was restored from an old copy"};
   }
-  one.unanswered |= bit(id);
-  if (one.looking != 0) one.look_outdated = 1;
-  Requests& asked = state_.node.requests[id];
-  if (asked.live < config_.copies) asked.live = static_cast<std::uint8_t>(asked.live + 1);
-}
-
-/// do_act(Fence).
-void DriverStep::fence(unsigned slot, unsigned id) {
-  Item& one = item(slot);
-  if (state_.process.collect_only != 0) return finish(slot);
-  one.unanswered |= bit(id);
-  if (one.looking != 0) one.look_outdated = 1;
-  Requests& asked = state_.node.requests[id];
-  asked.fence_live = 1;
-}
-
-/// want_look: a look that is under way was asked too early to answer this one.
-void DriverStep::want_look(unsigned slot) {
-  Item& one = item(slot);
-  if (one.looking != 0) one.look_outdated = 1;
-  one.look_wanted = 1;
 }
 
 /// draw_attempt_id, the real one. The clock that stands is the worst of clocks: only the store keeps ids apart then.
@@ -264,29 +240,29 @@ unsigned DriverStep::draw() {
 /// start_looks: one a hash at a time, shared by all tries that want one.
 void DriverStep::start_look() {
   for (unsigned slot = 0; slot < most_tries; ++slot) {
-    Item& one = item(slot);
-    if (one.active == 0 || one.look_wanted == 0) continue;
-    one.look_wanted = 0;
-    one.looking = 1;
-    one.look_outdated = 0;
+    if (bytes(slot).active == 0) continue;
+    change(slot, [](Item& one, const ItemContext& at) { (void)take_look(one, at.mono); });
   }
   state_.process.look.stage = LookStage::asked;
 }
 
-void DriverStep::doubt_silence(unsigned slot) { want_look(slot); }
-
-void DriverStep::tell_deadline(unsigned slot) {
-  item(slot).deadline_told = 1;
-  push(slot, simple_event(DeadlinePassed{}));
+/// look_at_clocks, when two seconds have passed, or the deadline.
+void DriverStep::doubt_silence(unsigned slot) {
+  change(slot, [](Item& one, ItemContext at) {
+    at.mono = some_time_later;
+    paytower::doubt_silence(one, at);
+  });
 }
 
-void DriverStep::see_foreign_decisions(unsigned slot) { reload(slot); }
+void DriverStep::tell_deadline(unsigned slot) { change(slot, paytower::tell_deadline); }
+
+void DriverStep::see_foreign_decisions(unsigned slot) { reload(slot, item(slot)); }
 
 /// finish and sweep: the last item takes the process with it.
 void DriverStep::finish(unsigned slot) {
-  item(slot) = Item{};
+  bytes(slot) = ItemBytes{};
   const auto& items = state_.process.items;
-  if (std::none_of(items.begin(), items.end(), [](const Item& one) { return one.active != 0; })) die();
+  if (std::none_of(items.begin(), items.end(), [](const ItemBytes& one) { return one.active != 0; })) die();
 }
 
 void DriverStep::die() {
@@ -302,7 +278,7 @@ void DriverStep::drop_connection() {
   }
 }
 
-// --- driver_answers.cpp ---
+// --- answers.cpp ---
 
 /// The switch takes its picture of the hash.
 void DriverStep::execute_look() {
@@ -319,93 +295,94 @@ void DriverStep::execute_look() {
 void DriverStep::receive_look() {
   const LookOnWay look = std::exchange(state_.process.look, LookOnWay{});
   for (unsigned slot = 0; slot < most_tries; ++slot) {
-    Item& one = item(slot);
-    if (one.active == 0 || one.looking == 0) continue;
-    one.looking = 0;
-    if (one.look_outdated != 0) {
-      one.look_outdated = 0;
-      if (one.unanswered == 0) want_look(slot);
-      continue;
+    if (bytes(slot).active == 0) continue;
+    Item one = item(slot);
+    const auto asked = mutation_.calls.look_came(one, context(slot));
+    if (asked) {
+      conclude(slot, std::move(one), look, *asked);
+    } else {
+      keep(slot, one);
     }
-    conclude(slot, look);
     if (state_.process.alive == 0) return;  // an alarm ended it
   }
 }
 
 /// conclude: an alarm is thrown, and ends the process.
-void DriverStep::conclude(unsigned slot, const LookOnWay& look) {
-  Item& one = item(slot);
-  const Payment payment = memory(slot);
-  const LookFinding finding = interpret(payment, look_result(config_, look.shown),
-                                        knowledge(state_.process.known, state_.process.deleted_up_to));
+void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked) {
+  const LookResult shown = look_result(config_, look.shown);
+  LookFinding finding = interpret(one.payment, shown, knowledge(state_.process.known, state_.process.deleted_up_to));
   if (finding.alarm) return die();
-  one.marks = look.shown.now;
   for (const Event& what : finding.events) {
-    push(slot, code_of(what, payment.request.hash));
     if (!std::holds_alternative<Quiet>(what)) continue;
-    one.quiet_proven = (look.after_end & bit(slot)) != 0 && shows_nothing(look.shown) ? 1 : 0;
+    bytes(slot).quiet_proven = (look.after_end & bit(slot)) != 0 && shows_nothing(look.shown) ? 1 : 0;
   }
+  on(one, std::move(finding), shown.now, asked, context(slot));
+  keep(slot, one);
 }
 
-/// receive(RouteAnswer) and ready(): the id is drawn, and the tick commits it. Nothing else is queued then.
+/// receive(RouteAnswer) and draw_id: the id is drawn, and the tick commits it. Nothing else is queued then.
 void DriverStep::receive_route(unsigned slot, bool found) {
-  Item& one = item(slot);
-  one.asking = 0;
-  if (!found) return push(slot, simple_event(NoRoute{}));
+  Item one = item(slot);
+  RouteAnswer answer;
+  if (found) answer.route = route();
+  const Wishes wishes = on(one, answer);
+  if (!found) return keep(slot, one);
   const unsigned id = draw();
   if (id > most_ids) throw Violation{"an id beyond the model's"};
-  one.drawn |= bit(id);
-  process(slot, 0,
-          TimedEvent{time_of(state_, slot), RouteReady{AttemptId{id}, 0, switch_key(), marks_of(one.marks), route()}});
+  route_ready(one, std::get<DrawId>(wishes.front()).route, AttemptId{id}, context(slot));
+  decide_first(slot, std::move(one));
 }
 
-/// receive(DispatchAnswer), with R3's only copy.
 void DriverStep::receive_dispatch(unsigned slot, unsigned id) {
-  Item& one = item(slot);
-  Requests& asked = state_.node.requests[id];
-  const unsigned reply = asked.reply;
-  asked.reply = 0;
-  without(one.unanswered, id);
-  if (reply == 1) return push(slot, simple_event(Accepted{AttemptId{id}}));
-  if (reply == 3) return want_look(slot);
-  const bool only_copy = (one.drawn & one.sent_once & bit(id)) != 0;
-  push(slot, simple_event(NotSent{AttemptId{id}, {}, only_copy}));
+  const unsigned reply = std::exchange(state_.node.requests[id].reply, std::uint8_t{0});
+  const auto kind = reply == 1   ? DispatchAnswer::Kind::accepted
+                    : reply == 2 ? DispatchAnswer::Kind::not_sent
+                                 : DispatchAnswer::Kind::look;
+  change(slot, [&](Item& one, const ItemContext& at) {
+    on(one, DispatchAnswer{key_of(config_, one, id), kind, {}}, at);
+  });
 }
 
 void DriverStep::receive_fence(unsigned slot, unsigned id) {
-  Requests& asked = state_.node.requests[id];
-  const unsigned reply = asked.fence_reply;
-  asked.fence_reply = 0;
-  without(item(slot).unanswered, id);
-  if (reply == 1) return push(slot, simple_event(Fenced{AttemptId{id}}));
-  want_look(slot);
+  Item one = item(slot);
+  const unsigned reply = std::exchange(state_.node.requests[id].fence_reply, std::uint8_t{0});
+  const auto kind = reply == 1 ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look;
+  const Wishes wishes = on(one, FenceAnswer{key_of(config_, one, id), kind}, context(slot));
+  fulfil(slot, std::move(one), wishes);
 }
 
-/// SimSwitch's query_answer, and receive(QueryAnswer). A pending row is not answered: see Moves.
+/// The switch's answer, by its row. A pending row is not answered: see Moves.
 void DriverStep::receive_query(unsigned slot, unsigned id) {
-  without(item(slot).querying, id);
-  Failure failure;
+  QueryAnswer answer;
   switch (state_.node.seen.rows[id]) {
-    case RowKind::complete: return push(slot, simple_event(Settled{AttemptId{id}, test::right_preimage()}));
-    case RowKind::complete_wrong: return push(slot, simple_event(Settled{AttemptId{id}, test::wrong_preimage()}));
-    case RowKind::failed_final: failure.code = FailureCode::incorrect_or_unknown_payment_details; [[fallthrough]];
-    case RowKind::failed_retry: return push(slot, simple_event(Failed{AttemptId{id}, failure}));
+    case RowKind::complete:
+    case RowKind::complete_wrong:
+      answer.kind = QueryAnswer::Kind::settled;
+      answer.preimage =
+          state_.node.seen.rows[id] == RowKind::complete ? test::right_preimage() : test::wrong_preimage();
+      break;
+    case RowKind::failed_final:
+      answer.failure.code = FailureCode::incorrect_or_unknown_payment_details;
+      [[fallthrough]];
+    case RowKind::failed_retry: answer.kind = QueryAnswer::Kind::failed; break;
     case RowKind::none:
-    case RowKind::fence: return want_look(slot);
+    case RowKind::fence: break;
     case RowKind::pending:
     case RowKind::fence_pending: throw Violation{"the model answers no query of what is pending"};
   }
+  change(slot, [&](Item& one, const ItemContext& at) {
+    answer.key = key_of(config_, one, id);
+    on(one, answer, at);
+  });
 }
 
-/// receive(Disconnected).
+/// receive(Disconnected): whoever has nothing recorded leaves.
 void DriverStep::disconnect() {
   drop_connection();
   state_.process.look = {};
   for (unsigned slot = 0; slot < most_tries; ++slot) {
-    Item& one = item(slot);
-    if (one.active == 0) continue;
-    one.looking = one.look_outdated = one.asking = one.unanswered = one.querying = 0;
-    one.look_wanted = 1;
+    if (bytes(slot).active == 0) continue;
+    change(slot, [](Item& one, const ItemContext& at) { on(one, Disconnected{}, at); });
     if (state_.store.tries[slot].stand != RowStand::stored) finish(slot);
     if (state_.process.alive == 0) return;
   }

@@ -109,6 +109,15 @@ TEST_CASE("model: NOT-SENT answers before a second attempt") {
   holds(config);
 }
 
+// R3's only copy, over broken connections, and with looks under way that hand-overs outdate (R9).
+TEST_CASE("model: NOT-SENT answers to several copies, broken connections, looks under way") {
+  Config config = small("refusals, several copies");
+  config.attempts = config.ids = 1;
+  config.copies = 2;
+  config.refusals = config.disconnects = config.stale_looks = true;
+  holds(config);
+}
+
 TEST_CASE("model: two tries with the operator's words and cancel and delete") {
   Config config = small("two tries");
   config.tries = 2;

@@ -40,6 +40,31 @@ Mutation hears(const char* name, std::optional<Event> (*otherwise)(const Payment
   return mutation;
 }
 
+/// An item whose acts come out of the real function, spoiled before it or after it.
+Mutation acts(const char* name, void (*before)(Item&), void (*after)(Item&)) {
+  Mutation mutation;
+  mutation.name = name;
+  mutation.calls.perform = [before, after](Item& item, const Decision& decision, const ItemContext& at) {
+    if (before != nullptr) before(item);
+    Wishes wishes = perform(item, decision, at);
+    if (after != nullptr) after(item);
+    return wishes;
+  };
+  return mutation;
+}
+
+void believe_look(Item& item) {
+  if (auto* asked = std::get_if<LookAsked>(&item.look)) asked->outdated = false;
+}
+
+Config refusing_world() {
+  Config config = world();
+  config.attempts = config.ids = 1;
+  config.copies = 2;
+  config.refusals = true;
+  return config;
+}
+
 }  // namespace
 
 TEST_CASE("mutant: not found means failed") {
@@ -136,5 +161,47 @@ TEST_CASE("mutant: a fence believed without a look") {
                     return NotFound{fenced->id, Evidence::nothing_since_mark, true};
                   return std::nullopt;
                 }),
+          "R3");
+}
+
+TEST_CASE("mutant: an outdated look is believed") {
+  Config config = world();
+  config.stale_looks = true;
+  Mutation mutation;
+  mutation.name = "outdated look believed";
+  mutation.calls.look_came = [](Item& item, const ItemContext& at) {
+    believe_look(item);
+    return look_came(item, at);
+  };
+  notices(config, mutation, "R9");
+}
+
+TEST_CASE("mutant: a hand-over does not outdate a look") {
+  Config config = world();
+  config.stale_looks = config.disconnects = true;
+  notices(config, acts("hand-over leaves the look", nullptr, believe_look), "R9");
+}
+
+TEST_CASE("mutant: copies stuck at one") {
+  notices(refusing_world(),
+          acts("copies stuck at one", nullptr,
+               [](Item& item) {
+                 for (HandoverRecord& record : item.handovers) record.copies = std::min(record.copies, 1U);
+               }),
+          "R3");
+}
+
+TEST_CASE("mutant: an earlier process's id taken for one's own") {
+  notices(refusing_world(),
+          acts(
+              "an earlier process's id is one's own",
+              [](Item& item) {
+                for (const Attempt& attempt : item.payment.attempts) {
+                  const AttemptKey key{item.payment.request.hash, *attempt.id, attempt.part};
+                  if (find_handover(item, key) == nullptr) item.handovers.push_back(HandoverRecord{key});
+                }
+                for (HandoverRecord& record : item.handovers) record.drawn_here = true;
+              },
+              nullptr),
           "R3");
 }

@@ -114,37 +114,6 @@ struct Coder {
   }
 };
 
-Event event(std::uint8_t code) {
-  const AttemptId id{code & 7U};
-  switch (static_cast<Kind>(code >> 3)) {
-    case Kind::quiet: return Quiet{};
-    case Kind::no_route: return NoRoute{};
-    case Kind::accepted: return Accepted{id};
-    case Kind::only_copy_not_sent: return NotSent{id, failure(false), true};
-    case Kind::not_sent: return NotSent{id, failure(false), false};
-    case Kind::settled: return Settled{id, test::right_preimage()};
-    case Kind::settled_wrong: return Settled{id, test::wrong_preimage()};
-    case Kind::failed_retry: return Failed{id, failure(false)};
-    case Kind::failed_final: return Failed{id, failure(true)};
-    case Kind::pending: return Pending{id};
-    case Kind::nothing: return NotFound{id, Evidence::nothing_since_mark, false};
-    case Kind::nothing_fenced: return NotFound{id, Evidence::nothing_since_mark, true};
-    case Kind::no_debit: return NotFound{id, Evidence::finished_no_debit, false};
-    case Kind::no_debit_fenced: return NotFound{id, Evidence::finished_no_debit, true};
-    case Kind::not_yet: return NotFound{id, Evidence::not_yet, false};
-    case Kind::unknown: return NotFound{id, Evidence::unknown, false};
-    case Kind::fenced: return Fenced{id};
-    case Kind::busy: return HashBusy{};
-    case Kind::paid: return HashPaid{test::right_preimage(), id, Msat::of(250'000), Msat{}};
-    case Kind::paid_wrong: return HashPaid{test::wrong_preimage(), id, Msat::of(250'000), Msat{}};
-    case Kind::deadline: return DeadlinePassed{};
-    case Kind::lost: return SettledPreimageLost{id.value == 0 ? std::optional<AttemptId>{} : id};
-    case Kind::none:
-    case Kind::count: break;
-  }
-  throw Violation{"the model has no such event"};
-}
-
 Failure closed_by(Outcome outcome) {
   Failure why;
   why.code = outcome == Outcome::assumed_failed ? FailureCode::assumed_failed
@@ -246,8 +215,18 @@ UnixNs time_of(const State& state, unsigned slot) {
 }
 
 Marks marks_of(const MarkBytes& bytes) {
-  if (bytes[0] == no_mark) return {};
-  return Marks{bytes[0], bytes[1], bytes[2], bytes[3]};
+  const auto mark = [](std::uint8_t byte) {
+    return byte == no_mark ? std::optional<std::uint64_t>{} : std::optional<std::uint64_t>(byte);
+  };
+  return Marks{mark(bytes[0]), mark(bytes[1]), mark(bytes[2]), mark(bytes[3])};
+}
+
+MarkBytes mark_bytes(const Marks& marks) {
+  const auto byte = [](const std::optional<std::uint64_t>& mark) {
+    return mark ? static_cast<std::uint8_t>(*mark) : no_mark;
+  };
+  return {byte(marks.payments_created), byte(marks.htlcs_created), byte(marks.htlcs_deleted),
+          byte(marks.movements_created)};
 }
 
 Payment payment_of(const Config& config, const Store& store, unsigned slot, std::uint8_t known_stop) {
@@ -301,12 +280,7 @@ void store_payment(Store& store, unsigned slot, const Payment& payment) {
     stored.outcome = outcome_of(attempt);
     stored.owner = static_cast<std::uint8_t>(slot);
     stored.part = static_cast<std::uint8_t>(attempt.part);
-    const Marks& marks = attempt.marks;
-    const auto byte = [](const std::optional<std::uint64_t>& mark) {
-      return mark ? static_cast<std::uint8_t>(*mark) : no_mark;
-    };
-    stored.marks = {byte(marks.payments_created), byte(marks.htlcs_created), byte(marks.htlcs_deleted),
-                    byte(marks.movements_created)};
+    stored.marks = mark_bytes(attempt.marks);
   }
 }
 
@@ -340,21 +314,38 @@ StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to) {
   return what;
 }
 
-TimedEvent event_of(const State& state, unsigned slot, std::uint8_t code) {
-  return TimedEvent{time_of(state, slot), event(code)};
+Event event_of(std::uint8_t code) {
+  const AttemptId id{code & 7U};
+  switch (static_cast<Kind>(code >> 3)) {
+    case Kind::quiet: return Quiet{};
+    case Kind::no_route: return NoRoute{};
+    case Kind::accepted: return Accepted{id};
+    case Kind::only_copy_not_sent: return NotSent{id, failure(false), true};
+    case Kind::not_sent: return NotSent{id, failure(false), false};
+    case Kind::settled: return Settled{id, test::right_preimage()};
+    case Kind::settled_wrong: return Settled{id, test::wrong_preimage()};
+    case Kind::failed_retry: return Failed{id, failure(false)};
+    case Kind::failed_final: return Failed{id, failure(true)};
+    case Kind::pending: return Pending{id};
+    case Kind::nothing: return NotFound{id, Evidence::nothing_since_mark, false};
+    case Kind::nothing_fenced: return NotFound{id, Evidence::nothing_since_mark, true};
+    case Kind::no_debit: return NotFound{id, Evidence::finished_no_debit, false};
+    case Kind::no_debit_fenced: return NotFound{id, Evidence::finished_no_debit, true};
+    case Kind::not_yet: return NotFound{id, Evidence::not_yet, false};
+    case Kind::unknown: return NotFound{id, Evidence::unknown, false};
+    case Kind::fenced: return Fenced{id};
+    case Kind::busy: return HashBusy{};
+    case Kind::paid: return HashPaid{test::right_preimage(), id, Msat::of(250'000), Msat{}};
+    case Kind::paid_wrong: return HashPaid{test::wrong_preimage(), id, Msat::of(250'000), Msat{}};
+    case Kind::deadline: return DeadlinePassed{};
+    case Kind::lost: return SettledPreimageLost{id.value == 0 ? std::optional<AttemptId>{} : id};
+    case Kind::none:
+    case Kind::count: break;
+  }
+  throw Violation{"the model has no such event"};
 }
 
 std::uint8_t code_of(const Event& what, const PaymentHash& hash) { return std::visit(Coder{hash}, what); }
-
-std::uint8_t simple_event(const Event& what) {
-  static const PaymentHash hash = hash_of(test::right_preimage());
-  return code_of(what, hash);
-}
-
-bool is_proof(std::uint8_t code) {
-  const auto kind = static_cast<Kind>(code >> 3);
-  return kind == Kind::settled || kind == Kind::settled_wrong || kind == Kind::paid || kind == Kind::paid_wrong;
-}
 
 std::string event_name(std::uint8_t code) {
   const unsigned id = code & 7U;

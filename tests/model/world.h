@@ -1,8 +1,9 @@
 // The model check's world as bytes: what is committed, what one process has in memory, what the switch shows, and what
 // is true. One payment hash; own attempt ids 1 to 4; id 5 is another user of the node.
 //
-// Only the surroundings are modelled. Decisions are taken by the real decide(), apply() and interpret() on real
-// Payments, which are built from these bytes and written back into them.
+// Only the surroundings are modelled. Decisions are taken by the real decide(), apply() and interpret(), and what
+// answers and decisions make of a payment on its way by the real functions of core/driver/item.h: on real Payments and
+// Items, which are built from these bytes and written back into them.
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/driver/item.h"
 #include "core/payment/lifecycle.h"
 #include "core/payment/look.h"
 #include "core/payment/payment.h"
@@ -111,13 +113,14 @@ struct LookOnWay {
   Visible shown;
 };
 
-/// One payment on its way: driver_loop.h, struct Item.
-struct Item {
+/// One payment on its way: core/driver/item.h, struct Item. Its payment is what the store holds, but for the stop wish.
+/// Times are left out: what is due is a move.
+struct ItemBytes {
   std::uint8_t active;
   std::uint8_t known_stop;  ///< the stop wish as in memory: another process's cancel comes later
   std::uint8_t looking;
   std::uint8_t look_outdated;
-  std::uint8_t look_wanted;
+  std::uint8_t look_wanted;  ///< with `looking`: again
   std::uint8_t asking;
   std::uint8_t deadline_told;
   std::uint8_t drawn;      ///< ids that this process drew
@@ -139,8 +142,8 @@ struct Process {
   std::uint8_t known;  ///< attempts that the store knew when the hash was locked
   std::uint8_t deleted_up_to;
   std::uint8_t highest;
-  LookOnWay look;                      ///< one a hash at a time
-  std::array<Item, most_tries> items;  ///< by try
+  LookOnWay look;                           ///< one a hash at a time
+  std::array<ItemBytes, most_tries> items;  ///< by try
 };
 
 // --- the world ---
@@ -194,10 +197,17 @@ struct Config {
   bool erase_under_copies = false;  ///< breaks an assumption: see Moves::erase
 };
 
+/// The functions of core/driver/item.h that a mutant wraps: it spoils the item before or after the real call.
+struct ItemCalls {
+  std::function<Wishes(Item&, const Decision&, const ItemContext&)> perform = paytower::perform;
+  std::function<std::optional<MonoNs>(Item&, const ItemContext&)> look_came = paytower::look_came;
+};
+
 /// Seeds a known bug, in the test alone.
 struct Mutation {
   std::string name = "none";
   std::function<Decision(const Payment&, const TimedEvent&, const State&)> decide = nullptr;
+  ItemCalls calls{};
   bool init_unchecked = false;    ///< the store takes every InitPayment, and admission asks nobody
   bool delete_forgets = false;    ///< no guard, and deleted ids are not remembered
   bool delete_in_flight = false;  ///< what is open can be deleted
@@ -216,16 +226,14 @@ struct Violation {
 void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] LookResult look_result(const Config& config, const Visible& shown);
 [[nodiscard]] StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to);
-[[nodiscard]] TimedEvent event_of(const State& state, unsigned slot, std::uint8_t code);
+[[nodiscard]] Event event_of(std::uint8_t code);
 [[nodiscard]] std::uint8_t code_of(const Event& what, const PaymentHash& hash);
 [[nodiscard]] std::string event_name(std::uint8_t code);
-/// Settled or HashPaid: kept when a payment is read again (driver_tick.cpp, drop_all_but_proofs).
-[[nodiscard]] bool is_proof(std::uint8_t code);
-[[nodiscard]] std::uint8_t simple_event(const Event& what);
 [[nodiscard]] SwitchKey switch_key();
 [[nodiscard]] StoreId store_name();
 [[nodiscard]] Route route();
 [[nodiscard]] Marks marks_of(const MarkBytes& bytes);
+[[nodiscard]] MarkBytes mark_bytes(const Marks& marks);
 [[nodiscard]] unsigned part_of(const Config& config, unsigned id);
 [[nodiscard]] UnixNs time_of(const State& state, unsigned slot);
 [[nodiscard]] bool has_open(const Store& store, unsigned slot);
@@ -233,6 +241,13 @@ void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] bool ended(const StoredTry& one);
 [[nodiscard]] std::string describe(const State& state);
 [[nodiscard]] State first_state(const Config& config);
+
+// --- between bytes and an item (item_bytes.cpp) ---
+
+[[nodiscard]] Item item_of(const Config& config, const State& state, unsigned slot);
+/// The inverse, for what the driver's functions may change; the model's own bytes stay. Throws Violation when the
+/// payment in memory is not the one that is stored.
+void keep_item(State& state, unsigned slot, const Item& item);
 
 // --- the store's constraints and triggers (store.cpp) ---
 
@@ -313,7 +328,8 @@ class Moves {
   bool named_ = false;
 };
 
-/// One process's steps on one state, as core/driver*.cpp takes them (driver_step.cpp).
+/// One process's steps on one state: the item's are the driver's own, what stands around them is core/driver/loop.h
+/// (driver_step.cpp).
 class DriverStep {
  public:
   DriverStep(const Config& config, const Mutation& mutation, State& state)
@@ -341,20 +357,20 @@ class DriverStep {
 
  private:
   [[nodiscard]] Decision ask(const Payment& payment, const TimedEvent& event) const;
-  [[nodiscard]] Item& item(unsigned slot) { return state_.process.items[slot]; }
-  [[nodiscard]] Payment memory(unsigned slot) const;
-  void push(unsigned slot, std::uint8_t code);
-  void pop(unsigned slot);
+  [[nodiscard]] ItemBytes& bytes(unsigned slot) { return state_.process.items[slot]; }
+  [[nodiscard]] Item item(unsigned slot) const { return item_of(config_, state_, slot); }
+  [[nodiscard]] ItemContext context(unsigned slot) const;
+  template <typename Change> void change(unsigned slot, Change how);
+  void keep(unsigned slot, const Item& one) { keep_item(state_, slot, one); }
   void remember_store();
-  void process(unsigned slot, std::uint8_t code, const TimedEvent& event);
+  void decide_first(unsigned slot, Item one);
   void note_written(unsigned slot, const Decision& decision);
-  void refused(unsigned slot, std::uint8_t code, const Decision& decision);
-  void reload(unsigned slot);
-  void perform(unsigned slot, const Decision& decision);
-  void want_look(unsigned slot);
-  void conclude(unsigned slot, const LookOnWay& look);
-  void dispatch(unsigned slot, unsigned id);
-  void fence(unsigned slot, unsigned id);
+  void refused(unsigned slot, Item one, Event cause, const Decision& decision);
+  void reload(unsigned slot, Item one);
+  void act(unsigned slot, Item one, const Decision& decision);
+  void fulfil(unsigned slot, Item one, const Wishes& wishes);
+  void conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked);
+  void check_handover(unsigned id) const;
   void finish(unsigned slot);
   void drop_connection();
   [[nodiscard]] unsigned draw();
