@@ -7,13 +7,23 @@ ALTER TABLE payments ADD COLUMN amp INTEGER NOT NULL DEFAULT 0 CHECK (amp IN (0,
 -- The hash that the HTLC is locked to, where it is not the payment's.
 ALTER TABLE attempts ADD COLUMN htlc_hash BLOB CHECK (htlc_hash IS NULL OR (length(htlc_hash) = 32 AND origin = 2));
 
-CREATE TRIGGER payments_amp_immutable BEFORE UPDATE OF amp ON payments WHEN NEW.amp IS NOT OLD.amp
+-- 1: payment_hash is a set id, also when no payment of it is stored: never payable, whatever the operator says.
+ALTER TABLE hash_guards ADD COLUMN amp INTEGER NOT NULL DEFAULT 0 CHECK (amp IN (0, 1) AND (amp = 0 OR released_ns IS NULL));
+
+-- A later import knows of what version 2 stored as a plain payment that it is none.
+CREATE TRIGGER payments_amp_immutable BEFORE UPDATE OF amp ON payments WHEN NEW.amp < OLD.amp
 BEGIN SELECT RAISE(ABORT, 'conflict: what a payment was asked to be does not change'); END;
 
-CREATE TRIGGER attempts_hash_immutable BEFORE UPDATE OF htlc_hash ON attempts WHEN NEW.htlc_hash IS NOT OLD.htlc_hash
+CREATE TRIGGER attempts_hash_immutable BEFORE UPDATE OF htlc_hash ON attempts WHEN OLD.htlc_hash IS NOT NULL AND NEW.htlc_hash IS NOT OLD.htlc_hash
 BEGIN SELECT RAISE(ABORT, 'conflict: what was handed over does not change'); END;
 
 CREATE TRIGGER attempts_hash_of_amp BEFORE INSERT ON attempts WHEN NEW.htlc_hash IS NOT NULL
+BEGIN
+  SELECT RAISE(ABORT, 'conflict: only the HTLCs of an AMP payment have hashes of their own')
+   WHERE NOT EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND amp = 1);
+END;
+
+CREATE TRIGGER attempts_hash_of_amp_later BEFORE UPDATE OF htlc_hash ON attempts WHEN NEW.htlc_hash IS NOT NULL
 BEGIN
   SELECT RAISE(ABORT, 'conflict: only the HTLCs of an AMP payment have hashes of their own')
    WHERE NOT EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND amp = 1);
@@ -23,7 +33,8 @@ END;
 CREATE TRIGGER payments_init_amp BEFORE INSERT ON payments WHEN NEW.provenance = 0
 BEGIN
   SELECT RAISE(ABORT, 'already_ended: this is the set id of an AMP payment, and no payment hash')
-   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_hash = NEW.payment_hash AND amp = 1);
+   WHERE EXISTS (SELECT 1 FROM payments WHERE payment_hash = NEW.payment_hash AND amp = 1)
+      OR EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = NEW.payment_hash AND amp = 1);
 END;
 
 -- R13. A guard's preimage proves its hash: of an AMP payment none does.
@@ -45,12 +56,13 @@ END;
 -- Paid without record, or written off: kinds that need no preimage. An amount tells it from a guard of a record that was never read.
 CREATE TRIGGER payments_delete_amp AFTER DELETE ON payments WHEN OLD.amp = 1
 BEGIN
+  UPDATE hash_guards SET amp = 1, released_ns = NULL WHERE payment_hash = OLD.payment_hash;
   UPDATE hash_guards
-     SET kind = CASE WHEN OLD.preimage IS NULL THEN 4 ELSE 2 END, released_ns = NULL, since_ns = OLD.ended_ns, amount_msat = OLD.amount_msat,
+     SET kind = CASE WHEN OLD.preimage IS NULL THEN 4 ELSE 2 END, since_ns = OLD.ended_ns, amount_msat = OLD.amount_msat,
          destination = OLD.destination, payment_secret_hash = sha256(OLD.payment_secret)
    WHERE payment_hash = OLD.payment_hash AND (kind NOT IN (2, 3) OR OLD.preimage IS NOT NULL);
-  INSERT INTO hash_guards (payment_hash, kind, amount_msat, destination, payment_secret_hash, since_ns)
-  SELECT OLD.payment_hash, CASE WHEN OLD.preimage IS NULL THEN 4 ELSE 2 END, OLD.amount_msat, OLD.destination, sha256(OLD.payment_secret), OLD.ended_ns
+  INSERT INTO hash_guards (payment_hash, kind, amount_msat, destination, payment_secret_hash, since_ns, amp)
+  SELECT OLD.payment_hash, CASE WHEN OLD.preimage IS NULL THEN 4 ELSE 2 END, OLD.amount_msat, OLD.destination, sha256(OLD.payment_secret), OLD.ended_ns, 1
    WHERE NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = OLD.payment_hash);
 END;
 
@@ -64,6 +76,14 @@ CREATE TRIGGER guards_forget BEFORE DELETE ON hash_guards
                               AND (p.provenance <> 2 OR p.ended_ns IS NULL OR p.end_note IS NOT NULL
                                    OR EXISTS (SELECT 1 FROM attempts WHERE payment_index = p.payment_index AND outcome IS NULL))))
 BEGIN SELECT RAISE(ABORT, 'conflict: only the operator''s word drops a guard'); END;
+
+CREATE TRIGGER guards_amp_kept BEFORE UPDATE OF amp ON hash_guards WHEN NEW.amp < OLD.amp
+BEGIN SELECT RAISE(ABORT, 'conflict: a set id does not become a payment hash'); END;
+
+-- Not even the operator's word makes a set id payable. Beside a payment that says the same a guard may go.
+CREATE TRIGGER guards_amp_forget BEFORE DELETE ON hash_guards
+  WHEN OLD.amp = 1 AND NOT EXISTS (SELECT 1 FROM payments WHERE payment_hash = OLD.payment_hash AND amp = 1)
+BEGIN SELECT RAISE(ABORT, 'already_ended: this is the set id of an AMP payment, and no payment hash'); END;
 
 -- Parts -----------------------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ void refuse_skipped(Session& session, Database& database, const db::DeleteReport
                  " is left; --forget drops it and makes the hash payable again; nothing was deleted",
              "paytower show " + hash);
     }
+    if (skipped.reason == "set_id") throw RefusalError(db::refusal_of_set_id(skipped.hash));
     // What was imported is not resumed: `show` says where it goes on.
     const auto state = database.store.find(skipped.hash);
     const bool imported = state.payment && state.payment->provenance != Provenance::native;

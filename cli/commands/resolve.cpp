@@ -191,10 +191,10 @@ void decide_about_payment(Session& session, Database& database, Payment payment,
   if (!said) throw RefusalError(said.error());
 }
 
-/// An import left it beside the payment, for the same reason.
+/// An import left it beside the payment, for the same reason. That of a set id stays.
 bool guarded_by_import(const HashState& state) {
   return state.payment && state.payment->provenance != Provenance::native && state.guard &&
-         state.guard->kind == GuardKind::in_flight;
+         state.guard->kind == GuardKind::in_flight && !state.guard->amp;
 }
 
 /// The guard is meant where there is no payment, or only one that has ended properly.
@@ -211,7 +211,11 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   const db::Operator by{user_name(), session.clock.wall()};
   const auto check = [&](const HashState& state) {
     if (!state.payment && !state.guard) throw RefusalError(no_such_payment(*options.hash));
-    if (about_guard(state, options.decision, by.at)) return;
+    if (about_guard(state, options.decision, by.at)) {
+      if (state.guard->amp && options.decision == ByHand::assume_failed)
+        throw RefusalError(db::refusal_of_set_id(hash));
+      return;
+    }
     const auto refusal = decide(*state.payment, TimedEvent{by.at, event_of(options.decision)}).refusal;
     if (refusal) throw RefusalError(refusal_of_decision(*state.payment, *refusal));
   };

@@ -261,6 +261,7 @@ Json guard_json(const Guard& guard) {
   json["payment_preimage"] = hex_json(guard.preimage);
   json["destination"] = hex_json(guard.destination);
   json["since_ns"] = time_json(guard.since);
+  json["amp"] = guard.amp;
   return json;
 }
 

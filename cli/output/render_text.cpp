@@ -295,8 +295,9 @@ std::string payment_page(const Payment& payment, const std::vector<Payment>& old
 namespace {
 
 /// Never a command that takes the protection away: what stands here is what people do next.
-std::string_view why_blocked(GuardKind kind) {
-  switch (kind) {
+std::string_view why_blocked(const Guard& guard) {
+  if (guard.amp) return "This is the set id of an AMP payment, and no payment hash: it is never payable.";
+  switch (guard.kind) {
     case GuardKind::in_flight:
       return "lnd had this payment in flight when it was imported: the hash stays blocked until it is known what "
              "became of it.";
@@ -304,7 +305,7 @@ std::string_view why_blocked(GuardKind kind) {
       return "lnd says that this hash is paid, but its record could not be read: it stays blocked.";
     case GuardKind::paid_deleted: return "This payment was deleted. It was paid, so the hash stays blocked.";
     case GuardKind::written_off:
-      return "This payment was written off, its outcome is unknown, or it was an AMP payment: the hash stays blocked.";
+      return "This payment was written off, or its outcome is unknown: the hash stays blocked.";
   }
   return "The hash stays blocked.";
 }
@@ -313,13 +314,13 @@ std::string_view why_blocked(GuardKind kind) {
 
 std::string guard_page(const Guard& guard, const Output& output) {
   Facts facts(output);
-  facts.add("payment hash", guard.hash.hex());
+  facts.add(guard.amp ? "AMP set id" : "payment hash", guard.hash.hex());
   facts.add("blocked as", std::string(guard_kind_name(guard.kind)));
   facts.add("amount", guard.amount ? sat_text(*guard.amount) : "");
   facts.add("preimage", guard.preimage ? guard.preimage->hex() : "");
   facts.add("destination", guard.destination ? guard.destination->hex() : "");
   facts.add("since", time_text(guard.since));
-  std::string text = std::string(why_blocked(guard.kind)) + "\n" + std::move(facts).take();
+  std::string text = std::string(why_blocked(guard)) + "\n" + std::move(facts).take();
   if (guard.kind == GuardKind::in_flight) text += "\nNext: " + ask_lnd(guard.hash) + "\n";
   return text;
 }

@@ -78,15 +78,19 @@ std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const Has
   Payment fresh;
   fresh.request = *next.request;
   const auto refusal = decide(fresh, TimedEvent{next.request->created, created_beside(state)}).refusal;
-  const bool set_id = state.payment && state.payment->amp;
+  const bool set_id = (state.payment && state.payment->amp) || (state.guard && state.guard->amp);
   if (!refusal && !set_id) return std::nullopt;
   DriveResult result;
   result.hash = next.hash;
   result.end = DriveEnd::refused;
-  result.error = refusal ? refusal_of(fresh, *refusal)
-                         : Error{Errc::already_ended,
-                                 "this is the set id of an AMP payment, and no payment hash; nothing was sent",
-                                 "paytower show " + next.hash.hex()};
+  // What is guarded may be released; a set id never is.
+  if (set_id && refusal.value_or(Errc::guarded) == Errc::guarded) {
+    result.error =
+        Error{Errc::already_ended, "this is the set id of an AMP payment, and no payment hash; nothing was sent",
+              "paytower show " + next.hash.hex()};
+  } else {
+    result.error = refusal_of(fresh, *refusal);
+  }
   if (state.payment && !state.payment->ended_for_good()) result.payment = state.payment;
   return result;
 }

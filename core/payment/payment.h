@@ -162,6 +162,7 @@ struct Guard {
   std::optional<PublicKey> destination;
   std::optional<Sha256Digest> payment_secret_hash;  ///< for --idempotent: same parameters, without keeping the secret
   UnixNs since{};
+  bool amp = false;  ///< the hash is the set id of an imported AMP payment: never payable
 };
 
 /// "paytower:<store id>:<attempt id>", and the same with ":fence" behind it: how a row at the switch names its maker

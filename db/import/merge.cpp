@@ -132,6 +132,16 @@ void choose_payments(SQLite::Database& database) {
       " ORDER BY payment_index");
 }
 
+/// What an earlier paytower stored as plain payments.
+void mark_set_ids(SQLite::Database& database) {
+  const std::string set_ids = "payment_index IN (SELECT payment_index FROM temp.theirs WHERE amp = 1)";
+  database.exec("UPDATE main.payments SET amp = 1 WHERE amp = 0 AND provenance = 2 AND " + set_ids);
+  database.exec(
+      "UPDATE main.attempts AS a SET htlc_hash = (SELECT s.htlc_hash FROM temp.their_attempts AS s WHERE "
+      "s.payment_index = a.payment_index AND s.attempt_id = a.attempt_id) WHERE htlc_hash IS NULL AND origin = 2 AND " +
+      set_ids);
+}
+
 /// Ends of payments that had none when they were imported, and attempts made since. What was ended by hand counts as
 /// open: lnd knows better (R8).
 void add_endings(SQLite::Database& database) {
@@ -254,11 +264,16 @@ std::uint64_t add_guards(SQLite::Database& database) {
       " AND NOT EXISTS (SELECT 1 FROM main.operator_words AS w WHERE w.payment_hash = s.payment_hash AND w.word = 3)";
   const std::uint64_t added = count(database, fresh);
   database.exec(
-      "INSERT INTO main.hash_guards (payment_hash, kind, since_ns) SELECT payment_hash, kind, since_ns FROM " + fresh);
+      "INSERT INTO main.hash_guards (payment_hash, kind, since_ns, amp) SELECT payment_hash, kind, since_ns, amp "
+      "FROM " +
+      fresh);
   // What was in flight and is now known to be paid.
   database.exec(
       "UPDATE main.hash_guards SET kind = 2, released_ns = NULL WHERE kind = 1 AND payment_hash IN (SELECT "
       "payment_hash FROM staged.hash_guards WHERE kind = 2)");
+  database.exec(
+      "UPDATE main.hash_guards SET amp = 1, released_ns = NULL WHERE amp = 0 AND payment_hash IN (SELECT payment_hash "
+      "FROM staged.hash_guards WHERE amp = 1)");
   return added;
 }
 
@@ -279,6 +294,7 @@ void add_staged(SQLite::Database& database, bool same_numbers, migrations::StepR
   check_same_node(database);
   choose_payments(database);
   settle_orphans(database);
+  mark_set_ids(database);
   add_endings(database);
   add_payments(database);
   report.quarantined = add_quarantine(database);

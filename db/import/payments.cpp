@@ -154,6 +154,7 @@ class Converter {
         guard_(database,
                "INSERT INTO hash_guards (payment_hash, kind, since_ns) SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 "
                "FROM hash_guards WHERE payment_hash = ?1)"),
+        set_id_(database, "UPDATE hash_guards SET amp = 1 WHERE payment_hash = ?1"),
         paid_(database, "UPDATE hash_guards SET kind = 2 WHERE payment_hash = ?1 AND kind = 1") {}
 
   void add(const lnd::KvRecord& record) {
@@ -164,13 +165,16 @@ class Converter {
     const auto& payment = std::get<lnd::KvPayment>(record.what);
     const bool settled = settled_attempt(payment) != nullptr;
     const std::string reason = no_row(payment);
-    if (!reason.empty()) return set_aside(record, reason, settled);
-    const std::string refused = store(payment, record);
-    if (!refused.empty()) return set_aside(record, refused, settled);
-    ++(first_ ? report_.duplicates : report_.migrated);
-    if (!first_) first_ = static_cast<std::int64_t>(payment.sequence);
-    const Facts facts = facts_of(payment);
-    if (!facts.ended) arm(payment.hash, GuardKind::in_flight);
+    const std::string refused = reason.empty() ? store(payment, record) : reason;
+    if (!refused.empty()) {
+      set_aside(record, refused, settled);
+    } else {
+      ++(first_ ? report_.duplicates : report_.migrated);
+      if (!first_) first_ = static_cast<std::int64_t>(payment.sequence);
+      if (facts_of(payment).ended) return;
+      arm(payment.hash, GuardKind::in_flight);
+    }
+    if (is_amp(payment)) Query(set_id_).bind(payment.hash).run();
   }
 
  private:
@@ -297,6 +301,7 @@ class Converter {
   SQLite::Statement raw_;
   SQLite::Statement aside_;
   SQLite::Statement guard_;
+  SQLite::Statement set_id_;
   SQLite::Statement paid_;
   std::int64_t attempts_stored_ = 0;   // their rows are numbered from 1
   std::optional<std::int64_t> first_;  // of the present hash: the row that later records duplicate

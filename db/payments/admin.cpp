@@ -27,6 +27,12 @@ std::string_view decision_name(OperatorDecision decision) {
   return "assume_failed";
 }
 
+Error refusal_of_set_id(const PaymentHash& hash) {
+  return Error{Errc::already_ended,
+               "this is the set id of an AMP payment, and no payment hash: it is never payable; nothing was changed",
+               "paytower show " + hash.hex()};
+}
+
 void PaymentAdmin::record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash,
                                    const Operator& by) {
   must_write(connection_, lock_, [&] { insert_decision(connection_, decision, hash, by); });
@@ -57,7 +63,7 @@ Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const
   std::optional<Error> refusal;
   must_write(connection_, lock_, [&] {
     {
-      Query row = connection_.prepared("SELECT kind FROM hash_guards WHERE payment_hash = ?1");
+      Query row = connection_.prepared("SELECT kind, amp FROM hash_guards WHERE payment_hash = ?1");
       row.bind(hash);
       if (!row.step()) {
         refusal = Error{Errc::not_found, "there is no payment and no guard of this hash", "paytower list --guards"};
@@ -67,6 +73,10 @@ Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const
       if (kind == GuardKind::paid_deleted || kind == GuardKind::paid_without_record) {
         refusal = Error{Errc::already_paid, "the guard says that this hash is paid; nothing was changed",
                         "paytower show " + hash.hex()};
+        return;
+      }
+      if (row.number(1) == 1 && decision == OperatorDecision::assume_failed) {
+        refusal = refusal_of_set_id(hash);
         return;
       }
     }

@@ -19,13 +19,14 @@ struct DeleteRequest {
   bool include_non_failed = false;     ///< --all: not only FAILED ones
   bool failed_htlcs_only = false;      ///< failed attempts of ended payments; the payments stay
   std::optional<UnixNs> ended_before;  ///< only what ended earlier (where the end is unknown: was created earlier)
-  bool forget = false;                 ///< drops the guards too: the hash becomes payable again
+  bool forget = false;                 ///< drops the guards too, but of set ids: the hash becomes payable again
 };
 
 struct DeleteReport {
   struct Skipped {
     PaymentHash hash;
-    std::string reason;  ///< "in_flight", "watched", "not_found", "guarded" (only a guard, no --forget), "too_recent"
+    /// "in_flight", "watched", "not_found", "guarded" (only a guard, no --forget), "too_recent", "set_id" (--forget)
+    std::string reason;
   };
   std::uint64_t deleted = 0;        ///< rows of payments
   std::uint64_t deleted_htlcs = 0;  ///< attempts, also those that went with their payments
@@ -33,6 +34,9 @@ struct DeleteReport {
   std::vector<Skipped> skipped;     ///< one a hash
   bool interrupted = false;
 };
+
+/// What the operator's word cannot do: make a set id a payment hash.
+[[nodiscard]] Error refusal_of_set_id(const PaymentHash& hash);
 
 /// Which operator says it, and when: kept with the decision.
 struct Operator {
@@ -69,9 +73,10 @@ class PaymentAdmin {
   /// Writes down what the operator said. `hash` is nothing for words about the whole store.
   void record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by);
   /// resolve --assume-failed on a hash that has only a guard: the guard no longer stands. Errc::not_found without one,
-  /// already_paid when the guard says that the hash is paid.
+  /// already_paid when the guard says that the hash is paid, already_ended when it is a set id.
   [[nodiscard]] Result<std::monostate> release_guard(const PaymentHash& hash, const Operator& by);
-  /// resolve --write-off on a hash that has only a guard: never payable again. Errors as release_guard.
+  /// resolve --write-off on a hash that has only a guard: never payable again. Errors as release_guard, but for a set
+  /// id.
   [[nodiscard]] Result<std::monostate> write_off_guard(const PaymentHash& hash, const Operator& by);
 
   /// resolve --restored: unknown attempts of our own store up to this id are no sign of an old copy from now on (R12).

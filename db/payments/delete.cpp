@@ -23,6 +23,7 @@ struct Candidate {
   bool failed = false;
   bool open = false;
   bool watched = false;
+  bool amp = false;        ///< its hash is a set id, which is never forgotten
   std::uint64_t rows = 1;  ///< with its duplicates
   std::uint64_t attempts = 0;
   std::uint64_t failed_attempts = 0;
@@ -37,7 +38,7 @@ struct Candidate {
   "NULL "                                                                                                             \
   "WHERE d.duplicate_of = p.payment_index AND (d.ended_ns IS NULL OR a.attempt_row IS NOT NULL)), "                   \
   "EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = p.payment_index AND a.outcome = 3 AND a.failure_code IN " \
-  "(65541, 65542)), "                                                                                                 \
+  "(65541, 65542)), p.amp, "                                                                                          \
   "1 + (SELECT count(*) FROM payments d WHERE d.duplicate_of = p.payment_index), "                                    \
   "(SELECT count(*) FROM attempts a WHERE a.payment_index = p.payment_index) + "                                      \
   "(SELECT count(*) FROM payments d JOIN attempts a ON a.payment_index = d.payment_index WHERE d.duplicate_of = "     \
@@ -54,6 +55,7 @@ Candidate read_candidate(Query& row) {
   candidate.failed = row.integer() != 0;
   candidate.open = row.integer() != 0;
   candidate.watched = row.integer() != 0;
+  candidate.amp = row.integer() != 0;
   candidate.rows = row.number(INT64_MAX);
   candidate.attempts = row.number(INT64_MAX);
   candidate.failed_attempts = row.number(INT64_MAX);
@@ -93,6 +95,10 @@ class Deletion {
       if (named) skip(candidate.hash, "too_recent");
       return false;
     }
+    if (named && request_.forget && candidate.amp) {
+      skip(candidate.hash, "set_id");
+      return false;
+    }
     return true;
   }
 
@@ -106,12 +112,12 @@ class Deletion {
     }
   }
 
-  /// Open or watched tries of the hash keep its guard.
+  /// Open or watched tries of the hash keep its guard, and so does a set id.
   [[nodiscard]] bool busy(const PaymentHash& hash) const {
     const auto entry = skipped_.find(hash);
     if (entry == skipped_.end()) return false;
     const std::string& reason = report.skipped[entry->second].reason;
-    return reason == "in_flight" || reason == "watched";
+    return reason == "in_flight" || reason == "watched" || reason == "set_id";
   }
 
   void count(const Candidate& candidate) {
@@ -151,12 +157,14 @@ class Deletion {
   }
 
   void note_guard_only(const PaymentHash& hash) {
-    Query row = connection_.prepared("SELECT 1 FROM hash_guards WHERE payment_hash = ?1");
+    Query row = connection_.prepared("SELECT amp FROM hash_guards WHERE payment_hash = ?1");
     row.bind(hash);
     if (!row.step()) {
       skip(hash, "not_found");
     } else if (!request_.forget) {
       skip(hash, "guarded");
+    } else if (row.integer() != 0) {
+      skip(hash, "set_id");
     }
   }
 
@@ -192,9 +200,10 @@ class Deletion {
   std::map<PaymentHash, std::size_t> skipped_;  // where in the report
 };
 
+/// What --forget may drop: 1 or 0.
 std::uint64_t guards_of(Connection& connection, const PaymentHash& hash) {
   return reading(connection, [&] {
-    Query row = connection.prepared("SELECT count(*) FROM hash_guards WHERE payment_hash = ?1");
+    Query row = connection.prepared("SELECT count(*) FROM hash_guards WHERE payment_hash = ?1 AND amp = 0");
     row.bind(hash);
     row.step();
     return row.number(INT64_MAX);
@@ -210,7 +219,7 @@ DeleteReport PaymentAdmin::plan(const DeleteRequest& request) {
     for (const Candidate& candidate : batch) {
       if (!deletion.wanted(candidate)) continue;
       deletion.count(candidate);
-      if (request.forget && !request.failed_htlcs_only &&
+      if (request.forget && !request.failed_htlcs_only && !candidate.amp &&
           (!candidate.failed || guards_of(connection_, candidate.hash) > 0))
         guards.insert(candidate.hash);
     }

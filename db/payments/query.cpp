@@ -293,6 +293,7 @@ void read_guard(Query& row, StoredGuard& stored) {
   guard.destination = row.maybe_fixed<PublicKey>();
   guard.payment_secret_hash = row.maybe_fixed<Sha256Digest>();
   guard.since = row.time();
+  guard.amp = row.number(1) == 1;
   stored.released = row.maybe_time();
   if (!guard.preimage || proves(*guard.preimage, guard.hash)) return;
   guard.preimage.reset();  // never shown
@@ -421,8 +422,8 @@ std::optional<HashHistory> PaymentQuery::history(const PaymentHash& hash, bool o
     }
     std::reverse(history.tries.begin(), history.tries.end());
     Query row = connection_.prepared(
-        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns "
-        "FROM hash_guards "
+        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, amp, "
+        "released_ns FROM hash_guards "
         "WHERE payment_hash = ?1");
     row.bind(hash);
     if (row.step()) {
@@ -443,8 +444,8 @@ std::optional<HashHistory> PaymentQuery::history(const PaymentHash& hash, bool o
 std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& after, std::size_t limit) {
   return reading(connection_, [&] {
     Query row = connection_.prepared(
-        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, released_ns "
-        "FROM hash_guards "
+        "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, amp, "
+        "released_ns FROM hash_guards "
         "WHERE payment_hash > ?1 ORDER BY payment_hash LIMIT ?2");
     row.bind(after ? Bytes(after->bytes.begin(), after->bytes.end()) : Bytes{}, static_cast<std::int64_t>(limit));
     std::vector<StoredGuard> guards;

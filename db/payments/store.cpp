@@ -315,7 +315,7 @@ struct SqlitePaymentStore::Impl {
 
   std::optional<Guard> guard(const PaymentHash& hash) {
     Query row = connection.prepared(
-        "SELECT kind, amount_msat, preimage, destination, payment_secret_hash, since_ns FROM hash_guards WHERE "
+        "SELECT kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, amp FROM hash_guards WHERE "
         "payment_hash = ?1 AND released_ns IS NULL");
     row.bind(hash);
     if (!row.step()) return std::nullopt;
@@ -327,6 +327,7 @@ struct SqlitePaymentStore::Impl {
     found.destination = row.maybe_fixed<PublicKey>();
     found.payment_secret_hash = row.maybe_fixed<Sha256Digest>();
     found.since = row.time();
+    found.amp = row.number(1) == 1;
     if (found.preimage && !proves(*found.preimage, hash))
       throw BadValue("a guard's preimage that does not hash to the payment hash");
     return found;

@@ -254,7 +254,7 @@ class Releases(harness.World):
         self.assertEqual(self.expect(REFUSED, *send, failed).error()["code"], "already_ended")
         self.ok("delete", AMP, failed, "--yes")
         self.assertEqual(self.expect(REFUSED, *send, AMP).error()["code"], "already_paid")
-        self.assertEqual(self.expect(REFUSED, *send, failed).error()["code"], "guarded")
+        self.assertEqual(self.expect(REFUSED, *send, failed).error()["code"], "already_ended")
         self.ok("check")
         self.assertEqual(self.imported(os.path.join(self.folder, "channel-v0.21.2.db"))["read"], 0)
 

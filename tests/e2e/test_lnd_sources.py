@@ -438,6 +438,124 @@ class Sources(harness.World):
             if not more:
                 self.assertEqual((refused.error()["code"], refused.error()["hint"].split()[-2:]), ("already_ended", ["show", row["payment_hash"]]))
 
+    # --- set ids ---
+
+    def guards(self):
+        return {guard["payment_hash"]: guard for guard in self.ok("list", "--guards", "--json").json()["guards"]}
+
+    def another_database(self, path=None):
+        self.db = self.env["PAYTOWER_DB"] = path or self.db + ".next"
+
+    def amp_payments(self):
+        return {row["status"]: row["payment_hash"] for row in self.payments() if row["amp"]}
+
+    def never_payable(self, set_id):
+        """By no way that an operator has."""
+        for word in ("--assume-failed", "--write-off"):
+            self.run_it("resolve", set_id, word, "--yes")
+        said = self.expect(REFUSED, "resolve", set_id, "--assume-failed", "--yes", "--json").error()
+        self.assertIn("set id of an AMP payment", said["message"])
+        for target in ("cancel", "resume"):
+            self.assertEqual(self.run_it(target, set_id).code, REFUSED)
+        said = self.expect(REFUSED, "delete", set_id, "--forget", "--yes", "--json").error()
+        self.assertIn("set id of an AMP payment", said["message"])
+        self.ok("delete", "--all", "--include-non-failed", "--forget", "--yes")
+        self.assertIn(set_id, self.guards())
+        sent = self.send_to(set_id)
+        self.assertEqual(sent.code, REFUSED)
+        self.assertIn(sent.error()["code"], ("already_ended", "already_paid"))
+        self.assertEqual(self.run_it("show", set_id).code, 0)
+        self.ok("check")
+
+    def test_a_set_id_is_never_payable_after_its_payment_is_deleted(self):
+        for source, again in ((BBOLT, NATIVE), (NATIVE, NATIVE)):
+            with self.subTest(source):
+                self.taken(self.unpack(source))
+                amp = self.amp_payments()
+                self.ok("delete", amp["FAILED"], "--yes")
+                guard = self.guards()[amp["FAILED"]]
+                self.assertEqual((guard["kind"], guard["amp"]), ("written_off", True))
+                self.assertEqual(self.ok("show", amp["FAILED"], "--json").json()["amp"], True)
+                page = self.ok("show", amp["FAILED"]).out
+                self.assertIn("set id of an AMP payment, and no payment hash", page)
+                sent = self.send_to(amp["FAILED"])
+                self.assertEqual((sent.code, sent.error()["code"]), (REFUSED, "already_ended"))
+                self.assertIn("set id of an AMP payment", sent.error()["message"])
+                said = self.expect(REFUSED, "resolve", amp["FAILED"], "--assume-failed", "--yes", "--json").error()
+                self.assertEqual(said["code"], "already_ended")
+                self.taken(os.path.join(self.folder, source))
+                self.assertNotIn(amp["FAILED"], {row["payment_hash"] for row in self.payments()})
+                self.never_payable(amp["FAILED"])
+                self.another_database()
+
+    def test_a_set_id_that_was_paid_or_ended_by_hand_is_never_payable(self):
+        self.taken(self.unpack(BBOLT))
+        amp = self.amp_payments()
+        self.ok("resolve", amp["IN_FLIGHT"], "--write-off", "--yes")
+        self.ok("delete", amp["SUCCEEDED"], "--yes")
+        self.assertEqual((self.guards()[amp["SUCCEEDED"]]["kind"], self.guards()[amp["SUCCEEDED"]]["amp"]), ("paid_without_record", True))
+        said = self.expect(REFUSED, "delete", amp["SUCCEEDED"], "--forget", "--yes", "--json").error()
+        self.assertIn("set id of an AMP payment", said["message"])
+        self.assertEqual(self.send_to(amp["SUCCEEDED"]).error()["code"], "already_paid")
+        self.assertEqual(self.send_to(amp["IN_FLIGHT"]).code, REFUSED)
+
+    def test_a_guard_of_a_set_id_survives_a_copy_and_an_import_of_lnds_sql(self):
+        self.taken(self.unpack(BBOLT))
+        amp = self.amp_payments()
+        self.ok("delete", amp["FAILED"], "--yes")
+        copy = os.path.join(self.folder, "copy.db")
+        self.ok("backup", copy)
+        self.taken(self.unpack(MOVED))
+        self.assertNotIn(amp["FAILED"], {row["payment_hash"] for row in self.payments()})
+        self.never_payable(amp["FAILED"])
+        self.another_database(copy)
+        self.never_payable(amp["FAILED"])
+
+    def test_the_set_id_of_an_amp_payment_that_is_set_aside_is_never_payable(self):
+        self.taken(self.unpack(NATIVE))
+        amp = self.amp_payments()
+        self.another_database()
+        spoiled = "UPDATE payment_htlc_attempt_resolutions SET settle_preimage = x'{}' WHERE attempt_index IN (SELECT attempt_index FROM payment_htlc_attempts" \
+                  " WHERE payment_id = (SELECT id FROM payments WHERE payment_identifier = x'{}'))".format("55" * 32, amp["SUCCEEDED"])
+        report = self.taken(self.altered(NATIVE, spoiled))
+        self.assertEqual([one["payment_hash"] for one in report["quarantined"]], [amp["SUCCEEDED"]])
+        self.assertEqual((self.guards()[amp["SUCCEEDED"]]["kind"], self.guards()[amp["SUCCEEDED"]]["amp"]), ("paid_without_record", True))
+        self.expect(REFUSED, "delete", amp["SUCCEEDED"], "--forget", "--yes")
+        self.assertEqual(self.send_to(amp["SUCCEEDED"]).error()["code"], "already_paid")
+
+    def as_an_older_paytower_stored_it(self, *set_ids):
+        """Before it knew of set ids: plain payments."""
+        database = sqlite3.connect(self.db)
+        triggers = database.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            database.execute(f"DROP TRIGGER {name}")
+        for set_id in set_ids:
+            which = "(SELECT payment_index FROM payments WHERE payment_hash = x'%s')" % set_id
+            database.execute(f"UPDATE attempts SET htlc_hash = NULL WHERE payment_index IN {which}")
+            database.execute(f"UPDATE payments SET amp = 0 WHERE payment_index IN {which}")
+        for _, sql in triggers:
+            database.execute(sql)
+        database.commit()
+        database.close()
+
+    def test_what_an_older_paytower_took_for_a_hash_is_marked_by_a_later_import(self):
+        """One that failed would be payable, and one that was open could not end: its preimage is no proof of a set id."""
+        self.taken(self.unpack(NATIVE))
+        amp = self.amp_payments()
+        self.as_an_older_paytower_stored_it(amp["FAILED"], amp["IN_FLIGHT"])
+        index, preimage = 24, b"\x24" * 32
+        own_hash = hashlib.sha256(preimage).hexdigest()
+        attempt = f"(SELECT attempt_index FROM payment_htlc_attempts WHERE payment_id = {index})"
+        self.taken(self.altered(NATIVE, f"UPDATE payment_htlc_attempts SET payment_hash = x'{own_hash}' WHERE payment_id = {index}",
+                                "INSERT INTO payment_htlc_attempt_resolutions (attempt_index, resolution_time, resolution_type, settle_preimage)"
+                                f" VALUES ({attempt}, '2024-01-01 00:00:00 +0000 UTC', 1, x'{preimage.hex()}')"))
+        self.ok("check")
+        shown = self.ok("show", amp["IN_FLIGHT"], "--json").json()
+        self.assertEqual((shown["status"], shown["amp"], shown["htlcs"][0]["htlc_hash"]), ("SUCCEEDED", True, own_hash))
+        self.assertEqual(self.send_to(amp["FAILED"]).error()["code"], "already_ended")
+        self.ok("delete", amp["FAILED"], "--yes")
+        self.never_payable(amp["FAILED"])
+
     def test_guards_of_what_has_ended_since_go(self):
         self.taken(self.unpack(BBOLT))
         guards = lambda: {guard["payment_hash"]: guard["kind"] for guard in self.ok("list", "--guards", "--json").json()["guards"]}

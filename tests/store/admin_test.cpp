@@ -315,6 +315,14 @@ TEST_CASE("the operator's words: written down, and what they do to guards") {
   CHECK(store.admin.write_off_guard(request_of(3).hash, alice));
   CHECK(init_again(store, 3) == Errc::guarded);
   CHECK(store.store.find(request_of(3).hash).guard->kind == GuardKind::written_off);
+  guard(5, 4);
+  store.connection.database().exec(
+      "UPDATE hash_guards SET amp = 1 WHERE kind = 4 AND released_ns IS NULL AND "
+      "payment_hash = x'" +
+      request_of(5).hash.hex() + "'");
+  CHECK(store.store.find(request_of(5).hash).guard->amp);
+  CHECK(store.admin.release_guard(request_of(5).hash, alice).error().code == Errc::already_ended);
+  CHECK(init_again(store, 5) == Errc::already_ended);
   store.admin.record_decision(OperatorDecision::cancel, request_of(4).hash, alice);
   store.admin.record_decision(OperatorDecision::restored, std::nullopt, alice);
   CHECK(words(store) == std::vector<int>{4, 1, 2, 5, 4});

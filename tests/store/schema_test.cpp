@@ -141,9 +141,17 @@ std::vector<Case> cases() {
   check(payment(20, 20, ", amp", ", 1"));
   check(payment(20, 20, ", provenance, amp", ", 2, 2"));
   no("UPDATE payments SET amp = 0 WHERE payment_index = 13", "conflict");
-  no("DELETE FROM payments WHERE payment_index = 13;" + payment(20, 13), "already_paid");
-  no("DELETE FROM payments WHERE payment_index = 14;" + payment(20, 14), "guarded");
+  no("DELETE FROM payments WHERE payment_index = 13;" + payment(20, 13), "already_ended");
+  no("DELETE FROM payments WHERE payment_index = 14;" + payment(20, 14), "already_ended");
   no("UPDATE attempts SET htlc_hash = h(1) WHERE attempt_id = 131", "conflict");
+  no("UPDATE attempts SET htlc_hash = NULL WHERE attempt_id = 131", "conflict");
+  // What version 2 took for plain payments.
+  const std::string plain = payment(20, 20, ", provenance", ", 2") + attempt(900, 20, 900, ", origin", ", 2");
+  yes(plain +
+      "UPDATE payments SET amp = 1 WHERE payment_index = 20; UPDATE attempts SET htlc_hash = h(1) WHERE "
+      "attempt_id = 900");
+  no(plain + "UPDATE attempts SET htlc_hash = h(1) WHERE attempt_id = 900", "conflict");
+  check("UPDATE payments SET amp = 1 WHERE payment_index = 2");
   no(attempt(900, 8, 900, ", origin, htlc_hash", ", 2, h(1)"), "conflict");
   yes(attempt(900, 13, 900, ", origin, part, htlc_hash", ", 2, 1, h(1)"));
   check(attempt(900, 13, 900, ", origin, part, htlc_hash", ", 2, 1, zeroblob(31)"));
@@ -363,6 +371,25 @@ std::vector<Case> cases() {
   no("DELETE FROM hash_guards WHERE kind = 3", "conflict");
   no(says_failed + "DELETE FROM hash_guards WHERE kind = 3", "conflict");
   yes(says_forget + "DELETE FROM hash_guards WHERE kind = 3;" + payment(20, 53));
+  // A set id is never payable, whatever the operator says.
+  const std::string set_id =
+      "INSERT INTO hash_guards (payment_hash, kind, since_ns, amp) VALUES (h(20), 4, 1, 1), (h(14), 1, 1, 1);" +
+      says_failed + says_forget;
+  no(set_id + payment(20, 20), "already_ended");
+  check(set_id + "UPDATE hash_guards SET released_ns = 5 WHERE payment_hash = h(20)");
+  no(set_id + "UPDATE hash_guards SET amp = 0 WHERE payment_hash = h(20)", "conflict");
+  no(set_id + "DELETE FROM hash_guards WHERE payment_hash = h(20)", "already_ended");
+  yes(set_id + "DELETE FROM hash_guards WHERE payment_hash = h(14)");  // its payment says the same
+  check("INSERT INTO hash_guards (payment_hash, kind, since_ns, amp) VALUES (h(60), 1, 1, 2)");
+  for (const int index : {13, 14}) {
+    const std::string deleted = "DELETE FROM payments WHERE payment_index = " + std::to_string(index) + ";";
+    const std::string guard = "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(" +
+                              std::to_string(index) + "), 1, 1);" + says_failed +
+                              "UPDATE hash_guards SET released_ns = 5 WHERE kind = 1;";
+    no(deleted + says_forget + "DELETE FROM hash_guards WHERE amp = 1", "already_ended");
+    check(deleted + says_failed + "UPDATE hash_guards SET released_ns = 5 WHERE amp = 1");
+    no(guard + deleted + payment(20, index), "already_ended");
+  }
   // What was in flight at an import: gone when the import has its end, and not before.
   const auto guard_of = [](int hash) {
     return "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(" + std::to_string(hash) + "), 1, 1);";
