@@ -113,6 +113,31 @@ TEST_CASE("channel_update: with its message type and without") {
   CHECK(read_channel_update(typed.subspan(2), std::nullopt));
 }
 
+TEST_CASE("channel_update: what a real node tells, and what it does not") {
+  // Core Lightning v26.06.6 on regtest: `setchannel feebase=1500 enforcedelay=0`, and a payment at the old fee.
+  Told told;
+  told.route.hops = {
+      Hop{*ShortChannelId::parse("111x1x0"), 0,
+          *PublicKey::from_hex_text("03414b8731eddfad77fc2cf0d8903404af70280610b13db2bcf066c1e9d6fe26fd"),
+          Msat::of(101'001), 16},
+      Hop{*ShortChannelId::parse("111x4x0"), 0, node_key(3), Msat::of(100'000), 10}};
+  const auto announced = bytes_from_hex(
+      "100c0000000000018a89008a01025dce1b6e91a041423a171abcbb2b3e6ca9e2a91a17d0ac9ab74406737cb5ce7e53199caa2b8611d1b221"
+      "fd6a7f6afb0b358d1a45ade21f9219d05705395bcf3806226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f0000"
+      "6f00000400006b0b56e0010000060000000000000000000005dc0000000a00000000b1069a80");
+  REQUIRE(announced);
+  const auto read = told.read(*announced, FailureCode::fee_insufficient, 1);
+  REQUIRE(read);
+  CHECK(read->channel == ChannelDirection{*ShortChannelId::parse("111x4x0"), 0});
+  CHECK(read->forwarding.fee_base_msat == 1'500);
+  CHECK(read->forwarding.fee_proportional_millionths == 10);
+  CHECK(read->forwarding.cltv_delta == 6);
+  CHECK(read->htlc_max == Msat::of(2'970'000'000));
+  CHECK_FALSE(read->disabled);
+  // Of a channel that is not announced it tells none: an update of no bytes.
+  CHECK_FALSE(told.read(*bytes_from_hex("100c0000000000018a890000"), FailureCode::fee_insufficient, 1));
+}
+
 TEST_CASE("M4: with the new policy the channel is tried once again, and no more") {
   const Told told;
   const std::array policies{told.policy};
