@@ -201,9 +201,9 @@ TEST_CASE("rpc faults: fences that do not take") {
   const auto params = rpc.fence(invoice, 5);
   RpcCall call;
   call.method = "sendpay";
-  call.params = params.dump();
+  call.params = params;
   CHECK(RpcNode::is_fence(call));
-  call.params = rpc.sendpay(invoice, 5).dump();
+  call.params = rpc.sendpay(invoice, 5);
   CHECK_FALSE(RpcNode::is_fence(call));
   SUBCASE("refused: no row") {
     CHECK(rpc.call("sendpay", params, struck("refuse-fence@fence", "fence").orders).code == 204);

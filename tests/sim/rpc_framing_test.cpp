@@ -1,7 +1,9 @@
-// Goal: what a client writes is cut and answered as a real node did it. Method: the recorded talks of tests/data/cln
-// are replayed, each connection by itself; then the same bytes one by one, and what no recording holds.
+// Goal: what a client writes is cut into requests, and those are answered as a real node did it. Method: the recorded
+// talks of tests/data/cln are replayed, each connection by itself, in whole reads and byte by byte; then what no
+// recording holds.
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "core/sim/node/framing.h"
 #include "tests/sim/rpc_world.h"
@@ -12,12 +14,6 @@ using namespace paytower::sim::test;
 
 namespace {
 
-std::vector<std::string> all_of(RequestFramer& framer) {
-  std::vector<std::string> values;
-  while (auto value = framer.next()) values.push_back(*value);
-  return values;
-}
-
 /// One connection to the node, without the socket.
 class Talk {
  public:
@@ -27,16 +23,15 @@ class Talk {
     std::vector<std::string> answers;
     if (framer_.dead()) return answers;
     framer_.feed(bytes);
-    while (auto value = framer_.next()) answers.push_back(answer(read_call(*value)));
-    if (const auto complaint = framer_.take_complaint()) {
-      answers.push_back(answer_text("null", reply_of(CallError(RpcCode::invalid_request, *complaint)), {}));
-    }
+    while (auto request = framer_.next()) answers.push_back(answer(read_call(std::move(*request))));
+    if (const auto complaint = framer_.take_complaint())
+      answers.push_back(answer_text("null", reply_of(CallError(RpcCode::invalid_request, *complaint))));
     return answers;
   }
 
  private:
   std::string answer(const ReadCall& read) {
-    if (read.refused) return answer_text(read.call.id, *read.refused, {});
+    if (read.refused) return answer_text(read.call.id, *read.refused);
     const Said said = world_.call(read.call);
     CallReply reply;
     reply.failed = said.code != 0;
@@ -82,107 +77,77 @@ void check_answers(const std::vector<std::string>& said, const std::vector<std::
 
 }  // namespace
 
-TEST_CASE("rpc framing: every recorded request is answered as the node answered it") {
+TEST_CASE("rpc framing: every recorded request is answered as the node answered it, however it is cut into reads") {
+  // Numbers with a fraction or beyond 64 bits, a key twice, a bare number, a bare string, a comma too many, a NUL byte,
+  // 10,000 brackets: the node takes them, and this one says id null and reads no more.
+  const std::set<int> not_taken = {10, 13, 20, 39, 41, 48, 49, 50, 57, 58};
   const auto talks = recorded();
   REQUIRE(talks.size() == 59);
   RpcWorld world;
-  for (const auto& recording : talks) {
-    const int connection = recording.first;  // clang 14 captures no structured binding
-    Talk talk(world);
-    for (const Exchange& exchange : recording.second) {
-      CAPTURE(connection);
-      CAPTURE(exchange.note);
-      const auto said = talk.write(exchange.bytes);
-      // Behind a bare number the recorder stopped reading at the first answer.
-      check_answers(connection == 48 && !said.empty() ? std::vector<std::string>{said.front()} : said,
-                    exchange.answers);
-    }
-  }
-}
-
-TEST_CASE("rpc framing: good requests that come byte by byte are the same requests") {
-  RpcWorld world;
-  std::size_t compared = 0;
-  for (const auto& recording : recorded()) {
-    if (recording.first >= 48) continue;  // there a read's end makes a difference
-    Talk talk(world);
-    for (const Exchange& exchange : recording.second) {
-      CAPTURE(exchange.note);
-      std::vector<std::string> said;
-      for (const char byte : exchange.bytes) {
-        for (std::string& answer : talk.write(std::string_view(&byte, 1))) said.push_back(std::move(answer));
+  for (const std::size_t most : {std::string::npos, std::size_t{1}}) {
+    for (const auto& recording : talks) {
+      const int connection = recording.first;                        // clang 14 captures no structured binding
+      const bool last_words = connection >= 51 && connection <= 56;  // of the node too: what it read stands in them
+      if (last_words && most == 1) continue;
+      Talk talk(world);
+      std::vector<std::string> all;
+      for (const Exchange& exchange : recording.second) {
+        CAPTURE(connection);
+        CAPTURE(exchange.note);
+        std::vector<std::string> said;
+        for (std::size_t at = 0; at < exchange.bytes.size(); at += std::min(most, exchange.bytes.size())) {
+          for (std::string& answer : talk.write(std::string_view(exchange.bytes).substr(at, most)))
+            said.push_back(std::move(answer));
+        }
+        if (!not_taken.contains(connection)) check_answers(said, exchange.answers);
+        all.insert(all.end(), said.begin(), said.end());
       }
-      check_answers(said, exchange.answers);
-      ++compared;
+      if (!not_taken.contains(connection)) continue;
+      CAPTURE(connection);
+      REQUIRE_FALSE(all.empty());
+      CHECK(all.back().starts_with(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid token in)"));
+      CHECK(all.size() == (connection == 57 && most == 1 ? 2 : 1));  // the NUL came a read later than its request
     }
   }
-  CHECK(compared > 80);
 }
 
-TEST_CASE("rpc framing: braces and quotes inside strings end nothing") {
+TEST_CASE("rpc framing: braces and quotes inside strings end nothing, and 1000 requests stand in one read") {
   RequestFramer framer;
-  const std::string first = R"({"id":"}\"]{","method":"a\\"})";
-  const std::string second = R"({"a":["[",{"b":"}"}]})";
-  framer.feed(first + "\n\n " + second + first.substr(0, 9));
-  CHECK(all_of(framer) == std::vector<std::string>{first, second});
-  framer.feed(first.substr(9));
-  CHECK(all_of(framer) == std::vector<std::string>{first});
-  CHECK_FALSE(framer.dead());
-}
-
-TEST_CASE("rpc framing: 1000 requests in one read") {
-  RequestFramer framer;
+  const auto first = nlohmann::json::parse(R"({"id":"}\"]{","method":"a\\"})");
+  const auto second = nlohmann::json::parse(R"({"a":["[",{"b":"}"}]})");
   std::string bytes;
-  for (int i = 0; i < 1'000; ++i) bytes += "{\"id\":" + std::to_string(i) + "}";
-  framer.feed(bytes);
-  const auto values = all_of(framer);
-  REQUIRE(values.size() == 1'000);
-  CHECK(values[999] == "{\"id\":999}");
-}
-
-TEST_CASE("rpc framing: a request that is too long ends the talk with a word") {
-  RequestFramer framer;
-  framer.feed("{\"x\":\"");
-  const std::string block(std::size_t{1} << 20, 'a');
-  for (std::size_t i = 0; i < 20 && !framer.dead(); ++i) framer.feed(block);
-  REQUIRE(framer.dead());
-  CHECK(framer.take_complaint() == std::optional<std::string>("The request is too long"));
-  CHECK_FALSE(framer.take_complaint());
-  CHECK_FALSE(framer.next());
-}
-
-TEST_CASE("rpc framing: a request that is too deep ends the talk") {
-  RequestFramer framer;
-  framer.feed(std::string(max_request_depth, '['));
-  CHECK_FALSE(framer.dead());
-  framer.feed("[");
-  CHECK(framer.dead());
-}
-
-TEST_CASE("rpc framing: what is no JSON ends the talk") {
-  for (const char* text : {"{\"a\" 1}", "{\"a\":1 2}", "{1:2}", "[1 2]", "{\"a\":}", "{,}", "]", "{\"a\":tru}",
-                           "{\"a\":01x}", "{\"a\":\"\\q\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\xC0\xAF\"}",
-                           "{\"a\":\"\xED\xA0\x80\"}", "{\"a\":1..2}", "{\"id\":\"a\n\n\"}", "[}", "{\"a\"]"}) {
-    CAPTURE(text);
-    RequestFramer framer;
-    framer.feed(text);
-    CHECK(framer.dead());
-    CHECK(framer.take_complaint());
+  for (int i = 0; i < 500; ++i) bytes += first.dump() + "\n\n " + second.dump();
+  framer.feed(bytes + first.dump().substr(0, 9));
+  for (int i = 0; i < 500; ++i) {
+    REQUIRE(framer.next() == first);
+    REQUIRE(framer.next() == second);
   }
+  CHECK_FALSE(framer.next());
+  framer.feed(first.dump().substr(9));
+  CHECK(framer.next() == first);
+  CHECK_FALSE(framer.dead());
 }
 
-TEST_CASE("rpc framing: members and elements in their own bytes") {
-  const auto found = members_of(R"({ "a" : [1, "x,]" ,{"b":2}] , "c:\"d" :null,})");
-  REQUIRE(found.size() == 2);
-  CHECK(found[0].name == "a");
-  CHECK(found[0].value == R"([1, "x,]" ,{"b":2}])");
-  CHECK(found[1].name == R"(c:\"d)");
-  CHECK(found[1].value == "null");
-  const auto elements = elements_of(found[0].value);
-  REQUIRE(elements.size() == 3);
-  CHECK(elements[1] == R"("x,]")");
-  CHECK(elements[2] == R"({"b":2})");
-  CHECK(elements_of("[]").empty());
+TEST_CASE("rpc framing: what is too long, too deep or no JSON ends the talk with a word, and what stood beside it") {
+  std::vector<std::string> ends = {"{\"x\":\"" + std::string(max_request_bytes, 'a'), std::string(33, '[')};
+  for (const char* text :
+       {"{\"a\" 1}", "{\"a\":1 2}", "{1:2}", "[1 2]", "{\"a\":}", "{,}", "]", "{\"a\":tru}", "{\"a\":01x}",
+        "{\"a\":\"\\q\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\xC0\xAF\"}", "{\"a\":\"\xED\xA0\x80\"}", "{\"a\":1..2}",
+        "{\"id\":\"a\n\n\"}", "[}", "{\"a\"]", "\"a\"", "7"})
+    ends.emplace_back(text);
+  for (const std::string& text : ends) {
+    CAPTURE(text.substr(0, 40));
+    RequestFramer framer;
+    framer.feed(text + "{}");
+    CHECK_FALSE(framer.next());
+    CHECK(framer.dead());
+    CHECK_FALSE(framer.has_next());
+    CHECK(framer.take_complaint());
+    CHECK_FALSE(framer.take_complaint());
+  }
+  RequestFramer framer;
+  framer.feed(std::string(32, '[') + std::string(32, ']'));
+  CHECK(framer.next());
 }
 
 TEST_CASE("rpc framing: whatever is written, each answer is a line of JSON and nothing breaks") {

@@ -111,7 +111,7 @@ TEST_CASE("rpc wait: answers when the counter has come there, with the row") {
   rpc.world().ledger().write([&](LedgerTx& tx) {
     RpcCall call;
     call.method = "sendpay";
-    call.params = params.dump();
+    call.params = params;
     (void)rpc.node().execute(tx, call, RpcMoment{rpc.world().clock().wall(), {}});
   });
   const Said there = rpc.later(0);

@@ -34,7 +34,7 @@ class RpcWorld {
             const RpcOrders& orders = {}) {
     RpcCall made;
     made.method = method;
-    made.params = params.dump();
+    made.params = params;
     return call(made, orders);
   }
   Said call(const RpcCall& made, const RpcOrders& orders = {}) {

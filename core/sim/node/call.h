@@ -15,7 +15,6 @@
 
 #include "core/base/msat.h"
 #include "core/base/types.h"
-#include "core/sim/node/framing.h"
 
 namespace paytower::sim {
 
@@ -53,12 +52,11 @@ struct CallReply {
 };
 [[nodiscard]] CallReply reply_of(const CallError& error);
 
-/// A request in its own bytes. Everything but the id's is checked.
 struct RpcCall {
-  std::string id = "null";  ///< as it was written; goes back byte for byte
+  std::string id = "null";  ///< as it goes back
   std::string method;
-  std::string params = "{}";            ///< an object or an array
-  std::optional<std::string> filter{};  ///< an object that says which members of the result are wanted
+  nlohmann::json params = nlohmann::json::object();  ///< an object or an array
+  nlohmann::json filter{};                           ///< which members of the result are wanted; null: all
 };
 
 /// A request, or what is wrong with it, with the id that the answer carries.
@@ -66,11 +64,10 @@ struct ReadCall {
   RpcCall call;
   std::optional<CallReply> refused{};
 };
-/// `value` is what RequestFramer handed out.
-[[nodiscard]] ReadCall read_call(std::string_view value);
+[[nodiscard]] ReadCall read_call(nlohmann::json request);
 
-/// The answer on the wire: one line and "\n\n". `filter` as in RpcCall; a filter that makes no sense is passed over.
-[[nodiscard]] std::string answer_text(const std::string& id, CallReply reply, const std::optional<std::string>& filter);
+/// The answer on the wire: one line and "\n\n". `filter` as in RpcCall; one that makes no sense is passed over.
+[[nodiscard]] std::string answer_text(const std::string& id, CallReply reply, const nlohmann::json& filter = nullptr);
 
 /// A parameter's name; those behind the required ones may be missing.
 struct ParamSpec {
@@ -79,16 +76,19 @@ struct ParamSpec {
 };
 
 /// The parameters of one call, by name, whichever way they were written. All getters throw CallError(invalid_params) in
-/// the node's words when a value is not what the name wants.
+/// the node's words when a value is not what the name wants. A number may stand in a string: the node takes both.
 class Params {
  public:
-  /// Throws CallError: unknown, repeated, missing and too many parameters.
-  Params(std::string_view raw, std::span<const ParamSpec> specs);
+  /// `given`, an object or an array, must outlive this. Throws CallError: unknown, missing and too many parameters.
+  Params(const nlohmann::json& given, std::span<const ParamSpec> specs);
 
-  [[nodiscard]] bool has(std::string_view name) const { return raw(name).has_value(); }
-  /// The value's own bytes; nothing when absent or null.
-  [[nodiscard]] std::optional<std::string_view> raw(std::string_view name) const;
+  [[nodiscard]] bool has(std::string_view name) const { return raw(name) != nullptr; }
+  /// nullptr when absent or null.
+  [[nodiscard]] const nlohmann::json* raw(std::string_view name) const;
+  /// A string's text, or JSON for anything else.
   [[nodiscard]] std::optional<std::string> text(std::string_view name) const;
+  /// The strings of an array; empty ones where it holds anything else.
+  [[nodiscard]] std::optional<std::vector<std::string>> texts(std::string_view name) const;
   [[nodiscard]] std::optional<std::uint64_t> u64(std::string_view name) const;
   [[nodiscard]] std::optional<std::uint32_t> u32(std::string_view name) const;
   [[nodiscard]] std::optional<bool> boolean(std::string_view name) const;
@@ -102,13 +102,10 @@ class Params {
   [[noreturn]] void refuse(std::string_view name, const std::string& why) const;
 
  private:
-  void read_members(std::string_view raw, std::span<const ParamSpec> specs);
-  void read_elements(std::string_view raw, std::span<const ParamSpec> specs);
+  template <typename T>
+  std::optional<T> read(std::string_view name, std::optional<T> (*of_text)(std::string_view), const char* why) const;
 
-  std::vector<std::pair<std::string_view, std::string>> values_;
+  std::vector<std::pair<std::string_view, const nlohmann::json*>> values_;
 };
-
-/// The text of a JSON string; nothing for anything else.
-[[nodiscard]] std::optional<std::string> string_value(std::string_view raw);
 
 }  // namespace paytower::sim

@@ -15,11 +15,7 @@ constexpr std::uint64_t most_channels = 1'000'000;  ///< of one answer
 
 /// "SCID/DIRECTION" or a node's key.
 void read_exclusions(const Params& params, RouteQuestion& question) {
-  const auto raw = params.raw("exclude");
-  if (!raw) return;
-  if (raw->front() != '[') params.refuse("exclude", "should be an array");
-  for (const std::string_view element : elements_of(*raw)) {
-    const std::string text = string_value(element).value_or("");
+  for (const std::string& text : params.texts("exclude").value_or(std::vector<std::string>{})) {
     if (const auto key = PublicKey::from_hex_text(text)) {
       question.excluded_nodes.push_back(*key);
       continue;

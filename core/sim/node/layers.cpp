@@ -166,10 +166,8 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
   question.now = turn.moment.wall;
   const auto own = turn.tx.node(own_node);
   if (*params.key("source") != own->key) params.refuse("source", "only routes from this node are found here");
-  const std::string_view raw = *params.raw("layers");
-  if (raw.front() != '[') params.refuse("layers", "should be an array");
-  for (const std::string_view element : elements_of(raw)) {
-    const std::string name = string_value(element).value_or("");
+  const auto layers = *params.texts("layers");
+  for (const std::string& name : layers) {
     if (automatic(name)) continue;
     const auto found = layers_.find(name);
     if (found == layers_.end()) params.refuse("layers", "unknown layer");

@@ -149,7 +149,7 @@ bool RpcNode::may_write(const RpcCall& call) {
 
 std::optional<PaymentHash> RpcNode::hash_of(const RpcCall& call) {
   const Method* method = find(call.method);
-  if (!method || call.params.empty()) return std::nullopt;
+  if (!method) return std::nullopt;
   try {
     return Params(call.params, method->params).hash("payment_hash");
   } catch (const CallError&) {

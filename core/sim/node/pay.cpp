@@ -12,9 +12,9 @@ namespace {
 constexpr std::array<ParamSpec, 6> hop_specs{
     {{"id", true}, {"channel", true}, {"delay", true}, {"amount_msat", true}, {"direction"}, {"style"}}};
 
-Hop read_hop(std::string_view raw, const PublicKey& from) {
-  if (raw.empty() || raw.front() != '{') throw CallError(RpcCode::invalid_params, "route: each hop must be an object");
-  const Params fields(raw, hop_specs);
+Hop read_hop(const nlohmann::json& given, const PublicKey& from) {
+  if (!given.is_object()) throw CallError(RpcCode::invalid_params, "route: each hop must be an object");
+  const Params fields(given, hop_specs);
   Hop hop;
   hop.node = *fields.key("id");
   hop.channel = *fields.channel("channel");
@@ -26,11 +26,11 @@ Hop read_hop(std::string_view raw, const PublicKey& from) {
 }
 
 Route read_route(const Params& params, const PublicKey& own) {
-  const std::string_view raw = *params.raw("route");
-  if (raw.front() != '[') throw CallError(RpcCode::invalid_params, "route must be an array");
+  const auto& given = *params.raw("route");
+  if (!given.is_array()) throw CallError(RpcCode::invalid_params, "route must be an array");
   Route route;
   PublicKey from = own;
-  for (const std::string_view element : elements_of(raw)) {
+  for (const auto& element : given) {
     if (route.hops.size() >= limits::max_hops) throw CallError(RpcCode::invalid_params, "route: too many hops");
     route.hops.push_back(read_hop(element, from));
     from = route.hops.back().node;
@@ -120,13 +120,11 @@ Json pending_json(const Row& row) {
 
 bool RpcNode::is_fence(const RpcCall& call) {
   const Method* method = find(call.method);
-  if (call.method != "sendpay" || call.params.empty()) return false;
+  if (call.method != "sendpay") return false;
   try {
-    const Params params(call.params, method->params);
-    const auto route = params.raw("route");
-    const auto hops = route && route->front() == '[' ? elements_of(*route) : std::vector<std::string_view>{};
-    if (hops.empty() || hops.front().front() != '{') return false;
-    return Params(hops.front(), hop_specs).msat("amount_msat") == Msat::of(Msat::max_value);
+    const auto& route = *Params(call.params, method->params).raw("route");
+    if (!route.is_array() || route.empty() || !route.front().is_object()) return false;
+    return Params(route.front(), hop_specs).msat("amount_msat") == Msat::of(Msat::max_value);
   } catch (const CallError&) {
     return false;
   }

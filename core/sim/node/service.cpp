@@ -276,16 +276,15 @@ struct NodeService::Impl {
     if (!connection.open_for_requests(now)) return std::nullopt;
     connection.paused_until.reset();
     if (connection.parked) return std::exchange(connection.parked, std::nullopt);
-    const auto value = connection.framer().next();
-    if (!value) {
+    auto request = connection.framer().next();
+    if (!request) {
       const auto complaint = connection.framer().take_complaint();
-      if (complaint)
-        connection.send(answer_text("null", reply_of(CallError(RpcCode::invalid_request, *complaint)), {}));
+      if (complaint) connection.send(answer_text("null", reply_of(CallError(RpcCode::invalid_request, *complaint))));
       return std::nullopt;
     }
     PendingCall pending;
     pending.connection = connection.id();
-    pending.read = read_call(*value);
+    pending.read = read_call(std::move(*request));
     if (pending.read.refused) return pending;
     const RpcCall& call = pending.read.call;
     pending.strikes = faults.strike(RpcNode::is_fence(call) ? "fence" : call.method);
