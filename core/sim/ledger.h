@@ -1,4 +1,4 @@
-// The port behind which a simulated network is kept: durable in db/sim, in memory for tests.
+// The port behind which a simulated network is kept: in a file, by db/sim.
 #pragma once
 
 #include <cstdint>

@@ -31,9 +31,9 @@ const FileKind& sim_file() {
 
 class SqliteSimLedger final : public sim::Ledger {
  public:
-  SqliteSimLedger(const std::string& path, OpenMode mode)
-      : connection_(path, mode, sim_file()), lock_(connection_.real_path(), default_lock_timeout_ns), tx_(connection_) {
-  }
+  SqliteSimLedger(const std::string& path, OpenMode mode, const OpenOptions& options)
+      : connection_(path, mode, sim_file(), options), lock_(connection_.real_path(), default_lock_timeout_ns),
+        tx_(connection_) {}
 
   ~SqliteSimLedger() override {
     try {
@@ -110,9 +110,9 @@ class SqliteSimLedger final : public sim::Ledger {
   std::uint64_t writes_ = 0;
 };
 
-std::unique_ptr<SqliteSimLedger> open(const std::string& path, OpenMode mode) {
+std::unique_ptr<SqliteSimLedger> open(const std::string& path, OpenMode mode, const OpenOptions& options = {}) {
   try {
-    return std::make_unique<SqliteSimLedger>(path, mode);
+    return std::make_unique<SqliteSimLedger>(path, mode, options);
   } catch (const RefusalError& error) {
     if (error.error().code == Errc::usage) throw;
     throw SwitchError(error.what());
@@ -125,8 +125,10 @@ std::unique_ptr<SqliteSimLedger> open(const std::string& path, OpenMode mode) {
 
 std::unique_ptr<sim::Ledger> open_sim_ledger(const std::string& path) { return open(path, OpenMode::read_write); }
 
-std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path) {
-  auto ledger = open(path, OpenMode::create);
+std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path, const std::string& vfs) {
+  OpenOptions options;
+  options.vfs = vfs;
+  auto ledger = open(path, OpenMode::create, options);
   if (ledger->has_network()) {
     throw RefusalError(Error{Errc::usage, "there is a simulated network in " + path + " already; nothing was changed",
                              "take another file name"});

@@ -15,7 +15,7 @@ namespace paytower::db {
 
 /// Makes an empty ledger in a new file `path` (0600), to be filled by SimAdmin::create_network. A file in which that
 /// was not finished is taken again. Throws RefusalError (usage) when there is a network in it, SwitchError when it
-/// cannot be made. Ask sim::check_network first, so that wrong parameters leave no empty file.
-[[nodiscard]] std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path);
+/// cannot be made. Ask sim::check_network first, so that wrong parameters leave no empty file. `vfs` as in OpenOptions.
+[[nodiscard]] std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path, const std::string& vfs = {});
 
 }  // namespace paytower::db

@@ -32,7 +32,6 @@
 #include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
 #include "tests/bench/ratio_table.h"
-#include "tests/support/memory_ledger.h"
 
 using namespace paytower;
 using namespace paytower::bench;
@@ -411,16 +410,11 @@ void register_all(RatioTable& table, const Folder& folder) {
   }
   constexpr std::size_t together = 1'000;
   constexpr std::size_t payments = 20'000;
-  table.measure("simulated/memory", 1, payments, [=](benchmark::State& state) {
-    sim::MemoryLedger ledger;
-    simulated(state, ledger, new_file(), together, payments);
-  });
-  table.measure("simulated/file", 1, payments, [=, &folder](benchmark::State& state) {
+  table.measure("simulated", 1, payments, [=, &folder](benchmark::State& state) {
     const auto ledger = db::create_sim_ledger(folder.fresh("network.sim"));
     simulated(state, *ledger, new_file(), together, payments);
   });
-  table.line("simulated network, ledger in memory, 1000 at once", "simulated/memory");
-  table.line("simulated network, ledger in its file, 1000 at once", "simulated/file");
+  table.line("simulated network, ledger in its file, 1000 at once", "simulated");
 }
 
 }  // namespace

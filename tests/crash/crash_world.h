@@ -17,7 +17,7 @@
 #include "db/sqlite/connection.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
-#include "tests/support/memory_ledger.h"
+#include "tests/support/test_ledger.h"
 #include "tests/vfs/fault_vfs.h"
 
 namespace paytower::test {
@@ -87,7 +87,7 @@ class CrashWorld final : private Observer {
   std::string path = folder.file("payments.db");
   VirtualClock clock;
   SeededRandomness randomness;
-  sim::MemoryLedger ledger;
+  TestLedger ledger;
   sim::SimAdmin admin{ledger, clock};
   sim::PipeNode node{ledger, clock, "the simulated network"};
   std::vector<PaymentRequest> requests;  ///< of all invoices made

@@ -19,7 +19,7 @@
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
 #include "tests/driver/world.h"
-#include "tests/support/memory_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace paytower::test {
 
@@ -163,7 +163,7 @@ class SimWorld {
   VirtualClock clock;
   CountingRandomness randomness;
   RecordingObserver observer{log};
-  sim::MemoryLedger ledger;
+  TestLedger ledger;
   sim::SimAdmin admin{ledger, clock};
   sim::PipeNode node{ledger, clock, "the simulated network"};
   std::unique_ptr<Opened> opened = std::make_unique<Opened>(folder.file("payments.db"));

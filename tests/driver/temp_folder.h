@@ -10,8 +10,8 @@ namespace paytower::test {
 
 class TempFolder {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "paytower-test-XXXXXX").string();
+  explicit TempFolder(const std::filesystem::path& place = std::filesystem::temp_directory_path()) {
+    std::string name = (place / "paytower-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder for a test");
     path_ = name;
   }

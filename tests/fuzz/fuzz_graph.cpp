@@ -7,10 +7,16 @@
 #include "core/base/json.h"
 #include "core/sim/network.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/support/memory_ledger.h"
+#include "tests/support/test_ledger.h"
 
 using namespace paytower;
 using namespace paytower::test;
+
+namespace {
+
+struct Undone {};
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   JsonRules rules;
@@ -29,7 +35,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   sim::NetworkParams params;
   params.graph = &*graph;
   if (!sim::check_network(params)) return 0;
-  sim::MemoryLedger ledger;
-  ledger.write([&](sim::LedgerTx& tx) { (void)sim::build_network(tx, params); });
+  static TestLedger ledger;  // what an input has put there goes with its transaction
+  try {
+    ledger.write([&](sim::LedgerTx& tx) {
+      (void)sim::build_network(tx, params);
+      throw Undone();
+    });
+  } catch (const Undone&) {}
   return 0;
 }

@@ -18,8 +18,8 @@ namespace {
 /// A network without the small one of World in it.
 struct Plain {
   FakeClock clock;
-  std::unique_ptr<Ledger> ledger = make_ledger();
-  SimAdmin admin{*ledger, clock};
+  TestLedger ledger;
+  SimAdmin admin{ledger, clock};
 };
 
 nlohmann::json parse(const std::string& text) {
@@ -111,7 +111,7 @@ TEST_CASE("every node can be reached, and the own node has money to send, for ma
     }
     CHECK(own_msat >= 2'000'000 * sat);
     std::vector<std::uint32_t> distances;
-    world.ledger->read([&](LedgerTx& tx) { distances = Graph::load(tx).distances(); });
+    world.ledger.read([&](LedgerTx& tx) { distances = Graph::load(tx).distances(); });
     CHECK(*std::max_element(distances.begin(), distances.end()) < shape[0]);
     const auto again = world.admin.create_network(params);
     REQUIRE_FALSE(again);
@@ -210,7 +210,7 @@ TEST_CASE("an lnd graph becomes a network in which payees can be paid") {
   for (int i = 0; i < 8; ++i) {
     const auto made = world.admin.make_invoice(wanted);
     REQUIRE(made);
-    SimSwitch node(*world.ledger, world.clock);
+    SimSwitch node(world.ledger, world.clock);
     RouteQuestion asked;
     asked.demand.destination = decode_invoice(made->text)->payee;
     asked.demand.amount = *wanted.amount;

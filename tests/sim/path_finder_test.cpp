@@ -96,14 +96,14 @@ struct RandomNetwork {
 };
 
 RandomNetwork random_network(std::uint64_t seed) {
-  const auto ledger = make_ledger();
+  TestLedger ledger;
   RandomNetwork made;
   SeededNumbers numbers(seed);
   NetworkParams params;
   params.seed = seed;
   params.nodes = static_cast<std::uint32_t>(4 + numbers.below(4));
   params.channels = static_cast<std::uint32_t>(params.nodes - 1 + numbers.below(7));
-  ledger->write([&](LedgerTx& tx) {
+  ledger.write([&](LedgerTx& tx) {
     REQUIRE(build_network(tx, params));
     tx.each_channel([&](const Channel& channel) {
       made.channels.push_back(channel);

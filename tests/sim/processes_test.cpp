@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "core/base/hash.h"
-#include "tests/sim/file_ledger.h"
 #include "tests/sim/world.h"
 
 using namespace paytower;
@@ -166,19 +165,19 @@ bool pay_all(Ledger& ledger, RealClock& clock, const std::vector<Handover>& hand
 }  // namespace
 
 TEST_CASE("a file that is missing, another program's, or unfinished") {
-  Folder folder;
-  CHECK_THROWS_AS((void)db::open_sim_ledger(folder.file()), SwitchError);
-  { const auto ledger = db::create_sim_ledger(folder.file()); }
-  const auto taken_again = db::create_sim_ledger(folder.file());
+  TempFolder folder;
+  CHECK_THROWS_AS((void)db::open_sim_ledger(folder.file("net.sim")), SwitchError);
+  { const auto ledger = db::create_sim_ledger(folder.file("net.sim")); }
+  const auto taken_again = db::create_sim_ledger(folder.file("net.sim"));
   build_small_network(*taken_again);
-  CHECK_THROWS_AS((void)db::create_sim_ledger(folder.file()), RefusalError);
+  CHECK_THROWS_AS((void)db::create_sim_ledger(folder.file("net.sim")), RefusalError);
 }
 
 TEST_CASE("what was written is there for the next process, and an undone transaction is not") {
-  Folder folder;
-  const auto prepared = prepare(folder.file(), 1, ns_per_second);
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 1, ns_per_second);
   {
-    const auto ledger = db::open_sim_ledger(folder.file());
+    const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
     CHECK_THROWS_AS(ledger->write([](LedgerTx& tx) {
       tx.set_number(Number::height, 1);
       tx.remove_row(1);
@@ -186,7 +185,7 @@ TEST_CASE("what was written is there for the next process, and an undone transac
     }),
                     std::runtime_error);
   }
-  const auto ledger = db::open_sim_ledger(folder.file());
+  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
   ledger->read([&](LedgerTx& tx) {
     CHECK(tx.number(Number::height) == 800'000);
     CHECK(tx.invoice(prepared.handovers[0].key.hash)->payee == 3);
@@ -194,39 +193,39 @@ TEST_CASE("what was written is there for the next process, and an undone transac
 }
 
 TEST_CASE("twelve processes pay on one file at a time") {
-  Folder folder;
-  const auto prepared = prepare(folder.file(), 120, 5 * ns_per_ms);
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 120, 5 * ns_per_ms);
   std::vector<Child> children;
   for (std::size_t i = 0; i < 12; ++i) {
-    children.emplace_back(folder.file(), [&, i](Ledger& ledger, RealClock& clock) {
+    children.emplace_back(folder.file("net.sim"), [&, i](Ledger& ledger, RealClock& clock) {
       return pay_all(ledger, clock, prepared.handovers, i, 12);
     });
   }
   for (const Child& child : children) CHECK(child.wait() == 0);
-  check_books(folder.file());
-  const auto ledger = db::open_sim_ledger(folder.file());
+  check_books(folder.file("net.sim"));
+  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
   ledger->read([](LedgerTx& tx) { CHECK(tx.number(Number::movements_created) == 120); });
 }
 
 TEST_CASE("two processes hand over the same attempt: one HTLC") {
-  Folder folder;
-  const auto prepared = prepare(folder.file(), 60, 5 * ns_per_ms);
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 60, 5 * ns_per_ms);
   std::vector<Child> children;
   for (int i = 0; i < 2; ++i) {
-    children.emplace_back(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+    children.emplace_back(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
       return pay_all(ledger, clock, prepared.handovers, 0, 1);
     });
   }
   for (const Child& child : children) CHECK(child.wait() == 0);
-  check_books(folder.file());
+  check_books(folder.file("net.sim"));
 }
 
 TEST_CASE("killed at any moment, the file is whole, the attempts go on, and the next process finishes") {
   for (int round = 0; round < 12; ++round) {
     CAPTURE(round);
-    Folder folder;
-    const auto prepared = prepare(folder.file(), 60, 2 * ns_per_ms);
-    const Child victim(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+    TempFolder folder;
+    const auto prepared = prepare(folder.file("net.sim"), 60, 2 * ns_per_ms);
+    const Child victim(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
       for (const Handover& given : prepared.handovers) {
         if (!pay_all(ledger, clock, {given}, 0, 1)) return false;
       }
@@ -234,27 +233,27 @@ TEST_CASE("killed at any moment, the file is whole, the attempts go on, and the 
       std::this_thread::sleep_for(std::chrono::minutes(1));
       return false;
     });
-    const Child other(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+    const Child other(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
       return pay_all(ledger, clock, prepared.handovers, 1, 2);
     });
     std::this_thread::sleep_for(std::chrono::milliseconds(3 + round * 7));
     victim.kill_hard();
     CHECK(victim.wait() == 128 + SIGKILL);
     CHECK(other.wait() == 0);
-    check_books(folder.file());
-    const Child next(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+    check_books(folder.file("net.sim"));
+    const Child next(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
       // Those that are paid already answer "look" and then settled, as the same attempt.
       return pay_all(ledger, clock, prepared.handovers, 0, 1);
     });
     CHECK(next.wait() == 0);
-    check_books(folder.file());
+    check_books(folder.file("net.sim"));
   }
 }
 
 TEST_CASE("an accepted attempt is durable before its answer") {
-  Folder folder;
-  const auto prepared = prepare(folder.file(), 1, 60 * ns_per_second);
-  const Child sender(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 1, 60 * ns_per_second);
+  const Child sender(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
     SimSwitch node(ledger, clock);
     node.dispatch(prepared.handovers[0]);
     const auto events = poll(node, clock, ns_per_second);
@@ -263,7 +262,7 @@ TEST_CASE("an accepted attempt is durable before its answer") {
     return true;
   });
   CHECK(sender.wait() == 128 + SIGKILL);
-  const auto ledger = db::open_sim_ledger(folder.file());
+  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
   ledger->read([&](LedgerTx& tx) {
     CHECK(tx.row(prepared.handovers[0].key)->state == RowState::pending);
     CHECK(tx.flights_of(prepared.handovers[0].key.hash).size() == 1);
@@ -271,12 +270,12 @@ TEST_CASE("an accepted attempt is durable before its answer") {
 }
 
 TEST_CASE("a release in one process is seen at once by another that waits") {
-  Folder folder;
-  const auto prepared = prepare(folder.file(), 1, 0, Hold{Hold::forever});
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 1, 0, Hold{Hold::forever});
   const AttemptKey key = prepared.handovers[0].key;
   int pipe_ends[2];
   REQUIRE(pipe(pipe_ends) == 0);
-  const Child waiting(folder.file(), [&](Ledger& ledger, RealClock& clock) {
+  const Child waiting(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
     SimSwitch node(ledger, clock);
     node.dispatch(prepared.handovers[0]);
     if (poll(node, clock, ns_per_second).size() != 1) return false;
@@ -292,7 +291,7 @@ TEST_CASE("a release in one process is seen at once by another that waits") {
   REQUIRE(read(pipe_ends[0], &ready, 1) == 1);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   RealClock clock;
-  const auto ledger = db::open_sim_ledger(folder.file());
+  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
   CHECK(SimAdmin(*ledger, clock).release(key.hash, std::nullopt).value() == 1);
   const std::int64_t released = clock.wall().value;
   std::int64_t seen = 0;
@@ -304,18 +303,18 @@ TEST_CASE("a release in one process is seen at once by another that waits") {
 }
 
 TEST_CASE("goes on by time, not by process") {
-  Folder folder;
-  const auto prepared = prepare(folder.file(), 1, 50 * ns_per_ms);
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 1, 50 * ns_per_ms);
   {
     RealClock clock;
-    const auto ledger = db::open_sim_ledger(folder.file());
+    const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
     SimSwitch node(*ledger, clock);
     node.dispatch(prepared.handovers[0]);
     REQUIRE(poll(node, clock, 0).size() == 1);
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   RealClock clock;
-  const auto ledger = db::open_sim_ledger(folder.file());
+  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
   std::vector<OracleEntry> entries;
   SimAdmin(*ledger, clock).ledger(std::nullopt, [&](const OracleEntry& entry) {
     entries.push_back(entry);
@@ -327,9 +326,9 @@ TEST_CASE("goes on by time, not by process") {
 }
 
 TEST_CASE("the oracle cannot be changed, whoever tries") {
-  Folder folder;
-  const auto prepared = prepare(folder.file(), 1, 0);
-  const auto ledger = db::open_sim_ledger(folder.file());
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 1, 0);
+  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
   RealClock clock;
   SimSwitch node(*ledger, clock);
   node.dispatch(prepared.handovers[0]);

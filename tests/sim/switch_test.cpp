@@ -35,12 +35,12 @@ TEST_CASE("answers come in the order of the questions") {
 }
 
 TEST_CASE("a network that does not exist is a fault, not an answer") {
-  const auto ledger = make_ledger();
+  TestLedger ledger;
   FakeClock clock;
-  SimSwitch node(*ledger, clock);
+  SimSwitch node(ledger, clock);
   node.identify();
   CHECK_THROWS_AS((void)node.poll(MonoNs{clock.mono().value + 1}), SwitchError);
-  SimAdmin admin(*ledger, clock);
+  SimAdmin admin(ledger, clock);
   CHECK_THROWS_AS((void)admin.make_invoice({}), SwitchError);
 }
 

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -21,8 +20,12 @@
 #include "core/sim/graph.h"
 #include "core/sim/network.h"
 #include "tests/support/sim_switch.h"
+#include "tests/support/test_ledger.h"
 
 namespace paytower::sim::test {
+
+using paytower::test::TempFolder;
+using paytower::test::TestLedger;
 
 /// Time that passes only while somebody sleeps.
 class FakeClock final : public Clock {
@@ -98,23 +101,17 @@ inline void build_small_network(Ledger& ledger) {
   });
 }
 
-/// An empty ledger of the kind that this executable tests: in memory, or in a file that goes with the object.
-std::unique_ptr<Ledger> make_ledger();
-
 /// The network with a user, its invoices and its attempts. Each test gets a fresh one.
 class World {
  public:
-  explicit World(std::unique_ptr<Ledger> kept = make_ledger())
-      : ledger_(std::move(kept)), admin_(*ledger_, clock_), node_(std::in_place, *ledger_, clock_) {
-    build_small_network(*ledger_);
-  }
+  World() { build_small_network(ledger_); }
 
   FakeClock& clock() { return clock_; }
-  Ledger& ledger() { return *ledger_; }
+  Ledger& ledger() { return ledger_; }
   SimAdmin& admin() { return admin_; }
   SimSwitch& node() { return *node_; }
   /// A new process: it knows nothing of what the old one had asked.
-  void restart() { node_.emplace(*ledger_, clock_); }
+  void restart() { node_.emplace(ledger_, clock_); }
 
   MadeInvoice invoice(std::uint64_t msat = 100'000 * sat, Hold hold = {}, const char* fail = nullptr,
                       PayeeBehaviour behaviour = PayeeBehaviour::honest) {
@@ -226,9 +223,9 @@ class World {
 
  private:
   FakeClock clock_;
-  std::unique_ptr<Ledger> ledger_;
-  SimAdmin admin_;
-  std::optional<SimSwitch> node_;
+  TestLedger ledger_;
+  SimAdmin admin_{ledger_, clock_};
+  std::optional<SimSwitch> node_{std::in_place, ledger_, clock_};
 };
 
 }  // namespace paytower::sim::test
