@@ -2,24 +2,29 @@
 // where lnd gave new numbers, when hash and time of creation are.
 #include "db/import/import.h"
 
+#include <span>
+#include <string_view>
+
 #include <SQLiteCpp/Statement.h>
 
+#include "db/payments/columns.h"
 #include "migrations/payment_buckets.h"
 
 namespace paytower::db {
 
 namespace {
 
-#define PAYMENT_ROW                                                                                                    \
-  "payment_index, payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, destination, "         \
-  "fee_limit_msat, "                                                                                                   \
-  "cltv_limit, final_cltv_delta, max_attempts, payment_secret, metadata, invoice, network, label, outgoing_channels, " \
-  "candidate_routes, stop_reason, fail_reason, preimage, late_preimage, end_note, ended_ns, amp"
-#define ATTEMPT_ROW                                                                                                  \
-  "payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, registered_ns, total_time_lock, "          \
-  "accepted_ns, "                                                                                                    \
-  "resolved_ns, outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, " \
-  "failure_message, htlc_hash"
+/// What is copied of a row: all that belongs to it, but an attempt's own number.
+std::string row_of(std::span<const ColumnName> columns, std::string_view table) {
+  std::string list;
+  for (const ColumnName& one : columns) {
+    if (one.table != table || one.column == name_of(AttemptColumn::attempt_row)) continue;
+    list.append(list.empty() ? "" : ", ").append(one.column);
+  }
+  return list;
+}
+const std::string payment_row = row_of(payment_columns, "p");
+const std::string attempt_row = row_of(attempt_columns, "a");
 
 [[noreturn]] void refuse(std::string message) {
   throw RefusalError(Error{Errc::parameters_differ, std::move(message) + "; nothing was changed", "--db NEW_DATABASE"});
@@ -74,11 +79,11 @@ void name_staged(SQLite::Database& database, bool same_numbers) {
   const std::pair<std::string, std::string> number{"payment_index", "l.payment_index"};
   database.exec(
       "CREATE TEMP VIEW theirs AS SELECT " +
-      with(PAYMENT_ROW,
+      with(payment_row,
            {number, {"duplicate_of", "(SELECT payment_index FROM temp.line_up WHERE staged_index = s.duplicate_of)"}}) +
       ", s.live AS live" + " FROM staged.payments" + lined_up);
   database.exec("CREATE TEMP VIEW their_attempts AS SELECT s.attempt_row AS attempt_row, " +
-                with(ATTEMPT_ROW, {number}) + " FROM staged.attempts" + lined_up);
+                with(attempt_row, {number}) + " FROM staged.attempts" + lined_up);
   database.exec(
       "CREATE TEMP VIEW their_raw AS SELECT s.id AS id, l.payment_index AS payment_index, what, data FROM "
       "staged.imported_raw" +
@@ -166,11 +171,11 @@ void add_endings(SQLite::Database& database) {
       " AND (s.attempt_id IS NOT NULL OR s.part = a.part) AND s.outcome IS NOT NULL AND " +
       unproven);
   // lnd may have dropped failed attempts meanwhile: parts count on behind those that are here.
-  std::string row = ATTEMPT_ROW;
+  std::string row = attempt_row;
   row.replace(
       row.find(" part,"), 6,
       " part + 1 + (SELECT coalesce(max(part), -1) FROM main.attempts AS a WHERE a.payment_index = s.payment_index),");
-  database.exec("INSERT INTO main.attempts (" ATTEMPT_ROW ") SELECT " + row +
+  database.exec("INSERT INTO main.attempts (" + attempt_row + ") SELECT " + row +
                 " FROM temp.their_attempts AS s WHERE payment_index IN (SELECT payment_index FROM temp.went_on)"
                 // Beside the operator's word only an end counts.
                 " AND (s.outcome IS NOT NULL OR EXISTS (SELECT 1 FROM main.payments AS p WHERE p.payment_index = "
@@ -219,17 +224,16 @@ std::uint64_t drop_settled_guards(SQLite::Database& database) {
 
 void add_payments(SQLite::Database& database) {
   // First the payments, then their duplicates: a duplicate's first may have the larger number.
-  const std::string columns = PAYMENT_ROW;
-  std::string chosen = columns;
+  std::string chosen = payment_row;
   chosen.replace(chosen.find("duplicate_of"), 12, "coalesce(s.duplicate_of, n.beside)");
-  const std::string rows = "INSERT INTO main.payments (" + columns + ") SELECT " + chosen +
+  const std::string rows = "INSERT INTO main.payments (" + payment_row + ") SELECT " + chosen +
                            " FROM temp.theirs AS s JOIN temp.new_payments AS n USING (payment_index)";
   database.exec(rows + " WHERE coalesce(s.duplicate_of, n.beside) IS NULL ORDER BY payment_index");
   database.exec(rows + " WHERE coalesce(s.duplicate_of, n.beside) IS NOT NULL ORDER BY payment_index");
   const std::string fresh =
       " WHERE payment_index IN (SELECT payment_index FROM temp.new_payments) ORDER BY payment_index, ";
-  database.exec("INSERT INTO main.attempts (" ATTEMPT_ROW ") SELECT " ATTEMPT_ROW " FROM temp.their_attempts" + fresh +
-                "attempt_row");
+  database.exec("INSERT INTO main.attempts (" + attempt_row + ") SELECT " + attempt_row + " FROM temp.their_attempts" +
+                fresh + "attempt_row");
   database.exec(
       "INSERT INTO main.imported_raw (payment_index, what, data) SELECT payment_index, what, data FROM temp.their_raw" +
       fresh + "id");

@@ -9,12 +9,16 @@
 #include "core/base/limits.h"
 #include "db/import/lnd/source.h"
 #include "db/import/stage.h"
+#include "db/payments/columns.h"
 #include "db/sqlite/statement.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
 
 namespace {
+
+using P = PaymentColumn;
+using A = AttemptColumn;
 
 constexpr std::uint64_t rows_between_words = 512;
 constexpr std::size_t max_invoice_bytes = 65'536;
@@ -136,17 +140,16 @@ class Converter {
  public:
   Converter(SQLite::Database& database, const lnd::Source& source, UnixNs now, migrations::StepReport& report)
       : database_(database), raw_name_(source.raw_name()), records_name_(source.records_name()), now_(now),
-        report_(report), payment_(database,
-                                  "INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, "
-                                  "provenance, duplicate_of, destination, payment_secret, invoice, "
-                                  "stop_reason, fail_reason, preimage, ended_ns, amp) VALUES (?1, ?2, ?3, ?4, 2, ?5, "
-                                  "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
+        report_(report),
+        payment_(database,
+                 insert_payment({P::payment_index, P::payment_hash, P::amount_msat, P::created_ns, P::provenance,
+                                 P::duplicate_of, P::destination, P::payment_secret, P::invoice, P::stop_reason,
+                                 P::fail_reason, P::preimage, P::ended_ns, P::amp})),
         attempt_(database,
-                 "INSERT INTO attempts (payment_index, attempt_id, part, origin, route, amount_msat, fee_msat, "
-                 "registered_ns, total_time_lock, resolved_ns, "
-                 "outcome, preimage, failure_code, failure_source, failure_channel, failure_direction, failure_node, "
-                 "failure_message, htlc_hash) VALUES (?1, ?2, ?3, 2, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-                 "?15, ?16, ?17, ?18)"),
+                 insert_attempt({A::payment_index, A::attempt_id, A::part, A::origin, A::route, A::amount_msat,
+                                 A::fee_msat, A::registered_ns, A::total_time_lock, A::resolved_ns, A::outcome,
+                                 A::preimage, A::failure_code, A::failure_source, A::failure_channel,
+                                 A::failure_direction, A::failure_node, A::failure_message, A::htlc_hash})),
         raw_(database, "INSERT INTO imported_raw (payment_index, what, data) VALUES (?1, ?2, ?3)"),
         aside_(database,
                "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES (?1, ?2, ?3, ?4, "
@@ -215,7 +218,7 @@ class Converter {
                        payment.payment_request.size() <= max_invoice_bytes;
     Query(payment_)
         .bind(static_cast<std::int64_t>(payment.sequence), payment.hash, payment.value, time_of(payment.created),
-              first_, destination_of(payment), secret_of(payment),
+              static_cast<int>(Provenance::lnd_kv), first_, destination_of(payment), secret_of(payment),
               shown ? std::optional(payment.payment_request) : std::nullopt, number(facts.stop), number(facts.fail),
               facts.preimage, facts.ended, std::int64_t{is_amp(payment)})
         .run();
@@ -241,8 +244,9 @@ class Converter {
     }
     Query insert(attempt_);
     insert.bind(static_cast<std::int64_t>(payment.sequence), id_of(attempt), part,
-                route ? std::optional(encode_route(*route)) : std::nullopt, attempt.delivered(), attempt.route.fees(),
-                time_of(attempt.registered), std::int64_t{attempt.route.total_time_lock}, resolved, outcome,
+                static_cast<int>(AttemptOrigin::imported), route ? std::optional(encode_route(*route)) : std::nullopt,
+                attempt.delivered(), attempt.route.fees(), time_of(attempt.registered),
+                std::int64_t{attempt.route.total_time_lock}, resolved, outcome,
                 attempt.settle ? std::optional(attempt.settle->preimage) : std::nullopt);
     bind_failure(insert,
                  outcome == static_cast<std::int64_t>(AttemptOutcome::failed) ? &attempt.fail->failure : nullptr);
