@@ -17,6 +17,11 @@ bool learns_nothing(const Verdict& verdict, const Failure& failure) {
   return verdict.policy && failure.code != FailureCode::channel_disabled;
 }
 
+/// Of what the channel is known to have carried, what must still be there.
+Msat left_of(const ChannelBounds& bounds) {
+  return bounds.carried ? checked_sub(*bounds.carried, bounds.gone).value_or(Msat{}) : Msat{};
+}
+
 Msat just_below(Msat amount) { return Msat::of(amount.value() == 0 ? 0 : amount.value() - 1); }
 
 }  // namespace
@@ -27,14 +32,14 @@ double weight_of(UnixNs then, UnixNs now) {
 }
 
 double chance_of(const ChannelBounds& bounds, Msat amount, UnixNs now) {
-  if (!bounds.failed) return 1;
-  const double weight = weight_of(bounds.failed_at, now);
-  const double low = bounds.carried && bounds.carried < bounds.failed
-                         ? static_cast<double>(bounds.carried->value()) * weight_of(bounds.carried_at, now)
-                         : 0;
+  const Msat left = left_of(bounds);
+  const double weight = weight_of(bounds.carried_at, now);
+  const double without_failure = left >= amount ? untried_chance + (1 - untried_chance) * weight : untried_chance;
+  if (!bounds.failed) return without_failure;
+  const double low = static_cast<double>(left.value()) * weight;
   const auto high = static_cast<double>(bounds.failed->value());
   const double share = std::clamp((static_cast<double>(amount.value()) - low) / std::max(high - low, 1.0), 0.0, 1.0);
-  return std::max(1 - weight * share, least_chance);
+  return std::max(without_failure * (1 - weight_of(bounds.failed_at, now) * share), least_chance);
 }
 
 void MissionControl::learn_all(std::vector<PastResult> results) {
@@ -81,16 +86,21 @@ void MissionControl::carried(const ChannelDirection& channel, Msat amount, UnixN
   ChannelBounds* known = bounds_to_change(channel, at);
   if (known == nullptr) return;
   const bool fresh = known->carried && at.value - known->carried_at.value < retell_ns;
-  if (tell && (!(fresh && *known->carried >= amount) || known->failed)) note(channel, amount, kind, at);
+  const Msat left = left_of(*known);
+  const bool known_before = fresh && (kind == Lesson::Kind::succeeded ? left == Msat{} : left >= amount);
+  if (tell && (!known_before || known->failed)) note(channel, amount, kind, at);
   if (known->failed && *known->failed <= amount && known->failed_at <= at) known->failed.reset();
   if (known->failed && *known->failed <= amount) return;  // a newer failure says otherwise
-  // What went over for good is not there any more: so much less is too much from now on.
-  if (kind == Lesson::Kind::succeeded && known->failed && known->failed_at <= at)
-    known->failed = Msat::of(known->failed->value() - amount.value());
-  const bool more =
-      !known->carried || amount >= *known->carried || at.value - known->carried_at.value > knowledge_half_life_ns;
-  if (more) known->carried = amount;
-  if (more) known->carried_at = std::max(known->carried_at, at);
+  const bool more = amount >= left || at.value - known->carried_at.value > knowledge_half_life_ns;
+  if (more) {
+    known->carried = amount;
+    known->carried_at = std::max(known->carried_at, at);
+    known->gone = Msat{};
+  }
+  if (kind == Lesson::Kind::succeeded) {  // it is not there any more
+    known->gone = checked_add(known->gone, amount).value_or(Msat::of(Msat::max_value));
+    if (known->failed && known->failed_at <= at) known->failed = Msat::of(known->failed->value() - amount.value());
+  }
   if (known->failed && *known->carried >= *known->failed) known->carried = just_below(*known->failed);
   if (known->carried == Msat{}) known->carried.reset();
 }
@@ -138,7 +148,7 @@ const ChannelBounds* MissionControl::bounds(const ChannelDirection& channel) con
 
 double MissionControl::chance(const ChannelDirection& channel, Msat amount, UnixNs now) const {
   const ChannelBounds* known = bounds(channel);
-  return known == nullptr ? 1 : chance_of(*known, amount, now);
+  return known == nullptr ? untried_chance : chance_of(*known, amount, now);
 }
 
 std::optional<UnixNs> MissionControl::node_failed(const PublicKey& node) const {

@@ -28,6 +28,7 @@ struct PastResult {
 struct ChannelBounds {
   std::optional<Msat> carried;  ///< at least so much, at `carried_at`
   UnixNs carried_at{};
+  Msat gone;                   ///< of `carried`: what has settled over it, then and since, and is on the other side now
   std::optional<Msat> failed;  ///< so much was too much, at `failed_at`; less what has settled over it since
   UnixNs failed_at{};
 };
@@ -38,10 +39,16 @@ inline constexpr std::int64_t knowledge_half_life_ns = 3'600 * ns_per_second;
 /// What is so old says nothing any more: six half-lives leave 1.6 %.
 inline constexpr std::int64_t knowledge_life_ns = 6 * knowledge_half_life_ns;
 
-/// The chance that the channel carries `amount`, as far as its bounds tell: 1 where nothing speaks against it, at least
-/// least_chance. Between the bounds it falls evenly; what was seen pulls towards 1 again as it ages. (lnd begins at 60
-/// % for what nobody has tried. Here it begins at 1, so that without knowledge the cheapest route stays the first.)
+/// The chance that a channel carries an amount of which nothing is known: lnd's 60 %. So a way that is known to hold
+/// the amount goes before one that nobody has tried, unless it costs more than the attempt that it saves. A store
+/// without any results asks for no advice at all: then the cheapest route is the first.
+inline constexpr double untried_chance = 0.6;
+/// What no channel falls below: advice closes no way (M1).
 inline constexpr double least_chance = 0.001;
+/// The chance that the channel carries `amount`, as far as its bounds tell: 1 up to what it has carried and still
+/// holds, untried_chance above that, least_chance from what it did not carry. Towards there it falls evenly. What was
+/// seen counts less as it ages, until the channel is as good as untried again. (lnd counts what settled as if it were
+/// still there: then it is tried in vain again.)
 [[nodiscard]] double chance_of(const ChannelBounds& bounds, Msat amount, UnixNs now);
 
 /// One thing learned, in the order in which it was: what a switch that keeps such knowledge itself is told.

@@ -63,6 +63,9 @@ Route three_hops() {
   return route;
 }
 
+/// Refused by the payee: every hop has carried it, and has it back.
+const Failure came_back{FailureCode::mpp_timeout, 3, {}, {}, {}};
+
 ChannelDirection channel(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
 
 Payment payment_of(Msat wanted) {
@@ -176,7 +179,7 @@ TEST_CASE("M3: a channel that failed 1,000,000 sat carries 10,000 sat a second l
   MissionControl memory;
   memory.learn(PastResult{created, route, dry});
   CHECK(memory.chance(channel(2), Msat::of(much), soon) < 0.01);
-  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98);
+  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98 * untried_chance);  // it is hardly held against it
   Payment payment = payment_of(Msat::of(much));
   Attempt failed = own_attempt(first_id, Shape::failed);
   failed.route = route;
@@ -194,8 +197,8 @@ TEST_CASE("M3: what was seen counts half after an hour") {
     return memory.chance(channel(2), Msat::of(amount + 1), UnixNs{created.value + ns});
   };
   CHECK(chance_after(0) == doctest::Approx(least_chance));
-  CHECK(chance_after(knowledge_half_life_ns) == doctest::Approx(0.5));
-  CHECK(chance_after(2 * knowledge_half_life_ns) == doctest::Approx(0.75));
+  CHECK(chance_after(knowledge_half_life_ns) == doctest::Approx(0.5 * untried_chance));
+  CHECK(chance_after(2 * knowledge_half_life_ns) == doctest::Approx(0.75 * untried_chance));
   CHECK(weight_of(created, UnixNs{created.value - 5}) == 1);  // a clock that was set back
 }
 
@@ -203,10 +206,54 @@ TEST_CASE("memory: between what it carried and what it did not carry the chance 
   MissionControl memory;
   Route small = three_hops();
   small.hops[1].amount = Msat::of(amount / 2);
-  memory.learn(PastResult{created, small, {}});
+  memory.learn(PastResult{created, small, came_back});
   memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
   CHECK(memory.chance(channel(2), Msat::of(amount / 2), created) == doctest::Approx(1));
-  CHECK(memory.chance(channel(2), Msat::of(amount * 3 / 4), created) == doctest::Approx(0.5).epsilon(0.01));
+  CHECK(memory.chance(channel(2), Msat::of(amount * 3 / 4), created) ==
+        doctest::Approx(0.5 * untried_chance).epsilon(0.01));
+}
+
+TEST_CASE(
+    "memory: what a channel is known to hold speaks for it against one that nobody has tried, and less as it ages") {
+  MissionControl memory;
+  memory.learn(PastResult{created, three_hops(), came_back});
+  const auto chance_after = [&](std::uint64_t n, std::uint64_t msat, std::int64_t ns) {
+    return memory.chance(channel(n), Msat::of(msat), UnixNs{created.value + ns});
+  };
+  CHECK(chance_after(2, amount, 0) == doctest::Approx(1));
+  CHECK(chance_after(2, amount / 2, 0) == doctest::Approx(1));
+  CHECK(chance_after(2, 2 * amount, 0) == doctest::Approx(untried_chance));
+  CHECK(chance_after(99, amount, 0) == doctest::Approx(untried_chance));
+  CHECK(chance_after(2, amount, knowledge_half_life_ns) == doctest::Approx((1 + untried_chance) / 2));
+  // Too much once, and long ago: what it holds now is not taken for twice as much.
+  Route large = three_hops();
+  large.hops[1].amount = Msat::of(4 * amount);
+  const UnixNs late{created.value + knowledge_life_ns};
+  memory.learn(PastResult{created, large, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
+  memory.learn(PastResult{late, three_hops(), came_back});
+  CHECK(memory.chance(channel(2), Msat::of(amount), late) == doctest::Approx(1));
+  CHECK(memory.chance(channel(2), Msat::of(2 * amount), late) == doctest::Approx(untried_chance).epsilon(0.02));
+}
+
+TEST_CASE("memory: what settled was carried, and is not there any more") {
+  MissionControl memory;
+  memory.learn(PastResult{created, three_hops(), came_back});
+  const Msat whole = memory.bounds(channel(2))->carried.value();
+  Route small = three_hops();
+  for (Hop& hop : small.hops) hop.amount = Msat::of(amount / 4);
+  memory.learn(PastResult{created, small, {}});
+  CHECK(memory.bounds(channel(2))->carried == whole);
+  CHECK(memory.bounds(channel(2))->gone == Msat::of(amount / 4));
+  CHECK(memory.chance(channel(2), Msat::of(amount * 3 / 4), created) == doctest::Approx(1));
+  CHECK(memory.chance(channel(2), whole, created) == doctest::Approx(untried_chance));
+  // More than was known to be there: how much is left, nobody knows.
+  memory.learn(PastResult{created, three_hops(), {}});
+  CHECK(memory.bounds(channel(2))->carried == whole);
+  CHECK(memory.chance(channel(2), Msat::of(1), created) == doctest::Approx(untried_chance));
+  // A switch that keeps such knowledge itself is told until it knows of nothing left.
+  const std::uint64_t told = memory.lessons();
+  memory.learn(PastResult{created, three_hops(), {}});
+  CHECK(memory.lessons() == told);
 }
 
 TEST_CASE("memory: a success takes back what failed before, and no older result replaces a newer one") {
@@ -214,7 +261,7 @@ TEST_CASE("memory: a success takes back what failed before, and no older result 
   MissionControl memory;
   memory.learn_all({PastResult{UnixNs{created.value + 1}, three_hops(), {}}, PastResult{created, three_hops(), dry}});
   CHECK_FALSE(memory.bounds(channel(2))->failed);
-  CHECK(memory.chance(channel(2), Msat::of(amount), created) == doctest::Approx(1));
+  CHECK(memory.chance(channel(2), Msat::of(amount), created) == doctest::Approx(untried_chance));
   memory.learn(PastResult{created, three_hops(), dry});  // told late
   CHECK_FALSE(memory.bounds(channel(2))->failed);
   memory.learn(PastResult{UnixNs{created.value + 2}, three_hops(), dry});
