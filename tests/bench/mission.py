@@ -1,11 +1,17 @@
-"""What is remembered of the network, in two tables: what a failed attempt costs as failures pile up, and what memory is worth.
+"""What is remembered of the network, in three tables: what a failed attempt costs as failures pile up, what memory is worth, and
+where the attempts go.
 
     PAYTOWER_BINARY=build/paytower [PAYTOWER_OLD=OTHER] python3 tests/bench/mission.py [FOLDER [SEEDS [PAYMENTS]]]
 
 The first: CPU of a batch of payments that fail, with 100, 1,000 and 10,000 failures in the database before, and of one twice as
-long. The second: networks of 50 nodes whose channels are unbalanced, 500 payments each over 20 seeds, one after the other: what
-share is paid, with how many attempts and at which fee, with memory, with --no-memory, and by PAYTOWER_OLD, another build. Each way
-begins from the same copy of the network. Counts repeat with the seed; CPU is that of one process.
+long. The others: 20 networks of 50 nodes whose channels are unbalanced, 500 payments on each, one after the other: what share is
+paid, with how many attempts and at which fee, with memory, with --no-memory, and by PAYTOWER_OLD, another build. Each way begins
+from the same copy of the network and pays the same invoices.
+
+After every 50 payments a fifth of the others' channels has another balance, drawn anew from the seed, as other people's payments
+leave it, and our own channels are as full as in the beginning: 500 payments are twice what they hold, and behind an empty channel
+every way fails alike. So memory is also measured where part of it has become wrong. Counts repeat with the seed as far as they do
+not hang on the hour: what a build remembers for seconds depends on how many payments it makes in them.
 """
 
 import contextlib
@@ -21,6 +27,7 @@ import tempfile
 BINARY = os.environ["PAYTOWER_BINARY"]
 OLD = os.environ.get("PAYTOWER_OLD")
 NODES, CHANNELS = 50, 150
+GROUP, MOVED = 50, 0.2  # payments between two changes of the network, and the share of channels that each changes
 
 
 class Place:
@@ -70,39 +77,85 @@ def failing(folder, history, payments, counter=[0]):
     return known, seconds, made
 
 
-def unbalance(network, rng):
+def others(ledger):
+    return ledger.execute("SELECT scid, capacity_msat FROM channels WHERE node0 <> 0 AND node1 <> 0 ORDER BY scid").fetchall()
+
+
+def unbalance(ledger, rng, channels):
     """Most of the money of a channel stands on one side, as on the real network."""
-    with contextlib.closing(sqlite3.connect(network)) as ledger, ledger:
-        own = ledger.execute("SELECT scid, capacity_msat FROM channels WHERE node0 <> 0 AND node1 <> 0").fetchall()
-        for channel, capacity in own:
-            share = rng.betavariate(0.2, 0.2)
-            ledger.execute("UPDATE channels SET balance0_msat = ?, balance1_msat = ? WHERE scid = ?",
-                           (int(capacity * share), capacity - int(capacity * share), channel))
-        ledger.execute("UPDATE numbers SET value = 100000 WHERE which = 2")  # an HTLC takes 0.1 ms
+    for channel, capacity in channels:
+        first = int(capacity * rng.betavariate(0.2, 0.2))
+        ledger.execute("UPDATE channels SET balance0_msat = ?, balance1_msat = ? WHERE scid = ?", (first, capacity - first, channel))
+
+
+def pay(place, invoices, seed, flags, binary):
+    """{hash: (paid, attempts, fee in msat)} of one way."""
+    rng = random.Random(f"{seed} moves")  # the same for each way
+    with contextlib.closing(sqlite3.connect(place.network)) as ledger:
+        own = ledger.execute("SELECT balance0_msat, balance1_msat, scid FROM channels WHERE node0 = 0 OR node1 = 0").fetchall()
+    for at in range(0, len(invoices), GROUP):
+        place.batch(invoices[at:at + GROUP], "--parallel", "1", *flags, binary=binary)
+        with contextlib.closing(sqlite3.connect(place.network)) as ledger, ledger:
+            unbalance(ledger, rng, [one for one in others(ledger) if rng.random() < MOVED])
+            ledger.executemany("UPDATE channels SET balance0_msat = ?, balance1_msat = ? WHERE scid = ?", own)
+    with contextlib.closing(sqlite3.connect(place.database)) as database:
+        rows = database.execute("SELECT payment_hash, preimage IS NOT NULL, count(attempt_row), total(fee_msat * (outcome = 1)) "
+                                "FROM payments LEFT JOIN (SELECT payment_index, attempt_row, fee_msat, outcome FROM attempts) "
+                                "USING (payment_index) GROUP BY payment_index").fetchall()
+    return {payment: (paid, attempts, fee) for payment, paid, attempts, fee in rows}
 
 
 def worth(folder, seeds, payments):
-    ways = [("with memory", BINARY, ()), ("--no-memory", BINARY, ("--no-memory",))] + ([("before", OLD, ())] if OLD else [])
-    sums = {name: [0, 0, 0, 0] for name, _, _ in ways}  # payments, paid, attempts, fees
+    """{way: {(seed, hash): (paid, attempts, fee in msat)}}"""
+    ways = [("with memory", BINARY, ()), ("--no-memory", BINARY, ("--no-memory",))] + ([("the build before", OLD, ())] if OLD else [])
+    results = {name: {} for name, _, _ in ways}
     for seed in range(1, seeds + 1):
         rng = random.Random(seed)
         place = Place(folder, f"seed{seed}")
         place.run("simulate", "network", "--out", place.network, "--seed", str(seed), "--nodes", str(NODES), "--channels", str(CHANNELS))
-        unbalance(place.network, rng)
-        invoices = [place.run("simulate", "invoice", "--amt", f"{int(10 ** rng.uniform(3.5, 6.2))}sat", "--node", f"n{rng.randrange(1, NODES)}")
-                    for _ in range(payments)]
-        for name, binary, flags in ways:
-            other = place.copied(f"seed{seed}-way{len(name)}")
-            other.batch(invoices, "--parallel", "1", *flags, binary=binary)
-            add = (len(invoices), other.count("SELECT count(*) FROM payments WHERE preimage IS NOT NULL"),
-                   other.count("SELECT count(*) FROM attempts"), other.count("SELECT sum(fee_msat) FROM attempts WHERE outcome = 1"))
-            sums[name] = [a + b for a, b in zip(sums[name], add)]
+        with contextlib.closing(sqlite3.connect(place.network)) as ledger, ledger:
+            unbalance(ledger, rng, others(ledger))
+            ledger.execute("UPDATE numbers SET value = 100000 WHERE which = 2")  # an HTLC takes 0.1 ms
+        drawn = [(int(10 ** rng.uniform(3.5, 6.2)), rng.randrange(1, NODES)) for _ in range(payments)]
+        invoices = [place.run("simulate", "invoice", "--amt", f"{amount}sat", "--node", f"n{node}") for amount, node in drawn]
+        for number, (name, binary, flags) in enumerate(ways):
+            other = place.copied(f"seed{seed}-way{number}")
+            results[name].update({(seed, payment): result for payment, result in pay(other, invoices, seed, flags, binary).items()})
             for end in ("", "-wal", "-shm", ".lock", ".spool"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(other.database + end)
             os.unlink(other.network)
         os.unlink(place.network)
-    return sums
+        print(f"seed {seed} of {seeds}", file=sys.stderr, flush=True)
+    return results
+
+
+def mean(values):
+    return sum(values) / len(values) if values else 0
+
+
+def show_worth(results):
+    every = sorted({payment for result in results.values() for payment in result})
+    nothing = (0, 0, 0)
+    of = {name: [result.get(payment, nothing) for payment in every] for name, result in results.items()}
+    paying = [sum(ways) for ways in zip(*([paid for paid, _, _ in result] for result in of.values()))]
+    print("\n| way | payments | paid | attempts a payment | of a paid one | of one that failed | fee of a paid one, sat |"
+          "\n|---|---|---|---|---|---|---|")
+    for name, result in of.items():
+        paid = [one for one in result if one[0]]
+        failed = [one for one in result if not one[0]]
+        attempts = [mean([one[1] for one in some]) for some in (result, paid, failed)]
+        print(f"| {name} | {len(result):,} | {100 * len(paid) / max(len(result), 1):.1f} % | {attempts[0]:.2f} | {attempts[1]:.2f} "
+              f"| {attempts[2]:.2f} | {mean([one[2] for one in paid]) / 1000:.1f} |", flush=True)
+    print("\n| payments x attempts of one | paid by every way | fee of these, sat | paid, and not by every way "
+          "| failed, and paid by another way | paid by no way | all |\n|---|---|---|---|---|---|---|")
+    for name, result in of.items():
+        kinds = [[], [], [], []]
+        for one, by in zip(result, paying):
+            kinds[0 if by == len(of) else 1 if one[0] else 2 if by else 3].append(one)
+        cells = [f"{len(kind):,} x {mean([one[1] for one in kind]):.2f}" for kind in [*kinds, result]]
+        cells.insert(1, f"{mean([one[2] for one in kinds[0]]) / 1000:.1f}")
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
 def main():
@@ -115,9 +168,7 @@ def main():
         for history, count in sizes:
             known, seconds, made = failing(folder, history, count)
             print(f"| {known:,} | {count} | {made:,} | {seconds:.2f} | {1e6 * seconds / max(made, 1):,.0f} |", flush=True)
-        print("\n| way | payments | paid | attempts a payment | fee of a paid one, sat |\n|---|---|---|---|---|")
-        for name, (count, paid, attempts, fees) in worth(folder, seeds, payments).items():
-            print(f"| {name} | {count:,} | {100 * paid / count:.1f} % | {attempts / count:.2f} | {fees / 1000 / max(paid, 1):.1f} |", flush=True)
+        show_worth(worth(folder, seeds, payments))
     finally:
         shutil.rmtree(folder)
 
