@@ -12,6 +12,6 @@ add_library(paytower_test_files STATIC
   ${CMAKE_CURRENT_LIST_DIR}/migrations/many_records.cpp)
 target_link_libraries(paytower_test_files PUBLIC paytower_import paytower_lnd paytower_migrations)
 
-# A network in a file, and a client that stands beside the node instead of at its socket.
-add_library(paytower_test_network STATIC ${CMAKE_CURRENT_LIST_DIR}/support/sim_switch.cpp)
-target_link_libraries(paytower_test_network PUBLIC paytower_ledger)
+# A network in a file.
+add_library(paytower_test_network INTERFACE)
+target_link_libraries(paytower_test_network INTERFACE paytower_ledger)

@@ -7,7 +7,7 @@
 namespace paytower::cli {
 
 ExitCode run(const SimulateServeOptions& options, Session& session) {
-  sim::RpcFaults faults = value_of(sim::RpcFaults::parse(options.faults));
+  sim::Faults faults = value_of(sim::Faults::parse(options.faults));
   const std::string& network = simulated_network(session);
   const auto ledger = db::open_sim_ledger(network);
   const SignalGuard signals;

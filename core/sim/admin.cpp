@@ -6,7 +6,6 @@
 
 #include "core/base/hash.h"
 #include "core/invoice/bolt11/invoice.h"
-#include "core/sim/admin_act.h"
 #include "core/sim/engine.h"
 #include "core/sim/graph.h"
 
@@ -112,6 +111,16 @@ Result<FailSpec> parse_fail_spec(std::string_view text) {
 }
 
 SimAdmin::SimAdmin(Ledger& ledger, Clock& clock) : ledger_(ledger), clock_(clock) {}
+
+void SimAdmin::act(const std::function<void(LedgerTx&, Engine&)>& work) {
+  const UnixNs wall = clock_.wall();
+  ledger_.write([&](LedgerTx& tx) {
+    if (!tx.node(own_node)) throw SwitchError("there is no simulated network in this file");
+    Engine engine(tx, network_time(tx, wall));
+    engine.advance();
+    work(tx, engine);
+  });
+}
 
 Result<NetworkSummary> SimAdmin::create_network(const NetworkParams& params) {
   std::optional<Result<NetworkSummary>> made;
@@ -229,39 +238,6 @@ void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<Orac
   }
 }
 
-// --- time and chain ---
-
-void SimAdmin::set_height(std::uint32_t height) {
-  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::height, height); });
-}
-
-std::uint32_t SimAdmin::height() {
-  std::uint32_t height = 0;
-  ledger_.read([&](LedgerTx& tx) { height = static_cast<std::uint32_t>(tx.number(Number::height)); });
-  return height;
-}
-
-void SimAdmin::set_latency(std::int64_t ns) {
-  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::latency_ns, std::max<std::int64_t>(ns, 0)); });
-}
-
-void SimAdmin::set_time_offset(std::int64_t ns) {
-  act([&](LedgerTx& tx, Engine&) { tx.set_number(Number::time_offset_ns, ns); });
-}
-
-void SimAdmin::freeze_time(std::optional<UnixNs> at) {
-  act([&](LedgerTx& tx, Engine&) {
-    tx.set_number(Number::time_is_frozen, at ? 1 : 0);
-    tx.set_number(Number::frozen_time_ns, at ? at->value : 0);
-  });
-}
-
-UnixNs SimAdmin::now() {
-  UnixNs now;
-  ledger_.read([&](LedgerTx& tx) { now = network_time(tx, clock_.wall()); });
-  return now;
-}
-
 void SimAdmin::advance() {
   bool due = false;
   const UnixNs wall = clock_.wall();
@@ -270,91 +246,6 @@ void SimAdmin::advance() {
     due = next && *next <= network_time(tx, wall);
   });
   if (due) act([](LedgerTx&, Engine&) {});
-}
-
-// --- the graph ---
-
-bool SimAdmin::set_policy(ChannelDirection which, const Policy& policy) {
-  bool found = false;
-  act([&](LedgerTx& tx, Engine&) {
-    found = which.direction <= 1 && tx.channel(which.channel).has_value();
-    if (!found) return;
-    tx.set_policy(which, policy);
-    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
-  });
-  return found;
-}
-
-bool SimAdmin::set_balance(ShortChannelId id, Msat side0) {
-  bool found = false;
-  act([&](LedgerTx& tx, Engine&) {
-    const auto channel = tx.channel(id);
-    found = channel.has_value();
-    if (!found) return;
-    const std::uint64_t both = channel->balances[0].value() + channel->balances[1].value();
-    const std::uint64_t first = std::min(side0.value(), both);
-    tx.set_balances(id, {Msat::of(first), Msat::of(both - first)});
-  });
-  return found;
-}
-
-std::optional<Channel> SimAdmin::channel(ShortChannelId id) {
-  std::optional<Channel> found;
-  ledger_.read([&](LedgerTx& tx) { found = tx.channel(id); });
-  return found;
-}
-
-std::vector<Channel> SimAdmin::channels() {
-  std::vector<Channel> all;
-  ledger_.read([&](LedgerTx& tx) {
-    tx.each_channel([&](const Channel& channel) {
-      all.push_back(channel);
-      return true;
-    });
-  });
-  return all;
-}
-
-std::optional<Node> SimAdmin::node(std::string_view name_or_key) {
-  std::optional<Node> found;
-  ledger_.read([&](LedgerTx& tx) {
-    found = tx.node_by_name(name_or_key);
-    const auto key = found ? std::nullopt : PublicKey::from_hex_text(name_or_key);
-    if (key) found = tx.node_by_key(*key);
-  });
-  return found;
-}
-
-void SimAdmin::add_node(const Node& node) {
-  ledger_.write([&](LedgerTx& tx) {
-    tx.add_node(node);
-    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
-  });
-}
-
-void SimAdmin::add_channel(const Channel& channel) {
-  ledger_.write([&](LedgerTx& tx) {
-    tx.add_channel(channel);
-    tx.set_number(Number::graph_version, tx.number(Number::graph_version) + 1);
-  });
-}
-
-std::optional<Invoice> SimAdmin::invoice(const PaymentHash& hash) {
-  std::optional<Invoice> found;
-  ledger_.read([&](LedgerTx& tx) { found = tx.invoice(hash); });
-  return found;
-}
-
-bool SimAdmin::set_behaviour(const PaymentHash& hash, PayeeBehaviour behaviour) {
-  bool found = false;
-  act([&](LedgerTx& tx, Engine&) {
-    auto invoice = tx.invoice(hash);
-    found = invoice.has_value();
-    if (!found) return;
-    invoice->behaviour = behaviour;
-    tx.put_invoice(*invoice);
-  });
-  return found;
 }
 
 }  // namespace paytower::sim

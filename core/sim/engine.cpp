@@ -91,17 +91,6 @@ UnixNs network_time(LedgerTx& tx, UnixNs wall) {
   return later(wall, tx.number(Number::time_offset_ns));
 }
 
-bool reachable(LedgerTx& tx, UnixNs now) {
-  const std::int64_t until = tx.number(Number::unreachable_until_ns);
-  return until != Hold::forever && (until == 0 || now.value >= until);
-}
-
-Marks marks_of(LedgerTx& tx) {
-  const auto mark = [&](Number which) { return static_cast<std::uint64_t>(tx.number(which)); };
-  return Marks{mark(Number::payments_created), mark(Number::htlcs_created), mark(Number::htlcs_deleted),
-               mark(Number::movements_created)};
-}
-
 std::optional<UnixNs> next_event(LedgerTx& tx) {
   std::optional<UnixNs> next = tx.next_due();
   const std::int64_t height = tx.number(Number::height);
@@ -245,7 +234,6 @@ SendResult Engine::send(const Handover& handover, const SendOptions& options) {
   result.kind = Kind::pending;
   result.row = add_row(handover, RowState::pending, handover.label, std::nullopt);
   launch(handover, options);
-  result.fresh = true;
   return result;
 }
 
@@ -327,19 +315,11 @@ void Engine::complete_set(const PaymentHash& hash, const std::optional<UnixNs>& 
   }
 }
 
-FenceResult Engine::fence(const Handover& handover, bool orphan) {
+void Engine::fence(const Handover& handover, bool orphan) {
   const std::string label = fence_label(handover.label);
-  if (const auto row = tx_.row(handover.key)) {
-    if (row->label == label && row->state == RowState::failed) return FenceResult{true, 0, {}};
-    return FenceResult{false, code_exists, exists_text(handover.key)};
-  }
-  if (handover.route.hops.empty()) return FenceResult{false, code_bad_route, "The route is empty"};
-  if (const auto earlier = earlier_rows(handover)) {
-    return FenceResult{false, earlier->code == 0 ? code_exists : earlier->code, earlier->failure.message};
-  }
   if (orphan) {
     add_row(handover, RowState::pending, label, std::nullopt);
-    return FenceResult{false, code_try_other_route, "The node stopped half-way"};
+    return;
   }
   add_row(handover, RowState::failed, label, local_failure("Capacity exceeded: this HTLC is a fence"));
   OracleEntry entry;
@@ -351,7 +331,6 @@ FenceResult Engine::fence(const Handover& handover, bool orphan) {
   entry.resolved = now_;
   entry.state = OracleState::fenced;
   tx_.append_oracle(entry);
-  return FenceResult{true, 0, {}};
 }
 
 void Engine::add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination) {
@@ -438,7 +417,6 @@ std::size_t Engine::release(Invoice& invoice, const std::optional<std::uint32_t>
   invoice.hold = Hold{};
   if (released == 0 && fail_wire_code) invoice.fail = FailSpec{*fail_wire_code, std::nullopt, invoice.attempts + 1};
   tx_.put_invoice(invoice);
-  advance();
   return released;
 }
 

@@ -15,9 +15,6 @@ namespace paytower::sim {
 
 /// Network time that belongs to this wall clock (see Number::time_offset_ns).
 [[nodiscard]] UnixNs network_time(LedgerTx& tx, UnixNs wall);
-/// False while Number::unreachable_until_ns says so.
-[[nodiscard]] bool reachable(LedgerTx& tx, UnixNs now);
-[[nodiscard]] Marks marks_of(LedgerTx& tx);
 /// When the next flight or held request is due at the present height; nothing: only somebody's act changes anything.
 [[nodiscard]] std::optional<UnixNs> next_event(LedgerTx& tx);
 /// "...:fence": how a fence of the attempt with this label is named.
@@ -28,27 +25,18 @@ namespace paytower::sim {
 /// What our node answers to a hand-over, with the code that Core Lightning's sendpay would give.
 struct SendResult {
   enum class Kind {
-    pending,    ///< the row exists, from this or an earlier equal hand-over
-    complete,   ///< no HTLC of this call: a row of the hash with the same part and amount is complete already
-    busy,       ///< 200: another attempt of the hash is in the way; no HTLC
-    exists,     ///< 201: this attempt has failed, is another one, or the hash is paid otherwise; no HTLC of this call
-    not_sent,   ///< 204 without row, 203, -32602: no HTLC and no row
-    held_back,  ///< received and not executed yet (FaultKind::hold_request): nobody answers for now
+    pending,   ///< the row exists, from this or an earlier equal hand-over
+    complete,  ///< no HTLC of this call: a row of the hash with the same part and amount is complete already
+    busy,      ///< 200: another attempt of the hash is in the way; no HTLC
+    exists,    ///< 201: this attempt has failed, is another one, or the hash is paid otherwise; no HTLC of this call
+    not_sent,  ///< 204 without row, 203, -32602: no HTLC and no row
   };
   Kind kind = Kind::not_sent;
   int code = 0;              ///< 0 with pending and complete
   std::optional<Row> row{};  ///< of pending and complete
   Failure failure{};         ///< of the others: message for people
-  bool fresh = false;        ///< pending: made by this call
   bool by_channel =
       false;  ///< not_sent: the first channel said no, for which Core Lightning makes a row (add_refused_row)
-};
-
-/// What our node answers to a fence.
-struct FenceResult {
-  bool fenced = false;  ///< a failed row with the fence's label holds the id
-  int code = 0;         ///< 200, 201 or 204 where it did not take
-  std::string message{};
 };
 
 struct SendOptions {
@@ -56,7 +44,7 @@ struct SendOptions {
   std::optional<ForeignAct> act{};  ///< overrides what the payee would do
 };
 
-/// An attempt that a hold_request fault kept back and that was executed now.
+/// An attempt that a hold fault kept back and that was executed now.
 struct LateSend {
   AttemptKey key;
   SendResult result;
@@ -71,8 +59,6 @@ struct Progress {
 /// The end of an attempt as its row tells it: the payee's behaviour decides which preimage it shows.
 void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure,
                const std::optional<Invoice>& invoice);
-/// A row as the switch shows it.
-[[nodiscard]] SwitchRow as_seen(Row row);
 
 class Engine {
  public:
@@ -85,8 +71,9 @@ class Engine {
   [[nodiscard]] Progress take_progress();
   /// Without faults: a hand-over is executed at once.
   SendResult send(const Handover& handover, const SendOptions& options = {});
-  FenceResult fence(const Handover& handover, bool orphan = false);
-  [[nodiscard]] LookResult look(const PaymentHash& hash);
+  /// A row with the fence's label holds the id. `orphan`: it stays pending for ever. REQUIRES: send() has found nothing
+  /// in the way.
+  void fence(const Handover& handover, bool orphan);
 
   /// The other user of the node. Errc::not_found without an invoice, in_flight, already_paid, switch_unavailable.
   [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label,
@@ -99,6 +86,8 @@ class Engine {
   void add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination);
   /// False when there is no such copy. What ended meanwhile is told to the restored node by its peers.
   [[nodiscard]] bool restore(std::string_view name);
+  /// The same node id with an empty store.
+  void new_store();
   void hold_back(const Handover& handover, UnixNs not_before, std::uint32_t min_height);
 
   [[nodiscard]] UnixNs now() const { return now_; }

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/limits.h"
 #include "core/sim/engine.h"
 #include "core/sim/path_finder.h"
 
@@ -19,31 +18,6 @@ std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash) {
   std::uint64_t group = 1;
   for (const Row& row : tx.rows_of(hash)) group = std::max(group, std::min(row.key.id.value, highest) + 1);
   return group;
-}
-
-SwitchRow as_seen(Row row) {
-  SwitchRow seen{row.key.id,   row.key.part,           row.state,  std::move(row.label),
-                 row.preimage, std::move(row.failure), row.amount, row.amount_sent};
-  if (row.destination != PublicKey{}) seen.destination = row.destination;
-  return seen;
-}
-
-LookResult Engine::look(const PaymentHash& hash) {
-  LookResult look;
-  look.hash = hash;
-  look.now = marks_of(tx_);
-  look.height = static_cast<std::uint32_t>(tx_.number(Number::height));
-  for (Row& row : tx_.rows_of(hash)) {
-    if (look.rows.size() >= limits::max_rows_per_look)
-      throw SwitchError("the simulated network shows too many rows of one payment hash");
-    look.rows.push_back(as_seen(std::move(row)));
-  }
-  look.htlcs.emplace();
-  for (const Htlc& htlc : tx_.htlcs_of(hash)) look.htlcs->push_back(OutgoingHtlc{htlc.created_index, htlc.finished});
-  look.debits.emplace();
-  for (const Movement& movement : tx_.movements_of(hash))
-    look.debits->push_back(Debit{movement.index, movement.key.id, movement.key.part});
-  return look;
 }
 
 Result<AttemptId> Engine::foreign(const PaymentHash& hash, ForeignAct act, std::string_view label,
@@ -72,8 +46,7 @@ Result<AttemptId> Engine::foreign(const PaymentHash& hash, ForeignAct act, std::
     case SendResult::Kind::busy: return Error{Errc::in_flight, sent.failure.message};
     case SendResult::Kind::complete:
     case SendResult::Kind::exists: return Error{Errc::already_paid, sent.failure.message};
-    case SendResult::Kind::not_sent:
-    case SendResult::Kind::held_back: return Error{Errc::switch_unavailable, sent.failure.message};
+    case SendResult::Kind::not_sent: return Error{Errc::switch_unavailable, sent.failure.message};
   }
   advance();
   return handover.key.id;
@@ -90,6 +63,11 @@ bool Engine::restore(std::string_view name) {
       if (row.state == RowState::pending) catch_up_row(row);
     }
   }
+}
+
+void Engine::new_store() {
+  tx_.clear_view();
+  next(Number::store_generation);
 }
 
 /// A restored node hears from its peers and from the chain how its old HTLCs ended. Orphan rows have none.

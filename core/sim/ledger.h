@@ -12,21 +12,19 @@
 
 namespace paytower::sim {
 
-/// Single values of a network. Values are stored: never renumber.
+/// Single values of a network. Values are stored: never renumber. Older files have 6 and 13.
 enum class Number : std::uint8_t {
   height = 1,          ///< of the chain
   latency_ns = 2,      ///< from hand-over to result where nobody holds
   time_offset_ns = 3,  ///< network time = wall clock + offset
   frozen_time_ns = 4,  ///< network time, while time_is_frozen
   time_is_frozen = 5,
-  unreachable_until_ns = 6,  ///< network time; Hold::forever = for ever; 0 = reachable
-  payments_created = 7,      ///< the four marks of the view (R5)
+  payments_created = 7,  ///< the four marks of the view (R5)
   htlcs_created = 8,
   htlcs_deleted = 9,
   movements_created = 10,
   next_flight = 11,  ///< highest id given so far, likewise below
   next_oracle = 12,
-  next_fault = 13,
   next_request = 14,
   invoices_made = 15,
   seed = 16,
@@ -112,12 +110,7 @@ class LedgerTx {
   /// An empty view with all counters at 0.
   virtual void clear_view() = 0;
 
-  // Faults.
-  /// Replaces the fault with this id.
-  virtual void put_fault(const Fault& fault) = 0;
-  virtual void remove_fault(std::uint64_t id) = 0;
-  /// By id.
-  [[nodiscard]] virtual std::vector<Fault> faults() = 0;
+  // Hand-overs in the node's buffers.
   virtual void put_request(const HeldRequest& request) = 0;
   virtual void remove_request(std::uint64_t id) = 0;
   [[nodiscard]] virtual std::vector<HeldRequest> held_requests() = 0;

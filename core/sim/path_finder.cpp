@@ -23,7 +23,6 @@ constexpr std::uint64_t attempt_cost_msat = 100'000;
 constexpr std::uint64_t attempt_cost_divisor = 1'000;  ///< and this part of the amount: 0.1 %
 constexpr std::size_t max_hints = 64;
 constexpr std::uint32_t no_parent = 0xFFFFFFFF;
-constexpr std::uint32_t highest_delay = 2'016;  ///< that a node looks for routes with
 
 /// A partial path from `node` to the payee.
 struct Label {
@@ -260,65 +259,12 @@ OwnBalances own_balances(LedgerTx& tx) {
   return balances;
 }
 
-std::vector<SpendableChannel> own_channels(LedgerTx& tx) {
-  std::vector<SpendableChannel> channels;
-  tx.each_channel_of(own_node, [&](const Channel& channel) {
-    const std::size_t side = channel.nodes[0] == own_node ? 0 : 1;
-    channels.push_back(SpendableChannel{channel.id, !channel.policies[side].disabled, channel.balances[side]});
-    return true;
-  });
-  return channels;
-}
-
 std::string unknown_payee_words(const PublicKey& payee) {
   return payee.hex() + ": unknown destination node_id (no public channels?)";
 }
 
 std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question) {
   return Search(graph, balances, question).run();
-}
-
-FailureDetail explain_no_route(const Graph& graph, const OwnBalances& balances, std::span<const SpendableChannel> own,
-                               const RouteQuestion& question) {
-  const auto known = [&](const PublicKey& key) { return graph.find(key).has_value(); };
-  FailureDetail detail;
-  if (!known(question.demand.destination) &&
-      std::none_of(question.hints.begin(), question.hints.end(),
-                   [&](const RouteHint& hint) { return !hint.empty() && known(hint.front().node); })) {
-    detail = detail_of(DetailCode::payee_unknown);
-    detail.words = unknown_payee_words(question.demand.destination);
-    return detail;
-  }
-  RouteQuestion probe = question;
-  probe.demand.fee_limit = Msat::of(Msat::max_value);
-  probe.demand.cltv_limit = std::max(question.demand.cltv_limit, highest_delay);
-  if (const auto found = find_route(graph, balances, probe)) {
-    NearMisses refused;
-    refused.add(*found, question.demand);
-    if (auto limit = refused.detail()) return *std::move(limit);
-  }
-  detail.words = no_route_words;
-  const auto say = [&](FailureDetail why) {
-    why.words = detail.words;
-    return why;
-  };
-  if (const auto channels = explain_channels(own, question.demand, Msat{})) return say(*channels);
-  if (!question.excluded_channels.empty() || !question.excluded_nodes.empty()) {
-    probe.excluded_channels.clear();
-    probe.excluded_nodes.clear();
-    return find_route(graph, balances, probe) ? say(detail_of(DetailCode::excluded)) : detail;
-  }
-  if (!question.demand.outgoing_channels.empty()) {
-    probe.demand.outgoing_channels.clear();
-    return find_route(graph, balances, probe) ? say(detail_of(DetailCode::outgoing_channel_no_route)) : detail;
-  }
-  probe.demand.amount = probe_amount(question.demand.amount);
-  const auto part = find_route(graph, balances, probe);
-  if (!part) return detail;
-  if (const auto channels = explain_channels(own, question.demand, fees_by_probe(part->fees()))) return say(*channels);
-  FailureDetail whole = detail_of(DetailCode::amount_in_one_part);
-  whole.held = held_together(own);
-  return say(std::move(whole));
 }
 
 }  // namespace paytower::sim

@@ -3,7 +3,6 @@
 
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -16,9 +15,6 @@ namespace paytower::sim {
 using OwnBalances = std::map<ShortChannelId, Msat>;
 [[nodiscard]] OwnBalances own_balances(LedgerTx& tx);
 
-/// The own channels as their node tells of them.
-[[nodiscard]] std::vector<SpendableChannel> own_channels(LedgerTx& tx);
-
 /// What a node says when it finds none.
 inline constexpr const char* no_route_words = "Could not find a route";
 [[nodiscard]] std::string unknown_payee_words(const PublicKey& payee);
@@ -29,10 +25,5 @@ inline constexpr const char* no_route_words = "Could not find a route";
 /// question gets the same answer.
 [[nodiscard]] std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances,
                                               const RouteQuestion& question);
-
-/// Why find_route found none: in the same steps, and so with the same words, as the client of a node's JSON-RPC finds
-/// out.
-[[nodiscard]] FailureDetail explain_no_route(const Graph& graph, const OwnBalances& balances,
-                                             std::span<const SpendableChannel> own, const RouteQuestion& question);
 
 }  // namespace paytower::sim

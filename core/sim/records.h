@@ -178,37 +178,9 @@ struct Movement {
   UnixNs at{};
 };
 
-// --- faults ---
+// --- what spoils it ---
 
-/// Where in the life of a request a fault strikes. Values are stored.
-enum class Step : std::uint8_t {
-  before_look = 1,
-  after_look = 2,  ///< the answer is made and not yet told
-  before_dispatch = 3,
-  after_dispatch = 4,
-  query = 5,  ///< the attempt has ended and the answer is not yet told
-  before_fence = 6,
-  after_fence = 7,
-  resolve = 8,  ///< an HTLC of ours or of somebody else has ended
-};
-
-/// Values are stored.
-enum class FaultKind : std::uint8_t {
-  hold_request = 1,   ///< before_dispatch: executed once `delay_ns` has passed and the chain stands at `height`; no
-                      ///< answer before that
-  lose_reply = 2,     ///< the answer never comes; at a before_ step the request is not executed either
-  disconnect = 3,     ///< as lose_reply, and the connection breaks: what was asked before is not answered any more
-  lose_result = 4,    ///< resolve: the row is erased in the moment in which it ends; its HTLC stays in the list
-  erase_rows = 5,     ///< any step: every ended row of the hash is erased; HTLC list and counters stay
-  orphan_row = 6,     ///< before_dispatch: accepted, but the row stays pending for ever and there is no HTLC
-  refuse_fence = 7,   ///< before_fence: no first peer; no row
-  orphan_fence = 8,   ///< before_fence: the fence's row stays pending for ever
-  foreign = 9,        ///< any step: another user acts on the hash, see ForeignAct
-  restore_copy = 10,  ///< any step: the node starts again from the copy `text`
-  unreachable = 11,   ///< any step: nobody answers for `delay_ns` from now on, this request included
-};
-
-/// What another user of our node does with a hash. Values are stored.
+/// What another user of our node does with a hash.
 enum class ForeignAct : std::uint8_t {
   pay = 1,       ///< hands over an HTLC over the cheapest route, as any payment
   hold = 2,      ///< has an HTLC that stays pending (until its release, or for ever)
@@ -216,21 +188,7 @@ enum class ForeignAct : std::uint8_t {
   complete = 4,  ///< had an HTLC that settled
 };
 
-struct Fault {
-  std::uint64_t id = 0;  ///< given by the ledger
-  FaultKind kind = FaultKind::lose_reply;
-  Step step = Step::after_dispatch;
-  std::optional<PaymentHash> hash{};  ///< nothing: whichever comes
-  std::uint32_t skip = 0;             ///< passes so many occasions first
-  std::uint32_t times = 1;            ///< then strikes so many times
-  std::int64_t delay_ns = 0;
-  std::uint32_t height = 0;
-  ForeignAct act = ForeignAct::pay;
-  std::uint64_t group = 0;  ///< foreign: its attempt id; 0 = one above all others of the hash
-  std::string text{};       ///< foreign: its label; restore_copy: the copy's name
-};
-
-/// A hand-over that was received and not executed yet (FaultKind::hold_request).
+/// A hand-over that was received and not executed yet (a fault of the node).
 struct HeldRequest {
   std::uint64_t id = 0;  ///< given by the ledger
   Handover handover;

@@ -139,20 +139,6 @@ CREATE TABLE htlcs_copies AS SELECT '' AS copy, * FROM htlcs;
 CREATE TABLE movements_copies AS SELECT '' AS copy, * FROM movements;
 CREATE TABLE numbers_copies (copy TEXT NOT NULL, which INTEGER NOT NULL, value INTEGER NOT NULL) STRICT;
 
-CREATE TABLE faults (
-  fault INTEGER PRIMARY KEY,
-  kind INTEGER NOT NULL,
-  step INTEGER NOT NULL,
-  payment_hash BLOB,
-  skip INTEGER NOT NULL,
-  times INTEGER NOT NULL,
-  delay_ns INTEGER NOT NULL,
-  height INTEGER NOT NULL,
-  act INTEGER NOT NULL,
-  attempt_id INTEGER NOT NULL,
-  text TEXT NOT NULL
-) STRICT;
-
 CREATE TABLE held_requests (
   request INTEGER PRIMARY KEY,
   handover BLOB NOT NULL,

@@ -73,9 +73,6 @@ class SimLedgerTx final : public sim::LedgerTx {
   bool restore_view(std::string_view name) override;
   void clear_view() override;
 
-  void put_fault(const sim::Fault& fault) override;
-  void remove_fault(std::uint64_t id) override;
-  std::vector<sim::Fault> faults() override;
   void put_request(const sim::HeldRequest& request) override;
   void remove_request(std::uint64_t id) override;
   std::vector<sim::HeldRequest> held_requests() override;

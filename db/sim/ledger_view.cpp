@@ -1,4 +1,4 @@
-// The view and the faults: what the node remembers, and what spoils it.
+// The view: what the node remembers.
 #include <array>
 #include <string>
 #include <utility>
@@ -58,22 +58,6 @@ sim::Movement read_movement(Query& query) {
   movement.amount = query.msat();
   movement.at = query.time();
   return movement;
-}
-
-sim::Fault read_fault(Query& query) {
-  sim::Fault fault;
-  fault.id = query.number(max_i64);
-  fault.kind = static_cast<sim::FaultKind>(query.number(11));
-  fault.step = static_cast<sim::Step>(query.number(8));
-  fault.hash = query.maybe_fixed<PaymentHash>();
-  fault.skip = u32(query);
-  fault.times = u32(query);
-  fault.delay_ns = query.integer();
-  fault.height = u32(query);
-  fault.act = static_cast<sim::ForeignAct>(query.number(4));
-  fault.group = from_bits(query.integer());
-  fault.text = query.text();
-  return fault;
 }
 
 sim::HeldRequest read_request(Query& query) {
@@ -247,28 +231,7 @@ void SimLedgerTx::clear_view() {
   for (const sim::Number which : view_numbers) set_number(which, 0);
 }
 
-// --- faults ---
-
-void SimLedgerTx::put_fault(const sim::Fault& fault) {
-  connection_
-      .prepared(
-          "INSERT OR REPLACE INTO faults (fault, kind, step, payment_hash, skip, times, delay_ns, height, act, "
-          "attempt_id, text) "
-          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")
-      .bind(bits(fault.id), static_cast<int>(fault.kind), static_cast<int>(fault.step), fault.hash, fault.skip,
-            fault.times, fault.delay_ns, fault.height, static_cast<int>(fault.act), bits(fault.group), fault.text)
-      .run();
-}
-
-void SimLedgerTx::remove_fault(std::uint64_t id) {
-  connection_.prepared("DELETE FROM faults WHERE fault = ?1").bind(bits(id)).run();
-}
-
-std::vector<sim::Fault> SimLedgerTx::faults() {
-  return all(connection_.prepared("SELECT fault, kind, step, payment_hash, skip, times, delay_ns, height, act, "
-                                  "attempt_id, text FROM faults ORDER BY fault"),
-             read_fault);
-}
+// --- hand-overs in the node's buffers ---
 
 void SimLedgerTx::put_request(const sim::HeldRequest& request) {
   connection_

@@ -20,7 +20,6 @@
 #include "core/driver/driver.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
-#include "core/sim/admin.h"
 #include "core/sim/network.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
@@ -32,6 +31,7 @@
 #include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
 #include "tests/bench/ratio_table.h"
+#include "tests/support/test_admin.h"
 
 using namespace paytower;
 using namespace paytower::bench;
@@ -344,7 +344,7 @@ void lifecycle(benchmark::State& state, const std::string& path, std::size_t tog
 
 std::vector<PaymentRequest> network_invoices(sim::Ledger& ledger, std::size_t payments) {
   RealClock clock;
-  sim::SimAdmin admin(ledger, clock);
+  sim::TestAdmin admin(ledger, clock);
   sim::NetworkParams params;
   params.seed = 1;
   if (!admin.create_network(params)) std::abort();

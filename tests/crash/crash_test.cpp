@@ -42,10 +42,7 @@ TEST_CASE("crash: cancel of a payment whose request was lost") {
   try_all_points({"cancel",
                   [](CrashWorld& world) {
                     const auto request = world.invoice();
-                    sim::Fault lost;
-                    lost.kind = sim::FaultKind::lose_reply;
-                    lost.step = sim::Step::before_dispatch;
-                    world.admin.add_fault(lost);
+                    world.node.faults().add({.kind = sim::FaultKind::ignore, .occasion = "sendpay", .times = 1});
                     REQUIRE(world.send(request, 1));
                   },
                   [](CrashWorld& world) {

@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "core/driver/driver.h"
-#include "core/sim/admin.h"
 #include "core/sim/node/pipe.h"
 #include "db/payments/payment_locks.h"
 #include "db/payments/store.h"
 #include "db/sqlite/connection.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
+#include "tests/support/test_admin.h"
 #include "tests/support/test_ledger.h"
 #include "tests/vfs/fault_vfs.h"
 
@@ -51,7 +51,11 @@ class CrashWorld final : private Observer {
   // --- the network ---
   PaymentRequest invoice(sim::InvoiceParams params = {});
   std::vector<sim::OracleEntry> oracle(const PaymentHash& hash);
-  void pass(std::int64_t seconds) { clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second}); }
+  /// What ends meanwhile meets its faults.
+  void pass(std::int64_t seconds) {
+    clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second});
+    node.turn();
+  }
 
   /// What later processes are, until the next call.
   void become(Mutant mutant);
@@ -88,7 +92,7 @@ class CrashWorld final : private Observer {
   VirtualClock clock;
   SeededRandomness randomness;
   TestLedger ledger;
-  sim::SimAdmin admin{ledger, clock};
+  sim::TestAdmin admin{ledger, clock};
   sim::PipeNode node{ledger, clock, "the simulated network"};
   std::vector<PaymentRequest> requests;  ///< of all invoices made
   bool shell_between_steps = false;

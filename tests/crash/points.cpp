@@ -130,11 +130,8 @@ Flow batch_flow() {
             never.fail = *sim::parse_fail_spec("INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
             world.invoice(never);
             world.invoice();
-            sim::Fault lost;
-            lost.kind = sim::FaultKind::lose_reply;
-            lost.step = sim::Step::before_dispatch;
-            lost.hash = world.requests[5].hash;
-            world.admin.add_fault(lost);
+            world.node.faults().add(
+                {.kind = sim::FaultKind::ignore, .occasion = "sendpay", .hash = world.requests[5].hash, .times = 1});
           },
           [](CrashWorld& world) { world.send_all(world.requests); },
           [](CrashWorld& world, auto& broken) {

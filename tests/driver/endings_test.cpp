@@ -69,7 +69,7 @@ TEST_CASE("ending: settled and erased between the look and the fence: the look b
   world.hold_next_request(70);
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   world.pass(65);
-  world.fault(sim::FaultKind::erase_rows, sim::Step::before_fence);
+  world.fault(sim::FaultKind::forget, "fence");
   world.pass(10);
   const auto results = world.resume();
   REQUIRE(results.size() == 1);
@@ -99,7 +99,7 @@ TEST_CASE(
   SimWorld world;
   const auto other = leave_held(world);
   const auto request = world.invoice();
-  world.fault(sim::FaultKind::lose_reply, sim::Step::before_dispatch);
+  world.fault(sim::FaultKind::ignore, "sendpay");
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   release(world, other.hash);
   world.erase(other.hash, true);  // the counter of deletions moves for everyone
@@ -153,14 +153,12 @@ TEST_CASE("ending: past the deadline and never executed: fenced, FAILED, and the
 TEST_CASE("ending: a fence that is refused leaves the payment open") {
   SimWorld world;
   const auto request = world.invoice();
-  world.fault(sim::FaultKind::lose_reply, sim::Step::before_dispatch);
+  world.fault(sim::FaultKind::ignore, "sendpay");
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   world.pass(90);
-  sim::Fault often;
-  often.times = 1'000;
-  const auto id = world.fault(sim::FaultKind::refuse_fence, sim::Step::before_fence, often);
+  world.node.faults().add({sim::FaultKind::refuse_fence, "fence"});
   CHECK(world.resume()[0].end == DriveEnd::open);
-  world.admin.remove_fault(id);
+  world.node.faults().clear();
   CHECK(world.resume()[0].payment->status() == PaymentStatus::failed);
   CHECK(world.live_htlcs(request.hash) == 0);
 }
@@ -170,7 +168,7 @@ TEST_CASE("ending: FAILED is wanted while another user of the node holds the has
   sim::InvoiceParams params;
   params.fail = sim::FailSpec{0x4000 | 15, std::nullopt, 1};
   const auto request = world.invoice(params);
-  world.foreign_at_end(sim::ForeignAct::hold);
+  world.fault(sim::FaultKind::foreign_hold, "end");
   const auto open = world.send(request);
   CHECK(open.end == DriveEnd::open);
   CHECK(open.payment->status() == PaymentStatus::in_flight);
@@ -203,7 +201,7 @@ TEST_CASE("ending: paid by another user of the node before and after our first h
     sim::InvoiceParams params;
     params.fail = sim::FailSpec{0x2000 | 2, std::nullopt, 1};
     const auto request = world.invoice(params);
-    world.foreign_at_end(sim::ForeignAct::pay);
+    world.fault(sim::FaultKind::foreign_pay, "end");
     const auto result = world.send(request);
     CHECK(result.end == DriveEnd::ended);
     CHECK(result.payment->status() == PaymentStatus::succeeded);
@@ -272,7 +270,7 @@ TEST_CASE("ending: two wrong answers of a hostile payee settle nothing") {
 TEST_CASE("ending: accepted but the result lost: the money decides") {
   SimWorld world;
   const auto request = world.invoice();
-  world.fault(sim::FaultKind::lose_result, sim::Step::resolve);
+  world.fault(sim::FaultKind::lose_result, "end");
   const auto result = world.send(request);
   CHECK(result.payment->status() == PaymentStatus::unknown);
   CHECK(world.live_htlcs(request.hash) == 1);
@@ -281,7 +279,7 @@ TEST_CASE("ending: accepted but the result lost: the money decides") {
 TEST_CASE("ending: an orphan row keeps the payment open, and nothing is sent beside it") {
   SimWorld world;
   const auto request = world.invoice();
-  world.fault(sim::FaultKind::orphan_row, sim::Step::before_dispatch);
+  world.fault(sim::FaultKind::orphan, "sendpay");
   CHECK(world.send(request).end == DriveEnd::open);
   world.pass(120);
   CHECK(world.resume()[0].payment->status() == PaymentStatus::in_flight);
@@ -305,7 +303,7 @@ TEST_CASE("ending: the node restored from an old copy stops everything") {
 TEST_CASE("ending: the switch unreachable for a while") {
   SimWorld world;
   const auto request = leave_held(world);
-  world.admin.set_unreachable(UnixNs{world.clock.wall().value + 20 * ns_per_second});
+  world.fault(sim::FaultKind::refuse, "connect", {.value = 20 * ns_per_second});
   const auto results = world.resume();
   CHECK(results.at(0).end == DriveEnd::unavailable);
   CHECK(results.at(0).payment->status() == PaymentStatus::in_flight);
@@ -473,13 +471,10 @@ TEST_CASE("ending: another switch's open attempt is never shown to this one, als
 
 TEST_CASE(
     "ending: another user paid between our look and our hand-over: paid, and nobody waits for our own dead attempt") {
-  for (const sim::ForeignAct act : {sim::ForeignAct::pay, sim::ForeignAct::complete}) {
+  for (const sim::FaultKind act : {sim::FaultKind::foreign_pay, sim::FaultKind::foreign_complete}) {
     SimWorld world;
     const auto request = world.invoice();
-    sim::Fault theirs;
-    theirs.act = act;
-    theirs.text = "another wallet";
-    world.fault(sim::FaultKind::foreign, sim::Step::before_dispatch, theirs);
+    world.fault(act, "sendpay");
     const MonoNs start = world.clock.mono();
     const auto result = world.send(request, 60 * ns_per_second);
     REQUIRE(result.payment);

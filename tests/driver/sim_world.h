@@ -14,11 +14,11 @@
 
 #include "core/driver/driver.h"
 #include "core/invoice/bolt11/invoice.h"
-#include "core/sim/admin.h"
 #include "core/sim/network.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
 #include "tests/driver/world.h"
+#include "tests/support/test_admin.h"
 #include "tests/support/test_ledger.h"
 
 namespace paytower::test {
@@ -81,24 +81,18 @@ class SimWorld {
     what.htlcs_too = htlcs_too;
     CHECK(admin.erase(what) >= 1);
   }
-  /// What the network does wrong at the next occasion.
-  std::uint64_t fault(sim::FaultKind kind, sim::Step step, sim::Fault more = {}) {
+  /// What goes wrong at the next occasion.
+  void fault(sim::FaultKind kind, const char* occasion, sim::Fault more = {}) {
     more.kind = kind;
-    more.step = step;
-    return admin.add_fault(more);
+    more.occasion = occasion;
+    more.times = 1;
+    node.faults().add(more);
   }
   /// The next hand-over lies unread for so long.
   void hold_next_request(std::int64_t seconds) {
     sim::Fault late;
-    late.delay_ns = seconds * ns_per_second;
-    fault(sim::FaultKind::hold_request, sim::Step::before_dispatch, late);
-  }
-  /// Another user of the node acts on the hash when the next attempt ends.
-  void foreign_at_end(sim::ForeignAct act) {
-    sim::Fault theirs;
-    theirs.act = act;
-    theirs.text = "another wallet";
-    fault(sim::FaultKind::foreign, sim::Step::resolve, theirs);
+    late.value = seconds * ns_per_second;
+    fault(sim::FaultKind::hold, "sendpay", late);
   }
   void pass(std::int64_t seconds) { clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second}); }
 
@@ -164,7 +158,7 @@ class SimWorld {
   CountingRandomness randomness;
   RecordingObserver observer{log};
   TestLedger ledger;
-  sim::SimAdmin admin{ledger, clock};
+  sim::TestAdmin admin{ledger, clock};
   sim::PipeNode node{ledger, clock, "the simulated network"};
   std::unique_ptr<Opened> opened = std::make_unique<Opened>(folder.file("payments.db"));
   SeededRandomness request_ids{1};

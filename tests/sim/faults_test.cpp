@@ -1,5 +1,5 @@
-// Goal: every way in which a node, its users or the connection spoil things can be asked for, is durable, strikes once
-// and where it should, and never touches what really happened. Method: each fault by hand, through the switch port.
+// Goal: every way in which a node, its users or the connection spoil things can be asked for, strikes once and where it
+// should, and never touches what really happened. Method: each fault by hand, seen by the client of the node.
 #include "tests/sim/world.h"
 
 #include "core/base/hash.h"
@@ -96,7 +96,7 @@ TEST_CASE("a result that is lost in the moment in which it comes") {
   World world;
   const auto made = world.invoice();
   const Handover given = world.handover(made, 1);
-  world.fault(FaultKind::lose_result, Step::resolve);
+  world.fault(FaultKind::lose_result, "end");
   REQUIRE(world.dispatch(given).kind == Dispatched::accepted);
   CHECK(world.query(given.key).kind == Queried::look);
   const LookResult look = world.look(made.hash);
@@ -111,7 +111,7 @@ TEST_CASE("orphan rows: pending for ever, and no HTLC") {
   const auto made = world.invoice();
   const Handover given = world.handover(made, 1);
   SUBCASE("made by a hand-over") {
-    world.fault(FaultKind::orphan_row, Step::before_dispatch);
+    world.fault(FaultKind::orphan, "sendpay");
     CHECK(world.dispatch(given).kind == Dispatched::accepted);
   }
   SUBCASE("found there") { world.admin().add_orphan_row(given.key, given.label, given.route.delivered()); }
@@ -127,77 +127,13 @@ TEST_CASE("orphan rows: pending for ever, and no HTLC") {
   CHECK(world.oracle().empty());
 }
 
-TEST_CASE("requests and replies that are lost") {
-  World world;
-  const auto made = world.invoice();
-  const Handover given = world.handover(made, 1);
-  SUBCASE("reply lost: executed once") {
-    world.fault(FaultKind::lose_reply, Step::after_dispatch);
-    world.node().dispatch(given);
-    CHECK(world.poll(ns_per_second).empty());
-    CHECK(world.look(made.hash).rows[0].state == RowState::complete);
-  }
-  SUBCASE("request lost: not executed") {
-    world.fault(FaultKind::lose_reply, Step::before_dispatch);
-    world.node().dispatch(given);
-    CHECK(world.poll(ns_per_second).empty());
-    CHECK(world.look(made.hash).rows.empty());
-  }
-  SUBCASE("connection lost behind it: what was asked before is not answered") {
-    const auto other = world.invoice(100'000 * sat, Hold{Hold::forever});
-    const Handover held = world.handover(other, 2);
-    REQUIRE(world.dispatch(held).kind == Dispatched::accepted);
-    world.node().query(held.key);
-    CHECK(world.poll(ns_per_second).empty());
-    world.fault(FaultKind::disconnect, Step::after_dispatch);
-    world.node().identify();
-    world.node().dispatch(given);
-    world.node().look(made.hash, std::nullopt);
-    const auto events = world.poll(ns_per_second);
-    REQUIRE(events.size() == 2);
-    CHECK(std::holds_alternative<IdentityAnswer>(events[0]));
-    CHECK(std::holds_alternative<Disconnected>(events[1]));
-    REQUIRE(world.admin().release(other.hash, std::nullopt).value() == 1);
-    CHECK(world.poll(ns_per_second).empty());
-    CHECK(world.query(given.key).kind == Queried::settled);
-  }
-  SUBCASE("the answer to a query is lost") {
-    world.fault(FaultKind::lose_reply, Step::query);
-    REQUIRE(world.dispatch(given).kind == Dispatched::accepted);
-    world.node().query(given.key);
-    CHECK(world.poll(ns_per_second).empty());
-    CHECK(world.query(given.key).kind == Queried::settled);
-  }
-  SUBCASE("faults of another hash strike nobody else; skip and times count") {
-    Fault fault;
-    fault.kind = FaultKind::lose_reply;
-    fault.step = Step::before_look;
-    fault.hash = PaymentHash{};
-    world.admin().add_fault(fault);
-    fault.hash = made.hash;
-    fault.skip = 1;
-    fault.times = 2;
-    world.admin().add_fault(fault);
-    CHECK(world.look(made.hash).rows.empty());
-    for (int i = 0; i < 2; ++i) {
-      world.node().look(made.hash, std::nullopt);
-      CHECK(world.poll(ns_per_second).empty());
-    }
-    CHECK(world.look(made.hash).rows.empty());
-    CHECK(world.admin().faults().size() == 1);
-  }
-}
-
 TEST_CASE("a request that is executed late") {
   World world;
   const auto made = world.invoice();
   const Handover given = world.handover(made, 1);
-  Fault fault;
-  fault.kind = FaultKind::hold_request;
-  fault.step = Step::before_dispatch;
-  fault.delay_ns = 10 * ns_per_second;
+  Fault fault{.kind = FaultKind::hold, .occasion = "sendpay", .value = 10 * ns_per_second, .times = 1};
   SUBCASE("by time, also when nobody runs, at its time") {
-    world.admin().add_fault(fault);
+    world.faults().add(fault);
     const std::int64_t start = world.admin().now().value;
     world.node().dispatch(given);
     CHECK(world.poll(ns_per_second).empty());
@@ -210,33 +146,37 @@ TEST_CASE("a request that is executed late") {
     CHECK(entries[0].resolved->value == start + 10 * ns_per_second + default_latency_ns);
   }
   SUBCASE("the connection that asked gets its answer") {
-    world.admin().add_fault(fault);
+    world.faults().add(fault);
     world.node().dispatch(given);
     CHECK(world.poll(9 * ns_per_second).empty());
     CHECK(world.one<DispatchAnswer>().kind == Dispatched::accepted);
   }
   SUBCASE("at a later height") {
-    fault.delay_ns = 0;
+    fault.value = 0;
     fault.height = 800'144;
-    world.admin().add_fault(fault);
+    world.faults().add(fault);
     world.node().dispatch(given);
     CHECK(world.poll(ns_per_second).empty());
     CHECK(world.oracle().empty());
+    world.restart();
     world.admin().set_height(800'144);
+    world.admin().advance();
     world.clock().pass(ns_per_second);
     CHECK(world.look(made.hash).rows[0].state == RowState::complete);
   }
   SUBCASE("behind a fence it makes nothing") {
-    world.admin().add_fault(fault);
+    world.faults().add(fault);
     world.node().dispatch(given);
     CHECK(world.poll(ns_per_second).empty());
-    CHECK(world.fence(given).kind == FenceAnswer::Kind::fenced);
+    Handover fence = given;
+    fence.label = attempt_label(StoreId{}, given.key.id, true);
+    CHECK(world.fence(fence).kind == FenceAnswer::Kind::fenced);
     world.clock().pass(60 * ns_per_second);
     CHECK(world.count(OracleState::fenced) == 1);
     CHECK(world.oracle().size() == 1);
   }
   SUBCASE("the same attempt again before it: one HTLC of the two") {
-    world.admin().add_fault(fault);
+    world.faults().add(fault);
     world.node().dispatch(given);
     CHECK(world.poll(ns_per_second).empty());
     CHECK(world.dispatch(given).kind == Dispatched::accepted);
@@ -277,12 +217,7 @@ TEST_CASE("another user of the node") {
     CHECK(world.pay(world.handover(fresh, 7)).kind == Queried::settled);
   }
   SUBCASE("has paid, between two of our steps") {
-    Fault fault;
-    fault.kind = FaultKind::foreign;
-    fault.step = Step::before_dispatch;
-    fault.act = ForeignAct::complete;
-    fault.text = "theirs";
-    world.admin().add_fault(fault);
+    world.fault(FaultKind::foreign_complete, "sendpay");
     CHECK(world.dispatch(world.handover(made, 9)).kind == Dispatched::look);
     const LookResult look = world.look(made.hash);
     REQUIRE(look.rows.size() == 1);
@@ -295,12 +230,7 @@ TEST_CASE("another user of the node") {
   }
   SUBCASE("pays right after ours has failed") {
     const auto flaky = world.invoice(100'000 * sat, {}, "TEMPORARY_NODE_FAILUREx1");
-    Fault fault;
-    fault.kind = FaultKind::foreign;
-    fault.step = Step::resolve;
-    fault.act = ForeignAct::complete;
-    fault.text = "theirs";
-    world.admin().add_fault(fault);
+    world.fault(FaultKind::foreign_complete, "end");
     CHECK(world.pay(world.handover(flaky, 9)).kind == Queried::failed);
     const LookResult look = world.look(flaky.hash);
     REQUIRE(look.rows.size() == 2);
@@ -355,117 +285,86 @@ TEST_CASE("an HTLC that is under way while its row is forgotten ends all the sam
   CHECK(world.under_way(chan_a) == 0);
 }
 
-TEST_CASE("nodes and payees that do not keep to the rules") {
-  World world;
-  SUBCASE("a preimage that proves nothing") {
-    const auto made = world.invoice(100'000 * sat, {}, nullptr, PayeeBehaviour::wrong_preimage);
-    const QueryAnswer answer = world.pay(world.handover(made, 1));
-    CHECK(answer.kind == Queried::settled);
-    CHECK_FALSE(proves(answer.preimage, made.hash));
-  }
-  SUBCASE("complete without preimage") {
-    const auto made = world.invoice(100'000 * sat, {}, nullptr, PayeeBehaviour::complete_without_preimage);
-    CHECK(world.pay(world.handover(made, 1)).kind == Queried::look);
-    const LookResult look = world.look(made.hash);
-    CHECK(look.rows[0].state == RowState::complete);
-    CHECK_FALSE(look.rows[0].preimage.has_value());
-  }
-}
-
-TEST_CASE("nobody answers for a time, and the network goes on") {
-  World world;
-  const auto made = world.invoice();
-  const Handover given = world.handover(made, 1);
-  REQUIRE(world.dispatch(given).kind == Dispatched::accepted);
-  world.node().query(given.key);
-  SUBCASE("until a time") {
-    world.admin().set_unreachable(UnixNs{world.admin().now().value + 10 * ns_per_second});
-    CHECK(std::holds_alternative<Disconnected>(world.poll(0).at(0)));
-    world.node().identify();
-    CHECK(std::holds_alternative<Disconnected>(world.poll(0).at(0)));
-    CHECK(world.poll(10 * ns_per_second).empty());
-    CHECK(world.query(given.key).kind == Queried::settled);
-  }
-  SUBCASE("for ever, until somebody mends it") {
-    world.admin().set_unreachable(std::nullopt);
-    CHECK(std::holds_alternative<Disconnected>(world.poll(0).at(0)));
-    world.clock().pass(86'400 * ns_per_second);
-    world.node().dispatch(given);
-    CHECK(std::holds_alternative<Disconnected>(world.poll(0).at(0)));
-    world.admin().set_reachable();
-    CHECK(world.query(given.key).kind == Queried::settled);
-  }
-  SUBCASE("from one request on") {
-    Fault fault;
-    fault.kind = FaultKind::unreachable;
-    fault.step = Step::before_look;
-    fault.delay_ns = 5 * ns_per_second;
-    world.admin().add_fault(fault);
-    world.node().look(made.hash, std::nullopt);
-    CHECK(std::holds_alternative<Disconnected>(world.poll(0).at(0)));
-    world.clock().pass(5 * ns_per_second);
-    CHECK(world.look(made.hash).rows.size() == 1);
-  }
-}
-
-TEST_CASE("the node forgets between two of our steps") {
-  World world;
-  const auto made = world.invoice(100'000 * sat, {}, "TEMPORARY_NODE_FAILUREx1");
-  Fault fault;
-  SUBCASE("ended rows, before a look") {
-    REQUIRE(world.pay(world.handover(made, 1)).kind == Queried::failed);
-    world.fault(FaultKind::erase_rows, Step::before_look);
-    CHECK(world.look(made.hash).rows.empty());
-    CHECK(world.look(made.hash).htlcs->size() == 1);
-  }
-  SUBCASE("ended rows, behind a look that still shows them") {
-    REQUIRE(world.pay(world.handover(made, 1)).kind == Queried::failed);
-    world.fault(FaultKind::erase_rows, Step::after_look);
-    CHECK(world.look(made.hash).rows.size() == 1);
-    CHECK(world.look(made.hash).rows.empty());
-  }
-  SUBCASE("everything, as it is handed the attempt") {
-    world.admin().save_copy("old");
-    REQUIRE(world.pay(world.handover(made, 1)).kind == Queried::failed);
-    fault.kind = FaultKind::restore_copy;
-    fault.step = Step::after_dispatch;
-    fault.text = "old";
-    world.admin().add_fault(fault);
-    CHECK(world.dispatch(world.handover(made, 2)).kind == Dispatched::accepted);
-    const LookResult look = world.look(made.hash);
-    CHECK(look.rows.empty());
-    CHECK(look.htlcs->empty());
-    CHECK(look.now == Marks{0, 0, 0, 0});
-    world.clock().pass(ns_per_second);
-    CHECK(world.count(OracleState::settled) == 1);
-  }
-  SUBCASE("a fault can be taken back") {
-    fault.kind = FaultKind::erase_rows;
-    fault.step = Step::before_look;
-    world.admin().remove_fault(world.admin().add_fault(fault));
-    CHECK(world.admin().faults().empty());
-  }
-}
-
 TEST_CASE("the payment that another user makes at each step is seen by the next look") {
-  for (const Step step : {Step::before_look, Step::before_dispatch, Step::before_fence, Step::after_fence}) {
-    CAPTURE(static_cast<int>(step));
+  struct Place {
+    const char* occasion;
+    bool after;
+  };
+  for (const Place& place :
+       {Place{"listsendpays", false}, Place{"sendpay", false}, Place{"fence", false}, Place{"fence", true}}) {
+    CAPTURE(place.occasion);
     World world;
     const auto made = world.invoice();
-    Fault fault;
-    fault.kind = FaultKind::foreign;
-    fault.step = step;
-    fault.act = ForeignAct::hold;
-    fault.text = "theirs";
-    world.admin().add_fault(fault);
+    world.faults().add({.kind = FaultKind::foreign_hold,
+                        .occasion = place.occasion,
+                        .after = place.after,
+                        .hash = made.hash,
+                        .times = 1,
+                        .group = 77,
+                        .text = "theirs"});
     const Handover given = world.handover(made, 9);
-    if (step == Step::before_dispatch) CHECK(world.dispatch(given).kind == Dispatched::look);
-    if (step == Step::before_fence) CHECK(world.fence(given).kind == FenceAnswer::Kind::look);
-    if (step == Step::after_fence) CHECK(world.fence(given).kind == FenceAnswer::Kind::fenced);
+    const std::string_view occasion = place.occasion;
+    if (occasion == "sendpay") CHECK(world.dispatch(given).kind == Dispatched::look);
+    if (occasion == "fence")
+      CHECK(world.fence(given).kind == (place.after ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look));
     const LookResult look = world.look(made.hash);
     REQUIRE_FALSE(look.rows.empty());
     CHECK(look.rows.back().label == "theirs");
+    CHECK(look.rows.back().id == AttemptId{77});
     CHECK(look.rows.back().state == RowState::pending);
     CHECK_FALSE(look.htlcs->back().finished);
+  }
+}
+
+TEST_CASE("requests and replies that are lost, and a node that lets nobody in") {
+  World world;
+  const auto made = world.invoice();
+  const Handover given = world.handover(made, 1);
+  const auto unanswered = [&](FaultKind kind, bool after = false) {
+    world.fault(kind, "sendpay", after);
+    world.node().dispatch(given);
+    return world.poll(ns_per_second);
+  };
+  SUBCASE("reply lost: executed once") {
+    CHECK(unanswered(FaultKind::drop_reply).empty());
+    CHECK(world.look(made.hash).rows[0].state == RowState::complete);
+  }
+  SUBCASE("request lost: not executed") {
+    CHECK(unanswered(FaultKind::ignore).empty());
+    CHECK(world.look(made.hash).rows.empty());
+  }
+  SUBCASE("connection lost, before the execution and behind it") {
+    CHECK(std::holds_alternative<Disconnected>(unanswered(FaultKind::break_off).at(0)));
+    world.connect();
+    CHECK(world.look(made.hash).rows.empty());
+    CHECK(std::holds_alternative<Disconnected>(unanswered(FaultKind::break_off, true).at(0)));
+    world.connect();
+    CHECK(world.query(given.key).kind == Queried::settled);
+  }
+  SUBCASE("nobody gets in for a time, and the network goes on") {
+    world.faults().add(
+        {.kind = FaultKind::refuse, .occasion = "sendpay", .value = 5 * ns_per_second, .after = true, .times = 1});
+    world.node().dispatch(given);
+    CHECK(std::holds_alternative<Disconnected>(world.poll(ns_per_second).at(0)));
+    const auto let_in = [&] {
+      world.node().identify();
+      const auto events = world.poll(ns_per_second);
+      return !events.empty() && std::holds_alternative<IdentityAnswer>(events[0]);
+    };
+    CHECK_FALSE(let_in());
+    world.clock().pass(5 * ns_per_second);
+    bool in = false;
+    for (int i = 0; i < 3 && !in; ++i) in = let_in();
+    CHECK(in);
+    CHECK(world.look(made.hash).rows[0].state == RowState::complete);
+  }
+  SUBCASE("what somebody else brings to its end meets its faults") {
+    const auto held = world.invoice(100'000 * sat, Hold{Hold::forever});
+    const Handover theirs = world.handover(held, 2);
+    REQUIRE(world.dispatch(theirs).kind == Dispatched::accepted);
+    world.fault(FaultKind::lose_result, "end");
+    REQUIRE(world.admin().release(held.hash, std::nullopt).value() == 1);
+    CHECK(world.query(theirs.key).kind == Queried::look);
+    CHECK(world.count(OracleState::settled) == 1);
   }
 }

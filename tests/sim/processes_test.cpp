@@ -10,6 +10,8 @@
 #include <map>
 #include <thread>
 
+#include <SQLiteCpp/Database.h>
+
 #include "core/base/hash.h"
 #include "tests/sim/world.h"
 
@@ -60,9 +62,23 @@ class Child {
   pid_t pid_;
 };
 
-std::vector<SwitchEvent> poll(SimSwitch& node, RealClock& clock, std::int64_t ns) {
-  return node.poll(MonoNs{clock.mono().value + ns});
-}
+/// A process at the network, connected.
+class Client {
+ public:
+  Client(Ledger& ledger, RealClock& clock)
+      : clock_(clock), pipe_(ledger, clock, "net.sim"), node_(pipe_.transport(), {}, clock, pipe_, ids_) {
+    node_.identify();
+    if (poll(ns_per_second).size() != 1) throw std::runtime_error("the node does not say who it is");
+  }
+  cln::ClnSwitch* operator->() { return &node_; }
+  std::vector<SwitchEvent> poll(std::int64_t ns) { return node_.poll(MonoNs{clock_.mono().value + ns}); }
+
+ private:
+  RealClock& clock_;
+  PipeNode pipe_;
+  SeededBytes ids_;
+  cln::ClnSwitch node_;
+};
 
 struct Prepared {
   std::vector<Handover> handovers;
@@ -73,7 +89,7 @@ Prepared prepare(const std::string& file, std::size_t count, std::int64_t latenc
   const auto ledger = db::create_sim_ledger(file);
   build_small_network(*ledger);
   RealClock clock;
-  SimAdmin admin(*ledger, clock);
+  TestAdmin admin(*ledger, clock);
   admin.set_latency(latency_ns);
   Prepared prepared;
   for (std::size_t i = 0; i < count; ++i) {
@@ -83,17 +99,14 @@ Prepared prepare(const std::string& file, std::size_t count, std::int64_t latenc
     params.hold = hold;
     const auto made = admin.make_invoice(params);
     REQUIRE(made);
-    SimSwitch node(*ledger, clock);
     RouteQuestion asked;
     asked.demand.destination = key_of(3);
     asked.demand.amount = *params.amount;
     asked.demand.fee_limit = Msat::of(100'000);
-    node.ask_route(asked);
-    const auto events = poll(node, clock, 0);
     Handover given;
     given.key = AttemptKey{made->hash, AttemptId{i + 1}, 0};
-    given.label = "paytower:00:" + std::to_string(i + 1);
-    given.route = *std::get<RouteAnswer>(events.at(0)).route;
+    given.label = attempt_label(StoreId{}, given.key.id);
+    ledger->read([&](LedgerTx& tx) { given.route = *find_route(Graph::load(tx), own_balances(tx), asked); });
     given.amount = *params.amount;
     given.payment_secret = admin.invoice(made->hash)->secret;
     prepared.handovers.push_back(std::move(given));
@@ -105,7 +118,7 @@ Prepared prepare(const std::string& file, std::size_t count, std::int64_t latenc
 void check_books(const std::string& file) {
   const auto ledger = db::open_sim_ledger(file);
   RealClock clock;
-  SimAdmin admin(*ledger, clock);
+  TestAdmin admin(*ledger, clock);
   admin.advance();
   ledger->read([&](LedgerTx& tx) {
     std::map<ShortChannelId, std::uint64_t> under_way;
@@ -143,16 +156,16 @@ void check_books(const std::string& file) {
 /// Hands over and waits for all of them; true when all settled.
 bool pay_all(Ledger& ledger, RealClock& clock, const std::vector<Handover>& handovers, std::size_t from,
              std::size_t step) {
-  SimSwitch node(ledger, clock);
+  Client node(ledger, clock);
   std::size_t open = 0;
   for (std::size_t i = from; i < handovers.size(); i += step) {
-    node.dispatch(handovers[i]);
-    node.query(handovers[i].key);
+    node->dispatch(handovers[i]);
+    node->query(handovers[i].key);
     ++open;
   }
   const std::int64_t until = clock.mono().value + 60 * ns_per_second;
   while (open > 0 && clock.mono().value < until) {
-    for (const SwitchEvent& event : node.poll(MonoNs{until})) {
+    for (const SwitchEvent& event : node->poll(MonoNs{until})) {
       const auto* answer = std::get_if<QueryAnswer>(&event);
       if (!answer) continue;
       if (answer->kind != QueryAnswer::Kind::settled) return false;
@@ -171,6 +184,18 @@ TEST_CASE("a file that is missing, another program's, or unfinished") {
   const auto taken_again = db::create_sim_ledger(folder.file("net.sim"));
   build_small_network(*taken_again);
   CHECK_THROWS_AS((void)db::create_sim_ledger(folder.file("net.sim")), RefusalError);
+}
+
+TEST_CASE("a file of an older version, which kept faults in it, is opened, and nothing of them is left") {
+  TempFolder folder;
+  const auto prepared = prepare(folder.file("net.sim"), 1, 0);
+  SQLite::Database(folder.file("net.sim"), SQLite::OPEN_READWRITE)
+      .exec(
+          "CREATE TABLE faults (fault INTEGER PRIMARY KEY, kind INTEGER NOT NULL) STRICT;"
+          "INSERT INTO faults (fault, kind) VALUES (1, 2);"
+          "INSERT INTO numbers (which, value) VALUES (6, -1), (13, 1)");
+  RealClock clock;
+  CHECK(pay_all(*db::open_sim_ledger(folder.file("net.sim")), clock, prepared.handovers, 0, 1));
 }
 
 TEST_CASE("what was written is there for the next process, and an undone transaction is not") {
@@ -254,9 +279,9 @@ TEST_CASE("an accepted attempt is durable before its answer") {
   TempFolder folder;
   const auto prepared = prepare(folder.file("net.sim"), 1, 60 * ns_per_second);
   const Child sender(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
-    SimSwitch node(ledger, clock);
-    node.dispatch(prepared.handovers[0]);
-    const auto events = poll(node, clock, ns_per_second);
+    Client node(ledger, clock);
+    node->dispatch(prepared.handovers[0]);
+    const auto events = node.poll(ns_per_second);
     if (std::get<DispatchAnswer>(events.at(0)).kind != DispatchAnswer::Kind::accepted) return false;
     raise(SIGKILL);
     return true;
@@ -276,13 +301,13 @@ TEST_CASE("a release in one process is seen at once by another that waits") {
   int pipe_ends[2];
   REQUIRE(pipe(pipe_ends) == 0);
   const Child waiting(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
-    SimSwitch node(ledger, clock);
-    node.dispatch(prepared.handovers[0]);
-    if (poll(node, clock, ns_per_second).size() != 1) return false;
-    node.query(key);
+    Client node(ledger, clock);
+    node->dispatch(prepared.handovers[0]);
+    if (node.poll(ns_per_second).size() != 1) return false;
+    node->query(key);
     char ready = 'r';
     if (write(pipe_ends[1], &ready, 1) != 1) return false;
-    const auto events = poll(node, clock, 20 * ns_per_second);
+    const auto events = node.poll(20 * ns_per_second);
     const std::int64_t seen = clock.wall().value;
     if (write(pipe_ends[1], &seen, sizeof seen) != sizeof seen) return false;
     return events.size() == 1 && std::get<QueryAnswer>(events[0]).kind == QueryAnswer::Kind::settled;
@@ -308,9 +333,9 @@ TEST_CASE("goes on by time, not by process") {
   {
     RealClock clock;
     const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
-    SimSwitch node(*ledger, clock);
-    node.dispatch(prepared.handovers[0]);
-    REQUIRE(poll(node, clock, 0).size() == 1);
+    Client node(*ledger, clock);
+    node->dispatch(prepared.handovers[0]);
+    REQUIRE(node.poll(ns_per_second).size() == 1);
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   RealClock clock;
@@ -330,9 +355,9 @@ TEST_CASE("the oracle cannot be changed, whoever tries") {
   const auto prepared = prepare(folder.file("net.sim"), 1, 0);
   const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
   RealClock clock;
-  SimSwitch node(*ledger, clock);
-  node.dispatch(prepared.handovers[0]);
-  REQUIRE(poll(node, clock, 0).size() == 1);
+  Client node(*ledger, clock);
+  node->dispatch(prepared.handovers[0]);
+  REQUIRE(node.poll(ns_per_second).size() == 1);
   ledger->read([](LedgerTx& tx) { CHECK(tx.oracle_after(std::nullopt, 0, 10).size() == 1); });
   CHECK_THROWS_AS(ledger->write([](LedgerTx& tx) {
     OracleEntry again = tx.oracle_after(std::nullopt, 0, 10).front();

@@ -25,23 +25,23 @@ struct Said {
 
 class RpcWorld {
  public:
-  explicit RpcWorld(RpcTraits traits = {}) : node_(std::move(traits)) {}
+  explicit RpcWorld(RpcTraits traits = {}) : node_(Faults(std::move(traits))) {}
 
   World& world() { return world_; }
   RpcNode& node() { return node_; }
 
   Said call(const std::string& method, const nlohmann::json& params = nlohmann::json::object(),
-            const RpcOrders& orders = {}) {
+            const ActiveFaults& met = {}) {
     RpcCall made;
     made.method = method;
     made.params = params;
-    return call(made, orders);
+    return call(made, met);
   }
-  Said call(const RpcCall& made, const RpcOrders& orders = {}) {
+  Said call(const RpcCall& made, const ActiveFaults& met = {}) {
     std::optional<RpcOutcome> outcome;
     world_.ledger().write([&](LedgerTx& tx) {
       node_.advance(tx, world_.clock().wall());
-      outcome = node_.execute(tx, made, moment(), orders);
+      outcome = node_.execute(tx, made, moment(), met);
       node_.advance(tx, world_.clock().wall());
     });
     return said(std::move(*outcome));

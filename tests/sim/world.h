@@ -16,10 +16,12 @@
 #include <vector>
 
 #include "core/invoice/bolt11/invoice.h"
-#include "core/sim/admin.h"
 #include "core/sim/graph.h"
 #include "core/sim/network.h"
-#include "tests/support/sim_switch.h"
+#include "core/sim/node/pipe.h"
+#include "core/sim/path_finder.h"
+#include "core/switch/cln/switch.h"
+#include "tests/support/test_admin.h"
 #include "tests/support/test_ledger.h"
 
 namespace paytower::sim::test {
@@ -51,6 +53,16 @@ class FakeClock final : public Clock {
   std::int64_t wall_ = 1'700'000'000 * ns_per_second;
   std::int64_t mono_ = 5 * ns_per_second;
   int signal_ = 0;
+};
+
+class SeededBytes final : public Randomness {
+ public:
+  void fill(std::span<std::uint8_t> out) override {
+    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(numbers_.below(256));
+  }
+
+ private:
+  SeededNumbers numbers_{1};
 };
 
 inline ShortChannelId scid(std::uint32_t number) {
@@ -104,14 +116,28 @@ inline void build_small_network(Ledger& ledger) {
 /// The network with a user, its invoices and its attempts. Each test gets a fresh one.
 class World {
  public:
-  World() { build_small_network(ledger_); }
+  World() {
+    build_small_network(ledger_);
+    restart();
+  }
 
   FakeClock& clock() { return clock_; }
   Ledger& ledger() { return ledger_; }
-  SimAdmin& admin() { return admin_; }
-  SimSwitch& node() { return *node_; }
-  /// A new process: it knows nothing of what the old one had asked.
-  void restart() { node_.emplace(ledger_, clock_); }
+  TestAdmin& admin() { return admin_; }
+  cln::ClnSwitch& node() { return *node_; }
+  cln::ClnSwitch another_client(Randomness& ids) {
+    return cln::ClnSwitch(pipe_.transport(), std::nullopt, clock_, pipe_, ids);
+  }
+  Faults& faults() { return pipe_.faults(); }
+  /// A new process, connected: it knows nothing of what the old one had asked.
+  void restart() {
+    node_.emplace(pipe_.transport(), std::nullopt, clock_, pipe_, request_ids_);
+    connect();
+  }
+  void connect() {
+    node_->identify();
+    (void)one<IdentityAnswer>();
+  }
 
   MadeInvoice invoice(std::uint64_t msat = 100'000 * sat, Hold hold = {}, const char* fail = nullptr,
                       PayeeBehaviour behaviour = PayeeBehaviour::honest) {
@@ -133,15 +159,19 @@ class World {
     return asked;
   }
 
+  /// What the path finder says.
   RouteAnswer route(const RouteQuestion& asked) {
-    node_->ask_route(asked);
-    return one<RouteAnswer>();
+    RouteAnswer answer;
+    ledger_.read([&](LedgerTx& tx) {
+      answer = RouteAnswer{asked.ticket, find_route(Graph::load(tx), own_balances(tx), asked)};
+    });
+    return answer;
   }
 
   Handover handover(const MadeInvoice& made, std::uint64_t id, std::uint64_t msat = 100'000 * sat) {
     Handover given;
     given.key = AttemptKey{made.hash, AttemptId{id}, 0};
-    given.label = "paytower:00:" + std::to_string(id);
+    given.label = attempt_label(StoreId{}, given.key.id);
     given.route = *route(question(made, msat)).route;
     given.amount = Msat::of(msat);
     given.payment_secret = admin_.invoice(made.hash)->secret;
@@ -158,7 +188,7 @@ class World {
     return one<FenceAnswer>();
   }
   LookResult look(const PaymentHash& hash) {
-    node_->look(hash, std::nullopt);
+    node_->look(hash, Marks{0, 0, 0, 0});
     return one<LookAnswer>().look;
   }
   QueryAnswer query(const AttemptKey& key) {
@@ -214,18 +244,18 @@ class World {
     return admin_.channel(id)->policies[direction(id, from).direction];
   }
 
-  void fault(FaultKind kind, Step step) {
-    Fault made;
-    made.kind = kind;
-    made.step = step;
-    admin_.add_fault(made);
+  /// What goes wrong at the next occasion.
+  void fault(FaultKind kind, const char* occasion, bool after = false) {
+    faults().add({.kind = kind, .occasion = occasion, .after = after, .times = 1});
   }
 
  private:
   FakeClock clock_;
   TestLedger ledger_;
-  SimAdmin admin_{ledger_, clock_};
-  std::optional<SimSwitch> node_{std::in_place, ledger_, clock_};
+  TestAdmin admin_{ledger_, clock_};
+  PipeNode pipe_{ledger_, clock_, "the small network"};
+  SeededBytes request_ids_;
+  std::optional<cln::ClnSwitch> node_;
 };
 
 }  // namespace paytower::sim::test

@@ -40,8 +40,7 @@ std::vector<Payment> Run::unfinished() {
 void Run::calm() {
   world_.disk.disarm();
   world_.beside = nullptr;
-  for (const sim::Fault& fault : world_.admin.faults()) world_.admin.remove_fault(fault.id);
-  world_.admin.set_reachable();
+  world_.node.faults().clear();
   if (restored_) {
     old_node();
   } else {

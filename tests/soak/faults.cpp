@@ -38,58 +38,61 @@ void Run::arm_disk() {
 
 void Run::spoil_network(const PaymentHash& hash) {
   using sim::FaultKind;
-  using sim::Step;
   struct Kind {
     FaultKind kind;
-    Step step;
+    const char* occasion;
+    bool after = false;
   };
   static constexpr Kind kinds[] = {
-      {FaultKind::lose_reply, Step::before_dispatch},
-      {FaultKind::lose_reply, Step::after_dispatch},
-      {FaultKind::lose_reply, Step::before_look},
-      {FaultKind::lose_reply, Step::after_look},
-      {FaultKind::lose_reply, Step::query},
-      {FaultKind::lose_reply, Step::before_fence},
-      {FaultKind::lose_reply, Step::after_fence},
-      {FaultKind::disconnect, Step::before_dispatch},
-      {FaultKind::disconnect, Step::after_dispatch},
-      {FaultKind::disconnect, Step::after_fence},
-      {FaultKind::disconnect, Step::after_look},
-      {FaultKind::refuse_fence, Step::before_fence},
-      {FaultKind::unreachable, Step::before_look},
-      {FaultKind::unreachable, Step::before_dispatch},
-      {FaultKind::foreign, Step::before_dispatch},
-      {FaultKind::foreign, Step::after_look},
-      {FaultKind::foreign, Step::resolve},
-      {FaultKind::foreign, Step::before_fence},
-      {FaultKind::hold_request, Step::before_dispatch},
-      {FaultKind::hold_request, Step::before_dispatch},
-      {FaultKind::lose_result, Step::resolve},
-      {FaultKind::erase_rows, Step::before_look},
-      {FaultKind::orphan_row, Step::before_dispatch},
-      {FaultKind::orphan_fence, Step::before_fence},
+      {FaultKind::ignore, "sendpay"},
+      {FaultKind::drop_reply, "sendpay"},
+      {FaultKind::ignore, "listsendpays"},
+      {FaultKind::drop_reply, "listsendpays"},
+      {FaultKind::drop_reply, "waitsendpay"},
+      {FaultKind::ignore, "fence"},
+      {FaultKind::drop_reply, "fence"},
+      {FaultKind::break_off, "sendpay"},
+      {FaultKind::break_off, "sendpay", true},
+      {FaultKind::break_off, "fence", true},
+      {FaultKind::break_off, "listsendpays", true},
+      {FaultKind::refuse_fence, "fence"},
+      {FaultKind::refuse, "listsendpays"},
+      {FaultKind::refuse, "sendpay"},
+      {FaultKind::foreign_pay, "sendpay"},
+      {FaultKind::foreign_pay, "listsendpays", true},
+      {FaultKind::foreign_pay, "end"},
+      {FaultKind::foreign_pay, "fence"},
+      {FaultKind::hold, "sendpay"},
+      {FaultKind::hold, "sendpay"},
+      {FaultKind::lose_result, "end"},
+      {FaultKind::forget, "listsendpays"},
+      {FaultKind::orphan, "sendpay"},
+      {FaultKind::orphan_fence, "fence"},
   };
+  static constexpr std::array<FaultKind, 4> others = {FaultKind::foreign_pay, FaultKind::foreign_hold,
+                                                      FaultKind::foreign_fail, FaultKind::foreign_complete};
   const Kind& chosen = kinds[below(std::size(kinds))];
-  const bool forgets = chosen.kind == FaultKind::lose_result || chosen.kind == FaultKind::erase_rows;
-  const bool orphan = chosen.kind == FaultKind::orphan_row || chosen.kind == FaultKind::orphan_fence;
+  const bool forgets = chosen.kind == FaultKind::lose_result || chosen.kind == FaultKind::forget;
+  const bool orphan = chosen.kind == FaultKind::orphan || chosen.kind == FaultKind::orphan_fence;
   // One id makes one HTLC only while its record lives: a node that forgets a record with a copy of its request in a
   // buffer breaks the switch's contract, which no client can mend.
-  if (forgets ? memory_ == Memory::late_copies
-              : chosen.kind == FaultKind::hold_request && memory_ != Memory::late_copies)
+  if (forgets ? memory_ == Memory::late_copies : chosen.kind == FaultKind::hold && memory_ != Memory::late_copies)
     return;
   if (orphan && !orphans_) return;
   sim::Fault fault;
   fault.kind = chosen.kind;
-  fault.step = chosen.step;
+  fault.occasion = chosen.occasion;
+  fault.after = chosen.after;
   fault.hash = hash;
   fault.skip = static_cast<std::uint32_t>(below(3));
   fault.times = static_cast<std::uint32_t>(1 + below(3));
-  fault.delay_ns = static_cast<std::int64_t>(below(chosen.kind == FaultKind::unreachable ? 30 : 200)) * ns_per_second;
-  fault.act = static_cast<sim::ForeignAct>(1 + below(4));
-  fault.text = fault.kind == FaultKind::foreign ? "another wallet" : "";
+  fault.value = static_cast<std::int64_t>(below(chosen.kind == FaultKind::refuse ? 30 : 200)) * ns_per_second;
+  const FaultKind act = others[below(others.size())];
+  if (chosen.kind == FaultKind::foreign_pay) fault.kind = act;
+  fault.text = "another wallet";
   if (orphan) excused_.insert(hash);
-  if (fault.kind == FaultKind::foreign && fault.act == sim::ForeignAct::hold) held_.push_back(hash);
-  world_.admin.add_fault(fault);
+  if (fault.kind == FaultKind::foreign_hold) held_.push_back(hash);
+  world_.node.faults().add(fault);
   ++tally_.network_faults;
 }
 

@@ -1,5 +1,7 @@
 #include "core/sim/node/connection.h"
 
+#include <algorithm>
+
 namespace paytower::sim {
 
 namespace {
@@ -16,7 +18,7 @@ std::string big_text(const std::string& id, std::size_t bytes) {
   return head + std::string(padding, 'x') + tail;
 }
 
-CallReply error_reply(int code) {
+CallReply error_reply(std::int64_t code) {
   CallReply reply;
   reply.failed = true;
   reply.body["code"] = code;
@@ -26,17 +28,18 @@ CallReply error_reply(int code) {
 
 }  // namespace
 
-std::string spoiled_answer(const RpcCall& call, CallReply reply, const RpcStrikes& strikes) {
+std::string spoiled_answer(const RpcCall& call, CallReply reply, const ActiveFaults& met) {
+  const auto size = [&met](FaultKind kind) { return static_cast<std::size_t>(*met.value(kind)); };
   std::string id = call.id;
-  if (strikes.wrong_id) id = "\"not asked: " + std::to_string(id.size()) + "\"";
-  if (strikes.error_before || strikes.error_after)
-    reply = error_reply(strikes.error_before ? *strikes.error_before : *strikes.error_after);
+  if (met.has(FaultKind::wrong_id)) id = "\"not asked: " + std::to_string(id.size()) + "\"";
+  if (const auto code = met.value(FaultKind::error, true)) reply = error_reply(*code);
+  if (const auto code = met.value(FaultKind::error)) reply = error_reply(*code);
   std::string text = answer_text(id, std::move(reply), call.filter);
-  if (strikes.big) text = big_text(id, *strikes.big);
-  if (strikes.deep) text = deep_text(id, *strikes.deep);
-  if (strikes.garbage) text = "<html>no JSON at all</html>\n\n";
-  if (strikes.twice) text += text;
-  if (strikes.cut && *strikes.cut < text.size()) text.resize(*strikes.cut);
+  if (met.has(FaultKind::big)) text = big_text(id, size(FaultKind::big));
+  if (met.has(FaultKind::deep)) text = deep_text(id, size(FaultKind::deep));
+  if (met.has(FaultKind::garbage)) text = "<html>no JSON at all</html>\n\n";
+  if (met.has(FaultKind::twice)) text += text;
+  if (met.has(FaultKind::close)) text.resize(std::min(text.size(), size(FaultKind::close)));
   return text;
 }
 

@@ -18,11 +18,11 @@ inline constexpr std::size_t unread_answer_bytes = std::size_t{1} << 20;
 /// Requests of one client that may wait for their answers.
 inline constexpr std::size_t most_waits = 10'000;
 
-/// A request on its way to execution, with what strikes it.
+/// A request on its way to execution, with the faults that it meets.
 struct PendingCall {
   std::uint64_t connection = 0;
   ReadCall read{};
-  RpcStrikes strikes{};
+  ActiveFaults met{};
 };
 
 class RpcConnection {
@@ -67,7 +67,7 @@ class RpcConnection {
   [[nodiscard]] bool has_requests() const { return parked.has_value() || framer_.has_next(); }
   [[nodiscard]] RequestFramer& framer() { return framer_; }
 
-  std::optional<MonoNs> paused_until{};  ///< nothing is read before (RpcStrikes::unread_ns)
+  std::optional<MonoNs> paused_until{};  ///< nothing is read before (FaultKind::unread)
   std::optional<PendingCall> parked{};   ///< the request that waits for that
   std::size_t waits = 0;                 ///< requests without an answer so far
 
@@ -81,7 +81,7 @@ class RpcConnection {
   bool finishing_ = false;
 };
 
-/// The answer as it goes out, spoiled by what strikes the request.
-[[nodiscard]] std::string spoiled_answer(const RpcCall& call, CallReply reply, const RpcStrikes& strikes);
+/// The answer as it goes out, spoiled by the faults that the request meets.
+[[nodiscard]] std::string spoiled_answer(const RpcCall& call, CallReply reply, const ActiveFaults& met);
 
 }  // namespace paytower::sim

@@ -12,23 +12,79 @@ namespace {
 constexpr std::size_t most_items = 256;
 constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;  ///< of big= and deep=
 
+/// What stands behind "KIND=".
+enum class Value : std::uint8_t { none, duration, size, count, code, name, hold };
+
+/// When a fault can strike.
+enum class When : std::uint8_t { before, around, end };
+
+struct KindWord {
+  std::string_view word;
+  FaultKind kind;
+  When when = When::before;
+  Value value = Value::none;
+};
+
+constexpr std::array kind_words = {
+    KindWord{"unread", FaultKind::unread, When::before, Value::duration},
+    KindWord{"ignore", FaultKind::ignore},
+    KindWord{"drop-reply", FaultKind::drop_reply},
+    KindWord{"late", FaultKind::late, When::before, Value::duration},
+    KindWord{"break", FaultKind::break_off, When::around},
+    KindWord{"close", FaultKind::close, When::before, Value::size},
+    KindWord{"garbage", FaultKind::garbage},
+    KindWord{"wrong-id", FaultKind::wrong_id},
+    KindWord{"twice", FaultKind::twice},
+    KindWord{"big", FaultKind::big, When::before, Value::size},
+    KindWord{"deep", FaultKind::deep, When::before, Value::size},
+    KindWord{"error", FaultKind::error, When::around, Value::code},
+    KindWord{"shuffle", FaultKind::shuffle, When::before, Value::count},
+    KindWord{"restart", FaultKind::restart, When::around},
+    KindWord{"refuse", FaultKind::refuse, When::around, Value::duration},
+    KindWord{"die", FaultKind::die, When::around},
+    KindWord{"hold", FaultKind::hold, When::before, Value::hold},
+    KindWord{"orphan", FaultKind::orphan},
+    KindWord{"orphan-fence", FaultKind::orphan_fence},
+    KindWord{"refuse-fence", FaultKind::refuse_fence},
+    KindWord{"forget", FaultKind::forget, When::around},
+    KindWord{"lose-result", FaultKind::lose_result, When::end},
+    KindWord{"forget-all", FaultKind::forget_all, When::around},
+    KindWord{"new-store", FaultKind::new_store, When::around},
+    KindWord{"save", FaultKind::save, When::around, Value::name},
+    KindWord{"restore", FaultKind::restore, When::around, Value::name},
+    KindWord{"foreign-pay", FaultKind::foreign_pay, When::around},
+    KindWord{"foreign-hold", FaultKind::foreign_hold, When::around},
+    KindWord{"foreign-fail", FaultKind::foreign_fail, When::around},
+    KindWord{"foreign-complete", FaultKind::foreign_complete, When::around},
+    KindWord{"settles-twice", FaultKind::settles_twice, When::around},
+    KindWord{"wrong-preimage", FaultKind::wrong_preimage, When::around},
+    KindWord{"no-preimage", FaultKind::no_preimage, When::around},
+};
+
 Error refuse(std::string why) {
   return Error{Errc::usage, "--faults: " + std::move(why), "paytower simulate serve --help"};
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
+std::optional<std::uint64_t> number(std::string_view text, std::uint64_t most = UINT64_MAX) {
   std::uint64_t value = 0;
   const auto [stop, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || problem != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  if (text.empty() || problem != std::errc() || stop != text.data() + text.size() || value > most) return std::nullopt;
   return value;
+}
+
+/// A whole number from 1 up.
+std::optional<std::uint32_t> counted(std::string_view text) {
+  const auto value = number(text, UINT32_MAX);
+  if (!value || *value == 0) return std::nullopt;
+  return static_cast<std::uint32_t>(*value);
 }
 
 /// "0", or digits and one of ms, s, m, h.
 std::optional<std::int64_t> duration(std::string_view text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto count = number(text.substr(0, digits));
+  const auto count = number(text.substr(0, digits), 1'000'000);
   const std::string_view unit = text.substr(digits);
-  if (!count || *count > 1'000'000) return std::nullopt;
+  if (!count) return std::nullopt;
   if (unit.empty() && *count == 0) return 0;
   const std::array<std::pair<std::string_view, std::int64_t>, 4> units{
       {{"ms", ns_per_ms}, {"s", ns_per_second}, {"m", 60 * ns_per_second}, {"h", 3'600 * ns_per_second}}};
@@ -38,148 +94,95 @@ std::optional<std::int64_t> duration(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<int> error_code(std::string_view text) {
+std::optional<std::int64_t> error_code(std::string_view text) {
   const bool negative = !text.empty() && text[0] == '-';
-  const auto value = number(text.substr(negative ? 1 : 0));
-  if (!value || *value > 100'000) return std::nullopt;
-  return negative ? -static_cast<int>(*value) : static_cast<int>(*value);
+  const auto value = number(text.substr(negative ? 1 : 0), 100'000);
+  if (!value) return std::nullopt;
+  return negative ? -static_cast<std::int64_t>(*value) : static_cast<std::int64_t>(*value);
 }
 
-RpcOrder order_of(FaultKind kind, std::string_view text = {}) {
-  RpcOrder order;
-  order.fault.kind = kind;
-  order.fault.text = std::string(text);
-  return order;
+bool put(std::int64_t& into, const auto& read) {
+  if (read) into = static_cast<std::int64_t>(*read);
+  return read.has_value();
 }
 
-RpcOrder foreign(ForeignAct act) {
-  RpcOrder order = order_of(FaultKind::foreign, "another user of the node");
-  order.fault.act = act;
-  return order;
+bool read_value(Value wanted, std::string_view text, Fault& fault) {
+  switch (wanted) {
+    case Value::none: return text.empty();
+    case Value::duration: return put(fault.value, duration(text));
+    case Value::size: return put(fault.value, number(text, most_bytes));
+    case Value::count: return put(fault.value, counted(text)) && fault.value <= static_cast<std::int64_t>(most_bytes);
+    case Value::code: return put(fault.value, error_code(text));
+    case Value::name: fault.text = text; return !text.empty();
+    case Value::hold: break;
+  }
+  const std::size_t slash = text.find('/');
+  const auto height = slash == std::string_view::npos ? 0 : number(text.substr(slash + 1), UINT32_MAX);
+  fault.height = static_cast<std::uint32_t>(height.value_or(0));
+  return height && put(fault.value, duration(text.substr(0, slash)));
 }
 
-RpcOrder plain(RpcOrder::Kind kind, std::string_view text = {}) {
-  RpcOrder order;
-  order.kind = kind;
-  order.fault.text = std::string(text);
-  return order;
-}
-
-RpcOrder payee(PayeeBehaviour behaviour) {
-  RpcOrder order = plain(RpcOrder::Kind::behaviour);
-  order.behaviour = behaviour;
-  return order;
-}
-
-/// "DUR" or "DUR/HEIGHT"
-std::optional<RpcOrder> hold(std::string_view value) {
-  const std::size_t slash = value.find('/');
-  const auto delay = duration(value.substr(0, slash));
-  const auto height =
-      slash == std::string_view::npos ? std::optional<std::uint64_t>(0) : number(value.substr(slash + 1));
-  if (!delay || !height || *height > UINT32_MAX) return std::nullopt;
-  RpcOrder order = order_of(FaultKind::hold_request);
-  order.fault.delay_ns = *delay;
-  order.fault.height = static_cast<std::uint32_t>(*height);
-  return order;
-}
-
-/// What is done to the node; nothing for other kinds, or for a value that makes no sense.
-std::optional<RpcOrder> node_order(std::string_view kind, std::string_view value) {
-  if (kind == "hold") return hold(value);
-  if (kind == "save" && !value.empty()) return plain(RpcOrder::Kind::save_copy, value);
-  if (kind == "restore" && !value.empty()) return order_of(FaultKind::restore_copy, value);
-  if (!value.empty()) return std::nullopt;
-  if (kind == "orphan") return order_of(FaultKind::orphan_row);
-  if (kind == "refuse-fence") return order_of(FaultKind::refuse_fence);
-  if (kind == "orphan-fence") return order_of(FaultKind::orphan_fence);
-  if (kind == "forget") return order_of(FaultKind::erase_rows);
-  if (kind == "forget-all") return plain(RpcOrder::Kind::forget_all);
-  if (kind == "new-store") return plain(RpcOrder::Kind::new_store);
-  if (kind == "foreign-pay") return foreign(ForeignAct::pay);
-  if (kind == "foreign-hold") return foreign(ForeignAct::hold);
-  if (kind == "foreign-fail") return foreign(ForeignAct::fail);
-  if (kind == "foreign-complete") return foreign(ForeignAct::complete);
-  if (kind == "settles-twice") return payee(PayeeBehaviour::settles_twice);
-  if (kind == "wrong-preimage") return payee(PayeeBehaviour::wrong_preimage);
-  if (kind == "no-preimage") return payee(PayeeBehaviour::complete_without_preimage);
-  return std::nullopt;
-}
-
-/// What is done on the wire. False: no such kind, no such value, or `after` makes no sense with it.
-bool wire_strike(std::string_view kind, std::string_view value, bool after, RpcStrikes& strikes) {
-  const auto put = [](auto& field, auto what) {
-    field = what;
-    return true;
-  };
-  const auto ns = duration(value);
-  const auto count = number(value);
-  const bool size = count.value_or(most_bytes + 1) <= most_bytes;
-  if (kind == "restart" && value.empty()) return put(after ? strikes.restart_after : strikes.restart_before, true);
-  if (kind == "die" && value.empty()) return put(after ? strikes.die_after : strikes.die_before, true);
-  if (kind == "break" && value.empty()) return put(after ? strikes.break_after : strikes.break_before, true);
-  if (kind == "refuse" && ns) return put(after ? strikes.refuse_after : strikes.refuse_before, *ns);
-  if (kind == "error" && error_code(value))
-    return put(after ? strikes.error_after : strikes.error_before, *error_code(value));
-  if (after) return false;
-  if (kind == "unread" && ns) return put(strikes.unread_ns, *ns);
-  if (kind == "late" && ns) return put(strikes.late_ns, *ns);
-  if (kind == "close" && size) return put(strikes.cut, *count);
-  if (kind == "big" && size) return put(strikes.big, *count);
-  if (kind == "deep" && size) return put(strikes.deep, *count);
-  if (kind == "shuffle" && size && *count > 0) return put(strikes.shuffle, *count);
-  if (!value.empty()) return false;
-  if (kind == "ignore") return put(strikes.ignore, true);
-  if (kind == "drop-reply") return put(strikes.drop_reply, true);
-  if (kind == "garbage") return put(strikes.garbage, true);
-  if (kind == "wrong-id") return put(strikes.wrong_id, true);
-  if (kind == "twice") return put(strikes.twice, true);
-  return false;
-}
-
-template <typename T> void take(std::optional<T>& into, const std::optional<T>& from) {
-  if (from) into = from;
-}
-
-void add(RpcStrikes& into, const RpcStrikes& more) {
-  take(into.unread_ns, more.unread_ns);
-  into.ignore |= more.ignore;
-  into.drop_reply |= more.drop_reply;
-  into.break_before |= more.break_before;
-  into.break_after |= more.break_after;
-  take(into.cut, more.cut);
-  into.late_ns = std::max(into.late_ns, more.late_ns);
-  into.garbage |= more.garbage;
-  take(into.big, more.big);
-  take(into.deep, more.deep);
-  into.wrong_id |= more.wrong_id;
-  into.twice |= more.twice;
-  take(into.error_before, more.error_before);
-  take(into.error_after, more.error_after);
-  into.shuffle = std::max(into.shuffle, more.shuffle);
-  into.restart_before |= more.restart_before;
-  into.restart_after |= more.restart_after;
-  into.die_before |= more.die_before;
-  into.die_after |= more.die_after;
-  take(into.refuse_before, more.refuse_before);
-  take(into.refuse_after, more.refuse_after);
-  into.orders.before.insert(into.orders.before.end(), more.orders.before.begin(), more.orders.before.end());
-  into.orders.after.insert(into.orders.after.end(), more.orders.after.begin(), more.orders.after.end());
+/// "[after-]OCCASION[/HASH][:N[xM]|~K]"
+Result<std::monostate> read_occasion(std::string_view text, Fault& fault) {
+  constexpr std::string_view behind = "after-";
+  fault.after = text.starts_with(behind);
+  if (fault.after) text.remove_prefix(behind.size());
+  const std::size_t mark = std::min(text.find_first_of(":~"), text.size());
+  const std::size_t slash = std::min(text.find('/'), mark);
+  fault.occasion = text.substr(0, slash);
+  if (fault.occasion.empty()) return refuse("@ wants a method behind it, or fence, connect, end, *");
+  if (slash < mark) {
+    fault.hash = PaymentHash::from_hex_text(text.substr(slash + 1, mark - slash - 1));
+    if (!fault.hash) return refuse("/HASH wants the 64 hex digits of a payment hash");
+  }
+  if (mark == text.size()) return std::monostate{};
+  const std::string_view count = text.substr(mark + 1);
+  if (text[mark] == '~') {
+    fault.one_in = counted(count).value_or(0);
+    return fault.one_in == 0 ? Result<std::monostate>(refuse("~K wants a whole number from 1 up")) : std::monostate{};
+  }
+  const std::size_t x = count.find('x');
+  const auto first = counted(count.substr(0, x));
+  const auto times = x == std::string_view::npos ? 1 : counted(count.substr(x + 1));
+  if (!first || !times) return refuse(":NxM wants whole numbers from 1 up");
+  fault.skip = *first - 1;
+  fault.times = *times;
+  return std::monostate{};
 }
 
 }  // namespace
 
-bool RpcFaults::read_setting(std::string_view name, std::string_view value) {
-  const auto put = [](auto& field, auto what) {
+const Fault* ActiveFaults::find(FaultKind kind, bool after) const {
+  const auto found = std::find_if(all.rbegin(), all.rend(),
+                                  [&](const Fault& fault) { return fault.kind == kind && fault.after == after; });
+  return found == all.rend() ? nullptr : &*found;
+}
+
+std::optional<std::int64_t> ActiveFaults::value(FaultKind kind, bool after) const {
+  const Fault* const fault = find(kind, after);
+  return fault ? std::optional(fault->value) : std::nullopt;
+}
+
+bool ActiveFaults::executes() const {
+  return std::none_of(all.begin(), all.end(), [](const Fault& fault) {
+    const FaultKind kind = fault.kind;
+    return kind == FaultKind::ignore ||
+           (!fault.after && (kind == FaultKind::break_off || kind == FaultKind::error || kind == FaultKind::restart ||
+                             kind == FaultKind::refuse || kind == FaultKind::die));
+  });
+}
+
+bool Faults::read_setting(std::string_view name, std::string_view value) {
+  const auto set = [](auto& field, auto what) {
     field = what;
     return true;
   };
-  if (name == "lightningd" && value.empty()) return put(poses_as_lightningd_, true);
-  if (name == "forwarder" && value.empty()) return put(behind_forwarder_, true);
+  if (name == "lightningd" && value.empty()) return set(poses_as_lightningd_, true);
+  if (name == "forwarder" && value.empty()) return set(behind_forwarder_, true);
   const auto count = number(value);
-  if (name == "seed" && count) return put(numbers_, SeededNumbers(*count));
+  if (name == "seed" && count) return set(numbers_, SeededNumbers(*count));
   if (name == "lag" && count && *count <= UINT32_MAX)
-    return put(traits_.lag_blocks, static_cast<std::uint32_t>(*count));
+    return set(traits_.lag_blocks, static_cast<std::uint32_t>(*count));
   if (name != "without" || value.empty()) return false;
   while (!value.empty()) {
     const std::size_t plus = std::min(value.find('+'), value.size());
@@ -189,32 +192,7 @@ bool RpcFaults::read_setting(std::string_view name, std::string_view value) {
   return true;
 }
 
-Result<std::monostate> RpcFaults::read_occasion(std::string_view text, Item& item) const {
-  constexpr std::string_view behind = "after-";
-  item.after = text.substr(0, behind.size()) == behind;
-  if (item.after) text.remove_prefix(behind.size());
-  const std::size_t mark = text.find_first_of(":~");
-  item.occasion = std::string(text.substr(0, mark));
-  if (item.occasion.empty()) return refuse("@ wants a method behind it, or fence, connect, end, *");
-  if (mark == std::string_view::npos) return std::monostate{};
-  std::string_view count = text.substr(mark + 1);
-  if (text[mark] == '~') {
-    const auto one_in = number(count);
-    if (!one_in || *one_in == 0 || *one_in > UINT32_MAX) return refuse("~K wants a whole number from 1 up");
-    item.one_in = static_cast<std::uint32_t>(*one_in);
-    return std::monostate{};
-  }
-  const std::size_t x = count.find('x');
-  const auto first = number(count.substr(0, x));
-  const auto times = x == std::string_view::npos ? std::optional<std::uint64_t>(1) : number(count.substr(x + 1));
-  if (!first || *first == 0 || *first > UINT32_MAX || !times || *times > UINT32_MAX)
-    return refuse(":NxM wants whole numbers from 1 up");
-  item.first = static_cast<std::uint32_t>(*first);
-  item.times = static_cast<std::uint32_t>(*times);
-  return std::monostate{};
-}
-
-Result<std::monostate> RpcFaults::read_item(std::string_view text) {
+Result<std::monostate> Faults::read_item(std::string_view text) {
   const std::size_t at = text.rfind('@');
   const std::string_view what = text.substr(0, at);
   const std::size_t equals = std::min(what.find('='), what.size());
@@ -227,45 +205,45 @@ Result<std::monostate> RpcFaults::read_item(std::string_view text) {
     if (!read_setting(name, value)) return unknown();
     return std::monostate{};
   }
-  Item item;
-  if (auto read = read_occasion(text.substr(at + 1), item); !read) return read.error();
-  if (name == "lose-result" && value.empty() && !item.after && item.occasion == "end") {
-    item.strikes.orders.before.push_back(order_of(FaultKind::erase_rows));
-  } else if (auto order = node_order(name, value)) {
-    const bool alters_request =
-        order->fault.kind == FaultKind::hold_request || order->fault.kind == FaultKind::orphan_row ||
-        order->fault.kind == FaultKind::refuse_fence || order->fault.kind == FaultKind::orphan_fence;
-    if (item.after && order->kind == RpcOrder::Kind::fault && alters_request) return unknown();
-    (item.after ? item.strikes.orders.after : item.strikes.orders.before).push_back(std::move(*order));
-  } else if (!wire_strike(name, value, item.after, item.strikes)) {
+  Fault fault;
+  if (auto read = read_occasion(text.substr(at + 1), fault); !read) return read.error();
+  const auto word =
+      std::find_if(kind_words.begin(), kind_words.end(), [&](const KindWord& entry) { return entry.word == name; });
+  if (word == kind_words.end() || !read_value(word->value, value, fault)) return unknown();
+  if ((fault.after && word->when != When::around) || (word->when == When::end && fault.occasion != "end"))
     return unknown();
-  }
-  items_.push_back(std::move(item));
+  fault.kind = word->kind;
+  add(std::move(fault));
   return std::monostate{};
 }
 
-Result<RpcFaults> RpcFaults::parse(std::string_view spec) {
-  RpcFaults faults;
+Result<Faults> Faults::parse(std::string_view spec) {
+  Faults faults;
   while (!spec.empty()) {
     const std::size_t comma = std::min(spec.find(','), spec.size());
     if (auto read = faults.read_item(spec.substr(0, comma)); !read) return read.error();
-    if (faults.items_.size() > most_items) return refuse("too many faults");
+    if (faults.faults_.size() > most_items) return refuse("too many faults");
     spec.remove_prefix(std::min(comma + 1, spec.size()));
   }
   return faults;
 }
 
-RpcStrikes RpcFaults::strike(std::string_view occasion) {
-  RpcStrikes struck;
+ActiveFaults Faults::at(std::string_view occasion, const std::optional<PaymentHash>& hash) {
+  ActiveFaults active;
   const bool is_method = occasion != "connect" && occasion != "end";
-  for (Item& item : items_) {
-    if (item.occasion != occasion && !(item.occasion == "*" && is_method)) continue;
-    ++item.seen;
-    const bool counted = item.one_in == 0 && item.seen >= item.first && item.seen - item.first < item.times;
-    const bool drawn = item.one_in != 0 && numbers_.below(item.one_in) == 0;
-    if (counted || drawn) add(struck, item.strikes);
+  for (Fault& fault : faults_) {
+    if (fault.occasion != occasion && !(fault.occasion == "*" && is_method)) continue;
+    if (fault.hash && fault.hash != hash) continue;
+    if (fault.one_in != 0 && numbers_.below(fault.one_in) != 0) continue;
+    if (fault.skip > 0) {
+      --fault.skip;
+      continue;
+    }
+    if (fault.times != Fault::always) --fault.times;
+    active.all.push_back(fault);
   }
-  return struck;
+  std::erase_if(faults_, [](const Fault& fault) { return fault.times == 0; });
+  return active;
 }
 
 }  // namespace paytower::sim

@@ -1,9 +1,10 @@
-// What `simulate serve --faults SPEC` does to whoever talks to it. The same requests in the same order meet the same
-// faults.
+// What goes wrong at a simulated node: what, when, and with whose payment. The same requests in the same order meet the
+// same faults. As `simulate serve --faults SPEC` takes them:
 //
 //   SPEC     = ITEM { "," ITEM }
-//   ITEM     = SETTING | KIND "@" [ "after-" ] OCCASION [ ":" N [ "x" M ] | "~" K ]
+//   ITEM     = SETTING | KIND [ "=" VALUE ] "@" [ "after-" ] OCCASION [ "/" HASH ] [ ":" N [ "x" M ] | "~" K ]
 //   OCCASION = a method, "fence" (a sendpay that is one), "connect", "end" (an HTLC has ended), or "*" (any method)
+//   "/HASH"    only where it is about this payment hash
 //   ":N"       only the N-th such occasion; ":NxM" M of them from the N-th on; nothing: every one
 //   "~K"       one in K, drawn from the seed
 //   "after-"   behind the execution of the request instead of before it
@@ -16,53 +17,102 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/types.h"
 #include "core/sim/network.h"
-#include "core/sim/node/node.h"
 
 namespace paytower::sim {
 
-/// What strikes one occasion, all items together.
-struct RpcStrikes {
-  std::optional<std::int64_t>
-      unread_ns{};            ///< the connection is not read for so long; then the request runs, whoever has gone
-  bool ignore = false;        ///< neither executed nor answered
-  bool drop_reply = false;    ///< executed, not answered
-  bool break_before = false;  ///< the connection is closed instead of executing
-  bool break_after = false;
-  std::optional<std::size_t> cut{};   ///< so many bytes of the answer, then the end of the connection
-  std::int64_t late_ns = 0;           ///< the answer is made at once and told later
-  bool garbage = false;               ///< instead of the answer: what is no JSON
-  std::optional<std::size_t> big{};   ///< instead of the answer: one of so many bytes
-  std::optional<std::size_t> deep{};  ///< instead of the answer: one nested so deep
-  bool wrong_id = false;
-  bool twice = false;
-  std::optional<int> error_before{};  ///< this code instead of executing
-  std::optional<int> error_after{};   ///< this code instead of the answer
-  std::size_t shuffle = 0;            ///< answers are told in batches of so many, in an order of the seed
-  bool restart_before = false;        ///< every connection breaks, what waits is forgotten
-  bool restart_after = false;
-  bool die_before = false;  ///< SIGKILL
-  bool die_after = false;
-  std::optional<std::int64_t> refuse_before{};  ///< as restart, and nobody is let in for so long
-  std::optional<std::int64_t> refuse_after{};
-  RpcOrders orders{};
-
-  /// Nothing behind this request may be executed together with it.
-  [[nodiscard]] bool ends_batch() const {
-    return restart_before || restart_after || die_before || die_after || refuse_before || refuse_after;
-  }
-  [[nodiscard]] bool executes() const {
-    return !ignore && !break_before && !error_before && !restart_before && !die_before && !refuse_before;
-  }
+enum class FaultKind : std::uint8_t {
+  // Of the connection.
+  unread,      ///< the request is read `value` ns later; it runs then, whoever has gone
+  ignore,      ///< neither executed nor answered
+  drop_reply,  ///< executed, not answered
+  late,        ///< the answer is made at once and told `value` ns later
+  break_off,   ///< the connection is closed instead of executing, or behind it
+  close,       ///< `value` bytes of the answer, then the end of the connection
+  garbage,     ///< instead of the answer: what is no JSON
+  wrong_id,
+  twice,
+  big,      ///< instead of the answer: one of `value` bytes
+  deep,     ///< instead of the answer: one nested `value` levels deep
+  error,    ///< code `value` instead of executing, or instead of the answer
+  shuffle,  ///< answers are told in batches of `value`, in an order of the seed
+  restart,  ///< every connection breaks, what waits is forgotten
+  refuse,   ///< the same, and nobody is let in for `value` ns
+  die,      ///< SIGKILL
+  // Of the node.
+  hold,          ///< a sendpay is executed once `value` ns have passed and the chain stands at `height`
+  orphan,        ///< the row stays pending for ever, and there is no HTLC
+  orphan_fence,  ///< the same of a fence
+  refuse_fence,  ///< no first peer, no row
+  forget,        ///< every ended row of the hash goes; HTLCs and counters stay
+  lose_result,   ///< at "end": the row goes in the moment in which it ends
+  forget_all,    ///< every ended row goes, with its HTLCs; the deletion shows in the counter
+  new_store,     ///< the same node id with an empty store
+  save,          ///< the node's store is copied, under the name `text`
+  restore,       ///< the node starts again from that copy
+  foreign_pay,   ///< another user of the node acts on the hash (ForeignAct), with group `group` and label `text`
+  foreign_hold,
+  foreign_fail,
+  foreign_complete,
+  settles_twice,  ///< the payee of the hash behaves so (PayeeBehaviour)
+  wrong_preimage,
+  no_preimage,
 };
 
-class RpcFaults {
- public:
-  /// Usage refusal for what is no SPEC. An empty one is no fault at all.
-  [[nodiscard]] static Result<RpcFaults> parse(std::string_view spec);
+struct Fault {
+  static constexpr std::uint32_t always = UINT32_MAX;
 
-  /// Counts the occasion and says what strikes it.
-  [[nodiscard]] RpcStrikes strike(std::string_view occasion);
+  FaultKind kind = FaultKind::ignore;
+  std::string occasion{};
+  std::int64_t value = 0;
+  bool after = false;                 ///< behind the execution
+  std::optional<PaymentHash> hash{};  ///< nothing: whichever comes
+  std::uint32_t skip = 0;             ///< passes so many occasions first,
+  std::uint32_t times = always;       ///< then strikes so many
+  std::uint32_t one_in = 0;           ///< 0: by count
+  std::uint32_t height = 0;
+  std::uint64_t group = 0;  ///< of foreign_: its attempt id; 0 = one above all others of the hash
+  std::string text{};       ///< of foreign_: empty = "another user of the node"
+};
+
+/// What one occasion meets.
+struct ActiveFaults {
+  std::vector<Fault> all{};
+
+  /// The one of this kind that was given last.
+  [[nodiscard]] const Fault* find(FaultKind kind, bool after = false) const;
+  [[nodiscard]] bool has(FaultKind kind, bool after = false) const { return find(kind, after) != nullptr; }
+  [[nodiscard]] std::optional<std::int64_t> value(FaultKind kind, bool after = false) const;
+  /// Before the execution or behind it.
+  [[nodiscard]] bool around(FaultKind kind) const { return has(kind) || has(kind, true); }
+  /// Nothing behind this request may be executed together with it.
+  [[nodiscard]] bool ends_batch() const {
+    return around(FaultKind::restart) || around(FaultKind::die) || around(FaultKind::refuse);
+  }
+  [[nodiscard]] bool executes() const;
+};
+
+/// How this node differs from a healthy, present one.
+struct RpcTraits {
+  std::vector<std::string> without{};  ///< methods that an older node does not know
+  std::uint32_t lag_blocks = 0;        ///< getinfo shows a height that is so far behind
+};
+
+/// The faults of one node. They live as long as it does.
+class Faults {
+ public:
+  Faults() = default;
+  explicit Faults(RpcTraits traits) : traits_(std::move(traits)) {}
+  /// Usage refusal for what is no SPEC. An empty one is no fault at all.
+  [[nodiscard]] static Result<Faults> parse(std::string_view spec);
+
+  void add(Fault fault) { faults_.push_back(std::move(fault)); }
+  void clear() { faults_.clear(); }
+
+  /// Counts the occasion and says what it meets. `hash`: whose payment it is about.
+  [[nodiscard]] ActiveFaults at(std::string_view occasion, const std::optional<PaymentHash>& hash = {});
+
   [[nodiscard]] const RpcTraits& traits() const { return traits_; }
   /// The process shall be called "lightningd", as a client expects of the node's own process.
   [[nodiscard]] bool poses_as_lightningd() const { return poses_as_lightningd_ && !behind_forwarder_; }
@@ -72,21 +122,10 @@ class RpcFaults {
   [[nodiscard]] std::uint64_t draw(std::uint64_t bound) { return numbers_.below(bound); }
 
  private:
-  struct Item {
-    std::string occasion;
-    bool after = false;
-    std::uint32_t first = 1;
-    std::uint32_t times = UINT32_MAX;
-    std::uint32_t one_in = 0;  ///< 0: by count
-    std::uint32_t seen = 0;
-    RpcStrikes strikes{};  ///< what this item alone does
-  };
-
   Result<std::monostate> read_item(std::string_view text);
-  Result<std::monostate> read_occasion(std::string_view text, Item& item) const;
   bool read_setting(std::string_view name, std::string_view value);
 
-  std::vector<Item> items_;
+  std::vector<Fault> faults_;
   RpcTraits traits_;
   bool poses_as_lightningd_ = false;
   bool behind_forwarder_ = false;

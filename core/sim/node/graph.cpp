@@ -132,7 +132,6 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
   const auto own = turn.tx.node(own_node);
   const auto from = params.key("fromid");
   if (from && *from != own->key) params.refuse("fromid", "only routes from this node are found here");
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json hops = Json::array();
   if (question.demand.destination == own->key) return result_of(Json{{"route", std::move(hops)}});
   if (!graph(turn.tx).find(question.demand.destination)) {
@@ -158,7 +157,6 @@ RpcOutcome RpcNode::listchannels(Turn& turn, const Params& params) {
   if ((id ? 1 : 0) + (source ? 1 : 0) + (destination ? 1 : 0) > 1) {
     throw CallError(RpcCode::invalid_params, "Can only specify one of `short_channel_id`, `source` or `destination`");
   }
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   std::vector<Channel> channels;
   turn.tx.each_channel([&](const Channel& channel) {
     if (channel.announced && (!id || channel.id == *id)) channels.push_back(channel);
@@ -178,7 +176,6 @@ RpcOutcome RpcNode::listchannels(Turn& turn, const Params& params) {
 RpcOutcome RpcNode::listpeerchannels(Turn& turn, const Params& params) {
   const auto peer = params.key("id");
   const auto id = params.channel("short_channel_id");
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   std::vector<Channel> channels;
   turn.tx.each_channel_of(own_node, [&](const Channel& channel) { return channels.push_back(channel), true; });
   Json list = Json::array();

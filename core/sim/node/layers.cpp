@@ -47,22 +47,20 @@ RpcNode::Layer& RpcNode::layer(const Params& params) {
   return found->second;
 }
 
-RpcOutcome RpcNode::create_layer(Turn& turn, const Params& params) {
+RpcOutcome RpcNode::create_layer(Turn& /*turn*/, const Params& params) {
   const std::string name = *params.text("layer");
   if (name.empty() || name.size() > longest_layer_name || automatic(name))
     params.refuse("layer", "is no name for a layer");
   if (params.boolean("persistent").value_or(false)) params.refuse("persistent", "nothing is stored here");
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   if (layers_.size() >= most_layers || !layers_.emplace(name, Layer{}).second)
     params.refuse("layer", "exists, or there are too many");
   return result_of(Json{{"layers", Json::array({Json{{"layer", name}, {"persistent", false}}})}});
 }
 
-RpcOutcome RpcNode::update_channel(Turn& turn, const Params& params) {
+RpcOutcome RpcNode::update_channel(Turn& /*turn*/, const Params& params) {
   Layer& chosen = layer(params);
   const ChannelDirection channel = channel_of(params, "short_channel_id_dir");
   const bool enabled = params.boolean("enabled").value_or(true);
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   if (chosen.channels.size() + chosen.policies.size() >= limits::max_exclusions) params.refuse("layer", "is full");
   if (!enabled) {
     chosen.channels.push_back(channel);
@@ -84,10 +82,9 @@ RpcOutcome RpcNode::update_channel(Turn& turn, const Params& params) {
   return result_of(Json::object());
 }
 
-RpcOutcome RpcNode::list_layers(Turn& turn, const Params& params) {
+RpcOutcome RpcNode::list_layers(Turn& /*turn*/, const Params& params) {
   const auto wanted = params.text("layer");
   if (wanted) (void)layer(params);
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json list = Json::array();
   for (const auto& [name, one] : layers_) {
     if (wanted && name != *wanted) continue;
@@ -124,33 +121,29 @@ RpcOutcome RpcNode::inform_channel(Turn& turn, const Params& params) {
   } else if (how != "constrained" || lesson.amount == Msat{}) {
     params.refuse("inform", "should be constrained/unconstrained/succeeded");
   }
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   chosen.constraints->learn(lesson);
   return result_of(Json{{"constraints", Json::array()}});
 }
 
-RpcOutcome RpcNode::age_layer(Turn& turn, const Params& params) {
+RpcOutcome RpcNode::age_layer(Turn& /*turn*/, const Params& params) {
   Layer& chosen = layer(params);
   const std::uint64_t cutoff = *params.u64("cutoff");
   if (cutoff > static_cast<std::uint64_t>(INT64_MAX / ns_per_second)) params.refuse("cutoff", "should be a time");
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   const std::size_t before = chosen.constraints->size();
   chosen.constraints->forget_before(UnixNs{static_cast<std::int64_t>(cutoff) * ns_per_second});
   return result_of(Json{{"layer", *params.text("layer")}, {"num_removed", before - chosen.constraints->size()}});
 }
 
-RpcOutcome RpcNode::disable_node(Turn& turn, const Params& params) {
+RpcOutcome RpcNode::disable_node(Turn& /*turn*/, const Params& params) {
   Layer& chosen = layer(params);
   const PublicKey node = *params.key("node");
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   if (chosen.nodes.size() >= limits::max_exclusions) params.refuse("layer", "is full");
   chosen.nodes.push_back(node);
   return result_of(Json::object());
 }
 
-RpcOutcome RpcNode::remove_layer(Turn& turn, const Params& params) {
+RpcOutcome RpcNode::remove_layer(Turn& /*turn*/, const Params& params) {
   (void)layer(params);
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   layers_.erase(*params.text("layer"));
   return result_of(Json::object());
 }
@@ -177,7 +170,6 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
     question.policies.insert(question.policies.end(), one.policies.begin(), one.policies.end());
     if (!one.constraints->empty()) question.memory = one.constraints;  // of several, the last one named counts
   }
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   if (!graph(turn.tx).find(question.demand.destination)) {
     throw CallError(RpcCode::route_not_found, "Unknown destination node " + question.demand.destination.hex());
   }

@@ -220,17 +220,10 @@ RpcOutcome RpcNode::listsendpays(Turn& turn, const Params& params) {
   if (status && *status != "pending" && *status != "complete" && *status != "failed")
     params.refuse("status", "should be an invoice status");
   const Range range = read_range(params, true);
-  if (hash) {
-    if (auto lost = turn.survives(turn.faults.strike(Step::before_look, *hash))) return *lost;
-  }
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json list = Json::array();
   for (const Row& row : rows_asked(turn.tx, hash, range, status.has_value())) {
     if (list.size() >= range.limit) break;
     if (!status || *status == state_name(row.state)) list.push_back(row_json(row));
-  }
-  if (hash) {
-    if (auto lost = turn.survives(turn.faults.strike(Step::after_look, *hash))) return *lost;
   }
   return result_of(Json{{"payments", std::move(list)}});
 }
@@ -238,7 +231,6 @@ RpcOutcome RpcNode::listsendpays(Turn& turn, const Params& params) {
 RpcOutcome RpcNode::listhtlcs(Turn& turn, const Params& params) {
   const auto channel = params.text("id");
   const Range range = read_range(params);
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json list = Json::array();
   const auto next = [&](std::uint64_t after, std::uint64_t limit) { return turn.tx.htlcs_after(after, limit); };
   each_in(
@@ -262,7 +254,6 @@ RpcOutcome RpcNode::listhtlcs(Turn& turn, const Params& params) {
 
 RpcOutcome RpcNode::listchannelmoves(Turn& turn, const Params& params) {
   const Range range = read_range(params);
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   Json list = Json::array();
   const auto next = [&](std::uint64_t after, std::uint64_t limit) { return turn.tx.movements_after(after, limit); };
   each_in(
@@ -294,8 +285,8 @@ RpcOutcome RpcNode::wait(Turn& turn, const Params& params) {
   const std::string subsystem = *params.text("subsystem");
   const std::string index = *params.text("indexname");
   const std::uint64_t value = *params.u64("nextvalue");
-  const bool hidden =
-      std::find(traits_.without.begin(), traits_.without.end(), "list" + subsystem) != traits_.without.end();
+  const auto& without = faults_.traits().without;
+  const bool hidden = std::find(without.begin(), without.end(), "list" + subsystem) != without.end();
   const auto known = std::find_if(wait_indexes.begin(), wait_indexes.end(),
                                   [&](const WaitIndex& entry) { return entry.subsystem == subsystem; });
   if (known == wait_indexes.end() || hidden) params.refuse("subsystem", "unknown subsystem");
@@ -303,7 +294,6 @@ RpcOutcome RpcNode::wait(Turn& turn, const Params& params) {
     return entry.subsystem == subsystem && entry.index == index;
   });
   if (counter == wait_indexes.end()) params.refuse("indexname", "should be 'created', 'updated' or 'deleted'");
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   const std::uint64_t present = counter->counter ? static_cast<std::uint64_t>(turn.tx.number(*counter->counter)) : 0;
   if (present >= value) return result_of(Json{{"subsystem", subsystem}, {index, present}});
   if (!counter->counter) return RpcSilence{};  // never moves

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/invoice/bolt11/invoice.h"
+#include "core/sim/erasure.h"
 #include "core/sim/network.h"
 #include "core/sim/node/turn.h"
 
@@ -11,6 +12,7 @@ namespace paytower::sim {
 namespace {
 
 constexpr std::string_view version = "v25.09.3-simulated";
+constexpr int most_ends_by_faults = 8;
 
 Json invoice_json(const paytower::Invoice& invoice) {
   const auto hex = [](std::span<const std::uint8_t> bytes) { return to_hex(bytes); };
@@ -157,54 +159,98 @@ std::optional<PaymentHash> RpcNode::hash_of(const RpcCall& call) {
   }
 }
 
-std::vector<AttemptKey> RpcNode::advance(LedgerTx& tx, UnixNs wall) {
-  Engine engine(tx, network_time(tx, wall));
-  Progress progress = FaultRunner(tx, engine).advance();
-  late_.insert(late_.end(), std::make_move_iterator(progress.late.begin()),
-               std::make_move_iterator(progress.late.end()));
-  return std::move(progress.ended);
-}
-
-void RpcNode::obey(Turn& turn, const RpcOrder& order, const std::optional<PaymentHash>& hash) {
-  OpenLedger ledger(turn.tx);
-  StoppedClock clock(turn.moment.wall);
-  SimAdmin admin(ledger, clock);
-  switch (order.kind) {
-    case RpcOrder::Kind::fault: turn.faults.strike(order.fault, hash.value_or(PaymentHash{}), turn.ordered); break;
-    case RpcOrder::Kind::save_copy: admin.save_copy(order.fault.text); break;
-    case RpcOrder::Kind::new_store: admin.new_store(); break;
-    case RpcOrder::Kind::forget_all: {
-      Erasure everything;
-      everything.htlcs_too = true;
-      admin.erase(everything);
-      break;
+void RpcNode::advance(LedgerTx& tx, UnixNs wall) {
+  const ActiveFaults none;
+  Turn turn(tx, RpcMoment{wall, {}}, none);
+  turn.engine.advance();
+  // What a fault does may end something else.
+  for (int round = 0; round < most_ends_by_faults; ++round) {
+    const Progress progress = turn.engine.take_progress();
+    late_.insert(late_.end(), progress.late.begin(), progress.late.end());
+    for (const AttemptKey& key : progress.ended) {
+      for (const Fault& fault : faults_.at("end", key.hash).all) spoil(turn, fault, key.hash, key);
     }
-    case RpcOrder::Kind::behaviour:
-      if (hash) admin.set_behaviour(*hash, order.behaviour);
-      break;
   }
 }
 
-void RpcNode::obey(LedgerTx& tx, const RpcOrder& order, const std::optional<PaymentHash>& hash, UnixNs wall) {
-  Turn turn(tx, RpcMoment{wall, {}});
-  obey(turn, order, hash);
+void RpcNode::spoil(Turn& turn, const Fault& fault, const PaymentHash& hash, const std::optional<AttemptKey>& ended) {
+  const auto foreign = [&](ForeignAct act) {
+    const std::string_view label = fault.text.empty() ? "another user of the node" : std::string_view(fault.text);
+    // A refusal is an answer too: the node keeps the other user from a hash that is in flight.
+    (void)turn.engine.foreign(hash, act, label, fault.group);
+  };
+  const auto behave = [&](PayeeBehaviour behaviour) {
+    auto invoice = turn.tx.invoice(hash);
+    if (!invoice) return;
+    invoice->behaviour = behaviour;
+    turn.tx.put_invoice(*invoice);
+  };
+  Erasure what;
+  switch (fault.kind) {
+    case FaultKind::forget: what.hash = hash; return (void)erase(turn.tx, what);
+    case FaultKind::lose_result:
+      if (!ended) return;
+      what.hash = ended->hash;
+      what.attempt = ended->id;
+      return (void)erase(turn.tx, what);
+    case FaultKind::forget_all: what.htlcs_too = true; return (void)erase(turn.tx, what);
+    case FaultKind::new_store: return turn.engine.new_store();
+    case FaultKind::save: return turn.tx.save_view(fault.text);
+    case FaultKind::restore: return (void)turn.engine.restore(fault.text);
+    case FaultKind::foreign_pay: return foreign(ForeignAct::pay);
+    case FaultKind::foreign_hold: return foreign(ForeignAct::hold);
+    case FaultKind::foreign_fail: return foreign(ForeignAct::fail);
+    case FaultKind::foreign_complete: return foreign(ForeignAct::complete);
+    case FaultKind::settles_twice: return behave(PayeeBehaviour::settles_twice);
+    case FaultKind::wrong_preimage: return behave(PayeeBehaviour::wrong_preimage);
+    case FaultKind::no_preimage: return behave(PayeeBehaviour::complete_without_preimage);
+    // Those that alter the request are asked for where it is executed, those of the connection by whoever serves it.
+    case FaultKind::hold:
+    case FaultKind::orphan:
+    case FaultKind::orphan_fence:
+    case FaultKind::refuse_fence:
+    case FaultKind::unread:
+    case FaultKind::ignore:
+    case FaultKind::drop_reply:
+    case FaultKind::late:
+    case FaultKind::break_off:
+    case FaultKind::close:
+    case FaultKind::garbage:
+    case FaultKind::wrong_id:
+    case FaultKind::twice:
+    case FaultKind::big:
+    case FaultKind::deep:
+    case FaultKind::error:
+    case FaultKind::shuffle:
+    case FaultKind::restart:
+    case FaultKind::refuse:
+    case FaultKind::die: return;
+  }
 }
 
-RpcOutcome RpcNode::execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& moment, const RpcOrders& orders,
-                            const std::optional<PaymentHash>& hash) {
-  Turn turn(tx, moment);
-  const auto meant = hash_of(call) ? hash_of(call) : hash;
-  for (const RpcOrder& order : orders.before) obey(turn, order, meant);
+RpcOutcome RpcNode::execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& moment, const ActiveFaults& met) {
+  Turn turn(tx, moment, met);
+  last_hash_ = hash_of(call).value_or(last_hash_);
+  const auto spoil_all = [&](bool after) {
+    for (const Fault& fault : met.all) {
+      if (fault.after == after) spoil(turn, fault, last_hash_, std::nullopt);
+    }
+  };
+  spoil_all(false);
+  if (met.has(FaultKind::break_off)) return RpcSilence{true};
+  if (met.has(FaultKind::error)) return CallReply{};
+  if (!met.executes()) return RpcSilence{};
   RpcOutcome outcome = RpcSilence{};
   try {
     const Method* method = find(call.method);
-    const bool hidden = std::find(traits_.without.begin(), traits_.without.end(), call.method) != traits_.without.end();
+    const auto& without = faults_.traits().without;
+    const bool hidden = std::find(without.begin(), without.end(), call.method) != without.end();
     if (!method || hidden) throw CallError(RpcCode::method_not_found, "Unknown command '" + call.method + "'");
     outcome = (this->*method->run)(turn, Params(call.params, method->params));
   } catch (const CallError& error) {
     outcome = reply_of(error);
   }
-  for (const RpcOrder& order : orders.after) obey(turn, order, meant);
+  spoil_all(true);
   return outcome;
 }
 
@@ -227,13 +273,13 @@ RpcOutcome RpcNode::getinfo(Turn& turn, const Params& /*params*/) {
   json["address"] = Json::array();
   json["binding"] = Json::array();
   json["version"] = version;
-  json["blockheight"] = height - std::min(height, traits_.lag_blocks);
+  json["blockheight"] = height - std::min(height, faults_.traits().lag_blocks);
   json["network"] = network_name;
   json["fees_collected_msat"] = 0;
   json["lightning-dir"] = "simulated";
   json["our_features"] =
       Json{{"init", "0898880a8a59a1"}, {"node", "8898880a8a59a1"}, {"channel", ""}, {"invoice", "02000002024100"}};
-  if (traits_.lag_blocks != 0) json["warning_lightningd_sync"] = "Still loading latest blocks from bitcoind.";
+  if (faults_.traits().lag_blocks != 0) json["warning_lightningd_sync"] = "Still loading latest blocks from bitcoind.";
   return result_of(std::move(json));
 }
 

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "core/sim/engine.h"
-#include "core/sim/faults.h"
 #include "core/sim/graph.h"
 #include "core/sim/node/call.h"
+#include "core/sim/node/faults.h"
 
 namespace paytower::sim {
 
@@ -22,32 +22,6 @@ namespace paytower::sim {
 struct RpcMoment {
   UnixNs wall;
   MonoNs mono;
-};
-
-/// How this node differs from a healthy, present one.
-struct RpcTraits {
-  std::vector<std::string> without{};  ///< methods that an older node does not know
-  std::uint32_t lag_blocks = 0;        ///< getinfo shows a height that is so far behind
-};
-
-/// Something that is done to the node beside a request (see core/sim/node/faults.h).
-struct RpcOrder {
-  enum class Kind : std::uint8_t {
-    fault,       ///< `fault`, struck at once; its step is not read
-    save_copy,   ///< of the node's store, under fault.text
-    forget_all,  ///< every ended row goes, with its HTLCs; the deletion shows in the counter
-    new_store,   ///< the same node id with an empty store
-    behaviour,   ///< the payee of the hash takes `behaviour` on
-  };
-  Kind kind = Kind::fault;
-  Fault fault{};
-  PayeeBehaviour behaviour = PayeeBehaviour::honest;
-};
-
-/// What is done around one request.
-struct RpcOrders {
-  std::vector<RpcOrder> before{};
-  std::vector<RpcOrder> after{};
 };
 
 /// A request that is answered later.
@@ -75,25 +49,26 @@ using RpcOutcome = std::variant<CallReply, RpcWait, RpcSilence>;
 
 class RpcNode {
  public:
-  explicit RpcNode(RpcTraits traits = {}) : traits_(std::move(traits)) {}
+  explicit RpcNode(Faults faults = {}) : faults_(std::move(faults)) {}
 
-  /// True when executing the request may write to the ledger, faults of the ledger aside.
+  /// True when executing the request may write to the ledger, faults aside.
   [[nodiscard]] static bool may_write(const RpcCall& call);
   /// A sendpay that can only be a fence: its first HTLC carries all money there is (cln/README 6).
   [[nodiscard]] static bool is_fence(const RpcCall& call);
   [[nodiscard]] static std::optional<PaymentHash> hash_of(const RpcCall& call);
 
-  /// Does what is due. The attempts whose rows it may have changed.
-  std::vector<AttemptKey> advance(LedgerTx& tx, UnixNs wall);
-  /// Executes one request in a network that is up to date. `hash`: whom orders mean where the request names nobody.
+  /// Does what is due, with the faults of what ends.
+  void advance(LedgerTx& tx, UnixNs wall);
+  /// Executes one request in a network that is up to date, and the faults that it meets. Where it names no payment,
+  /// they mean the one that was named last.
   [[nodiscard]] RpcOutcome execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& moment,
-                                   const RpcOrders& orders = {}, const std::optional<PaymentHash>& hash = {});
-  /// Strikes one order for a hash, outside of any request.
-  void obey(LedgerTx& tx, const RpcOrder& order, const std::optional<PaymentHash>& hash, UnixNs wall);
+                                   const ActiveFaults& met = {});
   /// The answer to a waiting request; nothing while it must wait.
   [[nodiscard]] std::optional<RpcOutcome> settle(LedgerTx& tx, const RpcWait& wait, const RpcMoment& moment);
   /// What became of held hand-overs is kept until here.
   void forget_late() { late_.clear(); }
+
+  [[nodiscard]] Faults& faults() { return faults_; }
 
   /// `stop` was asked; the answer has been made.
   [[nodiscard]] bool stop_asked() const { return stop_asked_; }
@@ -103,7 +78,8 @@ class RpcNode {
   struct Method;
   static const std::vector<Method>& methods();
   static const Method* find(std::string_view name);
-  static void obey(Turn& turn, const RpcOrder& order, const std::optional<PaymentHash>& hash);
+  /// Does what a fault does to the node, for the payment that it met. `ended`: whose end it met.
+  static void spoil(Turn& turn, const Fault& fault, const PaymentHash& hash, const std::optional<AttemptKey>& ended);
 
   RpcOutcome getinfo(Turn& turn, const Params& params);
   RpcOutcome help(Turn& turn, const Params& params);
@@ -146,7 +122,8 @@ class RpcNode {
 
   const Graph& graph(LedgerTx& tx);
 
-  RpcTraits traits_;
+  Faults faults_;
+  PaymentHash last_hash_{};  ///< of the requests so far
   std::vector<LateSend> late_;
   std::map<std::string, Layer> layers_;
   std::optional<Graph> graph_;

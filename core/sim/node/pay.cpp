@@ -137,8 +137,7 @@ CallReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& 
     case SendResult::Kind::busy:
     case SendResult::Kind::exists:
       return reply_of(CallError(static_cast<RpcCode>(result.code), result.failure.message));
-    case SendResult::Kind::not_sent:
-    case SendResult::Kind::held_back: break;
+    case SendResult::Kind::not_sent: break;
   }
   return reply_of(not_sent_error(tx, handover, result));
 }
@@ -150,19 +149,15 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
     throw CallError(RpcCode::destination_failed, "Unknown invoice " + key.hash.hex());  // a payment to the node itself
   }
   if (handover.route.total_amount() == Msat::of(Msat::max_value)) return fence(turn, handover);
-  Strikes before = turn.faults.strike(Step::before_dispatch, key.hash);
-  if (auto lost = turn.survives(before)) return *lost;
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
-  const auto& hold = before.hold ? before.hold : turn.ordered.hold;
-  if (hold) {
-    turn.engine.hold_back(handover, UnixNs{turn.engine.now().value + hold->delay_ns}, hold->height);
+  if (const Fault* hold = turn.met.find(FaultKind::hold)) {
+    turn.engine.hold_back(handover, UnixNs{turn.engine.now().value + hold->value}, hold->height);
     RpcWait wait;
     wait.kind = RpcWait::Kind::late_send;
     wait.key = key;
     return wait;
   }
   CallReply reply;
-  if ((before.orphan_row || turn.ordered.orphan_row) && !turn.tx.row(key)) {
+  if (turn.met.has(FaultKind::orphan) && !turn.tx.row(key)) {
     turn.engine.add_orphan_row(key, handover.label, handover.route.delivered(), handover.route.hops.back().node);
     reply = result_of(pending_json(*turn.tx.row(key)));
   } else {
@@ -174,24 +169,19 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
       reply = send_answer(turn.tx, &handover, sent);
     }
   }
-  if (auto lost = turn.survives(turn.faults.strike(Step::after_dispatch, key.hash))) return *lost;
   return reply;
 }
 
 /// An amount that no channel holds: the row is made, and fails at once, unless something of the hash is in the way.
 RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
   const AttemptKey& key = handover.key;
-  const Strikes before = turn.faults.strike(Step::before_fence, key.hash);
-  if (auto lost = turn.survives(before)) return *lost;
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   SendResult tried = turn.engine.send(handover);
-  const bool refuse = before.refuse_fence || turn.ordered.refuse_fence;
-  const bool orphan = before.orphan_fence || turn.ordered.orphan_fence;
+  const bool orphan = turn.met.has(FaultKind::orphan_fence);
   CallReply reply;
-  if (tried.by_channel && !refuse) {
+  if (tried.by_channel && !turn.met.has(FaultKind::refuse_fence)) {
     // Its own label, whatever it is: a row that fails this way is a fence to whoever knows the attempt.
     if (orphan || handover.label == fence_label(handover.label)) {
-      (void)turn.engine.fence(handover, orphan);
+      turn.engine.fence(handover, orphan);
     } else {
       turn.engine.add_refused_row(handover, tried.failure);
     }
@@ -200,7 +190,6 @@ RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
     if (tried.by_channel) tried.failure.message = "First peer not ready";
     reply = send_answer(turn.tx, &handover, tried);
   }
-  if (auto lost = turn.survives(turn.faults.strike(Step::after_fence, key.hash))) return *lost;
   return reply;
 }
 
@@ -228,10 +217,8 @@ RpcOutcome RpcNode::waitsendpay(Turn& turn, const Params& params) {
   wait.key.id = AttemptId{group ? *group : group_above(turn.tx, wait.key.hash) - 1};
   if (const auto timeout = params.u32("timeout"))
     wait.deadline = MonoNs{turn.moment.mono.value + std::int64_t{*timeout} * ns_per_second};
-  if (auto lost = turn.survives(turn.ordered)) return *lost;
   auto reply = payment_answer(turn.tx, wait.key, false);
   if (!reply) return wait;
-  if (auto lost = turn.survives(turn.faults.strike(Step::query, wait.key.hash))) return *lost;
   return *reply;
 }
 
@@ -244,11 +231,7 @@ std::optional<RpcOutcome> RpcNode::settle(LedgerTx& tx, const RpcWait& wait, con
       return send_answer(tx, nullptr, late->result);
     }
     case RpcWait::Kind::payment: {
-      if (auto reply = payment_answer(tx, wait.key, true)) {
-        Turn turn(tx, moment);
-        if (auto lost = turn.survives(turn.faults.strike(Step::query, wait.key.hash))) return *lost;
-        return *reply;
-      }
+      if (auto reply = payment_answer(tx, wait.key, true)) return *reply;
       if (!wait.deadline || moment.mono < *wait.deadline) return std::nullopt;
       return reply_of(CallError(RpcCode::in_progress, "Timed out while waiting"));
     }

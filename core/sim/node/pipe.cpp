@@ -15,7 +15,7 @@ class PipeNode::Pipe final : public Transport {
 
   Result<std::monostate> open() override {
     close();
-    if (service_.unreachable() || service_.refuses()) return refused();
+    if (service_.refuses()) return refused();
     id_ = service_.let_in();
     if (!id_) return refused();
     return std::monostate{};
@@ -46,7 +46,7 @@ class PipeNode::Pipe final : public Transport {
 
  private:
   [[nodiscard]] Error refused() const {
-    return Error{Errc::switch_unavailable, name_ + ": the network is unreachable", {}};
+    return Error{Errc::switch_unavailable, name_ + ": the node lets nobody in", {}};
   }
   void end() {
     if (RpcConnection* connection = id_ ? service_.find(*id_) : nullptr) connection->leave();
@@ -58,7 +58,7 @@ class PipeNode::Pipe final : public Transport {
   std::optional<std::uint64_t> id_;
 };
 
-PipeNode::PipeNode(Ledger& ledger, Clock& clock, std::string name, RpcFaults faults)
+PipeNode::PipeNode(Ledger& ledger, Clock& clock, std::string name, Faults faults)
     : clock_(clock), name_(std::move(name)), service_(ledger, clock, std::move(faults)) {}
 
 std::unique_ptr<Transport> PipeNode::transport() { return std::make_unique<Pipe>(service_, name_); }

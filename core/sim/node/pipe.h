@@ -16,10 +16,12 @@ namespace paytower::sim {
 class PipeNode final : public Poller {
  public:
   /// `ledger` and `clock` must outlive this. `name`: what is connected to, for people.
-  PipeNode(Ledger& ledger, Clock& clock, std::string name, RpcFaults faults = {});
+  PipeNode(Ledger& ledger, Clock& clock, std::string name, Faults faults = {});
 
-  /// A client's end, not connected yet; it must not outlive this. Nobody gets in while the network is unreachable.
+  /// A client's end, not connected yet; it must not outlive this. Nobody gets in while a fault refuses.
   [[nodiscard]] std::unique_ptr<Transport> transport();
+
+  [[nodiscard]] Faults& faults() { return service_.faults(); }
 
   /// Lets the node do what was asked of it and what is due, without anybody who waits.
   void turn();

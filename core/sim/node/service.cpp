@@ -37,12 +37,11 @@ struct Answer {
 }  // namespace
 
 struct NodeService::Impl {
-  Impl(Ledger& ledger_in, Clock& clock_in, RpcFaults faults_in)
-      : ledger(ledger_in), clock(clock_in), faults(std::move(faults_in)), node(faults.traits()) {}
+  Impl(Ledger& ledger_in, Clock& clock_in, Faults faults)
+      : ledger(ledger_in), clock(clock_in), node(std::move(faults)) {}
 
   Ledger& ledger;
   Clock& clock;
-  RpcFaults faults;
   RpcNode node;
   std::map<std::uint64_t, RpcConnection> connections;
   std::uint64_t next_id = 1;
@@ -52,7 +51,6 @@ struct NodeService::Impl {
   std::vector<Answer> late;
   std::vector<Answer> shuffled;
   std::optional<MonoNs> shuffle_until;
-  std::optional<PaymentHash> last_hash;
   std::optional<std::uint64_t> seen;  ///< Ledger::change_counter after the last turn
   std::optional<UnixNs> next;         ///< network time of the next event
   std::int64_t network_minus_wall = 0;
@@ -67,8 +65,7 @@ struct NodeService::Impl {
 
   static bool may_write(const std::vector<PendingCall>& calls) {
     return std::any_of(calls.begin(), calls.end(), [](const PendingCall& call) {
-      return RpcNode::may_write(call.read.call) || !call.strikes.orders.before.empty() ||
-             !call.strikes.orders.after.empty();
+      return RpcNode::may_write(call.read.call) || !call.met.all.empty();
     });
   }
 
@@ -87,13 +84,11 @@ struct NodeService::Impl {
     const std::uint64_t counter = ledger.change_counter();
     const bool look = seen != counter || timed_out(moment.mono);
     if (calls.empty() && !due(moment.wall) && !look) return;
-    if (!calls.empty() && calls.back().strikes.die_before) die_behind(std::move(calls), moment);
+    if (!calls.empty() && calls.back().met.has(FaultKind::die)) die_behind(std::move(calls), moment);
     std::vector<Done> done;
-    bool reached = true;
     bool write = due(moment.wall) || may_write(calls);
     const auto work = [&](LedgerTx& tx) {
-      reached = reachable(tx, network_time(tx, moment.wall));
-      if (reached) done = in_transaction(tx, calls, moment);
+      done = in_transaction(tx, calls, moment);
       next = next_event(tx);
       frozen = tx.number(Number::time_is_frozen) != 0;
       network_minus_wall = network_time(tx, moment.wall).value - moment.wall.value;
@@ -101,27 +96,26 @@ struct NodeService::Impl {
     if (!write) {
       ledger.read([&](LedgerTx& tx) {
         const auto event = next_event(tx);
-        write = (event && *event <= network_time(tx, moment.wall)) || !tx.faults().empty();
+        write = event && *event <= network_time(tx, moment.wall);
         if (!write) work(tx);
       });
     }
     if (write) ledger.write(work);
     seen = counter + (write ? 1 : 0);
     node.forget_late();
-    if (!reached) {
-      next.reset();
-      return drop_all();
-    }
     for (Done& answered : done) deliver(std::move(answered));
-    if (!calls.empty()) strike_server(calls.back().strikes);
+    if (!calls.empty()) spoil_service(calls.back().met);
   }
 
   std::vector<Done> in_transaction(LedgerTx& tx, const std::vector<PendingCall>& calls, const RpcMoment& moment) {
     std::vector<Done> done;
     done.reserve(calls.size());
-    go_on(tx, moment);
-    for (const PendingCall& call : calls) done.push_back(Done{call, execute(tx, call, moment)});
-    go_on(tx, moment);
+    node.advance(tx, moment.wall);
+    for (const PendingCall& call : calls) {
+      const ReadCall& read = call.read;
+      done.push_back(Done{call, read.refused ? *read.refused : node.execute(tx, read.call, moment, call.met)});
+    }
+    node.advance(tx, moment.wall);
     for (WaitingCall& call : waiting) {
       auto outcome = node.settle(tx, call.wait, moment);
       if (!outcome) continue;
@@ -135,51 +129,33 @@ struct NodeService::Impl {
     return done;
   }
 
-  /// Lets the network catch up with its time, with the faults of what ends.
-  void go_on(LedgerTx& tx, const RpcMoment& moment) {
-    for (const AttemptKey& key : node.advance(tx, moment.wall)) {
-      const RpcStrikes struck = faults.strike("end");
-      for (const RpcOrder& order : struck.orders.before) node.obey(tx, order, key.hash, moment.wall);
-      for (const RpcOrder& order : struck.orders.after) node.obey(tx, order, key.hash, moment.wall);
-    }
-  }
-
-  RpcOutcome execute(LedgerTx& tx, const PendingCall& call, const RpcMoment& moment) {
-    if (call.read.refused) return *call.read.refused;
-    if (call.strikes.break_before) return RpcSilence{true};
-    if (call.strikes.error_before) return CallReply{};
-    if (!call.strikes.executes()) return RpcSilence{};
-    if (const auto hash = RpcNode::hash_of(call.read.call)) last_hash = hash;
-    return node.execute(tx, call.read.call, moment, call.strikes.orders, last_hash);
-  }
-
   // --- answers ---
 
   void deliver(Done done) {
     RpcConnection* connection = find(done.pending.connection);
     if (!connection) return;
-    const RpcStrikes& strikes = done.pending.strikes;
+    const ActiveFaults& met = done.pending.met;
+    const bool breaks = met.has(FaultKind::break_off, true);
     if (std::holds_alternative<RpcWait>(done.outcome)) {
       ++connection->waits;
       waiting.push_back(WaitingCall{std::move(done.pending), std::get<RpcWait>(std::move(done.outcome))});
       return;
     }
     if (const auto* silence = std::get_if<RpcSilence>(&done.outcome)) {
-      if (silence->disconnect || strikes.break_after) connection->finish();
+      if (silence->disconnect || breaks) connection->finish();
       return;
     }
-    if (strikes.break_after) connection->finish();
+    if (breaks) connection->finish();
     // Whoever has closed its writing side gets no answer of what takes the node a moment.
     const bool lost = connection->at_end() && RpcNode::may_write(done.pending.read.call);
-    if (strikes.drop_reply || strikes.break_after || lost) return;
+    if (met.has(FaultKind::drop_reply) || breaks || lost) return;
     CallReply reply = std::get<CallReply>(std::move(done.outcome));
-    Answer answer{connection->id(),
-                  spoiled_answer(done.pending.read.call, std::move(reply), strikes),
-                  {},
-                  strikes.cut.has_value()};
-    if (strikes.shuffle != 0) return shuffle(std::move(answer), strikes.shuffle);
-    if (strikes.late_ns == 0) return tell(answer);
-    answer.at = MonoNs{clock.mono().value + strikes.late_ns};
+    Answer answer{
+        connection->id(), spoiled_answer(done.pending.read.call, std::move(reply), met), {}, met.has(FaultKind::close)};
+    if (const auto batch = met.value(FaultKind::shuffle)) return shuffle(std::move(answer), *batch);
+    const std::int64_t pause = met.value(FaultKind::late).value_or(0);
+    if (pause == 0) return tell(answer);
+    answer.at = MonoNs{clock.mono().value + pause};
     late.push_back(std::move(answer));
   }
 
@@ -190,15 +166,15 @@ struct NodeService::Impl {
     if (answer.last) connection->finish();
   }
 
-  void shuffle(Answer answer, std::size_t batch) {
+  void shuffle(Answer answer, std::int64_t batch) {
     shuffled.push_back(std::move(answer));
     shuffle_until = MonoNs{clock.mono().value + shuffle_pause_ns};
-    if (shuffled.size() >= batch) tell_shuffled();
+    if (shuffled.size() >= static_cast<std::size_t>(batch)) tell_shuffled();
   }
 
   void tell_shuffled() {
     for (; !shuffled.empty(); shuffled.pop_back()) {
-      std::swap(shuffled[faults.draw(shuffled.size())], shuffled.back());
+      std::swap(shuffled[node.faults().draw(shuffled.size())], shuffled.back());
       tell(shuffled.back());
     }
     shuffle_until.reset();
@@ -213,7 +189,7 @@ struct NodeService::Impl {
     if (shuffle_until && *shuffle_until <= now) tell_shuffled();
   }
 
-  // --- what strikes the server itself ---
+  // --- the faults of the server itself ---
 
   /// The requests before the last one are executed, and then nothing more is.
   [[noreturn]] void die_behind(std::vector<PendingCall> calls, const RpcMoment& moment) {
@@ -223,12 +199,12 @@ struct NodeService::Impl {
     for (;;) (void)::pause();
   }
 
-  void strike_server(const RpcStrikes& strikes) {
-    if (strikes.die_after) (void)::kill(::getpid(), SIGKILL);
-    if (strikes.restart_before || strikes.restart_after) drop_all();
-    const auto& refused = strikes.refuse_before ? strikes.refuse_before : strikes.refuse_after;
-    if (!refused) return;
-    refuse(MonoNs{clock.mono().value + *refused});
+  void spoil_service(const ActiveFaults& met) {
+    if (met.has(FaultKind::die, true)) (void)::kill(::getpid(), SIGKILL);
+    if (met.around(FaultKind::restart)) drop_all();
+    for (const bool after : {true, false}) {
+      if (const auto pause = met.value(FaultKind::refuse, after)) refuse(MonoNs{clock.mono().value + *pause});
+    }
   }
 
   void drop_all() {
@@ -253,15 +229,15 @@ struct NodeService::Impl {
   }
 
   std::optional<std::uint64_t> let_in(MonoNs now) {
-    const RpcStrikes struck = faults.strike("connect");
-    if (struck.refuse_before) {
-      refuse(MonoNs{now.value + *struck.refuse_before});
+    const ActiveFaults met = node.faults().at("connect");
+    if (const auto pause = met.value(FaultKind::refuse)) {
+      refuse(MonoNs{now.value + *pause});
       return std::nullopt;
     }
-    if (struck.break_before) return std::nullopt;
+    if (met.has(FaultKind::break_off)) return std::nullopt;
     const std::uint64_t id = next_id++;
     RpcConnection& made = connections.emplace(id, RpcConnection(id)).first->second;
-    if (struck.unread_ns) made.paused_until = MonoNs{now.value + *struck.unread_ns};
+    if (const auto pause = met.value(FaultKind::unread)) made.paused_until = MonoNs{now.value + *pause};
     if (refusing_until) made.paused_until = refusing_until;  // a forwarder takes everybody
     return id;
   }
@@ -287,9 +263,10 @@ struct NodeService::Impl {
     pending.read = read_call(std::move(*request));
     if (pending.read.refused) return pending;
     const RpcCall& call = pending.read.call;
-    pending.strikes = faults.strike(RpcNode::is_fence(call) ? "fence" : call.method);
-    if (!pending.strikes.unread_ns) return pending;
-    connection.paused_until = MonoNs{now.value + *pending.strikes.unread_ns};
+    pending.met = node.faults().at(RpcNode::is_fence(call) ? "fence" : call.method, RpcNode::hash_of(call));
+    const auto pause = pending.met.value(FaultKind::unread);
+    if (!pause) return pending;
+    connection.paused_until = MonoNs{now.value + *pause};
     connection.parked = std::move(pending);
     return std::nullopt;
   }
@@ -301,7 +278,7 @@ struct NodeService::Impl {
       for (std::size_t taken = 0; taken < share; ++taken) {
         auto call = next_call(connection, now);
         if (!call) break;
-        const bool ends_batch = call->strikes.ends_batch();
+        const bool ends_batch = call->met.ends_batch();
         calls.push_back(std::move(*call));
         if (ends_batch) return calls;
       }
@@ -319,7 +296,7 @@ struct NodeService::Impl {
   }
 
   void drop_connections() {
-    if (faults.behind_forwarder()) {
+    if (node.faults().behind_forwarder()) {
       for (auto& [id, connection] : connections) {
         connection.waits = 0;
         if (refusing_until) connection.paused_until = refusing_until;
@@ -358,20 +335,18 @@ struct NodeService::Impl {
   }
 };
 
-NodeService::NodeService(Ledger& ledger, Clock& clock, RpcFaults faults)
+NodeService::NodeService(Ledger& ledger, Clock& clock, Faults faults)
     : impl_(std::make_unique<Impl>(ledger, clock, std::move(faults))) {}
 NodeService::~NodeService() = default;
 
 bool NodeService::has_room() const { return impl_->connections.size() < most_clients; }
 std::optional<std::uint64_t> NodeService::let_in() { return impl_->let_in(impl_->clock.mono()); }
 RpcConnection* NodeService::find(std::uint64_t id) { return impl_->find(id); }
-bool NodeService::refuses() const { return impl_->refusing_until && !impl_->faults.behind_forwarder(); }
-
-bool NodeService::unreachable() {
-  bool reached = true;
-  impl_->ledger.read([&](LedgerTx& tx) { reached = reachable(tx, network_time(tx, impl_->clock.wall())); });
-  return !reached;
+bool NodeService::refuses() const {
+  return impl_->refusing_until && impl_->clock.mono() < *impl_->refusing_until &&
+         !impl_->node.faults().behind_forwarder();
 }
+Faults& NodeService::faults() { return impl_->node.faults(); }
 
 void NodeService::turn() {
   const MonoNs now = impl_->clock.mono();

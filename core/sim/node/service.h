@@ -17,7 +17,7 @@ namespace paytower::sim {
 class NodeService {
  public:
   /// `ledger` and `clock` must outlive this.
-  NodeService(Ledger& ledger, Clock& clock, RpcFaults faults);
+  NodeService(Ledger& ledger, Clock& clock, Faults faults);
   ~NodeService();
   NodeService(const NodeService&) = delete;
   NodeService& operator=(const NodeService&) = delete;
@@ -30,8 +30,7 @@ class NodeService {
   [[nodiscard]] RpcConnection* find(std::uint64_t id);
   /// Nobody can connect: a fault, or one that has not ended yet. Behind a forwarder everybody can.
   [[nodiscard]] bool refuses() const;
-  /// The network is cut off from its clients (SimAdmin). Throws SwitchError.
-  [[nodiscard]] bool unreachable();
+  [[nodiscard]] Faults& faults();
 
   /// Executes what was asked, in one transaction, and puts what is to be told into the connections. Throws SwitchError.
   void turn();

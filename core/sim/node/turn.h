@@ -35,22 +35,15 @@ class StoppedClock final : public Clock {
   UnixNs wall_;
 };
 
-/// One request: its transaction, and the engine and the faults that live as long as it.
+/// One request: its transaction, the engine that lives as long as it, and the faults that it meets.
 struct RpcNode::Turn {
-  Turn(LedgerTx& tx_in, const RpcMoment& moment_in)
-      : tx(tx_in), moment(moment_in), engine(tx_in, network_time(tx_in, moment_in.wall)), faults(tx_in, engine) {}
-
-  /// Ledger faults and orders that wait for this step. Nothing: the request goes on.
-  std::optional<RpcOutcome> survives(const Strikes& strikes) {
-    if (!strikes.unanswered()) return std::nullopt;
-    return RpcSilence{strikes.disconnect};
-  }
+  Turn(LedgerTx& tx_in, const RpcMoment& moment_in, const ActiveFaults& met_in)
+      : tx(tx_in), moment(moment_in), engine(tx_in, network_time(tx_in, moment_in.wall)), met(met_in) {}
 
   LedgerTx& tx;
   RpcMoment moment;
   Engine engine;
-  FaultRunner faults;
-  Strikes ordered{};  ///< what orders ask of the request itself
+  const ActiveFaults& met;
 };
 
 struct RpcNode::Method {

@@ -49,7 +49,7 @@ void flush(int file, RpcConnection& connection) {
 }  // namespace
 
 struct RpcServer::Impl {
-  Impl(Ledger& ledger, Clock& clock_in, const std::string& path, RpcFaults faults)
+  Impl(Ledger& ledger, Clock& clock_in, const std::string& path, Faults faults)
       : clock(clock_in), named_lightningd(faults.poses_as_lightningd()), service(ledger, clock_in, std::move(faults)),
         socket(path) {
     if (named_lightningd) (void)::prctl(PR_SET_NAME, "lightningd");
@@ -122,7 +122,7 @@ struct RpcServer::Impl {
   }
 };
 
-RpcServer::RpcServer(Ledger& ledger, Clock& clock, const std::string& socket_path, RpcFaults faults) {
+RpcServer::RpcServer(Ledger& ledger, Clock& clock, const std::string& socket_path, Faults faults) {
   ledger.read([](LedgerTx& tx) {
     if (!tx.node(own_node)) throw SwitchError("there is no simulated network in this file");
   });

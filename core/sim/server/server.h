@@ -14,7 +14,7 @@ namespace paytower::sim {
 class RpcServer {
  public:
   /// `ledger` and `clock` must outlive this. Throws as ListeningSocket, and SwitchError for a file without a network.
-  RpcServer(Ledger& ledger, Clock& clock, const std::string& socket_path, RpcFaults faults);
+  RpcServer(Ledger& ledger, Clock& clock, const std::string& socket_path, Faults faults);
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;

@@ -1,0 +1,23 @@
+// What a node forgets.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+
+#include "core/sim/ledger.h"
+
+namespace paytower::sim {
+
+/// What is to be forgotten, and how thoroughly (cln/README 5 and 8: delpay, autoclean, a restart that forgets HTLCs).
+struct Erasure {
+  std::optional<PaymentHash> hash{};     ///< only this hash
+  std::optional<AttemptId> attempt{};    ///< only this attempt
+  std::optional<UnixNs> ended_before{};  ///< only rows that ended before this network time
+  bool htlcs_too = false;    ///< finished HTLCs of the same attempts leave their list, and htlcs_deleted moves
+  bool move_counter = true;  ///< with htlcs_too: false hides the deletion (a node that breaks its word)
+};
+
+/// Returns how many rows went. Pending rows stay, as with delpay.
+std::size_t erase(LedgerTx& tx, const Erasure& what);
+
+}  // namespace paytower::sim
