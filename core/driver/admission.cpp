@@ -365,9 +365,10 @@ void Driver::Impl::give_place_up(Drive& drive) {
   drive.done = true;
 }
 
-/// What waits for a lock counts as well: the queue never holds more than there is room for.
+/// What waits for a lock counts as well: the queue never holds more than there is room for. Nobody new comes while our
+/// channels are full.
 void Driver::Impl::take_from_feed(std::size_t room) {
-  while (feed && !told_to_leave && drives.size() + queue.size() < room) {
+  while (feed && !told_to_leave && drives.size() + queue.size() < room && !any_waits_for_room()) {
     auto wanted = feed->next();
     if (!wanted) return;
     queue.push_back(admission_of(std::move(*wanted)));
@@ -482,6 +483,7 @@ Drive& Driver::Impl::take_up(Payment payment, std::uint64_t tag) {
   drive->ticket = next_ticket++;
   drive->tag = tag;
   drive->since = mono();
+  forget_full_channels(*drive);  // of an earlier process
   by_ticket[drive->ticket] = drive.get();
   hashes[drive->item.payment.request.hash].drives.push_back(drive.get());
   drives.push_back(std::move(drive));

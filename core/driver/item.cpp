@@ -247,6 +247,7 @@ Wishes on(Item& item, const RouteAnswer& answer) {
   auto judged = judge_answer(answer, item.payment, asked.excluded);
   if (auto* route = std::get_if<Route>(&judged)) return {DrawId{std::move(*route)}};
   if (answer.advised && asked.advised) return {AskForRoute{false}};
+  if (found_no_room(item.payment, asked.room_since)) return {WaitForRoom{}};
   item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
   return {};
 }
@@ -304,8 +305,8 @@ void on(Item& item, const Disconnected&, const ItemContext& at) {
 
 // --- the route ---
 
-void route_asked(Item& item, bool advised, Exclusions excluded) {
-  item.route = RouteAsked{advised, std::move(excluded)};
+void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId room_since) {
+  item.route = RouteAsked{advised, std::move(excluded), room_since};
 }
 
 void no_route(Item& item, FailureDetail detail) {

@@ -40,8 +40,9 @@ using LookState = std::variant<NoLook, LookWanted, LookAsked>;
 
 /// A route was asked for, and no answer has come.
 struct RouteAsked {
-  bool advised = false;   ///< the question came with advice (M1)
-  Exclusions excluded{};  ///< of the question
+  bool advised = false;    ///< the question came with advice (M1)
+  Exclusions excluded{};   ///< of the question
+  AttemptId room_since{};  ///< see exclusions_for
 };
 
 /// What this process knows of its own requests for one attempt (R3, R4). The attempt itself stands in the payment.
@@ -91,6 +92,8 @@ struct ItemContext {
 struct AskForRoute {
   bool advised = true;  ///< with what other payments met (M1)
 };
+/// Our channels are full: the question is to be put again, from a look on, when an HTLC has ended.
+struct WaitForRoom {};
 /// A new attempt: its id is to be drawn (R12), then route_ready().
 struct DrawId {
   Route route;
@@ -116,7 +119,8 @@ struct RefuseClock {
 /// Nothing more in this process: the payment says how it stands.
 struct Leave {};
 
-using Wish = std::variant<AskForRoute, DrawId, SendHandover, SendFence, SendQuery, RefuseTry, RefuseClock, Leave>;
+using Wish =
+    std::variant<AskForRoute, WaitForRoom, DrawId, SendHandover, SendFence, SendQuery, RefuseTry, RefuseClock, Leave>;
 using Wishes = std::vector<Wish>;
 
 // --- reading ---
@@ -151,7 +155,7 @@ void want_look(Item& item, MonoNs at);
 /// sent.
 void on(Item& item, LookFinding finding, const Marks& now, MonoNs asked, const ItemContext& at);
 /// A route that keeps to all demands leads to an id. Without one, and with advice, the question is asked again without
-/// it, which alone may say that there is no route (M1).
+/// it, which alone may say that there is no route (M1); where a channel of ours was full, not even that one.
 [[nodiscard]] Wishes on(Item& item, const RouteAnswer& answer);
 /// R3: a NOT-SENT answer ends the attempt only where it is the only copy.
 void on(Item& item, const DispatchAnswer& answer, const ItemContext& at);
@@ -162,7 +166,7 @@ void on(Item& item, const Disconnected& lost, const ItemContext& at);
 
 // --- the route ---
 
-void route_asked(Item& item, bool advised, Exclusions excluded);
+void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId room_since = {});
 /// Known without asking the switch.
 void no_route(Item& item, FailureDetail detail);
 /// `id` is freshly drawn (R12). The attempt is not recorded yet (R1). REQUIRES: at.identity.

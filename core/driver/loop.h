@@ -45,6 +45,9 @@ struct Drive {
   Blocker blocker = Blocker::none;      ///< of the last look
   std::set<std::string> warned;         ///< what people were told
   std::vector<ChannelPolicy> policies;  ///< M4: what nodes on the way told of their channels; one for each channel
+  std::optional<MonoNs> room_at;        ///< our channels are full: waits for an HTLC's end, not longer than this
+  unsigned room_waits = 0;              ///< in a row
+  AttemptId room_since;                 ///< see exclusions_for
   bool answered_once = false;           ///< the switch answered a hand-over: --wait 0 may leave
   unsigned refusals = 0;                ///< writes that the store refused, in a row
   bool done = false;
@@ -177,6 +180,7 @@ struct Driver::Impl {
   void act(Drive& drive, const Decision& decision);
   void fulfil_all(Drive& drive, Wishes wishes);
   void fulfil(Drive& drive, const AskForRoute& wish);
+  void fulfil(Drive& drive, const WaitForRoom& wish);
   void fulfil(Drive& drive, DrawId& wish);
   void fulfil(Drive& drive, const SendHandover& wish);
   void fulfil(Drive& drive, const SendFence& wish);
@@ -185,6 +189,12 @@ struct Driver::Impl {
   /// No new attempt by a clock that cannot be right. What is recorded is still asked about, and stays.
   void fulfil(Drive& drive, const RefuseClock& wish);
   void fulfil(Drive& drive, const Leave& wish);
+  [[nodiscard]] bool any_waits_for_room() const;
+  /// An HTLC has ended: whoever has waited longest takes its room.
+  void give_room();
+  void take_room(Drive& drive);
+  /// All that was full for its attempts up to now may have room again.
+  static void forget_full_channels(Drive& drive);
   [[nodiscard]] std::shared_ptr<const MissionControl> remembered();
   void learn(const Payment& payment, const Write& write);
   void take_policy(Drive& drive, const QueryAnswer& answer);

@@ -64,6 +64,12 @@ class Gatherer {
   std::vector<std::optional<PublicKey>> policy_nodes_;
 };
 
+bool met_full_channel(const Attempt& attempt) {
+  return attempt.failure && attempt.failure->code == FailureCode::channel_full;
+}
+
+bool after(const Attempt& attempt, AttemptId id) { return attempt.id && *attempt.id > id; }
+
 bool tried(const Payment& payment, const Route& route) {
   return std::any_of(payment.attempts.begin(), payment.attempts.end(),
                      [&](const Attempt& a) { return a.origin == AttemptOrigin::own && a.route == route; });
@@ -71,12 +77,18 @@ bool tried(const Payment& payment, const Route& route) {
 
 }  // namespace
 
-Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies) {
+Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies, AttemptId room_since) {
   Gatherer gatherer(payment.request.demand, policies);
   for (const Attempt& attempt : payment.attempts) {
-    if (attempt.outcome == AttemptOutcome::failed && attempt.failure) gatherer.add(attempt);
+    const bool failed = attempt.outcome == AttemptOutcome::failed && attempt.failure;
+    if (failed && (!met_full_channel(attempt) || after(attempt, room_since))) gatherer.add(attempt);
   }
   return std::move(gatherer).take();
+}
+
+bool found_no_room(const Payment& payment, AttemptId room_since) {
+  return std::any_of(payment.attempts.begin(), payment.attempts.end(),
+                     [&](const Attempt& attempt) { return met_full_channel(attempt) && after(attempt, room_since); });
 }
 
 namespace {
@@ -114,7 +126,7 @@ NextRoute next_route(const Payment& payment, const QuestionContext& context) {
     }
     return NothingLeft{refused.detail().value_or(detail_of(DetailCode::given_routes))};
   }
-  Exclusions avoid = exclusions_for(payment, context.policies);
+  Exclusions avoid = exclusions_for(payment, context.policies, context.room_since);
   RouteQuestion question;
   question.ticket = context.ticket;
   question.demand = demand;

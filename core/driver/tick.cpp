@@ -12,6 +12,13 @@ namespace {
 
 constexpr unsigned most_refusals = 8;  ///< then a payment is left to the next run
 
+/// The HTLC that has ended was in a channel of ours.
+bool left_room(const Write& write) {
+  const auto* failed = std::get_if<FailAttempt>(&write);
+  return std::holds_alternative<SettleAttempt>(write) ||
+         (failed != nullptr && failed->failure.code != FailureCode::channel_full);
+}
+
 }  // namespace
 
 void Driver::Impl::settle() {
@@ -108,6 +115,7 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   on_stored(drive.item, stored.index, pending.decision);
   for (const Write& write : pending.decision.writes) {
     learn(payment, write);
+    if (left_room(write)) give_room();
     if (const auto* made = std::get_if<RegisterAttempt>(&write))
       hashes[payment.request.hash].knowledge.known_ids.push_back(*made->attempt.id);
   }

@@ -41,6 +41,7 @@ constexpr std::array names = {
     std::pair{FailureCode::written_off, std::string_view("WRITTEN_OFF")},
     std::pair{FailureCode::preimage_lost, std::string_view("PREIMAGE_LOST")},
     std::pair{FailureCode::unknown_code, std::string_view("UNKNOWN_CODE")},
+    std::pair{FailureCode::channel_full, std::string_view("CHANNEL_FULL")},
     std::pair{FailureCode::unknown_permanent, std::string_view("UNKNOWN_PERMANENT")},
 };
 

@@ -489,6 +489,7 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::invalid_onion_hmac:
     case FailureCode::invalid_onion_key:
     case FailureCode::invalid_onion_blinding: return exclude_channel(channel, source, true);
+    case FailureCode::channel_full: return exclude_channel(channel, 0, true);
     case FailureCode::local_refusal:
       if (!failure.source_index && !failure.channel) return {};  // it was never shown to the node: that teaches nothing
       return exclude_channel(channel, 0, false);

@@ -197,6 +197,20 @@ std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   return std::nullopt;
 }
 
+bool Engine::is_full(ShortChannelId channel) {
+  std::int64_t room = tx_.number(Number::most_htlcs);
+  if (room == 0) return false;
+  for (std::uint64_t after = 0;;) {
+    const std::vector<Htlc> page = tx_.htlcs_after(after, limits::max_rows_per_look);
+    if (page.empty()) return false;
+    after = page.back().created_index;
+    for (const Htlc& htlc : page) {
+      if (htlc.finished || htlc.channel != channel) continue;
+      if (--room == 0) return true;
+    }
+  }
+}
+
 /// What our node itself has against the first channel.
 std::optional<Engine::LocalRefusal> Engine::local_check(const Route& route) {
   const auto by_node = [](const char* why) { return LocalRefusal{local_failure(why), false}; };
@@ -213,6 +227,7 @@ std::optional<Engine::LocalRefusal> Engine::local_check(const Route& route) {
   if (first.amount > policy.htlc_max) return by_channel("HTLC too large for the first channel");
   if (first.amount > channel->balances[first.direction])
     return by_channel("Capacity exceeded: the first channel holds too little");
+  if (is_full(first.channel)) return by_channel("WIRE_TEMPORARY_CHANNEL_FAILURE: Too many HTLCs");
   return std::nullopt;
 }
 

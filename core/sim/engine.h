@@ -99,6 +99,7 @@ class Engine {
     Failure failure;
     bool by_channel = false;
   };
+  [[nodiscard]] bool is_full(ShortChannelId channel);
   std::optional<LocalRefusal> local_check(const Route& route);
   Row add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure);
   void launch(const Handover& handover, const SendOptions& options);

@@ -33,6 +33,7 @@ enum class Number : std::uint8_t {
   payments_updated = 19,  ///< the node's other counters, which belong to the view as the four marks do
   payments_deleted = 20,
   htlcs_updated = 21,
+  most_htlcs = 22,  ///< that one of our channels holds at once; 0 = any number
 };
 
 /// Says whether to go on.

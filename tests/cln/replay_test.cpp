@@ -327,6 +327,22 @@ TEST_CASE("answers that were read in the node's source only") {
   CHECK(lost.failure == Failure{});
 }
 
+TEST_CASE("our own channel that is full is told from one that does not take the HTLC") {
+  const auto refused = [](const std::string& words, std::uint64_t index = 0) {
+    RpcReply reply;
+    reply.error = RpcError{
+        204, "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (WIRE_TEMPORARY_CHANNEL_FAILURE: " + words + ")",
+        json{{"erring_index", index}, {"failcode", 4103U}, {"erring_channel", "111x1x0"}, {"erring_direction", 0U}}};
+    return conclude_waitsendpay(reply);
+  };
+  CHECK(refused("Too many HTLCs").word == WaitWord::failed);
+  CHECK(refused("Too many HTLCs").failure.code == FailureCode::channel_full);
+  CHECK(refused("HTLC too dusty, allowed dust limit reached").failure.code == FailureCode::channel_full);
+  CHECK(refused("Capacity exceeded - HTLC fee: 1sat").failure.code == FailureCode::local_refusal);
+  // Of others' channels the node has no words.
+  CHECK(refused("Too many HTLCs", 1).failure.code == FailureCode::temporary_channel_failure);
+}
+
 TEST_CASE("a failure that the payee calls final ends the payment, also without a name") {
   Route route;
   route.hops.resize(2);

@@ -74,6 +74,44 @@ class Mission(World):
         shown = self.ok("send", self.invoice("10000sat", "--node", "n2"), "--yes", "--json").json()
         self.assertEqual((shown["status"], len(shown["htlcs"])), ("SUCCEEDED", 1))
 
+    def full_at(self, htlcs):
+        with contextlib.closing(sqlite3.connect(self.net)) as network, network:
+            network.execute("INSERT OR REPLACE INTO numbers VALUES(22, ?)", (htlcs,))
+
+    def test_more_at_once_than_our_channel_holds(self):
+        self.build((100, 0, 1, {}), (101, 1, 2, {}))
+        self.full_at(5)
+        many = [self.invoice("10sat", "--node", "n2", "--hold", "100ms") for _ in range(40)]
+        outcome = self.batch(many, "--parallel", "40")
+        self.assertEqual(outcome.code, harness.OK, outcome.err)
+        self.assertEqual(self.paid(many), 40)
+        codes = [htlc["failure"]["code"] for one in self.payments() for htlc in one["htlcs"] if htlc["failure"]]
+        self.assertEqual(set(codes), {"CHANNEL_FULL"})
+        self.assertLess(len(codes), 80)  # they take turns
+
+    def test_a_full_channel_is_gone_round(self):
+        self.build((100, 0, 1, {}), (101, 1, 3, {}), (102, 0, 2, {}), (103, 2, 3, {"fee": (2_000, 10)}))
+        self.full_at(1)
+        held = self.invoice("10sat", "--node", "n3", "--hold", "forever")
+        self.expect(harness.UNKNOWN, "send", held, "--yes", "--wait", "0")
+        paid = self.ok("send", self.invoice("10sat", "--node", "n3"), "--yes", "--json").json()
+        self.assertEqual([htlc["failure"]["code"] if htlc["failure"] else None for htlc in paid["htlcs"]], ["CHANNEL_FULL", None])
+
+    def test_anothers_htlcs_fill_the_channel(self):
+        """Nobody tells of their end: it is tried again, until the payment's own time is over."""
+        self.build((100, 0, 1, {}), (101, 1, 2, {}))
+        self.full_at(1)
+        held = self.invoice("10sat", "--node", "n2", "--hold", "2s")
+        self.expect(harness.UNKNOWN, "send", held, "--yes", "--wait", "0")
+        self.ok("send", self.invoice("10sat", "--node", "n2"), "--yes")
+        self.ok("resume")
+        held = self.invoice("10sat", "--node", "n2", "--hold", "forever")
+        self.expect(harness.UNKNOWN, "send", held, "--yes", "--wait", "0")
+        late = self.expect(harness.FAILED, "send", self.invoice("10sat", "--node", "n2"), "--yes", "--timeout", "2s", "--json").json()
+        self.assertEqual(late["failure_reason"], "FAILURE_REASON_TIMEOUT")
+        left = self.expect(harness.UNKNOWN, "send", self.invoice("10sat", "--node", "n2"), "--yes", "--wait", "1s", "--json").json()
+        self.assertEqual(left["htlcs"][0]["failure"]["code"], "CHANNEL_FULL")
+
     def test_a_hub_that_failed_once_is_tried_for_another_payee(self):
         self.build((100, 0, 1, {}), (101, 1, 2, {}), (102, 1, 3, {}))
         self.expect(harness.FAILED, "send", self.invoice("10sat", "--node", "n2", "--fail", "TEMPORARY_NODE_FAILURE@1x1"), "--yes")

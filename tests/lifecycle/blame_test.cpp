@@ -47,6 +47,7 @@ INVALID_ONION_PAYLOAD                 |  C   -           |  N   N            |  
 MPP_TIMEOUT                           |  C   -           |  N   N            |  N   N           |  -   -
 INVALID_ONION_BLINDING                |  C   -           |  C   C            |  C   C           |  !   -
 LOCAL_REFUSAL                         |  c   -           |  c   c            |  c   c           |  C   C
+CHANNEL_FULL                          |  C   -           |  C   C            |  C   C           |  C   C
 UNREADABLE                            |  all all         |  all all          |  all all         |  all all
 FENCED                                |  -   -           |  -   -            |  -   -           |  C   C
 NO_DEBIT                              |  -   -           |  -   -            |  -   -           |  C   C

@@ -40,6 +40,7 @@ TEST_CASE("judge: a node on the way excludes a channel or itself") {
   CHECK(verdict(FailureCode::temporary_channel_failure, 1).exclude_channels == std::vector{channel(2)});
   CHECK(verdict(FailureCode::temporary_channel_failure, 0).exclude_channels == std::vector{channel(1)});
   CHECK(verdict(FailureCode::local_refusal, 0).exclude_channels == std::vector{channel(1)});
+  CHECK(verdict(FailureCode::channel_full, 0).exclude_channels == std::vector{channel(1)});
   CHECK(verdict(FailureCode::unknown_next_peer, 2).exclude_channels == std::vector{channel(3)});
   CHECK(verdict(FailureCode::temporary_node_failure, 2).exclude_nodes == std::vector{node_key(2)});
   CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, 1).exclude_nodes == std::vector{node_key(1)});
@@ -85,6 +86,25 @@ TEST_CASE("exclusions: a second policy failure of one node excludes the node, ea
   CHECK(exclusions_for(payment).channels == std::vector{channel(2)});
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment).nodes == std::vector{node_key(1)});
+}
+
+TEST_CASE("exclusions: a full channel of ours is out for the next route, and not for good") {
+  Payment payment = fresh_payment();
+  Attempt failed = own_attempt(first_id, Shape::failed);
+  failed.route = three_hops();
+  failed.failure = Failure{FailureCode::channel_full, 0, channel(1), {}, {}};
+  payment.attempts.push_back(failed);
+  CHECK(exclusions_for(payment).channels == std::vector{channel(1)});
+  CHECK(found_no_room(payment, {}));
+  CHECK(exclusions_for(payment, {}, first_id).channels.empty());
+  CHECK_FALSE(found_no_room(payment, first_id));
+  failed.id = second_id;
+  payment.attempts.push_back(failed);
+  CHECK(exclusions_for(payment, {}, first_id).channels == std::vector{channel(1)});
+  CHECK(found_no_room(payment, first_id));
+  payment.attempts.back().failure->code = FailureCode::local_refusal;
+  CHECK(exclusions_for(payment, {}, second_id).channels == std::vector{channel(1)});
+  CHECK_FALSE(found_no_room(payment, first_id));
 }
 
 TEST_CASE("exclusions: the payee is never excluded") {

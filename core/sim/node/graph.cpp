@@ -83,7 +83,8 @@ Json own_channel_json(LedgerTx& tx, const Channel& channel) {
   json["receivable_msat"] = channel.balances[1 - side].value();
   json["minimum_htlc_out_msat"] = ours.htlc_min.value();
   json["maximum_htlc_out_msat"] = ours.htlc_max.value();
-  json["max_accepted_htlcs"] = 483;
+  const std::int64_t most = tx.number(Number::most_htlcs);
+  json["max_accepted_htlcs"] = most == 0 ? limits::max_batch_parallel : most;
   json["status"] = Json::array({"CHANNELD_NORMAL:Channel ready for use."});
   json["htlcs"] = flights_json(tx, channel);
   return json;

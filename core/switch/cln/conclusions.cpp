@@ -26,6 +26,11 @@ Failure refusal(const RpcError& error) {
   return Failure{FailureCode::local_refusal, 0, {}, {}, kept_words(error.message)};
 }
 
+/// Words of channeld's: the number of HTLCs, or the sum of those that are dust. Read only to know when to try again.
+bool is_full(const std::string& words) {
+  return words.find("Too many HTLCs") != std::string::npos || words.find("HTLC too dusty") != std::string::npos;
+}
+
 /// erring_index and its company. Index 0 is our own node, whatever wire code it lends itself.
 Failure failure_of(const RpcError& error) {
   Failure failure;
@@ -38,7 +43,8 @@ Failure failure_of(const RpcError& error) {
   if (index && *index <= limits::max_hops) failure.source_index = static_cast<std::uint32_t>(*index);
   if (const auto code = number(error.data, "failcode"); code && *code <= UINT32_MAX)
     failure.code = failure_from_wire(static_cast<std::uint32_t>(*code));
-  if (failure.source_index == 0U && error.code == pay_try_other_route) failure.code = FailureCode::local_refusal;
+  if (failure.source_index == 0U && error.code == pay_try_other_route)
+    failure.code = is_full(failure.message) ? FailureCode::channel_full : FailureCode::local_refusal;
   // The node says 203 only for a permanent failure by the payee: never to be tried again, also where the code has no
   // name.
   if (failure.code == FailureCode::unknown_code && error.code == pay_destination_perm_fail)
