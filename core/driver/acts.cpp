@@ -124,13 +124,13 @@ void Driver::Impl::fulfil(Drive& drive, const SendHandover& wish) {
   const Item& item = drive.item;
   drive.handed_over = true;
   trace(item, "hand over attempt " + std::to_string(wish.key.id.value));
-  ports.node.dispatch(handover(item.payment, *item.payment.find(wish.key.id), store_id(item), false));
+  ports.node.dispatch(handover(item.payment, *item.payment.find(wish.key), store_id(item), false));
 }
 
 void Driver::Impl::fulfil(Drive& drive, const SendFence& wish) {
   const Item& item = drive.item;
   trace(item, "fence attempt " + std::to_string(wish.key.id.value));
-  ports.node.fence(handover(item.payment, *item.payment.find(wish.key.id), store_id(item), true));
+  ports.node.fence(handover(item.payment, *item.payment.find(wish.key), store_id(item), true));
 }
 
 void Driver::Impl::fulfil(Drive&, const SendQuery& wish) { ports.node.query(wish.key); }

@@ -275,7 +275,7 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
 Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence) {
   const PaymentRequest& request = payment.request;
   Handover out;
-  out.key = key(payment, attempt);
+  out.key = payment.key(attempt);
   out.label = attempt_label(store, *attempt.id, fence);
   out.route = attempt.route;
   out.amount = request.demand.amount;
@@ -292,10 +292,6 @@ void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
   const bool known =
       std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
   if (!known) throw RefusalError(old_copy_error());
-}
-
-AttemptKey key(const Payment& payment, const Attempt& attempt) {
-  return AttemptKey{payment.request.hash, *attempt.id, attempt.part};
 }
 
 std::optional<Marks> oldest_marks(const Payment& payment) {

@@ -67,8 +67,6 @@ struct Judgement {
 /// R12: throws RefusalError(database_old_copy) when the switch shows an attempt of the store that it does not have.
 void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen);
 
-[[nodiscard]] AttemptKey key(const Payment& payment, const Attempt& attempt);
-
 /// The marks of the first own attempt: how far back a look has to reach. Nothing when none was ever handed over.
 [[nodiscard]] std::optional<Marks> oldest_marks(const Payment& payment);
 /// The marks that reach back as far as either; a counter that one of them lacks is the other's.

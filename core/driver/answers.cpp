@@ -68,7 +68,7 @@ void Driver::Impl::warn_erased(const Item& item, const Event& event) {
   const auto* missing = std::get_if<NotFound>(&event);
   if (!missing || missing->evidence != Evidence::unknown) return;
   ports.observer.warn(item.payment.request.hash,
-                      "the switch has no record of attempt " + std::to_string(missing->id.value) +
+                      "the switch has no record of attempt " + std::to_string(missing->key.id.value) +
                           ", and its lists do not tell whether it paid: nothing was concluded and nothing was sent; "
                           "ask the payee, then say paytower resolve " +
                           item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
@@ -89,7 +89,7 @@ Drive* Driver::Impl::drive_of(const AttemptKey& key) {
   const auto entry = hashes.find(key.hash);
   if (entry == hashes.end()) return nullptr;
   for (Drive* drive : entry->second.drives) {
-    if (!drive->done && drive->item.payment.find(key.id)) return drive;
+    if (!drive->done && drive->item.payment.find(key)) return drive;
   }
   return nullptr;
 }
@@ -112,7 +112,7 @@ void Driver::Impl::receive(const QueryAnswer& answer) {
 
 /// M4: used at once, for this payment.
 void Driver::Impl::take_policy(Drive& drive, const QueryAnswer& answer) {
-  const Attempt* attempt = drive.item.payment.find(answer.key.id);
+  const Attempt* attempt = drive.item.payment.find(answer.key);
   if (attempt == nullptr || answer.message.empty()) return;
   const auto told = policy_told_by(answer.message, answer.failure, attempt->route);
   if (!told) return;

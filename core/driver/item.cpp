@@ -59,21 +59,21 @@ std::optional<MonoNs> deadline_due(const Item& item, const ItemContext& at) {
 
 // --- the look's findings ---
 
-bool holds(const std::vector<AttemptId>& ids, AttemptId id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
+bool holds(const std::vector<AttemptKey>& keys, const AttemptKey& key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
 /// One that every look for a minute has shown is proven; for one that this look does not show, the minute begins anew.
 void prove_orphans(Item& item, LookFinding& finding, MonoNs asked, MonoNs now) {
   for (HandoverRecord& record : item.handovers) {
-    if (!holds(finding.orphans, record.key.id)) record.orphan_since.reset();
+    if (!holds(finding.orphans, record.key)) record.orphan_since.reset();
   }
-  for (const AttemptId id : finding.orphans) {
-    HandoverRecord& record = handover_of(item, key(item.payment, *item.payment.find(id)));
+  for (const AttemptKey& key : finding.orphans) {
+    HandoverRecord& record = handover_of(item, key);
     if (!record.orphan_since) record.orphan_since = now;
     if (asked < plus(*record.orphan_since, orphan_patience_ns)) continue;
     for (Event& event : finding.events) {
-      if (const auto* pending = std::get_if<Pending>(&event); pending && pending->id == id) event = Orphaned{id};
+      if (const auto* pending = std::get_if<Pending>(&event); pending && pending->key == key) event = Orphaned{key};
     }
   }
 }
@@ -113,8 +113,8 @@ class Performer {
   }
 
   bool operator()(const Dispatch& act) {
-    const Attempt& attempt = *item_.payment.find(act.id);
-    HandoverRecord& record = record_of(attempt);
+    const Attempt& attempt = *item_.payment.find(act.key);
+    HandoverRecord& record = handover_of(item_, act.key);
     const bool collecting = at_.mode == ItemContext::Mode::collect_only && !record.drawn_here;
     if (at_.mode == ItemContext::Mode::leaving || collecting) return end(Leave{});
     if (at_.identity == nullptr) return look_at(at_.mono);
@@ -127,21 +127,19 @@ class Performer {
   bool operator()(const Fence& act) {
     if (at_.mode != ItemContext::Mode::drive) return end(Leave{});
     if (at_.identity == nullptr) return look_at(at_.mono);
-    HandoverRecord& record = record_of(*item_.payment.find(act.id));
+    HandoverRecord& record = handover_of(item_, act.key);
     sent(record);
     return wish(SendFence{record.key});
   }
 
   bool operator()(const Query& act) {
     if (!at_.ask_for_ends || at_.identity == nullptr) return true;
-    HandoverRecord& record = record_of(*item_.payment.find(act.id));
+    HandoverRecord& record = handover_of(item_, act.key);
     if (std::exchange(record.querying, true)) return true;
     return wish(SendQuery{record.key});
   }
 
  private:
-  HandoverRecord& record_of(const Attempt& attempt) { return handover_of(item_, key(item_.payment, attempt)); }
-
   void sent(HandoverRecord& record) {
     record.unanswered = at_.mono;
     outdate_look(item_);
@@ -254,17 +252,16 @@ Wishes on(Item& item, const RouteAnswer& answer) {
 
 void on(Item& item, const DispatchAnswer& answer, const ItemContext& at) {
   answered(item, answer.key);
-  const AttemptId id = answer.key.id;
   switch (answer.kind) {
     case DispatchAnswer::Kind::accepted: {
-      Attempt* attempt = item.payment.find(id);
+      Attempt* attempt = item.payment.find(answer.key);
       if (attempt != nullptr && !attempt->accepted) attempt->accepted = at.wall;
-      item.backlog.push_back(Accepted{id});
+      item.backlog.push_back(Accepted{answer.key});
       return;
     }
     case DispatchAnswer::Kind::not_sent: {
       const HandoverRecord* record = find_handover(item, answer.key);
-      item.backlog.push_back(NotSent{id, answer.failure, record != nullptr && record->only_copy()});
+      item.backlog.push_back(NotSent{answer.key, answer.failure, record != nullptr && record->only_copy()});
       return;
     }
     case DispatchAnswer::Kind::look: return look_instead(item, at);
@@ -274,8 +271,8 @@ void on(Item& item, const DispatchAnswer& answer, const ItemContext& at) {
 void on(Item& item, const QueryAnswer& answer, const ItemContext& at) {
   if (HandoverRecord* record = find_in(item.handovers, answer.key)) record->querying = false;
   switch (answer.kind) {
-    case QueryAnswer::Kind::settled: return item.backlog.push_back(Settled{answer.key.id, answer.preimage});
-    case QueryAnswer::Kind::failed: return item.backlog.push_back(Failed{answer.key.id, answer.failure});
+    case QueryAnswer::Kind::settled: return item.backlog.push_back(Settled{answer.key, answer.preimage});
+    case QueryAnswer::Kind::failed: return item.backlog.push_back(Failed{answer.key, answer.failure});
     case QueryAnswer::Kind::look: return look_instead(item, at);
   }
 }
@@ -283,7 +280,7 @@ void on(Item& item, const QueryAnswer& answer, const ItemContext& at) {
 Wishes on(Item& item, const FenceAnswer& answer, const ItemContext& at) {
   answered(item, answer.key);
   if (answer.kind == FenceAnswer::Kind::fenced) {
-    item.backlog.push_back(Fenced{answer.key.id});
+    item.backlog.push_back(Fenced{answer.key});
     return {};
   }
   // The payment has its end already. While somebody's complete record stands in the way, no fence takes and no HTLC of
@@ -314,15 +311,15 @@ void no_route(Item& item, FailureDetail detail) {
 }
 
 void route_ready(Item& item, Route route, AttemptId id, const ItemContext& at) {
-  handover_of(item, AttemptKey{item.payment.request.hash, id, 0}).drawn_here = true;
-  item.backlog.push_back(RouteReady{id, 0, at.identity->key, item.marks, std::move(route), at.identity->run});
+  const AttemptKey key{item.payment.request.hash, id};
+  handover_of(item, key).drawn_here = true;
+  item.backlog.push_back(RouteReady{key, at.identity->key, item.marks, std::move(route), at.identity->run});
 }
 
 void take_other_id(Item& item, RouteReady taken, AttemptId id) {
-  const AttemptKey wrong{item.payment.request.hash, taken.id, taken.part};
-  if (HandoverRecord* record = find_in(item.handovers, wrong)) record->drawn_here = false;
-  handover_of(item, AttemptKey{wrong.hash, id, taken.part}).drawn_here = true;
-  taken.id = id;
+  if (HandoverRecord* record = find_in(item.handovers, taken.key)) record->drawn_here = false;
+  taken.key.id = id;
+  handover_of(item, taken.key).drawn_here = true;
   item.backlog.insert(item.backlog.begin(), std::move(taken));
 }
 

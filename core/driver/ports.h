@@ -24,13 +24,6 @@ namespace paytower {
 
 // --- the switch ---
 
-struct AttemptKey {
-  PaymentHash hash;
-  AttemptId id;
-  std::uint32_t part = 0;
-  auto operator<=>(const AttemptKey&) const = default;
-};
-
 /// Everything that a hand-over says; two hand-overs of one attempt are equal in every field (R4).
 struct Handover {
   AttemptKey key;
@@ -205,7 +198,7 @@ class PaymentStore {
   /// Changes whenever another process committed something (PRAGMA data_version).
   [[nodiscard]] virtual std::uint64_t change_counter() = 0;
   /// R10: a preimage that could not be committed, for the next run. Best effort, never throws.
-  virtual void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept = 0;
+  virtual void spool(const AttemptKey& key, const Preimage& preimage) noexcept = 0;
 };
 
 /// R11: at most one driver a payment, among processes and inside this one.

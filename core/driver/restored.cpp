@@ -11,11 +11,17 @@ namespace paytower {
 
 namespace {
 
+Msat fee_of(const SwitchRow& row) {
+  const Msat amount = row.amount.value_or(Msat{});
+  return row.amount_sent ? checked_sub(*row.amount_sent, amount).value_or(Msat{}) : Msat{};
+}
+
 PaymentRequest request_of(const OwnRow& own, const SwitchKey& switch_key) {
   PaymentRequest request;
   request.hash = own.hash;
   request.demand.destination = own.row.destination.value_or(PublicKey{});
   request.demand.amount = own.row.amount.value_or(Msat{});
+  request.demand.fee_limit = fee_of(own.row);  // what the limit was, nobody knows any more
   request.invoice = own.invoice;
   request.network = switch_key.network;
   request.created = own.created;
@@ -33,7 +39,7 @@ Attempt attempt_of(const OwnRow& own, const SwitchKey& switch_key) {
   attempt.part = own.row.part;
   attempt.switch_key = switch_key;
   attempt.amount = own.row.amount.value_or(Msat{});
-  attempt.fee = own.row.amount_sent ? checked_sub(*own.row.amount_sent, attempt.amount).value_or(Msat{}) : Msat{};
+  attempt.fee = fee_of(own.row);
   attempt.registered = own.created;
   return attempt;
 }
@@ -44,7 +50,7 @@ Adoption adopt(const OwnRow& own, const SwitchKey& switch_key, UnixNs now) {
   adoption.writes.push_back(InitPayment{});
   adoption.writes.push_back(RegisterAttempt{attempt_of(own, switch_key)});
   if (own.row.state == RowState::complete) {
-    adoption.writes.push_back(SettleAttempt{own.row.id, *own.row.preimage, now});
+    adoption.writes.push_back(SettleAttempt{AttemptKey{own.hash, own.row.id, own.row.part}, *own.row.preimage, now});
     adoption.writes.push_back(Succeed{*own.row.preimage, now});
   }
   return adoption;

@@ -80,7 +80,7 @@ void Driver::Impl::save_proofs() {
 
 void Driver::Impl::save_proof(const SwitchEvent& answer) {
   if (const auto* told = std::get_if<QueryAnswer>(&answer); told && told->kind == QueryAnswer::Kind::settled) {
-    if (const Drive* drive = drive_of(told->key)) save_proof(drive->item, Settled{told->key.id, told->preimage});
+    if (const Drive* drive = drive_of(told->key)) save_proof(drive->item, Settled{told->key, told->preimage});
     return;
   }
   const auto* looked = std::get_if<LookAnswer>(&answer);
@@ -90,9 +90,10 @@ void Driver::Impl::save_proof(const SwitchEvent& answer) {
   for (const Drive* drive : entry->second.drives) {
     for (const SwitchRow& row : looked->look.rows) {
       if (row.state != RowState::complete || !row.preimage) continue;
-      const bool own = drive->item.payment.find(row.id) != nullptr;
+      const AttemptKey key{looked->look.hash, row.id, row.part};
+      const bool own = drive->item.payment.find(key) != nullptr;
       save_proof(drive->item,
-                 own ? Event(Settled{row.id, *row.preimage}) : Event(HashPaid{*row.preimage, row.id, {}, {}}));
+                 own ? Event(Settled{key, *row.preimage}) : Event(HashPaid{*row.preimage, row.id, {}, {}}));
     }
   }
 }
@@ -101,7 +102,7 @@ void Driver::Impl::save_proof(const Item& item, const Event& event) {
   const PaymentHash& hash = item.payment.request.hash;
   if (item.payment.proof() || item.payment.index.value == 0) return;
   if (const auto* settled = std::get_if<Settled>(&event); settled && proves(settled->preimage, hash)) {
-    ports.store.spool(hash, settled->id, settled->preimage);
+    ports.store.spool(settled->key, settled->preimage);
     ports.observer.warn(hash, "paid, but the database could not store it; preimage " + settled->preimage.hex());
   } else if (const auto* paid = std::get_if<HashPaid>(&event); paid && proves(paid->preimage, hash)) {
     ports.observer.warn(hash, "paid by another user of the node, but the database could not store it; preimage " +
@@ -117,7 +118,7 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
     learn(payment, write);
     if (left_room(write)) give_room();
     if (const auto* made = std::get_if<RegisterAttempt>(&write))
-      hashes[payment.request.hash].knowledge.known_ids.push_back(*made->attempt.id);
+      hashes[payment.request.hash].knowledge.known.push_back(payment.key(made->attempt));
   }
   drive.held = false;
   drive.refusals = 0;
@@ -135,7 +136,7 @@ void Driver::Impl::learn(const Payment& payment, const Write& write) {
   const auto* settled = std::get_if<SettleAttempt>(&write);
   const auto* failed = std::get_if<FailAttempt>(&write);
   if (settled == nullptr && failed == nullptr) return;
-  const Attempt* attempt = payment.find(settled != nullptr ? settled->id : failed->id);
+  const Attempt* attempt = payment.find(settled != nullptr ? settled->key : failed->key);
   if (attempt == nullptr || !attempt->resolved) return;
   memory->learn(PastResult{*attempt->resolved, attempt->route, attempt->failure});
 }
@@ -197,7 +198,7 @@ void Driver::Impl::reload(Drive& drive) {
 void Driver::Impl::warn_wrong_preimage(const Item& item, const Decision& decision) {
   if (!decision.wrong_preimage) return;
   ports.observer.warn(item.payment.request.hash, "the switch gave a preimage for attempt " +
-                                                     std::to_string(decision.wrong_preimage->value) +
+                                                     std::to_string(decision.wrong_preimage->id.value) +
                                                      " that does not hash to the payment hash: nothing was concluded");
 }
 

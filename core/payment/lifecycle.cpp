@@ -56,8 +56,8 @@ class Decider {
       return act(Look{});
     }
     Attempt attempt;
-    attempt.id = event.id;
-    attempt.part = event.part;
+    attempt.id = event.key.id;
+    attempt.part = event.key.part;
     attempt.switch_key = event.switch_key;
     attempt.switch_run = event.run;
     attempt.marks = event.marks;
@@ -67,7 +67,7 @@ class Decider {
     attempt.registered = at_;
     init_if_new();
     write(RegisterAttempt{std::move(attempt)});
-    act(Dispatch{event.id});
+    act(Dispatch{event.key});
   }
 
   void operator()(const NoRoute& event) {
@@ -79,48 +79,48 @@ class Decider {
   }
 
   void operator()(const Accepted& event) {
-    if (open(event.id)) act(Query{event.id});
+    if (open(event.key)) act(Query{event.key});
   }
 
   void operator()(const NotSent& event) {
-    if (!open(event.id)) return;
+    if (!open(event.key)) return;
     if (!event.only_copy) return act(LookLater{});  // R3: another copy may still come
-    fail_attempt(event.id, event.failure);
+    fail_attempt(event.key, event.failure);
   }
 
   void operator()(const Settled& event) {
-    const Attempt* attempt = payment_.find(event.id);
+    const Attempt* attempt = payment_.find(event.key);
     if (!attempt || attempt->outcome == AttemptOutcome::settled) return;
     if (!proves(event.preimage, payment_.request.hash)) {  // R7
-      decision_.wrong_preimage = event.id;
+      decision_.wrong_preimage = event.key;
       return act(LookLater{});
     }
-    write(SettleAttempt{event.id, event.preimage, at_});
-    succeed(event.preimage, event.id);
+    write(SettleAttempt{event.key, event.preimage, at_});
+    succeed(event.preimage, event.key);
   }
 
   void operator()(const Failed& event) {
-    const Attempt* attempt = payment_.find(event.id);
+    const Attempt* attempt = payment_.find(event.key);
     if (!attempt) return;
-    if (attempt->open()) return fail_attempt(event.id, event.failure);
+    if (attempt->open()) return fail_attempt(event.key, event.failure);
     if (!attempt->watched()) return;
-    write(FailAttempt{event.id, event.failure, at_});
+    write(FailAttempt{event.key, event.failure, at_});
     if (!payment_.has_open_attempt()) act(Report{});
   }
 
   void operator()(const Pending& event) {
-    if (open(event.id)) act(Query{event.id});
+    if (open(event.key)) act(Query{event.key});
   }
 
   void operator()(const Orphaned& event) {
-    if (!open(event.id)) return;
+    if (!open(event.key)) return;
     fail_attempt(
-        event.id,
+        event.key,
         Failure{FailureCode::local_refusal, {}, {}, {}, "never sent: the node was killed before it made the HTLC"});
   }
 
   void operator()(const NotFound& event) {
-    if (!open(event.id)) return;
+    if (!open(event.key)) return;
     switch (event.evidence) {
       case Evidence::unknown: return act(Report{});
       case Evidence::not_yet: return act(LookLater{});
@@ -129,18 +129,18 @@ class Decider {
     }
     const bool never_ran = event.evidence == Evidence::nothing_since_mark;
     if (event.fenced) {
-      return fail_attempt(event.id, Failure{never_ran ? FailureCode::fenced : FailureCode::no_debit, 0, {}, {}, {}});
+      return fail_attempt(event.key, Failure{never_ran ? FailureCode::fenced : FailureCode::no_debit, 0, {}, {}, {}});
     }
     if (deadline_passed() && !payment_.ended_for_good()) set_stop(FailureReason::timeout);
     // An HTLC that ran and moved nothing is fenced before it is called failed: a second copy of the request may still
     // come.
     const bool go_on = never_ran && !payment_.stop_reason && !deadline_passed() && !payment_.ended_for_good();
     if (go_on) return hand_over_again(event);
-    act(Fence{event.id});
+    act(Fence{event.key});
   }
 
   void operator()(const Fenced& event) {
-    if (open(event.id)) act(Look{});
+    if (open(event.key)) act(Look{});
   }
 
   void operator()(const HashBusy&) {
@@ -159,7 +159,7 @@ class Decider {
       return;
     }
     if (!proves(event.preimage, payment_.request.hash)) {
-      decision_.wrong_preimage = event.id.value_or(AttemptId{});
+      decision_.wrong_preimage = AttemptKey{payment_.request.hash, event.id.value_or(AttemptId{})};
       return act(recorded() ? Act(LookLater{}) : Act(Report{}));
     }
     Attempt attempt;
@@ -213,13 +213,13 @@ class Decider {
   }
 
   void operator()(const SettledPreimageLost& event) {
-    const Attempt* attempt = event.id ? payment_.find(*event.id) : nullptr;
-    if (event.id && !attempt) return;
+    const Attempt* attempt = event.key ? payment_.find(*event.key) : nullptr;
+    if (event.key && !attempt) return;
     if (!recorded()) return refuse(Errc::already_paid);
     if (attempt && (attempt->open() || attempt->watched())) {
-      write(CloseAttempt{*event.id, Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at_});
+      write(CloseAttempt{*event.key, Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at_});
     }
-    if (others_open(event.id)) {  // they end first, then Quiet ends it
+    if (others_open(event.key)) {  // they end first, then Quiet ends it
       if (!payment_.ended_for_good()) set_stop(FailureReason::error);
       return;
     }
@@ -231,14 +231,14 @@ class Decider {
   [[nodiscard]] bool recorded() const { return payment_.index.value != 0; }
   [[nodiscard]] bool deadline_passed() const { return at_ >= payment_.request.deadline; }
   [[nodiscard]] bool attempts_used_up() const { return payment_.own_attempts() >= payment_.request.max_attempts; }
-  [[nodiscard]] bool open(AttemptId id) const {
-    const Attempt* attempt = payment_.find(id);
+  [[nodiscard]] bool open(const AttemptKey& key) const {
+    const Attempt* attempt = payment_.find(key);
     return attempt && attempt->open();
   }
-  [[nodiscard]] bool others_open(std::optional<AttemptId> but) const {
-    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), [&](const Attempt& a) {
-      return a.open() && !(but && a.id == but && a.origin == AttemptOrigin::own);
-    });
+  [[nodiscard]] bool others_open(const std::optional<AttemptKey>& but) const {
+    const Attempt* except = but ? payment_.find(*but) : nullptr;
+    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(),
+                       [&](const Attempt& a) { return a.open() && &a != except; });
   }
   [[nodiscard]] bool has_lost_preimage() const {
     return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), [](const Attempt& a) {
@@ -265,8 +265,8 @@ class Decider {
   /// R4: the same attempt again. An orphan is proven by the end of the run that had it: each run is recorded before it
   /// has it.
   void hand_over_again(const NotFound& event) {
-    if (payment_.find(event.id)->switch_run != event.run) write(MoveAttempt{event.id, event.run});
-    act(Dispatch{event.id});
+    if (payment_.find(event.key)->switch_run != event.run) write(MoveAttempt{event.key, event.run});
+    act(Dispatch{event.key});
   }
   void init_if_new() {
     if (!recorded()) write(InitPayment{});
@@ -292,7 +292,7 @@ class Decider {
     bool imported = false;
     for (const Attempt& attempt : payment_.attempts) {
       if (attempt.open() && attempt.origin == AttemptOrigin::own)
-        write(CloseAttempt{*attempt.id, Failure{code, {}, {}, {}, {}}, at_});
+        write(CloseAttempt{payment_.key(attempt), Failure{code, {}, {}, {}, {}}, at_});
       imported = imported || (attempt.open() && attempt.origin == AttemptOrigin::imported);
     }
     if (imported) write(CloseImported{code, at_});
@@ -304,17 +304,17 @@ class Decider {
     close_open_attempts(code);
     act(Report{});
   }
-  void fail_attempt(AttemptId id, const Failure& failure) {
-    write(FailAttempt{id, failure, at_});
-    const bool last = !others_open(id);
+  void fail_attempt(const AttemptKey& key, const Failure& failure) {
+    write(FailAttempt{key, failure, at_});
+    const bool last = !others_open(key);
     if (payment_.ended_for_good()) {
       if (last) act(Report{});
       return;
     }
-    if (const auto reason = judge(failure, payment_.find(id)->route).final_reason) set_stop(*reason);
+    if (const auto reason = judge(failure, payment_.find(key)->route).final_reason) set_stop(*reason);
     if (last) act(Look{});  // R9, and R4: a look before the next id and before FAILED
   }
-  void succeed(const Preimage& preimage, std::optional<AttemptId> settled) {
+  void succeed(const Preimage& preimage, const std::optional<AttemptKey>& settled) {
     if (!payment_.proof()) {
       // R8: a late proof stands beside the fail reason and wins.
       if (payment_.fail_reason) {
@@ -338,16 +338,16 @@ struct Applier {
   void operator()(const InitPayment&) const {}  // the store gives the index
   void operator()(const RegisterAttempt& write) const { payment.attempts.push_back(write.attempt); }
   void operator()(const RecordForeign& write) const { payment.attempts.push_back(write.attempt); }
-  void operator()(const MoveAttempt& write) const { payment.find(write.id)->switch_run = write.run; }
+  void operator()(const MoveAttempt& write) const { payment.find(write.key)->switch_run = write.run; }
   void operator()(const SettleAttempt& write) const {
-    Attempt& attempt = *payment.find(write.id);
+    Attempt& attempt = *payment.find(write.key);
     attempt.outcome = AttemptOutcome::settled;
     attempt.preimage = write.preimage;
     attempt.failure.reset();
     attempt.resolved = write.at;
   }
-  void operator()(const FailAttempt& write) const { end(write.id, AttemptOutcome::failed, write.failure, write.at); }
-  void operator()(const CloseAttempt& write) const { end(write.id, AttemptOutcome::closed, write.failure, write.at); }
+  void operator()(const FailAttempt& write) const { end(write.key, AttemptOutcome::failed, write.failure, write.at); }
+  void operator()(const CloseAttempt& write) const { end(write.key, AttemptOutcome::closed, write.failure, write.at); }
   void operator()(const CloseImported& write) const {
     for (Attempt& attempt : payment.attempts) {
       if (attempt.open() && attempt.origin == AttemptOrigin::imported)
@@ -374,8 +374,8 @@ struct Applier {
   }
 
  private:
-  void end(AttemptId id, AttemptOutcome outcome, const Failure& failure, UnixNs at) const {
-    end(*payment.find(id), outcome, failure, at);
+  void end(const AttemptKey& key, AttemptOutcome outcome, const Failure& failure, UnixNs at) const {
+    end(*payment.find(key), outcome, failure, at);
   }
   static void end(Attempt& attempt, AttemptOutcome outcome, const Failure& failure, UnixNs at) {
     attempt.outcome = outcome;

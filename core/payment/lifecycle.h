@@ -28,8 +28,7 @@ struct Created {
 /// The switch shows nothing pending and nothing complete of the hash, looked at after our last attempt ended.
 struct Quiet {};
 struct RouteReady {
-  AttemptId id;  ///< freshly drawn (R12)
-  std::uint32_t part = 0;
+  AttemptKey key;  ///< its id is freshly drawn (R12)
   SwitchKey switch_key;
   Marks marks;  ///< read before this hand-over (R5)
   Route route;
@@ -41,30 +40,30 @@ struct NoRoute {
   FailureDetail detail{};
 };
 struct Accepted {
-  AttemptId id;
+  AttemptKey key;
 };
 /// The answer to one hand-over says that this very request made no HTLC. `only_copy`: and no other copy of it exists
 /// (R3).
 struct NotSent {
-  AttemptId id;
+  AttemptKey key;
   Failure failure;
   bool only_copy = false;
 };
 struct Settled {
-  AttemptId id;
+  AttemptKey key;
   Preimage preimage;
 };
 struct Failed {
-  AttemptId id;
+  AttemptKey key;
   Failure failure;
 };
 struct Pending {
-  AttemptId id;
+  AttemptKey key;
 };
 /// Its record is pending for ever: the run of the switch that had it is over, and never made its HTLC. Certainly not
 /// sent.
 struct Orphaned {
-  AttemptId id;
+  AttemptKey key;
 };
 
 /// What a look proves about an attempt that has no record of its own at the switch (R5).
@@ -77,14 +76,14 @@ enum class Evidence {
 /// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more. `run`: of the switch that was looked
 /// at.
 struct NotFound {
-  AttemptId id;
+  AttemptKey key;
   Evidence evidence = Evidence::unknown;
   bool fenced = false;
   std::string run{};
 };
 /// The switch confirmed a fence; a look behind it must follow.
 struct Fenced {
-  AttemptId id;
+  AttemptKey key;
 };
 /// Somebody's attempt of the hash is pending, or complete without a proof that can be checked.
 struct HashBusy {};
@@ -101,9 +100,9 @@ struct DeadlinePassed {};
 struct CancelRequested {};
 struct OperatorAssumesFailed {};
 struct OperatorWritesOff {};
-/// Money of the hash left, and the record with the preimage is gone. Nothing for `id`: not one of our attempts.
+/// Money of the hash left, and the record with the preimage is gone. Nothing for `key`: not one of our attempts.
 struct SettledPreimageLost {
-  std::optional<AttemptId> id;
+  std::optional<AttemptKey> key;
 };
 
 using Event = std::variant<Created, Quiet, RouteReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound,
@@ -124,11 +123,11 @@ struct RegisterAttempt {
 };
 /// Another run of the switch than before gets the next copy of the attempt.
 struct MoveAttempt {
-  AttemptId id;
+  AttemptKey key;
   std::string run;
 };
 struct SettleAttempt {
-  AttemptId id;
+  AttemptKey key;
   Preimage preimage;
   UnixNs at;
 };
@@ -146,13 +145,13 @@ struct StoreLatePreimage {
   UnixNs at;
 };
 struct FailAttempt {
-  AttemptId id;
+  AttemptKey key;
   Failure failure;
   UnixNs at;
 };
 /// An end without proof (AttemptOutcome::closed).
 struct CloseAttempt {
-  AttemptId id;
+  AttemptKey key;
   Failure failure;
   UnixNs at;
 };
@@ -187,13 +186,13 @@ struct Look {};
 /// Look again after a pause: somebody else has to finish first, or the last answer said nothing.
 struct LookLater {};
 struct Dispatch {
-  AttemptId id;
+  AttemptKey key;
 };
 struct Query {
-  AttemptId id;
+  AttemptKey key;
 };
 struct Fence {
-  AttemptId id;
+  AttemptKey key;
 };
 /// Nothing more to do for this payment in this process.
 struct Report {};
@@ -202,9 +201,9 @@ using Act = std::variant<AskRoute, Look, LookLater, Dispatch, Query, Fence, Repo
 
 struct Decision {
   std::vector<Write> writes;
-  std::vector<Act> acts;                    ///< only after the writes are durable (R1)
-  std::optional<Errc> refusal;              ///< then there are no acts but Report
-  std::optional<AttemptId> wrong_preimage;  ///< the switch's proof does not prove: nothing was concluded from it (R7)
+  std::vector<Act> acts;                     ///< only after the writes are durable (R1)
+  std::optional<Errc> refusal;               ///< then there are no acts but Report
+  std::optional<AttemptKey> wrong_preimage;  ///< the switch's proof does not prove: nothing was concluded from it (R7)
 };
 
 /// Total: every state and every event has an answer, also events that come late, twice or for attempts long ended.

@@ -39,10 +39,15 @@ class Reader {
     for (const SwitchRow& row : look_.rows) {
       const auto label = parse_attempt_label(row.label);
       if (!label || label->store != store_.store || label->id <= store_.deleted_up_to) continue;
-      if (std::find(store_.known_ids.begin(), store_.known_ids.end(), label->id) == store_.known_ids.end())
-        return Errc::database_old_copy;
+      if (!known(label->id, row.part)) return Errc::database_old_copy;
     }
     return std::nullopt;
+  }
+
+  [[nodiscard]] AttemptKey key_of(const SwitchRow& row) const { return {look_.hash, row.id, row.part}; }
+
+  [[nodiscard]] bool known(AttemptId id, std::uint32_t part) const {
+    return std::find(store_.known.begin(), store_.known.end(), AttemptKey{look_.hash, id, part}) != store_.known.end();
   }
 
   [[nodiscard]] bool went_backwards(const Marks& then) const {
@@ -76,27 +81,28 @@ class Reader {
       if (row->state == RowState::pending) return read_pending(attempt, *row);
       // A row that failed later than a copy of it settled: the money decides.
       if (debited(attempt)) return read_lost(attempt);
-      if (attempt.open() || attempt.watched()) happened(Failed{*attempt.id, row->failure.value_or(Failure{})});
+      if (attempt.open() || attempt.watched())
+        happened(Failed{payment_.key(attempt), row->failure.value_or(Failure{})});
       return;
     }
     if (debited(attempt)) return read_lost(attempt);
     if (!attempt.open()) return;
     if (fence && row->state != RowState::failed)
-      return missing_.push_back(NotFound{*attempt.id, Evidence::not_yet, false, look_.run});
+      return missing_.push_back(NotFound{payment_.key(attempt), Evidence::not_yet, false, look_.run});
     const Evidence found = evidence(attempt);
     // While another attempt's row stands, the switch refuses this one and its fence alike: that row's end is awaited.
     const bool wait = busy_ && !fence && found != Evidence::unknown;
-    missing_.push_back(NotFound{*attempt.id, wait ? Evidence::not_yet : found, fence, look_.run});
+    missing_.push_back(NotFound{payment_.key(attempt), wait ? Evidence::not_yet : found, fence, look_.run});
   }
 
   void read_pending(const Attempt& attempt, const SwitchRow& row) {
     if (attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal)
       return warn_wedged(row);
     if (!attempt.open()) return;
-    happened(Pending{*attempt.id});
+    happened(Pending{payment_.key(attempt)});
     if (evidence(attempt) != Evidence::nothing_since_mark) return;
     const bool run_is_over = !attempt.switch_run.empty() && !look_.run.empty() && attempt.switch_run != look_.run;
-    if (run_is_over) finding_.orphans.push_back(*attempt.id);
+    if (run_is_over) finding_.orphans.push_back(payment_.key(attempt));
     if (row.lingers) warn_orphan(row);
   }
 
@@ -118,14 +124,14 @@ class Reader {
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {
     if (row.preimage && proves(*row.preimage, payment_.request.hash))
-      return happened(Settled{*attempt.id, *row.preimage});
+      return happened(Settled{payment_.key(attempt), *row.preimage});
     unproven_ = true;
     warn("the switch calls attempt " + std::to_string(row.id.value) +
          " complete, but its preimage does not prove it: nothing was concluded");
   }
 
   void read_lost(const Attempt& attempt) {
-    if (attempt.open() || attempt.watched() || !payment_.end_note) happened(SettledPreimageLost{attempt.id});
+    if (attempt.open() || attempt.watched() || !payment_.end_note) happened(SettledPreimageLost{payment_.key(attempt)});
   }
 
   [[nodiscard]] bool debited(const Attempt& attempt) const {
@@ -180,19 +186,18 @@ class Reader {
   }
 
   [[nodiscard]] bool is_own_attempt(const SwitchRow& row) const {
-    return owner(row) != RowOwner::other && payment_.find(row.id) != nullptr;
+    return owner(row) != RowOwner::other && payment_.find(key_of(row)) != nullptr;
   }
 
   /// A new try is made only after the earlier one has ended: what is pending of that one was closed by hand.
   [[nodiscard]] bool is_earlier_try(const SwitchRow& row) const {
-    return owner(row) == RowOwner::own_attempt &&
-           std::find(store_.known_ids.begin(), store_.known_ids.end(), row.id) != store_.known_ids.end();
+    return owner(row) == RowOwner::own_attempt && known(row.id, row.part);
   }
 
   /// A row of ours is pending although we have ended the attempt (the operator's word): the hash is not quiet.
   [[nodiscard]] bool closed_but_pending() const {
     return std::any_of(look_.rows.begin(), look_.rows.end(), [&](const SwitchRow& row) {
-      const Attempt* attempt = is_own_attempt(row) ? payment_.find(row.id) : nullptr;
+      const Attempt* attempt = is_own_attempt(row) ? payment_.find(key_of(row)) : nullptr;
       return attempt && !attempt->open() && row.state == RowState::pending && owner(row) == RowOwner::own_attempt;
     });
   }
@@ -225,7 +230,7 @@ class Reader {
   [[nodiscard]] bool foreign_money_gone() const {
     if (!look_.debits || payment_.proof()) return false;
     return std::any_of(look_.debits->begin(), look_.debits->end(), [&](const Debit& debit) {
-      const bool ours = std::find(store_.known_ids.begin(), store_.known_ids.end(), debit.id) != store_.known_ids.end();
+      const bool ours = known(debit.id, debit.part);
       const bool will_be_shown = std::any_of(look_.rows.begin(), look_.rows.end(), [&](const SwitchRow& row) {
         return row.id == debit.id && row.part == debit.part && row.state == RowState::pending;
       });

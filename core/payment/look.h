@@ -56,8 +56,8 @@ struct LookResult {
 /// What our store knows beside the payment itself.
 struct StoreKnowledge {
   StoreId store;
-  std::vector<AttemptId> known_ids;  ///< every attempt of the hash, of all its tries
-  AttemptId deleted_up_to;           ///< ids up to here may have been deleted from this store on purpose
+  std::vector<AttemptKey> known;  ///< every own attempt of the hash, of all its tries
+  AttemptId deleted_up_to;        ///< ids up to here may have been deleted from this store on purpose
 };
 
 /// Whose HTLC keeps a hash from being quiet.
@@ -71,7 +71,7 @@ enum class Blocker {
 struct LookFinding {
   std::vector<Event> events;  ///< in the order in which decide() is to see them
   std::optional<Errc> alarm;  ///< switch_old_copy (R5) or database_old_copy (R12)
-  std::vector<AttemptId>
+  std::vector<AttemptKey>
       orphans;  ///< pending without an HTLC, while the run that had it is over: one such look proves nothing
   Blocker blocker = Blocker::none;    ///< of HashBusy
   std::vector<std::string> warnings;  ///< for people: wrong preimages, rows nobody can explain

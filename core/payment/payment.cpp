@@ -111,14 +111,14 @@ std::optional<FailureDetail> Payment::why_failed() const {
   return detail_of(DetailCode::attempts_failed);
 }
 
-const Attempt* Payment::find(AttemptId id) const {
+const Attempt* Payment::find(const AttemptKey& wanted) const {
   for (const Attempt& attempt : attempts) {
-    if (attempt.id == id && attempt.origin == AttemptOrigin::own) return &attempt;
+    if (attempt.origin == AttemptOrigin::own && key(attempt) == wanted) return &attempt;
   }
   return nullptr;
 }
 
-Attempt* Payment::find(AttemptId id) { return const_cast<Attempt*>(std::as_const(*this).find(id)); }
+Attempt* Payment::find(const AttemptKey& wanted) { return const_cast<Attempt*>(std::as_const(*this).find(wanted)); }
 
 const Attempt* Payment::settled_attempt() const {
   const Attempt* foreign = nullptr;

@@ -23,6 +23,14 @@ struct SwitchKey {
   auto operator<=>(const SwitchKey&) const = default;
 };
 
+/// Names an attempt wherever it is spoken of. Its round's attempts share the id (R12).
+struct AttemptKey {
+  PaymentHash hash;
+  AttemptId id;
+  std::uint32_t part = 0;  ///< 1, 2, 3, ... over all rounds of the payment; 0: made before there were parts
+  auto operator<=>(const AttemptKey&) const = default;
+};
+
 /// Counters of the switch, read before a hand-over (R5). A mark that the switch does not keep is absent.
 struct Marks {
   std::optional<std::uint64_t> payments_created;
@@ -133,8 +141,11 @@ struct Payment {
   [[nodiscard]] const Attempt* last_failure() const;
   /// Whichever preimage proves the payment, or nothing.
   [[nodiscard]] const std::optional<Preimage>& proof() const { return preimage ? preimage : late_preimage; }
-  [[nodiscard]] const Attempt* find(AttemptId id) const;
-  [[nodiscard]] Attempt* find(AttemptId id);
+  /// Of an own attempt. REQUIRES: attempt.id.
+  [[nodiscard]] AttemptKey key(const Attempt& attempt) const { return {request.hash, *attempt.id, attempt.part}; }
+  /// The own attempt of this key, or nullptr.
+  [[nodiscard]] const Attempt* find(const AttemptKey& key) const;
+  [[nodiscard]] Attempt* find(const AttemptKey& key);
   /// The settled attempt, own before foreign, or nullptr.
   [[nodiscard]] const Attempt* settled_attempt() const;
 };

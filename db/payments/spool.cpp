@@ -21,8 +21,12 @@ namespace {
 constexpr std::size_t spool_bytes = 64 * 1'024;
 constexpr std::size_t slot_bytes = 128;
 constexpr std::size_t slots = spool_bytes / slot_bytes;
-constexpr std::array<std::uint8_t, 8> magic = {'p', 'a', 'y', 't', 'o', 'w', 'e', 'r'};
-constexpr std::size_t payload_bytes = 8 + 32 + 8 + 32;
+using Magic = std::array<std::uint8_t, 8>;
+/// A slot: magic, hash (32), id (8), preimage (32), part (4), checksum. Before schema 3 there was no part.
+constexpr Magic magic = {'p', 'a', 'y', 't', 'o', 'w', 'e', '3'};
+constexpr Magic magic_without_part = {'p', 'a', 'y', 't', 'o', 'w', 'e', 'r'};
+constexpr std::size_t bytes_without_part = 8 + 32 + 8 + 32;
+constexpr std::size_t payload_bytes = bytes_without_part + 4;
 
 using Slot = std::array<std::uint8_t, slot_bytes>;
 
@@ -58,22 +62,27 @@ int open_spool(const std::string& real_path, int flags) noexcept {
 Slot encode(const SpoolEntry& entry) {
   Slot slot{};
   auto at = std::copy(magic.begin(), magic.end(), slot.begin());
-  at = std::copy(entry.hash.bytes.begin(), entry.hash.bytes.end(), at);
-  for (int shift = 56; shift >= 0; shift -= 8) *at++ = static_cast<std::uint8_t>(entry.id.value >> shift);
+  at = std::copy(entry.key.hash.bytes.begin(), entry.key.hash.bytes.end(), at);
+  for (int shift = 56; shift >= 0; shift -= 8) *at++ = static_cast<std::uint8_t>(entry.key.id.value >> shift);
   at = std::copy(entry.preimage.bytes.begin(), entry.preimage.bytes.end(), at);
+  for (int shift = 24; shift >= 0; shift -= 8) *at++ = static_cast<std::uint8_t>(entry.key.part >> shift);
   const Sha256Digest sum = sha256(std::span(slot.data(), payload_bytes));
   std::copy(sum.bytes.begin(), sum.bytes.end(), at);
   return slot;
 }
 
 std::optional<SpoolEntry> decode(const Slot& slot) {
-  if (!std::equal(magic.begin(), magic.end(), slot.begin())) return std::nullopt;
-  const Sha256Digest sum = sha256(std::span(slot.data(), payload_bytes));
-  if (!std::equal(sum.bytes.begin(), sum.bytes.end(), slot.begin() + payload_bytes)) return std::nullopt;
+  const bool with_part = std::equal(magic.begin(), magic.end(), slot.begin());
+  if (!with_part && !std::equal(magic_without_part.begin(), magic_without_part.end(), slot.begin()))
+    return std::nullopt;
+  const std::size_t said = with_part ? payload_bytes : bytes_without_part;
+  const Sha256Digest sum = sha256(std::span(slot.data(), said));
+  if (!std::equal(sum.bytes.begin(), sum.bytes.end(), slot.data() + said)) return std::nullopt;
   SpoolEntry entry;
-  std::copy_n(slot.begin() + 8, 32, entry.hash.bytes.begin());
-  for (std::size_t i = 0; i < 8; ++i) entry.id.value = entry.id.value << 8 | slot[40 + i];
+  std::copy_n(slot.begin() + 8, 32, entry.key.hash.bytes.begin());
+  for (std::size_t i = 0; i < 8; ++i) entry.key.id.value = entry.key.id.value << 8 | slot[40 + i];
   std::copy_n(slot.begin() + 48, 32, entry.preimage.bytes.begin());
+  for (std::size_t i = bytes_without_part; i < said; ++i) entry.key.part = entry.key.part << 8 | slot[i];
   return entry;
 }
 
@@ -179,7 +188,7 @@ bool clear_spool(const std::string& real_path, const std::vector<SpoolEntry>& en
     if (!read_slot(file.get(), i, slot)) return false;
     const auto found = decode(slot);
     const bool done = found && std::any_of(entries.begin(), entries.end(), [&](const SpoolEntry& entry) {
-                        return entry.id == found->id && entry.preimage == found->preimage;
+                        return entry.key == found->key && entry.preimage == found->preimage;
                       });
     if (done && !write_slot(file.get(), i, Slot{})) return false;
   }

@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "core/base/types.h"
+#include "core/payment/payment.h"
 
 namespace paytower::db {
 
 struct SpoolEntry {
-  PaymentHash hash;
-  AttemptId id;
+  AttemptKey key;
   Preimage preimage;
 };
 

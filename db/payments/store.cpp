@@ -124,9 +124,9 @@ struct SqlitePaymentStore::Impl {
 
   void store(Target& target, const MoveAttempt& write) {
     Query update = connection.prepared(
-        "UPDATE attempts SET switch_run = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND outcome "
-        "IS NULL");
-    update.bind(unless_empty(write.run), bits(write.id), target.index);
+        "UPDATE attempts SET switch_run = ?1 WHERE attempt_id = ?2 AND part = ?3 AND origin = 0 AND payment_index = ?4 "
+        "AND outcome IS NULL");
+    update.bind(unless_empty(write.run), bits(write.key.id), write.key.part, target.index);
     if (update.run() != 1) missed("the attempt to hand over again is not there, or has ended");
   }
 
@@ -137,13 +137,14 @@ struct SqlitePaymentStore::Impl {
         "failure_code = NULL, "
         "failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, failure_message "
         "= NULL "
-        "WHERE attempt_id = ?4 AND origin = 0 AND payment_index = ?5 AND outcome IS NOT 1");
-    update.bind(write.preimage, write.at, accepted(target, write.id), bits(write.id), target.index);
+        "WHERE attempt_id = ?4 AND part = ?5 AND origin = 0 AND payment_index = ?6 AND outcome IS NOT 1");
+    update.bind(write.preimage, write.at, accepted(target, write.key), bits(write.key.id), write.key.part,
+                target.index);
     if (update.run() != 1) missed("the attempt to settle is not there, or settled before");
   }
 
-  void store(Target& target, const FailAttempt& write) { end_attempt(target, write.id, 2, write.failure, write.at); }
-  void store(Target& target, const CloseAttempt& write) { end_attempt(target, write.id, 3, write.failure, write.at); }
+  void store(Target& target, const FailAttempt& write) { end_attempt(target, write.key, 2, write.failure, write.at); }
+  void store(Target& target, const CloseAttempt& write) { end_attempt(target, write.key, 3, write.failure, write.at); }
 
   void store(Target& target, const CloseImported& write) {
     Query update = connection.prepared(
@@ -153,12 +154,13 @@ struct SqlitePaymentStore::Impl {
     if (update.run() == 0) missed("the imported attempts to end are not there, or ended before");
   }
 
-  void end_attempt(Target& target, AttemptId attempt, int how, const Failure& failure, UnixNs at) {
+  void end_attempt(Target& target, const AttemptKey& attempt, int how, const Failure& failure, UnixNs at) {
     Query update = connection.prepared(
         "UPDATE attempts SET outcome = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = "
         "?4, failure_source = ?5, "
         "failure_channel = ?6, failure_direction = ?7, failure_node = ?8, failure_message = ?9 "
-        "WHERE attempt_id = ?10 AND origin = 0 AND payment_index = ?11 AND outcome IS NOT 1 AND outcome IS NOT 2");
+        "WHERE attempt_id = ?10 AND part = ?11 AND origin = 0 AND payment_index = ?12 AND outcome IS NOT 1 AND outcome "
+        "IS NOT 2");
     std::optional<std::int64_t> channel;
     std::optional<int> direction;
     if (failure.channel) {
@@ -166,7 +168,8 @@ struct SqlitePaymentStore::Impl {
       direction = failure.channel->direction;
     }
     update.bind(how, at, accepted(target, attempt), static_cast<std::uint32_t>(failure.code), failure.source_index,
-                channel, direction, failure.node, unless_empty(cut(failure.message)), bits(attempt), target.index);
+                channel, direction, failure.node, unless_empty(cut(failure.message)), bits(attempt.id), attempt.part,
+                target.index);
     if (update.run() != 1) missed("the attempt to end is not there, or ended before");
   }
 
@@ -222,9 +225,9 @@ struct SqlitePaymentStore::Impl {
     for (const Attempt& attempt : target.payment.attempts) {
       if (!attempt.open() || !attempt.accepted || !attempt.id || attempt.origin != AttemptOrigin::own) continue;
       Query update = connection.prepared(
-          "UPDATE attempts SET accepted_ns = ?1 WHERE attempt_id = ?2 AND origin = 0 AND payment_index = ?3 AND "
-          "accepted_ns IS NULL");
-      update.bind(*attempt.accepted, bits(*attempt.id), target.index);
+          "UPDATE attempts SET accepted_ns = ?1 WHERE attempt_id = ?2 AND part = ?3 AND origin = 0 AND payment_index = "
+          "?4 AND accepted_ns IS NULL");
+      update.bind(*attempt.accepted, bits(*attempt.id), attempt.part, target.index);
       update.run();
     }
   }
@@ -234,7 +237,7 @@ struct SqlitePaymentStore::Impl {
     if (!proves(preimage, target.payment.request.hash)) missed("a preimage that does not hash to the payment hash");
   }
 
-  static std::optional<UnixNs> accepted(const Target& target, AttemptId attempt) {
+  static std::optional<UnixNs> accepted(const Target& target, const AttemptKey& attempt) {
     const Attempt* known = target.payment.find(attempt);
     return known ? known->accepted : std::nullopt;
   }
@@ -286,11 +289,12 @@ struct SqlitePaymentStore::Impl {
       state.highest_id = std::max(state.highest_id, AttemptId{row.maybe_number(INT64_MAX).value_or(0)});
     }
     Query row = connection.prepared(
-        "SELECT a.attempt_id FROM payments p CROSS JOIN attempts a ON a.payment_index = p.payment_index WHERE "
+        "SELECT a.attempt_id, a.part FROM payments p CROSS JOIN attempts a ON a.payment_index = p.payment_index WHERE "
         "p.payment_hash = ?1 AND a.origin = 0");
     row.bind(hash);
     while (row.step()) {
-      state.knowledge.known_ids.push_back(AttemptId{row.number(INT64_MAX)});
+      const AttemptId known{row.number(INT64_MAX)};
+      state.knowledge.known.push_back(AttemptKey{hash, known, static_cast<std::uint32_t>(row.number(UINT32_MAX))});
     }
     return state;
   }
@@ -447,8 +451,8 @@ std::uint64_t SqlitePaymentStore::change_counter() {
   }
 }
 
-void SqlitePaymentStore::spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept {
-  (void)put_in_spool(impl_->connection.real_path(), SpoolEntry{hash, id, preimage});
+void SqlitePaymentStore::spool(const AttemptKey& key, const Preimage& preimage) noexcept {
+  (void)put_in_spool(impl_->connection.real_path(), SpoolEntry{key, preimage});
 }
 
 SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
@@ -465,11 +469,11 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
   for (const SpoolEntry& entry : contents.entries) {
     const auto owner = owner_of(entry);
     if (!owner) {
-      report.left.push_back("the spool holds a preimage for attempt " + std::to_string(entry.id.value) +
+      report.left.push_back("the spool holds a preimage for attempt " + std::to_string(entry.key.id.value) +
                             ", which is none of ours");
       continue;
     }
-    const Decision decision = decide(*owner, TimedEvent{now, Settled{entry.id, entry.preimage}});
+    const Decision decision = decide(*owner, TimedEvent{now, Settled{entry.key, entry.preimage}});
     if (!decision.writes.empty()) {
       const PaymentWrites writes{&*owner, decision.writes};
       const auto stored = commit(std::span(&writes, 1));
@@ -477,7 +481,7 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
         report.left.push_back("a spooled preimage could not be stored yet: " + stored.front().error().message);
         continue;
       }
-      report.settled.push_back(entry.hash);
+      report.settled.push_back(entry.key.hash);
     }
     done.push_back(entry);
   }
@@ -486,17 +490,17 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
 }
 
 std::optional<Payment> SqlitePaymentStore::owner_of(const SpoolEntry& entry) {
-  if (!proves(entry.preimage, entry.hash)) return std::nullopt;
+  if (!proves(entry.preimage, entry.key.hash)) return std::nullopt;
   return reading(impl_->connection, [&]() -> std::optional<Payment> {
     std::optional<PaymentIndex> index;
     {
       Query row = impl_->connection.prepared("SELECT payment_index FROM attempts WHERE attempt_id = ?1 AND origin = 0");
-      row.bind(Impl::bits(entry.id));
+      row.bind(Impl::bits(entry.key.id));
       if (row.step()) index = PaymentIndex{row.integer()};
     }
     if (!index) return std::nullopt;
     auto payment = load_payment(impl_->connection, *index, false);
-    if (!payment || payment->request.hash != entry.hash) return std::nullopt;
+    if (!payment || payment->request.hash != entry.key.hash) return std::nullopt;
     return payment;
   });
 }

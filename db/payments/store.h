@@ -46,7 +46,7 @@ class SqlitePaymentStore final : public PaymentStore {
   [[nodiscard]] StoreTrace trace_at(const SwitchKey& here) override;
   [[nodiscard]] bool accounts_for(AttemptId id) override;
   [[nodiscard]] std::uint64_t change_counter() override;
-  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override;
+  void spool(const AttemptKey& key, const Preimage& preimage) noexcept override;
 
   /// First thing after opening for writing: every spooled preimage of ours is stored through decide() and taken off the
   /// spool. `now` becomes the time of those settlements. Throws as commit().

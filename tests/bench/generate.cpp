@@ -84,18 +84,18 @@ void leave_open(Payment& payment, Attempt& attempt, const PublicKey& node) {
 
 /// How the payment ended, behind its first commit.
 std::vector<Write> end_of(const Payment& payment, std::uint64_t number) {
-  const AttemptId id = *payment.attempts.front().id;
+  const AttemptKey key = payment.key(payment.attempts.front());
   const UnixNs at{payment.request.created.value + ns_per_second};
   if (number % 1'000 == 1)
-    return {CloseAttempt{id, Failure{FailureCode::preimage_lost, 0, {}, {}, {}}, at},
+    return {CloseAttempt{key, Failure{FailureCode::preimage_lost, 0, {}, {}, {}}, at},
             EndUnknown{EndNote::preimage_lost, at}};
   if (number % 10 == 0) {
     const Failure failure{
         FailureCode::temporary_channel_failure, 1, ChannelDirection{ShortChannelId{880'000'000'000'002}, 1}, {}, {}};
-    return {FailAttempt{id, failure, at}, FailPayment{FailureReason::no_route, at}};
+    return {FailAttempt{key, failure, at}, FailPayment{FailureReason::no_route, at}};
   }
   const Preimage proof = preimage_of(number);
-  return {SettleAttempt{id, proof, at}, Succeed{proof, at}};
+  return {SettleAttempt{key, proof, at}, Succeed{proof, at}};
 }
 
 }  // namespace

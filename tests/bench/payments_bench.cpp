@@ -128,9 +128,7 @@ class TimedStore final : public PaymentStore {
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
-  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override {
-    inner_.spool(hash, id, preimage);
-  }
+  void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
   double seconds = 0;
   double find_seconds = 0;
@@ -172,7 +170,7 @@ class StoreAlone {
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       const Preimage proof = preimage_of(paid_ + i + 1);
       const UnixNs now = wall_now();
-      writes_[i] = {SettleAttempt{*batch_[i].attempts[0].id, proof, now}, Succeed{proof, now}};
+      writes_[i] = {SettleAttempt{batch_[i].key(batch_[i].attempts[0]), proof, now}, Succeed{proof, now}};
     }
     commit();
     paid_ += batch_.size();

@@ -120,9 +120,7 @@ class CrashWorld::MutantStore final : public PaymentStore {
   StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
   bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
   std::uint64_t change_counter() override { return inner_.change_counter(); }
-  void spool(const PaymentHash& hash, AttemptId id, const Preimage& preimage) noexcept override {
-    inner_.spool(hash, id, preimage);
-  }
+  void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
  private:
   void hand_over(std::span<const PaymentWrites> tick) {
@@ -387,7 +385,7 @@ bool stood_long(const sim::OracleEntry& entry, UnixNs ended) {
 bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken) {
   const HashState state = process.store.find(hash);
   const auto say = [&](const std::string& what) { broken.push_back(what + " (" + short_name(hash) + ")"); };
-  const auto& known = state.knowledge.known_ids;
+  const auto& known = state.knowledge.known;
   const auto entries = oracle(hash);
   bool settled = false;
   bool ours_settled = false;
@@ -401,7 +399,8 @@ bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vect
     ours_live |= alive(entry);
     ours_settled |= entry.state == sim::OracleState::settled;
     const bool recorded =
-        removed_.contains(hash) || std::find(known.begin(), known.end(), entry.attempt) != known.end();
+        removed_.contains(hash) ||
+        std::find(known.begin(), known.end(), AttemptKey{hash, entry.attempt, entry.part}) != known.end();
     if (!recorded) say("R1: an HTLC of ours has no attempt in the database");
   }
   if (!one_at_a_time(entries)) say("R2: more than one HTLC of ours settled or locked");

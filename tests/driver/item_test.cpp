@@ -55,13 +55,13 @@ TEST_CASE("item: R3, the only copy is counted for each part of an id") {
 
 TEST_CASE("item: R3, a second copy and another process's id are no only copy") {
   Item item = item_with_open_attempt();
-  REQUIRE(perform(item, acts(Dispatch{test::first_id}), at(0)).size() == 1);
+  REQUIRE(perform(item, acts(Dispatch{key_of(0)}), at(0)).size() == 1);
   on(item, not_sent(0), at(1));
   CHECK(!last_not_sent(item).only_copy);  // drawn by nobody here
   item.handovers.front().drawn_here = true;
   on(item, not_sent(0), at(1));
   CHECK(last_not_sent(item).only_copy);
-  REQUIRE(perform(item, acts(Dispatch{test::first_id}), at(2)).size() == 1);
+  REQUIRE(perform(item, acts(Dispatch{key_of(0)}), at(2)).size() == 1);
   on(item, not_sent(0), at(3));
   CHECK(!last_not_sent(item).only_copy);
 }
@@ -74,7 +74,7 @@ TEST_CASE("item: R3, an id that was another's is not ours, and the new one is") 
   item.backlog.clear();
   take_other_id(item, taken, test::second_id);
   REQUIRE(item.backlog.size() == 1);
-  CHECK(std::get<RouteReady>(item.backlog.front()).id == test::second_id);
+  CHECK(std::get<RouteReady>(item.backlog.front()).key.id == test::second_id);
   CHECK(!find_handover(item, key_of(0))->drawn_here);
   CHECK(find_handover(item, AttemptKey{key_of(0).hash, test::second_id, 0})->drawn_here);
 }
@@ -83,7 +83,7 @@ TEST_CASE("item: R9, a hand-over outdates a look that is under way, and its answ
   Item item = item_with_open_attempt();
   want_look(item, at(0).mono);
   REQUIRE(take_look(item, at(0).mono));
-  REQUIRE(perform(item, acts(Dispatch{test::first_id}), at(1)).size() == 1);
+  REQUIRE(perform(item, acts(Dispatch{key_of(0)}), at(1)).size() == 1);
   CHECK(!look_came(item, at(2)));
   CHECK(!look_due(item));  // the hand-over's answer comes first
   on(item, DispatchAnswer{key_of(0), DispatchAnswer::Kind::look, {}}, at(3));
@@ -114,7 +114,7 @@ TEST_CASE("item: a look that is wanted while one is under way stays wanted, the 
 
 TEST_CASE("item: silence is doubted every two seconds, and the deadline is told once") {
   Item item = item_with_open_attempt();
-  REQUIRE(perform(item, acts(Dispatch{test::first_id}), at(0)).size() == 1);
+  REQUIRE(perform(item, acts(Dispatch{key_of(0)}), at(0)).size() == 1);
   CHECK(wakes_at(item, at(0)) == at(2).mono);
   doubt_silence(item, at(1));
   CHECK(!look_due(item));
@@ -135,7 +135,7 @@ TEST_CASE("item: what is not the moment for a hand-over leads to a look or an en
   SUBCASE("restarted since it was decided") { item.payment.attempts.back().switch_run = "an earlier run"; }
   SUBCASE("a signal came") { context.mode = ItemContext::Mode::leaving; }
   SUBCASE("--no-retry, and the id is of another process") { context.mode = ItemContext::Mode::collect_only; }
-  const Wishes wishes = perform(item, acts(Dispatch{test::first_id}), context);
+  const Wishes wishes = perform(item, acts(Dispatch{key_of(0)}), context);
   const bool leaves = wishes.size() == 1 && std::holds_alternative<Leave>(wishes.front());
   CHECK(leaves == (context.mode != ItemContext::Mode::drive));
   CHECK(leaves != look_due(item).has_value());
@@ -144,7 +144,7 @@ TEST_CASE("item: what is not the moment for a hand-over leads to a look or an en
 
 TEST_CASE("item: R8, what is read again drops conclusions and keeps proofs") {
   Item item = item_with_open_attempt();
-  item.backlog = {Pending{test::first_id}, Settled{test::first_id, test::right_preimage()}, Quiet{}};
+  item.backlog = {Pending{key_of(0)}, Settled{key_of(0), test::right_preimage()}, Quiet{}};
   const Payment stored = item.payment;
   CHECK(on_reload(item, stored, at(1)).empty());
   REQUIRE(item.backlog.size() == 1);
@@ -156,8 +156,8 @@ TEST_CASE("item: looks a minute apart prove an orphan, and one without it begins
   Item item = item_with_open_attempt();
   const auto look = [&](std::int64_t seconds, bool orphan) {
     LookFinding finding;
-    finding.events.push_back(Pending{test::first_id});
-    if (orphan) finding.orphans.push_back(test::first_id);
+    finding.events.push_back(Pending{key_of(0)});
+    if (orphan) finding.orphans.push_back(key_of(0));
     on(item, finding, Marks{}, at(seconds).mono, at(seconds));
     return std::holds_alternative<Orphaned>(item.backlog.back());
   };

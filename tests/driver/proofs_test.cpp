@@ -67,8 +67,8 @@ LookAnswer alarm(World& world) {
 void check_saved(World& world) {
   const db::SpoolContents spool = db::read_spool(world.path());
   REQUIRE(spool.entries.size() == 1);
-  CHECK(spool.entries.front().hash == hash_of(other_preimage()));
-  CHECK(spool.entries.front().id == other_id);
+  CHECK(spool.entries.front().key.hash == hash_of(other_preimage()));
+  CHECK(spool.entries.front().key.id == other_id);
   CHECK(spool.entries.front().preimage == other_preimage());
   const std::string told = "warn: paid, but the database could not store it; preimage " + other_preimage().hex();
   CHECK(std::count(world.log.begin(), world.log.end(), told) == 1);

@@ -51,7 +51,7 @@ template <typename Check> std::size_t for_all(Check check) {
   return cases;
 }
 
-bool in(const Payment& payment, AttemptId id) { return payment.find(id) && payment.find(id)->open(); }
+bool in(const Payment& payment, const AttemptKey& key) { return payment.find(key) && payment.find(key)->open(); }
 
 }  // namespace
 
@@ -69,9 +69,9 @@ TEST_CASE("decide: the whole space is answered, and what it leads to is storable
 TEST_CASE("R1, R2: what is dispatched or fenced is recorded and open, and one open try stands alone") {
   for_all([](const Case& c) {
     for (const Act& act : c.decision.acts) {
-      if (const auto* dispatch = std::get_if<Dispatch>(&act)) REQUIRE(in(c.after, dispatch->id));
-      if (const auto* fence = std::get_if<Fence>(&act)) REQUIRE(in(c.after, fence->id));
-      if (const auto* query = std::get_if<Query>(&act)) REQUIRE(in(c.after, query->id));
+      if (const auto* dispatch = std::get_if<Dispatch>(&act)) REQUIRE(in(c.after, dispatch->key));
+      if (const auto* fence = std::get_if<Fence>(&act)) REQUIRE(in(c.after, fence->key));
+      if (const auto* query = std::get_if<Query>(&act)) REQUIRE(in(c.after, query->key));
     }
     if (count_of<RegisterAttempt>(c.decision.writes) == 0) return;
     REQUIRE(!c.before.has_open_attempt());
@@ -128,9 +128,9 @@ TEST_CASE("R8: a right preimage is always stored, makes SUCCEEDED, and nothing t
       REQUIRE(c.after.proof() == c.before.proof());
     }
     const auto* settled = std::get_if<Settled>(&c.event);
-    if (settled && settled->preimage == right_preimage() && c.before.find(settled->id)) {
+    if (settled && settled->preimage == right_preimage() && c.before.find(settled->key)) {
       REQUIRE(c.after.status() == PaymentStatus::succeeded);
-      REQUIRE(c.after.find(settled->id)->outcome == AttemptOutcome::settled);
+      REQUIRE(c.after.find(settled->key)->outcome == AttemptOutcome::settled);
     }
     const auto* paid = std::get_if<HashPaid>(&c.event);
     if (paid && paid->preimage == right_preimage()) REQUIRE(c.after.status() == PaymentStatus::succeeded);

@@ -16,7 +16,9 @@ StoreId our_store() {
   return id;
 }
 
-StoreKnowledge knowledge() { return StoreKnowledge{our_store(), {first_id, second_id}, AttemptId{100}}; }
+StoreKnowledge knowledge() {
+  return StoreKnowledge{our_store(), {key_of(first_id), key_of(second_id)}, AttemptId{100}};
+}
 
 Payment with(Shape shape) {
   Payment payment = fresh_payment();
@@ -196,7 +198,7 @@ TEST_CASE("look: R5, a finished HTLC since the mark: the debit decides") {
   look.debits->push_back(Debit{11, first_id, 0});
   const auto settled = interpret(with(Shape::open), look, knowledge());
   REQUIRE(some<SettledPreimageLost>(settled));
-  CHECK(some<SettledPreimageLost>(settled)->id == first_id);
+  CHECK(some<SettledPreimageLost>(settled)->key == key_of(first_id));
   look.debits.reset();
   CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::unknown);
 }
@@ -334,7 +336,7 @@ TEST_CASE("look: R9, money of the hash that left by nobody's row forbids FAILED"
   look.debits->push_back(Debit{11, AttemptId{5}, 0});
   const auto finding = interpret(with(Shape::failed), look, knowledge());
   REQUIRE(only<SettledPreimageLost>(finding));
-  CHECK_FALSE(only<SettledPreimageLost>(finding)->id);
+  CHECK_FALSE(only<SettledPreimageLost>(finding)->key);
   // Read while it was under way: the preimage is there with the next look.
   look.rows = {row(RowState::pending, "another wallet", AttemptId{5})};
   CHECK(only<HashBusy>(interpret(with(Shape::failed), look, knowledge())));

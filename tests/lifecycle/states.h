@@ -37,6 +37,12 @@ inline constexpr AttemptId first_id{1001};
 inline constexpr AttemptId second_id{1002};
 inline constexpr AttemptId unknown_id{999};
 
+/// In one piece, of the payment of all these tests.
+inline AttemptKey key_of(AttemptId id, std::uint32_t part = 0) {
+  static const PaymentHash hash = hash_of(right_preimage());
+  return AttemptKey{hash, id, part};
+}
+
 inline Route simple_route(std::uint64_t channel = 1) {
   Route route;
   route.hops.push_back(Hop{ShortChannelId{channel}, 0, node_key(1), Msat::of(250'500), 40});
@@ -170,31 +176,31 @@ inline std::vector<Event> all_events() {
   }
   all.push_back(Quiet{});
   all.push_back(
-      RouteReady{AttemptId{2000}, 0, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, simple_route(50)});
+      RouteReady{key_of(AttemptId{2000}), SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, simple_route(50)});
   Route dear = simple_route(60);
   dear.hops.front().amount = Msat::of(260'000);
-  all.push_back(RouteReady{AttemptId{2000}, 0, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, dear});
+  all.push_back(RouteReady{key_of(AttemptId{2000}), SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, dear});
   all.push_back(NoRoute{FailureReason::no_route});
   all.push_back(NoRoute{FailureReason::insufficient_balance});
   Failure passing{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
   Failure final{FailureCode::incorrect_or_unknown_payment_details, 2, {}, {}, {}};
-  for (const AttemptId id : {first_id, second_id, unknown_id}) {
-    all.push_back(Accepted{id});
-    all.push_back(NotSent{id, passing, true});
-    all.push_back(NotSent{id, passing, false});
-    all.push_back(Settled{id, right_preimage()});
-    all.push_back(Settled{id, wrong_preimage()});
-    all.push_back(Failed{id, passing});
-    all.push_back(Failed{id, final});
-    all.push_back(Pending{id});
+  for (const AttemptKey& key : {key_of(first_id), key_of(second_id), key_of(unknown_id), key_of(first_id, 1)}) {
+    all.push_back(Accepted{key});
+    all.push_back(NotSent{key, passing, true});
+    all.push_back(NotSent{key, passing, false});
+    all.push_back(Settled{key, right_preimage()});
+    all.push_back(Settled{key, wrong_preimage()});
+    all.push_back(Failed{key, passing});
+    all.push_back(Failed{key, final});
+    all.push_back(Pending{key});
     for (const Evidence evidence :
          {Evidence::nothing_since_mark, Evidence::finished_no_debit, Evidence::not_yet, Evidence::unknown}) {
-      all.push_back(NotFound{id, evidence, false});
-      all.push_back(NotFound{id, evidence, true});
+      all.push_back(NotFound{key, evidence, false});
+      all.push_back(NotFound{key, evidence, true});
     }
-    all.push_back(Fenced{id});
-    all.push_back(Orphaned{id});
-    all.push_back(SettledPreimageLost{id});
+    all.push_back(Fenced{key});
+    all.push_back(Orphaned{key});
+    all.push_back(SettledPreimageLost{key});
   }
   all.push_back(SettledPreimageLost{});
   all.push_back(HashBusy{});

@@ -55,10 +55,6 @@ bool ends(const Wish& wish) {
 
 unsigned number(const AttemptKey& key) { return static_cast<unsigned>(key.id.value); }
 
-AttemptKey key_of(const Config& config, const Item& item, unsigned id) {
-  return AttemptKey{item.payment.request.hash, AttemptId{id}, part_of(config, id)};
-}
-
 }  // namespace
 
 Decision DriverStep::ask(const Payment& payment, const TimedEvent& event) const {
@@ -187,7 +183,7 @@ void DriverStep::act(unsigned slot, Item one, const Decision& decision) {
     return fulfil(slot, std::move(one), wishes);
   }
   bytes(slot).act = dispatch != nullptr ? 1 : 2;
-  bytes(slot).act_id = static_cast<std::uint8_t>(dispatch != nullptr ? dispatch->id.value : fence->id.value);
+  bytes(slot).act_id = static_cast<std::uint8_t>(dispatch != nullptr ? dispatch->key.id.value : fence->key.id.value);
   keep(slot, one);
 }
 
@@ -196,7 +192,8 @@ void DriverStep::do_committed_act(unsigned slot) {
   const unsigned id = std::exchange(bytes(slot).act_id, std::uint8_t{0});
   if (state_.store.attempts[id].outcome == Outcome::absent) throw Violation{"R1: handed over without a record"};
   Decision committed;
-  committed.acts.push_back(send ? Act{Dispatch{AttemptId{id}}} : Act{Fence{AttemptId{id}}});
+  const AttemptKey key = key_of(config_, id);
+  committed.acts.push_back(send ? Act{Dispatch{key}} : Act{Fence{key}});
   Item one = item(slot);
   const Wishes wishes = mutation_.calls.perform(one, committed, context(slot));
   fulfil(slot, std::move(one), wishes);
@@ -310,7 +307,8 @@ void DriverStep::receive_look() {
 /// conclude: an alarm is thrown, and ends the process.
 void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked) {
   const LookResult shown = look_result(config_, look.shown);
-  LookFinding finding = interpret(one.payment, shown, knowledge(state_.process.known, state_.process.deleted_up_to));
+  LookFinding finding =
+      interpret(one.payment, shown, knowledge(config_, state_.process.known, state_.process.deleted_up_to));
   if (finding.alarm) return die();
   for (const Event& what : finding.events) {
     if (!std::holds_alternative<Quiet>(what)) continue;
@@ -338,16 +336,14 @@ void DriverStep::receive_dispatch(unsigned slot, unsigned id) {
   const auto kind = reply == 1   ? DispatchAnswer::Kind::accepted
                     : reply == 2 ? DispatchAnswer::Kind::not_sent
                                  : DispatchAnswer::Kind::look;
-  change(slot, [&](Item& one, const ItemContext& at) {
-    on(one, DispatchAnswer{key_of(config_, one, id), kind, {}}, at);
-  });
+  change(slot, [&](Item& one, const ItemContext& at) { on(one, DispatchAnswer{key_of(config_, id), kind, {}}, at); });
 }
 
 void DriverStep::receive_fence(unsigned slot, unsigned id) {
   Item one = item(slot);
   const unsigned reply = std::exchange(state_.node.requests[id].fence_reply, std::uint8_t{0});
   const auto kind = reply == 1 ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look;
-  const Wishes wishes = on(one, FenceAnswer{key_of(config_, one, id), kind}, context(slot));
+  const Wishes wishes = on(one, FenceAnswer{key_of(config_, id), kind}, context(slot));
   fulfil(slot, std::move(one), wishes);
 }
 
@@ -371,7 +367,7 @@ void DriverStep::receive_query(unsigned slot, unsigned id) {
     case RowKind::fence_pending: throw Violation{"the model answers no query of what is pending"};
   }
   change(slot, [&](Item& one, const ItemContext& at) {
-    answer.key = key_of(config_, one, id);
+    answer.key = key_of(config_, id);
     on(one, answer, at);
   });
 }

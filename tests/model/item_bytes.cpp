@@ -24,12 +24,12 @@ void keep_look(ItemBytes& bytes, const LookState& look) {
 }
 
 /// Copies of an id that another process drew are not counted: it is no only copy whatever their number (R3).
-std::vector<HandoverRecord> handovers_of(const Config& config, const ItemBytes& bytes, const PaymentHash& hash) {
+std::vector<HandoverRecord> handovers_of(const Config& config, const ItemBytes& bytes) {
   std::vector<HandoverRecord> records;
   const unsigned known = bytes.drawn | bytes.unanswered | bytes.querying;
   for (unsigned id = 1; known != 0 && id <= most_ids; ++id) {
     if ((known & bit(id)) == 0) continue;
-    HandoverRecord& record = records.emplace_back(HandoverRecord{AttemptKey{hash, AttemptId{id}, part_of(config, id)}});
+    HandoverRecord& record = records.emplace_back(HandoverRecord{key_of(config, id)});
     record.drawn_here = has(bytes.drawn, id);
     record.copies = has(bytes.sent_more, id) ? 2 : has(bytes.sent_once, id) ? 1 : 0;
     if (has(bytes.unanswered, id)) record.unanswered = MonoNs{};
@@ -74,9 +74,9 @@ Item item_of(const Config& config, const State& state, unsigned slot) {
   item.payment = payment_of(config, state.store, slot, bytes.known_stop);
   item.look = look_of(bytes);
   if (bytes.asking != 0) item.route.emplace();
-  item.handovers = handovers_of(config, bytes, item.payment.request.hash);
+  item.handovers = handovers_of(config, bytes);
   item.marks = marks_of(bytes.marks);
-  for (unsigned i = 0; i < bytes.events; ++i) item.backlog.push_back(event_of(bytes.backlog[i]));
+  for (unsigned i = 0; i < bytes.events; ++i) item.backlog.push_back(event_of(config, bytes.backlog[i]));
   item.deadline_told = bytes.deadline_told != 0;
   return item;
 }

@@ -71,7 +71,7 @@ TEST_CASE("mutant: not found means failed") {
   notices(world(),
           hears("not found means failed",
                 [](const Payment&, const Event& what) -> std::optional<Event> {
-                  if (const auto* missing = std::get_if<NotFound>(&what)) return Failed{missing->id, {}};
+                  if (const auto* missing = std::get_if<NotFound>(&what)) return Failed{missing->key, {}};
                   return std::nullopt;
                 }),
           "R3");
@@ -87,10 +87,10 @@ TEST_CASE("mutant: a new id on recovery") {
     if (!missing || decision.acts.empty() || !std::holds_alternative<Dispatch>(decision.acts.front()) ||
         fresh.value > 2)
       return decision;
-    Attempt again = *payment.find(missing->id);
+    Attempt again = *payment.find(missing->key);
     again.id = fresh;
-    decision.writes = {FailAttempt{missing->id, {}, event.at}, RegisterAttempt{again}};
-    decision.acts = {Dispatch{fresh}};
+    decision.writes = {FailAttempt{missing->key, {}, event.at}, RegisterAttempt{again}};
+    decision.acts = {Dispatch{payment.key(again)}};
     return decision;
   };
   notices(world(), mutation, "R3");
@@ -102,7 +102,7 @@ TEST_CASE("mutant: any error is final") {
   notices(config,
           hears("any error is final",
                 [](const Payment&, const Event& what) -> std::optional<Event> {
-                  if (const auto* error = std::get_if<NotSent>(&what)) return NotSent{error->id, error->failure, true};
+                  if (const auto* error = std::get_if<NotSent>(&what)) return NotSent{error->key, error->failure, true};
                   return std::nullopt;
                 }),
           "R3");
@@ -146,7 +146,7 @@ TEST_CASE("mutant: expiry taken for failure") {
                   const auto open = std::find_if(payment.attempts.begin(), payment.attempts.end(),
                                                  [](const Attempt& a) { return a.open(); });
                   if (open == payment.attempts.end()) return std::nullopt;
-                  return Failed{*open->id, {}};
+                  return Failed{payment.key(*open), {}};
                 }),
           "R3");
 }
@@ -158,7 +158,7 @@ TEST_CASE("mutant: a fence believed without a look") {
           hears("fence believed without a look",
                 [](const Payment&, const Event& what) -> std::optional<Event> {
                   if (const auto* fenced = std::get_if<Fenced>(&what))
-                    return NotFound{fenced->id, Evidence::nothing_since_mark, true};
+                    return NotFound{fenced->key, Evidence::nothing_since_mark, true};
                   return std::nullopt;
                 }),
           "R3");
@@ -197,7 +197,7 @@ TEST_CASE("mutant: an earlier process's id taken for one's own") {
               "an earlier process's id is one's own",
               [](Item& item) {
                 for (const Attempt& attempt : item.payment.attempts) {
-                  const AttemptKey key{item.payment.request.hash, *attempt.id, attempt.part};
+                  const AttemptKey key = item.payment.key(attempt);
                   if (find_handover(item, key) == nullptr) item.handovers.push_back(HandoverRecord{key});
                 }
                 for (HandoverRecord& record : item.handovers) record.drawn_here = true;

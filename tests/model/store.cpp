@@ -63,25 +63,25 @@ class Writer {
   }
 
   Refusal refuse(const MoveAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.id);
+    const Attempt* attempt = payment_.find(write.key);
     return unless(attempt && attempt->open(), Errc::conflict);
   }
 
   Refusal refuse(const RecordForeign&) const { return unless(payment_.index.value != 0, Errc::not_initiated); }
 
   Refusal refuse(const SettleAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.id);
+    const Attempt* attempt = payment_.find(write.key);
     return unless(attempt && attempt->outcome != AttemptOutcome::settled, Errc::conflict);
   }
 
   Refusal refuse(const FailAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.id);
+    const Attempt* attempt = payment_.find(write.key);
     return unless(attempt && (attempt->open() || attempt->outcome == AttemptOutcome::closed), Errc::conflict);
   }
 
   /// Trigger attempts_outcome: of the closed ones, only a watched one may be told that its preimage is lost.
   Refusal refuse(const CloseAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.id);
+    const Attempt* attempt = payment_.find(write.key);
     if (!attempt) return Errc::conflict;
     return unless(attempt->open() || (attempt->watched() && write.failure.code == FailureCode::preimage_lost),
                   Errc::conflict);

@@ -67,6 +67,7 @@ std::uint8_t pack(Kind kind, unsigned id = 0) {
   return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 3 | id);
 }
 std::uint8_t pack(Kind kind, AttemptId id) { return pack(kind, static_cast<unsigned>(id.value)); }
+std::uint8_t pack(Kind kind, const AttemptKey& key) { return pack(kind, key.id); }
 
 bool is_final(const Failure& failure) { return failure.code == FailureCode::incorrect_or_unknown_payment_details; }
 Failure failure(bool final) {
@@ -90,25 +91,27 @@ struct Coder {
 
   std::uint8_t operator()(const Quiet&) const { return pack(Kind::quiet); }
   std::uint8_t operator()(const NoRoute&) const { return pack(Kind::no_route); }
-  std::uint8_t operator()(const Accepted& e) const { return pack(Kind::accepted, e.id); }
+  std::uint8_t operator()(const Accepted& e) const { return pack(Kind::accepted, e.key); }
   std::uint8_t operator()(const NotSent& e) const {
-    return pack(e.only_copy ? Kind::only_copy_not_sent : Kind::not_sent, e.id);
+    return pack(e.only_copy ? Kind::only_copy_not_sent : Kind::not_sent, e.key);
   }
   std::uint8_t operator()(const Settled& e) const {
-    return pack(proves(e.preimage, hash) ? Kind::settled : Kind::settled_wrong, e.id);
+    return pack(proves(e.preimage, hash) ? Kind::settled : Kind::settled_wrong, e.key);
   }
   std::uint8_t operator()(const Failed& e) const {
-    return pack(is_final(e.failure) ? Kind::failed_final : Kind::failed_retry, e.id);
+    return pack(is_final(e.failure) ? Kind::failed_final : Kind::failed_retry, e.key);
   }
-  std::uint8_t operator()(const Pending& e) const { return pack(Kind::pending, e.id); }
-  std::uint8_t operator()(const NotFound& e) const { return pack(kind_of(e), e.id); }
-  std::uint8_t operator()(const Fenced& e) const { return pack(Kind::fenced, e.id); }
+  std::uint8_t operator()(const Pending& e) const { return pack(Kind::pending, e.key); }
+  std::uint8_t operator()(const NotFound& e) const { return pack(kind_of(e), e.key); }
+  std::uint8_t operator()(const Fenced& e) const { return pack(Kind::fenced, e.key); }
   std::uint8_t operator()(const HashBusy&) const { return pack(Kind::busy); }
   std::uint8_t operator()(const HashPaid& e) const {
     return pack(proves(e.preimage, hash) ? Kind::paid : Kind::paid_wrong, *e.id);
   }
   std::uint8_t operator()(const DeadlinePassed&) const { return pack(Kind::deadline); }
-  std::uint8_t operator()(const SettledPreimageLost& e) const { return pack(Kind::lost, e.id.value_or(AttemptId{})); }
+  std::uint8_t operator()(const SettledPreimageLost& e) const {
+    return pack(Kind::lost, e.key ? e.key->id : AttemptId{});
+  }
   template <typename Other> std::uint8_t operator()(const Other&) const {
     throw Violation{"the model does not queue this event"};
   }
@@ -304,41 +307,46 @@ LookResult look_result(const Config& config, const Visible& shown) {
   return look;
 }
 
-StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to) {
+AttemptKey key_of(const Config& config, unsigned number) {
+  return test::key_of(AttemptId{number}, part_of(config, number));
+}
+
+StoreKnowledge knowledge(const Config& config, std::uint8_t known, std::uint8_t deleted_up_to) {
   StoreKnowledge what;
   what.store = store_name();
   what.deleted_up_to = AttemptId{deleted_up_to};
   for (unsigned id = 1; id <= most_ids; ++id) {
-    if ((known & bit(id)) != 0) what.known_ids.push_back(AttemptId{id});
+    if ((known & bit(id)) != 0) what.known.push_back(key_of(config, id));
   }
   return what;
 }
 
-Event event_of(std::uint8_t code) {
-  const AttemptId id{code & 7U};
+Event event_of(const Config& config, std::uint8_t code) {
+  const unsigned number = code & 7U;
+  const AttemptKey key = key_of(config, number);
   switch (static_cast<Kind>(code >> 3)) {
     case Kind::quiet: return Quiet{};
     case Kind::no_route: return NoRoute{};
-    case Kind::accepted: return Accepted{id};
-    case Kind::only_copy_not_sent: return NotSent{id, failure(false), true};
-    case Kind::not_sent: return NotSent{id, failure(false), false};
-    case Kind::settled: return Settled{id, test::right_preimage()};
-    case Kind::settled_wrong: return Settled{id, test::wrong_preimage()};
-    case Kind::failed_retry: return Failed{id, failure(false)};
-    case Kind::failed_final: return Failed{id, failure(true)};
-    case Kind::pending: return Pending{id};
-    case Kind::nothing: return NotFound{id, Evidence::nothing_since_mark, false};
-    case Kind::nothing_fenced: return NotFound{id, Evidence::nothing_since_mark, true};
-    case Kind::no_debit: return NotFound{id, Evidence::finished_no_debit, false};
-    case Kind::no_debit_fenced: return NotFound{id, Evidence::finished_no_debit, true};
-    case Kind::not_yet: return NotFound{id, Evidence::not_yet, false};
-    case Kind::unknown: return NotFound{id, Evidence::unknown, false};
-    case Kind::fenced: return Fenced{id};
+    case Kind::accepted: return Accepted{key};
+    case Kind::only_copy_not_sent: return NotSent{key, failure(false), true};
+    case Kind::not_sent: return NotSent{key, failure(false), false};
+    case Kind::settled: return Settled{key, test::right_preimage()};
+    case Kind::settled_wrong: return Settled{key, test::wrong_preimage()};
+    case Kind::failed_retry: return Failed{key, failure(false)};
+    case Kind::failed_final: return Failed{key, failure(true)};
+    case Kind::pending: return Pending{key};
+    case Kind::nothing: return NotFound{key, Evidence::nothing_since_mark, false};
+    case Kind::nothing_fenced: return NotFound{key, Evidence::nothing_since_mark, true};
+    case Kind::no_debit: return NotFound{key, Evidence::finished_no_debit, false};
+    case Kind::no_debit_fenced: return NotFound{key, Evidence::finished_no_debit, true};
+    case Kind::not_yet: return NotFound{key, Evidence::not_yet, false};
+    case Kind::unknown: return NotFound{key, Evidence::unknown, false};
+    case Kind::fenced: return Fenced{key};
     case Kind::busy: return HashBusy{};
-    case Kind::paid: return HashPaid{test::right_preimage(), id, Msat::of(250'000), Msat{}};
-    case Kind::paid_wrong: return HashPaid{test::wrong_preimage(), id, Msat::of(250'000), Msat{}};
+    case Kind::paid: return HashPaid{test::right_preimage(), key.id, Msat::of(250'000), Msat{}};
+    case Kind::paid_wrong: return HashPaid{test::wrong_preimage(), key.id, Msat::of(250'000), Msat{}};
     case Kind::deadline: return DeadlinePassed{};
-    case Kind::lost: return SettledPreimageLost{id.value == 0 ? std::optional<AttemptId>{} : id};
+    case Kind::lost: return SettledPreimageLost{number == 0 ? std::optional<AttemptKey>{} : key};
     case Kind::none:
     case Kind::count: break;
   }

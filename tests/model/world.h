@@ -225,8 +225,10 @@ struct Violation {
 /// The inverse, for what the writes of one tick may change.
 void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] LookResult look_result(const Config& config, const Visible& shown);
-[[nodiscard]] StoreKnowledge knowledge(std::uint8_t known, std::uint8_t deleted_up_to);
-[[nodiscard]] Event event_of(std::uint8_t code);
+/// The model numbers its attempts; each number stands for an id and a part.
+[[nodiscard]] AttemptKey key_of(const Config& config, unsigned number);
+[[nodiscard]] StoreKnowledge knowledge(const Config& config, std::uint8_t known, std::uint8_t deleted_up_to);
+[[nodiscard]] Event event_of(const Config& config, std::uint8_t code);
 [[nodiscard]] std::uint8_t code_of(const Event& what, const PaymentHash& hash);
 [[nodiscard]] std::string event_name(std::uint8_t code);
 [[nodiscard]] SwitchKey switch_key();

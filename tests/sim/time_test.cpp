@@ -11,7 +11,7 @@ using Dispatched = DispatchAnswer::Kind;
 using Queried = QueryAnswer::Kind;
 
 TEST_CASE("a network that does not exist is a fault, not an answer") {
-  paytower::test::TestLedger ledger;
+  TestLedger ledger;
   FakeClock clock;
   PipeNode node(ledger, clock, "nothing");
   const auto client = node.transport();

@@ -123,7 +123,7 @@ bool Run::beside_anothers_payment(const Payment& payment) {
   std::set<AttemptId> made;
   world_.ledger.read([&](sim::LedgerTx& tx) {
     for (const sim::Row& row : tx.rows_of(payment.request.hash)) {
-      if (row.state == RowState::complete && !payment.find(row.key.id)) theirs = true;
+      if (row.state == RowState::complete && !payment.find(row.key)) theirs = true;
     }
   });
   for (const auto& entry : world_.oracle(payment.request.hash)) {

@@ -107,7 +107,7 @@ TEST_CASE("the guard of a paid payment keeps the hash of its secret, not the sec
   payment.request = request_of(1);
   payment.request.payment_secret.emplace().bytes.fill(9);
   store.must(payment, {InitPayment{}, RegisterAttempt{attempt_of(11)}});
-  store.must(payment, {SettleAttempt{AttemptId{11}, preimage_of(1), after(9)}, Succeed{preimage_of(1), after(9)}});
+  store.must(payment, {SettleAttempt{own_key(1, 11), preimage_of(1), after(9)}, Succeed{preimage_of(1), after(9)}});
   CHECK(remove_as_planned(store, named({1})).deleted == 1);
   CHECK(store.store.find(request_of(1).hash).guard->payment_secret_hash ==
         sha256(payment.request.payment_secret->bytes));
@@ -153,7 +153,7 @@ TEST_CASE("failed attempts only: payments, proofs and watched ones stay") {
   Payment retried = store.in_flight(7);
   store.must(retried, {FailAttempt{first_attempt(7), some_failure(), after(9)}});
   store.must(retried, {RegisterAttempt{attempt_of(72)}});
-  store.must(retried, {SettleAttempt{AttemptId{72}, preimage_of(7), after(10)}, Succeed{preimage_of(7), after(10)}});
+  store.must(retried, {SettleAttempt{own_key(7, 72), preimage_of(7), after(10)}, Succeed{preimage_of(7), after(10)}});
   Payment trying = store.in_flight(8);
   store.must(trying, {FailAttempt{first_attempt(8), some_failure(), after(9)}});
   DeleteRequest request;

@@ -86,7 +86,7 @@ TEST_CASE(
           CHECK(results.front());
         } catch (const StoreError&) {
           thrown = true;
-          faulty.store.spool(payment.request.hash, first_attempt(1), preimage_of(1));
+          faulty.store.spool(first_attempt(1), preimage_of(1));
         }
         CHECK(thrown == FaultDisk::instance().struck());
         FaultDisk::instance().disarm();
@@ -140,7 +140,7 @@ TEST_CASE("a disk that takes no more: the spool still does") {
       (void)store.store.commit(std::span(&entry, 1));
       return false;
     } catch (const StoreError&) {
-      store.store.spool(payment.request.hash, first_attempt(1), preimage_of(1));
+      store.store.spool(first_attempt(1), preimage_of(1));
       return store.connection.broken();
     }
   });

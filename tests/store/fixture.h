@@ -63,7 +63,10 @@ struct Store {
   Payment assumed_failed(std::uint64_t number);
 };
 
-[[nodiscard]] inline AttemptId first_attempt(std::uint64_t number) { return AttemptId{number * 10 + 1}; }
+[[nodiscard]] inline AttemptKey own_key(std::uint64_t number, std::uint64_t id, std::uint32_t part = 0) {
+  return AttemptKey{request_of(number).hash, AttemptId{id}, part};
+}
+[[nodiscard]] inline AttemptKey first_attempt(std::uint64_t number) { return own_key(number, number * 10 + 1); }
 
 /// Past every check of ours: plain SQLite on the file, with the triggers that the schema has.
 [[nodiscard]] std::unique_ptr<SQLite::Database> raw(const std::string& path);

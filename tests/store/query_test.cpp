@@ -364,7 +364,7 @@ TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
   REQUIRE(history);
   CHECK(indexes_of(history->tries) == std::vector<std::int64_t>{2, 1});
   CHECK(history->head()->index == again.index);
-  store.must(again, {FailAttempt{AttemptId{500}, some_failure(), after(70)}});
+  store.must(again, {FailAttempt{own_key(1, 500), some_failure(), after(70)}});
   store.must(again, {FailPayment{FailureReason::no_route, after(70)}});
   Payment first = *store.store.load(PaymentIndex{1});
   store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(80)},

@@ -36,9 +36,9 @@ TEST_CASE("a spooled preimage is stored by the next run, and the spool is empty 
     CHECK(empty_spool(folder));
     open = store.in_flight(1).index;
     given_up = store.assumed_failed(2).index;
-    store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(1));
-    store.store.spool(request_of(2).hash, first_attempt(2), preimage_of(2));
-    store.store.spool(request_of(2).hash, first_attempt(2), preimage_of(2));  // twice, as after two failed commits
+    store.store.spool(first_attempt(1), preimage_of(1));
+    store.store.spool(first_attempt(2), preimage_of(2));
+    store.store.spool(first_attempt(2), preimage_of(2));  // twice, as after two failed commits
     CHECK_FALSE(empty_spool(folder));
   }
   Store next(folder.file("p"), db::OpenMode::read_write);
@@ -57,10 +57,10 @@ TEST_CASE("what is not ours or does not prove stays where it is, and hinders not
   Store store(folder.file("p"));
   store.in_flight(1);
   store.in_flight(2);
-  store.store.spool(request_of(1).hash, AttemptId{999}, preimage_of(1));    // no attempt of ours
-  store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(7));  // does not prove
-  store.store.spool(request_of(2).hash, first_attempt(1), preimage_of(2));  // another hash's attempt
-  store.store.spool(request_of(2).hash, first_attempt(2), preimage_of(2));
+  store.store.spool(own_key(1, 999), preimage_of(1));                        // no attempt of ours
+  store.store.spool(first_attempt(1), preimage_of(7));                       // does not prove
+  store.store.spool(own_key(2, first_attempt(1).id.value), preimage_of(2));  // another hash's attempt
+  store.store.spool(first_attempt(2), preimage_of(2));
   const auto report = store.store.take_in_spool(after(9));
   CHECK(report.settled == std::vector{request_of(2).hash});
   CHECK(report.left.size() == 3);
@@ -72,14 +72,14 @@ TEST_CASE("a torn entry is not taken, and its place not used again") {
   const TempFolder folder;
   Store store(folder.file("p"));
   store.in_flight(1);
-  store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(1));
+  store.store.spool(first_attempt(1), preimage_of(1));
   {
     std::fstream file(folder.file("p.spool"), std::ios::binary | std::ios::in | std::ios::out);
     file.seekp(60);
     file.put('x');
   }
   CHECK(store.store.take_in_spool(after(9)).settled.empty());
-  store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(1));
+  store.store.spool(first_attempt(1), preimage_of(1));
   CHECK(store.store.take_in_spool(after(9)).settled.size() == 1);
   CHECK_FALSE(empty_spool(folder));
 }
@@ -88,7 +88,7 @@ TEST_CASE("the spool has room for 512 and then says nothing") {
   const TempFolder folder;
   Store store(folder.file("p"));
   for (std::uint64_t number = 1; number <= 520; ++number)
-    store.store.spool(request_of(number).hash, AttemptId{number}, preimage_of(number));
+    store.store.spool(own_key(number, number), preimage_of(number));
   CHECK(db::read_spool(folder.file("p")).entries.size() == 512);
   CHECK(std::filesystem::file_size(folder.file("p.spool")) == 65'536);
 }
@@ -120,7 +120,7 @@ TEST_CASE("a spool that is none is neither read nor written") {
   }
   const auto size = [&] { return !std::filesystem::is_regular_file(path) ? 0 : std::filesystem::file_size(path); };
   const auto before = size();
-  store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(1));
+  store.store.spool(first_attempt(1), preimage_of(1));
   CHECK(size() == before);
   CHECK(std::filesystem::file_size(folder.file("target")) == 65'536);
   const auto report = store.store.take_in_spool(after(9));
@@ -138,7 +138,7 @@ TEST_CASE("a copy without a spool gets one, a begun one is completed") {
   SUBCASE("half") { std::filesystem::resize_file(folder.file("p.spool"), 30'000); }
   CHECK(store.store.take_in_spool(after(9)).left.empty());
   CHECK(empty_spool(folder));
-  store.store.spool(request_of(1).hash, first_attempt(1), preimage_of(1));
+  store.store.spool(first_attempt(1), preimage_of(1));
   CHECK(store.store.take_in_spool(after(9)).settled.size() == 1);
 }
 
@@ -152,8 +152,7 @@ TEST_CASE("processes that spool at the same time use different places") {
     if (child == 0) {
       for (std::uint64_t i = 0; i < 20; ++i) {
         const std::uint64_t number = child_number * 20 + i + 1;
-        if (!db::put_in_spool(folder.file("p"), {request_of(number).hash, AttemptId{number}, preimage_of(number)}))
-          ::_exit(1);
+        if (!db::put_in_spool(folder.file("p"), {own_key(number, number), preimage_of(number)})) ::_exit(1);
       }
       ::_exit(0);
     }

@@ -32,10 +32,10 @@ void paid_payment(Store& store, std::uint64_t number, std::uint64_t amount, std:
     const UnixNs at{payment.request.created.value + took * ns_per_second};
     if (i < failures) {
       const Failure failure{FailureCode::fee_insufficient, 1, ChannelDirection{ShortChannelId{9'007}, 1}, {}, "low"};
-      store.must(payment, {FailAttempt{*attempt.id, failure, at}});
+      store.must(payment, {FailAttempt{payment.key(attempt), failure, at}});
     } else {
       const Preimage proof = preimage_of(number);
-      store.must(payment, {SettleAttempt{*attempt.id, proof, at}, Succeed{proof, at}});
+      store.must(payment, {SettleAttempt{payment.key(attempt), proof, at}, Succeed{proof, at}});
     }
   }
 }

@@ -17,6 +17,7 @@ using test::check_same;
 using test::damage;
 using test::first_attempt;
 using test::key_of;
+using test::own_key;
 using test::preimage_of;
 using test::raw;
 using test::request_of;
@@ -48,30 +49,31 @@ std::vector<std::int64_t> open_indexes(Store& store) {
 /// A event that fits into this payment's story more often than not.
 Event random_event(std::mt19937_64& random, const Payment& payment, std::uint64_t& next_id) {
   const auto one_of = [&random](std::size_t count) { return random() % count; };
-  AttemptId id{next_id};
-  if (!payment.attempts.empty()) id = payment.attempts[one_of(payment.attempts.size())].id.value_or(AttemptId{1});
+  AttemptKey key{payment.request.hash, AttemptId{next_id}};
+  if (!payment.attempts.empty()) key.id = payment.attempts[one_of(payment.attempts.size())].id.value_or(AttemptId{1});
   switch (one_of(14)) {
     case 0: return Quiet{};
     case 1:
     case 2:
     case 3:
-      return RouteReady{AttemptId{++next_id}, 0, SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"},
+      return RouteReady{AttemptKey{key.hash, AttemptId{++next_id}},
+                        SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"},
                         Marks{next_id, 2, std::nullopt, 4}, route_of(next_id)};
     case 4: return NoRoute{FailureReason::insufficient_balance};
-    case 5: return NotSent{id, some_failure(), one_of(2) == 0};
-    case 6: return Settled{id, preimage_of(1)};
+    case 5: return NotSent{key, some_failure(), one_of(2) == 0};
+    case 6: return Settled{key, preimage_of(1)};
     case 7:
     case 8:
-      return Failed{id, Failure{FailureCode::fee_insufficient,
-                                static_cast<std::uint32_t>(one_of(4)),
-                                {},
-                                {},
-                                std::string(one_of(20), 'x')}};
-    case 9: return NotFound{id, Evidence::finished_no_debit, true};
+      return Failed{key, Failure{FailureCode::fee_insufficient,
+                                 static_cast<std::uint32_t>(one_of(4)),
+                                 {},
+                                 {},
+                                 std::string(one_of(20), 'x')}};
+    case 9: return NotFound{key, Evidence::finished_no_debit, true};
     case 10: return CancelRequested{};
     case 11: return HashPaid{preimage_of(1), AttemptId{random()}, Msat::of(250'000), Msat::of(17)};
-    case 12: return one_of(3) == 0 ? Event(OperatorAssumesFailed{}) : Event(Failed{id, some_failure()});
-    default: return one_of(2) == 0 ? Event(OperatorWritesOff{}) : Event(SettledPreimageLost{id});
+    case 12: return one_of(3) == 0 ? Event(OperatorAssumesFailed{}) : Event(Failed{key, some_failure()});
+    default: return one_of(2) == 0 ? Event(OperatorWritesOff{}) : Event(SettledPreimageLost{key});
   }
 }
 
@@ -148,7 +150,7 @@ TEST_CASE("every field of an attempt comes back, text is cut where the bound is"
   Failure failure = some_failure();
   failure.channel->channel.value = UINT64_MAX;
   failure.message = std::string("a\0b\xFF", 4) + std::string(5'000, 'x');
-  store.must(payment, {FailAttempt{*attempt.id, failure, after(9)}});
+  store.must(payment, {FailAttempt{payment.key(attempt), failure, after(9)}});
   payment.attempts[0].failure->message.resize(limits::max_failure_message_bytes);
   check_same(payment, loaded(store, payment.index));
 
@@ -205,7 +207,7 @@ TEST_CASE("what the vocabulary of the control tower refuses") {
   CHECK(refused(store, open,
                 {SettleAttempt{first_attempt(2), preimage_of(9), after(1)}, Succeed{preimage_of(9), after(1)}}) ==
         Errc::conflict);
-  CHECK(refused(store, open, {SettleAttempt{AttemptId{999}, preimage_of(2), after(1)}}) == Errc::conflict);
+  CHECK(refused(store, open, {SettleAttempt{own_key(2, 999), preimage_of(2), after(1)}}) == Errc::conflict);
   Payment paid = store.paid(3);
   CHECK(refused(store, paid, {RegisterAttempt{attempt_of(32)}}) == Errc::already_succeeded);
   CHECK(refused(store, paid, {FailPayment{FailureReason::error, after(1)}}) == Errc::already_succeeded);
@@ -289,7 +291,7 @@ TEST_CASE("a late preimage stops the newer try of its hash") {
   CHECK(loaded(store, newer.index).has_open_attempt());
   newer.stop_reason = FailureReason::error;
   // Paid twice, if it comes to that, is stored as what it is.
-  store.must(newer, {SettleAttempt{AttemptId{500}, preimage_of(1), after(51)}, Succeed{preimage_of(1), after(51)}});
+  store.must(newer, {SettleAttempt{own_key(1, 500), preimage_of(1), after(51)}, Succeed{preimage_of(1), after(51)}});
   check_same(newer, loaded(store, newer.index));
 }
 
@@ -319,17 +321,17 @@ TEST_CASE("fetch_in_flight: what is unfinished, unresolved or watched, ascending
   store.written_off(5);
   store.assumed_failed(6);
   Payment both = store.initiated(7);  // paid, with another part open
-  Attempt half = attempt_of(71);
+  Attempt half = attempt_of(71, 1);
   half.amount = Msat::of(125'000);
-  Attempt other_half = attempt_of(72, 1);
+  Attempt other_half = attempt_of(71, 2);
   other_half.amount = half.amount;
   store.must(both, {RegisterAttempt{half}, RegisterAttempt{other_half}});
-  store.must(both, {SettleAttempt{AttemptId{71}, preimage_of(7), after(9)}, Succeed{preimage_of(7), after(9)}});
+  store.must(both, {SettleAttempt{own_key(7, 71, 1), preimage_of(7), after(9)}, Succeed{preimage_of(7), after(9)}});
   CHECK(both.status() == PaymentStatus::succeeded);
   CHECK(open_indexes(store) == std::vector<std::int64_t>{1, 2, 6, 7});
   CHECK(store.store.fetch_in_flight(PaymentIndex{1}, 2) == std::vector{PaymentIndex{2}, PaymentIndex{6}});
   CHECK(store.store.fetch_in_flight(PaymentIndex{7}, 2).empty());
-  store.must(both, {FailAttempt{AttemptId{72}, some_failure(), after(10)}});
+  store.must(both, {FailAttempt{own_key(7, 71, 2), some_failure(), after(10)}});
   CHECK(open_indexes(store) == std::vector<std::int64_t>{1, 2, 6});
 }
 
@@ -349,9 +351,9 @@ TEST_CASE("find: what is paid, open, unknown or newest, with everything known of
   const HashState open = store.store.find(request_of(1).hash);
   CHECK(open.payment->index == second.index);
   CHECK(open.highest_id == AttemptId{500});
-  CHECK(std::set<AttemptId>(open.knowledge.known_ids.begin(), open.knowledge.known_ids.end()) ==
-        std::set{AttemptId{11}, AttemptId{500}});
-  store.must(second, {FailAttempt{AttemptId{500}, some_failure(), after(9)}});
+  CHECK(std::set<AttemptKey>(open.knowledge.known.begin(), open.knowledge.known.end()) ==
+        std::set{first_attempt(1), own_key(1, 500)});
+  store.must(second, {FailAttempt{own_key(1, 500), some_failure(), after(9)}});
   store.must(second, {FailPayment{FailureReason::no_route, after(9)}});
   CHECK(store.store.find(request_of(1).hash).payment->index == second.index);
   // The first one is paid after all: that is what counts of this hash.
@@ -369,7 +371,7 @@ TEST_CASE("R12: the highest id is the store's, not the hash's, and an id that is
   store.must(other, {InitPayment{}, RegisterAttempt{attempt_of(700)}});
   const HashState state = store.store.find(request_of(2).hash);
   CHECK(state.highest_id == AttemptId{700});
-  CHECK(state.knowledge.known_ids.empty());
+  CHECK(state.knowledge.known.empty());
   Payment second;
   second.request = request_of(2);
   CHECK(refused(store, second, {InitPayment{}, RegisterAttempt{attempt_of(700)}}) == Errc::attempt_id_taken);
@@ -410,9 +412,9 @@ TEST_CASE("ids of deleted attempts are not drawn again") {
   request.hashes = {request_of(1).hash};
   CHECK(store.admin.remove(request, alice).deleted == 1);
   const HashState state = store.store.find(request_of(1).hash);
-  CHECK(state.knowledge.deleted_up_to == first_attempt(1));
-  CHECK(state.highest_id == first_attempt(1));
-  CHECK(state.knowledge.known_ids.empty());
+  CHECK(state.knowledge.deleted_up_to == first_attempt(1).id);
+  CHECK(state.highest_id == first_attempt(1).id);
+  CHECK(state.knowledge.known.empty());
 }
 
 TEST_CASE("recent results: the newest attempts that have ended, and no more than asked for") {
