@@ -86,7 +86,8 @@ void start_foreign(Node& node) {
   lock_htlc(node, foreign_id);
 }
 
-/// SimAdmin::erase: the row, and with `lists` the finished HTLCs too, which moves their counter. Debits stay.
+/// sim::erase_ended_rows (core/sim/erasure.h): the row, and with `lists` the finished HTLCs too, which moves their
+/// counter. Debits stay.
 void erase(Node& node, unsigned id, bool lists) {
   Visible& seen = node.seen;
   seen.rows[id] = RowKind::none;
