@@ -494,8 +494,9 @@ std::optional<Payment> SqlitePaymentStore::owner_of(const SpoolEntry& entry) {
   return reading(impl_->connection, [&]() -> std::optional<Payment> {
     std::optional<PaymentIndex> index;
     {
-      Query row = impl_->connection.prepared("SELECT payment_index FROM attempts WHERE attempt_id = ?1 AND origin = 0");
-      row.bind(Impl::bits(entry.key.id));
+      Query row = impl_->connection.prepared(
+          "SELECT payment_index FROM attempts WHERE attempt_id = ?1 AND part = ?2 AND origin = 0");
+      row.bind(Impl::bits(entry.key.id), entry.key.part);
       if (row.step()) index = PaymentIndex{row.integer()};
     }
     if (!index) return std::nullopt;

@@ -57,14 +57,15 @@ TEST_CASE("what is not ours or does not prove stays where it is, and hinders not
   Store store(folder.file("p"));
   store.in_flight(1);
   store.in_flight(2);
-  store.store.spool(own_key(1, 999), preimage_of(1));                        // no attempt of ours
-  store.store.spool(first_attempt(1), preimage_of(7));                       // does not prove
-  store.store.spool(own_key(2, first_attempt(1).id.value), preimage_of(2));  // another hash's attempt
+  store.store.spool(own_key(1, 999), preimage_of(1));                           // no attempt of ours
+  store.store.spool(first_attempt(1), preimage_of(7));                          // does not prove
+  store.store.spool(own_key(2, first_attempt(1).id.value), preimage_of(2));     // another hash's attempt
+  store.store.spool(own_key(1, first_attempt(1).id.value, 3), preimage_of(1));  // a part that is not there
   store.store.spool(first_attempt(2), preimage_of(2));
   const auto report = store.store.take_in_spool(after(9));
   CHECK(report.settled == std::vector{request_of(2).hash});
-  CHECK(report.left.size() == 3);
-  CHECK(db::read_spool(folder.file("p")).entries.size() == 3);
+  CHECK(report.left.size() == 4);
+  CHECK(db::read_spool(folder.file("p")).entries.size() == 4);
   CHECK(store.store.find(request_of(1).hash).payment->status() == PaymentStatus::in_flight);
 }
 
