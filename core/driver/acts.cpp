@@ -84,9 +84,9 @@ bool Driver::Impl::any_waits_for_room() const {
   return std::any_of(drives.begin(), drives.end(), [](const auto& drive) { return !drive->done && drive->room_at; });
 }
 
-void Driver::Impl::give_room() {
+void Driver::Impl::give_room(ShortChannelId channel) {
   for (const auto& drive : drives) {
-    if (drive->done || !drive->room_at) continue;
+    if (drive->done || !drive->room_at || !found_no_room(drive->item.payment, drive->room_since, channel)) continue;
     drive->room_waits = 0;
     return take_room(*drive);
   }

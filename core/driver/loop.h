@@ -190,8 +190,8 @@ struct Driver::Impl {
   void fulfil(Drive& drive, const RefuseClock& wish);
   void fulfil(Drive& drive, const Leave& wish);
   [[nodiscard]] bool any_waits_for_room() const;
-  /// An HTLC has ended: whoever has waited longest takes its room.
-  void give_room();
+  /// An HTLC in this channel of ours has ended: who came first of those that met it full takes its room.
+  void give_room(ShortChannelId channel);
   void take_room(Drive& drive);
   /// All that was full for its attempts up to now may have room again.
   static void forget_full_channels(Drive& drive);

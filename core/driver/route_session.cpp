@@ -86,9 +86,11 @@ Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy>
   return std::move(gatherer).take();
 }
 
-bool found_no_room(const Payment& payment, AttemptId room_since) {
-  return std::any_of(payment.attempts.begin(), payment.attempts.end(),
-                     [&](const Attempt& attempt) { return met_full_channel(attempt) && after(attempt, room_since); });
+bool found_no_room(const Payment& payment, AttemptId room_since, std::optional<ShortChannelId> channel) {
+  return std::any_of(payment.attempts.begin(), payment.attempts.end(), [&](const Attempt& attempt) {
+    const bool here = !channel || (!attempt.route.hops.empty() && attempt.route.hops.front().channel == *channel);
+    return here && met_full_channel(attempt) && after(attempt, room_since);
+  });
 }
 
 namespace {

@@ -25,8 +25,9 @@ struct Exclusions {
 /// attempt, or for an earlier one, may have room again.
 [[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies = {},
                                         AttemptId room_since = {});
-/// A channel of ours was full for an attempt after this one.
-[[nodiscard]] bool found_no_room(const Payment& payment, AttemptId room_since);
+/// A channel of ours, this one if it is given, was full for an attempt after `room_since`.
+[[nodiscard]] bool found_no_room(const Payment& payment, AttemptId room_since,
+                                 std::optional<ShortChannelId> channel = {});
 
 /// All given routes have been tried, or the demands leave none of them.
 struct NothingLeft {

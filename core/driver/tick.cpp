@@ -12,11 +12,16 @@ namespace {
 
 constexpr unsigned most_refusals = 8;  ///< then a payment is left to the next run
 
-/// The HTLC that has ended was in a channel of ours.
-bool left_room(const Write& write) {
+/// The channel of ours in which an HTLC has ended; nothing where none has. What our node refused itself made none.
+std::optional<ShortChannelId> room_left(const Payment& payment, const Write& write) {
+  const auto* settled = std::get_if<SettleAttempt>(&write);
   const auto* failed = std::get_if<FailAttempt>(&write);
-  return std::holds_alternative<SettleAttempt>(write) ||
-         (failed != nullptr && failed->failure.code != FailureCode::channel_full);
+  const bool refused = failed != nullptr && (failed->failure.code == FailureCode::channel_full ||
+                                             failed->failure.code == FailureCode::local_refusal);
+  if ((settled == nullptr && failed == nullptr) || refused) return std::nullopt;
+  const Attempt* attempt = payment.find(settled != nullptr ? settled->key : failed->key);
+  if (attempt == nullptr || attempt->route.hops.empty()) return std::nullopt;
+  return attempt->route.hops.front().channel;
 }
 
 }  // namespace
@@ -116,7 +121,7 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   on_stored(drive.item, stored.index, pending.decision);
   for (const Write& write : pending.decision.writes) {
     learn(payment, write);
-    if (left_room(write)) give_room();
+    if (const auto channel = room_left(payment, write)) give_room(*channel);
     if (const auto* made = std::get_if<RegisterAttempt>(&write))
       hashes[payment.request.hash].knowledge.known.push_back(payment.key(made->attempt));
   }

@@ -102,6 +102,8 @@ TEST_CASE("exclusions: a full channel of ours is out for the next route, and not
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment, {}, first_id).channels == std::vector{channel(1)});
   CHECK(found_no_room(payment, first_id));
+  CHECK(found_no_room(payment, first_id, channel(1).channel));  // room in another one is no room for it
+  CHECK_FALSE(found_no_room(payment, first_id, channel(2).channel));
   payment.attempts.back().failure->code = FailureCode::local_refusal;
   CHECK(exclusions_for(payment, {}, second_id).channels == std::vector{channel(1)});
   CHECK_FALSE(found_no_room(payment, first_id));
