@@ -382,6 +382,14 @@ bool stood_long(const sim::OracleEntry& entry, UnixNs ended) {
 
 }  // namespace
 
+bool CrashWorld::still_shown(const AttemptKey& key) {
+  bool shown = false;
+  ledger.read([&](sim::LedgerTx& tx) {
+    for (const sim::Row& row : tx.rows_of(key.hash)) shown |= row.key == key;
+  });
+  return shown;
+}
+
 bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken) {
   const HashState state = process.store.find(hash);
   const auto say = [&](const std::string& what) { broken.push_back(what + " (" + short_name(hash) + ")"); };
@@ -417,8 +425,10 @@ bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vect
   if (now == PaymentStatus::failed) {
     if (ours_live) say("R9: FAILED while an HTLC of ours is locked or settled");
     const UnixNs ended = state.payment->ended.value_or(clock.wall());
-    const bool theirs =
-        std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return stood_long(entry, ended); });
+    // Once the node has forgotten another user's complete record, nobody can see it.
+    const bool theirs = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
+      return stood_long(entry, ended) && still_shown(AttemptKey{hash, entry.attempt, entry.part});
+    });
     if (theirs) say("R9: FAILED while somebody's HTLC is locked or settled");
   }
   if (told_paid && now != PaymentStatus::succeeded) say("R8: SUCCEEDED was told and is gone");

@@ -109,6 +109,8 @@ class CrashWorld final : private Observer {
   void check_spooled(Process& process);
   void doubt(const char* what, const std::exception& error);
   bool drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed);
+  /// By the node, as a record of its own.
+  [[nodiscard]] bool still_shown(const AttemptKey& key);
   /// True when the hash is over.
   bool judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken);
 
