@@ -8,8 +8,8 @@ namespace paytower {
 
 namespace {
 
-constexpr std::int64_t first_room_pause_ns = ns_per_second;  ///< nobody tells of the end of others' HTLCs
-constexpr std::int64_t longest_room_pause_ns = 8 * ns_per_second;
+constexpr std::int64_t first_full_pause_ns = ns_per_second;  ///< nobody tells of the end of others' HTLCs
+constexpr std::int64_t longest_full_pause_ns = 8 * ns_per_second;
 
 /// The switch works on it, or has nothing new to tell.
 bool waits_for_switch(const Act& act) {
@@ -60,47 +60,49 @@ void Driver::Impl::fulfil(Drive& drive, const AskForRoute& wish) {
   Item& item = drive.item;
   auto advice = wish.advised ? remembered() : nullptr;
   const bool advised = advice != nullptr;
-  drive.room_at.reset();
+  drive.retry_full_at.reset();
   NextRoute next = next_route(item.payment, QuestionContext{drive.ticket, std::move(advice), store_id(item), now(),
-                                                            drive.policies, drive.room_since});
+                                                            drive.policies, drive.full_until});
   if (auto* nothing = std::get_if<NothingLeft>(&next)) {
     no_route(item, std::move(nothing->detail));
   } else if (auto* route = std::get_if<Route>(&next)) {
     draw_id(drive, std::move(*route));
   } else {
     auto& question = std::get<RouteQuestion>(next);
-    route_asked(item, advised, Exclusions{question.excluded_channels, question.excluded_nodes}, drive.room_since);
+    route_asked(item, advised, Exclusions{question.excluded_channels, question.excluded_nodes}, drive.full_until);
     ports.node.ask_route(question);
   }
 }
 
-void Driver::Impl::fulfil(Drive& drive, const WaitForRoom&) {
-  const std::int64_t pause = first_room_pause_ns << std::min(drive.room_waits++, 10U);
-  drive.room_at = plus(mono(), std::min(pause, longest_room_pause_ns));
+void Driver::Impl::fulfil(Drive& drive, const WaitForChannel&) {
+  const std::int64_t pause = first_full_pause_ns << std::min(drive.full_waits++, 10U);
+  drive.retry_full_at = plus(mono(), std::min(pause, longest_full_pause_ns));
   trace(drive.item, "our channels are full: waits until an HTLC has ended");
 }
 
-bool Driver::Impl::any_waits_for_room() const {
-  return std::any_of(drives.begin(), drives.end(), [](const auto& drive) { return !drive->done && drive->room_at; });
+bool Driver::Impl::any_waits_for_channel() const {
+  return std::any_of(drives.begin(), drives.end(),
+                     [](const auto& drive) { return !drive->done && drive->retry_full_at; });
 }
 
-void Driver::Impl::give_room(ShortChannelId channel) {
+void Driver::Impl::channel_freed(ShortChannelId channel) {
   for (const auto& drive : drives) {
-    if (drive->done || !drive->room_at || !found_no_room(drive->item.payment, drive->room_since, channel)) continue;
-    drive->room_waits = 0;
-    return take_room(*drive);
+    if (drive->done || !drive->retry_full_at || !met_full_channel(drive->item.payment, drive->full_until, channel))
+      continue;
+    drive->full_waits = 0;
+    return try_full_channels(*drive);
   }
 }
 
-void Driver::Impl::take_room(Drive& drive) {
-  drive.room_at.reset();
+void Driver::Impl::try_full_channels(Drive& drive) {
+  drive.retry_full_at.reset();
   forget_full_channels(drive);
   want_look(drive.item, mono());
 }
 
 void Driver::Impl::forget_full_channels(Drive& drive) {
   for (const Attempt& attempt : drive.item.payment.attempts) {
-    if (attempt.id) drive.room_since = std::max(drive.room_since, *attempt.id);
+    if (attempt.id && attempt.origin == AttemptOrigin::own) drive.full_until = std::max(drive.full_until, *attempt.id);
   }
 }
 

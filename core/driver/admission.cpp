@@ -364,7 +364,7 @@ void Driver::Impl::give_place_up(Drive& drive) {
 /// What waits for a lock counts as well: the queue never holds more than there is room for. Nobody new comes while our
 /// channels are full.
 void Driver::Impl::take_from_feed(std::size_t room) {
-  while (feed && !told_to_leave && drives.size() + queue.size() < room && !any_waits_for_room()) {
+  while (feed && !told_to_leave && drives.size() + queue.size() < room && !any_waits_for_channel()) {
     auto wanted = feed->next();
     if (!wanted) return;
     queue.push_back(admission_of(std::move(*wanted)));

@@ -201,7 +201,7 @@ MonoNs Driver::Impl::wake_at() {
     const Item& item = drive->item;
     const auto look = look_due(item);
     if (identity && look && looks.count(item.payment.request.hash) == 0) at = std::min(at, *look);
-    if (drive->room_at) at = std::min(at, *drive->room_at);
+    if (drive->retry_full_at) at = std::min(at, *drive->retry_full_at);
     if (const auto due = wakes_at(item, context())) at = std::min(at, *due);
     if (crowded && drive->adopted && drive->held && at_rest(item))
       at = std::min(at, std::max(mono(), plus(drive->since, turn_ns)));
@@ -216,7 +216,7 @@ void Driver::Impl::look_at_clocks() {
     Item& item = drive->item;
     const ItemContext at = context();
     tell_deadline(item, at);
-    if (drive->room_at && mono() >= *drive->room_at) take_room(*drive);
+    if (drive->retry_full_at && mono() >= *drive->retry_full_at) try_full_channels(*drive);
     doubt_silence(item, at);
     if (options.wait_ns == 0 && drive->answered_once && item.backlog.empty() && !unanswered(item)) close(*drive);
   }

@@ -245,7 +245,7 @@ Wishes on(Item& item, const RouteAnswer& answer) {
   auto judged = judge_answer(answer, item.payment, asked.excluded);
   if (auto* route = std::get_if<Route>(&judged)) return {DrawId{std::move(*route)}};
   if (answer.advised && asked.advised) return {AskForRoute{false}};
-  if (found_no_room(item.payment, asked.room_since)) return {WaitForRoom{}};
+  if (met_full_channel(item.payment, asked.full_until)) return {WaitForChannel{}};
   item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
   return {};
 }
@@ -302,8 +302,8 @@ void on(Item& item, const Disconnected&, const ItemContext& at) {
 
 // --- the route ---
 
-void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId room_since) {
-  item.route = RouteAsked{advised, std::move(excluded), room_since};
+void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId full_until) {
+  item.route = RouteAsked{advised, std::move(excluded), full_until};
 }
 
 void no_route(Item& item, FailureDetail detail) {

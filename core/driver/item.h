@@ -42,7 +42,7 @@ using LookState = std::variant<NoLook, LookWanted, LookAsked>;
 struct RouteAsked {
   bool advised = false;    ///< the question came with advice (M1)
   Exclusions excluded{};   ///< of the question
-  AttemptId room_since{};  ///< see exclusions_for
+  AttemptId full_until{};  ///< see exclusions_for
 };
 
 /// What this process knows of its own requests for one attempt (R3, R4). The attempt itself stands in the payment.
@@ -93,7 +93,7 @@ struct AskForRoute {
   bool advised = true;  ///< with what other payments met (M1)
 };
 /// Our channels are full: the question is to be put again, from a look on, when an HTLC has ended.
-struct WaitForRoom {};
+struct WaitForChannel {};
 /// A new attempt: its id is to be drawn (R12), then route_ready().
 struct DrawId {
   Route route;
@@ -119,8 +119,8 @@ struct RefuseClock {
 /// Nothing more in this process: the payment says how it stands.
 struct Leave {};
 
-using Wish =
-    std::variant<AskForRoute, WaitForRoom, DrawId, SendHandover, SendFence, SendQuery, RefuseTry, RefuseClock, Leave>;
+using Wish = std::variant<AskForRoute, WaitForChannel, DrawId, SendHandover, SendFence, SendQuery, RefuseTry,
+                          RefuseClock, Leave>;
 using Wishes = std::vector<Wish>;
 
 // --- reading ---
@@ -166,7 +166,7 @@ void on(Item& item, const Disconnected& lost, const ItemContext& at);
 
 // --- the route ---
 
-void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId room_since = {});
+void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId full_until = {});
 /// Known without asking the switch.
 void no_route(Item& item, FailureDetail detail);
 /// `id` is freshly drawn (R12). The attempt is not recorded yet (R1). REQUIRES: at.identity.

@@ -45,9 +45,9 @@ struct Drive {
   Blocker blocker = Blocker::none;      ///< of the last look
   std::set<std::string> warned;         ///< what people were told
   std::vector<ChannelPolicy> policies;  ///< M4: what nodes on the way told of their channels; one for each channel
-  std::optional<MonoNs> room_at;        ///< our channels are full: waits for an HTLC's end, not longer than this
-  unsigned room_waits = 0;              ///< in a row
-  AttemptId room_since;                 ///< see exclusions_for
+  std::optional<MonoNs> retry_full_at;  ///< our channels are full: waits for an HTLC's end, not longer than this
+  unsigned full_waits = 0;              ///< in a row
+  AttemptId full_until;                 ///< see exclusions_for
   bool answered_once = false;           ///< the switch answered a hand-over: --wait 0 may leave
   unsigned refusals = 0;                ///< writes that the store refused, in a row
   bool done = false;
@@ -180,7 +180,7 @@ struct Driver::Impl {
   void act(Drive& drive, const Decision& decision);
   void fulfil_all(Drive& drive, Wishes wishes);
   void fulfil(Drive& drive, const AskForRoute& wish);
-  void fulfil(Drive& drive, const WaitForRoom& wish);
+  void fulfil(Drive& drive, const WaitForChannel& wish);
   void fulfil(Drive& drive, DrawId& wish);
   void fulfil(Drive& drive, const SendHandover& wish);
   void fulfil(Drive& drive, const SendFence& wish);
@@ -189,10 +189,10 @@ struct Driver::Impl {
   /// No new attempt by a clock that cannot be right. What is recorded is still asked about, and stays.
   void fulfil(Drive& drive, const RefuseClock& wish);
   void fulfil(Drive& drive, const Leave& wish);
-  [[nodiscard]] bool any_waits_for_room() const;
-  /// An HTLC in this channel of ours has ended: who came first of those that met it full takes its room.
-  void give_room(ShortChannelId channel);
-  void take_room(Drive& drive);
+  [[nodiscard]] bool any_waits_for_channel() const;
+  /// An HTLC in this channel of ours has ended: who came first of those that met it full tries it again.
+  void channel_freed(ShortChannelId channel);
+  void try_full_channels(Drive& drive);
   /// All that was full for its attempts up to now may have room again.
   static void forget_full_channels(Drive& drive);
   [[nodiscard]] std::shared_ptr<const MissionControl> remembered();

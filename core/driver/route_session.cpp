@@ -64,9 +64,7 @@ class Gatherer {
   std::vector<std::optional<PublicKey>> policy_nodes_;
 };
 
-bool met_full_channel(const Attempt& attempt) {
-  return attempt.failure && attempt.failure->code == FailureCode::channel_full;
-}
+bool was_full(const Attempt& attempt) { return attempt.failure && attempt.failure->code == FailureCode::channel_full; }
 
 bool after(const Attempt& attempt, AttemptId id) { return attempt.id && *attempt.id > id; }
 
@@ -77,19 +75,19 @@ bool tried(const Payment& payment, const Route& route) {
 
 }  // namespace
 
-Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies, AttemptId room_since) {
+Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies, AttemptId full_until) {
   Gatherer gatherer(payment.request.demand, policies);
   for (const Attempt& attempt : payment.attempts) {
     const bool failed = attempt.outcome == AttemptOutcome::failed && attempt.failure;
-    if (failed && (!met_full_channel(attempt) || after(attempt, room_since))) gatherer.add(attempt);
+    if (failed && (!was_full(attempt) || after(attempt, full_until))) gatherer.add(attempt);
   }
   return std::move(gatherer).take();
 }
 
-bool found_no_room(const Payment& payment, AttemptId room_since, std::optional<ShortChannelId> channel) {
+bool met_full_channel(const Payment& payment, AttemptId full_until, std::optional<ShortChannelId> channel) {
   return std::any_of(payment.attempts.begin(), payment.attempts.end(), [&](const Attempt& attempt) {
     const bool here = !channel || (!attempt.route.hops.empty() && attempt.route.hops.front().channel == *channel);
-    return here && met_full_channel(attempt) && after(attempt, room_since);
+    return here && was_full(attempt) && after(attempt, full_until);
   });
 }
 
@@ -128,7 +126,7 @@ NextRoute next_route(const Payment& payment, const QuestionContext& context) {
     }
     return NothingLeft{refused.detail().value_or(detail_of(DetailCode::given_routes))};
   }
-  Exclusions avoid = exclusions_for(payment, context.policies, context.room_since);
+  Exclusions avoid = exclusions_for(payment, context.policies, context.full_until);
   RouteQuestion question;
   question.ticket = context.ticket;
   question.demand = demand;

@@ -21,13 +21,13 @@ struct Exclusions {
 /// M1: derived from the payment's own failed attempts and from nothing else, stored nowhere, each counted once. A
 /// channel that did not carry an amount is out where as much may have to pass again; a node whose policy failed a
 /// second time is out as a whole. The payee itself is never excluded. `policies`: M4, where the failing node has told
-/// its new policy, its channel may be used once again with it. `room_since`: a channel of ours that was full for this
+/// its new policy, its channel may be used once again with it. `full_until`: a channel of ours that was full for this
 /// attempt, or for an earlier one, may have room again.
 [[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies = {},
-                                        AttemptId room_since = {});
-/// A channel of ours, this one if it is given, was full for an attempt after `room_since`.
-[[nodiscard]] bool found_no_room(const Payment& payment, AttemptId room_since,
-                                 std::optional<ShortChannelId> channel = {});
+                                        AttemptId full_until = {});
+/// A channel of ours, this one if it is given, was full for an attempt after `full_until`.
+[[nodiscard]] bool met_full_channel(const Payment& payment, AttemptId full_until,
+                                    std::optional<ShortChannelId> channel = {});
 
 /// All given routes have been tried, or the demands leave none of them.
 struct NothingLeft {
@@ -43,7 +43,7 @@ struct QuestionContext {
   StoreId store{};
   UnixNs now{};
   std::span<const ChannelPolicy> policies{};  ///< that the payment has met on its way
-  AttemptId room_since{};                     ///< see exclusions_for
+  AttemptId full_until{};                     ///< see exclusions_for
 };
 
 [[nodiscard]] NextRoute next_route(const Payment& payment, const QuestionContext& context);

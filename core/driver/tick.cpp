@@ -13,7 +13,7 @@ namespace {
 constexpr unsigned most_refusals = 8;  ///< then a payment is left to the next run
 
 /// The channel of ours in which an HTLC has ended; nothing where none has. What our node refused itself made none.
-std::optional<ShortChannelId> room_left(const Payment& payment, const Write& write) {
+std::optional<ShortChannelId> freed_channel(const Payment& payment, const Write& write) {
   const auto* settled = std::get_if<SettleAttempt>(&write);
   const auto* failed = std::get_if<FailAttempt>(&write);
   const bool refused = failed != nullptr && (failed->failure.code == FailureCode::channel_full ||
@@ -121,7 +121,7 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   on_stored(drive.item, stored.index, pending.decision);
   for (const Write& write : pending.decision.writes) {
     learn(payment, write);
-    if (const auto channel = room_left(payment, write)) give_room(*channel);
+    if (const auto channel = freed_channel(payment, write)) channel_freed(*channel);
     if (const auto* made = std::get_if<RegisterAttempt>(&write))
       hashes[payment.request.hash].knowledge.known.push_back(payment.key(made->attempt));
   }

@@ -95,18 +95,18 @@ TEST_CASE("exclusions: a full channel of ours is out for the next route, and not
   failed.failure = Failure{FailureCode::channel_full, 0, channel(1), {}, {}};
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment).channels == std::vector{channel(1)});
-  CHECK(found_no_room(payment, {}));
+  CHECK(met_full_channel(payment, {}));
   CHECK(exclusions_for(payment, {}, first_id).channels.empty());
-  CHECK_FALSE(found_no_room(payment, first_id));
+  CHECK_FALSE(met_full_channel(payment, first_id));
   failed.id = second_id;
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment, {}, first_id).channels == std::vector{channel(1)});
-  CHECK(found_no_room(payment, first_id));
-  CHECK(found_no_room(payment, first_id, channel(1).channel));  // room in another one is no room for it
-  CHECK_FALSE(found_no_room(payment, first_id, channel(2).channel));
+  CHECK(met_full_channel(payment, first_id));
+  CHECK(met_full_channel(payment, first_id, channel(1).channel));  // room in another one is no room for it
+  CHECK_FALSE(met_full_channel(payment, first_id, channel(2).channel));
   payment.attempts.back().failure->code = FailureCode::local_refusal;
   CHECK(exclusions_for(payment, {}, second_id).channels == std::vector{channel(1)});
-  CHECK_FALSE(found_no_room(payment, first_id));
+  CHECK_FALSE(met_full_channel(payment, first_id));
 }
 
 TEST_CASE("exclusions: the payee is never excluded") {
