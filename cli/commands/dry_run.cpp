@@ -47,10 +47,17 @@ RouteAnswer ask_route(Session& session, Switch& node, const RouteQuestion& quest
   refuse(Errc::switch_unavailable, "the switch gave no route in time; nothing was done");
 }
 
-Forecast by_route(Route route) {
-  std::string words = "Would pay " + sat_text(route.delivered()) + " over " + counted(route.hops.size(), "hop");
-  words += ", fee " + sat_text(route.fees()) + ".";
-  return Forecast{ExitCode::ok, {}, std::move(route), {}, std::move(words)};
+Forecast by_routes(std::vector<Route> routes) {
+  Msat amount;
+  Msat fees;
+  for (const Route& route : routes) {
+    amount = checked_add(amount, route.delivered()).value_or(amount);
+    fees = checked_add(fees, route.fees()).value_or(fees);
+  }
+  const std::string way = routes.size() == 1 ? "over " + counted(routes.front().hops.size(), "hop")
+                                             : "in " + std::to_string(routes.size()) + " parts";
+  std::string words = "Would pay " + sat_text(amount) + " " + way + ", fee " + sat_text(fees) + ".";
+  return Forecast{ExitCode::ok, {}, std::move(routes), {}, std::move(words)};
 }
 
 /// The payment that a send would record.
@@ -74,18 +81,18 @@ Forecast foresee(const SendOptions& options, const Payment& payment, const HashS
   const LookResult seen = look(session, node, payment.request.hash, std::nullopt, patience);
   if (auto forecast = by_look(payment, seen, state.knowledge)) return *std::move(forecast);
   QuestionContext context{1, remembered(options, database), state.knowledge.store, session.clock.wall()};
-  const NextRoute next = next_route(payment, context);
-  if (const auto* route = std::get_if<Route>(&next)) return by_route(*route);
+  const NextRoutes next = next_routes(payment, UINT32_MAX, context);
+  if (const auto* route = std::get_if<Route>(&next)) return by_routes({*route});
   if (const auto* nothing = std::get_if<NothingLeft>(&next))
     return without_route(payment, NoRoute{FailureReason::no_route, nothing->detail});
   const auto& question = std::get<RouteQuestion>(next);
   RouteAnswer answer = ask_route(session, node, question, patience);
-  if (!answer.route && answer.advised) {
+  if (answer.routes.empty() && answer.advised) {
     context.memory = nullptr;
-    answer = ask_route(session, node, std::get<RouteQuestion>(next_route(payment, context)), patience);
+    answer = ask_route(session, node, std::get<RouteQuestion>(next_routes(payment, UINT32_MAX, context)), patience);
   }
-  auto judged = judge_answer(answer, payment, Exclusions{question.excluded_channels, question.excluded_nodes});
-  if (auto* route = std::get_if<Route>(&judged)) return by_route(std::move(*route));
+  auto judged = judge_answer(answer, payment, Exclusions{question.excluded_channels, question.excluded_nodes, {}});
+  if (auto* routes = std::get_if<std::vector<Route>>(&judged)) return by_routes(std::move(*routes));
   return without_route(payment, std::get<NoRoute>(judged));
 }
 
@@ -121,7 +128,9 @@ ExitCode tell_dry_run(Session& session, const Forecast& forecast) {
   json["refusal"] = forecast.refusal ? Json(code_name(*forecast.refusal)) : Json();
   json["failure_reason"] = forecast.failed ? Json(reason_name(*forecast.failed->fail_reason)) : Json();
   json["failure_detail"] = forecast.failed ? failure_detail_json(*forecast.failed) : Json();
-  json["route"] = forecast.route ? route_json(*forecast.route) : Json();
+  json["route"] = forecast.routes.empty() ? Json() : route_json(forecast.routes.front());
+  json["routes"] = Json::array();
+  for (const Route& route : forecast.routes) json["routes"].push_back(route_json(route));
   session.output.result(dump(json) + "\n");
   return forecast.code;
 }

@@ -10,7 +10,7 @@ namespace paytower::cli {
 struct Forecast {
   ExitCode code = ExitCode::ok;
   std::optional<Errc> refusal{};
-  std::optional<Route> route{};
+  std::vector<Route> routes{};      ///< one a part
   std::optional<Payment> failed{};  ///< as it would end without a route
   std::string words{};
 };

@@ -56,20 +56,25 @@ std::shared_ptr<const MissionControl> Driver::Impl::remembered() {
   return memory->empty() ? nullptr : memory;
 }
 
-void Driver::Impl::fulfil(Drive& drive, const AskForRoute& wish) {
+void Driver::Impl::fulfil(Drive& drive, const AskForRoutes& wish) {
   Item& item = drive.item;
+  if (!may_ask_routes(item, wish.wanted)) return;
+  const std::uint32_t most_parts = wish.wanted.beside_orphans ? 1 : UINT32_MAX;
   auto advice = wish.advised ? remembered() : nullptr;
   const bool advised = advice != nullptr;
   drive.retry_full_at.reset();
-  NextRoute next = next_route(item.payment, QuestionContext{drive.ticket, std::move(advice), store_id(item), now(),
-                                                            drive.policies, drive.full_until});
+  NextRoutes next = next_routes(
+      item.payment, most_parts,
+      QuestionContext{drive.ticket, std::move(advice), store_id(item), now(), drive.policies, drive.full_until});
   if (auto* nothing = std::get_if<NothingLeft>(&next)) {
     no_route(item, std::move(nothing->detail));
   } else if (auto* route = std::get_if<Route>(&next)) {
-    draw_id(drive, std::move(*route));
+    take_routes(drive, {std::move(*route)}, round_for(item, wish.wanted));
   } else {
     auto& question = std::get<RouteQuestion>(next);
-    route_asked(item, advised, Exclusions{question.excluded_channels, question.excluded_nodes}, drive.full_until);
+    route_asked(item, RouteAsked{wish.wanted, advised,
+                                 Exclusions{question.excluded_channels, question.excluded_nodes, question.bounds},
+                                 drive.full_until});
     ports.node.ask_route(question);
   }
 }
@@ -106,13 +111,14 @@ void Driver::Impl::forget_full_channels(Drive& drive) {
   }
 }
 
-void Driver::Impl::fulfil(Drive& drive, DrawId& wish) { draw_id(drive, std::move(wish.route)); }
+void Driver::Impl::fulfil(Drive& drive, TakeRoutes& wish) { take_routes(drive, std::move(wish.routes), wish.round); }
 
-void Driver::Impl::draw_id(Drive& drive, Route route) {
+void Driver::Impl::take_routes(Drive& drive, std::vector<Route> routes, const std::optional<AttemptId>& round) {
+  if (round) return routes_ready(drive.item, std::move(routes), *round, context());
   const auto drawn = draw_attempt_id(now(), ports.randomness, highest);
   if (!drawn) return fulfil(drive, RefuseClock{drawn.error()});
   highest = *drawn;
-  route_ready(drive.item, std::move(route), *drawn, context());
+  routes_ready(drive.item, std::move(routes), *drawn, context());
 }
 
 void Driver::Impl::fulfil(Drive& drive, const RefuseClock& wish) {
@@ -125,13 +131,13 @@ void Driver::Impl::fulfil(Drive& drive, const RefuseClock& wish) {
 void Driver::Impl::fulfil(Drive& drive, const SendHandover& wish) {
   const Item& item = drive.item;
   drive.handed_over = true;
-  trace(item, "hand over attempt " + std::to_string(wish.key.id.value));
+  trace(item, "hand over " + name_of(wish.key));
   ports.node.dispatch(handover(item.payment, *item.payment.find(wish.key), store_id(item), false));
 }
 
 void Driver::Impl::fulfil(Drive& drive, const SendFence& wish) {
   const Item& item = drive.item;
-  trace(item, "fence attempt " + std::to_string(wish.key.id.value));
+  trace(item, "fence " + name_of(wish.key));
   ports.node.fence(handover(item.payment, *item.payment.find(wish.key), store_id(item), true));
 }
 

@@ -68,7 +68,7 @@ void Driver::Impl::warn_erased(const Item& item, const Event& event) {
   const auto* missing = std::get_if<NotFound>(&event);
   if (!missing || missing->evidence != Evidence::unknown) return;
   ports.observer.warn(item.payment.request.hash,
-                      "the switch has no record of attempt " + std::to_string(missing->key.id.value) +
+                      "the switch has no record of " + name_of(missing->key) +
                           ", and its lists do not tell whether it paid: nothing was concluded and nothing was sent; "
                           "ask the payee, then say paytower resolve " +
                           item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
@@ -80,7 +80,7 @@ void Driver::Impl::receive(const RouteAnswer& answer) {
   Drive& drive = *found->second;
   const bool awaited = drive.item.route.has_value();
   Wishes wishes = on(drive.item, answer);
-  if (awaited && answer.route && wishes.empty())
+  if (awaited && !answer.routes.empty() && wishes.empty())
     trace(drive.item, "the switch's route breaks a limit or uses what was excluded: refused");
   fulfil_all(drive, std::move(wishes));
 }
@@ -98,8 +98,7 @@ void Driver::Impl::receive(const DispatchAnswer& answer) {
   Drive* drive = drive_of(answer.key);
   if (!drive) return;
   drive->answered_once = true;
-  if (answer.kind == DispatchAnswer::Kind::accepted)
-    trace(drive->item, "attempt " + std::to_string(answer.key.id.value) + " accepted");
+  if (answer.kind == DispatchAnswer::Kind::accepted) trace(drive->item, name_of(answer.key) + " accepted");
   on(drive->item, answer, context());
 }
 

@@ -218,6 +218,8 @@ void Driver::Impl::look_at_clocks() {
     tell_deadline(item, at);
     if (drive->retry_full_at && mono() >= *drive->retry_full_at) try_full_channels(*drive);
     doubt_silence(item, at);
+    fulfil_all(*drive, leave_proven(item, at));
+    if (drive->done) continue;
     if (options.wait_ns == 0 && drive->answered_once && item.backlog.empty() && !unanswered(item)) close(*drive);
   }
   if (mono() < store_poll_at) return;

@@ -13,6 +13,7 @@ namespace {
 constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;     ///< between two looks that change nothing
 constexpr std::int64_t orphan_patience_ns = 60 * ns_per_second;  ///< a living node ends such a record in 30 s
 constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;    ///< an unanswered hand-over is looked for after this
+constexpr std::int64_t parts_patience_ns = 2 * ns_per_second;    ///< from the first proof on; usually 0.1 s are enough
 
 template <typename Records> auto find_in(Records& records, const AttemptKey& key) -> decltype(records.data()) {
   const auto found = std::find_if(records.begin(), records.end(), [&](const auto& one) { return one.key == key; });
@@ -78,6 +79,17 @@ void prove_orphans(Item& item, LookFinding& finding, MonoNs asked, MonoNs now) {
   }
 }
 
+/// The switch refuses this attempt and its fence for good, and no HTLC of it was made before: that ends it as a fence
+/// does.
+void end_barred(const Item& item, LookFinding& finding, MonoNs asked) {
+  for (Event& event : finding.events) {
+    auto* missing = std::get_if<NotFound>(&event);
+    if (missing == nullptr || missing->evidence != Evidence::nothing_since_mark || !item.payment.proof()) continue;
+    const HandoverRecord* record = find_in(item.handovers, missing->key);
+    missing->fenced = missing->fenced || (record != nullptr && record->barred && !(asked < *record->barred));
+  }
+}
+
 /// What is recorded of a payment by another user says whom they paid, so that --idempotent can compare.
 void take_over_payee(Item& item, const Event& event) {
   const auto* paid = std::get_if<HashPaid>(&event);
@@ -105,11 +117,12 @@ class Performer {
   bool operator()(const Look&) { return look_at(at_.mono); }
   bool operator()(const LookLater&) { return look_at(plus(at_.mono, pause(item_, at_))); }
 
-  bool operator()(const AskRoute&) {
-    if (at_.mode != ItemContext::Mode::drive) return end(Leave{});
-    if (auto wrong = unusable_clock(at_.wall, at_.clock_from)) return end(RefuseClock{std::move(*wrong)});
+  bool operator()(const AskRoutes& act) {
+    const bool beside = item_.payment.has_open_attempt();
+    if (at_.mode != ItemContext::Mode::drive) return beside || end(Leave{});
+    if (auto wrong = unusable_clock(at_.wall, at_.clock_from)) return beside || end(RefuseClock{std::move(*wrong)});
     if (at_.identity == nullptr) return look_at(at_.mono);
-    return wish(AskForRoute{});
+    return wish(AskForRoutes{act});
   }
 
   bool operator()(const Dispatch& act) {
@@ -194,6 +207,7 @@ std::optional<MonoNs> wakes_at(const Item& item, const ItemContext& at) {
     const MonoNs due = plus(*record.unanswered, reply_patience_ns);
     first = first ? std::min(*first, due) : due;
   }
+  if (item.proven) first = std::min(first.value_or(MonoNs{INT64_MAX}), plus(*item.proven, parts_patience_ns));
   return first;
 }
 
@@ -232,6 +246,7 @@ void on(Item& item, LookFinding finding, const Marks& now, MonoNs asked, const I
   item.marks = now;
   ++item.idle_looks;
   prove_orphans(item, finding, asked, at.mono);
+  end_barred(item, finding, asked);
   for (Event& event : finding.events) {
     take_over_payee(item, event);
     item.backlog.push_back(std::move(event));
@@ -242,9 +257,11 @@ Wishes on(Item& item, const RouteAnswer& answer) {
   if (!item.route) return {};
   const RouteAsked asked = std::move(*item.route);
   item.route.reset();
+  if (asked.again) return {AskForRoutes{*asked.again}};
   auto judged = judge_answer(answer, item.payment, asked.excluded);
-  if (auto* route = std::get_if<Route>(&judged)) return {DrawId{std::move(*route)}};
-  if (answer.advised && asked.advised) return {AskForRoute{false}};
+  if (auto* routes = std::get_if<std::vector<Route>>(&judged))
+    return {TakeRoutes{std::move(*routes), round_for(item, asked.wanted)}};
+  if (answer.advised && asked.advised) return {AskForRoutes{asked.wanted, false}};
   if (met_full_channel(item.payment, asked.full_until)) return {WaitForChannel{}};
   item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
   return {};
@@ -283,6 +300,13 @@ Wishes on(Item& item, const FenceAnswer& answer, const ItemContext& at) {
     item.backlog.push_back(Fenced{answer.key});
     return {};
   }
+  if (answer.kind == FenceAnswer::Kind::barred && item.payment.proof()) {
+    HandoverRecord& record = handover_of(item, answer.key);
+    if (!std::exchange(record.barred, at.mono)) {
+      want_look(item, at.mono);
+      return {};
+    }
+  }
   // The payment has its end already. While somebody's complete record stands in the way, no fence takes and no HTLC of
   // ours is made either: a later run asks again.
   if (item.payment.ended_for_good()) return {Leave{}};
@@ -302,24 +326,40 @@ void on(Item& item, const Disconnected&, const ItemContext& at) {
 
 // --- the route ---
 
-void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId full_until) {
-  item.route = RouteAsked{advised, std::move(excluded), full_until};
+bool may_ask_routes(Item& item, const AskRoutes& wanted) {
+  if (item.route) item.route->again = wanted;
+  return !item.route;
 }
+
+std::optional<AttemptId> round_for(const Item& item, const AskRoutes& wanted) {
+  return wanted.beside_orphans ? wanted.beside_orphans : item.payment.open_round();
+}
+
+void route_asked(Item& item, RouteAsked asked) { item.route = std::move(asked); }
 
 void no_route(Item& item, FailureDetail detail) {
   item.backlog.push_back(NoRoute{FailureReason::no_route, std::move(detail)});
 }
 
-void route_ready(Item& item, Route route, AttemptId id, const ItemContext& at) {
-  const AttemptKey key{item.payment.request.hash, id};
-  handover_of(item, key).drawn_here = true;
-  item.backlog.push_back(RouteReady{key, at.identity->key, item.marks, std::move(route), at.identity->run});
+void routes_ready(Item& item, std::vector<Route> routes, AttemptId round, const ItemContext& at) {
+  if (item.payment.request.candidates.empty()) tell_apart(routes, item.payment);  // R5
+  RoutesReady ready{round, {}, at.identity->key, item.marks, at.identity->run};
+  std::uint32_t part = item.payment.next_part();
+  for (Route& route : routes) {
+    handover_of(item, AttemptKey{item.payment.request.hash, round, part}).drawn_here = true;
+    ready.parts.push_back(PlannedPart{part++, std::move(route)});
+  }
+  item.backlog.push_back(std::move(ready));
 }
 
-void take_other_id(Item& item, RouteReady taken, AttemptId id) {
-  if (HandoverRecord* record = find_in(item.handovers, taken.key)) record->drawn_here = false;
-  taken.key.id = id;
-  handover_of(item, taken.key).drawn_here = true;
+void take_other_id(Item& item, RoutesReady taken, AttemptId id) {
+  for (const PlannedPart& planned : taken.parts) {
+    AttemptKey key{item.payment.request.hash, taken.round, planned.part};
+    if (HandoverRecord* record = find_in(item.handovers, key)) record->drawn_here = false;
+    key.id = id;
+    handover_of(item, key).drawn_here = true;
+  }
+  taken.round = id;
   item.backlog.insert(item.backlog.begin(), std::move(taken));
 }
 
@@ -340,11 +380,18 @@ void doubt_silence(Item& item, const ItemContext& at) {
   }
 }
 
+Wishes leave_proven(const Item& item, const ItemContext& at) {
+  if (!item.proven || at.mono < plus(*item.proven, parts_patience_ns)) return {};
+  return {Leave{}};
+}
+
 // --- the store ---
 
-void on_stored(Item& item, PaymentIndex index, const Decision& decision) {
+void on_stored(Item& item, PaymentIndex index, const Decision& decision, MonoNs now) {
   item.payment.index = index;
+  const bool proven = item.payment.proof().has_value();
   for (const Write& write : decision.writes) apply(item.payment, write);
+  if (!proven && item.payment.proof()) item.proven = now;
   item.idle_looks = 0;
 }
 

@@ -38,11 +38,13 @@ struct LookAsked {
 /// The look of the hash, as this payment sees it.
 using LookState = std::variant<NoLook, LookWanted, LookAsked>;
 
-/// A route was asked for, and no answer has come.
+/// Routes were asked for, and no answer has come.
 struct RouteAsked {
-  bool advised = false;    ///< the question came with advice (M1)
-  Exclusions excluded{};   ///< of the question
-  AttemptId full_until{};  ///< see exclusions_for
+  AskRoutes wanted{};
+  bool advised = false;              ///< the question came with advice (M1)
+  Exclusions excluded{};             ///< of the question
+  AttemptId full_until{};            ///< see exclusions_for
+  std::optional<AskRoutes> again{};  ///< the answer comes too late: what is missing has changed
 };
 
 /// What this process knows of its own requests for one attempt (R3, R4). The attempt itself stands in the payment.
@@ -53,6 +55,7 @@ struct HandoverRecord {
   std::optional<MonoNs> unanswered{};    ///< since when a hand-over or a fence has no answer
   bool querying = false;                 ///< its end was asked for, and has not been told
   std::optional<MonoNs> orphan_since{};  ///< LookFinding::orphans of every look since then
+  std::optional<MonoNs> barred{};        ///< since when it is known that its fence is refused: FenceAnswer
 
   /// R3: no other request for the attempt was ever written, by anybody.
   [[nodiscard]] bool only_copy() const { return drawn_here && copies == 1; }
@@ -67,7 +70,8 @@ struct Item {
   Marks marks;                            ///< of the last look that was concluded from (R5)
   std::vector<Event> backlog;             ///< not decided yet, oldest first
   bool deadline_told = false;
-  unsigned idle_looks = 0;  ///< looks in a row after which nothing was stored
+  unsigned idle_looks = 0;         ///< looks in a row after which nothing was stored
+  std::optional<MonoNs> proven{};  ///< since when this process has the proof: its other parts follow within moments
 };
 
 /// What an item may know of its surroundings. Read by the loop; owns nothing.
@@ -88,15 +92,17 @@ struct ItemContext {
 
 // --- what the loop is to do for it; ports are the loop's ---
 
-/// A question for a route, told back by route_asked(), no_route() or, with a route at hand, route_ready().
-struct AskForRoute {
+/// A question for routes, told back by route_asked(), no_route() or, with a route at hand, routes_ready().
+struct AskForRoutes {
+  AskRoutes wanted{};
   bool advised = true;  ///< with what other payments met (M1)
 };
 /// Our channels are full: the question is to be put again, from a look on, when an HTLC has ended.
 struct WaitForChannel {};
-/// A new attempt: its id is to be drawn (R12), then route_ready().
-struct DrawId {
-  Route route;
+/// New parts: the id of a new round is to be drawn (R12), then routes_ready().
+struct TakeRoutes {
+  std::vector<Route> routes;
+  std::optional<AttemptId> round{};  ///< nothing: a new one
 };
 struct SendHandover {
   AttemptKey key;
@@ -119,7 +125,7 @@ struct RefuseClock {
 /// Nothing more in this process: the payment says how it stands.
 struct Leave {};
 
-using Wish = std::variant<AskForRoute, WaitForChannel, DrawId, SendHandover, SendFence, SendQuery, RefuseTry,
+using Wish = std::variant<AskForRoutes, WaitForChannel, TakeRoutes, SendHandover, SendFence, SendQuery, RefuseTry,
                           RefuseClock, Leave>;
 using Wishes = std::vector<Wish>;
 
@@ -135,7 +141,8 @@ using Wishes = std::vector<Wish>;
 [[nodiscard]] bool at_rest(const Item& item);
 /// When the wanted look may be asked for; nothing when none is wanted, or one is under way.
 [[nodiscard]] std::optional<MonoNs> look_due(const Item& item);
-/// When tell_deadline() or doubt_silence() has something to do, at the earliest; an hour from now at the latest.
+/// When tell_deadline(), doubt_silence() or leave_proven() has something to do, at the earliest; an hour from now at
+/// the latest.
 [[nodiscard]] std::optional<MonoNs> wakes_at(const Item& item, const ItemContext& at);
 
 // --- the look ---
@@ -154,7 +161,7 @@ void want_look(Item& item, MonoNs at);
 /// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was never
 /// sent.
 void on(Item& item, LookFinding finding, const Marks& now, MonoNs asked, const ItemContext& at);
-/// A route that keeps to all demands leads to an id. Without one, and with advice, the question is asked again without
+/// Routes that keep to all demands lead to a round. Without them, and with advice, the question is asked again without
 /// it, which alone may say that there is no route (M1); where a channel of ours was full, not even that one.
 [[nodiscard]] Wishes on(Item& item, const RouteAnswer& answer);
 /// R3: a NOT-SENT answer ends the attempt only where it is the only copy.
@@ -166,25 +173,31 @@ void on(Item& item, const Disconnected& lost, const ItemContext& at);
 
 // --- the route ---
 
-void route_asked(Item& item, bool advised, Exclusions excluded, AttemptId full_until = {});
+/// While a question is under way, another one is asked after its answer.
+[[nodiscard]] bool may_ask_routes(Item& item, const AskRoutes& wanted);
+/// The round that new parts belong to; nothing: a new one.
+[[nodiscard]] std::optional<AttemptId> round_for(const Item& item, const AskRoutes& wanted);
+void route_asked(Item& item, RouteAsked asked);
 /// Known without asking the switch.
 void no_route(Item& item, FailureDetail detail);
-/// `id` is freshly drawn (R12). The attempt is not recorded yet (R1). REQUIRES: at.identity.
-void route_ready(Item& item, Route route, AttemptId id, const ItemContext& at);
+/// `round` is freshly drawn (R12), or goes on. The parts are not recorded yet (R1). REQUIRES: at.identity.
+void routes_ready(Item& item, std::vector<Route> routes, AttemptId round, const ItemContext& at);
 /// The id that was `taken` turned out to be another's: its answers mean nothing here (R3), and `id` stands in its
 /// place.
-void take_other_id(Item& item, RouteReady taken, AttemptId id);
+void take_other_id(Item& item, RoutesReady taken, AttemptId id);
 
 // --- clocks ---
 
 void tell_deadline(Item& item, const ItemContext& at);
 /// A hand-over that nobody answers is looked for; the look decides, not the silence.
 void doubt_silence(Item& item, const ItemContext& at);
+/// A proven payment does not stay long for the last of its parts: a later run asks for them.
+[[nodiscard]] Wishes leave_proven(const Item& item, const ItemContext& at);
 
 // --- the store ---
 
 /// The store has taken the decision's writes: the copy in memory follows.
-void on_stored(Item& item, PaymentIndex index, const Decision& decision);
+void on_stored(Item& item, PaymentIndex index, const Decision& decision, MonoNs now);
 /// The store's facts replace ours: another process changed them (a cancel, an operator's word), or the store refused
 /// what was concluded from the old ones. That is concluded anew; a preimage stays true whatever was read (R8).
 [[nodiscard]] Wishes on_reload(Item& item, Payment stored, const ItemContext& at);

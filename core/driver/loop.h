@@ -167,7 +167,7 @@ struct Driver::Impl {
   void refused_by_store(Decided& pending, const Error& why);
   /// Another process drew the same id, or the store had it from another machine: the attempt was not handed over, and
   /// gets another.
-  void draw_again(Drive& drive, RouteReady taken, const Error& why);
+  void draw_again(Drive& drive, RoutesReady taken, const Error& why);
   /// The payment as it is stored now. One that became unreadable is left as it is: `drive` is done then.
   std::optional<Payment> load_again(Drive& drive);
   /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is
@@ -179,9 +179,9 @@ struct Driver::Impl {
 
   void act(Drive& drive, const Decision& decision);
   void fulfil_all(Drive& drive, Wishes wishes);
-  void fulfil(Drive& drive, const AskForRoute& wish);
+  void fulfil(Drive& drive, const AskForRoutes& wish);
   void fulfil(Drive& drive, const WaitForChannel& wish);
-  void fulfil(Drive& drive, DrawId& wish);
+  void fulfil(Drive& drive, TakeRoutes& wish);
   void fulfil(Drive& drive, const SendHandover& wish);
   void fulfil(Drive& drive, const SendFence& wish);
   void fulfil(Drive& drive, const SendQuery& wish);
@@ -198,7 +198,7 @@ struct Driver::Impl {
   [[nodiscard]] std::shared_ptr<const MissionControl> remembered();
   void learn(const Payment& payment, const Write& write);
   void take_policy(Drive& drive, const QueryAnswer& answer);
-  void draw_id(Drive& drive, Route route);
+  void take_routes(Drive& drive, std::vector<Route> routes, const std::optional<AttemptId>& round);
   [[nodiscard]] const StoreId& store_id(const Item& item);
   void trace(const Item& item, const std::string& text);
 

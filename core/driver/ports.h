@@ -36,12 +36,25 @@ struct Handover {
   std::string description;  ///< the invoice's own, empty where it has none or only the hash of one
 };
 
+/// What a channel did not carry for this payment.
+struct ChannelBound {
+  ChannelDirection channel;
+  Msat below;
+  auto operator<=>(const ChannelBound&) const = default;
+};
+
+/// One piece is to be tried first, then up to `max_parts`. Own channels count as the switch knows them.
 struct RouteQuestion {
   std::uint64_t ticket = 0;  ///< comes back with the answer
-  RouteDemand demand;
+  RouteDemand demand;        ///< of what is still missing, all parts together
+  std::uint32_t max_parts = 1;
+  std::vector<Route> beside{};  ///< of our open parts: what they occupy
   std::vector<RouteHint> hints;
   std::vector<ChannelDirection> excluded_channels;
   std::vector<PublicKey> excluded_nodes;
+  /// Channels that may carry less than what they failed to carry: all that a set sends over one of them must stay
+  /// below.
+  std::vector<ChannelBound> bounds{};
   /// M4: what nodes on the way have told this payment of their channels, newer than the graph. The hints have it
   /// already.
   std::vector<ChannelPolicy> policies{};
@@ -61,16 +74,22 @@ struct LookAnswer {
 };
 struct RouteAnswer {
   std::uint64_t ticket = 0;
-  std::optional<Route> route;                      ///< nothing: there is none
+  std::vector<Route> routes;  ///< together they deliver all that was asked for; empty: there are none
   FailureReason reason = FailureReason::no_route;  ///< why there is none: no_route or insufficient_balance
   FailureDetail detail{};                          ///< and in finer words, as far as the switch can tell
   /// Advice was weighed in: a question without it may find more, and only its answer explains why there is none (M1).
   bool advised = false;
 };
+[[nodiscard]] inline RouteAnswer routes_answer(std::uint64_t ticket, std::vector<Route> routes) {
+  RouteAnswer answer;
+  answer.ticket = ticket;
+  answer.routes = std::move(routes);
+  return answer;
+}
 /// There is none, and why.
 [[nodiscard]] inline RouteAnswer no_route_answer(std::uint64_t ticket, FailureDetail detail) {
   const FailureReason reason = reason_of(detail);
-  return RouteAnswer{ticket, {}, reason, std::move(detail)};
+  return RouteAnswer{ticket, {}, reason, std::move(detail), false};
 }
 struct DispatchAnswer {
   enum class Kind {
@@ -91,7 +110,11 @@ struct QueryAnswer {
   Bytes message{};      ///< and the erring node's own words as they came (BOLT 4's failure message), empty without
 };
 struct FenceAnswer {
-  enum class Kind { fenced, look };  ///< look: the attempt itself won, or the fence did not take
+  enum class Kind {
+    fenced,
+    barred,  ///< no row of the attempt, and none can be made: another part of its round is complete
+    look,    ///< the attempt itself won, or the fence did not take
+  };
   AttemptKey key;
   Kind kind = Kind::look;
 };

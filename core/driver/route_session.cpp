@@ -19,17 +19,17 @@ template <typename T> bool contains(const std::vector<T>& list, const T& value) 
 /// Gathers verdicts; a node whose policy was at fault twice is avoided as a whole.
 class Gatherer {
  public:
-  Gatherer(const RouteDemand& demand, std::span<const ChannelPolicy> policies)
-      : payee_(demand.destination), policies_(policies),
-        most_(checked_add(demand.amount, demand.fee_limit).value_or(Msat::of(Msat::max_value))) {}
+  Gatherer(const PaymentRequest& request, std::span<const ChannelPolicy> policies)
+      : payee_(request.demand.destination), policies_(policies),
+        most_(checked_add(request.demand.amount, request.demand.fee_limit).value_or(Msat::of(Msat::max_value))),
+        smaller_may_follow_(request.max_parts > 1) {}
 
   void add(const Attempt& attempt) {
     Verdict verdict = judge(*attempt.failure, attempt.route);
     if (verdict.policy && !contains(policy_nodes_, verdict.policy_node)) forgive(verdict);
     for (const Hop& hop : attempt.route.hops) {
       const ChannelDirection channel{hop.channel, hop.direction};
-      if (contains(verdict.exclude_channels, channel) && (verdict.lasting || hop.amount <= most_))
-        add_once(found_.channels, channel);
+      if (contains(verdict.exclude_channels, channel)) exclude(channel, hop.amount, verdict.lasting);
     }
     for (const PublicKey& node : verdict.exclude_nodes) add_node(node);
     if (!verdict.policy || !verdict.policy_node) return;
@@ -37,9 +37,29 @@ class Gatherer {
     policy_nodes_.push_back(verdict.policy_node);
   }
 
-  Exclusions take() && { return std::move(found_); }
+  Exclusions take() && {
+    found_.bounds.erase(
+        std::remove_if(found_.bounds.begin(), found_.bounds.end(),
+                       [&](const ChannelBound& bound) { return contains(found_.channels, bound.channel); }),
+        found_.bounds.end());
+    return std::move(found_);
+  }
 
  private:
+  void exclude(const ChannelDirection& channel, Msat carried, bool lasting) {
+    if (!lasting && smaller_may_follow_) return bound(channel, carried);
+    if (lasting || carried <= most_) add_once(found_.channels, channel);
+  }
+
+  void bound(const ChannelDirection& channel, Msat below) {
+    for (ChannelBound& known : found_.bounds) {
+      if (known.channel != channel) continue;
+      known.below = std::min(known.below, below);
+      return;
+    }
+    found_.bounds.push_back(ChannelBound{channel, below});
+  }
+
   /// The node's first policy failure, and it has said what it asks now.
   void forgive(Verdict& verdict) const {
     auto& channels = verdict.exclude_channels;
@@ -60,6 +80,7 @@ class Gatherer {
   PublicKey payee_;
   std::span<const ChannelPolicy> policies_;
   Msat most_;  ///< that an HTLC of the payment may carry: no node takes a bound with an exclusion
+  bool smaller_may_follow_;
   Exclusions found_;
   std::vector<std::optional<PublicKey>> policy_nodes_;
 };
@@ -76,7 +97,7 @@ bool tried(const Payment& payment, const Route& route) {
 }  // namespace
 
 Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies, AttemptId full_until) {
-  Gatherer gatherer(payment.request.demand, policies);
+  Gatherer gatherer(payment.request, policies);
   for (const Attempt& attempt : payment.attempts) {
     const bool failed = attempt.outcome == AttemptOutcome::failed && attempt.failure;
     if (failed && (!was_full(attempt) || after(attempt, full_until))) gatherer.add(attempt);
@@ -113,10 +134,65 @@ std::vector<ChannelPolicy> renew_hints(std::vector<RouteHint>& hints, std::span<
   return others;
 }
 
+/// What the payment asks for, less what its parts have taken of it.
+RouteDemand demand_left(const Payment& payment) {
+  RouteDemand demand = payment.request.demand;
+  demand.amount = payment.missing();
+  demand.fee_limit = payment.fee_left();
+  return demand;
+}
+
+bool uses_excluded(std::span<const Route> routes, const Exclusions& exclusions) {
+  std::vector<std::pair<ChannelDirection, Msat>> carried;
+  for (const Route& route : routes) {
+    for (const Hop& hop : route.hops) {
+      const ChannelDirection channel{hop.channel, hop.direction};
+      if (contains(exclusions.channels, channel) || contains(exclusions.nodes, hop.node)) return true;
+      const auto same =
+          std::find_if(carried.begin(), carried.end(), [&](const auto& one) { return one.first == channel; });
+      if (same == carried.end()) {
+        carried.emplace_back(channel, hop.amount);
+      } else {
+        same->second = checked_add(same->second, hop.amount).value_or(Msat::of(Msat::max_value));
+      }
+    }
+  }
+  return std::any_of(exclusions.bounds.begin(), exclusions.bounds.end(), [&](const ChannelBound& bound) {
+    return std::any_of(carried.begin(), carried.end(),
+                       [&](const auto& one) { return one.first == bound.channel && one.second >= bound.below; });
+  });
+}
+
+/// Of one route of a set: it delivers a part, and none costs more than all may.
+std::variant<std::monostate, NoRoute> judge_route(const Route& route, RouteDemand demand, bool whole) {
+  if (!whole) demand.amount = std::min(demand.amount, route.delivered());
+  if (check_route(route, demand)) return std::monostate{};
+  NearMisses refused;
+  refused.add(route, demand);
+  return NoRoute{FailureReason::no_route, refused.detail().value_or(FailureDetail{})};
+}
+
+/// R2: exactly what is missing, and no dearer than what is left of the limit.
+std::optional<NoRoute> judge_sums(std::span<const Route> routes, const RouteDemand& demand) {
+  Msat amount;
+  Msat fees;
+  for (const Route& route : routes) {
+    amount = checked_add(amount, route.delivered()).value_or(Msat::of(Msat::max_value));
+    fees = checked_add(fees, route.fees()).value_or(Msat::of(Msat::max_value));
+  }
+  if (amount != demand.amount) return NoRoute{FailureReason::no_route, {}};
+  if (fees <= demand.fee_limit) return std::nullopt;
+  FailureDetail dear = detail_of(DetailCode::fee_limit);
+  dear.fee = fees;
+  return NoRoute{FailureReason::no_route, dear};
+}
+
 }  // namespace
 
-NextRoute next_route(const Payment& payment, const QuestionContext& context) {
+NextRoutes next_routes(const Payment& payment, std::uint32_t most_parts, const QuestionContext& context) {
   const RouteDemand& demand = payment.request.demand;
+  const std::uint32_t parts = std::min(most_parts, payment.parts_left());
+  if (parts == 0) return NothingLeft{detail_of(DetailCode::attempts_used_up)};
   if (!payment.request.candidates.empty()) {
     NearMisses refused;
     for (const Route& route : payment.request.candidates) {
@@ -129,10 +205,15 @@ NextRoute next_route(const Payment& payment, const QuestionContext& context) {
   Exclusions avoid = exclusions_for(payment, context.policies, context.full_until);
   RouteQuestion question;
   question.ticket = context.ticket;
-  question.demand = demand;
+  question.demand = demand_left(payment);
+  question.max_parts = parts;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.origin == AttemptOrigin::own && attempt.open()) question.beside.push_back(attempt.route);
+  }
   if (!payment.request.invoice.empty()) question.hints = route_hints_of(payment.request.invoice);
   question.excluded_channels = std::move(avoid.channels);
   question.excluded_nodes = std::move(avoid.nodes);
+  question.bounds = std::move(avoid.bounds);
   question.policies = renew_hints(question.hints, context.policies);
   question.memory = context.memory;
   question.store = context.store;
@@ -140,19 +221,80 @@ NextRoute next_route(const Payment& payment, const QuestionContext& context) {
   return question;
 }
 
-std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
-                                          const Exclusions& exclusions) {
-  if (!answer.route) return NoRoute{answer.reason, answer.detail};
-  const Route& route = *answer.route;
-  const bool excluded = std::any_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
-    return contains(exclusions.channels, ChannelDirection{hop.channel, hop.direction}) ||
-           contains(exclusions.nodes, hop.node);
-  });
-  if (excluded) return NoRoute{FailureReason::no_route, detail_of(DetailCode::excluded)};
-  if (check_route(route, payment.request.demand)) return route;
-  NearMisses refused;
-  refused.add(route, payment.request.demand);
-  return NoRoute{FailureReason::no_route, refused.detail().value_or(FailureDetail{})};
+std::variant<std::vector<Route>, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
+                                                       const Exclusions& exclusions) {
+  if (answer.routes.empty()) return NoRoute{answer.reason, answer.detail};
+  if (uses_excluded(answer.routes, exclusions))
+    return NoRoute{FailureReason::no_route, detail_of(DetailCode::excluded)};
+  const RouteDemand demand = demand_left(payment);
+  for (const Route& route : answer.routes) {
+    auto judged = judge_route(route, demand, answer.routes.size() == 1);
+    if (auto* refused = std::get_if<NoRoute>(&judged)) return std::move(*refused);
+  }
+  if (auto refused = judge_sums(answer.routes, demand)) return std::move(*refused);
+  if (answer.routes.size() > payment.parts_left())
+    return NoRoute{FailureReason::no_route, detail_of(DetailCode::attempts_used_up)};
+  return answer.routes;
+}
+
+namespace {
+
+/// All that every hop carries is `by` more, or less: fees stay as they were.
+void shift(Route& route, std::int64_t by) {
+  for (Hop& hop : route.hops)
+    hop.amount = Msat::of(static_cast<std::uint64_t>(static_cast<std::int64_t>(hop.amount.value()) + by));
+}
+
+/// First amounts of a payment's attempts and of parts that are planned.
+class FirstAmounts {
+ public:
+  explicit FirstAmounts(const Payment& payment) {
+    for (const Attempt& attempt : payment.attempts) {
+      if (attempt.origin == AttemptOrigin::own) add(attempt.route.total_amount());
+    }
+  }
+  void add(Msat amount) { taken_.push_back(amount.value()); }
+  [[nodiscard]] bool has(std::uint64_t amount) const {
+    return std::find(taken_.begin(), taken_.end(), amount) != taken_.end();
+  }
+
+ private:
+  std::vector<std::uint64_t> taken_;
+};
+
+constexpr std::int64_t most_difference = 100;  ///< msat; more attempts than these no payment has
+
+/// A part of a single hop has no fee that could be raised: what it delivers moves to or from another part.
+void move_difference(std::vector<Route>& routes, std::size_t at, FirstAmounts& taken) {
+  for (std::int64_t by = 1; by <= most_difference && taken.has(routes[at].total_amount().value()); ++by) {
+    const bool free = !taken.has(routes[at].total_amount().value() + static_cast<std::uint64_t>(by));
+    if (!free) continue;
+    const auto giver = std::find_if(routes.begin(), routes.end(), [&](const Route& other) {
+      return &other != &routes[at] && other.delivered().value() > static_cast<std::uint64_t>(by) &&
+             !taken.has(other.total_amount().value() - static_cast<std::uint64_t>(by));
+    });
+    if (giver == routes.end()) continue;
+    shift(*giver, -by);
+    shift(routes[at], by);
+    if (giver - routes.begin() < static_cast<std::ptrdiff_t>(at)) taken.add(giver->total_amount());
+  }
+}
+
+}  // namespace
+
+void tell_apart(std::vector<Route>& routes, const Payment& payment) {
+  FirstAmounts taken(payment);
+  Msat spare = payment.fee_left();
+  for (const Route& route : routes) spare = checked_sub(spare, route.fees()).value_or(Msat{});
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (routes[i].hops.size() == 1) move_difference(routes, i, taken);
+    Hop& first = routes[i].hops.front();
+    while (routes[i].hops.size() > 1 && taken.has(first.amount.value()) && spare > Msat{}) {
+      first.amount = Msat::of(first.amount.value() + 1);
+      spare = Msat::of(spare.value() - 1);
+    }
+    taken.add(first.amount);
+  }
 }
 
 }  // namespace paytower

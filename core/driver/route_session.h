@@ -16,10 +16,12 @@ namespace paytower {
 struct Exclusions {
   std::vector<ChannelDirection> channels;
   std::vector<PublicKey> nodes;
+  std::vector<ChannelBound> bounds{};  ///< one a channel, the lowest; what is out as a whole has none
 };
 
 /// M1: derived from the payment's own failed attempts and from nothing else, stored nowhere, each counted once. A
-/// channel that did not carry an amount is out where as much may have to pass again; a node whose policy failed a
+/// channel that did not carry an amount is out where as much may have to pass again, and is bounded where parts may be
+/// smaller; a node whose policy failed a
 /// second time is out as a whole. The payee itself is never excluded. `policies`: M4, where the failing node has told
 /// its new policy, its channel may be used once again with it. `full_until`: a channel of ours that was full for this
 /// attempt, or for an earlier one, may have room again.
@@ -34,7 +36,7 @@ struct NothingLeft {
   FailureDetail detail{};
 };
 
-using NextRoute = std::variant<Route, RouteQuestion, NothingLeft>;
+using NextRoutes = std::variant<Route, RouteQuestion, NothingLeft>;
 
 /// What goes into a question beside the payment.
 struct QuestionContext {
@@ -46,11 +48,17 @@ struct QuestionContext {
   AttemptId full_until{};                     ///< see exclusions_for
 };
 
-[[nodiscard]] NextRoute next_route(const Payment& payment, const QuestionContext& context);
+/// `most_parts`: no more than these, whatever the payment allows.
+[[nodiscard]] NextRoutes next_routes(const Payment& payment, std::uint32_t most_parts, const QuestionContext& context);
 
-/// What the switch's answer comes to: a route that keeps to every demand and avoids all that was excluded, or why there
-/// is none.
-[[nodiscard]] std::variant<Route, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
-                                                        const Exclusions& exclusions);
+/// What the switch's answer comes to: routes that together deliver what is missing, keep to every demand and avoid all
+/// that was excluded, or why there are none.
+[[nodiscard]] std::variant<std::vector<Route>, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
+                                                                     const Exclusions& exclusions);
+
+/// R5: no switch's list of HTLCs names a part, so that each attempt of a payment sends an amount of its own over our
+/// channel. 1 msat of fee more at the first hop makes the difference, or 1 msat that moves between two parts of a
+/// single hop; where neither can be, parts stay equal.
+void tell_apart(std::vector<Route>& routes, const Payment& payment);
 
 }  // namespace paytower

@@ -118,7 +118,7 @@ void Driver::Impl::save_proof(const Item& item, const Event& event) {
 void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   Drive& drive = *pending.drive;
   const Payment& payment = drive.item.payment;
-  on_stored(drive.item, stored.index, pending.decision);
+  on_stored(drive.item, stored.index, pending.decision, mono());
   for (const Write& write : pending.decision.writes) {
     learn(payment, write);
     if (const auto channel = freed_channel(payment, write)) channel_freed(*channel);
@@ -157,7 +157,7 @@ void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
     item.backlog.insert(item.backlog.begin(), std::move(pending.cause));  // stored as soon as the lock is free
     return;
   }
-  if (auto* taken = std::get_if<RouteReady>(&pending.cause); taken && why.code == Errc::attempt_id_taken)
+  if (auto* taken = std::get_if<RoutesReady>(&pending.cause); taken && why.code == Errc::attempt_id_taken)
     return draw_again(drive, std::move(*taken), why);
   if (!recorded) return finish(drive, DriveEnd::refused, why);
   ports.observer.trace(item.payment.request.hash, "the store refused: " + why.message);
@@ -170,7 +170,7 @@ void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
   reload(drive);
 }
 
-void Driver::Impl::draw_again(Drive& drive, RouteReady taken, const Error& why) {
+void Driver::Impl::draw_again(Drive& drive, RoutesReady taken, const Error& why) {
   const Payment& payment = drive.item.payment;
   if (++drive.refusals > most_refusals) {
     if (payment.index.value == 0) return finish(drive, DriveEnd::busy, why);
@@ -202,8 +202,7 @@ void Driver::Impl::reload(Drive& drive) {
 
 void Driver::Impl::warn_wrong_preimage(const Item& item, const Decision& decision) {
   if (!decision.wrong_preimage) return;
-  ports.observer.warn(item.payment.request.hash, "the switch gave a preimage for attempt " +
-                                                     std::to_string(decision.wrong_preimage->id.value) +
+  ports.observer.warn(item.payment.request.hash, "the switch gave a preimage for " + name_of(*decision.wrong_preimage) +
                                                      " that does not hash to the payment hash: nothing was concluded");
 }
 

@@ -41,33 +41,37 @@ class Decider {
     if (payment_.stop_reason) return fail_payment(*payment_.stop_reason);
     if (deadline_passed()) return fail_payment(FailureReason::timeout);
     if (attempts_used_up()) return fail_payment(FailureReason::no_route, detail_of(DetailCode::attempts_used_up));
-    act(AskRoute{});
+    act(AskRoutes{});
   }
 
-  void operator()(const RouteReady& event) {
+  void operator()(const OnlyOrphans& event) {
     if (payment_.ended_for_good()) return act(Report{});
-    if (payment_.has_open_attempt()) return;  // R2
-    const bool kept = static_cast<bool>(check_route(event.route, payment_.request.demand));
+    if (payment_.has_open_attempt()) return;
+    if (deadline_passed()) set_stop(FailureReason::timeout);
+    // While such a record stands, R9 forbids FAILED.
+    if (payment_.stop_reason || deadline_passed() || attempts_used_up()) return act(LookLater{});
+    act(AskRoutes{event.round});
+  }
+
+  void operator()(const RoutesReady& event) {
+    if (payment_.ended_for_good()) return act(Report{});
+    const auto beside = payment_.open_round();
+    if (payment_.has_open_attempt() && (beside != event.round || !set_has_time())) return;
+    const bool kept = keeps_demands(event);
     if (payment_.stop_reason || deadline_passed() || attempts_used_up() || !kept) {
-      const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event.route);
+      const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event);
       if (!recorded())
         return kept ? fail_payment(FailureReason::timeout) : fail_payment(FailureReason::no_route, detail);
+      if (beside) return;  // what is open ends first
       deadline_passed() ? set_stop(FailureReason::timeout) : set_stop(FailureReason::no_route, detail);
       return act(Look{});
     }
-    Attempt attempt;
-    attempt.id = event.key.id;
-    attempt.part = event.key.part;
-    attempt.switch_key = event.switch_key;
-    attempt.switch_run = event.run;
-    attempt.marks = event.marks;
-    attempt.route = event.route;
-    attempt.amount = event.route.delivered();
-    attempt.fee = event.route.fees();
-    attempt.registered = at_;
+    // R2: planned for what was missing then. Something has ended since, or was not known yet.
+    if (!completes(event)) return beside ? act(AskRoutes{}) : act(Look{});
     init_if_new();
-    write(RegisterAttempt{std::move(attempt)});
-    act(Dispatch{event.key});
+    for (const PlannedPart& planned : event.parts) register_part(event, planned);
+    for (const PlannedPart& planned : event.parts)
+      act(Dispatch{AttemptKey{payment_.request.hash, event.round, planned.part}});
   }
 
   void operator()(const NoRoute& event) {
@@ -109,7 +113,9 @@ class Decider {
   }
 
   void operator()(const Pending& event) {
-    if (open(event.key)) act(Query{event.key});
+    if (!open(event.key)) return;
+    act(Query{event.key});
+    plan_rest();
   }
 
   void operator()(const Orphaned& event) {
@@ -133,8 +139,9 @@ class Decider {
     }
     if (deadline_passed() && !payment_.ended_for_good()) set_stop(FailureReason::timeout);
     // An HTLC that ran and moved nothing is fenced before it is called failed: a second copy of the request may still
-    // come.
-    const bool go_on = never_ran && !payment_.stop_reason && !deadline_passed() && !payment_.ended_for_good();
+    // come. A part goes again only where the payee gets the whole amount with it, and nothing goes after the proof.
+    const bool go_on = never_ran && payment_.missing() == Msat{} && !payment_.stop_reason && !deadline_passed() &&
+                       !payment_.ended_for_good();
     if (go_on) return hand_over_again(event);
     act(Fence{event.key});
   }
@@ -217,7 +224,11 @@ class Decider {
     if (event.key && !attempt) return;
     if (!recorded()) return refuse(Errc::already_paid);
     if (attempt && (attempt->open() || attempt->watched())) {
-      write(CloseAttempt{*event.key, Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at_});
+      if (payment_.proof() && !payment_.amp) {  // its parts share the preimage
+        write(SettleAttempt{*event.key, *payment_.proof(), at_});
+      } else {
+        write(CloseAttempt{*event.key, Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at_});
+      }
     }
     if (others_open(event.key)) {  // they end first, then Quiet ends it
       if (!payment_.ended_for_good()) set_stop(FailureReason::error);
@@ -240,10 +251,19 @@ class Decider {
     return std::any_of(payment_.attempts.begin(), payment_.attempts.end(),
                        [&](const Attempt& a) { return a.open() && &a != except; });
   }
+  [[nodiscard]] static bool lost_preimage(const Attempt& attempt) {
+    return attempt.outcome == AttemptOutcome::closed && attempt.failure &&
+           attempt.failure->code == FailureCode::preimage_lost;
+  }
   [[nodiscard]] bool has_lost_preimage() const {
-    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), [](const Attempt& a) {
-      return a.outcome == AttemptOutcome::closed && a.failure && a.failure->code == FailureCode::preimage_lost;
-    });
+    return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), lost_preimage);
+  }
+  /// Their money has gone, and the preimage of one part is that of all.
+  void settle_lost_parts(const Preimage& preimage) {
+    for (const Attempt& attempt : payment_.attempts) {
+      if (attempt.origin == AttemptOrigin::own && lost_preimage(attempt))
+        write(SettleAttempt{payment_.key(attempt), preimage, at_});
+    }
   }
   [[nodiscard]] Errc ended_as() const {
     switch (payment_.status()) {
@@ -271,10 +291,63 @@ class Decider {
   void init_if_new() {
     if (!recorded()) write(InitPayment{});
   }
-  [[nodiscard]] FailureDetail limit_of(const Route& route) const {
+  /// Each route by itself, with what all of them may cost. What they are together: completes().
+  [[nodiscard]] RouteDemand demand_of(const PlannedPart& planned) const {
+    RouteDemand demand = payment_.request.demand;
+    demand.amount = planned.route.delivered();
+    demand.fee_limit = payment_.fee_left();
+    return demand;
+  }
+  [[nodiscard]] bool keeps_demands(const RoutesReady& event) const {
+    return std::all_of(event.parts.begin(), event.parts.end(), [&](const PlannedPart& planned) {
+      return static_cast<bool>(check_route(planned.route, demand_of(planned)));
+    });
+  }
+  [[nodiscard]] FailureDetail limit_of(const RoutesReady& event) const {
     NearMisses seen;
-    seen.add(route, payment_.request.demand);
+    for (const PlannedPart& planned : event.parts) seen.add(planned.route, demand_of(planned));
     return seen.detail().value_or(FailureDetail{});
+  }
+  /// R2: exactly what is missing, for no more than is left of the fee limit, in no more parts than may follow.
+  [[nodiscard]] bool completes(const RoutesReady& event) const {
+    Msat amount;
+    Msat fee;
+    for (const PlannedPart& planned : event.parts) {
+      const auto more = checked_add(amount, planned.route.delivered());
+      const auto cost = checked_add(fee, planned.route.fees());
+      if (!more || !cost) return false;
+      amount = *more;
+      fee = *cost;
+    }
+    return !event.parts.empty() && amount == payment_.missing() && fee <= payment_.fee_left() &&
+           event.parts.size() <= payment_.parts_left();
+  }
+  void register_part(const RoutesReady& event, const PlannedPart& planned) {
+    Attempt attempt;
+    attempt.id = event.round;
+    attempt.part = planned.part;
+    attempt.switch_key = event.switch_key;
+    attempt.switch_run = event.run;
+    attempt.marks = event.marks;
+    attempt.route = planned.route;
+    attempt.amount = planned.route.delivered();
+    attempt.fee = planned.route.fees();
+    attempt.registered = at_;
+    write(RegisterAttempt{std::move(attempt)});
+  }
+  /// The payee waits for the rest of its set from the first part on, and for 60 s at least: what comes late is given
+  /// back with the others.
+  [[nodiscard]] bool set_has_time() const {
+    constexpr std::int64_t most_age_ns = 15 * ns_per_second;
+    return std::none_of(payment_.attempts.begin(), payment_.attempts.end(), [&](const Attempt& attempt) {
+      return attempt.origin == AttemptOrigin::own && attempt.open() &&
+             at_.value - attempt.registered.value >= most_age_ns;
+    });
+  }
+  /// Beside the parts that are open, while their set can still become whole.
+  void plan_rest() {
+    const bool wanted = payment_.missing() != Msat{} && !payment_.stop_reason && !payment_.ended_for_good();
+    if (wanted && !deadline_passed() && set_has_time() && payment_.parts_left() > 0) act(AskRoutes{});
   }
   void set_stop(FailureReason reason, std::optional<FailureDetail> detail = {}) {
     if (!payment_.stop_reason) write(SetStop{reason, at_, std::move(detail)});  // the first reason wins
@@ -311,8 +384,12 @@ class Decider {
       if (last) act(Report{});
       return;
     }
-    if (const auto reason = judge(failure, payment_.find(key)->route).final_reason) set_stop(*reason);
-    if (last) act(Look{});  // R9, and R4: a look before the next id and before FAILED
+    const auto reason = judge(failure, payment_.find(key)->route).final_reason;
+    if (reason) set_stop(*reason);
+    if (last) return act(Look{});  // R9, and R4: a look before the next id and before FAILED
+    // What the payee gave back comes back part by part: nothing is planned before the last.
+    const bool replaceable = !reason && !payment_.stop_reason && failure.code != FailureCode::mpp_timeout;
+    if (replaceable && !deadline_passed() && set_has_time()) act(AskRoutes{});
   }
   void succeed(const Preimage& preimage, const std::optional<AttemptKey>& settled) {
     if (!payment_.proof()) {
@@ -322,6 +399,7 @@ class Decider {
       } else {
         write(Succeed{preimage, at_});
       }
+      settle_lost_parts(preimage);
     }
     if (!others_open(settled)) act(Report{});
   }

@@ -1,9 +1,11 @@
 // The payment lifecycle as one pure function. No clock, no I/O, no randomness: times, ids and routes come in as data.
 //
-//   send:    Created -> {Look} -> Quiet -> {AskRoute} -> RouteReady -> InitPayment + RegisterAttempt -> {Dispatch}
+//   send:    Created -> {Look} -> Quiet -> {AskRoutes} -> RoutesReady -> InitPayment + RegisterAttempt -> {Dispatch}
 //            -> Accepted -> {Query} -> Settled -> SettleAttempt + Succeed -> {Report}
-//                                   -> Failed  -> FailAttempt -> {Look} -> Quiet -> {AskRoute} | FailPayment ->
+//                                   -> Failed  -> FailAttempt -> {Look} -> Quiet -> {AskRoutes} | FailPayment ->
 //                                   {Report}
+//   parts:   RoutesReady registers and hands over a round of them; one that fails beside others is planned anew at once
+//            (AskRoutes), as long as the payee's set has time.
 //   resume:  the same from the first Look on, with whatever the store holds.
 #pragma once
 
@@ -27,11 +29,21 @@ struct Created {
 };
 /// The switch shows nothing pending and nothing complete of the hash, looked at after our last attempt ended.
 struct Quiet {};
-struct RouteReady {
-  AttemptKey key;  ///< its id is freshly drawn (R12)
-  SwitchKey switch_key;
-  Marks marks;  ///< read before this hand-over (R5)
+/// Nothing but records of one round of ours, pending for ever, whose HTLCs were never sent: the switch refuses a new
+/// round, and takes one more part of this one.
+struct OnlyOrphans {
+  AttemptId round;
+};
+struct PlannedPart {
+  std::uint32_t part = 0;
   Route route;
+};
+/// Parts that together deliver what is missing.
+struct RoutesReady {
+  AttemptId round;  ///< freshly drawn (R12), or that of the parts that are open
+  std::vector<PlannedPart> parts;
+  SwitchKey switch_key;
+  Marks marks;        ///< read before this hand-over (R5)
   std::string run{};  ///< of the switch, see Attempt::switch_run
 };
 /// Nothing (more) keeps to the demands. The reason is no_route or insufficient_balance.
@@ -105,9 +117,9 @@ struct SettledPreimageLost {
   std::optional<AttemptKey> key;
 };
 
-using Event = std::variant<Created, Quiet, RouteReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound,
+using Event = std::variant<Created, Quiet, RoutesReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound,
                            Fenced, HashBusy, HashPaid, Unreachable, DeadlinePassed, CancelRequested,
-                           OperatorAssumesFailed, OperatorWritesOff, SettledPreimageLost, Orphaned>;
+                           OperatorAssumesFailed, OperatorWritesOff, SettledPreimageLost, Orphaned, OnlyOrphans>;
 
 struct TimedEvent {
   UnixNs at;
@@ -181,7 +193,10 @@ using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordFo
 
 // --- what is to be done once it is stored ---
 
-struct AskRoute {};
+/// For all that is missing, in a new round, or beside the parts that are open.
+struct AskRoutes {
+  std::optional<AttemptId> beside_orphans{};  ///< in this round, and in one part
+};
 struct Look {};
 /// Look again after a pause: somebody else has to finish first, or the last answer said nothing.
 struct LookLater {};
@@ -197,7 +212,7 @@ struct Fence {
 /// Nothing more to do for this payment in this process.
 struct Report {};
 
-using Act = std::variant<AskRoute, Look, LookLater, Dispatch, Query, Fence, Report>;
+using Act = std::variant<AskRoutes, Look, LookLater, Dispatch, Query, Fence, Report>;
 
 struct Decision {
   std::vector<Write> writes;

@@ -24,6 +24,9 @@ class Reader {
     for (const Attempt& attempt : payment_.attempts) {
       if (attempt.origin == AttemptOrigin::own) read_attempt(attempt);
     }
+    // A proof comes first: beside a settled part the failure of another one says nothing about the payment.
+    std::stable_partition(finding_.events.begin(), finding_.events.end(),
+                          [](const Event& event) { return std::holds_alternative<Settled>(event); });
     // Somebody's complete row is told before what has no row of its own: that would be handed over again.
     if (paid_) happened(*paid_);
     for (const NotFound& missing : missing_) happened(missing);
@@ -96,8 +99,7 @@ class Reader {
   }
 
   void read_pending(const Attempt& attempt, const SwitchRow& row) {
-    if (attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal)
-      return warn_wedged(row);
+    if (proven_orphan(attempt)) return warn_wedged(attempt, row);
     if (!attempt.open()) return;
     happened(Pending{payment_.key(attempt)});
     if (evidence(attempt) != Evidence::nothing_since_mark) return;
@@ -106,8 +108,9 @@ class Reader {
     if (row.lingers) warn_orphan(row);
   }
 
-  void warn_wedged(const SwitchRow& row) {
-    warn("the switch calls attempt " + std::to_string(row.id.value) +
+  void warn_wedged(const Attempt& attempt, const SwitchRow& row) {
+    if (attempt.amount < payment_.request.demand.amount) return;  // more parts can go beside it
+    warn("the switch calls " + name_of(key_of(row)) +
          " pending, although it never sent it: this row is an orphan that never ends, and with it the node refuses "
          "every payment of this hash until the row is taken out of `payments` in lightningd.sqlite3 while the node is "
          "stopped; `paytower resolve --assume-failed`, without a switch named, ends the payment here");
@@ -116,7 +119,7 @@ class Reader {
   /// A row whose HTLC was lost with the switch's process: certainly never sent, yet it blocks the hash there. Only its
   /// owner can remove it, and while it stands nothing is concluded from it.
   void warn_orphan(const SwitchRow& row) {
-    warn("the switch calls attempt " + std::to_string(row.id.value) +
+    warn("the switch calls " + name_of(key_of(row)) +
          " pending, but has made no HTLC of this hash since it was handed over: if the node was killed meanwhile, this "
          "row is an orphan that never ends and that keeps the hash from being paid; `paytower resolve --assume-failed` "
          "closes the attempt");
@@ -126,7 +129,7 @@ class Reader {
     if (row.preimage && proves(*row.preimage, payment_.request.hash))
       return happened(Settled{payment_.key(attempt), *row.preimage});
     unproven_ = true;
-    warn("the switch calls attempt " + std::to_string(row.id.value) +
+    warn("the switch calls " + name_of(key_of(row)) +
          " complete, but its preimage does not prove it: nothing was concluded");
   }
 
@@ -144,19 +147,75 @@ class Reader {
 
   static bool after(std::uint64_t index, const std::optional<std::uint64_t>& mark) { return !mark || index > *mark; }
 
+  /// R5. HTLCs carry no part, so that an attempt is known by what it sends over our channel; an amount that is not told
+  /// may be anybody's.
   [[nodiscard]] Evidence evidence(const Attempt& attempt) const {
     const Marks& mark = attempt.marks;
     if (!look_.htlcs || !mark.htlcs_created || !mark.htlcs_deleted || !look_.now.htlcs_deleted)
       return Evidence::unknown;
-    bool finished = false;
-    for (const OutgoingHtlc& htlc : *look_.htlcs) {
-      if (!after(htlc.created_index, mark.htlcs_created)) continue;
-      if (!htlc.finished) return Evidence::not_yet;
-      finished = true;
-    }
+    if (unexplained_htlc(attempt)) return Evidence::not_yet;
     if (*look_.now.htlcs_deleted != *mark.htlcs_deleted) return Evidence::unknown;
-    if (!finished) return Evidence::nothing_since_mark;
+    const std::size_t finished = count_finished(attempt);
+    if (finished == 0) return Evidence::nothing_since_mark;
+    const Signature same = signature(attempt);
+    if (same.shared && finished <= same.made) return Evidence::not_yet;
     return look_.debits && mark.movements_created ? Evidence::finished_no_debit : Evidence::unknown;
+  }
+
+  /// One of the hash that still moves, and that no row of another attempt of ours accounts for.
+  [[nodiscard]] bool unexplained_htlc(const Attempt& attempt) const {
+    std::vector<Msat> pending;
+    for (const Attempt& other : payment_.attempts) {
+      if (&other != &attempt && pending_at_switch(other)) pending.push_back(other.route.total_amount());
+    }
+    for (const OutgoingHtlc& htlc : *look_.htlcs) {
+      if (htlc.finished || !after(htlc.created_index, attempt.marks.htlcs_created)) continue;
+      const auto explained = std::find_if(pending.begin(), pending.end(),
+                                          [&](Msat amount) { return !htlc.amount || *htlc.amount == amount; });
+      if (explained == pending.end()) return true;
+      pending.erase(explained);
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool pending_at_switch(const Attempt& attempt) const {
+    if (attempt.origin != AttemptOrigin::own) return false;
+    const SwitchRow* row = row_of(attempt);
+    return row != nullptr && row->state == RowState::pending;
+  }
+
+  /// Since the attempt's mark, and of its amount on our channel.
+  [[nodiscard]] std::size_t count_finished(const Attempt& attempt) const {
+    return static_cast<std::size_t>(
+        std::count_if(look_.htlcs->begin(), look_.htlcs->end(), [&](const OutgoingHtlc& htlc) {
+          return htlc.finished && after(htlc.created_index, attempt.marks.htlcs_created) &&
+                 (!htlc.amount || *htlc.amount == attempt.route.total_amount());
+        }));
+  }
+
+  /// Other attempts whose HTLCs cannot be told from those of one.
+  struct Signature {
+    bool shared = false;
+    std::size_t made = 0;  ///< HTLCs that are known to be theirs, at most
+  };
+
+  [[nodiscard]] Signature signature(const Attempt& attempt) const {
+    Signature same;
+    for (const Attempt& other : payment_.attempts) {
+      if (&other == &attempt || !may_look_like(other, attempt)) continue;
+      same.shared = true;
+      const SwitchRow* row = row_of(other);
+      const bool shown = row != nullptr && owner(*row) == RowOwner::own_attempt;
+      if (shown || other.outcome == AttemptOutcome::settled) ++same.made;
+    }
+    return same;
+  }
+
+  /// The same amount on our channel, and an HTLC that may be younger than the mark of `attempt`.
+  [[nodiscard]] bool may_look_like(const Attempt& other, const Attempt& attempt) const {
+    if (other.origin != AttemptOrigin::own || other.route.total_amount() != attempt.route.total_amount()) return false;
+    const bool younger = other.marks.htlcs_created >= attempt.marks.htlcs_created;
+    return younger || other.id == attempt.id || other.open() || other.watched();
   }
 
   /// Rows of anybody else, or of another try of ours.
@@ -181,6 +240,7 @@ class Reader {
       blocked_by(Blocker::other_user);  // an HTLC that no row explains is still an HTLC of the hash
     }
     if (foreign_money_gone()) return happened(SettledPreimageLost{});
+    if (const auto round = orphans_alone()) return happened(OnlyOrphans{*round});
     if (busy_) return happened(HashBusy{});
     if (!payment_.has_open_attempt()) happened(Quiet{});
   }
@@ -192,6 +252,31 @@ class Reader {
   /// A new try is made only after the earlier one has ended: what is pending of that one was closed by hand.
   [[nodiscard]] bool is_earlier_try(const SwitchRow& row) const {
     return owner(row) == RowOwner::own_attempt && known(row.id, row.part);
+  }
+
+  /// The round whose orphans are all that is pending. Nothing where they are the whole payment: then the switch takes
+  /// no part beside them.
+  [[nodiscard]] std::optional<AttemptId> orphans_alone() const {
+    std::optional<AttemptId> round;
+    Msat sum;
+    for (const SwitchRow& row : look_.rows) {
+      if (row.state == RowState::failed) continue;
+      const Attempt* attempt = is_own_attempt(row) ? payment_.find(key_of(row)) : nullptr;
+      if (row.state != RowState::pending || attempt == nullptr || !proven_orphan(*attempt)) return std::nullopt;
+      if (round && *round != row.id) return std::nullopt;
+      round = row.id;
+      sum = checked_add(sum, attempt->amount).value_or(payment_.request.demand.amount);
+    }
+    const bool moving = !look_.htlcs || std::any_of(look_.htlcs->begin(), look_.htlcs->end(),
+                                                    [](const OutgoingHtlc& htlc) { return !htlc.finished; });
+    if (moving || unproven_ || payment_.has_open_attempt() || sum >= payment_.request.demand.amount)
+      return std::nullopt;
+    return round;
+  }
+
+  /// Its row is pending for ever, and its HTLC was never sent.
+  static bool proven_orphan(const Attempt& attempt) {
+    return attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal;
   }
 
   /// A row of ours is pending although we have ended the attempt (the operator's word): the hash is not quiet.

@@ -33,6 +33,7 @@ struct SwitchRow {
 struct OutgoingHtlc {
   std::uint64_t created_index = 0;  ///< compared with Marks::htlcs_created
   bool finished = false;            ///< removed on both sides: settled or failed, this list does not say which
+  std::optional<Msat> amount{};     ///< what it carries on our channel; nothing where the switch does not say
 };
 
 /// Money of the hash that left the node for good.

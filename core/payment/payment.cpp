@@ -58,6 +58,11 @@ bool Attempt::watched() const {
          (failure->code == FailureCode::assumed_failed || failure->code == FailureCode::written_off);
 }
 
+std::string name_of(const AttemptKey& key) {
+  const std::string name = "attempt " + std::to_string(key.id.value);
+  return key.part > 1 ? name + ", part " + std::to_string(key.part) : name;
+}
+
 // The table of core/README 3, row by row. An open attempt beside a note or a reason is in a damaged file alone.
 PaymentStatus Payment::status() const {
   if (proof()) return PaymentStatus::succeeded;
@@ -77,9 +82,64 @@ bool Payment::has_watched_attempt() const {
   return std::any_of(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.watched(); });
 }
 
+namespace {
+
+/// R2: it has paid, or may still pay. What the operator closed has left the sum.
+bool counts(const Attempt& attempt) {
+  return attempt.origin == AttemptOrigin::own && (attempt.open() || attempt.outcome == AttemptOutcome::settled);
+}
+
+Msat left_of(Msat whole, const std::vector<Attempt>& attempts, Msat Attempt::*what) {
+  for (const Attempt& attempt : attempts) {
+    if (counts(attempt)) whole = checked_sub(whole, attempt.*what).value_or(Msat{});
+  }
+  return whole;
+}
+
+bool gave_set_back(const Attempt& attempt) {
+  return attempt.failure && attempt.failure->code == FailureCode::mpp_timeout;
+}
+
+}  // namespace
+
 std::uint32_t Payment::own_attempts() const {
-  return static_cast<std::uint32_t>(
-      std::count_if(attempts.begin(), attempts.end(), [](const Attempt& a) { return a.origin == AttemptOrigin::own; }));
+  std::uint32_t count = 0;
+  std::vector<AttemptId> given_back;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.origin != AttemptOrigin::own) continue;
+    if (gave_set_back(attempt)) {
+      if (std::find(given_back.begin(), given_back.end(), *attempt.id) != given_back.end()) continue;
+      given_back.push_back(*attempt.id);
+    }
+    ++count;
+  }
+  return count;
+}
+
+Msat Payment::missing() const { return left_of(request.demand.amount, attempts, &Attempt::amount); }
+
+Msat Payment::fee_left() const { return left_of(request.demand.fee_limit, attempts, &Attempt::fee); }
+
+std::uint32_t Payment::parts_left() const {
+  const auto open = static_cast<std::uint32_t>(std::count_if(
+      attempts.begin(), attempts.end(), [](const Attempt& a) { return a.origin == AttemptOrigin::own && a.open(); }));
+  const auto less = [](std::uint32_t from, std::uint32_t what) { return from - std::min(from, what); };
+  return std::min(less(request.max_parts, open), less(request.max_attempts, own_attempts()));
+}
+
+std::uint32_t Payment::next_part() const {
+  if (!request.payment_secret) return 0;
+  std::uint32_t last = 0;
+  for (const Attempt& attempt : attempts) {
+    if (attempt.origin == AttemptOrigin::own) last = std::max(last, attempt.part);
+  }
+  return last + 1;
+}
+
+std::optional<AttemptId> Payment::open_round() const {
+  const auto open = std::find_if(attempts.begin(), attempts.end(),
+                                 [](const Attempt& a) { return a.origin == AttemptOrigin::own && a.open(); });
+  return open == attempts.end() ? std::nullopt : open->id;
 }
 
 bool Payment::definitive() const {

@@ -103,10 +103,14 @@ struct PaymentRequest {
   std::string network;            ///< of the invoice; empty = any
   std::string label;
   std::uint32_t max_attempts = 20;
+  std::uint32_t max_parts = 1;    ///< parts at most that may be open at once
   UnixNs created{};               ///< 0 in an imported record that does not say
   UnixNs deadline{};              ///< no new attempt from here on: the earlier of --timeout and the invoice's expiry
   std::vector<Route> candidates;  ///< --routes, in order; empty = ask the switch
 };
+
+/// "attempt 17"; "attempt 17, part 2" beside others. For people.
+[[nodiscard]] std::string name_of(const AttemptKey& key);
 
 /// A try to pay a hash: one row of `payments`, with its attempts.
 struct Payment {
@@ -130,8 +134,20 @@ struct Payment {
   [[nodiscard]] bool ended_for_good() const;
   [[nodiscard]] bool has_open_attempt() const;
   [[nodiscard]] bool has_watched_attempt() const;
-  /// Own attempts so far, the count that --max-attempts bounds over all resumes together.
+  /// Own attempts so far, the count that --max-attempts bounds over all rounds and resumes together. A set that the
+  /// payee gave back because it stayed incomplete counts once.
   [[nodiscard]] std::uint32_t own_attempts() const;
+  /// R2: what own attempts that have paid, or may still pay, leave of the amount.
+  [[nodiscard]] Msat missing() const;
+  /// And of the fee limit.
+  [[nodiscard]] Msat fee_left() const;
+  /// HTLCs that may follow now: --max-parts less what is open, and no more than --max-attempts leaves.
+  [[nodiscard]] std::uint32_t parts_left() const;
+  /// The number of the next part: they count over all rounds. A payment without a secret has one part alone, which the
+  /// switch takes only without a number.
+  [[nodiscard]] std::uint32_t next_part() const;
+  /// The round of the own attempts that are open.
+  [[nodiscard]] std::optional<AttemptId> open_round() const;
   /// True for SUCCEEDED, and for FAILED by the switch's own word, a fence, or because nothing was handed over.
   [[nodiscard]] bool definitive() const;
   /// Why it failed, in finer words than fail_reason: as this process met it, else what the stored facts tell. Nothing

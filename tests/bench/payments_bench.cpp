@@ -262,7 +262,7 @@ class InstantSwitch final : public Switch {
     events_.push_back(LookAnswer{std::move(look)});
   }
   void ask_route(const RouteQuestion& question) override {
-    events_.push_back(RouteAnswer{question.ticket, route_, FailureReason::no_route});
+    events_.push_back(routes_answer(question.ticket, {route_}));
   }
   void dispatch(const Handover& handover) override {
     events_.push_back(DispatchAnswer{handover.key, DispatchAnswer::Kind::accepted, {}});

@@ -260,13 +260,12 @@ inline ScriptedSwitch::Reply shows_row(RowState state, std::optional<Failure> fa
 }
 inline ScriptedSwitch::Reply route(std::uint64_t channel) {
   return [channel](ScriptedSwitch& node) {
-    return std::vector<SwitchEvent>{
-        RouteAnswer{node.last_question.ticket, simple_route(channel), FailureReason::no_route}};
+    return std::vector<SwitchEvent>{routes_answer(node.last_question.ticket, {simple_route(channel)})};
   };
 }
 inline ScriptedSwitch::Reply no_route(FailureReason why = FailureReason::no_route) {
   return [why](ScriptedSwitch& node) {
-    return std::vector<SwitchEvent>{RouteAnswer{node.last_question.ticket, std::nullopt, why}};
+    return std::vector<SwitchEvent>{RouteAnswer{node.last_question.ticket, {}, why}};
   };
 }
 inline ScriptedSwitch::Reply accepted() {

@@ -69,12 +69,12 @@ TEST_CASE("item: R3, a second copy and another process's id are no only copy") {
 TEST_CASE("item: R3, an id that was another's is not ours, and the new one is") {
   Item item = item_with_open_attempt();
   item.payment.attempts.clear();
-  route_ready(item, test::simple_route(), test::first_id, at(0));
-  RouteReady taken = std::get<RouteReady>(item.backlog.back());
+  routes_ready(item, {test::simple_route()}, test::first_id, at(0));
+  RoutesReady taken = std::get<RoutesReady>(item.backlog.back());
   item.backlog.clear();
   take_other_id(item, taken, test::second_id);
   REQUIRE(item.backlog.size() == 1);
-  CHECK(std::get<RouteReady>(item.backlog.front()).key.id == test::second_id);
+  CHECK(std::get<RoutesReady>(item.backlog.front()).round == test::second_id);
   CHECK(!find_handover(item, key_of(0))->drawn_here);
   CHECK(find_handover(item, AttemptKey{key_of(0).hash, test::second_id, 0})->drawn_here);
 }

@@ -92,7 +92,7 @@ TEST_CASE("M5: results are read once, when the first route is asked for") {
   world.node.expect("route", [](ScriptedSwitch& node) {
     // Learned from the failure of a moment ago, not from the store.
     CHECK(node.last_question.memory->bounds({ShortChannelId{2}, 1})->failed == Msat::of(250'000));
-    return std::vector<SwitchEvent>{RouteAnswer{node.last_question.ticket, simple_route(10), FailureReason::no_route}};
+    return std::vector<SwitchEvent>{routes_answer(node.last_question.ticket, {simple_route(10)})};
   });
   world.node.expect("send", accepted());
   world.node.expect("query", settled());

@@ -230,6 +230,6 @@ TEST_CASE("a refusal writes nothing but what another user of the node proved") {
   for_all([](const Case& c) {
     if (!c.decision.refusal || is<HashPaid>(c.event)) return;
     REQUIRE(c.decision.writes.empty());
-    REQUIRE(count_of<Dispatch>(c.decision.acts) + count_of<AskRoute>(c.decision.acts) == 0);
+    REQUIRE(count_of<Dispatch>(c.decision.acts) + count_of<AskRoutes>(c.decision.acts) == 0);
   });
 }

@@ -123,12 +123,12 @@ TEST_CASE("given routes that break a limit: the limit is named, else that none i
   Payment payment = fresh_payment();
   payment.request.candidates = {simple_route(1)};  // costs 500 msat
   payment.request.demand.fee_limit = Msat::of(499);
-  const auto dear = next_route(payment, {});
+  const auto dear = next_routes(payment, 1, {});
   REQUIRE(std::holds_alternative<NothingLeft>(dear));
   CHECK(std::get<NothingLeft>(dear).detail.code == DetailCode::fee_limit);
   CHECK(std::get<NothingLeft>(dear).detail.fee == Msat::of(500));
   payment.attempts.push_back(own_attempt(first_id, Shape::failed));  // used simple_route(1)
-  const auto used = next_route(payment, {});
+  const auto used = next_routes(payment, 1, {});
   REQUIRE(std::holds_alternative<NothingLeft>(used));
   CHECK(std::get<NothingLeft>(used).detail.code == DetailCode::given_routes);
 }
@@ -136,14 +136,14 @@ TEST_CASE("given routes that break a limit: the limit is named, else that none i
 TEST_CASE("given routes are tried in order, each once") {
   Payment payment = fresh_payment();
   payment.request.candidates = {simple_route(1), simple_route(10)};
-  const auto first = next_route(payment, {});
+  const auto first = next_routes(payment, 1, {});
   REQUIRE(std::holds_alternative<Route>(first));
   CHECK(std::get<Route>(first) == simple_route(1));
   payment.attempts.push_back(own_attempt(first_id, Shape::failed));  // used simple_route(1)
-  const auto second = next_route(payment, {});
+  const auto second = next_routes(payment, 1, {});
   REQUIRE(std::holds_alternative<Route>(second));
   CHECK(std::get<Route>(second) == simple_route(10));
   payment.attempts.push_back(own_attempt(second_id, Shape::failed));
   payment.attempts.back().route = simple_route(10);
-  CHECK(std::holds_alternative<NothingLeft>(next_route(payment, {})));
+  CHECK(std::holds_alternative<NothingLeft>(next_routes(payment, 1, {})));
 }

@@ -175,11 +175,13 @@ inline std::vector<Event> all_events() {
     }
   }
   all.push_back(Quiet{});
-  all.push_back(
-      RouteReady{key_of(AttemptId{2000}), SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, simple_route(50)});
+  const auto ready = [](AttemptId round, std::vector<PlannedPart> parts) {
+    return RoutesReady{round, std::move(parts), SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}};
+  };
+  all.push_back(ready(AttemptId{2000}, {{1, simple_route(50)}}));
   Route dear = simple_route(60);
   dear.hops.front().amount = Msat::of(260'000);
-  all.push_back(RouteReady{key_of(AttemptId{2000}), SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}, dear});
+  all.push_back(ready(AttemptId{2000}, {{1, dear}}));
   all.push_back(NoRoute{FailureReason::no_route});
   all.push_back(NoRoute{FailureReason::insufficient_balance});
   Failure passing{FailureCode::temporary_channel_failure, 1, {}, {}, {}};

@@ -137,7 +137,7 @@ void DriverStep::decide_first(unsigned slot, Item one) {
   if (commit(config_, mutation_, state_, slot, decision.writes))
     return refused(slot, std::move(one), std::move(cause), decision);
   note_written(slot, decision);
-  on_stored(one, PaymentIndex{slot + 1}, decision);
+  on_stored(one, PaymentIndex{slot + 1}, decision, context(slot).mono);
   act(slot, std::move(one), decision);
 }
 
@@ -202,7 +202,7 @@ void DriverStep::do_committed_act(unsigned slot) {
 void DriverStep::fulfil(unsigned slot, Item one, const Wishes& wishes) {
   for (const Wish& wish : wishes) {
     if (ends(wish)) return finish(slot);
-    if (std::holds_alternative<AskForRoute>(wish)) route_asked(one, false, {});
+    if (std::holds_alternative<AskForRoutes>(wish)) route_asked(one, {});
     if (const auto* send = std::get_if<SendHandover>(&wish)) {
       check_handover(number(send->key));
       Requests& asked = state_.node.requests[number(send->key)];
@@ -318,16 +318,16 @@ void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs
   keep(slot, one);
 }
 
-/// receive(RouteAnswer) and draw_id: the id is drawn, and the tick commits it. Nothing else is queued then.
+/// receive(RouteAnswer) and take_routes: the id is drawn, and the tick commits it. Nothing else is queued then.
 void DriverStep::receive_route(unsigned slot, bool found) {
   Item one = item(slot);
   RouteAnswer answer;
-  if (found) answer.route = route();
+  if (found) answer.routes.push_back(route());
   const Wishes wishes = on(one, answer);
   if (!found) return keep(slot, one);
   const unsigned id = draw();
   if (id > most_ids) throw Violation{"an id beyond the model's"};
-  route_ready(one, std::get<DrawId>(wishes.front()).route, AttemptId{id}, context(slot));
+  routes_ready(one, std::get<TakeRoutes>(wishes.front()).routes, AttemptId{id}, context(slot));
   decide_first(slot, std::move(one));
 }
 

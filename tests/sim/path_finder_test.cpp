@@ -196,7 +196,7 @@ TEST_CASE("each exclusion and limit takes the cheap way away") {
   RouteQuestion asked = world.question(made);
   const auto first_channel = [&] {
     const auto answer = world.route(asked);
-    return answer.route ? answer.route->hops[0].channel : ShortChannelId{};
+    return !answer.routes.empty() ? answer.routes[0].hops[0].channel : ShortChannelId{};
   };
   REQUIRE(first_channel() == chan_a);
   SUBCASE("a channel in its direction") {
@@ -290,14 +290,14 @@ TEST_CASE("a route hint leads over a channel that nobody announced") {
   CHECK_FALSE(world.route(asked).route.has_value());
   asked.hints = read->route_hints;
   const auto answer = world.route(asked);
-  REQUIRE(answer.route);
-  CHECK(answer.route->hops.size() == 4);
-  CHECK(answer.route->hops[3].channel == hidden);
-  CHECK(answer.route->hops[2].amount == Msat::of(10'000 * sat + 700 + 500));
+  REQUIRE(!answer.routes.empty());
+  CHECK(answer.routes[0].hops.size() == 4);
+  CHECK(answer.routes[0].hops[3].channel == hidden);
+  CHECK(answer.routes[0].hops[2].amount == Msat::of(10'000 * sat + 700 + 500));
   Handover given;
   given.key = AttemptKey{made.hash, AttemptId{1}, 0};
   given.label = attempt_label(StoreId{}, given.key.id);
-  given.route = *answer.route;
+  given.route = answer.routes[0];
   given.amount = Msat::of(10'000 * sat);
   given.payment_secret = read->payment_secret;
   CHECK(world.pay(given).kind == QueryAnswer::Kind::settled);

@@ -13,8 +13,8 @@ TEST_CASE("fees and delays along a route, by hand") {
   const auto made = world.invoice();
   const auto answer = world.route(world.question(made));
   CHECK(answer.ticket == 77);
-  REQUIRE(answer.route);
-  const auto& hops = answer.route->hops;
+  REQUIRE(!answer.routes.empty());
+  const auto& hops = answer.routes[0].hops;
   REQUIRE(hops.size() == 3);
   // n3 gets 100,000,000 msat with 18 blocks. n2 wants 500 + 100,000,000 * 1000 / 1e6 = 100,500 and 30 blocks.
   // n1 wants 1000 + 100,100,500 * 100 / 1e6 = 1000 + 10,010.05 = 11,010 and 40 blocks.
@@ -29,7 +29,7 @@ TEST_CASE("fees and delays along a route, by hand") {
   CHECK(hops[0].delay == 88);
   CHECK(hops[0].node == key_of(1));
   CHECK(hops[2].node == key_of(3));
-  CHECK(answer.route->fees() == Msat::of(111'510));
+  CHECK(answer.routes[0].fees() == Msat::of(111'510));
 }
 
 TEST_CASE("a forwarding fee rounds down and knows its limits") {

@@ -163,7 +163,8 @@ class World {
   RouteAnswer route(const RouteQuestion& asked) {
     RouteAnswer answer;
     ledger_.read([&](LedgerTx& tx) {
-      answer = RouteAnswer{asked.ticket, find_route(Graph::load(tx), own_balances(tx), asked)};
+      answer.ticket = asked.ticket;
+      if (auto found = find_route(Graph::load(tx), own_balances(tx), asked)) answer.routes.push_back(std::move(*found));
     });
     return answer;
   }
@@ -172,7 +173,7 @@ class World {
     Handover given;
     given.key = AttemptKey{made.hash, AttemptId{id}, 0};
     given.label = attempt_label(StoreId{}, given.key.id);
-    given.route = *route(question(made, msat)).route;
+    given.route = route(question(made, msat)).routes.at(0);
     given.amount = Msat::of(msat);
     given.payment_secret = admin_.invoice(made.hash)->secret;
     given.invoice = made.text;

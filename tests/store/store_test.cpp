@@ -56,9 +56,11 @@ Event random_event(std::mt19937_64& random, const Payment& payment, std::uint64_
     case 1:
     case 2:
     case 3:
-      return RouteReady{AttemptKey{key.hash, AttemptId{++next_id}},
-                        SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"},
-                        Marks{next_id, 2, std::nullopt, 4}, route_of(next_id)};
+      ++next_id;
+      return RoutesReady{AttemptId{next_id},
+                         {PlannedPart{0, route_of(next_id)}},
+                         SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"},
+                         Marks{next_id, 2, std::nullopt, 4}};
     case 4: return NoRoute{FailureReason::insufficient_balance};
     case 5: return NotSent{key, some_failure(), one_of(2) == 0};
     case 6: return Settled{key, preimage_of(1)};

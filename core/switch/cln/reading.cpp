@@ -183,7 +183,7 @@ std::optional<HtlcEntry> read_htlc(const json& entry, bool& broken) {
     return std::nullopt;
   }
   if (*direction == "in") return std::nullopt;
-  return HtlcEntry{*hash, OutgoingHtlc{*index, *state == "RCVD_REMOVE_ACK_REVOCATION"}};
+  return HtlcEntry{*hash, OutgoingHtlc{*index, *state == "RCVD_REMOVE_ACK_REVOCATION", amount(entry, "amount_msat")}};
 }
 
 std::optional<DebitEntry> read_debit(const json& entry, bool& broken) {

@@ -202,7 +202,7 @@ bool RouteSearch::uses_excluded(const Route& route) const {
 void RouteSearch::take(Route route, std::uint32_t risk_factor) {
   const RouteDemand& demand = question_.demand;
   const bool excluded = uses_excluded(route);
-  if (!excluded && check_route(route, demand)) return done_(RouteAnswer{question_.ticket, std::move(route)});
+  if (!excluded && check_route(route, demand)) return done_(routes_answer(question_.ticket, {std::move(route)}));
   if (!excluded) refused_.add(route, demand);
   if (risk_factor == usual_risk && route.fees() > demand.fee_limit) return ask(fees_first);
   if (risk_factor == usual_risk && route.total_delay() > demand.cltv_limit) return ask(delays_first);
