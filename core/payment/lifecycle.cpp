@@ -45,6 +45,7 @@ class Decider {
   }
 
   void operator()(const OnlyOrphans& event) {
+    if (!recorded()) return refuse(Errc::in_flight);
     if (payment_.ended_for_good()) return act(Report{});
     if (payment_.has_open_attempt()) return;
     if (deadline_passed()) set_stop(FailureReason::timeout);

@@ -40,7 +40,7 @@ template <typename Check> std::size_t for_all(Check check) {
   std::size_t cases = 0;
   for (const Payment& payment : payments) {
     for (const Event& event : events) {
-      for (const UnixNs at : {before_deadline, past_deadline}) {
+      for (const UnixNs at : {before_deadline, set_too_old, past_deadline}) {
         Decision decision = decide(payment, TimedEvent{at, event});
         Payment next = test::storable(payment) ? ::after(payment, decision) : payment;
         check(Case{payment, event, at, std::move(decision), std::move(next)});
@@ -51,22 +51,40 @@ template <typename Check> std::size_t for_all(Check check) {
   return cases;
 }
 
+/// R2: of all that has paid, or may still pay.
+std::uint64_t paid_or_open(const Payment& payment, Msat Attempt::*what) {
+  std::uint64_t sum = 0;
+  for (const Attempt& attempt : payment.attempts) {
+    const bool counts = attempt.open() || attempt.outcome == AttemptOutcome::settled;
+    if (counts && attempt.origin == AttemptOrigin::own) sum += (attempt.*what).value();
+  }
+  return sum;
+}
+
+std::size_t open_parts(const Payment& payment) {
+  return static_cast<std::size_t>(
+      std::count_if(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.open(); }));
+}
+
 bool in(const Payment& payment, const AttemptKey& key) { return payment.find(key) && payment.find(key)->open(); }
 
 }  // namespace
 
 TEST_CASE("decide: the whole space is answered, and what it leads to is storable") {
   const std::size_t cases = for_all([](const Case& c) {
+    INFO(c.event.index(), " with ", c.before.attempts.size(), " attempts ", c.after.attempts.size(), " after, at ",
+         c.at.value - created.value);
     REQUIRE(storable(c.after));
     REQUIRE((c.decision.writes.empty() || c.before.index.value != 0 ||
              std::holds_alternative<InitPayment>(c.decision.writes.front())));
     REQUIRE(count_of<InitPayment>(c.decision.writes) <= (c.before.index.value == 0 ? 1U : 0U));
   });
   MESSAGE(cases << " decisions");
-  CHECK(cases > 30'000);
+  CHECK(cases > 500'000);
 }
 
-TEST_CASE("R1, R2: what is dispatched or fenced is recorded and open, and one open try stands alone") {
+TEST_CASE(
+    "R1, R2: what is dispatched or fenced is recorded and open, and no more than the payment is ever registered") {
   for_all([](const Case& c) {
     for (const Act& act : c.decision.acts) {
       if (const auto* dispatch = std::get_if<Dispatch>(&act)) REQUIRE(in(c.after, dispatch->key));
@@ -74,13 +92,53 @@ TEST_CASE("R1, R2: what is dispatched or fenced is recorded and open, and one op
       if (const auto* query = std::get_if<Query>(&act)) REQUIRE(in(c.after, query->key));
     }
     if (count_of<RegisterAttempt>(c.decision.writes) == 0) return;
-    REQUIRE(!c.before.has_open_attempt());
+    const auto round = std::get<RoutesReady>(c.event).round;
+    REQUIRE((!c.before.has_open_attempt() || (c.before.open_round() == round && c.at < set_too_old)));
+    REQUIRE(paid_or_open(c.after, &Attempt::amount) == c.after.request.demand.amount.value());
+    REQUIRE(paid_or_open(c.after, &Attempt::fee) <= c.after.request.demand.fee_limit.value());
     REQUIRE(!c.before.stop_reason);
     REQUIRE(!c.before.ended_for_good());
     REQUIRE(c.at < deadline);
-    REQUIRE(c.before.own_attempts() < c.before.request.max_attempts);
-    REQUIRE(c.after.attempts.back().fee <= c.before.request.demand.fee_limit);
+    REQUIRE(c.after.own_attempts() <= c.before.request.max_attempts);
+    REQUIRE(open_parts(c.after) <= c.before.request.max_parts);
   });
+}
+
+TEST_CASE("parts: what a failed one leaves is asked for at once, unless its set is lost or nothing may follow") {
+  std::size_t planned = 0;
+  for_all([&planned](const Case& c) {
+    const auto* failed = std::get_if<Failed>(&c.event);
+    if (failed == nullptr || !in(c.before, failed->key) || !c.after.has_open_attempt()) return;
+    const bool lost = failed->failure.code == FailureCode::mpp_timeout;
+    const bool ends = c.after.stop_reason || c.after.ended_for_good() || c.at >= deadline;
+    const bool wanted = !lost && !ends && c.at < set_too_old;
+    REQUIRE((count_of<AskRoutes>(c.decision.acts) == 1) == wanted);
+    planned += wanted ? 1 : 0;
+  });
+  CHECK(planned > 0);
+}
+
+TEST_CASE("parts: after the first proof nothing is handed over, and a lost preimage is that of the others") {
+  for_all([](const Case& c) {
+    if (c.after.proof()) REQUIRE(count_of<Dispatch>(c.decision.acts) + count_of<AskRoutes>(c.decision.acts) == 0);
+    const bool proves_now = !c.before.proof() && c.after.proof();
+    for (const Attempt& attempt : c.after.attempts) {
+      const bool lost =
+          attempt.outcome == AttemptOutcome::closed && attempt.failure->code == FailureCode::preimage_lost;
+      REQUIRE(!(proves_now && lost));
+    }
+  });
+}
+
+TEST_CASE("parts: a set that the payee gave back counts as one HTLC") {
+  Payment payment = fresh_payment();
+  for (std::uint32_t part = 1; part <= 3; ++part)
+    payment.attempts.push_back(part_attempt(first_id, part, 50'000, Shape::failed));
+  CHECK(payment.own_attempts() == 3);
+  for (Attempt& attempt : payment.attempts) attempt.failure->code = FailureCode::mpp_timeout;
+  CHECK(payment.own_attempts() == 1);
+  payment.attempts[0].failure->code = FailureCode::temporary_channel_failure;
+  CHECK(payment.own_attempts() == 2);
 }
 
 TEST_CASE("R3: only the allow-list resolves an attempt") {
@@ -90,7 +148,14 @@ TEST_CASE("R3: only the allow-list resolves an attempt") {
         is<OperatorAssumesFailed>(c.event) || is<OperatorWritesOff>(c.event) || is<SettledPreimageLost>(c.event);
     if (count_of<FailAttempt>(c.decision.writes) != 0) REQUIRE(may_fail);
     if (count_of<CloseAttempt>(c.decision.writes) != 0) REQUIRE(may_close);
-    if (count_of<SettleAttempt>(c.decision.writes) != 0) REQUIRE(is<Settled>(c.event));
+    for (const Write& write : c.decision.writes) {
+      const auto* settle = std::get_if<SettleAttempt>(&write);
+      if (settle == nullptr || is<Settled>(c.event)) continue;
+      // Its money is known to have left, and another proof of the same hash is at hand.
+      REQUIRE((is<SettledPreimageLost>(c.event) || is<HashPaid>(c.event)));
+      const Attempt& before = *c.before.find(settle->key);
+      REQUIRE((is<SettledPreimageLost>(c.event) || before.failure->code == FailureCode::preimage_lost));
+    }
     if (const auto* not_sent = std::get_if<NotSent>(&c.event); not_sent && !not_sent->only_copy)
       REQUIRE(c.decision.writes.empty());
     if (const auto* not_found = std::get_if<NotFound>(&c.event);
@@ -108,6 +173,7 @@ TEST_CASE("R4: the same attempt goes out again only while it may still be wanted
     REQUIRE(!c.after.stop_reason);
     REQUIRE(!c.after.ended_for_good());
     REQUIRE(c.at < deadline);
+    REQUIRE(c.after.missing() == Msat{});  // the payee gets the whole amount, or nothing goes
     if (const auto* not_found = std::get_if<NotFound>(&c.event))
       REQUIRE(not_found->evidence == Evidence::nothing_since_mark);
   });

@@ -1,7 +1,8 @@
-// Every shape of payment that the store accepts, up to two own attempts and a foreign one, and every event in every
-// variant.
+// Every shape of payment that the store accepts, up to two own attempts and a foreign one, or two parts of one round
+// with a part of a later one, and every event in every variant.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ inline constexpr UnixNs created{1'700'000'000'000'000'000};
 inline constexpr UnixNs before_deadline{created.value + ns_per_second};
 inline constexpr UnixNs deadline{created.value + 60 * ns_per_second};
 inline constexpr UnixNs past_deadline{deadline.value};
+inline constexpr UnixNs set_too_old{created.value + 20 * ns_per_second};  ///< no part is added any more
 inline constexpr AttemptId first_id{1001};
 inline constexpr AttemptId second_id{1002};
 inline constexpr AttemptId unknown_id{999};
@@ -47,6 +49,14 @@ inline Route simple_route(std::uint64_t channel = 1) {
   Route route;
   route.hops.push_back(Hop{ShortChannelId{channel}, 0, node_key(1), Msat::of(250'500), 40});
   route.hops.push_back(Hop{ShortChannelId{channel + 1}, 1, node_key(2), Msat::of(250'000), 18});
+  return route;
+}
+
+/// A part of the payment: its fee is 250 msat.
+inline Route part_route(std::uint64_t msat, std::uint64_t channel = 1) {
+  Route route = simple_route(channel);
+  route.hops[0].amount = Msat::of(msat + 250);
+  route.hops[1].amount = Msat::of(msat);
   return route;
 }
 
@@ -98,6 +108,15 @@ inline Attempt own_attempt(AttemptId id, Shape shape) {
   return attempt;
 }
 
+inline Attempt part_attempt(AttemptId round, std::uint32_t part, std::uint64_t msat, Shape shape) {
+  Attempt attempt = own_attempt(round, shape);
+  attempt.part = part;
+  attempt.route = part_route(msat);
+  attempt.amount = attempt.route.delivered();
+  attempt.fee = attempt.route.fees();
+  return attempt;
+}
+
 inline Attempt foreign_attempt() {
   Attempt attempt;
   attempt.id = AttemptId{5};
@@ -112,13 +131,17 @@ inline Attempt foreign_attempt() {
 inline bool storable(const Payment& payment) {
   bool open = false;
   bool settled = false;
-  std::size_t open_count = 0;
+  std::optional<AttemptId> round;
+  std::vector<std::uint32_t> open_parts;
   for (const Attempt& attempt : payment.attempts) {
-    if (attempt.open()) ++open_count;
-    open = open || attempt.open();
     settled = settled || attempt.outcome == AttemptOutcome::settled;
+    if (!attempt.open()) continue;
+    const bool twice = std::find(open_parts.begin(), open_parts.end(), attempt.part) != open_parts.end();
+    if (twice || (round && round != attempt.id)) return false;
+    open = true;
+    round = attempt.id;
+    open_parts.push_back(attempt.part);
   }
-  if (open_count > 1) return false;
   if (payment.index.value == 0) {
     return payment.attempts.empty() && !payment.stop_reason && !payment.fail_reason && !payment.end_note &&
            !payment.proof();
@@ -144,11 +167,27 @@ inline std::vector<Payment> all_payments() {
     with_foreign.push_back(foreign_attempt());
     attempt_sets.push_back(std::move(with_foreign));
   }
+  for (const Shape one : shapes) {
+    for (const Shape two : shapes) {
+      const std::vector<Attempt> set = {part_attempt(first_id, 1, 150'000, one),
+                                        part_attempt(first_id, 2, 100'000, two)};
+      attempt_sets.push_back(set);
+      for (const Shape later : {Shape::open, Shape::failed}) {
+        attempt_sets.push_back(set);
+        attempt_sets.back().push_back(part_attempt(second_id, 3, 250'000, later));
+      }
+    }
+  }
   std::vector<Payment> payments;
   for (const auto& attempts : attempt_sets) {
     for (int bits = 0; bits < 64; ++bits) {
       Payment payment = fresh_payment();
       payment.attempts = attempts;
+      if (!attempts.empty() && attempts.front().part != 0) {
+        payment.request.max_parts = 3;
+        payment.request.max_attempts = 5;
+        payment.request.payment_secret.emplace();
+      }
       payment.index.value = (bits & 1) ? 1 : 0;
       if (bits & 2) payment.stop_reason = FailureReason::canceled;
       if (bits & 4) payment.fail_reason = FailureReason::no_route;
@@ -182,11 +221,20 @@ inline std::vector<Event> all_events() {
   Route dear = simple_route(60);
   dear.hops.front().amount = Msat::of(260'000);
   all.push_back(ready(AttemptId{2000}, {{1, dear}}));
+  all.push_back(ready(AttemptId{2000}, {{4, part_route(130'000, 50)}, {5, part_route(120'000, 60)}}));
+  all.push_back(ready(AttemptId{2000}, {{4, part_route(130'000, 50)}, {5, part_route(130'000, 60)}}));
+  for (const AttemptId round : {first_id, AttemptId{2000}}) {
+    for (const std::uint64_t msat : {150'000U, 100'000U, 250'000U})
+      all.push_back(ready(round, {{4, part_route(msat)}}));
+  }
+  all.push_back(OnlyOrphans{first_id});
   all.push_back(NoRoute{FailureReason::no_route});
   all.push_back(NoRoute{FailureReason::insufficient_balance});
   Failure passing{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
   Failure final{FailureCode::incorrect_or_unknown_payment_details, 2, {}, {}, {}};
-  for (const AttemptKey& key : {key_of(first_id), key_of(second_id), key_of(unknown_id), key_of(first_id, 1)}) {
+  const Failure given_back{FailureCode::mpp_timeout, 2, {}, {}, {}};
+  for (const AttemptKey& key : {key_of(first_id), key_of(second_id), key_of(unknown_id), key_of(first_id, 1),
+                                key_of(first_id, 2), key_of(second_id, 3)}) {
     all.push_back(Accepted{key});
     all.push_back(NotSent{key, passing, true});
     all.push_back(NotSent{key, passing, false});
@@ -194,6 +242,7 @@ inline std::vector<Event> all_events() {
     all.push_back(Settled{key, wrong_preimage()});
     all.push_back(Failed{key, passing});
     all.push_back(Failed{key, final});
+    all.push_back(Failed{key, given_back});
     all.push_back(Pending{key});
     for (const Evidence evidence :
          {Evidence::nothing_since_mark, Evidence::finished_no_debit, Evidence::not_yet, Evidence::unknown}) {
