@@ -87,6 +87,12 @@ BEGIN SELECT RAISE(ABORT, 'already_ended: this is the set id of an AMP payment, 
 
 -- Parts -----------------------------------------------------------------------------------------------------------------
 
+-- Parts at most that may be open at once: what was stored before there were parts is paid in one piece.
+ALTER TABLE payments ADD COLUMN max_parts INTEGER NOT NULL DEFAULT 1 CHECK (max_parts BETWEEN 1 AND 100);
+
+CREATE TRIGGER payments_max_parts_immutable BEFORE UPDATE OF max_parts ON payments WHEN NEW.max_parts IS NOT OLD.max_parts
+BEGIN SELECT RAISE(ABORT, 'conflict: what a payment was asked to be does not change'); END;
+
 -- R12: an attempt is known to its switch by its id and its part.
 DROP INDEX attempts_own_id;
 CREATE UNIQUE INDEX attempts_own_id ON attempts (attempt_id, part) WHERE origin = 0;

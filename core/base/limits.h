@@ -17,6 +17,7 @@ inline constexpr std::size_t max_label_bytes = 1'024;            ///< --label
 inline constexpr std::size_t max_failure_message_bytes = 1'024;  ///< error text kept of a failure; the rest is cut
 inline constexpr std::size_t max_outgoing_channels = 64;         ///< --outgoing-chan-id
 inline constexpr std::uint32_t max_attempts = 1'000;             ///< --max-attempts
+inline constexpr std::uint32_t max_parts = 100;                  ///< --max-parts
 inline constexpr std::uint32_t max_cltv_delta = 0xFFFF;          ///< a delay of a hop, in blocks
 inline constexpr std::size_t max_input_file_bytes = 1 << 20;     ///< a --routes file
 inline constexpr std::size_t max_batch_line_bytes = 64 * 1'024;  ///< a line of send --batch: an invoice and a few keys

@@ -108,6 +108,7 @@ Payment read_payment(const PaymentColumns& row) {
   request.demand.cltv_limit = limit32(row[cltv_limit]);
   request.demand.final_cltv_delta = limit32(row[final_cltv_delta]);
   request.max_attempts = limit32(row[max_attempts]);
+  request.max_parts = number32(row[max_parts]);
   request.payment_secret = row[payment_secret].maybe_fixed<PaymentSecret>();
   request.metadata = row[metadata].maybe_blob();
   request.invoice = row[invoice].text();

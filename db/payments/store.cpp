@@ -66,17 +66,18 @@ struct SqlitePaymentStore::Impl {
   void store(Target& target, const InitPayment&) {
     const PaymentRequest& request = target.payment.request;
     const RouteDemand& demand = request.demand;
-    static const std::string sql = insert_payment(
-        {PaymentColumn::payment_hash, PaymentColumn::amount_msat, PaymentColumn::created_ns, PaymentColumn::deadline_ns,
-         PaymentColumn::provenance, PaymentColumn::destination, PaymentColumn::fee_limit_msat,
-         PaymentColumn::cltv_limit, PaymentColumn::final_cltv_delta, PaymentColumn::max_attempts,
-         PaymentColumn::payment_secret, PaymentColumn::metadata, PaymentColumn::invoice, PaymentColumn::network,
-         PaymentColumn::label, PaymentColumn::outgoing_channels, PaymentColumn::candidate_routes});
+    static const std::string sql =
+        insert_payment({PaymentColumn::payment_hash, PaymentColumn::amount_msat, PaymentColumn::created_ns,
+                        PaymentColumn::deadline_ns, PaymentColumn::provenance, PaymentColumn::destination,
+                        PaymentColumn::fee_limit_msat, PaymentColumn::cltv_limit, PaymentColumn::final_cltv_delta,
+                        PaymentColumn::max_attempts, PaymentColumn::max_parts, PaymentColumn::payment_secret,
+                        PaymentColumn::metadata, PaymentColumn::invoice, PaymentColumn::network, PaymentColumn::label,
+                        PaymentColumn::outgoing_channels, PaymentColumn::candidate_routes});
     Query insert = connection.prepared(sql);
     insert.bind(request.hash, demand.amount, request.created, request.deadline, static_cast<int>(Provenance::native),
                 demand.destination, demand.fee_limit, demand.cltv_limit, demand.final_cltv_delta, request.max_attempts,
-                request.payment_secret, request.metadata, unless_empty(request.invoice), unless_empty(request.network),
-                unless_empty(request.label), encode_channels(demand.outgoing_channels),
+                request.max_parts, request.payment_secret, request.metadata, unless_empty(request.invoice),
+                unless_empty(request.network), unless_empty(request.label), encode_channels(demand.outgoing_channels),
                 encode_routes(request.candidates));
     insert.run();
     target.index.value = sqlite3_last_insert_rowid(connection.database().getHandle());

@@ -87,6 +87,12 @@ class History(harness.World):
     def test_the_newest_version_works(self):
         self.put(RELEASED)
         self.ok("migrate")
+        # What was stored before there were parts goes in one piece.
+        database = sqlite3.connect(self.db)
+        self.assertEqual(database.execute("SELECT DISTINCT max_parts FROM payments").fetchall(), [(1,)])
+        with self.assertRaisesRegex(sqlite3.IntegrityError, "what a payment was asked to be does not change"):
+            database.execute("UPDATE payments SET max_parts = 2")
+        database.close()
         statuses = {row["status"] for row in self.payments()}
         self.assertEqual(statuses, {"SUCCEEDED", "FAILED", "IN_FLIGHT", "UNKNOWN"})
         for row in self.payments():

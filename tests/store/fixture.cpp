@@ -177,6 +177,7 @@ void check_same(const Payment& expected, const Payment& stored) {
   CHECK(right.network == left.network);
   CHECK(right.label == left.label);
   CHECK(right.max_attempts == left.max_attempts);
+  CHECK(right.max_parts == left.max_parts);
   CHECK(right.created == left.created);
   CHECK(right.deadline == left.deadline);
   CHECK(right.candidates == left.candidates);

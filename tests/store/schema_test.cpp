@@ -157,11 +157,26 @@ std::vector<Case> cases() {
   check(attempt(900, 13, 900, ", origin, part, htlc_hash", ", 2, 1, zeroblob(31)"));
 
   // --- what is asked for never changes ---
-  for (const char* column :
-       {"payment_hash = h(77)", "amount_msat = 1", "created_ns = 5", "deadline_ns = 99", "provenance = 1",
-        "duplicate_of = 3", "destination = NULL", "fee_limit_msat = 9", "cltv_limit = 9", "final_cltv_delta = 9",
-        "max_attempts = 1000", "payment_secret = zeroblob(32)", "metadata = x'00'", "invoice = 'x'", "network = 'x'",
-        "label = 'x'", "outgoing_channels = zeroblob(8)", "candidate_routes = zeroblob(9)", "payment_index = 77"}) {
+  for (const char* column : {"payment_hash = h(77)",
+                             "amount_msat = 1",
+                             "created_ns = 5",
+                             "deadline_ns = 99",
+                             "provenance = 1",
+                             "duplicate_of = 3",
+                             "destination = NULL",
+                             "fee_limit_msat = 9",
+                             "cltv_limit = 9",
+                             "final_cltv_delta = 9",
+                             "max_attempts = 1000",
+                             "max_parts = 2",
+                             "payment_secret = zeroblob(32)",
+                             "metadata = x'00'",
+                             "invoice = 'x'",
+                             "network = 'x'",
+                             "label = 'x'",
+                             "outgoing_channels = zeroblob(8)",
+                             "candidate_routes = zeroblob(9)",
+                             "payment_index = 77"}) {
     no(std::string("UPDATE payments SET ") + column + " WHERE payment_index = 5", "conflict");
     no(std::string("UPDATE OR REPLACE payments SET ") + column + " WHERE payment_index = 5", "conflict");
   }
@@ -496,6 +511,8 @@ std::vector<Case> cases() {
   check(changed_payment("fee_limit_msat", "NULL"));
   check(changed_payment("destination", "zeroblob(32)"));
   check(changed_payment("destination", "NULL"));
+  for (const char* parts : {"1", "100"}) yes(payment_with("max_parts", parts));
+  for (const char* parts : {"0", "101"}) check(payment_with("max_parts", parts));
   check(payment_with("provenance", "3"));
   check(payment_with("payment_secret", "zeroblob(31)"));
   check(payment_with("metadata", "zeroblob(640)"));

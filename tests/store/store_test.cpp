@@ -127,6 +127,7 @@ TEST_CASE("every field of a request comes back") {
   request.network = "regtest";
   request.label = "r\xC3\xA9nt \x1B[31m";
   request.max_attempts = 7;
+  request.max_parts = 100;
   request.candidates = {route_of(5), route_of(9)};
   request.invoice = std::string(limits::max_invoice_chars, 'q');
   store.must(payment, {InitPayment{}});
