@@ -1,9 +1,11 @@
 #include "core/driver/restored.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "core/base/hash.h"
+#include "core/base/limits.h"
 #include "core/driver/attempt_id.h"
 #include "core/invoice/bolt11/invoice.h"
 
@@ -16,19 +18,35 @@ Msat fee_of(const SwitchRow& row) {
   return row.amount_sent ? checked_sub(*row.amount_sent, amount).value_or(Msat{}) : Msat{};
 }
 
-PaymentRequest request_of(const OwnRow& own, const SwitchKey& switch_key) {
+/// The rows of one round: the parts that complete each other.
+using Round = std::vector<const OwnRow*>;
+
+Msat sum_of(const Round& round, Msat (*what)(const SwitchRow&)) {
+  Msat sum;
+  for (const OwnRow* own : round) sum = checked_add(sum, what(own->row)).value_or(Msat::of(Msat::max_value));
+  return sum;
+}
+
+Msat amount_of(const SwitchRow& row) { return row.amount.value_or(Msat{}); }
+
+/// No row says what the payment asks for. Its invoice may: parts of it that failed leave no row to adopt.
+PaymentRequest request_of(const Round& round, const SwitchKey& switch_key) {
+  const OwnRow& own = *round.front();
   PaymentRequest request;
   request.hash = own.hash;
   request.demand.destination = own.row.destination.value_or(PublicKey{});
-  request.demand.amount = own.row.amount.value_or(Msat{});
-  request.demand.fee_limit = fee_of(own.row);  // what the limit was, nobody knows any more
+  request.demand.amount = sum_of(round, amount_of);
+  request.demand.fee_limit = sum_of(round, fee_of);  // what the limit was, nobody knows any more
+  request.max_parts = static_cast<std::uint32_t>(std::min<std::size_t>(round.size(), limits::max_parts));
   request.invoice = own.invoice;
   request.network = switch_key.network;
   request.created = own.created;
-  request.deadline = own.created;
+  for (const OwnRow* part : round) request.created = std::min(request.created, part->created);
+  request.deadline = request.created;
   if (const auto invoice = own.invoice.empty() ? Result<Invoice>(Error{}) : decode_recorded_invoice(own.invoice)) {
     request.payment_secret = invoice->payment_secret;
     request.metadata = invoice->metadata;
+    if (own.row.part != 0) request.demand.amount = std::max(request.demand.amount, invoice->amount.value_or(Msat{}));
   }
   return request;
 }
@@ -38,21 +56,26 @@ Attempt attempt_of(const OwnRow& own, const SwitchKey& switch_key) {
   attempt.id = own.row.id;
   attempt.part = own.row.part;
   attempt.switch_key = switch_key;
-  attempt.amount = own.row.amount.value_or(Msat{});
+  attempt.amount = amount_of(own.row);
   attempt.fee = fee_of(own.row);
   attempt.registered = own.created;
   return attempt;
 }
 
-Adoption adopt(const OwnRow& own, const SwitchKey& switch_key, UnixNs now) {
+/// Every part is stored as open before the first one settles: behind a proof the store takes no attempt.
+Adoption adopt(const Round& round, const SwitchKey& switch_key, UnixNs now) {
   Adoption adoption;
-  adoption.payment.request = request_of(own, switch_key);
+  adoption.payment.request = request_of(round, switch_key);
   adoption.writes.push_back(InitPayment{});
-  adoption.writes.push_back(RegisterAttempt{attempt_of(own, switch_key)});
-  if (own.row.state == RowState::complete) {
-    adoption.writes.push_back(SettleAttempt{AttemptKey{own.hash, own.row.id, own.row.part}, *own.row.preimage, now});
-    adoption.writes.push_back(Succeed{*own.row.preimage, now});
+  for (const OwnRow* own : round) adoption.writes.push_back(RegisterAttempt{attempt_of(*own, switch_key)});
+  const OwnRow& first = *round.front();
+  if (first.row.state != RowState::complete) return adoption;
+  for (const OwnRow* own : round) {
+    if (own->row.state != RowState::complete) continue;
+    adoption.writes.push_back(
+        SettleAttempt{AttemptKey{own->hash, own->row.id, own->row.part}, *own->row.preimage, now});
   }
+  adoption.writes.push_back(Succeed{*first.row.preimage, now});
   return adoption;
 }
 
@@ -62,23 +85,35 @@ bool adoptable(const OwnRow& own) {
   return own.row.state == RowState::complete && own.row.preimage && proves(*own.row.preimage, own.hash);
 }
 
+/// Part 0 is a payment in one piece, which shares its id with no other.
+bool fits(const Round& round, const OwnRow& own) {
+  const auto beside = [&own](const OwnRow* other) {
+    return other->row.id == own.row.id && other->row.part != own.row.part && other->row.part != 0 && own.row.part != 0;
+  };
+  return std::all_of(round.begin(), round.end(), beside);
+}
+
 }  // namespace
 
 AdoptionPlan plan_adoption(std::span<const OwnRow> rows, std::span<const PaymentHash> known, const StoreId& store,
                            const SwitchKey& switch_key, UnixNs now) {
   AdoptionPlan plan;
-  std::set<PaymentHash> done(known.begin(), known.end());
-  // A paid row of a hash before a pending one: a hash is adopted once.
+  const std::set<PaymentHash> left(known.begin(), known.end());
+  std::map<PaymentHash, Round> rounds;
+  std::vector<PaymentHash> order;
+  // A paid row of a hash before a pending one: a hash is adopted once, with the parts of that row's round.
   for (const RowState wanted : {RowState::complete, RowState::pending}) {
     for (const OwnRow& own : rows) {
       const auto label = parse_attempt_label(own.row.label);
       if (!label || label->store != store || label->id != own.row.id || label->id.value >= end_of_ids) continue;
       plan.highest = std::max(plan.highest, label->id);
-      if (label->fence || own.row.state != wanted || !adoptable(own) || done.count(own.hash) != 0) continue;
-      done.insert(own.hash);
-      plan.adoptions.push_back(adopt(own, switch_key, now));
+      if (label->fence || own.row.state != wanted || !adoptable(own) || left.count(own.hash) != 0) continue;
+      Round& round = rounds[own.hash];
+      if (round.empty()) order.push_back(own.hash);
+      if (fits(round, own)) round.push_back(&own);
     }
   }
+  for (const PaymentHash& hash : order) plan.adoptions.push_back(adopt(rounds[hash], switch_key, now));
   return plan;
 }
 

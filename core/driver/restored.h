@@ -9,7 +9,7 @@
 namespace paytower {
 
 /// A payment that the copy does not have, as far as the switch's rows tell of it. Limits and routes are not known:
-/// nothing is invented, and no new attempt is made (its deadline is its creation).
+/// nothing is invented, and no new attempt is made (its deadline is its creation). Rows of one round are its parts.
 struct Adoption {
   Payment payment;            ///< not stored yet (index 0)
   std::vector<Write> writes;  ///< to be committed for it

@@ -30,6 +30,15 @@ OwnRow own_row(RowState state, std::uint64_t id, bool fence = false) {
   return own;
 }
 
+/// A part of round 7: 300 msat, 3 msat of fee.
+OwnRow part_row(RowState state, std::uint32_t part) {
+  OwnRow own = own_row(state, 7);
+  own.row.part = part;
+  own.row.amount = Msat::of(300);
+  own.row.amount_sent = Msat::of(303);
+  return own;
+}
+
 Payment applied(const Adoption& adoption) {
   Payment payment = adoption.payment;
   payment.index.value = 1;
@@ -78,6 +87,53 @@ TEST_CASE("restored: a paid row wins over a pending one, and is recorded with it
   REQUIRE(made.adoptions.size() == 1);
   CHECK(applied(made.adoptions.front()).status() == PaymentStatus::succeeded);
   CHECK(made.highest == AttemptId{8});
+}
+
+TEST_CASE("restored: the rows of a round become one payment in parts") {
+  const auto made = plan({part_row(RowState::pending, 1), part_row(RowState::failed, 2), part_row(RowState::pending, 3),
+                          own_row(RowState::pending, 8)});
+  REQUIRE(made.adoptions.size() == 1);
+  const Payment payment = applied(made.adoptions.front());
+  CHECK(payment.status() == PaymentStatus::in_flight);
+  REQUIRE(payment.attempts.size() == 2);
+  CHECK(payment.attempts[0].part == 1);
+  CHECK(payment.attempts[1].part == 3);
+  CHECK(payment.attempts[1].id == AttemptId{7});
+  CHECK(payment.request.demand.amount == Msat::of(600));
+  CHECK(payment.request.demand.fee_limit == Msat::of(6));
+  CHECK(payment.request.max_parts == 2);
+  CHECK(made.highest == AttemptId{8});
+}
+
+TEST_CASE("restored: parts beside a settled one stay open, and every part is registered before the proof") {
+  const auto made =
+      plan({part_row(RowState::pending, 1), part_row(RowState::complete, 2), part_row(RowState::complete, 3)});
+  REQUIRE(made.adoptions.size() == 1);
+  const Payment payment = applied(made.adoptions.front());
+  CHECK(payment.status() == PaymentStatus::succeeded);
+  CHECK(payment.has_open_attempt());
+  CHECK(settlement_of(payment)->amount == Msat::of(600));
+  CHECK(settlement_of(payment)->fee == Msat::of(6));
+  const auto& writes = made.adoptions.front().writes;
+  REQUIRE(writes.size() == 7);
+  for (std::size_t i = 1; i <= 3; ++i) CHECK(std::holds_alternative<RegisterAttempt>(writes[i]));
+  CHECK(std::holds_alternative<Succeed>(writes.back()));
+}
+
+TEST_CASE("restored: an older round, a part twice, and part 0 beside numbered ones are no parts of a round") {
+  const auto parts_of_plan = [](std::vector<OwnRow> rows) {
+    std::vector<std::uint32_t> parts;
+    for (const Attempt& attempt : applied(plan(std::move(rows)).adoptions.at(0)).attempts)
+      parts.push_back(attempt.part);
+    return parts;
+  };
+  using Parts = std::vector<std::uint32_t>;
+  OwnRow other_round = own_row(RowState::pending, 6);
+  other_round.row.part = 9;
+  CHECK(parts_of_plan({other_round, part_row(RowState::complete, 1), part_row(RowState::pending, 2)}) == Parts{1, 2});
+  CHECK(parts_of_plan({part_row(RowState::pending, 1), part_row(RowState::pending, 1)}) == Parts{1});
+  CHECK(parts_of_plan({part_row(RowState::pending, 0), part_row(RowState::pending, 1)}) == Parts{0});
+  CHECK(parts_of_plan({part_row(RowState::pending, 1), part_row(RowState::pending, 0)}) == Parts{1});
 }
 
 TEST_CASE("restored: known hashes, failed rows, fences, other stores and unproven rows are not adopted") {

@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "core/base/limits.h"
+#include "core/driver/restored.h"
 #include "tests/lifecycle/states.h"
 #include "tests/store/fixture.h"
 
@@ -562,4 +563,41 @@ TEST_CASE("the log is kept short while a process writes for long, and emptied at
   }
   store.store.checkpoint_if_due();
   CHECK(log_bytes() == 0);
+}
+
+TEST_CASE("what an old copy adopts in parts is taken whole, open and settled") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const SwitchKey here{key_of(9), "regtest"};
+  std::vector<OwnRow> rows;
+  for (const std::uint32_t part : {1U, 2U, 3U}) {
+    OwnRow own;
+    own.hash = request_of(1).hash;
+    own.row.id = AttemptId{7};
+    own.row.part = part;
+    own.row.label = attempt_label(store.store.store_id(), AttemptId{7});
+    own.row.amount = Msat::of(100'000);
+    own.row.amount_sent = Msat::of(100'000 + part);
+    own.row.destination = key_of(3);
+    own.row.state = part == 2 ? RowState::complete : RowState::pending;
+    if (part == 2) own.row.preimage = preimage_of(1);
+    own.created = after(part);
+    rows.push_back(own);
+  }
+  const AdoptionPlan plan = plan_adoption(rows, {}, store.store.store_id(), here, after(9));
+  REQUIRE(plan.adoptions.size() == 1);
+  Payment payment = plan.adoptions.front().payment;
+  store.must(payment, plan.adoptions.front().writes);
+  check_same(payment, loaded(store, payment.index));
+  CHECK(payment.status() == PaymentStatus::succeeded);
+  CHECK(payment.attempts.size() == 3);
+  CHECK(payment.request.demand.fee_limit == Msat::of(6));
+  CHECK(payment.request.created == after(1));
+  CHECK(store.store.fetch_in_flight(PaymentIndex{}, 10) == std::vector<PaymentIndex>{payment.index});
+  // Each part ends by its own key.
+  store.must(payment, {SettleAttempt{own_key(1, 7, 3), preimage_of(1), after(10)}});
+  store.must(payment, {FailAttempt{own_key(1, 7, 1), some_failure(), after(11)}});
+  check_same(payment, loaded(store, payment.index));
+  CHECK_FALSE(payment.has_open_attempt());
+  CHECK(settlement_of(payment)->fee == Msat::of(5));
 }
