@@ -27,7 +27,7 @@ constexpr std::array<FlagSpec, 12> global_table{{
     {"version", 'V', {}, "show the version; with -v also the versions of libraries"},
 }};
 
-constexpr std::array<FlagSpec, 21> send_flags{{
+constexpr std::array<FlagSpec, 22> send_flags{{
     {"amt", 0, "A", "amount, for an invoice without one and for --dest (1000sat, 250000msat, 0.001btc)"},
     {"dest", 0, "PUBKEY", "pay this node without an invoice; needs --payment-hash, --payment-secret and --amt"},
     {"payment-hash", 0, "H", "with --dest: what the payee settles, 64 hex digits"},
@@ -39,7 +39,10 @@ constexpr std::array<FlagSpec, 21> send_flags{{
     {"fee-limit-percent", 0, "P", "pay at most this share as fee, up to 4 decimals, rounded down to 1 msat", false,
      true},
     {"cltv-limit", 0, "N", "lock funds for at most this many blocks (default: 2016)", false, true},
-    {"max-attempts", 0, "N", "make at most this many attempts, over all resumes together (default: 20)", false, true},
+    {"max-attempts", 0, "N", "make at most this many attempts, over all resumes together (default: 20; in parts 84)",
+     false, true},
+    {"max-parts", 0, "N", "pay in at most this many parts at once (default: 16 where the payee takes parts, else 1)",
+     false, true},
     {"outgoing-chan-id", 0, "SCID", "leave only through this channel (may be repeated)", true},
     {"label", 0, "TEXT", "a note that is stored with the payment"},
     {"timeout", 0, "DUR", "no new attempt after this time (default: 60s); stored, so resume keeps to it", false, true},

@@ -81,6 +81,12 @@ class FlagReader {
     return static_cast<std::uint32_t>(whole(name, least, most).value_or(standard));
   }
 
+  [[nodiscard]] std::optional<std::uint32_t> maybe_whole32(std::string_view name, std::uint32_t least,
+                                                           std::uint32_t most) const {
+    const auto number = whole(name, least, most);
+    return number ? std::optional(static_cast<std::uint32_t>(*number)) : std::nullopt;
+  }
+
   template <typename T> [[nodiscard]] std::optional<T> bytes(std::string_view name, const char* what) const {
     const std::string* value = call_.value(name);
     if (value == nullptr) return std::nullopt;

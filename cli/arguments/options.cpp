@@ -80,7 +80,8 @@ SendOptions read_send(const FlagReader& in, const StandardInput& standard_input)
   if (const auto percent = in.text("fee-limit-percent"))
     send.fee_limit = value_of(parse_percent(*percent), "fee-limit-percent");
   send.cltv_limit = in.whole32("cltv-limit", 1, limits::max_cltv_delta, send.cltv_limit);
-  send.max_attempts = in.whole32("max-attempts", 1, limits::max_attempts, send.max_attempts);
+  send.max_attempts = in.maybe_whole32("max-attempts", 1, limits::max_attempts);
+  send.max_parts = in.maybe_whole32("max-parts", 1, limits::max_parts);
   for (const std::string& text : in.values("outgoing-chan-id")) {
     const auto channel = ShortChannelId::parse(text);
     if (!channel)

@@ -48,7 +48,8 @@ struct SendOptions {
   std::optional<std::string> routes;  ///< file, or "-"
   std::variant<std::monostate, Msat, Percent> fee_limit;
   std::uint32_t cltv_limit = 2016;
-  std::uint32_t max_attempts = 20;
+  std::optional<std::uint32_t> max_attempts;  ///< nothing: by max_parts
+  std::optional<std::uint32_t> max_parts;     ///< nothing: by what the payee takes
   std::vector<ShortChannelId> outgoing_channels;
   std::string label;
   std::int64_t timeout_ns = 60 * ns_per_second;

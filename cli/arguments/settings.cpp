@@ -120,11 +120,12 @@ std::string_view standard_value(std::string_view name) {
     std::string_view name;
     std::string_view value;
   };
-  static constexpr std::array<Standard, 7> standards{{{"color", "auto"},
+  static constexpr std::array<Standard, 8> standards{{{"color", "auto"},
                                                       {"lock-timeout", "0s for a payment, 30s for the database"},
                                                       {"fee-limit", "the larger of 5sat and 1 % of the amount"},
                                                       {"cltv-limit", "2016"},
-                                                      {"max-attempts", "20"},
+                                                      {"max-attempts", "20, in parts 84"},
+                                                      {"max-parts", "16 where the payee takes parts, else 1"},
                                                       {"timeout", "60s"},
                                                       {"wait", "5m for send, 60s for resume"}}};
   for (const Standard& standard : standards) {

@@ -16,6 +16,9 @@ namespace {
 
 constexpr Msat least_default_fee = Msat::of(5'000);
 constexpr Percent default_fee{Percent::units_per_percent};
+constexpr std::uint32_t default_parts = 16;
+constexpr std::uint32_t attempts_in_one_part = 20;
+constexpr std::uint32_t attempts_in_parts = 84;  ///< 20, and four sets of 16
 
 Error usage(std::string message, std::string hint = {}) {
   return Error{Errc::usage, std::move(message), std::move(hint)};
@@ -57,14 +60,21 @@ Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
   return *options.amount;
 }
 
-PaymentRequest with_limits(const SendOptions& options, Msat amount, UnixNs now) {
+/// Parts of a payee that takes them. Routes that were given are tried one after the other, each for all of it.
+std::uint32_t parts_for(const SendOptions& options, bool payee_takes_parts) {
+  if (!payee_takes_parts || options.routes) return 1;
+  return options.max_parts.value_or(default_parts);
+}
+
+PaymentRequest with_limits(const SendOptions& options, std::uint32_t parts, Msat amount, UnixNs now) {
   PaymentRequest request;
   request.demand.amount = amount;
   request.demand.fee_limit = fee_limit(options, amount);
   request.demand.cltv_limit = options.cltv_limit;
   request.demand.outgoing_channels = options.outgoing_channels;
   request.label = options.label;
-  request.max_attempts = options.max_attempts;
+  request.max_parts = parts;
+  request.max_attempts = options.max_attempts.value_or(parts == 1 ? attempts_in_one_part : attempts_in_parts);
   request.created = now;
   request.deadline = UnixNs{now.value + options.timeout_ns};
   return request;
@@ -85,7 +95,8 @@ Result<Wanted> from_invoice(const std::string& text, const SendOptions& options,
   Wanted wanted;
   wanted.objection = objection_to(*invoice, options, now);
   PaymentRequest& request = wanted.request;
-  request = with_limits(options, invoice->amount.value_or(options.amount.value_or(Msat{})), now);
+  request = with_limits(options, parts_for(options, takes_parts(*invoice)),
+                        invoice->amount.value_or(options.amount.value_or(Msat{})), now);
   request.hash = invoice->payment_hash;
   request.demand.destination = invoice->payee;
   request.demand.final_cltv_delta =
@@ -104,7 +115,8 @@ Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, U
   Wanted wanted;
   PaymentRequest& request = wanted.request;
   wanted.objection = unusable_clock(now, release_date);
-  request = with_limits(options, *options.amount, now);
+  // No invoice says whether the payee takes parts: the call does.
+  request = with_limits(options, parts_for(options, options.max_parts.has_value()), *options.amount, now);
   request.hash = payee.hash;
   request.demand.destination = payee.node;
   request.demand.final_cltv_delta = payee.final_cltv_delta;

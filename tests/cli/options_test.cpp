@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "cli/arguments/options.h"
+#include "cli/commands/request.h"
+#include "core/invoice/bolt11/invoice.h"
 
 using namespace paytower;
 using namespace paytower::cli;
@@ -108,6 +110,46 @@ TEST_CASE("numbers are read strictly") {
   CHECK(plain.refusal({"send", "lnbc1", "--max-attempts", "0"}).find("--max-attempts") == 0);
   CHECK(plain.refusal({"send", "lnbc1", "--max-attempts", "1001"}).find("--max-attempts") == 0);
   CHECK(plain.get<SendOptions>({"send", "lnbc1", "--max-attempts", "1000"}).max_attempts == 1000);
+  for (const char* bad : {"0", "101", "-1", "many"})
+    CHECK(plain.refusal({"send", "lnbc1", "--max-parts", bad}).find("--max-parts") == 0);
+  CHECK(plain.get<SendOptions>({"send", "lnbc1", "--max-parts", "100"}).max_parts == 100);
+  CHECK_FALSE(plain.get<SendOptions>({"send", "lnbc1"}).max_parts);
+  CHECK_FALSE(plain.get<SendOptions>({"send", "lnbc1"}).max_attempts);
+}
+
+TEST_CASE("parts: a bound, by default 16 where the payee takes them, and attempts by it") {
+  const auto invoice = [](Bytes features) {
+    Invoice fields;
+    fields.network = "regtest";
+    fields.amount = Msat::of(1'000);
+    fields.timestamp = 1'738'000'000;
+    fields.description = "tea";
+    fields.features = std::move(features);
+    std::array<std::uint8_t, 32> key{};
+    key[31] = 1;
+    return *encode_invoice(fields, key);
+  };
+  const std::string takes_them = invoice({2, 0x41, 0});
+  const std::string takes_none = invoice({0x41, 0});
+  using Limits = std::pair<std::uint32_t, std::uint32_t>;  // parts, attempts
+  const auto limits = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "send");
+    const auto wanted = read_wanted(plain.get<SendOptions>(arguments), UnixNs{1'738'000'001 * ns_per_second});
+    REQUIRE(wanted);
+    return Limits{wanted->request.max_parts, wanted->request.max_attempts};
+  };
+  CHECK(limits({takes_them}) == Limits{16, 84});
+  CHECK(limits({takes_none}) == Limits{1, 20});
+  CHECK(limits({takes_them, "--max-parts", "1"}) == Limits{1, 20});
+  CHECK(limits({takes_them, "--max-parts", "3"}) == Limits{3, 84});
+  CHECK(limits({takes_none, "--max-parts", "3"}) == Limits{1, 20});
+  CHECK(limits({takes_them, "--max-attempts", "5"}) == Limits{16, 5});
+  CHECK(limits({takes_them, "--max-parts", "3", "--routes", "file"}) == Limits{1, 20});
+  const std::string payee = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+  std::vector<std::string> direct{"--dest", payee, "--payment-hash", hash, "--amt", "1sat", "--payment-secret", hash};
+  CHECK(limits(direct) == Limits{1, 20});
+  direct.insert(direct.end(), {"--max-parts", "2"});
+  CHECK(limits(direct) == Limits{2, 84});
 }
 
 TEST_CASE("amounts and durations need a unit") {
@@ -241,7 +283,8 @@ TEST_CASE("config shows each setting with its value and its source") {
   CHECK(of("fee-limit").value == "2sat");
   CHECK(of("fee-limit").where == "config file /home/u/.config/paytower/config, line 2");
   CHECK(of("quiet").value == "true");
-  CHECK(of("max-attempts").value == "20");
+  CHECK(of("max-attempts").value == "20, in parts 84");
+  CHECK(of("max-parts").value == "16 where the payee takes parts, else 1");
   CHECK(of("max-attempts").source == Setting::Source::standard);
   CHECK(of("config").value == "/home/u/.config/paytower/config");
   CHECK_FALSE(of("node-user").value);

@@ -156,7 +156,7 @@ class BadInput(World):
         time.sleep(2.1)
         for args in (["send", expired, "--yes"], [invoice], ["list", invoice], ["decode", "--" + invoice], ["help", invoice], ["show", invoice],
                      ["delete", invoice, "--yes"], ["send", invoice, "--yes", "--amt", invoice], ["send", invoice, "--yes", "--timeout", invoice],
-                     ["send", invoice, "--yes", "--outgoing-chan-id", invoice], ["send", invoice, "--yes", "--max-attempts", invoice],
+                     ["send", invoice, "--yes", "--outgoing-chan-id", invoice], ["send", invoice, "--yes", "--max-attempts", invoice], ["send", invoice, "--yes", "--max-parts", invoice],
                      ["send", invoice, "--yes", "--routes", invoice], ["send", "--yes", "--batch", invoice], ["list", "--status", invoice],
                      ["list", "--format", invoice], ["list", "--since", invoice], ["list", "--switch", invoice], ["list", "--db", invoice],
                      ["list", "--config", path], ["migrate", "--from-lnd", invoice], ["send", invoice + invoice, "--yes"],
@@ -217,7 +217,7 @@ class BadInput(World):
                        "1 sat", "1sats", "0x10sat", "٣sat", "0sat"):
             with self.subTest(amount=amount):
                 self.refused(harness.USAGE, "send", amountless, "--yes", "--amt", amount)
-        for flag in ("--fee-limit", "--fee-limit-percent", "--cltv-limit", "--max-attempts", "--timeout", "--wait"):
+        for flag in ("--fee-limit", "--fee-limit-percent", "--cltv-limit", "--max-attempts", "--max-parts", "--timeout", "--wait"):
             for value in ("-5", "99999999999999999999999", "x", ""):
                 with self.subTest(flag=flag, value=value):
                     self.refused(harness.USAGE, "send", self.invoice(), "--yes", flag + "=" + value)

@@ -880,3 +880,14 @@ TEST_CASE("bech32: words and bytes, with and without strict padding") {
   CHECK(bech32::decode("1qzzfhee").flaw == bech32::Flaw::no_separator);
   CHECK(bech32::decode("de1lg7w").flaw == bech32::Flaw::too_short);
 }
+
+TEST_CASE("a payee takes parts by bit 16 or 17, and by no other") {
+  Invoice invoice;
+  CHECK_FALSE(takes_parts(invoice));
+  invoice.features = {0xFC, 0xFF, 0xFF};
+  CHECK_FALSE(takes_parts(invoice));
+  for (const std::uint8_t bits : std::array<std::uint8_t, 3>{1, 2, 3}) {
+    invoice.features[0] = bits;
+    CHECK(takes_parts(invoice));
+  }
+}

@@ -31,6 +31,7 @@ constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, ta
 // What lnd writes into an invoice whose payee hides behind blinded paths; no BOLT names either.
 constexpr std::uint8_t tag_blinded_path = 20;
 constexpr std::size_t blinded_paths_bit = 262;
+constexpr std::size_t basic_mpp_bit = 16;
 
 struct Network {
   std::string_view prefix;
@@ -581,6 +582,10 @@ Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::
   if (text.size() > limits::max_invoice_chars)
     return no_invoice("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
   return text;
+}
+
+bool takes_parts(const Invoice& invoice) {
+  return has_bit(invoice.features, basic_mpp_bit) || has_bit(invoice.features, basic_mpp_bit + 1);
 }
 
 std::uint64_t expiry_time(const Invoice& invoice) {

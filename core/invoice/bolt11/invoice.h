@@ -73,6 +73,9 @@ struct Invoice {
 [[nodiscard]] Result<std::string> encode_invoice(const Invoice& fields,
                                                  const std::array<std::uint8_t, 32>& private_key);
 
+/// Whether its payee takes a payment in parts (BOLT 9, basic_mpp).
+[[nodiscard]] bool takes_parts(const Invoice& invoice);
+
 /// Nothing for a private key outside the group.
 [[nodiscard]] std::optional<PublicKey> public_key_of(const std::array<std::uint8_t, 32>& private_key);
 /// True for the compressed form of a point on secp256k1.
