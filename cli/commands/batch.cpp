@@ -148,6 +148,11 @@ class BatchFeed final : public DriveFeed {
     write(line_result(session_, open_if_recorded(std::move(result))));
   }
 
+  /// From now on lines whose earlier tries the operator has closed are warned of.
+  void know(Database& database) {
+    if (database.query.any_watched()) database_ = &database;
+  }
+
   /// Each line gets the database's answer, or that the switch is away. `database` is null when there is none yet.
   void answer_without_switch(Database* database) {
     while (!over() && session_.clock.stop_signal() == 0) {
@@ -217,6 +222,7 @@ class BatchFeed final : public DriveFeed {
     Submission submission{std::move(wanted->request), options->idempotent};
     submission.objection = std::move(wanted->objection);
     if (!submission.objection) submission.objection = objection_of_switch(submission.request, options->routes);
+    if (!submission.objection && database_ != nullptr) warn_of_overpayment(session_, *database_, submission.request);
     return submission;
   }
 
@@ -318,6 +324,7 @@ class BatchFeed final : public DriveFeed {
   Counts counts_;
   ExitCode worst_ = ExitCode::ok;
   bool reader_left_ = false;
+  Database* database_ = nullptr;  ///< where there may be something to warn of
 };
 
 /// The switch, or why it cannot be reached: then the lines get the answers that the database has.
@@ -356,6 +363,7 @@ ExitCode run(const BatchOptions& options, Session& session) {
   }
   if (!database)
     database = create_database(session, remaining_wait(options.wait_ns, session.clock.mono().value - start.value));
+  feed.know(*database);
   ConsoleObserver observer(session.output, false);
   DriverOptions how;
   how.wait_ns = remaining_wait(options.wait_ns, session.clock.mono().value - start.value);

@@ -31,7 +31,7 @@ std::string tsv_line(const std::vector<std::string>& cells) {
   return line + "\n";
 }
 
-/// The plain values of a row, the same in TSV and CSV. None of them can hold a tab.
+/// The plain values of a row, the same in TSV and CSV, but for the parts behind them. None of them can hold a tab.
 std::vector<std::string> values(const Payment& payment) {
   return {std::to_string(payment.index.value),        payment.request.hash.hex(),
           std::string(status_name(payment.status())), std::to_string(payment.request.demand.amount.value()),
@@ -49,14 +49,15 @@ class Printer {
   void begin() {
     if (document()) output_.result("{\"payments\":[");
     if (format_ == Format::csv)
-      output_.result(csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label"}));
+      output_.result(
+          csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts"}));
   }
 
   void row(const Payment& payment) {
     ++rows_;
     switch (format_) {
       case Format::table: return add_to_table(payment);
-      case Format::tsv: return output_.result(tsv_line(values(payment)));
+      case Format::tsv: return add_to_tsv(payment);
       case Format::csv: return add_to_csv(payment);
       case Format::ndjson: return add_json("", payment, "\n");
       case Format::automatic: return add_json(rows_ > 1 ? "," : "", payment, "");
@@ -91,10 +92,17 @@ class Printer {
     output_.result(json_);
   }
 
-  /// As TSV, and the label behind it: the only text of people.
+  void add_to_tsv(const Payment& payment) {
+    std::vector<std::string> cells = values(payment);
+    cells.push_back(std::to_string(parts_of(payment)));
+    output_.result(tsv_line(cells));
+  }
+
+  /// As TSV, and the label before the parts: the only text of people.
   void add_to_csv(const Payment& payment) {
     std::vector<std::string> cells = values(payment);
     cells.push_back(printable(payment.request.label));
+    cells.push_back(std::to_string(parts_of(payment)));
     output_.result(csv_line(cells));
   }
 
@@ -108,6 +116,7 @@ class Printer {
                             {"ATTEMPTS", true, 2},
                             {"CREATED", false, tty ? 3U : 0U}};
     if (tty) all.push_back({"AGE", true});
+    all.push_back({"PARTS", true, 4});
     return all;
   }
 
@@ -122,6 +131,8 @@ class Printer {
                                    std::to_string(payment.attempts.size()),
                                    time_text(payment.request.created)};
     if (tty) cells.push_back(payment.request.created == UnixNs{} ? "-" : relative_time(payment.request.created, now_));
+    const std::uint32_t parts = parts_of(payment);
+    cells.push_back(parts == 0 ? "-" : std::to_string(parts));
     table_.add(std::move(cells));
   }
 

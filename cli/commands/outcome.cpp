@@ -102,6 +102,18 @@ std::vector<DriveResult> drive(Driver& driver, Database& database, const std::ve
   }
 }
 
+void warn_of_overpayment(Session& session, Database& database, const PaymentRequest& wanted) {
+  const auto history = database.query.history(wanted.hash, true);
+  if (!history || std::any_of(history->tries.begin(), history->tries.end(),
+                              [](const Payment& one) { return one.proof() || !one.ended_for_good(); }))
+    return;  // no new try begins
+  Payment next;
+  next.request = wanted;
+  next.attempts.emplace_back().amount = wanted.demand.amount;
+  if (const Msat more = possible_overpayment(next, history->tries); more > Msat{})
+    session.output.warn(overpayment_text(more), wanted.hash);
+}
+
 void print_payment(Session& session, const Payment& payment, const DriveResult* sent) {
   if (session.output.json()) {
     PaymentView view{&payment};

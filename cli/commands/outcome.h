@@ -50,6 +50,9 @@ struct ReportStyle {
 [[nodiscard]] ExitCode report_one(Session& session, const ConsoleObserver& observer, const DriveResult& result,
                                   ReportStyle style = {});
 
+/// R2: said before a new try of a hash whose earlier ones the operator has closed, where the switch may still pay them.
+void warn_of_overpayment(Session& session, Database& database, const PaymentRequest& wanted);
+
 /// Prints one payment as the result of a call. `sent`: of a send, how it came to be.
 void print_payment(Session& session, const Payment& payment, const DriveResult* sent = nullptr);
 

@@ -113,6 +113,7 @@ class Send {
     const MonoNs start = session_.clock.mono();
     check_with_switch(handle->node());
     const std::int64_t spent = session_.clock.mono().value - start.value;
+    if (state.payment) warn_of_overpayment(session_, *database_, wanted_.request);
     if (options_.dry_run)
       return dry_run_send(options_, std::move(wanted_.request), state, database_.get(), session_, handle->node());
     if (!options_.yes) {

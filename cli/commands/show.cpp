@@ -26,7 +26,9 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
   const std::string raw = head.provenance == Provenance::native
                               ? "[]"
                               : dump(imported_raw_json(db::imported_raw_of(connection, head.index, head.request.hash)));
-  session.output.result(payment_text(PaymentView{&head, options.omit_hops, older, history.duplicates, raw}) + "\n");
+  PaymentView view{&head, options.omit_hops, older, history.duplicates, raw};
+  view.overpayment = possible_overpayment(head, older);
+  session.output.result(payment_text(view) + "\n");
 }
 
 }  // namespace

@@ -55,6 +55,8 @@ Json stats_json(const db::PaymentStats& stats, const StatsOptions& options) {
   json["success_ppm"] = number_or_null(stats.success_ppm());
   json["attempts"] = stats.attempts;
   json["attempts_per_payment"] = histogram_json(stats.attempts_each, false);
+  json["paid_in_parts"] = stats.paid_in_parts;
+  json["parts_per_payment"] = histogram_json(stats.parts_each, false);
   json["amount_msat"] = stats.amount_msat;
   json["fee_msat"] = histogram_json(stats.fee_msat, true);
   json["fee_ppm"] = histogram_json(stats.fee_ppm, false);
@@ -176,6 +178,10 @@ std::string spread_text(const db::PaymentStats& stats) {
   text += percentile_line("fee", stats.fee_msat, sats);
   text += percentile_line("fee in ppm", stats.fee_ppm, grouped);
   text += percentile_line("time to settle", stats.settle_us, seconds);
+  if (stats.paid_in_parts > 0) {
+    text += "  in several parts    " + grouped(stats.paid_in_parts) + "\n";
+    text += percentile_line("parts", stats.parts_each, grouped);
+  }
   return text + "\nEnded payments\n" + percentile_line("attempts", stats.attempts_each, grouped);
 }
 

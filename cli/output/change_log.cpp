@@ -67,6 +67,7 @@ void ChangeLog::tell_attempt(const Payment& payment, std::size_t position, Told&
   if (is_new && attempt.registered >= program_start) {
     tell(payment, "attempt_registered",
          {{"attempt", id},
+          {"part", std::to_string(attempt.part)},
           {"origin", std::string(origin_name(attempt.origin))},
           {"amount_msat", std::to_string(attempt.amount.value())},
           {"fee_msat", std::to_string(attempt.fee.value())}});
@@ -74,8 +75,9 @@ void ChangeLog::tell_attempt(const Payment& payment, std::size_t position, Told&
   if (told.attempts[position] || !attempt.outcome) return;
   told.attempts[position] = true;
   if (attempt.resolved && *attempt.resolved < program_start) return;
-  if (*attempt.outcome == AttemptOutcome::settled) return tell(payment, "attempt_settled", {{"attempt", id}});
-  LogFields fields{{"attempt", id}};
+  if (*attempt.outcome == AttemptOutcome::settled)
+    return tell(payment, "attempt_settled", {{"attempt", id}, {"part", std::to_string(attempt.part)}});
+  LogFields fields{{"attempt", id}, {"part", std::to_string(attempt.part)}};
   if (attempt.failure) {
     fields.emplace_back("code", std::string(failure_name(attempt.failure->code)));
     if (attempt.failure->source_index) fields.emplace_back("hop", std::to_string(*attempt.failure->source_index));

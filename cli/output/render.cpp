@@ -170,6 +170,8 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   write_failure_detail(out.key("failure_detail"), payment);
   out.key("value_msat").msat(request.demand.amount);
   out.key("fee_msat").msat(fee_of(payment));
+  out.key("fee_final").boolean(fee_final(payment));
+  out.key("parts").number(parts_of(payment));
   out.key("fee_limit_msat");
   native ? out.msat(request.demand.fee_limit) : out.null();
   out.key("payment_preimage").maybe_hex(payment.proof());
@@ -190,6 +192,7 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   write_others(out.key("duplicates"), view.duplicates, view.omit_hops);
   write_others(out.key("tries"), view.tries, view.omit_hops);
   out.key("imported_raw").json(view.imported_raw);
+  if (view.overpayment) out.key("overpayment_msat").msat(*view.overpayment);
   if (view.sent != nullptr) {
     out.key("joined").boolean(view.sent->joined);
     out.key("paid_before").boolean(view.sent->paid_before);

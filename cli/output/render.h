@@ -1,6 +1,7 @@
 // Payments as JSON: one shape everywhere (paytower-json(5)). Keys keep their order and are always present.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ struct PaymentView {
   std::span<const Payment> tries{};       ///< older tries of the hash, newest first
   std::span<const Payment> duplicates{};  ///< legacy duplicates
   std::string_view imported_raw = "[]";   ///< what is kept raw of it, as JSON (cli/output/imported_raw.h)
+  std::optional<Msat> overpayment{};      ///< of show: adds "overpayment_msat"
   const DriveResult* sent = nullptr;      ///< of send: adds "joined" and "paid_before"
 };
 

@@ -1,6 +1,7 @@
 #include "cli/output/render_text.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/output/failure_text.h"
 #include "cli/output/render.h"
@@ -14,18 +15,41 @@ namespace {
 
 constexpr std::size_t failure_columns = 60;
 
+/// "attempt 4711, part 2": beside others of its round.
+std::string attempt_name(const Attempt& attempt) {
+  const std::string name = attempt.id ? std::to_string(attempt.id->value) : "-";
+  return attempt.part > 1 ? name + ", part " + std::to_string(attempt.part) : name;
+}
+
+std::uint64_t open_attempts(const Payment& payment) {
+  return static_cast<std::uint64_t>(
+      std::count_if(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.open(); }));
+}
+
+/// " in 3 parts, 4 attempts": nothing of parts where it went in one piece.
+std::string way_text(const Payment& payment) {
+  const std::uint32_t attempts = payment.own_attempts();
+  if (attempts == 0) return {};
+  // Another user's parts are none of our attempts.
+  const Attempt* const settled = payment.settled_attempt();
+  const bool ours = settled != nullptr && settled->origin != AttemptOrigin::foreign;
+  const std::uint32_t parts = ours ? parts_of(payment) : 0;
+  return " in " + (parts > 1 ? counted(parts, "part") + ", " : "") + counted(attempts, "attempt");
+}
+
 std::string paid_text(const Payment& payment) {
   const auto settled = settlement_of(payment);
   const Msat amount =
       settled && settled->first->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
   std::string text = "Paid " + sat_text(amount);
-  if (settled) text += " (fee " + sat_text(settled->fee) + ")";
-  if (const std::uint32_t attempts = payment.own_attempts(); attempts > 0)
-    text += " in " + counted(attempts, "attempt");
+  if (settled) text += " (fee " + sat_text(settled->fee) + (fee_final(payment) ? ")" : " so far)");
+  text += way_text(payment);
   if (payment.ended && payment.ended->value >= payment.request.created.value) {
     text += ", " + elapsed_text(payment.ended->value - payment.request.created.value);
   }
   text += "\n  payment hash  " + payment.request.hash.hex() + "\n  preimage      " + payment.proof()->hex() + "\n";
+  if (const std::uint64_t open = open_attempts(payment); open > 0)
+    text += "  no result yet " + counted(open, "part") + ", whose fees come to it\n";
   return text;
 }
 
@@ -39,9 +63,11 @@ std::string failed_text(const Payment& payment) {
 }
 
 std::string open_text(const Payment& payment) {
+  if (const std::uint64_t open = open_attempts(payment); open > 1)
+    return "In flight: " + counted(open, "part") + " have no result yet. Do not pay again.\n";
   for (const Attempt& attempt : payment.attempts) {
     if (!attempt.open()) continue;
-    const std::string name = attempt.id ? "attempt " + std::to_string(attempt.id->value) : "an attempt";
+    const std::string name = attempt.id ? "attempt " + attempt_name(attempt) : "an attempt";
     return "In flight: " + name + " has no result yet. Do not pay again.\n";
   }
   return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay "
@@ -80,7 +106,8 @@ std::string fee_text(const Payment& payment) {
   const auto settled = settlement_of(payment);
   const std::string limit =
       payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
-  return settled ? sat_text(settled->fee) + limit : "-" + limit;
+  if (!settled) return "-" + limit;
+  return sat_text(settled->fee) + (fee_final(payment) ? "" : " so far") + limit;
 }
 
 std::string status_text(const Payment& payment, const Output& output) {
@@ -103,6 +130,7 @@ std::string facts_text(const Payment& payment, const Output& output) {
   if (const auto detail = payment.why_failed()) facts.add("why", detail_text(*detail, payment));
   facts.add("amount", sat_text(payment.request.demand.amount));
   facts.add("fee", fee_text(payment));
+  if (const std::uint32_t parts = parts_of(payment); parts > 1) facts.add("parts", std::to_string(parts));
   facts.add("preimage", payment.proof() ? payment.proof()->hex() : "");
   facts.add("destination",
             payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
@@ -139,35 +167,43 @@ std::string took_text(const Attempt& attempt) {
   return elapsed_text(attempt.resolved->value - attempt.registered.value);
 }
 
+/// In the order of attempts_text's columns, without the part.
+std::vector<std::string> attempt_cells(const Attempt& attempt) {
+  const std::size_t hops = attempt.route.hops.size();
+  const bool unsaid = attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{};
+  return {attempt.id ? std::to_string(attempt.id->value) : "-",
+          std::string(origin_name(attempt.origin)),
+          std::string(htlc_status(attempt)),
+          sat_text(attempt.amount),
+          sat_text(attempt.fee),
+          hops == 0 ? "-" : std::to_string(hops),
+          unsaid ? "-" : time_text(attempt.registered),
+          took_text(attempt),
+          failure_text(attempt)};
+}
+
+/// The part is said where there are several: a narrow terminal has room for the others.
 std::string attempts_text(const Payment& payment, const Output& output) {
   if (payment.attempts.empty()) return "No attempts.\n";
-  Table table({{"ATTEMPT"},
-               {"ORIGIN"},
-               {"STATUS"},
-               {"AMOUNT", true},
-               {"FEE", true},
-               {"HOPS", true},
-               {"STARTED"},
-               {"TOOK", true},
-               {"FAILURE"}});
+  const bool parts =
+      std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.part > 1; });
+  std::vector<Column> columns{{"ATTEMPT"},    {"ORIGIN"},  {"STATUS"},     {"AMOUNT", true}, {"FEE", true},
+                              {"HOPS", true}, {"STARTED"}, {"TOOK", true}, {"FAILURE"}};
+  if (parts) columns.insert(columns.begin() + 1, {"PART", true});
+  Table table(std::move(columns));
   for (const Attempt& attempt : payment.attempts) {
-    const std::size_t hops = attempt.route.hops.size();
-    table.add({attempt.id ? std::to_string(attempt.id->value) : "-", std::string(origin_name(attempt.origin)),
-               std::string(htlc_status(attempt)), sat_text(attempt.amount), sat_text(attempt.fee),
-               hops == 0 ? "-" : std::to_string(hops),
-               attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{}
-                   ? "-"
-                   : time_text(attempt.registered),
-               took_text(attempt), failure_text(attempt)});
+    std::vector<std::string> cells = attempt_cells(attempt);
+    if (parts) cells.insert(cells.begin() + 1, std::to_string(attempt.part));
+    table.add(std::move(cells));
   }
-  return table.take(output, 2);
+  return table.take(output, parts ? 3 : 2);
 }
 
 std::string hops_text(const Payment& payment) {
   std::string text;
   for (const Attempt& attempt : payment.attempts) {
     if (attempt.route.hops.empty()) continue;
-    text += "\nRoute of attempt " + (attempt.id ? std::to_string(attempt.id->value) : std::string("-")) + "\n";
+    text += "\nRoute of attempt " + attempt_name(attempt) + "\n";
     const bool imported = attempt.origin == AttemptOrigin::imported;  // its delays count from height 0
     for (const Hop& hop : attempt.route.hops) {
       const bool known =
@@ -280,6 +316,11 @@ std::optional<std::string> foreign_settlement(const Payment& payment) {
          (settled->first->id ? ", their attempt " + std::to_string(settled->first->id->value) : "");
 }
 
+std::string overpayment_text(Msat more) {
+  return "an attempt was marked as failed by hand, NOT confirmed: if its HTLC settles as well, the payee gets up to " +
+         sat_text(more) + " too much";
+}
+
 std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries,
                          const std::vector<Payment>& duplicates, bool omit_hops, const Output& output) {
   std::string text = facts_text(payment, output) + "\n" + attempts_text(payment, output);
@@ -289,6 +330,8 @@ std::string payment_page(const Payment& payment, const std::vector<Payment>& old
   };
   for (const Payment& older : older_tries) add("Earlier try", older);
   for (const Payment& duplicate : duplicates) add("Duplicate", duplicate);
+  if (const Msat more = possible_overpayment(payment, older_tries); more > Msat{})
+    text += "\nWarning: " + overpayment_text(more) + ".\n";
   return text + "\n" + next_text(payment, output);
 }
 

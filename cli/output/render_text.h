@@ -26,6 +26,8 @@ namespace paytower::cli {
 /// The page of `show`: facts, attempts, and what may be done next.
 [[nodiscard]] std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries,
                                        const std::vector<Payment>& duplicates, bool omit_hops, const Output& output);
+/// What the operator's word may cost (possible_overpayment), without an end.
+[[nodiscard]] std::string overpayment_text(Msat more);
 [[nodiscard]] std::string guard_page(const Guard& guard, const Output& output);
 
 /// "fee 1.012 sat" ... amounts of another user's settled attempt that carries our payment; nothing when it was ours.

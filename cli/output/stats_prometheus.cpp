@@ -61,6 +61,13 @@ void add_payments(Metrics& metrics, const db::PaymentStats& stats) {
   add_percentiles(metrics, stats.attempts_each, whole);
 }
 
+void add_parts(Metrics& metrics, const db::PaymentStats& stats) {
+  metrics.metric("payments_in_parts", "Paid payments that went in more than one part.");
+  metrics.sample(stats.paid_in_parts);
+  metrics.metric("parts_per_payment", "Settled parts of a paid payment, by percentile.");
+  add_percentiles(metrics, stats.parts_each, whole);
+}
+
 void add_fees(Metrics& metrics, const db::PaymentStats& stats) {
   metrics.metric("sent_msat", "Sum of the amounts of paid payments, in millisatoshi.");
   metrics.sample(stats.amount_msat);
@@ -117,6 +124,7 @@ std::string prometheus_label(std::string_view value) {
 std::string prometheus_text(const db::PaymentStats& stats) {
   Metrics metrics;
   add_payments(metrics, stats);
+  add_parts(metrics, stats);
   add_fees(metrics, stats);
   add_failures(metrics, stats);
   add_bytes(metrics, stats);

@@ -192,6 +192,9 @@ const Attempt* Payment::settled_attempt() const {
 
 namespace {
 
+/// It has paid, or may still pay by the switch's word.
+bool may_pay(const Attempt& attempt) { return attempt.open() || attempt.outcome == AttemptOutcome::settled; }
+
 Msat capped_sum(Msat a, Msat b) { return checked_add(a, b).value_or(Msat::of(Msat::max_value)); }
 
 }  // namespace
@@ -207,6 +210,34 @@ std::optional<Settlement> settlement_of(const Payment& payment) {
     sum.fee = capped_sum(sum.fee, attempt.fee);
   }
   return sum;
+}
+
+std::uint32_t parts_of(const Payment& payment) {
+  const Attempt* const first = payment.settled_attempt();
+  const bool foreign = first != nullptr && first->origin == AttemptOrigin::foreign;
+  return static_cast<std::uint32_t>(std::count_if(
+      payment.attempts.begin(), payment.attempts.end(),
+      [foreign](const Attempt& a) { return may_pay(a) && (a.origin == AttemptOrigin::foreign) == foreign; }));
+}
+
+bool fee_final(const Payment& payment) {
+  return payment.ended_for_good() &&
+         std::none_of(payment.attempts.begin(), payment.attempts.end(),
+                      [](const Attempt& a) { return a.open() && a.origin != AttemptOrigin::foreign; });
+}
+
+Msat possible_overpayment(const Payment& payment, std::span<const Payment> others) {
+  Msat all;
+  bool watched = false;
+  const auto add = [&](const Payment& one) {
+    for (const Attempt& attempt : one.attempts) {
+      if (attempt.watched() || may_pay(attempt)) all = capped_sum(all, attempt.amount);
+      watched = watched || attempt.watched();
+    }
+  };
+  add(payment);
+  for (const Payment& other : others) add(other);
+  return watched ? checked_sub(all, payment.request.demand.amount).value_or(Msat{}) : Msat{};
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -174,6 +175,15 @@ struct Settlement {
 };
 /// Nothing where no attempt settled.
 [[nodiscard]] std::optional<Settlement> settlement_of(const Payment& payment);
+/// How many HTLCs carry the payment: its settled parts and those under way; another user's only where none of ours
+/// settled.
+[[nodiscard]] std::uint32_t parts_of(const Payment& payment);
+/// Nothing is added to what it cost: it has ended, and no part of it is under way.
+[[nodiscard]] bool fee_final(const Payment& payment);
+
+/// R2: by how much the payee could get more than `payment` asks for, by it and by the other tries of its hash, where
+/// the operator has closed attempts that the switch may still pay; 0 where there is no such attempt.
+[[nodiscard]] Msat possible_overpayment(const Payment& payment, std::span<const Payment> others);
 
 /// Why a hash may not be paid although no payment of it is stored. Values are stored.
 enum class GuardKind : std::uint8_t { in_flight = 1, paid_without_record = 2, paid_deleted = 3, written_off = 4 };

@@ -492,6 +492,16 @@ StoreId PaymentQuery::store_id() {
   });
 }
 
+bool PaymentQuery::any_watched() {
+  return reading(connection_, [&] {
+    return connection_
+        .prepared(
+            "SELECT 1 FROM attempts INDEXED BY attempts_watched WHERE outcome = 3 AND failure_code IN (65541, "
+            "65542) LIMIT 1")
+        .step();
+  });
+}
+
 std::optional<std::pair<PaymentIndex, UnixNs>> PaymentQuery::own_created_after(UnixNs at) {
   return reading(connection_, [&]() -> std::optional<std::pair<PaymentIndex, UnixNs>> {
     // The range is empty by any clock that is right. However many imports say the future, a thousand are looked

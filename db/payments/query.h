@@ -99,6 +99,8 @@ class PaymentQuery {
   /// Ascending by id, above `after`, at most `limit`.
   [[nodiscard]] std::vector<QuarantinedRecord> quarantine(std::int64_t after, std::size_t limit);
   [[nodiscard]] StoreId store_id();
+  /// Has the operator closed an attempt that the switch may still pay?
+  [[nodiscard]] bool any_watched();
   /// The newest payment of our own that was created after `at`, with its time: at a time of now, a clock that stands
   /// behind. Imports bring the times of other machines.
   [[nodiscard]] std::optional<std::pair<PaymentIndex, UnixNs>> own_created_after(UnixNs at);

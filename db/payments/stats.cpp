@@ -41,7 +41,7 @@ struct AttemptSum {
   std::uint64_t made = 0;  ///< ours, or of the imported record
   bool any = false;
   bool open = false;
-  bool settled = false;  ///< by one of these
+  std::uint64_t settled = 0;  ///< of these
   std::uint64_t fee = 0;
   std::optional<UnixNs> resolved;  ///< when the first of them settled
 };
@@ -203,7 +203,7 @@ class Pass {
     if (origin == AttemptOrigin::foreign) return;
     ++sum.made;
     if (outcome == static_cast<std::uint64_t>(AttemptOutcome::settled)) {
-      sum.settled = true;
+      ++sum.settled;
       sum.fee = saturating_add(sum.fee, fee.value());
       if (resolved && (!sum.resolved || *resolved < *sum.resolved)) sum.resolved = resolved;
     }
@@ -247,11 +247,13 @@ class Pass {
   }
 
   void count_paid(const PaymentRow& payment, const AttemptSum& sum) {
-    if (!sum.settled) {
+    if (sum.settled == 0) {
       ++stats_.paid_by_others;
       return;
     }
     stats_.amount_msat = saturating_add(stats_.amount_msat, payment.amount.value());
+    stats_.parts_each.add(sum.settled);
+    if (sum.settled > 1) ++stats_.paid_in_parts;
     stats_.fee_msat.add(sum.fee);
     if (payment.amount.value() > 0) stats_.fee_ppm.add(millionths(sum.fee, payment.amount.value()));
     // An imported record may have one time for both ends, or none.

@@ -39,11 +39,13 @@ struct PaymentStats {
   std::uint64_t attempts = 0;        ///< without those of other users
   std::map<FailureReason, std::uint64_t> by_reason{};  ///< of the failed payments
 
-  std::uint64_t amount_msat = 0;  ///< sum over succeeded payments that we paid; stays at the largest number
-  LogHistogram attempts_each{};   ///< of payments that ended
-  LogHistogram fee_msat{};        ///< of succeeded payments that we paid
-  LogHistogram fee_ppm{};         ///< fee in millionths of the amount, rounded down
-  LogHistogram settle_us{};       ///< microseconds from creation to the preimage, where both are recorded
+  std::uint64_t amount_msat = 0;    ///< sum over succeeded payments that we paid; stays at the largest number
+  LogHistogram attempts_each{};     ///< of payments that ended
+  std::uint64_t paid_in_parts = 0;  ///< succeeded payments that we paid in more than one part
+  LogHistogram parts_each{};        ///< settled parts of succeeded payments that we paid
+  LogHistogram fee_msat{};          ///< of succeeded payments that we paid
+  LogHistogram fee_ppm{};           ///< fee in millionths of the amount, rounded down
+  LogHistogram settle_us{};         ///< microseconds from creation to the preimage, where both are recorded
 
   std::map<FailureCode, std::uint64_t> by_code{};  ///< failed and closed attempts; what has no name is unknown_code
   std::vector<ChannelFailures> by_channel{};       ///< the `shown_channels` that failed most, the worst first

@@ -59,8 +59,8 @@ TEST_CASE("a paid payment") {
   CHECK(dump(payment_json(payment)) ==
         "{\"payment_hash\":\"" + hash +
             "\",\"payment_index\":\"42\",\"status\":\"SUCCEEDED\",\"definitive\":true,\"end_note\":null,\"failure_"
-            "reason\":\"FAILURE_REASON_NONE\",\"failure_detail\":null,\"value_msat\":250000,\"fee_msat\":1012,\"fee_"
-            "limit_msat\":5000,\"payment_preimage\":\"" +
+            "reason\":\"FAILURE_REASON_NONE\",\"failure_detail\":null,\"value_msat\":250000,\"fee_msat\":1012,"
+            "\"fee_final\":true,\"parts\":1,\"fee_limit_msat\":5000,\"payment_preimage\":\"" +
             preimage + "\",\"payment_request\":null,\"destination\":\"" + node(9).hex() +
             "\",\"label\":\"rent\",\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":"
             "\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\",\"amp\":false,\"htlcs\":[{"
@@ -243,21 +243,100 @@ TEST_CASE("a payment in parts costs what all its settled parts cost") {
   CHECK(payment_json(payment)["fee_msat"] == 1'512);
   CHECK(settlement_of(payment)->amount == Msat::of(500'000));
   CHECK(settlement_of(payment)->first == &payment.attempts.front());
-  CHECK(outcome_text(payment).find("Paid 250 sat (fee 1.512 sat) in 3 attempts") == 0);
+  CHECK(parts_of(payment) == 2);
+  CHECK(fee_final(payment));
+  CHECK(outcome_text(payment).find("Paid 250 sat (fee 1.512 sat) in 2 parts, 3 attempts") == 0);
+  // Proven, and a part has no result yet.
+  payment.attempts[1].outcome.reset();
+  Json json = payment_json(payment);
+  CHECK(json["status"] == "SUCCEEDED");
+  CHECK(json["fee_msat"] == 1'012);
+  CHECK(json["fee_final"] == false);
+  CHECK(json["parts"] == 2);
+  const std::string said = outcome_text(payment);
+  CHECK(said.find("Paid 250 sat (fee 1.012 sat so far) in 2 parts, 3 attempts") == 0);
+  CHECK(said.find("\n  no result yet 1 part, whose fees come to it\n") != std::string::npos);
   // Parts under way.
-  for (Attempt* attempt : {&payment.attempts[0], &payment.attempts[1]}) attempt->outcome.reset();
+  payment.attempts[0].outcome.reset();
   payment.attempts.pop_back();
+  payment.preimage.reset();
+  payment.ended.reset();
   CHECK_FALSE(settlement_of(payment));
   CHECK(fee_of(payment) == Msat::of(1'512));
+  json = payment_json(payment);
+  CHECK(json["fee_final"] == false);
+  CHECK(json["parts"] == 2);
+  CHECK(outcome_text(payment) == "In flight: 2 parts have no result yet. Do not pay again.\n");
 }
 
 TEST_CASE("another user's payment in parts: all their parts are told") {
   Payment payment = paid_payment();
   payment.attempts.front().origin = AttemptOrigin::foreign;
   payment.attempts.push_back(payment.attempts.front());
+  CHECK(parts_of(payment) == 2);
+  CHECK(fee_final(payment));
   CHECK(foreign_settlement(payment) ==
         "another user of this node paid this hash: 500 sat, fee 2.024 sat, their attempt 4711");
   CHECK(outcome_text(payment).find("Paid 500 sat (fee 2.024 sat), 3.3 s\n") == 0);
+}
+
+TEST_CASE("what has failed has no parts, and what is not over no final fee") {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.ended.reset();
+  payment.attempts.front().outcome = AttemptOutcome::failed;
+  CHECK(parts_of(payment) == 0);
+  CHECK_FALSE(fee_final(payment));
+  payment.fail_reason = FailureReason::no_route;
+  CHECK(fee_final(payment));
+}
+
+TEST_CASE("what the operator's word may cost: all that may have been paid beside the amount") {
+  Payment newer = paid_payment();
+  Payment older = newer;
+  older.preimage.reset();
+  older.fail_reason = FailureReason::error;
+  older.attempts.push_back(older.attempts.front());
+  for (Attempt& attempt : older.attempts) {
+    attempt.preimage.reset();
+    attempt.amount = Msat::of(125'000);
+    attempt.outcome = AttemptOutcome::failed;
+    attempt.failure = Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+  }
+  const auto more = [&] { return possible_overpayment(newer, std::span(&older, 1)); };
+  CHECK(more() == Msat{});
+  older.attempts[1].outcome = AttemptOutcome::closed;
+  older.attempts[1].failure = Failure{FailureCode::assumed_failed, {}, {}, {}, {}};
+  CHECK(more() == Msat::of(125'000));
+  CHECK(possible_overpayment(older, {}) == Msat{});
+  newer.attempts.front().outcome.reset();
+  CHECK(more() == Msat::of(125'000));
+  newer.attempts.front().outcome = AttemptOutcome::failed;
+  CHECK(more() == Msat{});
+  // One part of two has settled late; should the other settle as well, the newer try is paid on top of both.
+  newer.attempts.front().outcome = AttemptOutcome::settled;
+  older.attempts[0].outcome = AttemptOutcome::settled;
+  CHECK(more() == Msat::of(250'000));
+  Output output(OutputSetup{});
+  const std::string page = payment_page(newer, {older}, {}, true, output);
+  CHECK(page.find("\nWarning: an attempt was marked as failed by hand, NOT confirmed: if its HTLC settles as well, the "
+                  "payee gets up to 250 sat too much.\n") != std::string::npos);
+  CHECK(payment_page(newer, {}, {}, true, output).find("too much") == std::string::npos);
+}
+
+TEST_CASE("the page of a payment in parts names each part") {
+  Payment payment = paid_payment();
+  payment.attempts.front().part = 1;
+  payment.attempts.push_back(payment.attempts.front());
+  payment.attempts.back().part = 2;
+  Output output(OutputSetup{});
+  const std::string page = payment_page(payment, {}, {}, false, output);
+  CHECK(page.find("\nparts         2\n") != std::string::npos);
+  CHECK(page.find("ATTEMPT  PART  ORIGIN") != std::string::npos);
+  CHECK(page.find("4711        2  own") != std::string::npos);
+  CHECK(page.find("Route of attempt 4711\n") != std::string::npos);
+  CHECK(page.find("Route of attempt 4711, part 2\n") != std::string::npos);
+  CHECK(payment_page(paid_payment(), {}, {}, false, output).find("PART") == std::string::npos);
 }
 
 TEST_CASE("a failure of an imported record whose code has no name keeps its number") {

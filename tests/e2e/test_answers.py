@@ -197,6 +197,29 @@ class MarkedByHand(harness.World):
         self.assert_paid_once(payment_hash)
         self.assertEqual(self.ok("stats", "--json").json()["assumed_failed"], 0)
 
+    def test_a_new_try_says_what_the_word_may_cost(self):
+        word, batch = (self.invoice("100sat", "--hold", "forever") for _ in range(2))
+        for invoice in (word, batch):
+            payment_hash = self.hash_of(invoice)
+            self.expect(UNKNOWN, "send", invoice, "--yes", "--wait", "0")
+            switch = self.env.pop("PAYTOWER_SWITCH")
+            self.ok("resolve", payment_hash, "--assume-failed", "--yes")
+            self.env["PAYTOWER_SWITCH"] = switch
+            self.assertEqual(self.ok("show", payment_hash, "--json").json()["overpayment_msat"], 0)
+            self.ok("simulate", "release", payment_hash, "--fail", "TEMPORARY_NODE_FAILURE")
+        cost = "if its HTLC settles as well, the payee gets up to 100 sat too much"
+        self.assertIn(cost, self.run_it("send", word, "--yes", "--wait", "0").err)
+        path = os.path.join(self.folder, "batch.jsonl")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps({"invoice": batch}) + "\n" + json.dumps({"invoice": self.invoice("5sat")}) + "\n")
+        self.assertEqual(self.run_it("send", "--batch", path, "--yes", "--wait", "1s").err.count("the payee gets up to"), 1)
+        payment_hash = self.hash_of(word)
+        self.assertIn("Warning: an attempt was marked as failed by hand, NOT confirmed: " + cost, self.ok("show", payment_hash).out)
+        self.assertEqual(self.ok("show", payment_hash, "--json").json()["overpayment_msat"], 100_000)
+        self.run_it("resume", "--wait", "1s")  # the node says that it failed
+        self.assertEqual(self.ok("show", payment_hash, "--json").json()["overpayment_msat"], 0)
+        self.assertNotIn("too much", self.ok("show", payment_hash).out)
+
     def test_with_the_node_gone(self):
         invoice = self.invoice("100sat", "--hold", "forever")
         payment_hash = self.hash_of(invoice)

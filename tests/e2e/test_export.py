@@ -8,7 +8,7 @@ import unittest
 import harness
 from harness import World
 
-HEADER = ["index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label"]
+HEADER = ["index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts"]
 LABELS = ['rent, "May"', "two\nlines\r", "=1+1", "+49", "-1", "@SUM(A1)", "caf\u00e9", "\x1b[31m", "", ",", '"']
 SHOWN = ['rent, "May"', "two\\nlines\\x0d", "'=1+1", "'+49", "'-1", "'@SUM(A1)", "caf\u00e9", "\\x1b[31m", "", ",", '"']
 
@@ -38,8 +38,9 @@ class Export(World):
         for row, item in zip(rows[1:], objects):
             self.assertEqual(row[:6], [item["payment_index"], item["payment_hash"], item["status"], str(item["value_msat"]),
                                        str(item["fee_msat"]), str(len(item["htlcs"]))])
+            self.assertEqual(row[8], str(item["parts"]))
         tsv = [line.split("\t") for line in self.raw("--format", "tsv").splitlines()]
-        self.assertEqual(tsv, [row[:7] for row in rows[1:]])
+        self.assertEqual(tsv, [row[:7] + row[8:] for row in rows[1:]])
 
     def test_an_empty_export_has_its_header(self):
         self.ok("simulate", "ledger")

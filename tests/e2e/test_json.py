@@ -2,6 +2,7 @@
 members are exactly those of the page: none unnamed, none missing."""
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -19,7 +20,7 @@ QUARANTINED = 12
 
 # Which shape stands behind a member that holds objects.
 MAPS = {"by_status", "failed_by_reason", "failures_by_code"}  # of names to counts
-ONLY_SOME = {"payment": {"joined", "paid_before"}, "guard": {"released_ns"}, "distribution": {"sum", "overall"}}  # as the page says
+ONLY_SOME = {"payment": {"joined", "paid_before", "overpayment_msat"}, "guard": {"released_ns"}, "distribution": {"sum", "overall"}}  # as the page says
 INSIDE = {
     "payment": {"failure_detail": "failure detail", "htlcs": "attempt", "duplicates": "payment", "tries": "payment", "imported_raw": "imported record"},
     "imported record": {"first_hop_custom_records": "custom record", "htlcs": "imported attempt"},
@@ -39,7 +40,7 @@ INSIDE = {
     "status of migrate": {"pending": "step"},
     "check": {"open": "open attempts"},
     "decode": {"route_hints": "hint hop"},
-    "stats": {"attempts_per_payment": "distribution", "fee_msat": "distribution", "fee_ppm": "distribution", "settle_us": "distribution",
+    "stats": {"attempts_per_payment": "distribution", "parts_per_payment": "distribution", "fee_msat": "distribution", "fee_ppm": "distribution", "settle_us": "distribution",
               "failures_by_channel": "failing channel", "bytes": "bytes"},
     "config": {"settings": "setting"},
 }
@@ -88,6 +89,37 @@ class Shapes(harness.World):
 
     def sqlite(self, path, sql):
         subprocess.run(["sqlite3", path, sql], check=True, timeout=60)
+
+    def test_a_payment_in_three_parts(self):
+        self.ok("send", self.invoice("5sat"), "--yes")
+        preimage = b"\x07" * 32
+        payment_hash = hashlib.sha256(preimage).hexdigest()
+        proof, row = f"x'{preimage.hex()}'", "(SELECT max(payment_index) FROM payments)"
+        self.sqlite(self.db, f"""
+            INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts, max_parts)
+            VALUES (x'{payment_hash}', 600000, 1700000000000000000, 1700000060000000000, zeroblob(33), 1000, 2016, 18, 84, 16);
+            INSERT INTO attempts (payment_index, attempt_id, part, switch_id, amount_msat, fee_msat, registered_ns)
+            SELECT {row}, 4711, value, 1, value * 100000, value, 1700000000000000000 FROM generate_series(1, 3);
+            UPDATE attempts SET outcome = 1, preimage = {proof}, resolved_ns = 1700000001000000000 WHERE attempt_id = 4711 AND part <> 2;
+            UPDATE payments SET preimage = {proof}, ended_ns = 1700000001000000000 WHERE payment_index = {row};""")
+        shown = self.printed("payment", 0, "show", payment_hash)
+        self.assertEqual([(htlc["attempt_id"], htlc["part"], htlc["status"]) for htlc in shown["htlcs"]],
+                         [("4711", 1, "SUCCEEDED"), ("4711", 2, "IN_FLIGHT"), ("4711", 3, "SUCCEEDED")])
+        self.assertEqual((shown["status"], shown["fee_msat"], shown["fee_final"], shown["parts"]), ("SUCCEEDED", 4, False, 3))
+        page = self.ok("show", payment_hash).out
+        self.assertRegex(page, r"(?m)^fee +0\.004 sat so far \(limit 1 sat\)$")
+        self.assertRegex(page, r"(?m)^parts +3$")
+        self.assertRegex(page, r"(?m)^ATTEMPT +PART +ORIGIN")
+        stats = self.printed("stats", 0, "stats")
+        self.assertEqual((stats["attempts"], stats["paid_in_parts"], stats["parts_per_payment"]["max"]), (4, 1, 2))
+        self.assertRegex(self.ok("stats").out, r"(?m)^  in several parts +1$")
+        self.sqlite(self.db, f"UPDATE attempts SET outcome = 1, preimage = {proof}, resolved_ns = 1700000002000000000 WHERE attempt_id = 4711 AND part = 2")
+        listed = self.printed("list", 0, "list")["payments"][-1]
+        self.assertEqual((listed["fee_msat"], listed["fee_final"], listed["parts"]), (6, True, 3))
+        self.assertEqual(self.ok("list", "--format", "csv").out.splitlines()[-1],
+                         f"2,{payment_hash},SUCCEEDED,600000,6,3,2023-11-14T22:13:20Z,,3")
+        self.assertNotIn("so far", self.ok("show", payment_hash).out)
+        self.ok("check")
 
     def test_payments(self):
         paid = self.invoice("250sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@2x1")

@@ -58,6 +58,7 @@ class Stats(World):
         self.assertEqual(stats["attempts"], sum(len(payment["htlcs"]) for payment in self.payments()))
         self.assertEqual(stats["failures_by_code"]["INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"], 1)
         self.assertEqual(stats["settle_us"]["count"], 3)
+        self.assertEqual((stats["paid_in_parts"], stats["parts_per_payment"]["count"], stats["parts_per_payment"]["max"]), (0, 3, 1))
         self.assertGreater(stats["bytes"]["invoices"], 5 * 100)
         self.assertEqual(stats["bytes"]["file"], os.path.getsize(self.db))
         samples = read_exposition(self.ok("stats", "--format", "prom").out)
@@ -65,6 +66,7 @@ class Stats(World):
             self.assertEqual(samples[("paytower_payments", f'{{status="{status}"}}')], str(count))
         self.assertEqual(samples[("paytower_fees_msat", None)], str(sum(fees)))
         self.assertEqual(samples[("paytower_success_ratio", None)], "0.750000")
+        self.assertEqual(samples[("paytower_payments_in_parts", None)], "0")
         table = self.ok("stats").out
         for words in ("5 payments", "SUCCEEDED  3  ####", "75.0 %", "750 sat", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"):
             self.assertIn(words, table)

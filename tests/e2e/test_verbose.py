@@ -43,6 +43,7 @@ class Verbose(World):
         self.assertEqual({line["payment"] for line in log}, {payment["payment_hash"][:12]})
         attempts = [htlc["attempt_id"] for htlc in payment["htlcs"]]
         self.assertEqual([line["attempt"] for line in log if "attempt" in line], [attempts[0], attempts[0], attempts[1], attempts[1]])
+        self.assertEqual([line["part"] for line in log if "attempt" in line], [str(htlc["part"]) for htlc in payment["htlcs"] for _ in range(2)])
         self.assertEqual(log[2]["code"], "TEMPORARY_CHANNEL_FAILURE")
         self.assertEqual(log[-1]["status"], "SUCCEEDED")
         for secret in self.secrets_of(invoice, payment):

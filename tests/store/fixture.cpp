@@ -91,6 +91,21 @@ Payment Store::in_flight(std::uint64_t number) {
   return payment;
 }
 
+Payment Store::in_parts(std::uint64_t number) {
+  Payment payment;
+  payment.request = request_of(number);
+  payment.request.max_parts = 3;
+  std::vector<Write> writes{InitPayment{}};
+  for (const std::uint32_t part : {1U, 2U, 3U}) {
+    Attempt attempt = attempt_of(number * 10 + 1, part);
+    attempt.amount = Msat::of(part == 1 ? 50'000 : 100'000);
+    attempt.fee = Msat::of(10);
+    writes.emplace_back(RegisterAttempt{attempt});
+  }
+  must(payment, writes);
+  return payment;
+}
+
 Payment Store::paid(std::uint64_t number) {
   Payment payment = in_flight(number);
   const UnixNs at = after(static_cast<std::int64_t>(number) + 30);

@@ -57,6 +57,8 @@ struct Store {
   // Payments that have come some way. The attempt's id is the payment's number times 10, plus 1.
   Payment initiated(std::uint64_t number);
   Payment in_flight(std::uint64_t number);
+  /// Parts 1 to 3 of one round, open: 50, 100 and 100 sat, 10 msat of fee each.
+  Payment in_parts(std::uint64_t number);
   Payment paid(std::uint64_t number);
   Payment failed(std::uint64_t number);
   Payment written_off(std::uint64_t number);

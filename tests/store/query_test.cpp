@@ -386,6 +386,19 @@ TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
   CHECK_FALSE(history->guard);
 }
 
+TEST_CASE("an attempt that the operator closed is known of until the switch has told its end") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  store.paid(1);
+  store.failed(2);
+  store.written_off(3);  // its preimage is lost: there is nothing to wait for
+  CHECK_FALSE(store.query.any_watched());
+  Payment closed = store.assumed_failed(4);
+  CHECK(store.query.any_watched());
+  store.must(closed, {FailAttempt{first_attempt(4), some_failure(), after(99)}});
+  CHECK_FALSE(store.query.any_watched());
+}
+
 TEST_CASE("guards and quarantined records, in pages") {
   const TempFolder folder;
   Store store(folder.file("p"));

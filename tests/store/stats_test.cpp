@@ -55,6 +55,9 @@ TEST_CASE("a history counted by hand") {
   (void)store.written_off(8);
 
   const db::PaymentStats stats = stats_of(store);
+  CHECK(stats.paid_in_parts == 0);
+  CHECK(stats.parts_each.count() == 3);
+  CHECK(stats.parts_each.percentile(100) == 1);
   CHECK(stats.payments == 8);
   CHECK(stats.with(PaymentStatus::succeeded) == 3);
   CHECK(stats.with(PaymentStatus::failed) == 2);
@@ -178,4 +181,35 @@ TEST_CASE("a precondition that does not hold is found in every build") {
   values.add(1);
   CHECK_THROWS_AS((void)values.percentile(0), std::logic_error);
   CHECK_THROWS_AS((void)values.percentile(101), std::logic_error);
+}
+
+TEST_CASE("a payment in parts: its fee is that of all settled parts, and each HTLC is an attempt") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment payment = store.in_parts(1);
+  const auto close = [&](std::uint32_t part, bool settles) {
+    const AttemptKey key = own_key(1, 11, part);
+    store.must(payment, {settles ? Write{SettleAttempt{key, preimage_of(1), after(9)}}
+                                 : Write{FailAttempt{key, some_failure(), after(8)}}});
+  };
+  close(2, false);
+  Attempt again = attempt_of(11, 4);
+  again.amount = Msat::of(100'000);
+  again.fee = Msat::of(7);
+  store.must(payment, {RegisterAttempt{again}});
+  close(1, true);
+  store.must(payment, {Succeed{preimage_of(1), after(9)}});
+  CHECK(stats_of(store).parts_each.percentile(100) == 1);  // the proof is there, two parts are not back yet
+  close(3, true);
+  close(4, true);
+  const db::PaymentStats stats = stats_of(store);
+  CHECK(stats.payments == 1);
+  CHECK(stats.attempts == 4);
+  CHECK(stats.paid_in_parts == 1);
+  CHECK(stats.parts_each.percentile(100) == 3);
+  CHECK(stats.fee_msat.sum() == 10 + 10 + 7);
+  CHECK(stats.amount_msat == 250'000);
+  check_same(payment, *store.store.load(payment.index));
+  CHECK(parts_of(payment) == 3);
+  CHECK(settlement_of(payment)->amount == Msat::of(250'000));
 }
