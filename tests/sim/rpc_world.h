@@ -61,7 +61,7 @@ class RpcWorld {
 
   /// sendpay over the cheapest route of `msat`, changed by `change`.
   nlohmann::json sendpay(const MadeInvoice& invoice, std::uint64_t group, std::uint64_t msat = 100'000 * sat) {
-    const Route route = *world_.route(world_.question(invoice, msat)).route;
+    const Route route = world_.route(world_.question(invoice, msat)).routes.at(0);
     nlohmann::json hops = nlohmann::json::array();
     for (const Hop& hop : route.hops) {
       hops.push_back({{"id", hop.node.hex()},
