@@ -126,6 +126,7 @@ ExitCode run(const SimulateLedgerOptions& options, Session& session) {
     Json json;
     json["payment_hash"] = entry.hash.hex();
     json["attempt_id"] = id_json(entry.attempt.value);
+    json["part"] = entry.part;
     json["amt_msat"] = msat_json(entry.amount);
     json["created_ns"] = time_json(entry.created);
     json["resolved_ns"] = time_json(entry.resolved);

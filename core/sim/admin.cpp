@@ -159,7 +159,8 @@ Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
     fields.description = params.description;
     fields.expiry = static_cast<std::uint64_t>(params.expiry_ns / ns_per_second);
     fields.min_final_cltv = final_cltv_delta;
-    fields.features = Bytes{0x41, 0x00};  // bit 14 payment_secret and bit 8 var_onion_optin, both compulsory
+    // Bits 14 payment_secret and 8 var_onion_optin, both compulsory, and 17: it takes the amount in several parts.
+    fields.features = Bytes{0x02, 0x41, 0x00};
     fields.route_hints = hints_to(tx, *payee);
     const auto text = encode_invoice(fields, payee->secret->bytes);
     if (!text) {

@@ -26,6 +26,34 @@ UnixNs later(UnixNs at, std::int64_t ns) {
   return UnixNs{value};
 }
 
+/// When our node hears of an end at `due`.
+std::optional<UnixNs> kept_back(const std::optional<UnixNs>& due, const Hold& stall) {
+  if (!due || stall.ns == Hold::forever) return std::nullopt;
+  return later(*due, stall.ns);
+}
+
+/// The parts of a set do not end in one moment: how far behind the first the n-th is heard of.
+std::int64_t behind_first(std::int64_t n) { return std::min(n * answer_gap_ns, answers_span_ns); }
+
+/// As `fail` tells it, whatever the invoice says.
+std::optional<Invoice> told_to_fail(std::optional<Invoice> invoice, const std::optional<FailSpec>& fail) {
+  if (invoice && fail) invoice->fail = fail;
+  return invoice;
+}
+
+OracleEntry entry_of(const Flight& flight) {
+  OracleEntry entry;
+  entry.id = flight.oracle_id;
+  entry.hash = flight.key.hash;
+  entry.attempt = flight.key.id;
+  entry.part = flight.key.part;
+  entry.amount = flight.route.delivered();
+  entry.amount_sent = flight.route.total_amount();
+  entry.foreign = flight.foreign;
+  entry.created = flight.created;
+  return entry;
+}
+
 Failure local_failure(std::string message) {
   Failure failure;
   failure.code = FailureCode::local_refusal;
@@ -130,7 +158,12 @@ void Engine::advance() {
     const std::vector<Flight> due = tx_.flights_due(stop, batch);
     for (const Flight& flight : due) {
       now_ = std::max(flight.due.value_or(present), flight.created);
-      end(flight);
+      if (!flight.incomplete) {
+        end(flight);
+        continue;
+      }
+      end_set(flight.key.hash, now_, FailureCode::mpp_timeout);
+      break;  // its other parts stand here as they were before
     }
     if (!due.empty()) continue;
     if (!request) break;
@@ -248,7 +281,7 @@ SendResult Engine::send(const Handover& handover, const SendOptions& options) {
   SendResult result;
   result.kind = Kind::pending;
   result.row = add_row(handover, RowState::pending, handover.label, std::nullopt);
-  launch(handover, options);
+  if (!options.orphan) launch(handover, options);
   return result;
 }
 
@@ -278,7 +311,7 @@ void Engine::add_refused_row(const Handover& handover, const Failure& failure) {
 
 void Engine::launch(const Handover& handover, const SendOptions& options) {
   auto invoice = tx_.invoice(handover.key.hash);
-  const Forwarding forwarding = forward_along(tx_, handover, invoice, now_);
+  const Forwarding forwarding = forward_along(tx_, handover, told_to_fail(invoice, options.fail), now_);
   Flight flight;
   flight.id = next(Number::next_flight);
   flight.key = handover.key;
@@ -291,41 +324,55 @@ void Engine::launch(const Handover& handover, const SendOptions& options) {
   flight.incomplete = forwarding.incomplete;
   flight.foreign = options.foreign;
   flight.created = now_;
+  flight.stall = options.stall;
   flight.end = forwarding.end;
-  flight.due = forwarding.incomplete ? later(now_, incomplete_set_ns) : due_after(forwarding.hold);
+  const auto due = due_after(forwarding.hold);
+  flight.due = forwarding.incomplete ? set_deadline(flight.key.hash) : kept_back(due, flight.stall);
   if (options.act == ForeignAct::hold) flight.due.reset();
   if (options.act == ForeignAct::fail || options.act == ForeignAct::complete) flight.due = now_;
   if (options.act == ForeignAct::fail)
     flight.end = FlightEnd{false, failure_at(flight.route, flight.at_hop, FailureCode::temporary_node_failure)};
   tx_.put_flight(flight);
-  if (flight.end.settles) complete_set(flight.key.hash, flight.due);
+  const auto others_due = due ? std::optional(later(*due, behind_first(1))) : due;
+  if (flight.end.settles) end_set(flight.key.hash, others_due, std::nullopt);
+  if (forwarding.breaks_set) end_set(flight.key.hash, others_due, flight.end.failure->code);
 
   const Hop& first = handover.route.hops.front();
   const auto height = static_cast<std::uint32_t>(tx_.number(Number::height));
   tx_.put_htlc(Htlc{flight.htlc_index, flight.key, first.channel, first.amount, height + 1 + first.delay, false});
-  OracleEntry entry;
-  entry.id = flight.oracle_id;
-  entry.hash = flight.key.hash;
-  entry.attempt = flight.key.id;
-  entry.part = flight.key.part;
-  entry.amount = flight.route.delivered();
-  entry.amount_sent = flight.route.total_amount();
-  entry.foreign = flight.foreign;
-  entry.created = now_;
-  tx_.append_oracle(entry);
+  tx_.append_oracle(entry_of(flight));
   if (invoice) {
     ++invoice->attempts;
     tx_.put_invoice(*invoice);
   }
 }
 
-/// The last part has come: the parts that waited for it end together with it.
-void Engine::complete_set(const PaymentHash& hash, const std::optional<UnixNs>& due) {
+/// The time-out runs from the first part of a set: what joins it does not move it.
+UnixNs Engine::set_deadline(const PaymentHash& hash) {
+  for (const Flight& part : tx_.flights_of(hash)) {
+    if (part.incomplete && part.due) return *part.due;
+  }
+  return later(now_, incomplete_set_ns);
+}
+
+/// The parts that wait at the payee settle, or fail with `code`, one behind the other.
+void Engine::end_set(const PaymentHash& hash, const std::optional<UnixNs>& first,
+                     const std::optional<FailureCode>& code) {
+  std::int64_t ended = 0;
   for (Flight& part : tx_.flights_of(hash)) {
     if (!part.incomplete) continue;
     part.incomplete = false;
-    part.end = FlightEnd{true, std::nullopt};
-    part.due = due;
+    part.end = FlightEnd{!code, std::nullopt};
+    if (code) part.end.failure = failure_at(part.route, part.at_hop, *code);
+    part.due = kept_back(first ? std::optional(later(*first, behind_first(ended++))) : first, part.stall);
+    tx_.put_flight(part);
+  }
+}
+
+void Engine::restart_payee(const PaymentHash& hash) {
+  for (Flight& part : tx_.flights_of(hash)) {
+    if (!part.incomplete) continue;
+    part.due = later(now_, incomplete_set_ns);
     tx_.put_flight(part);
   }
 }
@@ -348,17 +395,8 @@ void Engine::fence(const Handover& handover, bool orphan) {
   tx_.append_oracle(entry);
 }
 
-void Engine::add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination) {
-  Row row;
-  row.created_index = next(Number::payments_created);
-  row.key = key;
-  row.label = std::string(label);
-  row.destination = destination;
-  row.amount = amount;
-  row.amount_sent = amount;
-  row.total = amount;
-  row.created = now_;
-  tx_.put_row(row);
+void Engine::add_orphan_row(const Handover& handover) {
+  add_row(handover, RowState::pending, handover.label, std::nullopt);
 }
 
 // --- ends ---
@@ -380,15 +418,7 @@ void Engine::end(const Flight& flight) {
   finish_htlc(flight.key, flight.htlc_index);
   if (flight.end.settles) debit(flight.key, flight.route.total_amount());
 
-  OracleEntry entry;
-  entry.id = flight.oracle_id;
-  entry.hash = flight.key.hash;
-  entry.attempt = flight.key.id;
-  entry.part = flight.key.part;
-  entry.amount = flight.route.delivered();
-  entry.amount_sent = flight.route.total_amount();
-  entry.foreign = flight.foreign;
-  entry.created = flight.created;
+  OracleEntry entry = entry_of(flight);
   entry.resolved = now_;
   entry.state = flight.end.settles ? OracleState::settled : OracleState::failed;
   tx_.append_oracle(entry);
@@ -422,11 +452,13 @@ std::size_t Engine::release(Invoice& invoice, const std::optional<std::uint32_t>
   const UnixNs unheld = later(now_, tx_.number(Number::latency_ns));
   std::size_t released = 0;
   for (Flight& flight : tx_.flights_of(invoice.hash)) {
-    const bool held = !flight.due || (*flight.due > unheld && !flight.incomplete);
-    if (!held) continue;
+    const bool held = !flight.incomplete && (!flight.due || *flight.due > unheld);
+    if (!held && flight.stall.ns == 0) continue;
+    flight.stall = Hold{};
+    if (held) flight.due = later(now_, behind_first(static_cast<std::int64_t>(released)));
     ++released;
-    flight.due = now_;
-    if (fail_wire_code) flight.end = FlightEnd{false, wire_failure_at(flight.route, flight.at_hop, *fail_wire_code)};
+    if (held && fail_wire_code)
+      flight.end = FlightEnd{false, wire_failure_at(flight.route, flight.at_hop, *fail_wire_code)};
     tx_.put_flight(flight);
   }
   invoice.hold = Hold{};

@@ -42,6 +42,9 @@ struct SendResult {
 struct SendOptions {
   bool foreign = false;             ///< another user of the node
   std::optional<ForeignAct> act{};  ///< overrides what the payee would do
+  bool orphan = false;              ///< the row is made, and stays pending for ever: no HTLC
+  std::optional<FailSpec> fail{};   ///< instead of what the invoice says
+  Hold stall{};                     ///< how long the HTLC's end is kept back on the way
 };
 
 /// An attempt that a hold fault kept back and that was executed now.
@@ -83,7 +86,10 @@ class Engine {
   /// What Core Lightning keeps of a hand-over that its own channel refused: a row that has failed. REQUIRES: send()
   /// said so.
   void add_refused_row(const Handover& handover, const Failure& failure);
-  void add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount, const PublicKey& destination);
+  /// As SendOptions::orphan, whatever else there is of the hash.
+  void add_orphan_row(const Handover& handover);
+  /// The payee starts again: it waits anew for what is missing of the sets that it holds.
+  void restart_payee(const PaymentHash& hash);
   /// False when there is no such copy. What ended meanwhile is told to the restored node by its peers.
   [[nodiscard]] bool restore(std::string_view name);
   /// The same node id with an empty store.
@@ -103,7 +109,8 @@ class Engine {
   std::optional<LocalRefusal> local_check(const Route& route);
   Row add_row(const Handover& handover, RowState state, std::string_view label, const std::optional<Failure>& failure);
   void launch(const Handover& handover, const SendOptions& options);
-  void complete_set(const PaymentHash& hash, const std::optional<UnixNs>& due);
+  [[nodiscard]] UnixNs set_deadline(const PaymentHash& hash);
+  void end_set(const PaymentHash& hash, const std::optional<UnixNs>& first, const std::optional<FailureCode>& code);
   [[nodiscard]] std::optional<UnixNs> due_after(const Hold& hold);
 
   void end(const Flight& flight);

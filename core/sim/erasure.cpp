@@ -10,7 +10,8 @@ namespace {
 constexpr std::size_t page = 256;
 
 bool matches(const Erasure& what, const AttemptKey& key) {
-  return (!what.hash || key.hash == *what.hash) && (!what.attempt || key.id == *what.attempt);
+  return (!what.hash || key.hash == *what.hash) && (!what.attempt || key.id == *what.attempt) &&
+         (!what.part || key.part == *what.part);
 }
 
 /// Rows that ended and match; their keys.

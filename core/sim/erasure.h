@@ -12,6 +12,7 @@ namespace paytower::sim {
 struct Erasure {
   std::optional<PaymentHash> hash{};     ///< only this hash
   std::optional<AttemptId> attempt{};    ///< only this attempt
+  std::optional<std::uint32_t> part{};   ///< only this part
   std::optional<UnixNs> ended_before{};  ///< only rows that ended before this network time
   bool htlcs_too = false;    ///< finished HTLCs of the same attempts leave their list, and htlcs_deleted moves
   bool move_counter = true;  ///< with htlcs_too: false hides the deletion (a node that breaks its word)

@@ -38,7 +38,8 @@ std::optional<FailureCode> forwarding_refusal(const Channel& channel, const Hop&
   return std::nullopt;
 }
 
-/// BOLT 4 lets a payee say hardly more than this about a payment that it does not want.
+/// BOLT 4 lets a payee say hardly more than this about a payment that it does not want. It checks what all parts shall
+/// come to, and never what they come to: a payer who sends too much has paid too much.
 bool payee_takes(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
   const Hop& last = handover.route.hops.back();
   if (!invoice) return false;
@@ -48,21 +49,24 @@ bool payee_takes(LedgerTx& tx, const Handover& handover, const std::optional<Inv
   if (last.delay < invoice->final_cltv_delta) return false;
   if (invoice->behaviour == PayeeBehaviour::settles_twice) return true;
   if (invoice->paid || now >= invoice->expires) return false;
-  const Msat total = std::max(handover.amount, last.amount);
   if (!invoice->amount) return true;
-  return total >= *invoice->amount && total.value() <= invoice->amount->value() * 2;
+  return handover.amount >= *invoice->amount && handover.amount.value() <= invoice->amount->value() * 2;
 }
 
 /// Parts of the same payment that wait at the payee, and whether another complete one is there already.
 struct Waiting {
   Msat sum;
+  std::optional<Msat> total;  ///< as the parts that wait say it
   bool complete = false;
 };
 
 Waiting waiting_at_payee(LedgerTx& tx, const PaymentHash& hash) {
   Waiting waiting;
   for (const Flight& flight : tx.flights_of(hash)) {
-    if (flight.incomplete) waiting.sum = sum(waiting.sum, flight.route.delivered());
+    if (flight.incomplete) {
+      waiting.sum = sum(waiting.sum, flight.route.delivered());
+      waiting.total = flight.total;
+    }
     if (!flight.incomplete && flight.end.settles) waiting.complete = true;
   }
   return waiting;
@@ -71,16 +75,19 @@ Waiting waiting_at_payee(LedgerTx& tx, const PaymentHash& hash) {
 void arrive(LedgerTx& tx, Forwarding& forwarding, const Handover& handover, const std::optional<Invoice>& invoice,
             UnixNs now) {
   const auto payee = static_cast<std::uint32_t>(handover.route.hops.size());
-  const auto refuse = [&] {
-    forwarding.end.failure = failure_at(handover.route, payee, FailureCode::incorrect_or_unknown_payment_details);
-  };
-  if (!payee_takes(tx, handover, invoice, now)) return refuse();
+  const auto fail = [&](FailureCode code) { forwarding.end.failure = failure_at(handover.route, payee, code); };
+  if (!payee_takes(tx, handover, invoice, now)) return fail(FailureCode::incorrect_or_unknown_payment_details);
   const Waiting waiting = waiting_at_payee(tx, handover.key.hash);
-  if (waiting.complete && invoice->behaviour != PayeeBehaviour::settles_twice) return refuse();
-  if (sum(waiting.sum, handover.route.delivered()) < handover.amount) {
+  const bool late = waiting.complete || invoice->paid;
+  const bool greedy = late && invoice->behaviour == PayeeBehaviour::settles_twice;
+  if (late && !greedy) return fail(FailureCode::incorrect_or_unknown_payment_details);
+  if (waiting.total && *waiting.total != handover.amount) {
+    forwarding.breaks_set = true;
+    return fail(FailureCode::final_incorrect_htlc_amount);
+  }
+  if (!greedy && sum(waiting.sum, handover.route.delivered()) < handover.amount) {
     forwarding.incomplete = true;
-    forwarding.end.failure = failure_at(handover.route, payee, FailureCode::mpp_timeout);
-    return;
+    return fail(FailureCode::mpp_timeout);
   }
   forwarding.end.settles = true;
   forwarding.hold = invoice->hold;

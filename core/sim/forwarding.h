@@ -12,12 +12,16 @@ inline constexpr std::uint32_t blocks_too_soon = 3;
 inline constexpr std::uint32_t blocks_too_far = 2'016;
 /// A payee gives up on a set of parts that is not complete after this time (BOLT 4: at least 60 s).
 inline constexpr std::int64_t incomplete_set_ns = 60 * ns_per_second;
+/// The parts of one set end so far apart, and all of them within this time (measured with Core Lightning).
+inline constexpr std::int64_t answer_gap_ns = 2 * ns_per_ms;
+inline constexpr std::int64_t answers_span_ns = 40 * ns_per_ms;
 
 struct Forwarding {
   std::uint32_t reserved_hops = 0;  ///< channels that now hold the money, from ours on
   std::uint32_t at_hop = 0;         ///< 0 = our node, route.hops.size() = the payee
   FlightEnd end{};
   bool incomplete = false;  ///< at the payee, and more parts must come
+  bool breaks_set = false;  ///< it fails, and the parts that wait at the payee fail with it
   Hold hold{};              ///< how long it stays where it is
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <queue>
-#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -17,10 +16,6 @@ namespace {
 
 constexpr std::size_t max_labels = 2'000'000;  ///< R16: partial paths looked at for one question
 constexpr std::size_t max_labels_a_node = 32;
-constexpr std::uint64_t risk_billionths = 15;  ///< price of a block of locked money
-/// What a failed attempt is worth, as lnd counts: a route that fails half the time may cost so much more.
-constexpr std::uint64_t attempt_cost_msat = 100'000;
-constexpr std::uint64_t attempt_cost_divisor = 1'000;  ///< and this part of the amount: 0.1 %
 constexpr std::size_t max_hints = 64;
 constexpr std::uint32_t no_parent = 0xFFFFFFFF;
 
@@ -41,19 +36,14 @@ struct Label {
 /// not be part of the best route: every path that no other one beats in all respects is kept.
 class Search {
  public:
-  Search(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question)
-      : graph_(graph), balances_(balances), demand_(question.demand), memory_(question.memory.get()),
-        now_(question.now) {
-    for (const ChannelPolicy& told : question.policies) policies_.emplace(told.channel, told);
-    excluded_channels_.insert(question.excluded_channels.begin(), question.excluded_channels.end());
-    for (const PublicKey& key : question.excluded_nodes) excluded_nodes_.insert(key);
-    outgoing_.insert(demand_.outgoing_channels.begin(), demand_.outgoing_channels.end());
+  Search(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question, const Room& room)
+      : graph_(graph), demand_(question.demand), terms_(balances, question, room) {
     add_hints(question.hints);
   }
 
   std::optional<Route> run() {
     const auto payee = index_of(demand_.destination);
-    if (!payee || *payee == own_node || excluded_nodes_.count(demand_.destination) != 0) return std::nullopt;
+    if (!payee || *payee == own_node || terms_.excludes(demand_.destination)) return std::nullopt;
     // First without regard to time and hops; only where these cut a path off is the larger search worth its price.
     if (auto route = run_from(*payee, false); !cut_off_) return route;
     return run_from(*payee, true);
@@ -133,55 +123,18 @@ class Search {
 
   void try_edge(std::uint32_t at, const Edge& known) {
     const Label& to = labels_[at];
-    const Edge edge = as_told(known);
-    if (edge.policy.disabled || to.amount < edge.policy.htlc_min || to.amount > edge.policy.htlc_max ||
-        to.amount > edge.capacity)
-      return;
-    if (excluded_channels_.count(edge.channel) != 0) return;
+    const Edge edge = terms_.as_told(known);
+    if (!terms_.takes(edge, to.amount)) return;
     if (to.hops + 1 > limits::max_hops) {
       cut_off_ = true;
       return;
     }
     Label label{edge.from, to.amount, to.risk, to.delay, to.hops + 1, at, edge.channel};
-    if (edge.from == own_node) {
-      if (usable_by_us(edge, to.amount)) push(label);
-      return;
-    }
-    if (excluded_nodes_.count(key_of(edge.from)) != 0) return;
-    label.risk += penalty(edge.channel, to.amount);
+    if (edge.from == own_node) return push(label);
+    if (terms_.excludes(key_of(edge.from))) return;
+    label.risk += terms_.penalty(edge.channel, to.amount);
     if (!charge(label, edge.policy)) return;
     if (!beaten(label)) push(label);
-  }
-
-  /// With the policy that the question brings along, if it brings one.
-  [[nodiscard]] Edge as_told(const Edge& known) const {
-    if (policies_.empty()) return known;
-    const auto told = policies_.find(known.channel);
-    if (told == policies_.end()) return known;
-    Edge edge = known;
-    edge.policy.disabled = told->second.disabled;
-    edge.policy.fee_base_msat = told->second.forwarding.fee_base_msat;
-    edge.policy.fee_proportional_millionths = told->second.forwarding.fee_proportional_millionths;
-    edge.policy.cltv_delta = told->second.forwarding.cltv_delta;
-    edge.policy.htlc_min = told->second.htlc_min;
-    edge.policy.htlc_max = told->second.htlc_max;
-    return edge;
-  }
-
-  /// The price of a channel that may not carry the amount: at odds of one to one an attempt's worth, and nothing where
-  /// nothing speaks against it. The least chance still has a price: no advice closes the only way.
-  [[nodiscard]] std::uint64_t penalty(const ChannelDirection& channel, Msat amount) const {
-    if (memory_ == nullptr) return 0;
-    const double chance = memory_->chance(channel, amount, now_);
-    const auto cost = static_cast<double>(attempt_cost_msat + amount.value() / attempt_cost_divisor);
-    return static_cast<std::uint64_t>(cost * (1 / chance - 1));
-  }
-
-  [[nodiscard]] bool usable_by_us(const Edge& edge, Msat amount) const {
-    const ShortChannelId id = edge.channel.channel;
-    if (!outgoing_.empty() && outgoing_.count(id) == 0) return false;
-    const auto balance = balances_.find(id);
-    return balance != balances_.end() && balance->second >= amount;
   }
 
   /// Adds what the forwarding node wants for itself; false when that breaks a limit.
@@ -229,14 +182,8 @@ class Search {
   }
 
   const Graph& graph_;
-  const OwnBalances& balances_;
   const RouteDemand& demand_;
-  const MissionControl* memory_;
-  UnixNs now_;
-  std::map<ChannelDirection, ChannelPolicy> policies_;
-  std::set<ChannelDirection> excluded_channels_;
-  std::set<PublicKey> excluded_nodes_;
-  std::set<ShortChannelId> outgoing_;
+  Terms terms_;
   std::vector<PublicKey> extra_keys_;
   std::unordered_map<PublicKey, NodeIndex, BytesHash> extra_nodes_;
   std::vector<Edge> hint_edges_;
@@ -263,8 +210,9 @@ std::string unknown_payee_words(const PublicKey& payee) {
   return payee.hex() + ": unknown destination node_id (no public channels?)";
 }
 
-std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question) {
-  return Search(graph, balances, question).run();
+std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question,
+                                const Room& room) {
+  return Search(graph, balances, question, room).run();
 }
 
 }  // namespace paytower::sim

@@ -1,19 +1,20 @@
 // The cheapest route that keeps to every limit.
 #pragma once
 
-#include <map>
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/driver/ports.h"
 #include "core/sim/graph.h"
+#include "core/sim/terms.h"
 
 namespace paytower::sim {
 
-/// What the own side of each own channel can spend.
-using OwnBalances = std::map<ShortChannelId, Msat>;
 [[nodiscard]] OwnBalances own_balances(LedgerTx& tx);
+
+/// The price of a block of locked money, for each msat.
+inline constexpr std::uint64_t risk_billionths = 15;
 
 /// What a node says when it finds none.
 inline constexpr const char* no_route_words = "Could not find a route";
@@ -24,6 +25,6 @@ inline constexpr const char* no_route_words = "Could not find a route";
 /// alternatives kept for a node; equal routes are told apart by fewer hops, then by channel ids, so that the same
 /// question gets the same answer.
 [[nodiscard]] std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances,
-                                              const RouteQuestion& question);
+                                              const RouteQuestion& question, const Room& room = {});
 
 }  // namespace paytower::sim

@@ -117,10 +117,11 @@ struct Flight {
   std::uint32_t reserved_hops = 0;  ///< the first so many channels of the route hold its money
   std::uint32_t at_hop = 0;         ///< where it waits: hops.size() is the payee
   Msat total;                       ///< of all parts, as the hand-over says it
-  bool incomplete = false;          ///< waits at the payee for other parts
+  bool incomplete = false;          ///< waits at the payee for other parts, until `due` at the latest
   bool foreign = false;             ///< another user of the node handed it over
   UnixNs created{};
   std::optional<UnixNs> due{};  ///< nothing: held until a release
+  Hold stall{};                 ///< how long its end is kept back on the way to us
   FlightEnd end{};
 };
 

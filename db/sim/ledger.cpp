@@ -21,7 +21,7 @@ const FileKind& sim_file() {
   static constexpr FileKind kind{
       .what = "a simulated network",
       .application_id = 0x50545753,  // "PTWS"
-      .schema_version = 2,
+      .schema_version = 3,
       .older_hint = "paytower simulate network --out PATH",
       .make = [](SQLite::Database& database, const std::string&) { database.exec(sim_schema); },
       .register_functions = nullptr,

@@ -1,4 +1,4 @@
-// Schema of a simulated network's file, version 2.
+// Schema of a simulated network's file, version 3.
 #pragma once
 
 namespace paytower::db {
@@ -66,6 +66,7 @@ CREATE TABLE flights (          -- HTLCs under way
   is_foreign INTEGER NOT NULL,
   created_ns INTEGER NOT NULL,
   due_ns INTEGER,               -- NULL: held until a release
+  stall_ns INTEGER NOT NULL,    -- -1: until a release
   settles INTEGER NOT NULL,
   failure BLOB
 ) STRICT;

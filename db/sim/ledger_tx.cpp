@@ -74,6 +74,7 @@ sim::Flight read_flight(Query& query) {
   flight.foreign = query.integer() != 0;
   flight.created = query.time();
   flight.due = query.maybe_time();
+  flight.stall = sim::Hold{query.integer()};
   flight.end.settles = query.integer() != 0;
   if (const auto failure = query.maybe_blob()) flight.end.failure = sim::decode_failure(*failure);
   return flight;
@@ -308,16 +309,16 @@ std::optional<sim::Invoice> SimLedgerTx::invoice(const PaymentHash& hash) {
 
 #define FLIGHT_COLUMNS                                                                                                 \
   "flight, payment_hash, attempt_id, part, htlc_index, oracle, route, reserved_hops, at_hop, total_msat, incomplete, " \
-  "is_foreign, created_ns, due_ns, settles, failure"
+  "is_foreign, created_ns, due_ns, stall_ns, settles, failure"
 
 void SimLedgerTx::put_flight(const sim::Flight& flight) {
   const auto failure = flight.end.failure ? std::optional(sim::encode_failure(*flight.end.failure)) : std::nullopt;
   connection_
       .prepared("INSERT OR REPLACE INTO flights (" FLIGHT_COLUMNS
-                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
+                ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)")
       .bind(bits(flight.id), flight.key.hash, bits(flight.key.id.value), flight.key.part, bits(flight.htlc_index),
             bits(flight.oracle_id), encode_route(flight.route), flight.reserved_hops, flight.at_hop, flight.total,
-            flight.incomplete, flight.foreign, flight.created, flight.due, flight.end.settles, failure)
+            flight.incomplete, flight.foreign, flight.created, flight.due, flight.stall.ns, flight.end.settles, failure)
       .run();
 }
 

@@ -114,7 +114,7 @@ TEST_CASE("orphan rows: pending for ever, and no HTLC") {
     world.fault(FaultKind::orphan, "sendpay");
     CHECK(world.dispatch(given).kind == Dispatched::accepted);
   }
-  SUBCASE("found there") { world.admin().add_orphan_row(given.key, given.label, given.route.delivered()); }
+  SUBCASE("found there") { world.admin().add_orphan_row(given); }
   world.clock().pass(90 * 86'400 * ns_per_second);
   const LookResult look = world.look(made.hash);
   REQUIRE(look.rows.size() == 1);

@@ -44,6 +44,29 @@ TEST_CASE("rpc faults: of one payment, which others neither meet nor count") {
   CHECK(faults.at("listsendpays", mine).all.empty());
 }
 
+TEST_CASE("rpc faults: of one part, which others neither meet nor count") {
+  PaymentHash mine;
+  mine.bytes[0] = 7;
+  Faults faults = *Faults::parse("ignore@sendpay#2:2,twice@sendpay/" + mine.hex() + "#0");
+  for (const std::uint32_t part : {0U, 1U, 2U, 3U})
+    CHECK_FALSE(faults.at("sendpay", mine, part).has(FaultKind::ignore));
+  CHECK_FALSE(faults.at("sendpay", mine).has(FaultKind::ignore));
+  CHECK(faults.at("sendpay", PaymentHash{}, 2).has(FaultKind::ignore));
+  CHECK_FALSE(faults.at("sendpay", mine, 2).has(FaultKind::ignore));
+  CHECK(faults.at("sendpay", mine, 0).has(FaultKind::twice));
+  CHECK_FALSE(faults.at("sendpay", PaymentHash{}, 0).has(FaultKind::twice));
+  RpcCall call;
+  call.method = "sendpay";
+  CHECK_FALSE(RpcNode::part_of(call).has_value());  // no request at all
+  call.params = {{"route", 1}, {"payment_hash", 2}};
+  CHECK(RpcNode::part_of(call) == 0u);
+  call.params["partid"] = "7";
+  CHECK(RpcNode::part_of(call) == 7u);
+  call.method = "listsendpays";
+  call.params = nlohmann::json::object();
+  CHECK_FALSE(RpcNode::part_of(call).has_value());
+}
+
 TEST_CASE("rpc faults: by seed, the same every time, and others with another seed") {
   const auto draws = [](const char* spec) {
     Faults faults = *Faults::parse(spec);
@@ -80,6 +103,16 @@ TEST_CASE("rpc faults: what is no SPEC is refused") {
                            "lag=-1",
                            "seed=x",
                            ",",
+                           "ignore@sendpay#",
+                           "ignore@sendpay#two",
+                           "ignore@sendpay#2/00",
+                           "fail@sendpay",
+                           "fail=NO_SUCH_CODE@sendpay",
+                           "fail=0x1007x2@sendpay",
+                           "fail=0x1007@after-sendpay",
+                           "stall@sendpay",
+                           "stall=soon@sendpay",
+                           "restart-payee=1@sendpay",
                            "hold=1s/x@sendpay"}) {
     CAPTURE(spec);
     const auto parsed = Faults::parse(spec);
@@ -98,6 +131,9 @@ TEST_CASE("rpc faults: each kind of the wire") {
   CHECK(first_of("break@sendpay").has(FaultKind::break_off));
   CHECK(first_of("break@after-sendpay").has(FaultKind::break_off, true));
   CHECK(first_of("close=9@sendpay").value(FaultKind::close) == 9);
+  CHECK(first_of("stall=9s@sendpay").value(FaultKind::stall) == 9 * ns_per_second);
+  CHECK(first_of("stall=forever@sendpay").value(FaultKind::stall) == Hold::forever);
+  CHECK(first_of("fail=temporary_node_failure@2@sendpay").find(FaultKind::fail)->fail == FailSpec{0x2002, 2, {}});
   CHECK(first_of("shuffle=5@sendpay").value(FaultKind::shuffle) == 5);
   CHECK(first_of("restart@sendpay").has(FaultKind::restart));
   CHECK(first_of("restart@after-sendpay").has(FaultKind::restart, true));

@@ -199,9 +199,13 @@ TEST_CASE("rpc graph: channels in both directions, our own with balances") {
 
 TEST_CASE("rpc askrene: a layer keeps what channels showed, leads another way round, and is aged") {
   RpcWorld rpc;
-  const Json asked{{"source", key_of(0).hex()},    {"destination", key_of(3).hex()},
-                   {"amount_msat", 50'000},        {"layers", Json::array({"auto.localchans", "advice"})},
-                   {"maxfee_msat", 1'000'000'000}, {"final_cltv", 18}};
+  const Json asked{{"source", key_of(0).hex()},
+                   {"destination", key_of(3).hex()},
+                   {"amount_msat", 50'000},
+                   {"layers", Json::array({"auto.localchans", "advice"})},
+                   {"maxfee_msat", 1'000'000'000},
+                   {"final_cltv", 18},
+                   {"maxparts", 1}};
   CHECK(rpc.call("askrene-create-layer", {{"layer", "advice"}}).code == 0);
   const auto path = [&] { return rpc.call("getroutes", asked).body["routes"][0]["path"]; };
   const Json first = path();
@@ -233,9 +237,13 @@ TEST_CASE("rpc askrene: a layer keeps what channels showed, leads another way ro
 
 TEST_CASE("rpc askrene: advice closes no way, and a policy that a layer tells is what the route pays") {
   RpcWorld rpc;
-  Json asked{{"source", key_of(0).hex()},    {"destination", key_of(3).hex()},
-             {"amount_msat", 50'000},        {"layers", Json::array({"auto.localchans", "advice"})},
-             {"maxfee_msat", 1'000'000'000}, {"final_cltv", 18}};
+  Json asked{{"source", key_of(0).hex()},
+             {"destination", key_of(3).hex()},
+             {"amount_msat", 50'000},
+             {"layers", Json::array({"auto.localchans", "advice"})},
+             {"maxfee_msat", 1'000'000'000},
+             {"final_cltv", 18},
+             {"maxparts", 1}};
   CHECK(rpc.call("askrene-create-layer", {{"layer", "advice"}}).code == 0);
   const Json channels = rpc.call("listchannels").body["channels"];
   for (const Json& channel : channels) {

@@ -86,9 +86,30 @@ class RpcWorld {
     params["label"] = "paytower:00:" + std::to_string(group) + ":fence";
     return params;
   }
-  Said waitsendpay(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t timeout = 30) {
+  /// A part that carries `msat` of `total`.
+  nlohmann::json part(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t number, std::uint64_t msat,
+                      std::uint64_t total = 100'000 * sat) {
+    nlohmann::json params = sendpay(invoice, group, msat);
+    params["partid"] = number;
+    params["amount_msat"] = total;
+    params["label"] = "paytower:00:" + std::to_string(group) + ":" + std::to_string(number);
+    return params;
+  }
+  /// Over a channel of the node to its peer, and from there over one that nobody has.
+  nlohmann::json part_fence(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t number, std::uint64_t msat,
+                            std::uint64_t total = 100'000 * sat) {
+    nlohmann::json params = part(invoice, group, number, msat, total);
+    nlohmann::json hop = params["route"].back();
+    hop["channel"] = "1x1x1";
+    params["route"] = nlohmann::json::array({params["route"][0], hop});
+    params["route"][0]["amount_msat"] = Msat::max_value;
+    params["label"] = params["label"].get<std::string>() + ":fence";
+    return params;
+  }
+  Said waitsendpay(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t timeout = 30,
+                   std::uint32_t number = 0) {
     return call("waitsendpay",
-                {{"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", 0}, {"timeout", timeout}});
+                {{"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", number}, {"timeout", timeout}});
   }
   /// waitsendpay, and enough time for what nobody holds.
   Said outcome(const MadeInvoice& invoice, std::uint64_t group) {

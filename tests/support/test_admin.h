@@ -91,10 +91,8 @@ class TestAdmin : public SimAdmin {
     return rows;
   }
   /// A row that stays pending for ever, without HTLC.
-  void add_orphan_row(const AttemptKey& key, std::string_view label, Msat amount) {
-    act([&](LedgerTx& tx, Engine& engine) {
-      engine.add_orphan_row(key, label, amount, tx.node(tx.invoice(key.hash)->payee)->key);
-    });
+  void add_orphan_row(const Handover& handover) {
+    act([&](LedgerTx&, Engine& engine) { engine.add_orphan_row(handover); });
   }
   /// Another user of the node acts on the hash of an invoice now; `group` 0 = one above all others.
   [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct what, std::string_view label,

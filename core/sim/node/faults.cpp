@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "core/sim/admin.h"
+
 namespace paytower::sim {
 
 namespace {
@@ -13,7 +15,7 @@ constexpr std::size_t most_items = 256;
 constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;  ///< of big= and deep=
 
 /// What stands behind "KIND=".
-enum class Value : std::uint8_t { none, duration, size, count, code, name, hold };
+enum class Value : std::uint8_t { none, duration, size, count, code, name, hold, stall, fail };
 
 /// When a fault can strike.
 enum class When : std::uint8_t { before, around, end };
@@ -44,6 +46,8 @@ constexpr std::array kind_words = {
     KindWord{"die", FaultKind::die, When::around},
     KindWord{"hold", FaultKind::hold, When::before, Value::hold},
     KindWord{"orphan", FaultKind::orphan},
+    KindWord{"fail", FaultKind::fail, When::before, Value::fail},
+    KindWord{"stall", FaultKind::stall, When::before, Value::stall},
     KindWord{"orphan-fence", FaultKind::orphan_fence},
     KindWord{"refuse-fence", FaultKind::refuse_fence},
     KindWord{"forget", FaultKind::forget, When::around},
@@ -59,6 +63,7 @@ constexpr std::array kind_words = {
     KindWord{"settles-twice", FaultKind::settles_twice, When::around},
     KindWord{"wrong-preimage", FaultKind::wrong_preimage, When::around},
     KindWord{"no-preimage", FaultKind::no_preimage, When::around},
+    KindWord{"restart-payee", FaultKind::restart_payee, When::around},
 };
 
 Error refuse(std::string why) {
@@ -114,6 +119,12 @@ bool read_value(Value wanted, std::string_view text, Fault& fault) {
     case Value::count: return put(fault.value, counted(text)) && fault.value <= static_cast<std::int64_t>(most_bytes);
     case Value::code: return put(fault.value, error_code(text));
     case Value::name: fault.text = text; return !text.empty();
+    case Value::stall: fault.value = Hold::forever; return text == "forever" || put(fault.value, duration(text));
+    case Value::fail: {
+      const auto read = parse_fail_spec(text);
+      if (read) fault.fail = *read;
+      return fault.fail && !fault.fail->times;  // how often is said behind the occasion
+    }
     case Value::hold: break;
   }
   const std::size_t slash = text.find('/');
@@ -122,19 +133,30 @@ bool read_value(Value wanted, std::string_view text, Fault& fault) {
   return height && put(fault.value, duration(text.substr(0, slash)));
 }
 
-/// "[after-]OCCASION[/HASH][:N[xM]|~K]"
+/// "OCCASION[/HASH][#PART]"
+Result<std::monostate> read_meant(std::string_view text, Fault& fault) {
+  const std::size_t sharp = std::min(text.find('#'), text.size());
+  const std::size_t slash = std::min(text.find('/'), sharp);
+  fault.occasion = text.substr(0, slash);
+  if (fault.occasion.empty()) return refuse("@ wants a method behind it, or fence, connect, end, *");
+  if (slash < sharp) {
+    fault.hash = PaymentHash::from_hex_text(text.substr(slash + 1, sharp - slash - 1));
+    if (!fault.hash) return refuse("/HASH wants the 64 hex digits of a payment hash");
+  }
+  if (sharp == text.size()) return std::monostate{};
+  const auto part = number(text.substr(sharp + 1), UINT32_MAX);
+  if (!part) return refuse("#PART wants the number of a part");
+  fault.part = static_cast<std::uint32_t>(*part);
+  return std::monostate{};
+}
+
+/// "[after-]OCCASION[/HASH][#PART][:N[xM]|~K]"
 Result<std::monostate> read_occasion(std::string_view text, Fault& fault) {
   constexpr std::string_view behind = "after-";
   fault.after = text.starts_with(behind);
   if (fault.after) text.remove_prefix(behind.size());
   const std::size_t mark = std::min(text.find_first_of(":~"), text.size());
-  const std::size_t slash = std::min(text.find('/'), mark);
-  fault.occasion = text.substr(0, slash);
-  if (fault.occasion.empty()) return refuse("@ wants a method behind it, or fence, connect, end, *");
-  if (slash < mark) {
-    fault.hash = PaymentHash::from_hex_text(text.substr(slash + 1, mark - slash - 1));
-    if (!fault.hash) return refuse("/HASH wants the 64 hex digits of a payment hash");
-  }
+  if (auto read = read_meant(text.substr(0, mark), fault); !read) return read;
   if (mark == text.size()) return std::monostate{};
   const std::string_view count = text.substr(mark + 1);
   if (text[mark] == '~') {
@@ -228,12 +250,13 @@ Result<Faults> Faults::parse(std::string_view spec) {
   return faults;
 }
 
-ActiveFaults Faults::at(std::string_view occasion, const std::optional<PaymentHash>& hash) {
+ActiveFaults Faults::at(std::string_view occasion, const std::optional<PaymentHash>& hash,
+                        const std::optional<std::uint32_t>& part) {
   ActiveFaults active;
   const bool is_method = occasion != "connect" && occasion != "end";
   for (Fault& fault : faults_) {
     if (fault.occasion != occasion && !(fault.occasion == "*" && is_method)) continue;
-    if (fault.hash && fault.hash != hash) continue;
+    if ((fault.hash && fault.hash != hash) || (fault.part && fault.part != part)) continue;
     if (fault.one_in != 0 && numbers_.below(fault.one_in) != 0) continue;
     if (fault.skip > 0) {
       --fault.skip;

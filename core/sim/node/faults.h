@@ -2,9 +2,11 @@
 // same faults. As `simulate serve --faults SPEC` takes them:
 //
 //   SPEC     = ITEM { "," ITEM }
-//   ITEM     = SETTING | KIND [ "=" VALUE ] "@" [ "after-" ] OCCASION [ "/" HASH ] [ ":" N [ "x" M ] | "~" K ]
+//   ITEM     = SETTING | KIND [ "=" VALUE ] "@" [ "after-" ] OCCASION [ "/" HASH ] [ "#" PART ]
+//              [ ":" N [ "x" M ] | "~" K ]
 //   OCCASION = a method, "fence" (a sendpay that is one), "connect", "end" (an HTLC has ended), or "*" (any method)
 //   "/HASH"    only where it is about this payment hash
+//   "#PART"    only where it is about a part of this number (0: a payment in one piece without number)
 //   ":N"       only the N-th such occasion; ":NxM" M of them from the N-th on; nothing: every one
 //   "~K"       one in K, drawn from the seed
 //   "after-"   behind the execution of the request instead of before it
@@ -43,6 +45,8 @@ enum class FaultKind : std::uint8_t {
   // Of the node.
   hold,          ///< a sendpay is executed once `value` ns have passed and the chain stands at `height`
   orphan,        ///< the row stays pending for ever, and there is no HTLC
+  fail,          ///< the HTLC of a sendpay fails as `fail` says
+  stall,         ///< its end, whatever it is, is heard of `value` ns later; Hold::forever: once it is released
   orphan_fence,  ///< the same of a fence
   refuse_fence,  ///< no first peer, no row
   forget,        ///< every ended row of the hash goes; HTLCs and counters stay
@@ -58,6 +62,7 @@ enum class FaultKind : std::uint8_t {
   settles_twice,  ///< the payee of the hash behaves so (PayeeBehaviour)
   wrong_preimage,
   no_preimage,
+  restart_payee,  ///< it waits anew for what is missing of its sets
 };
 
 struct Fault {
@@ -66,14 +71,16 @@ struct Fault {
   FaultKind kind = FaultKind::ignore;
   std::string occasion{};
   std::int64_t value = 0;
-  bool after = false;                 ///< behind the execution
-  std::optional<PaymentHash> hash{};  ///< nothing: whichever comes
-  std::uint32_t skip = 0;             ///< passes so many occasions first,
-  std::uint32_t times = always;       ///< then strikes so many
-  std::uint32_t one_in = 0;           ///< 0: by count
+  bool after = false;                   ///< behind the execution
+  std::optional<PaymentHash> hash{};    ///< nothing: whichever comes
+  std::optional<std::uint32_t> part{};  ///< nothing: whichever comes
+  std::uint32_t skip = 0;               ///< passes so many occasions first,
+  std::uint32_t times = always;         ///< then strikes so many
+  std::uint32_t one_in = 0;             ///< 0: by count
   std::uint32_t height = 0;
   std::uint64_t group = 0;  ///< of foreign_: its attempt id; 0 = one above all others of the hash
   std::string text{};       ///< of foreign_: empty = "another user of the node"
+  std::optional<FailSpec> fail{};
 };
 
 /// What one occasion meets.
@@ -110,8 +117,9 @@ class Faults {
   void add(Fault fault) { faults_.push_back(std::move(fault)); }
   void clear() { faults_.clear(); }
 
-  /// Counts the occasion and says what it meets. `hash`: whose payment it is about.
-  [[nodiscard]] ActiveFaults at(std::string_view occasion, const std::optional<PaymentHash>& hash = {});
+  /// Counts the occasion and says what it meets. `hash`, `part`: what it is about.
+  [[nodiscard]] ActiveFaults at(std::string_view occasion, const std::optional<PaymentHash>& hash = {},
+                                const std::optional<std::uint32_t>& part = {});
 
   [[nodiscard]] const RpcTraits& traits() const { return traits_; }
   /// The process shall be called "lightningd", as a client expects of the node's own process.

@@ -1,10 +1,11 @@
 // getroutes, and the layers that tell it what to keep away from and what is known of channels (the node's askrene
 // plugin).
 #include <algorithm>
+#include <utility>
 
 #include "core/base/limits.h"
+#include "core/sim/flow.h"
 #include "core/sim/node/turn.h"
-#include "core/sim/path_finder.h"
 
 namespace paytower::sim {
 
@@ -13,6 +14,9 @@ namespace {
 constexpr std::size_t most_layers = 1'000;
 constexpr std::size_t longest_layer_name = 256;
 constexpr std::uint32_t highest_delay = 2'016;
+constexpr std::uint32_t usual_parts = 100;  ///< the node's own maxparts
+constexpr std::size_t most_reservations = 10'000;
+constexpr std::array<ParamSpec, 3> reserved_specs{{{"short_channel_id_dir", true}, {"amount_msat", true}, {"layer"}}};
 
 bool automatic(const std::string& name) { return name == "auto.localchans" || name == "auto.sourcefree"; }
 
@@ -25,12 +29,33 @@ ChannelDirection channel_of(const Params& params, std::string_view name) {
   return ChannelDirection{*channel, static_cast<std::uint8_t>(direction == "1" ? 1 : 0)};
 }
 
+std::string text_of(const ChannelDirection& channel) {
+  return channel.channel.text() + "/" + std::to_string(channel.direction);
+}
+
+/// What a direction can carry at all.
+Msat most_over(LedgerTx& tx, const ChannelDirection& direction) {
+  const auto channel = tx.channel(direction.channel);
+  if (!channel) return Msat{};
+  const bool ours = channel->nodes[direction.direction] == own_node;
+  return ours ? channel->balances[direction.direction] : channel->capacity;
+}
+
+/// One route where no more are wanted.
+std::optional<std::vector<Route>> find_set(const Graph& graph, const OwnBalances& balances,
+                                           const RouteQuestion& question, std::uint32_t most, const Room& left) {
+  if (most > 1) return find_routes(graph, balances, question, most, left);
+  auto route = find_route(graph, balances, question, left);
+  if (!route) return std::nullopt;
+  return std::vector<Route>{std::move(*route)};
+}
+
 /// What goes into each hop, as the node tells it: what left the one before.
 Json path_json(const Route& route) {
   Json path = Json::array();
   const Hop* before = &route.hops.front();
   for (const Hop& hop : route.hops) {
-    path.push_back(Json{{"short_channel_id_dir", hop.channel.text() + "/" + std::to_string(hop.direction)},
+    path.push_back(Json{{"short_channel_id_dir", text_of(ChannelDirection{hop.channel, hop.direction})},
                         {"next_node_id", hop.node.hex()},
                         {"amount_msat", before->amount.value()},
                         {"delay", before->delay}});
@@ -90,7 +115,7 @@ RpcOutcome RpcNode::list_layers(Turn& /*turn*/, const Params& params) {
     if (wanted && name != *wanted) continue;
     Json constraints = Json::array();
     one.constraints->each([&](const ChannelDirection& channel, const ChannelBounds& known) {
-      const std::string text = channel.channel.text() + "/" + std::to_string(channel.direction);
+      const std::string text = text_of(channel);
       if (known.carried) {
         constraints.push_back(Json{{"short_channel_id_dir", text},
                                    {"timestamp", seconds_of(known.carried_at)},
@@ -144,8 +169,86 @@ RpcOutcome RpcNode::disable_node(Turn& /*turn*/, const Params& params) {
 
 RpcOutcome RpcNode::remove_layer(Turn& /*turn*/, const Params& params) {
   (void)layer(params);
-  layers_.erase(*params.text("layer"));
+  const std::string name = *params.text("layer");
+  layers_.erase(name);
+  std::erase_if(reservations_, [&name](const Reservation& one) { return one.layer == name; });
   return result_of(Json::object());
+}
+
+std::vector<RpcNode::Reservation> RpcNode::read_reservations(const Params& params) const {
+  const auto& path = *params.raw("path");
+  if (!path.is_array()) params.refuse("path", "should be an array");
+  std::vector<Reservation> read;
+  for (const auto& element : path) {
+    if (!element.is_object()) params.refuse("path", "should be an array of objects");
+    const Params fields(element, reserved_specs);
+    Reservation one;
+    one.channel = channel_of(fields, "short_channel_id_dir");
+    one.amount = *fields.msat("amount_msat");
+    one.layer = fields.text("layer").value_or("");
+    if (!one.layer.empty() && layers_.count(one.layer) == 0) fields.refuse("layer", "Unknown layer");
+    read.push_back(std::move(one));
+  }
+  return read;
+}
+
+RpcOutcome RpcNode::reserve(Turn& turn, const Params& params) {
+  std::vector<Reservation> made = read_reservations(params);
+  if (reservations_.size() + made.size() > most_reservations) params.refuse("path", "there are too many reservations");
+  ++reserve_commands_;
+  for (Reservation& one : made) {
+    one.since = turn.moment.mono;
+    one.command = reserve_commands_;
+    reservations_.push_back(std::move(one));
+  }
+  return result_of(Json::object());
+}
+
+/// Takes back one hop after the other; what was taken back before an unknown one stays so.
+RpcOutcome RpcNode::unreserve(Turn& /*turn*/, const Params& params) {
+  for (const Reservation& one : read_reservations(params)) {
+    const auto found = std::find_if(reservations_.begin(), reservations_.end(), [&one](const Reservation& known) {
+      return known.channel == one.channel && known.amount == one.amount && known.layer == one.layer;
+    });
+    if (found == reservations_.end())
+      throw CallError(RpcCode::invalid_params, "Unknown reservation for " + text_of(one.channel));
+    reservations_.erase(found);
+  }
+  return result_of(Json::object());
+}
+
+/// Those of layers are not shown.
+RpcOutcome RpcNode::list_reservations(Turn& turn, const Params& /*params*/) {
+  Json list = Json::array();
+  for (const Reservation& one : reservations_) {
+    if (!one.layer.empty()) continue;
+    list.push_back(Json{{"short_channel_id_dir", text_of(one.channel)},
+                        {"amount_msat", one.amount.value()},
+                        {"age_in_seconds", (turn.moment.mono.value - one.since.value) / ns_per_second},
+                        {"command_id", "\"askrene-reserve#" + std::to_string(one.command) + "\""}});
+  }
+  return result_of(Json{{"reservations", std::move(list)}});
+}
+
+Room RpcNode::room(LedgerTx& tx, const std::vector<std::string>& layers, bool limits) const {
+  Room left;
+  for (const std::string& name : layers) {
+    const auto found = layers_.find(name);
+    if (!limits || found == layers_.end()) continue;
+    found->second.constraints->each([&](const ChannelDirection& channel, const ChannelBounds& known) {
+      if (!known.failed) return;
+      const Msat most = Msat::of(known.failed->value() - 1);
+      const auto place = left.emplace(channel, most).first;
+      place->second = std::min(place->second, most);
+    });
+  }
+  for (const Reservation& one : reservations_) {
+    if (!one.layer.empty() && std::find(layers.begin(), layers.end(), one.layer) == layers.end()) continue;
+    const auto place = left.emplace(one.channel, Msat::of(Msat::max_value)).first;
+    const Msat now = std::min(place->second, most_over(tx, one.channel));
+    place->second = checked_sub(now, one.amount).value_or(Msat{});
+  }
+  return left;
 }
 
 RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
@@ -173,23 +276,34 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
   if (!graph(turn.tx).find(question.demand.destination)) {
     throw CallError(RpcCode::route_not_found, "Unknown destination node " + question.demand.destination.hex());
   }
-  const auto found = find_route(graph(turn.tx), own_balances(turn.tx), question);
+  const std::uint32_t most = params.u32("maxparts").value_or(usual_parts);
+  if (most == 0) params.refuse("maxparts", "should be at least 1");
+  const OwnBalances balances = own_balances(turn.tx);
+  // What a layer knows of a channel bounds what a set may send over it, as it does for the node; one piece alone takes
+  // it for advice (M1).
+  const Room left = room(turn.tx, layers, most > 1);
+  const Graph& known = graph(turn.tx);
+  const auto find = [&] { return find_set(known, balances, question, most, left); };
+  const auto found = find();
   if (!found) {
     question.demand.fee_limit = Msat::of(Msat::max_value);
-    const bool dear = find_route(graph(turn.tx), own_balances(turn.tx), question).has_value();
-    question.demand.cltv_limit = highest_delay;
-    if (dear || find_route(graph(turn.tx), own_balances(turn.tx), question)) {
+    const bool dear = find().has_value();
+    const bool limited = std::exchange(question.demand.cltv_limit, highest_delay) < highest_delay;
+    if (dear || (limited && find())) {
       throw CallError(RpcCode::route_too_expensive,
                       std::string("Could not find route without excessive ") + (dear ? "cost" : "delays"));
     }
     throw CallError(RpcCode::route_not_found, no_route_words);
   }
   constexpr std::uint64_t likely = 990'000;
-  const Json route{{"probability_ppm", likely},
-                   {"amount_msat", question.demand.amount.value()},
-                   {"final_cltv", question.demand.final_cltv_delta},
-                   {"path", path_json(*found)}};
-  return result_of(Json{{"probability_ppm", likely}, {"routes", Json::array({route})}});
+  Json routes = Json::array();
+  for (const Route& route : *found) {
+    routes.push_back(Json{{"probability_ppm", likely},
+                          {"amount_msat", route.delivered().value()},
+                          {"final_cltv", question.demand.final_cltv_delta},
+                          {"path", path_json(route)}});
+  }
+  return result_of(Json{{"probability_ppm", likely}, {"routes", std::move(routes)}});
 }
 
 }  // namespace paytower::sim

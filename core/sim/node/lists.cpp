@@ -66,6 +66,21 @@ void add_failure(Json& data, const Failure& failure, std::uint32_t code, bool na
   }
 }
 
+/// What of a movement the payee did not get: known without the row too, which may have been erased.
+Msat fees_of(LedgerTx& tx, const Movement& movement) {
+  std::uint64_t after = 0;
+  for (auto entries = tx.oracle_after(movement.key.hash, after, page); !entries.empty();
+       entries = tx.oracle_after(movement.key.hash, after, page)) {
+    after = entries.back().id;
+    for (const OracleEntry& entry : entries) {
+      const bool same = entry.attempt == movement.key.id && entry.part == movement.key.part;
+      if (same && entry.state == OracleState::settled && entry.amount_sent == movement.amount)
+        return checked_sub(entry.amount_sent, entry.amount).value_or(Msat{});
+    }
+  }
+  return Msat{};
+}
+
 /// How much of a list is asked for.
 struct Range {
   std::uint64_t after = 0;  ///< the index
@@ -261,9 +276,8 @@ RpcOutcome RpcNode::listchannelmoves(Turn& turn, const Params& params) {
       [&](const Movement& movement) {
         ShortChannelId channel;
         for (const Htlc& htlc : turn.tx.htlcs_of(movement.key.hash)) {
-          if (htlc.key == movement.key) channel = htlc.channel;
+          if (htlc.key == movement.key && htlc.amount == movement.amount) channel = htlc.channel;
         }
-        const auto row = turn.tx.row(movement.key);
         Json json;
         json["created_index"] = movement.index;
         json["account_id"] = channel_id_text(channel);
@@ -274,7 +288,7 @@ RpcOutcome RpcNode::listchannelmoves(Turn& turn, const Params& params) {
         json["payment_hash"] = movement.key.hash.hex();
         json["part_id"] = movement.key.part;
         json["group_id"] = movement.key.id.value;
-        json["fees_msat"] = row ? checked_sub(row->amount_sent, row->amount).value_or(Msat{}).value() : 0;
+        json["fees_msat"] = fees_of(turn.tx, movement).value();
         list.push_back(std::move(json));
         return true;
       });

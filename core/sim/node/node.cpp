@@ -131,6 +131,9 @@ const std::vector<RpcNode::Method>& RpcNode::methods() {
        &RpcNode::inform_channel},
       {"askrene-age", {{"layer", true}, {"cutoff", true}}, &RpcNode::age_layer},
       {"askrene-remove-layer", {{"layer", true}}, &RpcNode::remove_layer},
+      {"askrene-reserve", {{"path", true}}, &RpcNode::reserve},
+      {"askrene-unreserve", {{"path", true}}, &RpcNode::unreserve},
+      {"askrene-listreservations", {}, &RpcNode::list_reservations},
       {"listchannels", {{"short_channel_id"}, {"source"}, {"destination"}}, &RpcNode::listchannels},
       {"listpeerchannels", {{"id"}, {"short_channel_id"}}, &RpcNode::listpeerchannels},
   };
@@ -159,6 +162,17 @@ std::optional<PaymentHash> RpcNode::hash_of(const RpcCall& call) {
   }
 }
 
+std::optional<std::uint32_t> RpcNode::part_of(const RpcCall& call) {
+  const Method* method = find(call.method);
+  const auto is_part = [](const ParamSpec& spec) { return spec.name == "partid"; };
+  if (!method || std::none_of(method->params.begin(), method->params.end(), is_part)) return std::nullopt;
+  try {
+    return Params(call.params, method->params).u32("partid").value_or(0);
+  } catch (const CallError&) {
+    return std::nullopt;  // the answer will say so
+  }
+}
+
 void RpcNode::advance(LedgerTx& tx, UnixNs wall) {
   const ActiveFaults none;
   Turn turn(tx, RpcMoment{wall, {}}, none);
@@ -168,7 +182,7 @@ void RpcNode::advance(LedgerTx& tx, UnixNs wall) {
     const Progress progress = turn.engine.take_progress();
     late_.insert(late_.end(), progress.late.begin(), progress.late.end());
     for (const AttemptKey& key : progress.ended) {
-      for (const Fault& fault : faults_.at("end", key.hash).all) spoil(turn, fault, key.hash, key);
+      for (const Fault& fault : faults_.at("end", key.hash, key.part).all) spoil(turn, fault, key.hash, key);
     }
   }
 }
@@ -192,6 +206,7 @@ void RpcNode::spoil(Turn& turn, const Fault& fault, const PaymentHash& hash, con
       if (!ended) return;
       what.hash = ended->hash;
       what.attempt = ended->id;
+      what.part = ended->part;
       return (void)erase(turn.tx, what);
     case FaultKind::forget_all: what.htlcs_too = true; return (void)erase(turn.tx, what);
     case FaultKind::new_store: return turn.engine.new_store();
@@ -204,9 +219,12 @@ void RpcNode::spoil(Turn& turn, const Fault& fault, const PaymentHash& hash, con
     case FaultKind::settles_twice: return behave(PayeeBehaviour::settles_twice);
     case FaultKind::wrong_preimage: return behave(PayeeBehaviour::wrong_preimage);
     case FaultKind::no_preimage: return behave(PayeeBehaviour::complete_without_preimage);
+    case FaultKind::restart_payee: return turn.engine.restart_payee(hash);
     // Those that alter the request are asked for where it is executed, those of the connection by whoever serves it.
     case FaultKind::hold:
     case FaultKind::orphan:
+    case FaultKind::fail:
+    case FaultKind::stall:
     case FaultKind::orphan_fence:
     case FaultKind::refuse_fence:
     case FaultKind::unread:

@@ -15,6 +15,7 @@
 #include "core/sim/graph.h"
 #include "core/sim/node/call.h"
 #include "core/sim/node/faults.h"
+#include "core/sim/terms.h"
 
 namespace paytower::sim {
 
@@ -56,6 +57,8 @@ class RpcNode {
   /// A sendpay that can only be a fence: its first HTLC carries all money there is (cln/README 6).
   [[nodiscard]] static bool is_fence(const RpcCall& call);
   [[nodiscard]] static std::optional<PaymentHash> hash_of(const RpcCall& call);
+  /// Which part it is about; nothing where the method knows no parts.
+  [[nodiscard]] static std::optional<std::uint32_t> part_of(const RpcCall& call);
 
   /// Does what is due, with the faults of what ends.
   void advance(LedgerTx& tx, UnixNs wall);
@@ -110,6 +113,9 @@ class RpcNode {
   RpcOutcome age_layer(Turn& turn, const Params& params);
   RpcOutcome remove_layer(Turn& turn, const Params& params);
   RpcOutcome getroutes(Turn& turn, const Params& params);
+  RpcOutcome reserve(Turn& turn, const Params& params);
+  RpcOutcome unreserve(Turn& turn, const Params& params);
+  RpcOutcome list_reservations(Turn& turn, const Params& params);
 
   /// What getroutes shall keep away from, or prefer. They outlive their connection, and go with the process.
   struct Layer {
@@ -119,6 +125,17 @@ class RpcNode {
     std::shared_ptr<MissionControl> constraints = std::make_shared<MissionControl>();
   };
   Layer& layer(const Params& params);
+  /// What somebody says to be under way over a channel. Goes with the process too.
+  struct Reservation {
+    ChannelDirection channel{};
+    Msat amount{};
+    std::string layer{};  ///< only for questions that name it; empty: for all
+    MonoNs since{};
+    std::uint64_t command = 0;  ///< which one made it
+  };
+  [[nodiscard]] std::vector<Reservation> read_reservations(const Params& params) const;
+  /// What the layers (named in `layers`) say against each direction: their limits where `limits`, and reservations.
+  [[nodiscard]] Room room(LedgerTx& tx, const std::vector<std::string>& layers, bool limits) const;
 
   const Graph& graph(LedgerTx& tx);
 
@@ -126,6 +143,8 @@ class RpcNode {
   PaymentHash last_hash_{};  ///< of the requests so far
   std::vector<LateSend> late_;
   std::map<std::string, Layer> layers_;
+  std::vector<Reservation> reservations_;
+  std::uint64_t reserve_commands_ = 0;
   std::optional<Graph> graph_;
   std::int64_t graph_version_ = -1;
   bool stop_asked_ = false;

@@ -47,8 +47,9 @@ void check_amounts(const Params& params, const Handover& handover, std::optional
   const Msat last = handover.route.delivered();
   const auto in_msat = [](Msat amount) { return std::to_string(amount.value()) + "msat"; };
   if (handover.key.part != 0 && !asked) throw CallError(RpcCode::invalid_params, "Must specify msatoshi with partid");
-  if (asked && last.value() / 2 > asked->value()) {
-    throw CallError(RpcCode::invalid_params, "final " + in_msat(last) + " more than twice msatoshi " + in_msat(*asked));
+  if (handover.key.part != 0 && last > *asked) {
+    throw CallError(RpcCode::invalid_params,
+                    "Final amount " + in_msat(last) + " is greater than " + in_msat(*asked) + ", despite MPP");
   }
   if (handover.key.part != 0 && !params.has("payment_secret"))
     throw CallError(RpcCode::invalid_params, "partid requires payment_secret");
@@ -109,6 +110,15 @@ CallError not_sent_error(LedgerTx& tx, const Handover* handover, const SendResul
   return CallError(RpcCode::try_other_route, words, local_error_data(tx, *handover, no_peer));
 }
 
+/// What shall become of a hand-over's HTLC, as far as a fault says it.
+SendOptions options_of(const ActiveFaults& met) {
+  SendOptions options;
+  options.orphan = met.has(FaultKind::orphan);
+  if (const Fault* fail = met.find(FaultKind::fail)) options.fail = fail->fail;
+  options.stall.ns = met.value(FaultKind::stall).value_or(0);
+  return options;
+}
+
 Json pending_json(const Row& row) {
   Json json;
   json["message"] = "Monitor status with listpays or waitsendpay";
@@ -156,20 +166,10 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
     wait.key = key;
     return wait;
   }
-  CallReply reply;
-  if (turn.met.has(FaultKind::orphan) && !turn.tx.row(key)) {
-    turn.engine.add_orphan_row(key, handover.label, handover.route.delivered(), handover.route.hops.back().node);
-    reply = result_of(pending_json(*turn.tx.row(key)));
-  } else {
-    const SendResult sent = turn.engine.send(handover);
-    if (sent.by_channel) {
-      turn.engine.add_refused_row(handover, sent.failure);
-      reply = result_of(pending_json(*turn.tx.row(key)));
-    } else {
-      reply = send_answer(turn.tx, &handover, sent);
-    }
-  }
-  return reply;
+  const SendResult sent = turn.engine.send(handover, options_of(turn.met));
+  if (!sent.by_channel) return send_answer(turn.tx, &handover, sent);
+  turn.engine.add_refused_row(handover, sent.failure);
+  return result_of(pending_json(*turn.tx.row(key)));
 }
 
 /// An amount that no channel holds: the row is made, and fails at once, unless something of the hash is in the way.
@@ -264,22 +264,23 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
     throw CallError(RpcCode::invalid_params, "Must set both partid and groupid, or neither");
   const std::vector<Row> rows = turn.tx.rows_of(hash);
   if (rows.empty()) throw CallError(RpcCode::unknown_payment, "Unknown payment with payment_hash: " + hash.hex());
-  std::vector<Row> meant;
+  std::optional<std::string> other;  // status of one that is not to go
+  Json deleted = Json::array();
   for (const Row& row : rows) {
     if (group && (row.key.id.value != *group || row.key.part != *part)) continue;
-    const std::string state = row_json(row)["status"];
-    if (state != *status) {
-      throw CallError(RpcCode::unknown_payment, "Payment with hash " + hash.hex() + " has " + state +
-                                                    " status but it different from the one provided " + *status);
+    const Json json = row_json(row);
+    if (json["status"] != *status) {
+      other = json["status"].get<std::string>();
+      continue;
     }
-    meant.push_back(row);
-  }
-  if (meant.empty())
-    throw CallError(RpcCode::unknown_payment, "No payment for that payment_hash with that partid and groupid");
-  Json deleted = Json::array();
-  for (const Row& row : meant) {
-    deleted.push_back(row_json(row));
+    deleted.push_back(json);
     turn.tx.remove_row(row.created_index);
+  }
+  if (deleted.empty() && !other)
+    throw CallError(RpcCode::unknown_payment, "No payment for that payment_hash with that partid and groupid");
+  if (deleted.empty()) {
+    throw CallError(RpcCode::unknown_payment, "Payment with hash " + hash.hex() + " has " + *other +
+                                                  " status but it different from the one provided " + *status);
   }
   // The node does not count what it deletes of a hash as a whole (cln/README 8).
   if (group) turn.tx.set_number(Number::payments_deleted, turn.tx.number(Number::payments_deleted) + 1);

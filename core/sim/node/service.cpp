@@ -263,7 +263,8 @@ struct NodeService::Impl {
     pending.read = read_call(std::move(*request));
     if (pending.read.refused) return pending;
     const RpcCall& call = pending.read.call;
-    pending.met = node.faults().at(RpcNode::is_fence(call) ? "fence" : call.method, RpcNode::hash_of(call));
+    const std::string_view occasion = RpcNode::is_fence(call) ? "fence" : std::string_view(call.method);
+    pending.met = node.faults().at(occasion, RpcNode::hash_of(call), RpcNode::part_of(call));
     const auto pause = pending.met.value(FaultKind::unread);
     if (!pause) return pending;
     connection.paused_until = MonoNs{now.value + *pause};
