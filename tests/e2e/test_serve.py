@@ -662,6 +662,29 @@ class Faults(Serve):
         self.assertEqual(client.error("sendpay", params)["code"], 201)
         self.assertEqual([row["state"] for row in self.ledger(params["payment_hash"])], ["fenced"])
 
+    def part(self, params, number, amount):
+        """So much of the 250 sat, over the same channels."""
+        route = [{**hop, "amount_msat": hop["amount_msat"] - 250_000 + amount} for hop in params["route"]]
+        return {**params, "route": route, "amount_msat": 250_000, "partid": number, "label": f"{params['label']}:{number}"}
+
+    def test_parts_each_with_its_own_fate(self):
+        client = self.start("fail=TEMPORARY_CHANNEL_FAILURE@1@sendpay#2,stall=forever@sendpay#3,lose-result@end#1")
+        params = self.prepare(client)
+        for number, amount in ((1, 100_000), (2, 150_000)):
+            self.assertEqual(client.result("sendpay", self.part(params, number, amount))["partid"], number)
+        asked = {"payment_hash": params["payment_hash"], "groupid": 1, "timeout": PATIENCE}
+        failed = client.error("waitsendpay", {**asked, "partid": 2})
+        self.assertEqual((failed["code"], failed["data"]["erring_index"]), (204, 1))
+        self.assertEqual(client.result("sendpay", self.part(params, 3, 150_000))["partid"], 3)
+        self.wait_until(lambda: [row["partid"] for row in self.rows(client, params)] == [2, 3])
+        self.assertEqual([row["status"] for row in self.rows(client, params)], ["failed", "pending"])
+        self.assertEqual([move["part_id"] for move in client.result("listchannelmoves")["channelmoves"]], [1])
+        self.assertEqual(client.error("sendpay", {**self.part(params, 4, 1), "partid": 3})["code"], 201)
+        self.ok("simulate", "release", params["payment_hash"])
+        self.assertEqual(client.result("waitsendpay", {**asked, "partid": 3})["status"], "complete")
+        ended = [(row["part"], row["amt_msat"], row["state"]) for row in self.ledger(params["payment_hash"])]
+        self.assertEqual(ended, [(1, 100_000, "settled"), (2, 150_000, "failed"), (3, 150_000, "settled")])
+
     def test_restored_from_an_older_state(self):
         client = self.start("save=old@getinfo:1,restore=old@getinfo:2")
         client.result("getinfo")
