@@ -410,11 +410,11 @@ TEST_CASE("rpc getroutes: what layers say bounds a set, and reservations bound e
     CHECK(plan(900'000).code == 205);
   }
   SUBCASE("a channel that did not carry an amount: all parts together stay below it") {
-    CHECK(rpc.call("askrene-inform-channel", {{"layer", "mine"},
-                                              {"short_channel_id_dir", c},
-                                              {"amount_msat", 300'000 * sat},
-                                              {"inform", "constrained"}})
-              .code == 0);
+    const Said informed = rpc.call(
+        "askrene-inform-channel",
+        {{"layer", "mine"}, {"short_channel_id_dir", c}, {"amount_msat", 300'000 * sat}, {"inform", "constrained"}});
+    REQUIRE(informed.body["constraints"].size() == 1);
+    CHECK(informed.body["constraints"][0]["maximum_msat"] == 300'000 * sat - 1);
     const Said found = plan(1'000'000);
     REQUIRE(found.code == 0);
     CHECK(over(found, c) < 300'000 * sat);

@@ -68,7 +68,7 @@ Json path_json(const Route& route) {
 
 RpcNode::Layer& RpcNode::layer(const Params& params) {
   const auto found = layers_.find(*params.text("layer"));
-  if (found == layers_.end()) params.refuse("layer", "unknown layer");
+  if (found == layers_.end()) params.refuse("layer", "Unknown layer");
   return found->second;
 }
 
@@ -147,7 +147,14 @@ RpcOutcome RpcNode::inform_channel(Turn& turn, const Params& params) {
     params.refuse("inform", "should be constrained/unconstrained/succeeded");
   }
   chosen.constraints->learn(lesson);
-  return result_of(Json{{"constraints", Json::array()}});
+  Json made = Json::array();
+  if (lesson.kind == Lesson::Kind::constrained) {
+    made.push_back(Json{{"layer", *params.text("layer")},
+                        {"short_channel_id_dir", text_of(lesson.channel)},
+                        {"timestamp", seconds_of(lesson.at)},
+                        {"maximum_msat", lesson.amount.value() - 1}});
+  }
+  return result_of(Json{{"constraints", std::move(made)}});
 }
 
 RpcOutcome RpcNode::age_layer(Turn& /*turn*/, const Params& params) {
