@@ -260,9 +260,9 @@ class Decider {
     return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), lost_preimage);
   }
   /// Their money has gone, and the preimage of one part is that of all.
-  void settle_lost_parts(const Preimage& preimage) {
+  void settle_lost_parts(const Preimage& preimage, const std::optional<AttemptKey>& but) {
     for (const Attempt& attempt : payment_.attempts) {
-      if (attempt.origin == AttemptOrigin::own && lost_preimage(attempt))
+      if (attempt.origin == AttemptOrigin::own && lost_preimage(attempt) && payment_.key(attempt) != but)
         write(SettleAttempt{payment_.key(attempt), preimage, at_});
     }
   }
@@ -400,7 +400,7 @@ class Decider {
       } else {
         write(Succeed{preimage, at_});
       }
-      settle_lost_parts(preimage);
+      settle_lost_parts(preimage, settled);
     }
     if (!others_open(settled)) act(Report{});
   }

@@ -61,6 +61,14 @@ std::uint64_t paid_or_open(const Payment& payment, Msat Attempt::*what) {
   return sum;
 }
 
+std::size_t settles(const Decision& decision, const AttemptKey& key) {
+  return static_cast<std::size_t>(
+      std::count_if(decision.writes.begin(), decision.writes.end(), [&](const Write& write) {
+        const auto* settle = std::get_if<SettleAttempt>(&write);
+        return settle != nullptr && settle->key == key;
+      }));
+}
+
 std::size_t open_parts(const Payment& payment) {
   return static_cast<std::size_t>(
       std::count_if(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.open(); }));
@@ -150,11 +158,14 @@ TEST_CASE("R3: only the allow-list resolves an attempt") {
     if (count_of<CloseAttempt>(c.decision.writes) != 0) REQUIRE(may_close);
     for (const Write& write : c.decision.writes) {
       const auto* settle = std::get_if<SettleAttempt>(&write);
-      if (settle == nullptr || is<Settled>(c.event)) continue;
+      if (settle == nullptr) continue;
+      REQUIRE(c.before.find(settle->key)->outcome != AttemptOutcome::settled);
+      REQUIRE(settles(c.decision, settle->key) == 1);
+      if (is<Settled>(c.event)) continue;
       // Its money is known to have left, and another proof of the same hash is at hand.
       REQUIRE((is<SettledPreimageLost>(c.event) || is<HashPaid>(c.event)));
-      const Attempt& before = *c.before.find(settle->key);
-      REQUIRE((is<SettledPreimageLost>(c.event) || before.failure->code == FailureCode::preimage_lost));
+      const Attempt& lost = *c.before.find(settle->key);
+      REQUIRE((is<SettledPreimageLost>(c.event) || lost.failure->code == FailureCode::preimage_lost));
     }
     if (const auto* not_sent = std::get_if<NotSent>(&c.event); not_sent && !not_sent->only_copy)
       REQUIRE(c.decision.writes.empty());
