@@ -43,15 +43,15 @@ std::string with_text_id(std::string raw) {
   return raw;
 }
 
-std::vector<Exchange> recorded(const std::string& method) {
+std::vector<Exchange> recorded(const std::string& method, const std::string& folder = "cln", std::size_t count = 30) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(PAYTOWER_TEST_DATA) + "/data/cln")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(PAYTOWER_TEST_DATA) + "/data/" + folder)) {
     if (entry.path().extension() == ".jsonl" &&
         std::isdigit(static_cast<unsigned char>(entry.path().filename().string()[0])) != 0)
       files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
-  REQUIRE(files.size() == 30);
+  REQUIRE(files.size() == count);
   std::vector<Exchange> found;
   for (const auto& file : files) {
     std::map<std::string, json> requests;
@@ -280,6 +280,63 @@ TEST_CASE("fences: 100 recorded races, and what each answer to the fence means")
     CHECK(meaning.word == WaitWord::failed);
     CHECK(meaning.record->row.label == "poison");
   }
+}
+
+TEST_CASE("parts: every recorded set of routes is read as it stands, and delivers what was asked for") {
+  int sets = 0;
+  for (const Exchange& exchange : recorded("getroutes", "cln/parts", 3)) {
+    INFO(exchange.place);
+    if (exchange.answer.contains("error")) {
+      CHECK(code_of(exchange) == 205);
+      continue;
+    }
+    const json& result = exchange.answer["result"];
+    const std::size_t count = result["routes"].size();
+    const std::vector<Route> routes = read_routes_answer(result, count);
+    REQUIRE(routes.size() == count);
+    CHECK(read_routes_answer(result, count - 1).empty());
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const json& path = result["routes"][i]["path"];
+      REQUIRE(routes[i].hops.size() == path.size());
+      CHECK(routes[i].hops.back().node.hex() == exchange.request["params"]["destination"].get<std::string>());
+      CHECK(routes[i].total_amount() >= routes[i].delivered());
+      CHECK(routes[i].total_amount() ==
+            amount(path[0], path[0].contains("amount_msat") ? "amount_msat" : "amount_out_msat"));
+      CHECK(routes[i].hops.back().delay == 10);
+      sum += routes[i].delivered().value();
+    }
+    CHECK(sum == exchange.request["params"]["amount_msat"].get<std::uint64_t>());
+    if (count > 1) ++sets;
+  }
+  CHECK(sets > 10);
+  int layers = 0;
+  for (const Exchange& exchange : recorded("askrene-create-layer", "cln/parts", 3)) {
+    const json& layer = exchange.answer["result"]["layers"][0];
+    // Where reservations may stand in a layer, it has biases of nodes too.
+    CHECK(layer.contains("node_biases") == (exchange.file.find("_26") != std::string::npos));
+    ++layers;
+  }
+  CHECK(layers == 4);
+}
+
+TEST_CASE("parts: every recorded answer to a part's sendpay means what it means for one") {
+  std::map<std::pair<std::int64_t, SendpayWord>, int> seen;
+  for (const Exchange& exchange : recorded("sendpay", "cln/parts", 3)) {
+    INFO(exchange.place);
+    const SendpayMeaning meaning = conclude_sendpay(exchange.reply);
+    ++seen[{code_of(exchange), meaning.word}];
+    if (meaning.word != SendpayWord::pending) continue;
+    CHECK(meaning.record->row.part == exchange.request["params"]["partid"].get<std::uint32_t>());
+    CHECK(dispatch_answer(meaning, handover_of(exchange)).kind == DispatchAnswer::Kind::accepted);
+  }
+  using Kind = std::pair<std::int64_t, SendpayWord>;
+  const std::vector<Kind> kinds{
+      {-32602, SendpayWord::no_row}, {0, SendpayWord::pending}, {200, SendpayWord::busy}, {201, SendpayWord::exists}};
+  std::vector<Kind> met;
+  for (const auto& one : seen) met.push_back(one.first);
+  CHECK(met == kinds);
+  CHECK(seen[{0, SendpayWord::pending}] == 12);
 }
 
 TEST_CASE("the details of an older group's failure are no evidence") {

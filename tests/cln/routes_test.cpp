@@ -48,7 +48,7 @@ TEST_CASE("an older node's routes are checked against every limit") {
     world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
       node.result(request, route(request.params["riskfactor"] == 0 ? 102'000 : 102'001, 16));
     });
-    CHECK(ask().route.has_value());
+    CHECK_FALSE(ask().routes.empty());
   }
   SUBCASE("too dear whatever is asked: the reason costs no further question") {
     world.node.on("getroute", [&](ScriptedNode& node, const Request& request) {
@@ -73,12 +73,12 @@ TEST_CASE("an older node's routes are checked against every limit") {
   }
   SUBCASE("empty") {
     world.node.on_result("getroute", json{{"route", json::array()}});
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().routes.empty());
   }
   SUBCASE("the node uses what was excluded") {
     question.excluded_nodes = {world.peer};
     world.node.on_result("getroute", route(101'000, 16));
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().routes.empty());
   }
   SUBCASE("none, and nobody could pay that much") {
     question.demand.amount = Msat::of(6'000'000);
@@ -177,18 +177,18 @@ TEST_CASE("an older node's routes are checked against every limit") {
     question.hints = {{HintHop{world.own, *ShortChannelId::parse("9x9x9"), 0, 0, 6}}};
     question.demand.cltv_limit = 5;
     world.node.on_error("getroute", -32602);
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().routes.empty());
     for (const Request& request : world.node.of("getroute")) CHECK(request.params["id"] == world.payee.hex());
   }
   SUBCASE("the node itself") {
     question.demand.destination = world.own;
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().routes.empty());
     CHECK(world.node.of("getroute").empty());
   }
   SUBCASE("outgoing channels") {
     question.demand.outgoing_channels = {*ShortChannelId::parse("111x1x0")};
     world.node.on_result("getroute", route(101'000, 16));
-    CHECK(ask().route.has_value());
+    CHECK_FALSE(ask().routes.empty());
     CHECK(world.node.of("getroute")[0].params["exclude"] == json::array({"111x2x0/0"}));
   }
   SUBCASE("through a route hint") {
@@ -257,8 +257,9 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
   };
   SUBCASE("as 25.09 tells it") {
     world.node.on_result("getroutes", answer(older));
-    const auto route = ask().route;
-    REQUIRE(route.has_value());
+    const auto routes = ask().routes;
+    REQUIRE(routes.size() == 1);
+    const Route* route = &routes.front();
     REQUIRE(route->hops.size() == 2);
     CHECK(route->hops[0].amount == Msat::of(101'000));
     CHECK(route->hops[0].delay == 16);
@@ -278,8 +279,9 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
   }
   SUBCASE("as 26.06 tells it") {
     world.node.on_result("getroutes", answer(newer));
-    const auto route = ask().route;
-    REQUIRE(route.has_value());
+    const auto routes = ask().routes;
+    REQUIRE(routes.size() == 1);
+    const Route* route = &routes.front();
     CHECK(route->hops[0].amount == Msat::of(101'000));
     CHECK(route->hops[1].amount == Msat::of(100'000));
     CHECK(route->hops[1].delay == 10);
@@ -288,7 +290,7 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
     question.excluded_channels = {{*ShortChannelId::parse("7x7x7"), 1}};
     question.excluded_nodes = {key_of(44)};
     world.node.on_result("getroutes", answer(older));
-    CHECK(ask().route.has_value());
+    CHECK_FALSE(ask().routes.empty());
     const json layer = world.node.of("askrene-create-layer")[0].params["layer"];
     CHECK(world.node.of("askrene-create-layer")[0].params["persistent"] == false);
     CHECK(world.node.of("askrene-update-channel")[0].params ==
@@ -303,7 +305,7 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
     question.excluded_nodes = {key_of(44)};
     world.node.on_error("askrene-disable-node", -32601);
     world.node.on_result("getroutes", answer(older));
-    for (int i = 0; i < 3; ++i) CHECK(ask().route.has_value());
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(ask().routes.empty());
     CHECK(world.node.of("getroutes").size() == 3);
     CHECK(world.node.of("getroute").empty());
     CHECK(world.node.of("askrene-update-channel").size() == 3);
@@ -311,12 +313,12 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
     world.node.hang_up();
     (void)world.run();
     world.connect();
-    CHECK(ask().route.has_value());
+    CHECK_FALSE(ask().routes.empty());
     CHECK(world.node.of("askrene-disable-node").size() == 2);
   }
   SUBCASE("a node that does not know all that is asked of getroutes is asked with getroute from then on") {
     world.node.on_error("getroutes", -32602);
-    for (int i = 0; i < 3; ++i) CHECK_FALSE(ask().route.has_value());
+    for (int i = 0; i < 3; ++i) CHECK(ask().routes.empty());
     CHECK(world.node.of("getroutes").size() == 1);
     CHECK(world.node.of("getroute").size() > 3);
   }
@@ -328,7 +330,7 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
     told.htlc_max = Msat::of(9'000);
     question.policies = {told};
     world.node.on_result("getroutes", answer(older));
-    CHECK(ask().route.has_value());
+    CHECK_FALSE(ask().routes.empty());
     json update = world.node.of("askrene-update-channel")[0].params;
     update.erase("layer");
     CHECK(update == json{{"short_channel_id_dir", "7x7x7/1"},
@@ -346,7 +348,7 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
     question.excluded_nodes = {world.peer};
     world.node.on_error("askrene-disable-node", -1);
     world.node.on_result("getroutes", answer(older));
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().routes.empty());
   }
   SUBCASE("too dear, too long, in two parts, none, or nothing that can be read") {
     json parts = answer(older);
@@ -360,12 +362,12 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
     for (const json& bad : {parts, answer(dear), answer(far), answer(rising), answer(json::array()),
                             answer(json::array({json::object()})), json::object(), json::array()}) {
       world.node.on_result("getroutes", bad);
-      CHECK_FALSE(ask().route.has_value());
+      CHECK(ask().routes.empty());
     }
     world.node.on_error("getroutes", 205);
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().routes.empty());
     world.node.on_error("getroutes", -32601);
-    CHECK_FALSE(ask().route.has_value());
+    CHECK(ask().routes.empty());
   }
   SUBCASE("the reason is asked for without the limits, once") {
     json dear = older;
@@ -410,8 +412,9 @@ TEST_CASE("a node is asked with getroutes, what failed put into a layer of its o
       direct["routes"][0]["final_cltv"] = 16;
       node.result(request, direct);
     });
-    const auto route = ask().route;
-    REQUIRE(route.has_value());
+    const auto routes = ask().routes;
+    REQUIRE(routes.size() == 1);
+    const Route* route = &routes.front();
     CHECK(route->hops.size() == 2);
     CHECK(route->fees() == Msat::of(1'000));
   }

@@ -145,10 +145,7 @@ void AdviceLayer::fill(std::int64_t known_until) {
 /// Not waited for: the node takes what one connection says in order.
 void AdviceLayer::tell(const Lesson& lesson) {
   client_.call("askrene-inform-channel",
-               json{{"layer", advice_layer_name(store_)},
-                    {"short_channel_id_dir", channel_name(lesson.channel)},
-                    {"amount_msat", lesson.amount.value()},
-                    {"inform", inform_word(lesson.kind)}},
+               inform_params(advice_layer_name(store_), lesson.channel, lesson.amount, inform_word(lesson.kind)),
                ignore);
 }
 

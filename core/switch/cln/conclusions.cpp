@@ -164,6 +164,13 @@ bool fence_stands(const SendpayMeaning& meaning, const Handover& fence) {
          meaning.record->row.label == fence.label;
 }
 
+bool bars(std::span<const Record> rows, const AttemptKey& key) {
+  const bool there = std::any_of(rows.begin(), rows.end(), [&](const Record& record) { return same_ids(record, key); });
+  return !there && std::any_of(rows.begin(), rows.end(), [&](const Record& record) {
+    return record.hash == key.hash && record.row.id == key.id && record.row.state == RowState::complete;
+  });
+}
+
 bool is_attempt_row(const Record& record, const AttemptKey& key) {
   const auto label = parse_attempt_label(record.row.label);
   return same_ids(record, key) && label && !label->fence && label->id == key.id;
@@ -177,6 +184,23 @@ const Record* newest_failure(std::span<const Record> records, std::uint32_t part
     if (newest == nullptr || record.updated_index > newest->updated_index) newest = &record;
   }
   return newest;
+}
+
+std::vector<AttemptKey> explained_failures(std::span<const Record> records, std::size_t most) {
+  std::vector<const Record*> newest;
+  for (const Record& record : records) {
+    const AttemptKey key{record.hash, record.row.id, record.row.part};
+    if (record.row.state == RowState::failed && is_attempt_row(record, key) &&
+        newest_failure(records, record.row.part) == &record)
+      newest.push_back(&record);
+  }
+  std::sort(newest.begin(), newest.end(),
+            [](const Record* one, const Record* other) { return one->updated_index > other->updated_index; });
+  if (newest.size() > most) newest.resize(most);
+  std::vector<AttemptKey> keys;
+  keys.reserve(newest.size());
+  for (const Record* record : newest) keys.push_back({record->hash, record->row.id, record->row.part});
+  return keys;
 }
 
 }  // namespace paytower::cln

@@ -62,9 +62,15 @@ struct WaitMeaning {
 /// True when the fence made the row of these ids, so that its end is worth waiting for.
 [[nodiscard]] bool fence_stands(const SendpayMeaning& meaning, const Handover& fence);
 
+/// True when no row of these ids is there, and none can be made any more: another part of the round is complete.
+[[nodiscard]] bool bars(std::span<const Record> rows, const AttemptKey& key);
+
 /// True when the row at these ids is an attempt that some store of ours handed over, not a fence and not another
 /// user's.
 [[nodiscard]] bool is_attempt_row(const Record& record, const AttemptKey& key);
+
+/// For each part number, the newest first, at most `most`: failed attempts of ours whose details the node still has.
+[[nodiscard]] std::vector<AttemptKey> explained_failures(std::span<const Record> records, std::size_t most);
 
 /// The failed record of the part whose end is the newest, the only one whose failure's details the node still has: each
 /// failure overwrites those of all groups of the same hash and part. Nothing when that cannot be told.

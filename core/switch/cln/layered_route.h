@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/driver/ports.h"
+#include "core/switch/cln/route_sets.h"
 #include "core/switch/rpc/client.h"
 
 namespace paytower::cln {
@@ -23,7 +24,10 @@ struct LayeredQuestion {
   std::vector<ChannelDirection> without_channels;
   std::vector<PublicKey> without_nodes;
   std::vector<ChannelPolicy> policies;  ///< newer than the node's graph
-  std::string advice;                   ///< the store's layer, empty without one
+  std::vector<ChannelBound> bounds;     ///< all that a set sends there must stay below
+  Loads occupied;                       ///< by our open parts, on others' channels
+  std::uint32_t max_parts = 1;
+  std::string advice;  ///< the store's layer, empty without one
   StoreId store{};
   UnixNs now{};
 };
@@ -32,28 +36,39 @@ struct LayeredQuestion {
 /// a lost connection leaves there is found by its name and removed by a later run (AdviceLayer), or goes with the
 /// node's next start. A node that does not take an exclusion may answer with what was excluded: whoever asked checks
 /// that.
+///
+/// What open parts occupy is reserved in the layer, and goes with it. A node before 25.12 would reserve it for
+/// everybody and for ever: there each such channel is bounded by what they leave of its capacity (cln/README 9).
 class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
  public:
-  /// The node's error stands beside a missing route, where it gave one.
-  using Done = std::function<void(std::optional<Route>, const std::optional<RpcError>&)>;
+  /// The node's error stands beside missing routes, where it gave one.
+  using Done = std::function<void(std::vector<Route>, const std::optional<RpcError>&)>;
 
-  /// `done` gets nothing where there is no route in one part, and is not called when the connection is lost before.
+  /// `done` gets no route where there is no set of at most `max_parts`, and is not called when the connection is lost
+  /// before.
   LayeredRoute(RpcClient& client, LayeredQuestion question, Done done)
       : client_(client), question_(std::move(question)), done_(std::move(done)) {}
   /// REQUIRES: owned by a shared_ptr, which the question keeps alive until its end.
   void start();
 
  private:
-  void exclude();
-  void exclude_one(const std::string& method, const nlohmann::json& params);
+  [[nodiscard]] bool needs_a_layer() const;
+  void fill_layer(bool takes_reservations);
+  void tell_policy(const ChannelPolicy& told);
+  void tell_bounds(bool takes_reservations);
+  void reserve_occupied();
+  void bound_occupied();
+  void bound_by_capacity(const ChannelDirection& channel, Msat occupied);
+  void tell(const std::string& method, const nlohmann::json& params);
+  void answered();
   void ask();
   void end(const RpcReply& reply);
 
   RpcClient& client_;
   LayeredQuestion question_;
   Done done_;
-  std::string layer_;     ///< empty without exclusions
-  std::size_t open_ = 0;  ///< exclusions that are not answered yet
+  std::string layer_;     ///< empty where nothing is to be said in it
+  std::size_t open_ = 0;  ///< of what the layer is told, not answered yet
 };
 
 }  // namespace paytower::cln

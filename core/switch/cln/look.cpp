@@ -95,35 +95,41 @@ void LookRound::ask_rows() {
   then(&LookRound::ask_failures);
 }
 
-/// The list does not say why a row failed; waitsendpay does, and the node still has that of the newest failure only.
+/// The list does not say why a row failed; waitsendpay does, and of each part the node still has that of the newest
+/// failure only.
 void LookRound::ask_failures() {
   for (auto& [hash, item] : items_) {
-    const Record* failed = newest_failure(item.records, 0);
-    if (failed != nullptr && is_attempt_row(*failed, AttemptKey{hash, failed->row.id, failed->row.part}))
-      ask_failure(item, *failed);
+    for (const AttemptKey& failed : explained_failures(item.records, max_failures)) ask_failure(item, failed);
+  }
+  then(&LookRound::check_failures);
+}
+
+void LookRound::ask_failure(Item& item, const AttemptKey& failed) {
+  ask("waitsendpay", waitsendpay_params(failed, 1), [&item, failed](const RpcReply& reply) {
+    WaitMeaning meaning = conclude_waitsendpay(reply);
+    if (meaning.word == WaitWord::failed) item.told.emplace_back(failed, std::move(meaning.failure));
+  });
+}
+
+/// Rows read behind the details show whether another failure of the same part could have replaced them meanwhile.
+void LookRound::check_failures() {
+  for (auto& [hash, item] : items_) {
+    if (item.told.empty()) continue;
+    ask("listsendpays", listsendpays_params(hash), [this, &item = item](const RpcReply& reply) {
+      take_records(item, reply);
+      take_failures(item);
+    });
   }
   then(&LookRound::ask_htlcs);
 }
 
-void LookRound::ask_failure(Item& item, const Record& failed) {
-  const AttemptKey key{failed.hash, failed.row.id, failed.row.part};
-  ask("waitsendpay", waitsendpay_params(key, 1), [this, &item, key](const RpcReply& reply) {
-    const WaitMeaning meaning = conclude_waitsendpay(reply);
-    if (meaning.word == WaitWord::failed) check_failure(item, key, meaning.failure);
-  });
-}
-
-/// Rows read behind the details show whether another failure could have replaced them meanwhile.
-void LookRound::check_failure(Item& item, AttemptKey key, Failure failure) {
-  ask("listsendpays", listsendpays_params(key.hash),
-      [this, &item, key, failure = std::move(failure)](const RpcReply& reply) {
-        take_records(item, reply);
-        const Record* newest = newest_failure(item.records, key.part);
-        if (newest == nullptr || newest->row.id != key.id) return;
-        for (Record& record : item.records) {
-          if (&record == newest) record.row.failure = failure;
-        }
-      });
+void LookRound::take_failures(Item& item) {
+  for (const auto& told : item.told) {
+    const Record* newest = newest_failure(item.records, told.first.part);
+    for (Record& record : item.records) {
+      if (&record == newest && record.row.id == told.first.id) record.row.failure = told.second;
+    }
+  }
 }
 
 void LookRound::ask_htlcs() {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/driver/ports.h"
@@ -30,6 +31,8 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
 
   /// At most this many hashes a round (R16).
   static constexpr std::size_t max_hashes = 1'000;
+  /// Failures of one hash that are asked about, the newest of each part.
+  static constexpr std::size_t max_failures = 32;
   /// Entries of one list that are read; a longer one counts as a list that the node does not have.
   static constexpr std::size_t max_list_entries = 1'000'000;
 
@@ -45,13 +48,15 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
     bool wants_htlcs = false;
     bool wants_movements = false;
     std::vector<Record> records;
+    std::vector<std::pair<AttemptKey, Failure>> told{};  ///< why rows failed, as far as the node says it
   };
 
   void ask_counters();
   void ask_rows();
   void ask_failures();
-  void ask_failure(Item& item, const Record& failed);
-  void check_failure(Item& item, AttemptKey key, Failure failure);
+  void ask_failure(Item& item, const AttemptKey& failed);
+  void check_failures();
+  static void take_failures(Item& item);
   void ask_htlcs();
   void read_htlcs(const RpcReply& reply, std::uint64_t start);
   void ask_movements();

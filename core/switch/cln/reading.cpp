@@ -149,13 +149,14 @@ std::optional<ChannelDirection> channel_and_direction(const json& object, const 
   return ChannelDirection{*scid, static_cast<std::uint8_t>(end == "/1" ? 1 : 0)};
 }
 
-std::optional<Route> read_routes_answer(const json& result) {
-  const json* routes = list(result, "routes", 1);
-  const json* path = routes != nullptr && !routes->empty() ? list(routes->front(), "path", limits::max_hops) : nullptr;
+namespace {
+
+std::optional<Route> read_one_of_routes(const json& one) {
+  const json* path = list(one, "path", limits::max_hops);
   if (path == nullptr || path->empty()) return std::nullopt;
   // What comes out of the last hop, then, backwards, what goes into the hop behind.
-  auto out = amount(routes->front(), "amount_msat");
-  auto delay = number(routes->front(), "final_cltv");
+  auto out = amount(one, "amount_msat");
+  auto delay = number(one, "final_cltv");
   Route route;
   for (std::size_t i = path->size(); i > 0; --i) {
     const json& entry = (*path)[i - 1];
@@ -171,6 +172,25 @@ std::optional<Route> read_routes_answer(const json& result) {
     delay = number(entry, "delay");
   }
   return route;
+}
+
+}  // namespace
+
+std::vector<Route> read_routes_answer(const json& result, std::size_t most) {
+  const json* entries = list(result, "routes", most);
+  if (entries == nullptr) return {};
+  std::vector<Route> routes;
+  for (const json& entry : *entries) {
+    auto route = read_one_of_routes(entry);
+    if (!route) return {};
+    routes.push_back(std::move(*route));
+  }
+  return routes;
+}
+
+std::optional<Msat> read_capacity(const json& result) {
+  const json* channels = list(result, "channels", 2);  // one for each direction
+  return channels == nullptr || channels->empty() ? std::nullopt : amount(channels->front(), "amount_msat");
 }
 
 std::optional<HtlcEntry> read_htlc(const json& entry, bool& broken) {

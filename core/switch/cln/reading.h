@@ -66,8 +66,11 @@ struct OwnChannel {
 [[nodiscard]] std::optional<Route> read_route(const nlohmann::json& result);
 
 /// getroutes' answer as the same kind of route: it tells what goes into each hop, newer nodes also what comes out.
-/// Nothing when it is not exactly one path, or as above.
-[[nodiscard]] std::optional<Route> read_routes_answer(const nlohmann::json& result);
+/// None when one of them cannot be read, or there are more than `most`.
+[[nodiscard]] std::vector<Route> read_routes_answer(const nlohmann::json& result, std::size_t most);
+
+/// What a channel holds, as listchannels tells of either of its directions.
+[[nodiscard]] std::optional<Msat> read_capacity(const nlohmann::json& result);
 
 /// An entry of listhtlcs that leaves the node.
 struct HtlcEntry {

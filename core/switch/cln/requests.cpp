@@ -11,6 +11,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint32_t highest_maxdelay = 2'016;  ///< that getroutes takes
+/// "1x1x1", which no chain has.
+constexpr ShortChannelId invented_channel{(std::uint64_t{1} << 40U) | (std::uint64_t{1} << 16U) | 1U};
 
 json hop_json(const Hop& hop) {
   return json{{"id", hop.node.hex()},
@@ -42,17 +44,22 @@ json sendpay_params(const Handover& handover) {
 }
 
 json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret) {
-  constexpr std::uint32_t some_delay = 10;  // never seen by anybody: the HTLC does not leave our channeld
+  require(!fence.route.hops.empty(), "the route has a hop");
+  // Never seen by anybody: the HTLC does not leave our channeld.
+  constexpr std::uint32_t some_delay = 10;
+  constexpr std::uint32_t more_delay = 16;
   json params = ids(fence.key);
   params["label"] = fence.label;
-  params["payment_secret"] = secret.hex();
   json route = json::array();
   if (fence.key.part == 0) {
+    params["payment_secret"] = secret.hex();
     route.push_back(hop_json(Hop{over.channel, over.direction, over.peer, Msat::of(Msat::max_value), some_delay}));
   } else {
-    for (const Hop& hop : fence.route.hops) route.push_back(hop_json(hop));
-    route.front()["amount_msat"] = Msat::max_value;
+    params["payment_secret"] = fence.payment_secret.value_or(secret).hex();
     params["amount_msat"] = fence.amount.value();
+    const Hop& last = fence.route.hops.back();
+    route.push_back(hop_json(Hop{over.channel, over.direction, over.peer, Msat::of(Msat::max_value), more_delay}));
+    route.push_back(hop_json(Hop{invented_channel, 0, last.node, last.amount, some_delay}));
   }
   params["route"] = std::move(route);
   return params;
@@ -94,7 +101,8 @@ json getroute_params(const RouteParams& asked, std::span<const ChannelDirection>
 }
 
 json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit,
-                      std::uint32_t final_delay, std::uint32_t cltv_limit, std::span<const std::string> ours) {
+                      std::uint32_t final_delay, std::uint32_t cltv_limit, std::uint32_t max_parts,
+                      std::span<const std::string> ours) {
   json layers =
       json::array({"auto.localchans", "auto.sourcefree"});  // what our own channels hold; and we pay ourselves no fee
   for (const std::string& layer : ours) {
@@ -107,7 +115,14 @@ json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, M
               {"maxfee_msat", fee_limit.value()},
               {"final_cltv", final_delay},
               {"maxdelay", std::min(cltv_limit, highest_maxdelay)},
-              {"maxparts", 1}};
+              {"maxparts", max_parts}};
+}
+
+json inform_params(const std::string& layer, const ChannelDirection& channel, Msat amount, const char* inform) {
+  return json{{"layer", layer},
+              {"short_channel_id_dir", channel_name(channel)},
+              {"amount_msat", amount.value()},
+              {"inform", inform}};
 }
 
 }  // namespace paytower::cln

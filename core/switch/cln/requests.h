@@ -25,8 +25,9 @@ inline constexpr std::uint64_t list_page = 1'000;
 [[nodiscard]] nlohmann::json sendpay_params(const Handover& handover);
 
 /// A sendpay that makes a row at the attempt's ids and never an HTLC: all bitcoin over one named channel, which
-/// channeld refuses by itself. A part of several keeps its route and total, only its first hop carries the fence
-/// amount. `secret` is any random one: the invoice's own is nobody's business on the way.
+/// channeld refuses by itself. A part behind 0 keeps its amount, its total, its payee and its payment secret, which the
+/// node compares among parts; its second hop is invented, so that a part to a peer can be fenced, and a fence does not
+/// depend on the attempt's own channels. `secret`: any random one, for an attempt without a part's number.
 [[nodiscard]] nlohmann::json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret);
 
 [[nodiscard]] nlohmann::json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds);
@@ -46,9 +47,12 @@ struct RouteParams {
 [[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked,
                                              std::span<const ChannelDirection> without_channels,
                                              std::span<const PublicKey> without_nodes);
-/// One part, from our own channels as they stand. `layers`: ours; an empty name is passed over.
+/// From our own channels as they stand. `layers`: ours; an empty name is passed over.
 [[nodiscard]] nlohmann::json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit,
                                               std::uint32_t final_delay, std::uint32_t cltv_limit,
-                                              std::span<const std::string> layers);
+                                              std::uint32_t max_parts, std::span<const std::string> layers);
+/// `inform`: "constrained" says that the channel takes at most one msat less.
+[[nodiscard]] nlohmann::json inform_params(const std::string& layer, const ChannelDirection& channel, Msat amount,
+                                           const char* inform);
 
 }  // namespace paytower::cln

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "core/base/limits.h"
-#include "core/payment/policy.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/layered_route.h"
 
@@ -29,33 +28,18 @@ bool is_older_node(const RpcError& error) {
   return error.code == method_not_found || (error.code == invalid_params && !names_a_layer(error));
 }
 
+std::vector<SpendableChannel> spendable(const std::vector<OwnChannel>& channels) {
+  std::vector<SpendableChannel> found;
+  found.reserve(channels.size());
+  for (const OwnChannel& one : channels) found.push_back({one.channel, one.usable, one.spendable});
+  return found;
+}
+
 template <typename T> bool contains(const std::vector<T>& list, const T& value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
 }  // namespace
-
-std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& question, const PublicKey& own) {
-  if (hint.empty() || hint.size() > limits::max_hops) return std::nullopt;
-  HintTail tail;
-  tail.entry = hint.front().node;
-  tail.amount = question.demand.amount;
-  tail.delay = question.demand.final_cltv_delta;
-  for (std::size_t i = hint.size(); i > 0; --i) {
-    const HintHop& from = hint[i - 1];
-    const PublicKey to = i == hint.size() ? question.demand.destination : hint[i].node;
-    const ChannelDirection channel{from.channel, static_cast<std::uint8_t>(from.node < to ? 0 : 1)};
-    if (contains(question.excluded_channels, channel) || contains(question.excluded_nodes, from.node) || to == own)
-      return std::nullopt;
-    tail.hops.insert(tail.hops.begin(), Hop{channel.channel, channel.direction, to, tail.amount, tail.delay});
-    if (from.node == own) return i == 1 ? std::optional(tail) : std::nullopt;
-    const auto before = carried_before(policy_of(from), Carried{tail.amount, tail.delay});
-    if (!before || before->delay > UINT32_MAX) return std::nullopt;
-    tail.amount = before->amount;
-    tail.delay = static_cast<std::uint32_t>(before->delay);
-  }
-  return tail;
-}
 
 RouteSearch::RouteSearch(RpcClient& client, AdviceLayer& advice, RouteQuestion question, const PublicKey& own,
                          Done done)
@@ -64,10 +48,10 @@ RouteSearch::RouteSearch(RpcClient& client, AdviceLayer& advice, RouteQuestion q
   targets_.emplace_back();
   for (const RouteHint& hint : question_.hints) {
     if (targets_.size() > max_hints) break;
-    if (auto tail = tail_of(hint, question_, own_)) {
-      targets_.push_back(std::move(tail));
+    if (auto tail = tail_of(hint, question_, own_, question_.demand.amount)) {
+      targets_.emplace_back(Target{&hint, std::move(*tail)});
     } else {
-      hints_left_out_ = excludes_something();
+      hints_left_out_ = !question_.excluded_channels.empty() || !question_.excluded_nodes.empty();
     }
   }
 }
@@ -81,14 +65,15 @@ void RouteSearch::start() {
 void RouteSearch::begin(const std::string& layer) {
   layer_ = layer;
   if (question_.demand.outgoing_channels.empty()) return ask_next();
-  ask_own_channels(&RouteSearch::keep_to_outgoing);
+  ask_own_channels([self = shared_from_this()] { self->keep_to_outgoing(); });
 }
 
-void RouteSearch::ask_own_channels(void (RouteSearch::*next)()) {
-  client_.call("listpeerchannels", nlohmann::json::object(), [self = shared_from_this(), next](const RpcReply& reply) {
-    if (reply.result) self->channels_ = read_own_channels(*reply.result);
-    ((*self).*next)();
-  });
+void RouteSearch::ask_own_channels(std::function<void()> next) {
+  client_.call("listpeerchannels", nlohmann::json::object(),
+               [self = shared_from_this(), next = std::move(next)](const RpcReply& reply) {
+                 if (reply.result) self->channels_ = read_own_channels(*reply.result);
+                 next();
+               });
 }
 
 /// getroute knows no such demand: every other channel of ours is excluded.
@@ -100,28 +85,66 @@ void RouteSearch::keep_to_outgoing() {
 }
 
 void RouteSearch::ask_next() {
-  const auto& tail = targets_[target_];
-  if (!tail || tail->entry != own_) return ask(usual_risk);
+  const auto& at = targets_[target_];
+  if (!at || at->tail.entry != own_) return ask(usual_risk);
+  if (parts_ > 1) return next_target();
   known_ = true;
-  take(Route{tail->hops}, delays_first);
+  take({Route{at->tail.hops}}, delays_first);
+}
+
+const RouteHint* RouteSearch::hint_of(std::size_t at) const { return targets_[at] ? targets_[at]->hint : nullptr; }
+
+/// What has to reach the target, in how many parts. Nothing where it cannot be reached in several.
+std::optional<EntryAmount> RouteSearch::load_to(std::size_t at) const {
+  const RouteHint* hint = hint_of(at);
+  if (hint == nullptr) return EntryAmount{parts_, question_.demand.amount};
+  return parts_ > 1 ? amount_at_entry(*hint, question_, own_, parts_) : EntryAmount{1, targets_[at]->tail.amount};
 }
 
 RouteParams RouteSearch::target(std::size_t at) const {
-  const auto& tail = targets_[at];
+  const auto& to = targets_[at];
   RouteParams asked;
-  asked.to = tail ? tail->entry : question_.demand.destination;
-  asked.amount = tail ? tail->amount : question_.demand.amount;
-  asked.final_delay = tail ? tail->delay : question_.demand.final_cltv_delta;
-  asked.max_hops = limits::max_hops - (tail ? tail->hops.size() : 0);
+  asked.to = to ? to->tail.entry : question_.demand.destination;
+  asked.amount = to ? to->tail.amount : question_.demand.amount;
+  asked.final_delay = to ? to->tail.delay : question_.demand.final_cltv_delta;
+  asked.max_hops = limits::max_hops - (to ? to->tail.hops.size() : 0);
   return asked;
+}
+
+/// With nothing excluded, and no limit; in one piece where several cannot be.
+RouteSearch::Ask RouteSearch::bare_ask(std::size_t at) const {
+  Ask what;
+  what.params = target(at);
+  what.limits = false;
+  const auto load = load_to(at);
+  if (!load) return what;
+  what.params.amount = load->amount;
+  what.parts = load->parts;
+  return what;
+}
+
+/// A channel that one piece would fill to its bound is as good as excluded.
+RouteSearch::Ask RouteSearch::usual_ask(std::size_t at) const {
+  Ask what = bare_ask(at);
+  what.without_channels = avoid_;
+  what.without_nodes = question_.excluded_nodes;
+  what.limits = true;
+  for (const ChannelBound& bound : question_.bounds) {
+    if (what.parts == 1 && bound.below <= question_.demand.amount) {
+      what.without_channels.push_back(bound.channel);
+    } else {
+      what.bounds.push_back(bound);
+    }
+  }
+  return what;
 }
 
 void RouteSearch::put(Ask what, Found found) {
   if (client_.lacks("getroutes")) return put_plain(what, found);
   put_layered(
-      what, [self = shared_from_this(), what, found](std::optional<Route> route, const std::optional<RpcError>& error) {
+      what, [self = shared_from_this(), what, found](std::vector<Route> routes, const std::optional<RpcError>& error) {
         if (error && names_a_layer(*error)) self->advice_.note_gone();
-        if (!error || !is_older_node(*error)) return found(std::move(route), error);
+        if (!error || !is_older_node(*error)) return found(std::move(routes), error);
         self->client_.note_lacking("getroutes");
         self->layer_.clear();
         self->limits_told_ = false;
@@ -132,92 +155,149 @@ void RouteSearch::put(Ask what, Found found) {
 
 void RouteSearch::put_plain(const Ask& what, const Found& found) {
   // It takes no policies: those channels are as good as unknown to it.
-  std::vector<ChannelDirection> without(what.without_channels.begin(), what.without_channels.end());
-  for (const ChannelPolicy& told : question_.policies) without.push_back(told.channel);
-  client_.call("getroute", getroute_params(what.params, without, what.without_nodes),
-               [self = shared_from_this(), found](const RpcReply& reply) {
-                 found(reply.result ? read_route(*reply.result) : std::nullopt, reply.error);
+  Ask asked = what;
+  for (const ChannelPolicy& told : question_.policies) asked.without_channels.push_back(told.channel);
+  if (asked.parts == 1) return put_one(asked, found);
+  if (channels_) return put_halved(asked, found);
+  ask_own_channels([self = shared_from_this(), asked, found] { self->put_halved(asked, found); });
+}
+
+void RouteSearch::put_one(const Ask& what, const Found& found) {
+  client_.call("getroute", getroute_params(what.params, what.without_channels, what.without_nodes),
+               [found](const RpcReply& reply) {
+                 const auto route = reply.result ? read_route(*reply.result) : std::nullopt;
+                 found(route ? std::vector<Route>{*route} : std::vector<Route>{}, reply.error);
                });
+}
+
+void RouteSearch::put_halved(const Ask& what, const Found& found) {
+  std::make_shared<HalvedRoutes>(
+      client_, HalvingQuestion{what.params, what.parts, what.without_channels, what.without_nodes, rooms(what.bounds)},
+      found)
+      ->start();
+}
+
+/// Of our own channels the node has subtracted what is pending.
+std::vector<ChannelRoom> RouteSearch::rooms(const std::vector<ChannelBound>& bounds) const {
+  const Loads beside = loads_of(question_.beside);
+  std::vector<ChannelRoom> found;
+  for (const OwnChannel& own : channels_.value_or(std::vector<OwnChannel>{}))
+    found.push_back({{own.channel, own.direction}, own.usable ? own.spendable : Msat{}});
+  for (const ChannelBound& bound : bounds) {
+    const auto load = beside.find(bound.channel);
+    const Msat most = checked_sub(bound.below, Msat::of(1)).value_or(Msat{});
+    found.push_back({bound.channel, checked_sub(most, load == beside.end() ? Msat{} : load->second).value_or(Msat{})});
+  }
+  return found;
 }
 
 void RouteSearch::put_layered(const Ask& what, Found found) {
   const RouteDemand& demand = question_.demand;
-  Msat fee_limit = Msat::of(Msat::max_value);
-  std::uint32_t cltv_limit = limits::max_cltv_delta;
+  LayeredQuestion asked;
+  asked.fee_limit = Msat::of(Msat::max_value);
+  asked.cltv_limit = limits::max_cltv_delta;
   if (what.limits) {
     const auto spent = checked_sub(what.params.amount, demand.amount);  // for the hint's hops
     const auto left = spent ? checked_sub(demand.fee_limit, *spent) : std::nullopt;
     limits_told_ = true;
     if (!left) {
       limited_target_ = target_;
-      return found(std::nullopt, std::nullopt);
+      return found({}, std::nullopt);
     }
-    fee_limit = *left;
-    cltv_limit = demand.cltv_limit;
+    asked.fee_limit = *left;
+    asked.cltv_limit = demand.cltv_limit;
   }
-  std::make_shared<LayeredRoute>(client_,
-                                 LayeredQuestion{own_,
-                                                 what.params.to,
-                                                 what.params.amount,
-                                                 fee_limit,
-                                                 what.params.final_delay,
-                                                 cltv_limit,
-                                                 {what.without_channels.begin(), what.without_channels.end()},
-                                                 {what.without_nodes.begin(), what.without_nodes.end()},
-                                                 question_.policies,
-                                                 layer_,
-                                                 question_.store,
-                                                 question_.now},
-                                 std::move(found))
-      ->start();
+  asked.from = own_;
+  asked.to = what.params.to;
+  asked.amount = what.params.amount;
+  asked.final_delay = what.params.final_delay;
+  asked.without_channels = what.without_channels;
+  asked.without_nodes = what.without_nodes;
+  asked.policies = question_.policies;
+  asked.bounds = what.bounds;
+  asked.occupied = loads_of(question_.beside, false);
+  asked.max_parts = what.parts;
+  asked.advice = layer_;
+  asked.store = question_.store;
+  asked.now = question_.now;
+  std::make_shared<LayeredRoute>(client_, std::move(asked), std::move(found))->start();
+}
+
+/// All parts go over the same hops of a hint: what one of them failed to carry, several do not carry either.
+bool RouteSearch::tail_is_full(std::size_t at) const {
+  if (!targets_[at]) return false;
+  const Route tail{targets_[at]->tail.hops};
+  return overloads(std::span(&tail, 1), question_);
 }
 
 void RouteSearch::ask(std::uint32_t risk_factor) {
-  Ask what{target(target_), avoid_, question_.excluded_nodes};
+  if (!load_to(target_)) return next_target();
+  Ask what = usual_ask(target_);
   what.params.risk_factor = risk_factor;
-  if (what.params.max_hops == 0) {  // a hint that fills the onion
+  if (what.params.max_hops == 0 || tail_is_full(target_)) {  // a hint that fills the onion, or that failed before
     known_ = true;
     return next_target();
   }
-  put(what, [self = shared_from_this(), risk_factor](std::optional<Route> route, const std::optional<RpcError>& error) {
+  put(what, [self = shared_from_this(), risk_factor](std::vector<Route> routes, const std::optional<RpcError>& error) {
     const bool layered = !self->client_.lacks("getroutes");
     self->note(error, layered);
-    self->found(std::move(route), layered ? delays_first : risk_factor);
+    if (routes.empty()) return self->next_target();
+    self->take(self->whole_routes(std::move(routes), self->target_), layered ? delays_first : risk_factor);
   });
 }
 
-void RouteSearch::found(std::optional<Route> route, std::uint32_t risk_factor) {
-  if (!route) return next_target();
-  if (const auto& tail = targets_[target_]) route->hops.insert(route->hops.end(), tail->hops.begin(), tail->hops.end());
-  take(std::move(*route), risk_factor);
+std::vector<Route> RouteSearch::whole_routes(std::vector<Route> routes, std::size_t at) const {
+  return deliver_together(std::move(routes), hint_of(at), question_, own_);
 }
 
-bool RouteSearch::uses_excluded(const Route& route) const {
-  return std::any_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
+bool RouteSearch::uses_excluded(std::span<const Route> routes) const {
+  const auto excluded = [&](const Hop& hop) {
     return contains(avoid_, ChannelDirection{hop.channel, hop.direction}) ||
            contains(question_.excluded_nodes, hop.node);
-  });
+  };
+  return overloads(routes, question_) || std::any_of(routes.begin(), routes.end(), [&](const Route& route) {
+           return std::any_of(route.hops.begin(), route.hops.end(), excluded);
+         });
 }
 
-void RouteSearch::take(Route route, std::uint32_t risk_factor) {
+void RouteSearch::note_refused(std::span<const Route> routes) {
+  if (routes.size() == 1) {
+    refused_.add(routes.front(), question_.demand);
+  } else if (!refused_set_) {
+    refused_set_ = broken_limit(routes, question_);
+  }
+}
+
+/// One piece that breaks a limit says more than a set that does.
+std::optional<FailureDetail> RouteSearch::limit_in_the_way() const {
+  auto limit = refused_.detail();
+  return limit ? limit : refused_set_;
+}
+
+void RouteSearch::take(std::vector<Route> routes, std::uint32_t risk_factor) {
   const RouteDemand& demand = question_.demand;
-  const bool excluded = uses_excluded(route);
-  if (!excluded && check_route(route, demand)) return done_(routes_answer(question_.ticket, {std::move(route)}));
-  if (!excluded) refused_.add(route, demand);
-  if (risk_factor == usual_risk && route.fees() > demand.fee_limit) return ask(fees_first);
-  if (risk_factor == usual_risk && route.total_delay() > demand.cltv_limit) return ask(delays_first);
+  const bool excluded = uses_excluded(routes);
+  if (!excluded && keeps_to_demand(routes, question_)) return done_(routes_answer(question_.ticket, std::move(routes)));
+  if (!excluded) note_refused(routes);
+  if (risk_factor == usual_risk && fees_of(routes) > demand.fee_limit) return ask(fees_first);
+  if (risk_factor == usual_risk && longest_delay(routes) > demand.cltv_limit) return ask(delays_first);
   next_target();
 }
 
 void RouteSearch::next_target() {
   if (++target_ < targets_.size()) return ask_next();
-  explain();
+  const bool may_split =
+      question_.max_parts > 1 && checked_sub(question_.demand.amount, least_part).value_or(Msat{}) >= least_part;
+  if (parts_ > 1 || !may_split || !known_) return explain();
+  parts_ = question_.max_parts;
+  target_ = 0;
+  ask_next();
 }
 
 // --- why there is none ---
 
 bool RouteSearch::excludes_something() const {
-  return !question_.excluded_channels.empty() || !question_.excluded_nodes.empty();
+  return !question_.excluded_channels.empty() || !question_.excluded_nodes.empty() || !question_.bounds.empty();
 }
 
 /// Of several answers the words about a place that the node knows are kept.
@@ -243,58 +323,68 @@ void RouteSearch::explain() {
     none.advised = true;
     return done_(std::move(none));
   }
-  if (auto limit = refused_.detail()) return end(std::move(*limit));
+  if (auto limit = limit_in_the_way()) return end(std::move(*limit));
   if (!known_) return end(detail_of(hints_left_out_ ? DetailCode::excluded : DetailCode::payee_unknown));
   if (limits_told_ && !limited_target_) limited_target_ = probe_target_;
   limited_target_ ? ask_without_limits() : look_at_channels();
 }
 
 void RouteSearch::ask_without_limits() {
-  Ask what{target(*limited_target_), avoid_, question_.excluded_nodes, false};
-  put(what, [self = shared_from_this()](std::optional<Route> route, const std::optional<RpcError>& /*error*/) {
-    if (!route) return self->look_at_channels();
-    if (const auto& tail = self->targets_[*self->limited_target_])
-      route->hops.insert(route->hops.end(), tail->hops.begin(), tail->hops.end());
-    if (!self->uses_excluded(*route)) self->refused_.add(*route, self->question_.demand);
-    auto limit = self->refused_.detail();
+  Ask what = usual_ask(*limited_target_);
+  what.limits = false;
+  put(what, [self = shared_from_this()](std::vector<Route> routes, const std::optional<RpcError>& /*error*/) {
+    if (routes.empty()) return self->look_at_channels();
+    routes = self->whole_routes(std::move(routes), *self->limited_target_);
+    if (!routes.empty() && !self->uses_excluded(routes)) self->note_refused(routes);
+    auto limit = self->limit_in_the_way();
     limit ? self->end(std::move(*limit)) : self->look_at_channels();
   });
 }
 
 void RouteSearch::look_at_channels() {
   if (!channels_ && question_.demand.outgoing_channels.empty())
-    return ask_own_channels(&RouteSearch::leave_something_out);
+    return ask_own_channels([self = shared_from_this()] { self->leave_something_out(); });
   leave_something_out();
 }
 
+/// What is said of one part is no reason where several were asked for too.
+std::optional<FailureDetail> RouteSearch::explain_own_channels(Msat fees) const {
+  if (!channels_) return std::nullopt;
+  auto why = explain_channels(spendable(*channels_), question_.demand, fees);
+  return why && why->code == DetailCode::amount_in_one_part && parts_ > 1 ? std::nullopt : why;
+}
+
 void RouteSearch::leave_something_out() {
-  std::vector<SpendableChannel> own;
-  for (const OwnChannel& one : channels_.value_or(std::vector<OwnChannel>{}))
-    own.push_back({one.channel, one.usable, one.spendable});
-  if (auto why = channels_ ? explain_channels(own, question_.demand, Msat{}) : std::nullopt)
-    return end(std::move(*why));
+  if (auto why = explain_own_channels(Msat{})) return end(std::move(*why));
   if (!probe_target_) return end({});
-  Ask what{target(*probe_target_), {}, {}, false};
-  DetailCode meaning = DetailCode::amount_in_one_part;
+  Ask what = bare_ask(*probe_target_);
+  DetailCode meaning = DetailCode::excluded;
   if (excludes_something()) {
-    meaning = DetailCode::excluded;
-    what.without_channels = std::span(avoid_).subspan(question_.excluded_channels.size());
+    what.without_channels.assign(avoid_.begin() + static_cast<std::ptrdiff_t>(question_.excluded_channels.size()),
+                                 avoid_.end());
   } else if (!question_.demand.outgoing_channels.empty()) {
     meaning = DetailCode::outgoing_channel_no_route;
   } else {
-    what.params.amount = probe_amount(what.params.amount);
+    return parts_ > 1 ? end({}) : explain_by_less(std::move(what));
   }
-  put(what, [self = shared_from_this(), own = std::move(own), meaning](std::optional<Route> route,
-                                                                       const std::optional<RpcError>& /*error*/) {
-    if (!route) return self->end(self->hints_left_out_ ? detail_of(DetailCode::excluded) : FailureDetail{});
-    if (meaning != DetailCode::amount_in_one_part) return self->end(detail_of(meaning));
+  put(what,
+      [self = shared_from_this(), meaning](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
+        const bool hints = routes.empty() && self->hints_left_out_;
+        self->end(routes.empty() && !hints ? FailureDetail{} : detail_of(hints ? DetailCode::excluded : meaning));
+      });
+}
+
+/// A part of the amount that gets through shows that it is the amount.
+void RouteSearch::explain_by_less(Ask what) {
+  what.params.amount = probe_amount(what.params.amount);
+  put(what, [self = shared_from_this()](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
+    if (routes.empty()) return self->end(self->hints_left_out_ ? detail_of(DetailCode::excluded) : FailureDetail{});
     const Msat spent = checked_sub(self->target(*self->probe_target_).amount, self->question_.demand.amount)
                            .value_or(Msat{});  // for the hint's hops
-    const Msat fees = checked_add(fees_by_probe(route->fees()), spent).value_or(spent);
-    if (auto why = self->channels_ ? explain_channels(own, self->question_.demand, fees) : std::nullopt)
-      return self->end(std::move(*why));
-    FailureDetail whole = detail_of(meaning);
-    if (self->channels_) whole.held = held_together(own);
+    const Msat fees = checked_add(fees_by_probe(routes.front().fees()), spent).value_or(spent);
+    if (auto why = self->explain_own_channels(fees)) return self->end(std::move(*why));
+    FailureDetail whole = detail_of(DetailCode::amount_in_one_part);
+    if (self->channels_) whole.held = held_together(spendable(*self->channels_));
     self->end(std::move(whole));
   });
 }

@@ -38,10 +38,10 @@ DispatchAnswer not_sent(const AttemptKey& key, Failure failure) {
   return answer;
 }
 
-FenceAnswer fence_answer(const AttemptKey& key, bool fenced) {
+FenceAnswer fence_answer(const AttemptKey& key, FenceAnswer::Kind kind = FenceAnswer::Kind::look) {
   FenceAnswer answer;
   answer.key = key;
-  if (fenced) answer.kind = FenceAnswer::Kind::fenced;
+  answer.kind = kind;
   return answer;
 }
 
@@ -229,13 +229,13 @@ struct ClnSwitch::Impl {
   // --- fences ---
 
   void fence(const Handover& handover) {
-    if (handover.route.hops.empty()) return tell(fence_answer(handover.key, false));
+    if (handover.route.hops.empty()) return tell(fence_answer(handover.key));
     client.call("listpeerchannels", nlohmann::json::object(), [this, handover](const RpcReply& reply) {
       std::vector<OwnChannel> channels = reply.result ? read_own_channels(*reply.result) : std::vector<OwnChannel>{};
       channels.erase(
           std::remove_if(channels.begin(), channels.end(), [](const OwnChannel& own) { return !own.usable; }),
           channels.end());
-      if (channels.empty()) return tell(fence_answer(handover.key, false));
+      if (channels.empty()) return tell(fence_answer(handover.key));
       put_fence(handover, channels[fence_turn++ % channels.size()]);  // another one each time: one may be stuck
     });
   }
@@ -244,8 +244,18 @@ struct ClnSwitch::Impl {
     PaymentSecret secret;
     randomness.fill(secret.bytes);
     client.call("sendpay", fence_params(handover, over, secret), [this, handover](const RpcReply& reply) {
-      if (!fence_stands(conclude_sendpay(reply), handover)) return tell(fence_answer(handover.key, false));
-      confirm_fence(handover);
+      const SendpayMeaning meaning = conclude_sendpay(reply);
+      if (fence_stands(meaning, handover)) return confirm_fence(handover);
+      if (meaning.word == SendpayWord::exists && handover.key.part > 0) return weigh_refusal(handover.key);
+      tell(fence_answer(handover.key));
+    });
+  }
+
+  /// The refusal's words are not read: the rows tell what stands in the way.
+  void weigh_refusal(const AttemptKey& key) {
+    client.call("listsendpays", listsendpays_params(key.hash), [this, key](const RpcReply& reply) {
+      const auto records = conclude_listsendpays(reply, key.hash).value_or(std::vector<Record>{});
+      tell(fence_answer(key, bars(records, key) ? FenceAnswer::Kind::barred : FenceAnswer::Kind::look));
     });
   }
 
@@ -254,10 +264,11 @@ struct ClnSwitch::Impl {
         wait_patience_ns, "waitsendpay", waitsendpay_params(handover.key, wait_seconds),
         [this, key = handover.key, label = handover.label](const RpcReply& reply) {
           const WaitMeaning meaning = conclude_waitsendpay(reply);
-          tell(fence_answer(key,
-                            meaning.word == WaitWord::failed && meaning.record && meaning.record->row.label == label));
+          const bool own = meaning.record && meaning.record->row.label == label;
+          const bool fenced = own && meaning.word == WaitWord::failed;
+          tell(fence_answer(key, fenced ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look));
         },
-        [this, key = handover.key] { tell(fence_answer(key, false)); });
+        [this, key = handover.key] { tell(fence_answer(key)); });
   }
 };
 

@@ -1,0 +1,63 @@
+// Several routes from a node that has getroute alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/driver/ports.h"
+#include "core/switch/cln/requests.h"
+#include "core/switch/rpc/client.h"
+
+namespace paytower::cln {
+
+/// What a channel takes besides all that is pending there, as far as we know.
+struct ChannelRoom {
+  ChannelDirection channel;
+  Msat left;
+};
+
+struct HalvingQuestion {
+  RouteParams whole;  ///< all parts together, which did not go in one
+  std::uint32_t most_parts = 2;
+  std::vector<ChannelDirection> without_channels;
+  std::vector<PublicKey> without_nodes;
+  std::vector<ChannelRoom> rooms;
+};
+
+/// As lnd's payment session does it: what finds no route is halved, and each piece that finds one fills the channels of
+/// its route for those behind it. One question to the node at a time; at most the halvings down to the least part, one
+/// for each part, and one more for each known channel that a route would have filled too far.
+class HalvedRoutes : public std::enable_shared_from_this<HalvedRoutes> {
+ public:
+  /// Of none, with the node's last error, where it gave one.
+  using Done = std::function<void(std::vector<Route>, const std::optional<RpcError>&)>;
+
+  /// `done` is not called when the connection is lost before.
+  HalvedRoutes(RpcClient& client, HalvingQuestion question, Done done)
+      : client_(client), question_(std::move(question)), done_(std::move(done)), left_(question_.whole.amount) {}
+  /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
+  void start();
+
+ private:
+  [[nodiscard]] Msat next_piece() const;
+  void ask_next();
+  void ask(Msat piece);
+  void take(Route route, Msat piece);
+  void halve(Msat piece);
+  [[nodiscard]] std::optional<ChannelDirection> overfull(const Route& route) const;
+  void fill(const Route& route);
+
+  RpcClient& client_;
+  HalvingQuestion question_;
+  Done done_;
+  Msat left_;   ///< has no route yet
+  Msat piece_;  ///< the largest that is still asked for
+  std::vector<Route> found_;
+  std::vector<ChannelDirection> too_small_;  ///< for the piece that is asked for now
+  std::optional<RpcError> error_;
+};
+
+}  // namespace paytower::cln
