@@ -211,7 +211,8 @@ TEST_CASE("what our open parts occupy is kept free of others, but not our own ch
                   Hop{scid("111x5x0"), 0, world.payee, Msat::of(amount), 10}}};
   };
   world.question.beside = {open(2'000'000), open(500'000)};
-  world.question.bounds = {ChannelBound{{scid("111x3x0"), 1}, Msat::of(9'000'000)}};
+  world.question.bounds = {ChannelBound{{scid("111x3x0"), 1}, Msat::of(9'000'000)},
+                           ChannelBound{{scid("111x1x0"), 0}, Msat::of(4'000'000)}};
   world.node.on("listchannels", [](ScriptedNode& at, const Request& request) {
     CHECK(request.params.size() == 1);
     json channels = json::array();
@@ -230,7 +231,8 @@ TEST_CASE("what our open parts occupy is kept free of others, but not our own ch
                 json::array(
                     {json{{"short_channel_id_dir", "111x3x0/1"}, {"amount_msat", 2'501'000}, {"layer", layer}},
                      json{{"short_channel_id_dir", "111x5x0/0"}, {"amount_msat", 2'500'000}, {"layer", layer}}})}});
-    CHECK(world.told("askrene-inform-channel")[1] == PartsWorld::constrained("111x3x0/1", 9'000'000));
+    CHECK(world.told("askrene-inform-channel")[2] == PartsWorld::constrained("111x3x0/1", 9'000'000));
+    CHECK(world.told("askrene-inform-channel")[3] == PartsWorld::constrained("111x1x0/0", 1'498'000));
     CHECK(world.node.of("listchannels").empty());
     (void)world.run();
     CHECK(world.node.of("askrene-remove-layer")[1].params["layer"] == layer);
@@ -242,6 +244,7 @@ TEST_CASE("what our open parts occupy is kept free of others, but not our own ch
     CHECK(world.ask().routes.size() == 1);
     CHECK(world.node.of("askrene-reserve").empty());
     CHECK(world.told("askrene-inform-channel") == std::vector<json>{PartsWorld::constrained("111x3x0/1", 6'499'000),
+                                                                    PartsWorld::constrained("111x1x0/0", 1'498'000),
                                                                     PartsWorld::constrained("111x3x0/1", 5'499'001),
                                                                     PartsWorld::constrained("111x5x0/0", 500'001)});
   }

@@ -1,6 +1,7 @@
 #include "core/switch/cln/conclusions.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/base/limits.h"
 #include "core/payment/failure_detail.h"
@@ -187,19 +188,20 @@ const Record* newest_failure(std::span<const Record> records, std::uint32_t part
 }
 
 std::vector<AttemptKey> explained_failures(std::span<const Record> records, std::size_t most) {
-  std::vector<const Record*> newest;
+  std::vector<const Record*> newest_first;
+  std::set<std::uint32_t> done;  // parts, of which nothing more is to be said
   for (const Record& record : records) {
-    const AttemptKey key{record.hash, record.row.id, record.row.part};
-    if (record.row.state == RowState::failed && is_attempt_row(record, key) &&
-        newest_failure(records, record.row.part) == &record)
-      newest.push_back(&record);
+    if (record.row.state != RowState::failed) continue;
+    newest_first.push_back(&record);
+    if (record.updated_index == 0) done.insert(record.row.part);
   }
-  std::sort(newest.begin(), newest.end(),
-            [](const Record* one, const Record* other) { return one->updated_index > other->updated_index; });
-  if (newest.size() > most) newest.resize(most);
+  std::stable_sort(newest_first.begin(), newest_first.end(),
+                   [](const Record* one, const Record* other) { return one->updated_index > other->updated_index; });
   std::vector<AttemptKey> keys;
-  keys.reserve(newest.size());
-  for (const Record* record : newest) keys.push_back({record->hash, record->row.id, record->row.part});
+  for (const Record* record : newest_first) {
+    const AttemptKey key{record->hash, record->row.id, record->row.part};
+    if (done.insert(key.part).second && is_attempt_row(*record, key) && keys.size() < most) keys.push_back(key);
+  }
   return keys;
 }
 

@@ -30,7 +30,7 @@ Msat constraint(Msat below, Msat occupied) {
 
 bool LayeredRoute::needs_a_layer() const {
   return !question_.without_channels.empty() || !question_.without_nodes.empty() || !question_.policies.empty() ||
-         !question_.bounds.empty() || !question_.occupied.empty();
+         !question_.bounds.empty() || !question_.reservable.empty();
 }
 
 void LayeredRoute::start() {
@@ -67,20 +67,21 @@ void LayeredRoute::tell_policy(const ChannelPolicy& told) {
                                       {"htlc_maximum_msat", told.htlc_max.value()}});
 }
 
-/// A node that takes reservations subtracts them from what the bounds leave.
+/// The node subtracts reservations from what the bounds leave; all else we do.
 void LayeredRoute::tell_bounds(bool takes_reservations) {
   for (const ChannelBound& bound : question_.bounds) {
     const auto load = question_.occupied.find(bound.channel);
-    const Msat occupied = takes_reservations || load == question_.occupied.end() ? Msat{} : load->second;
+    const bool reserved = takes_reservations && question_.reservable.count(bound.channel) != 0;
+    const Msat occupied = reserved || load == question_.occupied.end() ? Msat{} : load->second;
     tell("askrene-inform-channel",
          inform_params(layer_, bound.channel, constraint(bound.below, occupied), "constrained"));
   }
 }
 
 void LayeredRoute::reserve_occupied() {
-  if (question_.occupied.empty()) return;
+  if (question_.reservable.empty()) return;
   json path = json::array();
-  for (const auto& [channel, amount] : question_.occupied) {
+  for (const auto& [channel, amount] : question_.reservable) {
     path.push_back(
         json{{"short_channel_id_dir", channel_name(channel)}, {"amount_msat", amount.value()}, {"layer", layer_}});
   }
@@ -88,7 +89,7 @@ void LayeredRoute::reserve_occupied() {
 }
 
 void LayeredRoute::bound_occupied() {
-  for (const auto& [channel, amount] : question_.occupied) bound_by_capacity(channel, amount);
+  for (const auto& [channel, amount] : question_.reservable) bound_by_capacity(channel, amount);
 }
 
 /// A channel that is not announced has no capacity that the node could tell.

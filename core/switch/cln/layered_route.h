@@ -25,7 +25,8 @@ struct LayeredQuestion {
   std::vector<PublicKey> without_nodes;
   std::vector<ChannelPolicy> policies;  ///< newer than the node's graph
   std::vector<ChannelBound> bounds;     ///< all that a set sends there must stay below
-  Loads occupied;                       ///< by our open parts, on others' channels
+  Loads occupied;                       ///< by our open parts
+  Loads reservable;                     ///< of it on others' channels: the node knows its own
   std::uint32_t max_parts = 1;
   std::string advice;  ///< the store's layer, empty without one
   StoreId store{};

@@ -215,7 +215,8 @@ void RouteSearch::put_layered(const Ask& what, Found found) {
   asked.without_nodes = what.without_nodes;
   asked.policies = question_.policies;
   asked.bounds = what.bounds;
-  asked.occupied = loads_of(question_.beside, false);
+  asked.occupied = loads_of(question_.beside);
+  asked.reservable = loads_of(question_.beside, false);
   asked.max_parts = what.parts;
   asked.advice = layer_;
   asked.store = question_.store;
