@@ -173,16 +173,16 @@ class OddNode:
             if not row and one["status"] == "pending":
                 return self.error(200, f"Payment with groupid={one['groupid']} still in progress")
         if not row:
-            row = self.add_row(params["payment_hash"], params["groupid"], params["label"])
+            row = self.add_row(params["payment_hash"], params["groupid"], params["label"], part=params["partid"])
             self.htlcs.append({"created_index": len(self.htlcs) + 1, "direction": "out", "state": "SENT_ADD_ACK_REVOCATION",
-                               "payment_hash": params["payment_hash"]})
+                               "payment_hash": params["payment_hash"], "amount_msat": params["route"][0]["amount_msat"]})
         more = {"message": "Monitor status with listpays or waitsendpay"} if row["status"] == "pending" else {}
         return {"result": {**more, **copy.deepcopy(row)}}
 
     def waitsendpay(self, params):
         row = self.row(params)
         if not row:
-            return self.error(208, "Never attempted payment part 0")
+            return self.error(208, f"Never attempted payment part {params['partid']}")
         if row["status"] == "failed":
             return self.error(204, "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (reply from remote)", {**row, **self.blame(row, 0x1007)})
         self.end(row, "complete")
@@ -198,7 +198,7 @@ class OddNode:
         if status == "complete":
             row["payment_preimage"] = self.preimage
             self.debits.append({"created_index": len(self.debits) + 1, "debit_msat": row["amount_sent_msat"], "credit_msat": 0, "primary_tag": "invoice",
-                                "payment_hash": row["payment_hash"], "group_id": row["groupid"], "part_id": 0})
+                                "payment_hash": row["payment_hash"], "group_id": row["groupid"], "part_id": row["partid"]})
 
     def blame(self, row, failcode, index=1):
         n = 0

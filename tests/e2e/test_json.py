@@ -28,7 +28,7 @@ INSIDE = {
     "imported hop": {"custom_records": "custom record"},
     "attempt": {"failure": "failure", "route": "route"},
     "route": {"hops": "hop"},
-    "dry run of send": {"failure_detail": "failure detail", "route": "route"},
+    "dry run of send": {"failure_detail": "failure detail", "route": "route", "routes": "route"},
     "dry run of cancel": {"payment": "payment"},
     "batch line": {"error": "error", "payment": "payment"},
     "resume": {"payments": "payment"},

@@ -320,7 +320,7 @@ class ForgetfulNode(NodeUsers):
                     self.start("forget-all@help:1" + (f",{older}" if older else ""))
                     self.rpc("help", [])
                 else:
-                    one = {"partid": 0, "groupid": int(group)} if what == "row" else {}
+                    one = {"partid": 1, "groupid": int(group)} if what == "row" else {}
                     self.rpc("delpay", {"payment_hash": payment_hash, "status": "complete", **one})
                 for _ in range(2):
                     self.step("resume", "--wait", "1s")

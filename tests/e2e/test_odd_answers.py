@@ -62,7 +62,7 @@ def with_row(code, message, **row):
         params = request["params"]
         own = row.get("own", True)
         node.add_row(HASH, params["groupid"] if own else 5, params["label"] if own else OTHER, row.get("status", "pending"),
-                     node.preimage if row.get("status") == "complete" else None, row.get("part", 0))
+                     node.preimage if row.get("status") == "complete" else None, row.get("part", params["partid"] if own else 0))
         node.answer(connection, request, node.error(code, message))
     return act
 
@@ -170,8 +170,10 @@ class OddAnswers(harness.World):
                 self.assertEqual(payment["status"], status)
                 sent = [params for params in self.node.asked("sendpay") if not params["label"].endswith(":fence")]
                 self.assertEqual(len({params["groupid"] for params in sent}), ids, sent)
-                for params in sent:
-                    self.assertEqual((params["payment_hash"], params["partid"], params["amount_msat"]), (HASH, 0, 100_000))
+                rounds = sorted({params["groupid"] for params in sent})
+                for params in sent:  # one piece each: parts are counted over all rounds
+                    self.assertEqual((params["payment_hash"], params["partid"], params["amount_msat"]),
+                                     (HASH, 1 + rounds.index(params["groupid"]), 100_000))
                     twins = [other for other in sent if other["groupid"] == params["groupid"]]
                     self.assertEqual(twins, [params] * len(twins))  # the same attempt again is the same in every word
                 if any(row["label"] == OTHER for row in self.node.rows):
