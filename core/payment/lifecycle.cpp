@@ -337,12 +337,15 @@ class Decider {
     write(RegisterAttempt{std::move(attempt)});
   }
   /// The payee waits for the rest of its set from the first part on, and for 60 s at least: what comes late is given
-  /// back with the others.
+  /// back with the others. Once one part was, the others follow.
   [[nodiscard]] bool set_has_time() const {
     constexpr std::int64_t most_age_ns = 15 * ns_per_second;
+    const auto round = payment_.open_round();
     return std::none_of(payment_.attempts.begin(), payment_.attempts.end(), [&](const Attempt& attempt) {
-      return attempt.origin == AttemptOrigin::own && attempt.open() &&
-             at_.value - attempt.registered.value >= most_age_ns;
+      if (attempt.origin != AttemptOrigin::own) return false;
+      const bool given_back = attempt.failure && attempt.failure->code == FailureCode::mpp_timeout;
+      if (attempt.open()) return at_.value - attempt.registered.value >= most_age_ns;
+      return given_back && attempt.id == round;
     });
   }
   /// Beside the parts that are open, while their set can still become whole.

@@ -149,6 +149,24 @@ TEST_CASE("parts: a set that the payee gave back counts as one HTLC") {
   CHECK(payment.own_attempts() == 2);
 }
 
+TEST_CASE("parts: nothing is added to a set of which the payee gave a part back") {
+  Payment payment = fresh_payment();
+  payment.index.value = 1;
+  payment.request.max_parts = 3;
+  payment.attempts = {part_attempt(first_id, 1, 150'000, Shape::failed),
+                      part_attempt(first_id, 2, 100'000, Shape::open)};
+  const Event pending = Pending{key_of(first_id, 2)};
+  const Event ready =
+      RoutesReady{first_id, {{3, part_route(150'000)}}, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}};
+  CHECK(count_of<AskRoutes>(decide(payment, {before_deadline, pending}).acts) == 1);
+  CHECK(count_of<RegisterAttempt>(decide(payment, {before_deadline, ready}).writes) == 1);
+  payment.attempts[0].failure->code = FailureCode::mpp_timeout;
+  CHECK(count_of<AskRoutes>(decide(payment, {before_deadline, pending}).acts) == 0);
+  CHECK(decide(payment, {before_deadline, ready}).writes.empty());
+  payment.attempts[0].id = second_id;  // of an earlier round
+  CHECK(count_of<AskRoutes>(decide(payment, {before_deadline, pending}).acts) == 1);
+}
+
 TEST_CASE("R3: only the allow-list resolves an attempt") {
   for_all([](const Case& c) {
     const bool may_fail = is<Failed>(c.event) || is<NotSent>(c.event) || is<NotFound>(c.event) || is<Orphaned>(c.event);
