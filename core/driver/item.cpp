@@ -48,6 +48,13 @@ void end_look(Item& item) {
   if (again) item.look = LookWanted{*again};
 }
 
+/// It was about a part of a round, and that round is over.
+void outdate_question(Item& item) {
+  if (!item.route) return;
+  item.route->outdated = true;
+  item.route->again.reset();
+}
+
 void answered(Item& item, const AttemptKey& key) {
   if (HandoverRecord* record = find_in(item.handovers, key)) record->unanswered.reset();
 }
@@ -258,6 +265,7 @@ Wishes on(Item& item, const RouteAnswer& answer) {
   const RouteAsked asked = std::move(*item.route);
   item.route.reset();
   if (asked.again) return {AskForRoutes{*asked.again}};
+  if (asked.outdated) return {};
   auto judged = judge_answer(answer, item.payment, asked.excluded);
   if (auto* routes = std::get_if<std::vector<Route>>(&judged))
     return {TakeRoutes{std::move(*routes), round_for(item, asked.wanted)}};
@@ -390,8 +398,10 @@ Wishes leave_proven(const Item& item, const ItemContext& at) {
 void on_stored(Item& item, PaymentIndex index, const Decision& decision, MonoNs now) {
   item.payment.index = index;
   const bool proven = item.payment.proof().has_value();
+  const bool open = item.payment.has_open_attempt();
   for (const Write& write : decision.writes) apply(item.payment, write);
   if (!proven && item.payment.proof()) item.proven = now;
+  if (open && !item.payment.has_open_attempt()) outdate_question(item);
   item.idle_looks = 0;
 }
 

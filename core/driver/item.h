@@ -45,6 +45,7 @@ struct RouteAsked {
   Exclusions excluded{};             ///< of the question
   AttemptId full_until{};            ///< see exclusions_for
   std::optional<AskRoutes> again{};  ///< the answer comes too late: what is missing has changed
+  bool outdated = false;             ///< asked beside parts that have all ended: a look comes first (R4, R9)
 };
 
 /// What this process knows of its own requests for one attempt (R3, R4). The attempt itself stands in the payment.

@@ -112,6 +112,30 @@ TEST_CASE("item: a look that is wanted while one is under way stays wanted, the 
   }
 }
 
+TEST_CASE(
+    "item: R4, the answer to a question about a round that has ended meanwhile is dropped, and a look comes first") {
+  Item item = item_with_open_attempt();
+  item.payment.request.max_parts = 2;
+  const AttemptKey open = key_of(0);
+  for (const bool found : {true, false}) {
+    for (const bool again : {true, false}) {
+      Item now = item;
+      route_asked(now, RouteAsked{});
+      if (again) CHECK_FALSE(may_ask_routes(now, AskRoutes{}));
+      const Decision ended = decide(now.payment, {test::before_deadline, Failed{open, {}}});
+      REQUIRE(ended.writes.size() == 1);
+      on_stored(now, now.payment.index, ended, at(1).mono);
+      CHECK(perform(now, ended, at(1)).empty());
+      CHECK(look_due(now));
+      if (found) CHECK(on(now, routes_answer(0, {test::simple_route(7)})).empty());
+      if (!found) CHECK(on(now, no_route_answer(0, {})).empty());
+      CHECK_FALSE(now.route);
+      CHECK(now.backlog.empty());  // neither a new round nor the wish to stop
+      CHECK(may_ask_routes(now, AskRoutes{}));
+    }
+  }
+}
+
 TEST_CASE("item: silence is doubted every two seconds, and the deadline is told once") {
   Item item = item_with_open_attempt();
   REQUIRE(perform(item, acts(Dispatch{key_of(0)}), at(0)).size() == 1);
