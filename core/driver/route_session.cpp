@@ -262,30 +262,71 @@ class FirstAmounts {
   std::vector<std::uint64_t> taken_;
 };
 
-constexpr std::int64_t most_difference = 100;  ///< msat; more attempts than these no payment has
+constexpr std::uint64_t most_difference = 100;  ///< msat; more attempts than these no payment has
 
 /// A part of a single hop has no fee that could be raised: what it delivers moves to or from another part.
 void move_difference(std::vector<Route>& routes, std::size_t at, FirstAmounts& taken) {
-  for (std::int64_t by = 1; by <= most_difference && taken.has(routes[at].total_amount().value()); ++by) {
-    const bool free = !taken.has(routes[at].total_amount().value() + static_cast<std::uint64_t>(by));
+  for (std::uint64_t by = 1; by <= most_difference && taken.has(routes[at].total_amount().value()); ++by) {
+    const bool free = !taken.has(routes[at].total_amount().value() + by);
     if (!free) continue;
     const auto giver = std::find_if(routes.begin(), routes.end(), [&](const Route& other) {
-      return &other != &routes[at] && other.delivered().value() > static_cast<std::uint64_t>(by) &&
-             !taken.has(other.total_amount().value() - static_cast<std::uint64_t>(by));
+      return &other != &routes[at] && other.delivered().value() > by && !taken.has(other.total_amount().value() - by);
     });
     if (giver == routes.end()) continue;
-    shift(*giver, -by);
-    shift(routes[at], by);
+    shift(*giver, -static_cast<std::int64_t>(by));
+    shift(routes[at], static_cast<std::int64_t>(by));
     if (giver - routes.begin() < static_cast<std::ptrdiff_t>(at)) taken.add(giver->total_amount());
   }
+}
+
+/// `more` reaches the payee; each node on the way gets what its fee may have grown by.
+void deliver_more(Route& route, std::uint64_t more) {
+  for (std::size_t i = route.hops.size(); i > 0; --i) {
+    Hop& hop = route.hops[i - 1];
+    const std::uint64_t before = i > 1 ? route.hops[i - 2].amount.value() - hop.amount.value() : 0;
+    const std::uint64_t grown = i > 1 ? 1 + more * (before + 1) / std::max<std::uint64_t>(hop.amount.value(), 1) : 0;
+    hop.amount = Msat::of(hop.amount.value() + more);
+    more += grown;
+  }
+}
+
+Msat fees_of(const std::vector<Route>& routes) {
+  Msat fees;
+  for (const Route& route : routes) fees = checked_add(fees, route.fees()).value_or(Msat::of(Msat::max_value));
+  return fees;
+}
+
+/// A set may fill a channel of ours to the last msat, and more would be refused there: what is equal sends less, and
+/// the smallest part, which is the likeliest to have room, takes it.
+std::vector<Route> with_less(std::vector<Route> routes, FirstAmounts taken) {
+  const auto least = std::min_element(routes.begin(), routes.end(), [](const Route& one, const Route& other) {
+    return one.total_amount() < other.total_amount();
+  });
+  std::uint64_t given = 0;
+  for (auto route = routes.begin(); route != routes.end(); ++route) {
+    if (route == least) continue;
+    const std::uint64_t first = route->total_amount().value();
+    std::uint64_t by = 0;
+    while (by < most_difference && first > by && taken.has(first - by)) ++by;
+    if (first > least->total_amount().value() + by && route->delivered().value() > by) {
+      shift(*route, -static_cast<std::int64_t>(by));
+      given += by;
+    }
+    taken.add(route->total_amount());
+  }
+  if (given > 0) deliver_more(*least, given);
+  return routes;
 }
 
 }  // namespace
 
 void tell_apart(std::vector<Route>& routes, const Payment& payment) {
   FirstAmounts taken(payment);
-  Msat spare = payment.fee_left();
-  for (const Route& route : routes) spare = checked_sub(spare, route.fees()).value_or(Msat{});
+  if (routes.size() > 1) {
+    std::vector<Route> moved = with_less(routes, taken);
+    if (fees_of(moved) <= payment.fee_left()) routes = std::move(moved);
+  }
+  Msat spare = checked_sub(payment.fee_left(), fees_of(routes)).value_or(Msat{});
   for (std::size_t i = 0; i < routes.size(); ++i) {
     if (routes[i].hops.size() == 1) move_difference(routes, i, taken);
     Hop& first = routes[i].hops.front();

@@ -57,8 +57,9 @@ struct QuestionContext {
                                                                      const Exclusions& exclusions);
 
 /// R5: no switch's list of HTLCs names a part, so that each attempt of a payment sends an amount of its own over our
-/// channel. 1 msat of fee more at the first hop makes the difference, or 1 msat that moves between two parts of a
-/// single hop; where neither can be, parts stay equal.
+/// channel. Equal parts of a set send a few msat less, and its smallest part more; where all are equal, 1 msat of fee
+/// more at the first hop makes the difference, or 1 msat that moves between two parts of a single hop; where neither
+/// can be, parts stay equal.
 void tell_apart(std::vector<Route>& routes, const Payment& payment);
 
 }  // namespace paytower

@@ -246,20 +246,31 @@ TEST_CASE("parts: beside the proof a part that has no row is fenced, and the ref
   CHECK(world.node.handovers.size() == 2);  // nothing is handed over after the proof
 }
 
-TEST_CASE("parts: no amount is told twice where a msat of fee can tell attempts apart") {
+TEST_CASE("parts: no amount is told twice where a msat can tell attempts apart") {
   Payment payment = fresh_payment();
   payment.request.max_parts = 4;
   payment.attempts = {part_attempt(first_id, 1, 150'000, Shape::failed)};
-  std::vector<Route> set = {part_route(150'000, 1), part_route(50'000, 11), part_route(50'000, 21)};
+  const auto totals = [](const std::vector<Route>& routes) {
+    std::vector<std::uint64_t> found;
+    for (const Route& route : routes) found.push_back(route.total_amount().value());
+    return found;
+  };
+  // What may fill a channel of ours sends less, never more; the smallest takes it, with a msat of fee for its node.
+  std::vector<Route> set = {part_route(150'000, 1), part_route(60'000, 11), part_route(40'000, 21)};
   tell_apart(set, payment);
-  CHECK(set[0].total_amount() == Msat::of(150'251));
-  CHECK(set[1].total_amount() == Msat::of(50'250));
-  CHECK(set[2].total_amount() == Msat::of(50'251));
+  CHECK(totals(set) == std::vector<std::uint64_t>{150'249, 60'250, 40'252});
+  CHECK(set[2].delivered() == Msat::of(40'001));
+  CHECK(set[0].delivered().value() + set[1].delivered().value() + set[2].delivered().value() == 250'000);
+  SUBCASE("equal parts alone: a msat of fee") {
+    set = {part_route(125'000, 1), part_route(125'000, 11)};
+    tell_apart(set, payment);
+    CHECK(totals(set) == std::vector<std::uint64_t>{125'250, 125'251});
+  }
   SUBCASE("no fee is left: they stay equal") {
     payment.request.demand.fee_limit = Msat::of(750);
     set = {part_route(150'000, 1), part_route(50'000, 11), part_route(50'000, 21)};
     tell_apart(set, payment);
-    CHECK(set[2].total_amount() == Msat::of(50'250));
+    CHECK(totals(set) == std::vector<std::uint64_t>{150'250, 50'250, 50'250});
   }
   SUBCASE("single hops: a msat moves from one part to another") {
     const auto direct = [](std::uint64_t channel, std::uint64_t msat) {
