@@ -109,7 +109,8 @@ class Reader {
   }
 
   void warn_wedged(const Attempt& attempt, const SwitchRow& row) {
-    if (attempt.amount < payment_.request.demand.amount) return;  // more parts can go beside it
+    const bool more_may_go = attempt.amount < payment_.request.demand.amount && !payment_.stop_reason;
+    if (more_may_go) return;
     warn("the switch calls " + name_of(key_of(row)) +
          " pending, although it never sent it: this row is an orphan that never ends, and with it the node refuses "
          "every payment of this hash until the row is taken out of `payments` in lightningd.sqlite3 while the node is "
