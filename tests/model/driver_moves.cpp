@@ -1,8 +1,20 @@
 // What the process may do next: it starts, decides, acts, listens, or dies.
+#include <algorithm>
+
 #include "tests/model/move.h"
 #include "tests/model/world.h"
 
 namespace paytower::model {
+
+namespace {
+
+unsigned first_of(std::uint8_t ids) {
+  unsigned id = 0;
+  while (id < foreign_id && (ids & bit(id)) == 0) ++id;
+  return id;
+}
+
+}  // namespace
 
 void Moves::process_moves() {
   if (from_->process.alive == 0) return start_moves();
@@ -42,7 +54,7 @@ void Moves::item_moves(unsigned slot) {
     return [this, slot, what](State& next) { (DriverStep(config_, mutation_, next).*what)(slot); };
   };
   if (item.act != 0)
-    return move(item.act == 1 ? "hand over" : "fence", item.act_id, step(&DriverStep::do_committed_act));
+    return move(item.act == 1 ? "hand over" : "fence", first_of(item.act_ids), step(&DriverStep::do_committed_act));
   if (item.events != 0) {
     const std::string name = named_ ? "decide: " + event_name(item.backlog[0]) : std::string();
     move(name.c_str(), 0, step(&DriverStep::decide_front));
@@ -52,7 +64,10 @@ void Moves::item_moves(unsigned slot) {
   answer_moves(slot);
   if (item.events != 0) return;
   if (item.look_wanted != 0 && from_->process.look.stage == LookStage::none) {
-    move("look: try", slot + 1, [this](State& next) { DriverStep(config_, mutation_, next).start_look(); });
+    move("look: try", slot + 1, [this](State& next) { DriverStep(config_, mutation_, next).start_look(false); });
+    if (item.orphans != 0)
+      move("look, a minute later: try", slot + 1,
+           [this](State& next) { DriverStep(config_, mutation_, next).start_look(true); });
   }
   if (item.unanswered != 0 && item.look_wanted == 0 && config_.lost_replies)
     move("no answer in time: try", slot + 1, step(&DriverStep::doubt_silence));
@@ -62,20 +77,37 @@ void Moves::item_moves(unsigned slot) {
     move("tell the deadline: try", slot + 1, step(&DriverStep::tell_deadline));
   if (recorded && item.known_stop != row.stop)
     move("see another process's word: try", slot + 1, step(&DriverStep::see_foreign_decisions));
-  if (item.asking == 0) return;
+  if (item.asking != 0) route_moves(slot);
+}
+
+/// The answer to a question for routes: any that keeps to the question, as far as the model has ids and numbers left.
+void Moves::route_moves(unsigned slot) {
+  const ItemBytes& item = from_->process.items[slot];
+  const auto take = [this, slot](const char* name, unsigned number, const std::vector<Route>& routes) {
+    move(name, number, [&](State& next) { DriverStep(config_, mutation_, next).receive_routes(slot, routes); });
+  };
+  take("no route: try", slot + 1, {});
   const unsigned next_id = config_.clock_stands ? from_->process.highest + 1U : from_->drawn + 1U;
-  if (next_id <= config_.ids) {
-    move("a route, and its attempt registered:", next_id,
-         [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, true); });
+  if (!has_parts(config_)) {
+    if (next_id <= config_.ids) take("a route, and its attempt registered:", next_id, {route()});
+    return;
   }
-  move("no route: try", slot + 1,
-       [this, slot](State& next) { DriverStep(config_, mutation_, next).receive_route(slot, false); });
+  const bool goes_on = has_open(from_->store, slot) || item.asked_round != 0;
+  if (item.ask_again != 0 || item.asking == 2 || (!goes_on && next_id > config_.ids && !mutation_.old_round)) return;
+  const unsigned left = config_.numbers + 1U - std::min(config_.numbers + 1U, first_free(from_->store.names));
+  const auto fees = config_.dear_parts ? std::vector<unsigned>{250, 3000} : std::vector<unsigned>{250};
+  for (const unsigned fee : fees) {
+    if (left >= 1 && (config_.one_piece || item.asked_units == 1))
+      take("a route for units:", item.asked_units, {part_route(item.asked_units, fee)});
+    if (left >= 2 && item.asked_units == 2 && item.asked_parts >= 2)
+      take("two parts", 0, {part_route(1, fee), part_route(1, fee)});
+  }
 }
 
 /// Answers that are on their way, and queries that the switch can answer by now.
 void Moves::answer_moves(unsigned slot) {
   const ItemBytes& item = from_->process.items[slot];
-  for (unsigned id = 1; id <= config_.ids; ++id) {
+  for (unsigned id = 1; id <= last_number(config_); ++id) {
     const Requests& asked = from_->node.requests[id];
     const bool mine = from_->store.attempts[id].outcome != Outcome::absent && from_->store.attempts[id].owner == slot;
     if (mine && asked.reply != 0) {
@@ -88,7 +120,9 @@ void Moves::answer_moves(unsigned slot) {
     }
     const RowKind row = from_->node.seen.rows[id];
     const bool pending = row == RowKind::pending || row == RowKind::fence_pending;
-    if ((item.querying & bit(id)) != 0 && !pending) {
+    // A node answers after half a minute that it has nothing to tell. Only who waits for an orphan learns by it.
+    const bool tells = !pending || (item.orphans & bit(id)) != 0;
+    if ((item.querying & bit(id)) != 0 && tells) {
       move("the query is answered:", id,
            [this, slot, id](State& next) { DriverStep(config_, mutation_, next).receive_query(slot, id); });
     }

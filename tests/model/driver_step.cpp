@@ -43,17 +43,21 @@ template <typename What> bool writes(const Decision& decision) {
 /// Late enough for whatever waits for its time.
 constexpr MonoNs some_time_later{3600 * ns_per_second};
 
-const IdentityAnswer& identity() {
-  static const IdentityAnswer here{switch_key(), 0, {}};
-  return here;
+const IdentityAnswer& identity(std::uint8_t run) {
+  static const std::array<IdentityAnswer, 3> here = {IdentityAnswer{switch_key(), 0, run_name(0)},
+                                                     IdentityAnswer{switch_key(), 0, run_name(1)},
+                                                     IdentityAnswer{switch_key(), 0, run_name(2)}};
+  return here.at(run);
+}
+
+bool goes_to_switch(const Act& act) {
+  return std::holds_alternative<Dispatch>(act) || std::holds_alternative<Fence>(act);
 }
 
 bool ends(const Wish& wish) {
   return std::holds_alternative<Leave>(wish) || std::holds_alternative<RefuseTry>(wish) ||
          std::holds_alternative<RefuseClock>(wish);
 }
-
-unsigned number(const AttemptKey& key) { return static_cast<unsigned>(key.id.value); }
 
 }  // namespace
 
@@ -65,7 +69,7 @@ Decision DriverStep::ask(const Payment& payment, const TimedEvent& event) const 
 ItemContext DriverStep::context(unsigned slot) const {
   ItemContext at;
   at.wall = time_of(state_, slot);
-  at.identity = &identity();
+  at.identity = &identity(state_.node.run);
   if (state_.process.collect_only != 0) at.mode = ItemContext::Mode::collect_only;
   return at;
 }
@@ -86,7 +90,8 @@ void DriverStep::remember_store() {
   process.deleted_up_to = state_.store.deleted_up_to;
   process.highest = state_.store.deleted_up_to;
   for (unsigned id = 1; id <= most_ids; ++id) {
-    if ((process.known & bit(id)) != 0) process.highest = std::max(process.highest, static_cast<std::uint8_t>(id));
+    const auto round = static_cast<std::uint8_t>(round_of(config_, state_.store.names, id));
+    if ((process.known & bit(id)) != 0) process.highest = std::max(process.highest, round);
   }
 }
 
@@ -130,10 +135,10 @@ void DriverStep::decide_first(unsigned slot, Item one) {
   Event cause = std::move(one.backlog.front());
   one.backlog.erase(one.backlog.begin());
   const Decision decision = ask(one.payment, TimedEvent{time_for(one.payment, context(slot)), cause});
-  if (decision.acts.size() > 1) throw Violation{"the model does one act after a decision, the core asks for more"};
   if (decision.writes.empty()) return act(slot, std::move(one), decision);
   if (writes<FailPayment>(decision) && bytes(slot).quiet_proven == 0)
     throw Violation{"R9: FAILED without a look behind the last end that showed nothing"};
+  check_new_round(slot, decision);
   if (commit(config_, mutation_, state_, slot, decision.writes))
     return refused(slot, std::move(one), std::move(cause), decision);
   note_written(slot, decision);
@@ -141,11 +146,23 @@ void DriverStep::decide_first(unsigned slot, Item one) {
   act(slot, std::move(one), decision);
 }
 
+/// R4: a new id only after the end of all of the old one, and a look behind it.
+void DriverStep::check_new_round(unsigned slot, const Decision& decision) const {
+  if (!has_parts(config_)) return;  // there ids alone make rounds, and every rule of theirs is seen later
+  for (const Write& write : decision.writes) {
+    const auto* made = std::get_if<RegisterAttempt>(&write);
+    if (made == nullptr || !begins_round(config_, state_.store, slot, made->attempt)) continue;
+    if (has_open(state_.store, slot)) throw Violation{"R2: a new round beside an open one"};
+    if (state_.process.items[slot].quiet_proven == 0)
+      throw Violation{"R4: a new round without a look behind the last end that showed nothing"};
+  }
+}
+
 /// accepted_by_store.
 void DriverStep::note_written(unsigned slot, const Decision& decision) {
   for (const Write& write : decision.writes) {
     if (const auto* made = std::get_if<RegisterAttempt>(&write))
-      state_.process.known |= bit(static_cast<unsigned>(made->attempt.id->value));
+      state_.process.known |= bit(number(test::key_of(*made->attempt.id, made->attempt.part)));
   }
   if (!writes<RegisterAttempt>(decision) && !writes<FailAttempt>(decision) && !writes<CloseAttempt>(decision)) return;
   bytes(slot).quiet_proven = 0;  // a look has to come behind it (R9)
@@ -175,24 +192,31 @@ void DriverStep::reload(unsigned slot, Item one) {
 // --- acts.cpp ---
 
 void DriverStep::act(unsigned slot, Item one, const Decision& decision) {
-  const Act* first = decision.refusal || decision.acts.empty() ? nullptr : &decision.acts.front();
-  const auto* dispatch = first != nullptr ? std::get_if<Dispatch>(first) : nullptr;
-  const auto* fence = first != nullptr ? std::get_if<Fence>(first) : nullptr;
-  if (dispatch == nullptr && fence == nullptr) {
+  if (decision.refusal || std::none_of(decision.acts.begin(), decision.acts.end(), goes_to_switch)) {
     const Wishes wishes = mutation_.calls.perform(one, decision, context(slot));
     return fulfil(slot, std::move(one), wishes);
   }
-  bytes(slot).act = dispatch != nullptr ? 1 : 2;
-  bytes(slot).act_id = static_cast<std::uint8_t>(dispatch != nullptr ? dispatch->key.id.value : fence->key.id.value);
+  for (const Act& what : decision.acts) {
+    const auto* dispatch = std::get_if<Dispatch>(&what);
+    const auto* fence = std::get_if<Fence>(&what);
+    const std::uint8_t kind = dispatch != nullptr ? 1 : 2;
+    if (!goes_to_switch(what) || (bytes(slot).act != 0 && bytes(slot).act != kind))
+      throw Violation{"the model does acts of one kind after a decision, the core asks for others beside them"};
+    bytes(slot).act = kind;
+    bytes(slot).act_ids |= bit(number(dispatch != nullptr ? dispatch->key : fence->key));
+  }
   keep(slot, one);
 }
 
 void DriverStep::do_committed_act(unsigned slot) {
-  const bool send = std::exchange(bytes(slot).act, std::uint8_t{0}) == 1;
-  const unsigned id = std::exchange(bytes(slot).act_id, std::uint8_t{0});
+  const bool send = bytes(slot).act == 1;
+  unsigned id = 1;
+  while ((bytes(slot).act_ids & bit(id)) == 0) ++id;
+  bytes(slot).act_ids = static_cast<std::uint8_t>(bytes(slot).act_ids & ~bit(id));
+  if (bytes(slot).act_ids == 0) bytes(slot).act = 0;
   if (state_.store.attempts[id].outcome == Outcome::absent) throw Violation{"R1: handed over without a record"};
   Decision committed;
-  const AttemptKey key = key_of(config_, id);
+  const AttemptKey key = key_of(config_, state_.store.names, id);
   committed.acts.push_back(send ? Act{Dispatch{key}} : Act{Fence{key}});
   Item one = item(slot);
   const Wishes wishes = mutation_.calls.perform(one, committed, context(slot));
@@ -202,9 +226,9 @@ void DriverStep::do_committed_act(unsigned slot) {
 void DriverStep::fulfil(unsigned slot, Item one, const Wishes& wishes) {
   for (const Wish& wish : wishes) {
     if (ends(wish)) return finish(slot);
-    if (std::holds_alternative<AskForRoutes>(wish)) route_asked(one, {});
+    if (const auto* ask = std::get_if<AskForRoutes>(&wish)) ask_for_routes(slot, one, *ask);
     if (const auto* send = std::get_if<SendHandover>(&wish)) {
-      check_handover(number(send->key));
+      check_handover(slot, number(send->key));
       Requests& asked = state_.node.requests[number(send->key)];
       if (asked.live < config_.copies) asked.live = static_cast<std::uint8_t>(asked.live + 1);
     }
@@ -213,7 +237,24 @@ void DriverStep::fulfil(unsigned slot, Item one, const Wishes& wishes) {
   keep(slot, one);
 }
 
-void DriverStep::check_handover(unsigned id) const {
+/// acts.cpp, fulfil(AskForRoutes).
+void DriverStep::ask_for_routes(unsigned slot, Item& one, const AskForRoutes& wish) {
+  if (!may_ask_routes(one, wish.wanted)) return;
+  if (!has_parts(config_)) return route_asked(one, {});
+  const std::uint32_t most_parts = wish.wanted.beside_orphans ? 1 : UINT32_MAX;
+  const NextRoutes next = mutation_.calls.next_routes(one.payment, most_parts, state_);
+  if (const auto* nothing = std::get_if<NothingLeft>(&next)) return no_route(one, nothing->detail);
+  const auto& question = std::get<RouteQuestion>(next);
+  route_asked(one, RouteAsked{wish.wanted});
+  bytes(slot).asked_units =
+      static_cast<std::uint8_t>(question.demand.amount.value() / part_route(1, 0).delivered().value());
+  bytes(slot).asked_parts = static_cast<std::uint8_t>(question.max_parts);
+}
+
+void DriverStep::check_handover(unsigned slot, unsigned id) const {
+  const Payment payment = payment_of(config_, state_.store, slot, 0);
+  if (payment.proof()) throw Violation{"R2: handed over after the proof"};
+  if (payment.missing() != Msat{}) throw Violation{"R2: handed over although the open parts do not make the amount"};
   const MarkBytes& marks = state_.store.attempts[id].marks;
   const MarkBytes& present = state_.node.seen.now;
   for (unsigned i = 0; i < marks.size(); ++i) {
@@ -235,9 +276,10 @@ unsigned DriverStep::draw() {
 // --- driver.cpp ---
 
 /// start_looks: one a hash at a time, shared by all tries that want one.
-void DriverStep::start_look() {
+void DriverStep::start_look(bool late) {
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     if (bytes(slot).active == 0) continue;
+    bytes(slot).look_late = late ? 1 : 0;
     change(slot, [](Item& one, const ItemContext& at) { (void)take_look(one, at.mono); });
   }
   state_.process.look.stage = LookStage::asked;
@@ -306,9 +348,9 @@ void DriverStep::receive_look() {
 
 /// conclude: an alarm is thrown, and ends the process.
 void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked) {
-  const LookResult shown = look_result(config_, look.shown);
-  LookFinding finding =
-      interpret(one.payment, shown, knowledge(config_, state_.process.known, state_.process.deleted_up_to));
+  const LookResult shown = look_result(config_, state_, look.shown);
+  LookFinding finding = mutation_.calls.interpret(
+      one.payment, shown, knowledge(config_, state_.store.names, state_.process.known, state_.process.deleted_up_to));
   if (finding.alarm) return die();
   for (const Event& what : finding.events) {
     if (!std::holds_alternative<Quiet>(what)) continue;
@@ -319,16 +361,39 @@ void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs
 }
 
 /// receive(RouteAnswer) and take_routes: the id is drawn, and the tick commits it. Nothing else is queued then.
-void DriverStep::receive_route(unsigned slot, bool found) {
+void DriverStep::receive_routes(unsigned slot, const std::vector<Route>& routes) {
   Item one = item(slot);
-  RouteAnswer answer;
-  if (found) answer.routes.push_back(route());
-  const Wishes wishes = on(one, answer);
-  if (!found) return keep(slot, one);
-  const unsigned id = draw();
-  if (id > most_ids) throw Violation{"an id beyond the model's"};
-  routes_ready(one, std::get<TakeRoutes>(wishes.front()).routes, AttemptId{id}, context(slot));
+  const Wishes wishes = mutation_.calls.route_came(one, routes_answer(0, routes), state_);
+  const auto* take = wishes.empty() ? nullptr : std::get_if<TakeRoutes>(&wishes.front());
+  if (take == nullptr) return fulfil(slot, std::move(one), wishes);
+  const std::uint8_t drawn_before = state_.drawn;
+  const std::uint8_t highest_before = state_.process.highest;
+  const AttemptId id =
+      take->round ? *take->round : AttemptId{mutation_.old_round && drawn_before > 0 ? drawn_before : draw()};
+  if (id.value > most_ids) throw Violation{"an id beyond the model's"};
+  routes_ready(one, take->routes, id, context(slot));
+  if (!has_parts(config_)) return decide_first(slot, std::move(one));
+  const Names names_before = state_.store.names;
+  name_parts(std::get<RoutesReady>(one.backlog.back()));
+  const unsigned first = first_free(names_before);
   decide_first(slot, std::move(one));
+  if (first <= most_ids && state_.store.attempts[first].outcome != Outcome::absent) return;
+  // Nothing was made of it: what was drawn is forgotten, so that states stay few.
+  state_.store.names = names_before;
+  state_.drawn = drawn_before;
+  if (state_.process.alive != 0) state_.process.highest = highest_before;
+  bytes(slot).drawn = static_cast<std::uint8_t>(bytes(slot).drawn & (bit(first) - 1U));
+}
+
+void DriverStep::name_parts(const RoutesReady& ready) {
+  for (const PlannedPart& planned : ready.parts) {
+    const unsigned number = first_free(state_.store.names);
+    if (number > last_number(config_)) throw Violation{"an attempt beyond the model's"};
+    const auto units = planned.route.delivered().value() / part_route(1, 0).delivered().value();
+    state_.store.names[number] =
+        Name{static_cast<std::uint16_t>(planned.route.fees().value()), static_cast<std::uint8_t>(ready.round.value),
+             static_cast<std::uint8_t>(planned.part), static_cast<std::uint8_t>(units), 0};
+  }
 }
 
 void DriverStep::receive_dispatch(unsigned slot, unsigned id) {
@@ -336,18 +401,22 @@ void DriverStep::receive_dispatch(unsigned slot, unsigned id) {
   const auto kind = reply == 1   ? DispatchAnswer::Kind::accepted
                     : reply == 2 ? DispatchAnswer::Kind::not_sent
                                  : DispatchAnswer::Kind::look;
-  change(slot, [&](Item& one, const ItemContext& at) { on(one, DispatchAnswer{key_of(config_, id), kind, {}}, at); });
+  change(slot, [&](Item& one, const ItemContext& at) {
+    mutation_.calls.dispatch_came(one, DispatchAnswer{key_of(config_, state_.store.names, id), kind, {}}, at);
+  });
 }
 
 void DriverStep::receive_fence(unsigned slot, unsigned id) {
   Item one = item(slot);
   const unsigned reply = std::exchange(state_.node.requests[id].fence_reply, std::uint8_t{0});
-  const auto kind = reply == 1 ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look;
-  const Wishes wishes = on(one, FenceAnswer{key_of(config_, id), kind}, context(slot));
+  const auto kind = reply == 1   ? FenceAnswer::Kind::fenced
+                    : reply == 3 ? FenceAnswer::Kind::barred
+                                 : FenceAnswer::Kind::look;
+  const Wishes wishes = on(one, FenceAnswer{key_of(config_, state_.store.names, id), kind}, context(slot));
   fulfil(slot, std::move(one), wishes);
 }
 
-/// The switch's answer, by its row. A pending row is not answered: see Moves.
+/// The switch's answer, by its row. A pending row is told only late: see Moves.
 void DriverStep::receive_query(unsigned slot, unsigned id) {
   QueryAnswer answer;
   switch (state_.node.seen.rows[id]) {
@@ -361,13 +430,18 @@ void DriverStep::receive_query(unsigned slot, unsigned id) {
       answer.failure.code = FailureCode::incorrect_or_unknown_payment_details;
       [[fallthrough]];
     case RowKind::failed_retry: answer.kind = QueryAnswer::Kind::failed; break;
+    case RowKind::failed_mpp:
+      answer.kind = QueryAnswer::Kind::failed;
+      answer.failure.code = FailureCode::mpp_timeout;
+      answer.failure.source_index = 2;
+      break;
     case RowKind::none:
-    case RowKind::fence: break;
+    case RowKind::fence:
     case RowKind::pending:
-    case RowKind::fence_pending: throw Violation{"the model answers no query of what is pending"};
+    case RowKind::fence_pending: break;
   }
   change(slot, [&](Item& one, const ItemContext& at) {
-    answer.key = key_of(config_, id);
+    answer.key = key_of(config_, state_.store.names, id);
     on(one, answer, at);
   });
 }

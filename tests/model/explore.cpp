@@ -63,7 +63,7 @@ template <typename T> class Numbering {
 
 /// What stands beside the four large parts of a state.
 struct Rest {
-  std::uint8_t copied, deadlines, node_restored, drawn, used, assumed, paid, none;
+  std::uint8_t copied, deadlines, aged, node_restored, drawn, used, assumed, paid;
 };
 
 /// A state as the numbers of its parts: few stores, nodes and processes make many states.
@@ -117,8 +117,8 @@ class Explorer {
   Packed pack(const State& state) {
     return Packed{stores_.number(state.store).first, stores_.number(state.copy).first, nodes_.number(state.node).first,
                   processes_.number(state.process).first,
-                  Rest{state.copied, state.deadlines, state.node_restored, state.drawn, state.used, state.assumed,
-                       state.paid, 0}};
+                  Rest{state.copied, state.deadlines, state.aged, state.node_restored, state.drawn, state.used,
+                       state.assumed, state.paid}};
   }
 
   [[nodiscard]] State unpack(const Packed& packed) const {
@@ -129,6 +129,7 @@ class Explorer {
                  processes_[packed.process],
                  rest.copied,
                  rest.deadlines,
+                 rest.aged,
                  rest.node_restored,
                  rest.drawn,
                  rest.used,

@@ -9,7 +9,9 @@ unsigned htlcs_of(const Node& node, unsigned id, bool settled_only) {
   unsigned found = 0;
   for (unsigned i = 0; i < most_htlcs; ++i) {
     if (node.seen.owner[i] != id) continue;
-    if (node.truth[i] == Truth::settled || (!settled_only && node.truth[i] == Truth::locked)) ++found;
+    const bool settled = node.truth[i] == Truth::settled;
+    const bool ended = settled || node.truth[i] == Truth::failed || node.truth[i] == Truth::none;
+    if (settled || (!settled_only && !ended)) ++found;
   }
   return found;
 }
@@ -21,15 +23,19 @@ bool money_left(const Node& node) {
   return false;
 }
 
-/// R2: our HTLCs of the hash, locked plus settled, are one for each part, the operator's dead ones excepted.
+/// R2: our HTLCs of the hash, locked plus settled, bring no more than was asked for, the operator's dead ones excepted.
 std::optional<std::string> too_many(const Config& config, const State& state) {
   unsigned mine = 0;
+  std::uint64_t fees = 0;
   for (unsigned id = 1; id <= most_ids; ++id) {
     const unsigned found = htlcs_of(state.node, id, false);
     if (found > 1) return "R2: one attempt id has two HTLCs";
-    if ((state.assumed & bit(id)) == 0) mine += found;
+    if ((state.assumed & bit(id)) != 0) continue;
+    mine += found * units_of(config, state.store.names, id);
+    fees += found * state.store.names[id].fee;
   }
-  if (mine > (config.two_parts ? 2U : 1U)) return "R2: more of our HTLCs than were asked for";
+  if (mine > all_units) return "R2: our HTLCs bring more than was asked for";
+  if (fees > fee_limit().value()) return "R2: our HTLCs cost more than the fee limit";
   unsigned live = 0;
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     const StoredTry& one = state.store.tries[slot];
@@ -39,14 +45,30 @@ std::optional<std::string> too_many(const Config& config, const State& state) {
   return std::nullopt;
 }
 
+/// R2, as it is stored: what has paid or may still pay. What the operator closed has left the sum.
+std::optional<std::string> too_much(const Config& config, const State& state, unsigned slot) {
+  unsigned units = 0;
+  std::uint64_t fees = 0;
+  for (unsigned id = 1; id <= most_ids; ++id) {
+    const StoredAttempt& one = state.store.attempts[id];
+    if (one.owner != slot || (one.outcome != Outcome::open && one.outcome != Outcome::settled)) continue;
+    units += units_of(config, state.store.names, id);
+    fees += state.store.names[id].fee;
+  }
+  if (units > all_units) return "R2: more is open or settled than was asked for";
+  if (fees > fee_limit().value()) return "R2: what is open or settled costs more than the fee limit";
+  return std::nullopt;
+}
+
 /// R3, R5, R7 for one stored attempt.
-std::optional<std::string> wrong_outcome(const State& state, unsigned id) {
+std::optional<std::string> wrong_outcome(const Config& config, const State& state, unsigned id) {
   const Node& node = state.node;
-  const Requests& asked = node.requests[id];
   switch (state.store.attempts[id].outcome) {
     case Outcome::failed:
+    case Outcome::given_back:
+    case Outcome::never_sent:
       if (htlcs_of(node, id, false) > 0) return "R3: an attempt is stored as failed, and its HTLC is locked or settled";
-      if (asked.live + asked.detached > 0 && node.seen.rows[id] == RowKind::none)
+      if (copy_may_run(config, state.store.names, node, id))
         return "R3: an attempt is stored as failed, and a copy may still run";
       return std::nullopt;
     case Outcome::settled:
@@ -68,6 +90,7 @@ std::optional<std::string> wrong_outcome(const State& state, unsigned id) {
 std::optional<std::string> wrong_try(const Config& config, const State& state, unsigned slot) {
   const StoredTry& one = state.store.tries[slot];
   if (one.stand != RowStand::stored) return std::nullopt;
+  if (auto broken = too_much(config, state, slot)) return broken;
   const PaymentStatus status = payment_of(config, state.store, slot, one.stop).status();
   if (one.proof != Proof::none && status != PaymentStatus::succeeded)
     return "R8: a proof is stored, and the payment has not succeeded";
@@ -94,7 +117,7 @@ bool shows_nothing(const Visible& shown) {
 std::optional<std::string> broken_rule(const Config& config, const State& state) {
   if (auto broken = too_many(config, state)) return broken;
   for (unsigned id = 1; id <= most_ids; ++id) {
-    if (auto broken = wrong_outcome(state, id)) return broken;
+    if (auto broken = wrong_outcome(config, state, id)) return broken;
   }
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     if (auto broken = wrong_try(config, state, slot)) return broken;
@@ -120,7 +143,7 @@ bool is_end(const Config& config, const State& state) {
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     const StoredTry& one = state.store.tries[slot];
     if (one.stand != RowStand::stored) continue;
-    if (!ended(one) || (config.words && has_open(state.store, slot))) return false;
+    if (!ended(one) || ((config.words || has_parts(config)) && has_open(state.store, slot))) return false;
   }
   return true;
 }

@@ -1,7 +1,9 @@
 // Goal: no order of crashes, losses, lies and words breaks a rule, and every state has a way out.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "tests/model/explore.h"
 
@@ -20,9 +22,12 @@ constexpr bool quick_build() {
 }
 
 void holds(Config config) {
-  if (!quick_build()) {  // two parts and two tries keep their ids
+  if (!quick_build()) {  // two tries keep their ids
     config.copies = 1;
-    if (!config.two_parts && config.tries == 1) config.attempts = config.ids = 1;
+    if (config.tries == 1) config.ids = 1;
+    if (config.tries == 1 && !has_parts(config)) config.attempts = 1;
+    config.numbers = std::min(config.numbers, config.tries + 1);
+    if (has_parts(config)) config.cancel = config.refusals = false;
   }
   const Exploration seen = explore(config);
   std::printf("%-28s %9llu states %10llu steps %8llu ends\n", config.name.c_str(),
@@ -40,6 +45,24 @@ Config small(const char* name) {
   config.lost_replies = true;
   config.deadline = true;
   return config;
+}
+
+/// Two parts at most are open at once. `numbers`: attempts in all.
+Config parts(const char* name, unsigned numbers) {
+  Config config;
+  config.name = name;
+  config.max_parts = 2;
+  config.copies = 1;
+  config.numbers = numbers;
+  config.attempts = 4;  // never used up: the model's numbers are
+  config.ids = 1;
+  return config;
+}
+
+/// Minutes in all, and a gigabyte: PAYTOWER_MODEL_LARGE=1.
+void campaign(Config config) {
+  if (std::getenv("PAYTOWER_MODEL_LARGE") == nullptr) return;
+  holds(std::move(config));
 }
 
 }  // namespace
@@ -136,14 +159,6 @@ TEST_CASE("model: two tries after a deletion, with a clock that stands") {
   holds(config);
 }
 
-TEST_CASE("model: two parts") {
-  Config config = small("two parts");
-  config.two_parts = true;
-  config.attempts = 2;
-  config.lost_replies = false;
-  holds(config);
-}
-
 TEST_CASE("model: a look's answer under way while the world goes on") {
   Config config = small("stale looks");
   config.attempts = config.ids = 1;
@@ -190,4 +205,130 @@ TEST_CASE("model: two tries in one process with looks under way") {
   config.lost_replies = config.deadline = false;
   config.foreign = config.stale_looks = config.words = true;
   holds(config);
+}
+
+TEST_CASE("model: parts, for a payee who takes a whole set or gives it back, and a later round") {
+  Config config = parts("parts", 3);
+  config.ids = 2;
+  config.polite_payee = config.gives_back = true;
+  holds(config);
+}
+
+// Whoever knows the preimage may take any part at any time.
+TEST_CASE("model: parts that settle one by one, final failures, a set that gets old, and a later round") {
+  Config config = parts("parts, one by one", 3);
+  config.ids = 2;
+  config.final_failures = config.aging = true;
+  holds(config);
+}
+
+TEST_CASE("model: parts, lost answers") {
+  Config config = parts("parts, lost answers", 2);
+  config.lost_replies = true;
+  config.one_piece = false;
+  holds(config);
+}
+
+TEST_CASE("model: parts, the deadline and cancel") {
+  Config config = parts("parts, deadline, cancel", 2);
+  config.deadline = config.cancel = true;
+  config.one_piece = false;
+  holds(config);
+}
+
+TEST_CASE("model: parts, broken connections, several copies, looks under way") {
+  Config config = parts("parts, copies", 2);
+  config.copies = 2;
+  config.disconnects = config.stale_looks = true;
+  holds(config);
+}
+
+TEST_CASE("model: parts, several answers in one poll") {
+  Config config = parts("parts, batches", 2);
+  config.batches = config.collect_only = true;
+  holds(config);
+}
+
+TEST_CASE("model: parts, records erased, rows alone or with their HTLCs") {
+  Config config = parts("parts, erased records", 2);
+  config.erase_rows = config.erase_lists = config.words = true;
+  holds(config);
+}
+
+TEST_CASE("model: parts, the assumption that no copy of a part outlives the complete row of another is needed") {
+  Config config = parts("parts, erased under copies", 2);
+  config.copies = 2;
+  config.erase_rows = config.erase_under_copies = true;
+  const Exploration seen = explore(config, {}, false);
+  REQUIRE(seen.broken);
+  CHECK(seen.broken->substr(0, 2) != "R1");
+}
+
+TEST_CASE("model: parts, refused and failed ones, wrong preimages") {
+  Config config = parts("parts, lies and refusals", 2);
+  config.refusals = config.final_failures = config.wrong_preimages = config.words = true;
+  config.one_piece = false;
+  holds(config);
+}
+
+TEST_CASE("model: parts, orphans of a node that was killed, beside live parts, and one more in their round") {
+  Config config = parts("parts, orphans", 3);
+  config.attempts = 3;
+  config.restarts = config.words = true;
+  config.one_piece = false;
+  holds(config);
+}
+
+TEST_CASE("model: parts, another user's part of the same hash") {
+  Config config = parts("parts, another user", 2);
+  config.foreign = config.words = true;
+  config.foreign_units = 1;
+  holds(config);
+}
+
+TEST_CASE("model: parts that cost more than half of the fee limit each") {
+  Config config = parts("parts, dear", 3);
+  config.dear_parts = true;
+  holds(config);
+}
+
+TEST_CASE("model: parts, the operator's decision between them, and a second try") {
+  Config config = parts("parts, two tries", 3);
+  config.attempts = config.ids = config.tries = 2;
+  config.words = true;
+  holds(config);
+}
+
+TEST_CASE("model, campaign: parts, four in two rounds") {
+  Config config = parts("parts, four", 4);
+  config.ids = 2;
+  campaign(config);
+}
+
+TEST_CASE("model, campaign: parts, lost answers and the deadline") {
+  Config config = parts("parts, lost, deadline", 2);
+  config.lost_replies = config.deadline = true;
+  campaign(config);
+}
+
+TEST_CASE("model, campaign: parts, the deadline before a set is whole, and a later round") {
+  Config config = parts("parts, whole sets, deadline", 3);
+  config.ids = 2;
+  config.polite_payee = config.gives_back = config.deadline = true;
+  config.one_piece = false;
+  campaign(config);
+}
+
+TEST_CASE("model, campaign: parts, orphans, and one more in their round that may fail") {
+  Config config = parts("parts, orphans, more", 3);
+  config.restarts = config.words = true;
+  config.one_piece = false;
+  campaign(config);
+}
+
+TEST_CASE("model, campaign: parts, fences that do not take") {
+  Config config = parts("parts, fence faults", 2);
+  config.fence_faults = config.deadline = config.words = true;
+  config.one_piece = false;
+  campaign(config);
 }

@@ -1,6 +1,7 @@
 // What may happen next around the process: the switch, its payees and other users, people, and the files.
 #include "tests/model/world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tests/model/move.h"
@@ -9,7 +10,8 @@ namespace paytower::model {
 
 namespace {
 
-constexpr std::uint8_t erasing_stops_at = 16 + 3;  // rows ever created, counted from world.cpp's first_count
+/// Rows ever created, counted from world.cpp's first_count.
+unsigned erasing_stops_at(const Config& config) { return 16 + (has_parts(config) ? config.numbers + 1 : 3); }
 
 bool is_finished(RowKind kind) {
   return kind != RowKind::none && kind != RowKind::pending && kind != RowKind::fence_pending;
@@ -18,11 +20,20 @@ bool is_finished(RowKind kind) {
 bool held(const Requests& asked) { return asked.live + asked.detached > 0; }
 bool fence_held(const Requests& asked) { return asked.fence_live + asked.fence_detached > 0; }
 
+bool any_copy_held(const Node& node) { return std::any_of(node.requests.begin(), node.requests.end(), held); }
+
+bool is_complete(RowKind kind) { return kind == RowKind::complete || kind == RowKind::complete_wrong; }
+
 bool anything_held(const Node& node) {
   for (const Requests& asked : node.requests) {
     if (held(asked) || fence_held(asked)) return true;
   }
   return false;
+}
+
+bool payee_has_taken(const Node& node) {
+  return std::any_of(node.truth.begin(), node.truth.end(),
+                     [](Truth truth) { return truth == Truth::taken || truth == Truth::settled; });
 }
 
 void take_one(std::uint8_t& count) { count = static_cast<std::uint8_t>(count - 1); }
@@ -43,11 +54,17 @@ void Moves::from(const State& state, bool named, std::vector<Step>& out) {
 }
 
 void Moves::world_moves() {
-  for (unsigned id = 1; id <= config_.ids; ++id) request_moves(id);
+  for (unsigned id = 1; id <= last_number(config_); ++id) request_moves(id);
   htlc_moves();
+  payee_moves();
   erase_moves();
   node_moves();
   store_moves();
+  restart_moves();
+  for (unsigned slot = 0; config_.aging && slot < config_.tries; ++slot) {
+    if (!has_open(from_->store, slot) || (from_->aged & bit(slot)) != 0) continue;
+    move("the open set gets old: try", slot + 1, [slot](State& next) { next.aged |= bit(slot); });
+  }
 }
 
 /// One copy of a hand-over or a fence is executed, from the connection or late; or it is lost with its connection.
@@ -57,11 +74,11 @@ void Moves::request_moves(unsigned id) {
     return [this, id, how, live, answered](State& next) {
       Requests& requests = next.node.requests[id];
       take_one(live ? requests.live : requests.detached);
-      const std::uint8_t reply = execute_send(config_, next.node, id, how);
+      const std::uint8_t reply = execute_send(config_, next.store.names, next.node, id, how);
       if (answered) requests.reply = reply;
     };
   };
-  const bool choice = free_to_choose(config_, from_->node, id);
+  const bool choice = free_to_choose(config_, from_->store.names, from_->node, id);
   for (const bool live : {true, false}) {
     if ((live ? asked.live : asked.detached) == 0) continue;
     for (const bool answered : {true, false}) {
@@ -82,7 +99,7 @@ void Moves::request_moves(unsigned id) {
     return [this, id, how, live, answered](State& next) {
       Requests& requests = next.node.requests[id];
       take_one(live ? requests.fence_live : requests.fence_detached);
-      const std::uint8_t reply = execute_fence(config_, next.node, id, how);
+      const std::uint8_t reply = execute_fence(config_, next.store.names, next.node, id, how);
       if (answered) requests.fence_reply = reply;
     };
   };
@@ -103,31 +120,77 @@ void Moves::request_moves(unsigned id) {
 /// HTLCs end.
 void Moves::htlc_moves() {
   for (unsigned i = 0; i < most_htlcs; ++i) {
-    if (from_->node.truth[i] != Truth::locked) continue;
+    const Truth truth = from_->node.truth[i];
     const unsigned owner = from_->node.seen.owner[i];
-    move("settles:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::settled, RowKind::complete); });
+    if (truth == Truth::returning)
+      move("comes back:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::failed, RowKind::failed_mpp); });
+    if (truth == Truth::taken)
+      move("settles:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::settled, RowKind::complete); });
+    if (truth != Truth::locked) continue;
+    if (!config_.polite_payee)
+      move("settles:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::settled, RowKind::complete); });
     if (config_.wrong_preimages) {
       move("settles, shown with a wrong preimage:", owner,
            [i](State& next) { finish_htlc(next.node, i, Truth::settled, RowKind::complete_wrong); });
     }
     move("fails:", owner, [i](State& next) { finish_htlc(next.node, i, Truth::failed, RowKind::failed_retry); });
-    if (config_.final_failures) {
+    if (config_.final_failures || (config_.polite_payee && payee_has_taken(from_->node))) {
       move("fails for good:", owner,
            [i](State& next) { finish_htlc(next.node, i, Truth::failed, RowKind::failed_final); });
     }
   }
 }
 
+/// The payee holds what has come. It takes all of it once it makes the amount, or gives all of it back.
+void Moves::payee_moves() {
+  unsigned held = 0;
+  for (unsigned i = 0; i < most_htlcs; ++i) {
+    if (from_->node.truth[i] == Truth::locked) held += units_of(config_, from_->store.names, from_->node.seen.owner[i]);
+  }
+  const auto becomes = [](Truth what) {
+    return [what](State& next) {
+      for (Truth& truth : next.node.truth) {
+        if (truth == Truth::locked) truth = what;
+      }
+    };
+  };
+  if (held == 0 || (config_.polite_payee && payee_has_taken(from_->node))) return;
+  if (config_.polite_payee && held >= all_units) move("the payee takes its set", 0, becomes(Truth::taken));
+  if (config_.gives_back && held < all_units) move("the payee gives its set back", 0, becomes(Truth::returning));
+}
+
+/// Once: what was on a connection is gone with the process. It may be killed after it has made a row and before it has
+/// made the HTLC.
+void Moves::restart_moves() {
+  if (!config_.restarts || from_->node.run != 1) return;
+  const auto restart = [this](State& next) {
+    next.node.requests = {};
+    next.node.run = 2;
+    if (next.process.alive != 0) DriverStep(config_, mutation_, next).disconnect();
+    next.node.requests = {};
+  };
+  move("the node is killed", 0, restart);
+  for (unsigned id = 1; id <= last_number(config_); ++id) {
+    if (!held(from_->node.requests[id]) || !free_to_choose(config_, from_->store.names, from_->node, id)) continue;
+    move("the node is killed before it makes the HTLC:", id, [this, id, restart](State& next) {
+      (void)execute_send(config_, next.store.names, next.node, id, SendAs::orphan);
+      restart(next);
+    });
+  }
+}
+
 /// delpay and autoclean. Assumed: no copy of the id is in a buffer any more. One id makes one HTLC only while its
 /// record lives, so a record that goes before a copy arrives breaks the switch's contract (erase_under_copies shows
-/// it).
+/// it). The complete row of a part goes only when no copy of its siblings is on its way either: it is what keeps them
+/// from running (201), and what a proven payment's half-sent parts are ended by.
 void Moves::erase_moves() {
   for (unsigned id = 1; id <= foreign_id; ++id) {
     if (!is_finished(from_->node.seen.rows[id])) continue;
     const bool copies = id <= most_ids && held(from_->node.requests[id]);
-    if (copies && !config_.erase_under_copies) continue;
+    const bool siblings = has_parts(config_) && is_complete(from_->node.seen.rows[id]) && any_copy_held(from_->node);
+    if ((copies || siblings) && !config_.erase_under_copies) continue;
     // A fence that is erased is made again, and counted: without a bound there were no end of states.
-    if (from_->node.seen.rows[id] == RowKind::fence && from_->node.seen.now[0] >= erasing_stops_at) continue;
+    if (from_->node.seen.rows[id] == RowKind::fence && from_->node.seen.now[0] >= erasing_stops_at(config_)) continue;
     if (config_.erase_rows) move("the row is erased:", id, [id](State& next) { erase(next.node, id, false); });
     if (config_.erase_lists)
       move("the row and its HTLCs are erased:", id, [id](State& next) { erase(next.node, id, true); });
@@ -140,7 +203,7 @@ void Moves::node_moves() {
   const Visible& seen = from_->node.seen;
   bool made = false;
   for (const std::uint8_t owner : seen.owner) made = made || owner == foreign_id;
-  if (config_.foreign && !made && free_to_choose(config_, from_->node, foreign_id)) {
+  if (config_.foreign && !made && free_to_choose(config_, from_->store.names, from_->node, foreign_id)) {
     move("another user of the node pays the hash", 0, [](State& next) { start_foreign(next.node); });
   }
   if (!config_.node_restored || from_->node_restored != 0) return;
@@ -175,7 +238,7 @@ void Moves::people_moves() {
     const bool over =
         ended(one) && !has_open(from_->store, slot) && !has_watched(from_->store, slot);  // trigger payments_delete
     if (!over && !mutation_.delete_in_flight) continue;
-    move("delete try", slot + 1, [this, slot](State& next) { delete_try(mutation_, next.store, slot); });
+    move("delete try", slot + 1, [this, slot](State& next) { delete_try(config_, mutation_, next.store, slot); });
   }
 }
 
@@ -192,7 +255,9 @@ void Moves::store_moves() {
   const bool still = from_->process.alive == 0 && !anything_held(from_->node);
   if (from_->copied == 1 && still) {
     move("the old copy of the database is put back", 0, [](State& next) {
+      const Names names = next.store.names;
       next.store = std::exchange(next.copy, Store{});
+      next.store.names = names;
       next.copied = 2;
       next.paid = next.store.tries[0].proof != Proof::none || next.store.tries[1].proof != Proof::none ? 1 : 0;
     });

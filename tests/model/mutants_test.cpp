@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/driver/route_session.h"
 #include "tests/model/explore.h"
 
 using namespace paytower;
@@ -20,8 +21,8 @@ Config world() {
   return config;
 }
 
-void notices(const Config& config, const Mutation& mutation, const char* rule) {
-  const Exploration seen = explore(config, mutation, false);
+void notices(const Config& config, const Mutation& mutation, const char* rule, bool ways_out = false) {
+  const Exploration seen = explore(config, mutation, ways_out);
   std::printf("mutant \"%s\": %s after %llu states\n%s\n", mutation.name.c_str(),
               seen.broken.value_or("NOTHING").c_str(), static_cast<unsigned long long>(seen.states),
               seen.trace.c_str());
@@ -55,6 +56,74 @@ Mutation acts(const char* name, void (*before)(Item&), void (*after)(Item&)) {
 
 void believe_look(Item& item) {
   if (auto* asked = std::get_if<LookAsked>(&item.look)) asked->outdated = false;
+}
+
+/// Two parts at once, and one more in their place.
+Config parts_world() {
+  Config config;
+  config.name = "mutant, parts";
+  config.max_parts = 2;
+  config.attempts = 4;
+  config.numbers = 3;
+  config.ids = 1;
+  config.copies = 1;
+  return config;
+}
+
+/// The real functions about another payment than the one that is: what decides, what asks for routes, and what judges
+/// them.
+Mutation misreads(const char* name, Payment (*spoil)(Payment, const State&)) {
+  Mutation mutation;
+  mutation.name = name;
+  mutation.decide = [spoil](const Payment& payment, const TimedEvent& event, const State& state) {
+    return decide(spoil(payment, state), event);
+  };
+  mutation.calls.next_routes = [spoil](const Payment& payment, std::uint32_t most, const State& state) {
+    return next_routes(spoil(payment, state), most, QuestionContext{});
+  };
+  mutation.calls.route_came = [spoil](Item& item, const RouteAnswer& answer, const State& state) {
+    const Payment real = item.payment;
+    item.payment = spoil(real, state);
+    Wishes wishes = on(item, answer);
+    item.payment = real;
+    return wishes;
+  };
+  return mutation;
+}
+
+/// The real decision, spoiled.
+Mutation decides(const char* name, void (*spoil)(Decision&, const Payment&, const Event&)) {
+  Mutation mutation;
+  mutation.name = name;
+  mutation.decide = [spoil](const Payment& payment, const TimedEvent& event, const State&) {
+    Decision decision = decide(payment, event);
+    spoil(decision, payment, event.what);
+    return decision;
+  };
+  return mutation;
+}
+
+/// The real conclusions from another look.
+Mutation sees(const char* name, void (*spoil)(LookResult&, const Payment&)) {
+  Mutation mutation;
+  mutation.name = name;
+  mutation.calls.interpret = [spoil](const Payment& payment, LookResult look, const StoreKnowledge& store) {
+    spoil(look, payment);
+    return interpret(payment, look, store);
+  };
+  return mutation;
+}
+
+/// Not found, nothing of it since its mark, and no fence on it.
+const NotFound* never_ran(const Event& event) {
+  const auto* missing = std::get_if<NotFound>(&event);
+  const bool never = missing != nullptr && missing->evidence == Evidence::nothing_since_mark && !missing->fenced;
+  return never ? missing : nullptr;
+}
+
+std::size_t open_beside(const Payment& payment, const AttemptKey& key) {
+  return static_cast<std::size_t>(std::count_if(payment.attempts.begin(), payment.attempts.end(),
+                                                [&](const Attempt& a) { return a.open() && payment.key(a) != key; }));
 }
 
 Config refusing_world() {
@@ -204,4 +273,181 @@ TEST_CASE("mutant: an earlier process's id taken for one's own") {
               },
               nullptr),
           "R3");
+}
+
+TEST_CASE("mutant: parts that are not accepted yet do not count") {
+  notices(parts_world(),
+          misreads("missing amount of accepted parts only",
+                   [](Payment payment, const State& state) {
+                     for (Attempt& attempt : payment.attempts) {
+                       const unsigned number = attempt.part;  // one try: parts count as the model's numbers do
+                       if (attempt.open() && state.node.seen.rows.at(number) != RowKind::pending)
+                         attempt.amount = attempt.fee = {};
+                     }
+                     return payment;
+                   }),
+          "R2");
+}
+
+TEST_CASE("mutant: each part may cost the whole fee limit") {
+  Config config = parts_world();
+  config.dear_parts = true;
+  notices(config,
+          misreads("fee budget per part",
+                   [](Payment payment, const State&) {
+                     Msat& limit = payment.request.demand.fee_limit;
+                     limit = Msat::of(2 * limit.value());
+                     return payment;
+                   }),
+          "R2");
+}
+
+TEST_CASE("mutant: an answer of 201 or 208 is a part's end") {
+  Mutation mutation;
+  mutation.name = "replacement on 201 or 208";
+  mutation.calls.dispatch_came = [](Item& item, const DispatchAnswer& answer, const ItemContext& at) {
+    on(item, answer, at);
+    if (answer.kind == DispatchAnswer::Kind::look) item.backlog.push_back(Failed{answer.key, {}});
+  };
+  notices(parts_world(), mutation, "R3");
+}
+
+TEST_CASE("mutant: a part whose outcome is unknown is replaced") {
+  notices(parts_world(),
+          hears("replacement of what is unknown",
+                [](const Payment& payment, const Event& what) -> std::optional<Event> {
+                  const NotFound* missing = never_ran(what);
+                  if (missing == nullptr || open_beside(payment, missing->key) == 0) return std::nullopt;
+                  return Failed{missing->key, {}};
+                }),
+          "R3");
+}
+
+TEST_CASE("mutant: a part is handed over after the proof") {
+  notices(parts_world(),
+          decides("hand-over after the proof",
+                  [](Decision& decision, const Payment& payment, const Event& event) {
+                    const NotFound* missing = never_ran(event);
+                    if (missing == nullptr || !payment.proof() || payment.missing() != Msat{}) return;
+                    decision = Decision{};
+                    decision.acts = {Dispatch{missing->key}};
+                  }),
+          "R2");
+}
+
+TEST_CASE("mutant: a half-sent round is handed over although its parts do not make the amount") {
+  notices(parts_world(),
+          decides("half-sent round handed over",
+                  [](Decision& decision, const Payment& payment, const Event& event) {
+                    const NotFound* missing = never_ran(event);
+                    if (missing == nullptr || payment.missing() == Msat{} || payment.stop_reason) return;
+                    decision = Decision{};
+                    decision.acts = {Dispatch{missing->key}};
+                  }),
+          "R2");
+}
+
+TEST_CASE("mutant: the old id after --assume-failed") {
+  Config config = parts_world();
+  config.tries = 2;
+  config.words = true;
+  Mutation mutation;
+  mutation.name = "the old id after --assume-failed";
+  mutation.old_round = true;
+  notices(config, mutation, "R12");
+}
+
+TEST_CASE("mutant: evidence by hash, whatever the amounts") {
+  Config config = parts_world();
+  config.numbers = 2;
+  notices(config,
+          sees("evidence by hash",
+               [](LookResult& look, const Payment&) {
+                 for (OutgoingHtlc& htlc : *look.htlcs) htlc.amount.reset();
+               }),
+          "R17", true);
+}
+
+TEST_CASE("mutant: a sibling's money is taken for one's own") {
+  notices(parts_world(),
+          sees("debits by round",
+               [](LookResult& look, const Payment& payment) {
+                 const std::vector<Debit> real = *look.debits;
+                 for (const Debit& debit : real) {
+                   for (const Attempt& attempt : payment.attempts) {
+                     if (attempt.id == debit.id) look.debits->push_back(Debit{debit.index, debit.id, attempt.part});
+                   }
+                 }
+               }),
+          "R7");
+}
+
+TEST_CASE("mutant: a sibling's HTLC is taken for one's own") {
+  Mutation mutation;
+  mutation.name = "a sibling's HTLC for one's own";
+  mutation.calls.interpret = [](const Payment& payment, const LookResult& look, const StoreKnowledge& store) {
+    LookFinding finding = interpret(payment, look, store);
+    const bool ended =
+        std::any_of(look.htlcs->begin(), look.htlcs->end(), [](const auto& htlc) { return htlc.finished; });
+    for (Event& event : finding.events) {
+      const NotFound* missing = never_ran(event);
+      if (missing != nullptr && ended) event = Failed{missing->key, {FailureCode::no_debit, 0, {}, {}, {}}};
+    }
+    return finding;
+  };
+  notices(parts_world(), mutation, "R3");
+}
+
+TEST_CASE("mutant: a part's fence believed without a look") {
+  Config config = parts_world();
+  config.copies = 2;
+  config.deadline = config.erase_rows = true;
+  notices(config,
+          hears("part's fence believed without a look",
+                [](const Payment&, const Event& what) -> std::optional<Event> {
+                  if (const auto* fenced = std::get_if<Fenced>(&what))
+                    return NotFound{fenced->key, Evidence::nothing_since_mark, true};
+                  return std::nullopt;
+                }),
+          "R3");
+}
+
+TEST_CASE("mutant: what is missing is planned at the first MPP_TIMEOUT") {
+  Config config = parts_world();
+  config.gives_back = true;
+  Mutation mutation;
+  mutation.name = "planned at the first MPP_TIMEOUT";
+  mutation.decide = [](Payment payment, TimedEvent event, const State&) {
+    const Failure given_back{FailureCode::mpp_timeout, 2, {}, {}, {}};
+    const auto like_any_other = [](Failure& failure) {
+      if (failure.code == FailureCode::mpp_timeout) failure = {FailureCode::temporary_channel_failure, 1, {}, {}, {}};
+    };
+    for (Attempt& attempt : payment.attempts) {
+      if (attempt.failure) like_any_other(*attempt.failure);
+    }
+    auto* failed = std::get_if<Failed>(&event.what);
+    const bool lost = failed != nullptr && failed->failure.code == FailureCode::mpp_timeout;
+    if (lost) like_any_other(failed->failure);
+    Decision decision = decide(payment, event);
+    for (Write& write : decision.writes) {
+      if (auto* fail = std::get_if<FailAttempt>(&write); fail && lost) fail->failure = given_back;  // stored as it was
+    }
+    return decision;
+  };
+  notices(config, mutation, "parts");
+}
+
+TEST_CASE("mutant: FAILED while a part is open") {
+  Config config = parts_world();
+  config.final_failures = true;
+  notices(config,
+          decides("FAILED while a part is open",
+                  [](Decision& decision, const Payment& payment, const Event& event) {
+                    const auto* failed = std::get_if<Failed>(&event);
+                    if (failed == nullptr || decision.writes.size() < 2 || open_beside(payment, failed->key) == 0)
+                      return;
+                    decision.writes.push_back(FailPayment{FailureReason::incorrect_payment_details, {}});
+                    decision.acts = {Report{}};
+                  }),
+          "R9");
 }

@@ -10,22 +10,30 @@ constexpr std::uint8_t not_sent = 2;
 constexpr std::uint8_t look = 3;
 constexpr std::uint8_t fence_taken = 1;
 constexpr std::uint8_t fence_look = 2;
+constexpr std::uint8_t fence_barred = 3;
 
 bool is_pending(RowKind kind) { return kind == RowKind::pending || kind == RowKind::fence_pending; }
 bool is_complete(RowKind kind) { return kind == RowKind::complete || kind == RowKind::complete_wrong; }
 
 void count_up(std::uint8_t& counter) { counter = static_cast<std::uint8_t>(counter + 1); }
 
-/// Another row of the hash in the way: Engine::earlier_rows. A switch that keeps to the contract alone has no such
-/// rule.
-bool blocked(const Config& config, const Visible& seen, unsigned id) {
-  if (config.contract_only) return false;
+enum class Way { free, busy, paid };
+
+/// Another row of the hash in the way: Engine::earlier_rows. A complete one (201), one of another round (200), or parts
+/// of the same round that make the amount already (200): the sum with the new part is nobody's business (R2).
+/// A switch that keeps to the contract alone has no such rule.
+Way way_for(const Config& config, const Names& names, const Visible& seen, unsigned id) {
+  if (config.contract_only) return Way::free;
+  unsigned pending = 0;
+  bool other_round = false;
   for (unsigned other = 1; other <= foreign_id; ++other) {
     if (other == id) continue;
-    const bool same_part = other == foreign_id || part_of(config, other) == part_of(config, id);
-    if (same_part && (is_pending(seen.rows[other]) || is_complete(seen.rows[other]))) return true;
+    if (is_complete(seen.rows[other])) return Way::paid;
+    if (!is_pending(seen.rows[other])) continue;
+    pending += units_of(config, names, other);
+    other_round = other_round || round_of(config, names, other) != round_of(config, names, id);
   }
-  return false;
+  return other_round || pending >= all_units ? Way::busy : Way::free;
 }
 
 void lock_htlc(Node& node, unsigned owner) {
@@ -50,21 +58,29 @@ unsigned htlcs_made(const Node& node) {
   return made;
 }
 
-bool free_to_choose(const Config& config, const Node& node, unsigned id) {
-  return node.seen.rows[id] == RowKind::none && !blocked(config, node.seen, id);
+bool free_to_choose(const Config& config, const Names& names, const Node& node, unsigned id) {
+  return node.seen.rows[id] == RowKind::none && way_for(config, names, node.seen, id) == Way::free;
 }
 
-std::uint8_t execute_send(const Config& config, Node& node, unsigned id, SendAs how) {
-  if (!free_to_choose(config, node, id)) return node.seen.rows[id] == RowKind::pending ? accepted : look;
+bool copy_may_run(const Config& config, const Names& names, const Node& node, unsigned id) {
+  const Requests& asked = node.requests[id];
+  if (asked.live + asked.detached == 0 || node.seen.rows[id] != RowKind::none) return false;
+  return !has_parts(config) || way_for(config, names, node.seen, id) != Way::paid;
+}
+
+std::uint8_t execute_send(const Config& config, const Names& names, Node& node, unsigned id, SendAs how) {
+  if (!free_to_choose(config, names, node, id)) return node.seen.rows[id] == RowKind::pending ? accepted : look;
   if (how == SendAs::refuse) return not_sent;
   make_row(node, id, RowKind::pending);
   if (how == SendAs::accept) lock_htlc(node, id);
   return accepted;
 }
 
-std::uint8_t execute_fence(const Config& config, Node& node, unsigned id, FenceAs how) {
+std::uint8_t execute_fence(const Config& config, const Names& names, Node& node, unsigned id, FenceAs how) {
   if (node.seen.rows[id] == RowKind::fence) return fence_taken;
-  if (!free_to_choose(config, node, id) || how == FenceAs::refuse) return fence_look;
+  const bool paid = way_for(config, names, node.seen, id) == Way::paid;
+  if (has_parts(config) && node.seen.rows[id] == RowKind::none && paid) return fence_barred;
+  if (!free_to_choose(config, names, node, id) || how == FenceAs::refuse) return fence_look;
   make_row(node, id, how == FenceAs::orphan ? RowKind::fence_pending : RowKind::fence);
   return how == FenceAs::orphan ? fence_look : fence_taken;
 }

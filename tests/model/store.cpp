@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/base/hash.h"
+#include "tests/lifecycle/states.h"
 #include "tests/model/world.h"
 
 namespace paytower::model {
@@ -12,14 +13,14 @@ namespace {
 class Writer {
  public:
   Writer(const Config& config, const Mutation& mutation, Store& store, unsigned slot)
-      : mutation_(mutation), store_(store), slot_(slot),
+      : config_(config), mutation_(mutation), store_(store), slot_(slot),
         payment_(payment_of(config, store, slot, store.tries[slot].stop)) {}
 
   std::optional<Errc> run(const std::vector<Write>& writes) {
     for (const Write& write : writes) {
       if (const auto why = std::visit([this](const auto& what) { return refuse(what); }, write)) return why;
       apply(payment_, write);
-      store_payment(store_, slot_, payment_);
+      store_payment(config_, store_, slot_, payment_);
     }
     return std::nullopt;
   }
@@ -46,7 +47,8 @@ class Writer {
   Refusal refuse(const RegisterAttempt& write) const {
     const Attempt& attempt = write.attempt;
     if (payment_.index.value == 0) return Errc::not_initiated;
-    if (store_.attempts.at(attempt.id->value).outcome != Outcome::absent) return Errc::conflict;
+    const unsigned number = number_of(config_, store_.names, payment_.key(attempt));
+    if (store_.attempts.at(number).outcome != Outcome::absent) return Errc::conflict;
     for (const Attempt& other : payment_.attempts) {
       if (other.open() && other.part == attempt.part) return Errc::in_flight;
       if (other.outcome == AttemptOutcome::settled) return Errc::already_succeeded;
@@ -134,16 +136,30 @@ class Writer {
     return why;
   }
 
+  const Config& config_;
   const Mutation& mutation_;
   Store& store_;
   unsigned slot_;
   Payment payment_;
 };
 
+/// R12 and the rules of rounds, by what was stored before the write.
+void check_round(const Config& config, const State& state, unsigned slot, const Attempt& attempt) {
+  const Store& store = state.store;
+  const bool begins = begins_round(config, store, slot, attempt);
+  for (unsigned number = 1; number <= most_ids; ++number) {
+    if ((state.used & bit(number)) == 0 || store.names[number].round != attempt.id->value) continue;
+    if (begins || store.names[number].part == attempt.part) throw Violation{"R12: an attempt id is used again"};
+    if (store.attempts[number].outcome == Outcome::given_back && has_open(store, slot))
+      throw Violation{"parts: added to a set that the payee gives back"};
+  }
+}
+
 /// R7, R12, R13 at the very write.
-void check_write(const State& state, const Write& write, const PaymentHash& hash) {
+void check_write(const Config& config, const State& state, unsigned slot, const Write& write, const PaymentHash& hash) {
   if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
-    if ((state.used & bit(static_cast<unsigned>(made->attempt.id->value))) != 0)
+    if (has_parts(config)) check_round(config, state, slot, made->attempt);
+    if (!has_parts(config) && (state.used & bit(static_cast<unsigned>(made->attempt.id->value))) != 0)
       throw Violation{"R12: an attempt id is used again"};
     if (state.paid != 0) throw Violation{"R13: a paid hash gets a new attempt"};
   }
@@ -160,13 +176,25 @@ std::optional<Errc> commit(const Config& config, const Mutation& mutation, State
   if (const auto why = Writer(config, mutation, tried, slot).run(writes)) return why;
   const PaymentHash hash = payment_of(config, tried, slot, 0).request.hash;
   for (const Write& write : writes) {
-    check_write(state, write, hash);
+    check_write(config, state, slot, write, hash);
+  }
+  for (const Write& write : writes) {
     if (const auto* made = std::get_if<RegisterAttempt>(&write))
-      state.used |= bit(static_cast<unsigned>(made->attempt.id->value));
+      state.used |= bit(number_of(config, tried.names, test::key_of(*made->attempt.id, made->attempt.part)));
   }
   state.store = tried;
+  if (!has_open(state.store, slot)) state.aged = static_cast<std::uint8_t>(state.aged & ~bit(slot));
   if (state.store.tries[slot].proof != Proof::none) state.paid = 1;
   return std::nullopt;
+}
+
+bool begins_round(const Config& config, const Store& store, unsigned slot, const Attempt& attempt) {
+  for (unsigned number = 1; number <= most_ids; ++number) {
+    const StoredAttempt& other = store.attempts[number];
+    const bool goes_on = other.outcome == Outcome::open || other.outcome == Outcome::never_sent;
+    if (goes_on && other.owner == slot && round_of(config, store.names, number) == attempt.id->value) return false;
+  }
+  return true;
 }
 
 std::optional<unsigned> newest(const Store& store) {
@@ -182,7 +210,7 @@ std::optional<unsigned> newest(const Store& store) {
 }
 
 /// Triggers payments_delete_paid, payments_delete_unknown, attempts_deleted.
-void delete_try(const Mutation& mutation, Store& store, unsigned slot) {
+void delete_try(const Config& config, const Mutation& mutation, Store& store, unsigned slot) {
   StoredTry& one = store.tries[slot];
   const auto paid = static_cast<std::uint8_t>(GuardKind::paid_deleted);
   if (!mutation.delete_forgets) {
@@ -195,7 +223,8 @@ void delete_try(const Mutation& mutation, Store& store, unsigned slot) {
     StoredAttempt& attempt = store.attempts[id];
     if (attempt.outcome == Outcome::absent || attempt.owner != slot) continue;
     attempt = StoredAttempt{};
-    if (!mutation.delete_forgets) store.deleted_up_to = std::max(store.deleted_up_to, static_cast<std::uint8_t>(id));
+    const auto round = static_cast<std::uint8_t>(round_of(config, store.names, id));
+    if (!mutation.delete_forgets) store.deleted_up_to = std::max(store.deleted_up_to, round);
   }
 }
 

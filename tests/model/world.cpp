@@ -1,5 +1,7 @@
 #include "tests/model/world.h"
 
+#include <algorithm>
+
 #include "core/base/hash.h"
 #include "tests/lifecycle/states.h"
 
@@ -8,6 +10,8 @@ namespace paytower::model {
 namespace {
 
 constexpr std::uint8_t first_count = 16;  ///< where the node's counters stand at the beginning
+constexpr std::uint64_t unit_msat = 125'000;
+constexpr std::uint16_t cheap_fee = 250;
 
 /// A event in one byte: its kind above, the attempt below.
 enum class Kind : std::uint8_t {
@@ -34,6 +38,9 @@ enum class Kind : std::uint8_t {
   paid_wrong,
   deadline,
   lost,
+  failed_mpp,
+  orphaned,
+  only_orphans,
   count
 };
 static_assert(static_cast<unsigned>(Kind::count) <= 32);
@@ -61,19 +68,22 @@ constexpr std::array<const char*, static_cast<std::size_t>(Kind::count)> kind_na
     "hash paid",
     "hash paid by a wrong preimage",
     "deadline",
-    "settled, preimage lost"};
+    "settled, preimage lost",
+    "failed by MPP_TIMEOUT",
+    "orphaned",
+    "only orphans"};
 
 std::uint8_t pack(Kind kind, unsigned id = 0) {
   return static_cast<std::uint8_t>(static_cast<unsigned>(kind) << 3 | id);
 }
-std::uint8_t pack(Kind kind, AttemptId id) { return pack(kind, static_cast<unsigned>(id.value)); }
-std::uint8_t pack(Kind kind, const AttemptKey& key) { return pack(kind, key.id); }
 
 bool is_final(const Failure& failure) { return failure.code == FailureCode::incorrect_or_unknown_payment_details; }
+bool is_given_back(const Failure& failure) { return failure.code == FailureCode::mpp_timeout; }
 Failure failure(bool final) {
   if (final) return Failure{FailureCode::incorrect_or_unknown_payment_details, 2, {}, {}, {}};
   return Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
 }
+Failure given_back() { return Failure{FailureCode::mpp_timeout, 2, {}, {}, {}}; }
 
 /// The four evidences, two of them with a fence of ours on the id.
 Kind kind_of(const NotFound& missing) {
@@ -87,7 +97,19 @@ Kind kind_of(const NotFound& missing) {
 }
 
 struct Coder {
-  const PaymentHash& hash;
+  const Config& config;
+  const Names& names;
+
+  [[nodiscard]] std::uint8_t pack(Kind kind, unsigned number = 0) const { return model::pack(kind, number); }
+  [[nodiscard]] std::uint8_t pack(Kind kind, const AttemptKey& key) const {
+    return model::pack(kind, number_of(config, names, key));
+  }
+  /// The first attempt of that id.
+  [[nodiscard]] unsigned first_of(AttemptId id) const {
+    unsigned number = 1;
+    while (number < foreign_id && round_of(config, names, number) != id.value) ++number;
+    return number;
+  }
 
   std::uint8_t operator()(const Quiet&) const { return pack(Kind::quiet); }
   std::uint8_t operator()(const NoRoute&) const { return pack(Kind::no_route); }
@@ -96,9 +118,10 @@ struct Coder {
     return pack(e.only_copy ? Kind::only_copy_not_sent : Kind::not_sent, e.key);
   }
   std::uint8_t operator()(const Settled& e) const {
-    return pack(proves(e.preimage, hash) ? Kind::settled : Kind::settled_wrong, e.key);
+    return pack(proves(e.preimage, e.key.hash) ? Kind::settled : Kind::settled_wrong, e.key);
   }
   std::uint8_t operator()(const Failed& e) const {
+    if (is_given_back(e.failure)) return pack(Kind::failed_mpp, e.key);
     return pack(is_final(e.failure) ? Kind::failed_final : Kind::failed_retry, e.key);
   }
   std::uint8_t operator()(const Pending& e) const { return pack(Kind::pending, e.key); }
@@ -106,12 +129,14 @@ struct Coder {
   std::uint8_t operator()(const Fenced& e) const { return pack(Kind::fenced, e.key); }
   std::uint8_t operator()(const HashBusy&) const { return pack(Kind::busy); }
   std::uint8_t operator()(const HashPaid& e) const {
-    return pack(proves(e.preimage, hash) ? Kind::paid : Kind::paid_wrong, *e.id);
+    return pack(proves(e.preimage, test::key_of(*e.id).hash) ? Kind::paid : Kind::paid_wrong, first_of(*e.id));
   }
   std::uint8_t operator()(const DeadlinePassed&) const { return pack(Kind::deadline); }
   std::uint8_t operator()(const SettledPreimageLost& e) const {
-    return pack(Kind::lost, e.key ? e.key->id : AttemptId{});
+    return e.key ? pack(Kind::lost, *e.key) : pack(Kind::lost);
   }
+  std::uint8_t operator()(const Orphaned& e) const { return pack(Kind::orphaned, e.key); }
+  std::uint8_t operator()(const OnlyOrphans& e) const { return pack(Kind::only_orphans, first_of(e.round)); }
   template <typename Other> std::uint8_t operator()(const Other&) const {
     throw Violation{"the model does not queue this event"};
   }
@@ -134,8 +159,11 @@ void set_outcome(Attempt& attempt, Outcome outcome) {
       attempt.preimage = test::right_preimage();
       return;
     case Outcome::failed:
+    case Outcome::given_back:
+    case Outcome::never_sent:
       attempt.outcome = AttemptOutcome::failed;
-      attempt.failure = failure(false);
+      attempt.failure = outcome == Outcome::given_back ? given_back() : failure(false);
+      if (outcome == Outcome::never_sent) attempt.failure = Failure{FailureCode::local_refusal, {}, {}, {}, {}};
       return;
     case Outcome::assumed_failed:
     case Outcome::written_off:
@@ -152,7 +180,9 @@ Outcome outcome_of(const Attempt& attempt) {
   if (attempt.open()) return Outcome::open;
   switch (*attempt.outcome) {
     case AttemptOutcome::settled: return Outcome::settled;
-    case AttemptOutcome::failed: return Outcome::failed;
+    case AttemptOutcome::failed:
+      if (is_given_back(*attempt.failure)) return Outcome::given_back;
+      return attempt.failure->code == FailureCode::local_refusal ? Outcome::never_sent : Outcome::failed;
     case AttemptOutcome::closed: break;
   }
   if (attempt.failure->code == FailureCode::assumed_failed) return Outcome::assumed_failed;
@@ -165,14 +195,16 @@ Payment fresh(const Config& config) {
   payment.request.hash = hash;
   payment.request.demand.destination = test::node_key(2);
   payment.request.demand.amount = Msat::of(250'000);
-  payment.request.demand.fee_limit = Msat::of(5'000);
+  payment.request.demand.fee_limit = fee_limit();
   payment.request.created = test::created;
   payment.request.deadline = test::deadline;
   payment.request.max_attempts = config.attempts;
+  payment.request.max_parts = config.max_parts;
+  if (has_parts(config)) payment.request.payment_secret.emplace();
   return payment;
 }
 
-const std::string& label(unsigned id, bool fence) {
+const std::string& label(unsigned id, bool fence) {  // of an attempt's id
   static const auto labels = [] {
     std::array<std::array<std::string, 2>, most_ids + 1> made;
     for (unsigned i = 1; i <= most_ids; ++i)
@@ -182,10 +214,15 @@ const std::string& label(unsigned id, bool fence) {
   return labels[id][fence ? 1 : 0];
 }
 
-SwitchRow row_of(const Config& config, unsigned id, RowKind kind) {
+Route route_of(const Config& config, const Names& names, unsigned number) {
+  return has_parts(config) ? part_route(names[number].units, names[number].fee) : route();
+}
+
+SwitchRow row_of(const Config& config, const Names& names, unsigned number, RowKind kind) {
   SwitchRow row;
+  const unsigned id = round_of(config, names, number);
   row.id = AttemptId{id};
-  row.part = id == foreign_id ? 0 : part_of(config, id);
+  row.part = key_of(config, names, number).part;
   const bool fence = kind == RowKind::fence || kind == RowKind::fence_pending;
   if (id != foreign_id) row.label = label(id, fence);
   const bool pending = kind == RowKind::pending || kind == RowKind::fence_pending;
@@ -194,8 +231,10 @@ SwitchRow row_of(const Config& config, unsigned id, RowKind kind) {
   if (kind == RowKind::complete) row.preimage = test::right_preimage();
   if (kind == RowKind::complete_wrong) row.preimage = test::wrong_preimage();
   if (row.state == RowState::failed) row.failure = failure(kind == RowKind::failed_final);
-  row.amount = Msat::of(250'000);
-  row.amount_sent = Msat::of(250'500);
+  if (kind == RowKind::failed_mpp) row.failure = given_back();
+  const Route sent = route_of(config, names, number);
+  row.amount = sent.delivered();
+  row.amount_sent = sent.total_amount();
   return row;
 }
 
@@ -211,10 +250,52 @@ StoreId store_name() {
 
 Route route() { return test::simple_route(); }
 
-unsigned part_of(const Config& config, unsigned id) { return config.two_parts && id <= 2 ? id : 0; }
+Route part_route(unsigned units, unsigned fee) {
+  Route part = test::part_route(units * unit_msat);
+  part.hops.front().amount = Msat::of(units * unit_msat + fee);
+  return part;
+}
+
+Msat fee_limit() { return Msat::of(5'000); }
+
+const std::string& run_name(std::uint8_t run) {
+  static const std::array<std::string, 3> names = {"", "1", "2"};
+  return names.at(run);
+}
+
+bool has_parts(const Config& config) { return config.max_parts > 1; }
+unsigned last_number(const Config& config) { return has_parts(config) ? config.numbers : config.ids; }
+
+AttemptKey key_of(const Config& config, const Names& names, unsigned number) {
+  if (!has_parts(config)) return test::key_of(AttemptId{number});
+  return test::key_of(AttemptId{names[number].round}, names[number].part);
+}
+
+unsigned round_of(const Config& config, const Names& names, unsigned number) {
+  return has_parts(config) ? names[number].round : number;
+}
+
+unsigned units_of(const Config& config, const Names& names, unsigned number) {
+  return has_parts(config) ? names[number].units : all_units;
+}
+
+unsigned number_of(const Config& config, const Names& names, const AttemptKey& key) {
+  if (!has_parts(config)) return static_cast<unsigned>(key.id.value);
+  for (unsigned number = 1; number <= foreign_id; ++number) {
+    if (names[number].round == key.id.value && names[number].part == key.part) return number;
+  }
+  return 0;
+}
+
+unsigned first_free(const Names& names) {
+  unsigned number = 1;
+  while (number <= most_ids && names[number].round != 0) ++number;
+  return number;
+}
 
 UnixNs time_of(const State& state, unsigned slot) {
-  return (state.deadlines & bit(slot)) != 0 ? test::past_deadline : test::before_deadline;
+  if ((state.deadlines & bit(slot)) != 0) return test::past_deadline;
+  return (state.aged & bit(slot)) != 0 ? test::set_too_old : test::before_deadline;
 }
 
 Marks marks_of(const MarkBytes& bytes) {
@@ -247,11 +328,16 @@ Payment payment_of(const Config& config, const Store& store, unsigned slot, std:
     const StoredAttempt& stored = store.attempts[id];
     if (stored.outcome == Outcome::absent || stored.owner != slot) continue;
     Attempt attempt;
-    attempt.id = AttemptId{id};
-    attempt.part = stored.part;
+    const AttemptKey key = key_of(config, store.names, id);
+    attempt.id = key.id;
+    attempt.part = key.part;
     attempt.switch_key = switch_key();
     attempt.marks = marks_of(stored.marks);
-    if (stored.marks[0] != no_mark) attempt.route = route();
+    attempt.switch_run = run_name(stored.run);
+    const Route sent = route_of(config, store.names, id);
+    attempt.amount = sent.delivered();
+    attempt.fee = sent.fees();
+    if (stored.marks[0] != no_mark) attempt.route = sent;
     attempt.registered = test::created;
     set_outcome(attempt, stored.outcome);
     payment.attempts.push_back(std::move(attempt));
@@ -264,7 +350,7 @@ Payment payment_of(const Config& config, const Store& store, unsigned slot, std:
   return payment;
 }
 
-void store_payment(Store& store, unsigned slot, const Payment& payment) {
+void store_payment(const Config& config, Store& store, unsigned slot, const Payment& payment) {
   StoredTry& row = store.tries[slot];
   row.stand = RowStand::stored;
   row.stop = payment.stop_reason ? static_cast<std::uint8_t>(1 + static_cast<unsigned>(*payment.stop_reason))
@@ -278,52 +364,53 @@ void store_payment(Store& store, unsigned slot, const Payment& payment) {
       row.foreign = 1;
       continue;
     }
-    if (attempt.id->value == 0 || attempt.id->value > most_ids) throw Violation{"an id beyond the model's"};
-    StoredAttempt& stored = store.attempts[attempt.id->value];
+    const unsigned number = number_of(config, store.names, payment.key(attempt));
+    if (number == 0 || number > most_ids) throw Violation{"an attempt beyond the model's"};
+    StoredAttempt& stored = store.attempts[number];
     stored.outcome = outcome_of(attempt);
     stored.owner = static_cast<std::uint8_t>(slot);
-    stored.part = static_cast<std::uint8_t>(attempt.part);
+    stored.run = attempt.switch_run.empty() ? std::uint8_t{0} : static_cast<std::uint8_t>(attempt.switch_run[0] - '0');
     stored.marks = mark_bytes(attempt.marks);
   }
 }
 
-LookResult look_result(const Config& config, const Visible& shown) {
+LookResult look_result(const Config& config, const State& state, const Visible& shown) {
+  const Names& names = state.store.names;
   LookResult look;
   look.hash = fresh(config).request.hash;
   look.now = marks_of(shown.now);
+  look.run = run_name(state.node.run);
   for (unsigned id = 1; id <= foreign_id; ++id) {
-    if (shown.rows[id] != RowKind::none) look.rows.push_back(row_of(config, id, shown.rows[id]));
+    if (shown.rows[id] != RowKind::none) look.rows.push_back(row_of(config, names, id, shown.rows[id]));
   }
   look.htlcs.emplace();
   if (!config.no_debits) look.debits.emplace();
   if (config.no_debits) look.now.movements_created.reset();
   for (unsigned i = 0; i < most_htlcs; ++i) {
     if (shown.owner[i] == 0) continue;
-    if (shown.listed[i] != 0) look.htlcs->push_back(OutgoingHtlc{shown.listed[i], shown.finished[i] != 0});
-    const unsigned part = shown.owner[i] == foreign_id ? 0 : part_of(config, shown.owner[i]);
-    if (look.debits && shown.debit[i] != 0)
-      look.debits->push_back(Debit{shown.debit[i], AttemptId{shown.owner[i]}, part});
+    OutgoingHtlc htlc{shown.listed[i], shown.finished[i] != 0};
+    if (has_parts(config)) htlc.amount = route_of(config, names, shown.owner[i]).total_amount();
+    if (shown.listed[i] != 0) look.htlcs->push_back(htlc);
+    const AttemptKey key = key_of(config, names, shown.owner[i]);
+    if (look.debits && shown.debit[i] != 0) look.debits->push_back(Debit{shown.debit[i], key.id, key.part});
   }
   return look;
 }
 
-AttemptKey key_of(const Config& config, unsigned number) {
-  return test::key_of(AttemptId{number}, part_of(config, number));
-}
-
-StoreKnowledge knowledge(const Config& config, std::uint8_t known, std::uint8_t deleted_up_to) {
+StoreKnowledge knowledge(const Config& config, const Names& names, std::uint8_t known, std::uint8_t deleted_up_to) {
   StoreKnowledge what;
   what.store = store_name();
   what.deleted_up_to = AttemptId{deleted_up_to};
   for (unsigned id = 1; id <= most_ids; ++id) {
-    if ((known & bit(id)) != 0) what.known.push_back(key_of(config, id));
+    if ((known & bit(id)) != 0) what.known.push_back(key_of(config, names, id));
   }
   return what;
 }
 
-Event event_of(const Config& config, std::uint8_t code) {
+Event event_of(const Config& config, const State& state, std::uint8_t code) {
   const unsigned number = code & 7U;
-  const AttemptKey key = key_of(config, number);
+  const AttemptKey key = key_of(config, state.store.names, number);
+  const std::string& run = run_name(state.node.run);
   switch (static_cast<Kind>(code >> 3)) {
     case Kind::quiet: return Quiet{};
     case Kind::no_route: return NoRoute{};
@@ -335,25 +422,30 @@ Event event_of(const Config& config, std::uint8_t code) {
     case Kind::failed_retry: return Failed{key, failure(false)};
     case Kind::failed_final: return Failed{key, failure(true)};
     case Kind::pending: return Pending{key};
-    case Kind::nothing: return NotFound{key, Evidence::nothing_since_mark, false};
-    case Kind::nothing_fenced: return NotFound{key, Evidence::nothing_since_mark, true};
-    case Kind::no_debit: return NotFound{key, Evidence::finished_no_debit, false};
-    case Kind::no_debit_fenced: return NotFound{key, Evidence::finished_no_debit, true};
-    case Kind::not_yet: return NotFound{key, Evidence::not_yet, false};
-    case Kind::unknown: return NotFound{key, Evidence::unknown, false};
+    case Kind::nothing: return NotFound{key, Evidence::nothing_since_mark, false, run};
+    case Kind::nothing_fenced: return NotFound{key, Evidence::nothing_since_mark, true, run};
+    case Kind::no_debit: return NotFound{key, Evidence::finished_no_debit, false, run};
+    case Kind::no_debit_fenced: return NotFound{key, Evidence::finished_no_debit, true, run};
+    case Kind::not_yet: return NotFound{key, Evidence::not_yet, false, run};
+    case Kind::unknown: return NotFound{key, Evidence::unknown, false, run};
     case Kind::fenced: return Fenced{key};
     case Kind::busy: return HashBusy{};
     case Kind::paid: return HashPaid{test::right_preimage(), key.id, Msat::of(250'000), Msat{}};
     case Kind::paid_wrong: return HashPaid{test::wrong_preimage(), key.id, Msat::of(250'000), Msat{}};
     case Kind::deadline: return DeadlinePassed{};
     case Kind::lost: return SettledPreimageLost{number == 0 ? std::optional<AttemptKey>{} : key};
+    case Kind::failed_mpp: return Failed{key, given_back()};
+    case Kind::orphaned: return Orphaned{key};
+    case Kind::only_orphans: return OnlyOrphans{key.id};
     case Kind::none:
     case Kind::count: break;
   }
   throw Violation{"the model has no such event"};
 }
 
-std::uint8_t code_of(const Event& what, const PaymentHash& hash) { return std::visit(Coder{hash}, what); }
+std::uint8_t code_of(const Config& config, const Names& names, const Event& what) {
+  return std::visit(Coder{config, names}, what);
+}
 
 std::string event_name(std::uint8_t code) {
   const unsigned id = code & 7U;
@@ -378,12 +470,29 @@ bool has_watched(const Store& store, unsigned slot) {
 
 bool ended(const StoredTry& one) { return one.fail != 0 || one.note != 0 || one.proof != Proof::none; }
 
+namespace {
+
+std::string name_text(const Name& name) {
+  if (name.round == 0) return {};
+  return "(round " + std::to_string(name.round) + " part " + std::to_string(name.part) + ": " +
+         std::to_string(name.units) + "+" + std::to_string(name.fee) + ")";
+}
+
+}  // namespace
+
 std::string describe(const State& state) {
-  constexpr std::array<const char*, 7> outcomes = {
-      "", "open", "settled", "failed", "assumed failed", "written off", "preimage lost"};
-  constexpr std::array<const char*, 8> rows = {"",       "pending",         "complete", "complete (wrong preimage)",
-                                               "failed", "failed for good", "fence",    "fence (pending)"};
-  constexpr std::array<const char*, 4> truths = {"", "locked", "settled", "failed"};
+  constexpr std::array<const char*, 9> outcomes = {
+      "", "open", "settled", "failed", "assumed failed", "written off", "preimage lost", "given back", "never sent"};
+  constexpr std::array<const char*, 9> rows = {"",
+                                               "pending",
+                                               "complete",
+                                               "complete (wrong preimage)",
+                                               "failed",
+                                               "failed for good",
+                                               "fence",
+                                               "fence (pending)",
+                                               "failed (MPP_TIMEOUT)"};
+  constexpr std::array<const char*, 6> truths = {"", "locked", "settled", "failed", "taken", "returning"};
   std::string text = "store:";
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     const StoredTry& one = state.store.tries[slot];
@@ -398,7 +507,8 @@ std::string describe(const State& state) {
   for (unsigned id = 1; id <= most_ids; ++id) {
     const Outcome outcome = state.store.attempts[id].outcome;
     if (outcome != Outcome::absent)
-      text += " " + std::to_string(id) + "=" + outcomes[static_cast<std::size_t>(outcome)];
+      text += " " + std::to_string(id) + name_text(state.store.names[id]) + "=" +
+              outcomes[static_cast<std::size_t>(outcome)];
   }
   if (state.store.guard != 0) text += " guard";
   text += "; switch:";
@@ -424,14 +534,10 @@ std::string describe(const State& state) {
 State first_state(const Config& config) {
   State state{};
   state.node.seen.now.fill(first_count);
-  if (!config.two_parts) return state;
-  state.store.tries[0].stand = RowStand::stored;
-  for (unsigned id = 1; id <= 2; ++id) {
-    state.store.attempts[id] = StoredAttempt{Outcome::open, 0, static_cast<std::uint8_t>(id), state.node.seen.now};
-    state.node.requests[id].detached = 1;  // handed over, perhaps: a copy may also be lost
-    state.used |= bit(id);
-  }
-  state.drawn = 2;
+  if (config.restarts) state.node.run = 1;
+  // The worst of others: its HTLC looks like that of our first part.
+  if (has_parts(config))
+    state.store.names[foreign_id] = Name{cheap_fee, foreign_id, 1, static_cast<std::uint8_t>(config.foreign_units), 0};
   return state;
 }
 

@@ -1,5 +1,6 @@
 // The model check's world as bytes: what is committed, what one process has in memory, what the switch shows, and what
-// is true. One payment hash; own attempt ids 1 to 4; id 5 is another user of the node.
+// is true. One payment hash; own attempts are numbered 1 to 5, in order of their making; 6 is another user of the node.
+// Without parts an attempt's id is its number. With parts several share an id, and Name says what a number stands for.
 //
 // Only the surroundings are modelled. Decisions are taken by the real decide(), apply() and interpret(), and what
 // answers and decisions make of a payment on its way by the real functions of core/driver/item.h: on real Payments and
@@ -21,12 +22,14 @@
 
 namespace paytower::model {
 
-inline constexpr unsigned most_ids = 4;    ///< own attempts in all tries together
-inline constexpr unsigned foreign_id = 5;  ///< the other user of the node
+inline constexpr unsigned most_ids = 5;    ///< own attempts in all tries together
+inline constexpr unsigned foreign_id = 6;  ///< the other user of the node
 inline constexpr unsigned most_htlcs = 6;
 inline constexpr unsigned most_tries = 2;      ///< rows of `payments` of the hash, deleted ones included
 inline constexpr unsigned most_events = 6;     ///< backlog of one item
 inline constexpr std::uint8_t no_mark = 0xFF;  ///< an adopted attempt has no marks
+
+inline constexpr unsigned all_units = 2;  ///< the payment's amount, in units of the smallest part
 
 /// Ids as a set.
 [[nodiscard]] constexpr std::uint8_t bit(unsigned id) { return static_cast<std::uint8_t>(1U << id); }
@@ -34,16 +37,37 @@ inline constexpr std::uint8_t no_mark = 0xFF;  ///< an adopted attempt has no ma
 /// payments_created, htlcs_created, htlcs_deleted, movements_created.
 using MarkBytes = std::array<std::uint8_t, 4>;
 
+/// What an attempt's number stands for where payments have parts. It stands for the same for ever.
+struct Name {
+  std::uint16_t fee;   ///< msat
+  std::uint8_t round;  ///< its id; 0: the number stands for nothing yet
+  std::uint8_t part;
+  std::uint8_t units;
+  std::uint8_t none;
+};
+using Names = std::array<Name, foreign_id + 1>;
+
 // --- what is committed ---
 
-enum class Outcome : std::uint8_t { absent, open, settled, failed, assumed_failed, written_off, preimage_lost };
+/// given_back: failed by MPP_TIMEOUT; never_sent: failed as a proven orphan.
+enum class Outcome : std::uint8_t {
+  absent,
+  open,
+  settled,
+  failed,
+  assumed_failed,
+  written_off,
+  preimage_lost,
+  given_back,
+  never_sent
+};
 enum class RowStand : std::uint8_t { unused, stored, deleted };
 enum class Proof : std::uint8_t { none, preimage, late };
 
 struct StoredAttempt {
   Outcome outcome;
   std::uint8_t owner;  ///< its try
-  std::uint8_t part;
+  std::uint8_t run;    ///< of the switch that every copy went to; 0 where runs are not told apart
   MarkBytes marks;
 };
 
@@ -62,6 +86,7 @@ struct Store {
   std::array<StoredAttempt, most_ids + 1> attempts;  ///< by id; 0 is unused
   std::uint8_t guard;                                ///< GuardKind, 0 is none
   std::uint8_t deleted_up_to;
+  Names names;  ///< not the store's: what the numbers above stand for, also of deleted attempts
 };
 
 // --- the switch ---
@@ -74,9 +99,11 @@ enum class RowKind : std::uint8_t {
   failed_retry,
   failed_final,
   fence,
-  fence_pending
+  fence_pending,
+  failed_mpp
 };
-enum class Truth : std::uint8_t { none, locked, settled, failed };
+/// taken: the payee has taken the set, and it will settle; returning: it gave the set back, and it will fail.
+enum class Truth : std::uint8_t { none, locked, settled, failed, taken, returning };
 
 /// What a look shows.
 struct Visible {
@@ -94,11 +121,12 @@ struct Requests {
   std::uint8_t fence_live;
   std::uint8_t fence_detached;
   std::uint8_t reply;        ///< 1 accepted, 2 not sent, 3 look
-  std::uint8_t fence_reply;  ///< 1 fenced, 2 look
+  std::uint8_t fence_reply;  ///< 1 fenced, 2 look, 3 barred
 };
 
 struct Node {
   Visible seen;
+  std::uint8_t run;  ///< of its process
   std::array<Truth, most_htlcs> truth;
   std::array<Requests, most_ids + 1> requests;
 };
@@ -121,15 +149,23 @@ struct ItemBytes {
   std::uint8_t looking;
   std::uint8_t look_outdated;
   std::uint8_t look_wanted;  ///< with `looking`: again
-  std::uint8_t asking;
+  std::uint8_t look_late;    ///< it was asked for a minute after everything that had happened
+  std::uint8_t asking;       ///< 2: the answer will be dropped
+  std::uint8_t asked_units;  ///< what the question for routes is about
+  std::uint8_t asked_parts;
+  std::uint8_t asked_round;  ///< beside the orphans of this one
+  std::uint8_t ask_again;
+  std::uint8_t ask_again_round;
   std::uint8_t deadline_told;
   std::uint8_t drawn;      ///< ids that this process drew
   std::uint8_t sent_once;  ///< drawn ids with exactly one copy written
   std::uint8_t sent_more;
   std::uint8_t unanswered;
   std::uint8_t querying;
-  std::uint8_t act;  ///< committed and not yet done: 1 dispatch, 2 fence
-  std::uint8_t act_id;
+  std::uint8_t orphans;  ///< pending without an HTLC in every look since some time
+  std::uint8_t barred;
+  std::uint8_t act;           ///< committed and not yet done: 1 dispatch, 2 fence
+  std::uint8_t act_ids;       ///< of these, in their order
   std::uint8_t quiet_proven;  ///< ghost, R9: a look behind the last end showed nothing of anyone
   std::uint8_t events;
   std::array<std::uint8_t, most_events> backlog;
@@ -156,6 +192,7 @@ struct State {
   Process process;
   std::uint8_t copied;     ///< 1: a copy was made, 2: it was put back
   std::uint8_t deadlines;  ///< tries whose deadline has passed
+  std::uint8_t aged;       ///< tries whose open set is so old that nothing is added to it
   std::uint8_t node_restored;
   std::uint8_t drawn;    ///< ghost: how many ids were ever drawn
   std::uint8_t used;     ///< ghost, R12: ids that were ever registered
@@ -168,10 +205,18 @@ static_assert(std::has_unique_object_representations_v<State>, "states are compa
 struct Config {
   std::string name;
   unsigned tries = 1;
-  unsigned attempts = 2;   ///< of one try
-  unsigned ids = 2;        ///< of all tries
-  unsigned copies = 2;     ///< requests of one id in buffers, on the connection and detached each
-  bool two_parts = false;  ///< starts with two open parts that may have been handed over
+  unsigned attempts = 2;       ///< of one try
+  unsigned ids = 2;            ///< of all tries
+  unsigned copies = 2;         ///< requests of one id in buffers, on the connection and detached each
+  unsigned max_parts = 1;      ///< above 1: the payment has a secret, and HTLCs are told apart by amounts
+  unsigned numbers = 0;        ///< with parts: attempts in all, of all rounds
+  bool polite_payee = false;   ///< takes a set when it is whole, and all of it; otherwise any part at any time
+  bool gives_back = false;     ///< MPP_TIMEOUT for each part of a set that is not whole
+  bool dear_parts = false;     ///< routes whose fee is more than half of the limit
+  bool aging = false;          ///< a set gets so old that nothing is added any more
+  bool restarts = false;       ///< the node is killed once, also while it makes an HTLC
+  unsigned foreign_units = 2;  ///< what the other user pays
+  bool one_piece = true;       ///< the switch finds a route for all that is missing
   bool foreign = false;
   bool final_failures = false;
   bool refusals = false;  ///< NOT-SENT answers
@@ -197,8 +242,18 @@ struct Config {
   bool erase_under_copies = false;  ///< breaks an assumption: see Moves::erase
 };
 
-/// The functions of core/driver/item.h that a mutant wraps: it spoils the item before or after the real call.
+/// The functions of core/driver/item.h that a mutant wraps: it spoils the item before or after the real call. And those
+/// around it.
 struct ItemCalls {
+  std::function<Wishes(Item&, const RouteAnswer&, const State&)> route_came =
+      [](Item& item, const RouteAnswer& answer, const State&) { return on(item, answer); };
+  std::function<void(Item&, const DispatchAnswer&, const ItemContext&)> dispatch_came =
+      [](Item& item, const DispatchAnswer& answer, const ItemContext& at) { on(item, answer, at); };
+  std::function<NextRoutes(const Payment&, std::uint32_t, const State&)> next_routes =
+      [](const Payment& payment, std::uint32_t most, const State&) {
+        return paytower::next_routes(payment, most, QuestionContext{});
+      };
+  std::function<LookFinding(const Payment&, const LookResult&, const StoreKnowledge&)> interpret = paytower::interpret;
   std::function<Wishes(Item&, const Decision&, const ItemContext&)> perform = paytower::perform;
   std::function<std::optional<MonoNs>(Item&, const ItemContext&)> look_came = paytower::look_came;
 };
@@ -211,6 +266,7 @@ struct Mutation {
   bool init_unchecked = false;    ///< the store takes every InitPayment, and admission asks nobody
   bool delete_forgets = false;    ///< no guard, and deleted ids are not remembered
   bool delete_in_flight = false;  ///< what is open can be deleted
+  bool old_round = false;         ///< a new round gets the id of the last one
 };
 
 // --- between bytes and the core's types (world.cpp) ---
@@ -223,20 +279,34 @@ struct Violation {
 /// A try as a Payment. `known_stop`: the stop wish that the reader has in memory.
 [[nodiscard]] Payment payment_of(const Config& config, const Store& store, unsigned slot, std::uint8_t known_stop);
 /// The inverse, for what the writes of one tick may change.
-void store_payment(Store& store, unsigned slot, const Payment& payment);
-[[nodiscard]] LookResult look_result(const Config& config, const Visible& shown);
-/// The model numbers its attempts; each number stands for an id and a part.
-[[nodiscard]] AttemptKey key_of(const Config& config, unsigned number);
-[[nodiscard]] StoreKnowledge knowledge(const Config& config, std::uint8_t known, std::uint8_t deleted_up_to);
-[[nodiscard]] Event event_of(const Config& config, std::uint8_t code);
-[[nodiscard]] std::uint8_t code_of(const Event& what, const PaymentHash& hash);
+void store_payment(const Config& config, Store& store, unsigned slot, const Payment& payment);
+[[nodiscard]] LookResult look_result(const Config& config, const State& state, const Visible& shown);
+[[nodiscard]] bool has_parts(const Config& config);
+/// Numbers above this are never given.
+[[nodiscard]] unsigned last_number(const Config& config);
+/// Each number stands for an id and a part.
+[[nodiscard]] AttemptKey key_of(const Config& config, const Names& names, unsigned number);
+/// 0: none stands for it.
+[[nodiscard]] unsigned number_of(const Config& config, const Names& names, const AttemptKey& key);
+[[nodiscard]] unsigned round_of(const Config& config, const Names& names, unsigned number);
+[[nodiscard]] unsigned units_of(const Config& config, const Names& names, unsigned number);
+[[nodiscard]] Msat fee_limit();
+/// The lowest number that stands for nothing yet.
+[[nodiscard]] unsigned first_free(const Names& names);
+/// Of the switch's process; empty where runs are not told apart.
+[[nodiscard]] const std::string& run_name(std::uint8_t run);
+[[nodiscard]] StoreKnowledge knowledge(const Config& config, const Names& names, std::uint8_t known,
+                                       std::uint8_t deleted_up_to);
+[[nodiscard]] Event event_of(const Config& config, const State& state, std::uint8_t code);
+[[nodiscard]] std::uint8_t code_of(const Config& config, const Names& names, const Event& what);
 [[nodiscard]] std::string event_name(std::uint8_t code);
 [[nodiscard]] SwitchKey switch_key();
 [[nodiscard]] StoreId store_name();
 [[nodiscard]] Route route();
+/// A part of it.
+[[nodiscard]] Route part_route(unsigned units, unsigned fee);
 [[nodiscard]] Marks marks_of(const MarkBytes& bytes);
 [[nodiscard]] MarkBytes mark_bytes(const Marks& marks);
-[[nodiscard]] unsigned part_of(const Config& config, unsigned id);
 [[nodiscard]] UnixNs time_of(const State& state, unsigned slot);
 [[nodiscard]] bool has_open(const Store& store, unsigned slot);
 [[nodiscard]] bool has_watched(const Store& store, unsigned slot);
@@ -249,7 +319,7 @@ void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] Item item_of(const Config& config, const State& state, unsigned slot);
 /// The inverse, for what the driver's functions may change; the model's own bytes stay. Throws Violation when the
 /// payment in memory is not the one that is stored.
-void keep_item(State& state, unsigned slot, const Item& item);
+void keep_item(const Config& config, State& state, unsigned slot, const Item& item);
 
 // --- the store's constraints and triggers (store.cpp) ---
 
@@ -258,8 +328,10 @@ void keep_item(State& state, unsigned slot, const Item& item);
                                          const std::vector<Write>& writes);
 /// What decides about a new try: db/payments/store.cpp, newest().
 [[nodiscard]] std::optional<unsigned> newest(const Store& store);
-void delete_try(const Mutation& mutation, Store& store, unsigned slot);
+void delete_try(const Config& config, const Mutation& mutation, Store& store, unsigned slot);
 [[nodiscard]] std::uint8_t known_ids(const Store& store);
+/// The attempt begins a round, by what is stored before it: none of its id is open, and none an orphan.
+[[nodiscard]] bool begins_round(const Config& config, const Store& store, unsigned slot, const Attempt& attempt);
 /// resolve --restored (restored.cpp).
 void adopt_restored(const Config& config, const Mutation& mutation, State& state);
 
@@ -267,11 +339,14 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
 
 enum class SendAs { accept, refuse, orphan };
 /// Executes one copy of a hand-over and returns the answer (Requests::reply).
-std::uint8_t execute_send(const Config& config, Node& node, unsigned id, SendAs how);
+std::uint8_t execute_send(const Config& config, const Names& names, Node& node, unsigned id, SendAs how);
 /// True when the node's answer to a hand-over of `id` is its own choice and not forced by a row.
-[[nodiscard]] bool free_to_choose(const Config& config, const Node& node, unsigned id);
+[[nodiscard]] bool free_to_choose(const Config& config, const Names& names, const Node& node, unsigned id);
+/// A copy of a hand-over would make an HTLC, now or later. A complete row of another part keeps it from that (201) for
+/// as long as it stands: see Moves::erase_moves.
+[[nodiscard]] bool copy_may_run(const Config& config, const Names& names, const Node& node, unsigned id);
 enum class FenceAs { take, refuse, orphan };
-std::uint8_t execute_fence(const Config& config, Node& node, unsigned id, FenceAs how);
+std::uint8_t execute_fence(const Config& config, const Names& names, Node& node, unsigned id, FenceAs how);
 void finish_htlc(Node& node, unsigned index, Truth end, RowKind row);
 void start_foreign(Node& node);
 void erase(Node& node, unsigned id, bool lists);
@@ -313,6 +388,8 @@ class Moves {
   void node_moves();
   void request_moves(unsigned id);
   void htlc_moves();
+  void payee_moves();
+  void restart_moves();
   void erase_moves();
   void people_moves();
   void store_moves();
@@ -320,6 +397,7 @@ class Moves {
   void process_moves();
   void start_moves();
   void item_moves(unsigned slot);
+  void route_moves(unsigned slot);
   void answer_moves(unsigned slot);
   void look_moves();
 
@@ -344,10 +422,12 @@ class DriverStep {
   void disconnect();
   void decide_front(unsigned slot);
   void do_committed_act(unsigned slot);
-  void start_look();
+  /// `late`: a minute after everything that has happened.
+  void start_look(bool late);
   void execute_look();
   void receive_look();
-  void receive_route(unsigned slot, bool found);
+  /// Parts of so many units each; none: there is no route.
+  void receive_routes(unsigned slot, const std::vector<Route>& routes);
   void receive_dispatch(unsigned slot, unsigned id);
   void receive_fence(unsigned slot, unsigned id);
   void receive_query(unsigned slot, unsigned id);
@@ -363,7 +443,7 @@ class DriverStep {
   [[nodiscard]] Item item(unsigned slot) const { return item_of(config_, state_, slot); }
   [[nodiscard]] ItemContext context(unsigned slot) const;
   template <typename Change> void change(unsigned slot, Change how);
-  void keep(unsigned slot, const Item& one) { keep_item(state_, slot, one); }
+  void keep(unsigned slot, const Item& one) { keep_item(config_, state_, slot, one); }
   void remember_store();
   void decide_first(unsigned slot, Item one);
   void note_written(unsigned slot, const Decision& decision);
@@ -372,7 +452,11 @@ class DriverStep {
   void act(unsigned slot, Item one, const Decision& decision);
   void fulfil(unsigned slot, Item one, const Wishes& wishes);
   void conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked);
-  void check_handover(unsigned id) const;
+  void check_handover(unsigned slot, unsigned number) const;
+  void check_new_round(unsigned slot, const Decision& decision) const;
+  void ask_for_routes(unsigned slot, Item& one, const AskForRoutes& wish);
+  void name_parts(const RoutesReady& ready);
+  [[nodiscard]] unsigned number(const AttemptKey& key) const { return number_of(config_, state_.store.names, key); }
   void finish(unsigned slot);
   void drop_connection();
   [[nodiscard]] unsigned draw();
