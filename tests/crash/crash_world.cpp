@@ -93,6 +93,40 @@ class CrashWorld::WatchedSwitch final : public Switch {
   Switch& inner_;
 };
 
+/// The process may die, or lose its connection, at any hand-over: before a byte of it is written, in its middle, and
+/// behind it. A fence is one as well.
+class CrashWorld::MortalTransport final : public Transport {
+ public:
+  MortalTransport(FaultDisk& disk, std::unique_ptr<Transport> inner) : disk_(disk), inner_(std::move(inner)) {}
+  [[nodiscard]] Result<std::monostate> open() override { return inner_->open(); }
+  void close() override { inner_->close(); }
+  [[nodiscard]] bool is_open() const override { return inner_->is_open(); }
+  [[nodiscard]] const std::string& name() const override { return inner_->name(); }
+  [[nodiscard]] std::optional<Peer> peer() const override { return inner_->peer(); }
+  [[nodiscard]] int descriptor() const override { return inner_->descriptor(); }
+  [[nodiscard]] std::optional<std::size_t> read(std::span<char> buffer) override { return inner_->read(buffer); }
+
+  /// The client writes one request at a time.
+  [[nodiscard]] std::optional<std::size_t> write(std::string_view text) override {
+    if (disk_.dead()) throw Killed{};
+    if (text.find(R"("method":"sendpay")") == std::string_view::npos) return inner_->write(text);
+    if (disk_.before(DiskCall::handover, false) != SQLITE_OK) return cut_off();
+    const auto written = inner_->write(disk_.tears() ? text.substr(0, text.size() / 2) : text);
+    if (disk_.after(DiskCall::handover) != SQLITE_OK) throw Killed{};
+    return written;
+  }
+
+ private:
+  std::optional<std::size_t> cut_off() {
+    if (disk_.dead()) throw Killed{};
+    inner_->close();
+    return std::nullopt;
+  }
+
+  FaultDisk& disk_;
+  std::unique_ptr<Transport> inner_;
+};
+
 /// The store between the driver and the real one, where it has a bug.
 class CrashWorld::MutantStore final : public PaymentStore {
  public:
@@ -100,9 +134,10 @@ class CrashWorld::MutantStore final : public PaymentStore {
       : mutant_(mutant), inner_(inner), node_(node) {}
 
   std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
-    if (mutant_ == Mutant::hands_over_first) hand_over(tick);
+    if (mutant_ == Mutant::hands_over_first) hand_over(tick, 0);
+    if (mutant_ == Mutant::hands_over_second) hand_over(tick, 1);
     try {
-      return inner_.commit(tick);
+      return mutant_ == Mutant::splits_rounds ? commit_in_pieces(tick) : inner_.commit(tick);
     } catch (const StoreError&) {
       if (mutant_ != Mutant::claims) throw;
       std::vector<Result<Stored>> claimed;
@@ -123,15 +158,42 @@ class CrashWorld::MutantStore final : public PaymentStore {
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
  private:
-  void hand_over(std::span<const PaymentWrites> tick) {
+  /// All parts of each round but the first `spared`.
+  void hand_over(std::span<const PaymentWrites> tick, std::size_t spared) {
     for (const PaymentWrites& entry : tick) {
+      std::size_t parts = 0;
       for (const Write& write : entry.writes) {
         const auto* made = std::get_if<RegisterAttempt>(&write);
-        if (made) node_.dispatch(handover(*entry.payment, made->attempt, inner_.store_id(), false));
+        if (made && parts++ >= spared)
+          node_.dispatch(handover(*entry.payment, made->attempt, inner_.store_id(), false));
       }
     }
     (void)node_.poll(MonoNs{});
   }
+
+  /// Each payment's writes up to its first part, and then the rest of them.
+  std::vector<Result<Stored>> commit_in_pieces(std::span<const PaymentWrites> tick) {
+    std::vector<Result<Stored>> done;
+    for (const PaymentWrites& entry : tick) {
+      const auto first = std::find_if(entry.writes.begin(), entry.writes.end(), [](const Write& write) {
+        return std::holds_alternative<RegisterAttempt>(write);
+      });
+      const auto count = static_cast<std::size_t>(first - entry.writes.begin()) + 1;
+      done.push_back(count < entry.writes.size() ? commit_twice(entry, count) : one(entry));
+    }
+    return done;
+  }
+
+  Result<Stored> commit_twice(const PaymentWrites& entry, std::size_t count) {
+    Result<Stored> stored = one({entry.payment, entry.writes.subspan(0, count)});
+    if (!stored) return stored;
+    Payment half = *entry.payment;
+    half.index = stored->index;
+    for (const Write& write : entry.writes.subspan(0, count)) apply(half, write);
+    return one({&half, entry.writes.subspan(count)});
+  }
+
+  Result<Stored> one(const PaymentWrites& entry) { return std::move(inner_.commit(std::span(&entry, 1)).front()); }
 
   Mutant mutant_;
   db::SqlitePaymentStore& inner_;
@@ -175,6 +237,17 @@ PaymentRequest CrashWorld::invoice(sim::InvoiceParams params) {
   request.deadline = UnixNs{clock.wall().value + 3'000 * ns_per_second};
   requests.push_back(request);
   return request;
+}
+
+void CrashWorld::hold_in_each(const std::function<Msat()>& ours) {
+  const auto own = admin.node("n0");
+  for (const sim::Channel& channel : admin.channels()) {
+    if (channel.nodes[0] != own->index && channel.nodes[1] != own->index) continue;
+    const std::uint64_t both = channel.balances[0].value() + channel.balances[1].value();
+    const std::uint64_t held = std::min(both, ours().value());
+    const std::uint64_t side0 = channel.nodes[0] == own->index ? held : both - held;
+    (void)admin.set_balance(channel.id, Msat::of(side0));
+  }
 }
 
 std::vector<sim::OracleEntry> CrashWorld::oracle(const PaymentHash& hash) {
@@ -231,7 +304,7 @@ void CrashWorld::check_spooled(Process& process) {
 }
 
 bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed) {
-  cln::ClnSwitch inner(node.transport(), {}, clock, node, request_ids_);
+  cln::ClnSwitch inner(std::make_unique<MortalTransport>(disk, node.transport()), {}, clock, node, request_ids_);
   WatchedSwitch watched(*this, inner);
   DriverOptions options;
   options.wait_ns = wait_seconds * ns_per_second;
@@ -358,19 +431,57 @@ void CrashWorld::changed(const Payment& payment) {
   told_[payment.request.hash] = payment.status();
   trace += std::to_string(clock.mono().value) + " " + short_name(payment.request.hash) + " " +
            std::to_string(static_cast<int>(payment.status())) + " " + std::to_string(payment.attempts.size()) + "\n";
+  if (listener) listener(payment);
 }
 
 namespace {
 
-/// R2, from the ledger's own times: never two HTLCs of ours at once, and none beside or behind one that settled.
-bool one_at_a_time(const std::vector<sim::OracleEntry>& entries) {
-  const sim::OracleEntry* last = nullptr;
-  for (const auto& entry : entries) {
-    if (entry.foreign || entry.state == sim::OracleState::fenced) continue;
-    if (last && (last->state != sim::OracleState::failed || *last->resolved > entry.created)) return false;
-    last = &entry;
+/// R2, from the ledger's own times: at no moment do HTLCs of ours that are locked or settled come to more than the
+/// payment, nor their fees to more than the limit.
+bool within_demand(const std::vector<sim::OracleEntry>& entries, const RouteDemand& demand) {
+  for (const auto& now : entries) {
+    std::uint64_t sum = 0;
+    std::uint64_t fees = 0;
+    for (const auto& entry : entries) {
+      const bool stands =
+          entry.id <= now.id && (entry.state != sim::OracleState::failed || *entry.resolved > now.created);
+      if (entry.foreign || entry.state == sim::OracleState::fenced || (entry.id != now.id && !stands)) continue;
+      sum += entry.amount.value();
+      fees += entry.amount_sent.value() - entry.amount.value();
+    }
+    if (!now.foreign && (sum > demand.amount.value() || fees > demand.fee_limit.value())) return false;
   }
   return true;
+}
+
+/// The amounts of each round's parts: together they make the payment from their first commit on, and what replaces one
+/// comes on top.
+bool whole_rounds(const Payment& payment) {
+  std::map<AttemptId, std::uint64_t> rounds;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.origin == AttemptOrigin::own) rounds[*attempt.id] += attempt.amount.value();
+  }
+  return std::all_of(rounds.begin(), rounds.end(),
+                     [&](const auto& round) { return round.second >= payment.request.demand.amount.value(); });
+}
+
+/// What the ledger has of an attempt of this payment that settled.
+bool settled_here(const sim::OracleEntry& entry, const Payment& payment) {
+  return !entry.foreign && entry.state == sim::OracleState::settled &&
+         payment.find(AttemptKey{entry.hash, entry.attempt, entry.part}) != nullptr;
+}
+
+/// "fee_final" keeps its word: the sum of all parts that settled. What was closed without proof is known to be unknown.
+bool fee_is_true(const Payment& payment, const std::vector<sim::OracleEntry>& entries) {
+  const bool closed = std::any_of(payment.attempts.begin(), payment.attempts.end(),
+                                  [](const Attempt& a) { return a.outcome == AttemptOutcome::closed; });
+  const auto told = settlement_of(payment);
+  if (closed || !told || told->first->origin != AttemptOrigin::own || !fee_final(payment)) return true;
+  std::uint64_t fees = 0;
+  for (const auto& entry : entries) {
+    if (settled_here(entry, payment)) fees += entry.amount_sent.value() - entry.amount.value();
+  }
+  return told->fee.value() == fees;
 }
 
 /// Another user's HTLC that stood long before FAILED was said, and still did then.
@@ -390,6 +501,11 @@ bool CrashWorld::still_shown(const AttemptKey& key) {
   return shown;
 }
 
+const PaymentRequest& CrashWorld::request_of(const PaymentHash& hash) const {
+  return *std::find_if(requests.begin(), requests.end(),
+                       [&](const PaymentRequest& request) { return request.hash == hash; });
+}
+
 bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken) {
   const HashState state = process.store.find(hash);
   const auto say = [&](const std::string& what) { broken.push_back(what + " (" + short_name(hash) + ")"); };
@@ -398,20 +514,27 @@ bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vect
   bool settled = false;
   bool ours_settled = false;
   bool ours_live = false;
+  bool theirs_settled = false;
   bool under_way = false;
+  std::uint64_t received = 0;
   for (const auto& entry : entries) {
     if (entry.state == sim::OracleState::fenced) continue;
     settled |= entry.state == sim::OracleState::settled;
     under_way |= entry.state == sim::OracleState::held;
+    theirs_settled |= entry.foreign && entry.state == sim::OracleState::settled;
     if (entry.foreign) continue;
     ours_live |= alive(entry);
     ours_settled |= entry.state == sim::OracleState::settled;
+    received += entry.state == sim::OracleState::settled ? entry.amount.value() : 0;
     const bool recorded =
         removed_.contains(hash) ||
         std::find(known.begin(), known.end(), AttemptKey{hash, entry.attempt, entry.part}) != known.end();
     if (!recorded) say("R1: an HTLC of ours has no attempt in the database");
   }
-  if (!one_at_a_time(entries)) say("R2: more than one HTLC of ours settled or locked");
+  const RouteDemand& demand = request_of(hash).demand;
+  if (!within_demand(entries, demand)) say("R2: HTLCs of ours that settled or are locked come to too much");
+  if (received != 0 && received != demand.amount.value() && !under_way && !theirs_settled)
+    say("R2: the payee has a part of the payment for good");
   const auto told = told_.find(hash);
   const bool told_paid = told != told_.end() && told->second == PaymentStatus::succeeded;
   if (!state.payment) {
@@ -422,6 +545,8 @@ bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vect
   const PaymentStatus now = state.payment->status();
   if (now == PaymentStatus::succeeded && !settled) say("R7: SUCCEEDED and nothing settled");
   if (now == PaymentStatus::succeeded && !proves(*state.payment->proof(), hash)) say("R7: SUCCEEDED without proof");
+  if (!whole_rounds(*state.payment)) say("R1: a round is stored in pieces");
+  if (!fee_is_true(*state.payment, entries)) say("R8: the fee that was called final is not what the parts cost");
   if (now == PaymentStatus::failed) {
     if (ours_live) say("R9: FAILED while an HTLC of ours is locked or settled");
     const UnixNs ended = state.payment->ended.value_or(clock.wall());

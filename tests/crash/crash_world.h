@@ -31,6 +31,8 @@ enum class Mutant : std::uint8_t {
   no_sync,             ///< on a disk whose syncs say yes and do nothing
   synchronous_normal,  ///< commits do not wait for the disk
   hands_over_first,    ///< the switch hears of an attempt before it is recorded
+  hands_over_second,   ///< the same of all parts of a round but the first
+  splits_rounds,       ///< the first part of a round is stored before the others
   claims,              ///< what the database could not store counts as stored
 };
 
@@ -51,6 +53,8 @@ class CrashWorld final : private Observer {
   // --- the network ---
   PaymentRequest invoice(sim::InvoiceParams params = {});
   std::vector<sim::OracleEntry> oracle(const PaymentHash& hash);
+  /// Money moves inside our own channels, until each has as much on our side as is said for it.
+  void hold_in_each(const std::function<Msat()>& ours);
   /// What ends meanwhile meets its faults.
   void pass(std::int64_t seconds) {
     clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second});
@@ -96,6 +100,7 @@ class CrashWorld final : private Observer {
   sim::PipeNode node{ledger, clock, "the simulated network"};
   std::vector<PaymentRequest> requests;  ///< of all invoices made
   bool shell_between_steps = false;
+  std::function<void(const Payment&)> listener;  ///< hears of every change that is told
   std::function<void()> beside;      ///< what somebody else does between any two steps; not asked while it is at work
   std::vector<std::string> trouble;  ///< broken rules seen on the way
   std::map<PaymentHash, std::string> last_warnings;  ///< what people were told last of each
@@ -103,6 +108,7 @@ class CrashWorld final : private Observer {
 
  private:
   class WatchedSwitch;
+  class MortalTransport;
   class MutantStore;
   void changed(const Payment& payment) override;
   void warn(const PaymentHash& hash, std::string_view message) override;
@@ -111,6 +117,7 @@ class CrashWorld final : private Observer {
   bool drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed);
   /// By the node, as a record of its own.
   [[nodiscard]] bool still_shown(const AttemptKey& key);
+  [[nodiscard]] const PaymentRequest& request_of(const PaymentHash& hash) const;
   /// True when the hash is over.
   bool judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken);
 

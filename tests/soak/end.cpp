@@ -159,13 +159,29 @@ void Run::count_ends() {
         ++tally_.deleted;
         continue;
       }
-      const PaymentStatus status = state.payment->status();
-      tally_.paid += status == PaymentStatus::succeeded ? 1U : 0U;
-      tally_.failed += status == PaymentStatus::failed ? 1U : 0U;
-      tally_.unknown += status == PaymentStatus::unknown ? 1U : 0U;
+      count_end(*state.payment);
     }
   });
   if (!read) broken("a sound disk, and the database cannot be read");
+  for (const auto& [hash, met] : met_) {
+    for (std::size_t i = 0; i < met_count; ++i) tally_.met[i] += met[i] ? 1U : 0U;
+  }
+}
+
+void Run::count_end(const Payment& payment) {
+  const PaymentStatus status = payment.status();
+  tally_.paid += status == PaymentStatus::succeeded ? 1U : 0U;
+  tally_.failed += status == PaymentStatus::failed ? 1U : 0U;
+  tally_.unknown += status == PaymentStatus::unknown ? 1U : 0U;
+  const auto met = met_.find(payment.request.hash);
+  if (met == met_.end() || !met->second[static_cast<std::size_t>(Met::in_parts)]) return;
+  std::uint64_t settled = 0;
+  for (const Attempt& attempt : payment.attempts) {
+    tally_.parts += attempt.origin == AttemptOrigin::own ? 1U : 0U;
+    settled += attempt.origin == AttemptOrigin::own && attempt.outcome == AttemptOutcome::settled ? 1U : 0U;
+  }
+  tally_.paid_in_parts += settled > 1 ? 1U : 0U;
+  tally_.most_parts = std::max(tally_.most_parts, settled);
 }
 
 }  // namespace paytower::test

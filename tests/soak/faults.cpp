@@ -11,9 +11,13 @@ void Run::arm_disk() {
   fault.unsynced = static_cast<Unsynced>(below(4));
   if (percent(kills_)) {
     fault.kind = percent(50) ? Kind::kill_before : Kind::kill_after;
+    if (percent(25)) {
+      fault.calls = {DiskCall::handover};
+      fault.at = 1 + below(12);
+    }
   } else if (percent(errors_)) {
     fault.kind = percent(30) ? Kind::lasting_error : Kind::error;
-    switch (below(4)) {
+    switch (below(5)) {
       case 0:
         fault.calls = {DiskCall::write,  DiskCall::sync, DiskCall::truncate,
                        DiskCall::remove, DiskCall::open, DiskCall::lock};
@@ -31,6 +35,11 @@ void Run::arm_disk() {
         fault.calls = {DiskCall::lock};
         fault.code = SQLITE_BUSY;
         break;  // a lasting one would be waited for
+      case 4:
+        fault.kind = Kind::error;
+        fault.at = 1 + below(12);
+        fault.calls = {DiskCall::handover};
+        break;
     }
   }
   world_.disk.arm(fault);
@@ -67,6 +76,11 @@ void Run::spoil_network(const PaymentHash& hash) {
       {FaultKind::lose_result, "end"},
       {FaultKind::forget, "listsendpays"},
       {FaultKind::orphan, "sendpay"},
+      {FaultKind::orphan, "sendpay"},
+      {FaultKind::fail, "sendpay"},
+      {FaultKind::stall, "sendpay"},
+      {FaultKind::restart_payee, "sendpay", true},
+      {FaultKind::restart_payee, "waitsendpay"},
       {FaultKind::orphan_fence, "fence"},
   };
   static constexpr std::array<FaultKind, 4> others = {FaultKind::foreign_pay, FaultKind::foreign_hold,
@@ -87,11 +101,22 @@ void Run::spoil_network(const PaymentHash& hash) {
   fault.skip = static_cast<std::uint32_t>(below(3));
   fault.times = static_cast<std::uint32_t>(1 + below(3));
   fault.value = static_cast<std::int64_t>(below(chosen.kind == FaultKind::refuse ? 30 : 200)) * ns_per_second;
+  const bool of_all = fault.occasion == "listsendpays" || percent(50);
+  if (!of_all) fault.part = static_cast<std::uint32_t>(1 + below(5));
+  if (chosen.kind == FaultKind::fail) {
+    static constexpr std::array<const char*, 4> ways = {"TEMPORARY_CHANNEL_FAILURE@1", "TEMPORARY_NODE_FAILURE@2",
+                                                        "PERMANENT_CHANNEL_FAILURE@0",
+                                                        "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"};
+    fault.fail = *sim::parse_fail_spec(ways[below(ways.size())]);
+  }
+  if (chosen.kind == FaultKind::stall && percent(20)) fault.value = sim::Hold::forever;
   const FaultKind act = others[below(others.size())];
   if (chosen.kind == FaultKind::foreign_pay) fault.kind = act;
-  fault.text = "another wallet";
+  fault.text = another;
   if (orphan) excused_.insert(hash);
-  if (fault.kind == FaultKind::foreign_hold) held_.push_back(hash);
+  const bool holds = fault.kind == FaultKind::foreign_hold || fault.value == sim::Hold::forever;
+  if (holds) held_.push_back(hash);
+  if (fault.value == sim::Hold::forever) stalled_.insert(hash);
   world_.node.faults().add(fault);
   ++tally_.network_faults;
 }
@@ -100,9 +125,15 @@ void Run::spoil_network(const PaymentHash& hash) {
 void Run::erase_records() {
   sim::Erasure what;
   what.hash = somebody();
+  if (percent(50)) what.part = static_cast<std::uint32_t>(1 + below(4));
   what.htlcs_too = memory_ == Memory::erased_lists && percent(50);
   if (what.htlcs_too) excused_.insert(open_.begin(), open_.end());
   if (world_.admin.erase(what) > 0) ++tally_.network_faults;
+}
+
+/// All of a set, or a half of one that its payee waits for in vain.
+void Run::pay_as_another() {
+  if (world_.admin.foreign_set(somebody(), another, static_cast<std::uint32_t>(1 + below(2)))) ++tally_.network_faults;
 }
 
 }  // namespace paytower::test

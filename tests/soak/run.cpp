@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t most_held = 16;  ///< more are let go: who waits for ever is asked about in every run
 constexpr std::uint64_t recent = 48;   ///< payments that most of what is done is done to
 constexpr unsigned judged_every = 6;   ///< steps without a fault of the disk
-constexpr const char* another = "another wallet";
 
 }  // namespace
 
@@ -25,11 +24,14 @@ Run::Run(std::uint64_t seed, std::uint64_t payments) : random_(seed), wanted_(pa
   liars_ = percent(20);
   orphans_ = percent(20);
   restored_ = percent(12);
+  thin_ = percent(75);
   world_.beside = [this] { interfere(); };
+  world_.listener = [this](const Payment& payment) { listen(payment); };
 }
 
 std::vector<std::string> Run::play() {
   note("make", world_.process([](Process&) {}));
+  if (thin_) move_money();
   // A node is never at its first payment: an old copy of it is one that counts less.
   world_.admin.save_copy("the first day");
   sim::InvoiceParams theirs;
@@ -64,6 +66,8 @@ const PaymentHash& Run::somebody() {
 void Run::step() {
   if (percent(25)) world_.pass(static_cast<std::int64_t>(below(120)));
   let_go();
+  if (thin_ && percent(50)) move_money();
+  if (percent(network_ / 8) && !world_.requests.empty()) pay_as_another();
   if (memory_ != Memory::late_copies && percent(20) && !world_.requests.empty()) erase_records();
   world_.shell_between_steps = percent(shells_);
   act();
@@ -89,32 +93,45 @@ void Run::act() {
 
 std::vector<PaymentRequest> Run::make_invoices() {
   std::vector<PaymentRequest> wanted;
-  const std::uint64_t most = any_of(*this, std::array<std::uint64_t, 4>{1, 8, 64, 128});
+  const std::uint64_t most =
+      any_of(*this, thin_ ? std::array<std::uint64_t, 4>{1, 1, 4, 12} : std::array<std::uint64_t, 4>{1, 8, 64, 128});
   const std::uint64_t count = std::min(1 + below(most), wanted_ - world_.requests.size());
-  for (std::uint64_t i = 0; i < count; ++i) {
-    sim::InvoiceParams params;
-    params.amount = Msat::of(1'000 + below(300'000));
-    if (percent(15))
-      params.fail =
-          *sim::parse_fail_spec(percent(60) ? "TEMPORARY_CHANNEL_FAILUREx1" : "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
-    if (percent(10))
-      params.hold.ns = percent(50) ? sim::Hold::forever : static_cast<std::int64_t>(below(90)) * ns_per_second;
-    if (percent(5)) params.behaviour = sim::PayeeBehaviour::settles_twice;
-    const bool lies = liars_ && percent(5);
-    if (lies)
-      params.behaviour =
-          percent(50) ? sim::PayeeBehaviour::wrong_preimage : sim::PayeeBehaviour::complete_without_preimage;
-    world_.invoice(params);
-    PaymentRequest& request = world_.requests.back();
-    if (percent(15))
-      request.deadline = UnixNs{world_.clock.wall().value + static_cast<std::int64_t>(1 + below(60)) * ns_per_second};
-    if (params.hold.ns == sim::Hold::forever) held_.push_back(request.hash);
-    if (lies) excused_.insert(request.hash);
-    if (percent(network_ / 4)) spoil_network(request.hash);
-    open_.push_back(request.hash);
-    wanted.push_back(request);
-  }
+  for (std::uint64_t i = 0; i < count; ++i) wanted.push_back(make_invoice());
   return wanted;
+}
+
+PaymentRequest Run::make_invoice() {
+  sim::InvoiceParams params;
+  // The larger ones are more than one of our channels holds, where these hold little.
+  params.amount = Msat::of(thin_ && percent(75) ? 200'000 + below(600'000) : 1'000 + below(300'000));
+  if (percent(15))
+    params.fail =
+        *sim::parse_fail_spec(percent(60) ? "TEMPORARY_CHANNEL_FAILUREx1" : "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
+  if (percent(10))
+    params.hold.ns = percent(50) ? sim::Hold::forever : static_cast<std::int64_t>(below(90)) * ns_per_second;
+  if (percent(5)) params.behaviour = sim::PayeeBehaviour::settles_twice;
+  const bool lies = liars_ && percent(5);
+  if (lies)
+    params.behaviour =
+        percent(50) ? sim::PayeeBehaviour::wrong_preimage : sim::PayeeBehaviour::complete_without_preimage;
+  world_.invoice(params);
+  PaymentRequest& request = world_.requests.back();
+  request.max_parts = static_cast<std::uint32_t>(1 + below(6));
+  if (percent(15))
+    request.deadline = UnixNs{world_.clock.wall().value + static_cast<std::int64_t>(1 + below(60)) * ns_per_second};
+  if (params.hold.ns == sim::Hold::forever) held_.push_back(request.hash);
+  if (lies) excused_.insert(request.hash);
+  if (percent(network_ / 4)) spoil_network(request.hash);
+  open_.push_back(request.hash);
+  return request;
+}
+
+/// Our channels hold other amounts each time, and so does one channel of somebody else.
+void Run::move_money() {
+  world_.hold_in_each([this] { return Msat::of(30'000 + below(400'000)); });
+  const auto channels = world_.admin.channels();
+  const sim::Channel& any = channels[below(channels.size())];
+  (void)world_.admin.set_balance(any.id, Msat::of(any.capacity.value() / 10 * below(11)));
 }
 
 /// Paid, failed, open or deleted: who sends again is refused, joins, or starts a new try.
@@ -166,7 +183,8 @@ void Run::interfere() {
 void Run::let_go() {
   while (held_.size() > most_held || (!held_.empty() && percent(20))) {
     const std::uint64_t which = below(held_.size());
-    (void)world_.admin.release(held_[which], percent(50) ? std::optional<std::uint32_t>(0x4000 | 15) : std::nullopt);
+    const bool fails = percent(50) && !stalled_.contains(held_[which]);
+    (void)world_.admin.release(held_[which], fails ? std::optional<std::uint32_t>(0x4000 | 15) : std::nullopt);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(which));
   }
 }
@@ -175,7 +193,9 @@ void Run::judge() {
   const bool struck = world_.disk.struck();
   tally_.disk_faults += struck ? 1U : 0U;
   tally_.deaths += world_.disk.dead() ? 1U : 0U;
+  const bool died = world_.disk.dead();
   world_.power_on();
+  if (died) look_for_halves();
   if (!struck && ++unjudged_ < judged_every) return;
   unjudged_ = 0;
   std::sort(open_.begin(), open_.end());

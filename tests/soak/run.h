@@ -2,8 +2,11 @@
 // faults have stopped, every payment must end.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdint>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
@@ -12,6 +15,23 @@
 #include "tests/crash/crash_world.h"
 
 namespace paytower::test {
+
+/// What payments in parts went through, each counted once a payment.
+enum class Met : std::uint8_t {
+  in_parts,          ///< a round of several
+  replaced,          ///< a part failed beside the others, and another one took its place in the round
+  later_round,       ///< all of a round failed, and another one followed
+  given_back,        ///< the payee waited for the rest in vain
+  fenced,            ///< a part without a record
+  proof_beside,      ///< a part settled, and the end of another one was not known
+  lost_preimage,     ///< a part's record went, and another part had the proof
+  stopped_beside,    ///< cancel, deadline or a final failure while parts were open
+  closed,            ///< by the operator's word
+  half_handed_over,  ///< the process died between the hand-overs of a round
+  theirs,            ///< another user of the node paid the hash
+  count
+};
+inline constexpr std::size_t met_count = static_cast<std::size_t>(Met::count);
 
 /// How the payments of a run ended, and what was done to them.
 struct Tally {
@@ -24,6 +44,10 @@ struct Tally {
   std::uint64_t deaths = 0;       ///< of processes and machines, among them
   std::uint64_t network_faults = 0;
   std::uint64_t words = 0;  ///< of the operator, where nothing else could end a payment
+  std::size_t paid_in_parts = 0;
+  std::uint64_t parts = 0;       ///< HTLCs of payments that had several in one round
+  std::uint64_t most_parts = 0;  ///< that settled one payment
+  std::array<std::uint64_t, met_count> met{};
 
   Tally& operator+=(const Tally& other) {
     payments += other.payments;
@@ -35,9 +59,15 @@ struct Tally {
     deaths += other.deaths;
     network_faults += other.network_faults;
     words += other.words;
+    paid_in_parts += other.paid_in_parts;
+    parts += other.parts;
+    most_parts = std::max(most_parts, other.most_parts);
+    for (std::size_t i = 0; i < met_count; ++i) met[i] += other.met[i];
     return *this;
   }
 };
+
+inline constexpr const char* another = "another wallet";
 
 class Run {
  public:
@@ -65,6 +95,8 @@ class Run {
   void step();
   void act();
   [[nodiscard]] std::vector<PaymentRequest> make_invoices();
+  [[nodiscard]] PaymentRequest make_invoice();
+  void move_money();
   void send_again();
   void delete_one();
   void decide_by_hand();
@@ -77,6 +109,7 @@ class Run {
   void arm_disk();
   void spoil_network(const PaymentHash& hash);
   void erase_records();
+  void pay_as_another();
   [[nodiscard]] const PaymentHash& somebody();
 
   // --- the end ---
@@ -90,6 +123,12 @@ class Run {
   [[nodiscard]] bool beside_anothers_payment(const Payment& payment);
   void careful_decision(const PaymentHash& hash);
   void count_ends();
+  void count_end(const Payment& payment);
+
+  // --- what was reached ---
+  void listen(const Payment& payment);
+  void look_for_halves();
+  void reach(const Payment& payment, Met what, bool reached);
 
   void note(const char* what, bool well);
   void broken(std::string what) { broken_.push_back(std::move(what)); }
@@ -108,10 +147,13 @@ class Run {
   Memory memory_ = Memory::late_copies;
   bool liars_ = false;     ///< payees whose proof proves nothing
   bool orphans_ = false;   ///< rows that stay pending for ever
+  bool thin_ = false;      ///< our channels hold little each, and it moves
   bool restored_ = false;  ///< at the end the node starts from an old copy, or with a new store
 
   std::vector<PaymentHash> open_;  ///< judged after each step
   std::vector<PaymentHash> held_;  ///< by their payees, for ever if nobody lets them go
+  std::map<PaymentHash, std::bitset<met_count>> met_;
+  std::set<PaymentHash> stalled_;  ///< settled or failed already: whoever lets go cannot choose any more
   std::set<PaymentHash> excused_;  ///< what was done to them may leave no end but the operator's
   unsigned unjudged_ = 0;
   std::vector<std::string> broken_;

@@ -1,6 +1,7 @@
 // The whole thing from one seed: driver, store on a real file behind a disk that fails, a network with faults, a
 // virtual clock. First everything goes wrong, at rates that the seed draws too, and the ledger judges; then the faults
 // stop, and every payment must end. Any number of these may run side by side: each run has a folder of its own.
+#include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -66,6 +67,18 @@ void print(const Tally& tally, const std::string& trace) {
       std::uintmax_t{tally.deaths}, std::uintmax_t{tally.network_faults}, std::uintmax_t{tally.words}, trace.c_str());
 }
 
+/// What was reached: a nought here is a hole in the soak.
+void print_reached(const Tally& tally) {
+  static constexpr std::array<const char*, met_count> names = {
+      "in parts",       "part replaced",     "later round",         "given back by the payee",
+      "fenced",         "proof beside open", "preimage lost",       "stopped beside open",
+      "closed by word", "half handed over",  "paid by another user"};
+  std::printf("parts:");
+  for (std::size_t i = 0; i < met_count; ++i) std::printf(" %s %ju,", names[i], std::uintmax_t{tally.met[i]});
+  std::printf(" paid in parts %zu, HTLCs of these %ju, most that settled one %ju\n", tally.paid_in_parts,
+              std::uintmax_t{tally.parts}, std::uintmax_t{tally.most_parts});
+}
+
 void print_reproduce(const std::string& first, const std::string& last, const Plan& plan) {
   std::printf("reproduce: soak --seeds %s..%s --payments %ju\n", first.c_str(), last.c_str(),
               std::uintmax_t{plan.payments});
@@ -102,6 +115,7 @@ class Campaign {
     const auto* const bytes = reinterpret_cast<const std::uint8_t*>(traces_.data());
     std::printf("seeds %s..%s broken %zu", first_.c_str(), last_.c_str(), broken_);
     print(total_, sha256({bytes, traces_.size()}).hex());
+    print_reached(total_);
     print_reproduce(first_, last_, plan_);
     return broken_ == 0;
   }

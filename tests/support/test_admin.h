@@ -8,6 +8,7 @@
 
 #include "core/sim/admin.h"
 #include "core/sim/erasure.h"
+#include "core/sim/path_finder.h"
 
 namespace paytower::sim {
 
@@ -100,6 +101,33 @@ class TestAdmin : public SimAdmin {
     std::optional<Result<AttemptId>> done;
     act([&](LedgerTx&, Engine& engine) { done = engine.foreign(hash, what, label, group); });
     return *done;
+  }
+  /// Another user of the node pays the hash in two parts, and hands over so many of them. False where the node, or
+  /// the network, keeps them from it.
+  bool foreign_set(const PaymentHash& hash, std::string_view label, std::uint32_t handed_over) {
+    bool sent = false;
+    act([&](LedgerTx& tx, Engine& engine) {
+      const auto invoice = tx.invoice(hash);
+      Handover handover;
+      handover.key = AttemptKey{hash, AttemptId{group_above(tx, hash)}, 1};
+      handover.label = label;
+      handover.amount = *invoice->amount;
+      handover.payment_secret = invoice->secret;
+      RouteQuestion question;
+      question.demand.destination = tx.node(invoice->payee)->key;
+      question.demand.final_cltv_delta = invoice->final_cltv_delta;
+      question.demand.fee_limit = Msat::of(Msat::max_value);
+      const std::uint64_t half = handover.amount.value() / 2;
+      for (; handover.key.part <= handed_over; ++handover.key.part) {
+        question.demand.amount = Msat::of(handover.key.part == 1 ? half : handover.amount.value() - half);
+        auto route = find_route(Graph::load(tx), own_balances(tx), question);
+        if (!route) return;
+        handover.route = std::move(*route);
+        if (engine.send(handover, SendOptions{true}).kind != SendResult::Kind::pending) return;
+        sent = true;
+      }
+    });
+    return sent;
   }
   void save_copy(std::string_view name) {
     act([&](LedgerTx& tx, Engine&) { tx.save_view(name); });

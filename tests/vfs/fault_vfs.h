@@ -13,8 +13,9 @@
 
 namespace paytower::test {
 
-/// What a counted call does. Reads are never counted: they change nothing.
-enum class DiskCall : std::uint8_t { write, sync, truncate, remove, open, lock };
+/// What a counted call does. Reads are never counted: they change nothing. A hand-over is no call to the disk: somebody
+/// else writes it to the switch, and the process dies there as it does at the disk.
+enum class DiskCall : std::uint8_t { write, sync, truncate, remove, open, lock, handover };
 
 /// What becomes of what was written and not synced, when the machine dies.
 enum class Unsynced : std::uint8_t {
@@ -60,6 +61,8 @@ class FaultDisk {
   [[nodiscard]] bool struck() const { return struck_; }
   /// Calls since arm() that a fault of these kinds counts.
   [[nodiscard]] std::uint64_t counted() const { return count_; }
+  /// The call that has begun is the last one, and of what it writes only a part gets out.
+  [[nodiscard]] bool tears() const { return reached_ && struck_fault_.unsynced == Unsynced::torn; }
 
   /// REQUIRES: no file is open any more. After a kill, leaves on the real disk what the machine would find when it
   /// starts again: unsynced writes as the fault says, no -shm. Then the disk works. What one process wrote and did not
@@ -73,7 +76,7 @@ class FaultDisk {
   /// A mutant, for the test of the tests: syncs say yes and do nothing.
   bool lying = false;
 
-  // --- for the files ---
+  // --- for the files, and for whoever writes hand-overs ---
   /// What the call is to return, or SQLITE_OK to go on; `after` is to be called once the effect is there.
   [[nodiscard]] int before(DiskCall call, bool log);
   [[nodiscard]] int after(DiskCall call);
