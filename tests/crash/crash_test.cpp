@@ -1,8 +1,9 @@
 // Goal: killed, cut off from power or refused by the disk at any call, paytower loses and repeats no payment. Method:
 // each flow is run again and again, with the fault at the first call, at the second, ... until it is not reached any
-// more; then the machine starts again, everything is resumed, and the network's own ledger judges.
-// PAYTOWER_CRASH_STEP=1 tries every call, a larger step every so manieth (from a start that differs from mode to mode);
-// without it, every fifth.
+// more, and the same at each hand-over; then the machine starts again, everything is resumed, and the network's own
+// ledger judges. PAYTOWER_CRASH_STEP=1 tries every call, a larger step every so manieth (from a start that differs from
+// mode to mode); without it, every fifth.
+#include <algorithm>
 #include <cstdio>
 
 #include <doctest/doctest.h>
@@ -15,6 +16,27 @@ using namespace paytower::test;
 TEST_CASE("crash: send") { try_all_points(send_flow()); }
 
 TEST_CASE("crash: a batch, whose payments share their commits") { try_all_points(batch_flow()); }
+
+TEST_CASE("crash: a payment in three parts, one of which is replaced") { try_all_points(parts_flow()); }
+
+TEST_CASE("crash: a batch of payments in parts, one of which is lost on its way") {
+  try_all_points(parts_batch_flow());
+}
+
+TEST_CASE("crash: the payments of these flows go in the parts that they say") {
+  const auto parts_in = [](const Flow& flow, std::size_t which) {
+    CrashWorld world;
+    flow.prepare(world);
+    flow.act(world);
+    const auto made = world.oracle(world.requests[which].hash);
+    return std::count_if(made.begin(), made.end(),
+                         [](const auto& entry) { return entry.state != sim::OracleState::failed; });
+  };
+  CHECK(parts_in(parts_flow(), 0) == 3);
+  CHECK(parts_in(parts_batch_flow(), 0) == 3);
+  CHECK(parts_in(parts_batch_flow(), 1) >= 2);
+  CHECK(parts_in(parts_batch_flow(), 2) == 1);
+}
 
 TEST_CASE("crash: the first send, which makes the database") {
   Flow flow = send_flow();

@@ -56,6 +56,18 @@ TEST_CASE("crash mutants: the attempts of a batch are recorded after they were h
   CHECK(found_at(batch_flow(), Mutant::hands_over_first, of_mode("kill before"), forgotten) > 0);
 }
 
+TEST_CASE("crash mutants: the second part of a round is recorded after it was handed over") {
+  CHECK(found_at(parts_flow(), Mutant::hands_over_second, of_mode("kill before"), forgotten) > 0);
+  CHECK(found_at(parts_flow(), Mutant::hands_over_second, of_mode("FULL"), forgotten) > 0);
+  // A payment in one piece has no second part.
+  CHECK(found_at(send_flow(), Mutant::hands_over_second, of_mode("kill before"), "R") == 0);
+}
+
+TEST_CASE("crash mutants: the parts of a round are recorded in two commits") {
+  CHECK(found_at(parts_flow(), Mutant::splits_rounds, of_mode("kill before"), "R1: a round is stored in pieces") > 0);
+  CHECK(found_at(send_flow(), Mutant::splits_rounds, of_mode("kill before"), "R") == 0);
+}
+
 TEST_CASE("crash mutants: what the database could not store counts as stored") {
   CHECK(found_at(send_flow(), Mutant::claims, of_mode("IOERR"), "R1: ") > 0);
 }
@@ -64,5 +76,6 @@ TEST_CASE("crash mutants: without a bug, none of these is found") {
   for (const char* mode :
        {"power cut after, unsynced dropped", "power cut before, unsynced dropped", "kill before", "FULL", "IOERR"}) {
     CHECK(found_at(send_flow(), Mutant::none, of_mode(mode), "R") == 0);
+    CHECK(found_at(parts_flow(), Mutant::none, of_mode(mode), "R") == 0);
   }
 }

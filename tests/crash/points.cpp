@@ -46,13 +46,22 @@ std::vector<Mode> modes() {
       {"FULL from then on",
        {Kind::lasting_error, 0, {DiskCall::write, DiskCall::truncate}, SQLITE_FULL, Unsynced::kept, 0}},
       {"BUSY", {Kind::error, 0, {DiskCall::lock}, SQLITE_BUSY, Unsynced::kept, 0}},
+      {"kill before a hand-over", {Kind::kill_before, 0, {DiskCall::handover}, SQLITE_IOERR, Unsynced::kept, 0}},
+      {"power cut before a hand-over",
+       {Kind::kill_before, 0, {DiskCall::handover}, SQLITE_IOERR, Unsynced::dropped, 0}},
+      {"kill in a hand-over", {Kind::kill_after, 0, {DiskCall::handover}, SQLITE_IOERR, Unsynced::torn, 4}},
+      {"power cut behind a hand-over", {Kind::kill_after, 0, {DiskCall::handover}, SQLITE_IOERR, Unsynced::dropped, 0}},
+      {"cut off at a hand-over", {Kind::error, 0, {DiskCall::handover}, SQLITE_IOERR, Unsynced::kept, 0}},
   };
 }
 
 std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
                        const std::function<bool(const DiskFault&, std::vector<std::string>&)>& try_one) {
   std::uint64_t points = 0;
-  for (std::uint64_t n = first; n < most_points; n += crash_step()) {
+  // Hand-overs are few: each of them is tried.
+  const bool each = mode.fault.calls.contains(DiskCall::handover);
+  const std::uint64_t step = each ? 1 : crash_step();
+  for (std::uint64_t n = each ? 1 : first; n < most_points; n += step) {
     DiskFault fault = mode.fault;
     fault.at = n;
     fault.seed += n * 1'000;
@@ -63,7 +72,7 @@ std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
     if (!struck) break;
     ++points;
   }
-  CHECK(points < most_points / crash_step());
+  CHECK(points < most_points / step);
   total.points += points;
   return points;
 }
@@ -139,6 +148,50 @@ Flow batch_flow() {
               must_be(world, world.requests[i].hash, i == 4 ? PaymentStatus::failed : PaymentStatus::succeeded, broken);
             }
           }};
+}
+
+namespace {
+
+PaymentRequest& in_parts(CrashWorld& world, std::uint64_t msat, sim::InvoiceParams params = {}) {
+  params.amount = Msat::of(msat);
+  world.invoice(params);
+  world.requests.back().max_parts = 6;
+  return world.requests.back();
+}
+
+/// Planned again over a channel that it fills, a part is told apart by a msat more than the channel holds: refused
+/// until no attempt is left.
+void paid_or_used_up(CrashWorld& world, std::vector<std::string>& broken) {
+  for (const PaymentRequest& request : world.requests) {
+    if (world.status(request.hash) != PaymentStatus::failed)
+      must_be(world, request.hash, PaymentStatus::succeeded, broken);
+  }
+}
+
+}  // namespace
+
+Flow parts_flow() {
+  return {"three parts",
+          [](CrashWorld& world) {
+            make_database(world);
+            world.hold_in_each([] { return Msat::of(150'000); });
+            in_parts(world, 280'000, fails_once());
+          },
+          [](CrashWorld& world) { world.send(world.requests[0]); }, paid_or_used_up};
+}
+
+Flow parts_batch_flow() {
+  return {"a batch in parts",
+          [](CrashWorld& world) {
+            make_database(world);
+            world.hold_in_each([] { return Msat::of(200'000); });
+            in_parts(world, 380'000);
+            const PaymentHash lost = in_parts(world, 220'000).hash;
+            in_parts(world, 50'000);
+            world.node.faults().add(
+                {.kind = sim::FaultKind::ignore, .occasion = "sendpay", .hash = lost, .part = 2, .times = 1});
+          },
+          [](CrashWorld& world) { world.send_all(world.requests); }, paid_or_used_up};
 }
 
 void must_be(CrashWorld& world, const PaymentHash& hash, PaymentStatus status, std::vector<std::string>& broken) {

@@ -22,6 +22,7 @@ struct Mode {
 };
 
 /// Killed before and after each call, all unsynced kept, dropped, chosen or torn; IOERR, FULL and BUSY at each call.
+/// And at each hand-over: killed before it, in its middle and behind it, and its connection cut off.
 [[nodiscard]] std::vector<Mode> modes();
 
 /// Runs `try_one` for each mode with the fault at ever later calls, until it returns false: the fault was not reached.
@@ -54,6 +55,10 @@ void make_database(CrashWorld& world);
 /// Six payments at once, whose ticks share their commits: paid, paid at the second attempt, failed, lost on its way,
 /// and one that was paid before and is asked for again.
 [[nodiscard]] Flow batch_flow();
+/// A payment in three parts, the first of which fails and is replaced: none of our channels holds what two have to.
+[[nodiscard]] Flow parts_flow();
+/// Three at once: in three parts, in several with one lost, and in one piece.
+[[nodiscard]] Flow parts_batch_flow();
 void must_be(CrashWorld& world, const PaymentHash& hash, PaymentStatus status, std::vector<std::string>& broken);
 
 }  // namespace paytower::test
