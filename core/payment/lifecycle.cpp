@@ -110,7 +110,7 @@ class Decider {
     if (attempt->open()) return fail_attempt(event.key, event.failure);
     if (!attempt->watched()) return;
     write(FailAttempt{event.key, event.failure, at_});
-    if (!payment_.has_open_attempt()) act(Report{});
+    report_behind(event.key);
   }
 
   void operator()(const Pending& event) {
@@ -405,7 +405,15 @@ class Decider {
       }
       settle_lost_parts(preimage, settled);
     }
-    if (!others_open(settled)) act(Report{});
+    report_behind(settled);
+  }
+  /// Nothing is left but what is watched: a look tells of that, and reports.
+  void report_behind(const std::optional<AttemptKey>& ended) {
+    if (others_open(ended)) return;
+    const Attempt* except = ended ? payment_.find(*ended) : nullptr;
+    const bool watched = std::any_of(payment_.attempts.begin(), payment_.attempts.end(),
+                                     [&](const Attempt& a) { return a.watched() && &a != except; });
+    watched ? act(Look{}) : act(Report{});
   }
 
   const Payment& payment_;

@@ -138,6 +138,14 @@ TEST_CASE("parts: after the first proof nothing is handed over, and a lost preim
   });
 }
 
+TEST_CASE("R8: while another attempt is watched, a late proof ends nothing before the look has told of all") {
+  for_all([](const Case& c) {
+    if (!is<Settled>(c.event) || count_of<SettleAttempt>(c.decision.writes) == 0) return;
+    const bool more = c.after.has_open_attempt() || c.after.has_watched_attempt();
+    REQUIRE((count_of<Report>(c.decision.acts) == 0) == more);
+  });
+}
+
 TEST_CASE("parts: a set that the payee gave back counts as one HTLC") {
   Payment payment = fresh_payment();
   for (std::uint32_t part = 1; part <= 3; ++part)
