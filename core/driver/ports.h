@@ -53,7 +53,7 @@ struct RouteQuestion {
   std::vector<ChannelDirection> excluded_channels;
   std::vector<PublicKey> excluded_nodes;
   /// Channels that may carry less than what they failed to carry: all that a set sends over one of them must stay
-  /// below.
+  /// below, together with `beside`.
   std::vector<ChannelBound> bounds{};
   /// M4: what nodes on the way have told this payment of their channels, newer than the graph. The hints have it
   /// already.

@@ -19,17 +19,18 @@ template <typename T> bool contains(const std::vector<T>& list, const T& value) 
 /// Gathers verdicts; a node whose policy was at fault twice is avoided as a whole.
 class Gatherer {
  public:
-  Gatherer(const PaymentRequest& request, std::span<const ChannelPolicy> policies)
-      : payee_(request.demand.destination), policies_(policies),
-        most_(checked_add(request.demand.amount, request.demand.fee_limit).value_or(Msat::of(Msat::max_value))),
-        smaller_may_follow_(request.max_parts > 1) {}
+  Gatherer(const Payment& payment, std::span<const ChannelPolicy> policies)
+      : payment_(payment), payee_(payment.request.demand.destination), policies_(policies),
+        most_(checked_add(payment.request.demand.amount, payment.request.demand.fee_limit)
+                  .value_or(Msat::of(Msat::max_value))),
+        smaller_may_follow_(payment.request.max_parts > 1) {}
 
   void add(const Attempt& attempt) {
     Verdict verdict = judge(*attempt.failure, attempt.route);
     if (verdict.policy && !contains(policy_nodes_, verdict.policy_node)) forgive(verdict);
     for (const Hop& hop : attempt.route.hops) {
       const ChannelDirection channel{hop.channel, hop.direction};
-      if (contains(verdict.exclude_channels, channel)) exclude(channel, hop.amount, verdict.lasting);
+      if (contains(verdict.exclude_channels, channel)) exclude(channel, hop.amount, verdict.lasting, attempt);
     }
     for (const PublicKey& node : verdict.exclude_nodes) add_node(node);
     if (!verdict.policy || !verdict.policy_node) return;
@@ -46,9 +47,23 @@ class Gatherer {
   }
 
  private:
-  void exclude(const ChannelDirection& channel, Msat carried, bool lasting) {
-    if (!lasting && smaller_may_follow_) return bound(channel, carried);
+  void exclude(const ChannelDirection& channel, Msat carried, bool lasting, const Attempt& failed) {
+    if (!lasting && smaller_may_follow_) return bound(channel, with_siblings(channel, carried, failed));
     if (lasting || carried <= most_) add_once(found_.channels, channel);
+  }
+
+  /// What the channel was asked to carry when it failed: other parts of the round held it as well.
+  [[nodiscard]] Msat with_siblings(const ChannelDirection& channel, Msat carried, const Attempt& failed) const {
+    for (const Attempt& sibling : payment_.attempts) {
+      const bool passed = sibling.open() || sibling.outcome == AttemptOutcome::settled ||
+                          (sibling.failure && sibling.failure->code == FailureCode::mpp_timeout);
+      if (sibling.origin != AttemptOrigin::own || sibling.id != failed.id || !passed) continue;
+      for (const Hop& hop : sibling.route.hops) {
+        if (ChannelDirection{hop.channel, hop.direction} == channel)
+          carried = checked_add(carried, hop.amount).value_or(carried);
+      }
+    }
+    return carried;
   }
 
   void bound(const ChannelDirection& channel, Msat below) {
@@ -77,6 +92,7 @@ class Gatherer {
     if (node != payee_) add_once(found_.nodes, node);
   }
 
+  const Payment& payment_;
   PublicKey payee_;
   std::span<const ChannelPolicy> policies_;
   Msat most_;  ///< that an HTLC of the payment may carry: no node takes a bound with an exclusion
@@ -97,7 +113,7 @@ bool tried(const Payment& payment, const Route& route) {
 }  // namespace
 
 Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies, AttemptId full_until) {
-  Gatherer gatherer(payment.request, policies);
+  Gatherer gatherer(payment, policies);
   for (const Attempt& attempt : payment.attempts) {
     const bool failed = attempt.outcome == AttemptOutcome::failed && attempt.failure;
     if (failed && (!was_full(attempt) || after(attempt, full_until))) gatherer.add(attempt);
@@ -142,25 +158,36 @@ RouteDemand demand_left(const Payment& payment) {
   return demand;
 }
 
-bool uses_excluded(std::span<const Route> routes, const Exclusions& exclusions) {
-  std::vector<std::pair<ChannelDirection, Msat>> carried;
+Msat carried_over(const Route& route, const ChannelDirection& channel, Msat sum) {
+  for (const Hop& hop : route.hops) {
+    if (ChannelDirection{hop.channel, hop.direction} == channel)
+      sum = checked_add(sum, hop.amount).value_or(Msat::of(Msat::max_value));
+  }
+  return sum;
+}
+
+/// The set goes over a channel, and with the parts that are open it would carry what it could not.
+bool breaks_bound(std::span<const Route> routes, const Payment& payment, const ChannelBound& bound) {
+  Msat carried;
+  for (const Route& route : routes) carried = carried_over(route, bound.channel, carried);
+  if (carried == Msat{}) return false;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.origin == AttemptOrigin::own && attempt.open())
+      carried = carried_over(attempt.route, bound.channel, carried);
+  }
+  return carried >= bound.below;
+}
+
+bool uses_excluded(std::span<const Route> routes, const Payment& payment, const Exclusions& exclusions) {
   for (const Route& route : routes) {
     for (const Hop& hop : route.hops) {
-      const ChannelDirection channel{hop.channel, hop.direction};
-      if (contains(exclusions.channels, channel) || contains(exclusions.nodes, hop.node)) return true;
-      const auto same =
-          std::find_if(carried.begin(), carried.end(), [&](const auto& one) { return one.first == channel; });
-      if (same == carried.end()) {
-        carried.emplace_back(channel, hop.amount);
-      } else {
-        same->second = checked_add(same->second, hop.amount).value_or(Msat::of(Msat::max_value));
-      }
+      if (contains(exclusions.channels, ChannelDirection{hop.channel, hop.direction}) ||
+          contains(exclusions.nodes, hop.node))
+        return true;
     }
   }
-  return std::any_of(exclusions.bounds.begin(), exclusions.bounds.end(), [&](const ChannelBound& bound) {
-    return std::any_of(carried.begin(), carried.end(),
-                       [&](const auto& one) { return one.first == bound.channel && one.second >= bound.below; });
-  });
+  return std::any_of(exclusions.bounds.begin(), exclusions.bounds.end(),
+                     [&](const ChannelBound& bound) { return breaks_bound(routes, payment, bound); });
 }
 
 /// Of one route of a set: it delivers a part, and none costs more than all may.
@@ -224,7 +251,7 @@ NextRoutes next_routes(const Payment& payment, std::uint32_t most_parts, const Q
 std::variant<std::vector<Route>, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
                                                        const Exclusions& exclusions) {
   if (answer.routes.empty()) return NoRoute{answer.reason, answer.detail};
-  if (uses_excluded(answer.routes, exclusions))
+  if (uses_excluded(answer.routes, payment, exclusions))
     return NoRoute{FailureReason::no_route, detail_of(DetailCode::excluded)};
   const RouteDemand demand = demand_left(payment);
   for (const Route& route : answer.routes) {
