@@ -25,11 +25,8 @@ namespace paytower::test {
 
 class SimWorld {
  public:
-  SimWorld() {
-    sim::NetworkParams params;
-    params.seed = 5;
-    REQUIRE(admin.create_network(params));
-  }
+  SimWorld() : SimWorld(sim::NetworkParams{.seed = 5}) {}
+  explicit SimWorld(const sim::NetworkParams& params) { REQUIRE(admin.create_network(params)); }
 
   // --- the network ---
 

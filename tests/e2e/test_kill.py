@@ -8,6 +8,7 @@ import unittest
 
 import harness
 from harness import World
+from lanes import TIMEOUT_OF_SETS, Lanes
 
 CALLS = "pwrite64,write,fdatasync,fsync,ftruncate,fcntl,unlink,fallocate,pwritev,rename,renameat2"
 STEP = int(os.environ.get("PAYTOWER_KILL_STEP", "1"))
@@ -93,6 +94,47 @@ class Kill(World):
             n += max(STEP, 3)
         self.assertFalse(first)
         self.assertEqual(self.integrity(), "ok")
+
+
+class KillOfParts(Kill, Lanes):
+    """The same of a payment in three parts, whose round may be left half handed over."""
+
+    test_every_step_of_making_the_database = None
+    test_every_step_of_resume = None
+
+    def test_every_step_of_send(self):
+        done, trace = self.strace([], "send", self.invoice_of(3), "--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        calls = len(re.findall(r"^\d+ +(?:%s)\(" % CALLS.replace(",", "|"), trace, re.M))
+        self.assertGreater(calls, 20)
+        points = range(1, calls + 1, STEP)
+        ends = {"SUCCEEDED": 0, "FAILED": 0}
+        half_sent = 0
+        for n in points:
+            with self.subTest(call=n):
+                self.build(self.lanes)
+                invoice = self.invoice_of(3)
+                payment_hash = self.hash_of(invoice)
+                self.pay_killed_at(n, invoice)
+                half_sent += len(self.ledger(payment_hash)) in (1, 2)
+                if self.run_it("show", payment_hash, "--json").code == harness.NOT_FOUND:
+                    self.assertEqual(self.ledger(payment_hash), [])
+                    self.ok("send", invoice, "--yes")
+                else:
+                    self.finish(payment_hash)
+                status = self.ok("show", payment_hash, "--json").json()["status"]
+                ends[status] += 1
+                self.assert_paid_exactly(invoice) if status == "SUCCEEDED" else self.assert_not_paid(invoice)
+        print(f"killed at {len(points)} of {calls} system calls, {half_sent} times between the parts: {ends}")
+        self.assertEqual(self.integrity(), "ok")
+
+    def finish(self, payment_hash):
+        """As cron does, while the payee's patience ends."""
+        for _ in range(3):
+            self.run_it("resume", "--wait", "8s")
+            if self.ok("show", payment_hash, "--json").json()["status"] != "IN_FLIGHT":
+                return
+            self.pass_time(TIMEOUT_OF_SETS)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/sim/flow.h"
+#include "tests/sim/max_flow.h"
 
 using namespace paytower;
 using namespace paytower::sim;
@@ -23,25 +24,18 @@ struct Net {
   OwnBalances balances;
 };
 
-enum class Fees { none, small };
-
 Net unbalanced_net(std::uint64_t seed, Fees fees) {
   TestLedger ledger;
   Net made;
   SeededNumbers numbers(seed);
-  NetworkParams params;
-  params.seed = seed;
-  params.nodes = static_cast<std::uint32_t>(4 + numbers.below(6));
-  params.channels = static_cast<std::uint32_t>(params.nodes + numbers.below(2 * params.nodes));
+  const NetworkParams params = draw_size(numbers, seed);
   ledger.write([&](LedgerTx& tx) {
     REQUIRE(build_network(tx, params));
     tx.each_channel([&](const Channel& channel) { return made.channels.push_back(channel), true; });
     for (Channel& channel : made.channels) {
       for (std::uint8_t side = 0; side < 2; ++side) {
         Policy& now = channel.policies[side];
-        now.fee_base_msat = fees == Fees::none ? 0 : static_cast<std::uint32_t>(numbers.below(2'000));
-        now.fee_proportional_millionths = fees == Fees::none ? 0 : static_cast<std::uint32_t>(numbers.below(1'000));
-        now.disabled = numbers.below(20) == 0;
+        draw_terms(numbers, fees, now);
         tx.set_policy(ChannelDirection{channel.id, side}, now);
         if (channel.nodes[side] != own_node) continue;
         // With a rich payer the others' channels are what is narrow.
@@ -61,47 +55,15 @@ std::uint64_t most_over(const Net& net, const Channel& channel, std::uint8_t sid
   return channel.nodes[side] == own_node ? net.balances.at(channel.id).value() : channel.capacity.value();
 }
 
-/// Ford and Fulkerson, by breadth: no line of it is find_routes'.
-class MaxFlow {
- public:
-  explicit MaxFlow(const Net& net) : size_(net.keys.size()), left_(size_ * size_, 0) {
-    for (const Channel& channel : net.channels) {
-      for (std::uint8_t side = 0; side < 2; ++side)
-        left_[channel.nodes[side] * size_ + channel.nodes[1 - side]] += most_over(net, channel, side);
-    }
+/// By what a payer knows.
+MaxFlow flow_of(const Net& net) {
+  MaxFlow flow(net.keys.size());
+  for (const Channel& channel : net.channels) {
+    for (std::uint8_t side = 0; side < 2; ++side)
+      flow.add(channel.nodes[side], channel.nodes[1 - side], most_over(net, channel, side));
   }
-  std::uint64_t run(NodeIndex payee) {
-    std::uint64_t flow = 0;
-    for (std::uint64_t pushed = push(payee); pushed != 0; pushed = push(payee)) flow += pushed;
-    return flow;
-  }
-
- private:
-  std::uint64_t push(NodeIndex payee) {
-    std::vector<std::size_t> before(size_, size_);
-    std::vector<std::size_t> queue{own_node};
-    before[own_node] = own_node;
-    for (std::size_t at = 0; at < queue.size(); ++at) {
-      for (std::size_t to = 0; to < size_; ++to) {
-        if (before[to] != size_ || left_[queue[at] * size_ + to] == 0) continue;
-        before[to] = queue[at];
-        queue.push_back(to);
-      }
-    }
-    if (before[payee] == size_) return 0;
-    std::uint64_t amount = UINT64_MAX;
-    for (std::size_t at = payee; at != own_node; at = before[at])
-      amount = std::min(amount, left_[before[at] * size_ + at]);
-    for (std::size_t at = payee; at != own_node; at = before[at]) {
-      left_[before[at] * size_ + at] -= amount;
-      left_[at * size_ + before[at]] += amount;
-    }
-    return amount;
-  }
-
-  std::size_t size_;
-  std::vector<std::uint64_t> left_;
-};
+  return flow;
+}
 
 RouteQuestion question_to(const Net& net, NodeIndex payee, std::uint64_t amount, std::uint64_t fee_limit) {
   RouteQuestion question;
@@ -192,7 +154,7 @@ TEST_CASE("flow: what the network can carry is found in at most 16 parts, and ne
       const Net net = unbalanced_net(seed, fees);
       for (NodeIndex payee = 1; payee < net.keys.size(); payee += 2) {
         CAPTURE(payee);
-        const std::uint64_t most = MaxFlow(net).run(payee);
+        const std::uint64_t most = flow_of(net).run(payee);
         if (most < 1'000'000) continue;
         CHECK_FALSE(find_routes(net.graph, net.balances, question_to(net, payee, most + 1, Msat::max_value), parts));
         for (const int percent : {25, 60, 90, 98, 100}) {
@@ -257,7 +219,7 @@ TEST_CASE("flow: fewer parts are a limit, and the fees of all parts together are
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
     const Net net = unbalanced_net(seed, Fees::small);
-    const std::uint64_t most = MaxFlow(net).run(1);
+    const std::uint64_t most = flow_of(net).run(1);
     if (most < 1'000'000) continue;
     RouteQuestion question = question_to(net, 1, most / 10 * 8, Msat::max_value);
     for (const std::uint32_t limit : {1U, 2U, 3U}) {
