@@ -57,14 +57,14 @@ class Served(harness.World):
     def own_ids(payment):
         return {htlc["attempt_id"] for one in [payment, *payment["tries"]] for htlc in one["htlcs"] if htlc["origin"] == "own"}
 
-    def judge_ledger(self, rows, own, fault):
-        """At most one settled HTLC of ours, and never two locked at once. `own`: attempt ids."""
+    def judge_ledger(self, rows, own, fault, amount):
+        """R2: what is settled, and what is locked at any time, is together never more than `amount` (msat). `own`: attempt ids."""
         ours = [row for row in rows if row["attempt_id"] in own]
-        self.assertLessEqual(sum(row["state"] == "settled" for row in ours), 1, (fault, rows))
-        for row in ours:
-            for later in ours:
-                if later is not row and int(later["created_ns"]) >= int(row["created_ns"]):
-                    self.assertTrue(row["resolved_ns"] is not None and int(row["resolved_ns"]) <= int(later["created_ns"]), (fault, rows))
+        for newest in ours:
+            at = int(newest["created_ns"])
+            together = [row["amt_msat"] for row in ours if int(row["created_ns"]) <= at
+                        and (row["state"] == "settled" or row["resolved_ns"] is None or int(row["resolved_ns"]) > at)]
+            self.assertLessEqual(sum(together), amount, (fault, rows))
 
     def judge(self, payment_hash, fault, erased=False, env=None):
         """`erased`: the node was made to forget something of the payment. Returns the payment's status, nothing without one."""
@@ -77,7 +77,7 @@ class Served(harness.World):
             return None
         payment = shown.json()
         status = payment["status"]
-        self.judge_ledger(rows, self.own_ids(payment), fault)
+        self.judge_ledger(rows, self.own_ids(payment), fault, payment["value_msat"])
         settled = any(row["state"] == "settled" for row in rows)
         if status == "SUCCEEDED":
             self.assertTrue(settled, (fault, rows))
