@@ -56,11 +56,12 @@ std::vector<Mode> modes() {
 }
 
 std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
-                       const std::function<bool(const DiskFault&, std::vector<std::string>&)>& try_one) {
+                       const std::function<bool(const DiskFault&, std::vector<std::string>&)>& try_one,
+                       std::uint64_t rarely) {
   std::uint64_t points = 0;
   // Hand-overs are few: each of them is tried.
   const bool each = mode.fault.calls.contains(DiskCall::handover);
-  const std::uint64_t step = each ? 1 : crash_step();
+  const std::uint64_t step = each || crash_step() == 1 ? 1 : crash_step() * rarely;
   for (std::uint64_t n = each ? 1 : first; n < most_points; n += step) {
     DiskFault fault = mode.fault;
     fault.at = n;
@@ -77,10 +78,11 @@ std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
   return points;
 }
 
-void try_points(const char* flow, const std::function<bool(const DiskFault&, std::vector<std::string>&)>& try_one) {
+void try_points(const char* flow, const std::function<bool(const DiskFault&, std::vector<std::string>&)>& try_one,
+                std::uint64_t rarely) {
   std::uint64_t start = 1;  // another one from mode to mode
   for (const Mode& mode : modes()) {
-    const std::uint64_t points = try_mode(flow, mode, 1 + start++ % crash_step(), try_one);
+    const std::uint64_t points = try_mode(flow, mode, 1 + start++ % crash_step(), try_one, rarely);
     std::printf("%s: %s: %ju points\n", flow, mode.name, std::uintmax_t{points});
   }
 }
@@ -102,8 +104,10 @@ bool try_point(const Flow& flow, const DiskFault& fault, std::vector<std::string
 }
 
 void try_all_points(const Flow& flow) {
-  try_points(flow.name,
-             [&](const DiskFault& fault, std::vector<std::string>& broken) { return try_point(flow, fault, broken); });
+  try_points(
+      flow.name,
+      [&](const DiskFault& fault, std::vector<std::string>& broken) { return try_point(flow, fault, broken); },
+      flow.rarely);
 }
 
 void make_database(CrashWorld& world) {
@@ -172,7 +176,7 @@ Flow parts_flow() {
             world.hold_in_each([] { return Msat::of(150'000); });
             in_parts(world, 280'000, fails_once());
           },
-          [](CrashWorld& world) { world.send(world.requests[0]); }, all_paid};
+          [](CrashWorld& world) { world.send(world.requests[0]); }, all_paid, 4};
 }
 
 Flow parts_batch_flow() {
@@ -186,7 +190,7 @@ Flow parts_batch_flow() {
             world.node.faults().add(
                 {.kind = sim::FaultKind::ignore, .occasion = "sendpay", .hash = lost, .part = 2, .times = 1});
           },
-          [](CrashWorld& world) { world.send_all(world.requests); }, all_paid};
+          [](CrashWorld& world) { world.send_all(world.requests); }, all_paid, 4};
 }
 
 void must_be(CrashWorld& world, const PaymentHash& hash, PaymentStatus status, std::vector<std::string>& broken) {

@@ -29,16 +29,19 @@ struct Mode {
 /// It adds a line for every broken rule, which fails the test; the points are printed, and their sum when the process
 /// ends.
 void try_points(const char* flow,
-                const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one);
+                const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one,
+                std::uint64_t rarely = 1);
 /// The same for one mode alone. Returns the number of points.
 std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
-                       const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one);
+                       const std::function<bool(const DiskFault& fault, std::vector<std::string>& broken)>& try_one,
+                       std::uint64_t rarely = 1);
 
 struct Flow {
   const char* name;
   std::function<void(CrashWorld&)> prepare;                           ///< on a sound disk
   std::function<void(CrashWorld&)> act;                               ///< the fault comes in here
   std::function<void(CrashWorld&, std::vector<std::string>&)> after;  ///< what must hold once everything has ended
+  std::uint64_t rarely = 1;  ///< a long flow: so many times fewer of its calls, unless every call is asked for
 };
 
 /// One point; true when the fault was reached. `mutant` holds while the flow acts.
