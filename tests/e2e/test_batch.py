@@ -64,7 +64,7 @@ class Batch(World):
             {"invoice": failing},                                 # 8
             {"invoice": self.invoice(), "wait": "5s"},            # 9
             "[1]",                                                # 10
-            {"invoice": self.invoice(), "fee_limit": "0sat"},     # 11
+            {"invoice": self.invoice(), "fee_limit": "0sat", "max_parts": 1},  # 11
             json.dumps({"invoice": self.invoice(), "label": "x" * 70_000}),  # 12
             {"invoice": self.invoice(), "routes": "-"},           # 13
         ]

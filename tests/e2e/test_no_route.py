@@ -59,6 +59,7 @@ class NoRoute(Served):
 
     def check(self, code, sentence, *call, reason="NO_ROUTE"):
         """`sentence`: a pattern for all of it."""
+        call = (*call, "--max-parts", "1")
         seen = set()
         for face in self.faces():
             with self.subTest(code=code, face=face):
@@ -170,7 +171,7 @@ class NoRoute(Served):
                 path = os.path.join(self.folder, "relay")
                 relay = Relay(path, self.socket)
                 self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
-                self.expect(FAILED, "send", invoice, "--yes")
+                self.expect(FAILED, "send", invoice, "--yes", "--max-parts", "1")
                 relay.close()
                 os.unlink(path)
                 self.assertEqual([method for method in relay.methods() if method not in ("getinfo", "wait", "listsendpays")], asked)
