@@ -124,7 +124,8 @@ std::uint32_t Payment::parts_left() const {
   const auto open = static_cast<std::uint32_t>(std::count_if(
       attempts.begin(), attempts.end(), [](const Attempt& a) { return a.origin == AttemptOrigin::own && a.open(); }));
   const auto less = [](std::uint32_t from, std::uint32_t what) { return from - std::min(from, what); };
-  return std::min(less(request.max_parts, open), less(request.max_attempts, own_attempts()));
+  const std::uint32_t most = request.payment_secret ? request.max_parts : 1;
+  return std::min(less(most, open), less(request.max_attempts, own_attempts()));
 }
 
 std::uint32_t Payment::next_part() const {

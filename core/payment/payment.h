@@ -142,7 +142,8 @@ struct Payment {
   [[nodiscard]] Msat missing() const;
   /// And of the fee limit.
   [[nodiscard]] Msat fee_left() const;
-  /// HTLCs that may follow now: --max-parts less what is open, and no more than --max-attempts leaves.
+  /// HTLCs that may follow now: --max-parts less what is open, and no more than --max-attempts leaves. A payment
+  /// without a secret has one part alone.
   [[nodiscard]] std::uint32_t parts_left() const;
   /// The number of the next part: they count over all rounds. A payment without a secret has one part alone, which the
   /// switch takes only without a number.

@@ -161,6 +161,7 @@ TEST_CASE("parts: nothing is added to a set of which the payee gave a part back"
   Payment payment = fresh_payment();
   payment.index.value = 1;
   payment.request.max_parts = 3;
+  payment.request.payment_secret.emplace();
   payment.attempts = {part_attempt(first_id, 1, 150'000, Shape::failed),
                       part_attempt(first_id, 2, 100'000, Shape::open)};
   const Event pending = Pending{key_of(first_id, 2)};
