@@ -389,7 +389,8 @@ void doubt_silence(Item& item, const ItemContext& at) {
 }
 
 Wishes leave_proven(const Item& item, const ItemContext& at) {
-  if (!item.proven || at.mono < plus(*item.proven, parts_patience_ns)) return {};
+  const bool stays = !item.proven || at.mono < plus(*item.proven, parts_patience_ns) || !item.backlog.empty();
+  if (stays) return {};
   return {Leave{}};
 }
 

@@ -350,8 +350,10 @@ class Decider {
   }
   /// Beside the parts that are open, while their set can still become whole.
   void plan_rest() {
-    const bool wanted = payment_.missing() != Msat{} && !payment_.stop_reason && !payment_.ended_for_good();
-    if (wanted && !deadline_passed() && set_has_time() && payment_.parts_left() > 0) act(AskRoutes{});
+    if (payment_.missing() != Msat{} && payment_.parts_left() > 0 && may_add_parts()) act(AskRoutes{});
+  }
+  [[nodiscard]] bool may_add_parts() const {
+    return !payment_.stop_reason && !payment_.ended_for_good() && !deadline_passed() && set_has_time();
   }
   void set_stop(FailureReason reason, std::optional<FailureDetail> detail = {}) {
     if (!payment_.stop_reason) write(SetStop{reason, at_, std::move(detail)});  // the first reason wins
@@ -392,8 +394,7 @@ class Decider {
     if (reason) set_stop(*reason);
     if (last) return act(Look{});  // R9, and R4: a look before the next id and before FAILED
     // What the payee gave back comes back part by part: nothing is planned before the last.
-    const bool replaceable = !reason && !payment_.stop_reason && failure.code != FailureCode::mpp_timeout;
-    if (replaceable && !deadline_passed() && set_has_time()) act(AskRoutes{});
+    if (!reason && failure.code != FailureCode::mpp_timeout && may_add_parts()) act(AskRoutes{});
   }
   void succeed(const Preimage& preimage, const std::optional<AttemptKey>& settled) {
     if (!payment_.proof()) {

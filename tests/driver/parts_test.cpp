@@ -2,6 +2,7 @@
 // scripts on the real store, as steps_test.cpp.
 #include <doctest/doctest.h>
 
+#include "core/driver/item.h"
 #include "core/driver/route_session.h"
 #include "tests/driver/world.h"
 
@@ -67,10 +68,8 @@ ScriptedSwitch::Reply say(std::function<SwitchEvent(ScriptedSwitch&)> what) {
   return [what = std::move(what)](ScriptedSwitch& node) { return std::vector<SwitchEvent>{what(node)}; };
 }
 
-}  // namespace
-
-TEST_CASE("parts: a round is one commit, then its hand-overs; the first proof is the payment's, the others follow") {
-  World world;
+/// The first part's end is not told; what the second query says is the test's.
+void expect_accepted_parts(World& world) {
   want_parts(world);
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());
@@ -78,14 +77,48 @@ TEST_CASE("parts: a round is one commit, then its hand-overs; the first proof is
   world.node.expect("send", nothing());
   world.node.expect("send", accept_all());
   world.node.expect("query", nothing());
+}
+
+/// Both parts' rows, as the switch would show them.
+ScriptedSwitch::Reply shows_parts(RowState first, RowState second) {
+  return [first, second](ScriptedSwitch& node) {
+    LookResult look = quiet_look();
+    look.rows = {row_of(node.handovers[0], first), row_of(node.handovers[1], second)};
+    return std::vector<SwitchEvent>{LookAnswer{look}};
+  };
+}
+
+}  // namespace
+
+TEST_CASE("parts: a payment without a secret goes in one piece, whatever is allowed") {
+  Payment payment = fresh_payment();
+  payment.request.max_parts = 4;
+  CHECK(payment.parts_left() == 1);
+  CHECK(payment.next_part() == 0);
+  payment.request.payment_secret.emplace();
+  payment.request.max_attempts = 8;
+  CHECK(payment.parts_left() == 4);
+  CHECK(payment.next_part() == 1);
+}
+
+TEST_CASE("parts: nobody leaves a proven payment while something is known of it that is not stored") {
+  Item item;
+  item.proven = MonoNs{0};
+  ItemContext at;
+  at.mono = MonoNs{3 * ns_per_second};
+  item.backlog.push_back(Settled{key_of(first_id, 2), right_preimage()});
+  CHECK(leave_proven(item, at).empty());
+  item.backlog.clear();
+  CHECK(leave_proven(item, at).size() == 1);
+}
+
+TEST_CASE("parts: a round is one commit, then its hand-overs; the first proof is the payment's, the others follow") {
+  World world;
+  expect_accepted_parts(world);
   world.node.expect("query", say([](ScriptedSwitch& node) { return paid(part(node, 1)); }));
   world.node.later.emplace_back(50 * ns_per_ms, Disconnected{"cut", true});
   world.node.expect("identify", identity());
-  world.node.expect("look", [](ScriptedSwitch& node) {
-    LookResult look = quiet_look();
-    look.rows = {row_of(node.handovers[0], RowState::complete), row_of(node.handovers[1], RowState::complete)};
-    return std::vector<SwitchEvent>{LookAnswer{look}};
-  });
+  world.node.expect("look", shows_parts(RowState::complete, RowState::complete));
   const auto result = world.send();
   CHECK(result.payment->status() == PaymentStatus::succeeded);
   REQUIRE(result.payment->attempts.size() == 2);
@@ -105,11 +138,7 @@ TEST_CASE("parts: two seconds after the proof nobody waits for the rest, and a r
   World world;
   expect_two_parts(world);
   world.node.expect("identify", identity());
-  world.node.expect("look", [](ScriptedSwitch& node) {
-    LookResult look = quiet_look();
-    look.rows = {row_of(node.handovers[0], RowState::pending), row_of(node.handovers[1], RowState::complete)};
-    return std::vector<SwitchEvent>{LookAnswer{look}};
-  });
+  world.node.expect("look", shows_parts(RowState::pending, RowState::complete));
   world.node.expect("query", nothing());
   const auto result = world.send();
   CHECK(result.end == DriveEnd::ended);
@@ -117,11 +146,7 @@ TEST_CASE("parts: two seconds after the proof nobody waits for the rest, and a r
   CHECK(result.payment->has_open_attempt());
   CHECK(world.clock.mono().value <= 4 * ns_per_second);
   world.node.expect("identify", identity());
-  world.node.expect("look", [](ScriptedSwitch& node) {
-    LookResult look = quiet_look();
-    look.rows = {row_of(node.handovers[0], RowState::complete), row_of(node.handovers[1], RowState::complete)};
-    return std::vector<SwitchEvent>{LookAnswer{look}};
-  });
+  world.node.expect("look", shows_parts(RowState::complete, RowState::complete));
   const auto later = world.resume();
   CHECK_FALSE(later.payment->has_open_attempt());
   CHECK(settlement_of(*later.payment)->amount == Msat::of(250'000));
@@ -130,13 +155,7 @@ TEST_CASE("parts: two seconds after the proof nobody waits for the rest, and a r
 
 TEST_CASE("parts: a part that failed beside the others is replaced in the same round, by no more than is missing") {
   World world;
-  want_parts(world);
-  world.node.expect("identify", identity());
-  world.node.expect("look", quiet());
-  world.node.expect("route", two_routes());
-  world.node.expect("send", nothing());
-  world.node.expect("send", accept_all());
-  world.node.expect("query", nothing());
+  expect_accepted_parts(world);
   world.node.expect("query", say([](ScriptedSwitch& node) {
                       return told(part(node, 1), FailureCode::temporary_channel_failure, 1);
                     }));
@@ -166,13 +185,7 @@ TEST_CASE("parts: a part that failed beside the others is replaced in the same r
 
 TEST_CASE("parts: what the payee gives back is planned anew when all of it has come, in a new round") {
   World world;
-  want_parts(world);
-  world.node.expect("identify", identity());
-  world.node.expect("look", quiet());
-  world.node.expect("route", two_routes());
-  world.node.expect("send", nothing());
-  world.node.expect("send", accept_all());
-  world.node.expect("query", nothing());
+  expect_accepted_parts(world);
   world.node.expect("query", [](ScriptedSwitch& node) {
     return std::vector<SwitchEvent>{told(part(node, 0), FailureCode::mpp_timeout, 2),
                                     told(part(node, 1), FailureCode::mpp_timeout, 2)};
