@@ -2,19 +2,12 @@
 // rules.
 #include <doctest/doctest.h>
 
-#include "core/payment/look.h"
-#include "tests/lifecycle/states.h"
+#include "tests/lifecycle/looks.h"
 
 using namespace paytower;
 using namespace paytower::test;
 
 namespace {
-
-StoreId our_store() {
-  StoreId id;
-  id.bytes.fill(3);
-  return id;
-}
 
 StoreKnowledge knowledge() {
   return StoreKnowledge{our_store(), {key_of(first_id), key_of(second_id)}, AttemptId{100}};
@@ -25,15 +18,6 @@ Payment with(Shape shape) {
   payment.index.value = 1;
   payment.attempts.push_back(own_attempt(first_id, shape));
   return payment;
-}
-
-LookResult empty_look() {
-  LookResult look;
-  look.hash = fresh_payment().request.hash;
-  look.now = Marks{12, 12, 0, 12};
-  look.htlcs.emplace();
-  look.debits.emplace();
-  return look;
 }
 
 SwitchRow row(RowState state, std::string label, AttemptId id = first_id) {
@@ -51,13 +35,6 @@ std::string ours(AttemptId id = first_id, bool fence = false) { return attempt_l
 template <typename T> const T* only(const LookFinding& finding) {
   REQUIRE(finding.events.size() == 1);
   return std::get_if<T>(&finding.events.front());
-}
-
-template <typename T> const T* some(const LookFinding& finding) {
-  for (const Event& event : finding.events) {
-    if (const T* found = std::get_if<T>(&event)) return found;
-  }
-  return nullptr;
 }
 
 }  // namespace

@@ -2,19 +2,12 @@
 // channel, whatever its siblings do. Each case is one line of the rules.
 #include <doctest/doctest.h>
 
-#include "core/payment/look.h"
-#include "tests/lifecycle/states.h"
+#include "tests/lifecycle/looks.h"
 
 using namespace paytower;
 using namespace paytower::test;
 
 namespace {
-
-StoreId our_store() {
-  StoreId id;
-  id.bytes.fill(3);
-  return id;
-}
 
 /// Parts 1 and 2 send 150,250 and 100,250 msat over our channel.
 Payment two_parts(Shape one = Shape::open, Shape two = Shape::open) {
@@ -24,15 +17,6 @@ Payment two_parts(Shape one = Shape::open, Shape two = Shape::open) {
   payment.request.payment_secret.emplace();
   payment.attempts = {part_attempt(first_id, 1, 150'000, one), part_attempt(first_id, 2, 100'000, two)};
   return payment;
-}
-
-LookResult empty_look() {
-  LookResult look;
-  look.hash = fresh_payment().request.hash;
-  look.now = Marks{12, 12, 0, 12};
-  look.htlcs.emplace();
-  look.debits.emplace();
-  return look;
 }
 
 SwitchRow row(RowState state, std::uint32_t part, bool fence = false) {
@@ -54,13 +38,6 @@ LookFinding see(const Payment& payment, const LookResult& look) {
   StoreKnowledge knowledge{our_store(), {}, AttemptId{100}};
   for (const Attempt& attempt : payment.attempts) knowledge.known.push_back(payment.key(attempt));
   return interpret(payment, look, knowledge);
-}
-
-template <typename T> const T* some(const LookFinding& finding) {
-  for (const Event& event : finding.events) {
-    if (const T* found = std::get_if<T>(&event)) return found;
-  }
-  return nullptr;
 }
 
 /// Of part 2, which has no row.

@@ -1,0 +1,33 @@
+// A look as the tests of looks begin with it, and what is found in it.
+#pragma once
+
+#include "core/payment/look.h"
+#include "tests/lifecycle/states.h"
+
+namespace paytower::test {
+
+inline StoreId our_store() {
+  StoreId id;
+  id.bytes.fill(3);
+  return id;
+}
+
+/// The hash is quiet, and nothing was erased.
+inline LookResult empty_look() {
+  LookResult look;
+  look.hash = fresh_payment().request.hash;
+  look.now = Marks{12, 12, 0, 12};
+  look.htlcs.emplace();
+  look.debits.emplace();
+  return look;
+}
+
+/// The first event of this kind, or nullptr.
+template <typename T> const T* some(const LookFinding& finding) {
+  for (const Event& event : finding.events) {
+    if (const T* found = std::get_if<T>(&event)) return found;
+  }
+  return nullptr;
+}
+
+}  // namespace paytower::test
