@@ -220,13 +220,13 @@ IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns
       session, node, patience_ns, [](const IdentityAnswer&) { return true; }, again);
 }
 
-LookResult look(Session& session, Switch& node, const PaymentHash& hash, const std::optional<Marks>& since,
-                std::int64_t patience_ns) {
-  node.look(hash, since);
+std::shared_ptr<const Shown> look(Session& session, Switch& node, const Payment& payment, std::int64_t patience_ns) {
+  const PaymentHash& hash = payment.request.hash;
+  const auto first = first_marks(payment);
+  node.look(hash, first ? std::span(&*first, 1) : std::span<const Marks>{});
   return await<LookAnswer>(
-             session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.look.hash == hash; },
-             never_again)
-      .look;
+             session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.hash == hash; }, never_again)
+      .shown;
 }
 
 void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns) {

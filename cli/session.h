@@ -85,9 +85,9 @@ class SwitchHandle {
 /// Who the switch is. Throws RefusalError(switch_unavailable) when nobody is there, when it does not say so within
 /// `patience_ns`, over as many connections as that takes, or when the user wants to stop.
 [[nodiscard]] IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns);
-/// All that the switch shows of a hash; throws as identify().
-[[nodiscard]] LookResult look(Session& session, Switch& node, const PaymentHash& hash,
-                              const std::optional<Marks>& since, std::int64_t patience_ns);
+/// All that the switch shows of a payment's hash; throws as identify().
+[[nodiscard]] std::shared_ptr<const Shown> look(Session& session, Switch& node, const Payment& payment,
+                                                std::int64_t patience_ns);
 
 /// R12, once a connection: throws RefusalError(database_old_copy) when the switch shows attempts of the database that
 /// are not in it. REQUIRES: the node has said who it is. Throws as identify().

@@ -22,8 +22,8 @@ Forecast refused(Errc why) {
 }
 
 /// What the switch shows of the hash; nothing when it is quiet.
-std::optional<Forecast> by_look(const Payment& payment, const LookResult& look, const StoreKnowledge& knowledge) {
-  const LookFinding finding = interpret(payment, look, knowledge);
+std::optional<Forecast> by_look(const Payment& payment, const Shown& shown, const StoreKnowledge& knowledge) {
+  const LookFinding finding = interpret(payment, shown, knowledge);
   if (finding.alarm) return refused(*finding.alarm);
   for (const Event& event : finding.events) {
     if (std::holds_alternative<HashPaid>(event) || std::holds_alternative<SettledPreimageLost>(event))
@@ -78,8 +78,8 @@ Forecast foresee(const SendOptions& options, const Payment& payment, const HashS
                  Session& session, Switch& node) {
   const std::int64_t patience = question_patience(options.wait_ns);
   if (database != nullptr) check_copy(session, *database, node, patience);
-  const LookResult seen = look(session, node, payment.request.hash, std::nullopt, patience);
-  if (auto forecast = by_look(payment, seen, state.knowledge)) return *std::move(forecast);
+  const auto shown = look(session, node, payment, patience);
+  if (auto forecast = by_look(payment, *shown, state.knowledge)) return *std::move(forecast);
   QuestionContext context{1, remembered(options, database), state.knowledge.store, session.clock.wall()};
   const NextRoutes next = next_routes(payment, UINT32_MAX, context);
   if (const auto* route = std::get_if<Route>(&next)) return by_routes({*route});

@@ -39,12 +39,6 @@ std::string consequence_of(ByHand decision, const PaymentHash& hash, bool paid, 
 
 constexpr std::int64_t between_looks_ns = 60 * ns_per_second;  ///< a living node ends a record without an HTLC in 30 s
 
-/// What the node shows of the payment.
-struct Seen {
-  LookFinding finding;
-  bool moves = true;  ///< an HTLC of the hash is under way, or the node does not say
-};
-
 /// True when the node shows that money of the hash has arrived. Of a paid hash everybody knows that.
 bool shows_paid(const LookFinding& finding, bool paid) {
   return std::any_of(finding.events.begin(), finding.events.end(), [paid](const Event& event) {
@@ -68,16 +62,14 @@ class Witness {
       : session_(session), database_(database), payment_(payment), knowledge_(knowledge) {}
 
   /// Nothing when the node cannot be asked: then the operator's decision stands by itself (R17), and that is said.
-  std::optional<Seen> look() {
+  std::optional<LookFinding> look() {
     try {
       const auto handle = open_switch(session_);
       const IdentityAnswer identity = identify(session_, handle->node(), look_patience_ns);
       if (const auto wrong = wrong_switch(payment_, identity.key); wrong && wrong->code == Errc::other_switch)
         return unasked(wrong->message);
       check_copy(session_, database_, handle->node(), look_patience_ns);
-      const LookResult seen =
-          cli::look(session_, handle->node(), payment_.request.hash, oldest_marks(payment_), look_patience_ns);
-      return read(seen);
+      return read(*cli::look(session_, handle->node(), payment_, look_patience_ns));
     } catch (const SwitchError& away) {
       return unasked(away.what());
     } catch (const RefusalError& away) {
@@ -87,22 +79,17 @@ class Witness {
   }
 
  private:
-  std::optional<Seen> unasked(const std::string& why) {
+  std::optional<LookFinding> unasked(const std::string& why) {
     session_.output.warn("the node was not asked (" + why + "): your word stands by itself", payment_.request.hash);
     return std::nullopt;
   }
 
-  std::optional<Seen> read(const LookResult& look) {
-    Seen seen;
-    seen.finding = interpret(payment_, look, knowledge_);
-    if (seen.finding.alarm == Errc::switch_old_copy)
+  std::optional<LookFinding> read(const Shown& shown) {
+    LookFinding finding = interpret(payment_, shown, knowledge_);
+    if (finding.alarm == Errc::switch_old_copy)
       return unasked("it was restored from an old copy and knows less than it did");
-    if (seen.finding.alarm) throw RefusalError(refusal_of(payment_, *seen.finding.alarm));
-    const auto complete = [](const SwitchRow& row) { return row.state == RowState::complete; };
-    const auto under_way = [](const OutgoingHtlc& htlc) { return !htlc.finished; };
-    seen.moves = !look.htlcs || std::any_of(look.htlcs->begin(), look.htlcs->end(), under_way) ||
-                 std::any_of(look.rows.begin(), look.rows.end(), complete);
-    return seen;
+    if (finding.alarm) throw RefusalError(refusal_of(payment_, *finding.alarm));
+    return finding;
   }
 
   Session& session_;
@@ -128,18 +115,18 @@ void look_first(Session& session, Database& database, const Payment& payment, co
   Witness witness(session, database, payment, knowledge);
   auto seen = witness.look();
   if (!seen) return;
-  if (shows_paid(seen->finding, paid)) still_there(session, hash, guard, true);
-  if (!shows_pending(seen->finding)) return;
+  if (shows_paid(*seen, paid)) still_there(session, hash, guard, true);
+  if (!shows_pending(*seen)) return;
   if (seen->moves) still_there(session, hash, guard, false);
   session.output.note("the node calls it pending, but has no HTLC of it: it is looked at again in 60 s", true);
   const SignalGuard signals;
   session.clock.sleep_until(MonoNs{session.clock.mono().value + between_looks_ns});
   if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was changed");
   seen = witness.look();
-  if (seen && (shows_paid(seen->finding, paid) || (shows_pending(seen->finding) && seen->moves))) {
-    still_there(session, hash, guard, shows_paid(seen->finding, paid));
+  if (seen && (shows_paid(*seen, paid) || (shows_pending(*seen) && seen->moves))) {
+    still_there(session, hash, guard, shows_paid(*seen, paid));
   }
-  if (!seen || !shows_pending(seen->finding)) return;
+  if (!seen || !shows_pending(*seen)) return;
   session.output.warn(
       "the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it "
       "refuses every payment of the hash. It goes away only when the node is stopped and the row is taken out of its "

@@ -294,21 +294,11 @@ void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
   if (!known) throw RefusalError(old_copy_error());
 }
 
-std::optional<Marks> oldest_marks(const Payment& payment) {
+std::optional<Marks> first_marks(const Payment& payment) {
   for (const Attempt& attempt : payment.attempts) {
     if (attempt.origin == AttemptOrigin::own) return attempt.marks;
   }
   return std::nullopt;
-}
-
-std::optional<Marks> earlier(const std::optional<Marks>& a, const std::optional<Marks>& b) {
-  if (!a || !b) return a ? a : b;
-  const auto least = [](const std::optional<std::uint64_t>& x, const std::optional<std::uint64_t>& y) {
-    if (!x || !y) return x ? x : y;
-    return std::optional(std::min(*x, *y));
-  };
-  return Marks{least(a->payments_created, b->payments_created), least(a->htlcs_created, b->htlcs_created),
-               least(a->htlcs_deleted, b->htlcs_deleted), least(a->movements_created, b->movements_created)};
 }
 
 // --- the driver's admission: lock, read, ask the lifecycle ---

@@ -68,8 +68,6 @@ struct Judgement {
 void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen);
 
 /// The marks of the first own attempt: how far back a look has to reach. Nothing when none was ever handed over.
-[[nodiscard]] std::optional<Marks> oldest_marks(const Payment& payment);
-/// The marks that reach back as far as either; a counter that one of them lacks is the other's.
-[[nodiscard]] std::optional<Marks> earlier(const std::optional<Marks>& a, const std::optional<Marks>& b);
+[[nodiscard]] std::optional<Marks> first_marks(const Payment& payment);
 
 }  // namespace paytower

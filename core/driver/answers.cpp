@@ -43,25 +43,26 @@ void Driver::Impl::receive(const NewestOwnAnswer& answer) {
 
 void Driver::Impl::receive(const LookAnswer& answer) {
   if (!copy_checked) return early_looks.push_back(answer);
-  looks.erase(answer.look.hash);
-  const auto entry = hashes.find(answer.look.hash);
+  looks.erase(answer.hash);
+  const auto entry = hashes.find(answer.hash);
   if (entry == hashes.end()) return;
   for (Drive* drive : entry->second.drives) {
     if (drive->done) continue;
-    if (const auto asked = look_came(drive->item, context())) conclude(*drive, answer.look, *asked);
+    if (const auto asked = look_came(drive->item, context())) conclude(*drive, *answer.shown, *asked);
   }
 }
 
-void Driver::Impl::conclude(Drive& drive, const LookResult& look, MonoNs asked) {
+void Driver::Impl::conclude(Drive& drive, const Shown& shown, MonoNs asked) {
   Item& item = drive.item;
-  LookFinding finding = interpret(item.payment, look, hashes[look.hash].knowledge);
+  const PaymentHash& hash = item.payment.request.hash;
+  LookFinding finding = interpret(item.payment, shown, hashes[hash].knowledge);
   for (const std::string& warning : finding.warnings) {
-    if (drive.warned.insert(warning).second) ports.observer.warn(look.hash, warning);
+    if (drive.warned.insert(warning).second) ports.observer.warn(hash, warning);
   }
   if (finding.alarm) throw RefusalError(refusal_of(item.payment, *finding.alarm));
   drive.blocker = finding.blocker;
   for (const Event& event : finding.events) warn_erased(item, event);
-  on(item, std::move(finding), look.now, asked, context());
+  on(item, std::move(finding), asked, context());
 }
 
 void Driver::Impl::warn_erased(const Item& item, const Event& event) {

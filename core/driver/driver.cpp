@@ -177,9 +177,9 @@ void Driver::Impl::start_looks() {
     if (drive->done || !due || mono() < *due) continue;
     const PaymentHash& hash = drive->item.payment.request.hash;
     if (!looks.insert(hash).second) continue;
-    std::optional<Marks> since;
+    std::vector<Marks> since;
     for (Drive* same : hashes[hash].drives) {
-      since = earlier(since, oldest_marks(same->item.payment));
+      if (const auto first = first_marks(same->item.payment)) since.push_back(*first);
       if (!same->done) (void)take_look(same->item, mono());
     }
     ports.node.look(hash, since);

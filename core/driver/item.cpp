@@ -249,8 +249,8 @@ std::optional<MonoNs> look_came(Item& item, const ItemContext& at) {
 
 // --- answers ---
 
-void on(Item& item, LookFinding finding, const Marks& now, MonoNs asked, const ItemContext& at) {
-  item.marks = now;
+void on(Item& item, LookFinding finding, MonoNs asked, const ItemContext& at) {
+  item.marks = finding.now;
   ++item.idle_looks;
   prove_orphans(item, finding, asked, at.mono);
   end_barred(item, finding, asked);

@@ -215,7 +215,7 @@ struct Driver::Impl {
   /// R6, on every connection.
   void check_identity(Drive& drive);
   void receive(const LookAnswer& answer);
-  void conclude(Drive& drive, const LookResult& look, MonoNs asked);
+  void conclude(Drive& drive, const Shown& shown, MonoNs asked);
   /// No later look will tell more: only a person can.
   void warn_erased(const Item& item, const Event& event);
   void receive(const RouteAnswer& answer);

@@ -70,7 +70,8 @@ struct IdentityAnswer {
   std::string run{};  ///< names this run of its process; empty where that cannot be told
 };
 struct LookAnswer {
-  LookResult look;
+  PaymentHash hash;
+  std::shared_ptr<const Shown> shown;
 };
 struct RouteAnswer {
   std::uint64_t ticket = 0;
@@ -157,8 +158,9 @@ class Switch {
   virtual ~Switch() = default;
   /// First question on every connection.
   virtual void identify() = 0;
-  /// `since`: lists of HTLCs and debits must reach back to this mark; nothing = no own attempt is asked about.
-  virtual void look(const PaymentHash& hash, const std::optional<Marks>& since) = 0;
+  /// `since`: what is shown must reach back to these marks, of our first attempts of the hash; none = no own attempt is
+  /// asked about.
+  virtual void look(const PaymentHash& hash, std::span<const Marks> since) = 0;
   virtual void ask_route(const RouteQuestion& question) = 0;
   virtual void dispatch(const Handover& handover) = 0;
   /// Answered when the attempt has ended, or when there is no record of it.

@@ -90,12 +90,13 @@ void Driver::Impl::save_proof(const SwitchEvent& answer) {
   }
   const auto* looked = std::get_if<LookAnswer>(&answer);
   if (!looked) return;
-  const auto entry = hashes.find(looked->look.hash);
+  const auto entry = hashes.find(looked->hash);
   if (entry == hashes.end()) return;
+  const std::vector<SwitchRow> rows = looked->shown->about({}, {}).rows;
   for (const Drive* drive : entry->second.drives) {
-    for (const SwitchRow& row : looked->look.rows) {
+    for (const SwitchRow& row : rows) {
       if (row.state != RowState::complete || !row.preimage) continue;
-      const AttemptKey key{looked->look.hash, row.id, row.part};
+      const AttemptKey key{looked->hash, row.id, row.part};
       const bool own = drive->item.payment.find(key) != nullptr;
       save_proof(drive->item,
                  own ? Event(Settled{key, *row.preimage}) : Event(HashPaid{*row.preimage, row.id, {}, {}}));

@@ -130,6 +130,7 @@ class Decider {
     if (!open(event.key)) return;
     switch (event.evidence) {
       case Evidence::unknown: return act(Report{});
+      case Evidence::money_left:  // the look tells that as SettledPreimageLost
       case Evidence::not_yet: return act(LookLater{});
       case Evidence::nothing_since_mark:
       case Evidence::finished_no_debit: break;

@@ -83,6 +83,7 @@ enum class Evidence {
   nothing_since_mark,  ///< not executed so far
   finished_no_debit,   ///< an HTLC of the hash ended since the mark, and no money of this attempt moved
   not_yet,             ///< something of the hash still moves: look again
+  money_left,          ///< it paid: its debit is there
   unknown,             ///< erased lists, or none: nothing may be concluded, now or later
 };
 /// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more. `run`: of the switch that was looked

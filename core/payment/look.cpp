@@ -9,16 +9,17 @@ namespace paytower {
 
 namespace {
 
-/// Whose row it is, judged by its label: group ids alone may collide with another user's.
-enum class RowOwner { own_attempt, own_fence, other };
-
 /// Draws the conclusions of one look for one payment.
 class Reader {
  public:
-  Reader(const Payment& payment, const LookResult& look, const StoreKnowledge& store)
-      : payment_(payment), look_(look), store_(store) {}
+  Reader(const Payment& payment, LookResult look, const StoreKnowledge& store)
+      : payment_(payment), look_(std::move(look)), store_(store) {}
 
   LookFinding read() && {
+    finding_.now = look_.now;
+    finding_.moves = look_.movement != Movement::none ||
+                     std::any_of(look_.rows.begin(), look_.rows.end(),
+                                 [](const SwitchRow& row) { return row.state == RowState::complete; });
     if ((finding_.alarm = alarm())) return std::move(finding_);
     read_others();
     for (const Attempt& attempt : payment_.attempts) {
@@ -36,9 +37,7 @@ class Reader {
 
  private:
   [[nodiscard]] std::optional<Errc> alarm() const {
-    for (const Attempt& attempt : payment_.attempts) {
-      if (attempt.origin == AttemptOrigin::own && went_backwards(attempt.marks)) return Errc::switch_old_copy;
-    }
+    if (look_.restored) return Errc::switch_old_copy;
     for (const SwitchRow& row : look_.rows) {
       const auto label = parse_attempt_label(row.label);
       if (!label || label->store != store_.store || label->id <= store_.deleted_up_to) continue;
@@ -47,52 +46,39 @@ class Reader {
     return std::nullopt;
   }
 
-  [[nodiscard]] AttemptKey key_of(const SwitchRow& row) const { return {look_.hash, row.id, row.part}; }
+  [[nodiscard]] AttemptKey key_of(const SwitchRow& row) const { return {payment_.request.hash, row.id, row.part}; }
 
   [[nodiscard]] bool known(AttemptId id, std::uint32_t part) const {
-    return std::find(store_.known.begin(), store_.known.end(), AttemptKey{look_.hash, id, part}) != store_.known.end();
+    return std::find(store_.known.begin(), store_.known.end(), AttemptKey{payment_.request.hash, id, part}) !=
+           store_.known.end();
   }
 
-  [[nodiscard]] bool went_backwards(const Marks& then) const {
-    const auto below = [](const std::optional<std::uint64_t>& now, const std::optional<std::uint64_t>& mark) {
-      return now && mark && *now < *mark;
-    };
-    return below(look_.now.payments_created, then.payments_created) ||
-           below(look_.now.htlcs_created, then.htlcs_created) || below(look_.now.htlcs_deleted, then.htlcs_deleted) ||
-           below(look_.now.movements_created, then.movements_created);
-  }
+  [[nodiscard]] RowOwner owner(const SwitchRow& row) const { return owner_of(row, store_.store); }
 
-  [[nodiscard]] RowOwner owner(const SwitchRow& row) const {
-    const auto label = parse_attempt_label(row.label);
-    if (!label || label->store != store_.store || label->id != row.id) return RowOwner::other;
-    return label->fence ? RowOwner::own_fence : RowOwner::own_attempt;
-  }
-
-  [[nodiscard]] const SwitchRow* row_of(const Attempt& attempt) const {
-    for (const SwitchRow& row : look_.rows) {
-      if (row.id == attempt.id && row.part == attempt.part && owner(row) != RowOwner::other) return &row;
-    }
-    return nullptr;
+  [[nodiscard]] Evidence evidence(const Attempt& attempt) const {
+    const auto found = std::find_if(look_.evidence.begin(), look_.evidence.end(),
+                                    [&](const auto& one) { return one.first == payment_.key(attempt); });
+    return found == look_.evidence.end() ? Evidence::unknown : found->second;
   }
 
   void read_attempt(const Attempt& attempt) {
     if (attempt.outcome == AttemptOutcome::settled) return;
-    const SwitchRow* row = row_of(attempt);
+    const SwitchRow* row = paytower::row_of(look_.rows, store_.store, payment_.key(attempt));
     const bool fence = row && owner(*row) == RowOwner::own_fence;
     if (row && !fence) {
       if (row->state == RowState::complete) return read_complete(attempt, *row);
       if (row->state == RowState::pending) return read_pending(attempt, *row);
       // A row that failed later than a copy of it settled: the money decides.
-      if (debited(attempt)) return read_lost(attempt);
+      if (evidence(attempt) == Evidence::money_left) return read_lost(attempt);
       if (attempt.open() || attempt.watched())
         happened(Failed{payment_.key(attempt), row->failure.value_or(Failure{})});
       return;
     }
-    if (debited(attempt)) return read_lost(attempt);
+    const Evidence found = evidence(attempt);
+    if (found == Evidence::money_left) return read_lost(attempt);
     if (!attempt.open()) return;
     if (fence && row->state != RowState::failed)
       return missing_.push_back(NotFound{payment_.key(attempt), Evidence::not_yet, false, look_.run});
-    const Evidence found = evidence(attempt);
     // While another attempt's row stands, the switch refuses this one and its fence alike: that row's end is awaited.
     const bool wait = busy_ && !fence && found != Evidence::unknown;
     missing_.push_back(NotFound{payment_.key(attempt), wait ? Evidence::not_yet : found, fence, look_.run});
@@ -138,87 +124,6 @@ class Reader {
     if (attempt.open() || attempt.watched() || !payment_.end_note) happened(SettledPreimageLost{payment_.key(attempt)});
   }
 
-  [[nodiscard]] bool debited(const Attempt& attempt) const {
-    if (!look_.debits) return false;
-    return std::any_of(look_.debits->begin(), look_.debits->end(), [&](const Debit& debit) {
-      return debit.id == attempt.id && debit.part == attempt.part &&
-             after(debit.index, attempt.marks.movements_created);
-    });
-  }
-
-  static bool after(std::uint64_t index, const std::optional<std::uint64_t>& mark) { return !mark || index > *mark; }
-
-  /// R5. HTLCs carry no part, so that an attempt is known by what it sends over our channel; an amount that is not told
-  /// may be anybody's.
-  [[nodiscard]] Evidence evidence(const Attempt& attempt) const {
-    const Marks& mark = attempt.marks;
-    if (!look_.htlcs || !mark.htlcs_created || !mark.htlcs_deleted || !look_.now.htlcs_deleted)
-      return Evidence::unknown;
-    if (unexplained_htlc(attempt)) return Evidence::not_yet;
-    if (*look_.now.htlcs_deleted != *mark.htlcs_deleted) return Evidence::unknown;
-    const std::size_t finished = count_finished(attempt);
-    if (finished == 0) return Evidence::nothing_since_mark;
-    const Signature same = signature(attempt);
-    if (same.shared && finished <= same.made) return Evidence::not_yet;
-    return look_.debits && mark.movements_created ? Evidence::finished_no_debit : Evidence::unknown;
-  }
-
-  /// One of the hash that still moves, and that no row of another attempt of ours accounts for.
-  [[nodiscard]] bool unexplained_htlc(const Attempt& attempt) const {
-    std::vector<Msat> pending;
-    for (const Attempt& other : payment_.attempts) {
-      if (&other != &attempt && pending_at_switch(other)) pending.push_back(other.route.total_amount());
-    }
-    for (const OutgoingHtlc& htlc : *look_.htlcs) {
-      if (htlc.finished || !after(htlc.created_index, attempt.marks.htlcs_created)) continue;
-      const auto explained = std::find_if(pending.begin(), pending.end(),
-                                          [&](Msat amount) { return !htlc.amount || *htlc.amount == amount; });
-      if (explained == pending.end()) return true;
-      pending.erase(explained);
-    }
-    return false;
-  }
-
-  [[nodiscard]] bool pending_at_switch(const Attempt& attempt) const {
-    if (attempt.origin != AttemptOrigin::own) return false;
-    const SwitchRow* row = row_of(attempt);
-    return row != nullptr && row->state == RowState::pending;
-  }
-
-  /// Since the attempt's mark, and of its amount on our channel.
-  [[nodiscard]] std::size_t count_finished(const Attempt& attempt) const {
-    return static_cast<std::size_t>(
-        std::count_if(look_.htlcs->begin(), look_.htlcs->end(), [&](const OutgoingHtlc& htlc) {
-          return htlc.finished && after(htlc.created_index, attempt.marks.htlcs_created) &&
-                 (!htlc.amount || *htlc.amount == attempt.route.total_amount());
-        }));
-  }
-
-  /// Other attempts whose HTLCs cannot be told from those of one.
-  struct Signature {
-    bool shared = false;
-    std::size_t made = 0;  ///< HTLCs that are known to be theirs, at most
-  };
-
-  [[nodiscard]] Signature signature(const Attempt& attempt) const {
-    Signature same;
-    for (const Attempt& other : payment_.attempts) {
-      if (&other == &attempt || !may_look_like(other, attempt)) continue;
-      same.shared = true;
-      const SwitchRow* row = row_of(other);
-      const bool shown = row != nullptr && owner(*row) == RowOwner::own_attempt;
-      if (shown || other.outcome == AttemptOutcome::settled) ++same.made;
-    }
-    return same;
-  }
-
-  /// The same amount on our channel, and an HTLC that may be younger than the mark of `attempt`.
-  [[nodiscard]] bool may_look_like(const Attempt& other, const Attempt& attempt) const {
-    if (other.origin != AttemptOrigin::own || other.route.total_amount() != attempt.route.total_amount()) return false;
-    const bool younger = other.marks.htlcs_created >= attempt.marks.htlcs_created;
-    return younger || other.id == attempt.id || other.open() || other.watched();
-  }
-
   /// Rows of anybody else, or of another try of ours.
   void read_others() {
     for (const SwitchRow& row : look_.rows) {
@@ -235,11 +140,8 @@ class Reader {
                                      [](const SwitchRow& row) { return row.state == RowState::pending; });
     if (unproven_) busy_ = true;
     if (closed_but_pending()) blocked_by(Blocker::closed_by_hand);
-    if (!pending && look_.htlcs && std::any_of(look_.htlcs->begin(), look_.htlcs->end(), [](const OutgoingHtlc& htlc) {
-          return !htlc.finished;
-        })) {
-      blocked_by(Blocker::other_user);  // an HTLC that no row explains is still an HTLC of the hash
-    }
+    // An HTLC that no row explains is still an HTLC of the hash.
+    if (!pending && look_.movement == Movement::some) blocked_by(Blocker::other_user);
     if (foreign_money_gone()) return happened(SettledPreimageLost{});
     if (const auto round = orphans_alone()) return happened(OnlyOrphans{*round});
     if (busy_) return happened(HashBusy{});
@@ -268,9 +170,8 @@ class Reader {
       round = row.id;
       sum = checked_add(sum, attempt->amount).value_or(payment_.request.demand.amount);
     }
-    const bool moving = !look_.htlcs || std::any_of(look_.htlcs->begin(), look_.htlcs->end(),
-                                                    [](const OutgoingHtlc& htlc) { return !htlc.finished; });
-    if (moving || unproven_ || payment_.has_open_attempt() || sum >= payment_.request.demand.amount)
+    if (look_.movement != Movement::none || unproven_ || payment_.has_open_attempt() ||
+        sum >= payment_.request.demand.amount)
       return std::nullopt;
     return round;
   }
@@ -314,21 +215,13 @@ class Reader {
   /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours. A row that is still
   /// called pending will show its preimage.
   [[nodiscard]] bool foreign_money_gone() const {
-    if (!look_.debits || payment_.proof()) return false;
-    return std::any_of(look_.debits->begin(), look_.debits->end(), [&](const Debit& debit) {
-      const bool ours = known(debit.id, debit.part);
+    if (payment_.proof()) return false;
+    return std::any_of(look_.debits.begin(), look_.debits.end(), [&](const AttemptKey& debit) {
       const bool will_be_shown = std::any_of(look_.rows.begin(), look_.rows.end(), [&](const SwitchRow& row) {
-        return row.id == debit.id && row.part == debit.part && row.state == RowState::pending;
+        return key_of(row) == debit && row.state == RowState::pending;
       });
-      return !ours && !will_be_shown && after(debit.index, first_mark());
+      return !known(debit.id, debit.part) && !will_be_shown;
     });
-  }
-
-  [[nodiscard]] std::optional<std::uint64_t> first_mark() const {
-    for (const Attempt& attempt : payment_.attempts) {
-      if (attempt.origin == AttemptOrigin::own) return attempt.marks.movements_created;
-    }
-    return std::nullopt;
   }
 
   void blocked_by(Blocker whose) {
@@ -340,7 +233,7 @@ class Reader {
   void warn(std::string text) { finding_.warnings.push_back(std::move(text)); }
 
   const Payment& payment_;
-  const LookResult& look_;
+  LookResult look_;
   const StoreKnowledge& store_;
   LookFinding finding_;
   std::vector<NotFound> missing_;  ///< own attempts without a row of their own
@@ -351,8 +244,31 @@ class Reader {
 
 }  // namespace
 
-LookFinding interpret(const Payment& payment, const LookResult& look, const StoreKnowledge& store) {
-  return Reader(payment, look, store).read();
+std::vector<Asked> asked_of(const Payment& payment) {
+  std::vector<Asked> asked;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.origin != AttemptOrigin::own) continue;
+    asked.push_back({payment.key(attempt), attempt.marks, attempt.route.total_amount(), attempt.open(),
+                     attempt.watched(), attempt.outcome == AttemptOutcome::settled});
+  }
+  return asked;
+}
+
+RowOwner owner_of(const SwitchRow& row, const StoreId& store) {
+  const auto label = parse_attempt_label(row.label);
+  if (!label || label->store != store || label->id != row.id) return RowOwner::other;
+  return label->fence ? RowOwner::own_fence : RowOwner::own_attempt;
+}
+
+const SwitchRow* row_of(std::span<const SwitchRow> rows, const StoreId& store, const AttemptKey& key) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const SwitchRow& row) {
+    return row.id == key.id && row.part == key.part && owner_of(row, store) != RowOwner::other;
+  });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+LookFinding interpret(const Payment& payment, const Shown& shown, const StoreKnowledge& store) {
+  return Reader(payment, shown.about(store.store, asked_of(payment)), store).read();
 }
 
 }  // namespace paytower

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/payment/lifecycle.h"
@@ -29,29 +30,40 @@ struct SwitchRow {
   bool lingers = false;  ///< pending for so long that its HTLC must exist; for people only, it proves nothing
 };
 
-/// One outgoing HTLC of the hash, which outlives the erasing of its row.
-struct OutgoingHtlc {
-  std::uint64_t created_index = 0;  ///< compared with Marks::htlcs_created
-  bool finished = false;            ///< removed on both sides: settled or failed, this list does not say which
-  std::optional<Msat> amount{};     ///< what it carries on our channel; nothing where the switch does not say
+/// What an adapter needs to know of one of our attempts to say what its node proves of it.
+struct Asked {
+  AttemptKey key;
+  Marks marks;
+  Msat sent;             ///< over our channel
+  bool open = false;     ///< its outcome is asked for
+  bool watched = false;  ///< closed by the operator, and the switch has not confirmed it
+  bool settled = false;
 };
+/// The own attempts of a payment, in order of registration.
+[[nodiscard]] std::vector<Asked> asked_of(const Payment& payment);
 
-/// Money of the hash that left the node for good.
-struct Debit {
-  std::uint64_t index = 0;  ///< compared with Marks::movements_created
-  AttemptId id;
-  std::uint32_t part = 0;
-};
+/// HTLCs of a hash that are under way, whoever's they are.
+enum class Movement { none, some, untold };
 
+/// What the switch proves, of one payment.
 struct LookResult {
-  PaymentHash hash;
-  Marks now;                      ///< the counters, read no later than the lists; htlcs_deleted also no earlier
   std::vector<SwitchRow> rows{};  ///< all rows of the hash
-  std::optional<std::vector<OutgoingHtlc>>
-      htlcs{};  ///< at least all since the mark that was asked for; nothing = no such list here
-  std::optional<std::vector<Debit>> debits{};  ///< likewise
-  std::uint32_t height = 0;                    ///< for people; proves nothing
-  std::string run{};  ///< of the switch's process that told all this; empty where that cannot be told
+  /// Of each attempt that was asked about; of one that has ended only money_left counts.
+  std::vector<std::pair<AttemptKey, Evidence>> evidence{};
+  Movement movement = Movement::untold;
+  std::vector<AttemptKey> debits{};  ///< money of the hash that left the node since the first attempt was handed over
+  bool restored = false;             ///< the switch counts less than at a hand-over: it is an old copy of itself (R5)
+  Marks now;                         ///< for the next hand-over
+  std::uint32_t height = 0;          ///< for people; proves nothing
+  std::string run{};                 ///< of the switch's process that told all this; empty where that cannot be told
+};
+
+/// What a switch has shown of a hash, in its own terms: rows, lists, counters. Never changes.
+class Shown {
+ public:
+  virtual ~Shown() = default;
+  /// Pure: no I/O, no clock. `attempts`: asked_of() the payment that is to be judged; `store`: whose they are.
+  [[nodiscard]] virtual LookResult about(const StoreId& store, std::span<const Asked> attempts) const = 0;
 };
 
 /// What our store knows beside the payment itself.
@@ -74,13 +86,22 @@ struct LookFinding {
   std::optional<Errc> alarm;  ///< switch_old_copy (R5) or database_old_copy (R12)
   std::vector<AttemptKey>
       orphans;  ///< pending without an HTLC, while the run that had it is over: one such look proves nothing
-  Blocker blocker = Blocker::none;    ///< of HashBusy
+  Blocker blocker = Blocker::none;  ///< of HashBusy
+  Marks now;                        ///< of the look, for the next hand-over
+  bool moves = true;  ///< an HTLC of the hash is under way, has ended with a row, or the switch does not say
   std::vector<std::string> warnings;  ///< for people: wrong preimages, rows nobody can explain
 };
 
-/// Pure. Rows, HTLCs and debits become lifecycle events for `payment`: at most one event for each of its own attempts,
+/// Whose row it is, judged by its label: group ids alone may collide with another user's.
+enum class RowOwner { own_attempt, own_fence, other };
+[[nodiscard]] RowOwner owner_of(const SwitchRow& row, const StoreId& store);
+
+/// The row of this attempt, or of its fence, or nullptr. Belongs to `rows`.
+[[nodiscard]] const SwitchRow* row_of(std::span<const SwitchRow> rows, const StoreId& store, const AttemptKey& key);
+
+/// Pure. Rows and evidence become lifecycle events for `payment`: at most one event for each of its own attempts,
 /// and at most one for the hash. HashPaid stands before the attempts without a row of their own, HashBusy and Quiet
 /// behind them.
-[[nodiscard]] LookFinding interpret(const Payment& payment, const LookResult& look, const StoreKnowledge& store);
+[[nodiscard]] LookFinding interpret(const Payment& payment, const Shown& shown, const StoreKnowledge& store);
 
 }  // namespace paytower

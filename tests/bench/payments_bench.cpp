@@ -31,6 +31,7 @@
 #include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
 #include "tests/bench/ratio_table.h"
+#include "tests/support/lists.h"
 #include "tests/support/test_admin.h"
 
 using namespace paytower;
@@ -253,13 +254,13 @@ class InstantSwitch final : public Switch {
  public:
   explicit InstantSwitch(const std::map<PaymentHash, Preimage>& proofs) : proofs_(proofs) {}
   void identify() override { events_.push_back(IdentityAnswer{SwitchKey{key_of(9), "regtest"}, 100}); }
-  void look(const PaymentHash& hash, const std::optional<Marks>&) override {
-    LookResult look;
+  void look(const PaymentHash& hash, std::span<const Marks>) override {
+    cln::NodeLists look;
     look.hash = hash;
     look.now = Marks{10, 10, 0, 10};
     look.htlcs.emplace();
     look.debits.emplace();
-    events_.push_back(LookAnswer{std::move(look)});
+    events_.push_back(test::answer_of(std::move(look)));
   }
   void ask_route(const RouteQuestion& question) override {
     events_.push_back(routes_answer(question.ticket, {route_}));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/cln/world.h"
+#include "tests/support/lists.h"
 
 using namespace paytower;
 using namespace paytower::test;
@@ -42,10 +43,10 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
                   world.counters["htlcs.deleted"] = 4;  // while the lists are read
                   answer(node, request);
                 });
-  world.node_switch.look(world.hash, since);
+  world.node_switch.look(world.hash, from(since));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
-  const LookResult& look = only<LookAnswer>(events)->look;
+  const cln::NodeLists& look = lists_of(*only<LookAnswer>(events));
   CHECK(look.hash == world.hash);
   CHECK(look.now == Marks{4, 40, 4, 20});
   CHECK(look.height == 118);
@@ -106,10 +107,10 @@ TEST_CASE("money that left by no row that was read: the rows are read once more,
     node.result(request, json{{"payments", paid ? second : first}});
   });
   world.node.requests.clear();
-  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
-  const auto& rows = only<LookAnswer>(events)->look.rows;
+  const auto& rows = lists_of(*only<LookAnswer>(events)).rows;
   std::size_t complete = 0;
   for (const SwitchRow& row : rows) {
     if (row.state != RowState::complete) continue;
@@ -140,10 +141,10 @@ TEST_CASE("an older node has fewer marks and lists, and they are absent, not emp
   });
   world.node.on_error("listhtlcs", -32602);
   world.node.on_error("listchannelmoves", -32601);
-  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
-  const LookResult& look = only<LookAnswer>(events)->look;
+  const cln::NodeLists& look = lists_of(*only<LookAnswer>(events));
   CHECK(look.now == Marks{4, {}, {}, {}});
   CHECK_FALSE(look.htlcs.has_value());
   CHECK_FALSE(look.debits.has_value());
@@ -151,11 +152,11 @@ TEST_CASE("an older node has fewer marks and lists, and they are absent, not emp
   // It is not asked again for what it does not know, until the next connection leads to a node that may know it.
   const auto methods_of_a_look = [&] {
     world.node.requests.clear();
-    world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+    world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
     const auto more = world.run();
     REQUIRE(only<LookAnswer>(more) != nullptr);
-    CHECK(only<LookAnswer>(more)->look.now == look.now);
-    CHECK_FALSE(only<LookAnswer>(more)->look.htlcs.has_value());
+    CHECK(lists_of(*only<LookAnswer>(more)).now == look.now);
+    CHECK_FALSE(lists_of(*only<LookAnswer>(more)).htlcs.has_value());
     std::vector<std::string> methods;
     for (const Request& request : world.node.requests) methods.push_back(request.method);
     return methods;
@@ -178,7 +179,7 @@ TEST_CASE("half a look is no look") {
       if (kind == 0) world.node.on(method, [](ScriptedNode& node, const Request&) { node.hang_up(); });
       if (kind == 1) world.node.on_error(method, -1);
       if (kind == 2) world.node.on_result(method, json{{"payments", 5}});
-      world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+      world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
       const auto events = world.run();
       CHECK(only<LookAnswer>(events) == nullptr);
       CHECK(only<Disconnected>(events) != nullptr);
@@ -193,7 +194,7 @@ TEST_CASE("a counter or an index that no database holds is no answer") {
       World world;
       world.connect();
       world.counters[counter] = value;
-      world.node_switch.look(world.hash, std::nullopt);
+      world.node_switch.look(world.hash, {});
       const auto events = world.run();
       CHECK((only<LookAnswer>(events) != nullptr) == (value < beyond));
     }
@@ -204,7 +205,7 @@ TEST_CASE("a counter or an index that no database holds is no answer") {
                                                                      {"direction", "out"},
                                                                      {"state", "X"},
                                                                      {"payment_hash", world.hash.hex()}}})}});
-  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
   CHECK(only<LookAnswer>(world.run()) == nullptr);
 }
 
@@ -222,10 +223,10 @@ TEST_CASE("lists are read page by page") {
     }
     node.result(request, json{{"htlcs", page}});
   });
-  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
-  CHECK(only<LookAnswer>(events)->look.htlcs->size() == 3'500 - 31);
+  CHECK(lists_of(*only<LookAnswer>(events)).htlcs->size() == 3'500 - 31);
   CHECK(world.node.of("listhtlcs").size() == 4);
 }
 
@@ -253,10 +254,10 @@ TEST_CASE("the reason of a failed row is asked for, and kept only while no later
   world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) {
     node.result(request, json{{"payments", rows}});
   });
-  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
-  const auto& found = only<LookAnswer>(events)->look.rows;
+  const auto& found = lists_of(*only<LookAnswer>(events)).rows;
   CHECK(found[0].state == RowState::failed);
   CHECK(found[0].failure.has_value() == kept);
 
@@ -274,10 +275,10 @@ TEST_CASE("500 looks share their marks and lists") {
     PaymentHash hash = world.hash;
     hash.bytes[0] = static_cast<std::uint8_t>(i);
     hash.bytes[1] = static_cast<std::uint8_t>(i >> 8U);
-    world.node_switch.look(hash, Marks{1, 30 + i, 3, 12});
+    world.node_switch.look(hash, from(Marks{1, 30 + i, 3, 12}));
   }
   std::set<PaymentHash> answered;
-  for (const SwitchEvent& event : world.run()) answered.insert(std::get<LookAnswer>(event).look.hash);
+  for (const SwitchEvent& event : world.run()) answered.insert(std::get<LookAnswer>(event).hash);
   CHECK(answered.size() == 500);
   CHECK(world.node.of("listsendpays").size() == 500);
   CHECK(world.node.of("listhtlcs").size() == 1);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "tests/cln/world.h"
+#include "tests/support/lists.h"
 
 using namespace paytower;
 using namespace paytower::test;
@@ -487,13 +488,13 @@ TEST_CASE("a look asks why each part failed, the newest of its number, and not w
     at.error(request, request.params["partid"] == 1 ? 204 : 203, data);
   });
   const auto look = [&] {
-    world.node_switch.look(world.hash, std::nullopt);
+    world.node_switch.look(world.hash, {});
     const auto events = world.run();
     REQUIRE(only<LookAnswer>(events) != nullptr);
-    return only<LookAnswer>(events)->look;
+    return lists_of(*only<LookAnswer>(events));
   };
   SUBCASE("each has its own") {
-    const LookResult found = look();
+    const cln::NodeLists found = look();
     REQUIRE(found.rows.size() == 2);
     CHECK(found.rows[0].failure->code == FailureCode::temporary_channel_failure);
     CHECK(static_cast<std::uint32_t>(found.rows[1].failure->code) == 16'399);
@@ -512,14 +513,14 @@ TEST_CASE("a look asks why each part failed, the newest of its number, and not w
                       answer(at, request);
                     });
     }
-    const LookResult found = look();
+    const cln::NodeLists found = look();
     CHECK_FALSE(found.rows[0].failure.has_value());
     CHECK(found.rows[1].failure.has_value());
   }
   SUBCASE("the newest of very many") {
     rows.clear();
     for (int part = 1; part <= 40; ++part) rows.push_back(failed(part, 100 + part));
-    const LookResult found = look();
+    const cln::NodeLists found = look();
     CHECK(world.node.of("waitsendpay").size() == 32);
     CHECK_FALSE(found.rows[7].failure.has_value());
     CHECK(found.rows[8].failure.has_value());
@@ -538,10 +539,10 @@ TEST_CASE("an HTLC's amount tells whose part it is; a node that does not say it 
   json told = htlc(31);
   told["amount_msat"] = 61'001;
   world.node.on_result("listhtlcs", json{{"htlcs", json::array({told, htlc(32)})}});
-  world.node_switch.look(world.hash, Marks{1, 30, 3, 12});
+  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
-  const auto& htlcs = *only<LookAnswer>(events)->look.htlcs;
+  const auto& htlcs = *lists_of(*only<LookAnswer>(events)).htlcs;
   CHECK(htlcs[0].amount == Msat::of(61'001));
   CHECK_FALSE(htlcs[1].amount.has_value());
 }

@@ -287,6 +287,9 @@ struct World {
       {"sendpays.created", 4}, {"htlcs.created", 40}, {"htlcs.deleted", 3}, {"channelmoves.created", 20}};
 };
 
+/// What look() is given for one payment with attempts.
+inline std::vector<Marks> from(const Marks& marks) { return {marks}; }
+
 /// The only event of its kind.
 template <typename T> const T* only(const std::vector<SwitchEvent>& events) {
   const T* found = nullptr;

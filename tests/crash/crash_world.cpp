@@ -47,7 +47,7 @@ class CrashWorld::WatchedSwitch final : public Switch {
     step();
     inner_.identify();
   }
-  void look(const PaymentHash& hash, const std::optional<Marks>& since) override {
+  void look(const PaymentHash& hash, std::span<const Marks> since) override {
     step();
     inner_.look(hash, since);
   }

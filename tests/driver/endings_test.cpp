@@ -322,7 +322,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
    public:
     Watched(Switch& inner, std::string command) : inner_(inner), command_(std::move(command)) {}
     void identify() override { inner_.identify(); }
-    void look(const PaymentHash& hash, const std::optional<Marks>& since) override {
+    void look(const PaymentHash& hash, std::span<const Marks> since) override {
       shell();
       inner_.look(hash, since);
     }

@@ -15,6 +15,7 @@
 #include "core/driver/driver.h"
 #include "core/payment/lifecycle.h"
 #include "tests/lifecycle/states.h"
+#include "tests/support/lists.h"
 
 namespace paytower::test {
 
@@ -78,9 +79,9 @@ class ScriptedSwitch final : public Switch {
   [[nodiscard]] std::string next() const { return steps_.empty() ? "(end)" : steps_.front().question; }
 
   void identify() override { ask("identify"); }
-  void look(const PaymentHash& hash, const std::optional<Marks>& since) override {
+  void look(const PaymentHash& hash, std::span<const Marks> since) override {
     last_hash = hash;
-    last_since = since;
+    last_since = cln::oldest(since);
     ask("look");
   }
   void ask_route(const RouteQuestion& question) override {
@@ -232,22 +233,22 @@ inline ScriptedSwitch::Reply identity_of_run(std::string run) {
 inline ScriptedSwitch::Reply nothing() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{}; };
 }
-inline LookResult quiet_look() {
-  LookResult look;
+inline cln::NodeLists quiet_look() {
+  cln::NodeLists look;
   look.hash = fresh_payment().request.hash;
   look.now = Marks{10, 10, 0, 10};
   look.htlcs.emplace();
   look.debits.emplace();
   return look;
 }
-inline ScriptedSwitch::Reply shows(LookResult look) {
-  return [look = std::move(look)](ScriptedSwitch&) { return std::vector<SwitchEvent>{LookAnswer{look}}; };
+inline ScriptedSwitch::Reply shows(cln::NodeLists look) {
+  return [answer = answer_of(std::move(look))](ScriptedSwitch&) { return std::vector<SwitchEvent>{answer}; };
 }
 inline ScriptedSwitch::Reply quiet() { return shows(quiet_look()); }
 /// The row of the newest hand-over, as the switch would show it.
 inline ScriptedSwitch::Reply shows_row(RowState state, std::optional<Failure> failure = {}) {
   return [state, failure](ScriptedSwitch& node) {
-    LookResult look = quiet_look();
+    cln::NodeLists look = quiet_look();
     SwitchRow row;
     row.id = node.sent().id;
     row.state = state;
@@ -255,7 +256,7 @@ inline ScriptedSwitch::Reply shows_row(RowState state, std::optional<Failure> fa
     row.failure = failure;
     if (state == RowState::complete) row.preimage = right_preimage();
     look.rows.push_back(row);
-    return std::vector<SwitchEvent>{LookAnswer{look}};
+    return std::vector<SwitchEvent>{answer_of(std::move(look))};
   };
 }
 inline ScriptedSwitch::Reply route(std::uint64_t channel) {

@@ -182,7 +182,7 @@ TEST_CASE("item: looks a minute apart prove an orphan, and one without it begins
     LookFinding finding;
     finding.events.push_back(Pending{key_of(0)});
     if (orphan) finding.orphans.push_back(key_of(0));
-    on(item, finding, Marks{}, at(seconds).mono, at(seconds));
+    on(item, finding, at(seconds).mono, at(seconds));
     return std::holds_alternative<Orphaned>(item.backlog.back());
   };
   CHECK(!look(0, true));

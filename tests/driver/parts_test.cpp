@@ -82,9 +82,9 @@ void expect_accepted_parts(World& world) {
 /// Both parts' rows, as the switch would show them.
 ScriptedSwitch::Reply shows_parts(RowState first, RowState second) {
   return [first, second](ScriptedSwitch& node) {
-    LookResult look = quiet_look();
+    cln::NodeLists look = quiet_look();
     look.rows = {row_of(node.handovers[0], first), row_of(node.handovers[1], second)};
-    return std::vector<SwitchEvent>{LookAnswer{look}};
+    return std::vector<SwitchEvent>{answer_of(look)};
   };
 }
 
@@ -214,10 +214,10 @@ TEST_CASE("parts: a part that was never written goes again only while the others
   SUBCASE("the other part is pending: the same part again") { stands = true; }
   SUBCASE("the other part has failed: fenced") {}
   world.node.expect("look", [stands](ScriptedSwitch& node) {
-    LookResult look = quiet_look();
+    cln::NodeLists look = quiet_look();
     look.rows = {row_of(node.handovers[0], stands ? RowState::pending : RowState::failed)};
-    look.htlcs->push_back(OutgoingHtlc{11, !stands, node.handovers[0].route.total_amount()});
-    return std::vector<SwitchEvent>{LookAnswer{look}};
+    look.htlcs->push_back(cln::OutgoingHtlc{11, !stands, node.handovers[0].route.total_amount()});
+    return std::vector<SwitchEvent>{answer_of(look)};
   });
   if (stands) {
     world.node.expect("query", nothing());
@@ -241,11 +241,11 @@ TEST_CASE("parts: beside the proof a part that has no row is fenced, and the ref
   expect_two_parts(world);
   world.node.expect("identify", identity());
   const auto one_paid = [](ScriptedSwitch& node) {
-    LookResult look = quiet_look();
+    cln::NodeLists look = quiet_look();
     look.rows = {row_of(node.handovers[0], RowState::complete)};
-    look.htlcs->push_back(OutgoingHtlc{11, true, node.handovers[0].route.total_amount()});
-    look.debits->push_back(Debit{11, node.handovers[0].key.id, 1});
-    return std::vector<SwitchEvent>{LookAnswer{look}};
+    look.htlcs->push_back(cln::OutgoingHtlc{11, true, node.handovers[0].route.total_amount()});
+    look.debits->push_back(cln::Debit{11, node.handovers[0].key.id, 1});
+    return std::vector<SwitchEvent>{answer_of(look)};
   };
   world.node.expect("look", one_paid);
   world.node.expect("fence", say([](ScriptedSwitch& node) {

@@ -38,15 +38,15 @@ void two_open(World& world) {
   world.log.clear();
 }
 
-LookAnswer look_of(const PaymentHash& hash, SwitchRow row) {
-  LookAnswer answer{quiet_look()};
-  answer.look.hash = hash;
-  answer.look.rows.push_back(std::move(row));
-  return answer;
+cln::NodeLists look_of(const PaymentHash& hash, SwitchRow row) {
+  cln::NodeLists look = quiet_look();
+  look.hash = hash;
+  look.rows.push_back(std::move(row));
+  return look;
 }
 
 /// The other payment is paid.
-LookAnswer paid(World& world) {
+cln::NodeLists paid(World& world) {
   SwitchRow row;
   row.id = other_id;
   row.state = RowState::complete;
@@ -56,7 +56,7 @@ LookAnswer paid(World& world) {
 }
 
 /// A row of ours that we do not know: the database is an old copy.
-LookAnswer alarm(World& world) {
+cln::NodeLists alarm(World& world) {
   SwitchRow row;
   row.id = AttemptId{(std::uint64_t{1} << 60) + 1};
   row.state = RowState::pending;
@@ -87,8 +87,8 @@ TEST_CASE("R10: an alarm that ends the run saves the preimages that wait behind 
     world.node.expect("identify", identity());
     world.node.expect("look", nothing());
     world.node.expect("look", [&](ScriptedSwitch&) {
-      std::vector<SwitchEvent> events{paid(world)};
-      events.insert(alarm_first ? events.begin() : events.end(), alarm(world));
+      std::vector<SwitchEvent> events{answer_of(paid(world))};
+      events.insert(alarm_first ? events.begin() : events.end(), answer_of(alarm(world)));
       return events;
     });
     CHECK_THROWS_AS((void)world.resume_all(), RefusalError);
@@ -102,9 +102,9 @@ TEST_CASE("R10: a look that raises the alarm and holds a proof of its own paymen
   world.node.expect("identify", identity());
   world.node.expect("look", nothing());
   world.node.expect("look", [&](ScriptedSwitch&) {
-    LookAnswer both = paid(world);
-    both.look.rows.push_back(alarm(world).look.rows.front());
-    return std::vector<SwitchEvent>{both};
+    cln::NodeLists both = paid(world);
+    both.rows.push_back(alarm(world).rows.front());
+    return std::vector<SwitchEvent>{answer_of(std::move(both))};
   });
   CHECK_THROWS_AS((void)world.resume_all(), RefusalError);
   check_saved(world);
@@ -116,7 +116,7 @@ TEST_CASE("R10: a commit that fails saves what it should have stored") {
   world.recording->fail_commit = world.recording->commits;
   world.node.expect("identify", identity());
   world.node.expect("look", nothing());
-  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{paid(world)}; });
+  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{answer_of(paid(world))}; });
   CHECK_THROWS_AS((void)world.resume_all(), StoreError);
   check_saved(world);
 }
@@ -128,7 +128,7 @@ TEST_CASE("R10: a write lock that is not had before --wait is over") {
   world.recording->busy_from = world.recording->commits;
   world.node.expect("identify", identity());
   world.node.expect("look", nothing());
-  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{paid(world)}; });
+  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{answer_of(paid(world))}; });
   for (const DriveResult& result : world.resume_all()) CHECK(result.end == DriveEnd::open);
   world.recording->busy_from.reset();
   check_saved(world);

@@ -258,7 +258,7 @@ TEST_CASE("step script: restart with a result waiting") {
     world.node.expect("identify", identity());
     world.node.expect("look", quiet());
     world.node.expect("fence", fenced());
-    LookResult behind = quiet_look();
+    cln::NodeLists behind = quiet_look();
     SwitchRow row;
     row.id = world.node.sent().id;
     row.state = RowState::failed;
@@ -282,10 +282,10 @@ TEST_CASE("step script: restart with a result waiting") {
     CHECK(std::count(world.log.begin(), world.log.end(), "fail-attempt") == 0);
   }
   SUBCASE("erased after it settled: never again, never FAILED (R5)") {
-    LookResult erased = quiet_look();
+    cln::NodeLists erased = quiet_look();
     erased.now = Marks{11, 11, 0, 11};
-    erased.htlcs->push_back(OutgoingHtlc{11, true});
-    erased.debits->push_back(Debit{11, world.node.sent().id, 0});
+    erased.htlcs->push_back(cln::OutgoingHtlc{11, true});
+    erased.debits->push_back(cln::Debit{11, world.node.sent().id, 0});
     world.node.expect("identify", identity());
     world.node.expect("look", shows(erased));
     const auto result = world.resume();
@@ -297,7 +297,7 @@ TEST_CASE("step script: restart with a result waiting") {
     CHECK(again.error->code == Errc::already_ended);
   }
   SUBCASE("erased, lists and all: nothing is concluded and nothing is sent") {
-    LookResult erased = quiet_look();
+    cln::NodeLists erased = quiet_look();
     erased.now.htlcs_deleted = 1;
     world.node.expect("identify", identity());
     world.node.expect("look", shows(erased));
@@ -313,7 +313,7 @@ TEST_CASE("step script: restart with a result waiting") {
     CHECK(world.resume().end == DriveEnd::other_switch);
   }
   SUBCASE("the node was restored from an old copy: stop") {
-    LookResult older = quiet_look();
+    cln::NodeLists older = quiet_look();
     older.now.htlcs_created = 9;
     world.node.expect("identify", identity());
     world.node.expect("look", shows(older));
@@ -396,9 +396,10 @@ TEST_CASE("an orphan is proven by two looks a minute apart at another run of the
   World world;
   const auto pending_at = [](std::string run) {
     return [run = std::move(run)](ScriptedSwitch& node) {
-      auto events = shows_row(RowState::pending)(node);
-      std::get<LookAnswer>(events.front()).look.run = run;
-      return events;
+      const auto events = shows_row(RowState::pending)(node);
+      cln::NodeLists look = lists_of(std::get<LookAnswer>(events.front()));
+      look.run = run;
+      return std::vector<SwitchEvent>{answer_of(std::move(look))};
     };
   };
   const auto still_pending = [&](ScriptedSwitch& node) {
@@ -432,11 +433,9 @@ TEST_CASE("another run of the node gets a copy only after that was recorded") {
   world.node.expect("route", route(1));
   world.node.expect("send", lost_again());
   world.node.expect("identify", identity_of_run("8:200:boot"));
-  world.node.expect("look", [](ScriptedSwitch& node) {
-    auto events = quiet()(node);
-    std::get<LookAnswer>(events.front()).look.run = "8:200:boot";
-    return events;
-  });
+  cln::NodeLists restarted = quiet_look();
+  restarted.run = "8:200:boot";
+  world.node.expect("look", shows(restarted));
   world.node.expect("send", accepted());
   world.node.expect("query", settled());
   const auto result = world.send();
@@ -568,7 +567,7 @@ TEST_CASE("cancel from another process: no further attempt, the first reason sta
 
 TEST_CASE("paid by another user of the node before the first hand-over: refused, and recorded with its proof") {
   World world;
-  LookResult paid = quiet_look();
+  cln::NodeLists paid = quiet_look();
   SwitchRow row;
   row.id = AttemptId{1};
   row.state = RowState::complete;
@@ -589,7 +588,7 @@ TEST_CASE("paid by another user of the node before the first hand-over: refused,
 
 TEST_CASE("pending by another user of the node: refused, nothing recorded") {
   World world;
-  LookResult held = quiet_look();
+  cln::NodeLists held = quiet_look();
   SwitchRow row;
   row.id = AttemptId{1};
   row.label = "another wallet";
@@ -608,7 +607,7 @@ TEST_CASE("FAILED waits for another user of the node who holds the hash, and yie
   expect_up_to_send(world);
   world.node.expect("send", accepted());
   world.node.expect("query", failed(FailureCode::incorrect_or_unknown_payment_details, 2));
-  LookResult held = quiet_look();
+  cln::NodeLists held = quiet_look();
   SwitchRow row;
   row.id = AttemptId{1};
   row.label = "another wallet";
@@ -715,7 +714,7 @@ TEST_CASE("two tries of a hash share a look that reaches back to the older one's
   world.node.expect("query", nothing());
   CHECK(world.send().end == DriveEnd::open);
   world.say_from_another_process(OperatorAssumesFailed{});  // dead by word, and watched from now on
-  LookResult later = quiet_look();
+  cln::NodeLists later = quiet_look();
   later.now = Marks{50, 50, 0, 50};
   world.node.expect("identify", identity());
   world.node.expect("look", shows(later));

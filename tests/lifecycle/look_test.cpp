@@ -41,13 +41,13 @@ template <typename T> const T* only(const LookFinding& finding) {
 
 TEST_CASE("look: nothing at all is quiet, with and without ended attempts") {
   CHECK(only<Quiet>(interpret(fresh_payment(), empty_look(), knowledge())));
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows.push_back(row(RowState::failed, ours()));
   CHECK(only<Quiet>(interpret(with(Shape::failed), look, knowledge())));
 }
 
 TEST_CASE("look: whose HTLC it is that keeps the hash busy") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::pending, ours())};
   // Marked as failed by hand: of this try, and of an earlier one beside a new try.
   CHECK(interpret(with(Shape::assumed_failed), look, knowledge()).blocker == Blocker::closed_by_hand);
@@ -62,7 +62,7 @@ TEST_CASE("look: whose HTLC it is that keeps the hash busy") {
 }
 
 TEST_CASE("look: what another user paid is the sum of its parts, and nothing where the switch does not say it of all") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   for (std::uint32_t part = 1; part <= 3; ++part) {
     SwitchRow theirs = row(RowState::complete, "another wallet", AttemptId{77});
     theirs.part = part;
@@ -79,7 +79,7 @@ TEST_CASE("look: what another user paid is the sum of its parts, and nothing whe
 }
 
 TEST_CASE("look: our row decides about our attempt") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::pending, ours())};
   CHECK(only<Pending>(interpret(with(Shape::open), look, knowledge())));
   look.rows = {row(RowState::complete, ours())};
@@ -92,7 +92,7 @@ TEST_CASE("look: our row decides about our attempt") {
 }
 
 TEST_CASE("look: a row that stays pending without any HTLC is an orphan: said, not concluded") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows.push_back(row(RowState::pending, ours()));
   CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
   look.rows.front().lingers = true;
@@ -100,7 +100,7 @@ TEST_CASE("look: a row that stays pending without any HTLC is an orphan: said, n
   CHECK(only<Pending>(orphan));
   REQUIRE(orphan.warnings.size() == 1);
   CHECK(orphan.warnings.front().find("orphan") != std::string::npos);
-  look.htlcs->push_back(OutgoingHtlc{12, false});
+  look.htlcs->push_back(cln::OutgoingHtlc{12, false});
   CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
   look.htlcs.reset();
   CHECK(interpret(with(Shape::open), look, knowledge()).warnings.empty());
@@ -109,7 +109,7 @@ TEST_CASE("look: a row that stays pending without any HTLC is an orphan: said, n
 TEST_CASE("look: a pending row without an HTLC is suspected only when the run of the node that had it is over") {
   Payment payment = with(Shape::open);
   payment.attempts.front().switch_run = "7:100:boot";
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows.push_back(row(RowState::pending, ours()));
   look.run = "8:200:boot";
   bool suspected = false;
@@ -117,8 +117,8 @@ TEST_CASE("look: a pending row without an HTLC is suspected only when the run of
   SUBCASE("the same run: it has its own time-out") { look.run = payment.attempts.front().switch_run; }
   SUBCASE("behind a forwarder now") { look.run.clear(); }
   SUBCASE("behind a forwarder then") { payment.attempts.front().switch_run.clear(); }
-  SUBCASE("an HTLC of the hash") { look.htlcs->push_back(OutgoingHtlc{12, false}); }
-  SUBCASE("an HTLC that has ended") { look.htlcs->push_back(OutgoingHtlc{12, true}); }
+  SUBCASE("an HTLC of the hash") { look.htlcs->push_back(cln::OutgoingHtlc{12, false}); }
+  SUBCASE("an HTLC that has ended") { look.htlcs->push_back(cln::OutgoingHtlc{12, true}); }
   SUBCASE("HTLCs were erased") { look.now.htlcs_deleted = 1; }
   SUBCASE("no list of HTLCs") { look.htlcs.reset(); }
   SUBCASE("our fence, not the attempt") { look.rows.front().label = ours(first_id, true); }
@@ -128,7 +128,7 @@ TEST_CASE("look: a pending row without an HTLC is suspected only when the run of
 }
 
 TEST_CASE("look: behind the proof the row still stands there: the hash is wedged, and said to be") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows.push_back(row(RowState::pending, ours()));
   Payment payment = with(Shape::failed);
   payment.attempts.front().failure = Failure{FailureCode::local_refusal, {}, {}, {}, {}};
@@ -139,7 +139,7 @@ TEST_CASE("look: behind the proof the row still stands there: the hash is wedged
 }
 
 TEST_CASE("look: R7, a complete row without a proof concludes nothing and is not quiet") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::complete, ours())};
   look.rows.front().preimage = wrong_preimage();
   for (const Shape shape : {Shape::open, Shape::failed}) {
@@ -162,17 +162,17 @@ TEST_CASE("look: R5, a missing record with untouched lists means not executed so
 }
 
 TEST_CASE("look: R5, HTLCs older than the mark say nothing about this attempt") {
-  LookResult look = empty_look();
-  look.htlcs->push_back(OutgoingHtlc{10, true});
-  look.debits->push_back(Debit{10, AttemptId{5}, 0});
+  cln::NodeLists look = empty_look();
+  look.htlcs->push_back(cln::OutgoingHtlc{10, true});
+  look.debits->push_back(cln::Debit{10, AttemptId{5}, 0});
   CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::nothing_since_mark);
 }
 
 TEST_CASE("look: R5, a finished HTLC since the mark: the debit decides") {
-  LookResult look = empty_look();
-  look.htlcs->push_back(OutgoingHtlc{11, true});
+  cln::NodeLists look = empty_look();
+  look.htlcs->push_back(cln::OutgoingHtlc{11, true});
   CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::finished_no_debit);
-  look.debits->push_back(Debit{11, first_id, 0});
+  look.debits->push_back(cln::Debit{11, first_id, 0});
   const auto settled = interpret(with(Shape::open), look, knowledge());
   REQUIRE(some<SettledPreimageLost>(settled));
   CHECK(some<SettledPreimageLost>(settled)->key == key_of(first_id));
@@ -181,7 +181,7 @@ TEST_CASE("look: R5, a finished HTLC since the mark: the debit decides") {
 }
 
 TEST_CASE("look: R5, erased or missing lists prove nothing") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.now.htlcs_deleted = 1;
   CHECK(only<NotFound>(interpret(with(Shape::open), look, knowledge()))->evidence == Evidence::unknown);
   look = empty_look();
@@ -193,8 +193,8 @@ TEST_CASE("look: R5, erased or missing lists prove nothing") {
 }
 
 TEST_CASE("look: R5, an HTLC still moving without a row is waited for") {
-  LookResult look = empty_look();
-  look.htlcs->push_back(OutgoingHtlc{11, false});
+  cln::NodeLists look = empty_look();
+  look.htlcs->push_back(cln::OutgoingHtlc{11, false});
   const auto finding = interpret(with(Shape::open), look, knowledge());
   REQUIRE(some<NotFound>(finding));
   CHECK(some<NotFound>(finding)->evidence == Evidence::not_yet);
@@ -203,14 +203,14 @@ TEST_CASE("look: R5, an HTLC still moving without a row is waited for") {
 }
 
 TEST_CASE("look: R5, a fence row confirms only together with the evidence behind it") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::failed, ours(first_id, true))};
   const auto fenced = interpret(with(Shape::open), look, knowledge());
   REQUIRE(only<NotFound>(fenced));
   CHECK(only<NotFound>(fenced)->fenced);
   CHECK(only<NotFound>(fenced)->evidence == Evidence::nothing_since_mark);
-  look.htlcs->push_back(OutgoingHtlc{11, true});
-  look.debits->push_back(Debit{11, first_id, 0});
+  look.htlcs->push_back(cln::OutgoingHtlc{11, true});
+  look.debits->push_back(cln::Debit{11, first_id, 0});
   CHECK(some<SettledPreimageLost>(interpret(with(Shape::open), look, knowledge())));  // paid, erased, then fenced
   look = empty_look();
   look.rows = {row(RowState::pending, ours(first_id, true))};
@@ -220,7 +220,7 @@ TEST_CASE("look: R5, a fence row confirms only together with the evidence behind
 
 TEST_CASE("look: R5, marks above the switch's counters raise the alarm and conclude nothing") {
   for (int which = 0; which < 4; ++which) {
-    LookResult look = empty_look();
+    cln::NodeLists look = empty_look();
     std::optional<std::uint64_t>* counters[] = {&look.now.payments_created, &look.now.htlcs_created,
                                                 &look.now.htlcs_deleted, &look.now.movements_created};
     Payment payment = with(Shape::open);
@@ -234,7 +234,7 @@ TEST_CASE("look: R5, marks above the switch's counters raise the alarm and concl
 }
 
 TEST_CASE("look: R12, an attempt of our store that we do not have means an old copy of the database") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::failed, ours(AttemptId{5000}), AttemptId{5000})};
   CHECK(interpret(fresh_payment(), look, knowledge()).alarm == Errc::database_old_copy);
   look.rows = {row(RowState::failed, ours(AttemptId{50}), AttemptId{50})};  // deleted on purpose
@@ -246,7 +246,7 @@ TEST_CASE("look: R12, an attempt of our store that we do not have means an old c
 }
 
 TEST_CASE("look: R9, other users of the node") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::pending, "another wallet", AttemptId{5})};
   CHECK(only<HashBusy>(interpret(fresh_payment(), look, knowledge())));
   CHECK(only<HashBusy>(interpret(with(Shape::failed), look, knowledge())));
@@ -257,7 +257,7 @@ TEST_CASE("look: R9, other users of the node") {
 }
 
 TEST_CASE("look: without a record of ours, another attempt's row is decided on first") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   SUBCASE("pending: waited for, neither handed over again nor fenced") {
     look.rows = {row(RowState::pending, "somebody", AttemptId{5})};
     SUBCASE("its HTLC is not listed yet") {}
@@ -302,15 +302,15 @@ TEST_CASE("look: without a record of ours, another attempt's row is decided on f
 }
 
 TEST_CASE("look: a row with our id but another's label is not our attempt") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::failed, "another wallet")};
   const auto finding = interpret(with(Shape::open), look, knowledge());
   REQUIRE(only<NotFound>(finding));
 }
 
 TEST_CASE("look: R9, money of the hash that left by nobody's row forbids FAILED") {
-  LookResult look = empty_look();
-  look.debits->push_back(Debit{11, AttemptId{5}, 0});
+  cln::NodeLists look = empty_look();
+  look.debits->push_back(cln::Debit{11, AttemptId{5}, 0});
   const auto finding = interpret(with(Shape::failed), look, knowledge());
   REQUIRE(only<SettledPreimageLost>(finding));
   CHECK_FALSE(only<SettledPreimageLost>(finding)->key);

@@ -1,7 +1,7 @@
 // A look as the tests of looks begin with it, and what is found in it.
 #pragma once
 
-#include "core/payment/look.h"
+#include "core/switch/cln/evidence.h"
 #include "tests/lifecycle/states.h"
 
 namespace paytower::test {
@@ -13,8 +13,8 @@ inline StoreId our_store() {
 }
 
 /// The hash is quiet, and nothing was erased.
-inline LookResult empty_look() {
-  LookResult look;
+inline cln::NodeLists empty_look() {
+  cln::NodeLists look;
   look.hash = fresh_payment().request.hash;
   look.now = Marks{12, 12, 0, 12};
   look.htlcs.emplace();

@@ -30,18 +30,18 @@ SwitchRow row(RowState state, std::uint32_t part, bool fence = false) {
   return made;
 }
 
-OutgoingHtlc htlc(std::uint64_t index, bool finished, std::uint64_t msat) {
-  return OutgoingHtlc{index, finished, Msat::of(msat)};
+cln::OutgoingHtlc htlc(std::uint64_t index, bool finished, std::uint64_t msat) {
+  return cln::OutgoingHtlc{index, finished, Msat::of(msat)};
 }
 
-LookFinding see(const Payment& payment, const LookResult& look) {
+LookFinding see(const Payment& payment, const cln::NodeLists& look) {
   StoreKnowledge knowledge{our_store(), {}, AttemptId{100}};
   for (const Attempt& attempt : payment.attempts) knowledge.known.push_back(payment.key(attempt));
   return interpret(payment, look, knowledge);
 }
 
 /// Of part 2, which has no row.
-Evidence evidence_of_second(const Payment& payment, const LookResult& look) {
+Evidence evidence_of_second(const Payment& payment, const cln::NodeLists& look) {
   const LookFinding finding = see(payment, look);
   const auto* missing = some<NotFound>(finding);
   REQUIRE(missing);
@@ -52,7 +52,7 @@ Evidence evidence_of_second(const Payment& payment, const LookResult& look) {
 }  // namespace
 
 TEST_CASE("parts: a sibling's HTLC is none of the part that was never sent") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::pending, 1)};
   look.htlcs->push_back(htlc(11, false, 150'250));
   CHECK(evidence_of_second(two_parts(), look) == Evidence::nothing_since_mark);
@@ -62,13 +62,13 @@ TEST_CASE("parts: a sibling's HTLC is none of the part that was never sent") {
 }
 
 TEST_CASE("parts: an HTLC of its own amount is the part's, and its debit decides") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::failed, 1)};
   look.htlcs = {htlc(11, true, 150'250), htlc(12, false, 100'250)};
   CHECK(evidence_of_second(two_parts(Shape::failed), look) == Evidence::not_yet);
   look.htlcs->back().finished = true;
   CHECK(evidence_of_second(two_parts(Shape::failed), look) == Evidence::finished_no_debit);
-  look.debits->push_back(Debit{12, first_id, 2});
+  look.debits->push_back(cln::Debit{12, first_id, 2});
   const LookFinding settled = see(two_parts(Shape::failed), look);
   REQUIRE(some<SettledPreimageLost>(settled));
   CHECK(some<SettledPreimageLost>(settled)->key == key_of(first_id, 2));
@@ -77,20 +77,20 @@ TEST_CASE("parts: an HTLC of its own amount is the part's, and its debit decides
 }
 
 TEST_CASE("parts: an HTLC that no row accounts for is waited for, whatever it carries") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::pending, 1)};
   look.htlcs = {htlc(11, false, 150'250), htlc(12, false, 77'000)};
   CHECK(evidence_of_second(two_parts(), look) == Evidence::not_yet);
   look.htlcs = {htlc(11, false, 150'250), htlc(12, false, 150'250)};
   CHECK(evidence_of_second(two_parts(), look) == Evidence::not_yet);
-  look.htlcs = {OutgoingHtlc{11, false}, OutgoingHtlc{12, false}};  // amounts are not told
+  look.htlcs = {cln::OutgoingHtlc{11, false}, cln::OutgoingHtlc{12, false}};  // amounts are not told
   CHECK(evidence_of_second(two_parts(), look) == Evidence::not_yet);
 }
 
 TEST_CASE("parts: attempts of the same amount are one signature") {
   Payment payment = two_parts(Shape::failed);
   payment.attempts[0].route = payment.attempts[1].route;
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::failed, 1)};
   look.htlcs = {htlc(11, true, 100'250)};
   CHECK(evidence_of_second(payment, look) == Evidence::not_yet);  // it may be the first one's
@@ -101,7 +101,7 @@ TEST_CASE("parts: attempts of the same amount are one signature") {
 }
 
 TEST_CASE("parts: a settled part is told before one that failed beside it") {
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::failed, 1), row(RowState::complete, 2)};
   const LookFinding finding = see(two_parts(), look);
   REQUIRE(finding.events.size() >= 2);
@@ -112,7 +112,7 @@ TEST_CASE("parts: a settled part is told before one that failed beside it") {
 TEST_CASE("parts: an orphan beside live parts is suspected by its own amount") {
   Payment payment = two_parts();
   for (Attempt& attempt : payment.attempts) attempt.switch_run = "7:100:boot";
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.run = "8:200:boot";
   look.rows = {row(RowState::pending, 1), row(RowState::pending, 2)};
   look.htlcs = {htlc(11, false, 150'250)};
@@ -125,7 +125,7 @@ TEST_CASE("parts: beside orphans of one round the same round may go on, unless t
   const Failure never_sent{FailureCode::local_refusal, {}, {}, {}, {}};
   Payment payment = two_parts(Shape::failed, Shape::failed);
   payment.attempts[1].failure = never_sent;
-  LookResult look = empty_look();
+  cln::NodeLists look = empty_look();
   look.rows = {row(RowState::failed, 1), row(RowState::pending, 2)};
   const LookFinding beside = see(payment, look);
   REQUIRE(some<OnlyOrphans>(beside));

@@ -348,7 +348,7 @@ void DriverStep::receive_look() {
 
 /// conclude: an alarm is thrown, and ends the process.
 void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked) {
-  const LookResult shown = look_result(config_, state_, look.shown);
+  const cln::NodeLists shown = look_result(config_, state_, look.shown);
   LookFinding finding = mutation_.calls.interpret(
       one.payment, shown, knowledge(config_, state_.store.names, state_.process.known, state_.process.deleted_up_to));
   if (finding.alarm) return die();
@@ -356,7 +356,7 @@ void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs
     if (!std::holds_alternative<Quiet>(what)) continue;
     bytes(slot).quiet_proven = (look.after_end & bit(slot)) != 0 && shows_nothing(look.shown) ? 1 : 0;
   }
-  on(one, std::move(finding), shown.now, asked, context(slot));
+  on(one, std::move(finding), asked, context(slot));
   keep(slot, one);
 }
 

@@ -104,10 +104,10 @@ Mutation decides(const char* name, void (*spoil)(Decision&, const Payment&, cons
 }
 
 /// The real conclusions from another look.
-Mutation sees(const char* name, void (*spoil)(LookResult&, const Payment&)) {
+Mutation sees(const char* name, void (*spoil)(cln::NodeLists&, const Payment&)) {
   Mutation mutation;
   mutation.name = name;
-  mutation.calls.interpret = [spoil](const Payment& payment, LookResult look, const StoreKnowledge& store) {
+  mutation.calls.interpret = [spoil](const Payment& payment, cln::NodeLists look, const StoreKnowledge& store) {
     spoil(look, payment);
     return interpret(payment, look, store);
   };
@@ -362,8 +362,8 @@ TEST_CASE("mutant: evidence by hash, whatever the amounts") {
   config.numbers = 2;
   notices(config,
           sees("evidence by hash",
-               [](LookResult& look, const Payment&) {
-                 for (OutgoingHtlc& htlc : *look.htlcs) htlc.amount.reset();
+               [](cln::NodeLists& look, const Payment&) {
+                 for (cln::OutgoingHtlc& htlc : *look.htlcs) htlc.amount.reset();
                }),
           "R17", true);
 }
@@ -371,11 +371,12 @@ TEST_CASE("mutant: evidence by hash, whatever the amounts") {
 TEST_CASE("mutant: a sibling's money is taken for one's own") {
   notices(parts_world(),
           sees("debits by round",
-               [](LookResult& look, const Payment& payment) {
-                 const std::vector<Debit> real = *look.debits;
-                 for (const Debit& debit : real) {
+               [](cln::NodeLists& look, const Payment& payment) {
+                 const std::vector<cln::Debit> real = *look.debits;
+                 for (const cln::Debit& debit : real) {
                    for (const Attempt& attempt : payment.attempts) {
-                     if (attempt.id == debit.id) look.debits->push_back(Debit{debit.index, debit.id, attempt.part});
+                     if (attempt.id == debit.id)
+                       look.debits->push_back(cln::Debit{debit.index, debit.id, attempt.part});
                    }
                  }
                }),
@@ -385,7 +386,7 @@ TEST_CASE("mutant: a sibling's money is taken for one's own") {
 TEST_CASE("mutant: a sibling's HTLC is taken for one's own") {
   Mutation mutation;
   mutation.name = "a sibling's HTLC for one's own";
-  mutation.calls.interpret = [](const Payment& payment, const LookResult& look, const StoreKnowledge& store) {
+  mutation.calls.interpret = [](const Payment& payment, const cln::NodeLists& look, const StoreKnowledge& store) {
     LookFinding finding = interpret(payment, look, store);
     const bool ended =
         std::any_of(look.htlcs->begin(), look.htlcs->end(), [](const auto& htlc) { return htlc.finished; });

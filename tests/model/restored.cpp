@@ -10,7 +10,7 @@
 namespace paytower::model {
 
 void adopt_restored(const Config& config, const Mutation& mutation, State& state) {
-  const LookResult look = look_result(config, state, state.node.seen);
+  const cln::NodeLists look = look_result(config, state, state.node.seen);
   std::vector<OwnRow> rows;
   for (const SwitchRow& row : look.rows) {
     if (row.label.empty()) continue;

@@ -91,6 +91,7 @@ Kind kind_of(const NotFound& missing) {
     case Evidence::nothing_since_mark: return missing.fenced ? Kind::nothing_fenced : Kind::nothing;
     case Evidence::finished_no_debit: return missing.fenced ? Kind::no_debit_fenced : Kind::no_debit;
     case Evidence::not_yet: return Kind::not_yet;
+    case Evidence::money_left:  // told as SettledPreimageLost
     case Evidence::unknown: return Kind::unknown;
   }
   return Kind::unknown;
@@ -374,9 +375,9 @@ void store_payment(const Config& config, Store& store, unsigned slot, const Paym
   }
 }
 
-LookResult look_result(const Config& config, const State& state, const Visible& shown) {
+cln::NodeLists look_result(const Config& config, const State& state, const Visible& shown) {
   const Names& names = state.store.names;
-  LookResult look;
+  cln::NodeLists look;
   look.hash = fresh(config).request.hash;
   look.now = marks_of(shown.now);
   look.run = run_name(state.node.run);
@@ -388,11 +389,11 @@ LookResult look_result(const Config& config, const State& state, const Visible& 
   if (config.no_debits) look.now.movements_created.reset();
   for (unsigned i = 0; i < most_htlcs; ++i) {
     if (shown.owner[i] == 0) continue;
-    OutgoingHtlc htlc{shown.listed[i], shown.finished[i] != 0};
+    cln::OutgoingHtlc htlc{shown.listed[i], shown.finished[i] != 0};
     if (has_parts(config)) htlc.amount = route_of(config, names, shown.owner[i]).total_amount();
     if (shown.listed[i] != 0) look.htlcs->push_back(htlc);
     const AttemptKey key = key_of(config, names, shown.owner[i]);
-    if (look.debits && shown.debit[i] != 0) look.debits->push_back(Debit{shown.debit[i], key.id, key.part});
+    if (look.debits && shown.debit[i] != 0) look.debits->push_back(cln::Debit{shown.debit[i], key.id, key.part});
   }
   return look;
 }

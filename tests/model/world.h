@@ -19,6 +19,7 @@
 #include "core/payment/lifecycle.h"
 #include "core/payment/look.h"
 #include "core/payment/payment.h"
+#include "core/switch/cln/evidence.h"
 
 namespace paytower::model {
 
@@ -253,7 +254,8 @@ struct ItemCalls {
       [](const Payment& payment, std::uint32_t most, const State&) {
         return paytower::next_routes(payment, most, QuestionContext{});
       };
-  std::function<LookFinding(const Payment&, const LookResult&, const StoreKnowledge&)> interpret = paytower::interpret;
+  std::function<LookFinding(const Payment&, const cln::NodeLists&, const StoreKnowledge&)> interpret =
+      paytower::interpret;
   std::function<Wishes(Item&, const Decision&, const ItemContext&)> perform = paytower::perform;
   std::function<std::optional<MonoNs>(Item&, const ItemContext&)> look_came = paytower::look_came;
 };
@@ -280,7 +282,7 @@ struct Violation {
 [[nodiscard]] Payment payment_of(const Config& config, const Store& store, unsigned slot, std::uint8_t known_stop);
 /// The inverse, for what the writes of one tick may change.
 void store_payment(const Config& config, Store& store, unsigned slot, const Payment& payment);
-[[nodiscard]] LookResult look_result(const Config& config, const State& state, const Visible& shown);
+[[nodiscard]] cln::NodeLists look_result(const Config& config, const State& state, const Visible& shown);
 [[nodiscard]] bool has_parts(const Config& config);
 /// Numbers above this are never given.
 [[nodiscard]] unsigned last_number(const Config& config);

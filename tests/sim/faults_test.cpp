@@ -22,7 +22,7 @@ TEST_CASE("erased rows: what the HTLC list, the debits and the marks still tell"
   SUBCASE("by hash, as delpay: rows go, the rest stays") {
     erasure.hash = paid.hash;
     CHECK(world.admin().erase(erasure) == 1);
-    const LookResult look = world.look(paid.hash);
+    const cln::NodeLists look = world.look(paid.hash);
     CHECK(look.rows.empty());
     REQUIRE(look.htlcs->size() == 1);
     CHECK(look.htlcs->front().finished);
@@ -34,7 +34,7 @@ TEST_CASE("erased rows: what the HTLC list, the debits and the marks still tell"
   SUBCASE("a failed one has no debit") {
     erasure.attempt = AttemptId{2};
     CHECK(world.admin().erase(erasure) == 1);
-    const LookResult look = world.look(failed.hash);
+    const cln::NodeLists look = world.look(failed.hash);
     CHECK(look.rows.empty());
     CHECK(look.htlcs->size() == 1);
     CHECK(look.debits->empty());
@@ -42,7 +42,7 @@ TEST_CASE("erased rows: what the HTLC list, the debits and the marks still tell"
   SUBCASE("with the HTLC list, as after a restart: htlcs_deleted moves") {
     erasure.htlcs_too = true;
     CHECK(world.admin().erase(erasure) == 2);
-    const LookResult look = world.look(paid.hash);
+    const cln::NodeLists look = world.look(paid.hash);
     CHECK(look.htlcs->empty());
     CHECK(look.debits->size() == 1);
     CHECK(look.now == Marks{2, 2, 2, 1});
@@ -87,7 +87,7 @@ TEST_CASE("after an erased success the node would pay again, and a fence holds: 
   erasure.hash = made.hash;
   REQUIRE(world.admin().erase(erasure) == 1);
   CHECK(world.fence(given).kind == FenceAnswer::Kind::fenced);
-  const LookResult look = world.look(made.hash);
+  const cln::NodeLists look = world.look(made.hash);
   CHECK(look.now.movements_created == 1u);
   CHECK(look.debits->front().id == AttemptId{1});
 }
@@ -99,7 +99,7 @@ TEST_CASE("a result that is lost in the moment in which it comes") {
   world.fault(FaultKind::lose_result, "end");
   REQUIRE(world.dispatch(given).kind == Dispatched::accepted);
   CHECK(world.query(given.key).kind == Queried::look);
-  const LookResult look = world.look(made.hash);
+  const cln::NodeLists look = world.look(made.hash);
   CHECK(look.rows.empty());
   CHECK(look.htlcs->front().finished);
   CHECK(look.debits->size() == 1);
@@ -116,7 +116,7 @@ TEST_CASE("orphan rows: pending for ever, and no HTLC") {
   }
   SUBCASE("found there") { world.admin().add_orphan_row(given); }
   world.clock().pass(90 * 86'400 * ns_per_second);
-  const LookResult look = world.look(made.hash);
+  const cln::NodeLists look = world.look(made.hash);
   REQUIRE(look.rows.size() == 1);
   CHECK(look.rows[0].state == RowState::pending);
   CHECK(look.rows[0].label == given.label);
@@ -193,7 +193,7 @@ TEST_CASE("another user of the node") {
     CHECK(world.look(made.hash).rows[0].state == RowState::pending);
     CHECK(world.dispatch(world.handover(made, 2)).kind == Dispatched::look);
     world.clock().pass(ns_per_second);
-    const LookResult look = world.look(made.hash);
+    const cln::NodeLists look = world.look(made.hash);
     REQUIRE(look.rows.size() == 1);
     CHECK(look.rows[0].label == "theirs");
     CHECK(look.rows[0].state == RowState::complete);
@@ -219,7 +219,7 @@ TEST_CASE("another user of the node") {
   SUBCASE("has paid, between two of our steps") {
     world.fault(FaultKind::foreign_complete, "sendpay");
     CHECK(world.dispatch(world.handover(made, 9)).kind == Dispatched::look);
-    const LookResult look = world.look(made.hash);
+    const cln::NodeLists look = world.look(made.hash);
     REQUIRE(look.rows.size() == 1);
     CHECK(look.rows[0].state == RowState::complete);
     CHECK(proves(*look.rows[0].preimage, made.hash));
@@ -232,7 +232,7 @@ TEST_CASE("another user of the node") {
     const auto flaky = world.invoice(100'000 * sat, {}, "TEMPORARY_NODE_FAILUREx1");
     world.fault(FaultKind::foreign_complete, "end");
     CHECK(world.pay(world.handover(flaky, 9)).kind == Queried::failed);
-    const LookResult look = world.look(flaky.hash);
+    const cln::NodeLists look = world.look(flaky.hash);
     REQUIRE(look.rows.size() == 2);
     CHECK(look.rows[1].state == RowState::complete);
     CHECK(look.rows[1].id == AttemptId{10});
@@ -254,7 +254,7 @@ TEST_CASE("the node starts again from an old copy of its store") {
   const Marks before = world.look(first.hash).now;
   CHECK(before.payments_created > then.payments_created);
   REQUIRE(world.admin().restore_copy("monday"));
-  const LookResult look = world.look(second.hash);
+  const cln::NodeLists look = world.look(second.hash);
   CHECK(look.rows.empty());
   CHECK(look.now.payments_created < before.payments_created);
   CHECK(look.now.htlcs_created < before.htlcs_created);
@@ -307,7 +307,7 @@ TEST_CASE("the payment that another user makes at each step is seen by the next 
     if (occasion == "sendpay") CHECK(world.dispatch(given).kind == Dispatched::look);
     if (occasion == "fence")
       CHECK(world.fence(given).kind == (place.after ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look));
-    const LookResult look = world.look(made.hash);
+    const cln::NodeLists look = world.look(made.hash);
     REQUIRE_FALSE(look.rows.empty());
     CHECK(look.rows.back().label == "theirs");
     CHECK(look.rows.back().id == AttemptId{77});

@@ -61,7 +61,7 @@ TEST_CASE("sets: three parts settle together, each at its own moment, within 40 
   const std::int64_t first = ended(world, made.hash, 3);
   CHECK(ended(world, made.hash, 1) == first + answer_gap_ns);
   CHECK(ended(world, made.hash, 2) == first + 2 * answer_gap_ns);
-  const LookResult look = world.look(made.hash);
+  const cln::NodeLists look = world.look(made.hash);
   REQUIRE(look.rows.size() == 3);
   for (const SwitchRow& row : look.rows) CHECK(row.state == RowState::complete);
   CHECK(look.debits->size() == 3);
@@ -287,7 +287,7 @@ TEST_CASE("sets: one part of several fails, stalls, is lost or an orphan; the ot
     send(1, whole / 2);
     send(2, whole / 2);
     world.clock().pass(ns_per_second);
-    const LookResult look = world.look(made.hash);
+    const cln::NodeLists look = world.look(made.hash);
     REQUIRE(look.rows.size() == 1);
     CHECK(look.rows[0].part == 1);
     CHECK(look.debits->size() == 2);
@@ -299,7 +299,7 @@ TEST_CASE("sets: one part of several fails, stalls, is lost or an orphan; the ot
     send(3, whole / 2);
     world.clock().pass(62 * ns_per_second);
     CHECK(world.query(key(1)).failure.code == FailureCode::mpp_timeout);
-    const LookResult look = world.look(made.hash);
+    const cln::NodeLists look = world.look(made.hash);
     REQUIRE(look.rows.size() == 3);
     CHECK(look.rows[2].state == RowState::pending);
     CHECK(look.htlcs->size() == 2);

@@ -21,6 +21,7 @@
 #include "core/sim/node/pipe.h"
 #include "core/sim/path_finder.h"
 #include "core/switch/cln/switch.h"
+#include "tests/support/lists.h"
 #include "tests/support/test_admin.h"
 #include "tests/support/test_ledger.h"
 
@@ -188,9 +189,10 @@ class World {
     node_->fence(given);
     return one<FenceAnswer>();
   }
-  LookResult look(const PaymentHash& hash) {
-    node_->look(hash, Marks{0, 0, 0, 0});
-    return one<LookAnswer>().look;
+  cln::NodeLists look(const PaymentHash& hash) {
+    const Marks from{0, 0, 0, 0};
+    node_->look(hash, std::span(&from, 1));
+    return paytower::test::lists_of(one<LookAnswer>());
   }
   QueryAnswer query(const AttemptKey& key) {
     node_->query(key);

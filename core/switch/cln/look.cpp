@@ -251,10 +251,10 @@ void LookRound::ask_deletions() {
 }
 
 void LookRound::finish() {
-  std::vector<LookResult> results;
+  std::vector<NodeLists> results;
   results.reserve(items_.size());
   for (auto& [hash, item] : items_) {
-    LookResult& look = item.look;
+    NodeLists& look = item.look;
     look.now = marks_;
     look.height = height_;
     for (Record& record : item.records) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/driver/ports.h"
+#include "core/switch/cln/evidence.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/rpc/client.h"
 
@@ -27,7 +28,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
     PaymentHash hash;
     std::optional<Marks> since;
   };
-  using Done = std::function<void(std::vector<LookResult>)>;
+  using Done = std::function<void(std::vector<NodeLists>)>;
 
   /// At most this many hashes a round (R16).
   static constexpr std::size_t max_hashes = 1'000;
@@ -44,7 +45,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
 
  private:
   struct Item {
-    LookResult look;
+    NodeLists look;
     bool wants_htlcs = false;
     bool wants_movements = false;
     std::vector<Record> records;

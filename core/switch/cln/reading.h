@@ -11,6 +11,7 @@
 
 #include "core/driver/ports.h"
 #include "core/payment/look.h"
+#include "core/switch/cln/evidence.h"
 
 namespace paytower::cln {
 

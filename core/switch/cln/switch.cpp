@@ -160,11 +160,11 @@ struct ClnSwitch::Impl {
     std::vector<LookRound::Wanted> wanted(looks.begin(), end);
     looks.erase(looks.begin(), end);
     std::make_shared<LookRound>(client, std::move(wanted), identity->height, clock.wall(),
-                                [this](std::vector<LookResult> results) {
+                                [this](std::vector<NodeLists> results) {
                                   round_running = false;
-                                  for (LookResult& result : results) {
+                                  for (NodeLists& result : results) {
                                     if (identity) result.run = identity->run;
-                                    tell(LookAnswer{std::move(result)});
+                                    tell(LookAnswer{result.hash, std::make_shared<NodeLists>(std::move(result))});
                                   }
                                 })
         ->start();
@@ -283,8 +283,8 @@ void ClnSwitch::identify() {
   impl_->identify_wanted = true;
 }
 
-void ClnSwitch::look(const PaymentHash& hash, const std::optional<Marks>& since) {
-  if (impl_->present()) impl_->looks.push_back({hash, since});
+void ClnSwitch::look(const PaymentHash& hash, std::span<const Marks> since) {
+  if (impl_->present()) impl_->looks.push_back({hash, oldest(since)});
 }
 
 void ClnSwitch::ask_route(const RouteQuestion& question) {

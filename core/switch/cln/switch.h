@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include <sys/types.h>
@@ -32,7 +33,7 @@ class ClnSwitch final : public Switch {
   ClnSwitch& operator=(const ClnSwitch&) = delete;
 
   void identify() override;
-  void look(const PaymentHash& hash, const std::optional<Marks>& since) override;
+  void look(const PaymentHash& hash, std::span<const Marks> since) override;
   void ask_route(const RouteQuestion& question) override;
   void dispatch(const Handover& handover) override;
   /// Answered with `look` once a minute while the attempt is pending: the look then shows orphaned rows too.
