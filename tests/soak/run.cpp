@@ -24,7 +24,7 @@ Run::Run(std::uint64_t seed, std::uint64_t payments) : random_(seed), wanted_(pa
   liars_ = percent(20);
   orphans_ = percent(20);
   restored_ = percent(12);
-  thin_ = percent(75);
+  thin_ = percent(80);
   world_.beside = [this] { interfere(); };
   world_.listener = [this](const Payment& payment) { listen(payment); };
 }
@@ -103,7 +103,7 @@ std::vector<PaymentRequest> Run::make_invoices() {
 PaymentRequest Run::make_invoice() {
   sim::InvoiceParams params;
   // The larger ones are more than one of our channels holds, where these hold little.
-  params.amount = Msat::of(thin_ && percent(75) ? 200'000 + below(600'000) : 1'000 + below(300'000));
+  params.amount = Msat::of(thin_ && percent(85) ? 250'000 + below(600'000) : 1'000 + below(300'000));
   if (percent(15))
     params.fail =
         *sim::parse_fail_spec(percent(60) ? "TEMPORARY_CHANNEL_FAILUREx1" : "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS");
@@ -116,7 +116,7 @@ PaymentRequest Run::make_invoice() {
         percent(50) ? sim::PayeeBehaviour::wrong_preimage : sim::PayeeBehaviour::complete_without_preimage;
   world_.invoice(params);
   PaymentRequest& request = world_.requests.back();
-  request.max_parts = static_cast<std::uint32_t>(1 + below(6));
+  request.max_parts = static_cast<std::uint32_t>(percent(10) ? 1 : 2 + below(5));
   if (percent(15))
     request.deadline = UnixNs{world_.clock.wall().value + static_cast<std::int64_t>(1 + below(60)) * ns_per_second};
   if (params.hold.ns == sim::Hold::forever) held_.push_back(request.hash);
