@@ -125,9 +125,9 @@ LookResult NodeLists::about(const StoreId& store, std::span<const Asked> attempt
     look.restored = look.restored || went_backwards(now, attempt.marks);
     if (!attempt.settled) look.evidence.emplace_back(attempt.key, scales.weigh(attempt));
   }
-  const Mark first = attempts.empty() ? Mark{} : attempts.front().marks.movements_created;
+  const Marks first = attempts.empty() ? Marks{} : attempts.front().marks;
   for (const Debit& debit : debits.value_or(std::vector<Debit>{})) {
-    if (after(debit.index, first)) look.debits.push_back({hash, debit.id, debit.part});
+    if (after(debit.index, first.movements_created)) look.debits.push_back({hash, debit.id, debit.part});
   }
   return look;
 }
