@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/sim/node/service.h"
+
 namespace paytower::sim {
 
 class PipeNode::Pipe final : public Transport {
@@ -59,19 +61,23 @@ class PipeNode::Pipe final : public Transport {
 };
 
 PipeNode::PipeNode(Ledger& ledger, Clock& clock, std::string name, Faults faults)
-    : clock_(clock), name_(std::move(name)), service_(ledger, clock, std::move(faults)) {}
+    : clock_(clock), name_(std::move(name)), service_(std::make_unique<NodeService>(ledger, clock, std::move(faults))) {
+}
+PipeNode::~PipeNode() = default;
 
-std::unique_ptr<Transport> PipeNode::transport() { return std::make_unique<Pipe>(service_, name_); }
+Faults& PipeNode::faults() { return service_->faults(); }
+
+std::unique_ptr<Transport> PipeNode::transport() { return std::make_unique<Pipe>(*service_, name_); }
 
 bool PipeNode::ready(int descriptor) {
   if (descriptor < 0) return false;
-  const RpcConnection* connection = service_.find(static_cast<std::uint64_t>(descriptor));
+  const RpcConnection* connection = service_->find(static_cast<std::uint64_t>(descriptor));
   return connection == nullptr || connection->wants_write() || connection->over();
 }
 
 void PipeNode::turn() {
-  service_.turn();
-  service_.forget_closed();
+  service_->turn();
+  service_->forget_closed();
 }
 
 bool PipeNode::wait(int descriptor, bool /*write*/, MonoNs until) {
@@ -80,7 +86,7 @@ bool PipeNode::wait(int descriptor, bool /*write*/, MonoNs until) {
     if (ready(descriptor)) return true;
     const MonoNs now = clock_.mono();
     if (now >= until) return false;
-    const MonoNs wake = std::min(until, MonoNs{now.value + std::max<std::int64_t>(service_.pause_ns(), 1)});
+    const MonoNs wake = std::min(until, MonoNs{now.value + std::max<std::int64_t>(service_->pause_ns(), 1)});
     clock_.sleep_until(wake);
     if (clock_.mono() < wake) return false;  // a signal
   }
