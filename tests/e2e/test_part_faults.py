@@ -252,6 +252,17 @@ class OnePart(PartFaults):
         self.assertEqual(len({htlc["attempt_id"] for htlc in shown["htlcs"]}), 2)
         self.assertEqual(self.parts(self.hash_of(invoice)), {"failed": 2, "fenced": 1, "settled": 3})
 
+    def test_half_sent_and_killed(self):
+        """Another process hands over again what the node never had, and nothing else: the same round becomes whole."""
+        for fault, until in (("ignore@sendpay#3", 2), ("ignore@sendpay#1,ignore@sendpay#2", 1)):
+            with self.subTest(fault):
+                invoice = self.killed_with(fault, {"held": until})
+                self.heal()
+                self.ok("resume", self.hash_of(invoice), "--wait", "20s")
+                shown = self.assert_paid_exactly(invoice, 3)
+                self.assertEqual(len({htlc["attempt_id"] for htlc in shown["htlcs"]}), 1)
+                self.assertEqual(len(self.ledger(self.hash_of(invoice))), 3)
+
     def test_executed_after_a_cancel(self):
         """What the node still had in its hands is not stopped by a word: the set becomes whole, and is paid."""
         invoice = self.killed_with("hold=1s@sendpay#2", {"held": 2})
