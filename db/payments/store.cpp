@@ -19,6 +19,12 @@ namespace paytower::db {
 
 namespace {
 
+// An attempt of ours: its id, part and payment are parameters 1 to 3. By its row: for an UPDATE by an index of two
+// columns SQLite fills a temporary table with what it finds, which costs half as much again as the UPDATE.
+#define THE_ATTEMPT                                                                                         \
+  "attempt_row = (SELECT attempt_row FROM attempts WHERE attempt_id = ?1 AND part = ?2 AND origin = 0 AND " \
+  "payment_index = ?3)"
+
 /// Empty text is no text: NULL is shorter, and says so.
 std::optional<std::string> unless_empty(const std::string& text) {
   if (text.empty()) return std::nullopt;
@@ -124,23 +130,21 @@ struct SqlitePaymentStore::Impl {
   }
 
   void store(Target& target, const MoveAttempt& write) {
-    Query update = connection.prepared(
-        "UPDATE attempts SET switch_run = ?1 WHERE attempt_id = ?2 AND part = ?3 AND origin = 0 AND payment_index = ?4 "
-        "AND outcome IS NULL");
-    update.bind(unless_empty(write.run), bits(write.key.id), write.key.part, target.index);
+    Query update = connection.prepared("UPDATE attempts SET switch_run = ?4 WHERE " THE_ATTEMPT " AND outcome IS NULL");
+    update.bind(bits(write.key.id), write.key.part, target.index, unless_empty(write.run));
     if (update.run() != 1) missed("the attempt to hand over again is not there, or has ended");
   }
 
   void store(Target& target, const SettleAttempt& write) {
     check_proof(target, write.preimage);
     Query update = connection.prepared(
-        "UPDATE attempts SET outcome = 1, preimage = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), "
+        "UPDATE attempts SET outcome = 1, preimage = ?4, resolved_ns = ?5, accepted_ns = coalesce(accepted_ns, ?6), "
         "failure_code = NULL, "
         "failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, failure_message "
         "= NULL "
-        "WHERE attempt_id = ?4 AND part = ?5 AND origin = 0 AND payment_index = ?6 AND outcome IS NOT 1");
-    update.bind(write.preimage, write.at, accepted(target, write.key), bits(write.key.id), write.key.part,
-                target.index);
+        "WHERE " THE_ATTEMPT " AND outcome IS NOT 1");
+    update.bind(bits(write.key.id), write.key.part, target.index, write.preimage, write.at,
+                accepted(target, write.key));
     if (update.run() != 1) missed("the attempt to settle is not there, or settled before");
   }
 
@@ -157,20 +161,19 @@ struct SqlitePaymentStore::Impl {
 
   void end_attempt(Target& target, const AttemptKey& attempt, int how, const Failure& failure, UnixNs at) {
     Query update = connection.prepared(
-        "UPDATE attempts SET outcome = ?1, resolved_ns = ?2, accepted_ns = coalesce(accepted_ns, ?3), failure_code = "
-        "?4, failure_source = ?5, "
-        "failure_channel = ?6, failure_direction = ?7, failure_node = ?8, failure_message = ?9 "
-        "WHERE attempt_id = ?10 AND part = ?11 AND origin = 0 AND payment_index = ?12 AND outcome IS NOT 1 AND outcome "
-        "IS NOT 2");
+        "UPDATE attempts SET outcome = ?4, resolved_ns = ?5, accepted_ns = coalesce(accepted_ns, ?6), failure_code = "
+        "?7, failure_source = ?8, "
+        "failure_channel = ?9, failure_direction = ?10, failure_node = ?11, failure_message = ?12 "
+        "WHERE " THE_ATTEMPT " AND outcome IS NOT 1 AND outcome IS NOT 2");
     std::optional<std::int64_t> channel;
     std::optional<int> direction;
     if (failure.channel) {
       channel = static_cast<std::int64_t>(failure.channel->channel.value);
       direction = failure.channel->direction;
     }
-    update.bind(how, at, accepted(target, attempt), static_cast<std::uint32_t>(failure.code), failure.source_index,
-                channel, direction, failure.node, unless_empty(cut(failure.message)), bits(attempt.id), attempt.part,
-                target.index);
+    update.bind(bits(attempt.id), attempt.part, target.index, how, at, accepted(target, attempt),
+                static_cast<std::uint32_t>(failure.code), failure.source_index, channel, direction, failure.node,
+                unless_empty(cut(failure.message)));
     if (update.run() != 1) missed("the attempt to end is not there, or ended before");
   }
 
@@ -225,10 +228,9 @@ struct SqlitePaymentStore::Impl {
   void store_acceptances(Target& target) {
     for (const Attempt& attempt : target.payment.attempts) {
       if (!attempt.open() || !attempt.accepted || !attempt.id || attempt.origin != AttemptOrigin::own) continue;
-      Query update = connection.prepared(
-          "UPDATE attempts SET accepted_ns = ?1 WHERE attempt_id = ?2 AND part = ?3 AND origin = 0 AND payment_index = "
-          "?4 AND accepted_ns IS NULL");
-      update.bind(*attempt.accepted, bits(*attempt.id), attempt.part, target.index);
+      Query update =
+          connection.prepared("UPDATE attempts SET accepted_ns = ?4 WHERE " THE_ATTEMPT " AND accepted_ns IS NULL");
+      update.bind(bits(*attempt.id), attempt.part, target.index, *attempt.accepted);
       update.run();
     }
   }
