@@ -145,11 +145,11 @@ int count_statement(unsigned, void* counter, void*, void*) {
   return 0;
 }
 
-/// InitPayment + RegisterAttempt in one commit, Settle in another; `together` payments an iteration.
+/// InitPayment + RegisterAttempt in one commit, Settle in another; `together` payments an iteration, each in `parts`.
 class StoreAlone {
  public:
-  StoreAlone(const std::string& path, std::size_t together)
-      : opened_(path), batch_(together), writes_(together), tick_(together) {
+  StoreAlone(const std::string& path, std::size_t together, std::uint32_t parts)
+      : parts_(parts), opened_(path), batch_(together), writes_(together), tick_(together) {
     sqlite3_trace_v2(opened_.connection.database().getHandle(), SQLITE_TRACE_STMT, count_statement, &statements_);
   }
 
@@ -157,21 +157,20 @@ class StoreAlone {
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       batch_[i] = Payment{};
       batch_[i].request = request_of(paid_ + i + 1);
-      Attempt attempt;
-      attempt.id = AttemptId{(std::uint64_t{1} << 50) + paid_ + i};
-      attempt.switch_key = node_;
-      attempt.marks = Marks{10, 11, 0, 12};
-      attempt.route = three_hops();
-      attempt.amount = attempt.route.delivered();
-      attempt.fee = attempt.route.fees();
-      attempt.registered = batch_[i].request.created;
-      writes_[i] = {InitPayment{}, RegisterAttempt{attempt}};
+      batch_[i].request.max_parts = parts_;
+      writes_[i] = {InitPayment{}};
+      for (std::uint32_t number = 0; number < parts_; ++number) {
+        writes_[i].push_back(RegisterAttempt{part_of(batch_[i], paid_ + i, number)});
+      }
     }
     commit();
     for (std::size_t i = 0; i < batch_.size(); ++i) {
       const Preimage proof = preimage_of(paid_ + i + 1);
       const UnixNs now = wall_now();
-      writes_[i] = {SettleAttempt{batch_[i].key(batch_[i].attempts[0]), proof, now}, Succeed{proof, now}};
+      writes_[i].clear();
+      for (const Attempt& attempt : batch_[i].attempts)
+        writes_[i].push_back(SettleAttempt{batch_[i].key(attempt), proof, now});
+      writes_[i].push_back(Succeed{proof, now});
     }
     commit();
     paid_ += batch_.size();
@@ -191,6 +190,21 @@ class StoreAlone {
     }
   }
 
+  /// What is paid in one piece is part 0.
+  [[nodiscard]] Attempt part_of(const Payment& payment, std::uint64_t number, std::uint32_t part) const {
+    Attempt attempt;
+    attempt.id = AttemptId{(std::uint64_t{1} << 50) + number};
+    attempt.part = parts_ == 1 ? 0 : part + 1;
+    attempt.switch_key = node_;
+    attempt.marks = Marks{10, 11, 0, 12};
+    attempt.route = three_hops();
+    attempt.amount = Msat::of(payment.request.demand.amount.value() / parts_);
+    attempt.fee = attempt.route.fees();
+    attempt.registered = payment.request.created;
+    return attempt;
+  }
+
+  const std::uint32_t parts_;
   std::uint64_t statements_ = 0;
   std::uint64_t paid_ = 0;
   const SwitchKey node_{key_of(9), "regtest"};
@@ -204,9 +218,10 @@ double bytes_on_disk(const std::string& path, std::size_t payments) {
   return static_cast<double>(std::filesystem::file_size(path)) / static_cast<double>(payments);
 }
 
-void store_alone(benchmark::State& state, const std::string& path, std::size_t together, std::size_t payments) {
+void store_alone(benchmark::State& state, const std::string& path, std::size_t together, std::size_t payments,
+                 std::uint32_t parts) {
   {
-    StoreAlone store(path, together);
+    StoreAlone store(path, together, parts);
     const Counters counters;
     for (auto _ : state) store.pay();
     store.finish();
@@ -393,7 +408,9 @@ void register_all(RatioTable& table, const Folder& folder) {
     const std::size_t commits = payments / together;
     const auto named = [together](const char* name) { return fmt::format("{}/{}", name, together); };
     table.measure(named("store"), commits, payments,
-                  [=](benchmark::State& state) { store_alone(state, new_file(), together, payments); });
+                  [=](benchmark::State& state) { store_alone(state, new_file(), together, payments, 1); });
+    table.measure(named("store_in_4_parts"), commits, payments,
+                  [=](benchmark::State& state) { store_alone(state, new_file(), together, payments, 4); });
     table.measure(named("bare_row"), commits, payments,
                   [=](benchmark::State& state) { two_commits(state, bare_floor, new_file(), together); });
     table.measure(named("rows_found_again"), commits, payments,
@@ -404,6 +421,8 @@ void register_all(RatioTable& table, const Folder& folder) {
                   [=](benchmark::State& state) { lifecycle(state, new_file(), together, payments); });
     table.line(fmt::format("store: InitPayment + RegisterAttempt + Settle, {} at once", together), named("store"),
                {named("bare_row"), named("rows_found_again"), named("lnd")});
+    table.line(fmt::format("store: the same in 4 parts, {} at once", together), named("store_in_4_parts"),
+               {named("store")});
     table.line(fmt::format("lifecycle: driver, store, switch in memory, {} at once", together), named("lifecycle"),
                {named("bare_row"), named("rows_found_again")});
   }
