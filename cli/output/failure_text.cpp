@@ -66,6 +66,15 @@ std::string excluded_text(const Payment& payment) {
   return text;
 }
 
+/// Attempts bound the parts too.
+std::string more_parts_text(const FailureDetail& detail, const Payment& payment) {
+  const std::uint32_t needed = detail.parts.value_or(0);
+  const std::uint32_t parts = payment.request.max_parts;
+  return "the amount goes through in " + counted(needed, "part") + ", and " +
+         (needed > parts ? "--max-parts allows " + std::to_string(parts)
+                         : "--max-attempts allows " + std::to_string(payment.request.max_attempts));
+}
+
 std::string no_route_text(const Payment& payment) {
   const std::uint32_t attempts = payment.own_attempts();
   return attempts == 0 ? "no route" : "no route left after " + counted(attempts, "attempt");
@@ -124,6 +133,7 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
       const std::string held = detail.held ? "; together our channels can send " + sat_text(*detail.held) : "";
       return "no single channel or path carries " + sat_text(demand.amount) + " in one part" + held;
     }
+    case DetailCode::more_parts: return more_parts_text(detail, payment);
     case DetailCode::payee_unknown:
       return "the network does not know the payee: no public channel leads to it, and no route hint that is known";
     case DetailCode::excluded:

@@ -48,6 +48,7 @@ std::string_view detail_name(DetailCode code) {
     case DetailCode::no_channel: return "no_channel";
     case DetailCode::no_balance: return "no_balance";
     case DetailCode::amount_in_one_part: return "amount_in_one_part";
+    case DetailCode::more_parts: return "more_parts";
     case DetailCode::payee_unknown: return "payee_unknown";
     case DetailCode::excluded: return "excluded";
     case DetailCode::attempts_failed: return "attempts_failed";

@@ -28,6 +28,7 @@ enum class DetailCode : std::uint8_t {
   no_channel,                 ///< our node has none that can be used now
   no_balance,                 ///< our channels together hold too little
   amount_in_one_part,         ///< they hold enough together, but no single channel, or no single path, carries it
+  more_parts,                 ///< a set of routes exists, of more parts than may be open at once
   payee_unknown,              ///< neither the payee nor where a hint of its invoice begins is known to the network
   excluded,                   ///< every route uses what failed before
   attempts_failed,            ///< what the stored attempts tell, where nothing else was kept
@@ -42,6 +43,7 @@ struct FailureDetail {
   std::optional<std::uint32_t> delay{};  ///< and for how many blocks it locks
   std::optional<Msat> held{};            ///< what our channels can send together; of one outgoing channel what it can
   std::optional<ShortChannelId> channel{};  ///< the outgoing one that is meant
+  std::optional<std::uint32_t> parts{};     ///< that the set has
   std::string words{};                      ///< the switch's: untrusted text, at most limits::max_failure_message_bytes
   auto operator<=>(const FailureDetail&) const = default;
 };

@@ -216,13 +216,18 @@ std::vector<RouteHint> SimAdmin::hints_to(LedgerTx& tx, const Node& payee) {
 }
 
 Result<std::size_t> SimAdmin::release(const PaymentHash& hash, std::optional<std::uint32_t> fail_wire_code) {
-  std::optional<std::size_t> released;
+  Result<std::size_t> released = Error{Errc::not_found, "the simulated network has no invoice with this payment hash"};
   act([&](LedgerTx& tx, Engine& engine) {
     auto invoice = tx.invoice(hash);
-    if (invoice) released = engine.release(*invoice, fail_wire_code);
+    if (!invoice) return;
+    if (fail_wire_code && engine.payee_has_settled(*invoice)) {
+      released = Error{Errc::already_paid, "the payee has settled this payment: its HTLCs can no longer fail",
+                       "paytower simulate release " + hash.hex()};
+      return;
+    }
+    released = engine.release(*invoice, fail_wire_code);
   });
-  if (!released) return Error{Errc::not_found, "the simulated network has no invoice with this payment hash"};
-  return *released;
+  return released;
 }
 
 void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<OracleEntry>& visit) {

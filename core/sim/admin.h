@@ -49,7 +49,7 @@ class SimAdmin {
   [[nodiscard]] Result<MadeInvoice> make_invoice(const InvoiceParams& params);
   /// Ends the hold of the hash's HTLCs, and of the invoice itself; they settle, or fail with `fail` at the payee.
   /// Returns how many were held. With none held, the next HTLC is not held, and the first one fails where `fail` says
-  /// so. not_found for a hash that this network does not know.
+  /// so. not_found for a hash that this network does not know; already_paid for `fail` behind the payee's preimage.
   [[nodiscard]] Result<std::size_t> release(const PaymentHash& hash, std::optional<std::uint32_t> fail_wire_code);
   /// What really happened, brought up to date first: the newest state of each HTLC and fence, in order of creation.
   void ledger(const std::optional<PaymentHash>& hash, const Visitor<OracleEntry>& visit);

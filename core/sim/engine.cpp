@@ -448,6 +448,15 @@ void Engine::debit(const AttemptKey& key, Msat amount) {
   tx_.add_movement(Movement{next(Number::movements_created), key, amount, now_});
 }
 
+bool Engine::payee_has_settled(const Invoice& invoice) {
+  std::optional<UnixNs> whole;  ///< when the last part of the set came
+  for (const Flight& flight : tx_.flights_of(invoice.hash)) {
+    if (!flight.incomplete && flight.end.settles) whole = std::max(whole.value_or(flight.created), flight.created);
+  }
+  if (!whole || invoice.hold.ns == Hold::forever) return whole && invoice.paid;
+  return invoice.paid || later(later(*whole, tx_.number(Number::latency_ns)), invoice.hold.ns) <= now_;
+}
+
 std::size_t Engine::release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code) {
   const UnixNs unheld = later(now_, tx_.number(Number::latency_ns));
   std::size_t released = 0;

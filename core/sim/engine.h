@@ -81,7 +81,9 @@ class Engine {
   /// The other user of the node. Errc::not_found without an invoice, in_flight, already_paid, switch_unavailable.
   [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label,
                                           std::uint64_t group);
-  /// Returns how many HTLCs were held.
+  /// Some HTLC of it is under way although the payee has given the preimage away: our node has not heard of it.
+  [[nodiscard]] bool payee_has_settled(const Invoice& invoice);
+  /// Returns how many HTLCs were held. With a failure: REQUIRES that the payee has not settled.
   std::size_t release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code);
   /// What Core Lightning keeps of a hand-over that its own channel refused: a row that has failed. REQUIRES: send()
   /// said so.

@@ -272,6 +272,17 @@ TEST_CASE("sets: one part of several fails, stalls, is lost or an orphan; the ot
     world.clock().pass(ns_per_second);
     CHECK(received(world, made.hash) == whole);
   }
+  SUBCASE("one that stalls when the payee has settled can no longer fail") {
+    spoil("stall=forever@sendpay#2");
+    send(1, whole / 2);
+    send(2, whole / 2);
+    world.clock().pass(ns_per_second);
+    CHECK(received(world, made.hash) == whole / 2);
+    CHECK(world.admin().release(made.hash, 0x2002).error().code == Errc::already_paid);
+    CHECK(world.admin().release(made.hash, std::nullopt).value() == 1);
+    world.clock().pass(ns_per_second);
+    CHECK(received(world, made.hash) == whole);
+  }
   SUBCASE("a stalled part of a set that is not complete fails with it, and is heard of later") {
     spoil("stall=30s@sendpay#1");
     send(1, whole / 2);

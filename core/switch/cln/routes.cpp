@@ -366,13 +366,24 @@ void RouteSearch::leave_something_out() {
   } else if (!question_.demand.outgoing_channels.empty()) {
     meaning = DetailCode::outgoing_channel_no_route;
   } else {
-    return parts_ > 1 ? end({}) : explain_by_less(std::move(what));
+    return parts_ > 1 ? explain_by_more_parts(std::move(what)) : explain_by_less(std::move(what));
   }
   put(what,
       [self = shared_from_this(), meaning](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
         const bool hints = routes.empty() && self->hints_left_out_;
         self->end(routes.empty() && !hints ? FailureDetail{} : detail_of(hints ? DetailCode::excluded : meaning));
       });
+}
+
+void RouteSearch::explain_by_more_parts(Ask what) {
+  if (what.parts == 1 || what.parts >= limits::max_parts) return end({});
+  what.parts = limits::max_parts;
+  put(what, [self = shared_from_this()](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
+    if (routes.size() <= self->parts_) return self->end({});
+    FailureDetail more = detail_of(DetailCode::more_parts);
+    more.parts = static_cast<std::uint32_t>(routes.size());
+    self->end(std::move(more));
+  });
 }
 
 /// A part of the amount that gets through shows that it is the amount.
