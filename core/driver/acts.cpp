@@ -63,9 +63,9 @@ void Driver::Impl::fulfil(Drive& drive, const AskForRoutes& wish) {
   auto advice = wish.advised ? remembered() : nullptr;
   const bool advised = advice != nullptr;
   drive.retry_full_at.reset();
-  NextRoutes next = next_routes(
-      item.payment, most_parts,
-      QuestionContext{drive.ticket, std::move(advice), store_id(item), now(), drive.policies, drive.full_until});
+  NextRoutes next = next_routes(item.payment, most_parts,
+                                QuestionContext{drive.ticket, std::move(advice), store_id(item), now(), drive.policies,
+                                                drive.full_until, wish.caution});
   if (auto* nothing = std::get_if<NothingLeft>(&next)) {
     no_route(item, std::move(nothing->detail));
   } else if (auto* route = std::get_if<Route>(&next)) {
@@ -74,7 +74,7 @@ void Driver::Impl::fulfil(Drive& drive, const AskForRoutes& wish) {
     auto& question = std::get<RouteQuestion>(next);
     route_asked(item, RouteAsked{wish.wanted, advised,
                                  Exclusions{question.excluded_channels, question.excluded_nodes, question.bounds},
-                                 drive.full_until});
+                                 drive.full_until, wish.caution});
     ports.node.ask_route(question);
   }
 }

@@ -269,7 +269,9 @@ Wishes on(Item& item, const RouteAnswer& answer) {
   auto judged = judge_answer(answer, item.payment, asked.excluded);
   if (auto* routes = std::get_if<std::vector<Route>>(&judged))
     return {TakeRoutes{std::move(*routes), round_for(item, asked.wanted)}};
-  if (answer.advised && asked.advised) return {AskForRoutes{asked.wanted, false}};
+  if (answer.advised && asked.advised) return {AskForRoutes{asked.wanted, false, asked.caution}};
+  if (asked.caution > 0 && !asked.excluded.bounds.empty())
+    return {AskForRoutes{asked.wanted, false, asked.caution - 1}};
   if (met_full_channel(item.payment, asked.full_until)) return {WaitForChannel{}};
   item.backlog.push_back(std::move(std::get<NoRoute>(judged)));
   return {};

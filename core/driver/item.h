@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/driver/caution.h"
 #include "core/driver/ports.h"
 #include "core/driver/route_session.h"
 #include "core/payment/lifecycle.h"
@@ -44,6 +45,7 @@ struct RouteAsked {
   bool advised = false;              ///< the question came with advice (M1)
   Exclusions excluded{};             ///< of the question
   AttemptId full_until{};            ///< see exclusions_for
+  unsigned caution = 0;              ///< see cautious()
   std::optional<AskRoutes> again{};  ///< the answer comes too late: what is missing has changed
   bool outdated = false;             ///< asked beside parts that have all ended: a look comes first (R4, R9)
 };
@@ -97,6 +99,7 @@ struct ItemContext {
 struct AskForRoutes {
   AskRoutes wanted{};
   bool advised = true;  ///< with what other payments met (M1)
+  unsigned caution = most_caution;
 };
 /// Our channels are full: the question is to be put again, from a look on, when an HTLC has ended.
 struct WaitForChannel {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/driver/caution.h"
 #include "core/invoice/bolt11/invoice.h"
 
 namespace paytower {
@@ -52,16 +53,14 @@ class Gatherer {
     if (lasting || carried <= most_) add_once(found_.channels, channel);
   }
 
-  /// What the channel was asked to carry when it failed: other parts of the round held it as well.
+  /// What the channel was asked to carry when it failed: other parts of the round held it as well, also such as failed
+  /// behind it a moment later.
   [[nodiscard]] Msat with_siblings(const ChannelDirection& channel, Msat carried, const Attempt& failed) const {
     for (const Attempt& sibling : payment_.attempts) {
-      const bool passed = sibling.open() || sibling.outcome == AttemptOutcome::settled ||
-                          (sibling.failure && sibling.failure->code == FailureCode::mpp_timeout);
-      if (sibling.origin != AttemptOrigin::own || sibling.id != failed.id || !passed) continue;
-      for (const Hop& hop : sibling.route.hops) {
-        if (ChannelDirection{hop.channel, hop.direction} == channel)
-          carried = checked_add(carried, hop.amount).value_or(carried);
-      }
+      const bool beside = !sibling.resolved || *sibling.resolved >= failed.registered;
+      if (sibling.origin != AttemptOrigin::own || sibling.id != failed.id || !beside) continue;
+      const Msat more = passed_over(sibling, channel).value_or(Msat{});
+      carried = checked_add(carried, more).value_or(carried);
     }
     return carried;
   }
@@ -230,6 +229,7 @@ NextRoutes next_routes(const Payment& payment, std::uint32_t most_parts, const Q
     return NothingLeft{refused.detail().value_or(detail_of(DetailCode::given_routes))};
   }
   Exclusions avoid = exclusions_for(payment, context.policies, context.full_until);
+  avoid.bounds = cautious(std::move(avoid.bounds), payment, context.caution);
   RouteQuestion question;
   question.ticket = context.ticket;
   question.demand = demand_left(payment);
@@ -288,8 +288,6 @@ class FirstAmounts {
  private:
   std::vector<std::uint64_t> taken_;
 };
-
-constexpr std::uint64_t most_difference = 100;  ///< msat; more attempts than these no payment has
 
 /// A part of a single hop has no fee that could be raised: what it delivers moves to or from another part.
 void move_difference(std::vector<Route>& routes, std::size_t at, FirstAmounts& taken) {

@@ -46,6 +46,7 @@ struct QuestionContext {
   UnixNs now{};
   std::span<const ChannelPolicy> policies{};  ///< that the payment has met on its way
   AttemptId full_until{};                     ///< see exclusions_for
+  unsigned caution = 0;                       ///< see cautious()
 };
 
 /// `most_parts`: no more than these, whatever the payment allows.
@@ -55,6 +56,8 @@ struct QuestionContext {
 /// that was excluded, or why there are none.
 [[nodiscard]] std::variant<std::vector<Route>, NoRoute> judge_answer(const RouteAnswer& answer, const Payment& payment,
                                                                      const Exclusions& exclusions);
+
+inline constexpr std::uint64_t most_difference = 100;  ///< msat; more attempts than these no payment has
 
 /// R5: no switch's list of HTLCs names a part, so that each attempt of a payment sends an amount of its own over our
 /// channel. Equal parts of a set send a few msat less, and its smallest part more; where all are equal, 1 msat of fee

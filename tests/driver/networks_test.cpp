@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::uint32_t most_parts = 16;
 constexpr std::uint32_t most_attempts = 84;
+constexpr std::int64_t deadline_s = 60;           ///< all three are what `send` takes where nothing is said
 constexpr std::uint64_t least_flow = 10'000'000;  ///< msat: below it, fees are more than a little of it
 
 /// PAYTOWER_NETWORKS: so many of them.
@@ -56,7 +57,7 @@ PaymentRequest request_for(SimWorld& world, sim::NodeIndex payee, std::uint64_t 
   request.demand.fee_limit = Msat::of(amount / 20);
   request.max_parts = most_parts;
   request.max_attempts = most_attempts;
-  request.deadline = UnixNs{world.clock.wall().value + 900 * ns_per_second};
+  request.deadline = UnixNs{world.clock.wall().value + deadline_s * ns_per_second};
   return request;
 }
 
@@ -67,17 +68,31 @@ struct Score {
   std::uint64_t parts = 0;
   std::uint64_t attempts = 0;
   std::uint64_t rounds = 0;
+  std::uint64_t moments = 0;  ///< at which the ledger was asked
   std::map<std::string, std::uint64_t> not_paid{};
 };
 
-/// R2, by what really happened.
-void judge(SimWorld& world, const Payment& payment, std::uint64_t amount) {
+/// What was on its way to the payee at a moment, or had settled.
+std::uint64_t live_at(const std::vector<sim::OracleEntry>& entries, UnixNs when) {
+  std::uint64_t sum = 0;
+  for (const sim::OracleEntry& entry : entries) {
+    const bool gone = entry.state != sim::OracleState::settled && entry.resolved && *entry.resolved <= when;
+    if (entry.created <= when && !gone) sum += entry.amount.value();
+  }
+  return sum;
+}
+
+/// R2, by what really happened: at the end, and at each moment at which an HTLC was made.
+void judge(SimWorld& world, const Payment& payment, std::uint64_t amount, std::uint64_t& moments) {
   std::uint64_t settled = 0;
   bool held = false;
-  for (const sim::OracleEntry& entry : world.oracle(payment.request.hash)) {
+  const std::vector<sim::OracleEntry> entries = world.oracle(payment.request.hash);
+  for (const sim::OracleEntry& entry : entries) {
     if (entry.state == sim::OracleState::settled) settled += entry.amount.value();
     held = held || entry.state == sim::OracleState::held;
+    CHECK(live_at(entries, entry.created) <= amount);
   }
+  moments += entries.size();
   CHECK_FALSE(held);
   CHECK(settled == (payment.status() == PaymentStatus::succeeded ? amount : 0));
 }
@@ -94,7 +109,7 @@ void pay(SimWorld& world, Score& score, sim::NodeIndex payee, std::uint64_t amou
   const DriveResult result = world.send(request_for(world, payee, amount), 1'800 * ns_per_second);
   REQUIRE(result.end == DriveEnd::ended);
   const Payment& payment = *result.payment;
-  judge(world, payment, amount);
+  judge(world, payment, amount, score.moments);
   ++score.asked;
   score.attempts += payment.own_attempts();
   if (payment.status() != PaymentStatus::succeeded) {
@@ -135,7 +150,7 @@ void tell(const std::string& fees, const std::map<int, Score>& scores) {
   for (const auto& [percent, score] : scores) {
     MESSAGE(percent << " % of the maximum flow, " << fees << ": " << score.paid << " of " << score.asked << " paid, "
                     << score.in_parts << " in parts (" << score.parts << " parts in all), " << score.attempts
-                    << " attempts, " << score.rounds << " rounds");
+                    << " attempts, " << score.rounds << " rounds of the paid, " << score.moments << " moments judged");
     for (const auto& [why, count] : score.not_paid) MESSAGE("  not paid: " << count << " " << why);
   }
 }
@@ -154,7 +169,7 @@ TEST_CASE("networks: what they can carry is paid in at most 16 parts, and never 
   for (const auto* scores : {&free, &charged}) {
     for (const auto& [percent, score] : *scores) {
       if (percent == 25) CHECK(score.paid == score.asked);
-      if (percent == 60) CHECK(score.paid * 10 >= score.asked * 7);  // it has to learn what others hold
+      if (percent == 60) CHECK(score.paid * 10 >= score.asked * 8);  // it has to learn what others hold
     }
   }
 }

@@ -165,7 +165,11 @@ TEST_CASE("parts: a part that failed beside the others is replaced in the same r
     REQUIRE(node.last_question.beside.size() == 1);
     CHECK(node.last_question.beside[0] == part_route(150'000, 1));
     REQUIRE(node.last_question.bounds.size() == 1);
-    CHECK(node.last_question.bounds[0].below == Msat::of(100'000));
+    CHECK(node.last_question.bounds[0].below == Msat::of(50'000));
+    return std::vector<SwitchEvent>{no_route_answer(node.last_question.ticket, {})};
+  });
+  world.node.expect("route", [](ScriptedSwitch& node) {  // where half of what failed does not do, more is asked for
+    CHECK(node.last_question.bounds[0].below == Msat::of(75'000));
     return std::vector<SwitchEvent>{routes_answer(node.last_question.ticket, {part_route(100'000, 21)})};
   });
   world.node.expect("send", say([](ScriptedSwitch& node) {

@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/driver/caution.h"
 #include "core/driver/mission_control.h"
 #include "core/driver/route_session.h"
 #include "tests/lifecycle/states.h"
@@ -314,4 +315,62 @@ TEST_CASE("memory: more channels than it holds: what is old makes room, and noth
   memory.learn(PastResult{UnixNs{created.value + 2 * knowledge_life_ns}, route, {}});
   CHECK(memory.size() < 10);
   CHECK(memory.bounds(channel(7)) != nullptr);
+}
+
+namespace {
+
+/// A part of the payment's first round, over three_hops().
+Attempt part_failed_at(std::uint32_t part, std::uint32_t source) {
+  Attempt failed = own_attempt(first_id, Shape::failed);
+  failed.part = part;
+  failed.route = three_hops();
+  failed.failure = Failure{FailureCode::temporary_channel_failure, source, {}, {}, {}};
+  return failed;
+}
+
+Payment payment_in_parts(std::vector<Attempt> attempts) {
+  Payment payment = payment_of(Msat::of(2 * amount));
+  payment.request.max_parts = 4;
+  payment.attempts = std::move(attempts);
+  return payment;
+}
+
+Msat asked_below(const Payment& payment, unsigned caution) {
+  return cautious({ChannelBound{channel(2), Msat::of(1'024)}}, payment, caution).at(0).below;
+}
+
+}  // namespace
+
+TEST_CASE("M3: a part that held a channel's money while another failed there counts, although it failed behind it") {
+  Payment payment = payment_in_parts({part_failed_at(1, 1), part_failed_at(2, 2)});
+  const std::vector<ChannelBound> beside{{channel(2), Msat::of(2 * (amount + 1))}, {channel(3), Msat::of(amount)}};
+  CHECK(exclusions_for(payment).bounds == beside);
+  payment.attempts[1].resolved = UnixNs{payment.attempts[0].registered.value - 1};
+  CHECK(exclusions_for(payment).bounds.at(0).below == Msat::of(amount + 1));
+}
+
+TEST_CASE("caution: half of what a channel may hold is asked for first, and never quite what it did not carry") {
+  const Payment payment = payment_in_parts({part_failed_at(1, 1)});
+  CHECK(asked_below(payment, most_caution) == Msat::of(512));
+  CHECK(asked_below(payment, 2) == Msat::of(768));
+  CHECK(asked_below(payment, 1) == Msat::of(960));
+  CHECK(asked_below(payment, 0) == Msat::of(1'023));
+}
+
+TEST_CASE("caution: what a channel has carried of the payment is asked for again") {
+  Attempt small = part_failed_at(1, 2);
+  small.route.hops[1].amount = Msat::of(24);
+  CHECK(asked_below(payment_in_parts({small}), most_caution) == Msat::of(524));
+  Attempt waited = small;
+  waited.failure = came_back;
+  Attempt beside = waited;
+  beside.part = 2;
+  CHECK(asked_below(payment_in_parts({waited, beside}), most_caution) == Msat::of(536));  // both at once
+}
+
+TEST_CASE("caution: of a channel of ours the node knows the balance, and only what makes parts differ is left") {
+  const Payment payment = payment_in_parts({part_failed_at(1, 0)});
+  const ChannelBound ours{channel(1), Msat::of(amount)};
+  for (unsigned caution = 0; caution <= most_caution; ++caution)
+    CHECK(cautious({ours}, payment, caution).at(0).below == Msat::of(amount - most_difference));
 }
