@@ -77,8 +77,9 @@ class Decider {
 
   void operator()(const NoRoute& event) {
     if (payment_.ended_for_good()) return act(Report{});
-    if (!recorded()) return fail_payment(event.reason, event.detail);
     if (payment_.has_open_attempt()) return;
+    // R9: the balance may be missing because somebody else pays this very hash.
+    init_if_new();
     set_stop(event.reason, event.detail);
     act(Look{});
   }

@@ -144,15 +144,33 @@ TEST_CASE("step script: failure with one route") {
   CHECK(world.log == up_to_send + Log{"query", "fail-attempt", "look", "route", "set-stop", "look", "fail"});
 }
 
-TEST_CASE("step script: no route is recorded and failed in one commit") {
+TEST_CASE("step script: no route is said of a hash that was looked at behind the question") {
   World world;
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());
   world.node.expect("route", no_route(FailureReason::insufficient_balance));
+  world.node.expect("look", quiet());
   const auto result = world.send();
   CHECK(result.payment->status() == PaymentStatus::failed);
   CHECK(result.payment->fail_reason == FailureReason::insufficient_balance);
-  CHECK(world.log == Log{"identify", "look", "route", "init+fail"});
+  CHECK(world.log == Log{"identify", "look", "route", "init+set-stop", "look", "fail"});
+}
+
+TEST_CASE("R9: who takes the last balance for the same hash is no reason for FAILED") {
+  World world;
+  world.options.wait_ns = ns_per_second;
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", no_route(FailureReason::insufficient_balance));
+  LookResult theirs = quiet_look();
+  theirs.rows.emplace_back();
+  theirs.rows.back().id = AttemptId{77};
+  theirs.rows.back().state = RowState::pending;
+  for (int i = 0; i < 20; ++i) world.node.expect("look", shows(theirs));
+  const auto result = world.send();
+  REQUIRE(result.payment);
+  CHECK(result.payment->status() == PaymentStatus::initiated);
+  CHECK(result.end == DriveEnd::open);
 }
 
 TEST_CASE("step script: why there is no route reaches whoever asked, also behind a failed attempt") {
@@ -166,6 +184,7 @@ TEST_CASE("step script: why there is no route reaches whoever asked, also behind
     world.node.expect("identify", identity());
     world.node.expect("look", quiet());
     world.node.expect("route", poor);
+    world.node.expect("look", quiet());
   }
   SUBCASE("behind a failed attempt") {
     expect_up_to_send(world);
@@ -699,6 +718,7 @@ TEST_CASE("a route that breaks a limit or repeats what failed is not taken") {
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());
   world.node.expect("route", route(1));  // costs 500 msat
+  world.node.expect("look", quiet());
   const auto result = world.send();
   CHECK(result.payment->fail_reason == FailureReason::no_route);
   CHECK(result.payment->why_failed()->code == DetailCode::fee_limit);
