@@ -90,6 +90,20 @@ void rpc(SeedFolder folder) {
       "\x03{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"error\":{\"code\":-32601,\"message\":\"Unknown command\"}}\n\n{}\n\n");
 }
 
+void rest(SeedFolder folder) {
+  const std::string head =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Sat, 28 Nov 2026 14:12:22 GMT\r\n";
+  folder.add("\x04" + head + "Content-Length: 11\r\n\r\n{\"status\":1}");
+  folder.add("\x04HTTP/1.1 100 Continue\r\n\r\n" + head + "Connection: close\r\nContent-Length: 2\r\n\r\n{}x");
+  for (const char* form : {"\x04", "\x05", "\x07"}) {
+    folder.add(form + head +
+               "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n4;x=\"y\"\r\n1}\n{\r\n2\r\n}\n\r\n0\r\nA: b\r\n\r\n");
+    folder.add(form + head + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    folder.add(form + head + "Transfer-Encoding: gzip\r\n\r\n{}\n{}");
+    folder.add(form + head + "\r\n{}\n\n{}");
+  }
+}
+
 void routes(SeedFolder folder) {
   folder.add(R"({"routes":[{"total_time_lock":800120,"total_fees_msat":"1012","total_amt_msat":"251012","hops":[
 {"chan_id":"879609302220865537","amt_to_forward_msat":"250000","fee_msat":"1012","expiry":800080,"pub_key":")" +
@@ -197,6 +211,7 @@ void write_text_seeds(const std::string& folder) {
   bolt11(SeedFolder(root / "bolt11"));
   channel_update(SeedFolder(root / "channel_update"));
   rpc(SeedFolder(root / "rpc"));
+  rest(SeedFolder(root / "rest"));
   routes(SeedFolder(root / "routes"));
   batch(SeedFolder(root / "batch"));
   graph(SeedFolder(root / "graph"));
