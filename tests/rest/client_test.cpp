@@ -428,6 +428,22 @@ TEST_CASE("rest: whoever is told may ask, drop and give up") {
   CHECK(world.run().answered());
 }
 
+TEST_CASE("rest: a stream that is dropped at its first line says nothing more, also of what has come already") {
+  RestWorld world;
+  world.answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk("1\n2\n3\n") + "0\r\n\r\n");
+  const auto told = std::make_shared<Told>();
+  RestRequest request = world.request(told);
+  std::uint64_t stream = 0;
+  request.line = [&](const RestHead&, const std::string& line) {
+    told->lines.push_back(line);
+    world.client.drop(stream);
+  };
+  stream = world.client.ask(std::move(request));
+  world.settle();
+  CHECK(told->lines == std::vector<std::string>{"1"});
+  CHECK(told->ends.empty());
+}
+
 TEST_CASE("rest: a call that could write another header, or more than its bound, is a bug of the caller") {
   RestWorld world;
   for (const auto change : std::initializer_list<void (*)(RestRequest&)>{
