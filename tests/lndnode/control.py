@@ -7,7 +7,7 @@ import time
 
 import forwarding
 import records
-from graph import scid
+from graph import Limits, NoRoute, scid
 from records import Refused
 from rest import Other
 from router import Order
@@ -41,6 +41,8 @@ class Control:
             return {"ok": True, **(done or {})}
         except Refused as refusal:
             return {"ok": False, "status": refusal.status, "code": refusal.code, "error": refusal.message}
+        except NoRoute as words:
+            return {"ok": False, "error": str(words)}
         except (AttributeError, KeyError, TypeError, ValueError, StopIteration) as error:
             return {"ok": False, "error": f"{type(error).__name__}: {error}"}
 
@@ -143,6 +145,10 @@ class Control:
     def do_sync(self, synced=True):
         self.peer.rest.synced = synced
 
+    def do_identity(self, pubkey=None):
+        """Another node answers at this address."""
+        self.peer.rest.identity = pubkey
+
     def do_state(self, state):
         self.peer.rest.state = state
 
@@ -222,6 +228,15 @@ class Control:
             await driven
         return {"status": payment.status}
 
+    async def do_join(self, payment_request, amount_msat, total_msat=None, skip=True, wait=False):
+        """Another user's part of this invoice."""
+        asked = self.router.target(payment_request)
+        delta, total = asked["cltv"] + 3, total_msat or asked["msat"]
+        way = self.graph.find(asked["destination"], amount_msat, delta, Limits())
+        route = self.router.route_along(way, amount_msat, delta, (asked["payment_addr"], total))
+        work = self.router.spawn(self.router.hand_over(Other(), Order(asked["payment_hash"], route, skip)))
+        return {"status": (await work).status} if wait else {}
+
     async def do_foreign(self, hash, act="fence", amount_msat=1, total_msat=1, payment_addr=None, skip=None, chan=1, mark=None):
         """One hop, as another paytower's barrier has it: act "fence", or "release" which ends the record."""
         custom = {5564161: bytes.fromhex(mark)} if mark else {}
@@ -253,12 +268,16 @@ class Control:
     def do_disarm(self, fault=None):
         self.peer.faults.disarm(fault)
 
+    def do_break(self, path="/"):
+        return {"lost": self.peer.server.break_off(path)}
+
     # --- looking ---
 
     def row(self, htlc):
         route, last = htlc.route, htlc.route.hops[-1]
         return {"htlc": htlc.number, "hash": htlc.hash.hex(), "attempt": htlc.attempt_id, "amount_msat": route.delivered, "sent_msat": route.total,
-                "total_msat": last.mpp[1] if last.mpp else None, "state": htlc.state, "left": "signed" in htlc.moments, "user": htlc.user,
+                "total_msat": last.mpp[1] if last.mpp else None, "chan": route.hops[0].chan, "time_lock": route.time_lock, "state": htlc.state,
+                "left": "signed" in htlc.moments, "user": htlc.user,
                 "custom_records": {str(kind): value.hex() for kind, value in last.custom.items()}, "moments": htlc.moments}
 
     def rows(self, payment_hash=None):

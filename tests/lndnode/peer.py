@@ -49,6 +49,8 @@ class Peer:
             self.server.close()
         self.router.die()
         await asyncio.sleep(given.get("down", 0.05))
+        if given.get("certificate"):
+            os.unlink(os.path.join(self.folder, "tls.cert"))
         self.graph.own.online = not given.get("peers")
         self.rest.state = "WAITING_TO_START" if given.get("phases") else "SERVER_ACTIVE"
         await self.server.listen()

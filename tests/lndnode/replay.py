@@ -85,6 +85,7 @@ class Replay:
 
     def __init__(self, check, peer, name, hooks=(), skip=None):
         self.check, self.peer, self.name, self.hooks, self.skip = check, peer, name, hooks, skip
+        self.twins = False  # requests that must meet on their way
         self.texts, self.under_way, self.macaroon, self.compared = {}, {}, peer.macaroon, 0
 
     def run(self):
@@ -138,9 +139,21 @@ class Replay:
             line = {**line, "path": line["path"].replace(recorded, made)}
         if self.skip and self.skip(line):
             return
+        asked = len(self.peer("requests")["requests"])
         self.under_way[line["conn"]] = Asking(self.peer, line, self.macaroon, body)
         if not rest or rest[0].get("conn") != line["conn"] or rest[0]["dir"] != "res":
-            time.sleep(0.05)
+            self.wait_until_it_is_on_its_way(asked)
+
+    def wait_until_it_is_on_its_way(self, asked):
+        """A second at most: a request may be refused, and lnd may be down."""
+        end, on_its_way = time.monotonic() + 1, ("sent", "resolved", "attempt_failed", "recorded")
+        while time.monotonic() < end:
+            new = self.peer("requests")["requests"][asked:]
+            there = any(one["reached"] in on_its_way or one["reached"] == "accepted" and one["method"] == "GET" for one in new)
+            if there and (self.twins or all(row["state"] != "forwarded" for row in self.peer("ledger")["ledger"])):
+                break
+            time.sleep(0.005)
+        time.sleep(0.02)
 
     def answered(self, line):
         self.note("<" + line["conn"] + " ")

@@ -74,7 +74,7 @@ class Stream:
 class Rest:
     def __init__(self, router, bakery):
         self.router, self.graph, self.network, self.bakery = router, router.graph, router.network, bakery
-        self.state, self.synced = "SERVER_ACTIVE", True
+        self.state, self.synced, self.identity = "SERVER_ACTIVE", True, None
         chain = {"mainnet": "6fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000",
                  "regtest": "06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f"}
         self.chain_hash = bytes.fromhex(chain.get(self.graph.network, "f67ad7695d9b662a72ff3d8edbbb2de0bfa67b13974bb9910d116d5cbd863e68"))
@@ -121,7 +121,7 @@ class Rest:
     async def getinfo(self, _):
         own, active = self.graph.own, sum(self.graph.active(one) for one in self.graph.own_channels())
         height = self.graph.height
-        return {"version": "0.21.2-beta commit=", "commit_hash": "", "identity_pubkey": own.key.hex(), "alias": own.alias, "color": "#3399ff",
+        return {"version": "0.21.2-beta commit=", "commit_hash": "", "identity_pubkey": self.identity or own.key.hex(), "alias": own.alias, "color": "#3399ff",
                 "num_pending_channels": 0, "num_active_channels": active, "num_inactive_channels": len(self.graph.own_channels()) - active,
                 "num_peers": active, "block_height": height, "block_hash": hashlib.sha256(str(height).encode()).hexdigest(),
                 "best_header_timestamp": str(self.router.now() // 10**9), "synced_to_chain": self.synced, "synced_to_graph": True,

@@ -69,6 +69,8 @@ class RunningPeer:
                 used.close()
 
     def close(self):
+        if self.process.stdout.closed:
+            return
         self.lines.close()
         self.control.close()
         self.process.stdin.close()

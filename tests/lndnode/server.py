@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import traceback
 
 import faults
 from records import Refused
@@ -48,6 +49,7 @@ class Server:
     def __init__(self, rest, injected, folder):
         self.rest, self.faults, self.folder = rest, injected, folder
         self.connections, self.count, self.requests, self.port, self.listener = {}, 0, [], 0, None
+        self.serving = {}  # what each connection is busy with
 
     async def listen(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -66,6 +68,13 @@ class Server:
         for task, writer in list(self.connections.items()):
             writer.transport.abort()
             task.cancel()
+
+    def break_off(self, path):
+        """Connections that wait for an answer to such a request are lost; lnd goes on. Returns how many."""
+        lost = [writer for writer, call in self.serving.items() if call.path.startswith(path)]
+        for writer in lost:
+            writer.transport.abort()
+        return len(lost)
 
     def date(self):
         return email.utils.formatdate(self.rest.router.now() // 10**9, usegmt=True)
@@ -90,12 +99,17 @@ class Server:
         try:
             while True:
                 call = await self.read(reader, number)
-                if not call or not await self.serve(call, reader, writer):
+                self.serving[writer] = call
+                if not await self.serve(call, reader, writer) or call.headers.get("connection") == "close":
                     break
+                self.serving.pop(writer)
+        except ValueError:  # no HTTP: Go says so and hangs up
+            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request")
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, asyncio.LimitOverrunError, ssl.SSLError, TimeoutError):
             pass
         finally:
             self.connections.pop(task, None)
+            self.serving.pop(writer, None)
             writer.close()
 
     async def read(self, reader, connection):
@@ -151,6 +165,9 @@ class Server:
             if call.streams:
                 return Stream(self.refused(refusal))
             return refusal.status, error_body(refusal, False)
+        except Exception:  # a fault of the peer's own: whoever runs the test must see it
+            traceback.print_exc()
+            return 500, error_body(Refused("the peer itself is broken", 13), False)
 
     @staticmethod
     async def refused(refusal):

@@ -5,6 +5,8 @@ import base64
 import email.utils
 import http.client
 import json
+import os
+import re
 import shutil
 import socket
 import ssl
@@ -13,6 +15,7 @@ import threading
 import time
 import unittest
 
+import control
 import macaroon
 import running
 
@@ -68,6 +71,20 @@ class Steering(unittest.TestCase):
 
     def states(self, made):
         return [row["state"] for row in self.peer("ledger", hash=made["hash"])["ledger"]]
+
+
+class Commands(Steering):
+    def test_the_readme_has_all_of_them(self):
+        with open(os.path.join(running.HERE, "README.md"), encoding="utf-8") as file:
+            table = file.read().split("## Commands")[1].split("## Faults")[0]
+        named = {word for row in re.findall(r"^\| (`[^|]*) \|", table, re.M) for word in re.findall(r"`(\w+)`", row)}
+        self.assertEqual(named - {"kill", "stop"}, {name[3:] for name in dir(control.Control) if name.startswith("do_")})
+
+    def test_what_is_refused(self):
+        for cmd, given in (("nothing", {}), ("fault", {"do": "what"}), ("settle", {"hash": "00" * 32}), ("mine", {"blocks": "x"})):
+            with self.assertRaises(running.Refusal, msg=cmd):
+                self.peer(cmd, **given)
+        self.assertEqual(self.peer("mine", blocks=3)["height"], 370)
 
 
 class Faults(Steering):
@@ -137,6 +154,17 @@ class Faults(Steering):
         self.assertEqual(answers[0][1]["status"], "SUCCEEDED")
 
 
+    def test_connections_that_wait_are_lost(self):
+        made = self.peer("invoice", hold=True)
+        answers, thread = self.begin(self.order(made))
+        self.peer("wait", hash=made["hash"], state="held")
+        self.assertEqual(self.peer("break", path=SEND)["lost"], 1)
+        thread.join(5)
+        self.assertEqual(type(answers[0]), str)
+        self.peer("settle", hash=made["hash"])
+        self.assertEqual(self.look(made)["status"], "SUCCEEDED")
+
+
 class FaultsOfSql(Faults):
     args = ("--store", "sql")
 
@@ -197,14 +225,15 @@ class Restarts(Steering):
         self.peer("wait", hash=made["hash"], status="FAILED")
 
     def test_how_it_starts(self):
-        self.peer("restart", wait=False, down=0.2, phases={"WAITING_TO_START": 0.2, "LOCKED": 0.2, "UNLOCKED": 0.2, "RPC_ACTIVE": 0.2})
+        self.peer("restart", wait=False, down=0.2, phases={"WAITING_TO_START": 0.4, "LOCKED": 0.4, "UNLOCKED": 0.4, "RPC_ACTIVE": 0.4})
         seen = []
-        end = time.monotonic() + 5
+        end = time.monotonic() + 10
         while time.monotonic() < end and "SERVER_ACTIVE" not in seen:
             try:
                 state = json.loads(self.peer.ask("GET", "/v1/state")[1])["state"]
-                if state == "LOCKED":
-                    self.assertIn("wallet locked", self.peer.ask("GET", "/v1/getinfo")[1])
+                words = self.peer.ask("GET", "/v1/getinfo")[1]
+                if state == "LOCKED" and "LOCKED" in self.peer.ask("GET", "/v1/state")[1]:
+                    self.assertIn("wallet locked", words)
             except ConnectionRefusedError:
                 state = "refused"
             except (OSError, http.client.HTTPException):
@@ -349,6 +378,19 @@ class Http(Steering):
             wire.sendall(head + body)
         self.peer("wait", hash=made["hash"], status="SUCCEEDED")
 
+    def test_a_new_certificate(self):
+        with open(self.peer.cert, encoding="utf-8") as file:
+            old = file.read()
+        self.peer("restart", certificate=True)
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            ssl.create_default_context(cadata=old).wrap_socket(socket.create_connection(("127.0.0.1", self.peer.port), 5), server_hostname="localhost")
+        self.assertEqual(self.peer.ask("GET", "/v1/state")[0], 200)
+
+    def test_no_http(self):
+        with self.wire() as wire:
+            wire.sendall(b"what\r\n\r\n")
+            self.assertIn(b"400 Bad Request", wire.recv(1000))
+
     def test_another_certificate_is_refused(self):
         with self.assertRaises(ssl.SSLCertVerificationError):
             context = ssl.create_default_context()
@@ -388,6 +430,17 @@ class Others(Steering):
         self.peer("fill", count=300, status="FAILED")
         self.assertEqual(self.peer("delete_all", failed_payments_only=True)["deleted"], 301)
 
+    def test_another_user_joins(self):
+        made = self.peer("invoice", amount_msat=100_000)
+        self.peer("join", payment_request=made["payment_request"], amount_msat=40_000)
+        self.peer("wait", hash=made["hash"], state="held")
+        self.assertEqual(self.send(self.order(made, 60_000, 100_000))[1]["status"], "SUCCEEDED")
+        self.assertEqual(self.states(made), ["settled", "settled"])
+
+    def test_another_node_behind_the_same_address(self):
+        self.peer("identity", pubkey="02" + "11" * 32)
+        self.assertIn('"identity_pubkey":"021111', self.peer.ask("GET", "/v1/getinfo")[1])
+
     def test_a_queue_behind_a_stalled_one(self):
         self.peer("stall", chan="358x1x0")
         first, second = self.peer("invoice"), self.peer("invoice")
@@ -401,6 +454,22 @@ class Others(Steering):
         for answers, thread in asked:
             thread.join(5)
             self.assertEqual(answers[0][1]["status"], "SUCCEEDED")
+
+    def test_a_stalled_link_is_given_up(self):
+        folder = tempfile.mkdtemp(prefix="paytower-peer-")
+        self.addCleanup(shutil.rmtree, folder)
+        self.peer.close()
+        self.peer = running.RunningPeer(folder, "--mailbox", "0.2")
+        self.addCleanup(self.peer.close)
+        first, second = self.peer("invoice"), self.peer("invoice")
+        orders = self.order(first), self.order(second)
+        self.peer("stall", chan="358x1x0")
+        self.begin(orders[0])
+        self.peer("wait", hash=first["hash"], state="signed")
+        failure = self.send(orders[1])[1]["failure"]
+        self.assertEqual((failure["code"], failure["failure_source_index"]), ("TEMPORARY_CHANNEL_FAILURE", 0))
+        self.assertEqual(self.look(first)["status"], "IN_FLIGHT")
+        self.assertFalse(json.loads(self.peer.ask("GET", "/v1/channels")[1])["channels"][0]["active"])
 
     def test_a_payee_behind_a_private_channel(self):
         network = {"network": "regtest", "height": 100, "own": "A", "nodes": {"A": {}, "B": {}, "P": {}},
