@@ -294,11 +294,13 @@ class Control:
         return {"requests": [{"request": call.number, "connection": call.connection, "method": call.method, "path": call.path, "query": call.query,
                               "reached": call.reached, "hash": call.hash_named()} for call in self.peer.server.requests if call.path.startswith(path)]}
 
-    async def do_wait(self, seconds=5.0, count=1, hash=None, state=None, fault=None, path=None, status=None):
-        """Until the ledger has so many rows in a state (of a hash), a fault has been met, a path was asked, a record has a status."""
+    async def do_wait(self, seconds=5.0, count=1, hash=None, state=None, fault=None, path=None, status=None, runs=None):
+        """Until so many HTLCs are in a state, a fault has been met, a path was asked, records have a status, or lnd is in its n-th run."""
         def there():
             if fault is not None:
                 return next(one.met for one in self.peer.faults.armed if one.number == fault)
+            if runs is not None:
+                return self.peer.runs - runs + 1
             if path is not None:
                 return sum(call.path.startswith(path) for call in self.peer.server.requests)
             if status is not None:
@@ -312,7 +314,7 @@ class Control:
         return {"seen": there()}
 
     def do_info(self):
-        return {"own": self.graph.own.key.hex(), "height": self.graph.height, "folder": self.peer.folder, "port": self.peer.server.port,
+        return {"own": self.graph.own.key.hex(), "runs": self.peer.runs, "height": self.graph.height, "folder": self.peer.folder, "port": self.peer.server.port,
                 "nodes": {name: node.key.hex() for name, node in self.graph.nodes.items()},
                 "channels": {str(one.id): [node.name for node in one.ends] for one in self.graph.channels.values()}}
 

@@ -22,6 +22,7 @@ PAYTOWER = ["/lnrpc.Lightning/GetInfo", "/lnrpc.Lightning/QueryRoutes", "/lnrpc.
 class Peer:
     def __init__(self, args):
         self.folder, self.ended = os.path.abspath(args.folder), asyncio.Event()
+        self.runs = 1  # of lnd, this one included
         self.graph, self.bakery, self.faults = Graph.read(args.network), macaroon.Bakery(), Faults(self.restart)
         self.network = Network(self.graph, lambda: self.router.now(), args.hop_delay, args.mpp_timeout, args.mailbox)
         self.router = Router(self.network, args.store, self.faults.at, args.shift)
@@ -59,6 +60,7 @@ class Peer:
             await asyncio.sleep(seconds)
         self.rest.state = "SERVER_ACTIVE"
         self.router.start(given.get("resume", 0))
+        self.runs += 1
         asyncio.get_running_loop().call_later(given.get("peers", 0), self.peers_are_back)
 
     def peers_are_back(self):
