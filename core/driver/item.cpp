@@ -10,10 +10,11 @@ namespace paytower {
 
 namespace {
 
-constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;     ///< between two looks that change nothing
-constexpr std::int64_t orphan_patience_ns = 60 * ns_per_second;  ///< a living node ends such a record in 30 s
-constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;    ///< an unanswered hand-over is looked for after this
-constexpr std::int64_t parts_patience_ns = 2 * ns_per_second;    ///< from the first proof on; usually 0.1 s are enough
+constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;  ///< between two looks that change nothing
+constexpr std::int64_t orphan_patience_ns =
+    45 * ns_per_second;  ///< a living node ends such a record in 30 s, a resume stays for 60
+constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;  ///< an unanswered hand-over is looked for after this
+constexpr std::int64_t parts_patience_ns = 2 * ns_per_second;  ///< from the first proof on; usually 0.1 s are enough
 
 template <typename Records> auto find_in(Records& records, const AttemptKey& key) -> decltype(records.data()) {
   const auto found = std::find_if(records.begin(), records.end(), [&](const auto& one) { return one.key == key; });
@@ -71,7 +72,7 @@ bool holds(const std::vector<AttemptKey>& keys, const AttemptKey& key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-/// One that every look for a minute has shown is proven; for one that this look does not show, the minute begins anew.
+/// One that every look for 45 s has shown is proven; for one that this look does not show, the time begins anew.
 void prove_orphans(Item& item, LookFinding& finding, MonoNs asked, MonoNs now) {
   for (HandoverRecord& record : item.handovers) {
     if (!holds(finding.orphans, record.key)) record.orphan_since.reset();

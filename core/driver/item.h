@@ -162,7 +162,7 @@ void want_look(Item& item, MonoNs at);
 // --- answers: they end in the backlog, in a wanted look, or in wishes ---
 
 /// What a look proves for this payment, asked for at `asked`. REQUIRES: no alarm.
-/// Two looks a minute apart that show a pending record without an HTLC, while its run is over, prove that it was never
+/// Two looks 45 s apart that show a pending record without an HTLC, while its run is over, prove that it was never
 /// sent.
 void on(Item& item, LookFinding finding, MonoNs asked, const ItemContext& at);
 /// Routes that keep to all demands lead to a round. Without them, and with advice, the question is asked again without

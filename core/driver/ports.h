@@ -55,6 +55,8 @@ struct RouteQuestion {
   /// Channels that may carry less than what they failed to carry: all that a set sends over one of them must stay
   /// below, together with `beside`.
   std::vector<ChannelBound> bounds{};
+  /// Another question follows where this one finds no way: no reason is asked for.
+  bool tentative = false;
   /// M4: what nodes on the way have told this payment of their channels, newer than the graph. The hints have it
   /// already.
   std::vector<ChannelPolicy> policies{};

@@ -241,6 +241,7 @@ NextRoutes next_routes(const Payment& payment, std::uint32_t most_parts, const Q
   question.excluded_channels = std::move(avoid.channels);
   question.excluded_nodes = std::move(avoid.nodes);
   question.bounds = std::move(avoid.bounds);
+  question.tentative = context.caution > 0 && !question.bounds.empty();
   question.policies = renew_hints(question.hints, context.policies);
   question.memory = context.memory;
   question.store = context.store;

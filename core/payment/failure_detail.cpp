@@ -77,7 +77,7 @@ void NearMisses::add(const Route& route, const RouteDemand& demand) {
   const bool lengthy = route.total_delay() > demand.cltv_limit;
   if (!dear && !lengthy) return;
   const FailureDetail seen{
-      dear ? DetailCode::fee_limit : DetailCode::cltv_limit, route.fees(), route.total_delay(), {}, {}, {}};
+      dear ? DetailCode::fee_limit : DetailCode::cltv_limit, route.fees(), route.total_delay(), {}, {}, {}, {}};
   if (dear && lengthy) return keep_cheaper(both_, seen);
   if (dear) return keep_cheaper(too_dear_, seen);
   if (!too_long_ || seen.delay < too_long_->delay) too_long_ = seen;

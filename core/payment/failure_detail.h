@@ -43,8 +43,8 @@ struct FailureDetail {
   std::optional<std::uint32_t> delay{};  ///< and for how many blocks it locks
   std::optional<Msat> held{};            ///< what our channels can send together; of one outgoing channel what it can
   std::optional<ShortChannelId> channel{};  ///< the outgoing one that is meant
-  std::optional<std::uint32_t> parts{};     ///< that the set has
   std::string words{};                      ///< the switch's: untrusted text, at most limits::max_failure_message_bytes
+  std::optional<std::uint32_t> parts{};     ///< that the set has
   auto operator<=>(const FailureDetail&) const = default;
 };
 

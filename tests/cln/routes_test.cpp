@@ -208,6 +208,15 @@ TEST_CASE("an older node's routes are checked against every limit") {
     CHECK(answer.routes[0].hops.size() == 2);
     CHECK(answer.routes[0].hops.back().node == world.payee);
   }
+  SUBCASE("the way to a hint does not lead through the payee") {
+    question.hints = {{HintHop{world.peer, *ShortChannelId::parse("9x9x9"), 1'000, 10'000, 6}}};
+    world.node.on("getroute", [&](ScriptedNode& node, const Request& request) { node.error(request, 205); });
+    CHECK(ask().routes.empty());
+    const auto asked = world.node.of("getroute");
+    REQUIRE(asked.size() >= 2);
+    CHECK(asked[1].params["id"] == world.peer.hex());
+    CHECK(asked[1].params["exclude"] == json::array({world.payee.hex()}));
+  }
 }
 
 TEST_CASE("a node is asked with getroutes, what failed put into a layer of its own") {

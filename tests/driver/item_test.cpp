@@ -176,7 +176,7 @@ TEST_CASE("item: R8, what is read again drops conclusions and keeps proofs") {
   CHECK(look_due(item) == at(1).mono);
 }
 
-TEST_CASE("item: looks a minute apart prove an orphan, and one without it begins anew") {
+TEST_CASE("item: looks 45 s apart prove an orphan, and one without it begins anew") {
   Item item = item_with_open_attempt();
   const auto look = [&](std::int64_t seconds, bool orphan) {
     LookFinding finding;
@@ -186,9 +186,9 @@ TEST_CASE("item: looks a minute apart prove an orphan, and one without it begins
     return std::holds_alternative<Orphaned>(item.backlog.back());
   };
   CHECK(!look(0, true));
-  CHECK(!look(59, true));
-  CHECK(!look(60, false));
-  CHECK(!look(61, true));
-  CHECK(!look(120, true));
-  CHECK(look(121, true));
+  CHECK(!look(44, true));
+  CHECK(!look(45, false));
+  CHECK(!look(46, true));
+  CHECK(!look(90, true));
+  CHECK(look(91, true));
 }

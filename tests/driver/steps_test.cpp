@@ -162,7 +162,7 @@ TEST_CASE("R9: who takes the last balance for the same hash is no reason for FAI
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());
   world.node.expect("route", no_route(FailureReason::insufficient_balance));
-  LookResult theirs = quiet_look();
+  cln::NodeLists theirs = quiet_look();
   theirs.rows.emplace_back();
   theirs.rows.back().id = AttemptId{77};
   theirs.rows.back().state = RowState::pending;
@@ -411,7 +411,7 @@ TEST_CASE("the connection is lost before a route: nothing is recorded") {
   CHECK(world.inner_commits() == 0);
 }
 
-TEST_CASE("an orphan is proven by two looks a minute apart at another run of the node, and nothing is sent beside it") {
+TEST_CASE("an orphan is proven by two looks 45 s apart at another run of the node, and nothing is sent beside it") {
   World world;
   const auto pending_at = [](std::string run) {
     return [run = std::move(run)](ScriptedSwitch& node) {

@@ -14,10 +14,10 @@
 namespace paytower::cln {
 
 /// How long one waitsendpay stays at the node.
-inline constexpr std::int64_t wait_seconds = 20;
+inline constexpr std::int64_t wait_seconds = 16;
 /// How long its answer is waited for: a lost one costs no more than this.
 inline constexpr std::int64_t wait_patience_ns = 30 * ns_per_second;
-/// So many of them follow each other before the driver looks again: once a minute a pending payment.
+/// So many of them follow each other before the driver looks again: every 48 s of a pending payment.
 inline constexpr unsigned waits_a_look = 3;
 inline constexpr std::uint64_t list_page = 1'000;
 

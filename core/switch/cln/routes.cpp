@@ -116,6 +116,8 @@ RouteSearch::Ask RouteSearch::bare_ask(std::size_t at) const {
   Ask what;
   what.params = target(at);
   what.limits = false;
+  // The payee stands behind the hint, and not on the way to it.
+  if (targets_[at] && payee_known_) what.without_nodes.push_back(question_.demand.destination);
   const auto load = load_to(at);
   if (!load) return what;
   what.params.amount = load->amount;
@@ -127,7 +129,7 @@ RouteSearch::Ask RouteSearch::bare_ask(std::size_t at) const {
 RouteSearch::Ask RouteSearch::usual_ask(std::size_t at) const {
   Ask what = bare_ask(at);
   what.without_channels = avoid_;
-  what.without_nodes = question_.excluded_nodes;
+  what.without_nodes.insert(what.without_nodes.end(), question_.excluded_nodes.begin(), question_.excluded_nodes.end());
   what.limits = true;
   for (const ChannelBound& bound : question_.bounds) {
     if (what.parts == 1 && bound.below <= question_.demand.amount) {
@@ -307,6 +309,7 @@ void RouteSearch::note(const std::optional<RpcError>& error, bool layered) {
       error && (layered ? error->message.rfind(unknown_destination, 0) == 0 : error->code == invalid_params);
   if (!unknown) {
     known_ = true;
+    payee_known_ = payee_known_ || !targets_[target_];
     if (!probe_target_ || targets_[target_]) probe_target_ = target_;
     if (error && error->code == route_too_expensive) limited_target_ = target_;
   }
@@ -319,6 +322,7 @@ void RouteSearch::end(FailureDetail detail) {
 }
 
 void RouteSearch::explain() {
+  if (question_.tentative && layer_.empty()) return done_(no_route_answer(question_.ticket, {}));
   if (!layer_.empty()) {
     RouteAnswer none = no_route_answer(question_.ticket, {});
     none.advised = true;

@@ -111,6 +111,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   NearMisses refused_;
   std::optional<FailureDetail> refused_set_;  ///< of several routes: the first one's
   bool known_ = false;                        ///< some target is known to the network
+  bool payee_known_ = false;                  ///< the payee itself is: ways to a hint could lead through it
   std::optional<std::size_t>
       probe_target_;          ///< such a one: a hint's entry rather than a payee that may have no public channel
   bool limits_told_ = false;  ///< getroutes was told limits

@@ -36,7 +36,7 @@ class ClnSwitch final : public Switch {
   void look(const PaymentHash& hash, std::span<const Marks> since) override;
   void ask_route(const RouteQuestion& question) override;
   void dispatch(const Handover& handover) override;
-  /// Answered with `look` once a minute while the attempt is pending: the look then shows orphaned rows too.
+  /// Answered with `look` every 48 s while the attempt is pending: the look then shows orphaned rows too.
   void query(const AttemptKey& key) override;
   void fence(const Handover& handover) override;
   void list_own(const StoreId& store) override;
