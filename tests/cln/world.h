@@ -21,19 +21,11 @@
 #include "core/switch/cln/switch.h"
 #include "core/switch/rpc/unix_socket.h"
 #include "tests/driver/temp_folder.h"
+#include "tests/support/test_clock.h"
 
 namespace paytower::test {
 
 using nlohmann::json;
-
-class TestClock final : public Clock {
- public:
-  UnixNs wall() override { return UnixNs{1'795'392'676 * ns_per_second + at}; }
-  MonoNs mono() override { return MonoNs{at}; }
-  void sleep_until(MonoNs until) override { at = std::max(at, until.value); }
-  int stop_signal() override { return 0; }
-  std::int64_t at = 0;
-};
 
 class SeededRandomness final : public Randomness {
  public:
