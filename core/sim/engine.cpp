@@ -449,12 +449,9 @@ void Engine::debit(const AttemptKey& key, Msat amount) {
 }
 
 bool Engine::payee_has_settled(const Invoice& invoice) {
-  std::optional<UnixNs> whole;  ///< when the last part of the set came
-  for (const Flight& flight : tx_.flights_of(invoice.hash)) {
-    if (!flight.incomplete && flight.end.settles) whole = std::max(whole.value_or(flight.created), flight.created);
-  }
-  if (!whole || invoice.hold.ns == Hold::forever) return whole && invoice.paid;
-  return invoice.paid || later(later(*whole, tx_.number(Number::latency_ns)), invoice.hold.ns) <= now_;
+  const std::vector<Flight> flights = tx_.flights_of(invoice.hash);
+  return invoice.paid && std::any_of(flights.begin(), flights.end(),
+                                     [](const Flight& flight) { return flight.stall.ns != 0 && flight.end.settles; });
 }
 
 std::size_t Engine::release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code) {

@@ -85,7 +85,7 @@ TEST_CASE("waitsendpay: what ends an attempt, and what does not") {
   REQUIRE(only<QueryAnswer>(events) != nullptr);
   CHECK(only<QueryAnswer>(events)->kind == expected);
   const json params = world.node.of("waitsendpay")[0].params;
-  CHECK(params == json{{"payment_hash", world.hash.hex()}, {"partid", 0}, {"groupid", 77}, {"timeout", 20}});
+  CHECK(params == json{{"payment_hash", world.hash.hex()}, {"partid", 0}, {"groupid", 77}, {"timeout", 16}});
 }
 
 TEST_CASE("a lost answer to waitsendpay costs half a minute, and no other question") {
