@@ -61,9 +61,8 @@ class Decider {
     const bool kept = keeps_demands(event);
     if (payment_.stop_reason || deadline_passed() || attempts_used_up() || !kept) {
       const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event);
-      if (!recorded())
-        return kept ? fail_payment(FailureReason::timeout) : fail_payment(FailureReason::no_route, detail);
       if (beside) return;  // what is open ends first
+      init_if_new();
       deadline_passed() ? set_stop(FailureReason::timeout) : set_stop(FailureReason::no_route, detail);
       return act(Look{});
     }
