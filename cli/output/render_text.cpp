@@ -221,6 +221,20 @@ std::string hops_text(const Payment& payment) {
 /// Where an imported payment is known.
 std::string ask_lnd(const PaymentHash& hash) { return "lncli trackpayment " + hash.hex(); }
 
+/// What keeps a payment from its end when no attempt of it is open.
+std::string nothing_of_ours_text(const Payment& payment) {
+  const bool orphan = std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& attempt) {
+    return attempt.failure && attempt.failure->message.rfind("never sent: the node was killed", 0) == 0;
+  });
+  if (!orphan) {
+    return "No HTLC of ours is in flight. If the node still works on this hash, it is another user's HTLC that is "
+           "awaited.\n";
+  }
+  return "No HTLC of ours is in flight, but the node was killed before it made one, and its record of that one never "
+         "ends: it can keep this hash from being paid. To end the payment here: paytower resolve " +
+         payment.request.hash.hex() + " --assume-failed, without a switch named\n";
+}
+
 std::string next_text(const Payment& payment, const Output& output) {
   const std::string hash = payment.request.hash.hex();
   const std::string resume = "Next: " + output.command("paytower resume " + hash) + "\n";
@@ -250,11 +264,7 @@ std::string next_text(const Payment& payment, const Output& output) {
            ask_lnd(payment.request.hash) + ", and import lnd's file again once it has ended\n";
   }
   std::string text = "Do not pay it again.\n";
-  if (!payment.has_open_attempt() && !payment.attempts.empty()) {
-    text +=
-        "No HTLC of ours is in flight. If the node still works on this hash, it is another user's HTLC that is "
-        "awaited.\n";
-  }
+  if (!payment.has_open_attempt() && !payment.attempts.empty()) text += nothing_of_ours_text(payment);
   text += resume;
   if (!payment.stop_reason) text += "  or  " + output.command("paytower cancel " + hash) + "\n";
   return text;
