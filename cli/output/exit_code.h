@@ -53,7 +53,8 @@ enum class ExitCode : int {
     case Errc::schema_older:
     case Errc::schema_newer:
     case Errc::database_old_copy:
-    case Errc::switch_old_copy: return ExitCode::database;
+    case Errc::switch_old_copy:
+    case Errc::attempt_doubled: return ExitCode::database;
     case Errc::not_initiated:
     case Errc::internal: return ExitCode::internal;
   }

@@ -78,6 +78,7 @@ std::string next_step(Errc code, std::string_view command) {
     case Errc::schema_older:
     case Errc::database_old_copy:
     case Errc::switch_old_copy:
+    case Errc::attempt_doubled:
     case Errc::conflict: return {};  // who refuses names the payment as well
   }
   return {};

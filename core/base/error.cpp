@@ -30,6 +30,7 @@ std::string_view code_name(Errc code) {
     case Errc::schema_newer: return "schema_newer";
     case Errc::database_old_copy: return "database_old_copy";
     case Errc::switch_old_copy: return "switch_old_copy";
+    case Errc::attempt_doubled: return "attempt_doubled";
     case Errc::attempt_id_taken: return "attempt_id_taken";
     case Errc::conflict: return "conflict";
     case Errc::internal: return "internal";

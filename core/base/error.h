@@ -41,6 +41,7 @@ enum class Errc {
   schema_newer,        ///< made by a newer paytower; not touched
   database_old_copy,   ///< R12: the switch shows attempts of our store that this database does not have (not)
   switch_old_copy,     ///< R5: the node was restored from an old copy (not)
+  attempt_doubled,     ///< the switch shows two HTLCs of one attempt: more may be paid than was asked for (not)
   attempt_id_taken,    ///< RegisterAttempt: the drawn id is stored already; draw again (the driver does)
   conflict,            ///< a compare-and-set found another value: the facts changed below us
   internal,            ///< a bug, or stdout not writable

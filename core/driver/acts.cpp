@@ -141,6 +141,12 @@ void Driver::Impl::fulfil(Drive& drive, const SendFence& wish) {
   ports.node.fence(handover(item.payment, *item.payment.find(wish.key), store_id(item), true));
 }
 
+void Driver::Impl::fulfil(Drive& drive, const SendRelease&) {
+  const Item& item = drive.item;
+  trace(item, "end the record that stands in the way");
+  ports.node.release(item.payment.request.hash, store_id(item));
+}
+
 void Driver::Impl::fulfil(Drive&, const SendQuery& wish) { ports.node.query(wish.key); }
 
 const StoreId& Driver::Impl::store_id(const Item& item) { return hashes[item.payment.request.hash].knowledge.store; }

@@ -204,6 +204,11 @@ Error refusal_of(const Payment& payment, Errc why) {
               "the switch's counters stand below those stored with an attempt: the node was restored from an old copy; "
               "nothing was sent and nothing was changed",
               show};
+    case Errc::attempt_doubled:
+      return {why,
+              "the switch shows two HTLCs of one attempt: something handed it over twice, and more than the amount may "
+              "be paid; nothing was sent and nothing was changed",
+              show};
     case Errc::usage:
     case Errc::invoice_expired:
     case Errc::wrong_network:
@@ -272,6 +277,14 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
   return std::nullopt;
 }
 
+std::optional<Error> too_little(const Payment& payment, const Capabilities& capabilities) {
+  if (payment.request.demand.amount >= capabilities.min_amount) return std::nullopt;
+  return Error{Errc::usage,
+               "payments of less than " + std::to_string(capabilities.min_amount.value()) +
+                   " msat cannot be made safe with this kind of node; nothing was sent",
+               {}};
+}
+
 Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence) {
   const PaymentRequest& request = payment.request;
   Handover out;
@@ -282,6 +295,8 @@ Handover handover(const Payment& payment, const Attempt& attempt, const StoreId&
   out.payment_secret = request.payment_secret;
   out.metadata = request.metadata;
   out.invoice = request.invoice;
+  out.dies_at = attempt.dies_at;
+  out.total_time_lock = attempt.total_time_lock;
   if (!request.invoice.empty()) out.description = description_in(request.invoice).value_or("");
   return out;
 }

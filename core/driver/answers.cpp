@@ -28,7 +28,9 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
 }
 
 void Driver::Impl::check_identity(Drive& drive) {
-  const auto refusal = wrong_switch(drive.item.payment, identity->key);
+  const bool wanted = drive.item.payment.index.value == 0;
+  auto refusal = wrong_switch(drive.item.payment, identity->key);
+  if (!refusal && wanted) refusal = too_little(drive.item.payment, identity->capabilities);
   if (!refusal) return;
   // Something of a recorded payment may be in flight: that another switch was named says nothing about it.
   const bool elsewhere = refusal->code == Errc::other_switch || drive.item.payment.index.value != 0;
@@ -125,6 +127,14 @@ void Driver::Impl::take_policy(Drive& drive, const QueryAnswer& answer) {
 
 void Driver::Impl::receive(const FenceAnswer& answer) {
   if (Drive* drive = drive_of(answer.key)) fulfil_all(*drive, on(drive->item, answer, context()));
+}
+
+void Driver::Impl::receive(const ReleaseAnswer& answer) {
+  const auto entry = hashes.find(answer.hash);
+  if (entry == hashes.end()) return;
+  for (Drive* drive : entry->second.drives) {
+    if (!drive->done) on(drive->item, answer, context());
+  }
 }
 
 void Driver::Impl::receive(const Disconnected& lost) {

@@ -24,6 +24,7 @@ ItemContext Driver::Impl::context() const {
   at.mono = mono();
   at.wall = now();
   if (identity) at.identity = &*identity;
+  if (identity) at.terms = ports.node.terms();
   if (options.collect_only) at.mode = ItemContext::Mode::collect_only;
   if (told_to_leave) at.mode = ItemContext::Mode::leaving;
   at.ask_for_ends = options.wait_ns != 0;

@@ -140,6 +140,8 @@ class Performer {
     if (at_.mode == ItemContext::Mode::leaving || collecting) return end(Leave{});
     if (at_.identity == nullptr) return look_at(at_.mono);
     if (attempt.switch_run != at_.identity->run) return look_at(at_.mono);  // restarted since it was decided
+    const bool first = record.drawn_here && record.copies == 0;
+    if (!first && !at_.identity->capabilities.same_again) return look_at(plus(at_.mono, pause(item_, at_)));  // R4
     ++record.copies;
     sent(record);
     return wish(SendHandover{record.key});
@@ -151,6 +153,13 @@ class Performer {
     HandoverRecord& record = handover_of(item_, act.key);
     sent(record);
     return wish(SendFence{record.key});
+  }
+
+  bool operator()(const Release&) {
+    if (at_.mode != ItemContext::Mode::drive) return end(Leave{});
+    if (at_.identity == nullptr) return look_at(at_.mono);
+    outdate_look(item_);
+    return wish(SendRelease{});
   }
 
   bool operator()(const Query& act) {
@@ -283,7 +292,8 @@ void on(Item& item, const DispatchAnswer& answer, const ItemContext& at) {
   switch (answer.kind) {
     case DispatchAnswer::Kind::accepted: {
       Attempt* attempt = item.payment.find(answer.key);
-      if (attempt != nullptr && !attempt->accepted) attempt->accepted = at.wall;
+      // Without a commit of its own, unless it is a proof.
+      if (attempt != nullptr && !attempt->accepted && !attempt->dies()) attempt->accepted = at.wall;
       item.backlog.push_back(Accepted{answer.key});
       return;
     }
@@ -298,6 +308,7 @@ void on(Item& item, const DispatchAnswer& answer, const ItemContext& at) {
 
 void on(Item& item, const QueryAnswer& answer, const ItemContext& at) {
   if (HandoverRecord* record = find_in(item.handovers, answer.key)) record->querying = false;
+  if (answer.kind != QueryAnswer::Kind::look) answered(item, answer.key);
   switch (answer.kind) {
     case QueryAnswer::Kind::settled: return item.backlog.push_back(Settled{answer.key, answer.preimage});
     case QueryAnswer::Kind::failed: return item.backlog.push_back(Failed{answer.key, answer.failure});
@@ -324,6 +335,8 @@ Wishes on(Item& item, const FenceAnswer& answer, const ItemContext& at) {
   look_instead(item, at);
   return {};
 }
+
+void on(Item& item, const ReleaseAnswer&, const ItemContext& at) { want_look(item, at.mono); }
 
 void on(Item& item, const Disconnected&, const ItemContext& at) {
   end_look(item);
@@ -354,7 +367,7 @@ void no_route(Item& item, FailureDetail detail) {
 
 void routes_ready(Item& item, std::vector<Route> routes, AttemptId round, const ItemContext& at) {
   if (item.payment.request.candidates.empty()) tell_apart(routes, item.payment);  // R5
-  RoutesReady ready{round, {}, at.identity->key, item.marks, at.identity->run};
+  RoutesReady ready{round, {}, at.identity->key, item.marks, at.identity->run, at.terms};
   std::uint32_t part = item.payment.next_part();
   for (Route& route : routes) {
     handover_of(item, AttemptKey{item.payment.request.hash, round, part}).drawn_here = true;

@@ -88,9 +88,10 @@ struct ItemContext {
   UnixNs wall;                               ///< never earlier than the monotonic clock allows
   const IdentityAnswer* identity = nullptr;  ///< of the connected switch; nothing: not connected
   Mode mode = Mode::drive;
-  bool ask_for_ends = true;        ///< false with --wait 0: the first answer is all that is stayed for
-  std::int64_t look_pause_ns = 0;  ///< the shortest pause between two looks that change nothing
-  UnixNs clock_from{INT64_MIN};    ///< by an earlier clock nothing new begins
+  bool ask_for_ends = true;              ///< false with --wait 0: the first answer is all that is stayed for
+  std::int64_t look_pause_ns = 0;        ///< the shortest pause between two looks that change nothing
+  UnixNs clock_from{INT64_MIN};          ///< by an earlier clock nothing new begins
+  std::optional<HandoverTerms> terms{};  ///< Switch::terms
 };
 
 // --- what the loop is to do for it; ports are the loop's ---
@@ -114,6 +115,7 @@ struct SendHandover {
 struct SendFence {
   AttemptKey key;
 };
+struct SendRelease {};
 /// The attempt's end is to be asked for.
 struct SendQuery {
   AttemptKey key;
@@ -129,8 +131,8 @@ struct RefuseClock {
 /// Nothing more in this process: the payment says how it stands.
 struct Leave {};
 
-using Wish = std::variant<AskForRoutes, WaitForChannel, TakeRoutes, SendHandover, SendFence, SendQuery, RefuseTry,
-                          RefuseClock, Leave>;
+using Wish = std::variant<AskForRoutes, WaitForChannel, TakeRoutes, SendHandover, SendFence, SendRelease, SendQuery,
+                          RefuseTry, RefuseClock, Leave>;
 using Wishes = std::vector<Wish>;
 
 // --- reading ---
@@ -172,6 +174,7 @@ void on(Item& item, LookFinding finding, MonoNs asked, const ItemContext& at);
 void on(Item& item, const DispatchAnswer& answer, const ItemContext& at);
 void on(Item& item, const QueryAnswer& answer, const ItemContext& at);
 [[nodiscard]] Wishes on(Item& item, const FenceAnswer& answer, const ItemContext& at);
+void on(Item& item, const ReleaseAnswer& answer, const ItemContext& at);
 /// No question is answered any more. What was handed over stays open, and is looked for on the next connection.
 void on(Item& item, const Disconnected& lost, const ItemContext& at);
 

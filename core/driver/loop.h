@@ -184,6 +184,7 @@ struct Driver::Impl {
   void fulfil(Drive& drive, TakeRoutes& wish);
   void fulfil(Drive& drive, const SendHandover& wish);
   void fulfil(Drive& drive, const SendFence& wish);
+  void fulfil(Drive& drive, const SendRelease& wish);
   void fulfil(Drive& drive, const SendQuery& wish);
   void fulfil(Drive& drive, const RefuseTry& wish);
   /// No new attempt by a clock that cannot be right. What is recorded is still asked about, and stays.
@@ -223,6 +224,7 @@ struct Driver::Impl {
   void receive(const DispatchAnswer& answer);
   void receive(const QueryAnswer& answer);
   void receive(const FenceAnswer& answer);
+  void receive(const ReleaseAnswer& answer);
   void receive(const OwnRowsAnswer&) {}  // never asked for here
   /// R12: an attempt of our store that it does not have means that it was put back from an old copy, whatever the hash.
   void receive(const NewestOwnAnswer& answer);

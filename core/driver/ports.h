@@ -24,6 +24,14 @@ namespace paytower {
 
 // --- the switch ---
 
+/// What a kind of switch promises beyond the contract, or does not.
+struct Capabilities {
+  /// Two hand-overs of one attempt make one HTLC (R4). Otherwise only the process that drew the attempt hands it over,
+  /// once.
+  bool same_again = true;
+  Msat min_amount = Msat::of(1);  ///< of a payment
+};
+
 /// Everything that a hand-over says; two hand-overs of one attempt are equal in every field (R4).
 struct Handover {
   AttemptKey key;
@@ -32,8 +40,10 @@ struct Handover {
   Msat amount;  ///< what the payee asked for in all its parts
   std::optional<PaymentSecret> payment_secret;
   std::optional<Bytes> metadata;
-  std::string invoice;      ///< BOLT 11 text, empty without one
-  std::string description;  ///< the invoice's own, empty where it has none or only the hash of one
+  std::string invoice;              ///< BOLT 11 text, empty without one
+  std::string description;          ///< the invoice's own, empty where it has none or only the hash of one
+  std::optional<UnixNs> dies_at{};  ///< Attempt::dies_at
+  std::optional<std::uint32_t> total_time_lock{};  ///< Attempt::total_time_lock
 };
 
 /// What a channel did not carry for this payment.
@@ -70,6 +80,7 @@ struct IdentityAnswer {
   SwitchKey key;
   std::uint32_t height = 0;
   std::string run{};  ///< names this run of its process; empty where that cannot be told
+  Capabilities capabilities{};
 };
 struct LookAnswer {
   PaymentHash hash;
@@ -121,6 +132,10 @@ struct FenceAnswer {
   AttemptKey key;
   Kind kind = Kind::look;
 };
+/// What was to be released is, or is not: a look tells.
+struct ReleaseAnswer {
+  PaymentHash hash;
+};
 /// One row of the switch that a store of ours made, with what is needed to make a record of it.
 struct OwnRow {
   PaymentHash hash;
@@ -150,7 +165,7 @@ struct Disconnected {
 };
 
 using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer,
-                                 OwnRowsAnswer, NewestOwnAnswer, Disconnected>;
+                                 ReleaseAnswer, OwnRowsAnswer, NewestOwnAnswer, Disconnected>;
 
 /// Whatever forwards HTLCs. All calls but poll only queue and return at once. Contract: man page paytower-switch(7):
 /// an accepted attempt is durable before the answer; one id makes at most one HTLC while its record lives; a fenced id
@@ -167,8 +182,15 @@ class Switch {
   virtual void dispatch(const Handover& handover) = 0;
   /// Answered when the attempt has ended, or when there is no record of it.
   virtual void query(const AttemptKey& key) = 0;
-  /// Makes the id unusable for ever, unless the attempt was accepted before.
+  /// Makes the id unusable for ever, unless the attempt was accepted before. Where the switch knows no ids, it proves
+  /// instead that no copy of the hand-over is on its way any more; its time must be over.
   virtual void fence(const Handover& handover) = 0;
+  /// Ends a record that keeps the hash busy (LookResult::to_release). Answered with ReleaseAnswer; a look that is asked
+  /// for later shows what became of it.
+  virtual void release(const PaymentHash& hash, const StoreId& store) = 0;
+  /// What a hand-over that is registered now is bound to; nothing where copies of it do no harm. Known once the switch
+  /// has said who it is.
+  [[nodiscard]] virtual std::optional<HandoverTerms> terms() const = 0;
   /// Every row, of any hash, whose label names `store` (resolve --restored): answered with OwnRowsAnswer.
   virtual void list_own(const StoreId& store) = 0;
   /// Once a connection: which attempts of the store the switch has seen last. Answered with NewestOwnAnswer, which is

@@ -37,6 +37,8 @@ constexpr std::array names = {
     std::pair{FailureCode::unreadable, std::string_view("UNREADABLE")},
     std::pair{FailureCode::fenced, std::string_view("FENCED")},
     std::pair{FailureCode::no_debit, std::string_view("NO_DEBIT")},
+    std::pair{FailureCode::not_executed, std::string_view("NOT_EXECUTED")},
+    std::pair{FailureCode::erased, std::string_view("ERASED")},
     std::pair{FailureCode::assumed_failed, std::string_view("ASSUMED_FAILED")},
     std::pair{FailureCode::written_off, std::string_view("WRITTEN_OFF")},
     std::pair{FailureCode::preimage_lost, std::string_view("PREIMAGE_LOST")},

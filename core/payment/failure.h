@@ -47,6 +47,8 @@ enum class FailureCode : std::uint32_t {
   written_off = 0x10006,        ///< the operator's word (closed, never payable)
   preimage_lost = 0x10007,      ///< settled, and nobody has the preimage any more (closed, never payable)
   unknown_code = 0x10008,       ///< failed for certain with a code that BOLT 4 does not name
+  not_executed = 0x1000a,       ///< the time of its hand-over is over, and the switch has not executed it
+  erased = 0x1000b,             ///< failed for certain, and the switch has erased why
   channel_full = 0x10009,       ///< our own channel takes no further HTLC until one of those in it has ended
   unknown_permanent = 0x14008,  ///< the same, and whoever failed it said that it is for good (BOLT 4's PERM bit)
 };

@@ -84,7 +84,9 @@ class Decider {
   }
 
   void operator()(const Accepted& event) {
-    if (open(event.key)) act(Query{event.key});
+    if (!open(event.key)) return;
+    keep_acceptance(event.key);
+    act(Query{event.key});
   }
 
   void operator()(const NotSent& event) {
@@ -115,8 +117,9 @@ class Decider {
 
   void operator()(const Pending& event) {
     if (!open(event.key)) return;
+    keep_acceptance(event.key);
     act(Query{event.key});
-    plan_rest();
+    if (event.takes_parts) plan_rest();
   }
 
   void operator()(const Orphaned& event) {
@@ -131,7 +134,12 @@ class Decider {
     switch (event.evidence) {
       case Evidence::unknown: return act(Report{});
       case Evidence::money_left:  // the look tells that as SettledPreimageLost
+      case Evidence::no_htlc:     // of an attempt that has its record
+      case Evidence::stranded:
       case Evidence::not_yet: return act(LookLater{});
+      case Evidence::never: return fail_attempt(event.key, Failure{FailureCode::not_executed, {}, {}, {}, {}});
+      case Evidence::erased: return fail_attempt(event.key, Failure{FailureCode::erased, {}, {}, {}, {}});
+      case Evidence::late: return act(Fence{event.key});
       case Evidence::nothing_since_mark:
       case Evidence::finished_no_debit: break;
     }
@@ -150,6 +158,12 @@ class Decider {
 
   void operator()(const Fenced& event) {
     if (open(event.key)) act(Look{});
+  }
+
+  void operator()(const Releasable&) {
+    if (payment_.has_open_attempt()) return act(LookLater{});
+    act(Release{});
+    if (payment_.ended_for_good()) act(Report{});
   }
 
   void operator()(const HashBusy&) {
@@ -290,6 +304,10 @@ class Decider {
     if (payment_.find(event.key)->switch_run != event.run) write(MoveAttempt{event.key, event.run});
     act(Dispatch{event.key});
   }
+  void keep_acceptance(const AttemptKey& key) {
+    const Attempt* attempt = payment_.find(key);
+    if (attempt->dies() && !attempt->accepted) write(AcceptAttempt{key, at_});
+  }
   void init_if_new() {
     if (!recorded()) write(InitPayment{});
   }
@@ -335,6 +353,10 @@ class Decider {
     attempt.amount = planned.route.delivered();
     attempt.fee = planned.route.fees();
     attempt.registered = at_;
+    if (event.terms) {
+      attempt.dies_at = event.terms->dies_at;
+      attempt.total_time_lock = event.terms->height + planned.route.total_delay();
+    }
     write(RegisterAttempt{std::move(attempt)});
   }
   /// The payee waits for the rest of its set from the first part on, and for 60 s at least: what comes late is given
@@ -430,6 +452,10 @@ struct Applier {
   void operator()(const InitPayment&) const {}  // the store gives the index
   void operator()(const RegisterAttempt& write) const { payment.attempts.push_back(write.attempt); }
   void operator()(const RecordForeign& write) const { payment.attempts.push_back(write.attempt); }
+  void operator()(const AcceptAttempt& write) const {
+    Attempt& attempt = *payment.find(write.key);
+    if (!attempt.accepted) attempt.accepted = write.at;
+  }
   void operator()(const MoveAttempt& write) const { payment.find(write.key)->switch_run = write.run; }
   void operator()(const SettleAttempt& write) const {
     Attempt& attempt = *payment.find(write.key);
@@ -570,6 +596,8 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::unreadable: return judge_unreadable(route);
     case FailureCode::fenced:
     case FailureCode::no_debit:
+    case FailureCode::not_executed:
+    case FailureCode::erased:
     case FailureCode::assumed_failed:
     case FailureCode::written_off:
     case FailureCode::preimage_lost: return {};

@@ -34,9 +34,16 @@ struct Quiet {};
 struct OnlyOrphans {
   AttemptId round;
 };
+/// A record of ours, or of a fence, is all that keeps the hash busy, and nothing waits for it any more.
+struct Releasable {};
 struct PlannedPart {
   std::uint32_t part = 0;
   Route route;
+};
+/// What bounds the copies of a hand-over, where the switch cannot tell two of them apart (R4).
+struct HandoverTerms {
+  std::optional<UnixNs> dies_at;  ///< Attempt::dies_at; nothing where the switch keeps no such limit
+  std::uint32_t height = 0;       ///< the chain's, from which the route's delays count
 };
 /// Parts that together deliver what is missing.
 struct RoutesReady {
@@ -45,6 +52,7 @@ struct RoutesReady {
   SwitchKey switch_key;
   Marks marks;        ///< read before this hand-over (R5)
   std::string run{};  ///< of the switch, see Attempt::switch_run
+  std::optional<HandoverTerms> terms{};
 };
 /// Nothing (more) keeps to the demands. The reason is no_route or insufficient_balance.
 struct NoRoute {
@@ -71,6 +79,7 @@ struct Failed {
 };
 struct Pending {
   AttemptKey key;
+  bool takes_parts = true;  ///< the switch takes further parts beside it
 };
 /// Its record is pending for ever: the run of the switch that had it is over, and never made its HTLC. Certainly not
 /// sent.
@@ -85,6 +94,11 @@ enum class Evidence {
   not_yet,             ///< something of the hash still moves: look again
   money_left,          ///< it paid: its debit is there
   unknown,             ///< erased lists, or none: nothing may be concluded, now or later
+  late,                ///< its hand-over's time is over, and a fence proves that no copy of it is on its way any more
+  never,               ///< that is proven, and it was not executed
+  erased,              ///< it ran and has failed, and the switch has erased how
+  no_htlc,             ///< of a pending record: no HTLC of it is shown, although it is old
+  stranded,            ///< of a pending record: there is no HTLC of it, and there never can be one
 };
 /// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more. `run`: of the switch that was looked
 /// at.
@@ -118,9 +132,10 @@ struct SettledPreimageLost {
   std::optional<AttemptKey> key;
 };
 
-using Event = std::variant<Created, Quiet, RoutesReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound,
-                           Fenced, HashBusy, HashPaid, Unreachable, DeadlinePassed, CancelRequested,
-                           OperatorAssumesFailed, OperatorWritesOff, SettledPreimageLost, Orphaned, OnlyOrphans>;
+using Event =
+    std::variant<Created, Quiet, RoutesReady, NoRoute, Accepted, NotSent, Settled, Failed, Pending, NotFound, Fenced,
+                 HashBusy, HashPaid, Unreachable, DeadlinePassed, CancelRequested, OperatorAssumesFailed,
+                 OperatorWritesOff, SettledPreimageLost, Orphaned, OnlyOrphans, Releasable>;
 
 struct TimedEvent {
   UnixNs at;
@@ -133,6 +148,11 @@ struct TimedEvent {
 struct InitPayment {};
 struct RegisterAttempt {
   Attempt attempt;
+};
+/// The switch has shown it: stored where that is a proof (Attempt::dies).
+struct AcceptAttempt {
+  AttemptKey key;
+  UnixNs at;
 };
 /// Another run of the switch than before gets the next copy of the attempt.
 struct MoveAttempt {
@@ -189,8 +209,9 @@ struct EndUnknown {
   UnixNs at;
 };
 
-using Write = std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage,
-                           FailAttempt, CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt, CloseImported>;
+using Write =
+    std::variant<InitPayment, RegisterAttempt, SettleAttempt, RecordForeign, Succeed, StoreLatePreimage, FailAttempt,
+                 CloseAttempt, SetStop, FailPayment, EndUnknown, MoveAttempt, CloseImported, AcceptAttempt>;
 
 // --- what is to be done once it is stored ---
 
@@ -210,10 +231,12 @@ struct Query {
 struct Fence {
   AttemptKey key;
 };
+/// Ends the record that stands in the way (Releasable). A look follows.
+struct Release {};
 /// Nothing more to do for this payment in this process.
 struct Report {};
 
-using Act = std::variant<AskRoutes, Look, LookLater, Dispatch, Query, Fence, Report>;
+using Act = std::variant<AskRoutes, Look, LookLater, Dispatch, Query, Fence, Release, Report>;
 
 struct Decision {
   std::vector<Write> writes;

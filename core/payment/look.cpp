@@ -38,6 +38,7 @@ class Reader {
  private:
   [[nodiscard]] std::optional<Errc> alarm() const {
     if (look_.restored) return Errc::switch_old_copy;
+    if (look_.doubled) return Errc::attempt_doubled;
     for (const SwitchRow& row : look_.rows) {
       const auto label = parse_attempt_label(row.label);
       if (!label || label->store != store_.store || label->id <= store_.deleted_up_to) continue;
@@ -76,19 +77,25 @@ class Reader {
     }
     const Evidence found = evidence(attempt);
     if (found == Evidence::money_left) return read_lost(attempt);
+    if (attempt.watched() && found == Evidence::never)
+      return happened(Failed{payment_.key(attempt), {FailureCode::not_executed, {}, {}, {}, {}}});
     if (!attempt.open()) return;
     if (fence && row->state != RowState::failed)
       return missing_.push_back(NotFound{payment_.key(attempt), Evidence::not_yet, false, look_.run});
     // While another attempt's row stands, the switch refuses this one and its fence alike: that row's end is awaited.
-    const bool wait = busy_ && !fence && found != Evidence::unknown;
+    const bool known = found == Evidence::unknown || found == Evidence::never || found == Evidence::erased;
+    const bool wait = busy_ && !fence && !known;
     missing_.push_back(NotFound{payment_.key(attempt), wait ? Evidence::not_yet : found, fence, look_.run});
   }
 
   void read_pending(const Attempt& attempt, const SwitchRow& row) {
     if (proven_orphan(attempt)) return warn_wedged(attempt, row);
     if (!attempt.open()) return;
-    happened(Pending{payment_.key(attempt)});
-    if (evidence(attempt) != Evidence::nothing_since_mark) return;
+    happened(Pending{payment_.key(attempt), look_.takes_parts});
+    const Evidence found = evidence(attempt);
+    if (found == Evidence::stranded) finding_.orphans.push_back(payment_.key(attempt));
+    if (found == Evidence::stranded || found == Evidence::no_htlc) return warn_stranded(attempt, row);
+    if (found != Evidence::nothing_since_mark) return;
     const bool run_is_over = !attempt.switch_run.empty() && !look_.run.empty() && attempt.switch_run != look_.run;
     if (run_is_over) finding_.orphans.push_back(payment_.key(attempt));
     if (row.lingers) warn_orphan(row);
@@ -110,6 +117,15 @@ class Reader {
          " pending, but has made no HTLC of this hash since it was handed over: if the node was killed meanwhile, this "
          "row is an orphan that never ends and that keeps the hash from being paid; `paytower resolve --assume-failed` "
          "closes the attempt");
+  }
+
+  /// The same where the record names the channel, and ends with it.
+  void warn_stranded(const Attempt& attempt, const SwitchRow& row) {
+    const std::string channel = attempt.route.hops.empty() ? "that" : attempt.route.hops.front().channel.text();
+    warn("the switch calls " + name_of(key_of(row)) +
+         " in flight, but shows no HTLC of it: the node was probably killed before it sent it, and will call it so for "
+         "ever. Way out: close channel " +
+         channel + " (on-chain fees), start the node again, then say paytower resume " + payment_.request.hash.hex());
   }
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {
@@ -142,9 +158,11 @@ class Reader {
     if (closed_but_pending()) blocked_by(Blocker::closed_by_hand);
     // An HTLC that no row explains is still an HTLC of the hash.
     if (!pending && look_.movement == Movement::some) blocked_by(Blocker::other_user);
+    if (look_.standing != Blocker::none) blocked_by(look_.standing);
     if (foreign_money_gone()) return happened(SettledPreimageLost{});
     if (const auto round = orphans_alone()) return happened(OnlyOrphans{*round});
     if (busy_) return happened(HashBusy{});
+    if (look_.to_release) return happened(Releasable{});
     if (!payment_.has_open_attempt()) happened(Quiet{});
   }
 
@@ -170,7 +188,7 @@ class Reader {
       round = row.id;
       sum = checked_add(sum, attempt->amount).value_or(payment_.request.demand.amount);
     }
-    if (look_.movement != Movement::none || unproven_ || payment_.has_open_attempt() ||
+    if (look_.movement != Movement::none || !look_.takes_parts || unproven_ || payment_.has_open_attempt() ||
         sum >= payment_.request.demand.amount)
       return std::nullopt;
     return round;
@@ -248,8 +266,9 @@ std::vector<Asked> asked_of(const Payment& payment) {
   std::vector<Asked> asked;
   for (const Attempt& attempt : payment.attempts) {
     if (attempt.origin != AttemptOrigin::own) continue;
-    asked.push_back({payment.key(attempt), attempt.marks, attempt.route.total_amount(), attempt.open(),
-                     attempt.watched(), attempt.outcome == AttemptOutcome::settled});
+    asked.push_back({payment.key(attempt), attempt.marks, attempt.route.total_amount(), payment.request.demand.amount,
+                     attempt.registered, attempt.dies_at, attempt.total_time_lock, attempt.accepted.has_value(),
+                     attempt.open(), attempt.watched(), attempt.outcome == AttemptOutcome::settled});
   }
   return asked;
 }

@@ -34,13 +34,27 @@ struct SwitchRow {
 struct Asked {
   AttemptKey key;
   Marks marks;
-  Msat sent;             ///< over our channel
-  bool open = false;     ///< its outcome is asked for
-  bool watched = false;  ///< closed by the operator, and the switch has not confirmed it
+  Msat sent;   ///< over our channel
+  Msat total;  ///< of the payment
+  UnixNs registered;
+  std::optional<UnixNs> dies_at;                 ///< Attempt::dies_at
+  std::optional<std::uint32_t> total_time_lock;  ///< Attempt::total_time_lock
+  bool seen = false;                             ///< the switch has shown it before
+  bool open = false;                             ///< its outcome is asked for
+  bool watched = false;                          ///< closed by the operator, and the switch has not confirmed it
   bool settled = false;
 };
 /// The own attempts of a payment, in order of registration.
 [[nodiscard]] std::vector<Asked> asked_of(const Payment& payment);
+
+/// Whose HTLC, or whose record, keeps a hash from being quiet.
+enum class Blocker {
+  none,
+  closed_by_hand,  ///< an attempt of ours that was marked as failed by hand
+  other_user,      ///< another user of the node, or a database of ours that was lost
+  other_check,     ///< another paytower's fence: it proves that an attempt of its own is dead
+  unfinished,      ///< a record without an HTLC, which its owner may go on with
+};
 
 /// HTLCs of a hash that are under way, whoever's they are.
 enum class Movement { none, some, untold };
@@ -53,6 +67,11 @@ struct LookResult {
   Movement movement = Movement::untold;
   std::vector<AttemptKey> debits{};  ///< money of the hash that left the node since the first attempt was handed over
   bool restored = false;             ///< the switch counts less than at a hand-over: it is an old copy of itself (R5)
+  bool doubled = false;              ///< two HTLCs of one attempt
+  /// A record without an HTLC that keeps the hash busy, and that nobody waits for: Switch::release ends it.
+  bool to_release = false;
+  Blocker standing = Blocker::none;  ///< the same, but somebody has to do with it
+  bool takes_parts = true;           ///< what stands there takes further parts of ours
   Marks now;                         ///< for the next hand-over
   std::uint32_t height = 0;          ///< for people; proves nothing
   std::string run{};                 ///< of the switch's process that told all this; empty where that cannot be told
@@ -73,17 +92,10 @@ struct StoreKnowledge {
   AttemptId deleted_up_to;        ///< ids up to here may have been deleted from this store on purpose
 };
 
-/// Whose HTLC keeps a hash from being quiet.
-enum class Blocker {
-  none,
-  closed_by_hand,  ///< an attempt of ours that was marked as failed by hand
-  other_user,      ///< another user of the node, or a database of ours that was lost
-};
-
 /// What a look means for one payment. With an alarm there are no events: nothing may be concluded or done (exit 8).
 struct LookFinding {
   std::vector<Event> events;  ///< in the order in which decide() is to see them
-  std::optional<Errc> alarm;  ///< switch_old_copy (R5) or database_old_copy (R12)
+  std::optional<Errc> alarm;  ///< switch_old_copy (R5), database_old_copy (R12) or attempt_doubled (R2)
   std::vector<AttemptKey>
       orphans;  ///< pending without an HTLC, while the run that had it is over: one such look proves nothing
   Blocker blocker = Blocker::none;  ///< of HashBusy
@@ -100,8 +112,8 @@ enum class RowOwner { own_attempt, own_fence, other };
 [[nodiscard]] const SwitchRow* row_of(std::span<const SwitchRow> rows, const StoreId& store, const AttemptKey& key);
 
 /// Pure. Rows and evidence become lifecycle events for `payment`: at most one event for each of its own attempts,
-/// and at most one for the hash. HashPaid stands before the attempts without a row of their own, HashBusy and Quiet
-/// behind them.
+/// and at most one for the hash. HashPaid stands before the attempts without a row of their own, HashBusy, Releasable
+/// and Quiet behind them.
 [[nodiscard]] LookFinding interpret(const Payment& payment, const Shown& shown, const StoreKnowledge& store);
 
 }  // namespace paytower

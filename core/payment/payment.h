@@ -79,9 +79,11 @@ struct Attempt {
       htlc_hash{};  ///< what the HTLC is locked to, where it is not the payment's hash (imported AMP)
   Msat amount;      ///< delivered to the payee
   Msat fee;
-  UnixNs registered{};  ///< 0 in an imported record that does not say
-  std::optional<std::uint32_t>
-      total_time_lock{};  ///< block height of the first HTLC's expiry, where an imported record says it
+  UnixNs registered{};                             ///< 0 in an imported record that does not say
+  std::optional<std::uint32_t> total_time_lock{};  ///< block height of the first HTLC's expiry: of an own attempt where
+                                                   ///< the hand-over names it, of an imported one where the record does
+  /// By the switch's own clock: no copy of the hand-over is taken any more. Nothing where the switch has no such limit.
+  std::optional<UnixNs> dies_at{};
   std::optional<UnixNs> accepted{};
   std::optional<UnixNs> resolved{};
   std::optional<AttemptOutcome> outcome{};  ///< nothing = unresolved
@@ -92,6 +94,9 @@ struct Attempt {
   /// Closed by the operator's word, and the switch has not confirmed it: asked about by every resume (R8). An imported
   /// one is not: only a later import of lnd's file tells of it.
   [[nodiscard]] bool watched() const;
+  /// An own attempt whose hand-over is bound to time and height, because the switch cannot tell a copy of it from
+  /// another. What such a switch erases it does not count, so that whether it has shown the attempt must be stored.
+  [[nodiscard]] bool dies() const { return origin == AttemptOrigin::own && total_time_lock.has_value(); }
 };
 
 /// What a payment is asked to be: immutable once stored.

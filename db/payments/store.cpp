@@ -135,6 +135,13 @@ struct SqlitePaymentStore::Impl {
     if (update.run() != 1) missed("the attempt to hand over again is not there, or has ended");
   }
 
+  void store(Target& target, const AcceptAttempt& write) {
+    Query update =
+        connection.prepared("UPDATE attempts SET accepted_ns = ?4 WHERE " THE_ATTEMPT " AND accepted_ns IS NULL");
+    update.bind(bits(write.key.id), write.key.part, target.index, write.at);
+    if (update.run() != 1) missed("the attempt that the switch shows is not there, or was shown before");
+  }
+
   void store(Target& target, const SettleAttempt& write) {
     check_proof(target, write.preimage);
     Query update = connection.prepared(

@@ -287,6 +287,8 @@ class InstantSwitch final : public Switch {
     events_.push_back(QueryAnswer{key, QueryAnswer::Kind::settled, proofs_.at(key.hash), {}});
   }
   void fence(const Handover&) override {}
+  void release(const PaymentHash&, const StoreId&) override {}
+  std::optional<HandoverTerms> terms() const override { return std::nullopt; }
   void list_own(const StoreId&) override {}
   void newest_own(const StoreTrace&) override { events_.push_back(NewestOwnAnswer{}); }
   std::vector<SwitchEvent> poll(MonoNs) override { return std::exchange(events_, {}); }

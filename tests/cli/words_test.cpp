@@ -42,6 +42,7 @@ TEST_CASE("exit codes are frozen") {
                                                  {Errc::schema_newer, 8},
                                                  {Errc::database_old_copy, 8},
                                                  {Errc::switch_old_copy, 8},
+                                                 {Errc::attempt_doubled, 8},
                                                  {Errc::attempt_id_taken, 6},
                                                  {Errc::conflict, 5},
                                                  {Errc::internal, 1}};

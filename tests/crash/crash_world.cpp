@@ -67,6 +67,11 @@ class CrashWorld::WatchedSwitch final : public Switch {
     step();
     inner_.fence(handover);
   }
+  void release(const PaymentHash& hash, const StoreId& store) override {
+    step();
+    inner_.release(hash, store);
+  }
+  std::optional<HandoverTerms> terms() const override { return inner_.terms(); }
   void list_own(const StoreId& store) override {
     step();
     inner_.list_own(store);

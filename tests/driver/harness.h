@@ -100,6 +100,11 @@ class ScriptedSwitch final : public Switch {
     fences.push_back(handover);
     ask("fence");
   }
+  void release(const PaymentHash& hash, const StoreId&) override {
+    releases.push_back(hash);
+    ask("release");
+  }
+  std::optional<HandoverTerms> terms() const override { return bound_by; }
 
   void list_own(const StoreId&) override { ask("list-own"); }
   /// Answered beside the script: each connection begins with it.
@@ -139,6 +144,8 @@ class ScriptedSwitch final : public Switch {
   AttemptKey last_key;
   std::vector<Handover> handovers;
   std::vector<Handover> fences;
+  std::vector<PaymentHash> releases;
+  std::optional<HandoverTerms> bound_by;  ///< nothing: copies of a hand-over do no harm
   std::vector<AttemptId> newest_own_ids;
   std::deque<std::pair<std::int64_t, SwitchEvent>> later;  ///< answers that come by time, in order
 

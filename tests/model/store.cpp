@@ -69,6 +69,9 @@ class Writer {
     return unless(attempt && attempt->open(), Errc::conflict);
   }
 
+  /// No hand-over to a Core Lightning node is bound to time.
+  Refusal refuse(const AcceptAttempt&) const { return Errc::conflict; }
+
   Refusal refuse(const RecordForeign&) const { return unless(payment_.index.value != 0, Errc::not_initiated); }
 
   Refusal refuse(const SettleAttempt& write) const {

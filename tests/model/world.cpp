@@ -93,8 +93,13 @@ Kind kind_of(const NotFound& missing) {
     case Evidence::not_yet: return Kind::not_yet;
     case Evidence::money_left:  // told as SettledPreimageLost
     case Evidence::unknown: return Kind::unknown;
+    case Evidence::late:
+    case Evidence::never:
+    case Evidence::erased:
+    case Evidence::no_htlc:
+    case Evidence::stranded: break;
   }
-  return Kind::unknown;
+  throw Violation{"Core Lightning's lists prove nothing about hand-overs that are bound to time"};
 }
 
 struct Coder {
@@ -126,6 +131,9 @@ struct Coder {
     return pack(is_final(e.failure) ? Kind::failed_final : Kind::failed_retry, e.key);
   }
   std::uint8_t operator()(const Pending& e) const { return pack(Kind::pending, e.key); }
+  std::uint8_t operator()(const Releasable&) const {
+    throw Violation{"nothing is ever to be released at a Core Lightning node"};
+  }
   std::uint8_t operator()(const NotFound& e) const { return pack(kind_of(e), e.key); }
   std::uint8_t operator()(const Fenced& e) const { return pack(Kind::fenced, e.key); }
   std::uint8_t operator()(const HashBusy&) const { return pack(Kind::busy); }

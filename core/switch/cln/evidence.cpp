@@ -119,7 +119,12 @@ Movement movement(const std::optional<std::vector<OutgoingHtlc>>& htlcs) {
 }  // namespace
 
 LookResult NodeLists::about(const StoreId& store, std::span<const Asked> attempts) const {
-  LookResult look{rows, {}, movement(htlcs), {}, false, now, height, run};
+  LookResult look;
+  look.rows = rows;
+  look.movement = movement(htlcs);
+  look.now = now;
+  look.height = height;
+  look.run = run;
   const Scales scales(*this, store, attempts);
   for (const Asked& attempt : attempts) {
     look.restored = look.restored || went_backwards(now, attempt.marks);

@@ -304,6 +304,8 @@ void ClnSwitch::fence(const Handover& handover) {
   if (impl_->present()) impl_->fence(handover);
 }
 
+void ClnSwitch::release(const PaymentHash& hash, const StoreId& /*store*/) { impl_->tell(ReleaseAnswer{hash}); }
+
 void ClnSwitch::list_own(const StoreId& store) {
   if (!impl_->present()) return;
   std::make_shared<OwnRowsSearch>(impl_->client, store, [impl = impl_.get()](OwnRowsAnswer answer) {

@@ -39,6 +39,9 @@ class ClnSwitch final : public Switch {
   /// Answered with `look` every 48 s while the attempt is pending: the look then shows orphaned rows too.
   void query(const AttemptKey& key) override;
   void fence(const Handover& handover) override;
+  /// Nothing of ours ever stands in the way here: a fence holds its own id alone.
+  void release(const PaymentHash& hash, const StoreId& store) override;
+  [[nodiscard]] std::optional<HandoverTerms> terms() const override { return std::nullopt; }
   void list_own(const StoreId& store) override;
   void newest_own(const StoreTrace& trace) override;
   [[nodiscard]] std::vector<SwitchEvent> poll(MonoNs until) override;
