@@ -1,0 +1,94 @@
+#include "core/switch/lnd/conclusions.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace paytower::lnd {
+
+namespace {
+
+// gRPC's codes, as lnd uses them.
+constexpr std::uint32_t unknown = 2;  ///< whatever lnd has no code for, in any words
+constexpr std::uint32_t invalid_argument = 3;
+constexpr std::uint32_t not_found = 5;
+constexpr std::uint32_t already_exists = 6;
+constexpr std::uint32_t unimplemented = 12;
+
+/// True for the words of a macaroon whose time limit has passed: said before lnd reads anything of the request.
+bool has_expired(std::string_view words) {
+  return words.starts_with("caveat \"time-before ") && words.ends_with(" not satisfied: macaroon has expired");
+}
+
+/// Whether the route may be to blame, or whoever else stands in the way.
+enum class Refusal { of_request, of_moment };
+
+/// The words of lnd v0.21 alone, whole: others begin or end in the same way, and mean something else.
+std::optional<Refusal> refused_at_door(std::string_view words) {
+  if (words == "permission denied") return Refusal::of_request;
+  if (has_expired(words)) return Refusal::of_moment;
+  constexpr std::array<std::string_view, 2> not_yet = {"wallet locked, unlock it to enable full RPC access",
+                                                       "waiting to start, RPC services not available"};
+  const bool early = std::find(not_yet.begin(), not_yet.end(), words) != not_yet.end();
+  return early ? std::optional(Refusal::of_moment) : std::nullopt;
+}
+
+/// The allow-list: what is said only before an HTLC can have been made.
+std::optional<Refusal> refusal_in(int status, const RestError& error) {
+  if (error.wrapped) return std::nullopt;
+  if (status == 409 && error.code == already_exists) return Refusal::of_moment;
+  if (status == 400 && error.code == invalid_argument) return Refusal::of_request;
+  if (status == 404 && error.code == not_found && error.message == "Not Found") return Refusal::of_request;
+  if (status == 501 && error.code == unimplemented) return Refusal::of_request;
+  if (status == 500 && error.code == unknown) return refused_at_door(error.message);
+  return std::nullopt;
+}
+
+SendMeaning conclude_attempt(std::string_view body, const Mark& mark) {
+  auto htlc = read_attempt(body);
+  if (!htlc || htlc->mark != mark) return {};
+  if (htlc->state == Htlc::State::settled && htlc->preimage)
+    return {SendMeaning::Word::settled, *htlc->preimage, {}, {}};
+  if (htlc->state == Htlc::State::failed && htlc->failure)
+    return {SendMeaning::Word::failed, {}, std::move(*htlc->failure), std::move(htlc->failure_message)};
+  return {};
+}
+
+}  // namespace
+
+SendMeaning conclude_send(int status, std::string_view body, const Mark& mark) {
+  if (status == 200) return conclude_attempt(body, mark);
+  const auto error = read_error(body);
+  const auto refusal = error ? refusal_in(status, *error) : std::nullopt;
+  if (!refusal) return {};
+  Failure failure{FailureCode::local_refusal, {}, {}, {}, kept_words(error->message)};
+  if (refusal == Refusal::of_request) failure.source_index = 0;
+  return {SendMeaning::Word::not_sent, {}, std::move(failure), {}};
+}
+
+TrackMeaning conclude_track(int status, std::string_view message, const PaymentHash& hash) {
+  auto line = read_stream_line(message);
+  if (!line) {
+    const auto error = read_error(message);
+    if (!error) return NothingKnown{line.error().message};
+    return NothingKnown{kept_words(error->message)};
+  }
+  if (const auto* error = std::get_if<RestError>(&*line)) {
+    const bool none = status == 404 && error->wrapped && error->code == not_found;
+    if (none && error->message == "payment isn't initiated") return NoRecord{};
+    return NothingKnown{kept_words(error->message)};
+  }
+  auto& shown = std::get<PaymentShown>(*line);
+  if (status != 200 || shown.hash != hash) return NothingKnown{"lnd's answer to track is of another payment"};
+  return std::move(shown.record);
+}
+
+FailureDetail why_no_route(const RestError& error) {
+  if (error.code == unknown && error.message == "insufficient local balance") return detail_of(DetailCode::no_balance);
+  FailureDetail detail;
+  detail.words = kept_words(error.message);
+  return detail;
+}
+
+}  // namespace paytower::lnd
