@@ -1,0 +1,203 @@
+#include "core/switch/lnd/requests.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/limits.h"
+#include "core/base/require.h"
+#include "core/switch/lnd/fields.h"
+#include "core/switch/lnd/reading.h"
+
+namespace paytower::lnd {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t invented_channel = 1;
+constexpr std::uint64_t fence_msat = 1;  ///< the least total that lnd takes
+constexpr std::uint8_t fence_secret_byte = 0xFE;
+
+/// As protobuf's JSON writes 64 bits.
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
+Request get(std::string target) { return Request{"GET", std::move(target)}; }
+Request post(std::string target, const json& body) { return Request{"POST", std::move(target), body.dump()}; }
+
+// --- QueryRoutes ---
+
+/// The channel of a hint, as the hint uses it.
+ChannelDirection hinted_channel(const RouteHint& hint, std::size_t i, const PublicKey& payee) {
+  const PublicKey& to = i + 1 < hint.size() ? hint[i + 1].node : payee;
+  return ChannelDirection{hint[i].channel, static_cast<std::uint8_t>(hint[i].node < to ? 0 : 1)};
+}
+
+/// What our open parts send over a channel.
+std::uint64_t occupied(const RouteQuestion& question, const ChannelDirection& channel) {
+  std::uint64_t sum = 0;
+  for (const Route& route : question.beside) {
+    for (const Hop& hop : route.hops) {
+      if (hop.channel == channel.channel && hop.direction == channel.direction) sum += hop.amount.value();
+    }
+  }
+  return sum;
+}
+
+/// With those whose bound the whole amount would break: one route is asked for, and carries at least that.
+std::vector<ChannelDirection> excluded(const RouteQuestion& question) {
+  std::vector<ChannelDirection> channels = question.excluded_channels;
+  for (const ChannelBound& bound : question.bounds) {
+    if (occupied(question, bound.channel) + question.demand.amount.value() >= bound.below.value())
+      channels.push_back(bound.channel);
+  }
+  return channels;
+}
+
+json edges_json(const std::vector<ChannelDirection>& channels) {
+  json edges = json::array();
+  for (const ChannelDirection& channel : channels)
+    edges.push_back({{"channel_id", number(channel.channel.value)}, {"direction_reverse", channel.direction == 1}});
+  return edges;
+}
+
+json hint_json(const RouteHint& hint) {
+  json hops = json::array();
+  for (const HintHop& hop : hint) {
+    hops.push_back({{"node_id", hop.node.hex()},
+                    {"chan_id", number(hop.channel.value)},
+                    {"fee_base_msat", hop.fee_base_msat},
+                    {"fee_proportional_millionths", hop.fee_proportional_millionths},
+                    {"cltv_expiry_delta", hop.cltv_expiry_delta}});
+  }
+  return json{{"hop_hints", std::move(hops)}};
+}
+
+/// Without those that lead over an excluded channel: lnd ignores an exclusion of what its graph lacks.
+json hints_json(const RouteQuestion& question, const std::vector<ChannelDirection>& without) {
+  json hints = json::array();
+  for (const RouteHint& hint : question.hints) {
+    bool usable = !hint.empty();
+    for (std::size_t i = 0; i < hint.size(); ++i) {
+      const auto channel = hinted_channel(hint, i, question.demand.destination);
+      usable = usable && std::find(without.begin(), without.end(), channel) == without.end();
+    }
+    if (usable) hints.push_back(hint_json(hint));
+  }
+  return hints;
+}
+
+json nodes_json(const std::vector<PublicKey>& nodes) {
+  json keys = json::array();
+  for (const PublicKey& node : nodes) keys.push_back(to_base64(node.bytes));
+  return keys;
+}
+
+json channels_json(const std::vector<ShortChannelId>& channels) {
+  json ids = json::array();
+  for (const ShortChannelId& channel : channels) ids.push_back(number(channel.value));
+  return ids;
+}
+
+// --- SendToRouteV2 ---
+
+json mpp_json(const PaymentSecret& secret, Msat total) {
+  return json{{"payment_addr", to_base64(secret.bytes)}, {"total_amt_msat", number(total.value())}};
+}
+
+json mark_json(const Mark& mark) { return json{{std::to_string(mark_record_type), to_base64(mark)}}; }
+
+/// What the node at the end of a channel is told: the amount and the expiry of the next channel.
+json hop_json(const Hop& hop, const Hop& next, std::uint32_t height) {
+  return json{{"chan_id", number(hop.channel.value)},
+              {"pub_key", hop.node.hex()},
+              {"amt_to_forward_msat", number(next.amount.value())},
+              {"fee_msat", number(checked_sub(hop.amount, next.amount).value_or(Msat{}).value())},
+              {"expiry", height + next.delay},
+              {"tlv_payload", true}};
+}
+
+json route_json(const Handover& handover, const SendTerms& terms) {
+  const auto& hops = handover.route.hops;
+  const std::uint32_t height = terms.total_time_lock - hops.front().delay;
+  json told = json::array();
+  for (std::size_t i = 0; i < hops.size(); ++i)
+    told.push_back(hop_json(hops[i], hops[std::min(i + 1, hops.size() - 1)], height));
+  json& last = told.back();
+  last["custom_records"] = mark_json(terms.mark);
+  if (handover.payment_secret) last["mpp_record"] = mpp_json(*handover.payment_secret, handover.amount);
+  if (handover.metadata) last["metadata"] = to_base64(*handover.metadata);
+  return json{{"total_time_lock", terms.total_time_lock},
+              {"total_amt_msat", number(handover.route.total_amount().value())},
+              {"total_fees_msat", number(handover.route.fees().value())},
+              {"hops", std::move(told)}};
+}
+
+Request send_route(const PaymentHash& hash, json route, bool skip_temp_err) {
+  return post(
+      "/v2/router/route/send",
+      json{{"payment_hash", to_base64(hash.bytes)}, {"route", std::move(route)}, {"skip_temp_err", skip_temp_err}});
+}
+
+/// Another payment secret than any payee's: no part of a payment can join its record.
+json fence_route(const FenceTerms& terms) {
+  PaymentSecret secret;
+  secret.bytes.fill(fence_secret_byte);
+  const json hop{{"chan_id", number(invented_channel)},
+                 {"pub_key", terms.node.hex()},
+                 {"amt_to_forward_msat", number(fence_msat)},
+                 {"expiry", terms.expiry},
+                 {"tlv_payload", true},
+                 {"mpp_record", mpp_json(secret, Msat::of(fence_msat))},
+                 {"custom_records", mark_json(terms.mark)}};
+  return json{{"total_time_lock", terms.expiry}, {"total_amt_msat", number(fence_msat)}, {"hops", json::array({hop})}};
+}
+
+}  // namespace
+
+Request state_request() { return get("/v1/state"); }
+
+Request node_info_request() { return get("/v1/getinfo"); }
+
+Request track_request(const PaymentHash& hash) { return get("/v2/router/track/" + to_base64_url(hash.bytes)); }
+
+Request track_all_request() { return get("/v2/router/payments"); }
+
+Request channels_request() { return get("/v1/channels"); }
+
+Request payments_request(std::uint64_t after) {
+  return get("/v1/payments?include_incomplete=true&index_offset=" + number(after) +
+             "&max_payments=" + number(max_page));
+}
+
+Request routes_request(const RouteQuestion& question) {
+  const RouteDemand& demand = question.demand;
+  const auto without = excluded(question);
+  // lnd reads 16 bits of it, whatever was said.
+  const std::uint32_t final_delta =
+      std::min(demand.final_cltv_delta, limits::max_cltv_delta - final_cltv_reserve) + final_cltv_reserve;
+  json body{{"amt_msat", number(demand.amount.value())},
+            {"final_cltv_delta", final_delta},
+            {"fee_limit", {{"fixed_msat", number(demand.fee_limit.value())}}},
+            {"ignored_edges", edges_json(without)},
+            {"ignored_nodes", nodes_json(question.excluded_nodes)},
+            {"outgoing_chan_ids", channels_json(demand.outgoing_channels)},
+            {"route_hints", hints_json(question, without)},
+            {"use_mission_control", true}};
+  // Without one, lnd's own limit holds.
+  if (demand.cltv_limit < usual_max_cltv) body["cltv_limit"] = std::max<std::uint32_t>(demand.cltv_limit, 1);
+  return post("/v1/graph/routes/" + demand.destination.hex() + "/0", body);
+}
+
+Request send_request(const Handover& handover, const SendTerms& terms) {
+  require(!handover.route.hops.empty(), "the route has a hop");
+  require(terms.total_time_lock >= handover.route.total_delay(), "the route begins at a block");
+  return send_route(handover.key.hash, route_json(handover, terms), terms.skip_temp_err);
+}
+
+Request fence_request(const FenceTerms& terms) { return send_route(terms.hash, fence_route(terms), true); }
+
+Request release_request(const FenceTerms& terms) { return send_route(terms.hash, fence_route(terms), false); }
+
+}  // namespace paytower::lnd
