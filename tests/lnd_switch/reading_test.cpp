@@ -90,6 +90,12 @@ json sample_payment() {
               {"htlcs", json::array({sample_attempt()})}};
 }
 
+/// One field of a message that is not as lnd writes it.
+struct Wrong {
+  const char* where;
+  json value;
+};
+
 bool reads(const json& payment) { return bool(read_stream_line(json{{"result", payment}}.dump())); }
 
 }  // namespace
@@ -257,7 +263,7 @@ TEST_CASE("lnd: a route that a hand-over could not repeat is refused") {
   };
   CHECK(readable(whole));
   CHECK_FALSE(readable(whole, 451));  // it expires before the height
-  const std::vector<std::pair<const char*, json>> wrong = {
+  const std::vector<Wrong> wrongs = {
       {"/routes/0/hops/1/amt_to_forward_msat", "49999"},
       {"/routes/0/hops/1/expiry", 449},
       {"/routes/0/hops/0/amt_to_forward_msat", "52000"},
@@ -269,10 +275,10 @@ TEST_CASE("lnd: a route that a hand-over could not repeat is refused") {
       {"/routes/0/total_amt_msat", "-1"},
       {"/routes/0/total_time_lock", 4'000'000'000'000},
   };
-  for (const auto& [where, value] : wrong) {
-    INFO(where);
+  for (const Wrong& wrong : wrongs) {
+    INFO(wrong.where);
     json text = whole;
-    text[json::json_pointer(where)] = value;
+    text[json::json_pointer(wrong.where)] = wrong.value;
     CHECK_FALSE(readable(text));
   }
   json long_one = whole;
@@ -318,9 +324,9 @@ TEST_CASE("lnd: every name of a failure") {
       {"WRITTEN_OFF", FailureCode::unknown_code},
       {"FENCED", FailureCode::unknown_code},
   };
-  for (const auto& [name, code] : names) {
-    INFO(name);
-    CHECK(failure_code(name) == code);
+  for (const auto& one : names) {
+    INFO(one.first);
+    CHECK(failure_code(one.first) == one.second);
   }
   const auto source = [](const char* name, std::uint64_t index) {
     return read_failure(json{{"code", name}, {"failure_source_index", index}}).source_index;
@@ -365,7 +371,7 @@ TEST_CASE("lnd: a failure message is whole or empty") {
   }
   REQUIRE(failure.is_object());
   CHECK(failure_message(failure).size() == 2 + 8 + 2 + 138);
-  const std::vector<std::pair<const char*, json>> wrong = {
+  const std::vector<Wrong> wrongs = {
       {"/channel_update", nullptr},
       {"/channel_update/signature", "AAAA"},
       {"/channel_update/signature", "?"},
@@ -377,10 +383,10 @@ TEST_CASE("lnd: a failure message is whole or empty") {
       {"/channel_update/extra_opaque_data", to_base64(Bytes(40'000, 7))},
       {"/code", "MPP_TIMEOUT"},
   };
-  for (const auto& [where, value] : wrong) {
-    INFO(where);
+  for (const Wrong& wrong : wrongs) {
+    INFO(wrong.where);
     json text = failure;
-    text[json::json_pointer(where)] = value;
+    text[json::json_pointer(wrong.where)] = wrong.value;
     CHECK(failure_message(text).empty());
   }
   CHECK(failure_message(json::array()).empty());
@@ -397,7 +403,7 @@ TEST_CASE("lnd: absent fields are zero, others are read or refused") {
   CHECK_FALSE(shown.record.preimage.has_value());
   CHECK(shown.record.htlcs.front().first_channel == ShortChannelId{17592186044416000000ULL});
   CHECK(shown.record.htlcs.front().failure->code == FailureCode::mpp_timeout);
-  const std::vector<std::pair<const char*, json>> wrong = {
+  const std::vector<Wrong> wrongs = {
       {"/payment_hash", ""},
       {"/payment_hash", "aa"},
       {"/status", "UNKNOWN"},
@@ -420,10 +426,10 @@ TEST_CASE("lnd: absent fields are zero, others are read or refused") {
       {"/htlcs/0/route/hops/0/custom_records/5564161", "A"},
       {"/htlcs/0/route/hops/0/custom_records", "A"},
   };
-  for (const auto& [where, value] : wrong) {
-    INFO(where);
+  for (const Wrong& wrong : wrongs) {
+    INFO(wrong.where);
     json payment = sample_payment();
-    payment[json::json_pointer(where)] = value;
+    payment[json::json_pointer(wrong.where)] = wrong.value;
     CHECK_FALSE(reads(payment));
   }
 }
@@ -474,4 +480,32 @@ TEST_CASE("lnd: errors with and without their wrapper") {
   for (const char* none : {"", "{}", "[]", "null", R"({"error":"x"})", R"({"error":{}})", R"({"code":"x"})",
                            R"({"code":2,"message":7})", R"({"code":-2})", "<html>"})
     CHECK_FALSE(read_error(none).has_value());
+}
+
+TEST_CASE("lnd: answers with wrong bytes in them are read or refused, and nothing is thrown") {
+  std::uint64_t state = 1;  // of Knuth's generator: the same bytes in every run
+  const auto random = [&state](std::size_t below) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return static_cast<std::size_t>(state >> 33U) % below;
+  };
+  const std::string pieces = "{}[]\",:0-9.e\\ntu\x7f\xc3";
+  std::size_t refused = 0;
+  std::size_t taken = 0;
+  for (const char* path : {"/v2/router/route/send", "/v2/router/track/", "/v1/channels", "/v1/graph/routes/"}) {
+    for (const Exchange& one : recorded(path)) {
+      for (int round = 0; round < 8 && !one.body.empty(); ++round) {
+        std::string bent = one.body;
+        for (std::size_t count = 1 + random(3); count > 0; --count)
+          bent[random(bent.size())] = pieces[random(pieces.size())];
+        const auto line = read_stream_line(bent);
+        const auto htlc = read_attempt(bent);
+        const auto routes = read_routes(bent, key(key_a), 100);
+        const auto channels = read_channels(bent);
+        const bool any = line || htlc || routes || channels || read_error(bent);
+        ++(any ? taken : refused);
+      }
+    }
+  }
+  CHECK(refused > 500);
+  CHECK(taken > 100);
 }
