@@ -122,6 +122,8 @@ std::optional<PaymentShown> payment_of(const json& payment) {
   shown.invoice = fields.text("payment_request");
   if (shown.invoice.size() > limits::max_invoice_chars) shown.invoice.clear();
   shown.index = fields.number("payment_index", UINT64_MAX);
+  const std::string reason = fields.text("failure_reason");
+  shown.record.failing = !reason.empty() && reason != "FAILURE_REASON_NONE";
   if (!hash || !status || !htlcs || !fields.good()) return std::nullopt;
   shown.hash = *hash;
   shown.record.status = *status;

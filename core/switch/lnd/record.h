@@ -37,10 +37,12 @@ struct Record {
   enum class Status { in_flight, succeeded, failed };
 
   Status status = Status::in_flight;  ///< alone decides: an in_flight record without a live HTLC is busy all the same
-  Msat value;                         ///< what all its HTLCs together may come to
-  UnixNs created;                     ///< creation_time_ns: new at every InitPayment; 0 when it does not say
-  std::optional<Preimage> preimage;   ///< as in Htlc
-  std::vector<Htlc> htlcs;            ///< lnd erases failed ones at will; never those of other states
+  /// lnd has given it up (failure_reason): it takes no further HTLC, and ends with those that are in flight.
+  bool failing = false;
+  Msat value;                        ///< what all its HTLCs together may come to
+  UnixNs created;                    ///< creation_time_ns: new at every InitPayment; 0 when it does not say
+  std::optional<Preimage> preimage;  ///< as in Htlc
+  std::vector<Htlc> htlcs;           ///< lnd erases failed ones at will; never those of other states
 };
 
 /// One of the node's own channels.

@@ -1,0 +1,247 @@
+#include "core/switch/lnd/evidence.h"
+
+#include <algorithm>
+
+#include "core/base/hash.h"
+
+namespace paytower::lnd {
+
+namespace {
+
+UnixNs later(UnixNs at, std::int64_t ns) { return UnixNs{at.value + ns}; }
+
+bool in_flight(const Htlc& htlc) { return htlc.state == Htlc::State::in_flight; }
+
+bool any_in_flight(const Record& record) { return std::any_of(record.htlcs.begin(), record.htlcs.end(), in_flight); }
+
+bool is_fence(const Record& record) {
+  return record.status == Record::Status::in_flight && record.value == fence_amount && !any_in_flight(record);
+}
+
+/// lnd takes further HTLCs, and nobody pays just now.
+bool is_idle(const Record& record) { return record.status == Record::Status::in_flight && !any_in_flight(record); }
+
+bool holds(const std::vector<AttemptKey>& keys, const AttemptKey& key) {
+  return std::find(keys.begin(), keys.end(), key) != keys.end();
+}
+
+std::optional<MarkParts> parts_of(const Htlc& htlc, const MarkCipher& cipher) {
+  return htlc.mark ? cipher.read(*htlc.mark) : std::nullopt;
+}
+
+/// Reads one record for one store.
+class Reader {
+ public:
+  Reader(const Sight& sight, const StoreId& store, std::span<const Asked> attempts)
+      : sight_(sight), store_(store), attempts_(attempts), cipher_(store) {}
+
+  LookResult read() && {
+    look_.height = sight_.height;
+    look_.movement = Movement::none;
+    if (sight_.record) read_rows(*sight_.record);
+    for (const Asked& attempt : attempts_) {
+      if (!attempt.settled) look_.evidence.emplace_back(attempt.key, evidence_of(attempt));
+    }
+    if (sight_.record) read_standing(*sight_.record);
+    return std::move(look_);
+  }
+
+ private:
+  // --- rows ---
+
+  void read_rows(const Record& record) {
+    if (any_in_flight(record)) look_.movement = Movement::some;
+    look_.takes_parts = !record.failing;
+    for (const Htlc& htlc : record.htlcs) read_row(record, htlc);
+    const bool shown = std::any_of(look_.rows.begin(), look_.rows.end(),
+                                   [](const SwitchRow& row) { return row.state == RowState::complete; });
+    if (record.status == Record::Status::succeeded && !shown) look_.rows.push_back(row_of_record(record));
+  }
+
+  void read_row(const Record& record, const Htlc& htlc) {
+    const auto parts = parts_of(htlc, cipher_);
+    if (parts && parts->kind != MarkKind::attempt) return;  // a fence or its end: it pays nobody
+    SwitchRow row;
+    row.id = AttemptId{htlc.attempt_id};
+    row.state = in_flight(htlc)                      ? RowState::pending
+                : htlc.state == Htlc::State::settled ? RowState::complete
+                                                     : RowState::failed;
+    if (parts) {
+      row.id = parts->id;
+      row.part = parts->part;
+      row.label = attempt_label(store_, parts->id);
+      look_.doubled = look_.doubled || row_of(look_.rows, store_, {sight_.hash, row.id, row.part}) != nullptr;
+    }
+    row.preimage = htlc.preimage;
+    if (row.state == RowState::complete && !row.preimage) row.preimage = record.preimage;
+    row.failure = htlc.failure;
+    row.amount = htlc.amount;
+    row.amount_sent = htlc.sent;
+    row.destination = htlc.destination;
+    row.lingers = in_flight(htlc) && is_old(htlc);
+    look_.rows.push_back(std::move(row));
+  }
+
+  /// Of a payment that is paid, where no HTLC says so.
+  static SwitchRow row_of_record(const Record& record) {
+    SwitchRow row;
+    row.state = RowState::complete;
+    row.preimage = record.preimage;
+    row.amount = record.value;
+    return row;
+  }
+
+  [[nodiscard]] bool is_old(const Htlc& htlc) const { return sight_.clock > later(htlc.attempt_time, unsent_after_ns); }
+
+  // --- our attempts ---
+
+  [[nodiscard]] const SwitchRow* row(const Asked& attempt) const { return row_of(look_.rows, store_, attempt.key); }
+
+  [[nodiscard]] Evidence evidence_of(const Asked& attempt) const {
+    if (const SwitchRow* shown = row(attempt))
+      return shown->state == RowState::pending ? of_pending(attempt, *shown) : Evidence::not_yet;
+    if (holds(sight_.waiting, attempt.key) || unproven()) return Evidence::not_yet;
+    if (attempt.seen) return of_seen(attempt);
+    if (is_dead(attempt)) return has_failed() && made_for(attempt) ? Evidence::erased : Evidence::never;
+    return time_is_over(attempt.dies_at, sight_.clock) ? Evidence::late : Evidence::not_yet;
+  }
+
+  /// A record of lnd's is no HTLC: it was written before, and an lnd that was killed in between keeps it for ever.
+  [[nodiscard]] Evidence of_pending(const Asked& attempt, const SwitchRow& shown) const {
+    if (!sight_.channels || any_pending()) return Evidence::not_yet;
+    const auto first = first_channel(attempt.key);
+    const bool stands = first && std::any_of(sight_.channels->begin(), sight_.channels->end(),
+                                             [&](const OwnChannel& channel) { return channel.id == *first; });
+    if (stands && height_is_over(attempt)) return Evidence::stranded;
+    return shown.lingers ? Evidence::no_htlc : Evidence::not_yet;
+  }
+
+  /// The one copy of it is used up. lnd erases what has failed, and nothing else but whole records.
+  [[nodiscard]] Evidence of_seen(const Asked& attempt) const {
+    if (!made_for(attempt)) return Evidence::unknown;
+    return sight_.record->status == Record::Status::in_flight ? Evidence::not_yet : Evidence::erased;
+  }
+
+  /// The record was made when our hand-over could make one: every InitPayment makes it new.
+  [[nodiscard]] bool made_for(const Asked& attempt) const {
+    if (!sight_.record) return false;
+    const UnixNs made = sight_.record->created;
+    if (!attempt.dies_at) return made >= later(attempt.registered, -clock_grace_ns);
+    return made >= later(*attempt.dies_at, -handover_life_ns) && made <= later(*attempt.dies_at, clock_grace_ns);
+  }
+
+  [[nodiscard]] bool has_failed() const { return sight_.record && sight_.record->status == Record::Status::failed; }
+
+  /// lnd calls the hash paid, and shows nothing that proves it (R7).
+  [[nodiscard]] bool unproven() const {
+    bool complete = false;
+    for (const SwitchRow& row : look_.rows) {
+      if (row.state != RowState::complete) continue;
+      if (row.preimage && proves(*row.preimage, sight_.hash)) return false;
+      complete = true;
+    }
+    return complete;
+  }
+
+  [[nodiscard]] bool any_pending() const {
+    return std::any_of(sight_.channels->begin(), sight_.channels->end(), [&](const OwnChannel& channel) {
+      return std::find(channel.pending_out.begin(), channel.pending_out.end(), sight_.hash) !=
+             channel.pending_out.end();
+    });
+  }
+
+  [[nodiscard]] std::optional<ShortChannelId> first_channel(const AttemptKey& key) const {
+    for (const Htlc& htlc : sight_.record->htlcs) {
+      const auto parts = parts_of(htlc, cipher_);
+      if (parts && parts->id == key.id && parts->part == key.part) return htlc.first_channel;
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] bool height_is_over(const Asked& attempt) const {
+    return attempt.total_time_lock && sight_.height > *attempt.total_time_lock + height_margin;
+  }
+
+  [[nodiscard]] bool is_dead(const Asked& attempt) const {
+    return holds(sight_.fenced, attempt.key) || height_is_over(attempt);
+  }
+
+  // --- what stands in the way ---
+
+  void read_standing(const Record& record) {
+    if (!is_idle(record)) return;
+    const bool fence = is_fence(record);
+    const bool ours = idle_and_ours(record, store_) || (!fence && made_empty_by_us(record));
+    if (!ours && !(fence && was_left(record))) {
+      look_.standing = fence ? Blocker::other_check : Blocker::unfinished;
+    } else if (std::all_of(attempts_.begin(), attempts_.end(), [&](const Asked& one) { return is_over(one); })) {
+      look_.to_release = true;
+    }
+  }
+
+  /// Between InitPayment and RegisterAttempt of a hand-over of ours, or what an lnd that refused it there has left.
+  [[nodiscard]] bool made_empty_by_us(const Record& record) const {
+    return record.htlcs.empty() && std::any_of(attempts_.begin(), attempts_.end(), [&](const Asked& attempt) {
+             return attempt.total == record.value && made_for(attempt);
+           });
+  }
+
+  /// Nothing of it comes any more.
+  [[nodiscard]] bool is_over(const Asked& attempt) const {
+    if (!attempt.open) return true;
+    if (const SwitchRow* shown = row(attempt)) return shown->state == RowState::failed;
+    const auto found = std::find_if(look_.evidence.begin(), look_.evidence.end(),
+                                    [&](const auto& one) { return one.first == attempt.key; });
+    return found != look_.evidence.end() && (found->second == Evidence::never || found->second == Evidence::erased);
+  }
+
+  [[nodiscard]] bool was_left(const Record& record) const {
+    return std::all_of(record.htlcs.begin(), record.htlcs.end(),
+                       [&](const Htlc& htlc) { return sight_.clock > later(htlc.attempt_time, fence_left_ns); });
+  }
+
+  const Sight& sight_;
+  const StoreId& store_;
+  std::span<const Asked> attempts_;
+  MarkCipher cipher_;
+  LookResult look_;
+};
+
+}  // namespace
+
+bool time_is_over(const std::optional<UnixNs>& dies_at, UnixNs clock) {
+  return dies_at && clock > later(*dies_at, clock_grace_ns);
+}
+
+bool holds_behind(const Record& record, const StoreId& store, const AttemptKey& key, UnixNs after) {
+  if (!is_fence(record)) return false;
+  const MarkCipher cipher(store);
+  return std::any_of(record.htlcs.begin(), record.htlcs.end(), [&](const Htlc& htlc) {
+    return htlc.attempt_time > after && parts_of(htlc, cipher) == MarkParts{key.id, key.part, MarkKind::fence};
+  });
+}
+
+bool wants_channels(const Record& record, UnixNs clock) {
+  return std::any_of(record.htlcs.begin(), record.htlcs.end(), [&](const Htlc& htlc) {
+    return in_flight(htlc) && clock > later(htlc.attempt_time, unsent_after_ns);
+  });
+}
+
+bool idle_and_ours(const Record& record, const StoreId& store) {
+  const MarkCipher cipher(store);
+  const auto of_fence = [&](const Htlc& htlc) {
+    const auto parts = parts_of(htlc, cipher);
+    return parts && parts->kind != MarkKind::attempt;
+  };
+  const auto of_ours = [&](const Htlc& htlc) { return parts_of(htlc, cipher).has_value(); };
+  if (!is_idle(record) || record.htlcs.empty()) return false;
+  // Another database's fence may have joined ours: it finds its own gone before it concludes, and makes it again.
+  return is_fence(record) ? std::any_of(record.htlcs.begin(), record.htlcs.end(), of_fence)
+                          : std::all_of(record.htlcs.begin(), record.htlcs.end(), of_ours);
+}
+
+LookResult Sight::about(const StoreId& store, std::span<const Asked> attempts) const {
+  return Reader(*this, store, attempts).read();
+}
+
+}  // namespace paytower::lnd
