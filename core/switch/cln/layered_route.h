@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/driver/ports.h"
-#include "core/switch/cln/route_sets.h"
+#include "core/switch/parts/route_sets.h"
 #include "core/switch/rpc/client.h"
 
 namespace paytower::cln {

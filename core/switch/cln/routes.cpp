@@ -173,9 +173,22 @@ void RouteSearch::put_one(const Ask& what, const Found& found) {
 }
 
 void RouteSearch::put_halved(const Ask& what, const Found& found) {
+  auto error = std::make_shared<std::optional<RpcError>>();  // the node's last
+  const auto ask = [this, params = what.params, nodes = what.without_nodes, error](
+                       Msat piece, const std::vector<ChannelDirection>& without, const HalvedRoutes::Tell& tell) {
+    RouteParams asked = params;
+    asked.amount = piece;
+    client_.call("getroute", getroute_params(asked, without, nodes), [tell, error](const RpcReply& reply) {
+      *error = reply.error;
+      tell(reply.result ? read_route(*reply.result) : std::nullopt);
+    });
+  };
+  const auto done = [self = shared_from_this(), found, error](std::vector<Route> routes) {
+    const auto words = routes.empty() ? *error : std::nullopt;
+    found(std::move(routes), words);
+  };
   std::make_shared<HalvedRoutes>(
-      client_, HalvingQuestion{what.params, what.parts, what.without_channels, what.without_nodes, rooms(what.bounds)},
-      found)
+      ask, HalvingQuestion{what.params.amount, what.parts, what.without_channels, rooms(what.bounds)}, done)
       ->start();
 }
 

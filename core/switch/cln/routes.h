@@ -12,10 +12,10 @@
 #include "core/driver/ports.h"
 #include "core/payment/failure_detail.h"
 #include "core/switch/cln/advice_layer.h"
-#include "core/switch/cln/halved_routes.h"
 #include "core/switch/cln/reading.h"
 #include "core/switch/cln/requests.h"
-#include "core/switch/cln/route_sets.h"
+#include "core/switch/parts/halved_routes.h"
+#include "core/switch/parts/route_sets.h"
 #include "core/switch/rpc/client.h"
 
 namespace paytower::cln {

@@ -1,4 +1,4 @@
-// Several routes from a node that has getroute alone.
+// Several routes from a node that tells one at a time.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,8 @@
 #include <vector>
 
 #include "core/driver/ports.h"
-#include "core/switch/cln/requests.h"
-#include "core/switch/rpc/client.h"
 
-namespace paytower::cln {
+namespace paytower {
 
 /// What a channel takes besides all that is pending there, as far as we know.
 struct ChannelRoom {
@@ -20,10 +18,9 @@ struct ChannelRoom {
 };
 
 struct HalvingQuestion {
-  RouteParams whole;  ///< all parts together, which did not go in one
+  Msat whole;  ///< all parts together, which did not go in one
   std::uint32_t most_parts = 2;
   std::vector<ChannelDirection> without_channels;
-  std::vector<PublicKey> without_nodes;
   std::vector<ChannelRoom> rooms;
 };
 
@@ -32,12 +29,15 @@ struct HalvingQuestion {
 /// for each part, and one more for each known channel that a route would have filled too far.
 class HalvedRoutes : public std::enable_shared_from_this<HalvedRoutes> {
  public:
-  /// Of none, with the node's last error, where it gave one.
-  using Done = std::function<void(std::vector<Route>, const std::optional<RpcError>&)>;
+  /// Puts one question to the node; it tells a route that delivers `piece`, or none.
+  using Tell = std::function<void(std::optional<Route>)>;
+  using Ask = std::function<void(Msat piece, std::vector<ChannelDirection> without, Tell tell)>;
+  /// Nothing where there is none.
+  using Done = std::function<void(std::vector<Route>)>;
 
-  /// `done` is not called when the connection is lost before.
-  HalvedRoutes(RpcClient& client, HalvingQuestion question, Done done)
-      : client_(client), question_(std::move(question)), done_(std::move(done)), left_(question_.whole.amount) {}
+  /// `done` is not called when a question is never answered.
+  HalvedRoutes(Ask ask, HalvingQuestion question, Done done)
+      : ask_node_(std::move(ask)), question_(std::move(question)), done_(std::move(done)), left_(question_.whole) {}
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start();
 
@@ -50,14 +50,13 @@ class HalvedRoutes : public std::enable_shared_from_this<HalvedRoutes> {
   [[nodiscard]] std::optional<ChannelDirection> overfull(const Route& route) const;
   void fill(const Route& route);
 
-  RpcClient& client_;
+  Ask ask_node_;
   HalvingQuestion question_;
   Done done_;
   Msat left_;   ///< has no route yet
   Msat piece_;  ///< the largest that is still asked for
   std::vector<Route> found_;
   std::vector<ChannelDirection> too_small_;  ///< for the piece that is asked for now
-  std::optional<RpcError> error_;
 };
 
-}  // namespace paytower::cln
+}  // namespace paytower

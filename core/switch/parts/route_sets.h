@@ -10,7 +10,7 @@
 #include "core/driver/ports.h"
 #include "core/payment/failure_detail.h"
 
-namespace paytower::cln {
+namespace paytower {
 
 /// No part of several is smaller: each costs base fees, and a place among the HTLCs of every channel on its way.
 inline constexpr Msat least_part = Msat::of(10'000);
@@ -63,4 +63,4 @@ using Loads = std::map<ChannelDirection, Msat>;
 /// The limit that is all that is in the way of a set of several; nothing where it is not that.
 [[nodiscard]] std::optional<FailureDetail> broken_limit(std::span<const Route> routes, const RouteQuestion& question);
 
-}  // namespace paytower::cln
+}  // namespace paytower

@@ -1,12 +1,11 @@
-#include "core/switch/cln/halved_routes.h"
+#include "core/switch/parts/halved_routes.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "core/switch/cln/reading.h"
-#include "core/switch/cln/route_sets.h"
+#include "core/switch/parts/route_sets.h"
 
-namespace paytower::cln {
+namespace paytower {
 
 namespace {
 
@@ -27,7 +26,7 @@ Msat HalvedRoutes::next_piece() const {
 
 void HalvedRoutes::ask_next() {
   too_small_.clear();
-  left_ == Msat{} ? done_(std::move(found_), std::nullopt) : ask(next_piece());
+  left_ == Msat{} ? done_(std::move(found_)) : ask(next_piece());
 }
 
 void HalvedRoutes::ask(Msat piece) {
@@ -36,14 +35,9 @@ void HalvedRoutes::ask(Msat piece) {
   for (const ChannelRoom& room : question_.rooms) {
     if (room.left < piece) without.push_back(room.channel);
   }
-  RouteParams params = question_.whole;
-  params.amount = piece;
-  client_.call("getroute", getroute_params(params, without, question_.without_nodes),
-               [self = shared_from_this(), piece](const RpcReply& reply) {
-                 auto route = reply.result ? read_route(*reply.result) : std::nullopt;
-                 self->error_ = reply.error;
-                 route && route->delivered() == piece ? self->take(std::move(*route), piece) : self->halve(piece);
-               });
+  ask_node_(piece, std::move(without), [self = shared_from_this(), piece](std::optional<Route> route) {
+    route && route->delivered() == piece ? self->take(std::move(*route), piece) : self->halve(piece);
+  });
 }
 
 void HalvedRoutes::take(Route route, Msat piece) {
@@ -61,7 +55,7 @@ void HalvedRoutes::take(Route route, Msat piece) {
 
 void HalvedRoutes::halve(Msat piece) {
   const bool last = found_.size() + 1 >= question_.most_parts;
-  if (last || half_of(piece) < least_part) return done_({}, error_);
+  if (last || half_of(piece) < least_part) return done_({});
   piece_ = half_of(piece);
   ask_next();
 }
@@ -86,4 +80,4 @@ void HalvedRoutes::fill(const Route& route) {
   }
 }
 
-}  // namespace paytower::cln
+}  // namespace paytower

@@ -1,4 +1,4 @@
-#include "core/switch/cln/route_sets.h"
+#include "core/switch/parts/route_sets.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "core/base/limits.h"
 #include "core/payment/policy.h"
 
-namespace paytower::cln {
+namespace paytower {
 
 namespace {
 
@@ -194,4 +194,4 @@ std::optional<FailureDetail> broken_limit(std::span<const Route> routes, const R
   return detail;
 }
 
-}  // namespace paytower::cln
+}  // namespace paytower
