@@ -11,10 +11,6 @@
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
 #include "core/driver/admission.h"
-#include "core/sim/node/pipe.h"
-#include "core/switch/cln/switch.h"
-#include "core/switch/rpc/unix_socket.h"
-#include "db/sim/ledger.h"
 
 namespace paytower::cli {
 
@@ -47,34 +43,12 @@ void make_folders(const std::string& path) {
   }
 }
 
-class SimHandle final : public SwitchHandle {
- public:
-  SimHandle(const std::string& path, Session& session)
-      : ledger_(db::open_sim_ledger(path)), pipe_(*ledger_, session.clock, path),
-        node_(pipe_.transport(), {}, session.clock, pipe_, session.randomness) {}
-  Switch& node() override { return node_; }
-
- private:
-  std::unique_ptr<sim::Ledger> ledger_;
-  sim::PipeNode pipe_;
-  cln::ClnSwitch node_;
-};
-
-class ClnHandle final : public SwitchHandle {
- public:
-  ClnHandle(const std::string& path, Session& session)
-      : poller_(session.clock), node_(std::make_unique<UnixSocket>(path), session.global.node_user, session.clock,
-                                      poller_, session.randomness) {}
-  Switch& node() override { return node_; }
-
- private:
-  SystemPoller poller_;
-  cln::ClnSwitch node_;
-};
-
 const SwitchAddress& switch_address(const Session& session) {
   if (!session.global.switch_address) {
-    refuse(Errc::usage, "this needs a switch: name one with --switch sim:PATH, --switch cln:PATH or PAYTOWER_SWITCH",
+    std::string forms;
+    for (const SwitchKind& kind : switch_kinds())
+      forms += (forms.empty() ? "--switch " : ", --switch ") + form_of(kind);
+    refuse(Errc::usage, "this needs a switch: name one with " + forms + " or PAYTOWER_SWITCH",
            "paytower simulate network --out network.sim");
   }
   return *session.global.switch_address;
@@ -196,18 +170,14 @@ PaymentHash find_hash(Session& session, Database* database, const HashArgument& 
 
 std::unique_ptr<SwitchHandle> open_switch(Session& session) {
   const SwitchAddress& address = switch_address(session);
-  switch (address.kind) {
-    case SwitchAddress::Kind::sim: return std::make_unique<SimHandle>(address.path, session);
-    case SwitchAddress::Kind::cln: return std::make_unique<ClnHandle>(address.path, session);
-  }
-  refuse(Errc::internal, "a switch of no kind");
+  return address.kind->open(address, session.clock, session.randomness);
 }
 
 const std::string& simulated_network(const Session& session) {
   const SwitchAddress& address = switch_address(session);
-  if (address.kind != SwitchAddress::Kind::sim)
-    refuse(Errc::usage, "this is about simulated networks only: --switch sim:PATH");
-  return address.path;
+  if (!address.kind->simulated)
+    refuse(Errc::usage, "this is about simulated networks only: --switch " + simulated_address("PATH"));
+  return address.place;
 }
 
 IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns) {

@@ -70,16 +70,9 @@ void make_default_folders(Session& session);
                                     bool whole_without_tty);
 [[nodiscard]] Error no_such_payment(const HashArgument& argument);
 
-/// A switch and what it stands on.
-class SwitchHandle {
- public:
-  virtual ~SwitchHandle() = default;
-  [[nodiscard]] virtual Switch& node() = 0;
-};
-
 /// The switch that the call names. Throws RefusalError(usage) when none is named, SwitchError when it cannot be opened.
 [[nodiscard]] std::unique_ptr<SwitchHandle> open_switch(Session& session);
-/// The path of the simulated network that --switch names. Throws RefusalError(usage).
+/// The file of the simulated network that --switch names. Throws RefusalError(usage).
 [[nodiscard]] const std::string& simulated_network(const Session& session);
 
 /// Who the switch is. Throws RefusalError(switch_unavailable) when nobody is there, when it does not say so within

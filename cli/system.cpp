@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <algorithm>
 #include <array>
@@ -138,6 +139,13 @@ Result<std::uint32_t> user_id(const std::string& name_or_number) {
   const auto [stop, trouble] = std::from_chars(name_or_number.data(), end, number);
   if (trouble == std::errc{} && stop == end && number != static_cast<uid_t>(-1)) return number;
   return Error{Errc::usage, "there is no user \"" + name_or_number.substr(0, 80) + "\" on this machine", "id"};
+}
+
+std::optional<Error> socket_path_objection(const std::string& path) {
+  constexpr std::size_t most = sizeof(sockaddr_un{}.sun_path) - 1;
+  if (path.size() <= most) return std::nullopt;
+  return Error{Errc::usage, "the path of a Unix socket has at most " + std::to_string(most) + " bytes, this one has " +
+                                std::to_string(path.size()) + ": name it from its own folder"};
 }
 
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/driver/ports.h"
@@ -61,6 +62,10 @@ class SystemRandomness final : public Randomness {
 
 /// The id of the user with this name, or of this number. Usage refusal when there is no such user.
 [[nodiscard]] Result<std::uint32_t> user_id(const std::string& name_or_number);
+
+/// Why the address of a Unix socket has no room for this path. It is judged as it is given: `cd` first makes it
+/// shorter.
+[[nodiscard]] std::optional<Error> socket_path_objection(const std::string& path);
 
 /// The whole of a file, or of stdin for "-". Usage refusal when it cannot be read or has more than `max_bytes`.
 [[nodiscard]] Result<std::string> read_input(const std::string& path, std::size_t max_bytes);

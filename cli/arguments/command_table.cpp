@@ -3,29 +3,32 @@
 #include <algorithm>
 #include <array>
 
+#include "cli/switches.h"
+
 namespace paytower::cli {
 
 namespace {
 
-constexpr std::array<FlagSpec, 12> global_table{{
-    {"db", 0, "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", false, true},
-    {"switch", 0, "ADDR",
-     "what forwards the payments: cln:PATH, a node's lightning-rpc socket, or sim:PATH, a simulated network kept in a "
-     "file",
-     false, true},
-    {"node-user", 0, "USER", "with cln: the node may run as this user (name or number), beside you and root", false,
-     true},
-    {"config", 0, "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)"},
-    {"json", 0, {}, "one JSON document on stdout, errors as JSON on stderr", false, true},
-    {"quiet", 'q', {}, "no notes on stderr", false, true},
-    {"verbose", 'v', {}, "a line on stderr for each change of state; -vv for each step", false, true},
-    {"color", 0, "WHEN", "auto, always or never", false, true},
-    {"no-input", 0, {}, "never ask: what would need an answer is exit 10", false, true},
-    {"lock-timeout", 0, "DUR", "wait this long for another paytower (default: 0s for a payment, 30s for the database)",
-     false, true},
-    {"help", 'h', {}, "show help"},
-    {"version", 'V', {}, "show the version; with -v also the versions of libraries"},
-}};
+const std::array<FlagSpec, 12>& global_table() {
+  static const std::string switch_help = "what forwards the payments: " + switch_kinds_clause();
+  static const std::array<FlagSpec, 12> table{{
+      {"db", 0, "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", false, true},
+      {"switch", 0, "ADDR", switch_help, false, true},
+      {"node-user", 0, "USER", "with cln: the node may run as this user (name or number), beside you and root", false,
+       true},
+      {"config", 0, "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)"},
+      {"json", 0, {}, "one JSON document on stdout, errors as JSON on stderr", false, true},
+      {"quiet", 'q', {}, "no notes on stderr", false, true},
+      {"verbose", 'v', {}, "a line on stderr for each change of state; -vv for each step", false, true},
+      {"color", 0, "WHEN", "auto, always or never", false, true},
+      {"no-input", 0, {}, "never ask: what would need an answer is exit 10", false, true},
+      {"lock-timeout", 0, "DUR",
+       "wait this long for another paytower (default: 0s for a payment, 30s for the database)", false, true},
+      {"help", 'h', {}, "show help"},
+      {"version", 'V', {}, "show the version; with -v also the versions of libraries"},
+  }};
+  return table;
+}
 
 constexpr std::array<FlagSpec, 22> send_flags{{
     {"amt", 0, "A", "amount, for an invoice without one and for --dest (1000sat, 250000msat, 0.001btc)"},
@@ -314,7 +317,7 @@ void append_commands(std::string& out, std::string_view group) {
 
 }  // namespace
 
-std::span<const FlagSpec> global_flags() { return global_table; }
+std::span<const FlagSpec> global_flags() { return global_table(); }
 std::span<const CommandSpec> commands() { return command_table; }
 
 const CommandSpec* find_command(std::string_view name) {
@@ -340,7 +343,7 @@ std::string general_help() {
       "Commands:\n";
   append_commands(out, {});
   out += "  help                Show help of a command\n";
-  append_flags(out, "Global options (before or after the command)", global_table);
+  append_flags(out, "Global options (before or after the command)", global_flags());
   out += '\n';
   out += exit_codes;
   return out;

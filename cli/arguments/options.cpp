@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <utility>
 
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cli/arguments/batch_line.h"
@@ -308,20 +307,13 @@ SimulateNetworkOptions read_network(const FlagReader& in) {
   return network;
 }
 
-/// What the address of a Unix socket has room for. The path is judged as it is given: `cd` first makes it shorter.
-void check_socket_path(const char* flag, const std::string& path) {
-  constexpr std::size_t most = sizeof(sockaddr_un{}.sun_path) - 1;
-  if (path.size() <= most) return;
-  refuse(Errc::usage, std::string(flag) + ": the path of a Unix socket has at most " + std::to_string(most) +
-                          " bytes, this one has " + std::to_string(path.size()) + ": name it from its own folder");
-}
-
 SimulateServeOptions read_serve(const FlagReader& in) {
   SimulateServeOptions serve;
   serve.socket = in.text("socket").value_or("");
   if (serve.socket.empty()) refuse(Errc::usage, "simulate serve needs --socket, where to listen", in.help());
   serve.faults = in.text("faults").value_or("");
-  check_socket_path("--socket", serve.socket);
+  if (const auto objection = socket_path_objection(serve.socket))
+    refuse(Errc::usage, "--socket: " + objection->message);
   return serve;
 }
 
@@ -370,17 +362,25 @@ Command read_command(const RawCall& call, const FlagReader& in, const Surroundin
 
 // --- global options ---
 
-SwitchAddress read_switch(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  const std::string kind = text.substr(0, colon);
-  const std::string path = colon == std::string::npos ? "" : text.substr(colon + 1);
-  if ((kind != "sim" && kind != "cln") || path.empty()) {
-    refuse(Errc::usage, "--switch: " + quoted(text) +
-                            " names no switch; write cln:PATH, a node's lightning-rpc socket, or sim:PATH, the file of "
-                            "a simulated network");
+bool is_about(const SwitchKind& kind, std::string_view flag) {
+  return std::find(kind.flags.begin(), kind.flags.end(), flag) != kind.flags.end();
+}
+
+/// What is given for another kind of switch is refused; what stands in the environment or the config file for it can
+/// stay there.
+void refuse_flags_of_others(const SwitchKind& kind, const RawCall& flags_only) {
+  for (const SwitchKind& other : switch_kinds()) {
+    for (const std::string_view flag : other.flags) {
+      if (flags_only.has(flag) && !is_about(kind, flag))
+        refuse(Errc::usage, "--" + std::string(flag) + " goes only with --switch " + form_of(other));
+    }
   }
-  if (kind == "cln") check_socket_path("--switch", path);
-  return SwitchAddress{kind == "sim" ? SwitchAddress::Kind::sim : SwitchAddress::Kind::cln, path};
+}
+
+SwitchAddress read_switch(const std::string& text, const RawCall& flags_only) {
+  SwitchAddress address = value_of(read_switch_address(text), "switch");
+  refuse_flags_of_others(*address.kind, flags_only);
+  return address;
 }
 
 void read_database(GlobalOptions& global, const FlagReader& in, const Surroundings& surroundings) {
@@ -397,8 +397,11 @@ void read_database(GlobalOptions& global, const FlagReader& in, const Surroundin
 
 /// "paytower --db x --switch y": the flags of this call that a copied hint needs as well.
 std::string hint_prefix(const RawCall& flags_only) {
+  std::vector<std::string_view> names{"db", "switch"};
+  for (const SwitchKind& kind : switch_kinds()) names.insert(names.end(), kind.flags.begin(), kind.flags.end());
+  names.emplace_back("config");
   std::string prefix = "paytower";
-  for (const std::string_view name : {"db", "switch", "config"}) {
+  for (const std::string_view name : names) {
     if (const std::string* value = flags_only.value(name))
       prefix += " --" + std::string(name) + " " + shell_word(*value);
   }
@@ -444,9 +447,13 @@ GlobalOptions read_global(const FlagReader& in, const RawCall& flags_only, const
                           const Surroundings& surroundings) {
   GlobalOptions global;
   global.lock_timeout_ns = in.duration("lock-timeout");
-  if (const auto user = in.text("node-user")) global.node_user = value_of(user_id(*user), "node-user");
+  std::optional<std::uint32_t> node_user;
+  if (const auto user = in.text("node-user")) node_user = value_of(user_id(*user), "node-user");
   const auto address = in.text("switch");
-  if (address && (uses_switch(command) || flags_only.has("switch"))) global.switch_address = read_switch(*address);
+  if (address && (uses_switch(command) || flags_only.has("switch"))) {
+    global.switch_address = read_switch(*address, flags_only);
+    global.switch_address->node_user = node_user;
+  }
   if (uses_database(command) || flags_only.has("db")) read_database(global, in, surroundings);
   return global;
 }

@@ -14,23 +14,17 @@
 #include "cli/input/amount.h"
 #include "cli/input/hash.h"
 #include "cli/output/output.h"
+#include "cli/switches.h"
 #include "core/base/msat.h"
 #include "core/base/types.h"
 #include "core/payment/payment.h"
 
 namespace paytower::cli {
 
-struct SwitchAddress {
-  enum class Kind { sim, cln };
-  Kind kind = Kind::sim;
-  std::string path;
-};
-
 struct GlobalOptions {
   std::string database;         ///< path
   bool database_named = false;  ///< by flag, environment or config: then it must exist
   std::optional<SwitchAddress> switch_address;
-  std::optional<std::uint32_t> node_user;  ///< user id that a node's socket may belong to, beside our own and root's
   std::optional<std::int64_t> lock_timeout_ns;  ///< --lock-timeout; nothing: 0 for payments, 30 s for the database
 };
 

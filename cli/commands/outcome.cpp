@@ -60,9 +60,7 @@ std::optional<std::int64_t> remaining_wait(const std::optional<std::int64_t>& wa
 Error with_node_hint(const Session& session, Error error, const PaymentHash& hash) {
   const bool theirs = error.code == Errc::in_flight || error.code == Errc::still_at_switch;
   if (!theirs || !error.hint.empty() || !session.global.switch_address) return error;
-  const bool simulated = session.global.switch_address->kind == SwitchAddress::Kind::sim;
-  error.hint =
-      simulated ? "paytower simulate ledger " + hash.hex() : "lightning-cli -k listsendpays payment_hash=" + hash.hex();
+  error.hint = std::string(session.global.switch_address->kind->inquiry) + hash.hex();
   return error;
 }
 

@@ -74,7 +74,8 @@ ExitCode run(const SimulateNetworkOptions& options, Session& session) {
   } else {
     session.output.result("Simulated network in " + printable(options.out) + ": " + counted(made->nodes, "node") +
                           ", " + counted(made->channels, "channel") + "; our node is " + made->own_key.hex() + "\n");
-    session.output.hint("paytower --switch " + shell_word("sim:" + options.out) + " simulate invoice --amt 250sat");
+    session.output.hint("paytower --switch " + shell_word(simulated_address(options.out)) +
+                        " simulate invoice --amt 250sat");
   }
   return ExitCode::ok;
 }

@@ -12,7 +12,7 @@ ExitCode run(const SimulateServeOptions& options, Session& session) {
   const auto ledger = db::open_sim_ledger(network);
   const SignalGuard signals;
   sim::RpcServer server(*ledger, session.clock, options.socket, std::move(faults));
-  session.output.note("serving sim:" + printable(network) + " on " + printable(options.socket), true);
+  session.output.note("serving " + simulated_address(printable(network)) + " on " + printable(options.socket), true);
   server.run();
   return ExitCode::ok;
 }

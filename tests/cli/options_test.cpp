@@ -74,7 +74,7 @@ TEST_CASE("global flags stand before or after the command") {
   }
   const auto nested = plain.parse({"simulate", "--switch", "sim:n", "ledger", "--json"});
   REQUIRE(nested);
-  CHECK(nested->global.switch_address->path == "n");
+  CHECK(nested->global.switch_address->place == "n");
   CHECK(nested->output.json);
 }
 
@@ -224,7 +224,7 @@ TEST_CASE("precedence: flag, environment, config file, default") {
   world.files["/home/u/.config/paytower/config"] =
       "# mine\n\n db = conf.db \nswitch=sim:conf.net\nquiet\nverbose = false\n";
   CHECK(world.parse({"list"})->global.database == "conf.db");
-  CHECK(world.parse({"resume"})->global.switch_address->path == "conf.net");
+  CHECK(world.parse({"resume"})->global.switch_address->place == "conf.net");
   CHECK(world.parse({"list"})->output.quiet);
   CHECK(world.parse({"list"})->output.verbosity == 0);
   world.environment["PAYTOWER_DB"] = "env.db";
@@ -304,10 +304,23 @@ TEST_CASE("databases that would not last are refused") {
 }
 
 TEST_CASE("switch addresses") {
-  CHECK(plain.parse({"--switch", "sim:a b", "resume"})->global.switch_address->path == "a b");
-  CHECK(plain.parse({"--switch", "cln:/run/rpc", "resume"})->global.switch_address->kind == SwitchAddress::Kind::cln);
+  CHECK(plain.parse({"--switch", "sim:a b", "resume"})->global.switch_address->place == "a b");
+  CHECK(plain.parse({"--switch", "cln:/run/rpc", "resume"})->global.switch_address->kind->name == "cln");
   for (const char* bad : {"net.db", "sim:", "lnd:x", "SIM:x", ":x"})
     CHECK(plain.refusal({"--switch", bad, "resume"}).find("names no switch") != std::string::npos);
+}
+
+TEST_CASE("what is said beside an address is about its kind") {
+  const auto node = plain.parse({"--switch", "cln:rpc", "--node-user", "0", "resume"});
+  REQUIRE(node);
+  CHECK(node->global.switch_address->node_user == 0U);
+  CHECK(plain.refusal({"--switch", "sim:n", "--node-user", "0", "resume"}) ==
+        "--node-user goes only with --switch cln:PATH");
+  World world;
+  world.files["/home/u/.config/paytower/config"] = "switch = cln:rpc\nnode-user = 0\n";
+  CHECK(world.parse({"resume"})->global.switch_address->node_user == 0U);
+  CHECK(world.parse({"--switch", "sim:n", "resume"}));
+  CHECK(plain.refusal({"--node-user", "nobody of this name", "list"}).find("there is no user") != std::string::npos);
 }
 
 TEST_CASE("a socket's path that no address has room for") {
@@ -331,6 +344,8 @@ TEST_CASE("a switch in the environment cannot spoil a command that uses none") {
 TEST_CASE("hints carry the flags of the call") {
   CHECK(plain.parse({"--db", "my db", "--switch", "sim:n", "list"})->output.command_prefix ==
         "paytower --db 'my db' --switch sim:n");
+  CHECK(plain.parse({"--switch", "cln:rpc", "--node-user", "0", "resume"})->output.command_prefix ==
+        "paytower --switch cln:rpc --node-user 0");
   World world;
   world.environment["PAYTOWER_DB"] = "env.db";
   CHECK(world.parse({"list"})->output.command_prefix == "paytower");

@@ -124,7 +124,7 @@ class Paths(unittest.TestCase):
 def room_of(path):
     if os.path.dirname(path) == "cli":
         stem = os.path.basename(path).split(".")[0]
-        return f"cli/{stem}" if stem in ("session", "system") else "cli"
+        return f"cli/{stem}" if stem in ("session", "switches", "system") else "cli"
     return os.path.dirname(path)
 
 

@@ -1,0 +1,113 @@
+#include "cli/switches.h"
+
+#include <algorithm>
+#include <array>
+
+#include "cli/output/text.h"
+#include "cli/system.h"
+#include "core/sim/node/pipe.h"
+#include "core/switch/cln/switch.h"
+#include "core/switch/rpc/unix_socket.h"
+#include "db/sim/ledger.h"
+
+namespace paytower::cli {
+
+namespace {
+
+class SimHandle final : public SwitchHandle {
+ public:
+  SimHandle(const std::string& path, Clock& clock, Randomness& randomness)
+      : ledger_(db::open_sim_ledger(path)), pipe_(*ledger_, clock, path),
+        node_(pipe_.transport(), {}, clock, pipe_, randomness) {}
+  Switch& node() override { return node_; }
+
+ private:
+  std::unique_ptr<sim::Ledger> ledger_;
+  sim::PipeNode pipe_;
+  cln::ClnSwitch node_;
+};
+
+class ClnHandle final : public SwitchHandle {
+ public:
+  ClnHandle(const SwitchAddress& address, Clock& clock, Randomness& randomness)
+      : poller_(clock),
+        node_(std::make_unique<UnixSocket>(address.place), address.node_user, clock, poller_, randomness) {}
+  Switch& node() override { return node_; }
+
+ private:
+  SystemPoller poller_;
+  cln::ClnSwitch node_;
+};
+
+std::unique_ptr<SwitchHandle> open_sim(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
+  return std::make_unique<SimHandle>(address.place, clock, randomness);
+}
+
+std::unique_ptr<SwitchHandle> open_cln(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
+  return std::make_unique<ClnHandle>(address, clock, randomness);
+}
+
+std::optional<Error> any_place(const std::string& /*place*/) { return std::nullopt; }
+
+constexpr std::array<std::string_view, 1> cln_flags{"node-user"};
+
+constexpr std::array<SwitchKind, 2> table{{
+    {
+        .name = "cln",
+        .place = "PATH",
+        .help = "a node's lightning-rpc socket",
+        .flags = cln_flags,
+        .simulated = false,
+        .inquiry = "lightning-cli -k listsendpays payment_hash=",
+        .objection = socket_path_objection,
+        .open = open_cln,
+    },
+    {
+        .name = "sim",
+        .place = "PATH",
+        .help = "a simulated network kept in a file",
+        .flags = {},
+        .simulated = true,
+        .inquiry = "paytower simulate ledger ",
+        .objection = any_place,
+        .open = open_sim,
+    },
+}};
+
+std::string make_clause() {
+  std::string clause;
+  for (const SwitchKind& kind : table) {
+    if (!clause.empty()) clause += &kind == &table.back() ? ", or " : ", ";
+    clause += form_of(kind) + ", " + std::string(kind.help);
+  }
+  return clause;
+}
+
+}  // namespace
+
+std::span<const SwitchKind> switch_kinds() { return table; }
+
+std::string form_of(const SwitchKind& kind) { return std::string(kind.name) + ":" + std::string(kind.place); }
+
+std::string simulated_address(std::string_view file) {
+  const auto kind = std::find_if(table.begin(), table.end(), [](const SwitchKind& row) { return row.simulated; });
+  return std::string(kind->name) + ":" + std::string(file);
+}
+
+const std::string& switch_kinds_clause() {
+  static const std::string clause = make_clause();
+  return clause;
+}
+
+Result<SwitchAddress> read_switch_address(std::string_view text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view place = text.substr(std::min(colon + 1, text.size()));
+  for (const SwitchKind& kind : table) {
+    if (kind.name != text.substr(0, colon) || place.empty()) continue;
+    if (auto objection = kind.objection(std::string(place))) return *std::move(objection);
+    return SwitchAddress{&kind, std::string(place), {}};
+  }
+  return Error{Errc::usage, in_quotes(text) + " names no switch; write " + switch_kinds_clause()};
+}
+
+}  // namespace paytower::cli

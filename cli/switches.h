@@ -1,0 +1,64 @@
+// The kinds of switch that --switch can name, a row each. What depends on the kind is asked of its row: nothing else of
+// the command line knows an adapter, or the name of a kind.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/base/error.h"
+
+namespace paytower {
+class Clock;
+class Randomness;
+class Switch;
+}  // namespace paytower
+
+namespace paytower::cli {
+
+struct SwitchKind;
+
+/// One switch, as a call names it.
+struct SwitchAddress {
+  const SwitchKind* kind = nullptr;        ///< a row of switch_kinds()
+  std::string place;                       ///< what stands behind "KIND:"; never empty
+  std::optional<std::uint32_t> node_user;  ///< --node-user: user id that a node's socket may belong to, beside our own
+                                           ///< and root's
+};
+
+/// A switch and what it stands on.
+class SwitchHandle {
+ public:
+  virtual ~SwitchHandle() = default;
+  [[nodiscard]] virtual Switch& node() = 0;
+};
+
+struct SwitchKind {
+  std::string_view name;                    ///< what stands before the colon
+  std::string_view place;                   ///< what stands behind it, as help shows it: "PATH"
+  std::string_view help;                    ///< what that is
+  std::span<const std::string_view> flags;  ///< global flags, by long name, that are about this kind alone
+  bool simulated;                           ///< the place is a simulated network's file
+  std::string_view inquiry;  ///< the command that shows what the switch itself has of a payment hash put behind it
+  /// Why nothing can be at this place, without looking there.
+  std::optional<Error> (*objection)(const std::string& place);
+  /// Opens no connection yet where there is one to open. Clock and randomness must outlive the handle. Throws
+  /// SwitchError when it cannot be opened, RefusalError (usage) for what the address can never mean.
+  std::unique_ptr<SwitchHandle> (*open)(const SwitchAddress& address, Clock& clock, Randomness& randomness);
+};
+
+/// In the order in which help names them.
+[[nodiscard]] std::span<const SwitchKind> switch_kinds();
+/// "cln:PATH".
+[[nodiscard]] std::string form_of(const SwitchKind& kind);
+/// The file of a simulated network, as --switch takes it.
+[[nodiscard]] std::string simulated_address(std::string_view file);
+/// Every kind with what its place is, as one clause: "cln:PATH, a node's lightning-rpc socket, or sim:PATH, ...".
+[[nodiscard]] const std::string& switch_kinds_clause();
+/// "KIND:PLACE". Errc::usage.
+[[nodiscard]] Result<SwitchAddress> read_switch_address(std::string_view text);
+
+}  // namespace paytower::cli
