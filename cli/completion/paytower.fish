@@ -21,7 +21,12 @@ function __paytower_hashes
     timeout 2 $argv </dev/null 2>/dev/null | cut -f 2,3
 end
 
-# What an option takes: its name, its placeholder in --help, what is typed so far, the command.
+# The kinds of switch: what stands before a colon and a placeholder, "sim:PATH".
+function __paytower_kinds
+    grep -oE '\b[a-z]+:[A-Z]' | sed 's/.$//' | sort -u
+end
+
+# What an option takes: its name, its placeholder in --help, what is typed so far, the command, the kinds of switch.
 function __paytower_value -a name value current command
     switch $name
         case color
@@ -40,13 +45,13 @@ function __paytower_value -a name value current command
             return
         case switch
             switch $current
-                case 'sim:*' 'cln:*'
-                    set -l kind (string sub -l 4 -- $current)
-                    for file in (__fish_complete_path (string sub -s 5 -- $current) | string replace -r '\t.*' '')
-                        echo $kind$file
+                case '*:*'
+                    set -l typed (string split -m 1 : -- $current)
+                    for file in (__fish_complete_path $typed[2] | string replace -r '\t.*' '')
+                        echo $typed[1]:$file
                     end
                 case '*'
-                    printf '%s\n' sim: cln:
+                    printf '%s\n' $argv[5..]
             end
             return
     end
@@ -69,6 +74,7 @@ function __paytower_complete
     set -q general[1]; or return
     set -l options (printf '%s\n' $general | __paytower_options)
     set -l commands (printf '%s\n' $general | __paytower_commands)
+    set -l kinds (printf '%s\n' $general | __paytower_kinds)
     set -l globals
     set -l command
     set -l takes
@@ -110,7 +116,7 @@ function __paytower_complete
         for option in $options
             set -l part (string split ' ' -- $option)
             test $part[1] = $takes; or continue
-            __paytower_value $part[1] $part[3] "$current" "$command"
+            __paytower_value $part[1] $part[3] "$current" "$command" $kinds
             return
         end
     else if string match -q -- '--*=*' "$current"; and test -z "$after"
@@ -118,7 +124,7 @@ function __paytower_complete
         for option in $options
             set -l part (string split ' ' -- $option)
             test "--$part[1]" = $typed[1] -a $part[3] != -; or continue
-            for one in (__paytower_value $part[1] $part[3] "$typed[2]" "$command" | string replace -r '\t.*' '')
+            for one in (__paytower_value $part[1] $part[3] "$typed[2]" "$command" $kinds | string replace -r '\t.*' '')
                 echo $typed[1]=$one
             end
             return
