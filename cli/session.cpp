@@ -173,6 +173,10 @@ std::unique_ptr<SwitchHandle> open_switch(Session& session) {
   return address.kind->open(address, session.clock, session.randomness);
 }
 
+bool is_out_of_reach(const Session& session, const Error& error) {
+  return error.code == Errc::switch_unavailable || (error.code == Errc::usage && session.global.switch_address);
+}
+
 const std::string& simulated_network(const Session& session) {
   const SwitchAddress& address = switch_address(session);
   if (!address.kind->simulated)

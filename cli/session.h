@@ -72,6 +72,9 @@ void make_default_folders(Session& session);
 
 /// The switch that the call names. Throws RefusalError(usage) when none is named, SwitchError when it cannot be opened.
 [[nodiscard]] std::unique_ptr<SwitchHandle> open_switch(Session& session);
+/// Whether `error` says that the switch that the call names cannot be asked: nobody is there, or its address leads
+/// nowhere. What is recorded of a payment is told all the same.
+[[nodiscard]] bool is_out_of_reach(const Session& session, const Error& error);
 /// The file of the simulated network that --switch names. Throws RefusalError(usage).
 [[nodiscard]] const std::string& simulated_network(const Session& session);
 

@@ -341,7 +341,7 @@ Reached reach(Session& session, std::int64_t patience_ns) {
   } catch (const SwitchError& away) {
     reached.key = Error{Errc::switch_unavailable, std::string(away.what()) + "; nothing was sent", {}};
   } catch (const RefusalError& away) {
-    if (away.error().code != Errc::switch_unavailable) throw;
+    if (!is_out_of_reach(session, away.error())) throw;
     reached.key = away.error();
   }
   return reached;

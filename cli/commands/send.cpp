@@ -72,7 +72,7 @@ class Send {
     } catch (const SwitchError& away) {
       return tell(left_open(std::move(known), away.what()));
     } catch (const RefusalError& away) {
-      if (away.error().code != Errc::switch_unavailable) throw;
+      if (!is_out_of_reach(session_, away.error())) throw;
       return tell(left_open(std::move(known), away.error().message));
     }
     if (options_.dry_run) return tell(known);
@@ -91,17 +91,24 @@ class Send {
                             : report_one(session_, observer_, result, {false, true});
   }
 
+  [[nodiscard]] DriveResult joined(const Payment& payment) const {
+    DriveResult known;
+    known.hash = hash_;
+    known.payment = payment;
+    known.joined = true;
+    return known;
+  }
+
   /// --idempotent, and somebody has begun this payment already.
   ExitCode drive_on(const Payment& payment) {
     std::unique_ptr<SwitchHandle> handle;
     try {
       handle = open_switch(session_);
     } catch (const SwitchError& away) {
-      DriveResult known;
-      known.hash = hash_;
-      known.payment = payment;
-      known.joined = true;
-      return tell(left_open(std::move(known), away.what()));
+      return tell(left_open(joined(payment), away.what()));
+    } catch (const RefusalError& away) {
+      if (!is_out_of_reach(session_, away.error())) throw;
+      return tell(left_open(joined(payment), away.error().message));
     }
     Submission joining = submission();
     joining.ended_before = PaymentIndex{};

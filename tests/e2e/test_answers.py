@@ -95,6 +95,22 @@ class Known(harness.World):
             self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: 4, 2: 0, 3: 7, 4: 2})
             self.assertIn("4 lines: 1 paid before, 1 in flight, 1 refused, 1 not begun", err)
 
+    def test_an_address_that_leads_nowhere(self):
+        """It is a bad call for what is new, and hides nothing of what is known."""
+        flying, paid = self.invoice("100sat", "--hold", "forever"), self.invoice("100sat")
+        self.expect(UNKNOWN, "send", flying, "--yes", "--wait", "0")
+        self.ok("send", paid, "--yes")
+        env = {"PAYTOWER_SWITCH": "sim::memory:"}
+        outcome = self.expect(UNKNOWN, "send", flying, "--yes", "--json", env=env)
+        self.assertEqual(outcome.json()["status"], "IN_FLIGHT")
+        self.assertIn("is no name of a file", outcome.err)
+        self.expect(UNKNOWN, "send", flying, "--dry-run", env=env)
+        self.expect(UNKNOWN, "send", flying, "--yes", "--idempotent", "--wait", "1s", env=env)
+        self.refused(REFUSED, "already_paid", "send", paid, "--yes", env=env)
+        self.refused(USAGE, "usage", "send", self.invoice("9sat"), "--yes", env=env)
+        results, _ = self.batch(UNKNOWN, [flying, paid, self.invoice("9sat")], "--idempotent", env=env)
+        self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: 4, 2: 0, 3: 2})
+
     def test_no_switch_named(self):
         invoice = self.invoice("100sat")
         self.ok("send", invoice, "--yes")
