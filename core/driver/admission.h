@@ -61,8 +61,8 @@ struct Judgement {
 /// R6: nothing when `payment` may be shown to this switch.
 [[nodiscard]] std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& key);
 
-/// Nothing when a switch that can do this pays as little as is asked for.
-[[nodiscard]] std::optional<Error> too_little(const Payment& payment, const Capabilities& capabilities);
+/// Nothing when a switch that can do this can pay what is asked for.
+[[nodiscard]] std::optional<Error> beyond(const Payment& payment, const Capabilities& capabilities);
 
 /// The hand-over of an attempt, equal at every repetition (R4); a fence carries the fence's label.
 [[nodiscard]] Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence);

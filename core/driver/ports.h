@@ -30,6 +30,7 @@ struct Capabilities {
   /// once.
   bool same_again = true;
   Msat min_amount = Msat::of(1);  ///< of a payment
+  bool metadata = true;           ///< the payee gets the metadata of its invoice (BOLT 11 field m)
 };
 
 /// Everything that a hand-over says; two hand-overs of one attempt are equal in every field (R4).

@@ -127,7 +127,7 @@ class Reader {
     if (!sight_.record) return false;
     const UnixNs made = sight_.record->created;
     if (!attempt.dies_at) return made >= later(attempt.registered, -clock_grace_ns);
-    return made >= later(*attempt.dies_at, -handover_life_ns) && made <= later(*attempt.dies_at, clock_grace_ns);
+    return made_in_time_of(*sight_.record, *attempt.dies_at);
   }
 
   [[nodiscard]] bool has_failed() const { return sight_.record && sight_.record->status == Record::Status::failed; }
@@ -219,6 +219,10 @@ bool holds_behind(const Record& record, const StoreId& store, const AttemptKey& 
   return std::any_of(record.htlcs.begin(), record.htlcs.end(), [&](const Htlc& htlc) {
     return htlc.attempt_time > after && parts_of(htlc, cipher) == MarkParts{key.id, key.part, MarkKind::fence};
   });
+}
+
+bool made_in_time_of(const Record& record, UnixNs dies_at) {
+  return record.created >= later(dies_at, -handover_life_ns) && record.created <= later(dies_at, clock_grace_ns);
 }
 
 bool wants_channels(const Record& record, UnixNs clock) {

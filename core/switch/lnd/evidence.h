@@ -52,6 +52,9 @@ struct Sight final : Shown {
 /// An HTLC is so old that it is worth to ask for the channels.
 [[nodiscard]] bool wants_channels(const Record& record, UnixNs clock);
 
+/// The record was made when a hand-over that dies then could make one: every InitPayment makes it new.
+[[nodiscard]] bool made_in_time_of(const Record& record, UnixNs dies_at);
+
 /// The record is ours and nothing runs in it: every HTLC is of this store, and none is in flight.
 [[nodiscard]] bool idle_and_ours(const Record& record, const StoreId& store);
 

@@ -136,7 +136,7 @@ SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
 }
 
 void SecretBytes::append(std::span<const std::uint8_t> more) {
-  require(more.size() <= bytes_.capacity() - bytes_.size(), "the secret has room");
+  require(more.size() <= room(), "the secret has room");
   bytes_.insert(bytes_.end(), more.begin(), more.end());
 }
 

@@ -27,6 +27,7 @@ class SecretBytes {
 
   /// REQUIRES: room within the capacity.
   void append(std::span<const std::uint8_t> more);
+  [[nodiscard]] std::size_t room() const { return bytes_.capacity() - bytes_.size(); }
   [[nodiscard]] std::span<const std::uint8_t> span() const { return bytes_; }
 
  private:

@@ -178,10 +178,21 @@ std::optional<Route> route_of(const json& answer, const PublicKey& own, std::uin
   return route;
 }
 
+Msat spendable(Fields& fields) {
+  constexpr std::uint64_t most_sat = Msat::max_value / 1'000;
+  const std::uint64_t balance = fields.number("local_balance", most_sat);
+  const std::uint64_t reserve = fields.number("local_chan_reserve_sat", most_sat);
+  return Msat::of((balance - std::min(balance, reserve)) * 1'000);
+}
+
 std::optional<OwnChannel> channel_of(const json& entry) {
   Fields fields(entry);
   OwnChannel channel;
   channel.id = fields.channel("chan_id");
+  const auto peer = fields.hex<PublicKey>("remote_pubkey");
+  if (!peer) return std::nullopt;
+  channel.peer = *peer;
+  channel.spendable = spendable(fields);
   channel.active = fields.flag("active");
   for (const json& pending : fields.list("pending_htlcs", most_pending_htlcs)) {
     Fields htlc(pending);

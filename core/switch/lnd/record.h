@@ -48,7 +48,9 @@ struct Record {
 /// One of the node's own channels.
 struct OwnChannel {
   ShortChannelId id;
+  PublicKey peer;
   bool active = false;
+  Msat spendable;  ///< the balance without the reserve that we must keep
   std::vector<PaymentHash>
       pending_out;  ///< what it carries away. An HTLC that the peer has not confirmed is in no list
 };

@@ -171,6 +171,10 @@ Request payments_request(std::uint64_t after) {
              "&max_payments=" + number(max_page));
 }
 
+Request newest_payments_request(std::size_t most) {
+  return get("/v1/payments?include_incomplete=true&reversed=true&max_payments=" + number(most));
+}
+
 Request routes_request(const RouteQuestion& question) {
   const RouteDemand& demand = question.demand;
   const auto without = excluded(question);

@@ -23,6 +23,8 @@ struct Request {
 /// A stream of all payments: first each that has not ended, then every change.
 [[nodiscard]] Request track_all_request();
 [[nodiscard]] Request channels_request();
+/// The newest of everybody's payments, at most `most`.
+[[nodiscard]] Request newest_payments_request(std::size_t most);
 /// Everybody's payments behind `after`, oldest first, at most max_page.
 [[nodiscard]] Request payments_request(std::uint64_t after);
 

@@ -1,0 +1,83 @@
+// The proof that a lost hand-over is dead: core/switch/lnd/README.md 6. One proof a hash at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/driver/ports.h"
+#include "core/switch/lnd/conclusions.h"
+#include "core/switch/lnd/evidence.h"
+#include "core/switch/lnd/link.h"
+
+namespace paytower::lnd {
+
+/// A copy that passed lnd's check of its time may wait for lnd's database: a Go mutex is fair after 1 ms, and the SQL
+/// store tries again at most a second apart. This long a fence must stand behind such a copy.
+inline constexpr std::int64_t fence_hold_ns = 2 * ns_per_second;
+/// A fence or its release that is not taken by then is none: a late one could end a later record.
+inline constexpr std::int64_t fence_life_ns = 5 * ns_per_second;
+
+/// What a fence needs of the surroundings.
+struct FenceGround {
+  PublicKey node;            ///< any that lnd can name
+  std::uint32_t height = 0;  ///< of the chain
+  bool limits = true;        ///< lnd keeps to a macaroon's time
+};
+
+/// Look, end a record of ours that stands in the way, fence, look, hold, look: the record must be the same fence all
+/// the time, and one of ours must have joined it after the attempt's time was over. Where lnd calls the hash paid, its
+/// refusal of the fence is the write that stands behind every copy.
+class FenceProof : public std::enable_shared_from_this<FenceProof> {
+ public:
+  struct Guarded {
+    AttemptKey key;
+    UnixNs dies_at;
+    Msat total;  ///< of its payment
+  };
+  /// `dead`: those of which no copy is on its way; the others are to be looked at.
+  using Done = std::function<void(std::vector<AttemptKey> dead)>;
+
+  FenceProof(Link& link, Clock& clock, const StoreId& store, FenceGround ground, Guarded first, Done done);
+  /// Another attempt of the same hash: its time must be over too.
+  void add(const Guarded& more) { guarded_.push_back(more); }
+  [[nodiscard]] const std::vector<Guarded>& guarded() const { return guarded_; }
+
+  /// REQUIRES: owned by a shared_ptr. `done` is called once, unless the questions are dropped.
+  void start();
+  /// When go_on() has something to do.
+  [[nodiscard]] std::optional<MonoNs> due() const { return hold_until_; }
+  void go_on();
+
+ private:
+  using Seen = std::function<void(const TrackMeaning&)>;
+  void look(Seen seen);
+  void first_look(const TrackMeaning& seen);
+  void clear_own();
+  void fence(bool paid);
+  void second_look(const TrackMeaning& seen);
+  void last_look(const TrackMeaning& seen);
+  [[nodiscard]] bool is_in_way(const Record& record) const;
+  void end_paid(const RestEnd& end);
+  [[nodiscard]] std::vector<AttemptKey> guarded_by(const Record& record) const;
+  void end(std::vector<AttemptKey> dead);
+
+  Link& link_;
+  Clock& clock_;
+  StoreId store_;
+  FenceGround ground_;
+  std::vector<Guarded> guarded_;
+  Done done_;
+  UnixNs fenced_at_{};  ///< lnd's clock when the fence was sent
+  UnixNs created_{};    ///< of the record that is held
+  std::optional<MonoNs> hold_until_;
+};
+
+/// F with the mark of its maker, and its end. Both are bound to fence_life_ns.
+void send_fence(Link& link, const StoreId& store, const FenceGround& ground, const AttemptKey& key, Link::Ended ended);
+void send_release(Link& link, const StoreId& store, const FenceGround& ground, const PaymentHash& hash,
+                  Link::Ended ended);
+
+}  // namespace paytower::lnd

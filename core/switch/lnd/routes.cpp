@@ -1,0 +1,135 @@
+#include "core/switch/lnd/routes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/limits.h"
+#include "core/switch/lnd/conclusions.h"
+#include "core/switch/lnd/requests.h"
+#include "core/switch/parts/route_sets.h"
+
+namespace paytower::lnd {
+
+namespace {
+
+std::vector<SpendableChannel> spendable(const std::vector<OwnChannel>& channels) {
+  std::vector<SpendableChannel> found;
+  found.reserve(channels.size());
+  for (const OwnChannel& one : channels) found.push_back({one.id, one.active, one.spendable});
+  return found;
+}
+
+/// What a single HTLC over a channel must not reach.
+void exclude_full(RouteQuestion& question) {
+  for (const ChannelBound& bound : question.bounds) {
+    if (bound.below <= question.demand.amount) question.excluded_channels.push_back(bound.channel);
+  }
+}
+
+RouteQuestion without_limits(RouteQuestion question) {
+  question.demand.fee_limit = Msat::of(Msat::max_value);
+  question.demand.cltv_limit = limits::max_cltv_delta;
+  return question;
+}
+
+}  // namespace
+
+RouteSearch::RouteSearch(Link& link, RouteQuestion question, const PublicKey& own, std::uint32_t height, Done done)
+    : link_(link), question_(std::move(question)), own_(own), height_(height), done_(std::move(done)) {}
+
+void RouteSearch::start() {
+  if (question_.demand.destination == own_) return end_with({});  // lnd would lead the payment in a circle
+  put(in_one_piece(), [self = shared_from_this()](const std::vector<Route>& routes) { self->take_whole(routes); });
+}
+
+RouteQuestion RouteSearch::in_one_piece() const {
+  RouteQuestion whole = question_;
+  exclude_full(whole);
+  return whole;
+}
+
+void RouteSearch::put(const RouteQuestion& question, Found found) {
+  link_.ask(routes_request(question), [self = shared_from_this(), found = std::move(found)](const RestEnd& end) {
+    self->error_ = read_error(end.body);
+    auto routes = read_routes(end.body, self->own_, self->height_);
+    const bool answered = end.kind == RestEnd::Kind::answered && end.head.status == 200;
+    found(answered && routes ? std::move(*routes) : std::vector<Route>{});
+  });
+}
+
+void RouteSearch::take_whole(const std::vector<Route>& routes) {
+  for (const Route& route : routes) {
+    const std::vector<Route> one{route};
+    if (keeps_to_demand(one, question_) && !overloads(one, question_))
+      return done_(routes_answer(question_.ticket, one));
+  }
+  if (question_.max_parts < 2 || question_.demand.amount < Msat::of(2 * least_part.value())) return explain();
+  look_at_channels([self = shared_from_this()] { self->ask_for_parts(); });
+}
+
+void RouteSearch::look_at_channels(std::function<void()> next) {
+  if (channels_) return next();
+  link_.ask(channels_request(), [self = shared_from_this(), next = std::move(next)](const RestEnd& end) {
+    auto channels = read_channels(end.body);
+    if (end.kind == RestEnd::Kind::answered && channels) self->channels_ = std::move(*channels);
+    next();
+  });
+}
+
+/// Of our own channels lnd has subtracted what is pending.
+std::vector<ChannelRoom> RouteSearch::rooms() const {
+  const Loads beside = loads_of(question_.beside);
+  std::vector<ChannelRoom> found;
+  for (const OwnChannel& one : channels_.value_or(std::vector<OwnChannel>{})) {
+    const ChannelDirection out{one.id, static_cast<std::uint8_t>(own_ < one.peer ? 0 : 1)};
+    found.push_back({out, one.active ? one.spendable : Msat{}});
+  }
+  for (const ChannelBound& bound : question_.bounds) {
+    const auto load = beside.find(bound.channel);
+    const Msat most = checked_sub(bound.below, Msat::of(1)).value_or(Msat{});
+    found.push_back({bound.channel, checked_sub(most, load == beside.end() ? Msat{} : load->second).value_or(Msat{})});
+  }
+  return found;
+}
+
+void RouteSearch::ask_for_parts() {
+  const auto ask = [self = shared_from_this()](Msat piece, std::vector<ChannelDirection> without,
+                                               const HalvedRoutes::Tell& tell) {
+    RouteQuestion part = self->question_;
+    part.demand.amount = piece;
+    part.excluded_channels = std::move(without);
+    self->put(part, [tell](std::vector<Route> routes) {
+      tell(routes.empty() ? std::nullopt : std::optional(std::move(routes.front())));
+    });
+  };
+  const auto done = [self = shared_from_this()](std::vector<Route> routes) { self->take_parts(std::move(routes)); };
+  HalvingQuestion halving{question_.demand.amount, question_.max_parts, question_.excluded_channels, rooms()};
+  std::make_shared<HalvedRoutes>(ask, std::move(halving), done)->start();
+}
+
+void RouteSearch::take_parts(std::vector<Route> routes) {
+  const bool fit = !routes.empty() && keeps_to_demand(routes, question_) && !overloads(routes, question_);
+  if (!fit) return explain();
+  done_(routes_answer(question_.ticket, std::move(routes)));
+}
+
+void RouteSearch::explain() {
+  if (question_.tentative) return end_with({});
+  const FailureDetail words = error_ ? why_no_route(*error_) : FailureDetail{};
+  put(without_limits(in_one_piece()), [self = shared_from_this(), words](const std::vector<Route>& routes) {
+    NearMisses seen;
+    for (const Route& route : routes) seen.add(route, self->question_.demand);
+    if (auto limit = seen.detail()) return self->end_with(*std::move(limit));
+    self->look_at_channels([self, words] {
+      const auto channels = spendable(self->channels_.value_or(std::vector<OwnChannel>{}));
+      const auto own = self->channels_ ? explain_channels(channels, self->question_.demand, Msat{}) : std::nullopt;
+      const bool excluded = !self->question_.excluded_channels.empty() || !self->question_.excluded_nodes.empty();
+      if (own) return self->end_with(*own);
+      self->end_with(excluded ? detail_of(DetailCode::excluded) : words);
+    });
+  });
+}
+
+void RouteSearch::end_with(FailureDetail detail) { done_(no_route_answer(question_.ticket, std::move(detail))); }
+
+}  // namespace paytower::lnd

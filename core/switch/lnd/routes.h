@@ -1,0 +1,50 @@
+// Routes from lnd's own graph and its own mission control, which learns from every hand-over of ours.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/driver/ports.h"
+#include "core/payment/failure_detail.h"
+#include "core/switch/lnd/link.h"
+#include "core/switch/lnd/reading.h"
+#include "core/switch/parts/halved_routes.h"
+
+namespace paytower::lnd {
+
+/// One question to QueryRoutes for all in one piece; where there is none, and parts are allowed, halves (HalvedRoutes).
+/// Where there is none at all, one more question without the limits of fee and blocks may tell that a limit is in the
+/// way, and our channels whether they hold enough. What an earlier payment met is lnd's to know.
+class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
+ public:
+  using Done = std::function<void(RouteAnswer)>;
+
+  /// `height`: of the chain, from which the routes' delays count. `done` is not called when the questions are dropped.
+  RouteSearch(Link& link, RouteQuestion question, const PublicKey& own, std::uint32_t height, Done done);
+  /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
+  void start();
+
+ private:
+  using Found = std::function<void(std::vector<Route>)>;
+  void put(const RouteQuestion& question, Found found);
+  void take_whole(const std::vector<Route>& routes);
+  void look_at_channels(std::function<void()> next);
+  void ask_for_parts();
+  void take_parts(std::vector<Route> routes);
+  [[nodiscard]] std::vector<ChannelRoom> rooms() const;
+  [[nodiscard]] RouteQuestion in_one_piece() const;
+  void explain();
+  void end_with(FailureDetail detail);
+
+  Link& link_;
+  RouteQuestion question_;
+  PublicKey own_;
+  std::uint32_t height_;
+  Done done_;
+  std::optional<std::vector<OwnChannel>> channels_;
+  std::optional<RestError> error_;  ///< lnd's last
+};
+
+}  // namespace paytower::lnd
