@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <utility>
 
+#include "cli/output/refuse.h"
 #include "cli/output/text.h"
 #include "cli/system.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
+#include "core/switch/lnd/address.h"
+#include "core/switch/lnd/switch.h"
 #include "core/switch/rpc/unix_socket.h"
 #include "db/sim/ledger.h"
 
@@ -39,6 +44,17 @@ class ClnHandle final : public SwitchHandle {
   cln::ClnSwitch node_;
 };
 
+class LndHandle final : public SwitchHandle {
+ public:
+  LndHandle(lnd::LndAddress address, Clock& clock, Randomness& randomness)
+      : poller_(clock), node_(std::move(address), clock, poller_, randomness) {}
+  Switch& node() override { return node_; }
+
+ private:
+  SystemPoller poller_;
+  lnd::LndSwitch node_;
+};
+
 std::unique_ptr<SwitchHandle> open_sim(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
   return std::make_unique<SimHandle>(address.place, clock, randomness);
 }
@@ -47,11 +63,18 @@ std::unique_ptr<SwitchHandle> open_cln(const SwitchAddress& address, Clock& cloc
   return std::make_unique<ClnHandle>(address, clock, randomness);
 }
 
+std::unique_ptr<SwitchHandle> open_lnd(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
+  const char* const home = std::getenv("HOME");
+  const lnd::LndFiles files{address.certificate_file, address.macaroon_file, home != nullptr ? home : ""};
+  return std::make_unique<LndHandle>(value_of(lnd::find_lnd(address.place, files)), clock, randomness);
+}
+
 std::optional<Error> any_place(const std::string& /*place*/) { return std::nullopt; }
 
 constexpr std::array<std::string_view, 1> cln_flags{"node-user"};
+constexpr std::array<std::string_view, 2> lnd_flags{"tls-cert", "macaroon"};
 
-constexpr std::array<SwitchKind, 2> table{{
+constexpr std::array<SwitchKind, 3> table{{
     {
         .name = "cln",
         .place = "PATH",
@@ -61,6 +84,16 @@ constexpr std::array<SwitchKind, 2> table{{
         .inquiry = "lightning-cli -k listsendpays payment_hash=",
         .objection = socket_path_objection,
         .open = open_cln,
+    },
+    {
+        .name = "lnd",
+        .place = "HOST:PORT|DIR",
+        .help = "lnd's REST port or its own folder",
+        .flags = lnd_flags,
+        .simulated = false,
+        .inquiry = "lncli trackpayment ",
+        .objection = any_place,
+        .open = open_lnd,
     },
     {
         .name = "sim",
@@ -105,7 +138,7 @@ Result<SwitchAddress> read_switch_address(std::string_view text) {
   for (const SwitchKind& kind : table) {
     if (kind.name != text.substr(0, colon) || place.empty()) continue;
     if (auto objection = kind.objection(std::string(place))) return *std::move(objection);
-    return SwitchAddress{&kind, std::string(place), {}};
+    return SwitchAddress{&kind, std::string(place)};
   }
   return Error{Errc::usage, in_quotes(text) + " names no switch; write " + switch_kinds_clause()};
 }

@@ -23,10 +23,12 @@ struct SwitchKind;
 
 /// One switch, as a call names it.
 struct SwitchAddress {
-  const SwitchKind* kind = nullptr;        ///< a row of switch_kinds()
-  std::string place;                       ///< what stands behind "KIND:"; never empty
-  std::optional<std::uint32_t> node_user;  ///< --node-user: user id that a node's socket may belong to, beside our own
-                                           ///< and root's
+  const SwitchKind* kind = nullptr;          ///< a row of switch_kinds()
+  std::string place;                         ///< what stands behind "KIND:"; never empty
+  std::optional<std::uint32_t> node_user{};  ///< --node-user: user id that a node's socket may belong to, beside our
+                                             ///< own and root's
+  std::optional<std::string> certificate_file{};  ///< --tls-cert
+  std::optional<std::string> macaroon_file{};     ///< --macaroon; named only, what it holds is a secret
 };
 
 /// A switch and what it stands on.

@@ -9,13 +9,16 @@ namespace paytower::cli {
 
 namespace {
 
-const std::array<FlagSpec, 12>& global_table() {
+const std::array<FlagSpec, 14>& global_table() {
   static const std::string switch_help = "what forwards the payments: " + switch_kinds_clause();
-  static const std::array<FlagSpec, 12> table{{
+  static const std::array<FlagSpec, 14> table{{
       {"db", 0, "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", false, true},
       {"switch", 0, "ADDR", switch_help, false, true},
       {"node-user", 0, "USER", "with cln: the node may run as this user (name or number), beside you and root", false,
        true},
+      {"tls-cert", 0, "FILE", "with lnd: its certificate (default: that of its folder)", false, true},
+      {"macaroon", 0, "FILE",
+       "with lnd: the macaroon to show it (default: paytower.macaroon of its folder, or admin.macaroon)", false, true},
       {"config", 0, "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)"},
       {"json", 0, {}, "one JSON document on stdout, errors as JSON on stderr", false, true},
       {"quiet", 'q', {}, "no notes on stderr", false, true},

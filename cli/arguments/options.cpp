@@ -377,6 +377,20 @@ void refuse_flags_of_others(const SwitchKind& kind, const RawCall& flags_only) {
   }
 }
 
+/// The bytes of a macaroon as text, hex or base64: whoever reads the command line or the environment can spend with it.
+bool is_a_macaroon(std::string_view text) {
+  constexpr std::size_t shortest = 64;
+  if (text.size() < shortest) return false;
+  return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos || text.substr(0, 3) == "AgE";
+}
+
+std::optional<std::string> read_macaroon_file(const FlagReader& in) {
+  auto file = in.text("macaroon");
+  if (file && is_a_macaroon(*file))
+    refuse(Errc::usage, "--macaroon: name the file; the macaroon itself is a secret that others can see here");
+  return file;
+}
+
 SwitchAddress read_switch(const std::string& text, const RawCall& flags_only) {
   SwitchAddress address = value_of(read_switch_address(text), "switch");
   refuse_flags_of_others(*address.kind, flags_only);
@@ -449,10 +463,13 @@ GlobalOptions read_global(const FlagReader& in, const RawCall& flags_only, const
   global.lock_timeout_ns = in.duration("lock-timeout");
   std::optional<std::uint32_t> node_user;
   if (const auto user = in.text("node-user")) node_user = value_of(user_id(*user), "node-user");
+  auto macaroon_file = read_macaroon_file(in);
   const auto address = in.text("switch");
   if (address && (uses_switch(command) || flags_only.has("switch"))) {
     global.switch_address = read_switch(*address, flags_only);
     global.switch_address->node_user = node_user;
+    global.switch_address->certificate_file = in.text("tls-cert");
+    global.switch_address->macaroon_file = std::move(macaroon_file);
   }
   if (uses_database(command) || flags_only.has("db")) read_database(global, in, surroundings);
   return global;

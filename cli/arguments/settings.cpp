@@ -91,7 +91,10 @@ struct Variable {
   const char* name;
   const char* flag;
 };
-constexpr std::array<Variable, 2> variables{{{"PAYTOWER_DB", "--db"}, {"PAYTOWER_SWITCH", "--switch"}}};
+constexpr std::array<Variable, 4> variables{{{"PAYTOWER_DB", "--db"},
+                                             {"PAYTOWER_SWITCH", "--switch"},
+                                             {"PAYTOWER_TLS_CERT", "--tls-cert"},
+                                             {"PAYTOWER_MACAROON", "--macaroon"}}};
 
 /// Which config file the call reads. No value: there is none to read, or no home to look for one in.
 Result<Setting> config_setting(const RawCall& call, const Surroundings& surroundings) {

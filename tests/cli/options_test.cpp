@@ -306,7 +306,7 @@ TEST_CASE("databases that would not last are refused") {
 TEST_CASE("switch addresses") {
   CHECK(plain.parse({"--switch", "sim:a b", "resume"})->global.switch_address->place == "a b");
   CHECK(plain.parse({"--switch", "cln:/run/rpc", "resume"})->global.switch_address->kind->name == "cln");
-  for (const char* bad : {"net.db", "sim:", "lnd:x", "SIM:x", ":x"})
+  for (const char* bad : {"net.db", "sim:", "eclair:x", "lnd:", "SIM:x", ":x"})
     CHECK(plain.refusal({"--switch", bad, "resume"}).find("names no switch") != std::string::npos);
 }
 
@@ -321,6 +321,44 @@ TEST_CASE("what is said beside an address is about its kind") {
   CHECK(world.parse({"resume"})->global.switch_address->node_user == 0U);
   CHECK(world.parse({"--switch", "sim:n", "resume"}));
   CHECK(plain.refusal({"--node-user", "nobody of this name", "list"}).find("there is no user") != std::string::npos);
+}
+
+TEST_CASE("an lnd's files are named by flag, environment and config file") {
+  World world;
+  world.files["/home/u/.config/paytower/config"] = "switch = lnd:h:1\ntls-cert = conf.cert\nmacaroon = conf.macaroon\n";
+  const auto files = [&world](const std::vector<std::string>& call) {
+    const auto options = world.parse(call);
+    if (!options) return options.error().message;
+    const SwitchAddress& address = *options->global.switch_address;
+    return address.certificate_file.value_or("none") + " " + address.macaroon_file.value_or("none");
+  };
+  CHECK(files({"resume"}) == "conf.cert conf.macaroon");
+  world.environment["PAYTOWER_MACAROON"] = "env.macaroon";
+  CHECK(files({"resume"}) == "conf.cert env.macaroon");
+  world.environment["PAYTOWER_TLS_CERT"] = "env.cert";
+  CHECK(files({"resume", "--macaroon", "flag.macaroon"}) == "env.cert flag.macaroon");
+  CHECK(world.parse({"--switch", "sim:n", "resume"}));
+  CHECK(plain.refusal({"--switch", "sim:n", "--tls-cert", "x", "resume"}) ==
+        "--tls-cert goes only with --switch lnd:HOST:PORT|DIR");
+  CHECK(plain.parse({"--switch", "lnd:d", "--macaroon", "m", "--config", "none", "resume"})->output.command_prefix ==
+        "paytower --switch lnd:d --macaroon m --config none");
+}
+
+TEST_CASE("a macaroon itself is refused where its file is named, and never shown") {
+  const std::string hex = "0201036c6e64" + std::string(80, '7');
+  const std::string base64 = "AgEDbG5k" + std::string(80, '/');
+  for (const std::string& secret : {hex, base64}) {
+    World world;
+    world.environment["PAYTOWER_MACAROON"] = secret;
+    for (const char* command : {"resume", "list", "config"}) {
+      const std::string said = world.refusal({command, "--switch", "lnd:h:1"});
+      CHECK(said ==
+            "PAYTOWER_MACAROON: macaroon: name the file; the macaroon itself is a secret that others can see here");
+    }
+    CHECK(plain.refusal({"--macaroon", secret, "list"}).find("--macaroon: name the file") == 0);
+  }
+  CHECK(plain.parse({"--macaroon", std::string(63, 'a'), "list"}));
+  CHECK(plain.parse({"--macaroon", "/" + hex, "list"}));
 }
 
 TEST_CASE("a socket's path that no address has room for") {

@@ -237,6 +237,34 @@ class BadInput(World):
         outcome = self.expect(harness.USAGE, "send", invoice, "--yes", env={"PAYTOWER_SWITCH": ""})
         self.assertIn("--switch", outcome.err)
 
+    def test_where_an_lnd_is(self):
+        """How the place was understood, the flag that settles it, and never what a macaroon holds."""
+        invoice = self.invoice()
+        folder = os.path.join(self.folder, "lnd")
+        network = os.path.join(folder, "data", "chain", "bitcoin", "regtest")
+        os.makedirs(network)
+
+        def said(place, *flags):
+            outcome = self.refused(harness.USAGE, "send", invoice, "--yes", "--switch", "lnd:" + place, *flags)
+            self.assertIn("hint: paytower --switch ", outcome.err)
+            return outcome.err
+
+        self.assertIn("lnd:localhost:8080 is read as HOST:PORT: name its certificate with --tls-cert and its macaroon with --macaroon", said("localhost:8080"))
+        self.assertIn("lnd:localhost is read as lnd's folder, as it is no HOST:PORT", said("localhost"))
+        self.assertIn(f"cannot read lnd's certificate {folder}/tls.cert: No such file or directory; name another with --tls-cert",
+                      said(folder, "--macaroon", __file__))
+        with open(os.path.join(folder, "tls.cert"), "w", encoding="ascii"):
+            pass
+        self.assertIn(f"cannot read lnd's macaroon {network}/admin.macaroon: No such file", said(folder))
+        os.makedirs(os.path.join(network, "..", "mainnet"))
+        self.assertIn("holds several networks; name lnd's macaroon with --macaroon", said(folder))
+        secret = "0201036c6e64" + "5a" * 100
+        for outcome in (self.expect(harness.USAGE, "config", "--macaroon", secret), self.expect(harness.USAGE, "config", env={"PAYTOWER_MACAROON": secret})):
+            self.assertIn("name the file", outcome.err)
+            self.assertNotIn("5a5a", outcome.out + outcome.err)
+        self.assertRegex(self.ok("config", "--macaroon", "x.macaroon").out, r"macaroon +--macaroon +x\.macaroon\n")
+        self.assertIn("--macaroon goes only with --switch lnd:", self.refused(harness.USAGE, "send", invoice, "--macaroon", "x").err)
+
     def test_databases(self):
         text = os.path.join(self.folder, "text.db")
         with open(text, "w", encoding="ascii") as file:
