@@ -46,8 +46,7 @@ class ClnHandle final : public SwitchHandle {
 
 class LndHandle final : public SwitchHandle {
  public:
-  LndHandle(lnd::LndAddress address, Clock& clock, Randomness& randomness)
-      : poller_(clock), node_(std::move(address), clock, poller_, randomness) {}
+  LndHandle(lnd::LndAddress address, Clock& clock) : poller_(clock), node_(std::move(address), clock, poller_) {}
   Switch& node() override { return node_; }
 
  private:
@@ -63,10 +62,10 @@ std::unique_ptr<SwitchHandle> open_cln(const SwitchAddress& address, Clock& cloc
   return std::make_unique<ClnHandle>(address, clock, randomness);
 }
 
-std::unique_ptr<SwitchHandle> open_lnd(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
+std::unique_ptr<SwitchHandle> open_lnd(const SwitchAddress& address, Clock& clock, Randomness& /*randomness*/) {
   const char* const home = std::getenv("HOME");
   const lnd::LndFiles files{address.certificate_file, address.macaroon_file, home != nullptr ? home : ""};
-  return std::make_unique<LndHandle>(value_of(lnd::find_lnd(address.place, files)), clock, randomness);
+  return std::make_unique<LndHandle>(value_of(lnd::find_lnd(address.place, files)), clock);
 }
 
 std::optional<Error> any_place(const std::string& /*place*/) { return std::nullopt; }
