@@ -19,13 +19,6 @@ BEGIN SELECT RAISE(ABORT, 'conflict: what a payment was asked to be does not cha
 CREATE TRIGGER attempts_hash_immutable BEFORE UPDATE OF htlc_hash ON attempts WHEN OLD.htlc_hash IS NOT NULL AND NEW.htlc_hash IS NOT OLD.htlc_hash
 BEGIN SELECT RAISE(ABORT, 'conflict: what was handed over does not change'); END;
 
-CREATE TRIGGER attempts_hash_of_amp BEFORE INSERT ON attempts WHEN NEW.htlc_hash IS NOT NULL
-BEGIN
-  SELECT RAISE(ABORT, 'conflict: only the HTLCs of an imported AMP payment have hashes of their own, of 32 bytes')
-   WHERE length(NEW.htlc_hash) <> 32 OR NEW.origin <> 2
-      OR NOT EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND amp = 1);
-END;
-
 CREATE TRIGGER attempts_hash_of_amp_later BEFORE UPDATE OF htlc_hash ON attempts WHEN NEW.htlc_hash IS NOT NULL
 BEGIN
   SELECT RAISE(ABORT, 'conflict: only the HTLCs of an imported AMP payment have hashes of their own, of 32 bytes')
@@ -163,6 +156,48 @@ BEGIN
               THEN RAISE(ABORT, 'conflict: the fees are together more than their limit') END
     FROM payments p LEFT JOIN attempts a ON a.payment_index = p.payment_index AND coalesce(a.outcome, 1) = 1
    WHERE p.payment_index = NEW.payment_index;
+END;
+
+-- Marks -----------------------------------------------------------------------------------------------------------------
+
+-- As the switch's adapter writes them (R5): what a switch counts is its own affair. The four columns of before are read and
+-- written no more.
+ALTER TABLE attempts ADD COLUMN marks BLOB;
+
+-- Those that are read again: of what may still move, and the newest at each switch, which show an old copy of the store (R12).
+UPDATE attempts
+   SET marks = CAST('1,' || coalesce(mark_payments_created, '') || ',' || coalesce(mark_htlcs_created, '') || ','
+                         || coalesce(mark_htlcs_deleted, '') || ',' || coalesce(mark_movements_created, '') AS BLOB)
+ WHERE origin = 0 AND coalesce(mark_payments_created, mark_htlcs_created, mark_htlcs_deleted, mark_movements_created) IS NOT NULL
+   AND attempt_row IN (
+  SELECT attempt_row FROM attempts INDEXED BY attempts_by_payment WHERE payment_index IN (
+    SELECT payment_index FROM payments INDEXED BY payments_unfinished WHERE ended_ns IS NULL
+    UNION SELECT payment_index FROM attempts INDEXED BY attempts_one_open WHERE outcome IS NULL
+    UNION SELECT payment_index FROM attempts INDEXED BY attempts_watched WHERE outcome = 3 AND failure_code IN (65541, 65542))
+  UNION
+  SELECT attempt_row FROM (
+    SELECT attempt_row, max(attempt_id) FROM (
+      SELECT attempt_row, attempt_id, switch_id, mark_payments_created FROM attempts INDEXED BY attempts_own_id
+       WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100)
+     WHERE mark_payments_created IS NOT NULL GROUP BY switch_id));
+
+DROP TRIGGER attempts_immutable;
+
+CREATE TRIGGER attempts_immutable BEFORE UPDATE OF attempt_row, payment_index, attempt_id, part, origin, switch_id, mark_payments_created,
+  mark_htlcs_created, mark_htlcs_deleted, mark_movements_created, marks, route, amount_msat, fee_msat, registered_ns, total_time_lock
+  ON attempts
+BEGIN SELECT RAISE(ABORT, 'conflict: what was handed over does not change'); END;
+
+-- What only attempts of one origin have. One trigger: each one more costs every payment, also where nothing is refused.
+CREATE TRIGGER attempts_by_origin BEFORE INSERT ON attempts
+  WHEN NEW.htlc_hash IS NOT NULL OR (NEW.origin IS NOT 0 AND NEW.marks IS NOT NULL) OR length(NEW.marks) NOT BETWEEN 1 AND 96
+BEGIN
+  SELECT RAISE(ABORT, 'conflict: marks, of 1 to 96 bytes, are of own attempts alone')
+   WHERE (NEW.origin IS NOT 0 AND NEW.marks IS NOT NULL) OR length(NEW.marks) NOT BETWEEN 1 AND 96;
+  SELECT RAISE(ABORT, 'conflict: only the HTLCs of an imported AMP payment have hashes of their own, of 32 bytes')
+   WHERE NEW.htlc_hash IS NOT NULL
+     AND (length(NEW.htlc_hash) <> 32 OR NEW.origin <> 2
+          OR NOT EXISTS (SELECT 1 FROM payments WHERE payment_index = NEW.payment_index AND amp = 1));
 END;
 
 CREATE TRIGGER meta_deleted_up_to_kept BEFORE UPDATE OF deleted_up_to ON store_meta WHEN NEW.deleted_up_to IS NULL

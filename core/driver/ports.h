@@ -151,8 +151,8 @@ struct OwnRowsAnswer {
 /// What a switch has to show of a store, if that is no old copy of itself (R12).
 struct StoreTrace {
   StoreId store;
-  UnixNs made;                           ///< when the store was made: no row of its is older
-  std::optional<std::uint64_t> since{};  ///< Marks::payments_created of the store's newest attempt at this switch
+  UnixNs made;                   ///< when the store was made: no row of its is older
+  std::optional<Marks> since{};  ///< of the store's newest attempt at this switch
 };
 /// The store's attempt ids among the newest rows; at least that of its very newest row since the trace, if there is
 /// one.

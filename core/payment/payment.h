@@ -32,14 +32,9 @@ struct AttemptKey {
   auto operator<=>(const AttemptKey&) const = default;
 };
 
-/// Counters of the switch, read before a hand-over (R5). A mark that the switch does not keep is absent.
-struct Marks {
-  std::optional<std::uint64_t> payments_created;
-  std::optional<std::uint64_t> htlcs_created;
-  std::optional<std::uint64_t> htlcs_deleted;
-  std::optional<std::uint64_t> movements_created;
-  auto operator<=>(const Marks&) const = default;
-};
+/// How far the switch's lists had got before a hand-over (R5). Bytes that its adapter made: everybody else stores them
+/// and hands them back unread. At most 96, the first of which says the form; empty: none.
+using Marks = Bytes;
 
 enum class PaymentStatus { initiated, in_flight, succeeded, failed, unknown };
 /// "INITIATED", "IN_FLIGHT", "SUCCEEDED", "FAILED", "UNKNOWN"

@@ -22,8 +22,7 @@ namespace paytower::db {
   X(p, late_preimage) X(p, end_note) X(p, ended_ns) X(p, amp) X(p, max_parts)
 #define PAYTOWER_ATTEMPT_COLUMNS(X) \
   X(a, payment_index) X(a, attempt_row) X(a, attempt_id) X(a, part) X(a, origin) X(a, switch_id) X(s, node) \
-  X(s, network) X(a, mark_payments_created) X(a, mark_htlcs_created) X(a, mark_htlcs_deleted) \
-  X(a, mark_movements_created) X(a, route) X(a, amount_msat) X(a, fee_msat) X(a, registered_ns) \
+  X(s, network) X(a, marks) X(a, route) X(a, amount_msat) X(a, fee_msat) X(a, registered_ns) \
   X(a, total_time_lock) X(a, accepted_ns) X(a, resolved_ns) X(a, outcome) X(a, preimage) X(a, failure_code) \
   X(a, failure_source) X(a, failure_channel) X(a, failure_direction) X(a, failure_node) X(a, failure_message) \
   X(a, switch_run) X(a, htlc_hash)

@@ -58,15 +58,6 @@ std::optional<std::uint32_t> maybe_number32(Query& value) {
 /// A limit that only native payments have; the schema sees to it that they do.
 std::uint32_t limit32(Query& value) { return maybe_number32(value).value_or(0); }
 
-Marks read_marks(const AttemptColumns& row) {
-  Marks marks;
-  marks.payments_created = row[AttemptColumn::mark_payments_created].maybe_number(INT64_MAX);
-  marks.htlcs_created = row[AttemptColumn::mark_htlcs_created].maybe_number(INT64_MAX);
-  marks.htlcs_deleted = row[AttemptColumn::mark_htlcs_deleted].maybe_number(INT64_MAX);
-  marks.movements_created = row[AttemptColumn::mark_movements_created].maybe_number(INT64_MAX);
-  return marks;
-}
-
 std::optional<Failure> read_failure(const AttemptColumns& row) {
   const auto code = row[AttemptColumn::failure_code].maybe_number(UINT32_MAX);
   if (!code) return std::nullopt;
@@ -136,7 +127,7 @@ AttemptRow read_attempt(const AttemptColumns& row, bool omit_hops) {
   attempt.part = number32(row[part]);
   attempt.origin = static_cast<AttemptOrigin>(row[origin].number(2));
   if (const auto key = row[node].maybe_fixed<PublicKey>()) attempt.switch_key = SwitchKey{*key, row[network].text()};
-  attempt.marks = read_marks(row);
+  attempt.marks = row[marks].maybe_blob().value_or(Marks{});
   if (!omit_hops) attempt.route = read_route(row[route]);
   attempt.amount = row[amount_msat].msat();
   attempt.fee = row[fee_msat].msat();

@@ -25,10 +25,14 @@ namespace {
   "attempt_row = (SELECT attempt_row FROM attempts WHERE attempt_id = ?1 AND part = ?2 AND origin = 0 AND " \
   "payment_index = ?3)"
 
-/// Empty text is no text: NULL is shorter, and says so.
+/// Empty is none: NULL is shorter, and says so.
 std::optional<std::string> unless_empty(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return text;
+}
+std::optional<Bytes> unless_empty(const Bytes& bytes) {
+  if (bytes.empty()) return std::nullopt;
+  return bytes;
 }
 
 std::string cut(const std::string& text) { return text.substr(0, limits::max_failure_message_bytes); }
@@ -114,17 +118,15 @@ struct SqlitePaymentStore::Impl {
   void insert_attempt(PaymentIndex payment, const Attempt& attempt) {
     static const std::string sql = db::insert_attempt(
         {AttemptColumn::payment_index, AttemptColumn::attempt_id, AttemptColumn::part, AttemptColumn::origin,
-         AttemptColumn::switch_id, AttemptColumn::mark_payments_created, AttemptColumn::mark_htlcs_created,
-         AttemptColumn::mark_htlcs_deleted, AttemptColumn::mark_movements_created, AttemptColumn::route,
-         AttemptColumn::amount_msat, AttemptColumn::fee_msat, AttemptColumn::registered_ns, AttemptColumn::resolved_ns,
-         AttemptColumn::outcome, AttemptColumn::preimage, AttemptColumn::switch_run});
+         AttemptColumn::switch_id, AttemptColumn::marks, AttemptColumn::route, AttemptColumn::amount_msat,
+         AttemptColumn::fee_msat, AttemptColumn::registered_ns, AttemptColumn::resolved_ns, AttemptColumn::outcome,
+         AttemptColumn::preimage, AttemptColumn::switch_run});
     Query insert = connection.prepared(sql);
     std::optional<Bytes> route;
     if (!attempt.route.hops.empty()) route = encode_route(attempt.route);
     insert.bind(payment, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin),
-                switch_id(attempt.switch_key), bits(attempt.marks.payments_created), bits(attempt.marks.htlcs_created),
-                bits(attempt.marks.htlcs_deleted), bits(attempt.marks.movements_created), route, attempt.amount,
-                attempt.fee, attempt.registered, attempt.resolved, outcome(attempt.outcome), attempt.preimage,
+                switch_id(attempt.switch_key), unless_empty(attempt.marks), route, attempt.amount, attempt.fee,
+                attempt.registered, attempt.resolved, outcome(attempt.outcome), attempt.preimage,
                 unless_empty(attempt.switch_run));
     insert.run();
   }
@@ -255,10 +257,6 @@ struct SqlitePaymentStore::Impl {
   static std::optional<std::int64_t> bits(const std::optional<AttemptId>& value) {
     if (!value) return std::nullopt;
     return bits(*value);
-  }
-  static std::optional<std::int64_t> bits(const std::optional<std::uint64_t>& value) {
-    if (!value) return std::nullopt;
-    return static_cast<std::int64_t>(*value);
   }
   static std::optional<int> outcome(const std::optional<AttemptOutcome>& value) {
     if (!value) return std::nullopt;
@@ -395,12 +393,11 @@ struct SqlitePaymentStore::Impl {
     // The newest ones are nearly always of this switch; a store that has long used another one has the switch read back
     // further.
     Query row = connection.prepared(
-        "SELECT max(mark_payments_created) FROM (SELECT mark_payments_created, switch_id FROM attempts INDEXED BY "
-        "attempts_own_id "
-        "WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100) WHERE switch_id = (SELECT id FROM switches WHERE node = "
-        "?1 AND network = ?2)");
+        "SELECT marks, max(attempt_id) FROM (SELECT marks, attempt_id, switch_id FROM attempts INDEXED BY "
+        "attempts_own_id WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100) WHERE marks IS NOT NULL AND switch_id = "
+        "(SELECT id FROM switches WHERE node = ?1 AND network = ?2)");
     row.bind(here.node, here.network);
-    if (row.step()) trace.since = row.maybe_number(INT64_MAX);
+    if (row.step()) trace.since = row.maybe_blob();
     return trace;
   }
 

@@ -12,6 +12,7 @@
 
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
+#include "core/switch/cln/counters.h"
 #include "db/payments/store.h"
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
@@ -62,7 +63,7 @@ Attempt attempt_of(const PaymentRequest& request, std::uint64_t number) {
   Attempt attempt;
   attempt.id = AttemptId{(std::uint64_t{1} << 50) + number};
   attempt.switch_key = SwitchKey{key_of(2), "regtest"};
-  attempt.marks = Marks{number, number, 0, number};
+  attempt.marks = cln::marks_of({number, number, 0, number});
   const Msat amount = request.demand.amount;
   attempt.route.hops.push_back(
       Hop{ShortChannelId{880'000'000'000'001}, 0, key_of(4), Msat::of(amount.value() + 2'000), 60});
@@ -79,7 +80,7 @@ Attempt attempt_of(const PaymentRequest& request, std::uint64_t number) {
 void leave_open(Payment& payment, Attempt& attempt, const PublicKey& node) {
   payment.request.deadline = UnixNs{INT64_MAX};
   attempt.switch_key = SwitchKey{node, "regtest"};
-  attempt.marks = Marks{0, 0, 0, 0};
+  attempt.marks = cln::marks_of({0, 0, 0, 0});
 }
 
 /// How the payment ended, behind its first commit.

@@ -196,7 +196,7 @@ class StoreAlone {
     attempt.id = AttemptId{(std::uint64_t{1} << 50) + number};
     attempt.part = parts_ == 1 ? 0 : part + 1;
     attempt.switch_key = node_;
-    attempt.marks = Marks{10, 11, 0, 12};
+    attempt.marks = cln::marks_of({10, 11, 0, 12});
     attempt.route = three_hops();
     attempt.amount = Msat::of(payment.request.demand.amount.value() / parts_);
     attempt.fee = attempt.route.fees();
@@ -272,7 +272,7 @@ class InstantSwitch final : public Switch {
   void look(const PaymentHash& hash, std::span<const Marks>) override {
     cln::NodeLists look;
     look.hash = hash;
-    look.now = Marks{10, 10, 0, 10};
+    look.now = cln::Counters{10, 10, 0, 10};
     look.htlcs.emplace();
     look.debits.emplace();
     events_.push_back(test::answer_of(std::move(look)));

@@ -14,7 +14,7 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
   World world;
   world.connect();
   world.node.requests.clear();
-  const Marks since{1, 30, 3, 12};
+  const cln::Counters since{1, 30, 3, 12};
   world.node.on_result(
       "listsendpays",
       json{{"payments", json::array({world.row("pending", world.handover.label), json{{"status", "complete"}}})}});
@@ -48,7 +48,7 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
   REQUIRE(only<LookAnswer>(events) != nullptr);
   const cln::NodeLists& look = lists_of(*only<LookAnswer>(events));
   CHECK(look.hash == world.hash);
-  CHECK(look.now == Marks{4, 40, 4, 20});
+  CHECK(look.now == cln::Counters{4, 40, 4, 20});
   CHECK(look.height == 118);
   REQUIRE(look.rows.size() == 2);
   CHECK(look.rows[0].id == AttemptId{77});
@@ -107,7 +107,7 @@ TEST_CASE("money that left by no row that was read: the rows are read once more,
     node.result(request, json{{"payments", paid ? second : first}});
   });
   world.node.requests.clear();
-  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+  world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
   const auto& rows = lists_of(*only<LookAnswer>(events)).rows;
@@ -141,18 +141,18 @@ TEST_CASE("an older node has fewer marks and lists, and they are absent, not emp
   });
   world.node.on_error("listhtlcs", -32602);
   world.node.on_error("listchannelmoves", -32601);
-  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+  world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
   const cln::NodeLists& look = lists_of(*only<LookAnswer>(events));
-  CHECK(look.now == Marks{4, {}, {}, {}});
+  CHECK(look.now == cln::Counters{4, {}, {}, {}});
   CHECK_FALSE(look.htlcs.has_value());
   CHECK_FALSE(look.debits.has_value());
 
   // It is not asked again for what it does not know, until the next connection leads to a node that may know it.
   const auto methods_of_a_look = [&] {
     world.node.requests.clear();
-    world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+    world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
     const auto more = world.run();
     REQUIRE(only<LookAnswer>(more) != nullptr);
     CHECK(lists_of(*only<LookAnswer>(more)).now == look.now);
@@ -179,7 +179,7 @@ TEST_CASE("half a look is no look") {
       if (kind == 0) world.node.on(method, [](ScriptedNode& node, const Request&) { node.hang_up(); });
       if (kind == 1) world.node.on_error(method, -1);
       if (kind == 2) world.node.on_result(method, json{{"payments", 5}});
-      world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+      world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
       const auto events = world.run();
       CHECK(only<LookAnswer>(events) == nullptr);
       CHECK(only<Disconnected>(events) != nullptr);
@@ -205,7 +205,7 @@ TEST_CASE("a counter or an index that no database holds is no answer") {
                                                                      {"direction", "out"},
                                                                      {"state", "X"},
                                                                      {"payment_hash", world.hash.hex()}}})}});
-  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+  world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
   CHECK(only<LookAnswer>(world.run()) == nullptr);
 }
 
@@ -223,7 +223,7 @@ TEST_CASE("lists are read page by page") {
     }
     node.result(request, json{{"htlcs", page}});
   });
-  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+  world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
   CHECK(lists_of(*only<LookAnswer>(events)).htlcs->size() == 3'500 - 31);
@@ -254,7 +254,7 @@ TEST_CASE("the reason of a failed row is asked for, and kept only while no later
   world.node.on("listsendpays", [&](ScriptedNode& node, const Request& request) {
     node.result(request, json{{"payments", rows}});
   });
-  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+  world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
   const auto& found = lists_of(*only<LookAnswer>(events)).rows;
@@ -275,7 +275,7 @@ TEST_CASE("500 looks share their marks and lists") {
     PaymentHash hash = world.hash;
     hash.bytes[0] = static_cast<std::uint8_t>(i);
     hash.bytes[1] = static_cast<std::uint8_t>(i >> 8U);
-    world.node_switch.look(hash, from(Marks{1, 30 + i, 3, 12}));
+    world.node_switch.look(hash, from(cln::Counters{1, 30 + i, 3, 12}));
   }
   std::set<PaymentHash> answered;
   for (const SwitchEvent& event : world.run()) answered.insert(std::get<LookAnswer>(event).hash);
@@ -324,7 +324,9 @@ TEST_CASE("the newest rows of a store: read back from the end, no further than n
   });
   const auto ask = [&](std::optional<std::uint64_t> since) {
     const std::size_t before = world.node.of("listsendpays").size();
-    world.node_switch.newest_own(StoreTrace{world.store, UnixNs{}, since});
+    std::optional<Marks> marks;
+    if (since) marks = cln::marks_of({since, {}, {}, {}});
+    world.node_switch.newest_own(StoreTrace{world.store, UnixNs{}, marks});
     const auto events = world.run();
     REQUIRE(only<NewestOwnAnswer>(events) != nullptr);
     return std::pair(only<NewestOwnAnswer>(events)->ids, world.node.of("listsendpays").size() - before);

@@ -539,7 +539,7 @@ TEST_CASE("an HTLC's amount tells whose part it is; a node that does not say it 
   json told = htlc(31);
   told["amount_msat"] = 61'001;
   world.node.on_result("listhtlcs", json{{"htlcs", json::array({told, htlc(32)})}});
-  world.node_switch.look(world.hash, from(Marks{1, 30, 3, 12}));
+  world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
   const auto events = world.run();
   REQUIRE(only<LookAnswer>(events) != nullptr);
   const auto& htlcs = *lists_of(*only<LookAnswer>(events)).htlcs;

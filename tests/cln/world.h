@@ -18,6 +18,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/switch/cln/counters.h"
 #include "core/switch/cln/switch.h"
 #include "core/switch/rpc/unix_socket.h"
 #include "tests/driver/temp_folder.h"
@@ -280,7 +281,7 @@ struct World {
 };
 
 /// What look() is given for one payment with attempts.
-inline std::vector<Marks> from(const Marks& marks) { return {marks}; }
+inline std::vector<Marks> from(const cln::Counters& counters) { return {cln::marks_of(counters)}; }
 
 /// The only event of its kind.
 template <typename T> const T* only(const std::vector<SwitchEvent>& events) {

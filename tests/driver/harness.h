@@ -139,7 +139,7 @@ class ScriptedSwitch final : public Switch {
   [[nodiscard]] AttemptKey sent() const { return handovers.back().key; }
 
   PaymentHash last_hash;
-  std::optional<Marks> last_since;
+  std::optional<cln::Counters> last_since;
   RouteQuestion last_question;
   AttemptKey last_key;
   std::vector<Handover> handovers;
@@ -243,7 +243,7 @@ inline ScriptedSwitch::Reply nothing() {
 inline cln::NodeLists quiet_look() {
   cln::NodeLists look;
   look.hash = fresh_payment().request.hash;
-  look.now = Marks{10, 10, 0, 10};
+  look.now = cln::Counters{10, 10, 0, 10};
   look.htlcs.emplace();
   look.debits.emplace();
   return look;

@@ -302,7 +302,7 @@ TEST_CASE("step script: restart with a result waiting") {
   }
   SUBCASE("erased after it settled: never again, never FAILED (R5)") {
     cln::NodeLists erased = quiet_look();
-    erased.now = Marks{11, 11, 0, 11};
+    erased.now = cln::Counters{11, 11, 0, 11};
     erased.htlcs->push_back(cln::OutgoingHtlc{11, true});
     erased.debits->push_back(cln::Debit{11, world.node.sent().id, 0});
     world.node.expect("identify", identity());
@@ -735,7 +735,7 @@ TEST_CASE("two tries of a hash share a look that reaches back to the older one's
   CHECK(world.send().end == DriveEnd::open);
   world.say_from_another_process(OperatorAssumesFailed{});  // dead by word, and watched from now on
   cln::NodeLists later = quiet_look();
-  later.now = Marks{50, 50, 0, 50};
+  later.now = cln::Counters{50, 50, 0, 50};
   world.node.expect("identify", identity());
   world.node.expect("look", shows(later));
   world.node.expect("route", route(10));

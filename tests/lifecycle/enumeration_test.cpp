@@ -165,8 +165,8 @@ TEST_CASE("parts: nothing is added to a set of which the payee gave a part back"
   payment.attempts = {part_attempt(first_id, 1, 150'000, Shape::failed),
                       part_attempt(first_id, 2, 100'000, Shape::open)};
   const Event pending = Pending{key_of(first_id, 2)};
-  const Event ready =
-      RoutesReady{first_id, {{3, part_route(150'000)}}, SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}};
+  const Event ready = RoutesReady{
+      first_id, {{3, part_route(150'000)}}, SwitchKey{node_key(9), "regtest"}, cln::marks_of({20, 20, 0, 20})};
   CHECK(count_of<AskRoutes>(decide(payment, {before_deadline, pending}).acts) == 1);
   CHECK(count_of<RegisterAttempt>(decide(payment, {before_deadline, ready}).writes) == 1);
   payment.attempts[0].failure->code = FailureCode::mpp_timeout;

@@ -224,7 +224,7 @@ TEST_CASE("look: R5, marks above the switch's counters raise the alarm and concl
     std::optional<std::uint64_t>* counters[] = {&look.now.payments_created, &look.now.htlcs_created,
                                                 &look.now.htlcs_deleted, &look.now.movements_created};
     Payment payment = with(Shape::open);
-    payment.attempts.front().marks.htlcs_deleted = 1;
+    payment.attempts.front().marks = cln::marks_of({10, 10, 1, 10});
     look.now.htlcs_deleted = 1;
     *counters[which] = which == 2 ? 0U : 9U;
     const auto finding = interpret(payment, look, knowledge());

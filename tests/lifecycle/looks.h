@@ -16,7 +16,7 @@ inline StoreId our_store() {
 inline cln::NodeLists empty_look() {
   cln::NodeLists look;
   look.hash = fresh_payment().request.hash;
-  look.now = Marks{12, 12, 0, 12};
+  look.now = cln::Counters{12, 12, 0, 12};
   look.htlcs.emplace();
   look.debits.emplace();
   return look;

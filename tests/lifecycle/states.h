@@ -9,6 +9,7 @@
 
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
+#include "core/switch/cln/counters.h"
 
 namespace paytower::test {
 
@@ -80,7 +81,7 @@ inline Attempt own_attempt(AttemptId id, Shape shape) {
   Attempt attempt;
   attempt.id = id;
   attempt.switch_key = SwitchKey{node_key(9), "regtest"};
-  attempt.marks = Marks{10, 10, 0, 10};
+  attempt.marks = cln::marks_of({10, 10, 0, 10});
   attempt.route = simple_route();
   attempt.amount = attempt.route.delivered();
   attempt.fee = attempt.route.fees();
@@ -215,7 +216,7 @@ inline std::vector<Event> all_events() {
   }
   all.push_back(Quiet{});
   const auto ready = [](AttemptId round, std::vector<PlannedPart> parts) {
-    return RoutesReady{round, std::move(parts), SwitchKey{node_key(9), "regtest"}, Marks{20, 20, 0, 20}};
+    return RoutesReady{round, std::move(parts), SwitchKey{node_key(9), "regtest"}, cln::marks_of({20, 20, 0, 20})};
   };
   all.push_back(ready(AttemptId{2000}, {{1, simple_route(50)}}));
   Route dear = simple_route(60);

@@ -307,19 +307,27 @@ UnixNs time_of(const State& state, unsigned slot) {
   return (state.aged & bit(slot)) != 0 ? test::set_too_old : test::before_deadline;
 }
 
-Marks marks_of(const MarkBytes& bytes) {
+cln::Counters counters_of(const MarkBytes& bytes) {
   const auto mark = [](std::uint8_t byte) {
     return byte == no_mark ? std::optional<std::uint64_t>{} : std::optional<std::uint64_t>(byte);
   };
-  return Marks{mark(bytes[0]), mark(bytes[1]), mark(bytes[2]), mark(bytes[3])};
+  return cln::Counters{mark(bytes[0]), mark(bytes[1]), mark(bytes[2]), mark(bytes[3])};
+}
+
+Marks marks_of(const MarkBytes& bytes) {
+  const bool none = std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == no_mark; });
+  return none ? Marks{} : cln::marks_of(counters_of(bytes));
 }
 
 MarkBytes mark_bytes(const Marks& marks) {
   const auto byte = [](const std::optional<std::uint64_t>& mark) {
     return mark ? static_cast<std::uint8_t>(*mark) : no_mark;
   };
-  return {byte(marks.payments_created), byte(marks.htlcs_created), byte(marks.htlcs_deleted),
-          byte(marks.movements_created)};
+  const cln::Counters counters = cln::counters_of(marks);
+  const MarkBytes bytes{byte(counters.payments_created), byte(counters.htlcs_created), byte(counters.htlcs_deleted),
+                        byte(counters.movements_created)};
+  if (marks_of(bytes) != marks) throw Violation{"marks that these bytes do not hold"};
+  return bytes;
 }
 
 Payment payment_of(const Config& config, const Store& store, unsigned slot, std::uint8_t known_stop) {
@@ -387,7 +395,7 @@ cln::NodeLists look_result(const Config& config, const State& state, const Visib
   const Names& names = state.store.names;
   cln::NodeLists look;
   look.hash = fresh(config).request.hash;
-  look.now = marks_of(shown.now);
+  look.now = counters_of(shown.now);
   look.run = run_name(state.node.run);
   for (unsigned id = 1; id <= foreign_id; ++id) {
     if (shown.rows[id] != RowKind::none) look.rows.push_back(row_of(config, names, id, shown.rows[id]));

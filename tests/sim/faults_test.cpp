@@ -27,7 +27,7 @@ TEST_CASE("erased rows: what the HTLC list, the debits and the marks still tell"
     REQUIRE(look.htlcs->size() == 1);
     CHECK(look.htlcs->front().finished);
     CHECK(look.debits->size() == 1);
-    CHECK(look.now == Marks{2, 2, 0, 1});
+    CHECK(look.now == cln::Counters{2, 2, 0, 1});
     CHECK(world.query(good.key).kind == Queried::look);
     CHECK(world.look(failed.hash).rows.size() == 1);
   }
@@ -45,7 +45,7 @@ TEST_CASE("erased rows: what the HTLC list, the debits and the marks still tell"
     const cln::NodeLists look = world.look(paid.hash);
     CHECK(look.htlcs->empty());
     CHECK(look.debits->size() == 1);
-    CHECK(look.now == Marks{2, 2, 2, 1});
+    CHECK(look.now == cln::Counters{2, 2, 2, 1});
   }
   SUBCASE("in two steps") {
     CHECK(world.admin().erase(erasure) == 2);
@@ -58,7 +58,7 @@ TEST_CASE("erased rows: what the HTLC list, the debits and the marks still tell"
     erasure.htlcs_too = true;
     erasure.move_counter = false;
     CHECK(world.admin().erase(erasure) == 2);
-    CHECK(world.look(paid.hash).now == Marks{2, 2, 0, 1});
+    CHECK(world.look(paid.hash).now == cln::Counters{2, 2, 0, 1});
   }
   SUBCASE("by age") {
     erasure.ended_before = UnixNs{world.oracle(paid.hash)[0].resolved->value + 1};
@@ -121,7 +121,7 @@ TEST_CASE("orphan rows: pending for ever, and no HTLC") {
   CHECK(look.rows[0].state == RowState::pending);
   CHECK(look.rows[0].label == given.label);
   CHECK(look.htlcs->empty());
-  CHECK(look.now == Marks{1, 0, 0, 0});
+  CHECK(look.now == cln::Counters{1, 0, 0, 0});
   CHECK(world.dispatch(given).kind == Dispatched::accepted);
   CHECK(world.fence(given).kind == FenceAnswer::Kind::look);
   CHECK(world.oracle().empty());
@@ -247,11 +247,11 @@ TEST_CASE("the node starts again from an old copy of its store") {
   const Handover waiting = world.handover(held, 2);
   REQUIRE(world.dispatch(waiting).kind == Dispatched::accepted);
   world.admin().save_copy("monday");
-  const Marks then = world.look(first.hash).now;
+  const cln::Counters then = world.look(first.hash).now;
   const auto second = world.invoice();
   REQUIRE(world.pay(world.handover(second, 3)).kind == Queried::settled);
   REQUIRE(world.admin().release(held.hash, std::nullopt).value() == 1);
-  const Marks before = world.look(first.hash).now;
+  const cln::Counters before = world.look(first.hash).now;
   CHECK(before.payments_created > then.payments_created);
   REQUIRE(world.admin().restore_copy("monday"));
   const cln::NodeLists look = world.look(second.hash);
@@ -266,7 +266,7 @@ TEST_CASE("the node starts again from an old copy of its store") {
   CHECK_FALSE(world.admin().restore_copy("tuesday"));
   world.admin().new_store();
   CHECK(world.look(first.hash).rows.empty());
-  CHECK(world.look(first.hash).now == Marks{0, 0, 0, 0});
+  CHECK(world.look(first.hash).now == cln::Counters{0, 0, 0, 0});
   world.node().identify();
   CHECK(world.one<IdentityAnswer>().key.node == key_of(0));
 }

@@ -190,7 +190,7 @@ class World {
     return one<FenceAnswer>();
   }
   cln::NodeLists look(const PaymentHash& hash) {
-    const Marks from{0, 0, 0, 0};
+    const Marks from = cln::marks_of({0, 0, 0, 0});
     node_->look(hash, std::span(&from, 1));
     return paytower::test::lists_of(one<LookAnswer>());
   }

@@ -49,7 +49,7 @@ Attempt attempt_of(std::uint64_t id, std::uint32_t part) {
   attempt.id = AttemptId{id};
   attempt.part = part;
   attempt.switch_key = SwitchKey{key_of(9), "regtest"};
-  attempt.marks = Marks{10, 11, 0, 12};
+  attempt.marks = Marks{'1', 0, 0xFF, static_cast<std::uint8_t>(id)};
   attempt.route = route_of(id);
   attempt.amount = attempt.route.delivered();
   attempt.fee = attempt.route.fees();

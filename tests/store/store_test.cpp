@@ -61,7 +61,7 @@ Event random_event(std::mt19937_64& random, const Payment& payment, std::uint64_
       return RoutesReady{AttemptId{next_id},
                          {PlannedPart{0, route_of(next_id)}},
                          SwitchKey{key_of(static_cast<std::uint8_t>(8 + one_of(3))), "regtest"},
-                         Marks{next_id, 2, std::nullopt, 4}};
+                         Marks(next_id % 97, 'm')};
     case 4: return NoRoute{FailureReason::insufficient_balance};
     case 5: return NotSent{key, some_failure(), one_of(2) == 0};
     case 6: return Settled{key, preimage_of(1)};
@@ -149,7 +149,7 @@ TEST_CASE("every field of an attempt comes back, text is cut where the bound is"
   Store store(folder.file("p"));
   Payment payment = store.initiated(1);
   Attempt attempt = attempt_of((std::uint64_t{1} << 62) - 1);
-  attempt.marks = Marks{INT64_MAX, std::nullopt, 0, std::nullopt};
+  attempt.marks = Marks(96, 0);
   store.must(payment, {RegisterAttempt{attempt}});
   Failure failure = some_failure();
   failure.channel->channel.value = UINT64_MAX;
@@ -168,6 +168,46 @@ TEST_CASE("every field of an attempt comes back, text is cut where the bound is"
   foreign.preimage = preimage_of(1);
   store.must(payment, {RecordForeign{foreign}, Succeed{preimage_of(1), after(3)}});
   check_same(payment, loaded(store, payment.index));
+}
+
+TEST_CASE("the trace at a switch: the marks of the newest own attempt there") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  const SwitchKey here{key_of(9), "regtest"};
+  const SwitchKey there{key_of(8), "regtest"};
+  CHECK(store.store.trace_at(here).since == std::nullopt);
+  const auto hand_over = [&](std::uint64_t number, const SwitchKey& to, const Marks& marks) {
+    Payment payment = store.initiated(number);
+    Attempt attempt = attempt_of(number * 10);
+    attempt.switch_key = to;
+    attempt.marks = marks;
+    store.must(payment, {RegisterAttempt{attempt}});
+  };
+  hand_over(3, here, Marks{9, 9});
+  CHECK(store.store.trace_at(here).since == Marks{9, 9});
+  CHECK(store.store.trace_at(there).since == std::nullopt);
+  hand_over(2, here, Marks{200, 0, 1});  // registered later under an older id
+  CHECK(store.store.trace_at(here).since == Marks{9, 9});
+  hand_over(4, here, Marks{1});
+  hand_over(5, here, Marks{});  // none is told of it
+  hand_over(6, there, Marks(96, 7));
+  CHECK(store.store.trace_at(here).since == Marks{1});
+  CHECK(store.store.trace_at(there).since == Marks(96, 7));
+  CHECK(store.store.trace_at(here).store == store.store.store_id());
+}
+
+TEST_CASE("marks are stored up to 96 bytes, and no attempt with more is registered") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment payment = store.initiated(1);
+  Attempt attempt = attempt_of(11);
+  attempt.marks = Marks(97, 1);
+  const std::vector<Write> writes{RegisterAttempt{attempt}};
+  const PaymentWrites entry{&payment, writes};
+  const auto refused = store.store.commit(std::span(&entry, 1));
+  REQUIRE_FALSE(refused.front());
+  CHECK(refused.front().error().code == Errc::conflict);
+  CHECK(loaded(store, payment.index).attempts.empty());
 }
 
 TEST_CASE("InitPayment is refused while the hash is open, paid, unknown or guarded, and only then") {

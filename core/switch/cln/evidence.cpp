@@ -13,7 +13,7 @@ bool after(std::uint64_t index, const Mark& mark) { return !mark || index > *mar
 bool below(const Mark& now, const Mark& then) { return now && then && *now < *then; }
 Mark least(const Mark& a, const Mark& b) { return a && b ? std::min(*a, *b) : a ? a : b; }
 
-bool went_backwards(const Marks& now, const Marks& then) {
+bool went_backwards(const Counters& now, const Counters& then) {
   return below(now.payments_created, then.payments_created) || below(now.htlcs_created, then.htlcs_created) ||
          below(now.htlcs_deleted, then.htlcs_deleted) || below(now.movements_created, then.movements_created);
 }
@@ -22,7 +22,15 @@ bool went_backwards(const Marks& now, const Marks& then) {
 class Scales {
  public:
   Scales(const NodeLists& lists, const StoreId& store, std::span<const Asked> attempts)
-      : lists_(lists), store_(store), attempts_(attempts) {}
+      : lists_(lists), store_(store), attempts_(attempts) {
+    marks_.reserve(attempts.size());
+    for (const Asked& attempt : attempts) marks_.push_back(counters_of(attempt.marks));
+  }
+
+  /// REQUIRES: one of the attempts.
+  [[nodiscard]] const Counters& mark(const Asked& attempt) const {
+    return marks_[static_cast<std::size_t>(&attempt - attempts_.data())];
+  }
 
   [[nodiscard]] Evidence weigh(const Asked& attempt) const {
     if (debited(attempt)) return Evidence::money_left;
@@ -34,23 +42,23 @@ class Scales {
     if (!lists_.debits) return false;
     return std::any_of(lists_.debits->begin(), lists_.debits->end(), [&](const Debit& debit) {
       return debit.id == attempt.key.id && debit.part == attempt.key.part &&
-             after(debit.index, attempt.marks.movements_created);
+             after(debit.index, mark(attempt).movements_created);
     });
   }
 
   /// HTLCs carry no part, so that an attempt is known by what it sends over our channel; an amount that is not told
   /// may be anybody's.
   [[nodiscard]] Evidence by_htlcs(const Asked& attempt) const {
-    const Marks& mark = attempt.marks;
-    if (!lists_.htlcs || !mark.htlcs_created || !mark.htlcs_deleted || !lists_.now.htlcs_deleted)
+    const Counters& then = mark(attempt);
+    if (!lists_.htlcs || !then.htlcs_created || !then.htlcs_deleted || !lists_.now.htlcs_deleted)
       return Evidence::unknown;
     if (unexplained_htlc(attempt)) return Evidence::not_yet;
-    if (*lists_.now.htlcs_deleted != *mark.htlcs_deleted) return Evidence::unknown;
+    if (*lists_.now.htlcs_deleted != *then.htlcs_deleted) return Evidence::unknown;
     const std::size_t finished = count_finished(attempt);
     if (finished == 0) return Evidence::nothing_since_mark;
     const Signature same = signature(attempt);
     if (same.shared && finished <= same.made) return Evidence::not_yet;
-    return lists_.debits && mark.movements_created ? Evidence::finished_no_debit : Evidence::unknown;
+    return lists_.debits && then.movements_created ? Evidence::finished_no_debit : Evidence::unknown;
   }
 
   [[nodiscard]] const SwitchRow* row(const Asked& attempt) const { return row_of(lists_.rows, store_, attempt.key); }
@@ -63,7 +71,7 @@ class Scales {
       if (shown != nullptr && shown->state == RowState::pending) pending.push_back(other.sent);
     }
     for (const OutgoingHtlc& htlc : *lists_.htlcs) {
-      if (htlc.finished || !after(htlc.created_index, attempt.marks.htlcs_created)) continue;
+      if (htlc.finished || !after(htlc.created_index, mark(attempt).htlcs_created)) continue;
       const auto explained = std::find_if(pending.begin(), pending.end(),
                                           [&](Msat amount) { return !htlc.amount || *htlc.amount == amount; });
       if (explained == pending.end()) return true;
@@ -76,7 +84,7 @@ class Scales {
   [[nodiscard]] std::size_t count_finished(const Asked& attempt) const {
     return static_cast<std::size_t>(
         std::count_if(lists_.htlcs->begin(), lists_.htlcs->end(), [&](const OutgoingHtlc& htlc) {
-          return htlc.finished && after(htlc.created_index, attempt.marks.htlcs_created) &&
+          return htlc.finished && after(htlc.created_index, mark(attempt).htlcs_created) &&
                  (!htlc.amount || *htlc.amount == attempt.sent);
         }));
   }
@@ -100,14 +108,15 @@ class Scales {
   }
 
   /// The same amount on our channel, and an HTLC that may be younger than the mark of `attempt`.
-  [[nodiscard]] static bool may_look_like(const Asked& other, const Asked& attempt) {
-    const bool younger = other.marks.htlcs_created >= attempt.marks.htlcs_created;
+  [[nodiscard]] bool may_look_like(const Asked& other, const Asked& attempt) const {
+    const bool younger = mark(other).htlcs_created >= mark(attempt).htlcs_created;
     return other.sent == attempt.sent && (younger || other.key.id == attempt.key.id || other.open || other.watched);
   }
 
   const NodeLists& lists_;
   const StoreId& store_;
   std::span<const Asked> attempts_;
+  std::vector<Counters> marks_;  ///< of the attempts, in their order
 };
 
 Movement movement(const std::optional<std::vector<OutgoingHtlc>>& htlcs) {
@@ -122,28 +131,29 @@ LookResult NodeLists::about(const StoreId& store, std::span<const Asked> attempt
   LookResult look;
   look.rows = rows;
   look.movement = movement(htlcs);
-  look.now = now;
+  look.now = marks_of(now);
   look.height = height;
   look.run = run;
   const Scales scales(*this, store, attempts);
   for (const Asked& attempt : attempts) {
-    look.restored = look.restored || went_backwards(now, attempt.marks);
+    look.restored = look.restored || went_backwards(now, scales.mark(attempt));
     if (!attempt.settled) look.evidence.emplace_back(attempt.key, scales.weigh(attempt));
   }
-  const Marks first = attempts.empty() ? Marks{} : attempts.front().marks;
+  const Counters first = attempts.empty() ? Counters{} : scales.mark(attempts.front());
   for (const Debit& debit : debits.value_or(std::vector<Debit>{})) {
     if (after(debit.index, first.movements_created)) look.debits.push_back({hash, debit.id, debit.part});
   }
   return look;
 }
 
-std::optional<Marks> oldest(std::span<const Marks> marks) {
-  std::optional<Marks> all;
-  for (const Marks& one : marks) {
-    all =
-        all ? Marks{least(all->payments_created, one.payments_created), least(all->htlcs_created, one.htlcs_created),
-                    least(all->htlcs_deleted, one.htlcs_deleted), least(all->movements_created, one.movements_created)}
-            : one;
+std::optional<Counters> oldest(std::span<const Marks> marks) {
+  std::optional<Counters> all;
+  for (const Marks& written : marks) {
+    const Counters one = counters_of(written);
+    all = all ? Counters{least(all->payments_created, one.payments_created),
+                         least(all->htlcs_created, one.htlcs_created), least(all->htlcs_deleted, one.htlcs_deleted),
+                         least(all->movements_created, one.movements_created)}
+              : one;
   }
   return all;
 }

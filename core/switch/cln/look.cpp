@@ -63,7 +63,7 @@ void LookRound::abandon(const char* what) {
   client_.refuse(std::string("the node's answer to ") + what + " cannot be used");
 }
 
-void LookRound::ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::*mark) {
+void LookRound::ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Counters::*mark) {
   const std::string question = std::string("wait ") + subsystem + " " + index;
   if (client_.lacks(question)) return;
   ask("wait", counter_params(subsystem, index), [this, index, mark, question](const RpcReply& reply) {
@@ -74,10 +74,10 @@ void LookRound::ask_counter(const char* subsystem, const char* index, std::optio
 }
 
 void LookRound::ask_counters() {
-  ask_counter("sendpays", "created", &Marks::payments_created);
-  ask_counter("htlcs", "created", &Marks::htlcs_created);
-  ask_counter("htlcs", "deleted", &Marks::htlcs_deleted);
-  ask_counter("channelmoves", "created", &Marks::movements_created);
+  ask_counter("sendpays", "created", &Counters::payments_created);
+  ask_counter("htlcs", "created", &Counters::htlcs_created);
+  ask_counter("htlcs", "deleted", &Counters::htlcs_deleted);
+  ask_counter("channelmoves", "created", &Counters::movements_created);
   then(&LookRound::ask_rows);
 }
 
@@ -246,7 +246,7 @@ void LookRound::add_complete_records(Item& item, const RpcReply& reply) {
 
 void LookRound::ask_deletions() {
   if (!have_htlcs_ || !marks_.htlcs_deleted) return finish();
-  ask_counter("htlcs", "deleted", &Marks::htlcs_deleted);
+  ask_counter("htlcs", "deleted", &Counters::htlcs_deleted);
   then(&LookRound::finish);
 }
 

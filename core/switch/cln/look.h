@@ -26,7 +26,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
  public:
   struct Wanted {
     PaymentHash hash;
-    std::optional<Marks> since;
+    std::optional<Counters> since;
   };
   using Done = std::function<void(std::vector<NodeLists>)>;
 
@@ -72,7 +72,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   void ask(const std::string& method, const nlohmann::json& params, std::function<void(const RpcReply&)> read);
   void answered();
   void then(void (LookRound::*next)());
-  void ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Marks::*mark);
+  void ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Counters::*mark);
   void take_records(Item& item, const RpcReply& reply);
   void abandon(const char* what);
 
@@ -81,7 +81,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   std::uint32_t height_;
   UnixNs now_;
   Done done_;
-  Marks marks_;
+  Counters marks_;
   std::optional<std::uint64_t> htlcs_from_;  ///< oldest mark of the round; nothing: no list is wanted
   std::optional<std::uint64_t> movements_from_;
   bool have_htlcs_ = false;

@@ -46,7 +46,7 @@ std::optional<OwnRowsSearch::Taken> OwnRowsSearch::take(const RpcReply& reply) {
 }
 
 void NewestOwnSearch::start() {
-  if (trace_.since) return ask_since(*trace_.since + 1);
+  if (since_) return ask_since(*since_ + 1);
   ask_newest();
 }
 
@@ -79,7 +79,7 @@ void NewestOwnSearch::ask_back_from(std::uint64_t last, std::uint64_t count) {
                  const nlohmann::json* rows = reply.result ? list(*reply.result, "payments", list_page) : nullptr;
                  if (rows == nullptr) return self->client_.refuse("the node's answer to listsendpays cannot be used");
                  const bool enough = self->take(*rows) || !self->found_.ids.empty() || first == 1 ||
-                                     (self->trace_.since && first <= *self->trace_.since);
+                                     (self->since_ && first <= *self->since_);
                  if (enough) return self->done_(std::move(self->found_));
                  self->ask_back_from(first - 1, std::min(count * 10, list_page));
                });

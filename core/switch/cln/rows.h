@@ -1,10 +1,13 @@
 // Every row of the node that a store of ours made: for databases put back from an old copy (R12).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "core/driver/ports.h"
+#include "core/switch/cln/counters.h"
 #include "core/switch/rpc/client.h"
 
 namespace paytower::cln {
@@ -44,7 +47,8 @@ class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
 
   /// `done` is not called when the connection is lost before.
   NewestOwnSearch(RpcClient& client, const StoreTrace& trace, Done done)
-      : client_(client), trace_(trace), done_(std::move(done)) {}
+      : client_(client), trace_(trace), since_(counters_of(trace.since.value_or(Marks{})).payments_created),
+        done_(std::move(done)) {}
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start();
 
@@ -60,6 +64,7 @@ class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
 
   RpcClient& client_;
   StoreTrace trace_;
+  std::optional<std::uint64_t> since_;  ///< the trace's, where it says it
   Done done_;
   NewestOwnAnswer found_;
 };
