@@ -164,6 +164,9 @@ END;
 -- written no more.
 ALTER TABLE attempts ADD COLUMN marks BLOB;
 
+-- When no copy of a hand-over is taken any more, by the switch's own clock. By its chain: total_time_lock.
+ALTER TABLE attempts ADD COLUMN dies_at_ns INTEGER;
+
 -- Those that are read again: of what may still move, and the newest at each switch, which show an old copy of the store (R12).
 UPDATE attempts
    SET marks = CAST('1,' || coalesce(mark_payments_created, '') || ',' || coalesce(mark_htlcs_created, '') || ','
@@ -184,16 +187,16 @@ UPDATE attempts
 DROP TRIGGER attempts_immutable;
 
 CREATE TRIGGER attempts_immutable BEFORE UPDATE OF attempt_row, payment_index, attempt_id, part, origin, switch_id, mark_payments_created,
-  mark_htlcs_created, mark_htlcs_deleted, mark_movements_created, marks, route, amount_msat, fee_msat, registered_ns, total_time_lock
-  ON attempts
+  mark_htlcs_created, mark_htlcs_deleted, mark_movements_created, marks, route, amount_msat, fee_msat, registered_ns, total_time_lock,
+  dies_at_ns ON attempts
 BEGIN SELECT RAISE(ABORT, 'conflict: what was handed over does not change'); END;
 
 -- What only attempts of one origin have. One trigger: each one more costs every payment, also where nothing is refused.
 CREATE TRIGGER attempts_by_origin BEFORE INSERT ON attempts
-  WHEN NEW.htlc_hash IS NOT NULL OR (NEW.origin IS NOT 0 AND NEW.marks IS NOT NULL) OR length(NEW.marks) NOT BETWEEN 1 AND 96
+  WHEN NEW.htlc_hash IS NOT NULL OR (NEW.origin IS NOT 0 AND coalesce(NEW.marks, NEW.dies_at_ns) IS NOT NULL) OR length(NEW.marks) NOT BETWEEN 1 AND 96
 BEGIN
-  SELECT RAISE(ABORT, 'conflict: marks, of 1 to 96 bytes, are of own attempts alone')
-   WHERE (NEW.origin IS NOT 0 AND NEW.marks IS NOT NULL) OR length(NEW.marks) NOT BETWEEN 1 AND 96;
+  SELECT RAISE(ABORT, 'conflict: marks, of 1 to 96 bytes, and a time to die by are of own attempts alone')
+   WHERE (NEW.origin IS NOT 0 AND coalesce(NEW.marks, NEW.dies_at_ns) IS NOT NULL) OR length(NEW.marks) NOT BETWEEN 1 AND 96;
   SELECT RAISE(ABORT, 'conflict: only the HTLCs of an imported AMP payment have hashes of their own, of 32 bytes')
    WHERE NEW.htlc_hash IS NOT NULL
      AND (length(NEW.htlc_hash) <> 32 OR NEW.origin <> 2

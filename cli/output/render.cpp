@@ -108,7 +108,8 @@ RouteShape shape_of(const Route& route, Msat delivered, bool omit_hops) {
 void write_attempt_route(JsonWriter& out, const Attempt& attempt, bool omit_hops) {
   if (omit_hops && attempt.origin == AttemptOrigin::own) {
     const Msat total = checked_add(attempt.amount, attempt.fee).value_or(attempt.amount);
-    return write_route(out, attempt.route, RouteShape{total, attempt.fee, attempt.amount, {}, false, omit_hops});
+    return write_route(out, attempt.route,
+                       RouteShape{total, attempt.fee, attempt.amount, attempt.total_time_lock, false, omit_hops});
   }
   if (attempt.route.hops.empty()) return out.null();
   const bool imported = attempt.origin == AttemptOrigin::imported;

@@ -25,7 +25,7 @@ namespace paytower::db {
   X(s, network) X(a, marks) X(a, route) X(a, amount_msat) X(a, fee_msat) X(a, registered_ns) \
   X(a, total_time_lock) X(a, accepted_ns) X(a, resolved_ns) X(a, outcome) X(a, preimage) X(a, failure_code) \
   X(a, failure_source) X(a, failure_channel) X(a, failure_direction) X(a, failure_node) X(a, failure_message) \
-  X(a, switch_run) X(a, htlc_hash)
+  X(a, switch_run) X(a, htlc_hash) X(a, dies_at_ns)
 // clang-format on
 
 #define PAYTOWER_COLUMN(table, name) name,

@@ -133,6 +133,7 @@ AttemptRow read_attempt(const AttemptColumns& row, bool omit_hops) {
   attempt.fee = row[fee_msat].msat();
   attempt.registered = row[registered_ns].time();
   attempt.total_time_lock = maybe_number32(row[total_time_lock]);
+  attempt.dies_at = row[dies_at_ns].maybe_time();
   attempt.accepted = row[accepted_ns].maybe_time();
   attempt.resolved = row[resolved_ns].maybe_time();
   attempt.outcome = maybe_enum<AttemptOutcome>(row[outcome], 3);

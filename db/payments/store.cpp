@@ -116,18 +116,19 @@ struct SqlitePaymentStore::Impl {
   }
 
   void insert_attempt(PaymentIndex payment, const Attempt& attempt) {
-    static const std::string sql = db::insert_attempt(
-        {AttemptColumn::payment_index, AttemptColumn::attempt_id, AttemptColumn::part, AttemptColumn::origin,
-         AttemptColumn::switch_id, AttemptColumn::marks, AttemptColumn::route, AttemptColumn::amount_msat,
-         AttemptColumn::fee_msat, AttemptColumn::registered_ns, AttemptColumn::resolved_ns, AttemptColumn::outcome,
-         AttemptColumn::preimage, AttemptColumn::switch_run});
+    static const std::string sql =
+        db::insert_attempt({AttemptColumn::payment_index, AttemptColumn::attempt_id, AttemptColumn::part,
+                            AttemptColumn::origin, AttemptColumn::switch_id, AttemptColumn::marks, AttemptColumn::route,
+                            AttemptColumn::amount_msat, AttemptColumn::fee_msat, AttemptColumn::registered_ns,
+                            AttemptColumn::resolved_ns, AttemptColumn::outcome, AttemptColumn::preimage,
+                            AttemptColumn::switch_run, AttemptColumn::total_time_lock, AttemptColumn::dies_at_ns});
     Query insert = connection.prepared(sql);
     std::optional<Bytes> route;
     if (!attempt.route.hops.empty()) route = encode_route(attempt.route);
     insert.bind(payment, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin),
                 switch_id(attempt.switch_key), unless_empty(attempt.marks), route, attempt.amount, attempt.fee,
                 attempt.registered, attempt.resolved, outcome(attempt.outcome), attempt.preimage,
-                unless_empty(attempt.switch_run));
+                unless_empty(attempt.switch_run), attempt.total_time_lock, attempt.dies_at);
     insert.run();
   }
 

@@ -81,6 +81,19 @@ TEST_CASE("a paid payment") {
   CHECK(exit_code_of(payment) == ExitCode::ok);
 }
 
+TEST_CASE("the height at which the first HTLC expires, of a hand-over that names heights") {
+  Payment payment = paid_payment();
+  payment.attempts.front().total_time_lock = 800'058;
+  for (const bool omit_hops : {false, true}) {
+    PaymentView view;
+    view.payment = &payment;
+    view.omit_hops = omit_hops;
+    const Json route = Json::parse(payment_text(view))["htlcs"][0]["route"];
+    CHECK(route["total_time_lock"] == 800'058);
+    CHECK(route["hops"].empty() == omit_hops);
+  }
+}
+
 TEST_CASE("a failed payment shows its reason and no preimage") {
   Payment payment = paid_payment();
   payment.preimage.reset();

@@ -54,6 +54,8 @@ Attempt attempt_of(std::uint64_t id, std::uint32_t part) {
   attempt.amount = attempt.route.delivered();
   attempt.fee = attempt.route.fees();
   attempt.registered = after(5);
+  attempt.total_time_lock = 800'120;
+  attempt.dies_at = after(65);
   return attempt;
 }
 
@@ -211,6 +213,9 @@ void check_same(const Payment& expected, const Payment& stored) {
     CHECK(other.amount == one.amount);
     CHECK(other.fee == one.fee);
     CHECK(other.registered == one.registered);
+    CHECK(other.total_time_lock == one.total_time_lock);
+    CHECK(other.dies_at == one.dies_at);
+    CHECK(other.switch_run == one.switch_run);
     CHECK(other.accepted == one.accepted);
     CHECK(other.resolved == one.resolved);
     CHECK(other.outcome == one.outcome);

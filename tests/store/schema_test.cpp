@@ -327,7 +327,8 @@ std::vector<Case> cases() {
   for (const char* column :
        {"attempt_row = 900", "payment_index = 5", "attempt_id = 900", "part = 1", "origin = 2", "switch_id = NULL",
         "mark_payments_created = 1", "mark_htlcs_created = 1", "mark_htlcs_deleted = 1", "mark_movements_created = 1",
-        "marks = x'01'", "route = zeroblob(9)", "amount_msat = 1", "fee_msat = 0", "registered_ns = 9"}) {
+        "marks = x'01'", "marks = NULL", "dies_at_ns = 1", "dies_at_ns = NULL", "total_time_lock = 1",
+        "route = zeroblob(9)", "amount_msat = 1", "fee_msat = 0", "registered_ns = 9"}) {
     no(std::string("UPDATE attempts SET ") + column + " WHERE attempt_id = 11", "conflict");
     no(std::string("UPDATE OR REPLACE attempts SET ") + column + " WHERE attempt_id = 11", "conflict");
   }
@@ -577,9 +578,10 @@ std::vector<Case> cases() {
                                             "mark_movements_created",
                                             "total_time_lock",
                                             "switch_run",
-                                            "marks"};
-    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1",    "1",   "zeroblob(20)",
-                                             "0",   "1", "1",   "1", "1", "NULL", "NULL", "NULL"};
+                                            "marks",
+                                            "dies_at_ns"};
+    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1",    "1",    "zeroblob(20)",
+                                             "0",   "1", "1",   "1", "1", "NULL", "NULL", "NULL", "NULL"};
     std::string columns;
     std::string list;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -608,6 +610,11 @@ std::vector<Case> cases() {
   no(attempt(900, 2, 21, ", origin, outcome, preimage, resolved_ns, marks", ", 1, 1, h(102), 3, x'01'"), "conflict");
   no(attempt(900, 13, 900, ", origin, part, marks", ", 2, 1, x'01'"), "conflict");
   no(attempt(900, 5, 900, ", origin, marks", ", NULL, x'01'"), "conflict");
+  yes(attempt_with("dies_at_ns", "-1"));
+  yes(attempt_with("total_time_lock", "4294967295"));
+  no(attempt(900, 2, 21, ", origin, outcome, preimage, resolved_ns, dies_at_ns", ", 1, 1, h(102), 3, 1"), "conflict");
+  no(attempt(900, 13, 900, ", origin, part, dies_at_ns", ", 2, 1, 1"), "conflict");
+  no(attempt(900, 5, 900, ", origin, dies_at_ns", ", NULL, 1"), "conflict");
   check(attempt_with("route", "x'00'"));
   yes(attempt_with("route", "NULL"));  // adopted from the switch
   check(attempt_with("amount_msat", "-1"));

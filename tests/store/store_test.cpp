@@ -150,6 +150,9 @@ TEST_CASE("every field of an attempt comes back, text is cut where the bound is"
   Payment payment = store.initiated(1);
   Attempt attempt = attempt_of((std::uint64_t{1} << 62) - 1);
   attempt.marks = Marks(96, 0);
+  attempt.total_time_lock = UINT32_MAX;
+  attempt.dies_at = UnixNs{INT64_MIN};
+  attempt.switch_run = "7:100:boot";
   store.must(payment, {RegisterAttempt{attempt}});
   Failure failure = some_failure();
   failure.channel->channel.value = UINT64_MAX;
