@@ -457,6 +457,10 @@ struct Applier {
     if (!attempt.accepted) attempt.accepted = write.at;
   }
   void operator()(const MoveAttempt& write) const { payment.find(write.key)->switch_run = write.run; }
+  void operator()(const AcceptAttempt& write) const {
+    Attempt& attempt = *payment.find(write.key);
+    if (!attempt.accepted) attempt.accepted = write.at;
+  }
   void operator()(const SettleAttempt& write) const {
     Attempt& attempt = *payment.find(write.key);
     attempt.outcome = AttemptOutcome::settled;

@@ -140,9 +140,9 @@ struct SqlitePaymentStore::Impl {
 
   void store(Target& target, const AcceptAttempt& write) {
     Query update =
-        connection.prepared("UPDATE attempts SET accepted_ns = ?4 WHERE " THE_ATTEMPT " AND accepted_ns IS NULL");
+        connection.prepared("UPDATE attempts SET accepted_ns = coalesce(accepted_ns, ?4) WHERE " THE_ATTEMPT);
     update.bind(bits(write.key.id), write.key.part, target.index, write.at);
-    if (update.run() != 1) missed("the attempt that the switch shows is not there, or was shown before");
+    if (update.run() != 1) missed("the attempt that was accepted is not there");
   }
 
   void store(Target& target, const SettleAttempt& write) {

@@ -209,9 +209,9 @@ class RecordingStore final : public PaymentStore {
 };
 
 inline std::string write_name(const Write& write) {
-  static constexpr const char* names[] = {"init",          "register",     "settle",        "foreign",  "succeed",
-                                          "late-preimage", "fail-attempt", "close",         "set-stop", "fail",
-                                          "end-unknown",   "move",         "close-imported"};
+  static constexpr const char* names[] = {"init",          "register",     "settle",         "foreign",  "succeed",
+                                          "late-preimage", "fail-attempt", "close",          "set-stop", "fail",
+                                          "end-unknown",   "move",         "close-imported", "accept"};
   return names[write.index()];
 }
 

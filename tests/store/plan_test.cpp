@@ -140,7 +140,8 @@ void write_everything(Store& store, std::uint64_t number) {
   (void)store.written_off(number + 2);
   (void)store.assumed_failed(number + 3);
   Payment stopped = store.in_flight(number + 4);
-  store.must(stopped, {SetStop{FailureReason::canceled, after(800)}});
+  store.must(stopped,
+             {SetStop{FailureReason::canceled, after(800)}, AcceptAttempt{first_attempt(number + 4), after(800)}});
   Payment late = store.assumed_failed(number + 5);
   const UnixNs at = after(900);
   store.must(late, {SettleAttempt{first_attempt(number + 5), preimage_of(number + 5), at},

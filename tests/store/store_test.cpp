@@ -199,6 +199,37 @@ TEST_CASE("the trace at a switch: the marks of the newest own attempt there") {
   CHECK(store.store.trace_at(here).store == store.store.store_id());
 }
 
+TEST_CASE("that an attempt was accepted is stored once, and only of one that is there") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  Payment payment = store.in_parts(1);
+  const AttemptKey second = payment.key(payment.attempts[1]);
+  store.must(payment, {AcceptAttempt{second, after(7)}});
+  CHECK(payment.attempts[1].accepted == after(7));
+  check_same(payment, loaded(store, payment.index));
+  store.must(payment, {AcceptAttempt{second, after(8)}});  // said again
+  CHECK(payment.attempts[1].accepted == after(7));
+  check_same(payment, loaded(store, payment.index));
+  CHECK_FALSE(loaded(store, payment.index).attempts[0].accepted);
+
+  // Of one that has ended before it was told.
+  const AttemptKey third = payment.key(payment.attempts[2]);
+  store.must(payment, {FailAttempt{third, some_failure(), after(9)}, AcceptAttempt{third, after(9)}});
+  check_same(payment, loaded(store, payment.index));
+  CHECK(payment.attempts[2].accepted == after(9));
+
+  const Payment other = store.in_flight(2);
+  for (const AttemptKey& none : {AttemptKey{second.hash, second.id, 4}, AttemptKey{second.hash, AttemptId{5}, 2},
+                                 other.key(other.attempts.front())}) {
+    const std::vector<Write> writes{AcceptAttempt{none, after(9)}};
+    const PaymentWrites entry{&payment, writes};
+    const auto refused = store.store.commit(std::span(&entry, 1));
+    REQUIRE_FALSE(refused.front());
+    CHECK(refused.front().error().code == Errc::conflict);
+  }
+  check_same(other, loaded(store, other.index));
+}
+
 TEST_CASE("marks are stored up to 96 bytes, and no attempt with more is registered") {
   const TempFolder folder;
   Store store(folder.file("p"));
