@@ -452,10 +452,6 @@ struct Applier {
   void operator()(const InitPayment&) const {}  // the store gives the index
   void operator()(const RegisterAttempt& write) const { payment.attempts.push_back(write.attempt); }
   void operator()(const RecordForeign& write) const { payment.attempts.push_back(write.attempt); }
-  void operator()(const AcceptAttempt& write) const {
-    Attempt& attempt = *payment.find(write.key);
-    if (!attempt.accepted) attempt.accepted = write.at;
-  }
   void operator()(const MoveAttempt& write) const { payment.find(write.key)->switch_run = write.run; }
   void operator()(const AcceptAttempt& write) const {
     Attempt& attempt = *payment.find(write.key);
