@@ -23,7 +23,7 @@ ExitCode report_open(Session& session, const DriveResult& result, ReportStyle st
   if (const int signal = session.clock.stop_signal(); signal != 0)
     return fail(session, interrupted_report(signal, payment));
   if (!style.silent) print_payment(session, payment, style.sent ? &result : nullptr);
-  if (result.awaits_other_user) session.output.note(awaits_other_user_words);
+  if (const auto words = awaits_words(result.awaits)) session.output.note(*words);
   session.output.hint(next_command(payment));
   return ExitCode::outcome_unknown;
 }
@@ -47,6 +47,20 @@ ExitCode report_error(Session& session, const DriveResult& result, Errc standard
 }
 
 }  // namespace
+
+std::optional<std::string> awaits_words(Blocker blocker) {
+  switch (blocker) {
+    case Blocker::none:
+    case Blocker::closed_by_hand: return std::nullopt;
+    case Blocker::other_user: return "no HTLC of ours is in flight; the HTLC of another user of the node is awaited";
+    case Blocker::other_check:
+      return "a paytower with another database is checking this payment hash at the node; again in a minute";
+    case Blocker::unfinished:
+      return "the node keeps an unfinished record of this payment hash that is not ours; it ends with its owner, or "
+             "when the node starts again";
+  }
+  return std::nullopt;
+}
 
 std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns) {
   return std::clamp(wait_ns.value_or(longest_question_ns), shortest_question_ns, longest_question_ns);

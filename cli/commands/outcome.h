@@ -14,9 +14,8 @@ namespace paytower::cli {
 inline constexpr const char* still_pending_words =
     "marked as failed by hand, NOT confirmed: the node still works on its HTLC. If it settles, you have paid";
 
-/// Of DriveResult::awaits_other_user.
-inline constexpr const char* awaits_other_user_words =
-    "no HTLC of ours is in flight; the HTLC of another user of the node is awaited";
+/// Of DriveResult::awaits: nothing where there is nothing to say.
+[[nodiscard]] std::optional<std::string> awaits_words(Blocker blocker);
 
 /// How long one question before the drive may take, so that --wait stays a bound.
 [[nodiscard]] std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns);

@@ -193,7 +193,7 @@ void print(Session& session, const Summary& summary) {
 /// What needs a person is said also with --quiet; a held HTLC does not.
 void warn_people(Session& session, const std::vector<DriveResult>& results) {
   for (const DriveResult& result : results) {
-    if (result.awaits_other_user) session.output.note(result.hash.hex() + ": " + awaits_other_user_words);
+    if (const auto words = awaits_words(result.awaits)) session.output.note(result.hash.hex() + ": " + *words);
     if (result.pending_at_switch) session.output.warn(still_pending_words, result.hash);
     if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
     const bool said_later = result.error && result.error->code == Errc::database;

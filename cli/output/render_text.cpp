@@ -62,12 +62,21 @@ std::string failed_text(const Payment& payment) {
   return "Not paid: " + why_not_paid(payment) + ". Nothing is in flight; it is safe to pay again.\n";
 }
 
+/// A copy of its hand-over may still be on its way.
+std::string unanswered_text(const Attempt& attempt, const std::string& name) {
+  const std::string block = "block " + std::to_string(*attempt.total_time_lock);
+  const std::string until = attempt.dies_at ? time_text(*attempt.dies_at) + " (" + block + " at the latest)" : block;
+  return "In flight: no reply to " + name + " has come; the node can start it until " + until +
+         ", and a resume after that proves whether it did. Do not pay again.\n";
+}
+
 std::string open_text(const Payment& payment) {
   if (const std::uint64_t open = open_attempts(payment); open > 1)
     return "In flight: " + counted(open, "part") + " have no result yet. Do not pay again.\n";
   for (const Attempt& attempt : payment.attempts) {
     if (!attempt.open()) continue;
     const std::string name = attempt.id ? "attempt " + attempt_name(attempt) : "an attempt";
+    if (attempt.dies() && !attempt.accepted) return unanswered_text(attempt, name);
     return "In flight: " + name + " has no result yet. Do not pay again.\n";
   }
   return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay "

@@ -248,6 +248,19 @@ Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
             "settles, you have paid; nothing was sent",
             "paytower resume " + hash};
   }
+  if (blocker == Blocker::other_check) {
+    return {
+        Errc::in_flight,
+        "a paytower with another database is checking this payment hash at the node; nothing was sent. Try again in "
+        "a minute",
+        {}};
+  }
+  if (blocker == Blocker::unfinished) {
+    return {Errc::in_flight,
+            "the node keeps an unfinished record of this payment hash that is not ours, and somebody may go on with "
+            "it; nothing was sent. It ends with its owner, or when the node starts again",
+            {}};
+  }
   return {Errc::in_flight,
           "somebody else's HTLC of this payment hash is in flight at the node: of another user of the node, or of a "
           "paytower database that was lost; nothing was sent. It is refused until that HTLC has ended",

@@ -70,10 +70,17 @@ void Driver::Impl::conclude(Drive& drive, const Shown& shown, MonoNs asked) {
 void Driver::Impl::warn_erased(const Item& item, const Event& event) {
   const auto* missing = std::get_if<NotFound>(&event);
   if (!missing || missing->evidence != Evidence::unknown) return;
+  const Attempt* attempt = item.payment.find(missing->key);
+  const bool seen = attempt != nullptr && attempt->dies();
+  const std::string why =
+      seen ? "the switch had " + name_of(missing->key) +
+                 ", and its record is gone: somebody deleted it, or the node runs on an old copy. "
+                 "It may have been paid"
+           : "the switch has no record of " + name_of(missing->key) + ", and its lists do not tell whether it paid";
   ports.observer.warn(item.payment.request.hash,
-                      "the switch has no record of " + name_of(missing->key) +
-                          ", and its lists do not tell whether it paid: nothing was concluded and nothing was sent; "
-                          "ask the payee, then say paytower resolve " +
+                      why +
+                          ": nothing was concluded and nothing was sent; ask the payee, then "
+                          "say paytower resolve " +
                           item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
 }
 

@@ -137,8 +137,7 @@ void Driver::Impl::finish(Drive& drive, DriveEnd end, std::optional<Error> error
   result.handed_over = drive.handed_over;
   result.joined = drive.joined;
   result.paid_before = drive.paid_before;
-  result.awaits_other_user =
-      !payment.ended_for_good() && !payment.has_open_attempt() && drive.blocker == Blocker::other_user;
+  if (!payment.ended_for_good() && !payment.has_open_attempt()) result.awaits = drive.blocker;
   result.pending_at_switch = payment.status() == PaymentStatus::failed && payment.has_watched_attempt() &&
                              drive.blocker == Blocker::closed_by_hand;
   if (payment.index.value != 0) result.payment = payment;

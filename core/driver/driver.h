@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/driver/ports.h"
+#include "core/payment/look.h"
 #include "core/payment/payment.h"
 
 namespace paytower {
@@ -52,8 +53,7 @@ struct DriveResult {
   bool handed_over = false;        ///< this call handed an HTLC of the hash over
   bool joined = false;             ///< --idempotent: the try that this call attached to was begun by somebody else
   bool paid_before = false;        ///< it was paid without this call's doing
-  bool awaits_other_user =
-      false;  ///< open, nothing of ours is in flight, and the switch shows an HTLC of somebody else
+  Blocker awaits = Blocker::none;  ///< open, and nothing of ours is in flight: what has to end first at the switch
   bool pending_at_switch = false;  ///< FAILED by the operator's word, and the switch still works on its HTLC
 };
 

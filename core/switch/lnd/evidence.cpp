@@ -43,6 +43,7 @@ class Reader {
       if (!attempt.settled) look_.evidence.emplace_back(attempt.key, evidence_of(attempt));
     }
     if (sight_.record) read_standing(*sight_.record);
+    if (sight_.unreadable) look_.standing = Blocker::unfinished;
     return std::move(look_);
   }
 
@@ -100,7 +101,7 @@ class Reader {
   [[nodiscard]] Evidence evidence_of(const Asked& attempt) const {
     if (const SwitchRow* shown = row(attempt))
       return shown->state == RowState::pending ? of_pending(attempt, *shown) : Evidence::not_yet;
-    if (holds(sight_.waiting, attempt.key) || unproven()) return Evidence::not_yet;
+    if (holds(sight_.waiting, attempt.key) || sight_.unreadable || unproven()) return Evidence::not_yet;
     if (attempt.seen) return of_seen(attempt);
     if (is_dead(attempt)) return has_failed() && made_for(attempt) ? Evidence::erased : Evidence::never;
     return time_is_over(attempt.dies_at, sight_.clock) ? Evidence::late : Evidence::not_yet;

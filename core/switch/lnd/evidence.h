@@ -30,6 +30,7 @@ inline constexpr Msat fence_amount = Msat::of(1);
 struct Sight final : Shown {
   PaymentHash hash;
   std::optional<Record> record{};
+  bool unreadable = false;            ///< there is a record, of which nothing can be said
   UnixNs clock{};                     ///< lnd's own; never later than it was
   std::uint32_t height = 0;           ///< 0 where lnd is not synced to the chain
   std::vector<AttemptKey> waiting{};  ///< handed over by this process, and the answer can still come

@@ -47,6 +47,7 @@ FenceProof::FenceProof(Link& link, Clock& clock, const StoreId& store, FenceGrou
     : link_(link), clock_(clock), store_(store), ground_(ground), guarded_{first}, done_(std::move(done)) {}
 
 void FenceProof::look(Seen seen) {
+  if (!done_) return;
   const PaymentHash hash = guarded_.front().key.hash;
   const auto tell = [seen, hash](const RestHead& head, const std::string& line) {
     const TrackMeaning meaning = conclude_track(head.status, line, hash);
@@ -83,6 +84,7 @@ void FenceProof::clear_own() {
 }
 
 void FenceProof::fence(bool paid) {
+  if (!done_) return;
   fenced_at_ = link_.lnd_clock();
   send_fence(link_, store_, ground_, guarded_.front().key, [self = shared_from_this(), paid](const RestEnd& end) {
     if (paid) return self->end_paid(end);

@@ -47,6 +47,8 @@ class FenceProof : public std::enable_shared_from_this<FenceProof> {
 
   /// REQUIRES: owned by a shared_ptr. `done` is called once, unless the questions are dropped.
   void start();
+  /// Nothing is told any more, and nothing more is asked.
+  void abandon() { done_ = nullptr; }
   /// When go_on() has something to do.
   [[nodiscard]] std::optional<MonoNs> due() const { return hold_until_; }
   void go_on();

@@ -235,6 +235,9 @@ struct LndSwitch::Impl {
     identify_wanted = false;
     follow_at.reset();
     queried.clear();
+    for (const auto& [hash, one] : work) {
+      if (one.fence) one.fence->abandon();
+    }
     work.clear();
     const std::int64_t pause = first_pause_ns << std::min(fruitless++, most_doublings);
     retry_at = MonoNs{clock.mono().value + std::min(pause, longest_pause_ns)};
@@ -365,17 +368,19 @@ struct LndSwitch::Impl {
     }
     const auto line = [this, hash](const RestHead& head, const std::string& text) {
       const TrackMeaning seen = conclude_track(head.status, text, hash);
-      take_record(hash, seen, head.date.value_or(UnixNs{}));
+      take_record(hash, seen, head.status, head.date.value_or(UnixNs{}));
       const auto* record = std::get_if<Record>(&seen);
       return record == nullptr || record->status != Record::Status::in_flight;
     };
     link.ask_first_line(track_request(hash), line, [this](const RestEnd& end) { give_up(words_of(end), true); });
   }
 
-  void take_record(const PaymentHash& hash, const TrackMeaning& seen, UnixNs at) {
-    if (const auto* nothing = std::get_if<NothingKnown>(&seen)) return give_up(nothing->why, true);
+  void take_record(const PaymentHash& hash, const TrackMeaning& seen, int status, UnixNs at) {
+    const auto* nothing = std::get_if<NothingKnown>(&seen);
+    if (nothing != nullptr && status != 200) return give_up(nothing->why, true);
     auto sight = std::make_shared<Sight>();
     sight->hash = hash;
+    sight->unreadable = nothing != nullptr;
     sight->clock = at;
     if (const auto* record = std::get_if<Record>(&seen)) sight->record = *record;
     for (const auto& [key, held] : waiting) {
