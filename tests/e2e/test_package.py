@@ -176,7 +176,7 @@ class Units(harness.World):
     def test_the_readme_names_the_same_database(self):
         with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md"), encoding="utf-8") as file:
             paths = set(re.findall(r"/var/lib/[^ `]*\.db", file.read()))
-        self.assertEqual(paths, {"/var/lib/paytower/clightning/payments.db"})
+        self.assertEqual(paths, {f"/var/lib/paytower/{user}/payments.db" for user in ("clightning", "lnd")})
 
     def test_its_limits_let_the_command_end_by_itself(self):
         self.assertIn("TimeoutStartSec=5min", self.service)

@@ -31,7 +31,7 @@ class Rules(unittest.TestCase):
                         self.assertTrue(any(defined in text for text in texts), f"{name} is not in {files}")
 
     def test_every_folder_is_described(self):
-        described = set(re.findall(r"`([a-z0-9]+)/`", read("README.md").split("## Rings")[0]))
+        described = set(re.findall(r"`([a-z0-9_]+)/`", read("README.md").split("## Rings")[0]))
         there = {name for name in os.listdir(TESTS) if os.path.isdir(os.path.join(TESTS, name)) and not name.startswith((".", "_"))}
         self.assertEqual(described, there)
 
