@@ -14,12 +14,14 @@ bool in_flight(const Htlc& htlc) { return htlc.state == Htlc::State::in_flight; 
 
 bool any_in_flight(const Record& record) { return std::any_of(record.htlcs.begin(), record.htlcs.end(), in_flight); }
 
-bool is_fence(const Record& record) {
-  return record.status == Record::Status::in_flight && record.value == fence_amount && !any_in_flight(record);
+/// lnd takes further HTLCs, and nobody pays just now, nor has paid.
+bool is_idle(const Record& record) {
+  return record.status == Record::Status::in_flight &&
+         std::all_of(record.htlcs.begin(), record.htlcs.end(),
+                     [](const Htlc& htlc) { return htlc.state == Htlc::State::failed; });
 }
 
-/// lnd takes further HTLCs, and nobody pays just now.
-bool is_idle(const Record& record) { return record.status == Record::Status::in_flight && !any_in_flight(record); }
+bool is_fence(const Record& record) { return is_idle(record) && record.value == fence_amount; }
 
 bool holds(const std::vector<AttemptKey>& keys, const AttemptKey& key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
