@@ -125,12 +125,19 @@ class Reader {
     return sight_.record->status == Record::Status::in_flight ? Evidence::not_yet : Evidence::erased;
   }
 
-  /// The record was made when our hand-over could make one: every InitPayment makes it new.
+  /// The record was made when our hand-over could make one, or an earlier part of its round: every InitPayment makes it
+  /// new, and a part joins what it finds.
   [[nodiscard]] bool made_for(const Asked& attempt) const {
     if (!sight_.record) return false;
     const UnixNs made = sight_.record->created;
-    if (!attempt.dies_at) return made >= later(attempt.registered, -clock_grace_ns);
-    return made_in_time_of(*sight_.record, *attempt.dies_at);
+    if (attempt.dies_at && made > later(*attempt.dies_at, clock_grace_ns)) return false;
+    return std::any_of(attempts_.begin(), attempts_.end(),
+                       [&](const Asked& one) { return one.key.id == attempt.key.id && made >= handed_over(one); });
+  }
+
+  /// Not before this.
+  static UnixNs handed_over(const Asked& attempt) {
+    return attempt.dies_at ? later(*attempt.dies_at, -handover_life_ns) : later(attempt.registered, -clock_grace_ns);
   }
 
   [[nodiscard]] bool has_failed() const { return sight_.record && sight_.record->status == Record::Status::failed; }
