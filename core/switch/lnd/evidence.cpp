@@ -181,18 +181,23 @@ class Reader {
   void read_standing(const Record& record) {
     if (!is_idle(record)) return;
     const bool fence = is_fence(record);
-    const bool ours = idle_and_ours(record, store_) || (!fence && made_empty_by_us(record));
-    if (!ours && !(fence && was_left(record))) {
+    if (!is_ours(record) && !(fence && was_left(record))) {
       look_.standing = fence ? Blocker::other_check : Blocker::unfinished;
     } else if (std::all_of(attempts_.begin(), attempts_.end(), [&](const Asked& one) { return is_over(one); })) {
       look_.to_release = true;
     }
   }
 
-  /// Between InitPayment and RegisterAttempt of a hand-over of ours, or what an lnd that refused it there has left.
+  [[nodiscard]] bool is_ours(const Record& record) const {
+    return idle_and_ours(record, store_) || (!is_fence(record) && made_empty_by_us(record));
+  }
+
+  /// Between InitPayment and RegisterAttempt of a hand-over of ours, or what an lnd that refused it there has left. Not
+  /// of one that has ended before its time: it was refused before it could make a record, and another user makes this.
   [[nodiscard]] bool made_empty_by_us(const Record& record) const {
     return record.htlcs.empty() && std::any_of(attempts_.begin(), attempts_.end(), [&](const Asked& attempt) {
-             return attempt.total == record.value && made_for(attempt);
+             const bool over = time_is_over(attempt.dies_at, sight_.clock) || height_is_over(attempt);
+             return attempt.total == record.value && made_for(attempt) && (attempt.open || over);
            });
   }
 
