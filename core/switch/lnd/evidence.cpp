@@ -211,8 +211,9 @@ class Reader {
   }
 
   [[nodiscard]] bool was_left(const Record& record) const {
-    return std::all_of(record.htlcs.begin(), record.htlcs.end(),
-                       [&](const Htlc& htlc) { return sight_.clock > later(htlc.attempt_time, fence_left_ns); });
+    const auto is_old = [&](UnixNs since) { return sight_.clock > later(since, fence_left_ns); };
+    return is_old(record.created) && std::all_of(record.htlcs.begin(), record.htlcs.end(),
+                                                 [&](const Htlc& htlc) { return is_old(htlc.attempt_time); });
   }
 
   const Sight& sight_;
