@@ -106,7 +106,13 @@ class Reader {
     if (holds(sight_.waiting, attempt.key) || sight_.unreadable || unproven()) return Evidence::not_yet;
     if (attempt.seen) return of_seen(attempt);
     if (is_dead(attempt)) return has_failed() && made_for(attempt) ? Evidence::erased : Evidence::never;
-    return time_is_over(attempt.dies_at, sight_.clock) ? Evidence::late : Evidence::not_yet;
+    return time_is_over(attempt.dies_at, sight_.clock) && fence_may_take() ? Evidence::late : Evidence::not_yet;
+  }
+
+  /// lnd refuses a fence beside what is in flight, and in a record that somebody else has begun it proves nothing.
+  [[nodiscard]] bool fence_may_take() const {
+    if (!sight_.record || sight_.record->status != Record::Status::in_flight) return true;
+    return is_fence(*sight_.record) || (is_idle(*sight_.record) && is_ours(*sight_.record));
   }
 
   /// A record of lnd's is no HTLC: it was written before, and an lnd that was killed in between keeps it for ever.
