@@ -11,7 +11,7 @@ TOP = ("core", "db", "migrations", "cli", "man", "tests", ".ci")
 PRODUCT = ("core", "db", "migrations", "cli")
 UNREAD = {"data", "golden", "__pycache__"}  # recorded bytes and printed texts cite nothing
 TEXT = (".cpp", ".h", ".in", ".py", ".sh", ".sql", ".md", ".txt", ".zsh", ".fish", ".1", ".5", ".7")
-NUMBERED = {"core": "core/README.md", "cln": "core/switch/cln/README.md", "db": "db/README.md"}
+NUMBERED = {"core": "core/README.md", "cln": "core/switch/cln/README.md", "lnd": "core/switch/lnd/README.md", "db": "db/README.md"}
 FILE_NAME = re.compile(r"[\w@.-]+\.(cpp|h|py|sh|sql|md|txt|in|fish|zsh|[1578])")
 
 

@@ -34,7 +34,7 @@ std::optional<Refusal> refused_at_door(std::string_view words) {
   return early ? std::optional(Refusal::of_moment) : std::nullopt;
 }
 
-/// The allow-list: what is said only before an HTLC can have been made.
+/// The allow-list: what is said only before a record or an HTLC can have been made (lnd/README 3).
 std::optional<Refusal> refusal_in(int status, const RestError& error) {
   if (error.wrapped) return std::nullopt;
   if (status == 409 && error.code == already_exists) return Refusal::of_moment;

@@ -1,5 +1,5 @@
-// What each answer of lnd lets us conclude. Pure. An answer that is not named here concludes nothing (R3): lnd says 500
-// in any words for what it has refused and for what is in flight.
+// What each answer of lnd lets us conclude. Pure. An answer that is not named here concludes nothing (R3, lnd/README
+// 3): lnd says 500 in any words for what it has refused and for what is in flight.
 #pragma once
 
 #include <string>

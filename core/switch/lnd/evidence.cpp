@@ -115,7 +115,8 @@ class Reader {
     return is_fence(*sight_.record) || (is_idle(*sight_.record) && is_ours(*sight_.record));
   }
 
-  /// A record of lnd's is no HTLC: it was written before, and an lnd that was killed in between keeps it for ever.
+  /// A record of lnd's is no HTLC: it was written before, and an lnd that was killed in between keeps it for ever
+  /// (lnd/README 2).
   [[nodiscard]] Evidence of_pending(const Asked& attempt, const SwitchRow& shown) const {
     if (!sight_.channels || any_pending()) return Evidence::not_yet;
     const auto first = first_channel(attempt.key);
@@ -125,7 +126,7 @@ class Reader {
     return shown.lingers ? Evidence::no_htlc : Evidence::not_yet;
   }
 
-  /// The one copy of it is used up. lnd erases what has failed, and nothing else but whole records.
+  /// The one copy of it is used up. lnd erases what has failed, and nothing else but whole records (lnd/README 2, 10).
   [[nodiscard]] Evidence of_seen(const Asked& attempt) const {
     if (!made_for(attempt)) return Evidence::unknown;
     return sight_.record->status == Record::Status::in_flight ? Evidence::not_yet : Evidence::erased;

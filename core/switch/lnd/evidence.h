@@ -1,5 +1,5 @@
 // What lnd's one record of a hash proves of our attempts. Pure: no JSON, no client, no clock. The table that this
-// follows, and what was measured, stand in core/switch/lnd/README.md.
+// follows is lnd/README 11.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,17 @@
 
 namespace paytower::lnd {
 
-/// How long a hand-over is taken, by lnd's clock.
+/// How long a hand-over is taken, by lnd's clock (lnd/README 6).
 inline constexpr std::int64_t handover_life_ns = 30 * ns_per_second;
 /// lnd's clock may be set back by less than this between the check of a hand-over's time and our question.
 inline constexpr std::int64_t clock_grace_ns = 10 * ns_per_second;
-/// The chain's height that lnd tells may be ahead of the one by which it judges an HTLC.
+/// The chain's height that lnd tells may be ahead of the one by which it judges an HTLC (lnd/README 6).
 inline constexpr std::uint32_t height_margin = 6;
-/// A living lnd ends what its peer does not confirm after 60 s: what is older and shows no HTLC has probably none.
+/// A living lnd ends what its peer does not confirm after 60 s: what is older and shows no HTLC has probably none
+/// (lnd/README 4).
 inline constexpr std::int64_t unsent_after_ns = 120 * ns_per_second;
-/// Another database's fence that is as old as this was left behind: what it guarded has died by its own time.
+/// Another database's fence that is older than this was left behind: what it guarded has died by its own time
+/// (lnd/README 8).
 inline constexpr std::int64_t fence_left_ns = 120 * ns_per_second;
 /// What a fence is worth: lnd takes no less.
 inline constexpr Msat fence_amount = Msat::of(1);
@@ -47,7 +49,7 @@ struct Sight final : Shown {
 
 /// The record is a fence, which an HTLC of this attempt's fence joined later than `after`: a write behind every copy
 /// that had passed the check of its time by then, once the record has stood for as long as a copy may wait for lnd's
-/// database.
+/// database (lnd/README 7).
 [[nodiscard]] bool holds_behind(const Record& record, const StoreId& store, const AttemptKey& key, UnixNs after);
 
 /// An HTLC is so old that it is worth to ask for the channels.

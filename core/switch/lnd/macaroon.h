@@ -1,4 +1,5 @@
-// lnd's macaroons: what lets us in, and how we bound it in time without a word to lnd.
+// lnd's macaroons: what lets us in, and how we bound it in time without a word to lnd
+// (lnd/README 6).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// How we know our own HTLCs at lnd: 16 bytes in the last hop's custom records, which nobody else can tell from chance.
+// How we know our own HTLCs at lnd: 16 bytes in the last hop's custom records, which nobody else can tell from
+// chance (lnd/README 5).
 #pragma once
 
 #include <array>

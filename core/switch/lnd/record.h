@@ -32,7 +32,7 @@ struct Htlc {
   Bytes failure_message;              ///< BOLT 4's failure message, made of what lnd tells of it; empty without
 };
 
-/// lnd's one record of a hash (lnrpc.Payment).
+/// lnd's one record of a hash (lnrpc.Payment): lnd/README 4.
 struct Record {
   enum class Status { in_flight, succeeded, failed };
 

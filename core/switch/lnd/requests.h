@@ -41,7 +41,8 @@ inline constexpr std::uint32_t usual_max_cltv = 2'016;
 struct SendTerms {
   Mark mark{};                        ///< stands in the last hop
   std::uint32_t total_time_lock = 0;  ///< the block height at which the first HTLC expires
-  bool skip_temp_err = false;         ///< the record stays open when this part fails: needs a payment secret
+  bool skip_temp_err = false;         ///< the record stays open when this part fails (lnd/README 9): needs a payment
+                                      ///< secret
 };
 /// SendToRouteV2. REQUIRES: the route is not empty, and does not begin before block 0. lnd drops the metadata of an
 /// invoice here, so whoever wants it must not be paid this way.
@@ -55,9 +56,9 @@ struct FenceTerms {
   Mark mark{};
 };
 /// Makes a record that keeps the hash busy, where there is none or a failed one, until it is released or lnd starts
-/// again.
+/// again (lnd/README 7).
 [[nodiscard]] Request fence_request(const FenceTerms& terms);
-/// Ends a record that nothing is live in: a fence's, or one that skip_temp_err has left open.
+/// Ends a record that nothing is live in: a fence's, or one that skip_temp_err has left open (lnd/README 8).
 [[nodiscard]] Request release_request(const FenceTerms& terms);
 
 }  // namespace paytower::lnd
