@@ -220,11 +220,21 @@ TEST_CASE("lnd: channels, and what they carry away") {
     }
   }
   CHECK(carried > 0);
-  CHECK(read_channels(R"({"channels":[{"chan_id":"5","pending_htlcs":[{"incoming":true,"hash_lock":")" +
-                      to_base64(Bytes(32, 1)) + R"("}]}]})")
-            ->front()
-            .pending_out.empty());
-  CHECK_FALSE(bool(read_channels(R"({"channels":[{"chan_id":"5","pending_htlcs":[{"hash_lock":"AAAA"}]}]})")));
+  const std::string peer = R"("remote_pubkey":"02)" + std::string(64, 'a') + R"(",)";
+  const auto coming = read_channels(R"({"channels":[{"chan_id":"5",)" + peer +
+                                    R"("local_balance":"900","local_chan_reserve_sat":"100",)"
+                                    R"("pending_htlcs":[{"incoming":true,"hash_lock":")" +
+                                    to_base64(Bytes(32, 1)) + R"("}]}]})");
+  REQUIRE(coming);
+  CHECK(coming->front().pending_out.empty());
+  CHECK(coming->front().spendable == Msat::of(800'000));
+  const auto below = read_channels(R"({"channels":[{"chan_id":"5",)" + peer +
+                                   R"("local_balance":"9","local_chan_reserve_sat":"100"}]})");
+  REQUIRE(below);
+  CHECK(below->front().spendable == Msat{});
+  CHECK_FALSE(bool(read_channels(R"({"channels":[{"chan_id":"5"}]})")));
+  CHECK_FALSE(
+      bool(read_channels(R"({"channels":[{"chan_id":"5",)" + peer + R"("pending_htlcs":[{"hash_lock":"AAAA"}]}]})")));
 }
 
 TEST_CASE("lnd: routes, with directions by the keys and delays above the height") {
