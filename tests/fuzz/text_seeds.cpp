@@ -10,6 +10,7 @@
 
 #include "core/invoice/bolt11/bech32.h"
 #include "core/payment/channel_update.h"
+#include "tests/lnd_switch/recorded.h"
 
 namespace paytower::test {
 
@@ -199,6 +200,15 @@ void words(SeedFolder folder) {
   folder.add("03" + std::string(64, 'a') + "@203.0.113.7:9735");
 }
 
+void lnd_answers(SeedFolder folder) {
+  for (const char* path : {"/v1", "/v2"}) {
+    for (const Exchange& one : recorded(path)) {
+      if (one.body.size() < 8'000) folder.add(std::string(1, one.status == 200 ? '\x08' : '\x0d') + one.body);
+    }
+  }
+  folder.add(std::string(1, '\0') + "[Application Options]\nrestlisten=0.0.0.0:8081\ntlscertpath=~/tls.cert\n");
+}
+
 void config(SeedFolder folder) {
   folder.add("# payments\ndb = /var/lib/paytower/payments.db\nswitch = cln:/run/lightning-rpc\n\nwait = 10m\nquiet\n");
   folder.add("json=true\nfee-limit = 5sat\r\ncolor= never\n");
@@ -212,6 +222,7 @@ void write_text_seeds(const std::string& folder) {
   channel_update(SeedFolder(root / "channel_update"));
   rpc(SeedFolder(root / "rpc"));
   rest(SeedFolder(root / "rest"));
+  lnd_answers(SeedFolder(root / "lnd_answers"));
   routes(SeedFolder(root / "routes"));
   batch(SeedFolder(root / "batch"));
   graph(SeedFolder(root / "graph"));
