@@ -344,6 +344,21 @@ TEST_CASE("lnd table: no answer, or none that tells of the hash") {
   }
 }
 
+TEST_CASE("lnd table: a record of which nothing can be said") {
+  for (const Ours ours : {not_recorded, refused, live, lost, late, barred, too_high, seen}) {
+    CAPTURE(name_of(ours));
+    Payment payment = payment_of(ours);
+    Sight sight = sight_at(clock_of(ours));
+    sight.unreadable = true;
+    if (ours == refused) refuse(payment);
+    if (ours == live) sight.waiting.push_back(key_of(first_id));
+    if (ours == barred) sight.fenced.push_back(key_of(first_id));
+    if (ours == too_high) sight.height = expiry_height + lnd::height_margin + 1;
+    CHECK(looked(payment, sight) ==
+          (ours == not_recorded ? "refuse in_flight, leave (unfinished)" : "look later (unfinished)"));
+  }
+}
+
 TEST_CASE("lnd table: a mark of our store that our database does not know") {
   for (const State state : {State::in_flight, State::settled, State::failed}) {
     const Status status = state == State::in_flight ? Status::in_flight
