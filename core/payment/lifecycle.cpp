@@ -163,7 +163,6 @@ class Decider {
   void operator()(const Releasable&) {
     if (payment_.has_open_attempt()) return act(LookLater{});
     act(Release{});
-    if (payment_.ended_for_good()) act(Report{});
   }
 
   void operator()(const HashBusy&) {

@@ -77,8 +77,10 @@ class Reader {
     }
     const Evidence found = evidence(attempt);
     if (found == Evidence::money_left) return read_lost(attempt);
-    if (attempt.watched() && found == Evidence::never)
-      return happened(Failed{payment_.key(attempt), {FailureCode::not_executed, {}, {}, {}, {}}});
+    if (attempt.watched() && (found == Evidence::never || found == Evidence::erased)) {
+      const auto code = found == Evidence::never ? FailureCode::not_executed : FailureCode::erased;
+      return happened(Failed{payment_.key(attempt), {code, {}, {}, {}, {}}});
+    }
     if (!attempt.open()) return;
     if (fence && row->state != RowState::failed)
       return missing_.push_back(NotFound{payment_.key(attempt), Evidence::not_yet, false, look_.run});
@@ -89,7 +91,7 @@ class Reader {
   }
 
   void read_pending(const Attempt& attempt, const SwitchRow& row) {
-    if (proven_orphan(attempt)) return warn_wedged(attempt, row);
+    if (proven_orphan(attempt)) return attempt.dies() ? warn_stranded(attempt, row) : warn_wedged(attempt, row);
     if (!attempt.open()) return;
     happened(Pending{payment_.key(attempt), look_.takes_parts});
     const Evidence found = evidence(attempt);

@@ -221,7 +221,7 @@ TEST_CASE("lnd events: what an operator has called failed is watched, and ended 
   Sight dead = sight_at(next_day);
   dead.height = expiry_height + lnd::height_margin + 1;
   CHECK(at(dead) == "NOT_EXECUTED, leave");
-  CHECK(at(sight_at(next_day, fence_record(our_store, after(42)))) == "release, leave");
+  CHECK(at(sight_at(next_day, fence_record(our_store, after(42)))) == "release");
 }
 
 // --- parts ---

@@ -46,6 +46,12 @@ void send_release(Link& link, const StoreId& store, const FenceGround& ground, c
 FenceProof::FenceProof(Link& link, Clock& clock, const StoreId& store, FenceGround ground, Guarded first, Done done)
     : link_(link), clock_(clock), store_(store), ground_(ground), guarded_{first}, done_(std::move(done)) {}
 
+void FenceProof::add(const Guarded& more) {
+  const bool known =
+      std::any_of(guarded_.begin(), guarded_.end(), [&](const Guarded& one) { return one.key == more.key; });
+  if (!known) guarded_.push_back(more);
+}
+
 void FenceProof::look(Seen seen) {
   if (!done_) return;
   const PaymentHash hash = guarded_.front().key.hash;

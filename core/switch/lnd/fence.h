@@ -1,4 +1,4 @@
-// The proof that a lost hand-over is dead: core/switch/lnd/README.md 6. One proof a hash at a time.
+// The proof that a lost hand-over is dead (lnd/README 7). One proof a hash at a time.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ class FenceProof : public std::enable_shared_from_this<FenceProof> {
 
   FenceProof(Link& link, Clock& clock, const StoreId& store, FenceGround ground, Guarded first, Done done);
   /// Another attempt of the same hash: its time must be over too.
-  void add(const Guarded& more) { guarded_.push_back(more); }
+  void add(const Guarded& more);
   [[nodiscard]] const std::vector<Guarded>& guarded() const { return guarded_; }
 
   /// REQUIRES: owned by a shared_ptr. `done` is called once, unless the questions are dropped.
