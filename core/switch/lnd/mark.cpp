@@ -1,6 +1,5 @@
 #include "core/switch/lnd/mark.h"
 
-#include <openssl/evp.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include "core/base/hash.h"
 #include "core/base/require.h"
 #include "core/driver/attempt_id.h"
+#include "core/switch/rest/openssl.h"
 
 namespace paytower::lnd {
 
@@ -38,8 +38,8 @@ std::uint64_t read_number(std::span<const std::uint8_t> bytes) {
 
 /// AES-128 of one block. Only a library that is out of memory, or has no AES, fails here.
 Mark transform(const Mark& block, const Key& key, bool encrypt) {
-  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(EVP_CIPHER_CTX_new(),
-                                                                                &EVP_CIPHER_CTX_free);
+  const auto freed = [](EVP_CIPHER_CTX* one) { EVP_CIPHER_CTX_free(one); };
+  const std::unique_ptr<EVP_CIPHER_CTX, decltype(freed)> context(EVP_CIPHER_CTX_new(), freed);
   require(context != nullptr, "OpenSSL has memory");
   Mark out{};
   int written = 0;

@@ -15,11 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-
 #include "core/base/require.h"
+#include "core/switch/rest/openssl.h"
 
 namespace paytower {
 
@@ -32,7 +29,11 @@ constexpr std::size_t read_chunk = 16'384;
 constexpr int reads_a_move = 16;
 constexpr std::size_t max_record = 16'384;  ///< bytes that one record of TLS holds
 
-using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+struct Freed {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+  void operator()(BIO* bytes) const { (void)BIO_free(bytes); }
+};
+using Certificate = std::unique_ptr<X509, Freed>;
 using Certificates = std::vector<Certificate>;
 
 std::string place(const TlsPeer& peer) { return peer.host + ":" + std::to_string(peer.port); }
@@ -53,11 +54,10 @@ std::string read_file(const std::string& path) {
 Certificates read_certificates(const std::string& pem) {
   // Without this OpenSSL would ask for the passphrase of an encrypted file at the terminal.
   const auto no_passphrase = [](char*, int, int, void*) { return -1; };
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bytes(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())),
-                                                        &BIO_free);
+  const std::unique_ptr<BIO, Freed> bytes(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   Certificates found;
   while (found.size() < max_certificates) {
-    Certificate one(PEM_read_bio_X509(bytes.get(), nullptr, no_passphrase, nullptr), &X509_free);
+    Certificate one(PEM_read_bio_X509(bytes.get(), nullptr, no_passphrase, nullptr));
     if (!one) break;
     found.push_back(std::move(one));
   }

@@ -1,0 +1,32 @@
+#include "core/switch/rest/openssl.h"
+
+#include <string>
+
+#include <dlfcn.h>
+
+#include "core/base/error.h"
+
+namespace paytower {
+
+namespace {
+
+/// Never closed: OpenSSL cleans up at exit.
+void* libssl() {
+  // The version whose headers this was built with; it brings libcrypto along.
+  static void* const library = ::dlopen("libssl.so." PAYTOWER_OPENSSL_MAJOR, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr)
+    throw SwitchError("OpenSSL is needed to speak to lnd, and libssl.so." PAYTOWER_OPENSSL_MAJOR
+                      " cannot be loaded: install libssl3");
+  return library;
+}
+
+}  // namespace
+
+void* openssl_function(const char* name) {
+  // A handle's symbols are also those of the libraries that it needs.
+  void* const found = ::dlsym(libssl(), name);
+  if (found == nullptr) throw SwitchError(std::string("this OpenSSL has no ") + name);
+  return found;
+}
+
+}  // namespace paytower
