@@ -25,6 +25,12 @@ class PipeWorld final : public SimulatedWorld {
     (void)other.poll(MonoNs{clock().mono().value + ns_per_second});
   }
   void lose_next_answer() override { network_.fault(sim::FaultKind::break_off, "sendpay", true); }
+  void fail_next_htlc() override {
+    network_.faults().add({.kind = sim::FaultKind::fail,
+                           .occasion = "sendpay",
+                           .times = 1,
+                           .fail = *sim::parse_fail_spec("TEMPORARY_CHANNEL_FAILURE@1")});
+  }
   void hold_next_handover() override {
     network_.faults().add({.kind = sim::FaultKind::hold, .occasion = "sendpay", .value = hold_ns, .times = 1});
   }

@@ -84,6 +84,7 @@ class SocketWorld final : public SimulatedWorld {
 
   void restart_node() override { serve(""); }
   void lose_next_answer() override { serve("break@after-sendpay:1"); }
+  void fail_next_htlc() override { serve("fail=TEMPORARY_CHANNEL_FAILURE@1@sendpay:1"); }
   void hold_next_handover() override { serve(hold_fault); }
   void execute_held() override {
     REQUIRE(held_back(*ledger_) == 1);

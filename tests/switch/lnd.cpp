@@ -164,7 +164,9 @@ class LndWorld final : public World {
 
   void restart_node() override { double_("restart", {{"how", "kill"}, {"down", 0.1}}); }
   void lose_next_answer() override { arm({{"do", "lost"}}); }
-  void hold_next_handover() override { held_ = arm({{"do", "pause"}, {"moment", "received"}}); }
+  void fail_next_htlc() override { double_("hop", {{"node", "B"}, {"code", "TEMPORARY_CHANNEL_FAILURE"}}); }
+  /// Behind the check of its time, so that this does not end it.
+  void hold_next_handover() override { held_ = arm({{"do", "pause"}, {"moment", "accepted"}}); }
   void execute_held() override {
     double_("wait", {{"fault", held_}});
     double_("release", {{"fault", held_}});

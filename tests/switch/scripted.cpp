@@ -32,6 +32,7 @@ struct Made {
   RowState state = RowState::pending;
   bool fence = false;
   std::uint32_t hops = 0;
+  bool lost_on_the_way = false;
 };
 
 struct Asset {
@@ -56,15 +57,18 @@ class SmallNode {
     if (Made* there = find(handover.key)) return *there;
     const auto hops = static_cast<std::uint32_t>(handover.route.hops.size());
     made_.push_back({handover.key, handover.label, handover.route.delivered(), handover.route.total_amount(),
-                     RowState::pending, false, hops});
+                     RowState::pending, false, hops, false});
+    Made& made = made_.back();
     const PayeeWill will = payees_.at(handover.key.hash).will;
-    if (will != PayeeWill::holds) made_.back().state = will == PayeeWill::takes ? RowState::complete : RowState::failed;
-    return made_.back();
+    made.lost_on_the_way = std::exchange(fails_next, false);
+    if (made.lost_on_the_way || will == PayeeWill::refuses) made.state = RowState::failed;
+    if (!made.lost_on_the_way && will == PayeeWill::takes) made.state = RowState::complete;
+    return made;
   }
   /// Nothing where the attempt itself has won.
   bool fence(const Handover& handover) {
     if (const Made* there = find(handover.key)) return there->fence;
-    made_.push_back({handover.key, handover.label, {}, {}, RowState::failed, true, 0});
+    made_.push_back({handover.key, handover.label, {}, {}, RowState::failed, true, 0, false});
     return true;
   }
   void let_go(const PaymentHash& hash) {
@@ -105,11 +109,13 @@ class SmallNode {
     return lists;
   }
   static Failure refusal(const Made& one) {
+    if (one.lost_on_the_way) return Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
     if (one.fence) return Failure{FailureCode::local_refusal, 0, {}, {}, {}};
     return Failure{FailureCode::incorrect_or_unknown_payment_details, one.hops, {}, {}, {}};
   }
 
   bool loses_answer = false;
+  bool fails_next = false;
   bool holds_next = false;
   std::optional<Handover> held;
 
@@ -146,7 +152,7 @@ class ScriptWriter final : public Switch {
     script_.query(key);
   }
   void fence(const Handover& handover) override {
-    expect("fence", node_.fence(handover) ? fenced() : won());
+    expect("fence", connected_ && node_.fence(handover) ? fenced() : won());
     script_.fence(handover);
   }
   void release(const PaymentHash& hash, const StoreId& store) override {
@@ -280,6 +286,7 @@ class ScriptedWorld final : public World {
 
   void restart_node() override { switch_->lose_connection(); }
   void lose_next_answer() override { small_.loses_answer = true; }
+  void fail_next_htlc() override { small_.fails_next = true; }
   void hold_next_handover() override { small_.holds_next = true; }
   void execute_held() override {
     REQUIRE(small_.held);

@@ -133,12 +133,14 @@ CONTRACT("before it has said who it is, questions are answered Disconnected") {
   (void)Talk(world).connect();
 }
 
-CONTRACT("before it has said who it is, a hand-over is not sent") {
+CONTRACT("before it has said who it is, a hand-over is not sent, and nothing is fenced") {
   const Bill bill = world.bill(PayeeWill::takes);
   Talk talk(world);
   (void)talk.connect();
   const Handover order = talk.order(bill);
   talk.die();
+  world.node().fence(order);
+  check_unanswered(world);
   CHECK(talk.hand_over(order) == Told::not_sent);
   (void)talk.connect();
   talk.listen(short_while_ns);
@@ -282,6 +284,25 @@ CONTRACT("the parts of one round are shown each, and pay together") {
   CHECK(world.truth(bill.hash).reached == bill.amount);
 }
 
+CONTRACT("a part that failed beside an open one is replaced in the same round") {
+  Connected at(world);
+  const Bill bill = world.bill(PayeeWill::takes);
+  const auto [first, second] = two_parts(at.talk, bill);
+  REQUIRE(went(at.talk.hand_over(first)));  // the payee waits for the rest
+  world.fail_next_htlc();
+  (void)at.talk.look(bill.hash);
+  (void)at.talk.hand_over(second);
+  const QueryAnswer end = at.talk.end_of(second.key);
+  CHECK(end.failure.code == FailureCode::temporary_channel_failure);
+  CHECK(end.failure.source_index == 1);
+  CHECK(at.talk.look(bill.hash).takes_parts);
+  const Handover third = at.talk.order(bill, first.key.id, 3, second.route.delivered());
+  REQUIRE(went(at.talk.hand_over(third)));
+  check_paid(at.talk.end_of(first.key), bill.hash);
+  check_paid(at.talk.end_of(third.key), bill.hash);
+  CHECK(world.truth(bill.hash).reached == bill.amount);
+}
+
 // --- copies, lost answers, fences ---
 
 CONTRACT("two equal hand-overs make one HTLC, or none is made behind its time") {
@@ -400,8 +421,10 @@ CONTRACT("a killed node comes back with what it had, and nothing is told in cont
   Connected at(world);
   const Bill bill = world.bill(PayeeWill::holds);
   const Handover order = hold_one(at.talk, bill);
-  world.restart_node();
+  world.node().query(order.key);
   at.talk.listen(short_while_ns);
+  world.restart_node();
+  CHECK(at.talk.hears_of(order.key));
   const LookResult seen = at.talk.look(bill.hash);
   const SwitchRow* row = own_row(seen, world, order.key);
   REQUIRE(row != nullptr);

@@ -70,6 +70,8 @@ class World {
   virtual void restart_node() = 0;
   /// The next hand-over is executed, and its connection lost before the answer. Connections may break at once too.
   virtual void lose_next_answer() = 0;
+  /// The HTLC of the next hand-over fails at the first peer: TEMPORARY_CHANNEL_FAILURE. Connections may break at once.
+  virtual void fail_next_htlc() = 0;
   /// The next hand-over waits in the node's buffers. Connections may break at once.
   virtual void hold_next_handover() = 0;
   /// What hold_next_handover() has held back is executed, whoever has gone. REQUIRES: there is one.
@@ -124,6 +126,8 @@ class Talk {
   QueryAnswer end_of(const AttemptKey& key);
   /// The same, without asking, for so long.
   [[nodiscard]] std::optional<QueryAnswer> told_end(const AttemptKey& key, std::int64_t ns);
+  /// Whether its query is answered, or the connection told to be lost.
+  [[nodiscard]] bool hears_of(const AttemptKey& key);
   FenceAnswer::Kind fence(const Handover& handover);
   void release(const PaymentHash& hash);
   std::vector<OwnRow> own_rows();

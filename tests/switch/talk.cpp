@@ -254,6 +254,15 @@ QueryAnswer Talk::end_of(const AttemptKey& key) {
   return {};
 }
 
+bool Talk::hears_of(const AttemptKey& key) {
+  const MonoNs until{world_.clock().mono().value + patience_ns};
+  while (!lost_ && world_.clock().mono() < until) {
+    if (heard<QueryAnswer>([&](const QueryAnswer& one) { return one.key == key; })) return true;
+    poll(slice_ns);
+  }
+  return lost_;
+}
+
 FenceAnswer::Kind Talk::fence(const Handover& handover) {
   Handover fence = handover;
   fence.label = attempt_label(world_.store(), handover.key.id, true);
