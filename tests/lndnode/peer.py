@@ -22,7 +22,7 @@ PAYTOWER = ["/lnrpc.Lightning/GetInfo", "/lnrpc.Lightning/QueryRoutes", "/lnrpc.
 class Peer:
     def __init__(self, args):
         self.folder, self.ended = os.path.abspath(args.folder), asyncio.Event()
-        self.runs = 1  # of lnd, this one included
+        self.runs, self.restarting = 1, None  # runs of lnd, this one included
         self.graph, self.bakery, self.faults = Graph.read(args.network), macaroon.Bakery(), Faults(self.restart)
         self.network = Network(self.graph, lambda: self.router.now(), args.hop_delay, args.mpp_timeout, args.mailbox)
         self.router = Router(self.network, args.store, self.faults.at, args.shift)
@@ -38,12 +38,22 @@ class Peer:
             file.write(data)
 
     def restart(self, how, given):
-        """`how`: "kill" as by SIGKILL, at once; "stop" as by SIGTERM."""
-        if how == "kill":
+        """`how`: "kill" as by SIGKILL, at once; "stop" as by SIGTERM. While it goes down or comes up: when it is up again."""
+        before = self.restarting
+        if how == "kill" and not before:
             self.server.close()
-        return asyncio.get_running_loop().create_task(self.cycle(how, given))
+        self.restarting = asyncio.get_running_loop().create_task(self.cycle(how, given, before))
+        self.restarting.add_done_callback(self.restarted)
+        return self.restarting
 
-    async def cycle(self, how, given):
+    def restarted(self, task):
+        if self.restarting is task:
+            self.restarting = None
+
+    async def cycle(self, how, given, before):
+        if before:
+            await asyncio.wait([before])
+            self.server.close()
         if how == "stop":
             self.router.stop()
             await asyncio.sleep(given.get("stopping", 0.1))
