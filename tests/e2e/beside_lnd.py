@@ -1,0 +1,132 @@
+"""For tests: folders with a database and doubles of lnd (tests/lndnode), and the judgement over what was paid: the double's ledger."""
+
+import concurrent.futures
+import hashlib
+import os
+import signal
+import sys
+
+import harness
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lndnode"))
+import running  # noqa: E402
+
+SEND, TRACK = "/v2/router/route/send", "/v2/router/track/"
+LIFE = 42  # seconds: the time of a hand-over, its grace, and a little
+LEFT = 130  # until anybody may end another's fence
+RUNNING = {"registered", "circuit", "queued", "signed", "forwarded", "held"}
+NOWHERE = 1  # the channel of a fence
+
+
+class BesideLnd(harness.World):
+    def setUp(self):
+        super().setUp()
+        self.started = 0
+        self.peer = self.lnd()
+        self.use(self.peer)
+
+    def lnd(self, *args, network=None):
+        """One more, that knows nothing of the others."""
+        self.started += 1
+        folder = os.path.join(self.folder, f"lnd{self.started}")
+        os.mkdir(folder)
+        peer = running.RunningPeer(folder, *args, network=network)
+        self.addCleanup(peer.close)
+        return peer
+
+    @staticmethod
+    def at(peer, macaroon="paytower.macaroon"):
+        """What names this lnd."""
+        return {"PAYTOWER_SWITCH": "lnd:" + peer.address, "PAYTOWER_TLS_CERT": peer.cert, "PAYTOWER_MACAROON": peer.macaroon_path(macaroon)}
+
+    def use(self, peer):
+        self.peer = peer
+        self.env.update(self.at(peer))
+
+    def own(self, peer, name):
+        """The environment of another database beside another lnd."""
+        return {**self.at(peer), "PAYTOWER_DB": os.path.join(self.folder, name + ".db")}
+
+    # --- steps ---
+
+    def made(self, amount_msat=50_000, peer=None, **more):
+        """An invoice of the network: its text and its hash."""
+        made = (peer or self.peer)("invoice", amount_msat=amount_msat, **more)
+        return made["payment_request"], made["hash"]
+
+    def side_by_side(self, work, things):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            return list(pool.map(work, things))
+
+    def pass_time(self, seconds=LIFE, peer=None):
+        (peer or self.peer)("clock", add=seconds)
+
+    def fault(self, peer=None, **given):
+        return (peer or self.peer)("fault", **given)["fault"]
+
+    def htlcs(self, payment_hash, peer=None, fences=False):
+        """What paytower made at lnd."""
+        rows = (peer or self.peer)("ledger", hash=payment_hash)["ledger"]
+        return [row for row in rows if "root_key" in row["user"] and (row["chan"] == NOWHERE) == fences]
+
+    def states(self, payment_hash, peer=None):
+        return [row["state"] for row in self.htlcs(payment_hash, peer)]
+
+    def wait_for(self, payment_hash, state, count=1, peer=None, seconds=20.0):
+        (peer or self.peer)("wait", hash=payment_hash, state=state, count=count, seconds=seconds)
+
+    def send_until(self, invoice, *more, env=None, **until):
+        """Sent until that has come about at lnd (`wait` of tests/lndnode), then interrupted: exit 4 in other words."""
+        process = self.popen("send", invoice, "--yes", *more, env=env)
+        try:
+            self.peer("wait", seconds=60, **until)
+        finally:
+            process.terminate()
+            _, err = process.communicate()
+        self.assertEqual(process.returncode, 128 + signal.SIGTERM, err)
+
+    def send_held(self, amount_msat=50_000, **more):
+        """A payment whose payee holds it."""
+        invoice, payment_hash = self.made(amount_msat, hold=True, **more)
+        self.send_until(invoice, hash=payment_hash, state="held")
+        return invoice, payment_hash
+
+    def send_lost(self):
+        """A payment whose hand-over was lost before lnd had it."""
+        invoice, payment_hash = self.made()
+        self.send_until(invoice, fault=self.fault(do="drop", path=SEND, hash=payment_hash))
+        return invoice, payment_hash
+
+    # --- the judgement ---
+
+    def judge(self, payment_hash, amount, peer=None, env=None):
+        """The rules, whenever somebody looks. Returns the payment's status, nothing where none is recorded."""
+        shown = self.run_it("show", payment_hash, "--json", env=env)
+        rows = self.htlcs(payment_hash, peer)
+        self.judge_amount(rows, amount)
+        if shown.code in (harness.NOT_FOUND, harness.DATABASE):
+            self.assertEqual(rows, [])
+            return None
+        payment = shown.json()
+        states = {row["state"] for row in rows}
+        if payment["status"] == "FAILED":
+            self.assertLessEqual(states, {"failed"}, rows)
+        if payment["status"] == "SUCCEEDED":
+            self.assertIn("settled", {row["state"] for row in (peer or self.peer)("ledger", hash=payment_hash)["ledger"]})
+            self.assertEqual(hashlib.sha256(bytes.fromhex(payment["payment_preimage"])).hexdigest(), payment_hash)
+        return payment["status"]
+
+    def judge_amount(self, rows, amount):
+        """R2: whenever one is made, what is settled or may still settle is together no more than the amount."""
+        for newest in rows:
+            at = newest["moments"]["registered"]
+            together = [row["amount_msat"] for row in rows if row["moments"]["registered"] <= at and "orphan" not in row["moments"]
+                        and row["moments"].get("failed", at + 1) > at]
+            self.assertLessEqual(sum(together), amount, rows)
+
+    def assert_paid(self, payment_hash, amount, attempts=None, peer=None, env=None):
+        self.assertEqual(self.judge(payment_hash, amount, peer, env), "SUCCEEDED")
+        settled = [row["amount_msat"] for row in self.htlcs(payment_hash, peer) if row["state"] == "settled"]
+        self.assertEqual(sum(settled), amount)
+        if attempts is not None:
+            self.assertEqual(len(self.ok("show", payment_hash, "--json", env=env).json()["htlcs"]), attempts)

@@ -1,0 +1,721 @@
+"""Goal: with an lnd as its switch paytower pays once or never, says no more than is known, and ends whatever can end, also where lnd, the
+network and paytower itself are lost, killed or frozen at any step. Method: the program against doubles of lnd (tests/lndnode) as they were
+measured; their ledgers are the judge. A hand-over's 40 seconds pass by the double's clock."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import harness
+from beside_lnd import LEFT, SEND, TRACK, BesideLnd
+
+import invoice as bolt11  # of tests/lndnode
+
+LANES = [f"L{n}" for n in range(3)]
+IN_LANES = {
+    "network": "regtest", "height": 400, "own": "A", "nodes": {name: {} for name in ("A", "P", *LANES)},
+    "channels": [{"id": f"{410 + n}x{side}x0", "between": list(ends), "capacity": 1_000_000, "balances": [950_000, 50_000]}
+                 for n, lane in enumerate(LANES) for side, ends in enumerate((("A", lane), (lane, "P")), 1)],
+}
+WHOLE = 2_000_000_000  # msat: more than two of the lanes carry
+
+
+class Ways(BesideLnd):
+    """What a user meets whose lnd is well."""
+
+    def test_paid_and_never_again(self):
+        invoice, payment_hash = self.made()
+        paid = self.ok("send", invoice, "--yes", "--json").json()
+        self.assertEqual((paid["status"], paid["fee_msat"], len(paid["htlcs"])), ("SUCCEEDED", 1000, 1))
+        self.assertEqual(hashlib.sha256(bytes.fromhex(paid["payment_preimage"])).hexdigest(), payment_hash)
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+        self.ok("send", invoice, "--yes", "--idempotent")
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_a_dry_run_does_nothing(self):
+        invoice, payment_hash = self.made()
+        self.ok("send", invoice, "--dry-run")
+        self.assertEqual((self.htlcs(payment_hash), self.peer("payments")["payments"]), ([], []))
+        self.assertFalse(os.path.exists(self.db))
+
+    def test_held_and_settled_late(self):
+        invoice, payment_hash = self.made(hold=True)
+        self.wait_until(lambda: self.run_it("send", invoice, "--yes", "--wait", "0").code == harness.UNKNOWN)
+        self.assertEqual(self.states(payment_hash), ["held"])
+        self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "2s")
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+        waiting = self.popen("resume", payment_hash)
+        self.wait_until(lambda: waiting.poll() is None)
+        self.peer("settle", hash=payment_hash)
+        self.assertEqual(waiting.wait(20), harness.OK)
+        waiting.communicate()
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_given_back_by_its_payee(self):
+        invoice, payment_hash = self.send_held()
+        self.peer("cancel", hash=payment_hash)
+        self.expect(harness.FAILED, "resume", payment_hash)
+        self.assertEqual(self.judge(payment_hash, 50_000), "FAILED")
+        self.assertEqual(self.peer("payments")["payments"][0]["status"], "FAILED")
+
+    def test_failed_on_the_way_and_tried_on_another(self):
+        invoice, payment_hash = self.made(amount_msat=5_000_000)
+        self.peer("balance", chan="361x1x0", node="B", msat=0)
+        paid = self.ok("send", invoice, "--yes", "--json").json()
+        self.assertEqual([htlc["status"] for htlc in paid["htlcs"]], ["FAILED", "SUCCEEDED"])
+        self.assertEqual([len(htlc["route"]["hops"]) for htlc in paid["htlcs"]], [2, 3])
+        self.assert_paid(payment_hash, 5_000_000, 2)
+
+    def test_no_way_is_left(self):
+        invoice, payment_hash = self.made()
+        for chan in ("361x1x0", "359x1x0"):
+            self.peer("balance", chan=chan, node="B", msat=0)
+        self.expect(harness.FAILED, "send", invoice, "--yes")
+        self.assertEqual(self.judge(payment_hash, 50_000), "FAILED")
+
+    def test_a_batch_of_thirty(self):
+        made = [self.made(amount_msat=1_000 * (n + 1)) for n in range(30)]
+        lines = "".join(json.dumps({"invoice": invoice}) + "\n" for invoice, _ in made)
+        for _ in range(2):
+            rows = self.ok("send", "--batch", "-", "--yes", "--idempotent", text=lines).out.splitlines()
+            self.assertEqual([json.loads(row)["payment"]["status"] for row in rows], ["SUCCEEDED"] * 30)
+        ledger = self.peer("ledger")["ledger"]
+        self.assertEqual(sorted(row["hash"] for row in ledger), sorted(payment_hash for _, payment_hash in made))
+        self.assertEqual({row["state"] for row in ledger}, {"settled"})
+
+    def test_what_lnd_cannot_do_is_refused(self):
+        tiny, tiny_hash = self.made(amount_msat=1)
+        self.expect(harness.USAGE, "send", tiny, "--yes")
+        self.expect(harness.USAGE, "send", self.with_metadata(), "--yes")
+        self.expect(harness.USAGE, "send", self.made(node="A")[0], "--yes")
+        self.assertEqual((self.htlcs(tiny_hash), self.peer("payments")["payments"]), ([], []))
+        two, two_hash = self.made(amount_msat=2)
+        self.peer("policy", chan="358x1x0", node="A", min=1)
+        self.peer("policy", chan="361x1x0", node="B", min=1)
+        self.ok("send", two, "--yes")
+        self.assert_paid(two_hash, 2, 1)
+
+    def with_metadata(self):
+        """An invoice whose payee wants its metadata back."""
+        secret, real = hashlib.sha256(b"lndnode:D").digest(), bolt11.number
+        metadata = bolt11.tagged("m", bolt11.words_of(b"\x01\xfa\xfa\xf0"))
+        try:
+            bolt11.number = lambda value, *size: real(value, *size) + (metadata if size else [])
+            return bolt11.encode("regtest", secret, os.urandom(32), os.urandom(32), 50_000, int(time.time()))
+        finally:
+            bolt11.number = real
+
+    def test_cancel(self):
+        invoice, payment_hash = self.send_held()
+        self.expect(harness.UNKNOWN, "cancel", payment_hash)
+        self.peer("settle", hash=payment_hash)
+        self.ok("resume", payment_hash)
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_cancel_ends_what_was_lost(self):
+        invoice, payment_hash = self.send_lost()
+        self.expect(harness.UNKNOWN, "cancel", payment_hash)
+        self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "1s")
+        self.pass_time()
+        self.expect(harness.FAILED, "resume", payment_hash)
+        self.assertEqual((self.judge(payment_hash, 50_000), self.states(payment_hash)), ("FAILED", []))
+
+    def test_a_folder_names_it_all(self):
+        with open(os.path.join(self.peer.folder, "lnd.conf"), "w", encoding="utf-8") as file:
+            file.write(f"[Application Options]\nrestlisten=127.0.0.1:{self.peer.port}\n")
+        for name in ("PAYTOWER_TLS_CERT", "PAYTOWER_MACAROON"):
+            del self.env[name]
+        self.env["PAYTOWER_SWITCH"] = "lnd:" + self.peer.folder
+        invoice, payment_hash = self.made()
+        self.ok("send", invoice, "--yes")
+        self.assertEqual(self.htlcs(payment_hash)[0]["user"]["root_key"], "7")  # paytower.macaroon and not admin.macaroon
+
+    def test_a_new_certificate_is_read(self):
+        self.peer("restart", certificate=True)
+        invoice, payment_hash = self.made()
+        self.ok("send", invoice, "--yes")
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_both_stores_say_the_same(self):
+        self.use(self.lnd("--store", "sql"))
+        invoice, payment_hash = self.made()
+        self.ok("send", invoice, "--yes")
+        _, held_hash = self.send_held()
+        self.peer("cancel", hash=held_hash)
+        self.expect(harness.FAILED, "resume", held_hash)
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_secrets_stay_inside(self):
+        """No macaroon, no payment secret, no invoice in what is said and seen."""
+        invoice, payment_hash = self.made(hold=True)
+        with open(self.env["PAYTOWER_MACAROON"], "rb") as file:
+            macaroon = file.read()
+        process = self.popen("-vv", "send", "-", "--yes", stdin=subprocess.PIPE)
+        process.stdin.write(invoice)
+        process.stdin.close()
+        self.wait_for(payment_hash, "held")
+        with open(f"/proc/{process.pid}/cmdline", "rb") as file:
+            seen = file.read().decode()
+        self.peer("settle", hash=payment_hash)
+        seen += process.stdout.read() + process.stderr.read()
+        self.assertEqual(process.wait(20), harness.OK)
+        process.stdout.close()
+        process.stderr.close()
+        self.assertIn("attempt_registered", seen)
+        secret = self.decode(invoice)["payment_secret"] if "payment_secret" in self.decode(invoice) else None
+        for word in filter(None, (macaroon.hex(), macaroon.hex().upper(), invoice, secret, macaroon[-32:].hex())):
+            self.assertNotIn(word, seen)
+
+
+class Parts(BesideLnd):
+    """More than one channel carries."""
+
+    def setUp(self):
+        super().setUp()
+        self.use(self.lnd("--mpp-timeout", "4", network=IN_LANES))
+
+    def hold(self):
+        invoice, payment_hash = self.made(amount_msat=WHOLE, node="P", hold=True)
+        self.send_until(invoice, hash=payment_hash, state="held", count=3)
+        self.assertEqual(sum(row["amount_msat"] for row in self.htlcs(payment_hash)), WHOLE)
+        return payment_hash
+
+    def test_held_and_settled(self):
+        payment_hash = self.hold()
+        self.peer("settle", hash=payment_hash)
+        self.ok("resume", payment_hash)
+        self.assert_paid(payment_hash, WHOLE)
+
+    def test_held_and_given_back(self):
+        payment_hash = self.hold()
+        self.peer("cancel", hash=payment_hash)
+        self.expect(harness.FAILED, "resume", payment_hash)
+        self.assertEqual(self.judge(payment_hash, WHOLE), "FAILED")
+        self.assertEqual(self.peer("payments")["payments"][0]["status"], "FAILED")  # its record was ended
+
+    def test_a_part_that_fails_is_replaced(self):
+        self.peer("hop", node="L1", code="TEMPORARY_CHANNEL_FAILURE")
+        invoice, payment_hash = self.made(amount_msat=1_500_000_000, node="P")
+        self.ok("send", invoice, "--yes", "--wait", "90s")
+        self.assertIn("failed", self.states(payment_hash))
+        self.assert_paid(payment_hash, 1_500_000_000)
+
+    def test_a_part_that_is_lost_gives_the_round_back(self):
+        invoice, payment_hash = self.made(amount_msat=WHOLE, node="P")
+        self.send_until(invoice, fault=self.fault(do="drop", path=SEND, hash=payment_hash, nth=2))
+        self.wait_for(payment_hash, "failed", count=2)
+        self.pass_time()
+        self.ok("resume", payment_hash, "--wait", "90s")
+        self.assert_paid(payment_hash, WHOLE)
+
+    def test_a_part_whose_answer_is_lost_costs_nothing(self):
+        for do in ("lost", "cut"):
+            invoice, payment_hash = self.made(amount_msat=1_500_000_000, node="P")
+            self.fault(do=do, path=SEND, hash=payment_hash, nth=2, bytes=50)
+            self.ok("send", invoice, "--yes")
+            self.assert_paid(payment_hash, 1_500_000_000)
+            for n in range(3):
+                self.peer("balance", chan=f"{410 + n}x1x0", node="A", msat=950_000_000)
+                self.peer("balance", chan=f"{410 + n}x2x0", node=f"L{n}", msat=950_000_000)
+
+    def test_killed_among_the_parts(self):
+        invoice, payment_hash = self.made(amount_msat=WHOLE, node="P")
+        fault = self.fault(do="pause", path=SEND, hash=payment_hash, nth=2, moment="received")
+        process = self.popen("send", invoice, "--yes")
+        self.peer("wait", fault=fault, seconds=20)
+        self.kill(process)
+        self.pass_time()
+        self.peer("release", fault=fault)
+        self.ok("resume", payment_hash, "--wait", "90s")
+        self.assert_paid(payment_hash, WHOLE)
+
+
+class Away(BesideLnd):
+    """lnd is not there, not ready, another one, or does not let us in: 7 where nothing is out, 4 where something may be."""
+
+    def refused(self, code, *words, env=None):
+        invoice, payment_hash = self.made()
+        outcome = self.expect(code, "send", invoice, "--yes", "--wait", "2s" if code == harness.UNAVAILABLE else "60s", env=env)
+        told = self.run_it("show", payment_hash, env=env).out
+        for word in words:
+            self.assertIn(word, outcome.err + told)
+        self.assertEqual(self.htlcs(payment_hash), [])
+
+    def test_nobody_listens(self):
+        self.peer("down")
+        self.refused(harness.UNAVAILABLE)
+
+    def test_not_ready(self):
+        for state in ("WAITING_TO_START", "LOCKED", "UNLOCKED", "RPC_ACTIVE", "NON_EXISTING"):
+            with self.subTest(state):
+                self.peer("state", state=state)
+                self.refused(harness.UNAVAILABLE)
+
+    def test_a_certificate_that_is_not_its_own(self):
+        other = self.lnd()
+        self.refused(harness.UNAVAILABLE, "certificate", env={"PAYTOWER_TLS_CERT": other.cert})
+
+    def test_macaroons(self):
+        self.refused(harness.USAGE, "my.macaroon", env={"PAYTOWER_MACAROON": os.path.join(self.folder, "my.macaroon")})
+        for code, file, given in ((harness.UNAVAILABLE, "wallet.macaroon", {"uris": ["/lnrpc.Lightning/WalletBalance"]}),
+                                  (harness.FAILED, "readonly.macaroon", {"permissions": [["info", "read"], ["offchain", "read"]]})):
+            with self.subTest(file):
+                self.peer("bake", file=file, root="9", **given)
+                self.refused(code, "permission denied", env=self.at(self.peer, file))
+        self.peer("delete_root", root="7")
+        self.refused(harness.UNAVAILABLE, "root key")
+
+    def test_gone_while_an_htlc_is_out(self):
+        invoice, payment_hash = self.send_held()
+        for away, back in (("down", "up"), ("state", "state")):
+            with self.subTest(away):
+                self.peer(away, **({"state": "LOCKED"} if away == "state" else {}))
+                self.expect(harness.UNAVAILABLE, "resume", payment_hash, "--wait", "1s")
+                self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "1s")
+                self.peer(back, **({"state": "SERVER_ACTIVE"} if back == "state" else {}))
+        self.peer("settle", hash=payment_hash)
+        self.ok("resume", "--all")
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_another_node_at_its_address(self):
+        """R6: what is open is not shown to it, and it is not paid from it."""
+        invoice, payment_hash = self.send_held()
+        self.peer("identity", pubkey=self.peer.info["nodes"]["C"])
+        asked = len(self.peer("requests", path=TRACK)["requests"])
+        self.assertIn(self.run_it("resume", payment_hash, "--wait", "2s").code, (harness.UNKNOWN, harness.UNAVAILABLE))
+        self.assertEqual(len(self.peer("requests", path=TRACK)["requests"]), asked)
+        self.peer("identity")
+        self.peer("cancel", hash=payment_hash)
+        self.expect(harness.FAILED, "resume", payment_hash)
+
+
+class Others(BesideLnd):
+    """Somebody else uses the same lnd."""
+
+    def test_paid_by_lnd_itself(self):
+        invoice, payment_hash = self.made()
+        self.peer("pay", payment_request=invoice)
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+        self.ok("send", invoice, "--yes", "--idempotent")
+        self.assertEqual(self.htlcs(payment_hash), [])
+
+    def test_in_flight_by_another(self):
+        invoice, payment_hash = self.made(hold=True)
+        self.peer("pay", payment_request=invoice, wait=False)
+        self.wait_for(payment_hash, "held")
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+        self.peer("settle", hash=payment_hash)
+        self.ok("send", invoice, "--yes", "--idempotent")
+        self.assertEqual(self.htlcs(payment_hash), [])
+
+    def test_an_unfinished_record_and_a_fence_of_theirs(self):
+        invoice, payment_hash = self.made()
+        self.peer("foreign", hash=payment_hash, act="fence")
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+        self.pass_time(LEFT)
+        self.ok("send", invoice, "--yes")  # whoever left it there has gone
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_they_pay_while_ours_is_lost(self):
+        invoice, payment_hash = self.send_lost()
+        self.peer("pay", payment_request=invoice)
+        self.ok("resume", payment_hash, "--wait", "5s")
+        self.pass_time()
+        self.ok("resume", "--wait", "5s")
+        self.assertEqual((self.judge(payment_hash, 50_000), self.htlcs(payment_hash)), ("SUCCEEDED", []))
+
+    def test_they_end_our_fence(self):
+        """Nothing is concluded from a fence that did not stand: the proof is made anew, and is one."""
+        invoice, payment_hash = self.send_lost()
+        self.pass_time()
+        process = self.popen("resume", payment_hash)
+        self.wait_until(lambda: self.htlcs(payment_hash, fences=True))
+        self.peer("foreign", hash=payment_hash, act="release")
+        process.communicate(timeout=30)
+        self.assertGreaterEqual(len([row for row in self.htlcs(payment_hash, fences=True)]), 2)
+        self.assert_paid(payment_hash, 50_000, 2)
+
+    def test_they_delete_the_record(self):
+        """Seen at lnd and gone: paid or not, lnd cannot tell, and the operator's word ends it."""
+        ends = {}
+        for name, act, word in (("paid", "settle", "--write-off"), ("failed", "cancel", "--assume-failed")):
+            invoice, payment_hash = self.send_held()
+            self.peer(act, hash=payment_hash)
+            ends[name] = (payment_hash, invoice, word)
+        self.wait_until(lambda: all(row["status"] in ("SUCCEEDED", "FAILED") for row in self.peer("payments")["payments"]))
+        self.peer("delete_all")
+        self.pass_time()
+        for name, (payment_hash, invoice, word) in ends.items():
+            with self.subTest(name):
+                self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "4s")
+                self.expect(harness.REFUSED, "send", invoice, "--yes")
+                self.ok("resolve", payment_hash, word, "--yes")
+        self.expect(harness.REFUSED, "send", ends["paid"][1], "--yes")
+
+    def test_a_second_database(self):
+        """Both pay the same: the money goes once, and both say so."""
+        second = self.own(self.peer, "second")
+        invoice, payment_hash = self.send_held()
+        self.expect(harness.REFUSED, "send", invoice, "--yes", env=second)
+        self.peer("settle", hash=payment_hash)
+        self.ok("send", invoice, "--yes", "--idempotent", env=second)
+        self.ok("resume", payment_hash)
+        self.assertEqual(self.states(payment_hash), ["settled"])
+
+    def test_an_old_copy_of_the_database(self):
+        """R12: attempts of ours that it does not have stop everything, until they are taken in."""
+        self.ok("send", self.made()[0], "--yes")
+        copy = os.path.join(self.folder, "copy.db")
+        self.ok("backup", copy)
+        invoice, payment_hash = self.send_held()
+        old = {"PAYTOWER_DB": copy}
+        outcome = self.expect(harness.DATABASE, "send", self.made()[0], "--yes", env=old)
+        self.assertIn("resolve --restored", outcome.err)
+        self.ok("resolve", "--restored", "--yes", env=old)
+        self.expect(harness.REFUSED, "send", invoice, "--yes", env=old)
+        self.peer("settle", hash=payment_hash)
+        self.ok("resume", env=old)
+        self.assert_paid(payment_hash, 50_000, 1, env=old)
+
+    def test_the_operators_words(self):
+        for word, after in (("--assume-failed", "FAILED"), ("--write-off", "UNKNOWN")):
+            with self.subTest(word):
+                invoice, payment_hash = self.send_lost()
+                self.pass_time()
+                self.ok("resolve", payment_hash, word, "--yes")
+                self.assertEqual(self.ok("show", payment_hash, "--json").json()["status"], after)
+        _, held_hash = self.send_held()
+        self.expect(harness.REFUSED, "resolve", held_hash, "--write-off", "--yes")  # lnd shows it
+        self.peer("settle", hash=held_hash)
+        self.ok("resume", held_hash)
+
+    def test_assumed_failed_and_settled_after_all(self):
+        """R8: the late success wins over the word."""
+        invoice, payment_hash = self.made(hold=True)
+        fault = self.fault(do="pause", path=SEND, hash=payment_hash, moment="accepted")
+        self.send_until(invoice, fault=fault)
+        self.pass_time()
+        self.ok("resolve", payment_hash, "--assume-failed", "--yes")
+        self.peer("release", fault=fault)
+        self.wait_for(payment_hash, "held")
+        self.peer("settle", hash=payment_hash)
+        self.wait_until(lambda: self.peer("payments")["payments"][0]["status"] == "SUCCEEDED")
+        self.run_it("resume")
+        self.assert_paid(payment_hash, 50_000)
+
+
+OF_ANSWERS = [("lost", {}), ("lost", {"reset": True}), ("late", {"seconds": 0.5}), ("cut", {"bytes": 5}), ("cut", {"bytes": 400}),
+              ("garbage", {"what": "http"}), ("garbage", {"what": "json"}), ("garbage", {"what": "empty"}), ("garbage", {"what": "html"}), ("big", {}),
+              ("status", {"status": 500, "message": "something went wrong"}), ("status", {"status": 503, "message": "later"}),
+              ("status", {"status": 200, "message": "x"}), ("slow", {"pause": 0.0005})]
+OF_REQUESTS = [("drop", {}), ("frozen", {})]
+ASKED_BEFORE = ["/v1/state", "/v1/getinfo", "/v2/router/payments", "/v1/payments", "/v1/graph/routes"]
+
+
+class Faults(BesideLnd):
+    """Every fault at every step; then all are gone, the clock has passed, and each payment is paid once."""
+
+    def setUp(self):
+        super().setUp()
+        self.ok("send", self.made()[0], "--yes")  # the database is there
+
+    def stand(self, faults, before=None):
+        """One payment for each fault: [(the fault, its hash, its invoice, its number)]. `before`: a fault that is there too."""
+        stands = []
+        for do, given in faults:
+            invoice, payment_hash = self.made()
+            first = before and self.fault(hash=payment_hash, **before)
+            stands.append(((do, given), payment_hash, invoice, (first, self.fault(do=do, hash=payment_hash, **given))))
+        return stands
+
+    def send_each(self, stands, meets=1):
+        """All at once, until each has met its fault and had a second for what follows. Their exit codes, nothing where it was ended."""
+        processes = [self.popen("send", invoice, "--yes") for _, _, invoice, _ in stands]
+        for _, _, _, faults in stands:
+            self.peer("wait", fault=faults[meets], seconds=60)
+        end = time.monotonic() + 1
+        self.wait_until(lambda: time.monotonic() > end or all(process.poll() is not None for process in processes))
+        codes = []
+        for process in processes:
+            left = process.poll() is None
+            process.kill()
+            _, err = process.communicate()
+            codes.append(None if left else process.returncode)
+            self.assertIn(codes[-1], (None, harness.OK, harness.UNKNOWN, harness.UNAVAILABLE, harness.REFUSED), err)
+        return codes
+
+    def heal(self, stands, attempts):
+        for fault, payment_hash, _, _ in stands:
+            with self.subTest(fault, when="under the fault"):
+                self.judge(payment_hash, 50_000)
+        self.peer("disarm")
+        self.pass_time()
+        self.ok("resume", "--all")
+        for fault, payment_hash, _, _ in stands:
+            with self.subTest(fault, when="afterwards"):
+                self.assert_paid(payment_hash, 50_000, attempts(fault))
+
+    def test_of_the_hand_over(self):
+        stands = self.stand([(do, {"path": SEND, **given}) for do, given in OF_ANSWERS + OF_REQUESTS])
+        self.send_each(stands)
+        self.heal(stands, lambda fault: 2 if fault[0] in ("drop", "frozen") else 1)
+
+    def test_of_the_look_before_it(self):
+        """Nothing is out: paid, or not begun. What lnd shows and nobody can read may be somebody's payment."""
+        stands = self.stand([(do, {"path": TRACK, **given}) for do, given in OF_ANSWERS + OF_REQUESTS])
+        codes = self.send_each(stands)
+        for (fault, payment_hash, _, _), code in zip(stands, codes):
+            with self.subTest(fault):
+                self.assertEqual(code == harness.OK, self.judge(payment_hash, 50_000) == "SUCCEEDED")
+                self.assertNotEqual(code, harness.UNKNOWN)
+
+    def test_of_the_look_behind_a_lost_answer(self):
+        stands = self.stand([(do, {"path": TRACK, "nth": 2, **given}) for do, given in OF_ANSWERS + OF_REQUESTS], {"do": "lost", "path": SEND})
+        self.send_each(stands)
+        self.heal(stands, lambda fault: 1)
+
+    def fenced(self, nth):
+        """A hand-over is lost, and its fence (1) or the release (2) meets a fault."""
+        stands = self.stand([(do, {"path": SEND, "fence": True, "nth": nth, **given}) for do, given in OF_ANSWERS + OF_REQUESTS],
+                            {"do": "drop", "path": SEND, "fence": False})
+        self.send_each(stands, meets=0)
+        self.pass_time()
+        process = self.popen("resume", "--all")
+        for _, _, _, faults in stands:
+            self.peer("wait", fault=faults[1], seconds=60)
+        time.sleep(1)
+        self.kill(process)
+        self.heal(stands, lambda fault: None)
+
+    def test_of_the_fence(self):
+        self.fenced(1)
+
+    def test_of_the_release(self):
+        self.fenced(2)
+
+    def test_of_what_is_asked_before(self):
+        """Nothing is out yet: paid, or not begun."""
+        for path in ASKED_BEFORE:
+            for do, given in OF_ANSWERS[:1] + OF_ANSWERS[4:8] + OF_ANSWERS[10:11] + OF_REQUESTS:
+                with self.subTest(path, do=do, **given):
+                    invoice, payment_hash = self.made()
+                    fault = self.fault(do=do, path=path, **given)
+                    outcome = self.run_it("send", invoice, "--yes", "--wait", "1s" if do == "frozen" else "20s")
+                    self.assertEqual(self.peer("faults")["faults"][0]["met"], 1)
+                    self.peer("disarm", fault=fault)
+                    self.assertIn(outcome.code, (harness.OK, harness.UNAVAILABLE), outcome)
+                    self.assertEqual(self.judge(payment_hash, 50_000), "SUCCEEDED" if outcome.code == harness.OK else None)
+
+
+class LateCopies(BesideLnd):
+    """The copy of a hand-over whose client has gone comes when it is least wanted."""
+
+    def lose(self, moment, hold=False):
+        """Its client is killed while the copy waits there."""
+        invoice, payment_hash = self.made(hold=hold)
+        fault = self.fault(do="pause", path=SEND, hash=payment_hash, fence=False, moment=moment)
+        process = self.popen("send", invoice, "--yes")
+        self.peer("wait", fault=fault, seconds=20)
+        self.kill(process)
+        return payment_hash, fault
+
+    def test_after_its_time(self):
+        payment_hash, fault = self.lose("received")
+        self.pass_time()
+        self.ok("resume", payment_hash)
+        self.peer("release", fault=fault)
+        time.sleep(0.2)
+        self.assert_paid(payment_hash, 50_000, 2)
+
+    def test_before_its_time(self):
+        payment_hash, fault = self.lose("received")
+        self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "1s")
+        self.peer("release", fault=fault)
+        self.ok("resume", payment_hash)
+        self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_between_the_look_and_the_fence(self):
+        for hold in (False, True):
+            with self.subTest(hold=hold):
+                payment_hash, late = self.lose("accepted", hold)
+                self.pass_time()
+                fence = self.fault(do="pause", path=SEND, hash=payment_hash, fence=True, moment="received")
+                process = self.popen("resume", payment_hash, "--wait", "5s" if hold else "60s")
+                self.peer("wait", fault=fence, seconds=20)
+                self.peer("release", fault=late)
+                self.wait_for(payment_hash, "held" if hold else "settled")
+                self.peer("release", fault=fence)
+                process.communicate(timeout=30)
+                if not hold:
+                    self.assertEqual(process.returncode, harness.OK)
+                if hold:
+                    self.peer("settle", hash=payment_hash)
+                    self.ok("resume", payment_hash)
+                self.assert_paid(payment_hash, 50_000, 1)
+
+    def test_behind_the_fence(self):
+        """lnd refuses it there."""
+        payment_hash, late = self.lose("accepted")
+        self.pass_time()
+        process = self.popen("resume", payment_hash)
+        self.wait_until(lambda: self.htlcs(payment_hash, fences=True))
+        self.peer("release", fault=late)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, harness.OK)
+        self.assert_paid(payment_hash, 50_000, 2)
+
+    def test_with_a_record_and_no_htlc(self):
+        """Between lnd's two writes: a fence would join that record, so it is ended first."""
+        payment_hash, late = self.lose("initiated")
+        self.pass_time()
+        process = self.popen("resume", payment_hash)
+        self.wait_until(lambda: self.htlcs(payment_hash, fences=True))
+        self.peer("release", fault=late)
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, harness.OK)
+        self.assert_paid(payment_hash, 50_000)
+
+    def test_behind_lnds_database(self):
+        """Another writer holds it beyond the time of the hand-over: the fence waits behind the copy."""
+        invoice, payment_hash = self.made()
+        self.peer("lock")
+        process = self.popen("send", invoice, "--yes")
+        self.peer("wait", path=SEND, seconds=20)
+        time.sleep(0.1)
+        self.kill(process)
+        self.pass_time()
+        process = self.popen("resume", payment_hash)
+        self.peer("wait", path=SEND, count=2, seconds=20)
+        self.peer("unlock")
+        process.communicate(timeout=30)
+        self.assertEqual(process.returncode, harness.OK)
+        self.assert_paid(payment_hash, 50_000, 1)
+
+
+MOMENTS = ["received", "accepted", "initiated", "registered", "circuit", "sent", "resolved", "attempt_failed", "recorded"]
+
+
+class Kills(BesideLnd):
+    """lnd, or paytower, dies at each step. One lnd for each, side by side."""
+
+    def each(self, stands, work):
+        """`work(peer, stand, env)` returns what follows once all are done."""
+        peers = self.side_by_side(lambda stand: self.lnd(), stands)
+        done = self.side_by_side(lambda given: work(given[0], given[1], self.own(given[0], f"of{peers.index(given[0])}")), list(zip(peers, stands)))
+        for stand, problem in zip(stands, done):
+            with self.subTest(stand):
+                self.assertIsNone(problem)
+
+    def kill_lnd(self, fence):
+        def work(peer, stand, env):
+            how, moment = stand
+            invoice, payment_hash = self.made(peer=peer)
+            if fence:
+                self.fault(peer, do="drop", path=SEND, hash=payment_hash, fence=False)
+            self.fault(peer, do=how, path=SEND, fence=fence, moment=moment, down=0.2)
+            self.run_it("send", invoice, "--yes", "--wait", "3s" if fence else "6s", env=env)
+            if fence:
+                self.pass_time(peer=peer)
+                self.run_it("resume", "--wait", "6s", env=env)
+            self.judge(payment_hash, 50_000, peer, env)
+            self.pass_time(peer=peer)
+            self.run_it("resume", "--wait", "12s", env=env)
+            status, states = self.judge(payment_hash, 50_000, peer, env), self.states(payment_hash, peer)
+            if "orphan" in states:  # lnd calls it in flight for ever, until its channel is closed
+                peer("close", chan="358x1x0", how="cooperative")
+                peer("restart", how="stop")
+                ended = self.run_it("resume", payment_hash, "--wait", "12s", env=env)
+                return None if (status, ended.code) == ("IN_FLIGHT", harness.FAILED) else (status, ended)
+            return None if status == "SUCCEEDED" and states.count("settled") == 1 else (status, states)
+        return work
+
+    def test_lnd_at_each_moment_of_a_hand_over(self):
+        self.each([("kill", moment) for moment in MOMENTS if moment != "attempt_failed"] + [("stop", "registered"), ("stop", "sent")], self.kill_lnd(False))
+
+    def test_lnd_at_each_moment_of_a_fence(self):
+        self.each([("kill", moment) for moment in ("received", "accepted", "initiated", "registered", "attempt_failed", "recorded")], self.kill_lnd(True))
+
+    def test_the_client_at_each_step(self):
+        steps = [(path, 1) for path in ASKED_BEFORE] + [(TRACK, 1)] + [(SEND, moment) for moment in MOMENTS if moment != "attempt_failed"]
+        hashes = []
+        for path, moment in steps:
+            invoice, payment_hash = self.made()
+            fault = self.fault(do="pause", path=path, moment=moment if path == SEND else "received")
+            process = self.popen("send", invoice, "--yes")
+            self.peer("wait", fault=fault, seconds=20)
+            self.kill(process)
+            self.peer("disarm")
+            hashes.append(((path, moment), payment_hash, invoice))
+        self.pass_time()
+        self.run_it("resume")
+        for step, payment_hash, invoice in hashes:
+            with self.subTest(step):
+                if self.judge(payment_hash, 50_000) is None:
+                    self.ok("send", invoice, "--yes")
+                self.assert_paid(payment_hash, 50_000)
+
+    def test_the_client_at_each_step_of_the_proof(self):
+        """Killed in the fence, while it holds, in the last look, and in its release."""
+        def lost():
+            invoice, payment_hash = self.made()
+            fault = self.fault(do="drop", path=SEND, hash=payment_hash, fence=False)
+            self.send_until(invoice, fault=fault)
+            self.peer("disarm", fault=fault)
+            return payment_hash
+        hashes = []
+        for step in ("fence", "answered", "hold", "last look", "release"):
+            payment_hash = lost()
+            self.pass_time()
+            seen = {"fence": {"path": SEND, "fence": True}, "answered": {"path": SEND, "fence": True, "moment": "recorded"},
+                    "last look": {"path": TRACK, "nth": 4}, "release": {"path": SEND, "fence": True, "nth": 2}}.get(step)
+            fault = seen and self.fault(do="pause", hash=payment_hash, **seen)
+            process = self.popen("resume", payment_hash)
+            if fault:
+                self.peer("wait", fault=fault, seconds=20)
+            else:
+                self.wait_until(lambda: self.htlcs(payment_hash, fences=True))
+                time.sleep(0.3)
+            self.kill(process)
+            self.peer("disarm")
+            self.judge(payment_hash, 50_000)
+            hashes.append((step, payment_hash))
+        self.ok("resume")
+        for step, payment_hash in hashes:
+            with self.subTest(step):
+                self.assert_paid(payment_hash, 50_000, 2)
+
+    def test_the_client_stands_still_beyond_the_time(self):
+        """SIGSTOP before the commit, and while the answer is on its way: the hand-over keeps the time that it was given."""
+        for path, moment in (("/v1/graph/routes", "received"), (SEND, "received"), (SEND, "registered")):
+            with self.subTest(path, moment=moment):
+                invoice, payment_hash = self.made()
+                fault = self.fault(do="pause", path=path, moment=moment)
+                process = self.popen("send", invoice, "--yes")
+                self.peer("wait", fault=fault, seconds=20)
+                process.send_signal(signal.SIGSTOP)
+                self.pass_time()
+                self.peer("disarm")
+                time.sleep(0.1)
+                process.send_signal(signal.SIGCONT)
+                process.communicate(timeout=60)
+                self.assertEqual(process.returncode, harness.OK)
+                self.assert_paid(payment_hash, 50_000)
+
+
+class TheClock(BesideLnd):
+    def test_lost_and_waited_for(self):
+        """The one test in which the 40 seconds are real: a single send that stays goes through all of it by itself."""
+        invoice, payment_hash = self.made()
+        self.fault(do="drop", path=SEND, hash=payment_hash)
+        began = time.monotonic()
+        self.ok("send", invoice, "--yes", "--timeout", "2m")
+        self.assertGreater(time.monotonic() - began, 40)
+        self.assert_paid(payment_hash, 50_000, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
