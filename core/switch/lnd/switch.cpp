@@ -23,6 +23,7 @@ constexpr std::int64_t first_pause_ns = 250 * ns_per_ms;
 constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;
 constexpr unsigned most_doublings = 5;
 constexpr std::int64_t query_patience_ns = 48 * ns_per_second;
+constexpr std::int64_t stream_settles_ns = ns_per_second;  ///< from its request until it surely hears every end
 constexpr std::int64_t height_age_ns = 5 * ns_per_second;  ///< then it is asked for anew
 /// An HTLC ends long before, and a process that waits for it too.
 constexpr std::int64_t answer_patience_ns = 365LL * 24 * 3'600 * ns_per_second;
@@ -115,9 +116,10 @@ struct LndSwitch::Impl {
   bool limits = false;              ///< lnd keeps to a macaroon's time
   std::optional<StoreId> store;     ///< whose marks the stream is read for
   std::optional<MonoNs> follow_at;  ///< the stream of payments is to be opened anew
+  MonoNs stream_stands;             ///< before that, ends may pass it unseen
 
   std::map<AttemptKey, Waiting> waiting;
-  std::map<AttemptKey, MonoNs> queried;    ///< since when
+  std::map<AttemptKey, MonoNs> queried;    ///< until when its end is waited for
   std::map<AttemptKey, QueryAnswer> ends;  ///< told by the stream before anybody asked
   std::deque<AttemptKey> ends_in_order;
   std::set<AttemptKey> fenced;  ///< proven: no copy is on its way
@@ -145,7 +147,7 @@ struct LndSwitch::Impl {
     note(link.deadline());
     if (identify_wanted && !identifying) note(retry_at);
     note(follow_at);
-    for (const auto& [key, since] : queried) note(MonoNs{since.value + query_patience_ns});
+    for (const auto& [key, due] : queried) note(due);
     for (const auto& [hash, one] : work) note(one.fence ? one.fence->due() : std::nullopt);
     return wake;
   }
@@ -170,8 +172,8 @@ struct LndSwitch::Impl {
 
   void remind() {
     std::vector<AttemptKey> old;
-    for (const auto& [key, since] : queried) {
-      if (clock.mono().value >= since.value + query_patience_ns) old.push_back(key);
+    for (const auto& [key, due] : queried) {
+      if (clock.mono() >= due) old.push_back(key);
     }
     for (const AttemptKey& key : old) {
       queried.erase(key);
@@ -254,6 +256,7 @@ struct LndSwitch::Impl {
 
   void follow() {
     follow_at.reset();
+    stream_stands = MonoNs{clock.mono().value + stream_settles_ns};
     link.follow(
         track_all_request(), [this](const RestHead&, const std::string& line) { take_line(line); },
         [this](const RestEnd&) { lost_stream(); });
@@ -262,8 +265,9 @@ struct LndSwitch::Impl {
   /// Ends may have passed unseen: whoever waits for one looks.
   void lost_stream() {
     follow_at = MonoNs{clock.mono().value + first_pause_ns};
+    stream_stands = MonoNs{follow_at->value + stream_settles_ns};
     std::vector<AttemptKey> unheard;
-    for (const auto& [key, since] : queried) {
+    for (const auto& [key, due] : queried) {
       if (waiting.count(key) == 0) unheard.push_back(key);
     }
     for (const AttemptKey& key : unheard) {
@@ -352,7 +356,8 @@ struct LndSwitch::Impl {
   void query(const AttemptKey& key) {
     const auto known = ends.find(key);
     if (known == ends.end()) {
-      queried[key] = clock.mono();
+      const bool heard = waiting.count(key) != 0 || clock.mono() >= stream_stands;
+      queried[key] = heard ? MonoNs{clock.mono().value + query_patience_ns} : stream_stands;
       return;
     }
     tell(known->second);

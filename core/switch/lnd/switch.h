@@ -32,7 +32,8 @@ class LndSwitch final : public Switch {
   void look(const PaymentHash& hash, std::span<const Marks> since) override;
   void ask_route(const RouteQuestion& question) override;
   void dispatch(const Handover& handover) override;
-  /// Answered with `look` every 48 s while the attempt is pending: the look then shows stranded ones too.
+  /// Answered with `look` every 48 s while the attempt is pending: the look then shows stranded ones too. Sooner where
+  /// the stream has only just been opened, as it may have missed the end.
   void query(const AttemptKey& key) override;
   /// Takes a little more than 2 s (FenceProof). `look` where the proof did not come about.
   void fence(const Handover& handover) override;
