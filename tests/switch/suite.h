@@ -136,7 +136,8 @@ class Talk {
   /// All that comes by then is taken in.
   void listen(std::int64_t ns);
 
-  static constexpr std::int64_t patience_ns = 60 * ns_per_second;
+  /// Shorter than any switch waits before it says `look` by itself: no end may have to be found in that way.
+  static constexpr std::int64_t patience_ns = 30 * ns_per_second;
 
  private:
   void poll(std::int64_t ns);
