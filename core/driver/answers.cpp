@@ -147,6 +147,7 @@ void Driver::Impl::receive(const ReleaseAnswer& answer) {
 void Driver::Impl::receive(const Disconnected& lost) {
   identity.reset();
   identifying = false;
+  lost_why = lost.why;
   identify_at = plus(mono(), reconnect_ns);
   copy_checked = false;
   looks.clear();

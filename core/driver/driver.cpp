@@ -118,12 +118,15 @@ DriveResult Driver::Impl::left_waiting(const Admission& left) {
 void Driver::Impl::close(Drive& drive) {
   const Payment& payment = drive.item.payment;
   if (payment.index.value == 0) {
+    const std::string why = ever_identified || lost_why.empty() ? "the switch gave no route in time" : lost_why;
     return finish(drive, DriveEnd::unavailable,
-                  Error{Errc::switch_unavailable,
-                        "the switch gave no route in time; nothing was recorded and nothing was sent",
-                        {}});
+                  Error{Errc::switch_unavailable, why + "; nothing was recorded and nothing was sent", {}});
   }
-  finish(drive, payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open, std::nullopt);
+  if (payment.ended_for_good()) return finish(drive, DriveEnd::ended, std::nullopt);
+  // It answered, and never said who it is: nothing could be asked.
+  if (!ever_identified && !lost_why.empty())
+    return finish(drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, lost_why, {}});
+  finish(drive, DriveEnd::open, std::nullopt);
 }
 
 void Driver::Impl::finish(Drive& drive, DriveEnd end, std::optional<Error> error) {

@@ -87,6 +87,7 @@ struct Driver::Impl {
   std::string last_run;                 ///< of the switch, as far as it could be told
   bool identifying = false;
   bool ever_identified = false;
+  std::string lost_why;  ///< of the last connection
   std::optional<MonoNs> identify_at;
 
   std::shared_ptr<MissionControl> memory;  ///< nothing until the first route is asked for
