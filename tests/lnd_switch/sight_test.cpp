@@ -99,6 +99,15 @@ TEST_CASE("lnd sight: in which records our HTLC can have been") {
   }
 }
 
+// A fence that came late stands in the window of the next attempt: it is worth too little to have held it.
+TEST_CASE("lnd sight: what a fence has made is not the record of an attempt, whenever it was made") {
+  Record fence = fence_record(our_store, after(10), key_of(earlier_id));
+  CHECK(evidence_for(seen_payment(), sight_at(next_day, fence)) == Evidence::unknown);
+  fence.status = Status::failed;
+  CHECK(evidence_for(seen_payment(), sight_at(next_day, fence)) == Evidence::unknown);
+  CHECK(evidence_for(lost_payment(), past_height(fence)) == Evidence::never);
+}
+
 TEST_CASE("lnd sight: a later part is in the record that an earlier part of its round made") {
   Attempt later = handed_over(first_id, 3, 100'000);
   later.registered = after(8);

@@ -133,9 +133,9 @@ class Reader {
   }
 
   /// The record was made when our hand-over could make one, or an earlier part of its round: every InitPayment makes it
-  /// new, and a part joins what it finds.
+  /// new, and a part joins what it finds. What a fence has made is worth less than any payment.
   [[nodiscard]] bool made_for(const Asked& attempt) const {
-    if (!sight_.record) return false;
+    if (!sight_.record || sight_.record->value == fence_amount) return false;
     const UnixNs made = sight_.record->created;
     if (attempt.dies_at && made > later(*attempt.dies_at, clock_grace_ns)) return false;
     return std::any_of(attempts_.begin(), attempts_.end(),
