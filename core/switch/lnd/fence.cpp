@@ -106,12 +106,14 @@ void FenceProof::end_paid(const RestEnd& end_of_fence) {
   end(std::move(dead));
 }
 
-/// The attempts that this fence stands behind.
+/// The attempts that this fence stands behind. Of one that was added later a copy may have got in between: it had time
+/// when the fence was sent.
 std::vector<AttemptKey> FenceProof::guarded_by(const Record& record) const {
   std::vector<AttemptKey> keys;
   for (const Guarded& one : guarded_) {
     const UnixNs over{one.dies_at.value + clock_grace_ns};
-    if (holds_behind(record, store_, guarded_.front().key, over)) keys.push_back(one.key);
+    const bool was_late = time_is_over(one.dies_at, fenced_at_);
+    if (was_late && holds_behind(record, store_, guarded_.front().key, over)) keys.push_back(one.key);
   }
   return keys;
 }
