@@ -173,6 +173,8 @@ class World:
         if self.rng.random() < 0.3:
             self.peer("hop", node=self.rng.choice(("B", "L1")), code=self.rng.choice(("TEMPORARY_CHANNEL_FAILURE", "TEMPORARY_NODE_FAILURE")))
         again = self.rng.sample(self.wishes, min(len(self.wishes), self.rng.choice((0, 0, 1, 2))))
+        if self.rng.random() < 0.7:
+            self.late_copy(fresh.pop())
         running = self.hand_in(list({wish.hash: wish for wish in fresh + again + self.unrecorded}.values()))
         for _ in range(self.rng.randrange(2, 9)):
             time.sleep(self.rng.random() * 0.25)
@@ -190,12 +192,37 @@ class World:
     def stores(self):
         return [second for second in (False, True) if os.path.exists(self.dbs[second])]
 
+    def late_copy(self, wish):
+        """A client is killed while lnd has its copy behind the check of its time. That passes, and the next client asks what became of it; the
+        copy goes on before any fence has stood for as long as it must."""
+        moment, seconds = self.rng.choice(("accepted", "accepted", "accepted", "initiated")), self.rng.choice((0.6, 1.8, 1.8))
+        fault = self.peer("fault", do="pause", path=SEND, hash=wish.hash, moment=moment, seconds=seconds)["fault"]
+        client = self.begin("send", wish.invoice, "--yes", "--idempotent")
+        try:
+            self.peer("wait", fault=fault, seconds=10)
+        except Refusal as refusal:  # something else went wrong before
+            client.shot = True
+            client.kill()
+            self.finish(client)
+            return self.note("refused", refusal)
+        client.shot = True
+        client.kill()
+        self.peer("clock", add=LIFE)
+        self.finish(client)
+        self.counts["late copies"] += 1
+        if self.rng.random() < 0.6:  # then FAILED is said as soon as nothing can run any more
+            self.run("cancel", wish.hash)
+        self.run("resume", wish.hash, "--wait", "5s")
+        self.hear_failures()
+
     def limits(self):
         return self.rng.choice(("0", "3s", "8s", "15s")), self.rng.choice(("60s", "60s", "2s"))
 
     def hand_in(self, wishes):
         """In one process, or each in its own."""
+        ours = self.ours()
         for wish in wishes:
+            self.judge_failed(wish, ours[wish.hash], wish.said_failed[False])
             wish.said_failed[False] = None
         wait, timeout = self.limits()
         if self.rng.random() < 0.5:
@@ -405,6 +432,10 @@ class World:
                         and row["moments"].get("failed", at + 1) > at]
             self.expect(sum(together) <= wish.amount, wish, "more than the amount at once", rows)
 
+    def judge_failed(self, wish, rows, said_failed):
+        late = [row for row in rows if row["moments"]["registered"] > (said_failed or 1 << 63)]
+        self.expect(not late, wish, "an HTLC that was made after the word FAILED", late)
+
     def judge_words(self, wish, rows, payment, settled, said_failed):
         paid = any(row["state"] == "settled" for row in rows)
         status = payment["status"] if payment else "not recorded"
@@ -416,8 +447,7 @@ class World:
             self.expect(hashlib.sha256(bytes.fromhex(payment["payment_preimage"])).hexdigest() == wish.hash, wish, "not its preimage", payment)
         if status == "FAILED":
             self.expect(not paid, wish, "FAILED and settled", rows)
-            late = [row for row in rows if row["moments"]["registered"] > (said_failed or 1 << 63)]
-            self.expect(not late, wish, "an HTLC that was made after the word FAILED", late)
+            self.judge_failed(wish, rows, said_failed)
             self.expect(not any(row["state"] in RUNNING for row in rows), wish, "FAILED while it runs", rows)
         if paid and not wish.deleted:
             self.expect(status == "SUCCEEDED", wish, "settled, and not SUCCEEDED", payment, rows)
