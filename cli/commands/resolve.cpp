@@ -98,6 +98,15 @@ class Witness {
   const StoreKnowledge& knowledge_;
 };
 
+/// A copy of a hand-over may still be on its way, and `resume` proves within a minute whether it is.
+bool may_start(const LookFinding& finding, const Payment& payment) {
+  return std::any_of(finding.events.begin(), finding.events.end(), [&payment](const Event& event) {
+    const auto* missing = std::get_if<NotFound>(&event);
+    const Attempt* attempt = missing != nullptr ? payment.find(missing->key) : nullptr;
+    return attempt != nullptr && attempt->dies() && missing->evidence == Evidence::not_yet;
+  });
+}
+
 [[noreturn]] void still_there(const Session& session, const PaymentHash& hash, bool guard, bool paid) {
   const std::string what = paid ? "the node shows that this payment is paid"
                                 : "the node still works on an HTLC of this payment, so its outcome will be known";
@@ -117,6 +126,12 @@ void look_first(Session& session, Database& database, const Payment& payment, co
   if (!seen) return;
   if (shows_paid(*seen, paid)) still_there(session, hash, guard, true);
   if (!shows_pending(*seen)) return;
+  if (may_start(*seen, payment)) {
+    refuse(Errc::still_at_switch,
+           "the node can still start an HTLC of this payment, and `resume` proves within a minute whether it did; "
+           "nothing was changed",
+           "paytower resume " + hash.hex());
+  }
   if (seen->moves) still_there(session, hash, guard, false);
   session.output.note("the node calls it pending, but has no HTLC of it: it is looked at again in 60 s", true);
   const SignalGuard signals;
@@ -127,6 +142,8 @@ void look_first(Session& session, Database& database, const Payment& payment, co
     still_there(session, hash, guard, shows_paid(*seen, paid));
   }
   if (!seen || !shows_pending(*seen)) return;
+  for (const std::string& warning : seen->warnings) session.output.warn(warning, hash);
+  if (!seen->warnings.empty()) return;
   session.output.warn(
       "the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it "
       "refuses every payment of the hash. It goes away only when the node is stopped and the row is taken out of its "

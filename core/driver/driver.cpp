@@ -9,7 +9,7 @@ namespace paytower {
 namespace {
 
 constexpr std::int64_t first_answer_ns = ns_per_second;  ///< --wait 0 stays this long for a first answer
-constexpr std::int64_t farewell_ns = 700 * ns_per_ms;    ///< after a signal, for answers to hand-overs
+constexpr std::int64_t farewell_ns = 700 * ns_per_ms;    ///< after a signal or --wait, for answers to hand-overs
 constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;    ///< how soon a new line of a batch is seen
 
 }  // namespace
@@ -73,7 +73,10 @@ bool Driver::Impl::leaving() {
   if (!told_to_leave && ports.clock.stop_signal() != 0) told_to_leave = mono();
   if (told_to_leave) return !any_unanswered() || mono() >= plus(*told_to_leave, farewell_ns);
   const auto end = limit();
-  return end && mono() >= *end;
+  if (!end || mono() < *end) return false;
+  // A hand-over that is lost before the switch has it costs its whole time, where it cannot be made again.
+  const bool may_be_lost = identity && !identity->capabilities.same_again && any_unanswered();
+  return !may_be_lost || mono() >= plus(*end, farewell_ns);
 }
 
 bool Driver::Impl::any_unanswered() const {
@@ -191,7 +194,7 @@ void Driver::Impl::start_looks() {
 
 MonoNs Driver::Impl::wake_at() {
   MonoNs at = store_poll_at;
-  if (const auto end = limit()) at = std::min(at, *end);
+  if (const auto end = limit()) at = std::min(at, mono() < *end ? *end : plus(*end, farewell_ns));
   if (identify_at && !identity && !identifying) at = std::min(at, *identify_at);
   if (commit_was_busy) at = std::min(at, plus(mono(), options.look_pause_ns));
   if (feed && !feed->over()) at = std::min(at, plus(mono(), feed_poll_ns));

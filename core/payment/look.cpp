@@ -127,7 +127,10 @@ class Reader {
     warn("the switch calls " + name_of(key_of(row)) +
          " in flight, but shows no HTLC of it: the node was probably killed before it sent it, and will call it so for "
          "ever. Way out: close channel " +
-         channel + " (on-chain fees), start the node again, then say paytower resume " + payment_.request.hash.hex());
+         channel +
+         " (on-chain fees; together with the peer, as a forced close takes days), start the node again when the close "
+         "has 6 confirmations, then say paytower resume " +
+         payment_.request.hash.hex());
   }
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {

@@ -21,13 +21,21 @@ bool has_expired(std::string_view words) {
   return words.starts_with("caveat \"time-before ") && words.ends_with(" not satisfied: macaroon has expired");
 }
 
+/// True for the words of a record that has no room: another user's HTLC came first. Said where the HTLC would have been
+/// stored, before it is sent (lnd/README 3). The second form is the SQL store's.
+bool has_no_room(std::string_view words) {
+  constexpr std::string_view sql = "failed to register attempt: failed to verify attempt: ";
+  if (words.starts_with(sql)) words.remove_prefix(sql.size());
+  return words.starts_with("attempted value exceeds payment amount: attempted=") && words.ends_with(" mSAT");
+}
+
 /// Whether the route may be to blame, or whoever else stands in the way.
 enum class Refusal { of_request, of_moment };
 
 /// The words of lnd v0.21 alone, whole: others begin or end in the same way, and mean something else.
 std::optional<Refusal> refused_at_door(std::string_view words) {
   if (words == "permission denied") return Refusal::of_request;
-  if (has_expired(words)) return Refusal::of_moment;
+  if (has_expired(words) || has_no_room(words)) return Refusal::of_moment;
   constexpr std::array<std::string_view, 2> not_yet = {"wallet locked, unlock it to enable full RPC access",
                                                        "waiting to start, RPC services not available"};
   const bool early = std::find(not_yet.begin(), not_yet.end(), words) != not_yet.end();

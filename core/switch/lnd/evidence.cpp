@@ -44,6 +44,7 @@ class Reader {
     for (const Asked& attempt : attempts_) {
       if (!attempt.settled) look_.evidence.emplace_back(attempt.key, evidence_of(attempt));
     }
+    if (only_without_htlc()) look_.movement = Movement::none;
     if (sight_.record) read_standing(*sight_.record);
     if (sight_.unreadable) look_.standing = Blocker::unfinished;
     return std::move(look_);
@@ -123,7 +124,8 @@ class Reader {
     const bool stands = first && std::any_of(sight_.channels->begin(), sight_.channels->end(),
                                              [&](const OwnChannel& channel) { return channel.id == *first; });
     if (stands && height_is_over(attempt)) return Evidence::stranded;
-    return shown.lingers ? Evidence::no_htlc : Evidence::not_yet;
+    // A channel that is being closed takes its HTLCs along to the chain.
+    return stands && shown.lingers ? Evidence::no_htlc : Evidence::not_yet;
   }
 
   /// The one copy of it is used up. lnd erases what has failed, and nothing else but whole records (lnd/README 2, 10).
@@ -158,6 +160,18 @@ class Reader {
       complete = true;
     }
     return complete;
+  }
+
+  /// lnd calls some in flight, and no channel carries any of them.
+  [[nodiscard]] bool only_without_htlc() const {
+    return look_.movement == Movement::some &&
+           std::all_of(look_.rows.begin(), look_.rows.end(), [&](const SwitchRow& row) {
+             if (row.state != RowState::pending) return true;
+             return std::any_of(look_.evidence.begin(), look_.evidence.end(), [&](const auto& one) {
+               const bool without = one.second == Evidence::no_htlc || one.second == Evidence::stranded;
+               return without && row_of(look_.rows, store_, one.first) == &row;
+             });
+           });
   }
 
   [[nodiscard]] bool any_pending() const {

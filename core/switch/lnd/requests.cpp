@@ -200,6 +200,8 @@ Request send_request(const Handover& handover, const SendTerms& terms) {
   return send_route(handover.key.hash, route_json(handover, terms), terms.skip_temp_err);
 }
 
+Request empty_send_request() { return post("/v2/router/route/send", json::object()); }
+
 Request fence_request(const FenceTerms& terms) { return send_route(terms.hash, fence_route(terms), true); }
 
 Request release_request(const FenceTerms& terms) { return send_route(terms.hash, fence_route(terms), false); }

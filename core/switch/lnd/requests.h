@@ -37,6 +37,9 @@ inline constexpr std::uint32_t usual_max_cltv = 2'016;
 /// question's limit of blocks. An excluded channel excludes its parallel ones too: lnd excludes pairs of nodes.
 [[nodiscard]] Request routes_request(const RouteQuestion& question);
 
+/// Makes nothing, and is refused in other words where the macaroon may hand over than where it may not.
+[[nodiscard]] Request empty_send_request();
+
 /// What a hand-over needs beside itself.
 struct SendTerms {
   Mark mark{};                        ///< stands in the last hop

@@ -212,6 +212,15 @@ struct LndSwitch::Impl {
   void take_limits(const RestEnd& end) {
     if (end.kind != RestEnd::Kind::answered) return give_up(end.why, true);
     limits = end.head.status != 200;
+    link.ask(empty_send_request(), [this](const RestEnd& told) { take_permission(told); });
+  }
+
+  /// A macaroon that only reads would fail every attempt, and the payments with them.
+  void take_permission(const RestEnd& end) {
+    if (end.kind != RestEnd::Kind::answered) return give_up(end.why, true);
+    const auto error = read_error(end.body);
+    if (error && error->message == "permission denied")
+      return give_up("permission denied: the macaroon may not hand over payments (paytower-switch(7) has one)", false);
     identifying = false;
     identify_wanted = false;
     fruitless = 0;
