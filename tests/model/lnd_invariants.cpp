@@ -1,0 +1,160 @@
+// The rules of core/README 1, as far as a state or a step of this world can break them.
+#include "tests/model/lnd_world.h"
+
+namespace paytower::lnd_model {
+
+namespace {
+
+bool brings_money(Truth truth) { return truth == Truth::live || truth == Truth::settled; }
+
+bool anything_paid(const Node& node) {
+  for (const Truth truth : node.truth) {
+    if (truth == Truth::settled) return true;
+  }
+  return false;
+}
+
+/// R2: our HTLCs of the hash, live plus settled, with all that may still be made of what was handed over, bring no more
+/// than was asked for; the operator's dead ones excepted, and what somebody's deletion of a paid record lets through.
+std::optional<std::string> too_many(const State& state) {
+  if (state.node.deleted_paid != 0) return std::nullopt;
+  unsigned out = 0;
+  unsigned possible = 0;
+  for (unsigned number = 1; number <= most_numbers; ++number) {
+    if ((state.assumed & bit(number)) != 0) continue;
+    const unsigned units = state.store.attempts[number].units;
+    if (brings_money(state.node.truth[number]))
+      out += units;
+    else if (may_run(state, number))
+      possible += units;
+  }
+  if (out > all_units) return "R2: our HTLCs bring more than was asked for";
+  if (out + possible > all_units) return "R2: our HTLCs and what may still run bring more than was asked for";
+  return std::nullopt;
+}
+
+/// R2, as it is stored: what has paid or may still pay.
+std::optional<std::string> too_much(const State& state, unsigned slot) {
+  unsigned units = 0;
+  for (const StoredAttempt& one : state.store.attempts) {
+    if (one.owner == slot && (one.outcome == Outcome::open || one.outcome == Outcome::settled)) units += one.units;
+  }
+  if (units > all_units) return "R2: more is open or settled than was asked for";
+  return std::nullopt;
+}
+
+/// R3, R5, R7 for one stored attempt. Somebody who deletes a paid record takes lnd's word and its protection away: of
+/// what we never saw there, nothing can be known then.
+std::optional<std::string> wrong_outcome(const State& state, unsigned number) {
+  const Truth truth = state.node.truth[number];
+  switch (state.store.attempts[number].outcome) {
+    case Outcome::failed:
+    case Outcome::given_back:
+    case Outcome::never_sent:
+      if (state.node.deleted_paid != 0 && truth == Truth::settled) {
+        if ((state.told & bit(number)) != 0)
+          return "R5: an attempt that lnd has shown us, and that has settled, is stored as failed";
+        return std::nullopt;
+      }
+      if (brings_money(truth)) return "R3: an attempt is stored as failed, and its HTLC is live or settled";
+      if (may_run(state, number)) return "R3: an attempt is stored as failed, and its copy may still run";
+      return std::nullopt;
+    case Outcome::settled:
+      if (truth != Truth::settled) return "R7: an attempt is stored as settled, and no HTLC of it settled";
+      return std::nullopt;
+    case Outcome::absent:
+    case Outcome::open:
+    case Outcome::assumed_failed:
+    case Outcome::written_off: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+/// R7, R8, R9 for one try. Its status is the core's own.
+std::optional<std::string> wrong_try(const Config& config, const State& state, unsigned slot) {
+  const StoredTry& one = state.store.tries[slot];
+  if (one.stored == 0) return std::nullopt;
+  if (auto broken = too_much(state, slot)) return broken;
+  const PaymentStatus status = payment_of(config, state.store, slot, one.stop).status();
+  if (one.proof != Proof::none && status != PaymentStatus::succeeded)
+    return "R8: a proof is stored, and the payment has not succeeded";
+  if (one.proof != Proof::none && !anything_paid(state.node))
+    return "R7: a payment is stored as paid, and nothing was paid";
+  if (status == PaymentStatus::failed && has_open(state.store, slot)) return "R9: FAILED with an open attempt";
+  return std::nullopt;
+}
+
+std::optional<std::string> two_live(const State& state) {
+  unsigned live = 0;
+  for (const StoredTry& one : state.store.tries) {
+    if (one.stored != 0 && one.fail == 0) ++live;
+  }
+  if (live > 1) return "R2: two live payments of one hash";
+  return std::nullopt;
+}
+
+bool orphan_stands(const State& state) {
+  for (const Truth truth : state.node.truth) {
+    if (truth == Truth::orphan) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<std::string> broken_rule(const Config& config, const State& state) {
+  if (auto broken = too_many(state)) return broken;
+  if (auto broken = two_live(state)) return broken;
+  for (unsigned number = 1; number <= most_numbers; ++number) {
+    if (auto broken = wrong_outcome(state, number)) return broken;
+  }
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    if (auto broken = wrong_try(config, state, slot)) return broken;
+  }
+  return std::nullopt;
+}
+
+void check_step(const State& before, const State& after) {
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    if (before.store.tries[slot].proof != Proof::none &&
+        after.store.tries[slot].proof != before.store.tries[slot].proof)
+      throw Violation{"R8: a proof was lost"};
+  }
+}
+
+bool only_words_help(const State& state, unsigned number) {
+  const StoredAttempt& one = state.store.attempts[number];
+  const Record& record = state.node.record;
+  if (state.node.truth[number] == Truth::orphan) return true;
+  if (one.accepted == 0 || record.htlcs[number] != Shown::absent) return false;
+  const bool in_window = record.status != Status::none && record.whole != 0 && record.created >= one.registered &&
+                         record.created <= one.registered + 1;
+  const bool idle = record.status == Status::in_flight && !any_live(record);
+  return !in_window || idle;
+}
+
+namespace {
+
+/// They end all of it, also what could be proven of its other parts.
+bool waits_for_words(const State& state, unsigned slot) {
+  for (unsigned number = 1; number <= most_numbers; ++number) {
+    const StoredAttempt& one = state.store.attempts[number];
+    if (one.outcome == Outcome::open && one.owner == slot && only_words_help(state, number)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_end(const State& state) {
+  if (state.process.alive != 0) return false;
+  for (unsigned slot = 0; slot < most_tries; ++slot) {
+    const StoredTry& one = state.store.tries[slot];
+    const bool open = has_open(state.store, slot);
+    if (one.stored == 0 || (ended(one) && (!open || one.foreign != 0))) continue;
+    if (open ? !waits_for_words(state, slot) : !orphan_stands(state)) return false;
+  }
+  return true;
+}
+
+}  // namespace paytower::lnd_model
