@@ -288,8 +288,8 @@ TEST_CASE("lnd sight: an HTLC that no channel shows is told of when it is old, a
   CHECK(at(old, 0, Channels{channel(1)}) == Evidence::no_htlc);
   CHECK(at(old, over, Channels{channel(1)}) == Evidence::stranded);
   // lnd may have gone on chain with it: then its channel has left the list.
-  CHECK(at(old, over, Channels{channel(2)}) == Evidence::no_htlc);
-  CHECK(at(old, over, Channels{}) == Evidence::no_htlc);
+  CHECK(at(old, over, Channels{channel(2)}) == Evidence::not_yet);
+  CHECK(at(old, over, Channels{}) == Evidence::not_yet);
   // An HTLC of the hash in any of them may be this one.
   CHECK(at(old, over, Channels{channel(1), channel(2, true)}) == Evidence::not_yet);
   CHECK(at(old, over, Channels{channel(1, true)}) == Evidence::not_yet);
@@ -300,7 +300,7 @@ TEST_CASE("lnd sight: an HTLC whose record names no channel is never called unse
   htlc.first_channel.reset();
   Sight sight = past_height(record_of(Status::in_flight, {htlc}));
   sight.channels = {channel(0), channel(1)};
-  CHECK(evidence_for(lost_payment(), sight) == Evidence::no_htlc);
+  CHECK(evidence_for(lost_payment(), sight) == Evidence::not_yet);
 }
 
 TEST_CASE("lnd sight: an old HTLC without a channel warns, and its way out names the channel") {

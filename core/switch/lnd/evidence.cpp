@@ -44,7 +44,10 @@ class Reader {
     for (const Asked& attempt : attempts_) {
       if (!attempt.settled) look_.evidence.emplace_back(attempt.key, evidence_of(attempt));
     }
-    if (only_without_htlc()) look_.movement = Movement::none;
+    if (only_without_htlc()) {
+      look_.movement = Movement::none;
+      look_.takes_parts = false;  // lnd counts them as live
+    }
     if (sight_.record) read_standing(*sight_.record);
     if (sight_.unreadable) look_.standing = Blocker::unfinished;
     return std::move(look_);
@@ -162,15 +165,18 @@ class Reader {
     return complete;
   }
 
-  /// lnd calls some in flight, and no channel carries any of them.
+  /// Everything that lnd calls in flight is ours, and no channel carries any of it.
   [[nodiscard]] bool only_without_htlc() const {
     return look_.movement == Movement::some &&
-           std::all_of(look_.rows.begin(), look_.rows.end(), [&](const SwitchRow& row) {
-             if (row.state != RowState::pending) return true;
-             return std::any_of(look_.evidence.begin(), look_.evidence.end(), [&](const auto& one) {
-               const bool without = one.second == Evidence::no_htlc || one.second == Evidence::stranded;
-               return without && row_of(look_.rows, store_, one.first) == &row;
-             });
+           std::all_of(sight_.record->htlcs.begin(), sight_.record->htlcs.end(),
+                       [&](const Htlc& htlc) { return !in_flight(htlc) || is_without_htlc(htlc); });
+  }
+
+  [[nodiscard]] bool is_without_htlc(const Htlc& htlc) const {
+    const auto parts = parts_of(htlc, cipher_);
+    return parts && std::any_of(look_.evidence.begin(), look_.evidence.end(), [&](const auto& one) {
+             const bool without = one.second == Evidence::no_htlc || one.second == Evidence::stranded;
+             return without && *parts == MarkParts{one.first.id, one.first.part, MarkKind::attempt};
            });
   }
 
