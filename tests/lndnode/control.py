@@ -292,7 +292,7 @@ class Control:
 
     def do_requests(self, path="/"):
         return {"requests": [{"request": call.number, "connection": call.connection, "method": call.method, "path": call.path, "query": call.query,
-                              "reached": call.reached, "hash": call.hash_named()} for call in self.peer.server.requests if call.path.startswith(path)]}
+                              "reached": call.reached, "hash": call.hash_named()} for call in self.peer.server.requests if call.is_at(path)]}
 
     async def do_wait(self, seconds=5.0, count=1, hash=None, state=None, fault=None, path=None, status=None, runs=None):
         """Until so many HTLCs are in a state, a fault has been met, a path was asked, records have a status, or lnd is in its n-th run."""
@@ -302,7 +302,7 @@ class Control:
             if runs is not None:
                 return self.peer.runs - runs + 1
             if path is not None:
-                return sum(call.path.startswith(path) for call in self.peer.server.requests)
+                return sum(call.is_at(path) for call in self.peer.server.requests)
             if status is not None:
                 return sum(one.status == status and hash in (None, one.hash.hex()) for one in self.tower.payments.values())
             return sum(row["state"] == state for row in self.rows(hash))

@@ -21,7 +21,7 @@ class Fault:
             raise ValueError(f"no such fault: {given}")
 
     def meets(self, call):
-        if not call.path.startswith(self.path) or self.method not in (None, call.method):
+        if not call.is_at(self.path) or self.method not in (None, call.method):
             return False
         if self.given.get("hash") and self.given["hash"] != call.hash_named():
             return False

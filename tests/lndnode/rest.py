@@ -50,6 +50,11 @@ class Call:
         hops = (self.parsed().get("route") or {}).get("hops") or [{}]
         return str((hops[-1].get("mpp_record") or {}).get("total_amt_msat")) == "1"
 
+    def is_at(self, path):
+        """A hand-over without a route asks only for the permission, and is none."""
+        probe = self.path == "/v2/router/route/send" and self.data.strip() in (b"{}", "{}")
+        return self.path.startswith(path) and not (probe and path != "/")
+
     def flag(self, name):
         return self.query.get(name) == "true"
 
