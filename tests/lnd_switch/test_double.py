@@ -170,7 +170,7 @@ class Double(unittest.TestCase):
         stands = self.fence(made)
         self.assertEqual([stands["word"], stands["code"], stands["source"]], ["failed", "UNKNOWN_NEXT_PEER", 0])
         self.assertEqual(self.look(made), {"status": "IN_FLIGHT", "value": 1, "marks": [[7, 0, FENCE]]})
-        self.assertEqual(self.meaning(self.put(order))["word"], "not_sent")  # refused, in words that prove nothing
+        self.assertEqual(self.meaning(self.put(order))["word"], "not_sent")  # refused: the record has no room
         self.assertEqual(self.fence(made, release=True)["word"], "failed")
         shown = self.look(made)
         self.assertEqual([shown["status"], shown["marks"]], ["FAILED", [[7, 0, FENCE], [7, 0, RELEASE]]])
