@@ -142,8 +142,10 @@ void look_first(Session& session, Database& database, const Payment& payment, co
     still_there(session, hash, guard, shows_paid(*seen, paid));
   }
   if (!seen || !shows_pending(*seen)) return;
-  for (const std::string& warning : seen->warnings) session.output.warn(warning, hash);
-  if (!seen->warnings.empty()) return;
+  if (std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& one) { return one.dies(); })) {
+    for (const std::string& warning : seen->warnings) session.output.warn(warning, hash);
+    return;
+  }
   session.output.warn(
       "the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it "
       "refuses every payment of the hash. It goes away only when the node is stopped and the row is taken out of its "
