@@ -15,8 +15,8 @@
 namespace paytower::lnd {
 
 /// A copy that passed lnd's check of its time may wait for lnd's database: a Go mutex is fair after 1 ms, and the SQL
-/// store tries again at most a second apart. This long a fence must stand behind such a copy.
-inline constexpr std::int64_t fence_hold_ns = 2 * ns_per_second;
+/// store tries again at most a second apart, some ten times. This long a fence must stand behind such a copy.
+inline constexpr std::int64_t fence_hold_ns = 5 * ns_per_second;
 /// A fence or its release that is not taken by then is none: a late one could end a later record.
 inline constexpr std::int64_t fence_life_ns = 5 * ns_per_second;
 

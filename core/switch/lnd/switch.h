@@ -35,7 +35,7 @@ class LndSwitch final : public Switch {
   /// Answered with `look` every 48 s while the attempt is pending: the look then shows stranded ones too. Sooner where
   /// the stream has only just been opened, as it may have missed the end.
   void query(const AttemptKey& key) override;
-  /// Takes a little more than 2 s (FenceProof). `look` where the proof did not come about.
+  /// Takes a little more than 5 s (FenceProof). `look` where the proof did not come about.
   void fence(const Handover& handover) override;
   /// Looks of the hash that are asked for later wait for its end.
   void release(const PaymentHash& hash, const StoreId& store) override;
