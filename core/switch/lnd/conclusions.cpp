@@ -75,6 +75,13 @@ SendMeaning conclude_send(int status, std::string_view body, const Mark& mark) {
   return {SendMeaning::Word::not_sent, {}, std::move(failure), {}};
 }
 
+TimeLimits conclude_limits(int status, std::string_view body) {
+  if (status == 200) return TimeLimits::not_kept;
+  const auto error = read_error(body);
+  const bool said = status == 500 && error && !error->wrapped && error->code == unknown && has_expired(error->message);
+  return said ? TimeLimits::kept : TimeLimits::untold;
+}
+
 TrackMeaning conclude_track(int status, std::string_view message, const PaymentHash& hash) {
   auto line = read_stream_line(message);
   if (!line) {

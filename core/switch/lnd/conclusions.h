@@ -30,6 +30,12 @@ struct SendMeaning {
 /// `mark`: of the request. An answer that shows another HTLC says nothing.
 [[nodiscard]] SendMeaning conclude_send(int status, std::string_view body, const Mark& mark);
 
+/// What lnd makes of a macaroon whose time was over long ago.
+enum class TimeLimits { kept, not_kept, untold };
+/// The answer to a question with one. Only lnd's own words say that a limit is kept: any other refusal may have another
+/// reason, and a limit that is not kept proves no death (lnd/README 6).
+[[nodiscard]] TimeLimits conclude_limits(int status, std::string_view body);
+
 /// lnd has no record of the hash now: never accepted, not yet executed, refused, or deleted.
 struct NoRecord {};
 /// The answer says nothing of the hash.

@@ -211,7 +211,9 @@ struct LndSwitch::Impl {
 
   void take_limits(const RestEnd& end) {
     if (end.kind != RestEnd::Kind::answered) return give_up(end.why, true);
-    limits = end.head.status != 200;
+    const TimeLimits found = conclude_limits(end.head.status, end.body);
+    if (found == TimeLimits::untold) return give_up(words_of(end), true);
+    limits = found == TimeLimits::kept;
     link.ask(empty_send_request(), [this](const RestEnd& told) { take_permission(told); });
   }
 
