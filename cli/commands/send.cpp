@@ -144,6 +144,7 @@ class Send {
   void check_with_switch(Switch& node) {
     const IdentityAnswer identity = identify(session_, node, question_patience(options_.wait_ns));
     (void)value_of(check_switch(wanted_.request, identity.key));
+    if (const auto refusal = beyond(wanted_.request, identity.capabilities)) throw RefusalError(*refusal);
     if (!options_.routes) return;
     const std::string text = value_of(read_input(*options_.routes, limits::max_input_file_bytes));
     wanted_.request.candidates = value_of(read_routes(text, wanted_.request, identity.key));

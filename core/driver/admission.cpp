@@ -290,13 +290,13 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
   return std::nullopt;
 }
 
-std::optional<Error> beyond(const Payment& payment, const Capabilities& capabilities) {
-  if (payment.request.metadata && !capabilities.metadata) {
+std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& capabilities) {
+  if (request.metadata && !capabilities.metadata) {
     return Error{Errc::usage,
                  "the invoice has metadata that its payee wants back, and this kind of node drops it; nothing was sent",
                  {}};
   }
-  if (payment.request.demand.amount >= capabilities.min_amount) return std::nullopt;
+  if (request.demand.amount >= capabilities.min_amount) return std::nullopt;
   return Error{Errc::usage,
                "payments of less than " + std::to_string(capabilities.min_amount.value()) +
                    " msat cannot be made safe with this kind of node; nothing was sent",

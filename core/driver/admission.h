@@ -62,7 +62,7 @@ struct Judgement {
 [[nodiscard]] std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& key);
 
 /// Nothing when a switch that can do this can pay what is asked for.
-[[nodiscard]] std::optional<Error> beyond(const Payment& payment, const Capabilities& capabilities);
+[[nodiscard]] std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& capabilities);
 
 /// The hand-over of an attempt, equal at every repetition (R4); a fence carries the fence's label.
 [[nodiscard]] Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence);

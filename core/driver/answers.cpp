@@ -30,7 +30,7 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
 void Driver::Impl::check_identity(Drive& drive) {
   const bool wanted = drive.item.payment.index.value == 0;
   auto refusal = wrong_switch(drive.item.payment, identity->key);
-  if (!refusal && wanted) refusal = beyond(drive.item.payment, identity->capabilities);
+  if (!refusal && wanted) refusal = beyond(drive.item.payment.request, identity->capabilities);
   if (!refusal) return;
   // Something of a recorded payment may be in flight: that another switch was named says nothing about it.
   const bool elsewhere = refusal->code == Errc::other_switch || drive.item.payment.index.value != 0;
