@@ -98,7 +98,7 @@ class Witness {
   const StoreKnowledge& knowledge_;
 };
 
-/// A copy of a hand-over may still be on its way, and `resume` proves within a minute whether it is.
+/// A copy of a hand-over may still be on its way, and `resume` finds out.
 bool may_start(const LookFinding& finding, const Payment& payment) {
   return std::any_of(finding.events.begin(), finding.events.end(), [&payment](const Event& event) {
     const auto* missing = std::get_if<NotFound>(&event);
@@ -126,13 +126,13 @@ void look_first(Session& session, Database& database, const Payment& payment, co
   if (!seen) return;
   if (shows_paid(*seen, paid)) still_there(session, hash, guard, true);
   if (!shows_pending(*seen)) return;
-  if (may_start(*seen, payment)) {
-    refuse(Errc::still_at_switch,
-           "the node can still start an HTLC of this payment, and `resume` proves within a minute whether it did; "
-           "nothing was changed",
-           "paytower resume " + hash.hex());
-  }
   if (seen->moves) still_there(session, hash, guard, false);
+  if (may_start(*seen, payment)) {
+    refuse(
+        Errc::still_at_switch,
+        "the node may still start an HTLC of this payment, and `resume` finds out whether it does; nothing was changed",
+        "paytower resume " + hash.hex());
+  }
   session.output.note("the node calls it pending, but has no HTLC of it: it is looked at again in 60 s", true);
   const SignalGuard signals;
   session.clock.sleep_until(MonoNs{session.clock.mono().value + between_looks_ns});

@@ -89,8 +89,9 @@ class Ways(BesideLnd):
 
     def test_what_lnd_cannot_do_is_refused(self):
         tiny, tiny_hash = self.made(amount_msat=1)
-        self.expect(harness.USAGE, "send", tiny, "--yes")
-        self.expect(harness.USAGE, "send", self.with_metadata(), "--yes")
+        for how in ("--yes", "--dry-run"):
+            self.expect(harness.USAGE, "send", tiny, how)
+            self.expect(harness.USAGE, "send", self.with_metadata(), how)
         self.expect(harness.USAGE, "send", self.made(node="A")[0], "--yes")
         self.assertEqual((self.htlcs(tiny_hash), self.peer("payments")["payments"]), ([], []))
         two, two_hash = self.made(amount_msat=2)
@@ -381,6 +382,24 @@ class Others(BesideLnd):
         self.peer("settle", hash=payment_hash)
         self.ok("resume", env=old)
         self.assert_paid(payment_hash, 50_000, 1, env=old)
+
+    def test_the_operators_word_comes_before_the_end_of_its_time(self):
+        """It is refused at once, as `resume` finds out, and not looked at for a minute."""
+        invoice, payment_hash = self.send_lost()
+        begun = time.monotonic()
+        refused = self.expect(harness.REFUSED, "resolve", payment_hash, "--assume-failed", "--yes")
+        self.assertLess(time.monotonic() - begun, 30)
+        self.assertIn("may still start", refused.err)
+        self.pass_time()
+        self.ok("resume", payment_hash)
+
+    def test_whether_it_keeps_time_is_told_by_its_own_words_alone(self):
+        """A time limit that lnd does not keep proves no death: an answer that says nothing about it is asked for again."""
+        self.fault(do="status", path="/v1/getinfo", nth=2, status=500, code=2, message="something else")
+        invoice, payment_hash = self.made()
+        self.ok("send", invoice, "--yes")
+        self.assertEqual(len(self.peer("requests", path="/v1/getinfo")["requests"]), 4)
+        self.assert_paid(payment_hash, 50_000, 1)
 
     def test_the_operators_words(self):
         for word, after in (("--assume-failed", "FAILED"), ("--write-off", "UNKNOWN")):
