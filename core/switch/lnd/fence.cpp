@@ -15,9 +15,9 @@ FenceTerms terms_of(const StoreId& store, const FenceGround& ground, const Payme
   return FenceTerms{hash, ground.node, ground.height + fence_blocks, MarkCipher(store).make(parts)};
 }
 
-Link::Once bound(const Link& link, const FenceGround& ground) {
+Link::Once bound(const Link& link) {
   Link::Once how;
-  if (ground.limits) how.dies_at = UnixNs{link.lnd_clock().value + fence_life_ns};
+  if (const UnixNs now = link.lnd_clock(); now != UnixNs{}) how.dies_at = UnixNs{now.value + fence_life_ns};
   how.patience_ns = 2 * fence_life_ns;
   return how;
 }
@@ -34,13 +34,13 @@ bool is_conflict(const RestEnd& end) { return end.kind == RestEnd::Kind::answere
 
 void send_fence(Link& link, const StoreId& store, const FenceGround& ground, const AttemptKey& key, Link::Ended ended) {
   const MarkParts parts{key.id, key.part, MarkKind::fence};
-  link.ask_once(fence_request(terms_of(store, ground, key.hash, parts)), bound(link, ground), std::move(ended));
+  link.ask_once(fence_request(terms_of(store, ground, key.hash, parts)), bound(link), std::move(ended));
 }
 
 void send_release(Link& link, const StoreId& store, const FenceGround& ground, const PaymentHash& hash,
                   Link::Ended ended) {
   const MarkParts parts{AttemptId{}, 0, MarkKind::release};
-  link.ask_once(release_request(terms_of(store, ground, hash, parts)), bound(link, ground), std::move(ended));
+  link.ask_once(release_request(terms_of(store, ground, hash, parts)), bound(link), std::move(ended));
 }
 
 FenceProof::FenceProof(Link& link, Clock& clock, const StoreId& store, FenceGround ground, Guarded first, Done done)

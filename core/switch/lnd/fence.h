@@ -24,7 +24,6 @@ inline constexpr std::int64_t fence_life_ns = 5 * ns_per_second;
 struct FenceGround {
   PublicKey node;            ///< any that lnd can name
   std::uint32_t height = 0;  ///< of the chain
-  bool limits = true;        ///< lnd keeps to a macaroon's time
 };
 
 /// Look, end a record of ours that stands in the way, fence, look, hold, look: the record must be the same fence all

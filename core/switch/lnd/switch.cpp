@@ -87,12 +87,7 @@ struct LndSwitch::Impl {
   Impl(LndAddress address, Clock& the_clock, Poller& the_poller)
       : clock(the_clock), poller(the_poller), link(std::move(address), the_clock) {}
 
-  /// A hand-over whose answer can still come.
-  struct Waiting {
-    Mark mark{};
-    bool accepted = false;  ///< told
-  };
-  /// What was asked of one hash, and waits for something.
+  /// What is under way about one hash.
   struct HashWork {
     bool releasing = false;
     bool look_wanted = false;
@@ -118,7 +113,7 @@ struct LndSwitch::Impl {
   std::optional<MonoNs> follow_at;  ///< the stream of payments is to be opened anew
   MonoNs stream_stands;             ///< before that, ends may pass it unseen
 
-  std::map<AttemptKey, Waiting> waiting;
+  std::map<AttemptKey, bool> waiting;      ///< hand-overs whose answer can still come, and whether they are accepted
   std::map<AttemptKey, MonoNs> queried;    ///< until when its end is waited for
   std::map<AttemptKey, QueryAnswer> ends;  ///< told by the stream before anybody asked
   std::deque<AttemptKey> ends_in_order;
@@ -302,7 +297,7 @@ struct LndSwitch::Impl {
     const auto held = waiting.find(key);
     if (held != waiting.end()) {
       // Its own answer tells how it ended.
-      if (htlc.state == Htlc::State::in_flight && !std::exchange(held->second.accepted, true))
+      if (htlc.state == Htlc::State::in_flight && !std::exchange(held->second, true))
         tell(dispatch_answer(key, DispatchAnswer::Kind::accepted));
       return;
     }
@@ -332,11 +327,12 @@ struct LndSwitch::Impl {
     }
     store = label->store;
     const Mark mark = MarkCipher(label->store).make({key.id, key.part, MarkKind::attempt});
-    // A part's record stays open when it fails, so that another one can take its place; EndRecord ends it (README 6).
+    // A part's record stays open when it fails, so that another one can take its place; release() ends it (lnd/README
+    // 9).
     const bool part = handover.route.delivered() < handover.amount;
-    waiting[key] = Waiting{mark};
+    waiting[key] = false;
     link.ask_once(send_request(handover, {mark, *handover.total_time_lock, part}),
-                  {limits ? handover.dies_at : std::nullopt, answer_patience_ns, true},
+                  {handover.dies_at, answer_patience_ns, true},
                   [this, key, mark](const RestEnd& end) { take_answer(key, mark, end); });
   }
 
@@ -377,9 +373,8 @@ struct LndSwitch::Impl {
   // --- looks ---
 
   void look(const PaymentHash& hash) {
-    HashWork& one = work[hash];
-    if (one.releasing) {
-      one.look_wanted = true;
+    if (const auto busy = work.find(hash); busy != work.end() && busy->second.releasing) {
+      busy->second.look_wanted = true;
       return;
     }
     const auto line = [this, hash](const RestHead& head, const std::string& text) {
@@ -399,7 +394,7 @@ struct LndSwitch::Impl {
     sight->unreadable = nothing != nullptr;
     sight->clock = at;
     if (const auto* record = std::get_if<Record>(&seen)) sight->record = *record;
-    for (const auto& [key, held] : waiting) {
+    for (const auto& [key, accepted] : waiting) {
       if (key.hash == hash) sight->waiting.push_back(key);
     }
     for (const AttemptKey& key : fenced) {
@@ -431,11 +426,12 @@ struct LndSwitch::Impl {
 
   // --- fences ---
 
-  [[nodiscard]] FenceGround ground() const { return {node.key, node.height, limits}; }
+  [[nodiscard]] FenceGround ground() const { return {node.key, node.height}; }
 
   void fence(const Handover& handover) {
     const auto label = parse_attempt_label(handover.label);
-    if (!label || !handover.dies_at) return tell_fence(handover.key, FenceAnswer::Kind::look);
+    // A time that lnd does not keep is no death: then the height is waited for.
+    if (!label || !handover.dies_at || !limits) return tell_fence(handover.key, FenceAnswer::Kind::look);
     const FenceProof::Guarded guarded{handover.key, *handover.dies_at, handover.amount};
     HashWork& one = work[handover.key.hash];
     if (one.fence) return one.fence->add(guarded);
@@ -447,9 +443,15 @@ struct LndSwitch::Impl {
 
   void end_fence(const PaymentHash& hash, const std::vector<AttemptKey>& dead) {
     const auto proof = std::exchange(work[hash].fence, nullptr);
+    forget_if_idle(hash);
     fenced.insert(dead.begin(), dead.end());
     for (const FenceProof::Guarded& one : proof->guarded())
       tell_fence(one.key, fenced.count(one.key) != 0 ? FenceAnswer::Kind::fenced : FenceAnswer::Kind::look);
+  }
+
+  void forget_if_idle(const PaymentHash& hash) {
+    const HashWork& one = work[hash];
+    if (!one.releasing && !one.fence) work.erase(hash);
   }
 
   void tell_fence(const AttemptKey& key, FenceAnswer::Kind kind) {
@@ -466,7 +468,9 @@ struct LndSwitch::Impl {
       const auto found = work.find(hash);
       if (found == work.end() || !std::exchange(found->second.releasing, false)) return;
       tell(ReleaseAnswer{hash});
-      if (std::exchange(found->second.look_wanted, false)) look(hash);
+      const bool look_wanted = std::exchange(found->second.look_wanted, false);
+      forget_if_idle(hash);
+      if (look_wanted) look(hash);
     });
   }
 
