@@ -252,10 +252,11 @@ struct LndSwitch::Impl {
     tell(Disconnected{why, reached});
   }
 
-  [[nodiscard]] bool away() {
-    if (identity) return false;
+  /// True when lnd may be spoken to; else the caller is told that it may not.
+  [[nodiscard]] bool present() {
+    if (identity) return true;
     asked_while_away = true;
-    return true;
+    return false;
   }
 
   // --- the stream of all payments ---
@@ -513,31 +514,31 @@ void LndSwitch::identify() {
 }
 
 void LndSwitch::look(const PaymentHash& hash, std::span<const Marks> /*since*/) {
-  if (!impl_->away()) impl_->look(hash);
+  if (impl_->present()) impl_->look(hash);
 }
 
 void LndSwitch::ask_route(const RouteQuestion& question) {
-  if (impl_->away()) return;
+  if (!impl_->present()) return;
   std::make_shared<RouteSearch>(impl_->link, question, impl_->node.key, impl_->node.height,
                                 [impl = impl_.get()](RouteAnswer answer) { impl->tell(std::move(answer)); })
       ->start();
 }
 
 void LndSwitch::dispatch(const Handover& handover) {
-  (void)impl_->away();
+  (void)impl_->present();
   impl_->dispatch(handover);
 }
 
 void LndSwitch::query(const AttemptKey& key) {
-  if (!impl_->away()) impl_->query(key);
+  if (impl_->present()) impl_->query(key);
 }
 
 void LndSwitch::fence(const Handover& handover) {
-  if (!impl_->away()) impl_->fence(handover);
+  if (impl_->present()) impl_->fence(handover);
 }
 
 void LndSwitch::release(const PaymentHash& hash, const StoreId& store) {
-  if (!impl_->away()) impl_->release(hash, store);
+  if (impl_->present()) impl_->release(hash, store);
 }
 
 std::optional<HandoverTerms> LndSwitch::terms() const {
@@ -549,11 +550,11 @@ std::optional<HandoverTerms> LndSwitch::terms() const {
 }
 
 void LndSwitch::list_own(const StoreId& store) {
-  if (!impl_->away()) impl_->list_own(store, 0, std::make_shared<OwnRowsAnswer>());
+  if (impl_->present()) impl_->list_own(store, 0, std::make_shared<OwnRowsAnswer>());
 }
 
 void LndSwitch::newest_own(const StoreTrace& trace) {
-  if (impl_->away()) return;
+  if (!impl_->present()) return;
   impl_->store = trace.store;
   impl_->newest_own(trace.store, newest_first);
 }
