@@ -233,13 +233,13 @@ TEST_CASE("lnd: an answer's preimage and failure are handed on") {
 }
 
 TEST_CASE("lnd: only its own words say that it keeps to a macaroon's time") {
-  const std::string expired = R"(caveat "time-before 1970-01-01T00:00:01.000000Z" not satisfied: macaroon has expired)";
-  CHECK(conclude_limits(500, error(2, expired)) == TimeLimits::kept);
+  const std::string long_over = R"(caveat "time-before 1970-01-01T00:00:01.000000Z" not satisfied: macaroon has expired)";
+  CHECK(conclude_limits(500, error(2, long_over)) == TimeLimits::kept);
   CHECK(conclude_limits(200, "{}") == TimeLimits::not_kept);
   CHECK(conclude_limits(500, error(2, "permission denied")) == TimeLimits::untold);
   CHECK(conclude_limits(500, error(2, "htlcswitch shutting down")) == TimeLimits::untold);
-  CHECK(conclude_limits(503, error(2, expired)) == TimeLimits::untold);
-  CHECK(conclude_limits(500, error(13, expired)) == TimeLimits::untold);
+  CHECK(conclude_limits(503, error(2, long_over)) == TimeLimits::untold);
+  CHECK(conclude_limits(500, error(13, long_over)) == TimeLimits::untold);
   CHECK(conclude_limits(502, "<html>Bad Gateway</html>") == TimeLimits::untold);
   CHECK(conclude_limits(500, "") == TimeLimits::untold);
 }
