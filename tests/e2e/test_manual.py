@@ -10,7 +10,7 @@ import harness
 import manual
 
 # What stands in no page of its own.
-OTHER_PROGRAMS = {"jq": 1, "sqlite3": 1, "systemctl": 1, "systemd.timer": 5, "crontab": 5}
+OTHER_PROGRAMS = {"jq": 1, "sqlite3": 1, "systemctl": 1, "systemd.timer": 5, "crontab": 5, "cp": 1}
 
 
 def helped(*command):
