@@ -16,6 +16,8 @@ LIFE = 42  # seconds: the time of a hand-over, its grace, and a little
 LEFT = 130  # until anybody may end another's fence
 RUNNING = {"registered", "circuit", "queued", "signed", "forwarded", "held"}
 NOWHERE = 1  # the channel of a fence
+PATIENCE = 120.0  # seconds: as long as a busy machine may take
+LONG = ("--timeout", "10m")  # of a payment that a later resume goes on with, however busy the machine is
 
 
 class BesideLnd(harness.World):
@@ -72,14 +74,14 @@ class BesideLnd(harness.World):
     def states(self, payment_hash, peer=None):
         return [row["state"] for row in self.htlcs(payment_hash, peer)]
 
-    def wait_for(self, payment_hash, state, count=1, peer=None, seconds=20.0):
+    def wait_for(self, payment_hash, state, count=1, peer=None, seconds=PATIENCE):
         (peer or self.peer)("wait", hash=payment_hash, state=state, count=count, seconds=seconds)
 
     def send_until(self, invoice, *more, env=None, **until):
         """Sent until that has come about at lnd (`wait` of tests/lndnode), then interrupted: exit 4 in other words."""
-        process = self.popen("send", invoice, "--yes", *more, env=env)
+        process = self.popen("send", invoice, "--yes", *(() if "--timeout" in more else LONG), *more, env=env)
         try:
-            self.peer("wait", seconds=60, **until)
+            self.peer("wait", seconds=PATIENCE, **until)
         finally:
             process.terminate()
             _, err = process.communicate()

@@ -11,7 +11,7 @@ import time
 import unittest
 
 import harness
-from beside_lnd import LEFT, SEND, TRACK, BesideLnd
+from beside_lnd import LEFT, LONG, PATIENCE, SEND, TRACK, BesideLnd
 
 import invoice as bolt11  # of tests/lndnode
 
@@ -44,7 +44,7 @@ class Ways(BesideLnd):
 
     def test_held_and_settled_late(self):
         invoice, payment_hash = self.made(hold=True)
-        self.wait_until(lambda: self.run_it("send", invoice, "--yes", "--wait", "0").code == harness.UNKNOWN)
+        self.wait_until(lambda: self.run_it("send", invoice, "--yes", *LONG, "--wait", "0").code == harness.UNKNOWN)
         self.assertEqual(self.states(payment_hash), ["held"])
         self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "2s")
         self.expect(harness.REFUSED, "send", invoice, "--yes")
@@ -226,8 +226,8 @@ class Parts(BesideLnd):
     def test_killed_among_the_parts(self):
         invoice, payment_hash = self.made(amount_msat=WHOLE, node="P")
         fault = self.fault(do="pause", path=SEND, hash=payment_hash, nth=2, moment="received")
-        process = self.popen("send", invoice, "--yes")
-        self.peer("wait", fault=fault, seconds=20)
+        process = self.popen("send", invoice, "--yes", *LONG)
+        self.peer("wait", fault=fault, seconds=PATIENCE)
         self.kill(process)
         self.pass_time()
         self.peer("release", fault=fault)
@@ -277,7 +277,7 @@ class Away(BesideLnd):
                 self.peer(away, **({"state": "LOCKED"} if away == "state" else {}))
                 resumed = self.run_it("resume", payment_hash, "--wait", "1s")
                 self.assertIn(resumed.code, (harness.UNKNOWN, harness.UNAVAILABLE), resumed)
-                self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "1s")
+                self.expect(harness.UNKNOWN, "send", invoice, "--yes", *LONG, "--wait", "1s")
                 self.peer(back, **({"state": "SERVER_ACTIVE"} if back == "state" else {}))
         self.peer("settle", hash=payment_hash)
         self.ok("resume", "--all")
@@ -454,9 +454,9 @@ class Faults(BesideLnd):
 
     def send_each(self, stands, meets=1):
         """All at once, until each has met its fault and had a second for what follows. Their exit codes, nothing where it was ended."""
-        processes = [self.popen("send", invoice, "--yes") for _, _, invoice, _ in stands]
+        processes = [self.popen("send", invoice, "--yes", *LONG) for _, _, invoice, _ in stands]
         for _, _, _, faults in stands:
-            self.peer("wait", fault=faults[meets], seconds=60)
+            self.peer("wait", fault=faults[meets], seconds=PATIENCE)
         end = time.monotonic() + 1
         self.wait_until(lambda: time.monotonic() > end or all(process.poll() is not None for process in processes))
         codes = []
@@ -490,7 +490,9 @@ class Faults(BesideLnd):
         codes = self.send_each(stands)
         for (fault, payment_hash, _, _), code in zip(stands, codes):
             with self.subTest(fault):
-                self.assertEqual(code == harness.OK, self.judge(payment_hash, 50_000) == "SUCCEEDED")
+                status = self.judge(payment_hash, 50_000)
+                if code is not None:  # one that was ended may have got anywhere
+                    self.assertEqual(code == harness.OK, status == "SUCCEEDED")
                 self.assertNotEqual(code, harness.UNKNOWN)
 
     def test_of_the_look_behind_a_lost_answer(self):
@@ -506,7 +508,7 @@ class Faults(BesideLnd):
         self.pass_time()
         process = self.popen("resume", "--all")
         for _, _, _, faults in stands:
-            self.peer("wait", fault=faults[1], seconds=60)
+            self.peer("wait", fault=faults[1], seconds=PATIENCE)
         time.sleep(1)
         self.kill(process)
         self.heal(stands, lambda fault: None)
@@ -538,8 +540,8 @@ class LateCopies(BesideLnd):
         """Its client is killed while the copy waits there."""
         invoice, payment_hash = self.made(hold=hold)
         fault = self.fault(do="pause", path=SEND, hash=payment_hash, fence=False, moment=moment)
-        process = self.popen("send", invoice, "--yes")
-        self.peer("wait", fault=fault, seconds=20)
+        process = self.popen("send", invoice, "--yes", *LONG)
+        self.peer("wait", fault=fault, seconds=PATIENCE)
         self.kill(process)
         return payment_hash, fault
 
@@ -565,7 +567,7 @@ class LateCopies(BesideLnd):
                 self.pass_time()
                 fence = self.fault(do="pause", path=SEND, hash=payment_hash, fence=True, moment="received")
                 process = self.popen("resume", payment_hash, "--wait", "5s" if hold else "60s")
-                self.peer("wait", fault=fence, seconds=20)
+                self.peer("wait", fault=fence, seconds=PATIENCE)
                 self.peer("release", fault=late)
                 self.wait_for(payment_hash, "held" if hold else "settled")
                 self.peer("release", fault=fence)
@@ -603,13 +605,13 @@ class LateCopies(BesideLnd):
         """Another writer holds it beyond the time of the hand-over: the fence waits behind the copy."""
         invoice, payment_hash = self.made()
         self.peer("lock")
-        process = self.popen("send", invoice, "--yes")
-        self.peer("wait", path=SEND, seconds=20)
+        process = self.popen("send", invoice, "--yes", *LONG)
+        self.peer("wait", path=SEND, seconds=PATIENCE)
         time.sleep(0.1)
         self.kill(process)
         self.pass_time()
         process = self.popen("resume", payment_hash)
-        self.peer("wait", path=SEND, count=2, seconds=20)
+        self.peer("wait", path=SEND, count=2, seconds=PATIENCE)
         self.peer("unlock")
         process.communicate(timeout=30)
         self.assertEqual(process.returncode, harness.OK)
@@ -637,7 +639,7 @@ class Kills(BesideLnd):
             if fence:
                 self.fault(peer, do="drop", path=SEND, hash=payment_hash, fence=False)
             self.fault(peer, do=how, path=SEND, fence=fence, moment=moment, down=0.2)
-            self.run_it("send", invoice, "--yes", "--wait", "3s" if fence else "6s", env=env)
+            self.run_it("send", invoice, "--yes", *LONG, "--wait", "3s" if fence else "6s", env=env)
             if fence:
                 self.pass_time(peer=peer)
                 self.run_it("resume", "--wait", "6s", env=env)
@@ -665,8 +667,8 @@ class Kills(BesideLnd):
         for path, moment in steps:
             invoice, payment_hash = self.made()
             fault = self.fault(do="pause", path=path, moment=moment if path == SEND else "received")
-            process = self.popen("send", invoice, "--yes")
-            self.peer("wait", fault=fault, seconds=20)
+            process = self.popen("send", invoice, "--yes", *LONG)
+            self.peer("wait", fault=fault, seconds=PATIENCE)
             self.kill(process)
             self.peer("disarm")
             hashes.append(((path, moment), payment_hash, invoice))
@@ -695,7 +697,7 @@ class Kills(BesideLnd):
             fault = seen and self.fault(do="pause", hash=payment_hash, **seen)
             process = self.popen("resume", payment_hash)
             if fault:
-                self.peer("wait", fault=fault, seconds=20)
+                self.peer("wait", fault=fault, seconds=PATIENCE)
             else:
                 self.wait_until(lambda: self.htlcs(payment_hash, fences=True))
                 time.sleep(0.3)
@@ -714,14 +716,14 @@ class Kills(BesideLnd):
             with self.subTest(path, moment=moment):
                 invoice, payment_hash = self.made()
                 fault = self.fault(do="pause", path=path, moment=moment)
-                process = self.popen("send", invoice, "--yes")
-                self.peer("wait", fault=fault, seconds=20)
+                process = self.popen("send", invoice, "--yes", *LONG)
+                self.peer("wait", fault=fault, seconds=PATIENCE)
                 process.send_signal(signal.SIGSTOP)
                 self.pass_time()
                 self.peer("disarm")
                 time.sleep(0.1)
                 process.send_signal(signal.SIGCONT)
-                process.communicate(timeout=60)
+                process.communicate(timeout=PATIENCE)
                 self.assertEqual(process.returncode, harness.OK)
                 self.assert_paid(payment_hash, 50_000)
 
