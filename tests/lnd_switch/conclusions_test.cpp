@@ -233,7 +233,8 @@ TEST_CASE("lnd: an answer's preimage and failure are handed on") {
 }
 
 TEST_CASE("lnd: only its own words say that it keeps to a macaroon's time") {
-  const std::string long_over = R"(caveat "time-before 1970-01-01T00:00:01.000000Z" not satisfied: macaroon has expired)";
+  const std::string long_over =
+      R"(caveat "time-before 1970-01-01T00:00:01.000000Z" not satisfied: macaroon has expired)";
   CHECK(conclude_limits(500, error(2, long_over)) == TimeLimits::kept);
   CHECK(conclude_limits(200, "{}") == TimeLimits::not_kept);
   CHECK(conclude_limits(500, error(2, "permission denied")) == TimeLimits::untold);
