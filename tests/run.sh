@@ -18,9 +18,9 @@ run() {
   # shellcheck disable=SC2086 # options are words
   cmake -S . -B "$build/$1" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo $3 >/dev/null
   cmake --build "$build/$1" --target "${4:-all}"
-  # Four at a time for each core: the longest tests wait more than they work.
+  # Three at a time for each core: the longest tests wait more than they work.
   # shellcheck disable=SC2086
-  ctest --test-dir "$build/$1" --output-on-failure -j "$((4 * $(nproc)))" $2 && return
+  ctest --test-dir "$build/$1" --output-on-failure -j "$((3 * $(nproc)))" $2 && return
   echo "again, only what failed: ctest --test-dir $build/$1 --rerun-failed --output-on-failure" >&2
   return 1
 }

@@ -119,7 +119,7 @@ class Decisions(PartFaults):
             if stand.release is not None:
                 self.ok("simulate", "release", self.hashes[name], *stand.release)
         self.pass_time(TIMEOUT_OF_SETS)
-        self.run_it("resume", "--wait", "1500ms")
+        self.run_it("resume", "--wait", "4s")
 
     def judge_all(self, step, expected, assumed=False):
         """`expected`: the status of a stand."""
@@ -146,7 +146,7 @@ class Decisions(PartFaults):
     def test_cancel(self):
         self.stand_all()
         self.each_is("canceled", harness.UNKNOWN, "cancel")
-        self.expect(harness.UNKNOWN, "resume", "--wait", "500ms")
+        self.expect(harness.UNKNOWN, "resume", "--wait", "2s")
         self.judge_all("canceled", lambda stand: "IN_FLIGHT")
         self.end_all()
         self.judge_all("ended", lambda stand: stand.end)
@@ -157,7 +157,7 @@ class Decisions(PartFaults):
     def test_deadline(self):
         self.stand_all("--timeout", "1s")
         self.wait_until(lambda: time.time() > self.sent + 1)
-        self.expect(harness.UNKNOWN, "resume", "--wait", "500ms")
+        self.expect(harness.UNKNOWN, "resume", "--wait", "2s")
         self.judge_all("too late", lambda stand: "IN_FLIGHT")
         self.end_all()
         self.judge_all("ended", lambda stand: stand.end)
@@ -167,7 +167,7 @@ class Decisions(PartFaults):
     def test_assume_failed(self):
         self.stand_all()
         self.decide_without_the_node("--assume-failed")
-        self.expect(harness.UNKNOWN, "resume", "--wait", "500ms")
+        self.expect(harness.UNKNOWN, "resume", "--wait", "2s")
         self.each("assumed", lambda name, _: self.judge_parts(self.invoices[name], True))
         self.send_again(lambda stand: harness.REFUSED)  # the node still has it
         self.end_all()
@@ -178,7 +178,7 @@ class Decisions(PartFaults):
     def test_write_off(self):
         self.stand_all()
         self.decide_without_the_node("--write-off")
-        self.run_it("resume", "--wait", "500ms")
+        self.run_it("resume", "--wait", "2s")
         self.judge_all("written off", lambda stand: "UNKNOWN")
         self.end_all()
         self.judge_all("ended", lambda stand: "SUCCEEDED" if stand.end == "SUCCEEDED" else "UNKNOWN")
@@ -221,7 +221,7 @@ class OnePart(PartFaults):
                                                                 "break@after-", "restart@after-", "error=-1@after-")))
 
     def test_killed_node(self):
-        self.paid_in_the_end(("die@sendpay#2", "die@after-sendpay#2"), "--wait", "500ms")
+        self.paid_in_the_end(("die@sendpay#2", "die@after-sendpay#2"), "--wait", "2s")
 
     def test_fails_at_each_hop(self):
         """Our own node is hop 0. The part is replaced beside the others, over another lane."""
@@ -235,7 +235,7 @@ class OnePart(PartFaults):
     def test_fails_for_good(self):
         """The payee gives the others back in its own time: until then the outcome is open."""
         invoice = self.killed_with("fail=INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS@sendpay#2", {"held": 2, "failed": 1})
-        self.expect(harness.UNKNOWN, "resume", self.hash_of(invoice), "--wait", "500ms")
+        self.expect(harness.UNKNOWN, "resume", self.hash_of(invoice), "--wait", "2s")
         self.assertEqual(self.judge_parts(invoice)["status"], "IN_FLIGHT")
         self.heal()
         self.pass_time(TIMEOUT_OF_SETS)
