@@ -36,8 +36,15 @@ class Mission(World):
                                  *policy[0], *policy[1]))
             network.execute("UPDATE numbers SET value = value + 1 WHERE which = 17")  # the graph's version
 
-    def raise_fees(self, where, factor=3):
+    @contextlib.contextmanager
+    def changed(self):
+        """Policies change, and a failure takes its time: of one that is older than the question for it, the node no longer has the policy."""
         with contextlib.closing(sqlite3.connect(self.net)) as network, network:
+            network.execute("UPDATE numbers SET value = 1000000000 WHERE which = 2")
+            yield network
+
+    def raise_fees(self, where, factor=3):
+        with self.changed() as network:
             network.execute(f"UPDATE channels SET fee_base0_msat = fee_base0_msat * ?, fee_base1_msat = fee_base1_msat * ? WHERE {where}",
                             (factor, factor))
 
@@ -160,7 +167,7 @@ class Mission(World):
     def test_a_private_hop_that_wants_more_time_is_given_it(self):
         self.build((100, 0, 1, {}), (101, 1, 2, {}), (102, 2, 3, {"private": True, "fee": (500, 50), "delta": 30}))
         invoice = self.invoice("100000sat", "--node", "n3")
-        with contextlib.closing(sqlite3.connect(self.net)) as network, network:
+        with self.changed() as network:
             network.execute("UPDATE channels SET cltv_delta0 = 90, cltv_delta1 = 90 WHERE announced = 0")
         self.assertEqual(len(self.ok("send", invoice, "--yes", "--json").json()["htlcs"]), 2)
 
