@@ -1,9 +1,13 @@
 #include "cli/dispatch.h"
 
+#include <cstdlib>
 #include <exception>
 #include <string_view>
 
+#include <unistd.h>
+
 #include "cli/commands/commands.h"
+#include "core/base/limits.h"
 
 namespace paytower::cli {
 
@@ -36,11 +40,45 @@ ExitCode explain(Output& output, std::string_view command) {
   }
 }
 
-ExitCode run_options(const Options& options, Output& output) {
+/// How errors of a call that cannot be read are to be shown.
+OutputSetup output_for_unread(std::span<const std::string> arguments) {
+  OutputSetup setup;
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (argument == "--json") setup.json = true;
+  }
+  return setup;
+}
+
+/// The real environment and file system.
+Surroundings real_surroundings() {
+  Surroundings real;
+  real.environment = [](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+  };
+  real.config_file = [](const std::string& path) -> Result<std::optional<std::string>> {
+    if (::access(path.c_str(), F_OK) != 0) return std::optional<std::string>();
+    auto text = read_trusted(path, limits::max_input_file_bytes);
+    if (!text) return text.error();
+    return std::optional<std::string>(std::move(*text));
+  };
+  real.standard_input = [] { return read_input("-", limits::max_pasted_bytes); };
+  real.now = SystemClock().wall();
+  return real;
+}
+
+ExitCode run_command(const Call& call, Output& output) {
   SystemClock clock;
   SystemRandomness randomness;
-  Session session{options.global, output, clock, randomness};
-  const ExitCode code = std::visit([&session](const auto& command) { return run(command, session); }, options.command);
+  Session session{call.global, output, clock, randomness};
+  ExitCode code = ExitCode::ok;
+  switch (call.what) {
+    case Call::What::command: code = call.command->run(call.options.get(), session); break;
+    case Call::What::help: output.result(help_text(call)); break;
+    case Call::What::version: print_version(call.libraries, session); break;
+  }
   output.flush();
   return code;
 }
@@ -52,15 +90,15 @@ int run_call(std::span<const std::string> arguments) noexcept {
     keep_memory_private();
     ignore_signals_of_writes();
     const bool stdout_open = secure_standard_streams();
-    const auto options = parse_options(arguments, real_surroundings());
-    Output output(options ? options->output : output_for_unread(arguments));
+    const auto call = read_call(arguments, commands(), real_surroundings());
+    Output output(call ? call->output : output_for_unread(arguments));
     if (!stdout_open)
       return number(fail(output, report_of(Error{Errc::internal, "stdout is closed; nothing was done"})));
-    if (!options) return number(fail(output, report_of(options.error())));
+    if (!call) return number(fail(output, report_of(call.error())));
     try {
-      return number(run_options(*options, output));
+      return number(run_command(*call, output));
     } catch (...) {
-      return number(explain(output, options->name));
+      return number(explain(output, call->command != nullptr ? call->command->name : std::string_view()));
     }
   } catch (...) {
     return number(ExitCode::internal);  // no memory to say more

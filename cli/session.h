@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments/options.h"
+#include "cli/arguments/call.h"
 #include "cli/input/hash.h"
 #include "cli/output/change_log.h"
 #include "cli/output/exit_code.h"

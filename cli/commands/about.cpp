@@ -1,3 +1,5 @@
+#include <array>
+
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "cli/commands/commands.h"
@@ -9,22 +11,24 @@
 
 namespace paytower::cli {
 
-ExitCode run(const TextOptions& options, Session& session) {
-  session.output.result(options.text);
-  return ExitCode::ok;
+Commands commands() {
+  static constexpr std::array<const Command*, 18> all{
+      &send_command,   &resume_command,  &list_command,    &show_command,    &cancel_command, &resolve_command,
+      &delete_command, &migrate_command, &backup_command,  &check_command,   &stats_command,  &config_command,
+      &decode_command, &network_command, &invoice_command, &release_command, &ledger_command, &serve_command};
+  return all;
 }
 
-ExitCode run(const VersionOptions& options, Session& session) {
+void print_version(bool libraries, Session& session) {
   if (session.output.json()) {
     Json json;
     json["version"] = PAYTOWER_VERSION;
     json["sqlite"] = SQLite::getLibVersion();
     session.output.result(dump(json) + "\n");
-    return ExitCode::ok;
+    return;
   }
   session.output.result(std::string("paytower ") + PAYTOWER_VERSION + "\n");
-  if (options.libraries) session.output.result(std::string("SQLite ") + SQLite::getLibVersion() + "\n");
-  return ExitCode::ok;
+  if (libraries) session.output.result(std::string("SQLite ") + SQLite::getLibVersion() + "\n");
 }
 
 }  // namespace paytower::cli

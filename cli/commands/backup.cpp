@@ -8,6 +8,14 @@
 
 namespace paytower::cli {
 
+namespace {
+
+struct BackupOptions {
+  std::string path;
+};
+
+void take(BackupOptions& backup, const Given& given) { backup.path = given.word("a path"); }
+
 ExitCode run(const BackupOptions& options, Session& session) {
   struct stat status {};
   if (::lstat(options.path.c_str(), &status) == 0) {
@@ -33,5 +41,15 @@ ExitCode run(const BackupOptions& options, Session& session) {
   }
   return ExitCode::ok;
 }
+
+}  // namespace
+
+constexpr Command backup_command = command<BackupOptions, take, run>({
+    .name = "backup",
+    .words = "PATH",
+    .summary = "Write a complete copy of the database",
+    .about = "Complete and synced, while others go on working. Never overwrites a file.",
+    .examples = "  paytower backup payments-copy.db",
+});
 
 }  // namespace paytower::cli

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/outcome.h"
 #include "cli/commands/request.h"
+#include "cli/commands/send_options.h"
 #include "cli/input/lines.h"
 #include "cli/output/progress.h"
 #include "cli/output/refuse.h"
@@ -349,7 +350,7 @@ Reached reach(Session& session, std::int64_t patience_ns) {
 
 }  // namespace
 
-ExitCode run(const BatchOptions& options, Session& session) {
+ExitCode run_batch(const BatchOptions& options, Session& session) {
   if (!options.yes) refuse(Errc::not_confirmed, "a batch is paid without asking: add --yes; nothing was sent");
   LineReader lines = value_of(LineReader::open(options.path));
   const MonoNs start = session.clock.mono();

@@ -1,3 +1,4 @@
+#include <array>
 #include <utility>
 
 #include "cli/commands/commands.h"
@@ -10,6 +11,17 @@
 namespace paytower::cli {
 
 namespace {
+
+struct CancelOptions {
+  HashArgument hash;
+  bool dry_run = false;
+};
+
+constexpr auto flags = std::to_array<Flag>({
+    {"dry-run,n", "say what would happen; nothing is stored", into::on<&CancelOptions::dry_run>},
+});
+
+void take(CancelOptions& cancel, const Given& given) { cancel.hash = given.hash(); }
 
 constexpr std::int64_t look_wait_ns = 5 * ns_per_second;
 
@@ -83,8 +95,6 @@ ExitCode dry_run(Session& session, const Payment& payment) {
   return code;
 }
 
-}  // namespace
-
 ExitCode run(const CancelOptions& options, Session& session) {
   const auto database = open_database(session, options.dry_run ? db::OpenMode::read_only : db::OpenMode::read_write);
   const PaymentHash hash = find_hash(session, database.get(), options.hash, true);
@@ -100,5 +110,18 @@ ExitCode run(const CancelOptions& options, Session& session) {
   database->store.checkpoint_if_due();
   return code;
 }
+
+}  // namespace
+
+constexpr Command cancel_command = command<CancelOptions, take, run>({
+    .name = "cancel",
+    .words = "HASH",
+    .summary = "Stop a payment: no further attempts",
+    .about = "A durable word that any process heeds. Results of what is in flight are still collected: exit 4 while\n"
+             "something is open, 0 when the payment is over.",
+    .flags = flags,
+    .examples = "  paytower cancel 3f9c0d12ab8e",
+    .asks_switch = true,
+});
 
 }  // namespace paytower::cli

@@ -7,6 +7,10 @@ namespace paytower::cli {
 
 namespace {
 
+struct CheckOptions {};
+
+void take(CheckOptions& /*check*/, const Given& /*given*/) {}
+
 Json report_json(const db::CheckReport& report) {
   Json json;
   json["problems"] = report.problems;
@@ -34,8 +38,6 @@ std::string report_text(const db::CheckReport& report) {
   return text;
 }
 
-}  // namespace
-
 ExitCode run(const CheckOptions& /*options*/, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   const db::CheckReport report = database ? database->admin.check() : db::CheckReport{};
@@ -46,5 +48,14 @@ ExitCode run(const CheckOptions& /*options*/, Session& session) {
       report_of(Error{Errc::database, "the database has " + counted(report.problems.size(), "problem")}));
   return ExitCode::database;
 }
+
+}  // namespace
+
+constexpr Command check_command = command<CheckOptions, take, run>({
+    .name = "check",
+    .summary = "Check the database",
+    .about = "Integrity, every preimage against its hash, file modes, and open attempts of each switch. Exit 0 or 8.",
+    .examples = "  paytower check",
+});
 
 }  // namespace paytower::cli

@@ -1,33 +1,45 @@
-// One function a command. Each prints its result through the session's output and returns the exit code, or throws:
-// RefusalError for everything that is refused, StoreError (R10), SwitchError, OutputError.
+// Every command. Each file describes its own: options, flags, and what runs them. That prints its result through the
+// session's output and returns the exit code, or throws: RefusalError for everything that is refused, StoreError (R10),
+// SwitchError, OutputError.
 #pragma once
 
-#include "cli/arguments/options.h"
+#include "cli/arguments/call.h"
 #include "cli/output/exit_code.h"
 #include "cli/session.h"
 
 namespace paytower::cli {
 
-[[nodiscard]] ExitCode run(const SendOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const BatchOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const ResumeOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const ListOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const ShowOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const CancelOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const ResolveOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const DeleteOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const MigrateOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const BackupOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const CheckOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const StatsOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const ConfigOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const DecodeOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const SimulateNetworkOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const SimulateInvoiceOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const SimulateReleaseOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const SimulateLedgerOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const SimulateServeOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const TextOptions& options, Session& session);
-[[nodiscard]] ExitCode run(const VersionOptions& options, Session& session);
+extern const Command send_command;
+extern const Command resume_command;
+extern const Command list_command;
+extern const Command show_command;
+extern const Command cancel_command;
+extern const Command resolve_command;
+extern const Command delete_command;
+extern const Command migrate_command;
+extern const Command backup_command;
+extern const Command check_command;
+extern const Command stats_command;
+extern const Command config_command;
+extern const Command decode_command;
+extern const Command network_command;
+extern const Command invoice_command;
+extern const Command release_command;
+extern const Command ledger_command;
+extern const Command serve_command;
+
+/// In the order of --help.
+[[nodiscard]] Commands commands();
+
+/// What --help prints.
+[[nodiscard]] std::string help_text(const Call& call);
+[[nodiscard]] std::string command_help(const Command& command);
+/// Of one flag, in one line.
+[[nodiscard]] std::string help_of(const Flag& flag);
+/// Every setting that a config file could hold, and the file itself, each with its value and where that comes from; in
+/// the order of the help. As `config` shows them.
+[[nodiscard]] Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroundings& surroundings);
+/// --version, and with -v what only the libraries know.
+void print_version(bool libraries, Session& session);
 
 }  // namespace paytower::cli

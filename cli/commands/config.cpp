@@ -1,4 +1,7 @@
+#include <set>
+
 #include "cli/commands/commands.h"
+#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
@@ -6,6 +9,35 @@
 namespace paytower::cli {
 
 namespace {
+
+/// What stands for a flag that nobody set: where commands differ, with the command ("5m for send, 60s for resume").
+std::optional<std::string> standard_setting(const Flag& flag, const Surroundings& surroundings) {
+  if (flag.value.empty()) return "false";
+  if (flag.name == "db") {
+    const auto path = default_database(surroundings);
+    return path ? std::optional(*path) : std::nullopt;
+  }
+  const std::string standard = flag.standard.shown();
+  std::string each;
+  bool differ = false;
+  for (const Command* command : commands()) {
+    for (const Flag& one : command->flags) {
+      if (one.name != flag.name || !one.has(is::configurable)) continue;
+      differ = differ || one.standard.shown() != standard;
+      each += (each.empty() ? "" : ", ") + one.standard.shown() + " for " + std::string(command->name);
+    }
+  }
+  if (standard.empty()) return std::nullopt;
+  return differ ? each : standard;
+}
+
+struct ConfigOptions {
+  std::vector<Setting> settings;
+};
+
+void take(ConfigOptions& config, const Given& given) {
+  config.settings = value_of(settings_in_force(given, *given.outside));
+}
 
 std::string_view source_name(Setting::Source source) {
   switch (source) {
@@ -41,12 +73,46 @@ std::string settings_text(const std::vector<Setting>& settings, const Output& ou
   return table.take(output, SIZE_MAX);
 }
 
-}  // namespace
-
 ExitCode run(const ConfigOptions& options, Session& session) {
   session.output.result(session.output.json() ? dump(settings_json(options.settings)) + "\n"
                                               : settings_text(options.settings, session.output));
   return ExitCode::ok;
 }
+
+}  // namespace
+
+Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroundings& surroundings) {
+  const auto outside = read_outside(given, surroundings, commands());
+  if (!outside) return outside.error();
+  std::vector<Setting> settings;
+  std::set<std::string_view> seen;
+  const auto setting_of = [&](const Flag& flag) -> Result<Setting> {
+    if (flag.name == "config") return outside->file;
+    const std::string name(flag.name);
+    if (const std::string* said = given.said_value(name))
+      return Setting{name, *said, Setting::Source::flag, "--" + name};
+    auto setting = outside->find(flag, surroundings);
+    if (!setting) return setting.error();
+    if (*setting) return **std::move(setting);
+    return Setting{name, standard_setting(flag, surroundings)};
+  };
+  for (const Flag* flag : flags_that_are(is::configurable | is::in_environment, commands())) {
+    if (!seen.insert(flag->name).second) continue;
+    auto setting = setting_of(*flag);
+    if (!setting) return setting.error();
+    if (setting->value == "") setting->value = "true";
+    settings.push_back(*std::move(setting));
+  }
+  return settings;
+}
+
+constexpr Command config_command = command<ConfigOptions, take, run>({
+    .name = "config",
+    .summary = "Show which settings are in force, and where each comes from",
+    .about = "A flag beats the environment, the environment beats the configuration file, and that beats the default.",
+    .examples = "  paytower config\n"
+                "  paytower config --json | jq -r '.settings[] | select(.name == \"db\").value'",
+    .database = false,
+});
 
 }  // namespace paytower::cli

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cli/commands/commands.h"
+#include "cli/commands/send_options.h"
 #include "cli/output/render.h"
 #include "cli/output/text.h"
 #include "core/invoice/bolt11/invoice.h"
@@ -8,6 +9,12 @@
 namespace paytower::cli {
 
 namespace {
+
+struct DecodeOptions {
+  std::string invoice;
+};
+
+void take(DecodeOptions& decode, const Given& given) { decode.invoice = read_payable(given); }
 
 constexpr std::uint64_t last_second = static_cast<std::uint64_t>(INT64_MAX / ns_per_second);
 
@@ -73,7 +80,7 @@ Json invoice_json(const Invoice& invoice, const std::string& text, std::optional
 std::string payable_words(const Invoice& invoice, std::optional<NotPayable> why_not) {
   if (why_not == NotPayable::expired) return "no: expired";
   if (why_not) return "no: the payee wants more blocks than a route can have";
-  if (invoice.min_final_cltv > SendOptions{}.cltv_limit)
+  if (invoice.min_final_cltv > standard_send().cltv_limit)
     return "yes, with --cltv-limit " + std::to_string(invoice.min_final_cltv) + " or more";
   return "yes";
 }
@@ -98,8 +105,6 @@ std::string invoice_text(const Invoice& invoice, std::optional<NotPayable> why_n
   return text;
 }
 
-}  // namespace
-
 ExitCode run(const DecodeOptions& options, Session& session) {
   const auto invoice = decode_invoice(options.invoice);
   if (!invoice) throw RefusalError(invoice.error());
@@ -108,5 +113,18 @@ ExitCode run(const DecodeOptions& options, Session& session) {
                                               : invoice_text(*invoice, why_not));
   return ExitCode::ok;
 }
+
+}  // namespace
+
+constexpr Command decode_command = command<DecodeOptions, take, run>({
+    .name = "decode",
+    .words = "INVOICE|-",
+    .summary = "Show what an invoice says",
+    .about =
+        "Needs neither database nor switch. - reads the invoice from stdin, since others can see the command line.",
+    .examples = "  paytower decode lnbc2500u1pvjlu...\n"
+                "  paytower decode - < invoice.txt",
+    .database = false,
+});
 
 }  // namespace paytower::cli

@@ -10,6 +10,38 @@ namespace paytower::cli {
 
 namespace {
 
+struct DeleteOptions {
+  std::vector<HashArgument> hashes;  ///< empty exactly when all
+  bool all = false;
+  bool include_non_failed = false;
+  bool failed_htlcs_only = false;
+  std::optional<std::int64_t> older_than_ns;
+  bool forget = false;
+  bool dry_run = false;
+  bool yes = false;
+};
+
+constexpr auto flags = std::to_array<Flag>({
+    {"all", "every failed payment instead of named ones", into::on<&DeleteOptions::all>},
+    {"include-non-failed", "with --all: paid and unknown ones too", into::on<&DeleteOptions::include_non_failed>},
+    {"failed-htlcs-only", "keep the payments, delete only their failed HTLCs",
+     into::on<&DeleteOptions::failed_htlcs_only>},
+    {"older-than", "DUR", "with --all: only what ended longer ago than this",
+     into::duration<&DeleteOptions::older_than_ns>},
+    {"forget", "keep no guard: a paid hash can be paid again. Asks for the first 8 digits",
+     into::on<&DeleteOptions::forget>},
+    {"dry-run,n", "say what would be deleted", into::on<&DeleteOptions::dry_run>},
+    {"yes,y", "do not ask", into::on<&DeleteOptions::yes>},
+});
+
+void take(DeleteOptions& erase, const Given& given) {
+  erase.hashes = given.hashes();
+  if (erase.all && !erase.hashes.empty()) given.refuse("name payments or --all, not both");
+  if (!erase.all && erase.hashes.empty()) given.refuse("delete needs payment hashes or --all");
+  if (!erase.all) given.need({"include-non-failed", "older-than"}, "--all");
+  given.exclude("forget", "failed-htlcs-only");
+}
+
 constexpr std::size_t typed_digits = 8;
 
 db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Database& database) {
@@ -107,8 +139,6 @@ db::DeleteReport remove(Session& session, Database& database, const db::DeleteRe
                                });
 }
 
-}  // namespace
-
 ExitCode run(const DeleteOptions& options, Session& session) {
   const auto database = open_database(session, options.dry_run ? db::OpenMode::read_only : db::OpenMode::read_write);
   if (!database) {
@@ -141,5 +171,17 @@ ExitCode run(const DeleteOptions& options, Session& session) {
   database->store.checkpoint_if_due();
   return ExitCode::ok;
 }
+
+}  // namespace
+
+constexpr Command delete_command = command<DeleteOptions, take, run>({
+    .name = "delete",
+    .words = "[HASH...]",
+    .summary = "Delete ended payments",
+    .about = "Never deletes what is open. A deleted paid payment leaves a guard, so that it cannot be paid twice.",
+    .flags = flags,
+    .examples = "  paytower delete --all --older-than 90d\n"
+                "  paytower delete --all --include-non-failed --dry-run",
+});
 
 }  // namespace paytower::cli

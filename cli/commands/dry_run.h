@@ -1,7 +1,7 @@
 // send --dry-run: the same questions as send, and no act.
 #pragma once
 
-#include "cli/commands/commands.h"
+#include "cli/commands/send_options.h"
 #include "core/driver/driver.h"
 
 namespace paytower::cli {

@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "cli/commands/commands.h"
+#include "cli/input/amount.h"
 #include "cli/output/csv.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
+#include "cli/output/suggest.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
 
@@ -12,7 +15,87 @@ namespace paytower::cli {
 
 namespace {
 
+struct ListOptions {
+  enum class Format { table, tsv, csv, ndjson, automatic };
+  enum class What { payments, guards, quarantine };
+  std::vector<PaymentStatus> statuses;  ///< empty = all
+  std::uint64_t max_payments = 0;       ///< 0 = all
+  std::optional<std::int64_t> index_offset;
+  bool forwards = false;
+  std::optional<UnixNs> since;
+  std::optional<UnixNs> until;
+  std::optional<std::string> label;
+  bool count_total = false;
+  bool omit_hops = false;
+  Format format = Format::automatic;
+  bool guards = false;
+  bool quarantine = false;
+  What what = What::payments;
+};
 using Format = ListOptions::Format;
+
+void add_status(std::vector<PaymentStatus>& list, std::string_view word, const Value& value) {
+  std::string lower(word);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const auto add = [&list](PaymentStatus status) {
+    if (std::find(list.begin(), list.end(), status) == list.end()) list.push_back(status);
+  };
+  if (lower == "initiated" || lower == "open") add(PaymentStatus::initiated);
+  if (lower == "in_flight" || lower == "open") add(PaymentStatus::in_flight);
+  if (lower == "succeeded") add(PaymentStatus::succeeded);
+  if (lower == "failed") add(PaymentStatus::failed);
+  if (lower == "unknown") add(PaymentStatus::unknown);
+  static constexpr std::array<std::string_view, 6> known{"open",      "initiated", "in_flight",
+                                                         "succeeded", "failed",    "unknown"};
+  if (std::find(known.begin(), known.end(), lower) != known.end()) return;
+  const std::string near = nearest(lower, {known.begin(), known.end()});
+  refuse_value(value, in_quotes(word) + " is none of open, initiated, in_flight, succeeded, failed, unknown" +
+                          (near.empty() ? "" : "; did you mean " + near + "?"));
+}
+
+void read_statuses(ListOptions& list, const Value& value) {
+  std::string_view rest = value.text;
+  while (true) {
+    const std::size_t comma = rest.find(',');
+    add_status(list.statuses, rest.substr(0, comma), value);
+    if (comma == std::string_view::npos) return;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+constexpr std::array<std::string_view, 4> format_words{"table", "tsv", "csv", "ndjson"};
+
+constexpr auto flags = std::to_array<Flag>({
+    {"status", "S,...", "only these: initiated, in_flight, succeeded, failed, unknown; open = the first two",
+     into::by<read_statuses>},
+    {"max-payments", "N", "rows of the page (default: {}); 0 = all",
+     into::whole<&ListOptions::max_payments, 0, INT64_MAX>, "25"},
+    {"index-offset", "N", "the page before this index (behind it with --paginate-forwards)",
+     into::whole<&ListOptions::index_offset, 0, INT64_MAX>},
+    {"paginate-forwards", "oldest first; otherwise the newest page", into::on<&ListOptions::forwards>},
+    {"since", "T", "created at or after T (unix seconds, RFC 3339, or an age such as 90d)",
+     into::time<&ListOptions::since>},
+    {"until", "T", "created at or before T", into::time<&ListOptions::until>},
+    {"label", "TEXT", "only payments with exactly this label", into::text<&ListOptions::label>},
+    {"count-total-payments", "also count all payments of the database", into::on<&ListOptions::count_total>},
+    {"omit-hops", "leave the hops out of the JSON", into::on<&ListOptions::omit_hops>},
+    {"format", "FORMAT", "table, tsv, csv or ndjson (default: table on a TTY, tsv in a pipe)",
+     into::choice<&ListOptions::format, format_words>},
+    {"guards", "list what is kept of deleted or imported hashes instead", into::on<&ListOptions::guards>},
+    {"quarantine", "list what a migration could not read instead", into::on<&ListOptions::quarantine>},
+});
+
+void take(ListOptions& list, const Given& given) {
+  given.exclude_json_and_format(list.format == Format::ndjson);
+  given.exclude("guards", "quarantine");
+  if (list.guards) list.what = ListOptions::What::guards;
+  if (list.quarantine) list.what = ListOptions::What::quarantine;
+  if (list.what != ListOptions::What::payments) {
+    given.need({"status", "since", "until", "label", "count-total-payments", "omit-hops", "paginate-forwards"},
+               "a list of payments");
+  }
+}
 
 constexpr std::size_t page_size = 500;
 constexpr std::size_t short_hash = 12;
@@ -407,8 +490,6 @@ ExitCode list_quarantine(const ListOptions& options, Session& session, Database*
   return ExitCode::ok;
 }
 
-}  // namespace
-
 ExitCode run(const ListOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   switch (options.what) {
@@ -419,5 +500,18 @@ ExitCode run(const ListOptions& options, Session& session) {
   if (!database) return empty_list(options, session);
   return Lister(session, options, database->query).run();
 }
+
+}  // namespace
+
+constexpr Command list_command = command<ListOptions, take, run>({
+    .name = "list",
+    .summary = "List payments",
+    .about = "The newest page, in ascending order. In a pipe: tab-separated values.",
+    .flags = flags,
+    .examples = "  paytower list\n"
+                "  paytower list --status open\n"
+                "  paytower list --since 90d --max-payments 0 --format csv > payments.csv",
+    .alias = "ls",
+});
 
 }  // namespace paytower::cli

@@ -1,3 +1,4 @@
+#include <array>
 #include <memory>
 
 #include "cli/commands/commands.h"
@@ -11,6 +12,46 @@
 namespace paytower::cli {
 
 namespace {
+
+struct MigrateOptions {
+  bool status = false;
+  std::optional<int> to;  ///< nothing = the newest
+  bool backup = true;
+  std::optional<std::string> backup_path;  ///< nothing = beside the database
+  bool strict = false;
+  bool dry_run = false;
+  std::optional<std::string> from_lnd;  ///< lnd's channel.db
+  bool assume_v04 = false;
+};
+
+void read_backup(MigrateOptions& migrate, const Value& value) {
+  migrate.backup = value.text != "none";
+  if (migrate.backup) migrate.backup_path = value.text;
+}
+
+constexpr auto flags = std::to_array<Flag>({
+    {"status", "say which version the database has and what is pending; exit 0 up to date, 8 otherwise",
+     into::on<&MigrateOptions::status>},
+    {"to", "N", "go up to this version (default: the newest)", into::whole<&MigrateOptions::to, 1, INT32_MAX>},
+    {"backup", "PATH|none", "where the copy goes that is made first (default: DATABASE.v<old>.bak)",
+     into::by<read_backup>},
+    {"strict", "if anything cannot be read, change nothing (exit 8) instead of setting it aside",
+     into::on<&MigrateOptions::strict>},
+    {"dry-run,n", "the same report; nothing is changed", into::on<&MigrateOptions::dry_run>},
+    {"from-lnd", "CHANNEL_DB",
+     "take in lnd's payments: its channel.db, channel.sqlite, lnd.sqlite, or its folder; lnd must not run",
+     into::text<&MigrateOptions::from_lnd>},
+    {"assume-v04", "with --from-lnd: read databases before version 3 as lnd 0.4 wrote them",
+     into::on<&MigrateOptions::assume_v04>},
+});
+
+void take(MigrateOptions& migrate, const Given& given) {
+  for (const Flag& other : flags) {
+    if (other.name != "status") given.exclude("status", other.name);
+  }
+  for (const char* other : {"to", "backup"}) given.exclude("from-lnd", other);
+  if (!migrate.from_lnd) given.need({"assume-v04"}, "--from-lnd");
+}
 
 /// Whoever finds another one at it leaves at once, unless told to wait: what it would do is being done.
 std::int64_t lock_timeout(const Session& session) { return session.global.lock_timeout_ns.value_or(0); }
@@ -128,8 +169,6 @@ ExitCode import(const MigrateOptions& options, Session& session) {
   }
 }
 
-}  // namespace
-
 ExitCode run(const MigrateOptions& options, Session& session) {
   if (options.status) return show_status(session);
   if (options.from_lnd) return import(options, session);
@@ -140,5 +179,19 @@ ExitCode run(const MigrateOptions& options, Session& session) {
   SQLite::Database empty(":memory:");
   return print_report(nothing, empty, options.dry_run, session);
 }
+
+}  // namespace
+
+constexpr Command migrate_command = command<MigrateOptions, take, run>({
+    .name = "migrate",
+    .summary = "Bring an older database, or lnd's, to this version",
+    .about =
+        "Makes a complete backup first, then all changes in one step: after a crash the database is the old one or\n"
+        "the new one. Records that cannot be read are set aside byte for byte (exit 12) and stop nothing else.",
+    .flags = flags,
+    .examples = "  paytower migrate --dry-run\n"
+                "  paytower migrate --json | jq .quarantined\n"
+                "  paytower --db payments.db migrate --from-lnd ~/.lnd/data/graph/mainnet/channel.db",
+});
 
 }  // namespace paytower::cli

@@ -14,12 +14,6 @@ namespace paytower::cli {
 
 namespace {
 
-constexpr Msat least_default_fee = Msat::of(5'000);
-constexpr Percent default_fee{Percent::units_per_percent};
-constexpr std::uint32_t default_parts = 16;
-constexpr std::uint32_t attempts_in_one_part = 20;
-constexpr std::uint32_t attempts_in_parts = 84;  ///< 20, and four sets of 16
-
 Error usage(std::string message, std::string hint = {}) {
   return Error{Errc::usage, std::move(message), std::move(hint)};
 }

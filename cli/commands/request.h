@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/arguments/options.h"
+#include "cli/commands/send_options.h"
 #include "core/driver/ports.h"
 #include "core/payment/payment.h"
 

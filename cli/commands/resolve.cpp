@@ -15,7 +15,37 @@ namespace paytower::cli {
 
 namespace {
 
-using ByHand = ResolveOptions::ByHand;
+enum class ByHand { assume_failed, write_off, restored };
+
+struct ResolveOptions {
+  std::optional<HashArgument> hash;  ///< present unless restored
+  ByHand decision = ByHand::assume_failed;
+  bool assume_failed = false;
+  bool write_off = false;
+  bool restored = false;
+  bool yes = false;
+};
+
+constexpr auto flags = std::to_array<Flag>({
+    {"assume-failed", "it is dead and may be paid again; a late success is still recorded",
+     into::on<&ResolveOptions::assume_failed>},
+    {"write-off", "it is over, outcome unknown, and never payable again", into::on<&ResolveOptions::write_off>},
+    {"restored", "this database is an old copy: take in what the switch shows of it",
+     into::on<&ResolveOptions::restored>},
+    {"yes,y", "do not ask", into::on<&ResolveOptions::yes>},
+});
+
+void take(ResolveOptions& resolve, const Given& given) {
+  if (int{resolve.assume_failed} + int{resolve.write_off} + int{resolve.restored} != 1)
+    given.refuse("resolve needs exactly one of --assume-failed, --write-off and --restored");
+  if (resolve.write_off) resolve.decision = ByHand::write_off;
+  if (resolve.restored) resolve.decision = ByHand::restored;
+  if (!resolve.restored) {
+    resolve.hash = given.hash();
+  } else if (!given.words.empty()) {
+    given.refuse("resolve --restored takes no payment hash: it is about the whole database");
+  }
+}
 
 constexpr std::int64_t look_patience_ns = 5 * ns_per_second;
 constexpr std::size_t typed_digits = 8;
@@ -251,10 +281,23 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   return code;
 }
 
-}  // namespace
-
 ExitCode run(const ResolveOptions& options, Session& session) {
   return options.decision == ByHand::restored ? resolve_restored(options.yes, session) : resolve_one(options, session);
 }
+
+}  // namespace
+
+constexpr Command resolve_command = command<ResolveOptions, take, run>({
+    .name = "resolve",
+    .words = "[HASH]",
+    .summary = "End by your own word what the switch cannot end",
+    .about = "For a payment, or a guard, whose outcome nobody can tell. Your word, the time and your user name are "
+             "recorded.\n"
+             "With a switch named, the payment is looked up first, and refused while the switch still shows it.",
+    .flags = flags,
+    .examples = "  paytower resolve 3f9c0d12ab8e --write-off\n"
+                "  paytower --switch sim:net.sim resolve --restored",
+    .asks_switch = true,
+});
 
 }  // namespace paytower::cli

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -12,6 +13,29 @@
 namespace paytower::cli {
 
 namespace {
+
+struct ResumeOptions {
+  std::vector<HashArgument> hashes;  ///< empty = all
+  bool all = false;
+  std::optional<std::int64_t> wait_ns;  ///< nothing = for ever
+  bool no_retry = false;
+  bool inflight_updates = false;
+};
+
+constexpr auto flags = std::to_array<Flag>({
+    {"all", "every open payment (the same as naming none)", into::on<&ResumeOptions::all>},
+    {"wait", "DUR|forever|0", "how long this command stays (default: {})", into::wait<&ResumeOptions::wait_ns>, "60s",
+     is::configurable},
+    {"no-retry", "only collect results; hand nothing over", into::on<&ResumeOptions::no_retry>},
+    {"inflight-updates", "with --json: one line at every change, the last is the result",
+     into::on<&ResumeOptions::inflight_updates>},
+});
+
+void take(ResumeOptions& resume, const Given& given) {
+  resume.hashes = given.hashes();
+  if (resume.all && !resume.hashes.empty()) given.refuse("name payments or --all, not both");
+  if (resume.inflight_updates && !given.has("json")) given.refuse("--inflight-updates goes only with --json");
+}
 
 constexpr std::size_t page_size = 1'000;
 
@@ -269,8 +293,6 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
   return open ? ExitCode::outcome_unknown : ExitCode::ok;
 }
 
-}  // namespace
-
 ExitCode run(const ResumeOptions& options, Session& session) {
   if (options.hashes.size() == 1 && options.hashes.front().whole)
     session.output.speak_of(*options.hashes.front().whole);
@@ -317,5 +339,20 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   database->store.checkpoint_if_due();
   return code;
 }
+
+}  // namespace
+
+constexpr Command resume_command = command<ResumeOptions, take, run>({
+    .name = "resume",
+    .words = "[HASH...]",
+    .summary = "Take up payments whose outcome is open",
+    .about = "Asks the switch about every payment that is INITIATED or IN_FLIGHT (or about the named ones), collects\n"
+             "results, and goes on within the limits that `send` stored. Safe to run at any time, also from cron.",
+    .flags = flags,
+    .examples = "  paytower resume\n"
+                "  paytower resume 3f9c0d12ab8e --wait 10m\n"
+                "  paytower resume --no-retry --quiet",
+    .asks_switch = true,
+});
 
 }  // namespace paytower::cli

@@ -4,6 +4,7 @@
 #include "cli/commands/dry_run.h"
 #include "cli/commands/outcome.h"
 #include "cli/commands/request.h"
+#include "cli/commands/send_options.h"
 #include "cli/output/refuse.h"
 #include "cli/output/text.h"
 #include "core/base/limits.h"
@@ -177,6 +178,8 @@ class Send {
 
 }  // namespace
 
-ExitCode run(const SendOptions& options, Session& session) { return Send(options, session).run(); }
+ExitCode run_send(const SendOptions& options, Session& session) {
+  return options.batch ? run_batch(*options.batch, session) : Send(options, session).run();
+}
 
 }  // namespace paytower::cli

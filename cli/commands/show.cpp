@@ -1,3 +1,5 @@
+#include <array>
+
 #include "cli/commands/commands.h"
 #include "cli/output/imported_raw.h"
 #include "cli/output/refuse.h"
@@ -7,6 +9,17 @@
 namespace paytower::cli {
 
 namespace {
+
+struct ShowOptions {
+  HashArgument hash;
+  bool omit_hops = false;
+};
+
+constexpr auto flags = std::to_array<Flag>({
+    {"omit-hops", "leave the hops out", into::on<&ShowOptions::omit_hops>},
+});
+
+void take(ShowOptions& show, const Given& given) { show.hash = given.hash(); }
 
 [[noreturn]] void unreadable(const db::BadRow& row) {
   refuse(Errc::database, "payment " + std::to_string(row.index.value) + " cannot be read: " + row.reason,
@@ -31,8 +44,6 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
   session.output.result(payment_text(view) + "\n");
 }
 
-}  // namespace
-
 ExitCode run(const ShowOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   const PaymentHash hash = find_hash(session, database.get(), options.hash, false);
@@ -53,5 +64,17 @@ ExitCode run(const ShowOptions& options, Session& session) {
   }
   return ExitCode::ok;
 }
+
+}  // namespace
+
+constexpr Command show_command = command<ShowOptions, take, run>({
+    .name = "show",
+    .words = "HASH",
+    .summary = "Show one payment with all its attempts",
+    .about = "The facts, the attempts, and what may be done next. Exit 0 whatever the status.",
+    .flags = flags,
+    .examples = "  paytower show 3f9c0d12ab8e\n"
+                "  paytower show 3f9c0d12ab8e --json | jq .status",
+});
 
 }  // namespace paytower::cli

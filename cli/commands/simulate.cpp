@@ -1,3 +1,4 @@
+#include <array>
 #include <memory>
 
 #include <unistd.h>
@@ -17,6 +18,83 @@
 namespace paytower::cli {
 
 namespace {
+
+constexpr std::uint32_t max_simulated = 1'000'000;
+
+struct NetworkOptions {
+  std::string out;
+  std::uint64_t seed = 0;
+  std::uint32_t nodes = 0;
+  std::uint32_t channels = 0;
+  std::optional<std::string> import;  ///< graph file
+};
+
+constexpr auto network_flags = std::to_array<Flag>({
+    {"out", "PATH", "the new file", into::text<&NetworkOptions::out>},
+    {"seed", "N", "the same seed makes the same network (default: {})",
+     into::whole<&NetworkOptions::seed, 0, UINT64_MAX>, "1"},
+    {"nodes", "N", "how many nodes, with our own (default: {})", into::whole<&NetworkOptions::nodes, 2, max_simulated>,
+     "20"},
+    {"channels", "N", "how many channels (default: {})", into::whole<&NetworkOptions::channels, 1, 10 * max_simulated>,
+     "60"},
+    {"import", "FILE", "take nodes and channels from lncli describegraph or Core Lightning listchannels JSON",
+     into::text<&NetworkOptions::import>},
+});
+
+void take(NetworkOptions& network, const Given& given) {
+  if (network.out.empty()) given.refuse("simulate network needs --out, the file to make");
+  if (network.import && (given.has("nodes") || given.has("channels")))
+    given.refuse("--import brings its own nodes and channels");
+}
+
+struct InvoiceOptions {
+  std::optional<Msat> amount;  ///< nothing = any
+  std::string node;
+  std::int64_t expiry_ns = 0;
+  std::string description;
+  std::optional<std::int64_t> hold_ns;  ///< -1 = for ever
+  std::optional<std::string> fail;      ///< CODE[@HOP][xN]
+};
+
+void read_amt(InvoiceOptions& invoice, const Value& value) {
+  if (value.text != "any") invoice.amount = read_amount_above_0(value, "an invoice of 0 is written --amt any");
+}
+
+void read_hold(InvoiceOptions& invoice, const Value& value) { invoice.hold_ns = read_wait(value).value_or(-1); }
+
+constexpr auto invoice_flags = std::to_array<Flag>({
+    {"amt", "A|any", "the amount; any = the payer chooses", into::by<read_amt>},
+    {"node", "NAME", "who is paid (default: a node several hops away)", into::text<&InvoiceOptions::node>},
+    {"expiry", "DUR", "how long it can be paid (default: {})", into::duration<&InvoiceOptions::expiry_ns>, "1h"},
+    {"description", "TEXT", "what it is for", into::text<&InvoiceOptions::description>},
+    {"hold", "DUR|forever", "the payee keeps the HTLC this long before it answers", into::by<read_hold>},
+    {"fail", "CODE[@HOP][xN]", "its attempts fail with this BOLT 4 code, at this hop, N times",
+     into::text<&InvoiceOptions::fail>},
+});
+
+void take(InvoiceOptions& /*invoice*/, const Given& given) {
+  if (!given.has("amt")) given.refuse("simulate invoice needs --amt, an amount or any");
+}
+
+struct ReleaseOptions {
+  HashArgument hash;
+  std::optional<std::string> fail;
+};
+
+constexpr auto release_flags = std::to_array<Flag>({
+    {"fail", "CODE", "the held HTLC fails with this BOLT 4 code instead of settling",
+     into::text<&ReleaseOptions::fail>},
+});
+
+void take(ReleaseOptions& release, const Given& given) { release.hash = given.hash(); }
+
+struct LedgerOptions {
+  std::optional<HashArgument> hash;
+};
+
+void take(LedgerOptions& ledger, const Given& given) {
+  if (!given.words.empty()) ledger.hash = given.hash();
+}
 
 constexpr std::size_t largest_graph = std::size_t{512} << 20;  // mainnet as lncli describegraph: about 100 MB
 
@@ -45,9 +123,7 @@ std::optional<sim::FailSpec> fail_spec(const std::optional<std::string>& text) {
   return value_of(sim::parse_fail_spec(*text));
 }
 
-}  // namespace
-
-ExitCode run(const SimulateNetworkOptions& options, Session& session) {
+ExitCode run(const NetworkOptions& options, Session& session) {
   sim::NetworkParams params;
   params.seed = options.seed;
   params.nodes = options.nodes;
@@ -80,7 +156,7 @@ ExitCode run(const SimulateNetworkOptions& options, Session& session) {
   return ExitCode::ok;
 }
 
-ExitCode run(const SimulateInvoiceOptions& options, Session& session) {
+ExitCode run(const InvoiceOptions& options, Session& session) {
   sim::InvoiceParams params;
   params.amount = options.amount;
   params.node = options.node;
@@ -101,7 +177,7 @@ ExitCode run(const SimulateInvoiceOptions& options, Session& session) {
   return ExitCode::ok;
 }
 
-ExitCode run(const SimulateReleaseOptions& options, Session& session) {
+ExitCode run(const ReleaseOptions& options, Session& session) {
   const PaymentHash hash = whole_hash(options.hash);
   const auto fail = fail_spec(options.fail);
   OpenNetwork network(session);
@@ -119,7 +195,7 @@ ExitCode run(const SimulateReleaseOptions& options, Session& session) {
   return ExitCode::ok;
 }
 
-ExitCode run(const SimulateLedgerOptions& options, Session& session) {
+ExitCode run(const LedgerOptions& options, Session& session) {
   std::optional<PaymentHash> hash;
   if (options.hash) hash = whole_hash(*options.hash);
   OpenNetwork network(session);
@@ -137,5 +213,48 @@ ExitCode run(const SimulateLedgerOptions& options, Session& session) {
   });
   return ExitCode::ok;
 }
+
+}  // namespace
+
+constexpr Command network_command = command<NetworkOptions, take, run>({
+    .name = "simulate network",
+    .summary = "Make a simulated network",
+    .about = "Writes a network of nodes and channels into a new file, for --switch sim:PATH.",
+    .flags = network_flags,
+    .examples = "  paytower simulate network --out net.sim --seed 7",
+    .database = false,
+});
+
+constexpr Command invoice_command = command<InvoiceOptions, take, run>({
+    .name = "simulate invoice",
+    .summary = "Make an invoice of a simulated node",
+    .about = "Prints it alone on a line. --hold and --fail say how its payment shall go.",
+    .flags = invoice_flags,
+    .examples = "  paytower --switch sim:net.sim simulate invoice --amt 250sat\n"
+                "  paytower --switch sim:net.sim simulate invoice --amt any --fail TEMPORARY_CHANNEL_FAILURE@2x1",
+    .database = false,
+    .asks_switch = true,
+});
+
+constexpr Command release_command = command<ReleaseOptions, take, run>({
+    .name = "simulate release",
+    .words = "HASH",
+    .summary = "End the hold of a simulated payment",
+    .about = "The held HTLCs settle, or fail with --fail.",
+    .flags = release_flags,
+    .examples = "  paytower --switch sim:net.sim simulate release 3f9c0d12...(64 digits)",
+    .database = false,
+    .asks_switch = true,
+});
+
+constexpr Command ledger_command = command<LedgerOptions, take, run>({
+    .name = "simulate ledger",
+    .words = "[HASH]",
+    .summary = "Show what a simulated network really did",
+    .about = "One line of JSON for each HTLC: the truth that tests compare with.",
+    .examples = "  paytower --switch sim:net.sim simulate ledger",
+    .database = false,
+    .asks_switch = true,
+});
 
 }  // namespace paytower::cli

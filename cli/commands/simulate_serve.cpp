@@ -1,3 +1,5 @@
+#include <array>
+
 #include "cli/commands/commands.h"
 #include "cli/output/refuse.h"
 #include "cli/output/text.h"
@@ -6,7 +8,29 @@
 
 namespace paytower::cli {
 
-ExitCode run(const SimulateServeOptions& options, Session& session) {
+namespace {
+
+struct ServeOptions {
+  std::string socket;  ///< path of the Unix socket
+  std::string faults;  ///< see core/sim/node/faults.h
+};
+
+void read_socket(ServeOptions& serve, const Value& value) {
+  serve.socket = value.text;
+  if (const auto objection = socket_path_objection(serve.socket)) refuse_value(value, objection->message);
+}
+
+constexpr auto flags = std::to_array<Flag>({
+    {"socket", "PATH", "the Unix socket to listen on", into::by<read_socket>},
+    {"faults", "SPEC", "what goes wrong: KIND[=VALUE]@METHOD[:N], separated by commas; see the manual page",
+     into::text<&ServeOptions::faults>},
+});
+
+void take(ServeOptions& serve, const Given& given) {
+  if (serve.socket.empty()) given.refuse("simulate serve needs --socket, where to listen");
+}
+
+ExitCode run(const ServeOptions& options, Session& session) {
   sim::Faults faults = value_of(sim::Faults::parse(options.faults));
   const std::string& network = simulated_network(session);
   const auto ledger = db::open_sim_ledger(network);
@@ -16,5 +40,21 @@ ExitCode run(const SimulateServeOptions& options, Session& session) {
   server.run();
   return ExitCode::ok;
 }
+
+}  // namespace
+
+constexpr Command serve_command = command<ServeOptions, take, run>({
+    .name = "simulate serve",
+    .summary = "Serve a simulated network over a Unix socket",
+    .about = "Answers there as a Core Lightning node does on its lightning-rpc, until it is told to stop. With "
+             "--faults,\n"
+             "as a node does that fails its client.",
+    .flags = flags,
+    .examples = "  paytower --switch sim:net.sim simulate serve --socket /tmp/lightning-rpc\n"
+                "  paytower --switch sim:net.sim simulate serve --socket /tmp/lightning-rpc --faults "
+                "drop-reply@sendpay:2",
+    .database = false,
+    .asks_switch = true,
+});
 
 }  // namespace paytower::cli

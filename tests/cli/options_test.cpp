@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments/options.h"
+#include "cli/commands/commands.h"
 #include "cli/commands/request.h"
 #include "core/invoice/bolt11/invoice.h"
 
@@ -18,26 +18,63 @@ namespace {
 
 const std::string hash(64, 'a');
 
+/// A command of the tests' own, whose options can be looked into.
+struct ProbeOptions {
+  std::uint64_t rows = 0;
+  std::optional<std::int64_t> wait_ns;
+  bool dry_run = false;
+  bool yes = false;
+  HashArgument hash;
+};
+
+constexpr auto probe_flags = std::to_array<Flag>({
+    {"rows", "N", "", into::whole<&ProbeOptions::rows, 0, 1'000>, "25"},
+    {"wait", "DUR", "", into::wait<&ProbeOptions::wait_ns>, "60s", is::configurable},
+    {"dry-run,n", "", into::on<&ProbeOptions::dry_run>},
+    {"yes,y", "", into::on<&ProbeOptions::yes>},
+});
+
+void take_probe(ProbeOptions& probe, const Given& given) {
+  if (!given.words.empty()) probe.hash = given.hash();
+}
+
+ExitCode run_probe(const ProbeOptions& /*probe*/, Session& /*session*/) { return ExitCode::ok; }
+
+constexpr Command probe_command = command<ProbeOptions, take_probe, run_probe>(
+    {.name = "probe", .words = "[HASH]", .summary = "", .about = "", .flags = probe_flags, .examples = ""});
+
 struct World {
   std::map<std::string, std::string> environment{{"HOME", "/home/u"}};
   std::map<std::string, std::string> files{};
   std::optional<std::string> standard_input{};
 
-  [[nodiscard]] Result<Options> parse(const std::vector<std::string>& arguments) const {
-    Surroundings surroundings;
-    surroundings.environment = [this](const char* name) -> std::optional<std::string> {
+  [[nodiscard]] Surroundings surroundings() const {
+    Surroundings outside;
+    outside.environment = [this](const char* name) -> std::optional<std::string> {
       const auto found = environment.find(name);
       if (found == environment.end()) return std::nullopt;
       return found->second;
     };
-    surroundings.config_file = [this](const std::string& path) -> Result<std::optional<std::string>> {
+    outside.config_file = [this](const std::string& path) -> Result<std::optional<std::string>> {
       const auto found = files.find(path);
       if (found == files.end()) return std::optional<std::string>();
       return std::optional<std::string>(found->second);
     };
-    if (standard_input) surroundings.standard_input = [this]() -> Result<std::string> { return *standard_input; };
-    surroundings.now = UnixNs{1'764'000'000 * ns_per_second};
-    return parse_options(arguments, surroundings);
+    if (standard_input) outside.standard_input = [this]() -> Result<std::string> { return *standard_input; };
+    outside.now = UnixNs{1'764'000'000 * ns_per_second};
+    return outside;
+  }
+
+  [[nodiscard]] Result<Call> parse(const std::vector<std::string>& arguments) const {
+    return read_call(arguments, commands(), surroundings());
+  }
+  /// The same for the tests' own command.
+  [[nodiscard]] ProbeOptions probe(std::vector<std::string> arguments) const {
+    static constexpr std::array<const Command*, 1> only{&probe_command};
+    arguments.insert(arguments.begin(), "probe");
+    const auto call = read_call(arguments, only, surroundings());
+    REQUIRE(call);
+    return *static_cast<const ProbeOptions*>(call->options.get());
   }
 
   /// The refusal's message; "" when the call is fine.
@@ -48,13 +85,17 @@ struct World {
     return options.error().message;
   }
 
-  template <typename T> [[nodiscard]] T get(const std::vector<std::string>& arguments) const {
-    const auto options = parse(arguments);
-    if (!options) {
-      FAIL(options.error().message);
-      return T{};
-    }
-    return std::get<T>(options->command);
+  [[nodiscard]] SendOptions send(const std::vector<std::string>& arguments) const {
+    const auto call = parse(arguments);
+    REQUIRE(call);
+    REQUIRE(call->command == &send_command);
+    return *static_cast<const SendOptions*>(call->options.get());
+  }
+  [[nodiscard]] std::string help(const std::vector<std::string>& arguments) const {
+    const auto call = parse(arguments);
+    REQUIRE(call);
+    CHECK(call->what == Call::What::help);
+    return help_text(*call);
   }
 };
 
@@ -93,8 +134,7 @@ TEST_CASE("a flag without a value takes none") {
 TEST_CASE("a flag that comes twice is refused unless it may") {
   CHECK(plain.refusal({"list", "--label", "a", "--label", "b"}) == "--label is given twice");
   CHECK(plain.refusal({"--db", "a", "list", "--db", "b"}) == "--db is given twice");
-  const auto send =
-      plain.get<SendOptions>({"send", "--outgoing-chan-id", "1x1x1", "lnbc1", "--outgoing-chan-id", "2x2x2"});
+  const auto send = plain.send({"send", "--outgoing-chan-id", "1x1x1", "lnbc1", "--outgoing-chan-id", "2x2x2"});
   CHECK(send.outgoing_channels.size() == 2);
   CHECK(std::get<std::string>(send.payee) == "lnbc1");  // not swallowed by the flag before it
 }
@@ -106,15 +146,17 @@ TEST_CASE("numbers are read strictly") {
     CHECK(plain.refusal({"list", "--max-payments", bad}).find("--max-payments") == 0);
     CHECK(plain.refusal({"send", "lnbc1", "--cltv-limit", bad}).find("--cltv-limit") == 0);
   }
-  CHECK(plain.get<ListOptions>({"list", "--max-payments", "0"}).max_payments == 0);
+  CHECK(plain.parse({"list", "--max-payments", "0"}));
+  CHECK(plain.probe({"--rows", "0"}).rows == 0);
+  CHECK(plain.probe({}).rows == 25);
   CHECK(plain.refusal({"send", "lnbc1", "--max-attempts", "0"}).find("--max-attempts") == 0);
   CHECK(plain.refusal({"send", "lnbc1", "--max-attempts", "1001"}).find("--max-attempts") == 0);
-  CHECK(plain.get<SendOptions>({"send", "lnbc1", "--max-attempts", "1000"}).max_attempts == 1000);
+  CHECK(plain.send({"send", "lnbc1", "--max-attempts", "1000"}).max_attempts == 1000);
   for (const char* bad : {"0", "101", "-1", "many"})
     CHECK(plain.refusal({"send", "lnbc1", "--max-parts", bad}).find("--max-parts") == 0);
-  CHECK(plain.get<SendOptions>({"send", "lnbc1", "--max-parts", "100"}).max_parts == 100);
-  CHECK_FALSE(plain.get<SendOptions>({"send", "lnbc1"}).max_parts);
-  CHECK_FALSE(plain.get<SendOptions>({"send", "lnbc1"}).max_attempts);
+  CHECK(plain.send({"send", "lnbc1", "--max-parts", "100"}).max_parts == 100);
+  CHECK_FALSE(plain.send({"send", "lnbc1"}).max_parts);
+  CHECK_FALSE(plain.send({"send", "lnbc1"}).max_attempts);
 }
 
 TEST_CASE("parts: a bound, by default 16 where the payee takes them, and attempts by it") {
@@ -134,7 +176,7 @@ TEST_CASE("parts: a bound, by default 16 where the payee takes them, and attempt
   using Limits = std::pair<std::uint32_t, std::uint32_t>;  // parts, attempts
   const auto limits = [](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "send");
-    const auto wanted = read_wanted(plain.get<SendOptions>(arguments), UnixNs{1'738'000'001 * ns_per_second});
+    const auto wanted = read_wanted(plain.send(arguments), UnixNs{1'738'000'001 * ns_per_second});
     REQUIRE(wanted);
     return Limits{wanted->request.max_parts, wanted->request.max_attempts};
   };
@@ -159,15 +201,14 @@ TEST_CASE("amounts and durations need a unit") {
   CHECK(plain.refusal({"send", "lnbc1", "--timeout", "60"}) ==
         "--timeout: duration \"60\": a bare number has no unit; write 60s for seconds");
   CHECK(plain.refusal({"send", "lnbc1", "--wait", "60"}).find("--wait") == 0);
-  CHECK_FALSE(plain.get<SendOptions>({"send", "lnbc1", "--wait", "forever"}).wait_ns);
-  CHECK(plain.get<SendOptions>({"send", "lnbc1", "--wait", "0"}).wait_ns == 0);
+  CHECK_FALSE(plain.send({"send", "lnbc1", "--wait", "forever"}).wait_ns);
+  CHECK(plain.send({"send", "lnbc1", "--wait", "0"}).wait_ns == 0);
 }
 
 TEST_CASE("the fee limit is said once") {
-  CHECK(std::holds_alternative<std::monostate>(plain.get<SendOptions>({"send", "lnbc1"}).fee_limit));
-  CHECK(std::get<Msat>(plain.get<SendOptions>({"send", "lnbc1", "--fee-limit", "0sat"}).fee_limit) == Msat{});
-  CHECK(std::get<Percent>(plain.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "0.5"}).fee_limit).units ==
-        5'000);
+  CHECK(std::holds_alternative<std::monostate>(plain.send({"send", "lnbc1"}).fee_limit));
+  CHECK(std::get<Msat>(plain.send({"send", "lnbc1", "--fee-limit", "0sat"}).fee_limit) == Msat{});
+  CHECK(std::get<Percent>(plain.send({"send", "lnbc1", "--fee-limit-percent", "0.5"}).fee_limit).units == 5'000);
   CHECK(plain.refusal({"send", "lnbc1", "--fee-limit", "1sat", "--fee-limit-percent", "1"}) ==
         "--fee-limit and --fee-limit-percent exclude each other");
 }
@@ -196,21 +237,26 @@ TEST_CASE("one word too many, or too few") {
 }
 
 TEST_CASE("help and version are no refusals, wherever they stand") {
-  CHECK(plain.get<TextOptions>({"--help"}).text.find("Commands:") != std::string::npos);
-  CHECK(plain.get<TextOptions>({"send", "--help"}).text.find("--fee-limit-percent") != std::string::npos);
-  CHECK(plain.get<TextOptions>({"-h", "send"}).text == plain.get<TextOptions>({"help", "send"}).text);
-  CHECK(plain.get<TextOptions>({"help", "simulate", "invoice"}).text ==
-        plain.get<TextOptions>({"simulate", "invoice", "-h"}).text);
-  CHECK(plain.get<TextOptions>({"simulate", "--help"}).text.find("simulate ledger") != std::string::npos);
+  CHECK(plain.help({"--help"}).find("Commands:") != std::string::npos);
+  CHECK(plain.help({"send", "--help"}).find("--fee-limit-percent") != std::string::npos);
+  CHECK(plain.help({"-h", "send"}) == plain.help({"help", "send"}));
+  CHECK(plain.help({"help", "simulate", "invoice"}) == plain.help({"simulate", "invoice", "-h"}));
+  CHECK(plain.help({"simulate", "--help"}).find("simulate ledger") != std::string::npos);
   CHECK(plain.refusal({"help", "sned"}) == "unknown command \"sned\"; did you mean send?");
-  CHECK_FALSE(plain.get<VersionOptions>({"--version"}).libraries);
-  CHECK(plain.get<VersionOptions>({"--version", "-v"}).libraries);
-  CHECK(plain.get<VersionOptions>({"list", "-V"}).libraries == false);
+  const auto libraries = [](const std::vector<std::string>& arguments) {
+    const auto call = plain.parse(arguments);
+    REQUIRE(call);
+    CHECK(call->what == Call::What::version);
+    return call->libraries;
+  };
+  CHECK_FALSE(libraries({"--version"}));
+  CHECK(libraries({"--version", "-v"}));
+  CHECK_FALSE(libraries({"list", "-V"}));
 }
 
 TEST_CASE("every flag of the table stands in its help") {
   for (const auto* name : {"send", "resume", "list", "show", "cancel", "resolve", "delete"}) {
-    CHECK(plain.get<TextOptions>({name, "--help"}).text.find("Usage: paytower [GLOBAL OPTIONS] " + std::string(name)) !=
+    CHECK(plain.help({name, "--help"}).find("Usage: paytower [GLOBAL OPTIONS] " + std::string(name)) !=
           std::string::npos);
   }
 }
@@ -241,10 +287,10 @@ TEST_CASE("the config file is read as strictly as flags are") {
   World world;
   std::string& file = world.files["/home/u/.config/paytower/config"];
   file = "fee-limit = 2sat\nwait = 1h\n";
-  CHECK(std::get<Msat>(world.get<SendOptions>({"send", "lnbc1"}).fee_limit).value() == 2'000);
-  CHECK(
-      std::holds_alternative<Percent>(world.get<SendOptions>({"send", "lnbc1", "--fee-limit-percent", "1"}).fee_limit));
-  CHECK(world.get<ResumeOptions>({"resume"}).wait_ns == 3600 * ns_per_second);
+  CHECK(std::get<Msat>(world.send({"send", "lnbc1"}).fee_limit).value() == 2'000);
+  CHECK(std::holds_alternative<Percent>(world.send({"send", "lnbc1", "--fee-limit-percent", "1"}).fee_limit));
+  CHECK(world.send({"send", "lnbc1"}).wait_ns == 3600 * ns_per_second);
+  CHECK(world.send({"send", "lnbc1", "--wait", "1s"}).wait_ns == ns_per_second);
   for (const auto& [text, message] : std::map<std::string, std::string>{
            {"swich = x",
             "config file /home/u/.config/paytower/config, line 1: \"swich\" cannot be set here; did you mean switch?"},
@@ -268,7 +314,12 @@ TEST_CASE("config shows each setting with its value and its source") {
   World world;
   world.files["/home/u/.config/paytower/config"] = "\nfee-limit = 2sat\ndb = file.db\nquiet\nwait = 1h\n";
   world.environment["PAYTOWER_DB"] = "env.db";
-  const auto shown = world.get<ConfigOptions>({"config", "--switch", "sim:x", "--json"}).settings;
+  const std::vector<std::string> arguments{"config", "--switch", "sim:x", "--json"};
+  const auto given = split_call(arguments, commands());
+  REQUIRE(given);
+  const auto settings = settings_in_force(*given, world.surroundings());
+  REQUIRE(settings);
+  const std::vector<Setting>& shown = *settings;
   const auto of = [&shown](const std::string& name) {
     const auto found =
         std::find_if(shown.begin(), shown.end(), [&name](const Setting& setting) { return setting.name == name; });
@@ -283,10 +334,12 @@ TEST_CASE("config shows each setting with its value and its source") {
   CHECK(of("fee-limit").value == "2sat");
   CHECK(of("fee-limit").where == "config file /home/u/.config/paytower/config, line 2");
   CHECK(of("quiet").value == "true");
-  CHECK(of("max-attempts").value == "20, in parts 84");
+  CHECK(of("max-attempts").value == "20; in parts 84");
   CHECK(of("max-parts").value == "16 where the payee takes parts, else 1");
   CHECK(of("max-attempts").source == Setting::Source::standard);
   CHECK(of("config").value == "/home/u/.config/paytower/config");
+  CHECK(of("timeout").value == "60s");
+  CHECK(of("fee-limit-percent").source == Setting::Source::standard);
   CHECK_FALSE(of("node-user").value);
   CHECK(std::count_if(shown.begin(), shown.end(), [](const Setting& setting) { return setting.name == "wait"; }) == 1);
 }
@@ -398,15 +451,15 @@ TEST_CASE("send --dest needs all of it, and no invoice") {
             .refusal({"send", "--dest", "04" + std::string(64, '1'), "--payment-hash", hash, "--payment-secret", hash,
                       "--amt", "1sat"})
             .find("02 or 03") != std::string::npos);
-  const auto send = plain.get<SendOptions>(
-      {"send", "--dest", key, "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"});
+  const auto send =
+      plain.send({"send", "--dest", key, "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"});
   CHECK(std::get<DirectPayee>(send.payee).final_cltv_delta == 18);
 }
 
 TEST_CASE("payment hashes") {
-  CHECK(plain.get<ShowOptions>({"show", "ABCDEF"}).hash.digits == "abcdef");
-  CHECK_FALSE(plain.get<ShowOptions>({"show", "abcdef"}).hash.whole);
-  CHECK(plain.get<ShowOptions>({"show", hash}).hash.whole);
+  CHECK(plain.probe({"ABCDEF"}).hash.digits == "abcdef");
+  CHECK_FALSE(plain.probe({"abcdef"}).hash.whole);
+  CHECK(plain.probe({hash}).hash.whole);
   for (const std::string& bad : {std::string("abcde"), std::string("abcdeg"), hash + "a", std::string("0xabcdef")})
     CHECK(plain.refusal({"show", bad}).find("payment hash") == 0);
 }
@@ -415,26 +468,29 @@ TEST_CASE("delete wants exactly one selection") {
   CHECK(plain.refusal({"delete"}) == "delete needs payment hashes or --all");
   CHECK(plain.refusal({"delete", "--all", hash}) == "name payments or --all, not both");
   CHECK(plain.refusal({"delete", hash, "--older-than", "1d"}) == "--older-than goes only with --all");
-  CHECK(plain.get<DeleteOptions>({"delete", "-yn", hash}).dry_run);
+  CHECK(plain.parse({"delete", "-yn", hash}));
+  CHECK(plain.probe({"-yn", hash}).dry_run);
+  CHECK(plain.probe({"-yn", hash}).yes);
+  CHECK_FALSE(plain.probe({"-y", hash}).dry_run);
 }
 
 TEST_CASE("resolve wants exactly one word") {
   CHECK(plain.refusal({"resolve", hash}).find("resolve needs exactly one of") == 0);
   CHECK(plain.refusal({"resolve", hash, "--write-off", "--assume-failed"}).find("resolve needs exactly one of") == 0);
   CHECK(plain.refusal({"resolve", hash, "--restored"}).find("takes no payment hash") != std::string::npos);
-  CHECK_FALSE(plain.get<ResolveOptions>({"resolve", "--restored"}).hash);
+  CHECK(plain.parse({"resolve", "--restored"}));
 }
 
 TEST_CASE("behind -- nothing is a flag") {
-  CHECK(std::get<std::string>(plain.get<SendOptions>({"send", "--yes", "--", "--json"}).payee) == "--json");
+  CHECK(std::get<std::string>(plain.send({"send", "--yes", "--", "--json"}).payee) == "--json");
 }
 
 TEST_CASE("an invoice that is given as - is read from stdin, where nothing else can be asked or read then") {
   World typed;
   typed.standard_input = "\n lightning:LNBC1ABC\r\n";
-  CHECK(typed.get<DecodeOptions>({"decode", "-"}).invoice == "LNBC1ABC");
-  CHECK(std::get<std::string>(typed.get<SendOptions>({"send", "-", "--yes"}).payee) == "LNBC1ABC");
-  CHECK(std::get<std::string>(typed.get<SendOptions>({"send", "-", "-n"}).payee) == "LNBC1ABC");
+  CHECK(typed.parse({"decode", "-"}));
+  CHECK(std::get<std::string>(typed.send({"send", "-", "--yes"}).payee) == "LNBC1ABC");
+  CHECK(std::get<std::string>(typed.send({"send", "-", "-n"}).payee) == "LNBC1ABC");
   CHECK(typed.refusal({"send", "-", "--yes", "--routes", "-"}).find("cannot both be read from stdin") !=
         std::string::npos);
   const auto unasked = typed.parse({"send", "-"});
@@ -442,10 +498,49 @@ TEST_CASE("an invoice that is given as - is read from stdin, where nothing else 
   CHECK(unasked.error().code == Errc::not_confirmed);
   typed.standard_input = "user@example.com";
   CHECK(typed.refusal({"decode", "-"}).find("Lightning address") != std::string::npos);
-  const auto batch = typed.get<BatchOptions>({"send", "--batch", "x", "--yes"});
-  const auto line = batch.read_line(R"({"invoice":"-"})");
+  const auto batch = typed.send({"send", "--batch", "x", "--yes"}).batch;
+  REQUIRE(batch);
+  const auto line = batch->read_line(R"({"invoice":"-"})");
   REQUIRE_FALSE(line);
   CHECK(line.error().message.find("stands in the line") != std::string::npos);
-  CHECK(std::get<std::string>(batch.read_line(R"({"invoice":" bitcoin:?LIGHTNING=lnbc1abc\r\n"})")->payee) ==
+  CHECK(std::get<std::string>(batch->read_line(R"({"invoice":" bitcoin:?LIGHTNING=lnbc1abc\r\n"})")->payee) ==
         "lnbc1abc");
+}
+
+TEST_CASE("the defaults of the table are what a call without flags gets") {
+  const SendOptions send = plain.send({"send", "lnbc1"});
+  CHECK(send.cltv_limit == 2016);
+  CHECK(send.timeout_ns == 60 * ns_per_second);
+  CHECK(send.wait_ns == 300 * ns_per_second);
+  CHECK(standard_send().cltv_limit == 2016);
+  CHECK(plain.probe({}).wait_ns == 60 * ns_per_second);
+  for (const Command* one : commands()) {
+    for (const Flag& flag : one->flags) {
+      CAPTURE(flag.name);
+      const std::string standard = flag.standard.shown();
+      CHECK((standard.empty() || help_of(flag).find(standard) != std::string::npos));
+      CHECK(help_of(flag).find('{') == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a line of a batch has the flags of the call as defaults, and its own") {
+  const auto batch = plain.send({"send", "--batch", "x", "--yes", "--cltv-limit", "100", "--parallel", "7"}).batch;
+  REQUIRE(batch);
+  CHECK(batch->path == "x");
+  CHECK(batch->parallel == 7);
+  CHECK(batch->wait_ns == 300 * ns_per_second);
+  const auto line = batch->read_line(R"({"invoice":"lnbc1","max_attempts":3,"outgoing_chan_id":["1x1x1","2x2x2"]})");
+  REQUIRE(line);
+  CHECK(line->cltv_limit == 100);
+  CHECK(line->max_attempts == 3U);
+  CHECK(line->outgoing_channels.size() == 2);
+  CHECK(line->timeout_ns == 60 * ns_per_second);
+  CHECK(batch->read_line(R"({"invoice":"lnbc1","cltv_limit":50})")->cltv_limit == 50);
+  for (const char* key : {"wait", "yes", "batch", "parallel", "no_memory", "dry_run", "inflight_updates"})
+    CHECK_FALSE(batch->read_line(std::string(R"({"invoice":"lnbc1",")") + key + R"(":true})"));
+  for (const char* flag : {"--amt", "--dest", "--routes", "--label", "--payment-hash"}) {
+    CHECK(plain.refusal({"send", "--batch", "x", "--yes", flag, flag == std::string("--amt") ? "1sat" : "y"})
+              .find(flag) != std::string::npos);
+  }
 }

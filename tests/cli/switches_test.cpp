@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "cli/arguments/command_table.h"
+#include "cli/commands/commands.h"
 #include "cli/switches.h"
 #include "cli/system.h"
 #include "core/driver/ports.h"
@@ -35,13 +35,12 @@ TEST_CASE("help and refusals name every kind, with what its place is") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Errc::usage);
   const auto flags = global_flags();
-  const auto help =
-      std::find_if(flags.begin(), flags.end(), [](const FlagSpec& flag) { return flag.name == "switch"; });
+  const auto help = std::find_if(flags.begin(), flags.end(), [](const Flag& flag) { return flag.name == "switch"; });
   REQUIRE(help != flags.end());
   for (const SwitchKind& kind : switch_kinds()) {
     const std::string words = form_of(kind) + ", " + std::string(kind.help);
     CHECK(refused.error().message.find(words) != std::string::npos);
-    CHECK(help->help.find(words) != std::string_view::npos);
+    CHECK(help_of(*help).find(words) != std::string::npos);
   }
 }
 
@@ -49,10 +48,9 @@ TEST_CASE("the flags of a row are global, and may stand in the config file as th
   const auto flags = global_flags();
   for (const SwitchKind& kind : switch_kinds()) {
     for (const std::string_view name : kind.flags) {
-      const auto flag =
-          std::find_if(flags.begin(), flags.end(), [name](const FlagSpec& one) { return one.name == name; });
+      const auto flag = std::find_if(flags.begin(), flags.end(), [name](const Flag& one) { return one.name == name; });
       REQUIRE(flag != flags.end());
-      CHECK(flag->configurable);
+      CHECK(flag->has(is::configurable));
     }
   }
 }

@@ -85,8 +85,16 @@ class Completion(harness.World):
         self.assertEqual(self.offered("paytower simulate network --o"), {"--out"})
         self.assertEqual(self.offered("paytower send -- --"), set())
 
+    def test_words_that_a_flag_takes(self):
+        """Those that the program names when it refuses another one."""
+        for call in ("--color ", "list --format ", "stats --format ", "list --status "):
+            done = subprocess.run([harness.BINARY, *call.split(), "none-of-them"], capture_output=True, text=True, env=self.env, check=False)
+            self.assertEqual(done.returncode, 2)
+            words = re.search(r"is none of (.*)$", done.stderr, re.M).group(1).split(", ")
+            self.assertGreater(len(words), 2)
+            self.assertEqual(self.offered("paytower " + call), set(words), call)
+
     def test_values(self):
-        self.assertEqual(self.offered("paytower --color "), {"auto", "always", "never"})
         self.assertEqual(self.offered("paytower list --format="), {"table", "tsv", "csv", "ndjson"})
         self.assertEqual(self.offered("paytower ls --status s"), {"succeeded"})
         self.assertEqual(self.offered("paytower resume --wait "), {"forever"})

@@ -1,5 +1,5 @@
-"""Goal: what the program knows, its manual knows, and nothing else. Method: the flags of every command's help beside those of its
-page, in both directions; every reference and every long option named anywhere in the pages exists."""
+"""Goal: what the program knows, its manual knows, and nothing else. Method: the flags of every command's help, and their defaults,
+beside those of its page, in both directions; every reference and every long option named anywhere in the pages exists."""
 
 import os
 import re
@@ -21,6 +21,23 @@ def helped(*command):
 def flags_of(text):
     """Long names and short ones of a help's list of options."""
     return set(re.findall(r"^  (?:-\w, |    )--([a-z][a-z0-9-]+)", text, re.M)), set(re.findall(r"^  -(\w), --", text, re.M))
+
+
+def defaults_of(text):
+    """Long name to the numbers of its default, of a help's list of options."""
+    entries = re.findall(r"^  (?:-\w, |    )--([a-z][a-z0-9-]+)(.*(?:\n {32}.*)*)", text, re.M)
+    found = {name: re.search(r"\(default: ([^)]*)\)", " ".join(entry.split())) for name, entry in entries}
+    return {name: numbers(default.group(1)) for name, default in found.items() if default and numbers(default.group(1))}
+
+
+def numbers(text):
+    """5sat, 60s, 0.5."""
+    return re.findall(r"\b\d\w*(?:\.\d+)?", text)
+
+
+def entry_of(text, flag):
+    """The lines of an option's entry."""
+    return re.search(rf"^\.It Fl (?:.* Fl )?-{flag}(?![\w-]).*\n((?:(?!\.It |\.El).*\n)*)", text, re.M).group(1)
 
 
 def long_flags(text):
@@ -62,6 +79,22 @@ class Manual(unittest.TestCase):
         for command in self.commands():
             with self.subTest(command):
                 self.assertEqual(described(part_of(command)), flags_of(helped(*command.split()).split("\nOptions:\n")[-1]))
+
+    def test_the_defaults_of_each_help_are_those_of_its_page(self):
+        compared = 0
+        pages = [(part_of(command), helped(*command.split()).split("\nOptions:\n")[-1]) for command in self.commands()]
+        for page, text in pages + [(manual.source("paytower.1"), helped().split("Global options")[1])]:
+            told = {flag for flag in described(page)[0] if re.search(r"^Default: \d", entry_of(page, flag), re.M)}
+            self.assertEqual(told - set(defaults_of(text)), set())
+            for flag, default in defaults_of(text).items():
+                with self.subTest(flag):
+                    entry = entry_of(page, flag)
+                    sentence = re.search(r"^Default: .*", entry, re.M)
+                    self.assertIsNotNone(sentence)
+                    self.assertEqual(numbers(sentence.group(0))[0], default[0])
+                    self.assertLessEqual(set(default), set(numbers(entry)))
+                    compared += 1
+        self.assertGreater(compared, 12)
 
     def test_the_synopsis_of_each_page_has_the_same_flags(self):
         for group in {command.split()[0] for command in self.commands()}:

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments/options.h"
+#include "cli/commands/send_options.h"
 #include "core/base/limits.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -19,9 +19,9 @@ cli::BatchOptions batch() {
   surroundings.now = UnixNs{1'700'000'000'000'000'000};
   const std::vector<std::string> call{"send", "--batch",  "-",     "--yes",    "--db",
                                       "x.db", "--switch", "sim:x", "--config", "none"};
-  auto options = cli::parse_options(call, surroundings);
-  must(static_cast<bool>(options));
-  return std::get<cli::BatchOptions>(options->command);
+  const auto read = cli::read_call(call, cli::commands(), surroundings);
+  must(static_cast<bool>(read));
+  return *static_cast<const cli::SendOptions*>(read->options.get())->batch;
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 // libFuzzer target for the config file. Invariants: it is read or refused with the line that is wrong, and no value
 // that is kept holds a line end.
-#include "cli/arguments/settings.h"
+#include "cli/commands/commands.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace paytower;
 using namespace paytower::test;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
-  const auto config = cli::parse_config(text_of(bytes, size), "config");
+  const auto config = cli::parse_config(text_of(bytes, size), "config", cli::commands());
   if (!config) {
     must(config.error().message.find("line ") != std::string::npos ||
          config.error().message.find("larger") != std::string::npos);

@@ -1,12 +1,10 @@
-#include "cli/arguments/batch_line.h"
+#include "cli/commands/batch_line.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
-#include "cli/arguments/command_table.h"
 #include "cli/output/suggest.h"
 #include "cli/output/text.h"
 #include "core/base/json.h"
@@ -15,10 +13,6 @@
 namespace paytower::cli {
 
 namespace {
-
-/// Flags of the call as a whole, which no line can change.
-constexpr std::array<std::string_view, 7> of_the_call{"batch", "parallel", "wait",     "inflight-updates",
-                                                      "yes",   "dry-run",  "no-memory"};
 
 Error usage(std::string message) { return Error{Errc::usage, std::move(message), "paytower send --help"}; }
 
@@ -33,22 +27,21 @@ std::string with_underscores(std::string_view name) {
   return key;
 }
 
-const FlagSpec* flag_of(const std::string& key) {
+const Flag* flag_of(const std::string& key, std::span<const Flag> flags) {
   if (key.find('-') != std::string::npos) return nullptr;
   const std::string name = with_dashes(key);
-  if (std::find(of_the_call.begin(), of_the_call.end(), name) != of_the_call.end()) return nullptr;
-  for (const FlagSpec& flag : find_command("send")->flags) {
-    if (flag.name == name) return &flag;
-  }
-  return nullptr;
+  const auto found = std::find_if(flags.begin(), flags.end(), [&name](const Flag& flag) {
+    return !flag.has(is::of_the_call) && flag.name == name;
+  });
+  return found == flags.end() ? nullptr : &*found;
 }
 
-Error unknown_key(const std::string& key) {
+Error unknown_key(const std::string& key, std::span<const Flag> flags) {
   std::vector<std::string> names{"invoice"};
-  for (const FlagSpec& flag : find_command("send")->flags) {
-    if (flag_of(with_underscores(flag.name))) names.push_back(with_underscores(flag.name));
+  for (const Flag& flag : flags) {
+    if (!flag.has(is::of_the_call)) names.push_back(with_underscores(flag.name));
   }
-  const std::string near = nearest(key, {names.begin(), names.end()});
+  const std::string near = nearest(key, names);
   return usage(in_quotes(printable_cut(key, 80)) + " is not a key of a line" +
                (near.empty() ? "" : "; did you mean " + near + "?"));
 }
@@ -59,13 +52,13 @@ Result<std::string> text_of(const std::string& key, const nlohmann::json& value)
   return usage("\"" + key + "\" must be a text" + (value.is_number() ? ", not a negative number" : ""));
 }
 
-Result<std::vector<std::string>> values_of(const std::string& key, const FlagSpec& flag, const nlohmann::json& value) {
+Result<std::vector<std::string>> values_of(const std::string& key, const Flag& flag, const nlohmann::json& value) {
   if (flag.value.empty()) {
     if (!value.is_boolean()) return usage("\"" + key + "\" must be true or false");
     return value.get<bool>() ? std::vector<std::string>{""} : std::vector<std::string>{};
   }
   std::vector<std::string> texts;
-  if (flag.repeatable && value.is_array()) {
+  if (flag.has(is::repeatable) && value.is_array()) {
     for (const nlohmann::json& element : value) {
       auto text = text_of(key, element);
       if (!text) return text.error();
@@ -82,7 +75,7 @@ Result<std::vector<std::string>> values_of(const std::string& key, const FlagSpe
 
 }  // namespace
 
-Result<BatchLine> parse_batch_line(std::string_view text) {
+Result<BatchLine> parse_batch_line(std::string_view text, std::span<const Flag> flags) {
   const auto document = read_json(text, JsonRules{limits::max_batch_line_bytes});
   if (!document) return document.error();
   if (!document->is_object()) return usage("a line of a batch is one JSON object");
@@ -95,8 +88,8 @@ Result<BatchLine> parse_batch_line(std::string_view text) {
       line.words.push_back(std::move(*invoice));
       continue;
     }
-    const FlagSpec* flag = flag_of(key);
-    if (flag == nullptr) return unknown_key(key);
+    const Flag* flag = flag_of(key, flags);
+    if (flag == nullptr) return unknown_key(key, flags);
     auto values = values_of(key, *flag, value);
     if (!values) return values.error();
     if (!values->empty()) line.flags[std::string(flag->name)] = std::move(*values);

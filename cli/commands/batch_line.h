@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/arguments/flag.h"
 #include "core/base/error.h"
 
 namespace paytower::cli {
@@ -19,6 +21,6 @@ struct BatchLine {
 /// Usage refusals: no JSON object, a key that is no flag of one payment, a value of the wrong kind. An amount is a text
 /// with its unit, as everywhere; whole numbers are for counts; true for a flag without value; null for a key that is
 /// not there.
-[[nodiscard]] Result<BatchLine> parse_batch_line(std::string_view text);
+[[nodiscard]] Result<BatchLine> parse_batch_line(std::string_view text, std::span<const Flag> flags);
 
 }  // namespace paytower::cli

@@ -1,0 +1,191 @@
+#include "cli/arguments/call.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "cli/output/refuse.h"
+#include "cli/output/text.h"
+#include "cli/system.h"
+
+namespace paytower::cli {
+
+namespace {
+
+/// The values as they were given.
+struct Values {
+  std::optional<std::string> database, switch_address, certificate_file, macaroon_file;
+  std::optional<std::uint32_t> node_user;
+  std::optional<std::int64_t> lock_timeout_ns;
+  bool json = false, quiet = false, no_input = false;
+  unsigned verbosity = 0;
+  ColorChoice color = ColorChoice::automatic;
+};
+
+void read_node_user(Values& values, const Value& value) {
+  values.node_user = value_of(user_id(std::string(value.text)), value);
+}
+
+/// The bytes of a macaroon as text, hex or base64: whoever reads the command line or the environment can spend with it.
+bool is_a_macaroon(std::string_view text) {
+  constexpr std::size_t shortest = 64;
+  if (text.size() < shortest) return false;
+  return text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos || text.substr(0, 3) == "AgE";
+}
+
+void read_macaroon_file(Values& values, const Value& value) {
+  if (is_a_macaroon(value.text))
+    refuse_value(value, "name the file; the macaroon itself is a secret that others can see here");
+  values.macaroon_file = value.text;
+}
+
+void count_verbose(Values& values, const Value& /*value*/) { values.verbosity = std::min(values.verbosity + 1, 2U); }
+
+constexpr std::array<std::string_view, 3> color_words{"auto", "always", "never"};
+
+std::string lock_timeout_words() { return "0s for a payment, 30s for the database"; }
+
+constexpr auto flags = std::to_array<Flag>({
+    {"db", "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", into::text<&Values::database>,
+     is::configurable | is::in_environment},
+    {"switch", "ADDR", "what forwards the payments: {kinds}", into::text<&Values::switch_address>,
+     is::configurable | is::in_environment},
+    {"node-user", "USER", "with cln: the node may run as this user (name or number), beside you and root",
+     into::by<read_node_user>, is::configurable},
+    {"tls-cert", "FILE", "with lnd: its certificate (default: that of its folder)",
+     into::text<&Values::certificate_file>, is::configurable | is::in_environment},
+    {"macaroon", "FILE",
+     "with lnd: the macaroon to show it (default: paytower.macaroon of its folder, or admin.macaroon)",
+     into::by<read_macaroon_file>, is::configurable | is::in_environment},
+    {"config", "FILE|none", "config file (default: $XDG_CONFIG_HOME/paytower/config)", into::nothing,
+     is::in_environment},
+    {"json", "one JSON document on stdout, errors as JSON on stderr", into::on<&Values::json>, is::configurable},
+    {"quiet,q", "no notes on stderr", into::on<&Values::quiet>, is::configurable},
+    {"verbose,v", "a line on stderr for each change of state; -vv for each step", into::by<count_verbose>,
+     is::configurable},
+    {"color", "WHEN", "auto, always or never", into::choice<&Values::color, color_words>, "auto", is::configurable},
+    {"no-input", "never ask: what would need an answer is exit 10", into::on<&Values::no_input>, is::configurable},
+    {"lock-timeout", "DUR", "wait this long for another paytower (default: {})",
+     into::duration<&Values::lock_timeout_ns>, lock_timeout_words, is::configurable},
+    {"help,h", "show help", into::nothing},
+    {"version,V", "show the version; with -v also the versions of libraries", into::nothing},
+});
+static_assert(store_into<Values>(flags));
+
+/// What is given for another kind of switch is refused; what stands in the environment or the config file for it can
+/// stay there.
+void refuse_flags_of_others(const SwitchKind& kind, const Given& given) {
+  for (const SwitchKind& other : switch_kinds()) {
+    for (const std::string_view flag : other.flags) {
+      const bool ours = std::find(kind.flags.begin(), kind.flags.end(), flag) != kind.flags.end();
+      if (given.said(flag) && !ours)
+        refuse(Errc::usage, "--" + std::string(flag) + " goes only with --switch " + form_of(other));
+    }
+  }
+}
+
+/// "paytower --db x --switch y": the flags of this call that a copied hint needs as well.
+std::string hint_prefix(const Given& given) {
+  std::vector<std::string_view> names{"db", "switch"};
+  for (const SwitchKind& kind : switch_kinds()) names.insert(names.end(), kind.flags.begin(), kind.flags.end());
+  names.emplace_back("config");
+  std::string prefix = "paytower";
+  for (const std::string_view name : names) {
+    if (const std::string* value = given.said_value(name))
+      prefix += " --" + std::string(name) + " " + shell_word(*value);
+  }
+  return prefix;
+}
+
+/// What stands in the environment or the config file and is not used by this command cannot spoil it; a flag always is
+/// read.
+void read_places(GlobalOptions& global, Values values, const Given& given) {
+  if (values.switch_address && (given.command->asks_switch || given.said("switch"))) {
+    SwitchAddress address = value_of(read_switch_address(*values.switch_address), Value{"switch", {}});
+    refuse_flags_of_others(*address.kind, given);
+    address.node_user = values.node_user;
+    address.certificate_file = std::move(values.certificate_file);
+    address.macaroon_file = std::move(values.macaroon_file);
+    global.switch_address = std::move(address);
+  }
+  if (!given.command->database && !given.said("db")) return;
+  global.database_named = values.database.has_value();
+  global.database = values.database ? *values.database : value_of(default_database(*given.outside));
+  if (global.database_named && (global.database == ":memory:" || global.database.compare(0, 5, "file:") == 0)) {
+    refuse_value({"db", {}}, in_quotes(global.database) + " is no file that lasts: payments must outlive the command");
+  }
+}
+
+void read_global(Call& call, const Given& given) {
+  Values values;
+  store_flags(&values, flags, given, given.outside->now);
+  call.output =
+      OutputSetup{values.json, values.quiet, values.verbosity, values.no_input, values.color, hint_prefix(given)};
+  call.global.lock_timeout_ns = values.lock_timeout_ns;
+  read_places(call.global, std::move(values), given);
+}
+
+Call read(Given given, Commands commands, const Surroundings& surroundings) {
+  Call call;
+  call.command = given.command;
+  call.group = given.group;
+  if (given.has("help")) {
+    call.what = Call::What::help;
+    return call;
+  }
+  if (given.has("version")) {
+    call.what = Call::What::version;
+    call.output.json = given.has("json");
+    call.libraries = given.has("verbose");
+    return call;
+  }
+  const std::string group(group_name);
+  if (given.group) refuse(Errc::usage, group + " needs a command", "paytower " + group + " --help");
+  if (given.command == nullptr) refuse(Errc::usage, "no command was named", "paytower --help");
+  given.outside = &surroundings;
+  (void)value_of(add_settings(given, surroundings, commands));
+  try {
+    read_global(call, given);
+    const std::shared_ptr<void> options = given.command->make();
+    fill_options(options.get(), given);
+    call.options = options;
+  } catch (const RefusalError& refusal) {
+    throw RefusalError(with_next_step(with_origin(refusal.error(), given), given.command->name));
+  }
+  return call;
+}
+
+}  // namespace
+
+std::span<const Flag> global_flags() { return flags; }
+
+void store_flags(void* options, std::span<const Flag> table, const Given& given, UnixNs now) {
+  for (const Flag& flag : table) {
+    if (flag.into.store == nullptr) continue;
+    const auto found = given.flags.find(flag.name);
+    if (found != given.flags.end()) {
+      for (const std::string& text : found->second) flag.into.store(options, Value{flag.name, text, now});
+    } else if (!flag.standard.text.empty()) {
+      flag.into.store(options, Value{flag.name, flag.standard.text, now});
+    }
+  }
+}
+
+void fill_options(void* options, const Given& given) {
+  store_flags(options, given.command->flags, given, given.outside->now);
+  for (const Flag& flag : given.command->flags) given.exclude(flag.name, flag.rival);
+  given.command->take(options, given);
+}
+
+Result<Call> read_call(std::span<const std::string> arguments, Commands commands, const Surroundings& surroundings) {
+  auto given = split_call(arguments, commands);
+  if (!given) return given.error();
+  try {
+    return read(*std::move(given), commands, surroundings);
+  } catch (const RefusalError& refusal) {
+    return refusal.error();
+  }
+}
+
+}  // namespace paytower::cli

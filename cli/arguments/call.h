@@ -1,0 +1,102 @@
+// A call, read strictly: which command, with which options. This is all that the rest of paytower knows of the command
+// line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "cli/arguments/command.h"
+#include "cli/output/output.h"
+#include "cli/switches.h"
+#include "core/base/types.h"
+
+namespace paytower::cli {
+
+/// What every call may say, whatever its command.
+struct GlobalOptions {
+  std::string database;         ///< path
+  bool database_named = false;  ///< by flag, environment or config: then it must exist
+  std::optional<SwitchAddress> switch_address;
+  std::optional<std::int64_t> lock_timeout_ns;  ///< --lock-timeout; nothing: 0 for payments, 30 s for the database
+};
+
+struct Call {
+  GlobalOptions global;
+  OutputSetup output;
+  enum class What { command, help, version };
+  What what = What::command;
+  bool libraries = false;                 ///< of --version: with what only the libraries know
+  bool group = false;                     ///< of --help: about the commands of the group
+  const Command* command = nullptr;       ///< that runs, or that --help is about
+  std::shared_ptr<const void> options{};  ///< of the command that runs
+};
+
+/// What the outside gives to the reading of a call.
+struct Surroundings {
+  std::function<std::optional<std::string>(const char* name)> environment;
+  /// The text of a config file; nothing when there is none; a usage refusal when it cannot be read.
+  std::function<Result<std::optional<std::string>>(const std::string& path)> config_file;
+  /// All of stdin, for an invoice given as "-". None: the call has no stdin of its own.
+  std::function<Result<std::string>()> standard_input{};
+  UnixNs now{};
+};
+
+/// `arguments` without the program's name. Refusals: Errc::usage, and what the command itself refuses. Nothing was
+/// touched.
+[[nodiscard]] Result<Call> read_call(std::span<const std::string> arguments, Commands commands,
+                                     const Surroundings& surroundings);
+
+// --- settings from outside the call ---
+
+/// Every flag with one of these traits; the same name means the same in all commands that have it.
+[[nodiscard]] std::vector<const Flag*> flags_that_are(unsigned traits, Commands commands);
+
+/// What a line of a config file says.
+struct ConfigLine {
+  std::string value;  ///< "" switches a flag without value on
+  std::size_t line = 0;
+};
+using Config = std::map<std::string, ConfigLine, std::less<>>;
+
+/// Lines of a config file, by long flag name. The file holds `name = value`, or a bare name for a flag without value;
+/// blank lines and lines that begin with # are skipped, space around names and values is not part of them, and there is
+/// no quoting. A usage refusal names the line: no such flag, one that may not stand there, a second one, an empty
+/// value.
+[[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& path, Commands commands);
+
+/// What the environment and the config file say.
+struct Outside {
+  Setting file;
+  Config config;
+
+  /// Of one flag: the environment beats the file. A flag without value has "" when it is on.
+  [[nodiscard]] Result<std::optional<Setting>> find(const Flag& flag, const Surroundings& surroundings) const;
+};
+[[nodiscard]] Result<Outside> read_outside(const Given& given, const Surroundings& surroundings, Commands commands);
+
+/// Adds to `given` what the environment and the config file say and no flag did: flag > environment > config file.
+[[nodiscard]] Result<std::monostate> add_settings(Given& given, const Surroundings& surroundings, Commands commands);
+
+/// `error` as it is, or, when it is about the value of a setting that no flag gave, with the variable or the line in
+/// front.
+[[nodiscard]] Error with_origin(Error error, const Given& given);
+
+/// $XDG_DATA_HOME/paytower/payments.db.
+[[nodiscard]] Result<std::string> default_database(const Surroundings& surroundings);
+
+// --- values into options ---
+
+/// Stores defaults and what was given. Throws RefusalError, as the next one.
+void store_flags(void* options, std::span<const Flag> flags, const Given& given, UnixNs now);
+/// The same for all of the call's command, refuses what says the same twice, and lets the command take the rest.
+void fill_options(void* options, const Given& given);
+
+}  // namespace paytower::cli

@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <charconv>
+
+#include "cli/arguments/command.h"
+#include "cli/input/amount.h"
+#include "cli/input/time.h"
+#include "cli/output/refuse.h"
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+void refuse_value(const Value& value, const std::string& why, const std::string& hint) {
+  refuse(Errc::usage, "--" + std::string(value.flag) + ": " + why, hint);
+}
+
+Msat read_amount(const Value& value) { return value_of(parse_amount(value.text), value); }
+
+Msat read_amount_above_0(const Value& value, const char* why) {
+  const Msat amount = read_amount(value);
+  if (amount == Msat{}) refuse_value(value, why);
+  return amount;
+}
+
+std::int64_t read_duration(const Value& value) { return value_of(parse_duration(value.text), value); }
+
+UnixNs read_time(const Value& value) { return value_of(parse_time(value.text, value.now), value); }
+
+std::optional<std::int64_t> read_wait(const Value& value) {
+  if (value.text == "forever") return std::nullopt;
+  return read_duration(value);
+}
+
+std::uint64_t read_whole(const Value& value, std::uint64_t least, std::uint64_t most) {
+  std::uint64_t number = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto [stop, errc] = std::from_chars(value.text.data(), end, number);
+  const bool zeros = value.text.size() > 1 && value.text.front() == '0';
+  if (errc != std::errc{} || stop != end || zeros || number < least || number > most) {
+    refuse_value(value, in_quotes(value.text) + " is no whole number from " + std::to_string(least) + " to " +
+                            std::to_string(most));
+  }
+  return number;
+}
+
+std::size_t read_choice(const Value& value, std::span<const std::string_view> words) {
+  std::string list;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (value.text == words[i]) return i;
+    (list += list.empty() ? "" : ", ") += words[i];
+  }
+  refuse_value(value, in_quotes(value.text) + " is none of " + list);
+}
+
+void refuse_bytes(const Value& value, const char* what, std::size_t size) {
+  refuse(Errc::usage,
+         "--" + std::string(value.flag) + " is no " + what + " (" + std::to_string(2 * size) + " hex digits)");
+}
+
+void Given::refuse(const std::string& why) const {
+  cli::refuse(Errc::usage, why, "paytower " + std::string(command->name) + " --help");
+}
+
+const std::string* Given::said_value(std::string_view flag) const {
+  return said(flag) ? &flags.find(flag)->second.front() : nullptr;
+}
+
+const std::string& Given::word(const char* what) const {
+  const std::string name(command->name);
+  const std::size_t count = words.size();
+  if (count == 0) refuse(name + " needs " + what);
+  if (count > 1) refuse(name + " takes " + what + ", not " + std::to_string(count) + " words");
+  if (words.front().empty()) refuse(name + " needs " + what + ", not an empty word");
+  return words.front();
+}
+
+HashArgument Given::hash() const { return value_of(parse_hash(word("a payment hash"))); }
+
+std::vector<HashArgument> Given::hashes() const {
+  std::vector<HashArgument> list;
+  for (const std::string& one : words) list.push_back(value_of(parse_hash(one)));
+  return list;
+}
+
+void Given::need(std::initializer_list<std::string_view> names, std::string_view condition) const {
+  for (const std::string_view name : names) {
+    if (has(name)) refuse("--" + std::string(name) + " goes only with " + std::string(condition));
+  }
+}
+
+void Given::exclude(std::string_view a, std::string_view b) const {
+  if (has(a) && has(b)) refuse("--" + std::string(a) + " and --" + std::string(b) + " exclude each other");
+}
+
+void Given::exclude_json_and_format(bool same) const {
+  if (!has("json") || !has("format") || same) return;
+  cli::refuse(Errc::usage, "--json and --format " + flags.find("format")->second.front() + " exclude each other");
+}
+
+const Command* find_command(Commands commands, std::string_view name) {
+  const auto named = [name](const Command* command) {
+    return command->name == name || (!command->alias.empty() && command->alias == name);
+  };
+  const auto found = std::find_if(commands.begin(), commands.end(), named);
+  return found == commands.end() ? nullptr : *found;
+}
+
+}  // namespace paytower::cli
