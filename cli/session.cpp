@@ -156,9 +156,9 @@ PaymentHash find_hash(Session& session, Database* database, const HashArgument& 
            "paytower show " + argument.digits);
   }
   if (argument.whole) return *argument.whole;
-  if (database == nullptr) throw RefusalError(no_such_payment(argument));
+  if (database == nullptr) refuse(no_such_payment(argument));
   const auto found = database->query.find_hashes(argument.digits, most_candidates + 1);
-  if (found.empty()) throw RefusalError(no_such_payment(argument));
+  if (found.empty()) refuse(no_such_payment(argument));
   if (found.size() == 1) return found.front();
   std::string message = argument.digits + " is the beginning of several payment hashes:";
   for (std::size_t i = 0; i < std::min(found.size(), most_candidates); ++i) message += " " + found[i].hex();
@@ -206,9 +206,9 @@ std::shared_ptr<const Shown> look(Session& session, Switch& node, const Payment&
 void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns) {
   const IdentityAnswer identity = identify(session, node, patience_ns);
   node.newest_own(database.store.trace_at(identity.key));
-  refuse_old_copy(database.store,
-                  await<NewestOwnAnswer>(
-                      session, node, patience_ns, [](const NewestOwnAnswer&) { return true; }, never_again));
+  const auto seen = await<NewestOwnAnswer>(
+      session, node, patience_ns, [](const NewestOwnAnswer&) { return true; }, never_again);
+  if (const auto old = old_copy(database.store, seen)) refuse(*old);
 }
 
 std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns) {

@@ -6,7 +6,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 #include "migrations/legacy_record.h"
 #include "migrations/payment_buckets.h"
 
@@ -19,8 +19,6 @@ constexpr std::uint64_t rows_between_words = 2'048;
 constexpr std::int64_t order_slack_ns = 10'000'000'000;
 constexpr int in_flight_guard = 1;
 constexpr int paid_guard = 2;
-
-[[noreturn]] void refuse(Errc code, std::string message) { throw RefusalError(Error{code, std::move(message), {}}); }
 
 std::int64_t number(SQLite::Database& database, const char* sql) {
   SQLite::Statement statement(database, sql);

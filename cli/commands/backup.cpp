@@ -31,7 +31,7 @@ ExitCode run(const BackupOptions& options, Session& session) {
     progress.update(static_cast<std::uint64_t>(pages), static_cast<std::uint64_t>(total));
     return true;
   });
-  if (!done) throw RefusalError(done.error());
+  if (!done) refuse(done.error());
   if (session.output.json()) {
     Json json;
     json["path"] = options.path;

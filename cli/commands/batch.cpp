@@ -167,9 +167,9 @@ class BatchFeed final : public DriveFeed {
   }
 
   /// The switch broke altogether: what was being driven is told as it is stored.
-  void tell_as_stored(Database& database, const std::string& why) {
+  void tell_as_stored(PaymentStore& store, const std::string& why) {
     for (const auto& [line, hash] : std::map(driven_)) {
-      DriveResult result = as_stored(database, hash, why);
+      DriveResult result = as_stored(store, hash, why);
       result.tag = line;
       ended(std::move(result));
     }
@@ -242,13 +242,8 @@ class BatchFeed final : public DriveFeed {
   static DriveResult by_store(Database* database, Submission wanted) {
     const std::uint64_t tag = wanted.tag;
     const Admission next = admission_of(std::move(wanted));
-    DriveResult result;
-    try {
-      result = known_or_away(next, database != nullptr ? database->store.find(next.hash) : HashState{});
-    } catch (const RefusalError& error) {
-      if (error.error().code != Errc::database) throw;
-      result = unreadable_result(next, error.error());
-    }
+    const auto state = database != nullptr ? database->store.find(next.hash) : HashState{};
+    DriveResult result = state ? known_or_away(next, *state) : unreadable_result(next, state.error());
     result.tag = tag;
     return result;
   }
@@ -373,18 +368,20 @@ ExitCode run_batch(const BatchOptions& options, Session& session) {
   how.clock_from = release_date;
   how.use_memory = !options.no_memory;
   Driver driver(driver_ports(session, *database, reached.handle->node(), observer), how);
+  std::optional<Error> alarm;
   try {
-    driver.run(feed);
+    alarm = driver.run(feed);
   } catch (const SwitchError& error) {
-    feed.tell_as_stored(*database, error.what());
+    feed.tell_as_stored(database->store, error.what());
   } catch (const StoreError& error) {
     feed.give_up(Error{Errc::database, error.what(), "paytower check"});
     (void)feed.finish();
     throw;
-  } catch (const RefusalError& error) {
-    feed.give_up(error.error());
+  }
+  if (alarm) {
+    feed.give_up(*alarm);
     (void)feed.finish();
-    throw;
+    refuse(*alarm);
   }
   const ExitCode code = feed.finish();
   database->store.checkpoint_if_due();

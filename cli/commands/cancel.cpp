@@ -26,12 +26,12 @@ void take(CancelOptions& cancel, const Given& given) { cancel.hash = given.hash(
 constexpr std::int64_t look_wait_ns = 5 * ns_per_second;
 
 Payment stored_payment(Database& database, const CancelOptions& options, const PaymentHash& hash) {
-  HashState state = database.store.find(hash);
+  HashState state = value_of(database.store.find(hash));
   if (state.payment) return *std::move(state.payment);
   const std::string show = "paytower show " + hash.hex();
   if (state.guard)
     refuse(Errc::already_ended, "only a guard of this payment is left; there is nothing to cancel", show);
-  throw RefusalError(no_such_payment(options.hash));
+  refuse(no_such_payment(options.hash));
 }
 
 /// Says FAILED where the switch confirms that nothing is in flight. Without a switch, or when somebody else drives the
@@ -47,14 +47,14 @@ Payment after_look(Session& session, Database& database, Payment payment) {
     how.collect_only = true;
     Driver driver(driver_ports(session, database, handle->node(), observer), how);
     driver.adopt(payment.index);
-    (void)driver.run();
+    (void)value_of(driver.run());
   } catch (const SwitchError& error) {
     session.output.note(std::string("the switch cannot be asked: ") + error.what());
   } catch (const RefusalError& refusal) {
     if (refusal.error().code != Errc::usage && refusal.error().code != Errc::switch_unavailable) throw;
     session.output.note(refusal.error().message);
   }
-  auto now = database.store.load(payment.index);
+  auto now = value_of(database.store.load(payment.index));
   return now ? *std::move(now) : std::move(payment);
 }
 
@@ -78,7 +78,7 @@ ExitCode report(Session& session, const Payment& payment) {
 
 ExitCode dry_run(Session& session, const Payment& payment) {
   const Decision decision = decide(payment, TimedEvent{session.clock.wall(), CancelRequested{}});
-  if (decision.refusal) throw RefusalError(refusal_of_decision(payment, *decision.refusal));
+  if (decision.refusal) refuse(refusal_of_decision(payment, *decision.refusal));
   const bool over = payment.attempts.empty();
   const ExitCode code = over ? ExitCode::ok : ExitCode::outcome_unknown;
   if (session.output.json()) {
@@ -99,11 +99,11 @@ ExitCode run(const CancelOptions& options, Session& session) {
   const auto database = open_database(session, options.dry_run ? db::OpenMode::read_only : db::OpenMode::read_write);
   const PaymentHash hash = find_hash(session, database.get(), options.hash, true);
   session.output.speak_of(hash);
-  if (!database) throw RefusalError(no_such_payment(options.hash));
+  if (!database) refuse(no_such_payment(options.hash));
   Payment payment = stored_payment(*database, options, hash);
   if (options.dry_run) return dry_run(session, payment);
   auto stopped = store_decision(session, *database, std::move(payment), CancelRequested{});
-  if (!stopped) throw RefusalError(stopped.error());
+  if (!stopped) refuse(stopped.error());
   database->admin.record_decision(db::OperatorDecision::cancel, hash, db::Operator{user_name(), session.clock.wall()});
   const ExitCode code = report(session, after_look(session, *database, *std::move(stopped)));
   session.output.flush();

@@ -2,6 +2,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/send_options.h"
+#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/text.h"
 #include "core/invoice/bolt11/invoice.h"
@@ -107,7 +108,7 @@ std::string invoice_text(const Invoice& invoice, std::optional<NotPayable> why_n
 
 ExitCode run(const DecodeOptions& options, Session& session) {
   const auto invoice = decode_invoice(options.invoice);
-  if (!invoice) throw RefusalError(invoice.error());
+  if (!invoice) refuse(invoice.error());
   const auto why_not = not_payable(*invoice, static_cast<std::uint64_t>(session.clock.wall().value / ns_per_second));
   session.output.result(session.output.json() ? dump(invoice_json(*invoice, options.invoice, why_not)) + "\n"
                                               : invoice_text(*invoice, why_not));

@@ -68,9 +68,9 @@ void refuse_skipped(Session& session, Database& database, const db::DeleteReport
                  " is left; --forget drops it and makes the hash payable again; nothing was deleted",
              "paytower show " + hash);
     }
-    if (skipped.reason == "set_id") throw RefusalError(db::refusal_of_set_id(skipped.hash));
+    if (skipped.reason == "set_id") refuse(db::refusal_of_set_id(skipped.hash));
     // What was imported is not resumed: `show` says where it goes on.
-    const auto state = database.store.find(skipped.hash);
+    const HashState state = value_of(database.store.find(skipped.hash));
     const bool imported = state.payment && state.payment->provenance != Provenance::native;
     const std::string why = skipped.reason == "watched" ? " is on the watch list" : " is in flight";
     refuse(Errc::in_flight, "payment " + hash + why + "; nothing was deleted",
@@ -142,7 +142,7 @@ db::DeleteReport remove(Session& session, Database& database, const db::DeleteRe
 ExitCode run(const DeleteOptions& options, Session& session) {
   const auto database = open_database(session, options.dry_run ? db::OpenMode::read_only : db::OpenMode::read_write);
   if (!database) {
-    if (!options.all) throw RefusalError(no_such_payment(options.hashes.front()));
+    if (!options.all) refuse(no_such_payment(options.hashes.front()));
     print(session, db::DeleteReport{}, options.dry_run);
     return ExitCode::ok;
   }

@@ -39,7 +39,7 @@ Result<Payment> store_decision(Session& session, Database& database, Payment pay
     const auto results = database.store.commit(tick);
     const bool stored = static_cast<bool>(results.at(0));
     if (!stored && results.at(0).error().code == Errc::busy) return results.at(0).error();
-    auto now = database.store.load(payment.index);
+    auto now = value_of(database.store.load(payment.index));
     if (!now) return Error{Errc::not_found, "the payment was deleted meanwhile"};
     if (stored) return *std::move(now);
     last = results.at(0).error();

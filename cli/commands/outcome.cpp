@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 
@@ -82,10 +83,10 @@ DriverPorts driver_ports(Session& session, Database& database, Switch& node, Obs
   return DriverPorts{node, database.store, database.payment_locks, session.clock, session.randomness, observer};
 }
 
-DriveResult as_stored(Database& database, const PaymentHash& hash, const std::string& why) {
+DriveResult as_stored(PaymentStore& store, const PaymentHash& hash, const std::string& why) {
   DriveResult result;
   result.hash = hash;
-  const HashState state = database.store.find(hash);
+  const HashState state = value_of(store.find(hash));
   if (state.payment && !state.payment->ended_for_good()) {
     result.end = DriveEnd::open;
     result.payment = state.payment;
@@ -103,13 +104,13 @@ DriveResult open_if_recorded(DriveResult result) {
   return result;
 }
 
-std::vector<DriveResult> drive(Driver& driver, Database& database, const std::vector<PaymentHash>& hashes) {
+std::vector<DriveResult> drive(Driver& driver, PaymentStore& store, const std::vector<PaymentHash>& hashes) {
   try {
-    return driver.run();
+    return value_of(driver.run());
   } catch (const SwitchError& error) {
     std::vector<DriveResult> results;
     results.reserve(hashes.size());
-    for (const PaymentHash& hash : hashes) results.push_back(as_stored(database, hash, error.what()));
+    for (const PaymentHash& hash : hashes) results.push_back(as_stored(store, hash, error.what()));
     return results;
   }
 }

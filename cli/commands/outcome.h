@@ -26,13 +26,13 @@ inline constexpr const char* still_pending_words =
 [[nodiscard]] DriverPorts driver_ports(Session& session, Database& database, Switch& node, Observer& observer);
 
 /// Runs the driver. A switch that breaks altogether (SwitchError) leaves every payment as the store has it: open where
-/// something of it is recorded, unavailable otherwise.
-[[nodiscard]] std::vector<DriveResult> drive(Driver& driver, Database& database,
+/// something of it is recorded, unavailable otherwise. An alarm is refused.
+[[nodiscard]] std::vector<DriveResult> drive(Driver& driver, PaymentStore& store,
                                              const std::vector<PaymentHash>& hashes);
 
 /// A switch that broke altogether leaves a payment as it is stored: open where something of it is recorded, else
 /// unavailable.
-[[nodiscard]] DriveResult as_stored(Database& database, const PaymentHash& hash, const std::string& why);
+[[nodiscard]] DriveResult as_stored(PaymentStore& store, const PaymentHash& hash, const std::string& why);
 
 /// What is open here is not unavailable to a caller that wants to pay it: something of the hash may be in flight (exit
 /// 4, not 7).

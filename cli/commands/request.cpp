@@ -33,7 +33,7 @@ UnixNs from_seconds(std::uint64_t seconds) {
 UnixNs expiry_of(const Invoice& invoice) { return from_seconds(expiry_time(invoice)); }
 
 /// No word of the invoice in it: it holds the payment secret, and errors go into logs and mails.
-Error refusal_of(NotPayable why, const Invoice& invoice) {
+Error not_payable_now(NotPayable why, const Invoice& invoice) {
   switch (why) {
     case NotPayable::expired:
       return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry_of(invoice)) +
@@ -78,7 +78,7 @@ PaymentRequest with_limits(const SendOptions& options, std::uint32_t parts, Msat
 std::optional<Error> objection_to(const Invoice& invoice, const SendOptions& options, UnixNs now) {
   if (auto wrong = unusable_clock(now, release_date)) return wrong;
   if (const auto why = not_payable(invoice, static_cast<std::uint64_t>(now.value / ns_per_second)))
-    return refusal_of(*why, invoice);
+    return not_payable_now(*why, invoice);
   if (const auto amount = amount_of(invoice, options); !amount) return amount.error();
   return std::nullopt;
 }

@@ -118,7 +118,7 @@ class Witness {
     LookFinding finding = interpret(payment_, shown, knowledge_);
     if (finding.alarm == Errc::switch_old_copy)
       return unasked("it was restored from an old copy and knows less than it did");
-    if (finding.alarm) throw RefusalError(refusal_of(payment_, *finding.alarm));
+    if (finding.alarm) refuse(refusal(*finding.alarm, payment_.request.hash));
     return finding;
   }
 
@@ -141,7 +141,7 @@ bool may_start(const LookFinding& finding, const Payment& payment) {
   const std::string what = paid ? "the node shows that this payment is paid"
                                 : "the node still works on an HTLC of this payment, so its outcome will be known";
   Error error{Errc::still_at_switch, what + "; nothing was changed", guard ? "" : "paytower resume " + hash.hex()};
-  throw RefusalError(guard ? with_node_hint(session, std::move(error), hash) : error);
+  refuse(guard ? with_node_hint(session, std::move(error), hash) : error);
 }
 
 /// The operator's decision is refused while the node that was named contradicts it. A record without an HTLC in two
@@ -202,7 +202,7 @@ class Locked {
 };
 
 ExitCode report(Session& session, const PaymentHash& hash, Database& database) {
-  const HashState state = database.store.find(hash);
+  const HashState state = value_of(database.store.find(hash));
   if (state.payment) {
     print_payment(session, *state.payment);
   } else if (const auto history = database.query.history(hash); history && history->guard) {
@@ -214,7 +214,7 @@ ExitCode report(Session& session, const PaymentHash& hash, Database& database) {
 void decide_about_guard(Database& database, const PaymentHash& hash, ByHand decision, const db::Operator& by) {
   const auto done =
       decision == ByHand::write_off ? database.admin.write_off_guard(hash, by) : database.admin.release_guard(hash, by);
-  if (!done) throw RefusalError(done.error());
+  if (!done) refuse(done.error());
 }
 
 void decide_about_payment(Session& session, Database& database, Payment payment, ByHand decision,
@@ -224,7 +224,7 @@ void decide_about_payment(Session& session, Database& database, Payment payment,
   database.admin.record_decision(
       decision == ByHand::write_off ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed, hash, by);
   const auto said = store_decision(session, database, std::move(payment), event_of(decision));
-  if (!said) throw RefusalError(said.error());
+  if (!said) refuse(said.error());
 }
 
 /// An import left it beside the payment, for the same reason. That of a set id stays.
@@ -243,19 +243,18 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_write);
   const PaymentHash hash = find_hash(session, database.get(), *options.hash, true);
   session.output.speak_of(hash);
-  if (!database) throw RefusalError(no_such_payment(*options.hash));
+  if (!database) refuse(no_such_payment(*options.hash));
   const db::Operator by{user_name(), session.clock.wall()};
   const auto check = [&](const HashState& state) {
-    if (!state.payment && !state.guard) throw RefusalError(no_such_payment(*options.hash));
+    if (!state.payment && !state.guard) refuse(no_such_payment(*options.hash));
     if (about_guard(state, options.decision, by.at)) {
-      if (state.guard->amp && options.decision == ByHand::assume_failed)
-        throw RefusalError(db::refusal_of_set_id(hash));
+      if (state.guard->amp && options.decision == ByHand::assume_failed) refuse(db::refusal_of_set_id(hash));
       return;
     }
     const auto refusal = decide(*state.payment, TimedEvent{by.at, event_of(options.decision)}).refusal;
-    if (refusal) throw RefusalError(refusal_of_decision(*state.payment, *refusal));
+    if (refusal) refuse(refusal_of_decision(*state.payment, *refusal));
   };
-  const HashState before = database->store.find(hash);
+  const HashState before = value_of(database->store.find(hash));
   check(before);
   const bool paid = before.payment && before.payment->proof();
   if (!options.yes)
@@ -263,7 +262,7 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
                      hash.hex().substr(0, typed_digits));
 
   const Locked lock(*database, hash);
-  HashState state = database->store.find(hash);
+  HashState state = value_of(database->store.find(hash));
   check(state);
   Payment subject;
   subject.request.hash = hash;

@@ -19,7 +19,7 @@ constexpr std::size_t adoptions_a_commit = 100;
 std::vector<PaymentHash> known_hashes(Database& database, const std::vector<OwnRow>& rows) {
   std::vector<PaymentHash> known;
   for (const OwnRow& row : rows) {
-    const HashState state = database.store.find(row.hash);
+    const HashState state = value_of(database.store.find(row.hash));
     if (state.payment || state.guard) known.push_back(row.hash);
   }
   return known;
@@ -33,7 +33,7 @@ std::uint64_t adopt(Database& database, const std::vector<Adoption>& adoptions) 
     const std::size_t end = std::min(adoptions.size(), at + adoptions_a_commit);
     for (std::size_t i = at; i < end; ++i) tick.push_back({&adoptions[i].payment, adoptions[i].writes});
     for (const auto& result : database.store.commit(tick)) {
-      if (!result && result.error().code == Errc::busy) throw RefusalError(result.error());
+      if (!result && result.error().code == Errc::busy) refuse(result.error());
       if (result) ++adopted;
     }
   }

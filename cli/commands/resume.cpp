@@ -53,11 +53,11 @@ void add(Work& work, const Payment& payment) {
 }
 
 void add_open(Work& work, Database& database, PaymentIndex index) {
-  try {
-    if (const auto payment = database.store.load(index)) add(work, *payment);
-  } catch (const RefusalError& error) {
-    if (error.error().code != Errc::database) throw;
+  const auto payment = database.store.load(index);
+  if (!payment) {
     work.rows.push_back(index);  // the driver says which row cannot be read, and takes up the others
+  } else if (*payment) {
+    add(work, **payment);
   }
 }
 
@@ -77,7 +77,7 @@ Work all_open(Database& database) {
 db::HashHistory history_of(Session& session, Database& database, const HashArgument& argument) {
   const PaymentHash hash = find_hash(session, &database, argument, false);
   auto history = database.query.history(hash);
-  if (!history) throw RefusalError(no_such_payment(argument));
+  if (!history) refuse(no_such_payment(argument));
   if (history->head() == nullptr && !history->bad_rows.empty()) {
     refuse(Errc::database,
            "what is stored of this payment cannot be read: " + history->bad_rows.front().reason + "; nothing was done",
@@ -102,7 +102,7 @@ DriveResult already_over(Payment payment) {
 std::vector<DriveResult> paid_from_spool(Database& database) {
   std::vector<DriveResult> results;
   for (const PaymentHash& hash : database.paid_from_spool) {
-    const HashState state = database.store.find(hash);
+    const HashState state = value_of(database.store.find(hash));
     if (state.payment && state.payment->proof()) results.push_back(already_over(*state.payment));
   }
   return results;
@@ -298,7 +298,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
     session.output.speak_of(*options.hashes.front().whole);
   const auto database = open_database(session, db::OpenMode::read_write, options.wait_ns);
   if (!database) {
-    if (!options.hashes.empty()) throw RefusalError(no_such_payment(options.hashes.front()));
+    if (!options.hashes.empty()) refuse(no_such_payment(options.hashes.front()));
     print(session, Summary{});
     return ExitCode::ok;
   }
@@ -329,7 +329,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
     how.clock_from = release_date;
     Driver driver(driver_ports(session, *database, handle->node(), observer), how);
     for (const PaymentIndex index : work.rows) driver.adopt(index);
-    for (DriveResult& result : drive(driver, *database, work.hashes)) results.push_back(std::move(result));
+    for (DriveResult& result : drive(driver, database->store, work.hashes)) results.push_back(std::move(result));
   }
   progress.end();
   const bool single = options.hashes.size() == 1 && !results.empty();

@@ -42,7 +42,7 @@ class Send {
 
   ExitCode run() {
     database_ = options_.dry_run ? open_if_there(session_) : open_to_write_if_there(session_, options_.wait_ns);
-    const HashState state = database_ ? database_->store.find(hash_) : HashState{};
+    const HashState state = database_ ? value_of(database_->store.find(hash_)) : HashState{};
     Judgement known = judge_request(admission_of(submission()), state);
     if (known.result) return tell_known(*std::move(known.result));
     if (known.join && options_.dry_run) return tell_dry_run(session_, forecast_of_join());
@@ -145,7 +145,7 @@ class Send {
   void check_with_switch(Switch& node) {
     const IdentityAnswer identity = identify(session_, node, question_patience(options_.wait_ns));
     (void)value_of(check_switch(wanted_.request, identity.key));
-    if (const auto refusal = beyond(wanted_.request, identity.capabilities)) throw RefusalError(*refusal);
+    if (const auto why = beyond(wanted_.request, identity.capabilities)) refuse(*why);
     if (!options_.routes) return;
     const std::string text = value_of(read_input(*options_.routes, limits::max_input_file_bytes));
     wanted_.request.candidates = value_of(read_routes(text, wanted_.request, identity.key));
@@ -160,7 +160,7 @@ class Send {
     how.use_memory = !options_.no_memory;
     Driver driver(driver_ports(session_, *database_, node, observer_), how);
     driver.submit(std::move(wanted));
-    auto results = cli::drive(driver, *database_, {hash_});
+    auto results = cli::drive(driver, database_->store, {hash_});
     if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
     const ExitCode code = tell(open_if_recorded(std::move(results.front())));
     session_.output.flush();

@@ -50,7 +50,7 @@ ExitCode run(const ShowOptions& options, Session& session) {
   session.output.speak_of(hash);
   const auto history =
       database ? database->query.history(hash, options.omit_hops && session.output.json()) : std::nullopt;
-  if (!history) throw RefusalError(no_such_payment(options.hash));
+  if (!history) refuse(no_such_payment(options.hash));
   if (!history->bad_rows.empty()) unreadable(history->bad_rows.front());
   const Payment* head = history->head();
   if (head == nullptr && !history->duplicates.empty()) head = &history->duplicates.back();
@@ -60,7 +60,7 @@ ExitCode run(const ShowOptions& options, Session& session) {
     session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n"
                                                 : guard_page(*history->guard, session.output));
   } else {
-    throw RefusalError(no_such_payment(options.hash));
+    refuse(no_such_payment(options.hash));
   }
   return ExitCode::ok;
 }

@@ -138,7 +138,7 @@ ExitCode run(const NetworkOptions& options, Session& session) {
   if (!made) {
     ledger.reset();
     (void)::unlink(options.out.c_str());  // made a moment ago by this very call, and empty
-    throw RefusalError(made.error());
+    refuse(made.error());
   }
   if (session.output.json()) {
     Json json;

@@ -52,24 +52,25 @@ Fixed parse_fixed(std::string_view text, std::uint32_t decimals, std::uint64_t m
   return {value, {}};
 }
 
-Error refuse(std::string_view text, std::string why) {
+Error no_amount(std::string_view text, std::string why) {
   return Error{Errc::usage, "amount " + in_quotes(text) + ": " + std::move(why)};
 }
 
 Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
   switch (flaw) {
     case Flaw::form:
-      return refuse(text,
-                    "write digits and a unit, such as 1000sat, 250000msat, 1.5sat or 0.001btc; no sign, no spaces, no "
-                    "separators");
-    case Flaw::leading_zero: return refuse(text, "no leading zeros");
+      return no_amount(
+          text,
+          "write digits and a unit, such as 1000sat, 250000msat, 1.5sat or 0.001btc; no sign, no spaces, no "
+          "separators");
+    case Flaw::leading_zero: return no_amount(text, "no leading zeros");
     case Flaw::too_precise:
-      if (unit.decimals == 0) return refuse(text, "a msat is the smallest amount and has no decimals");
-      return refuse(text, "finer than 1 msat (" + std::string(unit.name) + " has at most " +
-                              std::to_string(unit.decimals) + " decimals), and nothing is rounded");
-    case Flaw::too_large: return refuse(text, "more than 21 million btc");
+      if (unit.decimals == 0) return no_amount(text, "a msat is the smallest amount and has no decimals");
+      return no_amount(text, "finer than 1 msat (" + std::string(unit.name) + " has at most " +
+                                 std::to_string(unit.decimals) + " decimals), and nothing is rounded");
+    case Flaw::too_large: return no_amount(text, "more than 21 million btc");
   }
-  return refuse(text, "not an amount");
+  return no_amount(text, "not an amount");
 }
 
 }  // namespace
@@ -84,9 +85,9 @@ Result<Msat> parse_amount(std::string_view text) {
   }
   if (all_digits(text)) {
     const std::string digits(text.substr(0, 20));
-    return refuse(text,
-                  "a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be named: " +
-                      digits + "sat or " + digits + "msat");
+    return no_amount(
+        text, "a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be named: " +
+                  digits + "sat or " + digits + "msat");
   }
   return explain(text, units[1], Flaw::form);
 }

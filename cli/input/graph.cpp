@@ -225,7 +225,7 @@ class Reader {
   std::set<PublicKey> checked_keys_;
 };
 
-Error refuse(std::string why) {
+Error no_graph(std::string why) {
   return Error{Errc::usage, "this is no graph of lncli describegraph or lightning-cli listchannels: " + std::move(why)};
 }
 
@@ -233,13 +233,13 @@ Error refuse(std::string why) {
 
 Result<sim::ImportedGraph> read_graph(const nlohmann::json& document) {
   try {
-    if (!document.is_object()) return refuse("it is no object");
+    if (!document.is_object()) return no_graph("it is no object");
     if (document.contains("edges")) return Reader().read_lnd(document);
     if (document.contains("channels")) return Reader().read_cln(document);
   } catch (const Malformed& error) {
-    return refuse(error.what());
+    return no_graph(error.what());
   }
-  return refuse("it has neither edges nor channels");
+  return no_graph("it has neither edges nor channels");
 }
 
 }  // namespace paytower::cli

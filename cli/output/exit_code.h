@@ -25,40 +25,7 @@ enum class ExitCode : int {
 
 [[nodiscard]] constexpr int number(ExitCode code) { return static_cast<int>(code); }
 
-[[nodiscard]] constexpr ExitCode exit_code_of(Errc code) {
-  switch (code) {
-    case Errc::usage:
-    case Errc::invoice_expired:
-    case Errc::wrong_network:
-    case Errc::clock:
-    case Errc::self_payment: return ExitCode::usage;
-    case Errc::already_paid:
-    case Errc::in_flight:
-    case Errc::already_succeeded:
-    case Errc::already_failed:
-    case Errc::already_ended:
-    case Errc::stopped:
-    case Errc::guarded:
-    case Errc::parameters_differ:
-    case Errc::still_at_switch:
-    case Errc::conflict: return ExitCode::refused;
-    case Errc::other_switch: return ExitCode::outcome_unknown;
-    case Errc::attempt_id_taken:
-    case Errc::busy: return ExitCode::busy;
-    case Errc::switch_unavailable: return ExitCode::switch_unavailable;
-    case Errc::not_found:
-    case Errc::ambiguous: return ExitCode::not_found;
-    case Errc::not_confirmed: return ExitCode::not_confirmed;
-    case Errc::database:
-    case Errc::schema_older:
-    case Errc::schema_newer:
-    case Errc::database_old_copy:
-    case Errc::switch_old_copy:
-    case Errc::attempt_doubled: return ExitCode::database;
-    case Errc::not_initiated:
-    case Errc::internal: return ExitCode::internal;
-  }
-  return ExitCode::internal;
-}
+/// Column of core/base/error_codes.inc.
+[[nodiscard]] inline ExitCode exit_code_of(Errc code) { return static_cast<ExitCode>(kind_of(code).exit_code); }
 
 }  // namespace paytower::cli

@@ -47,43 +47,6 @@ bool stdout_colored(ColorChoice choice) {
   return !environment_says("NO_COLOR") && !dumb && ::isatty(STDOUT_FILENO) == 1;
 }
 
-std::string next_step(Errc code, std::string_view command) {
-  switch (code) {
-    case Errc::usage:
-    case Errc::not_confirmed:
-      return command.empty() ? "paytower --help" : "paytower " + std::string(command) + " --help";
-    case Errc::database:
-    case Errc::switch_unavailable:
-    case Errc::wrong_network:
-    case Errc::other_switch: return "paytower config";  // which database, which switch, and who said so
-    case Errc::schema_newer: return "paytower --version";
-    case Errc::attempt_id_taken:
-    case Errc::busy: return "paytower list --status open";
-    case Errc::not_found:
-    case Errc::ambiguous:
-    case Errc::internal: return "paytower list";
-    case Errc::invoice_expired:
-    case Errc::self_payment:
-    case Errc::clock:
-    case Errc::already_paid:
-    case Errc::in_flight:
-    case Errc::not_initiated:
-    case Errc::already_succeeded:
-    case Errc::already_failed:
-    case Errc::already_ended:
-    case Errc::stopped:
-    case Errc::guarded:
-    case Errc::parameters_differ:
-    case Errc::still_at_switch:
-    case Errc::schema_older:
-    case Errc::database_old_copy:
-    case Errc::switch_old_copy:
-    case Errc::attempt_doubled:
-    case Errc::conflict: return {};  // who refuses names the payment as well
-  }
-  return {};
-}
-
 }  // namespace
 
 Error with_next_step(Error error, std::string_view command) {

@@ -1,41 +1,40 @@
 #include "core/base/error.h"
 
+#include <array>
+
 namespace paytower {
 
-std::string_view code_name(Errc code) {
-  switch (code) {
-    case Errc::usage: return "usage";
-    case Errc::invoice_expired: return "invoice_expired";
-    case Errc::wrong_network: return "wrong_network";
-    case Errc::self_payment: return "self_payment";
-    case Errc::clock: return "clock";
-    case Errc::already_paid: return "already_paid";
-    case Errc::in_flight: return "in_flight";
-    case Errc::not_initiated: return "not_initiated";
-    case Errc::already_succeeded: return "already_succeeded";
-    case Errc::already_failed: return "already_failed";
-    case Errc::already_ended: return "already_ended";
-    case Errc::stopped: return "stopped";
-    case Errc::guarded: return "guarded";
-    case Errc::parameters_differ: return "parameters_differ";
-    case Errc::still_at_switch: return "still_at_switch";
-    case Errc::busy: return "busy";
-    case Errc::switch_unavailable: return "switch_unavailable";
-    case Errc::other_switch: return "other_switch";
-    case Errc::not_found: return "not_found";
-    case Errc::ambiguous: return "ambiguous";
-    case Errc::not_confirmed: return "not_confirmed";
-    case Errc::database: return "database";
-    case Errc::schema_older: return "schema_older";
-    case Errc::schema_newer: return "schema_newer";
-    case Errc::database_old_copy: return "database_old_copy";
-    case Errc::switch_old_copy: return "switch_old_copy";
-    case Errc::attempt_doubled: return "attempt_doubled";
-    case Errc::attempt_id_taken: return "attempt_id_taken";
-    case Errc::conflict: return "conflict";
-    case Errc::internal: return "internal";
-  }
-  return "internal";
+namespace {
+
+constexpr std::array kinds{
+#define ERROR_CODE(name, exit_code, next_step, words) ErrorKind{#name, exit_code, next_step, words},
+#include "core/base/error_codes.inc"
+#undef ERROR_CODE
+};
+
+std::string with(std::string_view text, std::string_view word, const std::string& value) {
+  std::string filled(text);
+  if (const std::size_t at = filled.find(word); at != std::string::npos) filled.replace(at, word.size(), value);
+  return filled;
+}
+
+bool has(std::string_view text, std::string_view word) { return text.find(word) != std::string_view::npos; }
+
+}  // namespace
+
+const ErrorKind& kind_of(Errc code) { return kinds.at(static_cast<std::size_t>(code)); }
+
+Error refusal(Errc code, const PaymentHash& hash) {
+  const ErrorKind& kind = kind_of(code);
+  if (kind.words.empty())
+    return {code, "refused: " + std::string(kind.name) + "; nothing was sent", "paytower show " + hash.hex()};
+  return {code, std::string(kind.words), with(kind.next_step, "HASH", hash.hex())};
+}
+
+std::string next_step(Errc code, std::string_view command) {
+  const std::string_view step = kind_of(code).next_step;
+  if (has(step, "HASH")) return {};  // who refuses names the payment as well
+  return command.empty() ? with(step, "COMMAND ", "") : with(step, "COMMAND", std::string(command));
 }
 
 }  // namespace paytower

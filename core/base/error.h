@@ -12,43 +12,22 @@
 
 namespace paytower {
 
-/// Why something was not done. Each says whether a caller may pay the hash again: (again) or (not).
-/// `code_name` is the stable `code` of error JSON; the exit code is cli/output/exit_code.h's business.
+/// Why something was not done: the first column of core/base/error_codes.inc, which says all about each.
 enum class Errc {
-  usage,               ///< bad flags, amount, invoice or input file; nothing was written (fix the call)
-  invoice_expired,     ///< as usage
-  wrong_network,       ///< the invoice is for another chain than the switch; as usage
-  self_payment,        ///< the payee is the node itself; as usage
-  clock,               ///< the machine's clock cannot be right; nothing was written (set the clock)
-  already_paid,        ///< the hash is paid: here, as a guard, or at the switch (not)
-  in_flight,           ///< the hash is open here or at the switch (not)
-  not_initiated,       ///< RegisterAttempt for a hash that InitPayment never saw
-  already_succeeded,   ///< RegisterAttempt, Fail, cancel: the payment has succeeded (not)
-  already_failed,      ///< RegisterAttempt, Success, cancel: the payment has failed (again)
-  already_ended,       ///< cancel, resolve: the payment has ended without proof (not)
-  stopped,             ///< RegisterAttempt after a stop wish (not)
-  guarded,             ///< a guard says that the hash may be in flight or was written off (not)
-  parameters_differ,   ///< --idempotent: same hash, another amount, destination or payment secret (not)
-  still_at_switch,     ///< resolve: the switch still shows the HTLC (not)
-  busy,                ///< another paytower drives the payment, or holds the write lock (same call later)
-  switch_unavailable,  ///< no connection, and nothing of this hash was handed over (same call later)
-  other_switch,        ///< R6: the open attempt belongs to another node or network (not)
-  not_found,           ///< no such payment
-  ambiguous,           ///< a hash prefix of several payments
-  not_confirmed,       ///< the answer was no, or there was nobody to ask
-  database,            ///< cannot open, corrupt, failed commit: no claim about what was stored (not)
-  schema_older,        ///< run `paytower migrate`
-  schema_newer,        ///< made by a newer paytower; not touched
-  database_old_copy,   ///< R12: the switch shows attempts of our store that this database does not have (not)
-  switch_old_copy,     ///< R5: the node was restored from an old copy (not)
-  attempt_doubled,     ///< the switch shows two HTLCs of one attempt: more may be paid than was asked for (not)
-  attempt_id_taken,    ///< RegisterAttempt: the drawn id is stored already; draw again (the driver does)
-  conflict,            ///< a compare-and-set found another value: the facts changed below us
-  internal,            ///< a bug, or stdout not writable
+#define ERROR_CODE(name, exit_code, next_step, words) name,
+#include "core/base/error_codes.inc"
+#undef ERROR_CODE
 };
 
-/// Stable snake_case name, e.g. "already_paid".
-[[nodiscard]] std::string_view code_name(Errc code);
+/// A line of that table.
+struct ErrorKind {
+  std::string_view name;  ///< stable snake_case, e.g. "already_paid"
+  int exit_code;
+  std::string_view next_step;
+  std::string_view words;
+};
+[[nodiscard]] const ErrorKind& kind_of(Errc code);
+[[nodiscard]] inline std::string_view code_name(Errc code) { return kind_of(code).name; }
 
 /// One refusal, ready to be shown: `message` says what happened and what was not changed, `hint` is a command to copy
 /// or empty. Neither holds an invoice or a secret.
@@ -58,6 +37,12 @@ struct Error {
   std::string hint{};
   std::optional<PaymentHash> payment_hash{};  ///< which payment it is about, where whoever refuses knows
 };
+
+/// The refusal of a payment in the table's words, with the table's next step.
+[[nodiscard]] Error refusal(Errc code, const PaymentHash& hash);
+/// The command that an error of this kind asks for; empty where there is none, or it is about a payment. `command`:
+/// what was called, or empty.
+[[nodiscard]] std::string next_step(Errc code, std::string_view command);
 
 /// The refusal, which now names its payment.
 [[nodiscard]] inline Error about(Error error, const PaymentHash& hash) {

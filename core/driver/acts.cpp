@@ -35,7 +35,8 @@ void Driver::Impl::fulfil(Drive& drive, const RefuseTry& wish) {
   if (wish.why == Errc::in_flight && drive.blocker != Blocker::none)
     return finish(drive, DriveEnd::refused, blocked_by(payment, drive.blocker, drive.earlier_watched));
   const bool paid_elsewhere = wish.why == Errc::already_paid && payment.proof();
-  if (!paid_elsewhere || !drive.idempotent) return finish(drive, DriveEnd::refused, refusal_of(payment, wish.why));
+  if (!paid_elsewhere || !drive.idempotent)
+    return finish(drive, DriveEnd::refused, refusal(wish.why, payment.request.hash));
   const bool same = payment.request.demand.destination == drive.wanted_payee && foreign_amount_agrees(payment);
   if (same) {
     drive.paid_before = true;

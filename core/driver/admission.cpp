@@ -77,19 +77,19 @@ Judgement judge_again(const Admission& next, const HashState& state) {
 std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const HashState& state) {
   Payment fresh;
   fresh.request = *next.request;
-  const auto refusal = decide(fresh, TimedEvent{next.request->created, created_beside(state)}).refusal;
+  const auto why = decide(fresh, TimedEvent{next.request->created, created_beside(state)}).refusal;
   const bool set_id = (state.payment && state.payment->amp) || (state.guard && state.guard->amp);
-  if (!refusal && !set_id) return std::nullopt;
+  if (!why && !set_id) return std::nullopt;
   DriveResult result;
   result.hash = next.hash;
   result.end = DriveEnd::refused;
   // What is guarded may be released; a set id never is.
-  if (set_id && refusal.value_or(Errc::guarded) == Errc::guarded) {
+  if (set_id && why.value_or(Errc::guarded) == Errc::guarded) {
     result.error =
         Error{Errc::already_ended, "this is the set id of an AMP payment, and no payment hash; nothing was sent",
               "paytower show " + next.hash.hex()};
   } else {
-    result.error = refusal_of(fresh, *refusal);
+    result.error = refusal(*why, next.hash);
   }
   if (state.payment && !state.payment->ended_for_good()) result.payment = state.payment;
   return result;
@@ -118,9 +118,7 @@ DriveResult differ_result(const PaymentHash& hash) {
   DriveResult result;
   result.hash = hash;
   result.end = DriveEnd::refused;
-  result.error = Error{Errc::parameters_differ,
-                       "this hash is known with another amount, destination or payment secret; nothing was changed",
-                       "paytower show " + hash.hex()};
+  result.error = refusal(Errc::parameters_differ, hash);
   return result;
 }
 
@@ -140,13 +138,6 @@ Judgement judge_request(const Admission& next, const HashState& state) {
   if (next.idempotent) judgement = judge_again(next, state);
   if (!judgement.join && !judgement.result) judgement.result = refused_by_lifecycle(next, state);
   return judgement;
-}
-
-Error old_copy_error() {
-  return Error{Errc::database_old_copy,
-               "the switch shows attempts of this database that are not in it: this is an old copy of the database; "
-               "nothing was sent and nothing was changed",
-               "paytower resolve --restored"};
 }
 
 DriveResult busy_result(const Admission& waiting) {
@@ -182,55 +173,6 @@ DriveResult twice_result(const Admission& next) {
 DriveResult unreadable_result(const Admission& next, Error why) {
   if (next.index) why.message = "payment " + std::to_string(next.index->value) + ": " + why.message;
   return refused_result(next, std::move(why));
-}
-
-Error refusal_of(const Payment& payment, Errc why) {
-  const std::string hash = payment.request.hash.hex();
-  const std::string show = "paytower show " + hash;
-  switch (why) {
-    case Errc::already_paid: return {why, "this payment hash is already paid; nothing was sent", show};
-    case Errc::in_flight:
-      return {why, "this payment hash is already in flight; nothing was sent and nothing was changed",
-              "paytower resume " + hash};
-    case Errc::guarded: return {why, "this payment hash may be in flight, or was written off; nothing was sent", show};
-    case Errc::already_ended:
-      return {why, "this payment ended without proof of its outcome and is not payable; nothing was sent", show};
-    case Errc::already_succeeded: return {why, "this payment has succeeded; nothing was changed", show};
-    case Errc::already_failed: return {why, "this payment has failed already; nothing was changed", show};
-    case Errc::not_found: return {why, "there is no such payment", "paytower list"};
-    case Errc::database_old_copy: return old_copy_error();
-    case Errc::switch_old_copy:
-      return {why,
-              "the switch's counters stand below those stored with an attempt: the node was restored from an old copy; "
-              "nothing was sent and nothing was changed",
-              show};
-    case Errc::attempt_doubled:
-      return {why,
-              "the switch shows two HTLCs of one attempt: something handed it over twice, and more than the amount may "
-              "be paid; nothing was sent and nothing was changed",
-              show};
-    case Errc::usage:
-    case Errc::invoice_expired:
-    case Errc::wrong_network:
-    case Errc::self_payment:
-    case Errc::clock:
-    case Errc::not_initiated:
-    case Errc::stopped:
-    case Errc::parameters_differ:
-    case Errc::still_at_switch:
-    case Errc::busy:
-    case Errc::switch_unavailable:
-    case Errc::other_switch:
-    case Errc::ambiguous:
-    case Errc::not_confirmed:
-    case Errc::database:
-    case Errc::schema_older:
-    case Errc::schema_newer:
-    case Errc::attempt_id_taken:
-    case Errc::conflict:
-    case Errc::internal: break;
-  }
-  return {why, std::string("refused: ") + std::string(code_name(why)) + "; nothing was sent", show};
 }
 
 Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
@@ -321,10 +263,12 @@ Handover handover(const Payment& payment, const Attempt& attempt, const StoreId&
 
 // Read one by one, now: another process may have stored the attempt since the switch was asked (R1: before it handed it
 // over).
-void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
+std::optional<Error> old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
   const bool known =
       std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
-  if (!known) throw RefusalError(old_copy_error());
+  if (known) return std::nullopt;
+  const ErrorKind& kind = kind_of(Errc::database_old_copy);
+  return Error{Errc::database_old_copy, std::string(kind.words), std::string(kind.next_step)};
 }
 
 std::optional<Marks> first_marks(const Payment& payment) {
@@ -395,28 +339,37 @@ void Driver::Impl::take_from_feed(std::size_t room) {
 }
 
 void Driver::Impl::admit_one(Admission next) {
-  bool held = false;
-  try {
-    if (next.index) {
-      const auto stored = ports.store.load(*next.index);
-      if (!stored) return;  // deleted meanwhile
-      next.hash = stored->request.hash;
-    }
-    held = hold(next);
-    if (!held) return wait_for_lock(std::move(next));
-    // Read after locking: only now the facts cannot change below us (R11).
-    HashState state = ports.store.find(next.hash);
-    remember(next.hash, state);
-    if (!next.index) return admit_request(next, state);
-    auto stored = ports.store.load(*next.index);
-    if (!stored) return release(next.hash);  // deleted before it was locked
-    if (Drive* drive = admit_stored(std::move(*stored), next.tag)) drive->adopted = true;
-  } catch (const RefusalError& error) {
-    // A row that cannot be read stays as it is, and is in nobody's way (R14).
-    if (error.error().code != Errc::database) throw;
-    deliver(next.tag, unreadable_result(next, error.error()));
-    if (held) release(next.hash);
+  if (next.index) {
+    const auto stored = ports.store.load(*next.index);
+    if (!stored) return deliver(next.tag, unreadable_result(next, stored.error()));
+    if (!*stored) return;  // deleted meanwhile
+    next.hash = (*stored)->request.hash;
   }
+  if (!hold(next)) return wait_for_lock(std::move(next));
+  // A row that cannot be read stays as it is, and is in nobody's way (R14).
+  if (auto unreadable = admit_held(next)) {
+    deliver(next.tag, unreadable_result(next, *std::move(unreadable)));
+    release(next.hash);
+  }
+}
+
+/// Read after locking: only now the facts cannot change below us (R11).
+std::optional<Error> Driver::Impl::admit_held(Admission& next) {
+  auto state = ports.store.find(next.hash);
+  if (!state) return state.error();
+  remember(next.hash, *state);
+  if (!next.index) {
+    admit_request(next, *state);
+    return std::nullopt;
+  }
+  auto stored = ports.store.load(*next.index);
+  if (!stored) return stored.error();
+  if (!*stored) {  // deleted before it was locked
+    release(next.hash);
+  } else if (Drive* drive = admit_stored(**std::move(stored), next.tag)) {
+    drive->adopted = true;
+  }
+  return std::nullopt;
 }
 
 bool Driver::Impl::hold(const Admission& next) {
@@ -444,7 +397,11 @@ void Driver::Impl::release(const PaymentHash& hash) {
 }
 
 void Driver::Impl::wait_for_lock(Admission next) {
-  if (next.idempotent && !next.ended_before) next.ended_before = ended_try(ports.store.find(next.hash));
+  if (next.idempotent && !next.ended_before) {
+    const auto state = ports.store.find(next.hash);
+    if (!state) return deliver(next.tag, unreadable_result(next, state.error()));
+    next.ended_before = ended_try(*state);
+  }
   if (!next.idempotent && hashes.count(next.hash) != 0) return deliver(next.tag, twice_result(next));
   const bool patient = next.idempotent || mono() < plus(start, options.lock_timeout_ns);
   const bool leave = ports.clock.stop_signal() != 0 || (limit() && mono() >= *limit());

@@ -49,11 +49,6 @@ struct Judgement {
 /// A row of the hash cannot be read (`why`, Errc::database): it was left alone.
 [[nodiscard]] DriveResult unreadable_result(const Admission& next, Error why);
 
-/// R12, in words.
-[[nodiscard]] Error old_copy_error();
-/// A refusal in words, with a command to run next.
-[[nodiscard]] Error refusal_of(const Payment& payment, Errc why);
-
 /// in_flight, when a look shows whose HTLC it is. Without a hint where only the node itself can tell more. `watched`:
 /// an earlier try was marked as failed by hand, so that resume asks about it.
 [[nodiscard]] Error blocked_by(const Payment& payment, Blocker blocker, bool watched);
@@ -67,8 +62,8 @@ struct Judgement {
 /// The hand-over of an attempt, equal at every repetition (R4); a fence carries the fence's label.
 [[nodiscard]] Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence);
 
-/// R12: throws RefusalError(database_old_copy) when the switch shows an attempt of the store that it does not have.
-void refuse_old_copy(PaymentStore& store, const NewestOwnAnswer& seen);
+/// R12: database_old_copy when the switch shows an attempt of the store that it does not have.
+[[nodiscard]] std::optional<Error> old_copy(PaymentStore& store, const NewestOwnAnswer& seen);
 
 /// The marks of the first own attempt: how far back a look has to reach. Nothing when none was ever handed over.
 [[nodiscard]] std::optional<Marks> first_marks(const Payment& payment);

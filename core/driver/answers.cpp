@@ -38,9 +38,13 @@ void Driver::Impl::check_identity(Drive& drive) {
 }
 
 void Driver::Impl::receive(const NewestOwnAnswer& answer) {
-  refuse_old_copy(ports.store, answer);
+  alarm = old_copy(ports.store, answer);
+  if (alarm) return;
   copy_checked = true;
-  for (const LookAnswer& early : std::exchange(early_looks, {})) receive(early);
+  for (const LookAnswer& early : std::exchange(early_looks, {})) {
+    if (!alarm) receive(early);
+    if (alarm) early_looks.push_back(early);  // its proofs are saved
+  }
 }
 
 void Driver::Impl::receive(const LookAnswer& answer) {
@@ -50,7 +54,8 @@ void Driver::Impl::receive(const LookAnswer& answer) {
   if (entry == hashes.end()) return;
   for (Drive* drive : entry->second.drives) {
     if (drive->done) continue;
-    if (const auto asked = look_came(drive->item, context())) conclude(*drive, *answer.shown, *asked);
+    const auto asked = look_came(drive->item, context());
+    if (asked && !alarm) conclude(*drive, *answer.shown, *asked);
   }
 }
 
@@ -61,7 +66,10 @@ void Driver::Impl::conclude(Drive& drive, const Shown& shown, MonoNs asked) {
   for (const std::string& warning : finding.warnings) {
     if (drive.warned.insert(warning).second) ports.observer.warn(hash, warning);
   }
-  if (finding.alarm) throw RefusalError(refusal_of(item.payment, *finding.alarm));
+  if (finding.alarm) {
+    alarm = refusal(*finding.alarm, hash);
+    return;
+  }
   drive.blocker = finding.blocker;
   for (const Event& event : finding.events) warn_erased(item, event);
   on(item, std::move(finding), asked, context());

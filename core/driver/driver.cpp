@@ -38,13 +38,15 @@ std::optional<MonoNs> Driver::Impl::limit() const {
   return plus(start, *options.wait_ns == 0 ? first_answer_ns : *options.wait_ns);
 }
 
-void Driver::Impl::run() {
+std::optional<Error> Driver::Impl::run() {
   try {
     loop();
   } catch (const std::exception&) {
     save_proofs();
     throw;
   }
+  if (alarm) save_proofs();
+  return alarm;
 }
 
 void Driver::Impl::loop() {
@@ -62,8 +64,10 @@ void Driver::Impl::loop() {
     connect();
     start_looks();
     for (SwitchEvent& event : ports.node.poll(wake_at())) answers.push_back(std::move(event));
-    for (; !answers.empty(); answers.pop_front())
+    for (; !answers.empty(); answers.pop_front()) {
       std::visit([this](const auto& what) { receive(what); }, answers.front());
+      if (alarm) return;
+    }
     look_at_clocks();
   }
   leave_open();
@@ -106,12 +110,9 @@ DriveResult Driver::Impl::left_waiting(const Admission& left) {
   DriveResult result;
   result.hash = left.hash;
   result.end = DriveEnd::open;
-  try {
-    result.payment = ports.store.load(*left.index);
-  } catch (const RefusalError& error) {
-    if (error.error().code != Errc::database) throw;
-    return unreadable_result(left, error.error());
-  }
+  auto stored = ports.store.load(*left.index);
+  if (!stored) return unreadable_result(left, stored.error());
+  result.payment = *std::move(stored);
   if (!result.payment) return result;
   result.hash = result.payment->request.hash;
   if (result.payment->ended_for_good()) result.end = DriveEnd::ended;
@@ -256,14 +257,14 @@ void Driver::adopt(PaymentIndex index) {
   impl_->queue.push_back(std::move(next));
 }
 
-std::vector<DriveResult> Driver::run() {
-  impl_->run();
+Result<std::vector<DriveResult>> Driver::run() {
+  if (auto alarm = impl_->run()) return *std::move(alarm);
   return std::move(impl_->results);
 }
 
-void Driver::run(DriveFeed& feed) {
+std::optional<Error> Driver::run(DriveFeed& feed) {
   impl_->feed = &feed;
-  impl_->run();
+  return impl_->run();
 }
 
 }  // namespace paytower

@@ -96,14 +96,14 @@ class Driver {
   /// An open payment of the store (resume).
   void adopt(PaymentIndex index);
 
-  /// Throws StoreError (R10) and SwitchError; alarms (old copies) are RefusalError. Results come in order of
-  /// completion.
-  [[nodiscard]] std::vector<DriveResult> run();
-  /// As run(), with what `feed` brings; every result goes to it. Leaves when the feed is over and everything has ended,
-  /// when
+  /// Throws StoreError (R10) and SwitchError. An alarm (an old copy, an attempt that was doubled) ends the run, and is
+  /// all that is told. Results come in order of completion.
+  [[nodiscard]] Result<std::vector<DriveResult>> run();
+  /// As run(), with what `feed` brings; every result goes to it, and the alarm is returned. Leaves when the feed is
+  /// over and everything has ended, when
   /// --wait is over or a signal came: then nothing further is taken from the feed. A hash that comes again while it is
   /// driven is refused (Errc::in_flight), or waits for the first one if it is idempotent.
-  void run(DriveFeed& feed);
+  [[nodiscard]] std::optional<Error> run(DriveFeed& feed);
 
  private:
   struct Impl;

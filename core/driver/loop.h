@@ -101,7 +101,8 @@ struct Driver::Impl {
   MonoNs store_poll_at;
   std::optional<MonoNs> told_to_leave;
   bool commit_was_busy = false;
-  Error busy_why;  ///< of the commit that was busy
+  Error busy_why;              ///< of the commit that was busy
+  std::optional<Error> alarm;  ///< nothing is concluded or done any more
 
   // --- time ---
 
@@ -114,7 +115,7 @@ struct Driver::Impl {
 
   // --- the run ---
 
-  void run();
+  [[nodiscard]] std::optional<Error> run();
   void loop();
   /// No new attempt once a signal came; answers to hand-overs are still waited for, briefly.
   [[nodiscard]] bool leaving();
@@ -135,6 +136,8 @@ struct Driver::Impl {
   void make_room(std::size_t room);
   void give_place_up(Drive& drive);
   void admit_one(Admission next);
+  /// Why it cannot be read.
+  std::optional<Error> admit_held(Admission& next);
   /// Tries of one hash share its lock within a resume; a second send of a hash never does.
   bool hold(const Admission& next);
   void remember(const PaymentHash& hash, const HashState& state);

@@ -224,7 +224,8 @@ struct HashState {
   AttemptId highest_id;  ///< of all own attempts of the store, also deleted ones; new ids stand above it
 };
 
-/// Reading throws RefusalError(database) where a stored row cannot be read: that row is left alone, the others stand.
+/// What is read of one payment is refused where a stored row cannot be read (Errc::database): that row is left alone,
+/// the others stand.
 class PaymentStore {
  public:
   virtual ~PaymentStore() = default;
@@ -233,9 +234,9 @@ class PaymentStore {
   /// attempt_id_taken, conflict; busy when the write lock cannot be had in time, then for all). Returns one result an
   /// entry, in order. Throws StoreError for everything else: then nothing may be done or written any more (R10).
   [[nodiscard]] virtual std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) = 0;
-  [[nodiscard]] virtual HashState find(const PaymentHash& hash) = 0;
+  [[nodiscard]] virtual Result<HashState> find(const PaymentHash& hash) = 0;
   /// Exactly this row with its attempts, or nothing.
-  [[nodiscard]] virtual std::optional<Payment> load(PaymentIndex index) = 0;
+  [[nodiscard]] virtual Result<std::optional<Payment>> load(PaymentIndex index) = 0;
   /// Payments that are unfinished, have an unresolved attempt or are watched, imported ones too (which the driver
   /// leaves alone): ascending by index, above `after`.
   [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;

@@ -177,7 +177,9 @@ void Driver::Impl::draw_again(Drive& drive, RoutesReady taken, const Error& why)
     if (payment.index.value == 0) return finish(drive, DriveEnd::busy, why);
     return close(drive);
   }
-  highest = std::max(highest, ports.store.find(payment.request.hash).highest_id);
+  const auto state = ports.store.find(payment.request.hash);
+  if (!state) return finish(drive, payment.index.value == 0 ? DriveEnd::refused : DriveEnd::open, state.error());
+  highest = std::max(highest, state->highest_id);
   const auto drawn = draw_attempt_id(now(), ports.randomness, highest);
   if (!drawn) return fulfil(drive, RefuseClock{drawn.error()});
   highest = *drawn;
@@ -185,13 +187,10 @@ void Driver::Impl::draw_again(Drive& drive, RoutesReady taken, const Error& why)
 }
 
 std::optional<Payment> Driver::Impl::load_again(Drive& drive) {
-  try {
-    return ports.store.load(drive.item.payment.index);
-  } catch (const RefusalError& error) {
-    if (error.error().code != Errc::database) throw;
-    finish(drive, DriveEnd::open, error.error());
-    return std::nullopt;
-  }
+  auto stored = ports.store.load(drive.item.payment.index);
+  if (stored) return *std::move(stored);
+  finish(drive, DriveEnd::open, stored.error());
+  return std::nullopt;
 }
 
 void Driver::Impl::reload(Drive& drive) {

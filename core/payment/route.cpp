@@ -24,43 +24,43 @@ template <typename T> T take(std::span<const std::uint8_t>& in) {
   return value;
 }
 
-Error refuse(std::string why) { return Error{Errc::usage, std::move(why)}; }
+Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
 }  // namespace
 
 Result<std::monostate> check_route(const Route& route, const RouteDemand& demand) {
-  if (route.hops.empty()) return refuse("the route is empty");
+  if (route.hops.empty()) return usage("the route is empty");
   if (route.hops.size() > limits::max_hops) {
-    return refuse("the route has " + std::to_string(route.hops.size()) + " hops; " + std::to_string(limits::max_hops) +
-                  " are the most");
+    return usage("the route has " + std::to_string(route.hops.size()) + " hops; " + std::to_string(limits::max_hops) +
+                 " are the most");
   }
-  if (route.hops.back().node != demand.destination) return refuse("the route does not end at the payee");
+  if (route.hops.back().node != demand.destination) return usage("the route does not end at the payee");
   for (std::size_t i = 1; i < route.hops.size(); ++i) {
     if (route.hops[i].amount > route.hops[i - 1].amount)
-      return refuse("the amounts of the route rise at hop " + std::to_string(i + 1));
+      return usage("the amounts of the route rise at hop " + std::to_string(i + 1));
     if (route.hops[i].delay > route.hops[i - 1].delay)
-      return refuse("the delays of the route rise at hop " + std::to_string(i + 1));
+      return usage("the delays of the route rise at hop " + std::to_string(i + 1));
   }
   if (route.delivered() != demand.amount) {
-    return refuse("the route delivers " + std::to_string(route.delivered().value()) + " msat, asked were " +
-                  std::to_string(demand.amount.value()) + " msat");
+    return usage("the route delivers " + std::to_string(route.delivered().value()) + " msat, asked were " +
+                 std::to_string(demand.amount.value()) + " msat");
   }
   if (route.hops.back().delay < demand.final_cltv_delta) {
-    return refuse("the route leaves the payee " + std::to_string(route.hops.back().delay) + " blocks, it wants " +
-                  std::to_string(demand.final_cltv_delta));
+    return usage("the route leaves the payee " + std::to_string(route.hops.back().delay) + " blocks, it wants " +
+                 std::to_string(demand.final_cltv_delta));
   }
   if (route.fees() > demand.fee_limit) {
-    return refuse("the route costs " + std::to_string(route.fees().value()) + " msat, the fee limit is " +
-                  std::to_string(demand.fee_limit.value()) + " msat");
+    return usage("the route costs " + std::to_string(route.fees().value()) + " msat, the fee limit is " +
+                 std::to_string(demand.fee_limit.value()) + " msat");
   }
   if (route.total_delay() > demand.cltv_limit) {
-    return refuse("the route locks funds for " + std::to_string(route.total_delay()) + " blocks, the limit is " +
-                  std::to_string(demand.cltv_limit));
+    return usage("the route locks funds for " + std::to_string(route.total_delay()) + " blocks, the limit is " +
+                 std::to_string(demand.cltv_limit));
   }
   const auto& wanted = demand.outgoing_channels;
   if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), route.hops.front().channel) == wanted.end()) {
-    return refuse("the route leaves through " + route.hops.front().channel.text() +
-                  ", which is not an outgoing channel that was named");
+    return usage("the route leaves through " + route.hops.front().channel.text() +
+                 ", which is not an outgoing channel that was named");
   }
   return std::monostate{};
 }

@@ -17,7 +17,7 @@ constexpr std::size_t page = 256;
 constexpr std::uint32_t final_cltv_delta = 18;
 constexpr std::uint32_t distance_wanted = 3;
 
-Error refuse(std::string why) { return Error{Errc::usage, std::move(why)}; }
+Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
 /// Digits of one base only, or nothing.
 std::optional<std::uint32_t> read_number(std::string_view text, std::uint32_t base) {
@@ -98,13 +98,13 @@ Result<FailSpec> parse_fail_spec(std::string_view text) {
   const bool is_hex_prefix = x == 1 && rest[0] == '0';
   if (x != std::string_view::npos && !is_hex_prefix && x + 1 < rest.size() && rest[x + 1] >= '0' &&
       rest[x + 1] <= '9') {
-    if (take_suffix(rest, 'x', spec.times) == Suffix::wrong) return refuse("xN wants a number of attempts");
+    if (take_suffix(rest, 'x', spec.times) == Suffix::wrong) return usage("xN wants a number of attempts");
   }
   if (take_suffix(rest, '@', spec.hop) == Suffix::wrong)
-    return refuse("@HOP wants the index of a hop: 1 is the first peer");
+    return usage("@HOP wants the index of a hop: 1 is the first peer");
   const auto code = read_code(rest);
   if (!code)
-    return refuse(
+    return usage(
         "no BOLT 4 failure code of this name or number (CODE[@HOP][xN], such as TEMPORARY_CHANNEL_FAILURE@2x1)");
   spec.wire_code = *code;
   return spec;
@@ -129,8 +129,8 @@ Result<NetworkSummary> SimAdmin::create_network(const NetworkParams& params) {
 }
 
 Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
-  if (params.expiry_ns < ns_per_second) return refuse("an invoice is good for a second at least");
-  if (params.hold.ns < 0 && params.hold.ns != Hold::forever) return refuse("a hold is not negative");
+  if (params.expiry_ns < ns_per_second) return usage("an invoice is good for a second at least");
+  if (params.hold.ns < 0 && params.hold.ns != Hold::forever) return usage("a hold is not negative");
   std::optional<Result<MadeInvoice>> made;
   act([&](LedgerTx& tx, Engine& engine) {
     const auto payee = params.node.empty() ? next_payee(tx) : find_payee(tx, params.node);
@@ -181,7 +181,7 @@ Result<Node> SimAdmin::next_payee(LedgerTx& tx) {
   const std::int64_t version = tx.number(Number::graph_version);
   if (payees_version_ != version) payees_ = usual_payees(tx);
   payees_version_ = version;
-  if (payees_.empty()) return refuse("no node of the simulated network that can sign an invoice can be reached");
+  if (payees_.empty()) return usage("no node of the simulated network that can sign an invoice can be reached");
   const auto turn = static_cast<std::uint64_t>(tx.number(Number::invoices_made)) % payees_.size();
   return *tx.node(payees_[turn]);
 }
@@ -191,9 +191,9 @@ Result<Node> SimAdmin::find_payee(LedgerTx& tx, const std::string& name) {
   if (!node) {
     if (const auto key = PublicKey::from_hex_text(name)) node = tx.node_by_key(*key);
   }
-  if (!node) return refuse("the simulated network has no node of this name");
+  if (!node) return usage("the simulated network has no node of this name");
   if (!node->secret)
-    return refuse("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
+    return usage("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
   return *node;
 }
 

@@ -25,7 +25,7 @@ std::uint32_t channels_of(const NetworkParams& params) {
   return params.channels != 0 ? params.channels : params.nodes * 3;
 }
 
-Error refuse(std::string why) { return Error{Errc::usage, std::move(why)}; }
+Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
 ShortChannelId made_id(std::uint32_t height, std::uint32_t number) {
   // Unlike any channel of a real chain at these heights: block, transaction and output all count up from the network's
@@ -63,7 +63,7 @@ class Builder {
 
   /// Refuses before it writes anything.
   Result<NetworkSummary> import(const ImportedGraph& graph) {
-    if (has_our_keys(graph)) return refuse("the graph holds keys that this seed makes: take another seed");
+    if (has_our_keys(graph)) return usage("the graph holds keys that this seed makes: take another seed");
     for (NodeIndex i = 0; i <= payees_of_import; ++i) add_node("n" + std::to_string(i), i);
     std::unordered_map<PublicKey, NodeIndex, BytesHash> known;
     import_nodes(graph, known);
@@ -233,29 +233,29 @@ NodeSecret node_secret(std::uint64_t seed, NodeIndex index) {
 }
 
 Result<std::monostate> check_network(const NetworkParams& params) {
-  if (params.latency_ns < 0) return refuse("the latency of a simulated network is not negative");
+  if (params.latency_ns < 0) return usage("the latency of a simulated network is not negative");
   if (params.height == 0 || params.height >= 1U << 23)
-    return refuse("the height of a simulated network is 1 to 8388607");
+    return usage("the height of a simulated network is 1 to 8388607");
   if (params.graph) {
-    if (params.graph->channels.empty()) return refuse("the graph has no usable channel");
+    if (params.graph->channels.empty()) return usage("the graph has no usable channel");
     if (params.graph->nodes.size() > max_nodes || params.graph->channels.size() > max_channels)
-      return refuse("the graph is too large");
+      return usage("the graph is too large");
     return std::monostate{};
   }
   if (params.nodes < 2 || params.nodes > max_nodes)
-    return refuse("a simulated network has 2 to " + std::to_string(max_nodes) + " nodes");
+    return usage("a simulated network has 2 to " + std::to_string(max_nodes) + " nodes");
   if (channels_of(params) < params.nodes - 1) {
-    return refuse(std::to_string(params.nodes) + " nodes need at least " + std::to_string(params.nodes - 1) +
-                  " channels");
+    return usage(std::to_string(params.nodes) + " nodes need at least " + std::to_string(params.nodes - 1) +
+                 " channels");
   }
   if (channels_of(params) > max_channels)
-    return refuse("a simulated network has at most " + std::to_string(max_channels) + " channels");
+    return usage("a simulated network has at most " + std::to_string(max_channels) + " channels");
   return std::monostate{};
 }
 
 Result<NetworkSummary> build_network(LedgerTx& tx, const NetworkParams& params) {
   if (auto checked = check_network(params); !checked) return checked.error();
-  if (tx.node(own_node)) return refuse("there is a simulated network in this file already");
+  if (tx.node(own_node)) return usage("there is a simulated network in this file already");
   Builder builder(tx, params);
   if (params.graph) return builder.import(*params.graph);
   return builder.generate();

@@ -23,10 +23,6 @@ namespace paytower::db {
 
 namespace {
 
-[[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
-  throw RefusalError(Error{code, std::move(message), std::move(hint)});
-}
-
 bool has_bytes(const std::string& path) {
   struct stat seen {};
   return ::lstat(path.c_str(), &seen) == 0 && seen.st_size > 0;
@@ -105,7 +101,7 @@ MigrateReport make_new(const ImportRequest& request, const lnd::Source& source, 
   }
   WriteLock lock(path, request.lock_timeout_ns);
   const auto held = lock.acquire();
-  if (!held) throw RefusalError(held.error());
+  if (!held) refuse(held.error());
   if (exists(path)) refuse(Errc::busy, "another paytower has just made " + path + "; nothing was changed");
   PartialFile partial(path + ".partial");
   MigrateReport report = empty_report(request, 0);
@@ -191,7 +187,7 @@ MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgres
     report.notes = source->notes();
     return report;
   } catch (const SQLite::Exception& error) {
-    throw_as_ours(error, "take in the payments of " + request.channel_db);
+    refuse(as_ours(error, "take in the payments of " + request.channel_db));
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include "core/base/refuse.h"
 #include "db/payments/columns.h"
 #include "migrations/payment_buckets.h"
 
@@ -27,7 +28,7 @@ const std::string payment_row = row_of(payment_columns, "p");
 const std::string attempt_row = row_of(attempt_columns, "a");
 
 [[noreturn]] void refuse(std::string message) {
-  throw RefusalError(Error{Errc::parameters_differ, std::move(message) + "; nothing was changed", "--db NEW_DATABASE"});
+  paytower::refuse(Errc::parameters_differ, std::move(message) + "; nothing was changed", "--db NEW_DATABASE");
 }
 
 /// lnd's native SQL gave the payments new numbers: those that are here are found by hash and time of creation (an older

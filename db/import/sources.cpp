@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 #include "db/import/lnd/channel_db.h"
 #include "db/import/lnd/kv_payments.h"
 #include "db/import/sqlite_file.h"
@@ -23,7 +23,7 @@ constexpr const char* bbolt_name = "channel.db";
 constexpr std::array networks = {"mainnet", "testnet", "testnet4", "signet", "regtest", "simnet"};
 
 [[noreturn]] void refuse(std::string message, std::string hint) {
-  throw RefusalError(Error{Errc::usage, std::move(message), std::move(hint)});
+  paytower::refuse(Errc::usage, std::move(message), std::move(hint));
 }
 
 std::string import_of(const std::string& path) { return "paytower migrate --from-lnd " + path; }

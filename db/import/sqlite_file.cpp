@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 
 namespace paytower::db {
 
@@ -31,7 +31,7 @@ bool has_bytes(const std::string& path) {
 }
 
 [[noreturn]] void refuse_as(Errc code, std::string message, std::string hint) {
-  throw RefusalError(Error{code, std::move(message), std::move(hint)});
+  refuse(code, std::move(message), std::move(hint));
 }
 
 /// A path as a URI: SQLite takes ? and # for its own, and what stands behind two slashes for a host.

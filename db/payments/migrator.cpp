@@ -19,10 +19,6 @@ namespace {
 constexpr int operations_between_questions = 100'000;
 constexpr int most_backups = 10'000;
 
-[[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
-  throw RefusalError(Error{code, std::move(message), std::move(hint)});
-}
-
 bool exists(const std::string& path) {
   struct stat seen {};
   return ::lstat(path.c_str(), &seen) == 0;
@@ -195,7 +191,7 @@ MigrateReport Migrator::run(const MigrateRequest& request, const MigrateProgress
       set_version(database, request.to);
     });
   });
-  if (!done) throw RefusalError(done.error());
+  if (!done) refuse(done.error());
   checkpoint_if_due(connection_, lock_, true);
   return report;
 }
@@ -217,7 +213,7 @@ MigrateReport Migrator::rehearse(const MigrateRequest& request, const MigratePro
       });
     });
   } catch (const SQLite::Exception& error) {
-    throw_as_ours(error, "try the migration on a copy");
+    refuse(as_ours(error, "try the migration on a copy"));
   }
   return report;
 }

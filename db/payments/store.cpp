@@ -38,7 +38,7 @@ std::optional<Bytes> unless_empty(const Bytes& bytes) {
 std::string cut(const std::string& text) { return text.substr(0, limits::max_failure_message_bytes); }
 
 /// A compare-and-set that missed: the facts changed below us.
-[[noreturn]] void missed(const std::string& what) { throw RefusalError(Error{Errc::conflict, what, {}}); }
+[[noreturn]] void missed(const std::string& what) { refuse(Errc::conflict, what); }
 
 }  // namespace
 
@@ -98,7 +98,7 @@ struct SqlitePaymentStore::Impl {
       insert_attempt(target.index, write.attempt);
     } catch (const SQLite::Exception& error) {
       if (!is_constraint(error) || !is_taken(target.index, write.attempt)) throw;
-      throw RefusalError(Error{Errc::attempt_id_taken, "the attempt id that was drawn is taken; nothing was sent", {}});
+      refuse(Errc::attempt_id_taken, "the attempt id that was drawn is taken; nothing was sent");
     }
   }
 
@@ -427,12 +427,12 @@ std::vector<Result<Stored>> SqlitePaymentStore::commit(std::span<const PaymentWr
   return std::vector<Result<Stored>>(tick.size(), refused.error());
 }
 
-HashState SqlitePaymentStore::find(const PaymentHash& hash) {
-  return reading(impl_->connection, [&] { return impl_->find(hash); });
+Result<HashState> SqlitePaymentStore::find(const PaymentHash& hash) {
+  return try_reading(impl_->connection, [&] { return impl_->find(hash); });
 }
 
-std::optional<Payment> SqlitePaymentStore::load(PaymentIndex index) {
-  return reading(impl_->connection, [&] { return load_payment(impl_->connection, index, false); });
+Result<std::optional<Payment>> SqlitePaymentStore::load(PaymentIndex index) {
+  return try_reading(impl_->connection, [&] { return load_payment(impl_->connection, index, false); });
 }
 
 std::vector<PaymentIndex> SqlitePaymentStore::fetch_in_flight(PaymentIndex after, std::size_t limit) {
@@ -455,7 +455,7 @@ std::uint64_t SqlitePaymentStore::change_counter() {
   try {
     return impl_->connection.data_version();
   } catch (const SQLite::Exception& error) {
-    throw_as_ours(error, "read the database");
+    refuse(as_ours(error, "read the database"));
   }
 }
 

@@ -30,7 +30,7 @@ enum class Closing {
   when_large,  ///< a single send, whose caller waits
 };
 
-/// All of the database's errors leave as StoreError (R10) or RefusalError: busy, and database for a row that cannot be
+/// All of the database's errors leave as StoreError (R10), or as refusals: busy, and database for a row that cannot be
 /// read (a preimage that does not prove, a route that is none): that payment must not be touched, the others may.
 /// Not for two threads. The connection and the lock must outlive it; a read-only connection serves all reads.
 class SqlitePaymentStore final : public PaymentStore {
@@ -39,8 +39,8 @@ class SqlitePaymentStore final : public PaymentStore {
   ~SqlitePaymentStore() override;
 
   [[nodiscard]] std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override;
-  [[nodiscard]] HashState find(const PaymentHash& hash) override;
-  [[nodiscard]] std::optional<Payment> load(PaymentIndex index) override;
+  [[nodiscard]] Result<HashState> find(const PaymentHash& hash) override;
+  [[nodiscard]] Result<std::optional<Payment>> load(PaymentIndex index) override;
   [[nodiscard]] std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override;
   [[nodiscard]] std::vector<PastResult> recent_results(std::size_t most) override;
   [[nodiscard]] StoreTrace trace_at(const SwitchKey& here) override;

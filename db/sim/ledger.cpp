@@ -45,12 +45,11 @@ class SqliteSimLedger final : public sim::Ledger {
 
   void write(const std::function<void(sim::LedgerTx&)>& work) override {
     guarded([&] {
-      const auto done = write_tx(connection_, lock_, [&] {
+      must_write(connection_, lock_, [&] {
         tx_.begin();
         work(tx_);
         tx_.store_changes();
       });
-      if (!done) throw RefusalError(done.error());
       ++writes_;
       keep_log_short();
     });
@@ -130,8 +129,8 @@ std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path, const st
   options.vfs = vfs;
   auto ledger = open(path, OpenMode::create, options);
   if (ledger->has_network()) {
-    throw RefusalError(Error{Errc::usage, "there is a simulated network in " + path + " already; nothing was changed",
-                             "take another file name"});
+    refuse(Errc::usage, "there is a simulated network in " + path + " already; nothing was changed",
+           "take another file name");
   }
   return ledger;
 }

@@ -13,6 +13,7 @@
 
 #include <SQLiteCpp/Exception.h>
 
+#include "core/base/refuse.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/locks.h"
 #include "db/sqlite/own_files.h"
@@ -25,10 +26,6 @@ namespace {
 constexpr int busy_timeout_ms = 5'000;
 constexpr int cache_kib = 16 * 1'024;
 constexpr int page_bytes = 4'096;
-
-[[noreturn]] void refuse(Errc code, std::string message, std::string hint = {}) {
-  throw RefusalError(Error{code, std::move(message), std::move(hint)});
-}
 
 std::string why() { return std::strerror(errno); }
 
@@ -144,10 +141,11 @@ void check_database_name(const std::string& path) {
     refuse(Errc::usage, "\"" + path + "\" is no name of a file", "paytower --db payments.db list");
 }
 
-void throw_as_ours(const SQLite::Exception& error, std::string_view doing) {
+Error as_ours(const SQLite::Exception& error, std::string_view doing) {
   const int code = error.getErrorCode() & 0xFF;
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
-    refuse(Errc::busy, "cannot " + std::string(doing) + ": another program holds the database; nothing was changed");
+    return Error{Errc::busy,
+                 "cannot " + std::string(doing) + ": another program holds the database; nothing was changed"};
   }
   throw StoreError("cannot " + std::string(doing) + ": " + error.what());
 }
@@ -168,7 +166,7 @@ Connection::Connection(const std::string& path, OpenMode mode, const FileKind& k
     }
   } catch (const SQLite::Exception& error) {
     const int code = error.getErrorCode() & 0xFF;
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) throw_as_ours(error, "open " + real_path_);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) refuse(as_ours(error, "open " + real_path_));
     if (code == SQLITE_NOTADB)
       refuse(Errc::database, real_path_ + " is not " + std::string(kind.what) + "; it was not changed");
     if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !writable() &&
@@ -221,7 +219,7 @@ void Connection::wait_for_maker(const OpenOptions& options) const {
     return;
   WriteLock lock(real_path_, options.lock_timeout_ns);
   const auto held = lock.acquire();
-  if (!held) throw RefusalError(held.error());
+  if (!held) refuse(held.error());
 }
 
 void Connection::open_unfinished(const FileKind& kind, const OpenOptions& options) {
@@ -244,7 +242,7 @@ void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
   }
   WriteLock lock(real_path_, options.lock_timeout_ns);
   auto held = lock.acquire();
-  if (!held) throw RefusalError(held.error());
+  if (!held) refuse(held.error());
   refuse_orphaned_log();
   refuse_odd_files_beside();
   const OwnFilesOnly files;

@@ -138,8 +138,8 @@ class ReadTransaction {
 /// The name that a database may have: throws RefusalError(usage) for `:memory:`, an empty name and `file:`.
 void check_database_name(const std::string& path);
 
-/// What the database said, as one of ours: RefusalError(busy) for a lock that was not had, StoreError for everything
-/// else. `doing` completes "cannot ...".
-[[noreturn]] void throw_as_ours(const SQLite::Exception& error, std::string_view doing);
+/// What the database said, as one of ours: busy for a lock that was not had. Throws StoreError for everything else.
+/// `doing` completes "cannot ...".
+[[nodiscard]] Error as_ours(const SQLite::Exception& error, std::string_view doing);
 
 }  // namespace paytower::db

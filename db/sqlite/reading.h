@@ -1,27 +1,40 @@
 // Reads that see one state of the file, with the database's errors as ours.
 #pragma once
 
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <SQLiteCpp/Exception.h>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 #include "db/sqlite/connection.h"
 
 namespace paytower::db {
 
-/// Runs `fn()` in one read transaction and returns what it returned. RefusalError(busy) and StoreError as
-/// throw_as_ours, RefusalError(database) for a stored value that is not what its column promises.
-template <typename Fn> auto reading(Connection& connection, Fn&& fn) {
+/// Runs `fn()` in one read transaction and returns what it returned. Refused: database for a stored value that is not
+/// what its column promises, busy as as_ours(). Throws StoreError as that.
+template <typename Fn> auto try_reading(Connection& connection, Fn&& fn) -> Result<std::invoke_result_t<Fn&>> {
   try {
     const ReadTransaction snapshot(connection);
     return std::forward<Fn>(fn)();
   } catch (const BadValue& error) {
-    throw RefusalError(Error{Errc::database,
-                             std::string("a stored row cannot be read: ") + error.what() + "; it was not touched",
-                             "paytower check"});
+    return Error{Errc::database, std::string("a stored row cannot be read: ") + error.what() + "; it was not touched",
+                 "paytower check"};
   } catch (const SQLite::Exception& error) {
-    throw_as_ours(error, "read the database");
+    return as_ours(error, "read the database");
+  }
+}
+
+/// The same where nothing but a damaged file is refused: leaves by RefusalError.
+template <typename Fn> auto reading(Connection& connection, Fn&& fn) {
+  if constexpr (std::is_void_v<std::invoke_result_t<Fn&>>) {
+    (void)value_of(try_reading(connection, [&fn] {
+      fn();
+      return std::monostate{};
+    }));
+  } else {
+    return value_of(try_reading(connection, std::forward<Fn>(fn)));
   }
 }
 

@@ -36,7 +36,7 @@ void run_body(Connection& connection, const std::function<void()>& body) {
   } catch (const SQLite::Exception& error) {
     if (!is_constraint(error)) broken(connection, error.what());
     roll_back(connection);
-    throw RefusalError(refusal_of_constraint(error));
+    refuse(refusal_of_constraint(error));
   } catch (const StoreError&) {
     connection.mark_broken();
     roll_back(connection);

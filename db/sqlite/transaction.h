@@ -10,7 +10,7 @@
 
 #include <SQLiteCpp/Transaction.h>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
 
@@ -44,8 +44,7 @@ template <typename Fn> [[nodiscard]] auto write_tx(Connection& connection, Write
 
 /// As write_tx for an fn that returns nothing; a busy lock leaves as RefusalError.
 template <typename Fn> void must_write(Connection& connection, WriteLock& lock, Fn&& fn) {
-  const auto done = write_tx(connection, lock, std::forward<Fn>(fn));
-  if (!done) throw RefusalError(done.error());
+  (void)value_of(write_tx(connection, lock, std::forward<Fn>(fn)));
 }
 
 /// Runs `fn()` in one transaction on a database that nobody else can see: one that is being made, or a copy to try

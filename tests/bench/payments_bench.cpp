@@ -115,13 +115,13 @@ class TimedStore final : public PaymentStore {
     seconds += seconds_since(start);
     return stored;
   }
-  HashState find(const PaymentHash& hash) override {
+  Result<HashState> find(const PaymentHash& hash) override {
     const auto start = Stopwatch::now();
     auto state = inner_.find(hash);
     find_seconds += seconds_since(start);
     return state;
   }
-  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
@@ -334,7 +334,7 @@ void drive(benchmark::State& state, Switch& node, PaymentStore& store, PaymentLo
   ListFeed feed(std::move(requests));
   Driver driver(DriverPorts{node, store, locks, clock, randomness, observer}, options);
   const Counters counters;
-  for (auto _ : state) driver.run(feed);
+  for (auto _ : state) (void)driver.run(feed);
   counters.count(state, payments);
   if (feed.paid != payments) std::abort();
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/hash.h"
+#include "core/base/refuse.h"
 #include "core/driver/admission.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
@@ -151,8 +152,8 @@ class CrashWorld::MutantStore final : public PaymentStore {
       return claimed;
     }
   }
-  HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
-  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
+  Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
@@ -299,7 +300,7 @@ void CrashWorld::warn(const PaymentHash& hash, std::string_view message) {
 void CrashWorld::check_spooled(Process& process) {
   if (disk.struck() || disk.dead()) return;  // it tries again
   for (const PaymentHash& hash : spooled_) {
-    const HashState state = process.store.find(hash);
+    const HashState state = process.store.find(hash).value();
     const bool deleted_since =
         removed_.contains(hash) && !state.payment && state.guard;  // paid before, as its guard says
     if (deleted_since || (state.payment && state.payment->status() == PaymentStatus::succeeded)) continue;
@@ -318,7 +319,7 @@ bool CrashWorld::drive(Process& process, std::int64_t wait_seconds, const std::f
   DriverPorts ports{watched, store, process.locks, clock, randomness, *this};
   Driver driver(ports, options);
   feed(driver);
-  (void)driver.run();
+  (void)value_of(driver.run());
   return true;
 }
 
@@ -344,7 +345,7 @@ bool CrashWorld::resume(std::int64_t wait_seconds) {
 
 bool CrashWorld::cancel(const PaymentHash& hash) {
   return process([&](Process& process) {
-    const auto payment = process.store.find(hash).payment;
+    const auto payment = process.store.find(hash).value().payment;
     if (!payment) return;
     const Decision decision = decide(*payment, TimedEvent{clock.wall(), CancelRequested{}});
     if (decision.refusal || decision.writes.empty()) return;
@@ -356,7 +357,7 @@ bool CrashWorld::cancel(const PaymentHash& hash) {
 bool CrashWorld::say(const PaymentHash& hash, const Event& word) {
   return process([&](Process& process) {
     if (!process.locks.try_lock(hash)) return;
-    const auto payment = process.store.find(hash).payment;
+    const auto payment = process.store.find(hash).value().payment;
     if (payment) {
       const Decision decision = decide(*payment, TimedEvent{clock.wall(), word});
       const auto kind = std::holds_alternative<OperatorWritesOff>(word) ? db::OperatorDecision::write_off
@@ -414,13 +415,13 @@ bool CrashWorld::to_the_end(const std::vector<PaymentRequest>& wanted) {
     const bool read = process([&](Process& process) {
       // A payment that is paid has its end, also while a dead attempt of ours is still asked about beside it.
       for (const PaymentIndex index : process.store.fetch_in_flight(PaymentIndex{0}, 1'000)) {
-        const Payment payment = *process.store.load(index);
+        const Payment payment = *process.store.load(index).value();
         if (payment.status() != PaymentStatus::in_flight && payment.status() != PaymentStatus::initiated) continue;
         open = true;
         if (run + 1 == most_runs) trouble.push_back("no end: " + short_name(payment.request.hash));
       }
       for (const PaymentRequest& request : wanted) {
-        const HashState state = process.store.find(request.hash);
+        const HashState state = process.store.find(request.hash).value();
         if (!state.payment && !state.guard) missing.push_back(request);
       }
     });
@@ -512,7 +513,7 @@ const PaymentRequest& CrashWorld::request_of(const PaymentHash& hash) const {
 }
 
 bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken) {
-  const HashState state = process.store.find(hash);
+  const HashState state = process.store.find(hash).value();
   const auto say = [&](const std::string& what) { broken.push_back(what + " (" + short_name(hash) + ")"); };
   const auto& known = state.knowledge.known;
   const auto entries = oracle(hash);
@@ -591,7 +592,7 @@ std::vector<std::string> CrashWorld::judge(std::vector<PaymentHash>& hashes, boo
 
 PaymentStatus CrashWorld::status(const PaymentHash& hash) {
   Process process(path);
-  const HashState state = process.store.find(hash);
+  const HashState state = process.store.find(hash).value();
   return state.payment ? state.payment->status() : PaymentStatus::initiated;
 }
 

@@ -247,7 +247,7 @@ TEST_CASE("ending: a late preimage after the operator's word, without and with a
     CHECK(world.live_htlcs(request.hash) == 1);
     CHECK(world.stored(request.hash).status() == PaymentStatus::succeeded);
     for (const PaymentIndex index : {PaymentIndex{1}, PaymentIndex{2}}) {
-      CHECK(world.opened->store.load(index)->status() == PaymentStatus::succeeded);
+      CHECK(world.opened->store.load(index).value()->status() == PaymentStatus::succeeded);
     }
   }
 }
@@ -363,7 +363,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
     DriverPorts ports{node, world.opened->store, world.opened->locks, world.clock, world.randomness, world.observer};
     Driver driver(ports, DriverOptions{});
     driver.submit({request});
-    CHECK(driver.run().at(0).payment->status() == PaymentStatus::succeeded);
+    CHECK(value_of(driver.run()).at(0).payment->status() == PaymentStatus::succeeded);
     CHECK(node.calls >= 5);
     CHECK(std::system(shell.c_str()) == 0);
     world.opened = nullptr;  // the shell alone, then we come back

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/hash.h"
+#include "core/base/refuse.h"
 #include "core/driver/driver.h"
 #include "core/payment/lifecycle.h"
 #include "tests/lifecycle/states.h"
@@ -186,8 +187,8 @@ class RecordingStore final : public PaymentStore {
     if (crash_after_commit && commits == *crash_after_commit) throw Crash{};
     return results;
   }
-  HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
-  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
+  Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }

@@ -137,7 +137,7 @@ TEST_CASE("by such a clock, outcomes are collected and no new attempt is made") 
       world.node.expect("look", shows_row(RowState::complete));
       CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
       CHECK(world.log == Log{"identify", "look", "settle+succeed"});
-      const Payment stored = *world.store().find(world.request.hash).payment;
+      const Payment stored = *world.store().find(world.request.hash).value().payment;
       CHECK(*stored.ended >= stored.request.created);
     } else {
       world.node.expect("look",

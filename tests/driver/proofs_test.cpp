@@ -75,7 +75,7 @@ void check_saved(World& world) {
   world.recording->fail_commit.reset();
   const auto taken = world.store().take_in_spool(world.clock.wall());
   CHECK(taken.settled == std::vector{hash_of(other_preimage())});
-  CHECK(world.store().find(hash_of(other_preimage())).payment->status() == PaymentStatus::succeeded);
+  CHECK(world.store().find(hash_of(other_preimage())).value().payment->status() == PaymentStatus::succeeded);
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ class SimWorld {
   }
   /// The operator's words, as `resolve` stores them.
   void say(const PaymentHash& hash, Event word) {
-    const Payment payment = *opened->store.find(hash).payment;
+    const Payment payment = *opened->store.find(hash).value().payment;
     const Decision decision = decide(payment, TimedEvent{clock.wall(), std::move(word)});
     REQUIRE_FALSE(decision.refusal);
     const PaymentWrites writes{&payment, decision.writes};
@@ -147,7 +147,7 @@ class SimWorld {
     raw.exec(trigger);
   }
   void damage_route(const PaymentHash& hash) { change_attempts(hash, "route = x'ffff'"); }
-  Payment stored(const PaymentHash& hash) { return *opened->store.find(hash).payment; }
+  Payment stored(const PaymentHash& hash) { return *value_of(opened->store.find(hash)).payment; }
 
   TempFolder folder;
   Log log;
@@ -170,7 +170,7 @@ class SimWorld {
     DriverPorts ports{client, opened->store, opened->locks, clock, randomness, observer};
     Driver driver(ports, options);
     feed(driver);
-    return driver.run();
+    return value_of(driver.run());
   }
 };
 

@@ -363,7 +363,7 @@ TEST_CASE("step script: re-send after a permanent failure keeps the earlier try"
   const auto second = world.send();
   CHECK(second.payment->status() == PaymentStatus::succeeded);
   CHECK(first.payment->index < second.payment->index);
-  CHECK(world.store().load(first.payment->index)->status() == PaymentStatus::failed);
+  CHECK(world.store().load(first.payment->index).value()->status() == PaymentStatus::failed);
   CHECK(*first.payment->attempts.front().id < *second.payment->attempts.front().id);
 }
 

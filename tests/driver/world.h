@@ -36,8 +36,8 @@ class CountingStore final : public PaymentStore {
     ++commits_;
     return inner_.commit(tick);
   }
-  HashState find(const PaymentHash& hash) override { return inner_.find(hash); }
-  std::optional<Payment> load(PaymentIndex index) override { return inner_.load(index); }
+  Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
+  Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
@@ -113,7 +113,7 @@ class World {
     DriverPorts ports{silent, other.store, other.locks, clock, randomness, observer};
     Driver driver(ports, DriverOptions{});
     driver.submit({request});
-    auto results = driver.run();
+    auto results = value_of(driver.run());
     CHECK(other_log.empty());
     REQUIRE(results.size() == 1);
     return results.front();
@@ -141,7 +141,7 @@ class World {
   void cancel_from_another_process() { say_from_another_process(CancelRequested{}); }
   void say_from_another_process(Event word) {
     Opened other(folder_.file("payments.db"));
-    const Payment payment = *other.store.find(request.hash).payment;
+    const Payment payment = *other.store.find(request.hash).value().payment;
     const Decision decision = decide(payment, TimedEvent{clock.wall(), std::move(word)});
     const PaymentWrites writes{&payment, decision.writes};
     const auto stored = other.store.commit(std::span(&writes, 1));
@@ -149,7 +149,7 @@ class World {
   }
 
   void check_stored(const Payment& payment) {
-    const auto stored = store().load(payment.index);
+    const auto stored = store().load(payment.index).value();
     REQUIRE(stored);
     CHECK(stored->status() == payment.status());
     CHECK(stored->proof() == payment.proof());
@@ -165,7 +165,7 @@ class World {
   }
 
   void check_one_open_attempt_at_most() {
-    const HashState state = store().find(request.hash);
+    const HashState state = store().find(request.hash).value();
     if (!state.payment) return;
     std::size_t open = 0;
     for (const Attempt& attempt : state.payment->attempts) open += attempt.open() ? 1U : 0U;
@@ -177,7 +177,7 @@ class World {
     DriverPorts ports{to, through, opened_->locks, clock, randomness, observer};
     Driver driver(ports, options);
     feed(driver);
-    return driver.run();
+    return value_of(driver.run());
   }
   static DriveResult one(std::vector<DriveResult> results) {
     REQUIRE(results.size() == 1);

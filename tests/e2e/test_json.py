@@ -236,13 +236,16 @@ class Names(unittest.TestCase):
         self.assertEqual(set(INSIDE) - set(SHAPES), set())
 
     def test_every_error_code_is_named(self):
-        source = os.path.join(os.path.dirname(__file__), "..", "..", "core", "base", "error.cpp")
+        source = os.path.join(os.path.dirname(__file__), "..", "..", "core", "base", "error_codes.inc")
         with open(source, encoding="utf-8") as file:
-            codes = re.findall(r'return "([a-z_]+)"', file.read())
+            table = dict(re.findall(r"^ERROR_CODE\((\w+), (\d+),", file.read(), re.M))
+        codes = set(table)
         self.assertGreater(len(codes), 20)
+        for name, number in table.items():
+            self.assertRegex(manual.source("paytower.1"), rf"(?m)^\.It {number}$", name)
         text = " ".join(manual.section(PAGE, "ERRORS AND WARNINGS").split())
         named = set(re.search(r"Stable: (.*?)\. \.It", text).group(1).split(", "))
-        self.assertEqual(named, set(codes) | {"quarantined", "interrupted"})
+        self.assertEqual(named, codes | {"quarantined", "interrupted"})
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ std::vector<Payment> Run::unfinished() {
       const auto page = process.store.fetch_in_flight(after, 1'000);
       if (page.empty()) return;
       for (const PaymentIndex index : page) {
-        Payment payment = *process.store.load(index);
+        Payment payment = *process.store.load(index).value();
         if (goes_on(payment)) found.push_back(std::move(payment));
       }
       after = page.back();
@@ -72,7 +72,7 @@ void Run::send_the_rest() {
   std::vector<PaymentRequest> missing;
   const bool read = world_.process([&](Process& process) {
     for (PaymentRequest& request : world_.requests) {
-      const HashState state = process.store.find(request.hash);
+      const HashState state = process.store.find(request.hash).value();
       if (!state.payment && !state.guard) missing.push_back(request);
     }
   });
@@ -154,7 +154,7 @@ void Run::check_ends() {
 void Run::count_ends() {
   const bool read = world_.process([&](Process& process) {
     for (const PaymentRequest& request : world_.requests) {
-      const HashState state = process.store.find(request.hash);
+      const HashState state = process.store.find(request.hash).value();
       if (!state.payment) {
         ++tally_.deleted;
         continue;

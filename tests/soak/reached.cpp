@@ -64,7 +64,7 @@ void Run::listen(const Payment& payment) {
 void Run::look_for_halves() {
   (void)world_.process([&](Process& process) {
     for (const PaymentHash& hash : open_) {
-      const auto payment = process.store.find(hash).payment;
+      const auto payment = process.store.find(hash).value().payment;
       const auto round = payment ? payment->open_round() : std::nullopt;
       if (!round) continue;
       const auto entries = world_.oracle(hash);

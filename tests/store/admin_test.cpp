@@ -87,14 +87,14 @@ TEST_CASE("delete by hash: what is open or watched stays, what is paid leaves a 
   CHECK(init_again(store, 3) == Errc::already_paid);
   CHECK(init_again(store, 4) == Errc::internal);  // it was
   CHECK(init_again(store, 5) == Errc::guarded);
-  const HashState paid = store.store.find(request_of(3).hash);
+  const HashState paid = store.store.find(request_of(3).hash).value();
   REQUIRE(paid.guard);
   CHECK(paid.guard->kind == GuardKind::paid_deleted);
   CHECK(paid.guard->preimage == preimage_of(3));
   CHECK(paid.guard->amount == request_of(3).demand.amount);
   CHECK(paid.guard->destination == request_of(3).demand.destination);
   CHECK_FALSE(paid.guard->payment_secret_hash);
-  CHECK(store.store.find(request_of(5).hash).guard->kind == GuardKind::written_off);
+  CHECK(store.store.find(request_of(5).hash).value().guard->kind == GuardKind::written_off);
   // Once more: nothing is there but the guard.
   CHECK(reasons(remove_as_planned(store, named({3}))).at(request_of(3).hash) == "guarded");
   CHECK(store.admin.check().problems.empty());
@@ -109,7 +109,7 @@ TEST_CASE("the guard of a paid payment keeps the hash of its secret, not the sec
   store.must(payment, {InitPayment{}, RegisterAttempt{attempt_of(11)}});
   store.must(payment, {SettleAttempt{own_key(1, 11), preimage_of(1), after(9)}, Succeed{preimage_of(1), after(9)}});
   CHECK(remove_as_planned(store, named({1})).deleted == 1);
-  CHECK(store.store.find(request_of(1).hash).guard->payment_secret_hash ==
+  CHECK(store.store.find(request_of(1).hash).value().guard->payment_secret_hash ==
         sha256(payment.request.payment_secret->bytes));
 }
 
@@ -162,10 +162,10 @@ TEST_CASE("failed attempts only: payments, proofs and watched ones stay") {
   CHECK(report.deleted == 0);
   CHECK(report.deleted_htlcs == 2);
   CHECK(store.query.count({}) == 8);
-  CHECK(store.store.load(retried.index)->attempts.size() == 1);
-  CHECK(store.store.load(trying.index)->attempts.size() == 1);  // it goes on: its limits count them
-  CHECK(store.store.load(PaymentIndex{4})->status() == PaymentStatus::failed);
-  CHECK(store.store.load(PaymentIndex{4})->attempts.empty());
+  CHECK(store.store.load(retried.index).value()->attempts.size() == 1);
+  CHECK(store.store.load(trying.index).value()->attempts.size() == 1);  // it goes on: its limits count them
+  CHECK(store.store.load(PaymentIndex{4}).value()->status() == PaymentStatus::failed);
+  CHECK(store.store.load(PaymentIndex{4}).value()->attempts.empty());
   CHECK(remove_as_planned(store, request).deleted_htlcs == 0);
 }
 
@@ -273,7 +273,7 @@ TEST_CASE("a payment that opens between the plan and the deed stays") {
   store.failed(1);
   store.failed(2);
   Store other(folder.file("p"));
-  Payment second = *other.store.load(PaymentIndex{2});
+  Payment second = *other.store.load(PaymentIndex{2}).value();
   bool changed = false;
   // The second hash is looked at after the first one's batch.
   const DeleteReport report = store.admin.remove(named({1, 2}), alice, [&](const DeleteReport&) {
@@ -287,7 +287,7 @@ TEST_CASE("a payment that opens between the plan and the deed stays") {
   });
   CHECK(report.deleted == 2);
   CHECK(reasons(report).at(request_of(2).hash) == "in_flight");
-  CHECK(store.store.find(request_of(2).hash).payment->has_open_attempt());
+  CHECK(store.store.find(request_of(2).hash).value().payment->has_open_attempt());
 }
 
 TEST_CASE("the operator's words: written down, and what they do to guards") {
@@ -314,13 +314,13 @@ TEST_CASE("the operator's words: written down, and what they do to guards") {
   CHECK(store.admin.release_guard(request_of(9).hash, alice).error().code == Errc::not_found);
   CHECK(store.admin.write_off_guard(request_of(3).hash, alice));
   CHECK(init_again(store, 3) == Errc::guarded);
-  CHECK(store.store.find(request_of(3).hash).guard->kind == GuardKind::written_off);
+  CHECK(store.store.find(request_of(3).hash).value().guard->kind == GuardKind::written_off);
   guard(5, 4);
   store.connection.database().exec(
       "UPDATE hash_guards SET amp = 1 WHERE kind = 4 AND released_ns IS NULL AND "
       "payment_hash = x'" +
       request_of(5).hash.hex() + "'");
-  CHECK(store.store.find(request_of(5).hash).guard->amp);
+  CHECK(store.store.find(request_of(5).hash).value().guard->amp);
   CHECK(store.admin.release_guard(request_of(5).hash, alice).error().code == Errc::already_ended);
   CHECK(init_again(store, 5) == Errc::already_ended);
   store.admin.record_decision(OperatorDecision::cancel, request_of(4).hash, alice);
@@ -330,7 +330,7 @@ TEST_CASE("the operator's words: written down, and what they do to guards") {
         "alice");
   store.admin.accept_ids_up_to(AttemptId{77});
   store.admin.accept_ids_up_to(AttemptId{5});
-  CHECK(store.store.find(request_of(1).hash).knowledge.deleted_up_to == AttemptId{77});
+  CHECK(store.store.find(request_of(1).hash).value().knowledge.deleted_up_to == AttemptId{77});
 }
 
 TEST_CASE("a backup is whole while others write, and opens as what it is") {

@@ -100,7 +100,7 @@ TEST_CASE("the log stays when the last connection leaves, and the next one sees 
   { Store(folder.file("p")).initiated(1); }
   CHECK(std::filesystem::file_size(folder.file("p-wal")) > 0);
   Store again(folder.file("p"), OpenMode::read_only);
-  CHECK(again.store.load(PaymentIndex{1}));
+  CHECK(again.store.load(PaymentIndex{1}).value());
   CHECK_FALSE(again.connection.made());
 }
 
@@ -168,7 +168,7 @@ TEST_CASE("a symbolic link leads to the one lock and log beside the real file") 
   Store linked(folder.file("elsewhere/link"), OpenMode::read_write, 0);
   CHECK(linked.connection.real_path() == direct.connection.real_path());
   direct.initiated(1);
-  CHECK(linked.store.load(PaymentIndex{1}));
+  CHECK(linked.store.load(PaymentIndex{1}).value());
   const auto held = direct.lock.acquire();
   REQUIRE(held);
   Payment other;
@@ -212,8 +212,9 @@ TEST_CASE("without the right to write") {
     REQUIRE(::chmod((folder.file("p") + end).c_str(), 0444) == 0);
   REQUIRE(::chmod(folder.path().c_str(), 0555) == 0);
   // The log and its index are there: SQLite can read without writing.
-  CHECK(as_nobody(
-            [&] { return Store(folder.file("p"), OpenMode::read_only).store.load(PaymentIndex{1}).has_value(); }) == 0);
+  CHECK(as_nobody([&] {
+          return Store(folder.file("p"), OpenMode::read_only).store.load(PaymentIndex{1}).value().has_value();
+        }) == 0);
   CHECK(as_nobody([&] { return refusal(folder.file("p"), OpenMode::read_write)->code == Errc::database; }) == 0);
   CHECK(as_nobody([&] { return refusal(folder.file("new"), OpenMode::create)->code == Errc::database; }) == 0);
   // Without them it cannot, and says what is missing.

@@ -114,8 +114,8 @@ TEST_CASE("an end beside an open attempt: in flight wherever a status is said, a
                         : "UPDATE payments SET end_note = 1, ended_ns = 5");
     Store store(path, db::OpenMode::read_write);
     const PaymentHash hash = request_of(1).hash;
-    CHECK(store.store.load(PaymentIndex{1})->status() == PaymentStatus::in_flight);
-    CHECK(store.store.find(hash).payment->status() == PaymentStatus::in_flight);
+    CHECK(store.store.load(PaymentIndex{1}).value()->status() == PaymentStatus::in_flight);
+    CHECK(store.store.find(hash).value().payment->status() == PaymentStatus::in_flight);
     CHECK(store.query.history(hash)->head()->status() == PaymentStatus::in_flight);
     for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded,
                                        PaymentStatus::failed, PaymentStatus::unknown}) {
@@ -145,7 +145,7 @@ TEST_CASE("an older try with an open attempt weighs more than a newer one that f
          "failure_channel = NULL, "
          "failure_direction = NULL, failure_node = NULL, failure_message = NULL WHERE payment_index = 1");
   Store store(folder.file("p"), db::OpenMode::read_write);
-  const HashState state = store.store.find(request_of(1).hash);
+  const HashState state = store.store.find(request_of(1).hash).value();
   CHECK(state.payment->index == PaymentIndex{1});
   CHECK(state.payment->status() == PaymentStatus::in_flight);
 }

@@ -53,7 +53,7 @@ void check_broken(db::Connection& connection, db::SqlitePaymentStore& store) {
   const std::vector<Write> writes = {InitPayment{}};
   const PaymentWrites entry{&other, writes};
   CHECK_THROWS_AS((void)store.commit(std::span(&entry, 1)), StoreError);
-  CHECK_FALSE(store.find(request_of(700).hash).payment);
+  CHECK_FALSE(store.find(request_of(700).hash).value().payment);
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ TEST_CASE(
       }
       FaultDisk::instance().forget();
       Store next(folder.file("p"));
-      const auto stored = next.store.load(payment.index);
+      const auto stored = next.store.load(payment.index).value();
       REQUIRE(stored);
       const bool before = stored->status() == PaymentStatus::in_flight && stored->has_open_attempt();
       const bool settled = stored->status() == PaymentStatus::succeeded && !stored->has_open_attempt();
@@ -103,7 +103,7 @@ TEST_CASE(
       CHECK(next.admin.check().problems.empty());
       // What was in hand came to the next run, whatever the file says.
       CHECK(next.store.take_in_spool(after(60)).left.empty());
-      CHECK(next.store.load(payment.index)->status() == PaymentStatus::succeeded);
+      CHECK(next.store.load(payment.index).value()->status() == PaymentStatus::succeeded);
       if (!thrown) break;
       ++failures;
     }
@@ -122,7 +122,7 @@ TEST_CASE("a COMMIT that does not happen") {
   CHECK_THROWS_AS((void)store.store.commit(std::span(&entry, 1)), StoreError);
   sqlite3_commit_hook(store.connection.database().getHandle(), nullptr, nullptr);
   check_broken(store.connection, store.store);
-  CHECK(Store(folder.file("p")).store.load(payment.index)->has_open_attempt());
+  CHECK(Store(folder.file("p")).store.load(payment.index).value()->has_open_attempt());
 }
 
 TEST_CASE("a disk that takes no more: the spool still does") {
@@ -146,9 +146,9 @@ TEST_CASE("a disk that takes no more: the spool still does") {
   });
   CHECK(status == 0);
   Store next(folder.file("p"));
-  CHECK(next.store.load(payment.index)->has_open_attempt());
+  CHECK(next.store.load(payment.index).value()->has_open_attempt());
   CHECK(next.store.take_in_spool(after(60)).settled.size() == 1);
-  CHECK(next.store.load(payment.index)->status() == PaymentStatus::succeeded);
+  CHECK(next.store.load(payment.index).value()->status() == PaymentStatus::succeeded);
 }
 
 TEST_CASE("a transaction that ends by itself inside a batch") {

@@ -115,8 +115,8 @@ std::vector<std::string> bad_steps(Store& store, const std::string& sql) {
 }
 
 void read_everything(Store& store) {
-  (void)store.store.find(request_of(2).hash);
-  (void)store.store.load(PaymentIndex{2});
+  (void)store.store.find(request_of(2).hash).value();
+  (void)store.store.load(PaymentIndex{2}).value();
   (void)store.store.fetch_in_flight(PaymentIndex{3}, 10);
   (void)store.store.recent_results(10);
   (void)store.query.history(request_of(2).hash);

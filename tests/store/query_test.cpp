@@ -366,7 +366,7 @@ TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
   CHECK(history->head()->index == again.index);
   store.must(again, {FailAttempt{own_key(1, 500), some_failure(), after(70)}});
   store.must(again, {FailPayment{FailureReason::no_route, after(70)}});
-  Payment first = *store.store.load(PaymentIndex{1});
+  Payment first = *store.store.load(PaymentIndex{1}).value();
   store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(80)},
                      StoreLatePreimage{preimage_of(1), after(80)}});
   history = store.query.history(request_of(1).hash);

@@ -45,9 +45,9 @@ TEST_CASE("a spooled preimage is stored by the next run, and the spool is empty 
   const db::SpoolReport report = next.store.take_in_spool(after(99));
   CHECK(report.settled == std::vector{request_of(1).hash, request_of(2).hash});
   CHECK(report.left.empty());
-  CHECK(next.store.load(open)->preimage == preimage_of(1));
-  CHECK(next.store.load(open)->ended == after(99));
-  CHECK(next.store.load(given_up)->late_preimage == preimage_of(2));
+  CHECK(next.store.load(open).value()->preimage == preimage_of(1));
+  CHECK(next.store.load(open).value()->ended == after(99));
+  CHECK(next.store.load(given_up).value()->late_preimage == preimage_of(2));
   CHECK(empty_spool(folder));
   CHECK(next.store.take_in_spool(after(100)).settled.empty());
 }
@@ -66,7 +66,7 @@ TEST_CASE("what is not ours or does not prove stays where it is, and hinders not
   CHECK(report.settled == std::vector{request_of(2).hash});
   CHECK(report.left.size() == 4);
   CHECK(db::read_spool(folder.file("p")).entries.size() == 4);
-  CHECK(store.store.find(request_of(1).hash).payment->status() == PaymentStatus::in_flight);
+  CHECK(store.store.find(request_of(1).hash).value().payment->status() == PaymentStatus::in_flight);
 }
 
 TEST_CASE("a torn entry is not taken, and its place not used again") {

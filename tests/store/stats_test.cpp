@@ -209,7 +209,7 @@ TEST_CASE("a payment in parts: its fee is that of all settled parts, and each HT
   CHECK(stats.parts_each.percentile(100) == 3);
   CHECK(stats.fee_msat.sum() == 10 + 10 + 7);
   CHECK(stats.amount_msat == 250'000);
-  check_same(payment, *store.store.load(payment.index));
+  check_same(payment, *store.store.load(payment.index).value());
   CHECK(parts_of(payment) == 3);
   CHECK(settlement_of(payment)->amount == Msat::of(250'000));
 }

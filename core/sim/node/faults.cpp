@@ -66,7 +66,7 @@ constexpr std::array kind_words = {
     KindWord{"restart-payee", FaultKind::restart_payee, When::around},
 };
 
-Error refuse(std::string why) {
+Error no_fault(std::string why) {
   return Error{Errc::usage, "--faults: " + std::move(why), "paytower simulate serve --help"};
 }
 
@@ -138,14 +138,14 @@ Result<std::monostate> read_meant(std::string_view text, Fault& fault) {
   const std::size_t sharp = std::min(text.find('#'), text.size());
   const std::size_t slash = std::min(text.find('/'), sharp);
   fault.occasion = text.substr(0, slash);
-  if (fault.occasion.empty()) return refuse("@ wants a method behind it, or fence, connect, end, *");
+  if (fault.occasion.empty()) return no_fault("@ wants a method behind it, or fence, connect, end, *");
   if (slash < sharp) {
     fault.hash = PaymentHash::from_hex_text(text.substr(slash + 1, sharp - slash - 1));
-    if (!fault.hash) return refuse("/HASH wants the 64 hex digits of a payment hash");
+    if (!fault.hash) return no_fault("/HASH wants the 64 hex digits of a payment hash");
   }
   if (sharp == text.size()) return std::monostate{};
   const auto part = number(text.substr(sharp + 1), UINT32_MAX);
-  if (!part) return refuse("#PART wants the number of a part");
+  if (!part) return no_fault("#PART wants the number of a part");
   fault.part = static_cast<std::uint32_t>(*part);
   return std::monostate{};
 }
@@ -161,12 +161,12 @@ Result<std::monostate> read_occasion(std::string_view text, Fault& fault) {
   const std::string_view count = text.substr(mark + 1);
   if (text[mark] == '~') {
     fault.one_in = counted(count).value_or(0);
-    return fault.one_in == 0 ? Result<std::monostate>(refuse("~K wants a whole number from 1 up")) : std::monostate{};
+    return fault.one_in == 0 ? Result<std::monostate>(no_fault("~K wants a whole number from 1 up")) : std::monostate{};
   }
   const std::size_t x = count.find('x');
   const auto first = counted(count.substr(0, x));
   const auto times = x == std::string_view::npos ? 1 : counted(count.substr(x + 1));
-  if (!first || !times) return refuse(":NxM wants whole numbers from 1 up");
+  if (!first || !times) return no_fault(":NxM wants whole numbers from 1 up");
   fault.skip = *first - 1;
   fault.times = *times;
   return std::monostate{};
@@ -221,7 +221,7 @@ Result<std::monostate> Faults::read_item(std::string_view text) {
   const std::string_view name = what.substr(0, equals);
   const std::string_view value = what.substr(std::min(equals + 1, what.size()));
   const auto unknown = [&] {
-    return refuse("\"" + std::string(text) + "\" is no fault (KIND[=VALUE]@METHOD, such as drop-reply@sendpay:2)");
+    return no_fault("\"" + std::string(text) + "\" is no fault (KIND[=VALUE]@METHOD, such as drop-reply@sendpay:2)");
   };
   if (at == std::string_view::npos) {
     if (!read_setting(name, value)) return unknown();
@@ -244,7 +244,7 @@ Result<Faults> Faults::parse(std::string_view spec) {
   while (!spec.empty()) {
     const std::size_t comma = std::min(spec.find(','), spec.size());
     if (auto read = faults.read_item(spec.substr(0, comma)); !read) return read.error();
-    if (faults.faults_.size() > most_items) return refuse("too many faults");
+    if (faults.faults_.size() > most_items) return no_fault("too many faults");
     spec.remove_prefix(std::min(comma + 1, spec.size()));
   }
   return faults;
