@@ -121,8 +121,8 @@ LineResult line_result(const Session& session, const DriveResult& result) {
 /// lines that are driven now.
 class BatchFeed final : public DriveFeed {
  public:
-  /// `reached`: the switch's key, or why it cannot be reached.
-  BatchFeed(const BatchOptions& options, Session& session, LineReader lines, Result<SwitchKey> reached)
+  /// `reached`: who the switch is, or why it cannot be reached.
+  BatchFeed(const BatchOptions& options, Session& session, LineReader lines, Result<IdentityAnswer> reached)
       : options_(options), session_(session), lines_(std::move(lines)), reached_(std::move(reached)),
         progress_(session.output, session.clock, "payments"),
         total_(progress_.active() ? count_lines(options.path) : 0) {}
@@ -229,11 +229,11 @@ class BatchFeed final : public DriveFeed {
 
   std::optional<Error> objection_of_switch(PaymentRequest& request, const std::optional<std::string>& routes_file) {
     if (!reached_) return reached_.error();
-    if (const auto fits = check_switch(request, *reached_); !fits) return fits.error();
+    if (auto why = unfit(request, *reached_)) return why;
     if (!routes_file) return std::nullopt;
     const auto text = read_input(*routes_file, limits::max_input_file_bytes);
     if (!text) return text.error();
-    auto routes = read_routes(*text, request, *reached_);
+    auto routes = read_routes(*text, request, reached_->key);
     if (!routes) return routes.error();
     request.candidates = std::move(*routes);
     return std::nullopt;
@@ -311,7 +311,7 @@ class BatchFeed final : public DriveFeed {
   const BatchOptions& options_;
   Session& session_;
   LineReader lines_;
-  Result<SwitchKey> reached_;
+  Result<IdentityAnswer> reached_;
   Progress progress_;
   std::uint64_t total_;
   std::map<std::uint64_t, PaymentHash> driven_;
@@ -326,19 +326,19 @@ class BatchFeed final : public DriveFeed {
 /// The switch, or why it cannot be reached: then the lines get the answers that the database has.
 struct Reached {
   std::unique_ptr<SwitchHandle> handle{};
-  Result<SwitchKey> key = Error{};
+  Result<IdentityAnswer> who = Error{};
 };
 
 Reached reach(Session& session, std::int64_t patience_ns) {
   Reached reached;
   try {
     reached.handle = open_switch(session);
-    reached.key = identify(session, reached.handle->node(), patience_ns).key;
+    reached.who = identify(session, reached.handle->node(), patience_ns);
   } catch (const SwitchError& away) {
-    reached.key = Error{Errc::switch_unavailable, std::string(away.what()) + "; nothing was sent", {}};
+    reached.who = Error{Errc::switch_unavailable, std::string(away.what()) + "; nothing was sent", {}};
   } catch (const RefusalError& away) {
     if (!is_out_of_reach(session, away.error())) throw;
-    reached.key = away.error();
+    reached.who = away.error();
   }
   return reached;
 }
@@ -352,8 +352,8 @@ ExitCode run_batch(const BatchOptions& options, Session& session) {
   auto database = open_to_write_if_there(session, options.wait_ns);
   Reached reached = reach(session, question_patience(options.wait_ns));
   const SignalGuard signals;
-  BatchFeed feed(options, session, std::move(lines), reached.key);
-  if (!reached.key) {
+  BatchFeed feed(options, session, std::move(lines), reached.who);
+  if (!reached.who) {
     feed.answer_without_switch(database.get());
     return feed.finish();
   }

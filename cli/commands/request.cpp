@@ -140,18 +140,6 @@ std::string description_of(const SendOptions& options) {
   return invoice ? invoice->description.value_or("") : "";
 }
 
-Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key) {
-  if (!request.network.empty() && !pays_on(request.network, key.network)) {
-    const std::string message =
-        "the invoice is for " + request.network + ", the switch is on " + key.network + "; nothing was sent";
-    return about(Error{Errc::wrong_network, message}, request.hash);
-  }
-  if (request.demand.destination == key.node) {
-    return about(Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent"}, request.hash);
-  }
-  return std::monostate{};
-}
-
 Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request, const SwitchKey& key) {
   auto routes = parse_routes(text, RoutesContext{key.node, request.demand.final_cltv_delta, request.demand.amount});
   if (!routes) return about(routes.error(), request.hash);

@@ -24,9 +24,6 @@ struct Wanted {
 /// What an invoice says it is for; empty for --dest. Untrusted text.
 [[nodiscard]] std::string description_of(const SendOptions& options);
 
-/// Whether this switch may be asked to pay this: the chain, and that the payee is somebody else.
-[[nodiscard]] Result<std::monostate> check_switch(const PaymentRequest& request, const SwitchKey& key);
-
 /// The routes of --routes, all checked against the request's limits. Usage refusals.
 [[nodiscard]] Result<std::vector<Route>> read_routes(std::string_view text, const PaymentRequest& request,
                                                      const SwitchKey& key);

@@ -10,12 +10,14 @@
 #include "core/base/limits.h"
 #include "core/driver/admission.h"
 #include "core/driver/attempt_id.h"
+#include "core/driver/dry_run.h"
 
 namespace paytower::cli {
 
 namespace {
 
 constexpr std::size_t description_columns = 100;
+constexpr std::int64_t longest_dry_run_ns = 30 * ns_per_second;
 
 void confirm(Session& session, const SendOptions& options, const PaymentRequest& request) {
   const RouteDemand& demand = request.demand;
@@ -45,7 +47,6 @@ class Send {
     const HashState state = database_ ? value_of(database_->store.find(hash_)) : HashState{};
     Judgement known = judge_request(admission_of(submission()), state);
     if (known.result) return tell_known(*std::move(known.result));
-    if (known.join && options_.dry_run) return tell_dry_run(session_, forecast_of_join());
     if (known.join) return drive_on(*state.payment);
     if (wanted_.objection) return refuse_with(*wanted_.objection);
     return begin(state);
@@ -76,7 +77,6 @@ class Send {
       if (!is_out_of_reach(session_, away.error())) throw;
       return tell(left_open(std::move(known), away.error().message));
     }
-    if (options_.dry_run) return tell(known);
     return drive(submission(), handle->node(), session_.clock.mono().value - start.value);
   }
 
@@ -88,7 +88,7 @@ class Send {
   }
 
   ExitCode tell(const DriveResult& result) {
-    return options_.dry_run ? tell_dry_run(session_, forecast_of(result))
+    return options_.dry_run ? tell_dry_run(session_, observer_, result, {})
                             : report_one(session_, observer_, result, {false, true});
   }
 
@@ -111,6 +111,7 @@ class Send {
       if (!is_out_of_reach(session_, away.error())) throw;
       return tell(left_open(joined(payment), away.error().message));
     }
+    joins_ = true;
     Submission joining = submission();
     joining.ended_before = PaymentIndex{};
     return drive(std::move(joining), handle->node(), 0);
@@ -122,9 +123,7 @@ class Send {
     check_with_switch(handle->node());
     const std::int64_t spent = session_.clock.mono().value - start.value;
     if (state.payment) warn_of_overpayment(session_, *database_, wanted_.request);
-    if (options_.dry_run)
-      return dry_run_send(options_, std::move(wanted_.request), state, database_.get(), session_, handle->node());
-    if (!options_.yes) {
+    if (!options_.yes && !options_.dry_run) {
       confirm(session_, options_, wanted_.request);
       // The answer may have taken a while: the limits in time begin now, and the invoice may be over.
       Wanted later = value_of(read_wanted(options_, session_.clock.wall()));
@@ -133,19 +132,18 @@ class Send {
     }
     const auto left = remaining_wait(options_.wait_ns, spent);
     if (database_) database_->bound_waits(left);  // they began to run out before the question
-    if (!database_) database_ = create_database(session_, left);
+    if (!database_ && !options_.dry_run) database_ = create_database(session_, left);
     Submission wanted = submission();
     wanted.objection = wanted_.objection;
     wanted.ended_before = ended_try(state);
     return drive(std::move(wanted), handle->node(), spent);
   }
 
-  /// What the switch must say before anything is asked or stored: the chain, and its own key for the first hop of
-  /// --routes.
+  /// What the switch must say before anything is asked or stored: what the driver would refuse too, and its own key for
+  /// the first hop of --routes.
   void check_with_switch(Switch& node) {
     const IdentityAnswer identity = identify(session_, node, question_patience(options_.wait_ns));
-    (void)value_of(check_switch(wanted_.request, identity.key));
-    if (const auto why = beyond(wanted_.request, identity.capabilities)) refuse(*why);
+    if (const auto why = unfit(wanted_.request, identity)) refuse(*why);
     if (!options_.routes) return;
     const std::string text = value_of(read_input(*options_.routes, limits::max_input_file_bytes));
     wanted_.request.candidates = value_of(read_routes(text, wanted_.request, identity.key));
@@ -158,14 +156,28 @@ class Send {
     how.lock_timeout_ns = session_.global.lock_timeout_ns.value_or(0);
     how.clock_from = release_date;
     how.use_memory = !options_.no_memory;
-    Driver driver(driver_ports(session_, *database_, node, observer_), how);
-    driver.submit(std::move(wanted));
-    auto results = cli::drive(driver, database_->store, {hash_});
-    if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
-    const ExitCode code = tell(open_if_recorded(std::move(results.front())));
+    if (options_.dry_run) return rehearse(std::move(wanted), node, how);
+    const ExitCode code = tell(driven(std::move(wanted), driver_ports(session_, *database_, node, observer_), how));
     session_.output.flush();
     database_->store.checkpoint_if_due(db::Closing::when_large);
     return code;
+  }
+
+  /// The same drive without its acts. What somebody else has begun is looked at, and not waited for.
+  ExitCode rehearse(Submission wanted, Switch& node, DriverOptions how) {
+    how.collect_only = joins_;
+    how.wait_ns = joins_ ? 0 : how.wait_ns.value_or(longest_dry_run_ns);
+    DryRun dry(node, database_ ? &database_->store : nullptr, session_.clock, session_.randomness, observer_);
+    const DriveResult result = driven(std::move(wanted), dry.ports(), how);
+    return tell_dry_run(session_, observer_, result, dry.planned());
+  }
+
+  [[nodiscard]] DriveResult driven(Submission wanted, const DriverPorts& ports, const DriverOptions& how) const {
+    Driver driver(ports, how);
+    driver.submit(std::move(wanted));
+    auto results = cli::drive(driver, ports.store, {hash_});
+    if (results.empty()) throw std::logic_error("the driver told nothing about the payment");
+    return open_if_recorded(std::move(results.front()));
   }
 
   const SendOptions& options_;
@@ -174,6 +186,7 @@ class Send {
   PaymentHash hash_;
   ConsoleObserver observer_;
   std::unique_ptr<Database> database_;
+  bool joins_ = false;  ///< what somebody else has begun
 };
 
 }  // namespace

@@ -95,6 +95,20 @@ std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const Has
   return result;
 }
 
+/// Nothing when a switch that can do this can pay what is asked for.
+std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& capabilities) {
+  if (request.metadata && !capabilities.metadata) {
+    return Error{Errc::usage,
+                 "the invoice has metadata that its payee wants back, and this kind of node drops it; nothing was sent",
+                 {}};
+  }
+  if (request.demand.amount >= capabilities.min_amount) return std::nullopt;
+  return Error{Errc::usage,
+               "payments of less than " + std::to_string(capabilities.min_amount.value()) +
+                   " msat cannot be made safe with this kind of node; nothing was sent",
+               {}};
+}
+
 }  // namespace
 
 Created created_beside(const HashState& state) {
@@ -220,29 +234,20 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
                      elsewhere->switch_key->network + "); this is " + here.node.hex() + " (" + here.network + ")",
                  "paytower show " + hash};
   }
-  const std::string& network = payment.request.network;
-  if (!network.empty() && !pays_on(network, here.network)) {
-    return Error{Errc::wrong_network,
-                 "the invoice is for " + network + ", the switch is on " + here.network + "; nothing was sent",
-                 {}};
-  }
-  if (payment.request.demand.destination == here.node) {
-    return Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent", {}};
-  }
   return std::nullopt;
 }
 
-std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& capabilities) {
-  if (request.metadata && !capabilities.metadata) {
-    return Error{Errc::usage,
-                 "the invoice has metadata that its payee wants back, and this kind of node drops it; nothing was sent",
-                 {}};
+std::optional<Error> unfit(const PaymentRequest& request, const IdentityAnswer& there, bool recorded) {
+  const SwitchKey& here = there.key;
+  if (!request.network.empty() && !pays_on(request.network, here.network)) {
+    return Error{Errc::wrong_network,
+                 "the invoice is for " + request.network + ", the switch is on " + here.network + "; nothing was sent",
+                 {},
+                 request.hash};
   }
-  if (request.demand.amount >= capabilities.min_amount) return std::nullopt;
-  return Error{Errc::usage,
-               "payments of less than " + std::to_string(capabilities.min_amount.value()) +
-                   " msat cannot be made safe with this kind of node; nothing was sent",
-               {}};
+  if (request.demand.destination == here.node)
+    return Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent", {}, request.hash};
+  return recorded ? std::nullopt : beyond(request, there.capabilities);
 }
 
 Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence) {

@@ -53,11 +53,13 @@ struct Judgement {
 /// an earlier try was marked as failed by hand, so that resume asks about it.
 [[nodiscard]] Error blocked_by(const Payment& payment, Blocker blocker, bool watched);
 
-/// R6: nothing when `payment` may be shown to this switch.
+/// R6: nothing when what is open of `payment` may be shown to this switch.
 [[nodiscard]] std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& key);
 
-/// Nothing when a switch that can do this can pay what is asked for.
-[[nodiscard]] std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& capabilities);
+/// Nothing when this switch may be asked to pay this: its chain, that the payee is somebody else, and what its kind can
+/// do. `recorded`: what its kind can do was asked before it was.
+[[nodiscard]] std::optional<Error> unfit(const PaymentRequest& request, const IdentityAnswer& there,
+                                         bool recorded = false);
 
 /// The hand-over of an attempt, equal at every repetition (R4); a fence carries the fence's label.
 [[nodiscard]] Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence);

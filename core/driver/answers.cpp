@@ -28,13 +28,13 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
 }
 
 void Driver::Impl::check_identity(Drive& drive) {
-  const bool wanted = drive.item.payment.index.value == 0;
-  auto refusal = wrong_switch(drive.item.payment, identity->key);
-  if (!refusal && wanted) refusal = beyond(drive.item.payment.request, identity->capabilities);
-  if (!refusal) return;
+  const Payment& payment = drive.item.payment;
+  const bool recorded = payment.index.value != 0;
+  auto why = wrong_switch(payment, identity->key);
+  if (!why) why = unfit(payment.request, *identity, recorded);
+  if (!why) return;
   // Something of a recorded payment may be in flight: that another switch was named says nothing about it.
-  const bool elsewhere = refusal->code == Errc::other_switch || drive.item.payment.index.value != 0;
-  finish(drive, elsewhere ? DriveEnd::other_switch : DriveEnd::refused, *refusal);
+  finish(drive, recorded ? DriveEnd::other_switch : DriveEnd::refused, *why);
 }
 
 void Driver::Impl::receive(const NewestOwnAnswer& answer) {

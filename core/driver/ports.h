@@ -75,6 +75,7 @@ struct RouteQuestion {
   std::shared_ptr<const MissionControl> memory{};
   StoreId store{};  ///< whose memory it is
   UnixNs now{};
+  bool leaves_nothing = false;  ///< what is made at the switch for it is taken away again before the answer
 };
 
 struct IdentityAnswer {

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "cli/commands/request.h"
 #include "cli/input/payable_text.h"
 #include "core/base/limits.h"
+#include "core/driver/admission.h"
 
 using namespace paytower;
 using namespace paytower::cli;
@@ -134,15 +134,16 @@ TEST_CASE("payable text: what is not a BOLT 11 invoice is named as what it is") 
 
 TEST_CASE("an invoice is payable on a switch that says it is on the invoice's network") {
   PaymentRequest request;
-  SwitchKey key;
+  request.demand.amount = Msat::of(1);
+  IdentityAnswer there;
   request.demand.destination.bytes.fill(2);
   const auto fits = [&](const std::string& wanted, const std::string& chain) {
     request.network = wanted;
-    key.network = chain;
-    const auto checked = check_switch(request, key);
-    if (!checked) CHECK(checked.error().code == Errc::wrong_network);
-    if (!checked) CHECK(checked.error().payment_hash == request.hash);
-    return static_cast<bool>(checked);
+    there.key.network = chain;
+    const auto why = unfit(request, there);
+    if (why) CHECK(why->code == Errc::wrong_network);
+    if (why) CHECK(why->payment_hash == request.hash);
+    return !why;
   };
   for (const char* network : {"bitcoin", "testnet", "signet", "regtest", "simnet"}) CHECK(fits(network, network));
   CHECK(fits("testnet", "testnet4"));  // one prefix for all testnets
@@ -151,11 +152,11 @@ TEST_CASE("an invoice is payable on a switch that says it is on the invoice's ne
   CHECK_FALSE(fits("signet", "simnet"));
   CHECK_FALSE(fits("bitcoin", "testnet4"));
   CHECK(fits("", "bitcoin"));  // --dest names none
-  key.node = request.demand.destination;
-  const auto own = check_switch(request, key);
-  REQUIRE_FALSE(own);
-  CHECK(own.error().code == Errc::self_payment);
-  CHECK(own.error().payment_hash == request.hash);
+  there.key.node = request.demand.destination;
+  const auto own = unfit(request, there);
+  REQUIRE(own);
+  CHECK(own->code == Errc::self_payment);
+  CHECK(own->payment_hash == request.hash);
 }
 
 TEST_CASE("payable text: any bytes end in a text without blanks around it or in a sentence") {

@@ -1,6 +1,8 @@
 // M1, M7: a store's memory as a layer of the node: made, kept, filled, aged, put anew, and never in the way.
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "core/switch/cln/advice_layer.h"
 #include "tests/cln/world.h"
 
@@ -174,4 +176,30 @@ TEST_CASE("advice: questions that come while the layer is looked for wait for it
   CHECK(events.size() == 2);
   CHECK(world.node.of("askrene-listlayers").size() == 1);
   CHECK(world.node.of("getroutes").size() == 2);
+}
+
+TEST_CASE("advice: a question that leaves nothing has layers of its own, and they are gone before its answer") {
+  Advised world;
+  world.layers(json::array({world.own_layer("5x5x5/0", 10)}));  // the store's, which would be made anew
+  world.question.leaves_nothing = true;
+  world.question.excluded_channels = {{*ShortChannelId::parse("8x8x8"), 0}};
+  for (const bool advised : {true, false}) {
+    world.node.requests.clear();
+    if (!advised) world.question.memory.reset();
+    CHECK_FALSE(world.ask().routes.empty());
+    const auto made = world.node.of("askrene-create-layer");
+    const auto gone = world.node.of("askrene-remove-layer");
+    REQUIRE(made.size() == (advised ? 2U : 1U));
+    REQUIRE(gone.size() == made.size());
+    std::set<std::string> left;
+    for (const Request& request : made) left.insert(request.params["layer"].get<std::string>());
+    for (const Request& request : gone) left.erase(request.params["layer"].get<std::string>());
+    CHECK(left.empty());
+    for (const Request& request : made)
+      CHECK(request.params["layer"].get<std::string>().rfind(world.name() + "-", 0) == 0);
+    CHECK(world.node.of("askrene-listlayers").empty());
+    for (const Request& request : world.node.of("askrene-inform-channel"))
+      CHECK(request.params["layer"] != world.name());
+    CHECK(world.node.of("getroutes")[0].params["layers"].size() == 2 + made.size());
+  }
 }

@@ -1,6 +1,8 @@
 """A simulated node that is served with faults, and the judgement over what was paid: the network's own ledger."""
 
+import json
 import os
+import socket
 import subprocess
 
 import harness
@@ -50,6 +52,16 @@ class Served(harness.World):
                     os.unlink(copy + end)
         self.ok("backup", copy)
         return {"PAYTOWER_DB": copy}
+
+    def layers(self):
+        """The node's own word for what stands in it, past every relay."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(self.socket)
+            line.sendall(b'{"jsonrpc":"2.0","id":"x","method":"askrene-listlayers","params":{}}\n\n')
+            text = b""
+            while not text.endswith(b"\n\n"):
+                text += line.recv(65_536)
+        return json.loads(text)["result"]["layers"]
 
     # --- the judgement ---
 

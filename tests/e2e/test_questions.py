@@ -2,9 +2,7 @@
 reason of a missing route in a bounded number of questions. Method: a relay in front of `simulate serve` that writes down
 every request."""
 
-import json
 import os
-import socket
 import unittest
 
 import harness
@@ -73,15 +71,6 @@ class Questions(Served):
         looks = methods.count("getroute")
         self.assertLess(methods.count("wait"), 5 + 2 * looks)  # four of the first look, and then the one that is known
         self.assertEqual([one for one in methods if one in ("listhtlcs", "listchannelmoves")], [])
-
-    def layers(self):
-        with socket.socket(socket.AF_UNIX) as line:
-            line.connect(self.socket)
-            line.sendall(b'{"jsonrpc":"2.0","id":"x","method":"askrene-listlayers","params":{}}\n\n')
-            text = b""
-            while not text.endswith(b"\n\n"):
-                text += line.recv(65_536)
-        return json.loads(text)["result"]["layers"]
 
     def test_one_layer_a_store_is_all_that_stays(self):
         """Whatever fails in between; and each run adds what the ones before did not tell."""

@@ -60,13 +60,23 @@ void AdviceLayer::prepare(const RouteQuestion& question, Ready ready) {
   if (state_ == State::standing && same) {
     for (const Lesson& lesson : memory_->lessons_since(std::exchange(told_, memory_->lessons()))) tell(lesson);
     if (now_.value - aged_.value > knowledge_half_life_ns) age();
-    return ready(advice_layer_name(store_));
+    return ready(name_);
   }
   waiting_.push_back(std::move(ready));
   if (state_ == State::looked_for && same) return;
   memory_ = question.memory;
   store_ = question.store;
-  look_for();
+  name_ = question.leaves_nothing ? question_layer_name(store_, now_, client_.fresh_name()) : advice_layer_name(store_);
+  state_ = State::looked_for;
+  ++round_;
+  question.leaves_nothing ? make() : look_for();
+}
+
+void AdviceLayer::take_away(std::function<void()> then) {
+  if (state_ != State::standing) return then();
+  state_ = State::unknown;
+  client_.call("askrene-remove-layer", json{{"layer", name_}},
+               [then = std::move(then)](const RpcReply& /*reply*/) { then(); });
 }
 
 bool AdviceLayer::offered(const RpcReply& reply, const char* method) {
@@ -77,9 +87,8 @@ bool AdviceLayer::offered(const RpcReply& reply, const char* method) {
 
 /// The names alone first: other layers of the node may be large.
 void AdviceLayer::look_for() {
-  state_ = State::looked_for;
   const json names{{"layers", json::array({json{{"layer", true}}})}};
-  client_.call_filtered("askrene-listlayers", json::object(), names, [this, round = ++round_](const RpcReply& reply) {
+  client_.call_filtered("askrene-listlayers", json::object(), names, [this, round = round_](const RpcReply& reply) {
     if (round != round_) return;
     if (!offered(reply, "askrene-listlayers") || !reply.result) return answer();
     take_names(*reply.result);
@@ -87,17 +96,16 @@ void AdviceLayer::look_for() {
 }
 
 void AdviceLayer::take_names(const json& result) {
-  const std::string own = advice_layer_name(store_);
   bool there = false;
   const json* layers = list(result, "layers", most_layers);
   for (const json& one : layers != nullptr ? *layers : json::array()) {
     const std::string name = text(one, "layer").value_or("");
-    there = there || name == own;
+    there = there || name == name_;
     if (is_stale_question_layer(name, store_, now_))
       client_.call("askrene-remove-layer", json{{"layer", name}}, ignore);
   }
   if (!there) return make();
-  client_.call("askrene-listlayers", json{{"layer", own}}, [this, round = round_](const RpcReply& reply) {
+  client_.call("askrene-listlayers", json{{"layer", name_}}, [this, round = round_](const RpcReply& reply) {
     if (round != round_) return;
     if (!reply.result) return answer();
     take_content(*reply.result);
@@ -118,12 +126,12 @@ void AdviceLayer::take_content(const json& result) {
     strange = strange || !channel || (at > oldest && memory_->bounds(*channel) == nullptr);
   }
   if (!strange) return fill(newest);
-  client_.call("askrene-remove-layer", json{{"layer", advice_layer_name(store_)}}, ignore);
+  client_.call("askrene-remove-layer", json{{"layer", name_}}, ignore);
   make();
 }
 
 void AdviceLayer::make() {
-  client_.call("askrene-create-layer", json{{"layer", advice_layer_name(store_)}, {"persistent", false}},
+  client_.call("askrene-create-layer", json{{"layer", name_}, {"persistent", false}},
                [this, round = round_](const RpcReply& reply) {
                  if (round != round_) return;
                  if (!offered(reply, "askrene-listlayers")) return answer();
@@ -144,19 +152,18 @@ void AdviceLayer::fill(std::int64_t known_until) {
 
 /// Not waited for: the node takes what one connection says in order.
 void AdviceLayer::tell(const Lesson& lesson) {
-  client_.call("askrene-inform-channel",
-               inform_params(advice_layer_name(store_), lesson.channel, lesson.amount, inform_word(lesson.kind)),
+  client_.call("askrene-inform-channel", inform_params(name_, lesson.channel, lesson.amount, inform_word(lesson.kind)),
                ignore);
 }
 
 void AdviceLayer::age() {
   aged_ = now_;
   const std::int64_t cutoff = std::max<std::int64_t>((now_.value - knowledge_half_life_ns) / ns_per_second, 0);
-  client_.call("askrene-age", json{{"layer", advice_layer_name(store_)}, {"cutoff", cutoff}}, ignore);
+  client_.call("askrene-age", json{{"layer", name_}, {"cutoff", cutoff}}, ignore);
 }
 
 void AdviceLayer::answer() {
-  const std::string layer = state_ == State::standing ? advice_layer_name(store_) : "";
+  const std::string layer = state_ == State::standing ? name_ : "";
   if (state_ == State::looked_for) state_ = State::unknown;
   for (const Ready& ready : std::exchange(waiting_, {})) ready(layer);
 }

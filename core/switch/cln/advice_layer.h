@@ -26,6 +26,9 @@ inline constexpr std::int64_t question_life_seconds = 600;
 /// aged, and told what it has not heard. Every later question only adds what was learned since. The node does not write
 /// it down: after its restart it is filled again. What is older than a half-life is not told and aged away, as the node
 /// itself weighs no age.
+///
+/// A question that leaves nothing (RouteQuestion) gets a layer of its own, filled with all of that, and the store's
+/// stays as it is: take_away() ends it.
 class AdviceLayer {
  public:
   /// Gets the layer's name; empty where the node keeps no such layers, or the question wants no advice.
@@ -33,6 +36,8 @@ class AdviceLayer {
 
   explicit AdviceLayer(RpcClient& client) : client_(client) {}
   void prepare(const RouteQuestion& question, Ready ready);
+  /// Behind a question that leaves nothing: `then` is called when its layer is gone.
+  void take_away(std::function<void()> then);
   /// The connection is lost, and with it all questions.
   void forget();
   /// The node has lost the layer: the next question looks for it again.
@@ -56,6 +61,7 @@ class AdviceLayer {
   RpcClient& client_;
   State state_ = State::unknown;
   StoreId store_{};
+  std::string name_;
   UnixNs now_{};
   UnixNs aged_{};
   std::shared_ptr<const MissionControl> memory_;

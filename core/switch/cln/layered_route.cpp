@@ -128,8 +128,15 @@ void LayeredRoute::ask() {
 }
 
 void LayeredRoute::end(const RpcReply& reply) {
-  if (!layer_.empty()) client_.call("askrene-remove-layer", json{{"layer", layer_}}, [](const RpcReply& /*reply*/) {});
-  done_(reply.result ? read_routes_answer(*reply.result, question_.max_parts) : std::vector<Route>{}, reply.error);
+  const auto tell = [self = shared_from_this(), error = reply.error,
+                     routes = reply.result ? read_routes_answer(*reply.result, question_.max_parts)
+                                           : std::vector<Route>{}] { self->done_(routes, error); };
+  if (layer_.empty()) return tell();
+  const bool waits = question_.leaves_nothing;
+  client_.call("askrene-remove-layer", json{{"layer", layer_}}, [tell, waits](const RpcReply& /*reply*/) {
+    if (waits) tell();
+  });
+  if (!waits) tell();
 }
 
 }  // namespace paytower::cln

@@ -31,6 +31,7 @@ struct LayeredQuestion {
   std::string advice;  ///< the store's layer, empty without one
   StoreId store{};
   UnixNs now{};
+  bool leaves_nothing = false;  ///< the layer is gone before the answer comes
 };
 
 /// getroutes knows no exclusions: they are put into a layer of their own, which is taken away behind the question. What

@@ -236,6 +236,7 @@ void RouteSearch::put_layered(const Ask& what, Found found) {
   asked.advice = layer_;
   asked.store = question_.store;
   asked.now = question_.now;
+  asked.leaves_nothing = question_.leaves_nothing;
   std::make_shared<LayeredRoute>(client_, std::move(asked), std::move(found))->start();
 }
 

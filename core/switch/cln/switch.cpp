@@ -289,9 +289,11 @@ void ClnSwitch::look(const PaymentHash& hash, std::span<const Marks> since) {
 
 void ClnSwitch::ask_route(const RouteQuestion& question) {
   if (!impl_->present()) return;
-  std::make_shared<RouteSearch>(impl_->client, impl_->advice, question, impl_->identity->key.node,
-                                [impl = impl_.get()](RouteAnswer answer) { impl->tell(std::move(answer)); })
-      ->start();
+  const auto done = [impl = impl_.get(), leaves_nothing = question.leaves_nothing](RouteAnswer answer) {
+    if (!leaves_nothing) return impl->tell(std::move(answer));
+    impl->advice.take_away([impl, answer = std::move(answer)] { impl->tell(answer); });
+  };
+  std::make_shared<RouteSearch>(impl_->client, impl_->advice, question, impl_->identity->key.node, done)->start();
 }
 
 void ClnSwitch::dispatch(const Handover& handover) { impl_->dispatch(handover); }

@@ -1,0 +1,103 @@
+// send --dry-run: ports for the driver behind which nothing is stored, locked or handed over. The driver goes the very
+// way of a send, and comes to an end where the first attempt would be recorded (R1).
+#pragma once
+
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/driver/driver.h"
+#include "core/driver/ports.h"
+
+namespace paytower {
+
+/// Reads what is stored, and takes what would be stored in memory, so that the driver goes on with it; but for new
+/// attempts: their commit is refused (Errc::not_confirmed), and ends the run. Without a store below, one that is still
+/// to be made.
+class DryStore final : public PaymentStore {
+ public:
+  DryStore(PaymentStore* below, Clock& clock, Randomness& randomness);
+
+  [[nodiscard]] std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override;
+  [[nodiscard]] Result<HashState> find(const PaymentHash& hash) override;
+  [[nodiscard]] Result<std::optional<Payment>> load(PaymentIndex index) override;
+  [[nodiscard]] std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override;
+  [[nodiscard]] std::vector<PastResult> recent_results(std::size_t most) override;
+  [[nodiscard]] StoreTrace trace_at(const SwitchKey& here) override;
+  [[nodiscard]] bool accounts_for(AttemptId id) override;
+  [[nodiscard]] std::uint64_t change_counter() override;
+  void spool(const AttemptKey& key, const Preimage& preimage) noexcept override;
+
+  /// Of the attempts that were refused, one a part.
+  [[nodiscard]] const std::vector<Route>& planned() const { return planned_; }
+
+ private:
+  [[nodiscard]] Result<Stored> take(const PaymentWrites& entry);
+
+  PaymentStore* below_;
+  Clock& clock_;
+  StoreId made_up_{};             ///< name of a store that is still to be made
+  std::vector<Payment> taken_{};  ///< as they would be stored now, the newest last
+  std::vector<Route> planned_{};
+};
+
+/// Passes the questions on, each so that it leaves nothing, and no act. What would be released counts as released.
+class DrySwitch final : public Switch {
+ public:
+  explicit DrySwitch(Switch& node) : node_(node) {}
+
+  void identify() override { node_.identify(); }
+  void look(const PaymentHash& hash, std::span<const Marks> since) override { node_.look(hash, since); }
+  void ask_route(const RouteQuestion& question) override;
+  void dispatch(const Handover&) override {}
+  void query(const AttemptKey& key) override { node_.query(key); }
+  void fence(const Handover&) override {}
+  void release(const PaymentHash& hash, const StoreId& store) override;
+  [[nodiscard]] std::optional<HandoverTerms> terms() const override { return node_.terms(); }
+  void list_own(const StoreId& store) override { node_.list_own(store); }
+  void newest_own(const StoreTrace& trace) override { node_.newest_own(trace); }
+  [[nodiscard]] std::vector<SwitchEvent> poll(MonoNs until) override;
+
+ private:
+  Switch& node_;
+  std::set<PaymentHash> released_;
+  std::vector<SwitchEvent> told_;
+};
+
+/// All ports of a dry run. They must outlive it; `stored` is null where there is no database yet.
+class DryRun {
+ public:
+  DryRun(Switch& node, PaymentStore* stored, Clock& clock, Randomness& randomness, Observer& observer)
+      : clock_(clock), randomness_(randomness), store_(stored, clock, randomness), node_(node), observer_(observer) {}
+
+  [[nodiscard]] DriverPorts ports() { return {node_, store_, locks_, clock_, randomness_, observer_}; }
+  [[nodiscard]] const std::vector<Route>& planned() const { return store_.planned(); }
+
+ private:
+  /// R11: whoever drives the payment goes on, and nobody has to wait for this.
+  class NoLocks final : public PaymentLocks {
+   public:
+    bool try_lock(const PaymentHash&) override { return true; }
+    void unlock(const PaymentHash&) override {}
+  };
+  /// Nothing has changed, whatever the store took.
+  class Warnings final : public Observer {
+   public:
+    explicit Warnings(Observer& observer) : observer_(observer) {}
+    void warn(const PaymentHash& hash, std::string_view message) override { observer_.warn(hash, message); }
+    void trace(const PaymentHash& hash, std::string_view message) override { observer_.trace(hash, message); }
+
+   private:
+    Observer& observer_;
+  };
+
+  Clock& clock_;
+  Randomness& randomness_;
+  DryStore store_;
+  DrySwitch node_;
+  NoLocks locks_;
+  Warnings observer_;
+};
+
+}  // namespace paytower
