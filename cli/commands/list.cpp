@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/input/amount.h"
 #include "cli/output/csv.h"
+#include "cli/output/json.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
 #include "cli/output/suggest.h"
@@ -122,15 +123,42 @@ std::vector<std::string> values(const Payment& payment) {
           time_text(payment.request.created)};
 }
 
+/// What --json says behind the rows.
+struct Tail {
+  PaymentIndex first{};
+  PaymentIndex last{};
+  std::optional<std::uint64_t> total{};  ///< of the database
+  std::vector<db::BadRow> bad_rows{};
+};
+
+void write_tail(JsonWriter& out, const Tail& tail) {
+  out.key("first_index_offset").id(static_cast<std::uint64_t>(tail.first.value));
+  out.key("last_index_offset").id(static_cast<std::uint64_t>(tail.last.value));
+  out.key("total_num_payments");
+  tail.total ? out.id(*tail.total) : out.null();
+  out.key("bad_rows").begin_array();
+  for (const db::BadRow& row : tail.bad_rows) {
+    out.element().begin_object();
+    out.key("payment_index").id(static_cast<std::uint64_t>(row.index.value));
+    out.key("payment_hash").maybe_hex(row.hash);
+    out.key("reason").text(row.reason);
+    out.end_object();
+  }
+  out.end_array();
+}
+
 /// Prints rows as they come, so that a list of any length needs no more than a page of memory.
 class Printer {
  public:
   Printer(Session& session, const ListOptions& options)
       : output_(session.output), omit_hops_(options.omit_hops), format_(choose(options)), now_(session.clock.wall()),
-        table_(columns(session.output.stdout_is_tty())) {}
+        table_(columns(session.output.stdout_is_tty())), json_(session.output) {}
 
   void begin() {
-    if (document()) output_.result("{\"payments\":[");
+    if (document()) {
+      json_.writer().begin_object();
+      json_.writer().key("payments").begin_array();
+    }
     if (format_ == Format::csv)
       output_.result(
           csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts"}));
@@ -142,8 +170,11 @@ class Printer {
       case Format::table: return add_to_table(payment);
       case Format::tsv: return add_to_tsv(payment);
       case Format::csv: return add_to_csv(payment);
-      case Format::ndjson: return add_json("", payment, "\n");
-      case Format::automatic: return add_json(rows_ > 1 ? "," : "", payment, "");
+      case Format::ndjson: append_payment(json_.text(), PaymentView{&payment, omit_hops_}); return json_.end();
+      case Format::automatic:
+        json_.writer().element();
+        append_payment(json_.text(), PaymentView{&payment, omit_hops_});
+        return json_.pass_on();
     }
   }
 
@@ -152,8 +183,12 @@ class Printer {
     if (format_ == Format::table && rows_ > 0) output_.result(table_.take(output_, 2));
   }
 
-  void end(const std::string& tail) {
-    if (document()) output_.result("]" + tail + "}\n");
+  void end(const Tail& tail) {
+    if (!document()) return;
+    json_.writer().end_array();
+    write_tail(json_.writer(), tail);
+    json_.writer().end_object();
+    json_.end();
   }
 
  private:
@@ -167,13 +202,6 @@ class Printer {
     return choose(options, output_.json(), output_.stdout_is_tty());
   }
   [[nodiscard]] bool document() const { return format_ == Format::automatic; }
-
-  void add_json(std::string_view before, const Payment& payment, std::string_view behind) {
-    json_ = before;
-    append_payment(json_, PaymentView{&payment, omit_hops_});
-    json_ += behind;
-    output_.result(json_);
-  }
 
   void add_to_tsv(const Payment& payment) {
     std::vector<std::string> cells = values(payment);
@@ -224,17 +252,9 @@ class Printer {
   Format format_;
   UnixNs now_;
   Table table_;
-  std::string json_;  ///< of the present row; its memory serves all of them
+  GrowingJson json_;
   std::uint64_t rows_ = 0;
 };
-
-Json bad_row_json(const db::BadRow& row) {
-  Json json;
-  json["payment_index"] = id_json(static_cast<std::uint64_t>(row.index.value));
-  json["payment_hash"] = hex_json(row.hash);
-  json["reason"] = row.reason;
-  return json;
-}
 
 db::PageRequest page_request(const ListOptions& options) {
   db::PageRequest request;
@@ -264,10 +284,11 @@ class Lister {
     } else {
       backwards();
     }
-    printer_.end(tail());
+    if (options_.count_total) tail_.total = query_.count({});
+    printer_.end(tail_);
     progress_.end();
     session_.output.flush();
-    if (bad_rows_.empty()) return ExitCode::ok;
+    if (tail_.bad_rows.empty()) return ExitCode::ok;
     report_bad_rows();
     return ExitCode::database;
   }
@@ -346,25 +367,15 @@ class Lister {
     printed_ += page.payments.size();
     // Where the rows themselves scroll by, they are the progress.
     if (!session_.output.stdout_is_tty()) progress_.update(printed_, total_);
-    if (first_.value == 0) first_ = page.first;
-    last_ = std::max(last_, page.last);
-    bad_rows_.insert(bad_rows_.end(), page.bad_rows.begin(), page.bad_rows.end());
-  }
-
-  std::string tail() {
-    Json json;
-    json["first_index_offset"] = id_json(static_cast<std::uint64_t>(first_.value));
-    json["last_index_offset"] = id_json(static_cast<std::uint64_t>(last_.value));
-    json["total_num_payments"] = options_.count_total ? id_json(query_.count({})) : Json();
-    json["bad_rows"] = Json::array();
-    for (const db::BadRow& row : bad_rows_) json["bad_rows"].push_back(bad_row_json(row));
-    return "," + dump(json).substr(1, dump(json).size() - 2);
+    if (tail_.first.value == 0) tail_.first = page.first;
+    tail_.last = std::max(tail_.last, page.last);
+    tail_.bad_rows.insert(tail_.bad_rows.end(), page.bad_rows.begin(), page.bad_rows.end());
   }
 
   void report_bad_rows() {
-    std::string message = std::to_string(bad_rows_.size()) + " rows cannot be read:";
-    for (std::size_t i = 0; i < std::min<std::size_t>(bad_rows_.size(), 5); ++i) {
-      message += " " + std::to_string(bad_rows_[i].index.value) + " (" + bad_rows_[i].reason + ")";
+    std::string message = std::to_string(tail_.bad_rows.size()) + " rows cannot be read:";
+    for (std::size_t i = 0; i < std::min<std::size_t>(tail_.bad_rows.size(), 5); ++i) {
+      message += " " + std::to_string(tail_.bad_rows[i].index.value) + " (" + tail_.bad_rows[i].reason + ")";
     }
     session_.output.error(report_of(Error{Errc::database, message, "paytower check"}));
   }
@@ -376,17 +387,15 @@ class Lister {
   Progress progress_;
   std::uint64_t printed_ = 0;
   std::uint64_t total_ = 0;
-  PaymentIndex first_;
-  PaymentIndex last_;
-  std::vector<db::BadRow> bad_rows_;
+  Tail tail_;
 };
 
 ExitCode empty_list(const ListOptions& options, Session& session) {
   Printer printer(session, options);
   printer.begin();
-  const std::string total = options.count_total ? "\"0\"" : "null";
-  printer.end(",\"first_index_offset\":\"0\",\"last_index_offset\":\"0\",\"total_num_payments\":" + total +
-              ",\"bad_rows\":[]");
+  Tail tail;
+  if (options.count_total) tail.total = 0;
+  printer.end(tail);
   return ExitCode::ok;
 }
 
@@ -405,8 +414,8 @@ std::string lower_case(std::string text) {
 /// Rows of another kind than payments: one JSON array under `name`, NDJSON, TSV, or a table.
 class OtherRows {
  public:
-  OtherRows(Session& session, const ListOptions& options, std::string name, std::vector<Column> columns)
-      : output_(session.output), format_(options.format), name_(std::move(name)) {
+  OtherRows(Session& session, const ListOptions& options, std::string_view name, std::vector<Column> columns)
+      : output_(session.output), json_(session.output), format_(options.format) {
     std::vector<std::string> header;
     header.reserve(columns.size());
     for (const Column& column : columns) header.push_back(lower_case(column.title));
@@ -414,13 +423,15 @@ class OtherRows {
     if (format_ == Format::csv) output_.result(csv_line(header));
     if (format_ == Format::automatic && !output_.json())
       format_ = output_.stdout_is_tty() ? Format::table : Format::tsv;
-    if (format_ == Format::automatic) output_.result("{\"" + name_ + "\":[");
+    if (format_ != Format::automatic) return;
+    json_.writer().begin_object();
+    json_.writer().key(name).begin_array();
   }
 
   void row(const Json& json, const std::vector<std::string>& cells) {
     ++rows_;
     switch (format_) {
-      case Format::automatic: return output_.result((rows_ > 1 ? "," : "") + dump(json));
+      case Format::automatic: json_.writer().element().json(dump(json)); return json_.pass_on();
       case Format::ndjson: return output_.result(dump(json) + "\n");
       case Format::tsv: return output_.result(tsv_line(cells));
       case Format::csv: return output_.result(csv_line(cells));
@@ -429,14 +440,18 @@ class OtherRows {
   }
 
   void end() {
-    if (format_ == Format::automatic) output_.result("]}\n");
+    if (format_ == Format::automatic) {
+      json_.writer().end_array();
+      json_.writer().end_object();
+      json_.end();
+    }
     if (format_ == Format::table && rows_ > 0) output_.result(table_.take(output_, SIZE_MAX));
   }
 
  private:
   Output& output_;
+  GrowingJson json_;
   Format format_;
-  std::string name_;
   Table table_{std::vector<Column>{}};
   std::uint64_t rows_ = 0;
 };

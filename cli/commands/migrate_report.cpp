@@ -1,5 +1,6 @@
 #include "cli/commands/migrate_report.h"
 
+#include "cli/output/json.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
@@ -10,66 +11,64 @@ namespace {
 
 constexpr std::uint64_t most_lines = 20;
 
-Json steps_json(const std::vector<db::StepName>& steps) {
-  Json list = Json::array();
-  for (const db::StepName& step : steps) list.push_back(Json{{"version", step.version}, {"name", step.name}});
-  return list;
+void write_head(JsonWriter& out, const db::MigrateReport& report) {
+  out.key("from_version").number(static_cast<std::uint64_t>(report.from_version));
+  out.key("to_version").number(static_cast<std::uint64_t>(report.to_version));
+  out.key("applied").begin_array();
+  for (const db::StepName& step : report.applied) {
+    out.element().begin_object();
+    out.key("version").number(static_cast<std::uint64_t>(step.version));
+    out.key("name").text(step.name);
+    out.end_object();
+  }
+  out.end_array();
+  out.key("backup_path");
+  report.backup_path ? out.text(*report.backup_path) : out.null();
+  out.key("read").number(report.counts.read);
+  out.key("migrated").number(report.counts.migrated);
+  out.key("duplicates").number(report.counts.duplicates);
 }
 
-/// Elements go out as they come: a million of them need no more memory than one.
-class JsonList {
- public:
-  JsonList(Output& output, std::string_view name) : output_(output) {
-    output_.result(",\"" + std::string(name) + "\":[");
-  }
-  ~JsonList() = default;
-  JsonList(const JsonList&) = delete;
-  JsonList& operator=(const JsonList&) = delete;
-
-  void add(const Json& element) {
-    output_.result((empty_ ? "" : ",") + dump(element));
-    empty_ = false;
-  }
-  void end() { output_.result("]"); }
-
- private:
-  Output& output_;
-  bool empty_ = true;
-};
+void write_notes(JsonWriter& out, const std::vector<std::string>& notes) {
+  out.key("notes").begin_array();
+  for (const std::string& note : notes) out.element().text(note);
+  out.end_array();
+}
 
 void print_json(const db::MigrateReport& report, SQLite::Database& database, bool dry_run, Output& output) {
-  Json head;
-  head["from_version"] = report.from_version;
-  head["to_version"] = report.to_version;
-  head["applied"] = steps_json(report.applied);
-  head["backup_path"] = report.backup_path ? Json(*report.backup_path) : Json();
-  head["read"] = report.counts.read;
-  head["migrated"] = report.counts.migrated;
-  head["duplicates"] = report.counts.duplicates;
-  std::string text = dump(head);
-  text.pop_back();
-  output.result(text);
-  JsonList aside(output, "quarantined");
+  GrowingJson json(output);
+  JsonWriter& out = json.writer();
+  out.begin_object();
+  write_head(out, report);
+  out.key("quarantined").begin_array();
   if (report.counts.quarantined > 0) {
-    db::each_set_aside(database, report.at, [&aside](const db::SetAside& one) {
-      Json json;
-      json["sequence"] = one.sequence ? Json(std::to_string(*one.sequence)) : Json();
-      json["payment_hash"] = hex_json(one.hash);
-      json["reason"] = one.reason;
-      aside.add(json);
+    db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
+      out.element().begin_object();
+      out.key("sequence");
+      one.sequence ? out.text(std::to_string(*one.sequence)) : out.null();
+      out.key("payment_hash").maybe_hex(one.hash);
+      out.key("reason").text(one.reason);
+      out.end_object();
+      json.pass_on();
     });
   }
-  aside.end();
-  JsonList guards(output, "guards");
+  out.end_array();
+  out.key("guards").begin_array();
   if (report.counts.guards > 0) {
-    db::each_new_guard(database, report.at, [&guards](const PaymentHash& hash, GuardKind kind) {
-      guards.add(Json{{"payment_hash", hash.hex()}, {"kind", guard_kind_name(kind)}});
+    db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
+      out.element().begin_object();
+      out.key("payment_hash").hex(hash);
+      out.key("kind").text(guard_kind_name(kind));
+      out.end_object();
+      json.pass_on();
     });
   }
-  guards.end();
-  output.result(",\"guards_resolved\":" + std::to_string(report.counts.guards_resolved) +
-                ",\"notes\":" + dump(Json(report.notes)));
-  output.result(std::string(",\"dry_run\":") + (dry_run ? "true" : "false") + "}\n");
+  out.end_array();
+  out.key("guards_resolved").number(report.counts.guards_resolved);
+  write_notes(out, report.notes);
+  out.key("dry_run").boolean(dry_run);
+  out.end_object();
+  json.end();
 }
 
 std::string more_line(std::uint64_t lines) {

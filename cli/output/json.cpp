@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/output/output.h"
 #include "cli/output/render.h"
 #include "core/base/require.h"
 
@@ -59,6 +60,18 @@ void JsonWriter::text(std::string_view text) {
   out_ += '"';
   out_ += text;
   out_ += '"';
+}
+
+void GrowingJson::pass_on() {
+  if (text_.empty()) return;
+  output_.result(std::string_view(text_).substr(0, text_.size() - 1));
+  text_.erase(0, text_.size() - 1);
+}
+
+void GrowingJson::end() {
+  text_ += '\n';
+  output_.result(text_);
+  text_.clear();
 }
 
 }  // namespace paytower::cli

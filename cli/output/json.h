@@ -59,4 +59,28 @@ class JsonWriter {
   std::string& out_;
 };
 
+class Output;
+
+/// A document that is printed as it grows: a million elements need no more memory than one. The writer tells by the
+/// last byte whether a comma is due, so that byte stays behind until there is more.
+class GrowingJson {
+ public:
+  explicit GrowingJson(Output& output) : output_(output) {}
+  GrowingJson(const GrowingJson&) = delete;
+  GrowingJson& operator=(const GrowingJson&) = delete;
+
+  [[nodiscard]] JsonWriter& writer() { return writer_; }
+  /// What the writer has written and nobody has printed yet, to append a value to.
+  [[nodiscard]] std::string& text() { return text_; }
+  /// Prints what there is. Throws OutputError, as end().
+  void pass_on();
+  /// The document is complete: prints the rest, with a line end.
+  void end();
+
+ private:
+  Output& output_;
+  std::string text_;
+  JsonWriter writer_{text_};
+};
+
 }  // namespace paytower::cli
