@@ -1,3 +1,4 @@
+// Hex text to bytes and back.
 #include "core/base/bytes.h"
 
 namespace paytower {

@@ -17,13 +17,13 @@ using Bytes = std::vector<std::uint8_t>;
 
 /// Lower-case hex of any bytes.
 [[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
-/// The same, behind what stands in `out`.
+/// The same, appended to `out`.
 void append_hex(std::string& out, std::span<const std::uint8_t> bytes);
 
 /// Reads hex of either case into `out`, which it must fill exactly. False leaves `out` unspecified.
 [[nodiscard]] bool from_hex(std::string_view text, std::span<std::uint8_t> out);
 
-/// Reads hex of any even length; nothing for an odd length or a character that is no hex digit.
+/// Reads hex of any even length. Nothing for an odd length, or for a character that is not a hex digit.
 [[nodiscard]] std::optional<Bytes> bytes_from_hex(std::string_view text);
 
 /// N bytes of one meaning: two instances with different tags do not convert into each other.

@@ -1,3 +1,4 @@
+// The stable names of refusals, as error JSON shows them.
 #include "core/base/error.h"
 
 #include <array>

@@ -29,13 +29,13 @@ struct ErrorKind {
 [[nodiscard]] const ErrorKind& kind_of(Errc code);
 [[nodiscard]] inline std::string_view code_name(Errc code) { return kind_of(code).name; }
 
-/// One refusal, ready to be shown: `message` says what happened and what was not changed, `hint` is a command to copy
-/// or empty. Neither holds an invoice or a secret.
+/// One refusal, ready to be shown: `message` says what happened and what was not changed, `hint` is a command to copy,
+/// or empty. Neither contains an invoice or a secret.
 struct Error {
   Errc code = Errc::internal;
   std::string message;
   std::string hint{};
-  std::optional<PaymentHash> payment_hash{};  ///< which payment it is about, where whoever refuses knows
+  std::optional<PaymentHash> payment_hash{};  ///< which payment it is about, where that is known
 };
 
 /// The refusal of a payment in the table's words, with the table's next step.
@@ -73,7 +73,7 @@ template <typename T> class [[nodiscard]] Result {
   std::variant<T, Error> state_;
 };
 
-/// A refusal that leaves through the stack: caught in main, and by whoever can say more.
+/// A refusal as an exception: caught in main, and by callers that can say more.
 class RefusalError : public std::runtime_error {
  public:
   explicit RefusalError(Error error) : std::runtime_error(error.message), error_(std::move(error)) {}
@@ -83,7 +83,7 @@ class RefusalError : public std::runtime_error {
   Error error_;
 };
 
-/// R10: the database could not do what was asked, and what it stored is not known. After it: no act, no further write.
+/// R10: the database failed, and what it stored is not known. After it: nothing is sent, nothing more is written.
 class StoreError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -1,3 +1,4 @@
+// SHA-256, by libsodium.
 #include "core/base/hash.h"
 
 #include <sodium.h>

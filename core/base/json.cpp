@@ -1,3 +1,5 @@
+// Reads JSON from outside with nlohmann's SAX parser: every rule is checked while the text is read, before memory is
+// spent.
 #include "core/base/json.h"
 
 #include <algorithm>
@@ -5,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/limits.h"
@@ -32,11 +35,11 @@ class Builder final : public nlohmann::json_sax<json> {
 
   bool number_float(number_float_t /*value*/, const string_t& digits) override {
     const bool whole = digits.find_first_of(".eE") == std::string::npos;
-    if (whole) return fail("the number " + digits.substr(0, 30) + " is beyond 64 bits");
+    if (whole) return fail(fmt::format("the number {} is beyond 64 bits", digits.substr(0, 30)));
     const auto& ignored = rules_.ignored_floats;
     if (!levels_.empty() && std::find(ignored.begin(), ignored.end(), levels_.back().key) != ignored.end())
       return put(nullptr);
-    return fail("the number " + digits.substr(0, 30) + " has a fraction or an exponent; whole numbers only");
+    return fail(fmt::format("the number {} has a fraction or an exponent; whole numbers only", digits.substr(0, 30)));
   }
 
   bool start_object(std::size_t /*count*/) override { return open(json::object()); }
@@ -47,18 +50,18 @@ class Builder final : public nlohmann::json_sax<json> {
   bool key(string_t& name) override {
     Level& level = levels_.back();
     level.key = name;
-    if (level.node->contains(name)) return fail("the key stands here twice");
+    if (level.node->contains(name)) return fail("this key is here twice");
     return true;
   }
 
   bool parse_error(std::size_t position, const std::string& /*token*/,
                    const nlohmann::detail::exception& /*error*/) override {
-    if (problem_.empty()) problem_ = "not JSON: " + place(position);
+    if (problem_.empty()) problem_ = fmt::format("not JSON: {}", place(position));
     return false;
   }
 
  private:
-  /// An object or array that is still open, and where in it we are.
+  /// An object or array that is not finished yet, and the place in it where we are.
   struct Level {
     json* node;
     std::string key{};
@@ -66,7 +69,7 @@ class Builder final : public nlohmann::json_sax<json> {
 
   bool open(json container) {
     if (levels_.size() >= limits::max_json_depth)
-      return fail("nested more than " + std::to_string(limits::max_json_depth) + " deep");
+      return fail(fmt::format("nested more than {} deep", limits::max_json_depth));
     levels_.push_back(Level{add(std::move(container))});
     return true;
   }
@@ -79,7 +82,7 @@ class Builder final : public nlohmann::json_sax<json> {
     return true;
   }
 
-  /// The parent does not grow while a child of it is open, so the address stays good until the child is closed.
+  /// The parent does not grow while one of its children is open, so the pointer stays good until the child is closed.
   json* add(json value) {
     if (levels_.empty()) {
       root_ = std::move(value);
@@ -95,18 +98,18 @@ class Builder final : public nlohmann::json_sax<json> {
 
   bool fail(const std::string& what) {
     const std::string where = path();
-    problem_ = where.empty() ? what : "\"" + where + "\": " + what;
+    problem_ = where.empty() ? what : fmt::format("\"{}\": {}", where, what);
     return false;
   }
 
-  /// "routes[0].hops[2].fee_msat": the value that is being read.
+  /// For messages: which value is being read, such as "routes[0].hops[2].fee_msat".
   [[nodiscard]] std::string path() const {
     std::string text;
     for (const Level& level : levels_) {
       if (level.node->is_array()) {
-        // An element that is open stands in the array already; one that is being read does not.
+        // An open element is in its array already; an element that is being read is not.
         const std::size_t index = level.node->size() - (&level == &levels_.back() ? 0 : 1);
-        text += "[" + std::to_string(index) + "]";
+        text += fmt::format("[{}]", index);
       } else {
         if (!text.empty()) text += '.';
         text += level.key.substr(0, 64);
@@ -119,8 +122,7 @@ class Builder final : public nlohmann::json_sax<json> {
     const std::string_view before = text_.substr(0, std::min(position, text_.size()));
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const std::size_t start = before.rfind('\n') == std::string_view::npos ? 0 : before.rfind('\n') + 1;
-    return "line " + std::to_string(line) + ", column " +
-           std::to_string(std::max<std::size_t>(before.size() - start, 1));
+    return fmt::format("line {}, column {}", line, std::max<std::size_t>(before.size() - start, 1));
   }
 
   std::string_view text_;
@@ -134,9 +136,9 @@ class Builder final : public nlohmann::json_sax<json> {
 
 Result<json> read_json(std::string_view text, const JsonRules& rules) {
   if (text.size() > rules.max_bytes) {
-    return Error{Errc::usage, "more than " + std::to_string(rules.max_bytes) + " bytes of JSON"};
+    return Error{Errc::usage, fmt::format("more than {} bytes of JSON", rules.max_bytes)};
   }
-  // The library takes a NUL byte for the end and would leave what follows unread.
+  // The library takes a NUL byte for the end of the text and would leave the rest unread.
   if (text.find('\0') != std::string_view::npos) return Error{Errc::usage, "not JSON: it holds a NUL byte"};
   Builder builder(text, rules);
   if (!json::sax_parse(text.begin(), text.end(), &builder)) return Error{Errc::usage, std::move(builder).problem()};

@@ -18,9 +18,9 @@ struct JsonRules {
   std::span<const std::string_view> ignored_floats{};
 };
 
-/// Reads exactly one JSON document. Refused with Errc::usage and the place: bytes that are no JSON, anything behind the
-/// document, nesting beyond limits::max_json_depth, floats, whole numbers beyond 64 bit, and keys that come twice in an
-/// object. Messages may quote keys of the text, which is untrusted.
+/// Reads exactly one JSON document. Refused with Errc::usage and the place: text that is not JSON, anything after the
+/// document, nesting deeper than limits::max_json_depth, floats, whole numbers beyond 64 bits, and keys that come twice
+/// in an object. Messages may quote keys of the text, which is untrusted.
 [[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonRules& rules);
 
 }  // namespace paytower

@@ -6,11 +6,12 @@
 
 namespace paytower::limits {
 
-inline constexpr std::size_t max_hops = 20;  ///< hops of a route (BOLT 4 onions hold 20 and more; lnd and we stop here)
+/// Hops of a route (BOLT 4 onions hold 20 or a few more; lnd and we stop at 20).
+inline constexpr std::size_t max_hops = 20;
 inline constexpr std::size_t max_candidate_routes = 100;  ///< routes in one --routes file
-inline constexpr std::size_t max_invoice_chars = 16'384;  ///< text of a BOLT 11 invoice; BOLT 11 itself names no bound
-inline constexpr std::size_t max_pasted_bytes =
-    64 * 1'024;  ///< what an invoice is taken out of: a BIP 21 URI, blanks around it
+inline constexpr std::size_t max_invoice_chars = 16'384;  ///< text of a BOLT 11 invoice; BOLT 11 itself sets no bound
+/// What is pasted as an invoice: a BIP 21 URI, or blanks around it.
+inline constexpr std::size_t max_pasted_bytes = 64 * 1'024;
 inline constexpr std::size_t max_switch_run_chars = 128;         ///< name of one run of the switch's process
 inline constexpr std::size_t max_metadata_bytes = 639;           ///< a BOLT 11 field holds 1023 x 5 bits
 inline constexpr std::size_t max_label_bytes = 1'024;            ///< --label

@@ -6,11 +6,11 @@
 
 namespace paytower {
 
-/// Throws std::logic_error when a caller broke its word: a bug of ours, which ends the command with exit 1 before any
-/// harm. `what` says what was to hold.
+/// Throws std::logic_error when a caller broke its promise: a bug of ours, which ends the command with exit 1 before it
+/// does harm. `what` says what had to be true.
 inline void require(bool holds, const char* what) {
   if (!holds) [[unlikely]]
-    throw std::logic_error(std::string("a precondition does not hold: ") + what);
+    throw std::logic_error(std::string("a precondition does not hold: ").append(what));
 }
 
 }  // namespace paytower

@@ -1,30 +1,20 @@
+// Short channel ids as text.
 #include "core/base/types.h"
 
-#include <charconv>
+#include <fmt/core.h>
+
+#include "core/base/number.h"
 
 namespace paytower {
 
-namespace {
-
-std::optional<std::uint64_t> whole_number(std::string_view text, std::uint64_t max) {
-  if (text.empty() || (text.size() > 1 && text.front() == '0')) return std::nullopt;
-  std::uint64_t value = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (errc != std::errc{} || end != text.data() + text.size() || value > max) return std::nullopt;
-  return value;
-}
-
-}  // namespace
-
 std::string ShortChannelId::text() const {
-  return std::to_string(value >> 40) + "x" + std::to_string((value >> 16) & 0xFFFFFF) + "x" +
-         std::to_string(value & 0xFFFF);
+  return fmt::format("{}x{}x{}", value >> 40, (value >> 16) & 0xFFFFFF, value & 0xFFFF);
 }
 
 std::optional<ShortChannelId> ShortChannelId::parse(std::string_view text) {
   const std::size_t first = text.find('x');
   if (first == std::string_view::npos) {
-    const auto whole = whole_number(text, UINT64_MAX);
+    const auto whole = whole_number(text);
     if (!whole) return std::nullopt;
     return ShortChannelId{*whole};
   }

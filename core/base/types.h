@@ -1,4 +1,4 @@
-// The field's nouns as types: none converts into another, and none into a bare number.
+// The nouns of the trade as types: none converts into another, and none into a bare number.
 #pragma once
 
 #include <compare>
@@ -36,7 +36,7 @@ struct MonoNs {
 inline constexpr std::int64_t ns_per_ms = 1'000'000;
 inline constexpr std::int64_t ns_per_second = 1'000'000'000;
 
-/// The order of creation in our store (`payment_index`), from 1, never reused. 0 = not stored yet.
+/// The order of creation in our store (`payment_index`): from 1, never reused. 0: not stored yet.
 struct PaymentIndex {
   std::int64_t value = 0;
   auto operator<=>(const PaymentIndex&) const = default;
@@ -65,7 +65,7 @@ struct ChannelDirection {
   auto operator<=>(const ChannelDirection&) const = default;
 };
 
-/// Hash of the first bytes of fixed byte strings that are themselves hashes or keys.
+/// Hashes the first bytes of fixed byte strings. They are hashes or keys themselves, so they are spread well.
 struct BytesHash {
   template <std::size_t N, typename Tag> std::size_t operator()(const FixedBytes<N, Tag>& value) const {
     std::size_t mixed = 1469598103934665603ULL;

@@ -47,7 +47,7 @@ TEST_CASE("numbers beyond 64 bit are refused") {
 }
 
 TEST_CASE("a key that comes twice is refused") {
-  CHECK(refusal("{\"x\":{\"a\":1,\"a\":2}}") == "\"x.a\": the key stands here twice");
+  CHECK(refusal("{\"x\":{\"a\":1,\"a\":2}}") == "\"x.a\": this key is here twice");
   CHECK(refusal("[{\"a\":1},{\"a\":2}]") == "read");
 }
 
