@@ -1,9 +1,11 @@
+// Reads and writes channel_update messages inside failure messages (BOLT 4, BOLT 7).
 #include "core/payment/channel_update.h"
 
 #include <algorithm>
 
 #include "core/base/hash.h"
 #include "core/base/limits.h"
+#include "core/base/number.h"
 #include "core/invoice/bolt11/signature.h"
 
 namespace paytower {
@@ -13,20 +15,16 @@ namespace {
 constexpr std::uint16_t channel_update_type = 258;
 constexpr std::size_t signature_bytes = 64;
 constexpr std::size_t chain_hash_bytes = 32;
-constexpr std::size_t least_update_bytes = 128;  ///< without a type, and without a largest HTLC
+constexpr std::size_t least_update_bytes = 128;  ///< without the type, and without the largest HTLC
 constexpr std::uint8_t has_htlc_max = 1;
 constexpr std::uint8_t direction_bit = 1;
 constexpr std::uint8_t disabled_bit = 2;
 
-/// Big-endian numbers, in order. Whoever reads past the end gets zeros, and `good` tells.
+/// Big-endian numbers, in order. Reading past the end gives zeros, and `good` becomes false.
 class Reader {
  public:
   explicit Reader(std::span<const std::uint8_t> data) : data_(data) {}
-  std::uint64_t number(std::size_t bytes) {
-    std::uint64_t value = 0;
-    for (const std::uint8_t byte : take(bytes)) value = value << 8U | byte;
-    return value;
-  }
+  std::uint64_t number(std::size_t bytes) { return big_endian(take(bytes)); }
   std::span<const std::uint8_t> take(std::size_t bytes) {
     good = good && bytes <= data_.size();
     if (!good) return {};
@@ -40,7 +38,7 @@ class Reader {
   std::span<const std::uint8_t> data_;
 };
 
-/// How many bytes stand between the code and the length of the update; nothing for a code that has none, or whose
+/// How many bytes come between the code and the length of the update. Nothing for a code without an update, or whose
 /// update says nothing new (TEMPORARY_CHANNEL_FAILURE).
 std::optional<std::size_t> bytes_before_update(FailureCode code) {
   if (code == FailureCode::amount_below_minimum || code == FailureCode::fee_insufficient) return 8;
@@ -80,17 +78,13 @@ std::optional<ChannelPolicy> read_body(std::span<const std::uint8_t> body, const
   return policy;
 }
 
-void append(Bytes& bytes, std::uint64_t value, int size) {
-  for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(value >> shift));
-}
-
 }  // namespace
 
 std::optional<ChannelPolicy> read_channel_update(std::span<const std::uint8_t> update,
                                                  const std::optional<PublicKey>& signer) {
   const bool typed = update.size() >= least_update_bytes + 2 && (update[0] << 8U | update[1]) == channel_update_type;
   if (typed) {
-    // A signature may begin with the same two bytes, once in 65,536.
+    // Once in 65,536 times a signature begins with the same two bytes.
     if (auto policy = read_body(update.subspan(2), signer)) return policy;
   }
   return read_body(update, signer);
@@ -117,25 +111,25 @@ std::optional<Bytes> failure_message(const FailedForward& what, const ChannelPol
                                      const std::array<std::uint8_t, 32>& key) {
   const auto before = bytes_before_update(what.code);
   if (!before) return std::nullopt;
-  Bytes behind(chain_hash_bytes, 0);  // of a chain that no node is on
-  append(behind, policy.channel.channel.value, 8);
-  append(behind, policy.timestamp, 4);
-  append(behind, has_htlc_max, 1);
-  append(behind, policy.channel.direction | (policy.disabled ? disabled_bit : 0U), 1);
-  append(behind, policy.forwarding.cltv_delta, 2);
-  append(behind, policy.htlc_min.value(), 8);
-  append(behind, policy.forwarding.fee_base_msat, 4);
-  append(behind, policy.forwarding.fee_proportional_millionths, 4);
-  append(behind, policy.htlc_max.value(), 8);
+  Bytes behind(chain_hash_bytes, 0);  // the hash of no chain
+  put_big_endian(behind, policy.channel.channel.value, 8);
+  put_big_endian(behind, policy.timestamp, 4);
+  put_big_endian(behind, has_htlc_max, 1);
+  put_big_endian(behind, policy.channel.direction | (policy.disabled ? disabled_bit : 0U), 1);
+  put_big_endian(behind, policy.forwarding.cltv_delta, 2);
+  put_big_endian(behind, policy.htlc_min.value(), 8);
+  put_big_endian(behind, policy.forwarding.fee_base_msat, 4);
+  put_big_endian(behind, policy.forwarding.fee_proportional_millionths, 4);
+  put_big_endian(behind, policy.htlc_max.value(), 8);
   const auto signature = secp::sign(signed_digest(behind), key);
   if (!signature) return std::nullopt;
   Bytes message;
-  append(message, static_cast<std::uint32_t>(what.code), 2);
-  if (*before == 8) append(message, what.htlc_amount.value(), 8);
-  if (*before == 4) append(message, what.expiry, 4);
-  if (*before == 2) append(message, 0, 2);
-  append(message, 2 + signature_bytes + behind.size(), 2);
-  append(message, channel_update_type, 2);
+  put_big_endian(message, static_cast<std::uint32_t>(what.code), 2);
+  if (*before == 8) put_big_endian(message, what.htlc_amount.value(), 8);
+  if (*before == 4) put_big_endian(message, what.expiry, 4);
+  if (*before == 2) put_big_endian(message, 0, 2);
+  put_big_endian(message, 2 + signature_bytes + behind.size(), 2);
+  put_big_endian(message, channel_update_type, 2);
   message.insert(message.end(), signature->bytes.begin(), signature->bytes.end());
   message.insert(message.end(), behind.begin(), behind.end());
   return message;

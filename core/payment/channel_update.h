@@ -1,5 +1,5 @@
-// The policy that a failing node sends along with its failure: BOLT 4's failure message, and BOLT 7's channel_update
-// inside it (M4).
+// The new policy that a failing node sends along with its failure: the failure message of BOLT 4, with the
+// channel_update of BOLT 7 inside (M4).
 #pragma once
 
 #include <array>
@@ -14,20 +14,20 @@
 
 namespace paytower {
 
-/// A channel_update as it stands in a failure message: with its message type or, as older nodes send it, without.
-/// Nothing for what is cut off, asks for more time than any route may take, or speaks of amounts above all bitcoin. A
-/// `signer` must have signed it.
+/// A channel_update as it comes in a failure message: with its message type or, from older nodes, without it. Nothing
+/// when it is cut off, when it asks for more blocks than any route may have, or names an amount above all bitcoin. If
+/// `signer` is given, it must have signed the update.
 [[nodiscard]] std::optional<ChannelPolicy> read_channel_update(std::span<const std::uint8_t> update,
                                                                const std::optional<PublicKey>& signer);
 
-/// What the failing node of `route` asks from now on for the channel behind it. Nothing unless the message is of a code
-/// that carries a policy, the same as `failure` names, speaks of that very channel and direction, and is signed by the
-/// node that the route has there.
+/// What the failing node of `route` asks for its next channel from now on. Nothing unless the message has a code that
+/// carries a policy, the same code as `failure`, is about that very channel and direction, and is signed by the node
+/// that stands there in the route.
 [[nodiscard]] std::optional<ChannelPolicy> policy_told_by(std::span<const std::uint8_t> message, const Failure& failure,
                                                           const Route& route);
 
-/// The message that a node with this key sends: for simulated networks. `htlc_amount` and `expiry` are of the HTLC that
-/// it does not forward. Nothing for a code without a channel_update, and for a bad key.
+/// The message that a node with this key sends: for simulated networks. `htlc_amount` and `expiry` are those of the
+/// HTLC that it does not forward. Nothing for a code without a channel_update, or for a bad key.
 struct FailedForward {
   FailureCode code = FailureCode::fee_insufficient;
   Msat htlc_amount;

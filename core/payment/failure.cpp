@@ -1,3 +1,4 @@
+// The names and wire codes of failures.
 #include "core/payment/failure.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Why an HTLC did not settle: BOLT 4 codes, and the few of our own that no onion carries.
+// Why an HTLC did not settle: the codes of BOLT 4, and a few of our own that never travel in an onion.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 
 namespace paytower {
 
-/// BOLT 4 failure codes as on the wire (below 0x10000), and local ends of an attempt (from 0x10000). An imported record
-/// may have a wire code that stands nowhere here.
+/// Below 0x10000: BOLT 4 failure codes as on the wire. From 0x10000: local ends of an attempt. An imported record may
+/// have a wire code that is not in this list.
 enum class FailureCode : std::uint32_t {
   invalid_realm = 0x4000 | 1,
   temporary_node_failure = 0x2000 | 2,
@@ -39,28 +39,29 @@ enum class FailureCode : std::uint32_t {
   mpp_timeout = 23,
   invalid_onion_blinding = 0x8000 | 0x4000 | 24,
 
-  local_refusal = 0x10001,      ///< our node did not take the HTLC (no peer, no balance, unusable channel)
-  unreadable = 0x10002,         ///< failed for certain, by whom cannot be read (Core Lightning 202)
-  fenced = 0x10003,             ///< the id was made unusable before it became an HTLC (R4)
-  no_debit = 0x10004,           ///< the HTLC ended and no money moved; the record itself is gone (R5)
-  assumed_failed = 0x10005,     ///< the operator's word (closed, on the watch list)
-  written_off = 0x10006,        ///< the operator's word (closed, never payable)
-  preimage_lost = 0x10007,      ///< settled, and nobody has the preimage any more (closed, never payable)
-  unknown_code = 0x10008,       ///< failed for certain with a code that BOLT 4 does not name
-  not_executed = 0x1000a,       ///< the time of its hand-over is over, and the switch has not executed it
-  erased = 0x1000b,             ///< failed for certain, and the switch has erased why
-  channel_full = 0x10009,       ///< our own channel takes no further HTLC until one of those in it has ended
-  unknown_permanent = 0x14008,  ///< the same, and whoever failed it said that it is for good (BOLT 4's PERM bit)
+  local_refusal = 0x10001,   ///< our node did not take the HTLC (no peer, no balance, unusable channel)
+  unreadable = 0x10002,      ///< failed for certain, but nobody can tell who failed it (Core Lightning 202)
+  fenced = 0x10003,          ///< the id was made unusable before it became an HTLC (R4)
+  no_debit = 0x10004,        ///< the HTLC ended and no money moved; the record itself is gone (R5)
+  assumed_failed = 0x10005,  ///< marked as failed by the operator (closed, on the watch list)
+  written_off = 0x10006,     ///< written off by the operator (closed, never payable)
+  preimage_lost = 0x10007,   ///< settled, but the preimage is lost (closed, never payable)
+  unknown_code = 0x10008,    ///< failed for certain with a code that BOLT 4 does not name
+  not_executed = 0x1000a,    ///< its time to be executed is over, and the switch has not executed it
+  erased = 0x1000b,          ///< failed for certain, but the switch has erased the reason
+  channel_full = 0x10009,    ///< our own channel takes no more HTLCs until one in it has ended
+  /// As unknown_code, and marked as permanent by the node that failed it (BOLT 4's PERM bit).
+  unknown_permanent = 0x14008,
 };
 
-/// The BOLT 4 name in upper case ("TEMPORARY_CHANNEL_FAILURE"), or ours ("FENCED"); "UNKNOWN_CODE" for a code without a
-/// name.
+/// The BOLT 4 name in upper case ("TEMPORARY_CHANNEL_FAILURE") or our own ("FENCED"). "UNKNOWN_CODE" for a code without
+/// a name.
 [[nodiscard]] std::string_view failure_name(FailureCode code);
 /// The inverse of failure_name, any case; nothing for a name that is not listed.
 [[nodiscard]] std::optional<FailureCode> failure_from_name(std::string_view name);
 /// The number on the wire; nothing for the local ones.
 [[nodiscard]] std::optional<std::uint32_t> wire_code(FailureCode code);
-/// The enumerator of a wire code, unknown_code when there is none.
+/// The enumerator of a wire code; unknown_code when there is none.
 [[nodiscard]] FailureCode failure_from_wire(std::uint32_t code);
 
 struct Failure {
@@ -68,11 +69,11 @@ struct Failure {
   std::optional<std::uint32_t> source_index;  ///< 0 = our node, 1 = the first peer, ...; nothing when unknown
   std::optional<ChannelDirection> channel;    ///< the erring channel, where the switch names one
   std::optional<PublicKey> node;              ///< the erring node, where known
-  std::string message{};                      ///< the switch's words: untrusted text
+  std::string message{};                      ///< what the switch said: untrusted text
   auto operator<=>(const Failure&) const = default;
 };
 
-/// Final reasons of a payment, in lnd's words. Values are stored; they are lnd's.
+/// Why a payment failed in the end, in lnd's words. The values are stored; they are lnd's.
 enum class FailureReason : std::uint8_t {
   timeout = 0,
   no_route = 1,
@@ -89,11 +90,11 @@ enum class FailureReason : std::uint8_t {
 struct Verdict {
   std::optional<FailureReason> final_reason;  ///< set = no further attempt of this payment
   std::vector<ChannelDirection> exclude_channels;
-  bool lasting = false;  ///< whatever the amount; else only for as much as they were to carry, or more
+  bool lasting = false;  ///< for any amount; otherwise only for the amount that was to be carried, or more
   std::vector<PublicKey> exclude_nodes;
-  std::size_t carried = 0;  ///< so many hops, from ours on, have shown that they carry their amount
-  bool policy =
-      false;  ///< a stale policy may be at fault: exclude the channel once, at the second failure `policy_node`
+  std::size_t carried = 0;  ///< how many hops, from ours on, have shown that they can carry their amount
+  /// An outdated policy may be the cause: exclude the channel the first time, and `policy_node` the second time.
+  bool policy = false;
   std::optional<PublicKey> policy_node;
 };
 

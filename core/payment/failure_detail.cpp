@@ -1,3 +1,4 @@
+// Finds out which limit or which channel is in the way when there is no route.
 #include "core/payment/failure_detail.h"
 
 #include <algorithm>
@@ -8,10 +9,10 @@ namespace paytower {
 
 namespace {
 
-constexpr std::uint64_t probe_parts = 16;          ///< as many parts as a payment of several usually has
-constexpr std::uint64_t least_probe_msat = 1'000;  ///< what most channels carry at least
+constexpr std::uint64_t probe_parts = 16;          ///< a payment in several parts usually has this many
+constexpr std::uint64_t least_probe_msat = 1'000;  ///< most channels carry at least this much
 
-/// What is wrong with the channels that --outgoing-chan-id names: the least of their troubles counts.
+/// What is wrong with the channels of --outgoing-chan-id. The smallest trouble counts: it is the easiest to mend.
 std::optional<FailureDetail> explain_outgoing(std::span<const SpendableChannel> channels,
                                               const std::vector<ShortChannelId>& named, Msat need) {
   FailureDetail detail = detail_of(DetailCode::outgoing_channel_unknown);

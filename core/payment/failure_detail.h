@@ -1,4 +1,4 @@
-// Why there is no route, or none any more, in finer words than lnd's reasons: for people, and stored nowhere.
+// Why there is no route, in finer words than lnd's reasons: for people, not stored.
 #pragma once
 
 #include <cstdint>
@@ -16,21 +16,21 @@
 namespace paytower {
 
 enum class DetailCode : std::uint8_t {
-  unexplained,                ///< nobody knows more; the switch's own words, where it said any
-  fee_limit,                  ///< a route exists, and is dearer
-  cltv_limit,                 ///< a route exists, and locks the amount for longer
+  unexplained,                ///< no more is known; the switch's own words, if it said any
+  fee_limit,                  ///< there is a route, but it costs too much
+  cltv_limit,                 ///< there is a route, but it locks the amount for too long
   attempts_used_up,           ///< --max-attempts
-  given_routes,               ///< none of --routes is left
+  given_routes,               ///< none of the --routes is left
   outgoing_channel_unknown,   ///< --outgoing-chan-id: our node has no such channel
-  outgoing_channel_unusable,  ///< its peer is away, or it is not ready
-  outgoing_channel_balance,   ///< it holds too little
-  outgoing_channel_no_route,  ///< routes exist, and none begins with it
-  no_channel,                 ///< our node has none that can be used now
-  no_balance,                 ///< our channels together hold too little
-  amount_in_one_part,         ///< they hold enough together, but no single channel, or no single path, carries it
-  more_parts,                 ///< a set of routes exists, of more parts than may be open at once
-  payee_unknown,              ///< neither the payee nor where a hint of its invoice begins is known to the network
-  excluded,                   ///< every route uses what failed before
+  outgoing_channel_unusable,  ///< the peer of that channel is away, or the channel is not ready
+  outgoing_channel_balance,   ///< that channel holds too little
+  outgoing_channel_no_route,  ///< there are routes, but none begins with that channel
+  no_channel,                 ///< our node has no channel that can be used now
+  no_balance,                 ///< our channels hold too little, all together
+  amount_in_one_part,         ///< they hold enough together, but no single channel or path can carry the amount
+  more_parts,                 ///< a set of routes exists, but it has more parts than may be open at once
+  payee_unknown,              ///< the network does not know the payee, nor the node where a hint of its invoice begins
+  excluded,                   ///< every route uses a channel or node that failed before
   attempts_failed,            ///< what the stored attempts tell, where nothing else was kept
 };
 
@@ -40,11 +40,12 @@ enum class DetailCode : std::uint8_t {
 struct FailureDetail {
   DetailCode code = DetailCode::unexplained;
   std::optional<Msat> fee{};             ///< of the route that breaks a limit
-  std::optional<std::uint32_t> delay{};  ///< and for how many blocks it locks
-  std::optional<Msat> held{};            ///< what our channels can send together; of one outgoing channel what it can
-  std::optional<ShortChannelId> channel{};  ///< the outgoing one that is meant
-  std::string words{};                      ///< the switch's: untrusted text, at most limits::max_failure_message_bytes
-  std::optional<std::uint32_t> parts{};     ///< that the set has
+  std::optional<std::uint32_t> delay{};  ///< for how many blocks that route locks the amount
+  /// What our channels can send together; for one outgoing channel: what that one can send.
+  std::optional<Msat> held{};
+  std::optional<ShortChannelId> channel{};  ///< the outgoing channel that is meant
+  std::string words{};  ///< the switch's words: untrusted text, at most limits::max_failure_message_bytes
+  std::optional<std::uint32_t> parts{};  ///< how many parts the set has
   auto operator<=>(const FailureDetail&) const = default;
 };
 
@@ -54,17 +55,17 @@ struct FailureDetail {
   return detail;
 }
 
-/// The switch's words, cut to the bound and never in the middle of a UTF-8 character.
+/// The switch's words, cut to the bound, but never in the middle of a UTF-8 character.
 [[nodiscard]] std::string kept_words(const std::string& words);
 
-/// lnd's reason for it.
+/// lnd's reason for this detail.
 [[nodiscard]] FailureReason reason_of(const FailureDetail& detail);
 
-/// Routes that were found and may not be taken, and what that tells: the one limit that is in the way, if any.
+/// Collects routes that were found but may not be taken, and tells which limit is in the way, if it is one.
 class NearMisses {
  public:
   void add(const Route& route, const RouteDemand& demand);
-  /// Nothing when no route was found that breaks a limit and nothing else. One whose fee alone is too high comes first.
+  /// Nothing unless a found route breaks a limit and nothing else. A route that is only too dear comes first.
   [[nodiscard]] std::optional<FailureDetail> detail() const;
 
  private:
@@ -79,15 +80,15 @@ struct SpendableChannel {
   bool usable = false;
   Msat spendable;
 };
-/// Whether they are what is in the way of a payment that costs about `fees`; nothing when one of them could carry it.
+/// What is wrong with our channels for a payment that costs about `fees`. Nothing when one of them could carry it.
 [[nodiscard]] std::optional<FailureDetail> explain_channels(std::span<const SpendableChannel> channels,
                                                             const RouteDemand& demand, Msat fees);
 
-/// What the usable ones can send together.
+/// What all usable channels together can send.
 [[nodiscard]] Msat held_together(std::span<const SpendableChannel> channels);
 
-/// A part of the amount that shows whether the payee can be reached with less, and what the whole costs if that part
-/// costs `fees`.
+/// A part of the amount, used to find out whether the payee can be reached with less; and what the whole would cost if
+/// this part costs `fees`.
 [[nodiscard]] Msat probe_amount(Msat amount);
 [[nodiscard]] Msat fees_by_probe(Msat fees);
 

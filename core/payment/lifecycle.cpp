@@ -1,3 +1,4 @@
+// What each event means for a payment: writes to store, and acts to do once they are stored.
 #include "core/payment/lifecycle.h"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ class Decider {
   void operator()(const Quiet&) {
     if (payment_.ended_for_good()) return act(Report{});
     if (payment_.has_open_attempt()) return;
-    // R9 holds here: no attempt of ours is open, and the look shows nothing of anyone.
+    // R9 holds here: no attempt of ours is open, and the look shows nothing pending and nothing complete.
     if (has_lost_preimage()) return end_unknown(EndNote::preimage_lost);
     if (payment_.stop_reason) return fail_payment(*payment_.stop_reason);
     if (deadline_passed()) return fail_payment(FailureReason::timeout);
@@ -49,7 +50,7 @@ class Decider {
     if (payment_.ended_for_good()) return act(Report{});
     if (payment_.has_open_attempt()) return;
     if (deadline_passed()) set_stop(FailureReason::timeout);
-    // While such a record stands, R9 forbids FAILED.
+    // As long as such a record is at the switch, R9 forbids FAILED.
     if (payment_.stop_reason || deadline_passed() || attempts_used_up()) return act(LookLater{});
     act(AskRoutes{event.round});
   }
@@ -61,12 +62,12 @@ class Decider {
     const bool kept = keeps_demands(event);
     if (payment_.stop_reason || deadline_passed() || attempts_used_up() || !kept) {
       const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event);
-      if (beside) return;  // what is open ends first
+      if (beside) return;  // what is open has to end first
       init_if_new();
       deadline_passed() ? set_stop(FailureReason::timeout) : set_stop(FailureReason::no_route, detail);
       return act(Look{});
     }
-    // R2: planned for what was missing then. Something has ended since, or was not known yet.
+    // R2: these parts were planned for what was missing then. Something has changed since.
     if (!completes(event)) return beside ? act(AskRoutes{}) : act(Look{});
     init_if_new();
     for (const PlannedPart& planned : event.parts) register_part(event, planned);
@@ -77,7 +78,7 @@ class Decider {
   void operator()(const NoRoute& event) {
     if (payment_.ended_for_good()) return act(Report{});
     if (payment_.has_open_attempt()) return;
-    // R9: the balance may be missing because somebody else pays this very hash.
+    // R9: the balance may be missing because somebody else is paying this very hash.
     init_if_new();
     set_stop(event.reason, event.detail);
     act(Look{});
@@ -133,8 +134,8 @@ class Decider {
     if (!open(event.key)) return;
     switch (event.evidence) {
       case Evidence::unknown: return act(Report{});
-      case Evidence::money_left:  // the look tells that as SettledPreimageLost
-      case Evidence::no_htlc:     // of an attempt that has its record
+      case Evidence::money_left:  // the look reports that as SettledPreimageLost
+      case Evidence::no_htlc:     // only for an attempt that has a record
       case Evidence::stranded:
       case Evidence::not_yet: return act(LookLater{});
       case Evidence::never: return fail_attempt(event.key, Failure{FailureCode::not_executed, {}, {}, {}, {}});
@@ -148,8 +149,8 @@ class Decider {
       return fail_attempt(event.key, Failure{never_ran ? FailureCode::fenced : FailureCode::no_debit, 0, {}, {}, {}});
     }
     if (deadline_passed() && !payment_.ended_for_good()) set_stop(FailureReason::timeout);
-    // An HTLC that ran and moved nothing is fenced before it is called failed: a second copy of the request may still
-    // come. A part goes again only where the payee gets the whole amount with it, and nothing goes after the proof.
+    // The HTLC ran and moved nothing, but a second copy of the request may still come: fence it before it is called
+    // failed. A part is sent again only where the payee gets the whole amount with it, and never after the proof.
     const bool go_on = never_ran && payment_.missing() == Msat{} && !payment_.stop_reason && !deadline_passed() &&
                        !payment_.ended_for_good();
     if (go_on) return hand_over_again(event);
@@ -203,7 +204,7 @@ class Decider {
 
   void operator()(const DeadlinePassed&) {
     if (payment_.ended_for_good() || payment_.stop_reason) return;
-    if (!recorded()) return;  // the look or the route that is awaited ends it
+    if (!recorded()) return;  // the look or the route that we wait for will end it
     set_stop(FailureReason::timeout);
     act(Look{});
   }
@@ -239,13 +240,13 @@ class Decider {
     if (event.key && !attempt) return;
     if (!recorded()) return refuse(Errc::already_paid);
     if (attempt && (attempt->open() || attempt->watched())) {
-      if (payment_.proof() && !payment_.amp) {  // its parts share the preimage
+      if (payment_.proof() && !payment_.amp) {  // all parts share one preimage
         write(SettleAttempt{*event.key, *payment_.proof(), at_});
       } else {
         write(CloseAttempt{*event.key, Failure{FailureCode::preimage_lost, {}, {}, {}, {}}, at_});
       }
     }
-    if (others_open(event.key)) {  // they end first, then Quiet ends it
+    if (others_open(event.key)) {  // the others end first, then Quiet ends the payment
       if (!payment_.ended_for_good()) set_stop(FailureReason::error);
       return;
     }
@@ -273,7 +274,7 @@ class Decider {
   [[nodiscard]] bool has_lost_preimage() const {
     return std::any_of(payment_.attempts.begin(), payment_.attempts.end(), lost_preimage);
   }
-  /// Their money has gone, and the preimage of one part is that of all.
+  /// Their money has left, and the preimage of one part is the preimage of all.
   void settle_lost_parts(const Preimage& preimage, const std::optional<AttemptKey>& but) {
     for (const Attempt& attempt : payment_.attempts) {
       if (attempt.origin == AttemptOrigin::own && lost_preimage(attempt) && payment_.key(attempt) != but)
@@ -297,8 +298,8 @@ class Decider {
     decision_.refusal = why;
     act(Report{});
   }
-  /// R4: the same attempt again. An orphan is proven by the end of the run that had it: each run is recorded before it
-  /// has it.
+  /// R4: the same attempt again. What proves an orphan is that its run of the switch is over. So each new run is
+  /// recorded before it gets a copy.
   void hand_over_again(const NotFound& event) {
     if (payment_.find(event.key)->switch_run != event.run) write(MoveAttempt{event.key, event.run});
     act(Dispatch{event.key});
@@ -310,7 +311,7 @@ class Decider {
   void init_if_new() {
     if (!recorded()) write(InitPayment{});
   }
-  /// Each route by itself, with what all of them may cost. What they are together: completes().
+  /// Each route is checked alone, with the fees that all may cost together. completes() checks them together.
   [[nodiscard]] RouteDemand demand_of(const PlannedPart& planned) const {
     RouteDemand demand = payment_.request.demand;
     demand.amount = planned.route.delivered();
@@ -327,7 +328,7 @@ class Decider {
     for (const PlannedPart& planned : event.parts) seen.add(planned.route, demand_of(planned));
     return seen.detail().value_or(FailureDetail{});
   }
-  /// R2: exactly what is missing, for no more than is left of the fee limit, in no more parts than may follow.
+  /// R2: exactly the missing amount, within what is left of the fee limit and of the number of parts.
   [[nodiscard]] bool completes(const RoutesReady& event) const {
     Msat amount;
     Msat fee;
@@ -358,8 +359,8 @@ class Decider {
     }
     write(RegisterAttempt{std::move(attempt)});
   }
-  /// The payee waits for the rest of its set from the first part on, and for 60 s at least: what comes late is given
-  /// back with the others. Once one part was, the others follow.
+  /// The payee waits at least 60 s for its set, counted from the first part. What comes later is given back with the
+  /// rest, and once one part was given back, the others follow. So parts are added only while the oldest one is young.
   [[nodiscard]] bool set_has_time() const {
     constexpr std::int64_t most_age_ns = 15 * ns_per_second;
     const auto round = payment_.open_round();
@@ -370,7 +371,7 @@ class Decider {
       return given_back && attempt.id == round;
     });
   }
-  /// Beside the parts that are open, while their set can still become whole.
+  /// Adds parts beside the open ones, as long as their set can still become complete.
   void plan_rest() {
     if (payment_.missing() != Msat{} && payment_.parts_left() > 0 && may_add_parts()) act(AskRoutes{});
   }
@@ -398,9 +399,9 @@ class Decider {
     }
     if (imported) write(CloseImported{code, at_});
   }
-  /// Somebody else's complete row keeps an attempt of ours from being fenced, for as long as the switch keeps that row.
+  /// Somebody else's complete record stops us from fencing an attempt of ours, as long as the switch keeps that record.
   [[nodiscard]] bool open_beside_proof() const { return payment_.proof() && payment_.has_open_attempt(); }
-  /// R17 for that attempt: it goes on the watch list. The payment has its end already.
+  /// R17, the way out of that: the attempt goes on the watch list. The payment itself has ended already.
   void close_beside_proof(FailureCode code) {
     close_open_attempts(code);
     act(Report{});
@@ -415,12 +416,12 @@ class Decider {
     const auto reason = judge(failure, payment_.find(key)->route).final_reason;
     if (reason) set_stop(*reason);
     if (last) return act(Look{});  // R9, and R4: a look before the next id and before FAILED
-    // What the payee gave back comes back part by part: nothing is planned before the last.
+    // What the payee gave back comes back part by part. Nothing is planned before the last part is back.
     if (!reason && failure.code != FailureCode::mpp_timeout && may_add_parts()) act(AskRoutes{});
   }
   void succeed(const Preimage& preimage, const std::optional<AttemptKey>& settled) {
     if (!payment_.proof()) {
-      // R8: a late proof stands beside the fail reason and wins.
+      // R8: a late proof is stored beside the fail reason, and wins.
       if (payment_.fail_reason) {
         write(StoreLatePreimage{preimage, at_});
       } else {
@@ -430,7 +431,7 @@ class Decider {
     }
     report_behind(settled);
   }
-  /// Nothing is left but what is watched: a look tells of that, and reports.
+  /// Only watched attempts are left: a look asks about them, and then reports.
   void report_behind(const std::optional<AttemptKey>& ended) {
     if (others_open(ended)) return;
     const Attempt* except = ended ? payment_.find(*ended) : nullptr;
@@ -444,7 +445,7 @@ class Decider {
   Decision decision_;
 };
 
-/// Brings one payment up to date with one accepted write.
+/// Brings the payment in memory up to date with one stored write.
 struct Applier {
   Payment& payment;
 
@@ -482,7 +483,7 @@ struct Applier {
   }
   void operator()(const FailPayment& write) const {
     payment.fail_reason = write.reason;
-    if (write.detail) payment.failure_detail = write.detail;  // else what came with the stop wish
+    if (write.detail) payment.failure_detail = write.detail;  // otherwise the one that came with the stop wish stays
     if (!payment.ended) payment.ended = write.at;
   }
   void operator()(const EndUnknown& write) const {
@@ -501,7 +502,7 @@ struct Applier {
   }
 };
 
-/// The channel over which node `index` of the route (0 = ours) sends on, and that node; nothing past the payee.
+/// The channel over which node `index` of the route (0 = ours) forwards. Nothing for the payee.
 std::optional<ChannelDirection> channel_after(const Route& route, std::size_t index) {
   if (index >= route.hops.size()) return std::nullopt;
   return ChannelDirection{route.hops[index].channel, route.hops[index].direction};
@@ -518,7 +519,7 @@ Verdict final_verdict(FailureReason reason) {
   return verdict;
 }
 
-/// The payee speaks. That blames nobody on the way: every hop has carried the amount (M2).
+/// The payee itself refused. That blames nobody on the way: every hop has carried the amount (M2).
 Verdict judge_payee(const Failure& failure, const Route& route) {
   constexpr std::uint32_t permanent = 0x4000;
   Verdict verdict;
@@ -535,14 +536,14 @@ Verdict judge_payee(const Failure& failure, const Route& route) {
     verdict.final_reason = FailureReason::error;
     return verdict;
   }
-  // What else a payee says may be the last channel's doing.
+  // Any other code from the payee may be the fault of the last channel.
   if (const auto channel = channel_after(route, route.hops.size() - 1)) verdict.exclude_channels.push_back(*channel);
   verdict.lasting = true;
   verdict.carried = 0;
   return verdict;
 }
 
-/// Nobody knows who failed it: with a single channel there is nothing to avoid, otherwise every channel but ours is
+/// Nobody knows who failed it. With a single channel there is nothing to avoid; otherwise every channel but ours is
 /// suspect.
 Verdict judge_unreadable(const Route& route) {
   if (route.hops.size() < 2) return final_verdict(FailureReason::error);
@@ -570,7 +571,8 @@ Verdict exclude_node(const std::optional<PublicKey>& node, const std::optional<C
 }  // namespace
 
 Decision decide(const Payment& payment, const TimedEvent& event) {
-  // By a clock that was set back, nothing ends before it began: it would look old to whoever deletes what is old.
+  // If the clock was set back, a payment must not end before it began: it would look old to commands that delete old
+  // ones.
   Decider decider(payment, std::max(event.at, payment.request.created));
   std::visit(decider, event.what);
   return std::move(decider).take();
@@ -585,7 +587,8 @@ Verdict judge(const Failure& failure, const Route& route) {
   const std::size_t source = failure.source_index ? *failure.source_index : (details ? payee : 0);
   if (source >= payee && failure.code != FailureCode::unreadable) return judge_payee(failure, route);
 
-  // A channel that is not on the route is no evidence about it: then the erring node's next channel is meant.
+  // A channel that is not on the route says nothing about the route. Then the next channel of the failing node is
+  // meant.
   const bool on_route = failure.channel && std::any_of(route.hops.begin(), route.hops.end(), [&](const Hop& hop) {
                           return hop.channel == failure.channel->channel && hop.direction == failure.channel->direction;
                         });
@@ -610,7 +613,8 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::invalid_onion_blinding: return exclude_channel(channel, source, true);
     case FailureCode::channel_full: return exclude_channel(channel, 0, true);
     case FailureCode::local_refusal:
-      if (!failure.source_index && !failure.channel) return {};  // it was never shown to the node: that teaches nothing
+      if (!failure.source_index && !failure.channel)
+        return {};  // it never reached the node, so nothing can be learned from it
       return exclude_channel(channel, 0, false);
     case FailureCode::amount_below_minimum:
     case FailureCode::fee_insufficient:
@@ -626,7 +630,7 @@ Verdict judge(const Failure& failure, const Route& route) {
     case FailureCode::temporary_node_failure:
     case FailureCode::permanent_node_failure:
     case FailureCode::required_node_feature_missing:
-    case FailureCode::incorrect_or_unknown_payment_details:  // only a payee may say so: the node lies
+    case FailureCode::incorrect_or_unknown_payment_details:  // only a payee may say this, so the node lies
     case FailureCode::final_incorrect_cltv_expiry:
     case FailureCode::final_incorrect_htlc_amount:
     case FailureCode::expiry_too_far:

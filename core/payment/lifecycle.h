@@ -2,10 +2,10 @@
 //
 //   send:    Created -> {Look} -> Quiet -> {AskRoutes} -> RoutesReady -> InitPayment + RegisterAttempt -> {Dispatch}
 //            -> Accepted -> {Query} -> Settled -> SettleAttempt + Succeed -> {Report}
-//                                   -> Failed  -> FailAttempt -> {Look} -> Quiet -> {AskRoutes} | FailPayment ->
-//                                   {Report}
-//   parts:   RoutesReady registers and hands over a round of them; one that fails beside others is planned anew at once
-//            (AskRoutes), as long as the payee's set has time.
+//                                   -> Failed  -> FailAttempt -> {Look} -> Quiet -> {AskRoutes}
+//                                                                               | FailPayment -> {Report}
+//   parts:   RoutesReady registers and sends a round of parts. If one fails beside open ones, it is replaced at once
+//            (AskRoutes), as long as the payee still waits for the set.
 //   resume:  the same from the first Look on, with whatever the store holds.
 #pragma once
 
@@ -22,39 +22,40 @@ namespace paytower {
 
 // --- what happened ---
 
-/// A new try is wanted. `previous` is the status of the live, paid or newest try of the hash, nothing without one.
+/// A new try is wanted. `previous` is the status of the live, paid or newest try of the hash; nothing when there is
+/// none.
 struct Created {
   std::optional<PaymentStatus> previous;
   std::optional<GuardKind> guard;
 };
-/// The switch shows nothing pending and nothing complete of the hash, looked at after our last attempt ended.
+/// The switch shows nothing pending and nothing complete of the hash, in a look made after our last attempt ended.
 struct Quiet {};
-/// Nothing but records of one round of ours, pending for ever, whose HTLCs were never sent: the switch refuses a new
-/// round, and takes one more part of this one.
+/// All that is left are records of one round of ours that stay pending for ever and whose HTLCs were never sent. The
+/// switch refuses a new round beside them, but takes one more part of this round.
 struct OnlyOrphans {
   AttemptId round;
 };
-/// A record of ours, or of a fence, is all that keeps the hash busy, and nothing waits for it any more.
+/// All that keeps the hash busy is a record of ours or of a fence, and nothing waits for it any more.
 struct Releasable {};
 struct PlannedPart {
   std::uint32_t part = 0;
   Route route;
 };
-/// What bounds the copies of a hand-over, where the switch cannot tell two of them apart (R4).
+/// What limits how long copies of a request can be executed, where the switch cannot tell two of them apart (R4).
 struct HandoverTerms {
-  std::optional<UnixNs> dies_at;  ///< Attempt::dies_at; nothing where the switch keeps no such limit
-  std::uint32_t height = 0;       ///< the chain's, from which the route's delays count
+  std::optional<UnixNs> dies_at;  ///< Attempt::dies_at; nothing where the switch has no such limit
+  std::uint32_t height = 0;       ///< of the chain; the route's delays count from here
 };
-/// Parts that together deliver what is missing.
+/// Parts that together deliver the missing amount.
 struct RoutesReady {
-  AttemptId round;  ///< freshly drawn (R12), or that of the parts that are open
+  AttemptId round;  ///< newly drawn (R12), or the round of the parts that are open
   std::vector<PlannedPart> parts;
   SwitchKey switch_key;
-  Marks marks;        ///< read before this hand-over (R5)
-  std::string run{};  ///< of the switch, see Attempt::switch_run
+  Marks marks;        ///< read before these parts are sent (R5)
+  std::string run{};  ///< run of the switch, see Attempt::switch_run
   std::optional<HandoverTerms> terms{};
 };
-/// Nothing (more) keeps to the demands. The reason is no_route or insufficient_balance.
+/// There is no (further) route within the demands. The reason is no_route or insufficient_balance.
 struct NoRoute {
   FailureReason reason = FailureReason::no_route;
   FailureDetail detail{};
@@ -62,7 +63,7 @@ struct NoRoute {
 struct Accepted {
   AttemptKey key;
 };
-/// The answer to one hand-over says that this very request made no HTLC. `only_copy`: and no other copy of it exists
+/// The answer to one request says that this very request made no HTLC. `only_copy`: no other copy of the request exists
 /// (R3).
 struct NotSent {
   AttemptKey key;
@@ -81,8 +82,8 @@ struct Pending {
   AttemptKey key;
   bool takes_parts = true;  ///< the switch takes further parts beside it
 };
-/// Its record is pending for ever: the run of the switch that had it is over, and never made its HTLC. Certainly not
-/// sent.
+/// Its record stays pending for ever: the run of the switch that wrote it is over and never made its HTLC. Certainly
+/// not sent.
 struct Orphaned {
   AttemptKey key;
 };
@@ -92,33 +93,33 @@ enum class Evidence {
   nothing_since_mark,  ///< not executed so far
   finished_no_debit,   ///< an HTLC of the hash ended since the mark, and no money of this attempt moved
   not_yet,             ///< something of the hash still moves: look again
-  money_left,          ///< it paid: its debit is there
-  unknown,             ///< erased lists, or none: nothing may be concluded, now or later
-  late,                ///< its hand-over's time is over, and a fence proves that no copy of it is on its way any more
-  never,               ///< that is proven, and it was not executed
-  erased,              ///< it ran and has failed, and the switch has erased how
-  no_htlc,             ///< of a pending record: no HTLC of it is shown, although it is old
-  stranded,            ///< of a pending record: there is no HTLC of it, and there never can be one
+  money_left,          ///< it has paid: the money has left
+  unknown,             ///< lists are erased or missing: nothing may be concluded, now or later
+  late,                ///< the time of its request is over, and a fence proves that no copy of it is still on its way
+  never,               ///< the same, proven, and it was not executed
+  erased,              ///< it ran and has failed, but the switch has erased the details
+  no_htlc,             ///< there is a pending record that is old, but no HTLC of it is shown
+  stranded,            ///< there is a pending record without an HTLC, and there can never be one
 };
-/// `fenced`: a fence of ours holds the id, so that it can make no HTLC any more. `run`: of the switch that was looked
-/// at.
+/// `fenced`: a fence of ours holds the id, so that it can no longer make an HTLC. `run`: the run of the switch that was
+/// looked at.
 struct NotFound {
   AttemptKey key;
   Evidence evidence = Evidence::unknown;
   bool fenced = false;
   std::string run{};
 };
-/// The switch confirmed a fence; a look behind it must follow.
+/// The switch has confirmed a fence. A look must follow.
 struct Fenced {
   AttemptKey key;
 };
-/// Somebody's attempt of the hash is pending, or complete without a proof that can be checked.
+/// Somebody's attempt of the hash is pending, or it is complete without a proof that we can check.
 struct HashBusy {};
 /// Somebody else's attempt of the hash is complete.
 struct HashPaid {
   Preimage preimage;
-  std::optional<AttemptId> id;  ///< theirs
-  Msat amount;                  ///< of all its parts; 0 when the switch does not say
+  std::optional<AttemptId> id;  ///< the id of their payment
+  Msat amount;                  ///< of all its parts together; 0 when the switch does not say
   Msat fee;
   std::optional<PublicKey> destination{};
 };
@@ -127,7 +128,8 @@ struct DeadlinePassed {};
 struct CancelRequested {};
 struct OperatorAssumesFailed {};
 struct OperatorWritesOff {};
-/// Money of the hash left, and the record with the preimage is gone. Nothing for `key`: not one of our attempts.
+/// Money of the hash has left, and the record with the preimage is gone. Without a `key`, it was not one of our
+/// attempts.
 struct SettledPreimageLost {
   std::optional<AttemptKey> key;
 };
@@ -144,17 +146,17 @@ struct TimedEvent {
 
 // --- what is to be stored ---
 
-/// The payment's request becomes a row; refused while the hash is live, paid, unknown or guarded.
+/// Makes the request a row. Refused while the hash is live, paid, unknown or guarded.
 struct InitPayment {};
 struct RegisterAttempt {
   Attempt attempt;
 };
-/// The switch has shown it: stored where that is a proof (Attempt::dies).
+/// The switch has shown the attempt. Stored where that is a proof (Attempt::dies).
 struct AcceptAttempt {
   AttemptKey key;
   UnixNs at;
 };
-/// Another run of the switch than before gets the next copy of the attempt.
+/// The next copy of the attempt goes to another run of the switch than before.
 struct MoveAttempt {
   AttemptKey key;
   std::string run;
@@ -164,7 +166,7 @@ struct SettleAttempt {
   Preimage preimage;
   UnixNs at;
 };
-/// Another user's attempt, settled: carries the preimage of a payment that we did not make.
+/// A settled attempt of another user. It carries the preimage of a payment that we did not make.
 struct RecordForeign {
   Attempt attempt;
 };
@@ -172,7 +174,7 @@ struct Succeed {
   Preimage preimage;
   UnixNs at;
 };
-/// The preimage of a payment that has a fail reason already. A newer live try of the hash gets a stop wish with it.
+/// The preimage of a payment that has a fail reason already. A newer live try of the hash is told to stop.
 struct StoreLatePreimage {
   Preimage preimage;
   UnixNs at;
@@ -188,12 +190,12 @@ struct CloseAttempt {
   Failure failure;
   UnixNs at;
 };
-/// The same of every open attempt that was imported: another node's ids name them, or none.
+/// The same for every open imported attempt. Their ids are another node's, or missing.
 struct CloseImported {
   FailureCode code;
   UnixNs at;
 };
-/// `detail` is for people, and no store keeps it.
+/// `detail` is for people and is not stored.
 struct SetStop {
   FailureReason reason;
   UnixNs at;
@@ -215,12 +217,12 @@ using Write =
 
 // --- what is to be done once it is stored ---
 
-/// For all that is missing, in a new round, or beside the parts that are open.
+/// Asks for routes for all that is missing: a new round, or more parts beside the open ones.
 struct AskRoutes {
-  std::optional<AttemptId> beside_orphans{};  ///< in this round, and in one part
+  std::optional<AttemptId> beside_orphans{};  ///< in this round, and as one part
 };
 struct Look {};
-/// Look again after a pause: somebody else has to finish first, or the last answer said nothing.
+/// Look again after a pause: somebody else has to finish first, or the last answer told nothing.
 struct LookLater {};
 struct Dispatch {
   AttemptKey key;
@@ -231,7 +233,7 @@ struct Query {
 struct Fence {
   AttemptKey key;
 };
-/// Ends the record that stands in the way (Releasable). A look follows.
+/// Ends the record that is in the way (Releasable). A look follows.
 struct Release {};
 /// Nothing more to do for this payment in this process.
 struct Report {};
@@ -240,18 +242,19 @@ using Act = std::variant<AskRoutes, Look, LookLater, Dispatch, Query, Fence, Rel
 
 struct Decision {
   std::vector<Write> writes;
-  std::vector<Act> acts;                     ///< only after the writes are durable (R1)
-  std::optional<Errc> refusal;               ///< then there are no acts but Report
-  std::optional<AttemptKey> wrong_preimage;  ///< the switch's proof does not prove: nothing was concluded from it (R7)
+  std::vector<Act> acts;        ///< to be done only after the writes are durable (R1)
+  std::optional<Errc> refusal;  ///< with a refusal there are no acts but Report
+  /// The preimage from the switch proves nothing, and nothing was concluded from it (R7).
+  std::optional<AttemptKey> wrong_preimage;
 };
 
-/// Total: every state and every event has an answer, also events that come late, twice or for attempts long ended.
+/// Total: there is an answer for every state and every event, also for events that come late, twice, or after the end.
 [[nodiscard]] Decision decide(const Payment& payment, const TimedEvent& event);
 
-/// Brings the copy in memory to what a store holds after `write`. REQUIRES: the write was accepted by the store.
+/// Brings the copy in memory to what the store holds after `write`. REQUIRES: the store has accepted the write.
 void apply(Payment& payment, const Write& write);
 
-/// What a failure means: a final reason, or what to avoid next. `route` is the attempt's own.
+/// What a failure means: a final reason, or what to avoid next. `route` is the route of that attempt.
 [[nodiscard]] Verdict judge(const Failure& failure, const Route& route);
 
 }  // namespace paytower

@@ -1,7 +1,10 @@
+// Turns what a switch shows of a hash into events for one payment.
 #include "core/payment/look.h"
 
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/hash.h"
 
@@ -25,10 +28,10 @@ class Reader {
     for (const Attempt& attempt : payment_.attempts) {
       if (attempt.origin == AttemptOrigin::own) read_attempt(attempt);
     }
-    // A proof comes first: beside a settled part the failure of another one says nothing about the payment.
+    // Proofs first: once a part has settled, the failure of another part says nothing about the payment.
     std::stable_partition(finding_.events.begin(), finding_.events.end(),
                           [](const Event& event) { return std::holds_alternative<Settled>(event); });
-    // Somebody's complete row is told before what has no row of its own: that would be handed over again.
+    // Somebody's complete record comes before attempts without a record: otherwise those would be sent again.
     if (paid_) happened(*paid_);
     for (const NotFound& missing : missing_) happened(missing);
     if (!paid_) read_hash();
@@ -69,7 +72,7 @@ class Reader {
     if (row && !fence) {
       if (row->state == RowState::complete) return read_complete(attempt, *row);
       if (row->state == RowState::pending) return read_pending(attempt, *row);
-      // A row that failed later than a copy of it settled: the money decides.
+      // The record says failed, but an earlier copy of the attempt has settled: the money decides.
       if (evidence(attempt) == Evidence::money_left) return read_lost(attempt);
       if (attempt.open() || attempt.watched())
         happened(Failed{payment_.key(attempt), row->failure.value_or(Failure{})});
@@ -84,7 +87,8 @@ class Reader {
     if (!attempt.open()) return;
     if (fence && row->state != RowState::failed)
       return missing_.push_back(NotFound{payment_.key(attempt), Evidence::not_yet, false, look_.run});
-    // While another attempt's row stands, the switch refuses this one and its fence alike: that row's end is awaited.
+    // While another attempt's record is pending, the switch refuses this attempt and its fence alike: wait for that
+    // end.
     const bool known = found == Evidence::unknown || found == Evidence::never || found == Evidence::erased;
     const bool wait = busy_ && !fence && !known;
     missing_.push_back(NotFound{payment_.key(attempt), wait ? Evidence::not_yet : found, fence, look_.run});
@@ -106,46 +110,47 @@ class Reader {
   void warn_wedged(const Attempt& attempt, const SwitchRow& row) {
     const bool more_may_go = attempt.amount < payment_.request.demand.amount && !payment_.stop_reason;
     if (more_may_go) return;
-    warn("the switch calls " + name_of(key_of(row)) +
-         " pending, although it never sent it: this row is an orphan that never ends, and with it the node refuses "
-         "every payment of this hash until the row is taken out of `payments` in lightningd.sqlite3 while the node is "
-         "stopped; `paytower resolve --assume-failed`, without a switch named, ends the payment here");
+    warn(
+        fmt::format("the switch calls {} pending, although it never sent it: this record never ends, and the node "
+                    "refuses every payment of this hash because of it. To remove it, stop the node and delete the row "
+                    "from the table `payments` in lightningd.sqlite3. To end the payment here alone, run `paytower "
+                    "resolve --assume-failed` without naming a switch",
+                    name_of(key_of(row))));
   }
 
-  /// A row whose HTLC was lost with the switch's process: certainly never sent, yet it blocks the hash there. Only its
-  /// owner can remove it, and while it stands nothing is concluded from it.
+  /// The HTLC was lost with the switch's process: it was certainly never sent, but the record blocks the hash. Only the
+  /// owner of the node can remove it, and as long as it is there nothing is concluded from it.
   void warn_orphan(const SwitchRow& row) {
-    warn("the switch calls " + name_of(key_of(row)) +
-         " pending, but has made no HTLC of this hash since it was handed over: if the node was killed meanwhile, this "
-         "row is an orphan that never ends and that keeps the hash from being paid; `paytower resolve --assume-failed` "
-         "closes the attempt");
+    warn(
+        fmt::format("the switch calls {} pending, but has made no HTLC of this hash since it was sent to the node: if "
+                    "the node was killed in between, this record never ends and blocks the hash; `paytower resolve "
+                    "--assume-failed` closes the attempt",
+                    name_of(key_of(row))));
   }
 
-  /// The same where the record names the channel, and ends with it.
+  /// The same for a switch whose record names the channel, and ends with that channel.
   void warn_stranded(const Attempt& attempt, const SwitchRow& row) {
     const std::string channel = attempt.route.hops.empty() ? "that" : attempt.route.hops.front().channel.text();
-    warn("the switch calls " + name_of(key_of(row)) +
-         " in flight, but shows no HTLC of it: the node was probably killed before it sent it, and will call it so for "
-         "ever. Way out: close channel " +
-         channel +
-         " (on-chain fees; together with the peer, as a forced close takes days), start the node again when the close "
-         "has 6 confirmations, then say paytower resume " +
-         payment_.request.hash.hex());
+    warn(fmt::format(
+        "the switch calls {} in flight, but shows no HTLC of it: the node was probably killed before it sent it, and "
+        "will never end it. Way out: close channel {} (it costs on-chain fees; close it together with the peer, as a "
+        "forced close takes days), restart the node when the close has 6 confirmations, then run paytower resume {}",
+        name_of(key_of(row)), channel, payment_.request.hash.hex()));
   }
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {
     if (row.preimage && proves(*row.preimage, payment_.request.hash))
       return happened(Settled{payment_.key(attempt), *row.preimage});
     unproven_ = true;
-    warn("the switch calls " + name_of(key_of(row)) +
-         " complete, but its preimage does not prove it: nothing was concluded");
+    warn(fmt::format("the switch calls {} complete, but its preimage does not prove it: nothing was concluded",
+                     name_of(key_of(row))));
   }
 
   void read_lost(const Attempt& attempt) {
     if (attempt.open() || attempt.watched() || !payment_.end_note) happened(SettledPreimageLost{payment_.key(attempt)});
   }
 
-  /// Rows of anybody else, or of another try of ours.
+  /// Records of other users, or of another try of ours.
   void read_others() {
     for (const SwitchRow& row : look_.rows) {
       if (is_own_attempt(row)) continue;
@@ -155,13 +160,13 @@ class Reader {
     }
   }
 
-  /// Everything that is not about one own attempt of this payment.
+  /// Everything that is about the hash, not about one own attempt of this payment.
   void read_hash() {
     const bool pending = std::any_of(look_.rows.begin(), look_.rows.end(),
                                      [](const SwitchRow& row) { return row.state == RowState::pending; });
     if (unproven_) busy_ = true;
     if (closed_but_pending()) blocked_by(Blocker::closed_by_hand);
-    // An HTLC that no row explains is still an HTLC of the hash.
+    // An HTLC without a record is still an HTLC of the hash.
     if (!pending && look_.movement == Movement::some) blocked_by(Blocker::other_user);
     if (look_.standing != Blocker::none) blocked_by(look_.standing);
     if (foreign_money_gone()) return happened(SettledPreimageLost{});
@@ -175,13 +180,14 @@ class Reader {
     return owner(row) != RowOwner::other && payment_.find(key_of(row)) != nullptr;
   }
 
-  /// A new try is made only after the earlier one has ended: what is pending of that one was closed by hand.
+  /// A new try is made only after the earlier one has ended. So what is still pending of the earlier one was closed by
+  /// hand.
   [[nodiscard]] bool is_earlier_try(const SwitchRow& row) const {
     return owner(row) == RowOwner::own_attempt && known(row.id, row.part);
   }
 
-  /// The round whose orphans are all that is pending. Nothing where they are the whole payment: then the switch takes
-  /// no part beside them.
+  /// The round of the orphans, if nothing else is pending. Nothing when they make the whole amount: then the switch
+  /// takes no further part beside them.
   [[nodiscard]] std::optional<AttemptId> orphans_alone() const {
     std::optional<AttemptId> round;
     Msat sum;
@@ -199,12 +205,12 @@ class Reader {
     return round;
   }
 
-  /// Its row is pending for ever, and its HTLC was never sent.
+  /// Its record stays pending for ever, and its HTLC was never sent.
   static bool proven_orphan(const Attempt& attempt) {
     return attempt.outcome == AttemptOutcome::failed && attempt.failure->code == FailureCode::local_refusal;
   }
 
-  /// A row of ours is pending although we have ended the attempt (the operator's word): the hash is not quiet.
+  /// A record of ours is pending although the operator has closed the attempt: the hash is not quiet.
   [[nodiscard]] bool closed_but_pending() const {
     return std::any_of(look_.rows.begin(), look_.rows.end(), [&](const SwitchRow& row) {
       const Attempt* attempt = is_own_attempt(row) ? payment_.find(key_of(row)) : nullptr;
@@ -223,7 +229,7 @@ class Reader {
     warn("the switch shows a complete payment of this hash without a preimage that proves it");
   }
 
-  /// Over the complete parts of one payment; 0 when the switch does not say it of all.
+  /// The sum over the complete parts of one payment; 0 when the switch does not tell it for all of them.
   [[nodiscard]] Msat sum_of(AttemptId id, std::optional<Msat> SwitchRow::*amount) const {
     Msat sum;
     for (const SwitchRow& row : look_.rows) {
@@ -235,8 +241,8 @@ class Reader {
     return sum;
   }
 
-  /// Money of this hash left since our first hand-over, by nobody's row and no attempt of ours. A row that is still
-  /// called pending will show its preimage.
+  /// Money of this hash has left since our first attempt was sent, and neither a record nor an attempt of ours explains
+  /// it. A record that is still pending will show its preimage later, so it does not count here.
   [[nodiscard]] bool foreign_money_gone() const {
     if (payment_.proof()) return false;
     return std::any_of(look_.debits.begin(), look_.debits.end(), [&](const AttemptKey& debit) {
@@ -259,9 +265,9 @@ class Reader {
   LookResult look_;
   const StoreKnowledge& store_;
   LookFinding finding_;
-  std::vector<NotFound> missing_;  ///< own attempts without a row of their own
+  std::vector<NotFound> missing_;  ///< own attempts without a record of their own
   std::optional<HashPaid> paid_;   ///< by somebody else
-  bool busy_ = false;              ///< another attempt's row is pending, or complete without proof
+  bool busy_ = false;              ///< another attempt's record is pending, or complete without proof
   bool unproven_ = false;
 };
 

@@ -1,8 +1,12 @@
+// What follows from the stored facts of a payment: its status, what is missing, what it has cost.
 #include "core/payment/payment.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include <fmt/core.h>
+
+#include "core/base/number.h"
 
 namespace paytower {
 
@@ -59,11 +63,11 @@ bool Attempt::watched() const {
 }
 
 std::string name_of(const AttemptKey& key) {
-  const std::string name = "attempt " + std::to_string(key.id.value);
-  return key.part > 1 ? name + ", part " + std::to_string(key.part) : name;
+  if (key.part > 1) return fmt::format("attempt {}, part {}", key.id.value, key.part);
+  return fmt::format("attempt {}", key.id.value);
 }
 
-// The table of core/README 3, row by row. An open attempt beside a note or a reason is in a damaged file alone.
+// The table of core/README 3, row by row. Only a damaged file has an open attempt beside an end note or a fail reason.
 PaymentStatus Payment::status() const {
   if (proof()) return PaymentStatus::succeeded;
   if (has_open_attempt()) return PaymentStatus::in_flight;
@@ -84,7 +88,7 @@ bool Payment::has_watched_attempt() const {
 
 namespace {
 
-/// R2: it has paid, or may still pay. What the operator closed has left the sum.
+/// R2: it has paid, or may still pay. What the operator closed no longer counts.
 bool counts(const Attempt& attempt) {
   return attempt.origin == AttemptOrigin::own && (attempt.open() || attempt.outcome == AttemptOutcome::settled);
 }
@@ -193,7 +197,7 @@ const Attempt* Payment::settled_attempt() const {
 
 namespace {
 
-/// It has paid, or may still pay by the switch's word.
+/// It has paid, or may still pay as far as the switch says.
 bool may_pay(const Attempt& attempt) { return attempt.open() || attempt.outcome == AttemptOutcome::settled; }
 
 Msat capped_sum(Msat a, Msat b) { return checked_add(a, b).value_or(Msat::of(Msat::max_value)); }
@@ -249,12 +253,7 @@ constexpr std::string_view fence_suffix = ":fence";
 }  // namespace
 
 std::string attempt_label(const StoreId& store, AttemptId id, bool fence) {
-  std::string label(label_prefix);
-  label += store.hex();
-  label += ':';
-  label += std::to_string(id.value);
-  if (fence) label += fence_suffix;
-  return label;
+  return fmt::format("{}{}:{}{}", label_prefix, store.hex(), id.value, fence ? fence_suffix : "");
 }
 
 std::optional<LabelParts> parse_attempt_label(std::string_view label) {
@@ -268,15 +267,10 @@ std::optional<LabelParts> parse_attempt_label(std::string_view label) {
   const std::size_t colon = label.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
   const auto store = StoreId::from_hex_text(label.substr(0, colon));
-  if (!store) return std::nullopt;
+  const auto id = whole_number(label.substr(colon + 1));
+  if (!store || !id) return std::nullopt;
   parts.store = *store;
-  const std::string_view digits = label.substr(colon + 1);
-  const auto [end, errc] = std::from_chars(digits.data(), digits.data() + digits.size(), parts.id.value);
-  if (errc != std::errc{} || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
-  if (attempt_label(parts.store, parts.id, parts.fence).size() !=
-      label_prefix.size() + label.size() + (parts.fence ? fence_suffix.size() : 0)) {
-    return std::nullopt;
-  }
+  parts.id = AttemptId{*id};
   return parts;
 }
 

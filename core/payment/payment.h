@@ -1,4 +1,4 @@
-// A payment as facts. Its status is derived from them and stored nowhere.
+// A payment as facts. Its status is worked out from them and not stored.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct SwitchKey {
   auto operator<=>(const SwitchKey&) const = default;
 };
 
-/// Names an attempt wherever it is spoken of. Its round's attempts share the id (R12).
+/// Names an attempt wherever it is spoken of. All attempts of a round share the id (R12).
 struct AttemptKey {
   PaymentHash hash;
   AttemptId id;
@@ -32,8 +32,9 @@ struct AttemptKey {
   auto operator<=>(const AttemptKey&) const = default;
 };
 
-/// How far the switch's lists had got before a hand-over (R5). Bytes that its adapter made: everybody else stores them
-/// and hands them back unread. At most 96, the first of which says the form; empty: none.
+/// How far the switch's lists had got before an attempt was sent (R5). Only the adapter that made these bytes reads
+/// them; everyone else stores them and gives them back. At most 96 bytes, the first of which says the form; empty:
+/// none.
 using Marks = Bytes;
 
 enum class PaymentStatus { initiated, in_flight, succeeded, failed, unknown };
@@ -54,47 +55,48 @@ enum class Provenance : std::uint8_t { native = 0, lnd_legacy = 1, lnd_kv = 2 };
 enum class AttemptOrigin : std::uint8_t { own = 0, foreign = 1, imported = 2 };
 [[nodiscard]] std::string_view origin_name(AttemptOrigin origin);
 
-/// How an attempt ended. Values are stored. `closed` is an end without proof: by the operator's word (then it is on the
-/// watch list and a later word of the switch replaces it) or because the preimage is lost.
+/// How an attempt ended. The values are stored. `closed` is an end without proof: by the operator (then the attempt is
+/// on the watch list, and what the switch says later replaces this end), or because the preimage is lost.
 enum class AttemptOutcome : std::uint8_t { settled = 1, failed = 2, closed = 3 };
 
-/// One HTLC handed to the switch under one attempt id, or a record of somebody else's.
+/// One HTLC given to the switch under one attempt id, or a record of somebody else's.
 struct Attempt {
-  std::int64_t row = 0;         ///< our store's key, 0 before it is stored
+  std::int64_t row = 0;         ///< the key in our store; 0 before it is stored
   std::optional<AttemptId> id;  ///< always present for origin own
   std::uint32_t part = 0;
   AttemptOrigin origin = AttemptOrigin::own;
   std::optional<SwitchKey> switch_key;  ///< always present for origin own
-  std::string
-      switch_run{};  ///< the run of the switch's process that every copy of it went to; empty where that cannot be told
+  /// The run of the switch's process that every copy of it went to; empty where that cannot be told.
+  std::string switch_run{};
   Marks marks{};
   Route route{};  ///< exactly what was handed over; empty for foreign ones and records without one; imported: delays
                   ///< count from height 0, channel 0 is unknown
-  std::optional<PaymentHash>
-      htlc_hash{};  ///< what the HTLC is locked to, where it is not the payment's hash (imported AMP)
-  Msat amount;      ///< delivered to the payee
+  /// What the HTLC is locked to, where it is not the payment's hash (imported AMP).
+  std::optional<PaymentHash> htlc_hash{};
+  Msat amount;  ///< delivered to the payee
   Msat fee;
   UnixNs registered{};                             ///< 0 in an imported record that does not say
   std::optional<std::uint32_t> total_time_lock{};  ///< block height of the first HTLC's expiry: of an own attempt where
                                                    ///< the hand-over names it, of an imported one where the record does
-  /// By the switch's own clock: no copy of the hand-over is taken any more. Nothing where the switch has no such limit.
+  /// By the switch's own clock: from then on no copy of the request is accepted. Nothing where the switch has no such
+  /// limit.
   std::optional<UnixNs> dies_at{};
   std::optional<UnixNs> accepted{};
   std::optional<UnixNs> resolved{};
-  std::optional<AttemptOutcome> outcome{};  ///< nothing = unresolved
+  std::optional<AttemptOutcome> outcome{};  ///< nothing: no outcome yet
   std::optional<Preimage> preimage{};       ///< present exactly when settled
   std::optional<Failure> failure{};         ///< present exactly when failed or closed
 
   [[nodiscard]] bool open() const { return !outcome.has_value(); }
-  /// Closed by the operator's word, and the switch has not confirmed it: asked about by every resume (R8). An imported
-  /// one is not: only a later import of lnd's file tells of it.
+  /// Closed by the operator, and the switch has not confirmed it: every resume asks about it (R8). Not for an imported
+  /// attempt: only a later import of lnd's file tells about that one.
   [[nodiscard]] bool watched() const;
-  /// An own attempt whose hand-over is bound to time and height, because the switch cannot tell a copy of it from
-  /// another. What such a switch erases it does not count, so that whether it has shown the attempt must be stored.
+  /// An own attempt whose request is limited by time and height, because the switch cannot tell two copies of it apart.
+  /// Such a switch does not count what it erases. So it must be stored whether it has ever shown the attempt.
   [[nodiscard]] bool dies() const { return origin == AttemptOrigin::own && total_time_lock.has_value(); }
 };
 
-/// What a payment is asked to be: immutable once stored.
+/// What a payment is asked to be. Never changes once it is stored.
 struct PaymentRequest {
   PaymentHash hash;
   RouteDemand demand;  ///< destination, amount, limits
@@ -104,106 +106,107 @@ struct PaymentRequest {
   std::string network;            ///< of the invoice; empty = any
   std::string label;
   std::uint32_t max_attempts = 20;
-  std::uint32_t max_parts = 1;    ///< parts at most that may be open at once
-  UnixNs created{};               ///< 0 in an imported record that does not say
-  UnixNs deadline{};              ///< no new attempt from here on: the earlier of --timeout and the invoice's expiry
-  std::vector<Route> candidates;  ///< --routes, in order; empty = ask the switch
+  std::uint32_t max_parts = 1;  ///< how many parts may be open at once
+  UnixNs created{};             ///< 0 in an imported record without a time
+  UnixNs deadline{};  ///< no new attempt from here on: --timeout or the expiry of the invoice, whichever comes first
+  std::vector<Route> candidates;  ///< --routes, in this order; empty: ask the switch
 };
 
-/// "attempt 17"; "attempt 17, part 2" beside others. For people.
+/// For people: "attempt 17", or "attempt 17, part 2" when there are several.
 [[nodiscard]] std::string name_of(const AttemptKey& key);
 
-/// A try to pay a hash: one row of `payments`, with its attempts.
+/// One try to pay a hash: a row of `payments`, with its attempts.
 struct Payment {
   PaymentIndex index;  ///< 0 = not recorded yet
   PaymentRequest request;
   Provenance provenance = Provenance::native;
-  bool amp = false;  ///< imported: the hash is an AMP set id, which no preimage proves; each HTLC has its own
+  bool amp = false;  ///< imported: the hash is an AMP set id, which no preimage proves; each HTLC has its own hash
   std::optional<PaymentIndex> duplicate_of;
   std::optional<Preimage> preimage;
-  std::optional<Preimage> late_preimage;  ///< a preimage that came after `fail_reason` (R8)
+  std::optional<Preimage> late_preimage;  ///< came after `fail_reason` (R8)
   std::optional<FailureReason> fail_reason;
-  std::optional<FailureReason> stop_reason;  ///< stop wish: no new attempt, results still collected
+  std::optional<FailureReason> stop_reason;  ///< stop wish: no new attempt, but results are still collected
   std::optional<EndNote> end_note;
   std::optional<UnixNs> ended;
-  std::optional<FailureDetail>
-      failure_detail;  ///< of fail_reason or stop_reason; known to the process that met it, and stored nowhere
+  /// Of fail_reason or stop_reason; known to the process that met it, and stored nowhere.
+  std::optional<FailureDetail> failure_detail;
   std::vector<Attempt> attempts;  ///< in order of registration
 
   [[nodiscard]] PaymentStatus status() const;
-  /// No attempt can follow: succeeded, failed or unknown.
+  /// No further attempt can follow: succeeded, failed or unknown.
   [[nodiscard]] bool ended_for_good() const;
   [[nodiscard]] bool has_open_attempt() const;
   [[nodiscard]] bool has_watched_attempt() const;
-  /// Own attempts so far, the count that --max-attempts bounds over all rounds and resumes together. A set that the
-  /// payee gave back because it stayed incomplete counts once.
+  /// How many own attempts there were: --max-attempts limits them over all rounds and resumes. A set that the payee
+  /// gave back because it stayed incomplete counts once.
   [[nodiscard]] std::uint32_t own_attempts() const;
-  /// R2: what own attempts that have paid, or may still pay, leave of the amount.
+  /// R2: the amount, less what own attempts have paid or may still pay.
   [[nodiscard]] Msat missing() const;
-  /// And of the fee limit.
+  /// The same for the fee limit.
   [[nodiscard]] Msat fee_left() const;
-  /// HTLCs that may follow now: --max-parts less what is open, and no more than --max-attempts leaves. A payment
-  /// without a secret has one part alone.
+  /// How many HTLCs may follow now: --max-parts less the open ones, and no more than --max-attempts leaves. A payment
+  /// without a secret has only one part.
   [[nodiscard]] std::uint32_t parts_left() const;
-  /// The number of the next part: they count over all rounds. A payment without a secret has one part alone, which the
+  /// The number of the next part; it counts over all rounds. A payment without a secret has only one part, which the
   /// switch takes only without a number.
   [[nodiscard]] std::uint32_t next_part() const;
-  /// The round of the own attempts that are open.
+  /// The round of the open own attempts.
   [[nodiscard]] std::optional<AttemptId> open_round() const;
-  /// True for SUCCEEDED, and for FAILED by the switch's own word, a fence, or because nothing was handed over.
+  /// True for SUCCEEDED. True for FAILED when the switch said so, or a fence proved it, or nothing was ever sent.
   [[nodiscard]] bool definitive() const;
-  /// Why it failed, in finer words than fail_reason: as this process met it, else what the stored facts tell. Nothing
+  /// Why it failed, in finer words than fail_reason: as this process saw it, or else as the stored facts tell. Nothing
   /// for a payment that has not failed, or whose reason says it all.
   [[nodiscard]] std::optional<FailureDetail> why_failed() const;
   /// The failed attempt that ended last, or nullptr.
   [[nodiscard]] const Attempt* last_failure() const;
-  /// Whichever preimage proves the payment, or nothing.
+  /// The preimage that proves the payment, or nothing.
   [[nodiscard]] const std::optional<Preimage>& proof() const { return preimage ? preimage : late_preimage; }
-  /// Of an own attempt. REQUIRES: attempt.id.
+  /// The key of an own attempt. REQUIRES: attempt.id.
   [[nodiscard]] AttemptKey key(const Attempt& attempt) const { return {request.hash, *attempt.id, attempt.part}; }
-  /// The own attempt of this key, or nullptr.
+  /// The own attempt with this key, or nullptr.
   [[nodiscard]] const Attempt* find(const AttemptKey& key) const;
   [[nodiscard]] Attempt* find(const AttemptKey& key);
-  /// The settled attempt, own before foreign, or nullptr.
+  /// The settled attempt, an own one before a foreign one, or nullptr.
   [[nodiscard]] const Attempt* settled_attempt() const;
 };
 
-/// What a payment has cost: all its settled parts together. Another user's only where none of ours settled.
+/// What a payment has cost: all its settled parts together. Another user's parts count only if none of ours settled.
 struct Settlement {
-  const Attempt* first = nullptr;  ///< the first of them; belongs to the payment
+  const Attempt* first = nullptr;  ///< the first settled part; belongs to the payment
   Msat amount;                     ///< what reached the payee
   Msat fee;
 };
-/// Nothing where no attempt settled.
+/// Nothing if no attempt has settled.
 [[nodiscard]] std::optional<Settlement> settlement_of(const Payment& payment);
-/// How many HTLCs carry the payment: its settled parts and those under way; another user's only where none of ours
+/// How many HTLCs carry the payment: settled parts and parts under way. Another user's count only if none of ours
 /// settled.
 [[nodiscard]] std::uint32_t parts_of(const Payment& payment);
-/// Nothing is added to what it cost: it has ended, and no part of it is under way.
+/// The cost is final: the payment has ended, and no part of it is under way.
 [[nodiscard]] bool fee_final(const Payment& payment);
 
-/// R2: by how much the payee could get more than `payment` asks for, by it and by the other tries of its hash, where
-/// the operator has closed attempts that the switch may still pay; 0 where there is no such attempt.
+/// R2: how much more than `payment` asks for the payee could get, from it and from the other tries of its hash, because
+/// the operator has closed attempts that the switch may still pay. 0 if there is no such attempt.
 [[nodiscard]] Msat possible_overpayment(const Payment& payment, std::span<const Payment> others);
 
-/// Why a hash may not be paid although no payment of it is stored. Values are stored.
+/// Why a hash must not be paid although no payment of it is stored. The values are stored.
 enum class GuardKind : std::uint8_t { in_flight = 1, paid_without_record = 2, paid_deleted = 3, written_off = 4 };
 /// "in_flight", "paid_without_record", "paid_deleted", "written_off"
 [[nodiscard]] std::string_view guard_kind_name(GuardKind kind);
 
-/// R13: what stays of a hash whose record is gone or never was.
+/// R13: what stays of a hash whose payment was deleted or was never stored.
 struct Guard {
   PaymentHash hash;
   GuardKind kind = GuardKind::in_flight;
   std::optional<Msat> amount;
   std::optional<Preimage> preimage;
   std::optional<PublicKey> destination;
-  std::optional<Sha256Digest> payment_secret_hash;  ///< for --idempotent: same parameters, without keeping the secret
+  /// So that --idempotent can compare the parameters without keeping the secret.
+  std::optional<Sha256Digest> payment_secret_hash;
   UnixNs since{};
   bool amp = false;  ///< the hash is the set id of an imported AMP payment: never payable
 };
 
-/// "paytower:<store id>:<attempt id>", and the same with ":fence" behind it: how a row at the switch names its maker
+/// "paytower:<store id>:<attempt id>", with ":fence" at the end for a fence: how a record at the switch names its maker
 /// (R12).
 [[nodiscard]] std::string attempt_label(const StoreId& store, AttemptId id, bool fence = false);
 
@@ -212,7 +215,7 @@ struct LabelParts {
   AttemptId id;
   bool fence = false;
 };
-/// Nothing for a label that attempt_label did not write.
+/// Nothing for a label that attempt_label did not make.
 [[nodiscard]] std::optional<LabelParts> parse_attempt_label(std::string_view label);
 
 }  // namespace paytower

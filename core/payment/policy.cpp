@@ -1,3 +1,4 @@
+// The arithmetic of fees and time locks (BOLT 7).
 #include "core/payment/policy.h"
 
 namespace paytower {
@@ -8,7 +9,7 @@ ForwardingPolicy policy_of(const HintHop& hop) {
 
 std::optional<Msat> forwarding_fee(const ForwardingPolicy& policy, Msat amount) {
   constexpr std::uint64_t million = 1'000'000;
-  // amount * ppm does not fit 64 bits, so the amount is split; a fee above all money is no fee that anyone can pay.
+  // amount * ppm does not fit into 64 bits, so the amount is split. A fee above all bitcoin cannot be paid by anyone.
   const std::uint64_t whole = amount.value() / million;
   const std::uint64_t rest = amount.value() % million;
   const std::uint64_t ppm = policy.fee_proportional_millionths;

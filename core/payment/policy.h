@@ -1,4 +1,4 @@
-// What a node asks of an HTLC that it forwards: the arithmetic of fees and time locks along a route (BOLT 7).
+// What a node demands for forwarding an HTLC: the arithmetic of fees and time locks along a route (BOLT 7).
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,13 @@
 
 namespace paytower {
 
-/// Of one channel, in the direction in which its node sends.
+/// Of one channel, in the direction in which its node forwards.
 struct ForwardingPolicy {
   std::uint32_t fee_base_msat = 0;
   std::uint32_t fee_proportional_millionths = 0;
   std::uint32_t cltv_delta = 0;
 };
-/// All that a node asks of an HTLC over one of its channels, as its channel_update tells it.
+/// All that a node demands of an HTLC over one of its channels, as its channel_update says.
 struct ChannelPolicy {
   ChannelDirection channel;
   ForwardingPolicy forwarding{};
@@ -26,10 +26,10 @@ struct ChannelPolicy {
   std::uint32_t timestamp = 0;
 };
 
-/// The same as a route hint tells it.
+/// The same, as a route hint says it.
 [[nodiscard]] ForwardingPolicy policy_of(const HintHop& hop);
 
-/// amount * ppm / 1,000,000 + base, rounded down. Nothing when it is above all money.
+/// amount * ppm / 1,000,000 + base, rounded down. Nothing when it is above all bitcoin.
 [[nodiscard]] std::optional<Msat> forwarding_fee(const ForwardingPolicy& policy, Msat amount);
 
 /// What one HTLC carries, and for how many blocks.
@@ -37,7 +37,7 @@ struct Carried {
   Msat amount;
   std::uint64_t delay = 0;
 };
-/// What must reach the node so that it sends `out` on. Nothing when it is above all money.
+/// What must reach the node so that it can forward `out`. Nothing when it is above all bitcoin.
 [[nodiscard]] std::optional<Carried> carried_before(const ForwardingPolicy& policy, const Carried& out);
 
 }  // namespace paytower

@@ -1,9 +1,13 @@
+// Checks a route against what was asked for, and stores it as bytes.
 #include "core/payment/route.h"
 
 #include <algorithm>
 #include <string>
 
+#include <fmt/core.h>
+
 #include "core/base/limits.h"
+#include "core/base/number.h"
 
 namespace paytower {
 
@@ -12,18 +16,6 @@ namespace {
 constexpr std::uint8_t route_version = 1;
 constexpr std::size_t hop_bytes = 8 + 1 + 33 + 8 + 4;
 
-template <typename T> void put(Bytes& out, T value) {
-  for (std::size_t shift = sizeof(T) * 8; shift > 0; shift -= 8)
-    out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
-}
-
-template <typename T> T take(std::span<const std::uint8_t>& in) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = static_cast<T>(static_cast<std::uint64_t>(value) << 8 | in[i]);
-  in = in.subspan(sizeof(T));
-  return value;
-}
-
 Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
 }  // namespace
@@ -31,36 +23,35 @@ Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 Result<std::monostate> check_route(const Route& route, const RouteDemand& demand) {
   if (route.hops.empty()) return usage("the route is empty");
   if (route.hops.size() > limits::max_hops) {
-    return usage("the route has " + std::to_string(route.hops.size()) + " hops; " + std::to_string(limits::max_hops) +
-                 " are the most");
+    return usage(fmt::format("the route has {} hops; at most {} are allowed", route.hops.size(), limits::max_hops));
   }
   if (route.hops.back().node != demand.destination) return usage("the route does not end at the payee");
   for (std::size_t i = 1; i < route.hops.size(); ++i) {
     if (route.hops[i].amount > route.hops[i - 1].amount)
-      return usage("the amounts of the route rise at hop " + std::to_string(i + 1));
+      return usage(fmt::format("the amount of the route rises at hop {}", i + 1));
     if (route.hops[i].delay > route.hops[i - 1].delay)
-      return usage("the delays of the route rise at hop " + std::to_string(i + 1));
+      return usage(fmt::format("the delay of the route rises at hop {}", i + 1));
   }
   if (route.delivered() != demand.amount) {
-    return usage("the route delivers " + std::to_string(route.delivered().value()) + " msat, asked were " +
-                 std::to_string(demand.amount.value()) + " msat");
+    return usage(
+        fmt::format("the route delivers {} msat instead of {} msat", route.delivered().value(), demand.amount.value()));
   }
   if (route.hops.back().delay < demand.final_cltv_delta) {
-    return usage("the route leaves the payee " + std::to_string(route.hops.back().delay) + " blocks, it wants " +
-                 std::to_string(demand.final_cltv_delta));
+    return usage(fmt::format("the route leaves the payee {} blocks, but it needs {}", route.hops.back().delay,
+                              demand.final_cltv_delta));
   }
   if (route.fees() > demand.fee_limit) {
-    return usage("the route costs " + std::to_string(route.fees().value()) + " msat, the fee limit is " +
-                 std::to_string(demand.fee_limit.value()) + " msat");
+    return usage(fmt::format("the route costs {} msat, the fee limit is {} msat", route.fees().value(),
+                              demand.fee_limit.value()));
   }
   if (route.total_delay() > demand.cltv_limit) {
-    return usage("the route locks funds for " + std::to_string(route.total_delay()) + " blocks, the limit is " +
-                 std::to_string(demand.cltv_limit));
+    return usage(
+        fmt::format("the route locks funds for {} blocks, the limit is {}", route.total_delay(), demand.cltv_limit));
   }
   const auto& wanted = demand.outgoing_channels;
   if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), route.hops.front().channel) == wanted.end()) {
-    return usage("the route leaves through " + route.hops.front().channel.text() +
-                 ", which is not an outgoing channel that was named");
+    return usage(fmt::format("the route leaves through {}, which is not an outgoing channel that was named",
+                              route.hops.front().channel.text()));
   }
   return std::monostate{};
 }
@@ -71,11 +62,11 @@ Bytes encode_route(const Route& route) {
   out.push_back(route_version);
   out.push_back(static_cast<std::uint8_t>(route.hops.size()));
   for (const Hop& hop : route.hops) {
-    put(out, hop.channel.value);
+    put_big_endian(out, hop.channel.value, 8);
     out.push_back(hop.direction);
     out.insert(out.end(), hop.node.bytes.begin(), hop.node.bytes.end());
-    put(out, hop.amount.value());
-    put(out, hop.delay);
+    put_big_endian(out, hop.amount.value(), 8);
+    put_big_endian(out, hop.delay, 4);
   }
   return out;
 }
@@ -89,12 +80,12 @@ std::optional<Route> decode_route(std::span<const std::uint8_t> data) {
   route.hops.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     Hop hop;
-    hop.channel.value = take<std::uint64_t>(data);
-    hop.direction = take<std::uint8_t>(data);
+    hop.channel.value = take_big_endian(data, 8);
+    hop.direction = static_cast<std::uint8_t>(take_big_endian(data, 1));
     hop.node = *PublicKey::from_span(data.first(PublicKey::size));
     data = data.subspan(PublicKey::size);
-    const auto amount = Msat::from(take<std::uint64_t>(data));
-    hop.delay = take<std::uint32_t>(data);
+    const auto amount = Msat::from(take_big_endian(data, 8));
+    hop.delay = static_cast<std::uint32_t>(take_big_endian(data, 4));
     if (!amount || hop.direction > 1) return std::nullopt;
     hop.amount = *amount;
     route.hops.push_back(hop);
