@@ -1,6 +1,9 @@
+// What is done once a decision is stored: questions, hand-overs, fences, and leaving.
 #include "core/driver/loop.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "core/driver/attempt_id.h"
 
@@ -8,10 +11,10 @@ namespace paytower {
 
 namespace {
 
-constexpr std::int64_t first_full_pause_ns = ns_per_second;  ///< nobody tells of the end of others' HTLCs
+constexpr std::int64_t first_full_pause_ns = ns_per_second;  ///< when HTLCs of others end, nobody tells us
 constexpr std::int64_t longest_full_pause_ns = 8 * ns_per_second;
 
-/// The switch works on it, or has nothing new to tell.
+/// The switch is working on it, or has nothing new to say.
 bool waits_for_switch(const Act& act) {
   return std::holds_alternative<LookLater>(act) || std::holds_alternative<Query>(act);
 }
@@ -47,7 +50,7 @@ void Driver::Impl::fulfil(Drive& drive, const RefuseTry& wish) {
 
 void Driver::Impl::fulfil(Drive& drive, const Leave&) { close(drive); }
 
-/// M5: read once, when the first route is asked for; from then on every result of this process is learned at its end.
+/// M5: read once, when the first route is asked for. After that, each result of this process is added when it comes.
 std::shared_ptr<const MissionControl> Driver::Impl::remembered() {
   if (!options.use_memory) return nullptr;
   if (!memory) {
@@ -132,19 +135,19 @@ void Driver::Impl::fulfil(Drive& drive, const RefuseClock& wish) {
 void Driver::Impl::fulfil(Drive& drive, const SendHandover& wish) {
   const Item& item = drive.item;
   drive.handed_over = true;
-  trace(item, "hand over " + name_of(wish.key));
+  trace(item, fmt::format("hand over {}", name_of(wish.key)));
   ports.node.dispatch(handover(item.payment, *item.payment.find(wish.key), store_id(item), false));
 }
 
 void Driver::Impl::fulfil(Drive& drive, const SendFence& wish) {
   const Item& item = drive.item;
-  trace(item, "fence " + name_of(wish.key));
+  trace(item, fmt::format("fence {}", name_of(wish.key)));
   ports.node.fence(handover(item.payment, *item.payment.find(wish.key), store_id(item), true));
 }
 
 void Driver::Impl::fulfil(Drive& drive, const SendRelease&) {
   const Item& item = drive.item;
-  trace(item, "end the record that stands in the way");
+  trace(item, "end the record that is in the way");
   ports.node.release(item.payment.request.hash, store_id(item));
 }
 

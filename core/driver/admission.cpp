@@ -1,7 +1,10 @@
+// Who may be driven: locks, reads and asks the lifecycle, and says in words why not.
 #include "core/driver/admission.h"
 
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/hash.h"
 #include "core/base/limits.h"
@@ -17,7 +20,7 @@ bool same_parameters(const PaymentRequest& wanted, const PaymentRequest& stored)
          wanted.payment_secret == stored.payment_secret;
 }
 
-/// A guard keeps less than a payment: what it does not know does not differ.
+/// A guard knows less than a payment. What it does not know does not count as different.
 bool same_parameters(const PaymentRequest& wanted, const Guard& guard) {
   if (guard.amount && *guard.amount != wanted.demand.amount) return false;
   if (guard.destination && *guard.destination != wanted.demand.destination) return false;
@@ -33,7 +36,7 @@ DriveResult ended(const PaymentHash& hash, Payment payment) {
   return result;
 }
 
-/// The record is deleted: what the guard kept of it.
+/// The payment was deleted: this is what its guard still knows.
 DriveResult paid_by_guard(const Admission& next, const Guard& guard) {
   Payment paid;
   paid.request = *next.request;
@@ -44,7 +47,7 @@ DriveResult paid_by_guard(const Admission& next, const Guard& guard) {
   return result;
 }
 
-/// What --idempotent makes of a hash that is known already.
+/// What --idempotent does with a hash that is known already.
 Judgement judge_again(const Admission& next, const HashState& state) {
   Judgement judgement;
   if (state.guard) {
@@ -57,8 +60,8 @@ Judgement judge_again(const Admission& next, const HashState& state) {
   const Payment& payment = *state.payment;
   const PaymentStatus status = payment.status();
   const bool over = status == PaymentStatus::failed || status == PaymentStatus::unknown;
-  // A try that ended while it was waited for is reported: its first caller has just been told that the hash may be paid
-  // again.
+  // If a try ended while we waited for it, we report it instead of joining it: its first caller has just been told that
+  // the hash may be paid again.
   const bool joined = next.ended_before && payment.index != *next.ended_before;
   if (over && !joined) return judgement;
   if (!same_parameters(*next.request, payment.request) || !foreign_amount_agrees(payment)) {
@@ -73,7 +76,7 @@ Judgement judge_again(const Admission& next, const HashState& state) {
   return judgement;
 }
 
-/// What the lifecycle says to a new try, before anybody else is asked.
+/// What the lifecycle says to a new try, before the switch is asked.
 std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const HashState& state) {
   Payment fresh;
   fresh.request = *next.request;
@@ -83,11 +86,11 @@ std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const Has
   DriveResult result;
   result.hash = next.hash;
   result.end = DriveEnd::refused;
-  // What is guarded may be released; a set id never is.
+  // The guard of a hash may be released one day, but a set id is never payable.
   if (set_id && why.value_or(Errc::guarded) == Errc::guarded) {
     result.error =
-        Error{Errc::already_ended, "this is the set id of an AMP payment, and no payment hash; nothing was sent",
-              "paytower show " + next.hash.hex()};
+        Error{Errc::already_ended, "this is the set id of an AMP payment, not a payment hash; nothing was sent",
+              fmt::format("paytower show {}", next.hash.hex())};
   } else {
     result.error = refusal(*why, next.hash);
   }
@@ -104,8 +107,8 @@ std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& c
   }
   if (request.demand.amount >= capabilities.min_amount) return std::nullopt;
   return Error{Errc::usage,
-               "payments of less than " + std::to_string(capabilities.min_amount.value()) +
-                   " msat cannot be made safe with this kind of node; nothing was sent",
+               fmt::format("payments of less than {} msat cannot be made safe with this kind of node; nothing was sent",
+                           capabilities.min_amount.value()),
                {}};
 }
 
@@ -158,8 +161,8 @@ DriveResult busy_result(const Admission& waiting) {
   DriveResult result;
   result.hash = waiting.hash;
   result.end = DriveEnd::busy;
-  result.error = Error{Errc::busy, "another paytower is driving this payment; this call handed nothing over",
-                       "paytower show " + waiting.hash.hex()};
+  result.error = Error{Errc::busy, "another paytower is working on this payment; this call sent nothing",
+                       fmt::format("paytower show {}", waiting.hash.hex())};
   return result;
 }
 
@@ -181,11 +184,11 @@ DriveResult refused_result(const Admission& next, Error why) {
 DriveResult twice_result(const Admission& next) {
   return refused_result(
       next, Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent",
-                  "paytower show " + next.hash.hex()});
+                  fmt::format("paytower show {}", next.hash.hex())});
 }
 
 DriveResult unreadable_result(const Admission& next, Error why) {
-  if (next.index) why.message = "payment " + std::to_string(next.index->value) + ": " + why.message;
+  if (next.index) why.message = fmt::format("payment {}: {}", next.index->value, why.message);
   return refused_result(next, std::move(why));
 }
 
@@ -194,15 +197,15 @@ Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
   if (blocker == Blocker::closed_by_hand && !watched) {
     return {Errc::in_flight,
             "the node keeps a pending record of an earlier try of this payment for which it never made an HTLC, and "
-            "refuses every payment of the hash while it stands; nothing was sent. It goes away only when the node is "
-            "stopped and the row is taken out of its table `payments`",
+            "refuses every payment of the hash as long as it has it; nothing was sent. To remove it, stop the node and "
+            "delete the row from its table `payments`",
             {}};
   }
   if (blocker == Blocker::closed_by_hand) {
     return {Errc::in_flight,
             "an earlier try of this payment was marked as failed by hand, and the node still works on its HTLC: if it "
             "settles, you have paid; nothing was sent",
-            "paytower resume " + hash};
+            fmt::format("paytower resume {}", hash)};
   }
   if (blocker == Blocker::other_check) {
     return {
@@ -213,13 +216,13 @@ Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
   }
   if (blocker == Blocker::unfinished) {
     return {Errc::in_flight,
-            "the node keeps an unfinished record of this payment hash that is not ours, and somebody may go on with "
-            "it; nothing was sent. It ends with its owner, or when the node starts again",
+            "the node has an unfinished record of this payment hash that is not ours, and its owner may still go on "
+            "with it; nothing was sent. It ends with its owner, or when the node restarts",
             {}};
   }
   return {Errc::in_flight,
-          "somebody else's HTLC of this payment hash is in flight at the node: of another user of the node, or of a "
-          "paytower database that was lost; nothing was sent. It is refused until that HTLC has ended",
+          "another user of the node, or a paytower database that was lost, has an HTLC of this payment hash in flight; "
+          "nothing was sent. Try again when that HTLC has ended",
           {}};
 }
 
@@ -229,10 +232,11 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
   });
   const std::string hash = payment.request.hash.hex();
   if (elsewhere != payment.attempts.end()) {
-    return Error{Errc::other_switch,
-                 "its open attempt belongs to node " + elsewhere->switch_key->node.hex() + " (" +
-                     elsewhere->switch_key->network + "); this is " + here.node.hex() + " (" + here.network + ")",
-                 "paytower show " + hash};
+    return Error{
+        Errc::other_switch,
+        fmt::format("its open attempt belongs to node {} ({}); this is {} ({})", elsewhere->switch_key->node.hex(),
+                    elsewhere->switch_key->network, here.node.hex(), here.network),
+        fmt::format("paytower show {}", hash)};
   }
   return std::nullopt;
 }
@@ -241,7 +245,7 @@ std::optional<Error> unfit(const PaymentRequest& request, const IdentityAnswer& 
   const SwitchKey& here = there.key;
   if (!request.network.empty() && !pays_on(request.network, here.network)) {
     return Error{Errc::wrong_network,
-                 "the invoice is for " + request.network + ", the switch is on " + here.network + "; nothing was sent",
+                 fmt::format("the invoice is for {}, the switch is on {}; nothing was sent", request.network, here.network),
                  {},
                  request.hash};
   }
@@ -266,8 +270,8 @@ Handover handover(const Payment& payment, const Attempt& attempt, const StoreId&
   return out;
 }
 
-// Read one by one, now: another process may have stored the attempt since the switch was asked (R1: before it handed it
-// over).
+// Read one by one, and now: another process may have stored the attempt since the switch was asked. It did so before it
+// sent it (R1).
 std::optional<Error> old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
   const bool known =
       std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
@@ -300,8 +304,9 @@ void Driver::Impl::admit() {
   }
 }
 
-/// What the switch is known to work on waits as well without a place: others, which may have ended there long ago, get
-/// a turn. Without anybody who had none yet, the longest ones make room for those that gave theirs up.
+/// Payments that the switch is known to work on can wait without a place. So others get a turn; they may have ended at
+/// the switch long ago. When everyone has had a turn, the longest held ones make room for those that gave up their
+/// place.
 void Driver::Impl::make_room(std::size_t room) {
   std::size_t waiting = 0;
   bool anybody_new = false;
@@ -333,8 +338,8 @@ void Driver::Impl::give_place_up(Drive& drive) {
   drive.done = true;
 }
 
-/// What waits for a lock counts as well: the queue never holds more than there is room for. Nobody new comes while our
-/// channels are full.
+/// Payments that wait for a lock count too, so the queue never holds more than there is room for. While our channels
+/// are full, nobody new is taken.
 void Driver::Impl::take_from_feed(std::size_t room) {
   while (feed && !told_to_leave && drives.size() + queue.size() < room && !any_waits_for_channel()) {
     auto wanted = feed->next();
@@ -351,7 +356,7 @@ void Driver::Impl::admit_one(Admission next) {
     next.hash = (*stored)->request.hash;
   }
   if (!hold(next)) return wait_for_lock(std::move(next));
-  // A row that cannot be read stays as it is, and is in nobody's way (R14).
+  // A row that cannot be read stays as it is, and does not block the others (R14).
   if (auto unreadable = admit_held(next)) {
     deliver(next.tag, unreadable_result(next, *std::move(unreadable)));
     release(next.hash);
@@ -464,7 +469,7 @@ Drive& Driver::Impl::take_up(Payment payment, std::uint64_t tag) {
   drive->ticket = next_ticket++;
   drive->tag = tag;
   drive->since = mono();
-  forget_full_channels(*drive);  // of an earlier process
+  forget_full_channels(*drive);  // those of an earlier process
   by_ticket[drive->ticket] = drive.get();
   hashes[drive->item.payment.request.hash].drives.push_back(drive.get());
   drives.push_back(std::move(drive));

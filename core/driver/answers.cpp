@@ -1,6 +1,9 @@
+// What the switch says: every answer ends here and is passed on to its payment.
 #include "core/driver/loop.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "core/payment/channel_update.h"
 
@@ -33,7 +36,7 @@ void Driver::Impl::check_identity(Drive& drive) {
   auto why = wrong_switch(payment, identity->key);
   if (!why) why = unfit(payment.request, *identity, recorded);
   if (!why) return;
-  // Something of a recorded payment may be in flight: that another switch was named says nothing about it.
+  // Something of a recorded payment may be in flight. That the operator named another switch says nothing about it.
   finish(drive, recorded ? DriveEnd::other_switch : DriveEnd::refused, *why);
 }
 
@@ -80,16 +83,17 @@ void Driver::Impl::warn_erased(const Item& item, const Event& event) {
   if (!missing || missing->evidence != Evidence::unknown) return;
   const Attempt* attempt = item.payment.find(missing->key);
   const bool seen = attempt != nullptr && attempt->dies();
-  const std::string why =
-      seen ? "the switch had " + name_of(missing->key) +
-                 ", and its record is gone: somebody deleted it, or the node runs on an old copy. "
-                 "It may have been paid"
-           : "the switch has no record of " + name_of(missing->key) + ", and its lists do not tell whether it paid";
+  const std::string why = seen
+                              ? fmt::format(
+                                    "the switch had {}, and its record is gone: somebody deleted it, or the node was "
+                                    "restored from an old backup. It may have been paid",
+                                    name_of(missing->key))
+                              : fmt::format("the switch has no record of {}, and its lists do not tell whether it paid",
+                                            name_of(missing->key));
   ports.observer.warn(item.payment.request.hash,
-                      why +
-                          ": nothing was concluded and nothing was sent; ask the payee, then "
-                          "say paytower resolve " +
-                          item.payment.request.hash.hex() + " --write-off (or --assume-failed)");
+                      fmt::format("{}: nothing was concluded and nothing was sent; ask the payee whether it was paid, "
+                                  "then run paytower resolve {} --write-off (or --assume-failed)",
+                                  why, item.payment.request.hash.hex()));
 }
 
 void Driver::Impl::receive(const RouteAnswer& answer) {
@@ -116,7 +120,8 @@ void Driver::Impl::receive(const DispatchAnswer& answer) {
   Drive* drive = drive_of(answer.key);
   if (!drive) return;
   drive->answered_once = true;
-  if (answer.kind == DispatchAnswer::Kind::accepted) trace(drive->item, name_of(answer.key) + " accepted");
+  if (answer.kind == DispatchAnswer::Kind::accepted)
+    trace(drive->item, fmt::format("{} accepted", name_of(answer.key)));
   on(drive->item, answer, context());
 }
 
@@ -127,7 +132,7 @@ void Driver::Impl::receive(const QueryAnswer& answer) {
   on(drive->item, answer, context());
 }
 
-/// M4: used at once, for this payment.
+/// M4: the new policy is used at once, for this payment.
 void Driver::Impl::take_policy(Drive& drive, const QueryAnswer& answer) {
   const Attempt* attempt = drive.item.payment.find(answer.key);
   if (attempt == nullptr || answer.message.empty()) return;

@@ -1,8 +1,13 @@
+// Draws attempt ids from the clock and from chance.
 #include "core/driver/attempt_id.h"
 
 #include <algorithm>
 #include <array>
 #include <ctime>
+
+#include <fmt/core.h>
+
+#include "core/base/number.h"
 
 namespace paytower {
 
@@ -22,7 +27,7 @@ std::string day(UnixNs at) {
 
 Error wrong_clock(UnixNs now, const std::string& why) {
   return Error{Errc::clock,
-               "the clock of this machine shows " + day(now) + ", " + why + "; no attempt is made by such a clock",
+               fmt::format("the clock of this machine shows {}, {}; nothing is sent with a wrong clock", day(now), why),
                "date"};
 }
 
@@ -32,21 +37,20 @@ Result<AttemptId> draw_attempt_id(UnixNs now, Randomness& randomness, AttemptId 
   if (auto why = unusable_clock(now, UnixNs{INT64_MIN})) return *std::move(why);
   std::array<std::uint8_t, 4> drawn{};
   randomness.fill(drawn);
-  std::uint64_t random = 0;
-  for (const std::uint8_t byte : drawn) random = random << 8 | byte;
-  random &= (std::uint64_t{1} << random_bits) - 1;
+  const std::uint64_t random = big_endian(drawn) & ((std::uint64_t{1} << random_bits) - 1);
   const std::int64_t elapsed_ms = std::max<std::int64_t>(0, now.value / ns_per_ms - epoch_ms);
   const std::uint64_t by_time = static_cast<std::uint64_t>(elapsed_ms) << random_bits | random;
-  // Within a millisecond, and by a clock that was set back: a random step above what is known, still unguessably apart.
+  // Several ids in one millisecond, or the clock was set back: go a random step above the highest known id, so that
+  // copies of one database still draw different ids.
   const std::uint64_t id = by_time > highest.value ? by_time : highest.value + 1 + random;
   if (id >= end_of_ids)
-    return Error{Errc::clock, "no attempt id is left above those of a clock that ran ahead; nothing was sent", {}};
+    return Error{Errc::clock, "a clock that was ahead has used up the attempt ids; nothing was sent", {}};
   return AttemptId{id == 0 ? 1 : id};
 }
 
 std::optional<Error> unusable_clock(UnixNs now, UnixNs earliest) {
-  if (now < earliest) return wrong_clock(now, "before the release of this paytower (" + day(earliest) + ")");
-  if (now >= ids_hold_until) return wrong_clock(now, "and attempt ids hold until " + day(ids_hold_until));
+  if (now < earliest) return wrong_clock(now, fmt::format("before the release of this paytower ({})", day(earliest)));
+  if (now >= ids_hold_until) return wrong_clock(now, fmt::format("and attempt ids last until {}", day(ids_hold_until)));
   return std::nullopt;
 }
 

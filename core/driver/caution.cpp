@@ -1,3 +1,4 @@
+// How close to a failed amount the next question for a route goes.
 #include "core/driver/caution.h"
 
 #include <algorithm>
@@ -11,11 +12,12 @@ namespace paytower {
 namespace {
 
 constexpr std::uint64_t whole = 1'024;
-constexpr std::array<std::uint64_t, most_caution + 1> shares{1'023, 960, 768, 512};  ///< by caution, of `whole`
+/// One for each caution, as a share of `whole`.
+constexpr std::array<std::uint64_t, most_caution + 1> shares{1'023, 960, 768, 512};
 
-/// The most that the channel has carried of the payment at once, as far as it shows.
+/// The most that the channel is known to have carried of this payment at once.
 std::uint64_t shown(const Payment& payment, const ChannelDirection& channel) {
-  std::map<AttemptId, std::uint64_t> held;  ///< by the parts of a round that waited at the payee together
+  std::map<AttemptId, std::uint64_t> held;  ///< by parts of a round that waited at the payee together
   std::uint64_t most = 0;
   for (const Attempt& attempt : payment.attempts) {
     const auto amount = attempt.origin == AttemptOrigin::own ? passed_over(attempt, channel) : std::nullopt;

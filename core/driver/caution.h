@@ -1,4 +1,4 @@
-// How much a channel is asked for after it has failed: the balances of others are found by halving what is not known.
+// How much a channel is asked for after it failed: what others hold is found by halving what is not known.
 #pragma once
 
 #include <optional>
@@ -8,18 +8,19 @@
 
 namespace paytower {
 
-/// What an attempt brought over a channel, or still holds there; nothing where it ended at it or before, or goes
-/// another way.
+/// What an attempt brought over a channel, or still holds there. Nothing if it ended at that channel or before it, or
+/// takes another way.
 [[nodiscard]] std::optional<Msat> passed_over(const Attempt& attempt, const ChannelDirection& channel);
 
-/// The first question after a failure is put with this caution; where it finds no way, the next with one less.
+/// The first question after a failure uses this caution. Each time no way is found, the next question uses one less.
 inline constexpr unsigned most_caution = 3;
 
-/// Below a bound of the payment (M1) its channel may carry anything, from what it has shown to the payment on (M3).
-/// With most caution half of that is asked for, so that a few attempts find what a channel holds; less caution goes
-/// nearer to the bound. Without any, the last thousandth below it is left: nothing is gained by an amount that is
-/// hardly less than one that failed, and the attempts are soon used up. Of our own channels the node knows the balance:
-/// there all is asked for but what tell_apart() may add.
+/// A channel that failed for an amount may still carry any smaller one, at least what it has shown to carry for this
+/// payment (M1, M3). With the most caution, half of what is between is asked for, so that a few attempts find out what
+/// a channel holds. With less caution the question goes closer to the failed amount. Without any, only the last
+/// thousandth below it is left out: an amount that is hardly smaller than a failed one gains nothing and uses up
+/// attempts. The node knows what our own channels hold: there everything is asked for, except what tell_apart() may
+/// add.
 [[nodiscard]] std::vector<ChannelBound> cautious(std::vector<ChannelBound> bounds, const Payment& payment,
                                                  unsigned caution);
 

@@ -1,6 +1,9 @@
+// The loop itself: admit, decide, commit, act, wait; and how it ends.
 #include "core/driver/driver.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "core/driver/loop.h"
 
@@ -8,8 +11,8 @@ namespace paytower {
 
 namespace {
 
-constexpr std::int64_t first_answer_ns = ns_per_second;  ///< --wait 0 stays this long for a first answer
-constexpr std::int64_t farewell_ns = 700 * ns_per_ms;    ///< after a signal or --wait, for answers to hand-overs
+constexpr std::int64_t first_answer_ns = ns_per_second;  ///< --wait 0 waits this long for a first answer
+constexpr std::int64_t farewell_ns = 700 * ns_per_ms;    ///< after a signal or --wait: for answers to what was sent
 constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;    ///< how soon a new line of a batch is seen
 
 }  // namespace
@@ -78,7 +81,7 @@ bool Driver::Impl::leaving() {
   if (told_to_leave) return !any_unanswered() || mono() >= plus(*told_to_leave, farewell_ns);
   const auto end = limit();
   if (!end || mono() < *end) return false;
-  // A hand-over that is lost before the switch has it costs its whole time, where it cannot be made again.
+  // Where a request must not be repeated, a lost one blocks the payment until its time is over. So wait for answers.
   const bool may_be_lost = identity && !identity->capabilities.same_again && any_unanswered();
   return !may_be_lost || mono() >= plus(*end, farewell_ns);
 }
@@ -88,7 +91,7 @@ bool Driver::Impl::any_unanswered() const {
 }
 
 void Driver::Impl::leave_open() {
-  save_proofs();  // of those whose commit waits for another writer
+  save_proofs();  // also the proofs whose commit waits for another writer
   for (const auto& drive : drives) {
     if (drive->done) continue;
     const Payment& payment = drive->item.payment;
@@ -98,14 +101,14 @@ void Driver::Impl::leave_open() {
       continue;
     }
     finish(*drive, payment.ended_for_good() ? DriveEnd::ended : DriveEnd::open,
-           Error{Errc::busy, "what the switch told is not stored yet: " + busy_why.message, {}});
+           Error{Errc::busy, fmt::format("what the switch said is not stored yet: {}", busy_why.message), {}});
   }
   sweep();
   for (const Admission& left : std::exchange(queue, {})) deliver(left.tag, left_waiting(left));
 }
 
 DriveResult Driver::Impl::left_waiting(const Admission& left) {
-  if (left.retry_at) return busy_result(left);  // only this one is in another process's hands
+  if (left.retry_at) return busy_result(left);  // only this one is in the hands of another process
   if (!left.index) return not_begun_result(left);
   DriveResult result;
   result.hash = left.hash;
@@ -123,11 +126,12 @@ void Driver::Impl::close(Drive& drive) {
   const Payment& payment = drive.item.payment;
   if (payment.index.value == 0) {
     const std::string why = ever_identified || lost_why.empty() ? "the switch gave no route in time" : lost_why;
-    return finish(drive, DriveEnd::unavailable,
-                  Error{Errc::switch_unavailable, why + "; nothing was recorded and nothing was sent", {}});
+    return finish(
+        drive, DriveEnd::unavailable,
+        Error{Errc::switch_unavailable, fmt::format("{}; nothing was recorded and nothing was sent", why), {}});
   }
   if (payment.ended_for_good()) return finish(drive, DriveEnd::ended, std::nullopt);
-  // It answered, and never said who it is: nothing could be asked.
+  // It answered, but never said who it is, so nothing could be asked.
   if (!ever_identified && !lost_why.empty())
     return finish(drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, lost_why, {}});
   finish(drive, DriveEnd::open, std::nullopt);

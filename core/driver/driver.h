@@ -1,4 +1,4 @@
-// The one loop that acts: asks the switch, decides, commits once a tick, and only then does what was decided (R1).
+// The one loop that acts: it asks the switch, decides, commits once a tick, and only then does what was decided (R1).
 #pragma once
 
 #include <cstdint>
@@ -25,66 +25,65 @@ struct DriverPorts {
 };
 
 struct DriverOptions {
-  std::optional<std::int64_t> wait_ns;           ///< how long run() stays; nothing = for ever; 0 = hand over and leave
-  bool use_memory = true;                        ///< M6: what other payments met is weighed in
-  bool collect_only = false;                     ///< --no-retry: look and wait, hand nothing over
-  std::int64_t look_pause_ns = 250 * ns_per_ms;  ///< LookLater
+  std::optional<std::int64_t> wait_ns;           ///< how long run() may take; nothing: no limit; 0: send and leave
+  bool use_memory = true;                        ///< M6: use what other payments have met
+  bool collect_only = false;                     ///< --no-retry: look and wait, send nothing
+  std::int64_t look_pause_ns = 250 * ns_per_ms;  ///< the pause of LookLater
   std::size_t max_parallel = 1'000;              ///< payments driven at once (at most limits::max_payment_locks)
-  UnixNs clock_from{INT64_MIN};                  ///< by an earlier clock nothing new begins (release_date)
-  std::int64_t lock_timeout_ns = 0;              ///< how long a payment that another paytower drives is waited for
+  UnixNs clock_from{INT64_MIN};                  ///< with an earlier clock nothing new begins (release_date)
+  std::int64_t lock_timeout_ns = 0;              ///< how long to wait for a payment that another paytower is working on
 };
 
 enum class DriveEnd {
-  ended,         ///< the payment has an end: see its status
+  ended,         ///< the payment has ended: see its status
   open,          ///< something may be in flight, or more could be tried: run resume
-  refused,       ///< see error; nothing of this hash was handed over by this call
-  busy,          ///< another paytower drives it
-  unavailable,   ///< the switch was not reached and nothing was ever handed over or recorded
+  refused,       ///< see error; this call sent nothing of this hash
+  busy,          ///< another paytower is working on it
+  unavailable,   ///< the switch was not reached, and nothing was ever sent or recorded
   other_switch,  ///< its open attempts belong to another switch
-  not_driven,    ///< imported: another node's switch owns it
+  not_driven,    ///< imported: it belongs to another node's switch
 };
 
 struct DriveResult {
   std::uint64_t tag = 0;  ///< of the submission; 0 for an adopted row
-  PaymentHash hash;       ///< all zero when the row that was to be adopted cannot be read
+  PaymentHash hash;       ///< all zero if the row could not be read
   DriveEnd end = DriveEnd::open;
-  std::optional<Payment> payment;  ///< as stored; nothing when nothing of it is stored
-  std::optional<Error> error;      ///< with refused, busy, unavailable; with open: why it was left early
-  bool handed_over = false;        ///< this call handed an HTLC of the hash over
-  bool joined = false;             ///< --idempotent: the try that this call attached to was begun by somebody else
-  bool paid_before = false;        ///< it was paid without this call's doing
-  Blocker awaits = Blocker::none;  ///< open, and nothing of ours is in flight: what has to end first at the switch
-  bool pending_at_switch = false;  ///< FAILED by the operator's word, and the switch still works on its HTLC
+  std::optional<Payment> payment;  ///< as it is stored; nothing if nothing is stored
+  std::optional<Error> error;      ///< with refused, busy and unavailable; with open: why we left early
+  bool handed_over = false;        ///< this call sent an HTLC of the hash
+  bool joined = false;             ///< --idempotent: this call joined a try that somebody else had begun
+  bool paid_before = false;        ///< it was already paid, not by this call
+  Blocker awaits = Blocker::none;  ///< open, but nothing of ours is in flight: what has to end first at the switch
+  bool pending_at_switch = false;  ///< marked as failed by the operator, but the switch is still working on its HTLC
 };
 
-/// A new try that is wanted (send).
+/// A new try, asked for by send.
 struct Submission {
   PaymentRequest request;
-  bool idempotent = false;  ///< an open payment with the same parameters is joined instead of refused, a
-                            ///< paid one ends at once with its old preimage
-  std::uint64_t tag = 0;    ///< the caller's own, comes back with the result
-  /// Why no new try may begin (an invoice that is over, a limit). Said only when the database knows nothing of the
-  /// hash: to call a hash that is paid or in flight expired would make a script pay it by other means.
+  /// An open payment with the same parameters is joined, not refused; a paid one ends at once with its old preimage.
+  bool idempotent = false;
+  std::uint64_t tag = 0;  ///< the caller's own number, given back with the result
+  /// Why no new try may begin (an expired invoice, a limit). Said only if the database does not know the hash: if a
+  /// hash that is paid or in flight were called expired, a script would pay it by other means.
   std::optional<Error> objection{};
-  /// The newest try that the caller has seen ended before; 0 for none. A try that is over by then and is not this one
-  /// was joined.
+  /// The newest ended try that the caller has seen before; 0 for none. If a different try is over by then, this call
+  /// had joined it.
   std::optional<PaymentIndex> ended_before{};
 };
 
-/// Payments that come while others are driven (send --batch), so that memory holds only what is driven now.
+/// Brings payments while others are driven (send --batch), so that memory holds only those being driven.
 class DriveFeed {
  public:
   virtual ~DriveFeed() = default;
-  /// The next one, asked for while there is room; nothing when none is there yet, or none is left. Must not block.
+  /// The next one, asked for while there is room. Nothing if none is there yet, or none is left. Must not block.
   [[nodiscard]] virtual std::optional<Submission> next() = 0;
-  /// No further one will come.
+  /// No more will come.
   [[nodiscard]] virtual bool over() const = 0;
-  /// A payment's end for this process, in order of completion.
+  /// A payment has ended for this process. Called in the order in which they end.
   virtual void ended(DriveResult result) = 0;
 };
 
-/// Drives any number of payments until they end, --wait is over, or a signal comes. Owns nothing but its own
-/// bookkeeping.
+/// Drives any number of payments until they end, --wait is over, or a signal comes. Owns only its own bookkeeping.
 class Driver {
  public:
   Driver(DriverPorts ports, DriverOptions options);

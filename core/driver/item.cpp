@@ -1,3 +1,4 @@
+// What answers and decisions make of one payment: plain functions, no ports.
 #include "core/driver/item.h"
 
 #include <algorithm>
@@ -11,10 +12,11 @@ namespace paytower {
 namespace {
 
 constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;  ///< between two looks that change nothing
-constexpr std::int64_t orphan_patience_ns =
-    45 * ns_per_second;  ///< a living node ends such a record in 30 s, a resume stays for 60
-constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;  ///< an unanswered hand-over is looked for after this
-constexpr std::int64_t parts_patience_ns = 2 * ns_per_second;  ///< from the first proof on; usually 0.1 s are enough
+/// A living node ends such a record within 30 s. A resume stays for 60 s.
+constexpr std::int64_t orphan_patience_ns = 45 * ns_per_second;
+constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;  ///< after this time without an answer, a look is made
+/// Counted from the first proof; 0.1 s is usually enough.
+constexpr std::int64_t parts_patience_ns = 2 * ns_per_second;
 
 template <typename Records> auto find_in(Records& records, const AttemptKey& key) -> decltype(records.data()) {
   const auto found = std::find_if(records.begin(), records.end(), [&](const auto& one) { return one.key == key; });
@@ -30,17 +32,17 @@ std::int64_t pause(const Item& item, const ItemContext& at) {
   return std::min(at.look_pause_ns << std::min(item.idle_looks, 10U), longest_pause_ns);
 }
 
-/// After an answer that says nothing by itself: the first time at once.
+/// The answer alone says nothing, so a look follows: the first one at once.
 void look_instead(Item& item, const ItemContext& at) {
   want_look(item, plus(at.mono, item.idle_looks == 0 ? 0 : pause(item, at)));
 }
 
-/// What goes to the switch from now on is not in a look that is under way.
+/// A look that is already under way does not show what goes to the switch from now on.
 void outdate_look(Item& item) {
   if (auto* asked = std::get_if<LookAsked>(&item.look)) asked->outdated = true;
 }
 
-/// What was wanted while it was under way stays wanted.
+/// If another look was wanted meanwhile, it is still wanted.
 void end_look(Item& item) {
   const auto* asked = std::get_if<LookAsked>(&item.look);
   if (asked == nullptr) return;
@@ -49,7 +51,7 @@ void end_look(Item& item) {
   if (again) item.look = LookWanted{*again};
 }
 
-/// It was about a part of a round, and that round is over.
+/// The question was about a part of a round, and that round is over.
 void outdate_question(Item& item) {
   if (!item.route) return;
   item.route->outdated = true;
@@ -72,7 +74,7 @@ bool holds(const std::vector<AttemptKey>& keys, const AttemptKey& key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-/// One that every look for 45 s has shown is proven; for one that this look does not show, the time begins anew.
+/// An orphan that every look for 45 s has shown is proven. If a look does not show it, the time starts again.
 void prove_orphans(Item& item, LookFinding& finding, MonoNs asked, MonoNs now) {
   for (HandoverRecord& record : item.handovers) {
     if (!holds(finding.orphans, record.key)) record.orphan_since.reset();
@@ -87,8 +89,8 @@ void prove_orphans(Item& item, LookFinding& finding, MonoNs asked, MonoNs now) {
   }
 }
 
-/// The switch refuses this attempt and its fence for good, and no HTLC of it was made before: that ends it as a fence
-/// does.
+/// The switch refuses this attempt and its fence for good, and no HTLC of it was made before. That ends it, as a fence
+/// would.
 void end_barred(const Item& item, LookFinding& finding, MonoNs asked) {
   for (Event& event : finding.events) {
     auto* missing = std::get_if<NotFound>(&event);
@@ -98,14 +100,14 @@ void end_barred(const Item& item, LookFinding& finding, MonoNs asked) {
   }
 }
 
-/// What is recorded of a payment by another user says whom they paid, so that --idempotent can compare.
+/// A recorded payment by another user says whom it paid, so that --idempotent can compare.
 void take_over_payee(Item& item, const Event& event) {
   const auto* paid = std::get_if<HashPaid>(&event);
   if (paid != nullptr && paid->destination && item.payment.index.value == 0)
     item.payment.request.demand.destination = *paid->destination;
 }
 
-/// What was concluded from old facts is concluded anew.
+/// What was concluded from outdated facts has to be concluded again.
 void drop_all_but_proofs(std::vector<Event>& backlog) {
   const auto proof = [](const Event& event) {
     return std::holds_alternative<Settled>(event) || std::holds_alternative<HashPaid>(event);
@@ -116,7 +118,7 @@ void drop_all_but_proofs(std::vector<Event>& backlog) {
 
 // --- acts ---
 
-/// Does one act; false: nothing is to follow it.
+/// Does one act. False: the acts after it are not done.
 class Performer {
  public:
   Performer(Item& item, const ItemContext& at, Wishes& wishes) : item_(item), at_(at), wishes_(wishes) {}
@@ -139,7 +141,8 @@ class Performer {
     const bool collecting = at_.mode == ItemContext::Mode::collect_only && !record.drawn_here;
     if (at_.mode == ItemContext::Mode::leaving || collecting) return end(Leave{});
     if (at_.identity == nullptr) return look_at(at_.mono);
-    if (attempt.switch_run != at_.identity->run) return look_at(at_.mono);  // restarted since it was decided
+    // The node was restarted since the decision.
+    if (attempt.switch_run != at_.identity->run) return look_at(at_.mono);
     const bool first = record.drawn_here && record.copies == 0;
     if (!first && !at_.identity->capabilities.same_again) return look_at(plus(at_.mono, pause(item_, at_)));  // R4
     ++record.copies;
@@ -292,7 +295,7 @@ void on(Item& item, const DispatchAnswer& answer, const ItemContext& at) {
   switch (answer.kind) {
     case DispatchAnswer::Kind::accepted: {
       Attempt* attempt = item.payment.find(answer.key);
-      // Without a commit of its own, unless it is a proof.
+      // This needs no commit of its own, unless it is a proof.
       if (attempt != nullptr && !attempt->accepted && !attempt->dies()) attempt->accepted = at.wall;
       item.backlog.push_back(Accepted{answer.key});
       return;
@@ -329,8 +332,8 @@ Wishes on(Item& item, const FenceAnswer& answer, const ItemContext& at) {
       return {};
     }
   }
-  // The payment has its end already. While somebody's complete record stands in the way, no fence takes and no HTLC of
-  // ours is made either: a later run asks again.
+  // The payment has ended already. As long as somebody's complete record is in the way, the switch accepts no fence,
+  // but it makes no HTLC of ours either. A later run asks again.
   if (item.payment.ended_for_good()) return {Leave{}};
   look_instead(item, at);
   return {};

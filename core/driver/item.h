@@ -1,9 +1,9 @@
-// One payment on its way through this process, as plain data, and what answers and decisions make of it, as free
-// functions. No port, no clock, no randomness: what is to be done comes back as wishes, which the loop fulfils.
+// One payment on its way through this process as plain data, and what answers and decisions make of it, as free
+// functions. No ports, no clock, no randomness: what is to be done comes back as wishes, and the loop fulfils them.
 //
-// Three small machines move by themselves: the look of the hash, the question for a route, and one record of hand-overs
-// for each attempt. The rules of money that hang on them: only copy (R3), the same attempt again (R4), and no
-// conclusion from a look that was asked for too early (R9). The model check runs these very functions.
+// Three small machines move independently: the look of the hash, the question for a route, and a record of requests for
+// each attempt. These money rules depend on them: only copy (R3), the same attempt again (R4), and no conclusion from a
+// look that was asked for too early (R9). The model check runs these very functions.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +30,12 @@ struct NoLook {};
 struct LookWanted {
   MonoNs at;
 };
-/// It is under way. Once `outdated`, its answer is dropped: it may have been taken before what came since (R9).
+/// A look is under way. If `outdated`, its answer is dropped: it may show the state before something that came since
+/// (R9).
 struct LookAsked {
   MonoNs asked;
   bool outdated = false;
-  std::optional<MonoNs> again{};  ///< another one is wanted, not before this; only with `outdated`
+  std::optional<MonoNs> again{};  ///< another look is wanted, not before this time; only with `outdated`
 };
 /// The look of the hash, as this payment sees it.
 using LookState = std::variant<NoLook, LookWanted, LookAsked>;
@@ -46,21 +47,21 @@ struct RouteAsked {
   Exclusions excluded{};             ///< of the question
   AttemptId full_until{};            ///< see exclusions_for
   unsigned caution = 0;              ///< see cautious()
-  std::optional<AskRoutes> again{};  ///< the answer comes too late: what is missing has changed
-  bool outdated = false;             ///< asked beside parts that have all ended: a look comes first (R4, R9)
+  std::optional<AskRoutes> again{};  ///< the answer will come too late: what is missing has changed
+  bool outdated = false;  ///< it was asked beside parts that have all ended since: a look comes first (R4, R9)
 };
 
-/// What this process knows of its own requests for one attempt (R3, R4). The attempt itself stands in the payment.
+/// What this process knows of its own requests for one attempt (R3, R4). The attempt itself is in the payment.
 struct HandoverRecord {
   AttemptKey key;
-  bool drawn_here = false;               ///< by this process
-  unsigned copies = 0;                   ///< hand-overs written by this process; fences do not count
-  std::optional<MonoNs> unanswered{};    ///< since when a hand-over or a fence has no answer
-  bool querying = false;                 ///< its end was asked for, and has not been told
-  std::optional<MonoNs> orphan_since{};  ///< LookFinding::orphans of every look since then
-  std::optional<MonoNs> barred{};        ///< since when it is known that its fence is refused: FenceAnswer
+  bool drawn_here = false;               ///< this process drew the id
+  unsigned copies = 0;                   ///< how often this process has sent it; fences do not count
+  std::optional<MonoNs> unanswered{};    ///< since when a request or a fence waits for its answer
+  bool querying = false;                 ///< its end was asked for, and is not known yet
+  std::optional<MonoNs> orphan_since{};  ///< since when every look has shown it in LookFinding::orphans
+  std::optional<MonoNs> barred{};        ///< since when we know that its fence is refused: FenceAnswer
 
-  /// R3: no other request for the attempt was ever written, by anybody.
+  /// R3: nobody has ever written another request for this attempt.
   [[nodiscard]] bool only_copy() const { return drawn_here && copies == 1; }
 };
 
@@ -69,42 +70,42 @@ struct Item {
   Payment payment;
   LookState look;
   std::optional<RouteAsked> route;
-  std::vector<HandoverRecord> handovers;  ///< at most one a key
-  Marks marks;                            ///< of the last look that was concluded from (R5)
+  std::vector<HandoverRecord> handovers;  ///< at most one for each key
+  Marks marks;                            ///< of the last look that something was concluded from (R5)
   std::vector<Event> backlog;             ///< not decided yet, oldest first
   bool deadline_told = false;
-  unsigned idle_looks = 0;         ///< looks in a row after which nothing was stored
-  std::optional<MonoNs> proven{};  ///< since when this process has the proof: its other parts follow within moments
+  unsigned idle_looks = 0;         ///< how many looks in a row led to nothing that was stored
+  std::optional<MonoNs> proven{};  ///< since when this process has the proof; the other parts usually follow at once
 };
 
-/// What an item may know of its surroundings. Read by the loop; owns nothing.
+/// What an item may know of the world around it. The loop fills it; it owns nothing.
 struct ItemContext {
   enum class Mode : std::uint8_t {
     drive,
-    collect_only,  ///< nothing is handed over but what this process drew, and no route is asked for
-    leaving,       ///< a signal came: nothing new at all
+    collect_only,  ///< nothing is sent except what this process drew, and no route is asked for
+    leaving,       ///< a signal came: nothing new is begun
   };
   MonoNs mono;
   UnixNs wall;                               ///< never earlier than the monotonic clock allows
-  const IdentityAnswer* identity = nullptr;  ///< of the connected switch; nothing: not connected
+  const IdentityAnswer* identity = nullptr;  ///< of the connected switch; nullptr: not connected
   Mode mode = Mode::drive;
-  bool ask_for_ends = true;              ///< false with --wait 0: the first answer is all that is stayed for
+  bool ask_for_ends = true;              ///< false with --wait 0: wait only for the first answer
   std::int64_t look_pause_ns = 0;        ///< the shortest pause between two looks that change nothing
-  UnixNs clock_from{INT64_MIN};          ///< by an earlier clock nothing new begins
+  UnixNs clock_from{INT64_MIN};          ///< with an earlier clock nothing new begins
   std::optional<HandoverTerms> terms{};  ///< Switch::terms
 };
 
 // --- what the loop is to do for it; ports are the loop's ---
 
-/// A question for routes, told back by route_asked(), no_route() or, with a route at hand, routes_ready().
+/// Ask for routes. The answer comes back through route_asked(), no_route() or, if a route is at hand, routes_ready().
 struct AskForRoutes {
   AskRoutes wanted{};
-  bool advised = true;  ///< with what other payments met (M1)
+  bool advised = true;  ///< use what other payments have met (M1)
   unsigned caution = most_caution;
 };
-/// Our channels are full: the question is to be put again, from a look on, when an HTLC has ended.
+/// Our channels are full: when an HTLC in them has ended, start again from a look.
 struct WaitForChannel {};
-/// New parts: the id of a new round is to be drawn (R12), then routes_ready().
+/// New parts are planned: draw the id of a new round (R12), then call routes_ready().
 struct TakeRoutes {
   std::vector<Route> routes;
   std::optional<AttemptId> round{};  ///< nothing: a new one
@@ -116,19 +117,19 @@ struct SendFence {
   AttemptKey key;
 };
 struct SendRelease {};
-/// The attempt's end is to be asked for.
+/// Ask how the attempt ended.
 struct SendQuery {
   AttemptKey key;
 };
-/// A new try is refused, and nothing of it was recorded.
+/// A new try is refused. Nothing of it was recorded.
 struct RefuseTry {
   Errc why;
 };
-/// The clock cannot be right: nothing new begins by it. What is recorded stays and is asked about another time.
+/// The clock must be wrong, so nothing new begins. What is recorded stays, and is asked about another time.
 struct RefuseClock {
   Error why;
 };
-/// Nothing more in this process: the payment says how it stands.
+/// Nothing more to do in this process. The payment says how it stands.
 struct Leave {};
 
 using Wish = std::variant<AskForRoutes, WaitForChannel, TakeRoutes, SendHandover, SendFence, SendRelease, SendQuery,
@@ -137,81 +138,81 @@ using Wishes = std::vector<Wish>;
 
 // --- reading ---
 
-/// The time by which the payment is decided about: never before it was made.
+/// The time that a decision uses: never before the payment was made.
 [[nodiscard]] UnixNs time_for(const Payment& payment, const ItemContext& at);
-/// Nothing when there was never a request for this attempt, nor an id drawn. Belongs to the item.
+/// Nothing if there never was a request for this attempt, nor an id drawn. Belongs to the item.
 [[nodiscard]] const HandoverRecord* find_handover(const Item& item, const AttemptKey& key);
-/// A hand-over or a fence waits for its answer.
+/// A request or a fence waits for its answer.
 [[nodiscard]] bool unanswered(const Item& item);
-/// Nothing was learned that is not decided yet, and the switch owes it no answer but an attempt's end.
+/// Everything learned is decided, and the only answer still to come from the switch is an attempt's end.
 [[nodiscard]] bool at_rest(const Item& item);
-/// When the wanted look may be asked for; nothing when none is wanted, or one is under way.
+/// When the wanted look may be asked for. Nothing if none is wanted, or one is under way.
 [[nodiscard]] std::optional<MonoNs> look_due(const Item& item);
-/// When tell_deadline(), doubt_silence() or leave_proven() has something to do, at the earliest; an hour from now at
-/// the latest.
+/// The earliest time at which tell_deadline(), doubt_silence() or leave_proven() has something to do; an hour from now
+/// at the latest.
 [[nodiscard]] std::optional<MonoNs> wakes_at(const Item& item, const ItemContext& at);
 
 // --- the look ---
 
-/// An earlier wish stands. A look that is under way was asked too early to answer this one: it is outdated (R9).
+/// If a look is wanted sooner already, that stays. A look under way was asked too early for this wish, so it becomes
+/// outdated (R9).
 void want_look(Item& item, MonoNs at);
-/// True when a look is due; it counts as asked for then. The loop asks once a hash, and tells every item of it.
+/// True when a look is due; from then on it counts as asked. The loop asks once for a hash, and tells every item of it.
 [[nodiscard]] bool take_look(Item& item, MonoNs now);
-/// An answer has come. When it was asked for, if this item asked and may conclude from it (R9); otherwise nothing, and
-/// another look is wanted where one is needed.
+/// A look has been answered. Gives the time when it was asked for, if this item asked for it and may conclude from it
+/// (R9). Otherwise nothing, and another look is wanted where one is needed.
 [[nodiscard]] std::optional<MonoNs> look_came(Item& item, const ItemContext& at);
 
 // --- answers: they end in the backlog, in a wanted look, or in wishes ---
 
-/// What a look proves for this payment, asked for at `asked`. REQUIRES: no alarm.
-/// Two looks 45 s apart that show a pending record without an HTLC, while its run is over, prove that it was never
-/// sent.
+/// What a look proves for this payment; it was asked for at `asked`. REQUIRES: no alarm. Two looks 45 s apart that show
+/// a pending record without an HTLC, while the run that wrote it is over, prove that it was never sent.
 void on(Item& item, LookFinding finding, MonoNs asked, const ItemContext& at);
-/// Routes that keep to all demands lead to a round. Without them, and with advice, the question is asked again without
-/// it, which alone may say that there is no route (M1); where a channel of ours was full, not even that one.
+/// Routes that keep to all demands lead to a round. If there are none and advice was used, the question is asked again
+/// without advice: only that answer may say that there is no route (M1), and not even that one while a channel of ours
+/// was full.
 [[nodiscard]] Wishes on(Item& item, const RouteAnswer& answer);
-/// R3: a NOT-SENT answer ends the attempt only where it is the only copy.
+/// R3: a NOT-SENT answer ends the attempt only if this was the only copy.
 void on(Item& item, const DispatchAnswer& answer, const ItemContext& at);
 void on(Item& item, const QueryAnswer& answer, const ItemContext& at);
 [[nodiscard]] Wishes on(Item& item, const FenceAnswer& answer, const ItemContext& at);
 void on(Item& item, const ReleaseAnswer& answer, const ItemContext& at);
-/// No question is answered any more. What was handed over stays open, and is looked for on the next connection.
+/// Nothing that was asked will be answered. What was sent stays open, and the next connection looks for it.
 void on(Item& item, const Disconnected& lost, const ItemContext& at);
 
 // --- the route ---
 
-/// While a question is under way, another one is asked after its answer.
+/// Only one question at a time: another one is asked after its answer.
 [[nodiscard]] bool may_ask_routes(Item& item, const AskRoutes& wanted);
-/// The round that new parts belong to; nothing: a new one.
+/// The round that new parts belong to. Nothing: a new round.
 [[nodiscard]] std::optional<AttemptId> round_for(const Item& item, const AskRoutes& wanted);
 void route_asked(Item& item, RouteAsked asked);
-/// Known without asking the switch.
+/// There is no route, and we know it without asking the switch.
 void no_route(Item& item, FailureDetail detail);
-/// `round` is freshly drawn (R12), or goes on. The parts are not recorded yet (R1). REQUIRES: at.identity.
+/// `round` is newly drawn (R12), or goes on. The parts are not recorded yet (R1). REQUIRES: at.identity.
 void routes_ready(Item& item, std::vector<Route> routes, AttemptId round, const ItemContext& at);
-/// The id that was `taken` turned out to be another's: its answers mean nothing here (R3), and `id` stands in its
-/// place.
+/// The id that was `taken` belongs to somebody else: its answers mean nothing here (R3). `id` takes its place.
 void take_other_id(Item& item, RoutesReady taken, AttemptId id);
 
 // --- clocks ---
 
 void tell_deadline(Item& item, const ItemContext& at);
-/// A hand-over that nobody answers is looked for; the look decides, not the silence.
+/// A request got no answer: make a look. The look decides, not the silence.
 void doubt_silence(Item& item, const ItemContext& at);
-/// A proven payment does not stay long for the last of its parts: a later run asks for them.
+/// Once a payment is proven, it does not wait long for its other parts: a later run asks for them.
 [[nodiscard]] Wishes leave_proven(const Item& item, const ItemContext& at);
 
 // --- the store ---
 
-/// The store has taken the decision's writes: the copy in memory follows.
+/// The store has stored the decision's writes: bring the copy in memory up to date.
 void on_stored(Item& item, PaymentIndex index, const Decision& decision, MonoNs now);
-/// The store's facts replace ours: another process changed them (a cancel, an operator's word), or the store refused
-/// what was concluded from the old ones. That is concluded anew; a preimage stays true whatever was read (R8).
+/// The facts in the store replace ours: another process changed them (a cancel, a resolve), or the store refused what
+/// was concluded from the old ones. Conclusions are drawn again. A preimage stays true in any case (R8).
 [[nodiscard]] Wishes on_reload(Item& item, Payment stored, const ItemContext& at);
 
 // --- decisions ---
 
-/// The acts of a decision whose writes are durable (R1), or which has none.
+/// The acts of a decision: its writes are durable (R1), or it has none.
 [[nodiscard]] Wishes perform(Item& item, const Decision& decision, const ItemContext& at);
 
 }  // namespace paytower

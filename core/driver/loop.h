@@ -1,7 +1,7 @@
-// The driver's inside: one struct, whose parts stand in the files that follow a payment on its way: admission.cpp
-// (lock, read), tick.cpp (decide, commit), acts.cpp (what is done after the commit), answers.cpp (what the switch
-// says). What an answer or a decision makes of a payment stands in item.cpp; here are the ports, and what several
-// payments share. The whole way: core/README 5.
+// Inside the driver: one struct. Its functions are in files that follow a payment on its way: admission.cpp (lock,
+// read), tick.cpp (decide, commit), acts.cpp (what is done after the commit), answers.cpp (what the switch says). What
+// an answer or a decision makes of a payment is in item.cpp. Here are the ports, and what several payments share. The
+// whole way: core/README 5.
 #pragma once
 
 #include <deque>
@@ -24,32 +24,33 @@
 
 namespace paytower {
 
-inline constexpr std::int64_t turn_ns =
-    5 * ns_per_second;  ///< a held payment keeps its place so long while others wait
+/// How long a held payment keeps its place while others wait.
+inline constexpr std::int64_t turn_ns = 5 * ns_per_second;
 inline constexpr std::int64_t store_poll_ns = 250 * ns_per_ms;  ///< how soon another process's cancel is seen
 
-/// An item and what the loop knows beside it: whose it is, and what its caller is told. No rule of money hangs on that.
+/// An item, and what the loop needs besides: whose it is, and what its caller is told. No money rule depends on this.
 struct Drive {
   Item item;
-  std::uint64_t ticket = 0;  ///< of this item's questions to the switch
-  std::uint64_t tag = 0;     ///< the caller's
+  std::uint64_t ticket = 0;  ///< names this item's questions to the switch
+  std::uint64_t tag = 0;     ///< the caller's own number
   bool idempotent = false;
   bool earlier_watched = false;  ///< an earlier try of the hash was marked as failed by hand
-  PublicKey wanted_payee{};      ///< of the request, also where another user paid somebody else
+  PublicKey wanted_payee{};      ///< of the request, also if another user paid somebody else
   bool paid_before = false;      ///< by another user of the node
-  bool joined = false;           ///< a send attached itself to what somebody else had begun
+  bool joined = false;           ///< a send that joined what somebody else had begun
   bool handed_over = false;
-  bool adopted = false;                 ///< a row of the store (resume), no new try
-  bool held = false;                    ///< all that is known is that the switch still works on it
-  MonoNs since{};                       ///< when it got its place
-  Blocker blocker = Blocker::none;      ///< of the last look
-  std::set<std::string> warned;         ///< what people were told
-  std::vector<ChannelPolicy> policies;  ///< M4: what nodes on the way told of their channels; one for each channel
-  std::optional<MonoNs> retry_full_at;  ///< our channels are full: waits for an HTLC's end, not longer than this
-  unsigned full_waits = 0;              ///< in a row
+  bool adopted = false;             ///< a row of the store (resume), not a new try
+  bool held = false;                ///< we only know that the switch is still working on it
+  MonoNs since{};                   ///< since when it has its place
+  Blocker blocker = Blocker::none;  ///< of the last look
+  std::set<std::string> warned;     ///< the warnings that were given
+  /// M4: what nodes on the way have said about their channels; one for each channel.
+  std::vector<ChannelPolicy> policies;
+  std::optional<MonoNs> retry_full_at;  ///< our channels are full: wait for an HTLC's end, but not longer than this
+  unsigned full_waits = 0;              ///< how often in a row
   AttemptId full_until;                 ///< see exclusions_for
-  bool answered_once = false;           ///< the switch answered a hand-over: --wait 0 may leave
-  unsigned refusals = 0;                ///< writes that the store refused, in a row
+  bool answered_once = false;           ///< the switch has answered a request: --wait 0 may leave
+  unsigned refusals = 0;                ///< how many writes in a row the store has refused
   bool done = false;
 };
 
@@ -75,24 +76,25 @@ struct Driver::Impl {
   std::vector<std::unique_ptr<Drive>> drives;  ///< driven now
   std::unordered_map<std::uint64_t, Drive*> by_ticket;
   std::unordered_map<PaymentHash, HashEntry, BytesHash> hashes;
-  std::unordered_set<PaymentHash, BytesHash> looks;  ///< asked on this connection and not answered yet
-  std::vector<DriveResult> results;                  ///< without a feed
+  std::unordered_set<PaymentHash, BytesHash> looks;  ///< asked on this connection, not answered yet
+  std::vector<DriveResult> results;                  ///< when there is no feed
   DriveFeed* feed = nullptr;
 
-  std::deque<SwitchEvent> answers;  ///< read from the switch, not received yet
+  std::deque<SwitchEvent> answers;  ///< read from the switch, not handled yet
 
   std::optional<IdentityAnswer> identity;
-  bool copy_checked = false;            ///< on this connection: the store is no old copy of itself (R12)
-  std::vector<LookAnswer> early_looks;  ///< answered before that; nothing is concluded from them until then
-  std::string last_run;                 ///< of the switch, as far as it could be told
+  bool copy_checked = false;  ///< on this connection: the store is known not to be an old copy of itself (R12)
+  /// Answered before that check: nothing is concluded from them until it is done.
+  std::vector<LookAnswer> early_looks;
+  std::string last_run;  ///< of the switch, if known
   bool identifying = false;
   bool ever_identified = false;
-  std::string lost_why;  ///< of the last connection
+  std::string lost_why;  ///< why the last connection was lost
   std::optional<MonoNs> identify_at;
 
   std::shared_ptr<MissionControl> memory;  ///< nothing until the first route is asked for
 
-  AttemptId highest;  ///< id that is known of the store, or was drawn by this process (R12)
+  AttemptId highest;  ///< the highest id that the store has, or that this process drew (R12)
 
   std::uint64_t next_ticket = 1;
   MonoNs start;
@@ -101,15 +103,15 @@ struct Driver::Impl {
   MonoNs store_poll_at;
   std::optional<MonoNs> told_to_leave;
   bool commit_was_busy = false;
-  Error busy_why;              ///< of the commit that was busy
+  Error busy_why;              ///< why the last commit was busy
   std::optional<Error> alarm;  ///< nothing is concluded or done any more
 
   // --- time ---
 
   [[nodiscard]] MonoNs mono() const { return ports.clock.mono(); }
-  /// Never earlier than the monotonic clock allows, whatever somebody does to the wall clock.
+  /// Never earlier than the monotonic clock allows, whatever happens to the wall clock.
   [[nodiscard]] UnixNs now() const;
-  /// What an item may know of its surroundings, now.
+  /// What an item may know of the world around it, now.
   [[nodiscard]] ItemContext context() const;
   [[nodiscard]] std::optional<MonoNs> limit() const;
 
@@ -117,13 +119,13 @@ struct Driver::Impl {
 
   [[nodiscard]] std::optional<Error> run();
   void loop();
-  /// No new attempt once a signal came; answers to hand-overs are still waited for, briefly.
+  /// After a signal no new attempt begins. Answers to what was sent are waited for, but only briefly.
   [[nodiscard]] bool leaving();
   [[nodiscard]] bool any_unanswered() const;
   void leave_open();
-  /// What becomes of a payment that waits for its turn when the process leaves.
+  /// The result of a payment that was still waiting for its turn when the process leaves.
   [[nodiscard]] DriveResult left_waiting(const Admission& left);
-  /// The end of an item for this process, by what is stored of it.
+  /// Ends an item for this process, with what is stored of it.
   void close(Drive& drive);
   void finish(Drive& drive, DriveEnd end, std::optional<Error> error);
   void deliver(std::uint64_t tag, DriveResult result);
@@ -138,12 +140,12 @@ struct Driver::Impl {
   void admit_one(Admission next);
   /// Why it cannot be read.
   std::optional<Error> admit_held(Admission& next);
-  /// Tries of one hash share its lock within a resume; a second send of a hash never does.
+  /// Within a resume, all tries of a hash share its lock. A second send of a hash never shares it.
   bool hold(const Admission& next);
   void remember(const PaymentHash& hash, const HashState& state);
   void release(const PaymentHash& hash);
   void wait_for_lock(Admission next);
-  /// Null when there is nothing to drive; its result is delivered then.
+  /// nullptr if there is nothing to drive: then its result has been delivered.
   Drive* admit_stored(Payment payment, std::uint64_t tag);
   void refuse_admission(const Payment& payment, DriveEnd end, std::uint64_t tag);
   void admit_request(Admission& next, HashState& state);
@@ -157,25 +159,25 @@ struct Driver::Impl {
     Decision decision;
     bool stored = false;
   };
-  std::vector<Decided> tick;  ///< what the next commit takes
+  std::vector<Decided> tick;  ///< what the next commit will store
   void settle();
-  /// Events without writes act at once; each item stops at its first event with writes, which the tick's commit takes.
+  /// Events without writes are acted on at once. Each item stops at its first event with writes: the tick's commit
+  /// stores it.
   void decide_all();
   void commit();
-  /// R10: what was learned must not be lost with what ends the run, wherever it waits: in the commit that failed, in a
-  /// payment's queue, or in an answer that nobody has received.
+  /// R10: when the run ends, no proof may be lost, wherever it waits: in the commit that failed, in a payment's queue,
+  /// or in an answer that nobody has handled yet.
   void save_proofs();
   void save_proof(const Item& item, const Event& event);
   void save_proof(const SwitchEvent& answer);
   void accepted_by_store(Decided& pending, const Stored& stored);
   void refused_by_store(Decided& pending, const Error& why);
-  /// Another process drew the same id, or the store had it from another machine: the attempt was not handed over, and
-  /// gets another.
+  /// Another process drew the same id, or the store has it from another machine. The attempt was not sent; it gets
+  /// another id.
   void draw_again(Drive& drive, RoutesReady taken, const Error& why);
-  /// The payment as it is stored now. One that became unreadable is left as it is: `drive` is done then.
+  /// The payment as it is stored now. If it can no longer be read, it is left as it is, and `drive` ends.
   std::optional<Payment> load_again(Drive& drive);
-  /// Another process changed the payment's facts (a cancel, an operator's word): theirs are read, and the switch is
-  /// asked anew.
+  /// Another process has changed the facts of the payment (a cancel, a resolve): read them, and ask the switch again.
   void reload(Drive& drive);
   void warn_wrong_preimage(const Item& item, const Decision& decision);
 
@@ -191,14 +193,14 @@ struct Driver::Impl {
   void fulfil(Drive& drive, const SendRelease& wish);
   void fulfil(Drive& drive, const SendQuery& wish);
   void fulfil(Drive& drive, const RefuseTry& wish);
-  /// No new attempt by a clock that cannot be right. What is recorded is still asked about, and stays.
+  /// The clock must be wrong, so no new attempt begins. What is recorded is still asked about, and stays.
   void fulfil(Drive& drive, const RefuseClock& wish);
   void fulfil(Drive& drive, const Leave& wish);
   [[nodiscard]] bool any_waits_for_channel() const;
-  /// An HTLC in this channel of ours has ended: who came first of those that met it full tries it again.
+  /// An HTLC in this channel of ours has ended: the payment that waits longest for it tries again.
   void channel_freed(ShortChannelId channel);
   void try_full_channels(Drive& drive);
-  /// All that was full for its attempts up to now may have room again.
+  /// The channels that were full for its attempts so far may have room again.
   static void forget_full_channels(Drive& drive);
   [[nodiscard]] std::shared_ptr<const MissionControl> remembered();
   void learn(const Payment& payment, const Write& write);
@@ -210,8 +212,8 @@ struct Driver::Impl {
   // --- questions to the switch ---
 
   void connect();
-  /// One look a hash at a time, so that no answer is taken for a later question's (R9): also when whoever asked has
-  /// left. All tries of the hash that want one share it, and it reaches back to the oldest of their marks (R5).
+  /// Only one look for each hash at a time, even if the payment that asked has left: so no answer is taken for that of
+  /// a later question (R9). All tries of the hash share it, and it reaches back to the oldest of their marks (R5).
   void start_looks();
 
   // --- answers ---
@@ -221,7 +223,7 @@ struct Driver::Impl {
   void check_identity(Drive& drive);
   void receive(const LookAnswer& answer);
   void conclude(Drive& drive, const Shown& shown, MonoNs asked);
-  /// No later look will tell more: only a person can.
+  /// A later look will not tell more: only a person can find out.
   void warn_erased(const Item& item, const Event& event);
   void receive(const RouteAnswer& answer);
   [[nodiscard]] Drive* drive_of(const AttemptKey& key);
@@ -230,17 +232,17 @@ struct Driver::Impl {
   void receive(const FenceAnswer& answer);
   void receive(const ReleaseAnswer& answer);
   void receive(const OwnRowsAnswer&) {}  // never asked for here
-  /// R12: an attempt of our store that it does not have means that it was put back from an old copy, whatever the hash.
+  /// R12: if the switch shows an attempt of our store that the store does not have, the store was restored from an old
+  /// backup.
   void receive(const NewestOwnAnswer& answer);
-  /// What was handed over stays open. Whoever has nothing recorded leaves; the others look again on the next
-  /// connection.
+  /// What was sent stays open. Payments with nothing recorded leave; the others look again on the next connection.
   void receive(const Disconnected& lost);
 
   // --- clocks ---
 
   [[nodiscard]] MonoNs wake_at();
   void look_at_clocks();
-  /// `cancel` and `resolve` of another process are facts in the database: they are taken over as they stand.
+  /// What `cancel` and `resolve` do in another process are facts in the database: they are taken over from there.
   void see_foreign_decisions(Drive& drive);
 };
 

@@ -1,3 +1,4 @@
+// Remembers what channels carried and did not carry, and what that says about the next attempt.
 #include "core/driver/mission_control.h"
 
 #include <algorithm>
@@ -9,15 +10,15 @@ namespace paytower {
 
 namespace {
 
-/// The same lesson is not told again within this time.
+/// The same lesson is not given again within this time.
 constexpr std::int64_t retell_ns = 600 * ns_per_second;
 
-/// A policy says nothing about liquidity: whoever meets it learns the new one, and pays (M4).
+/// A policy failure says nothing about liquidity: the next payment learns the new policy, and pays (M4).
 bool learns_nothing(const Verdict& verdict, const Failure& failure) {
   return verdict.policy && failure.code != FailureCode::channel_disabled;
 }
 
-/// Of what the channel is known to have carried, what must still be there.
+/// How much must still be there of what the channel is known to have carried.
 Msat left_of(const ChannelBounds& bounds) {
   return bounds.carried ? checked_sub(*bounds.carried, bounds.gone).value_or(Msat{}) : Msat{};
 }
@@ -58,7 +59,7 @@ void MissionControl::learn(const PastResult& result) {
   const Verdict verdict = judge(*result.failure, result.route);
   for (std::size_t i = 0; i < std::min(verdict.carried, hops.size()); ++i)
     carried({hops[i].channel, hops[i].direction}, hops[i].amount, result.at, Lesson::Kind::unconstrained, i > 0);
-  // Of our own channels the node knows better than any memory.
+  // The node knows more about our own channels than any memory.
   for (std::size_t i = 1; i < hops.size(); ++i) {
     const ChannelDirection channel{hops[i].channel, hops[i].direction};
     const auto& blamed = verdict.exclude_channels;
@@ -82,7 +83,7 @@ void MissionControl::learn(const Lesson& lesson) {
 }
 
 void MissionControl::carried(const ChannelDirection& channel, Msat amount, UnixNs at, Lesson::Kind kind, bool tell) {
-  if (channel.channel.value == 0) return;  // an imported route that does not name it
+  if (channel.channel.value == 0) return;  // an imported route that does not name the channel
   ChannelBounds* known = bounds_to_change(channel, at);
   if (known == nullptr) return;
   const bool fresh = known->carried && at.value - known->carried_at.value < retell_ns;
@@ -90,14 +91,14 @@ void MissionControl::carried(const ChannelDirection& channel, Msat amount, UnixN
   const bool known_before = fresh && (kind == Lesson::Kind::succeeded ? left == Msat{} : left >= amount);
   if (tell && (!known_before || known->failed)) note(channel, amount, kind, at);
   if (known->failed && *known->failed <= amount && known->failed_at <= at) known->failed.reset();
-  if (known->failed && *known->failed <= amount) return;  // a newer failure says otherwise
+  if (known->failed && *known->failed <= amount) return;  // a newer failure says the opposite
   const bool more = amount >= left || at.value - known->carried_at.value > knowledge_half_life_ns;
   if (more) {
     known->carried = amount;
     known->carried_at = std::max(known->carried_at, at);
     known->gone = Msat{};
   }
-  if (kind == Lesson::Kind::succeeded) {  // it is not there any more
+  if (kind == Lesson::Kind::succeeded) {  // the amount is no longer there
     known->gone = checked_add(known->gone, amount).value_or(Msat::of(Msat::max_value));
     if (known->failed && known->failed_at <= at) known->failed = Msat::of(known->failed->value() - amount.value());
   }
@@ -109,7 +110,8 @@ void MissionControl::failed(const ChannelDirection& channel, Msat amount, UnixNs
   if (channel.channel.value == 0) return;
   ChannelBounds* known = bounds_to_change(channel, at);
   if (known == nullptr) return;
-  if (known->carried && *known->carried >= amount && known->carried_at > at) return;  // it has carried more since
+  // It has carried more since then.
+  if (known->carried && *known->carried >= amount && known->carried_at > at) return;
   const bool fresh = known->failed && at.value - known->failed_at.value < retell_ns;
   if (!(fresh && *known->failed <= amount)) note(channel, amount, Lesson::Kind::constrained, at);
   if (known->carried && *known->carried >= amount) known->carried = just_below(amount);

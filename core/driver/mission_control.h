@@ -24,34 +24,35 @@ struct PastResult {
   std::optional<Failure> failure;  ///< nothing: it settled
 };
 
-/// What a direction of a channel showed. Where both are set, `carried` is below `failed`.
+/// What a channel has shown in one direction. If both are set, `carried` is below `failed`.
 struct ChannelBounds {
-  std::optional<Msat> carried;  ///< at least so much, at `carried_at`
+  std::optional<Msat> carried;  ///< at least this much, at `carried_at`
   UnixNs carried_at{};
-  Msat gone;                   ///< of `carried`: what has settled over it, then and since, and is on the other side now
-  std::optional<Msat> failed;  ///< so much was too much, at `failed_at`; less what has settled over it since
+  Msat gone;  ///< the part of `carried` that has settled since and is on the other side now
+  /// This much was too much, at `failed_at`; less what has settled over the channel since.
+  std::optional<Msat> failed;
   UnixNs failed_at{};
 };
 
-/// How much an observation still counts: 1 at once, half of it after each half-life of one hour, as in lnd.
+/// How much an observation still counts: 1 at first, half of that after each hour, as in lnd.
 inline constexpr std::int64_t knowledge_half_life_ns = 3'600 * ns_per_second;
 [[nodiscard]] double weight_of(UnixNs then, UnixNs now);
-/// What is so old says nothing any more: six half-lives leave 1.6 %.
+/// What is older than this says nothing any more: after six half-lives 1.6 % are left.
 inline constexpr std::int64_t knowledge_life_ns = 6 * knowledge_half_life_ns;
 
-/// The chance that a channel carries an amount of which nothing is known: lnd's 60 %. So a way that is known to hold
-/// the amount goes before one that nobody has tried, unless it costs more than the attempt that it saves. A store
-/// without any results asks for no advice at all: then the cheapest route is the first.
+/// The chance that a channel carries an amount about which nothing is known: 60 %, as in lnd. So a way that is known to
+/// carry the amount comes before one that nobody has tried, unless it costs more than the attempt that it saves. A
+/// store without any results asks for no advice: then the cheapest route comes first.
 inline constexpr double untried_chance = 0.6;
-/// What no channel falls below: advice closes no way (M1).
+/// No chance is below this: advice never closes a way (M1).
 inline constexpr double least_chance = 0.001;
 /// The chance that the channel carries `amount`, as far as its bounds tell: 1 up to what it has carried and still
-/// holds, untried_chance above that, least_chance from what it did not carry. Towards there it falls evenly. What was
-/// seen counts less as it ages, until the channel is as good as untried again. (lnd counts what settled as if it were
-/// still there: then it is tried in vain again.)
+/// holds, untried_chance above that, least_chance from what it did not carry, and an even fall towards there. What was
+/// seen counts less as it ages, until the channel is as good as untried. (lnd counts amounts that have settled as if
+/// they were still there, and tries them again in vain.)
 [[nodiscard]] double chance_of(const ChannelBounds& bounds, Msat amount, UnixNs now);
 
-/// One thing learned, in the order in which it was: what a switch that keeps such knowledge itself is told.
+/// One thing learned. In this order they are told to a switch that keeps such knowledge itself.
 struct Lesson {
   enum class Kind {
     constrained,    ///< the amount did not pass
@@ -66,25 +67,25 @@ struct Lesson {
 
 class MissionControl {
  public:
-  static constexpr std::size_t results_to_load = 1'000;  ///< M5: the newest ones of a store
+  static constexpr std::size_t results_to_load = 1'000;  ///< M5: the newest results of a store
   static constexpr std::size_t most_channels = 100'000;  ///< R16
-  static constexpr std::size_t most_lessons = 10'000;    ///< R16: kept for whoever has not heard them
-  /// What carries nothing at all, whatever the amount.
+  static constexpr std::size_t most_lessons = 10'000;    ///< R16: kept for switches that have not heard them
+  /// The smallest amount: a channel that does not carry this carries nothing.
   static constexpr Msat anything = Msat::of(1);
 
-  /// O(hops). Results of any age and in any order; an older one never replaces what a newer one showed.
+  /// O(hops). Takes results of any age and in any order: an older result never replaces what a newer one showed.
   void learn(const PastResult& result);
-  /// One thing alone, as a switch hears it.
+  /// Only one lesson, as a switch is told it.
   void learn(const Lesson& lesson);
-  /// What was last seen before `when` is forgotten.
+  /// Forgets what was last seen before `when`.
   void forget_before(UnixNs when);
-  /// All of a store's, in order of time.
+  /// All results of a store, in order of time.
   void learn_all(std::vector<PastResult> results);
 
-  /// nullptr where nothing is known.
+  /// nullptr if nothing is known.
   [[nodiscard]] const ChannelBounds* bounds(const ChannelDirection& channel) const;
   [[nodiscard]] double chance(const ChannelDirection& channel, Msat amount, UnixNs now) const;
-  /// In no order.
+  /// In no particular order.
   template <typename Visit> void each(Visit visit) const {
     for (const auto& [channel, known] : channels_) visit(channel, known);
   }
@@ -93,9 +94,9 @@ class MissionControl {
   /// When a node failed as a whole, if it ever did.
   [[nodiscard]] std::optional<UnixNs> node_failed(const PublicKey& node) const;
 
-  /// How many lessons there have been.
+  /// How many lessons there have been in all.
   [[nodiscard]] std::uint64_t lessons() const { return first_lesson_ + lessons_.size(); }
-  /// Those behind the first `heard` ones, as far as they are kept.
+  /// The lessons after the first `heard` ones, as far as they are still kept.
   [[nodiscard]] std::vector<Lesson> lessons_since(std::uint64_t heard) const;
 
  private:

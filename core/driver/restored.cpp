@@ -1,3 +1,4 @@
+// Makes records again of what a switch shows and a restored database does not have (R12).
 #include "core/driver/restored.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ Msat fee_of(const SwitchRow& row) {
   return row.amount_sent ? checked_sub(*row.amount_sent, amount).value_or(Msat{}) : Msat{};
 }
 
-/// The rows of one round: the parts that complete each other.
+/// The rows of one round: its parts.
 using Round = std::vector<const OwnRow*>;
 
 Msat sum_of(const Round& round, Msat (*what)(const SwitchRow&)) {
@@ -29,14 +30,14 @@ Msat sum_of(const Round& round, Msat (*what)(const SwitchRow&)) {
 
 Msat amount_of(const SwitchRow& row) { return row.amount.value_or(Msat{}); }
 
-/// No row says what the payment asks for. Its invoice may: parts of it that failed leave no row to adopt.
+/// No row says what the payment asks for. The invoice may; parts that failed leave no row to adopt.
 PaymentRequest request_of(const Round& round, const SwitchKey& switch_key) {
   const OwnRow& own = *round.front();
   PaymentRequest request;
   request.hash = own.hash;
   request.demand.destination = own.row.destination.value_or(PublicKey{});
   request.demand.amount = sum_of(round, amount_of);
-  request.demand.fee_limit = sum_of(round, fee_of);  // what the limit was, nobody knows any more
+  request.demand.fee_limit = sum_of(round, fee_of);  // nobody knows any more what the limit was
   request.max_parts = static_cast<std::uint32_t>(std::min<std::size_t>(round.size(), limits::max_parts));
   request.invoice = own.invoice;
   request.network = switch_key.network;
@@ -62,7 +63,7 @@ Attempt attempt_of(const OwnRow& own, const SwitchKey& switch_key) {
   return attempt;
 }
 
-/// Every part is stored as open before the first one settles: behind a proof the store takes no attempt.
+/// Every part is stored as open before the first one settles: once there is a proof, the store takes no more attempts.
 Adoption adopt(const Round& round, const SwitchKey& switch_key, UnixNs now) {
   Adoption adoption;
   adoption.payment.request = request_of(round, switch_key);
@@ -79,13 +80,13 @@ Adoption adopt(const Round& round, const SwitchKey& switch_key, UnixNs now) {
   return adoption;
 }
 
-/// Pending rows and proven ones. Of a complete row without its proof nothing can be recorded; the next look meets it.
+/// Pending rows and proven ones. A complete row without its proof cannot be recorded; the next look will see it.
 bool adoptable(const OwnRow& own) {
   if (own.row.state == RowState::pending) return true;
   return own.row.state == RowState::complete && own.row.preimage && proves(*own.row.preimage, own.hash);
 }
 
-/// Part 0 is a payment in one piece, which shares its id with no other.
+/// Part 0 is a payment in one part. It shares its id with no other attempt.
 bool fits(const Round& round, const OwnRow& own) {
   const auto beside = [&own](const OwnRow* other) {
     return other->row.id == own.row.id && other->row.part != own.row.part && other->row.part != 0 && own.row.part != 0;
@@ -101,7 +102,7 @@ AdoptionPlan plan_adoption(std::span<const OwnRow> rows, std::span<const Payment
   const std::set<PaymentHash> left(known.begin(), known.end());
   std::map<PaymentHash, Round> rounds;
   std::vector<PaymentHash> order;
-  // A paid row of a hash before a pending one: a hash is adopted once, with the parts of that row's round.
+  // A paid row of a hash comes before a pending one: a hash is adopted once, with the parts of that row's round.
   for (const RowState wanted : {RowState::complete, RowState::pending}) {
     for (const OwnRow& own : rows) {
       const auto label = parse_attempt_label(own.row.label);

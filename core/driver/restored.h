@@ -1,4 +1,4 @@
-// An old copy of a database is put back to use: what the switch shows of our store becomes records again (R12).
+// A database was restored from an old backup: what the switch shows of our store becomes records again (R12).
 #pragma once
 
 #include <span>
@@ -8,20 +8,21 @@
 
 namespace paytower {
 
-/// A payment that the copy does not have, as far as the switch's rows tell of it. Limits and routes are not known:
-/// nothing is invented, and no new attempt is made (its deadline is its creation). Rows of one round are its parts.
+/// A payment that the restored database does not have, as far as the switch's rows tell of it. Limits and routes are
+/// not known. Nothing is invented, and no new attempt is made (the deadline is the time of creation). The rows of one
+/// round are its parts.
 struct Adoption {
   Payment payment;            ///< not stored yet (index 0)
   std::vector<Write> writes;  ///< to be committed for it
 };
 
 struct AdoptionPlan {
-  std::vector<Adoption> adoptions;  ///< one for each hash that `known` does not hold and that is pending or paid
-  AttemptId highest;                ///< ids of our store up to this one are no sign of an old copy from now on
+  std::vector<Adoption> adoptions;  ///< one for each hash that `known` does not have and that is pending or paid
+  AttemptId highest;                ///< from now on, ids of our store up to this one are no sign of an old copy
 };
 
-/// Pure. `known` are the hashes that the store has a payment or a guard of; their unknown rows are then judged like
-/// another user's (paid: recorded with their proof; pending: waited for). Failed rows leave nothing to adopt.
+/// Pure. `known` are the hashes of which the store has a payment or a guard. Unknown rows of those hashes are later
+/// judged like another user's (paid: recorded with the proof; pending: waited for). Failed rows are not adopted.
 [[nodiscard]] AdoptionPlan plan_adoption(std::span<const OwnRow> rows, std::span<const PaymentHash> known,
                                          const StoreId& store, const SwitchKey& switch_key, UnixNs now);
 

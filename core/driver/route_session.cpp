@@ -1,3 +1,4 @@
+// Collects what earlier attempts exclude, and makes routes fit the amount, the limits and each other.
 #include "core/driver/route_session.h"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ template <typename T> bool contains(const std::vector<T>& list, const T& value) 
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-/// Gathers verdicts; a node whose policy was at fault twice is avoided as a whole.
+/// Collects verdicts. A node whose policy was wrong twice is avoided as a whole.
 class Gatherer {
  public:
   Gatherer(const Payment& payment, std::span<const ChannelPolicy> policies)
@@ -53,7 +54,8 @@ class Gatherer {
     if (lasting || carried <= most_) add_once(found_.channels, channel);
   }
 
-  /// What the channel was asked to carry when it failed: other parts of the round held it as well, also such as failed
+  /// What the channel was asked to carry when it failed: other parts of the round used it too, also those that failed
+  /// at it a moment later.
   /// behind it a moment later.
   [[nodiscard]] Msat with_siblings(const ChannelDirection& channel, Msat carried, const Attempt& failed) const {
     for (const Attempt& sibling : payment_.attempts) {
@@ -74,7 +76,7 @@ class Gatherer {
     found_.bounds.push_back(ChannelBound{channel, below});
   }
 
-  /// The node's first policy failure, and it has said what it asks now.
+  /// The node's first policy failure, and it has said what it demands now.
   void forgive(Verdict& verdict) const {
     auto& channels = verdict.exclude_channels;
     channels.erase(std::remove_if(channels.begin(), channels.end(),
@@ -94,7 +96,7 @@ class Gatherer {
   const Payment& payment_;
   PublicKey payee_;
   std::span<const ChannelPolicy> policies_;
-  Msat most_;  ///< that an HTLC of the payment may carry: no node takes a bound with an exclusion
+  Msat most_;  ///< the most that an HTLC of the payment may carry: no node accepts a bound together with an exclusion
   bool smaller_may_follow_;
   Exclusions found_;
   std::vector<std::optional<PublicKey>> policy_nodes_;
@@ -129,8 +131,8 @@ bool met_full_channel(const Payment& payment, AttemptId full_until, std::optiona
 
 namespace {
 
-/// The invoice's own words about private channels are as old as the invoice: what their nodes have said since counts.
-/// Told are the other channels, which the switch's graph has.
+/// What the invoice says about private channels is as old as the invoice: newer words of their nodes replace it. `told`
+/// gets the other channels, which are in the switch's graph.
 std::vector<ChannelPolicy> renew_hints(std::vector<RouteHint>& hints, std::span<const ChannelPolicy> policies) {
   std::vector<ChannelPolicy> others;
   for (const ChannelPolicy& told : policies) {
@@ -149,7 +151,7 @@ std::vector<ChannelPolicy> renew_hints(std::vector<RouteHint>& hints, std::span<
   return others;
 }
 
-/// What the payment asks for, less what its parts have taken of it.
+/// What the payment asks for, less what its parts have used up.
 RouteDemand demand_left(const Payment& payment) {
   RouteDemand demand = payment.request.demand;
   demand.amount = payment.missing();
@@ -165,7 +167,7 @@ Msat carried_over(const Route& route, const ChannelDirection& channel, Msat sum)
   return sum;
 }
 
-/// The set goes over a channel, and with the parts that are open it would carry what it could not.
+/// The set uses a channel and, together with the open parts, would put more on it than it can carry.
 bool breaks_bound(std::span<const Route> routes, const Payment& payment, const ChannelBound& bound) {
   Msat carried;
   for (const Route& route : routes) carried = carried_over(route, bound.channel, carried);
@@ -189,7 +191,7 @@ bool uses_excluded(std::span<const Route> routes, const Payment& payment, const 
                      [&](const ChannelBound& bound) { return breaks_bound(routes, payment, bound); });
 }
 
-/// Of one route of a set: it delivers a part, and none costs more than all may.
+/// The demand for one route of a set: it delivers a part, and may cost no more than all of them may.
 std::variant<std::monostate, NoRoute> judge_route(const Route& route, RouteDemand demand, bool whole) {
   if (!whole) demand.amount = std::min(demand.amount, route.delivered());
   if (check_route(route, demand)) return std::monostate{};
@@ -198,7 +200,7 @@ std::variant<std::monostate, NoRoute> judge_route(const Route& route, RouteDeman
   return NoRoute{FailureReason::no_route, refused.detail().value_or(FailureDetail{})};
 }
 
-/// R2: exactly what is missing, and no dearer than what is left of the limit.
+/// R2: exactly what is missing, for no more than what is left of the fee limit.
 std::optional<NoRoute> judge_sums(std::span<const Route> routes, const RouteDemand& demand) {
   Msat amount;
   Msat fees;
@@ -267,13 +269,13 @@ std::variant<std::vector<Route>, NoRoute> judge_answer(const RouteAnswer& answer
 
 namespace {
 
-/// All that every hop carries is `by` more, or less: fees stay as they were.
+/// Every hop carries `by` more, or less: the fees stay the same.
 void shift(Route& route, std::int64_t by) {
   for (Hop& hop : route.hops)
     hop.amount = Msat::of(static_cast<std::uint64_t>(static_cast<std::int64_t>(hop.amount.value()) + by));
 }
 
-/// First amounts of a payment's attempts and of parts that are planned.
+/// The amounts over our channel, of the payment's attempts and of planned parts.
 class FirstAmounts {
  public:
   explicit FirstAmounts(const Payment& payment) {
@@ -290,7 +292,8 @@ class FirstAmounts {
   std::vector<std::uint64_t> taken_;
 };
 
-/// A part of a single hop has no fee that could be raised: what it delivers moves to or from another part.
+/// A part with a single hop has no fee that could be raised: instead it delivers a little more or less, and another
+/// part makes up for it.
 void move_difference(std::vector<Route>& routes, std::size_t at, FirstAmounts& taken) {
   for (std::uint64_t by = 1; by <= most_difference && taken.has(routes[at].total_amount().value()); ++by) {
     const bool free = !taken.has(routes[at].total_amount().value() + by);
@@ -305,7 +308,7 @@ void move_difference(std::vector<Route>& routes, std::size_t at, FirstAmounts& t
   }
 }
 
-/// `more` reaches the payee; each node on the way gets what its fee may have grown by.
+/// The payee gets `more`; each node on the way gets what its fee may have grown by.
 void deliver_more(Route& route, std::uint64_t more) {
   for (std::size_t i = route.hops.size(); i > 0; --i) {
     Hop& hop = route.hops[i - 1];
@@ -322,8 +325,8 @@ Msat fees_of(const std::vector<Route>& routes) {
   return fees;
 }
 
-/// A set may fill a channel of ours to the last msat, and more would be refused there: what is equal sends less, and
-/// the smallest part, which is the likeliest to have room, takes it.
+/// A set may fill a channel of ours to the last msat, which would then refuse more. So equal parts send less, and the
+/// smallest part, which most likely has room, takes the difference.
 std::vector<Route> with_less(std::vector<Route> routes, FirstAmounts taken) {
   const auto least = std::min_element(routes.begin(), routes.end(), [](const Route& one, const Route& other) {
     return one.total_amount() < other.total_amount();

@@ -1,6 +1,9 @@
+// One turn of the loop: decide for all payments, commit once, then act.
 #include "core/driver/loop.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "core/base/hash.h"
 #include "core/driver/attempt_id.h"
@@ -10,9 +13,9 @@ namespace paytower {
 
 namespace {
 
-constexpr unsigned most_refusals = 8;  ///< then a payment is left to the next run
+constexpr unsigned most_refusals = 8;  ///< then the payment is left to the next run
 
-/// The channel of ours in which an HTLC has ended; nothing where none has. What our node refused itself made none.
+/// The channel of ours in which an HTLC has ended; nothing if none has. What our node refused itself made no HTLC.
 std::optional<ShortChannelId> freed_channel(const Payment& payment, const Write& write) {
   const auto* settled = std::get_if<SettleAttempt>(&write);
   const auto* failed = std::get_if<FailAttempt>(&write);
@@ -109,10 +112,12 @@ void Driver::Impl::save_proof(const Item& item, const Event& event) {
   if (item.payment.proof() || item.payment.index.value == 0) return;
   if (const auto* settled = std::get_if<Settled>(&event); settled && proves(settled->preimage, hash)) {
     ports.store.spool(settled->key, settled->preimage);
-    ports.observer.warn(hash, "paid, but the database could not store it; preimage " + settled->preimage.hex());
+    ports.observer.warn(hash,
+                        fmt::format("paid, but the database could not store it; preimage {}", settled->preimage.hex()));
   } else if (const auto* paid = std::get_if<HashPaid>(&event); paid && proves(paid->preimage, hash)) {
-    ports.observer.warn(hash, "paid by another user of the node, but the database could not store it; preimage " +
-                                  paid->preimage.hex());
+    ports.observer.warn(
+        hash, fmt::format("paid by another user of the node, but the database could not store it; preimage {}",
+                          paid->preimage.hex()));
   }
 }
 
@@ -131,8 +136,8 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   ports.observer.changed(payment);
   if (const auto* paid = std::get_if<HashPaid>(&pending.cause); paid && drive.handed_over) {
     ports.observer.warn(payment.request.hash,
-                        "another user of the node paid this hash: " + std::to_string(paid->amount.value()) +
-                            " msat and " + std::to_string(paid->fee.value()) + " msat of fees are theirs");
+                        fmt::format("another user of the node paid this hash: {} msat and {} msat of fees are theirs",
+                                    paid->amount.value(), paid->fee.value()));
   }
   act(drive, pending.decision);
 }
@@ -161,10 +166,11 @@ void Driver::Impl::refused_by_store(Decided& pending, const Error& why) {
   if (auto* taken = std::get_if<RoutesReady>(&pending.cause); taken && why.code == Errc::attempt_id_taken)
     return draw_again(drive, std::move(*taken), why);
   if (!recorded) return finish(drive, DriveEnd::refused, why);
-  ports.observer.trace(item.payment.request.hash, "the store refused: " + why.message);
+  ports.observer.trace(item.payment.request.hash, fmt::format("the database refused: {}", why.message));
   if (++drive.refusals > most_refusals) {
-    ports.observer.warn(item.payment.request.hash,
-                        "the store refuses what the switch tells (" + why.message + "): left as it is");
+    ports.observer.warn(
+        item.payment.request.hash,
+        fmt::format("the database refuses what the switch says ({}); nothing was changed", why.message));
     return close(drive);
   }
   item.backlog.insert(item.backlog.begin(), std::move(pending.cause));
@@ -202,8 +208,10 @@ void Driver::Impl::reload(Drive& drive) {
 
 void Driver::Impl::warn_wrong_preimage(const Item& item, const Decision& decision) {
   if (!decision.wrong_preimage) return;
-  ports.observer.warn(item.payment.request.hash, "the switch gave a preimage for " + name_of(*decision.wrong_preimage) +
-                                                     " that does not hash to the payment hash: nothing was concluded");
+  ports.observer.warn(
+      item.payment.request.hash,
+      fmt::format("the switch gave a preimage for {} that does not hash to the payment hash: nothing was concluded",
+                  name_of(*decision.wrong_preimage)));
 }
 
 }  // namespace paytower

@@ -172,7 +172,7 @@ class OtherUsers(harness.World):
         payment_hash = self.hash_of(invoice)
         self.expect(UNKNOWN, "--db", self.theirs, "send", invoice, "--yes", "--wait", "0")
         outcome = self.expect(REFUSED, "send", invoice, "--yes")
-        self.assertIn("somebody else's HTLC", outcome.err)
+        self.assertIn("another user of the node", outcome.err)
         self.assertNotIn("paytower resume", outcome.err)  # which knows of no such payment
         self.assertIn(payment_hash, outcome.err)
         hint = outcome.err.split("hint: ")[1].split()
@@ -283,7 +283,7 @@ class OldCopy(harness.World):
             (["resume", "--quiet"], {}),
         ):
             outcome = self.expect(DATABASE, *args, **more)
-            self.assertIn("old copy of the database", outcome.err)
+            self.assertIn("that the database does not have", outcome.err)
             self.assertIn("paytower resolve --restored", outcome.err)
         self.ok("list")
         self.ok("check")
