@@ -1,4 +1,4 @@
-// Channels that an invoice names beside the public graph.
+// Channels that an invoice names because they are not in the public graph.
 #pragma once
 
 #include <compare>

@@ -1,3 +1,4 @@
+// Writes fallback addresses: base 58 and segwit.
 #include "core/invoice/bolt11/address.h"
 
 #include <algorithm>
@@ -13,12 +14,12 @@ constexpr std::uint8_t key_hash_version = 17;
 constexpr std::uint8_t script_hash_version = 18;
 constexpr std::size_t hash160_bytes = 20;
 
-/// Base 58 of a payload with the first four bytes of its double SHA-256 behind it.
+/// Base 58 of a payload, followed by the first four bytes of its double SHA-256.
 std::string base58check(Bytes payload) {
   static constexpr std::string_view alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
   const Sha256Digest sum = sha256(sha256(payload).bytes);
   payload.insert(payload.end(), sum.bytes.begin(), sum.bytes.begin() + 4);
-  std::vector<std::uint8_t> digits;  // base 58, least significant first
+  std::vector<std::uint8_t> digits;  // in base 58, the least significant first
   for (const std::uint8_t byte : payload) {
     std::uint32_t carry = byte;
     for (std::uint8_t& digit : digits) {

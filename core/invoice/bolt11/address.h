@@ -1,4 +1,4 @@
-// The on-chain fallback of an invoice (field f): what it says and how people write it.
+// The on-chain fallback address of an invoice (field f), and how it is written for people.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ struct Fallback {
   auto operator<=>(const Fallback&) const = default;
 };
 
-/// The address on `network` ("bitcoin", "testnet", "signet", "regtest", "simnet"); nothing where BOLT 11 or BIP 141
-/// knows none.
+/// The address on `network` ("bitcoin", "testnet", "signet", "regtest", "simnet"). Nothing if BOLT 11 or BIP 141
+/// defines none.
 [[nodiscard]] std::optional<std::string> fallback_address(const Fallback& fallback, const std::string& network);
 
 }  // namespace paytower

@@ -1,3 +1,4 @@
+// Bech32 and bech32m: checksums, and bytes as words of five bits.
 #include "core/invoice/bolt11/bech32.h"
 
 #include <algorithm>

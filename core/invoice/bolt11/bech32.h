@@ -1,4 +1,4 @@
-// Bech32 and bech32m as BIP 173 and BIP 350 say, without their length limit (BOLT 11 lifts it).
+// Bech32 and bech32m as in BIP 173 and BIP 350, but without their length limit (BOLT 11 has none).
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace paytower::bech32 {
 /// Five bits each, 0 to 31.
 using Words = std::vector<std::uint8_t>;
 
-/// What a right string's checksum comes to: bech32 for invoices and segwit version 0, bech32m for later versions.
+/// What the checksum of a valid string gives: bech32 for invoices and segwit version 0, bech32m for later versions.
 enum class Checksum : std::uint32_t { bech32 = 1, bech32m = 0x2bc830a3 };
 
 struct Decoded {
@@ -29,16 +29,15 @@ struct Outcome {
   Decoded decoded;  ///< valid when flaw is none
 };
 
-/// Takes a string apart at its last 1; all upper case is as good as all lower case. Memory is bounded by the text's
-/// size only.
+/// Splits a string at its last 1. All upper case is as good as all lower case. Uses no more memory than the text.
 [[nodiscard]] Outcome decode(std::string_view text, Checksum checksum = Checksum::bech32);
 /// REQUIRES: hrp is lower case, every word is below 32.
 [[nodiscard]] std::string encode(std::string_view hrp, std::span<const std::uint8_t> words,
                                  Checksum checksum = Checksum::bech32);
 
-/// Bytes as words, the last one padded with zero bits.
+/// Bytes as words; the last word is filled up with zero bits.
 [[nodiscard]] Words to_words(std::span<const std::uint8_t> bytes);
-/// Words as bytes; the bits behind the last whole byte are dropped. `strict`: nothing unless they are fewer than 5 and
+/// Words as bytes; bits after the last whole byte are dropped. `strict`: nothing unless those are fewer than 5 and
 /// zero.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> to_bytes(std::span<const std::uint8_t> words, bool strict);
 

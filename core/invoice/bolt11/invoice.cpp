@@ -1,3 +1,4 @@
+// Reads, checks and writes BOLT 11 invoices, field by field.
 #include "core/invoice/bolt11/invoice.h"
 
 #include <algorithm>
@@ -5,8 +6,11 @@
 #include <iterator>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "core/base/hash.h"
 #include "core/base/limits.h"
+#include "core/base/number.h"
 #include "core/invoice/bolt11/bech32.h"
 #include "core/invoice/bolt11/signature.h"
 
@@ -28,7 +32,7 @@ constexpr std::uint64_t msat_per_btc = 100'000'000'000;
 // Field tags are letters of the bech32 alphabet (BOLT 11, "Tagged Fields").
 constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, tag_d = 13, tag_s = 16, tag_n = 19,
                        tag_h = 23, tag_c = 24, tag_m = 27;
-// What lnd writes into an invoice whose payee hides behind blinded paths; no BOLT names either.
+// lnd writes this into an invoice whose payee uses blinded paths; no BOLT names it either.
 constexpr std::uint8_t tag_blinded_path = 20;
 constexpr std::size_t blinded_paths_bit = 262;
 constexpr std::size_t basic_mpp_bit = 16;
@@ -37,36 +41,36 @@ struct Network {
   std::string_view prefix;
   std::string_view name;
 };
-// Longer prefixes first: "bcrt" begins like "bc".
+// Longer prefixes first: "bcrt" begins with "bc".
 constexpr std::array<Network, 5> networks = {
     {{"bcrt", "regtest"}, {"tbs", "signet"}, {"tb", "testnet"}, {"bc", "bitcoin"}, {"sb", "simnet"}}};
 
-/// What a reader makes of a field that BOLT 11 of 2025 refuses and BOLT 11 before that skipped.
+/// How to treat a field that BOLT 11 refuses since 2025, and that readers skipped before.
 enum class Rules {
   today,     ///< the invoice is refused
-  recorded,  ///< it is skipped: the invoice was taken once, and what was paid with it must stay readable
+  recorded,  ///< the field is skipped: the invoice was accepted once, and what was paid with it must stay readable
 };
 
 struct Multiplier {
-  char letter;         ///< 0 = whole bitcoin
-  std::uint64_t msat;  ///< per unit
+  char letter;         ///< 0: whole bitcoin
+  std::uint64_t msat;  ///< in one unit
 };
 constexpr std::array<Multiplier, 4> multipliers = {
     {{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
 
-Error flaw(std::string what) {
-  return Error{Errc::usage, "not a BOLT 11 invoice that can be paid: " + std::move(what), {}};
+Error flaw(std::string_view what) {
+  return Error{Errc::usage, fmt::format("not a BOLT 11 invoice that can be paid: {}", what), {}};
 }
 Error no_bolt11() {
   return Error{Errc::usage, "not an invoice (must start with lnbc, lntb, lntbs, lnbcrt or lnsb)", {}};
 }
-Error no_invoice(std::string what) {
-  return Error{Errc::usage, "this invoice cannot be written: " + std::move(what), {}};
+Error no_invoice(std::string_view what) {
+  return Error{Errc::usage, fmt::format("this invoice cannot be written: {}", what), {}};
 }
 
 // --- reading ---
 
-/// The multiplier's worth in msat; nothing for an unknown one.
+/// The value of a multiplier in msat. Nothing for an unknown one.
 std::optional<std::uint64_t> unit_msat(std::string_view unit) {
   for (const Multiplier& multiplier : multipliers) {
     const bool meant = multiplier.letter == 0 ? unit.empty() : unit == std::string_view(&multiplier.letter, 1);
@@ -83,8 +87,8 @@ Result<std::optional<Msat>> read_amount(std::string_view text) {
   const std::string_view unit = text.substr(size);
   std::uint64_t per_unit = 1;
   if (unit == "p") {
-    // A tenth of an msat each. The 0 at the end goes before the number is read: all bitcoin in pico do not fit into 64
-    // bits.
+    // A pico-bitcoin is a tenth of an msat. The 0 at the end is cut off before the number is read, because all bitcoin
+    // in pico-bitcoin do not fit into 64 bits.
     if (digits.back() != '0') return flaw("its amount is not a whole number of millisatoshi");
     digits.remove_suffix(1);
   } else if (const auto known = unit_msat(unit)) {
@@ -99,7 +103,7 @@ Result<std::optional<Msat>> read_amount(std::string_view text) {
   return Msat::from(number * per_unit);
 }
 
-/// Big-endian number of 5-bit words; all ones when it does not fit.
+/// A big-endian number of 5-bit words; all ones if it does not fit.
 std::uint64_t read_number(std::span<const std::uint8_t> words) {
   std::uint64_t value = 0;
   for (const std::uint8_t word : words) {
@@ -109,7 +113,7 @@ std::uint64_t read_number(std::span<const std::uint8_t> words) {
   return value;
 }
 
-/// The bit field 9, right-aligned: bit 0 is the last bit. Without leading zero bytes.
+/// The bit field 9, aligned to the right: bit 0 is the last bit. Without leading zero bytes.
 Bytes read_features(std::span<const std::uint8_t> words) {
   Bytes bytes((words.size() * 5 + 7) / 8, 0);
   for (std::size_t bit = 0; bit < words.size() * 5; ++bit) {
@@ -125,7 +129,7 @@ bool has_bit(const Bytes& features, std::size_t bit) {
   return bit / 8 < features.size() && (features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0;
 }
 
-/// The first feature bit that a payer must know and we do not (BOLT 9: even bits are compulsory).
+/// The first feature bit that a payer must know and that we do not know (BOLT 9: even bits are compulsory).
 std::optional<std::size_t> unknown_compulsory_bit(const Bytes& features) {
   // var_onion_optin, payment_secret, basic_mpp, option_route_blinding, option_attribution_data, option_payment_metadata
   static constexpr std::array<std::size_t, 6> known = {8, 14, 16, 24, 36, 48};
@@ -133,13 +137,6 @@ std::optional<std::size_t> unknown_compulsory_bit(const Bytes& features) {
     if (has_bit(features, bit) && std::find(known.begin(), known.end(), bit) == known.end()) return bit;
   }
   return std::nullopt;
-}
-
-template <typename Integer> Integer take_big_endian(std::span<const std::uint8_t>& bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof(Integer); ++i) value = value << 8 | bytes[i];
-  bytes = bytes.subspan(sizeof(Integer));
-  return static_cast<Integer>(value);
 }
 
 std::optional<RouteHint> read_hint(std::span<const std::uint8_t> words) {
@@ -151,10 +148,10 @@ std::optional<RouteHint> read_hint(std::span<const std::uint8_t> words) {
     HintHop hop;
     hop.node = *PublicKey::from_span(rest.first(PublicKey::size));
     rest = rest.subspan(PublicKey::size);
-    hop.channel.value = take_big_endian<std::uint64_t>(rest);
-    hop.fee_base_msat = take_big_endian<std::uint32_t>(rest);
-    hop.fee_proportional_millionths = take_big_endian<std::uint32_t>(rest);
-    hop.cltv_expiry_delta = take_big_endian<std::uint16_t>(rest);
+    hop.channel.value = take_big_endian(rest, 8);
+    hop.fee_base_msat = static_cast<std::uint32_t>(take_big_endian(rest, 4));
+    hop.fee_proportional_millionths = static_cast<std::uint32_t>(take_big_endian(rest, 4));
+    hop.cltv_expiry_delta = static_cast<std::uint16_t>(take_big_endian(rest, 2));
     hint.push_back(hop);
   }
   return hint;
@@ -168,7 +165,7 @@ std::optional<Fallback> read_fallback(std::span<const std::uint8_t> words) {
   return fallback;
 }
 
-/// The field is one of those that have one length only, and another one.
+/// The field may have only one length, and has another one.
 std::optional<Error> wrong_length(std::uint8_t tag, std::size_t size) {
   switch (tag) {
     case tag_p:
@@ -186,7 +183,7 @@ std::optional<Error> wrong_length(std::uint8_t tag, std::size_t size) {
   }
 }
 
-/// The field is a number that is written longer than it is. No words at all are 0, and right.
+/// The field is a number that is written longer than needed. No words at all means 0, which is allowed.
 std::optional<Error> leading_zeros(std::uint8_t tag, std::span<const std::uint8_t> words) {
   if (words.empty() || words.front() != 0) return std::nullopt;
   switch (tag) {
@@ -197,7 +194,7 @@ std::optional<Error> leading_zeros(std::uint8_t tag, std::span<const std::uint8_
   }
 }
 
-/// A hint without any hop says nothing and is skipped; one that is cut off, or leads over nobody's key, is not.
+/// A hint without hops says nothing and is skipped. A hint that is cut off, or has an invalid key, is an error.
 std::optional<Error> broken_hint(std::uint8_t tag, std::span<const std::uint8_t> words) {
   if (tag != tag_r || words.empty()) return std::nullopt;
   const auto hint = read_hint(words);
@@ -208,8 +205,8 @@ std::optional<Error> broken_hint(std::uint8_t tag, std::span<const std::uint8_t>
               : std::optional(flaw("a route hint in it (field r) has a node id that is not a public key"));
 }
 
-/// Takes the tagged fields in; what has no meaning is kept as an extra, as is a second field of a kind that has no
-/// second.
+/// Takes over the tagged fields. A field without a meaning is kept as an extra, and so is a second one where only one
+/// is allowed.
 class FieldReader {
  public:
   FieldReader(Invoice& invoice, Rules rules) : invoice_(invoice), rules_(rules) {}
@@ -287,7 +284,7 @@ class FieldReader {
   bool has_features_ = false;
 };
 
-/// What is signed: the human-readable part as text, then the words as bytes, zero bits behind them (BOLT 11,
+/// What is signed: the human-readable part as text, then the words as bytes, filled up with zero bits (BOLT 11,
 /// "signature").
 Sha256Digest signed_digest(std::string_view hrp, std::span<const std::uint8_t> words) {
   Words padded(words.begin(), words.end());
@@ -316,7 +313,7 @@ std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std
   return std::nullopt;
 }
 
-/// Walks over the tagged fields; an error when their lengths do not add up, or one of them is refused.
+/// Reads all tagged fields. An error if their lengths do not fit the invoice, or if one of them is refused.
 std::optional<Error> take_fields(FieldReader& reader, std::span<const std::uint8_t> words) {
   while (!words.empty()) {
     if (words.size() < field_head_words) return flaw("its last field is cut off");
@@ -349,7 +346,7 @@ std::optional<Error> read_fields(Invoice& invoice, std::span<const std::uint8_t>
                                     : "it has neither a description nor the hash of one");
   }
   if (const auto bit = unknown_compulsory_bit(invoice.features)) {
-    return flaw("it asks for feature bit " + std::to_string(*bit) + ", which paytower does not know");
+    return flaw(fmt::format("it asks for feature bit {}, which paytower does not know", *bit));
   }
   return std::nullopt;
 }
@@ -387,7 +384,7 @@ std::string_view explain(bech32::Flaw what) {
     case bech32::Flaw::none: return "";
     case bech32::Flaw::mixed_case: return "it mixes upper and lower case";
     case bech32::Flaw::no_separator: return "it is cut off";
-    case bech32::Flaw::bad_character: return "it has a character inside that no invoice has";
+    case bech32::Flaw::bad_character: return "it has a character that no invoice has";
     case bech32::Flaw::too_short: return "it is cut off";
     case bech32::Flaw::bad_checksum: return "its checksum is wrong, so it was mistyped or cut off";
   }
@@ -407,7 +404,7 @@ void put_bytes(Words& out, std::uint8_t tag, std::span<const std::uint8_t> bytes
   put_field(out, tag, bech32::to_words(bytes));
 }
 
-/// The shortest big-endian words of a number, none for 0.
+/// A number as as few big-endian words as possible; none for 0.
 Words number_words(std::uint64_t value) {
   Words words;
   for (; value > 0; value >>= 5) words.insert(words.begin(), static_cast<std::uint8_t>(value & 31));
@@ -425,19 +422,14 @@ Words feature_words(const Bytes& features) {
   return words;
 }
 
-template <typename Integer> void put_big_endian(Bytes& out, Integer value) {
-  for (std::size_t shift = sizeof(Integer) * 8; shift > 0; shift -= 8)
-    out.push_back(static_cast<std::uint8_t>(value >> (shift - 8)));
-}
-
 Bytes hint_bytes(const RouteHint& hint) {
   Bytes bytes;
   for (const HintHop& hop : hint) {
     bytes.insert(bytes.end(), hop.node.bytes.begin(), hop.node.bytes.end());
-    put_big_endian(bytes, hop.channel.value);
-    put_big_endian(bytes, hop.fee_base_msat);
-    put_big_endian(bytes, hop.fee_proportional_millionths);
-    put_big_endian(bytes, hop.cltv_expiry_delta);
+    put_big_endian(bytes, hop.channel.value, 8);
+    put_big_endian(bytes, hop.fee_base_msat, 4);
+    put_big_endian(bytes, hop.fee_proportional_millionths, 4);
+    put_big_endian(bytes, hop.cltv_expiry_delta, 2);
   }
   return bytes;
 }
@@ -445,10 +437,10 @@ Bytes hint_bytes(const RouteHint& hint) {
 std::string amount_text(Msat amount) {
   for (const Multiplier& multiplier : multipliers) {
     if (amount.value() % multiplier.msat != 0) continue;
-    return std::to_string(amount.value() / multiplier.msat) +
-           (multiplier.letter == 0 ? "" : std::string(1, multiplier.letter));
+    return fmt::format("{}{}", amount.value() / multiplier.msat,
+                       multiplier.letter == 0 ? "" : std::string(1, multiplier.letter));
   }
-  return std::to_string(amount.value()) + "0p";
+  return fmt::format("{}0p", amount.value());
 }
 
 Words data_words(const Invoice& fields, const PublicKey& payee) {
@@ -475,7 +467,8 @@ Words data_words(const Invoice& fields, const PublicKey& payee) {
   return out;
 }
 
-/// Nothing when every field fits into the form and keeps to the writer's rules of BOLT 11; a sentence otherwise.
+/// Nothing if every field can be written and follows the writer's rules of BOLT 11. Otherwise a sentence that says why
+/// not.
 std::optional<Error> unwritable(const Invoice& fields) {
   constexpr std::size_t longest_bytes = longest_field * 5 / 8;
   if (fields.timestamp >> 35 != 0) return no_invoice("its time is beyond 35 bits");
@@ -505,15 +498,15 @@ std::optional<Error> unwritable(const Invoice& fields) {
   return std::nullopt;
 }
 
-/// True when a reader finds the extra fields without meaning again: one with the tag of an absent field would become
-/// that field, and one of a length that its tag cannot have would spoil the invoice.
+/// True if a reader will find no meaning in the extra fields either: with the tag of an absent field an extra would
+/// become that field, and with a length that its tag cannot have it would spoil the invoice.
 bool extras_stay(const Invoice& fields, std::span<const std::uint8_t> words) {
   Invoice read;
   FieldReader reader(read, Rules::today);
   return !take_fields(reader, words.subspan(timestamp_words)) && read.extras == fields.extras;
 }
 
-/// An invoice whose signature nobody has looked at yet.
+/// An invoice whose signature is not checked yet.
 struct Unverified {
   Invoice invoice;
   bech32::Decoded text;
@@ -523,7 +516,7 @@ Result<Unverified> read_unverified(std::string_view text, Rules rules) {
   text = without_scheme(text);
   if (!begins_like_one(text)) return no_bolt11();
   if (text.size() > limits::max_invoice_chars)
-    return flaw("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+    return flaw(fmt::format("it is longer than {} characters", limits::max_invoice_chars));
   bech32::Outcome outcome = bech32::decode(text);
   if (outcome.flaw != bech32::Flaw::none) return flaw(std::string(explain(outcome.flaw)));
   Unverified read{{}, std::move(outcome.decoded)};
@@ -569,7 +562,7 @@ Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::
   if (auto error = unwritable(fields)) return *error;
   const auto payee = public_key_of(private_key);
   if (!payee) return no_invoice("the private key is invalid");
-  const std::string hrp = "ln" + std::string(network->prefix) + (fields.amount ? amount_text(*fields.amount) : "");
+  const std::string hrp = fmt::format("ln{}{}", network->prefix, fields.amount ? amount_text(*fields.amount) : "");
   Words words = data_words(fields, *payee);
   if (!extras_stay(fields, words)) return no_invoice("an extra field would be read as one with a meaning");
   const auto signature = secp::sign(signed_digest(hrp, words), private_key);
@@ -580,7 +573,7 @@ Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::
   words.insert(words.end(), signed_words.begin(), signed_words.end());
   std::string text = bech32::encode(hrp, words);
   if (text.size() > limits::max_invoice_chars)
-    return no_invoice("it is longer than " + std::to_string(limits::max_invoice_chars) + " characters");
+    return no_invoice(fmt::format("it is longer than {} characters", limits::max_invoice_chars));
   return text;
 }
 

@@ -1,3 +1,4 @@
+// Signatures on secp256k1, by libsecp256k1.
 #include "core/invoice/bolt11/signature.h"
 
 #include <secp256k1.h>
@@ -9,7 +10,7 @@ namespace paytower {
 
 namespace {
 
-/// Made at first use: a context costs 1.7 ms, and most commands need none.
+/// Made when it is first used: a context costs 1.7 ms, and most commands need none.
 secp256k1_context* context() {
   static secp256k1_context* const made = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
   return made;

@@ -1,4 +1,4 @@
-// The three things an invoice wants of secp256k1.
+// What an invoice needs of secp256k1: sign, verify, and recover the key of a signature.
 #pragma once
 
 #include <array>
@@ -18,9 +18,9 @@ struct RecoverableSignature {
 /// Low s, deterministic (RFC 6979). Nothing for an invalid key.
 [[nodiscard]] std::optional<RecoverableSignature> sign(const Sha256Digest& digest,
                                                        const std::array<std::uint8_t, 32>& private_key);
-/// The key that made it; nothing when there is none.
+/// The key that made the signature. Nothing if there is none.
 [[nodiscard]] std::optional<PublicKey> recover(const Sha256Digest& digest, const RecoverableSignature& signature);
-/// False also for a high s: there is one signature, not two.
+/// Also false for a high s: each message has only one valid signature, not two.
 [[nodiscard]] bool verify(const Sha256Digest& digest, const RecoverableSignature& signature, const PublicKey& key);
 
 }  // namespace paytower::secp
