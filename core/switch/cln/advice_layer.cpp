@@ -1,8 +1,11 @@
+// Keeps the store's memory in a layer of the node: finds it, makes it, ages it, fills it.
 #include "core/switch/cln/advice_layer.h"
 
 #include <algorithm>
 #include <charconv>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/reading.h"
@@ -30,14 +33,14 @@ void ignore(const RpcReply& /*reply*/) {}
 
 }  // namespace
 
-std::string advice_layer_name(const StoreId& store) { return "paytower-" + store.hex(); }
+std::string advice_layer_name(const StoreId& store) { return fmt::format("paytower-{}", store.hex()); }
 
 std::string question_layer_name(const StoreId& store, UnixNs now, const std::string& random) {
-  return advice_layer_name(store) + "-" + std::to_string(now.value / ns_per_second) + "-" + random;
+  return fmt::format("{}-{}-{}", advice_layer_name(store), now.value / ns_per_second, random);
 }
 
 bool is_stale_question_layer(const std::string& name, const StoreId& store, UnixNs now) {
-  const std::string start = advice_layer_name(store) + "-";
+  const std::string start = fmt::format("{}-", advice_layer_name(store));
   if (name.rfind(start, 0) != 0) return false;
   std::int64_t made = 0;
   const char* end = name.data() + name.size();
@@ -85,7 +88,7 @@ bool AdviceLayer::offered(const RpcReply& reply, const char* method) {
   return false;
 }
 
-/// The names alone first: other layers of the node may be large.
+/// Ask for the names alone first: other layers of the node may be large.
 void AdviceLayer::look_for() {
   const json names{{"layers", json::array({json{{"layer", true}}})}};
   client_.call_filtered("askrene-listlayers", json::object(), names, [this, round = round_](const RpcReply& reply) {
@@ -135,7 +138,7 @@ void AdviceLayer::make() {
                [this, round = round_](const RpcReply& reply) {
                  if (round != round_) return;
                  if (!offered(reply, "askrene-listlayers")) return answer();
-                 fill(0);  // where it was refused, another process has just made it
+                 fill(0);  // if this is refused, another process has just made the layer
                });
 }
 
@@ -150,7 +153,7 @@ void AdviceLayer::fill(std::int64_t known_until) {
   answer();
 }
 
-/// Not waited for: the node takes what one connection says in order.
+/// The answer is not waited for: the node does what one connection asks in order.
 void AdviceLayer::tell(const Lesson& lesson) {
   client_.call("askrene-inform-channel", inform_params(name_, lesson.channel, lesson.amount, inform_word(lesson.kind)),
                ignore);

@@ -1,4 +1,4 @@
-// A store's memory as an askrene layer of the node: what getroutes weighs, beside what it excludes (M1, M7).
+// A store's memory as an askrene layer of the node: what getroutes weighs, besides what it excludes (M1, M7).
 #pragma once
 
 #include <cstdint>
@@ -12,26 +12,26 @@
 
 namespace paytower::cln {
 
-/// "paytower-<store id>": the one layer that a store keeps at a node. The exclusions of single questions stand in
-/// layers whose names go on behind it.
+/// "paytower-<store id>": the one layer that a store keeps at a node. The layers of single questions, with their
+/// exclusions, have longer names that begin with it.
 [[nodiscard]] std::string advice_layer_name(const StoreId& store);
 /// "paytower-<store id>-<seconds since 1970>-<random>"
 [[nodiscard]] std::string question_layer_name(const StoreId& store, UnixNs now, const std::string& random);
-/// True for a layer of a question of this store that is older than any question lives: its process is dead.
+/// True for the layer of a question of this store that is too old to be still in use: its process is dead.
 inline constexpr std::int64_t question_life_seconds = 600;
 [[nodiscard]] bool is_stale_question_layer(const std::string& name, const StoreId& store, UnixNs now);
 
-/// On each connection the layer is looked for once, before the first question: made where it is missing, made anew
-/// where it knows channels that the store's history does not have any more (M7: a `delete` takes the advice along),
-/// aged, and told what it has not heard. Every later question only adds what was learned since. The node does not write
-/// it down: after its restart it is filled again. What is older than a half-life is not told and aged away, as the node
-/// itself weighs no age.
+/// On each connection, before the first question, the layer is looked for once: made if it is missing, made again if it
+/// knows channels that the store's history no longer has (M7: a `delete` deletes the advice too), aged, and told what
+/// it has not heard. Every later question only adds what was learned since. The node does not save the layer, so after
+/// its restart it is filled again. What is older than a half-life is not told, and is aged away, because the node
+/// itself does not weigh age.
 ///
-/// A question that leaves nothing (RouteQuestion) gets a layer of its own, filled with all of that, and the store's
-/// stays as it is: take_away() ends it.
+/// A question that leaves nothing (RouteQuestion) gets a layer of its own with all of that in it, which take_away() ends.
+/// The store's layer stays as it is.
 class AdviceLayer {
  public:
-  /// Gets the layer's name; empty where the node keeps no such layers, or the question wants no advice.
+  /// Called with the layer's name; an empty name if the node keeps no such layers, or the question wants no advice.
   using Ready = std::function<void(const std::string& layer)>;
 
   explicit AdviceLayer(RpcClient& client) : client_(client) {}
@@ -65,9 +65,9 @@ class AdviceLayer {
   UnixNs now_{};
   UnixNs aged_{};
   std::shared_ptr<const MissionControl> memory_;
-  std::uint64_t told_ = 0;  ///< lessons of `memory_` that the layer has
+  std::uint64_t told_ = 0;  ///< how many lessons of `memory_` the layer has
   std::vector<Ready> waiting_;
-  std::uint64_t round_ = 0;  ///< answers to an earlier one mean nothing
+  std::uint64_t round_ = 0;  ///< answers to an earlier round mean nothing
 };
 
 }  // namespace paytower::cln

@@ -1,3 +1,4 @@
+// Reads the node's answers to sendpay, waitsendpay, listsendpays and to fences.
 #include "core/switch/cln/conclusions.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// Core Lightning's error codes (its common/jsonrpc_errors.h), as far as anything follows from them.
+// Core Lightning's error codes (common/jsonrpc_errors.h there), as far as something follows from them.
 constexpr std::int64_t pay_in_progress = 200;
 constexpr std::int64_t pay_row_exists = 201;
 constexpr std::int64_t pay_unparseable_onion = 202;
@@ -22,17 +23,18 @@ constexpr std::int64_t pay_no_such_payment = 208;
 constexpr std::int64_t pay_unspecified_error = 209;
 constexpr std::int64_t invalid_request = -32600;
 
-/// A refusal by our own node, which the node blames on nobody.
+/// A refusal by our own node, with no other node to blame.
 Failure refusal(const RpcError& error) {
   return Failure{FailureCode::local_refusal, 0, {}, {}, kept_words(error.message)};
 }
 
-/// Words of channeld's: the number of HTLCs, or the sum of those that are dust. Read only to know when to try again.
+/// channeld's own words, for the number of HTLCs, or the sum of those that are dust. Only used to know when to try
+/// again.
 bool is_full(const std::string& words) {
   return words.find("Too many HTLCs") != std::string::npos || words.find("HTLC too dusty") != std::string::npos;
 }
 
-/// erring_index and its company. Index 0 is our own node, whatever wire code it lends itself.
+/// erring_index and the fields that come with it. Index 0 is our own node, whatever wire code it uses.
 Failure failure_of(const RpcError& error) {
   Failure failure;
   failure.message = kept_words(error.message);
@@ -46,8 +48,7 @@ Failure failure_of(const RpcError& error) {
     failure.code = failure_from_wire(static_cast<std::uint32_t>(*code));
   if (failure.source_index == 0U && error.code == pay_try_other_route)
     failure.code = is_full(failure.message) ? FailureCode::channel_full : FailureCode::local_refusal;
-  // The node says 203 only for a permanent failure by the payee: never to be tried again, also where the code has no
-  // name.
+  // The node says 203 only for a permanent failure by the payee: never to be tried again, even if the code has no name.
   if (failure.code == FailureCode::unknown_code && error.code == pay_destination_perm_fail)
     failure.code = FailureCode::unknown_permanent;
   const auto scid = channel(error.data, "erring_channel");
@@ -58,7 +59,7 @@ Failure failure_of(const RpcError& error) {
   return failure;
 }
 
-/// The onion's own words, bounded as its payload is.
+/// What the onion itself said, no longer than its payload can be.
 Bytes raw_message(const json& data) {
   constexpr std::size_t most_digits = 2 * 65'536;
   const auto digits = text(data, "raw_message");
@@ -189,7 +190,7 @@ const Record* newest_failure(std::span<const Record> records, std::uint32_t part
 
 std::vector<AttemptKey> explained_failures(std::span<const Record> records, std::size_t most) {
   std::vector<const Record*> newest_first;
-  std::set<std::uint32_t> done;  // parts, of which nothing more is to be said
+  std::set<std::uint32_t> done;  // parts that are done with
   for (const Record& record : records) {
     if (record.row.state != RowState::failed) continue;
     newest_first.push_back(&record);

@@ -1,3 +1,4 @@
+// Counters to marks and back, one text for each.
 #include "core/switch/cln/counters.h"
 
 #include <array>
@@ -6,6 +7,8 @@
 #include <string_view>
 #include <system_error>
 
+#include <fmt/core.h>
+
 namespace paytower::cln {
 
 namespace {
@@ -13,18 +16,18 @@ namespace {
 using Counter = std::optional<std::uint64_t>;
 
 constexpr char form = '1';
-constexpr std::uint64_t max_counter = INT64_MAX;  // what number() reads from the node is no more
+constexpr std::uint64_t max_counter = INT64_MAX;  // number() reads nothing larger from the node
 constexpr std::array in_order = {&Counters::payments_created, &Counters::htlcs_created, &Counters::htlcs_deleted,
                                  &Counters::movements_created};
 
 void put(Marks& marks, const Counter& counter) {
   marks.push_back(',');
   if (!counter) return;
-  const std::string digits = std::to_string(*counter);
+  const std::string digits = fmt::format("{}", *counter);
   marks.insert(marks.end(), digits.begin(), digits.end());
 }
 
-/// Takes ",<decimal or nothing>" off the front. False where there is none.
+/// Cuts ",<decimal or nothing>" off the front. False if it is not there.
 bool take(std::string_view& text, Counter& counter) {
   if (!text.starts_with(',')) return false;
   text.remove_prefix(1);
@@ -54,7 +57,7 @@ Counters counters_of(const Marks& marks) {
   for (const auto counter : in_order) {
     if (!take(text, counters.*counter)) return {};
   }
-  // One text for each: no digits in front that say nothing, and nothing behind.
+  // Only one text for each: no needless digits in front, and nothing after it.
   return text.empty() && marks_of(counters) == marks ? counters : Counters{};
 }
 

@@ -1,3 +1,4 @@
+// Weighs HTLCs, debits and counters of a node against the attempts of a payment.
 #include "core/switch/cln/evidence.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ bool went_backwards(const Counters& now, const Counters& then) {
          below(now.htlcs_deleted, then.htlcs_deleted) || below(now.movements_created, then.movements_created);
 }
 
-/// Weighs one payment's attempts against what was shown.
+/// Weighs the attempts of one payment against what the node showed.
 class Scales {
  public:
   Scales(const NodeLists& lists, const StoreId& store, std::span<const Asked> attempts)
@@ -46,8 +47,8 @@ class Scales {
     });
   }
 
-  /// HTLCs carry no part, so that an attempt is known by what it sends over our channel; an amount that is not told
-  /// may be anybody's.
+  /// HTLCs do not say which part they are, so an attempt is known by what it sends over our channel. An HTLC without an
+  /// amount may be anybody's.
   [[nodiscard]] Evidence by_htlcs(const Asked& attempt) const {
     const Counters& then = mark(attempt);
     if (!lists_.htlcs || !then.htlcs_created || !then.htlcs_deleted || !lists_.now.htlcs_deleted)
@@ -63,7 +64,7 @@ class Scales {
 
   [[nodiscard]] const SwitchRow* row(const Asked& attempt) const { return row_of(lists_.rows, store_, attempt.key); }
 
-  /// One of the hash that still moves, and that no row of another attempt of ours accounts for.
+  /// An HTLC of the hash that still moves, and that does not belong to a row of another attempt of ours.
   [[nodiscard]] bool unexplained_htlc(const Asked& attempt) const {
     std::vector<Msat> pending;
     for (const Asked& other : attempts_) {
@@ -80,7 +81,7 @@ class Scales {
     return false;
   }
 
-  /// Since the attempt's mark, and of its amount on our channel.
+  /// Since the attempt's mark, and with its amount on our channel.
   [[nodiscard]] std::size_t count_finished(const Asked& attempt) const {
     return static_cast<std::size_t>(
         std::count_if(lists_.htlcs->begin(), lists_.htlcs->end(), [&](const OutgoingHtlc& htlc) {
@@ -89,10 +90,10 @@ class Scales {
         }));
   }
 
-  /// Other attempts whose HTLCs cannot be told from those of one.
+  /// Other attempts whose HTLCs cannot be told apart from those of one attempt.
   struct Signature {
     bool shared = false;
-    std::size_t made = 0;  ///< HTLCs that are known to be theirs, at most
+    std::size_t made = 0;  ///< how many HTLCs are known to be theirs, at most
   };
 
   [[nodiscard]] Signature signature(const Asked& attempt) const {
@@ -107,7 +108,7 @@ class Scales {
     return same;
   }
 
-  /// The same amount on our channel, and an HTLC that may be younger than the mark of `attempt`.
+  /// The same amount on our channel, and an HTLC that may be newer than the mark of `attempt`.
   [[nodiscard]] bool may_look_like(const Asked& other, const Asked& attempt) const {
     const bool younger = mark(other).htlcs_created >= mark(attempt).htlcs_created;
     return other.sent == attempt.sent && (younger || other.key.id == attempt.key.id || other.open || other.watched);
@@ -116,7 +117,7 @@ class Scales {
   const NodeLists& lists_;
   const StoreId& store_;
   std::span<const Asked> attempts_;
-  std::vector<Counters> marks_;  ///< of the attempts, in their order
+  std::vector<Counters> marks_;  ///< of the attempts, in the same order
 };
 
 Movement movement(const std::optional<std::vector<OutgoingHtlc>>& htlcs) {

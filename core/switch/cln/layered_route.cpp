@@ -1,3 +1,4 @@
+// Asks getroutes for routes, and puts what to avoid into a layer that lives as long as the question.
 #include "core/switch/cln/layered_route.h"
 
 #include <algorithm>
@@ -15,13 +16,14 @@ namespace {
 
 using nlohmann::json;
 
-/// Layers that reservations can stand in came with biases of nodes (25.12), which such a node lists for each layer.
+/// Reservations in a layer came together with biases of nodes (25.12), and a node that has them lists biases for each
+/// layer.
 bool offers_reservations(const json& made) {
   const json* layers = list(made, "layers", 1);
   return layers != nullptr && !layers->empty() && member(layers->front(), "node_biases") != nullptr;
 }
 
-/// What is left when `occupied` is in use, said as the node reads it: one msat less is the most.
+/// What is left beside `occupied`, in the node's terms: one msat less is the maximum.
 Msat constraint(Msat below, Msat occupied) {
   return std::max(checked_sub(below, occupied).value_or(Msat{}), Msat::of(1));
 }
@@ -67,7 +69,7 @@ void LayeredRoute::tell_policy(const ChannelPolicy& told) {
                                       {"htlc_maximum_msat", told.htlc_max.value()}});
 }
 
-/// The node subtracts reservations from what the bounds leave; all else we do.
+/// The node subtracts reservations from what the bounds leave; we subtract everything else.
 void LayeredRoute::tell_bounds(bool takes_reservations) {
   for (const ChannelBound& bound : question_.bounds) {
     const auto load = question_.occupied.find(bound.channel);
@@ -92,7 +94,7 @@ void LayeredRoute::bound_occupied() {
   for (const auto& [channel, amount] : question_.reservable) bound_by_capacity(channel, amount);
 }
 
-/// A channel that is not announced has no capacity that the node could tell.
+/// A channel that is not announced has no capacity that the node could tell us.
 void LayeredRoute::bound_by_capacity(const ChannelDirection& channel, Msat occupied) {
   ++open_;
   client_.call("listchannels", json{{"short_channel_id", channel.channel.text()}},

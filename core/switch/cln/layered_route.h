@@ -1,4 +1,4 @@
-// Routes from a node that offers getroutes.
+// Routes from a node that has getroutes.
 #pragma once
 
 #include <cstdint>
@@ -24,30 +24,29 @@ struct LayeredQuestion {
   std::vector<ChannelDirection> without_channels;
   std::vector<PublicKey> without_nodes;
   std::vector<ChannelPolicy> policies;  ///< newer than the node's graph
-  std::vector<ChannelBound> bounds;     ///< all that a set sends there must stay below
+  std::vector<ChannelBound> bounds;     ///< everything that a set sends there must stay below these
   Loads occupied;                       ///< by our open parts
-  Loads reservable;                     ///< of it on others' channels: the node knows its own
+  Loads reservable;                     ///< the part of that on channels of others: the node knows its own
   std::uint32_t max_parts = 1;
-  std::string advice;  ///< the store's layer, empty without one
+  std::string advice;  ///< the store's layer; empty without one
   StoreId store{};
   UnixNs now{};
   bool leaves_nothing = false;  ///< the layer is gone before the answer comes
 };
 
-/// getroutes knows no exclusions: they are put into a layer of their own, which is taken away behind the question. What
-/// a lost connection leaves there is found by its name and removed by a later run (AdviceLayer), or goes with the
-/// node's next start. A node that does not take an exclusion may answer with what was excluded: whoever asked checks
-/// that.
+/// getroutes has no exclusions. So they are put into a layer of their own, which is removed after the question. If the
+/// connection is lost, a later run finds the layer by its name and removes it (AdviceLayer), or the next start of the
+/// node does. A node that ignores an exclusion may answer with what was excluded: the caller checks that.
 ///
-/// What open parts occupy is reserved in the layer, and goes with it. A node before 25.12 would reserve it for
-/// everybody and for ever: there each such channel is bounded by what they leave of its capacity (cln/README 9).
+/// What our open parts use is reserved in that layer, and goes away with it. A node before 25.12 would reserve it for
+/// everybody and for ever: there each such channel gets a bound instead, by what the parts leave of its capacity
+/// (cln/README 9).
 class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
  public:
-  /// The node's error stands beside missing routes, where it gave one.
+  /// If routes are missing, this is the node's error, if it gave one.
   using Done = std::function<void(std::vector<Route>, const std::optional<RpcError>&)>;
 
-  /// `done` gets no route where there is no set of at most `max_parts`, and is not called when the connection is lost
-  /// before.
+  /// `done` gets no route if there is no set of at most `max_parts`. It is not called if the connection is lost first.
   LayeredRoute(RpcClient& client, LayeredQuestion question, Done done)
       : client_(client), question_(std::move(question)), done_(std::move(done)) {}
   /// REQUIRES: owned by a shared_ptr, which the question keeps alive until its end.
@@ -69,8 +68,8 @@ class LayeredRoute : public std::enable_shared_from_this<LayeredRoute> {
   RpcClient& client_;
   LayeredQuestion question_;
   Done done_;
-  std::string layer_;     ///< empty where nothing is to be said in it
-  std::size_t open_ = 0;  ///< of what the layer is told, not answered yet
+  std::string layer_;     ///< empty if there is nothing to put into it
+  std::size_t open_ = 0;  ///< how many calls for the layer are not answered yet
 };
 
 }  // namespace paytower::cln

@@ -1,7 +1,10 @@
+// Asks the questions of a look in their order, and gathers the answers.
 #include "core/switch/cln/look.h"
 
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/limits.h"
 #include "core/switch/cln/conclusions.h"
@@ -13,7 +16,8 @@ namespace {
 
 using nlohmann::json;
 
-/// A pending row this old without an HTLC is no hand-over that is just being made (its node gives up after 30 s).
+/// If a pending row is this old and has no HTLC, its request is not just being worked on (the node gives up after 30
+/// s).
 constexpr std::int64_t settled_in_ns = 60 * ns_per_second;
 
 }  // namespace
@@ -57,14 +61,14 @@ void LookRound::answered() {
   if (--open_questions_ == 0 && !abandoned_) (this->*next_)();
 }
 
-/// Nothing may be concluded from half a look: the connection is given up, and the hash is looked at on the next one.
+/// Half a look proves nothing: the connection is given up, and the hash is looked at again on the next one.
 void LookRound::abandon(const char* what) {
   abandoned_ = true;
-  client_.refuse(std::string("the node's answer to ") + what + " cannot be used");
+  client_.refuse(fmt::format("the node's answer to {} cannot be used", what));
 }
 
 void LookRound::ask_counter(const char* subsystem, const char* index, std::optional<std::uint64_t> Counters::*mark) {
-  const std::string question = std::string("wait ") + subsystem + " " + index;
+  const std::string question = fmt::format("wait {} {}", subsystem, index);
   if (client_.lacks(question)) return;
   ask("wait", counter_params(subsystem, index), [this, index, mark, question](const RpcReply& reply) {
     marks_.*mark = reply.result ? number(*reply.result, index) : std::nullopt;
@@ -95,8 +99,8 @@ void LookRound::ask_rows() {
   then(&LookRound::ask_failures);
 }
 
-/// The list does not say why a row failed; waitsendpay does, and of each part the node still has that of the newest
-/// failure only.
+/// The list does not say why a row failed. waitsendpay does, but for each part the node has only the details of the
+/// newest failure.
 void LookRound::ask_failures() {
   for (auto& [hash, item] : items_) {
     for (const AttemptKey& failed : explained_failures(item.records, max_failures)) ask_failure(item, failed);
@@ -111,7 +115,7 @@ void LookRound::ask_failure(Item& item, const AttemptKey& failed) {
   });
 }
 
-/// Rows read behind the details show whether another failure of the same part could have replaced them meanwhile.
+/// Rows read after the details show whether another failure of the same part could have replaced them in between.
 void LookRound::check_failures() {
   for (auto& [hash, item] : items_) {
     if (item.told.empty()) continue;
@@ -208,7 +212,8 @@ void LookRound::read_movements(const RpcReply& reply, std::uint64_t start) {
       [this, next = last + 1](const RpcReply& more) { read_movements(more, next); });
 }
 
-/// Whoever paid between the two questions wrote its row before its debit, so that row and its preimage can be had now.
+/// If somebody paid between the two questions, the row was written before the debit. So that row and its preimage can
+/// be read now.
 void LookRound::ask_rows_of_movements() {
   for (auto& [hash, item] : items_) {
     if (all_debits_have_rows(item)) continue;
@@ -227,7 +232,7 @@ bool LookRound::all_debits_have_rows(const Item& item) {
   });
 }
 
-/// Only what is complete is newer than the lists; of the rest, what was read before them stands.
+/// Only complete rows are taken from this later answer. The rest stays as it was read before the lists.
 void LookRound::add_complete_records(Item& item, const RpcReply& reply) {
   auto records = conclude_listsendpays(reply, item.look.hash);
   if (!records) return abandon("listsendpays");
@@ -262,7 +267,7 @@ void LookRound::finish() {
                            record.created->value + settled_in_ns <= now_.value;
       look.rows.push_back(std::move(record.row));
     }
-    // A list that need not reach back to this hash's first hand-over is no list for it.
+    // A list that may not reach back to the first attempt of this hash is no use for it.
     if (!have_htlcs_ || !item.wants_htlcs) look.htlcs.reset();
     if (!have_movements_ || !item.wants_movements) look.debits.reset();
     results.push_back(std::move(look));

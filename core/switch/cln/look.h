@@ -1,5 +1,5 @@
-// One round of looks: the few questions that show everything of some payment hashes, in the order that makes them
-// evidence.
+// One round of looks: the few questions that show everything about some payment hashes, in the order that makes the
+// answers evidence.
 #pragma once
 
 #include <functional>
@@ -16,12 +16,12 @@
 
 namespace paytower::cln {
 
-/// Marks first, then the rows, then the HTLCs, then the movements, then the counter of deletions once more. So nothing
-/// that happens between two of the questions can hide: what ran and ended after the rows were read stands in the HTLCs,
-/// its debit in the movements, and what was deleted meanwhile moved the counter. A debit without a row has the rows of
-/// its hash read again: who paid in between wrote them first, and their preimage is not to be called lost. Each
-/// question is asked when the one before it is answered, because the node promises no order among requests. Counters
-/// and lists are asked once for all hashes of the round.
+/// First the marks, then the rows, then the HTLCs, then the movements, then the counter of deletions once more. So
+/// nothing that happens between two questions can hide: what ran and ended after the rows were read is among the HTLCs,
+/// its debit among the movements, and a deletion has moved the counter. If there is a debit without a row, the rows of
+/// its hash are read again: somebody paid in between and wrote the row first, so the preimage must not be called lost.
+/// Each question is asked only when the one before is answered, because the node promises no order among requests.
+/// Counters and lists are asked for once, for all hashes of the round.
 class LookRound : public std::enable_shared_from_this<LookRound> {
  public:
   struct Wanted {
@@ -30,15 +30,15 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   };
   using Done = std::function<void(std::vector<NodeLists>)>;
 
-  /// At most this many hashes a round (R16).
+  /// At most this many hashes in a round (R16).
   static constexpr std::size_t max_hashes = 1'000;
-  /// Failures of one hash that are asked about, the newest of each part.
+  /// How many failures of one hash are asked about, the newest of each part.
   static constexpr std::size_t max_failures = 32;
-  /// Entries of one list that are read; a longer one counts as a list that the node does not have.
+  /// How many entries of a list are read. A longer list counts as one that the node does not have.
   static constexpr std::size_t max_list_entries = 1'000'000;
 
-  /// `done` gets one result for each hash; it is not called when the connection is lost before. `now` dates the node's
-  /// rows.
+  /// `done` gets one result for each hash. It is not called if the connection is lost first. `now` is the time that the
+  /// ages of rows are counted to.
   LookRound(RpcClient& client, const std::vector<Wanted>& wanted, std::uint32_t height, UnixNs now, Done done);
   /// REQUIRES: owned by a shared_ptr, which the round keeps alive until its end.
   void start();
@@ -49,7 +49,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
     bool wants_htlcs = false;
     bool wants_movements = false;
     std::vector<Record> records;
-    std::vector<std::pair<AttemptKey, Failure>> told{};  ///< why rows failed, as far as the node says it
+    std::vector<std::pair<AttemptKey, Failure>> told{};  ///< why rows failed, if the node says it
   };
 
   void ask_counters();
@@ -82,7 +82,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   UnixNs now_;
   Done done_;
   Counters marks_;
-  std::optional<std::uint64_t> htlcs_from_;  ///< oldest mark of the round; nothing: no list is wanted
+  std::optional<std::uint64_t> htlcs_from_;  ///< the oldest mark of the round; nothing: no list is wanted
   std::optional<std::uint64_t> movements_from_;
   bool have_htlcs_ = false;
   bool have_movements_ = false;
@@ -92,7 +92,7 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   void (LookRound::*next_)() = nullptr;
 };
 
-/// True when the node says that it has no such command, subsystem or parameter (an older one).
+/// True if the node says that it does not have such a command, subsystem or parameter (an older node).
 [[nodiscard]] bool not_known_there(const RpcReply& reply);
 
 }  // namespace paytower::cln

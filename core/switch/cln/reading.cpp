@@ -1,21 +1,15 @@
+// Reads the node's JSON: rows, channels, routes, HTLCs, money movements.
 #include "core/switch/cln/reading.h"
 
-#include <charconv>
 
 #include "core/base/limits.h"
+#include "core/base/number.h"
 
 namespace paytower::cln {
 
 namespace {
 
 using nlohmann::json;
-
-std::optional<std::uint64_t> whole_number(std::string_view digits) {
-  std::uint64_t value = 0;
-  const auto [end, errc] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (errc != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-  return value;
-}
 
 std::optional<UnixNs> seconds(const json& object, const char* key) {
   const auto value = number(object, key);
@@ -154,7 +148,7 @@ namespace {
 std::optional<Route> read_one_of_routes(const json& one) {
   const json* path = list(one, "path", limits::max_hops);
   if (path == nullptr || path->empty()) return std::nullopt;
-  // What comes out of the last hop, then, backwards, what goes into the hop behind.
+  // First what comes out of the last hop, then, going backwards, what goes into the hop after it.
   auto out = amount(one, "amount_msat");
   auto delay = number(one, "final_cltv");
   Route route;

@@ -1,6 +1,9 @@
+// The parameters of each question to the node.
 #include "core/switch/cln/requests.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "core/base/require.h"
 
@@ -10,8 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint32_t highest_maxdelay = 2'016;  ///< that getroutes takes
-/// "1x1x1", which no chain has.
+constexpr std::uint32_t highest_maxdelay = 2'016;  ///< the largest that getroutes accepts
+/// "1x1x1", a channel that is on no chain.
 constexpr ShortChannelId invented_channel{(std::uint64_t{1} << 40U) | (std::uint64_t{1} << 16U) | 1U};
 
 json hop_json(const Hop& hop) {
@@ -45,7 +48,7 @@ json sendpay_params(const Handover& handover) {
 
 json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret) {
   require(!fence.route.hops.empty(), "the route has a hop");
-  // Never seen by anybody: the HTLC does not leave our channeld.
+  // Nobody ever sees it: the HTLC does not leave our channeld.
   constexpr std::uint32_t some_delay = 10;
   constexpr std::uint32_t more_delay = 16;
   json params = ids(fence.key);
@@ -82,7 +85,7 @@ json counter_params(const char* subsystem, const char* index) {
 }
 
 std::string channel_name(const ChannelDirection& channel) {
-  return channel.channel.text() + "/" + std::to_string(channel.direction);
+  return fmt::format("{}/{}", channel.channel.text(), channel.direction);
 }
 
 json getroute_params(const RouteParams& asked, std::span<const ChannelDirection> without_channels,
@@ -104,7 +107,8 @@ json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, M
                       std::uint32_t final_delay, std::uint32_t cltv_limit, std::uint32_t max_parts,
                       std::span<const std::string> ours) {
   json layers =
-      json::array({"auto.localchans", "auto.sourcefree"});  // what our own channels hold; and we pay ourselves no fee
+      // What our own channels hold; and we pay no fee to ourselves.
+      json::array({"auto.localchans", "auto.sourcefree"});
   for (const std::string& layer : ours) {
     if (!layer.empty()) layers.push_back(layer);
   }

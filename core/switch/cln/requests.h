@@ -1,4 +1,4 @@
-// The parameters of what we ask the node. Pure: one hand-over makes the same text every time (R4).
+// The parameters of what we ask the node. Pure: the same attempt makes the same text every time (R4).
 #pragma once
 
 #include <cstdint>
@@ -15,19 +15,19 @@ namespace paytower::cln {
 
 /// How long one waitsendpay stays at the node.
 inline constexpr std::int64_t wait_seconds = 16;
-/// How long its answer is waited for: a lost one costs no more than this.
+/// How long we wait for its answer: a lost answer costs no more than this.
 inline constexpr std::int64_t wait_patience_ns = 30 * ns_per_second;
-/// So many of them follow each other before the driver looks again: every 48 s of a pending payment.
+/// After this many of them the driver looks again: every 48 s while a payment is pending.
 inline constexpr unsigned waits_a_look = 3;
 inline constexpr std::uint64_t list_page = 1'000;
 
 /// REQUIRES: the route is not empty.
 [[nodiscard]] nlohmann::json sendpay_params(const Handover& handover);
 
-/// A sendpay that makes a row at the attempt's ids and never an HTLC: all bitcoin over one named channel, which
-/// channeld refuses by itself. A part behind 0 keeps its amount, its total, its payee and its payment secret, which the
-/// node compares among parts; its second hop is invented, so that a part to a peer can be fenced, and a fence does not
-/// depend on the attempt's own channels. `secret`: any random one, for an attempt without a part's number.
+/// A sendpay that makes a row with the attempt's ids, but never an HTLC: it sends all bitcoin over one named channel,
+/// which channeld refuses by itself. A part above 0 keeps its amount, total, payee and payment secret, because the node
+/// compares those among parts. Its second hop is invented, so that a part that goes to a peer can be fenced too, and so
+/// that a fence does not need the attempt's own channels. `secret`: a random one, for an attempt without a part number.
 [[nodiscard]] nlohmann::json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret);
 
 [[nodiscard]] nlohmann::json waitsendpay_params(const AttemptKey& key, std::int64_t timeout_seconds);
@@ -47,7 +47,7 @@ struct RouteParams {
 [[nodiscard]] nlohmann::json getroute_params(const RouteParams& asked,
                                              std::span<const ChannelDirection> without_channels,
                                              std::span<const PublicKey> without_nodes);
-/// From our own channels as they stand. `layers`: ours; an empty name is passed over.
+/// Starts from our own channels as they are now. `layers`: ours; an empty name is left out.
 [[nodiscard]] nlohmann::json getroutes_params(const PublicKey& from, const PublicKey& to, Msat amount, Msat fee_limit,
                                               std::uint32_t final_delay, std::uint32_t cltv_limit,
                                               std::uint32_t max_parts, std::span<const std::string> layers);

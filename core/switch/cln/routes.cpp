@@ -1,3 +1,4 @@
+// Searches for routes: getroutes or getroute, the payee or the hints, one part or several; and why there are none.
 #include "core/switch/cln/routes.h"
 
 #include <algorithm>
@@ -11,19 +12,20 @@ namespace paytower::cln {
 
 namespace {
 
-constexpr std::uint32_t usual_risk = 10;  ///< the node's documentation's own example
+constexpr std::uint32_t usual_risk = 10;  ///< the example in the node's own documentation
 constexpr std::uint32_t fees_first = 0;
 constexpr std::uint32_t delays_first = 1'000;
-constexpr std::int64_t route_too_expensive =
-    206;  ///< getroutes' code for one that breaks a limit, in fees or in delays
-constexpr const char* unknown_destination = "Unknown destination node";  ///< getroutes' words; it has no code for them
+/// The codes of getroutes for a route that breaks a limit, in fees or in delays.
+constexpr std::int64_t route_too_expensive = 206;
+/// What getroutes says; it has no code for it.
+constexpr const char* unknown_destination = "Unknown destination node";
 
 /// A layer that was there a moment ago is gone.
 bool names_a_layer(const RpcError& error) {
   return error.code == invalid_params && error.message.find("layer") != std::string::npos;
 }
 
-/// It knows no getroutes, or not all that is asked of it.
+/// The node has no getroutes, or does not know everything that we ask of it.
 bool is_older_node(const RpcError& error) {
   return error.code == method_not_found || (error.code == invalid_params && !names_a_layer(error));
 }
@@ -57,7 +59,7 @@ RouteSearch::RouteSearch(RpcClient& client, AdviceLayer& advice, RouteQuestion q
 }
 
 void RouteSearch::start() {
-  // An empty route, which is what the node answers for itself, kills it when it is sent twice.
+  // The node answers a question about itself with an empty route. Sending that twice would kill the node.
   if (question_.demand.destination == own_) return end({});
   advice_.prepare(question_, [self = shared_from_this()](const std::string& layer) { self->begin(layer); });
 }
@@ -76,7 +78,7 @@ void RouteSearch::ask_own_channels(std::function<void()> next) {
                });
 }
 
-/// getroute knows no such demand: every other channel of ours is excluded.
+/// getroute does not know this demand, so all our other channels are excluded.
 void RouteSearch::keep_to_outgoing() {
   for (const OwnChannel& own : channels_.value_or(std::vector<OwnChannel>{})) {
     if (!contains(question_.demand.outgoing_channels, own.channel)) avoid_.push_back({own.channel, own.direction});
@@ -94,7 +96,7 @@ void RouteSearch::ask_next() {
 
 const RouteHint* RouteSearch::hint_of(std::size_t at) const { return targets_[at] ? targets_[at]->hint : nullptr; }
 
-/// What has to reach the target, in how many parts. Nothing where it cannot be reached in several.
+/// What has to reach the target, in how many parts. Nothing if the target cannot be reached in several.
 std::optional<EntryAmount> RouteSearch::load_to(std::size_t at) const {
   const RouteHint* hint = hint_of(at);
   if (hint == nullptr) return EntryAmount{parts_, question_.demand.amount};
@@ -111,12 +113,12 @@ RouteParams RouteSearch::target(std::size_t at) const {
   return asked;
 }
 
-/// With nothing excluded, and no limit; in one piece where several cannot be.
+/// Without exclusions and limits; in one part if several are not possible.
 RouteSearch::Ask RouteSearch::bare_ask(std::size_t at) const {
   Ask what;
   what.params = target(at);
   what.limits = false;
-  // The payee stands behind the hint, and not on the way to it.
+  // The payee comes after the hint, so it must not be on the way to it.
   if (targets_[at] && payee_known_) what.without_nodes.push_back(question_.demand.destination);
   const auto load = load_to(at);
   if (!load) return what;
@@ -125,7 +127,7 @@ RouteSearch::Ask RouteSearch::bare_ask(std::size_t at) const {
   return what;
 }
 
-/// A channel that one piece would fill to its bound is as good as excluded.
+/// If one part would fill a channel up to its bound, that channel is as good as excluded.
 RouteSearch::Ask RouteSearch::usual_ask(std::size_t at) const {
   Ask what = bare_ask(at);
   what.without_channels = avoid_;
@@ -156,7 +158,7 @@ void RouteSearch::put(Ask what, Found found) {
 }
 
 void RouteSearch::put_plain(const Ask& what, const Found& found) {
-  // It takes no policies: those channels are as good as unknown to it.
+  // getroute takes no policies, so channels with a new one are as good as unknown to it.
   Ask asked = what;
   for (const ChannelPolicy& told : question_.policies) asked.without_channels.push_back(told.channel);
   if (asked.parts == 1) return put_one(asked, found);
@@ -173,7 +175,7 @@ void RouteSearch::put_one(const Ask& what, const Found& found) {
 }
 
 void RouteSearch::put_halved(const Ask& what, const Found& found) {
-  auto error = std::make_shared<std::optional<RpcError>>();  // the node's last
+  auto error = std::make_shared<std::optional<RpcError>>();  // the last error of the node
   const auto ask = [this, params = what.params, nodes = what.without_nodes, error](
                        Msat piece, const std::vector<ChannelDirection>& without, const HalvedRoutes::Tell& tell) {
     RouteParams asked = params;
@@ -192,7 +194,7 @@ void RouteSearch::put_halved(const Ask& what, const Found& found) {
       ->start();
 }
 
-/// Of our own channels the node has subtracted what is pending.
+/// The node has already subtracted what is pending in our own channels.
 std::vector<ChannelRoom> RouteSearch::rooms(const std::vector<ChannelBound>& bounds) const {
   const Loads beside = loads_of(question_.beside);
   std::vector<ChannelRoom> found;
@@ -212,7 +214,7 @@ void RouteSearch::put_layered(const Ask& what, Found found) {
   asked.fee_limit = Msat::of(Msat::max_value);
   asked.cltv_limit = limits::max_cltv_delta;
   if (what.limits) {
-    const auto spent = checked_sub(what.params.amount, demand.amount);  // for the hint's hops
+    const auto spent = checked_sub(what.params.amount, demand.amount);  // for the hops of the hint
     const auto left = spent ? checked_sub(demand.fee_limit, *spent) : std::nullopt;
     limits_told_ = true;
     if (!left) {
@@ -240,7 +242,7 @@ void RouteSearch::put_layered(const Ask& what, Found found) {
   std::make_shared<LayeredRoute>(client_, std::move(asked), std::move(found))->start();
 }
 
-/// All parts go over the same hops of a hint: what one of them failed to carry, several do not carry either.
+/// All parts go over the same hops of a hint: what one of them could not carry, several cannot carry either.
 bool RouteSearch::tail_is_full(std::size_t at) const {
   if (!targets_[at]) return false;
   const Route tail{targets_[at]->tail.hops};
@@ -251,7 +253,7 @@ void RouteSearch::ask(std::uint32_t risk_factor) {
   if (!load_to(target_)) return next_target();
   Ask what = usual_ask(target_);
   what.params.risk_factor = risk_factor;
-  if (what.params.max_hops == 0 || tail_is_full(target_)) {  // a hint that fills the onion, or that failed before
+  if (what.params.max_hops == 0 || tail_is_full(target_)) {  // the hint fills the onion, or it failed before
     known_ = true;
     return next_target();
   }
@@ -285,7 +287,7 @@ void RouteSearch::note_refused(std::span<const Route> routes) {
   }
 }
 
-/// One piece that breaks a limit says more than a set that does.
+/// One part that breaks a limit tells more than a set that does.
 std::optional<FailureDetail> RouteSearch::limit_in_the_way() const {
   auto limit = refused_.detail();
   return limit ? limit : refused_set_;
@@ -317,7 +319,7 @@ bool RouteSearch::excludes_something() const {
   return !question_.excluded_channels.empty() || !question_.excluded_nodes.empty() || !question_.bounds.empty();
 }
 
-/// Of several answers the words about a place that the node knows are kept.
+/// Of several answers, keep what was said about a place that the node knows.
 void RouteSearch::note(const std::optional<RpcError>& error, bool layered) {
   const bool unknown =
       error && (layered ? error->message.rfind(unknown_destination, 0) == 0 : error->code == invalid_params);
@@ -366,7 +368,7 @@ void RouteSearch::look_at_channels() {
   leave_something_out();
 }
 
-/// What is said of one part is no reason where several were asked for too.
+/// What is said about one part is not the reason if several were asked for too.
 std::optional<FailureDetail> RouteSearch::explain_own_channels(Msat fees) const {
   if (!channels_) return std::nullopt;
   auto why = explain_channels(spendable(*channels_), question_.demand, fees);
@@ -404,13 +406,13 @@ void RouteSearch::explain_by_more_parts(Ask what) {
   });
 }
 
-/// A part of the amount that gets through shows that it is the amount.
+/// If a part of the amount gets through, the amount is what is in the way.
 void RouteSearch::explain_by_less(Ask what) {
   what.params.amount = probe_amount(what.params.amount);
   put(what, [self = shared_from_this()](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
     if (routes.empty()) return self->end(self->hints_left_out_ ? detail_of(DetailCode::excluded) : FailureDetail{});
     const Msat spent = checked_sub(self->target(*self->probe_target_).amount, self->question_.demand.amount)
-                           .value_or(Msat{});  // for the hint's hops
+                           .value_or(Msat{});  // for the hops of the hint
     const Msat fees = checked_add(fees_by_probe(routes.front().fees()), spent).value_or(spent);
     if (auto why = self->explain_own_channels(fees)) return self->end(std::move(*why));
     FailureDetail whole = detail_of(DetailCode::amount_in_one_part);

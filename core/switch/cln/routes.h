@@ -1,4 +1,4 @@
-// Routes from the node's own graph, checked against every limit before anybody sees them.
+// Routes from the node's own graph, checked against every limit before anybody uses them.
 #pragma once
 
 #include <cstdint>
@@ -20,30 +20,29 @@
 
 namespace paytower::cln {
 
-/// Asks getroutes (LayeredRoute): to the payee, then to each hint's entry, with the store's memory as advice where the
-/// question brings it; for one piece, and then, where there is none and the question allows it, for several parts, all
-/// of which go to the payee or to the same entry. An older node is asked with getroute, which takes exclusions alone;
-/// what breaks the fee or CLTV limit is asked for once more there, with the node's weighing of fees against delays
-/// turned to the other side, and parts are found by halving (HalvedRoutes). Which of the two a node has is found out
-/// once a connection. With advice no reason is looked for: whoever asked asks again without (M1).
+/// Asks getroutes (LayeredRoute): first for a route to the payee, then to the entry of each hint, with the store's
+/// memory as advice if the question brings it. First for one part, then, if there is no route and the question allows
+/// it, for several parts, which all go to the payee or all to the same entry. An older node is asked with getroute,
+/// which only takes exclusions: if its route breaks the fee or the CLTV limit, it is asked once more with fees and
+/// delays weighed the other way, and parts are found by halving (HalvedRoutes). Once for each connection we find out
+/// which of the two a node has. With advice no reason is looked for: the caller asks again without advice (M1).
 ///
-/// Where there is none, the answers so far often tell why: a route that breaks a limit, a payee that nobody knows. Else
-/// our own channels are asked for, and then one question is put with what may be in the way left out: the exclusions,
-/// the outgoing channels, or, where all had to go in one part, most of the amount. getroutes, which is told the limits,
-/// is asked without them first. So it takes three more questions at most, and none where there is a route.
+/// If there is no route, the answers so far often tell why: a route that breaks a limit, a payee that nobody knows.
+/// Otherwise our own channels are asked for, and then one question leaves out what may be in the way: the exclusions,
+/// the outgoing channels, or, if all had to go in one part, most of the amount. getroutes, which is told the limits, is
+/// first asked without them. That makes at most three more questions, and none when there is a route.
 class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
   static constexpr std::size_t max_hints = 20;
 
-  /// `done` is not called when the connection is lost before.
+  /// `done` is not called if the connection is lost first.
   RouteSearch(RpcClient& client, AdviceLayer& advice, RouteQuestion question, const PublicKey& own, Done done);
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start();
 
  private:
-  /// One question to the node, whichever command takes it. `limits`: those of the demand, for the command that knows
-  /// them.
+  /// One question to the node, with whichever command. `limits`: those of the demand, for the command that takes them.
   struct Ask {
     RouteParams params;
     std::uint32_t parts = 1;
@@ -92,31 +91,31 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
 
   RpcClient& client_;
   AdviceLayer& advice_;
-  std::string layer_;  ///< the advice's, empty without
+  std::string layer_;  ///< the layer with the advice; empty without one
   RouteQuestion question_;
   PublicKey own_;
   Done done_;
-  /// A hint, with all of the amount on its way.
+  /// A hint, with the whole amount going over it.
   struct Target {
-    const RouteHint* hint = nullptr;  ///< of the question
+    const RouteHint* hint = nullptr;  ///< belongs to the question
     HintTail tail;
   };
-  std::vector<std::optional<Target>> targets_;  ///< the payee itself (nothing), then the hints
-  bool hints_left_out_ = false;                 ///< because of what is excluded
+  std::vector<std::optional<Target>> targets_;  ///< first the payee itself (nothing), then the hints
+  bool hints_left_out_ = false;                 ///< because of an exclusion
   std::size_t target_ = 0;
-  std::uint32_t parts_ = 1;  ///< asked for now; more than one only behind all targets in one piece
-  std::vector<ChannelDirection>
-      avoid_;  ///< what the question excludes, and our channels that --outgoing-chan-id does not name
+  std::uint32_t parts_ = 1;  ///< how many are asked for now; more than one only after every target was tried with one
+  /// What the question excludes, and our channels that --outgoing-chan-id does not name.
+  std::vector<ChannelDirection> avoid_;
   std::optional<std::vector<OwnChannel>> channels_;
   NearMisses refused_;
-  std::optional<FailureDetail> refused_set_;  ///< of several routes: the first one's
-  bool known_ = false;                        ///< some target is known to the network
-  bool payee_known_ = false;                  ///< the payee itself is: ways to a hint could lead through it
-  std::optional<std::size_t>
-      probe_target_;          ///< such a one: a hint's entry rather than a payee that may have no public channel
-  bool limits_told_ = false;  ///< getroutes was told limits
-  std::optional<std::size_t> limited_target_;  ///< the one that a limit seems to keep out of reach
-  std::string words_;                          ///< the node's
+  std::optional<FailureDetail> refused_set_;  ///< of several routes: the first detail
+  bool known_ = false;                        ///< the network knows some target
+  bool payee_known_ = false;                  ///< the network knows the payee: a way to a hint could lead through it
+  /// A target that is known. The entry of a hint rather than a payee that may have no public channel.
+  std::optional<std::size_t> probe_target_;
+  bool limits_told_ = false;                   ///< getroutes was told the limits
+  std::optional<std::size_t> limited_target_;  ///< the target that a limit seems to keep out of reach
+  std::string words_;                          ///< what the node said
 };
 
 }  // namespace paytower::cln

@@ -1,3 +1,4 @@
+// Reads all records of the node that a store of ours made.
 #include "core/switch/cln/rows.h"
 
 #include <algorithm>
@@ -20,7 +21,7 @@ void OwnRowsSearch::ask_page(std::uint64_t start) {
   });
 }
 
-/// An older node: one answer with everything, as long as it fits.
+/// An older node: one answer with everything, if it is not too long.
 void OwnRowsSearch::ask_all() {
   client_.call("listsendpays", nlohmann::json::object(), [self = shared_from_this()](const RpcReply& reply) {
     if (!self->take(reply)) return self->client_.refuse("the node's answer to listsendpays cannot be used");
@@ -35,7 +36,7 @@ std::optional<OwnRowsSearch::Taken> OwnRowsSearch::take(const RpcReply& reply) {
   taken.count = rows->size();
   for (const nlohmann::json& row : *rows) {
     auto record = read_record(row);
-    if (!record) continue;  // without ids it is no attempt of ours
+    if (!record) continue;  // without ids it is not an attempt of ours
     taken.last = std::max(taken.last, record->created_index);
     const auto label = parse_attempt_label(record->row.label);
     if (!label || label->store != store_) continue;
@@ -50,7 +51,7 @@ void NewestOwnSearch::start() {
   ask_newest();
 }
 
-/// Mostly nobody but this store has made rows since its newest attempt, and one short answer has them all.
+/// Usually only this store has made rows since its newest attempt, and one short answer has them all.
 void NewestOwnSearch::ask_since(std::uint64_t first) {
   client_.call("listsendpays", page_params(first, first_page), [self = shared_from_this()](const RpcReply& reply) {
     if (not_known_there(reply)) return self->done_(std::move(self->found_));
@@ -66,7 +67,7 @@ void NewestOwnSearch::ask_newest() {
   client_.call("wait", counter_params("sendpays", "created"), [self = shared_from_this()](const RpcReply& reply) {
     const auto newest = reply.result ? number(*reply.result, "created") : std::nullopt;
     if (!newest || *newest == 0)
-      return self->done_(std::move(self->found_));  // no rows, or a node that does not count them
+      return self->done_(std::move(self->found_));  // there are no rows, or the node does not count them
     self->ask_back_from(*newest, first_page);
   });
 }

@@ -1,4 +1,4 @@
-// Every row of the node that a store of ours made: for databases put back from an old copy (R12).
+// Every record at the node that a store of ours made: for databases restored from an old backup (R12).
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,12 @@
 
 namespace paytower::cln {
 
-/// Reads the whole of listsendpays, page by page where the node can do that.
+/// Reads all of listsendpays, page by page if the node can do that.
 class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
  public:
   using Done = std::function<void(OwnRowsAnswer)>;
 
-  /// `done` is not called when the connection is lost before.
+  /// `done` is not called if the connection is lost first.
   OwnRowsSearch(RpcClient& client, const StoreId& store, Done done)
       : client_(client), store_(store), done_(std::move(done)) {}
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
@@ -26,7 +26,7 @@ class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
  private:
   void ask_page(std::uint64_t start);
   void ask_all();
-  /// The largest created_index of the answer and its length; nothing when it cannot be used.
+  /// The largest created_index in the answer, and how many rows it has. Nothing if it cannot be used.
   struct Taken {
     std::uint64_t last = 0;
     std::size_t count = 0;
@@ -39,13 +39,13 @@ class OwnRowsSearch : public std::enable_shared_from_this<OwnRowsSearch> {
   OwnRowsAnswer found_;
 };
 
-/// Reads what listsendpays has since the trace, or backwards from the newest row, until a row of the store is met, or
-/// one that is older than the store or known to it.
+/// Reads what listsendpays has since the trace; or goes backwards from the newest row until it meets a row of the
+/// store, or one that is older than the store or known to it.
 class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
  public:
   using Done = std::function<void(NewestOwnAnswer)>;
 
-  /// `done` is not called when the connection is lost before.
+  /// `done` is not called if the connection is lost first.
   NewestOwnSearch(RpcClient& client, const StoreTrace& trace, Done done)
       : client_(client), trace_(trace), since_(counters_of(trace.since.value_or(Marks{})).payments_created),
         done_(std::move(done)) {}
@@ -53,18 +53,18 @@ class NewestOwnSearch : public std::enable_shared_from_this<NewestOwnSearch> {
   void start();
 
  private:
-  static constexpr std::uint64_t first_page = 20;  ///< mostly the newest row of all is ours
+  static constexpr std::uint64_t first_page = 20;  ///< usually the newest row of all is ours
   static constexpr std::int64_t clock_slack_ns = 86'400 * ns_per_second;
 
   void ask_since(std::uint64_t first);
   void ask_newest();
   void ask_back_from(std::uint64_t last, std::uint64_t count);
-  /// True when a row is older than the store.
+  /// True if a row is older than the store.
   bool take(const nlohmann::json& rows);
 
   RpcClient& client_;
   StoreTrace trace_;
-  std::optional<std::uint64_t> since_;  ///< the trace's, where it says it
+  std::optional<std::uint64_t> since_;  ///< from the trace, if it says it
   Done done_;
   NewestOwnAnswer found_;
 };

@@ -1,3 +1,4 @@
+// The switch port over Core Lightning's socket: connecting, asking, answering.
 #include "core/switch/cln/switch.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;
 constexpr unsigned most_doublings = 5;
 constexpr std::size_t longest_network_name = 32;
 
-/// The node was never shown this request: nothing is to be learned for the next route.
+/// The node never saw this request: it teaches nothing about the next route.
 Failure never_written() {
   return Failure{
       FailureCode::local_refusal, {}, {}, {}, "the node was gone before a byte of the hand-over was written"};
@@ -63,7 +64,7 @@ struct ClnSwitch::Impl {
   bool identify_wanted = false;
   bool asked_while_away = false;
   std::optional<MonoNs> retry_at;
-  unsigned fruitless_connections = 0;  ///< in a row, without an answer behind getinfo's
+  unsigned fruitless_connections = 0;  ///< in a row, without an answer after the one of getinfo
 
   std::optional<IdentityAnswer> identity;  ///< of this connection
   std::vector<LookRound::Wanted> looks;
@@ -81,7 +82,7 @@ struct ClnSwitch::Impl {
       if (moved) continue;
       const MonoNs wake = wake_time(until);
       if (!poller.wait(client.descriptor(), client.wants_to_write(), wake) && clock.mono() < wake)
-        return {};  // a signal
+        return {};  // a signal came
     }
   }
 
@@ -123,14 +124,14 @@ struct ClnSwitch::Impl {
     });
   }
 
-  /// Behind a forwarder, or under another name than lightningd, nobody can tell.
+  /// Behind a forwarder, or if the process is not called lightningd, the run is not known.
   [[nodiscard]] std::string run() const {
     const auto now = client.peer() ? daemon_identity(client.peer()->pid, "lightningd") : std::nullopt;
     return now ? run_name(*now) : "";
   }
 
-  /// Nothing asked on this connection will be answered: hand-overs that were never written are told of, the rest stays
-  /// open.
+  /// Nothing that was asked on this connection will be answered. Requests that were never written are reported; the
+  /// rest stays open.
   void lose(const std::string& why) {
     fruitless_connections = client.answers() > 1 ? 0 : std::min(fruitless_connections + 1, most_doublings);
     retry_at = MonoNs{clock.mono().value + std::min(first_pause_ns << fruitless_connections, longest_pause_ns)};
@@ -143,7 +144,7 @@ struct ClnSwitch::Impl {
     tell(Disconnected{why, reached});
   }
 
-  /// True when the node may be spoken to; else the caller is told that it may not.
+  /// True if the node may be spoken to. If not, the caller is told so.
   [[nodiscard]] bool present() {
     if (identity) return true;
     asked_while_away = true;
@@ -204,8 +205,8 @@ struct ClnSwitch::Impl {
         [this, key] { tell(QueryAnswer{key}); });
   }
 
-  /// The attempt has failed for certain. What the node says of the reason counts only while no later failure of the
-  /// hash has replaced it: the rows, read behind it, tell.
+  /// The attempt has failed for certain. But what the node says about the reason counts only if no later failure of the
+  /// hash has replaced it: the rows, read after it, tell.
   void weigh_failure(const AttemptKey& key, const WaitMeaning& meaning) {
     client.call("listsendpays", listsendpays_params(key.hash),
                 [this, key, failure = meaning.failure, message = meaning.message](const RpcReply& reply) {
@@ -236,7 +237,8 @@ struct ClnSwitch::Impl {
           std::remove_if(channels.begin(), channels.end(), [](const OwnChannel& own) { return !own.usable; }),
           channels.end());
       if (channels.empty()) return tell(fence_answer(handover.key));
-      put_fence(handover, channels[fence_turn++ % channels.size()]);  // another one each time: one may be stuck
+      // A different channel each time: one may be stuck.
+      put_fence(handover, channels[fence_turn++ % channels.size()]);
     });
   }
 
@@ -251,7 +253,7 @@ struct ClnSwitch::Impl {
     });
   }
 
-  /// The refusal's words are not read: the rows tell what stands in the way.
+  /// The words of the refusal are not read: the rows tell what is in the way.
   void weigh_refusal(const AttemptKey& key) {
     client.call("listsendpays", listsendpays_params(key.hash), [this, key](const RpcReply& reply) {
       const auto records = conclude_listsendpays(reply, key.hash).value_or(std::vector<Record>{});

@@ -14,18 +14,18 @@
 
 namespace paytower::cln {
 
-/// One connection, everything pipelined, no thread. An attempt is (payment_hash, groupid = attempt id, partid), its
-/// label is the hand-over's. What is concluded from each answer stands in core/switch/cln/conclusions.h.
+/// One connection, all requests pipelined, no thread. An attempt is (payment_hash, groupid = attempt id, partid), and
+/// its label is that of the request. core/switch/cln/conclusions.h says what is concluded from each answer.
 ///
-/// identify() connects where there is no connection: then the peer is checked first, and getinfo is the first word.
-/// What a connection has said of itself holds for as long as it lasts: whoever asks again hears it again, and the node
-/// is asked once (R6). Until then every other call is answered with Disconnected, a dispatch before that with not_sent,
-/// as nothing was written. A connection that is lost, or that says what cannot be read, is given up as a whole; the
-/// next one waits 250 ms, and longer each time that a connection brings nothing.
+/// identify() connects if there is no connection: first the peer is checked, then getinfo is asked before anything
+/// else. What the node has said about itself holds as long as the connection: identify() repeats it, and the node is
+/// asked only once (R6). Until then every other call is answered with Disconnected, after a dispatch has been answered
+/// with not_sent, because nothing was written. A connection that is lost, or on which something unreadable came, is
+/// given up as a whole. The next one waits 250 ms, and longer each time a connection brings nothing.
 class ClnSwitch final : public Switch {
  public:
-  /// Clock, poller and randomness must outlive this; `poller` knows what `transport` is. `node_user`: the node may run
-  /// as this user, beside our own and root.
+  /// Clock, poller and randomness must outlive this; `poller` must know the kind of `transport`. `node_user`: the node
+  /// may also run as this user, not only as ours or as root.
   ClnSwitch(std::unique_ptr<Transport> transport, std::optional<uid_t> node_user, Clock& clock, Poller& poller,
             Randomness& randomness);
   ~ClnSwitch() override;
@@ -36,10 +36,10 @@ class ClnSwitch final : public Switch {
   void look(const PaymentHash& hash, std::span<const Marks> since) override;
   void ask_route(const RouteQuestion& question) override;
   void dispatch(const Handover& handover) override;
-  /// Answered with `look` every 48 s while the attempt is pending: the look then shows orphaned rows too.
+  /// Answered with `look` every 48 s while the attempt is pending: that look shows orphaned rows too.
   void query(const AttemptKey& key) override;
   void fence(const Handover& handover) override;
-  /// Nothing of ours ever stands in the way here: a fence holds its own id alone.
+  /// Nothing of ours is ever in the way here: a fence holds only its own id.
   void release(const PaymentHash& hash, const StoreId& store) override;
   [[nodiscard]] std::optional<HandoverTerms> terms() const override { return std::nullopt; }
   void list_own(const StoreId& store) override;

@@ -1,3 +1,4 @@
+// Finds a set of routes by halving, with one question at a time.
 #include "core/switch/parts/halved_routes.h"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ Msat half_of(Msat amount) { return Msat::of(amount.value() - amount.value() / 2)
 
 void HalvedRoutes::start() { halve(left_); }
 
-/// The last part carries all that is left, and no piece leaves less than a part behind it.
+/// The last part carries all that is left, and no part leaves less than the smallest part for the next.
 Msat HalvedRoutes::next_piece() const {
   if (found_.size() + 1 >= question_.most_parts || piece_ >= left_) return left_;
   const Msat behind = checked_sub(left_, piece_).value_or(Msat{});
@@ -60,7 +61,7 @@ void HalvedRoutes::halve(Msat piece) {
   ask_next();
 }
 
-/// A channel that cannot take what this route puts on it: fees make the first hops carry more than the piece.
+/// A channel that cannot take what this route puts on it: with fees, the first hops carry more than the part.
 std::optional<ChannelDirection> HalvedRoutes::overfull(const Route& route) const {
   for (const Hop& hop : route.hops) {
     const ChannelDirection channel{hop.channel, hop.direction};

@@ -1,3 +1,4 @@
+// Makes a set of routes deliver exactly an amount, and checks it against every limit.
 #include "core/switch/parts/route_sets.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ template <typename T> bool contains(const std::vector<T>& list, const T& value) 
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-/// The most that reaches the payee when `arrives` has come to where the hint begins.
+/// The most that reaches the payee when `arrives` has come to the start of the hint.
 Msat most_delivered(const RouteHint& hint, const RouteQuestion& question, const PublicKey& own, Msat arrives) {
   std::uint64_t least = 0;
   std::uint64_t most = arrives.value();
@@ -32,7 +33,7 @@ Msat most_delivered(const RouteHint& hint, const RouteQuestion& question, const 
   return Msat::of(least);
 }
 
-/// Makes the amounts exactly `wanted` together. False where they are less.
+/// Makes all amounts together exactly `wanted`. False if they are less.
 bool take_off_excess(std::vector<Msat>& amounts, Msat wanted) {
   Msat sum;
   for (const Msat amount : amounts) sum = checked_add(sum, amount).value_or(all_money);
@@ -44,7 +45,7 @@ bool take_off_excess(std::vector<Msat>& amounts, Msat wanted) {
   return rest.has_value();
 }
 
-/// Every hop carries so much less. False where one carries less than that.
+/// Every hop carries this much less. False if one carries less than that.
 bool take_off(Route& route, Msat less) {
   for (Hop& hop : route.hops) {
     const auto rest = checked_sub(hop.amount, less);
@@ -85,7 +86,7 @@ std::optional<EntryAmount> amount_at_entry(const RouteHint& hint, const RouteQue
   for (std::uint32_t parts = most; parts > 1; --parts) {
     const auto tail = tail_of(hint, question, own, Msat::of((demand.amount.value() + parts - 1) / parts));
     if (!tail || tail->amount.value() > Msat::max_value / parts) return std::nullopt;
-    // Fees are rounded down for each part: so much may be missing where the parts are not equal.
+    // Fees are rounded down for each part: this much may be missing if the parts are not equal.
     const auto all = Msat::from(parts * (tail->amount.value() + tail->hops.size()));
     const auto fees = all ? checked_sub(*all, demand.amount) : std::nullopt;
     if (fees && *fees <= demand.fee_limit) return EntryAmount{parts, *all};
@@ -163,7 +164,7 @@ std::uint32_t longest_delay(std::span<const Route> routes) {
 
 namespace {
 
-/// Whatever the limits are.
+/// Without any limits.
 bool delivers_all(std::span<const Route> routes, const RouteQuestion& question) {
   if (routes.empty() || routes.size() > question.max_parts) return false;
   Msat amount;

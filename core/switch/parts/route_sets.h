@@ -1,4 +1,4 @@
-// Routes that deliver an amount together: what is asked for them, and what an answer must keep to. Pure.
+// Routes that deliver an amount together: what to ask for, and what an answer must keep to. Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,55 +12,56 @@
 
 namespace paytower {
 
-/// No part of several is smaller: each costs base fees, and a place among the HTLCs of every channel on its way.
+/// If there are several parts, none is smaller: each costs base fees, and a place among the HTLCs of every channel it
+/// uses.
 inline constexpr Msat least_part = Msat::of(10'000);
 
-/// The hops of a route hint behind its entry node, and what has to reach that node.
+/// The hops of a route hint after its entry node, and what has to reach that node.
 struct HintTail {
   PublicKey entry;
   std::vector<Hop> hops;
-  Msat amount;              ///< the entry node must receive this
-  std::uint32_t delay = 0;  ///< and this many blocks
+  Msat amount;              ///< the entry node must receive this amount
+  std::uint32_t delay = 0;  ///< and have this many blocks
 };
-/// Where `delivered` is to reach the payee. Nothing for a hint that is empty, too long, too dear for an Msat, or that
-/// uses what the question excludes. `own`: a hint that begins at our node asks no fee of ourselves.
+/// So that `delivered` reaches the payee. Nothing for a hint that is empty or too long, costs more than an Msat can
+/// hold, or uses what the question excludes. `own`: if the hint begins at our node, we pay no fee to ourselves.
 [[nodiscard]] std::optional<HintTail> tail_of(const RouteHint& hint, const RouteQuestion& question,
                                               const PublicKey& own, Msat delivered);
 
-/// What `parts` parts together bring to the entry of a hint, enough for the fees that its hops ask of each part.
+/// What `parts` parts have to bring to the entry of a hint, all together, so that the fees of its hops are paid for
+/// each.
 struct EntryAmount {
   std::uint32_t parts = 1;
   Msat amount;
 };
-/// As many parts as `most`, or fewer where the fees of the hint's hops alone would break the limit. Nothing where that
-/// leaves a single one.
+/// At most `most` parts, or fewer if the fees on the hint alone would break the limit. Nothing if that leaves only one.
 [[nodiscard]] std::optional<EntryAmount> amount_at_entry(const RouteHint& hint, const RouteQuestion& question,
                                                          const PublicKey& own, std::uint32_t most);
 
-/// Routes to the entry of `hint` made into routes to the payee, which deliver exactly the question's amount together.
-/// What they bring too much is taken off the largest part. Without a hint they lead to the payee already. Nothing where
-/// they bring too little.
+/// Turns routes to the entry of `hint` into routes to the payee that together deliver exactly the question's amount.
+/// What is too much is taken off the largest part. Without a hint they lead to the payee already. Nothing if they bring
+/// too little.
 [[nodiscard]] std::vector<Route> deliver_together(std::vector<Route> routes, const RouteHint* hint,
                                                   const RouteQuestion& question, const PublicKey& own);
 
-/// What each channel carries, all routes together.
+/// What each channel carries, for all routes together.
 using Loads = std::map<ChannelDirection, Msat>;
-/// `first`: with our own channels, whose node knows for itself what is pending there.
+/// `first`: include our own channels, although their node knows what is pending there.
 [[nodiscard]] Loads loads_of(std::span<const Route> routes, bool first = true);
 
-/// True where a channel of `routes` would carry as much as one of the bounds, counted with our open parts, or one HTLC
-/// above the maximum that its node has told.
+/// True if a channel of `routes`, counted with our open parts, would carry as much as one of the bounds, or if one HTLC
+/// is above the maximum that the channel's node has told.
 [[nodiscard]] bool overloads(std::span<const Route> routes, const RouteQuestion& question);
 
-/// The sum of all fees, as one fee limit is theirs together.
+/// The sum of all fees, because one fee limit is for all of them.
 [[nodiscard]] Msat fees_of(std::span<const Route> routes);
 [[nodiscard]] std::uint32_t longest_delay(std::span<const Route> routes);
 
-/// R2: each is a route as demanded for its own amount, and together they deliver exactly what is asked for, at no more
-/// than the fee limit, in parts that are not too many and not too small.
+/// R2: each part is a valid route for its own amount; together they deliver exactly what is asked for, within the fee
+/// limit, in not too many and not too small parts.
 [[nodiscard]] bool keeps_to_demand(std::span<const Route> routes, const RouteQuestion& question);
 
-/// The limit that is all that is in the way of a set of several; nothing where it is not that.
+/// The one limit that is in the way of a set of several parts. Nothing if that is not the reason.
 [[nodiscard]] std::optional<FailureDetail> broken_limit(std::span<const Route> routes, const RouteQuestion& question);
 
 }  // namespace paytower

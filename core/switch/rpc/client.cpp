@@ -1,3 +1,4 @@
+// Sends requests over one connection, and gives each answer to whoever asked.
 #include "core/switch/rpc/client.h"
 
 #include <algorithm>
@@ -6,6 +7,8 @@
 
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "core/base/require.h"
 
 namespace paytower {
@@ -13,7 +16,7 @@ namespace paytower {
 namespace {
 
 constexpr std::size_t read_chunk = 65'536;
-constexpr int reads_a_pump = 64;  ///< then whoever waits gets its turn
+constexpr int reads_a_pump = 64;  ///< then other work gets its turn
 
 }  // namespace
 
@@ -30,10 +33,11 @@ Result<std::monostate> RpcClient::connect() {
     return Error{Errc::switch_unavailable, std::move(why), {}};
   };
   const auto peer = transport_->peer();
-  if (!peer) return refused("nobody can tell who serves " + name);
+  if (!peer) return refused(fmt::format("cannot tell which user serves {}", name));
   if (peer->uid != ::geteuid() && peer->uid != 0 && peer->uid != user_) {
-    return refused(name + " is served by user " + std::to_string(peer->uid) +
-                   ", who is neither you nor root: say --node-user if it is the node's");
+    return refused(
+        fmt::format("{} is served by user {}, who is neither you nor root: if it is the node's user, say --node-user",
+                    name, peer->uid));
   }
   peer_ = peer;
   frames_ = FrameSplitter(max_answer_bytes);
@@ -72,7 +76,7 @@ void RpcClient::lose() {
   outgoing_.clear();
   refused_.reset();
   lacking_.clear();
-  // Their owners may call us again: nothing of the old connection may be left by then.
+  // Their handlers may call us again, so nothing of the old connection may be left by then.
   auto waiting = std::exchange(waiting_, {});
   for (auto& [id, call] : waiting) {
     if (!call.touched && call.dropped) call.dropped();
@@ -90,9 +94,8 @@ std::optional<std::string> RpcClient::write_all(bool& moved) {
   while (!outgoing_.empty()) {
     Outgoing& request = outgoing_.front();
     const auto put = transport_->write(std::string_view(request.text).substr(request.written));
-    if (!put)
-      return "the node closed the connection";  // the system took nothing of this piece, whatever became of those
-                                                // before
+    // The system took nothing of this piece, whatever became of the pieces before it.
+    if (!put) return "the node closed the connection";
     if (*put == 0) return std::nullopt;
     if (const auto call = waiting_.find(request.id); call != waiting_.end()) call->second.touched = true;
     moved = true;
@@ -110,7 +113,7 @@ std::optional<std::string> RpcClient::read_all(bool& moved) {
     if (*got == 0) return std::nullopt;
     moved = true;
     if (!frames_.feed(std::string_view(buffer.data(), *got)))
-      return "the node's answer is longer than " + std::to_string(max_answer_bytes) + " bytes";
+      return fmt::format("the node's answer is longer than {} bytes", max_answer_bytes);
     if (auto why = deliver()) return why;
   }
   return std::nullopt;
@@ -121,7 +124,7 @@ std::optional<std::string> RpcClient::deliver() {
     const auto reply = read_reply(*frame, max_answer_bytes);
     if (!reply) return reply.error().message;
     const auto call = waiting_.find(reply->id);
-    if (call == waiting_.end()) continue;  // nothing that we asked
+    if (call == waiting_.end()) continue;  // not something that we asked
     const Handler handler = std::move(call->second.handler);
     waiting_.erase(call);
     ++answers_;

@@ -1,4 +1,4 @@
-// One connection to a node: requests go out one object a write, answers are matched by id in whatever order they come.
+// One connection to a node: each write is one request, and answers are matched by id, in whatever order they come.
 #pragma once
 
 #include <cstdint>
@@ -19,47 +19,47 @@
 
 namespace paytower {
 
-/// Never blocks. Whoever uses it waits for descriptor() and calls pump(). Its queues are bounded by its user's calls.
+/// Never blocks. The user waits for descriptor() and calls pump(). The user's calls are what limits its queues.
 class RpcClient {
  public:
   using Handler = std::function<void(const RpcReply&)>;
   using Dropped = std::function<void()>;
 
-  /// A whole answer is not larger than this (R16). The longest that we ask for is a page of a list.
+  /// No whole answer is larger than this (R16). The longest that we ask for is a page of a list.
   static constexpr std::size_t max_answer_bytes = 16U << 20U;
-  /// A node that answers none of our quick questions for so long is gone. A request of 64 MB by another client was seen
-  /// to stop a real node for 26 s.
+  /// A node that answers none of our quick questions for this long is gone. A request of 64 MB by another client was
+  /// seen to stop a real node for 26 s.
   static constexpr std::int64_t patience_ns = 60 * ns_per_second;
 
-  /// Clock and randomness must outlive this. `user`: the node may run as this user too, beside our own and root.
+  /// Clock and randomness must outlive this. `user`: the node may also run as this user, not only as ours or as root.
   RpcClient(std::unique_ptr<Transport> transport, std::optional<uid_t> user, Clock& clock, Randomness& randomness);
 
-  /// A fresh connection to a peer that may be trusted; an error tells why there is none. Errc::switch_unavailable.
+  /// Makes a new connection to a peer that may be trusted. An error says why there is none: Errc::switch_unavailable.
   [[nodiscard]] Result<std::monostate> connect();
   [[nodiscard]] bool connected() const { return transport_->is_open(); }
   [[nodiscard]] const std::optional<Peer>& peer() const { return peer_; }
 
-  /// REQUIRES: connected(). `handler` is called at most once, from pump(). `dropped` is called instead, from lose(),
-  /// only when not one byte of the request was written.
+  /// REQUIRES: connected(). `handler` is called at most once, from pump(). Instead of it `dropped` is called from
+  /// lose(), but only if not a single byte of the request was written.
   void call(const std::string& method, const nlohmann::json& params, Handler handler, Dropped dropped = {});
-  /// As call(), where the node leaves out of its answer what `filter` does not name.
+  /// As call(). The node leaves out of its answer what `filter` does not name.
   void call_filtered(const std::string& method, const nlohmann::json& params, const nlohmann::json& filter,
                      Handler handler);
-  /// As call(), for a question that is given up by itself: without an answer within `patience` `expired` is called
-  /// instead of `handler`, from pump(), and the connection stays.
+  /// As call(), for a question that gives up by itself: if there is no answer within `patience`, pump() calls `expired`
+  /// instead of `handler`, and the connection stays.
   void call_within(std::int64_t patience, const std::string& method, const nlohmann::json& params, Handler handler,
                    Dropped expired);
 
-  /// Reads and writes what can be, and calls handlers. Nothing while all is well, else why the connection cannot be
-  /// used any more; then call lose(). True in `moved` when anything was read or written.
+  /// Reads and writes what is possible now, and calls handlers. Returns nothing while all is well, else why the
+  /// connection can no longer be used; then call lose(). `moved` becomes true if anything was read or written.
   [[nodiscard]] std::optional<std::string> pump(bool& moved);
   /// A name that nobody else has.
   [[nodiscard]] std::string fresh_name() { return draw_request_id(randomness_); }
-  /// For handlers: an answer says what no node may say. pump() returns it.
+  /// For handlers: an answer says what no node may say. pump() returns `why`.
   void refuse(std::string why);
 
-  /// What this connection's node was found not to know: a method, or a kind of question. Whoever finds that out says
-  /// so, and nobody asks it again before the next connection, which may lead to a newer node.
+  /// What the node of this connection turned out not to know: a method, or a kind of question. Whoever finds out
+  /// reports it here, and it is not asked again until the next connection, which may lead to a newer node.
   [[nodiscard]] bool lacks(const std::string& what) const { return lacking_.count(what) != 0; }
   void note_lacking(const std::string& what) { lacking_.insert(what); }
 
@@ -68,16 +68,16 @@ class RpcClient {
 
   [[nodiscard]] int descriptor() const { return transport_->descriptor(); }
   [[nodiscard]] bool wants_to_write() const { return !outgoing_.empty(); }
-  /// When pump() must be called at the latest.
+  /// The latest time at which pump() must be called.
   [[nodiscard]] std::optional<MonoNs> deadline() const;
-  /// Answers of this connection so far.
+  /// How many answers came on this connection.
   [[nodiscard]] std::uint64_t answers() const { return answers_; }
 
  private:
   struct Call {
     Handler handler;
     Dropped dropped;
-    Dropped expired;  ///< empty: without an answer the connection is given up
+    Dropped expired;  ///< empty: if there is no answer, the connection is given up
     MonoNs answer_by;
     bool touched = false;  ///< a byte of it was written
   };
@@ -102,7 +102,7 @@ class RpcClient {
   std::deque<Outgoing> outgoing_;
   std::unordered_map<std::string, Call> waiting_;
   std::optional<std::string> refused_;
-  std::unordered_set<std::string> lacking_;  ///< at most one entry a kind of question in our own code
+  std::unordered_set<std::string> lacking_;  ///< at most one entry for each kind of question in our own code
   std::uint64_t answers_ = 0;
 };
 

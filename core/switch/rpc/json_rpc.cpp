@@ -1,8 +1,11 @@
+// Cuts answers out of a stream, reads them, and writes requests.
 #include "core/switch/rpc/json_rpc.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/json.h"
 
@@ -14,7 +17,7 @@ using nlohmann::json;
 
 constexpr std::string_view frame_end = "\n\n";
 
-Error unreadable(std::string what) { return Error{Errc::usage, "the node's answer " + std::move(what), {}}; }
+Error unreadable(std::string_view what) { return Error{Errc::usage, fmt::format("the node's answer {}", what), {}}; }
 
 Result<RpcError> read_error(const json& error) {
   const auto code = error.is_object() ? error.find("code") : error.end();
@@ -40,7 +43,7 @@ bool FrameSplitter::feed(std::string_view bytes) {
   }
   const std::size_t joint = buffer_.empty() ? 0 : buffer_.size() - 1;
   buffer_.append(bytes);
-  // Only the answer that is still open is bounded: whole ones before it are handed out next.
+  // Only the unfinished answer is bounded: the whole ones before it are taken out next.
   const std::size_t last_end = std::string_view(buffer_).substr(joint).rfind(frame_end);
   const std::size_t open = last_end == std::string::npos ? 0 : joint + last_end + frame_end.size();
   return buffer_.size() - open <= max_frame_;
@@ -49,7 +52,7 @@ bool FrameSplitter::feed(std::string_view bytes) {
 std::optional<std::string> FrameSplitter::next() {
   const std::size_t end = buffer_.find(frame_end, seen_);
   if (end == std::string::npos) {
-    seen_ = std::max(begin_, buffer_.empty() ? 0 : buffer_.size() - 1);  // its first half may stand here
+    seen_ = std::max(begin_, buffer_.empty() ? 0 : buffer_.size() - 1);  // the first half of an end may be here
     return std::nullopt;
   }
   std::string frame = buffer_.substr(begin_, end - begin_);
@@ -64,11 +67,11 @@ std::optional<std::string> FrameSplitter::next() {
 
 Result<RpcReply> read_reply(std::string_view frame, std::size_t max_bytes) {
   auto document = read_json(frame, JsonRules{max_bytes, {}});
-  if (!document) return unreadable("cannot be read (" + document.error().message.substr(0, 200) + ")");
-  if (!document->is_object()) return unreadable("is no object");
+  if (!document) return unreadable(fmt::format("cannot be read ({})", document.error().message.substr(0, 200)));
+  if (!document->is_object()) return unreadable("is not an object");
   RpcReply reply;
   const auto id = document->find("id");
-  if (id == document->end() || !id->is_string()) return unreadable("names no request of ours");
+  if (id == document->end() || !id->is_string()) return unreadable("belongs to no request of ours");
   reply.id = id->get<std::string>();
   const auto result = document->find("result");
   const auto error = document->find("error");

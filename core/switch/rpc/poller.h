@@ -1,4 +1,4 @@
-// How a switch with a socket waits: the system's part, so that tests can run on a clock of their own.
+// How a switch with a socket waits. The system does it, and tests do it on a clock of their own.
 #pragma once
 
 #include "core/base/types.h"
@@ -8,8 +8,8 @@ namespace paytower {
 class Poller {
  public:
   virtual ~Poller() = default;
-  /// Returns when `descriptor` can be read (or written to, with `write`), when `until` has come, or when a signal
-  /// arrived. True only in the first case. A negative descriptor never becomes ready.
+  /// Returns when `descriptor` can be read (or written, with `write`), at `until`, or when a signal arrives. True only
+  /// in the first case. A negative descriptor is never ready.
   virtual bool wait(int descriptor, bool write, MonoNs until) = 0;
 };
 

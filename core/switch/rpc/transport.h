@@ -1,4 +1,4 @@
-// One connection to a node, whatever carries its bytes: a Unix socket, or a pipe to a node in this process.
+// One connection to a node, whatever carries the bytes: a Unix socket, or a pipe to a node in this process.
 #pragma once
 
 #include <cstddef>
@@ -13,30 +13,29 @@
 
 namespace paytower {
 
-/// The credentials of whoever listens.
+/// The credentials of the process that listens.
 struct Peer {
   pid_t pid = 0;
   uid_t uid = 0;
 };
 
-/// Never blocks: whoever uses it waits for descriptor() with a Poller that knows this kind.
+/// Never blocks: the user waits for descriptor() with a Poller that knows this kind.
 class Transport {
  public:
   virtual ~Transport() = default;
 
-  /// A fresh connection, instead of one that was open. Errc::switch_unavailable with the reason.
+  /// Makes a new connection, in place of an open one. Errc::switch_unavailable with the reason.
   [[nodiscard]] virtual Result<std::monostate> open() = 0;
   virtual void close() = 0;
   [[nodiscard]] virtual bool is_open() const = 0;
-  /// What is connected to, for people: a path.
+  /// For people: what this connects to, a path.
   [[nodiscard]] virtual const std::string& name() const = 0;
-  /// Nothing where the system does not tell. REQUIRES: is_open().
+  /// Nothing if the system does not tell. REQUIRES: is_open().
   [[nodiscard]] virtual std::optional<Peer> peer() const = 0;
   /// Negative while nothing is open.
   [[nodiscard]] virtual int descriptor() const = 0;
 
-  /// What can be moved now: the count, 0 when the call would block, nothing when the connection is gone (end of file
-  /// included).
+  /// How many bytes could be moved now; 0 if the call would block; nothing if the connection is gone (also at its end).
   [[nodiscard]] virtual std::optional<std::size_t> read(std::span<char> buffer) = 0;
   [[nodiscard]] virtual std::optional<std::size_t> write(std::string_view text) = 0;
 };

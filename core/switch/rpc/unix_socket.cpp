@@ -1,3 +1,4 @@
+// A Unix stream socket, and which process serves it.
 #include "core/switch/rpc/unix_socket.h"
 
 #include <array>
@@ -11,11 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 namespace paytower {
 
 namespace {
 
-/// A small file of /proc; nothing when it cannot be read whole.
+/// A small file of /proc. Nothing if it cannot be read as a whole.
 std::optional<std::string> read_small(const std::string& path) {
   std::array<char, 4'096> buffer{};
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -28,7 +31,7 @@ std::optional<std::string> read_small(const std::string& path) {
   return text;
 }
 
-/// Field 22 of /proc/PID/stat. The command may hold spaces and brackets, so counting begins behind the last one.
+/// Field 22 of /proc/PID/stat. The command may contain spaces and brackets, so counting starts after the last bracket.
 std::optional<std::uint64_t> start_ticks_of(const std::string& stat) {
   constexpr int fields_behind_the_command = 20;
   std::size_t at = stat.rfind(')');
@@ -43,16 +46,15 @@ std::optional<std::uint64_t> start_ticks_of(const std::string& stat) {
 }
 
 Error unavailable(const std::string& path, const char* why) {
-  return Error{Errc::switch_unavailable, "cannot connect to the node at " + path + ": " + why, {}};
+  return Error{Errc::switch_unavailable, fmt::format("cannot connect to the node at {}: {}", path, why), {}};
 }
 
 }  // namespace
 
 std::optional<DaemonIdentity> daemon_identity(pid_t pid, std::string_view comm) {
   if (pid <= 0) return std::nullopt;  // 0: the peer lives in a pid namespace that we cannot see
-  const std::string folder = "/proc/" + std::to_string(pid) + "/";
-  const auto name = read_small(folder + "comm");
-  const auto stat = read_small(folder + "stat");
+  const auto name = read_small(fmt::format("/proc/{}/comm", pid));
+  const auto stat = read_small(fmt::format("/proc/{}/stat", pid));
   auto boot = read_small("/proc/sys/kernel/random/boot_id");
   if (!name || *name != comm || !stat || !boot) return std::nullopt;
   const auto ticks = start_ticks_of(*stat);
@@ -61,13 +63,12 @@ std::optional<DaemonIdentity> daemon_identity(pid_t pid, std::string_view comm) 
 }
 
 std::string run_name(const DaemonIdentity& identity) {
-  return std::to_string(identity.pid) + ":" + std::to_string(identity.start_ticks) + ":" + identity.boot_id;
+  return fmt::format("{}:{}:{}", identity.pid, identity.start_ticks, identity.boot_id);
 }
 
 UnixSocket::UnixSocket(std::string path) : path_(std::move(path)) {
   if (path_.empty() || path_.size() > max_path) {
-    throw SwitchError("a socket's path has 1 to " + std::to_string(max_path) +
-                      " characters: cln:" + path_.substr(0, 200));
+    throw SwitchError(fmt::format("a socket's path has 1 to {} characters: cln:{}", max_path, path_.substr(0, 200)));
   }
 }
 

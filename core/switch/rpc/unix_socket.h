@@ -1,4 +1,4 @@
-// A Unix stream socket as a client uses it, and who sits at its other end.
+// A Unix stream socket on the client's side, and who serves it.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace paytower {
 
-/// One run of the node's process (restart proof): no other run ever has the same three.
+/// One run of the node's process: no other run ever has the same three values. Proves that it was restarted.
 struct DaemonIdentity {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;  ///< /proc/PID/stat, field 22
@@ -22,14 +22,14 @@ struct DaemonIdentity {
   bool operator==(const DaemonIdentity&) const = default;
 };
 
-/// The run of the process `pid`, if its command is `comm` and it is visible in our /proc. Nothing otherwise: behind a
-/// forwarder, in another pid namespace, or for a process that is gone.
+/// The run of the process `pid`, if its command is `comm` and we can see it in /proc. Otherwise nothing: behind a
+/// forwarder, in another pid namespace, or if the process is gone.
 [[nodiscard]] std::optional<DaemonIdentity> daemon_identity(pid_t pid, std::string_view comm);
 
-/// "PID:TICKS:BOOT": at most limits::max_switch_run_chars.
+/// "PID:TICKS:BOOT", at most limits::max_switch_run_chars.
 [[nodiscard]] std::string run_name(const DaemonIdentity& identity);
 
-/// Never half-closes. Owns its descriptor.
+/// Never half-closed. Owns its descriptor.
 class UnixSocket final : public Transport {
  public:
   /// Throws SwitchError for a path that no socket can have.
@@ -45,7 +45,7 @@ class UnixSocket final : public Transport {
   void close() override;
   [[nodiscard]] bool is_open() const override { return descriptor_ >= 0; }
   [[nodiscard]] const std::string& name() const override { return path_; }
-  /// SO_PEERCRED: who made the listening socket.
+  /// SO_PEERCRED: which user and process made the listening socket.
   [[nodiscard]] std::optional<Peer> peer() const override;
   [[nodiscard]] int descriptor() const override { return descriptor_; }
   [[nodiscard]] std::optional<std::size_t> read(std::span<char> buffer) override;
