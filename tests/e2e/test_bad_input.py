@@ -250,7 +250,7 @@ class BadInput(World):
             return outcome.err
 
         self.assertIn("lnd:localhost:8080 is read as HOST:PORT: name its certificate with --tls-cert and its macaroon with --macaroon", said("localhost:8080"))
-        self.assertIn("lnd:localhost is read as lnd's folder, as it is no HOST:PORT", said("localhost"))
+        self.assertIn("lnd:localhost is read as lnd's folder, as it is not HOST:PORT", said("localhost"))
         self.assertIn(f"cannot read lnd's certificate {folder}/tls.cert: No such file or directory; name another with --tls-cert",
                       said(folder, "--macaroon", __file__))
         with open(os.path.join(folder, "tls.cert"), "w", encoding="ascii"):

@@ -139,7 +139,7 @@ TEST_CASE("macaroon: hex text instead of bytes is refused, with the way out") {
   for (const std::string& text : {baked, baked + "\n", std::string("0201036C6E64\r\n")}) {
     const auto refused = read_text(text);
     REQUIRE_FALSE(bool(refused));
-    CHECK(refused.error().message == "the macaroon file holds hex text, and lnd's own form is wanted");
+    CHECK(refused.error().message == "the macaroon file holds hex text, but lnd's binary form is needed");
     CHECK(refused.error().hint == "xxd -r -p FILE NEW_FILE");
   }
   CHECK(read_text("").error().hint.empty());

@@ -224,7 +224,7 @@ TEST_CASE("a folder that is none says how the place was read") {
   for (const char* text : {"localhost", "::1:8080", "host:0", "nonexistent"}) {
     const std::string message = find_lnd(text, {}).error().message;
     CHECK_MESSAGE(has(message, "lnd:" + std::string(text) +
-                                   " is read as lnd's folder, as it is no HOST:PORT (IPv6 in "
+                                   " is read as lnd's folder, as it is not HOST:PORT (IPv6 in "
                                    "brackets, and a port from 1 to 65535): No such file"),
                   text);
   }
@@ -267,8 +267,8 @@ TEST_CASE("a certificate's path that depends on how lnd was started") {
 TEST_CASE("an lnd.conf that cannot be used") {
   const LndFolder lnd;
   lnd.write("lnd.conf", "x=y\nrestlisten=unix:///run/lnd.sock\n");
-  CHECK(
-      has(lnd.refusal(), "/lnd.conf, line 2: this restlisten is no TCP port that can be reached; write lnd:HOST:PORT"));
+  CHECK(has(lnd.refusal(),
+            "/lnd.conf, line 2: this restlisten is not a TCP port that can be reached; write lnd:HOST:PORT"));
   lnd.write("lnd.conf", std::string(max_conf_bytes, '\n'));
   CHECK(lnd.refusal().empty());
   lnd.write("lnd.conf", std::string(max_conf_bytes + 1, '\n'));

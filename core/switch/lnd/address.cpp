@@ -1,3 +1,4 @@
+// Finds lnd's address, certificate and macaroon, from a HOST:PORT or from lnd's folder.
 #include "core/switch/lnd/address.h"
 
 #include <algorithm>
@@ -14,11 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 namespace paytower::lnd {
 
 namespace {
 
-constexpr std::uint16_t rest_port = 8080;  // of an lnd whose conf names none
+constexpr std::uint16_t rest_port = 8080;  // if lnd.conf names no port
 constexpr std::size_t max_host_chars = 253;
 constexpr const char* any_ipv4 = "0.0.0.0";
 constexpr const char* own_ipv4 = "127.0.0.1";
@@ -52,7 +55,7 @@ bool is_ipv6(const std::string& text) {
   return text.size() <= max_host_chars && ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
 }
 
-/// Only what can stand in a request's Host line.
+/// Only characters that may be in the Host line of a request.
 bool is_host(std::string_view text) {
   constexpr std::string_view chars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
   return !text.empty() && text.size() <= max_host_chars && text.find_first_not_of(chars) == std::string_view::npos;
@@ -62,7 +65,7 @@ bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-/// A host as it stands before a port: IPv6 in brackets, anything else without.
+/// A host as it is written before a port: IPv6 in brackets, everything else without.
 std::optional<std::string> read_host(std::string_view text) {
   const bool brackets = text.size() > 2 && text.front() == '[' && text.back() == ']';
   std::string host(brackets ? text.substr(1, text.size() - 2) : text);
@@ -70,7 +73,7 @@ std::optional<std::string> read_host(std::string_view text) {
   return std::nullopt;
 }
 
-/// "tcp://x" and "tcp:x" are x. Nothing for a listener that is no TCP port.
+/// "tcp://x" and "tcp:x" become x. Nothing for a listener that is not a TCP port.
 std::optional<std::string_view> without_network(std::string_view listener) {
   for (const std::string_view network : {"tcp", "tcp4", "tcp6"}) {
     if (listener.substr(0, listener.find(':')) != network || listener.size() == network.size()) continue;
@@ -82,13 +85,13 @@ std::optional<std::string_view> without_network(std::string_view listener) {
   return other ? std::nullopt : std::optional(listener);
 }
 
-/// What a client connects to where a server listens on `host`.
+/// The host that a client connects to when a server listens on `host`.
 std::string reachable(std::string host) {
   if (host.empty() || host == "::") return own_ipv6;
   return host == any_ipv4 ? own_ipv4 : host;
 }
 
-/// Go's strconv.Unquote without escapes, which neither a path nor a listener needs.
+/// Like Go's strconv.Unquote, but without escapes: neither a path nor a listener needs them.
 std::string_view unquoted(std::string_view value) {
   const bool quotes = value.size() >= 2 && value.front() == '"' && value.back() == '"';
   return quotes ? value.substr(1, value.size() - 2) : value;
@@ -100,7 +103,7 @@ Error refusal(std::string message) { return Error{Errc::usage, std::move(message
 
 std::string trouble_words(int error) { return std::generic_category().message(error); }
 
-/// Why this file cannot be used, without opening it.
+/// Why this file cannot be used, found out without opening it.
 std::optional<std::string> objection_to(const std::string& path) {
   struct stat seen {};
   if (::stat(path.c_str(), &seen) != 0) return trouble_words(errno);
@@ -109,7 +112,7 @@ std::optional<std::string> objection_to(const std::string& path) {
   return std::nullopt;
 }
 
-/// Missing is one thing, out of reach another: that is for the operator to see.
+/// "It does not exist" and "we cannot reach it" are different: the operator has to see the latter.
 bool is_missing(const std::string& path) {
   struct stat seen {};
   return ::stat(path.c_str(), &seen) != 0 && errno == ENOENT;
@@ -130,28 +133,28 @@ class Descriptor {
   int number_;
 };
 
-/// A regular file that is not too long: no pipe holds us up.
+/// A regular file that is not too long. A pipe cannot make us wait.
 Result<std::string> read_bounded(const std::string& path) {
   const Descriptor file(path);
   struct stat seen {};
   if (file.number() < 0 || ::fstat(file.number(), &seen) != 0)
-    return refusal("cannot read " + path + ": " + trouble_words(errno));
-  if (!S_ISREG(seen.st_mode)) return refusal("cannot read " + path + ": it is no file");
+    return refusal(fmt::format("cannot read {}: {}", path, trouble_words(errno)));
+  if (!S_ISREG(seen.st_mode)) return refusal(fmt::format("cannot read {}: it is not a file", path));
   std::string text(max_conf_bytes + 1, '\0');
   std::size_t size = 0;
   while (size < text.size()) {
     const ssize_t got = ::read(file.number(), text.data() + size, text.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return refusal("cannot read " + path + ": " + trouble_words(errno));
+    if (got < 0) return refusal(fmt::format("cannot read {}: {}", path, trouble_words(errno)));
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
-  if (size > max_conf_bytes) return refusal(path + " is larger than " + std::to_string(max_conf_bytes) + " bytes");
+  if (size > max_conf_bytes) return refusal(fmt::format("{} is larger than {} bytes", path, max_conf_bytes));
   text.resize(size);
   return text;
 }
 
-/// The folders of networks below lnd's, two at most: more say no more.
+/// The folders of networks inside lnd's folder. At most two: more would tell nothing more.
 Result<std::vector<std::string>> networks_in(const std::string& folder) {
   std::error_code trouble;
   std::filesystem::directory_iterator entry(folder, trouble);
@@ -159,19 +162,19 @@ Result<std::vector<std::string>> networks_in(const std::string& folder) {
   std::size_t seen = 0;
   while (!trouble && entry != std::filesystem::directory_iterator() && found.size() < 2) {
     if (++seen > max_network_entries)
-      return refusal(folder + " holds too many entries; name lnd's macaroon with --macaroon");
+      return refusal(fmt::format("{} holds too many entries; name lnd's macaroon with --macaroon", folder));
     std::error_code unknown;
     if (entry->is_directory(unknown)) found.push_back(entry->path().string());
     entry.increment(trouble);
   }
   if (trouble)
-    return refusal("cannot read " + folder + ": " + trouble.message() + "; name lnd's macaroon with --macaroon");
+    return refusal(fmt::format("cannot read {}: {}; name lnd's macaroon with --macaroon", folder, trouble.message()));
   return found;
 }
 
 // --- one folder ---
 
-/// lnd's folder, asked one thing after the other.
+/// Asks lnd's folder one thing after the other.
 class Folder {
  public:
   Folder(std::string path, const LndFiles& files) : path_(std::move(path)), files_(files) {
@@ -192,11 +195,11 @@ class Folder {
 
  private:
   [[nodiscard]] std::string conf_line(const ConfLine& line) const {
-    return path_ + "/lnd.conf, line " + std::to_string(line.line) + ": ";
+    return fmt::format("{}/lnd.conf, line {}: ", path_, line.line);
   }
 
   [[nodiscard]] Result<LndConf> read_conf() const {
-    const std::string path = path_ + "/lnd.conf";
+    const std::string path = fmt::format("{}/lnd.conf", path_);
     if (is_missing(path)) return LndConf{};
     const auto text = read_bounded(path);
     if (!text) return text.error();
@@ -206,41 +209,42 @@ class Folder {
   [[nodiscard]] Result<HostPort> listening(const LndConf& conf) const {
     if (!conf.listener) return HostPort{own_ipv4, rest_port};
     if (auto port = reach_listener(conf.listener->value)) return *std::move(port);
-    return refusal(
-        conf_line(*conf.listener) +
-        "this restlisten is no TCP port that can be reached; write lnd:HOST:PORT with --tls-cert and --macaroon");
+    return refusal(fmt::format(
+        "{}this restlisten is not a TCP port that can be reached; write lnd:HOST:PORT with --tls-cert and --macaroon",
+        conf_line(*conf.listener)));
   }
 
   [[nodiscard]] Result<std::string> certificate_file(const LndConf& conf) const {
     if (files_.certificate_file) return *files_.certificate_file;
-    if (!conf.certificate) return path_ + "/tls.cert";
+    if (!conf.certificate) return fmt::format("{}/tls.cert", path_);
     const std::string& named = conf.certificate->value;
     if (named.find('$') == std::string::npos) {
       if (named.substr(0, 1) == "/") return named;
       if (named.substr(0, 2) == "~/" && !files_.home.empty()) return files_.home + named.substr(1);
     }
-    return refusal(conf_line(*conf.certificate) +
-                   "where this tlscertpath is depends on how lnd was started; name the file with --tls-cert");
+    return refusal(
+        fmt::format("{}where this tlscertpath is depends on how lnd was started; name the file with --tls-cert",
+                    conf_line(*conf.certificate)));
   }
 
   [[nodiscard]] Result<std::string> macaroon_file() const {
     if (files_.macaroon_file) return *files_.macaroon_file;
-    const std::string chain = path_ + "/data/chain/bitcoin";
+    const std::string chain = fmt::format("{}/data/chain/bitcoin", path_);
     const auto networks = networks_in(chain);
     if (!networks) return networks.error();
     if (networks->size() != 1) {
-      return refusal(chain + (networks->empty() ? " holds no network" : " holds several networks") +
-                     "; name lnd's macaroon with --macaroon");
+      return refusal(fmt::format("{}{}; name lnd's macaroon with --macaroon", chain,
+                                 networks->empty() ? " holds no network" : " holds several networks"));
     }
-    const std::string own = networks->front() + "/paytower.macaroon";
-    return is_missing(own) ? networks->front() + "/admin.macaroon" : own;
+    const std::string own = fmt::format("{}/paytower.macaroon", networks->front());
+    return is_missing(own) ? fmt::format("{}/admin.macaroon", networks->front()) : own;
   }
 
   std::string path_;
   const LndFiles& files_;
 };
 
-/// What the system says of a folder that is none; 0 for one that is.
+/// What the system says about a path that is not a folder; 0 if it is one.
 int trouble_with_folder(const std::string& path) {
   struct stat seen {};
   if (::stat(path.c_str(), &seen) != 0) return errno;
@@ -258,17 +262,17 @@ Result<LndAddress> at_port(const HostPort& port, const LndFiles& files) {
   const char* missing = files.certificate_file ? "its macaroon with --macaroon"
                         : files.macaroon_file  ? "its certificate with --tls-cert"
                                                : "its certificate with --tls-cert and its macaroon with --macaroon";
-  return refusal(std::string("name ") + missing + ", or lnd's folder in place of the port");
+  return refusal(fmt::format("name {}, or lnd's folder in place of the port", missing));
 }
 
 Result<LndAddress> with_readable_files(LndAddress address) {
   if (const auto why = objection_to(address.certificate_file)) {
-    return refusal("cannot read lnd's certificate " + address.certificate_file + ": " + *why +
-                   "; name another with --tls-cert");
+    return refusal(fmt::format("cannot read lnd's certificate {}: {}; name another with --tls-cert",
+                               address.certificate_file, *why));
   }
   if (const auto why = objection_to(address.macaroon_file))
-    return refusal("cannot read lnd's macaroon " + address.macaroon_file + ": " + *why +
-                   "; name another with --macaroon");
+    return refusal(
+        fmt::format("cannot read lnd's macaroon {}: {}; name another with --macaroon", address.macaroon_file, *why));
   return address;
 }
 
@@ -327,8 +331,8 @@ Result<LndAddress> find_lnd(const std::string& place, const LndFiles& files) {
   const char* const understood =
       port    ? "HOST:PORT"
       : slash ? "lnd's folder, as it has a /"
-              : "lnd's folder, as it is no HOST:PORT (IPv6 in brackets, and a port from 1 to 65535)";
-  return refusal("lnd:" + place + " is read as " + understood + ": " + found.error().message);
+              : "lnd's folder, as it is not HOST:PORT (IPv6 in brackets, and a port from 1 to 65535)";
+  return refusal(fmt::format("lnd:{} is read as {}: {}", place, understood, found.error().message));
 }
 
 }  // namespace paytower::lnd

@@ -1,5 +1,5 @@
-// Where an lnd is: `lnd:HOST:PORT` with two files that are named beside it, or `lnd:DIR`, lnd's own folder, which says
-// all of it.
+// Where to find an lnd: `lnd:HOST:PORT` together with the names of two files, or `lnd:DIR`, lnd's own folder, where
+// everything can be found.
 #pragma once
 
 #include <cstddef>
@@ -12,19 +12,19 @@
 
 namespace paytower::lnd {
 
-/// lnd's REST port, and the files that a connection to it stands on. Neither was opened.
+/// lnd's REST port, and the files that a connection needs. Neither of them has been opened.
 struct LndAddress {
   std::string host;  ///< a name or an IP address, without brackets
   std::uint16_t port = 0;
   std::string certificate_file;  ///< PEM
-  std::string macaroon_file;     ///< what it holds is a secret
+  std::string macaroon_file;     ///< the file holds a secret
 };
 
-/// What a call says beside the place.
+/// What a call names besides the place.
 struct LndFiles {
   std::optional<std::string> certificate_file;  ///< --tls-cert
   std::optional<std::string> macaroon_file;     ///< --macaroon
-  std::string home;                             ///< what "~" of lnd.conf is; empty where that is not known
+  std::string home;                             ///< what "~" in lnd.conf stands for; empty if that is not known
 };
 
 struct HostPort {
@@ -33,36 +33,36 @@ struct HostPort {
   bool operator==(const HostPort&) const = default;
 };
 
-/// "HOST:PORT" or "[IPV6]:PORT", with a port from 1 on. Nothing for any other text.
+/// "HOST:PORT" or "[IPV6]:PORT", with a port of at least 1. Nothing for any other text.
 [[nodiscard]] std::optional<HostPort> read_host_port(std::string_view text);
 
-/// Where lnd's own machine reaches what listens at this `restlisten`, which may lack host or port. lnd listens on IPv6
-/// alone where the host is empty or "::". Nothing for a Unix socket, and for what lnd would refuse.
+/// The address of a `restlisten` line as seen from lnd's own machine; host or port may be missing in it. If the host is
+/// empty or "::", lnd listens on IPv6 alone. Nothing for a Unix socket, or for a line that lnd would refuse.
 [[nodiscard]] std::optional<HostPort> reach_listener(std::string_view listener);
 
-/// A value of lnd.conf, and its line, from 1.
+/// A value of lnd.conf, and its line number, from 1.
 struct ConfLine {
   std::string value;
   std::size_t line = 0;
 };
 
-/// What lnd.conf says of its REST port.
+/// What lnd.conf says about its REST port.
 struct LndConf {
   std::optional<ConfLine> listener;     ///< the first `restlisten`
   std::optional<ConfLine> certificate;  ///< the last `tlscertpath`
 };
 
-/// Reads any text; what it does not know it passes over, as lnd has judged its file already. Sections do not matter:
-/// both names stand in one only.
+/// Reads any text. Unknown lines are skipped, because lnd has checked its file already. Sections do not matter: both
+/// names are used in only one of them.
 [[nodiscard]] LndConf read_lnd_conf(std::string_view text);
 
-/// lnd.conf and lists of networks are not read beyond these (R16).
+/// More of lnd.conf, or more networks than this, is not read (R16).
 inline constexpr std::size_t max_conf_bytes = 1U << 20U;
 inline constexpr std::size_t max_network_entries = 1'000;
 
-/// A place with a '/', or one that is no HOST:PORT, is lnd's folder; what `files` names beside it wins. Refuses
-/// (Errc::usage) what says too little and files that cannot be read, and tells how the place was understood. REQUIRES:
-/// not empty.
+/// A place with a '/' in it, or one that is not HOST:PORT, is lnd's folder. What `files` names takes precedence.
+/// Refuses (Errc::usage) if something is missing or a file cannot be read, and says how the place was understood.
+/// REQUIRES: not empty.
 [[nodiscard]] Result<LndAddress> find_lnd(const std::string& place, const LndFiles& files);
 
 }  // namespace paytower::lnd

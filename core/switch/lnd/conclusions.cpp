@@ -1,3 +1,4 @@
+// Reads lnd's answers: only whole sentences of its own prove anything.
 #include "core/switch/lnd/conclusions.h"
 
 #include <algorithm>
@@ -10,29 +11,29 @@ namespace paytower::lnd {
 namespace {
 
 // gRPC's codes, as lnd uses them.
-constexpr std::uint32_t unknown = 2;  ///< whatever lnd has no code for, in any words
+constexpr std::uint32_t unknown = 2;  ///< everything that lnd has no other code for, in any words
 constexpr std::uint32_t invalid_argument = 3;
 constexpr std::uint32_t not_found = 5;
 constexpr std::uint32_t already_exists = 6;
 constexpr std::uint32_t unimplemented = 12;
 
-/// True for the words of a macaroon whose time limit has passed: said before lnd reads anything of the request.
+/// True if lnd says that the macaroon's time limit has passed. It says so before it reads anything of the request.
 bool has_expired(std::string_view words) {
   return words.starts_with("caveat \"time-before ") && words.ends_with(" not satisfied: macaroon has expired");
 }
 
-/// True for the words of a record that has no room: another user's HTLC came first. Said where the HTLC would have been
-/// stored, before it is sent (lnd/README 3). The second form is the SQL store's.
+/// True if lnd says that the record has no room: another user's HTLC came first. It says so where it would have stored
+/// the HTLC, before sending it (lnd/README 3). The second form is the one of the SQL store.
 bool has_no_room(std::string_view words) {
   constexpr std::string_view sql = "failed to register attempt: failed to verify attempt: ";
   if (words.starts_with(sql)) words.remove_prefix(sql.size());
   return words.starts_with("attempted value exceeds payment amount: attempted=") && words.ends_with(" mSAT");
 }
 
-/// Whether the route may be to blame, or whoever else stands in the way.
+/// Whether the route may be to blame, or someone else who is in the way.
 enum class Refusal { of_request, of_moment };
 
-/// The words of lnd v0.21 alone, whole: others begin or end in the same way, and mean something else.
+/// Only whole sentences, as lnd v0.21 writes them: other messages begin or end the same way and mean something else.
 std::optional<Refusal> refused_at_door(std::string_view words) {
   if (words == "permission denied") return Refusal::of_request;
   if (has_expired(words) || has_no_room(words)) return Refusal::of_moment;
@@ -42,7 +43,7 @@ std::optional<Refusal> refused_at_door(std::string_view words) {
   return early ? std::optional(Refusal::of_moment) : std::nullopt;
 }
 
-/// The allow-list: what is said only before a record or an HTLC can have been made (lnd/README 3).
+/// The allow-list: what lnd says only before it can have made a record or an HTLC (lnd/README 3).
 std::optional<Refusal> refusal_in(int status, const RestError& error) {
   if (error.wrapped) return std::nullopt;
   if (status == 409 && error.code == already_exists) return Refusal::of_moment;

@@ -1,5 +1,5 @@
-// What each answer of lnd lets us conclude. Pure. An answer that is not named here concludes nothing (R3, lnd/README
-// 3): lnd says 500 in any words for what it has refused and for what is in flight.
+// What each answer of lnd lets us conclude. Pure. An answer that is not named here proves nothing (R3, lnd/README 3):
+// lnd answers 500 in any words, for what it has refused and for what is in flight.
 #pragma once
 
 #include <string>
@@ -14,39 +14,39 @@
 
 namespace paytower::lnd {
 
-/// Of this request and of no other copy: what SendToRouteV2's answer says.
+/// What the answer of SendToRouteV2 says about this request, and about no other copy of it.
 struct SendMeaning {
   enum class Word {
-    settled,   ///< the preimage is to be checked
-    failed,    ///< certainly failed
-    not_sent,  ///< this request made no HTLC, and never will
+    settled,   ///< the preimage has still to be checked
+    failed,    ///< failed for certain
+    not_sent,  ///< this request made no HTLC and never will
     look,      ///< everything else: sent, not sent, or still to be executed
   };
   Word word = Word::look;
-  Preimage preimage{};  ///< of settled
-  Failure failure{};    ///< of failed and not_sent. Without a source where the route is not to blame
-  Bytes message{};      ///< of failed: BOLT 4's failure message, empty without one
+  Preimage preimage{};  ///< when settled
+  Failure failure{};    ///< when failed or not_sent; without a source if the route is not to blame
+  Bytes message{};      ///< when failed: BOLT 4's failure message, or empty
 };
-/// `mark`: of the request. An answer that shows another HTLC says nothing.
+/// `mark`: of the request. An answer that shows another HTLC proves nothing.
 [[nodiscard]] SendMeaning conclude_send(int status, std::string_view body, const Mark& mark);
 
-/// What lnd makes of a macaroon whose time was over long ago.
+/// What lnd does with a macaroon whose time was over long ago.
 enum class TimeLimits { kept, not_kept, untold };
-/// The answer to a question with one. Only lnd's own words say that a limit is kept: any other refusal may have another
-/// reason, and a limit that is not kept proves no death (lnd/README 6).
+/// The answer to a question with such a macaroon. Only lnd's own words show that it keeps the limit: any other refusal
+/// may have another reason, and a limit that is not kept proves no death (lnd/README 6).
 [[nodiscard]] TimeLimits conclude_limits(int status, std::string_view body);
 
-/// lnd has no record of the hash now: never accepted, not yet executed, refused, or deleted.
+/// lnd has no record of the hash now: never accepted, not executed yet, refused, or deleted.
 struct NoRecord {};
-/// The answer says nothing of the hash.
+/// The answer says nothing about the hash.
 struct NothingKnown {
   std::string why;  ///< for people; untrusted text
 };
 using TrackMeaning = std::variant<NoRecord, Record, NothingKnown>;
-/// The first message of TrackPaymentV2 of `hash`, which is the state now.
+/// The first message of TrackPaymentV2 for `hash`, which is the state now.
 [[nodiscard]] TrackMeaning conclude_track(int status, std::string_view message, const PaymentHash& hash);
 
-/// What QueryRoutes says instead of a route.
+/// What QueryRoutes says if it has no route.
 [[nodiscard]] FailureDetail why_no_route(const RestError& error);
 
 }  // namespace paytower::lnd

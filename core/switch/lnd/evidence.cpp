@@ -1,3 +1,4 @@
+// Judges lnd's record of a hash: which attempts are in it, which are dead, and what keeps the hash busy.
 #include "core/switch/lnd/evidence.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ bool in_flight(const Htlc& htlc) { return htlc.state == Htlc::State::in_flight; 
 
 bool any_in_flight(const Record& record) { return std::any_of(record.htlcs.begin(), record.htlcs.end(), in_flight); }
 
-/// lnd takes further HTLCs, and nobody pays just now, nor has paid.
+/// lnd takes further HTLCs: nobody is paying at this moment, and nobody has paid.
 bool is_idle(const Record& record) {
   return record.status == Record::Status::in_flight &&
          std::all_of(record.htlcs.begin(), record.htlcs.end(),
@@ -67,7 +68,7 @@ class Reader {
 
   void read_row(const Record& record, const Htlc& htlc) {
     const auto parts = parts_of(htlc, cipher_);
-    if (parts && parts->kind != MarkKind::attempt) return;  // a fence or its end: it pays nobody
+    if (parts && parts->kind != MarkKind::attempt) return;  // a fence or its release: it pays nobody
     SwitchRow row;
     row.id = AttemptId{htlc.attempt_id};
     row.state = in_flight(htlc)                      ? RowState::pending
@@ -89,7 +90,7 @@ class Reader {
     look_.rows.push_back(std::move(row));
   }
 
-  /// Of a payment that is paid, where no HTLC says so.
+  /// For a hash that is paid although no HTLC shows it.
   static SwitchRow row_of_record(const Record& record) {
     SwitchRow row;
     row.state = RowState::complete;
@@ -113,13 +114,14 @@ class Reader {
     return time_is_over(attempt.dies_at, sight_.clock) && fence_may_take() ? Evidence::late : Evidence::not_yet;
   }
 
-  /// lnd refuses a fence beside what is in flight, and in a record that somebody else has begun it proves nothing.
+  /// lnd refuses a fence while something is in flight, and in a record that somebody else has begun a fence proves
+  /// nothing.
   [[nodiscard]] bool fence_may_take() const {
     if (!sight_.record || sight_.record->status != Record::Status::in_flight) return true;
     return is_fence(*sight_.record) || (is_idle(*sight_.record) && is_ours(*sight_.record));
   }
 
-  /// A record of lnd's is no HTLC: it was written before, and an lnd that was killed in between keeps it for ever
+  /// A record of lnd's is not an HTLC yet: it is written first, and if lnd is killed in between, it stays for ever
   /// (lnd/README 2).
   [[nodiscard]] Evidence of_pending(const Asked& attempt, const SwitchRow& shown) const {
     if (!sight_.channels || any_pending()) return Evidence::not_yet;
@@ -127,18 +129,18 @@ class Reader {
     const bool stands = first && std::any_of(sight_.channels->begin(), sight_.channels->end(),
                                              [&](const OwnChannel& channel) { return channel.id == *first; });
     if (stands && height_is_over(attempt)) return Evidence::stranded;
-    // A channel that is being closed takes its HTLCs along to the chain.
+    // A channel that is being closed takes its HTLCs to the chain.
     return stands && shown.lingers ? Evidence::no_htlc : Evidence::not_yet;
   }
 
-  /// The one copy of it is used up. lnd erases what has failed, and nothing else but whole records (lnd/README 2, 10).
+  /// Its only copy is used up. lnd erases failed HTLCs and whole records, nothing else (lnd/README 2, 10).
   [[nodiscard]] Evidence of_seen(const Asked& attempt) const {
     if (!made_for(attempt)) return Evidence::unknown;
     return sight_.record->status == Record::Status::in_flight ? Evidence::not_yet : Evidence::erased;
   }
 
-  /// The record was made when our hand-over could make one, or an earlier part of its round: every InitPayment makes it
-  /// new, and a part joins what it finds. What a fence has made is worth less than any payment.
+  /// The record is from a time when our request, or an earlier part of its round, could make one: every InitPayment
+  /// makes it new, and a part joins what it finds. A record that only a fence made is worth less than any payment.
   [[nodiscard]] bool made_for(const Asked& attempt) const {
     if (!sight_.record || sight_.record->value == fence_amount) return false;
     const UnixNs made = sight_.record->created;
@@ -147,14 +149,14 @@ class Reader {
                        [&](const Asked& one) { return one.key.id == attempt.key.id && made >= handed_over(one); });
   }
 
-  /// Not before this.
+  /// Not before this time.
   static UnixNs handed_over(const Asked& attempt) {
     return attempt.dies_at ? later(*attempt.dies_at, -handover_life_ns) : later(attempt.registered, -clock_grace_ns);
   }
 
   [[nodiscard]] bool has_failed() const { return sight_.record && sight_.record->status == Record::Status::failed; }
 
-  /// lnd calls the hash paid, and shows nothing that proves it (R7).
+  /// lnd says that the hash is paid, but shows nothing that proves it (R7).
   [[nodiscard]] bool unproven() const {
     bool complete = false;
     for (const SwitchRow& row : look_.rows) {
@@ -219,8 +221,8 @@ class Reader {
     return idle_and_ours(record, store_) || (!is_fence(record) && made_empty_by_us(record));
   }
 
-  /// Between InitPayment and RegisterAttempt of a hand-over of ours, or what an lnd that refused it there has left. Not
-  /// of one that has ended before its time: it was refused before it could make a record, and another user makes this.
+  /// Our request was between InitPayment and RegisterAttempt, or lnd refused it there and left this record. Not for a
+  /// request that ended before its time: it was refused before it could make a record, so another user made this one.
   [[nodiscard]] bool made_empty_by_us(const Record& record) const {
     return record.htlcs.empty() && std::any_of(attempts_.begin(), attempts_.end(), [&](const Asked& attempt) {
              const bool over = time_is_over(attempt.dies_at, sight_.clock) || height_is_over(attempt);
@@ -228,7 +230,7 @@ class Reader {
            });
   }
 
-  /// Nothing of it comes any more.
+  /// Nothing of it can come any more.
   [[nodiscard]] bool is_over(const Asked& attempt) const {
     if (!attempt.open) return true;
     if (const SwitchRow* shown = row(attempt)) return shown->state == RowState::failed;
@@ -282,7 +284,8 @@ bool idle_and_ours(const Record& record, const StoreId& store) {
   };
   const auto of_ours = [&](const Htlc& htlc) { return parts_of(htlc, cipher).has_value(); };
   if (!is_idle(record) || record.htlcs.empty()) return false;
-  // Another database's fence may have joined ours: it finds its own gone before it concludes, and makes it again.
+  // Another database's fence may have joined ours. Before that database concludes anything it finds its fence gone, and
+  // makes it again.
   return is_fence(record) ? std::any_of(record.htlcs.begin(), record.htlcs.end(), of_fence)
                           : std::all_of(record.htlcs.begin(), record.htlcs.end(), of_ours);
 }

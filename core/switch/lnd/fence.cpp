@@ -1,3 +1,4 @@
+// The steps of a fence at lnd: look, fence, hold, look, release.
 #include "core/switch/lnd/fence.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@ namespace paytower::lnd {
 
 namespace {
 
-constexpr std::uint32_t fence_blocks = 144;  ///< its only hop exists nowhere, so its expiry means nothing
+constexpr std::uint32_t fence_blocks = 144;  ///< its only hop does not exist, so its expiry means nothing
 
 FenceTerms terms_of(const StoreId& store, const FenceGround& ground, const PaymentHash& hash, const MarkParts& parts) {
   return FenceTerms{hash, ground.node, ground.height + fence_blocks, MarkCipher(store).make(parts)};
@@ -74,7 +75,7 @@ void FenceProof::first_look(const TrackMeaning& seen) {
   record != nullptr&& is_in_way(*record) ? clear_own() : fence(is_paid(seen, guarded_.front().key.hash));
 }
 
-/// An unfinished record of ours: a fence would join it, and stand behind nothing.
+/// An unfinished record of ours: a fence would join it and come after nothing.
 bool FenceProof::is_in_way(const Record& record) const {
   if (record.value == fence_amount) return false;
   if (idle_and_ours(record, store_)) return true;
@@ -106,7 +107,8 @@ void FenceProof::end_paid(const RestEnd& end_of_fence) {
   end(std::move(dead));
 }
 
-/// The attempts that this fence stands behind. Of one that was added later a copy may have got in between: it had time
+/// The attempts that this fence comes after. For one that was added later a copy may have got in between, because it
+/// still had time when the fence was sent.
 /// when the fence was sent.
 std::vector<AttemptKey> FenceProof::guarded_by(const Record& record) const {
   std::vector<AttemptKey> keys;

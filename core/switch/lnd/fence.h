@@ -1,4 +1,4 @@
-// The proof that a lost hand-over is dead (lnd/README 7). One proof a hash at a time.
+// The proof that a lost request is dead (lnd/README 7). One proof for each hash at a time.
 #pragma once
 
 #include <cstdint>
@@ -15,40 +15,40 @@
 namespace paytower::lnd {
 
 /// A copy that passed lnd's check of its time may wait for lnd's database: a Go mutex is fair after 1 ms, and the SQL
-/// store tries again at most a second apart, some ten times. This long a fence must stand behind such a copy.
+/// store tries again some ten times, at most a second apart. A fence must stand for this long after such a copy.
 inline constexpr std::int64_t fence_hold_ns = 5 * ns_per_second;
-/// A fence or its release that is not taken by then is none: a late one could end a later record.
+/// A fence or a release that was not accepted by then never will be: a late one could end a later record.
 inline constexpr std::int64_t fence_life_ns = 5 * ns_per_second;
 
-/// What a fence needs of the surroundings.
+/// What a fence needs to know.
 struct FenceGround {
-  PublicKey node;            ///< any that lnd can name
+  PublicKey node;            ///< any node that lnd can name
   std::uint32_t height = 0;  ///< of the chain
 };
 
-/// Look, end a record of ours that stands in the way, fence, look, hold, look: the record must be the same fence all
-/// the time, and one of ours must have joined it after the attempt's time was over. Where lnd calls the hash paid, its
-/// refusal of the fence is the write that stands behind every copy.
+/// Look, end a record of ours that is in the way, fence, look, hold, look: the record must be the same fence all the
+/// time, and one of our HTLCs must have joined it after the attempt's time was over. If lnd says that the hash is paid,
+/// its refusal of the fence is the write that comes after every copy.
 class FenceProof : public std::enable_shared_from_this<FenceProof> {
  public:
   struct Guarded {
     AttemptKey key;
     UnixNs dies_at;
-    Msat total;  ///< of its payment
+    Msat total;  ///< of the whole payment
   };
-  /// `dead`: those of which no copy is on its way; the others are to be looked at.
+  /// `dead`: the attempts of which no copy is on its way. The others have to be looked at.
   using Done = std::function<void(std::vector<AttemptKey> dead)>;
 
   FenceProof(Link& link, Clock& clock, const StoreId& store, FenceGround ground, Guarded first, Done done);
-  /// Another attempt of the same hash: its time must be over too.
+  /// Adds another attempt of the same hash. Its time must be over too.
   void add(const Guarded& more);
   [[nodiscard]] const std::vector<Guarded>& guarded() const { return guarded_; }
 
   /// REQUIRES: owned by a shared_ptr. `done` is called once, unless the questions are dropped.
   void start();
-  /// Nothing is told any more, and nothing more is asked.
+  /// From now on nothing is reported and nothing more is asked.
   void abandon() { done_ = nullptr; }
-  /// When go_on() has something to do.
+  /// The time at which go_on() has something to do.
   [[nodiscard]] std::optional<MonoNs> due() const { return hold_until_; }
   void go_on();
 
@@ -72,11 +72,11 @@ class FenceProof : public std::enable_shared_from_this<FenceProof> {
   std::vector<Guarded> guarded_;
   Done done_;
   UnixNs fenced_at_{};  ///< lnd's clock when the fence was sent
-  UnixNs created_{};    ///< of the record that is held
+  UnixNs created_{};    ///< when the record was made that is held
   std::optional<MonoNs> hold_until_;
 };
 
-/// F with the mark of its maker, and its end. Both are bound to fence_life_ns.
+/// The fence with its maker's mark, and its release. Both are limited to fence_life_ns.
 void send_fence(Link& link, const StoreId& store, const FenceGround& ground, const AttemptKey& key, Link::Ended ended);
 void send_release(Link& link, const StoreId& store, const FenceGround& ground, const PaymentHash& hash,
                   Link::Ended ended);

@@ -1,8 +1,10 @@
+// Reads the fields of a message one by one.
 #include "core/switch/lnd/fields.h"
 
 #include <sodium.h>
 
-#include <charconv>
+
+#include "core/base/number.h"
 
 namespace paytower::lnd {
 
@@ -13,15 +15,8 @@ using nlohmann::json;
 std::string encode(std::span<const std::uint8_t> bytes, int variant) {
   std::string text(sodium_base64_encoded_len(bytes.size(), variant), '\0');
   sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), variant);
-  text.pop_back();  // the terminator that the length counts
+  text.pop_back();  // the terminator, which the length includes
   return text;
-}
-
-std::optional<std::uint64_t> whole_number(std::string_view digits) {
-  std::uint64_t value = 0;
-  const auto [end, errc] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (errc != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-  return value;
 }
 
 std::optional<std::uint64_t> number_in(const json& value) {

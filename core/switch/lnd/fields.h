@@ -1,4 +1,4 @@
-// The fields of lnd's messages, as its gateway writes protobuf: 64-bit numbers are strings, bytes are base64, and what
+// The fields of lnd's messages as its gateway writes protobuf: 64-bit numbers are strings, bytes are base64, and what
 // is absent or null is zero.
 #pragma once
 
@@ -19,27 +19,27 @@ namespace paytower::lnd {
 
 /// Standard base64 with padding, as lnd reads and writes bytes in a message.
 [[nodiscard]] std::string to_base64(std::span<const std::uint8_t> bytes);
-/// The alphabet that may stand in a path, with padding.
+/// The alphabet that is allowed in a path, with padding.
 [[nodiscard]] std::string to_base64_url(std::span<const std::uint8_t> bytes);
-/// Nothing for what to_base64 would not write.
+/// Nothing for text that to_base64 would not write.
 [[nodiscard]] std::optional<Bytes> from_base64(std::string_view text);
 
-/// Reads one message field by field. Never throws; whatever is of another type or out of range reads as zero, and
-/// good() tells of it ever after. The message must outlive this.
+/// Reads one message field by field. Never throws. What has the wrong type or is out of range reads as zero, and from
+/// then on good() is false. The message must outlive this.
 class Fields {
  public:
   explicit Fields(const nlohmann::json& message) : message_(message), good_(message.is_object()) {}
 
   [[nodiscard]] bool good() const { return good_; }
-  /// For what a caller finds wrong itself.
+  /// For errors that the caller finds itself.
   void refuse() { good_ = false; }
 
-  /// Written as a number or as a string of one.
+  /// A number, or a string of one.
   [[nodiscard]] std::uint64_t number(const char* key, std::uint64_t most = INT64_MAX);
   [[nodiscard]] std::uint32_t number32(const char* key, std::uint32_t most = UINT32_MAX) {
     return static_cast<std::uint32_t>(number(key, most));
   }
-  /// Refused above all bitcoin.
+  /// An error above all bitcoin.
   [[nodiscard]] Msat amount(const char* key);
   [[nodiscard]] UnixNs time(const char* key) { return UnixNs{static_cast<std::int64_t>(number(key))}; }
   [[nodiscard]] ShortChannelId channel(const char* key) { return ShortChannelId{number(key, UINT64_MAX)}; }
@@ -47,7 +47,7 @@ class Fields {
   [[nodiscard]] std::string text(const char* key);
   [[nodiscard]] Bytes bytes(const char* key);
 
-  /// Hex digits. Nothing when the field is empty; refused when it has another size.
+  /// Hex digits. Nothing if the field is empty; an error if it has another size.
   template <typename T> [[nodiscard]] std::optional<T> hex(const char* key) {
     const std::string digits = text(key);
     if (digits.empty()) return std::nullopt;
@@ -60,9 +60,9 @@ class Fields {
     return known(T::from_span(data));
   }
 
-  /// Nullptr when there is none.
+  /// nullptr if there is none.
   [[nodiscard]] const nlohmann::json* message(const char* key);
-  /// Of no more than `most` elements. An empty one when there is none.
+  /// An error if it has more than `most` elements. Empty if there is none.
   [[nodiscard]] const nlohmann::json& list(const char* key, std::size_t most);
 
  private:

@@ -1,3 +1,4 @@
+// Sends requests to lnd with our macaroon, and keeps track of its clock.
 #include "core/switch/lnd/link.h"
 
 #include <cerrno>
@@ -9,6 +10,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "core/switch/lnd/reading.h"
 
 namespace paytower::lnd {
@@ -16,13 +19,14 @@ namespace paytower::lnd {
 namespace {
 
 constexpr std::int64_t question_patience_ns = 10 * ns_per_second;
-constexpr std::int64_t stream_patience_ns = 365LL * 24 * 3'600 * ns_per_second;  ///< lnd ends no stream that it serves
+/// Lnd never ends a stream that it serves.
+constexpr std::int64_t stream_patience_ns = 365LL * 24 * 3'600 * ns_per_second;
 
 Error unreadable(const std::string& path, const std::string& why) {
-  return Error{Errc::switch_unavailable, "the macaroon " + path + " cannot be used: " + why, {}};
+  return Error{Errc::switch_unavailable, fmt::format("the macaroon {} cannot be used: {}", path, why), {}};
 }
 
-/// The file's bytes; one more than a macaroon can have where it is longer.
+/// The bytes of the file; one byte more than a macaroon may have if the file is longer.
 Result<SecretBytes> read_secret(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return unreadable(path, std::strerror(errno));

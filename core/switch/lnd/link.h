@@ -1,4 +1,4 @@
-// The connection to one lnd: its requests with our macaroon, and its clock. What an answer means stands elsewhere.
+// The connection to one lnd: requests with our macaroon, and lnd's clock. What an answer means is said elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,14 @@
 
 namespace paytower::lnd {
 
-/// Requests end by calling back, from pump(); none does once it was dropped.
+/// Requests end with a call from pump(). A dropped request never calls.
 class Link {
  public:
-  /// How a hand-over, or any other request that must not be made twice, is sent.
+  /// How to send a payment, or any other request that must not be made twice.
   struct Once {
-    std::optional<UnixNs> dies_at;  ///< by lnd's clock: no copy of it is taken later
-    std::int64_t patience_ns = 0;   ///< for the whole answer
-    bool waits = false;             ///< an HTLC has to end first
+    std::optional<UnixNs> dies_at;  ///< by lnd's clock: no copy of the request is accepted later
+    std::int64_t patience_ns = 0;   ///< for the complete answer
+    bool waits = false;             ///< the answer comes only when an HTLC has ended
   };
   using Ended = std::function<void(const RestEnd&)>;
   using Line = std::function<void(const RestHead&, const std::string&)>;
@@ -30,31 +30,31 @@ class Link {
   /// The clock must outlive this.
   Link(LndAddress address, Clock& clock);
 
-  /// Reads the macaroon, and makes ready to connect. Its refusal says what to do.
+  /// Reads the macaroon and prepares for connecting. A refusal says what to do.
   [[nodiscard]] Result<std::monostate> open();
   [[nodiscard]] bool is_open() const { return client_.is_open() && macaroon_.has_value(); }
 
-  /// A question that changes nothing: put again on another connection where the first is lost, once. Told as lost when
-  /// that one is lost too.
+  /// A question that changes nothing: if the connection is lost, it is asked once more on another one. Reported as lost
+  /// if that one is lost too.
   void ask(const Request& request, Ended ended);
-  /// The same, over in a moment by its macaroon: whether lnd keeps to that.
+  /// The same, with a macaroon that is valid only for a moment: does lnd keep that limit?
   void ask_expired(const Request& request, Ended ended);
-  /// The first line of a stream; the rest is not read. `line` says whether it is the last one, so that the connection
-  /// can be kept. `ended`: without any line.
+  /// The first line of a stream; the rest is not read. `line` is told whether it is the last one, so that the
+  /// connection can be kept. `ended`: there was no line.
   using FirstLine = std::function<bool(const RestHead&, const std::string&)>;
   void ask_first_line(const Request& request, FirstLine line, Ended ended);
-  /// A stream, for as long as the connection lasts.
+  /// A stream, as long as the connection lasts.
   void follow(const Request& request, Line line, Ended ended);
-  /// Never a second time.
+  /// Never sent a second time.
   void ask_once(const Request& request, const Once& how, Ended ended);
-  /// Nothing more is told of questions and streams. What was asked once is told of.
+  /// From now on nothing is reported about questions and streams. Requests that are made only once are still reported.
   void drop_questions();
 
   bool pump() { return client_.pump(); }
   [[nodiscard]] int descriptor() const { return client_.descriptor(); }
   [[nodiscard]] std::optional<MonoNs> deadline() const { return client_.deadline(); }
 
-  /// lnd's, as far as it has been told; 0 before its first answer. Never later than it is, unless it is set back.
+  /// lnd's clock, as far as it has told it; 0 before its first answer. Never later than it is, unless it was set back.
   [[nodiscard]] UnixNs lnd_clock() const;
 
  private:
@@ -67,7 +67,7 @@ class Link {
   Clock& clock_;
   RestClient client_;
   std::optional<Macaroon> macaroon_;
-  std::set<std::uint64_t> questions_;  ///< that may be dropped
+  std::set<std::uint64_t> questions_;  ///< those that may be dropped
   UnixNs told_{};                      ///< lnd's clock when it answered
   MonoNs told_at_{};
 };

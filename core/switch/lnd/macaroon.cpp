@@ -1,5 +1,7 @@
+// Reads macaroons of version 2, and adds a time limit to them.
 #include "core/switch/lnd/macaroon.h"
 
+#include <fmt/core.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -18,7 +20,7 @@ namespace {
 constexpr std::uint8_t version = 2;
 constexpr std::size_t signature_bytes = crypto_auth_hmacsha256_BYTES;
 
-/// Fields of the binary form; they stand in this order in a section.
+/// The fields of the binary form; in a section they come in this order.
 constexpr std::uint8_t end_of_section = 0;
 constexpr std::uint8_t location = 1;
 constexpr std::uint8_t identifier = 2;
@@ -29,7 +31,7 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// Goes through the form field by field. Never reads past the end; `good` tells.
+/// Goes through the form field by field. Never reads past the end; `good` tells whether all went well.
 class Walker {
  public:
   explicit Walker(std::span<const std::uint8_t> data) : data_(data) {}
@@ -38,7 +40,7 @@ class Walker {
     if (at_ >= data_.size()) good = false;
     return good ? data_[at_++] : end_of_section;
   }
-  /// A length and so many bytes.
+  /// A length, and that many bytes.
   std::span<const std::uint8_t> value() {
     const std::size_t size = length();
     if (size > data_.size() - at_) good = false;
@@ -51,7 +53,7 @@ class Walker {
   bool good = true;
 
  private:
-  /// Seven bits a byte, the lowest first. Two bytes hold more than any macaroon here has.
+  /// Seven bits in each byte, the lowest first. Two bytes are enough for any macaroon here.
   std::size_t length() {
     const std::uint8_t low = byte();
     if (low < 0x80) return low;
@@ -64,8 +66,8 @@ class Walker {
   std::size_t at_ = 0;
 };
 
-/// Reads one section behind its first field's type, up to its end. False without an identifier, or with a field that
-/// does not belong.
+/// Reads one section, from after its first field's type to its end. False if it has no identifier, or a field that does
+/// not belong there.
 bool skip_section(Walker& walker, std::uint8_t first) {
   bool named = false;
   std::uint8_t before = end_of_section;
@@ -79,7 +81,7 @@ bool skip_section(Walker& walker, std::uint8_t first) {
 }
 
 struct Parts {
-  std::size_t body = 0;  ///< its bytes
+  std::size_t body = 0;  ///< how many bytes the body has
   std::span<const std::uint8_t> signature;
 };
 
@@ -99,7 +101,7 @@ std::optional<Parts> parts_of(std::span<const std::uint8_t> file) {
   return parts;
 }
 
-/// As `lncli bakemacaroon` prints one.
+/// Hex text, as `lncli bakemacaroon` prints it.
 bool is_hex_text(std::span<const std::uint8_t> file) {
   return !file.empty() && std::all_of(file.begin(), file.end(), [](std::uint8_t byte) {
     return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F') ||
@@ -109,7 +111,7 @@ bool is_hex_text(std::span<const std::uint8_t> file) {
 
 Error refusal(std::span<const std::uint8_t> file) {
   if (is_hex_text(file))
-    return Error{Errc::usage, "the macaroon file holds hex text, and lnd's own form is wanted",
+    return Error{Errc::usage, "the macaroon file holds hex text, but lnd's binary form is needed",
                  "xxd -r -p FILE NEW_FILE"};
   return Error{Errc::usage, "the macaroon file holds no macaroon of version 2, as lnd writes them"};
 }
@@ -118,11 +120,6 @@ SecretBytes copy_of(std::span<const std::uint8_t> bytes) {
   SecretBytes copy(bytes.size());
   copy.append(bytes);
   return copy;
-}
-
-std::string padded(std::uint64_t value, std::size_t width) {
-  const std::string digits = std::to_string(value);
-  return std::string(width - std::min(width, digits.size()), '0') + digits;
 }
 
 }  // namespace
@@ -152,12 +149,9 @@ std::string time_before_caveat(UnixNs until) {
   const auto day = floor<days>(at);
   const year_month_day date(day);
   const hh_mm_ss<microseconds> time(at - day);
-  return "time-before " + padded(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4) + "-" +
-         padded(static_cast<unsigned>(date.month()), 2) + "-" + padded(static_cast<unsigned>(date.day()), 2) + "T" +
-         padded(static_cast<std::uint64_t>(time.hours().count()), 2) + ":" +
-         padded(static_cast<std::uint64_t>(time.minutes().count()), 2) + ":" +
-         padded(static_cast<std::uint64_t>(time.seconds().count()), 2) + "." +
-         padded(static_cast<std::uint64_t>(time.subseconds().count()), 6) + "Z";
+  return fmt::format("time-before {:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
+                     time.minutes().count(), time.seconds().count(), time.subseconds().count());
 }
 
 Result<Macaroon> Macaroon::read(std::span<const std::uint8_t> file) {

@@ -1,3 +1,4 @@
+// Encrypts and decrypts marks with a key made from the store's id.
 #include "core/switch/lnd/mark.h"
 
 #include <sodium.h>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "core/base/hash.h"
+#include "core/base/number.h"
 #include "core/base/require.h"
 #include "core/driver/attempt_id.h"
 #include "core/switch/rest/openssl.h"
@@ -18,7 +20,7 @@ namespace {
 
 using Key = std::array<std::uint8_t, 16>;
 
-// The block: {store's first bytes, attempt id, part, kind}, numbers big-endian.
+// The block is {first bytes of the store id, attempt id, part, kind}, with big-endian numbers.
 constexpr std::size_t store_bytes = 5;
 constexpr std::size_t part_at = store_bytes + 8;
 constexpr std::size_t kind_at = part_at + 2;
@@ -30,13 +32,7 @@ void write_number(std::span<std::uint8_t> out, std::uint64_t value) {
   for (std::size_t i = out.size(); i > 0; --i, value >>= 8U) out[i - 1] = static_cast<std::uint8_t>(value);
 }
 
-std::uint64_t read_number(std::span<const std::uint8_t> bytes) {
-  std::uint64_t value = 0;
-  for (const std::uint8_t byte : bytes) value = value << 8U | byte;
-  return value;
-}
-
-/// AES-128 of one block. Only a library that is out of memory, or has no AES, fails here.
+/// AES-128 of one block. Fails only if the library is out of memory or has no AES.
 Mark transform(const Mark& block, const Key& key, bool encrypt) {
   const auto freed = [](EVP_CIPHER_CTX* one) { EVP_CIPHER_CTX_free(one); };
   const std::unique_ptr<EVP_CIPHER_CTX, decltype(freed)> context(EVP_CIPHER_CTX_new(), freed);
@@ -78,8 +74,8 @@ std::optional<MarkParts> MarkCipher::read(const Mark& mark) const {
   const Mark block = transform(mark, key_, false);
   const std::span<const std::uint8_t> in(block);
   MarkParts parts;
-  parts.id.value = read_number(in.subspan(store_bytes, 8));
-  parts.part = static_cast<std::uint32_t>(read_number(in.subspan(part_at, 2)));
+  parts.id.value = big_endian(in.subspan(store_bytes, 8));
+  parts.part = static_cast<std::uint32_t>(big_endian(in.subspan(part_at, 2)));
   const std::uint8_t kind = block[kind_at];
   const bool ours = std::equal(block.begin(), block.begin() + store_bytes, store_.bytes.begin());
   if (!ours || kind < 1 || kind > 3 || parts.id.value >= end_of_ids) return std::nullopt;

@@ -1,5 +1,5 @@
-// How we know our own HTLCs at lnd: 16 bytes in the last hop's custom records, which nobody else can tell from
-// chance (lnd/README 5).
+// How we recognise our own HTLCs at lnd: 16 bytes in the custom records of the last hop, which look random to everyone
+// else (lnd/README 5).
 #pragma once
 
 #include <array>
@@ -10,11 +10,11 @@
 
 namespace paytower::lnd {
 
-/// The custom record that carries a mark: odd, so that payees who do not know it pass over it (BOLT 1), and of the
+/// The custom record that carries a mark. It is odd, so that payees who do not know it ignore it (BOLT 1), and in the
 /// range that lnd leaves to its users (from 65536).
 inline constexpr std::uint64_t mark_record_type = 5'564'161;
 
-/// What stands in that record.
+/// The bytes in that record.
 using Mark = std::array<std::uint8_t, 16>;
 
 /// What the marked HTLC was sent for.
@@ -32,8 +32,8 @@ struct MarkParts {
 };
 inline constexpr std::uint32_t most_marked_part = 0xFFFF;
 
-/// Writes and reads the marks of one store (R12). Whoever does not know the store's id sees random bytes: a payee
-/// cannot link two payments by them.
+/// Writes and reads the marks of one store (R12). Without the store's id they look random, so a payee cannot link two
+/// payments by them.
 class MarkCipher {
  public:
   explicit MarkCipher(const StoreId& store);
@@ -41,9 +41,9 @@ class MarkCipher {
   MarkCipher(const MarkCipher&) = delete;
   MarkCipher& operator=(const MarkCipher&) = delete;
 
-  /// The same parts make the same mark (R4). REQUIRES: a part that can be marked, an id below 2^62.
+  /// The same parts always make the same mark (R4). REQUIRES: a part that can be marked, an id below 2^62.
   [[nodiscard]] Mark make(const MarkParts& parts) const;
-  /// Nothing for what this store did not make; another's passes for ours once in 2^48.
+  /// Nothing for bytes that this store did not make. Foreign bytes are taken for ours once in 2^48 cases.
   [[nodiscard]] std::optional<MarkParts> read(const Mark& mark) const;
 
  private:

@@ -1,8 +1,11 @@
+// Reads lnd's JSON: state, node, payments, routes, channels, errors.
 #include "core/switch/lnd/reading.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/json.h"
 #include "core/base/limits.h"
@@ -15,22 +18,22 @@ namespace {
 
 using nlohmann::json;
 
-/// Hops of anybody's payment; the onion of lnd holds 27.
+/// Hops of anybody's payment; an onion of lnd holds 27.
 constexpr std::size_t most_hops_shown = 64;
 constexpr std::size_t most_pending_htlcs = 2 * limits::max_batch_parallel;
 
 Error unusable(std::string_view what) {
-  return Error{Errc::switch_unavailable, "lnd's answer to " + std::string(what) + " cannot be used"};
+  return Error{Errc::switch_unavailable, fmt::format("lnd's answer to {} cannot be used", what)};
 }
 
-/// Not JSON, or beyond a bound: null, which no message of lnd's is.
+/// Not JSON, or beyond a bound: null, which is never a message of lnd.
 json document(std::string_view body) {
   constexpr std::array<std::string_view, 1> floats = {"success_prob"};
   auto read = read_json(body, JsonRules{max_answer_bytes, floats});
   return read ? std::move(*read) : json();
 }
 
-/// Bytes that lnd has not are 64 zeros, or none.
+/// If lnd does not have the bytes, it sends 64 zeros, or nothing.
 std::optional<Preimage> real(const std::optional<Preimage>& preimage) {
   return preimage == Preimage{} ? std::nullopt : preimage;
 }
@@ -39,7 +42,7 @@ std::optional<Mark> mark_in(Fields& last_hop) {
   const json* records = last_hop.message("custom_records");
   if (records == nullptr) return std::nullopt;
   Fields fields(*records);
-  const Bytes record = fields.bytes(std::to_string(mark_record_type).c_str());
+  const Bytes record = fields.bytes(fmt::format("{}", mark_record_type).c_str());
   if (!fields.good()) last_hop.refuse();
   Mark mark{};
   if (record.size() != mark.size()) return std::nullopt;
@@ -47,7 +50,7 @@ std::optional<Mark> mark_in(Fields& last_hop) {
   return mark;
 }
 
-/// True when all of the route could be read.
+/// True if all of the route could be read.
 bool take_route(const json& route, Htlc& htlc) {
   Fields fields(route);
   htlc.total_time_lock = fields.number32("total_time_lock");
@@ -63,7 +66,7 @@ bool take_route(const json& route, Htlc& htlc) {
   return fields.good() && first.good() && last.good();
 }
 
-/// IN_FLIGHT is lnd's zero, so a field that is not there says it.
+/// IN_FLIGHT is lnd's zero, so it is also what a missing field means.
 std::optional<Htlc::State> htlc_state(const std::string& status) {
   if (status == "FAILED") return Htlc::State::failed;
   if (status == "SUCCEEDED") return Htlc::State::settled;
@@ -92,7 +95,7 @@ std::optional<Htlc> htlc_of(const json& attempt) {
   return fields.good() ? std::optional(std::move(htlc)) : std::nullopt;
 }
 
-/// INITIATED: a record without HTLCs, which lnd calls IN_FLIGHT unless it is told otherwise.
+/// INITIATED is a record without HTLCs. lnd calls it IN_FLIGHT unless asked otherwise.
 std::optional<Record::Status> record_status(const std::string& status) {
   if (status == "SUCCEEDED") return Record::Status::succeeded;
   if (status == "FAILED") return Record::Status::failed;
@@ -134,7 +137,7 @@ std::optional<PaymentShown> payment_of(const json& payment) {
 std::optional<RestError> error_of(const json& error, bool wrapped) {
   Fields fields(error);
   RestError read{fields.number32("code"), fields.text("message"), wrapped};
-  // Any other message reads as one whose code is zero, which is no error.
+  // Any other message would read as one whose code is zero, which is not an error.
   return fields.good() && read.code != 0 ? std::optional(std::move(read)) : std::nullopt;
 }
 
@@ -255,7 +258,7 @@ Result<StreamLine> read_stream_line(std::string_view line) {
 
 Result<Htlc> read_attempt(std::string_view body) {
   const json answer = document(body);
-  // Nothing but its own status tells an attempt from an empty message.
+  // Only its status tells an attempt from an empty message.
   if (!answer.is_object() || !answer.contains("status")) return unusable("send");
   auto htlc = htlc_of(answer);
   if (!htlc) return unusable("send");

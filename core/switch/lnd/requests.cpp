@@ -1,8 +1,10 @@
+// The requests to lnd's REST gateway, as paths and JSON.
 #include "core/switch/lnd/requests.h"
 
 #include <algorithm>
 #include <utility>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/limits.h"
@@ -17,18 +19,18 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t invented_channel = 1;
-constexpr std::uint64_t fence_msat = 1;  ///< the least total that lnd takes
+constexpr std::uint64_t fence_msat = 1;  ///< the smallest total that lnd takes
 constexpr std::uint8_t fence_secret_byte = 0xFE;
 
-/// As protobuf's JSON writes 64 bits.
-std::string number(std::uint64_t value) { return std::to_string(value); }
+/// The way in which protobuf's JSON writes 64 bits.
+std::string number(std::uint64_t value) { return fmt::format("{}", value); }
 
 Request get(std::string target) { return Request{"GET", std::move(target)}; }
 Request post(std::string target, const json& body) { return Request{"POST", std::move(target), body.dump()}; }
 
 // --- QueryRoutes ---
 
-/// The channel of a hint, as the hint uses it.
+/// The channel of a hint, in the direction of the hint.
 ChannelDirection hinted_channel(const RouteHint& hint, std::size_t i, const PublicKey& payee) {
   const PublicKey& to = i + 1 < hint.size() ? hint[i + 1].node : payee;
   return ChannelDirection{hint[i].channel, static_cast<std::uint8_t>(hint[i].node < to ? 0 : 1)};
@@ -45,7 +47,8 @@ std::uint64_t occupied(const RouteQuestion& question, const ChannelDirection& ch
   return sum;
 }
 
-/// With those whose bound the whole amount would break: one route is asked for, and carries at least that.
+/// Includes channels with a bound that the whole amount would break: only one route is asked for, and it carries at
+/// least the amount.
 std::vector<ChannelDirection> excluded(const RouteQuestion& question) {
   std::vector<ChannelDirection> channels = question.excluded_channels;
   for (const ChannelBound& bound : question.bounds) {
@@ -74,7 +77,7 @@ json hint_json(const RouteHint& hint) {
   return json{{"hop_hints", std::move(hops)}};
 }
 
-/// Without those that lead over an excluded channel: lnd ignores an exclusion of what its graph lacks.
+/// Leaves out hints over an excluded channel: lnd ignores exclusions of channels that are not in its graph.
 json hints_json(const RouteQuestion& question, const std::vector<ChannelDirection>& without) {
   json hints = json::array();
   for (const RouteHint& hint : question.hints) {
@@ -106,9 +109,9 @@ json mpp_json(const PaymentSecret& secret, Msat total) {
   return json{{"payment_addr", to_base64(secret.bytes)}, {"total_amt_msat", number(total.value())}};
 }
 
-json mark_json(const Mark& mark) { return json{{std::to_string(mark_record_type), to_base64(mark)}}; }
+json mark_json(const Mark& mark) { return json{{fmt::format("{}", mark_record_type), to_base64(mark)}}; }
 
-/// What the node at the end of a channel is told: the amount and the expiry of the next channel.
+/// What the node at the end of a channel is told: the amount and the expiry for the next channel.
 json hop_json(const Hop& hop, const Hop& next, std::uint32_t height) {
   return json{{"chan_id", number(hop.channel.value)},
               {"pub_key", hop.node.hex()},
@@ -140,7 +143,7 @@ Request send_route(const PaymentHash& hash, json route, bool skip_temp_err) {
       json{{"payment_hash", to_base64(hash.bytes)}, {"route", std::move(route)}, {"skip_temp_err", skip_temp_err}});
 }
 
-/// Another payment secret than any payee's: no part of a payment can join its record.
+/// Not the payment secret of any payee, so no part of a payment can join this record.
 json fence_route(const FenceTerms& terms) {
   PaymentSecret secret;
   secret.bytes.fill(fence_secret_byte);
@@ -160,25 +163,26 @@ Request state_request() { return get("/v1/state"); }
 
 Request node_info_request() { return get("/v1/getinfo"); }
 
-Request track_request(const PaymentHash& hash) { return get("/v2/router/track/" + to_base64_url(hash.bytes)); }
+Request track_request(const PaymentHash& hash) {
+  return get(fmt::format("/v2/router/track/{}", to_base64_url(hash.bytes)));
+}
 
 Request track_all_request() { return get("/v2/router/payments"); }
 
 Request channels_request() { return get("/v1/channels"); }
 
 Request payments_request(std::uint64_t after) {
-  return get("/v1/payments?include_incomplete=true&index_offset=" + number(after) +
-             "&max_payments=" + number(max_page));
+  return get(fmt::format("/v1/payments?include_incomplete=true&index_offset={}&max_payments={}", after, max_page));
 }
 
 Request newest_payments_request(std::size_t most) {
-  return get("/v1/payments?include_incomplete=true&reversed=true&max_payments=" + number(most));
+  return get(fmt::format("/v1/payments?include_incomplete=true&reversed=true&max_payments={}", most));
 }
 
 Request routes_request(const RouteQuestion& question) {
   const RouteDemand& demand = question.demand;
   const auto without = excluded(question);
-  // lnd reads 16 bits of it, whatever was said.
+  // lnd uses only 16 bits of it, whatever is sent.
   const std::uint32_t final_delta =
       std::min(demand.final_cltv_delta, limits::max_cltv_delta - final_cltv_reserve) + final_cltv_reserve;
   json body{{"amt_msat", number(demand.amount.value())},
@@ -189,9 +193,9 @@ Request routes_request(const RouteQuestion& question) {
             {"outgoing_chan_ids", channels_json(demand.outgoing_channels)},
             {"route_hints", hints_json(question, without)},
             {"use_mission_control", true}};
-  // Without one, lnd's own limit holds.
+  // If this is missing, lnd's own limit holds.
   if (demand.cltv_limit < usual_max_cltv) body["cltv_limit"] = std::max<std::uint32_t>(demand.cltv_limit, 1);
-  return post("/v1/graph/routes/" + demand.destination.hex() + "/0", body);
+  return post(fmt::format("/v1/graph/routes/{}/0", demand.destination.hex()), body);
 }
 
 Request send_request(const Handover& handover, const SendTerms& terms) {

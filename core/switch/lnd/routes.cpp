@@ -1,3 +1,4 @@
+// Searches for routes with QueryRoutes, and finds out why there are none.
 #include "core/switch/lnd/routes.h"
 
 #include <algorithm>
@@ -19,7 +20,7 @@ std::vector<SpendableChannel> spendable(const std::vector<OwnChannel>& channels)
   return found;
 }
 
-/// What a single HTLC over a channel must not reach.
+/// An amount that a single HTLC over a channel must not reach.
 void exclude_full(RouteQuestion& question) {
   for (const ChannelBound& bound : question.bounds) {
     if (bound.below <= question.demand.amount) question.excluded_channels.push_back(bound.channel);
@@ -38,7 +39,7 @@ RouteSearch::RouteSearch(Link& link, RouteQuestion question, const PublicKey& ow
     : link_(link), question_(std::move(question)), own_(own), height_(height), done_(std::move(done)) {}
 
 void RouteSearch::start() {
-  if (question_.demand.destination == own_) return end_with({});  // lnd would lead the payment in a circle
+  if (question_.demand.destination == own_) return end_with({});  // lnd would answer with a circle
   put(in_one_piece(), [self = shared_from_this()](const std::vector<Route>& routes) { self->take_whole(routes); });
 }
 
@@ -76,7 +77,7 @@ void RouteSearch::look_at_channels(std::function<void()> next) {
   });
 }
 
-/// Of our own channels lnd has subtracted what is pending.
+/// lnd has already subtracted what is pending in our own channels.
 std::vector<ChannelRoom> RouteSearch::rooms() const {
   const Loads beside = loads_of(question_.beside);
   std::vector<ChannelRoom> found;

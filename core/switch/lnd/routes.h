@@ -1,4 +1,4 @@
-// Routes from lnd's own graph and its own mission control, which learns from every hand-over of ours.
+// Routes from lnd's own graph and its own mission control, which learns from all that we send.
 #pragma once
 
 #include <functional>
@@ -14,14 +14,15 @@
 
 namespace paytower::lnd {
 
-/// One question to QueryRoutes for all in one piece; where there is none, and parts are allowed, halves (HalvedRoutes).
-/// Where there is none at all, one more question without the limits of fee and blocks may tell that a limit is in the
-/// way, and our channels whether they hold enough. What an earlier payment met is lnd's to know.
+/// One question to QueryRoutes for the whole amount in one part. If there is no route and parts are allowed, it goes on
+/// by halving (HalvedRoutes). If there is none at all, one more question without the limits on fee and blocks may show
+/// that a limit is in the way, and our channels may show that they hold too little. What earlier payments met is lnd's
+/// business.
 class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
 
-  /// `height`: of the chain, from which the routes' delays count. `done` is not called when the questions are dropped.
+  /// `height`: of the chain; the routes' delays count from it. `done` is not called when the questions are dropped.
   RouteSearch(Link& link, RouteQuestion question, const PublicKey& own, std::uint32_t height, Done done);
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start();
@@ -44,7 +45,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   std::uint32_t height_;
   Done done_;
   std::optional<std::vector<OwnChannel>> channels_;
-  std::optional<RestError> error_;  ///< lnd's last
+  std::optional<RestError> error_;  ///< the last error of lnd
 };
 
 }  // namespace paytower::lnd

@@ -1,3 +1,4 @@
+// The switch port over lnd's REST interface: questions, requests, the stream of ends, and fences.
 #include "core/switch/lnd/switch.h"
 
 #include <algorithm>
@@ -6,6 +7,8 @@
 #include <set>
 #include <string>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/switch/lnd/conclusions.h"
 #include "core/switch/lnd/evidence.h"
@@ -23,19 +26,20 @@ constexpr std::int64_t first_pause_ns = 250 * ns_per_ms;
 constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;
 constexpr unsigned most_doublings = 5;
 constexpr std::int64_t query_patience_ns = 48 * ns_per_second;
-constexpr std::int64_t stream_settles_ns = ns_per_second;  ///< from its request until it surely hears every end
-constexpr std::int64_t height_age_ns = 5 * ns_per_second;  ///< then it is asked for anew
-/// An HTLC ends long before, and a process that waits for it too.
+/// So long after its request the stream is sure to hear every end.
+constexpr std::int64_t stream_settles_ns = ns_per_second;
+constexpr std::int64_t height_age_ns = 5 * ns_per_second;  ///< after this time the height is asked for again
+/// An HTLC ends long before that, and so does a process that waits for it.
 constexpr std::int64_t answer_patience_ns = 365LL * 24 * 3'600 * ns_per_second;
 constexpr std::size_t most_ends_kept = 1'000;
-constexpr std::size_t newest_first = 100;  ///< payments among which an attempt of ours is looked for: then among all
-                                           ///< of a page
+/// How many payments are searched for an attempt of ours before all of them are: a page.
+constexpr std::size_t newest_first = 100;
 constexpr const char* never_written = "lnd was gone before the last byte of the hand-over was written";
 
 std::string words_of(const RestEnd& end) {
   if (end.kind != RestEnd::Kind::answered) return end.why;
   const auto error = read_error(end.body);
-  return error ? kept_words(error->message) : "lnd answers with status " + std::to_string(end.head.status);
+  return error ? kept_words(error->message) : fmt::format("lnd answers with status {}", end.head.status);
 }
 
 DispatchAnswer dispatch_answer(const AttemptKey& key, DispatchAnswer::Kind kind, Failure failure = {}) {
@@ -62,7 +66,7 @@ QueryAnswer end_of(const AttemptKey& key, const SendMeaning& meaning) {
   return answer;
 }
 
-/// Nothing while it is in flight, or where its preimage is not told.
+/// Nothing while it is in flight, or if its preimage is not told.
 std::optional<QueryAnswer> end_of(const AttemptKey& key, const Htlc& htlc) {
   if (htlc.state == Htlc::State::settled && htlc.preimage)
     return end_of(key, SendMeaning{SendMeaning::Word::settled, *htlc.preimage, {}, {}});
@@ -71,7 +75,7 @@ std::optional<QueryAnswer> end_of(const AttemptKey& key, const Htlc& htlc) {
   return std::nullopt;
 }
 
-/// Rows that the store has made of HTLCs.
+/// The rows that the store has made HTLCs of.
 std::vector<SwitchRow> own_rows(const PaymentShown& shown, const StoreId& store) {
   Sight sight;
   sight.hash = shown.hash;
@@ -87,7 +91,7 @@ struct LndSwitch::Impl {
   Impl(LndAddress address, Clock& the_clock, Poller& the_poller)
       : clock(the_clock), poller(the_poller), link(std::move(address), the_clock) {}
 
-  /// What is under way about one hash.
+  /// What is under way for one hash.
   struct HashWork {
     bool releasing = false;
     bool look_wanted = false;
@@ -103,19 +107,19 @@ struct LndSwitch::Impl {
   bool identifying = false;
   bool asked_while_away = false;
   std::optional<MonoNs> retry_at;
-  unsigned fruitless = 0;  ///< tries to learn who lnd is, in a row
+  unsigned fruitless = 0;  ///< how often in a row we failed to learn who lnd is
 
-  std::optional<IdentityAnswer> identity;  ///< nothing: asked anew
+  std::optional<IdentityAnswer> identity;  ///< nothing: ask again
   NodeInfo node;
   MonoNs node_told;
-  bool limits = false;              ///< lnd keeps to a macaroon's time
-  std::optional<StoreId> store;     ///< whose marks the stream is read for
-  std::optional<MonoNs> follow_at;  ///< the stream of payments is to be opened anew
-  MonoNs stream_stands;             ///< before that, ends may pass it unseen
+  bool limits = false;              ///< lnd keeps the time limit of a macaroon
+  std::optional<StoreId> store;     ///< the store whose marks are read from the stream
+  std::optional<MonoNs> follow_at;  ///< when to open the stream of payments again
+  MonoNs stream_stands;             ///< before this time the stream may miss ends
 
-  std::map<AttemptKey, bool> waiting;      ///< hand-overs whose answer can still come, and whether they are accepted
-  std::map<AttemptKey, MonoNs> queried;    ///< until when its end is waited for
-  std::map<AttemptKey, QueryAnswer> ends;  ///< told by the stream before anybody asked
+  std::map<AttemptKey, bool> waiting;      ///< requests that may still be answered, and whether lnd has accepted them
+  std::map<AttemptKey, MonoNs> queried;    ///< until when we wait for its end
+  std::map<AttemptKey, QueryAnswer> ends;  ///< the stream told them before anybody asked
   std::deque<AttemptKey> ends_in_order;
   std::set<AttemptKey> fenced;  ///< proven: no copy is on its way
   std::map<PaymentHash, HashWork> work;
@@ -130,7 +134,7 @@ struct LndSwitch::Impl {
       if (!events.empty() || clock.mono() >= until) return std::exchange(events, {});
       if (moved) continue;
       const MonoNs wake = wake_time(until);
-      if (!poller.wait(link.descriptor(), false, wake) && clock.mono() < wake) return {};  // a signal
+      if (!poller.wait(link.descriptor(), false, wake) && clock.mono() < wake) return {};  // a signal came
     }
   }
 
@@ -156,7 +160,7 @@ struct LndSwitch::Impl {
     return link.is_open() && link.pump();
   }
 
-  /// A fence has stood for long enough.
+  /// A fence has stood long enough.
   void hold() {
     std::vector<std::shared_ptr<FenceProof>> ready;
     for (const auto& [hash, one] : work) {
@@ -188,7 +192,8 @@ struct LndSwitch::Impl {
     if (end.kind != RestEnd::Kind::answered) return give_up(end.why, false);
     const auto state = read_state(end.body);
     if (!state) return give_up(words_of(end), false);
-    if (*state != ServerState::active) return give_up("lnd is not ready: its wallet is locked, or it starts", true);
+    if (*state != ServerState::active)
+      return give_up("lnd is not ready: its wallet is locked, or it is starting", true);
     link.ask(node_info_request(), [this](const RestEnd& told) { take_node(told); });
   }
 
@@ -212,12 +217,13 @@ struct LndSwitch::Impl {
     link.ask(empty_send_request(), [this](const RestEnd& told) { take_permission(told); });
   }
 
-  /// A macaroon that only reads would fail every attempt, and the payments with them.
+  /// A macaroon that only reads would make every attempt fail, and the payments with it.
   void take_permission(const RestEnd& end) {
     if (end.kind != RestEnd::Kind::answered) return give_up(end.why, true);
     const auto error = read_error(end.body);
     if (error && error->message == "permission denied")
-      return give_up("permission denied: the macaroon may not hand over payments (paytower-switch(7) has one)", false);
+      return give_up(
+          "permission denied: the macaroon does not allow payments (paytower-switch(7) says how to make one)", false);
     identifying = false;
     identify_wanted = false;
     fruitless = 0;
@@ -235,7 +241,7 @@ struct LndSwitch::Impl {
     return can;
   }
 
-  /// What was asked is not answered any more. Hand-overs go on, and are told of when they end.
+  /// Questions will not be answered any more. Requests to pay go on, and are reported when they end.
   void give_up(const std::string& why, bool reached) {
     link.drop_questions();
     identity.reset();
@@ -252,7 +258,7 @@ struct LndSwitch::Impl {
     tell(Disconnected{why, reached});
   }
 
-  /// True when lnd may be spoken to; else the caller is told that it may not.
+  /// True if lnd may be spoken to. If not, the caller is told so.
   [[nodiscard]] bool present() {
     if (identity) return true;
     asked_while_away = true;
@@ -269,7 +275,7 @@ struct LndSwitch::Impl {
         [this](const RestEnd&) { lost_stream(); });
   }
 
-  /// Ends may have passed unseen: whoever waits for one looks.
+  /// The stream may have missed ends: everybody who waits for one makes a look.
   void lost_stream() {
     follow_at = MonoNs{clock.mono().value + first_pause_ns};
     stream_stands = MonoNs{follow_at->value + stream_settles_ns};
@@ -297,7 +303,7 @@ struct LndSwitch::Impl {
   void take_htlc(const AttemptKey& key, const Htlc& htlc) {
     const auto held = waiting.find(key);
     if (held != waiting.end()) {
-      // Its own answer tells how it ended.
+      // The answer to its own request told how it ended.
       if (htlc.state == Htlc::State::in_flight && !std::exchange(held->second, true))
         tell(dispatch_answer(key, DispatchAnswer::Kind::accepted));
       return;
@@ -328,8 +334,8 @@ struct LndSwitch::Impl {
     }
     store = label->store;
     const Mark mark = MarkCipher(label->store).make({key.id, key.part, MarkKind::attempt});
-    // A part's record stays open when it fails, so that another one can take its place; release() ends it (lnd/README
-    // 9).
+    // The record of a part stays open when the part fails, so that another part can take its place. release() ends it
+    // (lnd/README 9).
     const bool part = handover.route.delivered() < handover.amount;
     waiting[key] = false;
     link.ask_once(send_request(handover, {mark, *handover.total_time_lock, part}),
@@ -354,7 +360,7 @@ struct LndSwitch::Impl {
     tell(end_of(key, meaning));
   }
 
-  /// Whoever waits for its end looks for it.
+  /// Everybody who waits for its end makes a look.
   void lose(const AttemptKey& key) {
     const bool asked = queried.erase(key) != 0;
     tell(dispatch_answer(key, DispatchAnswer::Kind::look));
@@ -431,7 +437,7 @@ struct LndSwitch::Impl {
 
   void fence(const Handover& handover) {
     const auto label = parse_attempt_label(handover.label);
-    // A time that lnd does not keep is no death: then the height is waited for.
+    // If lnd does not keep the time limit, its passing proves nothing. Then the height is waited for.
     if (!label || !handover.dies_at || !limits) return tell_fence(handover.key, FenceAnswer::Kind::look);
     const FenceProof::Guarded guarded{handover.key, *handover.dies_at, handover.amount};
     HashWork& one = work[handover.key.hash];

@@ -12,12 +12,12 @@
 
 namespace paytower::lnd {
 
-/// lnd knows no id of ours and tells a repeated hand-over from the first one only while that lives: see the README
-/// beside this. So every hand-over is bound to time (terms()), is made once, and carries a mark in its last hop.
+/// lnd knows no ids of ours, and recognises a repeated request only while the first one is alive: see the README in
+/// this folder. So every request has a time limit (terms()), is made only once, and carries a mark in its last hop.
 ///
-/// Its answer comes when the HTLC has ended, on a connection of its own; that lnd has it, a stream of all payments
-/// tells (accepted). A lost answer is `look` for that hand-over alone: hand-overs whose connections live go on when
-/// lnd says what cannot be used to another question, which is told as Disconnected.
+/// It is answered when the HTLC has ended, on a connection of its own. That lnd has accepted it, a stream of all
+/// payments tells. A lost answer is `look` for that request alone. If lnd answers another question with something
+/// unusable, Disconnected is reported, but requests whose connections are alive go on.
 class LndSwitch final : public Switch {
  public:
   /// Clock and poller must outlive this.
@@ -26,18 +26,18 @@ class LndSwitch final : public Switch {
   LndSwitch(const LndSwitch&) = delete;
   LndSwitch& operator=(const LndSwitch&) = delete;
 
-  /// Asks for lnd's state and node, and whether it keeps to the time of a macaroon.
+  /// Asks for lnd's state and node, and whether it keeps the time limit of a macaroon.
   void identify() override;
   /// `since` means nothing here: lnd has no counters.
   void look(const PaymentHash& hash, std::span<const Marks> since) override;
   void ask_route(const RouteQuestion& question) override;
   void dispatch(const Handover& handover) override;
-  /// Answered with `look` every 48 s while the attempt is pending: the look then shows stranded ones too. Sooner where
-  /// the stream has only just been opened, as it may have missed the end.
+  /// Answered with `look` every 48 s while the attempt is pending: that look shows stranded ones too. Sooner if the
+  /// stream was opened only just now, because it may have missed the end.
   void query(const AttemptKey& key) override;
-  /// Takes a little more than 5 s (FenceProof). `look` where the proof did not come about.
+  /// Takes a little more than 5 s (FenceProof). `look` if there is no proof.
   void fence(const Handover& handover) override;
-  /// Looks of the hash that are asked for later wait for its end.
+  /// Looks of the hash that are asked for later wait until this has ended.
   void release(const PaymentHash& hash, const StoreId& store) override;
   [[nodiscard]] std::optional<HandoverTerms> terms() const override;
   void list_own(const StoreId& store) override;

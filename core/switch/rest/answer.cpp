@@ -1,3 +1,4 @@
+// Reads an HTTP answer with Beast's parser, and checks what the parser does not.
 #include "core/switch/rest/answer.h"
 
 #include <algorithm>
@@ -8,9 +9,10 @@
 #include <deque>
 #include <utility>
 
-// Beast asserts more than holds: an empty body in chunks, cut behind "0\r\n\r", would end the process where assertions
-// are on. What its parser does without them is tried at every cut, and fuzzed.
+// Beast asserts more than is true: an empty body in chunks, cut after "0\r\n\r", would end the process if assertions
+// were on. What its parser does without them is tested at every cut, and fuzzed.
 #define BOOST_DISABLE_ASSERTS
+#include <fmt/core.h>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 
@@ -23,14 +25,14 @@ namespace {
 namespace http = boost::beast::http;
 using Parser = http::response_parser<http::buffer_body>;
 
-/// All of `text` as a number; UINT_MAX, which is beyond every bound, where it is none.
+/// All of `text` as a number. UINT_MAX, which is above every bound, if it is not a number.
 unsigned digits(std::string_view text) {
   unsigned value = 0;
   const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), value);
   return errc == std::errc{} && end == text.data() + text.size() ? value : UINT_MAX;
 }
 
-/// 1 to 12, 0 for no month.
+/// 1 to 12; 0 if it is not a month.
 unsigned month_number(std::string_view name) {
   constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
   const std::size_t at = names.find(name);
@@ -61,15 +63,15 @@ std::optional<UnixNs> read_http_date(std::string_view text) {
 struct AnswerReader::Parts {
   Parts(Form wanted, std::size_t bound) : form(wanted), max_bytes(bound) { begin(); }
 
-  /// The parser takes one answer and no second one.
+  /// The parser takes one answer, and never a second one.
   void begin() {
     parser.emplace();
     head_bytes = 0;
-    parser->header_limit(2 * max_head_bytes);  // put() sees to it, to the byte
+    parser->header_limit(2 * max_head_bytes);  // put() enforces the exact bound
     if (form == Form::whole)
       parser->body_limit(max_bytes);
     else
-      parser->body_limit(boost::none);  // it may go on for hours; each of its lines is bounded
+      parser->body_limit(boost::none);  // the stream may last for hours; each line is bounded
   }
 
   void refuse(std::string reason) {
@@ -77,7 +79,7 @@ struct AnswerReader::Parts {
     why = std::move(reason);
   }
 
-  /// Parses what is there. What is left is the begin of something longer.
+  /// Parses what is there. What is left is the beginning of something longer.
   void parse() {
     std::size_t used = 0;
     while (state == State::reading && used < pending.size()) {
@@ -88,10 +90,10 @@ struct AnswerReader::Parts {
     pending.erase(0, used);
     const std::size_t open = parser->is_header_done() ? pending.size() : head_bytes + pending.size();
     if (state == State::reading && open >= max_head_bytes)
-      refuse("its head is longer than " + std::to_string(max_head_bytes) + " bytes");
+      refuse(fmt::format("its head is longer than {} bytes", max_head_bytes));
   }
 
-  /// The parser's own bound does not hold for a head that comes in one piece: it gets no more than may be read.
+  /// The parser's own bound does not hold for a head that comes in one piece. So it is given no more than it may read.
   std::size_t put(std::string_view bytes) {
     const bool in_head = !parser->is_header_done();
     if (in_head) bytes = bytes.substr(0, max_head_bytes - head_bytes);
@@ -117,9 +119,9 @@ struct AnswerReader::Parts {
     const auto& message = parser->get();
     const unsigned status = message.result_int();
     if (status / 100 == 1) return pass_interim(status);
-    if (status < 200 || status > 599) return refuse("it has the status " + std::to_string(status));
-    // "gzip" without a length reads like a body up to the end of the connection, and "gzip, chunked" like a chunked
-    // one.
+    if (status < 200 || status > 599) return refuse(fmt::format("it has the status {}", status));
+    // "gzip" without a length would read like a body up to the end of the connection, and "gzip, chunked" like a
+    // chunked one.
     const auto codings = message.count(http::field::transfer_encoding);
     if (codings > 0 &&
         (codings > 1 || !boost::beast::iequals(message[http::field::transfer_encoding], std::string_view("chunked"))))
@@ -130,7 +132,7 @@ struct AnswerReader::Parts {
   }
 
   void pass_interim(unsigned status) {
-    if (status == 101 || ++interim_answers > max_interim_answers) return refuse("it never comes to an end of its 1xx");
+    if (status == 101 || ++interim_answers > max_interim_answers) return refuse("its 1xx answers never end");
     begin();
   }
 
@@ -138,7 +140,7 @@ struct AnswerReader::Parts {
     while (!bytes.empty() && state == State::reading) {
       const std::size_t end = form == Form::lines ? bytes.find('\n') : std::string_view::npos;
       text.append(bytes.substr(0, end));
-      if (text.size() > max_bytes) return refuse("it is longer than " + std::to_string(max_bytes) + " bytes");
+      if (text.size() > max_bytes) return refuse(fmt::format("it is longer than {} bytes", max_bytes));
       if (end == std::string_view::npos) return;
       bytes.remove_prefix(end + 1);
       end_line();
@@ -159,13 +161,13 @@ struct AnswerReader::Parts {
   State state = State::reading;
   std::string why;
   std::optional<Parser> parser;
-  std::string pending;         ///< read, and not yet parsed
-  std::size_t head_bytes = 0;  ///< parsed of this head
+  std::string pending;         ///< read, but not parsed yet
+  std::size_t head_bytes = 0;  ///< how much of this head is parsed
   unsigned interim_answers = 0;
   RestHead head;
-  std::string text;  ///< the body so far; of a stream the line that is open
+  std::string text;  ///< the body so far; in a stream, the unfinished line
   std::deque<std::string> lines;
-  bool more_came = false;  ///< bytes behind the answer
+  bool more_came = false;  ///< there are bytes after the answer
 };
 
 AnswerReader::AnswerReader(Form form, std::size_t max_bytes) : parts_(std::make_unique<Parts>(form, max_bytes)) {}
@@ -186,7 +188,7 @@ AnswerReader::State AnswerReader::feed(std::string_view bytes) {
 AnswerReader::State AnswerReader::end(bool orderly) {
   Parts& in = *parts_;
   if (in.state != State::reading) return in.state;
-  // Only a stream gets here with such an answer. Without TLS's word its end may be anybody's.
+  // Only a stream gets here with such an answer. Unless TLS says so, anybody may have ended it.
   if (in.head.status != 0 && in.parser->need_eof() && orderly)
     in.finish();
   else

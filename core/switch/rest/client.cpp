@@ -1,3 +1,4 @@
+// A pool of connections: gives requests to them, and reports how each request ended.
 #include "core/switch/rest/client.h"
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "core/base/require.h"
 #include "core/switch/rest/tls_socket.h"
 
@@ -20,16 +23,16 @@ namespace paytower {
 namespace {
 
 constexpr int events_at_once = 64;
-constexpr int rounds_a_pump = 16;  ///< then whoever waits gets its turn
+constexpr int rounds_a_pump = 16;  ///< then other work gets its turn
 
-/// Nothing that could end a header or begin another.
+/// Nothing that could end a header or begin another one.
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
 void wipe(std::string& text) { ::explicit_bzero(text.data(), text.size()); }
 
-/// The whole request. Its memory is wiped by the caller, and no copy is left behind by growing.
+/// The whole request. The caller wipes its memory. It never grows, so no copy is left behind.
 std::string request_text(const RestRequest& request, const std::string& host) {
   std::string secret = request.secret ? request.secret() : std::string{};
   require(is_plain(secret), "a secret has no blanks");
@@ -40,7 +43,7 @@ std::string request_text(const RestRequest& request, const std::string& host) {
   if (!secret.empty()) text.append("\r\n").append(request.secret_name).append(": ").append(secret);
   wipe(secret);
   if (!request.body.empty())
-    text.append("\r\nContent-Type: application/json\r\nContent-Length: ").append(std::to_string(request.body.size()));
+    text.append(fmt::format("\r\nContent-Type: application/json\r\nContent-Length: {}", request.body.size()));
   return text.append("\r\n\r\n").append(request.body);
 }
 
@@ -56,19 +59,19 @@ struct RestClient::Pool {
     TlsSocket socket;
     MonoNs connect_by;
     std::optional<Asked> asked;
-    std::optional<AnswerReader> reader;  ///< there from the moment when the request is handed to TLS
-    bool kept = false;                   ///< has given a whole answer before
+    std::optional<AnswerReader> reader;  ///< set from the moment when the request is given to TLS
+    bool kept = false;                   ///< it has given a whole answer before
   };
-  struct Word {  ///< what is to be told, once nothing of ours is held any more: whoever hears it may call us
+  struct Word {  ///< what is to be reported once nothing of ours is in use any more: the receiver may call us
     std::uint64_t id = 0;
     std::function<void()> tell;
   };
 
   Pool(std::string host, std::uint16_t port, std::string certificate_file, Clock& its_clock)
       : clock(its_clock), peer{std::move(host), port, std::move(certificate_file), {}, {}},
-        // An IPv6 address stands in brackets where a port follows.
-        host_header((peer.host.find(':') == std::string::npos ? peer.host : "[" + peer.host + "]") + ":" +
-                    std::to_string(port)) {}
+        // If a port follows, an IPv6 address is put into brackets.
+        host_header(peer.host.find(':') == std::string::npos ? fmt::format("{}:{}", peer.host, port)
+                                                             : fmt::format("[{}]:{}", peer.host, port)) {}
   ~Pool() { shut(); }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -111,7 +114,7 @@ struct RestClient::Pool {
     return static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(), counts));
   }
 
-  /// Gives queued requests to connections: idle ones first.
+  /// Gives queued requests to connections, first to idle ones.
   void start() {
     for (const bool waits : {false, true}) {
       std::deque<Asked>& line = queue[waits ? 1 : 0];
@@ -132,7 +135,7 @@ struct RestClient::Pool {
     return last_id;
   }
 
-  /// Moves what one connection can move, up to the end of its request.
+  /// Moves what one connection can move, until its request ends.
   void step(std::uint64_t id) {
     const auto found = connections.find(id);
     if (found == connections.end()) return;  // closed since its event was seen
@@ -157,7 +160,7 @@ struct RestClient::Pool {
     connection.reader.emplace(request.line ? AnswerReader::Form::lines : AnswerReader::Form::whole, request.max_bytes);
   }
 
-  /// True when the request has ended.
+  /// True if the request has ended.
   bool take(std::uint64_t id, Connection& connection, const std::string& plain, bool alive) {
     AnswerReader& reader = *connection.reader;
     auto state = reader.feed(plain);
@@ -165,8 +168,8 @@ struct RestClient::Pool {
     say_lines(connection);
     if (state == AnswerReader::State::reading) return false;
     if (state == AnswerReader::State::refused) {
-      // A connection that ended says itself why.
-      fail(id, alive ? "the node's answer cannot be used: " + reader.why() : connection.socket.why());
+      // A connection that has ended says why.
+      fail(id, alive ? fmt::format("the node's answer cannot be used: {}", reader.why()) : connection.socket.why());
       return true;
     }
     const bool whole = !connection.asked->request->line;
@@ -175,7 +178,7 @@ struct RestClient::Pool {
     return true;
   }
 
-  /// The request has its answer. May the connection have another?
+  /// The request has its answer. May the connection get another request?
   void keep(std::uint64_t id, Connection& connection, bool reusable) {
     connection.asked.reset();
     connection.reader.reset();
@@ -193,7 +196,7 @@ struct RestClient::Pool {
   void fail(std::uint64_t id, const std::string& why) {
     Connection& connection = *connections.at(id);
     if (connection.asked) {
-      // A kept connection may have been closed at any time. Nothing of the request was made, so this is no second copy.
+      // A kept connection may be closed at any time. Nothing of the request was executed, so this is not a second copy.
       if (connection.kept && !connection.reader)
         queue[connection.asked->request->waits ? 1 : 0].push_front(*connection.asked);
       else
@@ -217,7 +220,7 @@ struct RestClient::Pool {
     return errno == ENOENT && ::epoll_ctl(epoll, EPOLL_CTL_ADD, file, &event) == 0;
   }
 
-  /// One event of each connection that has any.
+  /// One event for each connection that has any.
   bool step_ready() {
     std::array<epoll_event, events_at_once> events;
     const int count = ::epoll_wait(epoll, events.data(), events_at_once, 0);
@@ -230,7 +233,7 @@ struct RestClient::Pool {
 
   // --- time ---
 
-  /// When this connection is given up. Nothing of an idle one is waited for.
+  /// When this connection is given up. We wait for nothing from an idle one.
   static std::optional<MonoNs> give_up_at(const Connection& connection) {
     if (!connection.asked) return std::nullopt;
     const MonoNs answer_by = connection.asked->request->answer_by;
@@ -262,10 +265,10 @@ struct RestClient::Pool {
   TlsPeer peer;
   std::string host_header;
   int epoll = -1;
-  std::uint64_t last_id = 0;  ///< of requests and connections
+  std::uint64_t last_id = 0;  ///< the last number given to a request or a connection
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
   std::vector<std::uint64_t> idle;
-  std::array<std::deque<Asked>, 2> queue;  ///< quick ones, and those that may wait
+  std::array<std::deque<Asked>, 2> queue;  ///< quick ones, and those that may wait long
   std::deque<Word> words;
 };
 
@@ -280,7 +283,7 @@ Result<std::monostate> RestClient::open() {
   pool_->peer = std::move(*found);
   pool_->epoll = ::epoll_create1(EPOLL_CLOEXEC);
   if (pool_->epoll < 0)
-    return Error{Errc::switch_unavailable, std::string("cannot wait for connections: ") + std::strerror(errno), {}};
+    return Error{Errc::switch_unavailable, fmt::format("cannot wait for connections: {}", std::strerror(errno)), {}};
   return std::monostate{};
 }
 

@@ -1,8 +1,11 @@
+// Loads OpenSSL and finds its functions.
 #include "core/switch/rest/openssl.h"
 
 #include <string>
 
 #include <dlfcn.h>
+
+#include <fmt/core.h>
 
 #include "core/base/error.h"
 
@@ -12,7 +15,7 @@ namespace {
 
 /// Never closed: OpenSSL cleans up at exit.
 void* libssl() {
-  // The version whose headers this was built with; it brings libcrypto along.
+  // The version whose headers this was built with. It loads libcrypto too.
   static void* const library = ::dlopen("libssl.so." PAYTOWER_OPENSSL_MAJOR, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr)
     throw SwitchError("OpenSSL is needed to speak to lnd, and libssl.so." PAYTOWER_OPENSSL_MAJOR
@@ -23,9 +26,9 @@ void* libssl() {
 }  // namespace
 
 void* openssl_function(const char* name) {
-  // A handle's symbols are also those of the libraries that it needs.
+  // Through a handle, the symbols of the libraries that it needs are found too.
   void* const found = ::dlsym(libssl(), name);
-  if (found == nullptr) throw SwitchError(std::string("this OpenSSL has no ") + name);
+  if (found == nullptr) throw SwitchError(fmt::format("this OpenSSL has no {}", name));
   return found;
 }
 

@@ -1,5 +1,5 @@
-// OpenSSL, loaded when the first of its functions is called: linked, it would cost every command a millisecond to
-// start. Inside namespace paytower the names below are these objects, and OpenSSL's own macros use them too.
+// OpenSSL, loaded when the first of its functions is called: if it were linked, every command would need a millisecond
+// more to start. Inside namespace paytower the names below are these objects, and OpenSSL's own macros use them too.
 #pragma once
 
 #include <atomic>
@@ -13,10 +13,11 @@
 
 namespace paytower {
 
-/// Its address in libssl or libcrypto. Throws SwitchError, which says what to install.
+/// The address of a function in libssl or libcrypto. Throws SwitchError, which says what to install.
 [[nodiscard]] void* openssl_function(const char* name);
 
-/// A function of OpenSSL's. Unlike an overload, an object is found before OpenSSL's declaration of the same name.
+/// A function of OpenSSL. An object, not an overload, because an object is found before OpenSSL's declaration of that
+/// name.
 template <typename Function> class FromOpenSsl;
 template <typename Result, typename... Arguments> class FromOpenSsl<Result (*)(Arguments...)> {
  public:

@@ -1,3 +1,4 @@
+// TLS with a pinned certificate, over a non-blocking TCP connection.
 #include "core/switch/rest/tls_socket.h"
 
 #include <algorithm>
@@ -15,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "core/base/require.h"
 #include "core/switch/rest/openssl.h"
 
@@ -27,7 +30,7 @@ constexpr std::size_t max_certificates = 16;
 constexpr off_t max_certificate_file = 65'536;
 constexpr std::size_t read_chunk = 16'384;
 constexpr int reads_a_move = 16;
-constexpr std::size_t max_record = 16'384;  ///< bytes that one record of TLS holds
+constexpr std::size_t max_record = 16'384;  ///< how many bytes one TLS record holds
 
 struct Freed {
   void operator()(X509* certificate) const { X509_free(certificate); }
@@ -36,9 +39,9 @@ struct Freed {
 using Certificate = std::unique_ptr<X509, Freed>;
 using Certificates = std::vector<Certificate>;
 
-std::string place(const TlsPeer& peer) { return peer.host + ":" + std::to_string(peer.port); }
+std::string place(const TlsPeer& peer) { return fmt::format("{}:{}", peer.host, peer.port); }
 
-/// A small regular file; empty where it is none.
+/// A small regular file; empty if it is not one.
 std::string read_file(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return {};
@@ -52,7 +55,7 @@ std::string read_file(const std::string& path) {
 }
 
 Certificates read_certificates(const std::string& pem) {
-  // Without this OpenSSL would ask for the passphrase of an encrypted file at the terminal.
+  // Without this, OpenSSL would ask at the terminal for the passphrase of an encrypted file.
   const auto no_passphrase = [](char*, int, int, void*) { return -1; };
   const std::unique_ptr<BIO, Freed> bytes(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   Certificates found;
@@ -65,9 +68,9 @@ Certificates read_certificates(const std::string& pem) {
   return found;
 }
 
-/// The pin: the peer's own certificate must be one of the file's, byte for byte. Neither names nor dates are looked at,
-/// and no system CA: whoever holds the key of exactly this certificate is the node, under whatever name and port it is
-/// reached. A certificate that the node's has signed (lnd's is a CA) is somebody else's.
+/// The pin: the peer's own certificate must be one of those in the file, byte for byte. Names, dates and the system's
+/// CAs do not matter: whoever has the key of exactly this certificate is the node, under any name and port. A
+/// certificate that the node's certificate has signed (lnd's is a CA) is somebody else's.
 int is_pinned(X509_STORE_CTX* check, void*) {
   const auto* ssl = static_cast<const SSL*>(X509_STORE_CTX_get_ex_data(check, SSL_get_ex_data_X509_STORE_CTX_idx()));
   const auto* pinned = static_cast<const Certificates*>(SSL_get_app_data(ssl));
@@ -95,8 +98,8 @@ bool is_number(const std::string& host) {
   return ::inet_pton(AF_INET, host.c_str(), &address) == 1 || ::inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
 
-/// Small requests go at once, a peer that is gone without a word is noticed in two minutes, and what it does not read
-/// stays with us rather than in the kernel, where nobody can tell whether it goes out.
+/// Small requests go out at once. A peer that disappears is noticed within two minutes. What the peer does not read
+/// stays with us and not in the kernel, where nobody could tell whether it was sent.
 void tune(int socket) {
   const auto set = [socket](int level, int name, int value) {
     (void)::setsockopt(socket, level, name, &value, sizeof value);
@@ -118,9 +121,10 @@ Result<TlsPeer> tls_peer(std::string host, std::uint16_t port, std::string certi
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   addrinfo* list = nullptr;
-  const int error = ::getaddrinfo(peer.host.c_str(), std::to_string(port).c_str(), &hints, &list);
+  const int error = ::getaddrinfo(peer.host.c_str(), fmt::format("{}", port).c_str(), &hints, &list);
   if (error != 0)
-    return Error{Errc::switch_unavailable, "cannot find the host " + peer.host + ": " + ::gai_strerror(error), {}};
+    return Error{
+        Errc::switch_unavailable, fmt::format("cannot find the host {}: {}", peer.host, ::gai_strerror(error)), {}};
   for (const addrinfo* one = list; one != nullptr && peer.addresses.size() < max_addresses; one = one->ai_next) {
     TlsPeer::Address& address = peer.addresses.emplace_back();
     address.size = one->ai_addrlen;
@@ -135,14 +139,14 @@ struct TlsSocket::Parts {
     ERR_clear_error();
     pinned = read_certificates(read_file(peer.certificate_file));
     if (pinned.empty()) {
-      end("no certificate can be read from " + peer.certificate_file);
+      end(fmt::format("no certificate can be read from {}", peer.certificate_file));
     } else {
       begin_tls();
       connect_next();
     }
   }
   ~Parts() {
-    SSL_free(ssl);  // and both of its BIOs
+    SSL_free(ssl);  // frees both of its BIOs too
     if (descriptor >= 0) ::close(descriptor);
   }
   Parts(const Parts&) = delete;
@@ -172,7 +176,7 @@ struct TlsSocket::Parts {
         return;
       connect_error = errno;
     }
-    end("cannot connect to " + place(peer) + ": " + std::strerror(connect_error));
+    end(fmt::format("cannot connect to {}: {}", place(peer), std::strerror(connect_error)));
   }
 
   /// True when TCP is connected.
@@ -186,11 +190,11 @@ struct TlsSocket::Parts {
       return false;
     }
     connected = true;
-    (void)shake_hands();  // our first words
+    (void)shake_hands();  // sends the first message of TLS
     return true;
   }
 
-  /// False when TLS has failed.
+  /// False if TLS has failed.
   bool shake_hands() {
     ERR_clear_error();
     const int done = SSL_do_handshake(ssl);
@@ -199,13 +203,13 @@ struct TlsSocket::Parts {
     if (established || SSL_get_error(ssl, done) == SSL_ERROR_WANT_READ) return true;
     const char* reason = ERR_reason_error_string(ERR_peek_error());
     if (SSL_get_verify_result(ssl) == X509_V_ERR_CERT_UNTRUSTED)
-      end("the certificate of " + place(peer) + " is not in " + peer.certificate_file);
+      end(fmt::format("the certificate of {} is not in {}", place(peer), peer.certificate_file));
     else
-      end("no TLS with " + place(peer) + ": " + (reason != nullptr ? reason : "the handshake was broken off"));
+      end(fmt::format("no TLS with {}: {}", place(peer), reason != nullptr ? reason : "the handshake was broken off"));
     return false;
   }
 
-  /// Takes what OpenSSL wants to have written.
+  /// Takes over what OpenSSL wants to send.
   void collect() {
     char* bytes = nullptr;
     const long size = BIO_get_mem_data(to_peer, &bytes);
@@ -217,7 +221,7 @@ struct TlsSocket::Parts {
     }
     outgoing.append(bytes, static_cast<std::size_t>(size));
     (void)BIO_reset(to_peer);
-    if (outgoing.size() > max_outgoing_bytes) end(place(peer) + " does not read what it asks for");
+    if (outgoing.size() > max_outgoing_bytes) end(fmt::format("{} does not read what it asks for", place(peer)));
   }
 
   void flush() {
@@ -225,7 +229,7 @@ struct TlsSocket::Parts {
       const ssize_t put = ::send(descriptor, outgoing.data() + sent, outgoing.size() - sent, MSG_NOSIGNAL);
       if (put < 0 && errno == EINTR) continue;
       if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-      if (put < 0) return end("the connection to " + place(peer) + " is gone: " + std::strerror(errno));
+      if (put < 0) return end(fmt::format("the connection to {} is gone: {}", place(peer), std::strerror(errno)));
       sent += static_cast<std::size_t>(put);
     }
   }
@@ -235,14 +239,14 @@ struct TlsSocket::Parts {
     for (int i = 0; i < reads_a_move; ++i) {
       const ssize_t got = ::recv(descriptor, buffer.data(), buffer.size(), 0);
       if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
-      if (got < 0) return end("the connection to " + place(peer) + " is gone: " + std::strerror(errno));
-      if (got == 0) return end(place(peer) + " closed the connection");
+      if (got < 0) return end(fmt::format("the connection to {} is gone: {}", place(peer), std::strerror(errno)));
+      if (got == 0) return end(fmt::format("{} closed the connection", place(peer)));
       if (BIO_write(from_peer, buffer.data(), static_cast<int>(got)) != got) return end("OpenSSL is out of memory");
       if (!decrypt(plain)) return;
     }
   }
 
-  /// All that has come is taken: nothing that could be read is left where no poll sees it.
+  /// Everything that has come is read: nothing may stay where no poll would see it.
   bool decrypt(std::string& plain) {
     if (!established && !shake_hands()) return false;
     if (!established) return true;
@@ -250,7 +254,7 @@ struct TlsSocket::Parts {
     for (;;) {
       ERR_clear_error();
       const int got = SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size()));
-      collect();  // a change of keys is answered
+      collect();  // to answer a change of keys
       if (got > 0) {
         plain.append(buffer.data(), static_cast<std::size_t>(got));
         continue;
@@ -263,7 +267,7 @@ struct TlsSocket::Parts {
     }
   }
 
-  /// The first reason stays.
+  /// The first reason is kept.
   void end(std::string reason) {
     if (why.empty()) why = std::move(reason);
   }
@@ -281,9 +285,9 @@ struct TlsSocket::Parts {
   bool ended_orderly = false;
   std::string why;
   std::string outgoing;         ///< encrypted
-  std::size_t sent = 0;         ///< of `outgoing`
-  std::uint64_t begin = 0;      ///< where `outgoing` begins in all that was ever encrypted
-  std::uint64_t last_byte = 0;  ///< where the record of the last write's last byte begins in it
+  std::size_t sent = 0;         ///< how much of `outgoing` is sent
+  std::uint64_t begin = 0;      ///< the position of `outgoing` in all that was ever encrypted
+  std::uint64_t last_byte = 0;  ///< the position of the record that holds the last byte of the last write
 };
 
 TlsSocket::TlsSocket(const TlsPeer& peer) : parts_(std::make_unique<Parts>(peer)) {}
@@ -294,9 +298,9 @@ bool TlsSocket::move(std::string& plain) {
   if (!in.why.empty()) return false;
   if (!in.connected && !in.finish_connect()) return in.why.empty();
   in.flush();
-  in.read(plain);  // also when nothing can be written any more: an answer may stand there
-  // Of a handshake that failed the reason, for the peer's log; of a request nothing more once the connection has
-  // failed.
+  in.read(plain);  // also if nothing can be written any more: there may be an answer
+  // If a handshake failed, send the reason, for the peer's log. If the connection failed during a request, send nothing
+  // more.
   if (in.why.empty() || !in.established) in.flush();
   return in.why.empty();
 }
@@ -305,7 +309,7 @@ void TlsSocket::write(std::string_view text) {
   Parts& in = *parts_;
   require(in.established && !text.empty() && text.size() <= max_outgoing_bytes / 2, "this can be written");
   ERR_clear_error();
-  // In two calls, so that it is known where the last record begins: memory takes all of each.
+  // In two calls, so that we know where the last record begins. Memory always takes all of it.
   const std::size_t last = std::min(text.size(), max_record);
   const auto before = static_cast<int>(text.size() - last);
   const bool ok = before == 0 || SSL_write(in.ssl, text.data(), before) == before;
