@@ -1,8 +1,11 @@
+// Makes networks and invoices, releases holds, and reads the ledger.
 #include "core/sim/admin.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/hash.h"
 #include "core/invoice/bolt11/invoice.h"
@@ -19,7 +22,7 @@ constexpr std::uint32_t distance_wanted = 3;
 
 Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
-/// Digits of one base only, or nothing.
+/// Digits of one base only. Nothing for anything else.
 std::optional<std::uint32_t> read_number(std::string_view text, std::uint32_t base) {
   if (text.empty() || text.size() > 10) return std::nullopt;
   std::uint64_t value = 0;
@@ -53,7 +56,7 @@ std::optional<std::uint32_t> read_code(std::string_view text) {
   return code;
 }
 
-/// Cuts what stands behind the last `mark` off `text` and reads it as a number.
+/// Cuts off what comes after the last `mark` in `text`, and reads it as a number.
 enum class Suffix { absent, read, wrong };
 Suffix take_suffix(std::string_view& text, char mark, std::optional<std::uint32_t>& value) {
   const std::size_t at = text.rfind(mark);
@@ -67,7 +70,7 @@ Suffix take_suffix(std::string_view& text, char mark, std::optional<std::uint32_
 template <typename Fixed> Fixed derived(const char* what, const NodeSecret& secret, std::int64_t number) {
   Bytes data(secret.bytes.begin(), secret.bytes.end());
   for (const char* c = what; *c != '\0'; ++c) data.push_back(static_cast<std::uint8_t>(*c));
-  for (const char c : std::to_string(number)) data.push_back(static_cast<std::uint8_t>(c));
+  for (const char c : fmt::format("{}", number)) data.push_back(static_cast<std::uint8_t>(c));
   return Fixed{sha256(data).bytes};
 }
 
@@ -93,19 +96,19 @@ std::vector<NodeIndex> usual_payees(LedgerTx& tx) {
 Result<FailSpec> parse_fail_spec(std::string_view text) {
   FailSpec spec;
   std::string_view rest = text;
-  // "xN" stands last; names and hex numbers hold an x of their own, so only an x that digits follow counts.
+  // "xN" comes last. Names and hex numbers may contain an x too, so it only counts if digits follow it.
   const std::size_t x = rest.rfind('x');
   const bool is_hex_prefix = x == 1 && rest[0] == '0';
   if (x != std::string_view::npos && !is_hex_prefix && x + 1 < rest.size() && rest[x + 1] >= '0' &&
       rest[x + 1] <= '9') {
-    if (take_suffix(rest, 'x', spec.times) == Suffix::wrong) return usage("xN wants a number of attempts");
+    if (take_suffix(rest, 'x', spec.times) == Suffix::wrong) return usage("xN needs a number of attempts");
   }
   if (take_suffix(rest, '@', spec.hop) == Suffix::wrong)
-    return usage("@HOP wants the index of a hop: 1 is the first peer");
+    return usage("@HOP needs the index of a hop: 1 is the first peer");
   const auto code = read_code(rest);
   if (!code)
     return usage(
-        "no BOLT 4 failure code of this name or number (CODE[@HOP][xN], such as TEMPORARY_CHANNEL_FAILURE@2x1)");
+        "no BOLT 4 failure code has this name or number (CODE[@HOP][xN], such as TEMPORARY_CHANNEL_FAILURE@2x1)");
   spec.wire_code = *code;
   return spec;
 }
@@ -129,8 +132,8 @@ Result<NetworkSummary> SimAdmin::create_network(const NetworkParams& params) {
 }
 
 Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
-  if (params.expiry_ns < ns_per_second) return usage("an invoice is good for a second at least");
-  if (params.hold.ns < 0 && params.hold.ns != Hold::forever) return usage("a hold is not negative");
+  if (params.expiry_ns < ns_per_second) return usage("an invoice is valid for at least one second");
+  if (params.hold.ns < 0 && params.hold.ns != Hold::forever) return usage("a hold must not be negative");
   std::optional<Result<MadeInvoice>> made;
   act([&](LedgerTx& tx, Engine& engine) {
     const auto payee = params.node.empty() ? next_payee(tx) : find_payee(tx, params.node);
@@ -159,7 +162,7 @@ Result<MadeInvoice> SimAdmin::make_invoice(const InvoiceParams& params) {
     fields.description = params.description;
     fields.expiry = static_cast<std::uint64_t>(params.expiry_ns / ns_per_second);
     fields.min_final_cltv = final_cltv_delta;
-    // Bits 14 payment_secret and 8 var_onion_optin, both compulsory, and 17: it takes the amount in several parts.
+    // Bits 14 payment_secret and 8 var_onion_optin, both compulsory, and 17: the amount may come in several parts.
     fields.features = Bytes{0x02, 0x41, 0x00};
     fields.route_hints = hints_to(tx, *payee);
     const auto text = encode_invoice(fields, payee->secret->bytes);
@@ -193,11 +196,11 @@ Result<Node> SimAdmin::find_payee(LedgerTx& tx, const std::string& name) {
   }
   if (!node) return usage("the simulated network has no node of this name");
   if (!node->secret)
-    return usage("the key of this node is not known, so it cannot sign an invoice: take one of n1 to n8");
+    return usage("the key of this node is not known, so it cannot sign an invoice: use one of n1 to n8");
   return *node;
 }
 
-/// A payee that only unannounced channels reach names them (at most four).
+/// A payee that can only be reached over unannounced channels names them (at most four).
 std::vector<RouteHint> SimAdmin::hints_to(LedgerTx& tx, const Node& payee) {
   constexpr std::size_t enough = 4;
   std::vector<RouteHint> hints;
@@ -222,7 +225,7 @@ Result<std::size_t> SimAdmin::release(const PaymentHash& hash, std::optional<std
     if (!invoice) return;
     if (fail_wire_code && engine.payee_has_settled(*invoice)) {
       released = Error{Errc::already_paid, "the payee has settled this payment: its HTLCs can no longer fail",
-                       "paytower simulate release " + hash.hex()};
+                       fmt::format("paytower simulate release {}", hash.hex())};
       return;
     }
     released = engine.release(*invoice, fail_wire_code);
@@ -234,7 +237,7 @@ void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<Orac
   advance();
   std::uint64_t after = 0;
   for (;;) {
-    std::vector<OracleEntry> entries;  // a page each, so that a slow reader holds no transaction
+    std::vector<OracleEntry> entries;  // one page for each transaction, so that a slow reader does not keep one open
     ledger_.read([&](LedgerTx& tx) { entries = tx.oracle_after(hash, after, page); });
     if (entries.empty()) return;
     after = entries.back().id;

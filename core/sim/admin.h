@@ -1,5 +1,5 @@
-// What the people who run a simulated network may do with it: make it, make invoices, release holds, and read what
-// really happened. Every call is one durable transaction.
+// What the people who run a simulated network can do: make it, make invoices, release holds, and read what really
+// happened. Every call is one durable transaction.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,9 @@ namespace paytower::sim {
 inline constexpr std::int64_t default_invoice_expiry_ns = 3'600 * ns_per_second;
 
 struct InvoiceParams {
-  std::optional<Msat> amount;  ///< nothing: any
-  std::string node{};          ///< a node's name or key in hex; empty: one several hops away, another each time
-  std::int64_t expiry_ns = default_invoice_expiry_ns;  ///< rounded down to seconds, as BOLT 11 counts
+  std::optional<Msat> amount;  ///< nothing: any amount
+  std::string node{};  ///< a node's name, or its key in hex; empty: one several hops away, a different one each time
+  std::int64_t expiry_ns = default_invoice_expiry_ns;  ///< rounded down to seconds, as in BOLT 11
   std::string description{};
   Hold hold{};
   std::optional<FailSpec> fail{};
@@ -35,8 +35,8 @@ struct MadeInvoice {
   NodeIndex payee = 0;
 };
 
-/// Reads "CODE[@HOP][xN]": CODE is a BOLT 4 name of either case, or the wire code, decimal or 0x hex. Usage refusal
-/// otherwise.
+/// Reads "CODE[@HOP][xN]": CODE is a BOLT 4 name in upper or lower case, or the wire code, decimal or hex with 0x.
+/// Otherwise a usage refusal.
 [[nodiscard]] Result<FailSpec> parse_fail_spec(std::string_view text);
 
 class SimAdmin {
@@ -44,22 +44,24 @@ class SimAdmin {
   /// Both must outlive this.
   SimAdmin(Ledger& ledger, Clock& clock);
 
-  /// Makes the network in an empty ledger. Usage refusal when there is one already or the numbers make no network.
+  /// Makes the network in an empty ledger. A usage refusal if there is one already, or if no network can be made with
+  /// these numbers.
   [[nodiscard]] Result<NetworkSummary> create_network(const NetworkParams& params);
   [[nodiscard]] Result<MadeInvoice> make_invoice(const InvoiceParams& params);
-  /// Ends the hold of the hash's HTLCs, and of the invoice itself; they settle, or fail with `fail` at the payee.
-  /// Returns how many were held. With none held, the next HTLC is not held, and the first one fails where `fail` says
-  /// so. not_found for a hash that this network does not know; already_paid for `fail` behind the payee's preimage.
+  /// Ends the hold of the hash's HTLCs and of the invoice itself: they settle, or fail with `fail` at the payee.
+  /// Returns how many were held. If none was held, the next HTLC will not be held, and will fail if `fail` is given.
+  /// not_found for a hash that this network does not know; already_paid for `fail` once the payee has given its
+  /// preimage.
   [[nodiscard]] Result<std::size_t> release(const PaymentHash& hash, std::optional<std::uint32_t> fail_wire_code);
-  /// What really happened, brought up to date first: the newest state of each HTLC and fence, in order of creation.
+  /// What really happened, after everything due is done: the newest state of each HTLC and fence, in order of creation.
   void ledger(const std::optional<PaymentHash>& hash, const Visitor<OracleEntry>& visit);
 
-  /// Does all that is due.
+  /// Does everything that is due.
   void advance();
 
  protected:
-  /// Every act happens in a network that is up to date. What it makes due happens when somebody looks next, so that a
-  /// node that is served sees it end.
+  /// First everything due is done, then the act. What the act makes due happens when somebody looks next, so that a
+  /// node that is being served sees it end.
   void act(const std::function<void(LedgerTx&, Engine&)>& work);
 
   Ledger& ledger_;
@@ -70,8 +72,8 @@ class SimAdmin {
   Result<Node> next_payee(LedgerTx& tx);
   static std::vector<RouteHint> hints_to(LedgerTx& tx, const Node& payee);
 
-  std::int64_t payees_version_ = -1;  ///< Number::graph_version for which payees_ was worked out
-  std::vector<NodeIndex> payees_;     ///< who makes invoices when nobody is named
+  std::int64_t payees_version_ = -1;  ///< the Number::graph_version for which payees_ was worked out
+  std::vector<NodeIndex> payees_;     ///< who makes an invoice if no node is named
 };
 
 }  // namespace paytower::sim

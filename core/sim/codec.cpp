@@ -1,9 +1,11 @@
+// Writes and reads failures and held requests as bytes.
 #include "core/sim/codec.h"
 
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "core/base/number.h"
 #include "core/payment/route.h"
 
 namespace paytower::sim {
@@ -13,12 +15,10 @@ namespace {
 constexpr std::uint8_t failure_version = 1;
 constexpr std::uint8_t handover_version = 1;
 
-/// Appends big-endian numbers and length-prefixed strings.
+/// Appends big-endian numbers, and strings with their length in front.
 class Writer {
  public:
-  void number(std::uint64_t value, int bytes) {
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out_.push_back(static_cast<std::uint8_t>(value >> shift));
-  }
+  void number(std::uint64_t value, int bytes) { put_big_endian(out_, value, bytes); }
   void raw(std::span<const std::uint8_t> data) { out_.insert(out_.end(), data.begin(), data.end()); }
   void blob(std::span<const std::uint8_t> data) {
     number(data.size(), 4);
@@ -34,16 +34,12 @@ class Writer {
   Bytes out_;
 };
 
-/// Reads what Writer wrote; after the first shortage every read gives zeros and ok() is false.
+/// Reads what Writer wrote. Once something is missing, everything reads as zero and ok() is false.
 class Reader {
  public:
   explicit Reader(std::span<const std::uint8_t> data) : rest_(data) {}
 
-  std::uint64_t number(int bytes) {
-    std::uint64_t value = 0;
-    for (const std::uint8_t byte : take(static_cast<std::size_t>(bytes))) value = value << 8 | byte;
-    return value;
-  }
+  std::uint64_t number(int bytes) { return big_endian(take(static_cast<std::size_t>(bytes))); }
   template <typename Fixed> Fixed fixed() { return Fixed::from_span(take(Fixed::size)).value_or(Fixed{}); }
   std::span<const std::uint8_t> blob() { return take(number(4)); }
   std::string text() {

@@ -1,7 +1,10 @@
+// HTLCs from the first channel to their end, and the rows that our node keeps of them.
 #include "core/sim/engine.h"
 
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/limits.h"
 #include "core/sim/forwarding.h"
@@ -10,10 +13,10 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t batch = 256;  ///< flights read at once
+constexpr std::size_t batch = 256;  ///< how many flights are read at once
 constexpr std::string_view fence_suffix = ":fence";
 
-// Numbers of Core Lightning's sendpay.
+// Core Lightning's error codes for sendpay.
 constexpr int code_busy = 200;
 constexpr int code_exists = 201;
 constexpr int code_bad_route = 203;
@@ -26,16 +29,16 @@ UnixNs later(UnixNs at, std::int64_t ns) {
   return UnixNs{value};
 }
 
-/// When our node hears of an end at `due`.
+/// When our node hears of an end that is due at `due`.
 std::optional<UnixNs> kept_back(const std::optional<UnixNs>& due, const Hold& stall) {
   if (!due || stall.ns == Hold::forever) return std::nullopt;
   return later(*due, stall.ns);
 }
 
-/// The parts of a set do not end in one moment: how far behind the first the n-th is heard of.
+/// The parts of a set do not end at the same moment: how much later than the first one the n-th is heard of.
 std::int64_t behind_first(std::int64_t n) { return std::min(n * answer_gap_ns, answers_span_ns); }
 
-/// As `fail` tells it, whatever the invoice says.
+/// Fails as `fail` says, whatever the invoice says.
 std::optional<Invoice> told_to_fail(std::optional<Invoice> invoice, const std::optional<FailSpec>& fail) {
   if (invoice && fail) invoice->fail = fail;
   return invoice;
@@ -77,20 +80,22 @@ SendResult found(SendResult::Kind kind, Row row) {
   return result;
 }
 
-std::string in_msat(Msat amount) { return std::to_string(amount.value()) + "msat"; }
+std::string in_msat(Msat amount) { return fmt::format("{}msat", amount.value()); }
 
-/// What tells the route's delivery from the row's: "with amount ...", "to ...". Nothing: they are the same.
+/// How the amounts or the payee of the route differ from those of the row: "with amount ...", "to ...". Nothing: they
+/// do not.
 std::optional<std::string> other_money(const Row& row, const Route& route) {
   if (row.amount != route.delivered())
-    return "with amount " + in_msat(row.amount) + " (not " + in_msat(route.delivered()) + ")";
-  if (row.destination != route.hops.back().node) return "to " + row.destination.hex();
+    return fmt::format("with amount {} (not {})", in_msat(row.amount), in_msat(route.delivered()));
+  if (row.destination != route.hops.back().node) return fmt::format("to {}", row.destination.hex());
   return std::nullopt;
 }
 
 std::string exists_text(const AttemptKey& key) {
-  return "There already is a payment with payment_hash=" + key.hash.hex() +
-         ", groupid=" + std::to_string(key.id.value) + ", partid=" + std::to_string(key.part) +
-         ". Either change the partid, or wait for the payment to complete and start a new group.";
+  return fmt::format(
+      "There already is a payment with payment_hash={}, groupid={}, partid={}. Either change the partid, or wait for "
+      "the payment to complete and start a new group.",
+      key.hash.hex(), key.id.value, key.part);
 }
 
 UnixNs time_of(const HeldRequest& request, UnixNs now) { return request.min_height != 0 ? now : request.not_before; }
@@ -131,7 +136,7 @@ std::optional<UnixNs> next_event(LedgerTx& tx) {
 std::string fence_label(std::string_view label) {
   const bool already =
       label.size() >= fence_suffix.size() && label.substr(label.size() - fence_suffix.size()) == fence_suffix;
-  return std::string(label).append(already ? std::string_view() : fence_suffix);
+  return fmt::format("{}{}", label, already ? "" : fence_suffix);
 }
 
 std::uint64_t Engine::next(Number counter) {
@@ -163,7 +168,7 @@ void Engine::advance() {
         continue;
       }
       end_set(flight.key.hash, now_, FailureCode::mpp_timeout);
-      break;  // its other parts stand here as they were before
+      break;  // its other parts are here as they were before
     }
     if (!due.empty()) continue;
     if (!request) break;
@@ -185,8 +190,8 @@ void Engine::hold_back(const Handover& handover, UnixNs not_before, std::uint32_
 
 // --- hand-overs ---
 
-/// Core Lightning's check_progress, row by row in order of creation (cln/README 5), in its words. Nothing: the way is
-/// free.
+/// Core Lightning's check_progress: row by row in order of creation (cln/README 5), with its messages. Nothing: the
+/// attempt may be sent.
 std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   using Kind = SendResult::Kind;
   const AttemptKey& key = handover.key;
@@ -198,24 +203,25 @@ std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
     if (row.state == RowState::complete) {
       complete = true;
       if (!same_part) continue;
-      if (difference) return refusal(Kind::exists, code_exists, "Already succeeded " + *difference);
+      if (difference) return refusal(Kind::exists, code_exists, fmt::format("Already succeeded {}", *difference));
       return found(Kind::complete, std::move(row));
     }
     if (row.state == RowState::pending) {
       if (row.key.id != key.id) {
-        const std::string group = std::to_string(row.key.id.value);
         return refusal(Kind::busy, code_busy,
-                       "Payment with groupid=" + group + " still in progress, cannot retry before that completes.");
+                       fmt::format("Payment with groupid={} still in progress, cannot retry before that completes.",
+                                   row.key.id.value));
       }
       if ((row.key.part == 0) != (key.part == 0)) {
         const std::string manner = row.key.part != 0 ? "parallel" : "non-parallel";
-        return refusal(Kind::busy, code_busy, "Already have " + manner + " payment in progress");
+        return refusal(Kind::busy, code_busy, fmt::format("Already have {} payment in progress", manner));
       }
-      if (same_part && difference) return refusal(Kind::exists, code_exists, "Already pending " + *difference);
+      if (same_part && difference)
+        return refusal(Kind::exists, code_exists, fmt::format("Already pending {}", *difference));
       if (same_part) return found(Kind::pending, std::move(row));
       if (row.total != handover.amount) {
         return refusal(Kind::not_sent, code_invalid_params,
-                       "msatoshi was previously " + in_msat(row.total) + ", now " + in_msat(handover.amount));
+                       fmt::format("msatoshi was previously {}, now {}", in_msat(row.total), in_msat(handover.amount)));
       }
       pending_msat += row.amount.value();
     }
@@ -223,9 +229,9 @@ std::optional<SendResult> Engine::earlier_rows(const Handover& handover) {
   }
   if (complete) return refusal(Kind::exists, code_exists, "Already succeeded other parts");
   if (pending_msat != 0 && pending_msat >= handover.amount.value()) {
-    return refusal(Kind::busy, code_busy,
-                   "Already have " + std::to_string(pending_msat) + "msat of " + in_msat(handover.amount) +
-                       " payments in progress");
+    return refusal(
+        Kind::busy, code_busy,
+        fmt::format("Already have {}msat of {} payments in progress", pending_msat, in_msat(handover.amount)));
   }
   return std::nullopt;
 }
@@ -244,7 +250,7 @@ bool Engine::is_full(ShortChannelId channel) {
   }
 }
 
-/// What our node itself has against the first channel.
+/// Why our own node refuses to use the first channel.
 std::optional<Engine::LocalRefusal> Engine::local_check(const Route& route) {
   const auto by_node = [](const char* why) { return LocalRefusal{local_failure(why), false}; };
   const auto by_channel = [](const char* why) { return LocalRefusal{local_failure(why), true}; };
@@ -347,7 +353,7 @@ void Engine::launch(const Handover& handover, const SendOptions& options) {
   }
 }
 
-/// The time-out runs from the first part of a set: what joins it does not move it.
+/// The time-out counts from the first part of a set: later parts do not change it.
 UnixNs Engine::set_deadline(const PaymentHash& hash) {
   for (const Flight& part : tx_.flights_of(hash)) {
     if (part.incomplete && part.due) return *part.due;
@@ -355,7 +361,7 @@ UnixNs Engine::set_deadline(const PaymentHash& hash) {
   return later(now_, incomplete_set_ns);
 }
 
-/// The parts that wait at the payee settle, or fail with `code`, one behind the other.
+/// The parts that wait at the payee settle, or fail with `code`, one after the other.
 void Engine::end_set(const PaymentHash& hash, const std::optional<UnixNs>& first,
                      const std::optional<FailureCode>& code) {
   std::int64_t ended = 0;
@@ -426,7 +432,7 @@ void Engine::end(const Flight& flight) {
   progress_.ended.push_back(flight.key);
 }
 
-/// The row may be gone, or one of an older copy of the store: a settlement is always written, a failure only once.
+/// The row may be gone, or may be from an older copy of the store. A settlement is always written, a failure only once.
 void Engine::end_row(const Flight& flight, const std::optional<Invoice>& invoice) {
   auto row = tx_.row(flight.key);
   if (!row || (row->state != RowState::pending && !flight.end.settles)) return;
@@ -435,7 +441,7 @@ void Engine::end_row(const Flight& flight, const std::optional<Invoice>& invoice
   tx_.put_row(*row);
 }
 
-/// The entry of this index if it is still the same attempt's; without an index, every one of the attempt.
+/// The entry with this index, if it still belongs to this attempt; without an index, every entry of the attempt.
 void Engine::finish_htlc(const AttemptKey& key, std::optional<std::uint64_t> index) {
   for (const Htlc& htlc : tx_.htlcs_of(key.hash)) {
     if (htlc.key != key || htlc.finished || (index && htlc.created_index != *index)) continue;

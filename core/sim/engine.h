@@ -1,5 +1,5 @@
-// What happens in a simulated network: HTLCs travel, wait, settle or fail, and our node remembers. One engine lives for
-// one transaction of the ledger.
+// What happens in a simulated network: HTLCs travel, wait, settle or fail, and our node remembers it. An engine lives
+// for one transaction of the ledger.
 #pragma once
 
 #include <cstddef>
@@ -13,41 +13,42 @@
 
 namespace paytower::sim {
 
-/// Network time that belongs to this wall clock (see Number::time_offset_ns).
+/// The network's time at this wall clock (see Number::time_offset_ns).
 [[nodiscard]] UnixNs network_time(LedgerTx& tx, UnixNs wall);
-/// When the next flight or held request is due at the present height; nothing: only somebody's act changes anything.
+/// When the next flight or held request is due at this height. Nothing: nothing changes until somebody acts.
 [[nodiscard]] std::optional<UnixNs> next_event(LedgerTx& tx);
-/// "...:fence": how a fence of the attempt with this label is named.
+/// "...:fence": the label of a fence, made from the label of its attempt.
 [[nodiscard]] std::string fence_label(std::string_view label);
-/// As sendpay without groupid: one above all others of the hash.
+/// For a sendpay without groupid: one above all others of the hash.
 [[nodiscard]] std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash);
 
-/// What our node answers to a hand-over, with the code that Core Lightning's sendpay would give.
+/// What our node answers to a request to pay, with the code that Core Lightning's sendpay would give.
 struct SendResult {
   enum class Kind {
-    pending,   ///< the row exists, from this or an earlier equal hand-over
-    complete,  ///< no HTLC of this call: a row of the hash with the same part and amount is complete already
+    pending,   ///< there is a row, from this request or from an earlier equal one
+    complete,  ///< no HTLC by this call: a row of the hash with the same part and amount is complete already
     busy,      ///< 200: another attempt of the hash is in the way; no HTLC
-    exists,    ///< 201: this attempt has failed, is another one, or the hash is paid otherwise; no HTLC of this call
+    /// 201: this attempt has failed or is a different one, or the hash is paid otherwise; no HTLC by this call.
+    exists,
     not_sent,  ///< 204 without row, 203, -32602: no HTLC and no row
   };
   Kind kind = Kind::not_sent;
   int code = 0;              ///< 0 with pending and complete
-  std::optional<Row> row{};  ///< of pending and complete
-  Failure failure{};         ///< of the others: message for people
-  bool by_channel =
-      false;  ///< not_sent: the first channel said no, for which Core Lightning makes a row (add_refused_row)
+  std::optional<Row> row{};  ///< with pending and complete
+  Failure failure{};         ///< with the others: a message for people
+  /// Not_sent: the first channel refused. Core Lightning makes a row for this (add_refused_row).
+  bool by_channel = false;
 };
 
 struct SendOptions {
   bool foreign = false;             ///< another user of the node
-  std::optional<ForeignAct> act{};  ///< overrides what the payee would do
-  bool orphan = false;              ///< the row is made, and stays pending for ever: no HTLC
-  std::optional<FailSpec> fail{};   ///< instead of what the invoice says
-  Hold stall{};                     ///< how long the HTLC's end is kept back on the way
+  std::optional<ForeignAct> act{};  ///< replaces what the payee would do
+  bool orphan = false;              ///< the row is made and stays pending for ever: no HTLC
+  std::optional<FailSpec> fail{};   ///< replaces what the invoice says
+  Hold stall{};                     ///< how long the end of the HTLC is held back on its way
 };
 
-/// An attempt that a hold fault kept back and that was executed now.
+/// An attempt that a hold fault kept back and that has been executed now.
 struct LateSend {
   AttemptKey key;
   SendResult result;
@@ -55,44 +56,44 @@ struct LateSend {
 
 /// What an advance did.
 struct Progress {
-  std::vector<AttemptKey> ended;  ///< whose rows may have changed
+  std::vector<AttemptKey> ended;  ///< attempts whose rows may have changed
   std::vector<LateSend> late;
 };
 
-/// The end of an attempt as its row tells it: the payee's behaviour decides which preimage it shows.
+/// How an attempt ended, as its row shows it: the payee's behaviour decides which preimage is shown.
 void write_end(Row& row, UnixNs at, bool settled, const std::optional<Failure>& failure,
                const std::optional<Invoice>& invoice);
 
 class Engine {
  public:
-  /// `tx` must outlive this. `now` is network time.
+  /// `tx` must outlive this. `now` is the network's time.
   Engine(LedgerTx& tx, UnixNs now) : tx_(tx), now_(now) {}
 
-  /// Does everything that is due, each at its own time.
+  /// Does everything that is due, each thing at its own time.
   void advance();
-  /// What was done since the last call.
+  /// What has been done since the last call.
   [[nodiscard]] Progress take_progress();
-  /// Without faults: a hand-over is executed at once.
+  /// Without faults: a request is executed at once.
   SendResult send(const Handover& handover, const SendOptions& options = {});
-  /// A row with the fence's label holds the id. `orphan`: it stays pending for ever. REQUIRES: send() has found nothing
+  /// A row with the fence's label takes the id. `orphan`: it stays pending for ever. REQUIRES: send() has found nothing
   /// in the way.
   void fence(const Handover& handover, bool orphan);
 
-  /// The other user of the node. Errc::not_found without an invoice, in_flight, already_paid, switch_unavailable.
+  /// Another user of the node acts. Errc::not_found without an invoice, in_flight, already_paid, switch_unavailable.
   [[nodiscard]] Result<AttemptId> foreign(const PaymentHash& hash, ForeignAct act, std::string_view label,
                                           std::uint64_t group);
-  /// Some HTLC of it is under way although the payee has given the preimage away: our node has not heard of it.
+  /// Some HTLC of the hash is still under way although the payee has given its preimage: our node has not heard of it
+  /// yet.
   [[nodiscard]] bool payee_has_settled(const Invoice& invoice);
-  /// Returns how many HTLCs were held. With a failure: REQUIRES that the payee has not settled.
+  /// Returns how many HTLCs were held. REQUIRES, if a failure is given: the payee has not settled.
   std::size_t release(Invoice& invoice, const std::optional<std::uint32_t>& fail_wire_code);
-  /// What Core Lightning keeps of a hand-over that its own channel refused: a row that has failed. REQUIRES: send()
-  /// said so.
+  /// The failed row that Core Lightning keeps of a request that its own channel refused. REQUIRES: send() said so.
   void add_refused_row(const Handover& handover, const Failure& failure);
   /// As SendOptions::orphan, whatever else there is of the hash.
   void add_orphan_row(const Handover& handover);
-  /// The payee starts again: it waits anew for what is missing of the sets that it holds.
+  /// The payee restarts: it waits again for what its incomplete sets lack.
   void restart_payee(const PaymentHash& hash);
-  /// False when there is no such copy. What ended meanwhile is told to the restored node by its peers.
+  /// False if there is no such copy. The peers tell the restored node what has ended in between.
   [[nodiscard]] bool restore(std::string_view name);
   /// The same node id with an empty store.
   void new_store();

@@ -1,4 +1,4 @@
-// What our node shows of itself, what others of its users do, and how it starts again from an old copy.
+// What our node shows about itself, what its other users do, and how it restarts from an old copy.
 #include <algorithm>
 #include <utility>
 
@@ -9,7 +9,7 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t batch = 256;  ///< records read at once
+constexpr std::size_t batch = 256;  ///< how many records are read at once
 
 }  // namespace
 
@@ -70,7 +70,7 @@ void Engine::new_store() {
   next(Number::store_generation);
 }
 
-/// A restored node hears from its peers and from the chain how its old HTLCs ended. Orphan rows have none.
+/// A restored node hears from its peers and from the chain how its old HTLCs ended. Orphan rows have no HTLC.
 void Engine::catch_up_row(Row row) {
   const auto flights = tx_.flights_of(row.key.hash);
   if (std::any_of(flights.begin(), flights.end(), [&](const Flight& flight) { return flight.key == row.key; })) return;

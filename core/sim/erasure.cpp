@@ -1,3 +1,4 @@
+// Erases rows and HTLCs from what a node remembers.
 #include "core/sim/erasure.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ bool matches(const Erasure& what, const AttemptKey& key) {
          (!what.part || key.part == *what.part);
 }
 
-/// Rows that ended and match; their keys.
+/// The keys of rows that have ended and match.
 std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
   std::vector<AttemptKey> erased;
   std::uint64_t after = 0;
@@ -32,8 +33,8 @@ std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
   }
 }
 
-/// Finished HTLCs of the erased attempts (`rows`, sorted); without an age, also those of attempts whose rows went
-/// before.
+/// Finished HTLCs of the erased attempts (`rows`, sorted). Without an age, also those of attempts whose rows were
+/// erased before.
 std::size_t erase_htlcs(LedgerTx& tx, const Erasure& what, const std::vector<AttemptKey>& rows) {
   std::size_t erased = 0;
   std::uint64_t after = 0;

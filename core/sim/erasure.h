@@ -8,17 +8,17 @@
 
 namespace paytower::sim {
 
-/// What is to be forgotten, and how thoroughly (cln/README 5 and 8: delpay, autoclean, a restart that forgets HTLCs).
+/// What to forget, and how thoroughly (cln/README 5 and 8: delpay, autoclean, a restart that forgets HTLCs).
 struct Erasure {
   std::optional<PaymentHash> hash{};     ///< only this hash
   std::optional<AttemptId> attempt{};    ///< only this attempt
   std::optional<std::uint32_t> part{};   ///< only this part
-  std::optional<UnixNs> ended_before{};  ///< only rows that ended before this network time
-  bool htlcs_too = false;    ///< finished HTLCs of the same attempts leave their list, and htlcs_deleted moves
-  bool move_counter = true;  ///< with htlcs_too: false hides the deletion (a node that breaks its word)
+  std::optional<UnixNs> ended_before{};  ///< only rows that ended before this time of the network
+  bool htlcs_too = false;    ///< finished HTLCs of these attempts leave their list too, and htlcs_deleted grows
+  bool move_counter = true;  ///< with htlcs_too: false hides the deletion (a node that breaks its promise)
 };
 
-/// Returns how many rows went. Pending rows stay, as with delpay.
+/// Returns how many rows were erased. Pending rows stay, as with delpay.
 std::size_t erase(LedgerTx& tx, const Erasure& what);
 
 }  // namespace paytower::sim

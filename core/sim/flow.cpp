@@ -1,3 +1,4 @@
+// Minimum cost flow from the payee back to our channels, cut into routes that keep to every limit.
 #include "core/sim/flow.h"
 
 #include <algorithm>
@@ -15,9 +16,9 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr int max_paths = 512;           ///< R16: searched for one flow
-constexpr int max_rounds = 8;            ///< R16: flows for one aim
-constexpr std::uint64_t grain_step = 8;  ///< the next search asks for paths that are so many times narrower
+constexpr int max_paths = 512;           ///< R16: searched for in one flow
+constexpr int max_rounds = 8;            ///< R16: flows tried for one aim
+constexpr std::uint64_t grain_step = 8;  ///< the next search looks for paths that are narrower by this factor
 constexpr double billion = 1'000'000'000;
 
 /// What a flow tries to keep small.
@@ -33,7 +34,7 @@ std::uint64_t amount_at(const Amounts& amounts, Position position) {
   return found == amounts.end() ? 0 : found->second;
 }
 
-/// What flows over each direction, without fees: from the payee back to us, path by path.
+/// What flows over each direction, without fees. It grows path by path, from the payee back to us.
 class Flow {
  public:
   Flow(const Graph& graph, const Terms& terms, NodeIndex payee, Msat typical_part)
@@ -46,14 +47,14 @@ class Flow {
     banned_.clear();
   }
   [[nodiscard]] Aim aim() const { return aim_; }
-  /// So much of the direction is kept for fees from now on.
+  /// From now on this much of the direction is kept free for fees.
   void reserve(Position position, std::uint64_t amount) { reserves_[position] += amount; }
-  /// One HTLC carries so much less there, without its fees.
+  /// One HTLC may carry this much less there, without its fees.
   void narrow(Position position, std::uint64_t amount) { narrowed_[position] += amount; }
   void ban(Position position) { banned_.insert(position); }
 
   enum class Filled { yes, no, too_little };  ///< too_little: no plan at all can carry it
-  /// `parts`: about so many paths are welcome.
+  /// `parts`: about how many paths there should be.
   Filled fill(std::uint64_t amount, std::uint32_t parts) {
     amounts_.clear();
     out_.clear();
@@ -72,10 +73,10 @@ class Flow {
 
   struct Path {
     std::vector<Position> edges;  ///< from us to the payee
-    std::uint64_t amount = 0;     ///< that flows over all of them
+    std::uint64_t amount = 0;     ///< the amount that flows over all of them
   };
   [[nodiscard]] Path widest() const {
-    std::unordered_map<NodeIndex, std::pair<Position, std::uint64_t>> reached;  ///< over which, and how wide
+    std::unordered_map<NodeIndex, std::pair<Position, std::uint64_t>> reached;  ///< over which edge, and how wide
     std::priority_queue<std::tuple<std::uint64_t, NodeIndex, Position>> queue;
     std::set<NodeIndex> done;
     queue.emplace(UINT64_MAX, own_node, 0);
@@ -100,18 +101,18 @@ class Flow {
   }
 
  private:
-  /// How a search came to a node: over an edge that leads from it, or back over one that leads to it.
+  /// How a search came to a node: over an edge that starts there, or back over one that ends there.
   struct Step {
     double cost = 0;
     std::uint32_t hops = 0;
     Position by = 0;
     bool back = false;
-    NodeIndex next = 0;  ///< towards the payee
+    NodeIndex next = 0;  ///< the next node towards the payee
     bool done = false;
   };
   using QueueEntry = std::tuple<double, std::uint32_t, NodeIndex>;
 
-  /// Over the cheapest path that is at least so wide; returns how much.
+  /// Uses the cheapest path that is at least this wide. Returns how much flows over it.
   std::uint64_t push(std::uint64_t least, std::uint64_t most) {
     if (!search(least)) return 0;
     for (NodeIndex at = own_node; at != payee_; at = steps_.at(at).next)
@@ -156,7 +157,7 @@ class Flow {
     queue_.emplace(step.cost, step.hops, node);
   }
 
-  /// How much more may flow over it, or `back` from it; no more at once than one HTLC carries.
+  /// How much more may flow over it, or `back` from it. At once, no more than one HTLC can carry.
   [[nodiscard]] std::uint64_t room(Position position, bool back) const {
     const std::uint64_t now = amount_at(amounts_, position);
     if (back) return now;
@@ -167,9 +168,9 @@ class Flow {
     return std::min(left, over(told.policy.htlc_max.value(), amount_at(narrowed_, position)));
   }
 
-  /// Of a msat that passes, in billionths; base fees and advice as if they were shared by a usual part.
+  /// For each msat that passes, in billionths. Base fees and advice count as if a part of usual size shared them.
   [[nodiscard]] double price(Position position) const {
-    constexpr double a_hop = 1;  // of two ways that cost the same the shorter one
+    constexpr double a_hop = 1;  // of two paths with the same cost, take the shorter one
     const Edge told = terms_.as_told(graph_.edge(position));
     if (told.from == own_node) return a_hop;
     const Policy& policy = told.policy;
@@ -191,7 +192,7 @@ class Flow {
     std::erase(out, position);
   }
 
-  /// Over which something flows from it.
+  /// Something flows over this direction.
   [[nodiscard]] const std::vector<Position>& leaving(NodeIndex node) const {
     static const std::vector<Position> none;
     const auto found = out_.find(node);
@@ -258,7 +259,7 @@ class Planner {
       const Flow::Filled filled = flow.fill(question_.demand.amount.value(), most_);
       if (filled == Flow::Filled::too_little) return Planned::never;
       if (filled == Flow::Filled::no || !cut(flow) || !lay()) return Planned::no;
-      if (split_ && flow.aim() == Aim::price && round == 0) continue;  // the others take it as it is
+      if (split_ && flow.aim() == Aim::price && round == 0) continue;  // the other aims take it as it is
       if (fits(flow)) return keeps_to_limits() ? Planned::yes : Planned::no;
     }
     return Planned::no;
@@ -282,7 +283,7 @@ class Planner {
     return true;
   }
 
-  /// A part that is too small takes from the largest one what it lacks.
+  /// A part that is too small gets what it lacks from the largest one.
   bool enlarge_last(std::uint64_t missing) {
     Part& last = parts_.back();
     const std::uint64_t lacks = over(least_part.value(), last.amount);
@@ -295,7 +296,7 @@ class Planner {
     return true;
   }
 
-  /// As much of the amount as every channel takes in one HTLC; where that is less, the flow is told.
+  /// As much of the amount as every channel takes in one HTLC. If that is less, the flow is told.
   std::uint64_t one_htlc(Flow& flow, const std::vector<Position>& path, std::uint64_t amount) {
     const auto route = route_along(path, amount);
     if (!route) return 0;
@@ -336,7 +337,7 @@ class Planner {
     });
   }
 
-  /// With their fees, all parts together; what is too much is told to the flow.
+  /// With fees, all parts together. Where that is too much, the flow is told.
   bool fits(Flow& flow) const {
     bool fit = true;
     Amounts used;
@@ -377,7 +378,7 @@ class Planner {
     return found;
   }
 
-  /// One route at a time, over what the others have left.
+  /// One route at a time, using what the others have left.
   [[nodiscard]] std::optional<std::vector<Route>> halve() const {
     std::vector<Route> found;
     Room room = room_;
@@ -420,7 +421,7 @@ class Planner {
   const Room& room_;
   Terms terms_;
   std::vector<Part> parts_;
-  bool split_ = false;  ///< a path of the flow is more than one HTLC
+  bool split_ = false;  ///< a path of the flow does not fit into one HTLC
 };
 
 }  // namespace

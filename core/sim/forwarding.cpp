@@ -1,8 +1,11 @@
+// What forwarding nodes and the payee check, and the failures they send.
 #include "core/sim/forwarding.h"
 
 #include <algorithm>
 #include <charconv>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/payment/channel_update.h"
 #include "core/sim/graph.h"
@@ -23,7 +26,7 @@ bool fails_now(const Invoice& invoice, std::uint32_t at_hop, std::size_t hops) {
   return at_hop == std::min(invoice.fail->hop.value_or(last), last);
 }
 
-/// What a forwarding node (BOLT 4, "Forwarding HTLCs") has against sending `out` on, having received `in`.
+/// Why a forwarding node (BOLT 4, "Forwarding HTLCs") refuses to send `out` on after it has received `in`.
 std::optional<FailureCode> forwarding_refusal(const Channel& channel, const Hop& in, const Hop& out) {
   const Policy& policy = channel.policies[out.direction];
   if (policy.disabled) return FailureCode::channel_disabled;
@@ -38,8 +41,8 @@ std::optional<FailureCode> forwarding_refusal(const Channel& channel, const Hop&
   return std::nullopt;
 }
 
-/// BOLT 4 lets a payee say hardly more than this about a payment that it does not want. It checks what all parts shall
-/// come to, and never what they come to: a payer who sends too much has paid too much.
+/// BOLT 4 allows a payee to say little more than this about a payment that it does not want. It checks what the parts
+/// are meant to add up to, not what they do add up to: a payer who sends too much has paid too much.
 bool payee_takes(LedgerTx& tx, const Handover& handover, const std::optional<Invoice>& invoice, UnixNs now) {
   const Hop& last = handover.route.hops.back();
   if (!invoice) return false;
@@ -53,10 +56,10 @@ bool payee_takes(LedgerTx& tx, const Handover& handover, const std::optional<Inv
   return handover.amount >= *invoice->amount && handover.amount.value() <= invoice->amount->value() * 2;
 }
 
-/// Parts of the same payment that wait at the payee, and whether another complete one is there already.
+/// Parts of the same payment that wait at the payee, and whether a complete one is there already.
 struct Waiting {
   Msat sum;
-  std::optional<Msat> total;  ///< as the parts that wait say it
+  std::optional<Msat> total;  ///< as the waiting parts say it
   bool complete = false;
 };
 
@@ -93,7 +96,7 @@ void arrive(LedgerTx& tx, Forwarding& forwarding, const Handover& handover, cons
   forwarding.hold = invoice->hold;
 }
 
-/// The node at `at_hop` reads its layer of the onion. Nothing: it is for this node, and it sends on.
+/// The node at `at_hop` reads its layer of the onion. Nothing: the layer is for this node, and it forwards.
 std::optional<Failure> forward(LedgerTx& tx, const Route& route, std::uint32_t at_hop) {
   const Hop& in = route.hops[at_hop - 1];
   const Hop& out = route.hops[at_hop];
@@ -104,7 +107,7 @@ std::optional<Failure> forward(LedgerTx& tx, const Route& route, std::uint32_t a
   if (const auto code = forwarding_refusal(*channel, in, out)) return failure_at(route, at_hop, *code);
   const auto next = tx.node(channel->nodes[1 - out.direction]);
   if (!next || next->key != out.node) {
-    // The onion is made for another node than the one behind this channel: that one cannot read it.
+    // The onion was made for a different node than the one at the end of this channel, which cannot read it.
     return failure_at(route, at_hop, FailureCode::invalid_onion_hmac);
   }
   lock_money(tx, out, *channel);
@@ -127,7 +130,7 @@ Failure failure_at(const Route& route, std::uint32_t source, FailureCode code, s
 Failure wire_failure_at(const Route& route, std::uint32_t source, std::uint32_t wire_code) {
   const FailureCode code = failure_from_wire(wire_code);
   std::string message =
-      code == FailureCode::unknown_code ? std::string(unknown_code_words) + std::to_string(wire_code) : std::string();
+      code == FailureCode::unknown_code ? fmt::format("{}{}", unknown_code_words, wire_code) : std::string();
   return failure_at(route, source, code, std::move(message));
 }
 

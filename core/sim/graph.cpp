@@ -1,3 +1,4 @@
+// Reads the public graph of a simulated network.
 #include "core/sim/graph.h"
 
 #include <deque>

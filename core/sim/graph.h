@@ -1,4 +1,4 @@
-// What everybody may know of a network: nodes, announced channels and policies, and no balance but our own.
+// What everybody may know about a network: nodes, announced channels and policies, but no balances except our own.
 #pragma once
 
 #include <cstddef>
@@ -12,30 +12,31 @@
 
 namespace paytower::sim {
 
-/// One direction of a channel, as a path finder uses it.
+/// One direction of a channel, as a path finder needs it.
 struct Edge {
   ChannelDirection channel;
   NodeIndex from = 0;
   NodeIndex to = 0;
   Msat capacity;
-  Policy policy;  ///< of `from`
+  Policy policy;  ///< the policy of `from`
 };
 
 class Graph {
  public:
-  /// Reads the whole graph; keep it while Number::graph_version stays the same.
+  /// Reads the whole graph. Keep it as long as Number::graph_version does not change.
   [[nodiscard]] static Graph load(LedgerTx& tx);
 
   /// Nothing for a key that is not in the graph.
   [[nodiscard]] std::optional<NodeIndex> find(const PublicKey& key) const;
   [[nodiscard]] const PublicKey& key(NodeIndex node) const { return keys_[node]; }
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
-  /// The directions that lead to `node`, by channel id, as positions for edge(). Empty for a node outside of the graph.
+  /// The directions that lead to `node`, in order of channel ids, as positions for edge(). Empty for a node that is not
+  /// in the graph.
   [[nodiscard]] const std::vector<std::uint32_t>& into(NodeIndex node) const;
   [[nodiscard]] const Edge& edge(std::uint32_t position) const { return edges_[position]; }
   [[nodiscard]] bool has_channel(ShortChannelId id) const { return channels_.count(id.value) != 0; }
 
-  /// Hops from the own node over enabled channels; the largest value for nodes that cannot be reached.
+  /// How many hops from our own node over enabled channels; the largest value for nodes that cannot be reached.
   [[nodiscard]] std::vector<std::uint32_t> distances() const;
 
  private:
@@ -46,7 +47,7 @@ class Graph {
   std::unordered_map<std::uint64_t, bool> channels_;
 };
 
-/// What its node asks of an HTLC that it forwards.
+/// What the node demands of an HTLC that it forwards.
 [[nodiscard]] ForwardingPolicy forwarding(const Policy& policy);
 
 }  // namespace paytower::sim

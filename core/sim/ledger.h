@@ -1,4 +1,4 @@
-// The port behind which a simulated network is kept: in a file, by db/sim.
+// The port to the place where a simulated network is kept: db/sim keeps it in a file.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 
 namespace paytower::sim {
 
-/// Single values of a network. Values are stored: never renumber. Older files have 6 and 13.
+/// Single values of a network. The numbers are stored: never renumber. Older files also have 6 and 13.
 enum class Number : std::uint8_t {
   height = 1,          ///< of the chain
-  latency_ns = 2,      ///< from hand-over to result where nobody holds
+  latency_ns = 2,      ///< from sending to the result, if nobody holds the HTLC
   time_offset_ns = 3,  ///< network time = wall clock + offset
   frozen_time_ns = 4,  ///< network time, while time_is_frozen
   time_is_frozen = 5,
@@ -23,24 +23,24 @@ enum class Number : std::uint8_t {
   htlcs_created = 8,
   htlcs_deleted = 9,
   movements_created = 10,
-  next_flight = 11,  ///< highest id given so far, likewise below
+  next_flight = 11,  ///< the highest id given so far, likewise below
   next_oracle = 12,
   next_request = 14,
   invoices_made = 15,
   seed = 16,
-  graph_version = 17,     ///< moves with every new channel and policy
-  store_generation = 18,  ///< moves when the node gets a new store
-  payments_updated = 19,  ///< the node's other counters, which belong to the view as the four marks do
+  graph_version = 17,     ///< changes with every new channel or policy
+  store_generation = 18,  ///< changes when the node gets a new store
+  payments_updated = 19,  ///< other counters of the node, part of the view like the four marks
   payments_deleted = 20,
   htlcs_updated = 21,
-  most_htlcs = 22,  ///< that one of our channels holds at once; 0 = any number
+  most_htlcs = 22,  ///< how many HTLCs one of our channels holds at once; 0: any number
 };
 
-/// Says whether to go on.
+/// False: stop here.
 template <typename T> using Visitor = std::function<bool(const T&)>;
 
-/// What can be read and written inside one transaction. References must not outlive it.
-/// Every read of a network that does not exist yet finds nothing, and numbers are 0.
+/// What can be read and written in one transaction. References must not outlive it.
+/// As long as there is no network, nothing is found and numbers are 0.
 class LedgerTx {
  public:
   virtual ~LedgerTx() = default;
@@ -64,22 +64,22 @@ class LedgerTx {
   virtual void each_channel(const Visitor<Channel>& visit) = 0;
   virtual void each_channel_of(NodeIndex node, const Visitor<Channel>& visit) = 0;
 
-  /// New, or instead of the one with this hash.
+  /// Adds it, or replaces the one with this hash.
   virtual void put_invoice(const Invoice& invoice) = 0;
   [[nodiscard]] virtual std::optional<Invoice> invoice(const PaymentHash& hash) = 0;
 
-  /// The id is given by the caller (Number::next_flight). Replaces the flight with this id.
+  /// The caller gives the id (Number::next_flight). Replaces the flight with this id.
   virtual void put_flight(const Flight& flight) = 0;
   virtual void remove_flight(std::uint64_t id) = 0;
   /// By id.
   [[nodiscard]] virtual std::vector<Flight> flights_of(const PaymentHash& hash) = 0;
-  /// Those due at or before `now`, by due time and id, at most `limit`.
+  /// Those that are due at `now` or before, by due time and id, at most `limit`.
   [[nodiscard]] virtual std::vector<Flight> flights_due(UnixNs now, std::size_t limit) = 0;
   [[nodiscard]] virtual std::optional<UnixNs> next_due() = 0;
 
   /// Appends the newest state of the entry with this id. Nothing that was appended is ever changed.
   virtual void append_oracle(const OracleEntry& entry) = 0;
-  /// The newest state of each entry with an id above `after`, by id, at most `limit`; of one hash, or of all.
+  /// The newest state of each entry with an id above `after`, by id, at most `limit`; of one hash or of all.
   [[nodiscard]] virtual std::vector<OracleEntry> oracle_after(const std::optional<PaymentHash>& hash,
                                                               std::uint64_t after, std::size_t limit) = 0;
 
@@ -104,29 +104,29 @@ class LedgerTx {
   [[nodiscard]] virtual std::vector<Movement> movements_of(const PaymentHash& hash) = 0;
   [[nodiscard]] virtual std::vector<Movement> movements_after(std::uint64_t after, std::size_t limit) = 0;
 
-  /// Rows, HTLCs, movements and their counters, under a name (instead of what it named before).
+  /// Copies rows, HTLCs, movements and their counters under a name. Replaces an earlier copy of that name.
   virtual void save_view(std::string_view name) = 0;
-  /// False when there is no such copy; the view is as it was then.
+  /// False if there is no such copy. Otherwise the view is as it was then.
   [[nodiscard]] virtual bool restore_view(std::string_view name) = 0;
   /// An empty view with all counters at 0.
   virtual void clear_view() = 0;
 
-  // Hand-overs in the node's buffers.
+  // Requests in the node's buffers.
   virtual void put_request(const HeldRequest& request) = 0;
   virtual void remove_request(std::uint64_t id) = 0;
   [[nodiscard]] virtual std::vector<HeldRequest> held_requests() = 0;
 };
 
-/// Where a network is kept. One thread at a time; any number of processes, each with its own.
+/// The place where a network is kept. One thread at a time; any number of processes, each with its own object.
 class Ledger {
  public:
   virtual ~Ledger() = default;
-  /// Runs `work` in one transaction: all of it is durable when this returns, or, when it throws, none of it is.
-  /// Waits for other writers. Throws SwitchError when the network cannot be read or written.
+  /// Runs `work` in one transaction: when this returns, all of it is durable; if it throws, none of it is. Waits for
+  /// other writers. Throws SwitchError if the network cannot be read or written.
   virtual void write(const std::function<void(LedgerTx&)>& work) = 0;
-  /// Runs `work` on one consistent state. It must not write.
+  /// Runs `work` on one consistent state. `work` must not write.
   virtual void read(const std::function<void(LedgerTx&)>& work) = 0;
-  /// Grows by exactly one with each write() of this Ledger, and changes whenever somebody else has written.
+  /// Grows by exactly one with each write() of this object, and changes when somebody else has written.
   [[nodiscard]] virtual std::uint64_t change_counter() = 0;
 };
 

@@ -1,9 +1,12 @@
+// Builds networks: invented from a seed, or from an exported graph.
 #include "core/sim/network.h"
 
 #include <algorithm>
 #include <set>
 #include <unordered_map>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/hash.h"
 #include "core/invoice/bolt11/invoice.h"
@@ -28,30 +31,30 @@ std::uint32_t channels_of(const NetworkParams& params) {
 Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
 ShortChannelId made_id(std::uint32_t height, std::uint32_t number) {
-  // Unlike any channel of a real chain at these heights: block, transaction and output all count up from the network's
-  // first block.
+  // Different from any channel of a real chain at these heights: block, transaction and output all count up from the
+  // network's first block.
   return ShortChannelId{std::uint64_t{height} << 40 | std::uint64_t{number} << 16};
 }
 
-/// An alias is a stranger's text: it is a name only if it can be typed, and is no key.
+/// An alias is a stranger's text. It is used as a name only if it can be typed and is not a key.
 bool usable_name(const std::string& alias) {
   constexpr std::size_t longest = 32;  // BOLT 7
   if (alias.empty() || alias.size() > longest) return false;
   return std::all_of(alias.begin(), alias.end(), [](char c) { return c > ' ' && c < 0x7F; });
 }
 
-/// Makes channels, and keeps the order of their two ends right.
+/// Makes channels, with their two ends in the right order.
 class Builder {
  public:
   Builder(LedgerTx& tx, const NetworkParams& params) : tx_(tx), params_(params), numbers_(params.seed) {}
 
   NetworkSummary generate() {
-    for (NodeIndex i = 0; i < params_.nodes; ++i) add_node("n" + std::to_string(i), i);
+    for (NodeIndex i = 0; i < params_.nodes; ++i) add_node(fmt::format("n{}", i), i);
     connect_all();
     const std::uint32_t own = attach_own_node();
     std::uint32_t left = channels_of(params_) - (params_.nodes - 2) - own;
     while (left > 0) {
-      // With three nodes or more; two nodes have nobody else to connect.
+      // Only with three nodes or more: two nodes have nobody else to connect to.
       const NodeIndex a = some_other_node();
       const NodeIndex b = some_other_node();
       if (a == b && params_.nodes > 2) continue;
@@ -63,8 +66,8 @@ class Builder {
 
   /// Refuses before it writes anything.
   Result<NetworkSummary> import(const ImportedGraph& graph) {
-    if (has_our_keys(graph)) return usage("the graph holds keys that this seed makes: take another seed");
-    for (NodeIndex i = 0; i <= payees_of_import; ++i) add_node("n" + std::to_string(i), i);
+    if (has_our_keys(graph)) return usage("the graph has keys that this seed makes too: use another seed");
+    for (NodeIndex i = 0; i <= payees_of_import; ++i) add_node(fmt::format("n{}", i), i);
     std::unordered_map<PublicKey, NodeIndex, BytesHash> known;
     import_nodes(graph, known);
     std::vector<std::uint32_t> degree(keys_.size(), 0);
@@ -102,7 +105,7 @@ class Builder {
 
   NodeIndex some_other_node() { return static_cast<NodeIndex>(1 + numbers_.below(params_.nodes - 1)); }
 
-  /// A tree over all nodes but ours.
+  /// A tree that connects all nodes except ours.
   void connect_all() {
     for (NodeIndex i = 2; i < params_.nodes; ++i) add_channel(static_cast<NodeIndex>(1 + numbers_.below(i - 1)), i, 50);
   }
@@ -125,7 +128,7 @@ class Builder {
     return policy;
   }
 
-  /// `percent`: about how much of the money `from` has.
+  /// `percent`: about which share of the money `from` has.
   void add_channel(NodeIndex from, NodeIndex to, std::uint64_t percent) {
     Channel channel;
     channel.id = made_id(first_scid_height(), ++made_);
@@ -184,7 +187,7 @@ class Builder {
     store(channel);
   }
 
-  /// n0 gets channels to the best connected nodes, the payees to nodes among the better connected half.
+  /// n0 gets channels to the best connected nodes; the payees get theirs to nodes in the better connected half.
   void attach_to_import(const std::vector<std::uint32_t>& degree) {
     std::vector<NodeIndex> order;
     for (NodeIndex node = payees_of_import + 1; node < keys_.size(); ++node) order.push_back(node);
@@ -199,7 +202,7 @@ class Builder {
     }
   }
 
-  /// Under an id that the imported graph does not use.
+  /// With a channel id that the imported graph does not use.
   void add_free_channel(NodeIndex from, NodeIndex to, std::uint64_t percent) {
     while (taken_.count(made_id(first_scid_height(), made_ + 1).value) != 0) ++made_;
     add_channel(from, to, percent);
@@ -227,13 +230,13 @@ class Builder {
 }  // namespace
 
 NodeSecret node_secret(std::uint64_t seed, NodeIndex index) {
-  // Any 32 bytes but a few around 0 and 2^256 are a key: no SHA-256 will ever be one of these.
-  const std::string text = "paytower simulated node " + std::to_string(seed) + " " + std::to_string(index);
+  // Almost any 32 bytes are a key, except a few around 0 and 2^256: no SHA-256 will ever be one of these.
+  const std::string text = fmt::format("paytower simulated node {} {}", seed, index);
   return NodeSecret{sha256(std::vector<std::uint8_t>(text.begin(), text.end())).bytes};
 }
 
 Result<std::monostate> check_network(const NetworkParams& params) {
-  if (params.latency_ns < 0) return usage("the latency of a simulated network is not negative");
+  if (params.latency_ns < 0) return usage("the latency of a simulated network must not be negative");
   if (params.height == 0 || params.height >= 1U << 23)
     return usage("the height of a simulated network is 1 to 8388607");
   if (params.graph) {
@@ -243,13 +246,12 @@ Result<std::monostate> check_network(const NetworkParams& params) {
     return std::monostate{};
   }
   if (params.nodes < 2 || params.nodes > max_nodes)
-    return usage("a simulated network has 2 to " + std::to_string(max_nodes) + " nodes");
+    return usage(fmt::format("a simulated network has 2 to {} nodes", max_nodes));
   if (channels_of(params) < params.nodes - 1) {
-    return usage(std::to_string(params.nodes) + " nodes need at least " + std::to_string(params.nodes - 1) +
-                 " channels");
+    return usage(fmt::format("{} nodes need at least {} channels", params.nodes, params.nodes - 1));
   }
   if (channels_of(params) > max_channels)
-    return usage("a simulated network has at most " + std::to_string(max_channels) + " channels");
+    return usage(fmt::format("a simulated network has at most {} channels", max_channels));
   return std::monostate{};
 }
 

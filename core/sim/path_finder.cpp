@@ -1,3 +1,4 @@
+// Searches for the cheapest route within the limits.
 #include "core/sim/path_finder.h"
 
 #include <algorithm>
@@ -8,13 +9,15 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "core/base/limits.h"
 
 namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t max_labels = 2'000'000;  ///< R16: partial paths looked at for one question
+constexpr std::size_t max_labels = 2'000'000;  ///< R16: partial paths that one question may look at
 constexpr std::size_t max_labels_a_node = 32;
 constexpr std::size_t max_hints = 64;
 constexpr std::uint32_t no_parent = 0xFFFFFFFF;
@@ -25,15 +28,15 @@ struct Label {
   Msat amount;                       ///< what `node` must receive
   std::uint64_t risk = 0;            ///< msat
   std::uint32_t delay = 0;           ///< of the HTLC that `node` receives
-  std::uint32_t hops = 0;            ///< between `node` and the payee
+  std::uint32_t hops = 0;            ///< from `node` to the payee
   std::uint32_t parent = no_parent;  ///< the rest of the path
-  ChannelDirection channel{};        ///< the first channel of it
+  ChannelDirection channel{};        ///< the first channel of the path
 
   [[nodiscard]] std::uint64_t cost() const { return amount.value() + risk; }
 };
 
-/// Multi-label Dijkstra. Fees depend on the amount and limits cut paths off, so that the cheapest path to a node need
-/// not be part of the best route: every path that no other one beats in all respects is kept.
+/// Dijkstra with several labels for each node. Fees depend on the amount, and limits cut paths off, so the cheapest
+/// path to a node may not be part of the best route. Every path is kept unless another one is better in all respects.
 class Search {
  public:
   Search(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question, const Room& room)
@@ -44,7 +47,7 @@ class Search {
   std::optional<Route> run() {
     const auto payee = index_of(demand_.destination);
     if (!payee || *payee == own_node || terms_.excludes(demand_.destination)) return std::nullopt;
-    // First without regard to time and hops; only where these cut a path off is the larger search worth its price.
+    // First without the limits on time and hops. Only if these cut off a path is the larger search worth its cost.
     if (auto route = run_from(*payee, false); !cut_off_) return route;
     return run_from(*payee, true);
   }
@@ -137,7 +140,7 @@ class Search {
     if (!beaten(label)) push(label);
   }
 
-  /// Adds what the forwarding node wants for itself; false when that breaks a limit.
+  /// Adds what the forwarding node demands. False if that breaks a limit.
   bool charge(Label& label, const Policy& policy) {
     const auto before = carried_before(forwarding(policy), Carried{label.amount, label.delay});
     if (!before || before->amount.value() - demand_.amount.value() > demand_.fee_limit.value()) return false;
@@ -152,7 +155,7 @@ class Search {
     return true;
   }
 
-  /// Labels come in order of cost, so whatever is settled at a node costs no more.
+  /// Labels come in order of cost, so whatever was settled at a node before does not cost more.
   [[nodiscard]] bool beaten(const Label& label) const {
     const auto found = settled_.find(label.node);
     if (found == settled_.end()) return false;
@@ -207,7 +210,7 @@ OwnBalances own_balances(LedgerTx& tx) {
 }
 
 std::string unknown_payee_words(const PublicKey& payee) {
-  return payee.hex() + ": unknown destination node_id (no public channels?)";
+  return fmt::format("{}: unknown destination node_id (no public channels?)", payee.hex());
 }
 
 std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances, const RouteQuestion& question,

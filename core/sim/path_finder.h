@@ -1,4 +1,4 @@
-// The cheapest route that keeps to every limit.
+// The cheapest route within all limits.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@ namespace paytower::sim {
 
 [[nodiscard]] OwnBalances own_balances(LedgerTx& tx);
 
-/// The price of a block of locked money, for each msat.
+/// The price of locking a msat for one block.
 inline constexpr std::uint64_t risk_billionths = 15;
 
-/// What a node says when it finds none.
+/// What a node says if it finds no route.
 inline constexpr const char* no_route_words = "Could not find a route";
 [[nodiscard]] std::string unknown_payee_words(const PublicKey& payee);
 
-/// Searches backwards from the payee, by the sum of fees and a price for locked money (15 billionths of the amount
-/// for each block, as lnd counts), and a price for what the question's memory speaks against. Exact within at most 32
-/// alternatives kept for a node; equal routes are told apart by fewer hops, then by channel ids, so that the same
-/// question gets the same answer.
+/// Searches backwards from the payee, by the sum of fees, a price for locked money (15 billionths of the amount for
+/// each block, as in lnd), and a price for what the question's memory speaks against. Exact as long as no node has more
+/// than 32 alternatives. Among equal routes the one with fewer hops wins, then the one with lower channel ids, so the
+/// same question always gets the same answer.
 [[nodiscard]] std::optional<Route> find_route(const Graph& graph, const OwnBalances& balances,
                                               const RouteQuestion& question, const Room& room = {});
 

@@ -1,3 +1,4 @@
+// The names of oracle states.
 #include "core/sim/records.h"
 
 namespace paytower::sim {

@@ -1,3 +1,4 @@
+// Weighs graph, policies, balances, layers and memory for each direction of a channel.
 #include "core/sim/terms.h"
 
 #include <algorithm>
@@ -6,9 +7,10 @@ namespace paytower::sim {
 
 namespace {
 
-/// What a failed attempt is worth, as lnd counts: a route that fails half the time may cost so much more.
+/// What a failed attempt costs, as lnd counts it: a route that fails every second time may cost this much more to
+/// avoid.
 constexpr std::uint64_t attempt_cost_msat = 100'000;
-constexpr std::uint64_t attempt_cost_divisor = 1'000;  ///< and this part of the amount: 0.1 %
+constexpr std::uint64_t attempt_cost_divisor = 1'000;  ///< plus this part of the amount: 0.1 %
 
 }  // namespace
 

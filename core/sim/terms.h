@@ -1,5 +1,5 @@
-// What a question for routes says of each direction of a channel: whether it may be used, on which terms, and how much
-// of it is left. One answer for whoever looks for routes, alone or in sets.
+// What a question for routes says about each direction of a channel: whether it may be used, on which terms, and how
+// much of it is left. The same answer for single routes and for sets.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,10 @@
 
 namespace paytower::sim {
 
-/// What the own side of each own channel can spend.
+/// How much our side of each own channel can send.
 using OwnBalances = std::map<ShortChannelId, Msat>;
 
-/// Directions that have less than their capacity: what is left there for all HTLCs that are looked for.
+/// Directions that have less than their capacity left for all the HTLCs that are searched for.
 using Room = std::map<ChannelDirection, Msat>;
 
 class Terms {
@@ -23,14 +23,15 @@ class Terms {
   Terms(const OwnBalances& balances, const RouteQuestion& question, const Room& room);
 
   [[nodiscard]] bool excludes(const PublicKey& node) const { return nodes_.count(node) != 0; }
-  /// With the policy that the question brings along, if it brings one.
+  /// With the question's own policy, if it has one.
   [[nodiscard]] Edge as_told(const Edge& known) const;
-  /// What all HTLCs together may carry over it; nothing where it must not be used.
+  /// How much all HTLCs together may carry over it. Nothing if it must not be used.
   [[nodiscard]] Msat left(const Edge& told) const;
-  /// One HTLC of this amount may be tried over it.
+  /// One HTLC with this amount may be tried over it.
   [[nodiscard]] bool takes(const Edge& told, Msat amount) const;
-  /// The price of a channel that may not carry the amount: at odds of one to one an attempt's worth, and nothing where
-  /// nothing speaks against it. The least chance still has a price: no advice closes the only way.
+  /// The price of a channel that may not be able to carry the amount: with odds of one to one, what an attempt costs;
+  /// nothing if nothing speaks against the channel. Even the smallest chance has a finite price: advice never closes
+  /// the only way.
   [[nodiscard]] std::uint64_t penalty(const ChannelDirection& channel, Msat amount) const;
 
  private:
@@ -41,7 +42,7 @@ class Terms {
   const MissionControl* memory_;
   UnixNs now_;
   std::map<ChannelDirection, ChannelPolicy> policies_;
-  std::set<ChannelDirection> channels_;  ///< excluded, likewise the nodes
+  std::set<ChannelDirection> channels_;  ///< excluded; the same for the nodes
   std::set<PublicKey> nodes_;
   std::set<ShortChannelId> outgoing_;
 };

@@ -1,8 +1,10 @@
+// Opens and makes the file of a simulated network, and runs transactions on it.
 #include "db/sim/ledger.h"
 
 #include <utility>
 
 #include <SQLiteCpp/Exception.h>
+#include <fmt/core.h>
 
 #include "core/base/error.h"
 #include "db/sim/ledger_schema.h"
@@ -39,7 +41,7 @@ class SqliteSimLedger final : public sim::Ledger {
     try {
       checkpoint_if_due(connection_, lock_, writes_ != 0 && nothing_under_way());
     } catch (const std::exception&) {
-      // The log is as durable as the file; the next one to leave tries again.
+      // The log is as durable as the file; the next process that ends tries again.
     }
   }
 
@@ -76,23 +78,23 @@ class SqliteSimLedger final : public sim::Ledger {
   }
 
  private:
-  /// Whatever the file does wrong says nothing about any HTLC: SwitchError. A disk that fails under this very process
+  /// An error of this file says nothing about any HTLC: SwitchError. Only if the disk fails under this very process, it
   /// is R10.
   template <typename Work> void guarded(Work work) {
     try {
       work();
     } catch (const RefusalError& error) {
-      throw SwitchError(std::string("the simulated network: ") + error.what());
+      throw SwitchError(fmt::format("the simulated network: {}", error.what()));
     } catch (const StoreError& error) {
-      throw StoreError(std::string("the simulated network: ") + error.what());
+      throw StoreError(fmt::format("the simulated network: {}", error.what()));
     } catch (const BadValue& error) {
-      throw SwitchError(std::string("the simulated network: ") + error.what());
+      throw SwitchError(fmt::format("the simulated network: {}", error.what()));
     } catch (const SQLite::Exception& error) {
-      throw SwitchError(std::string("the simulated network: ") + error.what());
+      throw SwitchError(fmt::format("the simulated network: {}", error.what()));
     }
   }
 
-  /// Then the file is worth being whole by itself: people copy it.
+  /// The file should then be complete without its log: people copy it.
   bool nothing_under_way() {
     Query query = connection_.prepared("SELECT 1 FROM flights LIMIT 1");
     return !query.step();
@@ -129,7 +131,7 @@ std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path, const st
   options.vfs = vfs;
   auto ledger = open(path, OpenMode::create, options);
   if (ledger->has_network()) {
-    refuse(Errc::usage, "there is a simulated network in " + path + " already; nothing was changed",
+    refuse(Errc::usage, fmt::format("there is a simulated network in {} already; nothing was changed", path),
            "take another file name");
   }
   return ledger;

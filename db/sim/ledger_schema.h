@@ -1,9 +1,10 @@
-// Schema of a simulated network's file, version 3.
+// The schema of a simulated network's file, version 3.
 #pragma once
 
 namespace paytower::db {
 
-// Amounts in msat, times in ns since 1970 UTC on the network's clock. 64-bit ids stand as the same bits, signed.
+// Amounts in msat, times in ns since 1970 UTC on the network's clock. 64-bit ids are stored as the same bits, but
+// signed.
 inline constexpr const char* sim_schema = R"sql(
 CREATE TABLE numbers (          -- sim::Number
   which INTEGER PRIMARY KEY,

@@ -32,7 +32,7 @@ template <typename T> [[nodiscard]] std::optional<T> one(Query query, T (*read)(
   return read(query);
 }
 
-/// Row by row, until the visitor has seen enough.
+/// Row by row, until the visitor returns false.
 template <typename T> void each(Query query, T (*read)(Query&), const sim::Visitor<T>& visit) {
   while (query.step()) {
     if (!visit(read(query))) return;

@@ -1,4 +1,4 @@
-// Numbers and the truth: nodes, channels, invoices, flights, oracle.
+// Numbers, and the truth: nodes, channels, invoices, flights, oracle.
 #include "db/sim/ledger_tx.h"
 #include "core/base/require.h"
 
@@ -137,7 +137,7 @@ void SimLedgerTx::set_number(sim::Number which, std::int64_t value) {
 // --- nodes and channels ---
 
 std::size_t SimLedgerTx::ByKey::operator()(const PublicKey& key) const {
-  // A key's x coordinate is as good as random: its last bytes are a hash already.
+  // The x coordinate of a key is as good as random, so its last bytes can serve as a hash.
   std::size_t hash = 0;
   std::memcpy(&hash, key.bytes.data() + key.bytes.size() - sizeof(hash), sizeof(hash));
   return hash;
@@ -149,7 +149,7 @@ void SimLedgerTx::add_node(const sim::Node& node) {
       .run();
 }
 
-/// Nodes are never changed or removed: what was read once stays true.
+/// Nodes are never changed or removed, so what was read once stays true.
 std::optional<sim::Node> SimLedgerTx::keep(std::optional<sim::Node> node) {
   if (node && nodes_.size() < max_kept) {
     nodes_.emplace(node->index, *node);

@@ -13,15 +13,15 @@
 
 namespace paytower::db {
 
-/// One for each connection; `begin` and `store_changes` stand around each transaction. Channels and nodes that a
-/// transaction has read stay in memory until its end: the payments of one tick pass through the same few.
+/// One for each connection; `begin` comes before each transaction and `store_changes` after it. Channels and nodes that
+/// a transaction has read stay in memory until its end, because the payments of one tick use the same few.
 class SimLedgerTx final : public sim::LedgerTx {
  public:
   explicit SimLedgerTx(Connection& connection) : connection_(connection) {}
 
-  /// Reads the numbers: every transaction uses some, and they are few.
+  /// Reads the numbers: every transaction needs some, and there are few.
   void begin();
-  /// Writes the numbers and balances that were changed. REQUIRES: inside the transaction of `begin`.
+  /// Writes the numbers and balances that have changed. REQUIRES: inside the transaction of `begin`.
   void store_changes();
 
   std::int64_t number(sim::Number which) override;
@@ -79,11 +79,11 @@ class SimLedgerTx final : public sim::LedgerTx {
 
  private:
   static constexpr std::size_t number_count = 32;
-  static constexpr std::size_t max_kept = 1'024;  ///< channels, and nodes, in memory
+  static constexpr std::size_t max_kept = 1'024;  ///< how many channels, and how many nodes, stay in memory
 
   struct KeptChannel {
     sim::Channel channel;
-    bool changed = false;  ///< the balances are newer than those of the file
+    bool changed = false;  ///< the balances are newer than those in the file
   };
   struct ByKey {
     std::size_t operator()(const PublicKey& key) const;

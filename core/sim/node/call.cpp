@@ -1,18 +1,22 @@
+// Reads requests and their parameters, and prints answers, with the node's own words.
 #include "core/sim/node/call.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include <fmt/core.h>
+
+#include "core/base/number.h"
 
 namespace paytower::sim {
 
 namespace {
 
 constexpr std::string_view wrong_version = "jsonrpc: \"2.0\" must be specified in the request";
-constexpr std::size_t longest_quote = 1'000;  ///< of a value that an error repeats
+constexpr std::size_t longest_quote = 1'000;  ///< how much of a wrong value an error repeats
 
 CallReply refusal(RpcCode code, std::string_view message) { return reply_of(CallError(code, std::string(message))); }
 
-/// Keeps of `value` what `filter` names: {"member":true}, objects inside objects, and [{...}] for every element.
+/// Keeps of `value` only what `filter` names: {"member":true}, objects inside objects, and [{...}] for every element.
 void keep_wanted(Json& value, const nlohmann::json& filter) {
   if (filter.is_array() && filter.size() == 1 && value.is_array()) {
     for (Json& element : value) keep_wanted(element, filter[0]);
@@ -31,21 +35,14 @@ void keep_wanted(Json& value, const nlohmann::json& filter) {
 
 std::string line_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-/// What a client wrote, as it goes back in one line.
+/// The client's own text, printed in one line.
 std::string ascii(const nlohmann::json& json) { return json.dump(-1, ' ', true); }
 
-/// Digits alone.
-std::optional<std::uint64_t> whole_number(std::string_view digits) {
-  std::uint64_t value = 0;
-  const auto end = digits.data() + digits.size();
-  const auto [stop, problem] = std::from_chars(digits.data(), end, value);
-  if (digits.empty() || problem != std::errc() || stop != end) return std::nullopt;
-  return value;
-}
+std::optional<std::uint64_t> long_number(std::string_view digits) { return whole_number(digits); }
 
 std::optional<std::uint32_t> short_number(std::string_view digits) {
-  const auto number = whole_number(digits);
-  if (!number || *number > UINT32_MAX) return std::nullopt;
+  const auto number = whole_number(digits, UINT32_MAX);
+  if (!number) return std::nullopt;
   return static_cast<std::uint32_t>(*number);
 }
 
@@ -112,16 +109,16 @@ ReadCall read_call(nlohmann::json request) {
 
 std::string answer_text(const std::string& id, CallReply reply, const nlohmann::json& filter) {
   if (filter.is_object() && !reply.failed) keep_wanted(reply.body, filter);
-  return "{\"jsonrpc\":\"2.0\",\"id\":" + id + (reply.failed ? ",\"error\":" : ",\"result\":") + line_of(reply.body) +
-         "}\n\n";
+  return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{}{}{}}}\n\n", id,
+                     reply.failed ? ",\"error\":" : ",\"result\":", line_of(reply.body));
 }
 
 // --- parameters ---
 
 Params::Params(const nlohmann::json& given, std::span<const ParamSpec> specs) {
   if (given.is_array() && given.size() > specs.size()) {
-    throw CallError(RpcCode::invalid_params, "too many parameters: got " + std::to_string(given.size()) +
-                                                 ", expected " + std::to_string(specs.size()));
+    throw CallError(RpcCode::invalid_params,
+                    fmt::format("too many parameters: got {}, expected {}", given.size(), specs.size()));
   }
   std::size_t at = 0;
   for (auto value = given.begin(); value != given.end(); ++value, ++at) {
@@ -130,16 +127,17 @@ Params::Params(const nlohmann::json& given, std::span<const ParamSpec> specs) {
                                            return known.name == value.key();
                                          });
     if (spec == specs.end()) {
-      throw CallError(RpcCode::invalid_params,
-                      "unknown parameter: " + value.key().substr(0, longest_quote) +
-                          ", this may be caused by a failure to autodetect key=value-style parameters. Please try "
-                          "using the -k flag and explicit key=value pairs of parameters.");
+      throw CallError(
+          RpcCode::invalid_params,
+          fmt::format("unknown parameter: {}, this may be caused by a failure to autodetect key=value-style "
+                      "parameters. Please try using the -k flag and explicit key=value pairs of parameters.",
+                      value.key().substr(0, longest_quote)));
     }
     if (!value->is_null()) values_.emplace_back(spec->name, &*value);
   }
   for (const ParamSpec& spec : specs) {
     if (spec.required && !has(spec.name))
-      throw CallError(RpcCode::invalid_params, "missing required parameter: " + std::string(spec.name));
+      throw CallError(RpcCode::invalid_params, fmt::format("missing required parameter: {}", spec.name));
   }
 }
 
@@ -152,8 +150,8 @@ const nlohmann::json* Params::raw(std::string_view name) const {
 
 void Params::refuse(std::string_view name, const std::string& why) const {
   const auto* const value = raw(name);
-  throw CallError(RpcCode::invalid_params, std::string(name) + ": " + why + ": invalid token '" +
-                                               (value ? ascii(*value).substr(0, longest_quote) : "") + "'");
+  throw CallError(RpcCode::invalid_params, fmt::format("{}: {}: invalid token '{}'", name, why,
+                                                       value ? ascii(*value).substr(0, longest_quote) : ""));
 }
 
 template <typename T>
@@ -182,7 +180,7 @@ std::optional<std::vector<std::string>> Params::texts(std::string_view name) con
 }
 
 std::optional<std::uint64_t> Params::u64(std::string_view name) const {
-  return read(name, whole_number, "should be an unsigned 64 bit integer");
+  return read(name, long_number, "should be an unsigned 64 bit integer");
 }
 std::optional<std::uint32_t> Params::u32(std::string_view name) const {
   return read(name, short_number, "should be an unsigned 32 bit integer");

@@ -1,21 +1,24 @@
+// Spoils answers with the faults that a request meets.
 #include "core/sim/node/connection.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 namespace paytower::sim {
 
 namespace {
 
 std::string deep_text(const std::string& id, std::size_t depth) {
-  return "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":" + std::string(depth, '[') + std::string(depth, ']') +
-         "}\n\n";
+  return fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{}{}}}\n\n", id, std::string(depth, '['),
+                     std::string(depth, ']'));
 }
 
 std::string big_text(const std::string& id, std::size_t bytes) {
-  const std::string head = "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":{\"padding\":\"";
+  const std::string head = fmt::format("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{\"padding\":\"", id);
   const std::string tail = "\"}}\n\n";
   const std::size_t padding = bytes > head.size() + tail.size() ? bytes - head.size() - tail.size() : 0;
-  return head + std::string(padding, 'x') + tail;
+  return fmt::format("{}{}{}", head, std::string(padding, 'x'), tail);
 }
 
 CallReply error_reply(std::int64_t code) {
@@ -31,7 +34,7 @@ CallReply error_reply(std::int64_t code) {
 std::string spoiled_answer(const RpcCall& call, CallReply reply, const ActiveFaults& met) {
   const auto size = [&met](FaultKind kind) { return static_cast<std::size_t>(*met.value(kind)); };
   std::string id = call.id;
-  if (met.has(FaultKind::wrong_id)) id = "\"not asked: " + std::to_string(id.size()) + "\"";
+  if (met.has(FaultKind::wrong_id)) id = fmt::format("\"not asked: {}\"", id.size());
   if (const auto code = met.value(FaultKind::error, true)) reply = error_reply(*code);
   if (const auto code = met.value(FaultKind::error)) reply = error_reply(*code);
   std::string text = answer_text(id, std::move(reply), call.filter);

@@ -1,4 +1,4 @@
-// One client's connection, whatever carries its bytes: what it has written, and what is written to it.
+// One client's connection, whatever carries its bytes: what the client has written, and what is to be written to it.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,12 @@
 
 namespace paytower::sim {
 
-/// While so much waits to be written, nothing is read from this client.
+/// As long as more than this waits to be written, nothing is read from this client.
 inline constexpr std::size_t unread_answer_bytes = std::size_t{1} << 20;
-/// Requests of one client that may wait for their answers.
+/// How many requests of one client may wait for their answers.
 inline constexpr std::size_t most_waits = 10'000;
 
-/// A request on its way to execution, with the faults that it meets.
+/// A request that is to be executed, with the faults that it meets.
 struct PendingCall {
   std::uint64_t connection = 0;
   ReadCall read{};
@@ -36,10 +36,10 @@ class RpcConnection {
   void feed(std::string_view data) {
     if (!framer_.dead()) framer_.feed(data);
   }
-  /// The client has closed its writing side: nothing follows, what came is executed all the same.
+  /// The client has closed its writing side: nothing more comes, but what came is still executed.
   void end() { at_end_ = true; }
   [[nodiscard]] bool at_end() const { return at_end_; }
-  /// The client is gone altogether: what it wrote is executed, and nobody is told.
+  /// The client has gone: what it wrote is executed, but nobody is told.
   void leave() {
     end();
     gone_ = true;
@@ -47,10 +47,10 @@ class RpcConnection {
   }
   /// The connection broke.
   void lose() { broken_ = true; }
-  /// Bytes for the client; whoever delivers them takes them off the front.
+  /// Bytes for the client. Whoever delivers them removes them from the front.
   [[nodiscard]] std::string& output() { return out_; }
   [[nodiscard]] bool wants_write() const { return !out_.empty(); }
-  /// May something be read or executed now?
+  /// Whether something may be read or executed now.
   [[nodiscard]] bool open_for_requests(MonoNs now) const {
     return !finishing_ && !paused(now) && out_.size() < unread_answer_bytes && waits < most_waits;
   }
@@ -61,15 +61,15 @@ class RpcConnection {
   void send(std::string_view text) {
     if (!gone_) out_ += text;
   }
-  /// Closed once all is written.
+  /// Closed as soon as everything is written.
   void finish() { finishing_ = true; }
-  /// Something that was read is not executed yet.
+  /// Something was read and is not executed yet.
   [[nodiscard]] bool has_requests() const { return parked.has_value() || framer_.has_next(); }
   [[nodiscard]] RequestFramer& framer() { return framer_; }
 
-  std::optional<MonoNs> paused_until{};  ///< nothing is read before (FaultKind::unread)
-  std::optional<PendingCall> parked{};   ///< the request that waits for that
-  std::size_t waits = 0;                 ///< requests without an answer so far
+  std::optional<MonoNs> paused_until{};  ///< nothing is read before this time (FaultKind::unread)
+  std::optional<PendingCall> parked{};   ///< the request that waits for that time
+  std::size_t waits = 0;                 ///< how many requests have no answer yet
 
  private:
   std::uint64_t id_;

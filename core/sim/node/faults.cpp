@@ -1,9 +1,12 @@
+// Reads SPECs, counts occasions, and says which faults strike.
 #include "core/sim/node/faults.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/sim/admin.h"
 
@@ -12,12 +15,12 @@ namespace paytower::sim {
 namespace {
 
 constexpr std::size_t most_items = 256;
-constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;  ///< of big= and deep=
+constexpr std::uint64_t most_bytes = std::uint64_t{64} << 20;  ///< for big= and deep=
 
-/// What stands behind "KIND=".
+/// What comes after "KIND=".
 enum class Value : std::uint8_t { none, duration, size, count, code, name, hold, stall, fail };
 
-/// When a fault can strike.
+/// On which occasions a fault can strike.
 enum class When : std::uint8_t { before, around, end };
 
 struct KindWord {
@@ -66,8 +69,8 @@ constexpr std::array kind_words = {
     KindWord{"restart-payee", FaultKind::restart_payee, When::around},
 };
 
-Error no_fault(std::string why) {
-  return Error{Errc::usage, "--faults: " + std::move(why), "paytower simulate serve --help"};
+Error no_fault(std::string_view why) {
+  return Error{Errc::usage, fmt::format("--faults: {}", why), "paytower simulate serve --help"};
 }
 
 std::optional<std::uint64_t> number(std::string_view text, std::uint64_t most = UINT64_MAX) {
@@ -77,14 +80,14 @@ std::optional<std::uint64_t> number(std::string_view text, std::uint64_t most = 
   return value;
 }
 
-/// A whole number from 1 up.
+/// A whole number, at least 1.
 std::optional<std::uint32_t> counted(std::string_view text) {
   const auto value = number(text, UINT32_MAX);
   if (!value || *value == 0) return std::nullopt;
   return static_cast<std::uint32_t>(*value);
 }
 
-/// "0", or digits and one of ms, s, m, h.
+/// "0", or digits with one of ms, s, m, h.
 std::optional<std::int64_t> duration(std::string_view text) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto count = number(text.substr(0, digits), 1'000'000);
@@ -123,7 +126,7 @@ bool read_value(Value wanted, std::string_view text, Fault& fault) {
     case Value::fail: {
       const auto read = parse_fail_spec(text);
       if (read) fault.fail = *read;
-      return fault.fail && !fault.fail->times;  // how often is said behind the occasion
+      return fault.fail && !fault.fail->times;  // how often is said after the occasion
     }
     case Value::hold: break;
   }
@@ -138,14 +141,14 @@ Result<std::monostate> read_meant(std::string_view text, Fault& fault) {
   const std::size_t sharp = std::min(text.find('#'), text.size());
   const std::size_t slash = std::min(text.find('/'), sharp);
   fault.occasion = text.substr(0, slash);
-  if (fault.occasion.empty()) return no_fault("@ wants a method behind it, or fence, connect, end, *");
+  if (fault.occasion.empty()) return no_fault("@ needs a method after it, or fence, connect, end, *");
   if (slash < sharp) {
     fault.hash = PaymentHash::from_hex_text(text.substr(slash + 1, sharp - slash - 1));
-    if (!fault.hash) return no_fault("/HASH wants the 64 hex digits of a payment hash");
+    if (!fault.hash) return no_fault("/HASH needs the 64 hex digits of a payment hash");
   }
   if (sharp == text.size()) return std::monostate{};
   const auto part = number(text.substr(sharp + 1), UINT32_MAX);
-  if (!part) return no_fault("#PART wants the number of a part");
+  if (!part) return no_fault("#PART needs the number of a part");
   fault.part = static_cast<std::uint32_t>(*part);
   return std::monostate{};
 }
@@ -161,12 +164,12 @@ Result<std::monostate> read_occasion(std::string_view text, Fault& fault) {
   const std::string_view count = text.substr(mark + 1);
   if (text[mark] == '~') {
     fault.one_in = counted(count).value_or(0);
-    return fault.one_in == 0 ? Result<std::monostate>(no_fault("~K wants a whole number from 1 up")) : std::monostate{};
+    return fault.one_in == 0 ? Result<std::monostate>(no_fault("~K needs a whole number from 1 up")) : std::monostate{};
   }
   const std::size_t x = count.find('x');
   const auto first = counted(count.substr(0, x));
   const auto times = x == std::string_view::npos ? 1 : counted(count.substr(x + 1));
-  if (!first || !times) return no_fault(":NxM wants whole numbers from 1 up");
+  if (!first || !times) return no_fault(":NxM needs whole numbers from 1 up");
   fault.skip = *first - 1;
   fault.times = *times;
   return std::monostate{};
@@ -221,7 +224,7 @@ Result<std::monostate> Faults::read_item(std::string_view text) {
   const std::string_view name = what.substr(0, equals);
   const std::string_view value = what.substr(std::min(equals + 1, what.size()));
   const auto unknown = [&] {
-    return no_fault("\"" + std::string(text) + "\" is no fault (KIND[=VALUE]@METHOD, such as drop-reply@sendpay:2)");
+    return no_fault(fmt::format("\"{}\" is not a fault (KIND[=VALUE]@METHOD, such as drop-reply@sendpay:2)", text));
   };
   if (at == std::string_view::npos) {
     if (!read_setting(name, value)) return unknown();

@@ -1,15 +1,15 @@
-// What goes wrong at a simulated node: what, when, and with whose payment. The same requests in the same order meet the
-// same faults. As `simulate serve --faults SPEC` takes them:
+// What goes wrong at a simulated node: what, when, and for which payment. The same requests in the same order meet the
+// same faults. The text of `simulate serve --faults SPEC`:
 //
 //   SPEC     = ITEM { "," ITEM }
 //   ITEM     = SETTING | KIND [ "=" VALUE ] "@" [ "after-" ] OCCASION [ "/" HASH ] [ "#" PART ]
 //              [ ":" N [ "x" M ] | "~" K ]
 //   OCCASION = a method, "fence" (a sendpay that is one), "connect", "end" (an HTLC has ended), or "*" (any method)
-//   "/HASH"    only where it is about this payment hash
-//   "#PART"    only where it is about a part of this number (0: a payment in one piece without number)
+//   "/HASH"    only if it is about this payment hash
+//   "#PART"    only if it is about a part with this number (0: a payment in one part, without a number)
 //   ":N"       only the N-th such occasion; ":NxM" M of them from the N-th on; nothing: every one
 //   "~K"       one in K, drawn from the seed
-//   "after-"   behind the execution of the request instead of before it
+//   "after-"   after the request is executed instead of before it
 #pragma once
 
 #include <cstdint>
@@ -26,43 +26,43 @@ namespace paytower::sim {
 
 enum class FaultKind : std::uint8_t {
   // Of the connection.
-  unread,      ///< the request is read `value` ns later; it runs then, whoever has gone
+  unread,      ///< the request is read `value` ns later, and executed then, even if the client has gone
   ignore,      ///< neither executed nor answered
   drop_reply,  ///< executed, not answered
-  late,        ///< the answer is made at once and told `value` ns later
-  break_off,   ///< the connection is closed instead of executing, or behind it
-  close,       ///< `value` bytes of the answer, then the end of the connection
-  garbage,     ///< instead of the answer: what is no JSON
+  late,        ///< the answer is made at once, but sent `value` ns later
+  break_off,   ///< the connection is closed instead of executing, or after it
+  close,       ///< `value` bytes of the answer, then the connection ends
+  garbage,     ///< instead of the answer: something that is not JSON
   wrong_id,
   twice,
-  big,      ///< instead of the answer: one of `value` bytes
+  big,      ///< instead of the answer: one with `value` bytes
   deep,     ///< instead of the answer: one nested `value` levels deep
   error,    ///< code `value` instead of executing, or instead of the answer
-  shuffle,  ///< answers are told in batches of `value`, in an order of the seed
-  restart,  ///< every connection breaks, what waits is forgotten
-  refuse,   ///< the same, and nobody is let in for `value` ns
+  shuffle,  ///< answers are sent in batches of `value`, in an order drawn from the seed
+  restart,  ///< every connection breaks, and waiting requests are forgotten
+  refuse,   ///< the same, and nobody can connect for `value` ns
   die,      ///< SIGKILL
   // Of the node.
-  hold,          ///< a sendpay is executed once `value` ns have passed and the chain stands at `height`
-  orphan,        ///< the row stays pending for ever, and there is no HTLC
+  hold,          ///< a sendpay is executed when `value` ns have passed and the chain has the height `height`
+  orphan,        ///< the row stays pending for ever, without an HTLC
   fail,          ///< the HTLC of a sendpay fails as `fail` says
-  stall,         ///< its end, whatever it is, is heard of `value` ns later; Hold::forever: once it is released
-  orphan_fence,  ///< the same of a fence
+  stall,         ///< our node hears of its end, whatever it is, `value` ns later; Hold::forever: when it is released
+  orphan_fence,  ///< the same for a fence
   refuse_fence,  ///< no first peer, no row
-  forget,        ///< every ended row of the hash goes; HTLCs and counters stay
-  lose_result,   ///< at "end": the row goes in the moment in which it ends
-  forget_all,    ///< every ended row goes, with its HTLCs; the deletion shows in the counter
+  forget,        ///< every ended row of the hash is erased; HTLCs and counters stay
+  lose_result,   ///< at "end": the row is erased at the moment in which it ends
+  forget_all,    ///< every ended row is erased with its HTLCs; the counter shows the deletion
   new_store,     ///< the same node id with an empty store
-  save,          ///< the node's store is copied, under the name `text`
-  restore,       ///< the node starts again from that copy
+  save,          ///< copies the node's store under the name `text`
+  restore,       ///< the node restarts from that copy
   foreign_pay,   ///< another user of the node acts on the hash (ForeignAct), with group `group` and label `text`
   foreign_hold,
   foreign_fail,
   foreign_complete,
-  settles_twice,  ///< the payee of the hash behaves so (PayeeBehaviour)
+  settles_twice,  ///< the payee of the hash behaves like this (PayeeBehaviour)
   wrong_preimage,
   no_preimage,
-  restart_payee,  ///< it waits anew for what is missing of its sets
+  restart_payee,  ///< it waits again for what its incomplete sets lack
 };
 
 struct Fault {
@@ -71,60 +71,61 @@ struct Fault {
   FaultKind kind = FaultKind::ignore;
   std::string occasion{};
   std::int64_t value = 0;
-  bool after = false;                   ///< behind the execution
-  std::optional<PaymentHash> hash{};    ///< nothing: whichever comes
-  std::optional<std::uint32_t> part{};  ///< nothing: whichever comes
-  std::uint32_t skip = 0;               ///< passes so many occasions first,
-  std::uint32_t times = always;         ///< then strikes so many
+  bool after = false;                   ///< after the execution
+  std::optional<PaymentHash> hash{};    ///< nothing: any
+  std::optional<std::uint32_t> part{};  ///< nothing: any
+  std::uint32_t skip = 0;               ///< lets this many occasions pass first,
+  std::uint32_t times = always;         ///< then strikes this often
   std::uint32_t one_in = 0;             ///< 0: by count
   std::uint32_t height = 0;
-  std::uint64_t group = 0;  ///< of foreign_: its attempt id; 0 = one above all others of the hash
-  std::string text{};       ///< of foreign_: empty = "another user of the node"
+  std::uint64_t group = 0;  ///< for foreign_: its attempt id; 0 = one above all others of the hash
+  std::string text{};       ///< for foreign_: empty = "another user of the node"
   std::optional<FailSpec> fail{};
 };
 
-/// What one occasion meets.
+/// The faults that one occasion meets.
 struct ActiveFaults {
   std::vector<Fault> all{};
 
-  /// The one of this kind that was given last.
+  /// The last one of this kind that was given.
   [[nodiscard]] const Fault* find(FaultKind kind, bool after = false) const;
   [[nodiscard]] bool has(FaultKind kind, bool after = false) const { return find(kind, after) != nullptr; }
   [[nodiscard]] std::optional<std::int64_t> value(FaultKind kind, bool after = false) const;
-  /// Before the execution or behind it.
+  /// Before the execution, or after it.
   [[nodiscard]] bool around(FaultKind kind) const { return has(kind) || has(kind, true); }
-  /// Nothing behind this request may be executed together with it.
+  /// No later request may be executed together with this one.
   [[nodiscard]] bool ends_batch() const {
     return around(FaultKind::restart) || around(FaultKind::die) || around(FaultKind::refuse);
   }
   [[nodiscard]] bool executes() const;
 };
 
-/// How this node differs from a healthy, present one.
+/// How this node differs from a healthy one of the present release.
 struct RpcTraits {
-  std::vector<std::string> without{};  ///< methods that an older node does not know
-  std::uint32_t lag_blocks = 0;        ///< getinfo shows a height that is so far behind
+  std::vector<std::string> without{};  ///< methods that an older node does not have
+  std::uint32_t lag_blocks = 0;        ///< getinfo shows a height that is this far behind
 };
 
-/// The faults of one node. They live as long as it does.
+/// The faults of one node. They live as long as the node.
 class Faults {
  public:
   Faults() = default;
   explicit Faults(RpcTraits traits) : traits_(std::move(traits)) {}
-  /// Usage refusal for what is no SPEC. An empty one is no fault at all.
+  /// A usage refusal for text that is not a SPEC. Empty text means no faults.
   [[nodiscard]] static Result<Faults> parse(std::string_view spec);
 
   void add(Fault fault) { faults_.push_back(std::move(fault)); }
   void clear() { faults_.clear(); }
 
-  /// Counts the occasion and says what it meets. `hash`, `part`: what it is about.
+  /// Counts the occasion, and says which faults it meets. `hash`, `part`: what it is about.
   [[nodiscard]] ActiveFaults at(std::string_view occasion, const std::optional<PaymentHash>& hash = {},
                                 const std::optional<std::uint32_t>& part = {});
 
   [[nodiscard]] const RpcTraits& traits() const { return traits_; }
-  /// The process shall be called "lightningd", as a client expects of the node's own process.
+  /// Call the process "lightningd", as a client expects of the node's own process.
   [[nodiscard]] bool poses_as_lightningd() const { return poses_as_lightningd_ && !behind_forwarder_; }
-  /// Somebody sits between the clients and the node: their connections outlive it, and so does what they have written.
+  /// Somebody sits between the clients and the node: their connections outlive the node, and so does what they have
+  /// written.
   [[nodiscard]] bool behind_forwarder() const { return behind_forwarder_; }
   /// For the order of shuffled answers.
   [[nodiscard]] std::uint64_t draw(std::uint64_t bound) { return numbers_.below(bound); }

@@ -1,7 +1,9 @@
+// Cuts requests out of what a client writes.
 #include "core/sim/node/framing.h"
 
 #include <utility>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/bytes.h"
@@ -17,7 +19,7 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; 
 std::string invalid(std::string_view text) {
   constexpr std::size_t longest_quote = 1'000;
   const std::string_view shown = text.substr(0, longest_quote);
-  return "Invalid token in json input: '" + to_hex(Bytes(shown.begin(), shown.end())) + "'";
+  return fmt::format("Invalid token in json input: '{}'", to_hex(Bytes(shown.begin(), shown.end())));
 }
 
 }  // namespace
@@ -28,7 +30,7 @@ void RequestFramer::die(std::string complaint) {
   complaint_ = std::move(complaint);
 }
 
-/// Only brackets outside of strings are counted: whether it is JSON is for read_json to say.
+/// Only counts brackets outside of strings. Whether it is JSON is decided by read_json.
 void RequestFramer::feed(std::string_view data) {
   for (const char c : data) {
     if (depth_ == 0 && is_space(c)) continue;

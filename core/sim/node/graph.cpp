@@ -1,4 +1,4 @@
-// What the node knows of channels, and the routes that it finds.
+// What the node knows about channels, and the routes that it finds.
 #include <algorithm>
 
 #include "core/base/limits.h"
@@ -9,8 +9,8 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::uint32_t default_final_cltv = 9;     ///< getroute's own
-constexpr std::uint32_t highest_delay = 2'016;      ///< of a route; the node has 2016 as max-locktime-blocks
+constexpr std::uint32_t default_final_cltv = 9;     ///< the default of getroute
+constexpr std::uint32_t highest_delay = 2'016;      ///< of a route; the node's max-locktime-blocks is 2016
 constexpr std::uint64_t most_channels = 1'000'000;  ///< of one answer
 
 /// "SCID/DIRECTION" or a node's key.
@@ -69,7 +69,7 @@ Json own_channel_json(LedgerTx& tx, const Channel& channel) {
   json["reestablished"] = !ours.disabled;
   json["updates"] = Json{{"local", policy_json(ours)}, {"remote", policy_json(theirs)}};
   json["state"] = "CHANNELD_NORMAL";
-  if (!ours.disabled) json["owner"] = "channeld";  // without an owner a channel cannot be used (cln/README 7)
+  if (!ours.disabled) json["owner"] = "channeld";  // a channel without an owner cannot be used (cln/README 7)
   json["short_channel_id"] = channel.id.text();
   json["direction"] = side;
   json["channel_id"] = channel_id_text(channel.id);

@@ -1,7 +1,8 @@
-// getroutes, and the layers that tell it what to keep away from and what is known of channels (the node's askrene
-// plugin).
+// getroutes, and the layers that tell it what to avoid and what is known about channels (the node's askrene plugin).
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/limits.h"
 #include "core/sim/flow.h"
@@ -14,7 +15,7 @@ namespace {
 constexpr std::size_t most_layers = 1'000;
 constexpr std::size_t longest_layer_name = 256;
 constexpr std::uint32_t highest_delay = 2'016;
-constexpr std::uint32_t usual_parts = 100;  ///< the node's own maxparts
+constexpr std::uint32_t usual_parts = 100;  ///< the node's default for maxparts
 constexpr std::size_t most_reservations = 10'000;
 constexpr std::array<ParamSpec, 3> reserved_specs{{{"short_channel_id_dir", true}, {"amount_msat", true}, {"layer"}}};
 
@@ -30,7 +31,7 @@ ChannelDirection channel_of(const Params& params, std::string_view name) {
 }
 
 std::string text_of(const ChannelDirection& channel) {
-  return channel.channel.text() + "/" + std::to_string(channel.direction);
+  return fmt::format("{}/{}", channel.channel.text(), channel.direction);
 }
 
 /// What a direction can carry at all.
@@ -41,7 +42,7 @@ Msat most_over(LedgerTx& tx, const ChannelDirection& direction) {
   return ours ? channel->balances[direction.direction] : channel->capacity;
 }
 
-/// One route where no more are wanted.
+/// One route, if no more are wanted.
 std::optional<std::vector<Route>> find_set(const Graph& graph, const OwnBalances& balances,
                                            const RouteQuestion& question, std::uint32_t most, const Room& left) {
   if (most > 1) return find_routes(graph, balances, question, most, left);
@@ -50,7 +51,7 @@ std::optional<std::vector<Route>> find_set(const Graph& graph, const OwnBalances
   return std::vector<Route>{std::move(*route)};
 }
 
-/// What goes into each hop, as the node tells it: what left the one before.
+/// What goes into each hop, as the node tells it: what left the hop before.
 Json path_json(const Route& route) {
   Json path = Json::array();
   const Hop* before = &route.hops.front();
@@ -211,20 +212,20 @@ RpcOutcome RpcNode::reserve(Turn& turn, const Params& params) {
   return result_of(Json::object());
 }
 
-/// Takes back one hop after the other; what was taken back before an unknown one stays so.
+/// Takes back one hop after the other. If one is unknown, those before it stay taken back.
 RpcOutcome RpcNode::unreserve(Turn& /*turn*/, const Params& params) {
   for (const Reservation& one : read_reservations(params)) {
     const auto found = std::find_if(reservations_.begin(), reservations_.end(), [&one](const Reservation& known) {
       return known.channel == one.channel && known.amount == one.amount && known.layer == one.layer;
     });
     if (found == reservations_.end())
-      throw CallError(RpcCode::invalid_params, "Unknown reservation for " + text_of(one.channel));
+      throw CallError(RpcCode::invalid_params, fmt::format("Unknown reservation for {}", text_of(one.channel)));
     reservations_.erase(found);
   }
   return result_of(Json::object());
 }
 
-/// Those of layers are not shown.
+/// Reservations in layers are not shown.
 RpcOutcome RpcNode::list_reservations(Turn& turn, const Params& /*params*/) {
   Json list = Json::array();
   for (const Reservation& one : reservations_) {
@@ -232,7 +233,7 @@ RpcOutcome RpcNode::list_reservations(Turn& turn, const Params& /*params*/) {
     list.push_back(Json{{"short_channel_id_dir", text_of(one.channel)},
                         {"amount_msat", one.amount.value()},
                         {"age_in_seconds", (turn.moment.mono.value - one.since.value) / ns_per_second},
-                        {"command_id", "\"askrene-reserve#" + std::to_string(one.command) + "\""}});
+                        {"command_id", fmt::format("\"askrene-reserve#{}\"", one.command)}});
   }
   return result_of(Json{{"reservations", std::move(list)}});
 }
@@ -278,16 +279,17 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
     question.excluded_channels.insert(question.excluded_channels.end(), one.channels.begin(), one.channels.end());
     question.excluded_nodes.insert(question.excluded_nodes.end(), one.nodes.begin(), one.nodes.end());
     question.policies.insert(question.policies.end(), one.policies.begin(), one.policies.end());
-    if (!one.constraints->empty()) question.memory = one.constraints;  // of several, the last one named counts
+    if (!one.constraints->empty()) question.memory = one.constraints;  // of several, the last one counts
   }
   if (!graph(turn.tx).find(question.demand.destination)) {
-    throw CallError(RpcCode::route_not_found, "Unknown destination node " + question.demand.destination.hex());
+    throw CallError(RpcCode::route_not_found,
+                    fmt::format("Unknown destination node {}", question.demand.destination.hex()));
   }
   const std::uint32_t most = params.u32("maxparts").value_or(usual_parts);
   if (most == 0) params.refuse("maxparts", "should be at least 1");
   const OwnBalances balances = own_balances(turn.tx);
-  // What a layer knows of a channel bounds what a set may send over it, as it does for the node; one piece alone takes
-  // it for advice (M1).
+  // What a layer knows about a channel bounds what a set may send over it, as in the real node. For a single part it is
+  // only advice (M1).
   const Room left = room(turn.tx, layers, most > 1);
   const Graph& known = graph(turn.tx);
   const auto find = [&] { return find_set(known, balances, question, most, left); };
@@ -298,7 +300,7 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
     const bool limited = std::exchange(question.demand.cltv_limit, highest_delay) < highest_delay;
     if (dear || (limited && find())) {
       throw CallError(RpcCode::route_too_expensive,
-                      std::string("Could not find route without excessive ") + (dear ? "cost" : "delays"));
+                      fmt::format("Could not find route without excessive {}", dear ? "cost" : "delays"));
     }
     throw CallError(RpcCode::route_not_found, no_route_words);
   }

@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <cstdio>
 
+#include <fmt/core.h>
+
+#include "core/base/number.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/sim/forwarding.h"
 #include "core/sim/node/turn.h"
@@ -23,7 +26,7 @@ std::string_view state_name(RowState state) {
   return "failed";
 }
 
-/// The newest failure of the same hash and part stands in every one of their rows.
+/// All rows of the same hash and part show the newest failure among them.
 std::optional<Failure> overwritten_failure(LedgerTx& tx, const Row& row) {
   Row newest = row;
   for (const Row& other : tx.rows_of(row.key.hash)) {
@@ -33,7 +36,7 @@ std::optional<Failure> overwritten_failure(LedgerTx& tx, const Row& row) {
   return newest.failure;
 }
 
-/// The bytes that came with the onion, for codes that carry no channel_update (see told_policy).
+/// The bytes that came with the onion, for codes without a channel_update (see told_policy).
 std::optional<std::string> raw_message(std::uint32_t code, Msat amount, std::int64_t height) {
   constexpr std::uint32_t has_update = 0x1000;
   constexpr std::uint32_t bad_onion = 0x8000;
@@ -43,13 +46,10 @@ std::optional<std::string> raw_message(std::uint32_t code, Msat amount, std::int
                     known == FailureCode::final_incorrect_htlc_amount || known == FailureCode::invalid_onion_payload;
   if (more) return std::nullopt;
   Bytes bytes;
-  const auto append = [&bytes](std::uint64_t value, int size) {
-    for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(value >> shift));
-  };
-  append(code, 2);
+  put_big_endian(bytes, code, 2);
   if (known == FailureCode::incorrect_or_unknown_payment_details) {
-    append(amount.value(), 8);
-    append(static_cast<std::uint64_t>(height), 4);
+    put_big_endian(bytes, amount.value(), 8);
+    put_big_endian(bytes, static_cast<std::uint64_t>(height), 4);
   }
   return to_hex(bytes);
 }
@@ -58,7 +58,7 @@ std::optional<std::string> raw_message(std::uint32_t code, Msat amount, std::int
 void add_failure(Json& data, const Failure& failure, std::uint32_t code, bool named) {
   data["erring_index"] = failure.source_index.value_or(0);
   data["failcode"] = code;
-  if (named) data["failcodename"] = "WIRE_" + std::string(failure_name(failure_from_wire(code)));
+  if (named) data["failcodename"] = fmt::format("WIRE_{}", failure_name(failure_from_wire(code)));
   if (failure.node) data["erring_node"] = failure.node->hex();
   if (failure.channel) {
     data["erring_channel"] = failure.channel->channel.text();
@@ -66,7 +66,7 @@ void add_failure(Json& data, const Failure& failure, std::uint32_t code, bool na
   }
 }
 
-/// What of a movement the payee did not get: known without the row too, which may have been erased.
+/// How much of a movement the payee did not get. Known without the row, which may have been erased.
 Msat fees_of(LedgerTx& tx, const Movement& movement) {
   std::uint64_t after = 0;
   for (auto entries = tx.oracle_after(movement.key.hash, after, page); !entries.empty();
@@ -81,14 +81,14 @@ Msat fees_of(LedgerTx& tx, const Movement& movement) {
   return Msat{};
 }
 
-/// How much of a list is asked for.
+/// Which part of a list is asked for.
 struct Range {
   std::uint64_t after = 0;  ///< the index
   std::uint64_t limit = most_listed;
   bool by_update = false;  ///< updated_index instead of created_index
 };
 
-/// `updates`: this list is kept by its last changes too.
+/// `updates`: this list can also be asked for by its last changes.
 Range read_range(const Params& params, bool updates = false) {
   Range range;
   const auto index = params.text("index");
@@ -104,7 +104,7 @@ Range read_range(const Params& params, bool updates = false) {
   return range;
 }
 
-/// Reads a list of the ledger page by page: `next(after, limit)` gives records with a created_index.
+/// Reads a list of the ledger page by page. `next(after, limit)` gives records with a created_index.
 template <typename Next, typename Index, typename Visit>
 void each_in(Range range, Next next, Index index_of, Visit visit) {
   while (range.limit > 0) {
@@ -117,8 +117,8 @@ void each_in(Range range, Next next, Index index_of, Visit visit) {
   }
 }
 
-/// Rows of a hash or of all, in the order of the range's index and above its start. `filtered`: some will be left out,
-/// so that the limit cannot be kept here.
+/// Rows of one hash or of all, in the order of the range's index and from its start on. `filtered`: some will be left
+/// out later, so the limit cannot be applied here.
 std::vector<Row> rows_asked(LedgerTx& tx, const std::optional<PaymentHash>& hash, const Range& range, bool filtered) {
   std::vector<Row> rows;
   if (hash) {
@@ -144,7 +144,7 @@ std::optional<PaymentHash> hash_asked(const Params& params) {
   }
   if (const auto text = params.text("bolt11")) {
     const auto decoded = decode_invoice(*text);
-    if (!decoded) params.refuse("bolt11", "Invalid bolt11: " + decoded.error().message);
+    if (!decoded) params.refuse("bolt11", fmt::format("Invalid bolt11: {}", decoded.error().message));
     return decoded->payment_hash;
   }
   return params.hash("payment_hash");
@@ -213,20 +213,20 @@ CallError payment_error(LedgerTx& tx, const Row& row, bool live) {
   const std::uint32_t code = wire_code_of(*failure);
   const bool named = failure_from_wire(code) != FailureCode::unknown_code;
   const std::string name =
-      named ? "WIRE_" + std::string(failure_name(failure_from_wire(code))) : "UNKNOWN " + std::to_string(code);
+      named ? fmt::format("WIRE_{}", failure_name(failure_from_wire(code))) : fmt::format("UNKNOWN {}", code);
   const bool local = failure->code == FailureCode::local_refusal || failure->source_index.value_or(0) == 0;
   add_failure(data, *failure, code, named);
   if (local) {
     const auto own = tx.node(own_node);
     if (own) data["erring_node"] = own->key.hex();
-    return CallError(RpcCode::try_other_route, "failed: " + name + " (" + failure->message + ")", std::move(data));
+    return CallError(RpcCode::try_other_route, fmt::format("failed: {} ({})", name, failure->message), std::move(data));
   }
   auto raw = live ? raw_message(code, row.amount, tx.number(Number::height)) : std::nullopt;
   if (const auto told = live ? told_policy(tx, *failure, row.amount) : std::nullopt) raw = to_hex(*told);
   if (raw) data["raw_message"] = *raw;
   const bool final_word = (code & permanent) != 0 && (code & bad_onion) == 0 && failure->node == row.destination;
   return CallError(final_word ? RpcCode::destination_failed : RpcCode::try_other_route,
-                   "failed: " + name + " (reply from remote)", std::move(data));
+                   fmt::format("failed: {} (reply from remote)", name), std::move(data));
 }
 
 RpcOutcome RpcNode::listsendpays(Turn& turn, const Params& params) {
@@ -300,7 +300,7 @@ RpcOutcome RpcNode::wait(Turn& turn, const Params& params) {
   const std::string index = *params.text("indexname");
   const std::uint64_t value = *params.u64("nextvalue");
   const auto& without = faults_.traits().without;
-  const bool hidden = std::find(without.begin(), without.end(), "list" + subsystem) != without.end();
+  const bool hidden = std::find(without.begin(), without.end(), fmt::format("list{}", subsystem)) != without.end();
   const auto known = std::find_if(wait_indexes.begin(), wait_indexes.end(),
                                   [&](const WaitIndex& entry) { return entry.subsystem == subsystem; });
   if (known == wait_indexes.end() || hidden) params.refuse("subsystem", "unknown subsystem");
@@ -310,7 +310,7 @@ RpcOutcome RpcNode::wait(Turn& turn, const Params& params) {
   if (counter == wait_indexes.end()) params.refuse("indexname", "should be 'created', 'updated' or 'deleted'");
   const std::uint64_t present = counter->counter ? static_cast<std::uint64_t>(turn.tx.number(*counter->counter)) : 0;
   if (present >= value) return result_of(Json{{"subsystem", subsystem}, {index, present}});
-  if (!counter->counter) return RpcSilence{};  // never moves
+  if (!counter->counter) return RpcSilence{};  // it never changes
   RpcWait wait;
   wait.kind = RpcWait::Kind::counter;
   wait.counter = *counter->counter;

@@ -1,6 +1,9 @@
+// Executes Core Lightning's commands, and does what faults do to the node.
 #include "core/sim/node/node.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 #include "core/invoice/bolt11/invoice.h"
 #include "core/sim/erasure.h"
@@ -177,7 +180,7 @@ void RpcNode::advance(LedgerTx& tx, UnixNs wall) {
   const ActiveFaults none;
   Turn turn(tx, RpcMoment{wall, {}}, none);
   turn.engine.advance();
-  // What a fault does may end something else.
+  // A fault may make something else end.
   for (int round = 0; round < most_ends_by_faults; ++round) {
     const Progress progress = turn.engine.take_progress();
     late_.insert(late_.end(), progress.late.begin(), progress.late.end());
@@ -190,7 +193,7 @@ void RpcNode::advance(LedgerTx& tx, UnixNs wall) {
 void RpcNode::spoil(Turn& turn, const Fault& fault, const PaymentHash& hash, const std::optional<AttemptKey>& ended) {
   const auto foreign = [&](ForeignAct act) {
     const std::string_view label = fault.text.empty() ? "another user of the node" : std::string_view(fault.text);
-    // A refusal is an answer too: the node keeps the other user from a hash that is in flight.
+    // A refusal is an answer too: the node keeps the other user away from a hash that is in flight.
     (void)turn.engine.foreign(hash, act, label, fault.group);
   };
   const auto behave = [&](PayeeBehaviour behaviour) {
@@ -220,7 +223,8 @@ void RpcNode::spoil(Turn& turn, const Fault& fault, const PaymentHash& hash, con
     case FaultKind::wrong_preimage: return behave(PayeeBehaviour::wrong_preimage);
     case FaultKind::no_preimage: return behave(PayeeBehaviour::complete_without_preimage);
     case FaultKind::restart_payee: return turn.engine.restart_payee(hash);
-    // Those that alter the request are asked for where it is executed, those of the connection by whoever serves it.
+    // Faults that change the request are looked up where it is executed; those of the connection by the code that
+    // serves it.
     case FaultKind::hold:
     case FaultKind::orphan:
     case FaultKind::fail:
@@ -263,7 +267,7 @@ RpcOutcome RpcNode::execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& 
     const Method* method = find(call.method);
     const auto& without = faults_.traits().without;
     const bool hidden = std::find(without.begin(), without.end(), call.method) != without.end();
-    if (!method || hidden) throw CallError(RpcCode::method_not_found, "Unknown command '" + call.method + "'");
+    if (!method || hidden) throw CallError(RpcCode::method_not_found, fmt::format("Unknown command '{}'", call.method));
     outcome = (this->*method->run)(turn, Params(call.params, method->params));
   } catch (const CallError& error) {
     outcome = reply_of(error);
@@ -308,14 +312,14 @@ RpcOutcome RpcNode::help(Turn& /*turn*/, const Params& params) {
     if (wanted && *wanted != method.name) continue;
     std::string usage(method.name);
     for (const ParamSpec& param : method.params)
-      usage += (param.required ? " " : " [") + std::string(param.name) + (param.required ? "" : "]");
+      usage += fmt::format("{}{}{}", param.required ? " " : " [", param.name, param.required ? "" : "]");
     list.push_back(Json{{"command", usage}});
   }
-  if (list.empty()) throw CallError(RpcCode::method_not_found, "Unknown command '" + *wanted + "'");
+  if (list.empty()) throw CallError(RpcCode::method_not_found, fmt::format("Unknown command '{}'", *wanted));
   return result_of(Json{{"help", std::move(list)}, {"format-hint", "simple"}});
 }
 
-/// There is nothing to notify of.
+/// There is nothing to notify about.
 RpcOutcome RpcNode::notifications(Turn& /*turn*/, const Params& params) {
   (void)params.boolean("enable");
   return result_of(Json::object());
@@ -326,7 +330,7 @@ RpcOutcome RpcNode::stop(Turn& /*turn*/, const Params& /*params*/) {
   return result_of(Json{{"result", "Shutdown complete"}});
 }
 
-/// A simulated network has no second node to ask for an invoice: this one lets another node make it.
+/// A simulated network has no second node that could be asked for an invoice, so this one lets another node make it.
 RpcOutcome RpcNode::invoice(Turn& turn, const Params& params) {
   InvoiceParams wanted;
   if (params.text("amount_msat") != "any") wanted.amount = params.msat("amount_msat");

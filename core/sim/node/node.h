@@ -1,5 +1,5 @@
 // Core Lightning's commands over the simulated network: one request, one transaction of the ledger, one answer. No
-// socket, no clock. What each answer means to a client stands in man page paytower-switch(7).
+// socket, no clock. The man page paytower-switch(7) says what each answer means to a client.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace paytower::sim {
 
-/// The two clocks, read once for all that is done in one transaction.
+/// The two clocks, read once for everything in one transaction.
 struct RpcMoment {
   UnixNs wall;
   MonoNs mono;
@@ -28,20 +28,20 @@ struct RpcMoment {
 /// A request that is answered later.
 struct RpcWait {
   enum class Kind : std::uint8_t {
-    late_send,  ///< sendpay that a fault holds back
+    late_send,  ///< a sendpay that a fault holds back
     payment,    ///< waitsendpay
     counter,    ///< wait
   };
   Kind kind = Kind::payment;
-  AttemptKey key{};                  ///< of late_send and payment
-  std::optional<MonoNs> deadline{};  ///< of payment: then error 200
-  Number counter{};                  ///< of counter: answered once it has reached `value`
+  AttemptKey key{};                  ///< for late_send and payment
+  std::optional<MonoNs> deadline{};  ///< for payment: then the answer is error 200
+  Number counter{};                  ///< for counter: answered when it has reached `value`
   std::uint64_t value = 0;
   std::string subsystem{};
   std::string index{};
 };
 
-/// Never answered; `disconnect`: and the connection breaks.
+/// Never answered. `disconnect`: the connection breaks too.
 struct RpcSilence {
   bool disconnect = false;
 };
@@ -52,28 +52,28 @@ class RpcNode {
  public:
   explicit RpcNode(Faults faults = {}) : faults_(std::move(faults)) {}
 
-  /// True when executing the request may write to the ledger, faults aside.
+  /// True if executing the request may write to the ledger, not counting faults.
   [[nodiscard]] static bool may_write(const RpcCall& call);
-  /// A sendpay that can only be a fence: its first HTLC carries all money there is (cln/README 6).
+  /// A sendpay that can only be a fence: its first HTLC carries all the money there is (cln/README 6).
   [[nodiscard]] static bool is_fence(const RpcCall& call);
   [[nodiscard]] static std::optional<PaymentHash> hash_of(const RpcCall& call);
-  /// Which part it is about; nothing where the method knows no parts.
+  /// Which part the request is about. Nothing for a method without parts.
   [[nodiscard]] static std::optional<std::uint32_t> part_of(const RpcCall& call);
 
   /// Does what is due, with the faults of what ends.
   void advance(LedgerTx& tx, UnixNs wall);
-  /// Executes one request in a network that is up to date, and the faults that it meets. Where it names no payment,
-  /// they mean the one that was named last.
+  /// Executes one request, and the faults that it meets, after everything due is done. Faults of a request that names
+  /// no payment are for the payment that was named last.
   [[nodiscard]] RpcOutcome execute(LedgerTx& tx, const RpcCall& call, const RpcMoment& moment,
                                    const ActiveFaults& met = {});
-  /// The answer to a waiting request; nothing while it must wait.
+  /// The answer to a waiting request. Nothing as long as it must wait.
   [[nodiscard]] std::optional<RpcOutcome> settle(LedgerTx& tx, const RpcWait& wait, const RpcMoment& moment);
-  /// What became of held hand-overs is kept until here.
+  /// Until this call, the results of requests that were held back are kept.
   void forget_late() { late_.clear(); }
 
   [[nodiscard]] Faults& faults() { return faults_; }
 
-  /// `stop` was asked; the answer has been made.
+  /// Somebody asked for `stop`, and it was answered.
   [[nodiscard]] bool stop_asked() const { return stop_asked_; }
 
  private:
@@ -81,7 +81,7 @@ class RpcNode {
   struct Method;
   static const std::vector<Method>& methods();
   static const Method* find(std::string_view name);
-  /// Does what a fault does to the node, for the payment that it met. `ended`: whose end it met.
+  /// Does what a fault does to the node, for the payment that it met. `ended`: the attempt whose end it met.
   static void spoil(Turn& turn, const Fault& fault, const PaymentHash& hash, const std::optional<AttemptKey>& ended);
 
   RpcOutcome getinfo(Turn& turn, const Params& params);
@@ -117,7 +117,7 @@ class RpcNode {
   RpcOutcome unreserve(Turn& turn, const Params& params);
   RpcOutcome list_reservations(Turn& turn, const Params& params);
 
-  /// What getroutes shall keep away from, or prefer. They outlive their connection, and go with the process.
+  /// What getroutes should avoid, or prefer. Layers outlive their connection and end with the process.
   struct Layer {
     std::vector<ChannelDirection> channels{};
     std::vector<PublicKey> nodes{};
@@ -125,22 +125,22 @@ class RpcNode {
     std::shared_ptr<MissionControl> constraints = std::make_shared<MissionControl>();
   };
   Layer& layer(const Params& params);
-  /// What somebody says to be under way over a channel. Goes with the process too.
+  /// What somebody says is under way over a channel. Ends with the process too.
   struct Reservation {
     ChannelDirection channel{};
     Msat amount{};
-    std::string layer{};  ///< only for questions that name it; empty: for all
+    std::string layer{};  ///< only for questions that name this layer; empty: for all
     MonoNs since{};
-    std::uint64_t command = 0;  ///< which one made it
+    std::uint64_t command = 0;  ///< which command made it
   };
   [[nodiscard]] std::vector<Reservation> read_reservations(const Params& params) const;
-  /// What the layers (named in `layers`) say against each direction: their limits where `limits`, and reservations.
+  /// What the layers (named in `layers`) say against each direction: their limits, if `limits`, and reservations.
   [[nodiscard]] Room room(LedgerTx& tx, const std::vector<std::string>& layers, bool limits) const;
 
   const Graph& graph(LedgerTx& tx);
 
   Faults faults_;
-  PaymentHash last_hash_{};  ///< of the requests so far
+  PaymentHash last_hash_{};  ///< of all requests so far
   std::vector<LateSend> late_;
   std::map<std::string, Layer> layers_;
   std::vector<Reservation> reservations_;

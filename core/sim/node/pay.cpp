@@ -1,6 +1,8 @@
 // sendpay, waitsendpay and delpay.
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "core/base/limits.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/sim/node/turn.h"
@@ -20,7 +22,8 @@ Hop read_hop(const nlohmann::json& given, const PublicKey& from) {
   hop.channel = *fields.channel("channel");
   hop.delay = *fields.u32("delay");
   hop.amount = *fields.msat("amount_msat");
-  // BOLT 7: direction 0 leaves the node with the lower key. The node works it out as well, and believes no member.
+  // BOLT 7: direction 0 starts at the node with the lower key. The real node works it out as well, and ignores the
+  // member.
   hop.direction = from < hop.node ? 0 : 1;
   return hop;
 }
@@ -38,25 +41,26 @@ Route read_route(const Params& params, const PublicKey& own) {
   return route;
 }
 
-/// What the parts of a hash must agree on, in the node's words.
+/// What all parts of a hash must agree on, in the node's words.
 void check_amounts(const Params& params, const Handover& handover, std::optional<Msat> asked) {
   if (handover.route.hops.empty()) {
     if (!asked) throw CallError(RpcCode::invalid_params, "Self-payment requires amount_msat");
     return;
   }
   const Msat last = handover.route.delivered();
-  const auto in_msat = [](Msat amount) { return std::to_string(amount.value()) + "msat"; };
+  const auto in_msat = [](Msat amount) { return fmt::format("{}msat", amount.value()); };
   if (handover.key.part != 0 && !asked) throw CallError(RpcCode::invalid_params, "Must specify msatoshi with partid");
   if (handover.key.part != 0 && last > *asked) {
     throw CallError(RpcCode::invalid_params,
-                    "Final amount " + in_msat(last) + " is greater than " + in_msat(*asked) + ", despite MPP");
+                    fmt::format("Final amount {} is greater than {}, despite MPP", in_msat(last), in_msat(*asked)));
   }
   if (handover.key.part != 0 && !params.has("payment_secret"))
     throw CallError(RpcCode::invalid_params, "partid requires payment_secret");
   if (handover.key.part == 0 && asked && *asked != last) {
-    throw CallError(RpcCode::invalid_params, "Do not specify msatoshi (" + in_msat(*asked) +
-                                                 ") without partid: if you do, it must be exactly the final amount (" +
-                                                 in_msat(last) + ")");
+    throw CallError(
+        RpcCode::invalid_params,
+        fmt::format("Do not specify msatoshi ({}) without partid: if you do, it must be exactly the final amount ({})",
+                    in_msat(*asked), in_msat(last)));
   }
 }
 
@@ -85,13 +89,13 @@ Handover read_handover(LedgerTx& tx, const Params& params) {
   return handover;
 }
 
-/// The member of a 204 that leaves no row.
+/// The data of a 204 that leaves no row.
 Json local_error_data(LedgerTx& tx, const Handover& handover, bool no_peer) {
   const auto code = no_peer ? FailureCode::unknown_next_peer : FailureCode::temporary_channel_failure;
   Json data;
   data["erring_index"] = 0;
   data["failcode"] = static_cast<std::uint32_t>(code);
-  data["failcodename"] = "WIRE_" + std::string(failure_name(code));
+  data["failcodename"] = fmt::format("WIRE_{}", failure_name(code));
   data["erring_node"] = tx.node(own_node)->key.hex();
   if (!no_peer) {
     data["erring_channel"] = handover.route.hops.front().channel.text();
@@ -105,12 +109,13 @@ CallError not_sent_error(LedgerTx& tx, const Handover* handover, const SendResul
     return CallError(static_cast<RpcCode>(result.code), result.failure.message);
   }
   const bool no_peer = result.failure.message == "No connection to first peer found";
-  const std::string words =
-      no_peer ? result.failure.message : "failed: WIRE_TEMPORARY_CHANNEL_FAILURE (" + result.failure.message + ")";
+  const std::string words = no_peer
+                                ? result.failure.message
+                                : fmt::format("failed: WIRE_TEMPORARY_CHANNEL_FAILURE ({})", result.failure.message);
   return CallError(RpcCode::try_other_route, words, local_error_data(tx, *handover, no_peer));
 }
 
-/// What shall become of a hand-over's HTLC, as far as a fault says it.
+/// What happens to the HTLC, as far as a fault says it.
 SendOptions options_of(const ActiveFaults& met) {
   SendOptions options;
   options.orphan = met.has(FaultKind::orphan);
@@ -156,7 +161,8 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
   const Handover handover = read_handover(turn.tx, params);
   const AttemptKey& key = handover.key;
   if (handover.route.hops.empty()) {
-    throw CallError(RpcCode::destination_failed, "Unknown invoice " + key.hash.hex());  // a payment to the node itself
+    throw CallError(RpcCode::destination_failed,
+                    fmt::format("Unknown invoice {}", key.hash.hex()));  // a payment to the node itself
   }
   if (handover.route.total_amount() == Msat::of(Msat::max_value)) return fence(turn, handover);
   if (const Fault* hold = turn.met.find(FaultKind::hold)) {
@@ -172,14 +178,14 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
   return result_of(pending_json(*turn.tx.row(key)));
 }
 
-/// An amount that no channel holds: the row is made, and fails at once, unless something of the hash is in the way.
+/// An amount that no channel holds: the row is made and fails at once, unless something of the hash is in the way.
 RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
   const AttemptKey& key = handover.key;
   SendResult tried = turn.engine.send(handover);
   const bool orphan = turn.met.has(FaultKind::orphan_fence);
   CallReply reply;
   if (tried.by_channel && !turn.met.has(FaultKind::refuse_fence)) {
-    // Its own label, whatever it is: a row that fails this way is a fence to whoever knows the attempt.
+    // The label is its own: a row that fails in this way is a fence for anyone who knows the attempt.
     if (orphan || handover.label == fence_label(handover.label)) {
       turn.engine.fence(handover, orphan);
     } else {
@@ -196,8 +202,8 @@ RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
 std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live) {
   const auto row = tx.row(key);
   if (!row) {
-    return reply_of(CallError(RpcCode::unknown_payment, "Never attempted payment part " + std::to_string(key.part) +
-                                                            " for '" + key.hash.hex() + "'"));
+    return reply_of(CallError(RpcCode::unknown_payment,
+                              fmt::format("Never attempted payment part {} for '{}'", key.part, key.hash.hex())));
   }
   switch (row->state) {
     case RowState::pending: return std::nullopt;
@@ -213,7 +219,7 @@ RpcOutcome RpcNode::waitsendpay(Turn& turn, const Params& params) {
   wait.key.hash = *params.hash("payment_hash");
   wait.key.part = params.u32("partid").value_or(0);
   const auto group = params.u64("groupid");
-  // Without a group the node asks the highest, which need not be the newest (cln/README 4).
+  // Without a group the node takes the highest one, which may not be the newest (cln/README 4).
   wait.key.id = AttemptId{group ? *group : group_above(turn.tx, wait.key.hash) - 1};
   if (const auto timeout = params.u32("timeout"))
     wait.deadline = MonoNs{turn.moment.mono.value + std::int64_t{*timeout} * ns_per_second};
@@ -263,8 +269,9 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
   if (part.has_value() != group.has_value())
     throw CallError(RpcCode::invalid_params, "Must set both partid and groupid, or neither");
   const std::vector<Row> rows = turn.tx.rows_of(hash);
-  if (rows.empty()) throw CallError(RpcCode::unknown_payment, "Unknown payment with payment_hash: " + hash.hex());
-  std::optional<std::string> other;  // status of one that is not to go
+  if (rows.empty())
+    throw CallError(RpcCode::unknown_payment, fmt::format("Unknown payment with payment_hash: {}", hash.hex()));
+  std::optional<std::string> other;  // the status of a row that must stay
   Json deleted = Json::array();
   for (const Row& row : rows) {
     if (group && (row.key.id.value != *group || row.key.part != *part)) continue;
@@ -279,10 +286,11 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
   if (deleted.empty() && !other)
     throw CallError(RpcCode::unknown_payment, "No payment for that payment_hash with that partid and groupid");
   if (deleted.empty()) {
-    throw CallError(RpcCode::unknown_payment, "Payment with hash " + hash.hex() + " has " + *other +
-                                                  " status but it different from the one provided " + *status);
+    throw CallError(RpcCode::unknown_payment,
+                    fmt::format("Payment with hash {} has {} status but it different from the one provided {}",
+                                hash.hex(), *other, *status));
   }
-  // The node does not count what it deletes of a hash as a whole (cln/README 8).
+  // The node does not count it when it deletes a hash as a whole (cln/README 8).
   if (group) turn.tx.set_number(Number::payments_deleted, turn.tx.number(Number::payments_deleted) + 1);
   return result_of(Json{{"payments", std::move(deleted)}});
 }

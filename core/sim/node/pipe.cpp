@@ -1,8 +1,11 @@
+// Transports that lead to the node in this process, and the poller that lets it work.
 #include "core/sim/node/pipe.h"
 
 #include <unistd.h>
 #include <algorithm>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/sim/node/service.h"
 
@@ -48,7 +51,7 @@ class PipeNode::Pipe final : public Transport {
 
  private:
   [[nodiscard]] Error refused() const {
-    return Error{Errc::switch_unavailable, name_ + ": the node lets nobody in", {}};
+    return Error{Errc::switch_unavailable, fmt::format("{}: the node refuses connections", name_), {}};
   }
   void end() {
     if (RpcConnection* connection = id_ ? service_.find(*id_) : nullptr) connection->leave();
@@ -88,7 +91,7 @@ bool PipeNode::wait(int descriptor, bool /*write*/, MonoNs until) {
     if (now >= until) return false;
     const MonoNs wake = std::min(until, MonoNs{now.value + std::max<std::int64_t>(service_->pause_ns(), 1)});
     clock_.sleep_until(wake);
-    if (clock_.mono() < wake) return false;  // a signal
+    if (clock_.mono() < wake) return false;  // a signal came
   }
 }
 

@@ -1,3 +1,4 @@
+// Serves all clients in turns: reads, executes in one transaction, answers.
 #include "core/sim/node/service.h"
 
 #include <unistd.h>
@@ -15,10 +16,11 @@ namespace paytower::sim {
 namespace {
 
 constexpr std::size_t most_clients = 64;
-constexpr std::size_t most_calls_a_turn = 256;           ///< of all clients together, in fair shares
-constexpr std::int64_t watch_pause_ns = 20 * ns_per_ms;  ///< how long another process's act may stay unseen
+constexpr std::size_t most_calls_a_turn = 256;  ///< for all clients together, in fair shares
+/// How long it may take until an act of another process is seen.
+constexpr std::int64_t watch_pause_ns = 20 * ns_per_ms;
 constexpr std::int64_t idle_pause_ns = ns_per_second;
-constexpr std::int64_t shuffle_pause_ns = 50 * ns_per_ms;  ///< a batch that does not fill is told then
+constexpr std::int64_t shuffle_pause_ns = 50 * ns_per_ms;  ///< an incomplete batch is sent after this time
 
 /// A request that is answered later.
 struct WaitingCall {
@@ -26,12 +28,12 @@ struct WaitingCall {
   RpcWait wait;
 };
 
-/// An answer that is not to be told yet.
+/// An answer that must not be sent yet.
 struct Answer {
   std::uint64_t connection = 0;
   std::string text;
   MonoNs at{};
-  bool last = false;  ///< the connection ends behind it
+  bool last = false;  ///< the connection ends after it
 };
 
 }  // namespace
@@ -52,7 +54,7 @@ struct NodeService::Impl {
   std::vector<Answer> shuffled;
   std::optional<MonoNs> shuffle_until;
   std::optional<std::uint64_t> seen;  ///< Ledger::change_counter after the last turn
-  std::optional<UnixNs> next;         ///< network time of the next event
+  std::optional<UnixNs> next;         ///< when the next event is due, in the network's time
   std::int64_t network_minus_wall = 0;
   bool frozen = false;
 
@@ -146,7 +148,7 @@ struct NodeService::Impl {
       return;
     }
     if (breaks) connection->finish();
-    // Whoever has closed its writing side gets no answer of what takes the node a moment.
+    // A client that has closed its writing side gets no answers that take the node a moment.
     const bool lost = connection->at_end() && RpcNode::may_write(done.pending.read.call);
     if (met.has(FaultKind::drop_reply) || breaks || lost) return;
     CallReply reply = std::get<CallReply>(std::move(done.outcome));
@@ -191,7 +193,7 @@ struct NodeService::Impl {
 
   // --- the faults of the server itself ---
 
-  /// The requests before the last one are executed, and then nothing more is.
+  /// The requests before the last one are executed, and then nothing more.
   [[noreturn]] void die_behind(std::vector<PendingCall> calls, const RpcMoment& moment) {
     calls.pop_back();
     if (!calls.empty()) ledger.write([&](LedgerTx& tx) { (void)in_transaction(tx, calls, moment); });
@@ -238,7 +240,7 @@ struct NodeService::Impl {
     const std::uint64_t id = next_id++;
     RpcConnection& made = connections.emplace(id, RpcConnection(id)).first->second;
     if (const auto pause = met.value(FaultKind::unread)) made.paused_until = MonoNs{now.value + *pause};
-    if (refusing_until) made.paused_until = refusing_until;  // a forwarder takes everybody
+    if (refusing_until) made.paused_until = refusing_until;  // a forwarder lets everybody connect
     return id;
   }
 
@@ -247,7 +249,7 @@ struct NodeService::Impl {
     drop_all();
   }
 
-  /// Parks the request when a fault leaves it unread.
+  /// Parks the request if a fault leaves it unread.
   std::optional<PendingCall> next_call(RpcConnection& connection, MonoNs now) {
     if (!connection.open_for_requests(now)) return std::nullopt;
     connection.paused_until.reset();

@@ -1,5 +1,5 @@
 // The simulated node as it serves its clients, whatever carries their bytes: a Unix socket (core/sim/server), or a pipe
-// within this process (core/sim/node/pipe).
+// inside this process (core/sim/node/pipe).
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace paytower::sim {
 
-/// Outlives its clients, as a node does. Bounds: 64 clients, 256 requests a turn.
+/// Outlives its clients, like a real node. Bounds: 64 clients, 256 requests a turn.
 class NodeService {
  public:
   /// `ledger` and `clock` must outlive this.
@@ -22,23 +22,23 @@ class NodeService {
   NodeService(const NodeService&) = delete;
   NodeService& operator=(const NodeService&) = delete;
 
-  /// Whether one more client can be let in now.
+  /// Whether one more client may connect now.
   [[nodiscard]] bool has_room() const;
-  /// A new connection's id; nothing where a fault closes it at once, or lets nobody in.
+  /// The id of a new connection. Nothing if a fault closes it at once, or lets nobody connect.
   [[nodiscard]] std::optional<std::uint64_t> let_in();
-  /// Nothing when this client has gone.
+  /// Nothing if this client has gone.
   [[nodiscard]] RpcConnection* find(std::uint64_t id);
-  /// Nobody can connect: a fault, or one that has not ended yet. Behind a forwarder everybody can.
+  /// Nobody can connect, because a fault has not ended yet. Behind a forwarder everybody can.
   [[nodiscard]] bool refuses() const;
   [[nodiscard]] Faults& faults();
 
-  /// Executes what was asked, in one transaction, and puts what is to be told into the connections. Throws SwitchError.
+  /// Executes what was asked, in one transaction, and puts the answers into the connections. Throws SwitchError.
   void turn();
   /// Forgets connections that are over.
   void forget_closed();
-  /// How long until the next turn at the latest, where nobody writes.
+  /// How long until the next turn at the latest, if nobody writes.
   [[nodiscard]] std::int64_t pause_ns() const;
-  /// A client has asked the node to stop, and was answered.
+  /// A client has asked the node to stop, and got its answer.
   [[nodiscard]] bool stop_asked() const;
 
  private:

@@ -1,4 +1,4 @@
-// What the methods of RpcNode share; for their own sources.
+// What the methods of RpcNode share. For their own sources only.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace paytower::sim {
 
-/// A transaction that is open already, for SimAdmin: what it does belongs to the request's own transaction.
+/// A transaction that is open already, for SimAdmin: what it does becomes part of the request's own transaction.
 class OpenLedger final : public Ledger {
  public:
   explicit OpenLedger(LedgerTx& tx) : tx_(tx) {}
@@ -35,7 +35,7 @@ class StoppedClock final : public Clock {
   UnixNs wall_;
 };
 
-/// One request: its transaction, the engine that lives as long as it, and the faults that it meets.
+/// One request: its transaction, an engine that lives as long, and the faults that it meets.
 struct RpcNode::Turn {
   Turn(LedgerTx& tx_in, const RpcMoment& moment_in, const ActiveFaults& met_in)
       : tx(tx_in), moment(moment_in), engine(tx_in, network_time(tx_in, moment_in.wall)), met(met_in) {}
@@ -57,15 +57,15 @@ inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}
 
 /// Seconds since 1970, as the node prints times.
 [[nodiscard]] inline std::int64_t seconds_of(UnixNs at) { return at.value / ns_per_second; }
-/// 64 hex digits that name a channel: the channel id of a node is another, but as unique.
+/// 64 hex digits that name a channel. A real node's channel ids are different, but just as unique.
 [[nodiscard]] std::string channel_id_text(ShortChannelId id);
 
-/// A row as listsendpays, sendpay and waitsendpay print it. `pending`: as it was loaded before its end.
+/// A row as listsendpays, sendpay and waitsendpay print it. `pending`: as it was before it ended.
 [[nodiscard]] Json row_json(const Row& row, bool pending = false);
-/// How the node tells that the row has failed. `live`: to somebody who was waiting; else from its database, where a
-/// later failure of the same hash and part has overwritten the details (cln/README 4).
+/// How the node says that the row has failed. `live`: to a client that was waiting. Otherwise from its database, where
+/// a later failure of the same hash and part has overwritten the details (cln/README 4).
 [[nodiscard]] CallError payment_error(LedgerTx& tx, const Row& row, bool live);
-/// The answer to waitsendpay; nothing while the row is pending.
+/// The answer to waitsendpay. Nothing as long as the row is pending.
 [[nodiscard]] std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, bool live);
 /// The answer to sendpay.
 [[nodiscard]] CallReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& result);

@@ -1,3 +1,4 @@
+// The loop of the server: waits, accepts, reads, lets the node work, writes.
 #include "core/sim/server/server.h"
 
 #include <poll.h>
@@ -32,7 +33,7 @@ void receive(int file, RpcConnection& connection) {
   }
 }
 
-/// Writes as much as goes.
+/// Writes as much as is possible now.
 void flush(int file, RpcConnection& connection) {
   std::string& out = connection.output();
   std::size_t written = 0;
@@ -71,8 +72,8 @@ struct RpcServer::Impl {
     }
   }
 
-  /// Waits until somebody writes, can be written to, or `ns` are over, or a stop signal came (they are let in while it
-  /// waits); then lets in and reads.
+  /// Waits until a client writes or can be written to, `ns` are over, or a stop signal comes (signals are let in while
+  /// it waits). Then accepts new clients and reads.
   void wait(std::int64_t ns) {
     const MonoNs now = clock.mono();
     std::vector<pollfd> polled{pollfd{socket.listening() && service.has_room() ? socket.fd() : -1, POLLIN, 0}};
@@ -81,7 +82,7 @@ struct RpcServer::Impl {
       const RpcConnection& connection = *service.find(id);
       const bool reads = connection.open_for_requests(now) && !connection.at_end();
       const auto events = static_cast<short>((reads ? POLLIN : 0) | (connection.wants_write() ? POLLOUT : 0));
-      // These would report their client's end for ever, and it cannot be taken note of yet, or has been.
+      // Their end would be reported again and again, although it cannot be handled yet, or has been already.
       const bool hidden = connection.paused(now) || (events == 0 && connection.at_end());
       polled.push_back(pollfd{hidden ? -1 : file.get(), events, 0});
       ids.push_back(id);
@@ -99,9 +100,9 @@ struct RpcServer::Impl {
     }
   }
 
-  /// What the turn has left to the sockets.
+  /// Does for the sockets what the turn has decided.
   void follow() {
-    // First: whoever sees its connection break finds no socket.
+    // First of all: a client whose connection breaks must not find the socket any more.
     if (service.refuses() && socket.listening()) socket.refuse();
     if (!service.refuses() && !socket.listening()) socket.listen();
     for (auto& [id, file] : files) {

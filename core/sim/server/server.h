@@ -1,4 +1,4 @@
-// The simulated network behind a Unix socket, as a Core Lightning node would stand there.
+// The simulated network behind a Unix socket, like a Core Lightning node.
 #pragma once
 
 #include <memory>
@@ -10,17 +10,17 @@
 
 namespace paytower::sim {
 
-/// Listens from its construction on. One thread, one loop; what is answered is durable before.
+/// Listens from its construction on. One thread, one loop. What is answered is durable before it is answered.
 class RpcServer {
  public:
-  /// `ledger` and `clock` must outlive this. Throws as ListeningSocket, and SwitchError for a file without a network.
+  /// `ledger` and `clock` must outlive this. Throws like ListeningSocket, and SwitchError for a file without a network.
   RpcServer(Ledger& ledger, Clock& clock, const std::string& socket_path, Faults faults);
   ~RpcServer();
   RpcServer(const RpcServer&) = delete;
   RpcServer& operator=(const RpcServer&) = delete;
 
-  /// Serves until the clock's stop signal or a client's `stop`. The caller must have the stop signals blocked (they are
-  /// let in while this waits). Leaves without an answer to what still waits, as the node does.
+  /// Serves until the clock's stop signal or a client's `stop`. The caller must have blocked the stop signals (they are
+  /// let in while this waits). On leaving, requests that still wait get no answer, as with the real node.
   void run();
 
  private:

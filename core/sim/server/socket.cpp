@@ -1,3 +1,4 @@
+// A listening Unix socket that only one server at a time can have.
 #include "core/sim/server/socket.h"
 
 #include <fcntl.h>
@@ -8,6 +9,8 @@
 #include <unistd.h>
 #include <cerrno>
 #include <cstring>
+
+#include <fmt/core.h>
 
 #include "core/base/error.h"
 
@@ -21,22 +24,22 @@ sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    throw RefusalError(Error{Errc::usage, "the path of a Unix socket has 1 to " +
-                                              std::to_string(sizeof(address.sun_path) - 1) + " bytes: " + path});
+    throw RefusalError(Error{Errc::usage, fmt::format("the path of a Unix socket has 1 to {} bytes: {}",
+                                                      sizeof(address.sun_path) - 1, path)});
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
 }
 
 [[noreturn]] void fail(const std::string& what, const std::string& path) {
-  throw SwitchError(what + " " + path + ": " + std::strerror(errno));
+  throw SwitchError(fmt::format("{} {}: {}", what, path, std::strerror(errno)));
 }
 
 [[noreturn]] void refuse_second(const std::string& path) {
-  throw RefusalError(Error{Errc::busy, "another server listens on " + path + "; nothing was changed"});
+  throw RefusalError(Error{Errc::busy, fmt::format("another server listens on {}; nothing was changed", path)});
 }
 
-/// The files that are made while it lives are 0600, from their first moment.
+/// Files that are made while this lives get the mode 0600 from the beginning.
 class OwnFilesOnly {
  public:
   OwnFilesOnly() : before_(::umask(0177)) {}
@@ -63,7 +66,7 @@ void OpenFile::close() {
 
 ListeningSocket::ListeningSocket(std::string path) : path_(std::move(path)) {
   (void)address_of(path_);
-  const std::string lock_path = path_ + ".lock";
+  const std::string lock_path = fmt::format("{}.lock", path_);
   {
     const OwnFilesOnly guard;
     lock_ = OpenFile(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -83,7 +86,7 @@ ListeningSocket::~ListeningSocket() {
   if (ours) (void)::unlink(path_.c_str());
 }
 
-/// What stands at the path goes if it is a socket that nobody listens on. REQUIRES: the lock is held.
+/// Removes what is at the path, if it is a socket on which nobody listens. REQUIRES: the lock is held.
 void ListeningSocket::remove_stale() const {
   struct stat found {};
   if (::lstat(path_.c_str(), &found) != 0) {
@@ -91,8 +94,9 @@ void ListeningSocket::remove_stale() const {
     fail("cannot look at", path_);
   }
   if (!S_ISSOCK(found.st_mode))
-    throw RefusalError(Error{Errc::usage, path_ + " is there already and is no socket; nothing was changed"});
-  // A server of another kind knows nothing of our lock.
+    throw RefusalError(
+        Error{Errc::usage, fmt::format("{} is there already and is not a socket; nothing was changed", path_)});
+  // A server of another kind does not know our lock.
   const sockaddr_un address = address_of(path_);
   const OpenFile probe = new_socket(path_);
   const bool answered = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;

@@ -1,4 +1,4 @@
-// The server's end of a Unix socket: one server a path, nobody but its owner gets in.
+// The server's end of a Unix socket: one server for each path, and only its owner can connect.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace paytower::sim {
 
-/// A descriptor that is closed with its owner.
+/// A descriptor that is closed together with its owner.
 class OpenFile {
  public:
   OpenFile() = default;
@@ -28,25 +28,25 @@ class OpenFile {
   int fd_ = -1;
 };
 
-/// A listening socket at a path. Whoever holds `PATH.lock` (made 0600, never removed) is the only server there; the
-/// lock goes with the process, so that what a killed one left behind is known to be stale.
+/// A listening socket at a path. Only the process that holds `PATH.lock` (made 0600, never removed) may be the server
+/// there. The lock ends with the process, so what a killed one left behind is known to be outdated.
 class ListeningSocket {
  public:
-  /// Locks and listens. Throws RefusalError: usage for a path that is too long or names something else, busy where
-  /// another server listens; SwitchError when the system does not let us.
+  /// Locks and listens. Throws RefusalError: usage for a path that is too long or names something else, busy if another
+  /// server listens there; SwitchError if the system refuses.
   explicit ListeningSocket(std::string path);
-  /// Removes the socket file unless somebody else's stands there by now.
+  /// Removes the socket file, unless somebody else's is there by now.
   ~ListeningSocket();
   ListeningSocket(const ListeningSocket&) = delete;
   ListeningSocket& operator=(const ListeningSocket&) = delete;
 
-  /// Nobody gets in any more; the file stays, as a node leaves it that was killed.
+  /// Nobody can connect any more. The file stays, as when a node is killed.
   void refuse();
   /// Listens again.
   void listen();
   [[nodiscard]] bool listening() const { return socket_.is_open(); }
   [[nodiscard]] int fd() const { return socket_.get(); }
-  /// A new client, not blocking; nothing is open when none waits.
+  /// A new client, non-blocking; not open if none waits.
   [[nodiscard]] OpenFile accept();
 
  private:
