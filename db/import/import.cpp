@@ -1,3 +1,4 @@
+// Makes a payment database from lnd's file, or adds to one that exists.
 #include "db/import/import.h"
 
 #include <cstdlib>
@@ -9,6 +10,7 @@
 
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
 #include "db/import/sources.h"
 #include "db/import/sqlite_file.h"
@@ -17,6 +19,7 @@
 #include "db/payments/store.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/own_files.h"
+#include "db/sqlite/refuse.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -28,27 +31,21 @@ bool has_bytes(const std::string& path) {
   return ::lstat(path.c_str(), &seen) == 0 && seen.st_size > 0;
 }
 
-bool exists(const std::string& path) {
-  struct stat seen {};
-  return ::lstat(path.c_str(), &seen) == 0;
-}
-
-/// Where the new file will stand, its folder without links.
+/// Where the new file will be, with its folder's real path.
 std::string real_path_of(const std::string& path) {
   std::error_code trouble;
   const std::filesystem::path whole = std::filesystem::absolute(path, trouble);
   const auto folder = trouble ? std::filesystem::path() : std::filesystem::canonical(whole.parent_path(), trouble);
   if (trouble || whole.filename().empty()) {
-    refuse(Errc::database, "the folder of the database " + path + " does not exist",
-           "mkdir -p " + whole.parent_path().string());
+    refuse(Errc::database, fmt::format("the folder of the database {} does not exist", path),
+           fmt::format("mkdir -p {}", whole.parent_path().string()));
   }
   return (folder / whole.filename()).string();
 }
 
 void refuse_strictly(const ImportRequest& request, const migrations::StepReport& counts) {
   if (!request.strict || counts.quarantined == 0) return;
-  refuse(Errc::database,
-         "--strict: " + std::to_string(counts.quarantined) + " records cannot be read; nothing was changed",
+  refuse(Errc::database, fmt::format("--strict: {} records cannot be read; nothing was changed", counts.quarantined),
          "paytower migrate --from-lnd CHANNEL_DB --dry-run --json");
 }
 
@@ -63,12 +60,13 @@ MigrateReport empty_report(const ImportRequest& request, int from) {
   return report;
 }
 
-/// The mode is answered before it is written: only the end of the statement says whether it was.
+/// SQLite answers the question for the mode before it has written it: only the end of the statement tells whether that
+/// worked.
 void switch_to_wal(SQLite::Database& database) {
   SQLite::Statement statement(database, "PRAGMA journal_mode = WAL");
   while (statement.executeStep()) {}
   if (database.execAndGet("PRAGMA journal_mode").getString() != "wal")
-    throw StoreError("SQLite makes no log beside " + database.getFilename());
+    throw StoreError(fmt::format("SQLite makes no log beside {}", database.getFilename()));
 }
 
 /// A database in a file of its own, closed and in WAL mode.
@@ -84,7 +82,7 @@ migrations::StepReport fill_file(const std::string& path, const lnd::Source& sou
 
 MigrateReport rehearse_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, 0);
-  // No name: a file of SQLite's own in the folder for temporary ones, gone when it is closed.
+  // Without a name it is a temporary file of SQLite's own, which is gone when it is closed.
   report.rehearsed =
       std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX);
   report.counts = fill_from_lnd(*report.rehearsed, source, request.now, progress);
@@ -95,15 +93,16 @@ MigrateReport rehearse_new(const ImportRequest& request, const lnd::Source& sour
 
 MigrateReport make_new(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   const std::string path = real_path_of(request.database);
-  if (has_bytes(path + "-wal")) {
-    refuse(Errc::database, path + "-wal is the log of a database that is gone; nothing was made beside it",
-           "ls -l " + path + "*");
+  if (has_bytes(fmt::format("{}-wal", path))) {
+    refuse(Errc::database,
+           fmt::format("{}-wal is the log of a database that is gone; nothing was made beside it", path),
+           fmt::format("ls -l {}*", path));
   }
   WriteLock lock(path, request.lock_timeout_ns);
   const auto held = lock.acquire();
   if (!held) refuse(held.error());
-  if (exists(path)) refuse(Errc::busy, "another paytower has just made " + path + "; nothing was changed");
-  PartialFile partial(path + ".partial");
+  if (exists(path)) refuse(Errc::busy, fmt::format("another paytower has just made {}; nothing was changed", path));
+  PartialFile partial(fmt::format("{}.partial", path));
   MigrateReport report = empty_report(request, 0);
   report.counts = fill_file(partial.path(), source, request, progress);
   refuse_strictly(request, report.counts);
@@ -158,14 +157,14 @@ MigrateReport add_to_existing(const ImportRequest& request, const std::string& s
   return report;
 }
 
-/// Refuses what `database` is not, before the file is read for it.
+/// Refuses what `database` is not, before lnd's file is read for it.
 void check_target(const ImportRequest& request) {
   const Connection looked(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
 }
 
 MigrateReport add(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
   check_target(request);
-  // Beside the database, where there is room for it; a dry run leaves its folder alone.
+  // Beside the database, where there is room for it. A dry run leaves the database's folder alone.
   const auto apart = request.dry_run ? std::make_unique<PrivateFolder>("the dry run") : nullptr;
   PartialFile partial(apart ? apart->file() : own_partial_name(real_path_of(request.database)));
   const migrations::StepReport counts = fill_file(partial.path(), source, request, progress);
@@ -187,7 +186,7 @@ MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgres
     report.notes = source->notes();
     return report;
   } catch (const SQLite::Exception& error) {
-    refuse(as_ours(error, "take in the payments of " + request.channel_db));
+    refuse(as_ours(error, fmt::format("import the payments of {}", request.channel_db)));
   }
 }
 

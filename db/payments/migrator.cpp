@@ -1,5 +1,7 @@
+// Runs migrations: checks, backup, steps, and rehearsals on a private copy.
 #include "db/payments/migrator.h"
 
+#include <fmt/core.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -10,6 +12,7 @@
 #include "db/payments/store.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/reading.h"
+#include "db/sqlite/refuse.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -19,15 +22,10 @@ namespace {
 constexpr int operations_between_questions = 100'000;
 constexpr int most_backups = 10'000;
 
-bool exists(const std::string& path) {
-  struct stat seen {};
-  return ::lstat(path.c_str(), &seen) == 0;
-}
-
 std::string next_backup_name(const std::string& real_path, int version) {
-  const std::string first = real_path + ".v" + std::to_string(version) + ".bak";
+  const std::string first = fmt::format("{}.v{}.bak", real_path, version);
   std::string name = first;
-  for (int i = 1; exists(name) && i <= most_backups; ++i) name = first + "." + std::to_string(i);
+  for (int i = 1; exists(name) && i <= most_backups; ++i) name = fmt::format("{}.{}", first, i);
   return name;
 }
 
@@ -40,7 +38,7 @@ std::vector<StepName> steps_between(int from, int to) {
 }
 
 void set_version(SQLite::Database& database, int version) {
-  database.exec("PRAGMA user_version = " + std::to_string(version));
+  database.exec(fmt::format("PRAGMA user_version = {}", version));
 }
 
 CopyProgress quiet_copy(const MigrateProgress& progress) {
@@ -122,17 +120,17 @@ MigrateReport Migrator::begin(const MigrateRequest& request) {
   MigrateReport report;
   report.from_version = connection_.schema_version();
   if (report.from_version > migrations::newest_version) {
-    refuse(Errc::schema_newer, connection_.real_path() + " has schema version " + std::to_string(report.from_version) +
-                                   ", made by a newer paytower; it was not touched");
+    refuse(Errc::schema_newer, fmt::format("{} has schema version {}, made by a newer paytower; it was not touched",
+                                           connection_.real_path(), report.from_version));
   }
   if (request.to > migrations::newest_version) {
-    refuse(Errc::usage, "--to: this paytower knows versions up to " + std::to_string(migrations::newest_version));
+    refuse(Errc::usage, fmt::format("--to: this paytower knows versions up to {}", migrations::newest_version));
   }
   if (request.to < report.from_version) {
     refuse(Errc::usage,
-           "--to: the database has version " + std::to_string(report.from_version) +
-               ", and no step leads back; a backup does",
-           "ls -l " + connection_.real_path() + "*.bak*");
+           fmt::format("--to: the database already has version {}, and the only way back is a backup",
+                       report.from_version),
+           fmt::format("ls -l {}*.bak*", connection_.real_path()));
   }
   report.to_version = request.to;
   report.at = request.now;
@@ -149,22 +147,25 @@ void Migrator::refuse_unreadable(const MigrateRequest& request, const MigratePro
     found = migrations::first_unreadable(connection_.database(), context);
   });
   if (found)
-    refuse(Errc::database, "--strict: " + *found + "; nothing was changed", "paytower migrate --dry-run --json");
+    refuse(Errc::database, fmt::format("--strict: {}; nothing was changed", *found),
+           "paytower migrate --dry-run --json");
 }
 
 std::string Migrator::make_backup(const MigrateRequest& request, int version, const MigrateProgress& progress) {
   std::string path = request.backup_path.value_or(next_backup_name(connection_.real_path(), version));
   if (request.backup_path) check_database_name(path);
-  if (exists(path)) refuse(Errc::usage, path + " exists already; a backup never overwrites; nothing was changed");
-  // A connection of its own: SQLite copies nothing out of one that writes. Ours holds the lock and has written nothing
-  // yet.
+  if (exists(path))
+    refuse(Errc::usage, fmt::format("{} exists already; a backup never overwrites; nothing was changed", path));
+  // A connection of its own, because SQLite copies nothing out of a connection that writes. Ours holds the lock and has
+  // written nothing yet.
   OpenOptions any;
   any.any_version = true;
   Connection source(connection_.real_path(), OpenMode::read_only, payment_file(), any);
   const auto copied = copy_to_new_file(source, path, quiet_copy(progress));
   if (copied) return path;
   if (progress && !progress(0, 0)) throw MigrationStopped();
-  refuse(copied.error().code, copied.error().message + "; nothing was changed", "paytower migrate --backup PATH");
+  refuse(copied.error().code, fmt::format("{}; nothing was changed", copied.error().message),
+         "paytower migrate --backup PATH");
 }
 
 MigrateReport Migrator::check(const MigrateRequest& request, const MigrateProgress& progress) {
@@ -179,7 +180,7 @@ MigrateReport Migrator::run(const MigrateRequest& request, const MigrateProgress
   make_spool(connection_.real_path());
   const auto done = write_tx(connection_, lock_, [&] {
     SQLite::Database& database = connection_.database();
-    // Another process may have done it while this one waited.
+    // Another process may have migrated it while this one waited.
     if (database.execAndGet("PRAGMA user_version").getInt() != report.from_version) {
       refuse(Errc::busy, "another paytower migrates the database; nothing was changed");
     }
@@ -201,7 +202,7 @@ MigrateReport Migrator::rehearse(const MigrateRequest& request, const MigratePro
   if (report.applied.empty()) return report;
   try {
     refuse_unreadable(request, progress);
-    // No name: a file of SQLite's own in the folder for temporary ones, gone when it is closed.
+    // Without a name it is a temporary file of SQLite's own, which is gone when it is closed.
     report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     SQLite::Database& copy = *report.rehearsed;
     if (!copy_pages(connection_, copy, quiet_copy(progress))) throw MigrationStopped();

@@ -1,4 +1,4 @@
-// One open SQLite file, checked and configured the way money needs it.
+// One open SQLite file, checked and configured so that money can depend on it.
 #pragma once
 
 #include <cstdint>
@@ -20,77 +20,79 @@ namespace paytower::db {
 enum class OpenMode {
   read_only,   ///< the file must exist; nothing is written
   read_write,  ///< the file must exist
-  create,      ///< read_write, and made when it is missing
+  create,      ///< as read_write, and it is made if it is missing
 };
 
-/// What sort of file it is: payments, or a simulated network. Kinds are constants that outlive every connection.
+/// What kind of file it is: payments, or a simulated network. Kinds are constants that outlive every connection.
 struct FileKind {
   std::string_view what;             ///< for people: "a payment database"
   std::uint32_t application_id = 0;  ///< PRAGMA application_id
   int schema_version = 0;            ///< PRAGMA user_version that this program reads and writes
-  std::string_view older_hint;       ///< command that brings an older file up to date, may be empty
+  std::string_view older_hint;       ///< the command that upgrades an older file; may be empty
   /// Fills an empty file up to schema_version, inside the transaction that also sets application_id and user_version:
-  /// after a crash there is no such file, or a complete one. `real_path` is for files that belong beside it.
+  /// after a crash there is no such file, or a complete one. `real_path`: for other files that belong to it.
   void (*make)(SQLite::Database& database, const std::string& real_path) = nullptr;
-  /// SQL functions that the schema's triggers call; runs at every open. nullptr = none.
+  /// SQL functions that the schema's triggers call; runs at every open. nullptr: none.
   void (*register_functions)(SQLite::Database& database) = nullptr;
-  /// Whether the schema is the one that `make` makes: asked before anything is written. nullptr = not asked.
+  /// Whether the schema is the one that `make` makes: asked before anything is written. nullptr: not asked.
   bool (*as_made)(SQLite::Database& database) = nullptr;
 };
 
 inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
 
 struct OpenOptions {
-  std::int64_t lock_timeout_ns =
-      default_lock_timeout_ns;  ///< how long to wait for the write lock while the file is made
-  bool any_version = false;     ///< `migrate`: leave the schema version to the caller; read_only: any journal mode too
-  bool large_statements =
-      false;  ///< migrations: some as large as the database, so what they may undo, and temporary tables, go to files
-  std::string vfs;  ///< SQLite VFS by name, empty = the default one (tests inject faults here)
+  /// How long to wait for the write lock while the file is being made.
+  std::int64_t lock_timeout_ns = default_lock_timeout_ns;
+  /// For `migrate`: the caller handles the schema version; with read_only, any journal mode too.
+  bool any_version = false;
+  /// For migrations: some are as large as the database, so temporary tables, and what may have to be undone, go into
+  /// files.
+  bool large_statements = false;
+  std::string vfs;  ///< an SQLite VFS by name; empty: the default one (tests inject faults here)
 };
 
-/// An SQLite file behind checks: its real path, one hard link, on its folder's mount, on no network file system (other
-/// processes would see another WAL, and miss what is in flight). WAL, synchronous=FULL, automatic checkpoints off: the
-/// write lock decides who writes and who checkpoints (locks.h).
+/// An SQLite file after checks: its real path, one hard link, on the same mount as its folder, not on a network file
+/// system (otherwise other processes would see a different WAL, and miss what is in flight). WAL, synchronous=FULL, no
+/// automatic checkpoints: the holder of the write lock writes and makes checkpoints (locks.h).
 ///
-/// R11: only SQLite opens and closes the file, its -wal and its -shm; everything else here uses stat. One connection is
+/// R11: only SQLite opens and closes the file, its -wal and its -shm; everything else here uses stat. A connection is
 /// used by one thread. Statements are prepared once and belong to the connection.
 class Connection {
  public:
   /// Throws RefusalError: usage (`:memory:`, an empty name, `file:`), database (missing, not a database, another
-  /// application's, a directory, several hard links, a network file system, not writable, unreadable folder),
-  /// schema_older, schema_newer (the file is not touched), busy (the write lock, or a foreign lock, was not had in
-  /// time).
+  /// application's, a folder, several hard links, a network file system, not writable, an unreadable folder),
+  /// schema_older, schema_newer (the file is not touched), busy (the write lock, or somebody else's lock, was not free
+  /// in time).
   Connection(const std::string& path, OpenMode mode, const FileKind& kind, const OpenOptions& options = {});
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   [[nodiscard]] SQLite::Database& database() { return *database_; }
-  /// Absolute, without symbolic links. Lock and spool stand beside it.
+  /// Absolute, without symbolic links. Lock file and spool are beside it.
   [[nodiscard]] const std::string& real_path() const { return real_path_; }
   [[nodiscard]] bool writable() const { return mode_ != OpenMode::read_only; }
-  /// True when this very connection made the file.
+  /// True if this very connection made the file.
   [[nodiscard]] bool made() const { return made_; }
   [[nodiscard]] int schema_version() const { return schema_version_; }
-  /// For people: things that are allowed and deserve a word (a FUSE file system).
+  /// For people: what is allowed, but deserves a warning (a FUSE file system).
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  /// The statement for this SQL text, prepared at its first use and kept, so that no text is prepared twice. At most
-  /// one use of a text at a time.
+  /// The statement for this SQL text, prepared when it is first used and then kept, so no text is prepared twice. Each
+  /// text can be in use only once at a time.
   [[nodiscard]] Query prepared(std::string_view sql);
 
   /// Changes whenever another connection has committed something (PRAGMA data_version).
   [[nodiscard]] std::uint64_t data_version();
-  /// Bytes in the write-ahead log as this connection's last commit left it; 0 before the first one.
+  /// How many bytes the write-ahead log had after this connection's last commit; 0 before the first one.
   [[nodiscard]] std::int64_t wal_bytes_written() const { return wal_bytes_; }
-  /// For checkpoints: how long the log was when it was last copied back; 0 since it is used from its start again.
+  /// For checkpoints: how long the log was when it was last copied back; 0 once it is used from its start again.
   void note_checkpoint() { checkpointed_wal_bytes_ = wal_bytes_; }
   [[nodiscard]] std::int64_t checkpointed_wal_bytes() const { return checkpointed_wal_bytes_; }
-  /// For SQLite's hook: a commit left a log of this length.
+  /// For SQLite's hook: after a commit the log has this length.
   void note_commit(std::int64_t wal_bytes);
 
-  /// R10: after this every write_tx throws StoreError. For write_tx.
+  /// R10: after this, every write_tx throws StoreError. For write_tx.
   void mark_broken() { broken_ = true; }
   [[nodiscard]] bool broken() const { return broken_; }
 
@@ -118,11 +120,11 @@ class Connection {
   std::int64_t wal_bytes_ = 0;
   std::int64_t checkpointed_wal_bytes_ = 0;
   std::vector<std::string> warnings_;
-  std::optional<SQLite::Database> database_;  // before the statements: they must go first
+  std::optional<SQLite::Database> database_;  // before the statements, which must be destroyed first
   std::map<std::string, SQLite::Statement, std::less<>> statements_;
 };
 
-/// Several reads that see one state of the file. Ends with the object; keep it short, it holds back checkpoints.
+/// Several reads that see one state of the file. Ends with the object. Keep it short: it holds back checkpoints.
 class ReadTransaction {
  public:
   explicit ReadTransaction(Connection& connection);
@@ -132,13 +134,13 @@ class ReadTransaction {
 
  private:
   Connection& connection_;
-  bool began_ = false;  // false inside a transaction that is open already
+  bool began_ = false;  // false if a transaction was already open
 };
 
-/// The name that a database may have: throws RefusalError(usage) for `:memory:`, an empty name and `file:`.
+/// Throws RefusalError(usage) for a name that a database must not have: `:memory:`, an empty name, and `file:`.
 void check_database_name(const std::string& path);
 
-/// What the database said, as one of ours: busy for a lock that was not had. Throws StoreError for everything else.
+/// What the database said, as an error of ours: busy if a lock was not free. Throws StoreError for everything else.
 /// `doing` completes "cannot ...".
 [[nodiscard]] Error as_ours(const SQLite::Exception& error, std::string_view doing);
 

@@ -1,4 +1,4 @@
-// A complete, synced copy of a database in a new file, as it stands at one instant.
+// A complete, synced copy of a database in a new file, as it was at one moment.
 #include "db/sqlite/file_copy.h"
 
 #include <cerrno>
@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,13 +24,8 @@ namespace {
 
 constexpr const char* partial_mark = ".partial-";
 
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-/// What killed processes left of files that were to become `path`: they hold payments, and nobody will ask for them.
+/// Files that killed processes left and that were to become `path`: they contain payments, and nobody will ask for
+/// them.
 void clear_abandoned(const std::string& path) {
   const std::string start = std::filesystem::path(path).filename().string() + partial_mark;
   std::error_code trouble;
@@ -44,17 +40,28 @@ void clear_abandoned(const std::string& path) {
 
 }  // namespace
 
+bool exists(const std::string& path) {
+  struct stat seen {};
+  return ::lstat(path.c_str(), &seen) == 0;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 std::string own_partial_name(const std::string& path) {
   clear_abandoned(path);
-  return path + partial_mark + std::to_string(::getpid());
+  return fmt::format("{}{}{}", path, partial_mark, ::getpid());
 }
 
 void sync_path(const std::string& path, int flags) {
   const int opened = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (opened < 0) throw StoreError("cannot sync " + path + ": " + std::strerror(errno));
+  if (opened < 0) throw StoreError(fmt::format("cannot sync {}: {}", path, std::strerror(errno)));
   const bool synced = ::fsync(opened) == 0;
   ::close(opened);
-  if (!synced) throw StoreError("cannot sync " + path + ": " + std::strerror(errno));
+  if (!synced) throw StoreError(fmt::format("cannot sync {}: {}", path, std::strerror(errno)));
 }
 
 PartialFile::PartialFile(std::string path) : path_(std::move(path)) { remove(); }
@@ -67,7 +74,7 @@ void PartialFile::remove() {
 
 void PartialFile::publish(const std::string& to) {
   sync_path(path_, O_RDONLY);
-  if (!take_new_name(path_, to)) throw StoreError("cannot make " + to + ": " + std::strerror(errno));
+  if (!take_new_name(path_, to)) throw StoreError(fmt::format("cannot make {}: {}", to, std::strerror(errno)));
   sync_path(folder_of(to), O_RDONLY | O_DIRECTORY);
 }
 
@@ -81,7 +88,7 @@ bool copy_pages(Connection& source, SQLite::Database& copy, const CopyProgress& 
   const ReadTransaction snapshot(source);
   source.database().execAndGet("SELECT count(*) FROM sqlite_master");
   sqlite3_backup* backup = sqlite3_backup_init(copy.getHandle(), "main", source.database().getHandle(), "main");
-  if (backup == nullptr) throw StoreError(std::string("cannot copy: ") + copy.getErrorMsg());
+  if (backup == nullptr) throw StoreError(fmt::format("cannot copy: {}", copy.getErrorMsg()));
   int result = SQLITE_OK;
   bool wanted = true;
   while (result == SQLITE_OK && wanted) {
@@ -90,7 +97,7 @@ bool copy_pages(Connection& source, SQLite::Database& copy, const CopyProgress& 
     wanted = !go_on || go_on(pages - sqlite3_backup_remaining(backup), pages);
   }
   sqlite3_backup_finish(backup);
-  if (wanted && result != SQLITE_DONE) throw StoreError(std::string("cannot copy: ") + sqlite3_errstr(result));
+  if (wanted && result != SQLITE_DONE) throw StoreError(fmt::format("cannot copy: {}", sqlite3_errstr(result)));
   return wanted;
 }
 
@@ -105,9 +112,9 @@ Result<std::monostate> copy_to_new_file(Connection& source, const std::string& p
     partial.publish(path);
     return std::monostate{};
   } catch (const SQLite::Exception& error) {
-    return Error{Errc::database, "cannot make the copy " + path + ": " + error.what(), {}};
+    return Error{Errc::database, fmt::format("cannot make the copy {}: {}", path, error.what()), {}};
   } catch (const StoreError& error) {
-    return Error{Errc::database, "cannot make the copy " + path + ": " + error.what(), {}};
+    return Error{Errc::database, fmt::format("cannot make the copy {}: {}", path, error.what()), {}};
   }
 }
 

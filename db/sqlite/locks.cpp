@@ -1,3 +1,4 @@
+// OFD locks on bytes of the lock file, and waiting for the write lock.
 #include "db/sqlite/locks.h"
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "core/base/require.h"
 #include "db/sqlite/own_files.h"
 
@@ -23,8 +26,8 @@ constexpr std::int64_t write_byte = 0;
 constexpr std::int64_t waiting_byte = 1;
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
-  throw StoreError("the lock file " + path + " " + what +
-                   (errno != 0 ? std::string(": ") + std::strerror(errno) : std::string()));
+  throw StoreError(
+      fmt::format("the lock file {} {}{}", path, what, errno != 0 ? fmt::format(": {}", std::strerror(errno)) : ""));
 }
 
 struct flock one_byte(std::int64_t byte, short type) {
@@ -38,7 +41,7 @@ struct flock one_byte(std::int64_t byte, short type) {
 
 }  // namespace
 
-LockFile::LockFile(const std::string& real_path) : real_path_(real_path), path_(real_path + ".lock") {}
+LockFile::LockFile(const std::string& real_path) : real_path_(real_path), path_(fmt::format("{}.lock", real_path)) {}
 
 LockFile::~LockFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -52,7 +55,7 @@ void LockFile::open() {
   if (!belongs_beside(real_path_, opened)) {
     ::close(opened);
     errno = 0;
-    fail(path_, "is not a regular file of one name that belongs to you or to the owner of the database");
+    fail(path_, "is not a regular file with one name that belongs to you or to the owner of the database");
   }
   give_to_owner_of(real_path_, opened);
   descriptor_ = opened;
@@ -75,12 +78,12 @@ bool LockFile::try_lock(std::int64_t byte) {
       errno = 0;
       fail(path_, "was removed or replaced while locks were held in it");
     }
-    // Nothing is held in the old file: the new one counts from here on.
+    // Nothing is locked in the old file: from now on the new one counts.
     ::close(descriptor_);
     descriptor_ = -1;
   }
   errno = 0;
-  fail(path_, "is replaced again and again");
+  fail(path_, "keeps being replaced");
 }
 
 bool LockFile::lock_byte_of_open_file(std::int64_t byte) {
@@ -102,7 +105,7 @@ void LockFile::unlock(std::int64_t byte) noexcept {
 
 void LockFile::show_waiting(bool waiting) noexcept {
   struct flock range = one_byte(waiting_byte, waiting ? F_RDLCK : F_UNLCK);
-  (void)::fcntl(descriptor_, F_OFD_SETLK, &range);  // without the sign the wait is longer, not wrong
+  (void)::fcntl(descriptor_, F_OFD_SETLK, &range);  // without the sign the wait may be longer, but nothing is wrong
 }
 
 bool LockFile::others_wait() const noexcept {
@@ -139,8 +142,8 @@ Result<WriteLock::Held> WriteLock::acquire() {
   };
   const Sign sign(file_);
   const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(patience_ns());
-  // Short pauses that grow a little, and unevenly, so that several who wait do not wake in step: a tick holds the lock
-  // for about a millisecond.
+  // Short pauses that grow a little, and differ, so that several processes do not wake at the same time. A tick holds
+  // the lock for about a millisecond.
   std::minstd_rand uneven(static_cast<std::uint32_t>(end.time_since_epoch().count()));
   for (auto longest = std::chrono::microseconds(400);;
        longest = std::min(longest * 3 / 2, std::chrono::microseconds(8'000))) {

@@ -1,4 +1,4 @@
-// Locks between processes, on a file beside the database: byte 0 is the write lock (R15), bytes from 2^62 up are
+// Locks between processes, on a file beside the database: byte 0 is the write lock (R15), bytes from 2^62 on are
 // payments (R11: db/payments/payment_locks.h).
 #pragma once
 
@@ -12,24 +12,24 @@
 
 namespace paytower::db {
 
-/// `<real path of the database>.lock`: made 0600 where it is missing, never followed through a link, never unlinked; of
-/// ours or of the database's owner. The locks are OFD locks: they belong to this object's descriptor, conflict with
-/// every other descriptor, also of this process, and die with the process.
+/// `<real path of the database>.lock`: made with mode 0600 if it is missing, links are not followed, never removed; it
+/// belongs to us or to the owner of the database. The locks are OFD locks: they belong to this object's descriptor,
+/// exclude every other descriptor, also of this process, and end with the process.
 class LockFile {
  public:
-  /// `real_path` of the database (Connection::real_path). Opens nothing yet.
+  /// `real_path`: of the database (Connection::real_path). Opens nothing yet.
   explicit LockFile(const std::string& real_path);
   ~LockFile();
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 
-  /// False when another descriptor holds the byte. Throws StoreError when the file cannot be opened, is no regular file
-  /// of one link, is somebody else's, or when the path names another file than the one that is locked (somebody removed
+  /// False if another descriptor holds the byte. Throws StoreError if the file cannot be opened, is not a regular file
+  /// with one link, belongs to somebody else, or if the path names another file than the locked one (somebody removed
   /// it: then locks on the old one mean nothing).
   [[nodiscard]] bool try_lock(std::int64_t byte);
   void unlock(std::int64_t byte) noexcept;
-  /// A sign for whoever asks others_wait(), no lock: any number of descriptors may show it at once. REQUIRES: try_lock
-  /// was called.
+  /// A sign for others_wait(), not a lock: any number of descriptors may show it at once. REQUIRES: try_lock was
+  /// called.
   void show_waiting(bool waiting) noexcept;
   [[nodiscard]] bool others_wait() const noexcept;
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -45,13 +45,14 @@ class LockFile {
   int held_ = 0;
 };
 
-/// At most one process writes or checkpoints at any instant (SQLite's WAL-reset bug), and never longer than a tick.
+/// At any moment at most one process writes or makes a checkpoint (SQLite's WAL-reset bug), and never longer than a
+/// tick.
 class WriteLock {
  public:
-  /// Waits at most `timeout_ns` for others at each acquire.
+  /// Each acquire waits at most `timeout_ns` for others.
   WriteLock(const std::string& real_path, std::int64_t timeout_ns);
 
-  /// The lock while this object lives.
+  /// Holds the lock as long as this object lives.
   class Held {
    public:
     explicit Held(WriteLock& lock) : lock_(&lock) {}
@@ -67,16 +68,16 @@ class WriteLock {
     WriteLock* lock_;
   };
 
-  /// From now on no acquire waits beyond this much time from now, whatever the timeout (--wait of a command).
+  /// From now on, no acquire waits longer than this time from now, whatever the timeout is (--wait of a command).
   void give_up_after(std::int64_t ns);
   /// How long an acquire would wait now.
   [[nodiscard]] std::int64_t patience_ns() const;
-  /// Errc::busy when another process still holds it after the timeout. Not recursive (throws std::logic_error).
+  /// Errc::busy if another process still holds it after the timeout. Not recursive (throws std::logic_error).
   [[nodiscard]] Result<Held> acquire();
-  /// Nothing when somebody holds it. Never waits.
+  /// Nothing if somebody holds it. Never waits.
   [[nodiscard]] std::optional<Held> try_acquire();
-  /// For work that takes the lock again and again: lets those who wait for it go first, for a fifth of a second at
-  /// most. REQUIRES: not held.
+  /// For work that takes the lock again and again: lets others who wait for it go first, for at most a fifth of a
+  /// second. REQUIRES: not held.
   void give_way() const;
 
  private:

@@ -1,3 +1,4 @@
+// Modes and owners of our files.
 #include "db/sqlite/own_files.h"
 
 #include <cerrno>

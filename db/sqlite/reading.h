@@ -1,4 +1,4 @@
-// Reads that see one state of the file, with the database's errors as ours.
+// Reads that see one state of the file, with the database's errors turned into ours.
 #pragma once
 
 #include <type_traits>
@@ -6,20 +6,21 @@
 #include <variant>
 
 #include <SQLiteCpp/Exception.h>
+#include <fmt/core.h>
 
 #include "core/base/refuse.h"
 #include "db/sqlite/connection.h"
 
 namespace paytower::db {
 
-/// Runs `fn()` in one read transaction and returns what it returned. Refused: database for a stored value that is not
-/// what its column promises, busy as as_ours(). Throws StoreError as that.
+/// Runs `fn()` in one read transaction and returns its result. Errc::database for a stored value that does not fit its
+/// column, busy as in as_ours(). Throws StoreError as that does.
 template <typename Fn> auto try_reading(Connection& connection, Fn&& fn) -> Result<std::invoke_result_t<Fn&>> {
   try {
     const ReadTransaction snapshot(connection);
     return std::forward<Fn>(fn)();
   } catch (const BadValue& error) {
-    return Error{Errc::database, std::string("a stored row cannot be read: ") + error.what() + "; it was not touched",
+    return Error{Errc::database, fmt::format("a stored row cannot be read: {}; it was not touched", error.what()),
                  "paytower check"};
   } catch (const SQLite::Exception& error) {
     return as_ours(error, "read the database");

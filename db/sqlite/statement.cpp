@@ -1,6 +1,8 @@
+// Binds parameters and reads columns.
 #include "db/sqlite/statement.h"
 
 #include <SQLiteCpp/Column.h>
+#include <fmt/core.h>
 
 namespace paytower::db {
 
@@ -10,7 +12,7 @@ Query::~Query() {
   try {
     statement_->clearBindings();
   } catch (const SQLite::Exception&) {
-    // Nothing depends on old parameters: the next use binds all of its own.
+    // Old parameters do no harm: the next use binds all of its own.
   }
 }
 
@@ -49,7 +51,7 @@ std::optional<std::uint64_t> Query::maybe_number(std::uint64_t max) {
   const auto value = maybe_integer();
   if (!value) return std::nullopt;
   if (*value < 0 || static_cast<std::uint64_t>(*value) > max)
-    throw BadValue("a number outside its range: " + std::to_string(*value));
+    throw BadValue(fmt::format("a number outside its range: {}", *value));
   return static_cast<std::uint64_t>(*value);
 }
 
@@ -94,7 +96,7 @@ void Query::put(std::int64_t value) { statement_->bind(next_parameter_++, value)
 void Query::put(std::string_view text) { statement_->bind(next_parameter_++, std::string(text)); }
 void Query::put_null() { statement_->bind(next_parameter_++); }
 void Query::put_blob(std::span<const std::uint8_t> bytes) {
-  // An empty blob is a blob: SQLite takes a null pointer for NULL.
+  // An empty blob must stay a blob: SQLite would take a null pointer for NULL.
   statement_->bind(next_parameter_++, bytes.empty() ? static_cast<const void*>("") : bytes.data(),
                    static_cast<int>(bytes.size()));
 }

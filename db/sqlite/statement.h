@@ -1,4 +1,4 @@
-// A prepared statement in use: typed parameters in, typed columns out, reset when it goes out of scope.
+// A prepared statement in use: typed parameters in, typed columns out. It is reset at the end of its scope.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
 #include "core/base/bytes.h"
 #include "core/base/msat.h"
@@ -16,14 +17,14 @@
 
 namespace paytower::db {
 
-/// A stored value that is not what its column promises: the row is named as bad and hides no other (R14).
+/// A stored value that does not fit its column: the row is reported as bad, and hides no other row (R14).
 class BadValue : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// One use of a statement that a Connection keeps. Parameters are bound in order by `bind`, columns are read in order
-/// of the SELECT list after each `step`. Throws SQLite::Exception, and BadValue for a column of another shape.
+/// One use of a statement that a Connection keeps. `bind` takes the parameters in order; after each `step` the columns
+/// are read in the order of the SELECT list. Throws SQLite::Exception, and BadValue for a column of the wrong kind.
 class Query {
  public:
   explicit Query(SQLite::Statement& statement) : statement_(&statement) {}
@@ -42,18 +43,18 @@ class Query {
     return *this;
   }
 
-  /// The next row; false at the end.
+  /// Goes to the next row. False at the end.
   bool step();
-  /// Runs to the end and returns how many rows it changed itself (without those of triggers).
+  /// Runs to the end, and returns how many rows it has changed itself (without those of triggers).
   int run();
 
-  /// The next column to be read is this one, from 0.
+  /// The next column to read is this one, counted from 0.
   void seek(int column) { next_column_ = column; }
   void skip() { ++next_column_; }
   /// Whether the next column is NULL; it stays the next one.
   [[nodiscard]] bool null() const;
 
-  // Columns of the present row, left to right. A NULL is BadValue where the type has no room for it.
+  // The columns of the current row, from left to right. NULL is BadValue if the type cannot hold it.
   [[nodiscard]] std::int64_t integer();
   [[nodiscard]] std::optional<std::int64_t> maybe_integer();
   /// BadValue outside 0..max.
@@ -68,14 +69,12 @@ class Query {
   [[nodiscard]] std::string text();
   [[nodiscard]] std::optional<std::string> maybe_text();
   [[nodiscard]] std::optional<Bytes> maybe_blob();
-  /// Exactly T's bytes, or nothing for NULL.
+  /// Exactly as many bytes as T has, or nothing for NULL.
   template <typename T> [[nodiscard]] std::optional<T> maybe_fixed() {
     const auto data = maybe_blob_span();
     if (!data) return std::nullopt;
     const auto value = T::from_span(*data);
-    if (!value)
-      throw BadValue("a value of " + std::to_string(data->size()) + " bytes where " + std::to_string(T::size) +
-                     " belong");
+    if (!value) throw BadValue(fmt::format("a value of {} bytes where {} belong", data->size(), T::size));
     return value;
   }
   template <typename T> [[nodiscard]] T fixed() {

@@ -1,5 +1,7 @@
+// Runs transactions, turns constraints into refusals, and makes checkpoints.
 #include "db/sqlite/transaction.h"
 
+#include <fmt/core.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -27,7 +29,7 @@ void roll_back(Connection& connection) noexcept {
 [[noreturn]] void broken(Connection& connection, const std::string& what) {
   connection.mark_broken();
   roll_back(connection);
-  throw StoreError("the database could not store this; what it holds now is not known: " + what);
+  throw StoreError(fmt::format("the database could not store this; what it holds now is not known: {}", what));
 }
 
 void run_body(Connection& connection, const std::function<void()>& body) {
@@ -56,7 +58,7 @@ std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& loc
   if (connection.broken()) throw StoreError("an earlier write failed; nothing more is written by this process");
   auto held = lock.acquire();
   if (!held) return held.error();
-  // Here and not after the COMMIT: nothing that must follow a commit is kept waiting.
+  // Here and not after the COMMIT: what has to follow a commit must not wait.
   checkpoint_step(connection);
   sqlite3* handle = connection.database().getHandle();
   sqlite3_busy_timeout(handle,
@@ -79,8 +81,8 @@ std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& loc
   return std::nullopt;
 }
 
-// The only use of SQLite::Transaction: its destructor swallows what a ROLLBACK says, which is no loss where the file is
-// dropped anyway, and would be one where R10 must see it.
+// The only use of SQLite::Transaction. Its destructor ignores errors of ROLLBACK: no loss here, where the file is
+// dropped anyway, but in other places R10 has to see them.
 void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviour, const std::function<void()>& fn) {
   SQLite::Transaction transaction(database, behaviour);
   fn();
@@ -114,10 +116,10 @@ Error refusal_of_constraint(const SQLite::Exception& error) {
   for (const Errc code :
        {Errc::already_paid, Errc::in_flight, Errc::guarded, Errc::already_ended, Errc::not_initiated,
         Errc::already_succeeded, Errc::already_failed, Errc::stopped, Errc::not_found, Errc::conflict}) {
-    const std::string prefix = std::string(code_name(code)) + ": ";
+    const std::string prefix = fmt::format("{}: ", code_name(code));
     if (text.rfind(prefix, 0) == 0) return Error{code, text.substr(prefix.size()), {}};
   }
-  return Error{Errc::conflict, "the database refuses this state: " + text, {}};
+  return Error{Errc::conflict, fmt::format("the database refuses this state: {}", text), {}};
 }
 
 bool is_constraint(const SQLite::Exception& error) { return (error.getErrorCode() & 0xFF) == SQLITE_CONSTRAINT; }
@@ -127,7 +129,7 @@ bool checkpoint_if_due(Connection& connection, WriteLock& lock, bool idle) {
   if (!idle && connection.wal_bytes_written() < wal_worth_truncating) return false;
   const auto held = lock.try_acquire();
   if (!held) return false;
-  // No busy handler: a reader in the way means another time.
+  // No busy handler: if a reader is in the way, it is done another time.
   sqlite3* handle = connection.database().getHandle();
   sqlite3_busy_timeout(handle, 0);
   const int result = sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
@@ -137,7 +139,7 @@ bool checkpoint_if_due(Connection& connection, WriteLock& lock, bool idle) {
 
 void checkpoint_step(Connection& connection) {
   require(!in_transaction(connection.database()), "no transaction is open");
-  // Where a reader holds the log back, it grows: then again only after as much more.
+  // If a reader holds back the log, it grows: try again only after as much more.
   if (connection.wal_bytes_written() - connection.checkpointed_wal_bytes() < wal_worth_a_step) return;
   connection.note_checkpoint();
   sqlite3_wal_checkpoint_v2(connection.database().getHandle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);

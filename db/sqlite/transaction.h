@@ -21,13 +21,13 @@ namespace detail {
                                                 const std::function<void()>& body);
 }
 
-/// Runs `fn()` in one durable transaction and returns what it returned (std::monostate for void), or Errc::busy when
-/// the write lock was not had in time: then fn did not run.
+/// Runs `fn()` in one durable transaction and returns its result (std::monostate for void), or Errc::busy if the write
+/// lock was not free in time: then fn did not run.
 ///
-/// A RefusalError out of fn undoes the transaction and goes on to the caller; a constraint of the schema leaves as
+/// A RefusalError from fn undoes the transaction and goes on to the caller. A constraint of the schema becomes a
 /// RefusalError too (see refusal_of_constraint). Every other database error, a COMMIT that fails, and a transaction
-/// that SQLite has ended by itself are R10: StoreError, and every later write_tx on this connection throws StoreError.
-/// Any other exception undoes the transaction and goes on.
+/// that SQLite has ended by itself are R10: StoreError now, and for every later write_tx on this connection. Any other
+/// exception undoes the transaction and goes on.
 template <typename Fn> [[nodiscard]] auto write_tx(Connection& connection, WriteLock& lock, Fn&& fn) {
   using Value = std::invoke_result_t<Fn&>;
   if constexpr (std::is_void_v<Value>) {
@@ -42,35 +42,35 @@ template <typename Fn> [[nodiscard]] auto write_tx(Connection& connection, Write
   }
 }
 
-/// As write_tx for an fn that returns nothing; a busy lock leaves as RefusalError.
+/// As write_tx for an fn that returns nothing. If the lock is busy, throws RefusalError.
 template <typename Fn> void must_write(Connection& connection, WriteLock& lock, Fn&& fn) {
   (void)value_of(write_tx(connection, lock, std::forward<Fn>(fn)));
 }
 
 /// Runs `fn()` in one transaction on a database that nobody else can see: one that is being made, or a copy to try
-/// something on. Whatever leaves fn, or the COMMIT, undoes all of it and goes on to the caller, who drops the file.
+/// something. An exception from fn or from the COMMIT undoes all of it and goes on to the caller, who drops the file.
 void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviour, const std::function<void()>& fn);
 
-/// Runs `fn()` in a savepoint of the open transaction: nothing when it was done, the refusal when a constraint, a
-/// RefusalError or a missed compare-and-set stood against it; then its writes, and only those, are undone.
-/// Other errors go on to the enclosing write_tx.
+/// Runs `fn()` in a savepoint of the open transaction. Nothing if it was done. The refusal if a constraint, a
+/// RefusalError or a missed compare-and-set stopped it; then its writes are undone, and only those. Other errors go on
+/// to the enclosing write_tx.
 [[nodiscard]] std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn);
 
 /// Whether a transaction is open on this connection.
 [[nodiscard]] bool in_transaction(SQLite::Database& database);
 
-/// What a constraint of the schema means: triggers say "<code>: <words>", with a code_name in front.
+/// What a constraint of the schema means: triggers say "<code>: <words>", beginning with a code_name.
 [[nodiscard]] Error refusal_of_constraint(const SQLite::Exception& error);
 [[nodiscard]] bool is_constraint(const SQLite::Exception& error);
 
-/// Brings the log back into the file and empties it (TRUNCATE), when it is over 1 MiB or `idle` (nothing is open in
-/// it), and when nobody is in the way: neither a writer nor a reader is waited for. True when it was done. Called at
+/// Copies the log back into the file and empties it (TRUNCATE) if it is over 1 MiB, or if `idle` (nothing is open in
+/// the database), and if neither a writer nor a reader is in the way: it does not wait. True if it was done. Called at
 /// the end of a process, never between a commit and what follows from it.
 bool checkpoint_if_due(Connection& connection, WriteLock& lock, bool idle);
 
-/// Bounded step for processes that write for long: without waiting for anybody, copies back what the log holds once it
-/// is over 4 MiB, so that it is used from its start again. Every write_tx begins with it. REQUIRES: the write lock is
-/// held, no transaction is open.
+/// A bounded step for processes that write for long: once the log is over 4 MiB, copies back what is possible without
+/// waiting for anybody, so that the log is used from its start again. Every write_tx begins with it. REQUIRES: the
+/// write lock is held, no transaction is open.
 void checkpoint_step(Connection& connection);
 
 }  // namespace paytower::db

@@ -103,7 +103,7 @@ class Known(harness.World):
         env = {"PAYTOWER_SWITCH": "sim::memory:"}
         outcome = self.expect(UNKNOWN, "send", flying, "--yes", "--json", env=env)
         self.assertEqual(outcome.json()["status"], "IN_FLIGHT")
-        self.assertIn("is no name of a file", outcome.err)
+        self.assertIn("is not a file name", outcome.err)
         self.expect(UNKNOWN, "send", flying, "--dry-run", env=env)
         self.expect(UNKNOWN, "send", flying, "--yes", "--idempotent", "--wait", "1s", env=env)
         self.refused(REFUSED, "already_paid", "send", paid, "--yes", env=env)
