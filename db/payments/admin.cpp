@@ -1,3 +1,4 @@
+// What operators do to the database: guards, decisions, and `check`.
 #include "db/payments/admin.h"
 
 #include <cerrno>
@@ -6,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
 #include "core/base/hash.h"
 #include "db/payments/operator_decisions.h"
@@ -29,8 +31,8 @@ std::string_view decision_name(OperatorDecision decision) {
 
 Error refusal_of_set_id(const PaymentHash& hash) {
   return Error{Errc::already_ended,
-               "this is the set id of an AMP payment, and no payment hash: it is never payable; nothing was changed",
-               "paytower show " + hash.hex()};
+               "this is the set id of an AMP payment, not a payment hash: it is never payable; nothing was changed",
+               fmt::format("paytower show {}", hash.hex())};
 }
 
 void PaymentAdmin::record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash,
@@ -66,13 +68,14 @@ Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const
       Query row = connection_.prepared("SELECT kind, amp FROM hash_guards WHERE payment_hash = ?1");
       row.bind(hash);
       if (!row.step()) {
-        refusal = Error{Errc::not_found, "there is no payment and no guard of this hash", "paytower list --guards"};
+        refusal = Error{Errc::not_found, "no payment of this hash is stored, and the hash is not blocked",
+                        "paytower list --guards"};
         return;
       }
       const auto kind = static_cast<GuardKind>(row.number(4));
       if (kind == GuardKind::paid_deleted || kind == GuardKind::paid_without_record) {
-        refusal = Error{Errc::already_paid, "the guard says that this hash is paid; nothing was changed",
-                        "paytower show " + hash.hex()};
+        refusal = Error{Errc::already_paid, "this hash was paid and stays blocked; nothing was changed",
+                        fmt::format("paytower show {}", hash.hex())};
         return;
       }
       if (row.number(1) == 1 && decision == OperatorDecision::assume_failed) {
@@ -80,7 +83,7 @@ Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const
         return;
       }
     }
-    insert_decision(connection_, decision, hash, by);  // first: without it the schema releases nothing
+    insert_decision(connection_, decision, hash, by);  // first the decision: without it the schema releases nothing
     Query update = connection_.prepared(sql);
     update.bind(by.at, hash);
     update.run();
@@ -95,7 +98,7 @@ namespace {
 void check_payments(Connection& connection, std::vector<std::string>& problems) {
   PaymentQuery(connection).each({}, true, false, [&problems](const std::variant<Payment, BadRow>& row) {
     if (const auto* bad = std::get_if<BadRow>(&row))
-      problems.push_back("payment " + std::to_string(bad->index.value) + ": " + bad->reason);
+      problems.push_back(fmt::format("payment {}: {}", bad->index.value, bad->reason));
     return true;
   });
 }
@@ -106,13 +109,13 @@ void check_guards(Connection& connection, std::vector<std::string>& problems) {
     const auto hash = row.maybe_fixed<PaymentHash>();
     const auto preimage = row.maybe_fixed<Preimage>();
     if (hash && preimage && !proves(*preimage, *hash))
-      problems.push_back("guard " + hash->hex() + ": its preimage does not hash to the payment hash");
+      problems.push_back(fmt::format("guard {}: its preimage does not hash to the payment hash", hash->hex()));
   }
 }
 
 void check_rows(Connection& connection, const char* problem, const char* sql, std::vector<std::string>& problems) {
   Query row = connection.prepared(sql);
-  while (row.step()) problems.push_back(std::string(problem) + " " + std::to_string(row.integer()));
+  while (row.step()) problems.push_back(fmt::format("{} {}", problem, row.integer()));
 }
 
 void check_files(const std::string& real_path, std::vector<std::string>& problems) {
@@ -120,10 +123,11 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
     struct stat seen {};
     return ::lstat((real_path + end).c_str(), &seen) == 0 || errno != ENOENT;
   };
-  // Whoever writes locks first, and makes the spool then: without both this is a copy that nobody has written to.
+  // A command that writes takes the lock first, and then makes the spool. If neither is there, this is a copy to which
+  // nobody has written.
   if (there(".lock") && !there(".spool")) {
-    problems.push_back(
-        real_path + ".spool is missing: a preimage would have nowhere to go; any command that writes makes it again");
+    problems.push_back(fmt::format(
+        "{}.spool is missing: a preimage would have nowhere to go; any command that writes makes it again", real_path));
   }
   struct stat owner {};
   if (::stat(real_path.c_str(), &owner) != 0) owner.st_uid = ::geteuid();
@@ -131,13 +135,13 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
     struct stat seen {};
     const std::string path = real_path + end;
     if (::lstat(path.c_str(), &seen) != 0) {
-      if (errno != ENOENT) problems.push_back("cannot look at " + path + ": " + std::strerror(errno));
+      if (errno != ENOENT) problems.push_back(fmt::format("cannot look at {}: {}", path, std::strerror(errno)));
     } else if (!S_ISREG(seen.st_mode) || seen.st_nlink != 1) {
-      problems.push_back(path + " is not a regular file of one name");
+      problems.push_back(fmt::format("{} is not a regular file with one name", path));
     } else if ((seen.st_mode & 0077) != 0) {
-      problems.push_back(path + " can be read by others: chmod 600 it");
+      problems.push_back(fmt::format("{} can be read by others: chmod 600 it", path));
     } else if (seen.st_uid != owner.st_uid && seen.st_uid != ::geteuid()) {
-      problems.push_back(path + " belongs to another user than the database");
+      problems.push_back(fmt::format("{} belongs to another user than the database", path));
     }
   }
 }
@@ -151,7 +155,7 @@ CheckReport PaymentAdmin::check() {
     check_contents(report);
   } catch (const StoreError& error) {
     if (report.problems.empty()) throw;
-    report.problems.push_back("without these, the rest cannot be read: " + std::string(error.what()));
+    report.problems.push_back(fmt::format("without these, the rest cannot be read: {}", error.what()));
   }
   check_files(connection_.real_path(), report.problems);
   return report;
@@ -162,11 +166,11 @@ void PaymentAdmin::check_contents(CheckReport& report) {
     SQLite::Statement integrity(connection_.database(), "PRAGMA integrity_check");
     while (integrity.executeStep()) {
       const std::string said = integrity.getColumn(0).getString();
-      if (said != "ok") report.problems.push_back("integrity: " + said);
+      if (said != "ok") report.problems.push_back(fmt::format("integrity: {}", said));
     }
     SQLite::Statement keys(connection_.database(), "PRAGMA foreign_key_check");
     while (keys.executeStep())
-      report.problems.push_back("a row of " + keys.getColumn(0).getString() + " points nowhere");
+      report.problems.push_back(fmt::format("a row of {} points nowhere", keys.getColumn(0).getString()));
     check_guards(connection_, report.problems);
     check_rows(connection_, "an attempt settled, but not its payment",
                "SELECT p.payment_index FROM payments p WHERE p.preimage IS NULL AND p.late_preimage IS NULL AND "
@@ -179,7 +183,7 @@ void PaymentAdmin::check_contents(CheckReport& report) {
         "WHERE a.payment_index > 0 AND a.outcome IS NULL AND (p.fail_reason IS NOT NULL OR p.end_note IS NOT NULL) AND "
         "p.late_preimage IS NULL",
         report.problems);
-    check_rows(connection_, "indexes may be given twice: the counter stands below payment",
+    check_rows(connection_, "indexes may be given twice: the counter is below payment",
                "SELECT max(payment_index) FROM payments HAVING max(payment_index) > (SELECT coalesce(max(seq), 0) FROM "
                "sqlite_sequence WHERE name = 'payments')",
                report.problems);

@@ -1,6 +1,9 @@
+// The SQL text of the column lists.
 #include "db/payments/columns.h"
 
 #include <span>
+
+#include <fmt/core.h>
 
 namespace paytower::db {
 
@@ -22,10 +25,10 @@ template <typename Column> std::string insert_sql(std::string_view table, std::i
   for (const Column column : columns) {
     if (number != 0) names += ", ";
     names += name_of(column);
-    parameters += (number == 0 ? "?" : ", ?") + std::to_string(number + 1);
+    parameters += fmt::format("{}{}", number == 0 ? "?" : ", ?", number + 1);
     ++number;
   }
-  return "INSERT INTO " + std::string(table) + " (" + names + ") VALUES (" + parameters + ")";
+  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, names, parameters);
 }
 
 }  // namespace

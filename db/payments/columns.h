@@ -1,5 +1,5 @@
-// The columns of `payments` and `attempts` that the control tower reads and writes, each listed once: what is selected,
-// what is inserted and where a reader finds a value all come from these two lists.
+// The columns of `payments` and `attempts` that the control tower reads and writes, each listed once. What is selected,
+// what is inserted, and where a reader finds a value all come from these two lists.
 #pragma once
 
 #include <array>
@@ -59,11 +59,11 @@ inline constexpr std::array attempt_columns{PAYTOWER_ATTEMPT_COLUMNS(PAYTOWER_CO
 [[nodiscard]] std::string insert_payment(std::initializer_list<PaymentColumn> columns);
 [[nodiscard]] std::string insert_attempt(std::initializer_list<AttemptColumn> columns);
 
-/// The present row of a query whose SELECT list has all of a table's columns, from number `first` on.
+/// The current row of a query whose SELECT list has all columns of a table, starting at number `first`.
 template <typename Column> class ColumnsOf {
  public:
   explicit ColumnsOf(Query& row, int first = 0) : row_(&row), first_(first) {}
-  /// The query, about to read this column.
+  /// The query, with this column as the next one to read.
   [[nodiscard]] Query& operator[](Column column) const {
     row_->seek(first_ + static_cast<int>(column));
     return *row_;

@@ -1,6 +1,8 @@
-// Deleting: planned and done by the same rules, in bounded transactions.
+// Deleting: planned and done by the same rules, in small transactions.
 #include <map>
 #include <set>
+
+#include <fmt/core.h>
 
 #include "db/payments/admin.h"
 #include "db/payments/operator_decisions.h"
@@ -14,7 +16,7 @@ namespace {
 constexpr std::size_t rows_a_batch = 500;
 constexpr int pages_a_step = 500;
 
-/// A try with its duplicates, as far as deleting asks about it.
+/// A try with its duplicates: what deleting needs to know about it.
 struct Candidate {
   PaymentIndex index;
   PaymentHash hash;
@@ -62,7 +64,7 @@ Candidate read_candidate(Query& row) {
   return candidate;
 }
 
-/// What one request does, decided row by row: the same for a plan and for the deed.
+/// What one request does, decided row by row: the same for a plan and for the deletion itself.
 class Deletion {
  public:
   Deletion(Connection& connection, const DeleteRequest& request) : connection_(connection), request_(request) {
@@ -84,7 +86,7 @@ class Deletion {
     return {};
   }
 
-  /// True when the row is to go; otherwise why not is in the report.
+  /// True if the row has to go. Otherwise the report says why not.
   bool wanted(const Candidate& candidate) {
     const bool named = !request_.hashes.empty();
     if (candidate.open || candidate.watched) {
@@ -102,7 +104,7 @@ class Deletion {
     return true;
   }
 
-  /// One entry a hash; what is open says more than what is watched or recent.
+  /// One entry for each hash. That it is open says more than that it is watched or recent.
   void skip(const PaymentHash& hash, const std::string& reason) {
     const auto [entry, added] = skipped_.try_emplace(hash, report.skipped.size());
     if (added) {
@@ -112,7 +114,7 @@ class Deletion {
     }
   }
 
-  /// Open or watched tries of the hash keep its guard, and so does a set id.
+  /// The hash keeps its guard as long as it has open or watched tries, and a set id always does.
   [[nodiscard]] bool busy(const PaymentHash& hash) const {
     const auto entry = skipped_.find(hash);
     if (entry == skipped_.end()) return false;
@@ -136,7 +138,7 @@ class Deletion {
                                                      : whole()                   ? everything
                                                                                  : failed);
       if (batch.empty() && scope_ == Scope::ended && !whole()) {
-        // What is skipped is told too.
+        // What is skipped is reported too.
         scope_ = Scope::unfinished;
         after_ = PaymentIndex{};
         batch = read_candidates(unfinished);
@@ -168,7 +170,7 @@ class Deletion {
     }
   }
 
-  /// --all without --include-non-failed walks the index of the failed ones, however many others there are.
+  /// --all without --include-non-failed uses the index of failed payments, however many others there are.
   [[nodiscard]] bool whole() const { return request_.include_non_failed || request_.failed_htlcs_only; }
 
   std::vector<Candidate> read_candidates(const char* sql) {
@@ -194,10 +196,10 @@ class Deletion {
   Connection& connection_;
   const DeleteRequest& request_;
   PaymentIndex after_;
-  PaymentIndex last_;  // what is created meanwhile is not walked after
+  PaymentIndex last_;  // payments that are created meanwhile are left out
   Scope scope_ = Scope::ended;
   std::size_t next_hash_ = 0;
-  std::map<PaymentHash, std::size_t> skipped_;  // where in the report
+  std::map<PaymentHash, std::size_t> skipped_;  // at which place in the report
 };
 
 /// What --forget may drop: 1 or 0.
@@ -214,7 +216,7 @@ std::uint64_t guards_of(Connection& connection, const PaymentHash& hash) {
 
 DeleteReport PaymentAdmin::plan(const DeleteRequest& request) {
   Deletion deletion(connection_, request);
-  std::set<PaymentHash> guards;  // existing ones, and those that the deletion would arm
+  std::set<PaymentHash> guards;  // existing ones, and those that the deletion would make
   for (auto batch = deletion.next_batch(); !batch.empty(); batch = deletion.next_batch()) {
     for (const Candidate& candidate : batch) {
       if (!deletion.wanted(candidate)) continue;
@@ -239,7 +241,8 @@ DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Operator& 
   DeleteReport& report = deletion.report;
   const auto forget = [&](const PaymentHash& hash) {
     if (guards_of(connection_, hash) == 0) return;
-    insert_decision(connection_, OperatorDecision::forget, hash, by);  // first: without it the schema keeps the guard
+    // First the decision: without it the schema keeps the guard.
+    insert_decision(connection_, OperatorDecision::forget, hash, by);
     Query drop = connection_.prepared("DELETE FROM hash_guards WHERE payment_hash = ?1");
     drop.bind(hash);
     if (drop.run() == 1) ++report.forgotten;
@@ -248,7 +251,7 @@ DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Operator& 
     must_write(connection_, lock_, [&] {
       for (const Candidate& candidate : batch) {
         if (!deletion.wanted(candidate)) continue;
-        // The facts may have changed since they were read: the schema has the last word.
+        // The facts may have changed since they were read: the schema decides.
         const auto refused = in_savepoint(connection_, [&] {
           Query drop = connection_.prepared(request.failed_htlcs_only
                                                 ? "DELETE FROM attempts WHERE payment_index = ?1 AND outcome = 2"
@@ -291,7 +294,7 @@ void PaymentAdmin::give_pages_back(const std::function<bool(const DeleteReport&)
   };
   for (std::int64_t before = free_pages(); before > 0;) {
     must_write(connection_, lock_,
-               [&] { connection_.prepared("PRAGMA incremental_vacuum(" + std::to_string(pages_a_step) + ")").run(); });
+               [&] { connection_.prepared(fmt::format("PRAGMA incremental_vacuum({})", pages_a_step)).run(); });
     const std::int64_t now = free_pages();
     if (now >= before || (go_on && !go_on(report))) return;
     before = now;

@@ -1,4 +1,4 @@
-// What a payment database is: its schema by the migrations' steps, its name, its spool.
+// What a payment database is: the schema made by the migration steps, its name, its spool.
 #include <sodium.h>
 #include <sqlite3.h>
 
@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint32_t payment_application_id = 0x50617954;  // "PayT"
 
-/// sha256(blob), NULL of NULL: for the trigger that arms a guard without keeping the payment secret.
+/// sha256(blob), NULL for NULL: for the trigger that makes a guard without keeping the payment secret.
 void sql_sha256(sqlite3_context* context, int, sqlite3_value** values) {
   if (sqlite3_value_type(values[0]) == SQLITE_NULL) return sqlite3_result_null(context);
   const auto* data = static_cast<const std::uint8_t*>(sqlite3_value_blob(values[0]));
@@ -35,7 +35,7 @@ void register_functions(SQLite::Database& database) {
                           nullptr, sql_sha256, nullptr, nullptr);
 }
 
-/// Version 1 has no table of its history.
+/// Version 1 has no table for its history.
 constexpr int first_version_with_history = 2;
 
 void record_step(SQLite::Database& database, const migrations::Step& step, std::int64_t now_ns) {
@@ -50,7 +50,7 @@ void record_step(SQLite::Database& database, const migrations::Step& step, std::
   record.exec();
 }
 
-/// The random name that every attempt's label carries (R12), once.
+/// The random name of the store, which is part of every attempt's label (R12). Drawn once.
 void name_store(SQLite::Database& database, std::int64_t now_ns) {
   StoreId id;
   randombytes_buf(id.bytes.data(), id.bytes.size());

@@ -1,3 +1,4 @@
+// Counts values in buckets, and reads percentiles from them.
 #include "db/payments/log_histogram.h"
 
 #include <algorithm>
@@ -31,7 +32,7 @@ std::optional<std::uint64_t> LogHistogram::percentile(unsigned percent) const {
   require(percent >= 1 && percent <= 100, "a percentile is 1 to 100");
   if (count_ == 0) return std::nullopt;
   if (percent >= 100) return largest_;
-  // ceil(count * percent / 100), in parts so that no product overflows.
+  // ceil(count * percent / 100), in parts so that no product gets too large
   const std::uint64_t rank = count_ / 100 * percent + (count_ % 100 * percent + 99) / 100;
   std::uint64_t seen = 0;
   for (std::size_t bucket = 0; bucket < buckets; ++bucket) {

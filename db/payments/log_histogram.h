@@ -1,4 +1,4 @@
-// How many values of which size: percentiles of any number of values in a fixed amount of memory.
+// How often which size occurs: percentiles of any number of values in a fixed amount of memory.
 #pragma once
 
 #include <array>
@@ -7,25 +7,24 @@
 
 namespace paytower::db {
 
-/// Counts whole numbers in buckets whose width grows with the value: below 256 each value has its own, above that a
-/// bucket spans at most 1/128 of its values. So a percentile is exact below 256, and above it at most 0.8 % under the
-/// true one, never over it. 7,424 counters (58 KiB), whatever is counted. Nothing passes through a floating point
-/// number.
+/// Counts whole numbers in buckets that get wider as values grow: below 256 each value has its own bucket, above that a
+/// bucket spans at most 1/128 of its values. So a percentile is exact below 256, and above that at most 0.8 % too low,
+/// never too high. 7,424 counters (58 KiB), whatever is counted. No floating point is involved.
 class LogHistogram {
  public:
   void add(std::uint64_t value);
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
-  /// Stays at its largest value instead of starting again at 0.
+  /// Stops at the largest value instead of starting again at 0.
   [[nodiscard]] std::uint64_t sum() const { return sum_; }
   [[nodiscard]] std::uint64_t largest() const { return largest_; }
-  /// The value that `percent` of all values do not exceed (nearest rank); 100 gives the largest itself. Nothing without
-  /// values. REQUIRES: percent is 1 to 100.
+  /// The value that `percent` of all values do not exceed (nearest rank); 100 gives the largest value itself. Nothing
+  /// if there are no values. REQUIRES: percent is 1 to 100.
   [[nodiscard]] std::optional<std::uint64_t> percentile(unsigned percent) const;
 
  private:
   static constexpr unsigned sub_bits = 7;                           // 128 buckets for each doubling
-  static constexpr std::size_t exact = std::size_t{2} << sub_bits;  // values that have a bucket of their own
+  static constexpr std::size_t exact = std::size_t{2} << sub_bits;  // values with a bucket of their own
   static constexpr std::size_t buckets = exact + ((64 - sub_bits - 1) << sub_bits);
 
   [[nodiscard]] static std::size_t bucket_of(std::uint64_t value);

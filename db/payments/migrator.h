@@ -1,4 +1,4 @@
-// Bringing a payment database to a newer schema: a backup first, then all pending steps in one transaction.
+// Brings a payment database to a newer schema: first a backup, then all missing steps in one transaction.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace paytower::db {
 
-/// The version that this paytower works with.
+/// The schema version of this paytower.
 [[nodiscard]] constexpr int newest_schema() { return migrations::newest_version; }
 
 struct StepName {
@@ -26,23 +26,24 @@ struct StepName {
 
 struct MigrateStatus {
   int version = 0;  ///< of the database
-  int latest = 0;   ///< that this paytower knows
+  int latest = 0;   ///< the newest that this paytower knows
   std::vector<StepName> pending;
   std::uint64_t quarantined = 0;  ///< records set aside so far
 };
 
 struct MigrateRequest {
   int to = migrations::newest_version;
-  bool strict = false;  ///< anything to quarantine refuses before any write
+  bool strict = false;  ///< if anything would be quarantined, refuse before writing
   bool backup = true;
   std::optional<std::string> backup_path;  ///< nothing: `<database>.v<version>.bak`, `.bak.1`, ...
   UnixNs now{};
 };
 
-/// Told how much is done of how much; `total` 0 = not known. False ends the call: everything is as before.
+/// Gets how much is done, and of how much; `total` 0: not known. Returning false ends the call, and everything is as
+/// before.
 using MigrateProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
-/// The call was ended by its progress: nothing was changed.
+/// The progress function has ended the call: nothing was changed.
 class MigrationStopped : public std::exception {
  public:
   [[nodiscard]] const char* what() const noexcept override { return "interrupted; nothing was changed"; }
@@ -54,43 +55,44 @@ struct MigrateReport {
   std::vector<StepName> applied;
   std::optional<std::string> backup_path;
   migrations::StepReport counts;
-  std::vector<std::string> notes;               ///< what was concluded about the source and not read from it, in words
-  UnixNs at{};                                  ///< stands on the guards and quarantined records of this very call
-  std::shared_ptr<SQLite::Database> rehearsed;  ///< of a dry run: what the database would have become
+  /// In words: what was concluded about the source, because it could not be read from it.
+  std::vector<std::string> notes;
+  UnixNs at{};                                  ///< the time on the guards and quarantined records of this call
+  std::shared_ptr<SQLite::Database> rehearsed;  ///< after a dry run: what the database would have become
 };
 
-/// A record that was set aside, as a report names it.
+/// A record that was set aside, as a report shows it.
 struct SetAside {
   std::optional<std::int64_t> sequence;
   std::optional<PaymentHash> hash;
   std::string reason;
 };
 
-/// Records and guards that a migration or import of the instant `at` left in `database`, one at a time, in order.
+/// The records and guards that the migration or import at time `at` has left in `database`, one by one, in order.
 void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<void(const SetAside&)>& visit);
 void each_new_guard(SQLite::Database& database, UnixNs at,
                     const std::function<void(const PaymentHash&, GuardKind)>& visit);
 
-/// Works on a connection that was opened with OpenOptions::any_version. Not for two threads.
+/// Needs a connection that was opened with OpenOptions::any_version. For one thread.
 class Migrator {
  public:
   Migrator(Connection& connection, WriteLock& lock) : connection_(connection), lock_(lock) {}
 
-  /// Works on a read-only connection.
+  /// A read-only connection is enough.
   [[nodiscard]] MigrateStatus status();
 
-  /// What run() would refuse without having looked at more than the records: the versions, and with `strict` what
-  /// cannot be read. The report names the steps. Works on a read-only connection, so that what is refused was not even
-  /// opened to write.
+  /// What run() would refuse after looking at the records alone: the versions and, with `strict`, what cannot be read.
+  /// The report names the steps. A read-only connection is enough, so a database that is refused was not even opened to
+  /// write.
   [[nodiscard]] MigrateReport check(const MigrateRequest& request, const MigrateProgress& progress);
 
-  /// Backup, steps, history and version. After a crash at any moment the database is the old one or the new one. Throws
-  /// RefusalError: schema_newer (not touched), busy, usage (`to` below the version or above the newest; a backup that
-  /// exists; what the records need is missing), database (strict, and something cannot be read; no backup could be
-  /// made). StoreError (R10), MigrationStopped.
+  /// Backup, steps, history and version. If the process dies at any moment, the database is the old one or the new one.
+  /// Throws RefusalError: schema_newer (not touched), busy, usage (`to` is below the version or above the newest; the
+  /// backup file exists; something is missing that the records need), database (strict, and something cannot be read;
+  /// no backup could be made). StoreError (R10), MigrationStopped.
   [[nodiscard]] MigrateReport run(const MigrateRequest& request, const MigrateProgress& progress);
 
-  /// The same report, worked out on a private copy that goes with it. The database is only read. Errors as run().
+  /// The same report, worked out on a private copy that is then dropped. The database is only read. Errors as run().
   [[nodiscard]] MigrateReport rehearse(const MigrateRequest& request, const MigrateProgress& progress);
 
  private:
@@ -102,7 +104,7 @@ class Migrator {
   WriteLock& lock_;
 };
 
-/// While it lives, long statements of `database` ask `go_on` too, and end with SQLITE_INTERRUPT when it says no.
+/// As long as it lives, long statements of `database` also ask `go_on`, and end with SQLITE_INTERRUPT if it says no.
 class StatementWatch {
  public:
   StatementWatch(SQLite::Database& database, const MigrateProgress& go_on);
@@ -122,7 +124,7 @@ class StatementWatch {
   std::uint64_t total_ = 0;
 };
 
-/// Runs `work` under a watch; an interrupted statement leaves as MigrationStopped.
+/// Runs `work` under a watch; if a statement is interrupted, throws MigrationStopped.
 void watched(SQLite::Database& database, const MigrateProgress& go_on,
              const std::function<void(StatementWatch&)>& work);
 

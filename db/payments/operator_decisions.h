@@ -1,4 +1,4 @@
-// One row of what the operator said, inside the transaction of the deed.
+// Stores what the operator has decided, inside the transaction that does it.
 #pragma once
 
 #include "core/base/require.h"

@@ -1,3 +1,4 @@
+// Locks payments on bytes of the lock file.
 #include "db/payments/payment_locks.h"
 
 #include "core/base/limits.h"
@@ -14,7 +15,7 @@ std::int64_t lock_byte(const PaymentHash& hash) {
   return first_payment_byte + value;
 }
 
-FilePaymentLocks::~FilePaymentLocks() = default;  // closing the file drops them all
+FilePaymentLocks::~FilePaymentLocks() = default;  // closing the file frees them all
 
 bool FilePaymentLocks::try_lock(const PaymentHash& hash) {
   if (held_.count(hash) != 0 || held_.size() >= limits::max_payment_locks) return false;

@@ -1,9 +1,11 @@
+// Reads pages, counts and histories for people, with SQL that uses the indexes.
 #include "db/payments/query.h"
 
 #include <algorithm>
 #include <map>
 
 #include <SQLiteCpp/Exception.h>
+#include <fmt/core.h>
 
 #include "core/base/hash.h"
 #include "db/payments/rows.h"
@@ -36,12 +38,12 @@ std::string status_condition(PaymentStatus status) {
 
 bool is_open(PaymentStatus status) { return status == PaymentStatus::initiated || status == PaymentStatus::in_flight; }
 
-/// The conditions as SQL text; their parameters follow in the order of bind_filter.
+/// The conditions as SQL. Their parameters follow in the order of bind_filter.
 std::string conditions(const PaymentFilter& filter) {
   std::string sql;
   if (!filter.statuses.empty()) {
-    // Said by itself, so that the index of unfinished payments serves: whatever is open is there, but in a damaged
-    // file.
+    // This condition is added so that the index of unfinished payments can be used: everything open is in it, except in
+    // a damaged file.
     if (!filter.damaged && std::all_of(filter.statuses.begin(), filter.statuses.end(), is_open))
       sql += " AND p.ended_ns IS NULL";
     sql += " AND (";
@@ -66,17 +68,17 @@ struct IndexRange {
   std::int64_t last = INT64_MAX;
 };
 
-/// Indexes that a page of a time range may walk before it asks where the range begins.
+/// How many indexes a page of a time range may walk before it asks where the range begins.
 constexpr std::int64_t near_indexes = 500;
 
-/// Are times all that leads to the rows? Labels and most statuses have an index of their own.
+/// Only times restrict the rows. (Labels and most statuses have an index of their own.)
 bool only_times(const PaymentFilter& filter) {
   if (!filter.since && !filter.until) return false;
   return !filter.label && (filter.statuses.empty() ||
                            std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
 }
 
-/// Rows that are not noted as out of order lie at most this far behind the newest before them (trigger
+/// Rows that are not noted as out of order are at most this much older than the newest row before them (trigger
 /// payments_note_order).
 constexpr std::int64_t order_slack_ns = 10 * ns_per_second;
 
@@ -89,8 +91,8 @@ std::optional<std::int64_t> ask(Connection& connection, const std::string& sql, 
   return row.step() ? row.maybe_integer() : std::nullopt;
 }
 
-/// Where in the order of indexes a time range lies, but for the rows that were noted as out of order. The first of it
-/// in time is not always the first by index, but that one is then at most the slack younger; likewise at the end.
+/// Where a time range is in the order of indexes, apart from rows that were noted as out of order. The first row in
+/// time may not be the first by index, but then that one is at most the slack younger. The same at the end.
 IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
   const std::int64_t since = filter.since ? filter.since->value : INT64_MIN;
   const std::int64_t last = filter.until ? std::max(filter.until->value, INT64_MIN + 1) - 1 : INT64_MAX;
@@ -114,7 +116,7 @@ IndexRange range_of_times(Connection& connection, const PaymentFilter& filter) {
   return {first_index.value_or(1), last_index.value_or(0)};
 }
 
-/// Are there payments that ended, although an attempt of theirs is open? The schema refuses them: only in a damaged
+/// Whether some payment has ended although one of its attempts is open. The schema refuses that, so only in a damaged
 /// file.
 bool ended_while_open(Connection& connection) {
   Query row = connection.prepared(
@@ -140,19 +142,20 @@ BadRow bad_row(Query& row, PaymentIndex index, const BadValue& why) {
   return bad;
 }
 
-/// Payments with their attempts in one pass over both tables, in the direction of the page.
+/// Reads payments with their attempts in one pass over both tables, in the direction of the page.
 std::string page_sql(const PageRequest& request) {
-  return "SELECT " + select_payment() + ", " + select_attempt() +
-         " FROM payments p LEFT JOIN attempts a ON a.payment_index = p.payment_index LEFT JOIN switches s ON s.id = "
-         "a.switch_id "
-         "WHERE p.payment_index BETWEEN ? AND ?" +
-         conditions(request.filter) + " ORDER BY p.payment_index" + (request.forwards ? "" : " DESC") +
-         ", a.attempt_row";
+  return fmt::format(
+      "SELECT {}, {}"
+      " FROM payments p LEFT JOIN attempts a ON a.payment_index = p.payment_index LEFT JOIN switches s ON s.id = "
+      "a.switch_id "
+      "WHERE p.payment_index BETWEEN ? AND ?{} ORDER BY p.payment_index{}"
+      ", a.attempt_row",
+      select_payment(), select_attempt(), conditions(request.filter), request.forwards ? "" : " DESC");
 }
 
 struct Rows {
   std::vector<Row> rows;  ///< in the direction of the page
-  bool more = false;      ///< there are others behind them
+  bool more = false;      ///< there are more after them
 };
 
 /// At most `max` rows within `range`.
@@ -166,7 +169,7 @@ Rows read_rows(Connection& connection, const PageRequest& request, std::size_t m
     const AttemptColumns attempt_row(row, static_cast<int>(payment_columns.size()));
     const PaymentIndex index{payment_row[PaymentColumn::payment_index].integer()};
     const bool begins = page.rows.empty() || index_of(page.rows.back()) != index;
-    // Without a LIMIT, which would count attempts: whoever has seen enough stops.
+    // There is no LIMIT, because it would count attempts: the loop stops when the page is full.
     if (begins && page.rows.size() == max) {
       page.more = true;
       break;
@@ -199,7 +202,7 @@ std::int64_t newest_index(Connection& connection) {
   return row.maybe_integer().value_or(0);
 }
 
-/// Appends what still has room on the page; `more` when there was something without.
+/// Appends what fits on the page; `more` if something did not fit.
 void append(Rows& page, Rows&& behind, std::size_t max) {
   for (Row& row : behind.rows) {
     if (page.rows.size() == max) {
@@ -215,10 +218,10 @@ void append(Rows& page, Rows&& behind, std::size_t max) {
 void append_out_of_order(Connection& connection, const PageRequest& request, std::size_t max, IndexRange within,
                          Rows& page) {
   if (within.first > within.last || page.more) return;
-  Query noted = connection.prepared(
-      std::string("SELECT payment_index FROM payments_out_of_order WHERE payment_index BETWEEN ?1 AND ?2"
-                  " AND +created_ns >= ?3 AND +created_ns < ?4 ORDER BY payment_index") +
-      (request.forwards ? "" : " DESC"));
+  Query noted =
+      connection.prepared(fmt::format("SELECT payment_index FROM payments_out_of_order WHERE payment_index BETWEEN ?1 "
+                                      "AND ?2 AND +created_ns >= ?3 AND +created_ns < ?4 ORDER BY payment_index{}",
+                                      request.forwards ? "" : " DESC"));
   noted.bind(within.first, within.last, request.filter.since ? request.filter.since->value : INT64_MIN,
              request.filter.until ? request.filter.until->value : INT64_MAX);
   while (!page.more && noted.step()) {
@@ -227,7 +230,8 @@ void append_out_of_order(Connection& connection, const PageRequest& request, std
   }
 }
 
-/// The rows of a time range: a walk over the indexes that it spans, and what lies out of order before and behind them.
+/// The rows of a time range: those in the indexes that it spans, and those that are out of order, before and after
+/// them.
 Rows read_times(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
   IndexRange walk = range_of_times(connection, request.filter);
   walk.first = std::max(walk.first, range.first);
@@ -240,7 +244,7 @@ Rows read_times(Connection& connection, const PageRequest& request, std::size_t 
   const IndexRange below{range.first, walk.first - 1};
   const IndexRange above{walk.last + 1, range.last};
   append_out_of_order(connection, request, max, request.forwards ? below : above, page);
-  // With a full page, whether there is one more row.
+  // If the page is full: is there one more row?
   if (!page.more)
     append(page, read_rows(connection, request, std::max<std::size_t>(1, max - page.rows.size()), walk), max);
   append_out_of_order(connection, request, max, request.forwards ? above : below, page);
@@ -253,7 +257,7 @@ Rows read_page(Connection& connection, const PageRequest& request, std::size_t m
   if (request.forwards) range.first = request.offset.value + 1;
   if (!request.forwards && request.offset.value != 0) range.last = request.offset.value - 1;
   if (!only_times(request.filter)) return read_rows(connection, request, max, range);
-  // Most pages lie where the walk begins; otherwise it begins where the range does, instead of walking through all that
+  // Most pages are where the walk begins. Otherwise start where the range begins, instead of walking through all that
   // was created before or after it.
   range.last = std::min(range.last, newest_index(connection));
   if (range.first > range.last) return {};
@@ -296,11 +300,11 @@ void read_guard(Query& row, StoredGuard& stored) {
   guard.amp = row.number(1) == 1;
   stored.released = row.maybe_time();
   if (!guard.preimage || proves(*guard.preimage, guard.hash)) return;
-  guard.preimage.reset();  // never shown
+  guard.preimage.reset();  // it is never shown
   throw BadValue("a guard's preimage that does not hash to the payment hash");
 }
 
-/// The first and last hash that begin with these digits.
+/// The smallest and the largest hash that begin with these digits.
 std::pair<PaymentHash, PaymentHash> range_of(std::string_view prefix) {
   std::string low(prefix);
   std::string high(prefix);
@@ -310,7 +314,7 @@ std::pair<PaymentHash, PaymentHash> range_of(std::string_view prefix) {
   const auto last = PaymentHash::from_hex_text(high);
   if (prefix.size() < 6 || prefix.size() > 2 * PaymentHash::size || !first || !last) {
     throw RefusalError(
-        Error{Errc::usage, "a payment hash is 64 hex digits, or at least 6 of its first ones", "paytower list"});
+        Error{Errc::usage, "a payment hash is 64 hex digits, or at least the first 6 of them", "paytower list"});
   }
   return {*first, *last};
 }
@@ -377,7 +381,7 @@ void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_ho
 std::uint64_t PaymentQuery::count(const PaymentFilter& wanted) {
   const PaymentFilter filter = prepared(wanted);
   return reading(connection_, [&] {
-    Query row = connection_.prepared("SELECT count(*) FROM payments p WHERE 1" + conditions(filter));
+    Query row = connection_.prepared(fmt::format("SELECT count(*) FROM payments p WHERE 1{}", conditions(filter)));
     bind_filter(row, filter);
     row.step();
     return row.number(INT64_MAX);
@@ -454,7 +458,7 @@ std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& 
       try {
         read_guard(row, stored);
       } catch (const BadValue&) {
-        // `check` names it; here its hash still says that it stands.
+        // `check` reports it. Here the hash alone shows that the guard exists.
       }
       guards.push_back(stored);
     }
@@ -504,8 +508,8 @@ bool PaymentQuery::any_watched() {
 
 std::optional<std::pair<PaymentIndex, UnixNs>> PaymentQuery::own_created_after(UnixNs at) {
   return reading(connection_, [&]() -> std::optional<std::pair<PaymentIndex, UnixNs>> {
-    // The range is empty by any clock that is right. However many imports say the future, a thousand are looked
-    // through.
+    // With a correct clock the range is empty. However many imports have times in the future, only a thousand are
+    // looked through.
     Query row = connection_.prepared(
         "SELECT payment_index, created_ns, provenance FROM payments WHERE created_ns > ?1 ORDER BY created_ns DESC "
         "LIMIT 1000");

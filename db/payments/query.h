@@ -1,4 +1,4 @@
-// Reading for people: pages, streams, counts, one hash's history. Works on a read-only connection.
+// Reading for people: pages, streams, counts, the history of a hash. A read-only connection is enough.
 #pragma once
 
 #include <cstdint>
@@ -17,23 +17,23 @@ namespace paytower::db {
 
 /// All given conditions must hold.
 struct PaymentFilter {
-  std::vector<PaymentStatus> statuses;  ///< any of these; empty = every status
+  std::vector<PaymentStatus> statuses;  ///< any of these; empty: every status
   std::optional<std::string> label;     ///< exactly this one
   std::optional<UnixNs> since;          ///< created at or after
   std::optional<UnixNs> until;          ///< created before
-  bool damaged = false;                 ///< for PaymentQuery: what ended may be open
+  bool damaged = false;                 ///< for PaymentQuery: payments that have ended may be open
 };
 
-/// lnd's paging: index order; the offset itself is not on the page.
+/// lnd's paging: in the order of indexes; the payment with the offset itself is not on the page.
 struct PageRequest {
   PaymentFilter filter;
-  PaymentIndex offset;  ///< 0 = from the newest backwards, from the oldest forwards
+  PaymentIndex offset;  ///< 0: backwards from the newest, forwards from the oldest
   bool forwards = false;
   std::size_t max = 25;    ///< at least 1
-  bool omit_hops = false;  ///< attempts come without their routes
+  bool omit_hops = false;  ///< read attempts without their routes
 };
 
-/// A row that cannot be read: what is wrong with it, in words.
+/// A row that cannot be read, and what is wrong with it.
 struct BadRow {
   PaymentIndex index;
   std::optional<PaymentHash> hash;
@@ -41,34 +41,34 @@ struct BadRow {
 };
 
 struct PaymentPage {
-  std::vector<Payment> payments;  ///< ascending by index, also when paging backwards
+  std::vector<Payment> payments;  ///< in the order of indexes, also when paging backwards
   std::vector<BadRow> bad_rows;   ///< rows of the page that are not among `payments`
-  PaymentIndex first;             ///< of the page, bad rows included; 0 when it is empty
+  PaymentIndex first;             ///< of the page, including bad rows; 0 if the page is empty
   PaymentIndex last;
-  bool more = false;  ///< there are rows beyond this page in its direction
+  bool more = false;  ///< there are more rows in the direction of the page
 };
 
-/// Everything stored of one hash.
+/// Everything that is stored of one hash.
 struct HashHistory {
-  std::vector<Payment> tries;       ///< newest first, duplicates not among them
-  std::vector<Payment> duplicates;  ///< ascending by index
-  std::optional<Guard> guard;       ///< released ones too, see guard_released
+  std::vector<Payment> tries;       ///< the newest first, without duplicates
+  std::vector<Payment> duplicates;  ///< in the order of indexes
+  std::optional<Guard> guard;       ///< also if it is released, see guard_released
   bool guard_released = false;
   std::vector<BadRow> bad_rows;
-  /// What `show` puts first: the open try, else a paid one, else one that ended unknown, else the newest. nullptr
-  /// without tries.
+  /// What `show` puts first: the open try, else a paid one, else one that ended as unknown, else the newest. nullptr if
+  /// there are no tries.
   [[nodiscard]] const Payment* head() const;
 };
 
 struct StoredGuard {
   Guard guard;
-  std::optional<UnixNs> released;  ///< by the operator's word
+  std::optional<UnixNs> released;  ///< by the operator
 };
 
-/// A record that a migration or an import could not read, kept byte for byte (R14).
+/// A record that a migration or import could not read, kept byte for byte (R14).
 struct QuarantinedRecord {
   std::int64_t id = 0;
-  std::string source;  ///< where it was: a bucket's or a table's name
+  std::string source;  ///< where it was: the name of a bucket or table
   std::optional<std::int64_t> sequence;
   std::optional<PaymentHash> hash;
   std::string reason;
@@ -76,22 +76,22 @@ struct QuarantinedRecord {
   UnixNs at;
 };
 
-/// Not for two threads. Throws RefusalError(busy) and StoreError.
+/// For one thread. Throws RefusalError(busy) and StoreError.
 class PaymentQuery {
  public:
   explicit PaymentQuery(Connection& connection) : connection_(connection) {}
 
   [[nodiscard]] PaymentPage page(const PageRequest& request);
-  /// Every row of the filter in index order (or the other way round), read in pages, so that no read transaction lasts
-  /// longer than one. `visit` returns false to stop. Rows created meanwhile may or may not be seen.
+  /// Every row of the filter in the order of indexes (or backwards), read in pages, so that no read transaction is
+  /// long. `visit` returns false to stop. Rows that are created meanwhile may be seen or not.
   void each(const PaymentFilter& filter, bool forwards, bool omit_hops,
             const std::function<bool(const std::variant<Payment, BadRow>&)>& visit);
   [[nodiscard]] std::uint64_t count(const PaymentFilter& filter);
 
-  /// Hashes of payments and of guards that start with these hex digits (either case), at most `limit`, ascending.
-  /// REQUIRES: 6 to 64 hex digits (RefusalError(usage) otherwise).
+  /// Hashes of payments and guards that start with these hex digits (upper or lower case), at most `limit`, sorted.
+  /// REQUIRES: 6 to 64 hex digits (otherwise RefusalError(usage)).
   [[nodiscard]] std::vector<PaymentHash> find_hashes(std::string_view hex_prefix, std::size_t limit);
-  /// Nothing when neither a payment nor a guard of the hash is stored.
+  /// Nothing if neither a payment nor a guard of the hash is stored.
   [[nodiscard]] std::optional<HashHistory> history(const PaymentHash& hash, bool omit_hops = false);
 
   /// Ascending by hash, above `after`, at most `limit`.
@@ -99,17 +99,17 @@ class PaymentQuery {
   /// Ascending by id, above `after`, at most `limit`.
   [[nodiscard]] std::vector<QuarantinedRecord> quarantine(std::int64_t after, std::size_t limit);
   [[nodiscard]] StoreId store_id();
-  /// Has the operator closed an attempt that the switch may still pay?
+  /// Whether the operator has closed an attempt that the switch may still pay.
   [[nodiscard]] bool any_watched();
-  /// The newest payment of our own that was created after `at`, with its time: at a time of now, a clock that stands
-  /// behind. Imports bring the times of other machines.
+  /// The newest payment of our own that was created after `at`, and its time. If `at` is now, the clock is behind.
+  /// Imports do not count: their times come from other machines.
   [[nodiscard]] std::optional<std::pair<PaymentIndex, UnixNs>> own_created_after(UnixNs at);
 
  private:
   [[nodiscard]] PaymentFilter prepared(PaymentFilter filter);
 
   Connection& connection_;
-  std::optional<bool> damaged_;  ///< asked once
+  std::optional<bool> damaged_;  ///< asked only once
 };
 
 }  // namespace paytower::db

@@ -1,24 +1,17 @@
+// Turns rows into payments and attempts, and checks every preimage (R7).
 #include "db/payments/rows.h"
 
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "core/base/hash.h"
 #include "core/base/limits.h"
+#include "core/base/number.h"
 
 namespace paytower::db {
 
 namespace {
-
-void put_big_endian(Bytes& out, std::uint64_t value, int bytes) {
-  for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
-}
-
-std::uint64_t take_big_endian(std::span<const std::uint8_t>& in, std::size_t bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < bytes; ++i) value = value << 8 | in[i];
-  in = in.subspan(bytes);
-  return value;
-}
 
 std::vector<ShortChannelId> decode_channels(const std::optional<Bytes>& stored) {
   std::vector<ShortChannelId> channels;
@@ -55,7 +48,7 @@ std::optional<std::uint32_t> maybe_number32(Query& value) {
   if (!number) return std::nullopt;
   return static_cast<std::uint32_t>(*number);
 }
-/// A limit that only native payments have; the schema sees to it that they do.
+/// A limit that only native payments have. The schema makes sure that they have it.
 std::uint32_t limit32(Query& value) { return maybe_number32(value).value_or(0); }
 
 std::optional<Failure> read_failure(const AttemptColumns& row) {
@@ -146,7 +139,7 @@ AttemptRow read_attempt(const AttemptColumns& row, bool omit_hops) {
 
 namespace {
 
-/// A set id has no preimage: each settled HTLC proves its own hash, and the payment's is one of theirs.
+/// A set id has no preimage: each settled HTLC proves its own hash, and the payment's preimage is one of theirs.
 void check_amp_proofs(const Payment& payment) {
   bool found = !payment.proof();
   for (const Attempt& attempt : payment.attempts) {
@@ -169,7 +162,7 @@ void check_proofs(const Payment& payment) {
   check(payment.preimage);
   check(payment.late_preimage);
   for (const Attempt& attempt : payment.attempts) {
-    // Most settled attempts carry the very preimage that was just checked.
+    // Most settled attempts have the preimage that was just checked.
     if (attempt.preimage != payment.proof()) check(attempt.preimage);
   }
 }
@@ -177,14 +170,16 @@ void check_proofs(const Payment& payment) {
 std::optional<Payment> load_payment(Connection& connection, PaymentIndex index, bool omit_hops) {
   std::optional<Payment> payment;
   {
-    Query row = connection.prepared("SELECT " + select_payment() + " FROM payments p WHERE p.payment_index = ?1");
+    Query row =
+        connection.prepared(fmt::format("SELECT {} FROM payments p WHERE p.payment_index = ?1", select_payment()));
     row.bind(index);
     if (!row.step()) return std::nullopt;
     payment = read_payment(PaymentColumns(row));
   }
-  Query row = connection.prepared(
-      "SELECT " + select_attempt() +
-      " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id WHERE a.payment_index = ?1 ORDER BY a.attempt_row");
+  Query row = connection.prepared(fmt::format(
+      "SELECT {}"
+      " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id WHERE a.payment_index = ?1 ORDER BY a.attempt_row",
+      select_attempt()));
   row.bind(index);
   while (row.step()) payment->attempts.push_back(read_attempt(AttemptColumns(row), omit_hops).attempt);
   check_proofs(*payment);

@@ -1,4 +1,4 @@
-// Rows of `payments` and `attempts` as the domain's types.
+// Rows of `payments` and `attempts` as the types of the domain.
 #pragma once
 
 #include <optional>
@@ -13,25 +13,25 @@ namespace paytower::db {
 using PaymentColumns = ColumnsOf<PaymentColumn>;
 using AttemptColumns = ColumnsOf<AttemptColumn>;
 
-/// The present row of select_payment(), without attempts. Throws BadValue.
+/// The current row of select_payment(), without attempts. Throws BadValue.
 [[nodiscard]] Payment read_payment(const PaymentColumns& row);
 
-/// The present row of select_attempt() and the payment that it belongs to. Throws BadValue.
+/// The current row of select_attempt(), and the payment that it belongs to. Throws BadValue.
 struct AttemptRow {
   PaymentIndex payment;
   Attempt attempt;
 };
 [[nodiscard]] AttemptRow read_attempt(const AttemptColumns& row, bool omit_hops);
 
-/// R7, again at reading: BadValue when a preimage of the payment or of its attempts does not prove.
+/// R7, again when reading: BadValue if a preimage of the payment or of its attempts proves nothing.
 void check_proofs(const Payment& payment);
 
 /// One payment with its attempts. Throws BadValue.
 [[nodiscard]] std::optional<Payment> load_payment(Connection& connection, PaymentIndex index, bool omit_hops);
 
-/// 8 bytes a channel, big-endian; nothing for none.
+/// 8 bytes for each channel, big-endian; nothing if there are none.
 [[nodiscard]] std::optional<Bytes> encode_channels(const std::vector<ShortChannelId>& channels);
-/// Each route with its length in 4 bytes before it; nothing for none.
+/// Each route, with its length in 4 bytes before it; nothing if there are none.
 [[nodiscard]] std::optional<Bytes> encode_routes(const std::vector<Route>& routes);
 
 }  // namespace paytower::db

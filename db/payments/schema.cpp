@@ -1,3 +1,4 @@
+// Compares the schema of a file with the one that paytower makes.
 #include "db/payments/schema.h"
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
 #include "db/payments/steps.h"
 #include "db/payments/store.h"
@@ -28,13 +30,13 @@ struct Object {
   std::string_view sql;
 };
 
-/// What may change what is stored, or what is refused: an index too, since a unique one refuses, and none can be
-/// missed.
+/// What can change what is stored, or what is refused. Indexes count too: a unique one refuses, and none may be
+/// missing.
 bool matters(const Object& object) {
   return object.type == "trigger" || std::find(tables.begin(), tables.end(), object.table) != tables.end();
 }
 
-/// `visit` is given each object that matters; what it sees lives for the call.
+/// Calls `visit` for each object that matters. What it gets is valid during the call.
 template <typename Visit> void each_object(SQLite::Database& database, Visit visit) {
   SQLite::Statement row(database, "SELECT type, name, tbl_name, sql FROM sqlite_schema");
   const auto text = [&row](int column) {
@@ -47,7 +49,7 @@ template <typename Visit> void each_object(SQLite::Database& database, Visit vis
   }
 }
 
-/// FNV-1a: nobody is kept from forging it who can write to the file; it tells whether something was lost or changed.
+/// FNV-1a. Somebody who can write to the file can forge it: it only shows whether something was lost or changed.
 std::uint64_t hash_of(const Object& object) {
   std::uint64_t hash = 0xcbf29ce484222325;
   const auto add = [&hash](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3; };
@@ -58,7 +60,7 @@ std::uint64_t hash_of(const Object& object) {
   return hash;
 }
 
-using Objects = std::map<std::pair<std::string, std::string>, std::string>;  ///< SQL by type and name
+using Objects = std::map<std::pair<std::string, std::string>, std::string>;  ///< the SQL text by type and name
 
 Objects objects_of(SQLite::Database& database) {
   Objects objects;
@@ -89,14 +91,14 @@ std::vector<std::string> schema_problems(SQLite::Database& database) {
   for (const auto& [name, sql] : wanted) {
     const auto there = found.find(name);
     if (there == found.end()) {
-      problems.push_back("schema: the " + name.first + " " + name.second + " is missing");
+      problems.push_back(fmt::format("schema: the {} {} is missing", name.first, name.second));
     } else if (there->second != sql) {
-      problems.push_back("schema: the " + name.first + " " + name.second + " is not as paytower made it");
+      problems.push_back(fmt::format("schema: the {} {} is not as paytower made it", name.first, name.second));
     }
   }
   for (const auto& [name, sql] : found) {
     if (wanted.find(name) == wanted.end())
-      problems.push_back("schema: the " + name.first + " " + name.second + " is not of paytower's making");
+      problems.push_back(fmt::format("schema: the {} {} was not made by paytower", name.first, name.second));
   }
   return problems;
 }

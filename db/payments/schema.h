@@ -1,4 +1,4 @@
-// Whether a payment database has the schema that paytower made: the triggers and indexes refuse what must not be
+// Whether a payment database has the schema that paytower made. Its triggers and indexes refuse what must not be
 // stored.
 #pragma once
 
@@ -10,16 +10,16 @@
 
 namespace paytower::db {
 
-/// Over paytower's tables, all that hangs on them, and every trigger; in whatever order they were made. Views and
-/// tables of somebody else do not count: they change nothing of ours.
+/// Over paytower's tables, all that belongs to them, and every trigger; in whatever order they were made. Views and
+/// tables of other programs do not count: they change nothing of ours.
 [[nodiscard]] std::uint64_t schema_digest(SQLite::Database& database);
-/// schema_digest of the newest schema; a test compares it with a database that was just made.
+/// The schema_digest of the newest schema. A test compares it with a new database.
 inline constexpr std::uint64_t newest_schema_digest = 0x9771e9238a39f7cd;
 
-/// For every open: a tenth of a millisecond.
+/// For every open: it takes a tenth of a millisecond.
 [[nodiscard]] bool schema_as_made(SQLite::Database& database);
-/// For `check`: what is missing, changed, or of somebody else's making; compared with a database that is made for it in
-/// memory.
+/// For `check`: what is missing, changed, or was not made by paytower. Compares with a database that is made in memory
+/// for this.
 [[nodiscard]] std::vector<std::string> schema_problems(SQLite::Database& database);
 
 }  // namespace paytower::db

@@ -1,3 +1,4 @@
+// Reads and writes the places of the spool.
 #include "db/payments/spool.h"
 
 #include <algorithm>
@@ -9,6 +10,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <fmt/core.h>
 
 #include "core/base/error.h"
 #include "core/base/hash.h"
@@ -22,7 +25,7 @@ constexpr std::size_t spool_bytes = 64 * 1'024;
 constexpr std::size_t slot_bytes = 128;
 constexpr std::size_t slots = spool_bytes / slot_bytes;
 using Magic = std::array<std::uint8_t, 8>;
-/// A slot: magic, hash (32), id (8), preimage (32), part (4), checksum. Before schema 3 there was no part.
+/// A place: magic, hash (32), id (8), preimage (32), part (4), checksum. Before schema 3 there was no part.
 constexpr Magic magic = {'p', 'a', 'y', 't', 'o', 'w', 'e', '3'};
 constexpr Magic magic_without_part = {'p', 'a', 'y', 't', 'o', 'w', 'e', 'r'};
 constexpr std::size_t bytes_without_part = 8 + 32 + 8 + 32;
@@ -44,12 +47,12 @@ class Descriptor {
   int number_;
 };
 
-std::string path_of(const std::string& real_path) { return real_path + ".spool"; }
+std::string path_of(const std::string& real_path) { return fmt::format("{}.spool", real_path); }
 
-/// Our own regular file of one name and the right size; -1 otherwise.
+/// The descriptor, if it is our own regular file with one name and the right size; otherwise -1.
 int open_spool(const std::string& real_path, int flags) noexcept {
   const int opened =
-      ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);  // a FIFO would never open
+      ::open(path_of(real_path).c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);  // a FIFO would block for ever
   if (opened < 0) return -1;
   struct stat seen {};
   const bool sound = belongs_beside(real_path, opened) && ::fstat(opened, &seen) == 0 && (seen.st_mode & 0077) == 0 &&
@@ -96,8 +99,8 @@ bool write_slot(int to, std::size_t index, const Slot& slot) noexcept {
          static_cast<ssize_t>(slot.size());
 }
 
-/// Two processes that spool at the same time must not choose the same place. Held until the descriptor is closed; after
-/// a second without it the work goes on all the same: a preimage that is not written is lost for certain.
+/// Two processes that spool at the same time must not choose the same place. Held until the descriptor is closed. If
+/// the lock is not free within a second, the work goes on without it: a preimage that is not written is certainly lost.
 void lock_spool(int file) noexcept {
   struct flock whole {};
   whole.l_type = F_WRLCK;
@@ -114,19 +117,20 @@ bool free_place(const Slot& slot) {
 void make_spool(const std::string& real_path) {
   const std::string path = path_of(real_path);
   const auto fail = [&path](const char* what) {
-    throw StoreError("cannot " + std::string(what) + " " + path + ": " + std::strerror(errno));
+    throw StoreError(fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
   };
   const OwnFilesOnly only;
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.get() < 0) fail("make");
   if (!belongs_beside(real_path, file.get())) {
-    throw StoreError(path + " is not a regular file of one name that belongs to you or to the owner of the database");
+    throw StoreError(fmt::format(
+        "{} is not a regular file with one name that belongs to you or to the owner of the database", path));
   }
   give_to_owner_of(real_path, file.get());
   struct stat seen {};
   if (::fstat(file.get(), &seen) != 0) fail("look at");
-  // Written, not only allocated: a copy-on-write file system must have the blocks. What an earlier process began is
-  // completed.
+  // The blocks are written, not only allocated: a copy-on-write file system must really have them. What an earlier
+  // process began is completed.
   const std::size_t there = static_cast<std::size_t>(std::max<off_t>(0, seen.st_size));
   const std::vector<std::uint8_t> zeros(there < spool_bytes ? spool_bytes - there : 0, 0);
   if (::pwrite(file.get(), zeros.data(), zeros.size(), seen.st_size) != static_cast<ssize_t>(zeros.size()))
@@ -163,12 +167,13 @@ SpoolContents read_spool(const std::string& real_path) {
   if (::lstat(path_of(real_path).c_str(), &seen) != 0) return contents;
   const Descriptor file(open_spool(real_path, O_RDONLY));
   if (file.get() < 0) {
-    contents.trouble = path_of(real_path) + " is not the spool that was made with the database; it was not read";
+    contents.trouble =
+        fmt::format("{} is not the spool that was made with the database; it was not read", path_of(real_path));
     return contents;
   }
   std::vector<std::uint8_t> all(spool_bytes);
   if (::pread(file.get(), all.data(), all.size(), 0) != static_cast<ssize_t>(all.size())) {
-    contents.trouble = "cannot read " + path_of(real_path);
+    contents.trouble = fmt::format("cannot read {}", path_of(real_path));
     return contents;
   }
   Slot slot{};

@@ -1,3 +1,4 @@
+// One pass over the payments of a span, page by page, adding everything up.
 #include "db/payments/stats.h"
 
 #include <algorithm>
@@ -10,17 +11,17 @@ namespace paytower::db {
 namespace {
 
 constexpr std::int64_t page_rows = 1'000;
-constexpr std::uint64_t longest_value = 1ULL << 31;  // SQLite's own bound of a text or blob
+constexpr std::uint64_t longest_value = 1ULL << 31;  // SQLite's own limit for a text or blob
 constexpr std::uint64_t million = 1'000'000;
 
-__extension__ using Wide = unsigned __int128;  // fee times a million does not fit 64 bits
+__extension__ using Wide = unsigned __int128;  // a fee times a million does not fit into 64 bits
 
 std::uint64_t millionths(std::uint64_t part, std::uint64_t whole) {
   const Wide result = Wide{part} * million / whole;
   return result > UINT64_MAX ? UINT64_MAX : static_cast<std::uint64_t>(result);
 }
 
-/// A row of `payments`, as far as it is counted.
+/// What is counted of a row of `payments`.
 struct PaymentRow {
   std::int64_t index = 0;
   Msat amount;
@@ -36,12 +37,12 @@ struct PaymentRow {
   std::uint64_t label_bytes = 0;
 };
 
-/// What the attempts of one payment come to.
+/// What the attempts of one payment add up to.
 struct AttemptSum {
-  std::uint64_t made = 0;  ///< ours, or of the imported record
+  std::uint64_t made = 0;  ///< our own, or those of the imported record
   bool any = false;
   bool open = false;
-  std::uint64_t settled = 0;  ///< of these
+  std::uint64_t settled = 0;  ///< how many of these have settled
   std::uint64_t fee = 0;
   std::optional<UnixNs> resolved;  ///< when the first of them settled
 };
@@ -96,7 +97,7 @@ class Pass {
   [[nodiscard]] std::int64_t since() const { return span_.since ? span_.since->value : INT64_MIN; }
   [[nodiscard]] std::int64_t until() const { return span_.until ? span_.until->value : INT64_MAX; }
 
-  /// Where the span lies in the order of indexes, and the sizes of the file as a whole.
+  /// Where the span is in the order of indexes, and the sizes of the file as a whole.
   void measure() {
     const bool all = !span_.since && !span_.until;
     {
@@ -128,7 +129,7 @@ class Pass {
     return row.number(INT64_MAX);
   }
 
-  /// False when nothing is left of the span.
+  /// False if nothing of the span is left.
   bool page() {
     std::vector<PaymentRow> rows;
     const std::int64_t read_up_to = read_payments(rows);
@@ -140,7 +141,7 @@ class Pass {
     return true;
   }
 
-  /// The last index that was read; below first_ when there is none.
+  /// The last index that was read; below first_ if there is none.
   std::int64_t read_payments(std::vector<PaymentRow>& rows) {
     Query row = connection_.prepared(
         "SELECT payment_index, amount_msat, created_ns, provenance, duplicate_of IS NOT NULL, preimage IS NOT NULL OR "
@@ -163,7 +164,7 @@ class Pass {
     return read_up_to;
   }
 
-  /// Both come in the order of indexes: each payment is counted when its attempts are through.
+  /// Both come in the order of indexes. A payment is counted once its attempts have been read.
   void read_attempts(const std::vector<PaymentRow>& rows, std::int64_t read_up_to) {
     Query row = connection_.prepared(
         "SELECT payment_index, origin, outcome, fee_msat, resolved_ns, failure_code, failure_channel, "
@@ -211,7 +212,7 @@ class Pass {
     if (channel) count_channel(*channel, static_cast<std::uint8_t>(direction.value_or(0)));
   }
 
-  /// A code without a name, of a damaged row or a newer program, does not make the table grow.
+  /// A code without a name, from a damaged row or a newer program, must not make the table grow.
   void count_failure(std::uint32_t code) {
     const auto known = failure_from_name(failure_name(static_cast<FailureCode>(code)));
     ++stats_.by_code[known.value_or(FailureCode::unknown_code)];

@@ -1,5 +1,7 @@
+// The control tower: every write that the driver asks for, and what it reads.
 #include "db/payments/store.h"
 
+#include <fmt/core.h>
 #include <sqlite3.h>
 
 #include <algorithm>
@@ -19,13 +21,13 @@ namespace paytower::db {
 
 namespace {
 
-// An attempt of ours: its id, part and payment are parameters 1 to 3. By its row: for an UPDATE by an index of two
-// columns SQLite fills a temporary table with what it finds, which costs half as much again as the UPDATE.
+// An attempt of ours: its id, part and payment are parameters 1 to 3. The row is looked up first: for an UPDATE by an
+// index of two columns SQLite would fill a temporary table, which costs half as much again as the UPDATE.
 #define THE_ATTEMPT                                                                                         \
   "attempt_row = (SELECT attempt_row FROM attempts WHERE attempt_id = ?1 AND part = ?2 AND origin = 0 AND " \
   "payment_index = ?3)"
 
-/// Empty is none: NULL is shorter, and says so.
+/// Empty text is stored as NULL, which is shorter and means the same.
 std::optional<std::string> unless_empty(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return text;
@@ -35,9 +37,7 @@ std::optional<Bytes> unless_empty(const Bytes& bytes) {
   return bytes;
 }
 
-std::string cut(const std::string& text) { return text.substr(0, limits::max_failure_message_bytes); }
-
-/// A compare-and-set that missed: the facts changed below us.
+/// A compare-and-set found another value: somebody changed the facts in between.
 [[noreturn]] void missed(const std::string& what) { refuse(Errc::conflict, what); }
 
 }  // namespace
@@ -57,7 +57,7 @@ struct SqlitePaymentStore::Impl {
 
   // --- writing: one function for each kind of write ---
 
-  /// Where the writes of one entry go.
+  /// What the writes of one entry refer to.
   struct Target {
     const Payment& payment;
     PaymentIndex index;
@@ -102,7 +102,7 @@ struct SqlitePaymentStore::Impl {
     }
   }
 
-  /// By another payment, or by this very attempt: the other parts of its round share its id.
+  /// Whether another payment or this very attempt has the id: the other parts of its round may share it.
   bool is_taken(PaymentIndex payment, const Attempt& attempt) {
     Query row = connection.prepared(
         "SELECT 1 FROM attempts WHERE attempt_id = ?1 AND origin = 0 AND (payment_index <> ?2 OR part = ?3)");
@@ -183,7 +183,7 @@ struct SqlitePaymentStore::Impl {
     }
     update.bind(bits(attempt.id), attempt.part, target.index, how, at, accepted(target, attempt),
                 static_cast<std::uint32_t>(failure.code), failure.source_index, channel, direction, failure.node,
-                unless_empty(cut(failure.message)));
+                unless_empty(kept_words(failure.message)));
     if (update.run() != 1) missed("the attempt to end is not there, or ended before");
   }
 
@@ -202,7 +202,7 @@ struct SqlitePaymentStore::Impl {
         "UPDATE payments SET late_preimage = ?1 WHERE payment_index = ?2 AND late_preimage IS NULL");
     update.bind(write.preimage, target.index);
     if (update.run() != 1) missed("the payment to succeed late is not there, or has its proof");
-    // A newer try of a hash that is paid makes no further attempt.
+    // If the hash is paid, a newer try of it makes no further attempt.
     Query stop = connection.prepared(
         "UPDATE payments SET stop_reason = ?1 WHERE payment_hash = ?2 AND live = 1 AND stop_reason IS NULL AND "
         "preimage IS NULL AND end_note IS NULL");
@@ -233,8 +233,8 @@ struct SqlitePaymentStore::Impl {
     if (update.run() != 1) missed("the payment to end is not there, or ended before");
   }
 
-  /// Acceptance needs no commit of its own: it goes along with whatever is written next. Attempts that end take it
-  /// along themselves.
+  /// That it was accepted needs no commit of its own: it is stored with whatever is written next. Attempts that end
+  /// store it themselves.
   void store_acceptances(Target& target) {
     for (const Attempt& attempt : target.payment.attempts) {
       if (!attempt.open() || !attempt.accepted || !attempt.id || attempt.origin != AttemptOrigin::own) continue;
@@ -245,7 +245,7 @@ struct SqlitePaymentStore::Impl {
     }
   }
 
-  /// R7: the last look before a proof is stored.
+  /// R7: the last check before a proof is stored.
   static void check_proof(const Target& target, const Preimage& preimage) {
     if (!proves(preimage, target.payment.request.hash)) missed("a preimage that does not hash to the payment hash");
   }
@@ -264,11 +264,11 @@ struct SqlitePaymentStore::Impl {
     return static_cast<int>(*value);
   }
 
-  /// Interned: an attempt names its switch by a small number.
+  /// A small number for each switch, so that attempts need not repeat its name.
   std::optional<std::int64_t> switch_id(const std::optional<SwitchKey>& key) {
     if (!key) return std::nullopt;
     {
-      // Asked each time: a number that was remembered could be one whose insert was undone with its savepoint.
+      // Looked up each time: a remembered number could belong to an insert that was undone with its savepoint.
       Query row = connection.prepared("SELECT id FROM switches WHERE node = ?1 AND network = ?2");
       row.bind(key->node, key->network);
       if (row.step()) return row.integer();
@@ -308,7 +308,7 @@ struct SqlitePaymentStore::Impl {
     return state;
   }
 
-  /// A paid try before an open one, then one that ended unknown, then the newest.
+  /// A paid try comes before an open one, then one that ended as unknown, then the newest.
   std::optional<PaymentIndex> newest(const PaymentHash& hash) {
     Query row = connection.prepared(
         "SELECT CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 "
@@ -349,9 +349,11 @@ struct SqlitePaymentStore::Impl {
   /// The newest ones by their key: attempts end in nearly the order in which they began.
   std::vector<PastResult> recent_results(std::size_t most) {
     std::vector<PastResult> results;
-    Query row = connection.prepared("SELECT " + select_attempt() +
-                                    " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id "
-                                    "WHERE a.attempt_row <= ?1 ORDER BY a.attempt_row DESC LIMIT ?2");
+    Query row =
+        connection.prepared(fmt::format("SELECT {}"
+                                        " FROM attempts a LEFT JOIN switches s ON s.id = a.switch_id "
+                                        "WHERE a.attempt_row <= ?1 ORDER BY a.attempt_row DESC LIMIT ?2",
+                                        select_attempt()));
     row.bind(std::int64_t{INT64_MAX}, static_cast<std::int64_t>(most));
     while (row.step()) {
       try {
@@ -361,15 +363,15 @@ struct SqlitePaymentStore::Impl {
         if ((!settled && !failed) || !attempt.resolved || attempt.route.hops.empty()) continue;
         results.push_back(PastResult{*attempt.resolved, std::move(attempt.route), std::move(attempt.failure)});
       } catch (const BadValue&) {
-        // Another payment's trouble: `check` names it, and this one does without its hint.
+        // That is another payment's trouble: `check` reports it, and this payment goes on without the hint.
       }
     }
     return results;
   }
 
   std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) {
-    // Three partial indexes hold exactly these, and are merged as they are read: nothing else is touched, however long
-    // the history.
+    // Three partial indexes contain exactly these, and are merged while they are read: nothing else is touched, however
+    // long the history is.
     Query row = connection.prepared(
         "SELECT payment_index FROM payments INDEXED BY payments_unfinished WHERE ended_ns IS NULL AND payment_index > "
         "?1 "
@@ -391,8 +393,8 @@ struct SqlitePaymentStore::Impl {
       Query row = connection.prepared("SELECT created_ns FROM store_meta WHERE id = 1");
       if (row.step()) trace.made = row.time();
     }
-    // The newest ones are nearly always of this switch; a store that has long used another one has the switch read back
-    // further.
+    // The newest ones are nearly always of this switch. If the store has used another switch for long, this one has to
+    // search further back.
     Query row = connection.prepared(
         "SELECT marks, max(attempt_id) FROM (SELECT marks, attempt_id, switch_id FROM attempts INDEXED BY "
         "attempts_own_id WHERE origin = 0 ORDER BY attempt_id DESC LIMIT 100) WHERE marks IS NOT NULL AND switch_id = "
@@ -477,8 +479,8 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
   for (const SpoolEntry& entry : contents.entries) {
     const auto owner = owner_of(entry);
     if (!owner) {
-      report.left.push_back("the spool holds a preimage for attempt " + std::to_string(entry.key.id.value) +
-                            ", which is none of ours");
+      report.left.push_back(
+          fmt::format("the spool holds a preimage for attempt {}, which is not ours", entry.key.id.value));
       continue;
     }
     const Decision decision = decide(*owner, TimedEvent{now, Settled{entry.key, entry.preimage}});
@@ -486,7 +488,8 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
       const PaymentWrites writes{&*owner, decision.writes};
       const auto stored = commit(std::span(&writes, 1));
       if (!stored.front()) {
-        report.left.push_back("a spooled preimage could not be stored yet: " + stored.front().error().message);
+        report.left.push_back(
+            fmt::format("a spooled preimage could not be stored yet: {}", stored.front().error().message));
         continue;
       }
       report.settled.push_back(entry.key.hash);
@@ -519,7 +522,7 @@ void SqlitePaymentStore::checkpoint_if_due(Closing how) noexcept {
     const bool idle = how == Closing::when_idle && impl_->connection.wal_bytes_written() > 0 && impl_->nothing_open();
     (void)db::checkpoint_if_due(impl_->connection, impl_->lock, idle);
   } catch (const std::exception&) {
-    // The log is complete without it.
+    // The log is complete even without it.
   }
 }
 

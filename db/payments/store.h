@@ -1,4 +1,4 @@
-// The control tower on SQLite: port PaymentStore.
+// The control tower on SQLite: the port PaymentStore.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,26 @@
 
 namespace paytower::db {
 
-/// The payment database as Connection opens it.
+/// The payment database, for Connection.
 [[nodiscard]] const FileKind& payment_file();
 
 struct SpoolEntry;
 
-/// What the next run found in the spool (R10).
+/// What this run has found in the spool (R10).
 struct SpoolReport {
-  std::vector<PaymentHash> settled;  ///< now stored as paid
-  std::vector<std::string> left;     ///< for people: entries that were left where they are, and why
+  std::vector<PaymentHash> settled;  ///< stored as paid now
+  std::vector<std::string> left;     ///< for people: entries that stay in the spool, and why
 };
 
-/// When the end of a process brings the log back into the file.
+/// When a process that ends copies the log back into the file.
 enum class Closing {
-  when_idle,   ///< nothing is open in the database, or the log is large
-  when_large,  ///< a single send, whose caller waits
+  when_idle,   ///< if nothing is open in the database, or the log is large
+  when_large,  ///< if the log is large: for a single send, whose caller waits
 };
 
-/// All of the database's errors leave as StoreError (R10), or as refusals: busy, and database for a row that cannot be
-/// read (a preimage that does not prove, a route that is none): that payment must not be touched, the others may.
-/// Not for two threads. The connection and the lock must outlive it; a read-only connection serves all reads.
+/// Errors of the database come as StoreError (R10), or as refusals: busy, or database for a row that cannot be read (a
+/// preimage that proves nothing, a route that is not one): that payment must not be touched, but the others may. For one
+/// thread. The connection and the lock must outlive it; a read-only connection is enough for all reads.
 class SqlitePaymentStore final : public PaymentStore {
  public:
   SqlitePaymentStore(Connection& connection, WriteLock& lock);
@@ -48,12 +48,13 @@ class SqlitePaymentStore final : public PaymentStore {
   [[nodiscard]] std::uint64_t change_counter() override;
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override;
 
-  /// First thing after opening for writing: every spooled preimage of ours is stored through decide() and taken off the
-  /// spool. `now` becomes the time of those settlements. Throws as commit().
+  /// The first thing after opening to write: every spooled preimage of ours is stored through decide() and removed from
+  /// the spool. `now` becomes the time of those settlements. Throws like commit().
   [[nodiscard]] SpoolReport take_in_spool(UnixNs now);
-  /// Last thing of a writing process: see db::checkpoint_if_due. Never throws: an unfinished checkpoint costs nothing.
+  /// The last thing of a process that writes: see db::checkpoint_if_due. Never throws: an unfinished checkpoint does no
+  /// harm.
   void checkpoint_if_due(Closing how = Closing::when_idle) noexcept;
-  /// 16 random bytes drawn when the file was made.
+  /// 16 random bytes, drawn when the file was made.
   [[nodiscard]] const StoreId& store_id() const;
 
  private:

@@ -86,11 +86,11 @@ TEST_CASE(
   CHECK(Store(folder.file("p"), db::OpenMode::read_write).admin.check().problems.empty());
   SUBCASE("a trigger") {
     database->exec("CREATE TRIGGER theirs AFTER INSERT ON payments BEGIN DELETE FROM notes; END");
-    CHECK(finds(problems_of(folder.file("p")), "the trigger theirs is not of paytower's making"));
+    CHECK(finds(problems_of(folder.file("p")), "the trigger theirs was not made by paytower"));
   }
   SUBCASE("an index") {
     database->exec("CREATE UNIQUE INDEX theirs ON attempts (amount_msat)");
-    CHECK(finds(problems_of(folder.file("p")), "the index theirs is not of paytower's making"));
+    CHECK(finds(problems_of(folder.file("p")), "the index theirs was not made by paytower"));
   }
   SUBCASE("a trigger that does something else") {
     database->exec("DROP TRIGGER payments_fail");
