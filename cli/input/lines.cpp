@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "cli/output/refuse.h"
 #include "core/base/limits.h"
 
@@ -27,7 +29,7 @@ bool blank(const std::string& text) { return text.find_first_not_of(" \t\r") == 
 Result<LineReader> LineReader::open(const std::string& path) {
   if (path == "-") return LineReader(STDIN_FILENO);
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) return Error{Errc::usage, "cannot read " + path + ": " + std::strerror(errno)};
+  if (descriptor < 0) return Error{Errc::usage, fmt::format("cannot read {}: {}", path, std::strerror(errno))};
   return LineReader(descriptor);
 }
 
@@ -81,7 +83,7 @@ bool LineReader::fill() {
   const ssize_t got = ::read(descriptor_, held_.data() + size, buffer_bytes);
   held_.resize(size + (got > 0 ? static_cast<std::size_t>(got) : 0));
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
-  if (got < 0) refuse(Errc::usage, std::string("cannot read the batch: ") + std::strerror(errno));
+  if (got < 0) refuse(Errc::usage, fmt::format("cannot read the batch: {}", std::strerror(errno)));
   if (got == 0) ended_ = true;
   return true;
 }

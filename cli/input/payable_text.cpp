@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "core/base/limits.h"
 #include "core/base/require.h"
 
@@ -16,7 +18,7 @@ Error usage(std::string message) { return Error{Errc::usage, std::move(message)}
 
 /// `what` was given: named, with the way on. paytower pays what BOLT 11 describes and nothing else.
 Error not_this(std::string_view what, std::string_view next) {
-  return usage("this is " + std::string(what) + ", not a BOLT 11 invoice; " + std::string(next));
+  return usage(fmt::format("this is {}, not a BOLT 11 invoice; {}", what, next));
 }
 
 constexpr std::string_view ask_payee = "ask the payee for an invoice (it starts with lnbc)";
@@ -110,8 +112,8 @@ Result<BitcoinUri> read_bitcoin_uri(std::string_view text) {
     const std::string known = lower(*name);
     // BIP 21: who does not know what is required must not use the URI.
     if (starts(known, "req-"))
-      return usage("this bitcoin: URI requires something that paytower does not know (req-...); " +
-                   std::string(ask_payee));
+      return usage(
+          fmt::format("this bitcoin: URI requires something that paytower does not know (req-...); {}", ask_payee));
     if (known == "lno") uri.offer = true;
     if (known != "lightning") continue;
     if (uri.lightning && *uri.lightning != *value)
@@ -150,12 +152,12 @@ bool is_name_at_host(std::string_view low) {
 }
 
 Error on_chain_only() {
-  return not_this("an on-chain address", "paytower pays over Lightning only: " + std::string(ask_payee));
+  return not_this("an on-chain address", fmt::format("paytower pays over Lightning only: {}", ask_payee));
 }
 
 std::optional<Error> other_lightning(std::string_view low) {
   if (starts(low, "lno1"))
-    return not_this("a BOLT 12 offer", std::string(ask_payee) + ", or pay the offer with a node that knows offers");
+    return not_this("a BOLT 12 offer", fmt::format("{}, or pay the offer with a node that knows offers", ask_payee));
   if (starts(low, "lnr1")) return not_this("a BOLT 12 invoice request", ask_payee);
   if (starts(low, "lni1"))
     return not_this(
@@ -174,13 +176,13 @@ std::optional<Error> other_lightning(std::string_view low) {
 std::optional<Error> named_payee(std::string_view text, std::string_view low) {
   static constexpr std::string_view bitcoin_sign = "\xe2\x82\xbf";
   if (starts(text, bitcoin_sign))
-    return not_this("a BIP 353 name", "it stands for an offer or an address; " + std::string(ask_payee));
+    return not_this("a BIP 353 name", fmt::format("it stands for an offer or an address; {}", ask_payee));
   if (!is_name_at_host(low)) return std::nullopt;
   const std::string_view name = low.substr(0, low.find('@'));
   if (name.size() == 66 && all_hex(name)) {
     return not_this(
         "a node's id and address",
-        std::string(ask_payee) + ", or name the node with --dest, --payment-hash, --payment-secret and --amt");
+        fmt::format("{}, or name the node with --dest, --payment-hash, --payment-secret and --amt", ask_payee));
   }
   return not_this("a Lightning address (name@host)",
                   "a wallet that knows LNURL gets an invoice for it; give paytower that invoice (it starts with lnbc)");
@@ -189,12 +191,13 @@ std::optional<Error> named_payee(std::string_view text, std::string_view low) {
 std::optional<Error> hex_digits(std::string_view text) {
   if (!all_hex(text)) return std::nullopt;
   if (text.size() == 66 && (starts(text, "02") || starts(text, "03"))) {
-    return not_this("a node id", std::string(ask_payee) +
-                                     ", or name the node with --dest, --payment-hash, --payment-secret and --amt");
+    return not_this(
+        "a node id",
+        fmt::format("{}, or name the node with --dest, --payment-hash, --payment-secret and --amt", ask_payee));
   }
   if (text.size() == 64) {
     return not_this("a payment hash, or another 64 hex digits",
-                    "`paytower show` tells what is known of a hash; to pay, " + std::string(ask_payee));
+                    fmt::format("`paytower show` tells what is known of a hash; to pay, {}", ask_payee));
   }
   return std::nullopt;
 }
@@ -231,7 +234,7 @@ Result<std::string> bare(std::string_view text) {
 
 Result<std::string> payable_text(std::string_view pasted) {
   if (pasted.size() > limits::max_pasted_bytes)
-    return usage("this is longer than any invoice (" + std::to_string(limits::max_pasted_bytes) + " bytes)");
+    return usage(fmt::format("this is longer than any invoice ({} bytes)", limits::max_pasted_bytes));
   const std::string_view text = trimmed(pasted);
   const auto query = behind_scheme(text, "bitcoin:");
   if (!query) return bare(text);
@@ -239,7 +242,7 @@ Result<std::string> payable_text(std::string_view pasted) {
   if (!uri) return uri.error();
   if (uri->lightning) return bare(*uri->lightning);
   if (uri->offer) return not_this("a bitcoin: URI with a BOLT 12 offer", ask_payee);
-  return not_this("a bitcoin: URI without lightning=", "paytower pays over Lightning only: " + std::string(ask_payee));
+  return not_this("a bitcoin: URI without lightning=", fmt::format("paytower pays over Lightning only: {}", ask_payee));
 }
 
 }  // namespace paytower::cli

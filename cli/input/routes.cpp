@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/json.h"
 #include "core/base/limits.h"
+#include "core/base/number.h"
 
 namespace paytower::cli {
 
@@ -23,20 +24,15 @@ struct Fault {
   std::string what;
 };
 
-[[noreturn]] void fail(const std::string& where, const std::string& what) { throw Fault{where + ": " + what}; }
+[[noreturn]] void fail(const std::string& where, const std::string& what) {
+  throw Fault{fmt::format("{}: {}", where, what)};
+}
 
 const json& member(const json& object, const char* key, const std::string& where) {
   if (!object.is_object()) fail(where, "not an object");
   const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) fail(where, std::string("\"") + key + "\" is missing");
+  if (found == object.end() || found->is_null()) fail(where, fmt::format("\"{}\" is missing", key));
   return *found;
-}
-
-std::optional<std::uint64_t> digits(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || errc != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 /// A whole number, or the same in a string (lnd), with `suffix` behind it where that is a unit ("123msat", old Core
@@ -50,14 +46,14 @@ std::uint64_t whole_number(const json& object, const char* key, const std::strin
     const bool has_unit =
         !suffix.empty() && text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
     if (has_unit) text.remove_suffix(suffix.size());
-    if (const auto number = digits(text)) return *number;
+    if (const auto number = paytower::whole_number(text)) return *number;
   }
-  fail(where, std::string("\"") + key + "\" is not a whole number");
+  fail(where, fmt::format("\"{}\" is not a whole number", key));
 }
 
 Msat amount(const json& object, const char* key, const std::string& where) {
   const auto value = Msat::from(whole_number(object, key, where, "msat"));
-  if (!value) fail(where, std::string("\"") + key + "\" is more than 21 million btc");
+  if (!value) fail(where, fmt::format("\"{}\" is more than 21 million btc", key));
   return *value;
 }
 
@@ -68,7 +64,7 @@ Msat sum(Msat a, Msat b, const std::string& where) {
 }
 
 std::uint32_t blocks(std::uint64_t value, const std::string& where) {
-  if (value > limits::max_cltv_delta) fail(where, "a delay of " + std::to_string(value) + " blocks");
+  if (value > limits::max_cltv_delta) fail(where, fmt::format("a delay of {} blocks", value));
   return static_cast<std::uint32_t>(value);
 }
 
@@ -76,7 +72,7 @@ PublicKey node_key(const json& object, const char* key, const std::string& where
   const json& value = member(object, key, where);
   const auto node = value.is_string() ? PublicKey::from_hex_text(value.get_ref<const std::string&>()) : std::nullopt;
   if (!node || (node->bytes[0] != 2 && node->bytes[0] != 3))
-    fail(where, std::string("\"") + key + "\" is not a node key (66 hex digits)");
+    fail(where, fmt::format("\"{}\" is not a node key (66 hex digits)", key));
   return *node;
 }
 
@@ -86,19 +82,19 @@ ShortChannelId channel_id(const json& object, const char* key, const std::string
   if (value.is_string()) {
     if (const auto id = ShortChannelId::parse(value.get_ref<const std::string&>())) return *id;
   }
-  fail(where, std::string("\"") + key + "\" is not a channel id");
+  fail(where, fmt::format("\"{}\" is not a channel id", key));
 }
 
 const json& hops_of(const json& route, const char* key, const std::string& where) {
   const json& hops = member(route, key, where);
-  if (!hops.is_array() || hops.empty()) fail(where, std::string("\"") + key + "\" holds no hops");
+  if (!hops.is_array() || hops.empty()) fail(where, fmt::format("\"{}\" holds no hops", key));
   if (hops.size() > limits::max_hops) {
-    fail(where, std::to_string(hops.size()) + " hops; " + std::to_string(limits::max_hops) + " are the most");
+    fail(where, fmt::format("{} hops; {} are the most", hops.size(), limits::max_hops));
   }
   return hops;
 }
 
-std::string hop_place(const std::string& where, std::size_t i) { return where + ", hop " + std::to_string(i + 1); }
+std::string hop_place(const std::string& where, std::size_t i) { return fmt::format("{}, hop {}", where, i + 1); }
 
 /// BOLT 7: direction 0 = the node with the lower key sends.
 std::uint8_t direction_between(const PublicKey& from, const PublicKey& to, const std::string& where) {
@@ -114,14 +110,14 @@ ChannelDirection channel_and_direction(const json& object, const char* key, cons
   const bool has_direction =
       text.size() > 2 && text[text.size() - 2] == '/' && (text.back() == '0' || text.back() == '1');
   const auto id = has_direction ? ShortChannelId::parse(text.substr(0, text.size() - 2)) : std::nullopt;
-  if (!id) fail(where, std::string("\"") + key + "\" is not a channel with its direction (800000x1x1/0)");
+  if (!id) fail(where, fmt::format("\"{}\" is not a channel with its direction (800000x1x1/0)", key));
   return ChannelDirection{*id, static_cast<std::uint8_t>(text.back() - '0')};
 }
 
 void require_direction(std::uint64_t given, const Hop& hop, std::size_t i, const std::string& where) {
   if (given == hop.direction) return;
-  fail(where, std::string("the direction does not fit") +
-                  (i == 0 ? ": the route does not begin at this node" : " the two nodes"));
+  fail(where, fmt::format("the direction does not fit{}",
+                          i == 0 ? ": the route does not begin at this node" : " the two nodes"));
 }
 
 /// Each forwarder keeps of the amount and of the delay, or nothing; the payee's are the lowest.
@@ -190,7 +186,7 @@ struct ChannelEnd {
 
 /// A value that two members name must be the same in both.
 template <typename T> void require_same(const T& one, const T& other, const char* what, const std::string& where) {
-  if (!(one == other)) fail(where, std::string("it says two different ") + what);
+  if (!(one == other)) fail(where, fmt::format("it says two different {}", what));
 }
 
 // A hop of getroutes has two ends. What goes into it is what the node before its channel must get ("amount_in_msat";
@@ -248,9 +244,10 @@ void refuse_parts(const std::vector<Route>& routes, const RoutesContext& context
   const bool parts = std::all_of(routes.begin(), routes.end(),
                                  [&](const Route& route) { return route.delivered() < *context.amount; });
   if (!parts) return;
-  throw Fault{"the " + std::to_string(routes.size()) + " routes are parts of the payment, each carries less than its " +
-              std::to_string(context.amount->value()) +
-              " msat; paytower takes --routes for one part only: ask getroutes with maxparts=1"};
+  throw Fault{
+      fmt::format("the {} routes are parts of the payment, each carries less than its {} msat; paytower takes --routes "
+                  "for one part only: ask getroutes with maxparts=1",
+                  routes.size(), context.amount->value())};
 }
 
 std::vector<Route> read_document(const json& document, const RoutesContext& context) {
@@ -267,13 +264,12 @@ std::vector<Route> read_document(const json& document, const RoutesContext& cont
   const json& list = document["routes"];
   if (!list.is_array() || list.empty()) throw Fault{"it holds no route"};
   if (list.size() > limits::max_candidate_routes) {
-    throw Fault{std::to_string(list.size()) + " routes; " + std::to_string(limits::max_candidate_routes) +
-                " are the most"};
+    throw Fault{fmt::format("{} routes; {} are the most", list.size(), limits::max_candidate_routes)};
   }
   std::vector<Route> routes;
   bool layered = false;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const std::string where = "route " + std::to_string(i + 1);
+    const std::string where = fmt::format("route {}", i + 1);
     const bool has_path = list[i].is_object() && list[i].contains("path");
     layered = layered || has_path;
     routes.push_back(has_path ? read_layered_route(list[i], where, context) : read_lnd_route(list[i], where, context));
@@ -287,11 +283,11 @@ std::vector<Route> read_document(const json& document, const RoutesContext& cont
 Result<std::vector<Route>> parse_routes(std::string_view text, const RoutesContext& context) {
   static constexpr std::array<std::string_view, 1> probabilities{"success_prob"};
   const auto document = read_json(text, {limits::max_input_file_bytes, probabilities});
-  if (!document) return Error{Errc::usage, "routes: " + document.error().message};
+  if (!document) return Error{Errc::usage, fmt::format("routes: {}", document.error().message)};
   try {
     return read_document(*document, context);
   } catch (const Fault& fault) {
-    return Error{Errc::usage, "routes: " + fault.what};
+    return Error{Errc::usage, fmt::format("routes: {}", fault.what)};
   }
 }
 

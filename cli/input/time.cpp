@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <optional>
 
+#include <fmt/core.h>
+
 #include "cli/output/text.h"
+#include "core/base/number.h"
 
 namespace paytower::cli {
 
@@ -25,30 +27,18 @@ constexpr std::array<Unit, 6> units{
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Digits without sign or leading zero, at most `max`.
-std::optional<std::int64_t> whole_number(std::string_view text, std::int64_t max) {
-  if (text.empty() || text.size() > 19 || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
-  if (text.size() > 1 && text.front() == '0') return std::nullopt;
-  std::int64_t value = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (errc != std::errc{} || end != text.data() + text.size() || value > max) return std::nullopt;
-  return value;
-}
-
 std::optional<std::int64_t> duration(std::string_view text) {
   if (text == "0") return 0;
   const auto split = std::find_if_not(text.begin(), text.end(), is_digit);
   const std::size_t digits = static_cast<std::size_t>(split - text.begin());
   for (const Unit& unit : units) {
     if (text.substr(digits) != unit.name) continue;
-    const auto count = whole_number(text.substr(0, digits), longest / unit.ns);
+    const auto count = whole_number(text.substr(0, digits), static_cast<std::uint64_t>(longest / unit.ns));
     if (!count) return std::nullopt;
-    return *count * unit.ns;
+    return static_cast<std::int64_t>(*count) * unit.ns;
   }
   return std::nullopt;
 }
-
-std::string quoted(std::string_view text) { return in_quotes(text); }
 
 /// Takes exactly `count` digits off the front.
 std::optional<int> digits(std::string_view& text, std::size_t count) {
@@ -122,21 +112,25 @@ std::optional<UnixNs> rfc3339(std::string_view text) {
 
 Result<std::int64_t> parse_duration(std::string_view text) {
   if (const auto ns = duration(text)) return *ns;
-  if (whole_number(text, INT64_MAX)) {
+  if (whole_number(text)) {
     const std::string digits_given(text.substr(0, 19));
-    return Error{Errc::usage,
-                 "duration " + quoted(text) + ": a bare number has no unit; write " + digits_given + "s for seconds"};
+    return Error{Errc::usage, fmt::format("duration {}: a bare number has no unit; write {}s for seconds",
+                                          in_quotes(text), digits_given)};
   }
-  return Error{Errc::usage, "duration " + quoted(text) +
-                                ": write digits and one of ms s m h d w (such as 90s or 36h), or 0; at most 100 years"};
+  return Error{
+      Errc::usage,
+      fmt::format("duration {}: write digits and one of ms s m h d w (such as 90s or 36h), or 0; at most 100 years",
+                  in_quotes(text))};
 }
 
 Result<UnixNs> parse_time(std::string_view text, UnixNs now) {
-  if (const auto seconds = whole_number(text, 9'000'000'000)) return UnixNs{*seconds * ns_per_second};
+  if (const auto seconds = whole_number(text, 9'000'000'000))
+    return UnixNs{static_cast<std::int64_t>(*seconds) * ns_per_second};
   if (const auto age = duration(text)) return UnixNs{now.value - *age};
   if (const auto time = rfc3339(text)) return *time;
   return Error{Errc::usage,
-               "time " + quoted(text) + ": write unix seconds, RFC 3339 (2026-11-23T00:20:28Z) or an age (90d, 36h)"};
+               fmt::format("time {}: write unix seconds, RFC 3339 (2026-11-23T00:20:28Z) or an age (90d, 36h)",
+                           in_quotes(text))};
 }
 
 }  // namespace paytower::cli

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "cli/output/render.h"
 #include "cli/output/text.h"
 #include "cli/system.h"
@@ -22,7 +24,7 @@ std::string time_with_ms(UnixNs time) {
   std::string text = time_text(time);
   const std::int64_t rest = ((time.value % ns_per_second) + ns_per_second) % ns_per_second;
   text.pop_back();
-  return text + "." + std::to_string(1'000 + rest / ns_per_ms).substr(1) + "Z";
+  return fmt::format("{}.{:03}Z", text, rest / ns_per_ms);
 }
 
 bool plain(std::string_view value) {
@@ -36,7 +38,7 @@ std::string logfmt_line(const LogFields& fields) {
   std::string line;
   for (const auto& [name, value] : fields) {
     if (!line.empty()) line += ' ';
-    line += std::string(name) + "=" + (plain(value) ? value : dump(Json(value)));
+    line += fmt::format("{}={}", name, plain(value) ? value : dump(Json(value)));
   }
   return line;
 }
@@ -61,26 +63,26 @@ void ChangeLog::tell(const Payment& payment, std::string_view event, LogFields m
 
 void ChangeLog::tell_attempt(const Payment& payment, std::size_t position, Told& told) {
   const Attempt& attempt = payment.attempts[position];
-  const std::string id = attempt.id ? std::to_string(attempt.id->value) : "-";
+  const std::string id = attempt.id ? fmt::format("{}", attempt.id->value) : "-";
   const bool is_new = told.attempts.size() <= position;
   if (is_new) told.attempts.resize(position + 1, false);
   if (is_new && attempt.registered >= program_start) {
     tell(payment, "attempt_registered",
          {{"attempt", id},
-          {"part", std::to_string(attempt.part)},
+          {"part", fmt::format("{}", attempt.part)},
           {"origin", std::string(origin_name(attempt.origin))},
-          {"amount_msat", std::to_string(attempt.amount.value())},
-          {"fee_msat", std::to_string(attempt.fee.value())}});
+          {"amount_msat", fmt::format("{}", attempt.amount.value())},
+          {"fee_msat", fmt::format("{}", attempt.fee.value())}});
   }
   if (told.attempts[position] || !attempt.outcome) return;
   told.attempts[position] = true;
   if (attempt.resolved && *attempt.resolved < program_start) return;
   if (*attempt.outcome == AttemptOutcome::settled)
-    return tell(payment, "attempt_settled", {{"attempt", id}, {"part", std::to_string(attempt.part)}});
-  LogFields fields{{"attempt", id}, {"part", std::to_string(attempt.part)}};
+    return tell(payment, "attempt_settled", {{"attempt", id}, {"part", fmt::format("{}", attempt.part)}});
+  LogFields fields{{"attempt", id}, {"part", fmt::format("{}", attempt.part)}};
   if (attempt.failure) {
     fields.emplace_back("code", std::string(failure_name(attempt.failure->code)));
-    if (attempt.failure->source_index) fields.emplace_back("hop", std::to_string(*attempt.failure->source_index));
+    if (attempt.failure->source_index) fields.emplace_back("hop", fmt::format("{}", *attempt.failure->source_index));
     if (attempt.failure->channel) fields.emplace_back("channel", attempt.failure->channel->channel.text());
   }
   tell(payment, *attempt.outcome == AttemptOutcome::failed ? "attempt_failed" : "attempt_closed", std::move(fields));
@@ -91,8 +93,8 @@ void ChangeLog::changed(const Payment& payment) {
   Told& told = told_[payment.index];
   if (!told.created && payment.request.created >= program_start) {
     tell(payment, "payment_created",
-         {{"index", std::to_string(payment.index.value)},
-          {"amount_msat", std::to_string(payment.request.demand.amount.value())}});
+         {{"index", fmt::format("{}", payment.index.value)},
+          {"amount_msat", fmt::format("{}", payment.request.demand.amount.value())}});
   }
   told.created = true;
   for (std::size_t i = 0; i < payment.attempts.size(); ++i) tell_attempt(payment, i, told);

@@ -1,5 +1,7 @@
 #include "cli/output/csv.h"
 
+#include <fmt/core.h>
+
 namespace paytower::cli {
 
 namespace {
@@ -7,7 +9,7 @@ namespace {
 std::string harmless(std::string_view cell) {
   constexpr std::string_view begins_formula = "=+-@\t\r";
   const bool formula = cell.size() > 1 && begins_formula.find(cell.front()) != std::string_view::npos;
-  return (formula ? "'" : "") + std::string(cell);
+  return fmt::format("{}{}", formula ? "'" : "", cell);
 }
 
 std::string quoted_if_needed(const std::string& cell) {
@@ -17,7 +19,7 @@ std::string quoted_if_needed(const std::string& cell) {
     if (c == '"') text += '"';
     text += c;
   }
-  return text + "\"";
+  return fmt::format("{}\"", text);
 }
 
 }  // namespace
@@ -28,7 +30,7 @@ std::string csv_line(const std::vector<std::string>& cells) {
     if (i > 0) line += ',';
     line += quoted_if_needed(harmless(cells[i]));
   }
-  return line + "\r\n";
+  return fmt::format("{}\r\n", line);
 }
 
 }  // namespace paytower::cli

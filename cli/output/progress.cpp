@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
 
@@ -36,11 +38,11 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
 std::string progress_text(const std::string& what, std::uint64_t done, std::uint64_t total, std::int64_t elapsed_ns) {
   const std::uint64_t ms = static_cast<std::uint64_t>(elapsed_ns / ns_per_ms);
   const std::uint64_t rate = ms == 0 ? 0 : done * 1000 / ms;
-  std::string text = what + ": " + grouped(done);
-  if (total > 0) text += " of " + grouped(total);
-  text += ", " + grouped(rate) + "/s";
+  std::string text = fmt::format("{}: {}", what, grouped(done));
+  if (total > 0) text += fmt::format(" of {}", grouped(total));
+  text += fmt::format(", {}/s", grouped(rate));
   if (total > done && rate > 0)
-    text += ", " + elapsed_text(static_cast<std::int64_t>((total - done) / rate) * ns_per_second) + " left";
+    text += fmt::format(", {} left", elapsed_text(static_cast<std::int64_t>((total - done) / rate) * ns_per_second));
   return text;
 }
 

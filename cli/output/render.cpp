@@ -1,5 +1,7 @@
 #include "cli/output/render.h"
 
+#include <fmt/core.h>
+
 #include "cli/output/failure_text.h"
 #include "cli/output/json.h"
 
@@ -233,8 +235,8 @@ Json route_json(const Route& route) {
 std::string dump(const Json& document) { return document.dump(-1, ' ', true, Json::error_handler_t::replace); }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
-Json id_json(std::uint64_t id) { return std::to_string(id); }
-Json time_json(UnixNs time) { return std::to_string(time.value); }
+Json id_json(std::uint64_t id) { return fmt::format("{}", id); }
+Json time_json(UnixNs time) { return fmt::format("{}", time.value); }
 Json time_json(const std::optional<UnixNs>& time) { return time ? time_json(*time) : Json(); }
 Json msat_json(Msat amount) { return amount.value(); }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/output/failure_text.h"
 #include "cli/output/render.h"
 #include "cli/output/table.h"
@@ -17,8 +19,8 @@ constexpr std::size_t failure_columns = 60;
 
 /// "attempt 4711, part 2": beside others of its round.
 std::string attempt_name(const Attempt& attempt) {
-  const std::string name = attempt.id ? std::to_string(attempt.id->value) : "-";
-  return attempt.part > 1 ? name + ", part " + std::to_string(attempt.part) : name;
+  const std::string name = attempt.id ? fmt::format("{}", attempt.id->value) : "-";
+  return attempt.part > 1 ? fmt::format("{}, part {}", name, attempt.part) : name;
 }
 
 std::uint64_t open_attempts(const Payment& payment) {
@@ -34,50 +36,55 @@ std::string way_text(const Payment& payment) {
   const Attempt* const settled = payment.settled_attempt();
   const bool ours = settled != nullptr && settled->origin != AttemptOrigin::foreign;
   const std::uint32_t parts = ours ? parts_of(payment) : 0;
-  return " in " + (parts > 1 ? counted(parts, "part") + ", " : "") + counted(attempts, "attempt");
+  return fmt::format(" in {}{}", parts > 1 ? fmt::format("{}, ", counted(parts, "part")) : "",
+                     counted(attempts, "attempt"));
 }
 
 std::string paid_text(const Payment& payment) {
   const auto settled = settlement_of(payment);
   const Msat amount =
       settled && settled->first->origin == AttemptOrigin::foreign ? settled->amount : payment.request.demand.amount;
-  std::string text = "Paid " + sat_text(amount);
-  if (settled) text += " (fee " + sat_text(settled->fee) + (fee_final(payment) ? ")" : " so far)");
+  std::string text = fmt::format("Paid {}", sat_text(amount));
+  if (settled) text += fmt::format(" (fee {}{}", sat_text(settled->fee), fee_final(payment) ? ")" : " so far)");
   text += way_text(payment);
   if (payment.ended && payment.ended->value >= payment.request.created.value) {
-    text += ", " + elapsed_text(payment.ended->value - payment.request.created.value);
+    text += fmt::format(", {}", elapsed_text(payment.ended->value - payment.request.created.value));
   }
-  text += "\n  payment hash  " + payment.request.hash.hex() + "\n  preimage      " + payment.proof()->hex() + "\n";
+  text += fmt::format("\n  payment hash  {}\n  preimage      {}\n", payment.request.hash.hex(), payment.proof()->hex());
   if (const std::uint64_t open = open_attempts(payment); open > 0)
-    text += "  no result yet " + counted(open, "part") + ", whose fees come to it\n";
+    text += fmt::format("  no result yet {}, whose fees come to it\n", counted(open, "part"));
   return text;
 }
 
 std::string failed_text(const Payment& payment) {
-  if (payment.amp && payment.definitive()) return "Not paid: " + why_not_paid(payment) + ". Nothing is in flight.\n";
+  if (payment.amp && payment.definitive())
+    return fmt::format("Not paid: {}. Nothing is in flight.\n", why_not_paid(payment));
   if (!payment.definitive() && payment.has_watched_attempt()) {
     return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still "
            "recorded.\n";
   }
-  return "Not paid: " + why_not_paid(payment) + ". Nothing is in flight; it is safe to pay again.\n";
+  return fmt::format("Not paid: {}. Nothing is in flight; it is safe to pay again.\n", why_not_paid(payment));
 }
 
 /// A copy of its hand-over may still be on its way.
 std::string unanswered_text(const Attempt& attempt, const std::string& name) {
-  const std::string block = "block " + std::to_string(*attempt.total_time_lock);
-  const std::string until = attempt.dies_at ? time_text(*attempt.dies_at) + " (" + block + " at the latest)" : block;
-  return "In flight: no reply to " + name + " has come; the node can start it until " + until +
-         ", and a resume after that proves whether it did. Do not pay again.\n";
+  const std::string block = fmt::format("block {}", *attempt.total_time_lock);
+  const std::string until =
+      attempt.dies_at ? fmt::format("{} ({} at the latest)", time_text(*attempt.dies_at), block) : block;
+  return fmt::format(
+      "In flight: no reply to {} has come; the node can start it until {}, and a resume after that proves whether it "
+      "did. Do not pay again.\n",
+      name, until);
 }
 
 std::string open_text(const Payment& payment) {
   if (const std::uint64_t open = open_attempts(payment); open > 1)
-    return "In flight: " + counted(open, "part") + " have no result yet. Do not pay again.\n";
+    return fmt::format("In flight: {} have no result yet. Do not pay again.\n", counted(open, "part"));
   for (const Attempt& attempt : payment.attempts) {
     if (!attempt.open()) continue;
-    const std::string name = attempt.id ? "attempt " + attempt_name(attempt) : "an attempt";
+    const std::string name = attempt.id ? fmt::format("attempt {}", attempt_name(attempt)) : "an attempt";
     if (attempt.dies() && !attempt.accepted) return unanswered_text(attempt, name);
-    return "In flight: " + name + " has no result yet. Do not pay again.\n";
+    return fmt::format("In flight: {} has no result yet. Do not pay again.\n", name);
   }
   return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay "
          "again.\n";
@@ -85,10 +92,9 @@ std::string open_text(const Payment& payment) {
 
 std::string unknown_text(const Payment& payment) {
   const bool lost = payment.end_note == EndNote::preimage_lost;
-  return std::string("Outcome unknown: ") +
-         (lost ? "money of this payment left, and nobody has the preimage any more"
-               : "written off by the operator's word") +
-         ". It cannot be paid again.\n";
+  return fmt::format(
+      "Outcome unknown: {}. It cannot be paid again.\n",
+      lost ? "money of this payment left, and nobody has the preimage any more" : "written off by the operator's word");
 }
 
 /// Lines of "name  value".
@@ -102,7 +108,8 @@ class Facts {
     left.resize(std::max<std::size_t>(left.size(), 12), ' ');
     // One word, a hash or an invoice, is left to the terminal to break: it can still be copied whole.
     const bool one_word = value.find(' ') == std::string::npos;
-    text_ += (one_word ? left + "  " + value : wrapped(left + "  " + value, room_, left.size() + 2)) + "\n";
+    text_ += fmt::format("{}\n", one_word ? fmt::format("{}  {}", left, value)
+                                          : wrapped(fmt::format("{}  {}", left, value), room_, left.size() + 2));
   }
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
@@ -113,16 +120,17 @@ class Facts {
 
 std::string fee_text(const Payment& payment) {
   const auto settled = settlement_of(payment);
-  const std::string limit =
-      payment.provenance == Provenance::native ? " (limit " + sat_text(payment.request.demand.fee_limit) + ")" : "";
-  if (!settled) return "-" + limit;
+  const std::string limit = payment.provenance == Provenance::native
+                                ? fmt::format(" (limit {})", sat_text(payment.request.demand.fee_limit))
+                                : "";
+  if (!settled) return fmt::format("-{}", limit);
   return sat_text(settled->fee) + (fee_final(payment) ? "" : " so far") + limit;
 }
 
 std::string status_text(const Payment& payment, const Output& output) {
   std::string text = paint_status(output, std::string(status_name(payment.status())));
-  if (payment.fail_reason && !payment.proof()) text += " (" + std::string(reason_name(*payment.fail_reason)) + ")";
-  if (payment.end_note && !payment.proof()) text += " (" + std::string(end_note_name(*payment.end_note)) + ")";
+  if (payment.fail_reason && !payment.proof()) text += fmt::format(" ({})", reason_name(*payment.fail_reason));
+  if (payment.end_note && !payment.proof()) text += fmt::format(" ({})", end_note_name(*payment.end_note));
   if (payment.late_preimage) text += " (after it had been called failed)";
   if (payment.ended_for_good() && !payment.definitive()) text += ", without proof";
   if (!payment.ended_for_good() && payment.stop_reason) {
@@ -134,12 +142,12 @@ std::string status_text(const Payment& payment, const Output& output) {
 std::string facts_text(const Payment& payment, const Output& output) {
   Facts facts(output);
   facts.add(payment.amp ? "AMP set id" : "payment hash", payment.request.hash.hex());
-  facts.add("index", std::to_string(payment.index.value));
+  facts.add("index", fmt::format("{}", payment.index.value));
   facts.add("status", status_text(payment, output));
   if (const auto detail = payment.why_failed()) facts.add("why", detail_text(*detail, payment));
   facts.add("amount", sat_text(payment.request.demand.amount));
   facts.add("fee", fee_text(payment));
-  if (const std::uint32_t parts = parts_of(payment); parts > 1) facts.add("parts", std::to_string(parts));
+  if (const std::uint32_t parts = parts_of(payment); parts > 1) facts.add("parts", fmt::format("{}", parts));
   facts.add("preimage", payment.proof() ? payment.proof()->hex() : "");
   facts.add("destination",
             payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
@@ -147,14 +155,15 @@ std::string facts_text(const Payment& payment, const Output& output) {
   const bool native = payment.provenance == Provenance::native;
   const auto said = [native, &output](UnixNs time) {
     if (!native && time == UnixNs{}) return std::string();
-    return time_text(time) + (output.stdout_is_tty() ? " (" + relative_time(time, SystemClock().wall()) + ")" : "");
+    return time_text(time) +
+           (output.stdout_is_tty() ? fmt::format(" ({})", relative_time(time, SystemClock().wall())) : "");
   };
   facts.add("created", said(payment.request.created));
   facts.add("ended", payment.ended ? said(*payment.ended) : "");
   if (!payment.ended_for_good()) facts.add("deadline", native ? said(payment.request.deadline) : "");
   if (payment.provenance != Provenance::native)
     facts.add("provenance", std::string(provenance_name(payment.provenance)));
-  if (payment.duplicate_of) facts.add("duplicate of", std::to_string(payment.duplicate_of->value));
+  if (payment.duplicate_of) facts.add("duplicate of", fmt::format("{}", payment.duplicate_of->value));
   facts.add("invoice", printable(payment.request.invoice));
   return std::move(facts).take();
 }
@@ -163,7 +172,7 @@ std::string failure_text(const Attempt& attempt) {
   if (!attempt.failure) return "-";
   const Failure& failure = *attempt.failure;
   std::string text = failure_place(failure);
-  if (!failure.message.empty()) text += ": " + printable_cut(failure.message, failure_columns);
+  if (!failure.message.empty()) text += fmt::format(": {}", printable_cut(failure.message, failure_columns));
   return text;
 }
 
@@ -180,12 +189,12 @@ std::string took_text(const Attempt& attempt) {
 std::vector<std::string> attempt_cells(const Attempt& attempt) {
   const std::size_t hops = attempt.route.hops.size();
   const bool unsaid = attempt.origin == AttemptOrigin::imported && attempt.registered == UnixNs{};
-  return {attempt.id ? std::to_string(attempt.id->value) : "-",
+  return {attempt.id ? fmt::format("{}", attempt.id->value) : "-",
           std::string(origin_name(attempt.origin)),
           std::string(htlc_status(attempt)),
           sat_text(attempt.amount),
           sat_text(attempt.fee),
-          hops == 0 ? "-" : std::to_string(hops),
+          hops == 0 ? "-" : fmt::format("{}", hops),
           unsaid ? "-" : time_text(attempt.registered),
           took_text(attempt),
           failure_text(attempt)};
@@ -202,7 +211,7 @@ std::string attempts_text(const Payment& payment, const Output& output) {
   Table table(std::move(columns));
   for (const Attempt& attempt : payment.attempts) {
     std::vector<std::string> cells = attempt_cells(attempt);
-    if (parts) cells.insert(cells.begin() + 1, std::to_string(attempt.part));
+    if (parts) cells.insert(cells.begin() + 1, fmt::format("{}", attempt.part));
     table.add(std::move(cells));
   }
   return table.take(output, parts ? 3 : 2);
@@ -212,15 +221,16 @@ std::string hops_text(const Payment& payment) {
   std::string text;
   for (const Attempt& attempt : payment.attempts) {
     if (attempt.route.hops.empty()) continue;
-    text += "\nRoute of attempt " + attempt_name(attempt) + "\n";
+    text += fmt::format("\nRoute of attempt {}\n", attempt_name(attempt));
     const bool imported = attempt.origin == AttemptOrigin::imported;  // its delays count from height 0
     for (const Hop& hop : attempt.route.hops) {
       const bool known =
           hop.channel.value != 0;  // a migrated record names neither channels nor delays, a blinded path some of them
-      text += "  " + (known ? hop.channel.text() + "/" + std::to_string(hop.direction) : std::string("-")) + "  " +
-              hop.node.hex() + "  " + (imported && hop.amount == Msat{} ? "-" : sat_text(hop.amount));
-      if (!imported) text += "  " + counted(hop.delay, "block");
-      if (imported && hop.delay != 0) text += "  until block " + std::to_string(hop.delay);
+      text += fmt::format("  {}  {}  {}",
+                          known ? fmt::format("{}/{}", hop.channel.text(), hop.direction) : std::string("-"),
+                          hop.node.hex(), imported && hop.amount == Msat{} ? "-" : sat_text(hop.amount));
+      if (!imported) text += fmt::format("  {}", counted(hop.delay, "block"));
+      if (imported && hop.delay != 0) text += fmt::format("  until block {}", hop.delay);
       text += "\n";
     }
   }
@@ -228,7 +238,7 @@ std::string hops_text(const Payment& payment) {
 }
 
 /// Where an imported payment is known.
-std::string ask_lnd(const PaymentHash& hash) { return "lncli trackpayment " + hash.hex(); }
+std::string ask_lnd(const PaymentHash& hash) { return fmt::format("lncli trackpayment {}", hash.hex()); }
 
 /// What keeps a payment from its end when no attempt of it is open.
 std::string nothing_of_ours_text(const Payment& payment) {
@@ -239,14 +249,16 @@ std::string nothing_of_ours_text(const Payment& payment) {
     return "No HTLC of ours is in flight. If the node still works on this hash, it is another user's HTLC that is "
            "awaited.\n";
   }
-  return "No HTLC of ours is in flight, but the node was killed before it made one, and its record of that one never "
-         "ends: it can keep this hash from being paid. To end the payment here: paytower resolve " +
-         payment.request.hash.hex() + " --assume-failed, without a switch named\n";
+  return fmt::format(
+      "No HTLC of ours is in flight, but the node was killed before it made one, and its record of that one never "
+      "ends: it can keep this hash from being paid. To end the payment here: paytower resolve {} --assume-failed, "
+      "without a switch named\n",
+      payment.request.hash.hex());
 }
 
 std::string next_text(const Payment& payment, const Output& output) {
   const std::string hash = payment.request.hash.hex();
-  const std::string resume = "Next: " + output.command("paytower resume " + hash) + "\n";
+  const std::string resume = fmt::format("Next: {}\n", output.command(fmt::format("paytower resume {}", hash)));
   switch (payment.status()) {
     case PaymentStatus::succeeded: return "It is paid.\n";
     case PaymentStatus::failed: break;
@@ -259,38 +271,41 @@ std::string next_text(const Payment& payment, const Output& output) {
     if (payment.amp) return "It is over. The set id of an AMP payment is no payment hash, and cannot be paid.\n";
     if (payment.definitive() || !payment.has_watched_attempt()) return "It may be paid again.\n";
     if (payment.provenance != Provenance::native) {
-      return "It was marked as failed by hand, NOT confirmed: if its HTLC settles at lnd, you have paid, and a new "
-             "payment pays twice.\nNext: " +
-             ask_lnd(payment.request.hash) + "\n";
+      return fmt::format(
+          "It was marked as failed by hand, NOT confirmed: if its HTLC settles at lnd, you have paid, and a new "
+          "payment pays twice.\nNext: {}\n",
+          ask_lnd(payment.request.hash));
     }
-    return "It was marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid, and a new payment pays "
-           "twice.\n" +
-           resume;
+    return fmt::format(
+        "It was marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid, and a new payment pays "
+        "twice.\n{}",
+        resume);
   }
   if (payment.provenance != Provenance::native) {
-    return "Do not pay it again. It belongs to the lnd node that it was imported from; paytower cannot ask about "
-           "it.\nNext: " +
-           ask_lnd(payment.request.hash) + ", and import lnd's file again once it has ended\n";
+    return fmt::format(
+        "Do not pay it again. It belongs to the lnd node that it was imported from; paytower cannot ask about "
+        "it.\nNext: {}, and import lnd's file again once it has ended\n",
+        ask_lnd(payment.request.hash));
   }
   std::string text = "Do not pay it again.\n";
   if (!payment.has_open_attempt() && !payment.attempts.empty()) text += nothing_of_ours_text(payment);
   text += resume;
-  if (!payment.stop_reason) text += "  or  " + output.command("paytower cancel " + hash) + "\n";
+  if (!payment.stop_reason) text += fmt::format("  or  {}\n", output.command(fmt::format("paytower cancel {}", hash)));
   return text;
 }
 
 }  // namespace
 
 std::string counted(std::uint64_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 std::string elapsed_text(std::int64_t ns) {
   const std::int64_t tenths = ns / (100 * ns_per_ms);
-  if (tenths < 600) return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
+  if (tenths < 600) return fmt::format("{}.{} s", tenths / 10, tenths % 10);
   const std::int64_t seconds = ns / ns_per_second;
-  if (seconds < 3600) return std::to_string(seconds / 60) + " min " + std::to_string(seconds % 60) + " s";
-  return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+  if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
+  return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
 }
 
 std::string outcome_text(const Payment& payment) {
@@ -305,11 +320,11 @@ std::string outcome_text(const Payment& payment) {
 }
 
 std::string outcome_line(const Payment& payment, const Output& output) {
-  std::string text = payment.request.hash.hex() + "  " +
-                     paint_status(output, std::string(status_name(payment.status()))) + "  " +
-                     sat_text(payment.request.demand.amount);
-  if (payment.fail_reason && !payment.proof()) text += "  " + std::string(reason_name(*payment.fail_reason));
-  return text + "\n";
+  std::string text = fmt::format("{}  {}  {}", payment.request.hash.hex(),
+                                 paint_status(output, std::string(status_name(payment.status()))),
+                                 sat_text(payment.request.demand.amount));
+  if (payment.fail_reason && !payment.proof()) text += fmt::format("  {}", reason_name(*payment.fail_reason));
+  return fmt::format("{}\n", text);
 }
 
 ExitCode exit_code_of(const Payment& payment) {
@@ -325,40 +340,43 @@ ExitCode exit_code_of(const Payment& payment) {
 
 std::string next_command(const Payment& payment) {
   if (payment.ended_for_good()) return {};
-  return "paytower resume " + payment.request.hash.hex();
+  return fmt::format("paytower resume {}", payment.request.hash.hex());
 }
 
 std::optional<std::string> foreign_settlement(const Payment& payment) {
   const auto settled = settlement_of(payment);
   if (!settled || settled->first->origin != AttemptOrigin::foreign) return std::nullopt;
-  return "another user of this node paid this hash: " + sat_text(settled->amount) + ", fee " + sat_text(settled->fee) +
-         (settled->first->id ? ", their attempt " + std::to_string(settled->first->id->value) : "");
+  return fmt::format("another user of this node paid this hash: {}, fee {}{}", sat_text(settled->amount),
+                     sat_text(settled->fee),
+                     settled->first->id ? fmt::format(", their attempt {}", settled->first->id->value) : "");
 }
 
 std::string overpayment_text(Msat more) {
-  return "an attempt was marked as failed by hand, NOT confirmed: if its HTLC settles as well, the payee gets up to " +
-         sat_text(more) + " too much";
+  return fmt::format(
+      "an attempt was marked as failed by hand, NOT confirmed: if its HTLC settles as well, the payee gets up to {} "
+      "too much",
+      sat_text(more));
 }
 
 std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries,
                          const std::vector<Payment>& duplicates, bool omit_hops, const Output& output) {
-  std::string text = facts_text(payment, output) + "\n" + attempts_text(payment, output);
+  std::string text = fmt::format("{}\n{}", facts_text(payment, output), attempts_text(payment, output));
   if (!omit_hops) text += hops_text(payment);
   const auto add = [&](const char* title, const Payment& other) {
-    text += std::string("\n") + title + "\n" + facts_text(other, output) + "\n" + attempts_text(other, output);
+    text += fmt::format("\n{}\n{}\n{}", title, facts_text(other, output), attempts_text(other, output));
   };
   for (const Payment& older : older_tries) add("Earlier try", older);
   for (const Payment& duplicate : duplicates) add("Duplicate", duplicate);
   if (const Msat more = possible_overpayment(payment, older_tries); more > Msat{})
-    text += "\nWarning: " + overpayment_text(more) + ".\n";
-  return text + "\n" + next_text(payment, output);
+    text += fmt::format("\nWarning: {}.\n", overpayment_text(more));
+  return fmt::format("{}\n{}", text, next_text(payment, output));
 }
 
 namespace {
 
 /// Never a command that takes the protection away: what stands here is what people do next.
 std::string_view why_blocked(const Guard& guard) {
-  if (guard.amp) return "This is the set id of an AMP payment, and no payment hash: it is never payable.";
+  if (guard.amp) return "This is the set id of an AMP payment, not a payment hash: it is never payable.";
   switch (guard.kind) {
     case GuardKind::in_flight:
       return "lnd had this payment in flight when it was imported: the hash stays blocked until it is known what "
@@ -382,8 +400,8 @@ std::string guard_page(const Guard& guard, const Output& output) {
   facts.add("preimage", guard.preimage ? guard.preimage->hex() : "");
   facts.add("destination", guard.destination ? guard.destination->hex() : "");
   facts.add("since", time_text(guard.since));
-  std::string text = std::string(why_blocked(guard)) + "\n" + std::move(facts).take();
-  if (guard.kind == GuardKind::in_flight) text += "\nNext: " + ask_lnd(guard.hash) + "\n";
+  std::string text = fmt::format("{}\n{}", why_blocked(guard), std::move(facts).take());
+  if (guard.kind == GuardKind::in_flight) text += fmt::format("\nNext: {}\n", ask_lnd(guard.hash));
   return text;
 }
 

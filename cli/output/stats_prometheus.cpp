@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include <fmt/core.h>
+
 namespace paytower::cli {
 
 namespace {
@@ -11,13 +13,13 @@ constexpr std::array<unsigned, 5> percentiles{50, 90, 95, 99, 100};
 class Metrics {
  public:
   void metric(const std::string& name, const std::string& help) {
-    name_ = "paytower_" + name;
-    text_ += "# HELP " + name_ + " " + help + "\n# TYPE " + name_ + " gauge\n";
+    name_ = fmt::format("paytower_{}", name);
+    text_ += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name_, help, name_);
   }
-  void sample(const std::string& value) { text_ += name_ + " " + value + "\n"; }
-  void sample(std::uint64_t value) { sample(std::to_string(value)); }
+  void sample(const std::string& value) { text_ += fmt::format("{} {}\n", name_, value); }
+  void sample(std::uint64_t value) { sample(fmt::format("{}", value)); }
   void sample(const std::string& label, const std::string& of, const std::string& value) {
-    text_ += name_ + "{" + label + "=\"" + prometheus_label(of) + "\"} " + value + "\n";
+    text_ += fmt::format("{}{{{}=\"{}\"}} {}\n", name_, label, prometheus_label(of), value);
   }
   [[nodiscard]] std::string take() && { return std::move(text_); }
 
@@ -28,7 +30,7 @@ class Metrics {
 
 /// A whole number of 10^-digits.
 std::string decimal(std::uint64_t value, std::size_t digits) {
-  std::string text = std::to_string(value);
+  std::string text = fmt::format("{}", value);
   if (text.size() <= digits) text.insert(0, digits + 1 - text.size(), '0');
   return text.insert(text.size() - digits, ".");
 }
@@ -36,10 +38,10 @@ std::string decimal(std::uint64_t value, std::size_t digits) {
 template <typename Text> void add_percentiles(Metrics& metrics, const db::LogHistogram& histogram, const Text& text) {
   if (histogram.count() == 0) return;
   for (const unsigned percent : percentiles)
-    metrics.sample("percentile", std::to_string(percent), text(*histogram.percentile(percent)));
+    metrics.sample("percentile", fmt::format("{}", percent), text(*histogram.percentile(percent)));
 }
 
-std::string whole(std::uint64_t value) { return std::to_string(value); }
+std::string whole(std::uint64_t value) { return fmt::format("{}", value); }
 
 void add_payments(Metrics& metrics, const db::PaymentStats& stats) {
   metrics.metric("payments", "Payments by status.");
@@ -87,7 +89,7 @@ void add_failures(Metrics& metrics, const db::PaymentStats& stats) {
     metrics.sample("code", std::string(failure_name(entry.first)), whole(entry.second));
   metrics.metric("channel_failures", "Failed attempts by channel and direction, of the channels that failed most.");
   for (const db::ChannelFailures& entry : stats.by_channel) {
-    metrics.sample("channel", entry.channel.channel.text() + "/" + std::to_string(entry.channel.direction),
+    metrics.sample("channel", fmt::format("{}/{}", entry.channel.channel.text(), entry.channel.direction),
                    whole(entry.count));
   }
   if (stats.other_channels > 0) metrics.sample("channel", "other", whole(stats.other_channels));

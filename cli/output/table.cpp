@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/output/text.h"
 #include "core/base/require.h"
 
@@ -69,9 +71,9 @@ std::string Table::line(const std::vector<std::string>& cells, const Output* out
     space.assign(widths_[i] - std::min(widths_[i], columns_of(cells[i])), ' ');
     const std::string shown = output != nullptr && i == status_column ? paint_status(*output, cells[i]) : cells[i];
     text += columns_[i].right ? space + shown : shown;
-    space = columns_[i].right ? "  " : space + "  ";
+    space = columns_[i].right ? "  " : fmt::format("{}  ", space);
   }
-  return text + "\n";
+  return fmt::format("{}\n", text);
 }
 
 std::string Table::block(const std::vector<std::string>& cells, const Output& output, std::size_t status_column) const {
@@ -80,7 +82,8 @@ std::string Table::block(const std::vector<std::string>& cells, const Output& ou
   std::string text;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (cells[i] == "-") continue;
-    const std::string title = columns_[i].title + std::string(titles - columns_of(columns_[i].title) + 2, ' ');
+    const std::string title =
+        fmt::format("{}{}", columns_[i].title, std::string(titles - columns_of(columns_[i].title) + 2, ' '));
     text += i == status_column ? title + paint_status(output, cells[i]) : wrapped(title + cells[i], room_, titles + 2);
     text += "\n";
   }
@@ -100,7 +103,7 @@ std::string wrapped(const std::string& text, std::size_t room, std::size_t inden
   const std::size_t behind = left - indent;
   while (columns_of(rest) > left) {
     const std::size_t bytes = bytes_within(rest, left);
-    result += std::string(rest.substr(0, bytes)) + "\n" + std::string(indent, ' ');
+    result += fmt::format("{}\n{}", rest.substr(0, bytes), std::string(indent, ' '));
     rest.remove_prefix(bytes);
     left = behind;
   }

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <utility>
 
+#include <fmt/core.h>
+
 namespace paytower::cli {
 
 namespace {
@@ -95,16 +97,9 @@ bool harmful(char32_t code) {
   return in_any(ranges, code) || (code & 0xFFFE) == 0xFFFE;
 }
 
-std::string hex(std::uint32_t value, std::size_t width) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (; value != 0 || text.size() < width; value >>= 4) text.insert(text.begin(), digits[value & 0xF]);
-  return text;
-}
-
 void append_escaped(std::string& out, const Character& character, std::string_view text) {
   if (!character.valid) {
-    out += "\\x" + hex(static_cast<std::uint8_t>(text.front()), 2);
+    out += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(text.front()));
   } else if (!harmful(character.code)) {
     out += text.substr(0, character.bytes);
   } else if (character.code == U'\n') {
@@ -112,9 +107,9 @@ void append_escaped(std::string& out, const Character& character, std::string_vi
   } else if (character.code == U'\t') {
     out += "\\t";
   } else if (character.code < 0x80) {
-    out += "\\x" + hex(static_cast<std::uint32_t>(character.code), 2);
+    out += fmt::format("\\x{:02x}", static_cast<std::uint32_t>(character.code));
   } else {
-    out += "\\u{" + hex(static_cast<std::uint32_t>(character.code), 1) + "}";
+    out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(character.code));
   }
 }
 
@@ -152,7 +147,7 @@ std::string without_invoices(std::string_view text) {
     const std::size_t size = word_size(text);
     const std::string_view word = text.substr(0, size);
     const std::size_t prefix = invoice_prefix_in(word);
-    out += prefix != 0 && size - prefix >= least ? std::string(word.substr(0, prefix)) + "..." : std::string(word);
+    out += prefix != 0 && size - prefix >= least ? fmt::format("{}...", word.substr(0, prefix)) : std::string(word);
     if (size < text.size()) out += text[size];
     text.remove_prefix(std::min(size + 1, text.size()));
   }
@@ -175,7 +170,7 @@ std::string in_quotes(std::string_view text) {
     }
     if (out.size() >= most + secret_digits) break;
   }
-  return "\"" + without_invoices(std::string_view(out).substr(0, most)) + "\"";
+  return fmt::format("\"{}\"", without_invoices(std::string_view(out).substr(0, most)));
 }
 
 std::string printable(std::string_view text) {
@@ -215,7 +210,7 @@ std::string printable_cut(std::string_view text, std::size_t columns) {
   std::string shown = printable(text);
   if (columns_of(shown) <= columns) return shown;
   if (columns <= 3) return std::string(columns, '.');
-  return shown.substr(0, bytes_within(shown, columns - 3)) + "...";
+  return fmt::format("{}...", shown.substr(0, bytes_within(shown, columns - 3)));
 }
 
 std::string time_text(UnixNs time) {
@@ -225,13 +220,9 @@ std::string time_text(UnixNs time) {
   const auto midnight = chrono::floor<chrono::days>(point);
   const chrono::year_month_day date{midnight};
   const chrono::hh_mm_ss clock{point - midnight};
-  const auto padded = [](auto value, std::size_t width) {
-    std::string text_of = std::to_string(value);
-    return text_of.size() < width ? std::string(width - text_of.size(), '0') + text_of : text_of;
-  };
-  return padded(static_cast<int>(date.year()), 4) + "-" + padded(static_cast<unsigned>(date.month()), 2) + "-" +
-         padded(static_cast<unsigned>(date.day()), 2) + "T" + padded(clock.hours().count(), 2) + ":" +
-         padded(clock.minutes().count(), 2) + ":" + padded(clock.seconds().count(), 2) + "Z";
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
 }
 
 std::string relative_time(UnixNs time, UnixNs now) {
@@ -241,19 +232,19 @@ std::string relative_time(UnixNs time, UnixNs now) {
   const std::uint64_t seconds = apart / static_cast<std::uint64_t>(ns_per_second);
   std::string text;
   if (seconds < 100) {
-    text = std::to_string(seconds) + " s";
+    text = fmt::format("{} s", seconds);
   } else if (seconds < 100 * 60) {
-    text = std::to_string(seconds / 60) + " min";
+    text = fmt::format("{} min", seconds / 60);
   } else if (seconds < 48 * 3'600) {
-    text = std::to_string(seconds / 3'600) + " h";
+    text = fmt::format("{} h", seconds / 3'600);
   } else {
-    text = grouped(seconds / 86'400) + " d";
+    text = fmt::format("{} d", grouped(seconds / 86'400));
   }
-  return past ? text + " ago" : "in " + text;
+  return past ? fmt::format("{} ago", text) : fmt::format("in {}", text);
 }
 
 std::string grouped(std::uint64_t number) {
-  std::string text = std::to_string(number);
+  std::string text = fmt::format("{}", number);
   for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
   return text;
 }
@@ -261,11 +252,11 @@ std::string grouped(std::uint64_t number) {
 std::string sat_text(Msat amount) {
   std::string text = grouped(amount.value() / 1000);
   if (const std::uint64_t rest = amount.value() % 1000; rest != 0) {
-    std::string digits = std::to_string(1000 + rest).substr(1);
+    std::string digits = fmt::format("{:03}", rest);
     digits.erase(digits.find_last_not_of('0') + 1);
-    text += "." + digits;
+    text += fmt::format(".{}", digits);
   }
-  return text + " sat";
+  return fmt::format("{} sat", text);
 }
 
 std::string shell_word(std::string_view text) {
@@ -282,7 +273,7 @@ std::string shell_word(std::string_view text) {
       word += c;
     }
   }
-  return word + "'";
+  return fmt::format("{}'", word);
 }
 
 }  // namespace paytower::cli

@@ -477,7 +477,7 @@ class Sources(harness.World):
                 self.assertEqual((guard["kind"], guard["amp"]), ("written_off", True))
                 self.assertEqual(self.ok("show", amp["FAILED"], "--json").json()["amp"], True)
                 page = self.ok("show", amp["FAILED"]).out
-                self.assertIn("set id of an AMP payment, and no payment hash", page)
+                self.assertIn("set id of an AMP payment, not a payment hash", page)
                 sent = self.send_to(amp["FAILED"])
                 self.assertEqual((sent.code, sent.error()["code"]), (REFUSED, "already_ended"))
                 self.assertIn("set id of an AMP payment", sent.error()["message"])
