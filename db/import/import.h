@@ -1,4 +1,4 @@
-// `migrate --from-lnd`: lnd's channel.db becomes a new payment database, or adds what is new to one of the same node.
+// `migrate --from-lnd`: makes a new payment database from lnd's files, or adds what is new to one of the same node.
 #pragma once
 
 #include <string>
@@ -8,28 +8,28 @@
 namespace paytower::db {
 
 struct ImportRequest {
-  std::string channel_db;   ///< lnd's file, only read
-  std::string database;     ///< made when it is missing
-  bool assume_v04 = false;  ///< database versions 0 to 2 are as lnd 0.4 wrote them
-  bool strict = false;      ///< anything to quarantine refuses, and nothing is written
+  std::string channel_db;   ///< lnd's file; it is only read
+  std::string database;     ///< it is made if it is missing
+  bool assume_v04 = false;  ///< treat database versions 0 to 2 as written by lnd 0.4
+  bool strict = false;      ///< if anything would be quarantined, refuse and write nothing
   bool dry_run = false;
-  std::int64_t lock_timeout_ns = 0;  ///< how long another paytower is waited for
+  std::int64_t lock_timeout_ns = 0;  ///< how long to wait for another paytower
   UnixNs now{};
 };
 
-/// All that the file holds is worked out in a private database first. A new `database` gets its name only when it is
-/// complete and synced: a crash leaves nothing or all. One that is there must hold earlier imports of the same node
-/// alone, and takes what is new in one transaction: rows, and the end of payments that were in flight when they were
-/// imported. The report counts what is new; `rehearsed` holds what it tells of in a dry run.
+/// First all that the file contains is put into a private database. A new `database` gets its name only when it is
+/// complete and synced: a crash leaves nothing or all of it. An existing one must contain only earlier imports of the
+/// same node, and gets what is new in one transaction: rows, and the end of payments that were in flight when they were
+/// imported. The report counts what is new; after a dry run, `rehearsed` holds the result.
 ///
-/// Throws RefusalError: usage (not lnd's file, damaged, a version that is not read, no source node), busy (lnd runs,
-/// another paytower writes), parameters_differ (the database holds something else), schema_older, schema_newer,
-/// database (strict; no space); StoreError; MigrationStopped.
+/// Throws RefusalError: usage (not lnd's file, damaged, a version that cannot be read, no source node), busy (lnd is
+/// running, another paytower writes), parameters_differ (the database contains something else), schema_older,
+/// schema_newer, database (strict; no space); StoreError; MigrationStopped.
 [[nodiscard]] MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgress& progress);
 
-/// Adds what the attached database "staged" has and `database` has not, inside the caller's transaction, and counts it.
-/// Throws RefusalError(parameters_differ) when `database` is not one of earlier imports of the same node.
-/// `same_numbers`: rows are the same when their sequence numbers and hashes are; else when hash and time of creation
+/// Adds what the attached database "staged" has and `database` does not, inside the caller's transaction, and counts
+/// it. Throws RefusalError(parameters_differ) if `database` does not consist of earlier imports of the same node.
+/// `same_numbers`: rows are the same if their sequence numbers and hashes are; otherwise if hash and time of creation
 /// are.
 void add_staged(SQLite::Database& database, bool same_numbers, migrations::StepReport& report);
 

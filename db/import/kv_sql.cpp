@@ -1,6 +1,8 @@
 // channel.sqlite: lnd's key-value tree in one SQLite table (--db.backend=sqlite).
 #include <deque>
 
+#include <fmt/core.h>
+
 #include "core/base/error.h"
 #include "db/import/lnd/channel_db.h"
 #include "db/import/lnd/kv_payments.h"
@@ -14,7 +16,7 @@ namespace {
 constexpr std::string_view metadata = "metadata", version_key = "dbp", tombstone = "data-migration-tombstone";
 constexpr std::string_view graph_node = "graph-node", source_key = "source", legacy_payments = "payments";
 
-/// A bucket's row: value NULL. Its entries name it as their parent.
+/// The row of a bucket: its value is NULL. Its entries name it as their parent.
 struct KvBucket {
   std::int64_t id = 0;
   std::uint64_t sequence = 0;
@@ -55,12 +57,12 @@ class KvTable {
   SQLite::Statement value_;
 };
 
-/// Entries of buckets, one statement for each depth of them.
+/// The entries of buckets, with one statement for each depth.
 class KvWalk {
  public:
   explicit KvWalk(const LndSqlite& file) : file_(file) {}
 
-  /// All that a row's bucket holds, within a copy's bounds. `row`: a statement of entries() that stands on it.
+  /// All that is in the bucket of a row, within the bounds of a copy. `row`: a statement of entries(), at that row.
   void copy(SQLite::Statement& row, lnd::BucketEntry& entry, std::size_t depth) {
     entry.key = bytes_in(row, 0);
     entry.is_bucket = row.getColumn(1).isNull();
@@ -72,7 +74,7 @@ class KvWalk {
       return charge(size);
     }
     entry.sequence = static_cast<std::uint64_t>(row.getColumn(3).getInt64());
-    if (depth == lnd::max_bucket_depth) file_.refuse("a bucket lies in more than " + std::to_string(depth) + " others");
+    if (depth == lnd::max_bucket_depth) file_.refuse(fmt::format("a bucket lies in more than {} others", depth));
     SQLite::Statement& inside = entries(row.getColumn(2).getInt64(), depth);
     while (complete_ && inside.executeStep()) {
       copy(inside, entry.entries.emplace_back(), depth + 1);
@@ -82,7 +84,7 @@ class KvWalk {
     inside.reset();
   }
 
-  /// Key, value, id, sequence of a bucket's entries in key order.
+  /// Key, value, id and sequence of a bucket's entries, in the order of keys.
   [[nodiscard]] SQLite::Statement& entries(std::int64_t parent, std::size_t depth) {
     while (statements_.size() <= depth) {
       statements_.push_back(file_.indexed(
@@ -94,8 +96,8 @@ class KvWalk {
     return statement;
   }
 
-  /// Of its unique index; a table made otherwise could have a key twice, or order them in its own way.
-  [[noreturn]] void refuse_order() const { file_.refuse("has keys that do not ascend"); }
+  /// From its unique index. A table without it could have a key twice, or another order.
+  [[noreturn]] void refuse_order() const { file_.refuse("has keys out of order"); }
 
   void begin() {
     left_ = lnd::max_copy_bytes;
@@ -114,7 +116,7 @@ class KvWalk {
   }
 
   const LndSqlite& file_;
-  std::deque<SQLite::Statement> statements_;  // a statement keeps its place while others are added
+  std::deque<SQLite::Statement> statements_;  // a statement must not move while others are added
   std::size_t left_ = lnd::max_copy_bytes;
   bool complete_ = true;
 };
@@ -152,7 +154,7 @@ class KvSqlRecords : public lnd::RecordStream {
   std::uint32_t version_;
   KvWalk walk_;
   SQLite::Statement* hashes_ = nullptr;
-  Bytes last_;  // hash that was handed out
+  Bytes last_;  // the last hash that was given out
   std::deque<lnd::KvRecord> ready_;
 };
 
@@ -166,7 +168,7 @@ class KvSqlSource : public lnd::Source {
     payments_ = table.top(lnd::payments_root_bucket);
     if (file_->had_log())
       notes_.emplace_back(
-          "lnd was not stopped in order: its database was read together with what its log holds, from a copy of both");
+          "lnd was not stopped cleanly: its database was read together with its log, from a copy of both");
   }
 
   std::optional<PublicKey> source_node() const override { return source_node_; }
@@ -192,26 +194,26 @@ class KvSqlSource : public lnd::Source {
     for (const std::uint8_t byte : stored.value_or(Bytes{})) version_ = version_ << 8 | byte;
     if (!stored) {
       if (!table.top(lnd::payments_root_bucket) || !table.top(lnd::payments_index_bucket)) {
-        file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed",
+        file_->refuse("does not say its version (no `metadata/dbp`), and paytower does not guess what is in it",
                       lnd::start_lnd_once);
       }
       version_ = lnd::unsaid_version;
       notes_.push_back(lnd::unsaid_version_note());
     }
-    // lnd had bucketed its payments for years when it first kept them in SQLite.
+    // lnd had kept its payments in buckets for years when it first used SQLite for them.
     if (version_ < lnd::first_bucket_version)
-      file_->refuse("has version " + std::to_string(version_) + ", and no lnd kept that in SQLite");
+      file_->refuse(fmt::format("has version {}, and no lnd kept that in SQLite", version_));
     if (version_ > lnd::newest_version) {
-      file_->refuse("has version " + std::to_string(version_) + "; " + std::to_string(lnd::newest_version) +
-                        " is the newest that can be read",
+      file_->refuse(fmt::format("has version {}; {}"
+                                " is the newest that can be read",
+                                version_, lnd::newest_version),
                     lnd::newer_paytower);
     }
     KvWalk walk(*file_);
     const auto old = table.top(legacy_payments);
     if (old && file_->reading([&] { return walk.entries(old->id, 0).executeStep(); })) {
-      file_->refuse(
-          "has version " + std::to_string(version_) + " and still records in `payments`, which version 9 removed",
-          lnd::start_lnd_on_a_copy);
+      file_->refuse(fmt::format("has version {} and still records in `payments`, which version 9 removed", version_),
+                    lnd::start_lnd_on_a_copy);
     }
   }
 

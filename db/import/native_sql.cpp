@@ -1,6 +1,8 @@
 // lnd.sqlite: the native tables of lnd 0.21 with --db.use-native-sql.
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "core/base/error.h"
 #include "db/import/lnd/byte_reader.h"
 #include "db/import/lnd/sql_rows.h"
@@ -14,41 +16,43 @@ namespace {
 namespace names = lnd::sql_names;
 namespace columns = lnd::sql_columns;
 
-constexpr std::int64_t payments_moved = 14;  // lnd's migration_tracker: payments have moved to SQL
+constexpr std::int64_t payments_moved = 14;  // in lnd's migration_tracker: the payments have moved to SQL
 
-/// Whether a row hangs off this one. Most nodes have no rows at all in most of these tables, and are not asked for
-/// each.
+/// Whether another table has a row for this one. Most nodes have no rows at all in most of these tables; then it is not
+/// asked for each row.
 std::string flag_of(const LndSqlite& file, const std::string& table, const std::string& condition) {
   if (!file.has_rows(table)) return "0";
-  return "EXISTS (SELECT 1 FROM " + table + " AS c WHERE c." + condition + ")";
+  return fmt::format("EXISTS (SELECT 1 FROM {} AS c WHERE c.{})", table, condition);
 }
 
-/// Its columns joined to a hop, NULL where the table is empty.
+/// The table's columns, joined to a hop; NULL if the table is empty.
 std::string extension_of(const LndSqlite& file, const std::string& table, std::string& joins,
                          std::initializer_list<const char*> columns) {
   const bool rows = file.has_rows(table);
   std::string list;
-  for (const char* column : columns) list += ", " + (rows ? table + "." + column : "NULL");
-  if (rows) joins += " LEFT JOIN " + table + " ON " + table + ".hop_id = h.id";
+  for (const char* column : columns) list += fmt::format(", {}", rows ? fmt::format("{}.{}", table, column) : "NULL");
+  if (rows) joins += fmt::format(" LEFT JOIN {} ON {}.hop_id = h.id", table, table);
   return list;
 }
 
 std::string payment_columns(const LndSqlite& file) {
-  return "SELECT p.payment_identifier, p.id, p.amount_msat, p.created_at, p.fail_reason, i.id IS NOT NULL, "
-         "i.intent_type, i.intent_payload, " +
-         flag_of(file, "payment_first_hop_custom_records", "payment_id = p.id") + ", " +
-         flag_of(file, "payment_duplicates", "payment_id = p.id") +
-         " FROM payments AS p LEFT JOIN payment_intents AS i ON i.payment_id = p.id WHERE p.id > ?1 ORDER BY p.id";
+  return fmt::format(
+      "SELECT p.payment_identifier, p.id, p.amount_msat, p.created_at, p.fail_reason, i.id IS NOT NULL, "
+      "i.intent_type, i.intent_payload, {}, {}"
+      " FROM payments AS p LEFT JOIN payment_intents AS i ON i.payment_id = p.id WHERE p.id > ?1 ORDER BY p.id",
+      flag_of(file, "payment_first_hop_custom_records", "payment_id = p.id"),
+      flag_of(file, "payment_duplicates", "payment_id = p.id"));
 }
 
 std::string attempt_columns(const LndSqlite& file) {
-  return "SELECT a.attempt_index, a.attempt_time, a.payment_hash, a.first_hop_amount_msat, a.route_total_time_lock, "
-         "a.route_total_amount, a.route_source_key,"
-         " r.attempt_index IS NOT NULL, r.resolution_time, r.resolution_type, r.settle_preimage, "
-         "r.failure_source_index, r.htlc_fail_reason, r.failure_msg, " +
-         flag_of(file, "payment_attempt_first_hop_custom_records", "htlc_attempt_index = a.attempt_index") +
-         " FROM payment_htlc_attempts AS a LEFT JOIN payment_htlc_attempt_resolutions AS r ON r.attempt_index = "
-         "a.attempt_index";
+  return fmt::format(
+      "SELECT a.attempt_index, a.attempt_time, a.payment_hash, a.first_hop_amount_msat, a.route_total_time_lock, "
+      "a.route_total_amount, a.route_source_key,"
+      " r.attempt_index IS NOT NULL, r.resolution_time, r.resolution_type, r.settle_preimage, "
+      "r.failure_source_index, r.htlc_fail_reason, r.failure_msg, {}"
+      " FROM payment_htlc_attempts AS a LEFT JOIN payment_htlc_attempt_resolutions AS r ON r.attempt_index = "
+      "a.attempt_index",
+      flag_of(file, "payment_attempt_first_hop_custom_records", "htlc_attempt_index = a.attempt_index"));
 }
 
 std::string hop_columns(const LndSqlite& file) {
@@ -57,9 +61,10 @@ std::string hop_columns(const LndSqlite& file) {
   const std::string amp = extension_of(file, "payment_route_hop_amp", joins, {"root_share", "set_id", "child_index"});
   const std::string blinded = extension_of(file, "payment_route_hop_blinded", joins,
                                            {"encrypted_data", "blinding_point", "blinded_path_total_amt"});
-  return "SELECT h.id, h.hop_index, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data" + mpp +
-         amp + blinded + ", " + flag_of(file, "payment_hop_custom_records", "hop_id = h.id") +
-         " FROM payment_route_hops AS h" + joins + " WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index";
+  return fmt::format(
+      "SELECT h.id, h.hop_index, h.pub_key, h.scid, h.outgoing_time_lock, h.amt_to_forward, h.meta_data{}{}{}, {}"
+      " FROM payment_route_hops AS h{} WHERE h.htlc_attempt_index = ?1 ORDER BY h.hop_index",
+      mpp, amp, blinded, flag_of(file, "payment_hop_custom_records", "hop_id = h.id"), joins);
 }
 
 std::uint64_t number_in(SQLite::Statement& statement, int column) {
@@ -71,11 +76,11 @@ Bytes bytes_in(const SQLite::Column& column) {
   return {data, data + column.getBytes()};
 }
 
-/// What stands behind a payment, an attempt, a hop.
+/// The rows that belong to a payment, an attempt, a hop.
 class Details {
  public:
   explicit Details(const LndSqlite& file)
-      : attempts_(file.indexed(attempt_columns(file) + " WHERE a.payment_id = ?1")),
+      : attempts_(file.indexed(fmt::format("{} WHERE a.payment_id = ?1", attempt_columns(file)))),
         hops_(file.indexed(hop_columns(file))),
         hop_records_(file.indexed("SELECT key, value FROM payment_hop_custom_records WHERE hop_id = ?1 ORDER BY key")),
         attempt_records_(file.indexed("SELECT key, value FROM payment_attempt_first_hop_custom_records WHERE "
@@ -83,7 +88,7 @@ class Details {
         payment_records_(file.indexed(
             "SELECT key, value FROM payment_first_hop_custom_records WHERE payment_id = ?1 ORDER BY key")) {}
 
-  /// What hangs off few rows (custom records) is asked for where the row itself says that it is there.
+  /// Custom records, which few rows have, are asked for only if the row itself says that there are some.
   void of_payment(RowCopy& copy, std::int64_t id, bool has_records) {
     if (has_records) records(copy, payment_records_, copy.bucket(copy.top(), names::first_hop_records), id);
     attempts_.reset();
@@ -98,7 +103,7 @@ class Details {
               [](const lnd::BucketEntry& a, const lnd::BucketEntry& b) { return a.key < b.key; });
   }
 
-  /// The row that `statement` of attempt_columns stands on.
+  /// The current row of `statement`, made from attempt_columns.
   void of_attempt(RowCopy& copy, lnd::BucketEntry& all, SQLite::Statement& statement) {
     const std::uint64_t index = number_in(statement, 0);
     lnd::BucketEntry& attempt = copy.numbered(all, index);
@@ -128,7 +133,7 @@ class Details {
     for (const auto& [hop, id] : with_records) records(copy, hop_records_, copy.numbered(kept, hop), id);
   }
 
-  /// Rows of type and value behind what `of` names.
+  /// Rows of type and value that belong to `of`.
   static void records(RowCopy& copy, SQLite::Statement& statement, lnd::BucketEntry& into, std::int64_t of) {
     statement.reset();
     statement.bind(1, of);
@@ -143,7 +148,7 @@ class Details {
   SQLite::Statement payment_records_;
 };
 
-/// Payments by their ids, each with its duplicates behind it; then rows that belong to no payment.
+/// Payments in the order of their ids, each followed by its duplicates; then rows that belong to no payment.
 class NativeRecords : public lnd::RecordStream {
  public:
   NativeRecords(const LndSqlite& file, std::uint64_t largest_id)
@@ -151,8 +156,9 @@ class NativeRecords : public lnd::RecordStream {
         duplicates_(file.indexed("SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time FROM "
                                  "payment_duplicates WHERE payment_id = ?1 ORDER BY id")),
         orphans_(file.database(),
-                 attempt_columns(file) +
-                     " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = a.payment_id) ORDER BY a.id"),
+                 fmt::format("{}"
+                             " WHERE NOT EXISTS (SELECT 1 FROM payments AS p WHERE p.id = a.payment_id) ORDER BY a.id",
+                             attempt_columns(file))),
         lost_(file.database(),
               "SELECT id, amount_msat, created_at, fail_reason, settle_preimage, settle_time, payment_id FROM "
               "payment_duplicates AS d"
@@ -190,7 +196,7 @@ class NativeRecords : public lnd::RecordStream {
     return lnd::decode_sql_payment(copy.take());
   }
 
-  /// It has no number among the payments: it gets one behind them all.
+  /// It has no number among the payments: it gets one after all of them.
   lnd::KvRecord duplicate(SQLite::Statement& statement) {
     return lnd::decode_sql_duplicate(copy_of_duplicate(statement, identifier_), ++largest_id_);
   }
@@ -236,7 +242,7 @@ class NativeSource : public lnd::Source {
     });
     if (file_->had_log())
       notes_.emplace_back(
-          "lnd was not stopped in order: its database was read together with what its log holds, from a copy of both");
+          "lnd was not stopped cleanly: its database was read together with its log, from a copy of both");
   }
 
   std::optional<PublicKey> source_node() const override { return source_node_; }
@@ -273,7 +279,7 @@ class NativeSource : public lnd::Source {
                                              "settle_preimage", "settle_time"});
   }
 
-  /// The graph's own word; a graph that is kept elsewhere leaves the routes, which all begin at the node.
+  /// The graph says it. If the graph is kept elsewhere, the routes do, because they all begin at the node.
   void read_source_node() {
     SQLite::Database& database = file_->database();
     if (file_->has_table("graph_source_nodes", {"node_id"}) && file_->has_table("graph_nodes", {"id", "pub_key"})) {

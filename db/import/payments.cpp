@@ -1,10 +1,12 @@
-// lnd's key-value payments as rows of version 2. They are another node's history: imported, refused and never driven.
+// lnd's key-value payments as rows of version 2. They are another node's history: imported, never payable and never
+// driven.
 #include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
 #include "core/base/limits.h"
 #include "db/import/lnd/source.h"
@@ -25,23 +27,23 @@ constexpr std::size_t max_invoice_bytes = 65'536;
 
 std::int64_t time_of(const std::optional<UnixNs>& time) { return time ? time->value : 0; }
 
-/// Text that can be shown again as it is.
+/// Text that can be shown as it is.
 bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char letter) { return letter >= ' ' && letter <= '~'; });
 }
 
-/// The route of a record that lnd migrated from before version 9: keys alone.
+/// The route of a record that lnd migrated from before version 9: only keys.
 bool from_legacy(const lnd::KvRoute& route) {
   return std::all_of(route.hops.begin(), route.hops.end(),
                      [](const lnd::KvHop& hop) { return hop.channel.value == 0 && hop.outgoing_time_lock == 0; });
 }
 
-/// Something of the attempt has no column.
+/// Part of the attempt fits into no column.
 bool has_more(const lnd::KvAttempt& attempt) {
   const auto hop_has_more = [](const lnd::KvHop& hop) {
     return hop.amp || hop.blinded || hop.metadata || !hop.records.empty();
   };
-  // What a payee's HTLC expires at follows from the hop before it, but for a blinded path and what nobody writes.
+  // The expiry of the payee's HTLC follows from the hop before it, except in a blinded path, or if nobody wrote it.
   const auto& hops = attempt.route.hops;
   const std::uint32_t last = hops.size() > 1 ? hops[hops.size() - 2].outgoing_time_lock : attempt.route.total_time_lock;
   if (!hops.empty() && hops.back().outgoing_time_lock != last && !from_legacy(attempt.route)) return true;
@@ -65,8 +67,8 @@ const lnd::KvAttempt* settled_attempt(const lnd::KvPayment& payment) {
   return nullptr;
 }
 
-/// Each HTLC is locked to a hash of its own, and where a route has the payee's AMP record (lnd has kept it since 0.17),
-/// that names the payment as its set.
+/// Each HTLC is locked to a hash of its own. If a route has the payee's AMP record (lnd has kept it since 0.17), that
+/// record names the payment as its set.
 bool is_amp(const lnd::KvPayment& payment) {
   const auto of_set = [&payment](const lnd::KvAttempt& attempt) {
     const bool own_hash = attempt.hash && attempt.hash != payment.hash;
@@ -76,10 +78,10 @@ bool is_amp(const lnd::KvPayment& payment) {
   return !payment.attempts.empty() && std::all_of(payment.attempts.begin(), payment.attempts.end(), of_set);
 }
 
-/// Why a payment that lnd could read cannot be a row; empty when it can.
+/// Why a payment that lnd could read cannot become a row; empty if it can.
 std::string no_row(const lnd::KvPayment& payment) {
   if (payment.sequence < 1 || payment.sequence > INT64_MAX)
-    return "sequence number " + std::to_string(payment.sequence) + " does not fit";
+    return fmt::format("sequence number {} does not fit", payment.sequence);
   const bool amp = is_amp(payment);
   for (const lnd::KvAttempt& attempt : payment.attempts) {
     if (!amp && attempt.hash && attempt.hash != payment.hash)
@@ -87,14 +89,14 @@ std::string no_row(const lnd::KvPayment& payment) {
     // R7. An AMP payment is named by its set id, which no preimage proves: each of its HTLCs is locked to a hash of its
     // own.
     if (attempt.settle && hash_of(attempt.settle->preimage) != attempt.hash.value_or(payment.hash)) {
-      return "a settled attempt whose preimage does not hash to " +
-             std::string(amp ? "its own hash" : "the payment hash");
+      return fmt::format("a settled attempt whose preimage does not hash to {}",
+                         amp ? "its own hash" : "the payment hash");
     }
   }
   return {};
 }
 
-/// What the facts of a payment come to in columns.
+/// The facts of a payment as columns.
 struct Facts {
   std::optional<Preimage> preimage;
   std::optional<FailureReason> stop;
@@ -181,8 +183,8 @@ class Converter {
   }
 
  private:
-  /// Returns why the database refuses it, or nothing. What of it is stored by then is taken out again, for a savepoint
-  /// would cost as much as the rows do: nothing refers to them yet, and they are the last ones.
+  /// Returns why the database refuses it, or nothing. What was stored by then is deleted again, because a savepoint
+  /// would cost as much as the rows themselves: nothing refers to them yet, and they are the last ones.
   std::string store(const lnd::KvPayment& payment, const lnd::KvRecord& record) {
     bool begun = false;
     try {
@@ -196,7 +198,7 @@ class Converter {
       if (!is_constraint(error)) throw;
       const std::string why = error.what();
       if (begun) take_out(static_cast<std::int64_t>(payment.sequence));
-      return "the database refuses it: " + why;
+      return fmt::format("the database refuses it: {}", why);
     }
     attempts_stored_ += static_cast<std::int64_t>(payment.attempts.size());
     return {};
@@ -230,7 +232,7 @@ class Converter {
     for (std::size_t i = 0; route && i < route->hops.size(); ++i) {
       if (route->hops[i].channel.value == 0) route->hops[i].direction = 0;
     }
-    // A record that lnd itself had migrated names neither channels nor heights; of a blinded path's hops some are
+    // A record that lnd itself had migrated names neither channels nor heights. In a blinded path only some hops are
     // known.
     if (route && from_legacy(attempt.route)) route->hops.front().delay = 0;
     std::optional<std::int64_t> resolved;
@@ -282,14 +284,15 @@ class Converter {
     if (record.sequence && *record.sequence <= INT64_MAX) sequence = static_cast<std::int64_t>(*record.sequence);
     Query(aside_)
         .bind(records_name_, sequence, record.hash,
-              record.raw_complete ? reason : reason + "; only its beginning is kept", record.whole(), now_)
+              record.raw_complete ? reason : fmt::format("{}; only its beginning is kept", reason), record.whole(),
+              now_)
         .run();
     ++report_.quarantined;
-    // What became of it is in the bytes; until a person has looked, it is paid or may be in flight.
+    // The bytes say what became of it. Until a person has looked, it may be paid or in flight.
     if (record.hash) arm(*record.hash, settled ? GuardKind::paid_without_record : GuardKind::in_flight);
   }
 
-  /// Paid is more than in flight, whichever record of the hash says it.
+  /// Paid says more than in flight, whichever record of the hash says it.
   void arm(const PaymentHash& hash, GuardKind kind) {
     Query(guard_).bind(hash, static_cast<std::int64_t>(kind), now_).run();
     if (kind == GuardKind::paid_without_record) Query(paid_).bind(hash).run();
@@ -308,7 +311,7 @@ class Converter {
   SQLite::Statement set_id_;
   SQLite::Statement paid_;
   std::int64_t attempts_stored_ = 0;   // their rows are numbered from 1
-  std::optional<std::int64_t> first_;  // of the present hash: the row that later records duplicate
+  std::optional<std::int64_t> first_;  // for the current hash: the row that later records are duplicates of
 };
 
 }  // namespace

@@ -1,3 +1,4 @@
+// Reads `imported_raw`, and decodes it where possible.
 #include "db/import/raw.h"
 
 #include "db/import/lnd/kv_payments.h"

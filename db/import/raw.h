@@ -1,4 +1,4 @@
-// What of imported records no column has a place for, as `imported_raw` keeps it.
+// What no column has a place for in imported records, as `imported_raw` keeps it.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,15 @@
 
 namespace paytower::db {
 
-inline constexpr std::size_t max_imported_raw = 16;  ///< entries of one payment that are read; an import writes one
+inline constexpr std::size_t max_imported_raw = 16;  ///< how many entries of a payment are read; an import writes one
 
 struct ImportedRaw {
   std::string what;  ///< "lnd payment", "lnd sql payment", "lnd outgoing payment"
   std::size_t bytes = 0;
-  std::optional<lnd::KvPayment> payment;  ///< the record, where it can be decoded
+  std::optional<lnd::KvPayment> payment;  ///< the record, if it can be decoded
 };
 
-/// Those of a payment, in order. For a reader; throws SQLite::Exception.
+/// The entries of a payment, in order. For readers; throws SQLite::Exception.
 [[nodiscard]] std::vector<ImportedRaw> imported_raw_of(Connection& connection, PaymentIndex index,
                                                        const PaymentHash& hash);
 

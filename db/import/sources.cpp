@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "core/base/refuse.h"
 #include "db/import/lnd/channel_db.h"
 #include "db/import/lnd/kv_payments.h"
@@ -26,7 +28,7 @@ constexpr std::array networks = {"mainnet", "testnet", "testnet4", "signet", "re
   paytower::refuse(Errc::usage, std::move(message), std::move(hint));
 }
 
-std::string import_of(const std::string& path) { return "paytower migrate --from-lnd " + path; }
+std::string import_of(const std::string& path) { return fmt::format("paytower migrate --from-lnd {}", path); }
 
 class BboltRecords : public lnd::RecordStream {
  public:
@@ -60,7 +62,7 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, trouble);
 }
 
-/// lnd keeps its databases in data/graph/<network> below its folder.
+/// lnd keeps its databases in data/graph/<network> inside its folder.
 std::vector<std::string> databases_below(const fs::path& folder) {
   std::vector<fs::path> places = {folder};
   for (const fs::path& graph : {folder / "data" / "graph", folder / "graph", folder}) {
@@ -76,7 +78,7 @@ std::vector<std::string> databases_below(const fs::path& folder) {
   return found;
 }
 
-/// The lnd.sqlite beside a key-value file, where the payments have moved to it.
+/// The lnd.sqlite beside a key-value file, if the payments have moved there.
 std::optional<std::string> moved_to(const std::string& path) {
   const std::string native = (fs::path(path).parent_path() / native_name).string();
   if (fs::path(path).filename() == native_name || !is_there(native) || !is_sqlite(native)) return std::nullopt;
@@ -84,12 +86,12 @@ std::optional<std::string> moved_to(const std::string& path) {
   return native;
 }
 
-/// Of one folder, the file that has the payments: lnd.sqlite only when they have moved to it.
+/// The file of one folder that has the payments: lnd.sqlite only if they have moved there.
 std::string find_in_folder(const std::string& folder) {
   const std::vector<std::string> found = databases_below(folder);
   if (found.empty())
-    refuse(folder + ": no database of lnd's is in this folder (" + bbolt_name + ", " + key_value_name + " or " +
-               native_name + ")",
+    refuse(fmt::format("{}: no database of lnd's is in this folder ({}, {} or {})", folder, bbolt_name, key_value_name,
+                       native_name),
            lnd::where_it_is);
   std::vector<std::string> right;
   std::string last_place;
@@ -103,18 +105,18 @@ std::string find_in_folder(const std::string& folder) {
   }
   if (right.size() == 1) return right.front();
   if (right.empty())
-    refuse(folder + ": lnd's payments are in none of its files here",
+    refuse(fmt::format("{}: lnd's payments are in none of its files here", folder),
            "start lnd once on it, stop it (lncli stop), and import again");
   std::string names;
   for (const std::string& path : right) names += (names.empty() ? "" : ", ") + path;
-  refuse(folder + ": lnd has payments of several networks here: " + names, import_of(right.front()));
+  refuse(fmt::format("{}: lnd has payments of several networks here: {}", folder, names), import_of(right.front()));
 }
 
 void refuse_postgres(const std::string& path) {
   bool named = path.rfind("postgres://", 0) == 0 || path.rfind("postgresql://", 0) == 0;
   for (const char* word : {"dbname=", "host=", "hostaddr=", "user=", "password=", "service="})
     named = named || (path.find(word) != std::string::npos && !is_there(path));
-  // The name may hold a password: it is not repeated.
+  // The name may contain a password, so it is not repeated.
   if (named) {
     refuse("PostgreSQL is not read: only files of lnd's are",
            "with lnd stopped, copy its tables payments, payment_* and migration_tracker into an SQLite file with lnd's "
@@ -122,7 +124,8 @@ void refuse_postgres(const std::string& path) {
   }
 }
 
-/// Behind a link: what lies beside the file itself (its log, the database that its payments have moved to) counts.
+/// Follows a link: what counts is what is beside the file itself (its log, the database to which its payments have
+/// moved).
 std::string file_behind(const std::string& path) {
   std::error_code trouble;
   if (!fs::is_symlink(path, trouble)) return path;
@@ -137,7 +140,7 @@ std::unique_ptr<lnd::Source> open_lnd_source(const std::string& named, const Ope
   std::error_code trouble;
   const std::string path = file_behind(fs::is_directory(named, trouble) ? find_in_folder(named) : named);
   if (const auto native = moved_to(path)) {
-    refuse(path + ": lnd has moved its payments to " + *native + "; what is left here is an old copy",
+    refuse(fmt::format("{}: lnd has moved its payments to {}; what is left here is an old copy", path, *native),
            import_of(*native));
   }
   if (!is_sqlite(path)) return std::make_unique<BboltSource>(lnd::ChannelDb::open(path, {options.assume_v04}));

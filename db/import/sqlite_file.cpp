@@ -1,3 +1,4 @@
+// Opens lnd's SQLite files read-only under a lock of our own, or a private copy of file and log.
 #include "db/import/sqlite_file.h"
 
 #include <algorithm>
@@ -9,16 +10,18 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include "core/base/number.h"
 #include "core/base/refuse.h"
 
 namespace paytower::db {
 
 namespace {
 
-// Where SQLite locks a file: a byte each for PENDING and RESERVED, then the range that every reader shares.
+// Where SQLite locks a file: one byte each for PENDING and RESERVED, then the range that all readers share.
 constexpr off_t pending_byte = 0x40000000, shared_first = pending_byte + 2, shared_size = 510;
 constexpr std::size_t copy_block = 1 << 20;
 constexpr std::size_t usual_entries = 4, usual_row_bytes = 192;
@@ -30,11 +33,7 @@ bool has_bytes(const std::string& path) {
   return ::stat(path.c_str(), &seen) == 0 && seen.st_size > 0;
 }
 
-[[noreturn]] void refuse_as(Errc code, std::string message, std::string hint) {
-  refuse(code, std::move(message), std::move(hint));
-}
-
-/// A path as a URI: SQLite takes ? and # for its own, and what stands behind two slashes for a host.
+/// A path as a URI: ? and # have a meaning for SQLite, and so does what comes after two slashes (a host).
 std::string uri_of(const std::string& path, const char* query) {
   std::string uri = path.rfind('/', 0) == 0 ? "file://" : "file:";
   for (const char letter : path) {
@@ -58,8 +57,8 @@ void copy_file(int from, const std::string& path) {
   const int error = errno;
   if (to >= 0) ::close(to);
   if (!good)
-    refuse_as(Errc::database, "cannot copy lnd's database to " + path + ": " + std::strerror(error),
-              "TMPDIR=FOLDER paytower ...");
+    db::refuse(Errc::database, fmt::format("cannot copy lnd's database to {}: {}", path, std::strerror(error)),
+               "TMPDIR=FOLDER paytower ...");
 }
 
 std::array<char, 8> name_of(std::uint64_t number) {
@@ -68,31 +67,27 @@ std::array<char, 8> name_of(std::uint64_t number) {
   return name;
 }
 
-void append_number(Bytes& out, std::uint64_t value, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
-}
-
-/// A column of a row as sql_rows.h has it; of a value that is too large what came first.
+/// A column of a row in the form of sql_rows.h. Of a value that is too large, only the beginning.
 void append_cell(Bytes& out, const SQLite::Column& value, std::size_t most) {
   const int type = value.getType();
   if (type == SQLITE_NULL) {
     out.push_back('n');
   } else if (type == SQLITE_INTEGER) {
     out.push_back('i');
-    append_number(out, static_cast<std::uint64_t>(value.getInt64()), 8);
+    put_big_endian(out, static_cast<std::uint64_t>(value.getInt64()), 8);
   } else if (type == SQLITE_FLOAT) {
     const double number = value.getDouble();
     std::uint64_t bits = 0;
     std::memcpy(&bits, &number, sizeof bits);
     out.push_back('r');
-    append_number(out, bits, 8);
+    put_big_endian(out, bits, 8);
   } else {
     const auto* const data = static_cast<const std::uint8_t*>(value.getBlob());
     const std::size_t size = std::min(static_cast<std::size_t>(value.getBytes()), most);
     out.push_back(type == SQLITE_TEXT ? 't' : 'b');
-    append_number(out, size, 4);
+    put_big_endian(out, size, 4);
     out.insert(out.end(), data, data + size);
-    // Beyond the bound: the row cannot be complete, and one byte more than may be says so.
+    // Beyond the bound, the row cannot be complete; one byte too many says so.
     if (size < static_cast<std::size_t>(value.getBytes())) out.resize(most + 1);
   }
 }
@@ -112,7 +107,8 @@ PrivateFolder::PrivateFolder(const std::string& why) {
   std::error_code trouble;
   path_ = (std::filesystem::temp_directory_path(trouble) / "paytower-XXXXXX").string();
   if (trouble || ::mkdtemp(path_.data()) == nullptr)
-    refuse_as(Errc::database, "cannot make a folder for " + why + ": " + path_, "TMPDIR=FOLDER paytower ...");
+    db::refuse(Errc::database, fmt::format("cannot make a folder for {}: {}", why, path_),
+               "TMPDIR=FOLDER paytower ...");
 }
 
 PrivateFolder::~PrivateFolder() {
@@ -131,10 +127,12 @@ bool is_sqlite(const std::string& path) {
 
 LndSqlite::LndSqlite(std::string path) : path_(std::move(path)) {
   file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (file_ < 0) refuse_as(Errc::usage, path_ + ": cannot open it: " + std::strerror(errno), "ls -l " + path_);
+  if (file_ < 0)
+    db::refuse(Errc::usage, fmt::format("{}: cannot open it: {}", path_, std::strerror(errno)),
+               fmt::format("ls -l {}", path_));
   try {
     lock();
-    if (::fstat(file_, &seen_) != 0 || !S_ISREG(seen_.st_mode)) refuse("is no regular file");
+    if (::fstat(file_, &seen_) != 0 || !S_ISREG(seen_.st_mode)) refuse("is not a regular file");
     if (!log_beside().empty()) copy_with_log();
     open(copy_ ? uri_of(copy_->file(), "?mode=rw") : uri_of(path_, "?mode=ro&immutable=1"));
   } catch (...) {
@@ -148,8 +146,8 @@ LndSqlite::~LndSqlite() {
   ::close(file_);
 }
 
-/// Whoever has it open, in its WAL mode as long as that is, holds one of SQLite's locks. Ours keeps a writer of the
-/// other mode out.
+/// A process that has the file open in WAL mode holds one of SQLite's locks all the time. Our lock keeps out writers of
+/// the other mode.
 void LndSqlite::lock() {
   struct flock wanted {};
   wanted.l_type = F_WRLCK;
@@ -168,10 +166,11 @@ void LndSqlite::lock() {
 }
 
 void LndSqlite::refuse_running() const {
-  refuse_as(Errc::busy, path_ + " is held by a running lnd (or another program); nothing was read", stop_lnd);
+  db::refuse(Errc::busy, fmt::format("{} is held by a running lnd (or another program); nothing was read", path_),
+             stop_lnd);
 }
 
-/// "-wal" or "-journal" where such a file has something in it.
+/// "-wal" or "-journal", if such a file exists and is not empty.
 std::string LndSqlite::log_beside() const {
   for (const char* end : {"-wal", "-journal"}) {
     if (has_bytes(path_ + end)) return end;
@@ -185,7 +184,8 @@ void LndSqlite::copy_with_log() {
   const std::string end = log_beside();
   const int log = ::open((path_ + end).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (log < 0)
-    refuse_as(Errc::usage, path_ + end + ": cannot open it: " + std::strerror(errno), "ls -l " + path_ + end);
+    db::refuse(Errc::usage, fmt::format("{}{}: cannot open it: {}", path_, end, std::strerror(errno)),
+               fmt::format("ls -l {}{}", path_, end));
   try {
     copy_file(log, copy_->file() + end);
   } catch (...) {
@@ -215,13 +215,12 @@ bool LndSqlite::has_table(std::string_view name, std::initializer_list<std::stri
     if (!schema.executeStep()) return false;
     const std::string sql = schema.getColumn(1).getString();
     if (schema.getColumn(0).getString() != "table" || sql.rfind("CREATE VIRTUAL", 0) == 0)
-      refuse("has no table `" + std::string(name) + "` but something else of that name");
+      refuse(fmt::format("has no table `{}` but something else of that name", name));
     SQLite::Statement stored(*database_, "SELECT 1 FROM pragma_table_xinfo(?1) WHERE name = ?2 AND hidden = 0");
     for (const std::string_view column : columns) {
       stored.bind(1, std::string(name));
       stored.bind(2, std::string(column));
-      if (!stored.executeStep())
-        refuse("has a table `" + std::string(name) + "` that is not lnd's: no column " + std::string(column));
+      if (!stored.executeStep()) refuse(fmt::format("has a table `{}` that is not lnd's: no column {}", name, column));
       stored.reset();
     }
     return true;
@@ -229,20 +228,21 @@ bool LndSqlite::has_table(std::string_view name, std::initializer_list<std::stri
 }
 
 void LndSqlite::need_table(std::string_view name, std::initializer_list<std::string_view> columns) const {
-  if (!has_table(name, columns)) refuse("has no table `" + std::string(name) + "`");
+  if (!has_table(name, columns)) refuse(fmt::format("has no table `{}`", name));
 }
 
 bool LndSqlite::has_rows(const std::string& table) const {
-  return reading([&] { return database_->execAndGet("SELECT EXISTS (SELECT 1 FROM " + table + ")").getInt() != 0; });
+  return reading(
+      [&] { return database_->execAndGet(fmt::format("SELECT EXISTS (SELECT 1 FROM {})", table)).getInt() != 0; });
 }
 
 SQLite::Statement LndSqlite::indexed(const std::string& sql) const {
   return reading([&] {
-    SQLite::Statement plan(*database_, "EXPLAIN QUERY PLAN " + sql);
+    SQLite::Statement plan(*database_, fmt::format("EXPLAIN QUERY PLAN {}", sql));
     while (plan.executeStep()) {
       const std::string step = plan.getColumn(3).getString();
       if (step.rfind("SCAN", 0) == 0 || step.find("AUTOMATIC") != std::string::npos)
-        refuse("lacks an index that lnd makes: " + step);
+        refuse(fmt::format("lacks an index that lnd makes: {}", step));
     }
     return SQLite::Statement(*database_, sql);
   });
@@ -253,20 +253,21 @@ void LndSqlite::check_unchanged() const {
   const bool same = ::fstat(file_, &now) == 0 && now.st_size == seen_.st_size &&
                     now.st_mtim.tv_sec == seen_.st_mtim.tv_sec && now.st_mtim.tv_nsec == seen_.st_mtim.tv_nsec;
   if (!same || (!copy_ && !log_beside().empty())) {
-    refuse_as(Errc::busy, path_ + " was written to while it was read; nothing that was read counts", stop_lnd);
+    db::refuse(Errc::busy, fmt::format("{} was written to while it was read; nothing that was read counts", path_),
+               stop_lnd);
   }
 }
 
 void LndSqlite::refuse(const std::string& what, const std::string& hint) const {
-  refuse_as(Errc::usage, path_ + ": " + what,
-            hint.empty() ? "stop lnd (lncli stop), copy the file again with its -wal, and name the copy" : hint);
+  db::refuse(Errc::usage, fmt::format("{}: {}", path_, what),
+             hint.empty() ? "stop lnd (lncli stop), copy the file again with its -wal, and name the copy" : hint);
 }
 
 void LndSqlite::refuse_damage(const SQLite::Exception& error) const {
   const int code = error.getErrorCode() & 0xFF;
-  // SQLite says "out of memory" also of what a damaged schema asks for.
+  // SQLite also says "out of memory" if a damaged schema asks for too much.
   if (code == SQLITE_FULL || code == SQLITE_INTERRUPT) throw error;
-  refuse(std::string("cannot be read: ") + error.what());
+  refuse(fmt::format("cannot be read: {}", error.what()));
 }
 
 RowCopy::RowCopy(Bytes identifier) {

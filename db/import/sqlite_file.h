@@ -1,4 +1,4 @@
-// A SQLite file of lnd's, opened to be read: nothing is written to it, and nothing is left beside it.
+// An SQLite file of lnd's, opened to be read: nothing is written to it, and nothing is left beside it.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,13 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
 #include "db/import/lnd/bucket_copy.h"
 
 namespace paytower::db {
 
-/// A folder in TMPDIR that nobody else can look into; it goes with what is in it.
+/// A folder in TMPDIR that nobody else can look into; it is removed with its content.
 class PrivateFolder {
  public:
   /// `why` as in "cannot make a folder for <why>". Throws RefusalError (database).
@@ -26,25 +27,25 @@ class PrivateFolder {
   PrivateFolder(const PrivateFolder&) = delete;
   PrivateFolder& operator=(const PrivateFolder&) = delete;
 
-  [[nodiscard]] std::string file() const { return path_ + "/staged"; }
+  [[nodiscard]] std::string file() const { return fmt::format("{}/staged", path_); }
 
  private:
   std::string path_;
 };
 
-/// Whether the file begins as SQLite's do. False for what cannot be read.
+/// Whether the file begins like an SQLite file. False if it cannot be read.
 [[nodiscard]] bool is_sqlite(const std::string& path);
 
-/// Bounds on a file that may be hostile (R16): no value and no statement of its schema is larger.
+/// Bounds, because the file may be hostile (R16): no value, and no statement of its schema, may be larger.
 inline constexpr int max_sqlite_value_bytes = 4 << 20;
 
-/// Opened read-only and immutable under a shared lock of our own, so that SQLite makes no log and no index beside it;
-/// views, triggers and functions in its schema do nothing. What stands in a log (lnd was killed) is read from a private
-/// copy of both.
+/// Opened read-only and immutable under a shared lock of our own, so that SQLite makes no log and no index beside it.
+/// Views, triggers and functions in its schema do nothing. If there is a log (lnd was killed), a private copy of both
+/// is read.
 class LndSqlite {
  public:
-  /// Throws RefusalError: busy when a running lnd holds it; usage for whatever is no readable SQLite file; database
-  /// when there is no room for the copy.
+  /// Throws RefusalError: busy if a running lnd holds it; usage for anything that is not a readable SQLite file;
+  /// database if there is no room for the copy.
   explicit LndSqlite(std::string path);
   ~LndSqlite();
   LndSqlite(const LndSqlite&) = delete;
@@ -52,18 +53,18 @@ class LndSqlite {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] SQLite::Database& database() const { return *database_; }
-  /// Its log had something that the file itself lacks.
+  /// Its log contained something that the file itself does not have.
   [[nodiscard]] bool had_log() const { return copy_ != nullptr; }
 
-  /// A table of this name with these columns, each stored as it is. Throws RefusalError (usage) for a view, a virtual
-  /// table, or a column that is computed or missing; false when nothing has the name.
+  /// True if there is a table with this name and these columns, each of them stored. Throws RefusalError (usage) for a
+  /// view, a virtual table, or a column that is computed or missing. False if nothing has the name.
   [[nodiscard]] bool has_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
   void need_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
   [[nodiscard]] bool has_rows(const std::string& table) const;
-  /// A statement that finds its rows by an index: a file without lnd's indexes could make an import take for ever.
-  /// Throws RefusalError (usage) when it would walk whole tables.
+  /// A statement that finds its rows by an index: without lnd's indexes an import could take for ever. Throws
+  /// RefusalError (usage) if the statement would walk whole tables.
   [[nodiscard]] SQLite::Statement indexed(const std::string& sql) const;
-  /// `work`, with SQLite's errors about the file as refusals (usage).
+  /// Runs `work`, and turns SQLite's errors about the file into refusals (usage).
   template <typename Work> auto reading(Work work) const {
     try {
       return work();
@@ -91,17 +92,17 @@ class LndSqlite {
   std::unique_ptr<SQLite::Database> database_;
 };
 
-/// A row being copied: values within one payment's bound (lnd::max_copy_bytes).
+/// A row that is being copied: values within the bound of one payment (lnd::max_copy_bytes).
 class RowCopy {
  public:
   explicit RowCopy(Bytes identifier);
 
   [[nodiscard]] lnd::BucketCopy take() { return std::move(copy_); }
   [[nodiscard]] lnd::BucketEntry& top() { return copy_.top; }
-  /// A bucket below `parent`. The reference is good until the next one.
+  /// A bucket below `parent`. The reference is valid until the next one is added.
   [[nodiscard]] lnd::BucketEntry& bucket(lnd::BucketEntry& parent, std::string_view name);
   [[nodiscard]] lnd::BucketEntry& numbered(lnd::BucketEntry& parent, std::uint64_t number);
-  /// `count` columns of the statement, from `first`, as one row (sql_rows.h).
+  /// `count` columns of the statement, from `first` on, as one row (sql_rows.h).
   void row(lnd::BucketEntry& parent, std::string_view name, SQLite::Statement& statement, int first, std::size_t count);
   void numbered_row(lnd::BucketEntry& parent, std::uint64_t number, SQLite::Statement& statement, int first,
                     std::size_t count);

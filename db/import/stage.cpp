@@ -1,3 +1,4 @@
+// Fills a private database with everything that lnd's file has.
 #include "db/import/stage.h"
 
 #include <algorithm>
@@ -5,7 +6,9 @@
 #include <vector>
 
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
+#include "core/base/number.h"
 #include "db/import/lnd/channel_db.h"
 #include "db/payments/store.h"
 #include "db/sqlite/statement.h"
@@ -21,24 +24,18 @@ constexpr std::uint64_t rows_between_words = 2'048;
 constexpr const char* payments_source = "lnd payments";
 constexpr const char* statuses_source = "lnd payment-status";
 
-std::uint64_t big_endian(const Bytes& bytes) {
-  std::uint64_t value = 0;
-  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
-  return value;
-}
-
-/// Why an entry of `payments` is no row of version 1; empty when it is one.
+/// Why an entry of `payments` cannot be a row of version 1; empty if it can.
 std::string no_record(const lnd::RawEntry& entry) {
-  const std::string key = "key " + to_hex(std::span(entry.key).first(std::min<std::size_t>(entry.key.size(), 32)));
-  if (entry.is_bucket) return "a bucket among the records, under " + key;
-  if (!entry.complete) return "a record beyond all bounds, under " + key;
-  if (entry.key.size() != 8) return "a record under a key of " + std::to_string(entry.key.size()) + " bytes, " + key;
-  if (big_endian(entry.key) > INT64_MAX)
-    return "sequence number " + std::to_string(big_endian(entry.key)) + " does not fit";
+  const std::string key =
+      fmt::format("key {}", to_hex(std::span(entry.key).first(std::min<std::size_t>(entry.key.size(), 32))));
+  if (entry.is_bucket) return fmt::format("a bucket among the records, under {}", key);
+  if (!entry.complete) return fmt::format("a record beyond all bounds, under {}", key);
+  if (entry.key.size() != 8) return fmt::format("a record under a key of {} bytes, {}", entry.key.size(), key);
+  if (big_endian(entry.key) > INT64_MAX) return fmt::format("sequence number {} does not fit", big_endian(entry.key));
   return {};
 }
 
-/// Entries of lnd's legacy buckets into the tables of version 1.
+/// Entries of lnd's legacy buckets, as rows of the tables of version 1.
 class LegacyFiller {
  public:
   LegacyFiller(SQLite::Database& database, UnixNs now, bool widen, StatementWatch& watch)
@@ -69,11 +66,11 @@ class LegacyFiller {
       Query(status_).bind(entry.key, std::int64_t{entry.value.front()}).run();
       return;
     }
-    set_aside(statuses_source, hash, "payment status of " + std::to_string(entry.value.size()) + " bytes", entry.value);
+    set_aside(statuses_source, hash, fmt::format("payment status of {} bytes", entry.value.size()), entry.value);
   }
 
   [[nodiscard]] std::uint64_t aside() const { return set_aside_; }
-  /// Whether version 1 has a row of a payment now.
+  /// Whether version 1 has a row for a payment now.
   [[nodiscard]] bool any() const { return any_; }
 
  private:
@@ -120,13 +117,13 @@ void raise_counter(SQLite::Database& database, const char* table, std::uint64_t 
   set.exec();
 }
 
-/// Exactly lnd's own counter, also where it stands below a record: the step says so then.
+/// Exactly lnd's own counter, even if it is below a record: then the step reports that.
 void copy_counter(SQLite::Database& database, std::uint64_t sequence) {
   database.exec("DELETE FROM sqlite_sequence WHERE name = 'outgoing_payments'");
   raise_counter(database, "outgoing_payments", sequence);
 }
 
-/// What was set aside before the step, and can be named, stays refused: payments were successes, a status may be in
+/// What was set aside before the step and has a hash stays blocked: payments were successes, and a status may be in
 /// flight.
 void guard_what_was_set_aside(SQLite::Database& database, UnixNs now) {
   SQLite::Statement arm(
@@ -136,7 +133,7 @@ void guard_what_was_set_aside(SQLite::Database& database, UnixNs now) {
       " WHERE payment_hash IS NOT NULL AND source IN (?1, ?2)"
       "   AND NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = q.payment_hash) GROUP BY payment_hash");
   Query(arm).bind(payments_source, statuses_source, now).run();
-  // Paid is more than in flight.
+  // Paid says more than in flight.
   SQLite::Statement paid(database,
                          "UPDATE hash_guards SET kind = 2 WHERE kind = 1 AND payment_hash IN (SELECT payment_hash FROM "
                          "quarantine WHERE source = ?1)");
@@ -167,10 +164,10 @@ migrations::StepReport fill_legacy(SQLite::Database& database, const lnd::Channe
   return report;
 }
 
-/// While it is open, payments and attempts are without triggers and without the indexes that refuse nothing: those
-/// judge rows that come one at a time, and are built once over all rows here as in a migration. What the tables
-/// themselves refuse (CHECK, a number that is taken) they refuse row by row; a live hash that is taken they do where
-/// `by_hash` is kept, and else at the end.
+/// As long as it is open, payments and attempts have no triggers, and no indexes that refuse nothing. Triggers are for
+/// rows that come one at a time, and the indexes are built once over all rows, as in a migration. What the tables
+/// themselves refuse (CHECK, a number that is taken), they refuse row by row. A live hash that is taken is refused row
+/// by row only with `by_hash`, otherwise at the end.
 class BareTables {
  public:
   BareTables(SQLite::Database& database, bool by_hash) : database_(database) {
@@ -183,7 +180,7 @@ class BareTables {
     schema.bind(1, by_hash ? 1 : 0);
     std::vector<std::string> drops;
     while (schema.executeStep()) {
-      drops.push_back("DROP " + schema.getColumn(0).getString() + " " + schema.getColumn(1).getString());
+      drops.push_back(fmt::format("DROP {} {}", schema.getColumn(0).getString(), schema.getColumn(1).getString()));
       made_by_.push_back(schema.getColumn(2).getString());
     }
     schema.reset();
@@ -195,7 +192,7 @@ class BareTables {
 
  private:
   SQLite::Database& database_;
-  std::vector<std::string> made_by_;  // indexes, then triggers
+  std::vector<std::string> made_by_;  // first the indexes, then the triggers
 };
 
 migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now,
@@ -213,8 +210,8 @@ migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source&
   return report;
 }
 
-/// lnd has a hash once. Where a file has one twice, all is done again, and the later record refused as any other would
-/// be: an index of hashes that is kept up row by row takes longer than the rows.
+/// lnd has each hash once. If a file has one twice, everything is done again, and the later record is refused like any
+/// other: keeping up an index of hashes row by row would take longer than the rows.
 migrations::StepReport fill_newer(SQLite::Database& database, const lnd::Source& source, UnixNs now,
                                   StatementWatch& watch) {
   try {
@@ -233,13 +230,13 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Sour
                                      const MigrateProgress& progress) {
   migrations::StepReport report;
   payment_file().register_functions(database);
-  // Nobody reads it before it is complete, and then it is synced: the journal is there to begin anew.
+  // Nobody reads it before it is complete, and then it is synced: the journal is only there to start again.
   for (const char* pragma : {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA synchronous = OFF",
                              "PRAGMA recursive_triggers = ON"}) {
     database.exec(pragma);
   }
-  // What comes in record by record points to the record itself, which is not asked for again row by row, and needs few
-  // pages at a time.
+  // What comes in record by record refers to its own record, so that need not be checked again for each row, and few
+  // pages are needed at a time.
   const bool legacy = source.legacy() != nullptr;
   for (const char* pragma : {legacy ? "PRAGMA foreign_keys = ON" : "PRAGMA foreign_keys = OFF",
                              legacy ? "PRAGMA cache_size = -16384" : "PRAGMA cache_size = -12288"}) {
@@ -259,9 +256,9 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Sour
                   "the records that were read and those that were written do not add up; nothing was changed",
                   {}});
       }
-      database.exec("PRAGMA application_id = " +
-                    std::to_string(static_cast<std::int32_t>(payment_file().application_id)));
-      database.exec("PRAGMA user_version = " + std::to_string(migrations::newest_version));
+      database.exec(
+          fmt::format("PRAGMA application_id = {}", static_cast<std::int32_t>(payment_file().application_id)));
+      database.exec(fmt::format("PRAGMA user_version = {}", migrations::newest_version));
     });
   });
   return report;

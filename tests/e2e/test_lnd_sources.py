@@ -166,7 +166,7 @@ class Sources(harness.World):
         before = {name: digest(os.path.join(self.network, name)) for name in os.listdir(self.network)}
         report = self.taken(native)
         self.assertEqual({name: digest(os.path.join(self.network, name)) for name in os.listdir(self.network)}, before)
-        self.assertIn("lnd was not stopped in order", report["notes"][0])
+        self.assertIn("lnd was not stopped cleanly", report["notes"][0])
         self.assertIn(4243, [row["value_msat"] for row in self.payments()])
 
     def test_a_half_done_transaction_of_a_killed_lnd_is_none(self):
@@ -222,7 +222,7 @@ class Sources(harness.World):
                             "INSERT INTO kv2 SELECT key, value, parent_id, id + 100000, sequence FROM channeldb_kv WHERE key = CAST('payment-creation-info' AS BLOB)",
                             "DROP TABLE channeldb_kv", "ALTER TABLE kv2 RENAME TO channeldb_kv", "CREATE INDEX up ON channeldb_kv (parent_id, key) WHERE parent_id IS NOT NULL",
                             "CREATE INDEX unp ON channeldb_kv (key) WHERE parent_id IS NULL")
-        self.refused(path, "keys that do not ascend", "lncli stop")
+        self.refused(path, "keys out of order", "lncli stop")
 
     def test_a_path_with_signs_of_a_uri(self):
         odd = os.path.join(self.folder, "odd #1?x%41")

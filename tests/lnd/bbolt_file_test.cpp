@@ -116,7 +116,7 @@ TEST_CASE("vector 21: two commits of either parity, and one meta page damaged, a
 
       image.bytes[image.page(1 - newer) + 16] ^= 0x40;
       image.save(path);
-      CHECK(says(why(path), "is no bbolt file"));
+      CHECK(says(why(path), "is not a bbolt file"));
     }
   }
 }
@@ -162,13 +162,13 @@ TEST_CASE("two valid meta pages that name different page sizes are refused") {
 TEST_CASE("what is no bbolt file is refused") {
   const TempFolder folder;
   CHECK(says(why(folder.file("missing")), "cannot open it: No such file"));
-  CHECK(says(why(folder.path()), "no regular file"));
+  CHECK(says(why(folder.path()), "not a regular file"));
   REQUIRE(::mkfifo(folder.file("pipe").c_str(), 0600) == 0);
-  CHECK(says(why(folder.file("pipe")), "no regular file"));
+  CHECK(says(why(folder.file("pipe")), "not a regular file"));
   std::ofstream(folder.file("empty")).flush();
-  CHECK(says(why(folder.file("empty")), "is no bbolt file: 0 bytes"));
+  CHECK(says(why(folder.file("empty")), "is not a bbolt file: 0 bytes"));
   std::ofstream(folder.file("text")) << std::string(100'000, 'x');
-  CHECK(says(why(folder.file("text")), "is no bbolt file"));
+  CHECK(says(why(folder.file("text")), "is not a bbolt file"));
 }
 
 TEST_CASE("a link to the file and a folder that cannot be written are fine") {
@@ -211,7 +211,7 @@ TEST_CASE("a refused file is not left locked") {
   const TempFolder folder;
   const std::string path = folder.file("text");
   std::ofstream(path) << std::string(100'000, 'x');
-  CHECK(says(why(path), "is no bbolt file"));
+  CHECK(says(why(path), "is not a bbolt file"));
   CHECK(others_get(path, LOCK_EX));
 }
 

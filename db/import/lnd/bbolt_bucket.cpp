@@ -1,9 +1,12 @@
+// Walks the pages of a bucket, and checks each element.
 #include "db/import/lnd/bbolt_bucket.h"
 
 #include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/require.h"
 #include "db/import/lnd/little_endian.h"
@@ -23,10 +26,10 @@ bool precedes(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) 
   return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
 }
 
-/// Pages have a number; an inline page is named by its place in the file.
+/// Pages have numbers; an inline page is named by its place in the file.
 std::string name_of(const Page& page) {
-  return page.id != 0 ? "page " + std::to_string(page.id)
-                      : "the inline bucket at byte " + std::to_string(page.extent.offset);
+  return page.id != 0 ? fmt::format("page {}", page.id)
+                      : fmt::format("the inline bucket at byte {}", page.extent.offset);
 }
 
 Bytes key_of(std::string_view name) { return {name.begin(), name.end()}; }
@@ -42,10 +45,9 @@ Bucket Bucket::root(const BboltFile& file) {
 }
 
 Bucket Bucket::nested(const BboltFile& file, Extent value, std::size_t depth) {
-  const std::string name = "the bucket at byte " + std::to_string(value.offset);
-  if (depth > max_bucket_depth)
-    file.refuse(name + " lies in more than " + std::to_string(max_bucket_depth) + " others");
-  if (value.size < bucket_header_bytes) file.refuse(name + " has a header of " + std::to_string(value.size) + " bytes");
+  const std::string name = fmt::format("the bucket at byte {}", value.offset);
+  if (depth > max_bucket_depth) file.refuse(fmt::format("{} lies in more than {} others", name, max_bucket_depth));
+  if (value.size < bucket_header_bytes) file.refuse(fmt::format("{} has a header of {} bytes", name, value.size));
   const Bytes head = file.bytes(value, bucket_header_bytes + page_header_bytes);
   Bucket bucket;
   bucket.file_ = &file;
@@ -53,20 +55,22 @@ Bucket Bucket::nested(const BboltFile& file, Extent value, std::size_t depth) {
   bucket.sequence_ = little<std::uint64_t>(head, 8);
   bucket.depth_ = depth;
   if (!bucket.is_inline()) {
-    if (value.size != bucket_header_bytes) file.refuse(name + " has both a page and something behind its header");
+    if (value.size != bucket_header_bytes)
+      file.refuse(fmt::format("{} has both a page and something behind its header", name));
     return bucket;
   }
-  if (value.size < bucket_header_bytes + page_header_bytes) file.refuse(name + " is inline and has no page");
+  if (value.size < bucket_header_bytes + page_header_bytes)
+    file.refuse(fmt::format("{} is inline and has no page", name));
   const std::span<const std::uint8_t> page = std::span<const std::uint8_t>(head).subspan(bucket_header_bytes);
   if (little<std::uint64_t>(page, 0) != 0 || little<std::uint16_t>(page, 8) != leaf_flag ||
       little<std::uint32_t>(page, 12) != 0) {
-    file.refuse(name + " has an inline page that is no leaf");
+    file.refuse(fmt::format("{} has an inline page that is no leaf", name));
   }
   bucket.inline_page_.extent = {value.offset + bucket_header_bytes, value.size - bucket_header_bytes};
   bucket.inline_page_.leaf = true;
   bucket.inline_page_.count = little<std::uint16_t>(page, 10);
   if (page_header_bytes + bucket.inline_page_.count * element_bytes > bucket.inline_page_.extent.size) {
-    file.refuse(name + " has an inline page with more elements than fit");
+    file.refuse(fmt::format("{} has an inline page with more elements than fit", name));
   }
   return bucket;
 }
@@ -84,7 +88,7 @@ std::optional<Found> Bucket::find(std::span<const std::uint8_t> key) const {
       }
       return std::nullopt;
     }
-    // The last child that does not begin behind the key; the first where all do.
+    // The last child that does not begin after the key; the first child if all do.
     std::uint64_t child = 0;
     while (elements.next()) {
       if (child != 0 && precedes(key, elements.key())) break;
@@ -92,7 +96,7 @@ std::optional<Found> Bucket::find(std::span<const std::uint8_t> key) const {
     }
     page = file_->page(child);
   }
-  file_->refuse("a bucket's tree is deeper than " + std::to_string(max_tree_depth) + " pages");
+  file_->refuse(fmt::format("a bucket's tree is deeper than {} pages", max_tree_depth));
 }
 
 std::optional<Found> Bucket::find(std::string_view key) const {
@@ -102,14 +106,14 @@ std::optional<Found> Bucket::find(std::string_view key) const {
 std::optional<Bucket> Bucket::bucket(std::string_view name) const {
   const auto found = find(name);
   if (!found) return std::nullopt;
-  if (!found->is_bucket) file_->refuse("`" + std::string(name) + "` is a plain value, lnd has a bucket there");
+  if (!found->is_bucket) file_->refuse(fmt::format("`{}` is a plain value, lnd has a bucket there", name));
   return nested(*file_, found->value, depth_ + 1);
 }
 
 std::optional<Bytes> Bucket::value(std::string_view key, std::size_t at_most) const {
   const auto found = find(key);
   if (!found) return std::nullopt;
-  if (found->is_bucket) file_->refuse("`" + std::string(key) + "` is a bucket, lnd has a plain value there");
+  if (found->is_bucket) file_->refuse(fmt::format("`{}` is a bucket, lnd has a plain value there", key));
   return file_->bytes(found->value, at_most);
 }
 
@@ -139,7 +143,7 @@ bool PageElements::next() {
 }
 
 void PageElements::place(std::uint64_t element, std::uint64_t pos, std::uint64_t key_bytes, std::uint64_t value_bytes) {
-  // bbolt packs keys and values without a gap, so every place but the right one is damage.
+  // bbolt packs keys and values without gaps, so any other place means damage.
   if (element + pos != data_) damaged("has an element whose key is not where the one before ends");
   if (key_bytes == 0 || key_bytes > max_key_bytes) damaged("has a key of no or too many bytes");
   if (key_bytes + value_bytes > page_.extent.size - data_) damaged("has an element that reaches past its end");
@@ -152,7 +156,7 @@ void PageElements::place(std::uint64_t element, std::uint64_t pos, std::uint64_t
 }
 
 void PageElements::damaged(const char* what) const {
-  file_->refuse(name_of(page_) + ", element " + std::to_string(index_) + ": it " + what);
+  file_->refuse(fmt::format("{}, element {}: it {}", name_of(page_), index_, what));
 }
 
 Cursor::Cursor(const Bucket& bucket, PageSet& pages) : bucket_(bucket), pages_(pages) {}
@@ -190,7 +194,7 @@ bool Cursor::step_branch() {
 void Cursor::push(const Page& page, std::optional<Bytes> least, std::optional<Bytes> limit) {
   const BboltFile& file = bucket_.file();
   if (stack_.size() == max_tree_depth)
-    file.refuse("a bucket's tree is deeper than " + std::to_string(max_tree_depth) + " pages");
+    file.refuse(fmt::format("a bucket's tree is deeper than {} pages", max_tree_depth));
   if (page.id != 0) pages_.claim(page);
   stack_.push_back(Level{PageElements(file, page), {}, 0, false, std::move(least), std::move(limit)});
   if (!page.leaf) read_ahead(stack_.back());
@@ -207,8 +211,8 @@ void Cursor::read_ahead(Level& level) const {
 void Cursor::check_bounds(const Level& level) const {
   const Bytes& key = level.elements.key();
   if ((level.least && key < *level.least) || (level.limit && key >= *level.limit)) {
-    bucket_.file().refuse(name_of(level.elements.page()) +
-                          " has a key outside the range that its parent page gives it");
+    bucket_.file().refuse(
+        fmt::format("{} has a key outside the range that its parent page gives it", name_of(level.elements.page())));
   }
 }
 

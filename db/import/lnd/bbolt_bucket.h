@@ -1,4 +1,4 @@
-// Buckets of a bbolt file, and a cursor over one. Keys and values are handed out as copies with a bound.
+// The buckets of a bbolt file, and a cursor over a bucket. Keys and values are given out as copies of bounded size.
 #pragma once
 
 #include <cstddef>
@@ -15,38 +15,38 @@ namespace paytower::db::lnd {
 
 class Bucket;
 
-/// A key's place: a plain value, or the header (and inline page) of a nested bucket.
+/// The place of a key: a plain value, or the header (and inline page) of a nested bucket.
 struct Found {
   bool is_bucket = false;
   Extent value;
 };
 
-/// One bucket: a tree of pages, or one leaf page that stands inline in its parent's value. A small value, copied
-/// freely; its file must outlive it.
+/// One bucket: a tree of pages, or one leaf page inside its parent's value. A small value that can be copied; its file
+/// must outlive it.
 class Bucket {
  public:
-  /// The bucket that holds all others.
+  /// The bucket that contains all others.
   [[nodiscard]] static Bucket root(const BboltFile& file);
-  /// The nested bucket whose value stands at `value`. Throws RefusalError (usage) for a value that is no bucket, an
-  /// inline page with a wrong header, and nesting beyond max_bucket_depth. `depth`: how many buckets it lies in.
+  /// The nested bucket whose value is at `value`. Throws RefusalError (usage) if the value is not a bucket, if an
+  /// inline page has a wrong header, or if nesting is deeper than max_bucket_depth. `depth`: in how many buckets it is.
   [[nodiscard]] static Bucket nested(const BboltFile& file, Extent value, std::size_t depth);
 
   [[nodiscard]] const BboltFile& file() const { return *file_; }
-  /// NextSequence has handed out this number last.
+  /// The last number that NextSequence has given out.
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
   [[nodiscard]] bool is_inline() const { return root_page_ == 0; }
   [[nodiscard]] std::size_t depth() const { return depth_; }
-  /// The page that the bucket starts with. Throws RefusalError (usage), see BboltFile::page.
+  /// The first page of the bucket. Throws RefusalError (usage), see BboltFile::page.
   [[nodiscard]] Page first_page() const;
 
-  /// Looks a key up on one path from the root to a leaf, whose pages are checked. Throws RefusalError (usage) for
+  /// Looks up a key on one path from the root to a leaf, whose pages are checked. Throws RefusalError (usage) for
   /// damage.
   [[nodiscard]] std::optional<Found> find(std::span<const std::uint8_t> key) const;
   [[nodiscard]] std::optional<Found> find(std::string_view key) const;
-  /// The nested bucket of this name. Nothing when the name is missing; throws RefusalError (usage) when it is a plain
+  /// The nested bucket with this name. Nothing if there is no such name. Throws RefusalError (usage) if it is a plain
   /// value.
   [[nodiscard]] std::optional<Bucket> bucket(std::string_view name) const;
-  /// The first `at_most` bytes of a plain value. Nothing when the key is missing; throws RefusalError (usage) for a
+  /// The first `at_most` bytes of a plain value. Nothing if there is no such key. Throws RefusalError (usage) for a
   /// bucket.
   [[nodiscard]] std::optional<Bytes> value(std::string_view key, std::size_t at_most) const;
 
@@ -58,19 +58,19 @@ class Bucket {
   std::size_t depth_ = 0;
 };
 
-/// The elements of one page in order, each checked before it is shown: inside the page, packed without a gap, keys 1 to
-/// max_key_bytes and strictly ascending.
+/// The elements of a page in order. Each is checked before it is shown: inside the page, packed without gaps, keys of 1
+/// to max_key_bytes bytes and strictly ascending.
 class PageElements {
  public:
   PageElements(const BboltFile& file, const Page& page);
 
-  /// Steps to the next element; false behind the last. Throws RefusalError (usage) for damage.
+  /// Goes to the next element. False after the last one. Throws RefusalError (usage) for damage.
   [[nodiscard]] bool next();
   /// REQUIRES: the last next() was true.
   [[nodiscard]] const Bytes& key() const { return key_; }
-  [[nodiscard]] bool is_bucket() const { return bucket_; }      ///< of a leaf
-  [[nodiscard]] Extent value() const { return value_; }         ///< of a leaf
-  [[nodiscard]] std::uint64_t child() const { return child_; }  ///< of a branch: page number
+  [[nodiscard]] bool is_bucket() const { return bucket_; }      ///< in a leaf
+  [[nodiscard]] Extent value() const { return value_; }         ///< in a leaf
+  [[nodiscard]] std::uint64_t child() const { return child_; }  ///< in a branch: a page number
   [[nodiscard]] const Page& page() const { return page_; }
 
  private:
@@ -80,30 +80,30 @@ class PageElements {
   const BboltFile* file_;
   Page page_;
   std::size_t index_ = 0;
-  std::uint64_t data_ = 0;  ///< where the next key must begin, from the page's start
+  std::uint64_t data_ = 0;  ///< where the next key must begin, counted from the start of the page
   Bytes key_;
-  Bytes before_;  ///< the key before, for the order
+  Bytes before_;  ///< the key before this one, to check the order
   bool bucket_ = false;
   Extent value_;
   std::uint64_t child_ = 0;
 };
 
-/// All keys of a bucket in order, with the stack of pages that lead to the present one and nothing else in memory: at
-/// most max_tree_depth pages' positions and the keys that bound them. Every page is claimed in `pages`; one PageSet
-/// serves all cursors of one walk, so nothing is walked twice. File and set must outlive the cursor.
+/// All keys of a bucket in order. In memory are only the pages on the way to the current key: at most max_tree_depth
+/// positions, and the keys that bound them. Every page is claimed in `pages`; one PageSet is used for all cursors of a
+/// walk, so nothing is walked twice. File and set must outlive the cursor.
 class Cursor {
  public:
   Cursor(const Bucket& bucket, PageSet& pages);
 
-  /// Steps to the first, then to each next key; false at the end. Throws RefusalError (usage) for damage: the file is
-  /// refused as a whole, nothing behind the damage can be trusted.
+  /// Goes to the first key, then to each next one. False at the end. Throws RefusalError (usage) for damage: then the
+  /// whole file is refused, because nothing after the damage can be trusted.
   [[nodiscard]] bool next();
 
-  /// REQUIRES for all of these: the last next() was true.
+  /// REQUIRES for all of these: the last next() returned true.
   [[nodiscard]] const Bytes& key() const;
   [[nodiscard]] bool is_bucket() const;
   [[nodiscard]] std::uint64_t value_bytes() const;
-  /// The first `at_most` bytes of the value; of a bucket its header and inline page.
+  /// The first `at_most` bytes of the value; for a bucket, of its header and inline page.
   [[nodiscard]] Bytes value(std::size_t at_most) const;
   /// REQUIRES: is_bucket().
   [[nodiscard]] Bucket bucket() const;
@@ -111,11 +111,11 @@ class Cursor {
  private:
   struct Level {
     PageElements elements;
-    Bytes next_key;  ///< a branch: key of the element behind the present one
+    Bytes next_key;  ///< in a branch: the key of the next element
     std::uint64_t next_child = 0;
     bool has_next = false;
-    std::optional<Bytes> least;  ///< keys below this page are at least this
-    std::optional<Bytes> limit;  ///< and below this
+    std::optional<Bytes> least;  ///< keys below this page are not smaller than this
+    std::optional<Bytes> limit;  ///< and are smaller than this
   };
   [[nodiscard]] const Level& present() const;
   void push(const Page& page, std::optional<Bytes> least, std::optional<Bytes> limit);

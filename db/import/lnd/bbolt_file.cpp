@@ -1,3 +1,4 @@
+// Opens a bbolt file, checks its meta pages and freelist, and reads pages.
 #include "db/import/lnd/bbolt_file.h"
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "core/base/error.h"
 #include "core/base/require.h"
 #include "db/import/lnd/little_endian.h"
@@ -23,7 +26,7 @@ constexpr std::uint16_t branch_flag = 0x01, leaf_flag = 0x02, meta_flag = 0x04, 
 constexpr std::uint32_t bbolt_magic = 0xED0CDAED, bbolt_magic_reversed = 0xEDDA0CED, bbolt_version = 2;
 constexpr std::uint64_t freelist_not_stored = ~0ULL;
 constexpr std::uint64_t page_header_bytes = 16, element_bytes = 16;
-constexpr std::size_t meta_bytes = 80, checksum_from = 16, checksum_at = 72;  // of a meta page
+constexpr std::size_t meta_bytes = 80, checksum_from = 16, checksum_at = 72;  // in a meta page
 constexpr std::uint64_t block_bytes = 4'096;
 constexpr std::size_t cached_blocks = 256;
 constexpr std::string_view damaged_hint = "stop lnd (lncli stop), copy the file again, and name the copy";
@@ -40,8 +43,8 @@ bool page_size_allowed(std::uint64_t bytes) {
   return bytes >= min_page_bytes && bytes <= max_page_bytes && (bytes & (bytes - 1)) == 0;
 }
 
-/// One meta page, or why it does not count. Magic, version and checksum first: behind a right checksum stands what
-/// bbolt wrote.
+/// A meta page, or why it does not count. Magic, version and checksum are checked first: if the checksum is right, the
+/// rest is what bbolt wrote.
 struct MetaReading {
   std::optional<Meta> meta;
   std::string flaw;
@@ -53,7 +56,7 @@ MetaReading read_meta(std::span<const std::uint8_t> page, std::uint64_t number) 
   if (magic == bbolt_magic_reversed) return flawed("made by a machine with the other byte order");
   if (magic != bbolt_magic) return flawed(not_a_meta);
   if (little<std::uint32_t>(page, 20) != bbolt_version)
-    return flawed("bbolt version " + std::to_string(little<std::uint32_t>(page, 20)));
+    return flawed(fmt::format("bbolt version {}", little<std::uint32_t>(page, 20)));
   if (fnv1a(page.subspan(checksum_from, checksum_at - checksum_from)) != little<std::uint64_t>(page, checksum_at))
     return flawed("wrong checksum");
   if (little<std::uint64_t>(page, 0) != number || little<std::uint16_t>(page, 8) != meta_flag)
@@ -66,26 +69,27 @@ MetaReading read_meta(std::span<const std::uint8_t> page, std::uint64_t number) 
   if (freelist != freelist_not_stored) meta.freelist_page = freelist;
   meta.high_water = little<std::uint64_t>(page, 56);
   meta.txid = little<std::uint64_t>(page, 64);
-  if (!page_size_allowed(meta.page_bytes)) return flawed("page size " + std::to_string(meta.page_bytes));
+  if (!page_size_allowed(meta.page_bytes)) return flawed(fmt::format("page size {}", meta.page_bytes));
   return {meta, {}};
 }
 
 [[noreturn]] void refuse_system(const std::string& path, const char* doing, int error) {
-  throw RefusalError(Error{Errc::usage, path + ": cannot " + doing + ": " + std::strerror(error), "ls -l " + path});
+  throw RefusalError(Error{Errc::usage, fmt::format("{}: cannot {}: {}", path, doing, std::strerror(error)),
+                           fmt::format("ls -l {}", path)});
 }
 
 }  // namespace
 
 BboltFile::BboltFile(std::string path) : path_(std::move(path)), cache_(cached_blocks) {
-  // Not blocking: somebody may have put a pipe there.
+  // Non-blocking, because somebody may have put a pipe there.
   file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file_ < 0) refuse_system(path_, "open it", errno);
   try {
     struct stat seen {};
     if (::fstat(file_, &seen) != 0) refuse_system(path_, "look at it", errno);
-    if (!S_ISREG(seen.st_mode)) refuse("is no regular file", where_it_is);
+    if (!S_ISREG(seen.st_mode)) refuse("is not a regular file", where_it_is);
     lock();
-    // Again: what was written before the lock was had does not count as a change.
+    // Again: what was written before we had the lock does not count as a change.
     if (::fstat(file_, &seen) != 0) refuse_system(path_, "look at it", errno);
     file_bytes_ = static_cast<std::uint64_t>(seen.st_size);
     changed_s_ = seen.st_mtim.tv_sec;
@@ -107,16 +111,17 @@ void BboltFile::lock() const {
   if (result == 0) return;
   if (errno == EWOULDBLOCK) {
     throw RefusalError(
-        Error{Errc::busy, path_ + " is locked by a running lnd (or another program that writes it); nothing was read",
+        Error{Errc::busy,
+              fmt::format("{} is locked by a running lnd (or another program that writes it); nothing was read", path_),
               "stop lnd first: lncli stop"});
   }
-  throw RefusalError(Error{Errc::usage, path_ + ": cannot lock it: " + std::strerror(errno),
+  throw RefusalError(Error{Errc::usage, fmt::format("{}: cannot lock it: {}", path_, std::strerror(errno)),
                            "stop lnd, copy the file to a local disk, and name the copy"});
 }
 
 void BboltFile::choose_meta() {
   if (file_bytes_ < 2ULL * min_page_bytes)
-    refuse("is no bbolt file: " + std::to_string(file_bytes_) + " bytes", where_it_is);
+    refuse(fmt::format("is not a bbolt file: {} bytes", file_bytes_), where_it_is);
   const auto meta_at = [&](std::uint64_t offset, std::uint64_t number) {
     if (offset + meta_bytes > file_bytes_) return MetaReading{std::nullopt, "behind the end of the file"};
     return read_meta(bytes({offset, meta_bytes}, meta_bytes), number);
@@ -134,18 +139,18 @@ void BboltFile::choose_meta() {
     }
   }
   if (!first.meta && !second.meta)
-    refuse("is no bbolt file: meta page 0: " + first.flaw + "; no valid meta page 1 at any page size",
+    refuse(fmt::format("is not a bbolt file: meta page 0: {}; no valid meta page 1 at any page size", first.flaw),
            first.flaw == not_a_meta ? where_it_is : "");
   const bool use_second = second.meta && (!first.meta || second.meta->txid > first.meta->txid);
   meta_ = use_second ? *second.meta : *first.meta;
   if (meta_.high_water < 3 || meta_.high_water > max_pages)
-    refuse("high water mark " + std::to_string(meta_.high_water) + " is not possible");
+    refuse(fmt::format("high water mark {} is not possible", meta_.high_water));
   if (meta_.high_water * meta_.page_bytes > file_bytes_) {
-    refuse("is cut short: " + std::to_string(meta_.high_water) + " pages of " + std::to_string(meta_.page_bytes) +
-           " bytes are in use, the file has " + std::to_string(file_bytes_) + " bytes");
+    refuse(fmt::format("is cut short: {} pages of {} bytes are in use, the file has {} bytes", meta_.high_water,
+                       meta_.page_bytes, file_bytes_));
   }
   if (meta_.root_page < 2 || meta_.root_page >= meta_.high_water)
-    refuse("root page " + std::to_string(meta_.root_page) + " is not there");
+    refuse(fmt::format("root page {} is not there", meta_.root_page));
 }
 
 const BboltFile::Block& BboltFile::block(std::uint64_t number) const {
@@ -189,27 +194,27 @@ Bytes BboltFile::bytes(Extent at, std::size_t at_most) const {
 }
 
 Page BboltFile::page(std::uint64_t id) const {
-  const std::string name = "page " + std::to_string(id);
+  const std::string name = fmt::format("page {}", id);
   if (id < 2 || id >= meta_.high_water)
-    refuse(name + " is referred to; the file uses 2 to " + std::to_string(meta_.high_water - 1));
+    refuse(fmt::format("{} is referred to; the file uses 2 to {}", name, meta_.high_water - 1));
   std::array<std::uint8_t, page_header_bytes> header{};
   const std::uint64_t offset = id * meta_.page_bytes;
   read({offset, header.size()}, header);
   if (little<std::uint64_t>(header, 0) != id)
-    refuse(name + " calls itself " + std::to_string(little<std::uint64_t>(header, 0)));
+    refuse(fmt::format("{} calls itself {}", name, little<std::uint64_t>(header, 0)));
   const auto flags = little<std::uint16_t>(header, 8);
   if (flags != branch_flag && flags != leaf_flag)
-    refuse(name + " has flags " + std::to_string(flags) + ", not those of a branch or a leaf");
+    refuse(fmt::format("{} has flags {}, not those of a branch or a leaf", name, flags));
   Page page;
   page.id = id;
   page.leaf = flags == leaf_flag;
   page.count = little<std::uint16_t>(header, 10);
   page.pages = 1ULL + little<std::uint32_t>(header, 12);
-  if (page.pages > meta_.high_water - id) refuse(name + " overflows past the last page in use");
+  if (page.pages > meta_.high_water - id) refuse(fmt::format("{} overflows past the last page in use", name));
   page.extent = {offset, page.pages * meta_.page_bytes};
   if (page_header_bytes + page.count * element_bytes > page.extent.size)
-    refuse(name + " has " + std::to_string(page.count) + " elements, more than fit");
-  if (!page.leaf && page.count == 0) refuse(name + " is a branch without children");
+    refuse(fmt::format("{} has {} elements, more than fit", name, page.count));
+  if (!page.leaf && page.count == 0) refuse(fmt::format("{} is a branch without children", name));
   return page;
 }
 
@@ -229,12 +234,13 @@ void BboltFile::check_unchanged() const {
   const bool same = static_cast<std::uint64_t>(seen.st_size) == file_bytes_ && seen.st_mtim.tv_sec == changed_s_ &&
                     seen.st_mtim.tv_nsec == changed_ns_;
   if (same && metas_on_disk() == metas_) return;
-  throw RefusalError(Error{Errc::busy, path_ + " changed while it was read; nothing that was read counts",
+  throw RefusalError(Error{Errc::busy, fmt::format("{} changed while it was read; nothing that was read counts", path_),
                            "stop lnd first: lncli stop"});
 }
 
 void BboltFile::refuse(const std::string& what, const std::string& hint) const {
-  throw RefusalError(Error{Errc::usage, path_ + ": " + what, hint.empty() ? std::string(damaged_hint) : hint});
+  throw RefusalError(
+      Error{Errc::usage, fmt::format("{}: {}", path_, what), hint.empty() ? std::string(damaged_hint) : hint});
 }
 
 PageSet::PageSet(const BboltFile& file) : file_(file), bits_((file.meta().high_water + 63) / 64) {
@@ -248,23 +254,23 @@ void PageSet::claim(std::uint64_t first, std::uint64_t count) {
   for (std::uint64_t id = first; id < first + count; ++id) {
     std::uint64_t& word = bits_.at(static_cast<std::size_t>(id / 64));
     const std::uint64_t bit = 1ULL << (id % 64);
-    if ((word & bit) != 0) file_.refuse("page " + std::to_string(id) + " is reached twice, or is free and in use");
+    if ((word & bit) != 0) file_.refuse(fmt::format("page {} is reached twice, or is free and in use", id));
     word |= bit;
   }
 }
 
 void PageSet::claim_freelist(std::uint64_t id) {
   const Meta& meta = file_.meta();
-  if (id < 2 || id >= meta.high_water) file_.refuse("freelist page " + std::to_string(id) + " is not there");
+  if (id < 2 || id >= meta.high_water) file_.refuse(fmt::format("freelist page {} is not there", id));
   const std::uint64_t offset = id * meta.page_bytes;
   const Bytes header = file_.bytes({offset, page_header_bytes + 8}, page_header_bytes + 8);
   if (little<std::uint64_t>(header, 0) != id || little<std::uint16_t>(header, 8) != freelist_flag) {
-    file_.refuse("page " + std::to_string(id) + " is not the freelist that the meta page says it is");
+    file_.refuse(fmt::format("page {} is not the freelist that the meta page says it is", id));
   }
   const std::uint64_t pages = 1ULL + little<std::uint32_t>(header, 12);
   if (pages > meta.high_water - id) file_.refuse("the freelist overflows past the last page in use");
   claim(id, pages);
-  // 0xFFFF: too many for the field, the number stands before the list.
+  // 0xFFFF: the number does not fit into the field, so it is written before the list.
   std::uint64_t count = little<std::uint16_t>(header, 10);
   std::uint64_t at = offset + page_header_bytes;
   if (count == 0xFFFF) {
@@ -279,7 +285,7 @@ void PageSet::claim_freelist(std::uint64_t id) {
     file_.read({at, entry.size()}, entry);
     const auto free = little<std::uint64_t>(entry, 0);
     if (free <= before || free >= meta.high_water)
-      file_.refuse("the freelist names page " + std::to_string(free) + " out of order or range");
+      file_.refuse(fmt::format("the freelist names page {} out of order or range", free));
     claim(free, 1);
     before = free;
   }

@@ -1,18 +1,21 @@
+// Copies buckets into memory, and turns copies into bytes and back.
 #include "db/import/lnd/bucket_copy.h"
 
 #include <algorithm>
 #include <span>
 
+#include "core/base/number.h"
+
 namespace paytower::db::lnd {
 
 namespace {
 
-/// What may still be copied.
+/// How much may still be copied.
 class Budget {
  public:
   [[nodiscard]] std::size_t left() const { return left_; }
   [[nodiscard]] bool complete() const { return complete_; }
-  /// False when `bytes` and one entry are more than is left.
+  /// False if `bytes` and one entry are more than what is left.
   [[nodiscard]] bool take(std::uint64_t bytes) {
     complete_ = complete_ && bytes + entry_cost <= left_;
     if (complete_) left_ -= static_cast<std::size_t>(bytes) + entry_cost;
@@ -24,7 +27,7 @@ class Budget {
   bool complete_ = true;
 };
 
-/// Recursion no deeper than max_bucket_depth, which Cursor::bucket() holds.
+/// The recursion is at most max_bucket_depth deep: Cursor::bucket() checks that.
 BucketEntry copy_at(const Cursor& at, PageSet& pages, Budget& budget) {
   BucketEntry entry;
   entry.is_bucket = at.is_bucket();
@@ -41,12 +44,8 @@ BucketEntry copy_at(const Cursor& at, PageSet& pages, Budget& budget) {
   return entry;
 }
 
-void put(Bytes& out, std::uint64_t value, std::size_t size) {
-  for (std::size_t i = size; i > 0; --i) out.push_back(static_cast<std::uint8_t>(value >> (8 * (i - 1))));
-}
-
 void put(Bytes& out, const Bytes& bytes) {
-  put(out, bytes.size(), 4);
+  put_big_endian(out, bytes.size(), 4);
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
@@ -54,12 +53,12 @@ void append_raw(Bytes& out, const BucketEntry& entry) {
   out.push_back(entry.is_bucket ? 1 : 0);
   put(out, entry.key);
   if (!entry.is_bucket) return put(out, entry.value);
-  put(out, entry.sequence, 8);
+  put_big_endian(out, entry.sequence, 8);
   for (const BucketEntry& inside : entry.entries) append_raw(out, inside);
   out.push_back(2);
 }
 
-/// Takes entries from the front; false when they are none.
+/// Takes entries from the front. False if the bytes are not entries.
 class RawParser {
  public:
   explicit RawParser(std::span<const std::uint8_t> bytes) : rest_(bytes) {}
@@ -80,9 +79,7 @@ class RawParser {
  private:
   bool number(std::uint64_t& value, std::size_t size) {
     if (rest_.size() < size) return false;
-    value = 0;
-    for (std::size_t i = 0; i < size; ++i) value = value << 8 | rest_[i];
-    rest_ = rest_.subspan(size);
+    value = take_big_endian(rest_, size);
     return true;
   }
   bool bytes(Bytes& out) {

@@ -1,5 +1,9 @@
+// Takes numbers and lengths from the front of bytes.
 #include "db/import/lnd/byte_reader.h"
 
+#include <fmt/core.h>
+
+#include "core/base/number.h"
 #include "db/import/lnd/little_endian.h"
 
 namespace paytower::db::lnd {
@@ -16,9 +20,7 @@ Msat ByteReader::msat() { return checked_msat(number<std::uint64_t>(), *this); }
 std::uint64_t ByteReader::truncated(std::size_t size) {
   if (rest_.size() > size) fail("a number is too long");
   if (!rest_.empty() && rest_.front() == 0) fail("a number has leading zeros");
-  std::uint64_t value = 0;
-  for (const std::uint8_t byte : take(rest_.size())) value = value << 8 | byte;
-  return value;
+  return big_endian(take(rest_.size()));
 }
 
 std::uint64_t ByteReader::compact_size() {
@@ -45,8 +47,7 @@ std::uint64_t ByteReader::shortest(std::uint8_t first, std::uint64_t value) cons
 
 Bytes ByteReader::var_bytes(std::size_t at_most) {
   const std::uint64_t size = compact_size();
-  if (size > at_most)
-    fail("a field has " + std::to_string(size) + " bytes, " + std::to_string(at_most) + " are the most");
+  if (size > at_most) fail(fmt::format("a field has {} bytes, {} are the most", size, at_most));
   const auto taken = take(size);
   return {taken.begin(), taken.end()};
 }
@@ -63,14 +64,14 @@ PublicKey ByteReader::var_point() {
 }
 
 void ByteReader::finish() const {
-  if (!rest_.empty()) fail("there are " + std::to_string(rest_.size()) + " bytes too many");
+  if (!rest_.empty()) fail(fmt::format("there are {} bytes too many", rest_.size()));
 }
 
-void ByteReader::fail(const std::string& why) const { throw Undecodable(what_ + ": " + why); }
+void ByteReader::fail(const std::string& why) const { throw Undecodable(fmt::format("{}: {}", what_, why)); }
 
 Msat checked_msat(std::uint64_t value, const ByteReader& reader) {
   const auto amount = Msat::from(value);
-  if (!amount) reader.fail("an amount of " + std::to_string(value) + " msat is more than all bitcoin");
+  if (!amount) reader.fail(fmt::format("an amount of {} msat is more than all bitcoin", value));
   return *amount;
 }
 

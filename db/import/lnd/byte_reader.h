@@ -1,4 +1,4 @@
-// Numbers and lengths as lnd serialises them, taken from the front of a run of bytes.
+// Numbers and lengths as lnd writes them, taken from the front of some bytes.
 #pragma once
 
 #include <cstddef>
@@ -14,14 +14,14 @@
 
 namespace paytower::db::lnd {
 
-/// Content that cannot be decoded. Caught where a record is; never leaves the decoding of one.
+/// The content cannot be decoded. Caught where the record is read, and nowhere further up.
 class Undecodable : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Takes from the front; throws Undecodable, with the name of what is read, when it ends too early or says what cannot
-/// be. Nothing is allocated for a length that the bytes do not have. The bytes must outlive the reader.
+/// Takes from the front. Throws Undecodable, with the name of what is read, if the bytes end too early or say something
+/// impossible. Never allocates memory for a length that the bytes do not have. The bytes must outlive the reader.
 class ByteReader {
  public:
   ByteReader(std::span<const std::uint8_t> bytes, std::string what) : rest_(bytes), what_(std::move(what)) {}
@@ -37,18 +37,18 @@ class ByteReader {
   template <typename Fixed> [[nodiscard]] Fixed fixed() { return *Fixed::from_span(take(Fixed::size)); }
   /// 8 bytes, at most all bitcoin.
   [[nodiscard]] Msat msat();
-  /// A number without leading zero bytes, as TLV values have it: all that is left, at most `size` bytes.
+  /// A number without leading zero bytes, as in TLV values: all that is left, at most `size` bytes.
   [[nodiscard]] std::uint64_t truncated(std::size_t size);
-  /// bitcoin's length: little-endian behind the first byte, shortest form.
+  /// A length as in bitcoin: little-endian after the first byte, in the shortest form.
   [[nodiscard]] std::uint64_t compact_size();
-  /// BOLT 1's length: big-endian behind the first byte, shortest form.
+  /// A length as in BOLT 1: big-endian after the first byte, in the shortest form.
   [[nodiscard]] std::uint64_t big_size();
-  /// compact_size, then that many bytes, at most `at_most`.
+  /// A compact_size, then that many bytes, at most `at_most`.
   [[nodiscard]] Bytes var_bytes(std::size_t at_most);
-  /// A compressed point with or without its length before it.
+  /// A compressed public key, with or without its length before it.
   [[nodiscard]] PublicKey point();
   [[nodiscard]] PublicKey var_point();
-  /// Throws unless everything was taken.
+  /// Throws if something is left.
   void finish() const;
   [[noreturn]] void fail(const std::string& why) const;
 

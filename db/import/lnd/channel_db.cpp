@@ -1,8 +1,11 @@
+// Opens a channel.db, finds its version, and reads the records of its oldest layout.
 #include "db/import/lnd/channel_db.h"
 
 #include <algorithm>
 #include <string_view>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "core/base/error.h"
 #include "db/import/lnd/bucket_copy.h"
@@ -18,8 +21,10 @@ constexpr std::string_view graph_node = "graph-node", source_key = "source", att
 }  // namespace
 
 std::string unsaid_version_note() {
-  return "the file does not say its version (no `metadata/dbp`): read as " + std::to_string(unsaid_version) +
-         ", as lnd does; lnd 0.19.2 to 0.21.1, 0.20.2 and 0.20.3 never wrote it in a new file";
+  return fmt::format(
+      "the file does not say its version (no `metadata/dbp`): read as {}, as lnd does; lnd 0.19.2 to 0.21.1, 0.20.2 "
+      "and 0.20.3 never wrote it in a new file",
+      unsaid_version);
 }
 
 struct RawStream::Walk {
@@ -34,7 +39,7 @@ RawStream::~RawStream() = default;
 
 std::optional<RawEntry> RawStream::next() {
   if (!walk_) return std::nullopt;
-  // Held here meanwhile: a stream that threw is done.
+  // Taken out while working: if it throws, the stream is done.
   std::unique_ptr<Walk> walk = std::move(walk_);
   if (!walk->cursor.next()) return std::nullopt;
   RawEntry entry;
@@ -68,7 +73,8 @@ std::optional<Bucket> ChannelDb::top(std::string_view name) const { return Bucke
 void ChannelDb::read_version(const OpenChannelDb& options) {
   const auto about = top(metadata);
   if (!about) {
-    // Before versions existed; or the file is another program's, or another of lnd's (wallet.db, macaroons.db, ...).
+    // Made before versions existed; or the file belongs to another program, or is another file of lnd's (wallet.db,
+    // macaroons.db, ...).
     if (!top(legacy_payments_name) && !top(graph_node))
       file_->refuse("is a bbolt file, but not lnd's channel.db: none of its buckets is there", where_it_is);
   } else {
@@ -81,45 +87,45 @@ void ChannelDb::read_version(const OpenChannelDb& options) {
     for (const std::uint8_t byte : stored.value_or(Bytes{})) version_ = version_ << 8 | byte;
   }
   if (version_ > newest_version) {
-    file_->refuse("has version " + std::to_string(version_) + "; " + std::to_string(newest_version) +
-                      " is the newest that can be read",
+    file_->refuse(fmt::format("has version {}; {} is the newest that can be read", version_, newest_version),
                   newer_paytower);
   }
   if (version_ < oldest_marked_version && !options.assume_v04) {
     throw RefusalError(
         Error{Errc::usage,
-              file_->path() + " has version " + std::to_string(version_) +
-                  ", which lnd 0.4 wrote, and before it others whose records look alike and mean something else",
+              fmt::format("{} has version {}, which lnd 0.4 wrote, and before it others whose records look alike and "
+                          "mean something else",
+                          file_->path(), version_),
               "if lnd 0.4 wrote all of it: --assume-v04; else start lnd 0.5 or later on a copy once, stop it, and "
               "import the copy"});
   }
 }
 
-/// As lnd reads such a file: the buckets of payments and of their index came in between, and nothing about payments
-/// changed after them.
+/// As lnd reads such a file: the buckets of payments and of their index came at that time, and nothing about payments
+/// has changed after them.
 std::uint32_t ChannelDb::version_without_key() {
   if (!top(payments_root_bucket) || !top(payments_index_bucket)) {
-    file_->refuse("does not say its version (no `metadata/dbp`), and what is in it is not guessed", start_lnd_once);
+    file_->refuse("does not say its version (no `metadata/dbp`), and paytower does not guess what is in it",
+                  start_lnd_once);
   }
   notes_.push_back(unsaid_version_note());
   return unsaid_version;
 }
 
 void ChannelDb::check_layout() const {
-  const std::string version = std::to_string(version_);
   if (legacy()) {
     if (top(payments_root_bucket))
-      file_->refuse("has version " + version + " and a `payments-root-bucket`, which came with version 9",
+      file_->refuse(fmt::format("has version {} and a `payments-root-bucket`, which came with version 9", version_),
                     start_lnd_on_a_copy);
     return;
   }
-  // Every node first started with lnd 0.7.0 to 0.8.2 keeps an empty one for ever: they made it, and nothing removes it.
+  // A node that was first started with lnd 0.7.0 to 0.8.2 keeps an empty one for ever: these made it, and nothing
+  // removes it.
   for (const std::string_view old : {legacy_payments_name, legacy_statuses_name}) {
     const auto bucket = top(old);
     if (bucket && RawStream(bucket).next()) {
-      file_->refuse(
-          "has version " + version + " and still records in `" + std::string(old) + "`, which version 9 removed",
-          start_lnd_on_a_copy);
+      file_->refuse(fmt::format("has version {} and still records in `{}`, which version 9 removed", version_, old),
+                    start_lnd_on_a_copy);
     }
   }
 }

@@ -1,15 +1,18 @@
+// Decodes the serialized parts of lnd's payments.
 #include "db/import/lnd/kv_codec.h"
 
 #include <algorithm>
 #include <limits>
 #include <utility>
 
+#include <fmt/core.h>
+
 namespace paytower::db::lnd {
 
 namespace {
 
 constexpr std::size_t max_request_bytes = 65'536;
-constexpr std::size_t max_hop_record_bytes = 1'300;  // lnd's own bound: an onion's payload
+constexpr std::size_t max_hop_record_bytes = 1'300;  // lnd's own limit: the payload of an onion
 constexpr std::size_t hop_record_head = 8 + 1;
 constexpr std::int64_t zero_time_seconds = -62'135'596'800;  // Go's zero time, year 1
 constexpr std::uint64_t first_custom_type = 65'536;
@@ -53,11 +56,11 @@ std::vector<TlvRecord> tlv_stream(ByteReader& reader) {
 
 void check_custom(const std::vector<TlvRecord>& records, const ByteReader& reader) {
   if (!records.empty() && records.front().type < first_custom_type)
-    reader.fail("TLV type " + std::to_string(records.front().type) + " is unknown");
+    reader.fail(fmt::format("TLV type {} is unknown", records.front().type));
 }
 
 void place_record(KvHop& hop, TlvRecord record) {
-  ByteReader value(record.value, "hop record " + std::to_string(record.type));
+  ByteReader value(record.value, fmt::format("hop record {}", record.type));
   const auto blinded = [&]() -> BlindedHop& { return hop.blinded ? *hop.blinded : hop.blinded.emplace(); };
   switch (record.type) {
     case mpp: {
@@ -82,14 +85,14 @@ void place_record(KvHop& hop, TlvRecord record) {
   value.finish();
 }
 
-/// lnd writes them from a map, in no order.
+/// lnd writes them from a map, in no particular order.
 void decode_hop_tail(ByteReader& reader, KvHop& hop) {
   const auto legacy = reader.number<std::uint8_t>();
   if (legacy > 1) reader.fail("a hop's payload is neither legacy nor TLV");
   hop.legacy_payload = legacy == 1;
   const auto count = reader.number<std::uint32_t>();
   if (count > reader.left() / hop_record_head)
-    reader.fail("a hop has " + std::to_string(count) + " records, more than there are bytes for");
+    reader.fail(fmt::format("a hop has {} records, more than there are bytes for", count));
   std::vector<TlvRecord> records(count);
   for (TlvRecord& record : records) {
     record.type = reader.number<std::uint64_t>();
@@ -109,10 +112,11 @@ Failure core_failure(KvFailKind kind, std::span<const std::uint8_t> message, std
     case KvFailKind::unreadable: failure.code = FailureCode::unreadable; break;
     case KvFailKind::internal: failure.code = FailureCode::local_refusal; break;
     case KvFailKind::message:
-      failure.code = static_cast<FailureCode>(message[0] << 8 | message[1]);  // a code without a name keeps its number
+      // A code without a name keeps its number.
+      failure.code = static_cast<FailureCode>(message[0] << 8 | message[1]);
       break;
   }
-  // Of a failure without a message lnd mostly knows no source, and writes 0.
+  // For a failure without a message lnd usually knows no source, and writes 0.
   if (kind == KvFailKind::message || source_index != 0) failure.source_index = source_index;
   return failure;
 }
@@ -129,7 +133,7 @@ void decode_creation_info(std::span<const std::uint8_t> bytes, const KvLayout& l
   payment.value = reader.msat();
   payment.created = layout.parts ? time_ns(reader) : time_seconds(reader);
   const auto size = reader.number<std::uint32_t>();
-  if (size > max_request_bytes) reader.fail("a payment request of " + std::to_string(size) + " bytes");
+  if (size > max_request_bytes) reader.fail(fmt::format("a payment request of {} bytes", size));
   const auto request = reader.take(size);
   payment.payment_request.assign(request.begin(), request.end());
   if (layout.parts) payment.first_hop_records = tlv_stream(reader);
@@ -143,8 +147,7 @@ KvRoute decode_kv_route(ByteReader& reader, const KvLayout& layout) {
   route.total_amount = reader.msat();
   route.source = reader.var_point();
   const auto count = reader.number<std::uint32_t>();
-  if (count > max_kv_hops)
-    reader.fail("a route of " + std::to_string(count) + " hops, " + std::to_string(max_kv_hops) + " are the most");
+  if (count > max_kv_hops) reader.fail(fmt::format("a route of {} hops, {} are the most", count, max_kv_hops));
   route.hops.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     KvHop hop;
@@ -195,7 +198,7 @@ KvSettle decode_settle_info(std::span<const std::uint8_t> bytes, const KvLayout&
 
 KvFail kv_fail(std::optional<UnixNs> at, std::uint64_t kind, Bytes wire_message, std::uint32_t source_index) {
   if (kind > static_cast<std::uint64_t>(KvFailKind::message))
-    throw Undecodable("fail info: an HTLC failure of kind " + std::to_string(kind));
+    throw Undecodable(fmt::format("fail info: an HTLC failure of kind {}", kind));
   KvFail fail;
   fail.at = at;
   fail.kind = static_cast<KvFailKind>(kind);
@@ -220,7 +223,7 @@ FailureReason decode_reason(std::span<const std::uint8_t> bytes) {
   ByteReader reader(bytes, "payment fail info");
   const auto reason = reader.number<std::uint8_t>();
   if (reason > static_cast<std::uint8_t>(FailureReason::canceled))
-    reader.fail("failure reason " + std::to_string(reason));
+    reader.fail(fmt::format("failure reason {}", reason));
   reader.finish();
   return static_cast<FailureReason>(reason);
 }

@@ -1,7 +1,9 @@
-// One payment's bucket, copied into memory, as facts.
+// Decodes the bucket of one payment, copied into memory.
 #include <algorithm>
 #include <string_view>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "db/import/lnd/kv_codec.h"
 #include "db/import/lnd/kv_payments.h"
@@ -21,14 +23,14 @@ constexpr std::size_t flat_key_bytes = 2 + 8;
 
 std::string name_of(const BucketEntry& entry) { return {entry.key.begin(), entry.key.end()}; }
 
-/// A key as a person may read it: lnd's own are text, others are shown as hex.
+/// A key so that a person can read it: lnd's own keys are text, others are shown as hex.
 std::string shown(const BucketEntry& entry) {
   const std::string name = name_of(entry);
   const bool text = std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
   return text ? name.substr(0, 64) : to_hex(entry.key).substr(0, 64);
 }
 
-/// "ai" with an id behind it and the like; empty for other keys.
+/// The id in a key such as "ai" plus an id; empty for other keys.
 std::string_view flat_kind(const BucketEntry& entry) {
   if (entry.key.size() != flat_key_bytes) return {};
   for (const std::string_view kind : {flat_attempt, flat_settle, flat_fail}) {
@@ -38,8 +40,8 @@ std::string_view flat_kind(const BucketEntry& entry) {
   return {};
 }
 
-/// Takes what is used, so that what nobody knows stays and is noticed: an unknown key may be a known one with a bit
-/// turned, and the missing word may be that the money is gone.
+/// Removes what is used, so that what nobody knows stays and is noticed: an unknown key may be a known one with a
+/// flipped bit, and what is then missing may be that the money is gone.
 class Keys {
  public:
   explicit Keys(const BucketEntry& bucket) : bucket_(bucket) {
@@ -49,20 +51,20 @@ class Keys {
     const BucketEntry* found = bucket_.find(name);
     if (found == nullptr) return nullptr;
     if (found->is_bucket != is_bucket)
-      throw Undecodable(std::string(name) + (is_bucket ? " is no bucket" : " is a bucket"));
+      throw Undecodable(fmt::format("{}{}", name, is_bucket ? " is no bucket" : " is a bucket"));
     ++taken_;
     return found;
   }
   [[nodiscard]] const BucketEntry& required(std::string_view name) {
     const BucketEntry* found = optional(name);
-    if (found == nullptr) throw Undecodable(std::string(name) + " is missing");
+    if (found == nullptr) throw Undecodable(fmt::format("{} is missing", name));
     return *found;
   }
   void finish(std::initializer_list<std::string_view> known) const {
     if (taken_ == bucket_.entries.size()) return;
     for (const BucketEntry& entry : bucket_.entries) {
       if (std::find(known.begin(), known.end(), name_of(entry)) == known.end())
-        throw Undecodable("unknown key " + shown(entry));
+        throw Undecodable(fmt::format("unknown key {}", shown(entry)));
     }
   }
 
@@ -86,7 +88,7 @@ std::optional<std::uint64_t> id_of(std::span<const std::uint8_t> bytes) {
   return id;
 }
 
-/// Versions 13 to 22: a bucket for each attempt.
+/// Versions 13 to 22: each attempt has a bucket.
 std::vector<KvAttempt> nested_attempts(const BucketEntry& htlcs, const KvLayout& layout, const PaymentHash& hash) {
   std::vector<KvAttempt> attempts;
   for (const BucketEntry& one : htlcs.entries) {
@@ -101,13 +103,14 @@ std::vector<KvAttempt> nested_attempts(const BucketEntry& htlcs, const KvLayout&
   return attempts;
 }
 
-/// From version 23: all infos side by side, `ai` before `fi` before `si`, each with the id behind it.
+/// From version 23 on: all infos are side by side, `ai` before `fi` before `si`, each followed by the id.
 std::vector<KvAttempt> flat_attempts(const BucketEntry& htlcs, const KvLayout& layout, const PaymentHash& hash) {
   std::vector<KvAttempt> attempts;
   const auto by_id = [](const KvAttempt& attempt, const std::optional<std::uint64_t>& id) { return attempt.id < id; };
   for (const BucketEntry& entry : htlcs.entries) {
     const std::string_view kind = flat_kind(entry);
-    if (kind.empty() || entry.is_bucket) throw Undecodable("unknown key " + shown(entry) + " among the attempts");
+    if (kind.empty() || entry.is_bucket)
+      throw Undecodable(fmt::format("unknown key {} among the attempts", shown(entry)));
     const auto id = id_of(std::span<const std::uint8_t>(entry.key).subspan(2));
     if (kind == flat_attempt) {
       attempts.emplace_back().id = id;
@@ -122,7 +125,7 @@ std::vector<KvAttempt> flat_attempts(const BucketEntry& htlcs, const KvLayout& l
   return attempts;
 }
 
-/// Versions 9 to 12, and duplicates in all: the last attempt alone is kept, and its end is the payment's.
+/// Versions 9 to 12, and duplicates in all versions: only the last attempt is kept, and its end is that of the payment.
 std::vector<KvAttempt> single_attempt(Keys& keys, const KvPayment& payment, const KvLayout& layout) {
   const BucketEntry* const info = keys.optional(attempt_info);
   const BucketEntry* const settle = keys.optional(settle_info);
@@ -162,7 +165,7 @@ bool holds_settlement(const BucketEntry& entry) {
   return std::any_of(entry.entries.begin(), entry.entries.end(), holds_settlement);
 }
 
-/// A session key unlocks what an onion's failure says; nobody needs it again.
+/// A session key decrypts the failure in an onion. Nobody needs it any more.
 void forget_session_keys(BucketEntry& entry) {
   const std::string name = name_of(entry);
   std::size_t from = entry.value.size();
@@ -172,7 +175,7 @@ void forget_session_keys(BucketEntry& entry) {
   for (BucketEntry& inside : entry.entries) forget_session_keys(inside);
 }
 
-/// Eight bytes big-endian, or nothing.
+/// Eight bytes, big-endian. Nothing for any other length.
 std::optional<std::uint64_t> sequence_in(std::span<const std::uint8_t> bytes) {
   if (bytes.size() != 8) return std::nullopt;
   return ByteReader(bytes, "sequence").number<std::uint64_t>();
@@ -194,7 +197,7 @@ KvRecord record_of(const BucketEntry& bucket, const std::optional<PaymentHash>& 
   record.raw_complete = complete;
   try {
     if (!hash) throw Undecodable("its name is no payment hash");
-    if (!complete) throw Undecodable("it holds more than " + std::to_string(max_copy_bytes) + " bytes");
+    if (!complete) throw Undecodable(fmt::format("it holds more than {} bytes", max_copy_bytes));
     KvPayment payment = decode_one(bucket, *hash, layout_of(version, duplicate));
     if (duplicate && sequence_in(bucket.key) != payment.sequence)
       throw Undecodable("a duplicate's name is not its sequence");
@@ -211,7 +214,8 @@ std::vector<KvRecord> decode_payment(BucketCopy& copy, std::uint32_t version) {
   BucketEntry& top = copy.top;
   forget_session_keys(top);
   const auto hash = PaymentHash::from_span(top.key);
-  // Each duplicate is a record of its own. What is incomplete, or no bucket of duplicates, stays with the first.
+  // Each duplicate is a record of its own. What is incomplete, or is not a bucket of duplicates, stays with the first
+  // record.
   std::vector<BucketEntry> duplicates;
   const auto found = std::find_if(top.entries.begin(), top.entries.end(),
                                   [](const BucketEntry& entry) { return name_of(entry) == duplicates_bucket; });
@@ -228,12 +232,12 @@ std::vector<KvRecord> decode_payment(BucketCopy& copy, std::uint32_t version) {
 std::optional<KvPayment> decode_kept_payment(std::span<const std::uint8_t> raw, const PaymentHash& hash) {
   const auto top = parse_raw(raw);
   if (!top) return std::nullopt;
-  // No layout fits the bytes of another: keys, nesting and lengths differ.
+  // No layout fits the bytes of another one: keys, nesting and lengths differ.
   for (const std::uint32_t version : {newest_version, 13U, 10U, first_bucket_version}) {
     try {
       return decode_one(*top, hash, layout_of(version, false));
     } catch (const Undecodable&) {
-      // The next older one, then.
+      // Then try the next older one.
     }
   }
   return std::nullopt;

@@ -1,3 +1,4 @@
+// Streams the payments of a bucket file.
 #include "db/import/lnd/kv_payments.h"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ struct KvPayments::Walk {
   PageSet pages;
   Cursor cursor;
   std::uint32_t version;
-  std::vector<KvRecord> ready;  ///< of the hash that the cursor stands on, the next one last
+  std::vector<KvRecord> ready;  ///< of the hash at the cursor; the next one is the last
 };
 
 KvPayments::KvPayments(const ChannelDb& database) {
@@ -23,7 +24,7 @@ KvPayments::~KvPayments() = default;
 
 std::optional<KvRecord> KvPayments::next() {
   if (!walk_) return std::nullopt;
-  // Held here meanwhile: a stream that threw is done.
+  // Taken out while working: if it throws, the stream is done.
   std::unique_ptr<Walk> walk = std::move(walk_);
   if (walk->ready.empty()) {
     if (!walk->cursor.next()) return std::nullopt;

@@ -1,4 +1,4 @@
-// The payments of lnd's key-value layouts, versions 9 to 35, as a stream.
+// The payments of lnd's key-value layouts, versions 9 to 35, one after the other.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +13,20 @@
 
 namespace paytower::db::lnd {
 
-/// All records of `payments-root-bucket`, ordered by payment hash (not by sequence: lnd files them so), each hash's
-/// duplicates right behind it, ordered by sequence. One payment in memory at a time, at most about 32 MiB for the
-/// largest that max_copy_bytes admits and a few KiB for any that lnd made. The database must outlive the stream.
+/// All records of `payments-root-bucket`, in the order of payment hashes (not of sequence numbers: that is how lnd
+/// keeps them). A hash's duplicates come right after it, in the order of sequence numbers. Only one payment is in
+/// memory at a time: at most about 32 MiB for the largest that max_copy_bytes allows, a few KiB for any that lnd has
+/// made. The database must outlive the stream.
 class KvPayments {
  public:
-  /// A legacy database, and one without the bucket, has none.
+  /// A legacy database has none, nor has one without the bucket.
   explicit KvPayments(const ChannelDb& database);
   ~KvPayments();
   KvPayments(const KvPayments&) = delete;
   KvPayments& operator=(const KvPayments&) = delete;
 
-  /// Nothing at the end. A record that cannot be decoded is an entry with its reason (R14). Throws RefusalError (usage)
-  /// only for damage of the file's structure.
+  /// Nothing at the end. A record that cannot be decoded becomes an entry with the reason (R14). Throws RefusalError
+  /// (usage) only if the structure of the file is damaged.
   [[nodiscard]] std::optional<KvRecord> next();
 
  private:
@@ -33,12 +34,12 @@ class KvPayments {
   std::unique_ptr<Walk> walk_;
 };
 
-/// Decodes the copy of one top-level bucket entry as `version` has it: the payment, then its duplicates. Never throws
-/// for content; for tests and fuzzing, and for KvPayments. The copy's session keys are zeroed in place.
+/// Decodes the copy of one top-level bucket as in `version`: the payment, then its duplicates. Never throws because of
+/// the content. For KvPayments, tests and fuzzing. Overwrites the session keys in the copy with zeros.
 [[nodiscard]] std::vector<KvRecord> decode_payment(BucketCopy& copy, std::uint32_t version);
 
-/// The payment of bytes that were kept of a record (KvRecord::raw) of `hash`, whatever its version was. Nothing where
-/// none fits.
+/// The payment in bytes that were kept of a record (KvRecord::raw) of `hash`, whatever its version was. Nothing if none
+/// fits.
 [[nodiscard]] std::optional<KvPayment> decode_kept_payment(std::span<const std::uint8_t> raw, const PaymentHash& hash);
 
 }  // namespace paytower::db::lnd

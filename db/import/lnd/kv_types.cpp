@@ -1,3 +1,4 @@
+// Turns lnd's routes into ours, and works out a payment's status.
 #include "db/import/lnd/kv_types.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ Msat KvRoute::fees() const {
 std::optional<Route> core_route(const KvRoute& route, std::uint32_t height) {
   if (route.hops.empty() || route.hops.size() > limits::max_hops) return std::nullopt;
   Route out;
-  // What the hop before was told to pass on is what this channel carries; the first one carries all.
+  // This channel carries what the hop before was told to forward; the first one carries everything.
   std::uint32_t time_lock = route.total_time_lock;
   Msat amount = route.total_amount;
   PublicKey from = route.source;

@@ -1,4 +1,4 @@
-// bbolt's own numbers: the byte order of the machine that wrote the file, which is little-endian wherever lnd runs.
+// bbolt's numbers: in the byte order of the machine that wrote the file, which is little-endian wherever lnd runs.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace paytower::db::lnd {
 
-/// The number at `offset`, whatever its alignment. REQUIRES: offset + sizeof(T) <= bytes.size().
+/// The number at `offset`, aligned or not. REQUIRES: offset + sizeof(T) <= bytes.size().
 template <typename T> [[nodiscard]] T little(std::span<const std::uint8_t> bytes, std::size_t offset) {
   require(offset <= bytes.size() && sizeof(T) <= bytes.size() - offset, "the number lies inside the bytes");
   std::uint64_t value = 0;

@@ -1,4 +1,4 @@
-// Where lnd's payments are read from, whatever file it keeps them in.
+// The port for lnd's payments, whatever file they are in.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,16 @@ namespace paytower::db::lnd {
 
 class ChannelDb;
 
-/// Records one at a time; each is accounted for (R14).
+/// Gives out records one at a time; each is accounted for (R14).
 class RecordStream {
  public:
   virtual ~RecordStream() = default;
-  /// Nothing at the end. A duplicate comes right behind the first record of its hash. Throws RefusalError (usage) for
-  /// damage of the file's structure alone.
+  /// Nothing at the end. A duplicate comes right after the first record of its hash. Throws RefusalError (usage) only
+  /// if the structure of the file is damaged.
   [[nodiscard]] virtual std::optional<KvRecord> next() = 0;
 };
 
-/// An open file of lnd's: only read, and held against a running lnd as long as this lives.
+/// An open file of lnd's. It is only read, and as long as this lives, lnd cannot run on it.
 class Source {
  public:
   Source() = default;
@@ -31,21 +31,21 @@ class Source {
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
 
-  /// The node's own key. Nothing when the file does not say it.
+  /// The node's own key. Nothing if the file does not have it.
   [[nodiscard]] virtual std::optional<PublicKey> source_node() const = 0;
-  /// The largest number handed out to a payment.
+  /// The largest number that was given to a payment.
   [[nodiscard]] virtual std::uint64_t payment_sequence() const = 0;
   [[nodiscard]] virtual std::unique_ptr<RecordStream> records() const = 0;
-  /// What was concluded about the file and not read from it, in words.
+  /// In words: what was concluded about the file, because it could not be read from it.
   [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
-  /// Throws RefusalError (busy) when somebody has written since it was opened: nothing that was read counts then.
+  /// Throws RefusalError (busy) if somebody has written since the opening: then nothing that was read counts.
   virtual void check_unchanged() const = 0;
 
-  /// The legacy layouts, whose records only their migration step can read. Null for all others.
+  /// The legacy layouts, whose records only their migration step can read. nullptr for all others.
   [[nodiscard]] virtual const ChannelDb* legacy() const { return nullptr; }
-  /// False: the numbers are not those that lnd's key-value layouts gave the same payments.
+  /// False: the numbers are not those that lnd's key-value layouts gave to the same payments.
   [[nodiscard]] virtual bool keeps_numbers() const { return true; }
-  /// How `quarantine` and `imported_raw` name its records.
+  /// The name of its records in `quarantine` and `imported_raw`.
   [[nodiscard]] virtual const char* records_name() const = 0;
   [[nodiscard]] virtual const char* raw_name() const = 0;
 };

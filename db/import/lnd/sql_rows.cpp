@@ -1,12 +1,15 @@
+// Decodes copies of rows from lnd's native SQL tables, and the times that Go prints.
 #include "db/import/lnd/sql_rows.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <string>
 #include <utility>
 
+#include <fmt/core.h>
+
+#include "core/base/number.h"
 #include "db/import/lnd/kv_codec.h"
 
 namespace paytower::db::lnd {
@@ -16,12 +19,6 @@ namespace {
 constexpr std::int64_t bolt11_intent = 0;
 constexpr std::int64_t settled_type = 1, failed_type = 2;
 constexpr std::size_t max_request_bytes = 65'536;
-
-std::uint64_t big_endian(std::span<const std::uint8_t> bytes) {
-  std::uint64_t value = 0;
-  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
-  return value;
-}
 
 /// The columns of a row, each with its type.
 class Row {
@@ -41,7 +38,7 @@ class Row {
   }
   [[nodiscard]] std::uint32_t number32(std::string_view name) const {
     const std::int64_t value = integer(name);
-    if (value < 0 || value > UINT32_MAX) fail(std::string(name) + " is " + std::to_string(value));
+    if (value < 0 || value > UINT32_MAX) fail(fmt::format("{} is {}", name, value));
     return static_cast<std::uint32_t>(value);
   }
   [[nodiscard]] Msat msat(std::string_view name) const { return checked(integer(name), name); }
@@ -52,7 +49,7 @@ class Row {
   }
   [[nodiscard]] std::string_view text(std::string_view name) const {
     const auto bytes = column(name, 't');
-    if (!bytes) fail(std::string(name) + " is missing");
+    if (!bytes) fail(fmt::format("{} is missing", name));
     return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
   }
   [[nodiscard]] std::optional<std::string_view> maybe_text(std::string_view name) const {
@@ -67,7 +64,7 @@ class Row {
     const auto bytes = maybe_blob(name);
     if (!bytes) return std::nullopt;
     const auto value = Fixed::from_span(*bytes);
-    if (!value) fail(std::string(name) + " has " + std::to_string(bytes->size()) + " bytes");
+    if (!value) fail(fmt::format("{} has {} bytes", name, bytes->size()));
     return value;
   }
   template <typename Fixed> [[nodiscard]] Fixed fixed(std::string_view name) const {
@@ -75,13 +72,13 @@ class Row {
   }
   [[nodiscard]] std::optional<PublicKey> maybe_key(std::string_view name) const {
     const auto key = maybe_fixed<PublicKey>(name);
-    if (key && key->bytes[0] != 2 && key->bytes[0] != 3) fail(std::string(name) + " is no public key");
+    if (key && key->bytes[0] != 2 && key->bytes[0] != 3) fail(fmt::format("{} is no public key", name));
     return key;
   }
   [[nodiscard]] PublicKey key(std::string_view name) const { return required(maybe_key(name), name); }
 
   [[nodiscard]] bool has(std::string_view name) const { return cell(name).type != 'n'; }
-  [[noreturn]] void fail(const std::string& why) const { throw Undecodable(std::string(table_) + ": " + why); }
+  [[noreturn]] void fail(const std::string& why) const { throw Undecodable(fmt::format("{}: {}", table_, why)); }
 
  private:
   struct Cell {
@@ -112,34 +109,34 @@ class Row {
   [[nodiscard]] std::optional<std::span<const std::uint8_t>> column(std::string_view name, char type) const {
     const Cell& found = cell(name);
     if (found.type == 'n') return std::nullopt;
-    if (found.type != type) fail(std::string(name) + " is of another type");
+    if (found.type != type) fail(fmt::format("{} is of another type", name));
     return found.bytes;
   }
   template <typename Value> [[nodiscard]] Value required(std::optional<Value> value, std::string_view name) const {
-    if (!value) fail(std::string(name) + " is missing");
+    if (!value) fail(fmt::format("{} is missing", name));
     return *value;
   }
   [[nodiscard]] Msat checked(std::int64_t value, std::string_view name) const {
     const auto amount = value < 0 ? std::nullopt : Msat::from(static_cast<std::uint64_t>(value));
-    if (!amount) fail(std::string(name) + " of " + std::to_string(value) + " is more than all bitcoin");
+    if (!amount) fail(fmt::format("{} of {} is more than all bitcoin", name, value));
     return *amount;
   }
 
   std::string_view table_;
   SqlColumns names_;
-  std::array<Cell, sql_columns::most + 1> cells_;  // one more: of a name that is none
+  std::array<Cell, sql_columns::most + 1> cells_;  // one more: for a name that does not exist
 };
 
-/// Rows below an entry, nullptr when there are none.
+/// The rows below an entry; nullptr if there are none.
 const BucketEntry* below(const BucketEntry& entry, std::string_view name) {
   const BucketEntry* found = entry.find(name);
-  if (found != nullptr && !found->is_bucket) throw Undecodable(std::string(name) + " is a row");
+  if (found != nullptr && !found->is_bucket) throw Undecodable(fmt::format("{} is a row", name));
   return found;
 }
 
 const BucketEntry& needed(const BucketEntry& entry, std::string_view name) {
   const BucketEntry* found = entry.find(name);
-  if (found == nullptr) throw Undecodable("the row of " + std::string(name) + " is missing");
+  if (found == nullptr) throw Undecodable(fmt::format("the row of {} is missing", name));
   return *found;
 }
 
@@ -161,11 +158,9 @@ std::vector<TlvRecord> tlv_rows(const BucketEntry* rows) {
 }
 
 ShortChannelId decode_scid(const Row& row) {
-  const std::string_view digits = row.text("scid");
-  ShortChannelId id;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id.value);
-  if (error != std::errc{} || end != digits.data() + digits.size()) row.fail("scid is no number");
-  return id;
+  const auto id = whole_number(row.text("scid"));
+  if (!id) row.fail("scid is no number");
+  return ShortChannelId{*id};
 }
 
 KvHop decode_hop(const BucketEntry& entry, const BucketEntry* records) {
@@ -180,9 +175,9 @@ KvHop decode_hop(const BucketEntry& entry, const BucketEntry* records) {
   if (const auto address = row.maybe_fixed<PaymentSecret>("payment_addr"))
     hop.mpp = MppRecord{*address, row.msat("total_msat")};
   if (const auto share = row.maybe_fixed<decltype(AmpRecord::root_share)>("root_share")) {
-    // lnd stores its 32 bits with a sign.
+    // lnd stores these 32 bits with a sign.
     const std::int64_t child = row.integer("child_index");
-    if (child < INT32_MIN || child > UINT32_MAX) row.fail("child_index is " + std::to_string(child));
+    if (child < INT32_MIN || child > UINT32_MAX) row.fail(fmt::format("child_index is {}", child));
     hop.amp = AmpRecord{*share, row.fixed<decltype(AmpRecord::set_id)>("set_id"), static_cast<std::uint32_t>(child)};
   }
   if (const auto data = row.maybe_blob("encrypted_data")) {
@@ -193,7 +188,7 @@ KvHop decode_hop(const BucketEntry& entry, const BucketEntry* records) {
   return hop;
 }
 
-/// What hangs off the row of this number.
+/// The rows that belong to the row with this number.
 const BucketEntry* of_number(const BucketEntry* all, const Bytes& number) {
   if (all == nullptr) return nullptr;
   const auto found = std::find_if(all->entries.begin(), all->entries.end(),
@@ -210,8 +205,7 @@ KvRoute decode_route(const BucketEntry& entry, const Row& attempt) {
   const BucketEntry* const records = below(entry, sql_names::hop_records);
   if (hops == nullptr) return route;
   if (hops->entries.size() > max_kv_hops)
-    attempt.fail("a route of " + std::to_string(hops->entries.size()) + " hops, " + std::to_string(max_kv_hops) +
-                 " are the most");
+    attempt.fail(fmt::format("a route of {} hops, {} are the most", hops->entries.size(), max_kv_hops));
   for (const BucketEntry& hop : hops->entries) {
     if (hop.key.size() != 8 || big_endian(hop.key) != route.hops.size()) attempt.fail("a hop is missing");
     route.hops.push_back(decode_hop(hop, of_number(records, hop.key)));
@@ -229,7 +223,7 @@ void decode_resolution(const BucketEntry& entry, KvAttempt& attempt, const Payme
     attempt.settle = KvSettle{*preimage, at, proves(*preimage, hash)};
     return;
   }
-  if (type != failed_type) row.fail("resolution_type is " + std::to_string(type));
+  if (type != failed_type) row.fail(fmt::format("resolution_type is {}", type));
   if (preimage) row.fail("failed with a preimage");
   const auto message = row.maybe_blob("failure_msg");
   const std::int64_t kind = row.maybe_integer("htlc_fail_reason").value_or(0);
@@ -260,13 +254,13 @@ std::optional<FailureReason> decode_reason_of(const Row& row) {
   const auto reason = row.maybe_integer("fail_reason");
   if (!reason) return std::nullopt;
   if (*reason < 0 || *reason > static_cast<std::int64_t>(FailureReason::canceled))
-    row.fail("failure reason " + std::to_string(*reason));
+    row.fail(fmt::format("failure reason {}", *reason));
   return static_cast<FailureReason>(*reason);
 }
 
 std::uint64_t decode_id(const Row& row) {
   const std::int64_t id = row.integer("id");
-  if (id < 1) row.fail("id is " + std::to_string(id));
+  if (id < 1) row.fail(fmt::format("id is {}", id));
   return static_cast<std::uint64_t>(id);
 }
 
@@ -282,10 +276,9 @@ KvPayment decode_rows(const BucketEntry& top) {
     const Row wish(*intent, sql_names::intent, sql_columns::intent);
     const auto payload = wish.maybe_blob("intent_payload");
     if (wish.integer("intent_type") != bolt11_intent) {
-      payment.other_intent = true;  // kept raw: what it asks for has no column
+      payment.other_intent = true;  // kept raw: there is no column for what it asks for
     } else if (payload) {
-      if (payload->size() > max_request_bytes)
-        wish.fail("a payment request of " + std::to_string(payload->size()) + " bytes");
+      if (payload->size() > max_request_bytes) wish.fail(fmt::format("a payment request of {} bytes", payload->size()));
       payment.payment_request.assign(payload->begin(), payload->end());
     }
   }
@@ -296,7 +289,7 @@ KvPayment decode_rows(const BucketEntry& top) {
   return payment;
 }
 
-/// The table keeps no attempt of a duplicate; one that settled had one, of which amount and preimage are known.
+/// The table has no attempts of a duplicate. A settled duplicate had one; its amount and preimage are known.
 KvPayment decode_duplicate(const BucketEntry& top, const PaymentHash& hash, std::uint64_t sequence) {
   const Row row(needed(top, sql_names::duplicate), sql_names::duplicate, sql_columns::duplicate);
   KvPayment payment;
@@ -315,7 +308,7 @@ KvPayment decode_duplicate(const BucketEntry& top, const PaymentHash& hash, std:
   return payment;
 }
 
-/// It holds a settlement, right or wrong; what cannot even be taken apart may.
+/// It contains a settlement, right or wrong; if it cannot be taken apart, it may contain one.
 bool holds_preimage(const BucketEntry& entry, std::string_view table, SqlColumns columns) {
   try {
     return Row(entry, table, columns).has("settle_preimage");
@@ -341,8 +334,8 @@ template <typename Decode> KvRecord record_of(BucketCopy& copy, Decode decode) {
   record.hash = PaymentHash::from_span(copy.top.key);
   record.raw_complete = copy.complete;
   try {
-    if (!record.hash) throw Undecodable("its identifier has " + std::to_string(copy.top.key.size()) + " bytes");
-    if (!copy.complete) throw Undecodable("it holds more than " + std::to_string(max_copy_bytes) + " bytes");
+    if (!record.hash) throw Undecodable(fmt::format("its identifier has {} bytes", copy.top.key.size()));
+    if (!copy.complete) throw Undecodable(fmt::format("it holds more than {} bytes", max_copy_bytes));
     record.what = decode(*record.hash);
   } catch (const Undecodable& why) {
     record.what = KvUnreadable{why.what(), holds_preimage(copy.top)};
@@ -356,12 +349,12 @@ std::optional<std::uint64_t> id_in(const BucketEntry& top) {
     const auto id = Row(needed(top, sql_names::payment), sql_names::payment, sql_columns::payment).maybe_integer("id");
     if (id) return static_cast<std::uint64_t>(*id);
   } catch (const Undecodable&) {
-    // Then it has none that could be told.
+    // Then there is no id that could be told.
   }
   return std::nullopt;
 }
 
-/// Takes the text's front apart; each throws Undecodable for what does not stand there.
+/// Takes text apart from the front. Each function throws Undecodable if something else is there.
 class TimeText {
  public:
   explicit TimeText(std::string_view text) : rest_(text), whole_(text) {}
@@ -392,7 +385,7 @@ class TimeText {
     for (; digits < 9; ++digits) value *= 10;
     return value;
   }
-  /// Letters, digits and signs up to a space: the zone's name, or the monotonic reading.
+  /// Letters, digits and signs up to a space: the name of the zone, or the monotonic reading.
   void skip_word() {
     std::size_t letters = 0;
     while (!rest_.empty() && rest_.front() != ' ') {
@@ -407,7 +400,7 @@ class TimeText {
     if (letters == 0) fail();
   }
   [[noreturn]] void fail() const {
-    throw Undecodable("a time of " + std::to_string(whole_.size()) + " letters that Go does not print");
+    throw Undecodable(fmt::format("a time of {} letters that Go does not print", whole_.size()));
   }
 
  private:
@@ -421,7 +414,7 @@ class TimeText {
   std::string_view rest_, whole_;
 };
 
-/// Seconds east of Greenwich: "+0200" or "+02:00" behind a sign that was taken.
+/// Seconds east of Greenwich: "+0200" or "+02:00", after the sign was taken.
 std::int64_t zone_seconds(TimeText& text, bool west) {
   const int hours = text.number(2, 15);
   (void)text.take(':');
@@ -453,13 +446,14 @@ std::optional<UnixNs> decode_go_time(std::string_view from) {
   const bool space = text.take(' ');
   if (const bool west = text.take('-'); west || text.take('+')) {
     seconds -= zone_seconds(text, west);
-    // The zone's name, and how the clock that only runs forward stood.
+    // The name of the zone, and the reading of the monotonic clock.
     for (int words = 0; words < 2 && text.take(' '); ++words) text.skip_word();
   } else if (space || !text.take('Z')) {
     if (!text.empty()) text.fail();
   }
   if (!text.empty()) text.fail();
-  if (year == 1 || (year == 0 && month == 12)) return std::nullopt;  // Go's zero time, wherever it was printed
+  // Go's zero time, in whatever zone it was printed.
+  if (year == 1 || (year == 0 && month == 12)) return std::nullopt;
   if (year < 1678 || year > 2261) text.fail();
   seconds += std::chrono::sys_days(date).time_since_epoch().count() * std::int64_t{86'400};
   if (seconds == 0 && fraction == 0) return std::nullopt;

@@ -1,4 +1,4 @@
-// A payment as lnd's native SQL tables (0.21) have it: its rows as one tree of bytes, and what they say.
+// A payment as in lnd's native SQL tables (0.21): its rows as one tree of bytes, and what they say.
 #pragma once
 
 #include <array>
@@ -13,18 +13,18 @@
 
 namespace paytower::db::lnd {
 
-/// Rows of one payment in the form that BucketCopy has for buckets, so that what is decoded, what is kept raw and what
-/// is fuzzed are the same bytes. A row is a value, its columns in the order of `sql_columns`, each a byte for its type
-/// and what it holds: `n` NULL, `i` 8 bytes big-endian, `r` the 8 bytes of a double, `t` and `b` a length in 4 bytes
-/// and as many. Session keys are never read. The top is named by the payment's identifier:
+/// The rows of one payment in the form that BucketCopy has for buckets, so that the same bytes are decoded, kept raw
+/// and fuzzed. A row is a value: its columns in the order of `sql_columns`, each as a byte for its type and what it
+/// holds: `n` NULL, `i` 8 bytes big-endian, `r` the 8 bytes of a double, `t` and `b` a length in 4 bytes and as many
+/// bytes. Session keys are never read. The top has the payment's identifier as its name:
 ///
 ///   payments, payment_intents      a row each
 ///   first_hop_custom_records       a bucket: 8 bytes of type -> the column `value`
 ///   payment_htlc_attempts          a bucket: 8 bytes of attempt_index -> a bucket:
 ///     attempt, resolution            a row each
 ///     first_hop_custom_records       as above
-///     route_hops                     a bucket: 8 bytes of hop_index -> the row of the hop, with those of MPP, AMP and
-///     blinding hop_custom_records             a bucket: 8 bytes of hop_index -> a bucket as above
+///     route_hops                     a bucket: 8 bytes of hop_index -> the row of the hop, with MPP, AMP, blinding
+///     hop_custom_records             a bucket: 8 bytes of hop_index -> a bucket as above
 ///   payment_duplicates             a row (a duplicate's record has this alone)
 namespace sql_names {
 inline constexpr std::string_view payment = "payments", intent = "payment_intents", attempts = "payment_htlc_attempts",
@@ -62,21 +62,21 @@ inline constexpr std::array<std::string_view, 6> duplicate = {"id",          "am
 inline constexpr std::size_t most = 13;
 }  // namespace sql_columns
 
-/// The record of the rows in `copy`, whose top is named by the payment's identifier. Never throws for content. It keeps
-/// the rows and not their bytes (KvRecord::whole).
+/// The record of the rows in `copy`, whose top is named by the payment's identifier. Never throws because of the
+/// content. It keeps the rows, not their bytes (KvRecord::whole).
 [[nodiscard]] KvRecord decode_sql_payment(BucketCopy copy);
-/// A row of `payment_duplicates`; `sequence` is the number that it is given, for it has none.
+/// A row of `payment_duplicates`. It has no number, so it gets `sequence`.
 [[nodiscard]] KvRecord decode_sql_duplicate(BucketCopy copy, std::uint64_t sequence);
-/// The payment of bytes that were kept of either (KvRecord::raw) of `hash`. Nothing where they cannot be decoded.
+/// The payment in bytes that were kept of either kind (KvRecord::raw) of `hash`. Nothing if they cannot be decoded.
 [[nodiscard]] std::optional<KvPayment> decode_kept_sql_payment(std::span<const std::uint8_t> raw,
                                                                const PaymentHash& hash);
-/// Attempt rows that belong to no payment: an entry with its reason.
+/// Attempt rows that belong to no payment: an entry with the reason.
 [[nodiscard]] KvRecord sql_orphan(BucketCopy copy, const std::optional<PaymentHash>& hash, std::string_view why,
                                   bool settled);
 
-/// As Go prints a time: "2023-11-14 22:14:20.1234568 +0000 UTC", perhaps with " m=+0.03" behind it; or SQLite's own
+/// A time as Go prints it: "2023-11-14 22:14:20.1234568 +0000 UTC", perhaps followed by " m=+0.03"; or SQLite's own
 /// forms without a zone, with Z, or with "+00:00". Nothing for Go's zero time and for 1970-01-01 00:00:00, which mean
-/// "not recorded". Throws Undecodable for anything else, and for years outside 1678 to 2261.
+/// "not stored". Throws Undecodable for anything else, and for years outside 1678 to 2261.
 [[nodiscard]] std::optional<UnixNs> decode_go_time(std::string_view text);
 
 }  // namespace paytower::db::lnd
