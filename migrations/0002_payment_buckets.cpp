@@ -1,11 +1,13 @@
-// Records are read once, in sequence order, and written in it: both tables only grow at their ends. Duplicates are
-// found afterwards by sorting the hashes, so that no index is in the way of a million rows and nothing is held in
-// memory.
+// The records are read once, in the order of their sequence numbers, and written in the same order: both tables only
+// grow at their ends. Duplicates are found afterwards by sorting the hashes. So no index slows down a million rows, and
+// nothing is kept in memory.
 #include <algorithm>
 #include <cstdint>
 
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
+#include "core/base/number.h"
 #include "core/base/refuse.h"
 #include "migrations/legacy_record.h"
 #include "migrations/payment_buckets.h"
@@ -15,7 +17,7 @@ namespace paytower::migrations {
 namespace {
 
 constexpr std::uint64_t rows_between_words = 2'048;
-/// As the trigger payments_note_order.
+/// As in the trigger payments_note_order.
 constexpr std::int64_t order_slack_ns = 10'000'000'000;
 constexpr int in_flight_guard = 1;
 constexpr int paid_guard = 2;
@@ -30,7 +32,7 @@ std::span<const std::uint8_t> blob(const SQLite::Column& column) {
 }
 
 void bind_blob(SQLite::Statement& statement, int at, std::span<const std::uint8_t> bytes) {
-  // An empty blob is a blob: SQLite takes a null pointer for NULL.
+  // An empty blob must stay a blob: SQLite would take a null pointer for NULL.
   statement.bindNoCopy(at, bytes.empty() ? static_cast<const void*>("") : bytes.data(), static_cast<int>(bytes.size()));
 }
 
@@ -54,7 +56,7 @@ void check_source_node(SQLite::Database& database, bool has_records) {
   if (statement.executeStep()) refuse(Errc::usage, "graph-node/source has more than one key; nothing was changed");
 }
 
-/// Text that can be shown again as it is.
+/// Text that can be shown as it is.
 bool is_plain(std::string_view text) {
   for (const char letter : text) {
     if (letter < ' ' || letter > '~') return false;
@@ -62,7 +64,7 @@ bool is_plain(std::string_view text) {
   return true;
 }
 
-/// Sums over what was read, and again over what was stored. Equal sums of both kinds: the same rows.
+/// Sums over what was read, and again over what was stored. If both are equal, the rows are the same.
 struct Tally {
   std::uint64_t rows = 0;
   std::uint64_t msat = 0;
@@ -82,8 +84,8 @@ struct Tally {
   bool operator==(const Tally&) const = default;
 };
 
-/// The route as version 2 stores it: form 1, count, and for each hop channel (unknown: 0), direction, node, what its
-/// HTLC carries, delay (unknown: 0). The whole fee falls to the last hop: until there the HTLC carries value and fee.
+/// The route as version 2 stores it: form 1, count, and for each hop channel (unknown: 0), direction, node, the amount
+/// of its HTLC, delay (unknown: 0). The whole fee goes to the last hop: until there the HTLC carries value and fee.
 std::span<const std::uint8_t> encode_route(const LegacyRecord& record, Bytes& out) {
   out.clear();
   out.push_back(1);
@@ -93,7 +95,7 @@ std::span<const std::uint8_t> encode_route(const LegacyRecord& record, Bytes& ou
     out.insert(out.end(), 8 + 1, 0);
     const auto node = record.path.subspan(i * PublicKey::size, PublicKey::size);
     out.insert(out.end(), node.begin(), node.end());
-    for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(amount >> shift));
+    put_big_endian(out, amount, 8);
     out.insert(out.end(), 4, 0);
   }
   return out;
@@ -121,7 +123,7 @@ class Mover {
     if (sequence < 1)
       return set_aside(
           sequence, data,
-          LegacyFlaw{"sequence number " + std::to_string(sequence) + " is none that was handed out", std::nullopt});
+          LegacyFlaw{fmt::format("sequence number {} is none that was handed out", sequence), std::nullopt});
     const auto outcome = read_legacy_record(data);
     if (const auto* flaw = std::get_if<LegacyFlaw>(&outcome)) return set_aside(sequence, data, *flaw);
     const auto& record = std::get<LegacyRecord>(outcome);
@@ -190,7 +192,7 @@ class Mover {
     run_once(aside_);
     ++context_.report.quarantined;
     if (!flaw.hash) return;
-    // Legacy records are of successes only: what can be named stays paid (R13).
+    // Legacy records are only of successes: what has a hash stays paid (R13).
     bind_blob(guard_, 1, flaw.hash->span());
     guard_.bind(2, paid_guard);
     guard_.bind(3, context_.now_ns);
@@ -207,7 +209,7 @@ class Mover {
   Tally tally_;
 };
 
-/// Asks every record in order; `visit` gets its sequence number and bytes.
+/// Goes through all records in order. `visit` gets the sequence number and the bytes.
 template <typename Visit> void for_each_record(SQLite::Database& database, StepContext& context, Visit visit) {
   const auto total = static_cast<std::uint64_t>(number(database, "SELECT count(*) FROM outgoing_payments"));
   SQLite::Statement rows(database, "SELECT sequence, record FROM outgoing_payments ORDER BY sequence");
@@ -219,7 +221,7 @@ template <typename Visit> void for_each_record(SQLite::Database& database, StepC
   }
 }
 
-/// Rows are sorted by hash and number: of each hash the first is the payment, the others are its duplicates.
+/// Rows are sorted by hash and number: for each hash the first row is the payment, the others are its duplicates.
 void find_duplicates(SQLite::Database& database, StepContext& context) {
   database.exec("CREATE TEMP TABLE later_records (payment_index INTEGER PRIMARY KEY, first INTEGER NOT NULL)");
   SQLite::Statement note(database, "INSERT INTO temp.later_records VALUES (?1, ?2)");
@@ -250,7 +252,7 @@ void find_duplicates(SQLite::Database& database, StepContext& context) {
 }
 
 Tally stored_tally(SQLite::Database& database) {
-  // Attempts were written beside their payments, one each, in the same order.
+  // Attempts were written together with their payments, one for each, in the same order.
   SQLite::Statement payments(database,
                              "SELECT payment_index, payment_hash, amount_msat FROM payments ORDER BY payment_index");
   SQLite::Statement attempts(database,
@@ -268,16 +270,15 @@ Tally stored_tally(SQLite::Database& database) {
   return tally;
 }
 
-/// lnd's bytes of a status: one, or what a row has instead.
+/// lnd's bytes of a status: one byte, or whatever the row has instead.
 Bytes status_bytes(std::int64_t status) {
   if (status >= 0 && status <= 255) return {static_cast<std::uint8_t>(status)};
   Bytes out;
-  for (int shift = 56; shift >= 0; shift -= 8)
-    out.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(status) >> shift));
+  put_big_endian(out, static_cast<std::uint64_t>(status), 8);
   return out;
 }
 
-/// Entries that say nothing readable are set aside; one with a whole hash may be in flight.
+/// Entries that cannot be read are set aside. One with a complete hash may be in flight.
 void set_statuses_aside(SQLite::Database& database, StepContext& context) {
   SQLite::Statement bad(database,
                         "SELECT payment_hash, status FROM payment_statuses WHERE length(payment_hash) <> 32 OR status "
@@ -296,8 +297,8 @@ void set_statuses_aside(SQLite::Database& database, StepContext& context) {
       aside.bind(1);
       record.insert(record.begin(), key.begin(), key.end());
     }
-    aside.bind(2, whole ? "payment status " + std::to_string(status) + " is none"
-                        : "payment status under a key of " + std::to_string(key.size()) + " bytes");
+    aside.bind(2, whole ? fmt::format("payment status {} is none", status)
+                        : fmt::format("payment status under a key of {} bytes", key.size()));
     bind_blob(aside, 3, record);
     aside.bind(4, context.now_ns);
     run_once(aside);
@@ -306,7 +307,8 @@ void set_statuses_aside(SQLite::Database& database, StepContext& context) {
   }
 }
 
-/// In flight: guarded, also beside a record, as a second HTLC may be out. Completed without a record: guarded as paid.
+/// In flight: gets a guard, also if there is a record, because a second HTLC may be under way. Completed without a
+/// record: gets a guard as paid.
 void guard_statuses(SQLite::Database& database, StepContext& context) {
   SQLite::Statement arm(
       database,
@@ -392,13 +394,13 @@ std::optional<std::string> first_unreadable(SQLite::Database& database, StepCont
     if (found) return;
     const auto outcome = read_legacy_record(data);
     const auto* flaw = std::get_if<LegacyFlaw>(&outcome);
-    if (sequence < 1) found = "record " + std::to_string(sequence) + ": no sequence number that was handed out";
-    if (!found && flaw != nullptr) found = "record " + std::to_string(sequence) + ": " + flaw->reason;
+    if (sequence < 1) found = fmt::format("record {}: no sequence number that was handed out", sequence);
+    if (!found && flaw != nullptr) found = fmt::format("record {}: {}", sequence, flaw->reason);
   });
   SQLite::Statement bad(
       database,
       "SELECT status FROM payment_statuses WHERE length(payment_hash) <> 32 OR status NOT BETWEEN 0 AND 2 LIMIT 1");
-  if (!found && bad.executeStep()) found = "payment status " + std::to_string(bad.getColumn(0).getInt64());
+  if (!found && bad.executeStep()) found = fmt::format("payment status {}", bad.getColumn(0).getInt64());
   return found;
 }
 

@@ -1,4 +1,4 @@
-// As much of BOLT 11 as tells a payment hash, frozen with the record that it stands in.
+// As much of BOLT 11 as is needed to find a payment hash. Frozen, like the record that contains the invoice.
 #include <array>
 #include <vector>
 
@@ -14,7 +14,7 @@ constexpr std::size_t signature_words = 104;
 constexpr std::size_t hash_words = 52;
 constexpr std::uint8_t payment_hash_field = 1;
 
-/// The five bits of a bech32 character, 32 for any other.
+/// The five bits of a bech32 character; 32 for any other character.
 std::uint8_t word_of(char letter) {
   constexpr std::string_view alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
   const std::size_t at = alphabet.find(letter);
@@ -52,7 +52,7 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-/// 52 words are 260 bits: the hash, and 4 bits of nothing.
+/// 52 words are 260 bits: the hash, and 4 unused bits.
 PaymentHash hash_of_words(std::span<const std::uint8_t> words) {
   PaymentHash hash;
   std::uint32_t bits = 0;
@@ -66,7 +66,7 @@ PaymentHash hash_of_words(std::span<const std::uint8_t> words) {
   return hash;
 }
 
-/// Fields are type, length in two words, and as many words. The first payment hash counts (BOLT 11).
+/// Fields are a type, a length in two words, and as many words. The first payment hash counts (BOLT 11).
 std::optional<PaymentHash> find_payment_hash(std::span<const std::uint8_t> fields) {
   while (fields.size() >= 3) {
     const std::uint8_t type = fields[0];

@@ -1,6 +1,9 @@
+// Reads lnd's serialized outgoing payments, byte by byte.
 #include "migrations/legacy_record.h"
 
 #include <algorithm>
+
+#include <fmt/core.h>
 
 namespace paytower::migrations {
 
@@ -13,18 +16,18 @@ constexpr std::size_t max_request_bytes = 4'096;
 constexpr std::size_t max_time_bytes = 300;
 constexpr std::size_t index_bytes = 24;
 
-/// Leaves the reading of one record.
+/// Thrown to stop reading a record.
 struct Flaw {
   std::string reason;
 };
 
-/// Takes a record apart from its front. Throws Flaw.
+/// Takes a record apart from the front. Throws Flaw.
 class Reader {
  public:
   explicit Reader(Span data) : rest_(data) {}
 
   Span take(std::size_t count, std::string_view field) {
-    if (count > rest_.size()) throw Flaw{"record truncated in " + std::string(field)};
+    if (count > rest_.size()) throw Flaw{fmt::format("record truncated in {}", field)};
     const Span taken = rest_.first(count);
     rest_ = rest_.subspan(count);
     return taken;
@@ -36,12 +39,10 @@ class Reader {
     return value;
   }
 
-  /// CompactSize length and as many bytes.
+  /// A CompactSize length, and as many bytes.
   Span counted(std::size_t limit, std::string_view field) {
     const std::uint64_t length = compact_size(field);
-    if (length > limit)
-      throw Flaw{std::string(field) + " of " + std::to_string(length) + " bytes, " + std::to_string(limit) +
-                 " are the most"};
+    if (length > limit) throw Flaw{fmt::format("{} of {} bytes, {} are the most", field, length, limit)};
     return take(static_cast<std::size_t>(length), field);
   }
 
@@ -56,16 +57,16 @@ class Reader {
     const Span taken = take(bytes, field);
     for (std::size_t i = bytes; i > 0; --i) value = value << 8 | taken[i - 1];
     const std::uint64_t least = bytes == 2 ? 0xfd : bytes == 4 ? 0x10000 : 0x100000000ULL;
-    if (value < least) throw Flaw{std::string(field) + ": its length is not in the shortest form"};
+    if (value < least) throw Flaw{fmt::format("{}: its length is not in the shortest form", field)};
     return value;
   }
 
   Span rest_;
 };
 
-/// Go's binary time: an instant, and a zone that does not change it.
+/// Go's binary time: a moment, and a zone that does not change it.
 struct GoTime {
-  std::int64_t seconds = 0;  ///< since year 1
+  std::int64_t seconds = 0;  ///< since the year 1
   std::uint32_t nanoseconds = 0;
   [[nodiscard]] bool zero() const { return seconds == 0 && nanoseconds == 0; }
 };
@@ -73,20 +74,20 @@ struct GoTime {
 GoTime read_time(Reader& in, std::string_view field) {
   Reader bytes(in.counted(max_time_bytes, field));
   const std::size_t size = bytes.left();
-  if (size == 0) throw Flaw{std::string(field) + " of 0 bytes"};
+  if (size == 0) throw Flaw{fmt::format("{} of 0 bytes", field)};
   const std::uint64_t version = bytes.big_endian(1, field);
-  if (version != 1 && version != 2) throw Flaw{std::string(field) + " in the unknown form " + std::to_string(version)};
-  if (size != (version == 1 ? 15 : 16)) throw Flaw{std::string(field) + " of " + std::to_string(size) + " bytes"};
+  if (version != 1 && version != 2) throw Flaw{fmt::format("{} in the unknown form {}", field, version)};
+  if (size != (version == 1 ? 15 : 16)) throw Flaw{fmt::format("{} of {} bytes", field, size)};
   GoTime time;
   time.seconds = static_cast<std::int64_t>(bytes.big_endian(8, field));
   time.nanoseconds = static_cast<std::uint32_t>(bytes.big_endian(4, field));
-  if (time.nanoseconds > 999'999'999) throw Flaw{std::string(field) + " with more than 999999999 nanoseconds"};
+  if (time.nanoseconds > 999'999'999) throw Flaw{fmt::format("{} with more than 999999999 nanoseconds", field)};
   return time;
 }
 
 std::int64_t unix_ns(const GoTime& time) {
   constexpr std::int64_t year_1 = -62'135'596'800;
-  constexpr std::int64_t most_seconds = 9'223'372'035;  // so that any nanoseconds still fit
+  constexpr std::int64_t most_seconds = 9'223'372'035;  // so that any number of nanoseconds still fits
   if (time.zero()) return 0;
   if (time.seconds < -most_seconds - year_1 || time.seconds > most_seconds - year_1)
     throw Flaw{"creation date outside the years 1678 to 2262"};
@@ -99,12 +100,11 @@ bool all_zero(Span bytes) {
 
 Span read_path(Reader& in) {
   const std::uint64_t hops = in.big_endian(4, "path length");
-  if (hops > in.left() / PublicKey::size)
-    throw Flaw{"record truncated in path: it says " + std::to_string(hops) + " hops"};
+  if (hops > in.left() / PublicKey::size) throw Flaw{fmt::format("record truncated in path: it says {} hops", hops)};
   return in.take(static_cast<std::size_t>(hops) * PublicKey::size, "path");
 }
 
-/// The record's parts as they lie, before anything is judged.
+/// The parts of the record as they are, before anything is checked.
 struct Parts {
   LegacyRecord record;
   GoTime created;
@@ -142,15 +142,15 @@ void check_amounts(const LegacyRecord& record) {
 
 void check_path(const LegacyRecord& record) {
   if (record.hops() > max_legacy_hops)
-    throw Flaw{"path of " + std::to_string(record.hops()) + " hops, " + std::to_string(max_legacy_hops) +
-               " are the most"};
+    throw Flaw{fmt::format("path of {} hops, {} are the most", record.hops(), max_legacy_hops)};
   for (std::size_t i = 0; i < record.hops(); ++i) {
     const std::uint8_t prefix = record.path[i * PublicKey::size];
-    if (prefix != 2 && prefix != 3) throw Flaw{"path: hop " + std::to_string(i + 1) + " is no public key"};
+    if (prefix != 2 && prefix != 3) throw Flaw{fmt::format("path: hop {} is no public key", i + 1)};
   }
 }
 
-/// What a preimage slot may not be: then it is no preimage of this payment, and what was paid is the invoice's hash.
+/// What must not be in the place of a preimage: then it is not a preimage of this payment, and the paid hash is that of
+/// the invoice.
 void check_preimage(const LegacyRecord& record, std::optional<PaymentHash>& hash) {
   const auto invoiced = invoice_payment_hash(record.payment_request);
   const bool zero = all_zero(record.preimage.span());
@@ -171,7 +171,7 @@ std::variant<LegacyRecord, LegacyFlaw> read_legacy_record(std::span<const std::u
     Parts parts = read_parts(in);
     hash = hash_of(parts.record.preimage);
     check_preimage(parts.record, hash);
-    if (in.left() > 0) throw Flaw{std::to_string(in.left()) + " bytes behind the preimage"};
+    if (in.left() > 0) throw Flaw{fmt::format("{} bytes behind the preimage", in.left())};
     check_amounts(parts.record);
     check_path(parts.record);
     parts.record.created_ns = unix_ns(parts.created);

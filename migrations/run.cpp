@@ -1,3 +1,4 @@
+// Runs a step: SQL up to its mark, C++, the rest of the SQL, C++ again.
 #include "migrations/migrations.h"
 
 namespace paytower::migrations {
