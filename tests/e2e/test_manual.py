@@ -36,8 +36,9 @@ def numbers(text):
 
 
 def entry_of(text, flag):
-    """The lines of an option's entry."""
-    return re.search(rf"^\.It Fl (?:.* Fl )?-{flag}(?![\w-]).*\n((?:(?!\.It |\.El).*\n)*)", text, re.M).group(1)
+    """The lines of an option's entry; none where there is no entry."""
+    found = re.search(rf"^\.It Fl (?:.* Fl )?-{flag}(?![\w-]).*\n((?:(?!\.It |\.El).*\n)*)", text, re.M)
+    return found.group(1) if found else ""
 
 
 def long_flags(text):
