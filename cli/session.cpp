@@ -6,10 +6,10 @@
 
 #include <sys/stat.h>
 
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 #include "core/driver/admission.h"
 
 namespace paytower::cli {

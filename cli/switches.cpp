@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include "cli/output/refuse.h"
 #include "cli/output/text.h"
 #include "cli/system.h"
+#include "core/base/refuse.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
 #include "core/switch/lnd/address.h"

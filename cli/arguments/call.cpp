@@ -5,9 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "cli/output/refuse.h"
 #include "cli/output/text.h"
 #include "cli/system.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

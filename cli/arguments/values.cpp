@@ -4,8 +4,8 @@
 #include "cli/arguments/command.h"
 #include "cli/input/amount.h"
 #include "cli/input/time.h"
-#include "cli/output/refuse.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
@@ -57,7 +57,7 @@ void refuse_bytes(const Value& value, const char* what, std::size_t size) {
 }
 
 void Given::refuse(const std::string& why) const {
-  cli::refuse(Errc::usage, why, "paytower " + std::string(command->name) + " --help");
+  paytower::refuse(Errc::usage, why, "paytower " + std::string(command->name) + " --help");
 }
 
 const std::string* Given::said_value(std::string_view flag) const {
@@ -93,7 +93,7 @@ void Given::exclude(std::string_view a, std::string_view b) const {
 
 void Given::exclude_json_and_format(bool same) const {
   if (!has("json") || !has("format") || same) return;
-  cli::refuse(Errc::usage, "--json and --format " + flags.find("format")->second.front() + " exclude each other");
+  paytower::refuse(Errc::usage, "--json and --format " + flags.find("format")->second.front() + " exclude each other");
 }
 
 const Command* find_command(Commands commands, std::string_view name) {

@@ -8,10 +8,10 @@
 #include "cli/commands/send_options.h"
 #include "cli/input/lines.h"
 #include "cli/output/progress.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "core/base/limits.h"
+#include "core/base/refuse.h"
 #include "core/driver/admission.h"
 #include "core/driver/attempt_id.h"
 

@@ -4,9 +4,9 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

@@ -1,10 +1,10 @@
 #include <set>
 
 #include "cli/commands/commands.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

@@ -2,9 +2,9 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/send_options.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 #include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::cli {

@@ -4,9 +4,9 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/migrate_report.h"
 #include "cli/output/progress.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "core/base/refuse.h"
 #include "db/import/import.h"
 
 namespace paytower::cli {

@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "cli/output/refuse.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

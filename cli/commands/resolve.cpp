@@ -5,9 +5,9 @@
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
 #include "cli/commands/restored.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "core/base/refuse.h"
 #include "core/driver/admission.h"
 #include "core/payment/look.h"
 

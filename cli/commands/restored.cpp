@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "cli/commands/operator_decision.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "core/base/refuse.h"
 #include "core/driver/restored.h"
 
 namespace paytower::cli {

@@ -5,9 +5,9 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/outcome.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "core/base/refuse.h"
 #include "core/driver/attempt_id.h"
 
 namespace paytower::cli {

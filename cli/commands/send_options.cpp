@@ -5,9 +5,9 @@
 
 #include "cli/commands/batch_line.h"
 #include "cli/input/payable_text.h"
-#include "cli/output/refuse.h"
 #include "cli/output/text.h"
 #include "core/base/limits.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

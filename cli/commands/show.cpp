@@ -2,9 +2,9 @@
 
 #include "cli/commands/commands.h"
 #include "cli/output/imported_raw.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

@@ -7,11 +7,11 @@
 
 #include "cli/commands/commands.h"
 #include "cli/input/graph.h"
-#include "cli/output/refuse.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
 #include "core/base/json.h"
+#include "core/base/refuse.h"
 #include "core/sim/admin.h"
 #include "db/sim/ledger.h"
 

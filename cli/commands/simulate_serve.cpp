@@ -1,8 +1,8 @@
 #include <array>
 
 #include "cli/commands/commands.h"
-#include "cli/output/refuse.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 #include "core/sim/server/server.h"
 #include "db/sim/ledger.h"
 

@@ -13,8 +13,8 @@
 
 #include <fmt/core.h>
 
-#include "cli/output/refuse.h"
 #include "core/base/limits.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 

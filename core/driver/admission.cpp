@@ -244,10 +244,11 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
 std::optional<Error> unfit(const PaymentRequest& request, const IdentityAnswer& there, bool recorded) {
   const SwitchKey& here = there.key;
   if (!request.network.empty() && !pays_on(request.network, here.network)) {
-    return Error{Errc::wrong_network,
-                 fmt::format("the invoice is for {}, the switch is on {}; nothing was sent", request.network, here.network),
-                 {},
-                 request.hash};
+    return Error{
+        Errc::wrong_network,
+        fmt::format("the invoice is for {}, the switch is on {}; nothing was sent", request.network, here.network),
+        {},
+        request.hash};
   }
   if (request.demand.destination == here.node)
     return Error{Errc::self_payment, "the payee is the paying node itself; nothing was sent", {}, request.hash};

@@ -228,8 +228,8 @@ struct HashState {
   AttemptId highest_id;  ///< of all own attempts of the store, also deleted ones; new ids are above it
 };
 
-/// Reading one payment gives Errc::database if a stored row of it cannot be read. That row is left alone, the others can
-/// be read.
+/// Reading one payment gives Errc::database if a stored row of it cannot be read. That row is left alone, the others
+/// can be read.
 class PaymentStore {
  public:
   virtual ~PaymentStore() = default;

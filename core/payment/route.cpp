@@ -38,11 +38,11 @@ Result<std::monostate> check_route(const Route& route, const RouteDemand& demand
   }
   if (route.hops.back().delay < demand.final_cltv_delta) {
     return usage(fmt::format("the route leaves the payee {} blocks, but it needs {}", route.hops.back().delay,
-                              demand.final_cltv_delta));
+                             demand.final_cltv_delta));
   }
   if (route.fees() > demand.fee_limit) {
     return usage(fmt::format("the route costs {} msat, the fee limit is {} msat", route.fees().value(),
-                              demand.fee_limit.value()));
+                             demand.fee_limit.value()));
   }
   if (route.total_delay() > demand.cltv_limit) {
     return usage(
@@ -51,7 +51,7 @@ Result<std::monostate> check_route(const Route& route, const RouteDemand& demand
   const auto& wanted = demand.outgoing_channels;
   if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), route.hops.front().channel) == wanted.end()) {
     return usage(fmt::format("the route leaves through {}, which is not an outgoing channel that was named",
-                              route.hops.front().channel.text()));
+                             route.hops.front().channel.text()));
   }
   return std::monostate{};
 }

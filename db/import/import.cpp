@@ -12,6 +12,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <fmt/core.h>
 
+#include "core/base/refuse.h"
 #include "db/import/sources.h"
 #include "db/import/sqlite_file.h"
 #include "db/import/stage.h"
@@ -19,7 +20,6 @@
 #include "db/payments/store.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/own_files.h"
-#include "db/sqlite/refuse.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {

@@ -57,8 +57,8 @@ void copy_file(int from, const std::string& path) {
   const int error = errno;
   if (to >= 0) ::close(to);
   if (!good)
-    db::refuse(Errc::database, fmt::format("cannot copy lnd's database to {}: {}", path, std::strerror(error)),
-               "TMPDIR=FOLDER paytower ...");
+    paytower::refuse(Errc::database, fmt::format("cannot copy lnd's database to {}: {}", path, std::strerror(error)),
+                     "TMPDIR=FOLDER paytower ...");
 }
 
 std::array<char, 8> name_of(std::uint64_t number) {
@@ -107,8 +107,8 @@ PrivateFolder::PrivateFolder(const std::string& why) {
   std::error_code trouble;
   path_ = (std::filesystem::temp_directory_path(trouble) / "paytower-XXXXXX").string();
   if (trouble || ::mkdtemp(path_.data()) == nullptr)
-    db::refuse(Errc::database, fmt::format("cannot make a folder for {}: {}", why, path_),
-               "TMPDIR=FOLDER paytower ...");
+    paytower::refuse(Errc::database, fmt::format("cannot make a folder for {}: {}", why, path_),
+                     "TMPDIR=FOLDER paytower ...");
 }
 
 PrivateFolder::~PrivateFolder() {
@@ -128,8 +128,8 @@ bool is_sqlite(const std::string& path) {
 LndSqlite::LndSqlite(std::string path) : path_(std::move(path)) {
   file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file_ < 0)
-    db::refuse(Errc::usage, fmt::format("{}: cannot open it: {}", path_, std::strerror(errno)),
-               fmt::format("ls -l {}", path_));
+    paytower::refuse(Errc::usage, fmt::format("{}: cannot open it: {}", path_, std::strerror(errno)),
+                     fmt::format("ls -l {}", path_));
   try {
     lock();
     if (::fstat(file_, &seen_) != 0 || !S_ISREG(seen_.st_mode)) refuse("is not a regular file");
@@ -166,8 +166,8 @@ void LndSqlite::lock() {
 }
 
 void LndSqlite::refuse_running() const {
-  db::refuse(Errc::busy, fmt::format("{} is held by a running lnd (or another program); nothing was read", path_),
-             stop_lnd);
+  paytower::refuse(Errc::busy, fmt::format("{} is held by a running lnd (or another program); nothing was read", path_),
+                   stop_lnd);
 }
 
 /// "-wal" or "-journal", if such a file exists and is not empty.
@@ -184,8 +184,8 @@ void LndSqlite::copy_with_log() {
   const std::string end = log_beside();
   const int log = ::open((path_ + end).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (log < 0)
-    db::refuse(Errc::usage, fmt::format("{}{}: cannot open it: {}", path_, end, std::strerror(errno)),
-               fmt::format("ls -l {}{}", path_, end));
+    paytower::refuse(Errc::usage, fmt::format("{}{}: cannot open it: {}", path_, end, std::strerror(errno)),
+                     fmt::format("ls -l {}{}", path_, end));
   try {
     copy_file(log, copy_->file() + end);
   } catch (...) {
@@ -253,14 +253,14 @@ void LndSqlite::check_unchanged() const {
   const bool same = ::fstat(file_, &now) == 0 && now.st_size == seen_.st_size &&
                     now.st_mtim.tv_sec == seen_.st_mtim.tv_sec && now.st_mtim.tv_nsec == seen_.st_mtim.tv_nsec;
   if (!same || (!copy_ && !log_beside().empty())) {
-    db::refuse(Errc::busy, fmt::format("{} was written to while it was read; nothing that was read counts", path_),
-               stop_lnd);
+    paytower::refuse(Errc::busy,
+                     fmt::format("{} was written to while it was read; nothing that was read counts", path_), stop_lnd);
   }
 }
 
 void LndSqlite::refuse(const std::string& what, const std::string& hint) const {
-  db::refuse(Errc::usage, fmt::format("{}: {}", path_, what),
-             hint.empty() ? "stop lnd (lncli stop), copy the file again with its -wal, and name the copy" : hint);
+  paytower::refuse(Errc::usage, fmt::format("{}: {}", path_, what),
+                   hint.empty() ? "stop lnd (lncli stop), copy the file again with its -wal, and name the copy" : hint);
 }
 
 void LndSqlite::refuse_damage(const SQLite::Exception& error) const {

@@ -8,11 +8,11 @@
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 
+#include "core/base/refuse.h"
 #include "db/payments/spool.h"
 #include "db/payments/store.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/reading.h"
-#include "db/sqlite/refuse.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {

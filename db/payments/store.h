@@ -31,8 +31,8 @@ enum class Closing {
 };
 
 /// Errors of the database come as StoreError (R10), or as refusals: busy, or database for a row that cannot be read (a
-/// preimage that proves nothing, a route that is not one): that payment must not be touched, but the others may. For one
-/// thread. The connection and the lock must outlive it; a read-only connection is enough for all reads.
+/// preimage that proves nothing, a route that is not one): that payment must not be touched, but the others may. For
+/// one thread. The connection and the lock must outlive it; a read-only connection is enough for all reads.
 class SqlitePaymentStore final : public PaymentStore {
  public:
   SqlitePaymentStore(Connection& connection, WriteLock& lock);

@@ -19,7 +19,6 @@
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/locks.h"
 #include "db/sqlite/own_files.h"
-#include "db/sqlite/refuse.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {

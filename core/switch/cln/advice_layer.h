@@ -27,8 +27,8 @@ inline constexpr std::int64_t question_life_seconds = 600;
 /// its restart it is filled again. What is older than a half-life is not told, and is aged away, because the node
 /// itself does not weigh age.
 ///
-/// A question that leaves nothing (RouteQuestion) gets a layer of its own with all of that in it, which take_away() ends.
-/// The store's layer stays as it is.
+/// A question that leaves nothing (RouteQuestion) gets a layer of its own with all of that in it, which take_away()
+/// ends. The store's layer stays as it is.
 class AdviceLayer {
  public:
   /// Called with the layer's name; an empty name if the node keeps no such layers, or the question wants no advice.

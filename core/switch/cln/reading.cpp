@@ -1,7 +1,6 @@
 // Reads the node's JSON: rows, channels, routes, HTLCs, money movements.
 #include "core/switch/cln/reading.h"
 
-
 #include "core/base/limits.h"
 #include "core/base/number.h"
 

@@ -3,7 +3,6 @@
 
 #include <sodium.h>
 
-
 #include "core/base/number.h"
 
 namespace paytower::lnd {

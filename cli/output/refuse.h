@@ -1,4 +1,0 @@
-// What commands leave with.
-#pragma once
-
-#include "core/base/refuse.h"
