@@ -87,7 +87,7 @@ class Completion(harness.World):
 
     def test_words_that_a_flag_takes(self):
         """Those that the program names when it refuses another one."""
-        for call in ("--color ", "list --format ", "stats --format ", "list --status "):
+        for call in ("list --color ", "list --format ", "stats --format ", "list --status "):
             done = subprocess.run([harness.BINARY, *call.split(), "none-of-them"], capture_output=True, text=True, env=self.env, check=False)
             self.assertEqual(done.returncode, 2)
             words = re.search(r"is none of (.*)$", done.stderr, re.M).group(1).split(", ")
