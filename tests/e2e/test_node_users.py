@@ -241,7 +241,7 @@ class TwoDatabases(NodeUsers):
         self.expect(harness.UNKNOWN, "send", open_one, "--yes", "--wait", "1s")
         for invoice in (paid, failed, open_one):
             refused = self.expect(harness.DATABASE, "send", invoice, "--yes", env=copy)
-            self.assertIn("old copy", refused.err)
+            self.assertIn("old backup", refused.err)
         self.ok("resolve", "--restored", "--yes", env=copy)
         self.expect(harness.REFUSED, "send", paid, "--yes", env=copy)
         self.expect(harness.REFUSED, "send", open_one, "--yes", env=copy)
@@ -364,7 +364,7 @@ class ForgetfulNode(NodeUsers):
                     self.judge(payment_hash, f"restore@{occasion}")
                 if self.ok("show", payment_hash, "--json").json()["status"] == "IN_FLIGHT":
                     refused = self.expect(harness.DATABASE, "resume", "--wait", "1s")
-                    self.assertIn("old copy", refused.err)
+                    self.assertIn("old backup", refused.err)
                     self.assertLessEqual(len(self.ledger(payment_hash)), 1)
         self.report("restored")
 
@@ -512,7 +512,7 @@ class Orphans(NodeUsers):
         self.expect(harness.UNKNOWN, "resume", "--wait", "3s")  # one look proves nothing
         self.assertEqual(self.ok("show", payment_hash, "--json").json()["htlcs"][0]["status"], "IN_FLIGHT")
         proven = self.expect(harness.UNKNOWN, "resume")  # as a cron job says it
-        self.assertIn("orphan", proven.err)
+        self.assertIn("this record never ends", proven.err)
         self.assertIn("its record of that one never ends", self.ok("show", payment_hash).out)
         payment = self.ok("show", payment_hash, "--json").json()
         self.assertEqual([htlc["status"] for htlc in payment["htlcs"]], ["FAILED"])

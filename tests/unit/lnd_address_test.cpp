@@ -275,10 +275,10 @@ TEST_CASE("an lnd.conf that cannot be used") {
   CHECK(has(lnd.refusal(), "/lnd.conf is larger than 1048576 bytes"));
   fs::remove(lnd.path + "/lnd.conf");
   REQUIRE(::mkfifo((lnd.path + "/lnd.conf").c_str(), 0600) == 0);
-  CHECK(has(lnd.refusal(), "/lnd.conf: it is no file"));
+  CHECK(has(lnd.refusal(), "/lnd.conf: it is not a file"));
   fs::remove(lnd.path + "/lnd.conf");
   fs::create_directory(lnd.path + "/lnd.conf");
-  CHECK(has(lnd.refusal(), "/lnd.conf: it is no file"));
+  CHECK(has(lnd.refusal(), "/lnd.conf: it is not a file"));
 }
 
 TEST_CASE("the files that are named must be there and readable") {
