@@ -185,6 +185,17 @@ class Parts(BesideLnd):
         self.assertEqual(sum(row["amount_msat"] for row in self.htlcs(payment_hash)), WHOLE)
         return payment_hash
 
+    def test_parallel_channels_to_one_peer(self):
+        """lnd takes an excluded channel for the pair of its nodes."""
+        sides = {"capacity": 1_000_000, "balances": [950_000, 50_000]}
+        self.use(self.lnd(network={"network": "regtest", "height": 400, "own": "A", "nodes": {name: {} for name in "ABP"}, "channels": [
+            {"id": "410x1x0", "between": ["A", "B"], **sides}, {"id": "410x2x0", "between": ["A", "B"], **sides},
+            {"id": "411x1x0", "between": ["B", "P"], "capacity": 9_000_000, "balances": [8_000_000, 1_000_000]}]}))
+        invoice, payment_hash = self.made(amount_msat=1_500_000_000, node="P")
+        self.ok("send", invoice, "--yes", "--wait", "90s")
+        self.assertGreater(len(self.states(payment_hash)), 1)
+        self.assert_paid(payment_hash, 1_500_000_000)
+
     def test_held_and_settled(self):
         payment_hash = self.hold()
         self.peer("settle", hash=payment_hash)

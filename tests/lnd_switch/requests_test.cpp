@@ -63,6 +63,24 @@ json edge(const char* channel, bool reverse) { return json{{"channel_id", channe
 
 }  // namespace
 
+TEST_CASE("lnd: of our own channels the others are named, where one is excluded: lnd would exclude its parallel ones") {
+  const auto channel = [](std::uint64_t id) { return ShortChannelId{id}; };
+  const std::vector<OwnChannel> own{{channel(11), key(5), true, Msat{}, {}}, {channel(12), key(5), true, Msat{}, {}}};
+  RouteQuestion what = question();
+  what.excluded_channels = {{channel(11), 0}, {channel(40), 1}};
+  const json body = json::parse(routes_request(what, own).body);
+  CHECK(body.at("outgoing_chan_ids") == json::array({"12"}));
+  CHECK(body.at("ignored_edges") == json::array({edge("40", true)}));
+  what.demand.outgoing_channels = {channel(11)};
+  CHECK(first_channels(what, own) == std::vector<ShortChannelId>{});
+  what.excluded_channels.clear();
+  CHECK(first_channels(what, own) == what.demand.outgoing_channels);
+  what.demand.outgoing_channels.clear();
+  CHECK(first_channels(what, own) == std::nullopt);
+  what.bounds = {{{channel(12), 0}, what.demand.amount}};
+  CHECK(first_channels(what, own) == std::vector<ShortChannelId>{channel(11)});
+}
+
 TEST_CASE("lnd: questions without a body") {
   for (const Request& one : {state_request(), node_info_request(), channels_request(), track_all_request()}) {
     CHECK(one.method == "GET");

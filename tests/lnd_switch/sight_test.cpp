@@ -249,6 +249,33 @@ TEST_CASE("lnd sight: what a row says of an HTLC") {
   CHECK(look.run.empty());
 }
 
+TEST_CASE("lnd sight: somebody else's payment in parts is one payment, of all that its parts carry") {
+  std::vector<lnd::Htlc> htlcs;
+  for (const std::uint64_t id : {77U, 78U, 79U}) {
+    htlcs.push_back(foreign_htlc(State::settled));
+    htlcs.back().attempt_id = id;
+    htlcs.back().amount = Msat::of(100'000);
+    htlcs.back().sent = Msat::of(100'010);
+  }
+  Record record = record_of(Status::succeeded, {htlcs[0], htlcs[1], htlcs[2]});
+  record.preimage = right_preimage();
+  const lnd::Sight sight = sight_at(after(5), record);
+  const LookResult look = sight.about(our_store, {});
+  REQUIRE(look.rows.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(look.rows[i].id == AttemptId{77});
+    CHECK(look.rows[i].part == i + 1);
+  }
+  Payment unsent = lost_payment();
+  unsent.attempts.clear();
+  const auto events = found(unsent, sight).events;
+  REQUIRE(events.size() == 1);
+  const auto* paid = std::get_if<HashPaid>(&events.front());
+  REQUIRE(paid != nullptr);
+  CHECK(paid->amount == Msat::of(300'000));
+  CHECK(paid->fee == Msat::of(30));
+}
+
 TEST_CASE("lnd sight: a record that lnd has given up takes no further part") {
   Record record = record_of(Status::in_flight, {own_htlc(State::in_flight)});
   CHECK(sight_at(after(5), record).about(our_store, {}).takes_parts);

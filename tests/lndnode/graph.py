@@ -148,7 +148,15 @@ class Graph:
         channel = self.channels.get(edge.chan)
         return channel and self.active(channel) and channel.balance[self.own.key] >= msat and edge.policy["min"] <= msat
 
+    def pairs_of(self, edges):
+        """lnd takes an ignored edge for the pair of its nodes: its parallel channels are ignored as well."""
+        for chan, reverse in edges:
+            if chan in self.channels:
+                start, end = sorted(node.key for node in self.channels[chan].ends)
+                yield (end, start) if reverse else (start, end)
+
     def into(self, limits):
+        limits.pairs = limits.pairs | set(self.pairs_of(limits.edges))
         found = {}
         for edge in self.edges(limits):
             if limits.allows(edge, self.own.key):

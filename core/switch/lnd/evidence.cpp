@@ -61,6 +61,7 @@ class Reader {
     if (any_in_flight(record)) look_.movement = Movement::some;
     look_.takes_parts = !record.failing;
     for (const Htlc& htlc : record.htlcs) read_row(record, htlc);
+    name_as_one();
     const bool shown = std::any_of(look_.rows.begin(), look_.rows.end(),
                                    [](const SwitchRow& row) { return row.state == RowState::complete; });
     if (record.status == Record::Status::succeeded && !shown) look_.rows.push_back(row_of_record(record));
@@ -88,6 +89,19 @@ class Reader {
     row.destination = htlc.destination;
     row.lingers = in_flight(htlc) && is_old(htlc);
     look_.rows.push_back(std::move(row));
+  }
+
+  /// What is not ours in a record is one payment of somebody else, whatever its HTLCs are called: its parts get one id,
+  /// that of the first, as a switch that counts sets gives them.
+  void name_as_one() {
+    std::vector<SwitchRow*> theirs;
+    for (SwitchRow& row : look_.rows) {
+      if (row.label.empty()) theirs.push_back(&row);
+    }
+    for (std::size_t i = 0; theirs.size() > 1 && i < theirs.size(); ++i) {
+      theirs[i]->id = theirs.front()->id;
+      theirs[i]->part = static_cast<std::uint32_t>(i + 1);
+    }
   }
 
   /// For a hash that is paid although no HTLC shows it.

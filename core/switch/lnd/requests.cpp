@@ -179,9 +179,33 @@ Request newest_payments_request(std::size_t most) {
   return get(fmt::format("/v1/payments?include_incomplete=true&reversed=true&max_payments={}", most));
 }
 
-Request routes_request(const RouteQuestion& question) {
-  const RouteDemand& demand = question.demand;
+std::optional<std::vector<ShortChannelId>> first_channels(const RouteQuestion& question,
+                                                          std::span<const OwnChannel> own) {
   const auto without = excluded(question);
+  const auto is_out = [&](const ShortChannelId& id) {
+    return std::any_of(without.begin(), without.end(), [&](const auto& channel) { return channel.channel == id; });
+  };
+  const auto& wanted = question.demand.outgoing_channels;
+  if (std::none_of(own.begin(), own.end(), [&](const OwnChannel& one) { return is_out(one.id); }))
+    return wanted.empty() ? std::nullopt : std::optional(wanted);
+  std::vector<ShortChannelId> left;
+  for (const OwnChannel& one : own) {
+    const bool named = wanted.empty() || std::find(wanted.begin(), wanted.end(), one.id) != wanted.end();
+    if (named && !is_out(one.id)) left.push_back(one.id);
+  }
+  return left;
+}
+
+Request routes_request(const RouteQuestion& question, std::span<const OwnChannel> own) {
+  const RouteDemand& demand = question.demand;
+  auto without = excluded(question);
+  const auto first = first_channels(question, own).value_or(std::vector<ShortChannelId>{});
+  without.erase(std::remove_if(without.begin(), without.end(),
+                               [&](const ChannelDirection& channel) {
+                                 return std::any_of(own.begin(), own.end(),
+                                                    [&](const OwnChannel& one) { return one.id == channel.channel; });
+                               }),
+                without.end());
   // lnd uses only 16 bits of it, whatever is sent.
   const std::uint32_t final_delta =
       std::min(demand.final_cltv_delta, limits::max_cltv_delta - final_cltv_reserve) + final_cltv_reserve;
@@ -190,7 +214,7 @@ Request routes_request(const RouteQuestion& question) {
             {"fee_limit", {{"fixed_msat", number(demand.fee_limit.value())}}},
             {"ignored_edges", edges_json(without)},
             {"ignored_nodes", nodes_json(question.excluded_nodes)},
-            {"outgoing_chan_ids", channels_json(demand.outgoing_channels)},
+            {"outgoing_chan_ids", channels_json(first)},
             {"route_hints", hints_json(question, without)},
             {"use_mission_control", true}};
   // If this is missing, lnd's own limit holds.

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "core/driver/ports.h"
 #include "core/switch/lnd/record.h"
@@ -33,9 +36,14 @@ inline constexpr std::uint32_t final_cltv_reserve = 3;
 /// lnd's default for --max-cltv-expiry: lnd refuses a question above its own limit.
 inline constexpr std::uint32_t usual_max_cltv = 2'016;
 
+/// The channels of ours that a route may begin with. Nothing: any. An empty list: none is left.
+[[nodiscard]] std::optional<std::vector<ShortChannelId>> first_channels(const RouteQuestion& question,
+                                                                        std::span<const OwnChannel> own);
 /// One route for the whole amount: lnd does not know the parts of the question. The reserve is within the question's
-/// limit of blocks. lnd excludes pairs of nodes, so an excluded channel excludes its parallel ones too.
-[[nodiscard]] Request routes_request(const RouteQuestion& question);
+/// limit of blocks. lnd takes an excluded channel for the pair of its nodes, so it excludes its parallel ones too.
+/// `own`: our channels; instead of those among them that are excluded, the others are named (first_channels). Empty:
+/// not known.
+[[nodiscard]] Request routes_request(const RouteQuestion& question, std::span<const OwnChannel> own = {});
 
 /// Makes nothing. Whether the macaroon may send payments shows in the words of the refusal.
 [[nodiscard]] Request empty_send_request();

@@ -40,7 +40,12 @@ RouteSearch::RouteSearch(Link& link, RouteQuestion question, const PublicKey& ow
 
 void RouteSearch::start() {
   if (question_.demand.destination == own_) return end_with({});  // lnd would answer with a circle
-  put(in_one_piece(), [self = shared_from_this()](const std::vector<Route>& routes) { self->take_whole(routes); });
+  const auto ask = [self = shared_from_this()] {
+    self->put(self->in_one_piece(), [self](const std::vector<Route>& routes) { self->take_whole(routes); });
+  };
+  // Which of them are ours decides how they are excluded.
+  if (question_.excluded_channels.empty() && question_.bounds.empty()) return ask();
+  look_at_channels(ask);
 }
 
 RouteQuestion RouteSearch::in_one_piece() const {
@@ -50,7 +55,10 @@ RouteQuestion RouteSearch::in_one_piece() const {
 }
 
 void RouteSearch::put(const RouteQuestion& question, Found found) {
-  link_.ask(routes_request(question), [self = shared_from_this(), found = std::move(found)](const RestEnd& end) {
+  const std::vector<OwnChannel> own = channels_.value_or(std::vector<OwnChannel>{});
+  const auto first = first_channels(question, own);
+  if (first && first->empty()) return found({});
+  link_.ask(routes_request(question, own), [self = shared_from_this(), found = std::move(found)](const RestEnd& end) {
     self->error_ = read_error(end.body);
     auto routes = read_routes(end.body, self->own_, self->height_);
     const bool answered = end.kind == RestEnd::Kind::answered && end.head.status == 200;
