@@ -197,8 +197,8 @@ Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
   if (blocker == Blocker::closed_by_hand && !watched) {
     return {Errc::in_flight,
             "the node keeps a pending record of an earlier try of this payment for which it never made an HTLC, and "
-            "refuses every payment of the hash as long as it has it; nothing was sent. To remove it, stop the node and "
-            "delete the row from its table `payments`",
+            "refuses every payment of the hash as long as it has it; nothing was sent. To remove it at Core Lightning, "
+            "stop the node and delete the row from its table `payments`; at lnd, close the channel of that HTLC",
             {}};
   }
   if (blocker == Blocker::closed_by_hand) {
