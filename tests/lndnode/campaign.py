@@ -343,7 +343,7 @@ class World:
         if self.unrecorded:
             for client in self.hand_in(self.unrecorded):
                 self.finish(client)
-        for turn in range(8):
+        for turn in range(12):
             self.end_held()
             self.peer("clock", add=LEFT if turn == 1 else LIFE)
             if turn in (2, 5):  # other users' unfinished records end at lnd's next start
@@ -358,7 +358,7 @@ class World:
     def resumed(self, turn):
         """What is open afterwards."""
         for second in self.stores():
-            self.run("resume", "--all", "--wait", "10s", second=second)
+            self.run("resume", "--all", "--wait", "20s", second=second)
             for one in self.left(second):
                 self.ask_the_payee(one, second)
         self.hear_failures()
