@@ -113,7 +113,7 @@ class World(unittest.TestCase):
         args = ["simulate", "ledger"] + ([payment_hash] if payment_hash else [])
         return [json.loads(line) for line in self.ok(*args).out.splitlines()]
 
-    def wait_until(self, what, seconds=20):
+    def wait_until(self, what, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if what():

@@ -150,7 +150,7 @@ class AnotherUser(NodeUsers):
         """The rows were read before, the money behind: what is read between the two is no lost preimage."""
         for place, act in itertools.product(("after-listsendpays:1", "listhtlcs:1", "after-listhtlcs:1", "listchannelmoves:1"), ("complete", "pay")):
             with self.subTest(place=place, act=act):
-                invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "200ms")
+                invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "1s")
                 payment_hash = self.hash_of(invoice)
                 self.start()
                 self.send_and_die(invoice)
