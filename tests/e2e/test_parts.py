@@ -107,8 +107,8 @@ class Between(Lanes):
         self.assert_paid_exactly(invoice, 3)
 
     def test_the_deadline_passes(self):
-        invoice, payment_hash = self.held_in_parts(3, "--timeout", "1s")
-        self.expect(harness.UNKNOWN, "resume", "--wait", "2s")
+        invoice, payment_hash = self.held_in_parts(3, "--timeout", "8s")
+        self.expect(harness.UNKNOWN, "resume", "--wait", "10s")
         self.assertEqual(self.count(payment_hash, "held"), 3)
         self.ok("simulate", "release", payment_hash, "--fail", "TEMPORARY_NODE_FAILURE")
         self.expect(harness.FAILED, "resume", payment_hash, "--wait", "5s")
