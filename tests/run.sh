@@ -28,7 +28,8 @@ run() {
 if [ "$ring" = fast ]; then
   run gcc "-LE full -E _NOT_BUILT" "-DCMAKE_CXX_COMPILER=g++" fast
 else
-  run clang-sanitized "" "-DCMAKE_CXX_COMPILER=clang++ -DPAYTOWER_SANITIZE=ON -DPAYTOWER_FUZZ=ON"
+  # What takes a sanitizer minutes and teaches it nothing runs with g++ alone: bugs that are planted, words that are compared.
+  run clang-sanitized "-E mutant|golden" "-DCMAKE_CXX_COMPILER=clang++ -DPAYTOWER_SANITIZE=ON -DPAYTOWER_FUZZ=ON"
   run gcc "" "-DCMAKE_CXX_COMPILER=g++"
 fi
 if [ "$ring" = full ]; then
