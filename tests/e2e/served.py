@@ -6,6 +6,7 @@ import socket
 import subprocess
 
 import harness
+from relay import Relay
 
 
 class Served(harness.World):
@@ -114,3 +115,16 @@ class Served(harness.World):
 
     def report(self, what):
         print(f"{what}: {sum(self.seen.values())} faults, " + ", ".join(f"{count} {status}" for status, count in sorted(self.seen.items())))
+
+
+class Relayed(Served):
+    """Behind a relay, which writes down what is asked."""
+
+    def start(self, faults=None):
+        super().start(faults)
+        path = os.path.join(self.folder, "relay")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.relay = Relay(path, self.socket)
+        self.addCleanup(self.relay.close)
+        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path

@@ -11,8 +11,7 @@ import unittest
 
 import harness
 from harness import BUSY, DATABASE, FAILED, OK, REFUSED, UNAVAILABLE, UNKNOWN, USAGE
-from relay import Relay
-from served import Served
+from served import Relayed
 
 
 class SameAsSend(harness.World):
@@ -277,17 +276,8 @@ class SameAsSend(harness.World):
             self.dry(OK, invoice)
 
 
-class LeavesNothing(Served):
+class LeavesNothing(Relayed):
     """A node keeps nothing of a dry run, whatever was asked of it."""
-
-    def start(self, faults=None):
-        super().start(faults)
-        path = os.path.join(self.folder, "relay")
-        if os.path.exists(path):
-            os.unlink(path)
-        self.relay = Relay(path, self.socket)
-        self.addCleanup(self.relay.close)
-        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
 
     def test_no_layer_and_no_act(self):
         self.start()

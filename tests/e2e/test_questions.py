@@ -6,23 +6,13 @@ import os
 import unittest
 
 import harness
-from relay import Relay
-from served import Served
+from served import Relayed
 
 LOOK = ["wait"] * 4 + ["listsendpays"]
 COPY = ["wait"]  # whether the database is an old copy: of a node without rows
 
 
-class Questions(Served):
-    def start(self, faults=None):
-        super().start(faults)
-        path = os.path.join(self.folder, "relay")
-        if os.path.exists(path):
-            os.unlink(path)
-        self.relay = Relay(path, self.socket)
-        self.addCleanup(self.relay.close)
-        self.switch = self.env["PAYTOWER_SWITCH"] = "cln:" + path
-
+class Questions(Relayed):
     def test_a_settled_send(self):
         self.start()
         self.ok("send", self.invoice("100sat"), "--yes")
