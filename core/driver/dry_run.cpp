@@ -1,3 +1,4 @@
+// The ports of a dry run: questions go through, writes stay in memory, acts are not done.
 #include "core/driver/dry_run.h"
 
 #include <algorithm>
