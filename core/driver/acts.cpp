@@ -52,7 +52,6 @@ void Driver::Impl::fulfil(Drive& drive, const Leave&) { close(drive); }
 
 /// M5: read once, when the first route is asked for. After that, each result of this process is added when it comes.
 std::shared_ptr<const MissionControl> Driver::Impl::remembered() {
-  if (!options.use_memory) return nullptr;
   if (!memory) {
     memory = std::make_shared<MissionControl>();
     memory->learn_all(ports.store.recent_results(MissionControl::results_to_load));
@@ -64,12 +63,11 @@ void Driver::Impl::fulfil(Drive& drive, const AskForRoutes& wish) {
   Item& item = drive.item;
   if (!may_ask_routes(item, wish.wanted)) return;
   const std::uint32_t most_parts = wish.wanted.beside_orphans ? 1 : UINT32_MAX;
-  auto advice = wish.advised ? remembered() : nullptr;
-  const bool advised = advice != nullptr;
+  const bool advised = wish.advised && options.use_memory;
   drive.retry_full_at.reset();
   NextRoutes next = next_routes(item.payment, most_parts,
-                                QuestionContext{drive.ticket, std::move(advice), store_id(item), now(), drive.policies,
-                                                drive.full_until, wish.caution});
+                                QuestionContext{drive.ticket, advised, advised ? remembered() : nullptr, store_id(item),
+                                                now(), drive.policies, drive.full_until, wish.caution});
   if (auto* nothing = std::get_if<NothingLeft>(&next)) {
     no_route(item, std::move(nothing->detail));
   } else if (auto* route = std::get_if<Route>(&next)) {

@@ -43,7 +43,7 @@ using LookState = std::variant<NoLook, LookWanted, LookAsked>;
 /// Routes were asked for, and no answer has come.
 struct RouteAsked {
   AskRoutes wanted{};
-  bool advised = false;              ///< the question came with advice (M1)
+  bool advised = false;              ///< the question took advice (M1)
   Exclusions excluded{};             ///< of the question
   AttemptId full_until{};            ///< see exclusions_for
   unsigned caution = 0;              ///< see cautious()

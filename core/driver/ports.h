@@ -71,7 +71,10 @@ struct RouteQuestion {
   /// M4: what nodes on the way have told this payment about their channels, newer than the graph. The hints include it
   /// already.
   std::vector<ChannelPolicy> policies{};
-  /// What other payments and this one have met: advice, which excludes nothing (M1). nullptr: no advice is wanted.
+  /// What payments have met before may be weighed: what the switch remembers, and `memory` (M1).
+  bool advised = true;
+  /// What other payments and this one have met, as this store remembers it: advice, which excludes nothing (M1).
+  /// nullptr: there is none, or none is wanted.
   std::shared_ptr<const MissionControl> memory{};
   StoreId store{};  ///< the store that the memory belongs to
   UnixNs now{};

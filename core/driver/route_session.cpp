@@ -56,7 +56,6 @@ class Gatherer {
 
   /// What the channel was asked to carry when it failed: other parts of the round used it too, also those that failed
   /// at it a moment later.
-  /// behind it a moment later.
   [[nodiscard]] Msat with_siblings(const ChannelDirection& channel, Msat carried, const Attempt& failed) const {
     for (const Attempt& sibling : payment_.attempts) {
       const bool beside = !sibling.resolved || *sibling.resolved >= failed.registered;
@@ -245,6 +244,7 @@ NextRoutes next_routes(const Payment& payment, std::uint32_t most_parts, const Q
   question.bounds = std::move(avoid.bounds);
   question.tentative = context.caution > 0 && !question.bounds.empty();
   question.policies = renew_hints(question.hints, context.policies);
+  question.advised = context.advised;
   question.memory = context.memory;
   question.store = context.store;
   question.now = context.now;

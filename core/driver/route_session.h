@@ -42,7 +42,8 @@ using NextRoutes = std::variant<Route, RouteQuestion, NothingLeft>;
 /// What a question needs besides the payment.
 struct QuestionContext {
   std::uint64_t ticket = 0;
-  std::shared_ptr<const MissionControl> memory{};  ///< nullptr: ask without advice
+  bool advised = true;                             ///< RouteQuestion::advised
+  std::shared_ptr<const MissionControl> memory{};  ///< RouteQuestion::memory
   StoreId store{};
   UnixNs now{};
   std::span<const ChannelPolicy> policies{};  ///< what the payment has met on its way

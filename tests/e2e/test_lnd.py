@@ -77,6 +77,19 @@ class Ways(BesideLnd):
         self.expect(harness.FAILED, "send", invoice, "--yes")
         self.assertEqual(self.judge(payment_hash, 50_000), "FAILED")
 
+    def test_what_lnd_remembers_fails_no_payment(self):
+        for start in ("B", "C"):
+            self.peer("dislike", start=start, end="D")
+        for more, questions in (((), 2), (("--no-memory",), 1)):
+            invoice, payment_hash = self.made(amount_msat=15_000)  # too little for parts
+            before = self.questions()
+            self.ok("send", invoice, "--yes", *more)
+            self.assertEqual(self.questions() - before, questions)
+            self.assert_paid(payment_hash, 15_000, 1)
+
+    def questions(self):
+        return len(self.peer("requests", path="/v1/graph/routes")["requests"])
+
     def test_a_batch_of_thirty(self):
         made = [self.made(amount_msat=1_000 * (n + 1)) for n in range(30)]
         lines = "".join(json.dumps({"invoice": invoice}) + "\n" for invoice, _ in made)

@@ -178,6 +178,9 @@ TEST_CASE("lnd: a question for a route always has a fee limit, and three blocks 
   CHECK(body["final_cltv_delta"] == 83);
   CHECK(body["cltv_limit"] == 500);
   CHECK(body["use_mission_control"] == true);
+  RouteQuestion alone = question();
+  alone.advised = false;
+  CHECK(asked(alone)["use_mission_control"] == false);
   for (const char* list : {"ignored_edges", "ignored_nodes", "outgoing_chan_ids", "route_hints"})
     CHECK(body[list] == json::array());
   CHECK(body.size() == 9);

@@ -129,6 +129,9 @@ class Control:
     def do_policy(self, chan, node, **changes):
         self.channel(chan).policy[self.graph.node(node).key].update(changes)
 
+    def do_dislike(self, start, end):
+        self.graph.disliked.add((self.graph.node(start).key, self.graph.node(end).key))
+
     def do_mine(self, blocks=1):
         self.network.mine(blocks)
         return {"height": self.graph.height}

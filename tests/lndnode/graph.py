@@ -105,6 +105,7 @@ class Graph:
         self.nodes = {name: Node(name, more) for name, more in given["nodes"].items()}
         self.own = self.nodes[given["own"]]
         self.by_key = {node.key: node for node in self.nodes.values()}
+        self.disliked = set()  # pairs of nodes that lnd's mission control gives no chance
         self.channels = {}
         for one in given["channels"]:
             channel = Channel(one, self.nodes)

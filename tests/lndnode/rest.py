@@ -184,6 +184,8 @@ class Rest:
         msat = reading.number(given.get("amt_msat")) or 1000 * reading.number(given.get("amt") or amount)
         payee, delta = reading.key(target), reading.number(given.get("final_cltv_delta"), 0) or FINAL
         limits = reading.limits(given, payee, msat)
+        if given.get("use_mission_control"):
+            limits.pairs |= self.graph.disliked
         try:
             way = self.graph.find(payee, msat, delta, limits)
         except NoRoute as words:

@@ -175,15 +175,18 @@ CONTRACT("a question for a route is answered with its ticket, and keeps what was
   CHECK(check_route(second.routes[0], asked.demand));
 }
 
-CONTRACT("where there is no route, a reason says why") {
+CONTRACT("where there is no route, even without advice, a reason says why") {
   Connected at(world);
   const Bill bill = world.bill(PayeeWill::takes);
   RouteQuestion asked = Talk::question(bill, bill.amount);
+  asked.advised = false;
   asked.demand.fee_limit = Msat{};
   const RouteAnswer dear = at.talk.route(asked);
   CHECK(dear.routes.empty());
+  CHECK_FALSE(dear.advised);
   CHECK(dear.reason == FailureReason::no_route);
   asked = Talk::question(bill, Msat::of(std::uint64_t{1} << 50));
+  asked.advised = false;
   const RouteAnswer large = at.talk.route(asked);
   CHECK(large.routes.empty());
   CHECK(large.reason == FailureReason::insufficient_balance);

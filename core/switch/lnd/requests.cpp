@@ -216,7 +216,7 @@ Request routes_request(const RouteQuestion& question, std::span<const OwnChannel
             {"ignored_nodes", nodes_json(question.excluded_nodes)},
             {"outgoing_chan_ids", channels_json(first)},
             {"route_hints", hints_json(question, without)},
-            {"use_mission_control", true}};
+            {"use_mission_control", question.advised}};
   // If this is missing, lnd's own limit holds.
   if (demand.cltv_limit < usual_max_cltv) body["cltv_limit"] = std::max<std::uint32_t>(demand.cltv_limit, 1);
   return post(fmt::format("/v1/graph/routes/{}/0", demand.destination.hex()), body);

@@ -123,6 +123,11 @@ void RouteSearch::take_parts(std::vector<Route> routes) {
 }
 
 void RouteSearch::explain() {
+  if (question_.advised) {
+    RouteAnswer none = no_route_answer(question_.ticket, {});
+    none.advised = true;
+    return done_(std::move(none));
+  }
   if (question_.tentative) return end_with({});
   const FailureDetail words = error_ ? why_no_route(*error_) : FailureDetail{};
   put(without_limits(in_one_piece()), [self = shared_from_this(), words](const std::vector<Route>& routes) {

@@ -15,9 +15,9 @@
 namespace paytower::lnd {
 
 /// One question to QueryRoutes for the whole amount in one part. If there is no route and parts are allowed, it goes on
-/// by halving (HalvedRoutes). If there is none at all, one more question without the limits on fee and blocks may show
-/// that a limit is in the way, and our channels may show that they hold too little. What earlier payments met is lnd's
-/// business.
+/// by halving (HalvedRoutes). What earlier payments met is in lnd's own mission control, which is weighed if the
+/// question takes advice (M1): then "none" is no last word. Without advice, one more question without the limits on fee
+/// and blocks may show that a limit is in the way, and our channels may show that they hold too little.
 class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
