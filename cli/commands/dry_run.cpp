@@ -39,7 +39,8 @@ std::string words_of(const DriveResult& result) {
     case PaymentStatus::in_flight: break;
   }
   if (result.joined) return "Is open already, with the same parameters: send would join it.";
-  if (const auto awaits = awaits_words(result.awaits)) return "Would wait: " + *awaits + ".";
+  const std::string who = blocker_text(result.why_open.blocker);
+  if (!who.empty() && !payment.has_open_attempt()) return "Would wait: " + who + ".";
   return "Is in flight already, and the switch cannot be asked what became of it.";
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "core/base/refuse.h"
@@ -18,14 +20,23 @@ ExitCode fail(Session& session, const ErrorReport& report) {
   return report.exit_code;
 }
 
+/// Why a payment was left early.
+std::string why_left(const Error& error) {
+  if (error.code != Errc::switch_unavailable) return error.message;
+  return fmt::format("the node cannot be asked: {}", error.message);
+}
+
+void print_outcome(Session& session, const DriveResult& result, ReportStyle style) {
+  print_payment(session, *result.payment, style.sent ? &result : nullptr, result.why_open);
+}
+
 /// Something of the payment may be in flight.
 ExitCode report_open(Session& session, const DriveResult& result, ReportStyle style) {
   const Payment& payment = *result.payment;
   if (const int signal = session.clock.stop_signal(); signal != 0)
     return fail(session, interrupted_report(signal, payment));
-  if (!style.silent) print_payment(session, payment, style.sent ? &result : nullptr);
-  if (const auto words = awaits_words(result.awaits)) session.output.note(*words);
-  session.output.hint(next_command(payment));
+  if (!style.silent) print_outcome(session, result, style);
+  session.output.hint(next_command(payment, result.why_open));
   return ExitCode::outcome_unknown;
 }
 
@@ -34,7 +45,7 @@ ExitCode report_ended(Session& session, const ConsoleObserver& observer, const D
   const PaymentHash& hash = payment.request.hash;
   if (const auto foreign = foreign_settlement(payment); foreign && !observer.warned(hash))
     session.output.warn(*foreign, hash);
-  if (!style.silent) print_payment(session, payment, style.sent ? &result : nullptr);
+  if (!style.silent) print_outcome(session, result, style);
   if (!result.pending_at_switch) return exit_code_of(payment);
   session.output.warn(still_pending_words, hash);
   return ExitCode::outcome_unknown;
@@ -48,20 +59,6 @@ ExitCode report_error(Session& session, const DriveResult& result, Errc standard
 }
 
 }  // namespace
-
-std::optional<std::string> awaits_words(Blocker blocker) {
-  switch (blocker) {
-    case Blocker::none:
-    case Blocker::closed_by_hand: return std::nullopt;
-    case Blocker::other_user: return "no HTLC of ours is in flight; the HTLC of another user of the node is awaited";
-    case Blocker::other_check:
-      return "a paytower with another database is checking this payment hash at the node; again in a minute";
-    case Blocker::unfinished:
-      return "the node keeps an unfinished record of this payment hash that is not ours; it ends with its owner, or "
-             "when the node starts again";
-  }
-  return std::nullopt;
-}
 
 std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns) {
   return std::clamp(wait_ns.value_or(longest_question_ns), shortest_question_ns, longest_question_ns);
@@ -127,13 +124,13 @@ void warn_of_overpayment(Session& session, Database& database, const PaymentRequ
     session.output.warn(overpayment_text(more), wanted.hash);
 }
 
-void print_payment(Session& session, const Payment& payment, const DriveResult* sent) {
+void print_payment(Session& session, const Payment& payment, const DriveResult* sent, const WhyOpen& why_open) {
   if (session.output.json()) {
     PaymentView view{&payment};
     view.sent = sent;
     return session.output.result(payment_text(view) + "\n");
   }
-  session.output.result(outcome_text(payment));
+  session.output.result(outcome_text(payment, why_open));
   if (sent != nullptr && sent->paid_before) session.output.note("it was paid before; nothing was sent now");
 }
 
@@ -143,7 +140,7 @@ ExitCode report_one(Session& session, const ConsoleObserver& observer, const Dri
       if (result.payment) return report_ended(session, observer, result, style);
       return report_error(session, result, Errc::not_found);
     case DriveEnd::open:
-      if (result.error) session.output.warn(result.error->message, result.hash);  // why it was left early
+      if (result.error) session.output.warn(why_left(*result.error), result.hash);
       if (result.payment) return report_open(session, result, style);
       return report_error(session, result, Errc::internal);
     case DriveEnd::unavailable:

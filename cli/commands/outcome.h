@@ -14,9 +14,6 @@ namespace paytower::cli {
 inline constexpr const char* still_pending_words =
     "marked as failed by hand, NOT confirmed: the node still works on its HTLC. If it settles, you have paid";
 
-/// Of DriveResult::awaits: nothing where there is nothing to say.
-[[nodiscard]] std::optional<std::string> awaits_words(Blocker blocker);
-
 /// How long one question before the drive may take, so that --wait stays a bound.
 [[nodiscard]] std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns);
 /// What is left of --wait after `spent_ns`. 0 keeps its meaning (hand over and leave) and is reached by nothing else.
@@ -52,7 +49,8 @@ struct ReportStyle {
 /// R2: said before a new try of a hash whose earlier ones the operator has closed, where the switch may still pay them.
 void warn_of_overpayment(Session& session, Database& database, const PaymentRequest& wanted);
 
-/// Prints one payment as the result of a call. `sent`: of a send, how it came to be.
-void print_payment(Session& session, const Payment& payment, const DriveResult* sent = nullptr);
+/// Prints one payment as the result of a call. `sent`: of a send, how it came to be. `why_open`: as a look showed it.
+void print_payment(Session& session, const Payment& payment, const DriveResult* sent = nullptr,
+                   const WhyOpen& why_open = {});
 
 }  // namespace paytower::cli

@@ -139,23 +139,23 @@ bool may_start(const LookFinding& finding, const Payment& payment) {
 
 [[noreturn]] void still_there(const Session& session, const PaymentHash& hash, bool guard, bool paid) {
   const std::string what = paid ? "the node shows that this payment is paid"
-                                : "the node still works on an HTLC of this payment, so its outcome will be known";
+                                : "the node calls an HTLC of this payment in flight; wait for its outcome";
   Error error{Errc::still_at_switch, what + "; nothing was changed", guard ? "" : "paytower resume " + hash.hex()};
   refuse(guard ? with_node_hint(session, std::move(error), hash) : error);
 }
 
 /// The operator's decision is refused while the node that was named contradicts it. A record without an HTLC in two
-/// looks a minute apart contradicts nothing: it never ends, and what it blocks is said.
-void look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge,
-                bool guard) {
-  if (!session.global.switch_address) return;
+/// looks a minute apart contradicts nothing: it never ends, and what it blocks is said, and returned.
+WhyOpen look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge,
+                   bool guard) {
+  if (!session.global.switch_address) return {};
   const PaymentHash& hash = payment.request.hash;
   const bool paid = payment.proof().has_value();
   Witness witness(session, database, payment, knowledge);
   auto seen = witness.look();
-  if (!seen) return;
+  if (!seen) return {};
   if (shows_paid(*seen, paid)) still_there(session, hash, guard, true);
-  if (!shows_pending(*seen)) return;
+  if (!shows_pending(*seen)) return {};
   if (seen->moves) still_there(session, hash, guard, false);
   if (may_start(*seen, payment)) {
     refuse(
@@ -171,16 +171,17 @@ void look_first(Session& session, Database& database, const Payment& payment, co
   if (seen && (shows_paid(*seen, paid) || (shows_pending(*seen) && seen->moves))) {
     still_there(session, hash, guard, shows_paid(*seen, paid));
   }
-  if (!seen || !shows_pending(*seen)) return;
+  if (!seen || !shows_pending(*seen)) return {};
   if (std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& one) { return one.dies(); })) {
     for (const std::string& warning : seen->warnings) session.output.warn(warning, hash);
-    return;
+    return seen->why_open;
   }
   session.output.warn(
       "the node keeps a pending record of this hash for which it never made an HTLC: while that record stands, it "
       "refuses every payment of the hash. It goes away only when the node is stopped and the row is taken out of its "
       "table `payments`",
       hash);
+  return seen->why_open;
 }
 
 // --- one payment, or what is left of it ---
@@ -201,10 +202,10 @@ class Locked {
   PaymentHash hash_;
 };
 
-ExitCode report(Session& session, const PaymentHash& hash, Database& database) {
+ExitCode report(Session& session, const PaymentHash& hash, Database& database, const WhyOpen& why_open) {
   const HashState state = value_of(database.store.find(hash));
   if (state.payment) {
-    print_payment(session, *state.payment);
+    print_payment(session, *state.payment, nullptr, why_open);
   } else if (const auto history = database.query.history(hash); history && history->guard) {
     session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n" : "Recorded.\n");
   }
@@ -266,7 +267,8 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   check(state);
   Payment subject;
   subject.request.hash = hash;
-  look_first(session, *database, state.payment ? *state.payment : subject, state.knowledge, !state.payment);
+  const WhyOpen why_open =
+      look_first(session, *database, state.payment ? *state.payment : subject, state.knowledge, !state.payment);
   if (about_guard(state, options.decision, by.at)) {
     decide_about_guard(*database, hash, options.decision, by);
   } else {
@@ -274,7 +276,7 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
     decide_about_payment(session, *database, *std::move(state.payment), options.decision, by);
     if (both) decide_about_guard(*database, hash, options.decision, by);
   }
-  const ExitCode code = report(session, hash, *database);
+  const ExitCode code = report(session, hash, *database, why_open);
   session.output.flush();
   database->store.checkpoint_if_due();
   return code;

@@ -3,6 +3,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/outcome.h"
 #include "cli/output/render.h"
@@ -217,7 +219,8 @@ void print(Session& session, const Summary& summary) {
 /// What needs a person is said also with --quiet; a held HTLC does not.
 void warn_people(Session& session, const std::vector<DriveResult>& results) {
   for (const DriveResult& result : results) {
-    if (const auto words = awaits_words(result.awaits)) session.output.note(result.hash.hex() + ": " + *words);
+    if (const std::string who = blocker_text(result.why_open.blocker); !who.empty())
+      session.output.note(fmt::format("{}: {}", result.hash.hex(), who));
     if (result.pending_at_switch) session.output.warn(still_pending_words, result.hash);
     if (result.end == DriveEnd::other_switch && result.error) session.output.warn(result.error->message, result.hash);
     const bool said_later = result.error && result.error->code == Errc::database;
@@ -245,7 +248,7 @@ bool silent(const Session& session) { return session.output.quiet() && !session.
 /// Another paytower is at work on it: the next run of cron looks again.
 ExitCode report_single(Session& session, const ConsoleObserver& observer, const DriveResult& result) {
   if (result.end == DriveEnd::busy && silent(session)) return ExitCode::busy;
-  return report_one(session, observer, result, {silent(session), false});
+  return report_one(session, observer, open_if_recorded(result), {silent(session), false});
 }
 
 /// Nothing is open, so no switch is needed; one that is named is asked whether this database is an old copy, in which

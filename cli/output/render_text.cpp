@@ -56,12 +56,18 @@ std::string paid_text(const Payment& payment) {
   return text;
 }
 
-std::string failed_text(const Payment& payment) {
+std::string failed_text(const Payment& payment, const WhyOpen& why) {
   if (payment.amp && payment.definitive())
     return fmt::format("Not paid: {}. Nothing is in flight.\n", why_not_paid(payment));
   if (!payment.definitive() && payment.has_watched_attempt()) {
     return "Marked as failed by hand, NOT confirmed: if its HTLC settles, you have paid. A late success is still "
            "recorded.\n";
+  }
+  if (why.without_htlc) {
+    return fmt::format(
+        "Not paid: {}. Nothing is in flight, but the node refuses this payment hash as long as it keeps its record of "
+        "attempt {}.\n",
+        why_not_paid(payment), why.without_htlc->id.value);
   }
   return fmt::format("Not paid: {}. Nothing is in flight; it is safe to pay again.\n", why_not_paid(payment));
 }
@@ -77,7 +83,41 @@ std::string unanswered_text(const Attempt& attempt, const std::string& name) {
       name, until);
 }
 
-std::string open_text(const Payment& payment) {
+std::string gone_text(const AttemptKey& key) {
+  return fmt::format(
+      "Unknown: the node has no record of attempt {} any more; it may have been paid. Do not pay again.\n",
+      key.id.value);
+}
+
+std::string without_htlc_text(const AttemptKey& key) {
+  return fmt::format(
+      "In flight: the node calls attempt {} pending, but shows no HTLC of it: it was probably never sent, and may "
+      "never "
+      "end by itself. Do not pay again.\n",
+      key.id.value);
+}
+
+/// Somebody else keeps the hash busy, and nothing of ours is known to be in flight.
+std::string blocked_text(const Payment& payment, Blocker blocker) {
+  const auto open = std::find_if(payment.attempts.begin(), payment.attempts.end(),
+                                 [](const Attempt& attempt) { return attempt.open(); });
+  const std::string ours =
+      open == payment.attempts.end()
+          ? std::string("nothing of ours is in flight")
+          : fmt::format("while that lasts, nobody can tell whether attempt {} was sent", attempt_name(*open));
+  return fmt::format("In flight: {}; {}. Do not pay again.\n", blocker_text(blocker), ours);
+}
+
+bool any_known_in_flight(const Payment& payment) {
+  return std::any_of(payment.attempts.begin(), payment.attempts.end(),
+                     [](const Attempt& attempt) { return attempt.open() && (attempt.accepted || !attempt.dies()); });
+}
+
+std::string open_text(const Payment& payment, const WhyOpen& why) {
+  if (why.gone) return gone_text(*why.gone);
+  if (why.without_htlc) return without_htlc_text(*why.without_htlc);
+  const bool other = why.blocker != Blocker::none && why.blocker != Blocker::closed_by_hand;
+  if (other && !any_known_in_flight(payment)) return blocked_text(payment, why.blocker);
   if (const std::uint64_t open = open_attempts(payment); open > 1)
     return fmt::format("In flight: {} have no result yet. Do not pay again.\n", counted(open, "part"));
   for (const Attempt& attempt : payment.attempts) {
@@ -308,15 +348,29 @@ std::string elapsed_text(std::int64_t ns) {
   return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
 }
 
-std::string outcome_text(const Payment& payment) {
+std::string blocker_text(Blocker blocker) {
+  switch (blocker) {
+    case Blocker::none:
+    case Blocker::closed_by_hand: return {};
+    case Blocker::other_user: return "another user of the node is paying this payment hash";
+    case Blocker::other_check:
+      return "a paytower with another database is checking this payment hash at the node, which takes a minute";
+    case Blocker::unfinished:
+      return "the node keeps an unfinished record of this payment hash that is not ours; it ends with its owner, or "
+             "when the node starts again";
+  }
+  return {};
+}
+
+std::string outcome_text(const Payment& payment, const WhyOpen& why_open) {
   switch (payment.status()) {
     case PaymentStatus::succeeded: return paid_text(payment);
-    case PaymentStatus::failed: return failed_text(payment);
+    case PaymentStatus::failed: return failed_text(payment, why_open);
     case PaymentStatus::unknown: return unknown_text(payment);
     case PaymentStatus::initiated:
-    case PaymentStatus::in_flight: return open_text(payment);
+    case PaymentStatus::in_flight: return open_text(payment, why_open);
   }
-  return open_text(payment);
+  return open_text(payment, why_open);
 }
 
 std::string outcome_line(const Payment& payment, const Output& output) {
@@ -338,8 +392,9 @@ ExitCode exit_code_of(const Payment& payment) {
   return ExitCode::outcome_unknown;
 }
 
-std::string next_command(const Payment& payment) {
+std::string next_command(const Payment& payment, const WhyOpen& why_open) {
   if (payment.ended_for_good()) return {};
+  if (why_open.gone) return fmt::format("paytower resolve {} --write-off", payment.request.hash.hex());
   return fmt::format("paytower resume {}", payment.request.hash.hex());
 }
 

@@ -7,12 +7,17 @@
 
 #include "cli/output/exit_code.h"
 #include "cli/output/output.h"
+#include "core/payment/look.h"
 #include "core/payment/payment.h"
 
 namespace paytower::cli {
 
-/// How a payment ended, or that it has not: the text of `send` and `resume HASH`, one paragraph with its end of line.
-[[nodiscard]] std::string outcome_text(const Payment& payment);
+/// How a payment ended, or that it has not and why: the text of `send` and `resume HASH`, one paragraph with its end of
+/// line. `why_open`: as a look showed it; nothing if nobody has looked.
+[[nodiscard]] std::string outcome_text(const Payment& payment, const WhyOpen& why_open = {});
+
+/// Who keeps the payment hash busy at the node, and until when, without an end. Empty where there is nothing to say.
+[[nodiscard]] std::string blocker_text(Blocker blocker);
 
 /// The same on one line, for `resume` with several: "3f9c...  SUCCEEDED  250 sat".
 [[nodiscard]] std::string outcome_line(const Payment& payment, const Output& output);
@@ -21,7 +26,7 @@ namespace paytower::cli {
 [[nodiscard]] ExitCode exit_code_of(const Payment& payment);
 
 /// The command that goes on with it; empty when it has ended.
-[[nodiscard]] std::string next_command(const Payment& payment);
+[[nodiscard]] std::string next_command(const Payment& payment, const WhyOpen& why_open = {});
 
 /// The page of `show`: facts, attempts, and what may be done next.
 [[nodiscard]] std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries,

@@ -73,7 +73,7 @@ void Driver::Impl::conclude(Drive& drive, const Shown& shown, MonoNs asked) {
     alarm = refusal(*finding.alarm, hash);
     return;
   }
-  drive.blocker = finding.blocker;
+  drive.why_open = finding.why_open;
   for (const Event& event : finding.events) warn_erased(item, event);
   on(item, std::move(finding), asked, context());
 }

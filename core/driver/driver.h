@@ -53,7 +53,7 @@ struct DriveResult {
   bool handed_over = false;        ///< this call sent an HTLC of the hash
   bool joined = false;             ///< --idempotent: this call joined a try that somebody else had begun
   bool paid_before = false;        ///< it was already paid, not by this call
-  Blocker awaits = Blocker::none;  ///< open, but nothing of ours is in flight: what has to end first at the switch
+  WhyOpen why_open;                ///< while it is open: as the last look of this call showed it
   bool pending_at_switch = false;  ///< marked as failed by the operator, but the switch is still working on its HTLC
 };
 

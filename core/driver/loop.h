@@ -39,11 +39,11 @@ struct Drive {
   bool paid_before = false;      ///< by another user of the node
   bool joined = false;           ///< a send that joined what somebody else had begun
   bool handed_over = false;
-  bool adopted = false;             ///< a row of the store (resume), not a new try
-  bool held = false;                ///< we only know that the switch is still working on it
-  MonoNs since{};                   ///< since when it has its place
-  Blocker blocker = Blocker::none;  ///< of the last look
-  std::set<std::string> warned;     ///< the warnings that were given
+  bool adopted = false;          ///< a row of the store (resume), not a new try
+  bool held = false;             ///< we only know that the switch is still working on it
+  MonoNs since{};                ///< since when it has its place
+  WhyOpen why_open;              ///< of the last look
+  std::set<std::string> warned;  ///< the warnings that were given
   /// M4: what nodes on the way have said about their channels; one for each channel.
   std::vector<ChannelPolicy> policies;
   std::optional<MonoNs> retry_full_at;  ///< our channels are full: wait for an HTLC's end, but not longer than this

@@ -91,6 +91,7 @@ class Reader {
     // end.
     const bool known = found == Evidence::unknown || found == Evidence::never || found == Evidence::erased;
     const bool wait = busy_ && !fence && !known;
+    if (found == Evidence::unknown) finding_.why_open.gone = payment_.key(attempt);
     missing_.push_back(NotFound{payment_.key(attempt), wait ? Evidence::not_yet : found, fence, look_.run});
   }
 
@@ -110,6 +111,7 @@ class Reader {
   void warn_wedged(const Attempt& attempt, const SwitchRow& row) {
     const bool more_may_go = attempt.amount < payment_.request.demand.amount && !payment_.stop_reason;
     if (more_may_go) return;
+    finding_.why_open.without_htlc = key_of(row);
     warn(
         fmt::format("the switch calls {} pending, although it never sent it: this record never ends, and the node "
                     "refuses every payment of this hash because of it. To remove it, stop the node and delete the row "
@@ -121,6 +123,7 @@ class Reader {
   /// The HTLC was lost with the switch's process: it was certainly never sent, but the record blocks the hash. Only the
   /// owner of the node can remove it, and as long as it is there nothing is concluded from it.
   void warn_orphan(const SwitchRow& row) {
+    finding_.why_open.without_htlc = key_of(row);
     warn(
         fmt::format("the switch calls {} pending, but has made no HTLC of this hash since it was sent to the node: if "
                     "the node was killed in between, this record never ends and blocks the hash; `paytower resolve "
@@ -130,6 +133,7 @@ class Reader {
 
   /// The same for a switch whose record names the channel, and ends with that channel.
   void warn_stranded(const Attempt& attempt, const SwitchRow& row) {
+    finding_.why_open.without_htlc = key_of(row);
     const std::string channel = attempt.route.hops.empty() ? "that" : attempt.route.hops.front().channel.text();
     warn(fmt::format(
         "the switch calls {} in flight, but shows no HTLC of it: the node was probably killed before it sent it, and "
@@ -255,7 +259,8 @@ class Reader {
 
   void blocked_by(Blocker whose) {
     busy_ = true;
-    if (finding_.blocker != Blocker::closed_by_hand) finding_.blocker = whose;
+    Blocker& blocker = finding_.why_open.blocker;
+    if (blocker != Blocker::closed_by_hand) blocker = whose;
   }
 
   void happened(Event event) { finding_.events.push_back(std::move(event)); }

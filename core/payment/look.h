@@ -93,14 +93,21 @@ struct StoreKnowledge {
   AttemptId deleted_up_to;        ///< ids up to this one may have been deleted from this store on purpose
 };
 
+/// Why a payment is still open, as far as a look shows it. For words only: nothing is concluded from it.
+struct WhyOpen {
+  Blocker blocker = Blocker::none;           ///< why there is a HashBusy
+  std::optional<AttemptKey> without_htlc{};  ///< the switch calls it pending, but shows no HTLC of it
+  std::optional<AttemptKey> gone{};          ///< there is no record of it any more, and it may have been paid
+};
+
 /// What a look means for one payment. With an alarm there are no events: nothing may be concluded or done (exit 8).
 struct LookFinding {
   std::vector<Event> events;  ///< in the order in which decide() has to see them
   std::optional<Errc> alarm;  ///< switch_old_copy (R5), database_old_copy (R12) or attempt_doubled (R2)
   /// Pending without an HTLC, while the run that wrote the record is over. One such look proves nothing yet.
   std::vector<AttemptKey> orphans;
-  Blocker blocker = Blocker::none;  ///< why there is a HashBusy
-  Marks now;                        ///< the marks of this look, to store with the next attempt
+  WhyOpen why_open;
+  Marks now;          ///< the marks of this look, to store with the next attempt
   bool moves = true;  ///< an HTLC of the hash is under way, or has ended with a record, or the switch does not say
   std::vector<std::string> warnings;  ///< for people: wrong preimages, records that nobody can explain
 };

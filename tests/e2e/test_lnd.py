@@ -290,17 +290,19 @@ class Away(BesideLnd):
                                   (harness.UNAVAILABLE, "readonly.macaroon", {"permissions": [["info", "read"], ["offchain", "read"]]})):
             with self.subTest(file):
                 self.peer("bake", file=file, root="9", **given)
-                self.refused(code, "permission denied", env=self.at(self.peer, file))
+                self.refused(code, "permission denied", file, env=self.at(self.peer, file))
         self.peer("delete_root", root="7")
-        self.refused(harness.UNAVAILABLE, "root key")
+        self.refused(harness.UNAVAILABLE, "root key", "paytower.macaroon")
 
     def test_gone_while_an_htlc_is_out(self):
         invoice, payment_hash = self.send_held()
         for away, back in (("down", "up"), ("state", "state")):
             with self.subTest(away):
                 self.peer(away, **({"state": "LOCKED"} if away == "state" else {}))
-                resumed = self.run_it("resume", payment_hash, "--wait", "1s")
-                self.assertIn(resumed.code, (harness.UNKNOWN, harness.UNAVAILABLE), resumed)
+                resumed = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "1s")
+                self.assertIn("cannot be asked", resumed.err)
+                self.assertIn("In flight", resumed.out)
+                self.expect(harness.UNAVAILABLE, "resume", "--wait", "1s")
                 self.expect(harness.UNKNOWN, "send", invoice, "--yes", *LONG, "--wait", "1s")
                 self.peer(back, **({"state": "SERVER_ACTIVE"} if back == "state" else {}))
         self.peer("settle", hash=payment_hash)
@@ -354,6 +356,29 @@ class Others(BesideLnd):
         self.ok("resume", "--wait", "5s")
         self.assertEqual((self.judge(payment_hash, 50_000), self.htlcs(payment_hash)), ("SUCCEEDED", []))
 
+    def test_they_hold_it_while_ours_is_lost(self):
+        invoice, payment_hash = self.made(hold=True)
+        self.send_until(invoice, fault=self.fault(do="drop", path=SEND, hash=payment_hash))
+        self.peer("pay", payment_request=invoice, wait=False)
+        self.wait_for(payment_hash, "held")
+        for _ in range(2):
+            told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "3s")
+            self.assertRegex(told.out, "another user of the node is paying .* nobody can tell whether attempt .* was sent")
+            self.assertIn(payment_hash + ": another user", self.expect(harness.UNKNOWN, "resume", "--wait", "3s").err)
+            self.pass_time()
+        self.peer("settle", hash=payment_hash)
+        self.ok("resume", payment_hash)
+        self.assertEqual((self.judge(payment_hash, 50_000), self.htlcs(payment_hash)), ("SUCCEEDED", []))
+
+    def test_they_check_it_while_ours_is_lost(self):
+        invoice, payment_hash = self.send_lost()
+        self.peer("foreign", hash=payment_hash, act="fence")
+        told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "3s")
+        self.assertIn("a paytower with another database is checking", told.out)
+        self.pass_time(LEFT)
+        self.ok("resume", payment_hash)
+        self.assert_paid(payment_hash, 50_000, 2)
+
     def test_they_end_our_fence(self):
         """Nothing is concluded from a fence that did not stand: the proof is made anew, and is one."""
         invoice, payment_hash = self.send_lost()
@@ -377,7 +402,9 @@ class Others(BesideLnd):
         self.pass_time()
         for name, (payment_hash, invoice, word) in ends.items():
             with self.subTest(name):
-                self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "4s")
+                told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "4s")
+                self.assertRegex(told.out, "Unknown: the node has no record of attempt .* may have been paid")
+                self.assertIn(f"hint: paytower resolve {payment_hash} --write-off", told.err)
                 self.expect(harness.REFUSED, "send", invoice, "--yes")
                 self.ok("resolve", payment_hash, word, "--yes")
         self.expect(harness.REFUSED, "send", ends["paid"][1], "--yes")
@@ -684,6 +711,18 @@ class Kills(BesideLnd):
 
     def test_lnd_at_each_moment_of_a_fence(self):
         self.each([("kill", moment) for moment in ("received", "accepted", "initiated", "registered", "attempt_failed", "recorded")], self.kill_lnd(True))
+
+    def test_what_lnd_never_sent_is_named_with_the_way_out(self):
+        invoice, payment_hash = self.made()
+        self.fault(do="kill", path=SEND, moment="circuit", down=0.2)
+        self.run_it("send", invoice, "--yes", *LONG, "--wait", "5s")
+        self.assertEqual(self.states(payment_hash), ["orphan"])
+        refused = self.expect(harness.REFUSED, "resolve", payment_hash, "--assume-failed", "--yes")
+        self.assertIn("wait for its outcome", refused.err)
+        self.pass_time(LEFT)
+        told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "3s")
+        self.assertRegex(told.out, "pending, but shows no HTLC of it: it was probably never sent, and may never end by itself. Do not pay")
+        self.assertIn("close channel 358x1x0", told.err)
 
     def test_the_client_at_each_step(self):
         steps = [(path, 1) for path in ASKED_BEFORE] + [(TRACK, 1)] + [(SEND, moment) for moment in MOMENTS if moment != "attempt_failed"]

@@ -50,15 +50,15 @@ TEST_CASE("look: whose HTLC it is that keeps the hash busy") {
   cln::NodeLists look = empty_look();
   look.rows = {row(RowState::pending, ours())};
   // Marked as failed by hand: of this try, and of an earlier one beside a new try.
-  CHECK(interpret(with(Shape::assumed_failed), look, knowledge()).blocker == Blocker::closed_by_hand);
+  CHECK(interpret(with(Shape::assumed_failed), look, knowledge()).why_open.blocker == Blocker::closed_by_hand);
   LookFinding finding = interpret(fresh_payment(), look, knowledge());
   CHECK(only<HashBusy>(finding));
-  CHECK(finding.blocker == Blocker::closed_by_hand);
+  CHECK(finding.why_open.blocker == Blocker::closed_by_hand);
   look.rows = {row(RowState::pending, "another wallet", AttemptId{77})};
   finding = interpret(fresh_payment(), look, knowledge());
   CHECK(only<HashBusy>(finding));
-  CHECK(finding.blocker == Blocker::other_user);
-  CHECK(interpret(with(Shape::open), empty_look(), knowledge()).blocker == Blocker::none);
+  CHECK(finding.why_open.blocker == Blocker::other_user);
+  CHECK(interpret(with(Shape::open), empty_look(), knowledge()).why_open.blocker == Blocker::none);
 }
 
 TEST_CASE("look: what another user paid is the sum of its parts, and nothing where the switch does not say it of all") {

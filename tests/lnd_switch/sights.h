@@ -204,7 +204,7 @@ inline std::string looked(Payment& payment, const Sight& sight) {
   if (finding.alarm) return "alarm " + std::string(code_name(*finding.alarm));
   Line line;
   for (const Event& event : finding.events) decide_on(payment, event, sight.clock, line);
-  return line.text() + name_of_blocker(finding.blocker);
+  return line.text() + name_of_blocker(finding.why_open.blocker);
 }
 
 inline Evidence evidence_for(const Payment& payment, const Sight& sight, const AttemptKey& key = key_of(first_id)) {

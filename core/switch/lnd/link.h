@@ -34,6 +34,8 @@ class Link {
   [[nodiscard]] Result<std::monostate> open();
   [[nodiscard]] bool is_open() const { return client_.is_open() && macaroon_.has_value(); }
 
+  [[nodiscard]] const std::string& macaroon_file() const { return address_.macaroon_file; }
+
   /// A question that changes nothing: if the connection is lost, it is asked once more on another one. Reported as lost
   /// if that one is lost too.
   void ask(const Request& request, Ended ended);

@@ -199,7 +199,9 @@ struct LndSwitch::Impl {
 
   void take_node(const RestEnd& end) {
     auto info = read_node_info(end.body);
-    if (end.head.status != 200 || !info) return give_up(words_of(end), false);
+    if (end.kind == RestEnd::Kind::answered && end.head.status != 200)
+      return give_up(fmt::format("lnd refuses the macaroon {}: {}", link.macaroon_file(), words_of(end)), false);
+    if (!info) return give_up(words_of(end), false);
     note_node(std::move(*info));
     link.ask_expired(node_info_request(), [this](const RestEnd& told) { take_limits(told); });
   }
@@ -222,8 +224,10 @@ struct LndSwitch::Impl {
     if (end.kind != RestEnd::Kind::answered) return give_up(end.why, true);
     const auto error = read_error(end.body);
     if (error && error->message == "permission denied")
-      return give_up(
-          "permission denied: the macaroon does not allow payments (paytower-switch(7) says how to make one)", false);
+      return give_up(fmt::format("permission denied: the macaroon {} does not allow payments (paytower-switch(7) says "
+                                 "how to make one)",
+                                 link.macaroon_file()),
+                     false);
     identifying = false;
     identify_wanted = false;
     fruitless = 0;
