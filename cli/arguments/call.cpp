@@ -69,7 +69,7 @@ constexpr auto flags = std::to_array<Flag>({
     {"lock-timeout", "DUR", "wait this long for another paytower (default: {})",
      into::duration<&Values::lock_timeout_ns>, lock_timeout_words, is::configurable},
     {"help,h", "show help", into::nothing},
-    {"version,V", "show the version; with -v also the versions of libraries", into::nothing},
+    {"version,V", "show the version; with -v also commit, build and libraries", into::nothing},
 });
 static_assert(store_into<Values>(flags));
 

@@ -39,7 +39,7 @@ extern const Command serve_command;
 /// Every setting that a config file could hold, and the file itself, each with its value and where that comes from; in
 /// the order of the help. As `config` shows them.
 [[nodiscard]] Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroundings& surroundings);
-/// --version, and with -v what only the libraries know.
-void print_version(bool libraries, Session& session);
+/// --version; `all`: with -v, also the commit, the build and the libraries.
+void print_version(bool all, Session& session);
 
 }  // namespace paytower::cli

@@ -12,7 +12,7 @@ def source(name):
 
 
 def names():
-    return sorted(os.listdir(FOLDER))
+    return sorted(name for name in os.listdir(FOLDER) if re.search(r"\.[1-8]$", name))
 
 
 def section(text, title):

@@ -2,6 +2,7 @@
 into a scratch root by dpkg and removed; its units are verified by systemd-analyze and their command is run with nothing in the
 environment but what the unit says."""
 
+import gzip
 import os
 import re
 import shlex
@@ -16,7 +17,7 @@ import manual
 
 BUILD = os.path.dirname(os.path.abspath(harness.BINARY))
 UNITS = ("paytower-resume@.service", "paytower-resume@.timer")
-OTHERS = ["bin/paytower", "share/doc/paytower/README.md", "share/bash-completion/completions/paytower",
+OTHERS = ["bin/paytower", "share/doc/paytower/README.md", "share/doc/paytower/copyright", "share/doc/paytower/changelog.gz", "share/bash-completion/completions/paytower",
           "share/fish/vendor_completions.d/paytower.fish", *("lib/systemd/system/" + unit for unit in UNITS)]
 
 
@@ -59,6 +60,11 @@ class Package(unittest.TestCase):
     def test_the_binary_runs_and_its_libraries_are_dependencies(self):
         binary = os.path.join(self.root, "usr/bin/paytower")
         self.assertRegex(run(binary, "--version", env={}).stdout, r"^paytower \d+\.\d+\.\d+\n$")
+        told = run(binary, "--version", "-v", env={}).stdout.splitlines()
+        self.assertRegex(told[1], r"^commit ([0-9a-f]{12}(\+changes)?|unknown)$")
+        self.assertRegex(told[2], r"^build \w*, \w+ \d+\.\d+")
+        for line in told[3:]:
+            self.assertRegex(line, r"^[a-z0-9-]+ \d+\.\d+")
         depends = run("dpkg-deb", "-f", self.deb, "Depends").stdout
         named = set(re.findall(r"([a-z0-9.+-]+)(?: \([^)]*\))?(?:, |\n)", depends))
         self.assertLessEqual({"libc6", "libsodium23", "libsqlite3-0"}, named)
@@ -75,6 +81,20 @@ class Package(unittest.TestCase):
         for package in indirect:
             files = run("dpkg-query", "-L", package).stdout.split()
             self.assertFalse(direct & {os.path.basename(name) for name in files}, f"{package} is linked and not a dependency")
+
+    def test_what_the_package_says_of_itself(self):
+        summary, *longer = run("dpkg-deb", "-f", self.deb, "Description").stdout.splitlines()
+        self.assertLess(len(summary), 80)
+        self.assertGreater(len(longer), 5)
+        docs = os.path.join(self.root, "usr/share/doc/paytower")
+        with gzip.open(os.path.join(docs, "changelog.gz"), "rt", encoding="utf-8") as file:
+            newest = file.readline().split()[1].strip("()")
+        self.assertEqual(newest, run("dpkg-deb", "-f", self.deb, "Version").stdout.strip())
+        with open(os.path.join(docs, "copyright"), encoding="utf-8") as file:
+            told = file.read()
+        self.assertIn("no licence has been chosen", told)
+        for library in ("SQLiteCpp", "fmt", "nlohmann-json", "CLI11", "Boost"):  # compiled in
+            self.assertIn(library, told)
 
     def as_root(self):
         if os.geteuid() == 0:
