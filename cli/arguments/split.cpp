@@ -5,9 +5,11 @@
 #include <deque>
 #include <optional>
 
+#include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/arguments/command.h"
+#include "cli/arguments/foreign.h"
 #include "cli/output/suggest.h"
 #include "cli/output/text.h"
 
@@ -33,8 +35,8 @@ struct Bound {
 
 void bind_flags(Bound& bound, std::span<const Flag> flags) {
   for (const Flag& flag : flags) {
-    std::string name = "--" + std::string(flag.name);
-    if (flag.letter != 0) name += std::string(",-") + flag.letter;
+    const std::string name =
+        flag.letter != 0 ? fmt::format("--{},-{}", flag.name, flag.letter) : fmt::format("--{}", flag.name);
     Bound::Option& entry = bound.options.emplace_back(Bound::Option{&flag, nullptr});
     if (flag.value.empty()) {
       entry.option = bound.app->add_flag(name)->disable_flag_override();
@@ -50,28 +52,34 @@ std::optional<Error> refuse_empty_values(std::span<const std::string> arguments)
   for (const std::string& argument : arguments) {
     if (argument == "--") break;
     if (argument.size() > 3 && argument.compare(0, 2, "--") == 0 && argument.find('=') == argument.size() - 1) {
-      return usage(argument.substr(0, argument.size() - 1) + " has an empty value");
+      return usage(fmt::format("{} has an empty value", argument.substr(0, argument.size() - 1)));
     }
   }
   return std::nullopt;
 }
 
-Error unknown_flag(const std::string& argument, const Command* command) {
+std::string did_you_mean(const std::string& near) {
+  return near.empty() ? near : fmt::format("; did you mean {}?", near);
+}
+
+Error unknown_flag(const std::string& argument, const Command* command, std::span<const std::string> call) {
+  const std::string_view of = command != nullptr ? command->name : std::string_view();
+  if (auto error = foreign_flag(of, argument, call)) return *std::move(error);
   const std::string flag = argument.substr(0, argument.find('='));
   std::vector<std::string> known;
   for (const auto flags : {command != nullptr ? command->flags : std::span<const Flag>{}, global_flags()}) {
-    for (const Flag& one : flags) known.push_back("--" + std::string(one.name));
+    for (const Flag& one : flags) known.push_back(fmt::format("--{}", one.name));
   }
   const std::string near = nearest(flag, known);
-  const std::string name = command != nullptr ? std::string(command->name) : std::string();
-  std::string message = (name.empty() ? std::string() : name + ": ") + "unknown option " + in_quotes(flag);
-  if (!near.empty()) message += "; did you mean " + near + "?";
-  return usage(std::move(message), "paytower " + (name.empty() ? std::string() : name + " ") + "--help");
+  const std::string unknown = fmt::format("unknown option {}{}", in_quotes(flag), did_you_mean(near));
+  if (of.empty()) return usage(unknown);
+  return usage(fmt::format("{}: {}", of, unknown), fmt::format("paytower {} --help", of));
 }
 
-Error unknown_command(const std::string& word, Commands commands, bool in_group) {
+Error unknown_command(const std::string& word, Commands commands, bool in_group, std::span<const std::string> call) {
+  if (auto error = in_group ? std::nullopt : foreign_command(word, call)) return *std::move(error);
   std::vector<std::string> known;
-  const std::string prefix = in_group ? std::string(group_name) + " " : std::string();
+  const std::string prefix = in_group ? fmt::format("{} ", group_name) : "";
   for (const Command* command : commands) {
     if (command->name.substr(0, prefix.size()) != prefix) continue;
     const std::string_view rest = command->name.substr(prefix.size());
@@ -80,9 +88,9 @@ Error unknown_command(const std::string& word, Commands commands, bool in_group)
   }
   if (!in_group) known.emplace_back("help");
   const std::string near = nearest(word, known);
-  std::string message = "unknown command " + in_quotes(prefix + word);
-  if (!near.empty()) message += "; did you mean " + prefix + near + "?";
-  return usage(std::move(message), "paytower " + prefix + "--help");
+  const std::string meant = near.empty() ? near : prefix + near;
+  return usage(fmt::format("unknown command {}{}", in_quotes(prefix + word), did_you_mean(meant)),
+               fmt::format("paytower {}--help", prefix));
 }
 
 /// CLI11 speaks of "TEXT" and "override"; people should read what to change.
@@ -91,8 +99,8 @@ Error parse_problem(const CLI::ParseError& error) {
   const std::string flag = what.substr(0, what.find_first_of(": "));
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     const bool takes_none = what.find("override") != std::string::npos;
-    const std::string dashes = flag.compare(0, 1, "-") == 0 ? "" : "--";
-    return usage(dashes + flag + (takes_none ? " takes no value" : " needs a value"));
+    const char* const dashes = flag.compare(0, 1, "-") == 0 ? "" : "--";
+    return usage(fmt::format("{}{} {}", dashes, flag, takes_none ? "takes no value" : "needs a value"));
   }
   return usage(what);
 }
@@ -114,6 +122,7 @@ class Splitter {
     // CLI11 loses the words behind "--" inside a subcommand, so it never sees them.
     const auto mark = std::find(all.begin(), all.end(), "--");
     const std::span<const std::string> arguments = all.first(static_cast<std::size_t>(mark - all.begin()));
+    call_ = arguments;
     const std::span<const std::string> behind = all.subspan(std::min(all.size(), arguments.size() + 1));
     try {
       app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -156,24 +165,29 @@ class Splitter {
   /// unknown flag would hide behind its value.
   std::optional<Error> take_words(Given& given, std::span<const std::string> behind) {
     given.words = app_.remaining(true);
-    for (const std::string& word : given.words) {
-      if (word.size() > 1 && word.front() == '-') return unknown_flag(word, given.command);
-    }
     const bool named = given.command != nullptr || help_->parsed();
-    if (!named && !given.words.empty()) return unknown_command(given.words.front(), commands_, given.group);
+    const auto flag = std::find_if(given.words.begin(), given.words.end(), is_flag);
+    if (!named && !given.group && flag != given.words.begin()) {
+      // What follows a foreign command are its own flags.
+      if (auto error = foreign_command(given.words.front(), call_)) return error;
+    }
+    if (flag != given.words.end()) return unknown_flag(*flag, given.command, call_);
+    if (!named && !given.words.empty()) return unknown_command(given.words.front(), commands_, given.group, call_);
     given.words.insert(given.words.end(), behind.begin(), behind.end());
     const bool takes_them = help_->parsed() || (named && !given.command->words.empty());
-    if (!takes_them && !given.words.empty()) return usage("unexpected word " + in_quotes(given.words.front()));
+    if (!takes_them && !given.words.empty())
+      return usage(fmt::format("unexpected word {}", in_quotes(given.words.front())));
     return std::nullopt;
   }
 
   static std::optional<Error> collect(const Bound& bound, Given& given) {
     for (const auto& [flag, option, values] : bound.options) {
       if (option->count() == 0) continue;
-      const std::string name = "--" + std::string(flag->name);
       if (!flag->value.empty()) {
-        if (values.size() > 1 && !flag->has(is::repeatable)) return usage(name + " is given twice");
-        if (std::find(values.begin(), values.end(), "") != values.end()) return usage(name + " has an empty value");
+        if (values.size() > 1 && !flag->has(is::repeatable))
+          return usage(fmt::format("--{} is given twice", flag->name));
+        if (std::find(values.begin(), values.end(), "") != values.end())
+          return usage(fmt::format("--{} has an empty value", flag->name));
       }
       given.flags[std::string(flag->name)] = flag->value.empty() ? std::vector<std::string>(option->count()) : values;
     }
@@ -188,11 +202,15 @@ class Splitter {
     for (const std::string& word : given.words) name += (name.empty() ? "" : " ") + word;
     given.command = find_command(commands_, name);
     given.group = name == group_name;
-    if (given.command == nullptr && !given.group && name != "help") return unknown_command(name, commands_, false);
+    if (given.command == nullptr && !given.group && name != "help")
+      return unknown_command(name, commands_, false, call_);
     return given;
   }
 
+  static bool is_flag(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
+
   Commands commands_;
+  std::span<const std::string> call_{};  ///< that is being split
   CLI::App app_{"paytower"};
   Bound global_;
   std::deque<Bound> bounds_;

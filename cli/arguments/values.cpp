@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include <fmt/format.h>
+
 #include "cli/arguments/command.h"
+#include "cli/arguments/foreign.h"
 #include "cli/input/amount.h"
 #include "cli/input/time.h"
 #include "cli/output/text.h"
@@ -10,7 +13,7 @@
 namespace paytower::cli {
 
 void refuse_value(const Value& value, const std::string& why, const std::string& hint) {
-  refuse(Errc::usage, "--" + std::string(value.flag) + ": " + why, hint);
+  refuse(Errc::usage, fmt::format("--{}: {}", value.flag, why), hint);
 }
 
 Msat read_amount(const Value& value) { return value_of(parse_amount(value.text), value); }
@@ -36,28 +39,24 @@ std::uint64_t read_whole(const Value& value, std::uint64_t least, std::uint64_t 
   const auto [stop, errc] = std::from_chars(value.text.data(), end, number);
   const bool zeros = value.text.size() > 1 && value.text.front() == '0';
   if (errc != std::errc{} || stop != end || zeros || number < least || number > most) {
-    refuse_value(value, in_quotes(value.text) + " is no whole number from " + std::to_string(least) + " to " +
-                            std::to_string(most));
+    refuse_value(value, fmt::format("{} is not a whole number from {} to {}", in_quotes(value.text), least, most));
   }
   return number;
 }
 
 std::size_t read_choice(const Value& value, std::span<const std::string_view> words) {
-  std::string list;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (value.text == words[i]) return i;
-    (list += list.empty() ? "" : ", ") += words[i];
-  }
-  refuse_value(value, in_quotes(value.text) + " is none of " + list);
+  const auto found = std::find(words.begin(), words.end(), value.text);
+  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+  if (const auto foreign = foreign_value(value.flag, value.text)) refuse_value(value, foreign->message, foreign->hint);
+  refuse_value(value, fmt::format("{} is not one of {}", in_quotes(value.text), fmt::join(words, ", ")));
 }
 
 void refuse_bytes(const Value& value, const char* what, std::size_t size) {
-  refuse(Errc::usage,
-         "--" + std::string(value.flag) + " is no " + what + " (" + std::to_string(2 * size) + " hex digits)");
+  refuse(Errc::usage, fmt::format("--{} is not a {} ({} hex digits)", value.flag, what, 2 * size));
 }
 
 void Given::refuse(const std::string& why) const {
-  paytower::refuse(Errc::usage, why, "paytower " + std::string(command->name) + " --help");
+  paytower::refuse(Errc::usage, why, fmt::format("paytower {} --help", command->name));
 }
 
 const std::string* Given::said_value(std::string_view flag) const {
@@ -65,11 +64,9 @@ const std::string* Given::said_value(std::string_view flag) const {
 }
 
 const std::string& Given::word(const char* what) const {
-  const std::string name(command->name);
-  const std::size_t count = words.size();
-  if (count == 0) refuse(name + " needs " + what);
-  if (count > 1) refuse(name + " takes " + what + ", not " + std::to_string(count) + " words");
-  if (words.front().empty()) refuse(name + " needs " + what + ", not an empty word");
+  if (words.empty()) refuse(fmt::format("{} needs {}", command->name, what));
+  if (words.size() > 1) refuse(fmt::format("{} takes {}, not {} words", command->name, what, words.size()));
+  if (words.front().empty()) refuse(fmt::format("{} needs {}, not an empty word", command->name, what));
   return words.front();
 }
 
@@ -83,17 +80,18 @@ std::vector<HashArgument> Given::hashes() const {
 
 void Given::need(std::initializer_list<std::string_view> names, std::string_view condition) const {
   for (const std::string_view name : names) {
-    if (has(name)) refuse("--" + std::string(name) + " goes only with " + std::string(condition));
+    if (has(name)) refuse(fmt::format("--{} goes only with {}", name, condition));
   }
 }
 
 void Given::exclude(std::string_view a, std::string_view b) const {
-  if (has(a) && has(b)) refuse("--" + std::string(a) + " and --" + std::string(b) + " exclude each other");
+  if (has(a) && has(b)) refuse(fmt::format("--{} and --{} exclude each other", a, b));
 }
 
 void Given::exclude_json_and_format(bool same) const {
   if (!has("json") || !has("format") || same) return;
-  paytower::refuse(Errc::usage, "--json and --format " + flags.find("format")->second.front() + " exclude each other");
+  paytower::refuse(Errc::usage,
+                   fmt::format("--json and --format {} exclude each other", flags.find("format")->second.front()));
 }
 
 const Command* find_command(Commands commands, std::string_view name) {

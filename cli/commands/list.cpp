@@ -2,6 +2,7 @@
 #include <array>
 #include <utility>
 
+#include "cli/arguments/foreign.h"
 #include "cli/commands/commands.h"
 #include "cli/input/amount.h"
 #include "cli/output/csv.h"
@@ -50,6 +51,7 @@ void add_status(std::vector<PaymentStatus>& list, std::string_view word, const V
   static constexpr std::array<std::string_view, 6> known{"open",      "initiated", "in_flight",
                                                          "succeeded", "failed",    "unknown"};
   if (std::find(known.begin(), known.end(), lower) != known.end()) return;
+  if (const auto foreign = foreign_value(value.flag, lower)) refuse_value(value, foreign->message, foreign->hint);
   const std::string near = nearest(lower, {known.begin(), known.end()});
   refuse_value(value, in_quotes(word) + " is none of open, initiated, in_flight, succeeded, failed, unknown" +
                           (near.empty() ? "" : "; did you mean " + near + "?"));
@@ -75,7 +77,7 @@ constexpr auto flags = std::to_array<Flag>({
     {"index-offset", "N", "the page before this index (behind it with --paginate-forwards)",
      into::whole<&ListOptions::index_offset, 0, INT64_MAX>},
     {"paginate-forwards", "oldest first; otherwise the newest page", into::on<&ListOptions::forwards>},
-    {"since", "T", "created at or after T (unix seconds, RFC 3339, or an age such as 90d)",
+    {"since", "T", "created at or after T (a date, yesterday, RFC 3339, unix seconds, or an age such as 90d)",
      into::time<&ListOptions::since>},
     {"until", "T", "created at or before T", into::time<&ListOptions::until>},
     {"label", "TEXT", "only payments with exactly this label", into::text<&ListOptions::label>},

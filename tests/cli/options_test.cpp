@@ -302,7 +302,8 @@ TEST_CASE("the config file is read as strictly as flags are") {
            {"fee-limit = 5sat\nquiet\nfee-limit-percent = 1",
             "config file /home/u/.config/paytower/config, line 3: fee-limit and fee-limit-percent exclude each other"},
            {"max-attempts = many",
-            "config file /home/u/.config/paytower/config, line 1: max-attempts: \"many\" is no whole number from 1 to "
+            "config file /home/u/.config/paytower/config, line 1: max-attempts: \"many\" is not a whole number from 1 "
+            "to "
             "1000"}}) {
     file = text;
     CHECK(world.refusal({"send", "lnbc1"}).find(message) == 0);

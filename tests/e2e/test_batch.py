@@ -115,7 +115,7 @@ class Batch(World):
         results, _ = self.batch(harness.USAGE, [{"invoice": self.invoice(), "max_parts": 0}, {"invoice": self.invoice(), "max_parts": 1}, {"invoice": self.invoice()}],
                                 "--max-parts", "100")
         self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: harness.USAGE, 2: 0, 3: 0})
-        self.assertIn('--max-parts: "0" is no whole number from 1 to 100', results[1]["error"]["message"])
+        self.assertIn('--max-parts: "0" is not a whole number from 1 to 100', results[1]["error"]["message"])
         results, _ = self.batch(harness.USAGE, [{"invoice": self.invoice(), "fee_limit": "1sat"}], "--fee-limit-percent", "1")
         self.assertIn("exclude each other", results[1]["error"]["message"])
 
