@@ -23,7 +23,7 @@ struct StatsOptions {
 constexpr std::array<std::string_view, 3> format_words{"table", "json", "prom"};
 
 constexpr auto flags = std::to_array<Flag>({
-    {"since", "T", "payments created at or after T (unix seconds, RFC 3339, or an age such as 90d)",
+    {"since", "T", "payments created at or after T (a date, yesterday, RFC 3339, unix seconds, or an age such as 90d)",
      into::time<&StatsOptions::since>},
     {"until", "T", "payments created at or before T", into::time<&StatsOptions::until>},
     {"format", "FORMAT", "table, json, or prom for node_exporter's textfile collector (default: {})",

@@ -82,13 +82,27 @@ std::optional<std::int64_t> offset(std::string_view text) {
   return sign * (*hours * 3600 + *minutes * 60);
 }
 
-std::optional<UnixNs> rfc3339(std::string_view text) {
+/// Takes "2026-11-28" off the front: its first moment in UTC. Nothing outside of what nanoseconds in 64 bits can hold.
+std::optional<std::int64_t> date_seconds(std::string_view& text) {
   const auto year = digits(text, 4);
   if (!year || !take(text, '-')) return std::nullopt;
   const auto month = digits(text, 2);
   if (!month || !take(text, '-')) return std::nullopt;
   const auto mday = digits(text, 2);
-  if (!mday || !(take(text, 'T') || take(text, 't') || take(text, ' '))) return std::nullopt;
+  if (!mday || *year < 1970 || *year > 2261) return std::nullopt;
+  namespace chrono = std::chrono;
+  const chrono::year_month_day date{chrono::year{*year}, chrono::month{static_cast<unsigned>(*month)},
+                                    chrono::day{static_cast<unsigned>(*mday)}};
+  if (!date.ok()) return std::nullopt;
+  return chrono::sys_days{date}.time_since_epoch().count() * 86'400;
+}
+
+/// "2026-11-28" alone is 00:00 of that day.
+std::optional<UnixNs> rfc3339(std::string_view text) {
+  const auto midnight = date_seconds(text);
+  if (!midnight) return std::nullopt;
+  if (text.empty()) return UnixNs{*midnight * ns_per_second};
+  if (!take(text, 'T') && !take(text, 't') && !take(text, ' ')) return std::nullopt;
   const auto hours = digits(text, 2);
   if (!hours || !take(text, ':')) return std::nullopt;
   const auto minutes = digits(text, 2);
@@ -98,14 +112,8 @@ std::optional<UnixNs> rfc3339(std::string_view text) {
   if (seconds && take(text, '.')) below = fraction(text);
   const auto east = offset(text);
   if (!seconds || !below || !east) return std::nullopt;
-
-  namespace chrono = std::chrono;
-  const chrono::year_month_day date{chrono::year{*year}, chrono::month{static_cast<unsigned>(*month)},
-                                    chrono::day{static_cast<unsigned>(*mday)}};
-  if (!date.ok() || *hours > 23 || *minutes > 59 || *seconds > 59) return std::nullopt;
-  if (*year < 1970 || *year > 2261) return std::nullopt;  // what nanoseconds in 64 bits can hold
-  const std::int64_t days = chrono::sys_days{date}.time_since_epoch().count();
-  return UnixNs{(days * 86'400 + *hours * 3600 + *minutes * 60 + *seconds - *east) * ns_per_second + *below};
+  if (*hours > 23 || *minutes > 59 || *seconds > 59) return std::nullopt;
+  return UnixNs{(*midnight + *hours * 3600 + *minutes * 60 + *seconds - *east) * ns_per_second + *below};
 }
 
 }  // namespace
@@ -128,8 +136,12 @@ Result<UnixNs> parse_time(std::string_view text, UnixNs now) {
     return UnixNs{static_cast<std::int64_t>(*seconds) * ns_per_second};
   if (const auto age = duration(text)) return UnixNs{now.value - *age};
   if (const auto time = rfc3339(text)) return *time;
+  const std::int64_t midnight = now.value - now.value % day;
+  if (text == "today") return UnixNs{midnight};
+  if (text == "yesterday") return UnixNs{midnight - day};
   return Error{Errc::usage,
-               fmt::format("time {}: write unix seconds, RFC 3339 (2026-11-23T00:20:28Z) or an age (90d, 36h)",
+               fmt::format("time {}: write a date (2026-11-23), RFC 3339 (2026-11-23T00:20:28Z), unix seconds, an age "
+                           "(90d, 36h), today or yesterday",
                            in_quotes(text))};
 }
 
