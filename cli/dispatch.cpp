@@ -76,7 +76,7 @@ ExitCode run_command(const Call& call, Output& output) {
   ExitCode code = ExitCode::ok;
   switch (call.what) {
     case Call::What::command: code = call.command->run(call.options.get(), session); break;
-    case Call::What::help: output.result(help_text(call)); break;
+    case Call::What::help: output.result(output.json() ? help_json(call) : help_text(call, output.columns())); break;
     case Call::What::version: print_version(call.libraries, session); break;
   }
   output.flush();

@@ -132,6 +132,7 @@ Call read(Given given, Commands commands, const Surroundings& surroundings) {
   call.group = given.group;
   if (given.has("help")) {
     call.what = Call::What::help;
+    call.output.json = given.has("json");
     return call;
   }
   if (given.has("version")) {

@@ -56,6 +56,9 @@ struct Surroundings {
 
 // --- settings from outside the call ---
 
+/// Of a flag in the environment: "tls-cert" is PAYTOWER_TLS_CERT.
+[[nodiscard]] std::string variable_name(std::string_view flag);
+
 /// Every flag with one of these traits; the same name means the same in all commands that have it.
 [[nodiscard]] std::vector<const Flag*> flags_that_are(unsigned traits, Commands commands);
 

@@ -47,11 +47,10 @@ Result<std::optional<std::string>> line_value(const Flag& flag, const std::optio
   return refuse(path, line, name + " is true or false");
 }
 
-/// What the environment says of a flag: "tls-cert" is $PAYTOWER_TLS_CERT. A variable that is set and empty is mostly a
+/// What the environment says of a flag. A variable that is set and empty is mostly a
 /// script's mistake, so it is refused and not skipped.
 Result<std::optional<Setting>> variable_of(std::string_view flag, const Surroundings& surroundings) {
-  std::string variable = "PAYTOWER_";
-  for (const char c : flag) variable += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+  const std::string variable = variable_name(flag);
   const std::string name(flag);
   const auto value = surroundings.environment(variable.c_str());
   if (!value) return std::optional<Setting>();
@@ -61,9 +60,8 @@ Result<std::optional<Setting>> variable_of(std::string_view flag, const Surround
 }
 
 /// An XDG folder: the variable when it holds an absolute path, else the given place below the home folder.
-Result<std::string> xdg_folder(const Surroundings& surroundings, const char* variable_name,
-                               const std::string& below_home) {
-  const auto named = surroundings.environment(variable_name);
+Result<std::string> xdg_folder(const Surroundings& surroundings, const char* variable, const std::string& below_home) {
+  const auto named = surroundings.environment(variable);
   if (named && !named->empty() && named->front() == '/') return *named;
   const auto home = surroundings.environment("HOME");
   if (!home || home->empty()) return Error{Errc::usage, "HOME is not set, so there is no default place for files"};
@@ -92,6 +90,12 @@ Result<Config> read_config(const Setting& file, const Surroundings& surroundings
 }
 
 }  // namespace
+
+std::string variable_name(std::string_view flag) {
+  std::string name = "PAYTOWER_";
+  for (const char c : flag) name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+  return name;
+}
 
 std::vector<const Flag*> flags_that_are(unsigned traits, Commands commands) {
   std::vector<const Flag*> list;

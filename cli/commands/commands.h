@@ -31,9 +31,11 @@ extern const Command serve_command;
 /// In the order of --help.
 [[nodiscard]] Commands commands();
 
-/// What --help prints.
-[[nodiscard]] std::string help_text(const Call& call);
-[[nodiscard]] std::string command_help(const Command& command);
+/// What --help prints on a terminal of so many columns: of 40 at least, and of 120 at most.
+[[nodiscard]] std::string help_text(const Call& call, std::size_t columns);
+[[nodiscard]] std::string command_help(const Command& command, std::size_t columns);
+/// The same as JSON, for programs.
+[[nodiscard]] std::string help_json(const Call& call);
 /// Of one flag, in one line.
 [[nodiscard]] std::string help_of(const Flag& flag);
 /// Every setting that a config file could hold, and the file itself, each with its value and where that comes from; in

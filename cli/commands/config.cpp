@@ -108,10 +108,10 @@ Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroun
 
 constexpr Command config_command = command<ConfigOptions, take, run>({
     .name = "config",
-    .summary = "Show which settings are in force, and where each comes from",
+    .summary = "Show the settings in force, and where each comes from",
     .about = "A flag beats the environment, the environment beats the configuration file, and that beats the default.",
     .examples = "  paytower config\n"
-                "  paytower config --json | jq -r '.settings[] | select(.name == \"db\").value'",
+                "  paytower config --json | jq '.settings[].name'",
     .database = false,
 });
 

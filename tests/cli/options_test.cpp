@@ -95,7 +95,7 @@ struct World {
     const auto call = parse(arguments);
     REQUIRE(call);
     CHECK(call->what == Call::What::help);
-    return help_text(*call);
+    return help_text(*call, 80);
   }
 };
 

@@ -43,6 +43,8 @@ INSIDE = {
     "stats": {"attempts_per_payment": "distribution", "parts_per_payment": "distribution", "fee_msat": "distribution", "fee_ppm": "distribution", "settle_us": "distribution",
               "failures_by_channel": "failing channel", "bytes": "bytes"},
     "config": {"settings": "setting"},
+    "help": {"commands": "command", "global_flags": "flag", "exit_codes": "exit code"},
+    "command": {"flags": "flag"},
 }
 
 
@@ -175,6 +177,7 @@ class Shapes(harness.World):
         self.printed("simulate network", 0, "simulate", "network", "--out", os.path.join(self.folder, "second.sim"))
         self.printed("version", 0, "--version")
         self.printed("config", 0, "config")
+        self.printed("help", 0, "help")
 
     def hints(self, invoice):
         outcome = self.run_it("decode", invoice, "--json")

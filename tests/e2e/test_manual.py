@@ -1,6 +1,7 @@
 """Goal: what the program knows, its manual knows, and nothing else. Method: the flags of every command's help, and their defaults,
 beside those of its page, in both directions; every reference and every long option named anywhere in the pages exists."""
 
+import json
 import os
 import re
 import subprocess
@@ -80,6 +81,22 @@ class Manual(unittest.TestCase):
         for command in self.commands():
             with self.subTest(command):
                 self.assertEqual(described(part_of(command)), flags_of(helped(*command.split()).split("\nOptions:\n")[-1]))
+
+    def test_help_as_json_has_the_same_commands_flags_and_defaults(self):
+        def of(flags):
+            return {flag["name"] for flag in flags}, {flag["letter"] for flag in flags} - {None}
+        document = json.loads(subprocess.run([harness.BINARY, "--help", "--json"], capture_output=True, text=True, check=True).stdout)
+        self.assertEqual([command["name"] for command in document["commands"]], self.commands())
+        self.assertEqual(of(document["global_flags"]), (GLOBALS, GLOBAL_LETTERS))
+        for command in document["commands"]:
+            text = helped(*command["name"].split()).split("\nOptions:\n")[-1]
+            self.assertEqual(of(command["flags"]), flags_of(text), command["name"])
+            shown = {flag["name"]: numbers(flag["default"] or "") for flag in command["flags"]}
+            for name, default in defaults_of(text).items():
+                self.assertEqual(shown[name][:1] or default[:1], default[:1], name)
+            alone = json.loads(subprocess.run([harness.BINARY, "help", *command["name"].split(), "--json"], capture_output=True, text=True, check=True).stdout)
+            self.assertEqual(alone["commands"], [command])
+        self.assertEqual([one["exit_code"] for one in document["exit_codes"]], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 129, 130, 143])
 
     def test_the_defaults_of_each_help_are_those_of_its_page(self):
         compared = 0

@@ -13,6 +13,12 @@ WIDE = "caf\u00e9 \u4f60\u597d \U0001f600 e\u0301 \x1b[31mred \u202e"
 WIDTHS = (40, 60, 80, 120)
 
 
+def examples_of(text):
+    """As a shell joins them: without the backslashes at the ends of lines."""
+    lines = text.split("Examples:\n")[1].split("\n\n")[0]
+    return [" ".join(line.split()) for line in lines.replace("\\\n", " ").splitlines()]
+
+
 class Terminal(World):
     def history(self):
         self.ok("send", self.invoice("1234567sat"), "--yes", "--label", WIDE, "--fee-limit", "10000sat")
@@ -53,6 +59,20 @@ class Terminal(World):
         self.assertRegex(self.see("list", columns=80).text, r"INDEX +HASH +STATUS +AMOUNT +FEE +ATTEMPTS +AGE")
         self.assertNotIn("CREATED", self.see("list", columns=80).text)
         self.assertRegex(self.see("list", columns=40).text, r"(?m)^HASH +[0-9a-f]{12}$")
+
+    def test_help_fits_every_width_and_its_examples_can_be_copied(self):
+        commands = [command["name"] for command in json.loads(self.ok("help", "--json").out)["commands"]]
+        self.assertGreater(len(commands), 14)
+        for columns in (*WIDTHS, 200):
+            for command in ["", *commands]:
+                with self.subTest(columns=columns, command=command):
+                    seen = self.see("help", *command.split(), columns=columns)
+                    self.assert_fits(seen)
+                    self.assertLessEqual(max(len(line.rstrip()) for line in seen.text.splitlines()), 120)
+                    self.assertEqual(examples_of(seen.text), examples_of(self.see("help", *command.split(), columns=120).text))
+        in_a_pipe = self.ok("help", "send").out.splitlines()
+        self.assertLessEqual(max(map(len, in_a_pipe)), 80)
+        self.assertGreater(max(map(len, in_a_pipe)), 70)
 
     def test_strangers_words_stay_words(self):
         self.history()
