@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "core/base/limits.h"
 
@@ -36,7 +38,7 @@ ExitCode explain(Output& output, std::string_view command) {
     return fail(output, report_of(Error{Errc::internal, error.what(), "paytower list"}));
   } catch (const std::exception& error) {
     return fail(output,
-                report_of(Error{Errc::internal, std::string("internal error: ") + error.what(), "paytower list"}));
+                report_of(Error{Errc::internal, fmt::format("internal error: {}", error.what()), "paytower list"}));
   }
 }
 

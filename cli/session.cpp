@@ -6,6 +6,8 @@
 
 #include <sys/stat.h>
 
+#include <fmt/format.h>
+
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
@@ -37,7 +39,7 @@ void make_folders(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string folder = path.substr(0, slash);
     if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST && !exists_already(folder)) {
-      refuse(Errc::database, "cannot make the folder " + folder + ": " + std::strerror(errno),
+      refuse(Errc::database, fmt::format("cannot make the folder {}: {}", folder, std::strerror(errno)),
              "paytower --db payments.db --help");
     }
   }
@@ -45,10 +47,9 @@ void make_folders(const std::string& path) {
 
 const SwitchAddress& switch_address(const Session& session) {
   if (!session.global.switch_address) {
-    std::string forms;
-    for (const SwitchKind& kind : switch_kinds())
-      forms += (forms.empty() ? "--switch " : ", --switch ") + form_of(kind);
-    refuse(Errc::usage, "this needs a switch: name one with " + forms + " or PAYTOWER_SWITCH",
+    std::vector<std::string> forms;
+    for (const SwitchKind& kind : switch_kinds()) forms.push_back(fmt::format("--switch {}", form_of(kind)));
+    refuse(Errc::usage, fmt::format("this needs a switch: name one with {} or PAYTOWER_SWITCH", fmt::join(forms, ", ")),
            "paytower simulate network --out network.sim");
   }
   return *session.global.switch_address;
@@ -66,10 +67,10 @@ T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept,
       const auto* lost = std::get_if<Disconnected>(&event);
       if (lost == nullptr) continue;
       why = lost->why;
-      if (!again(*lost)) refuse(Errc::switch_unavailable, why + "; nothing was done");
+      if (!again(*lost)) refuse(Errc::switch_unavailable, fmt::format("{}; nothing was done", why));
     }
     if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was done");
-    if (session.clock.mono() >= until) refuse(Errc::switch_unavailable, why + "; nothing was done");
+    if (session.clock.mono() >= until) refuse(Errc::switch_unavailable, fmt::format("{}; nothing was done", why));
   }
 }
 
@@ -82,9 +83,10 @@ void warn_of_clock(Session& session, db::PaymentQuery& query) {
   const UnixNs now = session.clock.wall();
   const auto ahead = query.own_created_after(UnixNs{now.value + day_ns});
   if (!ahead) return;
-  session.output.warn("the clock of this machine shows " + time_text(now) + ", more than a day before payment " +
-                      std::to_string(ahead->first.value) + " was made (" + time_text(ahead->second) +
-                      "): one of the two times is wrong");
+  session.output.warn(
+      fmt::format("the clock of this machine shows {}, more than a day before payment {} was made ({}): "
+                  "one of the two times is wrong",
+                  time_text(now), ahead->first.value, time_text(ahead->second)));
 }
 
 }  // namespace
@@ -123,7 +125,7 @@ void Database::bound_waits(const std::optional<std::int64_t>& wait_ns) {
 std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode,
                                         const std::optional<std::int64_t>& wait_ns) {
   if (!session.global.database_named && !exists_already(session.global.database)) {
-    session.output.note("no payments yet: there is no database " + session.global.database);
+    session.output.note(fmt::format("no payments yet: there is no database {}", session.global.database));
     return nullptr;
   }
   return std::make_unique<Database>(session, mode, wait_ns);
@@ -146,24 +148,26 @@ std::unique_ptr<Database> open_to_write_if_there(Session& session, const std::op
 }
 
 Error no_such_payment(const HashArgument& argument) {
-  return Error{Errc::not_found, "there is no payment " + argument.digits, "paytower list", argument.whole};
+  return Error{Errc::not_found, fmt::format("there is no payment {}", argument.digits), "paytower list",
+               argument.whole};
 }
 
 PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty) {
   if (!argument.whole && whole_without_tty && !session.output.can_ask()) {
     refuse(Errc::usage,
-           "without a terminal this wants all 64 digits of the payment hash, not \"" + argument.digits + "\"",
-           "paytower show " + argument.digits);
+           fmt::format("without a terminal this wants all 64 digits of the payment hash, not \"{}\"", argument.digits),
+           fmt::format("paytower show {}", argument.digits));
   }
   if (argument.whole) return *argument.whole;
   if (database == nullptr) refuse(no_such_payment(argument));
   const auto found = database->query.find_hashes(argument.digits, most_candidates + 1);
   if (found.empty()) refuse(no_such_payment(argument));
   if (found.size() == 1) return found.front();
-  std::string message = argument.digits + " is the beginning of several payment hashes:";
-  for (std::size_t i = 0; i < std::min(found.size(), most_candidates); ++i) message += " " + found[i].hex();
+  std::string message = fmt::format("{} is the beginning of several payment hashes:", argument.digits);
+  for (std::size_t i = 0; i < std::min(found.size(), most_candidates); ++i)
+    message += fmt::format(" {}", found[i].hex());
   if (found.size() > most_candidates) message += " and more";
-  refuse(Errc::ambiguous, message, "paytower show " + found.front().hex());
+  refuse(Errc::ambiguous, message, fmt::format("paytower show {}", found.front().hex()));
 }
 
 // --- switch ---
@@ -180,7 +184,7 @@ bool is_out_of_reach(const Session& session, const Error& error) {
 const std::string& simulated_network(const Session& session) {
   const SwitchAddress& address = switch_address(session);
   if (!address.kind->simulated)
-    refuse(Errc::usage, "this is about simulated networks only: --switch " + simulated_address("PATH"));
+    refuse(Errc::usage, fmt::format("this is about simulated networks only: --switch {}", simulated_address("PATH")));
   return address.place;
 }
 
@@ -227,7 +231,7 @@ void ConsoleObserver::changed(const Payment& payment) {
   if (progress_ != nullptr) progress_->update(ended_, total_);
   if (!updates_) return;
   try {
-    output_.result(payment_text(PaymentView{&payment}) + "\n");
+    output_.line(payment_text(PaymentView{&payment}));
     output_.flush();
   } catch (const OutputError&) {
     updates_ = false;
@@ -251,7 +255,7 @@ ErrorReport interrupted_report(int signal, const std::optional<Payment>& payment
   }
   std::string outcome = outcome_text(*payment);
   outcome.pop_back();
-  report.message = "interrupted. " + outcome;
+  report.message = fmt::format("interrupted. {}", outcome);
   report.hint = next_command(*payment);
   report.payment_hash = payment->request.hash;
   return report;

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/output/text.h"
 #include "cli/system.h"
 #include "core/base/refuse.h"
@@ -109,8 +111,8 @@ constexpr std::array<SwitchKind, 3> table{{
 std::string make_clause() {
   std::string clause;
   for (const SwitchKind& kind : table) {
-    if (!clause.empty()) clause += &kind == &table.back() ? ", or " : ", ";
-    clause += form_of(kind) + ", " + std::string(kind.help);
+    const std::string_view comma = clause.empty() ? "" : &kind == &table.back() ? ", or " : ", ";
+    clause += fmt::format("{}{}, {}", comma, form_of(kind), kind.help);
   }
   return clause;
 }
@@ -119,11 +121,11 @@ std::string make_clause() {
 
 std::span<const SwitchKind> switch_kinds() { return table; }
 
-std::string form_of(const SwitchKind& kind) { return std::string(kind.name) + ":" + std::string(kind.place); }
+std::string form_of(const SwitchKind& kind) { return fmt::format("{}:{}", kind.name, kind.place); }
 
 std::string simulated_address(std::string_view file) {
   const auto kind = std::find_if(table.begin(), table.end(), [](const SwitchKind& row) { return row.simulated; });
-  return std::string(kind->name) + ":" + std::string(file);
+  return fmt::format("{}:{}", kind->name, file);
 }
 
 const std::string& switch_kinds_clause() {
@@ -139,7 +141,7 @@ Result<SwitchAddress> read_switch_address(std::string_view text) {
     if (auto objection = kind.objection(std::string(place))) return *std::move(objection);
     return SwitchAddress{&kind, std::string(place)};
   }
-  return Error{Errc::usage, in_quotes(text) + " names no switch; write " + switch_kinds_clause()};
+  return Error{Errc::usage, fmt::format("{} names no switch; write {}", in_quotes(text), switch_kinds_clause())};
 }
 
 }  // namespace paytower::cli

@@ -18,6 +18,8 @@
 #include <ctime>
 #include <system_error>
 
+#include <fmt/core.h>
+
 namespace paytower::cli {
 
 namespace {
@@ -129,7 +131,7 @@ void SystemRandomness::fill(std::span<std::uint8_t> out) {
 
 std::string user_name() {
   const passwd* entry = ::getpwuid(::getuid());
-  return entry != nullptr ? entry->pw_name : "uid " + std::to_string(::getuid());
+  return entry != nullptr ? entry->pw_name : fmt::format("uid {}", ::getuid());
 }
 
 Result<std::uint32_t> user_id(const std::string& name_or_number) {
@@ -138,17 +140,23 @@ Result<std::uint32_t> user_id(const std::string& name_or_number) {
   const char* const end = name_or_number.data() + name_or_number.size();
   const auto [stop, trouble] = std::from_chars(name_or_number.data(), end, number);
   if (trouble == std::errc{} && stop == end && number != static_cast<uid_t>(-1)) return number;
-  return Error{Errc::usage, "there is no user \"" + name_or_number.substr(0, 80) + "\" on this machine", "id"};
+  return Error{Errc::usage, fmt::format("there is no user \"{:.80}\" on this machine", name_or_number), "id"};
 }
 
 std::optional<Error> socket_path_objection(const std::string& path) {
   constexpr std::size_t most = sizeof(sockaddr_un{}.sun_path) - 1;
   if (path.size() <= most) return std::nullopt;
-  return Error{Errc::usage, "the path of a Unix socket has at most " + std::to_string(most) + " bytes, this one has " +
-                                std::to_string(path.size()) + ": name it from its own folder"};
+  return Error{
+      Errc::usage,
+      fmt::format("the path of a Unix socket has at most {} bytes, this one has {}: name it from its own folder", most,
+                  path.size())};
 }
 
 namespace {
+
+Error cannot_read(const std::string& name) {
+  return Error{Errc::usage, fmt::format("cannot read {}: {}", name, std::strerror(errno))};
+}
 
 /// Closes what it was given, unless that is stdin.
 struct Descriptor {
@@ -164,11 +172,10 @@ Result<std::string> read_all(const Descriptor& file, const std::string& name, st
   while (true) {
     const ssize_t got = ::read(file.number, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error{Errc::usage, "cannot read " + name + ": " + std::strerror(errno)};
+    if (got < 0) return cannot_read(name);
     if (got == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(got));
-    if (text.size() > max_bytes)
-      return Error{Errc::usage, name + " is larger than " + std::to_string(max_bytes) + " bytes"};
+    if (text.size() > max_bytes) return Error{Errc::usage, fmt::format("{} is larger than {} bytes", name, max_bytes)};
   }
 }
 
@@ -177,7 +184,7 @@ Result<std::string> read_all(const Descriptor& file, const std::string& name, st
 Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
   const std::string name = path == "-" ? "stdin" : path;
   const Descriptor file{path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.number < 0) return Error{Errc::usage, "cannot read " + name + ": " + std::strerror(errno)};
+  if (file.number < 0) return cannot_read(name);
   return read_all(file, name, max_bytes);
 }
 
@@ -186,19 +193,23 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
 Result<std::string> read_trusted(const std::string& path, std::size_t max_bytes) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat seen {};
-  if (file.number < 0 || ::fstat(file.number, &seen) != 0)
-    return Error{Errc::usage, "cannot read " + path + ": " + std::strerror(errno)};
+  if (file.number < 0 || ::fstat(file.number, &seen) != 0) return cannot_read(path);
   if (S_ISCHR(seen.st_mode)) return read_all(file, path, max_bytes);  // /dev/null
   if (seen.st_uid != 0 && seen.st_uid != ::geteuid()) {
-    return Error{Errc::usage,
-                 path + " belongs to another user (uid " + std::to_string(seen.st_uid) +
-                     "), who could have it name another switch or database; it was not read",
-                 "chown $(id -u) " + path};
+    return Error{
+        Errc::usage,
+        fmt::format("{} belongs to another user (uid {}), who could have it name another switch or database; it "
+                    "was not read",
+                    path, seen.st_uid),
+        fmt::format("chown $(id -u) {}", path)};
   }
   if ((seen.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return Error{Errc::usage,
-                 path + " can be written by others, who could have it name another switch or database; it was not read",
-                 "chmod go-w " + path};
+    return Error{
+        Errc::usage,
+        fmt::format("{} can be written by others, who could have it name another switch or database; it was not "
+                    "read",
+                    path),
+        fmt::format("chmod go-w {}", path)};
   }
   return read_all(file, path, max_bytes);
 }

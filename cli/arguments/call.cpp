@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "cli/output/text.h"
 #include "cli/system.h"
 #include "core/base/refuse.h"
@@ -80,7 +82,7 @@ void refuse_flags_of_others(const SwitchKind& kind, const Given& given) {
     for (const std::string_view flag : other.flags) {
       const bool ours = std::find(kind.flags.begin(), kind.flags.end(), flag) != kind.flags.end();
       if (given.said(flag) && !ours)
-        refuse(Errc::usage, "--" + std::string(flag) + " goes only with --switch " + form_of(other));
+        refuse(Errc::usage, fmt::format("--{} goes only with --switch {}", flag, form_of(other)));
     }
   }
 }
@@ -92,8 +94,7 @@ std::string hint_prefix(const Given& given) {
   names.emplace_back("config");
   std::string prefix = "paytower";
   for (const std::string_view name : names) {
-    if (const std::string* value = given.said_value(name))
-      prefix += " --" + std::string(name) + " " + shell_word(*value);
+    if (const std::string* value = given.said_value(name)) prefix += fmt::format(" --{} {}", name, shell_word(*value));
   }
   return prefix;
 }
@@ -113,7 +114,8 @@ void read_places(GlobalOptions& global, Values values, const Given& given) {
   global.database_named = values.database.has_value();
   global.database = values.database ? *values.database : value_of(default_database(*given.outside));
   if (global.database_named && (global.database == ":memory:" || global.database.compare(0, 5, "file:") == 0)) {
-    refuse_value({"db", {}}, in_quotes(global.database) + " is no file that lasts: payments must outlive the command");
+    refuse_value({"db", {}},
+                 fmt::format("{} is gone when the command ends: name a file on the disk", in_quotes(global.database)));
   }
 }
 
@@ -141,8 +143,9 @@ Call read(Given given, Commands commands, const Surroundings& surroundings) {
     call.libraries = given.has("verbose");
     return call;
   }
-  const std::string group(group_name);
-  if (given.group) refuse(Errc::usage, group + " needs a command", "paytower " + group + " --help");
+  if (given.group) {
+    refuse(Errc::usage, fmt::format("{} needs a command", group_name), fmt::format("paytower {} --help", group_name));
+  }
   if (given.command == nullptr) refuse(Errc::usage, "no command was named", "paytower --help");
   given.outside = &surroundings;
   (void)value_of(add_settings(given, surroundings, commands));

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "cli/output/suggest.h"
 #include "cli/output/text.h"
 
@@ -22,29 +24,28 @@ std::string no_such_line(const std::string& name, std::span<const Flag* const> f
   std::vector<std::string> known;
   for (const Flag* flag : flags) known.emplace_back(flag->name);
   const std::string near = nearest(name, known);
-  return in_quotes(name) + " cannot be set here" + (near.empty() ? "" : "; did you mean " + near + "?");
+  return fmt::format("{} cannot be set here{}", in_quotes(name), did_you_mean(near));
 }
 
 std::string line_name(const std::string& path, std::size_t line) {
-  return "config file " + path + ", line " + std::to_string(line);
+  return fmt::format("config file {}, line {}", path, line);
 }
 
 Error refuse(const std::string& path, std::size_t line, const std::string& why) {
-  return Error{Errc::usage, line_name(path, line) + ": " + why, "paytower --config none --help"};
+  return Error{Errc::usage, fmt::format("{}: {}", line_name(path, line), why), "paytower --config none --help"};
 }
 
 /// The value that a line gives to its flag; "" switches a flag without value on, nothing leaves it off.
 Result<std::optional<std::string>> line_value(const Flag& flag, const std::optional<std::string_view>& value,
                                               const std::string& path, std::size_t line) {
-  const std::string name(flag.name);
   if (!flag.value.empty()) {
     if (!value || value->empty())
-      return refuse(path, line, name + " needs a value: " + name + " = " + std::string(flag.value));
+      return refuse(path, line, fmt::format("{0} needs a value: {0} = {1}", flag.name, flag.value));
     return std::optional<std::string>(*value);
   }
   if (!value || *value == "true") return std::optional<std::string>("");
   if (*value == "false") return std::optional<std::string>();
-  return refuse(path, line, name + " is true or false");
+  return refuse(path, line, fmt::format("{} is true or false", flag.name));
 }
 
 /// What the environment says of a flag. A variable that is set and empty is mostly a
@@ -55,7 +56,8 @@ Result<std::optional<Setting>> variable_of(std::string_view flag, const Surround
   const auto value = surroundings.environment(variable.c_str());
   if (!value) return std::optional<Setting>();
   if (value->empty())
-    return Error{Errc::usage, variable + " is set and empty; unset it, or give it the value of --" + name};
+    return Error{Errc::usage,
+                 fmt::format("{} is set and empty; unset it, or give it the value of --{}", variable, name)};
   return std::optional(Setting{name, *value, Setting::Source::environment, variable});
 }
 
@@ -65,7 +67,7 @@ Result<std::string> xdg_folder(const Surroundings& surroundings, const char* var
   if (named && !named->empty() && named->front() == '/') return *named;
   const auto home = surroundings.environment("HOME");
   if (!home || home->empty()) return Error{Errc::usage, "HOME is not set, so there is no default place for files"};
-  return *home + "/" + below_home;
+  return fmt::format("{}/{}", *home, below_home);
 }
 
 /// Which config file the call reads. No value: there is none to read, or no home to look for one in.
@@ -77,7 +79,7 @@ Result<Setting> config_setting(const Given& given, const Surroundings& surroundi
   if (*named) return **std::move(named);
   const auto folder = xdg_folder(surroundings, "XDG_CONFIG_HOME", ".config");
   if (!folder) return Setting{"config", std::nullopt};
-  return Setting{"config", *folder + "/paytower/config"};
+  return Setting{"config", fmt::format("{}/paytower/config", *folder)};
 }
 
 Result<Config> read_config(const Setting& file, const Surroundings& surroundings, Commands commands) {
@@ -86,7 +88,7 @@ Result<Config> read_config(const Setting& file, const Surroundings& surroundings
   if (!text) return text.error();
   if (*text) return parse_config(**text, *file.value, commands);
   if (file.source == Setting::Source::standard) return Config{};
-  return Error{Errc::usage, "there is no config file " + *file.value, "paytower --config none --help"};
+  return Error{Errc::usage, fmt::format("there is no config file {}", *file.value), "paytower --config none --help"};
 }
 
 }  // namespace
@@ -127,10 +129,10 @@ Result<Config> parse_config(std::string_view text, const std::string& path, Comm
     if (equals != std::string_view::npos) text_behind = trimmed(line.substr(equals + 1));
     auto value = line_value(**flag, text_behind, path, number);
     if (!value) return value.error();
-    if (config.find(name) != config.end()) return refuse(path, number, name + " stands here twice");
+    if (config.find(name) != config.end()) return refuse(path, number, fmt::format("{} stands here twice", name));
     if (!*value) continue;
     if (config.find((*flag)->rival) != config.end())
-      return refuse(path, number, std::string((*flag)->rival) + " and " + name + " exclude each other");
+      return refuse(path, number, fmt::format("{} and {} exclude each other", (*flag)->rival, name));
     config[name] = ConfigLine{**value, number};
   }
   return config;
@@ -170,10 +172,11 @@ Result<std::monostate> add_settings(Given& given, const Surroundings& surroundin
 
 Error with_origin(Error error, const Given& given) {
   for (const auto& [name, setting] : given.settings) {
-    const std::string flag = "--" + name;
+    const std::string flag = fmt::format("--{}", name);
     const bool about = error.message.compare(0, flag.size(), flag) == 0 &&
                        error.message.find_first_of(": ", flag.size()) == flag.size();
-    if (about) return Error{error.code, setting.where + ": " + error.message.substr(2), "paytower config"};
+    if (about)
+      return Error{error.code, fmt::format("{}: {}", setting.where, error.message.substr(2)), "paytower config"};
   }
   return error;
 }
@@ -181,7 +184,7 @@ Error with_origin(Error error, const Given& given) {
 Result<std::string> default_database(const Surroundings& surroundings) {
   const auto folder = xdg_folder(surroundings, "XDG_DATA_HOME", ".local/share");
   if (!folder) return Error{Errc::usage, folder.error().message, "paytower --db payments.db --help"};
-  return *folder + "/paytower/payments.db";
+  return fmt::format("{}/paytower/payments.db", *folder);
 }
 
 }  // namespace paytower::cli

@@ -58,10 +58,6 @@ std::optional<Error> refuse_empty_values(std::span<const std::string> arguments)
   return std::nullopt;
 }
 
-std::string did_you_mean(const std::string& near) {
-  return near.empty() ? near : fmt::format("; did you mean {}?", near);
-}
-
 Error unknown_flag(const std::string& argument, const Command* command, std::span<const std::string> call) {
   const std::string_view of = command != nullptr ? command->name : std::string_view();
   if (auto error = foreign_flag(of, argument, call)) return *std::move(error);

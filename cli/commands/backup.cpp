@@ -1,5 +1,7 @@
 #include <sys/stat.h>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
@@ -19,12 +21,12 @@ void take(BackupOptions& backup, const Given& given) { backup.path = given.word(
 ExitCode run(const BackupOptions& options, Session& session) {
   struct stat status {};
   if (::lstat(options.path.c_str(), &status) == 0) {
-    refuse(Errc::usage, options.path + " exists already; a backup never overwrites a file");
+    refuse(Errc::usage, fmt::format("{} exists already; a backup never overwrites a file", options.path));
   }
   const auto database = open_database(session, db::OpenMode::read_only);
   if (!database) {
-    refuse(Errc::database, "there is no database " + session.global.database + " to copy",
-           "paytower --db payments.db backup " + shell_word(options.path));
+    refuse(Errc::database, fmt::format("there is no database {} to copy", session.global.database),
+           fmt::format("paytower --db payments.db backup {}", shell_word(options.path)));
   }
   Progress progress(session.output, session.clock, "pages");
   const auto done = database->admin.backup(options.path, [&](int pages, int total) {
@@ -35,9 +37,9 @@ ExitCode run(const BackupOptions& options, Session& session) {
   if (session.output.json()) {
     Json json;
     json["path"] = options.path;
-    session.output.result(dump(json) + "\n");
+    session.output.line(dump(json));
   } else {
-    session.output.result("Complete copy in " + printable(options.path) + "\n");
+    session.output.line(fmt::format("Complete copy in {}", printable(options.path)));
   }
   return ExitCode::ok;
 }

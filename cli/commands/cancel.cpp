@@ -1,6 +1,8 @@
 #include <array>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
@@ -28,9 +30,10 @@ constexpr std::int64_t look_wait_ns = 5 * ns_per_second;
 Payment stored_payment(Database& database, const CancelOptions& options, const PaymentHash& hash) {
   HashState state = value_of(database.store.find(hash));
   if (state.payment) return *std::move(state.payment);
-  const std::string show = "paytower show " + hash.hex();
-  if (state.guard)
-    refuse(Errc::already_ended, "only a guard of this payment is left; there is nothing to cancel", show);
+  if (state.guard) {
+    refuse(Errc::already_ended, "only a guard of this payment is left; there is nothing to cancel",
+           fmt::format("paytower show {}", hash.hex()));
+  }
   refuse(no_such_payment(options.hash));
 }
 
@@ -49,7 +52,7 @@ Payment after_look(Session& session, Database& database, Payment payment) {
     driver.adopt(payment.index);
     (void)value_of(driver.run());
   } catch (const SwitchError& error) {
-    session.output.note(std::string("the switch cannot be asked: ") + error.what());
+    session.output.note(fmt::format("the switch cannot be asked: {}", error.what()));
   } catch (const RefusalError& refusal) {
     if (refusal.error().code != Errc::usage && refusal.error().code != Errc::switch_unavailable) throw;
     session.output.note(refusal.error().message);
@@ -66,12 +69,13 @@ ExitCode code_of(const Payment& payment) {
 
 std::string words(const Payment& payment) {
   if (payment.status() == PaymentStatus::failed) return "Canceled. Nothing is in flight; it is safe to pay again.\n";
-  if (!payment.ended_for_good()) return "No further attempts. " + outcome_text(payment);
+  if (!payment.ended_for_good()) return fmt::format("No further attempts. {}", outcome_text(payment));
   return outcome_text(payment);
 }
 
 ExitCode report(Session& session, const Payment& payment) {
-  session.output.result(session.output.json() ? payment_text(PaymentView{&payment}) + "\n" : words(payment));
+  session.output.result(session.output.json() ? fmt::format("{}\n", payment_text(PaymentView{&payment}))
+                                              : words(payment));
   if (!payment.ended_for_good()) session.output.hint(next_command(payment));
   return code_of(payment);
 }
@@ -86,7 +90,7 @@ ExitCode dry_run(Session& session, const Payment& payment) {
     json["dry_run"] = true;
     json["exit_code"] = number(code);
     json["payment"] = payment_json(payment);
-    session.output.result(dump(json) + "\n");
+    session.output.line(dump(json));
   } else {
     session.output.result(
         over ? "Would be canceled: nothing was ever in flight. Nothing was changed.\n"

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -28,12 +30,12 @@ Json report_json(const db::CheckReport& report) {
 }
 
 std::string report_text(const db::CheckReport& report) {
-  std::string text = counted(report.payments, "payment") + ", " + counted(report.attempts, "attempt") + "\n";
+  std::string text = fmt::format("{}, {}\n", counted(report.payments, "payment"), counted(report.attempts, "attempt"));
   for (const auto& entry : report.open) {
-    text += counted(entry.second, "open attempt") + " at node " + entry.first.node.hex() + " (" +
-            printable(entry.first.network) + ")\n";
+    text += fmt::format("{} at node {} ({})\n", counted(entry.second, "open attempt"), entry.first.node.hex(),
+                        printable(entry.first.network));
   }
-  for (const std::string& problem : report.problems) text += "problem: " + printable(problem) + "\n";
+  for (const std::string& problem : report.problems) text += fmt::format("problem: {}\n", printable(problem));
   if (report.problems.empty()) text += "The database is sound.\n";
   return text;
 }
@@ -41,11 +43,11 @@ std::string report_text(const db::CheckReport& report) {
 ExitCode run(const CheckOptions& /*options*/, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   const db::CheckReport report = database ? database->admin.check() : db::CheckReport{};
-  session.output.result(session.output.json() ? dump(report_json(report)) + "\n" : report_text(report));
+  session.output.result(session.output.json() ? fmt::format("{}\n", dump(report_json(report))) : report_text(report));
   if (report.problems.empty()) return ExitCode::ok;
   session.output.flush();
   session.output.error(
-      report_of(Error{Errc::database, "the database has " + counted(report.problems.size(), "problem")}));
+      report_of(Error{Errc::database, fmt::format("the database has {}", counted(report.problems.size(), "problem"))}));
   return ExitCode::database;
 }
 

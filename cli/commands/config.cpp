@@ -1,5 +1,7 @@
 #include <set>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/output/render.h"
 #include "cli/output/table.h"
@@ -24,7 +26,7 @@ std::optional<std::string> standard_setting(const Flag& flag, const Surroundings
     for (const Flag& one : command->flags) {
       if (one.name != flag.name || !one.has(is::configurable)) continue;
       differ = differ || one.standard.shown() != standard;
-      each += (each.empty() ? "" : ", ") + one.standard.shown() + " for " + std::string(command->name);
+      each += fmt::format("{}{} for {}", each.empty() ? "" : ", ", one.standard.shown(), command->name);
     }
   }
   if (standard.empty()) return std::nullopt;
@@ -74,7 +76,7 @@ std::string settings_text(const std::vector<Setting>& settings, const Output& ou
 }
 
 ExitCode run(const ConfigOptions& options, Session& session) {
-  session.output.result(session.output.json() ? dump(settings_json(options.settings)) + "\n"
+  session.output.result(session.output.json() ? fmt::format("{}\n", dump(settings_json(options.settings)))
                                               : settings_text(options.settings, session.output));
   return ExitCode::ok;
 }
@@ -90,7 +92,7 @@ Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroun
     if (flag.name == "config") return outside->file;
     const std::string name(flag.name);
     if (const std::string* said = given.said_value(name))
-      return Setting{name, *said, Setting::Source::flag, "--" + name};
+      return Setting{name, *said, Setting::Source::flag, fmt::format("--{}", name)};
     auto setting = outside->find(flag, surroundings);
     if (!setting) return setting.error();
     if (*setting) return **std::move(setting);

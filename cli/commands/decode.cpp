@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/send_options.h"
 #include "cli/output/render.h"
@@ -82,26 +84,25 @@ std::string payable_words(const Invoice& invoice, std::optional<NotPayable> why_
   if (why_not == NotPayable::expired) return "no: expired";
   if (why_not) return "no: the payee wants more blocks than a route can have";
   if (invoice.min_final_cltv > standard_send().cltv_limit)
-    return "yes, with --cltv-limit " + std::to_string(invoice.min_final_cltv) + " or more";
+    return fmt::format("yes, with --cltv-limit {} or more", invoice.min_final_cltv);
   return "yes";
 }
 
 std::string invoice_text(const Invoice& invoice, std::optional<NotPayable> why_not) {
   std::string text;
-  const auto line = [&text](std::string name, const std::string& value) {
-    name.resize(std::max<std::size_t>(name.size(), 12), ' ');
-    text += name + "  " + value + "\n";
+  const auto line = [&text](std::string_view name, const std::string& value) {
+    text += fmt::format("{:12}  {}\n", name, value);
   };
   line("payment hash", invoice.payment_hash.hex());
   line("network", printable(invoice.network));
   line("amount", invoice.amount ? sat_text(*invoice.amount) : "any (say it with --amt)");
   line("destination", invoice.payee.hex());
   if (invoice.description) line("description", printable(*invoice.description));
-  if (invoice.description_hash) line("description", "SHA-256 " + invoice.description_hash->hex());
+  if (invoice.description_hash) line("description", fmt::format("SHA-256 {}", invoice.description_hash->hex()));
   line("created", time_text(from_seconds(invoice.timestamp)));
   line("expires", time_text(from_seconds(expiry_time(invoice))));
-  line("final delta", std::to_string(invoice.min_final_cltv) + " blocks");
-  if (!invoice.route_hints.empty()) line("route hints", std::to_string(invoice.route_hints.size()));
+  line("final delta", fmt::format("{} blocks", invoice.min_final_cltv));
+  if (!invoice.route_hints.empty()) line("route hints", fmt::format("{}", invoice.route_hints.size()));
   line("payable", payable_words(invoice, why_not));
   return text;
 }
@@ -110,8 +111,9 @@ ExitCode run(const DecodeOptions& options, Session& session) {
   const auto invoice = decode_invoice(options.invoice);
   if (!invoice) refuse(invoice.error());
   const auto why_not = not_payable(*invoice, static_cast<std::uint64_t>(session.clock.wall().value / ns_per_second));
-  session.output.result(session.output.json() ? dump(invoice_json(*invoice, options.invoice, why_not)) + "\n"
-                                              : invoice_text(*invoice, why_not));
+  session.output.result(session.output.json()
+                            ? fmt::format("{}\n", dump(invoice_json(*invoice, options.invoice, why_not)))
+                            : invoice_text(*invoice, why_not));
   return ExitCode::ok;
 }
 

@@ -1,5 +1,7 @@
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
@@ -61,25 +63,26 @@ void refuse_skipped(Session& session, Database& database, const db::DeleteReport
     session.output.speak_of(skipped.hash);
     const std::string hash = skipped.hash.hex();
     if (skipped.reason == "not_found")
-      refuse(Errc::not_found, "there is no payment " + hash + "; nothing was deleted", "paytower list");
+      refuse(Errc::not_found, fmt::format("there is no payment {}; nothing was deleted", hash), "paytower list");
     if (skipped.reason == "guarded") {
       refuse(Errc::guarded,
-             "only a guard of payment " + hash +
-                 " is left; --forget drops it and makes the hash payable again; nothing was deleted",
-             "paytower show " + hash);
+             fmt::format("only a guard of payment {} is left; --forget drops it and makes the hash payable again; "
+                         "nothing was deleted",
+                         hash),
+             fmt::format("paytower show {}", hash));
     }
     if (skipped.reason == "set_id") refuse(db::refusal_of_set_id(skipped.hash));
     // What was imported is not resumed: `show` says where it goes on.
     const HashState state = value_of(database.store.find(skipped.hash));
     const bool imported = state.payment && state.payment->provenance != Provenance::native;
-    const std::string why = skipped.reason == "watched" ? " is on the watch list" : " is in flight";
-    refuse(Errc::in_flight, "payment " + hash + why + "; nothing was deleted",
-           (imported ? "paytower show " : "paytower resume ") + hash);
+    const char* const why = skipped.reason == "watched" ? "is on the watch list" : "is in flight";
+    refuse(Errc::in_flight, fmt::format("payment {} {}; nothing was deleted", hash, why),
+           fmt::format("paytower {} {}", imported ? "show" : "resume", hash));
   }
 }
 
 std::string rows_text(const db::DeleteReport& report) {
-  return counted(report.deleted, "payment") + " and " + counted(report.deleted_htlcs, "HTLC");
+  return fmt::format("{} and {}", counted(report.deleted, "payment"), counted(report.deleted_htlcs, "HTLC"));
 }
 
 void confirm(const DeleteOptions& options, Session& session, const db::DeleteReport& plan,
@@ -88,15 +91,15 @@ void confirm(const DeleteOptions& options, Session& session, const db::DeleteRep
     refuse(Errc::not_confirmed,
            "deleting needs a yes, and there is no terminal to ask at: add --yes; nothing was deleted");
   }
-  const std::string what = "Delete " + rows_text(plan);
   bool agreed = false;
   if (options.forget) {
     const std::string expected =
         request.hashes.empty() ? "forget" : request.hashes.front().hex().substr(0, typed_digits);
-    agreed = ask_line(what + ", and forget that they were paid: they can be paid again.\nType " + expected +
-                      " to confirm: ") == expected;
+    agreed = ask_line(fmt::format("Delete {}, and forget that they were paid: they can be paid again.\n"
+                                  "Type {} to confirm: ",
+                                  rows_text(plan), expected)) == expected;
   } else {
-    agreed = ask_yes(what + "?");
+    agreed = ask_yes(fmt::format("Delete {}?", rows_text(plan)));
   }
   if (!agreed) refuse(Errc::not_confirmed, "not confirmed; nothing was deleted");
 }
@@ -118,14 +121,14 @@ Json report_json(const db::DeleteReport& report, bool dry_run) {
 }
 
 std::string report_text(const db::DeleteReport& report, bool dry_run) {
-  std::string text = (dry_run ? "Would delete " : "Deleted ") + rows_text(report);
-  if (report.forgotten > 0) text += ", and forget " + counted(report.forgotten, "guard");
-  if (!report.skipped.empty()) text += "; " + std::to_string(report.skipped.size()) + " skipped";
-  return text + ".\n";
+  std::string text = fmt::format("{} {}", dry_run ? "Would delete" : "Deleted", rows_text(report));
+  if (report.forgotten > 0) text += fmt::format(", and forget {}", counted(report.forgotten, "guard"));
+  if (!report.skipped.empty()) text += fmt::format("; {} skipped", report.skipped.size());
+  return fmt::format("{}.\n", text);
 }
 
 void print(Session& session, const db::DeleteReport& report, bool dry_run) {
-  session.output.result(session.output.json() ? dump(report_json(report, dry_run)) + "\n"
+  session.output.result(session.output.json() ? fmt::format("{}\n", dump(report_json(report, dry_run)))
                                               : report_text(report, dry_run));
 }
 
@@ -162,7 +165,7 @@ ExitCode run(const DeleteOptions& options, Session& session) {
     ErrorReport error;
     error.code = "interrupted";
     error.exit_code = interrupted_by(session.clock.stop_signal());
-    error.message = "interrupted after " + rows_text(report) + "; the same call goes on";
+    error.message = fmt::format("interrupted after {}; the same call goes on", rows_text(report));
     session.output.error(error);
     return error.exit_code;
   }

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include <fmt/core.h>
+
 #include "cli/commands/outcome.h"
 #include "cli/output/failure_text.h"
 #include "cli/output/render.h"
@@ -24,23 +26,23 @@ std::string words_of(const std::vector<Route>& planned) {
     amount = checked_add(amount, route.delivered()).value_or(amount);
     fees = checked_add(fees, route.fees()).value_or(fees);
   }
-  const std::string way = planned.size() == 1 ? "over " + counted(planned.front().hops.size(), "hop")
-                                              : "in " + std::to_string(planned.size()) + " parts";
-  return "Would pay " + sat_text(amount) + " " + way + ", fee " + sat_text(fees) + ".";
+  const std::string way = planned.size() == 1 ? fmt::format("over {}", counted(planned.front().hops.size(), "hop"))
+                                              : fmt::format("in {} parts", planned.size());
+  return fmt::format("Would pay {} {}, fee {}.", sat_text(amount), way, sat_text(fees));
 }
 
 std::string words_of(const DriveResult& result) {
   const Payment& payment = *result.payment;
   switch (payment.status()) {
     case PaymentStatus::succeeded: return "Is paid already, with the same parameters.";
-    case PaymentStatus::failed: return "Would fail: " + why_not_paid(payment) + ".";
+    case PaymentStatus::failed: return fmt::format("Would fail: {}.", why_not_paid(payment));
     case PaymentStatus::unknown: return "Has ended already.";
     case PaymentStatus::initiated:
     case PaymentStatus::in_flight: break;
   }
   if (result.joined) return "Is open already, with the same parameters: send would join it.";
   const std::string who = blocker_text(result.why_open.blocker);
-  if (!who.empty() && !payment.has_open_attempt()) return "Would wait: " + who + ".";
+  if (!who.empty() && !payment.has_open_attempt()) return fmt::format("Would wait: {}.", who);
   return "Is in flight already, and the switch cannot be asked what became of it.";
 }
 
@@ -71,9 +73,10 @@ ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const D
     code = exit_code_of(*result.payment);
   }
   if (session.output.json()) {
-    session.output.result(dump(forecast_json(result, planned, code)) + "\n");
+    session.output.line(dump(forecast_json(result, planned, code)));
   } else {
-    session.output.result((planned.empty() ? words_of(result) : words_of(planned)) + " Nothing was sent or stored.\n");
+    session.output.line(
+        fmt::format("{} Nothing was sent or stored.", planned.empty() ? words_of(result) : words_of(planned)));
   }
   return code;
 }

@@ -1,6 +1,8 @@
 #include <array>
 #include <memory>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/migrate_report.h"
 #include "cli/output/progress.h"
@@ -59,7 +61,7 @@ std::int64_t lock_timeout(const Session& session) { return session.global.lock_t
 /// Nothing when the call names no database and there is none yet.
 std::unique_ptr<db::Connection> open_any_version(Session& session, db::OpenMode mode) {
   if (!session.global.database_named && !exists_already(session.global.database)) {
-    session.output.note("no payments yet: there is no database " + session.global.database);
+    session.output.note(fmt::format("no payments yet: there is no database {}", session.global.database));
     return nullptr;
   }
   db::OpenOptions open;
@@ -83,12 +85,12 @@ Json status_json(const db::MigrateStatus& status) {
 }
 
 std::string status_text(const db::MigrateStatus& status) {
-  std::string text = "Version " + std::to_string(status.version) + " of " + std::to_string(status.latest) + "\n";
+  std::string text = fmt::format("Version {} of {}\n", status.version, status.latest);
   for (const db::StepName& step : status.pending)
-    text += "pending: step " + std::to_string(step.version) + " (" + step.name + ")\n";
+    text += fmt::format("pending: step {} ({})\n", step.version, step.name);
   if (status.version > status.latest) text += "It was made by a newer paytower.\n";
   if (status.pending.empty() && status.version == status.latest) text += "Up to date.\n";
-  if (status.quarantined > 0) text += counted(status.quarantined, "record") + " set aside\n";
+  if (status.quarantined > 0) text += fmt::format("{} set aside\n", counted(status.quarantined, "record"));
   return text;
 }
 
@@ -99,7 +101,7 @@ ExitCode show_status(Session& session) {
     db::WriteLock lock(connection->real_path(), 0);
     status = db::Migrator(*connection, lock).status();
   }
-  session.output.result(session.output.json() ? dump(status_json(status)) + "\n" : status_text(status));
+  session.output.result(session.output.json() ? fmt::format("{}\n", dump(status_json(status))) : status_text(status));
   return status.version == status.latest ? ExitCode::ok : ExitCode::database;
 }
 

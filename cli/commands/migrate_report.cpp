@@ -1,5 +1,7 @@
 #include "cli/commands/migrate_report.h"
 
+#include <fmt/core.h>
+
 #include "cli/output/json.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -72,49 +74,48 @@ void print_json(const db::MigrateReport& report, SQLite::Database& database, boo
 }
 
 std::string more_line(std::uint64_t lines) {
-  return lines > most_lines ? "  and " + std::to_string(lines - most_lines) + " more\n" : std::string();
+  return lines > most_lines ? fmt::format("  and {} more\n", lines - most_lines) : std::string();
 }
 
 void print_text(const db::MigrateReport& report, SQLite::Database& database, bool dry_run, Output& output) {
-  if (report.backup_path) output.result("Backup: " + printable(*report.backup_path) + "\n");
-  for (const db::StepName& step : report.applied) {
-    output.result((dry_run ? "Would apply step " : "Applied step ") + std::to_string(step.version) + " (" + step.name +
-                  ")\n");
+  if (report.backup_path) output.line(fmt::format("Backup: {}", printable(*report.backup_path)));
+  const auto& counts = report.counts;
+  for (const db::StepName& step : report.applied)
+    output.line(fmt::format("{} step {} ({})", dry_run ? "Would apply" : "Applied", step.version, step.name));
+  output.line(fmt::format("{} read: {}, {}, {} set aside; {}", counted(counts.read, "record"),
+                          counted(counts.migrated, "payment"), counted(counts.duplicates, "duplicate"),
+                          counts.quarantined, counted(counts.guards, "guard")));
+  if (counts.guards_resolved > 0) {
+    output.line(fmt::format("{} of what was in flight dropped: its end is known now.",
+                            counted(counts.guards_resolved, "guard")));
   }
-  output.result(counted(report.counts.read, "record") + " read: " + counted(report.counts.migrated, "payment") + ", " +
-                counted(report.counts.duplicates, "duplicate") + ", " + std::to_string(report.counts.quarantined) +
-                " set aside; " + counted(report.counts.guards, "guard") + "\n");
-  if (report.counts.guards_resolved > 0) {
-    output.result(counted(report.counts.guards_resolved, "guard") +
-                  " of what was in flight dropped: its end is known now.\n");
-  }
-  for (const std::string& note : report.notes) output.result("Note: " + printable(note) + ".\n");
-  if (report.counts.counter_raised) {
-    output.result("The counter of sequence numbers stood below the largest number in use; it goes on behind " +
-                  std::to_string(report.counts.counter) + ".\n");
+  for (const std::string& note : report.notes) output.line(fmt::format("Note: {}.", printable(note)));
+  if (counts.counter_raised) {
+    output.line(
+        fmt::format("The counter of sequence numbers stood below the largest number in use; it goes on behind {}.",
+                    counts.counter));
   }
   std::uint64_t lines = 0;
   if (report.counts.quarantined > 0) {
     db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
       if (lines++ >= most_lines) return;
-      output.result(
-          "  set aside: " + (one.sequence ? "record " + std::to_string(*one.sequence) : std::string("an entry")) +
-          (one.hash ? " of " + one.hash->hex() : "") + ": " + printable(one.reason) + "\n");
+      const std::string which = one.sequence ? fmt::format("record {}", *one.sequence) : "an entry";
+      output.line(fmt::format("  set aside: {}{}: {}", which, one.hash ? fmt::format(" of {}", one.hash->hex()) : "",
+                              printable(one.reason)));
     });
   }
   output.result(more_line(lines));
   lines = 0;
   if (report.counts.guards > 0) {
     db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
-      if (lines++ < most_lines)
-        output.result("  guard: " + hash.hex() + " " + std::string(guard_kind_name(kind)) + "\n");
+      if (lines++ < most_lines) output.line(fmt::format("  guard: {} {}", hash.hex(), guard_kind_name(kind)));
     });
   }
   output.result(more_line(lines));
   if (dry_run) {
-    output.result("Nothing was changed.\n");
+    output.line("Nothing was changed.");
   } else {
-    output.result("The database has version " + std::to_string(report.to_version) + ".\n");
+    output.line(fmt::format("The database has version {}.", report.to_version));
   }
 }
 
@@ -132,8 +133,8 @@ ExitCode print_report(const db::MigrateReport& report, SQLite::Database& databas
   ErrorReport error;
   error.code = "quarantined";
   error.exit_code = ExitCode::quarantined;
-  error.message = counted(report.counts.quarantined, "record") + " could not be read" +
-                  (dry_run ? "; a migration sets that aside" : "; set aside byte for byte");
+  error.message = fmt::format("{} could not be read; {}", counted(report.counts.quarantined, "record"),
+                              dry_run ? "a migration sets that aside" : "set aside byte for byte");
   if (!dry_run) error.hint = "paytower list --quarantine";
   output.error(error);
   return error.exit_code;

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "core/base/refuse.h"
 
 namespace paytower::cli {
@@ -14,9 +16,8 @@ constexpr int most_tries = 5;
 }  // namespace
 
 Error refusal_of_decision(const Payment& payment, Errc why) {
-  const std::string status(status_name(payment.status()));
-  return Error{why, "the payment has ended (" + status + "); nothing was changed",
-               "paytower show " + payment.request.hash.hex()};
+  return Error{why, fmt::format("the payment has ended ({}); nothing was changed", status_name(payment.status())),
+               fmt::format("paytower show {}", payment.request.hash.hex())};
 }
 
 void confirm_decision(const Session& session, const std::string& consequence, const std::string& expected) {
@@ -24,13 +25,13 @@ void confirm_decision(const Session& session, const std::string& consequence, co
     refuse(Errc::not_confirmed,
            "this needs a confirmation, and there is no terminal to ask at: add --yes; nothing was changed");
   }
-  const auto answer = ask_line(consequence + "\nType " + expected + " to confirm: ");
+  const auto answer = ask_line(fmt::format("{}\nType {} to confirm: ", consequence, expected));
   if (answer != expected) refuse(Errc::not_confirmed, "not confirmed; nothing was changed");
 }
 
 Result<Payment> store_decision(Session& session, Database& database, Payment payment, const Event& word) {
   Error last{Errc::conflict, "the payment kept changing; nothing was changed",
-             "paytower show " + payment.request.hash.hex()};
+             fmt::format("paytower show {}", payment.request.hash.hex())};
   for (int tries = 0; tries < most_tries; ++tries) {
     const Decision decision = decide(payment, TimedEvent{session.clock.wall(), word});
     if (decision.refusal) return refusal_of_decision(payment, *decision.refusal);

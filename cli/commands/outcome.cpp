@@ -72,7 +72,7 @@ std::optional<std::int64_t> remaining_wait(const std::optional<std::int64_t>& wa
 Error with_node_hint(const Session& session, Error error, const PaymentHash& hash) {
   const bool theirs = error.code == Errc::in_flight || error.code == Errc::still_at_switch;
   if (!theirs || !error.hint.empty() || !session.global.switch_address) return error;
-  error.hint = std::string(session.global.switch_address->kind->inquiry) + hash.hex();
+  error.hint = fmt::format("{}{}", session.global.switch_address->kind->inquiry, hash.hex());
   return error;
 }
 
@@ -128,7 +128,7 @@ void print_payment(Session& session, const Payment& payment, const DriveResult* 
   if (session.output.json()) {
     PaymentView view{&payment};
     view.sent = sent;
-    return session.output.result(payment_text(view) + "\n");
+    return session.output.line(payment_text(view));
   }
   session.output.result(outcome_text(payment, why_open));
   if (sent != nullptr && sent->paid_before) session.output.note("it was paid before; nothing was sent now");

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/input/routes.h"
 #include "cli/output/text.h"
 #include "core/base/limits.h"
@@ -36,18 +38,20 @@ UnixNs expiry_of(const Invoice& invoice) { return from_seconds(expiry_time(invoi
 Error not_payable_now(NotPayable why, const Invoice& invoice) {
   switch (why) {
     case NotPayable::expired:
-      return Error{Errc::invoice_expired, "the invoice expired at " + time_text(expiry_of(invoice)) +
-                                              "; nothing was sent. Ask the payee for a new one"};
+      return Error{Errc::invoice_expired,
+                   fmt::format("the invoice expired at {}; nothing was sent. Ask the payee for a "
+                               "new one",
+                               time_text(expiry_of(invoice)))};
     case NotPayable::final_cltv_too_large: break;
   }
-  return usage("the payee wants " + std::to_string(invoice.min_final_cltv) + " blocks, a route can have " +
-               std::to_string(limits::max_cltv_delta));
+  return usage(
+      fmt::format("the payee wants {} blocks, a route can have {}", invoice.min_final_cltv, limits::max_cltv_delta));
 }
 
 Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
   if (invoice.amount && options.amount) {
-    return usage("the invoice asks for " + sat_text(*invoice.amount) +
-                 " itself; --amt is only for an invoice without an amount");
+    return usage(fmt::format("the invoice asks for {} itself; --amt is only for an invoice without an amount",
+                             sat_text(*invoice.amount)));
   }
   if (invoice.amount) return *invoice.amount;
   if (!options.amount) return usage("the invoice names no amount: say with --amt how much to pay");
@@ -127,8 +131,8 @@ Result<Wanted> read_wanted(const SendOptions& options, UnixNs now) {
   if (!wanted || wanted->objection) return wanted;
   const RouteDemand& demand = wanted->request.demand;
   if (demand.final_cltv_delta > demand.cltv_limit) {
-    wanted->objection = usage("the payee wants " + std::to_string(demand.final_cltv_delta) +
-                              " blocks, --cltv-limit allows " + std::to_string(demand.cltv_limit));
+    wanted->objection = usage(
+        fmt::format("the payee wants {} blocks, --cltv-limit allows {}", demand.final_cltv_delta, demand.cltv_limit));
   }
   return wanted;
 }
@@ -145,7 +149,7 @@ Result<std::vector<Route>> read_routes(std::string_view text, const PaymentReque
   if (!routes) return about(routes.error(), request.hash);
   for (std::size_t i = 0; i < routes->size(); ++i) {
     const auto kept = check_route((*routes)[i], request.demand);
-    if (!kept) return about(usage("route " + std::to_string(i + 1) + ": " + kept.error().message), request.hash);
+    if (!kept) return about(usage(fmt::format("route {}: {}", i + 1, kept.error().message)), request.hash);
   }
   return routes;
 }

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
@@ -55,14 +57,12 @@ Event event_of(ByHand decision) {
   return OperatorAssumesFailed{};
 }
 
-std::string consequence_of(ByHand decision, const PaymentHash& hash, bool paid, bool amp) {
-  const std::string start = "Payment " + hash.hex() + ":\n";
+std::string_view consequence_of(ByHand decision, bool paid, bool amp) {
   if (amp && !paid && decision == ByHand::assume_failed)
-    return start + "it will count as failed. The set id of an AMP payment can never be paid again.";
-  if (paid) return start + "it is paid and stays paid; the attempts that are still open beside it will be closed.";
-  if (decision == ByHand::write_off)
-    return start + "it will be over with an unknown outcome, and can never be paid again.";
-  return start + "it will count as failed and can be paid again. If its HTLC still settles, the money is paid twice.";
+    return "it will count as failed. The set id of an AMP payment can never be paid again.";
+  if (paid) return "it is paid and stays paid; the attempts that are still open beside it will be closed.";
+  if (decision == ByHand::write_off) return "it will be over with an unknown outcome, and can never be paid again.";
+  return "it will count as failed and can be paid again. If its HTLC still settles, the money is paid twice.";
 }
 
 // --- the look before the decision ---
@@ -110,7 +110,8 @@ class Witness {
 
  private:
   std::optional<LookFinding> unasked(const std::string& why) {
-    session_.output.warn("the node was not asked (" + why + "): your word stands by itself", payment_.request.hash);
+    session_.output.warn(fmt::format("the node was not asked ({}): your word stands by itself", why),
+                         payment_.request.hash);
     return std::nullopt;
   }
 
@@ -138,9 +139,10 @@ bool may_start(const LookFinding& finding, const Payment& payment) {
 }
 
 [[noreturn]] void still_there(const Session& session, const PaymentHash& hash, bool guard, bool paid) {
-  const std::string what = paid ? "the node shows that this payment is paid"
+  const char* const what = paid ? "the node shows that this payment is paid"
                                 : "the node calls an HTLC of this payment in flight; wait for its outcome";
-  Error error{Errc::still_at_switch, what + "; nothing was changed", guard ? "" : "paytower resume " + hash.hex()};
+  Error error{Errc::still_at_switch, fmt::format("{}; nothing was changed", what),
+              guard ? "" : fmt::format("paytower resume {}", hash.hex())};
   refuse(guard ? with_node_hint(session, std::move(error), hash) : error);
 }
 
@@ -161,7 +163,7 @@ WhyOpen look_first(Session& session, Database& database, const Payment& payment,
     refuse(
         Errc::still_at_switch,
         "the node may still start an HTLC of this payment, and `resume` finds out whether it does; nothing was changed",
-        "paytower resume " + hash.hex());
+        fmt::format("paytower resume {}", hash.hex()));
   }
   session.output.note("the node calls it pending, but has no HTLC of it: it is looked at again in 60 s", true);
   const SignalGuard signals;
@@ -191,7 +193,8 @@ class Locked {
  public:
   Locked(Database& database, const PaymentHash& hash) : locks_(database.payment_locks), hash_(hash) {
     if (locks_.try_lock(hash)) return;
-    refuse(Errc::busy, "another paytower is driving this payment; nothing was changed", "paytower show " + hash.hex());
+    refuse(Errc::busy, "another paytower is driving this payment; nothing was changed",
+           fmt::format("paytower show {}", hash.hex()));
   }
   ~Locked() { locks_.unlock(hash_); }
   Locked(const Locked&) = delete;
@@ -207,7 +210,8 @@ ExitCode report(Session& session, const PaymentHash& hash, Database& database, c
   if (state.payment) {
     print_payment(session, *state.payment, nullptr, why_open);
   } else if (const auto history = database.query.history(hash); history && history->guard) {
-    session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n" : "Recorded.\n");
+    session.output.result(session.output.json() ? fmt::format("{}\n", dump(guard_json(*history->guard)))
+                                                : "Recorded.\n");
   }
   return ExitCode::ok;
 }
@@ -258,9 +262,11 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   const HashState before = value_of(database->store.find(hash));
   check(before);
   const bool paid = before.payment && before.payment->proof();
-  if (!options.yes)
-    confirm_decision(session, consequence_of(options.decision, hash, paid, before.payment && before.payment->amp),
+  if (!options.yes) {
+    const auto consequence = consequence_of(options.decision, paid, before.payment && before.payment->amp);
+    confirm_decision(session, fmt::format("Payment {}:\n{}", hash.hex(), consequence),
                      hash.hex().substr(0, typed_digits));
+  }
 
   const Locked lock(*database, hash);
   HashState state = value_of(database->store.find(hash));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "cli/commands/operator_decision.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -46,10 +48,10 @@ void print(Session& session, std::uint64_t adopted, const IdentityAnswer& identi
     json["restored"] = true;
     json["adopted"] = adopted;
     json["node"] = identity.key.node.hex();
-    return session.output.result(dump(json) + "\n");
+    return session.output.line(dump(json));
   }
-  session.output.result("The database is in use again: " + counted(adopted, "payment") +
-                        " taken in from what the switch shows.\n");
+  session.output.line(fmt::format("The database is in use again: {} taken in from what the switch shows.",
+                                  counted(adopted, "payment")));
   session.output.hint("paytower resume");
 }
 
@@ -62,8 +64,9 @@ ExitCode resolve_restored(bool yes, Session& session) {
   if (!database) refuse(Errc::not_found, "there is no database that could be an old copy");
   if (!yes) {
     confirm_decision(session,
-                     "This database is taken for an old copy of itself. What node " + identity.key.node.hex() +
-                         "\nshows of it is taken in: what is pending stays unpayable, what is complete counts as paid.",
+                     fmt::format("This database is taken for an old copy of itself. What node {}\nshows of it is taken "
+                                 "in: what is pending stays unpayable, what is complete counts as paid.",
+                                 identity.key.node.hex()),
                      "restored");
   }
   const UnixNs now = session.clock.wall();

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands/commands.h"
@@ -101,7 +102,7 @@ constexpr std::size_t largest_graph = std::size_t{512} << 20;  // mainnet as lnc
 sim::ImportedGraph read_graph_file(const std::string& path) {
   const std::string text = value_of(read_input(path, largest_graph));
   const auto document = read_json(text, {largest_graph});
-  if (!document) refuse(Errc::usage, path + ": " + document.error().message);
+  if (!document) refuse(Errc::usage, fmt::format("{}: {}", path, document.error().message));
   return value_of(read_graph(*document));
 }
 
@@ -146,12 +147,13 @@ ExitCode run(const NetworkOptions& options, Session& session) {
     json["own_key"] = made->own_key.hex();
     json["nodes"] = made->nodes;
     json["channels"] = made->channels;
-    session.output.result(dump(json) + "\n");
+    session.output.line(dump(json));
   } else {
-    session.output.result("Simulated network in " + printable(options.out) + ": " + counted(made->nodes, "node") +
-                          ", " + counted(made->channels, "channel") + "; our node is " + made->own_key.hex() + "\n");
-    session.output.hint("paytower --switch " + shell_word(simulated_address(options.out)) +
-                        " simulate invoice --amt 250sat");
+    session.output.line(fmt::format("Simulated network in {}: {}, {}; our node is {}", printable(options.out),
+                                    counted(made->nodes, "node"), counted(made->channels, "channel"),
+                                    made->own_key.hex()));
+    session.output.hint(
+        fmt::format("paytower --switch {} simulate invoice --amt 250sat", shell_word(simulated_address(options.out))));
   }
   return ExitCode::ok;
 }
@@ -170,9 +172,9 @@ ExitCode run(const InvoiceOptions& options, Session& session) {
     Json json;
     json["payment_request"] = invoice.text;
     json["payment_hash"] = invoice.hash.hex();
-    session.output.result(dump(json) + "\n");
+    session.output.line(dump(json));
   } else {
-    session.output.result(invoice.text + "\n");
+    session.output.line(invoice.text);
   }
   return ExitCode::ok;
 }
@@ -187,10 +189,10 @@ ExitCode run(const ReleaseOptions& options, Session& session) {
     Json json;
     json["payment_hash"] = hash.hex();
     json["released"] = released;
-    session.output.result(dump(json) + "\n");
+    session.output.line(dump(json));
   } else {
-    const std::string some = "Released " + counted(released, "HTLC") + "\n";
-    session.output.result(released == 0 ? "Nothing is held now; the next HTLC will not be.\n" : some);
+    session.output.line(released == 0 ? "Nothing is held now; the next HTLC will not be."
+                                      : fmt::format("Released {}", counted(released, "HTLC")));
   }
   return ExitCode::ok;
 }
@@ -208,7 +210,7 @@ ExitCode run(const LedgerOptions& options, Session& session) {
     json["created_ns"] = time_json(entry.created);
     json["resolved_ns"] = time_json(entry.resolved);
     json["state"] = sim::oracle_state_name(entry.state);
-    session.output.result(dump(json) + "\n");
+    session.output.line(dump(json));
     return true;
   });
   return ExitCode::ok;

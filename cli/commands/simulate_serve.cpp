@@ -1,5 +1,7 @@
 #include <array>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/output/text.h"
 #include "core/base/refuse.h"
@@ -36,7 +38,8 @@ ExitCode run(const ServeOptions& options, Session& session) {
   const auto ledger = db::open_sim_ledger(network);
   const SignalGuard signals;
   sim::RpcServer server(*ledger, session.clock, options.socket, std::move(faults));
-  session.output.note("serving " + simulated_address(printable(network)) + " on " + printable(options.socket), true);
+  session.output.note(fmt::format("serving {} on {}", simulated_address(printable(network)), printable(options.socket)),
+                      true);
   server.run();
   return ExitCode::ok;
 }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/output/text.h"
 
 namespace paytower::cli {
@@ -52,8 +54,8 @@ Fixed parse_fixed(std::string_view text, std::uint32_t decimals, std::uint64_t m
   return {value, {}};
 }
 
-Error no_amount(std::string_view text, std::string why) {
-  return Error{Errc::usage, "amount " + in_quotes(text) + ": " + std::move(why)};
+Error no_amount(std::string_view text, std::string_view why) {
+  return Error{Errc::usage, fmt::format("amount {}: {}", in_quotes(text), why)};
 }
 
 Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
@@ -66,8 +68,8 @@ Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
     case Flaw::leading_zero: return no_amount(text, "no leading zeros");
     case Flaw::too_precise:
       if (unit.decimals == 0) return no_amount(text, "a msat is the smallest amount and has no decimals");
-      return no_amount(text, "finer than 1 msat (" + std::string(unit.name) + " has at most " +
-                                 std::to_string(unit.decimals) + " decimals), and nothing is rounded");
+      return no_amount(text, fmt::format("finer than 1 msat ({} has at most {} decimals), and nothing is rounded",
+                                         unit.name, unit.decimals));
     case Flaw::too_large: return no_amount(text, "more than 21 million btc");
   }
   return no_amount(text, "not an amount");
@@ -84,22 +86,20 @@ Result<Msat> parse_amount(std::string_view text) {
     return Msat::of(*fixed.value);
   }
   if (all_digits(text)) {
-    const std::string digits(text.substr(0, 20));
-    return no_amount(
-        text, "a bare number is read as sat by lncli and as msat by Core Lightning, so the unit must be named: " +
-                  digits + "sat or " + digits + "msat");
+    return no_amount(text,
+                     fmt::format("a bare number is read as sat by lncli and as msat by Core Lightning, so the unit "
+                                 "must be named: {0:.20}sat or {0:.20}msat",
+                                 text));
   }
   return explain(text, units[1], Flaw::form);
 }
 
 std::string amount_text(Msat amount) {
-  std::string text = std::to_string(amount.value() / 1000);
-  if (const std::uint64_t rest = amount.value() % 1000; rest != 0) {
-    std::string digits = std::to_string(1000 + rest).substr(1);
-    digits.erase(digits.find_last_not_of('0') + 1);
-    text += "." + digits;
-  }
-  return text + "sat";
+  const std::uint64_t rest = amount.value() % 1000;
+  if (rest == 0) return fmt::format("{}sat", amount.value() / 1000);
+  std::string decimals = fmt::format("{:03}", rest);
+  decimals.erase(decimals.find_last_not_of('0') + 1);
+  return fmt::format("{}.{}sat", amount.value() / 1000, decimals);
 }
 
 Msat Percent::of(Msat amount) const {
@@ -112,8 +112,9 @@ Msat Percent::of(Msat amount) const {
 Result<Percent> parse_percent(std::string_view text) {
   const Fixed fixed = parse_fixed(text, 4, Percent::max_units);
   if (!fixed.value) {
-    return Error{Errc::usage,
-                 "percent " + in_quotes(text) + ": write a number from 0 to 100 with at most 4 decimals, such as 0.25"};
+    return Error{
+        Errc::usage,
+        fmt::format("percent {}: write a number from 0 to 100 with at most 4 decimals, such as 0.25", in_quotes(text))};
   }
   return Percent{static_cast<std::uint32_t>(*fixed.value)};
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "core/invoice/bolt11/invoice.h"
@@ -45,11 +46,11 @@ std::optional<std::uint64_t> digits(std::string_view text) {
 class Entry {
  public:
   Entry(const json& value, std::string place) : value_(value), place_(std::move(place)) {
-    if (!value.is_object()) throw Malformed(place_ + " is no object");
+    if (!value.is_object()) throw Malformed(fmt::format("{} is not an object", place_));
   }
 
   [[noreturn]] void wrong(const char* member, const char* what) const {
-    throw Malformed(place_ + "." + member + " " + what);
+    throw Malformed(fmt::format("{}.{} {}", place_, member, what));
   }
 
   /// nullptr for a member that is missing or null.
@@ -60,7 +61,7 @@ class Entry {
 
   [[nodiscard]] const std::string& text(const char* member) const {
     const json* found = find(member);
-    if (!found || !found->is_string()) wrong(member, "is no text");
+    if (!found || !found->is_string()) wrong(member, "is not a text");
     return found->get_ref<const std::string&>();
   }
 
@@ -69,12 +70,12 @@ class Entry {
     const json* found = find(member);
     if (!found) return std::nullopt;
     if (found->is_number_unsigned()) return found->get<std::uint64_t>();
-    if (!found->is_string()) wrong(member, "is no whole number");
+    if (!found->is_string()) wrong(member, "is not a whole number");
     std::string_view text = found->get_ref<const std::string&>();
     if (text.size() > msat_suffix.size() && text.substr(text.size() - msat_suffix.size()) == msat_suffix)
       text.remove_suffix(msat_suffix.size());
     const auto value = digits(text);
-    if (!value) wrong(member, "is no whole number");
+    if (!value) wrong(member, "is not a whole number");
     return value;
   }
 
@@ -117,17 +118,17 @@ class Reader {
 
  private:
   template <typename Visit> void each(const json& list, const char* name, Visit visit) {
-    if (!list.is_array()) throw Malformed(std::string(name) + " is no list");
-    if (list.size() > sim::max_channels) throw Malformed(std::string(name) + " has too many entries");
+    if (!list.is_array()) throw Malformed(fmt::format("{} is not a list", name));
+    if (list.size() > sim::max_channels) throw Malformed(fmt::format("{} has too many entries", name));
     std::size_t at = 0;
-    for (const json& value : list) visit(Entry(value, std::string(name) + "[" + std::to_string(at++) + "]"));
+    for (const json& value : list) visit(Entry(value, fmt::format("{}[{}]", name, at++)));
   }
 
   PublicKey key(const Entry& entry, const char* member) {
     const auto value = PublicKey::from_hex_text(entry.text(member));
-    if (!value) entry.wrong(member, "is no public key");
+    if (!value) entry.wrong(member, "is not a public key");
     if (checked_keys_.count(*value) == 0) {
-      if (!valid_public_key(*value)) entry.wrong(member, "is no public key");
+      if (!valid_public_key(*value)) entry.wrong(member, "is not a public key");
       checked_keys_.insert(*value);
     }
     return *value;
@@ -143,7 +144,7 @@ class Reader {
     const json* found = entry.find(member);
     if (found && found->is_number_unsigned()) return ShortChannelId{found->get<std::uint64_t>()};
     const auto id = ShortChannelId::parse(entry.text(member));
-    if (!id) entry.wrong(member, "is no short channel id");
+    if (!id) entry.wrong(member, "is not a short channel id");
     return *id;
   }
 
@@ -157,13 +158,13 @@ class Reader {
       found.nodes = {std::min(a, b), std::max(a, b)};
       found.capacity = capacity;
     } else if (found.nodes[0] != std::min(a, b) || found.nodes[1] != std::max(a, b) || found.capacity != capacity) {
-      throw Malformed(entry.place() + " contradicts an earlier entry of the same channel");
+      throw Malformed(fmt::format("{} contradicts an earlier entry of the same channel", entry.place()));
     }
     return found;
   }
 
   void set_policy(const Entry& entry, sim::ImportedChannel& channel, std::size_t side, sim::Policy policy) {
-    if (channel.policies[side]) throw Malformed(entry.place() + " comes twice");
+    if (channel.policies[side]) throw Malformed(fmt::format("{} comes twice", entry.place()));
     if (policy.htlc_max.value() == 0 || policy.htlc_max > channel.capacity) policy.htlc_max = channel.capacity;
     channel.policies[side] = policy;
   }
@@ -172,14 +173,15 @@ class Reader {
     const PublicKey node1 = key(edge, "node1_pub");
     const PublicKey node2 = key(edge, "node2_pub");
     const ShortChannelId id = channel_id(edge, "channel_id");
-    if (channels_.count(id) != 0) throw Malformed(edge.place() + " comes twice");
+    if (channels_.count(id) != 0) throw Malformed(fmt::format("{} comes twice", edge.place()));
     sim::ImportedChannel& made = channel(edge, id, node1, node2, amount(edge, "capacity", msat_per_sat));
     for (const char* member : {"node1_policy", "node2_policy"}) {
       const json* policy = edge.find(member);
       if (!policy) continue;
       const bool first = std::string_view(member) == "node1_policy";
       const PublicKey& sender = first ? node1 : node2;
-      set_policy(edge, made, sender == made.nodes[0] ? 0 : 1, lnd_policy(Entry(*policy, edge.place() + "." + member)));
+      set_policy(edge, made, sender == made.nodes[0] ? 0 : 1,
+                 lnd_policy(Entry(*policy, fmt::format("{}.{}", edge.place(), member))));
       if (node1 == node2) break;  // left out below
     }
   }
@@ -225,15 +227,16 @@ class Reader {
   std::set<PublicKey> checked_keys_;
 };
 
-Error no_graph(std::string why) {
-  return Error{Errc::usage, "this is no graph of lncli describegraph or lightning-cli listchannels: " + std::move(why)};
+Error no_graph(std::string_view why) {
+  return Error{Errc::usage,
+               fmt::format("this is not a graph of lncli describegraph or lightning-cli listchannels: {}", why)};
 }
 
 }  // namespace
 
 Result<sim::ImportedGraph> read_graph(const nlohmann::json& document) {
   try {
-    if (!document.is_object()) return no_graph("it is no object");
+    if (!document.is_object()) return no_graph("it is not an object");
     if (document.contains("edges")) return Reader().read_lnd(document);
     if (document.contains("channels")) return Reader().read_cln(document);
   } catch (const Malformed& error) {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/output/text.h"
@@ -70,24 +71,29 @@ void Output::result(std::string_view text) {
   if (pending_.size() >= flush_at) flush();
 }
 
+void Output::line(std::string_view text) {
+  pending_ += text;
+  result("\n");
+}
+
 void Output::flush() {
   if (pending_.empty()) return;
   if (stdout_tty_) clear_live();
   const bool written = write_all(STDOUT_FILENO, pending_);
   pending_.clear();  // also after an error: the same is not written again
-  if (!written) throw OutputError(std::string("cannot write to stdout: ") + std::strerror(errno));
+  if (!written) throw OutputError(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
 }
 
 // A closed or full stderr is nobody's error: there is nobody left to tell.
 void Output::say(std::string_view line) {
   clear_live();
-  (void)write_all(STDERR_FILENO, std::string(line) + "\n");
+  (void)write_all(STDERR_FILENO, fmt::format("{}\n", line));
 }
 
 // With spaces and not with an escape sequence, which a dumb terminal would print.
 void Output::clear_live() {
   if (live_columns_ == 0) return;
-  (void)write_all(STDERR_FILENO, "\r" + std::string(live_columns_, ' ') + "\r");
+  (void)write_all(STDERR_FILENO, fmt::format("\r{:{}}\r", "", live_columns_));
   live_columns_ = 0;
 }
 
@@ -95,9 +101,9 @@ void Output::show_live(const std::string& line) {
   // One column less: in the last one some terminals go to the next line.
   const std::string shown = printable_cut(line, terminal_columns(STDERR_FILENO) - 1);
   const std::size_t columns = columns_of(shown);
-  const std::string rest(live_columns_ > columns ? live_columns_ - columns : 0, ' ');
+  const std::size_t rest = live_columns_ > columns ? live_columns_ - columns : 0;
   live_columns_ = columns;
-  (void)write_all(STDERR_FILENO, "\r" + shown + rest);
+  (void)write_all(STDERR_FILENO, fmt::format("\r{}{:{}}", shown, "", rest));
 }
 
 void Output::note(std::string_view message, bool important) {
@@ -105,8 +111,10 @@ void Output::note(std::string_view message, bool important) {
 }
 
 void Output::warn(std::string_view message, const std::optional<PaymentHash>& hash) {
-  if (!setup_.json)
-    return say("warning: " + printable(without_invoices(message)) + (hash ? " (" + hash->hex() + ")" : ""));
+  if (!setup_.json) {
+    return say(fmt::format("warning: {}{}", printable(without_invoices(message)),
+                           hash ? fmt::format(" ({})", hash->hex()) : ""));
+  }
   nlohmann::ordered_json body;
   body["message"] = without_invoices(message);
   body["payment_hash"] = hash ? nlohmann::ordered_json(hash->hex()) : nlohmann::ordered_json();
@@ -121,13 +129,13 @@ void Output::log(std::string_view line) {
 std::string Output::command(std::string_view hint) const {
   constexpr std::string_view name = "paytower ";
   if (hint.substr(0, name.size()) != name) return std::string(hint);
-  return setup_.command_prefix + " " + std::string(hint.substr(name.size()));
+  return fmt::format("{} {}", setup_.command_prefix, hint.substr(name.size()));
 }
 
 void Output::hint(std::string_view hint, bool important) {
   if (hint.empty()) return;
   flush();  // on a terminal the hint stands behind what it is about
-  note("hint: " + command(hint), important);
+  note(fmt::format("hint: {}", command(hint)), important);
 }
 
 nlohmann::ordered_json Output::error_json(const ErrorReport& report) const {
@@ -149,14 +157,14 @@ void Output::error(const ErrorReport& told) {
     const nlohmann::ordered_json document{{"error", error_json(report)}};
     return say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
   }
-  say("paytower: " + printable(without_invoices(report.message)));
-  if (!report.hint.empty()) say("hint: " + printable(without_invoices(command(report.hint))));
+  say(fmt::format("paytower: {}", printable(without_invoices(report.message))));
+  if (!report.hint.empty()) say(fmt::format("hint: {}", printable(without_invoices(command(report.hint)))));
 }
 
 std::string Output::paint(std::string_view text, Tone tone) const {
   if (!stdout_color_) return std::string(text);
   const char* start = tone == Tone::good ? "\x1b[32m" : tone == Tone::bad ? "\x1b[31m" : "\x1b[33m";
-  return start + std::string(text) + "\x1b[0m";
+  return fmt::format("{}{}\x1b[0m", start, text);
 }
 
 std::size_t Output::columns() const { return terminal_columns(STDOUT_FILENO); }
@@ -186,7 +194,7 @@ std::optional<std::string> ask_line(std::string_view question) {
 }
 
 bool ask_yes(std::string_view question) {
-  const auto answer = ask_line(std::string(question) + " [y/N] ");
+  const auto answer = ask_line(fmt::format("{} [y/N] ", question));
   return answer == "y" || answer == "Y" || answer == "yes" || answer == "Yes" || answer == "YES";
 }
 

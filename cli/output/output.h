@@ -56,6 +56,8 @@ class Output {
   /// Adds to the result as it is; REQUIRES: untrusted parts went through printable() or JSON. Written at flush(), or
   /// when much has gathered. Throws OutputError.
   void result(std::string_view text);
+  /// The same with the end of a line behind it.
+  void line(std::string_view text);
   /// Writes what has gathered. Throws OutputError.
   void flush();
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/core.h>
+
 namespace paytower::cli {
 
 namespace {
@@ -38,6 +40,10 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     }
   }
   return best;
+}
+
+std::string did_you_mean(std::string_view near) {
+  return near.empty() ? std::string() : fmt::format("; did you mean {}?", near);
 }
 
 }  // namespace paytower::cli

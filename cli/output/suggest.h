@@ -11,4 +11,7 @@ namespace paytower::cli {
 /// length; empty otherwise. Ties go to the first.
 [[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
+/// "; did you mean list?" for the end of a message; empty when nothing is near.
+[[nodiscard]] std::string did_you_mean(std::string_view near);
+
 }  // namespace paytower::cli

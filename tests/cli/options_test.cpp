@@ -353,8 +353,9 @@ TEST_CASE("-v counts") {
 }
 
 TEST_CASE("databases that would not last are refused") {
-  CHECK(plain.refusal({"--db", ":memory:", "list"}).find("no file that lasts") != std::string::npos);
-  CHECK(plain.refusal({"--db", "file:x?mode=memory", "list"}).find("no file that lasts") != std::string::npos);
+  CHECK(plain.refusal({"--db", ":memory:", "list"}).find("is gone when the command ends") != std::string::npos);
+  CHECK(plain.refusal({"--db", "file:x?mode=memory", "list"}).find("is gone when the command ends") !=
+        std::string::npos);
 }
 
 TEST_CASE("switch addresses") {
