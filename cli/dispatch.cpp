@@ -1,3 +1,4 @@
+// Reads a call, runs its command, and turns every way out into an exit code and an error line.
 #include "cli/dispatch.h"
 
 #include <cstdlib>
@@ -20,7 +21,7 @@ ExitCode fail(Output& output, const ErrorReport& report) {
   return report.exit_code;
 }
 
-/// Every way out of a command but the good one: one error line, and the code that says what a script may do.
+/// What a command threw becomes one error line, and the exit code that tells a script what it may do.
 ExitCode explain(Output& output, std::string_view command) {
   try {
     throw;

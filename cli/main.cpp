@@ -1,3 +1,4 @@
+// Only the entry: everything else is in a library, for the tests.
 #include <string>
 #include <vector>
 

@@ -1,3 +1,4 @@
+// Opening the database and the switch for a call, and asking the switch simple questions.
 #include "cli/session.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ std::int64_t lock_timeout(const Session& session) {
   return session.global.lock_timeout_ns.value_or(db::default_lock_timeout_ns);
 }
 
-/// --wait 0 stays for a first answer, of the database too.
+/// --wait 0 still waits a second for a first answer, also of the database.
 std::int64_t patience_of(std::int64_t wait_ns) { return wait_ns == 0 ? ns_per_second : wait_ns; }
 
 db::OpenOptions open_options(const Session& session, const std::optional<std::int64_t>& wait_ns) {
@@ -34,7 +35,7 @@ db::OpenOptions open_options(const Session& session, const std::optional<std::in
   return options;
 }
 
-/// The folders above `path`, for nobody else to read.
+/// The folders above `path`, readable by this user alone.
 void make_folders(const std::string& path) {
   for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     const std::string folder = path.substr(0, slash);
@@ -55,8 +56,8 @@ const SwitchAddress& switch_address(const Session& session) {
   return *session.global.switch_address;
 }
 
-/// Polls until an answer of type T has come. `accept` says whether it is the one; `again`, whether a lost connection
-/// was asked for anew.
+/// Polls until an answer of type T has come. `accept`: whether it is the wanted one. `again`: whether the question was
+/// asked again after a lost connection.
 template <typename T, typename Accept, typename Again>
 T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept, Again again) {
   const MonoNs until{session.clock.mono().value + patience_ns};
@@ -76,8 +77,7 @@ T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept,
 
 bool never_again(const Disconnected& /*lost*/) { return false; }
 
-/// Times of this call would stand before those of earlier ones. Ids go on above the highest known one: their order
-/// holds (R12).
+/// With a clock that is behind, this call's times would lie before earlier ones. Ids still rise (R12).
 void warn_of_clock(Session& session, db::PaymentQuery& query) {
   constexpr std::int64_t day_ns = 24 * 3'600 * ns_per_second;
   const UnixNs now = session.clock.wall();
@@ -224,7 +224,7 @@ std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& stor
 
 // --- observer ---
 
-// The driver must not be stopped by a reader that left: the final result then fails in its place (exit 1).
+// A reader that went away must not stop the driver; printing the final result fails instead (exit 1).
 void ConsoleObserver::changed(const Payment& payment) {
   log_.changed(payment);
   if (payment.ended_for_good()) ++ended_;

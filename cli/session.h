@@ -1,4 +1,4 @@
-// What commands work with: the open database, the switch, and who listens.
+// What commands work with: the open database, the switch, and the observer of the driver.
 #pragma once
 
 #include <memory>
@@ -31,7 +31,8 @@ struct Session {
   SystemRandomness& randomness;
 };
 
-/// The payment database and its doors. Opening it for writing takes in the spool first (R10).
+/// The payment database and everything that works on it. Opening it for writing stores the spooled preimages first
+/// (R10).
 class Database {
  public:
   /// `wait_ns`: how long the whole command stays, if that is bounded (--wait): its waits for the write lock end with
@@ -53,11 +54,11 @@ class Database {
 /// stored, and a hint says so. Throws RefusalError.
 [[nodiscard]] std::unique_ptr<Database> open_database(Session& session, db::OpenMode mode,
                                                       const std::optional<std::int64_t>& wait_ns = {});
-/// What would make the database, but does not yet: null when there is none. The first for a dry run.
+/// For commands that can create the database, before they do: null when there is none. The first is for a dry run.
 [[nodiscard]] std::unique_ptr<Database> open_if_there(Session& session);
 [[nodiscard]] std::unique_ptr<Database> open_to_write_if_there(Session& session,
                                                                const std::optional<std::int64_t>& wait_ns);
-/// Whether something stands at this path, readable or not.
+/// Whether there is something at this path, readable or not.
 [[nodiscard]] bool exists_already(const std::string& path);
 /// The folders above the default database, where the call names none.
 void make_default_folders(Session& session);
@@ -65,15 +66,15 @@ void make_default_folders(Session& session);
 [[nodiscard]] std::unique_ptr<Database> create_database(Session& session, const std::optional<std::int64_t>& wait_ns);
 
 /// The one hash that is meant. Throws RefusalError: not_found, ambiguous (with the candidates), and usage for a prefix
-/// where `whole_without_tty` is set and nobody sits at a terminal.
+/// where `whole_without_tty` is set and nobody is at a terminal.
 [[nodiscard]] PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument,
                                     bool whole_without_tty);
 [[nodiscard]] Error no_such_payment(const HashArgument& argument);
 
 /// The switch that the call names. Throws RefusalError(usage) when none is named, SwitchError when it cannot be opened.
 [[nodiscard]] std::unique_ptr<SwitchHandle> open_switch(Session& session);
-/// Whether `error` says that the switch that the call names cannot be asked: nobody is there, or its address leads
-/// nowhere. What is recorded of a payment is told all the same.
+/// Whether `error` means that the named switch cannot be asked: it does not answer, or its address is wrong. Commands
+/// then still tell what is recorded of a payment.
 [[nodiscard]] bool is_out_of_reach(const Session& session, const Error& error);
 /// The file of the simulated network that --switch names. Throws RefusalError(usage).
 [[nodiscard]] const std::string& simulated_network(const Session& session);

@@ -1,3 +1,4 @@
+// The table of the kinds of switch.
 #include "cli/switches.h"
 
 #include <algorithm>

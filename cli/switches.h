@@ -1,5 +1,5 @@
-// The kinds of switch that --switch can name, a row each. What depends on the kind is asked of its row: nothing else of
-// the command line knows an adapter, or the name of a kind.
+// The kinds of switch that --switch can name, one row each. Everything that depends on the kind is in its row: no other
+// part of the command line knows an adapter, or the name of a kind.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct SwitchAddress {
   std::optional<std::string> macaroon_file{};     ///< --macaroon; named only, what it holds is a secret
 };
 
-/// A switch and what it stands on.
+/// A switch, and the connection and files that it needs.
 class SwitchHandle {
  public:
   virtual ~SwitchHandle() = default;
@@ -39,15 +39,15 @@ class SwitchHandle {
 };
 
 struct SwitchKind {
-  std::string_view name;                    ///< what stands before the colon
-  std::string_view place;                   ///< what stands behind it, as help shows it: "PATH"
+  std::string_view name;                    ///< before the colon
+  std::string_view place;                   ///< behind the colon, as help shows it: "PATH"
   std::string_view help;                    ///< what that is
   std::span<const std::string_view> flags;  ///< global flags, by long name, that are about this kind alone
   bool simulated;                           ///< the place is a simulated network's file
   std::string_view inquiry;  ///< the command that shows what the switch itself has of a payment hash put behind it
-  /// Why nothing can be at this place, without looking there.
+  /// Why this place is impossible, without opening it.
   std::optional<Error> (*objection)(const std::string& place);
-  /// Opens no connection yet where there is one to open. Clock and randomness must outlive the handle. Throws
+  /// Does not connect yet. Clock and randomness must outlive the handle. Throws
   /// SwitchError when it cannot be opened, RefusalError (usage) for what the address can never mean.
   std::unique_ptr<SwitchHandle> (*open)(const SwitchAddress& address, Clock& clock, Randomness& randomness);
 };
@@ -58,7 +58,7 @@ struct SwitchKind {
 [[nodiscard]] std::string form_of(const SwitchKind& kind);
 /// The file of a simulated network, as --switch takes it.
 [[nodiscard]] std::string simulated_address(std::string_view file);
-/// Every kind with what its place is, as one clause: "cln:PATH, a node's lightning-rpc socket, or sim:PATH, ...".
+/// Every kind and its place, as one clause: "cln:PATH, a node's lightning-rpc socket, or sim:PATH, ...".
 [[nodiscard]] const std::string& switch_kinds_clause();
 /// "KIND:PLACE". Errc::usage.
 [[nodiscard]] Result<SwitchAddress> read_switch_address(std::string_view text);

@@ -1,3 +1,4 @@
+// The real clock, randomness, signals, waiting, and files that are read whole.
 #include "cli/system.h"
 
 #include <fcntl.h>
@@ -98,8 +99,7 @@ void ignore_signals_of_writes() {
   for (const int signal : {SIGPIPE, SIGXFSZ}) (void)std::signal(signal, SIG_IGN);
 }
 
-// Neither can fail for a process that lowers its own limits; where a kernel refuses all the same, payments go on as
-// before.
+// Neither can fail for a process that lowers its own limits; if a kernel refuses all the same, payments still work.
 void keep_memory_private() {
   const rlimit none{0, 0};
   (void)::setrlimit(RLIMIT_CORE, &none);
@@ -188,8 +188,8 @@ Result<std::string> read_input(const std::string& path, std::size_t max_bytes) {
   return read_all(file, name, max_bytes);
 }
 
-// The open file is judged, whatever path or link led to it. Its folder need not be: what others put there in its place
-// is theirs.
+// Owner and mode of the open file count, whatever path or link led to it. Its folder does not matter: a file that
+// others put there belongs to them.
 Result<std::string> read_trusted(const std::string& path, std::size_t max_bytes) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat seen {};

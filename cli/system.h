@@ -1,4 +1,4 @@
-// What only the operating system knows: the time, random bytes, and the wish to stop.
+// What comes from the operating system: the time, random bytes, and signals to stop.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 namespace paytower::cli {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP are noted instead of ending the process. They are blocked except inside
-/// the waits of SystemClock, so that none can slip in between a test and a wait. After the first one nothing is blocked
-/// any more, and a second one leaves at once: state precedes action, so nothing is lost.
+/// While it exists, SIGINT, SIGTERM and SIGHUP are noted instead of ending the process. They are blocked except inside
+/// the waits of SystemClock, so that none can arrive unseen between a test and a wait. After the first one they are no
+/// longer blocked, and a second one ends the process at once: records come before acts, so nothing is lost.
 class SignalGuard {
  public:
   SignalGuard();
@@ -35,7 +35,7 @@ void keep_memory_private();
 class SystemClock final : public Clock {
  public:
   [[nodiscard]] UnixNs wall() override;
-  /// Goes on while the machine sleeps (CLOCK_BOOTTIME), as invoices expire meanwhile.
+  /// Also counts while the machine sleeps (CLOCK_BOOTTIME): invoices expire meanwhile.
   [[nodiscard]] MonoNs mono() override;
   void sleep_until(MonoNs until) override;
   [[nodiscard]] int stop_signal() override;
@@ -57,14 +57,13 @@ class SystemRandomness final : public Randomness {
   void fill(std::span<std::uint8_t> out) override;
 };
 
-/// The name of the user who runs this process, "uid 1000" without one: for what is recorded of an operator's word.
+/// The name of the user who runs this process, "uid 1000" without one: recorded with an operator's decision.
 [[nodiscard]] std::string user_name();
 
 /// The id of the user with this name, or of this number. Usage refusal when there is no such user.
 [[nodiscard]] Result<std::uint32_t> user_id(const std::string& name_or_number);
 
-/// Why the address of a Unix socket has no room for this path. It is judged as it is given: `cd` first makes it
-/// shorter.
+/// Why this path is too long for the address of a Unix socket. A relative path counts as given: `cd` makes it shorter.
 [[nodiscard]] std::optional<Error> socket_path_objection(const std::string& path);
 
 /// The whole of a file, or of stdin for "-". Usage refusal when it cannot be read or has more than `max_bytes`.

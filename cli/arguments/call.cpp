@@ -1,3 +1,4 @@
+// The global flags, and the reading of a whole call: split, settings from outside, options of the command.
 #include "cli/arguments/call.h"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace paytower::cli {
 
 namespace {
 
-/// The values as they were given.
+/// The values of the global flags, as they were given.
 struct Values {
   std::optional<std::string> database, switch_address, certificate_file, macaroon_file;
   std::optional<std::uint32_t> node_user;
@@ -29,7 +30,8 @@ void read_node_user(Values& values, const Value& value) {
   values.node_user = value_of(user_id(std::string(value.text)), value);
 }
 
-/// The bytes of a macaroon as text, hex or base64: whoever reads the command line or the environment can spend with it.
+/// The bytes of a macaroon as text, hex or base64: everybody who can read the command line or the environment can spend
+/// with it.
 bool is_a_macaroon(std::string_view text) {
   constexpr std::size_t shortest = 64;
   if (text.size() < shortest) return false;
@@ -75,8 +77,8 @@ constexpr auto flags = std::to_array<Flag>({
 });
 static_assert(store_into<Values>(flags));
 
-/// What is given for another kind of switch is refused; what stands in the environment or the config file for it can
-/// stay there.
+/// A flag of another kind of switch is refused in the call; in the environment or the config file it is ignored, since
+/// those may serve several switches.
 void refuse_flags_of_others(const SwitchKind& kind, const Given& given) {
   for (const SwitchKind& other : switch_kinds()) {
     for (const std::string_view flag : other.flags) {
@@ -99,8 +101,7 @@ std::string hint_prefix(const Given& given) {
   return prefix;
 }
 
-/// What stands in the environment or the config file and is not used by this command cannot spoil it; a flag always is
-/// read.
+/// A bad value in the environment or the config file stops only the commands that use it; a flag is always read.
 void read_places(GlobalOptions& global, Values values, const Given& given) {
   if (values.switch_address && (given.command->asks_switch || given.said("switch"))) {
     SwitchAddress address = value_of(read_switch_address(*values.switch_address), Value{"switch", {}});

@@ -20,7 +20,7 @@
 
 namespace paytower::cli {
 
-/// What every call may say, whatever its command.
+/// The options that every command has.
 struct GlobalOptions {
   std::string database;         ///< path
   bool database_named = false;  ///< by flag, environment or config: then it must exist
@@ -33,24 +33,24 @@ struct Call {
   OutputSetup output;
   enum class What { command, help, version };
   What what = What::command;
-  bool libraries = false;                 ///< of --version: with what only the libraries know
+  bool libraries = false;                 ///< of --version: also the versions of libraries
   bool group = false;                     ///< of --help: about the commands of the group
   const Command* command = nullptr;       ///< that runs, or that --help is about
   std::shared_ptr<const void> options{};  ///< of the command that runs
 };
 
-/// What the outside gives to the reading of a call.
+/// The environment, files, stdin and clock that a call is read with; tests give their own.
 struct Surroundings {
   std::function<std::optional<std::string>(const char* name)> environment;
   /// The text of a config file; nothing when there is none; a usage refusal when it cannot be read.
   std::function<Result<std::optional<std::string>>(const std::string& path)> config_file;
-  /// All of stdin, for an invoice given as "-". None: the call has no stdin of its own.
+  /// All of stdin, for an invoice given as "-". Empty: a line of a batch, which has no stdin.
   std::function<Result<std::string>()> standard_input{};
   UnixNs now{};
 };
 
-/// `arguments` without the program's name. Refusals: Errc::usage, and what the command itself refuses. Nothing was
-/// touched.
+/// `arguments` without the program's name. Refusals: Errc::usage, and what the command itself refuses; nothing has been
+/// changed then.
 [[nodiscard]] Result<Call> read_call(std::span<const std::string> arguments, Commands commands,
                                      const Surroundings& surroundings);
 
@@ -69,10 +69,9 @@ struct ConfigLine {
 };
 using Config = std::map<std::string, ConfigLine, std::less<>>;
 
-/// Lines of a config file, by long flag name. The file holds `name = value`, or a bare name for a flag without value;
-/// blank lines and lines that begin with # are skipped, space around names and values is not part of them, and there is
-/// no quoting. A usage refusal names the line: no such flag, one that may not stand there, a second one, an empty
-/// value.
+/// Lines of a config file, by long flag name. A line is `name = value`, or a bare name for a flag without value; blank
+/// lines and lines that begin with # are skipped; blanks around names and values are dropped; there is no quoting. A
+/// usage refusal names the line: an unknown flag, one that is not allowed there, a second one, an empty value.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& path, Commands commands);
 
 /// What the environment and the config file say.
@@ -88,8 +87,7 @@ struct Outside {
 /// Adds to `given` what the environment and the config file say and no flag did: flag > environment > config file.
 [[nodiscard]] Result<std::monostate> add_settings(Given& given, const Surroundings& surroundings, Commands commands);
 
-/// `error` as it is, or, when it is about the value of a setting that no flag gave, with the variable or the line in
-/// front.
+/// `error`; when it is about a value from the environment or the config file, with the variable or the line in front.
 [[nodiscard]] Error with_origin(Error error, const Given& given);
 
 /// $XDG_DATA_HOME/paytower/payments.db.
@@ -97,9 +95,9 @@ struct Outside {
 
 // --- values into options ---
 
-/// Stores defaults and what was given. Throws RefusalError, as the next one.
+/// Stores defaults and given values. Throws RefusalError, as the next one.
 void store_flags(void* options, std::span<const Flag> flags, const Given& given, UnixNs now);
-/// The same for all of the call's command, refuses what says the same twice, and lets the command take the rest.
+/// The same for all flags of the command; refuses two flags that exclude each other; then the command takes the words.
 void fill_options(void* options, const Given& given);
 
 }  // namespace paytower::cli

@@ -1,4 +1,4 @@
-// A call taken apart, and a command as its own file describes it: what help says of it, its flags, and what runs it.
+// A call split into its words and flags, and a command as its own file describes it: its help, its flags, its code.
 #pragma once
 
 #include <initializer_list>
@@ -41,7 +41,7 @@ struct Given {
   const Surroundings* outside = nullptr;                   ///< where the call is read
 
   [[nodiscard]] bool has(std::string_view flag) const { return flags.find(flag) != flags.end(); }
-  /// Whether it stands in the call itself.
+  /// Whether the call itself has it, not the environment or the config file.
   [[nodiscard]] bool said(std::string_view flag) const { return has(flag) && settings.find(flag) == settings.end(); }
   /// The value of a flag that was said once; nullptr when it was not.
   [[nodiscard]] const std::string* said_value(std::string_view flag) const;
@@ -55,7 +55,7 @@ struct Given {
   /// Refuses the flags that need another one which is missing.
   void need(std::initializer_list<std::string_view> names, std::string_view condition) const;
   void exclude(std::string_view a, std::string_view b) const;
-  /// --json and another --format than `same`.
+  /// Refuses --json beside a --format that is not JSON; `same`: it is.
   void exclude_json_and_format(bool same) const;
   /// With the command's help as the hint.
   [[noreturn]] void refuse(const std::string& why) const;
@@ -76,12 +76,12 @@ struct Command {
   bool database = true;                       ///< works with the payment database
   bool asks_switch = false;                   ///< works with the switch
   std::shared_ptr<void> (*make)() = nullptr;  ///< its options, empty
-  /// The words, and what goes with what.
+  /// Takes the words, and refuses combinations of flags.
   void (*take)(void* options, const Given& given) = nullptr;
   ExitCode (*run)(const void* options, Session& session) = nullptr;
 };
 
-/// Whether every flag that stores stores into these options.
+/// Whether every flag that stores its value does so into these options.
 template <typename Options> consteval bool store_into(std::span<const Flag> flags) {
   for (const Flag& flag : flags) {
     if (flag.into.owner != nullptr && flag.into.owner != &owner_of<Options>) return false;
@@ -99,7 +99,7 @@ consteval Command command(Command made) {
   return made;
 }
 
-/// The word that only leads to commands.
+/// The word in front of the commands of the group.
 inline constexpr std::string_view group_name = "simulate";
 
 /// By full name or alias; nullptr when there is none.

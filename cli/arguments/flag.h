@@ -22,14 +22,14 @@ struct Value {
   UnixNs now{};  ///< an age counts back from here
 };
 
-/// Where the values of a flag go: reads one strictly into the options of its command, or throws a usage refusal.
+/// Reads the value of a flag strictly into the options of its command, or throws a usage refusal.
 struct Into {
   void (*store)(void* options, const Value& value) = nullptr;
-  const void* owner = nullptr;  ///< stands for the type of the options
+  const void* owner = nullptr;  ///< identifies the type of the options
 };
 
-/// What stands for a flag that nobody set: a text that is read as if it had been given, or, where it depends on more
-/// than the call, words that are only shown.
+/// The default of a flag: a text that is read as if it had been given, or, where it depends on more than the call,
+/// words that are only shown.
 struct Standard {
   constexpr Standard() = default;
   constexpr Standard(const char* as_given) : text(as_given) {}        // NOLINT(google-explicit-constructor)
@@ -78,7 +78,7 @@ struct Flag {
 
 /// "--name: why".
 [[noreturn]] void refuse_value(const Value& value, const std::string& why, const std::string& hint = {});
-/// The value, or out with the refusal, which then names the flag.
+/// The value, or throws the refusal with the name of the flag.
 template <typename T> [[nodiscard]] T value_of(Result<T> result, const Value& value) {
   if (!result) refuse_value(value, result.error().message, result.error().hint);
   return std::move(*result);
@@ -131,7 +131,7 @@ template <typename T, const auto& Words> T read_word(const Value& value) {
   return static_cast<T>(read_choice(value, Words));
 }
 
-/// Nowhere: the reading of the call as a whole asks for the flag.
+/// Stored nowhere: read_call itself asks whether the flag is there.
 inline constexpr Into nothing{};
 
 template <auto Member> constexpr Into on = member<Member, read_on>;

@@ -1,3 +1,4 @@
+// The table of foreign words, and the hint that is made of a row.
 #include "cli/arguments/foreign.h"
 
 #include <algorithm>

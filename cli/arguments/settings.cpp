@@ -1,3 +1,4 @@
+// Settings from outside the call: the environment and the config file, read as strictly as flags.
 #include "cli/arguments/call.h"
 
 #include <algorithm>
@@ -48,8 +49,8 @@ Result<std::optional<std::string>> line_value(const Flag& flag, const std::optio
   return refuse(path, line, fmt::format("{} is true or false", flag.name));
 }
 
-/// What the environment says of a flag. A variable that is set and empty is mostly a
-/// script's mistake, so it is refused and not skipped.
+/// What the environment says of a flag. A variable that is set and empty is mostly a script's mistake, so it is
+/// refused.
 Result<std::optional<Setting>> variable_of(std::string_view flag, const Surroundings& surroundings) {
   const std::string variable = variable_name(flag);
   const std::string name(flag);

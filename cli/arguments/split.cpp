@@ -21,7 +21,7 @@ Error usage(std::string message, std::string hint = "paytower --help") {
   return Error{Errc::usage, std::move(message), std::move(hint)};
 }
 
-/// What CLI11 fills for one command, and from where it is read back.
+/// The variables of one command that CLI11 fills.
 struct Bound {
   struct Option {
     const Flag* flag;
@@ -89,7 +89,7 @@ Error unknown_command(const std::string& word, Commands commands, bool in_group,
                fmt::format("paytower {}--help", prefix));
 }
 
-/// CLI11 speaks of "TEXT" and "override"; people should read what to change.
+/// CLI11's messages speak of "TEXT" and "override"; ours say what to change.
 Error parse_problem(const CLI::ParseError& error) {
   const std::string what = error.what();
   const std::string flag = what.substr(0, what.find_first_of(": "));
@@ -157,14 +157,14 @@ class Splitter {
     bind_flags(bound, command.flags);
   }
 
-  /// What is no flag, and what stands behind "--": words of the command, when it takes any. CLI11 knows of none, or an
-  /// unknown flag would hide behind its value.
+  /// Everything that is not a flag, and everything behind "--", are words of the command. CLI11 is not told of them:
+  /// otherwise it would take the value of an unknown flag for a word and hide the flag.
   std::optional<Error> take_words(Given& given, std::span<const std::string> behind) {
     given.words = app_.remaining(true);
     const bool named = given.command != nullptr || help_->parsed();
     const auto flag = std::find_if(given.words.begin(), given.words.end(), is_flag);
     if (!named && !given.group && flag != given.words.begin()) {
-      // What follows a foreign command are its own flags.
+      // Its flags are foreign too, and not worth a message.
       if (auto error = foreign_command(given.words.front(), call_)) return error;
     }
     if (flag != given.words.end()) return unknown_flag(*flag, given.command, call_);

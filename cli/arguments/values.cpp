@@ -1,3 +1,4 @@
+// From the text of a value to what it means; every doubt is a refusal that names the flag.
 #include <algorithm>
 #include <charconv>
 

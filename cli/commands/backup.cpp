@@ -1,3 +1,4 @@
+// `backup`: a complete copy of the database while others go on working.
 #include <sys/stat.h>
 
 #include <fmt/core.h>

@@ -1,3 +1,4 @@
+// `cancel`: no new attempts of a payment, also in other processes.
 #include <array>
 #include <utility>
 
@@ -31,14 +32,14 @@ Payment stored_payment(Database& database, const CancelOptions& options, const P
   HashState state = value_of(database.store.find(hash));
   if (state.payment) return *std::move(state.payment);
   if (state.guard) {
-    refuse(Errc::already_ended, "only a guard of this payment is left; there is nothing to cancel",
+    refuse(Errc::already_ended, "this payment was deleted: there is nothing to cancel, and its hash stays blocked",
            fmt::format("paytower show {}", hash.hex()));
   }
   refuse(no_such_payment(options.hash));
 }
 
-/// Says FAILED where the switch confirms that nothing is in flight. Without a switch, or when somebody else drives the
-/// payment, the stop wish alone stands.
+/// Says FAILED where the switch confirms that nothing is in flight. Without a switch, or when another process works on
+/// the payment, only the stop is stored.
 Payment after_look(Session& session, Database& database, Payment payment) {
   if (payment.ended_for_good() || payment.has_open_attempt() || !session.global.switch_address) return payment;
   const SignalGuard signals;
@@ -61,7 +62,7 @@ Payment after_look(Session& session, Database& database, Payment payment) {
   return now ? *std::move(now) : std::move(payment);
 }
 
-/// 0 when it is over by this word, 4 while something is open.
+/// 0 when the cancel has ended it, 4 while something is open.
 ExitCode code_of(const Payment& payment) {
   if (payment.status() == PaymentStatus::failed) return ExitCode::ok;
   return exit_code_of(payment);
@@ -121,8 +122,8 @@ constexpr Command cancel_command = command<CancelOptions, take, run>({
     .name = "cancel",
     .words = "HASH",
     .summary = "Stop a payment: no further attempts",
-    .about = "A durable word that any process heeds. Results of what is in flight are still collected: exit 4 while\n"
-             "something is open, 0 when the payment is over.",
+    .about = "Stops new attempts, also in other running paytowers; stays after a restart. Results of what is in flight "
+             "are still collected: exit 4 while something is open, 0 when the payment is over.",
     .flags = flags,
     .examples = "  paytower cancel 3f9c0d12ab8e",
     .asks_switch = true,

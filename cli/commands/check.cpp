@@ -1,3 +1,4 @@
+// `check`: is the database sound?
 #include <fmt/core.h>
 
 #include "cli/commands/commands.h"

@@ -1,6 +1,6 @@
-// Every command. Each file describes its own: options, flags, and what runs them. That prints its result through the
-// session's output and returns the exit code, or throws: RefusalError for everything that is refused, StoreError (R10),
-// SwitchError, OutputError.
+// Every command. Each file describes its own: options, flags, and the function that runs it. That function prints its
+// result through the session's output and returns the exit code, or throws: RefusalError for a refusal, StoreError
+// (R10), SwitchError, OutputError.
 #pragma once
 
 #include "cli/arguments/call.h"
@@ -31,15 +31,15 @@ extern const Command serve_command;
 /// In the order of --help.
 [[nodiscard]] Commands commands();
 
-/// What --help prints on a terminal of so many columns: of 40 at least, and of 120 at most.
+/// What --help prints on a terminal of this width: 40 columns at least, 120 at most.
 [[nodiscard]] std::string help_text(const Call& call, std::size_t columns);
 [[nodiscard]] std::string command_help(const Command& command, std::size_t columns);
 /// The same as JSON, for programs.
 [[nodiscard]] std::string help_json(const Call& call);
 /// Of one flag, in one line.
 [[nodiscard]] std::string help_of(const Flag& flag);
-/// Every setting that a config file could hold, and the file itself, each with its value and where that comes from; in
-/// the order of the help. As `config` shows them.
+/// Every setting that a config file can hold, and the file itself, with value and origin, in the order of the help:
+/// what `config` shows.
 [[nodiscard]] Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroundings& surroundings);
 /// --version; `all`: with -v, also the commit, the build and the libraries.
 void print_version(bool all, Session& session);

@@ -1,3 +1,4 @@
+// `config`: which setting is in force, and where it comes from.
 #include <set>
 
 #include <fmt/core.h>
@@ -12,7 +13,7 @@ namespace paytower::cli {
 
 namespace {
 
-/// What stands for a flag that nobody set: where commands differ, with the command ("5m for send, 60s for resume").
+/// The default of a flag; where commands differ, with their names ("5m for send, 60s for resume").
 std::optional<std::string> standard_setting(const Flag& flag, const Surroundings& surroundings) {
   if (flag.value.empty()) return "false";
   if (flag.name == "db") {

@@ -1,3 +1,4 @@
+// `decode`: what an invoice says, and whether it can be paid.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -25,8 +26,7 @@ UnixNs from_seconds(std::uint64_t seconds) {
   return UnixNs{static_cast<std::int64_t>(std::min(seconds, last_second)) * ns_per_second};
 }
 
-/// A number of the payee's, who may write any. Readers of JSON round what is larger than this, so a larger one is a
-/// text.
+/// A number that the payee wrote, of any size. Many readers of JSON round above 2^53, so a larger one becomes a text.
 Json any_number(std::uint64_t number) {
   constexpr std::uint64_t largest_exact = (std::uint64_t{1} << 53) - 1;
   return number <= largest_exact ? Json(number) : Json(std::to_string(number));
@@ -59,7 +59,7 @@ Json fallbacks_json(const Invoice& invoice) {
   return list;
 }
 
-/// The payment secret is not shown: it is what keeps others from probing the payee.
+/// The payment secret is not shown: with it others could probe the payee.
 Json invoice_json(const Invoice& invoice, const std::string& text, std::optional<NotPayable> why_not) {
   Json json;
   json["payment_request"] = text;
@@ -82,7 +82,7 @@ Json invoice_json(const Invoice& invoice, const std::string& text, std::optional
 
 std::string payable_words(const Invoice& invoice, std::optional<NotPayable> why_not) {
   if (why_not == NotPayable::expired) return "no: expired";
-  if (why_not) return "no: the payee wants more blocks than a route can have";
+  if (why_not) return "no: its final CLTV delta is larger than a route can have";
   if (invoice.min_final_cltv > standard_send().cltv_limit)
     return fmt::format("yes, with --cltv-limit {} or more", invoice.min_final_cltv);
   return "yes";
@@ -101,7 +101,7 @@ std::string invoice_text(const Invoice& invoice, std::optional<NotPayable> why_n
   if (invoice.description_hash) line("description", fmt::format("SHA-256 {}", invoice.description_hash->hex()));
   line("created", time_text(from_seconds(invoice.timestamp)));
   line("expires", time_text(from_seconds(expiry_time(invoice))));
-  line("final delta", fmt::format("{} blocks", invoice.min_final_cltv));
+  line("final CLTV", fmt::format("{} blocks", invoice.min_final_cltv));
   if (!invoice.route_hints.empty()) line("route hints", fmt::format("{}", invoice.route_hints.size()));
   line("payable", payable_words(invoice, why_not));
   return text;

@@ -1,3 +1,4 @@
+// `delete`: ended payments go, and what keeps a paid hash from being paid twice stays.
 #include <utility>
 
 #include <fmt/core.h>
@@ -30,7 +31,7 @@ constexpr auto flags = std::to_array<Flag>({
      into::on<&DeleteOptions::failed_htlcs_only>},
     {"older-than", "DUR", "with --all: only what ended longer ago than this",
      into::duration<&DeleteOptions::older_than_ns>},
-    {"forget", "keep no guard: a paid hash can be paid again. Asks for the first 8 digits",
+    {"forget", "do not keep the hash blocked: a paid one can be paid again. Asks for the first 8 digits",
      into::on<&DeleteOptions::forget>},
     {"dry-run,n", "say what would be deleted", into::on<&DeleteOptions::dry_run>},
     {"yes,y", "do not ask", into::on<&DeleteOptions::yes>},
@@ -57,7 +58,7 @@ db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Dat
   return request;
 }
 
-/// What was named and cannot be deleted refuses the whole call: nothing changes.
+/// One named payment that cannot be deleted refuses the whole call: nothing changes.
 void refuse_skipped(Session& session, Database& database, const db::DeleteReport& plan) {
   for (const db::DeleteReport::Skipped& skipped : plan.skipped) {
     session.output.speak_of(skipped.hash);
@@ -66,16 +67,17 @@ void refuse_skipped(Session& session, Database& database, const db::DeleteReport
       refuse(Errc::not_found, fmt::format("there is no payment {}; nothing was deleted", hash), "paytower list");
     if (skipped.reason == "guarded") {
       refuse(Errc::guarded,
-             fmt::format("only a guard of payment {} is left; --forget drops it and makes the hash payable again; "
+             fmt::format("payment {} was deleted already and its hash stays blocked; --forget makes it payable again; "
                          "nothing was deleted",
                          hash),
              fmt::format("paytower show {}", hash));
     }
     if (skipped.reason == "set_id") refuse(db::refusal_of_set_id(skipped.hash));
-    // What was imported is not resumed: `show` says where it goes on.
+    // An imported payment cannot be resumed here: `show` names the node to ask.
     const HashState state = value_of(database.store.find(skipped.hash));
     const bool imported = state.payment && state.payment->provenance != Provenance::native;
-    const char* const why = skipped.reason == "watched" ? "is on the watch list" : "is in flight";
+    const char* const why =
+        skipped.reason == "watched" ? "was marked as failed by hand and is still being checked" : "is in flight";
     refuse(Errc::in_flight, fmt::format("payment {} {}; nothing was deleted", hash, why),
            fmt::format("paytower {} {}", imported ? "show" : "resume", hash));
   }
@@ -122,7 +124,8 @@ Json report_json(const db::DeleteReport& report, bool dry_run) {
 
 std::string report_text(const db::DeleteReport& report, bool dry_run) {
   std::string text = fmt::format("{} {}", dry_run ? "Would delete" : "Deleted", rows_text(report));
-  if (report.forgotten > 0) text += fmt::format(", and forget {}", counted(report.forgotten, "guard"));
+  if (report.forgotten > 0)
+    text += fmt::format(", and {} {}", dry_run ? "unblock" : "unblocked", counted(report.forgotten, "hash"));
   if (!report.skipped.empty()) text += fmt::format("; {} skipped", report.skipped.size());
   return fmt::format("{}.\n", text);
 }
@@ -150,7 +153,7 @@ ExitCode run(const DeleteOptions& options, Session& session) {
     return ExitCode::ok;
   }
   const db::DeleteRequest request = request_of(options, session, *database);
-  // A cron job's `--all --yes` has no use for the plan, which reads all that is to go.
+  // `--all --yes` of a cron job needs no plan, and the plan would read everything that is to be deleted.
   db::DeleteReport plan;
   if (options.dry_run || !options.yes || !options.all) plan = database->admin.plan(request);
   if (!options.all) refuse_skipped(session, *database, plan);
@@ -181,7 +184,8 @@ constexpr Command delete_command = command<DeleteOptions, take, run>({
     .name = "delete",
     .words = "[HASH...]",
     .summary = "Delete ended payments",
-    .about = "Never deletes what is open. A deleted paid payment leaves a guard, so that it cannot be paid twice.",
+    .about =
+        "Never deletes what is open. The hash of a deleted paid payment stays blocked, so that it is not paid twice.",
     .flags = flags,
     .examples = "  paytower delete --all --older-than 90d\n"
                 "  paytower delete --all --include-non-failed --dry-run",

@@ -1,3 +1,4 @@
+// What `send --dry-run` tells: the routes it would take, or why it would not pay.
 #include "cli/commands/dry_run.h"
 
 #include <string>

@@ -1,4 +1,4 @@
-// What send --dry-run says: refusals as send does, all else in its own words.
+// The result of send --dry-run: refusals as send words them, everything else in words of its own.
 #pragma once
 
 #include <vector>

@@ -29,7 +29,7 @@ constexpr auto exit_meanings = std::to_array<ExitMeaning>({
     {8, "the database"},
     {9, "not found"},
     {10, "not confirmed"},
-    {12, "some records were set aside (migrate)"},
+    {12, "unreadable records are kept separately (migrate)"},
     {129, "interrupted by a hangup: as 4"},
     {130, "interrupted by Ctrl-C: as 4"},
     {143, "interrupted by a request to end: as 4"},

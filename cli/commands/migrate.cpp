@@ -1,3 +1,4 @@
+// `migrate`: an older database, or one of lnd, becomes one of this version.
 #include <array>
 #include <memory>
 
@@ -37,11 +38,11 @@ constexpr auto flags = std::to_array<Flag>({
     {"to", "N", "go up to this version (default: the newest)", into::whole<&MigrateOptions::to, 1, INT32_MAX>},
     {"backup", "PATH|none", "where the copy goes that is made first (default: DATABASE.v<old>.bak)",
      into::by<read_backup>},
-    {"strict", "if anything cannot be read, change nothing (exit 8) instead of setting it aside",
+    {"strict", "if a record cannot be read, change nothing (exit 8) instead of keeping it separately",
      into::on<&MigrateOptions::strict>},
     {"dry-run,n", "the same report; nothing is changed", into::on<&MigrateOptions::dry_run>},
     {"from-lnd", "CHANNEL_DB",
-     "take in lnd's payments: its channel.db, channel.sqlite, lnd.sqlite, or its folder; lnd must not run",
+     "import lnd's payments: its channel.db, channel.sqlite, lnd.sqlite, or its folder; lnd must not run",
      into::text<&MigrateOptions::from_lnd>},
     {"assume-v04", "with --from-lnd: read databases before version 3 as lnd 0.4 wrote them",
      into::on<&MigrateOptions::assume_v04>},
@@ -55,7 +56,7 @@ void take(MigrateOptions& migrate, const Given& given) {
   if (!migrate.from_lnd) given.need({"assume-v04"}, "--from-lnd");
 }
 
-/// Whoever finds another one at it leaves at once, unless told to wait: what it would do is being done.
+/// While another process migrates, this one leaves at once unless told to wait: the work is being done.
 std::int64_t lock_timeout(const Session& session) { return session.global.lock_timeout_ns.value_or(0); }
 
 /// Nothing when the call names no database and there is none yet.
@@ -90,7 +91,8 @@ std::string status_text(const db::MigrateStatus& status) {
     text += fmt::format("pending: step {} ({})\n", step.version, step.name);
   if (status.version > status.latest) text += "It was made by a newer paytower.\n";
   if (status.pending.empty() && status.version == status.latest) text += "Up to date.\n";
-  if (status.quarantined > 0) text += fmt::format("{} set aside\n", counted(status.quarantined, "record"));
+  if (status.quarantined > 0)
+    text += fmt::format("{} kept separately\n", counted(status.quarantined, "unreadable record"));
   return text;
 }
 
@@ -115,7 +117,7 @@ db::MigrateRequest request_of(const MigrateOptions& options, Session& session) {
   return request;
 }
 
-/// What is refused is not even opened to write; neither is what is up to date.
+/// A database that is refused, or is up to date, is never opened for writing.
 db::MigrateReport look_or_migrate(const MigrateOptions& options, Session& session,
                                   std::unique_ptr<db::Connection>& connection, const db::MigrateProgress& go_on) {
   const db::MigrateRequest request = request_of(options, session);
@@ -188,8 +190,8 @@ constexpr Command migrate_command = command<MigrateOptions, take, run>({
     .name = "migrate",
     .summary = "Bring an older database, or lnd's, to this version",
     .about =
-        "Makes a complete backup first, then all changes in one step: after a crash the database is the old one or\n"
-        "the new one. Records that cannot be read are set aside byte for byte (exit 12) and stop nothing else.",
+        "Makes a complete backup first, then all changes in one step: after a crash the database is the old one or the "
+        "new one. Unreadable records are kept separately, byte for byte (exit 12), and stop nothing else.",
     .flags = flags,
     .examples = "  paytower migrate --dry-run\n"
                 "  paytower migrate --json | jq .quarantined\n"

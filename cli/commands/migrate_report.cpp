@@ -1,3 +1,4 @@
+// What a migration or an import tells at its end, for people and as JSON.
 #include "cli/commands/migrate_report.h"
 
 #include <fmt/core.h>
@@ -77,17 +78,27 @@ std::string more_line(std::uint64_t lines) {
   return lines > most_lines ? fmt::format("  and {} more\n", lines - most_lines) : std::string();
 }
 
+std::string_view why_blocked(GuardKind kind) {
+  switch (kind) {
+    case GuardKind::in_flight: return "in flight at lnd";
+    case GuardKind::paid_without_record: return "lnd says paid, but the record is unreadable";
+    case GuardKind::paid_deleted: return "paid, and deleted";
+    case GuardKind::written_off: return "written off, or its outcome is unknown";
+  }
+  return {};
+}
+
 void print_text(const db::MigrateReport& report, SQLite::Database& database, bool dry_run, Output& output) {
   if (report.backup_path) output.line(fmt::format("Backup: {}", printable(*report.backup_path)));
   const auto& counts = report.counts;
   for (const db::StepName& step : report.applied)
     output.line(fmt::format("{} step {} ({})", dry_run ? "Would apply" : "Applied", step.version, step.name));
-  output.line(fmt::format("{} read: {}, {}, {} set aside; {}", counted(counts.read, "record"),
+  output.line(fmt::format("{} read: {}, {}, {} unreadable; {}", counted(counts.read, "record"),
                           counted(counts.migrated, "payment"), counted(counts.duplicates, "duplicate"),
-                          counts.quarantined, counted(counts.guards, "guard")));
+                          counts.quarantined, counted(counts.guards, "blocked hash")));
   if (counts.guards_resolved > 0) {
-    output.line(fmt::format("{} of what was in flight dropped: its end is known now.",
-                            counted(counts.guards_resolved, "guard")));
+    output.line(fmt::format("{} no longer blocked as in flight: the end is known now.",
+                            counted(counts.guards_resolved, "hash")));
   }
   for (const std::string& note : report.notes) output.line(fmt::format("Note: {}.", printable(note)));
   if (counts.counter_raised) {
@@ -100,7 +111,7 @@ void print_text(const db::MigrateReport& report, SQLite::Database& database, boo
     db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
       if (lines++ >= most_lines) return;
       const std::string which = one.sequence ? fmt::format("record {}", *one.sequence) : "an entry";
-      output.line(fmt::format("  set aside: {}{}: {}", which, one.hash ? fmt::format(" of {}", one.hash->hex()) : "",
+      output.line(fmt::format("  unreadable: {}{}: {}", which, one.hash ? fmt::format(" of {}", one.hash->hex()) : "",
                               printable(one.reason)));
     });
   }
@@ -108,7 +119,7 @@ void print_text(const db::MigrateReport& report, SQLite::Database& database, boo
   lines = 0;
   if (report.counts.guards > 0) {
     db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
-      if (lines++ < most_lines) output.line(fmt::format("  guard: {} {}", hash.hex(), guard_kind_name(kind)));
+      if (lines++ < most_lines) output.line(fmt::format("  blocked: {}, {}", hash.hex(), why_blocked(kind)));
     });
   }
   output.result(more_line(lines));
@@ -133,8 +144,8 @@ ExitCode print_report(const db::MigrateReport& report, SQLite::Database& databas
   ErrorReport error;
   error.code = "quarantined";
   error.exit_code = ExitCode::quarantined;
-  error.message = fmt::format("{} could not be read; {}", counted(report.counts.quarantined, "record"),
-                              dry_run ? "a migration sets that aside" : "set aside byte for byte");
+  error.message = fmt::format("{} {}", counted(report.counts.quarantined, "unreadable record"),
+                              dry_run ? "would be kept separately" : "kept separately, byte for byte");
   if (!dry_run) error.hint = "paytower list --quarantine";
   output.error(error);
   return error.exit_code;

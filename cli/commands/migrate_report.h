@@ -7,7 +7,7 @@
 namespace paytower::cli {
 
 /// Prints the report; `database` holds what it tells of (of a dry run: the copy). Returns 0, or 12 when records were
-/// set aside, with the line on stderr that says so.
+/// kept separately, with the line on stderr that says so.
 [[nodiscard]] ExitCode print_report(const db::MigrateReport& report, SQLite::Database& database, bool dry_run,
                                     Session& session);
 

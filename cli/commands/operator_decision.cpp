@@ -1,3 +1,4 @@
+// Asking for an operator's decision, and storing it although others write at the same time.
 #include "cli/commands/operator_decision.h"
 
 #include <array>

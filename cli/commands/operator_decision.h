@@ -1,4 +1,4 @@
-// What `cancel` and `resolve` share: deciding about a stored payment by an operator's word.
+// What `cancel` and `resolve` share: an operator's decision about a stored payment.
 #pragma once
 
 #include "cli/session.h"
@@ -6,7 +6,7 @@
 
 namespace paytower::cli {
 
-/// The words of a refusal that the lifecycle gives to an operator's word.
+/// A refusal of the lifecycle to an operator's decision, in words.
 [[nodiscard]] Error refusal_of_decision(const Payment& payment, Errc why);
 
 /// Wants `expected` typed. Throws RefusalError(not_confirmed) for anything else, and without a terminal.

@@ -1,3 +1,4 @@
+// The end of a `send` or `resume` of one payment: what is printed, and the exit code.
 #include "cli/commands/outcome.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Driving payments and saying what became of them: what `send`, `resume` and `cancel` have in common.
+// Working on payments and reporting how they ended: what `send`, `resume` and `cancel` have in common.
 #pragma once
 
 #include <string>
@@ -16,23 +16,22 @@ inline constexpr const char* still_pending_words =
 
 /// How long one question before the drive may take, so that --wait stays a bound.
 [[nodiscard]] std::int64_t question_patience(const std::optional<std::int64_t>& wait_ns);
-/// What is left of --wait after `spent_ns`. 0 keeps its meaning (hand over and leave) and is reached by nothing else.
+/// What is left of --wait after `spent_ns`. 0 keeps its meaning (send and leave) and is reached by nothing else.
 [[nodiscard]] std::optional<std::int64_t> remaining_wait(const std::optional<std::int64_t>& wait_ns,
                                                          std::int64_t spent_ns);
 
 [[nodiscard]] DriverPorts driver_ports(Session& session, Database& database, Switch& node, Observer& observer);
 
-/// Runs the driver. A switch that breaks altogether (SwitchError) leaves every payment as the store has it: open where
-/// something of it is recorded, unavailable otherwise. An alarm is refused.
+/// Runs the driver. If the switch breaks altogether (SwitchError), every payment is reported as it is stored: open
+/// where something of it is recorded, unavailable otherwise. An alarm is a refusal.
 [[nodiscard]] std::vector<DriveResult> drive(Driver& driver, PaymentStore& store,
                                              const std::vector<PaymentHash>& hashes);
 
-/// A switch that broke altogether leaves a payment as it is stored: open where something of it is recorded, else
+/// The result for a payment after the switch broke altogether: open where something of it is recorded, else
 /// unavailable.
 [[nodiscard]] DriveResult as_stored(PaymentStore& store, const PaymentHash& hash, const std::string& why);
 
-/// What is open here is not unavailable to a caller that wants to pay it: something of the hash may be in flight (exit
-/// 4, not 7).
+/// "Unavailable" becomes "open" for a payment that is open here: something of it may be in flight (exit 4, not 7).
 [[nodiscard]] DriveResult open_if_recorded(DriveResult result);
 
 /// An HTLC of somebody else is seen at the node alone: how to look at it there.
@@ -46,7 +45,7 @@ struct ReportStyle {
 [[nodiscard]] ExitCode report_one(Session& session, const ConsoleObserver& observer, const DriveResult& result,
                                   ReportStyle style = {});
 
-/// R2: said before a new try of a hash whose earlier ones the operator has closed, where the switch may still pay them.
+/// R2: the warning before a new try of a hash whose earlier tries were closed by hand, but may still be paid.
 void warn_of_overpayment(Session& session, Database& database, const PaymentRequest& wanted);
 
 /// Prints one payment as the result of a call. `sent`: of a send, how it came to be. `why_open`: as a look showed it.

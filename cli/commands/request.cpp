@@ -1,3 +1,4 @@
+// From an invoice, or --dest, and the flags to the payment that is wanted.
 #include "cli/commands/request.h"
 
 #include <algorithm>
@@ -34,7 +35,7 @@ UnixNs from_seconds(std::uint64_t seconds) {
 
 UnixNs expiry_of(const Invoice& invoice) { return from_seconds(expiry_time(invoice)); }
 
-/// No word of the invoice in it: it holds the payment secret, and errors go into logs and mails.
+/// Nothing of the invoice in it: it holds the payment secret, and errors go into logs and mails.
 Error not_payable_now(NotPayable why, const Invoice& invoice) {
   switch (why) {
     case NotPayable::expired:
@@ -44,8 +45,8 @@ Error not_payable_now(NotPayable why, const Invoice& invoice) {
                                time_text(expiry_of(invoice)))};
     case NotPayable::final_cltv_too_large: break;
   }
-  return usage(
-      fmt::format("the payee wants {} blocks, a route can have {}", invoice.min_final_cltv, limits::max_cltv_delta));
+  return usage(fmt::format("the payee's final CLTV delta is {} blocks, a route can have at most {}",
+                           invoice.min_final_cltv, limits::max_cltv_delta));
 }
 
 Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
@@ -58,7 +59,7 @@ Result<Msat> amount_of(const Invoice& invoice, const SendOptions& options) {
   return *options.amount;
 }
 
-/// Parts of a payee that takes them. Routes that were given are tried one after the other, each for all of it.
+/// How many parts: 1 unless the payee takes more. Given routes are tried one by one, each for the whole amount.
 std::uint32_t parts_for(const SendOptions& options, bool payee_takes_parts) {
   if (!payee_takes_parts || options.routes) return 1;
   return options.max_parts.value_or(default_parts);
@@ -78,7 +79,7 @@ PaymentRequest with_limits(const SendOptions& options, std::uint32_t parts, Msat
   return request;
 }
 
-/// What of this invoice and call is against a new try.
+/// Why this invoice and call cannot begin a new try.
 std::optional<Error> objection_to(const Invoice& invoice, const SendOptions& options, UnixNs now) {
   if (auto wrong = unusable_clock(now, release_date)) return wrong;
   if (const auto why = not_payable(invoice, static_cast<std::uint64_t>(now.value / ns_per_second)))
@@ -113,7 +114,7 @@ Result<Wanted> from_dest(const DirectPayee& payee, const SendOptions& options, U
   Wanted wanted;
   PaymentRequest& request = wanted.request;
   wanted.objection = unusable_clock(now, release_date);
-  // No invoice says whether the payee takes parts: the call does.
+  // Without an invoice only --max-parts tells whether the payee takes parts.
   request = with_limits(options, parts_for(options, options.max_parts.has_value()), *options.amount, now);
   request.hash = payee.hash;
   request.demand.destination = payee.node;
@@ -131,8 +132,8 @@ Result<Wanted> read_wanted(const SendOptions& options, UnixNs now) {
   if (!wanted || wanted->objection) return wanted;
   const RouteDemand& demand = wanted->request.demand;
   if (demand.final_cltv_delta > demand.cltv_limit) {
-    wanted->objection = usage(
-        fmt::format("the payee wants {} blocks, --cltv-limit allows {}", demand.final_cltv_delta, demand.cltv_limit));
+    wanted->objection = usage(fmt::format("the payee's final CLTV delta is {} blocks, --cltv-limit allows {}",
+                                          demand.final_cltv_delta, demand.cltv_limit));
   }
   return wanted;
 }

@@ -10,15 +10,15 @@
 
 namespace paytower::cli {
 
-/// What a call of `send` wants paid.
+/// The payment that a call of `send` asks for.
 struct Wanted {
   PaymentRequest
       request;  ///< `deadline` is the earlier of --timeout and the invoice's expiry; amount 0 where none was said
   std::optional<Error> objection{};  ///< why no new try may begin: expired, a limit, --amt that is missing or too much
 };
 
-/// An invoice, or --dest, with the limits of the call. A usage refusal where there is none to be read. The objection is
-/// for later: a hash that is paid or in flight is told as such first.
+/// Reads the invoice, or --dest, and the limits of the call; a usage refusal when it cannot. The objection comes into
+/// play later: that a hash is paid or in flight is said first.
 [[nodiscard]] Result<Wanted> read_wanted(const SendOptions& options, UnixNs now);
 
 /// What an invoice says it is for; empty for --dest. Untrusted text.

@@ -1,3 +1,4 @@
+// `resolve`: the operator settles by hand what the node cannot tell.
 #include <algorithm>
 #include <utility>
 
@@ -29,10 +30,10 @@ struct ResolveOptions {
 };
 
 constexpr auto flags = std::to_array<Flag>({
-    {"assume-failed", "it is dead and may be paid again; a late success is still recorded",
+    {"assume-failed", "count it as failed: it may be paid again; a late success is still recorded",
      into::on<&ResolveOptions::assume_failed>},
-    {"write-off", "it is over, outcome unknown, and never payable again", into::on<&ResolveOptions::write_off>},
-    {"restored", "this database is an old copy: take in what the switch shows of it",
+    {"write-off", "end it with an unknown outcome: it can never be paid again", into::on<&ResolveOptions::write_off>},
+    {"restored", "this database was restored from an old backup: take over what the switch shows of it",
      into::on<&ResolveOptions::restored>},
     {"yes,y", "do not ask", into::on<&ResolveOptions::yes>},
 });
@@ -69,7 +70,7 @@ std::string_view consequence_of(ByHand decision, bool paid, bool amp) {
 
 constexpr std::int64_t between_looks_ns = 60 * ns_per_second;  ///< a living node ends a record without an HTLC in 30 s
 
-/// True when the node shows that money of the hash has arrived. Of a paid hash everybody knows that.
+/// True when the node shows that the payee got the money. `paid`: we know it already, so it is no news.
 bool shows_paid(const LookFinding& finding, bool paid) {
   return std::any_of(finding.events.begin(), finding.events.end(), [paid](const Event& event) {
     return std::holds_alternative<Settled>(event) || (!paid && std::holds_alternative<HashPaid>(event));
@@ -85,13 +86,13 @@ bool shows_pending(const LookFinding& finding) {
   });
 }
 
-/// The look of one payment at the node that the call names, as often as it is asked for.
+/// Asks the node that the call names about one payment, as often as needed.
 class Witness {
  public:
   Witness(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge)
       : session_(session), database_(database), payment_(payment), knowledge_(knowledge) {}
 
-  /// Nothing when the node cannot be asked: then the operator's decision stands by itself (R17), and that is said.
+  /// Nothing when the node cannot be asked: then the decision is stored without its answer (R17), with a warning.
   std::optional<LookFinding> look() {
     try {
       const auto handle = open_switch(session_);
@@ -110,7 +111,7 @@ class Witness {
 
  private:
   std::optional<LookFinding> unasked(const std::string& why) {
-    session_.output.warn(fmt::format("the node was not asked ({}): your word stands by itself", why),
+    session_.output.warn(fmt::format("the node was not asked ({}); your decision is stored without its answer", why),
                          payment_.request.hash);
     return std::nullopt;
   }
@@ -118,7 +119,7 @@ class Witness {
   std::optional<LookFinding> read(const Shown& shown) {
     LookFinding finding = interpret(payment_, shown, knowledge_);
     if (finding.alarm == Errc::switch_old_copy)
-      return unasked("it was restored from an old copy and knows less than it did");
+      return unasked("it was restored from an old backup and knows less than it did");
     if (finding.alarm) refuse(refusal(*finding.alarm, payment_.request.hash));
     return finding;
   }
@@ -129,7 +130,7 @@ class Witness {
   const StoreKnowledge& knowledge_;
 };
 
-/// A copy of a hand-over may still be on its way, and `resume` finds out.
+/// A copy of a request may still be on its way, and `resume` finds out.
 bool may_start(const LookFinding& finding, const Payment& payment) {
   return std::any_of(finding.events.begin(), finding.events.end(), [&payment](const Event& event) {
     const auto* missing = std::get_if<NotFound>(&event);
@@ -146,8 +147,8 @@ bool may_start(const LookFinding& finding, const Payment& payment) {
   refuse(guard ? with_node_hint(session, std::move(error), hash) : error);
 }
 
-/// The operator's decision is refused while the node that was named contradicts it. A record without an HTLC in two
-/// looks a minute apart contradicts nothing: it never ends, and what it blocks is said, and returned.
+/// Refuses the decision while the named node contradicts it. A pending record without an HTLC, seen twice a minute
+/// apart, does not contradict it: such a record never ends; a warning says what it blocks, and it is returned.
 WhyOpen look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge,
                    bool guard) {
   if (!session.global.switch_address) return {};
@@ -165,7 +166,7 @@ WhyOpen look_first(Session& session, Database& database, const Payment& payment,
         "the node may still start an HTLC of this payment, and `resume` finds out whether it does; nothing was changed",
         fmt::format("paytower resume {}", hash.hex()));
   }
-  session.output.note("the node calls it pending, but has no HTLC of it: it is looked at again in 60 s", true);
+  session.output.note("the node calls it pending, but has no HTLC of it: it is asked again in 60 s", true);
   const SignalGuard signals;
   session.clock.sleep_until(MonoNs{session.clock.mono().value + between_looks_ns});
   if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was changed");
@@ -188,12 +189,12 @@ WhyOpen look_first(Session& session, Database& database, const Payment& payment,
 
 // --- one payment, or what is left of it ---
 
-/// Holds a payment's lock while the decision is said.
+/// Holds a payment's lock while the decision is stored.
 class Locked {
  public:
   Locked(Database& database, const PaymentHash& hash) : locks_(database.payment_locks), hash_(hash) {
     if (locks_.try_lock(hash)) return;
-    refuse(Errc::busy, "another paytower is driving this payment; nothing was changed",
+    refuse(Errc::busy, "another paytower is working on this payment; nothing was changed",
            fmt::format("paytower show {}", hash.hex()));
   }
   ~Locked() { locks_.unlock(hash_); }
@@ -225,20 +226,20 @@ void decide_about_guard(Database& database, const PaymentHash& hash, ByHand deci
 void decide_about_payment(Session& session, Database& database, Payment payment, ByHand decision,
                           const db::Operator& by) {
   const PaymentHash hash = payment.request.hash;
-  // Said before it takes effect: the record of who said it must not be lost behind a crash.
+  // Recorded before it takes effect: a crash must not lose who decided.
   database.admin.record_decision(
       decision == ByHand::write_off ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed, hash, by);
   const auto said = store_decision(session, database, std::move(payment), event_of(decision));
   if (!said) refuse(said.error());
 }
 
-/// An import left it beside the payment, for the same reason. That of a set id stays.
+/// An import left a guard beside the payment: the decision ends both. The guard of a set id stays.
 bool guarded_by_import(const HashState& state) {
   return state.payment && state.payment->provenance != Provenance::native && state.guard &&
          state.guard->kind == GuardKind::in_flight && !state.guard->amp;
 }
 
-/// The guard is meant where there is no payment, or only one that has ended properly.
+/// The decision is about the guard where there is no payment, or one that has ended.
 bool about_guard(const HashState& state, ByHand decision, UnixNs now) {
   if (!state.guard) return false;
   return !state.payment || decide(*state.payment, TimedEvent{now, event_of(decision)}).refusal.has_value();
@@ -297,10 +298,10 @@ ExitCode run(const ResolveOptions& options, Session& session) {
 constexpr Command resolve_command = command<ResolveOptions, take, run>({
     .name = "resolve",
     .words = "[HASH]",
-    .summary = "End by your own word what the switch cannot end",
-    .about = "For a payment, or a guard, whose outcome nobody can tell. Your word, the time and your user name are "
-             "recorded.\n"
-             "With a switch named, the payment is looked up first, and refused while the switch still shows it.",
+    .summary = "Settle a payment by hand when the node cannot tell",
+    .about = "For a payment, or a blocked hash, whose outcome nobody can tell. Your decision, the time and your user "
+             "name are recorded. With a switch named, the node is asked first, and your decision is refused while the "
+             "node still shows the payment.",
     .flags = flags,
     .examples = "  paytower resolve 3f9c0d12ab8e --write-off\n"
                 "  paytower --switch sim:net.sim resolve --restored",

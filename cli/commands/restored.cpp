@@ -1,3 +1,4 @@
+// `resolve --restored`: take over what the node shows of a database that came from a backup.
 #include "cli/commands/restored.h"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ std::vector<PaymentHash> known_hashes(Database& database, const std::vector<OwnR
   return known;
 }
 
-/// A hash that another process has recorded meanwhile is refused by itself and hinders no other.
+/// A hash that another process has recorded meanwhile is refused; the others are adopted all the same.
 std::uint64_t adopt(Database& database, const std::vector<Adoption>& adoptions) {
   std::uint64_t adopted = 0;
   for (std::size_t at = 0; at < adoptions.size(); at += adoptions_a_commit) {
@@ -50,7 +51,7 @@ void print(Session& session, std::uint64_t adopted, const IdentityAnswer& identi
     json["node"] = identity.key.node.hex();
     return session.output.line(dump(json));
   }
-  session.output.line(fmt::format("The database is in use again: {} taken in from what the switch shows.",
+  session.output.line(fmt::format("The database is in use again: {} taken over from what the switch shows.",
                                   counted(adopted, "payment")));
   session.output.hint("paytower resume");
 }
@@ -61,11 +62,11 @@ ExitCode resolve_restored(bool yes, Session& session) {
   const auto handle = open_switch(session);
   const IdentityAnswer identity = identify(session, handle->node(), patience_ns);
   const auto database = open_database(session, db::OpenMode::read_write);
-  if (!database) refuse(Errc::not_found, "there is no database that could be an old copy");
+  if (!database) refuse(Errc::not_found, "there is no database here");
   if (!yes) {
     confirm_decision(session,
-                     fmt::format("This database is taken for an old copy of itself. What node {}\nshows of it is taken "
-                                 "in: what is pending stays unpayable, what is complete counts as paid.",
+                     fmt::format("This database was restored from an old backup. What node {}\nshows of it is taken "
+                                 "over: what is pending stays unpayable, what is complete counts as paid.",
                                  identity.key.node.hex()),
                      "restored");
   }

@@ -1,4 +1,4 @@
-// `resolve --restored`: an old copy of a database is put back to use.
+// `resolve --restored`: a database that was restored from an old backup is made usable again.
 #pragma once
 
 #include "cli/output/exit_code.h"

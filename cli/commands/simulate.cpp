@@ -1,3 +1,4 @@
+// `simulate network`, `invoice`, `release` and `ledger`: a network in a file, to try things without money.
 #include <array>
 #include <memory>
 

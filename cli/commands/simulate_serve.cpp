@@ -1,3 +1,4 @@
+// `simulate serve`: the simulated network on a Unix socket, as a Core Lightning node.
 #include <array>
 
 #include <fmt/core.h>

@@ -1,3 +1,4 @@
+// Amounts with their unit, and percents, exactly: no floating point, no rounding.
 #include "cli/input/amount.h"
 
 #include <algorithm>

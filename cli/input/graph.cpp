@@ -1,3 +1,4 @@
+// Network graphs as lncli and lightning-cli print them. The file is a stranger's: everything is bounded and checked.
 #include "cli/input/graph.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ using nlohmann::json;
 constexpr std::uint64_t msat_per_sat = 1'000;
 constexpr std::string_view msat_suffix = "msat";
 
-/// Ends the reading of a document, with the place. Caught in read_graph.
+/// A fault of the document and its place. Caught in read_graph.
 class Malformed : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

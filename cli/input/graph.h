@@ -8,8 +8,8 @@
 
 namespace paytower::cli {
 
-/// Reads either kind, told apart by its members ("edges" or "channels"). Channels that cannot be used (half a policy is
-/// enough, none is not) and self-channels are left out; anything malformed is a usage refusal that names the place.
+/// Reads either kind: one has "edges", the other "channels". Channels without a policy in either direction, and
+/// channels of a node with itself, are left out; anything malformed is a usage refusal that names the place.
 [[nodiscard]] Result<sim::ImportedGraph> read_graph(const nlohmann::json& document);
 
 }  // namespace paytower::cli

@@ -1,3 +1,4 @@
+// Payment hashes and their prefixes, read strictly.
 #include "cli/input/hash.h"
 
 #include <algorithm>

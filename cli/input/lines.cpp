@@ -1,3 +1,4 @@
+// Lines of a batch file, read piece by piece within bounds.
 #include "cli/input/lines.h"
 
 #include <algorithm>

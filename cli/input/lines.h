@@ -1,4 +1,4 @@
-// Lines of a file or of a pipe, taken as they come: nobody waits for a line that is not there yet.
+// Lines of a file or a pipe, read as they come: reading never waits for a line that is not there yet.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +44,7 @@ class LineReader {
   bool ended_ = false;
 };
 
-/// How many lines that are not empty a regular file has now; 0 for a pipe or what cannot be read. One pass, one buffer.
+/// How many lines that are not empty a regular file has now; 0 for a pipe or an unreadable file. One pass, one buffer.
 [[nodiscard]] std::uint64_t count_lines(const std::string& path);
 
 }  // namespace paytower::cli

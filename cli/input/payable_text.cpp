@@ -1,3 +1,4 @@
+// Finds the invoice in what people paste, and names what is not one.
 #include "cli/input/payable_text.h"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace {
 
 Error usage(std::string message) { return Error{Errc::usage, std::move(message)}; }
 
-/// `what` was given: named, with the way on. paytower pays what BOLT 11 describes and nothing else.
+/// Names what was given instead, and what to do. paytower pays BOLT 11 invoices and nothing else.
 Error not_this(std::string_view what, std::string_view next) {
   return usage(fmt::format("this is {}, not a BOLT 11 invoice; {}", what, next));
 }
@@ -40,8 +41,8 @@ bool starts_like(std::string_view text, std::string_view with) {
          std::equal(with.begin(), with.end(), text.begin(), [](char a, char b) { return a == lower(b); });
 }
 
-/// What stands around a copied word: blanks and line ends, also those that cannot be seen (no-break and zero width
-/// spaces, and the mark at the beginning of a file).
+/// What copying leaves around a word: blanks and line ends, also invisible ones (no-break and zero width spaces, and
+/// the mark at the beginning of a file).
 std::string_view trimmed(std::string_view text) {
   static constexpr std::array<std::string_view, 10> around{
       " ", "\t", "\r", "\n", "\v", "\f", "\xc2\xa0", "\xe2\x80\x8b", "\xe2\x81\xa0", "\xef\xbb\xbf"};
@@ -110,7 +111,7 @@ Result<BitcoinUri> read_bitcoin_uri(std::string_view text) {
     const auto value = percent_decoded(parameter.substr(std::min(parameter.size(), equals + 1)));
     if (!name || !value) return usage("this bitcoin: URI is damaged: a % in it has no two hex digits behind it");
     const std::string known = lower(*name);
-    // BIP 21: who does not know what is required must not use the URI.
+    // BIP 21: a program that does not know a required parameter must not use the URI.
     if (starts(known, "req-"))
       return usage(
           fmt::format("this bitcoin: URI requires something that paytower does not know (req-...); {}", ask_payee));

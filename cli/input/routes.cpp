@@ -1,3 +1,4 @@
+// Routes as lncli and lightning-cli print them, read within bounds.
 #include "cli/input/routes.h"
 
 #include <algorithm>
@@ -120,7 +121,7 @@ void require_direction(std::uint64_t given, const Hop& hop, std::size_t i, const
                           i == 0 ? ": the route does not begin at this node" : " the two nodes"));
 }
 
-/// Each forwarder keeps of the amount and of the delay, or nothing; the payee's are the lowest.
+/// Along the way amount and delay fall or stay equal: each forwarder keeps some or nothing.
 void require_no_rise(const Route& route, const Hop& next, const std::string& where) {
   if (route.hops.empty()) return;
   if (next.amount > route.hops.back().amount) fail(where, "the amount rises on the way");

@@ -20,9 +20,9 @@ struct RoutesContext {
       amount{};  ///< what the payee asks: several routes of getroutes that carry less each are parts of it
 };
 
-/// All routes of the document, in its order: each is tried for the whole amount, so parts of it are refused. A usage
-/// refusal names the route and the hop, and what is wrong there. Amounts must fit together along the way; whether a
-/// route keeps to the payment's limits is check_route's business.
+/// All routes of the document, in its order. Each is tried for the whole amount, so routes that carry only a part are
+/// refused. A usage refusal names the route, the hop, and the fault. Amounts must fit together along the way;
+/// check_route compares them with the payment's limits.
 [[nodiscard]] Result<std::vector<Route>> parse_routes(std::string_view text, const RoutesContext& context);
 
 }  // namespace paytower::cli

@@ -1,3 +1,4 @@
+// Durations and points in time, read strictly: what could mean two things is refused.
 #include "cli/input/time.h"
 
 #include <algorithm>

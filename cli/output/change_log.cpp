@@ -1,3 +1,4 @@
+// The log of -v: which change of a payment makes which line.
 #include "cli/output/change_log.h"
 
 #include <algorithm>
@@ -14,7 +15,7 @@ namespace {
 
 constexpr std::size_t prefix_digits = 12;
 
-/// What happened before is no news.
+/// What was there before the program began is not told again.
 const UnixNs program_start = SystemClock().wall();
 
 std::string prefix(const PaymentHash& hash) { return hash.hex().substr(0, prefix_digits); }

@@ -21,9 +21,9 @@ using LogFields = std::vector<std::pair<std::string_view, std::string>>;
 /// {"log":{...}} with every value as a string, for --json.
 [[nodiscard]] std::string log_json_line(const LogFields& fields);
 
-/// Tells what is new in a payment since it was last seen, or since the program began, after it is durable. It names
-/// payments by the first 12 digits of their hash and attempts by their id, and nothing that pays or proves: no
-/// preimage, no payment secret, no invoice, and none of the words of strangers.
+/// Logs what is new in a payment since it was last seen, or since the program began, once that is on the disk. It names
+/// payments by the first 12 digits of their hash and attempts by their id. It never logs what can pay or prove: no
+/// preimage, no payment secret, no invoice; and no text of strangers.
 class ChangeLog {
  public:
   explicit ChangeLog(Output& output) : output_(output) {}
@@ -33,7 +33,7 @@ class ChangeLog {
   void step(const PaymentHash& hash, std::string_view what);
 
  private:
-  /// What was told of an attempt, or of a payment.
+  /// What was logged of a payment and its attempts.
   struct Told {
     bool created = false;
     bool stopped = false;

@@ -1,3 +1,4 @@
+// Cells of CSV, quoted where they have to be.
 #include "cli/output/csv.h"
 
 #include <fmt/core.h>

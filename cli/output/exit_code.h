@@ -13,11 +13,11 @@ enum class ExitCode : int {
   outcome_unknown = 4,     ///< open or cannot tell: never pay again, run `resume`
   refused = 5,             ///< already paid, in flight, ended, parameters differ; nothing changed
   busy = 6,                ///< another paytower holds it; the same call may be made later
-  switch_unavailable = 7,  ///< no connection, and nothing of the hash was ever handed over
-  database = 8,            ///< cannot open, corrupt, schema older or newer, failed commit, old copy
+  switch_unavailable = 7,  ///< no connection, and nothing of the hash was ever sent
+  database = 8,            ///< cannot open, corrupt, schema older or newer, failed commit, restored from an old backup
   not_found = 9,           ///< no such payment, or an ambiguous prefix
   not_confirmed = 10,      ///< the answer was no, or a prompt was needed without a TTY
-  quarantined = 12,        ///< migrate is complete, but some records were set aside
+  quarantined = 12,        ///< migrate is complete, but unreadable records are kept separately
 };
 
 /// 128 + the signal's number: the outcome is open, as with outcome_unknown.

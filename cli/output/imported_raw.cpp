@@ -1,3 +1,4 @@
+// What lnd kept of an imported payment and has no column of its own, as JSON.
 #include "cli/output/imported_raw.h"
 
 #include <algorithm>

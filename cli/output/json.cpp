@@ -1,3 +1,4 @@
+// Writing JSON text, byte by byte as nlohmann-json does it.
 #include "cli/output/json.h"
 
 #include <algorithm>

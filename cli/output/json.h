@@ -12,9 +12,8 @@
 
 namespace paytower::cli {
 
-/// Appends one document to a text: compact and pure ASCII, byte for byte what dump() makes of the same document. Commas
-/// set themselves. The caller sees to it that every key gets one value and that what is opened is closed. Borrows the
-/// text.
+/// Appends one document to a text: compact and pure ASCII, byte for byte what dump() makes of the same document. It
+/// sets commas itself. The caller gives each key one value and closes what it opens. Borrows the text.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}
@@ -36,7 +35,7 @@ class JsonWriter {
   /// A 64-bit number in quotes: readers that keep numbers in doubles would lose its last digits.
   void id(std::uint64_t id);
   void time(UnixNs time);
-  /// Any bytes: escaped where they need it, U+FFFD for what is no UTF-8.
+  /// Any bytes: escaped where they need it, U+FFFD for what is not UTF-8.
   void text(std::string_view text);
   template <std::size_t N, typename Tag> void hex(const FixedBytes<N, Tag>& bytes) {
     out_ += '"';
@@ -61,8 +60,8 @@ class JsonWriter {
 
 class Output;
 
-/// A document that is printed as it grows: a million elements need no more memory than one. The writer tells by the
-/// last byte whether a comma is due, so that byte stays behind until there is more.
+/// A document that is printed while it grows: a million elements need no more memory than one. The writer needs the
+/// last byte to know whether a comma is due, so that byte is kept back.
 class GrowingJson {
  public:
   explicit GrowingJson(Output& output) : output_(output) {}
@@ -70,7 +69,7 @@ class GrowingJson {
   GrowingJson& operator=(const GrowingJson&) = delete;
 
   [[nodiscard]] JsonWriter& writer() { return writer_; }
-  /// What the writer has written and nobody has printed yet, to append a value to.
+  /// What is written and not printed yet; values can be appended to it.
   [[nodiscard]] std::string& text() { return text_; }
   /// Prints what there is. Throws OutputError, as end().
   void pass_on();

@@ -1,3 +1,4 @@
+// stdout and stderr of a call, colours, and questions at a terminal.
 #include "cli/output/output.h"
 
 #include <fcntl.h>
@@ -84,7 +85,7 @@ void Output::flush() {
   if (!written) throw OutputError(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
 }
 
-// A closed or full stderr is nobody's error: there is nobody left to tell.
+// A closed or full stderr is not an error: nobody could be told.
 void Output::say(std::string_view line) {
   clear_live();
   (void)write_all(STDERR_FILENO, fmt::format("{}\n", line));
@@ -181,7 +182,7 @@ std::optional<std::string> ask_line(std::string_view question) {
   (void)write_all(STDERR_FILENO, question);
   std::string line;
   char c = 0;
-  // Byte by byte: what stands behind the line belongs to whoever reads stdin next.
+  // Byte by byte: what comes after the line belongs to the next reader of stdin.
   while (true) {
     const ssize_t got = ::read(STDIN_FILENO, &c, 1);
     if (got <= 0) {

@@ -1,5 +1,5 @@
-// Who hears what: the result goes to stdout, all else to stderr. Every word that paytower says passes through here, and
-// no invoice gets through to stderr: it holds the payment secret, and stderr goes into logs and mails.
+// The result goes to stdout, everything else to stderr. All output of paytower passes through here, and no invoice ever
+// gets to stderr: it holds the payment secret, and stderr goes into logs and mails.
 #pragma once
 
 #include <optional>
@@ -42,8 +42,7 @@ struct ErrorReport {
   std::optional<PaymentHash> payment_hash{};
 };
 
-/// A refusal that names no command to run next gets the one that its kind asks for. `command`: what was called, or
-/// empty.
+/// Adds the standard hint of its kind to a refusal without one. `command`: what was called, or empty.
 [[nodiscard]] Error with_next_step(Error error, std::string_view command);
 [[nodiscard]] ErrorReport report_of(const Error& error, const std::optional<PaymentHash>& hash = std::nullopt);
 
@@ -61,11 +60,11 @@ class Output {
   /// Writes what has gathered. Throws OutputError.
   void flush();
 
-  /// One line on stderr: what people should know. Silent with --quiet or --json; `important` is silent never.
+  /// One line on stderr: what people should know. Silent with --quiet or --json; `important`: never silent.
   void note(std::string_view message, bool important = false);
-  /// Something that needs a person, heard always: a line, or with --json an object {"warning":{...}} on stderr.
+  /// Something that needs a person, never silent: a line, or with --json an object {"warning":{...}} on stderr.
   void warn(std::string_view message, const std::optional<PaymentHash>& hash = std::nullopt);
-  /// A line on stderr that the next one replaces: nothing else ever stands on it. For Progress; only for a terminal.
+  /// A line on stderr that the next output replaces. For Progress; only for a terminal.
   void show_live(const std::string& line);
   /// Wipes it.
   void clear_live();
@@ -86,7 +85,8 @@ class Output {
   [[nodiscard]] bool json() const { return setup_.json; }
   [[nodiscard]] bool quiet() const { return setup_.quiet; }
   [[nodiscard]] unsigned verbosity() const { return setup_.verbosity; }
-  /// How wide stdout's lines may be: the terminal's width, 20 at least; 80 where it is none or does not tell.
+  /// How wide stdout's lines may be: the terminal's width, at least 20; 80 where stdout is not a terminal, or one
+  /// without a width.
   [[nodiscard]] std::size_t columns() const;
 
   /// `text` in the colour of a status word where stdout shows colours: good (green), bad (red), open (yellow).
@@ -116,8 +116,8 @@ class Output {
 /// "question [y/N] ": true for y or yes. REQUIRES: can_ask().
 [[nodiscard]] bool ask_yes(std::string_view question);
 
-/// Gives the standard descriptors 0 to 2 something to stand for, so that no database file ever becomes one of them. A
-/// closed stdout stays unwritable. Returns whether stdout was open.
+/// Opens /dev/null for each of the descriptors 0 to 2 that is closed, so that no database file ever becomes one of
+/// them. A closed stdout stays unwritable. Returns whether stdout was open.
 [[nodiscard]] bool secure_standard_streams();
 
 }  // namespace paytower::cli

@@ -1,3 +1,4 @@
+// Payments as JSON: the one shape that every command prints.
 #include "cli/output/render.h"
 
 #include <fmt/core.h>
@@ -105,8 +106,7 @@ RouteShape shape_of(const Route& route, Msat delivered, bool omit_hops) {
                     omit_hops};
 }
 
-/// Null where no route is known. With hops left out the store may not even have read it; what was handed over is known
-/// still.
+/// Null where no route is known. Without hops the store may not have read the route; what was sent is still known.
 void write_attempt_route(JsonWriter& out, const Attempt& attempt, bool omit_hops) {
   if (omit_hops && attempt.origin == AttemptOrigin::own) {
     const Msat total = checked_add(attempt.amount, attempt.fee).value_or(attempt.amount);

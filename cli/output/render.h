@@ -16,8 +16,7 @@ namespace paytower::cli {
 
 using Json = nlohmann::ordered_json;
 
-/// One line without its end, pure ASCII: whatever strangers wrote stands there as \u escapes and cannot reach a
-/// terminal raw.
+/// One line without its end, pure ASCII: text of strangers is written with \u escapes and cannot reach a terminal raw.
 [[nodiscard]] std::string dump(const Json& document);
 
 struct PaymentView {
@@ -52,8 +51,7 @@ template <std::size_t N, typename Tag> [[nodiscard]] Json hex_json(const std::op
   return bytes ? Json(bytes->hex()) : Json();
 }
 
-/// What the payment costs: the fees of its settled parts, or while none has settled of those under way; 0 when neither
-/// is there.
+/// What the payment costs: the fees of its settled parts; while none has settled, of its open parts; else 0.
 [[nodiscard]] Msat fee_of(const Payment& payment);
 
 /// "IN_FLIGHT", "SUCCEEDED", "FAILED", and "UNKNOWN" for an attempt that was closed without proof.

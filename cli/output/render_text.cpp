@@ -1,3 +1,4 @@
+// Payments for people: one paragraph, one line, or the page of `show`.
 #include "cli/output/render_text.h"
 
 #include <algorithm>
@@ -32,7 +33,7 @@ std::uint64_t open_attempts(const Payment& payment) {
 std::string way_text(const Payment& payment) {
   const std::uint32_t attempts = payment.own_attempts();
   if (attempts == 0) return {};
-  // Another user's parts are none of our attempts.
+  // Parts of another user are not our attempts.
   const Attempt* const settled = payment.settled_attempt();
   const bool ours = settled != nullptr && settled->origin != AttemptOrigin::foreign;
   const std::uint32_t parts = ours ? parts_of(payment) : 0;
@@ -72,7 +73,7 @@ std::string failed_text(const Payment& payment, const WhyOpen& why) {
   return fmt::format("Not paid: {}. Nothing is in flight; it is safe to pay again.\n", why_not_paid(payment));
 }
 
-/// A copy of its hand-over may still be on its way.
+/// A copy of its request may still be on its way.
 std::string unanswered_text(const Attempt& attempt, const std::string& name) {
   const std::string block = fmt::format("block {}", *attempt.total_time_lock);
   const std::string until =
@@ -132,9 +133,8 @@ std::string open_text(const Payment& payment, const WhyOpen& why) {
 
 std::string unknown_text(const Payment& payment) {
   const bool lost = payment.end_note == EndNote::preimage_lost;
-  return fmt::format(
-      "Outcome unknown: {}. It cannot be paid again.\n",
-      lost ? "money of this payment left, and nobody has the preimage any more" : "written off by the operator's word");
+  return fmt::format("Outcome unknown: {}. It cannot be paid again.\n",
+                     lost ? "money of this payment left, and nobody has the preimage any more" : "written off by hand");
 }
 
 /// Lines of "name  value".
@@ -146,7 +146,7 @@ class Facts {
     if (value.empty()) return;
     std::string left = name;
     left.resize(std::max<std::size_t>(left.size(), 12), ' ');
-    // One word, a hash or an invoice, is left to the terminal to break: it can still be copied whole.
+    // One word, a hash or an invoice, is not broken here: from the terminal it can still be copied whole.
     const bool one_word = value.find(' ') == std::string::npos;
     text_ += fmt::format("{}\n", one_word ? fmt::format("{}  {}", left, value)
                                           : wrapped(fmt::format("{}  {}", left, value), room_, left.size() + 2));
@@ -169,14 +169,18 @@ std::string fee_text(const Payment& payment) {
 
 std::string status_text(const Payment& payment, const Output& output) {
   std::string text = paint_status(output, std::string(status_name(payment.status())));
-  if (payment.fail_reason && !payment.proof()) text += fmt::format(" ({})", reason_name(*payment.fail_reason));
   if (payment.end_note && !payment.proof()) text += fmt::format(" ({})", end_note_name(*payment.end_note));
   if (payment.late_preimage) text += " (after it had been called failed)";
-  if (payment.ended_for_good() && !payment.definitive()) text += ", without proof";
+  if (payment.ended_for_good() && !payment.definitive()) text += ", not confirmed";
   if (!payment.ended_for_good() && payment.stop_reason) {
     text += payment.stop_reason == FailureReason::canceled ? ", cancel requested" : ", no further attempts";
   }
   return text;
+}
+
+std::string why_failed_text(const Payment& payment) {
+  if (!payment.definitive() && payment.has_watched_attempt()) return "marked as failed by hand, not confirmed";
+  return why_not_paid(payment);
 }
 
 std::string facts_text(const Payment& payment, const Output& output) {
@@ -184,7 +188,7 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add(payment.amp ? "AMP set id" : "payment hash", payment.request.hash.hex());
   facts.add("index", fmt::format("{}", payment.index.value));
   facts.add("status", status_text(payment, output));
-  if (const auto detail = payment.why_failed()) facts.add("why", detail_text(*detail, payment));
+  if (payment.fail_reason && !payment.proof()) facts.add("why", why_failed_text(payment));
   facts.add("amount", sat_text(payment.request.demand.amount));
   facts.add("fee", fee_text(payment));
   if (const std::uint32_t parts = parts_of(payment); parts > 1) facts.add("parts", fmt::format("{}", parts));
@@ -200,7 +204,7 @@ std::string facts_text(const Payment& payment, const Output& output) {
   };
   facts.add("created", said(payment.request.created));
   facts.add("ended", payment.ended ? said(*payment.ended) : "");
-  if (!payment.ended_for_good()) facts.add("deadline", native ? said(payment.request.deadline) : "");
+  if (!payment.ended_for_good()) facts.add("tries until", native ? said(payment.request.deadline) : "");
   if (payment.provenance != Provenance::native)
     facts.add("provenance", std::string(provenance_name(payment.provenance)));
   if (payment.duplicate_of) facts.add("duplicate of", fmt::format("{}", payment.duplicate_of->value));
@@ -240,7 +244,7 @@ std::vector<std::string> attempt_cells(const Attempt& attempt) {
           failure_text(attempt)};
 }
 
-/// The part is said where there are several: a narrow terminal has room for the others.
+/// The column of the part only where there are several: a narrow terminal needs the room.
 std::string attempts_text(const Payment& payment, const Output& output) {
   if (payment.attempts.empty()) return "No attempts.\n";
   const bool parts =
@@ -308,7 +312,7 @@ std::string next_text(const Payment& payment, const Output& output) {
     case PaymentStatus::in_flight: break;
   }
   if (payment.status() == PaymentStatus::failed) {
-    if (payment.amp) return "It is over. The set id of an AMP payment is no payment hash, and cannot be paid.\n";
+    if (payment.amp) return "It is over. The set id of an AMP payment is not a payment hash, and cannot be paid.\n";
     if (payment.definitive() || !payment.has_watched_attempt()) return "It may be paid again.\n";
     if (payment.provenance != Provenance::native) {
       return fmt::format(
@@ -337,7 +341,8 @@ std::string next_text(const Payment& payment, const Output& output) {
 }  // namespace
 
 std::string counted(std::uint64_t count, const std::string& noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  const bool hiss = noun.back() == 'h';  // hashes
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : hiss ? "es" : "s");
 }
 
 std::string elapsed_text(std::int64_t ns) {
@@ -377,7 +382,7 @@ std::string outcome_line(const Payment& payment, const Output& output) {
   std::string text = fmt::format("{}  {}  {}", payment.request.hash.hex(),
                                  paint_status(output, std::string(status_name(payment.status()))),
                                  sat_text(payment.request.demand.amount));
-  if (payment.fail_reason && !payment.proof()) text += fmt::format("  {}", reason_name(*payment.fail_reason));
+  if (payment.fail_reason && !payment.proof()) text += fmt::format("  {}", why_failed_text(payment));
   return fmt::format("{}\n", text);
 }
 
@@ -429,7 +434,7 @@ std::string payment_page(const Payment& payment, const std::vector<Payment>& old
 
 namespace {
 
-/// Never a command that takes the protection away: what stands here is what people do next.
+/// Never names a command that takes the protection away: people do next what is written here.
 std::string_view why_blocked(const Guard& guard) {
   if (guard.amp) return "This is the set id of an AMP payment, not a payment hash: it is never payable.";
   switch (guard.kind) {

@@ -12,8 +12,8 @@
 
 namespace paytower::cli {
 
-/// How a payment ended, or that it has not and why: the text of `send` and `resume HASH`, one paragraph with its end of
-/// line. `why_open`: as a look showed it; nothing if nobody has looked.
+/// How a payment ended, or that it has not and why: the text of `send` and `resume HASH`, one paragraph with a line
+/// end. `why_open`: as a look showed it; nothing if nobody has looked.
 [[nodiscard]] std::string outcome_text(const Payment& payment, const WhyOpen& why_open = {});
 
 /// Who keeps the payment hash busy at the node, and until when, without an end. Empty where there is nothing to say.
@@ -22,7 +22,7 @@ namespace paytower::cli {
 /// The same on one line, for `resume` with several: "3f9c...  SUCCEEDED  250 sat".
 [[nodiscard]] std::string outcome_line(const Payment& payment, const Output& output);
 
-/// What a call that was about exactly this payment exits with: 0 paid, 3 failed, 4 anything else.
+/// The exit code of a call about exactly this payment: 0 paid, 3 failed, 4 anything else.
 [[nodiscard]] ExitCode exit_code_of(const Payment& payment);
 
 /// The command that goes on with it; empty when it has ended.
@@ -31,14 +31,14 @@ namespace paytower::cli {
 /// The page of `show`: facts, attempts, and what may be done next.
 [[nodiscard]] std::string payment_page(const Payment& payment, const std::vector<Payment>& older_tries,
                                        const std::vector<Payment>& duplicates, bool omit_hops, const Output& output);
-/// What the operator's word may cost (possible_overpayment), without an end.
+/// What marking as failed by hand may cost (possible_overpayment), without an end.
 [[nodiscard]] std::string overpayment_text(Msat more);
 [[nodiscard]] std::string guard_page(const Guard& guard, const Output& output);
 
 /// "fee 1.012 sat" ... amounts of another user's settled attempt that carries our payment; nothing when it was ours.
 [[nodiscard]] std::optional<std::string> foreign_settlement(const Payment& payment);
 
-/// "1 attempt", "2 attempts".
+/// "1 attempt", "2 attempts", "2 hashes". REQUIRES: a noun that is not empty.
 [[nodiscard]] std::string counted(std::uint64_t count, const std::string& noun);
 
 /// "0.4 s", "3.4 s", "2 min 5 s".

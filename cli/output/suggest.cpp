@@ -1,3 +1,4 @@
+// Which known word a mistyped one is nearest to.
 #include "cli/output/suggest.h"
 
 #include <algorithm>

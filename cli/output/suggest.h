@@ -7,8 +7,8 @@
 
 namespace paytower::cli {
 
-/// The candidate that needs the fewest edits (insert, delete, change, swap of neighbours), when these are few for its
-/// length; empty otherwise. Ties go to the first.
+/// The candidate that needs the fewest edits (insert, delete, change, swap of neighbours); empty when even that one
+/// needs too many for its length. Of equal ones the first.
 [[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 /// "; did you mean list?" for the end of a message; empty when nothing is near.

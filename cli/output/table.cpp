@@ -1,3 +1,4 @@
+// Tables that fit the terminal: columns go first, then each row becomes a block of lines.
 #include "cli/output/table.h"
 
 #include <algorithm>
@@ -28,7 +29,7 @@ std::size_t Table::width() const {
   return sum;
 }
 
-/// What is under a printed header keeps its columns; blocks can follow it.
+/// After the header is printed the columns stay; blocks can still follow.
 void Table::fit(std::size_t room) {
   room_ = room;
   while (!header_shown_ && width() > room) {

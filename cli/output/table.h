@@ -1,4 +1,4 @@
-// Columns that stand under each other, within the width of the terminal.
+// Tables with aligned columns, within the width of the terminal.
 #pragma once
 
 #include <string>
@@ -45,7 +45,7 @@ class Table {
 /// A status word in its colour.
 [[nodiscard]] std::string paint_status(const Output& output, const std::string& status);
 
-/// `text` on lines of at most `room` columns, those behind the first one indented.
+/// `text` on lines of at most `room` columns; all but the first are indented.
 [[nodiscard]] std::string wrapped(const std::string& text, std::size_t room, std::size_t indent);
 
 }  // namespace paytower::cli

@@ -1,3 +1,4 @@
+// Making a stranger's text harmless, and amounts and times for people.
 #include "cli/output/text.h"
 
 #include <algorithm>
@@ -12,7 +13,7 @@ namespace paytower::cli {
 
 namespace {
 
-/// One character of UTF-8, or one byte that is none.
+/// One character of UTF-8, or one byte that is not part of any.
 struct Character {
   std::size_t bytes = 1;
   char32_t code = 0;
@@ -75,7 +76,7 @@ std::size_t columns_of_character(const Character& character) {
   return in_any(wide, character.code) || in_any(pictures, character.code) ? 2 : 1;
 }
 
-/// Characters that steer the terminal, turn the direction of reading, or show nothing.
+/// Characters that control the terminal, turn the direction of reading, or are invisible.
 bool harmful(char32_t code) {
   static constexpr std::array<Range, 15> ranges{{
       {0x0000, 0x001F},

@@ -10,23 +10,23 @@
 
 namespace paytower::cli {
 
-/// The text with everything that could act on a terminal or mislead a reader written out: control characters ("\x1b",
-/// "\n"), invisible and direction-changing characters ("\u{202e}"), and bytes that are no UTF-8 ("\xff"). Everything
+/// The text with everything that could act on a terminal or mislead a reader spelled out: control characters ("\x1b",
+/// "\n"), invisible and direction-changing characters ("\u{202e}"), and bytes that are not UTF-8 ("\xff"). Everything
 /// that strangers wrote (descriptions, labels, error strings) goes through here before it is shown.
 [[nodiscard]] std::string printable(std::string_view text);
 
 /// The text with every BOLT 11 invoice in it, whole or cut off, written as "lnbc...": it holds the payment secret.
 [[nodiscard]] std::string without_invoices(std::string_view text);
 
-/// What somebody typed that cannot be read, for an error: in quotes, at most 80 bytes, and without what may be a
-/// secret, which is an invoice or the 64 hex digits of one.
+/// A typed word that cannot be read, for an error: in quotes, at most 80 bytes, and without anything that may be secret
+/// (an invoice, or 64 hex digits).
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 /// printable, and at most `columns` wide, with "..." for the rest.
 [[nodiscard]] std::string printable_cut(std::string_view text, std::size_t columns);
 
-/// How many columns of a terminal a text takes that printable made: East Asian wide characters and pictures two,
-/// accents that stand over the character before them none.
+/// How many columns of a terminal a printable text takes: East Asian wide characters and pictures take two, combining
+/// accents none.
 [[nodiscard]] std::size_t columns_of(std::string_view text);
 
 /// How many bytes of such a text fit into `columns`, never less than its first character.

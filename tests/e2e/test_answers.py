@@ -242,7 +242,7 @@ class MarkedByHand(harness.World):
         self.expect(UNKNOWN, "send", invoice, "--yes", "--wait", "0")
         gone = {"PAYTOWER_SWITCH": "cln:" + os.path.join(self.folder, "nobody")}
         outcome = self.ok("resolve", payment_hash, "--write-off", "--yes", env=gone)
-        self.assertIn("your word stands by itself", outcome.err)
+        self.assertIn("your decision is stored without its answer", outcome.err)
         self.assertEqual(self.ok("show", payment_hash, "--json").json()["status"], "UNKNOWN")
 
 

@@ -521,7 +521,7 @@ class Orphans(NodeUsers):
         self.expect(harness.REFUSED, "send", invoice, "--yes")
         # R17: the way out works with the node named, and what still blocks the hash there is said, without a circle of hints.
         said = self.ok("resolve", payment_hash, "--assume-failed", "--yes")
-        self.assertIn("looked at again in 60 s", said.err)
+        self.assertIn("asked again in 60 s", said.err)
         self.assertIn("refuses every payment of the hash", said.err)
         again = self.expect(harness.REFUSED, "send", invoice, "--yes")
         self.assertIn("for which it never made an HTLC", again.err)
