@@ -46,12 +46,12 @@ void make_folders(const std::string& path) {
   }
 }
 
-const SwitchAddress& switch_address(const Session& session) {
+const SwitchAddress& switch_address(const Session& session, const char* hint = "paytower config") {
   if (!session.global.switch_address) {
     std::vector<std::string> forms;
     for (const SwitchKind& kind : switch_kinds()) forms.push_back(fmt::format("--switch {}", form_of(kind)));
     refuse(Errc::usage, fmt::format("this needs a switch: name one with {} or PAYTOWER_SWITCH", fmt::join(forms, ", ")),
-           "paytower simulate network --out network.sim");
+           hint);
   }
   return *session.global.switch_address;
 }
@@ -152,13 +152,10 @@ Error no_such_payment(const HashArgument& argument) {
                argument.whole};
 }
 
-PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty) {
-  if (!argument.whole && whole_without_tty && !session.output.can_ask()) {
-    refuse(Errc::usage,
-           fmt::format("without a terminal this wants all 64 digits of the payment hash, not \"{}\"", argument.digits),
-           fmt::format("paytower show {}", argument.digits));
-  }
-  if (argument.whole) return *argument.whole;
+namespace {
+
+/// The only hash that begins with these digits.
+PaymentHash unique_hash(Database* database, const HashArgument& argument) {
   if (database == nullptr) refuse(no_such_payment(argument));
   const auto found = database->query.find_hashes(argument.digits, most_candidates + 1);
   if (found.empty()) refuse(no_such_payment(argument));
@@ -168,6 +165,17 @@ PaymentHash find_hash(Session& session, Database* database, const HashArgument& 
     message += fmt::format(" {}", found[i].hex());
   if (found.size() > most_candidates) message += " and more";
   refuse(Errc::ambiguous, message, fmt::format("paytower show {}", found.front().hex()));
+}
+
+}  // namespace
+
+PaymentHash find_hash(Session& session, Database* database, const HashArgument& argument, bool whole_without_tty) {
+  if (argument.whole) return *argument.whole;
+  const PaymentHash hash = unique_hash(database, argument);
+  if (!whole_without_tty || session.output.can_ask()) return hash;
+  refuse(Errc::usage,
+         fmt::format("without a terminal this wants all 64 digits of the payment hash, not \"{}\"", argument.digits),
+         fmt::format("paytower show {}", hash.hex()));
 }
 
 // --- switch ---
@@ -182,7 +190,11 @@ bool is_out_of_reach(const Session& session, const Error& error) {
 }
 
 const std::string& simulated_network(const Session& session) {
-  const SwitchAddress& address = switch_address(session);
+  // A user of simulate has no network yet, or has forgotten to name it.
+  constexpr const char* first = "network.sim";
+  const SwitchAddress& address =
+      switch_address(session, exists_already(first) ? "paytower --switch sim:network.sim simulate ledger"
+                                                    : "paytower simulate network --out network.sim");
   if (!address.kind->simulated)
     refuse(Errc::usage, fmt::format("this is about simulated networks only: --switch {}", simulated_address("PATH")));
   return address.place;

@@ -123,8 +123,8 @@ void read_places(GlobalOptions& global, Values values, const Given& given) {
 void read_global(Call& call, const Given& given) {
   Values values;
   store_flags(&values, flags, given, given.outside->now);
-  call.output =
-      OutputSetup{values.json, values.quiet, values.verbosity, values.no_input, values.color, hint_prefix(given)};
+  call.output = OutputSetup{values.json,  values.quiet,       values.verbosity,      values.no_input,
+                            values.color, hint_prefix(given), !values.switch_address};
   call.global.lock_timeout_ns = values.lock_timeout_ns;
   read_places(call.global, std::move(values), given);
 }

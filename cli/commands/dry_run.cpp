@@ -10,6 +10,7 @@
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
@@ -62,10 +63,22 @@ Json forecast_json(const DriveResult& result, const std::vector<Route>& planned,
   return json;
 }
 
+/// What only the node knows to be paid cannot be shown here: nothing was stored. The hint asks the node.
+DriveResult with_inquiry(Session& session, DriveResult result) {
+  const bool paid = result.error && result.error->code == Errc::already_paid;
+  if (!paid || !session.global.switch_address) return result;
+  const auto database = open_if_there(session);
+  const HashState state = database ? value_of(database->store.find(result.hash)) : HashState{};
+  if (!state.payment && !state.guard)
+    result.error->hint = fmt::format("{}{}", session.global.switch_address->kind->inquiry, result.hash.hex());
+  return result;
+}
+
 }  // namespace
 
-ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const DriveResult& result,
+ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const DriveResult& told,
                       const std::vector<Route>& planned) {
+  const DriveResult result = with_inquiry(session, told);
   ExitCode code = ExitCode::ok;
   if (is_refusal(result, planned)) {
     code = report_one(session, observer, result);

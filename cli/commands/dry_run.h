@@ -11,7 +11,7 @@ namespace paytower::cli {
 
 /// How the send of this call would end, and the exit code of that. `planned`: the routes that it would take, one a
 /// part; empty where it came to another end. {"dry_run":true,...} or a sentence.
-ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const DriveResult& result,
+ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const DriveResult& told,
                       const std::vector<Route>& planned);
 
 }  // namespace paytower::cli

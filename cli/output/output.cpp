@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -35,6 +36,13 @@ bool write_all(int descriptor, std::string_view text) {
 bool environment_says(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0';
+}
+
+/// Whether the command of a hint asks the switch. Without one it would only be refused.
+bool needs_switch(std::string_view command) {
+  constexpr std::array<std::string_view, 2> with_switch{"resume", "resolve --restored"};
+  return std::any_of(with_switch.begin(), with_switch.end(),
+                     [command](std::string_view one) { return command.substr(0, one.size()) == one; });
 }
 
 /// Colours are for stdout's status words only; stderr has none.
@@ -130,7 +138,9 @@ void Output::log(std::string_view line) {
 std::string Output::command(std::string_view hint) const {
   constexpr std::string_view name = "paytower ";
   if (hint.substr(0, name.size()) != name) return std::string(hint);
-  return fmt::format("{} {}", setup_.command_prefix, hint.substr(name.size()));
+  hint.remove_prefix(name.size());
+  const bool place = setup_.no_switch && needs_switch(hint);
+  return fmt::format("{}{} {}", setup_.command_prefix, place ? " --switch ADDR" : "", hint);
 }
 
 void Output::hint(std::string_view hint, bool important) {

@@ -31,6 +31,8 @@ struct OutputSetup {
   ColorChoice color = ColorChoice::automatic;
   /// "paytower --db x": stands in hints instead of "paytower", so that they can be copied as they are.
   std::string command_prefix = "paytower";
+  /// No switch is named: a hint that needs one has a place for it.
+  bool no_switch = false;
 };
 
 /// One error as people and scripts see it.

@@ -132,7 +132,7 @@ std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path, const st
   auto ledger = open(path, OpenMode::create, options);
   if (ledger->has_network()) {
     refuse(Errc::usage, fmt::format("there is a simulated network in {} already; nothing was changed", path),
-           "take another file name");
+           "paytower simulate network --help");
   }
   return ledger;
 }

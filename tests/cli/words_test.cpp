@@ -109,6 +109,9 @@ TEST_CASE("hints keep the flags of the call") {
   const Output output(setup);
   CHECK(output.command("paytower resume abc") == "paytower --db 'my db' resume abc");
   CHECK(output.command("simulate") == "simulate");
+  setup.no_switch = true;
+  CHECK(Output(setup).command("paytower resume abc") == "paytower --db 'my db' --switch ADDR resume abc");
+  CHECK(Output(setup).command("paytower show abc") == "paytower --db 'my db' show abc");
 }
 
 TEST_CASE("progress says rate and time left") {
