@@ -25,7 +25,6 @@ struct Exclusions {
 /// node whose policy failed a second time is excluded as a whole. The payee is never excluded. `policies` (M4): if the
 /// failing node has told its new policy, its channel may be used once more with it. `full_until`: a channel of ours
 /// that was full for this attempt, or for an earlier one, may have room again.
-/// attempt, or for an earlier one, may have room again.
 [[nodiscard]] Exclusions exclusions_for(const Payment& payment, std::span<const ChannelPolicy> policies = {},
                                         AttemptId full_until = {});
 /// A channel of ours (this one, if given) was full for an attempt after `full_until`.

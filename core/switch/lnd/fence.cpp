@@ -109,7 +109,6 @@ void FenceProof::end_paid(const RestEnd& end_of_fence) {
 
 /// The attempts that this fence comes after. For one that was added later a copy may have got in between, because it
 /// still had time when the fence was sent.
-/// when the fence was sent.
 std::vector<AttemptKey> FenceProof::guarded_by(const Record& record) const {
   std::vector<AttemptKey> keys;
   for (const Guarded& one : guarded_) {
