@@ -34,7 +34,7 @@ Error refusal(Errc code, const PaymentHash& hash) {
 
 std::string next_step(Errc code, std::string_view command) {
   const std::string_view step = kind_of(code).next_step;
-  if (has(step, "HASH")) return {};  // who refuses names the payment as well
+  if (has(step, "HASH")) return {};  // refusal() gives this step, because it knows the hash
   return command.empty() ? with(step, "COMMAND ", "") : with(step, "COMMAND", std::string(command));
 }
 

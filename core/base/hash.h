@@ -1,4 +1,4 @@
-// SHA-256, and the one question that a preimage answers.
+// SHA-256, and whether a preimage belongs to a payment hash.
 #pragma once
 
 #include <span>

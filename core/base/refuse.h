@@ -1,5 +1,4 @@
-// The two shortest ways out with a refusal: the command ends with its exit code, unless somebody on the way can say
-// more.
+// Throws refusals: the command ends with the refusal's exit code, unless a caller catches it and can say more.
 #pragma once
 
 #include <string>
@@ -14,7 +13,7 @@ namespace paytower {
   refuse(Error{code, std::move(message), std::move(hint)});
 }
 
-/// The value, or out with the refusal.
+/// The value; throws the refusal if there is none.
 template <typename T> T value_of(Result<T> result) {
   if (!result) refuse(result.error());
   return std::move(*result);

@@ -98,7 +98,7 @@ std::optional<DriveResult> refused_by_lifecycle(const Admission& next, const Has
   return result;
 }
 
-/// Nothing when a switch that can do this can pay what is asked for.
+/// Why a switch with these capabilities cannot pay what is asked for; nothing if it can.
 std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& capabilities) {
   if (request.metadata && !capabilities.metadata) {
     return Error{Errc::usage,

@@ -56,8 +56,9 @@ struct Judgement {
 /// R6: nothing when what is open of `payment` may be shown to this switch.
 [[nodiscard]] std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& key);
 
-/// Nothing when this switch may be asked to pay this: its chain, that the payee is somebody else, and what its kind can
-/// do. `recorded`: what its kind can do was asked before it was.
+/// Why this switch must not be asked to pay this: another chain, the payee is our own node, or the switch cannot do
+/// what the payment needs. Nothing if it may. `recorded`: the payment is stored already, so what the switch can do was
+/// checked before.
 [[nodiscard]] std::optional<Error> unfit(const PaymentRequest& request, const IdentityAnswer& there,
                                          bool recorded = false);
 

@@ -11,7 +11,7 @@ namespace paytower {
 
 namespace {
 
-/// A look behind a release that was not made.
+/// A look as it would be if the record in the way had been released.
 class AfterRelease final : public Shown {
  public:
   explicit AfterRelease(std::shared_ptr<const Shown> before) : before_(std::move(before)) {}
@@ -87,7 +87,7 @@ bool DryStore::accounts_for(AttemptId id) { return below_ != nullptr && below_->
 
 std::uint64_t DryStore::change_counter() { return below_ != nullptr ? below_->change_counter() : 0; }
 
-/// Whoever drives the payment will be told as well.
+/// Nothing is lost: the process that really works on the payment gets the preimage too.
 void DryStore::spool(const AttemptKey&, const Preimage&) noexcept {}
 
 // --- the switch ---

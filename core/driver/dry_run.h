@@ -1,5 +1,5 @@
-// send --dry-run: ports for the driver behind which nothing is stored, locked or handed over. The driver goes the very
-// way of a send, and comes to an end where the first attempt would be recorded (R1).
+// send --dry-run: ports that store, lock and send nothing. The driver does the same as in a real send, and ends where
+// the first attempt would be recorded (R1).
 #pragma once
 
 #include <optional>
@@ -12,9 +12,8 @@
 
 namespace paytower {
 
-/// Reads what is stored, and takes what would be stored in memory, so that the driver goes on with it; but for new
-/// attempts: their commit is refused (Errc::not_confirmed), and ends the run. Without a store below, one that is still
-/// to be made.
+/// Reads from the real store. Writes are kept in memory, so that the driver can go on, except new attempts: their
+/// commit is refused (Errc::not_confirmed), which ends the run. `below` is nullptr if the database does not exist yet.
 class DryStore final : public PaymentStore {
  public:
   DryStore(PaymentStore* below, Clock& clock, Randomness& randomness);
@@ -29,7 +28,7 @@ class DryStore final : public PaymentStore {
   [[nodiscard]] std::uint64_t change_counter() override;
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override;
 
-  /// Of the attempts that were refused, one a part.
+  /// The routes of the attempts that were refused, one for each part.
   [[nodiscard]] const std::vector<Route>& planned() const { return planned_; }
 
  private:
@@ -37,12 +36,13 @@ class DryStore final : public PaymentStore {
 
   PaymentStore* below_;
   Clock& clock_;
-  StoreId made_up_{};             ///< name of a store that is still to be made
-  std::vector<Payment> taken_{};  ///< as they would be stored now, the newest last
+  StoreId made_up_{};             ///< for a database that does not exist yet
+  std::vector<Payment> taken_{};  ///< payments as they would be stored now, the newest last
   std::vector<Route> planned_{};
 };
 
-/// Passes the questions on, each so that it leaves nothing, and no act. What would be released counts as released.
+/// Passes questions to the real switch, in a form that leaves nothing there, and drops hand-overs and fences. A release
+/// is dropped too, but counts as done.
 class DrySwitch final : public Switch {
  public:
   explicit DrySwitch(Switch& node) : node_(node) {}
@@ -65,7 +65,7 @@ class DrySwitch final : public Switch {
   std::vector<SwitchEvent> told_;
 };
 
-/// All ports of a dry run. They must outlive it; `stored` is null where there is no database yet.
+/// All ports of a dry run. The arguments must outlive it; `stored` is nullptr if there is no database yet.
 class DryRun {
  public:
   DryRun(Switch& node, PaymentStore* stored, Clock& clock, Randomness& randomness, Observer& observer)
@@ -75,13 +75,13 @@ class DryRun {
   [[nodiscard]] const std::vector<Route>& planned() const { return store_.planned(); }
 
  private:
-  /// R11: whoever drives the payment goes on, and nobody has to wait for this.
+  /// No lock is needed (R11): a dry run changes nothing, and must not make a process that really pays wait.
   class NoLocks final : public PaymentLocks {
    public:
     bool try_lock(const PaymentHash&) override { return true; }
     void unlock(const PaymentHash&) override {}
   };
-  /// Nothing has changed, whatever the store took.
+  /// Reports warnings, but no changes of payments: none of them was really stored.
   class Warnings final : public Observer {
    public:
     explicit Warnings(Observer& observer) : observer_(observer) {}

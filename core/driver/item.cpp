@@ -12,7 +12,8 @@ namespace paytower {
 namespace {
 
 constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;  ///< between two looks that change nothing
-/// A living node ends such a record within 30 s. A resume stays for 60 s.
+/// A running node ends a record without an HTLC within 30 s, so an older one is an orphan. `resume` waits for 60 s,
+/// which is long enough to see that.
 constexpr std::int64_t orphan_patience_ns = 45 * ns_per_second;
 constexpr std::int64_t reply_patience_ns = 2 * ns_per_second;  ///< after this time without an answer, a look is made
 /// Counted from the first proof; 0.1 s is usually enough.

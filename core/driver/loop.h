@@ -223,7 +223,7 @@ struct Driver::Impl {
   void check_identity(Drive& drive);
   void receive(const LookAnswer& answer);
   void conclude(Drive& drive, const Shown& shown, MonoNs asked);
-  /// A later look will not tell more: only a person can find out.
+  /// Warns about an attempt whose record was erased: no later look will show more, so a person has to find out.
   void warn_erased(const Item& item, const Event& event);
   void receive(const RouteAnswer& answer);
   [[nodiscard]] Drive* drive_of(const AttemptKey& key);

@@ -134,8 +134,8 @@ class Decider {
     if (!open(event.key)) return;
     switch (event.evidence) {
       case Evidence::unknown: return act(Report{});
-      case Evidence::money_left:  // the look reports that as SettledPreimageLost
-      case Evidence::no_htlc:     // only for an attempt that has a record
+      case Evidence::money_left:  // never here: the look reports SettledPreimageLost instead
+      case Evidence::no_htlc:     // never here: this is for an attempt that has a record
       case Evidence::stranded:
       case Evidence::not_yet: return act(LookLater{});
       case Evidence::never: return fail_attempt(event.key, Failure{FailureCode::not_executed, {}, {}, {}, {}});

@@ -33,8 +33,8 @@ std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
   }
 }
 
-/// Finished HTLCs of the erased attempts (`rows`, sorted). Without an age, also those of attempts whose rows were
-/// erased before.
+/// Removes the finished HTLCs of the erased attempts (`rows`, sorted). Without `ended_before`, also those of attempts
+/// whose rows were erased earlier. Returns how many.
 std::size_t erase_htlcs(LedgerTx& tx, const Erasure& what, const std::vector<AttemptKey>& rows) {
   std::size_t erased = 0;
   std::uint64_t after = 0;

@@ -48,7 +48,7 @@ json sendpay_params(const Handover& handover) {
 
 json fence_params(const Handover& fence, const OwnChannel& over, const PaymentSecret& secret) {
   require(!fence.route.hops.empty(), "the route has a hop");
-  // Nobody ever sees it: the HTLC does not leave our channeld.
+  // The fence's HTLC never leaves our own channeld, so no other node checks these delays.
   constexpr std::uint32_t some_delay = 10;
   constexpr std::uint32_t more_delay = 16;
   json params = ids(fence.key);

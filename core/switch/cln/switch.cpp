@@ -124,7 +124,8 @@ struct ClnSwitch::Impl {
     });
   }
 
-  /// Behind a forwarder, or if the process is not called lightningd, the run is not known.
+  /// The run of the node's process. Empty if it cannot be told: behind a forwarder, or if the process is not called
+  /// lightningd.
   [[nodiscard]] std::string run() const {
     const auto now = client.peer() ? daemon_identity(client.peer()->pid, "lightningd") : std::nullopt;
     return now ? run_name(*now) : "";

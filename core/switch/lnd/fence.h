@@ -72,11 +72,12 @@ class FenceProof : public std::enable_shared_from_this<FenceProof> {
   std::vector<Guarded> guarded_;
   Done done_;
   UnixNs fenced_at_{};  ///< lnd's clock when the fence was sent
-  UnixNs created_{};    ///< when the record was made that is held
+  UnixNs created_{};  ///< when the fence's record was made; if it has changed after the hold, it is not the same record
   std::optional<MonoNs> hold_until_;
 };
 
-/// The fence with its maker's mark, and its release. Both are limited to fence_life_ns.
+/// Sends the fence, or the request that ends it. Each carries a mark of `store`. lnd accepts neither later than
+/// fence_life_ns from now.
 void send_fence(Link& link, const StoreId& store, const FenceGround& ground, const AttemptKey& key, Link::Ended ended);
 void send_release(Link& link, const StoreId& store, const FenceGround& ground, const PaymentHash& hash,
                   Link::Ended ended);

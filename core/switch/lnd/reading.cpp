@@ -26,7 +26,7 @@ Error unusable(std::string_view what) {
   return Error{Errc::switch_unavailable, fmt::format("lnd's answer to {} cannot be used", what)};
 }
 
-/// Not JSON, or beyond a bound: null, which is never a message of lnd.
+/// The text as JSON. null, which lnd never sends as a message, if it is not JSON or breaks a bound.
 json document(std::string_view body) {
   constexpr std::array<std::string_view, 1> floats = {"success_prob"};
   auto read = read_json(body, JsonRules{max_answer_bytes, floats});
