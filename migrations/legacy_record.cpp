@@ -149,8 +149,8 @@ void check_path(const LegacyRecord& record) {
   }
 }
 
-/// What must not be in the place of a preimage: then it is not a preimage of this payment, and the paid hash is that of
-/// the invoice.
+/// Refuses a preimage that cannot be this payment's: all zeros, or one that does not match the invoice. If there is an
+/// invoice, `hash` becomes the invoice's hash: that is the one that was paid.
 void check_preimage(const LegacyRecord& record, std::optional<PaymentHash>& hash) {
   const auto invoiced = invoice_payment_hash(record.payment_request);
   const bool zero = all_zero(record.preimage.span());

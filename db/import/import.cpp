@@ -60,7 +60,7 @@ MigrateReport empty_report(const ImportRequest& request, int from) {
   return report;
 }
 
-/// SQLite answers the question for the mode before it has written it: only the end of the statement tells whether that
+/// SQLite returns the new mode before it has written it. Only when the statement has ended is it known whether that
 /// worked.
 void switch_to_wal(SQLite::Database& database) {
   SQLite::Statement statement(database, "PRAGMA journal_mode = WAL");

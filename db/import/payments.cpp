@@ -292,7 +292,8 @@ class Converter {
     if (record.hash) arm(*record.hash, settled ? GuardKind::paid_without_record : GuardKind::in_flight);
   }
 
-  /// Paid says more than in flight, whichever record of the hash says it.
+  /// Adds a guard. "Paid" replaces "in flight", and never the other way round, whichever record of the hash comes
+  /// first.
   void arm(const PaymentHash& hash, GuardKind kind) {
     Query(guard_).bind(hash, static_cast<std::int64_t>(kind), now_).run();
     if (kind == GuardKind::paid_without_record) Query(paid_).bind(hash).run();

@@ -123,8 +123,8 @@ void copy_counter(SQLite::Database& database, std::uint64_t sequence) {
   raise_counter(database, "outgoing_payments", sequence);
 }
 
-/// What was set aside before the step and has a hash stays blocked: payments were successes, and a status may be in
-/// flight.
+/// Records that were set aside before the step keep their hash blocked: a record of a payment is of a success, and one
+/// of a status may be of a payment in flight.
 void guard_what_was_set_aside(SQLite::Database& database, UnixNs now) {
   SQLite::Statement arm(
       database,
@@ -133,7 +133,7 @@ void guard_what_was_set_aside(SQLite::Database& database, UnixNs now) {
       " WHERE payment_hash IS NOT NULL AND source IN (?1, ?2)"
       "   AND NOT EXISTS (SELECT 1 FROM hash_guards WHERE payment_hash = q.payment_hash) GROUP BY payment_hash");
   Query(arm).bind(payments_source, statuses_source, now).run();
-  // Paid says more than in flight.
+  // A guard that says "in flight" becomes one that says "paid".
   SQLite::Statement paid(database,
                          "UPDATE hash_guards SET kind = 2 WHERE kind = 1 AND payment_hash IN (SELECT payment_hash FROM "
                          "quarantine WHERE source = ?1)");

@@ -308,7 +308,8 @@ struct SqlitePaymentStore::Impl {
     return state;
   }
 
-  /// A paid try comes before an open one, then one that ended as unknown, then the newest.
+  /// The try that counts for a new one: a paid one first, then an open one, then one that ended as unknown, then the
+  /// newest.
   std::optional<PaymentIndex> newest(const PaymentHash& hash) {
     Query row = connection.prepared(
         "SELECT CASE WHEN preimage IS NOT NULL OR late_preimage IS NOT NULL THEN 3 "
