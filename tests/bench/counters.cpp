@@ -1,3 +1,4 @@
+// Counts fdatasync calls and allocations of this process, and reads how many bytes it wrote.
 #include "tests/bench/counters.h"
 
 #include <sys/syscall.h>

@@ -1,3 +1,4 @@
+// The fastest durable writes that this disk allows: bare SQLite tables, and a plain file.
 #include "tests/bench/floors.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// The same lifecycle of a payment, written to tables like those of lnd's SQL schema.
 #include "tests/bench/lnd_shape.h"
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// Collects the runs of all benchmarks, and prints medians and ratios.
 #include "tests/bench/ratio_table.h"
 
 #include <algorithm>

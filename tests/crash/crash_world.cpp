@@ -1,3 +1,4 @@
+// How a crash test's process pays and resumes, dies, and what must hold afterwards.
 #include "tests/crash/crash_world.h"
 
 #include <algorithm>

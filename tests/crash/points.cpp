@@ -1,3 +1,4 @@
+// Runs a flow once for each call to the disk, with a fault at that call.
 #include "tests/crash/points.h"
 
 #include <cstdio>

@@ -1,3 +1,4 @@
+// The seeds themselves: invoices, JSON, answers of nodes and other text, each in a file.
 #include "tests/fuzz/text_seeds.h"
 
 #include <algorithm>

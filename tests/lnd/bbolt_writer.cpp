@@ -1,3 +1,4 @@
+// Writes pages, buckets and trees of a bbolt file byte by byte.
 #include "tests/lnd/bbolt_writer.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The buckets and keys of small channel.db files.
 #include "tests/lnd/channel_db_files.h"
 
 namespace paytower::test {

@@ -1,3 +1,4 @@
+// Writes lnd's payment, attempt and route records byte by byte.
 #include "tests/lnd/kv_bytes.h"
 
 namespace paytower::test {

@@ -1,3 +1,4 @@
+// Opens the example files of lnd, and reads all their payments.
 #include "tests/lnd/lnd_fixture.h"
 
 #include <doctest/doctest.h>

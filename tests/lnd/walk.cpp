@@ -1,3 +1,4 @@
+// Visits every bucket, key and payment of a file.
 #include "tests/lnd/walk.h"
 
 #include "db/import/lnd/kv_payments.h"

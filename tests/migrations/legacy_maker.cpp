@@ -1,3 +1,4 @@
+// Writes legacy records byte by byte, and puts them into a version 1 database.
 #include "legacy_maker.h"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// Writes many payments straight to a file, batch by batch.
 #include "tests/migrations/many_records.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// How a state of the world with a Core Lightning node is packed while all states are visited.
 #include "tests/model/explore.h"
 
 namespace paytower::model {

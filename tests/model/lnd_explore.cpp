@@ -1,3 +1,4 @@
+// Breadth first over all states of the world with lnd: how a state is packed meanwhile.
 #include "tests/model/lnd_world.h"
 
 namespace paytower::lnd_model {

@@ -1,3 +1,4 @@
+// Turns the bytes of lnd's model into the core's types and back, and describes a state in words.
 #include "tests/model/lnd_world.h"
 
 #include <algorithm>

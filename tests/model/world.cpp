@@ -1,3 +1,4 @@
+// Turns the model's bytes into the core's types and back, and describes a state in words.
 #include "tests/model/world.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// How one seed draws what happens next: payments, processes, faults, decisions by hand.
 #include "tests/soak/run.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Makes payments for the tests of the store, compares them, damages files, and starts child processes.
 #include "tests/store/fixture.h"
 
 #include <array>

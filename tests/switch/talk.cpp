@@ -1,3 +1,4 @@
+// How the suite speaks to a switch: asks, waits for the answer, and checks the order of what it is told.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// How the VFS counts calls, fails them, and forgets what was not synced.
 #include "tests/vfs/fault_vfs.h"
 
 #include <algorithm>
