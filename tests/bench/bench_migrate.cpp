@@ -33,7 +33,7 @@ struct Measured {
   long peak_kib = 0;
 };
 
-/// In a process of its own, so that its peak of memory is its own.
+/// Runs `work` in a process of its own, so that the peak of memory is that of `work` alone.
 Measured measure(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   const pid_t child = ::fork();
@@ -79,7 +79,7 @@ void import(const std::string& from, const std::string& to) {
   (void)db::import_from_lnd(request, {});
 }
 
-/// The same rows once more: sorted as the tables are, in one transaction.
+/// Inserts the same rows again in one transaction, sorted as the tables are.
 void insert_plainly(const std::string& from, const std::string& to) {
   db::Connection connection(to, db::OpenMode::create, db::payment_file());
   db::WriteLock lock(connection.real_path(), 0);
@@ -122,13 +122,13 @@ int main(int count, char** arguments) {
   const std::string channel_db = folder.file("channel.db");
   test::make_many_legacy(channel_db, records);
   const Measured taken = measure([&] { import(channel_db, folder.file("taken.db")); });
-  // What is new in a later copy of the same file: nine records of ten.
+  // Adds a later copy of the same file, in which nine records of ten are new.
   const std::string early = folder.file("early.db");
   const std::string added_to = folder.file("added.db");
   test::make_many_legacy(early, records / 10);
   (void)measure([&] { import(early, added_to); });
   const Measured added = measure([&] { import(channel_db, added_to); });
-  // lnd's native SQL, two attempts a payment, beside its own rows inserted plainly.
+  // lnd's native SQL with two attempts for each payment, compared with a plain insert of the same rows.
   const std::string native = folder.file("lnd.sqlite");
   const std::string taken_native = folder.file("taken_native.db");
   test::make_many_native(native, records);

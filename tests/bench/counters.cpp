@@ -14,7 +14,7 @@ std::uint64_t syncs_so_far = 0;
 std::uint64_t allocations_so_far = 0;
 }  // namespace
 
-/// In place of the C library's, for SQLite too: it counts.
+/// Replaces the C library's function, also for SQLite, and counts the calls.
 extern "C" int fdatasync(int descriptor) {
   ++syncs_so_far;
   return static_cast<int>(::syscall(SYS_fdatasync, descriptor));

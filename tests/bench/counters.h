@@ -9,7 +9,7 @@
 
 namespace paytower::bench {
 
-/// A new folder in $TMPDIR, or in /tmp: on the file system that is measured. Gone with the object.
+/// A new folder in $TMPDIR, or in /tmp, so on the file system that is measured. Removed with the object.
 class Folder {
  public:
   /// Throws std::filesystem::filesystem_error when there is no such place.
@@ -18,19 +18,19 @@ class Folder {
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
 
-  /// The path of a file of this name, which is not there, nor what SQLite and paytower keep beside it.
+  /// The path for a file of this name. Removes the file and what SQLite and paytower keep beside it, if they exist.
   [[nodiscard]] std::string fresh(const std::string& name) const;
 
  private:
   std::filesystem::path path_;
 };
 
-/// Counts what this process asks for from its making on: calls of fdatasync (SQLite's too), bytes given to the kernel,
-/// and allocations by operator new (SQLite has an allocator of its own, and is not in it).
+/// Counts what this process does from the construction on: calls of fdatasync (SQLite's too), bytes written to the
+/// kernel, and allocations by operator new (not SQLite's, which has its own allocator).
 class Counters {
  public:
   Counters();
-  /// Puts all three, a payment, into the counters of `state`.
+  /// Adds all three, divided by `payments`, to the counters of `state`.
   void count(benchmark::State& state, std::size_t payments) const;
 
  private:

@@ -9,8 +9,8 @@
 
 namespace paytower::bench {
 
-/// What a payment is stored with: `init` in its first commit, `settle` in its second. ?1 is its number, and random
-/// bytes are the rest.
+/// The statements that store a payment: `init` in its first commit, `settle` in its second. ?1 is the number of the
+/// payment; everything else is random bytes.
 struct Floor {
   const char* schema;
   std::vector<const char*> init;
@@ -20,9 +20,8 @@ struct Floor {
 /// One row of 900 bytes inserted, then changed. No constraint, no index but the key: what SQLite gives at best.
 extern const Floor bare_floor;
 
-/// A payment and its attempt, found again by hash, by time, by id and while they are open: what any store of payments
-/// that can be listed and resumed must have. No check, no trigger, no foreign key, no lock but SQLite's. Rows are as
-/// long as ours.
+/// A payment and its attempt, with indexes by hash, by time, by id and of what is open: what any store needs that can
+/// list and resume payments. No check, trigger, foreign key or lock except SQLite's. Rows are as long as ours.
 extern const Floor rows_floor;
 
 /// Each iteration stores `together` payments in two commits, in a new file `path`: WAL, synchronous=FULL.

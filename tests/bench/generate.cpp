@@ -76,14 +76,14 @@ Attempt attempt_of(const PaymentRequest& request, std::uint64_t number) {
   return attempt;
 }
 
-/// As if its process had been killed just before the hand-over, with time left.
+/// Leaves the attempt open, as if the process had been killed just before the hand-over.
 void leave_open(Payment& payment, Attempt& attempt, const PublicKey& node) {
   payment.request.deadline = UnixNs{INT64_MAX};
   attempt.switch_key = SwitchKey{node, "regtest"};
   attempt.marks = cln::marks_of({0, 0, 0, 0});
 }
 
-/// How the payment ended, behind its first commit.
+/// The writes that end the payment, after its first commit.
 std::vector<Write> end_of(const Payment& payment, std::uint64_t number) {
   const AttemptKey key = payment.key(payment.attempts.front());
   const UnixNs at{payment.request.created.value + ns_per_second};
@@ -109,9 +109,9 @@ int main(int argc, char** argv) {
   db::Connection connection(argv[1], db::OpenMode::create, db::payment_file());
   db::WriteLock lock(connection.real_path(), db::default_lock_timeout_ns);
   db::SqlitePaymentStore store(connection, lock);
-  connection.database().exec("PRAGMA synchronous = OFF");  // nobody's money
+  connection.database().exec("PRAGMA synchronous = OFF");  // no real payments are at stake
   connection.database().exec(
-      "PRAGMA cache_size = -1000000");  // hashes fall everywhere: their index must not be read again and again
+      "PRAGMA cache_size = -1000000");  // hashes are random: their whole index should stay in memory
   std::vector<Payment> payments;
   std::vector<std::vector<Write>> writes;
   std::vector<PaymentWrites> tick;

@@ -15,8 +15,7 @@ namespace paytower::bench {
 
 namespace {
 
-// Tables, keys, indexes and checks as lnd 0.21 has them; what belongs to AMP and blinded paths stays empty here as it
-// does there.
+// Tables, keys, indexes and checks as in lnd 0.21. The tables for AMP and blinded paths stay empty, as they do in lnd.
 constexpr const char* schema = R"sql(
 CREATE TABLE payments (id INTEGER PRIMARY KEY, amount_msat BIGINT NOT NULL, created_at TIMESTAMP NOT NULL, payment_identifier BLOB NOT NULL UNIQUE,
   fail_reason INTEGER);
@@ -61,7 +60,7 @@ CREATE TABLE payment_hop_custom_records (id INTEGER PRIMARY KEY, hop_id BIGINT N
 
 constexpr int hops = 3;
 
-/// Statements are prepared once, which lnd's are too.
+/// Prepares each statement once, as lnd does.
 class LndShape {
  public:
   explicit LndShape(const std::string& path) : database_(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
@@ -144,7 +143,7 @@ class LndShape {
     return statement;
   }
 
-  /// The whole payment, as lnd returns it from each of its steps. Its row id, or nothing when it is not there.
+  /// Reads the whole payment, as lnd does after each step. Returns its row id; nothing if it does not exist.
   std::optional<std::int64_t> read_back(const Sha256Digest& hash) {
     SQLite::Statement& payment =
         of("SELECT p.id, p.amount_msat, p.created_at, p.payment_identifier, p.fail_reason, i.intent_type, "

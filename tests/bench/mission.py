@@ -49,7 +49,7 @@ class Place:
         return other
 
     def batch(self, invoices, *more, binary=BINARY):
-        """Seconds of CPU of one run over all lines."""
+        """Sends the invoices in one run; returns its CPU time in seconds."""
         path = os.path.join(self.folder, "batch.ndjson")
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(json.dumps({"invoice": invoice}) + "\n" for invoice in invoices)
@@ -82,15 +82,15 @@ def others(ledger):
 
 
 def unbalance(ledger, rng, channels):
-    """Most of the money of a channel stands on one side, as on the real network."""
+    """Puts most of the money of each channel on one side, as in the real network."""
     for channel, capacity in channels:
         first = int(capacity * rng.betavariate(0.2, 0.2))
         ledger.execute("UPDATE channels SET balance0_msat = ?, balance1_msat = ? WHERE scid = ?", (first, capacity - first, channel))
 
 
 def pay(place, invoices, seed, flags, binary):
-    """{hash: (paid, attempts, fee in msat)} of one way."""
-    rng = random.Random(f"{seed} moves")  # the same for each way
+    """Pays with one set of flags. Returns {hash: (paid, attempts, fee in msat)}."""
+    rng = random.Random(f"{seed} moves")  # the same moves for each set of flags
     with contextlib.closing(sqlite3.connect(place.network)) as ledger:
         own = ledger.execute("SELECT balance0_msat, balance1_msat, scid FROM channels WHERE node0 = 0 OR node1 = 0").fetchall()
     for at in range(0, len(invoices), GROUP):
@@ -106,7 +106,7 @@ def pay(place, invoices, seed, flags, binary):
 
 
 def worth(folder, seeds, payments):
-    """{way: {(seed, hash): (paid, attempts, fee in msat)}}"""
+    """Pays the same invoices with each set of flags. Returns {name: {(seed, hash): (paid, attempts, fee in msat)}}."""
     ways = [("with memory", BINARY, ()), ("--no-memory", BINARY, ("--no-memory",))] + ([("the build before", OLD, ())] if OLD else [])
     results = {name: {} for name, _, _ in ways}
     for seed in range(1, seeds + 1):

@@ -105,7 +105,7 @@ struct Opened {
   db::SqlitePaymentStore store;
 };
 
-/// Tells how long the store took.
+/// Measures how long the store took.
 class TimedStore final : public PaymentStore {
  public:
   explicit TimedStore(PaymentStore& inner) : inner_(inner) {}
@@ -145,7 +145,8 @@ int count_statement(unsigned, void* counter, void*, void*) {
   return 0;
 }
 
-/// InitPayment + RegisterAttempt in one commit, Settle in another; `together` payments an iteration, each in `parts`.
+/// InitPayment + RegisterAttempt in one commit, Settle in another. One iteration stores `together` payments, each in
+/// `parts` parts.
 class StoreAlone {
  public:
   StoreAlone(const std::string& path, std::size_t together, std::uint32_t parts)
@@ -190,7 +191,7 @@ class StoreAlone {
     }
   }
 
-  /// What is paid in one piece is part 0.
+  /// A payment in one piece has part number 0.
   [[nodiscard]] Attempt part_of(const Payment& payment, std::uint64_t number, std::uint32_t part) const {
     Attempt attempt;
     attempt.id = AttemptId{(std::uint64_t{1} << 50) + number};
@@ -264,7 +265,7 @@ class FastRandomness final : public Randomness {
   std::uint64_t state_ = 1;
 };
 
-/// Settles everything at once: what is measured is everything else.
+/// Settles everything at once, so that only the rest is measured.
 class InstantSwitch final : public Switch {
  public:
   explicit InstantSwitch(const std::map<PaymentHash, Preimage>& proofs) : proofs_(proofs) {}
@@ -299,7 +300,7 @@ class InstantSwitch final : public Switch {
   std::vector<SwitchEvent> events_;
 };
 
-/// Payments from a list, results counted.
+/// Gives payments from a list, and counts the results.
 class ListFeed final : public DriveFeed {
  public:
   explicit ListFeed(std::vector<PaymentRequest> requests) : requests_(std::move(requests)) {}
@@ -322,7 +323,7 @@ class ListFeed final : public DriveFeed {
   std::size_t taken_ = 0;
 };
 
-/// Pays all of `requests` in one iteration, `together` at once.
+/// Pays all of `requests` in one iteration, `together` of them at the same time.
 void drive(benchmark::State& state, Switch& node, PaymentStore& store, PaymentLocks& locks, std::size_t together,
            std::vector<PaymentRequest> requests) {
   RealClock clock;
@@ -440,7 +441,7 @@ void register_all(RatioTable& table, const Folder& folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Mixed repetitions unless flags say otherwise: the last word counts.
+  // Repetitions are interleaved, unless flags say otherwise: the last flag wins.
   std::string repetitions = "--benchmark_repetitions=5";
   std::string mixed = "--benchmark_enable_random_interleaving=true";
   std::vector<char*> flags{argv[0], repetitions.data(), mixed.data()};
@@ -451,7 +452,7 @@ int main(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(count, flags.data())) return 2;
 
   const Folder folder;
-  // SQLite is tuned by whoever uses it first: that is us, as in the program.
+  // The first user of SQLite in a process sets its global options: that must be us, as in the program.
   { const Opened first(folder.fresh("first.db")); }
   RatioTable table;
   register_all(table, folder);

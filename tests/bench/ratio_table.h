@@ -1,4 +1,4 @@
-// The table that the benchmarks print: ours, what it stands beside, and the ratio.
+// The table that the benchmarks print: our figure, the one it is compared with, and the ratio.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@
 
 namespace paytower::bench {
 
-/// Registers benchmarks with Google Benchmark, runs them, and prints what they gave as one table. Absolute times do not
-/// hold on shared machines: repetitions of all are mixed, so that a noisy moment meets ours and the floor alike, and
-/// what counts is the ratio of the medians, with the lowest and highest ratio of a repetition behind it.
+/// Registers benchmarks with Google Benchmark, runs them, and prints the results as one table. Absolute times mean
+/// little on shared machines. So the repetitions of all benchmarks are interleaved, a slow moment hits all of them
+/// alike, and the result is the ratio of the medians, followed by the lowest and highest ratio of a repetition.
 class RatioTable final : public benchmark::BenchmarkReporter {
  public:
-  /// `work` runs its iterations, which make `payments` in all.
+  /// `work` runs all iterations, which make `payments` payments in all.
   void measure(const std::string& name, std::size_t iterations, std::size_t payments,
                const std::function<void(benchmark::State&)>& work);
 
-  /// A line of the table: the benchmark `ours`, and its ratio to each benchmark of `beside`. What was filtered out has
-  /// no line.
+  /// A line of the table: the benchmark `ours`, and its ratio to each benchmark of `beside`. No line if it was filtered
+  /// out.
   void line(const std::string& title, const std::string& ours, const std::vector<std::string>& beside = {});
 
   bool ReportContext(const Context& context) override;
@@ -37,7 +37,7 @@ class RatioTable final : public benchmark::BenchmarkReporter {
   /// All repetitions of a benchmark, in their order.
   struct Measured {
     std::vector<double> rates;   ///< payments a second
-    std::vector<double> cpu_us;  ///< CPU a payment, of the whole process, in microseconds
+    std::vector<double> cpu_us;  ///< CPU time for each payment, of the whole process, in microseconds
     std::map<std::string, std::vector<double>> counters;
   };
 

@@ -35,7 +35,7 @@ def when(number):
 
 
 class World:
-    """A database of `size` payments whose last three are open, beside a simulated network that has not seen them."""
+    """A database of `size` payments, the last three of which are open, and a simulated network that has no record of them."""
 
     def __init__(self, folder, size):
         self.size = size
@@ -61,7 +61,7 @@ class World:
         return statistics.median(samples)
 
     def measured(self, *args, out=subprocess.DEVNULL):
-        """Seconds and peak MiB of one run."""
+        """Runs the program. Returns seconds, and the peak of memory in MiB."""
         start = time.monotonic()
         child = subprocess.Popen([BINARY, *args], env=self.env, stdout=out, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(child.pid, 0)
@@ -70,7 +70,7 @@ class World:
         return time.monotonic() - start, usage.ru_maxrss / 1024
 
     def first_dispatch_ms(self):
-        """From the start of `resume` until the first open attempt is handed over."""
+        """Seconds from the start of `resume` until it hands over the first open attempt."""
         samples = []
         for _ in range(ROUNDS):
             start = time.monotonic()
@@ -90,9 +90,9 @@ class World:
 
 
 def delete(world):
-    """Half of the payments at most five million: killed on the way, and run again while others read and pay."""
+    """Deletes half of the payments (of five million at most). The first run is killed halfway; the second runs while others read and pay."""
     bound = max(world.size - DELETED_AT_ONCE, world.size // 2)
-    # Of the newer payments as many stay as were before the bound: --older-than counts from now.
+    # As many newer payments stay as were above the limit before: --older-than counts from now.
     age = f"{int(time.time()) - (EPOCH + (world.size - bound) * SPACING)}s"
     command = ["delete", "--all", "--include-non-failed", "--older-than", age, "--yes"]
     before = world.rows()
@@ -127,7 +127,7 @@ def delete(world):
 
 
 class Row(dict):
-    """Says each figure as soon as it is there: whoever stops a run of half an hour keeps what was measured."""
+    """Prints each figure at once, so that the ones measured are not lost if a run of half an hour is stopped."""
 
     def __setitem__(self, name, value):
         print(f"{name:<40}{value:>14,.1f}", file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ namespace {
 
 const std::string hash(64, 'a');
 
-/// A command of the tests' own, whose options can be looked into.
+/// A command for the tests, whose parsed options can be inspected.
 struct ProbeOptions {
   std::uint64_t rows = 0;
   std::optional<std::int64_t> wait_ns;
@@ -68,7 +68,7 @@ struct World {
   [[nodiscard]] Result<Call> parse(const std::vector<std::string>& arguments) const {
     return read_call(arguments, commands(), surroundings());
   }
-  /// The same for the tests' own command.
+  /// The same for that command.
   [[nodiscard]] ProbeOptions probe(std::vector<std::string> arguments) const {
     static constexpr std::array<const Command*, 1> only{&probe_command};
     arguments.insert(arguments.begin(), "probe");

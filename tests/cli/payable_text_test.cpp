@@ -129,7 +129,7 @@ TEST_CASE("payable text: what is not a BOLT 11 invoice is named as what it is") 
     if (pasted.size() > 20) CHECK(said.find(pasted.substr(pasted.size() - 16)) == std::string::npos);
   }
   for (const std::string other : {"hello", "lnbc", "lnltc1abc", "nonsense", "lntbs1x", "ln", "02abc"})
-    CHECK(read(other) == other);  // decode_invoice says what
+    CHECK(read(other) == other);  // decode_invoice() says what is wrong with it
 }
 
 TEST_CASE("an invoice is payable on a switch that says it is on the invoice's network") {

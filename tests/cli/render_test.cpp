@@ -143,7 +143,7 @@ TEST_CASE("why there is no route, in one sentence and with its numbers") {
         "sat\",\"fee_msat\":12500,\"delay\":40,\"switch_message\":null}");
   CHECK(said(detail_of(DetailCode::unexplained)) == "Not paid: no route" + end);
   CHECK(payment_json(payment)["failure_detail"] == nullptr);
-  // The node's words are a stranger's.
+  // The node's error text is untrusted.
   CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, "no\x1b[31m way"}) ==
         "Not paid: the node finds no route: no\\x1b[31m way" + end);
   CHECK(payment_json(payment)["failure_detail"]["switch_message"] == "no\x1b[31m way");
@@ -259,7 +259,7 @@ TEST_CASE("a payment in parts costs what all its settled parts cost") {
   CHECK(parts_of(payment) == 2);
   CHECK(fee_final(payment));
   CHECK(outcome_text(payment).find("Paid 250 sat (fee 1.512 sat) in 2 parts, 3 attempts") == 0);
-  // Proven, and a part has no result yet.
+  // One part has settled, and another one has no result yet.
   payment.attempts[1].outcome.reset();
   Json json = payment_json(payment);
   CHECK(json["status"] == "SUCCEEDED");
@@ -326,7 +326,7 @@ TEST_CASE("what the operator's word may cost: all that may have been paid beside
   CHECK(more() == Msat::of(125'000));
   newer.attempts.front().outcome = AttemptOutcome::failed;
   CHECK(more() == Msat{});
-  // One part of two has settled late; should the other settle as well, the newer try is paid on top of both.
+  // One part of two has settled late. If the other one settles too, the newer try pays a second time.
   newer.attempts.front().outcome = AttemptOutcome::settled;
   older.attempts[0].outcome = AttemptOutcome::settled;
   CHECK(more() == Msat::of(250'000));

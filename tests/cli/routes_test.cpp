@@ -21,8 +21,8 @@ PublicKey key(const std::string& start) {
 }
 
 const PublicKey own = key("0250");
-const PublicKey low = key("0210");   // below ours
-const PublicKey high = key("0390");  // above both
+const PublicKey low = key("0210");   // a lower key than ours
+const PublicKey high = key("0390");  // a higher key than both
 
 std::string replaced(std::string text, const std::string& what, const std::string& with) {
   const std::size_t at = text.find(what);
@@ -65,7 +65,7 @@ std::string layered_document() {
          high.hex() + R"(","amount_msat":251012,"delay":58}]}]})";
 }
 
-/// The same of Core Lightning 26, with both ends of a hop named.
+/// The same from Core Lightning 26, which names both ends of a hop.
 std::string newer_document() {
   return R"({"probability_ppm":999996,"routes":[{"probability_ppm":999996,"amount_msat":250000,"final_cltv":18,"path":[
     {"short_channel_id_dir":"800000x1x1/1","node_id_in":")" +
@@ -76,7 +76,7 @@ std::string newer_document() {
      "amount_in_msat":251012,"amount_out_msat":250000,"cltv_in":58,"cltv_out":18}]}]})";
 }
 
-/// And with deprecated names allowed: the old ones beside the new ones.
+/// The same with deprecated names allowed: the old names beside the new ones.
 std::string both_document() {
   std::string text = newer_document();
   const std::string first = R"("cltv_out":58)";

@@ -1,4 +1,4 @@
-// M1, M7: a store's memory as a layer of the node: made, kept, filled, aged, put anew, and never in the way.
+// M1, M7: a store's memory as a layer of the node: made, kept, filled, aged, made again, and never in the way.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -42,7 +42,7 @@ struct Advised : World {
                                                   {"maximum_msat", 999}}})}};
   }
   [[nodiscard]] std::string name() const { return "paytower-" + store.hex(); }
-  /// A channel that did not carry an amount, a while ago.
+  /// Some time ago this channel failed for this amount.
   void dry(const char* channel, std::uint64_t msat, std::int64_t ago_ns = 0) {
     Route route;
     route.hops = {Hop{*ShortChannelId::parse("111x1x0"), 0, peer, Msat::of(msat), 20},
@@ -85,7 +85,7 @@ TEST_CASE("advice: the layer is made where it is missing, filled once, and told 
 TEST_CASE("advice: a layer that an earlier run left is kept, and told what it has not heard") {
   Advised world;
   world.layers(json::array({world.own_layer("7x7x7/0", 10)}));
-  world.dry("6x6x6", 3'000, 20 * ns_per_second);  // the layer has heard of later ones
+  world.dry("6x6x6", 3'000, 20 * ns_per_second);  // the layer knows newer failures already
   CHECK_FALSE(world.ask().routes.empty());
   CHECK(world.node.of("askrene-create-layer").empty());
   REQUIRE(world.node.of("askrene-inform-channel").size() == 1);
@@ -180,7 +180,8 @@ TEST_CASE("advice: questions that come while the layer is looked for wait for it
 
 TEST_CASE("advice: a question that leaves nothing has layers of its own, and they are gone before its answer") {
   Advised world;
-  world.layers(json::array({world.own_layer("5x5x5/0", 10)}));  // the store's, which would be made anew
+  world.layers(json::array(
+      {world.own_layer("5x5x5/0", 10)}));  // the store's layer; without leaves_nothing it would be made again
   world.question.leaves_nothing = true;
   world.question.excluded_channels = {{*ShortChannelId::parse("8x8x8"), 0}};
   for (const bool advised : {true, false}) {

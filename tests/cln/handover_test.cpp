@@ -1,4 +1,4 @@
-// What a hand-over and a fence say to the node, and what is made of every answer and every loss.
+// What a hand-over and a fence send to the node, and what follows from each answer, or from a lost one.
 #include <doctest/doctest.h>
 
 #include "tests/cln/world.h"

@@ -1,4 +1,4 @@
-// Who the switch speaks to: the first word on every connection, and what becomes of one that is lost.
+// Who the switch speaks to: the first question on every connection, and what happens when one is lost.
 #include <doctest/doctest.h>
 
 #include "core/switch/rpc/unix_socket.h"
@@ -38,7 +38,7 @@ TEST_CASE("a connection is asked once who it is, however many want to know") {
     CHECK(only<IdentityAnswer>(events)->key == SwitchKey{world.own, "regtest"});
   }
   CHECK(world.node.of("getinfo").size() == 1);
-  // The connection is gone, which is not known yet: what it said of itself ends with it.
+  // The node has hung up, which we have not noticed yet. What it said about itself is valid for that connection only.
   world.node.hang_up();
   world.node_switch.identify();
   CHECK(only<Disconnected>(world.run()) != nullptr);
@@ -91,7 +91,7 @@ TEST_CASE("a node that does not say who it is is no node") {
     world.node_switch.identify();
     const auto events = world.run();
     REQUIRE(only<Disconnected>(events) != nullptr);
-    CHECK(only<Disconnected>(events)->reached);  // it may say so on the next connection
+    CHECK(only<Disconnected>(events)->reached);  // it may answer on the next connection
     CHECK(only<IdentityAnswer>(events) == nullptr);
   }
 }

@@ -40,7 +40,7 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
                                                                                    {"part_id", 0}}})}});
   world.node.on("listchannelmoves",
                 [&, answer = world.node.script["listchannelmoves"]](ScriptedNode& node, const Request& request) {
-                  world.counters["htlcs.deleted"] = 4;  // while the lists are read
+                  world.counters["htlcs.deleted"] = 4;  // changes while the lists are read
                   answer(node, request);
                 });
   world.node_switch.look(world.hash, from(since));
@@ -119,7 +119,7 @@ TEST_CASE("money that left by no row that was read: the rows are read once more,
     CHECK(row.preimage.has_value());
   }
   CHECK(complete == (second.back()["status"] == "complete" ? 1 : 0));
-  // What the first answer told of a failure stays.
+  // What the first answer said about a failure is kept.
   for (const SwitchRow& row : rows) {
     if (row.state == RowState::failed && row.id == AttemptId{77})
       CHECK(row.failure->code == FailureCode::temporary_channel_failure);
@@ -149,7 +149,8 @@ TEST_CASE("an older node has fewer marks and lists, and they are absent, not emp
   CHECK_FALSE(look.htlcs.has_value());
   CHECK_FALSE(look.debits.has_value());
 
-  // It is not asked again for what it does not know, until the next connection leads to a node that may know it.
+  // A question that the node does not know is not asked again on this connection. The next one may lead to a node that
+  // knows it.
   const auto methods_of_a_look = [&] {
     world.node.requests.clear();
     world.node_switch.look(world.hash, from(cln::Counters{1, 30, 3, 12}));
@@ -305,7 +306,7 @@ TEST_CASE("the newest rows of a store: read back from the end, no further than n
   World world;
   world.connect();
   std::map<std::uint64_t, std::string> labels{
-      {21, world.handover.label}};  // by created_index; the others are somebody else's
+      {21, world.handover.label}};  // labels by created_index; all other rows are another user's
   std::uint64_t newest = 1'000;
   world.node.on("wait", [&](ScriptedNode& node, const Request& request) {
     node.result(request, json{{"subsystem", "sendpays"}, {"created", newest}});
@@ -332,17 +333,17 @@ TEST_CASE("the newest rows of a store: read back from the end, no further than n
     return std::pair(only<NewestOwnAnswer>(events)->ids, world.node.of("listsendpays").size() - before);
   };
   CHECK(ask(std::nullopt) == std::pair(std::vector{AttemptId{77}}, std::size_t{3}));
-  CHECK(ask(990) ==
-        std::pair(std::vector<AttemptId>{}, std::size_t{1}));  // what is older was known to the store already
-  CHECK(ask(900) == std::pair(std::vector<AttemptId>{}, std::size_t{3}));  // many others since: read back from the end
+  CHECK(ask(990) == std::pair(std::vector<AttemptId>{}, std::size_t{1}));  // the store knows all older rows
+  CHECK(ask(900) ==
+        std::pair(std::vector<AttemptId>{}, std::size_t{3}));  // many rows of others since then: read back from the end
   labels[995] = world.handover.label;
   CHECK(ask(990) == std::pair(std::vector{AttemptId{77}}, std::size_t{1}));
-  // Rows from before the store was made end the search as well.
+  // The search also ends at rows that are older than the store.
   labels.clear();
   world.node_switch.newest_own(StoreTrace{world.store, UnixNs{1'795'992'600 * ns_per_second}, std::nullopt});
   const auto events = world.run();
   CHECK(only<NewestOwnAnswer>(events)->ids.empty());
-  // An empty node, and one that does not know the question.
+  // A node without rows, and one that does not know the question.
   newest = 0;
   CHECK(ask(std::nullopt).first.empty());
   world.node.on_error("wait", -32601);

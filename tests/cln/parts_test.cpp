@@ -17,7 +17,8 @@ constexpr const char* shortest_path_words =
 
 ShortChannelId scid(const char* text) { return *ShortChannelId::parse(text); }
 
-/// A question for 1,000,000 msat in several parts, over routes of two hops: ours to `peer`, and its own to the payee.
+/// A question for 1,000,000 msat in several parts, over routes of two hops: our channel to `peer`, and its channel to
+/// the payee.
 struct PartsWorld : World {
   PartsWorld() {
     connect();
@@ -37,7 +38,7 @@ struct PartsWorld : World {
     in_one_piece(false);
   }
 
-  /// As 26.06 says it: what goes in, and what comes out.
+  /// In the form of 26.06: with the amounts that go in and come out.
   [[nodiscard]] json path(const char* first, const char* second, std::uint64_t delivered, std::uint64_t fee) const {
     const auto hop = [&](const char* channel, const PublicKey& to, std::uint64_t in, std::uint64_t out, int delay) {
       return json{{"short_channel_id_dir", std::string(channel) + "/0"},
@@ -60,7 +61,7 @@ struct PartsWorld : World {
     node.say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"error", {{"code", 205}, {"message", words}}}}.dump() +
              "\n\n");
   }
-  /// Whether one piece finds its way; several get `parts`.
+  /// `goes`: the node finds a route for one piece. For several parts it answers with `parts`.
   void in_one_piece(bool goes) {
     node.on("getroutes", [this, goes](ScriptedNode& at, const Request& request) {
       if (request.params["maxparts"] != 1) return parts.empty() ? refuse(request) : at.result(request, set_of(parts));
@@ -181,7 +182,7 @@ TEST_CASE("the smallest parts, the last msat of the limit and of a bound are tak
   world.question.bounds = {ChannelBound{{scid("111x4x0"), 0}, Msat::of(990'001)}};
   world.parts = {world.path("111x1x0", "111x4x0", 990'000, 4'000), world.path("111x2x0", "111x5x0", 10'000, 1'000)};
   CHECK(world.ask().routes.size() == 2);
-  // What the node brings too much is taken off the largest part.
+  // What the node's routes deliver too much is taken off the largest part.
   world.parts = {world.path("111x1x0", "111x4x0", 990'000, 4'000), world.path("111x2x0", "111x5x0", 10'001, 1'000)};
   const auto routes = world.ask().routes;
   REQUIRE(routes.size() == 2);
@@ -197,8 +198,8 @@ TEST_CASE("what a channel failed to carry bounds it: as good as excluded for one
   CHECK(world.told("askrene-update-channel") ==
         std::vector<json>{json{{"short_channel_id_dir", "7x7x7/1"}, {"enabled", false}}});
   CHECK(world.told("askrene-inform-channel") ==
-        std::vector<json>{PartsWorld::constrained("8x8x8/0", 1'000'001),  // one piece
-                          PartsWorld::constrained("7x7x7/1", 1'000'000),  // parts
+        std::vector<json>{PartsWorld::constrained("8x8x8/0", 1'000'001),  // the question for one piece
+                          PartsWorld::constrained("7x7x7/1", 1'000'000),  // the question for parts
                           PartsWorld::constrained("8x8x8/0", 1'000'001)});
   (void)world.run();
   CHECK(world.node.of("askrene-remove-layer").size() == 2);
@@ -273,7 +274,7 @@ TEST_CASE("parts to the entry of a hint: its hops' fees are paid for each") {
   });
   const auto routes = world.ask().routes;
   REQUIRE(routes.size() == 2);
-  CHECK(asked >= 1'004'100);  // the base fee of each of four parts, and the rest by amount
+  CHECK(asked >= 1'004'100);  // the base fee for each of four parts, plus the proportional fee
   CHECK(asked <= 1'004'110);
   CHECK(routes[0].delivered().value() + routes[1].delivered().value() == 1'000'000);
   for (const Route& route : routes) {
@@ -380,7 +381,7 @@ TEST_CASE("a node with getroute alone: what finds no route is halved") {
     world.question.demand.amount = Msat::of(9'999'000);
     world.question.max_parts = 2;
     most = 5'000'000;
-    CHECK(world.ask().routes.empty());  // 4,999,500 and 1,000 of fees do not fit into 5,000,000
+    CHECK(world.ask().routes.empty());  // 4,999,500 plus 1,000 of fees is more than 5,000,000
     CHECK(full.count("111x2x0/0") == 1);
   }
   SUBCASE("quarters, as long as parts are allowed") {

@@ -89,7 +89,7 @@ std::string status_of(const Exchange& exchange) {
   return exchange.answer.contains("result") ? exchange.answer["result"].value("status", "") : "";
 }
 
-/// A row of the table: which answers it is about, how many were recorded, what follows.
+/// A row of the table: the answers it is about, how many of them were recorded, and what follows from them.
 template <typename Word> struct Row {
   const char* name;
   std::int64_t code;      ///< 0: a result
@@ -121,7 +121,7 @@ void check_counts(const std::vector<Row<Word>>& table, const std::map<std::strin
   }
 }
 
-/// The hand-over that the recorded request stands for.
+/// The hand-over that would have made the recorded request.
 Handover handover_of(const Exchange& exchange) {
   const json& params = exchange.request["params"];
   Handover handover;
@@ -167,7 +167,7 @@ TEST_CASE("sendpay: every recorded answer means what the table says") {
     const bool not_sent = row->word == SendpayWord::no_row || row->word == SendpayWord::not_sent;
     CHECK_MESSAGE((answer.kind == DispatchAnswer::Kind::not_sent) == not_sent, exchange.place, ": ", row->name);
     if (not_sent) CHECK_MESSAGE(answer.failure.source_index == 0U, exchange.place);
-    // Only the row of this very hand-over is an acceptance, told by its ids and its label.
+    // An answer means accepted only if the ids and the label of its row are those of this hand-over.
     const std::string stored = row->word == SendpayWord::pending ? exchange.answer["result"].value("label", "") : "";
     const bool own = row->word == SendpayWord::pending && stored == handover.label &&
                      handover.key.id == meaning.record->row.id && handover.key.part == meaning.record->row.part;
@@ -313,7 +313,7 @@ TEST_CASE("parts: every recorded set of routes is read as it stands, and deliver
   int layers = 0;
   for (const Exchange& exchange : recorded("askrene-create-layer", "cln/parts", 3)) {
     const json& layer = exchange.answer["result"]["layers"][0];
-    // Where reservations may stand in a layer, it has biases of nodes too.
+    // A version with reservations in layers also lists biases of nodes.
     CHECK(layer.contains("node_biases") == (exchange.file.find("_26") != std::string::npos));
     ++layers;
   }
@@ -340,7 +340,7 @@ TEST_CASE("parts: every recorded answer to a part's sendpay means what it means 
 }
 
 TEST_CASE("the details of an older group's failure are no evidence") {
-  // Group 1 failed 203; asked again after group 2019 had failed, the node tells of 2019's failure in its place.
+  // Group 1 failed with 203. Asked about it after group 2019 had failed, the node gives the details of 2019's failure.
   bool overwritten = false;
   for (const Exchange& exchange : recorded("waitsendpay")) {
     if (exchange.file.rfind("03_", 0) != 0 || code_of(exchange) != 204) continue;
@@ -396,7 +396,7 @@ TEST_CASE("our own channel that is full is told from one that does not take the 
   CHECK(refused("Too many HTLCs").failure.code == FailureCode::channel_full);
   CHECK(refused("HTLC too dusty, allowed dust limit reached").failure.code == FailureCode::channel_full);
   CHECK(refused("Capacity exceeded - HTLC fee: 1sat").failure.code == FailureCode::local_refusal);
-  // Of others' channels the node has no words.
+  // About other nodes' channels the text says nothing.
   CHECK(refused("Too many HTLCs", 1).failure.code == FailureCode::temporary_channel_failure);
 }
 

@@ -1,5 +1,5 @@
-// A scripted node on a real Unix socket, and a switch beside it. One thread and a virtual clock: the node moves
-// whenever the switch waits, and time goes on only when nothing can move.
+// A scripted node on a real Unix socket, and a switch connected to it. One thread and a virtual clock: the node runs
+// whenever the switch waits, and time passes only when nothing else can happen.
 #pragma once
 
 #include <algorithm>
@@ -44,7 +44,7 @@ struct Request {
   json params;
 };
 
-/// Says what the test tells it to. Without a script for a method it does not answer.
+/// Answers as the test tells it to. A method without a script gets no answer.
 class ScriptedNode final : public Poller {
  public:
   using Answer = std::function<void(ScriptedNode&, const Request&)>;
@@ -57,7 +57,7 @@ class ScriptedNode final : public Poller {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   std::map<std::string, Answer> script;
-  std::vector<Request> requests;  ///< all that came, in order
+  std::vector<Request> requests;  ///< all requests so far, in order
   unsigned connections = 0;
   bool deaf = false;  ///< reads nothing
 
@@ -79,7 +79,7 @@ class ScriptedNode final : public Poller {
     say(json{{"jsonrpc", "2.0"}, {"id", request.id}, {"error", error}}.dump() + "\n\n");
   }
   void say(const std::string& bytes) { out_ += bytes; }
-  /// Says it when the clock has come that far.
+  /// Calls `what` when the clock has reached `ns`.
   void at(std::int64_t ns, std::function<void()> what) { later_.emplace(ns, std::move(what)); }
   void hang_up() {
     if (peer_ >= 0) ::close(std::exchange(peer_, -1));
@@ -150,7 +150,7 @@ class ScriptedNode final : public Poller {
     return moved;
   }
 
-  /// A request ends where its outer brace closes.
+  /// A request ends at its outer closing brace.
   void take_requests() {
     for (;;) {
       int depth = 0;
@@ -193,7 +193,7 @@ inline PublicKey key_of(std::uint8_t name) {
   return key;
 }
 
-/// A node that knows who it is, keeps the newer lists, and has nothing in them.
+/// A node that answers getinfo, has the newer lists, and has nothing in them.
 struct World {
   World() : own(key_of(1)), payee(key_of(9)), peer(key_of(5)) {
     node.on_result("getinfo", json{{"id", own.hex()}, {"network", "regtest"}, {"blockheight", 118}});
@@ -224,7 +224,7 @@ struct World {
     if (owner != nullptr) channel["owner"] = owner;
     return channel;
   }
-  /// A row at the attempt's ids.
+  /// A row with the attempt's ids.
   [[nodiscard]] json row(const char* status, const std::string& label) const {
     json row{{"created_index", 5},
              {"id", 5},
@@ -253,7 +253,7 @@ struct World {
     return data;
   }
 
-  /// Everything that the switch tells within `ns`.
+  /// Everything that the switch reports within `ns`.
   std::vector<SwitchEvent> run(std::int64_t ns = ns_per_second) {
     std::vector<SwitchEvent> all;
     const MonoNs until{clock.at + ns};
@@ -280,7 +280,7 @@ struct World {
       {"sendpays.created", 4}, {"htlcs.created", 40}, {"htlcs.deleted", 3}, {"channelmoves.created", 20}};
 };
 
-/// What look() is given for one payment with attempts.
+/// The `since` argument of look() for one payment with attempts.
 inline std::vector<Marks> from(const cln::Counters& counters) { return {cln::marks_of(counters)}; }
 
 /// The only event of its kind.

@@ -1,8 +1,8 @@
 // Goal: killed, cut off from power or refused by the disk at any call, paytower loses and repeats no payment. Method:
 // each flow is run again and again, with the fault at the first call, at the second, ... until it is not reached any
 // more, and the same at each hand-over; then the machine starts again, everything is resumed, and the network's own
-// ledger judges. PAYTOWER_CRASH_STEP=1 tries every call, a larger step every so manieth (from a start that differs from
-// mode to mode); without it, every fifth.
+// ledger decides what really happened. PAYTOWER_CRASH_STEP=N tries every Nth call, starting at a different call in each
+// mode; 1 tries all, and the default is 5.
 #include <algorithm>
 #include <cstdio>
 
@@ -71,7 +71,7 @@ TEST_CASE("crash: cancel of a payment whose request was lost") {
                     if (world.cancel(world.requests[0].hash)) world.resume();
                   },
                   [](CrashWorld& world, auto& broken) {
-                    // Without the word, the payment goes on and is paid.
+                    // If the cancel was not stored, the payment goes on and is paid.
                     const PaymentStatus status = world.status(world.requests[0].hash);
                     if (status != PaymentStatus::failed && status != PaymentStatus::succeeded)
                       broken.push_back("not the expected end");
@@ -79,8 +79,8 @@ TEST_CASE("crash: cancel of a payment whose request was lost") {
 }
 
 TEST_CASE("crash: a process is killed, and the machine loses its power under the next one") {
-  // What the first one wrote and did not sync is there for the second one to read, and gone after the power cut: the
-  // second one must not act on it before it is durable (R1).
+  // What the first process wrote and did not sync can be read by the second one, but is gone after the power cut. So
+  // the second one must not act on it before it is durable (R1).
   const Mode cut{"power cut", {DiskFault::Kind::kill_before, 0, DiskFault{}.calls, SQLITE_IOERR, Unsynced::dropped, 0}};
   std::uint64_t points = 0;
   bool reached = true;

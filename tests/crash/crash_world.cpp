@@ -41,7 +41,7 @@ Process::Process(const std::string& path)
       write_lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
       store(connection, write_lock) {}
 
-/// A dead process asks nothing; and before each question and after each answer the operator may look.
+/// A dead process asks nothing. Before each question and after each answer the operator may do something.
 class CrashWorld::WatchedSwitch final : public Switch {
  public:
   WatchedSwitch(CrashWorld& world, Switch& inner) : world_(world), inner_(inner) {}
@@ -94,14 +94,14 @@ class CrashWorld::WatchedSwitch final : public Switch {
     if (!world_.beside || std::exchange(world_.somebody_beside_, true)) return;
     world_.beside();
     world_.somebody_beside_ = false;
-    if (world_.disk.dead()) throw Killed{};  // it was the machine that died
+    if (world_.disk.dead()) throw Killed{};  // the machine died, not only the process
   }
   CrashWorld& world_;
   Switch& inner_;
 };
 
 /// The process may die, or lose its connection, at any hand-over: before a byte of it is written, in its middle, and
-/// behind it. A fence is one as well.
+/// after it. A fence is a sendpay too, so it counts as one.
 class CrashWorld::MortalTransport final : public Transport {
  public:
   MortalTransport(FaultDisk& disk, std::unique_ptr<Transport> inner) : disk_(disk), inner_(std::move(inner)) {}
@@ -134,7 +134,7 @@ class CrashWorld::MortalTransport final : public Transport {
   std::unique_ptr<Transport> inner_;
 };
 
-/// The store between the driver and the real one, where it has a bug.
+/// A store with a known bug, between the driver and the real store.
 class CrashWorld::MutantStore final : public PaymentStore {
  public:
   MutantStore(Mutant mutant, db::SqlitePaymentStore& inner, Switch& node)
@@ -165,7 +165,7 @@ class CrashWorld::MutantStore final : public PaymentStore {
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
  private:
-  /// All parts of each round but the first `spared`.
+  /// Hands over all parts of each round except the first `spared`.
   void hand_over(std::span<const PaymentWrites> tick, std::size_t spared) {
     for (const PaymentWrites& entry : tick) {
       std::size_t parts = 0;
@@ -178,7 +178,7 @@ class CrashWorld::MutantStore final : public PaymentStore {
     (void)node_.poll(MonoNs{});
   }
 
-  /// Each payment's writes up to its first part, and then the rest of them.
+  /// Commits each payment's writes up to its first part, and then the rest.
   std::vector<Result<Stored>> commit_in_pieces(std::span<const PaymentWrites> tick) {
     std::vector<Result<Stored>> done;
     for (const PaymentWrites& entry : tick) {
@@ -271,7 +271,7 @@ bool CrashWorld::process(const std::function<void(Process&)>& work) {
   try {
     Process process(path);
     if (mutant_ == Mutant::synchronous_normal) process.connection.database().exec("PRAGMA synchronous = NORMAL");
-    // The first thing that a process that may write does.
+    // Every process that may write does this first.
     (void)process.store.take_in_spool(clock.wall());
     check_spooled(process);
     work(process);
@@ -299,11 +299,11 @@ void CrashWorld::warn(const PaymentHash& hash, std::string_view message) {
 }
 
 void CrashWorld::check_spooled(Process& process) {
-  if (disk.struck() || disk.dead()) return;  // it tries again
+  if (disk.struck() || disk.dead()) return;  // a later process tries again
   for (const PaymentHash& hash : spooled_) {
     const HashState state = process.store.find(hash).value();
     const bool deleted_since =
-        removed_.contains(hash) && !state.payment && state.guard;  // paid before, as its guard says
+        removed_.contains(hash) && !state.payment && state.guard;  // it was paid, as its guard says
     if (deleted_since || (state.payment && state.payment->status() == PaymentStatus::succeeded)) continue;
     trouble.push_back("R10: a spooled preimage was not taken in: " + short_name(hash));
   }
@@ -414,7 +414,7 @@ bool CrashWorld::to_the_end(const std::vector<PaymentRequest>& wanted) {
     bool open = false;
     std::vector<PaymentRequest> missing;
     const bool read = process([&](Process& process) {
-      // A payment that is paid has its end, also while a dead attempt of ours is still asked about beside it.
+      // A paid payment has ended, even while resume still asks about a dead attempt of it.
       for (const PaymentIndex index : process.store.fetch_in_flight(PaymentIndex{0}, 1'000)) {
         const Payment payment = *process.store.load(index).value();
         if (payment.status() != PaymentStatus::in_flight && payment.status() != PaymentStatus::initiated) continue;
@@ -443,8 +443,8 @@ void CrashWorld::changed(const Payment& payment) {
 
 namespace {
 
-/// R2, from the ledger's own times: at no moment do HTLCs of ours that are locked or settled come to more than the
-/// payment, nor their fees to more than the limit.
+/// R2, by the times in the ledger: at no moment do our HTLCs that are locked or settled add up to more than the
+/// payment, or their fees to more than the limit.
 bool within_demand(const std::vector<sim::OracleEntry>& entries, const RouteDemand& demand) {
   for (const auto& now : entries) {
     std::uint64_t sum = 0;
@@ -461,8 +461,8 @@ bool within_demand(const std::vector<sim::OracleEntry>& entries, const RouteDema
   return true;
 }
 
-/// The amounts of each round's parts: together they make the payment from their first commit on, and what replaces one
-/// comes on top.
+/// True if the parts of each round make the payment's amount, from their first commit on. A replacement adds to that
+/// sum.
 bool whole_rounds(const Payment& payment) {
   std::map<AttemptId, std::uint64_t> rounds;
   for (const Attempt& attempt : payment.attempts) {
@@ -472,13 +472,14 @@ bool whole_rounds(const Payment& payment) {
                      [&](const auto& round) { return round.second >= payment.request.demand.amount.value(); });
 }
 
-/// What the ledger has of an attempt of this payment that settled.
+/// True if the entry is an attempt of this payment that has settled.
 bool settled_here(const sim::OracleEntry& entry, const Payment& payment) {
   return !entry.foreign && entry.state == sim::OracleState::settled &&
          payment.find(AttemptKey{entry.hash, entry.attempt, entry.part}) != nullptr;
 }
 
-/// "fee_final" keeps its word: the sum of all parts that settled. What was closed without proof is known to be unknown.
+/// True if the fee that is called final is the sum over all parts that settled. Where an attempt was closed without
+/// proof, nobody knows the fee.
 bool fee_is_true(const Payment& payment, const std::vector<sim::OracleEntry>& entries) {
   const bool closed = std::any_of(payment.attempts.begin(), payment.attempts.end(),
                                   [](const Attempt& a) { return a.outcome == AttemptOutcome::closed; });
@@ -491,9 +492,9 @@ bool fee_is_true(const Payment& payment, const std::vector<sim::OracleEntry>& en
   return told->fee.value() == fees;
 }
 
-/// Another user's HTLC that stood long before FAILED was said, and still did then.
+/// Another user's HTLC that had been there long before FAILED was stored, and was still there then.
 bool stood_long(const sim::OracleEntry& entry, UnixNs ended) {
-  constexpr std::int64_t long_before_ns = 60 * ns_per_second;  // a look is never older when FAILED is written
+  constexpr std::int64_t long_before_ns = 60 * ns_per_second;  // FAILED follows from a look that is not older than this
   if (!entry.foreign || entry.created.value > ended.value - long_before_ns) return false;
   return entry.state == sim::OracleState::settled || !entry.resolved || *entry.resolved > ended;
 }
@@ -557,7 +558,7 @@ bool CrashWorld::judge_hash(Process& process, const PaymentHash& hash, std::vect
   if (now == PaymentStatus::failed) {
     if (ours_live) say("R9: FAILED while an HTLC of ours is locked or settled");
     const UnixNs ended = state.payment->ended.value_or(clock.wall());
-    // Once the node has forgotten another user's complete record, nobody can see it.
+    // If the node has forgotten another user's complete record, nobody can see that it was paid.
     const bool theirs = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) {
       return stood_long(entry, ended) && still_shown(AttemptKey{hash, entry.attempt, entry.part});
     });
@@ -574,10 +575,10 @@ std::vector<std::string> CrashWorld::judge() {
 }
 
 std::vector<std::string> CrashWorld::judge(std::vector<PaymentHash>& hashes, bool whole) {
-  // What was spooled is taken in by whoever comes next.
+  // The next process takes in what was spooled.
   if (!spooled_.empty()) (void)process([](Process&) {});
   std::vector<std::string> broken = trouble;
-  node.turn();  // it reads what a dead client had written
+  node.turn();  // the node reads what a dead client had written
   admin.advance();
   try {
     Process process(path);

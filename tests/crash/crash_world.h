@@ -53,15 +53,15 @@ class CrashWorld final : private Observer {
   // --- the network ---
   PaymentRequest invoice(sim::InvoiceParams params = {});
   std::vector<sim::OracleEntry> oracle(const PaymentHash& hash);
-  /// Money moves inside our own channels, until each has as much on our side as is said for it.
+  /// Moves money inside our own channels, until our side of each has what `ours` says for it.
   void hold_in_each(const std::function<Msat()>& ours);
-  /// What ends meanwhile meets its faults.
+  /// Lets time pass; HTLCs that end meanwhile meet their faults.
   void pass(std::int64_t seconds) {
     clock.sleep_until(MonoNs{clock.mono().value + seconds * ns_per_second});
     node.turn();
   }
 
-  /// What later processes are, until the next call.
+  /// Later processes have this bug, until the next call.
   void become(Mutant mutant);
 
   // --- one process each: false when it died, or left with an error of the store ---
@@ -70,23 +70,24 @@ class CrashWorld final : private Observer {
   bool send_all(const std::vector<PaymentRequest>& wanted, std::int64_t wait_seconds = 5);
   bool resume(std::int64_t wait_seconds = 5);
   bool cancel(const PaymentHash& hash);
-  /// resolve, with no switch named: OperatorAssumesFailed or OperatorWritesOff.
+  /// `resolve` without a switch: OperatorAssumesFailed or OperatorWritesOff.
   bool say(const PaymentHash& hash, const Event& word);
   bool remove(const PaymentHash& hash);
   bool remove_all();
-  /// As the sqlite3 shell: an ordinary connection, a SELECT, and a close that may checkpoint.
+  /// What an operator's sqlite3 shell does: opens an ordinary connection, runs a SELECT, and closes, which may make a
+  /// checkpoint.
   void operator_shell();
-  /// After a kill: what the machine finds. Nothing without one.
+  /// After a kill, starts the machine again with what the fault has left on the disk. Does nothing without a kill.
   void power_on();
-  /// Resumes, and sends again what was never stored, until nothing is open. False when no end comes.
+  /// Resumes, and sends again what was never stored, until nothing is open. False if that does not come to an end.
   bool to_the_end(const std::vector<PaymentRequest>& wanted);
 
   // --- judgement ---
-  /// R1, R2, R7, R8, R9, R10, R13, that nothing that was told is forgotten, and that the file is whole. Each broken one
-  /// is a line.
+  /// Checks R1, R2, R7, R8, R9, R10, R13, that nothing that was reported is forgotten, and that the file is sound. A
+  /// line for each broken rule.
   [[nodiscard]] std::vector<std::string> judge();
-  /// The same of these hashes alone; `whole`: of the file too. Those that are over are taken out of `hashes`: ended, no
-  /// attempt open, and nothing under way at the network.
+  /// The same for these hashes alone; `whole`: also checks the file. Hashes that are over are removed from `hashes`:
+  /// ended, no attempt open, and nothing under way in the network.
   [[nodiscard]] std::vector<std::string> judge(std::vector<PaymentHash>& hashes, bool whole);
   [[nodiscard]] PaymentStatus status(const PaymentHash& hash);
 
@@ -100,11 +101,11 @@ class CrashWorld final : private Observer {
   sim::PipeNode node{ledger, clock, "the simulated network"};
   std::vector<PaymentRequest> requests;  ///< of all invoices made
   bool shell_between_steps = false;
-  std::function<void(const Payment&)> listener;  ///< hears of every change that is told
-  std::function<void()> beside;      ///< what somebody else does between any two steps; not asked while it is at work
+  std::function<void(const Payment&)> listener;  ///< gets every change that is reported
+  std::function<void()> beside;      ///< what others do between any two steps; not called again while it runs
   std::vector<std::string> trouble;  ///< broken rules seen on the way
-  std::map<PaymentHash, std::string> last_warnings;  ///< what people were told last of each
-  std::string trace;                                 ///< a line for every change that was told
+  std::map<PaymentHash, std::string> last_warnings;  ///< the last warning about each payment
+  std::string trace;                                 ///< a line for every change that was reported
 
  private:
   class WatchedSwitch;
@@ -115,10 +116,10 @@ class CrashWorld final : private Observer {
   void check_spooled(Process& process);
   void doubt(const char* what, const std::exception& error);
   bool drive(Process& process, std::int64_t wait_seconds, const std::function<void(Driver&)>& feed);
-  /// By the node, as a record of its own.
+  /// True if the node still shows this attempt as a record of its own.
   [[nodiscard]] bool still_shown(const AttemptKey& key);
   [[nodiscard]] const PaymentRequest& request_of(const PaymentHash& hash) const;
-  /// True when the hash is over.
+  /// True if the hash is over: ended, and nothing is under way.
   bool judge_hash(Process& process, const PaymentHash& hash, std::vector<std::string>& broken);
 
   std::map<PaymentHash, PaymentStatus> told_;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t legacy_payments = 12;
 
-/// What a migration is about: everything else of the world stands still.
+/// What is migrated. Nothing else in the world changes.
 VersionOne old_content() {
   VersionOne made;
   for (std::int64_t i = 1; i <= legacy_payments; ++i) {
@@ -26,7 +26,7 @@ VersionOne old_content() {
   return made;
 }
 
-/// Nothing when it was not reached to its end.
+/// Nothing if it did not reach its end.
 std::optional<db::MigrateReport> migrate(const std::string& path) {
   db::OpenOptions any;
   any.any_version = true;

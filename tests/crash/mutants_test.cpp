@@ -1,5 +1,5 @@
-// Goal: the crash tests can fail. Method: each flow again, with one known bug, until a point finds it: of the right
-// rule.
+// Goal: the crash tests can fail. Method: each flow again with one known bug, until one of the points reports the right
+// rule as broken.
 #include <string_view>
 
 #include <doctest/doctest.h>
@@ -11,7 +11,7 @@ using namespace paytower::test;
 
 namespace {
 
-/// The number of the call at which `rule` is broken; 0: at none. Every `step`-th call is tried.
+/// The number of the call at which `rule` is broken; 0 if it never is. Tries every `step`-th call.
 std::uint64_t found_at(const Flow& flow, Mutant mutant, DiskFault fault, std::string_view rule,
                        std::uint64_t step = 1) {
   for (fault.at = 1; fault.at < most_points; fault.at += step) {
@@ -44,7 +44,7 @@ TEST_CASE("crash mutants: a disk whose syncs do nothing") {
 TEST_CASE("crash mutants: commits that do not wait for the disk (synchronous = NORMAL)") {
   CHECK(found_at(send_flow(), Mutant::synchronous_normal, of_mode("power cut before, unsynced dropped"), forgotten) >
         0);
-  // Killed without a power cut it loses nothing: what finds it is the power cut.
+  // A kill without a power cut loses nothing: only a power cut finds this bug.
   CHECK(found_at(send_flow(), Mutant::synchronous_normal, of_mode("kill before"), forgotten) == 0);
 }
 

@@ -10,7 +10,7 @@ namespace paytower::test {
 
 namespace {
 
-/// Of this process; told at its end.
+/// Counts the points of this process, and prints the sum at its end.
 struct Total {
   ~Total() {
     if (points > 0) std::printf("crash points tried: %ju\n", std::uintmax_t{points});
@@ -60,7 +60,7 @@ std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
                        const std::function<bool(const DiskFault&, std::vector<std::string>&)>& try_one,
                        std::uint64_t rarely) {
   std::uint64_t points = 0;
-  // Hand-overs are few: each of them is tried.
+  // There are few hand-overs, so all of them are tried.
   const bool each = mode.fault.calls.contains(DiskCall::handover);
   const std::uint64_t step = each || crash_step() == 1 ? 1 : crash_step() * rarely;
   for (std::uint64_t n = each ? 1 : first; n < most_points; n += step) {
@@ -81,7 +81,7 @@ std::uint64_t try_mode(const char* flow, const Mode& mode, std::uint64_t first,
 
 void try_points(const char* flow, const std::function<bool(const DiskFault&, std::vector<std::string>&)>& try_one,
                 std::uint64_t rarely) {
-  std::uint64_t start = 1;  // another one from mode to mode
+  std::uint64_t start = 1;  // a different one for each mode
   for (const Mode& mode : modes()) {
     const std::uint64_t points = try_mode(flow, mode, 1 + start++ % crash_step(), try_one, rarely);
     std::printf("%s: %s: %ju points\n", flow, mode.name, std::uintmax_t{points});

@@ -15,7 +15,7 @@ using namespace paytower::test;
 
 namespace {
 
-/// A child that ends with 0 when `work` says true.
+/// A child process that exits with 0 if `work` returns true.
 pid_t child(const std::function<bool()>& work) {
   const pid_t started = fork();
   if (started != 0) return started;
@@ -72,7 +72,7 @@ TEST_CASE("crash: two processes write and checkpoint at the same instant") {
     CrashWorld world(static_cast<std::uint64_t>(round + 1));
     make_database(world);
     for (int i = 0; i < 2 * payments_each; ++i) world.invoice();
-    // Each child is a process with its own connections; its network is its copy of ours and goes with it.
+    // Each child is a process with its own connections, and its own copy of our network, which ends with it.
     const auto writer = [&](int which) {
       return child([&, which] {
         bool all = true;
@@ -97,7 +97,7 @@ TEST_CASE("crash: two processes write and checkpoint at the same instant") {
 }
 
 TEST_CASE("crash mutants: a process that opens and closes a file of the database loses its locks") {
-  // Without the write lock, and with a descriptor of its own on the -shm: what R11 and R15 are there for.
+  // Without the write lock, and with a descriptor of its own on the -shm file: what R11 and R15 forbid.
   std::array<int, 2> to_second{};
   std::array<int, 2> to_first{};
   REQUIRE(::pipe(to_second.data()) == 0);
@@ -130,8 +130,8 @@ TEST_CASE("crash mutants: a process that opens and closes a file of the database
   });
   const bool both_well = static_cast<int>(ended_well(first)) + static_cast<int>(ended_well(second)) == 2;
   for (const int end : {to_second[0], to_second[1], to_first[0], to_first[1]}) ::close(end);
-  // A commit vanishes, or the log's index is cut off under the first one's feet, which kills it: the checks above see
-  // either.
+  // Either a commit vanishes, or the log's index is cut off while the first process uses it, which kills that process.
+  // The checks above see both.
   Process process(world.path);
   const bool both_stored =
       process.connection.database().execAndGet("SELECT count(*) FROM operator_words").getInt() == 2;

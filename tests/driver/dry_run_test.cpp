@@ -1,5 +1,5 @@
-// Goal: a dry run is the driver itself, on ports behind which nothing is stored, locked or handed over. Method: step
-// scripts as of a send; what reaches the switch and what the store holds are compared.
+// Goal: a dry run is the driver itself, on ports that store, lock and send nothing. Method: step scripts like those of
+// a send; what reaches the switch and what the store holds are compared.
 #include <doctest/doctest.h>
 
 #include "core/driver/dry_run.h"
@@ -19,7 +19,7 @@ Told rehearse(World& world, bool idempotent = false, std::optional<std::int64_t>
   DryRun dry(world.node, &world.store(), world.clock, world.randomness, world.observer);
   DriverOptions options;
   options.wait_ns = wait_ns;
-  options.collect_only = wait_ns == 0;  // as of a payment that somebody else has begun
+  options.collect_only = wait_ns == 0;  // as for a payment that another process has begun
   Driver driver(dry.ports(), options);
   driver.submit({world.request, idempotent});
   auto results = value_of(driver.run());
@@ -29,7 +29,7 @@ Told rehearse(World& world, bool idempotent = false, std::optional<std::int64_t>
 
 bool knows(World& world) { return world.store().find(world.request.hash).value().payment.has_value(); }
 
-/// The process dies behind the commit of its attempt, with the hand-over written.
+/// The process dies after it has recorded the attempt and written the hand-over.
 void leave_open(World& world) {
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());
@@ -39,7 +39,7 @@ void leave_open(World& world) {
   world.log.clear();
 }
 
-/// A record that keeps the hash busy, and that nobody waits for.
+/// A look that shows a record which keeps the hash busy and which nobody needs any more.
 class KeptBusy final : public Shown {
  public:
   [[nodiscard]] LookResult about(const StoreId&, std::span<const Asked>) const override {

@@ -1,5 +1,5 @@
-// Goal: every ending of core/README 1 that money was lost by, on the real store and the simulated network, judged by
-// the network's own ledger of what really happened.
+// Goal: every way to lose money that core/README 1 names, on the real store and the simulated network. The network's
+// own ledger of what really happened decides.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -11,7 +11,7 @@ using namespace paytower::test;
 
 namespace {
 
-/// A payment whose HTLC is held and whose process is gone.
+/// Makes a payment whose HTLC is held and whose process has ended.
 PaymentRequest leave_held(SimWorld& world) {
   const PaymentRequest request = world.held_invoice();
   const auto result = world.send(request, ns_per_second);
@@ -64,8 +64,8 @@ TEST_CASE("ending: settled, the record erased, past the deadline: no fence takes
 TEST_CASE("ending: settled and erased between the look and the fence: the look behind the fence sees the money") {
   SimWorld world;
   const auto request = world.invoice();
-  // The request is held back: resume, past the deadline, finds nothing and fences. Just then the late request has run,
-  // settled, and its row was erased.
+  // The request is held back. `resume` comes after the deadline, finds nothing, and sends a fence. Just before the
+  // fence, the late request is executed and settles, and its row is erased.
   world.hold_next_request(70);
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   world.pass(65);
@@ -102,7 +102,7 @@ TEST_CASE(
   world.fault(sim::FaultKind::ignore, "sendpay");
   CHECK(world.send(request, ns_per_second).end == DriveEnd::open);
   release(world, other.hash);
-  world.erase(other.hash, true);  // the counter of deletions moves for everyone
+  world.erase(other.hash, true);  // the counter of deletions is the same for all hashes
   world.pass(120);
   for (int i = 0; i < 3; ++i) {
     for (const auto& result : world.resume()) {
@@ -111,7 +111,7 @@ TEST_CASE(
       CHECK(result.payment->status() == PaymentStatus::in_flight);
     }
   }
-  CHECK(world.warnings_with("no record of attempt") == 3);  // once a run, so that cron's mail brings a person
+  CHECK(world.warnings_with("no record of attempt") == 3);  // once in each run, so that cron mails it to a person
   CHECK(world.live_htlcs(request.hash) == 0);
   world.say(request.hash, OperatorWritesOff{});
   CHECK(world.stored(request.hash).status() == PaymentStatus::unknown);
@@ -234,8 +234,8 @@ TEST_CASE("ending: a late preimage after the operator's word, without and with a
     CHECK(world.stored(request.hash).definitive());
   }
   SUBCASE("with a newer try: both are told, and no second HTLC leaves") {
-    // The node itself still shows the old HTLC, so that a newer send is refused as in flight; a newer try that exists
-    // (made while the node showed nothing) gets a stop wish.
+    // The node still shows the old HTLC, so a newer send is refused as in flight. A newer try that exists already (made
+    // while the node showed nothing) gets a stop wish.
     CHECK(world.send(request).error->code == Errc::in_flight);
     Payment newer;
     newer.request = request;
@@ -317,7 +317,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
   const std::string shell =
       "sqlite3 '" + world.folder.file("payments.db") + "' 'SELECT count(*) FROM payments' >/dev/null 2>&1";
 
-  /// Calls the shell before and after everything that the driver does.
+  /// Runs the sqlite3 shell before and after everything that the driver does.
   class Watched final : public Switch {
    public:
     Watched(Switch& inner, std::string command) : inner_(inner), command_(std::move(command)) {}
@@ -366,7 +366,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
     CHECK(value_of(driver.run()).at(0).payment->status() == PaymentStatus::succeeded);
     CHECK(node.calls >= 5);
     CHECK(std::system(shell.c_str()) == 0);
-    world.opened = nullptr;  // the shell alone, then we come back
+    world.opened = nullptr;  // only the shell has the file open, then we open it again
     CHECK(std::system(shell.c_str()) == 0);
     world.opened = std::make_unique<Opened>(world.folder.file("payments.db"));
     CHECK(world.stored(request.hash).status() == PaymentStatus::succeeded);
@@ -398,7 +398,7 @@ TEST_CASE("ending: held payments take turns, and those that have ended behind th
     CHECK((result.end == DriveEnd::ended) == over);
   }
 
-  // One that gave its place up gets another turn within the run.
+  // A payment that gave up its place gets another turn within the run.
   release(world, held.front().hash);
   (void)world.resume(60 * ns_per_second);
   CHECK(world.stored(held.front().hash).status() == PaymentStatus::succeeded);
@@ -408,7 +408,7 @@ TEST_CASE("ending: held payments take turns, and those that have ended behind th
 TEST_CASE("ending: R12, an old copy of the database is noticed by a payment of another hash, before its HTLC") {
   SimWorld world;
   const PaymentRequest lost = leave_held(world);
-  // The database that is used from now on has the same name and knows nothing of the attempt, as a copy made before it.
+  // From now on the database has the same store id and no record of the attempt, like a copy that was made earlier.
   SQLite::Database raw(world.folder.file("payments.db"), SQLite::OPEN_READWRITE);
   for (const char* table : {"attempts", "payments"}) {
     SQLite::Statement names(raw, "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1");
@@ -483,7 +483,7 @@ TEST_CASE(
     CHECK(result.payment->status() == PaymentStatus::succeeded);
     CHECK(world.clock.mono().value - start.value < 5 * ns_per_second);
     CHECK(world.live_htlcs(request.hash) <= 1);
-    // What is left of our attempt is asked about by later runs, each of which leaves as soon.
+    // Later runs ask about what is left of our attempt, and leave as soon.
     const MonoNs again = world.clock.mono();
     for (const auto& later : world.resume(60 * ns_per_second))
       CHECK(later.payment->status() == PaymentStatus::succeeded);

@@ -22,7 +22,7 @@ namespace paytower::test {
 
 using Log = std::vector<std::string>;
 
-/// Time goes on only when somebody sleeps.
+/// Time passes only while somebody sleeps.
 class VirtualClock final : public Clock {
  public:
   UnixNs wall() override { return UnixNs{created.value + elapsed_ + wall_shift}; }
@@ -37,7 +37,7 @@ class VirtualClock final : public Clock {
   std::int64_t elapsed_ = 0;
 };
 
-/// Drawn from a seed; goes on over the deaths of processes.
+/// Drawn from a seed; continues after a process has died.
 class SeededRandomness final : public Randomness {
  public:
   explicit SeededRandomness(std::uint64_t seed) : engine_(seed) {}
@@ -55,7 +55,7 @@ class CountingRandomness final : public Randomness {
     for (std::uint8_t& byte : out) byte = repeats ? 7 : next_++;
   }
 
-  bool repeats = false;  ///< always the same number: the worst that chance can do
+  bool repeats = false;  ///< always the same number: the worst case
 
  private:
   std::uint8_t next_ = 1;
@@ -108,7 +108,7 @@ class ScriptedSwitch final : public Switch {
   std::optional<HandoverTerms> terms() const override { return bound_by; }
 
   void list_own(const StoreId&) override { ask("list-own"); }
-  /// Answered beside the script: each connection begins with it.
+  /// Not part of the script: each connection begins with this question.
   void newest_own(const StoreTrace&) override { ++traces_asked_; }
 
   std::vector<SwitchEvent> poll(MonoNs until) override {
@@ -202,7 +202,7 @@ class RecordingStore final : public PaymentStore {
   std::optional<unsigned> crash_before_commit;
   std::optional<unsigned> crash_after_commit;
   std::optional<unsigned> fail_commit;
-  std::optional<unsigned> busy_from;  ///< somebody else holds the write lock, for ever
+  std::optional<unsigned> busy_from;  ///< from this commit on another process holds the write lock, for ever
 
  private:
   PaymentStore& inner_;
@@ -232,7 +232,7 @@ inline const SwitchKey our_switch{node_key(9), "regtest"};
 inline ScriptedSwitch::Reply identity() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100}}; };
 }
-/// Of one run of its process.
+/// The identity, with a run of the switch's process.
 inline ScriptedSwitch::Reply identity_of_run(std::string run) {
   return [run = std::move(run)](ScriptedSwitch&) {
     return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100, run}};

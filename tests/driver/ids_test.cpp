@@ -1,5 +1,5 @@
-// Goal: attempt ids are unique and in order of time, whatever chance, other processes and the clock do (R12), and no
-// clock makes a payment look refused that was never sent.
+// Goal: attempt ids are unique and in order of time, whatever chance, other processes and the clock do (R12), and a
+// wrong clock never makes paytower say that a payment was not sent when it was.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -21,10 +21,10 @@ void expect_payment(World& world) {
   world.node.expect("query", settled());
 }
 
-/// The clock of the next calls stands at `at`.
+/// Sets the wall clock for the next calls.
 void set_clock(World& world, UnixNs at) { world.clock.wall_shift += at.value - world.clock.wall().value; }
 
-/// An attempt of this very id, by another process, for another hash.
+/// Another process stores an attempt with this very id, for another hash.
 void take_id(World& world, AttemptId id) {
   Payment other = world.other_payment();
   Attempt attempt = own_attempt(id, Shape::open);

@@ -47,7 +47,7 @@ TEST_CASE("item: R3, the only copy is counted for each part of an id") {
   item.handovers = {HandoverRecord{key_of(0), true, 1, at(0).mono}, HandoverRecord{key_of(1), true, 2, at(0).mono}};
   on(item, not_sent(0), at(1));
   CHECK(last_not_sent(item).only_copy);
-  CHECK(unanswered(item));  // the other part's
+  CHECK(unanswered(item));  // the other part's answer is still missing
   on(item, not_sent(1), at(1));
   CHECK(!last_not_sent(item).only_copy);
   CHECK(!unanswered(item));
@@ -57,7 +57,7 @@ TEST_CASE("item: R3, a second copy and another process's id are no only copy") {
   Item item = item_with_open_attempt();
   REQUIRE(perform(item, acts(Dispatch{key_of(0)}), at(0)).size() == 1);
   on(item, not_sent(0), at(1));
-  CHECK(!last_not_sent(item).only_copy);  // drawn by nobody here
+  CHECK(!last_not_sent(item).only_copy);  // this process has not drawn the id
   item.handovers.front().drawn_here = true;
   on(item, not_sent(0), at(1));
   CHECK(last_not_sent(item).only_copy);
@@ -85,7 +85,7 @@ TEST_CASE("item: R9, a hand-over outdates a look that is under way, and its answ
   REQUIRE(take_look(item, at(0).mono));
   REQUIRE(perform(item, acts(Dispatch{key_of(0)}), at(1)).size() == 1);
   CHECK(!look_came(item, at(2)));
-  CHECK(!look_due(item));  // the hand-over's answer comes first
+  CHECK(!look_due(item));  // no look before the hand-over is answered
   on(item, DispatchAnswer{key_of(0), DispatchAnswer::Kind::look, {}}, at(3));
   CHECK(look_due(item) == at(3).mono);
   REQUIRE(take_look(item, at(3).mono));
@@ -130,7 +130,7 @@ TEST_CASE(
       if (found) CHECK(on(now, routes_answer(0, {test::simple_route(7)})).empty());
       if (!found) CHECK(on(now, no_route_answer(0, {})).empty());
       CHECK_FALSE(now.route);
-      CHECK(now.backlog.empty());  // neither a new round nor the wish to stop
+      CHECK(now.backlog.empty());  // no new round, and no wish to stop
       CHECK(may_ask_routes(now, AskRoutes{}));
     }
   }

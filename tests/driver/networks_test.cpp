@@ -1,6 +1,6 @@
-// Goal: what a network can carry is paid, in at most 16 parts, although a payer knows no balance but its own; and never
-// more than the amount reaches the payee. Method: seeded networks whose channels are unbalanced, the maximum flow over
-// what each side really holds, worked out beside the driver; the network's ledger is the judge.
+// Goal: a payment succeeds if the network can carry it, in at most 16 parts, although a payer knows only its own
+// balances; and the payee never gets more than the amount. Method: seeded networks with unbalanced channels, and the
+// maximum flow over what each side really holds, computed independently of the driver; the network's ledger decides.
 #include <cstdlib>
 #include <map>
 
@@ -16,16 +16,16 @@ namespace {
 
 constexpr std::uint32_t most_parts = 16;
 constexpr std::uint32_t most_attempts = 84;
-constexpr std::int64_t deadline_s = 60;           ///< all three are what `send` takes where nothing is said
-constexpr std::uint64_t least_flow = 10'000'000;  ///< msat: below it, fees are more than a little of it
+constexpr std::int64_t deadline_s = 60;           ///< all three are the defaults of `send`
+constexpr std::uint64_t least_flow = 10'000'000;  ///< msat; below it, fees are a large share of the amount
 
-/// PAYTOWER_NETWORKS: so many of them.
+/// How many networks: PAYTOWER_NETWORKS, or 8.
 std::uint64_t networks() {
   const char* const told = std::getenv("PAYTOWER_NETWORKS");
   return told != nullptr ? std::strtoull(told, nullptr, 10) : 8;
 }
 
-/// Each channel's money is divided anew, each direction's terms are drawn.
+/// Divides each channel's money anew, and draws the terms of each direction.
 void unbalance(SimWorld& world, sim::SeededNumbers& numbers, Fees fees) {
   for (const sim::Channel& channel : world.admin.channels()) {
     for (std::uint8_t side = 0; side < 2; ++side) {
@@ -68,7 +68,7 @@ struct Score {
   std::uint64_t parts = 0;
   std::uint64_t attempts = 0;
   std::uint64_t rounds = 0;
-  std::uint64_t moments = 0;  ///< at which the ledger was asked
+  std::uint64_t moments = 0;  ///< at which the ledger was read
   std::map<std::string, std::uint64_t> not_paid{};
 };
 
@@ -82,7 +82,7 @@ std::uint64_t live_at(const std::vector<sim::OracleEntry>& entries, UnixNs when)
   return sum;
 }
 
-/// R2, by what really happened: at the end, and at each moment at which an HTLC was made.
+/// R2, by what really happened: checked at the end, and at each moment at which an HTLC was made.
 void judge(SimWorld& world, const Payment& payment, std::uint64_t amount, std::uint64_t& moments) {
   std::uint64_t settled = 0;
   bool held = false;
@@ -129,7 +129,8 @@ void pay(SimWorld& world, Score& score, sim::NodeIndex payee, std::uint64_t amou
   score.rounds += ids.size();
 }
 
-/// Four payments a network, to four payees where it has them, each by what the network can carry by then.
+/// Four payments in each network, to four payees if there are as many. Each amount depends on what the network can
+/// carry by then.
 void pay_over(std::map<int, Score>& scores, std::uint64_t seed, Fees fees) {
   sim::SeededNumbers numbers(seed);
   const sim::NetworkParams params = sim::test::draw_size(numbers, seed);
@@ -169,7 +170,7 @@ TEST_CASE("networks: what they can carry is paid in at most 16 parts, and never 
   for (const auto* scores : {&free, &charged}) {
     for (const auto& [percent, score] : *scores) {
       if (percent == 25) CHECK(score.paid == score.asked);
-      if (percent == 60) CHECK(score.paid * 10 >= score.asked * 8);  // it has to learn what others hold
+      if (percent == 60) CHECK(score.paid * 10 >= score.asked * 8);  // the driver has to learn what others hold
     }
   }
 }

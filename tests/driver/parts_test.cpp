@@ -1,5 +1,5 @@
-// Goal: a payment in parts is handed over, completed, planned anew and given up as the rules of parts say. Method: step
-// scripts on the real store, as steps_test.cpp.
+// Goal: a payment in parts is handed over, completed, planned again and given up as the rules of parts say. Method:
+// step scripts on the real store, as in steps_test.cpp.
 #include <doctest/doctest.h>
 
 #include "core/driver/item.h"
@@ -23,10 +23,10 @@ ScriptedSwitch::Reply routes(std::vector<Route> set) {
   };
 }
 
-/// Two parts, known by 150,250 and 100,250 msat over our channels.
+/// Routes for two parts, which send 150,250 and 100,250 msat over our channels.
 ScriptedSwitch::Reply two_routes() { return routes({part_route(150'000, 1), part_route(100'000, 11)}); }
 
-/// Then the connection breaks.
+/// A script that hands over two parts; then the connection breaks.
 void expect_two_parts(World& world) {
   want_parts(world);
   world.node.expect("identify", identity());
@@ -55,7 +55,7 @@ SwitchRow row_of(const Handover& handover, RowState state) {
   return row;
 }
 
-/// Every hand-over of the script is accepted at once.
+/// Accepts the last two hand-overs.
 ScriptedSwitch::Reply accept_all() {
   return [](ScriptedSwitch& node) {
     return std::vector<SwitchEvent>{
@@ -68,7 +68,7 @@ ScriptedSwitch::Reply say(std::function<SwitchEvent(ScriptedSwitch&)> what) {
   return [what = std::move(what)](ScriptedSwitch& node) { return std::vector<SwitchEvent>{what(node)}; };
 }
 
-/// The first part's end is not told; what the second query says is the test's.
+/// A script with two accepted parts. The first query gets no answer; what the second one gets is up to the test.
 void expect_accepted_parts(World& world) {
   want_parts(world);
   world.node.expect("identify", identity());
@@ -168,7 +168,7 @@ TEST_CASE("parts: a part that failed beside the others is replaced in the same r
     CHECK(node.last_question.bounds[0].below == Msat::of(50'000));
     return std::vector<SwitchEvent>{no_route_answer(node.last_question.ticket, {})};
   });
-  world.node.expect("route", [](ScriptedSwitch& node) {  // where half of what failed does not do, more is asked for
+  world.node.expect("route", [](ScriptedSwitch& node) {  // half of what failed finds no way, so more is asked for
     CHECK(node.last_question.bounds[0].below == Msat::of(75'000));
     return std::vector<SwitchEvent>{routes_answer(node.last_question.ticket, {part_route(100'000, 21)})};
   });
@@ -197,7 +197,7 @@ TEST_CASE("parts: what the payee gives back is planned anew when all of it has c
   world.node.expect("look", quiet());
   world.node.expect("route", [](ScriptedSwitch& node) {
     CHECK(node.last_question.demand.amount == Msat::of(250'000));
-    CHECK(node.last_question.bounds.empty());  // it blames nobody
+    CHECK(node.last_question.bounds.empty());  // an MPP_TIMEOUT blames nobody
     return std::vector<SwitchEvent>{routes_answer(node.last_question.ticket, {simple_route(31)})};
   });
   world.node.expect("send", accepted());
@@ -272,7 +272,8 @@ TEST_CASE("parts: no amount is told twice where a msat can tell attempts apart")
     for (const Route& route : routes) found.push_back(route.total_amount().value());
     return found;
   };
-  // What may fill a channel of ours sends less, never more; the smallest takes it, with a msat of fee for its node.
+  // A part that may fill a channel of ours sends less, never more. The smallest part takes the difference, and pays 1
+  // msat more of fee for it.
   std::vector<Route> set = {part_route(150'000, 1), part_route(60'000, 11), part_route(40'000, 21)};
   tell_apart(set, payment);
   CHECK(totals(set) == std::vector<std::uint64_t>{150'249, 60'250, 40'252});

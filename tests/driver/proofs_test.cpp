@@ -1,5 +1,5 @@
-// Goal: a right preimage in hand goes to the spool and to stderr whatever ends the run (R10): a commit that fails, an
-// alarm that ends it, a write lock that is not had; wherever the preimage waits.
+// Goal: a right preimage goes to the spool and to stderr however the run ends (R10): by a failed commit, by an alarm,
+// or because the write lock is not free; and wherever the preimage waits.
 #include <doctest/doctest.h>
 
 #include "db/payments/spool.h"
@@ -24,7 +24,7 @@ Payment other_payment() {
 
 constexpr AttemptId other_id{99};
 
-/// Two open payments: the one of the world, handed over by a process that died then, and another one.
+/// Makes two open payments: the world's own, whose process died after the hand-over, and another one.
 void two_open(World& world) {
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());
@@ -45,7 +45,7 @@ cln::NodeLists look_of(const PaymentHash& hash, SwitchRow row) {
   return look;
 }
 
-/// The other payment is paid.
+/// A look that shows the other payment as paid.
 cln::NodeLists paid(World& world) {
   SwitchRow row;
   row.id = other_id;
@@ -55,7 +55,7 @@ cln::NodeLists paid(World& world) {
   return look_of(hash_of(other_preimage()), row);
 }
 
-/// A row of ours that we do not know: the database is an old copy.
+/// A look that shows a row of ours which the database does not have: it is an old copy.
 cln::NodeLists alarm(World& world) {
   SwitchRow row;
   row.id = AttemptId{(std::uint64_t{1} << 60) + 1};

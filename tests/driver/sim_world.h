@@ -1,4 +1,4 @@
-// The real store and the simulated network on a virtual clock: minutes of network time pass in no time.
+// The real store and the simulated network on a virtual clock: minutes of network time take no real time.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -64,7 +64,7 @@ class SimWorld {
     });
     return entries;
   }
-  /// HTLCs that left our node for the hash and settled, or may still.
+  /// How many HTLCs of the hash have settled, or may still settle.
   std::size_t live_htlcs(const PaymentHash& hash) {
     std::size_t count = 0;
     for (const auto& entry : oracle(hash)) {
@@ -78,14 +78,14 @@ class SimWorld {
     what.htlcs_too = htlcs_too;
     CHECK(admin.erase(what) >= 1);
   }
-  /// What goes wrong at the next occasion.
+  /// Adds a fault that strikes once, at the next such occasion.
   void fault(sim::FaultKind kind, const char* occasion, sim::Fault more = {}) {
     more.kind = kind;
     more.occasion = occasion;
     more.times = 1;
     node.faults().add(more);
   }
-  /// The next hand-over lies unread for so long.
+  /// The node reads the next hand-over only after this time.
   void hold_next_request(std::int64_t seconds) {
     sim::Fault late;
     late.value = seconds * ns_per_second;
@@ -95,13 +95,13 @@ class SimWorld {
 
   // --- one process each ---
 
-  /// A client of the node.
+  /// A switch, connected to the node.
   cln::ClnSwitch connect() { return cln::ClnSwitch(node.transport(), {}, clock, node, request_ids); }
 
   DriveResult send(const PaymentRequest& request, std::optional<std::int64_t> wait_ns = 5 * ns_per_second) {
     return drive([&](Driver& driver) { driver.submit({request}); }, wait_ns).at(0);
   }
-  /// All of them in one process.
+  /// Sends all of them in one process.
   std::vector<DriveResult> send_all(const std::vector<PaymentRequest>& requests) {
     return drive(
         [&](Driver& driver) {
@@ -116,7 +116,7 @@ class SimWorld {
         },
         wait_ns);
   }
-  /// The operator's words, as `resolve` stores them.
+  /// Stores an operator's decision, as `resolve` does.
   void say(const PaymentHash& hash, Event word) {
     const Payment payment = *opened->store.find(hash).value().payment;
     const Decision decision = decide(payment, TimedEvent{clock.wall(), std::move(word)});
@@ -124,14 +124,13 @@ class SimWorld {
     const PaymentWrites writes{&payment, decision.writes};
     REQUIRE(opened->store.commit(std::span(&writes, 1)).front());
   }
-  /// What people were told so far that contains `text`.
+  /// How many warnings so far contain `text`.
   [[nodiscard]] std::size_t warnings_with(const std::string& text) const {
     return static_cast<std::size_t>(std::count_if(log.begin(), log.end(), [&](const std::string& line) {
       return line.starts_with("warn: ") && line.find(text) != std::string::npos;
     }));
   }
-  /// Changes the attempts of the payment past the trigger that keeps them as they are: a disk's bit rot, another
-  /// machine's row.
+  /// Changes attempts although a trigger forbids it, as a failing disk or a row from another machine would.
   void change_attempts(const PaymentHash& hash, const std::string& assignment) {
     SQLite::Database raw(folder.file("payments.db"), SQLite::OPEN_READWRITE);
     const std::string trigger =

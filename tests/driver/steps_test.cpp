@@ -80,7 +80,7 @@ TEST_CASE("M1: no route is said only by a question without advice") {
   CHECK(world.send().payment->status() == PaymentStatus::succeeded);
   CHECK(with_advice);
   CHECK(world.node.last_question.memory == nullptr);
-  CHECK(world.node.last_question.excluded_channels.size() == 1);  // its own failure, all the same
+  CHECK(world.node.last_question.excluded_channels.size() == 1);  // its own failure is excluded all the same
 }
 
 TEST_CASE("M5: results are read once, when the first route is asked for") {
@@ -90,7 +90,7 @@ TEST_CASE("M5: results are read once, when the first route is asked for") {
   world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
   world.node.expect("look", shows_row(RowState::failed));
   world.node.expect("route", [](ScriptedSwitch& node) {
-    // Learned from the failure of a moment ago, not from the store.
+    // Learned from the failure a moment ago, not read from the store.
     CHECK(node.last_question.memory->bounds({ShortChannelId{2}, 1})->failed == Msat::of(250'000));
     return std::vector<SwitchEvent>{routes_answer(node.last_question.ticket, {simple_route(10)})};
   });
@@ -200,7 +200,7 @@ TEST_CASE("step script: why there is no route reaches whoever asked, also behind
 }
 
 TEST_CASE("step script: the re-send is refused after each step") {
-  // After every question of the protocol the process dies; a second send of the hash is judged by what is stored.
+  // The process dies after each question of the protocol. A second send of the hash is decided by what is stored.
   const std::vector<std::string> questions = {"identify", "look", "route", "send", "query"};
   for (std::size_t last = 0; last < questions.size(); ++last) {
     CAPTURE(questions[last]);
@@ -208,7 +208,7 @@ TEST_CASE("step script: the re-send is refused after each step") {
     const std::vector<ScriptedSwitch::Reply> replies = {identity(), quiet(), route(1), accepted(), settled()};
     for (std::size_t i = 0; i < last; ++i) world.node.expect(questions[i], replies[i]);
     world.node.expect(questions[last], [&world](ScriptedSwitch&) -> std::vector<SwitchEvent> {
-      CHECK(world.send_beside().end == DriveEnd::busy);  // while the first lives, its lock stands
+      CHECK(world.send_beside().end == DriveEnd::busy);  // the first process still holds its lock
       throw Crash{};
     });
     CHECK_THROWS_AS((void)world.send(), Crash);
@@ -218,7 +218,7 @@ TEST_CASE("step script: the re-send is refused after each step") {
       CHECK(again.end == DriveEnd::refused);
       CHECK(again.error->code == Errc::in_flight);
     } else {
-      CHECK(again.end == DriveEnd::unavailable);  // nothing is known of it: it may be sent
+      CHECK(again.end == DriveEnd::unavailable);  // nothing was stored, so it may be sent
     }
   }
 }
@@ -434,7 +434,7 @@ TEST_CASE("an orphan is proven by two looks 45 s apart at another run of the nod
     world.node.expect("look", pending_at("8:200:boot"));
     world.node.expect("query", still_pending);
   }
-  world.node.expect("look", pending_at("8:200:boot"));  // a minute behind the first
+  world.node.expect("look", pending_at("8:200:boot"));  // a minute after the first look
   for (int i = 0; i < 100; ++i) world.node.expect("look", pending_at("8:200:boot"));
   const auto result = world.send();
   REQUIRE(result.payment);
@@ -575,7 +575,7 @@ TEST_CASE("cancel from another process: no further attempt, the first reason sta
     return failed(FailureCode::temporary_channel_failure, 1)(node);
   });
   world.node.expect("look", shows_row(RowState::failed));
-  // The stop wish is seen at the next registration at the latest: the engine refuses it.
+  // The stop wish is noticed when the next attempt is registered, at the latest: the schema refuses the attempt.
   world.node.expect("route", route(10));
   world.node.expect("look", shows_row(RowState::failed));
   const auto result = world.send();
@@ -733,7 +733,7 @@ TEST_CASE("two tries of a hash share a look that reaches back to the older one's
   world.node.expect("send", accepted());
   world.node.expect("query", nothing());
   CHECK(world.send().end == DriveEnd::open);
-  world.say_from_another_process(OperatorAssumesFailed{});  // dead by word, and watched from now on
+  world.say_from_another_process(OperatorAssumesFailed{});  // marked as failed by hand, and watched from now on
   cln::NodeLists later = quiet_look();
   later.now = cln::Counters{50, 50, 0, 50};
   world.node.expect("identify", identity());

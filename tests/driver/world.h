@@ -1,4 +1,5 @@
-// One database in a folder of its own, a scripted switch, and a driver a call: each call is a process of its own.
+// One database in a folder of its own, a scripted switch, and a new driver for each call, as if each call were a
+// process.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -89,14 +90,14 @@ class World {
     return one(drive([&](Driver& driver) { driver.submit({request, idempotent}); }, node, *recording));
   }
 
-  /// Every open payment of the store; there is one.
+  /// Resumes the one open payment of the store.
   DriveResult resume() {
     const auto open = store().fetch_in_flight(PaymentIndex{0}, 10);
     REQUIRE(open.size() == 1);
     return one(drive([&](Driver& driver) { driver.adopt(open.front()); }, node, *recording));
   }
 
-  /// Every open payment of the store, however many.
+  /// Resumes all open payments of the store.
   std::vector<DriveResult> resume_all() {
     return drive(
         [&](Driver& driver) {
@@ -119,7 +120,7 @@ class World {
     return results.front();
   }
 
-  /// A send to a switch that nobody reaches: what the store alone decides.
+  /// A send to a switch that cannot be reached: only the store decides.
   DriveResult send_without_switch(bool idempotent = false, std::optional<PaymentRequest> other = {}) {
     Log other_log;
     ScriptedSwitch dead(clock, other_log);
