@@ -28,7 +28,7 @@ class BesideLnd(harness.World):
         self.use(self.peer)
 
     def lnd(self, *args, network=None):
-        """One more, that knows nothing of the others."""
+        """Starts another lnd, which knows nothing of the others."""
         self.started += 1
         folder = os.path.join(self.folder, f"lnd{self.started}")
         os.mkdir(folder)
@@ -38,7 +38,7 @@ class BesideLnd(harness.World):
 
     @staticmethod
     def at(peer, macaroon="paytower.macaroon"):
-        """What names this lnd."""
+        """The environment that names this lnd."""
         return {"PAYTOWER_SWITCH": "lnd:" + peer.address, "PAYTOWER_TLS_CERT": peer.cert, "PAYTOWER_MACAROON": peer.macaroon_path(macaroon)}
 
     def use(self, peer):
@@ -46,13 +46,13 @@ class BesideLnd(harness.World):
         self.env.update(self.at(peer))
 
     def own(self, peer, name):
-        """The environment of another database beside another lnd."""
+        """The environment of another database that uses this lnd."""
         return {**self.at(peer), "PAYTOWER_DB": os.path.join(self.folder, name + ".db")}
 
     # --- steps ---
 
     def made(self, amount_msat=50_000, peer=None, **more):
-        """An invoice of the network: its text and its hash."""
+        """Makes an invoice of the network; returns its text and its hash."""
         made = (peer or self.peer)("invoice", amount_msat=amount_msat, **more)
         return made["payment_request"], made["hash"]
 
@@ -67,7 +67,7 @@ class BesideLnd(harness.World):
         return (peer or self.peer)("fault", **given)["fault"]
 
     def htlcs(self, payment_hash, peer=None, fences=False):
-        """What paytower made at lnd."""
+        """The HTLCs that paytower made at lnd; with `fences`, its fences instead."""
         rows = (peer or self.peer)("ledger", hash=payment_hash)["ledger"]
         return [row for row in rows if "root_key" in row["user"] and (row["chan"] == NOWHERE) == fences]
 
@@ -78,7 +78,7 @@ class BesideLnd(harness.World):
         (peer or self.peer)("wait", hash=payment_hash, state=state, count=count, seconds=seconds)
 
     def send_until(self, invoice, *more, env=None, **until):
-        """Sent until that has come about at lnd (`wait` of tests/lndnode), then interrupted: exit 4 in other words."""
+        """Sends until lnd has reached the state `until` (`wait` of tests/lndnode), then interrupts the send, which leaves like exit 4."""
         process = self.popen("send", invoice, "--yes", *(() if "--timeout" in more else LONG), *more, env=env)
         try:
             self.peer("wait", seconds=PATIENCE, **until)
@@ -88,13 +88,13 @@ class BesideLnd(harness.World):
         self.assertEqual(process.returncode, 128 + signal.SIGTERM, err)
 
     def send_held(self, amount_msat=50_000, **more):
-        """A payment whose payee holds it."""
+        """Makes a payment that its payee holds."""
         invoice, payment_hash = self.made(amount_msat, hold=True, **more)
         self.send_until(invoice, hash=payment_hash, state="held")
         return invoice, payment_hash
 
     def send_lost(self):
-        """A payment whose hand-over was lost before lnd had it."""
+        """Makes a payment whose hand-over was lost before lnd had it."""
         invoice, payment_hash = self.made()
         self.send_until(invoice, fault=self.fault(do="drop", path=SEND, hash=payment_hash))
         return invoice, payment_hash
@@ -102,7 +102,7 @@ class BesideLnd(harness.World):
     # --- the judgement ---
 
     def judge(self, payment_hash, amount, peer=None, env=None):
-        """The rules, whenever somebody looks. Returns the payment's status, nothing where none is recorded."""
+        """Checks the rules that hold at any moment. Returns the payment's status, None if it is not recorded."""
         shown = self.run_it("show", payment_hash, "--json", env=env)
         rows = self.htlcs(payment_hash, peer)
         self.judge_amount(rows, amount)
@@ -119,7 +119,7 @@ class BesideLnd(harness.World):
         return payment["status"]
 
     def judge_amount(self, rows, amount):
-        """R2: whenever one is made, what is settled or may still settle is together no more than the amount."""
+        """R2: at each moment at which an HTLC is made, what has settled or may still settle is at most the amount."""
         for newest in rows:
             at = newest["moments"]["registered"]
             together = [row["amount_msat"] for row in rows if row["moments"]["registered"] <= at and "orphan" not in row["moments"]

@@ -59,7 +59,7 @@ class World(unittest.TestCase):
             self.serve()
 
     def serve(self):
-        """The network behind a socket, as a node would be. `simulate` keeps to the file."""
+        """Serves the network on a socket, as a node would be. `simulate` still works on the file."""
         path = os.path.join(self.folder, "lightning-rpc")
         server = self.popen("simulate", "serve", "--socket", path, stdout=subprocess.DEVNULL)
         self.addCleanup(server.stderr.close)
@@ -125,7 +125,7 @@ class World(unittest.TestCase):
         return any(row["state"] == "held" for row in self.ledger(payment_hash))
 
     def send_in_background(self, invoice, *more):
-        """Returns once its HTLC is held."""
+        """Returns when the payment's HTLC is held, or the process has ended."""
         process = self.popen("send", invoice, "--yes", *more)
         payment_hash = self.hash_of(invoice)
         self.wait_until(lambda: self.held(payment_hash) or process.poll() is not None)

@@ -16,7 +16,7 @@ def scid(block):
 
 
 class Lanes(harness.World):
-    """n0 is ours, n2 the payee, n3 and so on stand between; lane number i goes over channels 100+i and 200+i."""
+    """A network of lanes: n0 is our node and n2 the payee; lane i goes from n0 over the node n(i+2), by the channels 100+i and 200+i."""
 
     network_args = ["--nodes", "20", "--channels", "19"]
     lanes = 17
@@ -30,7 +30,7 @@ class Lanes(harness.World):
             return network.execute(statement, values).fetchall()
 
     def build(self, lanes, beyond=None):
-        """`beyond`: what the node between has for the payee, in sat."""
+        """Replaces all channels by `lanes` lanes. `beyond`: what the node in the middle can send on to the payee, in sat."""
         keys = dict(self.network("SELECT node, pub_key FROM nodes"))
         self.network("DELETE FROM channels")
         for lane in range(1, lanes + 1):
@@ -46,17 +46,17 @@ class Lanes(harness.World):
         self.network(f"INSERT INTO channels VALUES ({','.join('?' * len(values))})", *values)
 
     def pass_time(self, seconds):
-        """Of the network alone: what its payees wait for."""
+        """Moves only the network's clock: its payees have waited that long."""
         self.network("INSERT INTO numbers VALUES (3, ?1) ON CONFLICT DO UPDATE SET value = value + ?1", seconds * 1_000_000_000)
 
     def invoice_of(self, parts, *more):
-        """One that needs so many parts: no fewer lanes hold it."""
+        """An invoice that needs this many parts, because fewer lanes cannot carry it."""
         return self.invoice(f"{LANE * parts - LANE // 2}sat", "--node", "n2", *more)
 
     # --- the judgement ---
 
     def settled(self, payment_hash):
-        """What the payee got, in msat, and in how many parts."""
+        """What the payee received, in msat, and in how many parts."""
         rows = [row["amt_msat"] for row in self.ledger(payment_hash) if row["state"] == "settled"]
         return sum(map(int, rows)), len(rows)
 

@@ -15,7 +15,7 @@ ROUTES = 4
 
 
 class OddNode:
-    """Keeps rows, HTLCs and money as the real one does. `odd`: (method, which one) -> what is done instead of answering."""
+    """A node that keeps rows, HTLCs and money like a real one. `odd`: (method, which call) -> what it does instead of answering."""
 
     def __init__(self, path):
         self.path = path
@@ -91,7 +91,7 @@ class OddNode:
         try:
             connection.sendall(text.encode())
         except OSError:
-            pass  # it has gone: nobody hears it
+            pass  # the client has gone
 
     def answer(self, connection, request, what):
         self.say(connection, json.dumps({"jsonrpc": "2.0", "id": request["id"], **what}) + "\n\n")
@@ -130,7 +130,7 @@ class OddNode:
              "direction": 0, "spendable_msat": 900_000_000} for n in range(ROUTES)]}}
 
     def getroute(self, params):
-        """Another one each time, as far as what is excluded allows."""
+        """A different route each time, as far as the exclusions allow."""
         excluded = set(params.get("exclude", []))
         for n in range(ROUTES):
             names = {f"111x{n}x0/0", f"112x{n}x0/0", PEERS[n]}

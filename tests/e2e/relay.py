@@ -8,7 +8,7 @@ import threading
 
 
 class Relay:
-    """Passes bytes on, both ways. `requests`: all that was asked, in order."""
+    """Passes bytes on in both directions. `requests`: all requests so far, in order."""
 
     def __init__(self, path, node):
         self.node = node
@@ -62,5 +62,5 @@ class Relay:
         return [method for method, _ in self.requests]
 
     def before(self, method):
-        """What was asked before the first such request."""
+        """The methods that were called before the first such request."""
         return self.methods()[:self.methods().index(method)]

@@ -38,14 +38,14 @@ class Served(harness.World):
         self.server = None
 
     def step(self, *args, **more):
-        """One command: no crash, no hang, and no word that claims more than is known."""
+        """Runs one command: it must not crash, hang, or fail as a bad call."""
         outcome = self.run_it(*args, timeout=60, **more)
         self.assertNotIn(outcome.code, (harness.INTERNAL, harness.USAGE), outcome)
         self.assertGreaterEqual(outcome.code, 0, outcome)
         return outcome
 
     def second_database(self):
-        """A copy of the database as it is now, and the environment that uses it."""
+        """Makes a copy of the database; returns the environment that uses it."""
         copy = os.path.join(self.folder, "copy.db")
         if os.path.exists(copy):
             for end in ("", "-wal", "-shm", ".lock", ".spool"):
@@ -55,7 +55,7 @@ class Served(harness.World):
         return {"PAYTOWER_DB": copy}
 
     def layers(self):
-        """The node's own word for what stands in it, past every relay."""
+        """The node's layers, asked from the node itself and not through a relay."""
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(self.socket)
             line.sendall(b'{"jsonrpc":"2.0","id":"x","method":"askrene-listlayers","params":{}}\n\n')
@@ -71,7 +71,7 @@ class Served(harness.World):
         return {htlc["attempt_id"] for one in [payment, *payment["tries"]] for htlc in one["htlcs"] if htlc["origin"] == "own"}
 
     def judge_ledger(self, rows, own, fault, amount):
-        """R2: what is settled, and what is locked at any time, is together never more than `amount` (msat). `own`: attempt ids."""
+        """R2: what has settled plus what is locked is never more than `amount` (msat), at any time. `own`: our attempt ids."""
         ours = [row for row in rows if row["attempt_id"] in own]
         for newest in ours:
             at = int(newest["created_ns"])
@@ -80,10 +80,10 @@ class Served(harness.World):
             self.assertLessEqual(sum(together), amount, (fault, rows))
 
     def judge(self, payment_hash, fault, erased=False, env=None):
-        """`erased`: the node was made to forget something of the payment. Returns the payment's status, nothing without one."""
+        """Checks the rules for one payment. `erased`: the node was made to forget something of it. Returns its status, None if it is not recorded."""
         shown = self.run_it("show", payment_hash, "--json", env=env)
         rows = sorted(self.ledger(payment_hash), key=lambda row: int(row["created_ns"]))
-        # Nothing of it is stored, or its process was killed while it made the database.
+        # Nothing is stored, or the process was killed while it made the database.
         if shown.code in (harness.NOT_FOUND, harness.DATABASE):
             self.seen["nothing recorded"] = self.seen.get("nothing recorded", 0) + 1
             self.assertEqual([row for row in rows if not self.somebody_elses(fault)], [], fault)
@@ -118,7 +118,7 @@ class Served(harness.World):
 
 
 class Relayed(Served):
-    """Behind a relay, which writes down what is asked."""
+    """A served network with a relay in front, which records what is asked."""
 
     def start(self, faults=None):
         super().start(faults)

@@ -20,7 +20,7 @@ def width_of(char):
 
 
 class Screen:
-    """As plain a terminal as there is: it knows carriage return, line feed and colours, and reports everything else."""
+    """The plainest terminal there is: it knows carriage return, line feed and colours, and reports everything else as strange."""
 
     def __init__(self, columns):
         self.columns, self.lines, self.column, self.strange, self.overflowed = columns, [[]], 0, [], []
@@ -65,7 +65,7 @@ class Screen:
 
 
 class Seen:
-    """One run: what it wrote to the terminal, and to a pipe where stdout was one."""
+    """The result of a run: what it wrote to the terminal, and to a pipe if stdout was one."""
 
     def __init__(self, code, raw, columns, out=""):
         self.code, self.raw, self.out = code, raw, out
@@ -75,7 +75,7 @@ class Seen:
 
 
 def run(world, *args, columns=80, term="xterm", env=None, answer=None, stdout_pipe=False, timeout=60):
-    """Runs paytower with stdin and stderr, and stdout unless it is a pipe, on one pseudo-terminal."""
+    """Runs paytower on a pseudo-terminal: stdin, stderr, and stdout unless it is a pipe."""
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     variables = {**world.env, "TERM": term, **(env or {})}

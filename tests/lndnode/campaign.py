@@ -49,23 +49,24 @@ NETWORK = {
 
 
 class Break(Exception):
-    """An invariant that does not hold."""
+    """A broken invariant."""
 
 
 class Wish:
-    """A payment that is wanted, and what has been said of it."""
+    """A payment that somebody wants, and what the databases have said about it."""
 
     def __init__(self, made, amount, parts, hold, ends):
         self.invoice, self.hash, self.amount, self.parts, self.hold, self.ends = made["payment_request"], made["hash"], amount, parts, hold, ends
-        self.said_failed = [None, None]  # by each database, ns of lnd's clock; nothing once it is sent again
-        self.deleted = False  # while lnd called it paid
+        self.said_failed = [None, None]  # by each database: the time of FAILED in ns of lnd's clock; None when it is sent again
+        self.deleted = False  # its record was deleted while lnd called it paid
 
     def __repr__(self):
         return f"{self.hash[:12]} {self.amount} msat{' in parts' if self.parts else ''}{' held' if self.hold else ''}"
 
 
 class World:
-    """One lnd, two databases of paytower on it, and other users. The second one pays now and then what the first one pays too."""
+    """One lnd, two databases of paytower that use it, and other users. Now and then the second database pays what the first one
+    pays too."""
 
     def __init__(self, seed, binary, deletes):
         self.seed, self.binary, self.deletes = seed, binary, deletes
@@ -76,7 +77,7 @@ class World:
         self.dbs = [os.path.join(self.folder, name) for name in ("payments.db", "second.db")]
         self.peer("bake", uris=PAYTOWER, root=ROOTS[1], file="second.macaroon")
         self.wishes, self.clients, self.counts = [], [], collections.Counter()
-        self.unrecorded = []  # clients were killed, or lnd was away: they are sent once more
+        self.unrecorded = []  # clients were killed, or lnd was away: these are sent once more
         self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
         self.note("world", store, delay)
 
@@ -107,7 +108,7 @@ class World:
         return client
 
     def finish(self, client, seconds=120):
-        """Its exit code, judged; None where we have killed it."""
+        """Waits for the client, and checks its exit code. Returns the code; None if we have killed it."""
         try:
             out, err = client.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -137,7 +138,7 @@ class World:
         return wish
 
     def arm(self, wish):
-        """Something that goes wrong with this payment, or with nobody's request in particular."""
+        """Arms a fault, of this payment's requests or of any request."""
         path = self.rng.choice(PATHS)
         given = {"path": path, "nth": self.rng.choice((1, 1, 1, 2, 3))}
         if path == SEND:
@@ -157,7 +158,8 @@ class World:
         return {"do": do, **more[do]}
 
     def at_a_moment(self):
-        """A copy behind the check of its time waits for lnd's database, never longer than a fence is held."""
+        """A fault at one moment of a request: lnd waits there, or ends. A copy that has passed the check of its time never waits
+        for longer than a fence is held."""
         moment = self.rng.choice(MOMENTS)
         if self.rng.random() < 0.6:
             return {"do": "pause", "moment": moment, "seconds": self.rng.choice((0.2, 1.0) if moment != "received" else (0.2, 1.0, 5.0))}
@@ -193,14 +195,14 @@ class World:
         return [second for second in (False, True) if os.path.exists(self.dbs[second])]
 
     def late_copy(self, wish):
-        """A client is killed while lnd has its copy behind the check of its time. That passes, and the next client asks what became of it; the
-        copy goes on before any fence has stood for as long as it must."""
+        """A client is killed after lnd has checked the time of its copy, which then waits. The time limit passes, and the next
+        client asks what became of it. The copy goes on before any fence has stood for long enough."""
         moment, seconds = self.rng.choice(("accepted", "accepted", "accepted", "initiated")), self.rng.choice((0.6, 1.8, 1.8))
         fault = self.peer("fault", do="pause", path=SEND, hash=wish.hash, moment=moment, seconds=seconds)["fault"]
         client = self.begin("send", wish.invoice, "--yes", "--idempotent")
         try:
             self.peer("wait", fault=fault, seconds=10)
-        except Refusal as refusal:  # something else went wrong before
+        except Refusal as refusal:  # another fault came first
             client.shot = True
             client.kill()
             self.finish(client)
@@ -210,7 +212,7 @@ class World:
         self.peer("clock", add=LIFE)
         self.finish(client)
         self.counts["late copies"] += 1
-        if self.rng.random() < 0.6:  # then FAILED is said as soon as nothing can run any more
+        if self.rng.random() < 0.6:  # then FAILED is stored as soon as no copy can be executed any more
             self.run("cancel", wish.hash)
         self.run("resume", wish.hash, "--wait", "5s")
         self.hear_failures()
@@ -219,7 +221,7 @@ class World:
         return self.rng.choice(("0", "3s", "8s", "15s")), self.rng.choice(("60s", "60s", "2s"))
 
     def hand_in(self, wishes):
-        """In one process, or each in its own."""
+        """Sends these payments, in one process or in one process each."""
         ours = self.ours()
         for wish in wishes:
             self.judge_failed(wish, ours[wish.hash], wish.said_failed[False])
@@ -313,7 +315,7 @@ class World:
     # --- what was said ---
 
     def shown(self, second=False):
-        """By hash: the newest try of each."""
+        """The newest try of each hash."""
         code, out = self.run("list", "--json", "--max-payments", "0", second=second)
         if code != OK:
             raise Break("the list cannot be shown")
@@ -338,7 +340,7 @@ class World:
     # --- the end of it ---
 
     def heal(self):
-        """All that goes wrong is over."""
+        """Ends all faults, and resumes until nothing is open."""
         self.peer("disarm")
         if self.unrecorded:
             for client in self.hand_in(self.unrecorded):
@@ -356,7 +358,7 @@ class World:
         self.expect(False, None, "it never ends", left)
 
     def resumed(self, turn):
-        """What is open afterwards."""
+        """Resumes everything. Returns what is still open."""
         for second in self.stores():
             self.run("resume", "--all", "--wait", "20s", second=second)
             for one in self.left(second):
@@ -371,7 +373,8 @@ class World:
         return [one for one in self.shown(second).values() if one["status"] in ("IN_FLIGHT", "INITIATED")]
 
     def ask_the_payee(self, payment, second):
-        """lnd had its HTLCs, they have ended, and another user has deleted the record: the operator's word ends it."""
+        """If lnd had the HTLCs, they have ended, and another user has deleted the record, then only a decision by hand ends the
+        payment: makes the right one."""
         rows = self.ours(second)[payment["payment_hash"]]
         known = [number for one in self.peer("payments")["payments"] if one["hash"] == payment["payment_hash"] for number, _ in one["attempts"]]
         seen = any(htlc["accepted_time_ns"] for htlc in payment["htlcs"] if htlc["status"] == "IN_FLIGHT")
@@ -391,7 +394,7 @@ class World:
                 self.note("refused", refusal)
 
     def way_out_of_orphans(self):
-        """Their channels are closed, and lnd starts again."""
+        """Closes the channels of orphaned HTLCs, and starts lnd again."""
         for row in self.peer("ledger")["ledger"]:
             if row["state"] == "orphan":
                 self.counts["orphans until their channel closed"] += 1
@@ -418,14 +421,14 @@ class World:
         self.judge_both()
 
     def judge_both(self):
-        """lnd lets nobody pay more than the amount while its record stands; so neither do two databases together."""
+        """As long as lnd has its record, nobody pays more than the amount; so two databases together do not either."""
         first, second = self.ours(False), self.ours(True)
         for wish in self.wishes:
             paid = [row["amount_msat"] for row in first[wish.hash] + second[wish.hash] if row["state"] == "settled"]
             self.expect(wish.deleted or sum(paid) <= wish.amount, wish, "paid by both", first[wish.hash], second[wish.hash])
 
     def judge_amount(self, wish, rows):
-        """R2: whenever one is made, what is settled or may still settle is together no more than the amount."""
+        """R2: at each moment at which an HTLC is made, what has settled or may still settle is at most the amount."""
         for newest in rows:
             at = newest["moments"]["registered"]
             together = [row["amount_msat"] for row in rows if row["moments"]["registered"] <= at and "orphan" not in row["moments"]
@@ -454,7 +457,7 @@ class World:
 
 
 def play(seed, binary, deletes, payments, keep):
-    """One world from its beginning to its judgement. Returns what was counted, and whether it held."""
+    """Runs one world from beginning to end. Returns its counts, and whether all rules held."""
     world = World(seed, binary, deletes)
     held = False
     try:
@@ -463,7 +466,7 @@ def play(seed, binary, deletes, payments, keep):
         world.heal()
         world.judge()
         held = True
-    except (Break, OSError, ValueError) as words:  # an end of the double is one too
+    except (Break, OSError, ValueError) as words:  # if the double itself breaks, the seed counts as broken too
         world.counts["broken"] += 1
         print(f"seed {seed}, folder {world.folder}: {type(words).__name__}: {words}", flush=True)
     finally:

@@ -16,7 +16,7 @@ FENCE_ADDR = b"\xfe" * 32
 
 
 class Control:
-    """`peer`: all of it. A command is the method of its name behind `do_`."""
+    """Executes the commands of tests: the command NAME is the method do_NAME."""
 
     def __init__(self, peer):
         self.peer, self.router, self.network, self.graph = peer, peer.router, peer.network, peer.graph
@@ -56,7 +56,7 @@ class Control:
                 "preimage": made.preimage.hex() if made.preimage else None}
 
     def hint(self, given):
-        """[node, channel]: that node's policy for the channel goes into the invoice."""
+        """For [node, channel]: a route hint with that node's policy for the channel."""
         name, chan = given
         node, channel = self.graph.node(name), self.channel(chan)
         policy = channel.policy[node.key]
@@ -83,7 +83,7 @@ class Control:
             made.hold = on
 
     def do_mpp_timeout(self, hash=None, seconds=None):
-        """How long payees wait for the rest of a set; with a hash: that set's time is over now."""
+        """Sets how long payees wait for the rest of a set. With a hash: ends that wait now."""
         if seconds is not None:
             self.network.mpp_timeout = seconds
         for made in self.invoices_of(hash) if hash else ():
@@ -108,7 +108,7 @@ class Control:
         self.graph.node(node).online = online
 
     def do_stall(self, chan, on=True):
-        """The peer of this channel answers nothing, and does not go away."""
+        """Makes the peer of this channel stop answering, while its connection stays."""
         channel = self.channel(chan)
         channel.stalled, channel.down = on, channel.down and on
         self.network.moved.set()
@@ -149,7 +149,7 @@ class Control:
         self.peer.rest.synced = synced
 
     def do_identity(self, pubkey=None):
-        """Another node answers at this address."""
+        """Makes another node answer at this address."""
         self.peer.rest.identity = pubkey
 
     def do_state(self, state):
@@ -168,10 +168,10 @@ class Control:
 
     @staticmethod
     def do_freeze(seconds):
-        time.sleep(seconds)  # as SIGSTOP and SIGCONT would
+        time.sleep(seconds)  # like SIGSTOP and SIGCONT
 
     def do_lock(self, seconds=None):
-        """Another writer holds the database."""
+        """Lets another writer hold the database."""
         free = asyncio.Event()
         self.locker = (asyncio.get_running_loop().create_task(self.hold_lock(free, seconds)), free)
 
@@ -189,7 +189,7 @@ class Control:
             self.locker = None
 
     def do_snapshot(self):
-        """A copy of lnd's records; `restore` puts it back, as an operator would who restores a backup."""
+        """Copies lnd's records; `restore` puts the copy back, like an operator who restores a backup."""
         self.saved = {name: self.copied(one) for name, one in self.tower.payments.items()}
 
     @staticmethod
@@ -209,7 +209,7 @@ class Control:
             attempt.preimage = bytes.fromhex(preimage)
 
     def do_fill(self, count, status="FAILED"):
-        """So many records of somebody else's."""
+        """Makes `count` records of other users."""
         for n in range(count):
             payment = records.Payment(n.to_bytes(32, "big"), 1000 + n, self.router.now())
             payment.reason = records.ERROR

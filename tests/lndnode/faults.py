@@ -9,7 +9,7 @@ AT_A_MOMENT = ("pause", "kill", "stop")
 
 
 class Fault:
-    """`nth`: the first matching request that it meets, counted from when it was armed."""
+    """One fault. `nth`: it strikes at the nth matching request after it was armed."""
 
     def __init__(self, number, given):
         self.number, self.given, self.seen, self.met = number, given, 0, 0
@@ -38,7 +38,7 @@ class Fault:
 
 
 class Faults:
-    """`restart`: begins the end of this run of lnd, "kill" or "stop", with what the fault says about the next one."""
+    """All armed faults. `restart`: ends this run of lnd ("kill" or "stop") and starts the next one as the fault says."""
 
     def __init__(self, restart):
         self.armed, self.restart, self.count = [], restart, 0
@@ -75,7 +75,7 @@ class Faults:
         if fault.do != "pause":
             self.restart(fault.do, fault.given)
             if fault.do == "kill":
-                await asyncio.get_running_loop().create_future()  # its run is over
+                await asyncio.get_running_loop().create_future()  # this run of lnd is over
             return
         seconds = fault.given.get("seconds")
         try:

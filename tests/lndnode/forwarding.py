@@ -6,9 +6,9 @@ import os
 
 import invoice as bolt11
 
-DUST = 354_000  # msat: what no commitment transaction carries as an output
+DUST = 354_000  # msat; smaller HTLCs are no outputs of a commitment transaction
 TOO_SOON, TOO_FAR = 3, 2016
-HOLD_EXPIRY = 12  # so many blocks before its expiry a payee gives back what it holds
+HOLD_EXPIRY = 12  # a payee fails an HTLC that it holds this many blocks before its expiry
 CONFIRMED = 3
 UPDATED = {"FEE_INSUFFICIENT", "INCORRECT_CLTV_EXPIRY", "TEMPORARY_CHANNEL_FAILURE", "EXPIRY_TOO_SOON", "AMOUNT_BELOW_MINIMUM", "CHANNEL_DISABLED"}
 
@@ -27,11 +27,11 @@ class Route:
         return self.hops[-1].amount
 
     def mpp(self):
-        """(payment_addr, total) of the last hop, or nothing."""
+        """(payment_addr, total) of the last hop, or None."""
         return self.hops[-1].mpp
 
     def comes_in(self, n):
-        """Amount and expiry of what the node behind hop n receives."""
+        """Amount and expiry of the HTLC that the node at the end of hop n receives."""
         return (self.total, self.time_lock) if n == 0 else (self.hops[n - 1].amount, self.hops[n - 1].expiry)
 
     def fees(self):
@@ -39,7 +39,7 @@ class Route:
 
 
 class Failure:
-    """`channel` and `key`: whose policy is told along."""
+    """Why an HTLC failed. `channel` and `key`: the policy that goes with the failure."""
 
     def __init__(self, code, source, height=0, msat=0, expiry=0, channel=None, key=None, onion=b""):
         self.code, self.source, self.height, self.msat, self.expiry = code, source, height, msat, expiry
@@ -47,7 +47,7 @@ class Failure:
 
 
 class Htlc:
-    """`state`: registered, circuit, queued, signed, forwarded, held, settled, failed, orphan."""
+    """One HTLC. `state`: registered, circuit, queued, signed, forwarded, held, settled, failed, orphan."""
 
     def __init__(self, number, payment_hash, attempt_id, route, user):
         self.number, self.hash, self.attempt_id, self.route, self.user = number, payment_hash, attempt_id, route, user
@@ -72,7 +72,7 @@ class Invoice:
 
 
 class Network:
-    """`now`: lnd's clock in nanoseconds."""
+    """The network around lnd. `now`: lnd's clock in nanoseconds."""
 
     def __init__(self, graph, now, hop_delay=0.0, mpp_timeout=120.0, mailbox=60.0):
         self.graph, self.now, self.hop_delay, self.mpp_timeout, self.mailbox = graph, now, hop_delay, mpp_timeout, mailbox
@@ -99,7 +99,7 @@ class Network:
         return htlc
 
     def refusal_at_home(self, route, stopping):
-        """What our own switch says before anything leaves."""
+        """Why lnd's own switch refuses the HTLC before it leaves; None if it does not."""
         key, channel = self.graph.own.key, self.graph.channels.get(route.hops[0].chan)
         if stopping or not channel or not channel.has(key) or channel.closed or not self.graph.active(channel):
             return Failure("UNKNOWN_NEXT_PEER", 0)
@@ -129,7 +129,7 @@ class Network:
         return True
 
     def sign(self, htlc):
-        """t5: from here on it travels, whatever becomes of lnd."""
+        """t5: from here on it travels, whatever happens to lnd."""
         channel = self.graph.channels[htlc.route.hops[0].chan]
         if channel.stalled and any(one.state == "signed" and one.route.hops[0].chan == channel.id for one in self.ledger):
             self.mark(htlc, "queued")
@@ -144,11 +144,11 @@ class Network:
 
     @staticmethod
     def cut_off(channel):
-        """lnd parts from a peer that does not confirm."""
+        """lnd disconnects from a peer that does not confirm."""
         channel.down = channel.down or channel.stalled
 
     def give_up(self, htlc, channel):
-        """A living lnd fails what waited too long in a link; after a kill nobody is there to do so."""
+        """A running lnd fails an HTLC that has waited too long in a link. After a kill nothing does."""
         if htlc.state == "queued":
             self.fail(htlc, Failure("TEMPORARY_CHANNEL_FAILURE", 0, channel=channel, key=self.graph.own.key))
 
@@ -173,7 +173,7 @@ class Network:
                 return
 
     def arrive(self, htlc, n):
-        """The node behind hop n has it. Returns its refusal."""
+        """The HTLC has reached the node at the end of hop n. Returns that node's refusal."""
         hops, last = htlc.route.hops, n == len(htlc.route.hops) - 1
         came = htlc.locked[n]
         node = came[0].peer_of(came[1])
@@ -185,7 +185,7 @@ class Network:
         return self.deliver(htlc, node) if last else self.forward(htlc, n, node)
 
     def injection(self, node, source, htlc):
-        """A failure that a test asked for."""
+        """A failure that a test has asked for."""
         for wish in self.injected:
             if wish["node"] == node.name and wish["times"] > 0 and wish.get("hash") in (None, htlc.hash.hex()):
                 wish["times"] -= 1
@@ -214,7 +214,7 @@ class Network:
             return Failure("FEE_INSUFFICIENT", source, msat=goes, channel=channel, key=key)
         refusal = self.refusal_of_link(channel, key, goes, goes_until, source)
         if refusal and refusal.code == "EXPIRY_TOO_SOON":
-            refusal.channel = htlc.locked[n][0]  # the link that it came in by says so
+            refusal.channel = htlc.locked[n][0]  # the failure is about the channel by which the HTLC came in
         if not refusal and expires < goes_until + policy["delta"]:
             return Failure("INCORRECT_CLTV_EXPIRY", source, expiry=expires, channel=channel, key=key)
         return refusal
@@ -292,7 +292,7 @@ class Network:
         self.resolve(htlc, "failed", failure)
 
     def resolve(self, htlc, state, result):
-        """What happened far away is known here when it has travelled back."""
+        """lnd learns of an end when it has travelled back, hop by hop."""
         self.mark(htlc, state)
         if self.hop_delay and htlc.locked:
             asyncio.get_running_loop().call_later(self.hop_delay * len(htlc.locked), self.known, htlc, result)
@@ -305,7 +305,7 @@ class Network:
             htlc.outcome.set_result(result)
 
     def lnd_was_killed(self):
-        """What was not signed yet is forgotten: its record stays open for ever."""
+        """HTLCs that were not signed yet are forgotten, and their records stay open for ever."""
         for htlc in self.ledger:
             if htlc.state in ("circuit", "queued"):
                 self.mark(htlc, "orphan")
@@ -313,7 +313,7 @@ class Network:
             channel.down = channel.stalled
 
     def pending_out_of(self, channel):
-        """What a list of channels shows; not what the peer has not confirmed yet."""
+        """The HTLCs that lnd's list of channels shows: not those that the peer has not confirmed yet."""
         return [htlc for htlc in self.ledger if htlc.state in ("forwarded", "held") and htlc.locked[0][0] is channel]
 
     # --- blocks ---

@@ -14,7 +14,7 @@ DEFAULT = {
         {"id": "360x1x0", "between": ["C", "D"], "capacity": 10_000_000, "balances": [5_996_530, 4_000_000]},
         {"id": "361x1x0", "between": ["B", "D"], "capacity": 3_000_000, "balances": [1_996_530, 1_000_000]}]}
 POLICY = {"base": 1000, "ppm": 10, "delta": 80, "min": 1000, "disabled": False}
-RISK = 15  # what lnd's search adds per billionth of the amount and block
+RISK = 15  # cost that lnd's search adds for each block, in billionths of the amount
 
 
 def scid(text):
@@ -38,7 +38,7 @@ class Node:
 
 
 class Channel:
-    """Money in msat. `policies`: what each of the two nodes asks for forwarding into it."""
+    """A channel, with money in msat. `policies`: what each of its two nodes demands for forwarding into it."""
 
     def __init__(self, given, nodes):
         self.id = scid(given["id"])
@@ -66,7 +66,7 @@ class Channel:
 
 
 class Edge:
-    """One direction of a channel, or of a hint: from one key to another, under the policy of the first."""
+    """One direction of a channel or of a hint: between two keys, with the policy of the first one."""
 
     def __init__(self, start, end, chan, policy, private=False):
         self.start, self.end, self.chan, self.policy, self.private = start, end, chan, policy, private
@@ -105,7 +105,7 @@ class Graph:
         self.nodes = {name: Node(name, more) for name, more in given["nodes"].items()}
         self.own = self.nodes[given["own"]]
         self.by_key = {node.key: node for node in self.nodes.values()}
-        self.disliked = set()  # pairs of nodes that lnd's mission control gives no chance
+        self.disliked = set()  # pairs of nodes to which lnd's mission control gives no chance
         self.channels = {}
         for one in given["channels"]:
             channel = Channel(one, self.nodes)
@@ -119,7 +119,7 @@ class Graph:
             return cls(json.load(file))
 
     def node(self, name):
-        """By its name or its key."""
+        """The node with this name or key."""
         return self.nodes.get(name) or self.by_key[bytes.fromhex(name)]
 
     def own_channels(self):
@@ -140,7 +140,7 @@ class Graph:
         yield from limits.hints
 
     def spendable(self, limits, msat):
-        """lnd looks at its own channels before it looks for a way."""
+        """Before it searches for a route, lnd checks whether its own channels hold enough."""
         usable = [channel for channel in self.own_channels() if self.active(channel) and (not limits.first or channel.id in limits.first)]
         if sum(channel.balance[self.own.key] for channel in usable) < msat:
             raise NoRoute("insufficient local balance")
@@ -165,13 +165,13 @@ class Graph:
         return found
 
     def reaches(self, edge, msat):
-        """What must come in at the start of this edge so that `msat` goes out of it; nothing where it does not go."""
+        """What must come in at the start of this edge so that `msat` goes out; None if the edge cannot carry it."""
         if edge.start == self.own.key:
             return msat if self.usable_first(edge, msat) else None
         return msat + edge.fee(msat) if edge.carries(msat) else None
 
     def find(self, target, msat, delta, limits):
-        """The edges from us to `target`, cheapest first, as lnd walks: backwards from the payee."""
+        """The edges of the cheapest route from us to `target`. Like lnd, searches backwards from the payee."""
         self.spendable(limits, msat)
         incoming, done, order = self.into(limits), set(), 0
         queue = [(0, 0, target, msat, delta, [])] if msat else []
@@ -197,7 +197,7 @@ class Graph:
         raise NoRoute("unable to find a path to destination")
 
     def way_through(self, chain, first):
-        """BuildRoute: the edges through these keys."""
+        """The edges of a BuildRoute through these keys."""
         at, way = self.own.key, []
         for key in chain:
             edges = [edge for edge in self.edges(Limits()) if (edge.start, edge.end) == (at, key) and (way or not first or edge.chan == first)]

@@ -75,7 +75,7 @@ def encode(network, secret, payment_hash, payment_addr, msat, at, memo="", expir
 
 
 class Refused(Exception):
-    """lnd's words about a text that is no invoice."""
+    """lnd's error message for a text that is not an invoice."""
 
 
 def words_in(text):

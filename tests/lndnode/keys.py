@@ -17,7 +17,7 @@ def double(point):
 
 
 def add(one, other):
-    """Both in Jacobian coordinates; nothing is the point at infinity."""
+    """Adds two points in Jacobian coordinates; None is the point at infinity."""
     if not one or not other:
         return one or other
     (x1, y1, z1), (x2, y2, z2) = one, other
@@ -33,7 +33,7 @@ def add(one, other):
 
 
 def times(scalar, point):
-    """An affine point, or nothing."""
+    """The affine point, or None."""
     total, addend = None, (*point, 1)
     while scalar:
         if scalar & 1:
@@ -54,7 +54,7 @@ def public(secret):
 
 
 def fault_of(key):
-    """What lnd says of a public key that is none; nothing where it is one."""
+    """lnd's error message for an invalid public key; None for a valid one."""
     x = int.from_bytes(key[1:], "big")
     if x >= P:
         return "invalid public key: x >= field prime"
@@ -64,7 +64,7 @@ def fault_of(key):
 
 
 def sign(secret, digest):
-    """64 bytes and the number that tells which of the possible keys signed."""
+    """Signs. Returns 64 bytes and the recovery id."""
     nonce = int.from_bytes(hmac.new(secret, digest, hashlib.sha256).digest(), "big") % N
     x, y = times(nonce, G)
     r = x % N

@@ -12,7 +12,7 @@ ADMIN += [("macaroon", "generate"), ("macaroon", "read"), ("macaroon", "write"),
 
 
 class Refused(Exception):
-    """lnd's words about a macaroon; every one of them answers with code 2."""
+    """lnd's error messages about macaroons; all of them have code 2."""
 
 
 def chained(key, text):
@@ -47,7 +47,7 @@ def encode(identifier, caveats, signature):
 
 
 def sections(data):
-    """Each section of the binary form is a dictionary; the signature is the last."""
+    """Splits the binary form into its sections, each a dictionary; the signature is in the last one."""
     at, section, found = 1, {}, []
     while at < len(data):
         kind, at = read_varint(data, at)
@@ -60,7 +60,7 @@ def sections(data):
 
 
 def decode(data):
-    """Identifier, caveats, signature."""
+    """Returns identifier, caveats and signature."""
     try:
         head, *rest = sections(data)
         signature = rest.pop()[SIGNATURE]
@@ -70,7 +70,7 @@ def decode(data):
 
 
 def constrained(data, caveat):
-    """The same macaroon with one more caveat: needs no word to lnd."""
+    """The same macaroon with one more caveat, made without asking lnd."""
     identifier, caveats, signature = decode(data)
     return encode(identifier, caveats + [caveat.encode()], chained(signature, caveat.encode()))
 
@@ -93,7 +93,7 @@ def protobuf(data):
 
 
 def read_identifier(identifier):
-    """The root key's id, and what is allowed, as a set of (entity, action)."""
+    """Returns the root key's id, and what is allowed, as a set of (entity, action)."""
     storage, allowed = b"0", set()
     for kind, data in protobuf(identifier[1:]):
         if kind == 0x12:
@@ -130,7 +130,7 @@ class Bakery:
         return encode(identifier, [], chained(self.key_of(root), identifier))
 
     def check(self, data, needed, uri, now, address="127.0.0.1"):
-        """Returns the root key's id, which names the user; raises what lnd says."""
+        """Returns the root key's id, which names the user; raises lnd's error."""
         identifier, caveats, signature = decode(data)
         root, allowed = read_identifier(identifier)
         expected = chained(self.key_of(root), identifier)

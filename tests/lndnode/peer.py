@@ -22,7 +22,7 @@ PAYTOWER = ["/lnrpc.Lightning/GetInfo", "/lnrpc.Lightning/QueryRoutes", "/lnrpc.
 class Peer:
     def __init__(self, args):
         self.folder, self.ended = os.path.abspath(args.folder), asyncio.Event()
-        self.runs, self.restarting = 1, None  # runs of lnd, this one included
+        self.runs, self.restarting = 1, None  # how many runs of lnd there were, with this one
         self.graph, self.bakery, self.faults = Graph.read(args.network), macaroon.Bakery(), Faults(self.restart)
         self.network = Network(self.graph, lambda: self.router.now(), args.hop_delay, args.mpp_timeout, args.mailbox)
         self.router = Router(self.network, args.store, self.faults.at, args.shift)
@@ -38,7 +38,7 @@ class Peer:
             file.write(data)
 
     def restart(self, how, given):
-        """`how`: "kill" as by SIGKILL, at once; "stop" as by SIGTERM. While it goes down or comes up: when it is up again."""
+        """Starts lnd again. `how`: "kill" ends it at once, as SIGKILL does; "stop" as SIGTERM does. During another restart: after that one."""
         before = self.restarting
         if how == "kill" and not before:
             self.server.close()
@@ -89,7 +89,7 @@ class Peer:
         await self.ended.wait()
 
     def input_ended(self):
-        """Who started it has gone, however that came."""
+        """Ends this process when the one that started it has gone, however it ended."""
         if not sys.stdin.buffer.raw.read(1024):
             self.ended.set()
 
@@ -114,4 +114,4 @@ async def main(args):
 
 if __name__ == "__main__":
     asyncio.run(main(arguments()))
-    os._exit(0)  # connections that nobody answers any more wait for nothing
+    os._exit(0)  # do not wait for connections that nobody answers any more

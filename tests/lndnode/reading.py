@@ -26,7 +26,7 @@ PAY = dict.fromkeys(("payment_request", "fee_limit_msat", "fee_limit_sat", "time
                      "outgoing_chan_ids", "allow_self_payment", "cltv_limit", "time_pref", "cancelable", "last_hop_pubkey", "outgoing_chan_id"))
 INVOICE = dict.fromkeys(("r_preimage", "r_hash", "value_msat", "value", "memo", "expiry", "cltv_expiry", "hash", "private"))
 BAKE = {"permissions": [dict.fromkeys(("entity", "action"))], "root_key_id": None, "allow_external_permissions": None}
-FREE_AMOUNT = 1_000_000  # up to here lnd lets the fee be as much as the amount
+FREE_AMOUNT = 1_000_000  # up to this amount lnd allows a fee as large as the amount
 
 
 def bad(text):
@@ -39,7 +39,7 @@ def camel(name):
 
 
 def checked(value, shape, text):
-    """The same with lnd's own names. An unknown one is where it stands first in the text."""
+    """Checks a JSON value against the fields that lnd knows, and renames JSON names to lnd's own. An error names the line and column of an unknown field."""
     if isinstance(shape, list):
         if value is None:
             return []
@@ -61,7 +61,7 @@ def checked(value, shape, text):
 
 
 def body(data, shape):
-    """One message; whatever follows it is not looked at."""
+    """Reads one message, and ignores what comes after it, as lnd does."""
     text = data.decode("utf-8", "replace")
     if not text.strip():
         return {}
@@ -85,7 +85,7 @@ def number(value, default=0):
 
 
 def raw(value):
-    """Base64 of either alphabet, padded or not: what it makes of hex is no error, but bytes that nobody meant."""
+    """Decodes base64 of either alphabet, with or without padding. Like lnd, it also accepts hex text, as base64 of other bytes."""
     text = (value or "").translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

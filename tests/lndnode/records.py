@@ -3,11 +3,11 @@
 FAILED, IN_FLIGHT, SUCCEEDED, INITIATED = "FAILED", "IN_FLIGHT", "SUCCEEDED", "INITIATED"
 NO_REASON, ERROR, NO_ROUTE = "FAILURE_REASON_NONE", "FAILURE_REASON_ERROR", "FAILURE_REASON_NO_ROUTE"
 WRONG_DETAILS = "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS"
-BLOCK = 1000  # so many numbers are reserved at once, and lost at a restart
+BLOCK = 1000  # lnd reserves this many numbers at once; the unused ones are lost at a restart
 
 
 class Refused(Exception):
-    """A call's error: HTTP status, gRPC code, lnd's words."""
+    """The error of a call: HTTP status, gRPC code, lnd's message."""
 
     def __init__(self, message, code=2, status=500):
         super().__init__(message)
@@ -30,7 +30,7 @@ class Payment:
         return [attempt for attempt in self.attempts if attempt.status == status]
 
     def out(self):
-        """What is settled or may still settle."""
+        """How much has settled or may still settle."""
         return sum(attempt.route.delivered for attempt in self.attempts if attempt.status != FAILED)
 
     @property
@@ -50,7 +50,7 @@ class Payment:
         return next((attempt.preimage for attempt in self.having(SUCCEEDED)), bytes(32))
 
     def fee(self):
-        """Shown once it has succeeded."""
+        """The fee, which lnd shows only after success."""
         return sum(attempt.route.fees() for attempt in self.having(SUCCEEDED)) if self.status == SUCCEEDED else 0
 
 
@@ -63,7 +63,7 @@ class Tower:
     # --- numbers ---
 
     def restart(self):
-        """The rest of what was reserved is lost: 50 is followed by 1000, index 61 by 1001."""
+        """Loses the rest of the reserved numbers: attempt 50 is followed by 1000, index 61 by 1001."""
         self.next_attempt = ((self.next_attempt - 1) // BLOCK + 1) * BLOCK
         self.next_index = ((self.next_index - 2) // BLOCK + 1) * BLOCK + 1
         self.listeners.clear()
@@ -97,7 +97,7 @@ class Tower:
             listener(payment)
 
     def init(self, payment, joins=False):
-        """A record of its own, or of somebody who was there before when `joins`."""
+        """Makes a record. With `joins`, uses an unfinished one of the hash, even another user's."""
         index = self.take_index() if self.store != "sql" else 0
         there = self.payments.get(payment.hash)
         if there and there.status != FAILED:
@@ -105,7 +105,7 @@ class Tower:
                 return there
             words = {INITIATED: "payment already exists", IN_FLIGHT: "payment is in transition", SUCCEEDED: "invoice is already paid"}
             raise self.initializing(words[there.status])
-        self.payments.pop(payment.hash, None)  # its attempts are gone with it
+        self.payments.pop(payment.hash, None)  # the old record and its attempts are gone
         payment.index = index or max((one.index for one in self.payments.values()), default=0) + 1
         self.payments[payment.hash] = payment
         self.changed(payment)
@@ -176,7 +176,7 @@ class Tower:
             del self.payments[payment_hash]
 
     def delete_many(self, failed_payments, failed_attempts):
-        """What is open stays, whatever is asked."""
+        """Deletes ended payments; open ones always stay."""
         gone = [payment for payment in self.payments.values()
                 if payment.ended() and not (failed_payments and payment.status == SUCCEEDED)]
         for payment in gone:

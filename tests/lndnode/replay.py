@@ -37,7 +37,7 @@ def sent(lines):
 
 
 def first_channel(lines):
-    """Ours: it was closed and opened again between two recordings."""
+    """Our own channel, whose id changed: it was closed and opened again between two recordings."""
     firsts = [body["route"]["hops"][0]["chan_id"] for _, body in sent(lines) if len(body["route"].get("hops", [])) > 1]
     return max(set(firsts), key=firsts.count) if firsts else "393625162809344"
 
@@ -58,7 +58,7 @@ def parsed(raw):
 
 
 class Asking:
-    """One request under way; its answer comes line by line."""
+    """One request whose answer is still coming, line by line."""
 
     def __init__(self, peer, line, macaroon, body):
         self.peer, self.line, self.body, self.lines = peer, line, body, queue.Queue()
@@ -81,11 +81,11 @@ class Asking:
 
 
 class Replay:
-    """`hooks`: (what a note begins with, what is done at the peer then). `check`: a test case. `skip`: request -> why it is not compared."""
+    """Replays one recording. `hooks`: (how a note begins, what to do at the peer then). `check`: a test case. `skip`: request -> why its answer is not compared."""
 
     def __init__(self, check, peer, name, hooks=(), skip=None):
         self.check, self.peer, self.name, self.hooks, self.skip = check, peer, name, hooks, skip
-        self.twins = False  # requests that must meet on their way
+        self.twins = False  # requests that have to be under way at the same time
         self.texts, self.under_way, self.macaroon, self.compared = {}, {}, peer.macaroon, 0
 
     def run(self):
@@ -101,7 +101,7 @@ class Replay:
         return self.compared
 
     def invoices_from_before(self, lines):
-        """Made before the recording began; what paid them shows the preimage."""
+        """Makes the invoices that are older than the recording. The preimages are in the payments that paid them."""
         made = {json.loads(line["raw"]).get("payment_addr") for line in lines if line["dir"] == "res" and '"payment_addr":"' in line["raw"]
                 and line["conn"][0] not in "AE"}
         for line in lines:
@@ -145,7 +145,7 @@ class Replay:
             self.wait_until_it_is_on_its_way(asked)
 
     def wait_until_it_is_on_its_way(self, asked):
-        """A second at most: a request may be refused, and lnd may be down."""
+        """Waits at most a second: the request may be refused, or lnd may be down."""
         end, on_its_way = time.monotonic() + 1, ("sent", "resolved", "attempt_failed", "recorded")
         while time.monotonic() < end:
             new = self.peer("requests")["requests"][asked:]

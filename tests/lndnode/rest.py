@@ -15,11 +15,11 @@ from records import Refused
 NOT_YET = {"WAITING_TO_START": "waiting to start, RPC services not available",
            "LOCKED": "wallet locked, unlock it to enable full RPC access",
            "UNLOCKED": "the RPC server is in the process of starting up, but not yet ready to accept calls"}
-FINAL = 80  # blocks that a question without final_cltv_delta asks for
+FINAL = 80  # final CLTV delta of a question that does not give one
 
 
 class Call:
-    """One request. `user`: what the ledger says of who asked."""
+    """One request. `user`: what the ledger records about who made it."""
 
     def __init__(self, connection, number, method, target, headers, data):
         self.connection, self.number, self.method, self.headers, self.data = connection, number, method, headers, data
@@ -32,7 +32,7 @@ class Call:
         return {"connection": self.connection, "request": self.number, "root_key": self.root}
 
     def parsed(self):
-        """For faults only: what the body seems to say."""
+        """The body, as far as it can be read. Only used to choose faults."""
         try:
             return reading.body(self.data, reading.SEND)
         except Refused:
@@ -51,7 +51,7 @@ class Call:
         return str((hops[-1].get("mpp_record") or {}).get("total_amt_msat")) == "1"
 
     def is_at(self, path):
-        """A hand-over without a route asks only for the permission, and is none."""
+        """Whether the path begins with this. A hand-over with an empty body does not count: it only asks for the permission."""
         probe = self.path == "/v2/router/route/send" and self.data.strip() in (b"{}", "{}")
         return self.path.startswith(path) and not (probe and path != "/")
 
@@ -60,7 +60,7 @@ class Call:
 
 
 class Other:
-    """Somebody else at the same lnd."""
+    """Another user of the same lnd."""
 
     faults, reached = (), ""
 
@@ -70,7 +70,7 @@ class Other:
 
 
 class Stream:
-    """An answer of many messages."""
+    """A streamed answer of several messages."""
 
     def __init__(self, messages):
         self.messages = messages
@@ -88,7 +88,7 @@ class Rest:
     # --- a request ---
 
     def find(self, call):
-        """The call behind a path; the gateway's own errors where there is none."""
+        """Finds the handler of a path; raises the gateway's own error if there is none."""
         there = [row for row in self.table if row[1].match(call.path)]
         if not there:
             raise Refused("Not Found", 5, 404)

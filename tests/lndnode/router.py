@@ -12,11 +12,11 @@ from graph import Limits, NoRoute
 from records import Refused
 
 MAX_HOPS, ONION = 27, 1300
-PATIENCE = 1.0  # the longest pause between two tries of a writer of an SQL store
+PATIENCE = 1.0  # the longest pause of a writer between two tries, with the SQL store
 
 
 class WriteLock:
-    """bbolt's is fair; writers of an SQL store try again after a pause of their own, so a later one may come first."""
+    """The database's write lock. bbolt's is fair. With the SQL store each writer tries again after a pause, so a later one may come first."""
 
     def __init__(self, store):
         self.lock, self.polls = asyncio.Lock(), store == "sql"
@@ -33,7 +33,7 @@ class WriteLock:
 
 
 class Order:
-    """What a SendToRouteV2 asks for."""
+    """What a SendToRouteV2 request asks for."""
 
     def __init__(self, payment_hash, route, skip=False, first_hop=None):
         self.hash, self.route, self.skip, self.first_hop = payment_hash, route, skip, first_hop
@@ -56,7 +56,7 @@ def payload_size(hop, last):
 
 
 def check_onion(route):
-    """An onion that cannot be made leaves the record behind, without attempts."""
+    """If the onion cannot be made, the record stays behind without attempts."""
     for hop in route.hops:
         fault = keys.fault_of(hop.key)
         if fault:
@@ -69,7 +69,7 @@ def check_onion(route):
 
 
 def reason_of(failure, route):
-    """The payee's word is final, all others' is not."""
+    """The payment's failure reason: only a failure at the payee is final (except MPP_TIMEOUT)."""
     if failure.source != len(route.hops) or failure.code == "MPP_TIMEOUT":
         return None
     details = ("INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS", "INCORRECT_PAYMENT_AMOUNT")
@@ -77,7 +77,7 @@ def reason_of(failure, route):
 
 
 class Router:
-    """`moments`: awaited with a call and the name of the place it has reached."""
+    """Executes lnd's payment calls. `moments`: awaited with the call and the name of the moment that it has reached."""
 
     def __init__(self, network, store, moments, shift=0.0):
         self.network, self.graph, self.moments, self.shift = network, network.graph, moments, shift
@@ -88,7 +88,7 @@ class Router:
         return time.time_ns() + int(self.shift * 10**9)
 
     def spawn(self, work):
-        """Work of this run of lnd: it dies with it."""
+        """Starts a task that ends with this run of lnd."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -161,7 +161,7 @@ class Router:
             found = bolt11.decode(text)
         except bolt11.Refused as refusal:
             raise Refused(str(refusal)) from None
-        for node in self.graph.nodes.values():  # a node whose key was given signs with another
+        for node in self.graph.nodes.values():  # a node with a given key signs with a different one
             if found["payment_hash"] in node.invoices and node.signs_as() == found["destination"]:
                 found["destination"] = node.key
         return found
@@ -190,7 +190,7 @@ class Router:
         self.tower.erase_failed(payment)
 
     def route_along(self, way, amount, delta, mpp=None):
-        """A hop says what its node sends on: what goes over the next one, and for the last one what it keeps."""
+        """Builds a route. Each hop holds what its node sends on; the last hop holds what the payee keeps."""
         over = [(amount, self.graph.height + delta)]
         for edge in reversed(way[1:]):
             msat, expiry = over[0]
@@ -211,7 +211,7 @@ class Router:
         self.network.lnd_was_killed()
 
     def start(self, later=0.0):
-        """What a new run of lnd does with what it finds, `later` than it answers its first calls."""
+        """Starts a new run of lnd on the records that are there. `later`: seconds after its first answers until it resumes them."""
         self.tower.restart()
         self.lock, self.stopping, self.started = WriteLock(self.tower.store), asyncio.Event(), self.now()
         for payment in list(self.tower.payments.values()):
@@ -219,7 +219,7 @@ class Router:
                 self.spawn(self.resume(payment, later))
 
     def lost(self, attempt):
-        """Never handed to a link, or orphaned in a channel that is closed by now: lnd fails it at its start."""
+        """True if lnd fails the attempt at its start: it was never handed to a link, or its channel is closed by now."""
         channel = self.graph.channels.get(attempt.route.hops[0].chan)
         return attempt.htlc.state == "registered" or attempt.htlc.state == "orphan" and (not channel or channel.closed)
 

@@ -12,11 +12,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Refusal(Exception):
-    """A command that the peer refused."""
+    """The peer has refused a command."""
 
 
 class RunningPeer:
-    """`args`: as on the command line, without --folder. Its files lie in `folder`."""
+    """A peer process. `args`: its command line without --folder. Its files are in `folder`."""
 
     def __init__(self, folder, *args, network=None):
         self.folder = folder
@@ -57,7 +57,7 @@ class RunningPeer:
         return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=timeout)
 
     def ask(self, method, path, body=None, macaroon=None, connection=None, timeout=10):
-        """(status, raw body). `body`: text, or something that becomes JSON. Without a connection it is one for this request alone."""
+        """Sends a request; returns (status, raw body). `body`: text, or something to be sent as JSON. `connection`: None for one of its own."""
         used = connection or self.connect(timeout)
         data = body if body is None or isinstance(body, str) else json.dumps(body)
         try:

@@ -17,12 +17,12 @@ from rest import Call, Stream
 
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 409: "Conflict", 500: "Internal Server Error", 501: "Not Implemented",
            503: "Service Unavailable"}
-UNBUFFERED = 2048  # a longer answer goes out in chunks: nobody counted it before
+UNBUFFERED = 2048  # a longer answer is sent in chunks, without its length
 BIG = 2 << 20
 
 
 def certificate(folder):
-    """Self-signed, P-256, as lnd makes its own."""
+    """Makes a self-signed P-256 certificate, as lnd does."""
     cert, key = os.path.join(folder, "tls.cert"), os.path.join(folder, "tls.key")
     if not os.path.exists(cert):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "425",
@@ -36,7 +36,7 @@ def compact(message):
 
 
 def error_body(refusal, streams):
-    """A stream's error stands in an object of its own, and has its line."""
+    """The body of an error. In a stream it is inside an "error" object, on a line of its own."""
     body = {"code": refusal.code, "message": refusal.message, "details": []}
     return compact({"error": body}) + b"\n" if streams else compact(body)
 
@@ -49,7 +49,7 @@ class Server:
     def __init__(self, rest, injected, folder):
         self.rest, self.faults, self.folder = rest, injected, folder
         self.connections, self.count, self.requests, self.port, self.listener = {}, 0, [], 0, None
-        self.serving = {}  # what each connection is busy with
+        self.serving = {}  # the request that each connection is serving
 
     async def listen(self):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -61,7 +61,7 @@ class Server:
         self.listener = await asyncio.start_server(self.connected, sock=sock, ssl=context, backlog=256, limit=1 << 20)
 
     def close(self):
-        """As the kernel does it for a process that is gone."""
+        """Closes all connections, as the kernel does when a process dies."""
         if self.listener:
             self.listener.close()
             self.listener = None
@@ -70,7 +70,7 @@ class Server:
             task.cancel()
 
     def break_off(self, path):
-        """Connections that wait for an answer to such a request are lost; lnd goes on. Returns how many."""
+        """Breaks all connections that wait for an answer to such a request; lnd goes on. Returns how many."""
         lost = [writer for writer, call in self.serving.items() if call.path.startswith(path)]
         for writer in lost:
             writer.transport.abort()
@@ -103,7 +103,7 @@ class Server:
                 if not await self.serve(call, reader, writer) or call.headers.get("connection") == "close":
                     break
                 self.serving.pop(writer)
-        except ValueError:  # no HTTP: Go says so and hangs up
+        except ValueError:  # not HTTP: Go answers 400 and closes the connection
             writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request")
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, asyncio.LimitOverrunError, ssl.SSLError, TimeoutError):
             pass
@@ -144,7 +144,7 @@ class Server:
             return self.hang_up(writer, fault)
         if fault:
             await asyncio.get_running_loop().create_future()
-        work = self.rest.router.spawn(self.work(call))  # it goes on without the client
+        work = self.rest.router.spawn(self.work(call))  # the work goes on without the client
         answer = await asyncio.shield(work)
         fault = self.faults.of(call, faults.OF_THE_ANSWER)
         if fault:
@@ -165,7 +165,7 @@ class Server:
             if call.streams:
                 return Stream(self.refused(refusal))
             return refusal.status, error_body(refusal, False)
-        except Exception:  # a fault of the peer's own: whoever runs the test must see it
+        except Exception:  # a bug in the double itself: show it
             traceback.print_exc()
             return 500, error_body(Refused("the peer itself is broken", 13), False)
 

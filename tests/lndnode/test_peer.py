@@ -9,7 +9,7 @@ import unittest
 import replay
 import running
 
-# What is not asked again: it shows records from before the recording, or a moment between two writes of a start.
+# Requests whose answers are not compared: they show records from before the recording, or a moment during lnd's start.
 FORESEEN = {"09_delete_payment": ("reversed=true", "failed_payments_only"), "12_marks": ("A#1 ", "index_offset=43996"),
             "01_info_graph_route": ("/v1/graph?",), "28_invisible_htlc_expires": ("/v1/channels",),
             "28b_invisible_htlc_expires_not_dust": ("/v1/channels",), "15_self_payment": ("A#1 ",),
@@ -32,7 +32,7 @@ def mined(blocks):
 
 
 def expiring(last):
-    """The answer came with a block whose note stands behind it."""
+    """The hooks of a recording in which the answer came with the block that the note `last` is about."""
     return [("A#1 ", stalled(True)), *(("<A#1 " if note == last else note, mined(blocks)) for note, blocks in zip(NOTES, MINED))]
 
 

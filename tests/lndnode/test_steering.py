@@ -48,7 +48,7 @@ class Steering(unittest.TestCase):
         return status, json.loads(body)
 
     def begin(self, order):
-        """A hand-over that nobody waits for; its answers come into the list."""
+        """Starts a hand-over without waiting for it; the answer is added to the returned list."""
         answers = []
 
         def ask():
@@ -61,7 +61,7 @@ class Steering(unittest.TestCase):
         return answers, thread
 
     def look(self, made):
-        """The first message of the stream, and no more."""
+        """The first message of the stream, or the error."""
         connection = self.peer.connect()
         connection.request("GET", TRACK + base64.urlsafe_b64encode(bytes.fromhex(made["hash"])).decode(), None, {"Grpc-Metadata-macaroon": self.peer.macaroon})
         answer = connection.getresponse()
