@@ -11,7 +11,7 @@ from harness import BUSY, DATABASE, FAILED, OK, REFUSED, UNAVAILABLE, UNKNOWN, U
 
 
 class Known(harness.World):
-    """The database is asked about the hash before anything else that could refuse."""
+    """The database is asked about the hash before anything else is checked that could refuse."""
 
     def expired_invoice(self, *more):
         invoice = self.invoice("100sat", "--expiry", "5s", *more)
@@ -96,7 +96,7 @@ class Known(harness.World):
             self.assertIn("4 lines: 1 paid before, 1 in flight, 1 refused, 1 not begun", err)
 
     def test_an_address_that_leads_nowhere(self):
-        """It is a bad call for what is new, and hides nothing of what is known."""
+        """A new hash: a bad call. A known hash: its status is still shown."""
         flying, paid = self.invoice("100sat", "--hold", "forever"), self.invoice("100sat")
         self.expect(UNKNOWN, "send", flying, "--yes", "--wait", "0")
         self.ok("send", paid, "--yes")
@@ -120,7 +120,7 @@ class Known(harness.World):
 
 
 class Joined(harness.World):
-    """--idempotent attaches to what somebody else has begun, and begins nothing of its own then."""
+    """--idempotent joins what somebody else has begun, and begins nothing of its own then."""
 
     def test_the_joined_try_fails(self):
         invoice = self.invoice("100sat", "--hold", "2s", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILSx1")
@@ -173,7 +173,7 @@ class OtherUsers(harness.World):
         self.expect(UNKNOWN, "--db", self.theirs, "send", invoice, "--yes", "--wait", "0")
         outcome = self.expect(REFUSED, "send", invoice, "--yes")
         self.assertIn("another user of the node", outcome.err)
-        self.assertNotIn("paytower resume", outcome.err)  # which knows of no such payment
+        self.assertNotIn("paytower resume", outcome.err)  # resume knows of no such payment
         self.assertIn(payment_hash, outcome.err)
         hint = outcome.err.split("hint: ")[1].split()
         if hint[0] == "paytower":
@@ -181,7 +181,7 @@ class OtherUsers(harness.World):
 
 
 class MarkedByHand(harness.World):
-    """`resolve --assume-failed` is the operator's word; every command keeps saying that it is not the node's."""
+    """`resolve --assume-failed` is a decision by hand; every command keeps saying that the node has not confirmed it."""
 
     def test_while_the_node_still_works_on_it(self):
         invoice = self.invoice("100sat", "--hold", "forever")
@@ -247,7 +247,7 @@ class MarkedByHand(harness.World):
 
 
 class NextSteps(harness.World):
-    """What is named as the next step never takes protection away, and leads out of where one is."""
+    """The next step that an answer names never takes protection away, and leads out of every dead end."""
 
     def test_a_deleted_payment(self):
         invoice = self.invoice("100sat")
@@ -260,7 +260,7 @@ class NextSteps(harness.World):
 
 
 class OldCopy(harness.World):
-    """R12: a database that was put back from a backup is noticed by every command that asks the switch."""
+    """R12: every command that asks the switch notices that the database was restored from a backup."""
 
     def test_every_command_that_asks_the_switch(self):
         settled = self.invoice("5sat")

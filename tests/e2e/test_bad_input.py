@@ -12,7 +12,7 @@ import unittest
 import harness
 from harness import World
 
-# Signed by a key of their own, of October 2025, valid for 300 years: c = 65536, c = 65535, all numbers as large as they can be
+# Invoices signed by a key of their own, of October 2025, valid for 300 years: c = 65536, c = 65535, all numbers as large as they can be
 # written, and one for simnet.
 TOO_MANY_BLOCKS = ("lnbcrt2500n1p5ww7qqpp5qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqssp5qgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgp"
     "qyqszqgpqdq2vdhkven9v5xq8f2qheqqcqyzqqq9qrsgq8qj609wgdl9zyue9rqc2qsg03qe6jw9hc3hwcxqhkr0rrj5pkg7554ftpm6agnkk545fc24d3fm"
@@ -30,7 +30,7 @@ SIMNET = ("lnsb2500n1p5ww7qqpp5qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpq
 
 class BadInput(World):
     def snapshot(self):
-        """Contents of everything in the folder but SQLite's transient files."""
+        """The contents of all files in the folder, except SQLite's transient ones."""
         seen = {}
         for name in sorted(os.listdir(self.folder)):
             path = os.path.join(self.folder, name)
@@ -147,7 +147,7 @@ class BadInput(World):
         self.assert_paid_once(self.hash_of(invoice))
 
     def test_no_error_repeats_an_invoice_or_its_secret(self):
-        """Whatever is confused with what: what cron mails and logs keep must not let others pay or probe in the payee's name."""
+        """Whatever is passed in place of what: cron's mails and logs must not let others pay or probe in the payee's name."""
         expired = self.invoice("250sat", "--expiry", "1s")
         invoice, secret = self.invoice(), 64 * "c"
         path = os.path.join(self.folder, "odd")
@@ -238,7 +238,7 @@ class BadInput(World):
         self.assertIn("--switch", outcome.err)
 
     def test_where_an_lnd_is(self):
-        """How the place was understood, the flag that settles it, and never what a macaroon holds."""
+        """A refusal says how the place was understood and which flag helps, and nothing of the macaroon's content."""
         invoice = self.invoice()
         folder = os.path.join(self.folder, "lnd")
         network = os.path.join(folder, "data", "chain", "bitcoin", "regtest")
@@ -292,7 +292,7 @@ class BadInput(World):
         os.chmod(self.db, stat.S_IRUSR)
         invoice = self.invoice()
         if os.geteuid() == 0:
-            # Root may write anyway: the capability is dropped for the call.
+            # Root may write anyway, so the call runs without that capability.
             prefix = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search",
                       harness.BINARY]
         else:

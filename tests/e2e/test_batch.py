@@ -88,7 +88,7 @@ class Batch(World):
             self.assert_paid_once(self.hash_of(invoice))
 
     def test_its_memory_does_not_grow_with_the_file(self):
-        """Payments that are made and end, lines that are refused: some, and twenty times as many."""
+        """Payments that are made and end, and lines that are refused: 200 lines, and twenty times as many."""
         dest = self.decode(self.invoice())["destination"]
         line = {"dest": dest, "payment_secret": "11" * 32, "amt": "1sat"}
         peaks = []
@@ -111,7 +111,7 @@ class Batch(World):
         results, _ = self.batch(harness.FAILED, lines, "--fee-limit", "77sat")
         limits = {line: result["payment"]["fee_limit_msat"] for line, result in results.items()}
         self.assertEqual(limits, {1: 77_000, 2: 1, 3: 77_000})
-        # A bound, so that a payee that takes no parts is paid all the same.
+        # --max-parts is only a limit: a payee that takes no parts is paid in one piece.
         results, _ = self.batch(harness.USAGE, [{"invoice": self.invoice(), "max_parts": 0}, {"invoice": self.invoice(), "max_parts": 1}, {"invoice": self.invoice()}],
                                 "--max-parts", "100")
         self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: harness.USAGE, 2: 0, 3: 0})

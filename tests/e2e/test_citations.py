@@ -33,14 +33,14 @@ NAMES = {os.path.basename(path) for path in ALL_FILES}
 
 
 def texts():
-    """Every file that people read, with its comments as running text: a citation may be broken over two lines."""
+    """Every file that people read, with its comments as running text, because a citation may continue on the next line."""
     for path in ALL_FILES:
         if path.endswith(TEXT) or "." not in os.path.basename(path):
             yield path, re.sub(r"\s*\n[ \t]*(?:///?|#|--|\.\\\")?[ \t]*", " ", read(path))
 
 
 def exists(path, beside):
-    """A path of the repository, or one beside the README that names it; a room may be a file with its header."""
+    """True for a path of the repository, or one beside the README that names it. A room may be a file with its header."""
     for base in ("", os.path.dirname(beside)):
         whole = os.path.join(ROOT, base, path)
         if os.path.exists(whole) or os.path.exists(whole + ".h"):
@@ -55,7 +55,7 @@ def is_path(word):
 
 
 def defines(text, function):
-    """A definition has a type before its name and a brace behind its parameters; a call has not."""
+    """A definition has a type before its name and a brace after its parameters; a call has neither."""
     before = r"(?:^|\n)[ \t]*(?:template <[^\n]*> )?(?:\[\[nodiscard\]\] )?[\w:<>,]+[\w:<>&*, ]*[ &*]"
     return re.search(before + r"(?:\w+::)*" + re.escape(function) + r"\([^;{]*\)[^;{}]*\{", text) is not None
 
@@ -129,7 +129,7 @@ def room_of(path):
 
 
 def circles(arrows):
-    """Rooms that can be reached from themselves."""
+    """The rooms that can be reached from themselves."""
     def reached(room, seen):
         for target in arrows.get(room, ()):
             if target not in seen:

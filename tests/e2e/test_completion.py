@@ -52,7 +52,7 @@ class Completion(harness.World):
         return set(self.shell(["zsh", "-f", os.path.join(HERE, "complete.zsh"), SCRIPTS, line]).split())
 
     def offered(self, line):
-        """The same in all three shells. bash and zsh leave out what stands before the last = or :."""
+        """What is offered, which must be the same in all three shells. bash and zsh leave out what is before the last = or :."""
         found = {name: getattr(self, "in_" + name)(line) for name in ("bash", "fish", "zsh")}
         cut = max(line.rfind("="), line.rfind(":"), line.rfind(" ")) + 1
         head = line[line.rfind(" ") + 1:cut]
@@ -86,7 +86,7 @@ class Completion(harness.World):
         self.assertEqual(self.offered("paytower send -- --"), set())
 
     def test_words_that_a_flag_takes(self):
-        """Those that the program names when it refuses another one."""
+        """The offered words are those that the program lists when it refuses another one."""
         for call in ("list --color ", "list --format ", "stats --format ", "list --status "):
             done = subprocess.run([harness.BINARY, *call.split(), "none-of-them"], capture_output=True, text=True, env=self.env, check=False)
             self.assertEqual(done.returncode, 2)

@@ -49,7 +49,7 @@ class Delete(World):
         self.assertEqual(again["payment_preimage"], preimage)
         self.ok("show", payment_hash)
         self.assertEqual(len(self.ledger(payment_hash)), 1)
-        # Only explicit words make it payable again; the payee then refuses a second payment by itself.
+        # Only --forget makes it payable again; the payee then refuses a second payment by itself.
         self.ok("delete", payment_hash, "--forget", "--yes")
         self.expect(harness.NOT_FOUND, "show", payment_hash)
 
@@ -104,7 +104,7 @@ class Resolve(World):
         invoice = self.invoice("100sat", "--hold", "forever")
         payment_hash = self.hash_of(invoice)
         self.kill(self.send_in_background(invoice))
-        # While the switch still shows the HTLC, the word is refused; without a switch nobody can contradict.
+        # While the switch still shows the HTLC, --assume-failed is refused; without a switch nothing contradicts it.
         self.expect(harness.REFUSED, "resolve", payment_hash, "--assume-failed", "--yes")
         del self.env["PAYTOWER_SWITCH"]
         self.ok("resolve", payment_hash, "--assume-failed", "--yes")

@@ -15,11 +15,11 @@ from served import Relayed
 
 
 class SameAsSend(harness.World):
-    """Each test makes one state, and says which codes it stands for."""
+    """Each test makes one state, and says which exit codes it covers."""
 
     def files(self):
-        """All that is paytower's own beside the simulated network. What SQLite keeps in memory (-shm) is no file of anybody's, and where
-        another program took the log away, an empty one is none."""
+        """The content of all files of paytower, without the simulated network's. SQLite's shared memory (-shm) is not one of them,
+        and a missing log counts as an empty one, because another program may have removed it."""
         found = {}
         for name in sorted(os.listdir(self.folder)):
             path = os.path.join(self.folder, name)
@@ -38,7 +38,7 @@ class SameAsSend(harness.World):
         return outcome
 
     def same(self, code, *args, error=None, **more):
-        """`error`: the code of a refusal, whose words are the same too."""
+        """Checks that --dry-run answers as send does. `error`: the code of a refusal, whose message must be the same too."""
         planned = self.dry(code, *args, "--json", **more)
         text = self.dry(code, *args, **more)
         sent = self.expect(code, "send", *args, "--yes", "--json", **more)
@@ -54,7 +54,7 @@ class SameAsSend(harness.World):
         return planned, sent
 
     def both(self, code, idempotent_code, *args, error=None, **more):
-        """Without and with --idempotent, which refuses less."""
+        """Checks it without and with --idempotent, which refuses less."""
         self.same(code, *args, error=error, **more)
         self.same(idempotent_code, *args, "--idempotent", error=error if idempotent_code == code else None, **more)
 
@@ -64,7 +64,7 @@ class SameAsSend(harness.World):
         return invoice
 
     def released(self, invoice):
-        """What was held has its end, in the network's ledger as well."""
+        """Releases what is held, and waits for its end in the network's ledger."""
         self.ok("simulate", "release", self.hash_of(invoice))
         self.wait_until(lambda: not self.held_now(invoice))
 
@@ -253,7 +253,7 @@ class SameAsSend(harness.World):
     # --- another process is at work ---
 
     def test_what_another_process_drives(self):
-        """It is not disturbed. Without waiting for its lock nothing better is known than that it is in flight."""
+        """It does not disturb the other process. Without its lock, all it knows is that the payment is in flight."""
         invoice = self.invoice("100sat", "--hold", "forever")
         process = self.send_in_background(invoice)
         before = self.files()
@@ -268,7 +268,7 @@ class SameAsSend(harness.World):
         self.assert_paid_once(self.hash_of(invoice))
 
     def test_a_lock_is_no_obstacle(self):
-        """And none is taken: a dry run that hangs keeps nobody from paying."""
+        """It takes no lock either: a dry run that hangs keeps nobody from paying."""
         invoice = self.invoice("100sat")
         self.ok("send", self.invoice("1sat"), "--yes")
         with open(self.db + ".lock", "rb+") as lock:
@@ -277,13 +277,13 @@ class SameAsSend(harness.World):
 
 
 class LeavesNothing(Relayed):
-    """A node keeps nothing of a dry run, whatever was asked of it."""
+    """A dry run leaves nothing at the node, whatever it asks."""
 
     def test_no_layer_and_no_act(self):
         self.start()
         channel = self.ok("send", self.invoice("100sat"), "--dry-run", "--json").json()["routes"][0]["hops"][0]["scid"]
         for advised in (False, True):
-            if advised:  # a store's memory, and its layer
+            if advised:  # now with what the store remembers, which needs a layer of its own
                 self.ok("send", self.invoice("100sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@1x1"), "--yes")
                 self.ok("send", self.invoice("100sat"), "--yes")
             for more in ((), ("--outgoing-chan-id", channel)):
@@ -298,7 +298,7 @@ class LeavesNothing(Relayed):
                     self.assertEqual([one for one in asked if one in ("sendpay", "waitsendpay", "askrene-listlayers", "delpay")], [])
 
     def test_a_connection_that_breaks(self):
-        """As with send, another one is made."""
+        """A new connection is made, as with send."""
         self.start("break@getroutes:1")
         self.ok("send", self.invoice("100sat"), "--dry-run")
         self.assertEqual((self.relay.connections, self.relay.methods().count("sendpay")), (2, 0))

@@ -20,7 +20,7 @@ class Export(World):
 
     def raw(self, *args):
         process = self.popen("list", "--max-payments", "0", *args)
-        out = process.stdout.buffer.read().decode()  # no line end changed
+        out = process.stdout.buffer.read().decode()  # line ends are not translated
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 0)
         return out

@@ -9,7 +9,7 @@ import unittest
 import harness
 from served import Served
 
-# What goes wrong on the wire or in the node, before or behind the execution of a request.
+# What goes wrong on the wire or in the node, before or after the execution of a request.
 WIRE = ["ignore", "drop-reply", "late=3s", "unread=1s", "break", "close=0", "close=20", "garbage", "wrong-id", "twice",
         "big=3000000", "deep=10000", "restart", "refuse=1s", "die"]
 ERRORS = ["error=-1", "error=-3", "error=-4", "error=-5", "error=-32600", "error=-32601", "error=-32602", "error=200", "error=201",
@@ -17,15 +17,14 @@ ERRORS = ["error=-1", "error=-3", "error=-4", "error=-5", "error=-32600", "error
 BEHIND = ["break", "restart", "die", "refuse=1s", "error=-1", "error=200", "error=201", "error=208"]
 NODE = ["hold=1s", "hold=4s", "orphan", "foreign-pay", "foreign-hold", "foreign-fail", "foreign-complete", "forget",
         "settles-twice", "wrong-preimage", "no-preimage"]
-# An answer that a node gives only when it is true; the test's server would lie with them about a request that it executed, and
-# nobody could see through it.
+# A node gives these answers only if they are true. After a request that was executed they would be lies, which nobody can see through.
 FALSE_WORDS = {"waitsendpay": {"error=202", "error=203", "error=204", "error=209"}}
 
-# What the records that tell of the end were taken away from.
+# Faults that remove the records which tell how an attempt ended.
 ERASING = ("forget", "lose-result")
 
 
-# Every so many faults; all of them take about eight minutes, most of it spent waiting for what does not come.
+# Every Nth fault is tried. All of them take about eight minutes, most of it spent waiting for what never comes.
 STEP = int(os.environ.get("PAYTOWER_FAULT_STEP", "1"))
 
 
@@ -66,7 +65,7 @@ class Faults(Served):
         for fault in faults[::STEP]:
             with self.subTest(fault=fault):
                 invoice = self.invoice("100sat")
-                # The hand-over goes astray, and its time is over: the next run gives it up.
+                # The hand-over is lost and its deadline passes, so the next run fences it.
                 self.start("ignore@sendpay:1" if "sendpay" not in fault else fault)
                 self.step("send", invoice, "--yes", "--timeout", "1s", "--wait", "1s")
                 self.start(fault)
@@ -75,7 +74,7 @@ class Faults(Served):
         self.report("fence")
 
     def test_a_late_request_after_the_fence(self):
-        """The first request lies in a buffer, is given up by a fence, and comes then."""
+        """The first request waits in a buffer, is fenced, and is executed only then."""
         invoice = self.invoice("100sat")
         self.start("unread=4s@sendpay:1")
         self.step("send", invoice, "--yes", "--timeout", "1s", "--wait", "1s")

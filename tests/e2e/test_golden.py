@@ -91,7 +91,7 @@ class Golden(World):
         self.ok("delete", self.hash, "--yes")
 
     def begin_no_switch(self):
-        """An open payment, and no word about the switch."""
+        """An open payment, and no switch named."""
         self.from_template("pending")
         del self.env["PAYTOWER_SWITCH"]
 
@@ -116,7 +116,7 @@ class Golden(World):
         self.config_file("max-attempts = many\n")
 
     def begin_old_schema(self, status=2):
-        """Version 1 with one payment, completed."""
+        """A database of version 1 with one completed payment."""
         proof = legacy.preimage(1)
         self.hash = legacy.payment_hash(proof).hex()
         legacy.make(self.db, [(1, legacy.record(proof))], [(bytes.fromhex(self.hash), status)])
@@ -141,7 +141,7 @@ class Golden(World):
     templates = {}
 
     def from_template(self, name):
-        """Beginnings that take payments are made once, and copied when nobody has their files open."""
+        """A beginning that needs payments is made once, and copied while nobody has its files open."""
         if name not in self.templates:
             getattr(self, "begin_" + name)()
             folder = tempfile.mkdtemp(prefix="paytower-golden-")
@@ -206,7 +206,7 @@ def write_case(path, case, code, out, err):
 
 
 def visible(text):
-    """Control characters written out, so that the files stay text; a last line without its end is marked."""
+    """Writes control characters as text, so that the files stay text, and marks a last line without a newline."""
     text = text.replace("\x1b", "\\e").replace("\r", "\\r")
     return text if not text or text.endswith("\n") else text + "\\c\n"
 

@@ -15,16 +15,16 @@ from test_migrate import QUARANTINED, dump
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "schema")
 NEWEST = 3
-RELEASED = 3  # the newest one whose steps are frozen: from here down each has its file
+RELEASED = 3  # the newest released version: from here down, each one has a file and its steps are frozen
 
 
 def plain(rows):
-    """As JSON has it: bytes in hex."""
+    """The rows as JSON has them: bytes in hex."""
     return json.loads(json.dumps(rows, default=lambda value: value.hex()))
 
 
 class History(harness.World):
-    network_args = ["--seed", "2026"]  # not the one that the files were paid in: its invoices are paid
+    network_args = ["--seed", "2026"]  # not the seed of the files: that network's invoices are paid already
     def put(self, version):
         for path in glob.glob(self.db + "*"):
             os.unlink(path)
@@ -32,7 +32,7 @@ class History(harness.World):
         os.chmod(self.db, 0o600)
 
     def content(self):
-        """All rows but the schema, which the tests of the schema have."""
+        """All rows except the schema's, which other tests compare."""
         rows = dump(self.db)
         del rows["schema"], rows["history"]
         return plain(rows)

@@ -18,7 +18,7 @@ PAGE = manual.source("paytower-json.5")
 SHAPES = {title: set(manual.variables(text)) for part in ("SHAPES", "ERRORS AND WARNINGS") for title, text in manual.subsections(manual.section(PAGE, part)).items()}
 QUARANTINED = 12
 
-# Which shape stands behind a member that holds objects.
+# The shape of the objects in a member.
 MAPS = {"by_status", "failed_by_reason", "failures_by_code"}  # of names to counts
 ONLY_SOME = {"payment": {"joined", "paid_before", "overpayment_msat"}, "guard": {"released_ns"}, "distribution": {"sum", "overall"}}  # as the page says
 INSIDE = {
@@ -226,7 +226,7 @@ class Shapes(harness.World):
 
     @classmethod
     def tearDownClass(cls):
-        """Nothing on the page is beyond the tests, when all of them ran."""
+        """If all tests ran, every shape of the page was printed by one of them."""
         missing = sorted(set(SHAPES) - cls.seen)
         if cls.ran == sum(name.startswith("test_") for name in dir(cls)) and missing:
             raise AssertionError(f"no run printed {missing}")

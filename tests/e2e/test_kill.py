@@ -27,7 +27,7 @@ class Kill(World):
         self.strace(["-e", f"inject={CALLS}:signal=KILL:when={n}"], "send", invoice, "--yes")
 
     def test_every_step_of_send(self):
-        # How many such calls one undisturbed send makes (locks that are waited for may add some).
+        # How many such calls an undisturbed send makes (waiting for locks may add some).
         done, trace = self.strace([], "send", self.invoice(), "--yes")
         self.assertEqual(done.returncode, 0, done.stderr)
         calls = len(re.findall(r"^\d+ +(?:%s)\(" % CALLS.replace(",", "|"), trace, re.M))
@@ -40,7 +40,7 @@ class Kill(World):
                 self.pay_killed_at(n, invoice)
                 known = self.run_it("show", payment_hash, "--json")
                 if known.code == harness.NOT_FOUND:
-                    # Killed before its record: then nothing may have been handed over, and the operator sends again.
+                    # Killed before the payment was recorded: nothing may have been handed over, and the operator sends again.
                     self.assertEqual(self.ledger(payment_hash), [])
                     self.ok("send", invoice, "--yes")
                 else:
@@ -50,7 +50,7 @@ class Kill(World):
         self.assertEqual(self.integrity(), "ok")
 
     def test_every_step_of_making_the_database(self):
-        """A killed first send leaves no database, or a whole one."""
+        """A first send that is killed leaves no database, or a complete one."""
         _, trace = self.strace([], "send", self.invoice(), "--yes")
         end = next(i for i, line in enumerate(trace.splitlines()) if "rename" in line) + 10
         whole = 0
@@ -97,7 +97,7 @@ class Kill(World):
 
 
 class KillOfParts(Kill, Lanes):
-    """The same of a payment in three parts, whose round may be left half handed over."""
+    """The same for a payment in three parts, of which only some may have been handed over."""
 
     test_every_step_of_making_the_database = None
     test_every_step_of_resume = None
@@ -129,7 +129,7 @@ class KillOfParts(Kill, Lanes):
         self.assertEqual(self.integrity(), "ok")
 
     def finish(self, payment_hash):
-        """As cron does, while the payee's patience ends."""
+        """Resumes as cron does, until the payee gives up its incomplete set."""
         for _ in range(3):
             self.run_it("resume", "--wait", "8s")
             if self.ok("show", payment_hash, "--json").json()["status"] != "IN_FLIGHT":

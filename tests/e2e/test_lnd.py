@@ -25,7 +25,7 @@ WHOLE = 2_000_000_000  # msat: more than two of the lanes carry
 
 
 class Ways(BesideLnd):
-    """What a user meets whose lnd is well."""
+    """What a user meets if lnd has no trouble."""
 
     def test_paid_and_never_again(self):
         invoice, payment_hash = self.made()
@@ -146,7 +146,7 @@ class Ways(BesideLnd):
         self.env["PAYTOWER_SWITCH"] = "lnd:" + self.peer.folder
         invoice, payment_hash = self.made()
         self.ok("send", invoice, "--yes")
-        self.assertEqual(self.htlcs(payment_hash)[0]["user"]["root_key"], "7")  # paytower.macaroon and not admin.macaroon
+        self.assertEqual(self.htlcs(payment_hash)[0]["user"]["root_key"], "7")  # the root key of paytower.macaroon, not of admin.macaroon
 
     def test_a_new_certificate_is_read(self):
         self.peer("restart", certificate=True)
@@ -164,7 +164,7 @@ class Ways(BesideLnd):
         self.assert_paid(payment_hash, 50_000, 1)
 
     def test_secrets_stay_inside(self):
-        """No macaroon, no payment secret, no invoice in what is said and seen."""
+        """No macaroon, payment secret or invoice is in the output, the log, or the command line."""
         invoice, payment_hash = self.made(hold=True)
         with open(self.env["PAYTOWER_MACAROON"], "rb") as file:
             macaroon = file.read()
@@ -186,7 +186,7 @@ class Ways(BesideLnd):
 
 
 class Parts(BesideLnd):
-    """More than one channel carries."""
+    """Payments in parts, over more than one channel."""
 
     def setUp(self):
         super().setUp()
@@ -260,7 +260,7 @@ class Parts(BesideLnd):
 
 
 class Away(BesideLnd):
-    """lnd is not there, not ready, another one, or does not let us in: 7 where nothing is out, 4 where something may be."""
+    """lnd is not there, not ready, another node, or refuses us. Exit 7 if nothing was sent, 4 if something may be in flight."""
 
     def refused(self, code, *words, env=None):
         invoice, payment_hash = self.made()
@@ -310,7 +310,7 @@ class Away(BesideLnd):
         self.assert_paid(payment_hash, 50_000, 1)
 
     def test_another_node_at_its_address(self):
-        """R6: what is open is not shown to it, and it is not paid from it."""
+        """R6: another node is not shown open payments, and does not pay them."""
         invoice, payment_hash = self.send_held()
         self.peer("identity", pubkey=self.peer.info["nodes"]["C"])
         asked = len(self.peer("requests", path=TRACK)["requests"])
@@ -322,7 +322,7 @@ class Away(BesideLnd):
 
 
 class Others(BesideLnd):
-    """Somebody else uses the same lnd."""
+    """Other users of the same lnd."""
 
     def test_paid_by_lnd_itself(self):
         invoice, payment_hash = self.made()
@@ -345,7 +345,7 @@ class Others(BesideLnd):
         self.peer("foreign", hash=payment_hash, act="fence")
         self.expect(harness.REFUSED, "send", invoice, "--yes")
         self.pass_time(LEFT)
-        self.ok("send", invoice, "--yes")  # whoever left it there has gone
+        self.ok("send", invoice, "--yes")  # its owner has gone
         self.assert_paid(payment_hash, 50_000, 1)
 
     def test_they_pay_while_ours_is_lost(self):
@@ -380,7 +380,7 @@ class Others(BesideLnd):
         self.assert_paid(payment_hash, 50_000, 2)
 
     def test_they_end_our_fence(self):
-        """Nothing is concluded from a fence that did not stand: the proof is made anew, and is one."""
+        """A fence that somebody else has ended proves nothing: another one is made, and that one is a proof."""
         invoice, payment_hash = self.send_lost()
         self.pass_time()
         process = self.popen("resume", payment_hash)
@@ -391,7 +391,7 @@ class Others(BesideLnd):
         self.assert_paid(payment_hash, 50_000, 2)
 
     def test_they_delete_the_record(self):
-        """Seen at lnd and gone: paid or not, lnd cannot tell, and the operator's word ends it."""
+        """lnd had the HTLC, but its record is gone. lnd cannot tell whether it was paid, so a decision by hand ends it."""
         ends = {}
         for name, act, word in (("paid", "settle", "--write-off"), ("failed", "cancel", "--assume-failed")):
             invoice, payment_hash = self.send_held()
@@ -410,7 +410,7 @@ class Others(BesideLnd):
         self.expect(harness.REFUSED, "send", ends["paid"][1], "--yes")
 
     def test_a_second_database(self):
-        """Both pay the same: the money goes once, and both say so."""
+        """Both databases pay the same invoice: the money moves once, and both say that it is paid."""
         second = self.own(self.peer, "second")
         invoice, payment_hash = self.send_held()
         self.expect(harness.REFUSED, "send", invoice, "--yes", env=second)
@@ -420,7 +420,8 @@ class Others(BesideLnd):
         self.assertEqual(self.states(payment_hash), ["settled"])
 
     def test_an_old_copy_of_the_database(self):
-        """R12: attempts of ours that it does not have stop everything, until they are taken in."""
+        """R12: lnd shows attempts of ours that the old copy does not have. That stops everything, until `resolve --restored` has
+        recorded them."""
         self.ok("send", self.made()[0], "--yes")
         copy = os.path.join(self.folder, "copy.db")
         self.ok("backup", copy)
@@ -435,7 +436,7 @@ class Others(BesideLnd):
         self.assert_paid(payment_hash, 50_000, 1, env=old)
 
     def test_the_operators_word_comes_before_the_end_of_its_time(self):
-        """It is refused at once, as `resume` finds out, and not looked at for a minute."""
+        """`resolve` is refused at once, as `resume` would find, and does not watch lnd for a minute first."""
         invoice, payment_hash = self.send_lost()
         begun = time.monotonic()
         refused = self.expect(harness.REFUSED, "resolve", payment_hash, "--assume-failed", "--yes")
@@ -445,7 +446,7 @@ class Others(BesideLnd):
         self.ok("resume", payment_hash)
 
     def test_whether_it_keeps_time_is_told_by_its_own_words_alone(self):
-        """A time limit that lnd does not keep proves no death: an answer that says nothing about it is asked for again."""
+        """Only if lnd keeps a macaroon's time limit is its passing a proof. An answer that does not show this is asked for again."""
         self.fault(do="status", path="/v1/getinfo", nth=2, status=500, code=2, message="something else")
         invoice, payment_hash = self.made()
         self.ok("send", invoice, "--yes")
@@ -488,14 +489,15 @@ ASKED_BEFORE = ["/v1/state", "/v1/getinfo", "/v2/router/payments", "/v1/payments
 
 
 class Faults(BesideLnd):
-    """Every fault at every step; then all are gone, the clock has passed, and each payment is paid once."""
+    """Every fault at every step. Then the faults end, time passes, and each payment is paid once."""
 
     def setUp(self):
         super().setUp()
         self.ok("send", self.made()[0], "--yes")  # the database is there
 
     def stand(self, faults, before=None):
-        """One payment for each fault: [(the fault, its hash, its invoice, its number)]. `before`: a fault that is there too."""
+        """Makes one payment for each fault: [(the fault, its hash, its invoice, its number)]. `before`: a fault that each of them
+        meets first."""
         stands = []
         for do, given in faults:
             invoice, payment_hash = self.made()
@@ -504,7 +506,8 @@ class Faults(BesideLnd):
         return stands
 
     def send_each(self, stands, meets=1):
-        """All at once, until each has met its fault and had a second for what follows. Their exit codes, nothing where it was ended."""
+        """Sends all at once, until each has met its fault and had a second for what follows. Returns their exit codes, None if we
+        ended it."""
         processes = [self.popen("send", invoice, "--yes", *LONG) for _, _, invoice, _ in stands]
         for _, _, _, faults in stands:
             self.peer("wait", fault=faults[meets], seconds=PATIENCE)
@@ -536,13 +539,13 @@ class Faults(BesideLnd):
         self.heal(stands, lambda fault: 2 if fault[0] in ("drop", "frozen") else 1)
 
     def test_of_the_look_before_it(self):
-        """Nothing is out: paid, or not begun. What lnd shows and nobody can read may be somebody's payment."""
+        """Nothing was sent before the look: the payment is paid, or not begun. A record that nobody can read may be somebody's payment."""
         stands = self.stand([(do, {"path": TRACK, **given}) for do, given in OF_ANSWERS + OF_REQUESTS])
         codes = self.send_each(stands)
         for (fault, payment_hash, _, _), code in zip(stands, codes):
             with self.subTest(fault):
                 status = self.judge(payment_hash, 50_000)
-                if code is not None:  # one that was ended may have got anywhere
+                if code is not None:  # a process that we ended may have got anywhere
                     self.assertEqual(code == harness.OK, status == "SUCCEEDED")
                 self.assertNotEqual(code, harness.UNKNOWN)
 
@@ -552,7 +555,7 @@ class Faults(BesideLnd):
         self.heal(stands, lambda fault: 1)
 
     def fenced(self, nth):
-        """A hand-over is lost, and its fence (1) or the release (2) meets a fault."""
+        """A hand-over is lost, and its fence (`nth` 1) or the release (2) meets a fault."""
         stands = self.stand([(do, {"path": SEND, "fence": True, "nth": nth, **given}) for do, given in OF_ANSWERS + OF_REQUESTS],
                             {"do": "drop", "path": SEND, "fence": False})
         self.send_each(stands, meets=0)
@@ -571,7 +574,7 @@ class Faults(BesideLnd):
         self.fenced(2)
 
     def test_of_what_is_asked_before(self):
-        """Nothing is out yet: paid, or not begun."""
+        """Nothing was sent yet: the payment is paid, or not begun."""
         for path in ASKED_BEFORE:
             for do, given in OF_ANSWERS[:1] + OF_ANSWERS[4:8] + OF_ANSWERS[10:11] + OF_REQUESTS:
                 with self.subTest(path, do=do, **given):
@@ -585,10 +588,10 @@ class Faults(BesideLnd):
 
 
 class LateCopies(BesideLnd):
-    """The copy of a hand-over whose client has gone comes when it is least wanted."""
+    """A client has gone, and the copy of its hand-over comes at the worst moments."""
 
     def lose(self, moment, hold=False):
-        """Its client is killed while the copy waits there."""
+        """Kills a client while its copy waits at `moment`."""
         invoice, payment_hash = self.made(hold=hold)
         fault = self.fault(do="pause", path=SEND, hash=payment_hash, fence=False, moment=moment)
         process = self.popen("send", invoice, "--yes", *LONG)
@@ -642,7 +645,7 @@ class LateCopies(BesideLnd):
         self.assert_paid(payment_hash, 50_000, 2)
 
     def test_with_a_record_and_no_htlc(self):
-        """Between lnd's two writes: a fence would join that record, so it is ended first."""
+        """The copy waits between lnd's two writes. A fence would join that record, so the record is ended first."""
         payment_hash, late = self.lose("initiated")
         self.pass_time()
         process = self.popen("resume", payment_hash)
@@ -653,7 +656,7 @@ class LateCopies(BesideLnd):
         self.assert_paid(payment_hash, 50_000)
 
     def test_behind_lnds_database(self):
-        """Another writer holds it beyond the time of the hand-over: the fence waits behind the copy."""
+        """Another writer holds lnd's database for longer than the hand-over is valid: the fence waits after the copy."""
         invoice, payment_hash = self.made()
         self.peer("lock")
         process = self.popen("send", invoice, "--yes", *LONG)
@@ -673,10 +676,10 @@ MOMENTS = ["received", "accepted", "initiated", "registered", "circuit", "sent",
 
 
 class Kills(BesideLnd):
-    """lnd, or paytower, dies at each step. One lnd for each, side by side."""
+    """lnd, or paytower, dies at each step. Each case has an lnd of its own, and they run side by side."""
 
     def each(self, stands, work):
-        """`work(peer, stand, env)` returns what follows once all are done."""
+        """Runs `work(peer, stand, env)` for each stand. It returns a check to be made when all are done."""
         peers = self.side_by_side(lambda stand: self.lnd(), stands)
         done = self.side_by_side(lambda given: work(given[0], given[1], self.own(given[0], f"of{peers.index(given[0])}")), list(zip(peers, stands)))
         for stand, problem in zip(stands, done):
@@ -744,7 +747,7 @@ class Kills(BesideLnd):
                 self.assert_paid(payment_hash, 50_000)
 
     def test_the_client_at_each_step_of_the_proof(self):
-        """Killed in the fence, while it holds, in the last look, and in its release."""
+        """The client is killed in the fence, while it is held, in the last look, and in the release."""
         def lost():
             invoice, payment_hash = self.made()
             fault = self.fault(do="drop", path=SEND, hash=payment_hash, fence=False)
@@ -774,7 +777,7 @@ class Kills(BesideLnd):
                 self.assert_paid(payment_hash, 50_000, 2)
 
     def test_the_client_stands_still_beyond_the_time(self):
-        """SIGSTOP before the commit, and while the answer is on its way: the hand-over keeps the time that it was given."""
+        """SIGSTOP before the commit, and while the answer is on its way: the hand-over keeps the time limit that it was given."""
         for path, moment in (("/v1/graph/routes", "received"), (SEND, "received"), (SEND, "registered")):
             with self.subTest(path, moment=moment):
                 invoice, payment_hash = self.made()
@@ -793,7 +796,7 @@ class Kills(BesideLnd):
 
 class TheClock(BesideLnd):
     def test_lost_and_waited_for(self):
-        """The one test in which the 40 seconds are real: a single send that stays goes through all of it by itself."""
+        """The only test with the real 40 seconds: one send waits through all of it by itself."""
         invoice, payment_hash = self.made()
         self.fault(do="drop", path=SEND, hash=payment_hash)
         began = time.monotonic()

@@ -22,7 +22,7 @@ GO_ZERO = -6795364578871345152  # its zero time in nanoseconds, as far as 64 bit
 
 
 def text(number):
-    """As JSON has 64-bit numbers; what lnd did not record is null."""
+    """64-bit numbers as JSON has them; null for what lnd did not record."""
     return None if number in (None, 0, GO_ZERO) else str(number)
 
 
@@ -54,10 +54,11 @@ class Releases(harness.World):
         for hop, other in zip(theirs["hops"], ours["hops"]):
             self.assertEqual((other["pub_key"], other["chan_id"]), (hop["key"], text(hop["chan"])))
             self.assertIsNone(other["delay"])
-            # What lnd writes as 0 between the hops of a blinded path is not known: null, and so is the fee on either side of it.
+            # lnd writes 0 for what is not known between the hops of a blinded path: that is null here, and so is the fee on either side of
+            # it.
             self.assertEqual(other["amt_to_forward_msat"], hop["amt"] or None)
             self.assertEqual(other["fee_msat"], arriving - hop["amt"] if arriving and hop["amt"] else None)
-            # lnd writes the end of a blinded path as if the path had been told.
+            # lnd gives the end of a blinded path an expiry, although the path hides it.
             blinded_end = hop is theirs["hops"][-1] and len(theirs["hops"]) > 1 and "enc" in hop
             self.assertEqual(other["expiry"], None if blinded_end else hop["tl"] or None)
             arriving = hop["amt"]
@@ -104,7 +105,7 @@ class Releases(harness.World):
         reason = REASONS[theirs["failure"]] if status == "FAILED" else "NONE"
         self.assertEqual(ours["failure_reason"], "FAILURE_REASON_" + reason)
         request = bytes.fromhex(theirs["payreq"])
-        plain = all(0x20 <= byte < 0x7F for byte in request)  # anything else is kept raw and not shown
+        plain = all(0x20 <= byte < 0x7F for byte in request)  # any other text is kept raw, and not shown
         self.assertEqual(ours["payment_request"], request.decode() if request and plain else None)
         # Attempts are in the order of their ids.
         self.assertEqual(len(ours["htlcs"]), len(attempts))
@@ -143,7 +144,7 @@ class Releases(harness.World):
                 self.assertEqual(other["amp_child_index"], hop.get("amp_child", 0) if "amp_set" in hop else None)
 
     def every_extra_is_kept(self, theirs):
-        """Whatever lnd's reading has and no column holds is shown by `show`, but for secrets."""
+        """`show` prints everything that lnd's own reading has and no column holds, except secrets."""
         extra = {"custom", "meta", "enc", "amp_set"}
         for payment in theirs:
             attempts = payment["attempts"] or []
@@ -159,7 +160,7 @@ class Releases(harness.World):
                 self.assertIn(len(shown["imported_raw"]), (1,) if needed else (0, 1))
                 for raw in shown["imported_raw"]:
                     self.same_raw(payment, raw)
-                # The preimage of a keysend payment stands there as the proof of payment and nowhere else; no other secret does.
+                # A keysend payment's preimage is shown only as the proof of payment. No other secret is shown.
                 for attempt in attempts:
                     self.assertNotIn(attempt["session"], outcome.out)
                 for hop in hops:
@@ -220,7 +221,7 @@ class Releases(harness.World):
         self.compare("lnd-native-v0.21.2.sqlite")
 
     def test_0_21_2_moved_to_native_sql(self):
-        """Its duplicates, for which lnd has neither number nor route any more, come behind all others."""
+        """lnd no longer has numbers or routes of its duplicates: they come after all other payments."""
         name = "lnd-native-migrated-from-kv-v0.21.2"
         self.imported(self.unpack(name + ".sqlite"))
         theirs = {payment["seq"]: payment for payment in self.lnds_reading(name)}

@@ -26,7 +26,7 @@ def digest(path):
 
 
 def beside(path):
-    """The file and what SQLite would leave beside it."""
+    """The names of the file and of what SQLite would leave beside it."""
     if not os.path.isfile(path):
         return []
     return sorted(name for name in os.listdir(os.path.dirname(path)) if name.startswith(os.path.basename(path)))
@@ -135,7 +135,7 @@ class Sources(harness.World):
     # --- a running lnd, and one that was killed ---
 
     def open_elsewhere(self, path, mode):
-        """Another process that has the file open as lnd does."""
+        """Starts another process that has the file open as lnd does."""
         code = ("import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None); d.execute('PRAGMA journal_mode = ' + sys.argv[2]);"
                 "d.execute('PRAGMA wal_autocheckpoint = 0'); d.execute('BEGIN IMMEDIATE');"
                 "d.execute(\"UPDATE payments SET amount_msat = 4243 WHERE amount_msat = 4242\"); d.execute('COMMIT') if sys.argv[2] == 'wal' else None;"
@@ -274,7 +274,7 @@ class Sources(harness.World):
                 self.assertEqual(sorted(name for name in os.listdir(self.folder) if name.startswith(example)), [example])
 
     def test_bits_that_have_turned(self):
-        """Each file with a few bytes changed, the same ones in each run: read, read in part or refused, and the file stays as it is."""
+        """A few bytes of each file are changed, the same ones in each run. It is read, read in part or refused, and not changed."""
         dice = random.Random(17)
         codes = collections.Counter()
         for example, rounds in ((NATIVE, 60), (KEY_VALUE, 40)):
@@ -284,7 +284,7 @@ class Sources(harness.World):
             for turn in range(rounds):
                 changed = bytearray(whole)
                 for _ in range(dice.randint(1, 8)):
-                    # Half of them in headers of pages, where a file is most easily hurt.
+                    # Half of the bytes are in page headers, where damage does most.
                     at = dice.randrange(len(whole)) if dice.random() < 0.5 else dice.randrange(len(whole) // 4096) * 4096 + dice.randrange(120)
                     changed[at] = dice.randrange(256)
                 with open(path, "wb") as file:
@@ -303,7 +303,7 @@ class Sources(harness.World):
     # --- what is made ---
 
     def test_the_database_has_the_schema_of_a_new_one(self):
-        """Rows come in without triggers and indexes; afterwards each of them is there again."""
+        """An import drops triggers and indexes while it adds rows; afterwards all of them are back."""
         new = os.path.join(self.folder, "new.db")
         self.ok("--db", new, "send", self.invoice(), "--yes")
         schemas = []
@@ -347,7 +347,7 @@ class Sources(harness.World):
         return [row for row in self.payments() if row["status"] in ("IN_FLIGHT", "INITIATED")]
 
     def test_the_operators_word_ends_what_lnd_had_open_and_releases_its_guard(self):
-        """R17: lnd's machine is gone. One word is enough, and what `show` says then is what `send` does."""
+        """R17: lnd's machine is gone. One `resolve` is enough, and `send` then does what `show` says."""
         self.taken(self.unpack(BBOLT))
         opened = self.open_payments()
         self.assertEqual(len(opened), 6)
@@ -391,7 +391,7 @@ class Sources(harness.World):
         self.ok("check")
 
     def test_what_lnd_proves_later_wins_over_the_word(self):
-        """R8, also beside an attempt that came after the copy; and a failure confirms the word."""
+        """R8, also with an attempt that was made after the copy. And a failure confirms a decision by hand."""
         preimages = {i: hashlib.sha256(b"later %d" % i).digest() for i in (12, 13, 14, 15)}
         names = {i: hashlib.sha256(preimages[i]).hexdigest() for i in preimages}
         renamed = [statement for i in preimages for statement in
@@ -450,7 +450,7 @@ class Sources(harness.World):
         return {row["status"]: row["payment_hash"] for row in self.payments() if row["amp"]}
 
     def never_payable(self, set_id):
-        """By no way that an operator has."""
+        """No command of an operator makes it payable."""
         for word in ("--assume-failed", "--write-off"):
             self.run_it("resolve", set_id, word, "--yes")
         said = self.expect(REFUSED, "resolve", set_id, "--assume-failed", "--yes", "--json").error()
@@ -539,7 +539,7 @@ class Sources(harness.World):
         database.close()
 
     def test_what_an_older_paytower_took_for_a_hash_is_marked_by_a_later_import(self):
-        """One that failed would be payable, and one that was open could not end: its preimage is no proof of a set id."""
+        """A failed one would be payable, and an open one could never end, because its preimage does not prove a set id."""
         self.taken(self.unpack(NATIVE))
         amp = self.amp_payments()
         self.as_an_older_paytower_stored_it(amp["FAILED"], amp["IN_FLIGHT"])

@@ -10,7 +10,7 @@ import unittest
 import harness
 import manual
 
-# What stands in no page of its own.
+# Other programs' pages, which the manual may refer to.
 OTHER_PROGRAMS = {"jq": 1, "sqlite3": 1, "systemctl": 1, "systemd.timer": 5, "crontab": 5, "cp": 1}
 
 
@@ -20,12 +20,12 @@ def helped(*command):
 
 
 def flags_of(text):
-    """Long names and short ones of a help's list of options."""
+    """The long and the short names in the list of options of a --help."""
     return set(re.findall(r"^  (?:-\w, |    )--([a-z][a-z0-9-]+)", text, re.M)), set(re.findall(r"^  -(\w), --", text, re.M))
 
 
 def defaults_of(text):
-    """Long name to the numbers of its default, of a help's list of options."""
+    """For each long name in a --help, the numbers in its default."""
     entries = re.findall(r"^  (?:-\w, |    )--([a-z][a-z0-9-]+)(.*(?:\n {32}.*)*)", text, re.M)
     found = {name: re.search(r"\(default: ([^)]*)\)", " ".join(entry.split())) for name, entry in entries}
     return {name: numbers(default.group(1)) for name, default in found.items() if default and numbers(default.group(1))}
@@ -37,7 +37,7 @@ def numbers(text):
 
 
 def entry_of(text, flag):
-    """The lines of an option's entry; none where there is no entry."""
+    """The lines of an option's entry; empty if it has none."""
     found = re.search(rf"^\.It Fl (?:.* Fl )?-{flag}(?![\w-]).*\n((?:(?!\.It |\.El).*\n)*)", text, re.M)
     return found.group(1) if found else ""
 
@@ -61,7 +61,7 @@ def page_of(command):
 
 
 def part_of(command):
-    """Where a command's options stand: its page, or its part of the page of a group."""
+    """The text that lists a command's options: its page, or its section in the page of its group."""
     text = page_of(command)
     return manual.subsections(text)[command] if " " in command else text
 

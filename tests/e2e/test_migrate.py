@@ -27,7 +27,7 @@ def digest(path):
 
 
 def dump(path):
-    """All that a database holds, but for the times and the random name of the migration itself."""
+    """All that a database holds, except times and the random name that the migration adds."""
     database = sqlite3.connect(path)
     queries = {
         "payments": "SELECT * FROM payments ORDER BY payment_index",
@@ -101,7 +101,7 @@ class Migrate(harness.World):
         self.assertEqual(tried, done)
 
     def test_a_dry_run_leaves_log_and_index_alone_also_after_a_crash(self):
-        """The records stand in the log: whoever wrote them was killed before a checkpoint."""
+        """The records are in the log, because their writer was killed before a checkpoint."""
         self.legacy(statuses=[(bytes([4]) * 32, 1)])
         database = sqlite3.connect(self.db)
         database.execute("PRAGMA wal_autocheckpoint = 0")
@@ -324,7 +324,7 @@ class Migrate(harness.World):
         self.assertEqual(len(dump(self.db)["payments"]), 29_999)
 
     def test_vector_24_two_imports_at_the_same_time(self):
-        """Told to wait or not, whoever comes second finds the database being made, or made."""
+        """With or without waiting, every import but one finds the database being made, or complete."""
         source = os.path.join(LND, "v8big.db")
         for wait in ("0s", "30s"):
             if os.path.exists(self.db):
@@ -363,7 +363,7 @@ class Migrate(harness.World):
             self.assertEqual(dump(self.db), expected)
 
     def test_interrupted(self):
-        """Each signal at moments from the first look at the records to the end: the database is the old one or the new one."""
+        """Each signal comes at moments from the first look at the records to the end. The database is then the old one or the new one."""
         self.legacy([(i, legacy.record(legacy.preimage(i))) for i in range(1, 30_000)])
         template = self.db + ".template"
         shutil.copy(self.db, template)
@@ -381,7 +381,7 @@ class Migrate(harness.World):
             time.sleep(whole * (0.1 + part / 10))
             process.send_signal(which)
             out, err = process.communicate(timeout=60)
-            # Before it listens a signal ends it as any program; and it may have been faster.
+            # Until paytower handles signals, one ends it like any program. Or it was done before the signal came.
             self.assertIn(process.returncode, (code, -which, OK), (out, err))
             if process.returncode == code:
                 interrupted += 1
@@ -441,7 +441,7 @@ class Migrate(harness.World):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
-        # What fits into memory needs no file: more than that has to.
+        # A small migration stays in memory and needs no file. A larger one does.
         self.assertIn(self.run_it("migrate", "--dry-run", env={"TMPDIR": temporary}, preexec_fn=little_space).code, (DATABASE, QUARANTINED))
         self.ok("migrate", "--from-lnd", os.path.join(LND, "v8big.db"), "--db", os.path.join(self.folder, "other.db"))
         self.expect(DATABASE, "migrate", "--from-lnd", os.path.join(LND, "v8big.db"), "--db", os.path.join(self.folder, "other.db"), "--dry-run",

@@ -40,7 +40,7 @@ class Kill(harness.World):
         self.trace = os.path.join(self.folder, "trace")
 
     def start_over(self):
-        """The folder as it was before the first try: the database of the template, if there is one, and nothing beside it."""
+        """Makes the folder as it was before the first try: with the template's database, if there is one, and nothing else."""
         for path in glob.glob(self.db + "*"):
             os.unlink(path)
         if os.path.exists(self.template):
@@ -60,7 +60,7 @@ class Kill(harness.World):
         return collections.Counter(re.findall(r"^\d+ +(\w+)\(", trace, re.M))
 
     def kill_everywhere(self, args, check_killed):
-        """`check_killed` looks at what the killed run left. Returns what an undisturbed run makes."""
+        """Kills the run at each call. `check_killed` looks at what is left. Returns what an undisturbed run makes."""
         counted = self.calls_of(*args)
         expected = dump(self.db)
         self.assertGreater(sum(counted[call] for call in SYNCS), 1, counted)
@@ -83,8 +83,8 @@ class Kill(harness.World):
               f"{sum(counted[call] for call in OTHERS)} other calls: each rerun ended the same")
 
     def harmless(self, trace):
-        """Whether nothing hung on the sync that failed: SQLite's own of the folder of a journal, which it passes over; or one of
-        a checkpoint, when the log was synced since it was last written to, and was kept."""
+        """True if nothing depended on the sync that failed: SQLite's own, of the folder of a journal, whose failure it ignores; or
+        one of a checkpoint, if the log was synced after its last write and was kept."""
         before = trace[:trace.index("(INJECTED)")].splitlines()
         failed, before = before[-1], before[:-1]
         if re.search(r" fdatasync\(\d+<" + re.escape(self.folder) + ">", failed):
@@ -95,13 +95,15 @@ class Kill(harness.World):
         return written is not None and any(i > written for i in synced) and os.path.getsize(self.db + "-wal") > 0
 
     def fail_everywhere(self, args, check_failed):
-        """As `kill_everywhere`, but the call fails: whoever says OK has made the whole, and whoever does not has left `check_failed`."""
+        """As `kill_everywhere`, but the call fails. A run that exits with 0 has made everything; `check_failed` looks at what the
+        others left."""
         counted = self.calls_of(*args)
         expected = dump(self.db)
         tried, survived = collections.Counter(), collections.Counter()
         for call in SYNCS + OTHERS:
             error = "ENOSPC" if call in ("pwrite64", "fallocate") else "EIO"
-            # The last ones always: they say that it is done. Behind them a look at what was made writes a shared index.
+            # Always tries the last calls, which decide about the exit code. The check afterwards reads the file, which writes a shared
+            # index.
             last = range(max(1, counted[call] - LAST + 1), counted[call] + 1)
             for n in sorted({*range(1, counted[call] + 1, 1 if call in SYNCS else STEP), *last}):
                 with self.subTest(call=call, n=n):
@@ -186,10 +188,10 @@ class Kill(harness.World):
         return path
 
     def an_earlier_import(self):
-        """The template is lnd's file as it was at payment 40. Returns the file and what the template holds."""
+        """The template is an import of lnd's file as it was at payment 40. Returns lnd's file, and what the template holds."""
         source = os.path.join(LND, "v8big.db")
         self.ok("migrate", "--from-lnd", source)
-        # As if lnd had gone on since: what follows payment 40 is not there yet, and no guard says that it was deleted.
+        # As if lnd had gone on since: payments after 40 are missing, and no guard says that they were deleted.
         database = sqlite3.connect(self.db)
         triggers = database.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:

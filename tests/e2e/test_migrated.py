@@ -19,7 +19,7 @@ IN_FLIGHT, COMPLETED, BOTH = bytes([4]) * 32, bytes([5]) * 32, legacy.payment_ha
 
 
 class Migrated(harness.World):
-    """Payments 1 to 8: 1, 3, 5, 6, 7 of one hash with different contents, between them 2, 4 and 8."""
+    """Payments 1 to 8: 1, 3, 5, 6 and 7 have the same hash and different contents; 2, 4 and 8 have their own."""
 
     def setUp(self):
         super().setUp()
@@ -86,7 +86,7 @@ class Migrated(harness.World):
         self.expect(REFUSED, "resolve", COMPLETED.hex(), "--assume-failed", "--yes")
         self.ok("resolve", BOTH.hex(), "--assume-failed", "--yes")
         self.env["PAYTOWER_SWITCH"] = self.switch
-        # The word was for the second HTLC that the status spoke of: the record beside it stays paid.
+        # The decision was about the second HTLC that the status spoke of: the record beside it stays paid.
         self.assertEqual(self.send_to(BOTH.hex()).error()["code"], "already_paid")
         # Now it is tried: nobody has an invoice of this hash, so that it fails, and that is a payment like any other.
         outcome = self.send_to(IN_FLIGHT.hex())

@@ -19,7 +19,8 @@ def scid(block):
 
 class Mission(World):
     def build(self, *channels):
-        """(block, from, to, {"cap", "ours": spendable by `from`, "fee": (base, ppm), "delta", "private"}), in sat."""
+        """Replaces all channels by these: (block, from, to, {"cap", "ours": spendable by `from`, "fee": (base, ppm), "delta",
+        "private"}), in sat."""
         with contextlib.closing(sqlite3.connect(self.net)) as network, network:
             keys = dict(network.execute("SELECT node, pub_key FROM nodes"))
             network.execute("DELETE FROM channels")
@@ -38,7 +39,8 @@ class Mission(World):
 
     @contextlib.contextmanager
     def changed(self):
-        """Policies change, and a failure takes its time: of one that is older than the question for it, the node no longer has the policy."""
+        """Opens the network's file to change policies. Failures take time: the node only keeps the policy of a failure that is
+        newer than the question for it."""
         with contextlib.closing(sqlite3.connect(self.net)) as network, network:
             network.execute("UPDATE numbers SET value = 1000000000 WHERE which = 2")
             yield network
@@ -106,7 +108,7 @@ class Mission(World):
         self.assertEqual([htlc["failure"]["code"] if htlc["failure"] else None for htlc in paid["htlcs"]], ["CHANNEL_FULL", None])
 
     def test_anothers_htlcs_fill_the_channel(self):
-        """Nobody tells of their end: it is tried again, until the payment's own time is over."""
+        """Nobody reports when another user's HTLC ends: the payment tries again until its own deadline."""
         self.build((100, 0, 1, {}), (101, 1, 2, {}))
         self.full_at(1)
         held = self.invoice("10sat", "--node", "n2", "--hold", "2s")
@@ -126,14 +128,14 @@ class Mission(World):
         self.ok("send", self.invoice("10sat", "--node", "n3"), "--yes")
 
     def test_what_failed_for_another_payment_is_avoided_where_there_is_another_way(self):
-        """The cheap way is dry. One payment finds out; the next ones go round it at once, unless they are told to forget."""
+        """The cheap route has no liquidity. One payment finds that out; the next ones avoid it at once, except with --no-memory."""
         self.build((100, 0, 1, {}), (101, 1, 3, {"ours": 100}), (102, 0, 2, {}), (103, 2, 3, {"fee": (5_000, 10)}))
         first = self.ok("send", self.invoice("10000sat", "--node", "n3"), "--yes", "--json", "--fee-limit", "100sat").json()
         self.assertEqual(len(first["htlcs"]), 2)
         second = self.ok("send", self.invoice("10000sat", "--node", "n3"), "--yes", "--json", "--fee-limit", "100sat").json()
         self.assertEqual(len(second["htlcs"]), 1)
         third = self.ok("send", self.invoice("10000sat", "--node", "n3"), "--yes", "--json", "--fee-limit", "100sat", "--no-memory").json()
-        self.assertEqual(len(third["htlcs"]), 2)  # its own failure excludes all the same
+        self.assertEqual(len(third["htlcs"]), 2)  # the payment's own failure is excluded all the same
 
     def test_a_line_of_a_batch_has_no_memory_of_its_own(self):
         path = os.path.join(self.folder, "batch.ndjson")

@@ -26,7 +26,8 @@ def text_of(block):
 
 class NoRoute(Served):
     def build(self, *channels):
-        """Channels (block, from, to, options): `from` has `balance` of it; `base`, `delta`, `most`, `disabled` and `public` say how."""
+        """Replaces all channels by these: (block, from, to, options). `from` has `balance`; the other options are `base`, `delta`,
+        `most`, `disabled` and `public`."""
         with sqlite3.connect(self.net) as network:
             keys = dict(network.execute("SELECT node, pub_key FROM nodes"))
             network.execute("DELETE FROM channels")
@@ -43,7 +44,7 @@ class NoRoute(Served):
         self.build((100, 0, 1, first or {}), (101, 1, 2, second or {}))
 
     def faces(self):
-        """Over the file, over a node, and over an older node that has no getroutes."""
+        """Runs over the network's file, over a node, and over an older node that has no getroutes."""
         self.switch = self.env["PAYTOWER_SWITCH"] = self.file_switch
         yield "file"
         for faults in (None, "without=getroutes"):
@@ -58,7 +59,7 @@ class NoRoute(Served):
         return match[1]
 
     def check(self, code, sentence, *call, reason="NO_ROUTE"):
-        """`sentence`: a pattern for all of it."""
+        """Checks why there is no route, in each of these ways. `sentence`: a pattern that must match all of the message."""
         call = (*call, "--max-parts", "1")
         seen = set()
         for face in self.faces():
@@ -141,12 +142,12 @@ class NoRoute(Served):
                 sent = self.expect(FAILED, "send", invoice, "--yes")
                 self.assertRegex(self.said(sent), r"^no route left after 1 attempt: every other route uses a channel or a node that has failed "
                                  r"before: 101x1x0/[01] \(TEMPORARY_CHANNEL_FAILURE by 0[23][0-9a-f]{64}\)$")
-                # Nothing of it was stored: what the attempts tell is all that is left.
+                # The reason is not stored: `show` only has what the attempts tell.
                 shown = self.ok("show", self.hash_of(invoice), "--json").json()
                 self.assertEqual(shown["failure_detail"]["code"], "attempts_failed")
                 self.assertRegex(shown["failure_detail"]["message"], r"^the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1")
                 self.assertIn(shown["failure_detail"]["message"], self.ok("show", self.hash_of(invoice)).out)
-                self.ok("send", self.invoice("1000sat", "--node", "n2"), "--yes")  # M1: that excludes nothing for another payment
+                self.ok("send", self.invoice("1000sat", "--node", "n2"), "--yes")  # M1: another payment may still use what failed
 
     def test_attempts_used_up(self):
         self.build((100, 0, 1, {}), (101, 1, 2, {}), (102, 0, 3, {}), (103, 3, 2, {}))

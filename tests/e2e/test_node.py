@@ -61,7 +61,7 @@ class Node(World):
         return path
 
     def leave_open(self, invoices):
-        """All of them held at their payees, and no paytower left: more than one call may have open at once."""
+        """Leaves all of them held at their payees, with no paytower running: more than one call may have open at once."""
         for some in range(0, MANY, MANY // 2):
             batch = self.batch(list(invoices.values())[some:some + MANY // 2])
             sender = self.popen("send", "--batch", batch, "--yes", "--parallel", PARALLEL, stdout=subprocess.DEVNULL)

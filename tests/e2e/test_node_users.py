@@ -13,18 +13,18 @@ import harness
 from served import Served
 from test_serve import Client
 
-# Every so many cases; all of them take a quarter of an hour.
+# Every Nth case is tried. All of them take a quarter of an hour.
 STEP = int(os.environ.get("PAYTOWER_FAULT_STEP", "1"))
 ACTS = ("pay", "hold", "fail", "complete")
 FAILS_ONCE = ("--fail", "temporary_channel_failure@1x1")
 
 
 class Forwarder:
-    """A program between paytower and the node, such as socat: it takes everything at once and passes it on when it likes."""
+    """A program between paytower and the node, such as socat: it accepts everything at once, and may pass it on later."""
 
     def __init__(self, path, node):
         self.node = node
-        self.holding = False                 # keeps what it was given, also when its client has gone
+        self.holding = False                 # keeps what it was given, even when its client has gone
         self.kept = []
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(path)
@@ -71,7 +71,7 @@ class Forwarder:
         self.end(client)
 
     def deliver(self):
-        """What was kept reaches the node at last, whichever run of it listens there now."""
+        """Passes on what was kept, to the run of the node that listens by now."""
         self.holding = False
         late = Client(self.node)
         for block in self.kept:
@@ -124,7 +124,7 @@ class NodeUsers(Served):
 
 
 class AnotherUser(NodeUsers):
-    """Another user of the node has to do with the same hash."""
+    """Another user of the node pays the same hash, or tries to."""
 
     def test_another_user_between_our_failure_and_our_next_try(self):
         occasions = ["end:1", "end:2", "getroutes:2", "after-getroutes:2", "sendpay:2", "after-sendpay:1", "after-sendpay:2"]
@@ -147,7 +147,7 @@ class AnotherUser(NodeUsers):
         self.report("another user")
 
     def test_another_user_pays_while_a_look_is_under_way(self):
-        """The rows were read before, the money behind: what is read between the two is no lost preimage."""
+        """The rows were read before the payment, the money movements after it. That must not look like a lost preimage."""
         for place, act in itertools.product(("after-listsendpays:1", "listhtlcs:1", "after-listhtlcs:1", "listchannelmoves:1"), ("complete", "pay")):
             with self.subTest(place=place, act=act):
                 invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "1s")
@@ -161,7 +161,7 @@ class AnotherUser(NodeUsers):
         self.report("looks")
 
     def test_an_attempt_beside_anothers_payment_is_closed_by_the_operators_word(self):
-        """While the node keeps the other user's complete record, no fence of ours takes: nothing else ends our attempt (R17)."""
+        """As long as the node has the other user's complete record, it refuses our fence: only `resolve` ends our attempt (R17)."""
         for word in ("--assume-failed", "--write-off"):
             for named in (True, False):
                 with self.subTest(word=word, named=named):
@@ -197,11 +197,11 @@ class AnotherUser(NodeUsers):
 
 
 class TwoDatabases(NodeUsers):
-    """An old copy of the database beside the original."""
+    """An old copy of the database is used beside the original."""
 
     def judge_both(self, invoice, copy, what):
-        """The HTLCs of both as one. A database that said FAILED was right when it said so: none of its own attempts paid, and it
-        pays no more what the other one has paid since."""
+        """Judges the HTLCs of both databases together. A database that said FAILED was right: none of its own attempts paid, and it
+        does not pay again what the other one has paid since."""
         payment_hash = self.hash_of(invoice)
         own, amount = set(), 0
         for env in ({}, copy):
@@ -224,7 +224,7 @@ class TwoDatabases(NodeUsers):
         self.assertLessEqual(sum(row["amt_msat"] for row in self.ledger(payment_hash) if row["state"] == "settled"), amount, what)
 
     def both(self, copy, first, second=None):
-        """The same command in both databases at once, or one each."""
+        """Runs a command in both databases at once: the same one, or one each."""
         processes = [self.popen(*first), self.popen(*(second or first), env=copy)]
         for process in processes:
             out, err = process.communicate(timeout=60)
@@ -285,7 +285,8 @@ class TwoDatabases(NodeUsers):
             with self.subTest(moment=moment):
                 invoice = self.invoice("100sat", *FAILS_ONCE, "--hold", "50ms")
                 self.start()
-                # A database of its own: where both begin the payment anew, each rightly knows the other's attempts for those of a copy.
+                # Each time a new database: if both sent the payment again, each would rightly take the other's attempts for those of a
+                # copy.
                 self.env["PAYTOWER_DB"] = os.path.join(self.folder, f"moment-{moment}.db")
                 self.ok("send", self.invoice("100sat"), "--yes")  # the database is made
                 client = self.popen("send", invoice, "--yes")
@@ -305,10 +306,10 @@ class TwoDatabases(NodeUsers):
 
 
 class ForgetfulNode(NodeUsers):
-    """A node that forgets."""
+    """A node that forgets records."""
 
     def test_settled_then_erased(self):
-        """One row, the whole hash, and a restart that forgets the HTLCs too."""
+        """The node forgets one row, the whole hash, or, in a restart, the HTLCs too."""
         for what, older in itertools.product(("row", "hash", "everything"), (None, "without=listchannelmoves", "without=listchannelmoves+listhtlcs")):
             with self.subTest(what=what, older=older):
                 invoice = self.invoice("100sat", "--hold", "forever")
@@ -328,7 +329,7 @@ class ForgetfulNode(NodeUsers):
                     status = self.judge(payment_hash, what, erased=True)
                 self.assertEqual(status, "UNKNOWN" if older is None else "IN_FLIGHT")
                 self.assertIn(self.run_it("send", invoice, "--yes", "--wait", "1s").code, (harness.REFUSED, harness.UNKNOWN))
-                # To give up does not make it payable either.
+                # cancel does not make it payable either.
                 self.run_it("cancel", payment_hash)
                 self.step("resume", "--wait", "2s")
                 self.assertEqual(self.judge(payment_hash, what, erased=True), status)
@@ -353,7 +354,7 @@ class ForgetfulNode(NodeUsers):
         occasions = ["after-sendpay:2", "waitsendpay:2", "after-waitsendpay:2", "end:2", "fence:1", "after-fence:1"]
         for occasion in occasions:
             with self.subTest(occasion=occasion):
-                self.db = self.env["PAYTOWER_DB"] = os.path.join(self.folder, occasion + ".db")  # the node's counters are others by then
+                self.db = self.env["PAYTOWER_DB"] = os.path.join(self.folder, occasion + ".db")  # a new database each time, because the node's counters have changed
                 self.start(f"save=old@getinfo:1,restore=old@{occasion}" + (",ignore@sendpay:2" if "fence" in occasion else ""))
                 self.ok("send", self.invoice("100sat"), "--yes")
                 invoice = self.invoice("100sat", "--hold", "200ms")
@@ -370,7 +371,7 @@ class ForgetfulNode(NodeUsers):
 
 
 class OddNode(NodeUsers):
-    """Odd nodes and payees."""
+    """Nodes and payees that behave oddly."""
 
     def test_a_hostile_payee(self):
         occasions = ("sendpay:1", "after-sendpay:1", "waitsendpay:1", "after-waitsendpay:1", "listhtlcs:1")
@@ -415,7 +416,7 @@ class OddNode(NodeUsers):
                     self.start(older)
                     self.step("resume", "--wait", "2s")
                 status = self.judge(payment_hash, fault, erased="forget" in fault)
-                # What the node has a record of, or shows in its HTLCs, needs no list of money.
+                # If the node has a record of it, or shows its HTLC, the list of money movements is not needed.
                 if older == "without=listchannelmoves" and "orphan" not in fault and "forget" not in fault:
                     self.assertEqual(status, "SUCCEEDED")
         self.report("older nodes")
@@ -426,16 +427,16 @@ class OddNode(NodeUsers):
             with self.subTest(more=more, fault=fault):
                 invoice = self.invoice("100sat", *more)
                 self.start("without=getroute" + fault)
-                forget = ("--no-memory", "--max-parts", "1") if "askrene" in fault else ()  # advice, or smaller parts, would lead round it
+                forget = ("--no-memory", "--max-parts", "1") if "askrene" in fault else ()  # advice, or smaller parts, would avoid the failing channel
                 outcome = self.step("send", invoice, "--yes", "--wait", "10s", *forget)
-                # What is excluded is not used, whether the node keeps to it or not.
+                # Excluded channels are not used, even if the node ignores the exclusions.
                 self.assertEqual(outcome.code, harness.FAILED if "askrene" in fault else harness.OK, outcome)
                 self.judge(self.hash_of(invoice), fault)
         self.report("getroutes")
 
 
 class Forwarded(NodeUsers):
-    """Somebody in between."""
+    """A forwarder between paytower and the node."""
 
     def test_a_forwarder_in_between(self):
         path = os.path.join(self.folder, "forwarded")
@@ -467,7 +468,7 @@ class Forwarded(NodeUsers):
         self.report("behind a forwarder")
 
     def test_a_forwarder_that_keeps_a_request_over_a_restart_of_the_node(self):
-        """Another run of the node is no proof there: the old request comes to the new one."""
+        """Behind a forwarder a restart of the node proves nothing: the old request reaches the new run."""
         path = os.path.join(self.folder, "forwarded")
         for give_up in (False, True):
             with self.subTest(give_up=give_up):
@@ -485,7 +486,7 @@ class Forwarded(NodeUsers):
                 self.step("resume", "--wait", "4s")
                 late = forwarder.deliver()
                 asked = late.ask("getinfo")
-                while late.read()["id"] != asked:  # a question that was kept may be answered before
+                while late.read()["id"] != asked:  # questions that were kept may be answered first
                     pass
                 late.close()
                 self.step("resume", "--wait", "4s")
@@ -499,7 +500,7 @@ class Forwarded(NodeUsers):
 
 
 class Orphans(NodeUsers):
-    """A node killed before it made the HTLC of a record."""
+    """The node was killed after it wrote a record and before it made the HTLC."""
 
     def test_an_orphan_is_proven_by_another_run_of_the_node(self):
         invoice = self.invoice("100sat")
@@ -511,7 +512,7 @@ class Orphans(NodeUsers):
         self.start("lightningd")
         self.expect(harness.UNKNOWN, "resume", "--wait", "3s")  # one look proves nothing
         self.assertEqual(self.ok("show", payment_hash, "--json").json()["htlcs"][0]["status"], "IN_FLIGHT")
-        proven = self.expect(harness.UNKNOWN, "resume")  # as a cron job says it
+        proven = self.expect(harness.UNKNOWN, "resume")  # like a cron job
         self.assertIn("this record never ends", proven.err)
         self.assertIn("its record of that one never ends", self.ok("show", payment_hash).out)
         payment = self.ok("show", payment_hash, "--json").json()
@@ -519,7 +520,7 @@ class Orphans(NodeUsers):
         self.assertEqual(payment["status"], "IN_FLIGHT")  # the node shows the row for ever
         self.assertEqual(self.ledger(payment_hash), [])
         self.expect(harness.REFUSED, "send", invoice, "--yes")
-        # R17: the way out works with the node named, and what still blocks the hash there is said, without a circle of hints.
+        # R17: `resolve` works with the node named too, and says what still blocks the hash there; its hints do not lead in a circle.
         said = self.ok("resolve", payment_hash, "--assume-failed", "--yes")
         self.assertIn("asked again in 60 s", said.err)
         self.assertIn("refuses every payment of the hash", said.err)
@@ -540,7 +541,7 @@ class Orphans(NodeUsers):
 
 
 class Answers(NodeUsers):
-    """Answers that come to nothing."""
+    """Answers that cannot be used."""
 
     def test_a_first_answer_that_cannot_be_read_is_asked_for_again(self):
         for fault in ("garbage", "close=20", "break", "error=-1", "deep=10000"):

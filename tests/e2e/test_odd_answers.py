@@ -26,7 +26,7 @@ def says(text, run):
 
 
 def ends(text, run):
-    """The connection ends behind so many words."""
+    """The connection ends after this text."""
     def act(node, connection, request):
         says(text, run)(node, connection, request)
         node.hang_up(connection)
@@ -42,7 +42,7 @@ def error(code, message="words", run=False, data=None):
 
 
 def doctored(change):
-    """The true answer, changed."""
+    """The true answer, changed by `change`."""
     def act(node, connection, request):
         answer = node.execute(request)
         node.say(connection, change(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer})))
@@ -57,7 +57,7 @@ def late(seconds):
 
 
 def with_row(code, message, **row):
-    """Refused, because of a row that stands there already."""
+    """A refusal, together with a row that is the reason for it."""
     def act(node, connection, request):
         params = request["params"]
         own = row.get("own", True)
@@ -68,7 +68,7 @@ def with_row(code, message, **row):
 
 
 def failed(code, failcode=None, index=1):
-    """The attempt has failed, as waitsendpay tells it."""
+    """The attempt fails, with the error that waitsendpay gives."""
     def act(node, connection, request):
         row = node.row(request["params"])
         node.end(row, "failed")
@@ -85,7 +85,7 @@ DEEP = says(lambda request: '{"jsonrpc":"2.0","id":"' + request["id"] + '","resu
 
 OK, FAILED, OPEN = ("SUCCEEDED", harness.OK), ("FAILED", harness.FAILED), ("IN_FLIGHT", harness.UNKNOWN)
 
-# name, what is done, status and exit code, hand-overs under how many ids
+# name, what the node does, status and exit code, number of ids under which it got hand-overs
 TO_SENDPAY = [
     ("the answer twice", TWICE, OK, 1),
     ("EOF, not executed", ends("", False), OK, 1),
@@ -171,14 +171,14 @@ class OddAnswers(harness.World):
                 sent = [params for params in self.node.asked("sendpay") if not params["label"].endswith(":fence")]
                 self.assertEqual(len({params["groupid"] for params in sent}), ids, sent)
                 rounds = sorted({params["groupid"] for params in sent})
-                for params in sent:  # one piece each: parts are counted over all rounds
+                for params in sent:  # one piece each: part numbers count over all rounds
                     self.assertEqual((params["payment_hash"], params["partid"], params["amount_msat"]),
                                      (HASH, 1 + rounds.index(params["groupid"]), 100_000))
                     twins = [other for other in sent if other["groupid"] == params["groupid"]]
-                    self.assertEqual(twins, [params] * len(twins))  # the same attempt again is the same in every word
+                    self.assertEqual(twins, [params] * len(twins))  # the same attempt is handed over again with the same parameters
                 if any(row["label"] == OTHER for row in self.node.rows):
-                    self.assertEqual(len(sent), 1)  # another attempt's row is decided on before ours is handed over again
-                # What is on no list fails no attempt.
+                    self.assertEqual(len(sent), 1)  # the other attempt's row comes first: ours is not handed over again
+                # An answer that is on no list fails no attempt.
                 own = [htlc for htlc in payment["htlcs"] if htlc["origin"] == "own"]
                 self.assertEqual(sum(htlc["status"] == "FAILED" for htlc in own), ids - 1 if status == "SUCCEEDED" else 1 if status == "FAILED" else 0)
                 self.assertLessEqual(sum(row["status"] == "complete" for row in self.node.rows), 1)

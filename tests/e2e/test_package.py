@@ -42,7 +42,7 @@ class Package(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="paytower-package-")
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        # The strictest umask there is: modes are the package's own affair.
+        # With the strictest umask: the package sets its own modes.
         run("cpack", "-G", "DEB", "--config", os.path.join(BUILD, "CPackConfig.cmake"), "-B", cls.folder, preexec_fn=lambda: os.umask(0o077))
         packages = [name for name in os.listdir(cls.folder) if name.endswith(".deb")]
         assert len(packages) == 1, packages
@@ -73,7 +73,7 @@ class Package(unittest.TestCase):
         needed = re.findall(r"=> (\S+)", run("ldd", binary).stdout)
         owners = set()
         for path in needed:
-            # A merged /usr: dpkg may know the file by either name.
+            # With a merged /usr, dpkg may know the file by either name.
             paths = {path, os.path.realpath(path), "/usr" + path, path.removeprefix("/usr")}
             owners |= {line.split(":")[0] for line in run("dpkg-query", "-S", *sorted(paths), code=None).stdout.splitlines()}
         indirect = owners - named
@@ -116,7 +116,7 @@ class Package(unittest.TestCase):
         run(*dpkg, "--install", self.deb)
         self.assertTrue(expected("vendor-completions") <= {name[len("usr/"):] for name in files_below(root)})
         self.assertTrue(os.stat(os.path.join(root, "usr/bin/paytower")).st_mode & stat.S_IXOTH)
-        # The timer was enabled: its link goes too.
+        # The timer is enabled; removing the package removes its link too.
         wishes = os.path.join(root, "etc/systemd/system/timers.target.wants")
         os.makedirs(wishes)
         os.symlink("/usr/lib/systemd/system/paytower-resume@.timer", os.path.join(wishes, "paytower-resume@op.timer"))
@@ -158,16 +158,16 @@ class Units(harness.World):
         self.assertIn("strickt", done.stderr)
 
     def start(self, switch):
-        """The service's command as systemd runs it: nothing in the environment but what the unit says."""
+        """Runs the service's command as systemd does: only the unit's variables are in the environment."""
         state = os.path.join(self.folder, "state")
         command = shlex.split(re.search(r"^ExecStart=(.*)$", self.service, re.M).group(1))
         variables = dict(line.split("=", 1) for line in re.findall(r"^Environment=(.*)$", self.service, re.M))
         folder = "/var/lib/paytower/%i"
         self.assertEqual(variables["PAYTOWER_DB"], folder + "/payments.db")
-        self.assertNotIn("ConditionPathExists", self.service)  # it would be skipped in silence
+        self.assertNotIn("ConditionPathExists", self.service)  # a missing database would skip the unit silently
         self.assertEqual("/var/lib/" + re.search(r"^StateDirectory=(.*)$", self.service, re.M).group(1), folder)
         variables["PAYTOWER_DB"] = variables["PAYTOWER_DB"].replace(folder, state)
-        variables["PAYTOWER_SWITCH"] = switch  # of the EnvironmentFile
+        variables["PAYTOWER_SWITCH"] = switch  # this one is in the EnvironmentFile
         settings = [f"{name}={value}" for name, value in variables.items()]
         return run("env", "-i", *settings, *command, code=None, cwd="/")
 

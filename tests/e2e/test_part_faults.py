@@ -21,15 +21,15 @@ class PartFaults(Lanes, Served):
         self.given = 0
 
     def three_lanes(self):
-        """Of its own for a payment, so that those which are open at once go in three parts each."""
+        """Flags for three lanes that no other payment uses, so that payments which are open at once go in three parts each."""
         first, self.given = self.given + 1, self.given + 3
         return [word for lane in range(first, first + 3) for word in ("--outgoing-chan-id", f"{100 + lane}x1x0")]
 
     def serve(self):
-        """No earlier than the faults are known: start()."""
+        """Not in setUp: start() serves, when the faults are known."""
 
     def heal(self):
-        """The node as it should be, started again."""
+        """Starts the node again, without faults."""
         if harness.OVER_SOCKET:
             return self.start()
         self.stop()
@@ -39,12 +39,12 @@ class PartFaults(Lanes, Served):
         return self.ok("show", payment_hash, "--json").json()
 
     def parts(self, payment_hash):
-        """{"held": 2, "failed": 1}: what the network made of it."""
+        """The states of the parts in the network's ledger, such as {"held": 2, "failed": 1}."""
         states = [row["state"] for row in self.ledger(payment_hash)]
         return {state: states.count(state) for state in set(states)}
 
     def judge_parts(self, invoice, assumed=False):
-        """The rules, whenever somebody looks. `assumed`: the operator has called it failed. Returns what is shown."""
+        """Checks the rules that hold at any moment. `assumed`: it was marked as failed by hand. Returns what `show` prints."""
         decoded = self.decode(invoice)
         payment_hash = decoded["payment_hash"]
         rows = sorted(self.ledger(payment_hash), key=lambda row: int(row["created_ns"]))
@@ -58,7 +58,7 @@ class PartFaults(Lanes, Served):
         return shown
 
     def send_until(self, invoice, until, *more):
-        """Killed once the network has done that with it."""
+        """Sends, and kills the process when the parts are in these states."""
         process = self.popen("send", invoice, "--yes", *self.three_lanes(), *more)
         payment_hash = self.hash_of(invoice)
         self.wait_until(lambda: self.parts(payment_hash) == until)
@@ -68,8 +68,9 @@ class PartFaults(Lanes, Served):
 
 
 class Stand:
-    """How a payment in three parts stands when somebody decides. `faults`: of its parts; `until`: what the network has made of them;
-    `release`: how the payee ends it, None: by its patience; `end`: the status to which that leads when nothing more may be sent."""
+    """How far a payment in three parts has got when somebody decides. `faults`: of its parts; `until`: the states of its parts in
+    the network; `release`: how the payee ends it, None: by giving up its set; `end`: the status in the end if nothing more may be
+    sent."""
 
     def __init__(self, faults, until, end, release=None, invoice=(), send=()):
         self.faults, self.until, self.end = faults, until, end
@@ -93,7 +94,7 @@ STANDS = {
 
 
 class Decisions(PartFaults):
-    """All stands at once, one decision, and the end that follows."""
+    """All stands at once, one decision about each, and how they end."""
 
     def stand_all(self, *more):
         self.invoices = {name: self.invoice_of(3, *stand.invoice) for name, stand in STANDS.items()}
@@ -110,11 +111,11 @@ class Decisions(PartFaults):
                 work(name, stand)
 
     def each_is(self, step, code, *call):
-        """The same call of each: it ends with this code, or with one for its stand."""
+        """Makes the same call for each stand. `code`: its exit code, or a function of the stand."""
         self.each(step, lambda name, stand: self.expect(code(stand) if callable(code) else code, call[0], self.hashes[name], *call[1:]))
 
     def end_all(self):
-        """Each payee does what it does; nobody sends anything."""
+        """Lets each payee end its set; nobody sends anything."""
         for name, stand in STANDS.items():
             if stand.release is not None:
                 self.ok("simulate", "release", self.hashes[name], *stand.release)
@@ -122,7 +123,7 @@ class Decisions(PartFaults):
         self.run_it("resume", "--wait", "4s")
 
     def judge_all(self, step, expected, assumed=False):
-        """`expected`: the status of a stand."""
+        """Judges all payments. `expected`: gives the status for a stand."""
         def judge(name, stand):
             shown = self.judge_parts(self.invoices[name], assumed)
             self.assertEqual(shown["status"], expected(stand))
@@ -134,7 +135,7 @@ class Decisions(PartFaults):
         self.each(step, judge)
 
     def decide_without_the_node(self, word):
-        """As long as it can be asked, it is believed rather than the operator."""
+        """While the node can be asked, `resolve` is refused if the node says otherwise. Without the node it is done."""
         self.each_is("refused", harness.REFUSED, "resolve", word, "--yes")
         address = self.env.pop("PAYTOWER_SWITCH")
         self.each_is("decided", harness.OK, "resolve", word, "--yes")
@@ -151,7 +152,7 @@ class Decisions(PartFaults):
         self.end_all()
         self.judge_all("ended", lambda stand: stand.end)
         reasons = {payment["failure_reason"] for payment in self.payments("--status", "FAILED")}
-        # What had failed for good may be stored as that already: the first reason wins.
+        # Some may have failed for good already: the first reason wins.
         self.assertLessEqual(reasons, {"FAILURE_REASON_CANCELED", "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS"})
 
     def test_deadline(self):
@@ -186,7 +187,7 @@ class Decisions(PartFaults):
 
 
 class OnePart(PartFaults):
-    """A single part meets a fault while the payment is sent; whatever is left is taken up again."""
+    """One part meets a fault while the payment is sent, and later runs go on with what is left."""
 
     def begin(self, fault, lanes=37):
         self.build(lanes)
@@ -200,7 +201,7 @@ class OnePart(PartFaults):
         return invoice
 
     def send_with(self, fault, *more):
-        """Returns the invoice, and how its send ended."""
+        """Sends with this fault. Returns the invoice and the outcome."""
         invoice = self.begin(fault)
         return invoice, self.run_it("send", invoice, "--yes", *self.three_lanes(), *more)
 
@@ -224,7 +225,7 @@ class OnePart(PartFaults):
         self.paid_in_the_end(("die@sendpay#2", "die@after-sendpay#2"), "--wait", "2s")
 
     def test_fails_at_each_hop(self):
-        """Our own node is hop 0. The part is replaced beside the others, over another lane."""
+        """Our own node is hop 0. The part is replaced over another lane while the others are held."""
         for fault in ("error=204", "fail=TEMPORARY_CHANNEL_FAILURE@1", "fail=TEMPORARY_CHANNEL_FAILURE@2"):
             with self.subTest(fault):
                 invoice = self.begin(fault + "@sendpay#2:1")
@@ -233,7 +234,7 @@ class OnePart(PartFaults):
                 self.assertEqual([htlc["status"] for htlc in shown["htlcs"]].count("FAILED"), 1)
 
     def test_fails_for_good(self):
-        """The payee gives the others back in its own time: until then the outcome is open."""
+        """The payee gives the other parts back when it gives up the set. Until then the outcome is open."""
         invoice = self.killed_with("fail=INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS@sendpay#2", {"held": 2, "failed": 1})
         self.expect(harness.UNKNOWN, "resume", self.hash_of(invoice), "--wait", "2s")
         self.assertEqual(self.judge_parts(invoice)["status"], "IN_FLIGHT")
@@ -244,7 +245,7 @@ class OnePart(PartFaults):
         self.assertEqual(self.parts(self.hash_of(invoice)), {"failed": 3})
 
     def test_payee_gives_the_set_back(self):
-        """All that was open has ended, then a new round pays."""
+        """When all open parts have ended, a new round pays."""
         invoice = self.killed_with("ignore@sendpay#2", {"held": 2})
         self.heal()
         self.pass_time(TIMEOUT_OF_SETS)
@@ -254,7 +255,7 @@ class OnePart(PartFaults):
         self.assertEqual(self.parts(self.hash_of(invoice)), {"failed": 2, "fenced": 1, "settled": 3})
 
     def test_half_sent_and_killed(self):
-        """Another process hands over again what the node never had, and nothing else: the same round becomes whole."""
+        """Another process hands over only the parts that the node never had: the same round becomes complete."""
         for fault, until in (("ignore@sendpay#3", 2), ("ignore@sendpay#1,ignore@sendpay#2", 1)):
             with self.subTest(fault):
                 invoice = self.killed_with(fault, {"held": until})
@@ -265,7 +266,7 @@ class OnePart(PartFaults):
                 self.assertEqual(len(self.ledger(self.hash_of(invoice))), 3)
 
     def test_executed_after_a_cancel(self):
-        """What the node still had in its hands is not stopped by a word: the set becomes whole, and is paid."""
+        """A cancel does not stop a part that the node has already: the set becomes complete, and is paid."""
         invoice = self.killed_with("hold=1s@sendpay#2", {"held": 2})
         self.expect(harness.UNKNOWN, "cancel", self.hash_of(invoice))
         self.wait_until(lambda: self.parts(self.hash_of(invoice)) == {"settled": 3})
@@ -273,7 +274,7 @@ class OnePart(PartFaults):
         self.assert_paid_exactly(invoice, 3)
 
     def test_settled_beside_stuck_ones(self):
-        """The first proof is the payment's; no word takes it back, and the fee is final when none is open."""
+        """The first proof means paid: no decision by hand takes that back, and the fee is final when no part is open."""
         for word in ("cancel", "--assume-failed", "--write-off"):
             with self.subTest(word):
                 invoice = self.killed_with("stall=forever@sendpay#2,stall=forever@sendpay#3", {"settled": 1, "held": 2})
@@ -293,13 +294,13 @@ class OnePart(PartFaults):
                 self.expect(harness.REFUSED, "send", invoice, "--yes")
 
     def test_another_user_between_the_parts(self):
-        """Beside ours their payment gets no further; before ours it is theirs, and ours waits. Once is paid in any case."""
+        """Their payment fails while ours is under way; if theirs came first, ours waits. In any case it is paid once."""
         for fault, status in (("foreign-pay@sendpay#2:1", "SUCCEEDED"), ("foreign-fail@sendpay#1:1", "SUCCEEDED"),
                               ("foreign-complete@sendpay#1:1", "SUCCEEDED"), ("foreign-hold@sendpay#1:1", "IN_FLIGHT")):
             with self.subTest(fault):
                 invoice = self.begin(fault, 36)
                 keys = dict(self.network("SELECT node, pub_key FROM nodes"))
-                self.add_channel(keys, 137, 0, 39, 4 * LANE)  # for them: they pay in one piece
+                self.add_channel(keys, 137, 0, 39, 4 * LANE)  # for the other user, who pays in one piece
                 self.add_channel(keys, 237, 39, 2, 4 * LANE)
                 self.network("UPDATE numbers SET value = value + 1 WHERE which = 17")
                 sent = self.run_it("send", invoice, "--yes", *self.three_lanes(), "--wait", "3s")

@@ -55,14 +55,14 @@ class Paid(Lanes):
         self.assertEqual(self.ledger(), [])
 
     def test_lanes_that_are_full_of_what_they_get(self):
-        """Every lane but one is filled to its last msat, and no channel is asked for a msat more."""
+        """Every lane but one is filled to its last msat, and no channel is asked for more than it has."""
         invoice = self.invoice_of(16)
         shown = self.ok("send", invoice, "--yes", "--json").json()
-        self.assertEqual(len(shown["htlcs"]), 16)  # not one refusal
+        self.assertEqual(len(shown["htlcs"]), 16)  # no part was refused
         self.assert_paid_exactly(invoice, 16)
 
     def test_what_the_payer_cannot_know_is_learned(self):
-        """Half of the lanes lead to nodes that have nothing for the payee."""
+        """Some of the lanes lead to nodes that have no balance towards the payee."""
         poor = [scid for scid, in self.network("SELECT scid FROM channels WHERE scid >> 40 BETWEEN 201 AND 206")]
         for scid in poor:
             first = self.network("SELECT node0 = 2 FROM channels WHERE scid = ?", scid)[0][0]
@@ -138,7 +138,7 @@ class Between(Lanes):
                 self.ok("resolve", payment_hash, word, "--yes")
                 self.env["PAYTOWER_SWITCH"] = address
                 self.assertEqual(self.ok("show", payment_hash, "--json").json()["status"], status)
-                # The switch still has them: nothing may be added.
+                # The switch still has the HTLCs: nothing may be added.
                 self.expect(harness.REFUSED, "send", invoice, "--yes")
                 self.assertEqual(len(self.ledger(payment_hash)), 3)
                 self.ok("simulate", "release", payment_hash)
@@ -149,7 +149,7 @@ class Between(Lanes):
     def test_all_fail_for_good(self):
         invoice, payment_hash = self.held_in_parts()
         self.ok("simulate", "release", payment_hash, "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS")
-        self.ok("resume", "--wait", "5s")  # all that was open has ended
+        self.ok("resume", "--wait", "5s")  # all open parts have ended
         self.assertEqual(self.assert_not_paid(invoice)["failure_reason"], "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS")
         self.assertEqual(len(self.ledger(payment_hash)), 3)
 

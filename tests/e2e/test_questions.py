@@ -9,7 +9,7 @@ import harness
 from served import Relayed
 
 LOOK = ["wait"] * 4 + ["listsendpays"]
-COPY = ["wait"]  # whether the database is an old copy: of a node without rows
+COPY = ["wait"]  # the old copy check, at a node without rows
 
 
 class Questions(Relayed):
@@ -20,10 +20,10 @@ class Questions(Relayed):
         self.assertEqual(asked, ["getinfo", *COPY, *LOOK, "getroutes"])
         self.assertEqual(self.relay.methods(), [*asked, "sendpay", "waitsendpay"])
         self.assertEqual(self.relay.connections, 1)
-        # The next one has a trace of its own there: one short list instead of a counter, beside the look, not before it.
+        # The store has a trace at the node by now: the check asks for one short list instead of a counter, at the same time as the look.
         self.relay.forget()
         self.ok("send", self.invoice("100sat"), "--yes")
-        # And something to remember: the layer is looked for, made, and told what its channels carried.
+        # The store also remembers something by now: its layer is looked for, made, and filled.
         asked = self.relay.before("sendpay")
         self.assertEqual([one for one in asked if one != "askrene-inform-channel"],
                          ["getinfo", "listsendpays", *LOOK, "askrene-listlayers", "askrene-create-layer", "askrene-age", "getroutes"])
@@ -43,7 +43,7 @@ class Questions(Relayed):
         self.assertEqual((methods.count("getinfo"), methods.count("sendpay")), (1, 20))
 
     def test_what_the_node_does_not_know_is_asked_once(self):
-        """An older node has no getroutes, and no lists of HTLCs and movements, and so no counters of them."""
+        """An older node has no getroutes, and no lists of HTLCs and movements, so it does not count them either."""
         self.start("without=getroutes+listchannelmoves+listhtlcs")
         self.ok("send", self.invoice("100sat"), "--yes")
         asked = self.relay.before("sendpay")
@@ -59,11 +59,11 @@ class Questions(Relayed):
         self.assertGreater(methods.count("getroute"), 10)
         self.assertEqual([methods.count(one) for one in ("getinfo", "getroutes")], [1, 1])
         looks = methods.count("getroute")
-        self.assertLess(methods.count("wait"), 5 + 2 * looks)  # four of the first look, and then the one that is known
+        self.assertLess(methods.count("wait"), 5 + 2 * looks)  # four in the first look, then only the counter that the node has
         self.assertEqual([one for one in methods if one in ("listhtlcs", "listchannelmoves")], [])
 
     def test_one_layer_a_store_is_all_that_stays(self):
-        """Whatever fails in between; and each run adds what the ones before did not tell."""
+        """Whatever fails in between. Each run adds what earlier runs have not told the node."""
         self.start()
         for _ in range(4):
             self.ok("send", self.invoice("100sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@1x2"), "--yes")
@@ -71,7 +71,7 @@ class Questions(Relayed):
         self.assertRegex(layer["layer"], r"^paytower-[0-9a-f]{32}$")
         self.assertGreater(len(layer["constraints"]), 0)
         self.assertEqual(self.relay.methods().count("askrene-remove-layer"), self.relay.methods().count("askrene-create-layer") - 1)
-        # The history goes, and with the next failure its advice: the layer is made anew.
+        # After the history is deleted, the layer is made again, with the next failure only.
         self.ok("delete", "--all", "--include-non-failed", "--yes")
         self.relay.forget()
         self.ok("send", self.invoice("100sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@2x1"), "--yes")

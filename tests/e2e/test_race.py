@@ -12,7 +12,7 @@ ROUNDS = int(os.environ.get("PAYTOWER_RACE_ROUNDS", "50"))
 
 class Race(World):
     def test_eight_sends_and_four_resumes(self):
-        # A resume that comes before the first send finds no database, and says so: it has one here from the start.
+        # A resume without a database fails, so there is one from the start.
         self.ok("send", self.invoice("1sat"), "--yes")
         for round_number in range(ROUNDS):
             with self.subTest(round=round_number):

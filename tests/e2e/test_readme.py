@@ -45,7 +45,7 @@ class Readme(harness.World):
             self.assertEqual([payment["label"] for payment in json.load(file)["payments"]], ["payroll 1"])
 
     def test_the_crontab_line(self):
-        """cron: sh, HOME, a short PATH, and nothing else."""
+        """What cron gives a command: sh, HOME, a short PATH, and nothing else."""
         commands = readme.crontab()
         self.assertEqual(len(commands), 1)
         place = os.path.join(self.home, "pay")
@@ -70,7 +70,7 @@ class Readme(harness.World):
         with open(os.path.join(folder, "config"), "w", encoding="utf-8") as file:
             file.write(re.sub("/var/lib/paytower/clightning/", self.home + "/", text))
         done = self.shell("paytower list; echo $?")
-        self.assertIn(self.home + "/payments.db", done.stderr)  # it is looked for where the file says
+        self.assertIn(self.home + "/payments.db", done.stderr)  # the database is looked for where the config file says
 
     def test_every_command_is_in_the_table_and_exit_codes_are_those_of_the_manual(self):
         with open(readme.PATH, encoding="utf-8") as file:

@@ -26,13 +26,13 @@ def number(channel):
 
 
 def words_of(answer):
-    """What of an answer must be the same."""
+    """The parts of an answer that must be the same."""
     if "error" in answer:
         error = answer["error"]
         data = {key: value for key, value in (error.get("data") or {}).items() if key in ("erring_index", "failcode", *FIELDS)}
-        data.pop("status", None)  # a row as it was loaded
+        data.pop("status", None)  # a row as it was loaded may have another status
         data.pop("destination", None)
-        local = data.get("erring_index") == 0  # each version has its own words for what its channel refuses
+        local = data.get("erring_index") == 0  # versions differ in the words of a refusal by their own channel
         return error["code"], re.sub(r" \(.*", "", error["message"]) if local else error["message"], data
     result = answer["result"]
     if "payments" in result:
@@ -48,7 +48,7 @@ class Recorded(test_serve.Serve):
             return [json.loads(line) for line in file]
 
     def found(self, talk, name):
-        """Values of this name in everything that was said, by payment hash."""
+        """The values of this name in all requests and answers, by payment hash."""
         found = {}
         for line in talk:
             for place in (line.get("params", {}), line.get("result", {}), *line.get("result", {}).get("payments", [])):
@@ -57,7 +57,7 @@ class Recorded(test_serve.Serve):
         return found
 
     def build(self, talk, hold_ms):
-        """The four nodes, and the invoices that the talk is about."""
+        """Builds the four nodes, and the invoices that the recording is about."""
         keys = {"A": OWN}
         for line in talk:
             for hop in line.get("params", {}).get("route", []):

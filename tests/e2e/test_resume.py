@@ -14,7 +14,7 @@ class Resume(World):
         return self.hash_of(invoice)
 
     def damage(self, payment_hash):
-        """Bit rot in the route of the payment's attempts, past every trigger."""
+        """Damages the route of the payment's attempts, as a failing disk would, past the trigger that forbids it."""
         with sqlite3.connect(self.db) as database:
             (trigger,) = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'attempts_immutable'").fetchone()
             database.execute("DROP TRIGGER attempts_immutable")
@@ -49,12 +49,12 @@ class Resume(World):
 
     def test_a_named_hash_means_all_its_open_tries(self):
         payment_hash = self.held_payment()
-        address = self.env.pop("PAYTOWER_SWITCH")  # the word is given while the switch is away
+        address = self.env.pop("PAYTOWER_SWITCH")  # resolve is called while the switch cannot be reached
         self.ok("resolve", payment_hash, "--assume-failed", "--yes")
         self.env["PAYTOWER_SWITCH"] = address
         self.assertEqual(self.ok("show", payment_hash, "--json").json()["status"], "FAILED")
         self.ok("simulate", "release", payment_hash)
-        # The dead try is on the watch list: asked for by its hash, its late success is stored.
+        # The try is on the watch list: resume by its hash asks about it, and stores its late success.
         self.ok("resume", payment_hash, "--wait", "3s")
         self.assert_paid_once(payment_hash)
 

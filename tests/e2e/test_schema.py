@@ -13,7 +13,7 @@ PAGE = manual.source("paytower-schema.5")
 
 class Schema(harness.World):
     def sqlite(self, script):
-        """As the page says: a read-only shell. One list of rows a statement."""
+        """Runs the statements in a read-only shell, as the manual page does. One list of rows for each statement."""
         return subprocess.run(["sqlite3", "-readonly", "-bail", "-json", self.db], input=script, capture_output=True, text=True, timeout=60)
 
     def rows(self, script):
@@ -30,7 +30,7 @@ class Schema(harness.World):
         lost = self.invoice("500sat", "--hold", "forever")
         self.expect(harness.UNKNOWN, "send", lost, "--yes", "--wait", "0")
         lost = self.hash_of(lost)
-        switch = self.env.pop("PAYTOWER_SWITCH")  # with one, the word is refused: the HTLC is there
+        switch = self.env.pop("PAYTOWER_SWITCH")  # with a switch --write-off would be refused, because it shows the HTLC
         self.ok("resolve", lost, "--write-off", "--yes")
         self.env["PAYTOWER_SWITCH"] = switch
         gone = self.invoice("600sat")

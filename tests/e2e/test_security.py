@@ -31,7 +31,7 @@ class Process(World):
 
     @unittest.skipIf(SANITIZED, "the leak checker attaches to its own process")
     def test_is_not_dumpable(self):
-        """The kernel gives /proc/PID of such a process to root, whoever runs it: no other process of the user can attach."""
+        """The kernel gives /proc/PID of such a process to root, whoever runs it, so no other process of the user can attach."""
         user = os.geteuid() or NOBODY
         if user == NOBODY:
             for path in [self.folder, *(os.path.join(self.folder, name) for name in os.listdir(self.folder))]:
@@ -127,7 +127,7 @@ class Files(World):
         os.chmod(self.folder, 0o777)
         self.assertIn("everybody can write into the folder", self.ok("send", self.invoice("250sat"), "--yes").err)
         self.assertIn("everybody can write into the folder", self.ok("list").err)
-        os.chmod(self.folder, 0o1777)  # as /tmp: nobody can replace what is another's
+        os.chmod(self.folder, 0o1777)  # like /tmp: nobody can replace another user's file
         self.assertEqual(self.ok("list").err, "")
 
     def trap(self, kind, path, victim):
@@ -137,14 +137,14 @@ class Files(World):
          "folder": lambda: os.mkdir(path, 0o700), "hard link": lambda: os.link(victim, path)}[kind]()
 
     def test_traps_beside_the_database(self):
-        """Nothing is written where a link leads, nothing hangs, and `check` or a refusal names what stands there."""
+        """Nothing is written where a link leads, nothing hangs, and `check` or a refusal names the file in the way."""
         self.ok("send", self.invoice("250sat"), "--yes")
         for end in ("-wal", "-shm", "-journal", ".lock", ".spool"):
             for kind in ("link", "dangling", "fifo", "folder", "hard link"):
                 with self.subTest(end=end, kind=kind), tempfile.TemporaryDirectory(dir=self.folder) as folder:
                     database, victim = os.path.join(folder, "p.db"), os.path.join(folder, "victim")
                     self.ok("backup", database)
-                    # Each copy pays on a network of its own: on one network, the next would be an old copy of this one.
+                    # Each copy uses a network of its own: on the same network, the next copy would count as an old copy of this one.
                     self.switch = self.file_switch = self.env["PAYTOWER_SWITCH"] = "sim:" + os.path.join(folder, "network.sim")
                     self.ok("simulate", "network", "--out", os.path.join(folder, "network.sim"), "--seed", "8")
                     with open(victim, "w", encoding="utf-8") as file:
@@ -157,7 +157,7 @@ class Files(World):
                     checked = self.expect(DATABASE, "check", env=environment, timeout=30)
                     self.run_it("list", env=environment, timeout=30)
                     if end == ".spool":
-                        self.assertEqual(sent.code, 0, sent)  # pays, and says that a preimage would have no place
+                        self.assertEqual(sent.code, 0, sent)  # pays, and warns that there is no place for a preimage
                     else:
                         self.assertEqual(sent.code, DATABASE, sent)
                         self.assertEqual(self.ledger(self.hash_of(invoice)), [])
@@ -235,7 +235,7 @@ class Words(World):
         return outcome
 
     def test_nothing_that_is_printed_has_control_characters(self):
-        """Whatever words come from outside: invoices, labels, names of files, of settings and commands, lines of a batch."""
+        """Whatever text comes from outside: invoices, labels, names of files, settings and commands, lines of a batch."""
         described = self.ok("simulate", "invoice", "--amt", "250sat", "--description", EVIL.replace("\x00", "")).out.strip()
         evil = EVIL.replace("\x00", "")
         for more in ([], ["--json"], ["-vv"]):
@@ -273,7 +273,7 @@ class Words(World):
 
 
 class Secrets(World):
-    """The payment secret proves a payer to the payee, and a preimage proves the payment: neither stands in a log or an error."""
+    """The payment secret lets its holder probe the payee, and a preimage proves the payment: neither is in a log or an error."""
 
     def secret_of(self, invoice):
         database = sqlite3.connect(f"file:{self.db}?mode=ro", uri=True)

@@ -74,7 +74,7 @@ class Client:
         return answer["error"]
 
     def silent(self):
-        """Nothing is there to be read. Ask only when a later request has been answered on another connection."""
+        """True if nothing has come. Ask only after a later request on another connection was answered."""
         return not self.buffer and not select.select([self.socket], [], [], 0)[0]
 
     def ended(self):
@@ -163,7 +163,7 @@ class Healthy(Serve):
                  "maxfee_msat": 100_000, "final_cltv": 18, "maxparts": 1}
         (route,) = client.result("getroutes", asked)["routes"]
         self.assertEqual([hop["next_node_id"] for hop in route["path"]], [hop["id"] for hop in plain])
-        # What goes into a hop is what came out of the one before.
+        # The amount that goes into a hop is what came out of the hop before.
         self.assertEqual([hop["amount_msat"] for hop in route["path"]], [plain[0]["amount_msat"], *(hop["amount_msat"] for hop in plain[:-1])])
         self.assertEqual([hop["delay"] for hop in route["path"]], [plain[0]["delay"], *(hop["delay"] for hop in plain[:-1])])
         first = route["path"][0]["short_channel_id_dir"]
@@ -182,7 +182,7 @@ class Healthy(Serve):
                          {"code": 205, "message": "Unknown destination node " + "02" * 33})
 
     def test_send_takes_what_getroutes_answers(self):
-        """Under the names of 25.09, those of 26.06, and both; and as parts, which it refuses."""
+        """With the names of 25.09, with those of 26.06, and with both; and as parts, which --routes refuses."""
         client = self.start()
         own = client.result("getinfo")["id"]
         path = os.path.join(self.folder, "routes.json")
@@ -220,7 +220,7 @@ class Healthy(Serve):
 
     def test_as_lightning_cli_writes(self):
         client = self.start()
-        # First it asks for notifications, and does not wait for the answer; its ids are strings.
+        # lightning-cli first asks for notifications, and does not wait for the answer; its ids are strings.
         client.write('{ "jsonrpc" : "2.0", "method" : "notifications", "id" : "cli:notifications#1", "params" : { "enable" : true } }')
         client.write('{ "jsonrpc" : "2.0", "method" : "getinfo", "id" : "cli:getinfo#1", "params" : [ ], "filter" : { "id" : true } }')
         answers = {answer["id"]: answer["result"] for answer in (client.read(), client.read())}
@@ -327,7 +327,7 @@ class Sockets(Serve):
             self.assertEqual(stat.S_IMODE(os.stat(name).st_mode), 0o600, name)
 
     def test_no_window_of_wider_access(self):
-        """bind() makes the file; with this umask it would be open to all unless the program narrows it first."""
+        """bind() makes the file. With this umask it would be open to everybody, unless the program narrows it first."""
         before = os.umask(0)
         try:
             self.start()
@@ -409,10 +409,10 @@ class Sockets(Serve):
 
 
 class Together(Serve):
-    """Many at once, and the end of the server at any moment."""
+    """Many requests at once, and a server that ends at any moment."""
 
     def fill(self, client, count):
-        """Parameters of `count` payments, asked for in one go each."""
+        """Prepares `count` payments, asking each kind of question for all of them at once. Returns the parameters of their sendpay."""
         def many(calls):
             client.write("".join(json.dumps({"jsonrpc": "2.0", "id": f"{method} {i}", "method": method, "params": params})
                                  for i, (method, params) in enumerate(calls)))
@@ -443,7 +443,7 @@ class Together(Serve):
         self.assertEqual(states, ["settled"] * 500)
 
     def test_killed_at_any_moment(self):
-        """What was answered is kept, and the same attempts once more settle each hash once."""
+        """What was answered is kept. When the same attempts are sent again, each hash settles once."""
         client = self.start()
         payments, _ = self.fill(client, 60)
         random_numbers = random.Random(4)
@@ -630,7 +630,8 @@ class Faults(Serve):
         client = self.start("lose-result@end:1,forget@listsendpays:3")
         params = self.prepare(client)
         client.result("sendpay", params)
-        # The ledger is asked afterwards: looking into it lets the network go on too, and an end that the server did not bring about is none of its faults.
+        # Ask the ledger afterwards: reading it also lets the network go on, and an end that the server did not bring about meets none of
+        # its faults.
         self.wait_until(lambda: self.query(client, params).get("error", {}).get("code") == 208)
         self.assertEqual(self.settled(params), 1)
         self.assertEqual(self.rows(client, params), [])
@@ -663,7 +664,7 @@ class Faults(Serve):
         self.assertEqual([row["state"] for row in self.ledger(params["payment_hash"])], ["fenced"])
 
     def part(self, params, number, amount):
-        """So much of the 250 sat, over the same channels."""
+        """A part with this amount of the 250 sat, over the same channels."""
         route = [{**hop, "amount_msat": hop["amount_msat"] - 250_000 + amount} for hop in params["route"]]
         return {**params, "route": route, "amount_msat": 250_000, "partid": number, "label": f"{params['label']}:{number}"}
 

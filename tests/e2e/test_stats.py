@@ -12,7 +12,7 @@ METRIC = re.compile(r'^(paytower_[a-z_]+)(\{[a-z]+="(?:[^"\\\n]|\\.)*"\})? (-?[0
 
 
 def read_exposition(text):
-    """{(name, labels): value}; fails on anything that the format does not allow."""
+    """Returns {(name, labels): value}; fails on anything that the format does not allow."""
     samples, described, typed = {}, set(), set()
     assert text.endswith("\n")
     for line in text[:-1].split("\n"):

@@ -22,8 +22,8 @@ class Syncs(World):
             return lines.read().splitlines()
 
     def syncs(self, lines):
-        """What was synced, in order, by the names of the files. The simulated network's own file is the node's business, and the
-        folder is SQLite's: once for each log that it opens, here the database's and the network's."""
+        """The names of the synced files, in order. Leaves out the simulated network's own file, and the folder, which SQLite syncs
+        once for each log that it opens (the database's and the network's)."""
         found = [re.search(r"(?:fsync|fdatasync|sync_file_range|msync|syncfs)\((?:\d+<([^>]*)>)?", line) for line in lines]
         names = [os.path.basename(match.group(1) or "unknown") for match in found if match]
         self.assertLessEqual(names.count(os.path.basename(self.folder)), 2)
@@ -34,7 +34,7 @@ class Syncs(World):
         lines = self.trace_send()
         report = next(i for i, line in enumerate(lines) if re.search(r"write\(1<", line))
         print(f"syncs of a settled send: {self.syncs(lines)}")
-        # What an earlier process may have left unsynced in the log, then the two commits; nothing behind the report.
+        # First what an earlier process may have left unsynced in the log, then the two commits; nothing after the report.
         self.assertEqual(self.syncs(lines), ["payments.db-wal"] * 3)
         self.assertEqual(self.syncs(lines[report:]), [])
 

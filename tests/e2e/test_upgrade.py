@@ -81,7 +81,7 @@ class Upgrade(harness.World):
         self.assertFalse(os.path.exists(self.db + ".before-upgrade"))
 
     def test_the_way_back(self):
-        """`check` finds something after the migration: here, modes that were widened meanwhile."""
+        """`check` finds a fault after the migration (here, modes that are too wide)."""
         self.legacy()
         folder = os.path.join(self.folder, "bin")
         os.mkdir(folder)
@@ -105,7 +105,7 @@ class Upgrade(harness.World):
         with open(self.db, "rb") as now, open(self.db + ".before-upgrade", "rb") as copy:
             self.assertEqual(hashlib.sha256(now.read()).digest(), hashlib.sha256(copy.read()).digest())
 
-        # And once more, now with what is really there.
+        # Once more, with the real program.
         os.unlink(os.path.join(folder, "paytower"))
         os.unlink(self.db + ".before-upgrade")
         self.assertEqual(self.upgrade().returncode, 0)

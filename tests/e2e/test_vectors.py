@@ -20,7 +20,7 @@ def numbers(words):
 
 
 def named_tests():
-    """Number to the names of its tests."""
+    """For each number, the names of its tests."""
     found = {}
     for pattern, name in (("lnd/*_test.cpp", r'TEST_CASE\("([^"]*)"\)'), ("migrations/*_test.cpp", r'TEST_CASE\("([^"]*)"\)'),
                           ("e2e/test_migrate*.py", r"def (test_\w*)\(")):

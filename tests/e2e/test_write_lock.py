@@ -12,7 +12,7 @@ from harness import World
 
 class WriteLock(World):
     def hold_write_lock(self):
-        """Byte 0 of the lock file, as another paytower holds it."""
+        """Locks byte 0 of the lock file, as another paytower does."""
         # pylint: disable=consider-using-with
         file = open(self.db + ".lock", "r+b")
         self.addCleanup(file.close)
