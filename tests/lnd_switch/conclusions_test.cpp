@@ -21,7 +21,7 @@ namespace {
 
 constexpr Mark ours = {1, 2, 3};
 
-/// HTLCAttempt, as the answer of a hand-over with our mark.
+/// An HTLCAttempt, as lnd answers a hand-over with our mark.
 json attempt(const char* status) {
   return json{{"attempt_id", "7"},
               {"status", status},
@@ -62,7 +62,7 @@ struct SendRow {
   int status;
   std::string body;
   Word word;
-  bool blames_route = false;  ///< of not_sent
+  bool blames_route = false;  ///< for not_sent
 };
 
 std::vector<SendRow> send_rows() {
@@ -197,7 +197,7 @@ Track kind(const TrackMeaning& meaning) {
   return std::holds_alternative<Record>(meaning) ? Track::record : Track::nothing;
 }
 
-/// Of a recorded request.
+/// The mark in a recorded request; nothing if it has none.
 std::optional<Mark> asked_mark(const std::string& asked) {
   const json request = json::parse(asked, nullptr, false);
   if (!request.is_object() || !request.contains("route") || !request["route"].contains("hops")) return std::nullopt;

@@ -20,7 +20,7 @@ Payment lost_payment() { return recorded_payment({handed_over(first_id)}); }
 
 Failure refusal() { return Failure{FailureCode::local_refusal, {}, {}, {}, "payment is in transition"}; }
 
-/// A switch as lnd's adapter states it.
+/// A switch with the capabilities of lnd's adapter.
 IdentityAnswer lnd_identity() {
   IdentityAnswer identity;
   identity.capabilities.same_again = false;
@@ -28,7 +28,7 @@ IdentityAnswer lnd_identity() {
   return identity;
 }
 
-/// The wishes that a decision leads to, for an item of this process or of a later one.
+/// One process with one item; shows the wishes that acts lead to.
 struct Process {
   IdentityAnswer identity = lnd_identity();
   Item item{};
@@ -130,7 +130,7 @@ TEST_CASE("lnd events: acceptance is stored before it is built on") {
   Payment payment = lost_payment();
   CHECK(decided(payment, Accepted{key_of(first_id)}) == "seen, ask for the end");
   CHECK(decided(payment, Accepted{key_of(first_id)}) == "ask for the end");
-  // With --wait 0 it is stored all the same, and nothing is stayed for.
+  // With --wait 0 it is stored all the same, but its end is not waited for.
   Process process = of_drawn(true);
   process.at.ask_for_ends = false;
   CHECK_FALSE(wished<SendQuery>(process.perform_one(Query{key_of(first_id)})));
@@ -142,7 +142,7 @@ TEST_CASE("lnd events: a process that is killed behind the commit has handed ove
   Process twice = of_drawn(true);
   CHECK(wished<SendHandover>(twice.perform_one(Dispatch{key_of(first_id)})));
   CHECK_FALSE(wished<SendHandover>(twice.perform_one(Dispatch{key_of(first_id)})));
-  // From lost to late, over the fence, to the next attempt.
+  // From lost to late, then the fence, then the next attempt.
   Payment payment = lost_payment();
   Sight sight = sight_at(after(5));
   CHECK(looked(payment, sight) == "look later");
@@ -163,7 +163,7 @@ TEST_CASE("lnd events: a process that was stopped writes the limit that it store
   REQUIRE(meaning.word == lnd::SendMeaning::Word::not_sent);
   Payment payment = lost_payment();
   CHECK(decided(payment, NotSent{key_of(first_id), meaning.failure, true}, after(200)) == "LOCAL_REFUSAL, look");
-  CHECK_FALSE(payment.attempts.front().failure->source_index);  // the route is not to blame
+  CHECK_FALSE(payment.attempts.front().failure->source_index);  // the route is not blamed
 }
 
 TEST_CASE("lnd events: a deadline or a cancel stops what follows, and proves nothing dead") {
@@ -228,7 +228,7 @@ TEST_CASE("lnd events: what an operator has called failed is watched, and ended 
 
 namespace {
 
-/// How one part stands, and what lnd shows of it.
+/// The state of one part, and what lnd shows of it.
 enum class Part { refused, live, lost, late, barred, in_flight, failed, settled, seen };
 
 constexpr UnixNs round_clock = after(45);
@@ -237,7 +237,7 @@ bool shown(Part part) { return part == Part::in_flight || part == Part::failed |
 
 Attempt attempt_of(Part part, std::uint32_t number, std::uint64_t msat) {
   Attempt attempt = handed_over(first_id, number, msat);
-  if (part == Part::live || part == Part::lost) {  // a later one
+  if (part == Part::live || part == Part::lost) {  // registered later, so its time is not over
     attempt.registered = after(38);
     attempt.dies_at = after(68);
   }
@@ -254,7 +254,7 @@ State state_of(Part part) {
   return part == Part::in_flight ? State::in_flight : part == Part::failed ? State::failed : State::settled;
 }
 
-/// As lnd keeps parts with skip_temp_err: open until one has settled and none is in flight.
+/// The record that lnd keeps of parts with skip_temp_err: open until one has settled and none is in flight.
 std::optional<Record> record_with(const std::vector<Part>& parts) {
   std::vector<Htlc> htlcs;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -266,7 +266,7 @@ std::optional<Record> record_with(const std::vector<Part>& parts) {
   return record_of(any(Part::settled) && !any(Part::in_flight) ? Status::succeeded : Status::in_flight, htlcs);
 }
 
-/// What must become of a part, by the table alone.
+/// How a part must end, according to the table (lnd/README 11).
 std::string end_of(Part part, const std::optional<Record>& record) {
   switch (part) {
     case Part::refused: return "LOCAL_REFUSAL";
@@ -315,7 +315,7 @@ void check_mix(const std::vector<Part>& parts, const std::vector<std::uint64_t>&
   const bool open = payment.has_open_attempt();
   const bool idle = record && record->status == Status::in_flight && !any(Part::in_flight) && !any(Part::settled);
   CHECK(says(text, "SUCCEEDED") == any(Part::settled));
-  CHECK_FALSE(text.find("FAILED FAILURE") != std::string::npos);  // never by the look that ended the last
+  CHECK_FALSE(text.find("FAILED FAILURE") != std::string::npos);  // never in the look that ended the last part
   CHECK_FALSE(says(text, "register"));
   CHECK(says(text, "ask routes") == (!any_open_before && !record));  // R4: a look between an end and the next round
   CHECK(says(text, "release") == (idle && !open));
@@ -361,7 +361,7 @@ TEST_CASE("lnd parts: one that failed beside open ones is replaced only where ln
     record.failing = failing;
     const Sight sight = sight_at(after(5), record);
     looked(payment, sight);
-    // Asked again when the failure is known.
+    // The payment asks for routes again when the failure is known.
     CHECK(looked(payment, sight) == std::string("ask for the end") + (failing ? "" : ", ask routes"));
   }
 }

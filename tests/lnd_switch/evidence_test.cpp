@@ -1,6 +1,6 @@
-// Goal: every cell of the decision table (lnd/README 11) decides as the table says: what lnd shows of a hash, against
-// each way in which our attempt can stand. Method: one named row a cell, through the real interpret(), decide() and
-// apply(), told as text.
+// Goal: every cell of the decision table (lnd/README 11) decides as the table says: what lnd shows of a hash, for each
+// state that our attempt can be in. Method: one named row for each cell, through the real interpret(), decide() and
+// apply(), with the result as text.
 #include <doctest/doctest.h>
 
 #include <initializer_list>
@@ -17,14 +17,14 @@ using Status = lnd::Record::Status;
 
 namespace {
 
-/// How our only attempt stands when the look is taken.
+/// The state of our only attempt at the time of the look.
 enum class Ours {
   not_recorded,  ///< a new try: nothing is stored of it
   refused,       ///< its answer says that it was not sent
   live,          ///< its answer can still come
   lost,          ///< the answer is lost, and its time is not over
   late,          ///< its time is over
-  barred,        ///< and a fence of this process has held behind every copy
+  barred,        ///< late, and a fence of this process was held after every copy
   too_high,      ///< the chain is above its expiry
   seen,          ///< lnd has shown its HTLC before
 };
@@ -68,7 +68,7 @@ Payment payment_of(Ours ours) {
   return payment;
 }
 
-/// What the answer of lnd to the only copy makes of the payment.
+/// lnd has answered the only copy with "not sent": ends the attempt.
 void refuse(Payment& payment) {
   Item item;
   item.payment = payment;
@@ -96,7 +96,7 @@ struct Cell {
   const char* decided;
 };
 
-/// One row a cell; each way in which ours can stand has one.
+/// One row for each cell. Every state of our attempt must have one.
 void check(const char* shown, const View& view, std::initializer_list<Cell> cells) {
   std::size_t rows = 0;
   for (const Cell& cell : cells) {
@@ -155,7 +155,7 @@ TEST_CASE("lnd table: a failed record without our mark") {
 }
 
 TEST_CASE("lnd table: our mark failed") {
-  // That of a try which has no attempt yet is an earlier try's.
+  // If the try has no attempt yet, the mark is that of an earlier try.
   const auto failed_of = [](Ours ours) {
     return own_htlc(State::failed, key_of(ours == not_recorded ? earlier_id : first_id));
   };
@@ -164,7 +164,7 @@ TEST_CASE("lnd table: our mark failed") {
     CAPTURE(name_of(ours));
     const Htlc htlc = failed_of(ours);
     CHECK(decided_at(ours, shows(record_of(Status::failed, {htlc}))) == failed);
-    // lnd keeps it open, and nothing of it comes any more: it is ended behind the write.
+    // lnd keeps the record open, although nothing in it can still happen: it is released after the write.
     CHECK(decided_at(ours, shows(record_of(Status::in_flight, {htlc}))) == failed + std::string(", release"));
     const Record beside_live = record_of(Status::in_flight, {htlc, foreign_htlc(State::in_flight)});
     CHECK(decided_at(ours, shows(beside_live)) == failed + std::string(", look later (another user)"));
@@ -173,7 +173,7 @@ TEST_CASE("lnd table: our mark failed") {
   }
   CHECK(decided_at(not_recorded, shows(record_of(Status::failed, {failed_of(not_recorded)}))) == "ask routes");
   CHECK(decided_at(not_recorded, shows(record_of(Status::in_flight, {failed_of(not_recorded)}))) == "release");
-  // lnd had said that it was not sent: that is an end either way.
+  // lnd has said that it was not sent, so the attempt has ended either way.
   CHECK(decided_at(refused, shows(record_of(Status::failed, {failed_of(refused)}))) == "ask routes");
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("lnd table: our mark in flight") {
   const View live_one = shows(record_of(Status::in_flight, {own_htlc(State::in_flight)}));
   const View earlier = shows(record_of(Status::in_flight, {own_htlc(State::in_flight, key_of(earlier_id))}));
   CHECK(decided_at(not_recorded, earlier) == "refuse in_flight, leave (ours, closed by hand)");
-  // It contradicts lnd's answer: nothing is sent, nothing ends, and its end is waited for.
+  // lnd contradicts its own answer: nothing is sent and nothing ends, and we wait for its end.
   CHECK(decided_at(refused, live_one) == "look later (ours, closed by hand)");
   for (const Ours ours : {live, lost, late, barred, too_high}) {
     CAPTURE(name_of(ours));
@@ -276,7 +276,7 @@ TEST_CASE("lnd table: a record of somebody else's without a live HTLC") {
 }
 
 TEST_CASE("lnd table: a record of ours without a live HTLC") {
-  // Of an attempt that was refused it cannot be: lnd says all those words before it makes a record.
+  // A refused attempt cannot have made it: lnd says all these refusals before it makes a record.
   check("empty, made when ours could", shows(record_of(Status::in_flight)),
         {{{not_recorded}, "refuse in_flight, leave (unfinished)"},
          {{refused}, "look later (unfinished)"},

@@ -1,4 +1,5 @@
-// For test_double.py: one JSON command a line, one answer a line. Makes our requests, and reads lnd's answers to them.
+// For test_double.py: reads one JSON command on each line and answers it on one line. Makes our requests to lnd, and
+// reads lnd's answers.
 #include <functional>
 #include <iostream>
 #include <map>
@@ -26,7 +27,7 @@ json shown(const Request& request) {
   return json{{"method", request.method}, {"target", request.target}, {"body", request.body}};
 }
 
-/// Of one store; the same command makes the same mark.
+/// The mark that one store makes; the same command makes the same mark.
 Mark mark_of(const json& said, MarkKind kind) {
   return MarkCipher(StoreId{}).make({AttemptId{said.at("id").get<std::uint64_t>()}, said.value("part", 0U), kind});
 }

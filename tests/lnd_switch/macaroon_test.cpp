@@ -1,4 +1,4 @@
-// Macaroons: the bytes are those of another writer, and what is none is refused.
+// Macaroons: ours have the same bytes as another program's, and what is not a macaroon is refused.
 #include <doctest/doctest.h>
 
 #include <type_traits>
@@ -26,7 +26,7 @@ const std::string twice =
     "6f6666636861696e1204726561641205777269746500022774696d652d6265666f726520323032362d31312d32385431"
     "343a31323a32322e3733373432335a00022774696d652d6265666f726520323130302d30312d30315430303a30303a30"
     "302e3030303030305a000006201f0916022577f7b33b5862e2803cf6abb6c64f7b936eb4de752b2a14f837f812";
-/// Of another maker: no location, and a third party's caveat.
+/// Made by another program: no location, and a third party's caveat.
 const std::string foreign =
     "0202c8017878787878787878787878787878787878787878787878787878787878787878787878787878787878787878"
     "787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878787878"
@@ -105,7 +105,7 @@ TEST_CASE("macaroon: torn and strange files are refused, and nothing of them is 
            "0000",  // a length beyond the end
            "02"
            "02ffffffffff7f"
-           "0000",  // one that no macaroon has
+           "0000",  // a field that no macaroon has
            "02"
            "020161"
            "010161"

@@ -1,4 +1,4 @@
-// Marks: the bytes that stand in lnd's records, and who can read them.
+// Marks: the bytes in lnd's records by which we know our HTLCs, and who can read them.
 #include <doctest/doctest.h>
 
 #include "core/switch/lnd/mark.h"
@@ -57,7 +57,7 @@ TEST_CASE("marks: another store reads nothing, and neither does ours of what is 
   const MarkCipher ours(store_of(7));
   const MarkCipher other(store_of(8));
   StoreId same_beginning = store_of(7);
-  same_beginning.bytes[15] ^= 1U;  // the five bytes in the block are the same, the key is not
+  same_beginning.bytes[15] ^= 1U;  // the five bytes of the store's id in the block are the same, but the key comes from all 16
   const MarkCipher twin(same_beginning);
   for (std::uint64_t id = 0; id < 200; ++id) {
     const Mark mark = ours.make({AttemptId{id}, 1, MarkKind::attempt});

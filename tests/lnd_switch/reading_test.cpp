@@ -33,7 +33,7 @@ const char* word(Record::Status status) {
   return status == Record::Status::failed ? "FAILED" : "IN_FLIGHT";
 }
 
-/// The same by another reader: no word of it is ours.
+/// Compares the HTLC with its JSON text, which is read here without our own reader.
 void check_htlc(const Htlc& htlc, const json& text) {
   CHECK(std::to_string(htlc.attempt_id) == text["attempt_id"]);
   CHECK(word(htlc.state) == text["status"]);
@@ -90,7 +90,7 @@ json sample_payment() {
               {"htlcs", json::array({sample_attempt()})}};
 }
 
-/// One field of a message that is not as lnd writes it.
+/// A field of a message with a value that lnd never writes.
 struct Wrong {
   const char* where;
   json value;
@@ -299,7 +299,7 @@ TEST_CASE("lnd: a route that a hand-over could not repeat is refused") {
 }
 
 TEST_CASE("lnd: every name of a failure") {
-  // lnrpc.Failure.FailureCode, whole.
+  // All of lnrpc.Failure.FailureCode.
   const std::vector<std::pair<const char*, FailureCode>> names = {
       {"RESERVED", FailureCode::unknown_code},
       {"INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS", FailureCode::incorrect_or_unknown_payment_details},
@@ -359,7 +359,8 @@ TEST_CASE("lnd: the policy that a node told is put together again, and its signa
     const auto htlc = read_attempt(one.body);
     REQUIRE(htlc);
     if (!htlc->failure || htlc->failure->source_index != 1U || htlc->failure_message.empty()) continue;
-    // TEMPORARY_CHANNEL_FAILURE teaches no policy, and EXPIRY_TOO_SOON came with that of the channel before the node.
+    // TEMPORARY_CHANNEL_FAILURE carries no new policy, and this EXPIRY_TOO_SOON carried the policy of the channel
+    // before the node.
     if (htlc->failure->code == FailureCode::temporary_channel_failure) continue;
     if (htlc->failure->code == FailureCode::expiry_too_soon) continue;
     INFO(one.place);

@@ -28,7 +28,7 @@ inline std::string body_behind_head(const std::string& raw) {
   return end == std::string::npos ? std::string() : raw.substr(end + 4);
 }
 
-/// All answers of all files whose request's path begins so.
+/// The answers to all recorded requests whose path begins with `path`.
 inline std::vector<Exchange> recorded(const std::string& path) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(std::string(PAYTOWER_TEST_DATA) + "/data/lndnode"))
@@ -49,7 +49,7 @@ inline std::vector<Exchange> recorded(const std::string& path) {
       if (kind != "res" || exchange.path.rfind(path, 0) != 0) continue;
       exchange.place = file.filename().string() + ":" + std::to_string(number);
       exchange.status = said.value("status", 0);
-      std::istringstream lines(said.value("raw", ""));  // of a stream several may have come at once
+      std::istringstream lines(said.value("raw", ""));  // several lines of a stream may have come at once
       while (std::getline(lines, exchange.body)) found.push_back(exchange);
     }
   }

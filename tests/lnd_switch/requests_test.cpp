@@ -1,4 +1,4 @@
-// What lnd is asked, byte for byte. That it is taken so is tested on the double, by test_double.py.
+// What lnd is asked, byte for byte. test_double.py tests that the double of lnd understands it.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -203,9 +203,9 @@ TEST_CASE("lnd: what is excluded, by name and by bound") {
   what.excluded_channels = {{ShortChannelId{5}, 0}, {ShortChannelId{UINT64_MAX}, 1}};
   what.excluded_nodes = {key(4)};
   what.demand.outgoing_channels = {ShortChannelId{77}};
-  what.bounds = {{{ShortChannelId{6}, 0}, Msat::of(50'001)},   // carries it
-                 {{ShortChannelId{7}, 1}, Msat::of(50'000)},   // does not
-                 {{ShortChannelId{8}, 0}, Msat::of(60'000)}};  // not beside the part that is on it
+  what.bounds = {{{ShortChannelId{6}, 0}, Msat::of(50'001)},   // carries the amount
+                 {{ShortChannelId{7}, 1}, Msat::of(50'000)},   // does not carry it
+                 {{ShortChannelId{8}, 0}, Msat::of(60'000)}};  // does not carry it together with the open part
   what.beside = {Route{{hop(8, 2, 10'000, 40)}}};
   const json body = asked(what);
   CHECK(body["ignored_edges"] ==
@@ -228,7 +228,7 @@ TEST_CASE("lnd: hints go along, but for those over an excluded channel") {
                       {"cltv_expiry_delta", 7}};
   CHECK(both[0]["hop_hints"][0] == first);
   CHECK(both[0]["hop_hints"].size() == 2);
-  what.excluded_channels = {{ShortChannelId{42}, 1}};  // 2 to 9 is the other direction
+  what.excluded_channels = {{ShortChannelId{42}, 1}};  // from 2 to 9 it is the other direction
   CHECK(asked(what)["route_hints"].size() == 2);
   what.excluded_channels = {{ShortChannelId{42}, 0}};
   CHECK(asked(what)["route_hints"] == json::array({both[1]}));

@@ -1,5 +1,5 @@
-// What one look at lnd proves at its edges (lnd/README 4 to 9): the instants and heights at which a conclusion turns,
-// marks that are not ours, two HTLCs with one mark, the age of an HTLC, and what holds behind a fence.
+// What one look at lnd proves at its limits (lnd/README 4 to 9): the times and heights at which a conclusion changes,
+// marks that are not ours, two HTLCs with one mark, the age of an HTLC, and what a fence proves when it is held.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -92,14 +92,15 @@ TEST_CASE("lnd sight: in which records our HTLC can have been") {
           (row.ours ? Evidence::erased : Evidence::unknown));
     CHECK(evidence_for(lost_payment(), past_height(failed)) == (row.ours ? Evidence::erased : Evidence::never));
   }
-  // Without a time limit a copy may come for days; only our own clock says from when.
+  // Without a time limit a copy may come for days, and our own clock gives the earliest time.
   for (const Row& row : {Row{after(-10, -1), false}, Row{after(-10), true}, Row{next_day, true}}) {
     const Record failed = record_of(Status::failed, {}, row.made);
     CHECK(evidence_for(without_time_limit(), past_height(failed)) == (row.ours ? Evidence::erased : Evidence::never));
   }
 }
 
-// A fence that came late stands in the window of the next attempt: it is worth too little to have held it.
+// A late fence may be in the record at the time of the next attempt. Its record is of 1 msat, too little to have held
+// an attempt.
 TEST_CASE("lnd sight: what a fence has made is not the record of an attempt, whenever it was made") {
   Record fence = fence_record(our_store, after(10), key_of(earlier_id));
   CHECK(evidence_for(seen_payment(), sight_at(next_day, fence)) == Evidence::unknown);
@@ -123,7 +124,7 @@ TEST_CASE("lnd sight: a later part is in the record that an earlier part of its 
   CHECK(at(after(48)) == Evidence::erased);
   CHECK(at(after(48, 1)) == Evidence::unknown);
   CHECK(at(after(0, -1)) == Evidence::unknown);
-  // Of another round: that record ended before this attempt was handed over.
+  // The record of another round: it ended before this attempt was handed over.
   payment.attempts.front().id = earlier_id;
   CHECK(at(after(1)) == Evidence::unknown);
   CHECK(at(after(8)) == Evidence::erased);
@@ -175,7 +176,7 @@ TEST_CASE("lnd sight: R2, two HTLCs with one mark of ours stop everything") {
   const Record of_two = record_of(Status::in_flight, {own_htlc(State::in_flight, key_of(first_id, 1)),
                                                       own_htlc(State::in_flight, key_of(first_id, 2))});
   CHECK(looked(parts, sight_at(after(5), of_two)) == "seen, ask for the end, seen, ask for the end");
-  // Fences are made again; they pay nobody.
+  // Fences may be made twice; they pay nobody.
   Record fences = fence_record(our_store, after(41));
   fences.htlcs.push_back(fence_record(our_store, after(44)).htlcs.front());
   CHECK(text_for(lost_payment(), sight_at(after(50), fences)) == "prove dead");
@@ -203,7 +204,7 @@ TEST_CASE("lnd sight: another database's marks have our numbers, and are not our
   const lnd::Mark theirs = mark_of(key_of(AttemptId{5'000}), MarkKind::attempt, other_store);
   CHECK(text_for(lost_payment(),
                  sight_at(after(5), record_of(Status::failed, {marked(foreign_htlc(State::failed), theirs)}))) ==
-        "look later");  // no alarm
+        "look later");  // another user's mark raises no alarm
   const Record twins = record_of(Status::in_flight, {marked(foreign_htlc(State::in_flight), theirs),
                                                      marked(foreign_htlc(State::in_flight), theirs)});
   CHECK(text_for(lost_payment(), sight_at(after(5), twins)) == "look later (another user)");
@@ -219,7 +220,7 @@ TEST_CASE("lnd sight: the HTLC of a fence is nobody's attempt") {
     record.htlcs.front().state = State::in_flight;  // on its way inside lnd
     CHECK(text_for(recorded_payment({}), sight_at(after(5), record)) == "look later (another user)");
   }
-  // Also of an attempt that this database does not know: it proves no old copy of it.
+  // Also a fence for an attempt that this database does not have: that does not prove an old copy.
   const Record unknown = fence_record(our_store, after(1), key_of(AttemptId{5'000}));
   CHECK(text_for(recorded_payment({}), sight_at(after(5), unknown)) == "release");
 }
@@ -236,7 +237,7 @@ TEST_CASE("lnd sight: what a row says of an HTLC") {
   CHECK(look.rows[0].part == 2);
   CHECK(look.rows[0].label == attempt_label(our_store, first_id));
   CHECK(look.rows[0].state == RowState::complete);
-  CHECK(look.rows[0].preimage == right_preimage());  // the record's, where the HTLC has none
+  CHECK(look.rows[0].preimage == right_preimage());  // from the record, if the HTLC has none
   CHECK(look.rows[0].amount == Msat::of(250'000));
   CHECK(look.rows[0].amount_sent == Msat::of(250'500));
   CHECK(look.rows[0].destination == node_key(2));
@@ -314,10 +315,10 @@ TEST_CASE("lnd sight: an HTLC that no channel shows is told of when it is old, a
   CHECK(at(old, over - 1, Channels{channel(1)}) == Evidence::no_htlc);
   CHECK(at(old, 0, Channels{channel(1)}) == Evidence::no_htlc);
   CHECK(at(old, over, Channels{channel(1)}) == Evidence::stranded);
-  // lnd may have gone on chain with it: then its channel has left the list.
+  // The channel may have left the list because lnd went on chain with this HTLC.
   CHECK(at(old, over, Channels{channel(2)}) == Evidence::not_yet);
   CHECK(at(old, over, Channels{}) == Evidence::not_yet);
-  // An HTLC of the hash in any of them may be this one.
+  // If any channel carries an HTLC of the hash, it may be this one.
   CHECK(at(old, over, Channels{channel(1), channel(2, true)}) == Evidence::not_yet);
   CHECK(at(old, over, Channels{channel(1, true)}) == Evidence::not_yet);
 }
@@ -338,7 +339,7 @@ TEST_CASE("lnd sight: an old HTLC without a channel warns, and its way out names
   REQUIRE(told.warnings.size() == 1);
   CHECK(told.warnings.front().find("close channel 0x0x1") != std::string::npos);
   CHECK(told.orphans.empty());
-  CHECK(text_for(lost_payment(), sight) == "seen, ask for the end");  // words only
+  CHECK(text_for(lost_payment(), sight) == "seen, ask for the end");  // only the warning changes
   sight.height = expiry_height + lnd::height_margin + 1;
   CHECK(found(lost_payment(), sight).orphans == std::vector{key_of(first_id)});
   CHECK(text_for(lost_payment(), sight) == "seen, ask for the end");  // one look proves nothing
@@ -392,11 +393,11 @@ TEST_CASE("lnd sight: a fence holds behind what was written before it") {
   CHECK_FALSE(changed([](Record& record) { record.htlcs.push_back(foreign_htlc(State::settled)); }));
   for (const MarkKind kind : {MarkKind::attempt, MarkKind::release})
     CHECK_FALSE(changed([&](Record& record) { record.htlcs.front().mark = mark_of(key, kind); }));
-  // Beside another database's, which it joined or which joined it.
+  // Together with another database's fence, whichever of the two joined the other.
   const lnd::Htlc theirs = fence_record(other_store, after(1)).htlcs.front();
   CHECK(changed([&](Record& record) { record.htlcs.push_back(theirs); }));
   CHECK(changed([&](Record& record) { record.htlcs.insert(record.htlcs.begin(), theirs); }));
-  // An older one of ours does not count, and is in nobody's way.
+  // An older fence of ours does not count, and does no harm.
   CHECK(changed([&](Record& record) {
     record.htlcs.insert(record.htlcs.begin(), fence_record(our_store, after(2), key).htlcs.front());
   }));
@@ -422,7 +423,7 @@ TEST_CASE("lnd sight: which records may be ended as ours") {
   CHECK(lnd::idle_and_ours(fence, our_store));
   CHECK_FALSE(lnd::idle_and_ours(fence, other_store));
   fence.htlcs.push_back(fence_record(other_store, after(2)).htlcs.front());
-  CHECK(lnd::idle_and_ours(fence, our_store));  // theirs has joined: either may end it
+  CHECK(lnd::idle_and_ours(fence, our_store));  // the other database's fence has joined: either database may end the record
   CHECK(lnd::idle_and_ours(fence, other_store));
   fence.htlcs = {own_htlc(State::failed)};  // a payment of 1 msat is no fence
   CHECK_FALSE(lnd::idle_and_ours(fence, our_store));

@@ -99,7 +99,7 @@ inline Record record_of(Record::Status status, std::vector<Htlc> htlcs = {}, Uni
   return record;
 }
 
-/// As a fence of the attempt leaves it, sent at `at`.
+/// The record that a fence of the attempt leaves, sent at `at`.
 inline Record fence_record(const StoreId& store, UnixNs at, const AttemptKey& key = key_of(first_id)) {
   Htlc htlc = foreign_htlc(Htlc::State::failed);
   htlc.amount = htlc.sent = Msat::of(1);
@@ -151,7 +151,7 @@ struct ActText {
   const char* operator()(const Report&) const { return "leave"; }
 };
 
-/// In the order in which it happens; what is said twice in a row stands once.
+/// Collects what happens, in order; the same thing twice in a row is written once.
 class Line {
  public:
   void add(const Decision& decision) {
@@ -186,7 +186,7 @@ inline std::string decided(Payment& payment, const Event& event, UnixNs at = aft
   return line.text();
 }
 
-/// Whose fault it is that the hash is busy, as the words for people will have it.
+/// Who keeps the hash busy, as messages name it.
 inline const char* name_of_blocker(Blocker blocker) {
   switch (blocker) {
     case Blocker::none: return "";
@@ -198,7 +198,8 @@ inline const char* name_of_blocker(Blocker blocker) {
   return " (?)";
 }
 
-/// All that one look leads to: interpret(), and decide() on each event in order, whose writes are applied at once.
+/// Everything that one look leads to: interpret(), then decide() for each event in order, whose writes are applied at
+/// once.
 inline std::string looked(Payment& payment, const Sight& sight) {
   const LookFinding finding = interpret(payment, sight, knowledge_of(payment));
   if (finding.alarm) return "alarm " + std::string(code_name(*finding.alarm));
