@@ -65,7 +65,7 @@ Route three_hops() {
   return route;
 }
 
-/// Refused by the payee: every hop has carried it, and has it back.
+/// A refusal by the payee: every hop has carried the amount and got it back.
 const Failure came_back{FailureCode::mpp_timeout, 3, {}, {}, {}};
 
 ChannelDirection channel(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
@@ -78,7 +78,7 @@ Payment payment_of(Msat wanted) {
   return payment;
 }
 
-/// What is excluded within the payment; `smaller`: had it asked for a hundredth.
+/// What is excluded within the payment; `smaller`: if it asked for a hundredth.
 Exclusions excluded(const Failure& failure, bool smaller) {
   Payment payment = payment_of(Msat::of(smaller ? amount / 100 : amount));
   Attempt failed = own_attempt(first_id, Shape::failed);
@@ -112,7 +112,7 @@ std::string others_word(const Failure& failure, std::uint32_t place) {
   const auto out = [&](std::uint64_t n, std::uint64_t msat) {
     return memory.chance(channel(n), Msat::of(msat), created) < 0.01;
   };
-  CHECK_FALSE(out(1, amount));  // our own channel is the node's to judge
+  CHECK_FALSE(out(1, amount));  // the node knows our own channel better
   const bool node = place > 0 && memory.node_failed(node_key(static_cast<std::uint8_t>(place))).has_value();
   if (node) CHECK(out(place + 1, 1));
   const std::uint64_t behind = std::min(place + 1, 3U);
@@ -181,7 +181,7 @@ TEST_CASE("M3: a channel that failed 1,000,000 sat carries 10,000 sat a second l
   MissionControl memory;
   memory.learn(PastResult{created, route, dry});
   CHECK(memory.chance(channel(2), Msat::of(much), soon) < 0.01);
-  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98 * untried_chance);  // it is hardly held against it
+  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98 * untried_chance);  // a much smaller amount is hardly affected
   Payment payment = payment_of(Msat::of(much));
   Attempt failed = own_attempt(first_id, Shape::failed);
   failed.route = route;
@@ -201,7 +201,7 @@ TEST_CASE("M3: what was seen counts half after an hour") {
   CHECK(chance_after(0) == doctest::Approx(least_chance));
   CHECK(chance_after(knowledge_half_life_ns) == doctest::Approx(0.5 * untried_chance));
   CHECK(chance_after(2 * knowledge_half_life_ns) == doctest::Approx(0.75 * untried_chance));
-  CHECK(weight_of(created, UnixNs{created.value - 5}) == 1);  // a clock that was set back
+  CHECK(weight_of(created, UnixNs{created.value - 5}) == 1);  // the clock was set back
 }
 
 TEST_CASE("memory: between what it carried and what it did not carry the chance falls evenly") {
@@ -227,7 +227,7 @@ TEST_CASE(
   CHECK(chance_after(2, 2 * amount, 0) == doctest::Approx(untried_chance));
   CHECK(chance_after(99, amount, 0) == doctest::Approx(untried_chance));
   CHECK(chance_after(2, amount, knowledge_half_life_ns) == doctest::Approx((1 + untried_chance) / 2));
-  // Too much once, and long ago: what it holds now is not taken for twice as much.
+  // It failed for four times the amount, long ago. Now it has carried the amount: twice as much is not expected of it.
   Route large = three_hops();
   large.hops[1].amount = Msat::of(4 * amount);
   const UnixNs late{created.value + knowledge_life_ns};
@@ -248,11 +248,11 @@ TEST_CASE("memory: what settled was carried, and is not there any more") {
   CHECK(memory.bounds(channel(2))->gone == Msat::of(amount / 4));
   CHECK(memory.chance(channel(2), Msat::of(amount * 3 / 4), created) == doctest::Approx(1));
   CHECK(memory.chance(channel(2), whole, created) == doctest::Approx(untried_chance));
-  // More than was known to be there: how much is left, nobody knows.
+  // More has settled than it was known to hold: nobody knows how much is left.
   memory.learn(PastResult{created, three_hops(), {}});
   CHECK(memory.bounds(channel(2))->carried == whole);
   CHECK(memory.chance(channel(2), Msat::of(1), created) == doctest::Approx(untried_chance));
-  // A switch that keeps such knowledge itself is told until it knows of nothing left.
+  // A switch that keeps such knowledge itself is told nothing new once it knows that nothing is left.
   const std::uint64_t told = memory.lessons();
   memory.learn(PastResult{created, three_hops(), {}});
   CHECK(memory.lessons() == told);
@@ -290,7 +290,7 @@ TEST_CASE("memory: what is told again within minutes is no new lesson, and lesso
   const Failure dry{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
   memory.learn(PastResult{created, three_hops(), dry});
   const std::uint64_t first = memory.lessons();
-  CHECK(first == 1);  // that our own channel carried it is no news to the node
+  CHECK(first == 1);  // no lesson about our own channel: the node knows
   memory.learn(PastResult{UnixNs{created.value + ns_per_second}, three_hops(), dry});
   CHECK(memory.lessons() == first);
   Route route = three_hops();

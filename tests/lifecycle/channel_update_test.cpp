@@ -1,4 +1,4 @@
-// Goal: M4: a failing node's new policy is believed only where it is whole, of that channel and signed by that node;
+// Goal: M4: a failing node's new policy is believed only if it is complete, about that channel and signed by that node;
 // then it is used, once.
 #include <doctest/doctest.h>
 
@@ -79,9 +79,9 @@ TEST_CASE("M4: another signer, channel, direction, code or place is not believed
   Told told;
   const FailureCode code = FailureCode::fee_insufficient;
   CHECK_FALSE(told.read(told.message(code, 1), code));                             // the node before signed it
-  CHECK_FALSE(told.read(told.message(code), FailureCode::incorrect_cltv_expiry));  // not what the switch says
-  CHECK_FALSE(told.read(told.message(code), code, 1));                             // of another node's channel
-  CHECK_FALSE(told.read(told.message(code), code, 3));                             // the payee has none
+  CHECK_FALSE(told.read(told.message(code), FailureCode::incorrect_cltv_expiry));  // not the code that the switch reports
+  CHECK_FALSE(told.read(told.message(code), code, 1));                             // about another node's channel
+  CHECK_FALSE(told.read(told.message(code), code, 3));                             // the payee has no next channel
   CHECK_FALSE(told.read(told.message(code), code, 0));
   Bytes changed = told.message(code);
   changed.back() ^= 1U;
@@ -106,7 +106,7 @@ TEST_CASE("channel_update: cut anywhere it is nothing, and bytes behind it chang
 TEST_CASE("channel_update: with its message type and without") {
   const Told told;
   const Bytes message = told.message(FailureCode::expiry_too_soon);
-  const std::span<const std::uint8_t> typed = std::span(message).subspan(4);  // behind code and length
+  const std::span<const std::uint8_t> typed = std::span(message).subspan(4);  // after code and length
   CHECK(read_channel_update(typed, *public_key_of(secret(2))));
   CHECK(read_channel_update(typed.subspan(2), *public_key_of(secret(2))));
   CHECK_FALSE(read_channel_update(typed.subspan(3), *public_key_of(secret(2))));
@@ -134,7 +134,7 @@ TEST_CASE("channel_update: what a real node tells, and what it does not") {
   CHECK(read->forwarding.cltv_delta == 6);
   CHECK(read->htlc_max == Msat::of(2'970'000'000));
   CHECK_FALSE(read->disabled);
-  // Of a channel that is not announced it tells none: an update of no bytes.
+  // About an unannounced channel the node tells nothing: the update has no bytes.
   CHECK_FALSE(told.read(*bytes_from_hex("100c0000000000018a890000"), FailureCode::fee_insufficient, 1));
 }
 

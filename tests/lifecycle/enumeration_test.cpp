@@ -51,7 +51,7 @@ template <typename Check> std::size_t for_all(Check check) {
   return cases;
 }
 
-/// R2: of all that has paid, or may still pay.
+/// R2: the sum over all own attempts that have paid or may still pay.
 std::uint64_t paid_or_open(const Payment& payment, Msat Attempt::*what) {
   std::uint64_t sum = 0;
   for (const Attempt& attempt : payment.attempts) {
@@ -172,7 +172,7 @@ TEST_CASE("parts: nothing is added to a set of which the payee gave a part back"
   payment.attempts[0].failure->code = FailureCode::mpp_timeout;
   CHECK(count_of<AskRoutes>(decide(payment, {before_deadline, pending}).acts) == 0);
   CHECK(decide(payment, {before_deadline, ready}).writes.empty());
-  payment.attempts[0].id = second_id;  // of an earlier round
+  payment.attempts[0].id = second_id;  // now it is part of an earlier round
   CHECK(count_of<AskRoutes>(decide(payment, {before_deadline, pending}).acts) == 1);
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("R3: only the allow-list resolves an attempt") {
       REQUIRE(c.before.find(settle->key)->outcome != AttemptOutcome::settled);
       REQUIRE(settles(c.decision, settle->key) == 1);
       if (is<Settled>(c.event)) continue;
-      // Its money is known to have left, and another proof of the same hash is at hand.
+      // Its money is known to have left, and the same hash has another proof.
       REQUIRE((is<SettledPreimageLost>(c.event) || is<HashPaid>(c.event)));
       const Attempt& lost = *c.before.find(settle->key);
       REQUIRE((is<SettledPreimageLost>(c.event) || lost.failure->code == FailureCode::preimage_lost));

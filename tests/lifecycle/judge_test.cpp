@@ -69,7 +69,7 @@ TEST_CASE(
   for (std::uint32_t wire = 0; wire < 0x10000; ++wire) {
     for (std::uint32_t source = 0; source <= 3; ++source) {
       const Verdict seen = verdict(failure_from_wire(wire), source);
-      // M2: what the payee refuses this way blames nobody. --max-attempts bounds it.
+      // M2: these refusals by the payee blame nobody. --max-attempts bounds them.
       const bool refused = source == 3 && (wire == 18 || wire == 19 || wire == 23);
       REQUIRE((seen.final_reason || !seen.exclude_channels.empty() || !seen.exclude_nodes.empty()) == !refused);
     }
@@ -102,7 +102,7 @@ TEST_CASE("exclusions: a full channel of ours is out for the next route, and not
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment, {}, first_id).channels == std::vector{channel(1)});
   CHECK(met_full_channel(payment, first_id));
-  CHECK(met_full_channel(payment, first_id, channel(1).channel));  // room in another one is no room for it
+  CHECK(met_full_channel(payment, first_id, channel(1).channel));  // it is still full, whatever another channel has
   CHECK_FALSE(met_full_channel(payment, first_id, channel(2).channel));
   payment.attempts.back().failure->code = FailureCode::local_refusal;
   CHECK(exclusions_for(payment, {}, second_id).channels == std::vector{channel(1)});

@@ -49,7 +49,7 @@ TEST_CASE("look: nothing at all is quiet, with and without ended attempts") {
 TEST_CASE("look: whose HTLC it is that keeps the hash busy") {
   cln::NodeLists look = empty_look();
   look.rows = {row(RowState::pending, ours())};
-  // Marked as failed by hand: of this try, and of an earlier one beside a new try.
+  // Marked as failed by hand: an attempt of this try, then one of an earlier try.
   CHECK(interpret(with(Shape::assumed_failed), look, knowledge()).why_open.blocker == Blocker::closed_by_hand);
   LookFinding finding = interpret(fresh_payment(), look, knowledge());
   CHECK(only<HashBusy>(finding));
@@ -84,7 +84,7 @@ TEST_CASE("look: our row decides about our attempt") {
   CHECK(only<Pending>(interpret(with(Shape::open), look, knowledge())));
   look.rows = {row(RowState::complete, ours())};
   REQUIRE(only<Settled>(interpret(with(Shape::open), look, knowledge())));
-  CHECK(some<Settled>(interpret(with(Shape::failed), look, knowledge())));          // R8: whatever we believed
+  CHECK(some<Settled>(interpret(with(Shape::failed), look, knowledge())));          // R8: whatever was stored before
   CHECK(some<Settled>(interpret(with(Shape::assumed_failed), look, knowledge())));  // the watch list
   look.rows = {row(RowState::failed, ours())};
   CHECK(only<Failed>(interpret(with(Shape::open), look, knowledge())));
@@ -314,7 +314,7 @@ TEST_CASE("look: R9, money of the hash that left by nobody's row forbids FAILED"
   const auto finding = interpret(with(Shape::failed), look, knowledge());
   REQUIRE(only<SettledPreimageLost>(finding));
   CHECK_FALSE(only<SettledPreimageLost>(finding)->key);
-  // Read while it was under way: the preimage is there with the next look.
+  // The look was read during the payment: the preimage will come with the next look.
   look.rows = {row(RowState::pending, "another wallet", AttemptId{5})};
   CHECK(only<HashBusy>(interpret(with(Shape::failed), look, knowledge())));
 }

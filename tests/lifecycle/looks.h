@@ -12,7 +12,7 @@ inline StoreId our_store() {
   return id;
 }
 
-/// The hash is quiet, and nothing was erased.
+/// A look that shows a quiet hash; nothing was erased.
 inline cln::NodeLists empty_look() {
   cln::NodeLists look;
   look.hash = fresh_payment().request.hash;

@@ -9,7 +9,7 @@ using namespace paytower::test;
 
 namespace {
 
-/// Parts 1 and 2 send 150,250 and 100,250 msat over our channel.
+/// A payment whose parts 1 and 2 send 150,250 and 100,250 msat over our channel.
 Payment two_parts(Shape one = Shape::open, Shape two = Shape::open) {
   Payment payment = fresh_payment();
   payment.index.value = 1;
@@ -40,7 +40,7 @@ LookFinding see(const Payment& payment, const cln::NodeLists& look) {
   return interpret(payment, look, knowledge);
 }
 
-/// Of part 2, which has no row.
+/// The evidence about part 2, which has no row.
 Evidence evidence_of_second(const Payment& payment, const cln::NodeLists& look) {
   const LookFinding finding = see(payment, look);
   const auto* missing = some<NotFound>(finding);
@@ -72,7 +72,7 @@ TEST_CASE("parts: an HTLC of its own amount is the part's, and its debit decides
   const LookFinding settled = see(two_parts(Shape::failed), look);
   REQUIRE(some<SettledPreimageLost>(settled));
   CHECK(some<SettledPreimageLost>(settled)->key == key_of(first_id, 2));
-  look.debits->back().part = 1;  // the sibling's, which the payment believes to have failed
+  look.debits->back().part = 1;  // the debit is part 1's, which we believe to have failed
   CHECK(evidence_of_second(two_parts(Shape::failed), look) == Evidence::finished_no_debit);
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("parts: attempts of the same amount are one signature") {
   look.htlcs->push_back(htlc(12, true, 100'250));
   CHECK(evidence_of_second(payment, look) == Evidence::finished_no_debit);
   look.htlcs->clear();
-  CHECK(evidence_of_second(payment, look) == Evidence::nothing_since_mark);  // nobody's
+  CHECK(evidence_of_second(payment, look) == Evidence::nothing_since_mark);  // no HTLC of it at all
 }
 
 TEST_CASE("parts: a settled part is told before one that failed beside it") {

@@ -35,12 +35,12 @@ inline constexpr UnixNs created{1'700'000'000'000'000'000};
 inline constexpr UnixNs before_deadline{created.value + ns_per_second};
 inline constexpr UnixNs deadline{created.value + 60 * ns_per_second};
 inline constexpr UnixNs past_deadline{deadline.value};
-inline constexpr UnixNs set_too_old{created.value + 20 * ns_per_second};  ///< no part is added any more
+inline constexpr UnixNs set_too_old{created.value + 20 * ns_per_second};  ///< from then on no part is added
 inline constexpr AttemptId first_id{1001};
 inline constexpr AttemptId second_id{1002};
 inline constexpr AttemptId unknown_id{999};
 
-/// In one piece, of the payment of all these tests.
+/// The key of an attempt of the payment that all these tests use; part 0: in one piece.
 inline AttemptKey key_of(AttemptId id, std::uint32_t part = 0) {
   static const PaymentHash hash = hash_of(right_preimage());
   return AttemptKey{hash, id, part};

@@ -1,5 +1,6 @@
-// Goal: the right meta page is used, and what cannot be read, or is being written, is refused with words of its own.
-// Method: files of real bbolt, files made here, spoiled copies of both, and other processes that hold locks.
+// Goal: the right meta page is used. A file that cannot be read, or is being written, is refused, with a different
+// message for each case. Method: files of real bbolt, files made here, damaged copies of both, and other processes that
+// hold locks.
 #include <filesystem>
 #include <fstream>
 
@@ -227,7 +228,7 @@ TEST_CASE("the source keeps its bytes and its times, and a change under the read
   CHECK(FileImage::load(path).bytes == before.bytes);
   CHECK(std::filesystem::last_write_time(path) == time);
 
-  // A writer that knows no lock, once seen by the time and once by what it wrote.
+  // A writer that takes no lock is noticed once by the time of change, and once by what it has written.
   std::filesystem::last_write_time(path, time + std::chrono::seconds(1));
   CHECK(refusal_of([&] { database.file().check_unchanged(); }).code == Errc::busy);
   FileImage after = before;

@@ -45,11 +45,11 @@ struct Tree {
   void set_child(std::uint64_t page, std::size_t index, std::uint64_t to) {
     image.set(image.element(page, index) + 8, 8, to);
   }
-  /// Where the key of a leaf's element stands.
+  /// The offset of a leaf element's key.
   [[nodiscard]] std::uint64_t key_at(std::uint64_t page, std::size_t index) const {
     return image.element(page, index) + image.get(image.element(page, index) + 4, 4);
   }
-  /// The file as it is now is refused by a walk, as what it cannot be.
+  /// Checks that a walk refuses the file as it is now, with these words.
   void refused(const std::string& words) const {
     image.save(path);
     const Error error = refusal_of([&] { (void)walk_file(path); });
@@ -59,7 +59,7 @@ struct Tree {
   }
 };
 
-/// A file whose bucket `payments` holds what `fill` puts there.
+/// Makes a file whose bucket `payments` has what `fill` writes.
 std::string file_with(const TempFolder& folder, const std::function<void(BboltWriter&)>& fill) {
   const std::string path = folder.file("db");
   BboltWriter writer(path);
@@ -244,7 +244,7 @@ TEST_CASE("vector 22: a chain of branches with one child each, deeper than any t
     image.set(image.element(id, 0) + 8, 8, child);
     image.bytes[image.element(id, 0) + 16 + 7] = 1;
   };
-  // The free pages 4 to 73 in a row, the last one over the leaf.
+  // A chain of branches through the free pages from 4 on; the last one leads to the leaf.
   const auto chain = [&](std::uint64_t branches) {
     for (std::uint64_t i = 0; i < branches; ++i) make_branch(4 + i, i + 1 == branches ? leaf : 5 + i);
     const std::uint64_t value = image.find("payments") + 8;
@@ -309,7 +309,7 @@ TEST_CASE("vector 22: a bucket whose page is the page that it stands in") {
   FileImage image = FileImage::load(path);
   image.set(image.find("payments") + 8, 8, BboltFile(path).meta().root_page);
   image.save(path);
-  // The root's own keys come as payments; the buckets among them lead back to pages that were walked.
+  // The keys of the root bucket are read as payments. The buckets among them lead back to pages that were walked.
   const Error error = refusal_of([&] { (void)all(ChannelDb::open(path).legacy_payments()); });
   CHECK(error.message.find("reached twice") != std::string::npos);
 }

@@ -12,7 +12,7 @@ using namespace paytower::test;
 
 namespace {
 
-/// Branch pages above the leaves, down the leftmost path.
+/// How many levels of branch pages there are above the leftmost leaf.
 std::size_t branch_levels(const BboltFile& file, Page page) {
   std::size_t levels = 0;
   for (; !page.leaf; ++levels) {

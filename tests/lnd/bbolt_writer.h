@@ -14,13 +14,13 @@ namespace paytower::test {
 
 struct BboltOptions {
   std::uint32_t page_bytes = 4096;
-  std::uint64_t first_txid = 2;  ///< of the first commit; its parity says which meta page the commit goes to
+  std::uint64_t first_txid = 2;  ///< of the first commit; odd or even, it says which meta page the commit uses
   bool store_freelist = true;
   std::uint64_t free_pages = 0;       ///< pages left unused before the first commit's tree, on the freelist
-  std::size_t max_elements = 0xFFFE;  ///< of one page: small numbers make deep trees of few records
-  std::size_t least_elements = 1;     ///< a page overflows rather than end before it has these; bbolt: 2
-  bool inline_small = true;           ///< small buckets without buckets stand in their parent's value, as bbolt has it
-  std::uint64_t extra_bytes = 0;      ///< behind the high water mark
+  std::size_t max_elements = 0xFFFE;  ///< in a page; small numbers make deep trees of few records
+  std::size_t least_elements = 1;     ///< a page that would have fewer gets overflow pages instead; bbolt: 2
+  bool inline_small = true;           ///< small buckets without nested ones are inside their parent's value, as in bbolt
+  std::uint64_t extra_bytes = 0;      ///< after the last page
 };
 
 /// Streams buckets to a file, keys in ascending order, in memory only the open pages and the first key of each full
@@ -32,12 +32,12 @@ class BboltWriter {
   /// Opens a bucket inside the one that is open. Throws std::logic_error for a key that does not ascend.
   void begin(std::string_view name);
   void begin(const Bytes& name);
-  /// A plain value in the bucket that is open.
+  /// Writes a plain value into the open bucket.
   void put(std::string_view key, const Bytes& value);
   void put(const Bytes& key, const Bytes& value);
-  /// A leaf element as given: for bucket values that no bbolt writes.
+  /// Writes a leaf element as it is: for bucket values that bbolt never writes.
   void put_element(const Bytes& key, std::uint32_t flags, const Bytes& value);
-  /// Closes the bucket that is open, with its sequence.
+  /// Closes the open bucket, and stores its sequence.
   void end(std::uint64_t sequence = 0);
   /// Writes the root, the freelist and one meta; the file is complete after it.
   void commit();
@@ -87,7 +87,7 @@ class BboltWriter {
 [[nodiscard]] Bytes be32(std::uint32_t value);
 [[nodiscard]] Bytes joined(std::initializer_list<Bytes> parts);
 
-/// A file's bytes in memory, to be spoiled. Numbers are little-endian, as bbolt's are.
+/// A file's bytes in memory, to be damaged. Numbers are little-endian, as in bbolt.
 struct FileImage {
   Bytes bytes;
   std::uint32_t page_bytes = 4096;
@@ -100,7 +100,7 @@ struct FileImage {
   [[nodiscard]] std::uint64_t element(std::uint64_t id, std::size_t index) const { return page(id) + 16 + index * 16; }
   /// Makes the checksum of a meta page right again.
   void seal(std::uint64_t meta_page);
-  /// Where `text` stands first; throws std::logic_error when it does not.
+  /// The offset of the first `text`; throws std::logic_error if there is none.
   [[nodiscard]] std::uint64_t find(std::string_view text) const;
 };
 

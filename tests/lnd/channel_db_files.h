@@ -19,7 +19,7 @@ namespace paytower::test {
 [[nodiscard]] Bytes var(const Bytes& bytes);
 [[nodiscard]] std::string text_of(const Bytes& bytes);
 
-/// What a made-up legacy record under this sequence holds: 20 to 240 bytes that tell which it is.
+/// An invented legacy record: 20 to 240 bytes that differ for each sequence.
 [[nodiscard]] Bytes record_of(std::uint64_t sequence);
 
 struct LegacyFile {
@@ -28,11 +28,11 @@ struct LegacyFile {
   std::uint64_t records = 3;
   std::optional<std::uint64_t> sequence;  ///< nothing: the number of records
 };
-/// graph-node/source, metadata/dbp, an in-flight status of 04..04, and payments 1 to records. Commits once.
+/// Writes graph-node/source, metadata/dbp, an in-flight status of 04..04, and payments 1 to `records`, in one commit.
 void write_legacy(BboltWriter& writer, const LegacyFile& what);
 void write_legacy(const std::string& path, const LegacyFile& what);
 
-/// graph-node, metadata, next-payment-id-key (sequence 3000), and payments-root-bucket filled by `payments`.
+/// Writes graph-node, metadata, next-payment-id-key (sequence 3000), and payments-root-bucket, filled by `payments`.
 void write_kv(const std::string& path, std::uint32_t version, const std::function<void(BboltWriter&)>& payments,
               BboltOptions options = {});
 

@@ -10,7 +10,7 @@ using namespace paytower::test;
 
 namespace {
 
-/// A file with these plain values, each in a bucket; an empty key makes the bucket alone.
+/// A file with these plain values, each in a bucket of its own; without a key, only the bucket.
 struct Value {
   std::string bucket, key;
   Bytes value;
@@ -202,7 +202,7 @@ TEST_CASE("vector 20: odd keys, an empty value, and a bucket among the payments 
   writer.end();
   writer.commit();
   const auto entries = all(ChannelDb::open(path).legacy_payments());
-  // By bytes: 00000005 sorts behind the keys that begin with five zeros.
+  // Keys are ordered by bytes: 00000005 comes after keys that begin with five zero bytes.
   REQUIRE(entries.size() == 5);
   CHECK(entries[0].key == be64(6));
   CHECK(entries[0].value.empty());

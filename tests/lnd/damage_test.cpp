@@ -1,6 +1,6 @@
-// Goal: whatever one byte says, and wherever the file ends, reading ends in content or in a refusal, within bounds.
-// Method: every byte of small files flipped (those that are not zero in three ways), every length; and files that are
-// large where a small one is expected.
+// Goal: whichever byte is wrong, and wherever the file ends, reading gives content or a refusal, within bounds. Method:
+// every byte of small files is flipped (nonzero ones in three ways), every length is tried; and some files are large
+// where a small one is expected.
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -27,8 +27,8 @@ std::atomic<std::size_t> peak_bytes{0};
 
 }  // namespace
 
-// Every allocation of this program is counted: the bound on memory is tested where it is claimed, not by the process's
-// size.
+// Counts every allocation of this program, so that the bound on memory is tested itself, and not by the size of the
+// process.
 void* operator new(std::size_t size) {
   void* const got = std::malloc(size > 0 ? size : 1);
   if (got == nullptr) throw std::bad_alloc();
@@ -44,7 +44,7 @@ void operator delete(void* memory, std::size_t) noexcept { operator delete(memor
 
 namespace {
 
-/// The most that `act` had allocated at once.
+/// How much `act` had allocated at its peak.
 std::size_t peak_of(const std::function<void()>& act) {
   const std::size_t before = live_bytes;
   peak_bytes = before;
@@ -68,8 +68,8 @@ void walk_once(const std::string& path, Tally& tally) {
   }
 }
 
-/// Every byte that is not zero with its lowest and its highest bit turned, and with all of them; a zero, which is
-/// padding most of the time, with its lowest. `step`: zeros at other offsets than its multiples are passed over.
+/// Flips every nonzero byte three times: its lowest bit, its highest bit, all bits. Zeros are mostly padding: only
+/// their lowest bit is flipped, and only at multiples of `step`.
 Tally flip_everywhere(const std::string& path, std::size_t step = 1) {
   Tally tally;
   const FileImage image = FileImage::load(path);
@@ -157,7 +157,7 @@ void write_layout(const std::string& path, std::uint32_t version) {
         writer.put("payment-sequence-key", be64(7));
         if (one_attempt) writer.put("payment-settle-info", preimage_of(1));
         writer.end();
-        // Without an attempt, and failed.
+        // A failed payment without an attempt.
         writer.begin(filled(32, 0xF0));
         writer.put("payment-creation-info", creation_info(filled(32, 0xF0), 1000, 1'600'000'000));
         writer.put("payment-fail-info", {1});
@@ -221,7 +221,7 @@ TEST_CASE("damage: every byte of a version 35 file") {
 }
 
 TEST_CASE("damage: every byte of the layouts before, their attempts and duplicates") {
-  // The last of each layout; 9 and 10 differ in what stands behind each hop.
+  // The last version of each layout; 9 and 10 differ in what follows each hop.
   for (const std::uint32_t version : {9U, 12U, 22U, 23U}) {
     CAPTURE(version);
     const TempFolder folder;

@@ -42,7 +42,7 @@ void check_b2(const Bytes& record) {
   CHECK(part(459, 32) == filled(32, 0x22));
 }
 
-/// C1 and C2 differ in the sequence alone.
+/// The first record of C1 and C2, which differ only in the sequence.
 void check_first(const KvRecord& record, std::uint64_t sequence, bool duplicate) {
   CHECK(record.hash->hex() == first_hash);
   CHECK(record.sequence == sequence);
@@ -206,7 +206,7 @@ TEST_CASE("example v9ctl.db: C3, in flight, failed, retried and succeeded, witho
   REQUIRE(e4.attempts.size() == 1);
   CHECK(e4.attempts[0].id == 43);
   CHECK(e4.attempts[0].settle->preimage.hex() == to_hex(filled(32, 0x55)));
-  // Made up by that test of lnd: SHA256(55..55) is not e4..e4.
+  // Invented by that test of lnd: SHA256(55..55) is not e4..e4.
   CHECK_FALSE(e4.attempts[0].settle->proves);
 }
 

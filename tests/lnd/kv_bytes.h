@@ -38,11 +38,11 @@ struct HopBytes {
 [[nodiscard]] Bytes fail_info(std::uint64_t time, const Bytes& message, std::uint8_t kind, std::uint32_t source);
 /// One TLV: type and length as BigSize of one byte or five.
 [[nodiscard]] Bytes tlv(std::uint32_t type, const Bytes& value);
-/// "ai" and the like with an id behind it.
+/// A key such as "ai" followed by an id.
 [[nodiscard]] Bytes flat_key(const std::string& kind, std::uint64_t id);
 
-/// Opens the bucket of `hash` with sequence and creation info at their places; `attempts` goes between, `fail` is left
-/// out when empty.
+/// Writes the bucket of `hash`, with sequence and creation info in their places and `attempts` between them; no fail
+/// info if `fail` is empty.
 void write_payment(BboltWriter& writer, const Bytes& hash, std::uint64_t sequence, const Bytes& creation,
                    const Bytes& fail, const std::function<void(BboltWriter&)>& attempts);
 

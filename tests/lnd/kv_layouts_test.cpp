@@ -24,7 +24,7 @@ std::vector<KvRecord> read(std::uint32_t version, const Fill& payments) {
   return all_payments(folder.file("db"));
 }
 
-/// The one payment of a file of version 23 with these entries among its attempts.
+/// The payment that is read from a file of version 23 or later with these attempt entries.
 KvPayment flat(const Fill& attempts, const Bytes& creation = creation_info(hash_of_preimage(1), 1000, ns),
                const Bytes& fail = {}, std::uint32_t version = 35) {
   const auto records = read(

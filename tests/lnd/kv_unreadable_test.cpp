@@ -1,6 +1,6 @@
-// Goal: R14: a record that cannot be decoded is handed out raw with its reason, and the records around it are read.
-// What is not understood is never passed over, for it may be the word that the money is gone. Method: one payment among
-// two good ones, spoiled in one place at a time.
+// Goal: R14: a record that cannot be decoded is given out raw with the reason, and the records around it are read. What
+// is not understood is never skipped, because it may say that the money is gone. Method: one payment between two good
+// ones, damaged in one place at a time.
 #include <algorithm>
 
 #include <doctest/doctest.h>
@@ -25,7 +25,7 @@ void good(BboltWriter& writer, std::uint8_t name) {
                 [](BboltWriter& out) { out.put(flat_key("ai", 1), attempt()); });
 }
 
-/// The record of what `spoil` writes between two good ones.
+/// The record that is read of what `spoil` writes between two good payments.
 KvRecord between(std::uint32_t version, const std::function<void(BboltWriter&)>& spoil) {
   const TempFolder folder;
   write_kv(folder.file("db"), version, [&](BboltWriter& writer) {

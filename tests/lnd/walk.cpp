@@ -13,7 +13,7 @@ std::size_t walk(const Bucket& bucket, PageSet& pages) {
   std::size_t keys = 0;
   for (Cursor cursor(bucket, pages); cursor.next(); ++keys) {
     (void)cursor.value(1024);
-    // The tree that find goes down must agree with the tree that is walked.
+    // What a walk reaches, find must reach too.
     if (!bucket.find(cursor.key())) bucket.file().refuse("a key is walked to and not found");
     if (cursor.is_bucket()) keys += walk(cursor.bucket(), pages);
   }

@@ -6,8 +6,8 @@
 
 namespace paytower::test {
 
-/// Walks all buckets as they lie, then the payments as the version has them. The number of keys and records met. Throws
-/// RefusalError where the reader does, and nothing else.
+/// Walks all buckets, then reads the payments of the file's version. Returns how many keys and records there were.
+/// Throws RefusalError if the reader does, and nothing else.
 [[nodiscard]] std::size_t walk_file(const std::string& path);
 
 }  // namespace paytower::test

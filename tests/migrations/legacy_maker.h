@@ -32,7 +32,7 @@ struct LegacyFields {
 [[nodiscard]] Bytes go_zero_time();
 /// 0x02 or 0x03, then 32 times 0xb1 + hop.
 [[nodiscard]] PublicKey hop_key(std::size_t hop);
-/// SHA-256 of the number: any preimage that tells itself from others.
+/// SHA-256 of the number: a different preimage for each.
 [[nodiscard]] Preimage numbered_preimage(std::uint64_t number);
 
 struct VersionOne {
@@ -44,7 +44,7 @@ struct VersionOne {
 
 /// A database of version 1 in the new file `path`.
 void make_version_one(const std::string& path, const VersionOne& content);
-/// An empty one, for a generator to fill: the connection is left inside no transaction.
+/// An empty one, for a generator to fill.
 void make_empty_version_one(const std::string& path);
 
 }  // namespace paytower::test

@@ -35,7 +35,7 @@ std::optional<PaymentHash> flawed_hash(const Bytes& record) {
   return std::get<LegacyFlaw>(read_legacy_record(record)).hash;
 }
 
-/// The record must outlive what is read.
+/// Reads a good record. Its bytes must outlive the result.
 LegacyRecord good(const Bytes& record) {
   const auto outcome = read_legacy_record(record);
   CAPTURE(flaw(record));

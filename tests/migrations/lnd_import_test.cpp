@@ -71,7 +71,7 @@ struct World {
     db::Connection connection(database, db::OpenMode::read_write, db::payment_file());
     db::WriteLock lock(connection.real_path(), 0);
     CHECK(db::PaymentAdmin(connection, lock).check().problems.empty());
-    // Whatever came in whatever order: what lies more than ten seconds behind an earlier row is noted.
+    // Whatever the order of the rows, one that is more than ten seconds older than a row before it is noted.
     CHECK(rows("SELECT payment_index, created_ns FROM (SELECT payment_index, created_ns, max(created_ns) OVER (ORDER "
                "BY payment_index) AS newest FROM payments)"
                " WHERE created_ns < newest - 10000000000 EXCEPT SELECT payment_index, created_ns FROM "
@@ -516,8 +516,7 @@ TEST_CASE("import: a number that is given twice refuses the later record alone, 
   world.check_sound();
 }
 
-/// A file of lnd's native SQL without its own indexes of identifiers, in which the payments' rows are those of
-/// `change`.
+/// A file of lnd's native SQL without lnd's unique indexes of identifiers; `change` inserts the rows of payments.
 void native_file(const std::string& path, const char* change) {
   make_many_sql(path, 4, 4'096);
   SQLite::Database database(path, SQLite::OPEN_READWRITE);

@@ -1,4 +1,4 @@
-// Files of as many records as somebody asks for, made in a memory that does not grow with them: for what measures a
+// Large files with any number of records, made without using more memory for more records: for tests that measure a
 // migration.
 #pragma once
 
@@ -16,8 +16,8 @@ namespace paytower::test {
 void make_many_version_one(const std::string& path, std::uint64_t records);
 /// The same records as lnd's channel.db of version 8, without statuses.
 void make_many_legacy(const std::string& path, std::uint64_t records);
-/// A channel.db of version 35: each payment failed once and settled with its second attempt, but every hundredth, which
-/// is in flight. Keeps 64 bytes a payment, as the keys have to be sorted.
+/// A channel.db of version 35: each payment failed once and settled with its second attempt, except every hundredth,
+/// which is in flight. Uses 64 bytes of memory for each payment, because the keys have to be sorted.
 void make_many_kv(const std::string& path, std::uint64_t payments);
 /// An lnd.sqlite of native SQL tables with the same payments. `page_bytes`: a small one makes a small file of few
 /// payments.

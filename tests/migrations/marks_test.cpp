@@ -1,6 +1,6 @@
-// Goal: step 0003 keeps the marks of all that may still move, and of the newest attempt at each switch, as the adapter
-// of Core Lightning reads them; and it reads what it needs, not the history. Method: a version 2 database in memory,
-// filled past every check of ours, and the step's own statement.
+// Goal: step 0003 keeps the marks of everything that may still move, and of the newest attempt at each switch, in the
+// form of Core Lightning's adapter; and it reads only what it needs, not the history. Method: a version 2 database in
+// memory, filled without any check of ours, and the step's own statement.
 #include <doctest/doctest.h>
 
 #include <map>
@@ -21,7 +21,7 @@ using cln::Counters;
 
 namespace {
 
-/// How a payment of version 2 ended, with its one attempt.
+/// The columns of a payment of version 2, and of its one attempt.
 struct Made {
   std::string payment;  ///< ", fail_reason = 1", and so on
   std::string attempt;
@@ -42,7 +42,7 @@ class VersionTwo {
         "INSERT INTO switches (id, node, network) VALUES (1, zeroblob(33), 'regtest'), (2, zeroblob(33), 'signet')");
   }
 
-  /// An attempt of `number`, at this switch, with `marks` as "1, 2, NULL, 4".
+  /// Adds payment `number` with one attempt at this switch; `marks` as "1, 2, NULL, 4".
   void add(std::int64_t number, const Made& made, const std::string& marks, int at_switch = 1) {
     const std::string index = std::to_string(number);
     run("INSERT INTO payments (payment_index, payment_hash, amount_msat, created_ns, deadline_ns, destination, "
@@ -56,7 +56,7 @@ class VersionTwo {
     if (!made.payment.empty()) run("UPDATE payments SET " + made.payment + " WHERE payment_index = " + index);
   }
 
-  /// What stands in `marks` after the step, by attempt; attempts without are left out.
+  /// The content of `marks` after the step, by attempt; attempts without marks are left out.
   std::map<std::int64_t, Marks> migrated() {
     db::private_tx(database_, SQLite::TransactionBehavior::DEFERRED,
                    [&] { (void)db::apply_steps(database_, 2, 3, 2); });

@@ -307,7 +307,7 @@ TEST_CASE("vectors 14, 17 to 20: what cannot be read is set aside byte for byte 
                                  "4|value above 21 million btc|777|outgoing_payments",
                                  "5|record truncated in memo|777|outgoing_payments"});
   CHECK(migrated.one("SELECT record FROM quarantine WHERE sequence = 2") == to_hex(cut));
-  // Only successes were recorded: what can be named stays refused.
+  // Only successes were recorded: a hash that can be read stays blocked.
   CHECK(migrated.rows("SELECT payment_hash, kind FROM hash_guards") == std::vector<std::string>{hash_hex(4) + "|2"});
 }
 

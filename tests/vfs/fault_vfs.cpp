@@ -20,10 +20,10 @@ sqlite3_vfs* real() {
   return found;
 }
 
-/// Ours first, the real file behind it.
+/// Our part comes first, the real file after it.
 struct File {
   sqlite3_file base;
-  std::string* path;  // nothing for temporary files: nobody finds them again
+  std::string* path;  // nullptr for a temporary file, which nobody can find again
   sqlite3_file* inner() { return reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(this) + sizeof(File)); }
 };
 static_assert(sizeof(File) % alignof(std::max_align_t) == 0);
@@ -34,7 +34,7 @@ File* ours(sqlite3_file* file) { return reinterpret_cast<File*>(file); }
 sqlite3_file* inner(sqlite3_file* file) { return ours(file)->inner(); }
 const sqlite3_io_methods* methods(sqlite3_file* file) { return inner(file)->pMethods; }
 
-/// Counts the call; does it and remembers it unless the fault stands against it.
+/// Counts the call. Unless the fault forbids it, does it and takes note of it.
 template <typename Effect, typename Note> int counted(sqlite3_file* file, DiskCall call, Effect effect, Note note) {
   if (const int refused = disk().before(call, ours(file)->path != nullptr && is_log(*ours(file)->path));
       refused != SQLITE_OK)
@@ -82,7 +82,7 @@ int lock_shm(sqlite3_file* file, int offset, int count, int flags) {
       [](const std::string&) {});
 }
 
-/// A dead process writes nothing by other ways either: SQLite's own hints are dropped as well.
+/// A dead process must not write in other ways either, so SQLite's hints to the file are dropped too.
 int control_file(sqlite3_file* file, int op, void* argument) {
   if (disk().dead()) return SQLITE_NOTFOUND;
   return methods(file)->xFileControl(inner(file), op, argument);
@@ -105,8 +105,7 @@ const sqlite3_io_methods* io() {
     m.xCheckReservedLock = [](sqlite3_file* f, int* out) { return methods(f)->xCheckReservedLock(inner(f), out); };
     m.xFileControl = control_file;
     m.xSectorSize = [](sqlite3_file*) { return static_cast<int>(sector_bytes); };
-    // No promise of the real disk is passed on: neither that a torn write spares its neighbours, nor an order of
-    // writes.
+    // No promise of the real disk is passed on: neighbours of a torn write may be damaged, and writes may change order.
     m.xDeviceCharacteristics = [](sqlite3_file*) { return 0; };
     m.xShmMap = [](sqlite3_file* f, int page, int size, int extend, void volatile** out) {
       return disk().dead() ? SQLITE_IOERR_SHMMAP : methods(f)->xShmMap(inner(f), page, size, extend, out);
@@ -161,7 +160,7 @@ FaultDisk::FaultDisk() {
   vfs.szOsFile = static_cast<int>(sizeof(File)) + real()->szOsFile;
   vfs.xOpen = open_file;
   vfs.xDelete = remove_file;
-  // The rest works on paths: the real one's functions are asked with the real one's object.
+  // The other functions work on paths: they call the real VFS with the real object.
   vfs.xAccess = [](sqlite3_vfs*, const char* path, int flags, int* out) {
     return real()->xAccess(real(), path, flags, out);
   };

@@ -1,4 +1,4 @@
-// A disk that dies, forgets and errs where it is told to: an SQLite VFS in front of the system's own.
+// A disk that dies, forgets and fails when it is told to: an SQLite VFS in front of the system's own.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,16 @@
 
 namespace paytower::test {
 
-/// What a counted call does. Reads are never counted: they change nothing. A hand-over is no call to the disk: somebody
-/// else writes it to the switch, and the process dies there as it does at the disk.
+/// What a counted call does. Reads are never counted, because they change nothing. A hand-over is not a call to the
+/// disk, but the process can die at it in the same way.
 enum class DiskCall : std::uint8_t { write, sync, truncate, remove, open, lock, handover };
 
-/// What becomes of what was written and not synced, when the machine dies.
+/// What happens to writes that were not synced, when the machine dies.
 enum class Unsynced : std::uint8_t {
   kept,     ///< the process died, the machine did not
-  dropped,  ///< all of it is gone
-  chosen,   ///< a seeded choice of it is there, in the order in which it was written
-  torn,     ///< all is there, but of the last write only a seeded part, cut at a multiple of 512 bytes
+  dropped,  ///< all are lost
+  chosen,   ///< some are kept, chosen by the seed, in the order in which they were written
+  torn,     ///< all are kept, but the last one only up to a multiple of 512 bytes, chosen by the seed
 };
 
 struct DiskFault {
@@ -30,20 +30,20 @@ struct DiskFault {
     none,
     kill_before,
     kill_after,
-    error,          ///< of this call alone
-    lasting_error,  ///< of this call and all behind it: a disk that stays full
+    error,          ///< only this call fails
+    lasting_error,  ///< this call and all later ones fail: a disk that stays full
   };
   Kind kind = Kind::none;
   std::uint64_t at = 0;  ///< the number of the call among those of `calls`, from 1
   std::set<DiskCall> calls{DiskCall::write, DiskCall::sync, DiskCall::truncate, DiskCall::remove};
-  int code = SQLITE_IOERR;  ///< of an error
+  int code = SQLITE_IOERR;  ///< what a failing call returns
   Unsynced unsynced = Unsynced::kept;
-  std::uint64_t seed = 0;  ///< of chosen and torn
+  std::uint64_t seed = 0;  ///< for chosen and torn
   bool log_only = false;   ///< only calls on write-ahead logs are counted
 };
 
-/// One for the process. Unarmed it only remembers what was not synced. After a kill every call fails and changes
-/// nothing, until recover().
+/// One for the process. Without an armed fault it only keeps track of what was not synced. After a kill every call
+/// fails and changes nothing, until recover().
 class FaultDisk {
  public:
   static constexpr const char* name = "paytower-fault-disk";
@@ -57,27 +57,27 @@ class FaultDisk {
   void arm(const DiskFault& fault);
   void disarm() { fault_ = DiskFault{}; }
   [[nodiscard]] bool dead() const { return dead_; }
-  /// The fault was reached since arm().
+  /// True if the fault was reached since arm().
   [[nodiscard]] bool struck() const { return struck_; }
-  /// Calls since arm() that a fault of these kinds counts.
+  /// How many calls since arm() were of the kinds that the fault counts.
   [[nodiscard]] std::uint64_t counted() const { return count_; }
-  /// The call that has begun is the last one, and of what it writes only a part gets out.
+  /// True if the machine dies in this very call, and only a part of what it writes is kept.
   [[nodiscard]] bool tears() const { return reached_ && struck_fault_.unsynced == Unsynced::torn; }
 
   /// REQUIRES: no file is open any more. After a kill, leaves on the real disk what the machine would find when it
-  /// starts again: unsynced writes as the fault says, no -shm. Then the disk works. What one process wrote and did not
-  /// sync may still be lost under a later one, when the machine dies.
+  /// starts again: unsynced writes as the fault says, and no -shm. Then the disk works again. What a process wrote and
+  /// did not sync can still be lost later, when the machine dies under another process.
   void recover();
-  /// Forgets every file: before their folder is removed.
+  /// Forgets every file. To be called before their folder is removed.
   void forget();
 
-  /// Called once at the instant of the kill: for what is beside SQLite's files.
+  /// Called once, at the moment of the kill: for files that are not SQLite's.
   std::function<void()> at_kill;
-  /// A mutant, for the test of the tests: syncs say yes and do nothing.
+  /// A known bug, for the tests of the tests: syncs succeed and do nothing.
   bool lying = false;
 
   // --- for the files, and for whoever writes hand-overs ---
-  /// What the call is to return, or SQLITE_OK to go on; `after` is to be called once the effect is there.
+  /// What the call must return, or SQLITE_OK if it may go on; call after() when it has done its work.
   [[nodiscard]] int before(DiskCall call, bool log);
   [[nodiscard]] int after(DiskCall call);
   void note_open(const std::string& path);
