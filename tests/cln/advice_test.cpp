@@ -180,8 +180,8 @@ TEST_CASE("advice: questions that come while the layer is looked for wait for it
 
 TEST_CASE("advice: a question that leaves nothing has layers of its own, and they are gone before its answer") {
   Advised world;
-  world.layers(json::array(
-      {world.own_layer("5x5x5/0", 10)}));  // the store's layer; without leaves_nothing it would be made again
+  // The store's layer: without leaves_nothing it would be made again.
+  world.layers(json::array({world.own_layer("5x5x5/0", 10)}));
   world.question.leaves_nothing = true;
   world.question.excluded_channels = {{*ShortChannelId::parse("8x8x8"), 0}};
   for (const bool advised : {true, false}) {

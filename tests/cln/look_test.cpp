@@ -334,8 +334,8 @@ TEST_CASE("the newest rows of a store: read back from the end, no further than n
   };
   CHECK(ask(std::nullopt) == std::pair(std::vector{AttemptId{77}}, std::size_t{3}));
   CHECK(ask(990) == std::pair(std::vector<AttemptId>{}, std::size_t{1}));  // the store knows all older rows
-  CHECK(ask(900) ==
-        std::pair(std::vector<AttemptId>{}, std::size_t{3}));  // many rows of others since then: read back from the end
+  // There are many rows of others since then: they are read back from the end.
+  CHECK(ask(900) == std::pair(std::vector<AttemptId>{}, std::size_t{3}));
   labels[995] = world.handover.label;
   CHECK(ask(990) == std::pair(std::vector{AttemptId{77}}, std::size_t{1}));
   // The search also ends at rows that are older than the store.

@@ -181,7 +181,8 @@ TEST_CASE("M3: a channel that failed 1,000,000 sat carries 10,000 sat a second l
   MissionControl memory;
   memory.learn(PastResult{created, route, dry});
   CHECK(memory.chance(channel(2), Msat::of(much), soon) < 0.01);
-  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98 * untried_chance);  // a much smaller amount is hardly affected
+  // A much smaller amount is hardly affected.
+  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98 * untried_chance);
   Payment payment = payment_of(Msat::of(much));
   Attempt failed = own_attempt(first_id, Shape::failed);
   failed.route = route;

@@ -79,7 +79,7 @@ TEST_CASE("M4: another signer, channel, direction, code or place is not believed
   Told told;
   const FailureCode code = FailureCode::fee_insufficient;
   CHECK_FALSE(told.read(told.message(code, 1), code));                             // the node before signed it
-  CHECK_FALSE(told.read(told.message(code), FailureCode::incorrect_cltv_expiry));  // not the code that the switch reports
+  CHECK_FALSE(told.read(told.message(code), FailureCode::incorrect_cltv_expiry));  // the switch reports another code
   CHECK_FALSE(told.read(told.message(code), code, 1));                             // about another node's channel
   CHECK_FALSE(told.read(told.message(code), code, 3));                             // the payee has no next channel
   CHECK_FALSE(told.read(told.message(code), code, 0));

@@ -57,7 +57,8 @@ TEST_CASE("marks: another store reads nothing, and neither does ours of what is 
   const MarkCipher ours(store_of(7));
   const MarkCipher other(store_of(8));
   StoreId same_beginning = store_of(7);
-  same_beginning.bytes[15] ^= 1U;  // the five bytes of the store's id in the block are the same, but the key comes from all 16
+  // The five bytes of the store's id in the block stay the same, but the key comes from all 16.
+  same_beginning.bytes[15] ^= 1U;
   const MarkCipher twin(same_beginning);
   for (std::uint64_t id = 0; id < 200; ++id) {
     const Mark mark = ours.make({AttemptId{id}, 1, MarkKind::attempt});

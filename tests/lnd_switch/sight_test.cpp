@@ -423,7 +423,8 @@ TEST_CASE("lnd sight: which records may be ended as ours") {
   CHECK(lnd::idle_and_ours(fence, our_store));
   CHECK_FALSE(lnd::idle_and_ours(fence, other_store));
   fence.htlcs.push_back(fence_record(other_store, after(2)).htlcs.front());
-  CHECK(lnd::idle_and_ours(fence, our_store));  // the other database's fence has joined: either database may end the record
+  // The other database's fence has joined: either database may end the record.
+  CHECK(lnd::idle_and_ours(fence, our_store));
   CHECK(lnd::idle_and_ours(fence, other_store));
   fence.htlcs = {own_htlc(State::failed)};  // a payment of 1 msat is no fence
   CHECK_FALSE(lnd::idle_and_ours(fence, our_store));
