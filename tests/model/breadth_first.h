@@ -1,4 +1,4 @@
-// Breadth first over all states of a world, whatever it is of: the first broken rule has a shortest trace.
+// A breadth-first search over all states of any world: the first broken rule has a shortest trace.
 #pragma once
 
 #include <algorithm>
@@ -75,8 +75,8 @@ template <typename T> class Numbering {
   std::vector<std::uint32_t> table_;
 };
 
-/// A world has a State, a Step {name, state, broken rule} and a Packed, which is a state in few bytes without padding;
-/// and it has the functions that are called here. It belongs to the caller.
+/// A World has a State, a Step {name, state, broken rule}, a Packed (a state in few bytes, without padding), and the
+/// functions that are called here. The caller owns it.
 template <typename World> class BreadthFirst {
  public:
   using State = typename World::State;
@@ -148,7 +148,7 @@ template <typename World> class BreadthFirst {
     return text;
   }
 
-  /// R17: backwards from the ends over all steps. What is not met has no way out.
+  /// R17: walks backwards from the ends over all steps. A state that is not reached has no way out.
   void look_for_traps() {
     const std::size_t count = found_.size();
     std::vector<std::uint32_t> first(count + 1, 0);

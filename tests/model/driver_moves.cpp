@@ -29,7 +29,7 @@ void Moves::process_moves() {
   }
 }
 
-/// A second process finds the lock taken and leaves (R11), so that one process at a time is all there is to drive.
+/// Only one process: a second one would find the lock taken and leave (R11).
 void Moves::start_moves() {
   for (unsigned slot = 0; slot < config_.tries; ++slot) {
     if (from_->store.tries[slot].stand != RowStand::unused) continue;
@@ -42,7 +42,7 @@ void Moves::start_moves() {
     work = work || (one.stand == RowStand::stored &&
                     (!ended(one) || has_open(from_->store, slot) || has_watched(from_->store, slot)));
   }
-  if (!work) return;  // port fetch_in_flight lists nothing
+  if (!work) return;  // fetch_in_flight lists nothing
   move("resume", 0, [this](State& next) { DriverStep(config_, mutation_, next).resume(false); });
   if (config_.collect_only)
     move("resume --no-retry", 0, [this](State& next) { DriverStep(config_, mutation_, next).resume(true); });
@@ -80,7 +80,7 @@ void Moves::item_moves(unsigned slot) {
   if (item.asking != 0) route_moves(slot);
 }
 
-/// The answer to a question for routes: any that keeps to the question, as far as the model has ids and numbers left.
+/// The answer to a question for routes: every one that fits the question, as far as the model has ids and numbers left.
 void Moves::route_moves(unsigned slot) {
   const ItemBytes& item = from_->process.items[slot];
   const auto take = [this, slot](const char* name, unsigned number, const std::vector<Route>& routes) {
@@ -120,7 +120,8 @@ void Moves::answer_moves(unsigned slot) {
     }
     const RowKind row = from_->node.seen.rows[id];
     const bool pending = row == RowKind::pending || row == RowKind::fence_pending;
-    // A node answers after half a minute that it has nothing to tell. Only who waits for an orphan learns by it.
+    // After half a minute a node answers that the row is still pending. That only matters to an item that waits for an
+    // orphan.
     const bool tells = !pending || (item.orphans & bit(id)) != 0;
     if ((item.querying & bit(id)) != 0 && tells) {
       move("the query is answered:", id,
@@ -129,7 +130,7 @@ void Moves::answer_moves(unsigned slot) {
   }
 }
 
-/// The switch takes its picture, and the answer comes: at once, or while the world goes on.
+/// The look is executed and answered: at once, or with other moves in between.
 void Moves::look_moves() {
   for (const ItemBytes& item : from_->process.items) {
     if (item.act != 0 || item.events > 2) return;

@@ -1,5 +1,5 @@
-// What a process does with one state: the item's steps are the driver's own, and each function says for which of the
-// loop's it stands.
+// What a process does with one state. The item's steps are the driver's own; each function names the function of the
+// loop that it models.
 #include <algorithm>
 #include <utility>
 
@@ -11,7 +11,7 @@ namespace paytower::model {
 
 namespace {
 
-/// Always the same number: at a time before 2020 the real draw_attempt_id then depends on what the store knows alone.
+/// Always the same number. With a clock before 2020 the real draw_attempt_id then depends only on what the store knows.
 class Fixed final : public Randomness {
  public:
   explicit Fixed(std::uint8_t value) : value_(value) {}
@@ -40,7 +40,7 @@ template <typename What> bool writes(const Decision& decision) {
                      [](const Write& write) { return std::holds_alternative<What>(write); });
 }
 
-/// Late enough for whatever waits for its time.
+/// Later than every time limit of an item.
 constexpr MonoNs some_time_later{3600 * ns_per_second};
 
 const IdentityAnswer& identity(std::uint8_t run) {
@@ -82,7 +82,7 @@ template <typename Change> void DriverStep::change(unsigned slot, Change how) {
 
 // --- admission.cpp ---
 
-/// remember(), with what SqlitePaymentStore::find read after the lock was taken.
+/// remember(), with what SqlitePaymentStore::find reads after the lock is taken.
 void DriverStep::remember_store() {
   Process& process = state_.process;
   process.alive = 1;
@@ -126,9 +126,9 @@ void DriverStep::resume(bool collect_only) {
 
 // --- tick.cpp ---
 
-/// decide_all and commit for the first event of one item. The act that the switch sees is a move of its own, so that a
-/// crash can come between; what only changes memory is done at once, since a crash before it and behind it leave the
-/// same.
+/// decide_all and commit for the first event of one item. An act that the switch sees is a move of its own, so that a
+/// crash can come in between. An act that only changes memory is done at once, because a crash before it or after it
+/// has the same result.
 void DriverStep::decide_front(unsigned slot) { decide_first(slot, item(slot)); }
 
 void DriverStep::decide_first(unsigned slot, Item one) {
@@ -146,9 +146,9 @@ void DriverStep::decide_first(unsigned slot, Item one) {
   act(slot, std::move(one), decision);
 }
 
-/// R4: a new id only after the end of all of the old one, and a look behind it.
+/// R4: a new id only after all attempts of the old one have ended, and after a look.
 void DriverStep::check_new_round(unsigned slot, const Decision& decision) const {
-  if (!has_parts(config_)) return;  // there ids alone make rounds, and every rule of theirs is seen later
+  if (!has_parts(config_)) return;  // without parts the id alone is the round, and later checks see every rule about it
   for (const Write& write : decision.writes) {
     const auto* made = std::get_if<RegisterAttempt>(&write);
     if (made == nullptr || !begins_round(config_, state_.store, slot, made->attempt)) continue;
@@ -165,7 +165,7 @@ void DriverStep::note_written(unsigned slot, const Decision& decision) {
       state_.process.known |= bit(number(test::key_of(*made->attempt.id, made->attempt.part)));
   }
   if (!writes<RegisterAttempt>(decision) && !writes<FailAttempt>(decision) && !writes<CloseAttempt>(decision)) return;
-  bytes(slot).quiet_proven = 0;  // a look has to come behind it (R9)
+  bytes(slot).quiet_proven = 0;  // a look must follow (R9)
   LookOnWay& look = state_.process.look;
   look.after_end = static_cast<std::uint8_t>(look.after_end & ~bit(slot));
 }
@@ -263,7 +263,7 @@ void DriverStep::check_handover(unsigned slot, unsigned id) const {
   }
 }
 
-/// draw_attempt_id, the real one. The clock that stands is the worst of clocks: only the store keeps ids apart then.
+/// The real draw_attempt_id. A clock that stands still is the worst one: then only the store keeps ids apart.
 unsigned DriverStep::draw() {
   Process& process = state_.process;
   Fixed randomness(config_.clock_stands ? std::uint8_t{0} : static_cast<std::uint8_t>(state_.drawn + 1));
@@ -297,7 +297,7 @@ void DriverStep::tell_deadline(unsigned slot) { change(slot, paytower::tell_dead
 
 void DriverStep::see_foreign_decisions(unsigned slot) { reload(slot, item(slot)); }
 
-/// finish and sweep: the last item takes the process with it.
+/// finish and sweep: the process ends with its last item.
 void DriverStep::finish(unsigned slot) {
   bytes(slot) = ItemBytes{};
   const auto& items = state_.process.items;
@@ -319,7 +319,7 @@ void DriverStep::drop_connection() {
 
 // --- answers.cpp ---
 
-/// The switch takes its picture of the hash.
+/// The look is executed: what the switch shows of the hash is copied.
 void DriverStep::execute_look() {
   LookOnWay& look = state_.process.look;
   look.stage = LookStage::answered;
@@ -330,7 +330,7 @@ void DriverStep::execute_look() {
   }
 }
 
-/// receive(LookAnswer): every item of the hash that took part in the question takes it.
+/// receive(LookAnswer): every item of the hash that took part in the question gets the answer.
 void DriverStep::receive_look() {
   const LookOnWay look = std::exchange(state_.process.look, LookOnWay{});
   for (unsigned slot = 0; slot < most_tries; ++slot) {
@@ -346,7 +346,7 @@ void DriverStep::receive_look() {
   }
 }
 
-/// conclude: an alarm is thrown, and ends the process.
+/// conclude: an alarm ends the process.
 void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked) {
   const cln::NodeLists shown = look_result(config_, state_, look.shown);
   LookFinding finding = mutation_.calls.interpret(
@@ -360,7 +360,8 @@ void DriverStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs
   keep(slot, one);
 }
 
-/// receive(RouteAnswer) and take_routes: the id is drawn, and the tick commits it. Nothing else is queued then.
+/// receive(RouteAnswer) and take_routes: the id is drawn, and the tick commits it. Nothing else waits in the queue
+/// then.
 void DriverStep::receive_routes(unsigned slot, const std::vector<Route>& routes) {
   Item one = item(slot);
   const Wishes wishes = mutation_.calls.route_came(one, routes_answer(0, routes), state_);
@@ -378,7 +379,7 @@ void DriverStep::receive_routes(unsigned slot, const std::vector<Route>& routes)
   const unsigned first = first_free(names_before);
   decide_first(slot, std::move(one));
   if (first <= most_ids && state_.store.attempts[first].outcome != Outcome::absent) return;
-  // Nothing was made of it: what was drawn is forgotten, so that states stay few.
+  // Nothing was stored: the drawn id is forgotten, to keep the number of states small.
   state_.store.names = names_before;
   state_.drawn = drawn_before;
   if (state_.process.alive != 0) state_.process.highest = highest_before;
@@ -416,7 +417,7 @@ void DriverStep::receive_fence(unsigned slot, unsigned id) {
   fulfil(slot, std::move(one), wishes);
 }
 
-/// The switch's answer, by its row. A pending row is told only late: see Moves.
+/// The switch's answer, which depends on its row. That a row is pending is answered only late: see Moves.
 void DriverStep::receive_query(unsigned slot, unsigned id) {
   QueryAnswer answer;
   switch (state_.node.seen.rows[id]) {
@@ -446,7 +447,7 @@ void DriverStep::receive_query(unsigned slot, unsigned id) {
   });
 }
 
-/// receive(Disconnected): whoever has nothing recorded leaves.
+/// receive(Disconnected): items without a recorded payment leave.
 void DriverStep::disconnect() {
   drop_connection();
   state_.process.look = {};
@@ -460,7 +461,7 @@ void DriverStep::disconnect() {
 
 // --- cli/commands/cancel.cpp and cli/commands/resolve.cpp ---
 
-/// The word is a decision on the payment as it is stored, in another process: cancel needs no lock, resolve has it.
+/// `word` is decided in another process, about the payment as it is stored. cancel needs no lock, resolve has it.
 void DriverStep::say(const Event& word) {
   const auto slot = newest(state_.store);
   if (!slot) return;

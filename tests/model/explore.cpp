@@ -5,12 +5,12 @@ namespace paytower::model {
 
 namespace {
 
-/// What stands beside the four large parts of a state.
+/// What a state has besides its four large parts.
 struct Rest {
   std::uint8_t copied, deadlines, aged, node_restored, drawn, used, assumed, paid;
 };
 
-/// A state as the numbers of its parts: few stores, nodes and processes make many states.
+/// Packs a state as the numbers of its parts: few stores, nodes and processes make many states.
 class ClnWorld {
  public:
   using State = model::State;

@@ -1,4 +1,4 @@
-// Breadth first over all states of the world with a Core Lightning node.
+// Explores all states of the world with a Core Lightning node.
 #pragma once
 
 #include "tests/model/breadth_first.h"
@@ -6,8 +6,8 @@
 
 namespace paytower::model {
 
-/// All states that can be reached. Stops at the first broken rule. `ways_out`: also R17, that every state reaches an
-/// end.
+/// Explores all reachable states, and stops at the first broken rule. `ways_out`: also checks R17, that every state can
+/// reach an end.
 [[nodiscard]] Exploration explore(const Config& config, const Mutation& mutation = {}, bool ways_out = true);
 
 }  // namespace paytower::model

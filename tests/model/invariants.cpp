@@ -23,7 +23,8 @@ bool money_left(const Node& node) {
   return false;
 }
 
-/// R2: our HTLCs of the hash, locked plus settled, bring no more than was asked for, the operator's dead ones excepted.
+/// R2: our HTLCs of the hash, locked plus settled, deliver no more than was asked for, not counting those that the
+/// operator marked as failed.
 std::optional<std::string> too_many(const Config& config, const State& state) {
   unsigned mine = 0;
   std::uint64_t fees = 0;
@@ -45,7 +46,7 @@ std::optional<std::string> too_many(const Config& config, const State& state) {
   return std::nullopt;
 }
 
-/// R2, as it is stored: what has paid or may still pay. What the operator closed has left the sum.
+/// R2, by what is stored: what has paid or may still pay. What the operator has closed does not count.
 std::optional<std::string> too_much(const Config& config, const State& state, unsigned slot) {
   unsigned units = 0;
   std::uint64_t fees = 0;
@@ -126,7 +127,7 @@ std::optional<std::string> broken_rule(const Config& config, const State& state)
 }
 
 void check_step(const State& before, const State& after) {
-  if (before.copied == 1 && after.copied == 2) return;  // facts are gone with the newer file
+  if (before.copied == 1 && after.copied == 2) return;  // restoring the old copy loses facts
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     const StoredTry& then = before.store.tries[slot];
     const StoredTry& now = after.store.tries[slot];

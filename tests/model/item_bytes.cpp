@@ -27,7 +27,7 @@ void keep_look(ItemBytes& bytes, const LookState& look) {
   bytes.look_wanted = std::holds_alternative<LookWanted>(look) || (asked != nullptr && asked->again) ? 1 : 0;
 }
 
-/// Copies of an id that another process drew are not counted: it is no only copy whatever their number (R3).
+/// Copies are counted only if this process drew the id: otherwise it is never an only copy (R3).
 std::vector<HandoverRecord> handovers_of(const Config& config, const Names& names, const ItemBytes& bytes) {
   std::vector<HandoverRecord> records;
   const unsigned known = bytes.drawn | bytes.unanswered | bytes.querying | bytes.orphans | bytes.barred;
@@ -89,7 +89,7 @@ void keep_question(ItemBytes& bytes, const std::optional<RouteAsked>& asked) {
   if (!asked) bytes.asked_units = bytes.asked_parts = 0;
 }
 
-/// Only the stop wish may lag behind.
+/// The payment in memory must be the stored one; only its stop wish may be older.
 void check_memory(const Config& config, const Store& store, unsigned slot, const Payment& payment) {
   if (store.tries[slot].stand != RowStand::stored) return;
   Store seen = store;

@@ -5,12 +5,12 @@ namespace paytower::lnd_model {
 
 namespace {
 
-/// What stands beside the three large parts of a state.
+/// What a state has besides its three large parts.
 struct Rest {
   std::uint8_t deadlines, drawn, assumed, paid, told, none[3];
 };
 
-/// A state as the numbers of its parts: few stores, records and processes make many states.
+/// Packs a state as the numbers of its parts: few stores, records and processes make many states.
 class LndWorld {
  public:
   using State = lnd_model::State;

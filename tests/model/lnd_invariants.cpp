@@ -14,8 +14,9 @@ bool anything_paid(const Node& node) {
   return false;
 }
 
-/// R2: our HTLCs of the hash, live plus settled, with all that may still be made of what was handed over, bring no more
-/// than was asked for; the operator's dead ones excepted, and what somebody's deletion of a paid record lets through.
+/// R2: our HTLCs of the hash, live plus settled, and those that copies of hand-overs may still make, deliver no more
+/// than was asked for. Not counted: what the operator marked as failed, and what becomes possible when somebody deletes
+/// a paid record.
 std::optional<std::string> too_many(const State& state) {
   if (state.node.deleted_paid != 0) return std::nullopt;
   unsigned out = 0;
@@ -33,7 +34,7 @@ std::optional<std::string> too_many(const State& state) {
   return std::nullopt;
 }
 
-/// R2, as it is stored: what has paid or may still pay.
+/// R2, by what is stored: what has paid or may still pay.
 std::optional<std::string> too_much(const State& state, unsigned slot) {
   unsigned units = 0;
   for (const StoredAttempt& one : state.store.attempts) {
@@ -43,8 +44,8 @@ std::optional<std::string> too_much(const State& state, unsigned slot) {
   return std::nullopt;
 }
 
-/// R3, R5, R7 for one stored attempt. Somebody who deletes a paid record takes lnd's word and its protection away: of
-/// what we never saw there, nothing can be known then.
+/// R3, R5, R7 for one stored attempt. Deleting a paid record removes lnd's evidence and its protection: then nothing
+/// can be known of an attempt that we never saw there.
 std::optional<std::string> wrong_outcome(const State& state, unsigned number) {
   const Truth truth = state.node.truth[number];
   switch (state.store.attempts[number].outcome) {
@@ -135,7 +136,7 @@ bool only_words_help(const State& state, unsigned number) {
 
 namespace {
 
-/// They end all of it, also what could be proven of its other parts.
+/// a decision by hand ends all parts, also those that could have been proven
 bool waits_for_words(const State& state, unsigned slot) {
   for (unsigned number = 1; number <= most_numbers; ++number) {
     const StoredAttempt& one = state.store.attempts[number];

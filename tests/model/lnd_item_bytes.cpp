@@ -78,7 +78,7 @@ void keep_question(ItemBytes& bytes, const std::optional<RouteAsked>& asked) {
   if (!asked) bytes.asked_units = bytes.asked_parts = 0;
 }
 
-/// Only the stop wish may lag behind.
+/// The payment in memory must be the stored one; only its stop wish may be older.
 void check_memory(const Store& store, unsigned slot, const Payment& payment) {
   if (store.tries[slot].stored == 0) return;
   Store seen = store;

@@ -57,8 +57,8 @@ void Moves::from(const State& state, bool named, std::vector<Step>& out) {
   people_moves();
   if (!busy_inside(state) || hands_over(state))
     move("time passes", 0, [](State& next) { next.node.now = static_cast<Tick>(next.node.now + 1); });
-  // While the process works off what it was told, it neither asks nor listens: what lnd does meanwhile may as well come
-  // behind it. A hand-over is bound to the time of its record.
+  // As long as the process has work of its own, it neither asks nor listens, so what lnd does meanwhile may as well
+  // come later. A hand-over is tied to the time of its record.
   if (busy_inside(state)) return;
   for (unsigned number = 1; number <= most_numbers; ++number) copy_moves(number);
   for (unsigned owner = 1; owner <= foreign; ++owner) htlc_moves(owner);
@@ -101,8 +101,8 @@ void Moves::htlc_moves(unsigned owner) {
   if (config_.gives_back) ends("comes back:", Shown::failed_mpp);
 }
 
-/// A fence or a release that is on its way is executed at any time, or refused because its own time is over. What is
-/// lost need not be told from what never comes.
+/// A fence or a release on its way is executed at any time, or refused because its own time is over. One that is lost
+/// is the same as one that never arrives.
 void Moves::errand_moves() {
   if (from_->node.fence == Errand::on_way) {
     move("the fence is executed", 0,
@@ -231,7 +231,7 @@ void Moves::process_moves() {
     move("the connection breaks", 0, [this](State& next) { ProcessStep(config_, mutation_, next).disconnect(); });
 }
 
-/// A second process finds the lock taken and leaves (R11), so that one process at a time is all there is to drive.
+/// Only one process: a second one would find the lock taken and leave (R11).
 void Moves::start_moves() {
   for (unsigned slot = 0; slot < config_.tries; ++slot) {
     if (from_->store.tries[slot].stored != 0) continue;
@@ -244,7 +244,7 @@ void Moves::start_moves() {
     work =
         work || (one.stored != 0 && (!ended(one) || has_open(from_->store, slot) || has_watched(from_->store, slot)));
   }
-  if (!work) return;  // port fetch_in_flight lists nothing
+  if (!work) return;  // fetch_in_flight lists nothing
   move("resume", 0, [this](State& next) { ProcessStep(config_, mutation_, next).resume(false); });
   if (config_.collect_only)
     move("resume --no-retry", 0, [this](State& next) { ProcessStep(config_, mutation_, next).resume(true); });
@@ -291,7 +291,7 @@ void Moves::item_moves(unsigned slot) {
   if (item.asking != 0) route_moves(slot);
 }
 
-/// The answer to a question for routes: any that keeps to the question, as far as the model has ids and numbers left.
+/// The answer to a question for routes: every one that fits the question, as far as the model has ids and numbers left.
 void Moves::route_moves(unsigned slot) {
   const ItemBytes& item = from_->process.items[slot];
   const auto take_routes = [this, slot](const char* name, unsigned number, const std::vector<Route>& routes) {
@@ -326,7 +326,7 @@ void Moves::answer_moves(unsigned slot, unsigned number) {
     move("the stream tells the end of", number, step(&ProcessStep::receive_query));
 }
 
-/// lnd takes its picture, and the answer comes: at once, or while the world goes on. A look waits behind a release.
+/// The look is executed and answered: at once, or with other moves in between. It waits until a release has ended.
 void Moves::look_moves() {
   const LookOnWay& look = from_->process.look;
   if (look.asked != 0 && look.answered == 0 && from_->node.release == Errand::none) {

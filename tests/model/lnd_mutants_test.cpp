@@ -1,4 +1,4 @@
-// Goal: the model check of lnd's world notices what its rules are made against, and shows the shortest way to it.
+// Goal: the model check of lnd's world finds each bug that its rules prevent, and shows the shortest way to it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -35,7 +35,7 @@ Mutation named(const char* name) {
   return mutation;
 }
 
-/// The real conclusions from another sight.
+/// The real conclusions, from a sight that was changed.
 Mutation sees(const char* name, void (*spoil)(lnd::Sight&, const Payment&)) {
   Mutation mutation = named(name);
   mutation.interpret = [spoil](const Payment& payment, lnd::Sight sight, const StoreKnowledge& store) {
@@ -45,7 +45,7 @@ Mutation sees(const char* name, void (*spoil)(lnd::Sight&, const Payment&)) {
   return mutation;
 }
 
-/// Other conclusions than the real ones.
+/// The real conclusions, changed afterwards.
 Mutation concludes(const char* name, void (*spoil)(LookFinding&, const lnd::Sight&)) {
   Mutation mutation = named(name);
   mutation.interpret = [spoil](const Payment& payment, const lnd::Sight& sight, const StoreKnowledge& store) {
@@ -126,7 +126,7 @@ TEST_CASE("mutant, lnd: what is not found is handed over again") {
     for (Event& event : finding.events) {
       auto* missing = std::get_if<NotFound>(&event);
       if (missing == nullptr) continue;
-      // A copy that is late is refused by its own time: the harm is done before.
+      // A late copy is refused by its own time: the bug must strike earlier.
       if (missing->evidence == Evidence::late || missing->evidence == Evidence::not_yet)
         missing->evidence = Evidence::nothing_since_mark;
     }

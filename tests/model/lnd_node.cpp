@@ -17,7 +17,7 @@ bool any_settled(const Record& record) { return std::any_of(record.htlcs.begin()
 
 bool takes_new_record(const Record& record) { return record.status == Status::none || record.status == Status::failed; }
 
-/// What is live or settled in it.
+/// How much is live or settled in it.
 unsigned units_in(const Store& store, const Record& record) {
   unsigned sum = 0;
   for (unsigned owner = 1; owner <= foreign; ++owner) {
@@ -26,7 +26,7 @@ unsigned units_in(const Store& store, const Record& record) {
   return sum;
 }
 
-/// InitPayment where there is no record, or a failed one: all that stood in it is gone.
+/// InitPayment when there is no record, or a failed one, whose content is lost.
 void make_record(State& state, bool whole) {
   state.node.record = Record{};
   state.node.record.status = Status::in_flight;
@@ -58,7 +58,7 @@ void update_status(Record& record) {
                   : record.failing != 0 ? Status::failed
                                         : Status::in_flight;
   if (record.status != Status::failed) return;
-  // Nothing reads this of a failed record.
+  // Nothing reads these of a failed record.
   record.fences = {};
   record.failing = record.released = record.other_check = 0;
 }
@@ -85,7 +85,7 @@ bool may_run(const State& state, unsigned number) {
                      [number](const ItemBytes& item) { return item.act == 1 && (item.act_ids & bit(number)) != 0; });
 }
 
-/// A hand-over of a payment with a secret joins the record that stands, as far as there is room.
+/// A hand-over of a payment with a secret joins an existing record, if it has room.
 void begin_copy(const Config& config, State& state, unsigned number) {
   Copy& copy = state.node.copies[number];
   const Record& record = state.node.record;
@@ -98,7 +98,7 @@ void begin_copy(const Config& config, State& state, unsigned number) {
   if (!config.two_steps) register_copy(config, state, number);
 }
 
-/// RegisterAttempt. An HTLC whose height is over is refused by the channel, which is a failure as any other.
+/// RegisterAttempt. If its height is over, the channel refuses the HTLC, which is a failure like any other.
 void register_copy(const Config& config, State& state, unsigned number) {
   Copy& copy = state.node.copies[number];
   Record& record = state.node.record;
@@ -117,7 +117,7 @@ void register_copy(const Config& config, State& state, unsigned number) {
   if (too_high) end_htlc(config, state, number, Shown::failed);
 }
 
-/// It has an address of its own, so that it stands beside no live HTLC; and one that is to fail ends the record.
+/// A fence has a payment address of its own, so it cannot join a record with a live HTLC. A release ends the record.
 bool execute_check(State& state, CheckKind kind, unsigned number) {
   Record& record = state.node.record;
   if (takes_new_record(record)) make_record(state, false);
@@ -135,7 +135,8 @@ bool execute_check(State& state, CheckKind kind, unsigned number) {
   return true;
 }
 
-/// A single payment that fails is given up at once. Parts leave the record open, unless the payee's word is final.
+/// A failed payment in one piece is given up at once. With parts the record stays open, unless the payee's failure is
+/// final.
 void end_htlc(const Config& config, State& state, unsigned owner, Shown how) {
   Record& record = state.node.record;
   state.node.truth[owner] = failed(how) ? Truth::failed : Truth::settled;
@@ -155,8 +156,8 @@ void erase_failed(Record& record) {
   record.released = record.other_check = 0;
 }
 
-/// lnd is killed: no request survives, TLS ends inside it. What it finds in flight it gives up, and waits for what is
-/// live. `orphaned`: an HTLC that it had recorded and not yet made.
+/// lnd is killed: no request survives, because TLS ends inside it. It gives up what it finds in flight, and waits for
+/// what is live. `orphaned`: an HTLC that it had recorded and not yet made.
 void restart(State& state, unsigned orphaned) {
   if (orphaned != 0) state.node.truth[orphaned] = Truth::orphan;
   state.node.copies = {};

@@ -7,14 +7,14 @@ namespace paytower::lnd_model {
 
 namespace {
 
-constexpr Tick first_tick = 4;  ///< some room below for limits that a mutant makes too early
+constexpr Tick first_tick = 4;  ///< room for limits that a mutant makes too early
 
-/// Its outcome is still asked about.
+/// True if somebody still asks about its outcome.
 bool asked_about(const StoredAttempt& one) {
   return one.outcome == Outcome::open || one.outcome == Outcome::assumed_failed || one.outcome == Outcome::written_off;
 }
 
-/// A copy that nobody waits for, and that lnd will refuse.
+/// Forgets copies that nobody waits for and that lnd will refuse.
 void drop_dead_copies(State& state) {
   for (unsigned number = 1; number <= most_numbers; ++number) {
     Copy& copy = state.node.copies[number];
@@ -22,7 +22,7 @@ void drop_dead_copies(State& state) {
   }
 }
 
-/// Only for a record that was left half-way it counts when an attempt that has ended was registered.
+/// When an ended attempt was registered only matters for a record that was left half-way.
 void forget_ended(const Config& config, State& state, unsigned number) {
   StoredAttempt& one = state.store.attempts[number];
   const std::uint8_t others = static_cast<std::uint8_t>(~bit(number));
@@ -51,7 +51,7 @@ bool of_interest(const State& state, const Record& record, unsigned number) {
   return in_window || record.htlcs[number] != Shown::absent;
 }
 
-/// A failed record that is nobody's of interest is as good as none.
+/// A failed record in which nobody has an interest is the same as none.
 void forget_record(const State& state, Record& record) {
   if (record.status == Status::none) return;
   for (unsigned number = 1; number <= most_numbers; ++number) {
@@ -77,7 +77,8 @@ void add_times(Record& record, std::vector<Tick*>& out) {
   out.push_back(&record.other_check);
 }
 
-/// The longest difference that counts is that of 120 s, where fences of others or orphans get old; of 40 s otherwise.
+/// The longest time difference that matters is 120 s, after which others' fences and orphans are old; without these it
+/// is 40 s.
 void compress_times(const Config& config, State& state) {
   const unsigned longest = config.left_check || config.orphans ? 4 : 2;
   std::vector<Tick*> times;

@@ -1,5 +1,5 @@
-// What a process does with one state: the item's steps are the driver's own, and each function says for which of the
-// loop's or the adapter's it stands.
+// What a process does with one state. The item's steps are the driver's own; each function names the function of the
+// loop or the adapter that it models.
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +10,7 @@ namespace paytower::lnd_model {
 
 namespace {
 
-/// Late enough for whatever waits for its time.
+/// Later than every time limit of an item.
 constexpr MonoNs some_time_later{3600 * ns_per_second};
 
 const IdentityAnswer& identity(bool same_again) {
@@ -51,7 +51,7 @@ bool is_proven(const Record& record) {
          std::find(record.htlcs.begin(), record.htlcs.end(), Shown::settled) != record.htlcs.end();
 }
 
-/// What a hand-over's answer or the stream tells of an HTLC that has ended.
+/// How an HTLC has ended, as a hand-over's answer or the stream reports it.
 QueryAnswer end_of(const State& state, unsigned number) {
   QueryAnswer answer;
   answer.key = key_of(state.store, number);
@@ -120,8 +120,8 @@ void ProcessStep::resume(bool collect_only) {
 
 // --- tick.cpp ---
 
-/// decide_all and commit for the first event of one item. What the switch sees is a move of its own, so that a crash
-/// can come between.
+/// decide_all and commit for the first event of one item. An act that the switch sees is a move of its own, so that a
+/// crash can come in between.
 void ProcessStep::decide_front(unsigned slot) { decide_first(slot, item(slot)); }
 
 void ProcessStep::decide_first(unsigned slot, Item one) {
@@ -149,7 +149,7 @@ void ProcessStep::note_told(const Event& cause) {
   if (pending != nullptr) state_.told |= bit(number_of(state_.store, pending->key));
 }
 
-/// accepted_by_store. A look has to come behind it (R9).
+/// accepted_by_store. A look must follow (R9).
 void ProcessStep::note_written(unsigned slot, const Decision& decision) {
   if (!writes<RegisterAttempt>(decision) && !writes<FailAttempt>(decision) && !writes<CloseAttempt>(decision)) return;
   bytes(slot).quiet_proven = 0;
@@ -242,7 +242,7 @@ void ProcessStep::ask_for_routes(unsigned slot, Item& one, const AskForRoutes& w
   bytes(slot).asked_parts = static_cast<std::uint8_t>(question.max_parts);
 }
 
-/// The adapter writes the request, with the time limit that is stored.
+/// The adapter writes the request, with the stored time limit.
 void ProcessStep::hand_over(unsigned slot, unsigned number) {
   const Payment payment = payment_of(config_, state_.store, slot, 0);
   if (payment.proof()) throw Violation{"R2: handed over after the proof"};
@@ -256,7 +256,7 @@ void ProcessStep::hand_over(unsigned slot, unsigned number) {
   if (mutation_.fresh_limit) copy.limit = state_.node.now;
 }
 
-/// R1: what a fence has proven is stored before it is ended.
+/// R1: what a fence has proven is stored before the fence is ended.
 void ProcessStep::check_release(unsigned slot) const {
   if (has_open(state_.store, slot)) throw Violation{"R1: a fence is ended before the death that it proves is stored"};
 }
@@ -286,7 +286,7 @@ void ProcessStep::tell_deadline(unsigned slot) { change(slot, paytower::tell_dea
 
 void ProcessStep::see_foreign_decisions(unsigned slot) { reload(slot, item(slot)); }
 
-/// finish and sweep: the last item takes the process with it.
+/// finish and sweep: the process ends with its last item.
 void ProcessStep::finish(unsigned slot) {
   bytes(slot) = ItemBytes{};
   const auto& items = state_.process.items;
@@ -303,8 +303,8 @@ void ProcessStep::die() {
   state_.process = Process{};
 }
 
-/// What was written goes on by itself, and hand-overs are told of when they end. Of two requests of a kind whose sender
-/// is gone one stands for both.
+/// Requests that were written go on, and hand-overs are reported when they end. One request without a sender stands for
+/// all of its kind.
 void ProcessStep::drop_questions() {
   Node& node = state_.node;
   for (Copy& copy : node.copies) copy.flagged = 0;
@@ -318,7 +318,7 @@ void ProcessStep::drop_questions() {
 
 // --- answers.cpp ---
 
-/// lnd takes its picture of the hash.
+/// The look is executed: what lnd shows of the hash is copied.
 void ProcessStep::execute_look() {
   LookOnWay& look = state_.process.look;
   look.answered = 1;
@@ -333,7 +333,7 @@ void ProcessStep::execute_look() {
   }
 }
 
-/// receive(LookAnswer): every item of the hash that took part in the question takes it.
+/// receive(LookAnswer): every item of the hash that took part in the question gets the answer.
 void ProcessStep::receive_look() {
   const LookOnWay look = std::exchange(state_.process.look, LookOnWay{});
   for (unsigned slot = 0; slot < most_tries; ++slot) {
@@ -348,7 +348,7 @@ void ProcessStep::receive_look() {
   }
 }
 
-/// conclude: an alarm is thrown, and ends the process.
+/// conclude: an alarm ends the process.
 void ProcessStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked) {
   lnd::Sight sight = sight_of(state_, look);
   if (mutation_.no_proof) {
@@ -367,7 +367,8 @@ void ProcessStep::conclude(unsigned slot, Item one, const LookOnWay& look, MonoN
   keep(slot, one);
 }
 
-/// receive(RouteAnswer) and take_routes: the id is drawn, and the tick commits it. Nothing else is queued then.
+/// receive(RouteAnswer) and take_routes: the id is drawn, and the tick commits it. Nothing else waits in the queue
+/// then.
 void ProcessStep::receive_routes(unsigned slot, const std::vector<Route>& routes) {
   Item one = item(slot);
   const Wishes wishes = on(one, routes_answer(0, routes));
@@ -384,7 +385,7 @@ void ProcessStep::answer(unsigned slot, const DispatchAnswer& what) {
   change(slot, [&](Item& one, const ItemContext& at) { on(one, what, at); });
 }
 
-/// The POST's answer. Where the HTLC has ended and nobody has told of its beginning, the adapter tells that too.
+/// The answer to the POST. If the HTLC has ended and its start was never reported, the adapter reports that too.
 void ProcessStep::receive_dispatch(unsigned slot, unsigned number) {
   const Stage stage = state_.node.copies[number].stage;
   const AttemptKey key = key_of(state_.store, number);
@@ -419,7 +420,7 @@ void ProcessStep::lose_reply(unsigned slot, unsigned number) {
   answer(slot, DispatchAnswer{key_of(state_.store, number), DispatchAnswer::Kind::look});
 }
 
-/// lnd is gone: nothing that was written is answered, and a question is asked in vain.
+/// lnd is gone: no request will be answered, and the next question fails.
 void ProcessStep::lose_lnd(std::uint8_t handed_over) {
   for (unsigned number = 1; number <= most_numbers; ++number) {
     const unsigned slot = state_.store.attempts[number].owner;
@@ -429,7 +430,7 @@ void ProcessStep::lose_lnd(std::uint8_t handed_over) {
   disconnect();
 }
 
-/// receive(Disconnected): whoever has nothing recorded leaves.
+/// receive(Disconnected): items without a recorded payment leave.
 void ProcessStep::disconnect() {
   drop_questions();
   state_.process.look = {};
@@ -447,7 +448,7 @@ UnixNs ProcessStep::dies_at(unsigned number) const {
   return UnixNs{lnd_time(state_.store.attempts[number].registered).value + lnd::handover_life_ns};
 }
 
-/// An unfinished record of ours: a fence would join it, and stand behind nothing.
+/// True for an unfinished record of ours: a fence would join it, and come after nothing.
 bool ProcessStep::is_in_way(const lnd::Record& record) const {
   if (record.value == lnd::fence_amount) return false;
   if (lnd::idle_and_ours(record, store_name())) return true;
@@ -483,7 +484,7 @@ void ProcessStep::write_fence(Proving how) {
     copy.flagged = copy.stage == Stage::waiting || copy.stage == Stage::begun ? 1 : 0;
 }
 
-/// The attempts that the fence stands behind now.
+/// The attempts whose every copy the fence comes after.
 std::uint8_t ProcessStep::held() const {
   std::uint8_t numbers = 0;
   const Record& shown = state_.node.record;
@@ -498,7 +499,7 @@ std::uint8_t ProcessStep::held() const {
   return numbers;
 }
 
-/// Where lnd calls the hash paid, its refusal is a write behind every copy.
+/// If lnd calls the hash paid, its refusal of the fence is a write after every copy.
 void ProcessStep::fence_answered() {
   const Errand how = std::exchange(state_.node.fence, Errand::none);
   const bool paid = state_.process.proving == Proving::fences_paid;
@@ -517,7 +518,7 @@ void ProcessStep::look_after_fence() {
 
 void ProcessStep::look_after_hold() { answer_proof(state_.process.same_record != 0 ? held() : std::uint8_t{0}); }
 
-/// The adapter looks all the same: a fence that is executed late is one.
+/// The adapter looks all the same: a late fence is a fence too.
 void ProcessStep::lose_fence() {
   state_.node.late_fences[state_.process.of] = 1;
   state_.node.fence = Errand::none;
@@ -551,7 +552,7 @@ void ProcessStep::release_answered() {
   }
 }
 
-/// Whoever has sent it goes on, and looks.
+/// The sender goes on, and looks.
 void ProcessStep::lose_release() {
   state_.node.late_release = 1;
   release_answered();
@@ -564,7 +565,7 @@ void ProcessStep::lose_clearing() {
 
 // --- cli/commands/cancel.cpp and cli/commands/resolve.cpp ---
 
-/// The word is a decision on the payment as it is stored, in another process: cancel needs no lock, resolve has it.
+/// `word` is decided in another process, about the payment as it is stored. cancel needs no lock, resolve has it.
 void ProcessStep::say(const Event& word) {
   const auto slot = newest(state_.store);
   if (!slot) return;

@@ -58,7 +58,7 @@ class Writer {
 
   /// Nothing is handed over twice.
   Refusal refuse(const MoveAttempt&) const { return Errc::conflict; }
-  /// What the model pays is never imported.
+  /// The model pays, and never imports.
   Refusal refuse(const CloseImported&) const { return Errc::conflict; }
 
   Refusal refuse(const AcceptAttempt& write) const {
@@ -131,7 +131,7 @@ class Writer {
   Payment payment_;
 };
 
-/// R7, R12, R13 at the very write.
+/// Checks R7, R12, R13 for one write.
 void check_write(const State& state, const Write& write, const PaymentHash& hash) {
   if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
     if (number_of(state.store, {hash, *made->attempt.id, made->attempt.part}) != 0)

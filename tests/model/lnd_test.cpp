@@ -58,7 +58,7 @@ Config two_tries(const char* name) {
 Config parts(const char* name) {
   Config config = one(name);
   config.max_parts = 2;
-  config.attempts = 4;  // never used up: the model's numbers are
+  config.attempts = 4;  // more than the model has numbers for
   config.numbers = 2;
   config.one_piece = false;
   config.lost_replies = false;
@@ -137,7 +137,8 @@ TEST_CASE("model, lnd: another user pays the same hash, which has no secret") {
 TEST_CASE("model, lnd: between its two records, and refusals there") {
   Config config = one("lnd: half-way");
   config.two_steps = config.half_way = true;
-  config.words = true;  // an empty record that a copy has left late is ended by lnd's restart alone, or by these
+  // An empty record that a late copy has left ends only with lnd's restart, or by a decision by hand.
+  config.words = true;
   config.lost_replies = false;
   holds(config);
 }

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t unit_msat = 125'000;
 
-/// An event in one byte: its kind above, the attempt below.
+/// An event in one byte: the upper bits are its kind, the lower ones the attempt.
 enum class Kind : std::uint8_t {
   none,
   quiet,
@@ -89,7 +89,7 @@ Failure shown_failure(Shown how) {
   return of(FailureCode::temporary_channel_failure, 1);
 }
 
-/// What lnd's evidence comes to, of an attempt without an HTLC.
+/// What lnd's evidence may say of an attempt without an HTLC.
 constexpr std::array<std::pair<Evidence, Kind>, 6> evidences = {{{Evidence::not_yet, Kind::not_yet},
                                                                  {Evidence::unknown, Kind::unknown},
                                                                  {Evidence::late, Kind::late},
@@ -405,7 +405,7 @@ lnd::Sight sight_of(const State& state, const LookOnWay& look) {
   return sight;
 }
 
-/// What a process has read after it locked the hash, and what it has stored since.
+/// What a process has read since it locked the hash, and what it has stored.
 StoreKnowledge knowledge(const Store& store) {
   StoreKnowledge what;
   what.store = store_name();
@@ -479,7 +479,7 @@ bool ended(const StoredTry& one) { return one.fail != 0 || one.note != 0 || one.
 
 State first_state() {
   State state{};
-  state.node.now = 4;  // some room below for limits that a mutant makes too early
+  state.node.now = 4;  // room for limits that a mutant makes too early
   return state;
 }
 

@@ -37,7 +37,7 @@ inline constexpr std::int64_t tick_ns = 35 * ns_per_second;
 /// Numbers as a set.
 [[nodiscard]] constexpr std::uint8_t bit(unsigned number) { return static_cast<std::uint8_t>(1U << number); }
 
-using Tick = std::uint8_t;  ///< 0: no time at all
+using Tick = std::uint8_t;  ///< 0: none
 
 // --- what is committed ---
 
@@ -62,7 +62,7 @@ struct StoredAttempt {
   std::uint8_t units;
   std::uint8_t accepted;  ///< lnd has shown it
   std::uint8_t height;    ///< how often the chain had grown when it was registered
-  Tick registered;        ///< by lnd's clock: what its time limit counts from
+  Tick registered;        ///< by lnd's clock; the time limit counts from here
 };
 
 /// Reasons are stored as 1 + value; 0 is none.
@@ -94,25 +94,25 @@ struct Record {
   std::uint8_t whole;  ///< worth the payment's amount; otherwise 1 msat, as fences make it
   Tick created;
   std::array<Shown, foreign + 1> htlcs;       ///< by number; the foreign one last
-  std::array<Tick, foreign + 1> times;        ///< of these
+  std::array<Tick, foreign + 1> times;        ///< when each of these was made
   std::array<Tick, most_numbers + 1> fences;  ///< when the fence of this attempt joined
   std::uint8_t released;                      ///< a release of ours joined
   Tick other_check;                           ///< when another database's fence joined
 };
 
-/// wire: not yet before lnd's check of its time. waiting: passed it, and waits for lnd's database. begun: the record
-/// was made or joined, and the HTLC not yet registered. running: the HTLC is, and the answer comes with its end.
+/// wire: before lnd's check of its time. waiting: has passed it, and waits for lnd's database. begun: the record was
+/// made or joined, the HTLC is not registered yet. running: the HTLC is registered, and the answer comes when it ends.
 enum class Stage : std::uint8_t { none, wire, waiting, begun, running, refused, unclear };
 
 /// The one copy of a hand-over.
 struct Copy {
   Stage stage;
   std::uint8_t live;     ///< its sender waits for the answer
-  std::uint8_t flagged;  ///< had passed the check when a fence was written: the hold waits for it
-  Tick limit;            ///< on the wire: as StoredAttempt::registered, of what the request itself carries
+  std::uint8_t flagged;  ///< had passed the check when a fence was written: the fence is held until it is done
+  Tick limit;            ///< while on the wire: StoredAttempt::registered, as the request itself says it
 };
 
-/// Fences and releases live for 5 s: one that passes the check does so at once, and may wait without end all the same.
+/// Fences and releases are valid for 5 s: one that passes the check does so at once, but may then wait without a limit.
 enum class Errand : std::uint8_t { none, on_way, done, not_done };
 
 struct Node {
@@ -125,7 +125,7 @@ struct Node {
   Errand clearing;  ///< a release before a fence, of the running process
   Errand release;   ///< of the running process
   Tick now;
-  std::uint8_t height;  ///< how often the chain has grown beyond all that was registered before
+  std::uint8_t height;  ///< how often the chain has grown since anything was registered
   std::uint8_t restarts;
   std::uint8_t deleted_paid;  ///< ghost: a paid record was deleted by hand
   std::uint8_t other_owes;    ///< another database has fenced, and may release
@@ -137,8 +137,8 @@ struct LookOnWay {
   std::uint8_t asked;
   std::uint8_t answered;
   std::uint8_t after_end;  ///< ghost: tries that had no open attempt when it was executed
-  std::uint8_t waiting;    ///< whose answer could still come then
-  std::uint8_t fenced;     ///< what was proven dead then
+  std::uint8_t waiting;    ///< attempts whose answer could still come then
+  std::uint8_t fenced;     ///< attempts that were proven dead then
   Record shown;
   Tick clock;
   std::uint8_t height;
@@ -167,13 +167,13 @@ struct ItemBytes {
   std::uint8_t orphans;
   std::uint8_t act;  ///< committed and not yet done: 1 dispatch, 2 fence, 3 release
   std::uint8_t act_ids;
-  std::uint8_t quiet_proven;  ///< ghost, R9: a look behind the last end showed nothing of anyone
+  std::uint8_t quiet_proven;  ///< ghost, R9: a look after the last end showed nothing of anybody
   std::uint8_t events;
   std::array<std::uint8_t, most_events> backlog;
 };
 
-/// Where the proof of a death stands (core/switch/lnd/fence.h). clears: a record of ours that is no fence is ended
-/// first. fences_paid: lnd calls the hash paid, and its refusal is the proof.
+/// How far the proof of a death has got (core/switch/lnd/fence.h). clears: first a record of ours that is not a fence
+/// is ended. fences_paid: lnd calls the hash paid, and its refusal is the proof.
 enum class Proving : std::uint8_t { none, look_first, clears, fences, fences_paid, looks, holds };
 
 struct Process {
@@ -182,8 +182,8 @@ struct Process {
   std::uint8_t fenced;  ///< proven dead in this process
   Proving proving;
   std::uint8_t of;           ///< whose mark the fence carries
-  std::uint8_t guarded;      ///< whose death is being proven
-  std::uint8_t covered;      ///< whose time was over when the fence was written
+  std::uint8_t guarded;      ///< attempts whose death is being proven
+  std::uint8_t covered;      ///< attempts whose time was over when the fence was written
   std::uint8_t same_record;  ///< the record is still the one that the first look has shown
   LookOnWay look;
   std::array<ItemBytes, most_tries> items;
@@ -214,8 +214,8 @@ struct Config {
   unsigned max_parts = 1;
   bool secret = true;        ///< its hand-overs join a record that has room
   bool one_piece = true;     ///< there is a route for all that is missing
-  bool two_steps = false;    ///< between lnd's record of the payment and that of the HTLC the world goes on
-  bool half_way = false;     ///< lnd refuses in between, and leaves the record
+  bool two_steps = false;    ///< other moves may come between lnd's record of the payment and that of the HTLC
+  bool half_way = false;     ///< lnd may refuse in between, and leave the record
   bool late_errands = true;  ///< a fence or a release whose sender is gone may still come
   bool lost_replies = false;
   bool disconnects = false;
@@ -239,7 +239,7 @@ struct Config {
   bool deletes_paid = false;  ///< paid ones too: then a hash can be paid twice
 };
 
-/// What a mutant puts in the place of the real functions, and what it leaves out around them.
+/// The bugs of a mutant: functions that replace the real ones, and checks around them that it leaves out.
 struct Mutation {
   std::string name = "none";
   std::function<Decision(const Payment&, const TimedEvent&)> decide = paytower::decide;
@@ -248,13 +248,13 @@ struct Mutation {
         return paytower::interpret(payment, sight, store);
       };
   bool same_again = false;       ///< hand-overs are repeated
-  bool no_proof = false;         ///< whose time is over is dead, without a barrier
+  bool no_proof = false;         ///< an attempt whose time is over is dead, without a fence
   bool believes_answer = false;  ///< the fence's answer is believed, without a look
   bool no_hold = false;          ///< the record is looked at once
-  bool later_too = false;        ///< it stands behind what was late only after it was written, too
-  bool fresh_limit = false;      ///< the time limit is made at the write, and not taken from the record
-  bool limit_too_early = false;  ///< the record has another limit than the request: an earlier one
-  bool no_grace = false;         ///< a fence behind the mere limit is a proof
+  bool later_too = false;        ///< a fence also counts for attempts whose time was over only after it was written
+  bool fresh_limit = false;      ///< the time limit is drawn when the request is written, not taken from the record
+  bool limit_too_early = false;  ///< the record has an earlier limit than the request
+  bool no_grace = false;         ///< a fence after the mere limit, without the grace, is a proof
 };
 
 /// Thrown when a state is broken: the name of the rule and what broke it.
@@ -268,13 +268,13 @@ struct Violation {
 /// The inverse, for what the writes of one tick may change.
 void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] lnd::Sight sight_of(const State& state, const LookOnWay& look);
-/// Whose answer can still come.
+/// The attempts whose answer can still come.
 [[nodiscard]] std::uint8_t waiting(const Node& node);
 [[nodiscard]] lnd::Record record_of(const Store& store, const Record& record);
 [[nodiscard]] AttemptKey key_of(const Store& store, unsigned number);
 /// 0: none has this key.
 [[nodiscard]] unsigned number_of(const Store& store, const AttemptKey& key);
-/// The lowest number that stands for nothing yet.
+/// The lowest number that names nothing yet.
 [[nodiscard]] unsigned first_free(const Store& store);
 [[nodiscard]] StoreKnowledge knowledge(const Store& store);
 [[nodiscard]] StoreId store_name();
@@ -309,13 +309,13 @@ void keep_item(State& state, unsigned slot, const Item& item);
 
 [[nodiscard]] bool any_live(const Record& record);
 [[nodiscard]] bool failed(Shown how);
-/// Time and height let lnd take the copy.
+/// True if lnd accepts the copy by its time and height.
 [[nodiscard]] bool passes_check(const State& state, unsigned number);
-/// The copy's time is over, and lnd may say so.
+/// True if the copy's time is over, so that lnd may say so.
 [[nodiscard]] bool may_expire(const State& state, unsigned number);
-/// An HTLC of this attempt may still be made. A paid record keeps it from that, unless somebody deletes it by hand.
+/// True if an HTLC of this attempt may still be made. A paid record prevents that, unless somebody deletes it by hand.
 [[nodiscard]] bool may_run(const State& state, unsigned number);
-/// InitPayment of a copy, and with it RegisterAttempt where nothing comes between.
+/// InitPayment of a copy, together with RegisterAttempt if nothing comes in between.
 void begin_copy(const Config& config, State& state, unsigned number);
 void register_copy(const Config& config, State& state, unsigned number);
 /// A fence or a release: an attempt of 1 msat that fails at once. False when it was refused.
@@ -323,7 +323,7 @@ enum class CheckKind { fence, release, other_fence, other_release };
 bool execute_check(State& state, CheckKind kind, unsigned number);
 void end_htlc(const Config& config, State& state, unsigned owner, Shown how);
 void restart(State& state, unsigned orphaned);
-/// What lnd works out of the HTLCs and of whether it has given up.
+/// Sets the status, as lnd derives it from the HTLCs and from whether it has given up.
 void update_status(Record& record);
 void erase_failed(Record& record);
 
@@ -336,10 +336,10 @@ void check_step(const State& before, const State& after);
 /// record that nothing runs in stands in its place, until lnd starts again; or lnd calls it in flight for ever, and has
 /// never sent it.
 [[nodiscard]] bool only_words_help(const State& state, unsigned number);
-/// Nothing is left to do: no process runs, and every try has ended, or the operator's words alone can end it. Beside
-/// another user's proof an attempt may stay open: while lnd keeps their record, it takes no fence.
+/// True if nothing is left to do: no process runs, and every try has ended, or only a decision by hand can end it.
+/// Beside another user's proof an attempt may stay open: as long as lnd has their record, it accepts no fence.
 [[nodiscard]] bool is_end(const State& state);
-/// R9: nothing pending and nothing complete of anyone.
+/// R9: shows nothing pending and nothing complete, of anybody.
 [[nodiscard]] bool shows_nothing(const Record& record);
 
 // --- moves (lnd_moves.cpp) ---
@@ -382,7 +382,7 @@ class Moves {
   bool named_ = false;
 };
 
-/// One process's steps on one state (lnd_step.cpp). What stands around the item is core/driver/loop.h and lnd's
+/// One process's steps on one state (lnd_step.cpp). What is around the item models core/driver/loop.h and lnd's
 /// adapter.
 class ProcessStep {
  public:
@@ -391,11 +391,11 @@ class ProcessStep {
 
   void send(unsigned slot);
   void resume(bool collect_only);
-  /// Crash, or leaving: what was handed over stays where it is.
+  /// A crash, or leaving: what was handed over goes on.
   void die();
-  /// Questions are not answered any more; hand-overs are.
+  /// Questions will not be answered any more; hand-overs will.
   void disconnect();
-  /// Hand-overs neither.
+  /// Hand-overs will not be answered either.
   void lose_lnd(std::uint8_t handed_over);
   void decide_front(unsigned slot);
   void do_committed_act(unsigned slot);
@@ -417,7 +417,7 @@ class ProcessStep {
   void doubt_silence(unsigned slot);
   void tell_deadline(unsigned slot);
   void see_foreign_decisions(unsigned slot);
-  /// Words of another process: cancel, resolve.
+  /// Decisions of another process: cancel, resolve.
   void say(const Event& word);
 
   // the adapter

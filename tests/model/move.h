@@ -7,7 +7,7 @@
 
 namespace paytower::model {
 
-/// The process has something to decide or to do before it listens again (driver.cpp: settle() before poll()).
+/// True if the process has something to decide or to do before it listens again (driver.cpp: settle() before poll()).
 [[nodiscard]] inline bool busy_inside(const State& state) {
   for (const ItemBytes& item : state.process.items) {
     if (item.events != 0 || item.act != 0) return true;

@@ -47,8 +47,8 @@ void Moves::from(const State& state, bool named, std::vector<Step>& out) {
   named_ = named;
   process_moves();
   people_moves();
-  // While the process works off what it was told, it neither asks nor listens: what the switch does meanwhile may as
-  // well come behind it. Only what the database and the clock say is read between two decisions.
+  // As long as the process has work of its own, it neither asks nor listens, so what the switch does meanwhile may as
+  // well come later. Between two decisions it only reads the database and the clock.
   if (busy_inside(state)) return;
   world_moves();
 }
@@ -141,7 +141,8 @@ void Moves::htlc_moves() {
   }
 }
 
-/// The payee holds what has come. It takes all of it once it makes the amount, or gives all of it back.
+/// The payee holds what has come. When it is the whole amount, it takes all of it; otherwise it may give all of it
+/// back.
 void Moves::payee_moves() {
   unsigned held = 0;
   for (unsigned i = 0; i < most_htlcs; ++i) {
@@ -159,8 +160,8 @@ void Moves::payee_moves() {
   if (config_.gives_back && held < all_units) move("the payee gives its set back", 0, becomes(Truth::returning));
 }
 
-/// Once: what was on a connection is gone with the process. It may be killed after it has made a row and before it has
-/// made the HTLC.
+/// The node is killed, once: what was on a connection is lost with its process. It may be killed after it has made a
+/// row and before it has made the HTLC.
 void Moves::restart_moves() {
   if (!config_.restarts || from_->node.run != 1) return;
   const auto restart = [this](State& next) {
@@ -180,16 +181,16 @@ void Moves::restart_moves() {
 }
 
 /// delpay and autoclean. Assumed: no copy of the id is in a buffer any more. One id makes one HTLC only while its
-/// record lives, so a record that goes before a copy arrives breaks the switch's contract (erase_under_copies shows
-/// it). The complete row of a part goes only when no copy of its siblings is on its way either: it is what keeps them
-/// from running (201), and what a proven payment's half-sent parts are ended by.
+/// record exists, so erasing a record before a copy arrives breaks the switch's contract (erase_under_copies shows it).
+/// The complete row of a part is erased only when no copy of another part is on its way either: that row prevents their
+/// execution (201), and ends the half-sent parts of a proven payment.
 void Moves::erase_moves() {
   for (unsigned id = 1; id <= foreign_id; ++id) {
     if (!is_finished(from_->node.seen.rows[id])) continue;
     const bool copies = id <= most_ids && held(from_->node.requests[id]);
     const bool siblings = has_parts(config_) && is_complete(from_->node.seen.rows[id]) && any_copy_held(from_->node);
     if ((copies || siblings) && !config_.erase_under_copies) continue;
-    // A fence that is erased is made again, and counted: without a bound there were no end of states.
+    // An erased fence is made again, and counted: without a bound there would be no end of states.
     if (from_->node.seen.rows[id] == RowKind::fence && from_->node.seen.now[0] >= erasing_stops_at(config_)) continue;
     if (config_.erase_rows) move("the row is erased:", id, [id](State& next) { erase(next.node, id, false); });
     if (config_.erase_lists)
@@ -197,8 +198,8 @@ void Moves::erase_moves() {
   }
 }
 
-/// Another user of the node, and a node that starts from an old copy: it has forgotten all of this hash, and its
-/// connections are gone. What it had locked is settled or failed by its peers, unseen.
+/// Another user of the node; and a node that starts from an old copy: it has forgotten everything about this hash, and
+/// its connections are gone. Its peers settle or fail what it had locked, unseen.
 void Moves::node_moves() {
   const Visible& seen = from_->node.seen;
   bool made = false;
@@ -217,7 +218,7 @@ void Moves::node_moves() {
   });
 }
 
-/// Deadlines, and the words of people. `resolve` needs the payment's lock, `cancel` and `delete` do not.
+/// Deadlines, and decisions of people. `resolve` needs the payment's lock, `cancel` and `delete` do not.
 void Moves::people_moves() {
   for (unsigned slot = 0; config_.deadline && slot < config_.tries; ++slot) {
     const bool in_use = from_->store.tries[slot].stand == RowStand::stored || from_->process.items[slot].active != 0;
@@ -242,8 +243,8 @@ void Moves::people_moves() {
   }
 }
 
-/// Somebody copies the database and puts the copy back, with no process running. Assumed: nothing is in a buffer then.
-/// What was handed over between the copy and now, and is still under way, can be known to nobody.
+/// Somebody copies the database and later restores the copy, while no process runs. Assumed: no buffer holds a request
+/// then. Nobody can know what was handed over after the copy and is still under way.
 void Moves::store_moves() {
   if (!config_.old_copies) return;
   if (from_->copied == 0) {

@@ -1,4 +1,4 @@
-// Goal: the model check notices each known bug of other control towers, and shows the shortest way to it.
+// Goal: the model check finds each known bug of other control towers, and shows the shortest way to it.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ void notices(const Config& config, const Mutation& mutation, const char* rule, b
   CHECK_MESSAGE(seen.broken->substr(0, seen.broken->find(':')) == rule, *seen.broken);
 }
 
-/// The real decision about another event than the one that came.
+/// The real decision, about a different event than the one that came.
 Mutation hears(const char* name, std::optional<Event> (*otherwise)(const Payment&, const Event&)) {
   Mutation mutation;
   mutation.name = name;
@@ -41,7 +41,7 @@ Mutation hears(const char* name, std::optional<Event> (*otherwise)(const Payment
   return mutation;
 }
 
-/// An item whose acts come out of the real function, spoiled before it or after it.
+/// The real acts of an item that was changed before, or whose acts are changed afterwards.
 Mutation acts(const char* name, void (*before)(Item&), void (*after)(Item&)) {
   Mutation mutation;
   mutation.name = name;
@@ -58,7 +58,7 @@ void believe_look(Item& item) {
   if (auto* asked = std::get_if<LookAsked>(&item.look)) asked->outdated = false;
 }
 
-/// Two parts at once, and one more in their place.
+/// Two parts at once, and one that replaces one of them.
 Config parts_world() {
   Config config;
   config.name = "mutant, parts";
@@ -70,8 +70,7 @@ Config parts_world() {
   return config;
 }
 
-/// The real functions about another payment than the one that is: what decides, what asks for routes, and what judges
-/// them.
+/// The real functions get a changed payment: those that decide, that ask for routes, and that judge them.
 Mutation misreads(const char* name, Payment (*spoil)(Payment, const State&)) {
   Mutation mutation;
   mutation.name = name;
@@ -91,7 +90,7 @@ Mutation misreads(const char* name, Payment (*spoil)(Payment, const State&)) {
   return mutation;
 }
 
-/// The real decision, spoiled.
+/// The real decision, changed afterwards.
 Mutation decides(const char* name, void (*spoil)(Decision&, const Payment&, const Event&)) {
   Mutation mutation;
   mutation.name = name;
@@ -103,7 +102,7 @@ Mutation decides(const char* name, void (*spoil)(Decision&, const Payment&, cons
   return mutation;
 }
 
-/// The real conclusions from another look.
+/// The real conclusions, from a look that was changed.
 Mutation sees(const char* name, void (*spoil)(cln::NodeLists&, const Payment&)) {
   Mutation mutation;
   mutation.name = name;
@@ -114,7 +113,7 @@ Mutation sees(const char* name, void (*spoil)(cln::NodeLists&, const Payment&)) 
   return mutation;
 }
 
-/// Not found, nothing of it since its mark, and no fence on it.
+/// The event, if it says: not found, no HTLC since the mark, and not fenced.
 const NotFound* never_ran(const Event& event) {
   const auto* missing = std::get_if<NotFound>(&event);
   const bool never = missing != nullptr && missing->evidence == Evidence::nothing_since_mark && !missing->fenced;

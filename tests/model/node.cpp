@@ -19,9 +19,9 @@ void count_up(std::uint8_t& counter) { counter = static_cast<std::uint8_t>(count
 
 enum class Way { free, busy, paid };
 
-/// Another row of the hash in the way: Engine::earlier_rows. A complete one (201), one of another round (200), or parts
-/// of the same round that make the amount already (200): the sum with the new part is nobody's business (R2).
-/// A switch that keeps to the contract alone has no such rule.
+/// Whether another row of the hash is in the way: Engine::earlier_rows. A complete one is (201), one of another round
+/// is (200), and so are parts of the same round that make the amount already (200). Whether the sum with the new part
+/// is too much is not checked (R2). A switch that only keeps the contract has no such rule.
 Way way_for(const Config& config, const Names& names, const Visible& seen, unsigned id) {
   if (config.contract_only) return Way::free;
   unsigned pending = 0;

@@ -24,7 +24,7 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
                                       [](const StoredTry& one) { return one.stand == RowStand::unused; });
   if (!plan.adoptions.empty() && free_slot != state.store.tries.end()) {
     const auto slot = static_cast<unsigned>(free_slot - state.store.tries.begin());
-    // The ids are ours already: the ghost that watches for reuse must not see them as new ones.
+    // These ids are ours already, so the ghost that looks for reused ids must not count them as new.
     const std::uint8_t used = std::exchange(state.used, std::uint8_t{0});
     const std::uint8_t paid = std::exchange(state.paid, std::uint8_t{0});
     if (!commit(config, mutation, state, slot, plan.adoptions.front().writes)) state.deadlines |= bit(slot);

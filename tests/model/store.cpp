@@ -69,7 +69,7 @@ class Writer {
     return unless(attempt && attempt->open(), Errc::conflict);
   }
 
-  /// No hand-over to a Core Lightning node is bound to time.
+  /// A hand-over to a Core Lightning node has no time limit.
   Refusal refuse(const AcceptAttempt&) const { return Errc::conflict; }
 
   Refusal refuse(const RecordForeign&) const { return unless(payment_.index.value != 0, Errc::not_initiated); }
@@ -84,7 +84,7 @@ class Writer {
     return unless(attempt && (attempt->open() || attempt->outcome == AttemptOutcome::closed), Errc::conflict);
   }
 
-  /// Trigger attempts_outcome: of the closed ones, only a watched one may be told that its preimage is lost.
+  /// Trigger attempts_outcome: of closed attempts, only a watched one may become "preimage lost".
   Refusal refuse(const CloseAttempt& write) const {
     const Attempt* attempt = payment_.find(write.key);
     if (!attempt) return Errc::conflict;
@@ -92,7 +92,7 @@ class Writer {
                   Errc::conflict);
   }
 
-  /// What the model pays is never imported.
+  /// The model pays, and never imports.
   Refusal refuse(const CloseImported&) const { return Errc::conflict; }
 
   /// Trigger payments_succeed.
@@ -146,7 +146,7 @@ class Writer {
   Payment payment_;
 };
 
-/// R12 and the rules of rounds, by what was stored before the write.
+/// Checks R12 and the rules of rounds, by what was stored before the write.
 void check_round(const Config& config, const State& state, unsigned slot, const Attempt& attempt) {
   const Store& store = state.store;
   const bool begins = begins_round(config, store, slot, attempt);
@@ -158,7 +158,7 @@ void check_round(const Config& config, const State& state, unsigned slot, const 
   }
 }
 
-/// R7, R12, R13 at the very write.
+/// Checks R7, R12, R13 for one write.
 void check_write(const Config& config, const State& state, unsigned slot, const Write& write, const PaymentHash& hash) {
   if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
     if (has_parts(config)) check_round(config, state, slot, made->attempt);

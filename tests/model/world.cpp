@@ -14,7 +14,7 @@ constexpr std::uint8_t first_count = 16;  ///< where the node's counters stand a
 constexpr std::uint64_t unit_msat = 125'000;
 constexpr std::uint16_t cheap_fee = 250;
 
-/// A event in one byte: its kind above, the attempt below.
+/// An event in one byte: the upper bits are its kind, the lower ones the attempt.
 enum class Kind : std::uint8_t {
   none,
   quiet,
@@ -92,7 +92,7 @@ Kind kind_of(const NotFound& missing) {
     case Evidence::nothing_since_mark: return missing.fenced ? Kind::nothing_fenced : Kind::nothing;
     case Evidence::finished_no_debit: return missing.fenced ? Kind::no_debit_fenced : Kind::no_debit;
     case Evidence::not_yet: return Kind::not_yet;
-    case Evidence::money_left:  // told as SettledPreimageLost
+    case Evidence::money_left:  // reported as SettledPreimageLost
     case Evidence::unknown: return Kind::unknown;
     case Evidence::late:
     case Evidence::never:
@@ -553,7 +553,7 @@ State first_state(const Config& config) {
   State state{};
   state.node.seen.now.fill(first_count);
   if (config.restarts) state.node.run = 1;
-  // The worst of others: its HTLC looks like that of our first part.
+  // The worst case of another user: its HTLC looks like that of our first part.
   if (has_parts(config))
     state.store.names[foreign_id] = Name{cheap_fee, foreign_id, 1, static_cast<std::uint8_t>(config.foreign_units), 0};
   return state;

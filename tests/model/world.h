@@ -38,10 +38,10 @@ inline constexpr unsigned all_units = 2;  ///< the payment's amount, in units of
 /// payments_created, htlcs_created, htlcs_deleted, movements_created.
 using MarkBytes = std::array<std::uint8_t, 4>;
 
-/// What an attempt's number stands for where payments have parts. It stands for the same for ever.
+/// With parts: what the number of an attempt means, which never changes.
 struct Name {
   std::uint16_t fee;   ///< msat
-  std::uint8_t round;  ///< its id; 0: the number stands for nothing yet
+  std::uint8_t round;  ///< its id; 0: the number is not used yet
   std::uint8_t part;
   std::uint8_t units;
   std::uint8_t none;
@@ -68,7 +68,7 @@ enum class Proof : std::uint8_t { none, preimage, late };
 struct StoredAttempt {
   Outcome outcome;
   std::uint8_t owner;  ///< its try
-  std::uint8_t run;    ///< of the switch that every copy went to; 0 where runs are not told apart
+  std::uint8_t run;    ///< of the switch, for every copy; 0 if runs cannot be told apart
   MarkBytes marks;
 };
 
@@ -87,7 +87,7 @@ struct Store {
   std::array<StoredAttempt, most_ids + 1> attempts;  ///< by id; 0 is unused
   std::uint8_t guard;                                ///< GuardKind, 0 is none
   std::uint8_t deleted_up_to;
-  Names names;  ///< not the store's: what the numbers above stand for, also of deleted attempts
+  Names names;  ///< not stored in reality: what the numbers above mean, also of deleted attempts
 };
 
 // --- the switch ---
@@ -103,7 +103,7 @@ enum class RowKind : std::uint8_t {
   fence_pending,
   failed_mpp
 };
-/// taken: the payee has taken the set, and it will settle; returning: it gave the set back, and it will fail.
+/// taken: the payee has accepted the set, which will settle. returning: it gave the set back, which will fail.
 enum class Truth : std::uint8_t { none, locked, settled, failed, taken, returning };
 
 /// What a look shows.
@@ -118,7 +118,7 @@ struct Visible {
 
 struct Requests {
   std::uint8_t live;      ///< copies on the connection of the running process
-  std::uint8_t detached;  ///< copies whose sender is gone: executed late, or never
+  std::uint8_t detached;  ///< copies whose sender has gone: executed late, or never
   std::uint8_t fence_live;
   std::uint8_t fence_detached;
   std::uint8_t reply;        ///< 1 accepted, 2 not sent, 3 look
@@ -142,7 +142,7 @@ struct LookOnWay {
   Visible shown;
 };
 
-/// One payment on its way: core/driver/item.h, struct Item. Its payment is what the store holds, but for the stop wish.
+/// One payment on its way: core/driver/item.h, struct Item. Its payment is the stored one, except for the stop wish.
 /// Times are left out: what is due is a move.
 struct ItemBytes {
   std::uint8_t active;
@@ -163,11 +163,11 @@ struct ItemBytes {
   std::uint8_t sent_more;
   std::uint8_t unanswered;
   std::uint8_t querying;
-  std::uint8_t orphans;  ///< pending without an HTLC in every look since some time
+  std::uint8_t orphans;  ///< shown as pending without an HTLC by every look for some time
   std::uint8_t barred;
   std::uint8_t act;           ///< committed and not yet done: 1 dispatch, 2 fence
   std::uint8_t act_ids;       ///< of these, in their order
-  std::uint8_t quiet_proven;  ///< ghost, R9: a look behind the last end showed nothing of anyone
+  std::uint8_t quiet_proven;  ///< ghost, R9: a look after the last end showed nothing of anybody
   std::uint8_t events;
   std::array<std::uint8_t, most_events> backlog;
   MarkBytes marks;
@@ -179,7 +179,7 @@ struct Process {
   std::uint8_t known;  ///< attempts that the store knew when the hash was locked
   std::uint8_t deleted_up_to;
   std::uint8_t highest;
-  LookOnWay look;                           ///< one a hash at a time
+  LookOnWay look;                           ///< one for each hash at a time
   std::array<ItemBytes, most_tries> items;  ///< by try
 };
 
@@ -191,13 +191,13 @@ struct State {
   Store copy;  ///< an old copy of the database
   Node node;
   Process process;
-  std::uint8_t copied;     ///< 1: a copy was made, 2: it was put back
+  std::uint8_t copied;     ///< 1: a copy was made, 2: it was restored
   std::uint8_t deadlines;  ///< tries whose deadline has passed
-  std::uint8_t aged;       ///< tries whose open set is so old that nothing is added to it
+  std::uint8_t aged;       ///< tries whose open parts are so old that none is added
   std::uint8_t node_restored;
   std::uint8_t drawn;    ///< ghost: how many ids were ever drawn
   std::uint8_t used;     ///< ghost, R12: ids that were ever registered
-  std::uint8_t assumed;  ///< ghost: attempts that the operator called dead
+  std::uint8_t assumed;  ///< ghost: attempts that the operator marked as failed
   std::uint8_t paid;     ///< ghost, R13: a proof was committed
 };
 static_assert(std::has_unique_object_representations_v<State>, "states are compared byte by byte");
@@ -206,15 +206,16 @@ static_assert(std::has_unique_object_representations_v<State>, "states are compa
 struct Config {
   std::string name;
   unsigned tries = 1;
-  unsigned attempts = 2;       ///< of one try
-  unsigned ids = 2;            ///< of all tries
-  unsigned copies = 2;         ///< requests of one id in buffers, on the connection and detached each
-  unsigned max_parts = 1;      ///< above 1: the payment has a secret, and HTLCs are told apart by amounts
+  unsigned attempts = 2;  ///< of one try
+  unsigned ids = 2;       ///< of all tries
+  /// Requests of one id in buffers: this many on the connection, and as many detached from it.
+  unsigned copies = 2;
+  unsigned max_parts = 1;      ///< above 1: the payment has a secret, and amounts tell its HTLCs apart
   unsigned numbers = 0;        ///< with parts: attempts in all, of all rounds
-  bool polite_payee = false;   ///< takes a set when it is whole, and all of it; otherwise any part at any time
+  bool polite_payee = false;   ///< accepts only a whole set, and all of it; otherwise any part at any time
   bool gives_back = false;     ///< MPP_TIMEOUT for each part of a set that is not whole
-  bool dear_parts = false;     ///< routes whose fee is more than half of the limit
-  bool aging = false;          ///< a set gets so old that nothing is added any more
+  bool dear_parts = false;     ///< some routes cost more than half of the fee limit
+  bool aging = false;          ///< a set may get so old that no part is added
   bool restarts = false;       ///< the node is killed once, also while it makes an HTLC
   unsigned foreign_units = 2;  ///< what the other user pays
   bool one_piece = true;       ///< the switch finds a route for all that is missing
@@ -243,8 +244,8 @@ struct Config {
   bool erase_under_copies = false;  ///< breaks an assumption: see Moves::erase
 };
 
-/// The functions of core/driver/item.h that a mutant wraps: it spoils the item before or after the real call. And those
-/// around it.
+/// The functions of core/driver/item.h that a mutant wraps, to change the item before or after the real call; and some
+/// around them.
 struct ItemCalls {
   std::function<Wishes(Item&, const RouteAnswer&, const State&)> route_came =
       [](Item& item, const RouteAnswer& answer, const State&) { return on(item, answer); };
@@ -284,18 +285,18 @@ struct Violation {
 void store_payment(const Config& config, Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] cln::NodeLists look_result(const Config& config, const State& state, const Visible& shown);
 [[nodiscard]] bool has_parts(const Config& config);
-/// Numbers above this are never given.
+/// The highest number that is ever used.
 [[nodiscard]] unsigned last_number(const Config& config);
-/// Each number stands for an id and a part.
+/// The id and the part that a number means.
 [[nodiscard]] AttemptKey key_of(const Config& config, const Names& names, unsigned number);
-/// 0: none stands for it.
+/// 0: no number means this key.
 [[nodiscard]] unsigned number_of(const Config& config, const Names& names, const AttemptKey& key);
 [[nodiscard]] unsigned round_of(const Config& config, const Names& names, unsigned number);
 [[nodiscard]] unsigned units_of(const Config& config, const Names& names, unsigned number);
 [[nodiscard]] Msat fee_limit();
-/// The lowest number that stands for nothing yet.
+/// The lowest number that is not used yet.
 [[nodiscard]] unsigned first_free(const Names& names);
-/// Of the switch's process; empty where runs are not told apart.
+/// The name of a run of the switch's process; empty if runs cannot be told apart.
 [[nodiscard]] const std::string& run_name(std::uint8_t run);
 [[nodiscard]] StoreKnowledge knowledge(const Config& config, const Names& names, std::uint8_t known,
                                        std::uint8_t deleted_up_to);
@@ -305,7 +306,7 @@ void store_payment(const Config& config, Store& store, unsigned slot, const Paym
 [[nodiscard]] SwitchKey switch_key();
 [[nodiscard]] StoreId store_name();
 [[nodiscard]] Route route();
-/// A part of it.
+/// A route for a part.
 [[nodiscard]] Route part_route(unsigned units, unsigned fee);
 [[nodiscard]] Marks marks_of(const MarkBytes& bytes);
 [[nodiscard]] MarkBytes mark_bytes(const Marks& marks);
@@ -328,11 +329,11 @@ void keep_item(const Config& config, State& state, unsigned slot, const Item& it
 /// All writes or none. The refusal's code, or nothing when they are stored.
 [[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot,
                                          const std::vector<Write>& writes);
-/// What decides about a new try: db/payments/store.cpp, newest().
+/// The try that decides about a new one: db/payments/store.cpp, newest().
 [[nodiscard]] std::optional<unsigned> newest(const Store& store);
 void delete_try(const Config& config, const Mutation& mutation, Store& store, unsigned slot);
 [[nodiscard]] std::uint8_t known_ids(const Store& store);
-/// The attempt begins a round, by what is stored before it: none of its id is open, and none an orphan.
+/// True if the attempt begins a round, by what is stored before it: no open attempt has its id, and no orphan.
 [[nodiscard]] bool begins_round(const Config& config, const Store& store, unsigned slot, const Attempt& attempt);
 /// resolve --restored (restored.cpp).
 void adopt_restored(const Config& config, const Mutation& mutation, State& state);
@@ -342,10 +343,10 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
 enum class SendAs { accept, refuse, orphan };
 /// Executes one copy of a hand-over and returns the answer (Requests::reply).
 std::uint8_t execute_send(const Config& config, const Names& names, Node& node, unsigned id, SendAs how);
-/// True when the node's answer to a hand-over of `id` is its own choice and not forced by a row.
+/// True if the node is free to choose its answer to a hand-over of `id`, because no row decides it.
 [[nodiscard]] bool free_to_choose(const Config& config, const Names& names, const Node& node, unsigned id);
-/// A copy of a hand-over would make an HTLC, now or later. A complete row of another part keeps it from that (201) for
-/// as long as it stands: see Moves::erase_moves.
+/// True if a copy of a hand-over would make an HTLC, now or later. As long as another part has a complete row, it does
+/// not (201): see Moves::erase_moves.
 [[nodiscard]] bool copy_may_run(const Config& config, const Names& names, const Node& node, unsigned id);
 enum class FenceAs { take, refuse, orphan };
 std::uint8_t execute_fence(const Config& config, const Names& names, Node& node, unsigned id, FenceAs how);
@@ -361,11 +362,11 @@ void erase(Node& node, unsigned id, bool lists);
 [[nodiscard]] std::optional<std::string> broken_rule(const Config& config, const State& state);
 /// R8, R12, R13: what no step may do. Throws Violation.
 void check_step(const State& before, const State& after);
-/// Nothing is left to do: every try has ended, and no process runs. Beside a proof an attempt may be open for as long
-/// as the switch keeps somebody else's complete row, for no fence takes then: whoever has the operator's words can
-/// close it.
+/// True if nothing is left to do: every try has ended, and no process runs. Beside a proof an attempt may be open as
+/// long as the switch has another user's complete row, because it accepts no fence then: the operator can close it by
+/// hand.
 [[nodiscard]] bool is_end(const Config& config, const State& state);
-/// R9: nothing pending and nothing complete of anyone.
+/// R9: shows nothing pending and nothing complete, of anybody.
 [[nodiscard]] bool shows_nothing(const Visible& shown);
 
 // --- moves (moves.cpp, driver_moves.cpp) ---
@@ -410,8 +411,8 @@ class Moves {
   bool named_ = false;
 };
 
-/// One process's steps on one state: the item's are the driver's own, what stands around them is core/driver/loop.h
-/// (driver_step.cpp).
+/// One process's steps on one state. The item's steps are the driver's own; what is around them models
+/// core/driver/loop.h (driver_step.cpp).
 class DriverStep {
  public:
   DriverStep(const Config& config, const Mutation& mutation, State& state)
@@ -419,7 +420,7 @@ class DriverStep {
 
   void send(unsigned slot);
   void resume(bool collect_only);
-  /// Crash, or leaving: what was handed over stays where it is.
+  /// A crash, or leaving: what was handed over goes on.
   void die();
   void disconnect();
   void decide_front(unsigned slot);
@@ -428,7 +429,7 @@ class DriverStep {
   void start_look(bool late);
   void execute_look();
   void receive_look();
-  /// Parts of so many units each; none: there is no route.
+  /// Routes for parts; empty if there is no route.
   void receive_routes(unsigned slot, const std::vector<Route>& routes);
   void receive_dispatch(unsigned slot, unsigned id);
   void receive_fence(unsigned slot, unsigned id);
@@ -436,7 +437,7 @@ class DriverStep {
   void doubt_silence(unsigned slot);
   void tell_deadline(unsigned slot);
   void see_foreign_decisions(unsigned slot);
-  /// Words of another process: cancel, resolve.
+  /// Decisions of another process: cancel, resolve.
   void say(const Event& word);
 
  private:
