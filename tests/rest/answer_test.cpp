@@ -1,4 +1,4 @@
-// What is made of the bytes of an answer, cut at every place, and of what no server should say.
+// What the bytes of an answer are read as, cut at every place, and what happens to what no server should send.
 #include <doctest/doctest.h>
 
 #include <string>

@@ -1,5 +1,5 @@
-// What a client says of each request, whatever a TLS server or the network does to it. "lost" is right for all that the
-// server may have read whole, "not written" only for what it never can.
+// What a client reports of each request, whatever a TLS server or the network does. "lost" is right for everything that
+// the server may have read completely, "not written" only for what it can never read.
 #include <doctest/doctest.h>
 
 #include "tests/rest/server.h"
@@ -62,7 +62,7 @@ TEST_CASE("rest: an answer cut at every byte is lost, and the last byte makes it
 
 TEST_CASE(
     "rest: TLS cut at every byte: what the server never heard is not written or lost, what it heard never unwritten") {
-  // The server's first flight, which our request answers, ends between these two.
+  // The server's first TLS messages, which our request answers, end between these two offsets.
   constexpr std::size_t in_flight = 500;
   constexpr std::size_t behind_it = 800;
   RestWorld world;
@@ -188,7 +188,7 @@ TEST_CASE("rest: time-outs") {
     world.answer(good.substr(0, good.size() - 1));
     CHECK(world.run().lost());
     CHECK(world.server.requests.size() == 2);
-    CHECK(world.server.visitors.size() == 2);  // what is late has no connection any more
+    CHECK(world.server.visitors.size() == 2);  // a late request gets no connection any more
   }
   SUBCASE("quick ones wait for each other, and for no hand-over") {
     std::vector<std::shared_ptr<Told>> quick;

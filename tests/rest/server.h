@@ -1,5 +1,5 @@
-// A TLS server on a real socket that does what a test tells it, and a client beside it. One thread and a virtual clock:
-// the server moves whenever the client waits, and time goes on only when nothing can move.
+// A TLS server on a real socket that does what a test tells it, and a client. One thread and a virtual clock: the
+// server runs whenever the client waits, and time passes only when nothing else can happen.
 #pragma once
 
 #include <algorithm>
@@ -70,8 +70,8 @@ class Visitor {
   Visitor& operator=(const Visitor&) = delete;
 
   std::string heard;               ///< of the request that is under way
-  std::size_t gives = SIZE_MAX;    ///< so many bytes of TLS go out, then the connection is closed
-  std::size_t at_once = SIZE_MAX;  ///< so many bytes of TLS go out a move
+  std::size_t gives = SIZE_MAX;    ///< sends this many bytes of TLS, then closes the connection
+  std::size_t at_once = SIZE_MAX;  ///< sends this many bytes of TLS at a time
   bool deaf = false;               ///< reads nothing
 
   void say(const std::string& text) {
@@ -82,7 +82,7 @@ class Visitor {
   void say_slowly(const std::string& text) {
     for (const char c : text) say(std::string(1, c));
   }
-  /// Everything that was said goes out first.
+  /// Ends TLS properly, after everything was sent.
   void close_orderly() {
     SSL_shutdown(ssl_);
     collect();
@@ -139,7 +139,7 @@ class TlsServer final : public Poller {
  public:
   TlsServer(TestClock& clock, const TestCertificate& certificate) : clock_(clock), certificate_(&certificate) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int small = 4'096;  // so that a long request does not fit into the kernel
+    const int small = 4'096;  // so that the kernel cannot take a long request at once
     ::setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -153,8 +153,8 @@ class TlsServer final : public Poller {
   ~TlsServer() override { stop_listening(); }
 
   std::uint16_t port = 0;
-  std::vector<std::unique_ptr<Visitor>> visitors;  ///< all that ever came
-  std::vector<std::string> requests;               ///< whole ones
+  std::vector<std::unique_ptr<Visitor>> visitors;  ///< all connections so far
+  std::vector<std::string> requests;               ///< the complete ones
   int newest_tls = TLS1_3_VERSION;
   std::function<void(Visitor&)> on_connect = [](Visitor&) {};
   std::function<void(Visitor&, const std::string&)> on_request = [](Visitor&, const std::string&) {};
@@ -230,7 +230,7 @@ inline std::string chunk(const std::string& text) {
   return std::string{hex[text.size() >> 4U & 15U], hex[text.size() & 15U]} + "\r\n" + text + "\r\n";
 }
 
-/// What became of one request.
+/// What the client reported about one request.
 struct Told {
   std::vector<RestEnd> ends;
   std::vector<std::string> lines;
@@ -254,7 +254,7 @@ struct RestWorld {
     if (!client.open()) throw std::runtime_error("the client does not open");
   }
   void trust(const std::string& pem) const { std::ofstream(folder.file("tls.cert")) << pem; }
-  /// Every request is answered so.
+  /// Answers every request with this.
   void answer(const std::string& text) {
     server.on_request = [text](Visitor& visitor, const std::string&) { visitor.say(text); };
   }
@@ -271,14 +271,14 @@ struct RestWorld {
     client.ask(request(told, stream));
     return told;
   }
-  /// Up to the end of this request, or until nothing moves and no time is left.
+  /// Runs until the request has ended, or nothing can happen any more and no time is left.
   Told run(const std::shared_ptr<Told>& told) {
     while (told->ends.empty() && client.is_open())
       if (!client.pump()) server.wait(client.descriptor(), false, client.deadline().value_or(clock.mono()));
     return *told;
   }
   Told run(bool stream = false) { return run(ask(stream)); }
-  /// Until nothing moves any more; the clock stands still.
+  /// Runs until nothing can happen any more; the clock stands still.
   void settle() {
     while (client.pump() || server.wait(client.descriptor(), false, clock.mono())) {}
   }

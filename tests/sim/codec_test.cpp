@@ -1,5 +1,5 @@
-// Goal: what a ledger keeps in one column comes back as it was, and bytes that nobody wrote are refused. Method: round
-// trips of full and empty records, then every shorter prefix and some longer texts.
+// Goal: what a ledger keeps in one column is read as it was written, and bytes that nobody wrote are refused. Method:
+// round trips of full and empty records, then every shorter prefix and some longer texts.
 #include <doctest/doctest.h>
 
 #include "core/sim/codec.h"

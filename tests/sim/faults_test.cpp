@@ -1,5 +1,5 @@
-// Goal: every way in which a node, its users or the connection spoil things can be asked for, strikes once and where it
-// should, and never touches what really happened. Method: each fault by hand, seen by the client of the node.
+// Goal: every way in which a node, its users or the connection go wrong can be asked for, strikes once and at the right
+// place, and never changes what really happened. Method: each fault by hand, as the node's client sees it.
 #include "tests/sim/world.h"
 
 #include "core/base/hash.h"
@@ -259,7 +259,7 @@ TEST_CASE("the node starts again from an old copy of its store") {
   CHECK(look.now.payments_created < before.payments_created);
   CHECK(look.now.htlcs_created < before.htlcs_created);
   CHECK(world.look(first.hash).rows.size() == 1);
-  // The peers tell how the held one ended: it was released after the copy was made.
+  // The peers report how the held one ended: it was released after the copy was made.
   CHECK(world.look(held.hash).rows[0].state == RowState::complete);
   CHECK(world.look(held.hash).debits->size() == 1);
   CHECK(world.count(OracleState::settled) == 3);

@@ -1,6 +1,6 @@
-// Goal: a set of routes is found wherever the network can carry the amount, and keeps to everything that one route must
-// keep to, all of its parts together. Method: seeded networks, beside a maximum flow that is worked out a second time;
-// every set is checked again from its hops alone. Then limits, layers and reservations by hand, over the node's words.
+// Goal: a set of routes is found wherever the network can carry the amount, and all its parts together keep every limit
+// of a single route. Method: seeded networks, compared with a maximum flow that is computed independently; every set is
+// checked again from its hops alone. Then limits, layers and reservations by hand, through the node's commands.
 #include "tests/sim/rpc_world.h"
 
 #include <functional>
@@ -38,7 +38,7 @@ Net unbalanced_net(std::uint64_t seed, Fees fees) {
         draw_terms(numbers, fees, now);
         tx.set_policy(ChannelDirection{channel.id, side}, now);
         if (channel.nodes[side] != own_node) continue;
-        // With a rich payer the others' channels are what is narrow.
+        // If the payer has much, other nodes' channels are the bottleneck.
         const std::uint64_t all = channel.capacity.value();
         made.balances[channel.id] = Msat::of(seed % 2 == 0 ? all : numbers.below(all));
       }
@@ -55,7 +55,7 @@ std::uint64_t most_over(const Net& net, const Channel& channel, std::uint8_t sid
   return channel.nodes[side] == own_node ? net.balances.at(channel.id).value() : channel.capacity.value();
 }
 
-/// By what a payer knows.
+/// The maximum flow, as far as a payer knows the network.
 MaxFlow flow_of(const Net& net) {
   MaxFlow flow(net.keys.size());
   for (const Channel& channel : net.channels) {
@@ -77,7 +77,7 @@ const Channel& channel_of(const Net& net, ShortChannelId id) {
   return *std::find_if(net.channels.begin(), net.channels.end(), [id](const Channel& one) { return one.id == id; });
 }
 
-/// From its hops alone, with the policies of the channels and nothing of the planner's.
+/// Checks a set by its hops alone, with the channels' policies and nothing of the planner's.
 void check_set(const Net& net, const RouteQuestion& question, const std::vector<Route>& routes, std::uint32_t most) {
   REQUIRE_FALSE(routes.empty());
   CHECK(routes.size() <= most);
@@ -170,7 +170,7 @@ TEST_CASE("flow: what the network can carry is found in at most 16 parts, and ne
     MESSAGE(percent << " % of the maximum flow, no fees: " << text_of(score));
     CHECK(score.asked > 500);
     CHECK(score.found * 1'000 >= score.asked * 990);
-    CHECK(score.found + score.with_more == score.asked);  // what is missed wants more parts
+    CHECK(score.found + score.with_more == score.asked);  // the missing ones need more parts
   }
   for (const auto& [percent, score] : charged) {
     MESSAGE(percent << " % of the maximum flow, fees: " << text_of(score));
@@ -262,7 +262,7 @@ TEST_CASE("flow: no part below 10,000 msat, unless it is the payment") {
   const auto small = find(3);
   REQUIRE(small);
   CHECK(small->size() == 1);
-  // A route by A carries 800,000 sat with its fees; what is left for the other way is less than a part.
+  // A route over A carries 800,000 sat with its fees. What is left for the other route is less than the smallest part.
   for (std::uint64_t amount = 798'000 * sat; amount < 802'000 * sat; amount += 7'013) {
     const auto routes = find(amount);
     REQUIRE(routes);
@@ -279,7 +279,7 @@ Json set_question(std::uint64_t amount, std::uint32_t most = parts) {
               {"maxparts", most}};
 }
 
-/// What the set of an answer sends over a direction.
+/// How much the routes of an answer send in one direction of a channel.
 std::uint64_t over(const Said& said, const std::string& direction) {
   std::uint64_t sum = 0;
   for (const Json& route : said.body["routes"]) {
@@ -323,7 +323,7 @@ TEST_CASE("rpc getroutes: a set that can be handed over as it is") {
   soon["maxdelay"] = 30;
   CHECK(rpc.call("getroutes", soon).message == "Could not find route without excessive delays");
 
-  // The other nodes have their share of the money, and the parts settle.
+  // When the other nodes have their share of the money, the parts settle.
   for (const auto& [id, from] :
        {std::pair{chan_b, NodeIndex{1}}, std::pair{chan_c, NodeIndex{2}}, std::pair{chan_e, NodeIndex{4}}}) {
     const bool first = rpc.world().admin().channel(id)->nodes[0] == from;
@@ -401,11 +401,11 @@ TEST_CASE("rpc getroutes: what layers say bounds a set, and reservations bound e
     CHECK(reserve("askrene-reserve", c, 700'000, "nobody's").code == -32602);
     CHECK(reserve("askrene-reserve", c, 700'000, "mine").body == Json::object());
     CHECK(over(plan(1'000'000), c) <= 300'000 * sat);
-    CHECK(over(plan(500'000, 1), c) == 0);  // for one piece too
+    CHECK(over(plan(500'000, 1), c) == 0);  // also for a payment in one piece
     auto others = set_question(1'200'000 * sat);
     others["layers"] = Json::array({"auto.localchans"});
     CHECK(rpc.call("getroutes", others).code == 0);
-    CHECK(rpc.call("askrene-listreservations").body["reservations"].empty());  // none of a layer
+    CHECK(rpc.call("askrene-listreservations").body["reservations"].empty());  // reservations in a layer are not listed
     CHECK(reserve("askrene-unreserve", c, 600'000, "mine").message == "Unknown reservation for " + c);
     CHECK(reserve("askrene-unreserve", c, 700'000, nullptr).code == -32602);
     CHECK(reserve("askrene-unreserve", c, 700'000, "mine").code == 0);
@@ -419,7 +419,7 @@ TEST_CASE("rpc getroutes: what layers say bounds a set, and reservations bound e
     CHECK(listed[0]["short_channel_id_dir"] == a);
     CHECK(listed[0]["amount_msat"] == 500'000 * sat);
     CHECK(reserve("askrene-reserve", c, 900'000, "mine").code == 0);
-    CHECK(rpc.call("askrene-remove-layer", {{"layer", "mine"}}).code == 0);  // its reservations go with it
+    CHECK(rpc.call("askrene-remove-layer", {{"layer", "mine"}}).code == 0);  // its reservations end with it
     CHECK(rpc.call("askrene-create-layer", {{"layer", "mine"}}).code == 0);
     CHECK(over(plan(1'000'000), c) > 100'000 * sat);
     CHECK(reserve("askrene-unreserve", a, 500'000, nullptr).code == 0);

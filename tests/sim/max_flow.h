@@ -1,4 +1,4 @@
-// What a network can carry, worked out a second time; and small networks from a seed for which it is asked.
+// What a network can carry, computed independently; and the small seeded networks for which tests ask it.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 
 namespace paytower::sim::test {
 
-/// Ford and Fulkerson, by breadth: no line of it is find_routes'.
+/// Ford and Fulkerson, breadth first: shares no code with find_routes.
 class MaxFlow {
  public:
   explicit MaxFlow(std::size_t nodes) : size_(nodes), left_(nodes * nodes, 0) {}
@@ -57,7 +57,7 @@ inline NetworkParams draw_size(SeededNumbers& numbers, std::uint64_t seed) {
   return params;
 }
 
-/// What a direction asks for; one in twenty is off.
+/// Draws what a direction demands; one in twenty is disabled.
 inline void draw_terms(SeededNumbers& numbers, Fees fees, Policy& policy) {
   policy.fee_base_msat = fees == Fees::none ? 0 : static_cast<std::uint32_t>(numbers.below(2'000));
   policy.fee_proportional_millionths = fees == Fees::none ? 0 : static_cast<std::uint32_t>(numbers.below(1'000));

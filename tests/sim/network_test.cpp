@@ -1,4 +1,4 @@
-// Goal: networks come out of a seed or an exported graph, whole or not at all, and their invoices are real ones.
+// Goal: a seed or an exported graph becomes a complete network or none, and its invoices are real ones.
 #include "tests/sim/world.h"
 
 #include <set>
@@ -15,7 +15,7 @@ using namespace paytower::sim::test;
 
 namespace {
 
-/// A network without the small one of World in it.
+/// A ledger without the small network of World.
 struct Plain {
   FakeClock clock;
   TestLedger ledger;

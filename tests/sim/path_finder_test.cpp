@@ -20,7 +20,7 @@ struct Best {
   std::uint64_t cost = 0;
 };
 
-/// What find_route adds up for one channel of a forwarding node, written down a second time.
+/// What find_route adds for one channel of a forwarding node, written independently.
 std::uint64_t risk(std::uint64_t amount, std::uint64_t delta) {
   return amount / 1'000'000 * delta * 15 / 1'000 + amount % 1'000'000 * delta * 15 / 1'000'000'000;
 }

@@ -1,6 +1,6 @@
-// Goal: any number of processes work on one network file, die at any moment, and the file is always whole. Method:
-// forked children with their own connections and the real clock, some of them killed; afterwards the books must
-// balance.
+// Goal: any number of processes use one network file and die at any moment, and the file is always sound. Method:
+// forked children with their own connections and the real clock, some of them killed; afterwards no money may be
+// missing.
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +35,7 @@ class RealClock final : public Clock {
   int stop_signal() override { return 0; }
 };
 
-/// A process of its own, on the file: its exit code says whether all went well.
+/// A child process that works on the file; its exit code says whether all went well.
 class Child {
  public:
   Child(const std::string& file, const std::function<bool(Ledger&, RealClock&)>& work) : pid_(fork()) {
@@ -84,7 +84,7 @@ struct Prepared {
   std::vector<Handover> handovers;
 };
 
-/// A fresh network with invoices of n3, and a hand-over for each.
+/// Makes a network with invoices of n3, and a hand-over for each.
 Prepared prepare(const std::string& file, std::size_t count, std::int64_t latency_ns, Hold hold = {}) {
   const auto ledger = db::create_sim_ledger(file);
   build_small_network(*ledger);
@@ -114,7 +114,7 @@ Prepared prepare(const std::string& file, std::size_t count, std::int64_t latenc
   return prepared;
 }
 
-/// What must hold of every network at every moment: no money is made or lost, and view and oracle agree.
+/// Checks what holds for every network at every moment: no money is made or lost, and view and oracle agree.
 void check_books(const std::string& file) {
   const auto ledger = db::open_sim_ledger(file);
   RealClock clock;
@@ -254,7 +254,7 @@ TEST_CASE("killed at any moment, the file is whole, the attempts go on, and the 
       for (const Handover& given : prepared.handovers) {
         if (!pay_all(ledger, clock, {given}, 0, 1)) return false;
       }
-      // A quick machine, or a slow sleep below: the kill finds it here, and not gone.
+      // If this is done before the kill comes, it waits to be killed.
       std::this_thread::sleep_for(std::chrono::minutes(1));
       return false;
     });
@@ -267,7 +267,7 @@ TEST_CASE("killed at any moment, the file is whole, the attempts go on, and the 
     CHECK(other.wait() == 0);
     check_books(folder.file("net.sim"));
     const Child next(folder.file("net.sim"), [&](Ledger& ledger, RealClock& clock) {
-      // Those that are paid already answer "look" and then settled, as the same attempt.
+      // Attempts that are paid already are answered with "look", then settled: they are the same attempts.
       return pay_all(ledger, clock, prepared.handovers, 0, 1);
     });
     CHECK(next.wait() == 0);

@@ -1,5 +1,5 @@
-// Goal: a SPEC means the same faults for the same requests every time, and each fault of the node does what it says.
-// Method: the grammar by itself, then the node without a socket.
+// Goal: a SPEC gives the same faults for the same requests every time, and each fault of the node does what it says.
+// Method: the grammar alone, then the node without a socket.
 #include "core/sim/node/connection.h"
 #include "core/sim/node/faults.h"
 #include "tests/sim/rpc_world.h"
@@ -10,7 +10,7 @@ using namespace paytower::sim::test;
 
 namespace {
 
-/// What is met by the first occasion of `method`.
+/// The faults that the first request with this method meets.
 ActiveFaults first_of(const char* spec, const char* method = "sendpay") { return Faults::parse(spec)->at(method); }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Goal: what a client writes is cut into requests, and those are answered as a real node did it. Method: the recorded
-// talks of tests/data/cln are replayed, each connection by itself, in whole reads and byte by byte; then what no
-// recording holds.
+// Goal: what a client writes is cut into requests, which are answered as a real node answered them. Method: the
+// recordings of tests/data/cln are replayed, each connection separately, in whole reads and byte by byte; then what is
+// in no recording.
 #include <fstream>
 #include <map>
 #include <set>
@@ -69,7 +69,8 @@ std::map<int, std::vector<Exchange>> recorded() {
 void check_answers(const std::vector<std::string>& said, const std::vector<std::string>& wanted) {
   REQUIRE(said.size() == wanted.size());
   for (std::size_t i = 0; i < said.size(); ++i) {
-    CHECK(said[i].substr(0, wanted[i].size()) == wanted[i]);  // of a result its beginning was kept: the node is another
+    // Only the beginning of a result was recorded: this is another node.
+    CHECK(said[i].substr(0, wanted[i].size()) == wanted[i]);
     CHECK(said[i].substr(said[i].size() - 2) == "\n\n");
     CHECK(said[i].find('\n') == said[i].size() - 2);
   }
@@ -79,7 +80,7 @@ void check_answers(const std::vector<std::string>& said, const std::vector<std::
 
 TEST_CASE("rpc framing: every recorded request is answered as the node answered it, however it is cut into reads") {
   // Numbers with a fraction or beyond 64 bits, a key twice, a bare number, a bare string, a comma too many, a NUL byte,
-  // 10,000 brackets: the node takes them, and this one says id null and reads no more.
+  // 10,000 brackets: the real node accepts them; this one answers with a null id and reads no more.
   const std::set<int> not_taken = {10, 13, 20, 39, 41, 48, 49, 50, 57, 58};
   const auto talks = recorded();
   REQUIRE(talks.size() == 59);
@@ -87,7 +88,7 @@ TEST_CASE("rpc framing: every recorded request is answered as the node answered 
   for (const std::size_t most : {std::string::npos, std::size_t{1}}) {
     for (const auto& recording : talks) {
       const int connection = recording.first;                        // clang 14 captures no structured binding
-      const bool last_words = connection >= 51 && connection <= 56;  // of the node too: what it read stands in them
+      const bool last_words = connection >= 51 && connection <= 56;  // the node's error shows what it had read
       if (last_words && most == 1) continue;
       Talk talk(world);
       std::vector<std::string> all;
@@ -106,7 +107,7 @@ TEST_CASE("rpc framing: every recorded request is answered as the node answered 
       CAPTURE(connection);
       REQUIRE_FALSE(all.empty());
       CHECK(all.back().starts_with(R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid token in)"));
-      CHECK(all.size() == (connection == 57 && most == 1 ? 2 : 1));  // the NUL came a read later than its request
+      CHECK(all.size() == (connection == 57 && most == 1 ? 2 : 1));  // the NUL came in the read after its request
     }
   }
 }

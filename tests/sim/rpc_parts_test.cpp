@@ -1,5 +1,5 @@
-// Goal: sendpay, waitsendpay, listsendpays and delpay treat the parts of a payment as a real node was measured to treat
-// them (its recorded talks 10 to 26 of parts). Method: the talks again, answer by answer, over the small network.
+// Goal: sendpay, waitsendpay, listsendpays and delpay treat parts as a real node does (recordings 10 to 26 of parts).
+// Method: the recordings again, answer by answer, over the small network.
 #include "tests/sim/rpc_world.h"
 
 using namespace paytower;
@@ -9,7 +9,7 @@ using namespace paytower::sim::test;
 namespace {
 
 constexpr std::uint64_t total = 100'000 * sat;
-constexpr std::uint64_t unit = 1'000 * sat;  ///< a hundredth, which the talks have as 1,000 msat
+constexpr std::uint64_t unit = 1'000 * sat;  ///< a hundredth of the total; 1,000 msat in the recordings
 const Hold forever{Hold::forever};
 
 std::string exists(const MadeInvoice& invoice, int group, int number) {
@@ -201,7 +201,7 @@ TEST_CASE("rpc parts: delpay of a hash takes the rows of its status and leaves t
   CHECK(received(rpc) == total);
   CHECK(rpc.call("delpay", {{"payment_hash", hash}, {"status", "complete"}}).body["payments"].size() == 2);
   CHECK(rpc.rows(invoice).empty());
-  // What was under way, and what it cost, is known without the rows.
+  // The HTLCs and their fees are known without the rows.
   CHECK(rpc.call("listhtlcs").body["htlcs"].size() == 3);
   const Json moves = rpc.call("listchannelmoves").body["channelmoves"];
   REQUIRE(moves.size() == 2);
@@ -249,7 +249,7 @@ TEST_CASE("rpc parts: a fence of a part, with nothing there and beside a pending
   SUBCASE("beside a sibling") { sibling = true; }
   if (sibling) CHECK(rpc.call("sendpay", rpc.part(invoice, 10, 1, 60 * unit)).code == 0);
   const std::uint64_t htlcs = mark(rpc, "htlcs", "created");
-  // Its total must be the payment's, or the node does not take it.
+  // The node refuses it unless its total is that of the other parts.
   const Said wrong = rpc.call("sendpay", rpc.part_fence(invoice, 10, 2, 40 * unit, 40 * unit));
   CHECK(wrong.code == (sibling ? -32602 : 0));
   const std::uint32_t number = sibling ? 2 : 3;
@@ -267,7 +267,7 @@ TEST_CASE("rpc parts: a fence of a part, with nothing there and beside a pending
   CHECK(mark(rpc, "htlcs", "created") == htlcs);
   CHECK(rpc.call("sendpay", rpc.part(invoice, 10, number, 40 * unit)).message ==
         exists(invoice, 10, static_cast<int>(number)));
-  // A replacement goes on in the same group.
+  // A replacement is sent in the same group.
   CHECK(rpc.call("sendpay", rpc.part(invoice, 10, 9, (sibling ? 40 : 100) * unit)).code == 0);
   (void)rpc.later(ns_per_second);
   CHECK(received(rpc) == total);
@@ -360,7 +360,7 @@ TEST_CASE("rpc parts: two over one channel, of which the second finds too little
   CHECK(rpc.call("sendpay", first).code == 0);
   auto second = rpc.part(invoice, 1, 2, 1'000, whole);
   CHECK(second["route"][0]["channel"] == first["route"][0]["channel"]);
-  // The fees of the first are missing now.
+  // The first part's fees are gone from the channel, so the second part is too much.
   for (auto& hop : second["route"]) hop["amount_msat"] = hop["amount_msat"].get<std::uint64_t>() + whole / 8 * 5;
   CHECK(rpc.call("sendpay", second).code == 0);
   const Said refused = rpc.waitsendpay(invoice, 1, 3, 2);

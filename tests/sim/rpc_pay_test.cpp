@@ -1,5 +1,5 @@
-// Goal: sendpay, waitsendpay and delpay answer as the tables of codes and texts measured on a real node say. Method:
-// one case a row of these tables, over the engine's own states.
+// Goal: sendpay, waitsendpay and delpay answer as the tables of codes and texts say, which were measured on a real
+// node. Method: one case for each row of these tables, over the engine's own states.
 #include "tests/sim/rpc_world.h"
 
 using namespace paytower;
@@ -16,7 +16,7 @@ nlohmann::json with_amount(nlohmann::json params, std::uint64_t more) {
   return params;
 }
 
-/// A part of a payment of `amount` in all.
+/// A part of a payment whose total is `amount`.
 nlohmann::json part(nlohmann::json params, std::uint32_t number, std::uint64_t msat) {
   const std::uint64_t delivered = params["route"].back()["amount_msat"];
   for (auto& hop : params["route"]) hop["amount_msat"] = hop["amount_msat"].get<std::uint64_t>() - delivered + msat;

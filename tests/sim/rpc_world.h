@@ -13,7 +13,7 @@
 
 namespace paytower::sim::test {
 
-/// What the node said, for CHECKs.
+/// The node's answer, for CHECKs.
 struct Said {
   bool answered = false;
   bool waits = false;
@@ -46,7 +46,7 @@ class RpcWorld {
     });
     return said(std::move(*outcome));
   }
-  /// Time passes; then the last request that waits is asked for its answer.
+  /// Lets time pass, then asks for the answer to the last request that waits.
   Said later(std::int64_t ns) {
     world_.clock().pass(ns);
     std::optional<RpcOutcome> outcome;
@@ -59,7 +59,7 @@ class RpcWorld {
     return said(std::move(*outcome));
   }
 
-  /// sendpay over the cheapest route of `msat`, changed by `change`.
+  /// Parameters of a sendpay over the cheapest route for `msat`.
   nlohmann::json sendpay(const MadeInvoice& invoice, std::uint64_t group, std::uint64_t msat = 100'000 * sat) {
     const Route route = world_.route(world_.question(invoice, msat)).routes.at(0);
     nlohmann::json hops = nlohmann::json::array();
@@ -78,7 +78,7 @@ class RpcWorld {
             {"payment_secret", world_.admin().invoice(invoice.hash)->secret.hex()},
             {"label", "paytower:00:" + std::to_string(group)}};
   }
-  /// One hop with all the money there is, over a channel of the node.
+  /// Parameters of a fence: one hop with all the money there is, over a channel of the node.
   nlohmann::json fence(const MadeInvoice& invoice, std::uint64_t group) {
     nlohmann::json params = sendpay(invoice, group);
     params["route"] = nlohmann::json::array({params["route"][0]});
@@ -86,7 +86,7 @@ class RpcWorld {
     params["label"] = "paytower:00:" + std::to_string(group) + ":fence";
     return params;
   }
-  /// A part that carries `msat` of `total`.
+  /// Parameters of a part that delivers `msat` of `total`.
   nlohmann::json part(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t number, std::uint64_t msat,
                       std::uint64_t total = 100'000 * sat) {
     nlohmann::json params = sendpay(invoice, group, msat);
@@ -95,7 +95,7 @@ class RpcWorld {
     params["label"] = "paytower:00:" + std::to_string(group) + ":" + std::to_string(number);
     return params;
   }
-  /// Over a channel of the node to its peer, and from there over one that nobody has.
+  /// Parameters of a part's fence: over a channel of the node to its peer, then over a channel that does not exist.
   nlohmann::json part_fence(const MadeInvoice& invoice, std::uint64_t group, std::uint32_t number, std::uint64_t msat,
                             std::uint64_t total = 100'000 * sat) {
     nlohmann::json params = part(invoice, group, number, msat, total);
@@ -111,7 +111,7 @@ class RpcWorld {
     return call("waitsendpay",
                 {{"payment_hash", invoice.hash.hex()}, {"groupid", group}, {"partid", number}, {"timeout", timeout}});
   }
-  /// waitsendpay, and enough time for what nobody holds.
+  /// waitsendpay, with enough time for an HTLC that nobody holds.
   Said outcome(const MadeInvoice& invoice, std::uint64_t group) {
     const Said first = waitsendpay(invoice, group);
     return first.waits ? later(ns_per_second) : first;

@@ -1,6 +1,6 @@
-// Goal: a payee holds the parts of a payment as Core Lightning was measured to hold them: until their sum reaches the
-// total, no longer than a minute from the first, and it counts nobody's millisatoshi but its own. Method: the small
-// network, one set of parts a case; what really happened is read from the ledger, which also shows an overpayment.
+// Goal: a payee holds the parts of a payment as Core Lightning does: until their sum reaches the total, and no longer
+// than a minute after the first; and it counts only what reaches it. Method: the small network, one set of parts in
+// each case; what really happened is read from the ledger, which also shows an overpayment.
 #include "tests/sim/world.h"
 
 #include "core/sim/forwarding.h"
@@ -23,7 +23,7 @@ Handover part(World& world, const MadeInvoice& made, std::uint32_t number, std::
   return given;
 }
 
-/// Settled for good, of every part.
+/// How much has settled, over all parts.
 std::uint64_t received(World& world, const PaymentHash& hash) {
   std::uint64_t sum = 0;
   for (const OracleEntry& entry : world.oracle(hash))
@@ -38,7 +38,7 @@ std::int64_t ended(World& world, const PaymentHash& hash, std::uint32_t number) 
   return 0;
 }
 
-/// The node forgets the hash, as its operator could make it, so that it lets through what it would refuse.
+/// The node forgets the row, as an operator can make it, so that it allows what it would otherwise refuse.
 void forget(World& world, const PaymentHash& hash, std::uint32_t number) {
   world.ledger().write([&](LedgerTx& tx) {
     tx.remove_row(tx.row(AttemptKey{hash, AttemptId{1}, number})->created_index);
@@ -118,7 +118,7 @@ TEST_CASE("sets: the time-out runs from the first part, whatever comes behind it
   CHECK(ended(world, made.hash, 1) == start + incomplete_set_ns);
   CHECK(ended(world, made.hash, 2) == start + incomplete_set_ns + answer_gap_ns);
   for (const ShortChannelId id : {chan_a, chan_b, chan_c}) CHECK(world.under_way(id) == 0);
-  // The next set begins anew.
+  // The next set starts from zero.
   REQUIRE(world.dispatch(part(world, made, 3, whole)).kind == Dispatched::accepted);
   world.clock().pass(ns_per_second);
   CHECK(received(world, made.hash) == whole);

@@ -1,5 +1,5 @@
-// Goal: payees hold what they are told to, and the network goes on by its own time, whoever looks. Method: every rule
-// once, by hand, by the client of a node.
+// Goal: payees hold HTLCs as they are told to, and the network follows its own time, whoever looks. Method: every rule
+// once, by hand, as the node's client sees it.
 #include "tests/sim/world.h"
 
 #include "core/base/hash.h"

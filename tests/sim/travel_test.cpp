@@ -1,5 +1,5 @@
-// Goal: an HTLC meets on its way what BOLT 4 says it meets, and money moves as it would. Method: a network of five
-// nodes whose fees and delays are worked out by hand, one broken thing a case.
+// Goal: on its way an HTLC meets what BOLT 4 says, and money moves as it would. Method: a network of five nodes whose
+// fees and delays are computed by hand; one broken thing in each case.
 #include "tests/sim/world.h"
 
 #include "core/base/hash.h"

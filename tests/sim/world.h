@@ -30,7 +30,7 @@ namespace paytower::sim::test {
 using paytower::test::TempFolder;
 using paytower::test::TestLedger;
 
-/// Time that passes only while somebody sleeps.
+/// Time passes only while somebody sleeps.
 class FakeClock final : public Clock {
  public:
   UnixNs wall() override { return UnixNs{wall_}; }
@@ -130,7 +130,7 @@ class World {
     return cln::ClnSwitch(pipe_.transport(), std::nullopt, clock_, pipe_, ids);
   }
   Faults& faults() { return pipe_.faults(); }
-  /// A new process, connected: it knows nothing of what the old one had asked.
+  /// Starts a new process, connected: it knows nothing of what the old one had asked.
   void restart() {
     node_.emplace(pipe_.transport(), std::nullopt, clock_, pipe_, request_ids_);
     connect();
@@ -160,7 +160,7 @@ class World {
     return asked;
   }
 
-  /// What the path finder says.
+  /// The path finder's answer.
   RouteAnswer route(const RouteQuestion& asked) {
     RouteAnswer answer;
     ledger_.read([&](LedgerTx& tx) {
@@ -247,7 +247,7 @@ class World {
     return admin_.channel(id)->policies[direction(id, from).direction];
   }
 
-  /// What goes wrong at the next occasion.
+  /// Adds a fault that strikes once, at the next such occasion.
   void fault(FaultKind kind, const char* occasion, bool after = false) {
     faults().add({.kind = kind, .occasion = occasion, .after = after, .times = 1});
   }

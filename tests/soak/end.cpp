@@ -1,5 +1,5 @@
-// The faults stop. Every payment must end, by itself; the operator's word is needed only where the node lost what would
-// tell.
+// The faults stop. Every payment must end by itself; a decision by hand is needed only if the node has lost what would
+// tell how it ended.
 #include <algorithm>
 
 #include "tests/soak/run.h"
@@ -14,7 +14,7 @@ std::string name_of(const Payment& payment) {
   return payment.request.hash.hex().substr(0, 12) + " " + std::string(status_name(payment.status()));
 }
 
-/// What a resume goes on with, and would for ever.
+/// True if `resume` would go on with it for ever.
 bool goes_on(const Payment& payment) { return !payment.ended_for_good() || payment.has_open_attempt(); }
 
 }  // namespace
@@ -52,7 +52,7 @@ void Run::calm() {
   for (std::string& line : world_.judge()) broken("at the end: " + std::move(line));
 }
 
-/// Everybody lets go, and resume runs until it changes nothing any more.
+/// Releases everything that is held, and resumes until nothing changes any more.
 void Run::end_all() {
   for (const PaymentRequest& request : world_.requests) (void)world_.admin.release(request.hash, std::nullopt);
   world_.pass(600);
@@ -67,7 +67,7 @@ void Run::end_all() {
   }
 }
 
-/// What was never stored, because its process died before, or was deleted as failed.
+/// Sends what was never stored, because its process died before, and what was deleted as failed.
 void Run::send_the_rest() {
   std::vector<PaymentRequest> missing;
   const bool read = world_.process([&](Process& process) {
@@ -80,8 +80,8 @@ void Run::send_the_rest() {
   if (!missing.empty()) note("the rest", world_.send_all(missing, 60));
 }
 
-/// The node starts again from an old copy, or with a new store, and what was in its buffers is gone. What is open must
-/// be left as it is: nothing is handed over.
+/// The node starts again from an old copy, or with a new store, and its buffers are lost. Open payments must stay as
+/// they are: nothing is handed over.
 void Run::old_node() {
   world_.ledger.write([](sim::LedgerTx& tx) {
     for (const sim::HeldRequest& request : tx.held_requests()) tx.remove_request(request.id);
@@ -109,7 +109,8 @@ void Run::old_node() {
   for (const PaymentRequest& request : world_.requests) excused_.insert(request.hash);
 }
 
-/// Something was done to it that nobody but the operator can end (R17), or it is paid and beside_anothers_payment.
+/// True if only the operator can end it (R17), because of what was done to it; or if it is paid and
+/// beside_anothers_payment().
 bool Run::may_need_a_decision(const Payment& payment) {
   return excused_.contains(payment.request.hash) || beside_anothers_payment(payment);
 }

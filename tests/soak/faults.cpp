@@ -34,7 +34,7 @@ void Run::arm_disk() {
         fault.kind = Kind::error;
         fault.calls = {DiskCall::lock};
         fault.code = SQLITE_BUSY;
-        break;  // a lasting one would be waited for
+        break;  // a lasting one would make the test wait
       case 4:
         fault.kind = Kind::error;
         fault.at = 1 + below(12);
@@ -88,8 +88,8 @@ void Run::spoil_network(const PaymentHash& hash) {
   const Kind& chosen = kinds[below(std::size(kinds))];
   const bool forgets = chosen.kind == FaultKind::lose_result || chosen.kind == FaultKind::forget;
   const bool orphan = chosen.kind == FaultKind::orphan || chosen.kind == FaultKind::orphan_fence;
-  // One id makes one HTLC only while its record lives: a node that forgets a record with a copy of its request in a
-  // buffer breaks the switch's contract, which no client can mend.
+  // One id makes one HTLC only while its record exists. A node that forgets a record while a copy of the request is in
+  // a buffer breaks the switch's contract, and no client can repair that.
   if (forgets ? memory_ == Memory::late_copies : chosen.kind == FaultKind::hold && memory_ != Memory::late_copies)
     return;
   if (orphan && !orphans_) return;
@@ -121,7 +121,8 @@ void Run::spoil_network(const PaymentHash& hash) {
   ++tally_.network_faults;
 }
 
-/// delpay and autoclean; with the list of HTLCs, nobody can tell any more what became of an attempt, of any hash.
+/// Erases records, as delpay and autoclean do. If HTLCs are erased from their list too, nobody can tell what became of
+/// any open attempt, so all open payments may need a decision by hand.
 void Run::erase_records() {
   sim::Erasure what;
   what.hash = somebody();
@@ -131,7 +132,7 @@ void Run::erase_records() {
   if (world_.admin.erase(what) > 0) ++tally_.network_faults;
 }
 
-/// All of a set, or a half of one that its payee waits for in vain.
+/// Another user pays the hash in two parts: both, or only one, for which the payee waits in vain.
 void Run::pay_as_another() {
   if (world_.admin.foreign_set(somebody(), another, static_cast<std::uint32_t>(1 + below(2)))) ++tally_.network_faults;
 }

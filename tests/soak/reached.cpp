@@ -1,4 +1,4 @@
-// What the payments of a run went through: a fault that nothing meets proves nothing.
+// Which situations the payments of a run went through: a fault that no payment meets proves nothing.
 #include <algorithm>
 #include <optional>
 
@@ -10,7 +10,7 @@ namespace {
 
 bool own(const Attempt& attempt) { return attempt.origin == AttemptOrigin::own; }
 
-/// Two attempts for which this holds.
+/// True if there are two own attempts for which this holds.
 template <typename Holds> bool any_two(const Payment& payment, Holds holds) {
   for (const Attempt& one : payment.attempts) {
     for (const Attempt& other : payment.attempts) {
@@ -32,7 +32,7 @@ bool has_outcome(const Payment& payment, AttemptOrigin origin, AttemptOutcome ou
 
 bool failed(const Attempt& attempt) { return attempt.outcome == AttemptOutcome::failed; }
 
-/// A part of a round that was registered later than the others, while one of them had not failed.
+/// True if this part was added to the round while the other one had not failed.
 bool replaces(const Attempt& part, const Attempt& other) {
   return part.id == other.id && part.registered > other.registered &&
          !(failed(other) && other.resolved <= part.registered);
@@ -60,7 +60,7 @@ void Run::listen(const Payment& payment) {
   reach(payment, Met::theirs, has_outcome(payment, AttemptOrigin::foreign, AttemptOutcome::settled));
 }
 
-/// A round of which the network has heard in part.
+/// Looks for rounds of which only some parts have reached the network.
 void Run::look_for_halves() {
   (void)world_.process([&](Process& process) {
     for (const PaymentHash& hash : open_) {

@@ -9,9 +9,10 @@ namespace paytower::test {
 
 namespace {
 
-constexpr std::size_t most_held = 16;  ///< more are let go: who waits for ever is asked about in every run
-constexpr std::uint64_t recent = 48;   ///< payments that most of what is done is done to
-constexpr unsigned judged_every = 6;   ///< steps without a fault of the disk
+/// Beyond this some are released: every run asks about those that are held for ever.
+constexpr std::size_t most_held = 16;
+constexpr std::uint64_t recent = 48;  ///< most actions are about one of this many newest payments
+constexpr unsigned judged_every = 6;  ///< steps without a fault of the disk
 
 }  // namespace
 
@@ -33,7 +34,7 @@ Run::Run(std::uint64_t seed, std::uint64_t payments) : random_(seed), wanted_(pa
 std::vector<std::string> Run::play() {
   note("make", world_.process([](Process&) {}));
   if (thin_) move_money();
-  // A node is never at its first payment: an old copy of it is one that counts less.
+  // The node has made payments before, so that an old copy of it has lower counters.
   world_.admin.save_copy("the first day");
   sim::InvoiceParams theirs;
   theirs.amount = Msat::of(1'000);
@@ -103,7 +104,7 @@ std::vector<PaymentRequest> Run::make_invoices() {
 
 PaymentRequest Run::make_invoice() {
   sim::InvoiceParams params;
-  // The larger ones are more than one of our channels holds, where these hold little.
+  // If our channels hold little, the larger amounts do not fit into one of them.
   params.amount = Msat::of(thin_ && percent(85) ? 250'000 + below(600'000) : 1'000 + below(300'000));
   if (percent(15))
     params.fail =
@@ -127,7 +128,7 @@ PaymentRequest Run::make_invoice() {
   return request;
 }
 
-/// Our channels hold other amounts each time, and so does one channel of somebody else.
+/// Changes what our channels hold, and one channel of somebody else.
 void Run::move_money() {
   world_.hold_in_each([this] { return Msat::of(30'000 + below(400'000)); });
   const auto channels = world_.admin.channels();
@@ -135,7 +136,7 @@ void Run::move_money() {
   (void)world_.admin.set_balance(any.id, Msat::of(any.capacity.value() / 10 * below(11)));
 }
 
-/// Paid, failed, open or deleted: who sends again is refused, joins, or starts a new try.
+/// Sends a payment again that is paid, failed, open or deleted: it is refused, joins, or starts a new try.
 void Run::send_again() {
   PaymentRequest request = world_.requests[below(world_.requests.size())];
   request.created = world_.clock.wall();
@@ -155,8 +156,8 @@ void Run::decide_by_hand() {
   careful_decision(open_[below(open_.size())]);
 }
 
-/// The operator asks the payee before: what was paid, or may still be, is written off, and only the rest is called
-/// failed.
+/// The operator asks the payee first: what was paid, or may still be paid, is written off, and only the rest is marked
+/// as failed.
 void Run::careful_decision(const PaymentHash& hash) {
   bool doubtful = false;
   world_.ledger.read([&](sim::LedgerTx& tx) {
@@ -175,7 +176,7 @@ void Run::interfere() {
     case 2: return note("resume beside", world_.resume(1));
     case 3: {
       const PaymentRequest request = world_.requests[below(world_.requests.size())];
-      open_.push_back(request.hash);  // to be judged, and excused, as any other
+      open_.push_back(request.hash);  // to be judged and excused like any other
       return note("send beside", world_.send_all({request}, 1));
     }
   }

@@ -16,7 +16,7 @@
 
 namespace paytower::test {
 
-/// What payments in parts went through, each counted once a payment.
+/// What payments in parts went through, counted once for each payment.
 enum class Met : std::uint8_t {
   in_parts,          ///< a round of several
   replaced,          ///< a part failed beside the others, and another one took its place in the round
@@ -40,13 +40,13 @@ struct Tally {
   std::size_t failed = 0;
   std::size_t unknown = 0;  ///< paid or written off without a preimage
   std::size_t deleted = 0;
-  std::uint64_t disk_faults = 0;  ///< that were reached
-  std::uint64_t deaths = 0;       ///< of processes and machines, among them
+  std::uint64_t disk_faults = 0;  ///< how many were reached
+  std::uint64_t deaths = 0;       ///< of processes and machines, counted in disk_faults too
   std::uint64_t network_faults = 0;
-  std::uint64_t words = 0;  ///< of the operator, where nothing else could end a payment
+  std::uint64_t words = 0;  ///< decisions by hand, where nothing else could end a payment
   std::size_t paid_in_parts = 0;
   std::uint64_t parts = 0;       ///< HTLCs of payments that had several in one round
-  std::uint64_t most_parts = 0;  ///< that settled one payment
+  std::uint64_t most_parts = 0;  ///< the most that settled one payment
   std::array<std::uint64_t, met_count> met{};
 
   Tally& operator+=(const Tally& other) {
@@ -75,7 +75,7 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  /// Every broken rule is a line; the first step that breaks one is the last.
+  /// Runs the seed, up to the first step that breaks a rule. A line for each broken rule.
   std::vector<std::string> play();
   /// Same seed, same payments, same hash.
   [[nodiscard]] std::string trace_hash() const;
@@ -100,7 +100,7 @@ class Run {
   void send_again();
   void delete_one();
   void decide_by_hand();
-  /// What another process does between any two steps of this one.
+  /// What another process does between two steps of this one.
   void interfere();
   void let_go();
   void judge();
@@ -139,22 +139,22 @@ class Run {
   CrashWorld world_;
   Tally tally_;
 
-  std::uint64_t kills_ = 0;  ///< percent of the processes
+  std::uint64_t kills_ = 0;  ///< percentage of processes that are killed
   std::uint64_t errors_ = 0;
   std::uint64_t network_ = 0;
   std::uint64_t shells_ = 0;
   std::uint64_t company_ = 0;  ///< per ten thousand steps of a process
   Memory memory_ = Memory::late_copies;
-  bool liars_ = false;     ///< payees whose proof proves nothing
-  bool orphans_ = false;   ///< rows that stay pending for ever
-  bool thin_ = false;      ///< our channels hold little each, and it moves
+  bool liars_ = false;     ///< payees give preimages that prove nothing
+  bool orphans_ = false;   ///< some rows stay pending for ever
+  bool thin_ = false;      ///< our channels hold little each, and their balances change
   bool restored_ = false;  ///< at the end the node starts from an old copy, or with a new store
 
   std::vector<PaymentHash> open_;  ///< judged after each step
   std::vector<PaymentHash> held_;  ///< by their payees, for ever if nobody lets them go
   std::map<PaymentHash, std::bitset<met_count>> met_;
-  std::set<PaymentHash> stalled_;  ///< settled or failed already: whoever lets go cannot choose any more
-  std::set<PaymentHash> excused_;  ///< what was done to them may leave no end but the operator's
+  std::set<PaymentHash> stalled_;  ///< have settled or failed already: a release cannot change that any more
+  std::set<PaymentHash> excused_;  ///< because of what was done to them, only the operator may be able to end them
   unsigned unjudged_ = 0;
   std::vector<std::string> broken_;
 };

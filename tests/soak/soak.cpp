@@ -1,6 +1,7 @@
-// The whole thing from one seed: driver, store on a real file behind a disk that fails, a network with faults, a
-// virtual clock. First everything goes wrong, at rates that the seed draws too, and the ledger judges; then the faults
-// stop, and every payment must end. Any number of these may run side by side: each run has a folder of its own.
+// The whole program from one seed: driver, store on a real file on a failing disk, a network with faults, a virtual
+// clock. First everything goes wrong, at rates that are drawn from the seed too, and the ledger decides whether a rule
+// was broken; then the faults stop, and every payment must end. Any number of these may run at the same time, each in a
+// folder of its own.
 #include <array>
 #include <charconv>
 #include <csignal>
@@ -67,7 +68,7 @@ void print(const Tally& tally, const std::string& trace) {
       std::uintmax_t{tally.deaths}, std::uintmax_t{tally.network_faults}, std::uintmax_t{tally.words}, trace.c_str());
 }
 
-/// What was reached: a nought here is a hole in the soak.
+/// Prints which situations were reached: a zero means that the soak does not test that one.
 void print_reached(const Tally& tally) {
   static constexpr std::array<const char*, met_count> names = {
       "in parts",       "part replaced",     "later round",         "given back by the payee",
@@ -85,14 +86,14 @@ void print_reproduce(const std::string& first, const std::string& last, const Pl
   std::fflush(stdout);
 }
 
-/// Seeds one after the other, and their sum.
+/// Runs seeds one after the other, and adds up their tallies.
 class Campaign {
  public:
   explicit Campaign(const Plan& plan) : plan_(plan) {}
 
   void run(std::uint64_t seed) {
     const std::string name = std::to_string(seed);
-    std::printf("seed %s", name.c_str());  // before the run: what kills it is known by it
+    std::printf("seed %s", name.c_str());  // printed before the run, so that a crash shows its seed
     std::fflush(stdout);
     std::vector<std::string> broken;
     try {
@@ -137,7 +138,7 @@ int main(int count, char** words) {
     std::fputs("usage: soak [--seeds A..B | --fresh N] [--payments N] [--folder PATH]\n", stderr);
     return 2;
   }
-  // A long campaign may be stopped: the seed at work is finished, and the sum is told.
+  // A long campaign may be stopped: the current seed is finished, and the sum is printed.
   for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { told_to_leave = 1; });
   bool good = true;
   std::random_device today;
