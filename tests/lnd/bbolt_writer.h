@@ -19,8 +19,8 @@ struct BboltOptions {
   std::uint64_t free_pages = 0;       ///< pages left unused before the first commit's tree, on the freelist
   std::size_t max_elements = 0xFFFE;  ///< in a page; small numbers make deep trees of few records
   std::size_t least_elements = 1;     ///< a page that would have fewer gets overflow pages instead; bbolt: 2
-  bool inline_small = true;           ///< small buckets without nested ones are inside their parent's value, as in bbolt
-  std::uint64_t extra_bytes = 0;      ///< after the last page
+  bool inline_small = true;       ///< small buckets without nested ones are inside their parent's value, as in bbolt
+  std::uint64_t extra_bytes = 0;  ///< after the last page
 };
 
 /// Streams buckets to a file, keys in ascending order, in memory only the open pages and the first key of each full

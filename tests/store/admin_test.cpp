@@ -1,5 +1,6 @@
-// Goal: deleting never makes a paid or open hash payable, says before what it does after, and hinders nobody; a backup
-// is whole; a check finds what is wrong. Method: real files, a second connection that works at the same time.
+// Goal: deleting never makes a paid or open hash payable, a plan says what the deletion then does, and it blocks
+// nobody; a backup is complete; a check finds what is wrong. Method: real files, and a second connection that works at
+// the same time.
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -33,7 +34,7 @@ std::map<PaymentHash, std::string> reasons(const DeleteReport& report) {
   return map;
 }
 
-/// The plan, the deed, and that both say the same.
+/// Plans, deletes, and checks that both reports say the same.
 DeleteReport remove_as_planned(Store& store, const DeleteRequest& request) {
   const DeleteReport plan = store.admin.plan(request);
   const DeleteReport done = store.admin.remove(request, alice);
@@ -85,7 +86,7 @@ TEST_CASE("delete by hash: what is open or watched stays, what is paid leaves a 
                                                               {request_of(7).hash, "not_found"}});
   CHECK(store.query.count({}) == 3);
   CHECK(init_again(store, 3) == Errc::already_paid);
-  CHECK(init_again(store, 4) == Errc::internal);  // it was
+  CHECK(init_again(store, 4) == Errc::internal);  // no refusal: a failed hash is payable again
   CHECK(init_again(store, 5) == Errc::guarded);
   const HashState paid = store.store.find(request_of(3).hash).value();
   REQUIRE(paid.guard);
@@ -95,7 +96,7 @@ TEST_CASE("delete by hash: what is open or watched stays, what is paid leaves a 
   CHECK(paid.guard->destination == request_of(3).demand.destination);
   CHECK_FALSE(paid.guard->payment_secret_hash);
   CHECK(store.store.find(request_of(5).hash).value().guard->kind == GuardKind::written_off);
-  // Once more: nothing is there but the guard.
+  // The same once more: only the guard is left.
   CHECK(reasons(remove_as_planned(store, named({3}))).at(request_of(3).hash) == "guarded");
   CHECK(store.admin.check().problems.empty());
 }
@@ -163,7 +164,8 @@ TEST_CASE("failed attempts only: payments, proofs and watched ones stay") {
   CHECK(report.deleted_htlcs == 2);
   CHECK(store.query.count({}) == 8);
   CHECK(store.store.load(retried.index).value()->attempts.size() == 1);
-  CHECK(store.store.load(trying.index).value()->attempts.size() == 1);  // it goes on: its limits count them
+  // This payment goes on, and its limits count these attempts.
+  CHECK(store.store.load(trying.index).value()->attempts.size() == 1);
   CHECK(store.store.load(PaymentIndex{4}).value()->status() == PaymentStatus::failed);
   CHECK(store.store.load(PaymentIndex{4}).value()->attempts.empty());
   CHECK(remove_as_planned(store, request).deleted_htlcs == 0);

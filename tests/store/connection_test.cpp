@@ -1,5 +1,5 @@
-// Goal: no process works on a file whose log it would miss, on a file that is no database of ours, or with settings
-// that could lose a commit. Method: real files of every wrong sort, other processes, and a mount of its own.
+// Goal: no process works on a file whose log it would miss, on a file that is not a database of ours, or with settings
+// that could lose a commit. Method: real files of every wrong kind, other processes, and a mount of its own.
 #include <algorithm>
 #include <array>
 #include <chrono>

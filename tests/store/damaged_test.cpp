@@ -1,5 +1,5 @@
-// Goal: a file whose schema lost or gained something is named as such and not written to; rows that the schema would
-// have refused are read the careful way: what may be in flight is in flight, whatever else stands beside it.
+// Goal: a file whose schema has lost or gained something is reported and not written to. Rows that the schema would
+// have refused are read with care: what may be in flight counts as in flight, whatever else the row says.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -45,7 +45,7 @@ std::vector<Write> settle(std::uint64_t number) {
           Succeed{preimage_of(number), after(50)}};
 }
 
-/// Every later write of this process is refused, also when the disk would take it.
+/// Checks that every later write of this process is refused, even if the disk would accept it.
 void check_broken(db::Connection& connection, db::SqlitePaymentStore& store) {
   CHECK(connection.broken());
   Payment other;
@@ -101,7 +101,7 @@ TEST_CASE(
       CHECK((before || settled));
       if (!thrown) CHECK(settled);
       CHECK(next.admin.check().problems.empty());
-      // What was in hand came to the next run, whatever the file says.
+      // The next run gets the preimage from the spool, whatever the file says.
       CHECK(next.store.take_in_spool(after(60)).left.empty());
       CHECK(next.store.load(payment.index).value()->status() == PaymentStatus::succeeded);
       if (!thrown) break;
@@ -212,7 +212,7 @@ TEST_CASE("what leaves a write_tx undoes it, and the connection goes on") {
   });
   CHECK(*value == 42);
   CHECK(rows() == 1);
-  // A syntax error is no constraint: it is a bug, and nobody knows what else is wrong.
+  // A syntax error is not a constraint: it is a bug, and nobody knows what else is wrong.
   CHECK_THROWS_AS((void)db::write_tx(store.connection, store.lock,
                                      [&] { store.connection.database().exec("INSERT INTO nothing VALUES (1)"); }),
                   StoreError);

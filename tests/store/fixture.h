@@ -28,7 +28,7 @@ inline constexpr UnixNs day_one{1'700'000'000'000'000'000};
 inline constexpr UnixNs after(std::int64_t seconds) { return UnixNs{day_one.value + seconds * ns_per_second}; }
 inline const db::Operator alice{"alice", after(1'000)};
 
-/// A different preimage for every number; its hash starts with no pattern.
+/// A different preimage for every number; its hash looks random.
 [[nodiscard]] Preimage preimage_of(std::uint64_t number);
 [[nodiscard]] PublicKey key_of(std::uint8_t number);
 [[nodiscard]] Route route_of(std::uint64_t channel);
@@ -54,7 +54,7 @@ struct Store {
   /// As write, and it must be stored.
   void must(Payment& payment, const std::vector<Write>& writes);
 
-  // Payments that have come some way. The attempt's id is the payment's number times 10, plus 1.
+  // Makes payments in different states. The attempt's id is the payment's number times 10, plus 1.
   Payment initiated(std::uint64_t number);
   Payment in_flight(std::uint64_t number);
   /// Parts 1 to 3 of one round, open: 50, 100 and 100 sat, 10 msat of fee each.
@@ -70,12 +70,12 @@ struct Store {
 }
 [[nodiscard]] inline AttemptKey first_attempt(std::uint64_t number) { return own_key(number, number * 10 + 1); }
 
-/// Past every check of ours: plain SQLite on the file, with the triggers that the schema has.
+/// Plain SQLite on the file: none of our checks, but the schema's triggers.
 [[nodiscard]] std::unique_ptr<SQLite::Database> raw(const std::string& path);
-/// Runs `sql` without the triggers, as a damaged disk or a hostile hand would.
+/// Runs `sql` without the triggers, like a damaged disk or an attacker.
 void damage(const std::string& path, const std::string& sql);
 
-/// Equal in all that is stored: rows that the store numbered are compared without their numbers.
+/// Checks that both are stored alike: rows that the store has numbered are compared without their numbers.
 void check_same(const Payment& expected, const Payment& stored);
 
 /// Runs `work` in a child process and returns the wait status; the child's exit code is 0 when `work` returned true.

@@ -51,7 +51,7 @@ TEST_CASE("a payment is locked once within a process too") {
   db::FilePaymentLocks other(folder.file("p"));
   CHECK_FALSE(other.try_lock(hash_with(1, 1)));
   locks.unlock(hash_with(1, 1));
-  locks.unlock(hash_with(1, 1));  // of what is not held: nothing
+  locks.unlock(hash_with(1, 1));  // not held any more: does nothing
   CHECK(other.try_lock(hash_with(1, 1)));
 }
 
@@ -124,11 +124,11 @@ TEST_CASE("whoever waits for the write lock shows it, and work in many pieces le
   });
   CHECK(watcher.others_wait());
   held.reset();
-  mine.give_way();  // ends although the sign stays
+  mine.give_way();  // ends although the other one still shows its sign
   CHECK(mine.try_acquire());
   kill_child(child);
   CHECK_FALSE(watcher.others_wait());
-  // Having waited in vain leaves no sign.
+  // A process that has waited in vain leaves no sign.
   const auto again = mine.try_acquire();
   REQUIRE(again);
   db::WriteLock other(folder.file("p"), 0);
@@ -150,11 +150,11 @@ TEST_CASE("a lock file that was replaced: the new one counts, and old locks mean
   CHECK(locks.try_lock(hash_with(1, 1)));
   locks.unlock(hash_with(1, 1));
   std::filesystem::remove(folder.file("p.lock"));
-  // Nothing was held: the next lock is taken in a new file, where others see it.
+  // Nothing was held, so the next lock is taken in a new file, where others see it.
   CHECK(locks.try_lock(hash_with(1, 1)));
   db::FilePaymentLocks other(folder.file("p"));
   CHECK_FALSE(other.try_lock(hash_with(1, 1)));
-  // Something is held in the file that goes: nobody can be kept out any more.
+  // A lock is held in the removed file, where it keeps nobody out any more.
   std::filesystem::remove(folder.file("p.lock"));
   CHECK_THROWS_AS((void)locks.try_lock(hash_with(2, 1)), StoreError);
 }

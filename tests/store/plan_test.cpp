@@ -1,5 +1,5 @@
-// Goal: no statement walks through what it does not show, sorts, or is prepared twice, however long the history.
-// Method: the plans of the statements that SQLite really ran, triggers included, and SQLite's own word about what it
+// Goal: no statement walks through rows that it does not show, sorts, or is prepared twice, however long the history.
+// Method: the plans of the statements that SQLite really ran, with triggers, and SQLite's own report of what it
 // compiles.
 #include <algorithm>
 #include <set>
@@ -70,7 +70,7 @@ class Listener {
   sqlite3* handle_;
 };
 
-/// How often a connection compiled something: SQLite asks the authorizer at no other time.
+/// Counts how often a connection compiles something: SQLite asks the authorizer only then.
 class Compilations {
  public:
   explicit Compilations(db::Connection& connection) : handle_(connection.database().getHandle()) {
@@ -84,7 +84,7 @@ class Compilations {
 
  private:
   static int asked(void* self, int what, const char* name, const char*, const char*, const char*) {
-    // SQLite compiles these again at each use, whoever keeps them. None is on the way of a payment.
+    // SQLite compiles these again at each use, even if the statement is kept. No payment needs one of them.
     static const std::set<std::string> always_again = {"page_size", "page_count", "incremental_vacuum"};
     if (what == SQLITE_PRAGMA && always_again.count(name) != 0) return SQLITE_OK;
     ++static_cast<Compilations*>(self)->questions;
@@ -101,8 +101,8 @@ std::vector<std::string> plan_of(Store& store, const std::string& sql) {
   return steps;
 }
 
-/// Lines of the plan that walk through a whole table or index, or sort. A SELECT without a table is no walk, nor are
-/// the tables of one row.
+/// The lines of the plan that walk through a whole table or index, or sort. A SELECT without a table, or of a table
+/// with one row, does not count.
 std::vector<std::string> bad_steps(Store& store, const std::string& sql) {
   std::vector<std::string> bad;
   for (const std::string& step : plan_of(store, sql)) {
@@ -172,7 +172,7 @@ TEST_CASE(
   const TempFolder folder;
   Store store(folder.file("p"));
   fill(store);
-  // Behind more indexes than a walk looks at before it asks where a range of times begins.
+  // After so many indexes a walk asks where a range of times begins.
   raw(folder.file("p"))->exec("UPDATE sqlite_sequence SET seq = 20000 WHERE name = 'payments'");
   (void)store.initiated(99);
   std::set<std::string> statements;

@@ -1,5 +1,4 @@
-// Goal: pages, streams and counts say the same as the whole history. Method: every filter against a list kept in
-// memory.
+// Goal: pages, streams and counts agree with the whole history. Method: every filter is compared with a list in memory.
 #include <algorithm>
 #include <map>
 #include <random>
@@ -146,7 +145,7 @@ TEST_CASE("a range of times far from where the walk begins, with rows out of ord
   const TempFolder folder;
   Store store(folder.file("p"));
   for (std::uint64_t number = 1; number <= 3; ++number) store.initiated(number);
-  // A gap of 40,000 indexes, and behind it rows created before and after those.
+  // A gap of 40,000 indexes, and after it rows that were created before and after those.
   raw(folder.file("p"))->exec("UPDATE sqlite_sequence SET seq = 40000 WHERE name = 'payments'");
   for (std::uint64_t number = 4; number <= 6; ++number) store.initiated(number);
   Payment early;
@@ -179,7 +178,7 @@ TEST_CASE("ranges of times in histories of every disorder: pages and streams sho
     std::int64_t clock = 1'000;
     std::int64_t index = 0;
     for (std::uint64_t number = 1; number <= 60; ++number) {
-      // Two of three rows lie a gap of more than a near walk behind the one before.
+      // Two of three rows come after a gap that is longer than a near walk.
       if (below(3) != 0) index += 10'500 + below(3'000);
       raw(folder.file("p"))
           ->exec(
@@ -195,7 +194,7 @@ TEST_CASE("ranges of times in histories of every disorder: pages and streams sho
       created[index] = payment.request.created;
     }
     if (seed % 4 == 0) {
-      // Imported: not noted by the trigger, but at the end.
+      // Imported rows are not noted by the trigger, but at the end of the import.
       const auto database = raw(folder.file("p"));
       for (int number = 1; number <= 20; ++number) {
         const std::int64_t at = index + 1 + 11'000 * ((number * 7) % 20);
@@ -208,7 +207,7 @@ TEST_CASE("ranges of times in histories of every disorder: pages and streams sho
       }
       database->exec("BEGIN");
       migrations::note_order(*database);
-      migrations::note_order(*database);  // what is noted stays noted
+      migrations::note_order(*database);  // calling it twice changes nothing
       database->exec("COMMIT");
     }
     for (int question = 0; question < 40; ++question) {
@@ -371,7 +370,7 @@ TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
                      StoreLatePreimage{preimage_of(1), after(80)}});
   history = store.query.history(request_of(1).hash);
   CHECK(history->head()->index == first.index);
-  // A legacy duplicate stands beside them.
+  // The hash also has a legacy duplicate.
   raw(folder.file("p"))
       ->exec(
           "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, provenance, duplicate_of, "

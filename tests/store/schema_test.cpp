@@ -1,7 +1,6 @@
-// Goal: the engine itself refuses what must never be stored, whoever writes. Method: raw SQL against the schema, each
-// case with recursive_triggers on and off and as INSERT OR REPLACE; then, so that no rule is without a case, every
-// trigger is taken away in turn and some case must notice, and every CHECK of the schema must be among those that were
-// met.
+// Goal: SQLite itself refuses what must never be stored, whoever writes. Method: raw SQL against the schema, each case
+// with recursive_triggers on and off and as INSERT OR REPLACE. So that every rule has a case, each trigger is then
+// removed in turn and some case must notice; and every CHECK of the schema must have refused something.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -96,10 +95,10 @@ UPDATE payments SET fail_reason = 1, ended_ns = 2 WHERE payment_index = 12;
 
 struct Case {
   std::string sql;
-  std::string refusal;  ///< how the message begins; empty = it must be stored
+  std::string refusal;  ///< how the message begins; empty: it must be stored
 };
 
-/// What is to be refused, and beside it what must not be.
+/// What must be refused, and similar things that must not.
 std::vector<Case> cases() {
   std::vector<Case> all;
   const auto no = [&all](std::string sql, std::string refusal) { all.push_back({std::move(sql), std::move(refusal)}); };
@@ -126,7 +125,7 @@ std::vector<Case> cases() {
   no(payment(20, 20, ", preimage, ended_ns", ", h(120), 1"), "conflict");
   no(payment(20, 20, ", end_note, ended_ns", ", 1, 1"), "conflict");
   no(payment(20, 20, ", fail_reason, late_preimage, ended_ns", ", 1, h(120), 1"), "conflict");
-  // Imports come with their facts, but never beside or over what is live.
+  // Imported payments are stored with their end, but never when their hash is live.
   yes(payment(20, 20, ", provenance, preimage, ended_ns", ", 1, h(120), 1"));
   yes(payment(20, 20, ", provenance", ", 2"));
   yes(payment(20, 1, ", provenance, fail_reason, ended_ns", ", 2, 1, 1"));
@@ -146,7 +145,7 @@ std::vector<Case> cases() {
   no("DELETE FROM payments WHERE payment_index = 14;" + payment(20, 14), "already_ended");
   no("UPDATE attempts SET htlc_hash = h(1) WHERE attempt_id = 131", "conflict");
   no("UPDATE attempts SET htlc_hash = NULL WHERE attempt_id = 131", "conflict");
-  // What version 2 took for plain payments.
+  // What version 2 stored as plain payments.
   const std::string plain = payment(20, 20, ", provenance", ", 2") + attempt(900, 20, 900, ", origin", ", 2");
   yes(plain +
       "UPDATE payments SET amp = 1 WHERE payment_index = 20; UPDATE attempts SET htlc_hash = h(1) WHERE "
@@ -207,7 +206,7 @@ std::vector<Case> cases() {
   no("UPDATE payments SET fail_reason = 1 WHERE payment_index = 4", "already_ended");
   no("UPDATE payments SET fail_reason = 0 WHERE payment_index = 3", "conflict");
   no("UPDATE payments SET fail_reason = NULL, ended_ns = NULL WHERE payment_index = 3", "conflict");
-  // Between the settling of the attempt and that of its payment.
+  // After an attempt has settled, and before its payment has.
   no("UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET "
      "fail_reason = 1, ended_ns = 3 WHERE payment_index = 1",
      "already_succeeded");
@@ -221,7 +220,7 @@ std::vector<Case> cases() {
   no("UPDATE payments SET preimage = NULL, ended_ns = NULL WHERE payment_index = 2", "conflict");
   no("UPDATE payments SET preimage = h(1) WHERE payment_index = 2", "conflict");
   no("UPDATE payments SET ended_ns = 9 WHERE payment_index = 2", "conflict");
-  // R8: with another part open, after an unknown end, after a failure, after the operator's word.
+  // R8: while another part is open, after an unknown end, after a failure, after a decision by hand.
   yes(attempt(900, 1, 900, ", part", ", 1") +
       "UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments SET "
       "preimage = h(101), ended_ns = 3 WHERE payment_index = 1");
@@ -238,7 +237,7 @@ std::vector<Case> cases() {
   // Somebody else's attempt carries a settlement too.
   yes(attempt(900, 5, 5, ", origin, outcome, preimage, resolved_ns", ", 1, 1, h(105), 3") +
       "UPDATE payments SET preimage = h(105), ended_ns = 3 WHERE payment_index = 5");
-  // An end without proof: of what is over, and of what failed (late knowledge).
+  // An end without proof: of a payment that is over, and of one that failed and about which more is known now.
   yes("UPDATE payments SET end_note = 1, ended_ns = 3 WHERE payment_index = 7");
   yes("UPDATE payments SET end_note = 2 WHERE payment_index = 6");
   no("UPDATE payments SET end_note = 1, ended_ns = 3 WHERE payment_index = 1", "in_flight");
@@ -258,7 +257,7 @@ std::vector<Case> cases() {
   no("DELETE FROM payments WHERE payment_index = 4;" + payment(20, 4), "guarded");
   yes("DELETE FROM payments WHERE payment_index = 3;" + payment(20, 3));
   no("DELETE FROM payments WHERE payment_index IN (8, 9);" + payment(20, 8), "already_paid");
-  // Paid with another part open: it stays until that one ends.
+  // A paid payment with an open part stays until that part ends.
   no(attempt(900, 1, 900, ", part", ", 1") +
          "UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11; UPDATE payments "
          "SET preimage = h(101), ended_ns = 3 WHERE payment_index = 1; "
@@ -301,7 +300,7 @@ std::vector<Case> cases() {
   no("UPDATE attempts SET outcome = 1, preimage = h(105), resolved_ns = 3, failure_code = NULL WHERE attempt_id = 11;" +
          attempt(900, 1, 900, ", part", ", 1"),
      "already_succeeded");
-  // A newer try of a hash whose earlier one is paid late.
+  // A newer try of a hash whose earlier try is paid late.
   no(payment(20, 12) +
          "UPDATE attempts SET outcome = 1, preimage = h(112), failure_code = NULL, failure_source = NULL, "
          "failure_channel = NULL, failure_direction = NULL, failure_node = NULL, "
@@ -309,7 +308,7 @@ std::vector<Case> cases() {
          "payment_index = 12;" +
          attempt(900, 20, 900),
      "already_paid");
-  // OR REPLACE would make the default of NULL, and take what stands in the way of it.
+  // With OR REPLACE, NULL becomes the column's default, and rows in conflict with it are replaced.
   for (const int hash : {1, 2, 20}) no(payment(20, hash, ", provenance", ", NULL"), "conflict");
   no(attempt(900, 1, 900, ", part", ", NULL"), "conflict");
   no(attempt(900, 2, 900, ", origin", ", NULL"), "conflict");
@@ -356,7 +355,7 @@ std::vector<Case> cases() {
   yes(set(settled, 31));  // R8
   yes(set(settled, 61));
   yes(set(settled, 41));
-  yes(set(failed, 61));  // the switch's word instead of the operator's
+  yes(set(failed, 61));  // the switch's answer replaces the operator's decision
   yes(set("outcome = 3, failure_code = 65543, resolved_ns = 3", 61));
   for (const int id : {21, 31, 41, 61}) no(set(open, id), "conflict");
   no(set(failed, 21), "conflict");
@@ -428,7 +427,7 @@ std::vector<Case> cases() {
     no(deleted + says_failed + "UPDATE hash_guards SET released_ns = 5 WHERE amp = 1", "conflict");
     no(guard + deleted + payment(20, index), "already_ended");
   }
-  // What was in flight at an import: gone when the import has its end, and not before.
+  // A guard of what was in flight at an import is dropped when a later import has its end, and not before.
   const auto guard_of = [](int hash) {
     return "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(" + std::to_string(hash) + "), 1, 1);";
   };
@@ -662,7 +661,7 @@ class Schema {
     database_.exec(base());
   }
 
-  /// The message with which `sql` is refused; empty when it is taken. Nothing of it stays.
+  /// The message with which `sql` is refused; empty if it is accepted. Undoes it.
   std::string message(const std::string& sql) {
     database_.exec("SAVEPOINT attempt");
     std::string said;
@@ -693,7 +692,7 @@ bool as_expected(const Case& wanted, const std::string& message) {
   return wanted.refusal.empty() ? message.empty() : message.rfind(wanted.refusal, 0) == 0;
 }
 
-/// The last INSERT of the case becomes INSERT OR REPLACE: what it would replace must still refuse it.
+/// Turns the last INSERT of the case into INSERT OR REPLACE: it must be refused all the same.
 std::string with_replace(std::string sql) {
   const std::size_t at = sql.rfind("INSERT INTO");
   if (at != std::string::npos) sql.replace(at, 11, "INSERT OR REPLACE INTO");
@@ -795,7 +794,7 @@ TEST_CASE("a deleted paid payment leaves its hash, amount, preimage, payee and t
             .getInt() == 1);
   CHECK(schema.database().execAndGet("SELECT count(*) FROM attempts WHERE attempt_id = 900").getInt() == 0);
   CHECK(schema.database().execAndGet("SELECT deleted_up_to FROM store_meta").getInt() == 900);
-  // A guard that stood before, released even, becomes one of a paid hash; a paid one never becomes less.
+  // An existing guard, even a released one, becomes that of a paid hash; a guard of a paid hash never becomes weaker.
   schema.database().exec(
       "INSERT INTO hash_guards (payment_hash, kind, since_ns) VALUES (h(2), 1, 1), (h(4), 1, 1); "
       "INSERT INTO operator_words (at_ns, word, payment_hash, speaker) VALUES (1, 1, h(2), 'alice'), (1, 1, h(4), "

@@ -1,5 +1,5 @@
-// Goal: a preimage that the database could not take is not lost, and only what is ours and proves is taken in (R10).
-// Method: round trips, damaged and foreign entries, spools that are none.
+// Goal: a preimage that the database could not store is not lost, and only preimages that are ours and prove something
+// are taken in (R10). Method: round trips, damaged and foreign entries, and files that are not spools.
 #include <filesystem>
 #include <fstream>
 

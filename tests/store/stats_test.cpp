@@ -1,5 +1,5 @@
-// Goal: statistics say what a person would count, whatever else stands in the file. Method: a history counted by hand;
-// the histogram against sorted lists of seeded numbers.
+// Goal: statistics say what a person would count, whatever else is in the file. Method: a history counted by hand; the
+// histogram against sorted lists of seeded numbers.
 #include <algorithm>
 #include <random>
 
@@ -199,7 +199,7 @@ TEST_CASE("a payment in parts: its fee is that of all settled parts, and each HT
   store.must(payment, {RegisterAttempt{again}});
   close(1, true);
   store.must(payment, {Succeed{preimage_of(1), after(9)}});
-  CHECK(stats_of(store).parts_each.percentile(100) == 1);  // the proof is there, two parts are not back yet
+  CHECK(stats_of(store).parts_each.percentile(100) == 1);  // it is proven, and two parts are still open
   close(3, true);
   close(4, true);
   const db::PaymentStats stats = stats_of(store);

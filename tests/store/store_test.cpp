@@ -1,5 +1,5 @@
-// Goal: what the store holds is what the domain believes, and what it refuses is refused alone. Method: random walks of
-// the lifecycle against a model in memory, and each promise of the port PaymentStore by itself.
+// Goal: what the store holds is what the domain believes, and a refusal of one entry touches no other. Method: random
+// walks of the lifecycle against a model in memory, and each promise of the port PaymentStore by itself.
 #include <random>
 #include <set>
 
@@ -47,7 +47,7 @@ std::vector<std::int64_t> open_indexes(Store& store) {
   return indexes;
 }
 
-/// A event that fits into this payment's story more often than not.
+/// An event that is likely to fit the payment's present state.
 Event random_event(std::mt19937_64& random, const Payment& payment, std::uint64_t& next_id) {
   const auto one_of = [&random](std::size_t count) { return random() % count; };
   AttemptKey key{payment.request.hash, AttemptId{next_id}};
@@ -107,7 +107,7 @@ TEST_CASE("random walks of the lifecycle: the store holds what the domain believ
     if (payment.index.value == 0) continue;
     ends.insert(payment.status());
     if (payment.late_preimage) ++late;
-    // The next walk takes the same hash: whatever stands in its way goes by the hand of somebody who may do everything.
+    // The next walk uses the same hash, so everything of it is removed past all checks.
     damage(folder.file("p"), "DELETE FROM attempts; DELETE FROM payments; DELETE FROM hash_guards");
   }
   CHECK(ends.size() >= 4);
@@ -192,7 +192,7 @@ TEST_CASE("the trace at a switch: the marks of the newest own attempt there") {
   hand_over(2, here, Marks{200, 0, 1});  // registered later under an older id
   CHECK(store.store.trace_at(here).since == Marks{9, 9});
   hand_over(4, here, Marks{1});
-  hand_over(5, here, Marks{});  // none is told of it
+  hand_over(5, here, Marks{});  // an attempt without marks
   hand_over(6, there, Marks(96, 7));
   CHECK(store.store.trace_at(here).since == Marks{1});
   CHECK(store.store.trace_at(there).since == Marks(96, 7));
@@ -207,12 +207,12 @@ TEST_CASE("that an attempt was accepted is stored once, and only of one that is 
   store.must(payment, {AcceptAttempt{second, after(7)}});
   CHECK(payment.attempts[1].accepted == after(7));
   check_same(payment, loaded(store, payment.index));
-  store.must(payment, {AcceptAttempt{second, after(8)}});  // said again
+  store.must(payment, {AcceptAttempt{second, after(8)}});  // reported again
   CHECK(payment.attempts[1].accepted == after(7));
   check_same(payment, loaded(store, payment.index));
   CHECK_FALSE(loaded(store, payment.index).attempts[0].accepted);
 
-  // Of one that has ended before it was told.
+  // An attempt that has ended before it was reported as accepted.
   const AttemptKey third = payment.key(payment.attempts[2]);
   store.must(payment, {FailAttempt{third, some_failure(), after(9)}, AcceptAttempt{third, after(9)}});
   check_same(payment, loaded(store, payment.index));
@@ -316,7 +316,7 @@ TEST_CASE("a refused entry of a tick is refused alone, and whole") {
   Payment fresh;
   fresh.request = request_of(3);
   const std::vector<Write> good_writes = {InitPayment{}, RegisterAttempt{attempt_of(11)}};
-  // The second write is refused: the first, by itself in order, goes with it.
+  // The second write is refused, and the first, which is valid, is undone with it.
   const std::vector<Write> bad_writes = {FailAttempt{first_attempt(2), some_failure(), after(1)},
                                          SetStop{FailureReason::error, after(1)}};
   const std::vector<Write> half_writes = {InitPayment{}, RegisterAttempt{attempt_of(12)},
@@ -330,7 +330,7 @@ TEST_CASE("a refused entry of a tick is refused alone, and whole") {
   CHECK(loaded(store, results[0]->index).attempts.size() == 1);
   check_same(bad, loaded(store, bad.index));
   CHECK_FALSE(store.store.find(request_of(3).hash).value().payment);
-  // An id that was taken back with its savepoint may be used: nobody has seen it.
+  // An id that was undone with its savepoint may be used: nobody has seen it.
   store.must(fresh, {InitPayment{}, RegisterAttempt{attempt_of(12)}});
 }
 
@@ -368,7 +368,7 @@ TEST_CASE("a late preimage stops the newer try of its hash") {
   CHECK(loaded(store, newer.index).stop_reason == FailureReason::error);
   CHECK(loaded(store, newer.index).has_open_attempt());
   newer.stop_reason = FailureReason::error;
-  // Paid twice, if it comes to that, is stored as what it is.
+  // If the hash is paid a second time after all, that is stored as well.
   store.must(newer, {SettleAttempt{own_key(1, 500), preimage_of(1), after(51)}, Succeed{preimage_of(1), after(51)}});
   check_same(newer, loaded(store, newer.index));
 }
@@ -434,7 +434,7 @@ TEST_CASE("find: what is paid, open, unknown or newest, with everything known of
   store.must(second, {FailAttempt{own_key(1, 500), some_failure(), after(9)}});
   store.must(second, {FailPayment{FailureReason::no_route, after(9)}});
   CHECK(store.store.find(request_of(1).hash).value().payment->index == second.index);
-  // The first one is paid after all: that is what counts of this hash.
+  // The first try is paid after all, so it is the one that counts.
   Payment first = loaded(store, PaymentIndex{1});
   store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(10)},
                      StoreLatePreimage{preimage_of(1), after(10)}});
@@ -459,7 +459,8 @@ TEST_CASE("R12: the highest id is the store's, not the hash's, and an id that is
   half.amount = Msat::of(125'000);
   store.must(second, {InitPayment{}, RegisterAttempt{half}});
   CHECK(refused(store, second, {RegisterAttempt{half}}) == Errc::attempt_id_taken);
-  CHECK(refused(store, second, {RegisterAttempt{attempt_of(701, 2)}}) == Errc::conflict);  // R2: together too much
+  // R2: the sum would be too much.
+  CHECK(refused(store, second, {RegisterAttempt{attempt_of(701, 2)}}) == Errc::conflict);
   half.part = 2;
   store.must(second, {RegisterAttempt{half}});
 }
@@ -503,7 +504,7 @@ TEST_CASE("recent results: the newest attempts that have ended, and no more than
   store.assumed_failed(7);
   store.in_flight(8);
   const auto results = store.store.recent_results(5);
-  REQUIRE(results.size() == 3);  // of five attempts one is in flight, and one was closed by hand
+  REQUIRE(results.size() == 3);  // of five attempts, one is in flight and one was closed by hand
   CHECK_FALSE(results[0].failure);
   CHECK(results[0].route == route_of(61));
   CHECK(results[1].at == after(35));
@@ -618,11 +619,11 @@ TEST_CASE("the log is kept short while a process writes for long, and emptied at
   CHECK(log_bytes() < 6 << 20);
   store.store.checkpoint_if_due();
   CHECK(log_bytes() == 0);
-  // Something is open and the log is short: there will be more.
+  // A payment is open and the log is short: not yet, because more writes will come.
   store.in_flight(301);
   store.store.checkpoint_if_due();
   CHECK(log_bytes() > 0);
-  // A reader is in the way: another time.
+  // A reader is in the way: not now.
   Store reader(folder.file("p"), db::OpenMode::read_only);
   for (std::uint64_t number = 302; number <= 330; ++number) store.paid(number);
   {

@@ -1,4 +1,4 @@
-// What a Core Lightning node showed, as its adapter hands it on.
+// The lists of a Core Lightning node in a look, for tests of its adapter.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@ inline LookAnswer answer_of(cln::NodeLists lists) {
   return LookAnswer{lists.hash, std::make_shared<cln::NodeLists>(std::move(lists))};
 }
 
-/// REQUIRES: the answer is of such a node.
+/// REQUIRES: the answer is from a Core Lightning node.
 inline const cln::NodeLists& lists_of(const LookAnswer& answer) {
   return dynamic_cast<const cln::NodeLists&>(*answer.shown);
 }

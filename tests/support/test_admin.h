@@ -1,4 +1,4 @@
-// What tests do to a simulated network by hand, beside what its people may do. Every call is one transaction.
+// What tests can do to a simulated network by hand, in addition to SimAdmin. Every call is one transaction.
 #pragma once
 
 #include <algorithm>
@@ -76,7 +76,7 @@ class TestAdmin : public SimAdmin {
   [[nodiscard]] std::optional<Invoice> invoice(const PaymentHash& hash) {
     return read<std::optional<Invoice>>([&](LedgerTx& tx) { return tx.invoice(hash); });
   }
-  /// False for a hash that is not there.
+  /// False for an unknown hash.
   bool set_behaviour(const PaymentHash& hash, PayeeBehaviour behaviour) {
     auto found = invoice(hash);
     if (!found) return false;
@@ -102,8 +102,8 @@ class TestAdmin : public SimAdmin {
     act([&](LedgerTx&, Engine& engine) { done = engine.foreign(hash, what, label, group); });
     return *done;
   }
-  /// Another user of the node pays the hash in two parts, and hands over so many of them. False where the node, or
-  /// the network, keeps them from it.
+  /// Another user of the node pays the hash in two parts, and hands over this many of them. False if the node or the
+  /// network refuses.
   bool foreign_set(const PaymentHash& hash, std::string_view label, std::uint32_t handed_over) {
     bool sent = false;
     act([&](LedgerTx& tx, Engine& engine) {
@@ -132,7 +132,7 @@ class TestAdmin : public SimAdmin {
   void save_copy(std::string_view name) {
     act([&](LedgerTx& tx, Engine&) { tx.save_view(name); });
   }
-  /// False when there is no such copy.
+  /// False if there is no such copy.
   bool restore_copy(std::string_view name) {
     bool restored = false;
     act([&](LedgerTx&, Engine& engine) { restored = engine.restore(name); });

@@ -1,4 +1,4 @@
-// A clock for tests with sockets: whoever waits moves it.
+// A clock for tests with sockets: time passes when somebody waits.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// A simulated network as the program keeps it, in a file that goes with the object.
+// A simulated network as the program keeps it, in a file that is removed with the object.
 #pragma once
 
 #include <unistd.h>
@@ -10,8 +10,8 @@
 
 namespace paytower::test {
 
-/// In the machine's memory, where that has a folder. On SQLite's own VFS, whatever the default is: the disk that fails
-/// under a test's database is not the network's, which lives on when the process and its machine die.
+/// In memory, if the machine has a folder for that. Always on SQLite's own VFS, whatever the default is: the failing
+/// disk belongs to the test's database, not to the network, which goes on when the process and its machine die.
 class TestLedger final : public sim::Ledger {
  public:
   void write(const std::function<void(sim::LedgerTx&)>& work) override { kept_->write(work); }

@@ -1,4 +1,4 @@
-// Core Lightning's adapter before a simulated node in the same process, on a virtual clock.
+// Core Lightning's adapter with a simulated node in the same process, on a virtual clock.
 #include <memory>
 
 #include "tests/switch/simulated.h"
@@ -17,7 +17,7 @@ class PipeWorld final : public SimulatedWorld {
   void new_process() override { node_.reset(new cln::ClnSwitch(network_.another_client(request_ids_))); }
   Clock& clock() override { return network_.clock(); }
 
-  /// Another client's question meets it.
+  /// Another client's question triggers the restart.
   void restart_node() override {
     network_.fault(sim::FaultKind::restart, "getinfo");
     cln::ClnSwitch other = network_.another_client(request_ids_);

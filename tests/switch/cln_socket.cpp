@@ -1,4 +1,4 @@
-// Core Lightning's adapter before a simulated node of a process of its own, on a Unix socket and the real clock.
+// Core Lightning's adapter with a simulated node in another process, on a Unix socket and the real clock.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -21,7 +21,7 @@ namespace {
 constexpr std::int64_t hold_ns = 1'500 * ns_per_ms;
 constexpr const char* hold_fault = "hold=1500ms@sendpay:1";
 
-/// The node as a process; killed with the object, and with this process.
+/// The node as a process; killed with the object, or when this process ends.
 class ServedNode {
  public:
   ServedNode(const std::string& file, const std::string& socket, const std::string& faults) {
@@ -34,7 +34,7 @@ class ServedNode {
     }
     ::close(ends[1]);
     char ready = 0;
-    REQUIRE(::read(ends[0], &ready, 1) == 1);  // or the end of a child that failed
+    REQUIRE(::read(ends[0], &ready, 1) == 1);  // fails if the child has ended instead
     ::close(ends[0]);
   }
   ~ServedNode() {

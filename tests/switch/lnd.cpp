@@ -1,4 +1,4 @@
-// lnd's adapter before the double of lnd (tests/lndnode), a process of its own, over TLS and on the real clock.
+// lnd's adapter with the double of lnd (tests/lndnode) in another process, over TLS and on the real clock.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -28,10 +28,10 @@ using nlohmann::json;
 
 constexpr const char* handover_path = "/v2/router/route/send";
 constexpr int patience_s = 20;          ///< for an answer of the double
-constexpr double beyond_handover = 45;  ///< lnd's clock: 30 s and the grace of a clock that is set back
+constexpr double beyond_handover = 45;  ///< of lnd's clock: 30 s, and the grace for a clock that is set back
 constexpr std::int64_t late_copy_ns = 300 * ns_per_ms;
 
-/// Told by lines: what is read of a descriptor up to the next one's end.
+/// Reads a line from a descriptor.
 std::string read_line(int file) {
   std::string line;
   char one = 0;
@@ -39,7 +39,7 @@ std::string read_line(int file) {
   return line;
 }
 
-/// One for all cases, which use other hashes and another store each: a start takes longer than most of them.
+/// One double for all cases, each of which uses other hashes and another store: a start takes longer than most of them.
 class LndDouble {
  public:
   LndDouble() {
@@ -62,7 +62,7 @@ class LndDouble {
 
   [[nodiscard]] const lnd::LndAddress& address() const { return address_; }
 
-  /// The answer to one command, which must be done.
+  /// The answer to one command, which must succeed.
   json operator()(const char* name, json given = json::object()) {
     given["cmd"] = name;
     const std::string line = given.dump() + "\n";
@@ -152,7 +152,7 @@ class LndWorld final : public World {
     const json told = double_("ledger", {{"hash", hash.hex()}});
     for (const json& htlc : told["ledger"]) {
       const std::string state = htlc["state"].get<std::string>();
-      if (!htlc["left"].get<bool>()) continue;  // a fence, or what lnd refused by itself
+      if (!htlc["left"].get<bool>()) continue;  // it never left: a fence, or refused by lnd itself
       if (state == "failed") ++truth.failed;
       if (state != "failed" && state != "settled") ++truth.under_way;
       if (state != "settled") continue;
@@ -165,7 +165,7 @@ class LndWorld final : public World {
   void restart_node() override { double_("restart", {{"how", "kill"}, {"down", 0.1}}); }
   void lose_next_answer() override { arm({{"do", "lost"}}); }
   void fail_next_htlc() override { double_("hop", {{"node", "B"}, {"code", "TEMPORARY_CHANNEL_FAILURE"}}); }
-  /// Behind the check of its time, so that this does not end it.
+  /// Held after the check of its time, so that its time limit does not end it.
   void hold_next_handover() override { held_ = arm({{"do", "pause"}, {"moment", "accepted"}}); }
   void execute_held() override {
     double_("wait", {{"fault", held_}});
@@ -175,7 +175,7 @@ class LndWorld final : public World {
   void outlive_handovers() override { double_("clock", {{"add", beyond_handover}}); }
 
  private:
-  /// At the next hand-over of an attempt.
+  /// Arms a fault for the next hand-over of an attempt.
   int arm(json fault) {
     fault["path"] = handover_path;
     fault["fence"] = false;

@@ -1,5 +1,5 @@
-// The scripted switch of tests/driver, whose script is written by a node of a few lines: what those tests let a switch
-// say is what a switch may say.
+// The scripted switch of tests/driver, with a script that a very small node writes: it shows that those tests let a
+// switch say only what a switch may say.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -40,7 +40,7 @@ struct Asset {
   PayeeWill will = PayeeWill::takes;
 };
 
-/// What outlives our processes: rows, payees, and a hand-over in a buffer.
+/// What exists longer than our processes: rows, payees, and a hand-over in a buffer.
 class SmallNode {
  public:
   Bill bill(PayeeWill will) {
@@ -65,7 +65,7 @@ class SmallNode {
     if (!made.lost_on_the_way && will == PayeeWill::takes) made.state = RowState::complete;
     return made;
   }
-  /// Nothing where the attempt itself has won.
+  /// False if the attempt itself came first.
   bool fence(const Handover& handover) {
     if (const Made* there = find(handover.key)) return there->fence;
     made_.push_back({handover.key, handover.label, {}, {}, RowState::failed, true, 0, false});
@@ -125,7 +125,7 @@ class SmallNode {
   std::vector<Made> made_;
 };
 
-/// One process of ours: each question gets a step of the script.
+/// One process of ours: writes a step of the script for each question.
 class ScriptWriter final : public Switch {
  public:
   ScriptWriter(SmallNode& node, VirtualClock& clock) : node_(node), clock_(clock), script_(clock, log_) {}
@@ -164,7 +164,7 @@ class ScriptWriter final : public Switch {
     expect("list-own", [this, store](ScriptedSwitch&) { return Events{own_rows(store)}; });
     script_.list_own(store);
   }
-  /// Its answer stands beside the script.
+  /// Its answer is not part of the script.
   void newest_own(const StoreTrace& trace) override {
     if (!connected_) return list_own(trace.store);
     for (const OwnRow& own : own_rows(trace.store).rows) script_.newest_own_ids = {own.row.id};
@@ -172,7 +172,7 @@ class ScriptWriter final : public Switch {
   }
   [[nodiscard]] Events poll(MonoNs until) override { return script_.poll(until); }
 
-  /// Queries that wait are answered.
+  /// Answers the queries that wait.
   void tell_ends() {
     for (const AttemptKey& key : std::exchange(waiting_, {})) {
       for (SwitchEvent& event : ended(key)) script_.later.emplace_back(clock_.mono().value, std::move(event));
@@ -292,7 +292,7 @@ class ScriptedWorld final : public World {
     REQUIRE(small_.held);
     (void)small_.make(*std::exchange(small_.held, std::nullopt));
   }
-  /// Here copies of a hand-over are bound to nothing.
+  /// Copies of a hand-over have no time limit here.
   void outlive_handovers() override {}
 
  private:

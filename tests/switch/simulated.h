@@ -39,7 +39,7 @@ class SimulatedWorld : public World {
     });
     return truth;
   }
-  /// Here copies of a hand-over are bound to nothing.
+  /// Copies of a hand-over have no time limit here.
   void outlive_handovers() override {}
 
  protected:

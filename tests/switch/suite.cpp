@@ -1,6 +1,6 @@
-// Goal: what the driver may rely on holds for every kind of switch. Method: one case a promise, run in each world;
-// where a switch does not promise a thing (Capabilities, terms), the case checks what it promises instead. The judge is
-// the network's own ledger.
+// Goal: every kind of switch keeps what the driver relies on. Method: one case for each promise, run in each world; if
+// a switch does not promise something (Capabilities, terms), the case checks what it promises instead. The network's
+// own ledger decides.
 #include "tests/switch/suite.h"
 
 #include <doctest/doctest.h>
@@ -14,7 +14,7 @@ TYPE_TO_STRING_AS("cln over the pipe", paytower::test::ClnPipe);
 TYPE_TO_STRING_AS("cln over the socket", paytower::test::ClnSocket);
 TYPE_TO_STRING_AS("lnd", paytower::test::Lnd);
 
-// Its body is compiled once, for a World.
+// The body of a case is compiled once, for a World.
 #define CONTRACT_AS(id, name)                                                      \
   static void id(World& world);                                                    \
   TEST_CASE_TEMPLATE("contract: " name, Kind, Scripted, ClnPipe, ClnSocket, Lnd) { \
@@ -41,7 +41,7 @@ std::size_t own_rows(const LookResult& seen, const World& world) {
   }));
 }
 
-/// A process of ours that knows who the switch is.
+/// A process of ours that is connected and knows who the switch is.
 struct Connected {
   explicit Connected(World& world) : talk(world), identity(talk.connect()) {}
   Talk talk;
@@ -50,7 +50,7 @@ struct Connected {
 
 bool went(Told told) { return told == Told::accepted || told == Told::settled; }
 
-/// Hands over what the payee holds.
+/// Hands over a payment that the payee holds.
 Handover hold_one(Talk& talk, const Bill& bill) {
   const Handover order = talk.order(bill);
   REQUIRE(talk.hand_over(order) == Told::accepted);
@@ -62,7 +62,7 @@ void check_paid(const QueryAnswer& end, const PaymentHash& hash) {
   CHECK(proves(end.preimage, hash));
 }
 
-/// A new attempt, beside nothing.
+/// Checks that the hash can be paid by one new attempt.
 void check_payable(World& world, Talk& talk, const Bill& bill) {
   const std::size_t before = world.truth(bill.hash).made();
   const Handover order = talk.order(bill);
@@ -78,7 +78,7 @@ bool uses(const Route& route, const ChannelDirection& channel) {
   });
 }
 
-/// What was asked without a connection is answered so, and nothing else is said.
+/// Checks that questions without a connection are answered with Disconnected, and with nothing else.
 void check_unanswered(World& world) {
   const auto events = world.node().poll(world.clock().mono());
   REQUIRE_FALSE(events.empty());

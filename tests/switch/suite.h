@@ -1,5 +1,4 @@
-// The contract of core/driver/ports.h (Switch), said to every kind of switch: each case of suite.cpp runs in each
-// world.
+// The contract of core/driver/ports.h (Switch), for every kind of switch: each case of suite.cpp runs in each world.
 #pragma once
 
 #include <cstddef>
@@ -30,22 +29,22 @@ struct Bill {
   PublicKey payee;
   PaymentSecret secret;
   std::uint32_t final_cltv_delta = 18;
-  std::string invoice;      ///< BOLT 11 text, empty in a world without
-  std::string description;  ///< the invoice's own
+  std::string invoice;      ///< BOLT 11 text; empty in a world that has none
+  std::string description;  ///< from the invoice
 };
 /// REQUIRES: an invoice that says its amount.
 [[nodiscard]] Bill bill_of(const std::string& invoice);
 
-/// What really became of a hash, whoever sent it.
+/// What really happened to a hash, whoever sent it.
 struct Truth {
   std::size_t under_way = 0;
   std::size_t settled = 0;
   std::size_t failed = 0;
-  Msat reached;  ///< what the payee has
+  Msat reached;  ///< what the payee has received
   [[nodiscard]] std::size_t made() const { return under_way + settled + failed; }
 };
 
-/// A node with a network behind it, and a process of ours that has not asked it anything yet.
+/// A node with a network, and a process of ours that has not asked it anything yet.
 class World {
  public:
   World();
@@ -53,20 +52,20 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  /// Of the process that lives now.
+  /// The switch of our present process.
   [[nodiscard]] virtual Switch& node() = 0;
-  /// Ours has died, with what it knew; another one begins.
+  /// Our process dies, with what it knew; another one begins.
   virtual void new_process() = 0;
-  /// By which the switch waits: real, or moved by whoever waits.
+  /// The clock by which the switch waits: the real one, or one that moves when somebody waits.
   [[nodiscard]] virtual Clock& clock() = 0;
 
   [[nodiscard]] virtual Bill bill(PayeeWill will) = 0;
   virtual void let_go(const PaymentHash& hash) = 0;
-  /// Another user of the node pays it. REQUIRES: the payee holds. Returns when its HTLC is there.
+  /// Another user of the node pays it. REQUIRES: the payee holds. Returns when that HTLC exists.
   virtual void another_user_pays(const Bill& bill) = 0;
   [[nodiscard]] virtual Truth truth(const PaymentHash& hash) = 0;
 
-  /// The node is killed, and comes back.
+  /// Kills the node, and starts it again.
   virtual void restart_node() = 0;
   /// The next hand-over is executed, and its connection lost before the answer. Connections may break at once too.
   virtual void lose_next_answer() = 0;
@@ -74,12 +73,12 @@ class World {
   virtual void fail_next_htlc() = 0;
   /// The next hand-over waits in the node's buffers. Connections may break at once.
   virtual void hold_next_handover() = 0;
-  /// What hold_next_handover() has held back is executed, whoever has gone. REQUIRES: there is one.
+  /// Executes what hold_next_handover() has held back, even if its sender has gone. REQUIRES: there is one.
   virtual void execute_held() = 0;
-  /// So long that no hand-over of before is bound to be taken any more.
+  /// Lets enough time pass that no earlier hand-over can be accepted any more.
   virtual void outlive_handovers() = 0;
 
-  /// Another one in each world.
+  /// A different store in each world.
   [[nodiscard]] const StoreId& store() const { return store_; }
 
  private:
@@ -97,46 +96,46 @@ template <> std::unique_ptr<World> open_world<ClnPipe>();
 template <> std::unique_ptr<World> open_world<ClnSocket>();
 template <> std::unique_ptr<World> open_world<Lnd>();
 
-/// The first that a switch says of a hand-over.
+/// The first answer of a switch about a hand-over.
 enum class Told { nothing, accepted, not_sent, look, settled, failed };
 
-/// Asks as the driver does: again after a lost connection, never for ever. Everything that is told is checked: poll()
-/// keeps to its time, and no attempt is told two ends, or an end and "not sent".
+/// Asks as the driver does: again after a lost connection, but not for ever. Checks everything that the switch reports:
+/// poll() keeps to its time, and no attempt gets two ends, or an end and "not sent".
 class Talk {
  public:
   explicit Talk(World& world) : world_(world) {}
 
-  /// Until the switch says who it is, and what it has seen of our store.
+  /// Connects; returns when the switch has said who it is, and what it has seen of our store.
   IdentityAnswer connect();
   /// Our process dies.
   void die();
 
-  /// Of our store, with all its attempts of the hash that this has handed over.
+  /// A look for our store, with all attempts of the hash that were handed over here.
   LookResult look(const PaymentHash& hash);
   RouteAnswer route(const RouteQuestion& question);
   [[nodiscard]] static RouteQuestion question(const Bill& bill, Msat amount);
-  /// With a route and terms that the switch has told, under a new id.
+  /// A hand-over with a route and terms from the switch, under a new id.
   Handover order(const Bill& bill) { return order(bill, new_id(), 1, bill.amount); }
   Handover order(const Bill& bill, AttemptId id, std::uint32_t part, Msat amount);
   [[nodiscard]] AttemptId new_id() { return AttemptId{++last_id_}; }
 
-  /// Waits for the first word about it; `nothing` where the connection was lost, or after `ns`.
+  /// Hands over, and waits for the first answer about it; `nothing` if the connection was lost, or after `ns`.
   Told hand_over(const Handover& handover, std::int64_t ns = patience_ns);
-  /// Asks for the end, and looks where that says so. The answer is settled or failed.
+  /// Asks for the end, with a look if the answer says so. The result is settled or failed.
   QueryAnswer end_of(const AttemptKey& key);
-  /// The same, without asking, for so long.
+  /// The same without asking: waits this long for the end to be reported.
   [[nodiscard]] std::optional<QueryAnswer> told_end(const AttemptKey& key, std::int64_t ns);
-  /// Whether its query is answered, or the connection told to be lost.
+  /// True if its query is answered, or the connection is reported as lost.
   [[nodiscard]] bool hears_of(const AttemptKey& key);
   FenceAnswer::Kind fence(const Handover& handover);
   void release(const PaymentHash& hash);
   std::vector<OwnRow> own_rows();
   std::vector<AttemptId> newest_ids();
 
-  /// All that comes by then is taken in.
+  /// Takes in everything that comes within this time.
   void listen(std::int64_t ns);
 
-  /// Shorter than any switch waits before it says `look` by itself: no end may have to be found in that way.
+  /// Shorter than the time after which a switch says `look` by itself: ends must be found before that.
   static constexpr std::int64_t patience_ns = 30 * ns_per_second;
 
  private:

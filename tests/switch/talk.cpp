@@ -12,7 +12,7 @@ namespace paytower::test {
 namespace {
 
 constexpr std::int64_t slice_ns = 100 * ns_per_ms;
-/// A loaded machine wakes us late; a switch that waits for its node wakes us never.
+/// A busy machine wakes us late. A switch that waits for its node would never wake us.
 constexpr std::int64_t late_ns = 3 * ns_per_second;
 constexpr int most_questions = 20;
 
@@ -76,7 +76,7 @@ void Talk::take(SwitchEvent event) {
   heard_.push_back(std::move(event));
 }
 
-/// What was accepted may end; nothing else may follow on anything.
+/// An accepted attempt may end; after an end nothing else may come.
 void Talk::note_end(const AttemptKey& key, Told end) {
   const auto before = ends_.find(key);
   if (before != ends_.end() && before->second != end) {
@@ -130,7 +130,7 @@ IdentityAnswer Talk::connect() {
   return {};
 }
 
-/// Once a connection, as the driver does (R12). False where that is lost.
+/// Asks once for each connection, as the driver does (R12). False if the connection is lost.
 bool Talk::asks_for_newest() {
   const MonoNs until{world_.clock().mono().value + patience_ns};
   ask_newest();
@@ -215,7 +215,7 @@ Told Talk::hand_over(const Handover& handover, std::int64_t ns) {
             heard<DispatchAnswer>([&](const DispatchAnswer& one) { return is_about(handover.key, one.key); }))
       return told_of(*answer);
     const auto end = ends_.find(handover.key);
-    if (end != ends_.end()) return end->second;  // its end stays to be asked for
+    if (end != ends_.end()) return end->second;  // the end is kept: it can still be asked for
   } while (!lost_ && world_.clock().mono() < until);
   return Told::nothing;
 }

@@ -1,4 +1,4 @@
-// Goal: BOLT 11 as the specification has it. Method: its vectors with every expected value, encode-then-decode as a
+// Goal: BOLT 11 as the specification says it. Method: its vectors with every expected value, encode-then-decode as a
 // property, and sweeps over cut and damaged invoices.
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
@@ -98,7 +98,7 @@ json shown_routes(const Invoice& invoice) {
   return list;
 }
 
-/// The invoice in the words of the vectors' file.
+/// The invoice, with the names that the vectors' file uses.
 json shown(const Invoice& invoice) {
   json out = {{"type", "bolt11 invoice"},
               {"currency", currency(invoice)},
@@ -150,7 +150,7 @@ bech32::Words body_of(const Invoice& invoice) {
   return words;
 }
 
-/// What no writer of ours would write, with a right signature and checksum.
+/// An invoice that our writer would refuse to write, with a right signature and checksum.
 std::string signed_text(const std::string& hrp, bech32::Words words) {
   Bytes bytes = bech32::to_bytes(words, false).value();
   if (words.size() * 5 % 8 != 0) {
@@ -168,7 +168,7 @@ std::string signed_text(const std::string& hrp, bech32::Words words) {
   return bech32::encode(hrp, words);
 }
 
-/// `fields` behind all fields of the invoice.
+/// The invoice with `fields` after all its own fields.
 std::string signed_with(const Invoice& invoice, const bech32::Words& fields) {
   auto words = body_of(invoice);
   words.insert(words.end(), fields.begin(), fields.end());
@@ -188,7 +188,7 @@ void draw(std::span<std::uint8_t> out) {
 
 bool drawn_bool() { return *rc::gen::arbitrary<bool>(); }
 
-/// Inside the group: neither 0 nor near its order.
+/// A valid key: neither 0 nor near the order of the group.
 std::array<std::uint8_t, 32> drawn_key() {
   std::array<std::uint8_t, 32> key{};
   draw(key);
@@ -534,7 +534,8 @@ TEST_CASE("bolt11: the first of two fields of a kind counts, the second is kept 
     CHECK(read->expiry == 60);
     CHECK(read->features == invoice.features);
   }
-  for (const Kind& kind : {Kind{27, 3}, Kind{24, 2}}) {  // kinds that the invoice has not: two at the end
+  // Fields that the invoice does not have: two of them at the end.
+  for (const Kind& kind : {Kind{27, 3}, Kind{24, 2}}) {
     CAPTURE(int{kind.first});
     auto twice = other(kind.first, kind.second);
     const auto second = other(kind.first, kind.second);
@@ -566,7 +567,7 @@ TEST_CASE("bolt11: fields of odd sizes") {
   CHECK(read(huge)->expiry == UINT64_MAX);
   huge.front() = 24;
   CHECK(read(huge)->min_final_cltv == UINT64_MAX);
-  CHECK(read({27, 0, 2, 0, 1})->metadata == Bytes{0});  // padding that is not zero is not looked at
+  CHECK(read({27, 0, 2, 0, 1})->metadata == Bytes{0});  // padding may be nonzero here
   CHECK(read({27, 0, 0})->metadata == Bytes{});
   CHECK(read({9, 0, 0})->extras == std::vector<InvoiceExtra>{{9, {}}});  // a fallback without a version
   CHECK(read({9, 0, 1, 0})->fallbacks == std::vector<Fallback>{{0, {}}});
@@ -599,7 +600,7 @@ TEST_CASE("bolt11: a field of one length only and of another one spoils the invo
       field.resize(field.size() + size, 7);
       const Invoice& invoice = kind.tag == 23 ? hashed : named;
       const auto body = body_of(invoice);
-      for (const std::size_t at : {std::size_t{7}, body.size()}) {  // before every other field, and behind them
+      for (const std::size_t at : {std::size_t{7}, body.size()}) {  // before all other fields, and after them
         auto words = body;
         words.insert(words.begin() + static_cast<std::ptrdiff_t>(at), field.begin(), field.end());
         const std::string text = signed_text("lnbcrt2500n", words);
@@ -631,7 +632,7 @@ TEST_CASE("bolt11: numbers with leading zeros are refused") {
       CHECK(decode_recorded_invoice(text));
       auto second = bech32::Words{tag, 0, 2, 8, 0};
       second.insert(second.end(), zeros.begin(), zeros.end());
-      CHECK_FALSE(decode_invoice(signed_with(invoice, second)));  // also where another one of the kind counts
+      CHECK_FALSE(decode_invoice(signed_with(invoice, second)));  // even after a valid one of the same kind
     }
     CHECK(decode_invoice(signed_with(invoice, {tag, 0, 3, 8, 0, 0})));
   }
@@ -651,7 +652,7 @@ TEST_CASE("bolt11: exactly one of a description and its hash") {
   const bech32::Words empty_description = {13, 0, 0};
   const auto at = std::search(words.begin(), words.end(), empty_description.begin(), empty_description.end());
   REQUIRE(at != words.end());
-  CHECK(decode_invoice(signed_text("lnbcrt2500n", words))->description == "");  // said, and empty
+  CHECK(decode_invoice(signed_text("lnbcrt2500n", words))->description == "");  // there is one, and it is empty
   words.erase(at, at + 3);
   const std::string neither = signed_text("lnbcrt2500n", words);
   const auto none = decode_invoice(neither);
@@ -693,7 +694,8 @@ TEST_CASE("bolt11: route hints that are cut off or lead over nobody's key are re
       const auto refused = decode_invoice(with_hint(odd));
       REQUIRE_FALSE(refused);
       CHECK(refused.error().message.find("node id that is not a public key") != std::string::npos);
-      CHECK(route_hints_of(with_hint(odd)).front().size() == 2);  // what was paid with is read as it stands
+      // For an invoice that was paid, the hints are read as they are.
+      CHECK(route_hints_of(with_hint(odd)).front().size() == 2);
     }
   }
 }
@@ -724,7 +726,7 @@ TEST_CASE("bolt11: an invoice with blinded paths instead of a secret is named") 
 
 TEST_CASE("bolt11: an invoice must have a hash and a secret of the right length") {
   const auto without =
-      [](std::size_t from) {  // p and s are the first two fields, 3 + 52 words each behind 7 of the time
+      [](std::size_t from) {  // p and s are the first two fields, of 3 + 52 words each, after 7 words of the timestamp
         auto words = body_of(plain_invoice());
         words.erase(words.begin() + static_cast<std::ptrdiff_t>(from),
                     words.begin() + static_cast<std::ptrdiff_t>(from + 55));
@@ -834,7 +836,8 @@ TEST_CASE("bolt11: what cannot be written is refused") {
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{6, {1}}); }));         // would be the expiry
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{27, {1, 1}}); }));     // would be the metadata
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{23, Bytes(52)}); }));  // would be a second description
-  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{1, Bytes(51)}); }));   // no reader takes these
+  // A length that no reader accepts.
+  CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{1, Bytes(51)}); }));
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{19, Bytes(52)}); }));
   CHECK(refused([](Invoice& i) { i.expiry = 60, i.extras.push_back(InvoiceExtra{6, {0, 1}}); }));
   CHECK(refused([](Invoice& i) { i.extras.push_back(InvoiceExtra{5, {0, 1}}); }));

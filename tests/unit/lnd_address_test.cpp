@@ -1,6 +1,6 @@
-// Goal: what is written for an lnd leads to its port and its files, or is refused with the next step. Method: every
-// form of the text as a row, and real folders laid out as lnd lays out its own. What listeners mean was tried with
-// lnd 0.21.2.
+// Goal: every way to name an lnd leads to its port and its files, or is refused with the next step. Method: every form
+// of the text as a row, and real folders laid out as lnd lays out its own. What listeners mean was tried with lnd
+// 0.21.2.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -106,7 +106,7 @@ TEST_CASE("what lnd listens at, as its own machine reaches it") {
   CHECK(shown(reach_listener("192.168.1.2:80")) == "192.168.1.2 80");
   CHECK(shown(reach_listener("0.0.0.0:8082")) == "127.0.0.1 8082");
   CHECK(shown(reach_listener("8083")) == "127.0.0.1 8083");
-  // lnd is reached there by ::1, and refuses 127.0.0.1.
+  // lnd listens on ::1 there, and refuses 127.0.0.1.
   CHECK(shown(reach_listener("[::]:8084")) == "::1 8084");
   CHECK(shown(reach_listener(":8085")) == "::1 8085");
   CHECK(shown(reach_listener("[::1]:8086")) == "::1 8086");
