@@ -18,21 +18,33 @@ constexpr std::int64_t pause_ns = 100 * ns_per_ms;
 
 }  // namespace
 
-Progress::Progress(Output& output, Clock& clock, std::string what)
-    : output_(output), clock_(clock), what_(std::move(what)),
-      active_(::isatty(STDERR_FILENO) == 1 && !output.quiet() && !output.json()), start_(clock.mono()), drawn_(start_) {
+LiveLine::LiveLine(Output& output, Clock& clock)
+    : output_(output), clock_(clock), active_(::isatty(STDERR_FILENO) == 1 && !output.quiet() && !output.json()),
+      start_(clock.mono()), drawn_(start_) {}
+
+LiveLine::~LiveLine() { end(); }
+
+bool LiveLine::due() const {
+  if (!active_) return false;
+  const MonoNs now = clock_.mono();
+  return now.value - start_.value >= silent_ns && now.value - drawn_.value >= pause_ns;
 }
 
-Progress::~Progress() { end(); }
+// One less: in the last one some terminals go to the next line.
+std::size_t LiveLine::columns() { return terminal_columns(STDERR_FILENO) - 1; }
 
-void Progress::end() { output_.clear_live(); }
+void LiveLine::show(const std::string& text) {
+  drawn_ = clock_.mono();
+  output_.show_live(text);
+}
+
+void LiveLine::end() { output_.clear_live(); }
+
+Progress::Progress(Output& output, Clock& clock, std::string what)
+    : line_(output, clock), clock_(clock), what_(std::move(what)), start_(clock.mono()) {}
 
 void Progress::update(std::uint64_t done, std::uint64_t total) {
-  if (!active_) return;
-  const MonoNs now = clock_.mono();
-  if (now.value - start_.value < silent_ns || now.value - drawn_.value < pause_ns) return;
-  drawn_ = now;
-  output_.show_live(progress_text(what_, done, total, now.value - start_.value));
+  if (line_.due()) line_.show(progress_text(what_, done, total, clock_.mono().value - start_.value));
 }
 
 std::string progress_text(const std::string& what, std::uint64_t done, std::uint64_t total, std::int64_t elapsed_ns) {
@@ -41,8 +53,10 @@ std::string progress_text(const std::string& what, std::uint64_t done, std::uint
   std::string text = fmt::format("{}: {}", what, grouped(done));
   if (total > 0) text += fmt::format(" of {}", grouped(total));
   text += fmt::format(", {}/s", grouped(rate));
-  if (total > done && rate > 0)
-    text += fmt::format(", {} left", elapsed_text(static_cast<std::int64_t>((total - done) / rate) * ns_per_second));
+  if (total > done && done > 0 && ms > 0) {
+    const double left_ms = static_cast<double>(total - done) * static_cast<double>(ms) / static_cast<double>(done);
+    text += fmt::format(", {} left", elapsed_text(static_cast<std::int64_t>(left_ms) * ns_per_ms));
+  }
   return text;
 }
 

@@ -235,10 +235,20 @@ void Driver::Impl::look_at_clocks() {
   }
   if (mono() < store_poll_at) return;
   store_poll_at = plus(mono(), store_poll_ns);
+  tell_observer();
   const std::uint64_t changes = ports.store.change_counter();
   if (changes == seen_changes) return;
   seen_changes = changes;
   for (const auto& drive : drives) see_foreign_decisions(*drive);
+}
+
+void Driver::Impl::tell_observer() {
+  std::vector<const Payment*> driven;
+  driven.reserve(drives.size());
+  for (const auto& drive : drives) {
+    if (!drive->done) driven.push_back(&drive->item.payment);
+  }
+  ports.observer.driving(driven);
 }
 
 void Driver::Impl::see_foreign_decisions(Drive& drive) {

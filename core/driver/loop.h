@@ -242,6 +242,7 @@ struct Driver::Impl {
 
   [[nodiscard]] MonoNs wake_at();
   void look_at_clocks();
+  void tell_observer();
   /// What `cancel` and `resolve` do in another process are facts in the database: they are taken over from there.
   void see_foreign_decisions(Drive& drive);
 };

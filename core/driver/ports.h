@@ -292,6 +292,8 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void changed(const Payment& /*payment*/) {}
+  /// Four times a second while the loop runs: the payments that it drives at this moment. Must return at once.
+  virtual void driving(std::span<const Payment* const> /*now*/) {}
   /// For people: something the switch said or did that needs attention.
   virtual void warn(const PaymentHash& /*hash*/, std::string_view /*message*/) {}
   /// One line, for -v.

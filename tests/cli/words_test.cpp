@@ -115,7 +115,10 @@ TEST_CASE("hints keep the flags of the call") {
 }
 
 TEST_CASE("progress says rate and time left") {
-  CHECK(progress_text("rows", 1200, 5000, 2 * ns_per_second) == "rows: 1,200 of 5,000, 600/s, 6.0 s left");
+  CHECK(progress_text("rows", 1200, 5000, 2 * ns_per_second) == "rows: 1,200 of 5,000, 600/s, 6.3 s left");
+  CHECK(progress_text("rows", 901, 1500, 2 * ns_per_second) == "rows: 901 of 1,500, 450/s, 1.3 s left");
+  CHECK(progress_text("rows", 1, 5, 2 * ns_per_second) == "rows: 1 of 5, 0/s, 8.0 s left");
+  CHECK(progress_text("rows", 0, 5, 2 * ns_per_second) == "rows: 0 of 5, 0/s");
   CHECK(progress_text("rows", 0, 0, 0) == "rows: 0, 0/s");
   CHECK(progress_text("rows", 5, 5, ns_per_second) == "rows: 5 of 5, 5/s");
 }

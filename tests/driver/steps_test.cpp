@@ -42,6 +42,18 @@ TEST_CASE("step script: success") {
   world.check_stored(*result.payment);
 }
 
+TEST_CASE("the observer is told four times a second what is driven, as long as nothing else happens") {
+  World world;
+  expect_up_to_send(world);
+  world.node.expect("send", accepted());
+  world.node.expect("query", nothing());
+  world.options.wait_ns = 10 * ns_per_second;
+  CHECK(world.send().end == DriveEnd::open);
+  CHECK(world.observer.told_driving >= 38);
+  CHECK(world.observer.told_driving <= 41);
+  CHECK(world.observer.told_open >= 38);
+}
+
 TEST_CASE("step script: failure, then success on another route") {
   World world;
   expect_up_to_send(world);
