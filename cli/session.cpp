@@ -265,9 +265,8 @@ ErrorReport interrupted_report(int signal, const std::optional<Payment>& payment
     report.message = "interrupted; nothing was sent and nothing was recorded";
     return report;
   }
-  std::string outcome = outcome_text(*payment);
-  outcome.pop_back();
-  report.message = fmt::format("interrupted. {}", outcome);
+  const std::string outcome = outcome_text(*payment);
+  report.message = fmt::format("interrupted. {}", outcome.substr(0, outcome.find('\n')));
   report.hint = next_command(*payment);
   report.payment_hash = payment->request.hash;
   return report;

@@ -7,6 +7,7 @@
 #include "cli/input/amount.h"
 #include "cli/output/csv.h"
 #include "cli/output/json.h"
+#include "cli/output/open_text.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
 #include "cli/output/suggest.h"
@@ -243,7 +244,7 @@ class Printer {
                                    fee_text(payment),
                                    std::to_string(payment.attempts.size()),
                                    time_text(payment.request.created)};
-    if (tty) cells.push_back(payment.request.created == UnixNs{} ? "-" : relative_time(payment.request.created, now_));
+    if (tty) cells.push_back(age_cell(payment, now_));
     const std::uint32_t parts = parts_of(payment);
     cells.push_back(parts == 0 ? "-" : std::to_string(parts));
     table_.add(std::move(cells));

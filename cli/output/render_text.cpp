@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "cli/output/failure_text.h"
+#include "cli/output/open_text.h"
 #include "cli/output/render.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
@@ -205,6 +206,9 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add("created", said(payment.request.created));
   facts.add("ended", payment.ended ? said(*payment.ended) : "");
   if (!payment.ended_for_good()) facts.add("tries until", native ? said(payment.request.deadline) : "");
+  const UnixNs now = SystemClock().wall();
+  facts.add("in flight", in_flight_since(payment, now).value_or(""));
+  facts.add("locked", locked_until(payment, now).value_or(""));
   if (payment.provenance != Provenance::native)
     facts.add("provenance", std::string(provenance_name(payment.provenance)));
   if (payment.duplicate_of) facts.add("duplicate of", fmt::format("{}", payment.duplicate_of->value));
@@ -373,9 +377,9 @@ std::string outcome_text(const Payment& payment, const WhyOpen& why_open) {
     case PaymentStatus::failed: return failed_text(payment, why_open);
     case PaymentStatus::unknown: return unknown_text(payment);
     case PaymentStatus::initiated:
-    case PaymentStatus::in_flight: return open_text(payment, why_open);
+    case PaymentStatus::in_flight: break;
   }
-  return open_text(payment, why_open);
+  return open_text(payment, why_open) + open_facts(payment, SystemClock().wall());
 }
 
 std::string outcome_line(const Payment& payment, const Output& output) {

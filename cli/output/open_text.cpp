@@ -1,0 +1,74 @@
+#include "cli/output/open_text.h"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "cli/output/render_text.h"
+#include "cli/output/text.h"
+
+namespace paytower::cli {
+
+namespace {
+
+constexpr std::int64_t block_ns = 600 * ns_per_second;
+constexpr std::int64_t long_open_ns = 3'600 * ns_per_second;
+
+/// The open HTLC of ours whose time lock is expected to end last.
+struct LastLock {
+  const Attempt* attempt = nullptr;
+  UnixNs end{};
+};
+
+UnixNs lock_end(const Attempt& attempt) {
+  return UnixNs{attempt.registered.value + static_cast<std::int64_t>(attempt.route.total_delay()) * block_ns};
+}
+
+LastLock last_lock(const Payment& payment) {
+  LastLock last;
+  for (const Attempt& attempt : payment.attempts) {
+    if (!attempt.open() || attempt.origin != AttemptOrigin::own || attempt.route.hops.empty()) continue;
+    if (last.attempt == nullptr || lock_end(attempt) > last.end) last = LastLock{&attempt, lock_end(attempt)};
+  }
+  return last;
+}
+
+std::string when(UnixNs time, UnixNs now) { return fmt::format("{} ({})", time_text(time), relative_time(time, now)); }
+
+}  // namespace
+
+std::optional<std::string> in_flight_since(const Payment& payment, UnixNs now) {
+  std::optional<UnixNs> oldest;
+  for (const Attempt& attempt : payment.attempts) {
+    if (attempt.open() && attempt.registered != UnixNs{})
+      oldest = oldest ? std::min(*oldest, attempt.registered) : attempt.registered;
+  }
+  if (!oldest) return std::nullopt;
+  return fmt::format("since {}", when(*oldest, now));
+}
+
+std::optional<std::string> locked_until(const Payment& payment, UnixNs now) {
+  const LastLock last = last_lock(payment);
+  if (last.attempt == nullptr) return std::nullopt;
+  const std::string expected = when(last.end, now);
+  if (last.attempt->total_time_lock)
+    return fmt::format("until block {} at the latest, about {}", grouped(*last.attempt->total_time_lock), expected);
+  return fmt::format("for at most {}, until about {}", counted(last.attempt->route.total_delay(), "block"), expected);
+}
+
+std::string open_facts(const Payment& payment, UnixNs now) {
+  std::string text;
+  if (const auto since = in_flight_since(payment, now)) text += fmt::format("  in flight     {}\n", *since);
+  if (const auto until = locked_until(payment, now)) text += fmt::format("  money locked  {}\n", *until);
+  return text;
+}
+
+std::string age_cell(const Payment& payment, UnixNs now) {
+  if (payment.request.created == UnixNs{}) return "-";
+  std::string age = relative_time(payment.request.created, now);
+  const bool long_open = !payment.ended_for_good() && now.value - payment.request.created.value > long_open_ns;
+  if (!long_open) return age;
+  return fmt::format("open for {}", age.substr(0, age.find(" ago")));
+}
+
+}  // namespace paytower::cli

@@ -1,0 +1,26 @@
+// How long a payment has been open, and how long its money can stay locked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/payment/payment.h"
+
+namespace paytower::cli {
+
+/// Since when its oldest open HTLC is out: "since 2026-11-23T00:20:28Z (12 s ago)". Nothing where none is.
+[[nodiscard]] std::optional<std::string> in_flight_since(const Payment& payment, UnixNs now);
+
+/// Until when the money of its open HTLCs can be locked: "until block 812,345 at the latest, about 2026-11-23T07:20:28Z
+/// (in 7 h)" where the block is known, else "for at most 178 blocks, until about ...". Nothing where no HTLC of ours
+/// is out.
+[[nodiscard]] std::optional<std::string> locked_until(const Payment& payment, UnixNs now);
+
+/// Both as lines below "In flight: ...": empty where there is nothing to say.
+[[nodiscard]] std::string open_facts(const Payment& payment, UnixNs now);
+
+/// The AGE of a row of `list`: "3 h ago", but "open for 3 h" for what has been open for more than an hour.
+[[nodiscard]] std::string age_cell(const Payment& payment, UnixNs now);
+
+}  // namespace paytower::cli
