@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
@@ -48,7 +50,7 @@ Json histogram_json(const db::LogHistogram& histogram, bool with_sum) {
   json["count"] = histogram.count();
   if (with_sum) json["sum"] = histogram.sum();
   for (const unsigned percent : percentiles)
-    json["p" + std::to_string(percent)] = number_or_null(histogram.percentile(percent));
+    json[fmt::format("p{}", percent)] = number_or_null(histogram.percentile(percent));
   json["max"] = number_or_null(histogram.percentile(100));
   return json;
 }
@@ -62,6 +64,20 @@ Json bytes_json(const db::PaymentStats& stats) {
   json["routes"] = stats.route_bytes;
   json["texts"] = stats.text_bytes;
   json["imported"] = stats.imported_bytes;
+  return json;
+}
+
+Json open_json(const db::PaymentStats& stats) {
+  Json json = Json::array();
+  for (const db::OpenAtSwitch& open : stats.open) {
+    Json one;
+    one["node"] = open.where ? Json(open.where->node.hex()) : Json();
+    one["network"] = open.where ? Json(open.where->network) : Json();
+    one["payments"] = open.payments;
+    one["amount_msat"] = open.amount_msat;
+    one["oldest_ns"] = time_json(open.oldest);
+    json.push_back(std::move(one));
+  }
   return json;
 }
 
@@ -101,6 +117,7 @@ Json stats_json(const db::PaymentStats& stats, const StatsOptions& options) {
   }
   json["failing_channels"] = stats.channels;
   json["failures_of_other_channels"] = stats.other_channels;
+  json["open"] = open_json(stats);
   json["bytes"] = bytes_json(stats);
   json["bad_rows"] = stats.bad_rows;
   return json;
@@ -109,7 +126,7 @@ Json stats_json(const db::PaymentStats& stats, const StatsOptions& options) {
 /// Millionths as "97.3 %".
 std::string percent_text(const std::optional<std::uint64_t>& ppm) {
   if (!ppm) return "-";
-  return std::to_string(*ppm / 10'000) + "." + std::to_string(*ppm / 1'000 % 10) + " %";
+  return fmt::format("{}.{} %", *ppm / 10'000, *ppm / 1'000 % 10);
 }
 
 std::string sats(std::uint64_t msat) {
@@ -117,14 +134,14 @@ std::string sats(std::uint64_t msat) {
 }
 
 std::string seconds(std::uint64_t us) {
-  if (us < 1'000'000) return std::to_string(us / 1'000) + " ms";
+  if (us < 1'000'000) return fmt::format("{} ms", us / 1'000);
   return elapsed_text(static_cast<std::int64_t>(std::min<std::uint64_t>(us, INT64_MAX / 1'000)) * 1'000);
 }
 
 std::string megabytes(std::uint64_t bytes) {
-  if (bytes < 10'000) return grouped(bytes) + " bytes";
-  if (bytes < 10'000'000) return grouped(bytes / 1'000) + " kB";
-  return grouped(bytes / 1'000'000) + " MB";
+  if (bytes < 10'000) return fmt::format("{} bytes", grouped(bytes));
+  if (bytes < 10'000'000) return fmt::format("{} kB", grouped(bytes / 1'000));
+  return fmt::format("{} MB", grouped(bytes / 1'000'000));
 }
 
 /// A heading and rows of "name  number  bar", the numbers under each other and the bars as long as the line allows.
@@ -149,16 +166,16 @@ class Chart {
     if (apart) names = 2;
     const std::size_t left = 2 + names + 2 + numbers + 2;
     const std::size_t room = columns_ > left ? std::min(columns_ - left, longest_bar) : 0;
-    std::string text = "\n" + title_ + "\n";
+    std::string text = fmt::format("\n{}\n", title_);
     for (const Row& row : rows_) {
       const std::string number = grouped(row.count);
       const std::string name = apart ? "" : row.name;
-      if (apart) text += wrapped("  " + row.name, columns_, 4) + "\n";
-      std::string line =
-          "  " + name + std::string(names - columns_of(name) + 2 + numbers - number.size(), ' ') + number;
+      if (apart) text += fmt::format("{}\n", wrapped(fmt::format("  {}", row.name), columns_, 4));
+      const std::string gap(names - columns_of(name) + 2 + numbers - number.size(), ' ');
+      std::string line = fmt::format("  {}{}{}", name, gap, number);
       const std::size_t bar = bar_length(row.count, most, room);
-      if (bar > 0) line += "  " + std::string(bar, '#');
-      text += line + "\n";
+      if (bar > 0) line += fmt::format("  {}", std::string(bar, '#'));
+      text += fmt::format("{}\n", line);
     }
     return text;
   }
@@ -184,27 +201,25 @@ class Chart {
 
 template <typename Text>
 std::string percentile_line(const char* name, const db::LogHistogram& histogram, const Text& text) {
-  std::string line = std::string("  ") + name;
-  line.resize(22, ' ');
-  if (histogram.count() == 0) return line + "-\n";
+  if (histogram.count() == 0) return fmt::format("  {:<20}-\n", name);
   const auto of = [&](unsigned percent) { return text(*histogram.percentile(percent)); };
-  return line + "median " + of(50) + "\n" + std::string(22, ' ') + "90 %   " + of(90) + "\n" + std::string(22, ' ') +
-         "99 %   " + of(99) + "\n" + std::string(22, ' ') + "most   " + of(100) + "\n";
+  return fmt::format("  {:<20}median {}\n{:22}p90    {}\n{:22}p99    {}\n{:22}max    {}\n", name, of(50), "", of(90),
+                     "", of(99), "", of(100));
 }
 
 std::string spread_text(const db::PaymentStats& stats) {
   std::string text = "\nPaid payments\n";
-  text += "  sent                " + sats(stats.amount_msat) + "\n";
-  text += "  fees                " + sats(stats.fee_msat.sum()) + "\n";
-  if (const auto ppm = stats.overall_fee_ppm()) text += "  of all sent         " + grouped(*ppm) + " ppm\n";
+  text += fmt::format("  sent                {}\n  fees                {}\n", sats(stats.amount_msat),
+                      sats(stats.fee_msat.sum()));
+  if (const auto ppm = stats.overall_fee_ppm()) text += fmt::format("  average fee         {} ppm\n", grouped(*ppm));
   text += percentile_line("fee", stats.fee_msat, sats);
   text += percentile_line("fee in ppm", stats.fee_ppm, grouped);
   text += percentile_line("time to settle", stats.settle_us, seconds);
   if (stats.paid_in_parts > 0) {
-    text += "  in several parts    " + grouped(stats.paid_in_parts) + "\n";
+    text += fmt::format("  in several parts    {}\n", grouped(stats.paid_in_parts));
     text += percentile_line("parts", stats.parts_each, grouped);
   }
-  return text + "\nEnded payments\n" + percentile_line("attempts", stats.attempts_each, grouped);
+  return fmt::format("{}\nEnded payments\n{}", text, percentile_line("attempts", stats.attempts_each, grouped));
 }
 
 std::string failures_text(const db::PaymentStats& stats, std::size_t columns) {
@@ -218,7 +233,7 @@ std::string failures_text(const db::PaymentStats& stats, std::size_t columns) {
   for (std::size_t i = 0; i < stats.by_channel.size(); ++i) {
     const db::ChannelFailures& entry = stats.by_channel[i];
     if (i < table_channels) {
-      channels.add(entry.channel.channel.text() + "/" + std::to_string(entry.channel.direction), entry.count);
+      channels.add(fmt::format("{}/{}", entry.channel.channel.text(), entry.channel.direction), entry.count);
     } else {
       others = db::saturating_add(others, entry.count);
     }
@@ -227,12 +242,26 @@ std::string failures_text(const db::PaymentStats& stats, std::size_t columns) {
   return codes.text() + channels.text();
 }
 
+/// Nothing where nothing is open.
+std::string open_text(const db::PaymentStats& stats, UnixNs now, std::size_t columns) {
+  std::string text;
+  for (const db::OpenAtSwitch& open : stats.open) {
+    if (open.payments == 0 || !open.oldest) continue;
+    const std::string where = open.where
+                                  ? fmt::format("on {} at {}", printable(open.where->network), open.where->node.hex())
+                                  : "without an HTLC at this moment";
+    const std::string line =
+        fmt::format("  {} of {}, the oldest since {} ({}), {}", counted(open.payments, "payment"),
+                    sats(open.amount_msat), time_text(*open.oldest), relative_time(*open.oldest, now), where);
+    text += fmt::format("{}\n", wrapped(line, columns, 4));
+  }
+  return text.empty() ? text : fmt::format("\nOpen now\n{}", text);
+}
+
 std::string bytes_text(const db::PaymentStats& stats) {
   std::string text = "\nSpace\n";
   const auto add = [&text](const char* name, std::uint64_t bytes) {
-    std::string line = std::string("  ") + name;
-    line.resize(22, ' ');
-    text += line + megabytes(bytes) + "\n";
+    text += fmt::format("  {:<20}{}\n", name, megabytes(bytes));
   };
   add("file", stats.file_bytes);
   add("free inside it", stats.free_bytes);
@@ -244,21 +273,24 @@ std::string bytes_text(const db::PaymentStats& stats) {
   return text;
 }
 
-std::string stats_text(const db::PaymentStats& stats, const StatsOptions& options, std::size_t columns) {
-  std::string title = grouped(stats.payments) + (stats.payments == 1 ? " payment" : " payments");
-  if (options.since) title += " since " + time_text(*options.since);
-  if (options.until) title += " until " + time_text(*options.until);
+std::string stats_text(const db::PaymentStats& stats, const StatsOptions& options, UnixNs now, std::size_t columns) {
+  std::string title = fmt::format("{} payment{}", grouped(stats.payments), stats.payments == 1 ? "" : "s");
+  if (options.since) title += fmt::format(" since {}", time_text(*options.since));
+  if (options.until) title += fmt::format(" until {}", time_text(*options.until));
   Chart by_status("By status", columns);
   for (const PaymentStatus status : statuses) by_status.add(std::string(status_name(status)), stats.with(status));
-  std::string text = title + "\n" + by_status.text();
-  text += "\nSuccess rate          " + percent_text(stats.success_ppm()) + "\n";
-  if (stats.paid_by_others > 0) text += "Paid by other users   " + grouped(stats.paid_by_others) + "\n";
-  if (stats.assumed_failed > 0)
-    text += "Marked failed by hand " + grouped(stats.assumed_failed) + " (not confirmed: `paytower resume` asks)\n";
-  if (stats.duplicates > 0) text += "Duplicates, apart     " + grouped(stats.duplicates) + "\n";
+  std::string text =
+      fmt::format("{}\n{}\nSuccess rate          {}\n", title, by_status.text(), percent_text(stats.success_ppm()));
+  if (stats.paid_by_others > 0) text += fmt::format("Paid by other users   {}\n", grouped(stats.paid_by_others));
+  if (stats.assumed_failed > 0) {
+    text += fmt::format("Marked failed by hand {} (not confirmed: `paytower resume` asks)\n",
+                        grouped(stats.assumed_failed));
+  }
+  if (stats.duplicates > 0) text += fmt::format("Duplicates, apart     {}\n", grouped(stats.duplicates));
   Chart reasons("Failed payments by reason", columns);
   for (const auto& entry : stats.by_reason) reasons.add(std::string(reason_name(entry.first)), entry.second);
-  return text + spread_text(stats) + reasons.text() + failures_text(stats, columns) + bytes_text(stats);
+  return text + open_text(stats, now, columns) + spread_text(stats) + reasons.text() + failures_text(stats, columns) +
+         bytes_text(stats);
 }
 
 std::optional<db::PaymentStats> count(const StatsOptions& options, Session& session) {
@@ -284,14 +316,17 @@ ExitCode run(const StatsOptions& options, Session& session) {
     return code;
   }
   switch (options.format) {
-    case StatsOptions::Format::table: output.result(stats_text(*stats, options, output.columns())); break;
-    case StatsOptions::Format::json: output.result(dump(stats_json(*stats, options)) + "\n"); break;
-    case StatsOptions::Format::prom: output.result(prometheus_text(*stats)); break;
+    case StatsOptions::Format::table:
+      output.result(stats_text(*stats, options, session.clock.wall(), output.columns()));
+      break;
+    case StatsOptions::Format::json: output.result(fmt::format("{}\n", dump(stats_json(*stats, options)))); break;
+    case StatsOptions::Format::prom: output.result(prometheus_text(*stats, session.clock.wall())); break;
   }
   output.flush();
   if (stats->bad_rows == 0) return ExitCode::ok;
-  output.error(report_of(Error{
-      Errc::database, counted(stats->bad_rows, "row") + " cannot be read; the others were counted", "paytower check"}));
+  output.error(report_of(
+      Error{Errc::database, fmt::format("{} cannot be read; the others were counted", counted(stats->bad_rows, "row")),
+            "paytower check"}));
   return ExitCode::database;
 }
 

@@ -1,5 +1,6 @@
 #include "cli/output/stats_prometheus.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/core.h>
@@ -43,6 +44,11 @@ template <typename Text> void add_percentiles(Metrics& metrics, const db::LogHis
 
 std::string whole(std::uint64_t value) { return fmt::format("{}", value); }
 
+/// "02ab.../bitcoin", "none" where no HTLC is out.
+std::string switch_label(const db::OpenAtSwitch& open) {
+  return open.where ? fmt::format("{}/{}", open.where->node.hex(), open.where->network) : "none";
+}
+
 void add_payments(Metrics& metrics, const db::PaymentStats& stats) {
   metrics.metric("payments", "Payments by status.");
   for (std::size_t i = 0; i < stats.by_status.size(); ++i) {
@@ -61,6 +67,23 @@ void add_payments(Metrics& metrics, const db::PaymentStats& stats) {
   metrics.sample(stats.attempts);
   metrics.metric("attempts_per_payment", "Attempts of a payment that ended, by percentile.");
   add_percentiles(metrics, stats.attempts_each, whole);
+}
+
+/// 0 as well, so that an alarm over them does not end where its line does.
+void add_open(Metrics& metrics, const db::PaymentStats& stats, UnixNs now) {
+  const auto each = [&](const auto& value) {
+    for (const db::OpenAtSwitch& open : stats.open) metrics.sample("switch", switch_label(open), whole(value(open)));
+  };
+  metrics.metric("open_payments", "Payments that are open now, by the switch that has their HTLCs.");
+  each([](const db::OpenAtSwitch& open) { return open.payments; });
+  metrics.metric("open_msat", "What is locked in HTLCs that are open now, with fees, in millisatoshi, by switch.");
+  each([](const db::OpenAtSwitch& open) { return open.amount_msat; });
+  metrics.metric("open_oldest_seconds",
+                 "How long the oldest of what is open now has been open, by switch; 0 without any.");
+  each([now](const db::OpenAtSwitch& open) {
+    const std::int64_t age = open.oldest ? std::max<std::int64_t>(now.value - open.oldest->value, 0) : 0;
+    return static_cast<std::uint64_t>(age / ns_per_second);
+  });
 }
 
 void add_parts(Metrics& metrics, const db::PaymentStats& stats) {
@@ -123,9 +146,10 @@ std::string prometheus_label(std::string_view value) {
   return text;
 }
 
-std::string prometheus_text(const db::PaymentStats& stats) {
+std::string prometheus_text(const db::PaymentStats& stats, UnixNs now) {
   Metrics metrics;
   add_payments(metrics, stats);
+  add_open(metrics, stats, now);
   add_parts(metrics, stats);
   add_fees(metrics, stats);
   add_failures(metrics, stats);

@@ -75,6 +75,56 @@ PaymentStatus status_of(const PaymentRow& payment, const AttemptSum& sum) {
   return sum.any ? PaymentStatus::in_flight : PaymentStatus::initiated;
 }
 
+void add_open(OpenAtSwitch& open, bool new_payment, std::uint64_t amount_msat, UnixNs since) {
+  if (new_payment) ++open.payments;
+  open.amount_msat = saturating_add(open.amount_msat, amount_msat);
+  open.oldest = open.oldest ? std::min(*open.oldest, since) : since;
+}
+
+void add_open_attempts(Connection& connection, std::map<std::int64_t, OpenAtSwitch>& by_switch, OpenAtSwitch& nowhere) {
+  Query row = connection.prepared(
+      "SELECT switch_id, payment_index, amount_msat + fee_msat, registered_ns FROM attempts INDEXED BY "
+      "attempts_one_open WHERE outcome IS NULL ORDER BY payment_index");
+  std::int64_t last = 0;
+  while (row.step()) {
+    const auto where = row.maybe_integer();
+    const std::int64_t payment = row.integer();
+    const std::uint64_t amount = row.number(2 * Msat::max_value);
+    const auto found = where ? by_switch.find(*where) : by_switch.end();
+    add_open(found == by_switch.end() ? nowhere : found->second, payment != last, amount, row.time());
+    last = payment;
+  }
+}
+
+/// From the indexes of what has not ended, whatever the span of the others.
+std::vector<OpenAtSwitch> open_now(Connection& connection) {
+  std::map<std::int64_t, OpenAtSwitch> by_switch;
+  {
+    Query row = connection.prepared("SELECT id, node, network FROM switches");
+    while (row.step()) {
+      const std::int64_t id = row.integer();
+      SwitchKey key;
+      key.node = row.fixed<PublicKey>();
+      key.network = row.text();
+      by_switch[id].where = std::move(key);
+    }
+  }
+  OpenAtSwitch nowhere;
+  add_open_attempts(connection, by_switch, nowhere);
+  Query row = connection.prepared(
+      "SELECT amount_msat, created_ns FROM payments INDEXED BY payments_unfinished WHERE ended_ns IS NULL AND NOT "
+      "EXISTS "
+      "(SELECT 1 FROM attempts a WHERE a.payment_index = payments.payment_index AND a.outcome IS NULL)");
+  while (row.step()) {
+    const std::uint64_t amount = row.number(Msat::max_value);
+    add_open(nowhere, true, amount, row.time());
+  }
+  std::vector<OpenAtSwitch> all;
+  for (auto& [id, open] : by_switch) all.push_back(std::move(open));
+  all.push_back(std::move(nowhere));
+  return all;
+}
+
 /// One pass over a span.
 class Pass {
  public:
@@ -82,6 +132,7 @@ class Pass {
 
   std::optional<PaymentStats> run(const StatsProgress& go_on) {
     reading(connection_, [this] { measure(); });
+    stats_.open = reading(connection_, [this] { return open_now(connection_); });
     const std::uint64_t total = last_ < first_ ? 0 : static_cast<std::uint64_t>(last_ - first_) + 1;
     const std::int64_t begin = first_;
     while (first_ <= last_) {

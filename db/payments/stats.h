@@ -25,6 +25,14 @@ struct ChannelFailures {
   std::uint64_t count = 0;
 };
 
+/// What is open at one switch at this moment, whenever it was created.
+struct OpenAtSwitch {
+  std::optional<SwitchKey> where;  ///< nothing: no HTLC is out at this moment, or the record was imported
+  std::uint64_t payments = 0;
+  std::uint64_t amount_msat = 0;   ///< in HTLCs, with their fees; of payments without one what they ask for
+  std::optional<UnixNs> oldest{};  ///< since when the oldest HTLC is out, or the oldest payment is there
+};
+
 /// What was counted. A payment is a try: one row of `payments`. Legacy duplicates have their own counter and count
 /// nowhere else.
 struct PaymentStats {
@@ -54,6 +62,8 @@ struct PaymentStats {
   std::vector<ChannelFailures> by_channel{};  ///< the `shown_channels` channels that failed most, the worst first
   std::uint64_t channels = 0;        ///< how many channels failed; at most `most_channels` are counted separately
   std::uint64_t other_channels = 0;  ///< failures of the channels that are not shown
+
+  std::vector<OpenAtSwitch> open{};  ///< each switch that an attempt ever went to, and at last what is at none
 
   // In bytes. The first three are of the whole file, the others of the rows that were counted.
   std::uint64_t file_bytes = 0;

@@ -41,7 +41,7 @@ INSIDE = {
     "check": {"open": "open attempts"},
     "decode": {"route_hints": "hint hop"},
     "stats": {"attempts_per_payment": "distribution", "parts_per_payment": "distribution", "fee_msat": "distribution", "fee_ppm": "distribution", "settle_us": "distribution",
-              "failures_by_channel": "failing channel", "bytes": "bytes"},
+              "failures_by_channel": "failing channel", "open": "open at a switch", "bytes": "bytes"},
     "config": {"settings": "setting"},
     "help": {"commands": "command", "global_flags": "flag", "exit_codes": "exit code"},
     "command": {"flags": "flag"},

@@ -17,7 +17,8 @@ import manual
 
 BUILD = os.path.dirname(os.path.abspath(harness.BINARY))
 UNITS = ("paytower-resume@.service", "paytower-resume@.timer")
-OTHERS = ["bin/paytower", "share/doc/paytower/README.md", "share/doc/paytower/copyright", "share/doc/paytower/changelog.gz", "share/bash-completion/completions/paytower",
+OTHERS = ["bin/paytower", *("share/doc/paytower/" + name for name in ("README.md", "copyright", "changelog.gz", "grafana-dashboard.json")),
+          "share/bash-completion/completions/paytower",
           "share/fish/vendor_completions.d/paytower.fish", *("lib/systemd/system/" + unit for unit in UNITS)]
 
 

@@ -1,6 +1,7 @@
 """Goal: `stats` tells the same history in every form, and its Prometheus text is one that a collector takes.
 Method: payments on the simulated network, counted by hand; a strict reader of the exposition format."""
 
+import json
 import os
 import re
 import unittest
@@ -71,6 +72,46 @@ class Stats(World):
         for words in ("5 payments", "SUCCEEDED  3  ####", "75.0 %", "750 sat", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"):
             self.assertIn(words, table)
         self.assertTrue(all(len(line) <= 80 for line in table.splitlines()))
+
+    def test_what_is_open_now(self):
+        self.history()
+        stats = self.ok("stats", "--json", "--until", "1h").json()  # of this moment, whatever the span
+        at_switch, nowhere = stats["open"]
+        held = self.payments("--status", "open")[0]
+        self.assertEqual((at_switch["payments"], at_switch["network"]), (1, "regtest"))
+        self.assertEqual(at_switch["amount_msat"], 100_000 + held["fee_msat"])
+        self.assertEqual(at_switch["oldest_ns"], held["htlcs"][0]["attempt_time_ns"])
+        self.assertEqual((nowhere["node"], nowhere["payments"], nowhere["oldest_ns"]), (None, 0, None))
+        samples = read_exposition(self.ok("stats", "--format", "prom").out)
+        label = f'{{switch="{at_switch["node"]}/regtest"}}'
+        self.assertEqual((samples[("paytower_open_payments", label)], samples[("paytower_open_msat", label)]), ("1", str(at_switch["amount_msat"])))
+        self.assertLess(int(samples[("paytower_open_oldest_seconds", label)]), 600)
+        self.assertEqual(samples[("paytower_open_payments", '{switch="none"}')], "0")
+        self.assertRegex(self.ok("stats").out, r"Open now\n  1 payment of 100\S* sat, the oldest since ")
+        self.ok("simulate", "release", held["payment_hash"])
+        self.ok("resume")
+        samples = read_exposition(self.ok("stats", "--format", "prom").out)
+        for name in ("payments", "msat", "oldest_seconds"):
+            self.assertEqual(samples[("paytower_open_" + name, label)], "0")
+        self.assertNotIn("Open now", self.ok("stats").out)
+
+    def test_the_dashboard_names_metrics_that_exist(self):
+        self.history()
+        self.expect(harness.FAILED, "send", self.invoice("100sat", "--fail", "TEMPORARY_CHANNEL_FAILURE@1"), "--yes", "--max-attempts", "1")
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "cli", "grafana", "paytower.json"), encoding="utf-8") as file:
+            dashboard = json.load(file)
+        known = {name for name, _ in read_exposition(self.ok("stats", "--format", "prom").out)}
+        labels = {(name, label) for name, found in read_exposition(self.ok("stats", "--format", "prom").out) for label in re.findall(r"([a-z]+)=", found or "")}
+        charted = set()
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                names = set(re.findall(r"paytower_[a-z_]+", target["expr"]))
+                self.assertTrue(names and names <= known, target["expr"])
+                for label in re.findall(r"{{([a-z]+)}}", target["legendFormat"]):
+                    self.assertIn((*names, label), labels, target)
+                charted |= names
+        self.assertGreaterEqual(charted, {name for name in known if name.startswith("paytower_open_")})
+        self.assertEqual(len({panel["id"] for panel in dashboard["panels"]}), len(dashboard["panels"]))
 
     def test_a_span(self):
         self.history()
