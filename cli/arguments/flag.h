@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "core/base/error.h"
 #include "core/base/msat.h"
@@ -89,6 +90,8 @@ template <typename T> [[nodiscard]] T value_of(Result<T> result, const Value& va
 [[nodiscard]] Msat read_amount_above_0(const Value& value, const char* why);
 [[nodiscard]] std::int64_t read_duration(const Value& value);
 [[nodiscard]] UnixNs read_time(const Value& value);
+/// The words of a program that is run without a shell.
+[[nodiscard]] std::vector<std::string> read_program(const Value& value);
 /// "forever" is nothing.
 [[nodiscard]] std::optional<std::int64_t> read_wait(const Value& value);
 /// Digits without sign or leading zero, from `least` to `most`.
@@ -140,6 +143,7 @@ template <auto Member> constexpr Into amount = member<Member, read_amount>;
 template <auto Member> constexpr Into duration = member<Member, read_duration>;
 template <auto Member> constexpr Into wait = member<Member, read_wait>;
 template <auto Member> constexpr Into time = member<Member, read_time>;
+template <auto Member> constexpr Into program = member<Member, read_program>;
 template <auto Member, std::uint64_t Least, std::uint64_t Most>
 constexpr Into whole = member<Member, read_number<Type<Member>, Least, Most>>;
 /// One of `Words`; the enumerators stand in the same order.

@@ -8,6 +8,7 @@
 #include "cli/arguments/foreign.h"
 #include "cli/input/amount.h"
 #include "cli/input/time.h"
+#include "cli/output/on_end.h"
 #include "cli/output/text.h"
 #include "core/base/refuse.h"
 
@@ -33,6 +34,8 @@ std::optional<std::int64_t> read_wait(const Value& value) {
   if (value.text == "forever") return std::nullopt;
   return read_duration(value);
 }
+
+std::vector<std::string> read_program(const Value& value) { return value_of(parse_program(value.text), value); }
 
 std::uint64_t read_whole(const Value& value, std::uint64_t least, std::uint64_t most) {
   std::uint64_t number = 0;
