@@ -55,6 +55,55 @@ struct SqlitePaymentStore::Impl {
   WriteLock& lock;
   StoreId id;
 
+  // --- limits ---
+
+  /// What the payments that began after `from` have paid or may still pay, as it was at this version of the file. Too
+  /// much at most: payments that failed since, or were undone with their savepoint, are still in it.
+  struct DaySum {
+    UnixNs from;
+    std::uint64_t version = 0;
+    Msat sum;
+  };
+  SpendingLimits allowed;
+  std::optional<DaySum> day;
+
+  static UnixNs day_before(UnixNs now) {
+    return UnixNs{std::max(now.value, INT64_MIN + spending_day_ns) - spending_day_ns};
+  }
+
+  /// What was called failed by hand may still pay, and what `delete` took away was paid.
+  Msat spent_after(UnixNs from) {
+    Query row = connection.prepared(
+        "SELECT amount_msat FROM payments INDEXED BY payments_created WHERE created_ns > ?1 AND provenance = 0 AND "
+        "(fail_reason IS NULL OR late_preimage IS NOT NULL OR EXISTS (SELECT 1 FROM attempts a WHERE a.payment_index = "
+        "payments.payment_index AND a.outcome = 3)) "
+        "UNION ALL SELECT amount_msat FROM hash_guards WHERE kind = 3 AND since_ns > ?1 AND amount_msat IS NOT NULL");
+    row.bind(from);
+    Msat sum;
+    while (row.step()) sum = checked_add(sum, row.msat()).value_or(Msat::of(Msat::max_value));
+    return sum;
+  }
+
+  /// What another user of the node has paid is recorded, and costs nothing.
+  static bool begins_to_pay(const PaymentWrites& entry) {
+    const auto has = [&entry](auto is_one) { return std::any_of(entry.writes.begin(), entry.writes.end(), is_one); };
+    return has([](const Write& write) { return std::holds_alternative<InitPayment>(write); }) &&
+           !has([](const Write& write) { return std::holds_alternative<RecordForeign>(write); });
+  }
+
+  void refuse_over_limits(const PaymentRequest& request) {
+    if (auto over = over_limit(allowed, request)) throw RefusalError(*std::move(over));
+    if (!allowed.max_day) return;
+    const UnixNs from = day_before(request.created);
+    const std::uint64_t version = connection.data_version();
+    bool counted = false;
+    if (!day || day->version != version || day->from > from)
+      day = DaySum{from, version, spent_after(from)}, counted = true;
+    if (!counted && over_day(allowed, request, day->sum)) day = DaySum{from, version, spent_after(from)};
+    if (auto over = over_day(allowed, request, day->sum)) throw RefusalError(*std::move(over));
+    day->sum = checked_add(day->sum, request.demand.amount).value_or(Msat::of(Msat::max_value));
+  }
+
   // --- writing: one function for each kind of write ---
 
   /// What the writes of one entry refer to.
@@ -66,6 +115,7 @@ struct SqlitePaymentStore::Impl {
   Result<Stored> store_one(const PaymentWrites& entry) {
     Target target{*entry.payment, entry.payment->index};
     const auto refused = in_savepoint(connection, [&] {
+      if (begins_to_pay(entry)) refuse_over_limits(entry.payment->request);
       for (const Write& write : entry.writes) std::visit([&](const auto& what) { store(target, what); }, write);
       store_acceptances(target);
     });
@@ -202,6 +252,7 @@ struct SqlitePaymentStore::Impl {
         "UPDATE payments SET late_preimage = ?1 WHERE payment_index = ?2 AND late_preimage IS NULL");
     update.bind(write.preimage, target.index);
     if (update.run() != 1) missed("the payment to succeed late is not there, or has its proof");
+    day.reset();  // it counts again
     // If the hash is paid, a newer try of it makes no further attempt.
     Query stop = connection.prepared(
         "UPDATE payments SET stop_reason = ?1 WHERE payment_hash = ?2 AND live = 1 AND stop_reason IS NULL AND "
@@ -464,6 +515,12 @@ std::uint64_t SqlitePaymentStore::change_counter() {
 
 void SqlitePaymentStore::spool(const AttemptKey& key, const Preimage& preimage) noexcept {
   (void)put_in_spool(impl_->connection.real_path(), SpoolEntry{key, preimage});
+}
+
+void SqlitePaymentStore::set_limits(const SpendingLimits& allowed) { impl_->allowed = allowed; }
+
+Msat SqlitePaymentStore::spent_in_day(UnixNs now) {
+  return reading(impl_->connection, [&] { return impl_->spent_after(Impl::day_before(now)); });
 }
 
 SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {

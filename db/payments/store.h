@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/driver/ports.h"
+#include "core/payment/spending.h"
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
 
@@ -47,6 +48,12 @@ class SqlitePaymentStore final : public PaymentStore {
   [[nodiscard]] bool accounts_for(AttemptId id) override;
   [[nodiscard]] std::uint64_t change_counter() override;
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override;
+
+  /// From now on no payment begins that is over these limits: its commit is refused (Errc::policy) in the transaction
+  /// that would record it, so that no two processes get over a day's limit together.
+  void set_limits(const SpendingLimits& allowed);
+  /// What the payments that began in the day before `now` have paid or may still pay.
+  [[nodiscard]] Msat spent_in_day(UnixNs now);
 
   /// The first thing after opening to write: every spooled preimage of ours is stored through decide() and removed from
   /// the spool. `now` becomes the time of those settlements. Throws like commit().

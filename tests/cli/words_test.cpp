@@ -33,6 +33,7 @@ TEST_CASE("exit codes are frozen") {
                                                  {Errc::guarded, 5},
                                                  {Errc::parameters_differ, 5},
                                                  {Errc::still_at_switch, 5},
+                                                 {Errc::policy, 5},
                                                  {Errc::busy, 6},
                                                  {Errc::switch_unavailable, 7},
                                                  {Errc::other_switch, 4},
