@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "cli/output/live_text.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "core/base/refuse.h"
@@ -47,6 +48,8 @@ ExitCode report_ended(Session& session, const ConsoleObserver& observer, const D
   if (const auto foreign = foreign_settlement(payment); foreign && !observer.warned(hash))
     session.output.warn(*foreign, hash);
   if (!style.silent) print_outcome(session, result, style);
+  if (!style.silent && payment.status() == PaymentStatus::failed)
+    session.output.hint(fmt::format("paytower show {}", hash.hex()));
   if (!result.pending_at_switch) return exit_code_of(payment);
   session.output.warn(still_pending_words, hash);
   return ExitCode::outcome_unknown;

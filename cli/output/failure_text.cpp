@@ -8,6 +8,7 @@
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
 #include "core/base/require.h"
+#include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
 
 namespace paytower::cli {
@@ -27,6 +28,24 @@ std::string fee_limit_text(const FailureDetail& detail, const RouteDemand& deman
   return text;
 }
 
+/// "; the payee seems to be offline": the node before it found nobody at the other end of their channel.
+std::string_view offline_text(const Payment& payment) {
+  const Attempt* last = payment.last_failure();
+  if (last == nullptr || !last->failure || last->failure->code != FailureCode::unknown_next_peer) return {};
+  const std::size_t hops = last->route.hops.size();
+  const bool before_payee = hops > 0 && last->failure->source_index == hops - 1;
+  return before_payee ? "; the payee seems to be offline" : "";
+}
+
+/// Why it had to go in one piece, where not the call but the payee wants that.
+std::string_view no_parts_text(const Payment& payment) {
+  if (payment.request.max_parts > 1) return {};
+  if (payment.request.invoice.empty())
+    return "; an invoice says whether the payee takes parts, for --dest --max-parts does";
+  const auto invoice = decode_invoice(payment.request.invoice);
+  return invoice && !takes_parts(*invoice) ? ", and the payee takes no parts" : "";
+}
+
 std::string used_up_text(const Payment& payment) {
   const std::uint32_t allowed = payment.request.max_attempts;
   std::string text = allowed == 1 ? "the one attempt that --max-attempts allows has failed"
@@ -34,7 +53,7 @@ std::string used_up_text(const Payment& payment) {
   if (const Attempt* last = payment.last_failure()) {
     text += (allowed == 1 ? " with " : ", the last one with ") + failure_place(*last->failure);
   }
-  return text;
+  return text.append(offline_text(payment));
 }
 
 std::string named_channel(const FailureDetail& detail) {
@@ -136,17 +155,20 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
     case DetailCode::amount_in_one_part: {
       const std::string held =
           detail.held ? fmt::format("; together our channels can send {}", sat_text(*detail.held)) : "";
-      return fmt::format("no single channel or path carries {} in one part{}", sat_text(demand.amount), held);
+      return fmt::format("no single channel or path carries {} in one part{}{}", sat_text(demand.amount),
+                         no_parts_text(payment), held);
     }
     case DetailCode::more_parts: return more_parts_text(detail, payment);
     case DetailCode::payee_unknown:
       return "the network does not know the payee: no public channel leads to it, and no route hint that is known";
     case DetailCode::excluded:
-      return fmt::format("every other route uses a channel or a node that has failed before{}", excluded_text(payment));
+      return fmt::format("every other route uses a channel or a node that has failed before{}{}",
+                         excluded_text(payment), offline_text(payment));
     case DetailCode::attempts_failed: {
       const Attempt* last = payment.last_failure();
       return last == nullptr ? "the attempts failed"
-                             : fmt::format("the last attempt failed with {}", failure_place(*last->failure));
+                             : fmt::format("the last attempt failed with {}{}", failure_place(*last->failure),
+                                           offline_text(payment));
     }
   }
   return "no route";

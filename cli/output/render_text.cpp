@@ -68,10 +68,11 @@ std::string failed_text(const Payment& payment, const WhyOpen& why) {
   if (why.without_htlc) {
     return fmt::format(
         "Not paid: {}. Nothing is in flight, but the node refuses this payment hash as long as it keeps its record of "
-        "attempt {}.\n",
-        why_not_paid(payment), why.without_htlc->id.value);
+        "attempt {}.\n  payment hash  {}\n",
+        why_not_paid(payment), why.without_htlc->id.value, payment.request.hash.hex());
   }
-  return fmt::format("Not paid: {}. Nothing is in flight; it is safe to pay again.\n", why_not_paid(payment));
+  return fmt::format("Not paid: {}. Nothing is in flight; it is safe to pay again.\n  payment hash  {}\n",
+                     why_not_paid(payment), payment.request.hash.hex());
 }
 
 /// A copy of its request may still be on its way.

@@ -50,6 +50,11 @@ Payment paid_payment() {
   return payment;
 }
 
+/// How the words of a failed payment end.
+std::string safe_end(const Payment& payment) {
+  return ". Nothing is in flight; it is safe to pay again.\n  payment hash  " + payment.request.hash.hex() + "\n";
+}
+
 }  // namespace
 
 TEST_CASE("a paid payment") {
@@ -116,13 +121,12 @@ TEST_CASE("a failed payment shows its reason and no preimage") {
         "{\"code\":\"TEMPORARY_CHANNEL_FAILURE\",\"wire_code\":4103,\"failure_source_index\":1,\"chan_id\":"
         "\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
   const std::string last = "the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1 (800000x1x2)";
-  CHECK(outcome_text(payment) ==
-        "Not paid: no route left after 1 attempt: " + last + ". Nothing is in flight; it is safe to pay again.\n");
+  CHECK(outcome_text(payment) == "Not paid: no route left after 1 attempt: " + last + safe_end(payment));
   CHECK(dump(json["failure_detail"]) == "{\"code\":\"attempts_failed\",\"message\":\"" + last +
                                             "\",\"fee_msat\":null,\"delay\":null,\"switch_message\":null}");
   CHECK(exit_code_of(payment) == ExitCode::payment_failed);
   payment.attempts.clear();
-  CHECK(outcome_text(payment) == "Not paid: no route. Nothing is in flight; it is safe to pay again.\n");
+  CHECK(outcome_text(payment) == "Not paid: no route" + safe_end(payment));
 }
 
 TEST_CASE("why there is no route, in one sentence and with its numbers") {
@@ -135,7 +139,7 @@ TEST_CASE("why there is no route, in one sentence and with its numbers") {
     payment.failure_detail = detail;
     return outcome_text(payment);
   };
-  const std::string end = ". Nothing is in flight; it is safe to pay again.\n";
+  const std::string end = safe_end(payment);
   CHECK(said({DetailCode::fee_limit, Msat::of(12'500), 40, {}, {}, {}}) ==
         "Not paid: the cheapest route costs 12.5 sat, --fee-limit allows 10 sat" + end);
   CHECK(dump(payment_json(payment)["failure_detail"]) ==
@@ -147,7 +151,7 @@ TEST_CASE("why there is no route, in one sentence and with its numbers") {
   CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, "no\x1b[31m way"}) ==
         "Not paid: the node finds no route: no\\x1b[31m way" + end);
   CHECK(payment_json(payment)["failure_detail"]["switch_message"] == "no\x1b[31m way");
-  CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, std::string(1'000, 'x')}).size() < 300);
+  CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, std::string(1'000, 'x')}).size() < 400);
   // Every code has a name of its own and a sentence.
   std::set<std::string> names;
   for (int code = 0; code <= static_cast<int>(DetailCode::attempts_failed); ++code) {
@@ -169,8 +173,13 @@ TEST_CASE("attempts that are used up are told by what is stored") {
   attempt.outcome = AttemptOutcome::failed;
   attempt.failure = Failure{FailureCode::fee_insufficient, 1, {}, {}, {}};
   CHECK(outcome_text(payment) ==
-        "Not paid: the one attempt that --max-attempts allows has failed with FEE_INSUFFICIENT at hop 1. Nothing is in "
-        "flight; it is safe to pay again.\n");
+        "Not paid: the one attempt that --max-attempts allows has failed with FEE_INSUFFICIENT at hop 1" +
+            safe_end(payment));
+  attempt.failure->code = FailureCode::unknown_next_peer;
+  attempt.failure->source_index = static_cast<std::uint32_t>(attempt.route.hops.size() - 1);
+  CHECK(outcome_text(payment).find("; the payee seems to be offline. Nothing") != std::string::npos);
+  attempt.failure->source_index = 0;
+  CHECK(outcome_text(payment).find("offline") == std::string::npos);
   CHECK(payment_json(payment)["failure_detail"]["code"] == "attempts_used_up");
 }
 
@@ -200,7 +209,8 @@ TEST_CASE("an open payment warns") {
   CHECK(json["cancel_requested"] == true);
   CHECK(json["fee_msat"] == 1012);
   CHECK(json["htlcs"][0]["status"] == "IN_FLIGHT");
-  CHECK(outcome_text(payment) == "In flight: attempt 4711 has no result yet. Do not pay again.\n");
+  CHECK(outcome_text(payment).find(
+            "In flight: attempt 4711 has no result yet. Do not pay again.\n  in flight     since ") == 0);
   CHECK(next_command(payment) == "paytower resume " + payment.request.hash.hex());
   CHECK(exit_code_of(payment) == ExitCode::outcome_unknown);
 }
@@ -279,7 +289,8 @@ TEST_CASE("a payment in parts costs what all its settled parts cost") {
   json = payment_json(payment);
   CHECK(json["fee_final"] == false);
   CHECK(json["parts"] == 2);
-  CHECK(outcome_text(payment) == "In flight: 2 parts have no result yet. Do not pay again.\n");
+  CHECK(outcome_text(payment).find(
+            "In flight: 2 parts have no result yet. Do not pay again.\n  in flight     since ") == 0);
 }
 
 TEST_CASE("another user's payment in parts: all their parts are told") {

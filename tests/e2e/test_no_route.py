@@ -54,7 +54,7 @@ class NoRoute(Served):
         self.switch = self.env["PAYTOWER_SWITCH"] = self.file_switch
 
     def said(self, outcome):
-        match = re.fullmatch(r"(?:Would fail|Not paid): (.*)\. (?:Nothing was sent or stored|Nothing is in flight; it is safe to pay again)\.\n", outcome.out)
+        match = re.fullmatch(r"(?:Would fail|Not paid): (.*)\. (?:Nothing was sent or stored|Nothing is in flight; it is safe to pay again)\.\n(?:  payment hash  [0-9a-f]{64}\n)?", outcome.out)
         self.assertTrue(match, outcome)
         return match[1]
 
