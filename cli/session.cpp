@@ -239,8 +239,8 @@ std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& stor
 // A reader that went away must not stop the driver; printing the final result fails instead (exit 1).
 void ConsoleObserver::changed(const Payment& payment) {
   log_.changed(payment);
-  if (payment.ended_for_good()) ++ended_;
-  if (progress_ != nullptr) progress_->update(ended_, total_);
+  if (on_end_ != nullptr) on_end_->changed(payment);
+  for (const auto& listener : listeners_) listener(payment);
   if (!updates_) return;
   try {
     output_.line(payment_text(PaymentView{&payment}));
@@ -248,6 +248,11 @@ void ConsoleObserver::changed(const Payment& payment) {
   } catch (const OutputError&) {
     updates_ = false;
   }
+}
+
+void ConsoleObserver::driving(std::span<const Payment* const> now) {
+  if (on_end_ != nullptr) on_end_->turn();
+  if (line_ != nullptr && line_->due()) line_->show(words_(now, LiveLine::columns()));
 }
 
 void ConsoleObserver::warn(const PaymentHash& hash, std::string_view message) {

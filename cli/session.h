@@ -1,16 +1,20 @@
 // What commands work with: the open database, the switch, and the observer of the driver.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/arguments/call.h"
 #include "cli/input/hash.h"
 #include "cli/output/change_log.h"
 #include "cli/output/exit_code.h"
+#include "cli/output/on_end.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
 #include "cli/system.h"
@@ -99,11 +103,19 @@ class ConsoleObserver final : public Observer {
  public:
   ConsoleObserver(Output& output, bool inflight_updates) : output_(output), log_(output), updates_(inflight_updates) {}
   void changed(const Payment& payment) override;
+  void driving(std::span<const Payment* const> now) override;
   void warn(const PaymentHash& hash, std::string_view message) override;
   void trace(const PaymentHash& hash, std::string_view message) override;
 
-  /// From now on `progress` counts the payments that end, of `total`. It must outlive the driver's run.
-  void count_in(Progress& progress, std::uint64_t total) { progress_ = &progress, total_ = total; }
+  /// Makes the text of the live line: of what is driven now, and at most so many columns wide.
+  using Words = std::function<std::string(std::span<const Payment* const> now, std::size_t columns)>;
+  /// From now on `line` says how the run stands. It must outlive the driver's run.
+  void watch_on(LiveLine& line, Words words) { line_ = &line, words_ = std::move(words); }
+
+  /// From now on its program is told how payments end. It must outlive the driver's run.
+  void tell_ends_to(OnEnd& on_end) { on_end_ = &on_end; }
+  /// Told of every change too, once it is durable. Must not throw.
+  void add_listener(std::function<void(const Payment&)> listener) { listeners_.push_back(std::move(listener)); }
 
   [[nodiscard]] bool warned(const PaymentHash& hash) const { return warned_.count(hash) != 0; }
 
@@ -111,9 +123,10 @@ class ConsoleObserver final : public Observer {
   Output& output_;
   ChangeLog log_;
   bool updates_;
-  Progress* progress_ = nullptr;
-  std::uint64_t total_ = 0;
-  std::uint64_t ended_ = 0;
+  OnEnd* on_end_ = nullptr;
+  LiveLine* line_ = nullptr;
+  Words words_;
+  std::vector<std::function<void(const Payment&)>> listeners_;
   std::set<PaymentHash> warned_;
 };
 

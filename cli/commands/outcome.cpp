@@ -80,6 +80,28 @@ Error with_node_hint(const Session& session, Error error, const PaymentHash& has
   return error;
 }
 
+ConsoleObserver::Words waiting_words(Session& session, const std::optional<std::int64_t>& wait_ns) {
+  std::optional<UnixNs> leaves;
+  if (wait_ns) leaves = UnixNs{session.clock.wall().value + *wait_ns};
+  return [&session, leaves](std::span<const Payment* const> now, std::size_t columns) {
+    return now.empty() ? std::string() : waiting_text(*now.front(), session.clock.wall(), leaves, columns);
+  };
+}
+
+std::optional<Error> over_limits(Session& session, Database* database, const SpendingLimits& allowed,
+                                 const PaymentRequest& wanted) {
+  if (auto over = over_limit(allowed, wanted)) return over;
+  if (!allowed.max_day) return std::nullopt;
+  return over_day(allowed, wanted, database != nullptr ? database->store.spent_in_day(session.clock.wall()) : Msat{});
+}
+
+void tell_spooled(OnEnd& on_end, Database& database) {
+  for (const PaymentHash& hash : database.paid_from_spool) {
+    const HashState state = value_of(database.store.find(hash));
+    if (state.payment) on_end.changed(*state.payment);
+  }
+}
+
 DriverPorts driver_ports(Session& session, Database& database, Switch& node, Observer& observer) {
   return DriverPorts{node, database.store, database.payment_locks, session.clock, session.randomness, observer};
 }

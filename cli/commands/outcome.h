@@ -20,6 +20,16 @@ inline constexpr const char* still_pending_words =
 [[nodiscard]] std::optional<std::int64_t> remaining_wait(const std::optional<std::int64_t>& wait_ns,
                                                          std::int64_t spent_ns);
 
+/// For a live line over one payment, which is waited for `wait_ns` from now on.
+[[nodiscard]] ConsoleObserver::Words waiting_words(Session& session, const std::optional<std::int64_t>& wait_ns);
+
+/// Why the limits of the config file keep this payment from beginning; the store says the same when it would record it.
+[[nodiscard]] std::optional<Error> over_limits(Session& session, Database* database, const SpendingLimits& allowed,
+                                               const PaymentRequest& wanted);
+
+/// The ends that opening the database has stored: preimages that an earlier run could not store.
+void tell_spooled(OnEnd& on_end, Database& database);
+
 [[nodiscard]] DriverPorts driver_ports(Session& session, Database& database, Switch& node, Observer& observer);
 
 /// Runs the driver. If the switch breaks altogether (SwitchError), every payment is reported as it is stored: open

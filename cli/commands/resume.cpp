@@ -1,14 +1,19 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
+#include <span>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "cli/commands/commands.h"
 #include "cli/commands/outcome.h"
+#include "cli/output/live_text.h"
+#include "cli/output/open_text.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "cli/output/text.h"
 #include "core/base/refuse.h"
 #include "core/driver/attempt_id.h"
 
@@ -22,6 +27,8 @@ struct ResumeOptions {
   std::optional<std::int64_t> wait_ns;  ///< nothing = for ever
   bool no_retry = false;
   bool inflight_updates = false;
+  std::optional<std::int64_t> warn_after_ns;
+  std::vector<std::string> on_end;
 };
 
 constexpr auto flags = std::to_array<Flag>({
@@ -29,6 +36,10 @@ constexpr auto flags = std::to_array<Flag>({
     {"wait", "DUR|forever|0", "how long this command stays (default: {})", into::wait<&ResumeOptions::wait_ns>, "60s",
      is::configurable},
     {"no-retry", "only collect results; hand nothing over", into::on<&ResumeOptions::no_retry>},
+    {"warn-after", "DUR", "say also with --quiet what has been open for longer, and exit with 4",
+     into::duration<&ResumeOptions::warn_after_ns>, is::configurable},
+    {"on-end", "COMMAND", "run this program when a payment ends, its JSON on stdin; no shell, words split at blanks",
+     into::program<&ResumeOptions::on_end>, is::configurable},
     {"inflight-updates", "with --json: one line at every change, the last is the result",
      into::on<&ResumeOptions::inflight_updates>},
 });
@@ -40,18 +51,21 @@ void take(ResumeOptions& resume, const Given& given) {
 }
 
 constexpr std::size_t page_size = 1'000;
+constexpr std::size_t most_old_named = 20;  ///< by --warn-after, each with a line of its own
 
-/// What is to be taken up, with the status that each had before.
+/// What is to be taken up, with the status that each had before, and since when each of our own is there.
 struct Work {
   std::vector<PaymentIndex> rows{};
   std::vector<PaymentHash> hashes{};
   std::map<PaymentIndex, PaymentStatus> before{};
+  std::map<PaymentIndex, UnixNs> created{};
 };
 
 void add(Work& work, const Payment& payment) {
   work.rows.push_back(payment.index);
   work.hashes.push_back(payment.request.hash);
   work.before[payment.index] = payment.status();
+  if (payment.provenance == Provenance::native) work.created[payment.index] = payment.request.created;
 }
 
 void add_open(Work& work, Database& database, PaymentIndex index) {
@@ -82,12 +96,13 @@ db::HashHistory history_of(Session& session, Database& database, const HashArgum
   if (!history) refuse(no_such_payment(argument));
   if (history->head() == nullptr && !history->bad_rows.empty()) {
     refuse(Errc::database,
-           "what is stored of this payment cannot be read: " + history->bad_rows.front().reason + "; nothing was done",
+           fmt::format("what is stored of this payment cannot be read: {}; nothing was done",
+                       history->bad_rows.front().reason),
            "paytower check");
   }
   if (history->head() == nullptr) {
     refuse(Errc::guarded, "only a guard of this payment is left; there is nothing to resume",
-           "paytower show " + hash.hex());
+           fmt::format("paytower show {}", hash.hex()));
   }
   return *std::move(history);
 }
@@ -190,30 +205,32 @@ Json summary_json(const Summary& summary) {
   return json;
 }
 
-std::string counts_text(const Summary& summary) {
-  std::string text = std::to_string(summary.resolved()) + " resolved (" + std::to_string(summary.succeeded) +
-                     " paid, " + std::to_string(summary.failed) + " failed), " +
-                     std::to_string(summary.still_in_flight) + " still in flight";
-  if (summary.pending_at_switch > 0)
-    text += ", " + std::to_string(summary.pending_at_switch) + " marked as failed by hand and still in flight";
-  if (summary.busy > 0) text += ", " + std::to_string(summary.busy) + " busy";
-  if (summary.other_switch > 0) text += ", " + std::to_string(summary.other_switch) + " of another switch";
-  if (summary.not_driven > 0) text += ", " + std::to_string(summary.not_driven) + " not driven";
+std::string summary_text(const Summary& summary) {
+  std::string text = fmt::format("{} resolved ({} paid, {} failed), {} still in flight", summary.resolved(),
+                                 summary.succeeded, summary.failed, summary.still_in_flight);
+  const auto say = [&text](std::uint64_t count, const char* what) {
+    if (count > 0) text += fmt::format(", {} {}", count, what);
+  };
+  say(summary.pending_at_switch, "marked as failed by hand and still in flight");
+  say(summary.busy, "busy");
+  say(summary.other_switch, "of another switch");
+  say(summary.not_driven, "not driven");
   return text;
 }
 
 /// The rows that can be read were driven all the same (R14).
 ErrorReport unreadable_report(const Summary& summary) {
-  std::string message = std::to_string(summary.unreadable.size()) + " of the open payments cannot be read (" +
-                        summary.unreadable.front()->message + "); of the others: " + counts_text(summary);
+  std::string message =
+      fmt::format("{} of the open payments cannot be read ({}); of the others: {}", summary.unreadable.size(),
+                  summary.unreadable.front()->message, summary_text(summary));
   return report_of(Error{Errc::database, std::move(message), "paytower check"});
 }
 
 void print(Session& session, const Summary& summary) {
-  if (session.output.json()) return session.output.result(dump(summary_json(summary)) + "\n");
+  if (session.output.json()) return session.output.result(fmt::format("{}\n", dump(summary_json(summary))));
   if (session.output.quiet()) return;
   for (const Payment* payment : summary.payments) session.output.result(outcome_line(*payment, session.output));
-  session.output.result(counts_text(summary) + "\n");
+  session.output.result(fmt::format("{}\n", summary_text(summary)));
 }
 
 /// What needs a person is said also with --quiet; a held HTLC does not.
@@ -228,6 +245,33 @@ void warn_people(Session& session, const std::vector<DriveResult>& results) {
       session.output.warn(result.error->message, result.hash);
   }
 }
+
+/// What has ended so far, for the live line.
+class Ends {
+ public:
+  Ends(ConsoleObserver& observer, std::size_t total) : total_(total) {
+    observer.add_listener([this](const Payment& payment) {
+      if (payment.ended_for_good()) (payment.proof() ? paid_ : others_).insert(payment.index);
+    });
+  }
+
+  [[nodiscard]] std::string text(std::span<const Payment* const> now, MonoNs at, std::size_t columns) {
+    RunCounts counts;
+    counts.paid = paid_.size();
+    counts.failed = others_.size();
+    counts.in_flight = count_in_flight(now);
+    const std::uint64_t known = counts.paid + counts.failed + counts.in_flight;
+    counts.left = total_ - std::min<std::uint64_t>(total_, known);
+    pace_.saw(at, counts.paid + counts.failed);
+    return counts_text(counts, pace_, columns);
+  }
+
+ private:
+  std::uint64_t total_;
+  std::set<PaymentIndex> paid_;
+  std::set<PaymentIndex> others_;
+  Pace pace_;
+};
 
 /// Which of the tries of one hash the exit code tells about: what is open, then what paid, then the newest.
 const DriveResult& representative(const std::vector<DriveResult>& results) {
@@ -246,7 +290,8 @@ ExitCode fail(Session& session, const ErrorReport& report) {
 bool silent(const Session& session) { return session.output.quiet() && !session.output.json(); }
 
 /// Another paytower is at work on it: the next run of cron looks again.
-ExitCode report_single(Session& session, const ConsoleObserver& observer, const DriveResult& result) {
+ExitCode report_single(Session& session, const ConsoleObserver& observer, const DriveResult& result, bool any_old) {
+  if (result.end == DriveEnd::busy && any_old) return ExitCode::outcome_unknown;
   if (result.end == DriveEnd::busy && silent(session)) return ExitCode::busy;
   return report_one(session, observer, open_if_recorded(result), {silent(session), false});
 }
@@ -266,7 +311,29 @@ void ask_about_copy(Session& session, Database& database, const std::optional<st
   }
 }
 
-ExitCode report_all(Session& session, const std::vector<DriveResult>& results, const Work& work) {
+/// --warn-after: what is still open after so long, whoever drives it, and also while the switch cannot be asked.
+bool warn_of_old(Session& session, Database& database, const Work& work, const ResumeOptions& options) {
+  if (!options.warn_after_ns) return false;
+  const UnixNs now = session.clock.wall();
+  std::size_t found = 0;
+  for (const auto& [index, created] : work.created) {
+    if (now.value - created.value <= *options.warn_after_ns) continue;
+    const auto stored = database.store.load(index);
+    if (!stored || !*stored || (*stored)->ended_for_good()) continue;
+    if (++found > most_old_named) continue;
+    const Payment& payment = **stored;
+    const auto until = locked_until(payment, now);
+    session.output.warn(
+        fmt::format("{} open for {}{}; never pay it by other means", sat_text(payment.request.demand.amount),
+                    age_text(now.value - created.value), until ? fmt::format(", locked {}", *until) : ""),
+        payment.request.hash);
+  }
+  if (found > most_old_named)
+    session.output.warn(fmt::format("{} more have been open for as long", grouped(found - most_old_named)));
+  return found > 0;
+}
+
+ExitCode report_all(Session& session, const std::vector<DriveResult>& results, const Work& work, bool any_old) {
   Summary summary;
   for (const DriveResult& result : results) count(summary, result, work);
   warn_people(session, results);
@@ -275,8 +342,8 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
   const bool open = summary.still_in_flight > 0 || summary.pending_at_switch > 0;
   if (signal != 0 && (open || summary.unavailable > 0)) {
     return fail(session, ErrorReport{"interrupted", interrupted_by(signal),
-                                     "interrupted: " + std::to_string(summary.resolved()) + " resolved, " +
-                                         std::to_string(summary.still_in_flight) + " still in flight",
+                                     fmt::format("interrupted: {} resolved, {} still in flight", summary.resolved(),
+                                                 summary.still_in_flight),
                                      "paytower resume"});
   }
   if (summary.unavailable > 0) {
@@ -286,14 +353,15 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
       return fail(session, report_of(result.error.value_or(lost)));
     }
   }
-  if (!open && summary.busy > 0) {
+  if (!open && !any_old && summary.busy > 0) {
     if (silent(session)) return ExitCode::busy;
     const std::string message =
-        "another paytower drives what is open (" + std::to_string(summary.busy) + "); this call changed nothing of it";
+        fmt::format("another paytower process is working on {}; this call changed nothing of it",
+                    counted(summary.busy, "open payment"));
     return fail(session, report_of(Error{Errc::busy, message, "paytower list --status open"}));
   }
   print(session, summary);
-  return open ? ExitCode::outcome_unknown : ExitCode::ok;
+  return open || any_old ? ExitCode::outcome_unknown : ExitCode::ok;
 }
 
 ExitCode run(const ResumeOptions& options, Session& session) {
@@ -320,8 +388,11 @@ ExitCode run(const ResumeOptions& options, Session& session) {
 
   const SignalGuard signals;
   ConsoleObserver observer(session.output, options.inflight_updates);
-  Progress progress(session.output, session.clock, "payments");
-  observer.count_in(progress, work.rows.size());
+  OnEnd on_end(session.output, session.clock, options.on_end);
+  observer.tell_ends_to(on_end);
+  tell_spooled(on_end, *database);
+  LiveLine line(session.output, session.clock);
+  Ends ends(observer, work.rows.size());
   if (work.rows.empty() && options.hashes.empty()) ask_about_copy(session, *database, options.wait_ns);
   if (!work.rows.empty()) {
     const auto handle = open_switch(session);
@@ -332,14 +403,24 @@ ExitCode run(const ResumeOptions& options, Session& session) {
     how.clock_from = release_date;
     Driver driver(driver_ports(session, *database, handle->node(), observer), how);
     for (const PaymentIndex index : work.rows) driver.adopt(index);
+    observer.watch_on(
+        line, work.rows.size() == 1 ? waiting_words(session, options.wait_ns)
+                                    : [&](std::span<const Payment* const> now, std::size_t columns) {
+                                        return ends.text(now, session.clock.mono(), columns);
+                                      });
     for (DriveResult& result : drive(driver, database->store, work.hashes)) results.push_back(std::move(result));
   }
-  progress.end();
+  line.end();
+  const bool any_old = warn_of_old(session, *database, work, options);
   const bool single = options.hashes.size() == 1 && !results.empty();
-  const ExitCode code =
-      single ? report_single(session, observer, representative(results)) : report_all(session, results, work);
+  const ExitCode code = single ? report_single(session, observer, representative(results), any_old)
+                               : report_all(session, results, work, any_old);
   session.output.flush();
   database->store.checkpoint_if_due();
+  for (const DriveResult& result : results) {
+    if (result.payment) on_end.left(*result.payment);
+  }
+  on_end.finish();
   return code;
 }
 

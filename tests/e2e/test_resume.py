@@ -1,5 +1,6 @@
 """Goal: resume for cron: one bad row stops nobody, a held HTLC mails nobody, every open try of a named hash is taken up."""
 
+import json
 import sqlite3
 import unittest
 
@@ -46,6 +47,29 @@ class Resume(World):
         self.held_payment()
         outcome = self.expect(harness.UNKNOWN, "resume", "--quiet", "--wait", "1s")
         self.assertEqual((outcome.out, outcome.err), ("", ""))
+
+    def test_what_has_been_open_for_long_is_told_also_when_quiet(self):
+        payment_hash = self.held_payment()
+        young = self.expect(harness.UNKNOWN, "resume", "--quiet", "--wait", "1s", "--warn-after", "1h")
+        self.assertEqual((young.out, young.err), ("", ""))
+        old = self.expect(harness.UNKNOWN, "resume", "--quiet", "--wait", "1s", "--warn-after", "1ms")
+        self.assertEqual(old.out, "")
+        self.assertRegex(old.err, rf"^warning: 100 sat open for [\da-z ]+, locked for at most \d+ blocks, until about \S+ \(in \d+ \w+\); "
+                                  rf"never pay it by other means \({payment_hash}\)\n$")
+        told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--json", "--wait", "1s", "--warn-after", "1ms")
+        self.assertEqual(json.loads(told.err)["warning"]["payment_hash"], payment_hash)
+        # With the node away, and while another paytower has it.
+        away = self.expect(harness.UNAVAILABLE, "resume", "--quiet", "--warn-after", "1ms", env={"PAYTOWER_SWITCH": "cln:/nowhere"})
+        self.assertIn("100 sat open for", away.err)
+        other = self.popen("resume", "--wait", "forever")
+        self.wait_until(lambda: self.run_it("resume", "--quiet", "--wait", "1s").code == harness.BUSY)
+        for args in (("resume",), ("resume", payment_hash)):
+            busy = self.expect(harness.UNKNOWN, *args, "--quiet", "--wait", "1s", "--warn-after", "1ms")
+            self.assertIn("100 sat open for", busy.err)
+        self.kill(other)
+        self.ok("simulate", "release", payment_hash)
+        ended = self.ok("resume", "--quiet", "--warn-after", "1ms")
+        self.assertEqual((ended.out, ended.err), ("", ""))
 
     def test_a_named_hash_means_all_its_open_tries(self):
         payment_hash = self.held_payment()
