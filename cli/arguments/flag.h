@@ -48,6 +48,7 @@ inline constexpr unsigned in_environment = 2;  ///< "tls-cert" is $PAYTOWER_TLS_
 inline constexpr unsigned repeatable = 4;
 inline constexpr unsigned of_the_call = 8;      ///< of send: no line of a batch may have it
 inline constexpr unsigned of_one_payment = 16;  ///< of send: does not go beside --batch
+inline constexpr unsigned in_file_alone = 32;   ///< no flag at all: a line of the config file
 }  // namespace is
 
 struct Flag {

@@ -35,6 +35,7 @@ struct Bound {
 
 void bind_flags(Bound& bound, std::span<const Flag> flags) {
   for (const Flag& flag : flags) {
+    if (flag.has(is::in_file_alone)) continue;
     const std::string name =
         flag.letter != 0 ? fmt::format("--{},-{}", flag.name, flag.letter) : fmt::format("--{}", flag.name);
     Bound::Option& entry = bound.options.emplace_back(Bound::Option{&flag, nullptr});
@@ -64,7 +65,9 @@ Error unknown_flag(const std::string& argument, const Command* command, std::spa
   const std::string flag = argument.substr(0, argument.find('='));
   std::vector<std::string> known;
   for (const auto flags : {command != nullptr ? command->flags : std::span<const Flag>{}, global_flags()}) {
-    for (const Flag& one : flags) known.push_back(fmt::format("--{}", one.name));
+    for (const Flag& one : flags) {
+      if (!one.has(is::in_file_alone)) known.push_back(fmt::format("--{}", one.name));
+    }
   }
   const std::string near = nearest(flag, known);
   const std::string unknown = fmt::format("unknown option {}{}", in_quotes(flag), did_you_mean(near));

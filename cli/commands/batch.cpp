@@ -1,12 +1,17 @@
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
+#include <fmt/core.h>
+
+#include "cli/commands/batch_forecast.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/outcome.h"
 #include "cli/commands/request.h"
 #include "cli/commands/send_options.h"
 #include "cli/input/lines.h"
+#include "cli/output/live_text.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -21,26 +26,6 @@ namespace {
 
 constexpr unsigned bad_lines_at_once = 100;  ///< then the driver looks after what is in flight
 constexpr std::int64_t line_pause_ns = 20 * ns_per_ms;
-
-/// Exit codes from the worst to the best (man page paytower-send, BATCH): what one of the payments needs most is what
-/// the call says.
-unsigned badness(ExitCode code) {
-  switch (code) {
-    case ExitCode::database: return 9;
-    case ExitCode::internal: return 8;
-    case ExitCode::outcome_unknown: return 6;
-    case ExitCode::switch_unavailable: return 5;
-    case ExitCode::busy: return 4;
-    case ExitCode::refused: return 3;
-    case ExitCode::payment_failed: return 2;
-    case ExitCode::usage:
-    case ExitCode::not_found:
-    case ExitCode::not_confirmed:
-    case ExitCode::quarantined: return 1;
-    case ExitCode::ok: return 0;
-  }
-  return 7;  // interrupted
-}
 
 /// How one line ended.
 struct LineResult {
@@ -82,7 +67,7 @@ struct Counts {
   [[nodiscard]] std::string text() const {
     std::string words;
     const auto say = [&words](std::uint64_t count, const char* what) {
-      if (count > 0) words += (words.empty() ? "" : ", ") + std::to_string(count) + " " + what;
+      if (count > 0) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, what);
     };
     say(paid_now, "paid now");
     say(paid_before, "paid before");
@@ -124,8 +109,7 @@ class BatchFeed final : public DriveFeed {
   /// `reached`: who the switch is, or why it cannot be reached.
   BatchFeed(const BatchOptions& options, Session& session, LineReader lines, Result<IdentityAnswer> reached)
       : options_(options), session_(session), lines_(std::move(lines)), reached_(std::move(reached)),
-        progress_(session.output, session.clock, "payments"),
-        total_(progress_.active() ? count_lines(options.path) : 0) {}
+        live_(session.output, session.clock), total_(live_.active() ? count_lines(options.path) : 0) {}
 
   std::optional<Submission> next() override {
     flush();
@@ -142,6 +126,7 @@ class BatchFeed final : public DriveFeed {
   bool over() const override { return reader_left_ || lines_.over(); }
 
   void ended(DriveResult result) override {
+    if (on_end_ != nullptr && result.payment) on_end_->left(*result.payment);
     driven_.erase(result.tag);
     if (result.payment && result.end == DriveEnd::ended) {
       if (const auto foreign = foreign_settlement(*result.payment)) session_.output.warn(*foreign, result.hash);
@@ -149,9 +134,10 @@ class BatchFeed final : public DriveFeed {
     write(line_result(session_, open_if_recorded(std::move(result))));
   }
 
-  /// From now on lines whose earlier tries the operator has closed are warned of.
+  /// From now on lines whose earlier tries the operator has closed are warned of, and sums are kept to.
   void know(Database& database) {
-    if (database.query.any_watched()) database_ = &database;
+    database_ = &database;
+    watched_ = database.query.any_watched();
   }
 
   /// Each line gets the database's answer, or that the switch is away. `database` is null when there is none yet.
@@ -183,8 +169,17 @@ class BatchFeed final : public DriveFeed {
     }
   }
 
+  void tell_ends_to(OnEnd& on_end) { on_end_ = &on_end; }
+
+  /// The line that says how the batch stands is drawn while the driver waits.
+  void show_on(ConsoleObserver& observer) {
+    observer.watch_on(live_, [this](std::span<const Payment* const> now, std::size_t columns) {
+      return standing_text(count_in_flight(now), columns);
+    });
+  }
+
   [[nodiscard]] ExitCode finish() {
-    progress_.end();
+    live_.end();
     if (reader_left_) throw OutputError("cannot write to stdout; `paytower list` shows what was paid");
     session_.output.flush();
     const std::uint64_t lines = lines_.over() ? 0 : count_lines(options_.path);
@@ -194,9 +189,10 @@ class BatchFeed final : public DriveFeed {
     if (!lines_.over()) {
       count(ExitCode::switch_unavailable);
       session_.output.note(
-          "stopped " + place() + ": the time of --wait is over. The same call with --idempotent goes on", true);
+          fmt::format("stopped {}: the time of --wait is over. The same call with --idempotent goes on", place()),
+          true);
     }
-    session_.output.note(std::to_string(results_) + (results_ == 1 ? " line: " : " lines: ") + counts_.text());
+    session_.output.note(fmt::format("{}: {}", counted(results_, "line"), counts_.text()));
     return worst_;
   }
 
@@ -214,29 +210,34 @@ class BatchFeed final : public DriveFeed {
   }
 
   Result<Submission> request_of(const InputLine& line) {
-    if (line.too_long)
-      return Error{Errc::usage, "the line is longer than " + std::to_string(limits::max_batch_line_bytes) + " bytes"};
-    const auto options = options_.read_line(line.text);
-    if (!options) return options.error();
-    auto wanted = read_wanted(*options, session_.clock.wall());
-    if (!wanted) return wanted.error();
-    Submission submission{std::move(wanted->request), options->idempotent};
-    submission.objection = std::move(wanted->objection);
-    if (!submission.objection) submission.objection = objection_of_switch(submission.request, options->routes);
-    if (!submission.objection && database_ != nullptr) warn_of_overpayment(session_, *database_, submission.request);
+    auto submission = read_batch_line(options_, session_, line, reached_);
+    if (!submission) return submission.error();
+    if (!submission->objection && database_ != nullptr) {
+      submission->objection = over_totals(*submission);
+      if (watched_) warn_of_overpayment(session_, *database_, submission->request);
+    }
     return submission;
   }
 
-  std::optional<Error> objection_of_switch(PaymentRequest& request, const std::optional<std::string>& routes_file) {
-    if (!reached_) return reached_.error();
-    if (auto why = unfit(request, *reached_)) return why;
-    if (!routes_file) return std::nullopt;
-    const auto text = read_input(*routes_file, limits::max_input_file_bytes);
-    if (!text) return text.error();
-    auto routes = read_routes(*text, request, reached_->key);
-    if (!routes) return routes.error();
-    request.candidates = std::move(*routes);
-    return std::nullopt;
+  /// The file may have changed since its lines were added up.
+  std::optional<Error> over_totals(const Submission& wanted) {
+    if (!options_.max_total && !options_.max_fee_total) return std::nullopt;
+    const auto state = database_->store.find(wanted.request.hash);
+    if (!state) return state.error();
+    const Judgement known = judge_request(admission_of(wanted), *state);
+    if (known.result || known.join) return std::nullopt;
+    return totals_.add(options_, wanted.request);
+  }
+
+  std::string standing_text(std::uint64_t open, std::size_t columns) {
+    RunCounts shown;
+    shown.paid = counts_.paid_now + counts_.paid_before;
+    shown.failed = counts_.failed;
+    shown.refused = counts_.refused;
+    shown.in_flight = counts_.in_flight + open;
+    if (total_ > 0) shown.left = total_ - std::min(total_, results_ + open);
+    pace_.saw(session_.clock.mono(), results_);
+    return counts_text(shown, pace_, columns);
   }
 
   static DriveResult by_store(Database* database, Submission wanted) {
@@ -260,7 +261,7 @@ class BatchFeed final : public DriveFeed {
   }
 
   [[nodiscard]] std::string place() const {
-    return last_line_ == 0 ? "at the start" : "behind line " + std::to_string(last_line_);
+    return last_line_ == 0 ? "at the start" : fmt::format("behind line {}", last_line_);
   }
 
   ExitCode interrupted(int signal) {
@@ -268,9 +269,9 @@ class BatchFeed final : public DriveFeed {
     ErrorReport report;
     report.code = "interrupted";
     report.exit_code = worst_;
-    report.message = "interrupted " + place() + ": " + counts_.text();
-    report.hint =
-        counts_.in_flight > 0 ? "paytower resume" : "paytower send --batch " + options_.path + " --yes --idempotent";
+    report.message = fmt::format("interrupted {}: {}", place(), counts_.text());
+    report.hint = counts_.in_flight > 0 ? "paytower resume"
+                                        : fmt::format("paytower send --batch {} --yes --idempotent", options_.path);
     session_.output.error(report);
     return worst_;
   }
@@ -292,11 +293,10 @@ class BatchFeed final : public DriveFeed {
     json["paid_before"] = result.paid_before;
     if (reader_left_) return;
     try {
-      session_.output.result(dump(json) + "\n");
+      session_.output.result(fmt::format("{}\n", dump(json)));
     } catch (const OutputError&) {
       reader_left_ = true;  // what is in flight is still collected, and nothing new begun
     }
-    progress_.update(results_, total_);
   }
 
   void flush() {
@@ -312,15 +312,19 @@ class BatchFeed final : public DriveFeed {
   Session& session_;
   LineReader lines_;
   Result<IdentityAnswer> reached_;
-  Progress progress_;
-  std::uint64_t total_;
+  LiveLine live_;
+  std::uint64_t total_;  ///< 0 where nobody sees the line, or the lines come one by one
+  Pace pace_;
   std::map<std::uint64_t, PaymentHash> driven_;
   std::uint64_t last_line_ = 0;
   std::uint64_t results_ = 0;
   Counts counts_;
   ExitCode worst_ = ExitCode::ok;
   bool reader_left_ = false;
-  Database* database_ = nullptr;  ///< where there may be something to warn of
+  OnEnd* on_end_ = nullptr;
+  Database* database_ = nullptr;  ///< nothing while there is none
+  bool watched_ = false;          ///< there may be something to warn of
+  BatchTotals totals_;
 };
 
 /// The switch, or why it cannot be reached: then the lines get the answers that the database has.
@@ -335,7 +339,7 @@ Reached reach(Session& session, std::int64_t patience_ns) {
     reached.handle = open_switch(session);
     reached.who = identify(session, reached.handle->node(), patience_ns);
   } catch (const SwitchError& away) {
-    reached.who = Error{Errc::switch_unavailable, std::string(away.what()) + "; nothing was sent", {}};
+    reached.who = Error{Errc::switch_unavailable, fmt::format("{}; nothing was sent", away.what()), {}};
   } catch (const RefusalError& away) {
     if (!is_out_of_reach(session, away.error())) throw;
     reached.who = away.error();
@@ -343,14 +347,33 @@ Reached reach(Session& session, std::int64_t patience_ns) {
   return reached;
 }
 
+DriverOptions driver_options(const BatchOptions& options, const Session& session) {
+  DriverOptions how;
+  how.max_parallel = options.parallel;
+  how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
+  how.clock_from = release_date;
+  how.use_memory = !options.no_memory;
+  return how;
+}
+
 }  // namespace
 
 ExitCode run_batch(const BatchOptions& options, Session& session) {
-  if (!options.yes) refuse(Errc::not_confirmed, "a batch is paid without asking: add --yes; nothing was sent");
+  refuse_unasked(options, session);
   LineReader lines = value_of(LineReader::open(options.path));
-  const MonoNs start = session.clock.mono();
-  auto database = open_to_write_if_there(session, options.wait_ns);
+  MonoNs start = session.clock.mono();
+  auto database = options.dry_run ? open_if_there(session) : open_to_write_if_there(session, options.wait_ns);
   Reached reached = reach(session, question_patience(options.wait_ns));
+  if (options.dry_run) {
+    const SignalGuard signals;
+    return rehearse_batch(options, session, std::move(lines), database.get(),
+                          reached.who ? &reached.handle->node() : nullptr, reached.who);
+  }
+  confirm_batch(options, session, database.get(), reached.who);
+  if (!options.yes) {
+    start = session.clock.mono();  // the answer may have taken a while
+    if (database) database->bound_waits(options.wait_ns);
+  }
   const SignalGuard signals;
   BatchFeed feed(options, session, std::move(lines), reached.who);
   if (!reached.who) {
@@ -360,13 +383,15 @@ ExitCode run_batch(const BatchOptions& options, Session& session) {
   if (!database)
     database = create_database(session, remaining_wait(options.wait_ns, session.clock.mono().value - start.value));
   feed.know(*database);
+  database->store.set_limits(options.allowed);
   ConsoleObserver observer(session.output, false);
-  DriverOptions how;
+  feed.show_on(observer);
+  OnEnd on_end(session.output, session.clock, options.on_end);
+  observer.tell_ends_to(on_end);
+  feed.tell_ends_to(on_end);
+  tell_spooled(on_end, *database);
+  DriverOptions how = driver_options(options, session);
   how.wait_ns = remaining_wait(options.wait_ns, session.clock.mono().value - start.value);
-  how.max_parallel = options.parallel;
-  how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
-  how.clock_from = release_date;
-  how.use_memory = !options.no_memory;
   Driver driver(driver_ports(session, *database, reached.handle->node(), observer), how);
   std::optional<Error> alarm;
   try {
@@ -385,6 +410,7 @@ ExitCode run_batch(const BatchOptions& options, Session& session) {
   }
   const ExitCode code = feed.finish();
   database->store.checkpoint_if_due();
+  on_end.finish();
   return code;
 }
 

@@ -16,21 +16,12 @@ namespace paytower::cli {
 
 namespace {
 
-bool is_refusal(const DriveResult& result, const std::vector<Route>& planned) {
-  const bool told = result.end == DriveEnd::refused || result.end == DriveEnd::busy || !result.payment;
-  return planned.empty() && told;
-}
-
 std::string words_of(const std::vector<Route>& planned) {
   Msat amount;
-  Msat fees;
-  for (const Route& route : planned) {
-    amount = checked_add(amount, route.delivered()).value_or(amount);
-    fees = checked_add(fees, route.fees()).value_or(fees);
-  }
+  for (const Route& route : planned) amount = checked_add(amount, route.delivered()).value_or(amount);
   const std::string way = planned.size() == 1 ? fmt::format("over {}", counted(planned.front().hops.size(), "hop"))
                                               : fmt::format("in {} parts", planned.size());
-  return fmt::format("Would pay {} {}, fee {}.", sat_text(amount), way, sat_text(fees));
+  return fmt::format("Would pay {} {}, fee {}.", sat_text(amount), way, sat_text(fees_of(planned)));
 }
 
 std::string words_of(const DriveResult& result) {
@@ -75,6 +66,17 @@ DriveResult with_inquiry(Session& session, DriveResult result) {
 }
 
 }  // namespace
+
+bool is_refusal(const DriveResult& result, const std::vector<Route>& planned) {
+  const bool told = result.end == DriveEnd::refused || result.end == DriveEnd::busy || !result.payment;
+  return planned.empty() && told;
+}
+
+Msat fees_of(const std::vector<Route>& planned) {
+  Msat fees;
+  for (const Route& route : planned) fees = checked_add(fees, route.fees()).value_or(fees);
+  return fees;
+}
 
 ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const DriveResult& told,
                       const std::vector<Route>& planned) {

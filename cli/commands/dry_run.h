@@ -9,6 +9,12 @@
 
 namespace paytower::cli {
 
+/// Refused before it came to a route, or to an end.
+[[nodiscard]] bool is_refusal(const DriveResult& result, const std::vector<Route>& planned);
+
+/// What all parts together pay as fees.
+[[nodiscard]] Msat fees_of(const std::vector<Route>& planned);
+
 /// How the send of this call would end, and the exit code of that. `planned`: the routes that it would take, one a
 /// part; empty where it came to another end. {"dry_run":true,...} or a sentence.
 ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const DriveResult& told,

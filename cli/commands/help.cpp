@@ -138,7 +138,9 @@ void append_flags(Page& page, std::string_view title, std::span<const Flag> flag
   constexpr std::size_t column = 32;
   if (flags.empty()) return;
   page.title(title);
-  for (const Flag& flag : flags) page.entry(flag_left(flag), column, help_of(flag));
+  for (const Flag& flag : flags) {
+    if (!flag.has(is::in_file_alone)) page.entry(flag_left(flag), column, help_of(flag));
+  }
 }
 
 void append_commands(Page& page, std::string_view group) {

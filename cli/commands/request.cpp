@@ -24,7 +24,9 @@ Error usage(std::string message, std::string hint = {}) {
 Msat fee_limit(const SendOptions& options, Msat amount) {
   if (const auto* limit = std::get_if<Msat>(&options.fee_limit)) return *limit;
   if (const auto* percent = std::get_if<Percent>(&options.fee_limit)) return percent->of(amount);
-  return std::max(least_default_fee, default_fee.of(amount));
+  // Nobody has asked for the default: it keeps to what the operator allows.
+  const Msat standard = std::max(least_default_fee, default_fee.of(amount));
+  return std::min(standard, highest_fee_limit(options.allowed, amount).value_or(standard));
 }
 
 /// Seconds of an invoice as our time; the last moment that we can name when they lie beyond it.

@@ -1,5 +1,7 @@
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
 #include "cli/commands/dry_run.h"
 #include "cli/commands/outcome.h"
@@ -24,11 +26,11 @@ void confirm(Session& session, const SendOptions& options, const PaymentRequest&
   if (!session.output.can_ask()) {
     refuse(Errc::not_confirmed, "paying needs a yes, and there is no terminal to ask at: add --yes; nothing was sent");
   }
-  std::string question = "Pay " + sat_text(demand.amount) + " to " + demand.destination.hex();
-  question += ", fee at most " + sat_text(demand.fee_limit);
+  std::string question = fmt::format("Pay {} to {}, fee at most {}", sat_text(demand.amount), demand.destination.hex(),
+                                     sat_text(demand.fee_limit));
   const std::string text = description_of(options);
-  if (!text.empty()) question += ",\nfor \"" + printable_cut(text, description_columns) + "\"";
-  if (!ask_yes(question + "?")) refuse(Errc::not_confirmed, "not confirmed; nothing was sent");
+  if (!text.empty()) question += fmt::format(",\nfor \"{}\"", printable_cut(text, description_columns));
+  if (!ask_yes(fmt::format("{}?", question))) refuse(Errc::not_confirmed, "not confirmed; nothing was sent");
 }
 
 /// One call of `send`, in the order in which the questions are asked: whether the text is an invoice at all, what the
@@ -48,6 +50,8 @@ class Send {
     Judgement known = judge_request(admission_of(submission()), state);
     if (known.result) return tell_known(*std::move(known.result));
     if (known.join) return drive_on(*state.payment);
+    if (!wanted_.objection)
+      wanted_.objection = over_limits(session_, database_.get(), options_.allowed, wanted_.request);
     if (wanted_.objection) return refuse_with(*wanted_.objection);
     return begin(state);
   }
@@ -157,9 +161,19 @@ class Send {
     how.clock_from = release_date;
     how.use_memory = !options_.no_memory;
     if (options_.dry_run) return rehearse(std::move(wanted), node, how);
-    const ExitCode code = tell(driven(std::move(wanted), driver_ports(session_, *database_, node, observer_), how));
+    database_->store.set_limits(options_.allowed);
+    OnEnd on_end(session_.output, session_.clock, options_.on_end);
+    observer_.tell_ends_to(on_end);
+    tell_spooled(on_end, *database_);
+    LiveLine line(session_.output, session_.clock);
+    observer_.watch_on(line, waiting_words(session_, how.wait_ns));
+    const DriveResult result = driven(std::move(wanted), driver_ports(session_, *database_, node, observer_), how);
+    line.end();
+    const ExitCode code = tell(result);
     session_.output.flush();
     database_->store.checkpoint_if_due(db::Closing::when_large);
+    if (result.payment) on_end.left(*result.payment);
+    on_end.finish();
     return code;
   }
 

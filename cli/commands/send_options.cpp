@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "cli/commands/batch_line.h"
 #include "cli/input/payable_text.h"
 #include "cli/output/text.h"
@@ -22,7 +24,7 @@ void read_amt(SendOptions& send, const Value& value) {
 void read_dest(SendOptions& send, const Value& value) {
   send.dest = read_bytes<PublicKey>(value, "node key");
   if (send.dest->bytes[0] != 2 && send.dest->bytes[0] != 3)
-    refuse(Errc::usage, "--dest is no node key: it begins with 02 or 03");
+    refuse(Errc::usage, "--dest is not a node key: it begins with 02 or 03");
 }
 
 void read_payment_hash(SendOptions& send, const Value& value) {
@@ -41,17 +43,18 @@ void read_fee_percent(SendOptions& send, const Value& value) {
 
 void read_channel(SendOptions& send, const Value& value) {
   const auto channel = ShortChannelId::parse(value.text);
-  if (!channel) refuse_value(value, in_quotes(value.text) + " is no channel id (800000x1x1, or the decimal form)");
+  if (!channel)
+    refuse_value(value, fmt::format("{} is not a channel id (800000x1x1, or the decimal form)", in_quotes(value.text)));
   send.outgoing_channels.push_back(*channel);
   if (send.outgoing_channels.size() > limits::max_outgoing_channels) {
-    refuse(Errc::usage, "--outgoing-chan-id may be given " + std::to_string(limits::max_outgoing_channels) + " times");
+    refuse(Errc::usage, fmt::format("--outgoing-chan-id may be given {} times", limits::max_outgoing_channels));
   }
 }
 
 void read_label(SendOptions& send, const Value& value) {
   send.label = value.text;
   if (send.label.size() > limits::max_label_bytes)
-    refuse(Errc::usage, "--label is longer than " + std::to_string(limits::max_label_bytes) + " bytes");
+    refuse(Errc::usage, fmt::format("--label is longer than {} bytes", limits::max_label_bytes));
 }
 
 void read_timeout(SendOptions& send, const Value& value) {
@@ -59,18 +62,26 @@ void read_timeout(SendOptions& send, const Value& value) {
   if (send.timeout_ns == 0) refuse_value(value, "no attempt could be made in 0");
 }
 
+// --- lines of the config file that no flag raises ---
+
+void read_max_amount(SendOptions& send, const Value& value) { send.allowed.max_amount = read_amount(value); }
+void read_max_day(SendOptions& send, const Value& value) { send.allowed.max_day = read_amount(value); }
+void read_max_fee_ppm(SendOptions& send, const Value& value) {
+  send.allowed.max_fee_ppm = static_cast<std::uint32_t>(read_whole(value, 0, 1'000'000));
+}
+
+constexpr unsigned of_the_operator = is::configurable | is::in_file_alone | is::of_the_call;
+
 // --- the table ---
 
 std::string fee_words() {
-  return "the larger of " + amount_text(least_default_fee) + " and " +
-         std::to_string(default_fee.units / Percent::units_per_percent) + " % of the amount";
+  return fmt::format("the larger of {} and {} % of the amount", amount_text(least_default_fee),
+                     default_fee.units / Percent::units_per_percent);
 }
 
-std::string attempts_words() {
-  return std::to_string(attempts_in_one_part) + "; in parts " + std::to_string(attempts_in_parts);
-}
+std::string attempts_words() { return fmt::format("{}; in parts {}", attempts_in_one_part, attempts_in_parts); }
 
-std::string parts_words() { return std::to_string(default_parts) + " where the payee takes parts, else 1"; }
+std::string parts_words() { return fmt::format("{} where the payee takes parts, else 1", default_parts); }
 
 constexpr auto flags = std::to_array<Flag>({
     {"amt", "A", "amount, for an invoice without one and for --dest (1000sat, 250000msat, 0.001btc)",
@@ -81,7 +92,7 @@ constexpr auto flags = std::to_array<Flag>({
      is::of_one_payment},
     {"payment-secret", "S", "with --dest: the payee's secret for it, 64 hex digits", into::by<read_payment_secret>,
      is::of_one_payment},
-    {"final-cltv-delta", "N", "with --dest: blocks that the payee wants (default: {})",
+    {"final-cltv-delta", "N", "with --dest: the payee's final CLTV delta, in blocks (default: {})",
      into::whole<&SendOptions::final_cltv_delta, 1, limits::max_cltv_delta>, "18", is::of_one_payment},
     {"routes", "FILE|-",
      "try these routes in order: JSON of lncli queryroutes or buildroute, Core Lightning getroutes or getroute",
@@ -109,13 +120,23 @@ constexpr auto flags = std::to_array<Flag>({
      into::on<&SendOptions::no_memory>, is::of_the_call},
     {"inflight-updates", "with --json: one line at every change, the last is the result",
      into::on<&SendOptions::inflight_updates>, is::of_the_call | is::of_one_payment},
+    {"on-end", "COMMAND", "run this program when a payment ends, its JSON on stdin; no shell, words split at blanks",
+     into::program<&SendOptions::on_end>, is::configurable | is::of_the_call},
     {"batch", "FILE|-", "pay every line: a JSON object with `invoice` and these flags as keys, `_` for `-`",
      into::text<&SendOptions::batch_path>, is::of_the_call},
-    {"parallel", "N", "with --batch: so many payments at once (default: {}, at most 483)",
+    {"parallel", "N", "with --batch: up to N payments at a time (default: {}, at most 483)",
      into::whole<&SendOptions::parallel, 1, limits::max_batch_parallel>, "100", is::of_the_call},
+    {"max-total", "A", "with --batch: send nothing where all lines together ask for more",
+     into::amount<&SendOptions::max_total>, is::of_the_call},
+    {"max-fee-total", "A", "with --batch: send nothing where all fee limits together are more",
+     into::amount<&SendOptions::max_fee_total>, is::of_the_call},
     {"yes,y", "do not ask", into::on<&SendOptions::yes>, is::of_the_call},
-    {"dry-run,n", "say what would happen; nothing is sent or stored", into::on<&SendOptions::dry_run>,
-     is::of_the_call | is::of_one_payment},
+    {"dry-run,n", "say what would happen; nothing is sent or stored", into::on<&SendOptions::dry_run>, is::of_the_call},
+    {"max-amount", "A", "the most that one payment may pay", into::by<read_max_amount>, of_the_operator},
+    {"max-day", "A", "the most that payments begun within 24 hours may pay together", into::by<read_max_day>,
+     of_the_operator},
+    {"max-fee-ppm", "N", "the highest fee limit, in millionths of the amount", into::by<read_max_fee_ppm>,
+     of_the_operator},
 });
 
 // --- what goes with what ---
@@ -144,7 +165,7 @@ void take_one(SendOptions& send, const Given& given) {
     refuse_taken_stdin(send, given);
     send.payee = read_payable(given);
   }
-  given.need({"parallel"}, "--batch");
+  given.need({"parallel", "max-total", "max-fee-total"}, "--batch");
   if (send.inflight_updates && !given.has("json")) given.refuse("--inflight-updates goes only with --json");
 }
 
@@ -172,8 +193,13 @@ std::shared_ptr<const BatchOptions> batch_of(SendOptions& send, const Given& giv
   batch->wait_ns = send.wait_ns;
   batch->yes = send.yes;
   batch->no_memory = send.no_memory;
+  batch->on_end = send.on_end;
+  batch->allowed = send.allowed;
+  batch->max_total = send.max_total;
+  batch->max_fee_total = send.max_fee_total;
+  batch->dry_run = send.dry_run;
   Given defaults = given;
-  for (const char* name : {"batch", "parallel"}) defaults.flags.erase(name);
+  for (const char* name : {"batch", "parallel", "max-total", "max-fee-total"}) defaults.flags.erase(name);
   Surroundings surroundings;  // a line has no stdin of its own
   surroundings.now = given.outside->now;
   batch->read_line = [defaults, surroundings](std::string_view text) -> Result<SendOptions> {

@@ -13,6 +13,7 @@
 #include "cli/commands/commands.h"
 #include "cli/input/amount.h"
 #include "core/payment/payment.h"
+#include "core/payment/spending.h"
 
 namespace paytower::cli {
 
@@ -51,6 +52,8 @@ struct SendOptions {
   bool inflight_updates = false;
   bool yes = false;
   bool dry_run = false;
+  std::vector<std::string> on_end;            ///< words of the program; empty: none
+  SpendingLimits allowed;                     ///< of the config file alone
   std::shared_ptr<const BatchOptions> batch;  ///< then the call pays nothing else
 
   // As given, on the way to `payee` and `batch`.
@@ -60,6 +63,8 @@ struct SendOptions {
   std::uint32_t final_cltv_delta = 0;
   std::string batch_path;
   std::uint32_t parallel = 0;
+  std::optional<Msat> max_total;
+  std::optional<Msat> max_fee_total;
 };
 
 /// send --batch: many payments in one process, one loop, shared commits.
@@ -69,6 +74,11 @@ struct BatchOptions {
   std::optional<std::int64_t> wait_ns;
   bool yes = false;
   bool no_memory = false;
+  std::vector<std::string> on_end;
+  SpendingLimits allowed;
+  std::optional<Msat> max_total;      ///< of all lines together
+  std::optional<Msat> max_fee_total;  ///< of their fee limits together
+  bool dry_run = false;
   /// One line as if it had been given on the command line, on top of this call's flags.
   std::function<Result<SendOptions>(std::string_view line)> read_line;
 };

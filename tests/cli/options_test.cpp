@@ -539,7 +539,8 @@ TEST_CASE("a line of a batch has the flags of the call as defaults, and its own"
   CHECK(line->outgoing_channels.size() == 2);
   CHECK(line->timeout_ns == 60 * ns_per_second);
   CHECK(batch->read_line(R"({"invoice":"lnbc1","cltv_limit":50})")->cltv_limit == 50);
-  for (const char* key : {"wait", "yes", "batch", "parallel", "no_memory", "dry_run", "inflight_updates"})
+  for (const char* key : {"wait", "yes", "batch", "parallel", "no_memory", "dry_run", "inflight_updates", "on_end",
+                          "max_total", "max_fee_total", "max_amount", "max_day", "max_fee_ppm"})
     CHECK_FALSE(batch->read_line(std::string(R"({"invoice":"lnbc1",")") + key + R"(":true})"));
   for (const char* flag : {"--amt", "--dest", "--routes", "--label", "--payment-hash"}) {
     CHECK(plain.refusal({"send", "--batch", "x", "--yes", flag, flag == std::string("--amt") ? "1sat" : "y"})

@@ -192,7 +192,7 @@ class Batch(World):
         path = self.write_batch([])
         self.ok("send", "--batch", path, "--yes")
         self.expect(harness.NOT_CONFIRMED, "send", "--batch", path)
-        for args in (["--batch", path + ".missing"], ["--batch", path, "--dry-run"], ["--batch", path, "--amt", "5sat"], ["--batch", path, "--parallel", "484"],
+        for args in (["--batch", path + ".missing"], ["--batch", path, "--amt", "5sat"], ["--batch", path, "--parallel", "484"],
                      ["--batch", path, "--parallel", "0"], [self.invoice(), "--batch", path], [self.invoice(), "--parallel", "5"], ["--batch", self.folder]):
             self.expect(harness.USAGE, "send", *args, "--yes")
 

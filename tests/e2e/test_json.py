@@ -31,6 +31,7 @@ INSIDE = {
     "dry run of send": {"failure_detail": "failure detail", "route": "route", "routes": "route"},
     "dry run of cancel": {"payment": "payment"},
     "batch line": {"error": "error", "payment": "payment"},
+    "dry run of a batch line": {"error": "error"},
     "resume": {"payments": "payment"},
     "list": {"payments": "payment", "bad_rows": "bad row"},
     "list of guards": {"guards": "guard"},
@@ -158,6 +159,14 @@ class Shapes(harness.World):
         self.assertEqual(len(self.printed("list of guards", 0, "list", "--guards")["guards"]), 1)
         self.printed("backup", 0, "backup", os.path.join(self.folder, "copy.db"))
         self.printed("resolve of a restored database", 0, "resolve", "--restored", "--yes")
+
+    def test_a_rehearsed_batch(self):
+        lines = ["no json", json.dumps({"invoice": self.invoice("100sat")})]
+        *out, sums = self.expect(USAGE, "send", "--batch", "-", "--dry-run", "--json", text="\n".join(lines)).out.splitlines()
+        self.assertEqual(len(out), 2)
+        for line in out:
+            self.compare("dry run of a batch line", json.loads(line))
+        self.compare("dry run of a batch", json.loads(sums))
 
     def test_a_batch(self):
         lines = [json.dumps({"invoice": self.invoice("100sat")}), json.dumps({"invoice": "lnbc1"})]

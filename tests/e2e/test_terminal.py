@@ -109,15 +109,15 @@ class Terminal(World):
         return path
 
     def test_a_batch_shows_its_progress_and_wipes_it(self):
-        path = self.batch(20)
         for columns, term in ((80, "xterm"), (40, "dumb")):
-            seen = self.see("send", "--batch", path, "--yes", "--idempotent", "--parallel", "1", columns=columns, term=term, stdout_pipe=True)
+            path = self.batch(20)
+            seen = self.see("send", "--batch", path, "--yes", "--parallel", "1", columns=columns, term=term, stdout_pipe=True)
             self.assert_fits(seen)
             self.assertEqual(len(seen.out.splitlines()), 20)
+            self.assertRegex(seen.raw, r"\r\d+ paid, 0 failed, \d+ in flight")
             if columns == 80:
-                self.assertRegex(seen.raw, r"payments: \d+ of 20, \d+/s")
-                self.assertIn("left", seen.raw)
-            self.assertNotIn("payments: ", seen.text)
+                self.assertRegex(seen.raw, r"in flight, \d+ left")
+            self.assertNotIn("failed, ", seen.text.split("20 lines")[0])
             self.assertIn("20 lines: 20 paid", seen.text)
             self.assertNotIn("\x1b", seen.raw)
 
@@ -128,16 +128,41 @@ class Terminal(World):
         self.expect(harness.UNKNOWN, "resume", "--wait", "1s")
         for payment_hash in hashes:
             self.ok("simulate", "release", payment_hash)
-        seen = self.see("resume")
-        self.assertNotIn("payments: ", seen.text)
-        self.assertIn("3 resolved (3 paid, 0 failed), 0 still in flight", seen.text)
+        for _ in range(2):
+            self.expect(harness.UNKNOWN, "send", self.invoice("100sat", "--hold", "8s"), "--yes", "--wait", "0")
+        seen = self.see("resume", stdout_pipe=True, columns=40)
+        self.assert_fits(seen)
+        self.assertRegex(seen.raw, r"\r3 paid, 0 failed, 2 in flight")
+        self.assertEqual(seen.text.strip(), "")
+        self.assertIn("5 resolved (5 paid, 0 failed), 0 still in flight", seen.out)
 
     def test_no_progress_without_a_terminal_or_when_quiet(self):
         path = self.batch(12)
         self.assertNotIn("\r", self.ok("send", "--batch", path, "--yes", "--parallel", "1").err)
         for flag in ("--quiet", "--json"):
             seen = self.see("send", "--batch", path, "--yes", "--idempotent", flag, stdout_pipe=True)
-            self.assertNotIn("payments: ", seen.raw)
+            self.assertNotIn(" paid, 0 failed", seen.raw)
+
+    def test_a_held_payment_says_what_it_waits_for_and_wipes_it(self):
+        for columns in WIDTHS:
+            with self.subTest(columns=columns):
+                seen = self.see("send", self.invoice("100sat", "--hold", "4s"), "--yes", columns=columns, stdout_pipe=True)
+                self.assert_fits(seen)
+                self.assertRegex(seen.raw, r"\rIn flight \d+ s: attempt 1 of \d+, \d hops?")
+                if columns >= 80:
+                    self.assertRegex(seen.raw, r"hops?, waits until \d\d:\d\d:\d\dZ \(Ctrl-C is safe\)")
+                self.assertEqual(seen.text.strip(), "")
+                self.assertTrue(seen.out.startswith("Paid 100 sat"), seen.out)
+        self.expect(harness.UNKNOWN, "send", self.invoice("100sat", "--hold", "forever"), "--yes", "--wait", "0")
+        resumed = self.see("resume", "--wait", "2s", code=harness.UNKNOWN)
+        self.assertRegex(resumed.raw, r"\rIn flight \d+ s: attempt 1 of \d+")
+        self.assertNotIn("attempt 1 of", resumed.text)
+
+    def test_a_held_payment_is_silent_where_nobody_reads_the_line(self):
+        for flags in (("--quiet",), ("--json",)):
+            seen = self.see("send", self.invoice("100sat", "--hold", "2s"), "--yes", *flags)
+            self.assertNotIn("attempt 1 of", seen.raw)
+        self.assertEqual(self.ok("send", self.invoice("100sat", "--hold", "2s"), "--yes").err, "")
 
     def test_a_terminal_without_a_width(self):
         self.history()
