@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/output/suggest.h"
@@ -42,19 +43,19 @@ Error unknown_key(const std::string& key, std::span<const Flag> flags) {
     if (!flag.has(is::of_the_call)) names.push_back(with_underscores(flag.name));
   }
   const std::string near = nearest(key, names);
-  return usage(in_quotes(printable_cut(key, 80)) + " is not a key of a line" +
-               (near.empty() ? "" : "; did you mean " + near + "?"));
+  return usage(fmt::format("{} is not a key of a line{}", in_quotes(printable_cut(key, 80)),
+                           near.empty() ? "" : fmt::format("; did you mean {}?", near)));
 }
 
 Result<std::string> text_of(const std::string& key, const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_unsigned()) return std::to_string(value.get<std::uint64_t>());
-  return usage("\"" + key + "\" must be a text" + (value.is_number() ? ", not a negative number" : ""));
+  if (value.is_number_unsigned()) return fmt::format("{}", value.get<std::uint64_t>());
+  return usage(fmt::format("\"{}\" must be a text{}", key, value.is_number() ? ", not a negative number" : ""));
 }
 
 Result<std::vector<std::string>> values_of(const std::string& key, const Flag& flag, const nlohmann::json& value) {
   if (flag.value.empty()) {
-    if (!value.is_boolean()) return usage("\"" + key + "\" must be true or false");
+    if (!value.is_boolean()) return usage(fmt::format("\"{}\" must be true or false", key));
     return value.get<bool>() ? std::vector<std::string>{""} : std::vector<std::string>{};
   }
   std::vector<std::string> texts;
@@ -68,7 +69,7 @@ Result<std::vector<std::string>> values_of(const std::string& key, const Flag& f
   }
   auto text = text_of(key, value);
   if (!text) return text.error();
-  if (text->empty()) return usage("\"" + key + "\" is empty");
+  if (text->empty()) return usage(fmt::format("\"{}\" is empty", key));
   texts.push_back(std::move(*text));
   return texts;
 }
