@@ -189,7 +189,9 @@ Json flag_json(const Flag& flag) {
 
 Json flags_json(std::span<const Flag> flags) {
   Json json = Json::array();
-  for (const Flag& flag : flags) json.push_back(flag_json(flag));
+  for (const Flag& flag : flags) {
+    if (!flag.has(is::in_file_alone)) json.push_back(flag_json(flag));
+  }
   return json;
 }
 
