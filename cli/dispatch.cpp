@@ -22,9 +22,13 @@ ExitCode fail(Output& output, const ErrorReport& report) {
 }
 
 /// What a command threw becomes one error line, and the exit code that tells a script what it may do.
-ExitCode explain(Output& output, std::string_view command) {
+ExitCode explain(Output& output, const Command* called) {
+  const std::string_view command = called != nullptr ? called->name : std::string_view();
   try {
     throw;
+  } catch (const ReaderLeft& error) {
+    if (called == nullptr || called->only_shows) return ExitCode::internal;
+    return fail(output, report_of(Error{Errc::internal, error.what(), "paytower list"}));
   } catch (const RefusalError& refusal) {
     const int signal = stop_signal_seen();
     if (signal != 0 && refusal.error().code == Errc::switch_unavailable)
@@ -101,7 +105,7 @@ int run_call(std::span<const std::string> arguments) noexcept {
     try {
       return number(run_command(*call, output));
     } catch (...) {
-      return number(explain(output, call->command != nullptr ? call->command->name : std::string_view()));
+      return number(explain(output, call->command));
     }
   } catch (...) {
     return number(ExitCode::internal);  // no memory to say more

@@ -530,6 +530,7 @@ constexpr Command list_command = command<ListOptions, take, run>({
                 "  paytower list --status open\n"
                 "  paytower list --since 90d --max-payments 0 --format csv > payments.csv",
     .alias = "ls",
+    .only_shows = true,
 });
 
 }  // namespace paytower::cli

@@ -75,6 +75,7 @@ constexpr Command show_command = command<ShowOptions, take, run>({
     .flags = flags,
     .examples = "  paytower show 3f9c0d12ab8e\n"
                 "  paytower show 3f9c0d12ab8e --json | jq .status",
+    .only_shows = true,
 });
 
 }  // namespace paytower::cli

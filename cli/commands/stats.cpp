@@ -343,6 +343,7 @@ constexpr Command stats_command = command<StatsOptions, take, run>({
     .examples = "  paytower stats --since 30d\n"
                 "  paytower stats --json | jq .success_ppm\n"
                 "  paytower stats --format prom > paytower.prom.$$ && mv paytower.prom.$$ paytower.prom",
+    .only_shows = true,
 });
 
 }  // namespace paytower::cli

@@ -89,8 +89,12 @@ void Output::flush() {
   if (pending_.empty()) return;
   if (stdout_tty_) clear_live();
   const bool written = write_all(STDOUT_FILENO, pending_);
+  const int why = errno;
   pending_.clear();  // also after an error: the same is not written again
-  if (!written) throw OutputError(fmt::format("cannot write to stdout: {}", std::strerror(errno)));
+  if (written) return;
+  const std::string message = fmt::format("cannot write to stdout: {}", std::strerror(why));
+  if (why == EPIPE) throw ReaderLeft(message);
+  throw OutputError(message);
 }
 
 // A closed or full stderr is not an error: nobody could be told.

@@ -21,6 +21,12 @@ class OutputError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The reader has seen enough (`| head`).
+class ReaderLeft : public OutputError {
+ public:
+  using OutputError::OutputError;
+};
+
 enum class ColorChoice { automatic, always, never };
 
 struct OutputSetup {
