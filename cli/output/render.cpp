@@ -5,6 +5,7 @@
 
 #include "cli/output/failure_text.h"
 #include "cli/output/json.h"
+#include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::cli {
 
@@ -182,6 +183,7 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   out.key("destination");
   request.demand.destination == PublicKey{} ? out.null() : out.hex(request.demand.destination);
   out.key("label").maybe_text(request.label);
+  out.key("description").maybe_text(description_of(payment));
   out.key("creation_time_ns").maybe_time(said(request.created, !native));
   out.key("deadline_ns").maybe_time(native ? std::optional(request.deadline) : std::nullopt);
   out.key("cancel_requested").boolean(payment.stop_reason == FailureReason::canceled);
@@ -248,6 +250,11 @@ std::string_view htlc_status(const Attempt& attempt) {
     case AttemptOutcome::closed: return "UNKNOWN";
   }
   return "UNKNOWN";
+}
+
+std::string description_of(const Payment& payment) {
+  if (payment.request.invoice.empty()) return {};
+  return description_in(payment.request.invoice).value_or("");
 }
 
 Msat fee_of(const Payment& payment) {

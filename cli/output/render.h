@@ -51,6 +51,10 @@ template <std::size_t N, typename Tag> [[nodiscard]] Json hex_json(const std::op
   return bytes ? Json(bytes->hex()) : Json();
 }
 
+/// What the payee says that the payment is for: the bytes of a stranger. Empty without an invoice, or where that has
+/// only the hash of it.
+[[nodiscard]] std::string description_of(const Payment& payment);
+
 /// What the payment costs: the fees of its settled parts; while none has settled, of its open parts; else 0.
 [[nodiscard]] Msat fee_of(const Payment& payment);
 

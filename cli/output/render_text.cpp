@@ -198,6 +198,7 @@ std::string facts_text(const Payment& payment, const Output& output) {
   facts.add("destination",
             payment.request.demand.destination == PublicKey{} ? "" : payment.request.demand.destination.hex());
   facts.add("label", printable(payment.request.label));
+  facts.add("description", printable(description_of(payment)));
   const bool native = payment.provenance == Provenance::native;
   const auto said = [native, &output](UnixNs time) {
     if (!native && time == UnixNs{}) return std::string();

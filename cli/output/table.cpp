@@ -21,12 +21,31 @@ void Table::add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
+/// What a column needs at least: less than this of a label tells nobody anything.
+std::size_t Table::width_of(std::size_t column) const {
+  constexpr std::size_t least_rest = 10;
+  return columns_[column].rest ? std::min(widths_[column], least_rest) : widths_[column];
+}
+
 std::size_t Table::width() const {
   std::size_t sum = 0;
   for (std::size_t i = 0; i < widths_.size(); ++i) {
-    if (!left_out_[i]) sum += widths_[i] + (sum > 0 ? 2 : 0);
+    if (!left_out_[i]) sum += width_of(i) + (sum > 0 ? 2 : 0);
   }
   return sum;
+}
+
+void Table::leave_out_empty() {
+  const std::size_t last = columns_.size() - 1;
+  const bool empty = std::all_of(rows_.begin(), rows_.end(), [last](const auto& row) { return row[last] == "-"; });
+  if (columns_[last].rest && empty) left_out_[last] = true;
+}
+
+void Table::cut_rest() {
+  const std::size_t last = columns_.size() - 1;
+  if (!columns_[last].rest || left_out_[last]) return;
+  const std::size_t left = room_ - (width() - width_of(last));
+  for (auto& row : rows_) row[last] = printable_cut(row[last], left);
 }
 
 /// After the header is printed the columns stay; blocks can still follow.
@@ -42,10 +61,15 @@ void Table::fit(std::size_t room) {
     left_out_[next] = true;
   }
   blocks_ = blocks_ || width() > room;
-  if (blocks_) std::fill(left_out_.begin(), left_out_.end(), false);
+  if (blocks_) {
+    std::fill(left_out_.begin(), left_out_.end(), false);
+  } else {
+    cut_rest();
+  }
 }
 
 std::string Table::take(const Output& output, std::size_t status_column) {
+  if (!header_shown_ && !columns_.empty()) leave_out_empty();
   if (output.stdout_is_tty() && !blocks_) fit(output.columns());
   std::string text;
   if (!header_shown_ && !blocks_) {

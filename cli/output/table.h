@@ -12,6 +12,7 @@ struct Column {
   std::string title;
   bool right = false;  ///< aligned to the right
   unsigned spare = 0;  ///< left out where the terminal is too narrow, the highest first; 0 = never
+  bool rest = false;   ///< the last one: its cells are cut to what the others leave; left out when all of them are "-"
 };
 
 /// Pads cells to common widths. Widths only grow, so that a table can be printed page by page. On a terminal that is
@@ -27,8 +28,11 @@ class Table {
   [[nodiscard]] std::string take(const Output& output, std::size_t status_column);
 
  private:
+  [[nodiscard]] std::size_t width_of(std::size_t column) const;
   [[nodiscard]] std::size_t width() const;
+  void leave_out_empty();
   void fit(std::size_t room);
+  void cut_rest();
   [[nodiscard]] std::string line(const std::vector<std::string>& cells, const Output* output,
                                  std::size_t status_column) const;
   [[nodiscard]] std::string block(const std::vector<std::string>& cells, const Output& output,

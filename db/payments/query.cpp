@@ -251,11 +251,22 @@ Rows read_times(Connection& connection, const PageRequest& request, std::size_t 
   return page;
 }
 
-Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
-  if (request.forwards && request.offset.value == INT64_MAX) return {};
+/// The indexes that a page may be of.
+IndexRange range_of_page(const PageRequest& request) {
   IndexRange range;
-  if (request.forwards) range.first = request.offset.value + 1;
-  if (!request.forwards && request.offset.value != 0) range.last = request.offset.value - 1;
+  if (!request.forwards) {
+    if (request.offset.value != 0) range.last = request.offset.value - 1;
+    return range;
+  }
+  if (request.offset.value == INT64_MAX) return {1, 0};
+  range.first = request.offset.value + 1;
+  if (request.before) range.last = request.before->value - 1;
+  return range;
+}
+
+Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
+  IndexRange range = range_of_page(request);
+  if (range.first > range.last) return {};
   if (!only_times(request.filter)) return read_rows(connection, request, max, range);
   // Most pages are where the walk begins. Otherwise start where the range begins, instead of walking through all that
   // was created before or after it.
@@ -388,6 +399,22 @@ std::uint64_t PaymentQuery::count(const PaymentFilter& wanted) {
   });
 }
 
+std::uint64_t PaymentQuery::count_up_to(const PageRequest& request, std::uint64_t most) {
+  const PaymentFilter filter = prepared(request.filter);
+  const IndexRange range = range_of_page(request);
+  return reading(connection_, [&] {
+    // The range is compared and not walked through: what the filter has an index for is counted there.
+    Query row = connection_.prepared(
+        fmt::format("SELECT count(*) FROM (SELECT 1 FROM payments p WHERE +p.payment_index BETWEEN ? AND ?{} LIMIT ?)",
+                    conditions(filter)));
+    row.bind(range.first, range.last);
+    bind_filter(row, filter);
+    row.bind(static_cast<std::int64_t>(most));
+    row.step();
+    return row.number(INT64_MAX);
+  });
+}
+
 std::vector<PaymentHash> PaymentQuery::find_hashes(std::string_view hex_prefix, std::size_t limit) {
   const auto [first, last] = range_of(hex_prefix);
   const PaymentHash low = first;
@@ -485,6 +512,23 @@ std::vector<QuarantinedRecord> PaymentQuery::quarantine(std::int64_t after, std:
       records.push_back(std::move(record));
     }
     return records;
+  });
+}
+
+std::uint64_t PaymentQuery::count_guards(std::uint64_t most) {
+  return count_first("SELECT count(*) FROM (SELECT 1 FROM hash_guards LIMIT ?1)", most);
+}
+
+std::uint64_t PaymentQuery::count_quarantined(std::uint64_t most) {
+  return count_first("SELECT count(*) FROM (SELECT 1 FROM quarantine LIMIT ?1)", most);
+}
+
+std::uint64_t PaymentQuery::count_first(const char* sql, std::uint64_t most) {
+  return reading(connection_, [&] {
+    Query row = connection_.prepared(sql);
+    row.bind(static_cast<std::int64_t>(most));
+    row.step();
+    return row.number(INT64_MAX);
   });
 }
 

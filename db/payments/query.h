@@ -29,8 +29,9 @@ struct PageRequest {
   PaymentFilter filter;
   PaymentIndex offset;  ///< 0: backwards from the newest, forwards from the oldest
   bool forwards = false;
-  std::size_t max = 25;    ///< at least 1
-  bool omit_hops = false;  ///< read attempts without their routes
+  std::size_t max = 25;                  ///< at least 1
+  bool omit_hops = false;                ///< read attempts without their routes
+  std::optional<PaymentIndex> before{};  ///< forwards: no row with this index or one behind it
 };
 
 /// A row that cannot be read, and what is wrong with it.
@@ -46,6 +47,7 @@ struct PaymentPage {
   PaymentIndex first;             ///< of the page, including bad rows; 0 if the page is empty
   PaymentIndex last;
   bool more = false;  ///< there are more rows in the direction of the page
+  [[nodiscard]] std::size_t rows() const { return payments.size() + bad_rows.size(); }
 };
 
 /// Everything that is stored of one hash.
@@ -87,6 +89,8 @@ class PaymentQuery {
   void each(const PaymentFilter& filter, bool forwards, bool omit_hops,
             const std::function<bool(const std::variant<Payment, BadRow>&)>& visit);
   [[nodiscard]] std::uint64_t count(const PaymentFilter& filter);
+  /// How many rows there are of which the page is a part, behind its offset; counted no further than `most`.
+  [[nodiscard]] std::uint64_t count_up_to(const PageRequest& request, std::uint64_t most);
 
   /// Hashes of payments and guards that start with these hex digits (upper or lower case), at most `limit`, sorted.
   /// REQUIRES: 6 to 64 hex digits (otherwise RefusalError(usage)).
@@ -98,6 +102,9 @@ class PaymentQuery {
   [[nodiscard]] std::vector<StoredGuard> guards(const std::optional<PaymentHash>& after, std::size_t limit);
   /// Ascending by id, above `after`, at most `limit`.
   [[nodiscard]] std::vector<QuarantinedRecord> quarantine(std::int64_t after, std::size_t limit);
+  /// How many there are, counted no further than `most`.
+  [[nodiscard]] std::uint64_t count_guards(std::uint64_t most);
+  [[nodiscard]] std::uint64_t count_quarantined(std::uint64_t most);
   [[nodiscard]] StoreId store_id();
   /// Whether the operator has closed an attempt that the switch may still pay.
   [[nodiscard]] bool any_watched();
@@ -107,6 +114,7 @@ class PaymentQuery {
 
  private:
   [[nodiscard]] PaymentFilter prepared(PaymentFilter filter);
+  [[nodiscard]] std::uint64_t count_first(const char* sql, std::uint64_t most);
 
   Connection& connection_;
   std::optional<bool> damaged_;  ///< asked only once

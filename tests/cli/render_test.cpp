@@ -67,7 +67,7 @@ TEST_CASE("a paid payment") {
             "reason\":\"FAILURE_REASON_NONE\",\"failure_detail\":null,\"value_msat\":250000,\"fee_msat\":1012,"
             "\"fee_final\":true,\"parts\":1,\"fee_limit_msat\":5000,\"payment_preimage\":\"" +
             preimage + "\",\"payment_request\":null,\"destination\":\"" + node(9).hex() +
-            "\",\"label\":\"rent\",\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":"
+            "\",\"label\":\"rent\",\"description\":null,\"creation_time_ns\":\"1738000000123456789\",\"deadline_ns\":"
             "\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\",\"amp\":false,\"htlcs\":[{"
             "\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"htlc_hash\":null,\"status\":\"SUCCEEDED\","
             "\"attempt_time_ns\":\"1738000000123456789\",\"accepted_time_ns\":null,\"resolve_time_ns\":"

@@ -56,7 +56,7 @@ class Terminal(World):
     def test_the_header_is_a_table_where_there_is_room_and_blocks_where_there_is_not(self):
         self.history()
         self.assertRegex(self.see("list", columns=120).text, r"INDEX +HASH +STATUS +AMOUNT +FEE +ATTEMPTS +CREATED +AGE")
-        self.assertRegex(self.see("list", columns=80).text, r"INDEX +HASH +STATUS +AMOUNT +FEE +ATTEMPTS +AGE")
+        self.assertRegex(self.see("list", columns=80).text, r"INDEX +HASH +STATUS +AMOUNT +FEE +AGE +LABEL")
         self.assertNotIn("CREATED", self.see("list", columns=80).text)
         self.assertRegex(self.see("list", columns=40).text, r"(?m)^HASH +[0-9a-f]{12}$")
 
