@@ -76,15 +76,15 @@ struct Shown {
   bool more = false;
 };
 
-/// Shows rows, a page at a time. `read` gives so many of those behind the last one that was shown.
-template <typename Read, typename Show> Shown show_each(const ListOptions& options, Read read, Show show) {
+/// Shows rows, a page at a time. `fetch` gives so many of those behind the last one that was shown.
+template <typename Fetch, typename Print> Shown show_each(const ListOptions& options, Fetch fetch, Print print) {
   const std::uint64_t most = options.max_payments == 0 ? UINT64_MAX : options.max_payments;
   Shown shown;
   while (true) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(most - shown.rows, list_page));
-    const auto page = read(wanted + 1);  // one more tells whether the list goes on
+    const auto page = fetch(wanted + 1);  // one more tells whether the list goes on
     const std::size_t taken = std::min(wanted, page.size());
-    for (std::size_t i = 0; i < taken; ++i) show(page[i]);
+    for (std::size_t i = 0; i < taken; ++i) print(page[i]);
     shown.rows += taken;
     shown.more = page.size() > wanted;
     if (!shown.more || shown.rows == most) return shown;
@@ -98,7 +98,7 @@ ExitCode list_guards(const ListOptions& options, Session& session, Database* dat
   Shown shown;
   if (database != nullptr) {
     std::optional<PaymentHash> after;
-    const auto show = [&rows, &after](const db::StoredGuard& stored) {
+    const auto print = [&rows, &after](const db::StoredGuard& stored) {
       Json json = guard_json(stored.guard);
       json["released_ns"] = time_json(stored.released);
       rows.row(json, {stored.guard.hash.hex(), std::string(guard_kind_name(stored.guard.kind)),
@@ -107,7 +107,7 @@ ExitCode list_guards(const ListOptions& options, Session& session, Database* dat
       after = stored.guard.hash;
     };
     shown = show_each(
-        options, [&](std::size_t limit) { return database->query.guards(after, limit); }, show);
+        options, [&](std::size_t limit) { return database->query.guards(after, limit); }, print);
   }
   rows.end();
   if (shown.more) tell_rest(session.output, shown.rows, database->query.count_guards(most_counted + 1));
@@ -119,7 +119,7 @@ ExitCode list_quarantine(const ListOptions& options, Session& session, Database*
   Shown shown;
   if (database != nullptr) {
     std::int64_t after = 0;
-    const auto show = [&rows, &after](const db::QuarantinedRecord& record) {
+    const auto print = [&rows, &after](const db::QuarantinedRecord& record) {
       Json json;
       json["id"] = id_json(static_cast<std::uint64_t>(record.id));
       json["source"] = record.source;
@@ -134,7 +134,7 @@ ExitCode list_quarantine(const ListOptions& options, Session& session, Database*
       after = record.id;
     };
     shown = show_each(
-        options, [&](std::size_t limit) { return database->query.quarantine(after, limit); }, show);
+        options, [&](std::size_t limit) { return database->query.quarantine(after, limit); }, print);
   }
   rows.end();
   if (shown.more) tell_rest(session.output, shown.rows, database->query.count_quarantined(most_counted + 1));

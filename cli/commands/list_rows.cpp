@@ -50,6 +50,21 @@ std::vector<std::string> tsv_cells(const Payment& payment) {
   return cells;
 }
 
+/// The order is frozen: what is new goes behind.
+std::vector<std::string> csv_cells(const Payment& payment) {
+  const PublicKey& payee = payment.request.demand.destination;
+  const bool failed = payment.status() == PaymentStatus::failed && payment.fail_reason;
+  std::vector<std::string> cells = values(payment);
+  cells.push_back(printable(payment.request.label));
+  cells.push_back(fmt::format("{}", parts_of(payment)));
+  cells.push_back(payee == PublicKey{} ? "" : payee.hex());
+  cells.push_back(printable(description_of(payment)));
+  cells.push_back(payment.proof() ? payment.proof()->hex() : "");
+  cells.push_back(payment.ended.value_or(UnixNs{}) == UnixNs{} ? "" : time_text(*payment.ended));
+  cells.emplace_back(failed ? reason_name(*payment.fail_reason) : "");
+  return cells;
+}
+
 /// A terminal also says how long ago it was; where it is narrow that is all it says of the time. The label is dropped
 /// later than what a person looks for less.
 std::vector<Column> columns(bool tty) {
@@ -96,8 +111,8 @@ void PaymentRows::begin() {
     json_.writer().key("payments").begin_array();
   }
   if (format_ == Format::csv)
-    output_.result(
-        csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts"}));
+    output_.result(csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label",
+                             "parts", "destination", "description", "preimage", "ended", "failure_reason"}));
 }
 
 void PaymentRows::row(const Payment& payment) {
@@ -105,7 +120,7 @@ void PaymentRows::row(const Payment& payment) {
   switch (format_) {
     case Format::table: return add_to_table(payment);
     case Format::tsv: return output_.result(tsv_line(tsv_cells(payment)));
-    case Format::csv: return add_to_csv(payment);
+    case Format::csv: return output_.result(csv_line(csv_cells(payment)));
     case Format::ndjson: append_payment(json_.text(), PaymentView{&payment, omit_hops_}); return json_.end();
     case Format::automatic:
       json_.writer().element();
@@ -124,14 +139,6 @@ void PaymentRows::end(const ListTail& tail) {
   write_tail(json_.writer(), tail);
   json_.writer().end_object();
   json_.end();
-}
-
-/// As TSV, and the label before the parts: the only text of people.
-void PaymentRows::add_to_csv(const Payment& payment) {
-  std::vector<std::string> cells = values(payment);
-  cells.push_back(printable(payment.request.label));
-  cells.push_back(fmt::format("{}", parts_of(payment)));
-  output_.result(csv_line(cells));
 }
 
 void PaymentRows::add_to_table(const Payment& payment) {

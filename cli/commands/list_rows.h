@@ -34,7 +34,6 @@ class PaymentRows {
 
  private:
   [[nodiscard]] bool document() const { return format_ == ListOptions::Format::automatic; }
-  void add_to_csv(const Payment& payment);
   void add_to_table(const Payment& payment);
 
   Output& output_;

@@ -117,5 +117,11 @@ TEST_CASE("CSV as RFC 4180 has it, and no formulas") {
   CHECK(csv_line({"1", "", "plain text"}) == "1,,plain text\r\n");
   CHECK(csv_line({"a,b", "say \"hi\"", "two\nlines", "\r"}) == "\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\"\r\"\r\n");
   CHECK(csv_line({"=1+1", "+1", "-1", "@SUM(A1)", "\tx", "-"}) == "'=1+1,'+1,'-1,'@SUM(A1),'\tx,-\r\n");
+  CHECK(csv_line({"a;=1+1", ";", ";-2", "a=b;c", "x;+"}) == "a;'=1+1,;,;'-2,a=b;c,x;+\r\n");
+  CHECK(csv_line({"\xef\xbc\x9d"
+                  "1",
+                  "\xef\xbc\xa0", "\xef\xbc"}) ==
+        "'\xef\xbc\x9d"
+        "1,\xef\xbc\xa0,\xef\xbc\r\n");
   CHECK(csv_line({"=HYPERLINK(\"x\",\"y\")"}) == "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\"\r\n");
 }

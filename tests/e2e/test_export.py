@@ -1,4 +1,5 @@
-"""Goal: what `list` exports is read back by others as it was. Method: hostile labels through Python's csv and json modules."""
+"""Goal: what `list` exports is read back by others as it was. Method: hostile labels and descriptions through Python's csv and json
+modules."""
 
 import csv
 import io
@@ -8,15 +9,17 @@ import unittest
 import harness
 from harness import World
 
-HEADER = ["index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts"]
-LABELS = ['rent, "May"', "two\nlines\r", "=1+1", "+49", "-1", "@SUM(A1)", "caf\u00e9", "\x1b[31m", "", ",", '"']
-SHOWN = ['rent, "May"', "two\\nlines\\x0d", "'=1+1", "'+49", "'-1", "'@SUM(A1)", "caf\u00e9", "\\x1b[31m", "", ",", '"']
+HEADER = ["index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts", "destination", "description", "preimage",
+          "ended", "failure_reason"]
+LABELS = ['rent, "May"', "two\nlines\r", "=1+1", "+49", "-1", "@SUM(A1)", "caf\u00e9", "\x1b[31m", "", ",", '"', "a;=1+1", "\uff1d1"]
+SHOWN = ['rent, "May"', "two\\nlines\\x0d", "'=1+1", "'+49", "'-1", "'@SUM(A1)", "caf\u00e9", "\\x1b[31m", "", ",", '"', "a;'=1+1", "'\uff1d1"]
 
 
 class Export(World):
     def history(self):
         for label in LABELS:
-            self.ok("send", self.invoice("100sat"), "--yes", *(["--label=" + label] if label else []))
+            said = ["--description=" + label] if label else []
+            self.ok("send", self.invoice("100sat", *said), "--yes", *(["--label=" + label] if label else []))
 
     def raw(self, *args):
         process = self.popen("list", "--max-payments", "0", *args)
@@ -38,9 +41,23 @@ class Export(World):
         for row, item in zip(rows[1:], objects):
             self.assertEqual(row[:6], [item["payment_index"], item["payment_hash"], item["status"], str(item["value_msat"]),
                                        str(item["fee_msat"]), str(len(item["htlcs"]))])
-            self.assertEqual(row[8], str(item["parts"]))
+            self.assertEqual(row[8:10], [str(item["parts"]), item["destination"]])
+            self.assertEqual(row[10], row[7])
+            self.assertEqual((row[11], row[13]), (item["payment_preimage"], ""))
+            self.assertRegex(row[12], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+            self.assertGreaterEqual(row[12], row[6])
         tsv = [line.split("\t") for line in self.raw("--format", "tsv").splitlines()]
-        self.assertEqual(tsv, [row[:7] + row[8:] for row in rows[1:]])
+        self.assertEqual(tsv, [row[:7] + row[8:9] for row in rows[1:]])
+
+    def test_what_is_not_there_is_empty(self):
+        self.expect(harness.FAILED, "send", self.invoice("100sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"), "--yes")
+        self.expect(harness.UNKNOWN, "send", self.invoice("100sat", "--hold", "forever"), "--yes", "--wait", "0")
+        failed, held = csv.DictReader(io.StringIO(self.raw("--format", "csv"), newline=""))
+        self.assertEqual((failed["status"], failed["preimage"], failed["failure_reason"], failed["description"]),
+                         ("FAILED", "", "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", ""))
+        self.assertTrue(failed["ended"])
+        self.assertEqual((held["status"], held["preimage"], held["ended"], held["failure_reason"]), ("IN_FLIGHT", "", "", ""))
+        self.assertEqual(held["destination"], self.payments()[1]["destination"])
 
     def test_an_empty_export_has_its_header(self):
         self.ok("simulate", "ledger")
