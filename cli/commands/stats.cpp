@@ -1,3 +1,4 @@
+// `stats`: how payments have gone.
 #include <algorithm>
 #include <array>
 
