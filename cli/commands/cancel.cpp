@@ -7,6 +7,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
+#include "cli/input/named_payment.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "core/base/refuse.h"
@@ -24,7 +25,9 @@ constexpr auto flags = std::to_array<Flag>({
     {"dry-run,n", "say what would happen; nothing is stored", into::on<&CancelOptions::dry_run>},
 });
 
-void take(CancelOptions& cancel, const Given& given) { cancel.hash = given.hash(); }
+void take(CancelOptions& cancel, const Given& given) {
+  cancel.hash = named_payment(given.word("a payment hash or an invoice"));
+}
 
 constexpr std::int64_t look_wait_ns = 5 * ns_per_second;
 
@@ -120,7 +123,7 @@ ExitCode run(const CancelOptions& options, Session& session) {
 
 constexpr Command cancel_command = command<CancelOptions, take, run>({
     .name = "cancel",
-    .words = "HASH",
+    .words = "HASH|INVOICE",
     .summary = "Stop a payment: no further attempts",
     .about = "Stops new attempts, also in other running paytowers; stays after a restart. Results of what is in flight "
              "are still collected: exit 4 while something is open, 0 when the payment is over.",

@@ -1,3 +1,4 @@
+// `list`: which payments are shown, page by page.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -9,9 +10,13 @@
 #include "cli/commands/list_kept.h"
 #include "cli/commands/list_options.h"
 #include "cli/commands/list_rows.h"
+#include "cli/input/amount.h"
+#include "cli/input/named_payment.h"
 #include "cli/output/progress.h"
 #include "cli/output/suggest.h"
 #include "cli/output/text.h"
+#include "core/base/limits.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
@@ -48,6 +53,27 @@ void read_statuses(ListOptions& list, const Value& value) {
   }
 }
 
+void read_label(ListOptions& list, const Value& value) {
+  (value.text.find_first_of("*?") == std::string_view::npos ? list.label : list.label_pattern) = value.text;
+}
+
+/// What the text is as an amount, also as it is shown: "1,000 sat". A bare number may be meant as sat or as msat.
+std::vector<Msat> amounts_in(std::string_view text) {
+  std::string plain(text);
+  plain.erase(std::remove_if(plain.begin(), plain.end(), [](char c) { return c == ' ' || c == ','; }), plain.end());
+  std::vector<Msat> amounts;
+  for (const char* unit : {"", "sat", "msat"}) {
+    if (const auto amount = parse_amount(fmt::format("{}{}", plain, unit))) amounts.push_back(*amount);
+  }
+  return amounts;
+}
+
+void read_search(ListOptions& list, const Value& value) {
+  if (value.text.size() > limits::max_label_bytes)
+    refuse_value(value, fmt::format("it is longer than {} bytes", limits::max_label_bytes));
+  list.search = db::TextSearch{std::string(value.text), amounts_in(value.text)};
+}
+
 constexpr std::array<std::string_view, 4> format_words{"table", "tsv", "csv", "ndjson"};
 
 constexpr auto flags = std::to_array<Flag>({
@@ -61,7 +87,9 @@ constexpr auto flags = std::to_array<Flag>({
     {"since", "T", "created at or after T (a date, yesterday, RFC 3339, unix seconds, or an age such as 90d)",
      into::time<&ListOptions::since>},
     {"until", "T", "created at or before T", into::time<&ListOptions::until>},
-    {"label", "TEXT", "only payments with exactly this label", into::text<&ListOptions::label>},
+    {"label", "TEXT", "only with this label; * in it stands for any text, ? for one character", into::by<read_label>},
+    {"search", "TEXT", "only where label, description, amount, payee or hash says TEXT; looks through all payments",
+     into::by<read_search>},
     {"count-total-payments", "also count all payments of the database", into::on<&ListOptions::count_total>},
     {"omit-hops", "leave the hops out of the JSON", into::on<&ListOptions::omit_hops>},
     {"format", "FORMAT", "table, tsv, csv or ndjson (default: table on a TTY, tsv in a pipe)",
@@ -73,12 +101,14 @@ constexpr auto flags = std::to_array<Flag>({
 void take(ListOptions& list, const Given& given) {
   given.exclude_json_and_format(list.format == ListOptions::Format::ndjson);
   given.exclude("guards", "quarantine");
+  if (!given.words.empty()) list.hash = named_payment(given.word("a payment hash or an invoice"));
   if (list.guards) list.what = ListOptions::What::guards;
   if (list.quarantine) list.what = ListOptions::What::quarantine;
   if (list.what != ListOptions::What::payments) {
-    given.need(
-        {"status", "since", "until", "label", "count-total-payments", "omit-hops", "paginate-forwards", "index-offset"},
-        "a list of payments");
+    if (!given.words.empty()) given.refuse("guards and quarantined records are listed without a hash");
+    given.need({"status", "since", "until", "label", "search", "count-total-payments", "omit-hops", "paginate-forwards",
+                "index-offset"},
+               "a list of payments");
   }
 }
 
@@ -86,6 +116,9 @@ db::PageRequest page_request(const ListOptions& options) {
   db::PageRequest request;
   request.filter.statuses = options.statuses;
   request.filter.label = options.label;
+  request.filter.label_pattern = options.label_pattern;
+  request.filter.search = options.search;
+  if (options.hash) request.filter.hash = options.hash->whole;
   request.filter.since = options.since;
   if (options.until && options.until->value < INT64_MAX)
     request.filter.until = UnixNs{options.until->value + 1};  // T itself is meant too
@@ -111,6 +144,7 @@ class Lister {
     progress_.end();
     session_.output.flush();
     if (more) tell_rest(session_.output, printed_ + tail_.bad_rows.size(), in_all());
+    if (options_.hash && printed_ == 0) session_.output.hint(fmt::format("paytower show {}", options_.hash->digits));
     if (tail_.bad_rows.empty()) return ExitCode::ok;
     report_bad_rows();
     return ExitCode::database;
@@ -120,16 +154,15 @@ class Lister {
   /// For the progress line: how many rows there will be, 0 where counting them would cost as much as printing them.
   std::uint64_t expected() {
     if (options_.max_payments > 0) return options_.max_payments > list_page ? options_.max_payments : 0;
-    const db::PaymentFilter filter = page_request(options_).filter;
-    const bool all =
-        filter.statuses.empty() && !filter.label && !filter.since && !filter.until && !options_.index_offset;
+    const bool all = page_request(options_).filter.all() && !options_.index_offset;
     return all && progress_.active() ? query_.count({}) : 0;
   }
 
   /// What the page is a part of, for people.
   std::optional<std::uint64_t> in_all() {
-    if (!session_.output.stdout_is_tty()) return std::nullopt;
-    return query_.count_up_to(page_request(options_), most_counted + 1);
+    const db::PageRequest request = page_request(options_);
+    if (!session_.output.stdout_is_tty() || request.filter.walks()) return std::nullopt;
+    return query_.count_up_to(request, most_counted + 1);
   }
 
   // Both tell whether there are more rows in their direction.
@@ -223,6 +256,20 @@ ExitCode empty_list(const ListOptions& options, Session& session) {
   return ExitCode::ok;
 }
 
+/// With the whole hash where only its beginning was given. A hash that nobody knows is refused.
+ListOptions with_hash(ListOptions options, Session& session, Database* database) {
+  if (!options.hash) return options;
+  const PaymentHash hash = find_hash(session, database, *options.hash, false);
+  if (database == nullptr || database->query.find_hashes(hash.hex(), 1).empty()) refuse(no_such_payment(*options.hash));
+  options.hash = HashArgument{hash.hex(), hash};
+  return options;
+}
+
+ExitCode list_payments(const ListOptions& options, Session& session, Database* database) {
+  if (database == nullptr) return empty_list(options, session);
+  return Lister(session, options, database->query).run();
+}
+
 ExitCode run(const ListOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   switch (options.what) {
@@ -230,19 +277,21 @@ ExitCode run(const ListOptions& options, Session& session) {
     case ListOptions::What::quarantine: return list_quarantine(options, session, database.get());
     case ListOptions::What::payments: break;
   }
-  if (!database) return empty_list(options, session);
-  return Lister(session, options, database->query).run();
+  return list_payments(with_hash(options, session, database.get()), session, database.get());
 }
 
 }  // namespace
 
 constexpr Command list_command = command<ListOptions, take, run>({
     .name = "list",
+    .words = "[HASH|INVOICE]",
     .summary = "List payments",
-    .about = "The newest page, in ascending order. In a pipe: tab-separated values.",
+    .about = "The newest page, in ascending order; with a hash or an invoice all its tries. In a pipe: tab-separated\n"
+             "values.",
     .flags = flags,
     .examples = "  paytower list\n"
                 "  paytower list --status open\n"
+                "  paytower list --label \"payroll*\" --search 1000sat\n"
                 "  paytower list --since 90d --max-payments 0 --format csv > payments.csv",
     .alias = "ls",
     .only_shows = true,

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/input/hash.h"
 #include "core/base/types.h"
 #include "core/payment/payment.h"
+#include "db/payments/text_search.h"
 
 namespace paytower::cli {
 
@@ -21,7 +23,10 @@ struct ListOptions {
   bool forwards = false;
   std::optional<UnixNs> since;
   std::optional<UnixNs> until;
+  std::optional<HashArgument> hash;  ///< all its tries
   std::optional<std::string> label;
+  std::optional<std::string> label_pattern;  ///< with * or ?
+  std::optional<db::TextSearch> search;
   bool count_total = false;
   bool omit_hops = false;
   Format format = Format::automatic;

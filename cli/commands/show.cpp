@@ -1,6 +1,10 @@
+// `show`: all that is known of one payment.
 #include <array>
 
+#include <fmt/core.h>
+
 #include "cli/commands/commands.h"
+#include "cli/input/named_payment.h"
 #include "cli/output/imported_raw.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -19,11 +23,12 @@ constexpr auto flags = std::to_array<Flag>({
     {"omit-hops", "leave the hops out", into::on<&ShowOptions::omit_hops>},
 });
 
-void take(ShowOptions& show, const Given& given) { show.hash = given.hash(); }
+void take(ShowOptions& show, const Given& given) {
+  show.hash = named_payment(given.word("a payment hash or an invoice"));
+}
 
 [[noreturn]] void unreadable(const db::BadRow& row) {
-  refuse(Errc::database, "payment " + std::to_string(row.index.value) + " cannot be read: " + row.reason,
-         "paytower check");
+  refuse(Errc::database, fmt::format("payment {} cannot be read: {}", row.index.value, row.reason), "paytower check");
 }
 
 void print(const Payment& head, const db::HashHistory& history, const ShowOptions& options, Session& session,
@@ -41,7 +46,7 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
                               : dump(imported_raw_json(db::imported_raw_of(connection, head.index, head.request.hash)));
   PaymentView view{&head, options.omit_hops, older, history.duplicates, raw};
   view.overpayment = possible_overpayment(head, older);
-  session.output.result(payment_text(view) + "\n");
+  session.output.result(fmt::format("{}\n", payment_text(view)));
 }
 
 ExitCode run(const ShowOptions& options, Session& session) {
@@ -57,7 +62,7 @@ ExitCode run(const ShowOptions& options, Session& session) {
   if (head != nullptr) {
     print(*head, *history, options, session, database->connection);
   } else if (history->guard) {
-    session.output.result(session.output.json() ? dump(guard_json(*history->guard)) + "\n"
+    session.output.result(session.output.json() ? fmt::format("{}\n", dump(guard_json(*history->guard)))
                                                 : guard_page(*history->guard, session.output));
   } else {
     refuse(no_such_payment(options.hash));
@@ -69,7 +74,7 @@ ExitCode run(const ShowOptions& options, Session& session) {
 
 constexpr Command show_command = command<ShowOptions, take, run>({
     .name = "show",
-    .words = "HASH",
+    .words = "HASH|INVOICE",
     .summary = "Show one payment with all its attempts",
     .about = "The facts, the attempts, and what may be done next. Exit 0 whatever the status.",
     .flags = flags,

@@ -144,7 +144,7 @@ function __paytower_complete
         switch $command
             case resume cancel resolve
                 __paytower_hashes $program $globals list --no-input --format tsv --max-payments 100 --status open
-            case show delete
+            case show delete list
                 __paytower_hashes $program $globals list --no-input --format tsv --max-payments 100
             case backup
                 __fish_complete_path $current

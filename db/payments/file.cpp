@@ -12,6 +12,7 @@
 #include "db/payments/spool.h"
 #include "db/payments/steps.h"
 #include "db/payments/store.h"
+#include "db/payments/text_search.h"
 #include "db/sqlite/transaction.h"
 #include "migrations/migrations.h"
 
@@ -33,6 +34,7 @@ void sql_sha256(sqlite3_context* context, int, sqlite3_value** values) {
 void register_functions(SQLite::Database& database) {
   sqlite3_create_function(database.getHandle(), "sha256", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
                           nullptr, sql_sha256, nullptr, nullptr);
+  register_says(database);
 }
 
 /// Version 1 has no table for its history.

@@ -51,16 +51,31 @@ std::string conditions(const PaymentFilter& filter) {
       sql += (i == 0 ? "" : " OR ") + status_condition(filter.statuses[i]);
     sql += ")";
   }
+  // Its tries are few, and found by read_tries: here they are in order.
+  if (filter.hash) sql += " AND +p.payment_hash = ?";
   if (filter.label) sql += " AND p.label = ?";
   if (filter.since) sql += " AND p.created_ns >= ?";
   if (filter.until) sql += " AND p.created_ns < ?";
+  // The index of labels would give the rows in another order. To a bare parameter SQLite would compile it each time.
+  if (filter.label_pattern) sql += " AND +p.label GLOB (? || '')";
+  if (filter.search)
+    sql += " AND (p.amount_msat IN (?, ?) OR says(?, p.label, p.invoice, p.destination, p.payment_hash))";
   return sql;
 }
 
 void bind_filter(Query& statement, const PaymentFilter& filter) {
+  if (filter.hash) statement.bind(*filter.hash);
   if (filter.label) statement.bind(*filter.label);
   if (filter.since) statement.bind(*filter.since);
   if (filter.until) statement.bind(*filter.until);
+  if (filter.label_pattern) statement.bind(glob_of(*filter.label_pattern));
+  if (filter.search) {
+    const std::vector<Msat>& amounts = filter.search->amounts;
+    const auto amount = [&amounts](std::size_t i) {
+      return i < amounts.size() ? std::optional(amounts[i]) : std::nullopt;
+    };
+    statement.bind(amount(0), amount(1), lower_case(filter.search->text));
+  }
 }
 
 struct IndexRange {
@@ -74,8 +89,9 @@ constexpr std::int64_t near_indexes = 500;
 /// Only times restrict the rows. (Labels and most statuses have an index of their own.)
 bool only_times(const PaymentFilter& filter) {
   if (!filter.since && !filter.until) return false;
-  return !filter.label && (filter.statuses.empty() ||
-                           std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
+  return !filter.hash && !filter.label &&
+         (filter.statuses.empty() ||
+          std::count(filter.statuses.begin(), filter.statuses.end(), PaymentStatus::succeeded) != 0);
 }
 
 /// Rows that are not noted as out of order are at most this much older than the newest row before them (trigger
@@ -264,9 +280,28 @@ IndexRange range_of_page(const PageRequest& request) {
   return range;
 }
 
-Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
-  IndexRange range = range_of_page(request);
+/// The tries of one hash, each read by itself.
+Rows read_tries(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
+  std::vector<std::int64_t> indexes;
+  Query row = connection.prepared("SELECT payment_index FROM payments WHERE payment_hash = ?1");
+  row.bind(*request.filter.hash);
+  while (row.step()) {
+    const std::int64_t index = row.integer();
+    if (index >= range.first && index <= range.last) indexes.push_back(index);
+  }
+  std::sort(indexes.begin(), indexes.end());
+  if (!request.forwards) std::reverse(indexes.begin(), indexes.end());
+  Rows page;
+  for (const std::int64_t index : indexes) {
+    if (!page.more) append(page, read_rows(connection, request, 1, {index, index}), max);
+  }
+  return page;
+}
+
+/// The rows of a page that are within these indexes.
+Rows read_within(Connection& connection, const PageRequest& request, std::size_t max, IndexRange range) {
   if (range.first > range.last) return {};
+  if (request.filter.hash) return read_tries(connection, request, max, range);
   if (!only_times(request.filter)) return read_rows(connection, request, max, range);
   // Most pages are where the walk begins. Otherwise start where the range begins, instead of walking through all that
   // was created before or after it.
@@ -280,6 +315,54 @@ Rows read_page(Connection& connection, const PageRequest& request, std::size_t m
   Rows rows = read_rows(connection, request, max, near);
   if (rows.more || (near.first == range.first && near.last == range.last)) return rows;
   return read_times(connection, request, max, range);
+}
+
+/// How many indexes are looked through in one read transaction.
+constexpr std::int64_t indexes_at_once = 20'000;
+
+/// The next part of a range, in the direction of the page, that begins with a row.
+std::optional<IndexRange> next_stretch(Connection& connection, IndexRange range, bool forwards) {
+  constexpr std::int64_t more = indexes_at_once - 1;
+  const auto begin = ask(connection,
+                         forwards ? "SELECT min(payment_index) FROM payments WHERE payment_index BETWEEN ?1 AND ?2"
+                                  : "SELECT max(payment_index) FROM payments WHERE payment_index BETWEEN ?1 AND ?2",
+                         range.first, range.last);
+  if (!begin) return std::nullopt;
+  if (forwards) return IndexRange{*begin, *begin > range.last - more ? range.last : *begin + more};
+  return IndexRange{*begin < range.first + more ? range.first : *begin - more, *begin};
+}
+
+/// As read_page, where every payment has to be looked at.
+Rows walk_page(Connection& connection, const PageRequest& request, std::size_t max) {
+  struct Step {
+    std::optional<IndexRange> stretch;
+    Rows rows;
+  };
+  IndexRange range = range_of_page(request);
+  Rows page;
+  while (range.first <= range.last && !page.more) {
+    // If the page is full: is there one more row?
+    const std::size_t room = std::max<std::size_t>(1, max - page.rows.size());
+    Step step = reading(connection, [&] {
+      Step taken{next_stretch(connection, range, request.forwards), {}};
+      if (taken.stretch) taken.rows = read_within(connection, request, room, *taken.stretch);
+      return taken;
+    });
+    if (!step.stretch) break;
+    append(page, std::move(step.rows), max);
+    if (request.forwards) {
+      if (step.stretch->last == range.last) break;
+      range.first = step.stretch->last + 1;
+    } else {
+      range.last = step.stretch->first - 1;
+    }
+  }
+  return page;
+}
+
+Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
+  if (request.filter.walks()) return walk_page(connection, request, max);
+  return reading(connection, [&] { return read_within(connection, request, max, range_of_page(request)); });
 }
 
 Row load_or_name(Connection& connection, PaymentIndex index, bool omit_hops) {
@@ -354,8 +437,7 @@ PaymentFilter PaymentQuery::prepared(PaymentFilter filter) {
 PaymentPage PaymentQuery::page(const PageRequest& wanted) {
   PageRequest request = wanted;
   request.filter = prepared(wanted.filter);
-  Rows read =
-      reading(connection_, [&] { return read_page(connection_, request, std::max<std::size_t>(1, request.max)); });
+  Rows read = read_page(connection_, request, std::max<std::size_t>(1, request.max));
   if (!request.forwards) std::reverse(read.rows.begin(), read.rows.end());
   PaymentPage page;
   page.more = read.more;
@@ -380,7 +462,7 @@ void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_ho
   request.forwards = forwards;
   request.omit_hops = omit_hops;
   for (bool more = true; more;) {
-    const Rows page = reading(connection_, [&] { return read_page(connection_, request, stream_page); });
+    const Rows page = read_page(connection_, request, stream_page);
     for (const Row& row : page.rows) {
       if (!visit(row)) return;
     }
@@ -403,6 +485,7 @@ std::uint64_t PaymentQuery::count_up_to(const PageRequest& request, std::uint64_
   const PaymentFilter filter = prepared(request.filter);
   const IndexRange range = range_of_page(request);
   return reading(connection_, [&] {
+    if (filter.hash) return std::uint64_t{read_tries(connection_, request, most, range).rows.size()};
     // The range is compared and not walked through: what the filter has an index for is counted there.
     Query row = connection_.prepared(
         fmt::format("SELECT count(*) FROM (SELECT 1 FROM payments p WHERE +p.payment_index BETWEEN ? AND ?{} LIMIT ?)",

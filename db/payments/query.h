@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/payment/payment.h"
+#include "db/payments/text_search.h"
 #include "db/sqlite/connection.h"
 
 namespace paytower::db {
@@ -18,10 +19,18 @@ namespace paytower::db {
 /// All given conditions must hold.
 struct PaymentFilter {
   std::vector<PaymentStatus> statuses;  ///< any of these; empty: every status
-  std::optional<std::string> label;     ///< exactly this one
-  std::optional<UnixNs> since;          ///< created at or after
-  std::optional<UnixNs> until;          ///< created before
-  bool damaged = false;                 ///< for PaymentQuery: payments that have ended may be open
+  std::optional<PaymentHash> hash;
+  std::optional<std::string> label;          ///< exactly this one
+  std::optional<std::string> label_pattern;  ///< * stands for any text, ? for any character
+  std::optional<TextSearch> search;
+  std::optional<UnixNs> since;  ///< created at or after
+  std::optional<UnixNs> until;  ///< created before
+  bool damaged = false;         ///< for PaymentQuery: payments that have ended may be open
+
+  /// Only a walk through the payments finds what fits: no index helps.
+  [[nodiscard]] bool walks() const { return label_pattern || search; }
+  /// Every payment fits.
+  [[nodiscard]] bool all() const { return statuses.empty() && !hash && !label && !since && !until && !walks(); }
 };
 
 /// lnd's paging: in the order of indexes; the payment with the offset itself is not on the page.
@@ -83,6 +92,7 @@ class PaymentQuery {
  public:
   explicit PaymentQuery(Connection& connection) : connection_(connection) {}
 
+  /// Where no index helps, it is looked through a stretch of indexes at a time, each in a read transaction of its own.
   [[nodiscard]] PaymentPage page(const PageRequest& request);
   /// Every row of the filter in the order of indexes (or backwards), read in pages, so that no read transaction is
   /// long. `visit` returns false to stop. Rows that are created meanwhile may be seen or not.

@@ -229,7 +229,7 @@ TEST_CASE("unknown words get a suggestion") {
 TEST_CASE("one word too many, or too few") {
   CHECK(plain.refusal({"show", hash, hash}).find("show takes a payment hash, not 2 words") == 0);
   CHECK(plain.refusal({"show"}) == "show needs a payment hash");
-  CHECK(plain.refusal({"list", "show"}) == "unexpected word \"show\"");
+  CHECK(plain.refusal({"stats", "show"}) == "unexpected word \"show\"");
   CHECK(plain.refusal({"send"}) == "send needs an invoice");
   CHECK(plain.refusal({"send", ""}).find("send needs an invoice") == 0);
   CHECK(plain.refusal({}) == "no command was named");

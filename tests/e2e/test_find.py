@@ -1,7 +1,8 @@
 """Goal: what happened is found again: a list says what it leaves out, and shows what a payment was for. Method: histories of known
-payments, listed at a terminal of every width and into pipes that close early."""
+payments, listed at a terminal of every width and into pipes that close early, searched, and named by their invoices."""
 
 import re
+import sqlite3
 import subprocess
 import unittest
 
@@ -139,6 +140,147 @@ class Reader(World):
             _, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, harness.INTERNAL)
         self.assertIn("cannot write to stdout", err)
+
+
+class Search(World):
+    """Patterns, and words anywhere."""
+
+    def history(self):
+        self.ok("send", self.invoice("100sat", "--description", "a Coffee at Joe's"), "--yes", "--label", "payroll 1")
+        self.ok("send", self.invoice("200sat", "--description", "a room"), "--yes", "--label", "payroll 12")
+        self.ok("send", self.invoice("1000sat"), "--yes", "--label", "rent [May]")
+        self.ok("send", self.invoice("100sat", "--description", HOSTILE), "--yes")
+        self.expect(harness.FAILED, "send", self.invoice("300sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"), "--yes", "--label", "payroll 2")
+
+    def found(self, *args):
+        return [int(row["payment_index"]) for row in self.payments(*args)]
+
+    def test_a_label_with_stars_and_question_marks(self):
+        self.history()
+        for pattern, expected in (("payroll*", [1, 2, 5]), ("payroll ?", [1, 5]), ("payroll 1*", [1, 2]), ("*[May]", [3]), ("*[a-z]*", []),
+                                  ("*", [1, 2, 3, 5]), ("?", []), ("Payroll*", []), ("payroll 1", [1]), ("*oll*1?", [2]), ("rent [May]", [3])):
+            self.assertEqual(self.found("--label", pattern), expected, pattern)
+
+    def test_words_in_label_or_description(self):
+        self.history()
+        for text, expected in (("coffee", [1]), ("COFFEE", [1]), ("joe's", [1]), ("a room", [2]), ("PAYROLL", [1, 2, 5]), ("[may]", [3]),
+                               ("caf\u00e9", [4]), ("\x1b[31m", [4]), ("nobody", []), ("a*room", []), ("%", [])):
+            self.assertEqual(self.found("--search", text), expected, text)
+
+    def test_amounts(self):
+        self.history()
+        for text, expected in (("100sat", [1, 4]), ("100 sat", [1, 4]), ("1000sat", [3]), ("1,000 sat", [3]), ("1000", [3]), ("0.00001btc", [3]),
+                               ("100000", [1, 4]), ("100000msat", [1, 4]), ("10sat", [])):
+            self.assertEqual(self.found("--search", text), expected, text)
+
+    def test_hash_and_payee(self):
+        self.history()
+        rows = self.payments()
+        first = rows[0]["payment_hash"]
+        for text in (first, first[:6], first[:20].upper()):
+            self.assertEqual(self.found("--search", text), [1], text)
+        self.assertEqual(self.found("--search", first[:5]), [])  # too short to mean a hash
+        self.assertEqual(self.found("--search", first[1:30]), [])
+        payee = rows[0]["destination"]
+        self.assertEqual(self.found("--search", payee), [int(row["payment_index"]) for row in rows if row["destination"] == payee])
+        self.assertEqual(self.found("--search", "lnbcrt"), [])
+
+    def test_together_with_other_conditions_and_page_by_page(self):
+        self.history()
+        self.assertEqual(self.found("--search", "payroll", "--status", "succeeded"), [1, 2])
+        self.assertEqual(self.found("--search", "payroll", "--label", "*2"), [2, 5])
+        self.assertEqual(self.found("--search", "payroll", "--label", "payroll 2"), [5])
+        self.assertEqual(self.found("--search", "payroll", "--since", "1h"), [1, 2, 5])
+        self.assertEqual(self.found("--search", "payroll", "--until", "1h"), [])
+        page = self.ok("list", "--search", "payroll", "--max-payments", "2", "--json").json()
+        self.assertEqual(([row["label"] for row in page["payments"]], page["first_index_offset"]), (["payroll 12", "payroll 2"], "2"))
+        page = self.ok("list", "--search", "payroll", "--max-payments", "2", "--index-offset", "2", "--json").json()
+        self.assertEqual([row["label"] for row in page["payments"]], ["payroll 1"])
+        page = self.ok("list", "--search", "payroll", "--max-payments", "1", "--paginate-forwards", "--index-offset", "1", "--json").json()
+        self.assertEqual([row["label"] for row in page["payments"]], ["payroll 12"])
+        seen = terminal.run(self, "list", "--search", "payroll", "--max-payments", "2", columns=120)
+        self.assertEqual(seen.text.splitlines()[-1], "2 of more, --max-payments 0 for all")
+        self.assertNotIn(" for all", terminal.run(self, "list", "--search", "payroll", "--max-payments", "3", columns=120).text)
+
+    def test_far_apart_in_a_sparse_history(self):
+        """Indexes far apart: what is between them is skipped, and nothing twice or never."""
+        invoices = [self.invoice("100sat") for _ in range(4)]
+        for number, (invoice, gap) in enumerate(zip(invoices, (0, 19_998, 60_000, 2 ** 62))):
+            if gap:
+                with sqlite3.connect(self.db) as database:
+                    database.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'payments'", (gap,))
+                database.close()
+            self.ok("send", invoice, "--yes", "--label", f"far {number}")
+        self.assertEqual(self.found("--search", "far"), [1, 19_999, 60_001, 2 ** 62 + 1])
+        self.assertEqual(self.found("--label", "far ?", "--paginate-forwards"), [1, 19_999, 60_001, 2 ** 62 + 1])
+        for size in ("1", "2", "3"):
+            for way in ([], ["--paginate-forwards"]):
+                seen, offset = [], "0"
+                while True:
+                    page = self.ok("list", "--search", "far", "--max-payments", size, "--index-offset", offset, "--json", *way).json()
+                    rows = [row["label"] for row in page["payments"]]
+                    if not rows:
+                        break
+                    seen = seen + rows if way else rows + seen
+                    offset = page["last_index_offset" if way else "first_index_offset"]
+                    if offset == "0":
+                        break
+                self.assertEqual(seen, ["far 0", "far 1", "far 2", "far 3"], (size, way))
+
+    def test_what_cannot_be_searched_for(self):
+        self.expect(harness.USAGE, "list", "--search", "")
+        self.expect(harness.USAGE, "list", "--search", "x" * 1025)
+        self.expect(harness.USAGE, "list", "--search", "x", "--guards")
+
+
+class Invoice(World):
+    """An invoice names its payment."""
+
+    def test_list_show_and_cancel_take_it(self):
+        failing = self.invoice("300sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILSx1")
+        self.expect(harness.FAILED, "send", failing, "--yes")
+        self.ok("send", self.invoice("100sat"), "--yes")
+        self.ok("send", failing, "--yes")
+        payment_hash = self.hash_of(failing)
+        for name in (failing, failing.upper(), "lightning:" + failing, f"bitcoin:?lightning={failing}", payment_hash, payment_hash[:8]):
+            rows = self.ok("list", name, "--json").json()["payments"]
+            self.assertEqual([(row["payment_index"], row["status"]) for row in rows], [("1", "FAILED"), ("3", "SUCCEEDED")], name)
+            self.assertEqual(self.ok("show", name, "--json").json()["payment_index"], "3")
+        self.assertEqual([row.split("\t")[0] for row in self.ok("list", failing, "--status", "failed").out.splitlines()], ["1"])
+        self.assertEqual(self.ok("list", failing, "--max-payments", "1").out.split("\t")[0], "3")
+        held = self.invoice("100sat", "--hold", "forever")
+        self.expect(harness.UNKNOWN, "send", held, "--yes", "--wait", "0")
+        self.expect(harness.UNKNOWN, "cancel", held)
+        self.assertTrue(self.ok("show", held, "--json").json()["cancel_requested"])
+
+    def test_an_expired_one_too(self):
+        invoice = self.invoice("100sat", "--expiry", "1s")
+        self.run_it("send", invoice, "--yes")
+        self.wait_until(lambda: not self.decode(invoice)["payable"])
+        self.expect(harness.OK if self.payments() else harness.NOT_FOUND, "list", invoice)
+
+    def test_what_is_not_known(self):
+        self.ok("send", self.invoice("100sat"), "--yes")
+        fresh = self.invoice("100sat")
+        for command in (["list"], ["show"], ["cancel"]):
+            outcome = self.expect(harness.NOT_FOUND, *command, fresh, "--json")
+            self.assertEqual(outcome.error()["payment_hash"], self.hash_of(fresh))
+            self.assertNotIn(fresh, outcome.err)
+            outcome = self.expect(harness.USAGE, *command, fresh[:-1])
+            self.assertNotIn(fresh[:-1], outcome.err)
+            self.assertIn("offer", self.expect(harness.USAGE, *command, "lno1pqps7sjqpgtyzm3qv4uxzmtsd3jjqer9wd3hy6tsw35k7msjzfpy7nz5yqcnygrfdej82um5wf5k2uckyypwa3eyt44h6txtxquqh7lz5djge4afgfjn7k4rgrkuag0jsd5xvxg").err)
+            self.expect(harness.USAGE, *command, "rent")
+        self.expect(harness.USAGE, "list", fresh, fresh)
+        self.expect(harness.USAGE, "list", "--guards", fresh)
+
+    def test_a_deleted_one_leads_to_its_guard(self):
+        invoice = self.invoice("100sat")
+        self.ok("send", invoice, "--yes")
+        self.ok("delete", self.hash_of(invoice), "--yes")
+        listed = self.ok("list", invoice)
+        self.assertEqual(listed.out, "")
+        self.assertRegex(listed.err, r"^hint: paytower .*show " + self.hash_of(invoice))
+        self.assertIn("blocked", self.ok("show", invoice).out)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ std::vector<PaymentFilter> filters() {
   }
   all.emplace_back().statuses = {PaymentStatus::initiated, PaymentStatus::in_flight};
   all.emplace_back().label = "rent";
+  all.emplace_back().hash = request_of(7).hash;
+  all.emplace_back().label_pattern = "r*t";
+  all.emplace_back().search = db::TextSearch{"rent", {}};
   all.emplace_back().since = after(20);
   all.emplace_back().until = after(20);
   PaymentFilter& several = all.emplace_back();

@@ -32,7 +32,7 @@ struct History {
   Payment labelled(Store& store, std::uint64_t number) {
     Payment payment;
     payment.request = request_of(number);
-    payment.request.label = number % 4 == 1 ? "rent" : "coffee";
+    payment.request.label = number % 4 == 1 ? "rent" : number % 5 == 0 ? "[rent" : "Coffee";
     payment.request.created = after(1'000 - static_cast<std::int64_t>(number));
     store.must(payment, {InitPayment{}});
     return payment;
@@ -43,10 +43,14 @@ struct History {
     for (const Payment& payment : rows) {
       const bool status = filter.statuses.empty() || std::find(filter.statuses.begin(), filter.statuses.end(),
                                                                payment.status()) != filter.statuses.end();
+      const bool hash = !filter.hash || payment.request.hash == *filter.hash;
       const bool label = !filter.label || payment.request.label == *filter.label;
+      // The one pattern and the one text that are asked for below.
+      const bool pattern = !filter.label_pattern || payment.request.label == "[rent";
+      const bool text = !filter.search || payment.request.label == "Coffee";
       const bool time = (!filter.since || payment.request.created >= *filter.since) &&
                         (!filter.until || payment.request.created < *filter.until);
-      if (status && label && time) indexes.push_back(payment.index.value);
+      if (status && hash && label && pattern && text && time) indexes.push_back(payment.index.value);
     }
     return indexes;
   }
@@ -64,6 +68,13 @@ std::vector<PaymentFilter> filters() {
   all.emplace_back().statuses = {PaymentStatus::failed, PaymentStatus::unknown};
   all.emplace_back().label = "rent";
   all.emplace_back().label = "nobody's";
+  all.emplace_back().label_pattern = "[r?n*";
+  all.emplace_back().search = db::TextSearch{"COFF", {}};
+  all.emplace_back().hash = request_of(7).hash;
+  PaymentFilter& walked = all.emplace_back();
+  walked.search = db::TextSearch{"coffee", {}};
+  walked.since = after(970);
+  walked.statuses = {PaymentStatus::initiated, PaymentStatus::failed};
   all.emplace_back().since = after(20);
   all.emplace_back().until = after(20);
   PaymentFilter& window = all.emplace_back();
