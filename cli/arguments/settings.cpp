@@ -58,7 +58,8 @@ Result<std::optional<Setting>> variable_of(std::string_view flag, const Surround
   if (!value) return std::optional<Setting>();
   if (value->empty())
     return Error{Errc::usage,
-                 fmt::format("{} is set and empty; unset it, or give it the value of --{}", variable, name)};
+                 fmt::format("{} is set and empty; unset it, or give it the value of --{}", variable, name),
+                 fmt::format("unset {}", variable)};
   return std::optional(Setting{name, *value, Setting::Source::environment, variable});
 }
 
