@@ -13,6 +13,7 @@ extern const Command send_command;
 extern const Command resume_command;
 extern const Command list_command;
 extern const Command show_command;
+extern const Command label_command;
 extern const Command cancel_command;
 extern const Command resolve_command;
 extern const Command delete_command;

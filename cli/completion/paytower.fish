@@ -144,6 +144,8 @@ function __paytower_complete
         switch $command
             case resume cancel resolve
                 __paytower_hashes $program $globals list --no-input --format tsv --max-payments 100 --status open
+            case label
+                test $positional = 0; and __paytower_hashes $program $globals list --no-input --format tsv --max-payments 100
             case show delete list
                 __paytower_hashes $program $globals list --no-input --format tsv --max-payments 100
             case backup

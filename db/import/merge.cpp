@@ -16,11 +16,12 @@ namespace paytower::db {
 
 namespace {
 
-/// What is copied of a row: everything except an attempt's own number.
+/// What is copied of a row: everything except an attempt's own number, and what follows from other columns.
 std::string row_of(std::span<const ColumnName> columns, std::string_view table) {
   std::string list;
   for (const ColumnName& one : columns) {
     if (one.table != table || one.column == name_of(AttemptColumn::attempt_row)) continue;
+    if (one.column == name_of(PaymentColumn::shown_label)) continue;
     list.append(list.empty() ? "" : ", ").append(one.column);
   }
   return list;

@@ -40,6 +40,16 @@ void PaymentAdmin::record_decision(OperatorDecision decision, const std::optiona
   must_write(connection_, lock_, [&] { insert_decision(connection_, decision, hash, by); });
 }
 
+bool PaymentAdmin::set_label(const PaymentHash& hash, const std::string& label) {
+  int rows = 0;
+  must_write(connection_, lock_, [&] {
+    Query update = connection_.prepared("UPDATE payments SET new_label = ?1 WHERE payment_hash = ?2");
+    update.bind(label, hash);
+    rows = update.run();
+  });
+  return rows > 0;
+}
+
 void PaymentAdmin::accept_ids_up_to(AttemptId highest) {
   must_write(connection_, lock_, [&] {
     Query update = connection_.prepared("UPDATE store_meta SET deleted_up_to = max(deleted_up_to, ?1)");

@@ -71,6 +71,10 @@ class PaymentAdmin {
   [[nodiscard]] DeleteReport remove(const DeleteRequest& request, const Operator& by,
                                     const std::function<bool(const DeleteReport&)>& go_on = {});
 
+  /// How the payments of a hash are called from now on, all its tries; empty: not at all. What they were asked to be
+  /// stays as it is. False if no payment of the hash is stored. REQUIRES: at most limits::max_label_bytes.
+  [[nodiscard]] bool set_label(const PaymentHash& hash, const std::string& label);
+
   /// Stores what the operator has decided. `hash` is nothing for decisions about the whole store.
   void record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by);
   /// resolve --assume-failed for a hash that has only a guard: the guard no longer counts. Errc::not_found without a

@@ -19,7 +19,7 @@ namespace paytower::db {
   X(p, duplicate_of) X(p, destination) X(p, fee_limit_msat) X(p, cltv_limit) X(p, final_cltv_delta) \
   X(p, max_attempts) X(p, payment_secret) X(p, metadata) X(p, invoice) X(p, network) X(p, label) \
   X(p, outgoing_channels) X(p, candidate_routes) X(p, stop_reason) X(p, fail_reason) X(p, preimage) \
-  X(p, late_preimage) X(p, end_note) X(p, ended_ns) X(p, amp) X(p, max_parts)
+  X(p, late_preimage) X(p, end_note) X(p, ended_ns) X(p, amp) X(p, max_parts) X(p, shown_label)
 #define PAYTOWER_ATTEMPT_COLUMNS(X) \
   X(a, payment_index) X(a, attempt_row) X(a, attempt_id) X(a, part) X(a, origin) X(a, switch_id) X(s, node) \
   X(s, network) X(a, marks) X(a, route) X(a, amount_msat) X(a, fee_msat) X(a, registered_ns) \

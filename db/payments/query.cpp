@@ -53,13 +53,13 @@ std::string conditions(const PaymentFilter& filter) {
   }
   // Its tries are few, and found by read_tries: here they are in order.
   if (filter.hash) sql += " AND +p.payment_hash = ?";
-  if (filter.label) sql += " AND p.label = ?";
+  if (filter.label) sql += " AND p.shown_label = ?";
   if (filter.since) sql += " AND p.created_ns >= ?";
   if (filter.until) sql += " AND p.created_ns < ?";
   // The index of labels would give the rows in another order. To a bare parameter SQLite would compile it each time.
-  if (filter.label_pattern) sql += " AND +p.label GLOB (? || '')";
+  if (filter.label_pattern) sql += " AND +p.shown_label GLOB (? || '')";
   if (filter.search)
-    sql += " AND (p.amount_msat IN (?, ?) OR says(?, p.label, p.invoice, p.destination, p.payment_hash))";
+    sql += " AND (p.amount_msat IN (?, ?) OR says(?, p.shown_label, p.invoice, p.destination, p.payment_hash))";
   return sql;
 }
 

@@ -97,7 +97,7 @@ Payment read_payment(const PaymentColumns& row) {
   request.metadata = row[metadata].maybe_blob();
   request.invoice = row[invoice].text();
   request.network = row[network].text();
-  request.label = row[label].text();
+  request.label = row[shown_label].text();  // the last one that was said
   request.demand.outgoing_channels = decode_channels(row[outgoing_channels].maybe_blob());
   request.candidates = decode_routes(row[candidate_routes].maybe_blob());
   payment.stop_reason = maybe_enum<FailureReason>(row[stop_reason], 5);

@@ -227,8 +227,8 @@ TEST_CASE("unknown words get a suggestion") {
 }
 
 TEST_CASE("one word too many, or too few") {
-  CHECK(plain.refusal({"show", hash, hash}).find("show takes a payment hash, not 2 words") == 0);
-  CHECK(plain.refusal({"show"}) == "show needs a payment hash");
+  CHECK(plain.refusal({"show", hash, hash}).find("show takes a payment hash or an invoice, not 2 words") == 0);
+  CHECK(plain.refusal({"show"}) == "show needs a payment hash or an invoice");
   CHECK(plain.refusal({"stats", "show"}) == "unexpected word \"show\"");
   CHECK(plain.refusal({"send"}) == "send needs an invoice");
   CHECK(plain.refusal({"send", ""}).find("send needs an invoice") == 0);
@@ -255,7 +255,7 @@ TEST_CASE("help and version are no refusals, wherever they stand") {
 }
 
 TEST_CASE("every flag of the table stands in its help") {
-  for (const auto* name : {"send", "resume", "list", "show", "cancel", "resolve", "delete"}) {
+  for (const auto* name : {"send", "resume", "list", "show", "label", "cancel", "resolve", "delete"}) {
     CHECK(plain.help({name, "--help"}).find("Usage: paytower [GLOBAL OPTIONS] " + std::string(name)) !=
           std::string::npos);
   }

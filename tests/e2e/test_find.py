@@ -1,5 +1,5 @@
 """Goal: what happened is found again: a list says what it leaves out, and shows what a payment was for. Method: histories of known
-payments, listed at a terminal of every width and into pipes that close early, searched, and named by their invoices."""
+payments, listed at a terminal of every width and into pipes that close early, searched, named by their invoices, and labelled anew."""
 
 import re
 import sqlite3
@@ -236,7 +236,7 @@ class Search(World):
 class Invoice(World):
     """An invoice names its payment."""
 
-    def test_list_show_and_cancel_take_it(self):
+    def test_list_show_cancel_and_label_take_it(self):
         failing = self.invoice("300sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILSx1")
         self.expect(harness.FAILED, "send", failing, "--yes")
         self.ok("send", self.invoice("100sat"), "--yes")
@@ -252,6 +252,8 @@ class Invoice(World):
         self.expect(harness.UNKNOWN, "send", held, "--yes", "--wait", "0")
         self.expect(harness.UNKNOWN, "cancel", held)
         self.assertTrue(self.ok("show", held, "--json").json()["cancel_requested"])
+        self.ok("label", held, "held")
+        self.assertEqual(self.ok("show", held, "--json").json()["label"], "held")
 
     def test_an_expired_one_too(self):
         invoice = self.invoice("100sat", "--expiry", "1s")
@@ -281,6 +283,113 @@ class Invoice(World):
         self.assertEqual(listed.out, "")
         self.assertRegex(listed.err, r"^hint: paytower .*show " + self.hash_of(invoice))
         self.assertIn("blocked", self.ok("show", invoice).out)
+
+
+class Label(World):
+    """A label that changes."""
+
+    def paid(self, *more):
+        invoice = self.invoice("100sat")
+        self.ok("send", invoice, "--yes", *more)
+        return invoice
+
+    def stored(self, payment_hash):
+        with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as database:
+            rows = database.execute("SELECT label, new_label FROM payments WHERE payment_hash = ? ORDER BY payment_index", (bytes.fromhex(payment_hash),))
+            return rows.fetchall()
+
+    def test_it_changes_what_is_shown_and_not_what_was_asked(self):
+        invoice = self.paid("--label", "rent")
+        payment_hash = self.hash_of(invoice)
+        before = self.ok("show", payment_hash, "--json").json()
+        done = self.ok("label", payment_hash[:8], "rent, May")
+        self.assertEqual(done.out, f"Label: rent, May\n  payment hash  {payment_hash}\n")
+        self.assertEqual(self.ok("show", payment_hash, "--json").json(), {**before, "label": "rent, May"})
+        self.assertEqual(self.stored(payment_hash), [("rent", "rent, May")])
+        self.assertEqual([row["label"] for row in self.payments()], ["rent, May"])
+        self.assertIn(",\"rent, May\",", self.ok("list", "--format", "csv").out)
+        self.assertEqual(len(self.payments("--label", "rent, May")), 1)
+        self.assertEqual(self.payments("--label", "rent"), [])
+        self.assertEqual(len(self.payments("--label", "rent, *")), 1)
+        self.assertEqual(len(self.payments("--search", "may")), 1)
+        self.ok("check")
+
+    def test_empty_removes_it_and_json_prints_the_payment(self):
+        invoice = self.paid("--label", "rent")
+        payment_hash = self.hash_of(invoice)
+        removed = self.ok("label", payment_hash, "", "--json").json()
+        self.assertEqual((removed["payment_hash"], removed["status"], removed["label"]), (payment_hash, "SUCCEEDED", None))
+        self.assertEqual(self.ok("label", payment_hash, "").out, f"No label any more\n  payment hash  {payment_hash}\n")
+        self.assertEqual(self.payments("--label", "rent"), [])
+        self.assertEqual(self.payments("--label", "*"), [])
+        self.assertNotIn("label", self.ok("show", payment_hash).out)
+        self.assertEqual(self.stored(payment_hash), [("rent", "")])
+        self.assertEqual(self.ok("label", payment_hash, "again", "--json").json()["label"], "again")
+
+    def test_all_tries_have_it_and_the_next_one_its_own(self):
+        failing = self.invoice("300sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILSx2")
+        for label in ("one", "two"):
+            self.expect(harness.FAILED, "send", failing, "--yes", "--label", label)
+        self.ok("label", failing, "both")
+        self.ok("send", failing, "--yes", "--label", "three")
+        self.assertEqual([row["label"] for row in self.payments()], ["both", "both", "three"])
+
+    def test_while_another_process_drives_it_and_without_a_switch(self):
+        invoice = self.invoice("100sat", "--hold", "forever")
+        process = self.send_in_background(invoice, "--label", "held", "--wait", "forever")
+        switch = self.env.pop("PAYTOWER_SWITCH")
+        shown = self.ok("label", invoice, "still held", "--json").json()
+        self.assertEqual((shown["status"], shown["label"]), ("IN_FLIGHT", "still held"))
+        self.env["PAYTOWER_SWITCH"] = switch
+        self.ok("simulate", "release", self.hash_of(invoice))
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, harness.OK)
+        after = self.ok("show", invoice, "--json").json()
+        self.assertEqual((after["status"], after["label"]), ("SUCCEEDED", "still held"))
+        self.assert_paid_once(self.hash_of(invoice))
+
+    def test_what_may_be_paid_does_not_depend_on_it(self):
+        invoice = self.paid("--label", "rent")
+        self.ok("label", invoice, "something else")
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+        again = self.ok("send", invoice, "--yes", "--idempotent", "--label", "a third one", "--json").json()
+        self.assertEqual((again["status"], again["label"], again["paid_before"]), ("SUCCEEDED", "something else", True))
+        self.assert_paid_once(self.hash_of(invoice))
+        self.ok("delete", self.hash_of(invoice), "--yes")
+        self.expect(harness.REFUSED, "send", invoice, "--yes")
+        refused = self.expect(harness.REFUSED, "label", invoice, "gone", "--json").error()
+        self.assertEqual(refused["code"], "already_ended")
+
+    def test_strangers_words_stay_words(self):
+        invoice = self.paid()
+        self.ok("label", invoice, HOSTILE)
+        self.assertIn("\\x1b[31mred\\u{202e}", self.ok("label", invoice, HOSTILE).out)
+        self.assertEqual(self.ok("show", invoice, "--json").json()["label"], HOSTILE)
+        self.ok("label", invoice, "--", "-5 % agreed")
+        self.assertEqual(self.ok("show", invoice, "--json").json()["label"], "-5 % agreed")
+
+    def test_bad_calls(self):
+        invoice = self.paid()
+        self.expect(harness.USAGE, "label", invoice)
+        self.expect(harness.USAGE, "label", invoice, "rent", "May")
+        self.expect(harness.USAGE, "label", invoice, "x" * 1025)
+        self.ok("label", invoice, "x" * 1024)
+        self.expect(harness.USAGE, "label", "rent", invoice)
+        self.expect(harness.NOT_FOUND, "label", self.invoice("100sat"), "rent")
+        self.assertEqual([row["label"] for row in self.payments()], ["x" * 1024])
+
+    def test_the_schema_keeps_the_request_and_bounds_the_note(self):
+        payment_hash = self.hash_of(self.paid("--label", "rent"))
+        database = sqlite3.connect(self.db)
+        for change, why in (("label = 'other'", "what a payment was asked to be does not change"), ("new_label = NULL", "at most 1024 bytes"),
+                            ("new_label = hex(zeroblob(513))", "at most 1024 bytes")):
+            with self.assertRaisesRegex(sqlite3.IntegrityError, why):
+                database.execute(f"UPDATE payments SET {change}")
+        with self.assertRaisesRegex(sqlite3.IntegrityError, "a new payment has the label of its request"):
+            database.execute("INSERT INTO payments (payment_hash, amount_msat, created_ns, provenance, fail_reason, ended_ns, new_label) "
+                             "VALUES (randomblob(32), 1, 1, 2, 1, 1, 'x')")
+        database.close()
+        self.assertEqual(self.stored(payment_hash), [("rent", None)])
 
 
 if __name__ == "__main__":

@@ -232,7 +232,7 @@ for name in CASES:
 class Complete(unittest.TestCase):
     def test_every_command_has_cases(self):
         known = {read_case(path)["command"].split()[0] for path in CASES}
-        for command in ("send", "resume", "list", "show", "cancel", "resolve", "delete", "migrate", "backup", "check", "stats", "decode",
+        for command in ("send", "resume", "list", "show", "label", "cancel", "resolve", "delete", "migrate", "backup", "check", "stats", "decode",
                         "simulate", "config", "help"):
             self.assertIn(command, known)
 

@@ -81,7 +81,7 @@ class Schema(harness.World):
     def test_what_is_said_to_be_fast_uses_an_index(self):
         self.ok("send", self.invoice(), "--yes")
         conditions = {
-            "payments": ["payment_hash = x'00'", "payment_index = 1", "created_ns > 1", "label = 'rent'", "duplicate_of = 1", "ended_ns IS NULL",
+            "payments": ["payment_hash = x'00'", "payment_index = 1", "created_ns > 1", "shown_label = 'rent'", "duplicate_of = 1", "ended_ns IS NULL",
                          "fail_reason IS NOT NULL AND late_preimage IS NULL", "end_note IS NOT NULL"],
             "attempts": ["payment_index = 1", "origin = 0 AND attempt_id = 1", "outcome = 2 AND resolved_ns > 1"],
         }

@@ -191,6 +191,14 @@ std::vector<Case> cases() {
     no(std::string("UPDATE OR REPLACE payments SET ") + column + " WHERE payment_index = 5", "conflict");
   }
 
+  // --- a label changes at any time, and is bounded ---
+  yes("UPDATE payments SET new_label = 'x' WHERE payment_index = 5");
+  yes("UPDATE payments SET new_label = '' WHERE payment_index = 5");
+  yes("UPDATE payments SET new_label = hex(zeroblob(512)) WHERE payment_index = 5");
+  no("UPDATE payments SET new_label = hex(zeroblob(513)) WHERE payment_index = 5", "conflict");
+  no("UPDATE payments SET new_label = NULL WHERE payment_index = 5", "conflict");
+  no(payment(20, 20, ", new_label", ", 'x'"), "conflict");
+
   // --- facts of a payment ---
   yes("UPDATE payments SET stop_reason = 1 WHERE payment_index = 1");
   no("UPDATE payments SET stop_reason = 1 WHERE payment_index = 7", "conflict");
