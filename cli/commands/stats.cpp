@@ -248,13 +248,12 @@ std::string open_text(const db::PaymentStats& stats, UnixNs now, std::size_t col
   std::string text;
   for (const db::OpenAtSwitch& open : stats.open) {
     if (open.payments == 0 || !open.oldest) continue;
-    const std::string where = open.where
-                                  ? fmt::format("on {} at {}", printable(open.where->network), open.where->node.hex())
-                                  : "without an HTLC at this moment";
-    const std::string line =
-        fmt::format("  {} of {}, the oldest since {} ({}), {}", counted(open.payments, "payment"),
-                    sats(open.amount_msat), time_text(*open.oldest), relative_time(*open.oldest, now), where);
-    text += fmt::format("{}\n", wrapped(line, columns, 4));
+    const std::string where =
+        open.where ? fmt::format(" on {}", printable(open.where->network)) : ", without an HTLC at this moment";
+    text += fmt::format("  {} of {}{}\n    oldest {} ({})\n", counted(open.payments, "payment"), sats(open.amount_msat),
+                        where, time_text(*open.oldest), relative_time(*open.oldest, now));
+    if (open.where)
+      text += fmt::format("{}\n", wrapped(fmt::format("    node {}", open.where->node.hex()), columns, 4));
   }
   return text.empty() ? text : fmt::format("\nOpen now\n{}", text);
 }

@@ -222,7 +222,7 @@ class RecordingObserver final : public Observer {
   void warn(const PaymentHash&, std::string_view message) override { log_.push_back("warn: " + std::string(message)); }
   void driving(std::span<const Payment* const> now) override {
     ++told_driving;
-    for (const Payment* payment : now) told_open += payment->has_open_attempt() ? 1 : 0;
+    for (const Payment* payment : now) told_open += payment->has_open_attempt() ? 1U : 0U;
   }
 
   unsigned told_driving = 0;  ///< how often
