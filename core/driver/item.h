@@ -129,7 +129,7 @@ struct RefuseTry {
 struct RefuseClock {
   Error why;
 };
-/// Nothing more to do in this process. The payment says how it stands.
+/// Nothing more to do in this process. The payment itself says what its status is.
 struct Leave {};
 
 using Wish = std::variant<AskForRoutes, WaitForChannel, TakeRoutes, SendHandover, SendFence, SendRelease, SendQuery,

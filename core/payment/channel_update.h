@@ -21,8 +21,8 @@ namespace paytower {
                                                                const std::optional<PublicKey>& signer);
 
 /// What the failing node of `route` asks for its next channel from now on. Nothing unless the message has a code that
-/// carries a policy, the same code as `failure`, is about that very channel and direction, and is signed by the node
-/// that stands there in the route.
+/// carries a policy, the same code as `failure`, is about that very channel and direction, and is signed by the node at
+/// that place of the route.
 [[nodiscard]] std::optional<ChannelPolicy> policy_told_by(std::span<const std::uint8_t> message, const Failure& failure,
                                                           const Route& route);
 

@@ -65,7 +65,7 @@ struct FailureDetail {
 class NearMisses {
  public:
   void add(const Route& route, const RouteDemand& demand);
-  /// Nothing unless a found route breaks a limit and nothing else. A route that is only too dear comes first.
+  /// Nothing unless a found route breaks a limit and nothing else. A route that only costs too much comes first.
   [[nodiscard]] std::optional<FailureDetail> detail() const;
 
  private:

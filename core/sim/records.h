@@ -72,7 +72,7 @@ struct FailSpec {
   std::uint32_t wire_code = 0;  ///< BOLT 4 failure code as on the wire
   /// 1 = the first peer, ...; nothing or too large = the payee; 0 = our node, after the HTLC has left.
   std::optional<std::uint32_t> hop;
-  std::optional<std::uint32_t> times;  ///< only the first so many attempts; nothing: all
+  std::optional<std::uint32_t> times;  ///< how many attempts fail, from the first on; nothing: all
   auto operator<=>(const FailSpec&) const = default;
 };
 

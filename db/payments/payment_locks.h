@@ -30,7 +30,7 @@ class FilePaymentLocks final : public PaymentLocks {
   std::map<std::int64_t, int> holders_;  // how often each byte is held
 };
 
-/// The byte that stands for a payment in the lock file.
+/// The byte of the lock file that is locked for a payment.
 [[nodiscard]] std::int64_t lock_byte(const PaymentHash& hash);
 
 }  // namespace paytower::db

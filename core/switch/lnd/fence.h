@@ -15,7 +15,7 @@
 namespace paytower::lnd {
 
 /// A copy that passed lnd's check of its time may wait for lnd's database: a Go mutex is fair after 1 ms, and the SQL
-/// store tries again some ten times, at most a second apart. A fence must stand for this long after such a copy.
+/// store tries again some ten times, at most a second apart. A fence must be held for this long after such a copy.
 inline constexpr std::int64_t fence_hold_ns = 5 * ns_per_second;
 /// A fence or a release that was not accepted by then never will be: a late one could end a later record.
 inline constexpr std::int64_t fence_life_ns = 5 * ns_per_second;

@@ -160,7 +160,7 @@ struct LndSwitch::Impl {
     return link.is_open() && link.pump();
   }
 
-  /// A fence has stood long enough.
+  /// A fence was held for long enough.
   void hold() {
     std::vector<std::shared_ptr<FenceProof>> ready;
     for (const auto& [hash, one] : work) {
