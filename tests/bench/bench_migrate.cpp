@@ -1,7 +1,7 @@
-// How long a migration takes beside a plain bulk insert of the same final rows into the same tables, indexes and
-// triggers, in the same run, and how much memory it needs. Usage: bench_migrate [RECORDS=1000000] [FOLDER] Then the
-// same records again as lnd's channel.db, taken in by --from-lnd, and added to what an earlier copy of that file held.
-// Every hundredth record repeats an earlier payment; one hash in a hundred has a status of its own.
+// How long a migration takes, compared in the same run with a plain bulk insert of the same final rows into the same
+// tables, indexes and triggers, and how much memory it needs. Usage: bench_migrate [RECORDS=1000000] [FOLDER] Then the
+// same records again as lnd's channel.db, imported by --from-lnd, and added to an import of an earlier copy of that
+// file. Every hundredth record repeats an earlier payment; one hash in a hundred has a status of its own.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

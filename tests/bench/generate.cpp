@@ -1,9 +1,9 @@
-// Fills a payment database with a history, through the store itself: what stands there is what paytower would have
-// stored.
+// Fills a payment database with a history through the store itself, so it holds what paytower would have stored.
 //
-//   paytower_generate DATABASE COUNT [NODE]     every 10th payment failed, every 1000th ended unknown, the last 3 are
-//   open:
-//                                               handed to NODE (a public key), which has not seen them
+//   paytower_generate DATABASE COUNT [NODE]
+//
+// Every 10th payment has failed, every 1000th has ended unknown, and the last 3 are open: handed over to NODE (a public
+// key), which has no record of them.
 #include <array>
 #include <cstdio>
 #include <cstdlib>

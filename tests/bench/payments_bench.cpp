@@ -1,6 +1,6 @@
-// What a payment costs, beside what the disk and SQLite allow, in one run. The figures are Google Benchmark's, its
-// flags are taken
-// (--benchmark_filter=lifecycle/, --benchmark_repetitions=9, --benchmark_out=FILE); the table of ratios is ours.
+// What a payment costs, compared in one run with what the disk and SQLite allow. The measuring is Google Benchmark's,
+// and so are the flags (--benchmark_filter=lifecycle/, --benchmark_repetitions=9, --benchmark_out=FILE); the table of
+// ratios is ours.
 #include <sqlite3.h>
 
 #include <chrono>

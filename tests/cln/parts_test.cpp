@@ -1,4 +1,4 @@
-// Payments in parts: sets of routes, and what stands in the way of each part's hand-over and fence.
+// Payments in parts: sets of routes, and what is in the way of each part's hand-over and fence.
 #include <doctest/doctest.h>
 
 #include <set>

@@ -466,7 +466,7 @@ class Others(BesideLnd):
         self.ok("resume", held_hash)
 
     def test_assumed_failed_and_settled_after_all(self):
-        """R8: the late success wins over the word."""
+        """R8: the late success wins over the decision by hand."""
         invoice, payment_hash = self.made(hold=True)
         fault = self.fault(do="pause", path=SEND, hash=payment_hash, moment="accepted")
         self.send_until(invoice, fault=fault)

@@ -337,7 +337,7 @@ class Sources(harness.World):
         self.assertEqual(rows, known)
         self.assertEqual(self.taken(path)["read"], 0)
 
-    # --- the operator's word ---
+    # --- decisions by hand ---
 
     def send_to(self, payment_hash):
         to = self.decode(self.invoice())["destination"]

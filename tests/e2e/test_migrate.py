@@ -124,7 +124,7 @@ class Migrate(harness.World):
         report = self.ok("migrate", "--dry-run", "--json", env={"TMPDIR": temporary}).json()
         self.assertEqual(report["read"], 4)
         self.assertEqual([digest(self.db + end) for end in names], before)
-        shared = digest(self.db + "-shm")   # SQLite makes the index anew after a crash; from then on it stays, too
+        shared = digest(self.db + "-shm")   # SQLite makes the index again after a crash; from then on it stays the same too
         self.ok("migrate", "--dry-run", "--json", env={"TMPDIR": temporary})
         self.assertEqual([digest(self.db + end) for end in names] + [digest(self.db + "-shm")], before + [shared])
         self.assertEqual(os.listdir(temporary), [])

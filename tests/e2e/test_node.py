@@ -12,9 +12,9 @@ import harness
 from harness import World
 
 NOBODY = 65534
-MANY = 150 if harness.SANITIZED else 500  # each is a few processes, which a sanitizer makes slow to start
-PARALLEL = "483"  # of one call: as many HTLCs as a channel direction holds
-MOST_RESIDENT_KIB = 40 * 1024  # of paytower with so many payments open: twice what it takes
+MANY = 150 if harness.SANITIZED else 500  # each one is a few processes, which a sanitizer makes slow to start
+PARALLEL = "483"  # --parallel of one call: as many HTLCs as a channel direction holds
+MOST_RESIDENT_KIB = 40 * 1024  # limit for paytower with this many open payments: twice what it needs
 
 
 class Node(World):

@@ -736,7 +736,7 @@ class Faults(Serve):
         params = self.prepare(client, "--hold", "100ms")
         client.ask("sendpay", params)
         asked = client.ask("listsendpays", {"payment_hash": params["payment_hash"]})
-        answer = client.read()  # the other one was lost, and the connection stands
+        answer = client.read()  # the first one was lost, and the connection is still there
         while answer["id"] != asked:
             answer = client.read()
         self.assertEqual(len(answer["result"]["payments"]), 1)

@@ -1,4 +1,4 @@
-// A fuzzer's bytes as a bucket: the form of raw_bytes(), taken as far as it can be read.
+// A fuzzer's bytes as a bucket: in the form of raw_bytes(), as far as they can be read.
 #pragma once
 
 #include <algorithm>

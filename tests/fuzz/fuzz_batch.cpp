@@ -1,5 +1,5 @@
-// libFuzzer target for the lines of send --batch. Invariants: every line is read or refused with words, whatever flags
-// it holds, and what is read keeps to the bounds of the flags.
+// libFuzzer target for the lines of send --batch. Invariants: every line is read, or refused with a message, whatever
+// flags it has; and what is read is within the bounds of the flags.
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
-// The input is a channel.db: it is opened, and all of it is read. A refusal is an answer; anything else that is thrown,
-// and whatever the sanitizers see, is a find.
+// libFuzzer target for channel.db: the input is opened, and all of it is read. A refusal is fine; anything else that is
+// thrown, and whatever the sanitizers report, is a bug.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -1,6 +1,6 @@
-// libFuzzer target for BOLT 11. A first byte of '#' makes the rest five-bit words of an invoice with a right checksum,
-// so that the fields behind it are reached; anything else is the text of an invoice. Invariants: what is read and can
-// be written again is read back the same, and what is accepted today is read the same under the older rules.
+// libFuzzer target for BOLT 11. If the first byte is '#', the rest are five-bit words of an invoice, which get a right
+// checksum so that the fields are reached; otherwise the input is the text of an invoice. Invariants: what is read and
+// can be written again is read back the same, and what is accepted today is read the same under the older rules.
 #include <algorithm>
 #include <array>
 #include <string>

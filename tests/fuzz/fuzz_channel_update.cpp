@@ -1,6 +1,6 @@
 // libFuzzer target for the failure message that a node on the way sends, with its channel_update (M4). The first byte
 // says where on a route of three hops it failed, and with which code; the rest is the message. Invariants: nothing is
-// believed that the node did not sign, what is believed is of its own channel, and a policy that is written is read
+// believed that the node did not sign, or that is about another node's channel, and a policy that is written is read
 // back the same.
 #include <algorithm>
 

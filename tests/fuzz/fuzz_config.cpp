@@ -1,5 +1,5 @@
-// libFuzzer target for the config file. Invariants: it is read or refused with the line that is wrong, and no value
-// that is kept holds a line end.
+// libFuzzer target for the config file. Invariants: it is read, or refused with the line that is wrong, and no value
+// that is kept contains a newline.
 #include "cli/commands/commands.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 // libFuzzer target for `simulate network --import`: lncli's describegraph and Core Lightning's listchannels.
-// Invariants: channels have two nodes in order and a policy at least, and a graph that is accepted makes a network or
+// Invariants: channels have two nodes in order and at least one policy, and a graph that is accepted makes a network or
 // is refused.
 #include <nlohmann/json.hpp>
 
@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   sim::NetworkParams params;
   params.graph = &*graph;
   if (!sim::check_network(params)) return 0;
-  static TestLedger ledger;  // what an input has put there goes with its transaction
+  static TestLedger ledger;  // each input's network is undone with its transaction
   try {
     ledger.write([&](sim::LedgerTx& tx) {
       (void)sim::build_network(tx, params);

@@ -1,5 +1,5 @@
-// The input is one payment's bucket: a byte for the version, then the copy as raw_bytes() writes it, taken as far as it
-// can be read. It is decoded; every record must come out with its raw bytes, and nothing may be thrown.
+// libFuzzer target for one payment's bucket: a byte for the version, then a copy in the form of raw_bytes(), as far as
+// it can be read. It is decoded; every record must keep its raw bytes, and nothing may be thrown.
 #include <cstdint>
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
-// libFuzzer target for the frozen codec of lnd's outgoing payments. Invariants: what is read lies inside the input and
-// within its bounds, what is refused names why, a record read is the same when it is read again, and one byte more or
-// less is none.
+// libFuzzer target for the frozen codec of lnd's outgoing payments. Invariants: what is read is inside the input and
+// within its bounds, a refusal names the reason, a record is read the same again, and with one byte more or less it is
+// refused.
 #include "migrations/legacy_record.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-// libFuzzer target for what an lnd answers, its macaroon file and its lnd.conf. Invariants: everything is read or
-// refused, what is concluded as paid or not sent has its proof or its word, and nothing that is read is beyond bounds.
+// libFuzzer target for lnd's answers, its macaroon file and its lnd.conf. Invariants: everything is read or refused,
+// "paid" has its proof, "not sent" has one of lnd's own sentences, and nothing that is read exceeds its bounds.
 #include <array>
 #include <string>
 

@@ -1,5 +1,5 @@
-// The input is an SQLite file as lnd might have: native tables, or the key-value tree. It is opened as an import does
-// and read to its end: records come out, or a refusal; the file is the same afterwards and nothing lies beside it.
+// libFuzzer target for lnd's SQLite files: native tables, or the key-value tree. The input is opened as an import does,
+// and read to its end: it gives records or a refusal. The file must not change, and no other file may appear beside it.
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>

@@ -1,6 +1,6 @@
-// libFuzzer target for what an HTTP server answers. The first byte says the form, the bound and how the bytes are cut
-// into reads. Invariants: cuts change nothing of what it comes to, no body or line is longer than its bound, and an
-// answer that was refused or is complete stays so.
+// libFuzzer target for the answers of an HTTP server. The first byte says the form, the bound, and how the bytes are
+// cut into reads. Invariants: cuts do not change the result, no body or line is longer than its bound, and an answer
+// that is refused or complete stays so.
 #include <string>
 #include <vector>
 

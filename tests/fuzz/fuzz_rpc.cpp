@@ -1,5 +1,5 @@
-// libFuzzer target for what a node answers. The first byte says how the stream is cut into reads. Invariants: cuts
-// change nothing, no frame is longer than the bound, and whatever an answer holds is read or refused.
+// libFuzzer target for the answers of a node. The first byte says how the stream is cut into reads. Invariants: cuts
+// change nothing, no frame is longer than the bound, and whatever an answer contains is read or refused.
 #include <string>
 #include <vector>
 

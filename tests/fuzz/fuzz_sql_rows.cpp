@@ -1,6 +1,6 @@
-// The input is the rows of one payment of lnd's native SQL tables, in the form of raw_bytes(). They are decoded as a
-// payment and as a duplicate; what comes out must be kept whole, decode again from what was kept, and nothing may be
-// thrown.
+// libFuzzer target for the rows of one payment of lnd's native SQL tables, in the form of raw_bytes(). They are decoded
+// as a payment and as a duplicate. The result must keep all of them and decode again from what was kept, and nothing
+// may be thrown.
 #include <cstdint>
 #include <cstdlib>
 

@@ -1,6 +1,6 @@
-// libFuzzer target for the words of a command line: amounts, percents, durations, times, hashes, and what is pasted for
-// an invoice. Invariant: what is read is within its range, and its shortest text is read back the same. An error's
-// words hold no secret.
+// libFuzzer target for values on a command line: amounts, percents, durations, times, hashes, and what is pasted as an
+// invoice. Invariants: what is read is within its range, its shortest text is read back the same, and no error message
+// contains a secret.
 #include "cli/input/amount.h"
 #include "cli/input/hash.h"
 #include "cli/input/payable_text.h"

@@ -73,7 +73,7 @@ void write_file(const std::string& path, const Bytes& bytes) {
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
-/// The file's payments as fuzz_kv_payment takes them.
+/// Writes a file's payment in the form that fuzz_kv_payment reads.
 void write_raw(const std::string& from, const std::string& to, std::uint32_t version) {
   const db::lnd::ChannelDb database = db::lnd::ChannelDb::open(from);
   db::lnd::PageSet pages(database.file());
@@ -84,7 +84,7 @@ void write_raw(const std::string& from, const std::string& to, std::uint32_t ver
   write_file(to, raw);
 }
 
-/// Small files of lnd's in SQLite, and the rows of the first payment.
+/// Writes small SQLite files of lnd, and the rows of the first payment.
 void write_sqlite(const std::string& files, const std::string& rows) {
   make_many_sql(files + "native", 3, 512);
   make_many_kv_sql(files + "key-value", 3, 512);

@@ -36,7 +36,7 @@ class SeedFolder {
   std::size_t count_ = 0;
 };
 
-/// As a text, and as the words that fuzz_bolt11 gives a checksum of its own.
+/// Invoices as texts, and as the words to which fuzz_bolt11 adds a checksum.
 void bolt11(SeedFolder folder) {
   std::ifstream file(data + "bolt11/spec_vectors.json");
   const auto vectors = nlohmann::json::parse(file);

@@ -1,4 +1,4 @@
-// Seeds of the targets that read text.
+// Seeds for the fuzz targets that read text.
 #pragma once
 
 #include <string>

@@ -1,9 +1,9 @@
-// Goal: M1, M2: what each failure code teaches, from each place of a route. Method: one table, and every line of it put
-// to a payment of its own and to what it teaches others.
+// Goal: M1, M2: what each failure code teaches, from each place of a route. Method: one table, each line of which is
+// tried on a payment of its own and on what other payments learn from it.
 //
-// A route of three channels: ours (1), the middle one (2) and the last one (3). The places are where the failing node
-// stands: our own (channel 1 behind it), our peer (channel 2), the last hop (channel 3), the payee.
-//   C    the channel behind the place, whatever the amount     c  the same, for as much as it was to carry, or more
+// A route of three channels: ours (1), the middle one (2) and the last one (3). The places of the failing node are: our
+// own node (channel 1 comes next), our peer (channel 2), the last hop (channel 3), the payee.
+//   C    the channel after the place, whatever the amount     c  the same, for as much as it was to carry, or more
 //   N    the node                                              -  nothing
 //   all  every channel but ours: nobody knows who it was       !  the payment ends
 // "own": what is excluded from then on within the payment. "others": what is advised against to other payments.

@@ -128,7 +128,7 @@ inline Attempt foreign_attempt() {
   return attempt;
 }
 
-/// What the store's constraints and triggers let stand.
+/// True if the store's constraints and triggers accept the payment.
 inline bool storable(const Payment& payment) {
   bool open = false;
   bool settled = false;

@@ -1,5 +1,4 @@
-// What lnd shows of one hash, how an attempt of ours stands at that moment, and what is decided then, as a line of
-// text.
+// What lnd shows of one hash, the state of our attempt at that moment, and what is decided then, as a line of text.
 #pragma once
 
 #include <functional>

@@ -16,7 +16,7 @@ namespace paytower::test {
 
 namespace {
 
-/// As lnd declares them, as far as they are read: columns, keys and the indexes that an import asks for.
+/// lnd's tables, as far as they are read: columns, keys, and the indexes that an import needs.
 const char* const native_tables = R"sql(
 CREATE TABLE migration_tracker (version INTEGER UNIQUE NOT NULL, migration_time TIMESTAMP NOT NULL);
 CREATE TABLE graph_nodes (id INTEGER PRIMARY KEY, version SMALLINT NOT NULL, pub_key BLOB NOT NULL);

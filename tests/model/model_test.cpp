@@ -1,4 +1,4 @@
-// Goal: no order of crashes, losses, lies and words breaks a rule, and every state has a way out.
+// Goal: no order of crashes, losses, false answers and decisions by hand breaks a rule, and every state has a way out.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@ using namespace paytower::model;
 
 namespace {
 
-/// The largest configurations are for optimised builds: a sanitizer makes each of their states ten times dearer, and
+/// The largest configurations are for optimised builds: a sanitizer makes each of their states ten times slower, and
 /// the code that runs is the same in the smaller ones.
 constexpr bool quick_build() {
 #if defined(__OPTIMIZE__) && !defined(PAYTOWER_SANITIZED)
@@ -197,7 +197,7 @@ TEST_CASE("model: a switch that keeps to its contract and no more") {
 }
 
 // Two tries of a hash in one process: an answer that was asked for before the last attempt ended must not count as the
-// look behind that end (R9).
+// look after that end (R9).
 TEST_CASE("model: two tries in one process with looks under way") {
   Config config = small("two tries, stale looks");
   config.tries = 2;

@@ -184,7 +184,7 @@ TEST_CASE("flow: a cheap path that stands in the way of two others gives way") {
   //   n0 --- n1 --- n3 --- n5     each carries 1,000,000 sat. The cheapest way is n0, n1, n4, n5: it takes all that n1
   //      \       \         /      gets and all that n4 can send on. So part of it must go by n3 again, that what n2
   //      sends
-  //       n2 ---- n4 -----        finds room behind n4.
+  //       n2 ---- n4 -----        finds room after n4.
   TestLedger ledger;
   Net net;
   ledger.write([&](LedgerTx& tx) {

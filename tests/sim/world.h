@@ -1,8 +1,10 @@
-// A small simulated network with known numbers, and the words in which the tests speak about it.
+// A small simulated network with known numbers, and what the tests do with it.
 //
-//   n0 --A-- n1 --B-- n2 --C-- n3      fees: n1 over B 1000 msat + 100 ppm, delta 40; n2 over C 500 msat + 1000 ppm,
-//   delta 30
-//     \--D-- n4 --E-- n3               the second way is dearer: n4 over E 400,000 msat + 0 ppm, delta 10
+//   n0 --A-- n1 --B-- n2 --C-- n3
+//     \--D-- n4 --E-- n3
+//
+// n1 over B: 1000 msat + 100 ppm, delta 40. n2 over C: 500 msat + 1000 ppm, delta 30. n4 over E: 400,000 msat + 0 ppm,
+// delta 10: this way costs more.
 #pragma once
 
 #include <doctest/doctest.h>

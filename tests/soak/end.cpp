@@ -115,9 +115,9 @@ bool Run::may_need_a_decision(const Payment& payment) {
   return excused_.contains(payment.request.hash) || beside_anothers_payment(payment);
 }
 
-/// Paid by another user of the node while our own request was lost. The switch refuses to fence our attempt for as long
-/// as it keeps their complete record, and it takes no HTLC of ours either: each resume asks once and leaves. It ends
-/// when the node erases that record, or by the operator's word; the payment itself has its end.
+/// Paid by another user of the node while our own request was lost. The switch refuses to fence our attempt as long as
+/// it has their complete record, and it accepts no HTLC of ours either: each resume asks once and leaves. That ends
+/// when the node erases the record, or by a decision by hand; the payment itself has ended.
 bool Run::beside_anothers_payment(const Payment& payment) {
   if (payment.status() != PaymentStatus::succeeded) return false;
   bool theirs = false;

@@ -26,7 +26,7 @@ enum class Met : std::uint8_t {
   proof_beside,      ///< a part settled, and the end of another one was not known
   lost_preimage,     ///< a part's record went, and another part had the proof
   stopped_beside,    ///< cancel, deadline or a final failure while parts were open
-  closed,            ///< by the operator's word
+  closed,            ///< by a decision by hand
   half_handed_over,  ///< the process died between the hand-overs of a round
   theirs,            ///< another user of the node paid the hash
   count

@@ -26,7 +26,7 @@ constexpr std::uint64_t most_payments = 1'000;  // of one run
 struct Plan {
   std::uint64_t first = 1;
   std::uint64_t last = 20;
-  std::uint64_t fresh = 0;  ///< so many seeds of today instead
+  std::uint64_t fresh = 0;  ///< if set, this many new random seeds instead
   std::uint64_t payments = 100;
 };
 

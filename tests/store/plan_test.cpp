@@ -175,7 +175,7 @@ TEST_CASE(
   const TempFolder folder;
   Store store(folder.file("p"));
   fill(store);
-  // After so many indexes a walk asks where a range of times begins.
+  // After so large a gap of indexes, a walk asks where a range of times begins.
   raw(folder.file("p"))->exec("UPDATE sqlite_sequence SET seq = 20000 WHERE name = 'payments'");
   (void)store.initiated(99);
   std::set<std::string> statements;

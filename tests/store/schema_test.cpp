@@ -19,11 +19,19 @@ using namespace paytower;
 namespace {
 
 // Some rows to work on. Hashes and preimages are single bytes, repeated. Payments:
-//  1 in flight (own attempt 11)   2 paid (21)              3 failed (31)          4 unknown, preimage lost (41)
-//  5 initiated                    6 failed by the operator's word (61, watched)
-//  7 stopped, attempt failed (71) 8 imported, paid, with duplicate 9             10 in flight, attempt accepted (101)
-// 11 failed, settled later (111, failed before; 112 settled): late_preimage      12 failed (121 settled late, not
-// stored yet) 13 imported AMP, paid (131, of its own hash)                                   14 imported AMP, failed
+//   1 in flight (own attempt 11)
+//   2 paid (21)
+//   3 failed (31)
+//   4 unknown, preimage lost (41)
+//   5 initiated
+//   6 marked as failed by hand (61, watched)
+//   7 stopped, attempt failed (71)
+//   8 imported, paid, with duplicate 9
+//  10 in flight, attempt accepted (101)
+//  11 failed, settled later (111, failed before; 112 settled): late_preimage
+//  12 failed (121 settled late, not stored yet)
+//  13 imported AMP, paid (131, of its own hash)
+//  14 imported AMP, failed
 const char* const rows = R"sql(
 INSERT INTO store_meta (id, store_id, created_ns) VALUES (1, zeroblob(16), 1);
 INSERT INTO schema_migrations (version, name, sha256, applied_ns) VALUES (2, '0002', zeroblob(32), 1);
@@ -108,7 +116,7 @@ std::vector<Case> cases() {
   // --- InitPayment ---
   yes(payment(20, 20));
   yes(payment(20, 3));  // again after FAILED
-  yes(payment(20, 6));  // again after the operator's word
+  yes(payment(20, 6));  // again after it was marked as failed by hand
   no(payment(20, 1), "in_flight");
   no(payment(20, 5), "in_flight");
   no(payment(20, 2), "already_paid");

@@ -150,7 +150,7 @@ class Talk {
 
   World& world_;
   std::vector<SwitchEvent> heard_;
-  bool lost_ = true;  ///< Disconnected came behind the last identity
+  bool lost_ = true;  ///< Disconnected came after the last identity
   std::map<AttemptKey, Told> ends_;
   std::map<PaymentHash, Marks> marks_;  ///< of the first look
   std::vector<Asked> attempts_;
