@@ -111,7 +111,7 @@ std::optional<Bytes> failure_message(const FailedForward& what, const ChannelPol
                                      const std::array<std::uint8_t, 32>& key) {
   const auto before = bytes_before_update(what.code);
   if (!before) return std::nullopt;
-  Bytes behind(chain_hash_bytes, 0);  // the hash of no chain
+  Bytes behind(chain_hash_bytes, 0);  // a chain hash of zeros: no chain has it
   put_big_endian(behind, policy.channel.channel.value, 8);
   put_big_endian(behind, policy.timestamp, 4);
   put_big_endian(behind, has_htlc_max, 1);

@@ -95,11 +95,12 @@ enum class Evidence {
   not_yet,             ///< something of the hash still moves: look again
   money_left,          ///< it has paid: the money has left
   unknown,             ///< lists are erased or missing: nothing may be concluded, now or later
-  late,                ///< the time of its request is over, and a fence proves that no copy of it is still on its way
-  never,               ///< the same, proven, and it was not executed
-  erased,              ///< it ran and has failed, but the switch has erased the details
-  no_htlc,             ///< there is a pending record that is old, but no HTLC of it is shown
-  stranded,            ///< there is a pending record without an HTLC, and there can never be one
+  /// The time of its request is over: now a fence can prove that no copy of it is still on its way.
+  late,
+  never,     ///< that is proven, and it was not executed
+  erased,    ///< it ran and has failed, but the switch has erased the details
+  no_htlc,   ///< there is a pending record that is old, but no HTLC of it is shown
+  stranded,  ///< there is a pending record without an HTLC, and there can never be one
 };
 /// `fenced`: a fence of ours holds the id, so that it can no longer make an HTLC. `run`: the run of the switch that was
 /// looked at.

@@ -92,7 +92,7 @@ class Connection {
   /// For SQLite's hook: after a commit the log has this length.
   void note_commit(std::int64_t wal_bytes);
 
-  /// R10: after this, every write_tx throws StoreError. For write_tx.
+  /// R10, for write_tx: from now on every write_tx on this connection throws StoreError.
   void mark_broken() { broken_ = true; }
   [[nodiscard]] bool broken() const { return broken_; }
 
