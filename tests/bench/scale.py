@@ -92,7 +92,7 @@ class World:
 def delete(world):
     """Deletes half of the payments (of five million at most). The first run is killed halfway; the second runs while others read and pay."""
     bound = max(world.size - DELETED_AT_ONCE, world.size // 2)
-    # As many newer payments stay as were above the limit before: --older-than counts from now.
+    # --older-than counts back from now: the oldest `size - bound` payments go, and `bound` stay.
     age = f"{int(time.time()) - (EPOCH + (world.size - bound) * SPACING)}s"
     command = ["delete", "--all", "--include-non-failed", "--older-than", age, "--yes"]
     before = world.rows()

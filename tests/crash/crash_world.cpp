@@ -94,7 +94,7 @@ class CrashWorld::WatchedSwitch final : public Switch {
     if (!world_.beside || std::exchange(world_.somebody_beside_, true)) return;
     world_.beside();
     world_.somebody_beside_ = false;
-    if (world_.disk.dead()) throw Killed{};  // the machine died, not only the process
+    if (world_.disk.dead()) throw Killed{};  // the machine may have died in what the others did
   }
   CrashWorld& world_;
   Switch& inner_;

@@ -78,7 +78,8 @@ class BesideLnd(harness.World):
         (peer or self.peer)("wait", hash=payment_hash, state=state, count=count, seconds=seconds)
 
     def send_until(self, invoice, *more, env=None, **until):
-        """Sends until lnd has reached the state `until` (`wait` of tests/lndnode), then interrupts the send, which leaves like exit 4."""
+        """Sends until lnd has reached the state `until` (`wait` of tests/lndnode), then terminates the send: like exit 4, the
+        outcome is open."""
         process = self.popen("send", invoice, "--yes", *(() if "--timeout" in more else LONG), *more, env=env)
         try:
             self.peer("wait", seconds=PATIENCE, **until)

@@ -133,7 +133,7 @@ std::vector<Case> cases() {
   no(payment(20, 20, ", preimage, ended_ns", ", h(120), 1"), "conflict");
   no(payment(20, 20, ", end_note, ended_ns", ", 1, 1"), "conflict");
   no(payment(20, 20, ", fail_reason, late_preimage, ended_ns", ", 1, h(120), 1"), "conflict");
-  // Imported payments are stored with their end, but never when their hash is live.
+  // Imported payments come with their end. One that would make a hash live a second time is refused.
   yes(payment(20, 20, ", provenance, preimage, ended_ns", ", 1, h(120), 1"));
   yes(payment(20, 20, ", provenance", ", 2"));
   yes(payment(20, 1, ", provenance, fail_reason, ended_ns", ", 2, 1, 1"));
