@@ -29,7 +29,9 @@ std::string why_left(const Error& error) {
 }
 
 void print_outcome(Session& session, const DriveResult& result, ReportStyle style) {
-  print_payment(session, *result.payment, style.sent ? &result : nullptr, result.why_open);
+  WhyOpen why_open = result.why_open;
+  why_open.unasked = result.error && result.error->code == Errc::switch_unavailable;
+  print_payment(session, *result.payment, style.sent ? &result : nullptr, why_open);
 }
 
 /// Something of the payment may be in flight.

@@ -77,6 +77,12 @@ std::string failed_text(const Payment& payment, const WhyOpen& why) {
 
 /// A copy of its request may still be on its way.
 std::string unanswered_text(const Attempt& attempt, const std::string& name) {
+  if (attempt.dies_at && *attempt.dies_at < SystemClock().wall()) {
+    return fmt::format(
+        "In flight: no reply to {} has come, and the node does not start it any more; a resume that may stay for 20 s "
+        "proves whether it did. Do not pay again.\n",
+        name);
+  }
   const std::string block = fmt::format("block {}", *attempt.total_time_lock);
   const std::string until =
       attempt.dies_at ? fmt::format("{} ({} at the latest)", time_text(*attempt.dies_at), block) : block;
@@ -95,8 +101,7 @@ std::string gone_text(const AttemptKey& key) {
 std::string without_htlc_text(const AttemptKey& key) {
   return fmt::format(
       "In flight: the node calls attempt {} pending, but shows no HTLC of it: it was probably never sent, and may "
-      "never "
-      "end by itself. Do not pay again.\n",
+      "never end by itself. Do not pay again.\n",
       key.id.value);
 }
 
@@ -117,6 +122,10 @@ bool any_known_in_flight(const Payment& payment) {
 }
 
 std::string open_text(const Payment& payment, const WhyOpen& why) {
+  if (why.unasked) {
+    return "In flight, as far as is known: the node cannot be asked whether there is a result by now. Do not pay "
+           "again.\n";
+  }
   if (why.gone) return gone_text(*why.gone);
   if (why.without_htlc) return without_htlc_text(*why.without_htlc);
   const bool other = why.blocker != Blocker::none && why.blocker != Blocker::closed_by_hand;
@@ -365,7 +374,8 @@ std::string blocker_text(Blocker blocker) {
     case Blocker::closed_by_hand: return {};
     case Blocker::other_user: return "another user of the node is paying this payment hash";
     case Blocker::other_check:
-      return "a paytower with another database is checking this payment hash at the node, which takes a minute";
+      return "a paytower with another database is checking this payment hash at the node, which takes up to two "
+             "minutes";
     case Blocker::unfinished:
       return "the node keeps an unfinished record of this payment hash that is not ours; it ends with its owner, or "
              "when the node starts again";

@@ -211,7 +211,7 @@ Error blocked_by(const Payment& payment, Blocker blocker, bool watched) {
     return {
         Errc::in_flight,
         "a paytower with another database is checking this payment hash at the node; nothing was sent. Try again in "
-        "a minute",
+        "two minutes",
         {}};
   }
   if (blocker == Blocker::unfinished) {

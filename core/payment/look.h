@@ -98,6 +98,7 @@ struct WhyOpen {
   Blocker blocker = Blocker::none;           ///< why there is a HashBusy
   std::optional<AttemptKey> without_htlc{};  ///< the switch calls it pending, but shows no HTLC of it
   std::optional<AttemptKey> gone{};          ///< there is no record of it any more, and it may have been paid
+  bool unasked = false;                      ///< there was no look: the switch cannot be asked
 };
 
 /// What a look means for one payment. With an alarm there are no events: nothing may be concluded or done (exit 8).

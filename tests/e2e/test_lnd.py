@@ -87,6 +87,16 @@ class Ways(BesideLnd):
             self.assertEqual(self.questions() - before, questions)
             self.assert_paid(payment_hash, 15_000, 1)
 
+    def test_an_lnd_that_starts_has_not_said_that_there_is_no_route(self):
+        for status, code, message in ((500, 2, "wallet locked, unlock it to enable full RPC access"),
+                                      (500, 2, "the RPC server is in the process of starting up, but not yet ready to accept calls")):
+            invoice, payment_hash = self.made()
+            faults = [self.fault(do="status", path="/v1/graph/routes", nth=n + 1, status=status, code=code, message=message) for n in range(3)]
+            self.ok("send", invoice, "--yes")
+            for fault in faults:
+                self.peer("disarm", fault=fault)
+            self.assert_paid(payment_hash, 50_000, 1)
+
     def questions(self):
         return len(self.peer("requests", path="/v1/graph/routes")["requests"])
 

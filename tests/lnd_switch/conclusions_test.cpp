@@ -306,6 +306,25 @@ TEST_CASE("lnd: what follows from every recorded look") {
   CHECK(kinds[Track::nothing] > 2);
 }
 
+TEST_CASE("lnd: an lnd that comes, goes or is not understood says nothing about routes") {
+  PublicKey own;
+  const auto answer = [&](int status, const std::string& message) {
+    return conclude_routes(status, json{{"code", 2}, {"message", message}, {"details", json::array()}}.dump(), own, 1);
+  };
+  for (const char* words :
+       {"wallet locked, unlock it to enable full RPC access", "waiting to start, RPC services not available",
+        "the RPC server is in the process of starting up, but not yet ready to accept calls",
+        "htlcswitch shutting down"})
+    CHECK(std::holds_alternative<NothingKnown>(answer(500, words)));
+  CHECK(std::holds_alternative<NothingKnown>(answer(503, "later")));
+  for (const char* body : {"", "<html>", "[]", R"({"routes":7})"}) {
+    CHECK(std::holds_alternative<NothingKnown>(conclude_routes(200, body, own, 1)));
+    CHECK(std::holds_alternative<NothingKnown>(conclude_routes(502, body, own, 1)));
+  }
+  for (const char* words : {"unable to find a path to destination", "insufficient local balance", "something else"})
+    CHECK(std::holds_alternative<RestError>(answer(500, words)));
+}
+
 TEST_CASE("lnd: why there is no route") {
   CHECK(why_no_route({2, "insufficient local balance", false}).code == DetailCode::no_balance);
   const FailureDetail other = why_no_route({2, "unable to find a path to destination", false});

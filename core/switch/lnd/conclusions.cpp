@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/core.h>
+
 namespace paytower::lnd {
 
 namespace {
@@ -30,6 +32,17 @@ bool has_no_room(std::string_view words) {
   return words.starts_with("attempted value exceeds payment amount: attempted=") && words.ends_with(" mSAT");
 }
 
+/// Said before anything of the request is read.
+constexpr std::array<std::string_view, 2> door_is_shut = {"wallet locked, unlock it to enable full RPC access",
+                                                          "waiting to start, RPC services not available"};
+/// Of a question these say the same; of a hand-over they prove nothing.
+constexpr std::array<std::string_view, 2> going_or_coming = {
+    "the RPC server is in the process of starting up, but not yet ready to accept calls", "htlcswitch shutting down"};
+
+template <std::size_t N> bool is_one_of(std::string_view words, const std::array<std::string_view, N>& list) {
+  return std::find(list.begin(), list.end(), words) != list.end();
+}
+
 /// Whether the route may be to blame, or someone else who is in the way.
 enum class Refusal { of_request, of_moment };
 
@@ -37,10 +50,7 @@ enum class Refusal { of_request, of_moment };
 std::optional<Refusal> refused_at_door(std::string_view words) {
   if (words == "permission denied") return Refusal::of_request;
   if (has_expired(words) || has_no_room(words)) return Refusal::of_moment;
-  constexpr std::array<std::string_view, 2> not_yet = {"wallet locked, unlock it to enable full RPC access",
-                                                       "waiting to start, RPC services not available"};
-  const bool early = std::find(not_yet.begin(), not_yet.end(), words) != not_yet.end();
-  return early ? std::optional(Refusal::of_moment) : std::nullopt;
+  return is_one_of(words, door_is_shut) ? std::optional(Refusal::of_moment) : std::nullopt;
 }
 
 /// The allow-list: what lnd says only before it can have made a record or an HTLC (lnd/README 3).
@@ -74,6 +84,20 @@ SendMeaning conclude_send(int status, std::string_view body, const Mark& mark) {
   Failure failure{FailureCode::local_refusal, {}, {}, {}, kept_words(error->message)};
   if (refusal == Refusal::of_request) failure.source_index = 0;
   return {SendMeaning::Word::not_sent, {}, std::move(failure), {}};
+}
+
+RoutesMeaning conclude_routes(int status, std::string_view body, const PublicKey& own, std::uint32_t height) {
+  if (status == 200) {
+    auto routes = read_routes(body, own, height);
+    if (routes) return *std::move(routes);
+    return NothingKnown{"its answer to a question for routes cannot be read"};
+  }
+  auto error = read_error(body);
+  if (!error) return NothingKnown{fmt::format("lnd answers with status {}", status)};
+  const bool not_ready =
+      status == 503 || is_one_of(error->message, door_is_shut) || is_one_of(error->message, going_or_coming);
+  if (not_ready) return NothingKnown{kept_words(error->message)};
+  return *std::move(error);
 }
 
 TimeLimits conclude_limits(int status, std::string_view body) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "core/base/bytes.h"
 #include "core/payment/failure.h"
@@ -45,6 +46,13 @@ struct NothingKnown {
 using TrackMeaning = std::variant<NoRecord, Record, NothingKnown>;
 /// The first message of TrackPaymentV2 for `hash`, which is the state now.
 [[nodiscard]] TrackMeaning conclude_track(int status, std::string_view message, const PaymentHash& hash);
+
+/// Routes; or that there is none, in lnd's words; or an answer that says nothing about routes: lnd is starting,
+/// stopping, or not to be understood. Then the question has to be asked again.
+using RoutesMeaning = std::variant<std::vector<Route>, RestError, NothingKnown>;
+/// `own` and `height` as in read_routes().
+[[nodiscard]] RoutesMeaning conclude_routes(int status, std::string_view body, const PublicKey& own,
+                                            std::uint32_t height);
 
 /// What QueryRoutes says if it has no route.
 [[nodiscard]] FailureDetail why_no_route(const RestError& error);

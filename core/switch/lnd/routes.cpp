@@ -35,8 +35,10 @@ RouteQuestion without_limits(RouteQuestion question) {
 
 }  // namespace
 
-RouteSearch::RouteSearch(Link& link, RouteQuestion question, const PublicKey& own, std::uint32_t height, Done done)
-    : link_(link), question_(std::move(question)), own_(own), height_(height), done_(std::move(done)) {}
+RouteSearch::RouteSearch(Link& link, RouteQuestion question, const PublicKey& own, std::uint32_t height, Done done,
+                         Unheard unheard)
+    : link_(link), question_(std::move(question)), own_(own), height_(height), done_(std::move(done)),
+      unheard_(std::move(unheard)) {}
 
 void RouteSearch::start() {
   if (question_.demand.destination == own_) return end_with({});  // lnd would answer with a circle
@@ -59,10 +61,13 @@ void RouteSearch::put(const RouteQuestion& question, Found found) {
   const auto first = first_channels(question, own);
   if (first && first->empty()) return found({});
   link_.ask(routes_request(question, own), [self = shared_from_this(), found = std::move(found)](const RestEnd& end) {
-    self->error_ = read_error(end.body);
-    auto routes = read_routes(end.body, self->own_, self->height_);
-    const bool answered = end.kind == RestEnd::Kind::answered && end.head.status == 200;
-    found(answered && routes ? std::move(*routes) : std::vector<Route>{});
+    if (end.kind != RestEnd::Kind::answered) return self->unheard_(end.why);
+    RoutesMeaning meaning = conclude_routes(end.head.status, end.body, self->own_, self->height_);
+    if (const auto* nothing = std::get_if<NothingKnown>(&meaning)) return self->unheard_(nothing->why);
+    self->error_.reset();
+    if (auto* error = std::get_if<RestError>(&meaning)) self->error_ = std::move(*error);
+    auto* routes = std::get_if<std::vector<Route>>(&meaning);
+    found(routes != nullptr ? std::move(*routes) : std::vector<Route>{});
   });
 }
 
@@ -79,8 +84,9 @@ void RouteSearch::take_whole(const std::vector<Route>& routes) {
 void RouteSearch::look_at_channels(std::function<void()> next) {
   if (channels_) return next();
   link_.ask(channels_request(), [self = shared_from_this(), next = std::move(next)](const RestEnd& end) {
+    if (end.kind != RestEnd::Kind::answered) return self->unheard_(end.why);
     auto channels = read_channels(end.body);
-    if (end.kind == RestEnd::Kind::answered && channels) self->channels_ = std::move(*channels);
+    if (channels) self->channels_ = std::move(*channels);
     next();
   });
 }
@@ -138,7 +144,9 @@ void RouteSearch::explain() {
       const auto channels = spendable(self->channels_.value_or(std::vector<OwnChannel>{}));
       const auto own = self->channels_ ? explain_channels(channels, self->question_.demand, Msat{}) : std::nullopt;
       const bool excluded = !self->question_.excluded_channels.empty() || !self->question_.excluded_nodes.empty();
-      if (own) return self->end_with(*own);
+      // In parts it was tried as well.
+      const bool told = own && !(own->code == DetailCode::amount_in_one_part && self->question_.max_parts > 1);
+      if (told) return self->end_with(*own);
       self->end_with(excluded ? detail_of(DetailCode::excluded) : words);
     });
   });

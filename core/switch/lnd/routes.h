@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/driver/ports.h"
@@ -22,8 +23,13 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
 
-  /// `height`: of the chain; the routes' delays count from it. `done` is not called when the questions are dropped.
-  RouteSearch(Link& link, RouteQuestion question, const PublicKey& own, std::uint32_t height, Done done);
+  /// lnd could not be asked, and why: nothing is known about routes.
+  using Unheard = std::function<void(const std::string&)>;
+
+  /// `height`: of the chain; the routes' delays count from it. Ends with one call, of `done` or of `unheard`; with none
+  /// when the questions are dropped, which `unheard` has to do.
+  RouteSearch(Link& link, RouteQuestion question, const PublicKey& own, std::uint32_t height, Done done,
+              Unheard unheard);
   /// REQUIRES: owned by a shared_ptr, which the search keeps alive until its end.
   void start();
 
@@ -44,6 +50,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   PublicKey own_;
   std::uint32_t height_;
   Done done_;
+  Unheard unheard_;
   std::optional<std::vector<OwnChannel>> channels_;
   std::optional<RestError> error_;  ///< the last error of lnd
 };

@@ -193,7 +193,8 @@ struct LndSwitch::Impl {
     const auto state = read_state(end.body);
     if (!state) return give_up(words_of(end), false);
     if (*state != ServerState::active)
-      return give_up("lnd is not ready: its wallet is locked, or it is starting", true);
+      return give_up("lnd is not ready: its wallet is locked (`lncli unlock`) or not made yet, or lnd is starting",
+                     true);
     link.ask(node_info_request(), [this](const RestEnd& told) { take_node(told); });
   }
 
@@ -529,8 +530,10 @@ void LndSwitch::look(const PaymentHash& hash, std::span<const Marks> /*since*/) 
 
 void LndSwitch::ask_route(const RouteQuestion& question) {
   if (!impl_->present()) return;
-  std::make_shared<RouteSearch>(impl_->link, question, impl_->node.key, impl_->node.height,
-                                [impl = impl_.get()](RouteAnswer answer) { impl->tell(std::move(answer)); })
+  std::make_shared<RouteSearch>(
+      impl_->link, question, impl_->node.key, impl_->node.height,
+      [impl = impl_.get()](RouteAnswer answer) { impl->tell(std::move(answer)); },
+      [impl = impl_.get()](const std::string& why) { impl->give_up(why, true); })
       ->start();
 }
 
