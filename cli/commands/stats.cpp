@@ -250,10 +250,12 @@ std::string open_text(const db::PaymentStats& stats, UnixNs now, std::size_t col
     if (open.payments == 0 || !open.oldest) continue;
     const std::string where =
         open.where ? fmt::format(" on {}", printable(open.where->network)) : ", without an HTLC at this moment";
-    text += fmt::format("  {} of {}{}\n    oldest {} ({})\n", counted(open.payments, "payment"), sats(open.amount_msat),
-                        where, time_text(*open.oldest), relative_time(*open.oldest, now));
-    if (open.where)
-      text += fmt::format("{}\n", wrapped(fmt::format("    node {}", open.where->node.hex()), columns, 4));
+    const auto line = [columns](const std::string& words, std::size_t indent) {
+      return fmt::format("{}\n", wrapped(words, columns, indent));
+    };
+    text += line(fmt::format("  {} of {}{}", counted(open.payments, "payment"), sats(open.amount_msat), where), 4);
+    text += line(fmt::format("    oldest {} ({})", time_text(*open.oldest), relative_time(*open.oldest, now)), 6);
+    if (open.where) text += line(fmt::format("    node {}", open.where->node.hex()), 4);
   }
   return text.empty() ? text : fmt::format("\nOpen now\n{}", text);
 }

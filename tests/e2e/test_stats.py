@@ -128,7 +128,7 @@ class Stats(World):
         read_exposition(self.ok("stats", "--format", "prom").out)
 
     def test_bad_input(self):
-        for args in (["--format", "xml"], ["--json", "--format", "prom"], ["--since", "yesterday"], ["extra"]):
+        for args in (["--format", "xml"], ["--json", "--format", "prom"], ["--since", "tomorrow"], ["extra"]):
             self.expect(harness.USAGE, "stats", *args)
 
 
