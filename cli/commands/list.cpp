@@ -39,7 +39,7 @@ void add_status(std::vector<PaymentStatus>& list, std::string_view word, const V
   if (std::find(known.begin(), known.end(), lower) != known.end()) return;
   if (const auto foreign = foreign_value(value.flag, lower)) refuse_value(value, foreign->message, foreign->hint);
   const std::string near = nearest(lower, {known.begin(), known.end()});
-  refuse_value(value, fmt::format("{} is none of open, initiated, in_flight, succeeded, failed, unknown{}",
+  refuse_value(value, fmt::format("{} is not one of open, initiated, in_flight, succeeded, failed, unknown{}",
                                   in_quotes(word), near.empty() ? "" : fmt::format("; did you mean {}?", near)));
 }
 

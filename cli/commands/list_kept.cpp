@@ -76,7 +76,7 @@ struct Shown {
   bool more = false;
 };
 
-/// Shows rows, a page at a time. `fetch` gives so many of those behind the last one that was shown.
+/// Shows rows, a page at a time. `fetch` gives up to N rows after the last one that was shown.
 template <typename Fetch, typename Print> Shown show_each(const ListOptions& options, Fetch fetch, Print print) {
   const std::uint64_t most = options.max_payments == 0 ? UINT64_MAX : options.max_payments;
   Shown shown;

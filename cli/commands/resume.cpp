@@ -152,7 +152,7 @@ struct Summary {
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
   std::uint64_t still_in_flight = 0;
-  std::uint64_t pending_at_switch = 0;  ///< FAILED by the operator's word, and the switch still works on the HTLC
+  std::uint64_t pending_at_switch = 0;  ///< marked as failed by hand, and the switch still works on the HTLC
   std::uint64_t busy = 0;
   std::uint64_t other_switch = 0;
   std::uint64_t not_driven = 0;
@@ -161,7 +161,7 @@ struct Summary {
   [[nodiscard]] std::uint64_t resolved() const { return succeeded + failed; }
 };
 
-/// A payment that had ended before and has not changed (one on the watch list) is no news.
+/// A payment that had ended before and has not changed (one marked as failed by hand) is no news.
 bool ended_now(const Payment& payment, const Work& work) {
   const auto before = work.before.find(payment.index);
   return before == work.before.end() || before->second != payment.status();

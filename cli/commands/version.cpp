@@ -44,7 +44,7 @@ void print_version(bool all, Session& session) {
     json["libraries"] = Json::array();
     for (const auto& [name, number] : libraries()) json["libraries"].push_back(fmt::format("{} {}", name, number));
     json["sqlite"] = SQLite::getLibVersion();
-    return session.output.result(dump(json) + "\n");
+    return session.output.line(dump(json));
   }
   std::string text = fmt::format("paytower {}\n", version);
   if (all) {
