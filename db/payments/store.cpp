@@ -92,7 +92,7 @@ struct SqlitePaymentStore::Impl {
   }
 
   void refuse_over_limits(const PaymentRequest& request) {
-    if (auto over = over_limit(allowed, request)) throw RefusalError(*std::move(over));
+    if (auto over = over_limit(allowed, request)) refuse(*std::move(over));
     if (!allowed.max_day) return;
     const UnixNs from = day_before(request.created);
     const std::uint64_t version = connection.data_version();
@@ -100,7 +100,7 @@ struct SqlitePaymentStore::Impl {
     if (!day || day->version != version || day->from > from)
       day = DaySum{from, version, spent_after(from)}, counted = true;
     if (!counted && over_day(allowed, request, day->sum)) day = DaySum{from, version, spent_after(from)};
-    if (auto over = over_day(allowed, request, day->sum)) throw RefusalError(*std::move(over));
+    if (auto over = over_day(allowed, request, day->sum)) refuse(*std::move(over));
     day->sum = checked_add(day->sum, request.demand.amount).value_or(Msat::of(Msat::max_value));
   }
 
