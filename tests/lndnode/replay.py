@@ -140,14 +140,15 @@ class Replay:
         if self.skip and self.skip(line):
             return
         asked = len(self.peer("requests")["requests"])
-        self.under_way[line["conn"]] = Asking(self.peer, line, self.macaroon, body)
+        asking = self.under_way[line["conn"]] = Asking(self.peer, line, self.macaroon, body)
         if not rest or rest[0].get("conn") != line["conn"] or rest[0]["dir"] != "res":
-            self.wait_until_it_is_on_its_way(asked)
+            self.wait_until_it_is_on_its_way(asking, asked)
 
-    def wait_until_it_is_on_its_way(self, asked):
-        """Waits at most a second: the request may be refused, or lnd may be down."""
-        end, on_its_way = time.monotonic() + 1, ("sent", "resolved", "attempt_failed", "recorded")
-        while time.monotonic() < end:
+    def wait_until_it_is_on_its_way(self, asking, asked):
+        """Waits until the request has gone as far as it can before what comes next in the recording, or has its answer. On a busy machine
+        that takes seconds."""
+        end, on_its_way = time.monotonic() + 20, ("sent", "resolved", "attempt_failed", "recorded")
+        while asking.lines.empty() and time.monotonic() < end:
             new = self.peer("requests")["requests"][asked:]
             there = any(one["reached"] in on_its_way or one["reached"] == "accepted" and one["method"] == "GET" for one in new)
             if there and (self.twins or all(row["state"] != "forwarded" for row in self.peer("ledger")["ledger"])):
@@ -161,7 +162,7 @@ class Replay:
         where = f"{self.name} {line['t_ms']} {asking.line['method']} {asking.line['path'][:60]} {(asking.body or '')[:400]}"
         for expected in parsed(line["raw"]):
             try:
-                status, text = asking.lines.get(timeout=5)
+                status, text = asking.lines.get(timeout=20)
             except queue.Empty:
                 self.check.fail(f"no answer: {where}\nrecorded {line['raw'][:400]}")
             self.check.assertEqual(status, line["status"], f"{where}\n{text[:500]}\nrecorded {line['raw'][:500]}")
