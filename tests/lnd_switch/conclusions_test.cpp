@@ -236,7 +236,14 @@ TEST_CASE("lnd: only its own words say that it keeps to a macaroon's time") {
   const std::string long_over =
       R"(caveat "time-before 1970-01-01T00:00:01.000000Z" not satisfied: macaroon has expired)";
   CHECK(conclude_limits(500, error(2, long_over)) == TimeLimits::kept);
-  CHECK(conclude_limits(200, "{}") == TimeLimits::not_kept);
+  const std::string node = R"({"identity_pubkey":"02f6725f9c1c40333b67faea92fd211c183050f28df32cac3f9d69685fe9665432",)"
+                           R"("block_height":367,"synced_to_chain":true,"version":"0.21.2-beta",)"
+                           R"("chains":[{"chain":"bitcoin","network":"simnet"}]})";
+  CHECK(conclude_limits(200, node) == TimeLimits::not_kept);
+  CHECK(conclude_limits(200, "{}") == TimeLimits::untold);
+  CHECK(conclude_limits(200, "") == TimeLimits::untold);
+  CHECK(conclude_limits(200, node.substr(0, node.size() / 2)) == TimeLimits::untold);
+  CHECK(conclude_limits(200, error(2, "something went wrong")) == TimeLimits::untold);
   CHECK(conclude_limits(500, error(2, "permission denied")) == TimeLimits::untold);
   CHECK(conclude_limits(500, error(2, "htlcswitch shutting down")) == TimeLimits::untold);
   CHECK(conclude_limits(503, error(2, long_over)) == TimeLimits::untold);

@@ -101,7 +101,7 @@ RoutesMeaning conclude_routes(int status, std::string_view body, const PublicKey
 }
 
 TimeLimits conclude_limits(int status, std::string_view body) {
-  if (status == 200) return TimeLimits::not_kept;
+  if (status == 200) return read_node_info(body) ? TimeLimits::not_kept : TimeLimits::untold;
   const auto error = read_error(body);
   const bool said = status == 500 && error && !error->wrapped && error->code == unknown && has_expired(error->message);
   return said ? TimeLimits::kept : TimeLimits::untold;

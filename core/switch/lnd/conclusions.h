@@ -33,8 +33,9 @@ struct SendMeaning {
 
 /// What lnd does with a macaroon whose time was over long ago.
 enum class TimeLimits { kept, not_kept, untold };
-/// The answer to a question with such a macaroon. Only lnd's own words show that it keeps the limit: any other refusal
-/// may have another reason, and a limit that is not kept proves no death (lnd/README 6).
+/// The answer to a question about the node with such a macaroon. Only lnd's own words show that it keeps the limit: any
+/// other refusal may have another reason, and a limit that is not kept proves no death (lnd/README 6). Only what was
+/// asked for shows that it does not: HTLCs without a limit, of which one is lost, block their hash for a day.
 [[nodiscard]] TimeLimits conclude_limits(int status, std::string_view body);
 
 /// lnd has no record of the hash now: never accepted, not executed yet, refused, or deleted.
