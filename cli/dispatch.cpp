@@ -16,11 +16,6 @@ namespace paytower::cli {
 
 namespace {
 
-ExitCode fail(Output& output, const ErrorReport& report) {
-  output.error(report);
-  return report.exit_code;
-}
-
 /// What a command threw becomes one error line, and the exit code that tells a script what it may do.
 ExitCode explain(Output& output, const Command* called) {
   const std::string_view command = called != nullptr ? called->name : std::string_view();
@@ -28,22 +23,22 @@ ExitCode explain(Output& output, const Command* called) {
     throw;
   } catch (const ReaderLeft& error) {
     if (called == nullptr || called->only_shows) return ExitCode::internal;
-    return fail(output, report_of(Error{Errc::internal, error.what(), "paytower list"}));
+    return output.fail(report_of(Error{Errc::internal, error.what(), "paytower list"}));
   } catch (const RefusalError& refusal) {
     const int signal = stop_signal_seen();
     if (signal != 0 && refusal.error().code == Errc::switch_unavailable)
-      return fail(output, interrupted_report(signal, std::nullopt));
-    return fail(output, report_of(with_next_step(refusal.error(), command)));
+      return output.fail(interrupted_report(signal, std::nullopt));
+    return output.fail(report_of(with_next_step(refusal.error(), command)));
   } catch (const StoreError& error) {
     // R10: no claim about what was stored.
-    return fail(output, report_of(Error{Errc::database, error.what(), "paytower check"}));
+    return output.fail(report_of(Error{Errc::database, error.what(), "paytower check"}));
   } catch (const SwitchError& error) {
-    return fail(output, report_of(with_next_step(Error{Errc::switch_unavailable, error.what()}, command)));
+    return output.fail(report_of(with_next_step(Error{Errc::switch_unavailable, error.what()}, command)));
   } catch (const OutputError& error) {
-    return fail(output, report_of(Error{Errc::internal, error.what(), "paytower list"}));
+    return output.fail(report_of(Error{Errc::internal, error.what(), "paytower list"}));
   } catch (const std::exception& error) {
-    return fail(output,
-                report_of(Error{Errc::internal, fmt::format("internal error: {}", error.what()), "paytower list"}));
+    return output.fail(
+        report_of(Error{Errc::internal, fmt::format("internal error: {}", error.what()), "paytower list"}));
   }
 }
 
@@ -100,8 +95,8 @@ int run_call(std::span<const std::string> arguments) noexcept {
     const auto call = read_call(arguments, commands(), real_surroundings());
     Output output(call ? call->output : output_for_unread(arguments));
     if (!stdout_open)
-      return number(fail(output, report_of(Error{Errc::internal, "stdout is closed; nothing was done"})));
-    if (!call) return number(fail(output, report_of(call.error())));
+      return number(output.fail(report_of(Error{Errc::internal, "stdout is closed; nothing was done"})));
+    if (!call) return number(output.fail(report_of(call.error())));
     try {
       return number(run_command(*call, output));
     } catch (...) {

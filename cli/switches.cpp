@@ -76,7 +76,7 @@ std::optional<Error> any_place(const std::string& /*place*/) { return std::nullo
 constexpr std::array<std::string_view, 1> cln_flags{"node-user"};
 constexpr std::array<std::string_view, 2> lnd_flags{"tls-cert", "macaroon"};
 
-constexpr std::array<SwitchKind, 3> table{{
+constexpr std::array<SwitchKind, 3> kinds{{
     {
         .name = "cln",
         .place = "PATH",
@@ -111,8 +111,8 @@ constexpr std::array<SwitchKind, 3> table{{
 
 std::string make_clause() {
   std::string clause;
-  for (const SwitchKind& kind : table) {
-    const std::string_view comma = clause.empty() ? "" : &kind == &table.back() ? ", or " : ", ";
+  for (const SwitchKind& kind : kinds) {
+    const std::string_view comma = clause.empty() ? "" : &kind == &kinds.back() ? ", or " : ", ";
     clause += fmt::format("{}{}, {}", comma, form_of(kind), kind.help);
   }
   return clause;
@@ -120,12 +120,12 @@ std::string make_clause() {
 
 }  // namespace
 
-std::span<const SwitchKind> switch_kinds() { return table; }
+std::span<const SwitchKind> switch_kinds() { return kinds; }
 
 std::string form_of(const SwitchKind& kind) { return fmt::format("{}:{}", kind.name, kind.place); }
 
 std::string simulated_address(std::string_view file) {
-  const auto kind = std::find_if(table.begin(), table.end(), [](const SwitchKind& row) { return row.simulated; });
+  const auto kind = std::find_if(kinds.begin(), kinds.end(), [](const SwitchKind& row) { return row.simulated; });
   return fmt::format("{}:{}", kind->name, file);
 }
 
@@ -137,7 +137,7 @@ const std::string& switch_kinds_clause() {
 Result<SwitchAddress> read_switch_address(std::string_view text) {
   const std::size_t colon = std::min(text.find(':'), text.size());
   const std::string_view place = text.substr(std::min(colon + 1, text.size()));
-  for (const SwitchKind& kind : table) {
+  for (const SwitchKind& kind : kinds) {
     if (kind.name != text.substr(0, colon) || place.empty()) continue;
     if (auto objection = kind.objection(std::string(place))) return *std::move(objection);
     return SwitchAddress{&kind, std::string(place)};

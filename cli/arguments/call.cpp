@@ -50,7 +50,7 @@ constexpr std::array<std::string_view, 3> color_words{"auto", "always", "never"}
 
 std::string lock_timeout_words() { return "0s for a payment, 30s for the database"; }
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto general_flags = std::to_array<Flag>({
     {"db", "PATH", "database file (default: $XDG_DATA_HOME/paytower/payments.db)", into::text<&Values::database>,
      is::configurable | is::in_environment},
     {"switch", "ADDR", "what forwards the payments: {kinds}", into::text<&Values::switch_address>,
@@ -75,7 +75,7 @@ constexpr auto flags = std::to_array<Flag>({
     {"help,h", "show help", into::nothing},
     {"version,V", "show the version; with -v also commit, build and libraries", into::nothing},
 });
-static_assert(store_into<Values>(flags));
+static_assert(store_into<Values>(general_flags));
 
 /// A flag of another kind of switch is refused in the call; in the environment or the config file it is ignored, since
 /// those may serve several switches.
@@ -122,7 +122,7 @@ void read_places(GlobalOptions& global, Values values, const Given& given) {
 
 void read_global(Call& call, const Given& given) {
   Values values;
-  store_flags(&values, flags, given, given.outside->now);
+  store_flags(&values, general_flags, given, given.outside->now);
   call.output = OutputSetup{values.json,  values.quiet,       values.verbosity,      values.no_input,
                             values.color, hint_prefix(given), !values.switch_address};
   call.global.lock_timeout_ns = values.lock_timeout_ns;
@@ -163,7 +163,7 @@ Call read(Given given, Commands commands, const Surroundings& surroundings) {
 
 }  // namespace
 
-std::span<const Flag> global_flags() { return flags; }
+std::span<const Flag> global_flags() { return general_flags; }
 
 void store_flags(void* options, std::span<const Flag> table, const Given& given, UnixNs now) {
   for (const Flag& flag : table) {

@@ -14,7 +14,7 @@ namespace paytower::cli {
 
 namespace {
 
-constexpr auto table = std::to_array<ForeignWord>({
+constexpr auto known = std::to_array<ForeignWord>({
     // Commands of lncli and lightning-cli.
     {"", "pay", "send", "send INVOICE"},
     {"", "xpay", "send", "send INVOICE"},
@@ -153,9 +153,9 @@ constexpr auto table = std::to_array<ForeignWord>({
 });
 
 const ForeignWord* find(std::string_view where, std::string_view word) {
-  const auto found = std::find_if(table.begin(), table.end(),
+  const auto found = std::find_if(known.begin(), known.end(),
                                   [&](const ForeignWord& row) { return row.where == where && row.word == word; });
-  return found == table.end() ? nullptr : &*found;
+  return found == known.end() ? nullptr : &*found;
 }
 
 bool is_flag(std::string_view argument) { return argument.size() > 1 && argument.front() == '-'; }
@@ -206,7 +206,7 @@ std::string hint_of(const ForeignWord& row, std::span<const std::string> argumen
 
 }  // namespace
 
-std::span<const ForeignWord> foreign_words() { return table; }
+std::span<const ForeignWord> foreign_words() { return known; }
 
 std::optional<Error> foreign_command(std::string_view word, std::span<const std::string> arguments) {
   const ForeignWord* row = is_flag(word) ? nullptr : find("", word);

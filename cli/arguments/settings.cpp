@@ -14,7 +14,7 @@ namespace paytower::cli {
 
 namespace {
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
   constexpr std::string_view blank = " \t\r";
   const std::size_t first = text.find_first_not_of(blank);
   if (first == std::string_view::npos) return {};
@@ -120,15 +120,15 @@ Result<Config> parse_config(std::string_view text, const std::string& path, Comm
   while (!text.empty()) {
     ++number;
     const std::size_t end = text.find('\n');
-    const std::string_view line = trimmed(text.substr(0, end));
+    const std::string_view line = without_blanks(text.substr(0, end));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (line.empty() || line.front() == '#') continue;
     const std::size_t equals = line.find('=');
-    const std::string name(trimmed(line.substr(0, equals)));
+    const std::string name(without_blanks(line.substr(0, equals)));
     const auto flag = std::find_if(flags.begin(), flags.end(), [&name](const Flag* one) { return one->name == name; });
     if (flag == flags.end()) return refuse(path, number, no_such_line(name, flags));
     std::optional<std::string_view> text_behind;
-    if (equals != std::string_view::npos) text_behind = trimmed(line.substr(equals + 1));
+    if (equals != std::string_view::npos) text_behind = without_blanks(line.substr(equals + 1));
     auto value = line_value(**flag, text_behind, path, number);
     if (!value) return value.error();
     if (config.find(name) != config.end()) return refuse(path, number, fmt::format("{} stands here twice", name));

@@ -17,8 +17,8 @@ namespace paytower::cli {
 
 namespace {
 
-Error usage(std::string message, std::string hint = "paytower --help") {
-  return Error{Errc::usage, std::move(message), std::move(hint)};
+Error mistake(std::string message, std::string hint = "paytower --help") {
+  return usage(std::move(message), std::move(hint));
 }
 
 /// The variables of one command that CLI11 fills.
@@ -53,7 +53,7 @@ std::optional<Error> refuse_empty_values(std::span<const std::string> arguments)
   for (const std::string& argument : arguments) {
     if (argument == "--") break;
     if (argument.size() > 3 && argument.compare(0, 2, "--") == 0 && argument.find('=') == argument.size() - 1) {
-      return usage(fmt::format("{} has an empty value", argument.substr(0, argument.size() - 1)));
+      return mistake(fmt::format("{} has an empty value", argument.substr(0, argument.size() - 1)));
     }
   }
   return std::nullopt;
@@ -71,8 +71,8 @@ Error unknown_flag(const std::string& argument, const Command* command, std::spa
   }
   const std::string near = nearest(flag, known);
   const std::string unknown = fmt::format("unknown option {}{}", in_quotes(flag), did_you_mean(near));
-  if (of.empty()) return usage(unknown);
-  return usage(fmt::format("{}: {}", of, unknown), fmt::format("paytower {} --help", of));
+  if (of.empty()) return mistake(unknown);
+  return mistake(fmt::format("{}: {}", of, unknown), fmt::format("paytower {} --help", of));
 }
 
 Error unknown_command(const std::string& word, Commands commands, bool in_group, std::span<const std::string> call) {
@@ -88,8 +88,8 @@ Error unknown_command(const std::string& word, Commands commands, bool in_group,
   if (!in_group) known.emplace_back("help");
   const std::string near = nearest(word, known);
   const std::string meant = near.empty() ? near : prefix + near;
-  return usage(fmt::format("unknown command {}{}", in_quotes(prefix + word), did_you_mean(meant)),
-               fmt::format("paytower {}--help", prefix));
+  return mistake(fmt::format("unknown command {}{}", in_quotes(prefix + word), did_you_mean(meant)),
+                 fmt::format("paytower {}--help", prefix));
 }
 
 /// CLI11's messages speak of "TEXT" and "override"; ours say what to change.
@@ -99,9 +99,9 @@ Error parse_problem(const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     const bool takes_none = what.find("override") != std::string::npos;
     const char* const dashes = flag.compare(0, 1, "-") == 0 ? "" : "--";
-    return usage(fmt::format("{}{} {}", dashes, flag, takes_none ? "takes no value" : "needs a value"));
+    return mistake(fmt::format("{}{} {}", dashes, flag, takes_none ? "takes no value" : "needs a value"));
   }
-  return usage(what);
+  return mistake(what);
 }
 
 class Splitter {
@@ -175,7 +175,7 @@ class Splitter {
     given.words.insert(given.words.end(), behind.begin(), behind.end());
     const bool takes_them = help_->parsed() || (named && !given.command->words.empty());
     if (!takes_them && !given.words.empty())
-      return usage(fmt::format("unexpected word {}", in_quotes(given.words.front())));
+      return mistake(fmt::format("unexpected word {}", in_quotes(given.words.front())));
     return std::nullopt;
   }
 
@@ -184,9 +184,9 @@ class Splitter {
       if (option->count() == 0) continue;
       if (!flag->value.empty()) {
         if (values.size() > 1 && !flag->has(is::repeatable))
-          return usage(fmt::format("--{} is given twice", flag->name));
+          return mistake(fmt::format("--{} is given twice", flag->name));
         if (std::find(values.begin(), values.end(), "") != values.end())
-          return usage(fmt::format("--{} has an empty value", flag->name));
+          return mistake(fmt::format("--{} has an empty value", flag->name));
       }
       given.flags[std::string(flag->name)] = flag->value.empty() ? std::vector<std::string>(option->count()) : values;
     }

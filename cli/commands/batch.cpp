@@ -25,7 +25,6 @@ namespace paytower::cli {
 namespace {
 
 constexpr unsigned bad_lines_at_once = 100;  ///< then the driver looks after what is in flight
-constexpr std::int64_t line_pause_ns = 20 * ns_per_ms;
 
 /// How one line ended.
 struct LineResult {

@@ -23,7 +23,6 @@ namespace paytower::cli {
 
 namespace {
 
-constexpr std::int64_t line_pause_ns = 20 * ns_per_ms;
 constexpr std::int64_t longest_rehearsal_ns = 30 * ns_per_second;  ///< of one line
 
 Msat plus_at_most(Msat sum, Msat more) { return checked_add(sum, more).value_or(Msat::of(Msat::max_value)); }

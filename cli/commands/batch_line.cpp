@@ -15,7 +15,7 @@ namespace paytower::cli {
 
 namespace {
 
-Error usage(std::string message) { return Error{Errc::usage, std::move(message), "paytower send --help"}; }
+Error bad_line(std::string message) { return usage(std::move(message), "paytower send --help"); }
 
 std::string with_dashes(std::string key) {
   std::replace(key.begin(), key.end(), '_', '-');
@@ -43,19 +43,19 @@ Error unknown_key(const std::string& key, std::span<const Flag> flags) {
     if (!flag.has(is::of_the_call)) names.push_back(with_underscores(flag.name));
   }
   const std::string near = nearest(key, names);
-  return usage(fmt::format("{} is not a key of a line{}", in_quotes(printable_cut(key, 80)),
-                           near.empty() ? "" : fmt::format("; did you mean {}?", near)));
+  return bad_line(fmt::format("{} is not a key of a line{}", in_quotes(printable_cut(key, 80)),
+                              near.empty() ? "" : fmt::format("; did you mean {}?", near)));
 }
 
 Result<std::string> text_of(const std::string& key, const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_unsigned()) return fmt::format("{}", value.get<std::uint64_t>());
-  return usage(fmt::format("\"{}\" must be a text{}", key, value.is_number() ? ", not a negative number" : ""));
+  return bad_line(fmt::format("\"{}\" must be a text{}", key, value.is_number() ? ", not a negative number" : ""));
 }
 
 Result<std::vector<std::string>> values_of(const std::string& key, const Flag& flag, const nlohmann::json& value) {
   if (flag.value.empty()) {
-    if (!value.is_boolean()) return usage(fmt::format("\"{}\" must be true or false", key));
+    if (!value.is_boolean()) return bad_line(fmt::format("\"{}\" must be true or false", key));
     return value.get<bool>() ? std::vector<std::string>{""} : std::vector<std::string>{};
   }
   std::vector<std::string> texts;
@@ -69,7 +69,7 @@ Result<std::vector<std::string>> values_of(const std::string& key, const Flag& f
   }
   auto text = text_of(key, value);
   if (!text) return text.error();
-  if (text->empty()) return usage(fmt::format("\"{}\" is empty", key));
+  if (text->empty()) return bad_line(fmt::format("\"{}\" is empty", key));
   texts.push_back(std::move(*text));
   return texts;
 }
@@ -79,7 +79,7 @@ Result<std::vector<std::string>> values_of(const std::string& key, const Flag& f
 Result<BatchLine> parse_batch_line(std::string_view text, std::span<const Flag> flags) {
   const auto document = read_json(text, JsonRules{limits::max_batch_line_bytes});
   if (!document) return document.error();
-  if (!document->is_object()) return usage("a line of a batch is one JSON object");
+  if (!document->is_object()) return bad_line("a line of a batch is one JSON object");
   BatchLine line;
   for (const auto& [key, value] : document->items()) {
     if (value.is_null()) continue;

@@ -21,7 +21,7 @@ struct CancelOptions {
   bool dry_run = false;
 };
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto cancel_flags = std::to_array<Flag>({
     {"dry-run,n", "say what would happen; nothing is stored", into::on<&CancelOptions::dry_run>},
 });
 
@@ -127,7 +127,7 @@ constexpr Command cancel_command = command<CancelOptions, take, run>({
     .summary = "Stop a payment: no further attempts",
     .about = "Stops new attempts, also in other running paytowers; stays after a restart. Results of what is in flight "
              "are still collected: exit 4 while something is open, 0 when the payment is over.",
-    .flags = flags,
+    .flags = cancel_flags,
     .examples = "  paytower cancel 3f9c0d12ab8e",
     .asks_switch = true,
 });

@@ -5,6 +5,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/send_options.h"
+#include "cli/input/time.h"
 #include "cli/output/render.h"
 #include "cli/output/text.h"
 #include "core/base/refuse.h"
@@ -19,12 +20,6 @@ struct DecodeOptions {
 };
 
 void take(DecodeOptions& decode, const Given& given) { decode.invoice = read_payable(given); }
-
-constexpr std::uint64_t last_second = static_cast<std::uint64_t>(INT64_MAX / ns_per_second);
-
-UnixNs from_seconds(std::uint64_t seconds) {
-  return UnixNs{static_cast<std::int64_t>(std::min(seconds, last_second)) * ns_per_second};
-}
 
 /// A number that the payee wrote, of any size. Many readers of JSON round above 2^53, so a larger one becomes a text.
 Json any_number(std::uint64_t number) {

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "cli/commands/commands.h"
+#include "cli/input/hash.h"
 #include "cli/output/progress.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -24,7 +25,7 @@ struct DeleteOptions {
   bool yes = false;
 };
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto delete_flags = std::to_array<Flag>({
     {"all", "every failed payment instead of named ones", into::on<&DeleteOptions::all>},
     {"include-non-failed", "with --all: paid and unknown ones too", into::on<&DeleteOptions::include_non_failed>},
     {"failed-htlcs-only", "keep the payments, delete only their failed HTLCs",
@@ -44,8 +45,6 @@ void take(DeleteOptions& erase, const Given& given) {
   if (!erase.all) given.need({"include-non-failed", "older-than"}, "--all");
   given.exclude("forget", "failed-htlcs-only");
 }
-
-constexpr std::size_t typed_digits = 8;
 
 db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Database& database) {
   db::DeleteRequest request;
@@ -186,7 +185,7 @@ constexpr Command delete_command = command<DeleteOptions, take, run>({
     .summary = "Delete ended payments",
     .about =
         "Never deletes what is open. The hash of a deleted paid payment stays blocked, so that it is not paid twice.",
-    .flags = flags,
+    .flags = delete_flags,
     .examples = "  paytower delete --all --older-than 90d\n"
                 "  paytower delete --all --include-non-failed --dry-run",
 });

@@ -53,7 +53,7 @@ void read_statuses(ListOptions& list, const Value& value) {
   }
 }
 
-void read_label(ListOptions& list, const Value& value) {
+void read_label_pattern(ListOptions& list, const Value& value) {
   (value.text.find_first_of("*?") == std::string_view::npos ? list.label : list.label_pattern) = value.text;
 }
 
@@ -74,9 +74,9 @@ void read_search(ListOptions& list, const Value& value) {
   list.search = db::TextSearch{std::string(value.text), amounts_in(value.text)};
 }
 
-constexpr std::array<std::string_view, 4> format_words{"table", "tsv", "csv", "ndjson"};
+constexpr std::array<std::string_view, 4> list_formats{"table", "tsv", "csv", "ndjson"};
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto list_flags = std::to_array<Flag>({
     {"status", "S,...", "only these: initiated, in_flight, succeeded, failed, unknown; open = the first two",
      into::by<read_statuses>},
     {"max-payments", "N", "rows of the page (default: {}); 0 = all",
@@ -87,13 +87,14 @@ constexpr auto flags = std::to_array<Flag>({
     {"since", "T", "created at or after T (a date, yesterday, RFC 3339, unix seconds, or an age such as 90d)",
      into::time<&ListOptions::since>},
     {"until", "T", "created at or before T", into::time<&ListOptions::until>},
-    {"label", "TEXT", "only with this label; * in it stands for any text, ? for one character", into::by<read_label>},
+    {"label", "TEXT", "only with this label; * in it stands for any text, ? for one character",
+     into::by<read_label_pattern>},
     {"search", "TEXT", "only where label, description, amount, payee or hash says TEXT; looks through all payments",
      into::by<read_search>},
     {"count-total-payments", "also count all payments of the database", into::on<&ListOptions::count_total>},
     {"omit-hops", "leave the hops out of the JSON", into::on<&ListOptions::omit_hops>},
     {"format", "FORMAT", "table, tsv, csv or ndjson (default: table on a TTY, tsv in a pipe)",
-     into::choice<&ListOptions::format, format_words>},
+     into::choice<&ListOptions::format, list_formats>},
     {"guards", "list what is kept of deleted or imported hashes instead", into::on<&ListOptions::guards>},
     {"quarantine", "list what a migration could not read instead", into::on<&ListOptions::quarantine>},
 });
@@ -288,7 +289,7 @@ constexpr Command list_command = command<ListOptions, take, run>({
     .summary = "List payments",
     .about = "The newest page, in ascending order; with a hash or an invoice all its tries. In a pipe: tab-separated\n"
              "values.",
-    .flags = flags,
+    .flags = list_flags,
     .examples = "  paytower list\n"
                 "  paytower list --status open\n"
                 "  paytower list --label \"payroll*\" --search 1000sat\n"

@@ -71,15 +71,15 @@ class OtherRows {
   std::uint64_t rows_ = 0;
 };
 
-struct Shown {
+struct ShownPayment {
   std::uint64_t rows = 0;
   bool more = false;
 };
 
 /// Shows rows, a page at a time. `fetch` gives up to N rows after the last one that was shown.
-template <typename Fetch, typename Print> Shown show_each(const ListOptions& options, Fetch fetch, Print print) {
+template <typename Fetch, typename Print> ShownPayment show_each(const ListOptions& options, Fetch fetch, Print print) {
   const std::uint64_t most = options.max_payments == 0 ? UINT64_MAX : options.max_payments;
-  Shown shown;
+  ShownPayment shown;
   while (true) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(most - shown.rows, list_page));
     const auto page = fetch(wanted + 1);  // one more tells whether the list goes on
@@ -95,7 +95,7 @@ template <typename Fetch, typename Print> Shown show_each(const ListOptions& opt
 
 ExitCode list_guards(const ListOptions& options, Session& session, Database* database) {
   OtherRows rows(session, options, "guards", {{"HASH"}, {"KIND"}, {"AMOUNT", true}, {"SINCE"}, {"RELEASED"}});
-  Shown shown;
+  ShownPayment shown;
   if (database != nullptr) {
     std::optional<PaymentHash> after;
     const auto print = [&rows, &after](const db::StoredGuard& stored) {
@@ -116,7 +116,7 @@ ExitCode list_guards(const ListOptions& options, Session& session, Database* dat
 
 ExitCode list_quarantine(const ListOptions& options, Session& session, Database* database) {
   OtherRows rows(session, options, "quarantined", {{"ID", true}, {"SOURCE"}, {"SEQUENCE", true}, {"HASH"}, {"REASON"}});
-  Shown shown;
+  ShownPayment shown;
   if (database != nullptr) {
     std::int64_t after = 0;
     const auto print = [&rows, &after](const db::QuarantinedRecord& record) {

@@ -24,7 +24,7 @@ Format chosen(const ListOptions& options, const Output& output) {
   return output.stdout_is_tty() ? Format::table : Format::tsv;
 }
 
-std::string fee_text(const Payment& payment) {
+std::string fee_cell(const Payment& payment) {
   const auto settled = settlement_of(payment);
   return settled ? sat_text(settled->fee) : "-";
 }
@@ -148,7 +148,7 @@ void PaymentRows::add_to_table(const Payment& payment) {
                                  tty ? hash.substr(0, short_hash) : hash,
                                  std::string(status_name(payment.status())),
                                  sat_text(payment.request.demand.amount),
-                                 fee_text(payment),
+                                 fee_cell(payment),
                                  fmt::format("{}", payment.attempts.size()),
                                  time_text(payment.request.created)};
   if (tty) cells.push_back(age_cell(payment, now_));

@@ -32,7 +32,7 @@ void read_backup(MigrateOptions& migrate, const Value& value) {
   if (migrate.backup) migrate.backup_path = value.text;
 }
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto migrate_flags = std::to_array<Flag>({
     {"status", "say which version the database has and what is pending; exit 0 up to date, 8 otherwise",
      into::on<&MigrateOptions::status>},
     {"to", "N", "go up to this version (default: the newest)", into::whole<&MigrateOptions::to, 1, INT32_MAX>},
@@ -49,7 +49,7 @@ constexpr auto flags = std::to_array<Flag>({
 });
 
 void take(MigrateOptions& migrate, const Given& given) {
-  for (const Flag& other : flags) {
+  for (const Flag& other : migrate_flags) {
     if (other.name != "status") given.exclude("status", other.name);
   }
   for (const char* other : {"to", "backup"}) given.exclude("from-lnd", other);
@@ -57,7 +57,7 @@ void take(MigrateOptions& migrate, const Given& given) {
 }
 
 /// While another process migrates, this one leaves at once unless told to wait: the work is being done.
-std::int64_t lock_timeout(const Session& session) { return session.global.lock_timeout_ns.value_or(0); }
+std::int64_t patience(const Session& session) { return session.global.lock_timeout_ns.value_or(0); }
 
 /// Nothing when the call names no database and there is none yet.
 std::unique_ptr<db::Connection> open_any_version(Session& session, db::OpenMode mode) {
@@ -66,7 +66,7 @@ std::unique_ptr<db::Connection> open_any_version(Session& session, db::OpenMode 
     return nullptr;
   }
   db::OpenOptions open;
-  open.lock_timeout_ns = lock_timeout(session);
+  open.lock_timeout_ns = patience(session);
   open.any_version = true;
   open.large_statements = true;
   auto connection = std::make_unique<db::Connection>(session.global.database, mode, db::payment_file(), open);
@@ -121,7 +121,7 @@ db::MigrateRequest request_of(const MigrateOptions& options, Session& session) {
 db::MigrateReport look_or_migrate(const MigrateOptions& options, Session& session,
                                   std::unique_ptr<db::Connection>& connection, const db::MigrateProgress& go_on) {
   const db::MigrateRequest request = request_of(options, session);
-  db::WriteLock lock(connection->real_path(), lock_timeout(session));
+  db::WriteLock lock(connection->real_path(), patience(session));
   if (options.dry_run) return db::Migrator(*connection, lock).rehearse(request, go_on);
   db::MigrateReport report = db::Migrator(*connection, lock).check(request, go_on);
   if (report.applied.empty()) return report;
@@ -160,7 +160,7 @@ ExitCode import(const MigrateOptions& options, Session& session) {
   request.assume_v04 = options.assume_v04;
   request.strict = options.strict;
   request.dry_run = options.dry_run;
-  request.lock_timeout_ns = lock_timeout(session);
+  request.lock_timeout_ns = patience(session);
   request.now = session.clock.wall();
   try {
     const db::MigrateReport report = db::import_from_lnd(request, go_on);
@@ -192,7 +192,7 @@ constexpr Command migrate_command = command<MigrateOptions, take, run>({
     .about =
         "Makes a complete backup first, then all changes in one step: after a crash the database is the old one or the "
         "new one. Unreadable records are kept separately, byte for byte (exit 12), and stop nothing else.",
-    .flags = flags,
+    .flags = migrate_flags,
     .examples = "  paytower migrate --dry-run\n"
                 "  paytower migrate --json | jq .quarantined\n"
                 "  paytower --db payments.db migrate --from-lnd ~/.lnd/data/graph/mainnet/channel.db",

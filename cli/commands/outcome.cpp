@@ -17,11 +17,6 @@ namespace {
 constexpr std::int64_t longest_question_ns = 10 * ns_per_second;
 constexpr std::int64_t shortest_question_ns = 1 * ns_per_second;
 
-ExitCode fail(Session& session, const ErrorReport& report) {
-  session.output.error(report);
-  return report.exit_code;
-}
-
 /// Why a payment was left early.
 std::string why_left(const Error& error) {
   if (error.code != Errc::switch_unavailable) return error.message;
@@ -38,7 +33,7 @@ void print_outcome(Session& session, const DriveResult& result, ReportStyle styl
 ExitCode report_open(Session& session, const DriveResult& result, ReportStyle style) {
   const Payment& payment = *result.payment;
   if (const int signal = session.clock.stop_signal(); signal != 0)
-    return fail(session, interrupted_report(signal, payment));
+    return session.output.fail(interrupted_report(signal, payment));
   if (!style.silent) print_outcome(session, result, style);
   session.output.hint(next_command(payment, result.why_open));
   return ExitCode::outcome_unknown;
@@ -59,9 +54,9 @@ ExitCode report_ended(Session& session, const ConsoleObserver& observer, const D
 
 ExitCode report_error(Session& session, const DriveResult& result, Errc standard) {
   const int signal = session.clock.stop_signal();
-  if (signal != 0 && !result.payment) return fail(session, interrupted_report(signal, std::nullopt));
+  if (signal != 0 && !result.payment) return session.output.fail(interrupted_report(signal, std::nullopt));
   const Error error = result.error.value_or(Error{standard, std::string(code_name(standard))});
-  return fail(session, report_of(with_node_hint(session, with_next_step(error, {}), result.hash), result.hash));
+  return session.output.fail(report_of(with_node_hint(session, with_next_step(error, {}), result.hash), result.hash));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "cli/input/routes.h"
+#include "cli/input/time.h"
 #include "cli/output/text.h"
 #include "core/base/limits.h"
 #include "core/driver/attempt_id.h"
@@ -17,22 +18,12 @@ namespace paytower::cli {
 
 namespace {
 
-Error usage(std::string message, std::string hint = {}) {
-  return Error{Errc::usage, std::move(message), std::move(hint)};
-}
-
 Msat fee_limit(const SendOptions& options, Msat amount) {
   if (const auto* limit = std::get_if<Msat>(&options.fee_limit)) return *limit;
   if (const auto* percent = std::get_if<Percent>(&options.fee_limit)) return percent->of(amount);
   // Nobody has asked for the default: it keeps to what the operator allows.
   const Msat standard = std::max(least_default_fee, default_fee.of(amount));
   return std::min(standard, highest_fee_limit(options.allowed, amount).value_or(standard));
-}
-
-/// Seconds of an invoice as our time; the last moment that we can name when they lie beyond it.
-UnixNs from_seconds(std::uint64_t seconds) {
-  constexpr std::uint64_t last = static_cast<std::uint64_t>(INT64_MAX / ns_per_second);
-  return UnixNs{static_cast<std::int64_t>(std::min(seconds, last)) * ns_per_second};
 }
 
 UnixNs expiry_of(const Invoice& invoice) { return from_seconds(expiry_time(invoice)); }

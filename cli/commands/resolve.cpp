@@ -8,6 +8,7 @@
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
 #include "cli/commands/restored.h"
+#include "cli/input/hash.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "core/base/refuse.h"
@@ -29,7 +30,7 @@ struct ResolveOptions {
   bool yes = false;
 };
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto resolve_flags = std::to_array<Flag>({
     {"assume-failed", "count it as failed: it may be paid again; a late success is still recorded",
      into::on<&ResolveOptions::assume_failed>},
     {"write-off", "end it with an unknown outcome: it can never be paid again", into::on<&ResolveOptions::write_off>},
@@ -51,7 +52,6 @@ void take(ResolveOptions& resolve, const Given& given) {
 }
 
 constexpr std::int64_t look_patience_ns = 5 * ns_per_second;
-constexpr std::size_t typed_digits = 8;
 
 Event event_of(ByHand decision) {
   if (decision == ByHand::write_off) return OperatorWritesOff{};
@@ -302,7 +302,7 @@ constexpr Command resolve_command = command<ResolveOptions, take, run>({
     .about = "For a payment, or a blocked hash, whose outcome nobody can tell. Your decision, the time and your user "
              "name are recorded. With a switch named, the node is asked first, and your decision is refused while the "
              "node still shows the payment.",
-    .flags = flags,
+    .flags = resolve_flags,
     .examples = "  paytower resolve 3f9c0d12ab8e --write-off\n"
                 "  paytower --switch sim:net.sim resolve --restored",
     .asks_switch = true,

@@ -31,7 +31,7 @@ struct ResumeOptions {
   std::vector<std::string> on_end;
 };
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto resume_flags = std::to_array<Flag>({
     {"all", "every open payment (the same as naming none)", into::on<&ResumeOptions::all>},
     {"wait", "DUR|forever|0", "how long this command stays (default: {})", into::wait<&ResumeOptions::wait_ns>, "60s",
      is::configurable},
@@ -281,11 +281,6 @@ const DriveResult& representative(const std::vector<DriveResult>& results) {
   return found == results.end() ? results.front() : *found;
 }
 
-ExitCode fail(Session& session, const ErrorReport& report) {
-  session.output.error(report);
-  return report.exit_code;
-}
-
 /// --quiet: for cron, which mails whatever is said.
 bool silent(const Session& session) { return session.output.quiet() && !session.output.json(); }
 
@@ -337,20 +332,20 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
   Summary summary;
   for (const DriveResult& result : results) count(summary, result, work);
   warn_people(session, results);
-  if (!summary.unreadable.empty()) return fail(session, unreadable_report(summary));
+  if (!summary.unreadable.empty()) return session.output.fail(unreadable_report(summary));
   const int signal = session.clock.stop_signal();
   const bool open = summary.still_in_flight > 0 || summary.pending_at_switch > 0;
   if (signal != 0 && (open || summary.unavailable > 0)) {
-    return fail(session, ErrorReport{"interrupted", interrupted_by(signal),
-                                     fmt::format("interrupted: {} resolved, {} still in flight", summary.resolved(),
-                                                 summary.still_in_flight),
-                                     "paytower resume"});
+    return session.output.fail(ErrorReport{
+        "interrupted", interrupted_by(signal),
+        fmt::format("interrupted: {} resolved, {} still in flight", summary.resolved(), summary.still_in_flight),
+        "paytower resume"});
   }
   if (summary.unavailable > 0) {
     for (const DriveResult& result : results) {
       if (result.end != DriveEnd::unavailable) continue;
       const Error lost{Errc::switch_unavailable, "the switch cannot be reached; nothing was changed"};
-      return fail(session, report_of(result.error.value_or(lost)));
+      return session.output.fail(report_of(result.error.value_or(lost)));
     }
   }
   if (!open && !any_old && summary.busy > 0) {
@@ -358,7 +353,7 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
     const std::string message =
         fmt::format("another paytower process is working on {}; this call changed nothing of it",
                     counted(summary.busy, "open payment"));
-    return fail(session, report_of(Error{Errc::busy, message, "paytower list --status open"}));
+    return session.output.fail(report_of(Error{Errc::busy, message, "paytower list --status open"}));
   }
   print(session, summary);
   return open || any_old ? ExitCode::outcome_unknown : ExitCode::ok;
@@ -432,7 +427,7 @@ constexpr Command resume_command = command<ResumeOptions, take, run>({
     .summary = "Take up payments whose outcome is open",
     .about = "Asks the switch about every payment that is INITIATED or IN_FLIGHT (or about the named ones), collects\n"
              "results, and goes on within the limits that `send` stored. Safe to run at any time, also from cron.",
-    .flags = flags,
+    .flags = resume_flags,
     .examples = "  paytower resume\n"
                 "  paytower resume 3f9c0d12ab8e --wait 10m\n"
                 "  paytower resume --no-retry --quiet",

@@ -83,7 +83,7 @@ std::string attempts_words() { return fmt::format("{}; in parts {}", attempts_in
 
 std::string parts_words() { return fmt::format("{} where the payee takes parts, else 1", default_parts); }
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto send_flags = std::to_array<Flag>({
     {"amt", "A", "amount, for an invoice without one and for --dest (1000sat, 250000msat, 0.001btc)",
      into::by<read_amt>, is::of_one_payment},
     {"dest", "PUBKEY", "pay this node without an invoice; needs --payment-hash, --payment-secret and --amt",
@@ -171,7 +171,7 @@ void take_one(SendOptions& send, const Given& given) {
 
 /// `call`: flags of the call that are the defaults of its lines.
 SendOptions read_line(const Given& call, const Surroundings& surroundings, std::string_view text) {
-  BatchLine line = value_of(parse_batch_line(text, flags));
+  BatchLine line = value_of(parse_batch_line(text, send_flags));
   Given single = call;
   single.outside = &surroundings;
   single.words = std::move(line.words);
@@ -183,7 +183,7 @@ SendOptions read_line(const Given& call, const Surroundings& surroundings, std::
 }
 
 std::shared_ptr<const BatchOptions> batch_of(SendOptions& send, const Given& given) {
-  for (const Flag& flag : flags) {
+  for (const Flag& flag : send_flags) {
     if (flag.has(is::of_one_payment)) given.exclude("batch", flag.name);
   }
   if (!given.words.empty()) given.refuse("name an invoice or --batch, not both");
@@ -224,7 +224,7 @@ void take(SendOptions& send, const Given& given) {
 
 SendOptions standard_send() {
   SendOptions send;
-  store_flags(&send, flags, Given{}, UnixNs{});
+  store_flags(&send, send_flags, Given{}, UnixNs{});
   return send;
 }
 
@@ -246,7 +246,7 @@ constexpr Command send_command = command<SendOptions, take, run_send>({
         "--dest names. Each attempt is recorded before it is handed to the switch, so the outcome is never lost: exit "
         "4\n"
         "means that it is not known yet; run `paytower resume`, never pay again.",
-    .flags = flags,
+    .flags = send_flags,
     .examples = "  paytower send lnbc2500u1pvjlu...\n"
                 "  paytower send lnbc1pvjlu... --amt 250sat --fee-limit-percent 0.5 --yes\n"
                 "  paytower send lnbc2500u1pvjlu... --yes --json | jq -r .payment_preimage\n"

@@ -19,7 +19,7 @@ struct ShowOptions {
   bool omit_hops = false;
 };
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto show_flags = std::to_array<Flag>({
     {"omit-hops", "leave the hops out", into::on<&ShowOptions::omit_hops>},
 });
 
@@ -77,7 +77,7 @@ constexpr Command show_command = command<ShowOptions, take, run>({
     .words = "HASH|INVOICE",
     .summary = "Show one payment with all its attempts",
     .about = "The facts, the attempts, and what may be done next. Exit 0 whatever the status.",
-    .flags = flags,
+    .flags = show_flags,
     .examples = "  paytower show 3f9c0d12ab8e\n"
                 "  paytower show 3f9c0d12ab8e --json | jq .status",
     .only_shows = true,

@@ -58,14 +58,14 @@ struct InvoiceOptions {
   std::optional<std::string> fail;      ///< CODE[@HOP][xN]
 };
 
-void read_amt(InvoiceOptions& invoice, const Value& value) {
+void read_invoice_amt(InvoiceOptions& invoice, const Value& value) {
   if (value.text != "any") invoice.amount = read_amount_above_0(value, "an invoice of 0 is written --amt any");
 }
 
 void read_hold(InvoiceOptions& invoice, const Value& value) { invoice.hold_ns = read_wait(value).value_or(-1); }
 
 constexpr auto invoice_flags = std::to_array<Flag>({
-    {"amt", "A|any", "the amount; any = the payer chooses", into::by<read_amt>},
+    {"amt", "A|any", "the amount; any = the payer chooses", into::by<read_invoice_amt>},
     {"node", "NAME", "who is paid (default: a node several hops away)", into::text<&InvoiceOptions::node>},
     {"expiry", "DUR", "how long it can be paid (default: {})", into::duration<&InvoiceOptions::expiry_ns>, "1h"},
     {"description", "TEXT", "what it is for", into::text<&InvoiceOptions::description>},
@@ -115,7 +115,7 @@ struct OpenNetwork {
   sim::SimAdmin admin;
 };
 
-PaymentHash whole_hash(const HashArgument& argument) {
+PaymentHash without_prefix(const HashArgument& argument) {
   if (!argument.whole) refuse(Errc::usage, "a simulated network wants all 64 digits of the payment hash");
   return *argument.whole;
 }
@@ -181,7 +181,7 @@ ExitCode run(const InvoiceOptions& options, Session& session) {
 }
 
 ExitCode run(const ReleaseOptions& options, Session& session) {
-  const PaymentHash hash = whole_hash(options.hash);
+  const PaymentHash hash = without_prefix(options.hash);
   const auto fail = fail_spec(options.fail);
   OpenNetwork network(session);
   const std::size_t released =
@@ -200,7 +200,7 @@ ExitCode run(const ReleaseOptions& options, Session& session) {
 
 ExitCode run(const LedgerOptions& options, Session& session) {
   std::optional<PaymentHash> hash;
-  if (options.hash) hash = whole_hash(*options.hash);
+  if (options.hash) hash = without_prefix(*options.hash);
   OpenNetwork network(session);
   network.admin.ledger(hash, [&session](const sim::OracleEntry& entry) {
     Json json;

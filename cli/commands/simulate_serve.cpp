@@ -23,7 +23,7 @@ void read_socket(ServeOptions& serve, const Value& value) {
   if (const auto objection = socket_path_objection(serve.socket)) refuse_value(value, objection->message);
 }
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto serve_flags = std::to_array<Flag>({
     {"socket", "PATH", "the Unix socket to listen on", into::by<read_socket>},
     {"faults", "SPEC", "what goes wrong: KIND[=VALUE]@METHOD[:N], separated by commas; see the manual page",
      into::text<&ServeOptions::faults>},
@@ -53,7 +53,7 @@ constexpr Command serve_command = command<ServeOptions, take, run>({
     .about = "Answers there as a Core Lightning node does on its lightning-rpc, until it is told to stop. With "
              "--faults,\n"
              "as a node does that fails its client.",
-    .flags = flags,
+    .flags = serve_flags,
     .examples = "  paytower --switch sim:net.sim simulate serve --socket /tmp/lightning-rpc\n"
                 "  paytower --switch sim:net.sim simulate serve --socket /tmp/lightning-rpc --faults "
                 "drop-reply@sendpay:2",

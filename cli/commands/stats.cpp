@@ -23,14 +23,14 @@ struct StatsOptions {
   Format format = Format::table;
 };
 
-constexpr std::array<std::string_view, 3> format_words{"table", "json", "prom"};
+constexpr std::array<std::string_view, 3> stats_formats{"table", "json", "prom"};
 
-constexpr auto flags = std::to_array<Flag>({
+constexpr auto stats_flags = std::to_array<Flag>({
     {"since", "T", "payments created at or after T (a date, yesterday, RFC 3339, unix seconds, or an age such as 90d)",
      into::time<&StatsOptions::since>},
     {"until", "T", "payments created at or before T", into::time<&StatsOptions::until>},
     {"format", "FORMAT", "table, json, or prom for node_exporter's textfile collector (default: {})",
-     into::choice<&StatsOptions::format, format_words>, "table"},
+     into::choice<&StatsOptions::format, stats_formats>, "table"},
 });
 
 void take(StatsOptions& stats, const Given& given) {
@@ -341,7 +341,7 @@ constexpr Command stats_command = command<StatsOptions, take, run>({
         "Statuses, success rate, attempts, fees, time to settle, failures by code and channel, and what takes the "
         "space.\n"
         "Reads each payment of the span once; memory does not grow with them. Percentiles are at most 0.8 % too low.",
-    .flags = flags,
+    .flags = stats_flags,
     .examples = "  paytower stats --since 30d\n"
                 "  paytower stats --json | jq .success_ppm\n"
                 "  paytower stats --format prom > paytower.prom.$$ && mv paytower.prom.$$ paytower.prom",

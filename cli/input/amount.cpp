@@ -14,12 +14,12 @@ namespace paytower::cli {
 
 namespace {
 
-struct Unit {
+struct AmountUnit {
   std::string_view name;
   std::uint32_t decimals;  ///< digits behind the point that are whole msat
 };
 // "msat" before "sat", which it ends with.
-constexpr std::array<Unit, 3> units{{{"msat", 0}, {"sat", 3}, {"btc", 11}}};
+constexpr std::array<AmountUnit, 3> amount_units{{{"msat", 0}, {"sat", 3}, {"btc", 11}}};
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -59,7 +59,7 @@ Error no_amount(std::string_view text, std::string_view why) {
   return Error{Errc::usage, fmt::format("amount {}: {}", in_quotes(text), why)};
 }
 
-Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
+Error explain(std::string_view text, const AmountUnit& unit, Flaw flaw) {
   switch (flaw) {
     case Flaw::form:
       return no_amount(
@@ -80,7 +80,7 @@ Error explain(std::string_view text, const Unit& unit, Flaw flaw) {
 
 Result<Msat> parse_amount(std::string_view text) {
   if (text.empty()) return Error{Errc::usage, "the amount is empty"};
-  for (const Unit& unit : units) {
+  for (const AmountUnit& unit : amount_units) {
     if (text.size() < unit.name.size() || text.substr(text.size() - unit.name.size()) != unit.name) continue;
     const Fixed fixed = parse_fixed(text.substr(0, text.size() - unit.name.size()), unit.decimals, Msat::max_value);
     if (!fixed.value) return explain(text, unit, fixed.flaw);
@@ -92,7 +92,7 @@ Result<Msat> parse_amount(std::string_view text) {
                                  "must be named: {0:.20}sat or {0:.20}msat",
                                  text));
   }
-  return explain(text, units[1], Flaw::form);
+  return explain(text, amount_units[1], Flaw::form);
 }
 
 std::string amount_text(Msat amount) {

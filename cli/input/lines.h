@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/types.h"
 
 namespace paytower::cli {
 
@@ -15,6 +16,8 @@ struct InputLine {
   std::string text{};        ///< without its end; empty when too_long
   bool too_long = false;     ///< longer than limits::max_batch_line_bytes: skipped
 };
+
+inline constexpr std::int64_t line_pause_ns = 20 * ns_per_ms;  ///< until an open pipe is looked at again
 
 class LineReader {
  public:

@@ -15,8 +15,6 @@ namespace paytower::cli {
 
 namespace {
 
-Error usage(std::string message) { return Error{Errc::usage, std::move(message)}; }
-
 /// Names what was given instead, and what to do. paytower pays BOLT 11 invoices and nothing else.
 Error not_this(std::string_view what, std::string_view next) {
   return usage(fmt::format("this is {}, not a BOLT 11 invoice; {}", what, next));

@@ -38,8 +38,7 @@ const json& member(const json& object, const char* key, const std::string& where
 
 /// A whole number, or the same in a string (lnd), with `suffix` behind it where that is a unit ("123msat", old Core
 /// Lightning).
-std::uint64_t whole_number(const json& object, const char* key, const std::string& where,
-                           std::string_view suffix = {}) {
+std::uint64_t number_in(const json& object, const char* key, const std::string& where, std::string_view suffix = {}) {
   const json& value = member(object, key, where);
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   if (value.is_string()) {
@@ -53,7 +52,7 @@ std::uint64_t whole_number(const json& object, const char* key, const std::strin
 }
 
 Msat amount(const json& object, const char* key, const std::string& where) {
-  const auto value = Msat::from(whole_number(object, key, where, "msat"));
+  const auto value = Msat::from(number_in(object, key, where, "msat"));
   if (!value) fail(where, fmt::format("\"{}\" is more than 21 million btc", key));
   return *value;
 }
@@ -132,8 +131,8 @@ void require_no_rise(const Route& route, const Hop& next, const std::string& whe
 // the hop before it sent on; the first one carries the route's total.
 Route read_lnd_route(const json& object, const std::string& where, const RoutesContext& context) {
   const json& hops = hops_of(object, "hops", where);
-  const std::uint64_t final_expiry = whole_number(hops.back(), "expiry", hop_place(where, hops.size() - 1));
-  std::uint64_t expiry = whole_number(object, "total_time_lock", where);
+  const std::uint64_t final_expiry = number_in(hops.back(), "expiry", hop_place(where, hops.size() - 1));
+  std::uint64_t expiry = number_in(object, "total_time_lock", where);
   Msat incoming = amount(object, "total_amt_msat", where);
   PublicKey from = context.own_node;
   Route route;
@@ -148,7 +147,7 @@ Route read_lnd_route(const json& object, const std::string& where, const RoutesC
     hop.delay = blocks(std::uint64_t{blocks(expiry - final_expiry, place)} + context.final_cltv_delta, place);
     const Msat onward = amount(hops[i], "amt_to_forward_msat", place);
     if (sum(onward, amount(hops[i], "fee_msat", place), place) != incoming) fail(place, "the amounts do not add up");
-    expiry = whole_number(hops[i], "expiry", place);
+    expiry = number_in(hops[i], "expiry", place);
     incoming = onward;
     from = hop.node;
     require_no_rise(route, hop, place);
@@ -168,9 +167,9 @@ Route read_cln_route(const json& hops, const std::string& where, const RoutesCon
     hop.channel = channel_id(hops[i], "channel", place);
     hop.node = node_key(hops[i], "id", place);
     hop.direction = direction_between(from, hop.node, place);
-    require_direction(whole_number(hops[i], "direction", place), hop, i, place);
+    require_direction(number_in(hops[i], "direction", place), hop, i, place);
     hop.amount = amount(hops[i], "amount_msat", place);
-    hop.delay = blocks(whole_number(hops[i], "delay", place), place);
+    hop.delay = blocks(number_in(hops[i], "delay", place), place);
     from = hop.node;
     require_no_rise(route, hop, place);
     route.hops.push_back(hop);
@@ -203,7 +202,7 @@ Hop read_layered_hop(const json& entry, ChannelEnd& end, const std::string& wher
   const PublicKey node = node_key(entry, newer ? "node_id_out" : "next_node_id", where);
   const Hop hop{channel.channel, channel.direction, node, end.amount, end.delay};
   const auto read_end = [&](const char* amount_key, const char* delay_key) {
-    return ChannelEnd{amount(entry, amount_key, where), blocks(whole_number(entry, delay_key, where), where)};
+    return ChannelEnd{amount(entry, amount_key, where), blocks(number_in(entry, delay_key, where), where)};
   };
   if (newer) {
     require_same(read_end("amount_out_msat", "cltv_out"), end, "ends of the channel", where);
@@ -219,7 +218,7 @@ Hop read_layered_hop(const json& entry, ChannelEnd& end, const std::string& wher
 
 Route read_layered_route(const json& object, const std::string& where, const RoutesContext& context) {
   const json& path = hops_of(object, "path", where);
-  ChannelEnd end{amount(object, "amount_msat", where), blocks(whole_number(object, "final_cltv", where), where)};
+  ChannelEnd end{amount(object, "amount_msat", where), blocks(number_in(object, "final_cltv", where), where)};
   std::vector<Hop> hops(path.size());
   for (std::size_t i = path.size(); i > 0; --i)
     hops[i - 1] = read_layered_hop(path[i - 1], end, hop_place(where, i - 1));

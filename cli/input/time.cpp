@@ -15,7 +15,7 @@ namespace paytower::cli {
 
 namespace {
 
-struct Unit {
+struct TimeUnit {
   std::string_view name;
   std::int64_t ns;
 };
@@ -23,7 +23,7 @@ constexpr std::int64_t minute = 60 * ns_per_second;
 constexpr std::int64_t hour = 60 * minute;
 constexpr std::int64_t day = 24 * hour;
 constexpr std::int64_t longest = 36'525 * day;
-constexpr std::array<Unit, 6> units{
+constexpr std::array<TimeUnit, 6> time_units{
     {{"w", 7 * day}, {"d", day}, {"h", hour}, {"m", minute}, {"s", ns_per_second}, {"ms", ns_per_ms}}};
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -32,7 +32,7 @@ std::optional<std::int64_t> duration(std::string_view text) {
   if (text == "0") return 0;
   const auto split = std::find_if_not(text.begin(), text.end(), is_digit);
   const std::size_t digits = static_cast<std::size_t>(split - text.begin());
-  for (const Unit& unit : units) {
+  for (const TimeUnit& unit : time_units) {
     if (text.substr(digits) != unit.name) continue;
     const auto count = whole_number(text.substr(0, digits), static_cast<std::uint64_t>(longest / unit.ns));
     if (!count) return std::nullopt;

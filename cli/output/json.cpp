@@ -19,7 +19,7 @@ template <typename Integer> void append_number(std::string& out, Integer value) 
   out.append(digits, std::to_chars(digits, digits + most_digits, value).ptr);
 }
 
-bool plain(char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; }
+bool stands_for_itself(char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; }
 
 }  // namespace
 
@@ -54,7 +54,7 @@ void JsonWriter::time(UnixNs time) {
 }
 
 void JsonWriter::text(std::string_view text) {
-  if (!std::all_of(text.begin(), text.end(), plain)) {
+  if (!std::all_of(text.begin(), text.end(), stands_for_itself)) {
     out_ += dump(Json(text));
     return;
   }

@@ -84,6 +84,11 @@ class Output {
   [[nodiscard]] nlohmann::ordered_json error_json(const ErrorReport& report) const;
   /// The error line(s): two lines for people, or one JSON object.
   void error(const ErrorReport& report);
+  /// Says it, and gives its exit code.
+  [[nodiscard]] ExitCode fail(const ErrorReport& report) {
+    error(report);
+    return report.exit_code;
+  }
   /// From now on the call is about this payment: errors that name none name it.
   void speak_of(const PaymentHash& hash) { subject_ = hash; }
 

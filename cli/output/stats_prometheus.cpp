@@ -9,7 +9,7 @@ namespace paytower::cli {
 
 namespace {
 
-constexpr std::array<unsigned, 5> percentiles{50, 90, 95, 99, 100};
+constexpr std::array<unsigned, 5> told_percentiles{50, 90, 95, 99, 100};
 
 class Metrics {
  public:
@@ -38,7 +38,7 @@ std::string decimal(std::uint64_t value, std::size_t digits) {
 
 template <typename Text> void add_percentiles(Metrics& metrics, const db::LogHistogram& histogram, const Text& text) {
   if (histogram.count() == 0) return;
-  for (const unsigned percent : percentiles)
+  for (const unsigned percent : told_percentiles)
     metrics.sample("percentile", fmt::format("{}", percent), text(*histogram.percentile(percent)));
 }
 

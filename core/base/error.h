@@ -38,6 +38,10 @@ struct Error {
   std::optional<PaymentHash> payment_hash{};  ///< which payment it is about, where that is known
 };
 
+/// The refusal of what was asked, because it makes no sense.
+[[nodiscard]] inline Error usage(std::string message, std::string hint = {}) {
+  return Error{Errc::usage, std::move(message), std::move(hint)};
+}
 /// The refusal of a payment in the table's words, with the table's next step.
 [[nodiscard]] Error refusal(Errc code, const PaymentHash& hash);
 /// The command that an error of this kind asks for; empty where there is none, or it is about a payment. `command`:

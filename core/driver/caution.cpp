@@ -11,8 +11,8 @@ namespace paytower {
 
 namespace {
 
-constexpr std::uint64_t whole = 1'024;
-/// One for each caution, as a share of `whole`.
+constexpr std::uint64_t whole_share = 1'024;
+/// One for each caution, as a share of `whole_share`.
 constexpr std::array<std::uint64_t, most_caution + 1> shares{1'023, 960, 768, 512};
 
 /// The most that the channel is known to have carried of this payment at once.
@@ -29,7 +29,7 @@ std::uint64_t shown(const Payment& payment, const ChannelDirection& channel) {
 }
 
 std::uint64_t share_of(std::uint64_t amount, std::uint64_t share) {
-  return amount / whole * share + amount % whole * share / whole;
+  return amount / whole_share * share + amount % whole_share * share / whole_share;
 }
 
 bool is_ours(const Payment& payment, const ChannelDirection& channel) {

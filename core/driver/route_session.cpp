@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/contains.h"
 #include "core/driver/caution.h"
 #include "core/invoice/bolt11/invoice.h"
 
@@ -12,10 +13,6 @@ namespace {
 
 template <typename T> void add_once(std::vector<T>& list, const T& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
-}
-
-template <typename T> bool contains(const std::vector<T>& list, const T& value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
 }
 
 /// Collects verdicts. A node whose policy was wrong twice is avoided as a whole.

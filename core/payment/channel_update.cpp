@@ -21,9 +21,9 @@ constexpr std::uint8_t direction_bit = 1;
 constexpr std::uint8_t disabled_bit = 2;
 
 /// Big-endian numbers, in order. Reading past the end gives zeros, and `good` becomes false.
-class Reader {
+class UpdateReader {
  public:
-  explicit Reader(std::span<const std::uint8_t> data) : data_(data) {}
+  explicit UpdateReader(std::span<const std::uint8_t> data) : data_(data) {}
   std::uint64_t number(std::size_t bytes) { return big_endian(take(bytes)); }
   std::span<const std::uint8_t> take(std::size_t bytes) {
     good = good && bytes <= data_.size();
@@ -54,7 +54,7 @@ Sha256Digest signed_digest(std::span<const std::uint8_t> behind_signature) {
 }
 
 std::optional<ChannelPolicy> read_body(std::span<const std::uint8_t> body, const std::optional<PublicKey>& signer) {
-  Reader in(body);
+  UpdateReader in(body);
   const auto signature = in.take(signature_bytes);
   (void)in.take(chain_hash_bytes);
   ChannelPolicy policy;
@@ -94,7 +94,7 @@ std::optional<ChannelPolicy> policy_told_by(std::span<const std::uint8_t> messag
                                             const Route& route) {
   if (!failure.source_index || *failure.source_index == 0 || *failure.source_index >= route.hops.size())
     return std::nullopt;
-  Reader in(message);
+  UpdateReader in(message);
   const FailureCode code = failure_from_wire(static_cast<std::uint32_t>(in.number(2)));
   const auto before = bytes_before_update(code);
   if (code != failure.code || !before) return std::nullopt;

@@ -13,9 +13,9 @@ namespace paytower {
 namespace {
 
 /// Draws the conclusions of one look for one payment.
-class Reader {
+class LookReader {
  public:
-  Reader(const Payment& payment, LookResult look, const StoreKnowledge& store)
+  LookReader(const Payment& payment, LookResult look, const StoreKnowledge& store)
       : payment_(payment), look_(std::move(look)), store_(store) {}
 
   LookFinding read() && {
@@ -303,7 +303,7 @@ const SwitchRow* row_of(std::span<const SwitchRow> rows, const StoreId& store, c
 }
 
 LookFinding interpret(const Payment& payment, const Shown& shown, const StoreKnowledge& store) {
-  return Reader(payment, shown.about(store.store, asked_of(payment)), store).read();
+  return LookReader(payment, shown.about(store.store, asked_of(payment)), store).read();
 }
 
 }  // namespace paytower

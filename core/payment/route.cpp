@@ -16,8 +16,6 @@ namespace {
 constexpr std::uint8_t route_version = 1;
 constexpr std::size_t hop_bytes = 8 + 1 + 33 + 8 + 4;
 
-Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
-
 }  // namespace
 
 Result<std::monostate> check_route(const Route& route, const RouteDemand& demand) {

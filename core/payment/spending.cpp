@@ -8,7 +8,7 @@ namespace paytower {
 
 namespace {
 
-constexpr std::uint64_t whole = 1'000'000;  ///< in ppm
+constexpr std::uint64_t million = 1'000'000;  ///< in ppm
 
 Error refused(const PaymentRequest& request, const std::string& why) {
   return Error{Errc::policy, fmt::format("{}; nothing was sent", why), "paytower config", request.hash};
@@ -19,8 +19,8 @@ Error refused(const PaymentRequest& request, const std::string& why) {
 // Amounts are below 2^61, so that the product of the quotient stays below 2^64 for every ppm of a whole or less.
 std::optional<Msat> highest_fee_limit(const SpendingLimits& allowed, Msat amount) {
   if (!allowed.max_fee_ppm) return std::nullopt;
-  const std::uint64_t ppm = std::min<std::uint64_t>(*allowed.max_fee_ppm, whole);
-  return Msat::of(amount.value() / whole * ppm + amount.value() % whole * ppm / whole);
+  const std::uint64_t ppm = std::min<std::uint64_t>(*allowed.max_fee_ppm, million);
+  return Msat::of(amount.value() / million * ppm + amount.value() % million * ppm / million);
 }
 
 std::optional<Error> over_limit(const SpendingLimits& allowed, const PaymentRequest& request) {

@@ -16,11 +16,8 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t page = 256;
 constexpr std::uint32_t final_cltv_delta = 18;
 constexpr std::uint32_t distance_wanted = 3;
-
-Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
 
 /// Digits of one base only. Nothing for anything else.
 std::optional<std::uint32_t> read_number(std::string_view text, std::uint32_t base) {
@@ -238,7 +235,7 @@ void SimAdmin::ledger(const std::optional<PaymentHash>& hash, const Visitor<Orac
   std::uint64_t after = 0;
   for (;;) {
     std::vector<OracleEntry> entries;  // one page for each transaction, so that a slow reader does not keep one open
-    ledger_.read([&](LedgerTx& tx) { entries = tx.oracle_after(hash, after, page); });
+    ledger_.read([&](LedgerTx& tx) { entries = tx.oracle_after(hash, after, records_at_once); });
     if (entries.empty()) return;
     after = entries.back().id;
     for (const OracleEntry& entry : entries) {

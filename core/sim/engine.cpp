@@ -13,7 +13,6 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t batch = 256;  ///< how many flights are read at once
 constexpr std::string_view fence_suffix = ":fence";
 
 // Core Lightning's error codes for sendpay.
@@ -160,7 +159,7 @@ void Engine::advance() {
       request = std::move(held);
     }
     if (request) stop = time_of(*request, present);
-    const std::vector<Flight> due = tx_.flights_due(stop, batch);
+    const std::vector<Flight> due = tx_.flights_due(stop, records_at_once);
     for (const Flight& flight : due) {
       now_ = std::max(flight.due.value_or(present), flight.created);
       if (!flight.incomplete) {

@@ -7,11 +7,7 @@
 
 namespace paytower::sim {
 
-namespace {
-
-constexpr std::size_t batch = 256;  ///< how many records are read at once
-
-}  // namespace
+namespace {}  // namespace
 
 std::uint64_t group_above(LedgerTx& tx, const PaymentHash& hash) {
   constexpr std::uint64_t highest = INT64_MAX - 1;
@@ -56,7 +52,7 @@ bool Engine::restore(std::string_view name) {
   if (!tx_.restore_view(name)) return false;
   std::uint64_t after = 0;
   for (;;) {
-    const std::vector<Row> rows = tx_.rows_after(after, batch);
+    const std::vector<Row> rows = tx_.rows_after(after, records_at_once);
     if (rows.empty()) return true;
     after = rows.back().created_index;
     for (const Row& row : rows) {
@@ -76,8 +72,8 @@ void Engine::catch_up_row(Row row) {
   if (std::any_of(flights.begin(), flights.end(), [&](const Flight& flight) { return flight.key == row.key; })) return;
   std::optional<OracleEntry> ended;
   std::uint64_t after = 0;
-  for (auto entries = tx_.oracle_after(row.key.hash, after, batch); !entries.empty();
-       entries = tx_.oracle_after(row.key.hash, after, batch)) {
+  for (auto entries = tx_.oracle_after(row.key.hash, after, records_at_once); !entries.empty();
+       entries = tx_.oracle_after(row.key.hash, after, records_at_once)) {
     after = entries.back().id;
     for (const OracleEntry& entry : entries) {
       const bool same = entry.attempt == row.key.id && entry.part == row.key.part;

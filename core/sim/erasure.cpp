@@ -8,8 +8,6 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t page = 256;
-
 bool matches(const Erasure& what, const AttemptKey& key) {
   return (!what.hash || key.hash == *what.hash) && (!what.attempt || key.id == *what.attempt) &&
          (!what.part || key.part == *what.part);
@@ -21,7 +19,7 @@ std::vector<AttemptKey> erase_rows(LedgerTx& tx, const Erasure& what) {
   std::uint64_t after = 0;
   for (;;) {
     const std::vector<Row> rows =
-        what.hash ? (after == 0 ? tx.rows_of(*what.hash) : std::vector<Row>{}) : tx.rows_after(after, page);
+        what.hash ? (after == 0 ? tx.rows_of(*what.hash) : std::vector<Row>{}) : tx.rows_after(after, records_at_once);
     if (rows.empty()) return erased;
     after = rows.back().created_index;
     for (const Row& row : rows) {
@@ -39,8 +37,8 @@ std::size_t erase_htlcs(LedgerTx& tx, const Erasure& what, const std::vector<Att
   std::size_t erased = 0;
   std::uint64_t after = 0;
   for (;;) {
-    const std::vector<Htlc> htlcs =
-        what.hash ? (after == 0 ? tx.htlcs_of(*what.hash) : std::vector<Htlc>{}) : tx.htlcs_after(after, page);
+    const std::vector<Htlc> htlcs = what.hash ? (after == 0 ? tx.htlcs_of(*what.hash) : std::vector<Htlc>{})
+                                              : tx.htlcs_after(after, records_at_once);
     if (htlcs.empty()) return erased;
     after = htlcs.back().created_index;
     for (const Htlc& htlc : htlcs) {

@@ -12,6 +12,8 @@
 
 namespace paytower::sim {
 
+inline constexpr std::size_t records_at_once = 256;  ///< read by a loop over a whole list
+
 /// Single values of a network. The numbers are stored: never renumber. Older files also have 6 and 13.
 enum class Number : std::uint8_t {
   height = 1,          ///< of the chain

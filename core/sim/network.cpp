@@ -28,8 +28,6 @@ std::uint32_t channels_of(const NetworkParams& params) {
   return params.channels != 0 ? params.channels : params.nodes * 3;
 }
 
-Error usage(std::string why) { return Error{Errc::usage, std::move(why)}; }
-
 ShortChannelId made_id(std::uint32_t height, std::uint32_t number) {
   // Different from any channel of a real chain at these heights: block, transaction and output all count up from the
   // network's first block.

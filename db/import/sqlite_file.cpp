@@ -28,7 +28,7 @@ constexpr std::size_t usual_entries = 4, usual_row_bytes = 192;
 constexpr std::string_view sqlite_magic{"SQLite format 3\0", 16};
 constexpr const char* stop_lnd = "stop lnd first: lncli stop";
 
-bool has_bytes(const std::string& path) {
+bool leads_to_bytes(const std::string& path) {
   struct stat seen {};
   return ::stat(path.c_str(), &seen) == 0 && seen.st_size > 0;
 }
@@ -173,7 +173,7 @@ void LndSqlite::refuse_running() const {
 /// "-wal" or "-journal", if such a file exists and is not empty.
 std::string LndSqlite::log_beside() const {
   for (const char* end : {"-wal", "-journal"}) {
-    if (has_bytes(path_ + end)) return end;
+    if (leads_to_bytes(path_ + end)) return end;
   }
   return {};
 }

@@ -20,7 +20,7 @@ namespace paytower::db {
 
 namespace {
 
-constexpr std::uint64_t rows_between_words = 2'048;
+constexpr std::uint64_t staged_between_words = 2'048;
 constexpr const char* payments_source = "lnd payments";
 constexpr const char* statuses_source = "lnd payment-status";
 
@@ -87,7 +87,7 @@ class LegacyFiller {
   }
 
   void tell() {
-    if (done_++ % rows_between_words == 0) watch_.tell(done_, 0);
+    if (done_++ % staged_between_words == 0) watch_.tell(done_, 0);
   }
 
   UnixNs now_;

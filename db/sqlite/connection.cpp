@@ -25,7 +25,6 @@ namespace paytower::db {
 
 namespace {
 
-constexpr int busy_timeout_ms = 5'000;
 constexpr int cache_kib = 16 * 1'024;
 constexpr int page_bytes = 4'096;
 

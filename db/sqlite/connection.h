@@ -38,6 +38,7 @@ struct FileKind {
   bool (*as_made)(SQLite::Database& database) = nullptr;
 };
 
+inline constexpr int busy_timeout_ms = 5'000;  ///< SQLite's own wait for a file that another process locks
 inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
 
 struct OpenOptions {

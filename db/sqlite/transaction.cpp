@@ -15,7 +15,6 @@ namespace paytower::db {
 
 namespace {
 
-constexpr int busy_timeout_ms = 5'000;
 constexpr std::int64_t wal_worth_truncating = 1 << 20;
 constexpr std::int64_t wal_worth_a_step = 4 << 20;
 

@@ -16,7 +16,7 @@ using namespace paytower::cli;
 
 namespace {
 
-const std::string hash(64, 'a');
+const std::string some_hash(64, 'a');
 
 Surroundings bare() {
   Surroundings outside;
@@ -30,7 +30,7 @@ Surroundings bare() {
 
 Result<Call> read(const std::vector<std::string>& arguments) { return read_call(arguments, commands(), bare()); }
 
-Error refusal(const std::vector<std::string>& arguments) {
+Error refusal_to(const std::vector<std::string>& arguments) {
   const auto call = read(arguments);
   REQUIRE_FALSE(call);
   CHECK(call.error().code == Errc::usage);
@@ -40,12 +40,12 @@ Error refusal(const std::vector<std::string>& arguments) {
 /// A hint as a person types it: with something for each word in capitals.
 std::vector<std::string> typed(const std::string& hint) {
   static const std::map<std::string, std::string> stands_for{{"INVOICE", "lnbc1"},
-                                                             {"HASH", hash},
+                                                             {"HASH", some_hash},
                                                              {"FILE", "x"},
                                                              {"CHANNEL_DB", "channel.db"},
                                                              {"PUBKEY", "02" + std::string(64, 'b')},
-                                                             {"H", hash},
-                                                             {"S", hash},
+                                                             {"H", some_hash},
+                                                             {"S", some_hash},
                                                              {"A", "1sat"}};
   std::istringstream stream(hint);
   std::vector<std::string> words;
@@ -65,7 +65,9 @@ std::vector<std::string> call_of(const ForeignWord& row) {
   if (row.word.front() != '-') return {std::string(row.word)};
   std::vector<std::string> call{row.where.empty() ? "resume" : std::string(row.where), std::string(row.word)};
   if (row.way.find("{}") != std::string_view::npos)
-    call.push_back(row.word == "--payment_hash" ? hash : row.way.find("config") == std::string_view::npos ? "5" : "/x");
+    call.push_back(row.word == "--payment_hash"                       ? some_hash
+                   : row.way.find("config") == std::string_view::npos ? "5"
+                                                                      : "/x");
   return call;
 }
 
@@ -76,7 +78,7 @@ TEST_CASE("every foreign word is answered with a call that can be made") {
   for (const ForeignWord& row : foreign_words()) {
     CAPTURE(row.where);
     CAPTURE(row.word);
-    const Error error = refusal(call_of(row));
+    const Error error = refusal_to(call_of(row));
     CAPTURE(error.hint);
     CHECK(error.message.find(row.ours) != std::string::npos);
     CHECK(error.hint.find('{') == std::string::npos);
@@ -105,27 +107,27 @@ TEST_CASE("no foreign word is one of ours, and none stands there twice") {
 }
 
 TEST_CASE("the value that was typed keeps its meaning") {
-  CHECK(refusal({"send", "lnbc1", "--maxfee", "5000"}).hint == "paytower send INVOICE --fee-limit 5000msat");
-  CHECK(refusal({"send", "lnbc1", "--maxfee=5000"}).hint == "paytower send INVOICE --fee-limit 5000msat");
-  CHECK(refusal({"send", "lnbc1", "--fee_limit", "5"}).hint == "paytower send INVOICE --fee-limit 5sat");
-  CHECK(refusal({"send", "lnbc1", "--amount_msat", "5sat"}).hint == "paytower send INVOICE --amt 5sat");
-  CHECK(refusal({"send", "--amount_msat"}).hint == "paytower send INVOICE --amt VALUE");
-  CHECK(refusal({"list", "--limit", "a b"}).hint == "paytower list --max-payments 'a b'");
-  CHECK(refusal({"list", "--limit", "3"}).message == "list: unknown option \"--limit\"; here it is --max-payments");
-  CHECK(refusal({"list", "--status", "PAID"}).message == "--status: \"paid\" is succeeded here");
+  CHECK(refusal_to({"send", "lnbc1", "--maxfee", "5000"}).hint == "paytower send INVOICE --fee-limit 5000msat");
+  CHECK(refusal_to({"send", "lnbc1", "--maxfee=5000"}).hint == "paytower send INVOICE --fee-limit 5000msat");
+  CHECK(refusal_to({"send", "lnbc1", "--fee_limit", "5"}).hint == "paytower send INVOICE --fee-limit 5sat");
+  CHECK(refusal_to({"send", "lnbc1", "--amount_msat", "5sat"}).hint == "paytower send INVOICE --amt 5sat");
+  CHECK(refusal_to({"send", "--amount_msat"}).hint == "paytower send INVOICE --amt VALUE");
+  CHECK(refusal_to({"list", "--limit", "a b"}).hint == "paytower list --max-payments 'a b'");
+  CHECK(refusal_to({"list", "--limit", "3"}).message == "list: unknown option \"--limit\"; here it is --max-payments");
+  CHECK(refusal_to({"list", "--status", "PAID"}).message == "--status: \"paid\" is succeeded here");
 }
 
 TEST_CASE("a hash goes over into the hint, a secret does not") {
-  CHECK(refusal({"trackpayment", hash}).hint == "paytower show " + hash);
-  CHECK(refusal({"delpay", hash, "complete"}).hint == "paytower delete " + hash);
-  CHECK(refusal({"waitsendpay", "payment_hash=" + hash}).hint == "paytower resume " + hash);
-  CHECK(refusal({"trackpayment", "--payment_secret", hash}).hint == "paytower show HASH");
-  CHECK(refusal({"trackpayment"}).hint == "paytower show HASH");
+  CHECK(refusal_to({"trackpayment", some_hash}).hint == "paytower show " + some_hash);
+  CHECK(refusal_to({"delpay", some_hash, "complete"}).hint == "paytower delete " + some_hash);
+  CHECK(refusal_to({"waitsendpay", "payment_hash=" + some_hash}).hint == "paytower resume " + some_hash);
+  CHECK(refusal_to({"trackpayment", "--payment_secret", some_hash}).hint == "paytower show HASH");
+  CHECK(refusal_to({"trackpayment"}).hint == "paytower show HASH");
 }
 
 TEST_CASE("a foreign command is answered before its own flags") {
-  CHECK(refusal({"pay", "lnbc1", "--maxfee", "5"}).message == "unknown command \"pay\"; here it is send");
-  CHECK(refusal({"help", "listpays"}).hint == "paytower list");
-  CHECK(refusal({"--lnddir", "/x", "list"}).hint == "paytower --switch lnd:/x config");
-  CHECK(refusal({"simulate", "pay"}).message.find("here it is") == std::string::npos);
+  CHECK(refusal_to({"pay", "lnbc1", "--maxfee", "5"}).message == "unknown command \"pay\"; here it is send");
+  CHECK(refusal_to({"help", "listpays"}).hint == "paytower list");
+  CHECK(refusal_to({"--lnddir", "/x", "list"}).hint == "paytower --switch lnd:/x config");
+  CHECK(refusal_to({"simulate", "pay"}).message.find("here it is") == std::string::npos);
 }

@@ -10,13 +10,13 @@ using namespace paytower::cli;
 
 namespace {
 
-constexpr UnixNs at(std::int64_t seconds) { return UnixNs{(1'764'000'000 + seconds) * ns_per_second}; }
+constexpr UnixNs time_at(std::int64_t seconds) { return UnixNs{(1'764'000'000 + seconds) * ns_per_second}; }
 
 /// An HTLC that was handed over at `seconds`, with this many blocks of time lock.
 Attempt htlc(std::int64_t seconds, std::uint32_t blocks) {
   Attempt attempt;
   attempt.id = AttemptId{7};
-  attempt.registered = at(seconds);
+  attempt.registered = time_at(seconds);
   attempt.route.hops.resize(1);
   attempt.route.hops.front().delay = blocks;
   return attempt;
@@ -25,7 +25,7 @@ Attempt htlc(std::int64_t seconds, std::uint32_t blocks) {
 Payment held() {
   Payment payment;
   payment.index = PaymentIndex{1};
-  payment.request.created = at(0);
+  payment.request.created = time_at(0);
   payment.attempts = {htlc(1, 46), htlc(5, 40)};
   return payment;
 }
@@ -34,34 +34,34 @@ Payment held() {
 
 TEST_CASE("an open payment says since when, and for how long at most") {
   Payment payment = held();
-  CHECK(*in_flight_since(payment, at(181)) == "since 2025-11-24T16:00:01Z (3 min ago)");
-  CHECK(*locked_until(payment, at(1)) == "for at most 46 blocks, until about 2025-11-24T23:40:01Z (in 7 h)");
+  CHECK(*in_flight_since(payment, time_at(181)) == "since 2025-11-24T16:00:01Z (3 min ago)");
+  CHECK(*locked_until(payment, time_at(1)) == "for at most 46 blocks, until about 2025-11-24T23:40:01Z (in 7 h)");
   // The height is known where the hand-over names it.
   payment.attempts.front().total_time_lock = 812'345;
-  CHECK(*locked_until(payment, at(1)) == "until block 812,345 at the latest, about 2025-11-24T23:40:01Z (in 7 h)");
-  CHECK(open_facts(payment, at(61)).find("  in flight     since ") == 0);
-  CHECK(open_facts(payment, at(61)).find("\n  money locked  until block 812,345 ") != std::string::npos);
+  CHECK(*locked_until(payment, time_at(1)) == "until block 812,345 at the latest, about 2025-11-24T23:40:01Z (in 7 h)");
+  CHECK(open_facts(payment, time_at(61)).find("  in flight     since ") == 0);
+  CHECK(open_facts(payment, time_at(61)).find("\n  money locked  until block 812,345 ") != std::string::npos);
 }
 
 TEST_CASE("what has no open HTLC of ours locks nothing") {
   Payment payment = held();
   for (Attempt& attempt : payment.attempts) attempt.outcome = AttemptOutcome::failed;
-  CHECK_FALSE(in_flight_since(payment, at(61)));
-  CHECK_FALSE(locked_until(payment, at(61)));
-  CHECK(open_facts(payment, at(61)).empty());
+  CHECK_FALSE(in_flight_since(payment, time_at(61)));
+  CHECK_FALSE(locked_until(payment, time_at(61)));
+  CHECK(open_facts(payment, time_at(61)).empty());
   payment = held();
   for (Attempt& attempt : payment.attempts) attempt.origin = AttemptOrigin::imported;
-  CHECK_FALSE(locked_until(payment, at(61)));
+  CHECK_FALSE(locked_until(payment, time_at(61)));
 }
 
 TEST_CASE("a row that has been open for more than an hour is marked") {
   Payment payment = held();
-  CHECK(age_cell(payment, at(3'600)) == "60 min ago");
-  CHECK(age_cell(payment, at(3'601)) == "open for 60 min");
-  CHECK(age_cell(payment, at(3 * 86'400)) == "open for 3 d");
+  CHECK(age_cell(payment, time_at(3'600)) == "60 min ago");
+  CHECK(age_cell(payment, time_at(3'601)) == "open for 60 min");
+  CHECK(age_cell(payment, time_at(3 * 86'400)) == "open for 3 d");
   payment.fail_reason = FailureReason::timeout;
   for (Attempt& attempt : payment.attempts) attempt.outcome = AttemptOutcome::failed;
-  CHECK(age_cell(payment, at(3 * 86'400)) == "3 d ago");
+  CHECK(age_cell(payment, time_at(3 * 86'400)) == "3 d ago");
   payment.request.created = UnixNs{};
-  CHECK(age_cell(payment, at(0)) == "-");
+  CHECK(age_cell(payment, time_at(0)) == "-");
 }

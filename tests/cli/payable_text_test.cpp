@@ -21,7 +21,7 @@ using namespace paytower::cli;
 namespace {
 
 const std::string invoice = "lnbcrt10n1pj48ugqpp54255qfny7xjp7s8th3fvnxf7ke4wkdnxq22clha29qahrejdky3s";
-const std::string node(64, 'a');
+const std::string node_key(64, 'a');
 
 std::string read(const std::string& pasted) {
   const auto text = payable_text(pasted);
@@ -113,9 +113,9 @@ TEST_CASE("payable text: what is not a BOLT 11 invoice is named as what it is") 
       {"bitcoin:bc1q?lightning=%4", "damaged"},
       {"bitcoin:bc1q?req-magic=1&lightning=" + invoice, "requires something that paytower does not know"},
       {"bitcoin:bc1q?lightning=" + invoice + "&lightning=" + upper(invoice), "two different lightning="},
-      {"02" + node, "a node id,"},
-      {"02" + node + "@203.0.113.7:9735", "node's id and address"},
-      {node, "payment hash"},
+      {"02" + node_key, "a node id,"},
+      {"02" + node_key + "@203.0.113.7:9735", "node's id and address"},
+      {node_key, "payment hash"},
       {"", "there is no invoice in it"},
       {" \r\n", "there is no invoice in it"},
       {"lightning:", "there is no invoice in it"},

@@ -108,7 +108,7 @@ Route expected() {
 
 Result<std::vector<Route>> parse(const std::string& text) { return parse_routes(text, {own, 18}); }
 
-std::string refusal(const std::string& text) {
+std::string refused_routes(const std::string& text) {
   const auto routes = parse(text);
   return routes ? "read" : routes.error().message;
 }
@@ -131,7 +131,7 @@ TEST_CASE("getroute says the same") {
 
 TEST_CASE("amounts of an old getroute carry their unit") {
   CHECK(parse(replaced(cln_document(), "251012", "\"251012msat\""))->front() == expected());
-  CHECK(refusal(replaced(cln_document(), "251012", "\"251012sat\"")) ==
+  CHECK(refused_routes(replaced(cln_document(), "251012", "\"251012sat\"")) ==
         "routes: the route, hop 1: \"amount_msat\" is not a whole number");
 }
 
@@ -170,13 +170,13 @@ TEST_CASE("several routes of getroutes are parts when each carries less than the
 
 TEST_CASE("getroutes that does not fit together is refused with its place") {
   const auto older = [](const std::string& what, const std::string& with) {
-    return refusal(replaced(layered_document(), what, with));
+    return refused_routes(replaced(layered_document(), what, with));
   };
   const auto newer = [](const std::string& what, const std::string& with) {
-    return refusal(replaced(newer_document(), what, with));
+    return refused_routes(replaced(newer_document(), what, with));
   };
   const auto both = [](const std::string& what, const std::string& with) {
-    return refusal(replaced(both_document(), what, with));
+    return refused_routes(replaced(both_document(), what, with));
   };
   CHECK(older("1x1/1", "1x1/0") ==
         "routes: route 1, hop 1: the direction does not fit: the route does not begin at this node");
@@ -200,9 +200,9 @@ TEST_CASE("getroutes that does not fit together is refused with its place") {
         "routes: route 1, hop 1: it says two different beginnings of the channel");
   CHECK(both("\"next_node_id\":\"" + low.hex(), "\"next_node_id\":\"" + high.hex()) ==
         "routes: route 1, hop 1: it says two different nodes");
-  CHECK(refusal(R"({"routes":[{"path":[1],"amount_msat":1,"final_cltv":18}]})") ==
+  CHECK(refused_routes(R"({"routes":[{"path":[1],"amount_msat":1,"final_cltv":18}]})") ==
         "routes: route 1, hop 1: not an object");
-  CHECK(refusal(R"({"routes":[{"path":[],"amount_msat":1,"final_cltv":18}]})") ==
+  CHECK(refused_routes(R"({"routes":[{"path":[],"amount_msat":1,"final_cltv":18}]})") ==
         "routes: route 1: \"path\" holds no hops");
 }
 
@@ -216,52 +216,52 @@ TEST_CASE("a direct channel") {
 }
 
 TEST_CASE("what does not fit together is refused with its place") {
-  CHECK(refusal(replaced(lnd_document(), "\"1012\"", "\"1013\"")) ==
+  CHECK(refused_routes(replaced(lnd_document(), "\"1012\"", "\"1013\"")) ==
         "routes: route 1, hop 1: the amounts do not add up");
-  CHECK(refusal(replaced(lnd_document(), "\"fee_msat\":\"0\"", "\"fee_msat\":\"1\"")) ==
+  CHECK(refused_routes(replaced(lnd_document(), "\"fee_msat\":\"0\"", "\"fee_msat\":\"1\"")) ==
         "routes: route 1, hop 2: the amounts do not add up");
-  CHECK(refusal(replaced(lnd_document(), "800120", "800079")) ==
+  CHECK(refused_routes(replaced(lnd_document(), "800120", "800079")) ==
         "routes: route 1, hop 1: expires before the payee's HTLC");
-  CHECK(
-      refusal(replaced(lnd_document(), "800120", "18446744073709551615")).find("routes: route 1, hop 1: a delay of") ==
-      0);
-  CHECK(refusal(replaced(lnd_document(), "\"251012\"", "251012.5")).find("has a fraction") != std::string::npos);
-  CHECK(refusal(replaced(lnd_document(), "\"251012\"", "\"-1\"")) ==
+  CHECK(refused_routes(replaced(lnd_document(), "800120", "18446744073709551615"))
+            .find("routes: route 1, hop 1: a delay of") == 0);
+  CHECK(refused_routes(replaced(lnd_document(), "\"251012\"", "251012.5")).find("has a fraction") != std::string::npos);
+  CHECK(refused_routes(replaced(lnd_document(), "\"251012\"", "\"-1\"")) ==
         "routes: route 1: \"total_amt_msat\" is not a whole number");
-  CHECK(refusal(replaced(lnd_document(), "\"251012\"", "\"2100000000000000001\"")).find("21 million") !=
+  CHECK(refused_routes(replaced(lnd_document(), "\"251012\"", "\"2100000000000000001\"")).find("21 million") !=
         std::string::npos);
-  CHECK(refusal(replaced(lnd_document(), low.hex(), own.hex())) ==
+  CHECK(refused_routes(replaced(lnd_document(), low.hex(), own.hex())) ==
         "routes: route 1, hop 1: leads from a node to itself");
-  CHECK(refusal(replaced(lnd_document(), low.hex(), "04")).find("is not a node key") != std::string::npos);
-  CHECK(refusal(replaced(lnd_document(), "\"chan_id\":\"8", "\"chan_id\":\"x8")).find("is not a channel id") !=
+  CHECK(refused_routes(replaced(lnd_document(), low.hex(), "04")).find("is not a node key") != std::string::npos);
+  CHECK(refused_routes(replaced(lnd_document(), "\"chan_id\":\"8", "\"chan_id\":\"x8")).find("is not a channel id") !=
         std::string::npos);
-  CHECK(refusal(replaced(lnd_document(), "\"expiry\":800080,\"amt", "\"amt")).find("\"expiry\" is missing") !=
+  CHECK(refused_routes(replaced(lnd_document(), "\"expiry\":800080,\"amt", "\"amt")).find("\"expiry\" is missing") !=
         std::string::npos);
-  CHECK(refusal(replaced(cln_document(), "\"direction\":1", "\"direction\":0")).find("does not begin at this node") !=
+  CHECK(refused_routes(replaced(cln_document(), "\"direction\":1", "\"direction\":0"))
+            .find("does not begin at this node") != std::string::npos);
+  CHECK(refused_routes(replaced(cln_document(), "\"delay\":58", "\"delay\":65536")).find("a delay of 65536 blocks") !=
         std::string::npos);
-  CHECK(refusal(replaced(cln_document(), "\"delay\":58", "\"delay\":65536")).find("a delay of 65536 blocks") !=
-        std::string::npos);
-  CHECK(refusal(replaced(cln_document(), "251012", "125506")) ==
+  CHECK(refused_routes(replaced(cln_document(), "251012", "125506")) ==
         "routes: the route, hop 2: the amount rises on the way");
-  CHECK(refusal(replaced(cln_document(), "\"delay\":58", "\"delay\":17")) ==
+  CHECK(refused_routes(replaced(cln_document(), "\"delay\":58", "\"delay\":17")) ==
         "routes: the route, hop 2: the delay rises on the way");
-  CHECK(refusal(replaced(lnd_document(), "800080", "800121")) == "routes: route 1, hop 2: the delay rises on the way");
+  CHECK(refused_routes(replaced(lnd_document(), "800080", "800121")) ==
+        "routes: route 1, hop 2: the delay rises on the way");
 }
 
 TEST_CASE("documents of another kind are refused") {
-  CHECK(refusal("{}").find("neither lncli queryroutes") != std::string::npos);
-  CHECK(refusal("[]").find("neither lncli queryroutes") != std::string::npos);
-  CHECK(refusal("{\"routes\":[]}") == "routes: it holds no route");
-  CHECK(refusal("{\"route\":[]}").find("holds no hops") != std::string::npos);
-  CHECK(refusal("{\"routes\":[1]}") == "routes: route 1: not an object");
-  CHECK(refusal("nope") == "routes: not JSON: line 1, column 2");
+  CHECK(refused_routes("{}").find("neither lncli queryroutes") != std::string::npos);
+  CHECK(refused_routes("[]").find("neither lncli queryroutes") != std::string::npos);
+  CHECK(refused_routes("{\"routes\":[]}") == "routes: it holds no route");
+  CHECK(refused_routes("{\"route\":[]}").find("holds no hops") != std::string::npos);
+  CHECK(refused_routes("{\"routes\":[1]}") == "routes: route 1: not an object");
+  CHECK(refused_routes("nope") == "routes: not JSON: line 1, column 2");
 }
 
 TEST_CASE("more than 20 hops or 100 routes are refused") {
   std::string hops;
   for (int i = 0; i < 21; ++i) hops += std::string(i == 0 ? "" : ",") + "{}";
-  CHECK(refusal("{\"route\":[" + hops + "]}") == "routes: the route: 21 hops; 20 are the most");
+  CHECK(refused_routes("{\"route\":[" + hops + "]}") == "routes: the route: 21 hops; 20 are the most");
   std::string routes;
   for (int i = 0; i < 101; ++i) routes += std::string(i == 0 ? "" : ",") + "{}";
-  CHECK(refusal("{\"routes\":[" + routes + "]}") == "routes: 101 routes; 100 are the most");
+  CHECK(refused_routes("{\"routes\":[" + routes + "]}") == "routes: 101 routes; 100 are the most");
 }

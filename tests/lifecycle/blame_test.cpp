@@ -68,8 +68,6 @@ Route three_hops() {
 /// A refusal by the payee: every hop has carried the amount and got it back.
 const Failure came_back{FailureCode::mpp_timeout, 3, {}, {}, {}};
 
-ChannelDirection channel(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
-
 Payment payment_of(Msat wanted) {
   Payment payment = fresh_payment();
   payment.request.demand.destination = node_key(3);
@@ -101,7 +99,7 @@ std::string own_word(const Failure& failure, std::uint32_t place) {
   };
   const Exclusions whole = excluded(failure, false);
   const Exclusions small = excluded(failure, true);
-  const ChannelDirection behind = channel(std::min(place + 1, 3U));
+  const ChannelDirection behind = forward_of(std::min(place + 1, 3U));
   return named(whole.channels.size() > 1, has(whole.channels, behind), has(small.channels, behind),
                place > 0 && has(whole.nodes, node_key(static_cast<std::uint8_t>(place))));
 }
@@ -110,7 +108,7 @@ std::string others_word(const Failure& failure, std::uint32_t place) {
   MissionControl memory;
   memory.learn(PastResult{created, three_hops(), failure});
   const auto out = [&](std::uint64_t n, std::uint64_t msat) {
-    return memory.chance(channel(n), Msat::of(msat), created) < 0.01;
+    return memory.chance(forward_of(n), Msat::of(msat), created) < 0.01;
   };
   CHECK_FALSE(out(1, amount));  // the node knows our own channel better
   const bool node = place > 0 && memory.node_failed(node_key(static_cast<std::uint8_t>(place))).has_value();
@@ -156,9 +154,9 @@ TEST_CASE("M2: a refusal by the payee shows that every hop carries the amount") 
     MissionControl memory;
     memory.learn(PastResult{created, three_hops(), Failure{code, 3, {}, {}, {}}});
     for (const std::uint64_t n : {1U, 2U, 3U}) {
-      REQUIRE(memory.bounds(channel(n)) != nullptr);
-      CHECK(memory.bounds(channel(n))->carried == three_hops().hops[n - 1].amount);
-      CHECK_FALSE(memory.bounds(channel(n))->failed);
+      REQUIRE(memory.bounds(forward_of(n)) != nullptr);
+      CHECK(memory.bounds(forward_of(n))->carried == three_hops().hops[n - 1].amount);
+      CHECK_FALSE(memory.bounds(forward_of(n))->failed);
     }
   }
 }
@@ -166,9 +164,9 @@ TEST_CASE("M2: a refusal by the payee shows that every hop carries the amount") 
 TEST_CASE("M3: the hops before the failing one have carried the amount") {
   MissionControl memory;
   memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 2, {}, {}, {}}});
-  CHECK(memory.bounds(channel(2))->carried == three_hops().hops[1].amount);
-  CHECK(memory.bounds(channel(3))->failed == three_hops().hops[2].amount);
-  CHECK_FALSE(memory.bounds(channel(3))->carried);
+  CHECK(memory.bounds(forward_of(2))->carried == three_hops().hops[1].amount);
+  CHECK(memory.bounds(forward_of(3))->failed == three_hops().hops[2].amount);
+  CHECK_FALSE(memory.bounds(forward_of(3))->carried);
 }
 
 TEST_CASE("M3: a channel that failed 1,000,000 sat carries 10,000 sat a second later") {
@@ -180,15 +178,15 @@ TEST_CASE("M3: a channel that failed 1,000,000 sat carries 10,000 sat a second l
   const UnixNs soon{created.value + ns_per_second};
   MissionControl memory;
   memory.learn(PastResult{created, route, dry});
-  CHECK(memory.chance(channel(2), Msat::of(much), soon) < 0.01);
+  CHECK(memory.chance(forward_of(2), Msat::of(much), soon) < 0.01);
   // A much smaller amount is hardly affected.
-  CHECK(memory.chance(channel(2), Msat::of(little), soon) > 0.98 * untried_chance);
+  CHECK(memory.chance(forward_of(2), Msat::of(little), soon) > 0.98 * untried_chance);
   Payment payment = payment_of(Msat::of(much));
   Attempt failed = own_attempt(first_id, Shape::failed);
   failed.route = route;
   failed.failure = dry;
   payment.attempts.push_back(failed);
-  CHECK(exclusions_for(payment).channels == std::vector{channel(2)});
+  CHECK(exclusions_for(payment).channels == std::vector{forward_of(2)});
   payment.request.demand.amount = Msat::of(little);
   CHECK(exclusions_for(payment).channels.empty());
 }
@@ -197,7 +195,7 @@ TEST_CASE("M3: what was seen counts half after an hour") {
   MissionControl memory;
   memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
   const auto chance_after = [&](std::int64_t ns) {
-    return memory.chance(channel(2), Msat::of(amount + 1), UnixNs{created.value + ns});
+    return memory.chance(forward_of(2), Msat::of(amount + 1), UnixNs{created.value + ns});
   };
   CHECK(chance_after(0) == doctest::Approx(least_chance));
   CHECK(chance_after(knowledge_half_life_ns) == doctest::Approx(0.5 * untried_chance));
@@ -211,8 +209,8 @@ TEST_CASE("memory: between what it carried and what it did not carry the chance 
   small.hops[1].amount = Msat::of(amount / 2);
   memory.learn(PastResult{created, small, came_back});
   memory.learn(PastResult{created, three_hops(), Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
-  CHECK(memory.chance(channel(2), Msat::of(amount / 2), created) == doctest::Approx(1));
-  CHECK(memory.chance(channel(2), Msat::of(amount * 3 / 4), created) ==
+  CHECK(memory.chance(forward_of(2), Msat::of(amount / 2), created) == doctest::Approx(1));
+  CHECK(memory.chance(forward_of(2), Msat::of(amount * 3 / 4), created) ==
         doctest::Approx(0.5 * untried_chance).epsilon(0.01));
 }
 
@@ -221,7 +219,7 @@ TEST_CASE(
   MissionControl memory;
   memory.learn(PastResult{created, three_hops(), came_back});
   const auto chance_after = [&](std::uint64_t n, std::uint64_t msat, std::int64_t ns) {
-    return memory.chance(channel(n), Msat::of(msat), UnixNs{created.value + ns});
+    return memory.chance(forward_of(n), Msat::of(msat), UnixNs{created.value + ns});
   };
   CHECK(chance_after(2, amount, 0) == doctest::Approx(1));
   CHECK(chance_after(2, amount / 2, 0) == doctest::Approx(1));
@@ -234,25 +232,25 @@ TEST_CASE(
   const UnixNs late{created.value + knowledge_life_ns};
   memory.learn(PastResult{created, large, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}});
   memory.learn(PastResult{late, three_hops(), came_back});
-  CHECK(memory.chance(channel(2), Msat::of(amount), late) == doctest::Approx(1));
-  CHECK(memory.chance(channel(2), Msat::of(2 * amount), late) == doctest::Approx(untried_chance).epsilon(0.02));
+  CHECK(memory.chance(forward_of(2), Msat::of(amount), late) == doctest::Approx(1));
+  CHECK(memory.chance(forward_of(2), Msat::of(2 * amount), late) == doctest::Approx(untried_chance).epsilon(0.02));
 }
 
 TEST_CASE("memory: what settled was carried, and is not there any more") {
   MissionControl memory;
   memory.learn(PastResult{created, three_hops(), came_back});
-  const Msat whole = memory.bounds(channel(2))->carried.value();
+  const Msat whole = memory.bounds(forward_of(2))->carried.value();
   Route small = three_hops();
   for (Hop& hop : small.hops) hop.amount = Msat::of(amount / 4);
   memory.learn(PastResult{created, small, {}});
-  CHECK(memory.bounds(channel(2))->carried == whole);
-  CHECK(memory.bounds(channel(2))->gone == Msat::of(amount / 4));
-  CHECK(memory.chance(channel(2), Msat::of(amount * 3 / 4), created) == doctest::Approx(1));
-  CHECK(memory.chance(channel(2), whole, created) == doctest::Approx(untried_chance));
+  CHECK(memory.bounds(forward_of(2))->carried == whole);
+  CHECK(memory.bounds(forward_of(2))->gone == Msat::of(amount / 4));
+  CHECK(memory.chance(forward_of(2), Msat::of(amount * 3 / 4), created) == doctest::Approx(1));
+  CHECK(memory.chance(forward_of(2), whole, created) == doctest::Approx(untried_chance));
   // More has settled than it was known to hold: nobody knows how much is left.
   memory.learn(PastResult{created, three_hops(), {}});
-  CHECK(memory.bounds(channel(2))->carried == whole);
-  CHECK(memory.chance(channel(2), Msat::of(1), created) == doctest::Approx(untried_chance));
+  CHECK(memory.bounds(forward_of(2))->carried == whole);
+  CHECK(memory.chance(forward_of(2), Msat::of(1), created) == doctest::Approx(untried_chance));
   // A switch that keeps such knowledge itself is told nothing new once it knows that nothing is left.
   const std::uint64_t told = memory.lessons();
   memory.learn(PastResult{created, three_hops(), {}});
@@ -263,13 +261,13 @@ TEST_CASE("memory: a success takes back what failed before, and no older result 
   const Failure dry{FailureCode::temporary_channel_failure, 1, {}, {}, {}};
   MissionControl memory;
   memory.learn_all({PastResult{UnixNs{created.value + 1}, three_hops(), {}}, PastResult{created, three_hops(), dry}});
-  CHECK_FALSE(memory.bounds(channel(2))->failed);
-  CHECK(memory.chance(channel(2), Msat::of(amount), created) == doctest::Approx(untried_chance));
+  CHECK_FALSE(memory.bounds(forward_of(2))->failed);
+  CHECK(memory.chance(forward_of(2), Msat::of(amount), created) == doctest::Approx(untried_chance));
   memory.learn(PastResult{created, three_hops(), dry});  // told late
-  CHECK_FALSE(memory.bounds(channel(2))->failed);
+  CHECK_FALSE(memory.bounds(forward_of(2))->failed);
   memory.learn(PastResult{UnixNs{created.value + 2}, three_hops(), dry});
-  CHECK(memory.bounds(channel(2))->failed == Msat::of(amount + 1));
-  CHECK(*memory.bounds(channel(2))->carried < *memory.bounds(channel(2))->failed);
+  CHECK(memory.bounds(forward_of(2))->failed == Msat::of(amount + 1));
+  CHECK(*memory.bounds(forward_of(2))->carried < *memory.bounds(forward_of(2))->failed);
 }
 
 TEST_CASE("memory: what settles over a channel is not there any more: so much less is too much") {
@@ -278,12 +276,12 @@ TEST_CASE("memory: what settles over a channel is not there any more: so much le
   Route small = three_hops();
   small.hops[1].amount = Msat::of(400'000);
   memory.learn(PastResult{UnixNs{created.value + 1}, small, {}});
-  CHECK(memory.bounds(channel(2))->failed == Msat::of(600'001));
-  CHECK(memory.bounds(channel(2))->carried == Msat::of(400'000));
+  CHECK(memory.bounds(forward_of(2))->failed == Msat::of(600'001));
+  CHECK(memory.bounds(forward_of(2))->carried == Msat::of(400'000));
   small.hops[1].amount = Msat::of(350'000);
   memory.learn(PastResult{UnixNs{created.value + 2}, small, {}});
-  CHECK(memory.bounds(channel(2))->failed == Msat::of(250'001));
-  CHECK(memory.bounds(channel(2))->carried == Msat::of(250'000));
+  CHECK(memory.bounds(forward_of(2))->failed == Msat::of(250'001));
+  CHECK(memory.bounds(forward_of(2))->carried == Msat::of(250'000));
 }
 
 TEST_CASE("memory: what is told again within minutes is no new lesson, and lessons are bounded") {
@@ -315,7 +313,7 @@ TEST_CASE("memory: more channels than it holds: what is old makes room, and noth
   route.hops[2].channel = ShortChannelId{7};
   memory.learn(PastResult{UnixNs{created.value + 2 * knowledge_life_ns}, route, {}});
   CHECK(memory.size() < 10);
-  CHECK(memory.bounds(channel(7)) != nullptr);
+  CHECK(memory.bounds(forward_of(7)) != nullptr);
 }
 
 namespace {
@@ -337,14 +335,15 @@ Payment payment_in_parts(std::vector<Attempt> attempts) {
 }
 
 Msat asked_below(const Payment& payment, unsigned caution) {
-  return cautious({ChannelBound{channel(2), Msat::of(1'024)}}, payment, caution).at(0).below;
+  return cautious({ChannelBound{forward_of(2), Msat::of(1'024)}}, payment, caution).at(0).below;
 }
 
 }  // namespace
 
 TEST_CASE("M3: a part that held a channel's money while another failed there counts, although it failed behind it") {
   Payment payment = payment_in_parts({part_failed_at(1, 1), part_failed_at(2, 2)});
-  const std::vector<ChannelBound> beside{{channel(2), Msat::of(2 * (amount + 1))}, {channel(3), Msat::of(amount)}};
+  const std::vector<ChannelBound> beside{{forward_of(2), Msat::of(2 * (amount + 1))},
+                                         {forward_of(3), Msat::of(amount)}};
   CHECK(exclusions_for(payment).bounds == beside);
   payment.attempts[1].resolved = UnixNs{payment.attempts[0].registered.value - 1};
   CHECK(exclusions_for(payment).bounds.at(0).below == Msat::of(amount + 1));
@@ -371,7 +370,7 @@ TEST_CASE("caution: what a channel has carried of the payment is asked for again
 
 TEST_CASE("caution: of a channel of ours the node knows the balance, and only what makes parts differ is left") {
   const Payment payment = payment_in_parts({part_failed_at(1, 0)});
-  const ChannelBound ours{channel(1), Msat::of(amount)};
+  const ChannelBound ours{forward_of(1), Msat::of(amount)};
   for (unsigned caution = 0; caution <= most_caution; ++caution)
     CHECK(cautious({ours}, payment, caution).at(0).below == Msat::of(amount - most_difference));
 }

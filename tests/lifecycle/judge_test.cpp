@@ -10,7 +10,7 @@ using namespace paytower::test;
 
 namespace {
 
-Route three_hops() {
+Route judged_route() {
   Route route;
   for (std::uint8_t i = 1; i <= 3; ++i) {
     route.hops.push_back(Hop{ShortChannelId{i}, 0, node_key(i), Msat::of(1'000U - i), 100U - i});
@@ -19,10 +19,8 @@ Route three_hops() {
 }
 
 Verdict verdict(FailureCode code, std::optional<std::uint32_t> source) {
-  return judge(Failure{code, source, {}, {}, {}}, three_hops());
+  return judge(Failure{code, source, {}, {}, {}}, judged_route());
 }
-
-ChannelDirection channel(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
 
 }  // namespace
 
@@ -37,29 +35,29 @@ TEST_CASE("judge: the payee's word is final") {
 }
 
 TEST_CASE("judge: a node on the way excludes a channel or itself") {
-  CHECK(verdict(FailureCode::temporary_channel_failure, 1).exclude_channels == std::vector{channel(2)});
-  CHECK(verdict(FailureCode::temporary_channel_failure, 0).exclude_channels == std::vector{channel(1)});
-  CHECK(verdict(FailureCode::local_refusal, 0).exclude_channels == std::vector{channel(1)});
-  CHECK(verdict(FailureCode::channel_full, 0).exclude_channels == std::vector{channel(1)});
-  CHECK(verdict(FailureCode::unknown_next_peer, 2).exclude_channels == std::vector{channel(3)});
+  CHECK(verdict(FailureCode::temporary_channel_failure, 1).exclude_channels == std::vector{forward_of(2)});
+  CHECK(verdict(FailureCode::temporary_channel_failure, 0).exclude_channels == std::vector{forward_of(1)});
+  CHECK(verdict(FailureCode::local_refusal, 0).exclude_channels == std::vector{forward_of(1)});
+  CHECK(verdict(FailureCode::channel_full, 0).exclude_channels == std::vector{forward_of(1)});
+  CHECK(verdict(FailureCode::unknown_next_peer, 2).exclude_channels == std::vector{forward_of(3)});
   CHECK(verdict(FailureCode::temporary_node_failure, 2).exclude_nodes == std::vector{node_key(2)});
   CHECK(verdict(FailureCode::incorrect_or_unknown_payment_details, 1).exclude_nodes == std::vector{node_key(1)});
   const Verdict policy = verdict(FailureCode::fee_insufficient, 2);
-  CHECK(policy.exclude_channels == std::vector{channel(3)});
+  CHECK(policy.exclude_channels == std::vector{forward_of(3)});
   CHECK(policy.policy);
   CHECK(policy.policy_node == node_key(2));
 }
 
 TEST_CASE("judge: nobody knows who failed it") {
-  CHECK(verdict(FailureCode::unreadable, std::nullopt).exclude_channels == std::vector{channel(2), channel(3)});
+  CHECK(verdict(FailureCode::unreadable, std::nullopt).exclude_channels == std::vector{forward_of(2), forward_of(3)});
   Route direct;
-  direct.hops.push_back(three_hops().hops.front());
+  direct.hops.push_back(judged_route().hops.front());
   CHECK(judge(Failure{FailureCode::unreadable, {}, {}, {}, {}}, direct).final_reason == FailureReason::error);
 }
 
 TEST_CASE("judge: a channel that is not on the route is no evidence against it") {
-  const Failure lie{FailureCode::temporary_channel_failure, 1, channel(99), {}, {}};
-  CHECK(judge(lie, three_hops()).exclude_channels == std::vector{channel(2)});
+  const Failure lie{FailureCode::temporary_channel_failure, 1, forward_of(99), {}, {}};
+  CHECK(judge(lie, judged_route()).exclude_channels == std::vector{forward_of(2)});
 }
 
 TEST_CASE(
@@ -79,11 +77,11 @@ TEST_CASE(
 TEST_CASE("exclusions: a second policy failure of one node excludes the node, each attempt counted once") {
   Payment payment = fresh_payment();
   Attempt failed = own_attempt(first_id, Shape::failed);
-  failed.route = three_hops();
+  failed.route = judged_route();
   failed.failure = Failure{FailureCode::fee_insufficient, 1, {}, {}, {}};
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment).nodes.empty());
-  CHECK(exclusions_for(payment).channels == std::vector{channel(2)});
+  CHECK(exclusions_for(payment).channels == std::vector{forward_of(2)});
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment).nodes == std::vector{node_key(1)});
 }
@@ -91,21 +89,21 @@ TEST_CASE("exclusions: a second policy failure of one node excludes the node, ea
 TEST_CASE("exclusions: a full channel of ours is out for the next route, and not for good") {
   Payment payment = fresh_payment();
   Attempt failed = own_attempt(first_id, Shape::failed);
-  failed.route = three_hops();
-  failed.failure = Failure{FailureCode::channel_full, 0, channel(1), {}, {}};
+  failed.route = judged_route();
+  failed.failure = Failure{FailureCode::channel_full, 0, forward_of(1), {}, {}};
   payment.attempts.push_back(failed);
-  CHECK(exclusions_for(payment).channels == std::vector{channel(1)});
+  CHECK(exclusions_for(payment).channels == std::vector{forward_of(1)});
   CHECK(met_full_channel(payment, {}));
   CHECK(exclusions_for(payment, {}, first_id).channels.empty());
   CHECK_FALSE(met_full_channel(payment, first_id));
   failed.id = second_id;
   payment.attempts.push_back(failed);
-  CHECK(exclusions_for(payment, {}, first_id).channels == std::vector{channel(1)});
+  CHECK(exclusions_for(payment, {}, first_id).channels == std::vector{forward_of(1)});
   CHECK(met_full_channel(payment, first_id));
-  CHECK(met_full_channel(payment, first_id, channel(1).channel));  // it is still full, whatever another channel has
-  CHECK_FALSE(met_full_channel(payment, first_id, channel(2).channel));
+  CHECK(met_full_channel(payment, first_id, forward_of(1).channel));  // it is still full, whatever another channel has
+  CHECK_FALSE(met_full_channel(payment, first_id, forward_of(2).channel));
   payment.attempts.back().failure->code = FailureCode::local_refusal;
-  CHECK(exclusions_for(payment, {}, second_id).channels == std::vector{channel(1)});
+  CHECK(exclusions_for(payment, {}, second_id).channels == std::vector{forward_of(1)});
   CHECK_FALSE(met_full_channel(payment, first_id));
 }
 
@@ -113,7 +111,7 @@ TEST_CASE("exclusions: the payee is never excluded") {
   Payment payment = fresh_payment();
   payment.request.demand.destination = node_key(2);
   Attempt failed = own_attempt(first_id, Shape::failed);
-  failed.route = three_hops();
+  failed.route = judged_route();
   failed.failure = Failure{FailureCode::temporary_node_failure, 2, {}, {}, {}};
   payment.attempts.push_back(failed);
   CHECK(exclusions_for(payment).nodes.empty());

@@ -31,6 +31,8 @@ inline PublicKey node_key(std::uint8_t n) {
   return key;
 }
 
+[[nodiscard]] inline ChannelDirection forward_of(std::uint64_t n) { return ChannelDirection{ShortChannelId{n}, 0}; }
+
 inline constexpr UnixNs created{1'700'000'000'000'000'000};
 inline constexpr UnixNs before_deadline{created.value + ns_per_second};
 inline constexpr UnixNs deadline{created.value + 60 * ns_per_second};

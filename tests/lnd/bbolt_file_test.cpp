@@ -53,11 +53,6 @@ std::string why(const std::string& path) {
   return error.message;
 }
 
-bool says(const std::string& message, const std::string& words) {
-  INFO(message);
-  return message.find(words) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("example A1: the meta pages of a file of real bbolt") {

@@ -35,11 +35,6 @@ std::string refused(const std::vector<Value>& values, const OpenChannelDb& optio
   return error.message + "|" + error.hint;
 }
 
-bool says(const std::string& message, const std::string& words) {
-  INFO(message);
-  return message.find(words) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("vector 13: the same content in versions 3 to 8 reads the same") {

@@ -14,14 +14,14 @@ using namespace paytower::test;
 
 namespace {
 
-constexpr std::uint64_t ns = 1'600'000'000'123'456'789;
+constexpr std::uint64_t created_ns = 1'600'000'000'123'456'789;
 const Bytes spoiled_name = filled(32, 0x50);
 
-Bytes creation() { return creation_info(spoiled_name, 1000, ns, "lnbc"); }
-Bytes attempt() { return joined({session_key(), plain_route(true), be64(ns)}); }
+Bytes creation() { return creation_info(spoiled_name, 1000, created_ns, "lnbc"); }
+Bytes attempt() { return joined({session_key(), plain_route(true), be64(created_ns)}); }
 
 void good(BboltWriter& writer, std::uint8_t name) {
-  write_payment(writer, filled(32, name), name, creation_info(filled(32, name), 1000, ns), {},
+  write_payment(writer, filled(32, name), name, creation_info(filled(32, name), 1000, created_ns), {},
                 [](BboltWriter& out) { out.put(flat_key("ai", 1), attempt()); });
 }
 
@@ -57,7 +57,7 @@ KvRecord with(const std::function<void(BboltWriter&)>& attempts, const Bytes& in
 KvRecord with_attempt(const Bytes& value) {
   return with([&](BboltWriter& writer) { writer.put(flat_key("ai", 1), value); });
 }
-KvRecord with_route(const Bytes& route) { return with_attempt(joined({session_key(), route, be64(ns)})); }
+KvRecord with_route(const Bytes& route) { return with_attempt(joined({session_key(), route, be64(created_ns)})); }
 KvRecord with_record(std::uint64_t type, const Bytes& value) {
   return with_route(route_bytes(1, 1000, {{0xB1, 1, 1, 1000, hop_tail(false, {{type, value}})}}));
 }
@@ -136,10 +136,10 @@ TEST_CASE("a missing creation info, a missing or odd sequence") {
 TEST_CASE("creation infos that are none") {
   for (std::size_t size = 0; size < creation().size(); ++size)
     CHECK(says(with(nothing, cut(creation(), size)), "creation info"));
-  CHECK(says(with(nothing, creation_info(filled(32, 0x51), 1, ns)), "another payment hash"));
-  CHECK(says(with(nothing, creation_info(spoiled_name, Msat::max_value + 1, ns)), "more than all bitcoin"));
-  CHECK(says(with(nothing, creation_info(spoiled_name, ~std::uint64_t{0}, ns)), "more than all bitcoin"));
-  CHECK(says(with(nothing, joined({spoiled_name, be64(1), be64(ns), be32(0xFFFFFFFF)})),
+  CHECK(says(with(nothing, creation_info(filled(32, 0x51), 1, created_ns)), "another payment hash"));
+  CHECK(says(with(nothing, creation_info(spoiled_name, Msat::max_value + 1, created_ns)), "more than all bitcoin"));
+  CHECK(says(with(nothing, creation_info(spoiled_name, ~std::uint64_t{0}, created_ns)), "more than all bitcoin"));
+  CHECK(says(with(nothing, joined({spoiled_name, be64(1), be64(created_ns), be32(0xFFFFFFFF)})),
              "a payment request of 4294967295 bytes"));
   CHECK(says(with(nothing, joined({creation(), tlv(65'535, {})})), "TLV type 65535"));
   CHECK(says(with(nothing, joined({creation(), tlv(65'537, {}), tlv(65'536, {})})), "do not ascend"));

@@ -42,4 +42,9 @@ const db::lnd::KvUnreadable& unreadable_in(const db::lnd::KvRecord& record) {
   return std::get<db::lnd::KvUnreadable>(record.what);
 }
 
+bool says(const std::string& message, const std::string& words) {
+  INFO(message);
+  return message.find(words) != std::string::npos;
+}
+
 }  // namespace paytower::test

@@ -28,4 +28,7 @@ namespace paytower::test {
 /// The reason of an unreadable one; fails the test otherwise.
 [[nodiscard]] const db::lnd::KvUnreadable& unreadable_in(const db::lnd::KvRecord& record);
 
+/// Whether the message has these words; shows it when the check around it fails.
+[[nodiscard]] bool says(const std::string& message, const std::string& words);
+
 }  // namespace paytower::test

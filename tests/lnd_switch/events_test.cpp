@@ -16,8 +16,6 @@ using Status = lnd::Record::Status;
 
 namespace {
 
-Payment lost_payment() { return recorded_payment({handed_over(first_id)}); }
-
 Failure refusal() { return Failure{FailureCode::local_refusal, {}, {}, {}, "payment is in transition"}; }
 
 /// A switch with the capabilities of lnd's adapter.

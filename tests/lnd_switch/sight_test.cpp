@@ -14,8 +14,6 @@ using Status = lnd::Record::Status;
 
 namespace {
 
-Payment lost_payment() { return recorded_payment({handed_over(first_id)}); }
-
 Payment seen_payment() {
   Payment payment = lost_payment();
   payment.attempts.back().accepted = after(2);

@@ -50,6 +50,7 @@ inline Payment recorded_payment(std::vector<Attempt> attempts) {
   payment.attempts = std::move(attempts);
   return payment;
 }
+[[nodiscard]] inline Payment lost_payment() { return recorded_payment({handed_over(first_id)}); }
 
 inline StoreKnowledge knowledge_of(const Payment& payment) {
   StoreKnowledge store{our_store, {key_of(earlier_id)}, AttemptId{100}};

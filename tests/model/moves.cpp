@@ -22,8 +22,6 @@ bool fence_held(const Requests& asked) { return asked.fence_live + asked.fence_d
 
 bool any_copy_held(const Node& node) { return std::any_of(node.requests.begin(), node.requests.end(), held); }
 
-bool is_complete(RowKind kind) { return kind == RowKind::complete || kind == RowKind::complete_wrong; }
-
 bool anything_held(const Node& node) {
   for (const Requests& asked : node.requests) {
     if (held(asked) || fence_held(asked)) return true;

@@ -13,8 +13,6 @@ constexpr std::uint8_t fence_look = 2;
 constexpr std::uint8_t fence_barred = 3;
 
 bool is_pending(RowKind kind) { return kind == RowKind::pending || kind == RowKind::fence_pending; }
-bool is_complete(RowKind kind) { return kind == RowKind::complete || kind == RowKind::complete_wrong; }
-
 void count_up(std::uint8_t& counter) { counter = static_cast<std::uint8_t>(counter + 1); }
 
 enum class Way { free, busy, paid };

@@ -103,6 +103,9 @@ enum class RowKind : std::uint8_t {
   fence_pending,
   failed_mpp
 };
+[[nodiscard]] inline bool is_complete(RowKind kind) {
+  return kind == RowKind::complete || kind == RowKind::complete_wrong;
+}
 /// taken: the payee has accepted the set, which will settle. returning: it gave the set back, which will fail.
 enum class Truth : std::uint8_t { none, locked, settled, failed, taken, returning };
 

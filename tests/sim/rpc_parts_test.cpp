@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::uint64_t total = 100'000 * sat;
 constexpr std::uint64_t unit = 1'000 * sat;  ///< a hundredth of the total; 1,000 msat in the recordings
-const Hold forever{Hold::forever};
 
 std::string exists(const MadeInvoice& invoice, int group, int number) {
   return "There already is a payment with payment_hash=" + invoice.hash.hex() + ", groupid=" + std::to_string(group) +
@@ -46,7 +45,7 @@ ActiveFaults met(const char* spec, std::uint32_t number) {
 
 TEST_CASE("rpc parts: one piece as part 1, held, then settled") {
   RpcWorld rpc;
-  const MadeInvoice invoice = rpc.world().invoice(total, forever);
+  const MadeInvoice invoice = rpc.world().invoice(total, Hold{Hold::forever});
   const auto one = rpc.part(invoice, 100, 1, total);
   const Said sent = rpc.call("sendpay", one);
   CHECK(sent.body["partid"] == 1);
@@ -215,7 +214,7 @@ TEST_CASE("rpc parts: delpay of a hash takes the rows of its status and leaves t
 
 TEST_CASE("rpc parts: every HTLC shows its amount and no part; only the one of a settled part is told apart") {
   RpcWorld rpc;
-  const MadeInvoice invoice = rpc.world().invoice(total, forever);
+  const MadeInvoice invoice = rpc.world().invoice(total, Hold{Hold::forever});
   std::vector<std::uint64_t> sent;
   for (const std::uint32_t number : {1U, 2U}) {
     const auto params = rpc.part(invoice, 10, number, (number == 1 ? 60 : 40) * unit);
@@ -275,7 +274,7 @@ TEST_CASE("rpc parts: a fence of a part, with nothing there and beside a pending
 
 TEST_CASE("rpc parts: what is no fence of a part") {
   RpcWorld rpc;
-  const MadeInvoice invoice = rpc.world().invoice(total, forever);
+  const MadeInvoice invoice = rpc.world().invoice(total, Hold{Hold::forever});
   CHECK(rpc.call("sendpay", rpc.part(invoice, 10, 1, 60 * unit)).code == 0);
   SUBCASE("the original is there: its own row is the answer") {
     const Said said = rpc.call("sendpay", rpc.part_fence(invoice, 10, 1, 60 * unit));

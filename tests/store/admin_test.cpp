@@ -47,7 +47,7 @@ DeleteReport remove_as_planned(Store& store, const DeleteRequest& request) {
 }
 
 /// 1 initiated, 2 in flight, 3 paid, 4 failed, 5 unknown, 6 watched.
-void fill(Store& store) {
+void fill_with_ends(Store& store) {
   store.initiated(1);
   store.in_flight(2);
   store.paid(3);
@@ -75,7 +75,7 @@ std::vector<int> words(Store& store) {
 TEST_CASE("delete by hash: what is open or watched stays, what is paid leaves a guard") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill(store);
+  fill_with_ends(store);
   const DeleteReport report = remove_as_planned(store, named({1, 2, 3, 4, 5, 6, 7}));
   CHECK(report.deleted == 3);
   CHECK(report.deleted_htlcs == 3);
@@ -117,7 +117,7 @@ TEST_CASE("the guard of a paid payment keeps the hash of its secret, not the sec
 TEST_CASE("delete --all: the failed ones; with include_non_failed all that ended; by age of the end") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill(store);
+  fill_with_ends(store);
   store.failed(14);
   DeleteRequest request;
   request.ended_before = after(44);  // 14 ended at 44
@@ -150,7 +150,7 @@ TEST_CASE("a named payment that ended too recently is told") {
 TEST_CASE("failed attempts only: payments, proofs and watched ones stay") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill(store);
+  fill_with_ends(store);
   Payment retried = store.in_flight(7);
   store.must(retried, {FailAttempt{first_attempt(7), some_failure(), after(9)}});
   store.must(retried, {RegisterAttempt{attempt_of(72)}});
@@ -174,7 +174,7 @@ TEST_CASE("failed attempts only: payments, proofs and watched ones stay") {
 TEST_CASE("--forget drops the guard too, by a word that is written down") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill(store);
+  fill_with_ends(store);
   DeleteRequest request = named({3});
   request.forget = true;
   CHECK(remove_as_planned(store, request).forgotten == 1);
@@ -382,7 +382,7 @@ TEST_CASE("a backup never overwrites, and leaves nothing half done") {
 TEST_CASE("check counts what is open for each switch, and finds what is wrong") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill(store);
+  fill_with_ends(store);
   db::CheckReport report = store.admin.check();
   CHECK(report.problems.empty());
   CHECK(report.payments == 6);

@@ -31,7 +31,7 @@ void fill(Store& store) {
 }
 
 /// Each filter of `list` alone, and several at once.
-std::vector<PaymentFilter> filters() {
+std::vector<PaymentFilter> planned_filters() {
   std::vector<PaymentFilter> all(1);
   for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded,
                                      PaymentStatus::failed, PaymentStatus::unknown}) {
@@ -133,7 +133,7 @@ void read_everything(Store& store) {
   (void)store.query.guards(request_of(2).hash, 10);
   (void)store.query.quarantine(0, 10);
   (void)store.query.own_created_after(after(10));
-  for (const PaymentFilter& filter : filters()) {
+  for (const PaymentFilter& filter : planned_filters()) {
     for (const bool forwards : {true, false}) {
       (void)store.query.page({filter, PaymentIndex{30}, forwards, 5, false});
       store.query.each(filter, forwards, true, [](const auto&) { return true; });
@@ -175,7 +175,7 @@ void delete_everything(Store& store, std::uint64_t number) {
 }  // namespace
 
 TEST_CASE(
-    "no statement walks through a table or sorts: pages, filters, one hash, what is open, statistics, writes, "
+    "no statement walks through a table or sorts: pages, planned_filters, one hash, what is open, statistics, writes, "
     "deletes") {
   const TempFolder folder;
   Store store(folder.file("p"));

@@ -18,7 +18,7 @@ namespace paytower::test {
 
 namespace {
 
-constexpr std::int64_t hold_ns = 1'500 * ns_per_ms;
+constexpr std::int64_t socket_hold_ns = 1'500 * ns_per_ms;
 constexpr const char* hold_fault = "hold=1500ms@sendpay:1";
 
 /// The node as a process; killed with the object, or when this process ends.
@@ -88,7 +88,7 @@ class SocketWorld final : public SimulatedWorld {
   void hold_next_handover() override { serve(hold_fault); }
   void execute_held() override {
     REQUIRE(held_back(*ledger_) == 1);
-    clock_.sleep_until(MonoNs{clock_.mono().value + hold_ns});
+    clock_.sleep_until(MonoNs{clock_.mono().value + socket_hold_ns});
     admin_.advance();
     REQUIRE(held_back(*ledger_) == 0);
   }

@@ -10,7 +10,6 @@ namespace paytower::sim {
 namespace {
 
 constexpr std::uint32_t default_final_cltv = 9;     ///< the default of getroute
-constexpr std::uint32_t highest_delay = 2'016;      ///< of a route; the node's max-locktime-blocks is 2016
 constexpr std::uint64_t most_channels = 1'000'000;  ///< of one answer
 
 /// "SCID/DIRECTION" or a node's key.

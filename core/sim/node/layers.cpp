@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t most_layers = 1'000;
 constexpr std::size_t longest_layer_name = 256;
-constexpr std::uint32_t highest_delay = 2'016;
 constexpr std::uint32_t usual_parts = 100;  ///< the node's default for maxparts
 constexpr std::size_t most_reservations = 10'000;
 constexpr std::array<ParamSpec, 3> reserved_specs{{{"short_channel_id_dir", true}, {"amount_msat", true}, {"layer"}}};

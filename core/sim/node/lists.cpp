@@ -13,7 +13,7 @@ namespace paytower::sim {
 
 namespace {
 
-constexpr std::size_t page = 1'000;
+constexpr std::size_t read_at_once = 1'000;       ///< records of the ledger
 constexpr std::uint64_t most_listed = 1'000'000;  ///< entries of one answer
 constexpr std::size_t onion_reply_bytes = 292;    ///< BOLT 4, an error packet
 
@@ -69,8 +69,8 @@ void add_failure(Json& data, const Failure& failure, std::uint32_t code, bool na
 /// How much of a movement the payee did not get. Known without the row, which may have been erased.
 Msat fees_of(LedgerTx& tx, const Movement& movement) {
   std::uint64_t after = 0;
-  for (auto entries = tx.oracle_after(movement.key.hash, after, page); !entries.empty();
-       entries = tx.oracle_after(movement.key.hash, after, page)) {
+  for (auto entries = tx.oracle_after(movement.key.hash, after, read_at_once); !entries.empty();
+       entries = tx.oracle_after(movement.key.hash, after, read_at_once)) {
     after = entries.back().id;
     for (const OracleEntry& entry : entries) {
       const bool same = entry.attempt == movement.key.id && entry.part == movement.key.part;
@@ -108,7 +108,7 @@ Range read_range(const Params& params, bool updates = false) {
 template <typename Next, typename Index, typename Visit>
 void each_in(Range range, Next next, Index index_of, Visit visit) {
   while (range.limit > 0) {
-    const auto records = next(range.after, std::min<std::uint64_t>(range.limit, page));
+    const auto records = next(range.after, std::min<std::uint64_t>(range.limit, read_at_once));
     if (records.empty()) return;
     for (const auto& record : records) {
       range.after = index_of(record);

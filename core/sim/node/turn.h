@@ -10,6 +10,8 @@
 
 namespace paytower::sim {
 
+inline constexpr std::uint32_t highest_delay = 2'016;  ///< of a route: the node's max-locktime-blocks
+
 /// A transaction that is open already, for SimAdmin: what it does becomes part of the request's own transaction.
 class OpenLedger final : public Ledger {
  public:

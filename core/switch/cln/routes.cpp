@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/contains.h"
 #include "core/base/limits.h"
 #include "core/switch/cln/conclusions.h"
 #include "core/switch/cln/layered_route.h"
@@ -35,10 +36,6 @@ std::vector<SpendableChannel> spendable(const std::vector<OwnChannel>& channels)
   found.reserve(channels.size());
   for (const OwnChannel& one : channels) found.push_back({one.channel, one.usable, one.spendable});
   return found;
-}
-
-template <typename T> bool contains(const std::vector<T>& list, const T& value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
 }
 
 }  // namespace

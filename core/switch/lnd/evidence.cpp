@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/base/contains.h"
 #include "core/base/hash.h"
 
 namespace paytower::lnd {
@@ -23,10 +24,6 @@ bool is_idle(const Record& record) {
 }
 
 bool is_fence(const Record& record) { return is_idle(record) && record.value == fence_amount; }
-
-bool holds(const std::vector<AttemptKey>& keys, const AttemptKey& key) {
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
 
 std::optional<MarkParts> parts_of(const Htlc& htlc, const MarkCipher& cipher) {
   return htlc.mark ? cipher.read(*htlc.mark) : std::nullopt;
@@ -122,7 +119,7 @@ class Reader {
   [[nodiscard]] Evidence evidence_of(const Asked& attempt) const {
     if (const SwitchRow* shown = row(attempt))
       return shown->state == RowState::pending ? of_pending(attempt, *shown) : Evidence::not_yet;
-    if (holds(sight_.waiting, attempt.key) || sight_.unreadable || unproven()) return Evidence::not_yet;
+    if (contains(sight_.waiting, attempt.key) || sight_.unreadable || unproven()) return Evidence::not_yet;
     if (attempt.seen) return of_seen(attempt);
     if (is_dead(attempt)) return has_failed() && made_for(attempt) ? Evidence::erased : Evidence::never;
     return time_is_over(attempt.dies_at, sight_.clock) && fence_may_take() ? Evidence::late : Evidence::not_yet;
@@ -216,7 +213,7 @@ class Reader {
   }
 
   [[nodiscard]] bool is_dead(const Asked& attempt) const {
-    return holds(sight_.fenced, attempt.key) || height_is_over(attempt);
+    return contains(sight_.fenced, attempt.key) || height_is_over(attempt);
   }
 
   // --- what stands in the way ---

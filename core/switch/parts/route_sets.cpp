@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/contains.h"
 #include "core/base/limits.h"
 #include "core/payment/policy.h"
 
@@ -12,10 +13,6 @@ namespace paytower {
 namespace {
 
 constexpr Msat all_money = Msat::of(Msat::max_value);
-
-template <typename T> bool contains(const std::vector<T>& list, const T& value) {
-  return std::find(list.begin(), list.end(), value) != list.end();
-}
 
 /// The most that reaches the payee when `arrives` has come to the start of the hint.
 Msat most_delivered(const RouteHint& hint, const RouteQuestion& question, const PublicKey& own, Msat arrives) {

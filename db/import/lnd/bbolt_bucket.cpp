@@ -15,8 +15,7 @@ namespace paytower::db::lnd {
 
 namespace {
 
-constexpr std::uint64_t page_header_bytes = 16, element_bytes = 16, bucket_header_bytes = 16;
-constexpr std::uint16_t leaf_flag = 0x02;
+constexpr std::uint64_t bucket_header_bytes = 16;
 constexpr std::uint32_t bucket_flag = 0x01;
 
 bool same_bytes(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b) {

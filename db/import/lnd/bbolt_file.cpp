@@ -22,10 +22,9 @@ namespace paytower::db::lnd {
 
 namespace {
 
-constexpr std::uint16_t branch_flag = 0x01, leaf_flag = 0x02, meta_flag = 0x04, freelist_flag = 0x10;
+constexpr std::uint16_t branch_flag = 0x01, meta_flag = 0x04, freelist_flag = 0x10;
 constexpr std::uint32_t bbolt_magic = 0xED0CDAED, bbolt_magic_reversed = 0xEDDA0CED, bbolt_version = 2;
 constexpr std::uint64_t freelist_not_stored = ~0ULL;
-constexpr std::uint64_t page_header_bytes = 16, element_bytes = 16;
 constexpr std::size_t meta_bytes = 80, checksum_from = 16, checksum_at = 72;  // in a meta page
 constexpr std::uint64_t block_bytes = 4'096;
 constexpr std::size_t cached_blocks = 256;

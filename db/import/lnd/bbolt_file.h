@@ -26,6 +26,11 @@ inline constexpr std::size_t max_bucket_depth = 16;  ///< buckets inside buckets
 /// The hint for a file that is not lnd's.
 inline constexpr const char* where_it_is = "name lnd's folder: paytower migrate --from-lnd ~/.lnd";
 
+// A page: its header, then its elements.
+inline constexpr std::uint16_t leaf_flag = 0x02;  ///< of a page of keys and values
+inline constexpr std::uint64_t page_header_bytes = 16;
+inline constexpr std::uint64_t element_bytes = 16;
+
 /// A range of bytes in the file. Whoever makes one has checked that it is inside.
 struct Extent {
   std::uint64_t offset = 0;

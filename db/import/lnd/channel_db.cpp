@@ -14,7 +14,7 @@ namespace paytower::db::lnd {
 
 namespace {
 
-constexpr std::string_view metadata = "metadata", version_key = "dbp", tombstone = "data-migration-tombstone";
+constexpr std::string_view metadata_bucket = "metadata", version_key = "dbp", tombstone = "data-migration-tombstone";
 constexpr std::string_view legacy_payments_name = "payments", legacy_statuses_name = "payment-status";
 constexpr std::string_view graph_node = "graph-node", source_key = "source", attempt_ids = "next-payment-id-key";
 
@@ -71,7 +71,7 @@ ChannelDb ChannelDb::open(const std::string& path, const OpenChannelDb& options)
 std::optional<Bucket> ChannelDb::top(std::string_view name) const { return Bucket::root(*file_).bucket(name); }
 
 void ChannelDb::read_version(const OpenChannelDb& options) {
-  const auto about = top(metadata);
+  const auto about = top(metadata_bucket);
   if (!about) {
     // Made before versions existed; or the file belongs to another program, or is another file of lnd's (wallet.db,
     // macaroons.db, ...).

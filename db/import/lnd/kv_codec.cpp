@@ -11,7 +11,6 @@ namespace paytower::db::lnd {
 
 namespace {
 
-constexpr std::size_t max_request_bytes = 65'536;
 constexpr std::size_t max_hop_record_bytes = 1'300;  // lnd's own limit: the payload of an onion
 constexpr std::size_t hop_record_head = 8 + 1;
 constexpr std::int64_t zero_time_seconds = -62'135'596'800;  // Go's zero time, year 1

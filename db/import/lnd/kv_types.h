@@ -73,7 +73,8 @@ struct KvRoute {
   /// total_amount less what the last hop forwards. Zero without hops, or if the route claims to deliver more.
   [[nodiscard]] Msat fees() const;
 };
-inline constexpr std::size_t max_kv_hops = 64;  ///< an onion holds 27 hops of the smallest size
+inline constexpr std::size_t max_request_bytes = 65'536;  ///< of a payment request as lnd keeps it
+inline constexpr std::size_t max_kv_hops = 64;            ///< an onion holds 27 hops of the smallest size
 
 /// The route in core's form, with delays above `height`. Nothing if it has no hops, more than limits::max_hops, or a
 /// time lock below `height`. Directions follow from the node keys (BOLT 7); a channel id of 0 stays 0.

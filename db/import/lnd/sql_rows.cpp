@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::int64_t bolt11_intent = 0;
 constexpr std::int64_t settled_type = 1, failed_type = 2;
-constexpr std::size_t max_request_bytes = 65'536;
 
 /// The columns of a row, each with its type.
 class Row {
