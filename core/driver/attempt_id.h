@@ -10,7 +10,7 @@
 namespace paytower {
 
 /// The day of this release. A clock that shows an earlier day is wrong.
-inline constexpr UnixNs release_date{1'793'491'200 * ns_per_second};  // 2026-11-01T00:00:00Z
+inline constexpr UnixNs release_date{1'795'996'800 * ns_per_second};  // 2026-11-30T00:00:00Z
 /// Until then ids are drawn by the clock. What is left up to 2^62 (ten months) is kept for ids above those of a clock
 /// that was ahead.
 inline constexpr UnixNs ids_hold_until{2'650'838'400 * ns_per_second};  // 2054-01-01T00:00:00Z

@@ -21,7 +21,7 @@ class Clock(World):
         return outcome
 
     def test_send_and_batch_refuse_a_clock_before_the_release_or_beyond_the_ids(self):
-        for clock in ("1970-01-01 00:02:00", "2026-10-31 23:00:00", "2060-01-01 00:00:00"):
+        for clock in ("1970-01-01 00:02:00", "2026-11-29 23:00:00", "2060-01-01 00:00:00"):
             invoice = self.at(clock, harness.OK, "simulate", "invoice", "--amt", "10sat").out.strip()
             error = self.at(clock, harness.USAGE, "send", invoice, "--yes", "--json").error()
             self.assertEqual(error["code"], "clock")

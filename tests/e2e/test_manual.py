@@ -77,6 +77,13 @@ class Manual(unittest.TestCase):
         pages = {name[len("paytower-"):-len(".1")] for name in manual.names() if name.startswith("paytower-") and name.endswith(".1")}
         self.assertEqual(pages, groups)
 
+    def test_the_foot_of_each_page_names_this_version(self):
+        version = subprocess.run([harness.BINARY, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+        for name in manual.names():
+            self.assertEqual(re.findall(r"^\.Os (.*)$", manual.source(name), re.M), [version], name)
+        with open(os.path.join(manual.FOLDER, "..", "README.md"), encoding="utf-8") as file:
+            self.assertIn(f"This is version {version.split()[1]},", file.read())
+
     def test_the_flags_of_each_help_are_those_of_its_page(self):
         for command in self.commands():
             with self.subTest(command):
