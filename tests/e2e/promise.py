@@ -29,11 +29,9 @@ QUARANTINED = 12
 WORDS = {"payment.status", "payment.failure_reason", "payment.end_note", "payment.provenance", "attempt.status", "attempt.origin", "failure.code",
          "failure detail.code", "guard.kind", "new guard.kind", "skipped payment.reason", "simulate ledger.state", "setting.source", "decode.network",
          "decode.not_payable_reason", "custom record.name", "imported record.what"}
-
-
 # What the sources can print and no run here gets to.
-OTHER_TYPES = {"payment.payment_index": "null", "imported attempt.attempt_id": "null", "bad row.payment_hash": "null",
-               "quarantined record.sequence": "null", "record set aside.sequence": "null"}
+OTHER_TYPES = {"payment.payment_index": ["null"], "imported attempt.attempt_id": ["null"], "bad row.payment_hash": ["null"],
+               "quarantined record.sequence": ["null"], "record set aside.sequence": ["null"]}
 # Words of which no run prints all: the tables of the sources have them.
 TABLES = {"failure.code": ("payment/failure.cpp", r'string_view\("([A-Z_]+)"\)'),
           "payment.failure_reason": ("payment/failure.cpp", r'return "(FAILURE_REASON_[A-Z_]+)"'),
@@ -62,21 +60,18 @@ class Seen:
 
 def type_of(content, inner, is_map):
     """The type of a value in words; `inner` is the shape of an object in it."""
-    if isinstance(content, dict):
-        if is_map:
-            return "map of integer"
+    if isinstance(content, dict) and not is_map:
         return inner or "object"
-    if isinstance(content, list):
-        return "|".join(sorted({"list of " + type_of(one, inner, is_map) for one in content})) or "list"
+    if isinstance(content, (dict, list)):
+        kind, values = ("map", content.values()) if is_map else ("list", content)
+        return "|".join(sorted({f"{kind} of {type_of(one, inner, False)}" for one in values})) or kind
     return {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}[type(content)]
 
 
 def joined(types):
     """The types of one member in all documents. An empty list says nothing when another has something in it."""
     types = {one for several in types for one in several.split("|")}
-    if any(one.startswith("list of ") for one in types):
-        types.discard("list")
-    return "|".join(sorted(types))
+    return "|".join(sorted(types - {one.split(" of ")[0] for one in types if " of " in one}))
 
 
 class Shapes:
@@ -109,13 +104,13 @@ class Shapes:
 
     def lines(self):
         for (shape, member), places in self.types.items():
-            if all(len(places.get(place, ())) == count for place, count in self.objects[shape].items()):
-                seen = [one for types in places.values() for one in types]
-                yield f"json {shape}.{member}: {joined([*seen, OTHER_TYPES.get(f'{shape}.{member}', seen[0])])}"
+            name, counts = f"{shape}.{member}", self.objects[shape]
+            if all(len(places.get(place, ())) == count for place, count in counts.items()):
+                yield f"json {name}: {joined([*sum(places.values(), []), *OTHER_TYPES.get(name, [])])}"
                 continue
             for place, types in places.items():
-                assert len(types) == self.objects[shape][place], f"{shape}.{member} of {place} is there and is not"
-                yield f"json {shape}.{member} of {place}: {joined(types)}"
+                if len(types) == counts[place]:  # else nobody can rely on it
+                    yield f"json {name} of {place}: {joined(types)}"
         yield from self.words
 
 
@@ -184,6 +179,11 @@ def lines(seen):
     found |= set(lines_of_metrics(seen.metrics))
     found |= {f"database {table}.{name}: {kind}" for table, name, kind in seen.schema}
     return found
+
+
+def missing(promised, found):
+    """The lines of a release that are lost. What one place alone had may stand everywhere by now."""
+    return sorted(line for line in promised - found if re.sub(r"^(json [^.]+\.\w+) of [^:]+:", r"\1:", line) not in found)
 
 
 # --- runs ---
