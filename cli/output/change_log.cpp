@@ -2,6 +2,7 @@
 #include "cli/output/change_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -103,12 +104,17 @@ void ChangeLog::changed(const Payment& payment) {
     tell(payment, "payment_stopped", {{"reason", std::string(reason_name(*payment.stop_reason))}});
   }
   told.stopped = payment.stop_reason.has_value();
-  if (!payment.ended_for_good()) return;
+  if (payment.ended_for_good()) tell_end(payment, told);
+  // Parts that are still under way change it once more.
+  if (told.ended && !payment.has_open_attempt()) told_.erase(payment.index);
+}
+
+void ChangeLog::tell_end(const Payment& payment, Told& told) {
+  if (std::exchange(told.ended, true)) return;
   LogFields fields{{"status", std::string(status_name(payment.status()))}};
   if (payment.fail_reason) fields.emplace_back("reason", std::string(reason_name(*payment.fail_reason)));
   if (payment.end_note) fields.emplace_back("note", std::string(end_note_name(*payment.end_note)));
   tell(payment, "payment_ended", std::move(fields));
-  told_.erase(payment.index);
 }
 
 void ChangeLog::step(const PaymentHash& hash, std::string_view what) {

@@ -37,15 +37,17 @@ class ChangeLog {
   struct Told {
     bool created = false;
     bool stopped = false;
+    bool ended = false;
     std::vector<bool> attempts{};  ///< in their order: whether the end was told
   };
 
   void tell(const Payment& payment, std::string_view event, LogFields more);
   void tell_attempt(const Payment& payment, std::size_t position, Told& told);
+  void tell_end(const Payment& payment, Told& told);
   void write(const LogFields& fields);
 
   Output& output_;
-  std::map<PaymentIndex, Told> told_;  ///< of payments that have not ended
+  std::map<PaymentIndex, Told> told_;  ///< of payments that have not ended, or have open parts
 };
 
 }  // namespace paytower::cli

@@ -8,6 +8,7 @@ import unittest
 
 import harness
 from harness import World
+from lanes import Lanes
 
 FIELD = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^ "=]+)')
 
@@ -67,6 +68,16 @@ class Verbose(World):
 
     def test_silent_without_it(self):
         self.assertEqual(read_logfmt(self.ok("send", self.invoice(), "--yes").err), [])
+
+
+class OfParts(Lanes):
+    def test_each_change_once(self):
+        """Parts that settle behind the first proof are changes of a payment that has ended."""
+        log = read_logfmt(self.ok("send", self.invoice_of(3), "--yes", "-v").err)
+        told = [(line["event"], line.get("part")) for line in log]
+        self.assertEqual(sorted(told, key=str), sorted(
+            [("payment_created", None), ("payment_ended", None)] +
+            [(event, str(part)) for event in ("attempt_registered", "attempt_settled") for part in (1, 2, 3)], key=str))
 
 
 if __name__ == "__main__":
