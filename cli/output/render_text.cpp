@@ -19,10 +19,10 @@ namespace {
 
 constexpr std::size_t failure_columns = 60;
 
-/// "attempt 4711, part 2": beside others of its round.
-std::string attempt_name(const Attempt& attempt) {
+/// "4711, part 2" where it is one of several.
+std::string attempt_name(const Payment& payment, const Attempt& attempt) {
   const std::string name = attempt.id ? fmt::format("{}", attempt.id->value) : "-";
-  return attempt.part > 1 ? fmt::format("{}, part {}", name, attempt.part) : name;
+  return is_one_of_several(payment, attempt) ? fmt::format("{}, part {}", name, attempt.part) : name;
 }
 
 std::uint64_t open_attempts(const Payment& payment) {
@@ -112,7 +112,7 @@ std::string blocked_text(const Payment& payment, Blocker blocker) {
   const std::string ours =
       open == payment.attempts.end()
           ? std::string("nothing of ours is in flight")
-          : fmt::format("while that lasts, nobody can tell whether attempt {} was sent", attempt_name(*open));
+          : fmt::format("while that lasts, nobody can tell whether attempt {} was sent", attempt_name(payment, *open));
   return fmt::format("In flight: {}; {}. Do not pay again.\n", blocker_text(blocker), ours);
 }
 
@@ -134,7 +134,7 @@ std::string open_text(const Payment& payment, const WhyOpen& why) {
     return fmt::format("In flight: {} have no result yet. Do not pay again.\n", counted(open, "part"));
   for (const Attempt& attempt : payment.attempts) {
     if (!attempt.open()) continue;
-    const std::string name = attempt.id ? fmt::format("attempt {}", attempt_name(attempt)) : "an attempt";
+    const std::string name = attempt.id ? fmt::format("attempt {}", attempt_name(payment, attempt)) : "an attempt";
     if (attempt.dies() && !attempt.accepted) return unanswered_text(attempt, name);
     return fmt::format("In flight: {} has no result yet. Do not pay again.\n", name);
   }
@@ -262,8 +262,8 @@ std::vector<std::string> attempt_cells(const Attempt& attempt) {
 /// The column of the part only where there are several: a narrow terminal needs the room.
 std::string attempts_text(const Payment& payment, const Output& output) {
   if (payment.attempts.empty()) return "No attempts.\n";
-  const bool parts =
-      std::any_of(payment.attempts.begin(), payment.attempts.end(), [](const Attempt& a) { return a.part > 1; });
+  const bool parts = std::any_of(payment.attempts.begin(), payment.attempts.end(),
+                                 [&](const Attempt& attempt) { return is_one_of_several(payment, attempt); });
   std::vector<Column> columns{{"ATTEMPT"},    {"ORIGIN"},  {"STATUS"},     {"AMOUNT", true}, {"FEE", true},
                               {"HOPS", true}, {"STARTED"}, {"TOOK", true}, {"FAILURE"}};
   if (parts) columns.insert(columns.begin() + 1, {"PART", true});
@@ -280,7 +280,7 @@ std::string hops_text(const Payment& payment) {
   std::string text;
   for (const Attempt& attempt : payment.attempts) {
     if (attempt.route.hops.empty()) continue;
-    text += fmt::format("\nRoute of attempt {}\n", attempt_name(attempt));
+    text += fmt::format("\nRoute of attempt {}\n", attempt_name(payment, attempt));
     const bool imported = attempt.origin == AttemptOrigin::imported;  // its delays count from height 0
     for (const Hop& hop : attempt.route.hops) {
       const bool known =

@@ -133,13 +133,13 @@ void Driver::Impl::fulfil(Drive& drive, const RefuseClock& wish) {
 void Driver::Impl::fulfil(Drive& drive, const SendHandover& wish) {
   const Item& item = drive.item;
   drive.handed_over = true;
-  trace(item, fmt::format("hand over {}", name_of(wish.key)));
+  trace(item, fmt::format("hand over {}", name_of(item.payment, wish.key)));
   ports.node.dispatch(handover(item.payment, *item.payment.find(wish.key), store_id(item), false));
 }
 
 void Driver::Impl::fulfil(Drive& drive, const SendFence& wish) {
   const Item& item = drive.item;
-  trace(item, fmt::format("fence {}", name_of(wish.key)));
+  trace(item, fmt::format("fence {}", name_of(item.payment, wish.key)));
   ports.node.fence(handover(item.payment, *item.payment.find(wish.key), store_id(item), true));
 }
 

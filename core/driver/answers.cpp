@@ -87,9 +87,9 @@ void Driver::Impl::warn_erased(const Item& item, const Event& event) {
                               ? fmt::format(
                                     "the switch had {}, and its record is gone: somebody deleted it, or the node was "
                                     "restored from an old backup. It may have been paid",
-                                    name_of(missing->key))
+                                    name_of(item.payment, missing->key))
                               : fmt::format("the switch has no record of {}, and its lists do not tell whether it paid",
-                                            name_of(missing->key));
+                                            name_of(item.payment, missing->key));
   ports.observer.warn(item.payment.request.hash,
                       fmt::format("{}: nothing was concluded and nothing was sent; ask the payee whether it was paid, "
                                   "then run paytower resolve {} --write-off (or --assume-failed)",
@@ -121,7 +121,7 @@ void Driver::Impl::receive(const DispatchAnswer& answer) {
   if (!drive) return;
   drive->answered_once = true;
   if (answer.kind == DispatchAnswer::Kind::accepted)
-    trace(drive->item, fmt::format("{} accepted", name_of(answer.key)));
+    trace(drive->item, fmt::format("{} accepted", name_of(drive->item.payment, answer.key)));
   on(drive->item, answer, context());
 }
 

@@ -211,7 +211,7 @@ void Driver::Impl::warn_wrong_preimage(const Item& item, const Decision& decisio
   ports.observer.warn(
       item.payment.request.hash,
       fmt::format("the switch gave a preimage for {} that does not hash to the payment hash: nothing was concluded",
-                  name_of(*decision.wrong_preimage)));
+                  name_of(item.payment, *decision.wrong_preimage)));
 }
 
 }  // namespace paytower

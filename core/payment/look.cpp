@@ -117,7 +117,7 @@ class LookReader {
                     "refuses every payment of this hash because of it. To remove it, stop the node and delete the row "
                     "from the table `payments` in lightningd.sqlite3. To end the payment here alone, run `paytower "
                     "resolve --assume-failed` without naming a switch",
-                    name_of(key_of(row))));
+                    name_of(payment_, key_of(row))));
   }
 
   /// The HTLC was lost with the switch's process: it was certainly never sent, but the record blocks the hash. Only the
@@ -128,7 +128,7 @@ class LookReader {
         fmt::format("the switch calls {} pending, but has made no HTLC of this hash since it was sent to the node: if "
                     "the node was killed in between, this record never ends and blocks the hash; `paytower resolve "
                     "--assume-failed` closes the attempt",
-                    name_of(key_of(row))));
+                    name_of(payment_, key_of(row))));
   }
 
   /// The same for a switch whose record names the channel, and ends with that channel.
@@ -139,7 +139,7 @@ class LookReader {
         "the switch calls {} in flight, but shows no HTLC of it: the node was probably killed before it sent it, and "
         "will never end it. Way out: close channel {} (it costs on-chain fees; close it together with the peer, as a "
         "forced close takes days), restart the node when the close has 6 confirmations, then run paytower resume {}",
-        name_of(key_of(row)), channel, payment_.request.hash.hex()));
+        name_of(payment_, key_of(row)), channel, payment_.request.hash.hex()));
   }
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {
@@ -147,7 +147,7 @@ class LookReader {
       return happened(Settled{payment_.key(attempt), *row.preimage});
     unproven_ = true;
     warn(fmt::format("the switch calls {} complete, but its preimage does not prove it: nothing was concluded",
-                     name_of(key_of(row))));
+                     name_of(payment_, key_of(row))));
   }
 
   void read_lost(const Attempt& attempt) {

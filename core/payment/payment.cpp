@@ -62,11 +62,6 @@ bool Attempt::watched() const {
          (failure->code == FailureCode::assumed_failed || failure->code == FailureCode::written_off);
 }
 
-std::string name_of(const AttemptKey& key) {
-  if (key.part > 1) return fmt::format("attempt {}, part {}", key.id.value, key.part);
-  return fmt::format("attempt {}", key.id.value);
-}
-
 // The table of core/README 3, row by row. Only a damaged file has an open attempt beside an end note or a fail reason.
 PaymentStatus Payment::status() const {
   if (proof()) return PaymentStatus::succeeded;
@@ -223,6 +218,18 @@ std::uint32_t parts_of(const Payment& payment) {
   return static_cast<std::uint32_t>(std::count_if(
       payment.attempts.begin(), payment.attempts.end(),
       [foreign](const Attempt& a) { return may_pay(a) && (a.origin == AttemptOrigin::foreign) == foreign; }));
+}
+
+bool is_one_of_several(const Payment& payment, const Attempt& attempt) {
+  return std::any_of(payment.attempts.begin(), payment.attempts.end(), [&](const Attempt& other) {
+    return other.id && other.id == attempt.id && other.origin == attempt.origin && other.part != attempt.part;
+  });
+}
+
+std::string name_of(const Payment& payment, const AttemptKey& key) {
+  const Attempt* const attempt = payment.find(key);
+  const bool several = attempt != nullptr && is_one_of_several(payment, *attempt);
+  return several ? fmt::format("attempt {}, part {}", key.id.value, key.part) : fmt::format("attempt {}", key.id.value);
 }
 
 bool fee_final(const Payment& payment) {

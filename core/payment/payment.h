@@ -112,9 +112,6 @@ struct PaymentRequest {
   std::vector<Route> candidates;  ///< --routes, in this order; empty: ask the switch
 };
 
-/// For people: "attempt 17", or "attempt 17, part 2" when there are several.
-[[nodiscard]] std::string name_of(const AttemptKey& key);
-
 /// One try to pay a hash: a row of `payments`, with its attempts.
 struct Payment {
   PaymentIndex index;  ///< 0 = not recorded yet
@@ -181,6 +178,11 @@ struct Settlement {
 /// How many HTLCs carry the payment: settled parts and parts under way. Another user's count only if none of ours
 /// settled.
 [[nodiscard]] std::uint32_t parts_of(const Payment& payment);
+/// The attempt is one of several that its round is made of. A retry in one piece has the next part's number too, but a
+/// round of its own.
+[[nodiscard]] bool is_one_of_several(const Payment& payment, const Attempt& attempt);
+/// For people: "attempt 17", or "attempt 17, part 2" where it is one of several.
+[[nodiscard]] std::string name_of(const Payment& payment, const AttemptKey& key);
 /// The cost is final: the payment has ended, and no part of it is under way.
 [[nodiscard]] bool fee_final(const Payment& payment);
 

@@ -358,9 +358,23 @@ TEST_CASE("the page of a payment in parts names each part") {
   CHECK(page.find("\nparts         2\n") != std::string::npos);
   CHECK(page.find("ATTEMPT  PART  ORIGIN") != std::string::npos);
   CHECK(page.find("4711        2  own") != std::string::npos);
-  CHECK(page.find("Route of attempt 4711\n") != std::string::npos);
+  CHECK(page.find("Route of attempt 4711, part 1\n") != std::string::npos);
   CHECK(page.find("Route of attempt 4711, part 2\n") != std::string::npos);
   CHECK(payment_page(paid_payment(), {}, {}, false, output).find("PART") == std::string::npos);
+}
+
+TEST_CASE("a second try in one piece is no part") {
+  Payment payment = paid_payment();
+  payment.attempts.push_back(payment.attempts.front());
+  payment.attempts.front().part = 1;
+  payment.attempts.back().part = 2;
+  payment.attempts.back().id = AttemptId{4712};
+  const std::string page = payment_page(payment, {}, {}, false, Output(OutputSetup{}));
+  CHECK(page.find("PART") == std::string::npos);
+  CHECK(page.find("Route of attempt 4712\n") != std::string::npos);
+  CHECK(name_of(payment, payment.key(payment.attempts.back())) == "attempt 4712");
+  payment.attempts.back().id = AttemptId{4711};
+  CHECK(name_of(payment, payment.key(payment.attempts.back())) == "attempt 4711, part 2");
 }
 
 TEST_CASE("a failure of an imported record whose code has no name keeps its number") {
