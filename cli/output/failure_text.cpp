@@ -1,6 +1,8 @@
 #include "cli/output/failure_text.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -17,6 +19,27 @@ namespace {
 
 constexpr std::size_t words_columns = 200;
 constexpr std::size_t most_excluded = 5;  ///< named in one sentence
+
+/// Ends that no node on the way has told. Their codes are for scripts.
+constexpr std::array ends_in_words = {
+    std::pair{FailureCode::not_executed, std::string_view("the node never started it")},
+    std::pair{FailureCode::erased, std::string_view("the node has erased why it failed")},
+    std::pair{FailureCode::fenced, std::string_view("called off before the node started it")},
+    std::pair{FailureCode::no_debit, std::string_view("it ended without payment, and its record is gone")},
+};
+
+/// Empty for a code that speaks for itself.
+std::string_view words_of(FailureCode code) {
+  for (const auto& [known, words] : ends_in_words) {
+    if (known == code) return words;
+  }
+  return {};
+}
+
+/// " with TEMPORARY_CHANNEL_FAILURE at hop 2", ": the node never started it"
+std::string with_failure(const Failure& failure) {
+  return fmt::format("{}{}", words_of(failure.code).empty() ? " with " : ": ", failure_place(failure));
+}
 
 std::string fee_limit_text(const FailureDetail& detail, const RouteDemand& demand) {
   std::string text = fmt::format("the cheapest route costs {}, --fee-limit allows {}",
@@ -51,7 +74,7 @@ std::string used_up_text(const Payment& payment) {
   std::string text = allowed == 1 ? "the one attempt that --max-attempts allows has failed"
                                   : fmt::format("all {} attempts that --max-attempts allows have failed", allowed);
   if (const Attempt* last = payment.last_failure()) {
-    text += (allowed == 1 ? " with " : ", the last one with ") + failure_place(*last->failure);
+    text += (allowed == 1 ? "" : ", the last one") + with_failure(*last->failure);
   }
   return text.append(offline_text(payment));
 }
@@ -118,6 +141,7 @@ std::string reason_text(const Payment& payment) {
 }  // namespace
 
 std::string failure_place(const Failure& failure) {
+  if (const std::string_view words = words_of(failure.code); !words.empty()) return std::string(words);
   std::string text(failure_name(failure.code));
   if (text == failure_name(FailureCode::unknown_code) && wire_code(failure.code))
     text += fmt::format(" {}", *wire_code(failure.code));
@@ -166,9 +190,9 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
                          excluded_text(payment), offline_text(payment));
     case DetailCode::attempts_failed: {
       const Attempt* last = payment.last_failure();
-      return last == nullptr ? "the attempts failed"
-                             : fmt::format("the last attempt failed with {}{}", failure_place(*last->failure),
-                                           offline_text(payment));
+      return last == nullptr
+                 ? "the attempts failed"
+                 : fmt::format("the last attempt failed{}{}", with_failure(*last->failure), offline_text(payment));
     }
   }
   return "no route";

@@ -377,6 +377,30 @@ TEST_CASE("a second try in one piece is no part") {
   CHECK(name_of(payment, payment.key(payment.attempts.back())) == "attempt 4711, part 2");
 }
 
+TEST_CASE("ends that no node on the way has told are said in words") {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.fail_reason = FailureReason::timeout;
+  Attempt& attempt = payment.attempts.front();
+  attempt.preimage.reset();
+  attempt.outcome = AttemptOutcome::failed;
+  const auto page = [&](FailureCode code) {
+    attempt.failure = Failure{code, {}, {}, {}, {}};
+    return payment_page(payment, {}, {}, true, Output(OutputSetup{}));
+  };
+  CHECK(page(FailureCode::not_executed).find("the node never started it\n") != std::string::npos);
+  CHECK(page(FailureCode::erased).find("the node has erased why it failed\n") != std::string::npos);
+  CHECK(page(FailureCode::fenced).find("called off before the node started it\n") != std::string::npos);
+  CHECK(page(FailureCode::no_debit).find("it ended without payment, and its record is gone\n") != std::string::npos);
+  CHECK(page(FailureCode::mpp_timeout).find("MPP_TIMEOUT\n") != std::string::npos);
+  CHECK(payment_json(payment)["htlcs"][0]["failure"]["code"] == "MPP_TIMEOUT");
+  attempt.failure = Failure{FailureCode::not_executed, {}, {}, {}, {}};
+  payment.fail_reason = FailureReason::no_route;
+  payment.request.max_attempts = 1;
+  CHECK(outcome_text(payment).find(
+            "the one attempt that --max-attempts allows has failed: the node never started it") != std::string::npos);
+}
+
 TEST_CASE("a failure of an imported record whose code has no name keeps its number") {
   Payment payment = paid_payment();
   Attempt& attempt = payment.attempts.front();
