@@ -75,21 +75,57 @@ std::string failed_text(const Payment& payment, const WhyOpen& why) {
                      why_not_paid(payment), payment.request.hash.hex());
 }
 
-/// A copy of its request may still be on its way.
-std::string unanswered_text(const Attempt& attempt, const std::string& name) {
-  if (attempt.dies_at && *attempt.dies_at < SystemClock().wall()) {
-    return fmt::format(
-        "In flight: no reply to {} has come, and the node does not start it any more; a resume that may stay for 20 s "
-        "proves whether it did. Do not pay again.\n",
-        name);
+/// Open attempts without a reply, which the node has never shown: copies of their requests may still be on their way.
+struct Lost {
+  std::uint64_t count = 0;
+  const Attempt* last = nullptr;  ///< the one that can be started for the longest
+};
+
+bool dies_later(const Attempt& attempt, const Attempt& other) {
+  if (!attempt.dies_at || !other.dies_at) return other.dies_at.has_value();
+  return *attempt.dies_at > *other.dies_at;
+}
+
+Lost lost_of(const Payment& payment) {
+  Lost lost;
+  for (const Attempt& attempt : payment.attempts) {
+    if (!attempt.open() || !attempt.dies() || attempt.accepted) continue;
+    ++lost.count;
+    if (lost.last == nullptr || dies_later(attempt, *lost.last)) lost.last = &attempt;
   }
-  const std::string block = fmt::format("block {}", *attempt.total_time_lock);
+  return lost;
+}
+
+/// "no reply to attempt 4711 has come; the node can start it until ..."
+std::string lost_text(const Lost& lost, const std::string& whom) {
+  const char* const them = lost.count > 1 ? "them" : "it";
+  const Attempt& last = *lost.last;
+  if (last.dies_at && *last.dies_at < SystemClock().wall()) {
+    return fmt::format(
+        "no reply to {} has come, and the node does not start {} any more; a resume that may stay for 20 s proves "
+        "whether it did",
+        whom, them);
+  }
+  const std::string block = fmt::format("block {}", *last.total_time_lock);
   const std::string until =
-      attempt.dies_at ? fmt::format("{} ({} at the latest)", time_text(*attempt.dies_at), block) : block;
+      last.dies_at ? fmt::format("{} ({} at the latest)", time_text(*last.dies_at), block) : block;
   return fmt::format(
-      "In flight: no reply to {} has come; the node can start it until {}, and a resume after that proves whether it "
-      "did. Do not pay again.\n",
-      name, until);
+      "no reply to {} has come; the node can start {} until {}, and a resume after that proves whether it did", whom,
+      them, until);
+}
+
+/// REQUIRES: an attempt without a reply.
+std::string unanswered_text(const Payment& payment, const Lost& lost) {
+  const std::uint64_t open = open_attempts(payment);
+  if (open == lost.count) {
+    const std::string all =
+        open == 1 ? fmt::format("attempt {}", attempt_name(payment, *lost.last)) : counted(open, "part");
+    return fmt::format("In flight: {}. Do not pay again.\n", lost_text(lost, all));
+  }
+  const std::string some =
+      lost.count == 1 ? fmt::format("part {}", lost.last->part) : fmt::format("{} of them", lost.count);
+  return fmt::format("In flight: {} have no result yet: {}. Do not pay again.\n", counted(open, "part"),
+                     lost_text(lost, some));
 }
 
 std::string gone_text(const AttemptKey& key) {
@@ -130,12 +166,12 @@ std::string open_text(const Payment& payment, const WhyOpen& why) {
   if (why.without_htlc) return without_htlc_text(*why.without_htlc);
   const bool other = why.blocker != Blocker::none && why.blocker != Blocker::closed_by_hand;
   if (other && !any_known_in_flight(payment)) return blocked_text(payment, why.blocker);
+  if (const Lost lost = lost_of(payment); lost.count > 0) return unanswered_text(payment, lost);
   if (const std::uint64_t open = open_attempts(payment); open > 1)
     return fmt::format("In flight: {} have no result yet. Do not pay again.\n", counted(open, "part"));
   for (const Attempt& attempt : payment.attempts) {
     if (!attempt.open()) continue;
     const std::string name = attempt.id ? fmt::format("attempt {}", attempt_name(payment, attempt)) : "an attempt";
-    if (attempt.dies() && !attempt.accepted) return unanswered_text(attempt, name);
     return fmt::format("In flight: {} has no result yet. Do not pay again.\n", name);
   }
   return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay "
@@ -315,6 +351,30 @@ std::string nothing_of_ours_text(const Payment& payment) {
       payment.request.hash.hex());
 }
 
+bool is_seen(const Attempt& attempt) { return attempt.open() && attempt.dies() && attempt.accepted; }
+
+/// What the database alone knows of attempts whose node has to be asked. Nothing where that is no more than that they
+/// are open.
+std::optional<std::string> without_asking(const Payment& payment) {
+  if (lost_of(payment).count > 0) return open_text(payment, {});
+  const auto seen = std::find_if(payment.attempts.begin(), payment.attempts.end(), is_seen);
+  if (seen == payment.attempts.end()) return std::nullopt;
+  const auto parts = std::count_if(payment.attempts.begin(), payment.attempts.end(), is_seen);
+  const std::string what = parts > 1 ? counted(static_cast<std::uint64_t>(parts), "part")
+                                     : fmt::format("attempt {}", attempt_name(payment, *seen));
+  return fmt::format("In flight: the node has had {} since {}; only the node can tell the result. Do not pay again.\n",
+                     what, time_text(*seen->accepted));
+}
+
+/// Only a look shows that the record is gone, and nothing but a decision by hand ends that.
+std::string way_out_of_a_deleted_record(const Payment& payment, const Output& output) {
+  if (std::none_of(payment.attempts.begin(), payment.attempts.end(), is_seen)) return {};
+  return fmt::format(
+      "If resume says that the node has no record of it any more, ask the payee whether it was paid, then: {} (or "
+      "--assume-failed)\n",
+      output.command(fmt::format("paytower resolve {} --write-off", payment.request.hash.hex())));
+}
+
 std::string next_text(const Payment& payment, const Output& output) {
   const std::string hash = payment.request.hash.hex();
   const std::string resume = fmt::format("Next: {}\n", output.command(fmt::format("paytower resume {}", hash)));
@@ -346,11 +406,11 @@ std::string next_text(const Payment& payment, const Output& output) {
         "it.\nNext: {}, and import lnd's file again once it has ended\n",
         ask_lnd(payment.request.hash));
   }
-  std::string text = "Do not pay it again.\n";
+  std::string text = without_asking(payment).value_or("Do not pay it again.\n");
   if (!payment.has_open_attempt() && !payment.attempts.empty()) text += nothing_of_ours_text(payment);
   text += resume;
   if (!payment.stop_reason) text += fmt::format("  or  {}\n", output.command(fmt::format("paytower cancel {}", hash)));
-  return text;
+  return text + way_out_of_a_deleted_record(payment, output);
 }
 
 }  // namespace

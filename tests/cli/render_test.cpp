@@ -9,6 +9,8 @@
 #include "cli/output/json.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "cli/output/text.h"
+#include "cli/system.h"
 
 using namespace paytower;
 using namespace paytower::cli;
@@ -215,6 +217,93 @@ TEST_CASE("an open payment warns") {
   CHECK(exit_code_of(payment) == ExitCode::outcome_unknown);
 }
 
+namespace {
+
+/// An attempt at a switch that cannot tell two copies of a request apart.
+Attempt dying(std::uint32_t part, std::int64_t dies_in_ns) {
+  Attempt attempt;
+  attempt.id = AttemptId{4711};
+  attempt.part = part;
+  attempt.amount = Msat::of(250'000);
+  attempt.registered = UnixNs{1'738'000'000'123'456'789};
+  attempt.dies_at = UnixNs{SystemClock().wall().value + dies_in_ns};
+  attempt.total_time_lock = 542;
+  return attempt;
+}
+
+Payment open_payment(std::vector<Attempt> attempts) {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.ended.reset();
+  payment.attempts = std::move(attempts);
+  return payment;
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+std::string page_of(const Payment& payment) { return payment_page(payment, {}, {}, true, Output(OutputSetup{})); }
+
+}  // namespace
+
+TEST_CASE("without a reply: until when the node can start it, of how many") {
+  constexpr std::int64_t soon = 20 * ns_per_second;
+  const Attempt one = dying(1, soon);
+  const Attempt later = dying(2, 2 * soon);
+  Attempt seen = dying(3, soon);
+  seen.accepted = seen.registered;
+  const auto said = [](std::vector<Attempt> attempts) {
+    return first_line(outcome_text(open_payment(std::move(attempts))));
+  };
+  const auto until = [](const Attempt& attempt) {
+    return "until " + time_text(*attempt.dies_at) +
+           " (block 542 at the latest), and a resume after that proves whether it "
+           "did. Do not pay again.";
+  };
+  CHECK(said({one}) == "In flight: no reply to attempt 4711 has come; the node can start it " + until(one));
+  CHECK(said({one, later}) == "In flight: no reply to 2 parts has come; the node can start them " + until(later));
+  CHECK(said({one, seen}) ==
+        "In flight: 2 parts have no result yet: no reply to part 1 has come; the node can start it " + until(one));
+  CHECK(said({later, one, seen}) ==
+        "In flight: 3 parts have no result yet: no reply to 2 of them has come; the node can start them " +
+            until(later));
+  CHECK(
+      said({dying(1, -soon), seen}) ==
+      "In flight: 2 parts have no result yet: no reply to part 1 has come, and the node does not start it any more; a "
+      "resume that may stay for 20 s proves whether it did. Do not pay again.");
+  CHECK(said({seen, dying(4, -soon), one}).find(until(one)) != std::string::npos);
+  Attempt by_height = one;
+  by_height.dies_at.reset();
+  CHECK(said({later, by_height}).find("can start them until block 542, and a resume") != std::string::npos);
+}
+
+TEST_CASE("show cannot ask the node, but says what the database knows and what may follow") {
+  const std::string hash = paid_payment().request.hash.hex();
+  const std::string resume = "Next: paytower resume " + hash + "\n  or  paytower cancel " + hash + "\n";
+  const std::string resolve = "paytower resolve " + hash + " --write-off";
+  const Payment lost = open_payment({dying(1, 20 * ns_per_second)});
+  const std::string page = page_of(lost);
+  CHECK(page.find("\n" + first_line(outcome_text(lost)) + "\n" + resume) != std::string::npos);
+  CHECK(page.find(resolve) == std::string::npos);
+  Attempt seen = dying(1, 20 * ns_per_second);
+  seen.accepted = seen.registered;
+  CHECK(
+      page_of(open_payment({seen}))
+          .find("\nIn flight: the node has had attempt 4711 since 2025-01-27T17:46:40Z; only the node can tell the "
+                "result. Do not pay again.\n" +
+                resume +
+                "If resume says that the node has no record of it any more, ask the payee whether it was paid, then: " +
+                resolve + " (or --assume-failed)\n") != std::string::npos);
+  Attempt second = seen;
+  second.part = 2;
+  CHECK(page_of(open_payment({seen, second})).find("the node has had 2 parts since 2025-01-27T17:46:40Z; only") !=
+        std::string::npos);
+  seen.total_time_lock.reset();
+  seen.dies_at.reset();
+  const std::string counted_by_its_node = page_of(open_payment({seen}));
+  CHECK(counted_by_its_node.find("\nDo not pay it again.\n" + resume) != std::string::npos);
+  CHECK(counted_by_its_node.find("resolve") == std::string::npos);
+}
+
 TEST_CASE("written off: unknown, with null for the reason") {
   Payment payment = paid_payment();
   payment.preimage.reset();
@@ -386,7 +475,7 @@ TEST_CASE("ends that no node on the way has told are said in words") {
   attempt.outcome = AttemptOutcome::failed;
   const auto page = [&](FailureCode code) {
     attempt.failure = Failure{code, {}, {}, {}, {}};
-    return payment_page(payment, {}, {}, true, Output(OutputSetup{}));
+    return page_of(payment);
   };
   CHECK(page(FailureCode::not_executed).find("the node never started it\n") != std::string::npos);
   CHECK(page(FailureCode::erased).find("the node has erased why it failed\n") != std::string::npos);

@@ -248,6 +248,15 @@ class Parts(BesideLnd):
         self.ok("resume", payment_hash, "--wait", "90s")
         self.assert_paid(payment_hash, WHOLE)
 
+    def test_a_part_that_is_lost_is_told_among_the_others(self):
+        self.use(self.lnd("--mpp-timeout", "300", network=IN_LANES))
+        invoice, payment_hash = self.made(amount_msat=WHOLE, node="P")
+        self.send_until(invoice, fault=self.fault(do="drop", path=SEND, hash=payment_hash, nth=2))
+        self.wait_for(payment_hash, "held", count=2)
+        for page in (self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "2s"), self.ok("show", payment_hash)):
+            self.assertRegex(page.out, r"In flight: \d parts have no result yet: no reply to part \d has come; the node can start it until 20")
+            self.assertRegex(page.out + page.err, f"paytower resume {payment_hash}")
+
     def test_a_part_whose_answer_is_lost_costs_nothing(self):
         for do in ("lost", "cut"):
             invoice, payment_hash = self.made(amount_msat=1_500_000_000, node="P")
@@ -416,6 +425,7 @@ class Others(BesideLnd):
                 told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "4s")
                 self.assertRegex(told.out, "Unknown: the node has no record of attempt .* may have been paid")
                 self.assertIn(f"hint: paytower resolve {payment_hash} --write-off", told.err)
+                self.assertIn(f"paytower resolve {payment_hash} --write-off (or --assume-failed)", self.ok("show", payment_hash).out)
                 self.expect(harness.REFUSED, "send", invoice, "--yes")
                 self.ok("resolve", payment_hash, word, "--yes")
         self.expect(harness.REFUSED, "send", ends["paid"][1], "--yes")
