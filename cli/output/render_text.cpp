@@ -134,6 +134,13 @@ std::string gone_text(const AttemptKey& key) {
       key.id.value);
 }
 
+std::string channel_closed_text(const AttemptKey& key) {
+  return fmt::format(
+      "In flight: the node calls attempt {} pending, but the channel that it would leave by is not open any more: if "
+      "it was never sent, only a start of the node after the close ends it. Do not pay again.\n",
+      key.id.value);
+}
+
 std::string without_htlc_text(const AttemptKey& key) {
   return fmt::format(
       "In flight: the node calls attempt {} pending, but shows no HTLC of it: it was probably never sent, and may "
@@ -164,6 +171,7 @@ std::string open_text(const Payment& payment, const WhyOpen& why) {
   }
   if (why.gone) return gone_text(*why.gone);
   if (why.without_htlc) return without_htlc_text(*why.without_htlc);
+  if (why.channel_closed) return channel_closed_text(*why.channel_closed);
   const bool other = why.blocker != Blocker::none && why.blocker != Blocker::closed_by_hand;
   if (other && !any_known_in_flight(payment)) return blocked_text(payment, why.blocker);
   if (const Lost lost = lost_of(payment); lost.count > 0) return unanswered_text(payment, lost);

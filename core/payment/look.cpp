@@ -102,6 +102,7 @@ class LookReader {
     const Evidence found = evidence(attempt);
     if (found == Evidence::stranded) finding_.orphans.push_back(payment_.key(attempt));
     if (found == Evidence::stranded || found == Evidence::no_htlc) return warn_stranded(attempt, row);
+    if (row.channel_closed) return warn_closed(attempt, row);
     if (found != Evidence::nothing_since_mark) return;
     const bool run_is_over = !attempt.switch_run.empty() && !look_.run.empty() && attempt.switch_run != look_.run;
     if (run_is_over) finding_.orphans.push_back(payment_.key(attempt));
@@ -134,12 +135,27 @@ class LookReader {
   /// The same for a switch whose record names the channel, and ends with that channel.
   void warn_stranded(const Attempt& attempt, const SwitchRow& row) {
     finding_.why_open.without_htlc = key_of(row);
-    const std::string channel = attempt.route.hops.empty() ? "that" : attempt.route.hops.front().channel.text();
+    const std::string channel = first_channel(attempt);
     warn(fmt::format(
         "the switch calls {} in flight, but shows no HTLC of it: the node was probably killed before it sent it, and "
         "will never end it. Way out: close channel {} (it costs on-chain fees; close it together with the peer, as a "
         "forced close takes days), restart the node when the close has 6 confirmations, then run paytower resume {}",
         name_of(payment_, key_of(row)), channel, payment_.request.hash.hex()));
+  }
+
+  /// An HTLC that was in the channel ends on the chain. One that was never sent ends when the node starts and finds the
+  /// channel gone.
+  void warn_closed(const Attempt& attempt, const SwitchRow& row) {
+    finding_.why_open.channel_closed = key_of(row);
+    warn(fmt::format(
+        "the switch calls {} in flight, but channel {} is not open any more. If its HTLC was in that channel, it ends "
+        "with the close. If it was never sent, the node ends it when it starts: restart it when the close has 6 "
+        "confirmations, then run paytower resume {}",
+        name_of(payment_, key_of(row)), first_channel(attempt), payment_.request.hash.hex()));
+  }
+
+  static std::string first_channel(const Attempt& attempt) {
+    return attempt.route.hops.empty() ? "that" : attempt.route.hops.front().channel.text();
   }
 
   void read_complete(const Attempt& attempt, const SwitchRow& row) {

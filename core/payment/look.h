@@ -27,7 +27,8 @@ struct SwitchRow {
   std::optional<Msat> amount{};            ///< what is delivered
   std::optional<Msat> amount_sent{};       ///< the same with fees
   std::optional<PublicKey> destination{};  ///< the payee, if the switch says it
-  bool lingers = false;  ///< pending for so long that its HTLC should exist; for people only, it proves nothing
+  bool lingers = false;         ///< pending for so long that its HTLC should exist; for people only, it proves nothing
+  bool channel_closed = false;  ///< pending, but its first channel is not open any more; for people only
 };
 
 /// What an adapter needs to know of one of our attempts to say what its node proves about it.
@@ -95,10 +96,11 @@ struct StoreKnowledge {
 
 /// Why a payment is still open, as far as a look shows it. For words only: nothing is concluded from it.
 struct WhyOpen {
-  Blocker blocker = Blocker::none;           ///< why there is a HashBusy
-  std::optional<AttemptKey> without_htlc{};  ///< the switch calls it pending, but shows no HTLC of it
-  std::optional<AttemptKey> gone{};          ///< there is no record of it any more, and it may have been paid
-  bool unasked = false;                      ///< there was no look: the switch cannot be asked
+  Blocker blocker = Blocker::none;             ///< why there is a HashBusy
+  std::optional<AttemptKey> without_htlc{};    ///< the switch calls it pending, but shows no HTLC of it
+  std::optional<AttemptKey> channel_closed{};  ///< SwitchRow::channel_closed
+  std::optional<AttemptKey> gone{};            ///< there is no record of it any more, and it may have been paid
+  bool unasked = false;                        ///< there was no look: the switch cannot be asked
 };
 
 /// What a look means for one payment. With an alarm there are no events: nothing may be concluded or done (exit 8).

@@ -755,6 +755,13 @@ class Kills(BesideLnd):
         told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "3s")
         self.assertRegex(told.out, "pending, but shows no HTLC of it: it was probably never sent, and may never end by itself. Do not pay")
         self.assertIn("close channel 358x1x0", told.err)
+        self.peer("close", chan="358x1x0", how="cooperative")
+        told = self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "3s")
+        self.assertIn("the channel that it would leave by is not open any more", told.out)
+        self.assertIn("channel 358x1x0 is not open any more", told.err)
+        self.assertIn("restart it when the close has 6 confirmations", told.err)
+        self.peer("restart", how="stop")
+        self.expect(harness.FAILED, "resume", payment_hash, "--wait", "12s")
 
     def test_the_client_at_each_step(self):
         steps = [(path, 1) for path in ASKED_BEFORE] + [(TRACK, 1)] + [(SEND, moment) for moment in MOMENTS if moment != "attempt_failed"]

@@ -85,6 +85,7 @@ class Reader {
     row.amount_sent = htlc.sent;
     row.destination = htlc.destination;
     row.lingers = in_flight(htlc) && is_old(htlc);
+    row.channel_closed = row.lingers && htlc.first_channel && sight_.channels && !stands(*htlc.first_channel);
     look_.rows.push_back(std::move(row));
   }
 
@@ -137,11 +138,10 @@ class Reader {
   [[nodiscard]] Evidence of_pending(const Asked& attempt, const SwitchRow& shown) const {
     if (!sight_.channels || any_pending()) return Evidence::not_yet;
     const auto first = first_channel(attempt.key);
-    const bool stands = first && std::any_of(sight_.channels->begin(), sight_.channels->end(),
-                                             [&](const OwnChannel& channel) { return channel.id == *first; });
-    if (stands && height_is_over(attempt)) return Evidence::stranded;
     // A channel that is being closed takes its HTLCs to the chain.
-    return stands && shown.lingers ? Evidence::no_htlc : Evidence::not_yet;
+    if (!first || !stands(*first)) return Evidence::not_yet;
+    if (height_is_over(attempt)) return Evidence::stranded;
+    return shown.lingers ? Evidence::no_htlc : Evidence::not_yet;
   }
 
   /// Its only copy is used up. lnd erases failed HTLCs and whole records, nothing else (lnd/README 2, 10).
@@ -191,6 +191,11 @@ class Reader {
              const bool without = one.second == Evidence::no_htlc || one.second == Evidence::stranded;
              return without && *parts == MarkParts{one.first.id, one.first.part, MarkKind::attempt};
            });
+  }
+
+  [[nodiscard]] bool stands(ShortChannelId id) const {
+    return std::any_of(sight_.channels->begin(), sight_.channels->end(),
+                       [&](const OwnChannel& channel) { return channel.id == id; });
   }
 
   [[nodiscard]] bool any_pending() const {
