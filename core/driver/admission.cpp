@@ -234,8 +234,8 @@ std::optional<Error> wrong_switch(const Payment& payment, const SwitchKey& here)
   if (elsewhere != payment.attempts.end()) {
     return Error{
         Errc::other_switch,
-        fmt::format("its open attempt belongs to node {} ({}); this is {} ({})", elsewhere->switch_key->node.hex(),
-                    elsewhere->switch_key->network, here.node.hex(), here.network),
+        fmt::format("its open attempt belongs to node {} ({}), which --switch has to name; this is {} ({})",
+                    elsewhere->switch_key->node.hex(), elsewhere->switch_key->network, here.node.hex(), here.network),
         fmt::format("paytower show {}", hash)};
   }
   return std::nullopt;

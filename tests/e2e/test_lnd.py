@@ -335,6 +335,10 @@ class Away(BesideLnd):
         self.peer("identity", pubkey=self.peer.info["nodes"]["C"])
         asked = len(self.peer("requests", path=TRACK)["requests"])
         self.assertIn(self.run_it("resume", payment_hash, "--wait", "2s").code, (harness.UNKNOWN, harness.UNAVAILABLE))
+        # With one run of cron a node, each passes over the other's: it is told, and is no failure of this run.
+        passed_over = self.ok("resume", "--json", "--wait", "2s")
+        self.assertEqual(passed_over.json()["other_switch"], 1)
+        self.assertIn(f"belongs to node {self.peer.info['nodes']['A']} (regtest), which --switch has to name", passed_over.err)
         self.assertEqual(len(self.peer("requests", path=TRACK)["requests"]), asked)
         self.peer("identity")
         self.peer("cancel", hash=payment_hash)
