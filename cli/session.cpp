@@ -61,17 +61,20 @@ const SwitchAddress& switch_address(const Session& session, const char* hint = "
 template <typename T, typename Accept, typename Again>
 T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept, Again again) {
   const MonoNs until{session.clock.mono().value + patience_ns};
-  std::string why = "the switch does not answer";
+  Disconnected last{"the switch does not answer"};
+  const auto give_up = [&last] {
+    refuse(Errc::switch_unavailable, fmt::format("{}; nothing was done", last.why), last.hint);
+  };
   while (true) {
     for (SwitchEvent& event : node.poll(until)) {
       if (auto* answer = std::get_if<T>(&event); answer != nullptr && accept(*answer)) return std::move(*answer);
       const auto* lost = std::get_if<Disconnected>(&event);
       if (lost == nullptr) continue;
-      why = lost->why;
-      if (!again(*lost)) refuse(Errc::switch_unavailable, fmt::format("{}; nothing was done", why));
+      last = *lost;
+      if (!again(last)) give_up();
     }
     if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was done");
-    if (session.clock.mono() >= until) refuse(Errc::switch_unavailable, fmt::format("{}; nothing was done", why));
+    if (session.clock.mono() >= until) give_up();
   }
 }
 

@@ -35,7 +35,8 @@ ExitCode report_open(Session& session, const DriveResult& result, ReportStyle st
   if (const int signal = session.clock.stop_signal(); signal != 0)
     return session.output.fail(interrupted_report(signal, payment));
   if (!style.silent) print_outcome(session, result, style);
-  session.output.hint(next_command(payment, result.why_open));
+  const bool helped = result.error && !result.error->hint.empty();
+  session.output.hint(helped ? result.error->hint : next_command(payment, result.why_open));
   return ExitCode::outcome_unknown;
 }
 

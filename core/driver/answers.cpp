@@ -161,6 +161,7 @@ void Driver::Impl::receive(const Disconnected& lost) {
   identity.reset();
   identifying = false;
   lost_why = lost.why;
+  lost_hint = lost.hint;
   identify_at = plus(mono(), reconnect_ns);
   copy_checked = false;
   looks.clear();
@@ -172,7 +173,7 @@ void Driver::Impl::receive(const Disconnected& lost) {
     const bool recorded = drive->item.payment.index.value != 0;
     if (recorded && (ever_identified || lost.reached)) continue;
     if (lost.reached && now() < request.deadline) continue;
-    finish(*drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, lost.why, {}});
+    finish(*drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, lost.why, lost.hint});
   }
 }
 

@@ -125,15 +125,15 @@ DriveResult Driver::Impl::left_waiting(const Admission& left) {
 void Driver::Impl::close(Drive& drive) {
   const Payment& payment = drive.item.payment;
   if (payment.index.value == 0) {
-    const std::string why = ever_identified || lost_why.empty() ? "the switch gave no route in time" : lost_why;
-    return finish(
-        drive, DriveEnd::unavailable,
-        Error{Errc::switch_unavailable, fmt::format("{}; nothing was recorded and nothing was sent", why), {}});
+    const bool late = ever_identified || lost_why.empty();
+    const std::string why = fmt::format("{}; nothing was recorded and nothing was sent",
+                                        late ? "the switch gave no route in time" : lost_why);
+    return finish(drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, why, late ? std::string() : lost_hint});
   }
   if (payment.ended_for_good()) return finish(drive, DriveEnd::ended, std::nullopt);
   // It answered, but never said who it is, so nothing could be asked.
   if (!ever_identified && !lost_why.empty())
-    return finish(drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, lost_why, {}});
+    return finish(drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, lost_why, lost_hint});
   finish(drive, DriveEnd::open, std::nullopt);
 }
 

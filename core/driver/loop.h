@@ -89,7 +89,8 @@ struct Driver::Impl {
   std::string last_run;  ///< of the switch, if known
   bool identifying = false;
   bool ever_identified = false;
-  std::string lost_why;  ///< why the last connection was lost
+  std::string lost_why;   ///< why the last connection was lost
+  std::string lost_hint;  ///< and what may help
   std::optional<MonoNs> identify_at;
 
   std::shared_ptr<MissionControl> memory;  ///< nothing until the first route is asked for

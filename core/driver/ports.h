@@ -169,6 +169,7 @@ struct Disconnected {
   std::string why;
   /// Somebody answers there: worth another connection, even for payments that are not recorded.
   bool reached = false;
+  std::string hint{};  ///< a command that may help; empty if the switch knows none
 };
 
 using SwitchEvent = std::variant<IdentityAnswer, LookAnswer, RouteAnswer, DispatchAnswer, QueryAnswer, FenceAnswer,

@@ -298,7 +298,8 @@ class Away(BesideLnd):
         for state in ("WAITING_TO_START", "LOCKED", "UNLOCKED", "RPC_ACTIVE", "NON_EXISTING"):
             with self.subTest(state):
                 self.peer("state", state=state)
-                self.refused(harness.UNAVAILABLE)
+                self.refused(harness.UNAVAILABLE, *{"LOCKED": ("wallet is locked", "hint: lncli unlock"), "NON_EXISTING": ("no wallet yet", "hint: lncli create")}.get(
+                    state, ("lnd is starting", "hint: lncli state")))
 
     def test_a_certificate_that_is_not_its_own(self):
         other = self.lnd()
@@ -313,6 +314,22 @@ class Away(BesideLnd):
                 self.refused(code, "permission denied", file, env=self.at(self.peer, file))
         self.peer("delete_root", root="7")
         self.refused(harness.UNAVAILABLE, "root key", "paytower.macaroon")
+
+    def test_the_hint_makes_a_macaroon_that_pays(self):
+        invoice, payment_hash = self.send_held()
+        self.peer("bake", file="readonly.macaroon", permissions=[["info", "read"], ["offchain", "read"]])
+        self.peer("bake", file="wallet.macaroon", uris=["/lnrpc.Lightning/WalletBalance"])
+        for file in ("readonly.macaroon", "wallet.macaroon"):
+            with self.subTest(file):
+                given = self.at(self.peer, file)
+                for code, outcome in ((harness.UNAVAILABLE, self.run_it("send", self.made()[0], "--yes", env=given)),
+                                      (harness.UNAVAILABLE, self.run_it("resume", env=given)),
+                                      (harness.UNKNOWN, self.run_it("resume", payment_hash, env=given))):
+                    self.assertEqual(outcome.code, code, outcome)
+                    hint = outcome.err.rstrip().rsplit("hint: ", 1)[1].split()
+                    self.assertEqual(hint[:2], ["lncli", "bakemacaroon"])
+                self.peer("bake", file="baked.macaroon", root=hint[hint.index("--root_key_id") + 1], uris=[word[4:] for word in hint if word.startswith("uri:")])
+                self.ok("send", self.made()[0], "--yes", env=self.at(self.peer, "baked.macaroon"))
 
     def test_gone_while_an_htlc_is_out(self):
         invoice, payment_hash = self.send_held()

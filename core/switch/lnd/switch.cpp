@@ -34,6 +34,11 @@ constexpr std::int64_t answer_patience_ns = 365LL * 24 * 3'600 * ns_per_second;
 constexpr std::size_t most_ends_kept = 1'000;
 /// How many payments are searched for an attempt of ours before all of them are: a page.
 constexpr std::size_t newest_first = 100;
+/// Makes a macaroon that can do what is asked here, and nothing else.
+constexpr const char* bake_macaroon =
+    "lncli bakemacaroon --root_key_id 7 --save_to paytower.macaroon uri:/lnrpc.Lightning/GetInfo "
+    "uri:/lnrpc.Lightning/QueryRoutes uri:/lnrpc.Lightning/ListPayments uri:/lnrpc.Lightning/ListChannels "
+    "uri:/routerrpc.Router/SendToRouteV2 uri:/routerrpc.Router/TrackPaymentV2 uri:/routerrpc.Router/TrackPayments";
 constexpr const char* never_written = "lnd was gone before the last byte of the hand-over was written";
 
 std::string words_of(const RestEnd& end) {
@@ -192,16 +197,17 @@ struct LndSwitch::Impl {
     if (end.kind != RestEnd::Kind::answered) return give_up(end.why, false);
     const auto state = read_state(end.body);
     if (!state) return give_up(words_of(end), false);
+    if (*state == ServerState::locked) return give_up("lnd's wallet is locked", true, "lncli unlock");
+    if (*state == ServerState::no_wallet) return give_up("lnd has no wallet yet", true, "lncli create");
     if (*state != ServerState::active)
-      return give_up("lnd is not ready: its wallet is locked (`lncli unlock`) or not made yet, or lnd is starting",
-                     true);
+      return give_up("lnd is starting, and takes no payments yet; try again in a minute", true, "lncli state");
     link.ask(node_info_request(), [this](const RestEnd& told) { take_node(told); });
   }
 
   void take_node(const RestEnd& end) {
     auto info = read_node_info(end.body);
     if (end.kind == RestEnd::Kind::answered && end.head.status != 200)
-      return give_up(fmt::format("lnd refuses the macaroon {}: {}", link.macaroon_file(), words_of(end)), false);
+      return refuse_macaroon(fmt::format("lnd refuses the macaroon {}: {}", link.macaroon_file(), words_of(end)));
     if (!info) return give_up(words_of(end), false);
     note_node(std::move(*info));
     link.ask_expired(node_info_request(), [this](const RestEnd& told) { take_limits(told); });
@@ -225,10 +231,8 @@ struct LndSwitch::Impl {
     if (end.kind != RestEnd::Kind::answered) return give_up(end.why, true);
     const auto error = read_error(end.body);
     if (error && error->message == "permission denied")
-      return give_up(fmt::format("permission denied: the macaroon {} does not allow payments (paytower-switch(7) says "
-                                 "how to make one)",
-                                 link.macaroon_file()),
-                     false);
+      return refuse_macaroon(
+          fmt::format("permission denied: the macaroon {} does not allow payments", link.macaroon_file()));
     identifying = false;
     identify_wanted = false;
     fruitless = 0;
@@ -246,8 +250,12 @@ struct LndSwitch::Impl {
     return can;
   }
 
+  void refuse_macaroon(const std::string& why) {
+    give_up(why + "; name another with --macaroon (paytower-switch(7) says how to bake one)", false, bake_macaroon);
+  }
+
   /// Questions will not be answered any more. Requests to pay go on, and are reported when they end.
-  void give_up(const std::string& why, bool reached) {
+  void give_up(const std::string& why, bool reached, const std::string& hint = {}) {
     link.drop_questions();
     identity.reset();
     identifying = false;
@@ -260,7 +268,7 @@ struct LndSwitch::Impl {
     work.clear();
     const std::int64_t pause = first_pause_ns << std::min(fruitless++, most_doublings);
     retry_at = MonoNs{clock.mono().value + std::min(pause, longest_pause_ns)};
-    tell(Disconnected{why, reached});
+    tell(Disconnected{why, reached, hint});
   }
 
   /// True if lnd may be spoken to. If not, the caller is told so.
