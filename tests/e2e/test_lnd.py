@@ -81,12 +81,13 @@ class Ways(BesideLnd):
     def test_what_lnd_remembers_fails_no_payment(self):
         for start in ("B", "C"):
             self.peer("dislike", start=start, end="D")
-        for more, questions in (((), 2), (("--no-memory",), 1)):
-            invoice, payment_hash = self.made(amount_msat=15_000)  # too little for parts
-            before = self.questions()
-            self.ok("send", invoice, "--yes", *more)
-            self.assertEqual(self.questions() - before, questions)
-            self.assert_paid(payment_hash, 15_000, 1)
+        for amount, more, questions in ((15_000, (), 2), (15_000, ("--no-memory",), 1), (19_999_000, (), 2), (50_000_000, (), 4)):
+            with self.subTest(amount, more=more):
+                invoice, payment_hash = self.made(amount_msat=amount)
+                before = self.questions()
+                self.ok("send", invoice, "--yes", *more)
+                self.assertEqual(self.questions() - before, questions)
+                self.assert_paid(payment_hash, amount, 1)
 
     def test_an_lnd_that_starts_has_not_said_that_there_is_no_route(self):
         for status, code, message in ((500, 2, "wallet locked, unlock it to enable full RPC access"),

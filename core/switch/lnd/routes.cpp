@@ -13,6 +13,12 @@ namespace paytower::lnd {
 
 namespace {
 
+/// The smallest part of lnd's own payments. With its advice halving goes no further: before a small payment is split,
+/// the question is asked without the advice.
+constexpr Msat least_advised_part = Msat::of(10'000'000);
+
+Msat least_of(const RouteQuestion& question) { return question.advised ? least_advised_part : least_part; }
+
 std::vector<SpendableChannel> spendable(const std::vector<OwnChannel>& channels) {
   std::vector<SpendableChannel> found;
   found.reserve(channels.size());
@@ -77,7 +83,7 @@ void RouteSearch::take_whole(const std::vector<Route>& routes) {
     if (keeps_to_demand(one, question_) && !overloads(one, question_))
       return done_(routes_answer(question_.ticket, one));
   }
-  if (question_.max_parts < 2 || question_.demand.amount < Msat::of(2 * least_part.value())) return explain();
+  if (question_.max_parts < 2 || question_.demand.amount < Msat::of(2 * least_of(question_).value())) return explain();
   look_at_channels([self = shared_from_this()] { self->ask_for_parts(); });
 }
 
@@ -118,7 +124,8 @@ void RouteSearch::ask_for_parts() {
     });
   };
   const auto done = [self = shared_from_this()](std::vector<Route> routes) { self->take_parts(std::move(routes)); };
-  HalvingQuestion halving{question_.demand.amount, question_.max_parts, question_.excluded_channels, rooms()};
+  HalvingQuestion halving{question_.demand.amount, question_.max_parts, question_.excluded_channels, rooms(),
+                          least_of(question_)};
   std::make_shared<HalvedRoutes>(ask, std::move(halving), done)->start();
 }
 

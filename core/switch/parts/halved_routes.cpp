@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/switch/parts/route_sets.h"
-
 namespace paytower {
 
 namespace {
@@ -20,9 +18,9 @@ void HalvedRoutes::start() { halve(left_); }
 Msat HalvedRoutes::next_piece() const {
   if (found_.size() + 1 >= question_.most_parts || piece_ >= left_) return left_;
   const Msat behind = checked_sub(left_, piece_).value_or(Msat{});
-  if (behind >= least_part) return piece_;
-  const Msat smaller = checked_sub(left_, least_part).value_or(Msat{});
-  return smaller >= least_part ? smaller : left_;
+  if (behind >= question_.least) return piece_;
+  const Msat smaller = checked_sub(left_, question_.least).value_or(Msat{});
+  return smaller >= question_.least ? smaller : left_;
 }
 
 void HalvedRoutes::ask_next() {
@@ -56,7 +54,7 @@ void HalvedRoutes::take(Route route, Msat piece) {
 
 void HalvedRoutes::halve(Msat piece) {
   const bool last = found_.size() + 1 >= question_.most_parts;
-  if (last || half_of(piece) < least_part) return done_({});
+  if (last || half_of(piece) < question_.least) return done_({});
   piece_ = half_of(piece);
   ask_next();
 }

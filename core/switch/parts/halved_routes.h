@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/driver/ports.h"
+#include "core/switch/parts/route_sets.h"
 
 namespace paytower {
 
@@ -22,6 +23,7 @@ struct HalvingQuestion {
   std::uint32_t most_parts = 2;
   std::vector<ChannelDirection> without_channels;
   std::vector<ChannelRoom> rooms;
+  Msat least = least_part;  ///< no part is smaller
 };
 
 /// Works like lnd's payment session: an amount without a route is halved, and each part that finds a route uses up the
