@@ -421,6 +421,16 @@ class Others(BesideLnd):
         self.ok("resume", payment_hash)
         self.assert_paid(payment_hash, 50_000, 2)
 
+    def test_short_runs_make_one_fence(self):
+        """A fence that an earlier run has left is held, and no other one is added."""
+        invoice, payment_hash = self.send_lost()
+        self.pass_time()
+        for _ in range(3):
+            self.expect(harness.UNKNOWN, "resume", payment_hash, "--wait", "1s")
+            self.assertEqual(len(self.htlcs(payment_hash, fences=True)), 1)
+        self.ok("resume", payment_hash)
+        self.assert_paid(payment_hash, 50_000, 2)
+
     def test_they_end_our_fence(self):
         """A fence that somebody else has ended proves nothing: another one is made, and that one is a proof."""
         invoice, payment_hash = self.send_lost()

@@ -76,6 +76,12 @@ TEST_CASE("mutant, lnd: one look behind the fence is enough") {
   notices(world(), mutation, "R3");
 }
 
+TEST_CASE("mutant, lnd: a fence that an earlier process has left needs no hold") {
+  Mutation mutation = named("no second hold");
+  mutation.no_hold_again = true;
+  notices(world(), mutation, "R3");
+}
+
 TEST_CASE("mutant, lnd: a fence that stands is the proof") {
   notices(world(),
           sees("a standing fence proves",

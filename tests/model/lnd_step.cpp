@@ -462,6 +462,7 @@ bool ProcessStep::is_in_way(const lnd::Record& record) const {
 
 void ProcessStep::begin_proof() {
   const Record& record = state_.node.record;
+  if (record.status != Status::none && take_standing(record_of(state_.store, record))) return;
   if (record.status == Status::none || !is_in_way(record_of(state_.store, record)))
     return write_fence(is_proven(record) ? Proving::fences_paid : Proving::fences);
   state_.node.clearing = Errand::on_way;
@@ -476,12 +477,32 @@ void ProcessStep::cleared() {
 void ProcessStep::write_fence(Proving how) {
   state_.process.proving = how;
   state_.node.fence = Errand::on_way;
+  cover(lnd_time(state_.node.now));
+}
+
+/// A fence that was not sent before this time comes after every attempt whose time was over then, once the copies that
+/// wait for lnd's database are done.
+void ProcessStep::cover(UnixNs fenced_at) {
   for (unsigned number = 1; number <= most_numbers; ++number) {
-    const bool late = lnd::time_is_over(dies_at(number), lnd_time(state_.node.now)) || mutation_.no_grace;
+    const bool late = lnd::time_is_over(dies_at(number), fenced_at) || mutation_.no_grace;
     if (late || mutation_.later_too) state_.process.covered |= bit(number);
   }
   for (Copy& copy : state_.node.copies)
     copy.flagged = copy.stage == Stage::waiting || copy.stage == Stage::begun ? 1 : 0;
+}
+
+/// A fence that an earlier process has left is held, and no other one is sent.
+bool ProcessStep::take_standing(const lnd::Record& record) {
+  const UnixNs over{dies_at(state_.process.of).value + (mutation_.no_grace ? 0 : lnd::clock_grace_ns)};
+  if (!lnd::holds_behind(record, store_name(), key_of(state_.store, state_.process.of), over)) return false;
+  cover(UnixNs{over.value + 1});
+  if (mutation_.no_hold_again) {
+    answer_proof(held());
+    return true;
+  }
+  state_.process.proving = Proving::holds;
+  state_.process.same_record = 1;
+  return true;
 }
 
 /// The attempts whose every copy the fence comes after.

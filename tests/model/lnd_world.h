@@ -251,6 +251,7 @@ struct Mutation {
   bool no_proof = false;         ///< an attempt whose time is over is dead, without a fence
   bool believes_answer = false;  ///< the fence's answer is believed, without a look
   bool no_hold = false;          ///< the record is looked at once
+  bool no_hold_again = false;    ///< a fence that an earlier process has left is believed at once
   bool later_too = false;        ///< a fence also counts for attempts whose time was over only after it was written
   bool fresh_limit = false;      ///< the time limit is drawn when the request is written, not taken from the record
   bool limit_too_early = false;  ///< the record has an earlier limit than the request
@@ -446,6 +447,8 @@ class ProcessStep {
   void check_release(unsigned slot) const;
   void conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked);
   void write_fence(Proving how);
+  void cover(UnixNs fenced_at);
+  [[nodiscard]] bool take_standing(const lnd::Record& record);
   [[nodiscard]] bool is_in_way(const lnd::Record& record) const;
   [[nodiscard]] UnixNs dies_at(unsigned number) const;
   [[nodiscard]] std::uint8_t held() const;

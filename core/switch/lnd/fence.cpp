@@ -72,7 +72,20 @@ void FenceProof::start() {
 void FenceProof::first_look(const TrackMeaning& seen) {
   if (std::holds_alternative<NothingKnown>(seen)) return end({});
   const auto* record = std::get_if<Record>(&seen);
+  if (record != nullptr && take_standing(*record)) return;
   record != nullptr&& is_in_way(*record) ? clear_own() : fence(is_paid(seen, guarded_.front().key.hash));
+}
+
+/// An earlier process has sent this attempt's fence, which it does only when the attempt's time is over, and has left
+/// before it had held it for long enough. How long it has stood is not asked: lnd's clock may have been set.
+bool FenceProof::take_standing(const Record& record) {
+  const Guarded& first = guarded_.front();
+  const UnixNs over{first.dies_at.value + clock_grace_ns};
+  if (!holds_behind(record, store_, first.key, over)) return false;
+  fenced_at_ = UnixNs{over.value + 1};
+  created_ = record.created;
+  hold_until_ = MonoNs{clock_.mono().value + fence_hold_ns};
+  return true;
 }
 
 /// An unfinished record of ours: a fence would join it and come after nothing.

@@ -27,8 +27,9 @@ struct FenceGround {
 };
 
 /// Look, end a record of ours that is in the way, fence, look, hold, look: the record must be the same fence all the
-/// time, and one of our HTLCs must have joined it after the attempt's time was over. If lnd says that the hash is paid,
-/// its refusal of the fence is the write that comes after every copy.
+/// time, and one of our HTLCs must have joined it after the attempt's time was over. A fence that an earlier process
+/// has left, and that comes after the attempt, is held without another one. If lnd says that the hash is paid, its
+/// refusal of the fence is the write that comes after every copy.
 class FenceProof : public std::enable_shared_from_this<FenceProof> {
  public:
   struct Guarded {
@@ -58,6 +59,7 @@ class FenceProof : public std::enable_shared_from_this<FenceProof> {
   void first_look(const TrackMeaning& seen);
   void clear_own();
   void fence(bool paid);
+  [[nodiscard]] bool take_standing(const Record& record);
   void second_look(const TrackMeaning& seen);
   void last_look(const TrackMeaning& seen);
   [[nodiscard]] bool is_in_way(const Record& record) const;
@@ -71,7 +73,7 @@ class FenceProof : public std::enable_shared_from_this<FenceProof> {
   FenceGround ground_;
   std::vector<Guarded> guarded_;
   Done done_;
-  UnixNs fenced_at_{};  ///< lnd's clock when the fence was sent
+  UnixNs fenced_at_{};  ///< by lnd's clock the fence was not sent before this time
   UnixNs created_{};  ///< when the fence's record was made; if it has changed after the hold, it is not the same record
   std::optional<MonoNs> hold_until_;
 };
