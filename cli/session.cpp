@@ -84,7 +84,7 @@ bool never_again(const Disconnected& /*lost*/) { return false; }
 void warn_of_clock(Session& session, db::PaymentQuery& query) {
   constexpr std::int64_t day_ns = 24 * 3'600 * ns_per_second;
   const UnixNs now = session.clock.wall();
-  const auto ahead = query.own_created_after(UnixNs{now.value + day_ns});
+  const auto ahead = value_of(query.own_created_after(UnixNs{now.value + day_ns}));
   if (!ahead) return;
   session.output.warn(
       fmt::format("the clock of this machine shows {}, more than a day before payment {} was made ({}): "
@@ -113,7 +113,7 @@ Database::Database(Session& session, db::OpenMode mode, const std::optional<std:
   if (!connection.writable()) return;
   bound_waits(wait_ns);
   warn_of_clock(session, query);
-  db::SpoolReport spool = store.take_in_spool(session.clock.wall());
+  db::SpoolReport spool = value_of(store.take_in_spool(session.clock.wall()));
   for (const PaymentHash& hash : spool.settled) {
     session.output.warn("a preimage that could not be stored earlier is stored now: this payment is paid", hash);
   }
@@ -160,7 +160,7 @@ namespace {
 /// The only hash that begins with these digits.
 PaymentHash unique_hash(Database* database, const HashArgument& argument) {
   if (database == nullptr) refuse(no_such_payment(argument));
-  const auto found = database->query.find_hashes(argument.digits, most_candidates + 1);
+  const auto found = value_of(database->query.find_hashes(argument.digits, most_candidates + 1));
   if (found.empty()) refuse(no_such_payment(argument));
   if (found.size() == 1) return found.front();
   std::string message = fmt::format("{} is the beginning of several payment hashes:", argument.digits);

@@ -136,7 +136,7 @@ class BatchFeed final : public DriveFeed {
   /// From now on lines whose earlier tries the operator has closed are warned of, and sums are kept to.
   void know(Database& database) {
     database_ = &database;
-    watched_ = database.query.any_watched();
+    watched_ = value_of(database.query.any_watched());
   }
 
   /// Each line gets the database's answer, or that the switch is away. `database` is null when there is none yet.

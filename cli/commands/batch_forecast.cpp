@@ -201,8 +201,9 @@ std::string BatchSums::text() const {
 Forecaster::Forecaster(const BatchOptions& options, Session& session, Database* database,
                        const Result<IdentityAnswer>& reached)
     : options_(options), session_(session), database_(database), reached_(reached),
-      spent_(database != nullptr && options.allowed.max_day ? database->store.spent_in_day(session.clock.wall())
-                                                            : Msat{}) {}
+      spent_(database != nullptr && options.allowed.max_day
+                 ? value_of(database->store.spent_in_day(session.clock.wall()))
+                 : Msat{}) {}
 
 Result<Submission> read_batch_line(const BatchOptions& options, Session& session, const InputLine& line,
                                    const Result<IdentityAnswer>& reached) {

@@ -112,7 +112,8 @@ ExitCode run(const CancelOptions& options, Session& session) {
   if (options.dry_run) return dry_run(session, payment);
   auto stopped = store_decision(session, *database, std::move(payment), CancelRequested{});
   if (!stopped) refuse(stopped.error());
-  database->admin.record_decision(db::OperatorDecision::cancel, hash, db::Operator{user_name(), session.clock.wall()});
+  (void)value_of(database->admin.record_decision(db::OperatorDecision::cancel, hash,
+                                                 db::Operator{user_name(), session.clock.wall()}));
   const ExitCode code = report(session, after_look(session, *database, *std::move(stopped)));
   session.output.flush();
   database->store.checkpoint_if_due();

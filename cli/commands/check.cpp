@@ -5,6 +5,7 @@
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
@@ -43,7 +44,7 @@ std::string report_text(const db::CheckReport& report) {
 
 ExitCode run(const CheckOptions& /*options*/, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
-  const db::CheckReport report = database ? database->admin.check() : db::CheckReport{};
+  const db::CheckReport report = database ? value_of(database->admin.check()) : db::CheckReport{};
   session.output.result(session.output.json() ? fmt::format("{}\n", dump(report_json(report))) : report_text(report));
   if (report.problems.empty()) return ExitCode::ok;
   session.output.flush();

@@ -137,11 +137,11 @@ void print(Session& session, const db::DeleteReport& report, bool dry_run) {
 db::DeleteReport remove(Session& session, Database& database, const db::DeleteRequest& request, std::uint64_t total) {
   const SignalGuard signals;
   Progress progress(session.output, session.clock, "deleted rows");
-  return database.admin.remove(request, db::Operator{user_name(), session.clock.wall()},
-                               [&](const db::DeleteReport& so_far) {
-                                 progress.update(so_far.deleted + so_far.deleted_htlcs, total);
-                                 return session.clock.stop_signal() == 0;
-                               });
+  const auto go_on = [&](const db::DeleteReport& so_far) {
+    progress.update(so_far.deleted + so_far.deleted_htlcs, total);
+    return session.clock.stop_signal() == 0;
+  };
+  return value_of(database.admin.remove(request, db::Operator{user_name(), session.clock.wall()}, go_on));
 }
 
 ExitCode run(const DeleteOptions& options, Session& session) {
@@ -154,7 +154,7 @@ ExitCode run(const DeleteOptions& options, Session& session) {
   const db::DeleteRequest request = request_of(options, session, *database);
   // `--all --yes` of a cron job needs no plan, and the plan would read everything that is to be deleted.
   db::DeleteReport plan;
-  if (options.dry_run || !options.yes || !options.all) plan = database->admin.plan(request);
+  if (options.dry_run || !options.yes || !options.all) plan = value_of(database->admin.plan(request));
   if (!options.all) refuse_skipped(session, *database, plan);
   if (options.dry_run) {
     print(session, plan, true);

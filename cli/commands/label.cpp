@@ -36,7 +36,7 @@ void take(LabelOptions& label, const Given& given) {
 
 /// As `show` puts it first.
 Payment shown_payment(Database& database, const PaymentHash& hash) {
-  auto history = database.query.history(hash);
+  auto history = value_of(database.query.history(hash));
   if (history && history->head() != nullptr) return *history->head();
   if (history && !history->duplicates.empty()) return std::move(history->duplicates.back());
   refuse(Errc::database, "the label is stored, but the payment cannot be read", "paytower check");
@@ -55,7 +55,7 @@ ExitCode run(const LabelOptions& options, Session& session) {
   const PaymentHash hash = find_hash(session, database.get(), options.hash, false);
   session.output.speak_of(hash);
   if (!database) refuse(no_such_payment(options.hash));
-  if (!database->admin.set_label(hash, options.text)) refuse_unknown(*database, options.hash, hash);
+  if (!value_of(database->admin.set_label(hash, options.text))) refuse_unknown(*database, options.hash, hash);
   report(session.output, shown_payment(*database, hash));
   session.output.flush();
   database->store.checkpoint_if_due();

@@ -140,7 +140,7 @@ class Lister {
     expected_ = expected();
     rows_.begin();
     const bool more = options_.forwards ? forwards() : backwards();
-    if (options_.count_total) tail_.total = query_.count({});
+    if (options_.count_total) tail_.total = value_of(query_.count({}));
     rows_.end(tail_);
     progress_.end();
     session_.output.flush();
@@ -156,14 +156,14 @@ class Lister {
   std::uint64_t expected() {
     if (options_.max_payments > 0) return options_.max_payments > list_page ? options_.max_payments : 0;
     const bool all = page_request(options_).filter.all() && !options_.index_offset;
-    return all && progress_.active() ? query_.count({}) : 0;
+    return all && progress_.active() ? value_of(query_.count({})) : 0;
   }
 
   /// What the page is a part of, for people.
   std::optional<std::uint64_t> in_all() {
     const db::PageRequest request = page_request(options_);
     if (!session_.output.stdout_is_tty() || request.filter.walks()) return std::nullopt;
-    return query_.count_up_to(request, most_counted + 1);
+    return value_of(query_.count_up_to(request, most_counted + 1));
   }
 
   // Both tell whether there are more rows in their direction.
@@ -182,7 +182,7 @@ class Lister {
     if (options_.max_payments == 0) return stream(PaymentIndex{0}, 0, end);
     if (options_.max_payments <= list_page) {
       request.max = static_cast<std::size_t>(options_.max_payments);
-      const db::PaymentPage page = query_.page(request);
+      const db::PaymentPage page = value_of(query_.page(request));
       print(page);
       return page.more;
     }
@@ -191,7 +191,7 @@ class Lister {
     bool more = true;
     for (std::uint64_t left = options_.max_payments; left > 0 && more;) {
       request.max = static_cast<std::size_t>(std::min<std::uint64_t>(left, list_page));
-      const db::PaymentPage page = query_.page(request);
+      const db::PaymentPage page = value_of(query_.page(request));
       if (page.first.value == 0) break;
       start = request.offset = page.first;
       left -= std::min<std::uint64_t>(left, page.rows());
@@ -209,7 +209,7 @@ class Lister {
     request.before = end;
     for (std::uint64_t left = max; true;) {
       request.max = max == 0 ? list_page : static_cast<std::size_t>(std::min<std::uint64_t>(left, list_page));
-      const db::PaymentPage page = query_.page(request);
+      const db::PaymentPage page = value_of(query_.page(request));
       if (page.first.value == 0) return false;
       print(page);
       request.offset = page.last;
@@ -261,7 +261,8 @@ ExitCode empty_list(const ListOptions& options, Session& session) {
 ListOptions with_hash(ListOptions options, Session& session, Database* database) {
   if (!options.hash) return options;
   const PaymentHash hash = find_hash(session, database, *options.hash, false);
-  if (database == nullptr || database->query.find_hashes(hash.hex(), 1).empty()) refuse(no_such_payment(*options.hash));
+  if (database == nullptr || value_of(database->query.find_hashes(hash.hex(), 1)).empty())
+    refuse(no_such_payment(*options.hash));
   options.hash = HashArgument{hash.hex(), hash};
   return options;
 }

@@ -13,6 +13,7 @@
 #include "cli/output/render.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
@@ -107,10 +108,10 @@ ExitCode list_guards(const ListOptions& options, Session& session, Database* dat
       after = stored.guard.hash;
     };
     shown = show_each(
-        options, [&](std::size_t limit) { return database->query.guards(after, limit); }, print);
+        options, [&](std::size_t limit) { return value_of(database->query.guards(after, limit)); }, print);
   }
   rows.end();
-  if (shown.more) tell_rest(session.output, shown.rows, database->query.count_guards(most_counted + 1));
+  if (shown.more) tell_rest(session.output, shown.rows, value_of(database->query.count_guards(most_counted + 1)));
   return ExitCode::ok;
 }
 
@@ -134,10 +135,10 @@ ExitCode list_quarantine(const ListOptions& options, Session& session, Database*
       after = record.id;
     };
     shown = show_each(
-        options, [&](std::size_t limit) { return database->query.quarantine(after, limit); }, print);
+        options, [&](std::size_t limit) { return value_of(database->query.quarantine(after, limit)); }, print);
   }
   rows.end();
-  if (shown.more) tell_rest(session.output, shown.rows, database->query.count_quarantined(most_counted + 1));
+  if (shown.more) tell_rest(session.output, shown.rows, value_of(database->query.count_quarantined(most_counted + 1)));
   return ExitCode::ok;
 }
 

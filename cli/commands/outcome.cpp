@@ -90,7 +90,8 @@ std::optional<Error> over_limits(Session& session, Database* database, const Spe
                                  const PaymentRequest& wanted) {
   if (auto over = over_limit(allowed, wanted)) return over;
   if (!allowed.max_day) return std::nullopt;
-  return over_day(allowed, wanted, database != nullptr ? database->store.spent_in_day(session.clock.wall()) : Msat{});
+  const Msat spent = database != nullptr ? value_of(database->store.spent_in_day(session.clock.wall())) : Msat{};
+  return over_day(allowed, wanted, spent);
 }
 
 void tell_spooled(OnEnd& on_end, Database& database) {
@@ -137,7 +138,7 @@ std::vector<DriveResult> drive(Driver& driver, PaymentStore& store, const std::v
 }
 
 void warn_of_overpayment(Session& session, Database& database, const PaymentRequest& wanted) {
-  const auto history = database.query.history(wanted.hash, true);
+  const auto history = value_of(database.query.history(wanted.hash, true));
   if (!history || std::any_of(history->tries.begin(), history->tries.end(),
                               [](const Payment& one) { return one.proof() || !one.ended_for_good(); }))
     return;  // no new try begins

@@ -210,7 +210,7 @@ ExitCode report(Session& session, const PaymentHash& hash, Database& database, c
   const HashState state = value_of(database.store.find(hash));
   if (state.payment) {
     print_payment(session, *state.payment, nullptr, why_open);
-  } else if (const auto history = database.query.history(hash); history && history->guard) {
+  } else if (const auto history = value_of(database.query.history(hash)); history && history->guard) {
     session.output.result(session.output.json() ? fmt::format("{}\n", dump(guard_json(*history->guard)))
                                                 : "Recorded.\n");
   }
@@ -218,17 +218,16 @@ ExitCode report(Session& session, const PaymentHash& hash, Database& database, c
 }
 
 void decide_about_guard(Database& database, const PaymentHash& hash, ByHand decision, const db::Operator& by) {
-  const auto done =
-      decision == ByHand::write_off ? database.admin.write_off_guard(hash, by) : database.admin.release_guard(hash, by);
-  if (!done) refuse(done.error());
+  (void)value_of(decision == ByHand::write_off ? database.admin.write_off_guard(hash, by)
+                                               : database.admin.release_guard(hash, by));
 }
 
 void decide_about_payment(Session& session, Database& database, Payment payment, ByHand decision,
                           const db::Operator& by) {
   const PaymentHash hash = payment.request.hash;
   // Recorded before it takes effect: a crash must not lose who decided.
-  database.admin.record_decision(
-      decision == ByHand::write_off ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed, hash, by);
+  (void)value_of(database.admin.record_decision(
+      decision == ByHand::write_off ? db::OperatorDecision::write_off : db::OperatorDecision::assume_failed, hash, by));
   const auto said = store_decision(session, database, std::move(payment), event_of(decision));
   if (!said) refuse(said.error());
 }

@@ -76,9 +76,10 @@ ExitCode resolve_restored(bool yes, Session& session) {
   const AdoptionPlan plan = plan_adoption(rows, known_hashes(*database, rows), store, identity.key, now);
   const std::uint64_t adopted = adopt(*database, plan.adoptions);
   // Last: a crash before this leaves the alarm standing, and the same command goes on.
-  database->admin.accept_ids_up_to(plan.highest);
-  database->admin.record_decision(db::OperatorDecision::restored, std::nullopt, db::Operator{user_name(), now});
-  database->admin.accept_ids_up_to(plan.highest);
+  (void)value_of(database->admin.accept_ids_up_to(plan.highest));
+  const db::Operator by{user_name(), now};
+  (void)value_of(database->admin.record_decision(db::OperatorDecision::restored, std::nullopt, by));
+  (void)value_of(database->admin.accept_ids_up_to(plan.highest));
   print(session, adopted, identity);
   session.output.flush();
   database->store.checkpoint_if_due();

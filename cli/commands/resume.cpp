@@ -92,7 +92,7 @@ Work all_open(Database& database) {
 
 db::HashHistory history_of(Session& session, Database& database, const HashArgument& argument) {
   const PaymentHash hash = find_hash(session, &database, argument, false);
-  auto history = database.query.history(hash);
+  auto history = value_of(database.query.history(hash));
   if (!history) refuse(no_such_payment(argument));
   if (history->head() == nullptr && !history->bad_rows.empty()) {
     refuse(Errc::database,

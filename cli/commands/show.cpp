@@ -41,9 +41,9 @@ void print(const Payment& head, const db::HashHistory& history, const ShowOption
     session.output.result(payment_page(head, older, history.duplicates, options.omit_hops, session.output));
     return;
   }
-  const std::string raw = head.provenance == Provenance::native
-                              ? "[]"
-                              : dump(imported_raw_json(db::imported_raw_of(connection, head.index, head.request.hash)));
+  std::string raw = "[]";
+  if (head.provenance != Provenance::native)
+    raw = dump(imported_raw_json(value_of(db::imported_raw_of(connection, head.index, head.request.hash))));
   PaymentView view{&head, options.omit_hops, older, history.duplicates, raw};
   view.overpayment = possible_overpayment(head, older);
   session.output.result(fmt::format("{}\n", payment_text(view)));
@@ -53,8 +53,8 @@ ExitCode run(const ShowOptions& options, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   const PaymentHash hash = find_hash(session, database.get(), options.hash, false);
   session.output.speak_of(hash);
-  const auto history =
-      database ? database->query.history(hash, options.omit_hops && session.output.json()) : std::nullopt;
+  if (!database) refuse(no_such_payment(options.hash));
+  const auto history = value_of(database->query.history(hash, options.omit_hops && session.output.json()));
   if (!history) refuse(no_such_payment(options.hash));
   if (!history->bad_rows.empty()) unreadable(history->bad_rows.front());
   const Payment* head = history->head();

@@ -11,6 +11,7 @@
 #include "cli/output/stats_prometheus.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
@@ -303,10 +304,10 @@ std::optional<db::PaymentStats> count(const StatsOptions& options, Session& sess
   if (options.until && options.until->value < INT64_MAX) span.until = UnixNs{options.until->value + 1};
   const SignalGuard signals;
   Progress progress(session.output, session.clock, "payments");
-  return db::payment_stats(database->connection, span, [&](std::uint64_t done, std::uint64_t total) {
+  return value_of(db::payment_stats(database->connection, span, [&](std::uint64_t done, std::uint64_t total) {
     progress.update(done, total);
     return session.clock.stop_signal() == 0;
-  });
+  }));
 }
 
 ExitCode run(const StatsOptions& options, Session& session) {

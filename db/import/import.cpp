@@ -148,10 +148,10 @@ MigrateReport add_to_existing(const ImportRequest& request, const std::string& s
   Connection connection(request.database, OpenMode::read_write, payment_file(), waiting_as_told(request));
   WriteLock lock(connection.real_path(), request.lock_timeout_ns);
   attach(connection.database(), staged);
-  must_write(connection, lock, [&] {
+  (void)value_of(write_tx(connection, lock, [&] {
     watched(connection.database(), progress,
             [&](StatementWatch&) { add_staged(connection.database(), same_numbers, report.counts); });
-  });
+  }));
   connection.database().exec("DETACH staged");
   checkpoint_if_due(connection, lock, true);
   return report;

@@ -7,7 +7,7 @@
 
 namespace paytower::db {
 
-std::vector<ImportedRaw> imported_raw_of(Connection& connection, PaymentIndex index, const PaymentHash& hash) {
+Result<std::vector<ImportedRaw>> imported_raw_of(Connection& connection, PaymentIndex index, const PaymentHash& hash) {
   return reading(connection, [&] {
     std::vector<ImportedRaw> all;
     Query row =

@@ -20,8 +20,8 @@ struct ImportedRaw {
   std::optional<lnd::KvPayment> payment;  ///< the record, if it can be decoded
 };
 
-/// The entries of a payment, in order. For readers; throws SQLite::Exception.
-[[nodiscard]] std::vector<ImportedRaw> imported_raw_of(Connection& connection, PaymentIndex index,
-                                                       const PaymentHash& hash);
+/// The entries of a payment, in order. Refused: busy, and database for what cannot be read. Throws StoreError (R10).
+[[nodiscard]] Result<std::vector<ImportedRaw>> imported_raw_of(Connection& connection, PaymentIndex index,
+                                                               const PaymentHash& hash);
 
 }  // namespace paytower::db

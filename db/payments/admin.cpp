@@ -35,23 +35,21 @@ Error refusal_of_set_id(const PaymentHash& hash) {
                fmt::format("paytower show {}", hash.hex())};
 }
 
-void PaymentAdmin::record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash,
-                                   const Operator& by) {
-  must_write(connection_, lock_, [&] { insert_decision(connection_, decision, hash, by); });
+Result<std::monostate> PaymentAdmin::record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash,
+                                                     const Operator& by) {
+  return write_tx(connection_, lock_, [&] { insert_decision(connection_, decision, hash, by); });
 }
 
-bool PaymentAdmin::set_label(const PaymentHash& hash, const std::string& label) {
-  int rows = 0;
-  must_write(connection_, lock_, [&] {
+Result<bool> PaymentAdmin::set_label(const PaymentHash& hash, const std::string& label) {
+  return write_tx(connection_, lock_, [&] {
     Query update = connection_.prepared("UPDATE payments SET new_label = ?1 WHERE payment_hash = ?2");
     update.bind(label, hash);
-    rows = update.run();
+    return update.run() > 0;
   });
-  return rows > 0;
 }
 
-void PaymentAdmin::accept_ids_up_to(AttemptId highest) {
-  must_write(connection_, lock_, [&] {
+Result<std::monostate> PaymentAdmin::accept_ids_up_to(AttemptId highest) {
+  return write_tx(connection_, lock_, [&] {
     Query update = connection_.prepared("UPDATE store_meta SET deleted_up_to = max(deleted_up_to, ?1)");
     update.bind(static_cast<std::int64_t>(highest.value));
     update.run();
@@ -72,45 +70,38 @@ Result<std::monostate> PaymentAdmin::write_off_guard(const PaymentHash& hash, co
 
 Result<std::monostate> PaymentAdmin::change_guard(const PaymentHash& hash, const Operator& by,
                                                   OperatorDecision decision, const char* sql) {
-  std::optional<Error> refusal;
-  must_write(connection_, lock_, [&] {
+  return write_tx(connection_, lock_, [&] {
     {
       Query row = connection_.prepared("SELECT kind, amp FROM hash_guards WHERE payment_hash = ?1");
       row.bind(hash);
       if (!row.step()) {
-        refusal = Error{Errc::not_found, "no payment of this hash is stored, and the hash is not blocked",
-                        "paytower list --guards"};
-        return;
+        refuse(Errc::not_found, "no payment of this hash is stored, and the hash is not blocked",
+               "paytower list --guards");
       }
       const auto kind = static_cast<GuardKind>(row.number(4));
       if (kind == GuardKind::paid_deleted || kind == GuardKind::paid_without_record) {
-        refusal = Error{Errc::already_paid, "this hash was paid and stays blocked; nothing was changed",
-                        fmt::format("paytower show {}", hash.hex())};
-        return;
+        refuse(Errc::already_paid, "this hash was paid and stays blocked; nothing was changed",
+               fmt::format("paytower show {}", hash.hex()));
       }
-      if (row.number(1) == 1 && decision == OperatorDecision::assume_failed) {
-        refusal = refusal_of_set_id(hash);
-        return;
-      }
+      if (row.number(1) == 1 && decision == OperatorDecision::assume_failed) refuse(refusal_of_set_id(hash));
     }
     insert_decision(connection_, decision, hash, by);  // first the decision: without it the schema releases nothing
     Query update = connection_.prepared(sql);
     update.bind(by.at, hash);
     update.run();
   });
-  if (refusal) return *refusal;
-  return std::monostate{};
 }
 
 namespace {
 
 /// Every row is read as `list` and the driver read it: routes, codes, and every preimage against its hash (R7).
 void check_payments(Connection& connection, std::vector<std::string>& problems) {
-  PaymentQuery(connection).each({}, true, false, [&problems](const std::variant<Payment, BadRow>& row) {
+  const auto note = [&problems](const std::variant<Payment, BadRow>& row) {
     if (const auto* bad = std::get_if<BadRow>(&row))
       problems.push_back(fmt::format("payment {}: {}", bad->index.value, bad->reason));
     return true;
-  });
+  };
+  (void)value_of(PaymentQuery(connection).each({}, true, false, note));
 }
 
 void check_guards(Connection& connection, std::vector<std::string>& problems) {
@@ -158,21 +149,23 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
 
 }  // namespace
 
-CheckReport PaymentAdmin::check() {
-  CheckReport report;
-  reading(connection_, [&] { report.problems = schema_problems(connection_.database()); });
-  try {
-    check_contents(report);
-  } catch (const StoreError& error) {
-    if (report.problems.empty()) throw;
-    report.problems.push_back(fmt::format("without these, the rest cannot be read: {}", error.what()));
-  }
-  check_files(connection_.real_path(), report.problems);
-  return report;
+Result<CheckReport> PaymentAdmin::check() {
+  return result_of([&] {
+    CheckReport report;
+    (void)value_of(reading(connection_, [&] { report.problems = schema_problems(connection_.database()); }));
+    try {
+      check_contents(report);
+    } catch (const StoreError& error) {
+      if (report.problems.empty()) throw;
+      report.problems.push_back(fmt::format("without these, the rest cannot be read: {}", error.what()));
+    }
+    check_files(connection_.real_path(), report.problems);
+    return report;
+  });
 }
 
 void PaymentAdmin::check_contents(CheckReport& report) {
-  reading(connection_, [&] {
+  (void)value_of(reading(connection_, [&] {
     SQLite::Statement integrity(connection_.database(), "PRAGMA integrity_check");
     while (integrity.executeStep()) {
       const std::string said = integrity.getColumn(0).getString();
@@ -210,7 +203,7 @@ void PaymentAdmin::check_contents(CheckReport& report) {
       SwitchKey key{row.fixed<PublicKey>(), row.text()};
       report.open.emplace_back(std::move(key), row.number(INT64_MAX));
     }
-  });
+  }));
   check_payments(connection_, report.problems);
 }
 

@@ -58,25 +58,26 @@ struct CheckReport {
   std::uint64_t attempts = 0;
 };
 
-/// For one thread. Every call that writes waits for the write lock (RefusalError(busy)) and throws StoreError (R10).
+/// For one thread. Every call that writes waits for the write lock (Errc::busy). All throw StoreError (R10).
 class PaymentAdmin {
  public:
   PaymentAdmin(Connection& connection, WriteLock& lock) : connection_(connection), lock_(lock) {}
 
   /// What remove() would do, without doing it. A read-only connection is enough.
-  [[nodiscard]] DeleteReport plan(const DeleteRequest& request);
+  [[nodiscard]] Result<DeleteReport> plan(const DeleteRequest& request);
   /// Deletes in transactions of at most 500 rows. Between them `go_on` is asked: false stops there; what is done stays
   /// done, and a second call goes on. Never deletes what is INITIATED, IN_FLIGHT or watched; a paid payment leaves a
   /// guard. At the end the freed pages are given back in bounded steps.
-  [[nodiscard]] DeleteReport remove(const DeleteRequest& request, const Operator& by,
-                                    const std::function<bool(const DeleteReport&)>& go_on = {});
+  [[nodiscard]] Result<DeleteReport> remove(const DeleteRequest& request, const Operator& by,
+                                            const std::function<bool(const DeleteReport&)>& go_on = {});
 
   /// How the payments of a hash are called from now on, all its tries; empty: not at all. What they were asked to be
   /// stays as it is. False if no payment of the hash is stored. REQUIRES: at most limits::max_label_bytes.
-  [[nodiscard]] bool set_label(const PaymentHash& hash, const std::string& label);
+  [[nodiscard]] Result<bool> set_label(const PaymentHash& hash, const std::string& label);
 
   /// Stores what the operator has decided. `hash` is nothing for decisions about the whole store.
-  void record_decision(OperatorDecision decision, const std::optional<PaymentHash>& hash, const Operator& by);
+  [[nodiscard]] Result<std::monostate> record_decision(OperatorDecision decision,
+                                                       const std::optional<PaymentHash>& hash, const Operator& by);
   /// resolve --assume-failed for a hash that has only a guard: the guard no longer counts. Errc::not_found without a
   /// guard, already_paid if the guard says that the hash is paid, already_ended if it is a set id.
   [[nodiscard]] Result<std::monostate> release_guard(const PaymentHash& hash, const Operator& by);
@@ -85,7 +86,7 @@ class PaymentAdmin {
   [[nodiscard]] Result<std::monostate> write_off_guard(const PaymentHash& hash, const Operator& by);
 
   /// resolve --restored: from now on, unknown attempts of our own store up to this id are no sign of an old copy (R12).
-  void accept_ids_up_to(AttemptId highest);
+  [[nodiscard]] Result<std::monostate> accept_ids_up_to(AttemptId highest);
 
   /// A complete, synced copy in the new file `path` (0600), while others work. Errc::usage if the name is taken or
   /// cannot be one, Errc::database if it cannot be written: then nothing is left of it. Between steps `go_on` gets the
@@ -94,7 +95,7 @@ class PaymentAdmin {
 
   /// Checks the schema against the one that paytower makes, the integrity of the file, foreign keys, every preimage
   /// against its hash, counters, file modes, and open attempts.
-  [[nodiscard]] CheckReport check();
+  [[nodiscard]] Result<CheckReport> check();
 
  private:
   void check_contents(CheckReport& report);

@@ -68,11 +68,11 @@ Candidate read_candidate(Query& row) {
 class Deletion {
  public:
   Deletion(Connection& connection, const DeleteRequest& request) : connection_(connection), request_(request) {
-    reading(connection_, [this] {
+    last_ = value_of(reading(connection_, [this] {
       Query row = connection_.prepared("SELECT max(payment_index) FROM payments");
       row.step();
-      last_.value = row.maybe_integer().value_or(0);
-    });
+      return PaymentIndex{row.maybe_integer().value_or(0)};
+    }));
   }
 
   DeleteReport report;
@@ -133,7 +133,7 @@ class Deletion {
 
  private:
   std::vector<Candidate> batch_of_all() {
-    return reading(connection_, [&] {
+    return value_of(reading(connection_, [&] {
       std::vector<Candidate> batch = read_candidates(scope_ == Scope::unfinished ? unfinished
                                                      : whole()                   ? everything
                                                                                  : failed);
@@ -144,18 +144,18 @@ class Deletion {
         batch = read_candidates(unfinished);
       }
       return batch;
-    });
+    }));
   }
 
   std::vector<Candidate> batch_of(const PaymentHash& hash) {
-    return reading(connection_, [&] {
+    return value_of(reading(connection_, [&] {
       std::vector<Candidate> batch;
       Query row = connection_.prepared(PAYTOWER_CANDIDATE "WHERE p.duplicate_of IS NULL AND p.payment_hash = ?1");
       row.bind(hash);
       while (row.step()) batch.push_back(read_candidate(row));
       if (batch.empty()) note_guard_only(hash);
       return batch;
-    });
+    }));
   }
 
   void note_guard_only(const PaymentHash& hash) {
@@ -204,97 +204,102 @@ class Deletion {
 
 /// What --forget may drop: 1 or 0.
 std::uint64_t guards_of(Connection& connection, const PaymentHash& hash) {
-  return reading(connection, [&] {
+  return value_of(reading(connection, [&] {
     Query row = connection.prepared("SELECT count(*) FROM hash_guards WHERE payment_hash = ?1 AND amp = 0");
     row.bind(hash);
     row.step();
     return row.number(INT64_MAX);
-  });
+  }));
 }
 
 }  // namespace
 
-DeleteReport PaymentAdmin::plan(const DeleteRequest& request) {
-  Deletion deletion(connection_, request);
-  std::set<PaymentHash> guards;  // existing ones, and those that the deletion would make
-  for (auto batch = deletion.next_batch(); !batch.empty(); batch = deletion.next_batch()) {
-    for (const Candidate& candidate : batch) {
-      if (!deletion.wanted(candidate)) continue;
-      deletion.count(candidate);
-      if (request.forget && !request.failed_htlcs_only && !candidate.amp &&
-          (!candidate.failed || guards_of(connection_, candidate.hash) > 0))
-        guards.insert(candidate.hash);
-    }
-  }
-  if (request.forget && !request.failed_htlcs_only) {
-    for (const PaymentHash& hash : request.hashes) {
-      if (guards_of(connection_, hash) > 0 && !deletion.busy(hash)) guards.insert(hash);
-    }
-  }
-  deletion.report.forgotten = guards.size();
-  return deletion.report;
-}
-
-DeleteReport PaymentAdmin::remove(const DeleteRequest& request, const Operator& by,
-                                  const std::function<bool(const DeleteReport&)>& go_on) {
-  Deletion deletion(connection_, request);
-  DeleteReport& report = deletion.report;
-  const auto forget = [&](const PaymentHash& hash) {
-    if (guards_of(connection_, hash) == 0) return;
-    // First the decision: without it the schema keeps the guard.
-    insert_decision(connection_, OperatorDecision::forget, hash, by);
-    Query drop = connection_.prepared("DELETE FROM hash_guards WHERE payment_hash = ?1");
-    drop.bind(hash);
-    if (drop.run() == 1) ++report.forgotten;
-  };
-  for (auto batch = deletion.next_batch(); !batch.empty(); batch = deletion.next_batch()) {
-    must_write(connection_, lock_, [&] {
+Result<DeleteReport> PaymentAdmin::plan(const DeleteRequest& request) {
+  return result_of([&] {
+    Deletion deletion(connection_, request);
+    std::set<PaymentHash> guards;  // existing ones, and those that the deletion would make
+    for (auto batch = deletion.next_batch(); !batch.empty(); batch = deletion.next_batch()) {
       for (const Candidate& candidate : batch) {
         if (!deletion.wanted(candidate)) continue;
-        // The facts may have changed since they were read: the schema decides.
-        const auto refused = in_savepoint(connection_, [&] {
-          Query drop = connection_.prepared(request.failed_htlcs_only
-                                                ? "DELETE FROM attempts WHERE payment_index = ?1 AND outcome = 2"
-                                                : "DELETE FROM payments WHERE payment_index = ?1");
-          drop.bind(candidate.index);
-          drop.run();
-        });
-        if (refused) {
-          deletion.skip(candidate.hash, "in_flight");
-          continue;
-        }
         deletion.count(candidate);
-        if (request.forget && !request.failed_htlcs_only) forget(candidate.hash);
+        if (request.forget && !request.failed_htlcs_only && !candidate.amp &&
+            (!candidate.failed || guards_of(connection_, candidate.hash) > 0))
+          guards.insert(candidate.hash);
       }
-    });
-    if (go_on && !go_on(report)) {
-      report.interrupted = true;
-      return report;
     }
-    lock_.give_way();
-  }
-  if (request.forget && !request.failed_htlcs_only) {
-    must_write(connection_, lock_, [&] {
+    if (request.forget && !request.failed_htlcs_only) {
       for (const PaymentHash& hash : request.hashes) {
-        if (!deletion.busy(hash)) forget(hash);
+        if (guards_of(connection_, hash) > 0 && !deletion.busy(hash)) guards.insert(hash);
       }
-    });
-  }
-  give_pages_back(go_on, report);
-  return report;
+    }
+    deletion.report.forgotten = guards.size();
+    return std::move(deletion.report);
+  });
+}
+
+Result<DeleteReport> PaymentAdmin::remove(const DeleteRequest& request, const Operator& by,
+                                          const std::function<bool(const DeleteReport&)>& go_on) {
+  return result_of([&] {
+    Deletion deletion(connection_, request);
+    DeleteReport& report = deletion.report;
+    const auto forget = [&](const PaymentHash& hash) {
+      if (guards_of(connection_, hash) == 0) return;
+      // First the decision: without it the schema keeps the guard.
+      insert_decision(connection_, OperatorDecision::forget, hash, by);
+      Query drop = connection_.prepared("DELETE FROM hash_guards WHERE payment_hash = ?1");
+      drop.bind(hash);
+      if (drop.run() == 1) ++report.forgotten;
+    };
+    for (auto batch = deletion.next_batch(); !batch.empty(); batch = deletion.next_batch()) {
+      (void)value_of(write_tx(connection_, lock_, [&] {
+        for (const Candidate& candidate : batch) {
+          if (!deletion.wanted(candidate)) continue;
+          // The facts may have changed since they were read: the schema decides.
+          const auto refused = in_savepoint(connection_, [&] {
+            Query drop = connection_.prepared(request.failed_htlcs_only
+                                                  ? "DELETE FROM attempts WHERE payment_index = ?1 AND outcome = 2"
+                                                  : "DELETE FROM payments WHERE payment_index = ?1");
+            drop.bind(candidate.index);
+            drop.run();
+          });
+          if (refused) {
+            deletion.skip(candidate.hash, "in_flight");
+            continue;
+          }
+          deletion.count(candidate);
+          if (request.forget && !request.failed_htlcs_only) forget(candidate.hash);
+        }
+      }));
+      if (go_on && !go_on(report)) {
+        report.interrupted = true;
+        return std::move(report);
+      }
+      lock_.give_way();
+    }
+    if (request.forget && !request.failed_htlcs_only) {
+      (void)value_of(write_tx(connection_, lock_, [&] {
+        for (const PaymentHash& hash : request.hashes) {
+          if (!deletion.busy(hash)) forget(hash);
+        }
+      }));
+    }
+    give_pages_back(go_on, report);
+    return std::move(report);
+  });
 }
 
 void PaymentAdmin::give_pages_back(const std::function<bool(const DeleteReport&)>& go_on, const DeleteReport& report) {
   const auto free_pages = [this] {
-    return reading(connection_, [this] {
+    return value_of(reading(connection_, [this] {
       Query row = connection_.prepared("PRAGMA freelist_count");
       row.step();
       return row.integer();
-    });
+    }));
   };
   for (std::int64_t before = free_pages(); before > 0;) {
-    must_write(connection_, lock_,
-               [&] { connection_.prepared(fmt::format("PRAGMA incremental_vacuum({})", pages_a_step)).run(); });
+    (void)value_of(write_tx(connection_, lock_, [&] {
+      connection_.prepared(fmt::format("PRAGMA incremental_vacuum({})", pages_a_step)).run();
+    }));
     const std::int64_t now = free_pages();
     if (now >= before || (go_on && !go_on(report))) return;
     before = now;

@@ -104,7 +104,7 @@ void each_new_guard(SQLite::Database& database, UnixNs at,
 }
 
 MigrateStatus Migrator::status() {
-  return reading(connection_, [this] {
+  return value_of(reading(connection_, [this] {
     MigrateStatus status;
     status.version = connection_.schema_version();
     status.latest = migrations::newest_version;
@@ -113,7 +113,7 @@ MigrateStatus Migrator::status() {
     status.quarantined =
         static_cast<std::uint64_t>(connection_.database().execAndGet("SELECT count(*) FROM quarantine").getInt64());
     return status;
-  });
+  }));
 }
 
 MigrateReport Migrator::begin(const MigrateRequest& request) {
@@ -170,7 +170,7 @@ std::string Migrator::make_backup(const MigrateRequest& request, int version, co
 
 MigrateReport Migrator::check(const MigrateRequest& request, const MigrateProgress& progress) {
   MigrateReport report = begin(request);
-  reading(connection_, [&] { refuse_unreadable(request, progress); });
+  (void)value_of(reading(connection_, [&] { refuse_unreadable(request, progress); }));
   return report;
 }
 
@@ -178,7 +178,7 @@ MigrateReport Migrator::run(const MigrateRequest& request, const MigrateProgress
   MigrateReport report = begin(request);
   if (report.applied.empty()) return report;
   make_spool(connection_.real_path());
-  const auto done = write_tx(connection_, lock_, [&] {
+  (void)value_of(write_tx(connection_, lock_, [&] {
     SQLite::Database& database = connection_.database();
     // Another process may have migrated it while this one waited.
     if (database.execAndGet("PRAGMA user_version").getInt() != report.from_version) {
@@ -191,8 +191,7 @@ MigrateReport Migrator::run(const MigrateRequest& request, const MigrateProgress
                                   [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
       set_version(database, request.to);
     });
-  });
-  if (!done) refuse(done.error());
+  }));
   checkpoint_if_due(connection_, lock_, true);
   return report;
 }

@@ -343,11 +343,11 @@ Rows walk_page(Connection& connection, const PageRequest& request, std::size_t m
   while (range.first <= range.last && !page.more) {
     // If the page is full: is there one more row?
     const std::size_t room = std::max<std::size_t>(1, max - page.rows.size());
-    Step step = reading(connection, [&] {
+    Step step = value_of(reading(connection, [&] {
       Step taken{next_stretch(connection, range, request.forwards), {}};
       if (taken.stretch) taken.rows = read_within(connection, request, room, *taken.stretch);
       return taken;
-    });
+    }));
     if (!step.stretch) break;
     append(page, std::move(step.rows), max);
     if (request.forwards) {
@@ -362,7 +362,7 @@ Rows walk_page(Connection& connection, const PageRequest& request, std::size_t m
 
 Rows read_page(Connection& connection, const PageRequest& request, std::size_t max) {
   if (request.filter.walks()) return walk_page(connection, request, max);
-  return reading(connection, [&] { return read_within(connection, request, max, range_of_page(request)); });
+  return value_of(reading(connection, [&] { return read_within(connection, request, max, range_of_page(request)); }));
 }
 
 Row load_or_name(Connection& connection, PaymentIndex index, bool omit_hops) {
@@ -399,18 +399,16 @@ void read_guard(Query& row, StoredGuard& stored) {
 }
 
 /// The smallest and the largest hash that begin with these digits.
-std::pair<PaymentHash, PaymentHash> range_of(std::string_view prefix) {
+Result<std::pair<PaymentHash, PaymentHash>> range_of(std::string_view prefix) {
   std::string low(prefix);
   std::string high(prefix);
   low.resize(2 * PaymentHash::size, '0');
   high.resize(2 * PaymentHash::size, 'f');
   const auto first = PaymentHash::from_hex_text(low);
   const auto last = PaymentHash::from_hex_text(high);
-  if (prefix.size() < 6 || prefix.size() > 2 * PaymentHash::size || !first || !last) {
-    throw RefusalError(
-        Error{Errc::usage, "a payment hash is 64 hex digits, or at least the first 6 of them", "paytower list"});
-  }
-  return {*first, *last};
+  if (prefix.size() < 6 || prefix.size() > 2 * PaymentHash::size || !first || !last)
+    return Error{Errc::usage, "a payment hash is 64 hex digits, or at least the first 6 of them", "paytower list"};
+  return std::pair(*first, *last);
 }
 
 }  // namespace
@@ -429,23 +427,27 @@ const Payment* HashHistory::head() const {
 
 PaymentFilter PaymentQuery::prepared(PaymentFilter filter) {
   if (filter.statuses.empty()) return filter;
-  if (!damaged_) damaged_ = reading(connection_, [this] { return ended_while_open(connection_); });
+  if (!damaged_) damaged_ = value_of(reading(connection_, [this] { return ended_while_open(connection_); }));
   filter.damaged = *damaged_;
   return filter;
 }
 
-PaymentPage PaymentQuery::page(const PageRequest& wanted) {
-  PageRequest request = wanted;
-  request.filter = prepared(wanted.filter);
-  Rows read = read_page(connection_, request, std::max<std::size_t>(1, request.max));
-  if (!request.forwards) std::reverse(read.rows.begin(), read.rows.end());
+Result<PaymentPage> PaymentQuery::page(const PageRequest& request) {
+  auto read = result_of([&] {
+    PageRequest ready = request;
+    ready.filter = prepared(request.filter);
+    return read_page(connection_, ready, std::max<std::size_t>(1, request.max));
+  });
+  if (!read) return read.error();
+  std::vector<Row>& rows = read->rows;
+  if (!request.forwards) std::reverse(rows.begin(), rows.end());
   PaymentPage page;
-  page.more = read.more;
-  if (!read.rows.empty()) {
-    page.first = index_of(read.rows.front());
-    page.last = index_of(read.rows.back());
+  page.more = read->more;
+  if (!rows.empty()) {
+    page.first = index_of(rows.front());
+    page.last = index_of(rows.back());
   }
-  for (Row& row : read.rows) {
+  for (Row& row : rows) {
     if (auto* payment = std::get_if<Payment>(&row)) {
       page.payments.push_back(std::move(*payment));
     } else {
@@ -455,25 +457,27 @@ PaymentPage PaymentQuery::page(const PageRequest& wanted) {
   return page;
 }
 
-void PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_hops,
-                        const std::function<bool(const std::variant<Payment, BadRow>&)>& visit) {
-  PageRequest request;
-  request.filter = prepared(filter);
-  request.forwards = forwards;
-  request.omit_hops = omit_hops;
-  for (bool more = true; more;) {
-    const Rows page = read_page(connection_, request, stream_page);
-    for (const Row& row : page.rows) {
-      if (!visit(row)) return;
+Result<std::monostate> PaymentQuery::each(const PaymentFilter& filter, bool forwards, bool omit_hops,
+                                          const std::function<bool(const std::variant<Payment, BadRow>&)>& visit) {
+  return result_of([&] {
+    PageRequest request;
+    request.filter = prepared(filter);
+    request.forwards = forwards;
+    request.omit_hops = omit_hops;
+    for (bool more = true; more;) {
+      const Rows page = read_page(connection_, request, stream_page);
+      for (const Row& row : page.rows) {
+        if (!visit(row)) return;
+      }
+      more = page.more;
+      if (more) request.offset = index_of(page.rows.back());
     }
-    more = page.more;
-    if (more) request.offset = index_of(page.rows.back());
-  }
+  });
 }
 
-std::uint64_t PaymentQuery::count(const PaymentFilter& wanted) {
-  const PaymentFilter filter = prepared(wanted);
+Result<std::uint64_t> PaymentQuery::count(const PaymentFilter& wanted) {
   return reading(connection_, [&] {
+    const PaymentFilter filter = prepared(wanted);
     Query row = connection_.prepared(fmt::format("SELECT count(*) FROM payments p WHERE 1{}", conditions(filter)));
     bind_filter(row, filter);
     row.step();
@@ -481,10 +485,10 @@ std::uint64_t PaymentQuery::count(const PaymentFilter& wanted) {
   });
 }
 
-std::uint64_t PaymentQuery::count_up_to(const PageRequest& request, std::uint64_t most) {
-  const PaymentFilter filter = prepared(request.filter);
+Result<std::uint64_t> PaymentQuery::count_up_to(const PageRequest& request, std::uint64_t most) {
   const IndexRange range = range_of_page(request);
   return reading(connection_, [&] {
+    const PaymentFilter filter = prepared(request.filter);
     if (filter.hash) return std::uint64_t{read_tries(connection_, request, most, range).rows.size()};
     // The range is compared and not walked through: what the filter has an index for is counted there.
     Query row = connection_.prepared(
@@ -498,23 +502,22 @@ std::uint64_t PaymentQuery::count_up_to(const PageRequest& request, std::uint64_
   });
 }
 
-std::vector<PaymentHash> PaymentQuery::find_hashes(std::string_view hex_prefix, std::size_t limit) {
-  const auto [first, last] = range_of(hex_prefix);
-  const PaymentHash low = first;
-  const PaymentHash high = last;
+Result<std::vector<PaymentHash>> PaymentQuery::find_hashes(std::string_view hex_prefix, std::size_t limit) {
+  const auto range = range_of(hex_prefix);
+  if (!range) return range.error();
   return reading(connection_, [&] {
     Query row = connection_.prepared(
         "SELECT payment_hash FROM payments WHERE payment_hash BETWEEN ?1 AND ?2 UNION SELECT payment_hash FROM "
         "hash_guards "
         "WHERE payment_hash BETWEEN ?1 AND ?2 ORDER BY payment_hash LIMIT ?3");
-    row.bind(low, high, static_cast<std::int64_t>(limit));
+    row.bind(range->first, range->second, static_cast<std::int64_t>(limit));
     std::vector<PaymentHash> hashes;
     while (row.step()) hashes.push_back(row.fixed<PaymentHash>());
     return hashes;
   });
 }
 
-std::optional<HashHistory> PaymentQuery::history(const PaymentHash& hash, bool omit_hops) {
+Result<std::optional<HashHistory>> PaymentQuery::history(const PaymentHash& hash, bool omit_hops) {
   return reading(connection_, [&]() -> std::optional<HashHistory> {
     HashHistory history;
     std::vector<PaymentIndex> indexes;
@@ -555,7 +558,7 @@ std::optional<HashHistory> PaymentQuery::history(const PaymentHash& hash, bool o
   });
 }
 
-std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& after, std::size_t limit) {
+Result<std::vector<StoredGuard>> PaymentQuery::guards(const std::optional<PaymentHash>& after, std::size_t limit) {
   return reading(connection_, [&] {
     Query row = connection_.prepared(
         "SELECT payment_hash, kind, amount_msat, preimage, destination, payment_secret_hash, since_ns, amp, "
@@ -576,7 +579,7 @@ std::vector<StoredGuard> PaymentQuery::guards(const std::optional<PaymentHash>& 
   });
 }
 
-std::vector<QuarantinedRecord> PaymentQuery::quarantine(std::int64_t after, std::size_t limit) {
+Result<std::vector<QuarantinedRecord>> PaymentQuery::quarantine(std::int64_t after, std::size_t limit) {
   return reading(connection_, [&] {
     Query row = connection_.prepared(
         "SELECT id, source, sequence, payment_hash, reason, record, at_ns FROM quarantine WHERE id > ?1 ORDER BY id "
@@ -598,15 +601,15 @@ std::vector<QuarantinedRecord> PaymentQuery::quarantine(std::int64_t after, std:
   });
 }
 
-std::uint64_t PaymentQuery::count_guards(std::uint64_t most) {
+Result<std::uint64_t> PaymentQuery::count_guards(std::uint64_t most) {
   return count_first("SELECT count(*) FROM (SELECT 1 FROM hash_guards LIMIT ?1)", most);
 }
 
-std::uint64_t PaymentQuery::count_quarantined(std::uint64_t most) {
+Result<std::uint64_t> PaymentQuery::count_quarantined(std::uint64_t most) {
   return count_first("SELECT count(*) FROM (SELECT 1 FROM quarantine LIMIT ?1)", most);
 }
 
-std::uint64_t PaymentQuery::count_first(const char* sql, std::uint64_t most) {
+Result<std::uint64_t> PaymentQuery::count_first(const char* sql, std::uint64_t most) {
   return reading(connection_, [&] {
     Query row = connection_.prepared(sql);
     row.bind(static_cast<std::int64_t>(most));
@@ -615,7 +618,7 @@ std::uint64_t PaymentQuery::count_first(const char* sql, std::uint64_t most) {
   });
 }
 
-StoreId PaymentQuery::store_id() {
+Result<StoreId> PaymentQuery::store_id() {
   return reading(connection_, [&] {
     Query row = connection_.prepared("SELECT store_id FROM store_meta WHERE id = 1");
     row.step();
@@ -623,7 +626,7 @@ StoreId PaymentQuery::store_id() {
   });
 }
 
-bool PaymentQuery::any_watched() {
+Result<bool> PaymentQuery::any_watched() {
   return reading(connection_, [&] {
     return connection_
         .prepared(
@@ -633,7 +636,7 @@ bool PaymentQuery::any_watched() {
   });
 }
 
-std::optional<std::pair<PaymentIndex, UnixNs>> PaymentQuery::own_created_after(UnixNs at) {
+Result<std::optional<std::pair<PaymentIndex, UnixNs>>> PaymentQuery::own_created_after(UnixNs at) {
   return reading(connection_, [&]() -> std::optional<std::pair<PaymentIndex, UnixNs>> {
     // With a correct clock the range is empty. However many imports have times in the future, only a thousand are
     // looked through.

@@ -87,44 +87,44 @@ struct QuarantinedRecord {
   UnixNs at;
 };
 
-/// For one thread. Throws RefusalError(busy) and StoreError.
+/// For one thread. Refused: busy, and database for what cannot be read. Throws StoreError (R10).
 class PaymentQuery {
  public:
   explicit PaymentQuery(Connection& connection) : connection_(connection) {}
 
   /// Where no index helps, it is looked through a stretch of indexes at a time, each in a read transaction of its own.
-  [[nodiscard]] PaymentPage page(const PageRequest& request);
+  [[nodiscard]] Result<PaymentPage> page(const PageRequest& request);
   /// Every row of the filter in the order of indexes (or backwards), read in pages, so that no read transaction is
   /// long. `visit` returns false to stop. Rows that are created meanwhile may be seen or not.
-  void each(const PaymentFilter& filter, bool forwards, bool omit_hops,
-            const std::function<bool(const std::variant<Payment, BadRow>&)>& visit);
-  [[nodiscard]] std::uint64_t count(const PaymentFilter& filter);
+  [[nodiscard]] Result<std::monostate> each(const PaymentFilter& filter, bool forwards, bool omit_hops,
+                                            const std::function<bool(const std::variant<Payment, BadRow>&)>& visit);
+  [[nodiscard]] Result<std::uint64_t> count(const PaymentFilter& filter);
   /// How many rows there are of which the page is a part, behind its offset; counted no further than `most`.
-  [[nodiscard]] std::uint64_t count_up_to(const PageRequest& request, std::uint64_t most);
+  [[nodiscard]] Result<std::uint64_t> count_up_to(const PageRequest& request, std::uint64_t most);
 
   /// Hashes of payments and guards that start with these hex digits (upper or lower case), at most `limit`, sorted.
-  /// REQUIRES: 6 to 64 hex digits (otherwise RefusalError(usage)).
-  [[nodiscard]] std::vector<PaymentHash> find_hashes(std::string_view hex_prefix, std::size_t limit);
+  /// Errc::usage for anything but 6 to 64 hex digits.
+  [[nodiscard]] Result<std::vector<PaymentHash>> find_hashes(std::string_view hex_prefix, std::size_t limit);
   /// Nothing if neither a payment nor a guard of the hash is stored.
-  [[nodiscard]] std::optional<HashHistory> history(const PaymentHash& hash, bool omit_hops = false);
+  [[nodiscard]] Result<std::optional<HashHistory>> history(const PaymentHash& hash, bool omit_hops = false);
 
   /// Ascending by hash, above `after`, at most `limit`.
-  [[nodiscard]] std::vector<StoredGuard> guards(const std::optional<PaymentHash>& after, std::size_t limit);
+  [[nodiscard]] Result<std::vector<StoredGuard>> guards(const std::optional<PaymentHash>& after, std::size_t limit);
   /// Ascending by id, above `after`, at most `limit`.
-  [[nodiscard]] std::vector<QuarantinedRecord> quarantine(std::int64_t after, std::size_t limit);
+  [[nodiscard]] Result<std::vector<QuarantinedRecord>> quarantine(std::int64_t after, std::size_t limit);
   /// How many there are, counted no further than `most`.
-  [[nodiscard]] std::uint64_t count_guards(std::uint64_t most);
-  [[nodiscard]] std::uint64_t count_quarantined(std::uint64_t most);
-  [[nodiscard]] StoreId store_id();
+  [[nodiscard]] Result<std::uint64_t> count_guards(std::uint64_t most);
+  [[nodiscard]] Result<std::uint64_t> count_quarantined(std::uint64_t most);
+  [[nodiscard]] Result<StoreId> store_id();
   /// Whether the operator has closed an attempt that the switch may still pay.
-  [[nodiscard]] bool any_watched();
+  [[nodiscard]] Result<bool> any_watched();
   /// The newest payment of our own that was created after `at`, and its time. If `at` is now, the clock is behind.
   /// Imports do not count: their times come from other machines.
-  [[nodiscard]] std::optional<std::pair<PaymentIndex, UnixNs>> own_created_after(UnixNs at);
+  [[nodiscard]] Result<std::optional<std::pair<PaymentIndex, UnixNs>>> own_created_after(UnixNs at);
 
  private:
   [[nodiscard]] PaymentFilter prepared(PaymentFilter filter);
-  [[nodiscard]] std::uint64_t count_first(const char* sql, std::uint64_t most);
+  [[nodiscard]] Result<std::uint64_t> count_first(const char* sql, std::uint64_t most);
 
   Connection& connection_;
   std::optional<bool> damaged_;  ///< asked only once

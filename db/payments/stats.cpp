@@ -131,12 +131,12 @@ class Pass {
   Pass(Connection& connection, const StatsSpan& span) : connection_(connection), span_(span) {}
 
   std::optional<PaymentStats> run(const StatsProgress& go_on) {
-    reading(connection_, [this] { measure(); });
-    stats_.open = reading(connection_, [this] { return open_now(connection_); });
+    (void)value_of(reading(connection_, [this] { measure(); }));
+    stats_.open = value_of(reading(connection_, [this] { return open_now(connection_); }));
     const std::uint64_t total = last_ < first_ ? 0 : static_cast<std::uint64_t>(last_ - first_) + 1;
     const std::int64_t begin = first_;
     while (first_ <= last_) {
-      const bool more = reading(connection_, [this] { return page(); });
+      const bool more = value_of(reading(connection_, [this] { return page(); }));
       if (!more) break;
       if (go_on && !go_on(static_cast<std::uint64_t>(first_ - begin), total)) return std::nullopt;
     }
@@ -361,8 +361,9 @@ std::optional<std::uint64_t> PaymentStats::overall_fee_ppm() const {
   return millionths(fee_msat.sum(), amount_msat);
 }
 
-std::optional<PaymentStats> payment_stats(Connection& connection, const StatsSpan& span, const StatsProgress& go_on) {
-  return Pass(connection, span).run(go_on);
+Result<std::optional<PaymentStats>> payment_stats(Connection& connection, const StatsSpan& span,
+                                                  const StatsProgress& go_on) {
+  return result_of([&] { return Pass(connection, span).run(go_on); });
 }
 
 }  // namespace paytower::db

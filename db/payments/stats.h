@@ -87,8 +87,8 @@ using StatsProgress = std::function<bool(std::uint64_t done, std::uint64_t total
 
 /// Reads every payment of the span once, in pages of 1,000 payments, each in its own read transaction, so that no
 /// writer's checkpoint has to wait. Rows that are created, end or disappear meanwhile may be counted as they were or as
-/// they are. Nothing if `go_on` ended it. Throws RefusalError(busy) and StoreError.
-[[nodiscard]] std::optional<PaymentStats> payment_stats(Connection& connection, const StatsSpan& span,
-                                                        const StatsProgress& go_on = {});
+/// they are. Nothing if `go_on` ended it. Refused: busy, and database for what cannot be read. Throws StoreError (R10).
+[[nodiscard]] Result<std::optional<PaymentStats>> payment_stats(Connection& connection, const StatsSpan& span,
+                                                                const StatsProgress& go_on = {});
 
 }  // namespace paytower::db

@@ -44,11 +44,11 @@ std::optional<Bytes> unless_empty(const Bytes& bytes) {
 
 struct SqlitePaymentStore::Impl {
   Impl(Connection& the_connection, WriteLock& the_lock) : connection(the_connection), lock(the_lock) {
-    reading(connection, [this] {
+    id = value_of(reading(connection, [this] {
       Query row = connection.prepared("SELECT store_id FROM store_meta WHERE id = 1");
       if (!row.step()) throw BadValue("the store has no name");
-      id = row.fixed<StoreId>();
-    });
+      return row.fixed<StoreId>();
+    }));
   }
 
   Connection& connection;
@@ -474,35 +474,35 @@ SqlitePaymentStore::~SqlitePaymentStore() = default;
 std::vector<Result<Stored>> SqlitePaymentStore::commit(std::span<const PaymentWrites> tick) {
   std::vector<Result<Stored>> results;
   if (tick.empty()) return results;
-  const auto refused = write_tx(impl_->connection, impl_->lock, [&] {
+  const auto done = write_tx(impl_->connection, impl_->lock, [&] {
     for (const PaymentWrites& entry : tick) results.push_back(impl_->store_one(entry));
   });
-  if (refused) return results;
-  return std::vector<Result<Stored>>(tick.size(), refused.error());
+  if (done) return results;
+  return std::vector<Result<Stored>>(tick.size(), done.error());
 }
 
 Result<HashState> SqlitePaymentStore::find(const PaymentHash& hash) {
-  return try_reading(impl_->connection, [&] { return impl_->find(hash); });
+  return reading(impl_->connection, [&] { return impl_->find(hash); });
 }
 
 Result<std::optional<Payment>> SqlitePaymentStore::load(PaymentIndex index) {
-  return try_reading(impl_->connection, [&] { return load_payment(impl_->connection, index, false); });
+  return reading(impl_->connection, [&] { return load_payment(impl_->connection, index, false); });
 }
 
 std::vector<PaymentIndex> SqlitePaymentStore::fetch_in_flight(PaymentIndex after, std::size_t limit) {
-  return reading(impl_->connection, [&] { return impl_->fetch_in_flight(after, limit); });
+  return value_of(reading(impl_->connection, [&] { return impl_->fetch_in_flight(after, limit); }));
 }
 
 std::vector<PastResult> SqlitePaymentStore::recent_results(std::size_t most) {
-  return reading(impl_->connection, [&] { return impl_->recent_results(most); });
+  return value_of(reading(impl_->connection, [&] { return impl_->recent_results(most); }));
 }
 
 StoreTrace SqlitePaymentStore::trace_at(const SwitchKey& here) {
-  return reading(impl_->connection, [&] { return impl_->trace_at(here); });
+  return value_of(reading(impl_->connection, [&] { return impl_->trace_at(here); }));
 }
 
 bool SqlitePaymentStore::accounts_for(AttemptId id) {
-  return reading(impl_->connection, [&] { return impl_->accounts_for(id); });
+  return value_of(reading(impl_->connection, [&] { return impl_->accounts_for(id); }));
 }
 
 std::uint64_t SqlitePaymentStore::change_counter() {
@@ -519,11 +519,11 @@ void SqlitePaymentStore::spool(const AttemptKey& key, const Preimage& preimage) 
 
 void SqlitePaymentStore::set_limits(const SpendingLimits& allowed) { impl_->allowed = allowed; }
 
-Msat SqlitePaymentStore::spent_in_day(UnixNs now) {
+Result<Msat> SqlitePaymentStore::spent_in_day(UnixNs now) {
   return reading(impl_->connection, [&] { return impl_->spent_after(Impl::day_before(now)); });
 }
 
-SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
+Result<SpoolReport> SqlitePaymentStore::take_in_spool(UnixNs now) {
   SpoolReport report;
   const std::string& path = impl_->connection.real_path();
   try {
@@ -535,7 +535,9 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
   if (contents.trouble) report.left.push_back(*contents.trouble);
   std::vector<SpoolEntry> done;
   for (const SpoolEntry& entry : contents.entries) {
-    const auto owner = owner_of(entry);
+    const auto read = owner_of(entry);
+    if (!read) return read.error();
+    const std::optional<Payment>& owner = *read;
     if (!owner) {
       report.left.push_back(
           fmt::format("the spool holds a preimage for attempt {}, which is not ours", entry.key.id.value));
@@ -558,8 +560,8 @@ SpoolReport SqlitePaymentStore::take_in_spool(UnixNs now) {
   return report;
 }
 
-std::optional<Payment> SqlitePaymentStore::owner_of(const SpoolEntry& entry) {
-  if (!proves(entry.preimage, entry.key.hash)) return std::nullopt;
+Result<std::optional<Payment>> SqlitePaymentStore::owner_of(const SpoolEntry& entry) {
+  if (!proves(entry.preimage, entry.key.hash)) return std::optional<Payment>();
   return reading(impl_->connection, [&]() -> std::optional<Payment> {
     std::optional<PaymentIndex> index;
     {

@@ -53,11 +53,11 @@ class SqlitePaymentStore final : public PaymentStore {
   /// that would record it, so that no two processes get over a day's limit together.
   void set_limits(const SpendingLimits& allowed);
   /// What the payments that began in the day before `now` have paid or may still pay.
-  [[nodiscard]] Msat spent_in_day(UnixNs now);
+  [[nodiscard]] Result<Msat> spent_in_day(UnixNs now);
 
   /// The first thing after opening to write: every spooled preimage of ours is stored through decide() and removed from
-  /// the spool. `now` becomes the time of those settlements. Throws like commit().
-  [[nodiscard]] SpoolReport take_in_spool(UnixNs now);
+  /// the spool. `now` becomes the time of those settlements. Refused and throws as find() and commit().
+  [[nodiscard]] Result<SpoolReport> take_in_spool(UnixNs now);
   /// The last thing of a process that writes: see db::checkpoint_if_due. Never throws: an unfinished checkpoint does no
   /// harm.
   void checkpoint_if_due(Closing how = Closing::when_idle) noexcept;
@@ -66,7 +66,7 @@ class SqlitePaymentStore final : public PaymentStore {
 
  private:
   /// The payment that a spooled preimage belongs to and proves.
-  [[nodiscard]] std::optional<Payment> owner_of(const SpoolEntry& entry);
+  [[nodiscard]] Result<std::optional<Payment>> owner_of(const SpoolEntry& entry);
 
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -53,10 +53,9 @@ void run_body(Connection& connection, const std::function<void()>& body) {
 
 bool in_transaction(SQLite::Database& database) { return sqlite3_get_autocommit(database.getHandle()) == 0; }
 
-std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& lock, const std::function<void()>& body) {
+void detail::run_write_tx(Connection& connection, WriteLock& lock, const std::function<void()>& body) {
   if (connection.broken()) throw StoreError("an earlier write failed; nothing more is written by this process");
-  auto held = lock.acquire();
-  if (!held) return held.error();
+  const auto held = value_of(lock.acquire());
   // Here and not after the COMMIT: what has to follow a commit must not wait.
   checkpoint_step(connection);
   sqlite3* handle = connection.database().getHandle();
@@ -68,7 +67,7 @@ std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& loc
   } catch (const SQLite::Exception& error) {
     sqlite3_busy_timeout(handle, busy_timeout_ms);
     if ((error.getErrorCode() & 0xFF) == SQLITE_BUSY)
-      return Error{Errc::busy, "another program is writing to the database; nothing was changed", {}};
+      refuse(Errc::busy, "another program is writing to the database; nothing was changed");
     broken(connection, error.what());
   }
   run_body(connection, body);
@@ -77,7 +76,6 @@ std::optional<Error> detail::run_write_tx(Connection& connection, WriteLock& loc
   } catch (const SQLite::Exception& error) {
     broken(connection, error.what());
   }
-  return std::nullopt;
 }
 
 // The only use of SQLite::Transaction. Its destructor ignores errors of ROLLBACK: no loss here, where the file is

@@ -6,7 +6,6 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include <SQLiteCpp/Transaction.h>
 
@@ -17,43 +16,35 @@
 namespace paytower::db {
 
 namespace detail {
-[[nodiscard]] std::optional<Error> run_write_tx(Connection& connection, WriteLock& lock,
-                                                const std::function<void()>& body);
+void run_write_tx(Connection& connection, WriteLock& lock, const std::function<void()>& body);
 }
 
-/// Runs `fn()` in one durable transaction and returns its result (std::monostate for void), or Errc::busy if the write
-/// lock was not free in time: then fn did not run.
+/// Runs `fn()` in one durable transaction and returns its result (std::monostate for void). Errc::busy if the write
+/// lock was not free in time: then fn did not run. A refusal that fn threw, or a constraint of the schema (see
+/// refusal_of_constraint), undoes the transaction and is the result.
 ///
-/// A RefusalError from fn undoes the transaction and goes on to the caller. A constraint of the schema becomes a
-/// RefusalError too (see refusal_of_constraint). Every other database error, a COMMIT that fails, and a transaction
-/// that SQLite has ended by itself are R10: StoreError now, and for every later write_tx on this connection. Any other
-/// exception undoes the transaction and goes on.
+/// Every other database error, a COMMIT that fails, and a transaction that SQLite has ended by itself are R10:
+/// StoreError now, and for every later write_tx on this connection. Any other exception undoes the transaction and goes
+/// on.
 template <typename Fn> [[nodiscard]] auto write_tx(Connection& connection, WriteLock& lock, Fn&& fn) {
-  using Value = std::invoke_result_t<Fn&>;
-  if constexpr (std::is_void_v<Value>) {
-    auto refused = detail::run_write_tx(connection, lock, [&] { fn(); });
-    if (refused) return Result<std::monostate>(std::move(*refused));
-    return Result<std::monostate>(std::monostate{});
-  } else {
-    std::optional<Value> value;
-    auto refused = detail::run_write_tx(connection, lock, [&] { value.emplace(fn()); });
-    if (refused) return Result<Value>(std::move(*refused));
-    return Result<Value>(std::move(*value));
-  }
-}
-
-/// As write_tx for an fn that returns nothing. If the lock is busy, throws RefusalError.
-template <typename Fn> void must_write(Connection& connection, WriteLock& lock, Fn&& fn) {
-  (void)value_of(write_tx(connection, lock, std::forward<Fn>(fn)));
+  return result_of([&] {
+    using Value = std::invoke_result_t<Fn&>;
+    if constexpr (std::is_void_v<Value>) {
+      detail::run_write_tx(connection, lock, [&] { fn(); });
+    } else {
+      std::optional<Value> value;
+      detail::run_write_tx(connection, lock, [&] { value.emplace(fn()); });
+      return *std::move(value);
+    }
+  });
 }
 
 /// Runs `fn()` in one transaction on a database that nobody else can see: one that is being made, or a copy to try
 /// something. An exception from fn or from the COMMIT undoes all of it and goes on to the caller, who drops the file.
 void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviour, const std::function<void()>& fn);
 
-/// Runs `fn()` in a savepoint of the open transaction. Nothing if it was done. The refusal if a constraint, a
-/// RefusalError or a missed compare-and-set stopped it; then its writes are undone, and only those. Other errors go on
-/// to the enclosing write_tx.
+/// Runs `fn()` in a savepoint of the open transaction. Nothing if it was done. The refusal if fn threw one, or a
+/// constraint stopped it: then its writes are undone, and only those. Other errors go on to the enclosing write_tx.
 [[nodiscard]] std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn);
 
 /// Whether a transaction is open on this connection.

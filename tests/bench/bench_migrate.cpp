@@ -87,7 +87,7 @@ void insert_plainly(const std::string& from, const std::string& to) {
   SQLite::Statement attach(database, "ATTACH ?1 AS migrated");
   attach.bind(1, from);
   attach.exec();
-  db::must_write(connection, lock, [&database] {
+  (void)value_of(db::write_tx(connection, lock, [&database] {
     for (const char* columns :
          {"payments (payment_index, payment_hash, amount_msat, created_ns, provenance, duplicate_of, destination, "
           "invoice, preimage, ended_ns)",
@@ -100,7 +100,7 @@ void insert_plainly(const std::string& from, const std::string& to) {
       database.exec("INSERT INTO main." + text + " SELECT " + text.substr(open + 1, text.size() - open - 2) +
                     " FROM migrated." + table + " ORDER BY 1");
     }
-  });
+  }));
   db::checkpoint_if_due(connection, lock, true);
 }
 

@@ -272,7 +272,7 @@ bool CrashWorld::process(const std::function<void(Process&)>& work) {
     Process process(path);
     if (mutant_ == Mutant::synchronous_normal) process.connection.database().exec("PRAGMA synchronous = NORMAL");
     // Every process that may write does this first.
-    (void)process.store.take_in_spool(clock.wall());
+    (void)value_of(process.store.take_in_spool(clock.wall()));
     check_spooled(process);
     work(process);
     if (!disk.dead()) process.store.checkpoint_if_due();
@@ -364,7 +364,7 @@ bool CrashWorld::say(const PaymentHash& hash, const Event& word) {
       const auto kind = std::holds_alternative<OperatorWritesOff>(word) ? db::OperatorDecision::write_off
                                                                         : db::OperatorDecision::assume_failed;
       db::PaymentAdmin words(process.connection, process.write_lock);
-      if (!decision.refusal) words.record_decision(kind, hash, db::Operator{"test", clock.wall()});
+      if (!decision.refusal) (void)value_of(words.record_decision(kind, hash, db::Operator{"test", clock.wall()}));
       const PaymentWrites writes{&*payment, decision.writes};
       if (!decision.writes.empty()) (void)process.store.commit(std::span(&writes, 1));
     }
@@ -378,7 +378,7 @@ bool CrashWorld::remove(const PaymentHash& hash) {
     db::PaymentAdmin words(process.connection, process.write_lock);
     db::DeleteRequest what;
     what.hashes = {hash};
-    (void)words.remove(what, db::Operator{"test", clock.wall()});
+    (void)value_of(words.remove(what, db::Operator{"test", clock.wall()}));
   });
 }
 
@@ -388,7 +388,7 @@ bool CrashWorld::remove_all() {
     db::PaymentAdmin words(process.connection, process.write_lock);
     db::DeleteRequest what;
     what.include_non_failed = true;
-    (void)words.remove(what, db::Operator{"test", clock.wall()});
+    (void)value_of(words.remove(what, db::Operator{"test", clock.wall()}));
   });
 }
 

@@ -73,7 +73,7 @@ void check_saved(World& world) {
   const std::string told = "warn: paid, but the database could not store it; preimage " + other_preimage().hex();
   CHECK(std::count(world.log.begin(), world.log.end(), told) == 1);
   world.recording->fail_commit.reset();
-  const auto taken = world.store().take_in_spool(world.clock.wall());
+  const auto taken = value_of(world.store().take_in_spool(world.clock.wall()));
   CHECK(taken.settled == std::vector{hash_of(other_preimage())});
   CHECK(world.store().find(hash_of(other_preimage())).value().payment->status() == PaymentStatus::succeeded);
 }

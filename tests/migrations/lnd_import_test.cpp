@@ -12,6 +12,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "core/base/hash.h"
+#include "core/base/refuse.h"
 #include "db/import/import.h"
 #include "db/payments/admin.h"
 #include "db/payments/query.h"
@@ -70,7 +71,7 @@ struct World {
   void check_sound() const {
     db::Connection connection(database, db::OpenMode::read_write, db::payment_file());
     db::WriteLock lock(connection.real_path(), 0);
-    CHECK(db::PaymentAdmin(connection, lock).check().problems.empty());
+    CHECK(value_of(db::PaymentAdmin(connection, lock).check()).problems.empty());
     // Whatever the order of the rows, one that is more than ten seconds older than a row before it is noted.
     CHECK(rows("SELECT payment_index, created_ns FROM (SELECT payment_index, created_ns, max(created_ns) OVER (ORDER "
                "BY payment_index) AS newest FROM payments)"

@@ -41,7 +41,7 @@ void check_refused(const std::string& path) {
 }
 
 std::vector<std::string> problems_of(const std::string& path) {
-  return Store(path, db::OpenMode::read_only).admin.check().problems;
+  return value_of(Store(path, db::OpenMode::read_only).admin.check()).problems;
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ TEST_CASE("each trigger and each index that is missing is found at open, and nam
       database->exec(sql);
     }
   }
-  CHECK(Store(folder.file("p"), db::OpenMode::read_write).admin.check().problems.empty());
+  CHECK(value_of(Store(folder.file("p"), db::OpenMode::read_write).admin.check()).problems.empty());
 }
 
 TEST_CASE(
@@ -83,7 +83,7 @@ TEST_CASE(
   database->exec("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT UNIQUE)");
   database->exec("CREATE INDEX notes_by_text ON notes (text)");
   database->exec("ANALYZE");
-  CHECK(Store(folder.file("p"), db::OpenMode::read_write).admin.check().problems.empty());
+  CHECK(value_of(Store(folder.file("p"), db::OpenMode::read_write).admin.check()).problems.empty());
   SUBCASE("a trigger") {
     database->exec("CREATE TRIGGER theirs AFTER INSERT ON payments BEGIN DELETE FROM notes; END");
     CHECK(finds(problems_of(folder.file("p")), "the trigger theirs was not made by paytower"));
@@ -102,7 +102,7 @@ TEST_CASE(
     CHECK(finds(problems_of(folder.file("p")), "the table payments is not as paytower made it"));
   }
   check_refused(folder.file("p"));
-  CHECK(Store(folder.file("p"), db::OpenMode::read_only).query.count({}) == 1);
+  CHECK(value_of(Store(folder.file("p"), db::OpenMode::read_only).query.count({})) == 1);
 }
 
 TEST_CASE("an end beside an open attempt: in flight wherever a status is said, and named by check") {
@@ -116,17 +116,17 @@ TEST_CASE("an end beside an open attempt: in flight wherever a status is said, a
     const PaymentHash hash = request_of(1).hash;
     CHECK(store.store.load(PaymentIndex{1}).value()->status() == PaymentStatus::in_flight);
     CHECK(store.store.find(hash).value().payment->status() == PaymentStatus::in_flight);
-    CHECK(store.query.history(hash)->head()->status() == PaymentStatus::in_flight);
+    CHECK(value_of(store.query.history(hash))->head()->status() == PaymentStatus::in_flight);
     for (const PaymentStatus status : {PaymentStatus::initiated, PaymentStatus::in_flight, PaymentStatus::succeeded,
                                        PaymentStatus::failed, PaymentStatus::unknown}) {
       db::PaymentFilter filter;
       filter.statuses = {status};
       const std::uint64_t wanted = status == PaymentStatus::in_flight ? 1 : 0;
-      CHECK(store.query.count(filter) == wanted);
-      CHECK(store.query.page({filter, PaymentIndex{}, false, 5, false}).payments.size() == wanted);
-      CHECK(db::payment_stats(store.connection, {})->by_status[static_cast<std::size_t>(status)] == wanted);
+      CHECK(value_of(store.query.count(filter)) == wanted);
+      CHECK(value_of(store.query.page({filter, PaymentIndex{}, false, 5, false})).payments.size() == wanted);
+      CHECK(value_of(db::payment_stats(store.connection, {}))->by_status[static_cast<std::size_t>(status)] == wanted);
     }
-    CHECK(finds(store.admin.check().problems,
+    CHECK(finds(value_of(store.admin.check()).problems,
                 "an attempt is open, but its payment is called ended: it is in flight, payment 1"));
   }
 }

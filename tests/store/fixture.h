@@ -14,6 +14,7 @@
 #include <SQLiteCpp/Database.h>
 
 #include "core/base/hash.h"
+#include "core/base/refuse.h"
 #include "core/payment/lifecycle.h"
 #include "db/payments/admin.h"
 #include "db/payments/query.h"

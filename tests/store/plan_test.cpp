@@ -127,19 +127,19 @@ void read_everything(Store& store) {
   (void)store.store.load(PaymentIndex{2}).value();
   (void)store.store.fetch_in_flight(PaymentIndex{3}, 10);
   (void)store.store.recent_results(10);
-  (void)store.query.history(request_of(2).hash);
-  (void)store.query.find_hashes("abcdef", 10);
-  (void)store.query.guards(std::nullopt, 10);
-  (void)store.query.guards(request_of(2).hash, 10);
-  (void)store.query.quarantine(0, 10);
-  (void)store.query.own_created_after(after(10));
+  (void)value_of(store.query.history(request_of(2).hash));
+  (void)value_of(store.query.find_hashes("abcdef", 10));
+  (void)value_of(store.query.guards(std::nullopt, 10));
+  (void)value_of(store.query.guards(request_of(2).hash, 10));
+  (void)value_of(store.query.quarantine(0, 10));
+  (void)value_of(store.query.own_created_after(after(10)));
   for (const PaymentFilter& filter : planned_filters()) {
     for (const bool forwards : {true, false}) {
-      (void)store.query.page({filter, PaymentIndex{30}, forwards, 5, false});
-      store.query.each(filter, forwards, true, [](const auto&) { return true; });
+      (void)value_of(store.query.page({filter, PaymentIndex{30}, forwards, 5, false}));
+      (void)value_of(store.query.each(filter, forwards, true, [](const auto&) { return true; }));
     }
   }
-  (void)db::payment_stats(store.connection, {after(10), after(30)});
+  (void)value_of(db::payment_stats(store.connection, {after(10), after(30)}));
 }
 
 void write_everything(Store& store, std::uint64_t number) {
@@ -159,17 +159,17 @@ void write_everything(Store& store, std::uint64_t number) {
 void delete_everything(Store& store, std::uint64_t number) {
   db::DeleteRequest some;
   some.hashes = {request_of(number).hash, request_of(number + 1).hash};
-  (void)store.admin.plan(some);
-  CHECK(store.admin.remove(some, alice).deleted == 2);
+  (void)value_of(store.admin.plan(some));
+  CHECK(value_of(store.admin.remove(some, alice)).deleted == 2);
   db::DeleteRequest attempts;
   attempts.failed_htlcs_only = true;
-  (void)store.admin.remove(attempts, alice);
-  (void)store.admin.plan({});
-  (void)store.admin.remove({}, alice);
+  (void)value_of(store.admin.remove(attempts, alice));
+  (void)value_of(store.admin.plan({}));
+  (void)value_of(store.admin.remove({}, alice));
   db::DeleteRequest all;
   all.include_non_failed = true;
-  (void)store.admin.plan(all);
-  (void)store.admin.remove(all, alice);
+  (void)value_of(store.admin.plan(all));
+  (void)value_of(store.admin.remove(all, alice));
 }
 
 }  // namespace
@@ -207,7 +207,7 @@ TEST_CASE("counting all payments reads an index and no row") {
   const TempFolder folder;
   Store store(folder.file("p"));
   Listener listener(store.connection);
-  (void)store.query.count({});
+  (void)value_of(store.query.count({}));
   const auto statements = listener.statements;
   std::size_t counts = 0;
   for (const std::string& sql : statements) {
@@ -226,7 +226,7 @@ TEST_CASE("no statement is prepared twice") {
   fill(store);
   const auto round = [&store](std::uint64_t number) {
     read_everything(store);
-    (void)store.query.count({});
+    (void)value_of(store.query.count({}));
     (void)store.store.change_counter();
     write_everything(store, number);
     delete_everything(store, number);
@@ -258,7 +258,7 @@ TEST_CASE("what is open is found through indexes that hold nothing else") {
   const auto page_plan = [&](std::vector<PaymentStatus> statuses) {
     PaymentFilter filter;
     filter.statuses = std::move(statuses);
-    return plan_text([&] { (void)store.query.page({filter, PaymentIndex{}, false, 5, false}); });
+    return plan_text([&] { (void)value_of(store.query.page({filter, PaymentIndex{}, false, 5, false})); });
   };
   CHECK(page_plan({PaymentStatus::initiated, PaymentStatus::in_flight}).find("payments_unfinished") !=
         std::string::npos);

@@ -103,13 +103,13 @@ TEST_CASE("pages in both directions, for every filter") {
   for (const PaymentFilter& filter : filters()) {
     CAPTURE(number++);
     const std::vector<std::int64_t> expected = history.matching(filter);
-    CHECK(store.query.count(filter) == expected.size());
+    CHECK(value_of(store.query.count(filter)) == expected.size());
     for (const bool forwards : {true, false}) {
       for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{100}}) {
         std::vector<std::int64_t> seen;
         db::PageRequest request{filter, PaymentIndex{}, forwards, size, false};
         for (bool more = true; more;) {
-          const db::PaymentPage page = store.query.page(request);
+          const db::PaymentPage page = value_of(store.query.page(request));
           const auto indexes = indexes_of(page.payments);
           CHECK(std::is_sorted(indexes.begin(), indexes.end()));
           CHECK(page.payments.size() <= size);
@@ -125,10 +125,10 @@ TEST_CASE("pages in both directions, for every filter") {
         CHECK(seen == expected);
       }
       std::vector<std::int64_t> streamed;
-      store.query.each(filter, forwards, true, [&](const std::variant<Payment, db::BadRow>& row) {
+      (void)value_of(store.query.each(filter, forwards, true, [&](const std::variant<Payment, db::BadRow>& row) {
         streamed.push_back(std::get<Payment>(row).index.value);
         return true;
-      });
+      }));
       if (!forwards) std::reverse(streamed.begin(), streamed.end());
       CHECK(streamed == expected);
     }
@@ -139,17 +139,17 @@ TEST_CASE("the offset itself is not on the page") {
   const TempFolder folder;
   Store store(folder.file("p"));
   for (std::uint64_t number = 1; number <= 10; ++number) store.initiated(number);
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, false, 3, false}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({{}, PaymentIndex{}, false, 3, false})).payments) ==
         std::vector<std::int64_t>{8, 9, 10});
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{8}, false, 3, false}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({{}, PaymentIndex{8}, false, 3, false})).payments) ==
         std::vector<std::int64_t>{5, 6, 7});
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{}, true, 3, false}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({{}, PaymentIndex{}, true, 3, false})).payments) ==
         std::vector<std::int64_t>{1, 2, 3});
-  CHECK(indexes_of(store.query.page({{}, PaymentIndex{3}, true, 3, false}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({{}, PaymentIndex{3}, true, 3, false})).payments) ==
         std::vector<std::int64_t>{4, 5, 6});
-  CHECK(store.query.page({{}, PaymentIndex{1}, false, 3, false}).payments.empty());
-  CHECK(store.query.page({{}, PaymentIndex{INT64_MAX}, true, 3, false}).payments.empty());
-  CHECK(store.query.page({{}, PaymentIndex{10}, true, 3, false}).first.value == 0);
+  CHECK(value_of(store.query.page({{}, PaymentIndex{1}, false, 3, false})).payments.empty());
+  CHECK(value_of(store.query.page({{}, PaymentIndex{INT64_MAX}, true, 3, false})).payments.empty());
+  CHECK(value_of(store.query.page({{}, PaymentIndex{10}, true, 3, false})).first.value == 0);
 }
 
 TEST_CASE("a range of times far from where the walk begins, with rows out of order") {
@@ -165,17 +165,17 @@ TEST_CASE("a range of times far from where the walk begins, with rows out of ord
   store.must(early, {InitPayment{}});
   PaymentFilter filter;
   filter.until = after(4);
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, false, 2, true}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({filter, PaymentIndex{}, false, 2, true})).payments) ==
         std::vector<std::int64_t>{3, 40'004});
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'004}, false, 9, true}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({filter, PaymentIndex{40'004}, false, 9, true})).payments) ==
         std::vector<std::int64_t>{1, 2, 3});
   filter.until.reset();
   filter.since = after(3);
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{}, true, 2, true}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({filter, PaymentIndex{}, true, 2, true})).payments) ==
         std::vector<std::int64_t>{3, 40'001});
-  CHECK(indexes_of(store.query.page({filter, PaymentIndex{40'001}, true, 9, true}).payments) ==
+  CHECK(indexes_of(value_of(store.query.page({filter, PaymentIndex{40'001}, true, 9, true})).payments) ==
         std::vector<std::int64_t>{40'002, 40'003});
-  CHECK(store.query.page({filter, PaymentIndex{INT64_MAX - 1}, true, 9, true}).payments.empty());
+  CHECK(value_of(store.query.page({filter, PaymentIndex{INT64_MAX - 1}, true, 9, true})).payments.empty());
 }
 
 TEST_CASE("ranges of times in histories of every disorder: pages and streams show what a reading of all shows") {
@@ -242,16 +242,16 @@ TEST_CASE("ranges of times in histories of every disorder: pages and streams sho
           if (offset == 0 || (forwards ? at > offset : at < offset)) behind.push_back(at);
         }
         const std::size_t size = 1 + random() % 9;
-        const db::PaymentPage page = store.query.page({filter, PaymentIndex{offset}, forwards, size, true});
+        const db::PaymentPage page = value_of(store.query.page({filter, PaymentIndex{offset}, forwards, size, true}));
         CHECK(page.more == (behind.size() > size));
         behind.resize(std::min(behind.size(), size));
         std::sort(behind.begin(), behind.end());
         CHECK(indexes_of(page.payments) == behind);
         std::vector<std::int64_t> streamed;
-        store.query.each(filter, forwards, true, [&](const auto& row) {
+        (void)value_of(store.query.each(filter, forwards, true, [&](const auto& row) {
           streamed.push_back(std::get<Payment>(row).index.value);
           return true;
-        });
+        }));
         CHECK(streamed == in_order);
       }
     }
@@ -269,7 +269,7 @@ TEST_CASE("the page where a range of times begins is found without reading the r
       "FROM n");
   migrations::note_order(*database);
   const auto steps_of = [&](const PaymentFilter& filter, bool forwards) {
-    (void)store.query.page({filter, PaymentIndex{}, forwards, 25, true});
+    (void)value_of(store.query.page({filter, PaymentIndex{}, forwards, 25, true}));
     std::int64_t before = 0;
     std::int64_t steps = 0;
     for (int round = 0; round < 2; ++round) {
@@ -279,7 +279,7 @@ TEST_CASE("the page where a range of times begins is found without reading the r
            (one = sqlite3_next_stmt(store.connection.database().getHandle(), one)) != nullptr;) {
         steps += sqlite3_stmt_status(one, SQLITE_STMTSTATUS_VM_STEP, 0);
       }
-      if (round == 0) (void)store.query.page({filter, PaymentIndex{}, forwards, 25, true});
+      if (round == 0) (void)value_of(store.query.page({filter, PaymentIndex{}, forwards, 25, true}));
     }
     return steps - before;
   };
@@ -309,16 +309,16 @@ TEST_CASE("a stream stops when asked, and goes over many pages") {
   }
   for (const auto& result : store.store.commit(tick)) REQUIRE(result);
   std::size_t seen = 0;
-  store.query.each({}, true, true, [&seen](const auto&) { return ++seen < 700; });
+  (void)value_of(store.query.each({}, true, true, [&seen](const auto&) { return ++seen < 700; }));
   CHECK(seen == 700);
   seen = 0;
-  store.query.each({}, false, true, [&](const std::variant<Payment, db::BadRow>& row) {
+  (void)value_of(store.query.each({}, false, true, [&](const std::variant<Payment, db::BadRow>& row) {
     CHECK(std::get<Payment>(row).index.value == static_cast<std::int64_t>(1'200 - seen));
     ++seen;
     // No transaction of the stream is open between the rows of a page: others write and truncate the log.
     if (seen % 300 == 0) CHECK(sqlite3_get_autocommit(store.connection.database().getHandle()) != 0);
     return true;
-  });
+  }));
   CHECK(seen == 1'200);
 }
 
@@ -326,11 +326,11 @@ TEST_CASE("without hops: attempts and amounts, no routes") {
   const TempFolder folder;
   Store store(folder.file("p"));
   store.paid(1);
-  const auto page = store.query.page({{}, PaymentIndex{}, true, 1, true});
+  const auto page = value_of(store.query.page({{}, PaymentIndex{}, true, 1, true}));
   CHECK(page.payments[0].attempts[0].route.hops.empty());
   CHECK(page.payments[0].attempts[0].fee == Msat::of(1'000));
-  CHECK(store.query.history(request_of(1).hash, true)->tries[0].attempts[0].route.hops.empty());
-  CHECK_FALSE(store.query.history(request_of(1).hash)->tries[0].attempts[0].route.hops.empty());
+  CHECK(value_of(store.query.history(request_of(1).hash, true))->tries[0].attempts[0].route.hops.empty());
+  CHECK_FALSE(value_of(store.query.history(request_of(1).hash))->tries[0].attempts[0].route.hops.empty());
 }
 
 TEST_CASE("hashes by their first digits, in payments and guards") {
@@ -342,35 +342,35 @@ TEST_CASE("hashes by their first digits, in payments and guards") {
   store.paid(3);
   db::DeleteRequest request;
   request.hashes = {request_of(3).hash};
-  CHECK(store.admin.remove(request, alice).deleted == 1);
+  CHECK(value_of(store.admin.remove(request, alice)).deleted == 1);
   for (const std::uint64_t number : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{3}}) {
     const PaymentHash hash = request_of(number).hash;
     const std::string hex = hash.hex();
     for (const std::size_t digits : {std::size_t{6}, std::size_t{7}, std::size_t{63}, std::size_t{64}}) {
-      CHECK(store.query.find_hashes(hex.substr(0, digits), 10) == std::vector{hash});
+      CHECK(value_of(store.query.find_hashes(hex.substr(0, digits), 10)) == std::vector{hash});
     }
     std::string upper = hex.substr(0, 9);
     std::transform(upper.begin(), upper.end(), upper.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    CHECK(store.query.find_hashes(upper, 10) == std::vector{hash});
+    CHECK(value_of(store.query.find_hashes(upper, 10)) == std::vector{hash});
   }
-  CHECK(store.query.find_hashes("0123456789abcdef", 10).empty());
+  CHECK(value_of(store.query.find_hashes("0123456789abcdef", 10)).empty());
   for (const char* wrong : {"", "12345", "12345g", "0x1234567"}) {
     CAPTURE(wrong);
-    CHECK_THROWS_AS((void)store.query.find_hashes(wrong, 10), RefusalError);
+    CHECK(store.query.find_hashes(wrong, 10).error().code == Errc::usage);
   }
-  CHECK_THROWS_AS((void)store.query.find_hashes(std::string(65, 'a'), 10), RefusalError);
+  CHECK(store.query.find_hashes(std::string(65, 'a'), 10).error().code == Errc::usage);
 }
 
 TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  CHECK_FALSE(store.query.history(request_of(1).hash));
+  CHECK_FALSE(value_of(store.query.history(request_of(1).hash)));
   store.failed(1);
   Payment again;
   again.request = request_of(1);
   store.must(again, {InitPayment{}, RegisterAttempt{attempt_of(500)}});
-  auto history = store.query.history(request_of(1).hash);
+  auto history = value_of(store.query.history(request_of(1).hash));
   REQUIRE(history);
   CHECK(indexes_of(history->tries) == std::vector<std::int64_t>{2, 1});
   CHECK(history->head()->index == again.index);
@@ -379,7 +379,7 @@ TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
   Payment first = *store.store.load(PaymentIndex{1}).value();
   store.must(first, {SettleAttempt{first_attempt(1), preimage_of(1), after(80)},
                      StoreLatePreimage{preimage_of(1), after(80)}});
-  history = store.query.history(request_of(1).hash);
+  history = value_of(store.query.history(request_of(1).hash));
   CHECK(history->head()->index == first.index);
   // The hash also has a legacy duplicate.
   raw(folder.file("p"))
@@ -388,7 +388,7 @@ TEST_CASE("the history of a hash: tries newest first, duplicates, the guard") {
           "fee_limit_msat, cltv_limit, final_cltv_delta, max_attempts, "
           "fail_reason, ended_ns) SELECT payment_hash, 7, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 FROM payments WHERE "
           "payment_index = 1");
-  history = store.query.history(request_of(1).hash);
+  history = value_of(store.query.history(request_of(1).hash));
   CHECK(history->tries.size() == 2);
   REQUIRE(history->duplicates.size() == 1);
   CHECK(history->duplicates[0].duplicate_of == PaymentIndex{1});
@@ -402,11 +402,11 @@ TEST_CASE("an attempt that the operator closed is known of until the switch has 
   store.paid(1);
   store.failed(2);
   store.written_off(3);  // its preimage is lost: there is nothing to wait for
-  CHECK_FALSE(store.query.any_watched());
+  CHECK_FALSE(value_of(store.query.any_watched()));
   Payment closed = store.assumed_failed(4);
-  CHECK(store.query.any_watched());
+  CHECK(value_of(store.query.any_watched()));
   store.must(closed, {FailAttempt{first_attempt(4), some_failure(), after(99)}});
-  CHECK_FALSE(store.query.any_watched());
+  CHECK_FALSE(value_of(store.query.any_watched()));
 }
 
 TEST_CASE("guards and quarantined records, in pages") {
@@ -417,10 +417,10 @@ TEST_CASE("guards and quarantined records, in pages") {
     store.paid(number);
     request.hashes.push_back(request_of(number).hash);
   }
-  CHECK(store.admin.remove(request, alice).deleted == 5);
+  CHECK(value_of(store.admin.remove(request, alice)).deleted == 5);
   std::optional<PaymentHash> last;
   std::vector<PaymentHash> seen;
-  for (auto page = store.query.guards(last, 2); !page.empty(); page = store.query.guards(last, 2)) {
+  for (auto page = value_of(store.query.guards(last, 2)); !page.empty(); page = value_of(store.query.guards(last, 2))) {
     for (const db::StoredGuard& stored : page) {
       CHECK(stored.guard.kind == GuardKind::paid_deleted);
       CHECK(stored.guard.amount == Msat::of(250'000));
@@ -436,12 +436,12 @@ TEST_CASE("guards and quarantined records, in pages") {
           "INSERT INTO quarantine (source, sequence, payment_hash, reason, record, at_ns) VALUES ('payments', 17, "
           "zeroblob(32), 'cut', x'0102', 5), "
           "('payments', NULL, NULL, 'no key', x'', 6)");
-  const auto records = store.query.quarantine(0, 10);
+  const auto records = value_of(store.query.quarantine(0, 10));
   REQUIRE(records.size() == 2);
   CHECK(records[0].sequence == 17);
   CHECK(records[0].record == Bytes{1, 2});
   CHECK(records[1].record.empty());
   CHECK_FALSE(records[1].hash);
-  CHECK(store.query.quarantine(records[0].id, 10).size() == 1);
-  CHECK(store.query.quarantine(0, 1).size() == 1);
+  CHECK(value_of(store.query.quarantine(records[0].id, 10)).size() == 1);
+  CHECK(value_of(store.query.quarantine(0, 1)).size() == 1);
 }

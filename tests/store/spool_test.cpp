@@ -42,14 +42,14 @@ TEST_CASE("a spooled preimage is stored by the next run, and the spool is empty 
     CHECK_FALSE(empty_spool(folder));
   }
   Store next(folder.file("p"), db::OpenMode::read_write);
-  const db::SpoolReport report = next.store.take_in_spool(after(99));
+  const db::SpoolReport report = value_of(next.store.take_in_spool(after(99)));
   CHECK(report.settled == std::vector{request_of(1).hash, request_of(2).hash});
   CHECK(report.left.empty());
   CHECK(next.store.load(open).value()->preimage == preimage_of(1));
   CHECK(next.store.load(open).value()->ended == after(99));
   CHECK(next.store.load(given_up).value()->late_preimage == preimage_of(2));
   CHECK(empty_spool(folder));
-  CHECK(next.store.take_in_spool(after(100)).settled.empty());
+  CHECK(value_of(next.store.take_in_spool(after(100))).settled.empty());
 }
 
 TEST_CASE("what is not ours or does not prove stays where it is, and hinders nothing") {
@@ -62,7 +62,7 @@ TEST_CASE("what is not ours or does not prove stays where it is, and hinders not
   store.store.spool(own_key(2, first_attempt(1).id.value), preimage_of(2));     // another hash's attempt
   store.store.spool(own_key(1, first_attempt(1).id.value, 3), preimage_of(1));  // a part that is not there
   store.store.spool(first_attempt(2), preimage_of(2));
-  const auto report = store.store.take_in_spool(after(9));
+  const auto report = value_of(store.store.take_in_spool(after(9)));
   CHECK(report.settled == std::vector{request_of(2).hash});
   CHECK(report.left.size() == 4);
   CHECK(db::read_spool(folder.file("p")).entries.size() == 4);
@@ -79,9 +79,9 @@ TEST_CASE("a torn entry is not taken, and its place not used again") {
     file.seekp(60);
     file.put('x');
   }
-  CHECK(store.store.take_in_spool(after(9)).settled.empty());
+  CHECK(value_of(store.store.take_in_spool(after(9))).settled.empty());
   store.store.spool(first_attempt(1), preimage_of(1));
-  CHECK(store.store.take_in_spool(after(9)).settled.size() == 1);
+  CHECK(value_of(store.store.take_in_spool(after(9))).settled.size() == 1);
   CHECK_FALSE(empty_spool(folder));
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("a spool that is none is neither read nor written") {
   store.store.spool(first_attempt(1), preimage_of(1));
   CHECK(size() == before);
   CHECK(std::filesystem::file_size(folder.file("target")) == 65'536);
-  const auto report = store.store.take_in_spool(after(9));
+  const auto report = value_of(store.store.take_in_spool(after(9)));
   CHECK(report.settled.empty());
   CHECK_FALSE(report.left.empty());
   store.in_flight(2);
@@ -137,10 +137,10 @@ TEST_CASE("a copy without a spool gets one, a begun one is completed") {
   SUBCASE("none") { std::filesystem::remove(folder.file("p.spool")); }
   SUBCASE("empty") { std::filesystem::resize_file(folder.file("p.spool"), 0); }
   SUBCASE("half") { std::filesystem::resize_file(folder.file("p.spool"), 30'000); }
-  CHECK(store.store.take_in_spool(after(9)).left.empty());
+  CHECK(value_of(store.store.take_in_spool(after(9))).left.empty());
   CHECK(empty_spool(folder));
   store.store.spool(first_attempt(1), preimage_of(1));
-  CHECK(store.store.take_in_spool(after(9)).settled.size() == 1);
+  CHECK(value_of(store.store.take_in_spool(after(9))).settled.size() == 1);
 }
 
 TEST_CASE("processes that spool at the same time use different places") {

@@ -12,7 +12,7 @@ using namespace paytower::test;
 namespace {
 
 db::PaymentStats stats_of(Store& store, const db::StatsSpan& span = {}) {
-  return *db::payment_stats(store.connection, span);
+  return *value_of(db::payment_stats(store.connection, span));
 }
 
 /// A payment of `amount` msat that pays `fee` after `failures` failed attempts, and settles `took` seconds after its
@@ -109,8 +109,8 @@ TEST_CASE("a span is begun and ended by the time of creation") {
   const TempFolder folder;
   Store store(folder.file("p"));
   for (std::uint64_t number = 1; number <= 20; ++number) (void)store.paid(number);
-  const UnixNs fifth = store.query.page({}).payments[4].request.created;
-  const UnixNs tenth = store.query.page({}).payments[9].request.created;
+  const UnixNs fifth = value_of(store.query.page({})).payments[4].request.created;
+  const UnixNs tenth = value_of(store.query.page({})).payments[9].request.created;
   REQUIRE(fifth < tenth);
   CHECK(stats_of(store, {fifth, tenth}).payments == 5);
   CHECK(stats_of(store, {fifth, std::nullopt}).payments == 16);
@@ -123,11 +123,11 @@ TEST_CASE("more payments than a page, and an end in between") {
   for (std::uint64_t number = 1; number <= 2'100; ++number) (void)store.initiated(number);
   CHECK(stats_of(store).payments == 2'100);
   std::vector<std::uint64_t> seen;
-  CHECK_FALSE(db::payment_stats(store.connection, {}, [&seen](std::uint64_t done, std::uint64_t total) {
+  CHECK_FALSE(value_of(db::payment_stats(store.connection, {}, [&seen](std::uint64_t done, std::uint64_t total) {
     CHECK(total == 2'100);
     seen.push_back(done);
     return seen.size() < 2;
-  }));
+  })));
   CHECK(seen == std::vector<std::uint64_t>{1'000, 2'000});
 }
 

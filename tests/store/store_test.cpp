@@ -256,7 +256,7 @@ TEST_CASE("InitPayment is refused while the hash is open, paid, unknown or guard
   store.paid(7);
   db::DeleteRequest all;
   all.hashes = {request_of(7).hash};
-  CHECK(store.admin.remove(all, alice).deleted == 1);
+  CHECK(value_of(store.admin.remove(all, alice)).deleted == 1);
   const auto init = [&](std::uint64_t number) {
     Payment again;
     again.request = request_of(number);
@@ -471,8 +471,8 @@ TEST_CASE("a payment of our own that comes later than a time; imports say nothin
   store.paid(1);
   store.paid(2);
   const UnixNs made = request_of(2).created;
-  CHECK_FALSE(store.query.own_created_after(made));
-  const auto found = store.query.own_created_after(UnixNs{made.value - 1});
+  CHECK_FALSE(value_of(store.query.own_created_after(made)));
+  const auto found = value_of(store.query.own_created_after(UnixNs{made.value - 1}));
   REQUIRE(found);
   CHECK(found->first == PaymentIndex{2});
   CHECK(found->second == made);
@@ -480,7 +480,7 @@ TEST_CASE("a payment of our own that comes later than a time; imports say nothin
       "INSERT INTO payments (payment_hash, amount_msat, created_ns, provenance, fail_reason, ended_ns) "
       "VALUES (zeroblob(32), 1, " +
       std::to_string(made.value + 1'000) + ", 1, 0, 1)");
-  CHECK_FALSE(store.query.own_created_after(made));
+  CHECK_FALSE(value_of(store.query.own_created_after(made)));
 }
 
 TEST_CASE("ids of deleted attempts are not drawn again") {
@@ -489,7 +489,7 @@ TEST_CASE("ids of deleted attempts are not drawn again") {
   store.failed(1);
   db::DeleteRequest request;
   request.hashes = {request_of(1).hash};
-  CHECK(store.admin.remove(request, alice).deleted == 1);
+  CHECK(value_of(store.admin.remove(request, alice)).deleted == 1);
   const HashState state = store.store.find(request_of(1).hash).value();
   CHECK(state.knowledge.deleted_up_to == first_attempt(1).id);
   CHECK(state.highest_id == first_attempt(1).id);
@@ -541,7 +541,7 @@ TEST_CASE("an unreadable row hides no other") {
   REQUIRE_FALSE(unread);
   CHECK(unread.error().code == Errc::database);
   CHECK(fresh.store.load(PaymentIndex{4}).value());
-  const auto page = fresh.query.page({{}, PaymentIndex{}, true, 4, false});
+  const auto page = value_of(fresh.query.page({{}, PaymentIndex{}, true, 4, false}));
   CHECK(page.payments.size() == 3);
   REQUIRE(page.bad_rows.size() == 1);
   CHECK(page.bad_rows[0].index.value == 3);
@@ -549,10 +549,11 @@ TEST_CASE("an unreadable row hides no other") {
   CHECK(page.last.value == 4);
   CHECK(page.more);
   std::size_t seen = 0;
-  fresh.query.each({}, true, false, [&seen](const auto&) { return ++seen > 0; });
+  (void)value_of(fresh.query.each({}, true, false, [&seen](const auto&) { return ++seen > 0; }));
   CHECK(seen == 6);
   bool named = false;
-  for (const std::string& problem : fresh.admin.check().problems) named = named || problem.rfind("payment 3: ", 0) == 0;
+  for (const std::string& problem : value_of(fresh.admin.check()).problems)
+    named = named || problem.rfind("payment 3: ", 0) == 0;
   CHECK(named);
   // The other hashes go on.
   fresh.in_flight(20);
@@ -564,15 +565,15 @@ TEST_CASE("a guard whose preimage does not prove is not believed") {
   store.paid(1);
   db::DeleteRequest request;
   request.hashes = {request_of(1).hash};
-  CHECK(store.admin.remove(request, alice).deleted == 1);
+  CHECK(value_of(store.admin.remove(request, alice)).deleted == 1);
   CHECK(store.store.find(request_of(1).hash).value().guard->preimage == preimage_of(1));
   damage(folder.file("p"), "UPDATE hash_guards SET preimage = zeroblob(32)");
   CHECK(store.store.find(request_of(1).hash).error().code == Errc::database);
-  const auto history = store.query.history(request_of(1).hash);
+  const auto history = value_of(store.query.history(request_of(1).hash));
   REQUIRE(history);
   CHECK(history->bad_rows.size() == 1);
   CHECK_FALSE(history->guard->preimage);
-  CHECK(store.admin.check().problems.size() == 1);
+  CHECK(value_of(store.admin.check()).problems.size() == 1);
 }
 
 TEST_CASE("two processes write to one payment: the second is told, and the first's facts stand") {
