@@ -106,9 +106,11 @@ void make_default_folders(Session& session) {
 // --- database ---
 
 Database::Database(Session& session, db::OpenMode mode, const std::optional<std::int64_t>& wait_ns)
-    : connection(session.global.database, mode, db::payment_file(), open_options(session, wait_ns)),
-      write_lock(connection.real_path(), lock_timeout(session)), store(connection, write_lock),
-      payment_locks(connection.real_path()), query(connection), admin(connection, write_lock) {
+    : connection(value_of(
+          db::Connection::open(session.global.database, mode, db::payment_file(), open_options(session, wait_ns)))),
+      write_lock(connection.real_path(), lock_timeout(session)),
+      store(value_of(db::SqlitePaymentStore::open(connection, write_lock))), payment_locks(connection.real_path()),
+      query(connection), admin(connection, write_lock) {
   for (const std::string& warning : connection.warnings()) session.output.warn(warning);
   if (!connection.writable()) return;
   bound_waits(wait_ns);

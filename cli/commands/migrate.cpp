@@ -69,7 +69,8 @@ std::unique_ptr<db::Connection> open_any_version(Session& session, db::OpenMode 
   open.lock_timeout_ns = patience(session);
   open.any_version = true;
   open.large_statements = true;
-  auto connection = std::make_unique<db::Connection>(session.global.database, mode, db::payment_file(), open);
+  auto connection = std::make_unique<db::Connection>(
+      value_of(db::Connection::open(session.global.database, mode, db::payment_file(), open)));
   for (const std::string& warning : connection->warnings()) session.output.warn(warning);
   return connection;
 }

@@ -99,8 +99,7 @@ MigrateReport make_new(const ImportRequest& request, const lnd::Source& source, 
            fmt::format("ls -l {}*", path));
   }
   WriteLock lock(path, request.lock_timeout_ns);
-  const auto held = lock.acquire();
-  if (!held) refuse(held.error());
+  const auto held = value_of(lock.acquire());
   if (exists(path)) refuse(Errc::busy, fmt::format("another paytower has just made {}; nothing was changed", path));
   PartialFile partial(fmt::format("{}.partial", path));
   MigrateReport report = empty_report(request, 0);
@@ -117,17 +116,17 @@ void attach(SQLite::Database& database, const std::string& path) {
   statement.exec();
 }
 
-OpenOptions waiting_as_told(const ImportRequest& request) {
+Connection open_target(const ImportRequest& request, OpenMode mode) {
   OpenOptions options;
   options.lock_timeout_ns = request.lock_timeout_ns;
   options.large_statements = true;
-  return options;
+  return value_of(Connection::open(request.database, mode, payment_file(), options));
 }
 
 MigrateReport rehearse_adding(const ImportRequest& request, const std::string& staged, bool same_numbers,
                               const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
-  Connection connection(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
+  Connection connection = open_target(request, OpenMode::read_only);
   report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   SQLite::Database& copy = *report.rehearsed;
   if (!copy_pages(connection, copy, [&progress](int, int) { return !progress || progress(0, 0); }))
@@ -145,7 +144,7 @@ MigrateReport rehearse_adding(const ImportRequest& request, const std::string& s
 MigrateReport add_to_existing(const ImportRequest& request, const std::string& staged, bool same_numbers,
                               const MigrateProgress& progress) {
   MigrateReport report = empty_report(request, migrations::newest_version);
-  Connection connection(request.database, OpenMode::read_write, payment_file(), waiting_as_told(request));
+  Connection connection = open_target(request, OpenMode::read_write);
   WriteLock lock(connection.real_path(), request.lock_timeout_ns);
   attach(connection.database(), staged);
   (void)value_of(write_tx(connection, lock, [&] {
@@ -157,13 +156,8 @@ MigrateReport add_to_existing(const ImportRequest& request, const std::string& s
   return report;
 }
 
-/// Refuses what `database` is not, before lnd's file is read for it.
-void check_target(const ImportRequest& request) {
-  const Connection looked(request.database, OpenMode::read_only, payment_file(), waiting_as_told(request));
-}
-
 MigrateReport add(const ImportRequest& request, const lnd::Source& source, const MigrateProgress& progress) {
-  check_target(request);
+  (void)open_target(request, OpenMode::read_only);  // refused before lnd's file is read for it
   // Beside the database, where there is room for it. A dry run leaves the database's folder alone.
   const auto apart = request.dry_run ? std::make_unique<PrivateFolder>("the dry run") : nullptr;
   PartialFile partial(apart ? apart->file() : own_partial_name(real_path_of(request.database)));
@@ -177,7 +171,7 @@ MigrateReport add(const ImportRequest& request, const lnd::Source& source, const
 }  // namespace
 
 MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgress& progress) {
-  check_database_name(request.database);
+  (void)value_of(check_database_name(request.database));
   const auto source = open_lnd_source(request.channel_db, {request.assume_v04});
   try {
     MigrateReport report = exists(request.database) ? add(request, *source, progress)

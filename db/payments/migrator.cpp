@@ -153,14 +153,14 @@ void Migrator::refuse_unreadable(const MigrateRequest& request, const MigratePro
 
 std::string Migrator::make_backup(const MigrateRequest& request, int version, const MigrateProgress& progress) {
   std::string path = request.backup_path.value_or(next_backup_name(connection_.real_path(), version));
-  if (request.backup_path) check_database_name(path);
+  if (request.backup_path) (void)value_of(check_database_name(path));
   if (exists(path))
     refuse(Errc::usage, fmt::format("{} exists already; a backup never overwrites; nothing was changed", path));
   // A connection of its own, because SQLite copies nothing out of a connection that writes. Ours holds the lock and has
   // written nothing yet.
   OpenOptions any;
   any.any_version = true;
-  Connection source(connection_.real_path(), OpenMode::read_only, payment_file(), any);
+  Connection source = value_of(Connection::open(connection_.real_path(), OpenMode::read_only, payment_file(), any));
   const auto copied = copy_to_new_file(source, path, quiet_copy(progress));
   if (copied) return path;
   if (progress && !progress(0, 0)) throw MigrationStopped();

@@ -467,8 +467,12 @@ struct SqlitePaymentStore::Impl {
   bool nothing_open() { return fetch_in_flight(PaymentIndex{0}, 1).empty(); }
 };
 
-SqlitePaymentStore::SqlitePaymentStore(Connection& connection, WriteLock& lock)
-    : impl_(std::make_unique<Impl>(connection, lock)) {}
+Result<SqlitePaymentStore> SqlitePaymentStore::open(Connection& connection, WriteLock& lock) {
+  return result_of([&] { return SqlitePaymentStore(std::make_unique<Impl>(connection, lock)); });
+}
+
+SqlitePaymentStore::SqlitePaymentStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SqlitePaymentStore::SqlitePaymentStore(SqlitePaymentStore&& other) noexcept = default;
 SqlitePaymentStore::~SqlitePaymentStore() = default;
 
 std::vector<Result<Stored>> SqlitePaymentStore::commit(std::span<const PaymentWrites> tick) {

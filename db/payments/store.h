@@ -36,8 +36,11 @@ enum class Closing {
 /// one thread. The connection and the lock must outlive it; a read-only connection is enough for all reads.
 class SqlitePaymentStore final : public PaymentStore {
  public:
-  SqlitePaymentStore(Connection& connection, WriteLock& lock);
+  /// Refused: busy, and database when the name of the store cannot be read.
+  [[nodiscard]] static Result<SqlitePaymentStore> open(Connection& connection, WriteLock& lock);
   ~SqlitePaymentStore() override;
+  SqlitePaymentStore(SqlitePaymentStore&& other) noexcept;
+  SqlitePaymentStore& operator=(SqlitePaymentStore&&) = delete;
 
   [[nodiscard]] std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override;
   [[nodiscard]] Result<HashState> find(const PaymentHash& hash) override;
@@ -65,10 +68,12 @@ class SqlitePaymentStore final : public PaymentStore {
   [[nodiscard]] const StoreId& store_id() const;
 
  private:
+  struct Impl;
+  explicit SqlitePaymentStore(std::unique_ptr<Impl> impl);
+
   /// The payment that a spooled preimage belongs to and proves.
   [[nodiscard]] Result<std::optional<Payment>> owner_of(const SpoolEntry& entry);
 
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

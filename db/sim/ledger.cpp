@@ -34,8 +34,8 @@ const FileKind& sim_file() {
 class SqliteSimLedger final : public sim::Ledger {
  public:
   SqliteSimLedger(const std::string& path, OpenMode mode, const OpenOptions& options)
-      : connection_(path, mode, sim_file(), options), lock_(connection_.real_path(), default_lock_timeout_ns),
-        tx_(connection_) {}
+      : connection_(value_of(Connection::open(path, mode, sim_file(), options))),
+        lock_(connection_.real_path(), default_lock_timeout_ns), tx_(connection_) {}
 
   ~SqliteSimLedger() override {
     try {

@@ -110,12 +110,6 @@ void check_file(const std::string& real_path, const FileKind& kind) {
   }
 }
 
-int note_wal(void* connection, sqlite3*, const char*, int pages) {
-  constexpr std::int64_t frame_header_bytes = 24;
-  static_cast<Connection*>(connection)->note_commit(pages * (page_bytes + frame_header_bytes));
-  return SQLITE_OK;
-}
-
 /// Where SQLite keeps what a statement or savepoint may have to undo. Above 64 KiB it uses a file, and from then on
 /// every statement writes to that file. One payment is already more than that. So keep it in memory: what we write in
 /// one savepoint is small. But a statement of a migration may be as large as the database, so its memory needs the
@@ -136,10 +130,12 @@ void do_not_count_memory() {
 
 }  // namespace
 
-void check_database_name(const std::string& path) {
-  if (path.empty()) refuse(Errc::usage, "the name of the database is empty", "paytower --db payments.db list");
+Result<std::monostate> check_database_name(const std::string& path) {
+  constexpr const char* right = "paytower --db payments.db list";
+  if (path.empty()) return Error{Errc::usage, "the name of the database is empty", right};
   if (path == ":memory:" || path.rfind("file:", 0) == 0)
-    refuse(Errc::usage, fmt::format("\"{}\" is not a file name", path), "paytower --db payments.db list");
+    return Error{Errc::usage, fmt::format("\"{}\" is not a file name", path), right};
+  return std::monostate{};
 }
 
 Error as_ours(const SQLite::Exception& error, std::string_view doing) {
@@ -150,9 +146,14 @@ Error as_ours(const SQLite::Exception& error, std::string_view doing) {
   throw StoreError(fmt::format("cannot {}: {}", doing, error.what()));
 }
 
+Result<Connection> Connection::open(const std::string& path, OpenMode mode, const FileKind& kind,
+                                    const OpenOptions& options) {
+  return result_of([&] { return Connection(path, mode, kind, options); });
+}
+
 Connection::Connection(const std::string& path, OpenMode mode, const FileKind& kind, const OpenOptions& options)
     : mode_(mode) {
-  check_database_name(path);
+  (void)value_of(check_database_name(path));
   real_path_ = resolve(path);
   check_place(real_path_, warnings_);
   try {
@@ -181,6 +182,7 @@ Connection::Connection(const std::string& path, OpenMode mode, const FileKind& k
 }
 
 Connection::~Connection() = default;
+Connection::Connection(Connection&& other) noexcept = default;
 
 void Connection::open_existing(const FileKind& kind, const OpenOptions& options) {
   check_file(real_path_, kind);
@@ -222,8 +224,7 @@ void Connection::wait_for_maker(const OpenOptions& options) const {
       ::access(folder_of(real_path_).c_str(), W_OK) != 0)
     return;
   WriteLock lock(real_path_, options.lock_timeout_ns);
-  const auto held = lock.acquire();
-  if (!held) refuse(held.error());
+  (void)value_of(lock.acquire());
 }
 
 void Connection::open_unfinished(const FileKind& kind, const OpenOptions& options) {
@@ -245,8 +246,7 @@ void Connection::make_file(const FileKind& kind, const OpenOptions& options) {
     refuse(Errc::database, fmt::format("cannot make {}: its folder is not writable: {}", real_path_, why()));
   }
   WriteLock lock(real_path_, options.lock_timeout_ns);
-  auto held = lock.acquire();
-  if (!held) refuse(held.error());
+  const auto held = value_of(lock.acquire());
   refuse_orphaned_log();
   refuse_odd_files_beside();
   const OwnFilesOnly files;
@@ -356,7 +356,7 @@ void Connection::configure(const OpenOptions& options) {
     refuse(Errc::database, fmt::format("{} is not in WAL mode", real_path_),
            fmt::format("sqlite3 {} 'PRAGMA journal_mode=WAL'", real_path_));
   }
-  sqlite3_wal_hook(database_->getHandle(), note_wal, this);
+  sqlite3_wal_hook(database_->getHandle(), note_commit, log_.get());
 }
 
 /// R1 for commits of others: if a process was killed between the write of its commit and the sync, we can read a commit
@@ -399,9 +399,13 @@ void Connection::check_identity(const FileKind& kind, const OpenOptions& options
                                          real_path_, schema_version_));
 }
 
-void Connection::note_commit(std::int64_t wal_bytes) {
-  if (wal_bytes < wal_bytes_) checkpointed_wal_bytes_ = 0;
-  wal_bytes_ = wal_bytes;
+int Connection::note_commit(void* log, sqlite3*, const char*, int pages) {
+  constexpr std::int64_t frame_header_bytes = 24;
+  auto& lengths = *static_cast<Log*>(log);
+  const std::int64_t bytes = pages * (page_bytes + frame_header_bytes);
+  if (bytes < lengths.bytes) lengths.checkpointed = 0;
+  lengths.bytes = bytes;
+  return SQLITE_OK;
 }
 
 Query Connection::prepared(std::string_view sql) {

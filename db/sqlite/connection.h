@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include <SQLiteCpp/Database.h>
@@ -60,12 +61,14 @@ struct OpenOptions {
 /// used by one thread. Statements are prepared once and belong to the connection.
 class Connection {
  public:
-  /// Throws RefusalError: usage (`:memory:`, an empty name, `file:`), database (missing, not a database, another
-  /// application's, a folder, several hard links, a network file system, not writable, an unreadable folder),
-  /// schema_older, schema_newer (the file is not touched), busy (the write lock, or somebody else's lock, was not free
-  /// in time).
-  Connection(const std::string& path, OpenMode mode, const FileKind& kind, const OpenOptions& options = {});
+  /// Refused: usage (`:memory:`, an empty name, `file:`), database (missing, not a database, another application's, a
+  /// folder, several hard links, a network file system, not writable, an unreadable folder), schema_older, schema_newer
+  /// (the file is not touched), busy (the write lock, or somebody else's lock, was not free in time).
+  [[nodiscard]] static Result<Connection> open(const std::string& path, OpenMode mode, const FileKind& kind,
+                                               const OpenOptions& options = {});
   ~Connection();
+  Connection(Connection&& other) noexcept;  // only until something refers to it
+  Connection& operator=(Connection&&) = delete;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -86,18 +89,24 @@ class Connection {
   /// Changes whenever another connection has committed something (PRAGMA data_version).
   [[nodiscard]] std::uint64_t data_version();
   /// How many bytes the write-ahead log had after this connection's last commit; 0 before the first one.
-  [[nodiscard]] std::int64_t wal_bytes_written() const { return wal_bytes_; }
+  [[nodiscard]] std::int64_t wal_bytes_written() const { return log_->bytes; }
   /// For checkpoints: how long the log was when it was last copied back; 0 once it is used from its start again.
-  void note_checkpoint() { checkpointed_wal_bytes_ = wal_bytes_; }
-  [[nodiscard]] std::int64_t checkpointed_wal_bytes() const { return checkpointed_wal_bytes_; }
-  /// For SQLite's hook: after a commit the log has this length.
-  void note_commit(std::int64_t wal_bytes);
+  void note_checkpoint() { log_->checkpointed = log_->bytes; }
+  [[nodiscard]] std::int64_t checkpointed_wal_bytes() const { return log_->checkpointed; }
 
   /// R10, for write_tx: from now on every write_tx on this connection throws StoreError.
   void mark_broken() { broken_ = true; }
   [[nodiscard]] bool broken() const { return broken_; }
 
  private:
+  /// Lengths of the log, of which SQLite's hook tells.
+  struct Log {
+    std::int64_t bytes = 0;
+    std::int64_t checkpointed = 0;
+  };
+
+  Connection(const std::string& path, OpenMode mode, const FileKind& kind, const OpenOptions& options);
+  static int note_commit(void* log, sqlite3*, const char*, int pages);
   void open_existing(const FileKind& kind, const OpenOptions& options);
   void open_unfinished(const FileKind& kind, const OpenOptions& options);
   void make_file(const FileKind& kind, const OpenOptions& options);
@@ -118,8 +127,7 @@ class Connection {
   bool made_ = false;
   bool broken_ = false;
   int schema_version_ = 0;
-  std::int64_t wal_bytes_ = 0;
-  std::int64_t checkpointed_wal_bytes_ = 0;
+  std::unique_ptr<Log> log_ = std::make_unique<Log>();
   std::vector<std::string> warnings_;
   std::optional<SQLite::Database> database_;  // before the statements, which must be destroyed first
   std::map<std::string, SQLite::Statement, std::less<>> statements_;
@@ -138,8 +146,8 @@ class ReadTransaction {
   bool began_ = false;  // false if a transaction was already open
 };
 
-/// Throws RefusalError(usage) for a name that a database must not have: `:memory:`, an empty name, and `file:`.
-void check_database_name(const std::string& path);
+/// Errc::usage for a name that a database must not have: `:memory:`, an empty name, and `file:`.
+[[nodiscard]] Result<std::monostate> check_database_name(const std::string& path);
 
 /// What the database said, as an error of ours: busy if a lock was not free. Throws StoreError for everything else.
 /// `doing` completes "cannot ...".

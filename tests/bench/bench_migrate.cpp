@@ -56,7 +56,7 @@ void migrate(const std::string& path) {
   db::OpenOptions any;
   any.any_version = true;
   any.large_statements = true;
-  db::Connection connection(path, db::OpenMode::read_write, db::payment_file(), any);
+  db::Connection connection = value_of(db::Connection::open(path, db::OpenMode::read_write, db::payment_file(), any));
   db::WriteLock lock(connection.real_path(), 0);
   db::MigrateRequest request;
   request.backup = false;
@@ -81,7 +81,7 @@ void import(const std::string& from, const std::string& to) {
 
 /// Inserts the same rows again in one transaction, sorted as the tables are.
 void insert_plainly(const std::string& from, const std::string& to) {
-  db::Connection connection(to, db::OpenMode::create, db::payment_file());
+  db::Connection connection = value_of(db::Connection::open(to, db::OpenMode::create, db::payment_file()));
   db::WriteLock lock(connection.real_path(), 0);
   SQLite::Database& database = connection.database();
   SQLite::Statement attach(database, "ATTACH ?1 AS migrated");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/hash.h"
+#include "core/base/refuse.h"
 #include "core/payment/lifecycle.h"
 #include "core/switch/cln/counters.h"
 #include "db/payments/store.h"
@@ -106,9 +107,9 @@ int main(int argc, char** argv) {
   const std::uint64_t count = std::strtoull(argv[2], nullptr, 10);
   const std::uint64_t ended = count - std::min(count, left_open);
   const PublicKey node = (argc > 3 ? PublicKey::from_hex_text(argv[3]) : std::nullopt).value_or(key_of(2));
-  db::Connection connection(argv[1], db::OpenMode::create, db::payment_file());
+  db::Connection connection = value_of(db::Connection::open(argv[1], db::OpenMode::create, db::payment_file()));
   db::WriteLock lock(connection.real_path(), db::default_lock_timeout_ns);
-  db::SqlitePaymentStore store(connection, lock);
+  db::SqlitePaymentStore store = value_of(db::SqlitePaymentStore::open(connection, lock));
   connection.database().exec("PRAGMA synchronous = OFF");  // no real payments are at stake
   connection.database().exec(
       "PRAGMA cache_size = -1000000");  // hashes are random: their whole index should stay in memory

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "core/base/hash.h"
+#include "core/base/refuse.h"
 #include "core/driver/driver.h"
 #include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
@@ -96,9 +97,9 @@ PaymentRequest request_of(std::uint64_t number) {
 
 struct Opened {
   explicit Opened(const std::string& path)
-      : connection(path, db::OpenMode::create, db::payment_file()),
+      : connection(value_of(db::Connection::open(path, db::OpenMode::create, db::payment_file()))),
         lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
-        store(connection, lock) {}
+        store(value_of(db::SqlitePaymentStore::open(connection, lock))) {}
   db::Connection connection;
   db::WriteLock lock;
   db::FilePaymentLocks locks;

@@ -37,9 +37,9 @@ bool alive(const sim::OracleEntry& entry) {
 }  // namespace
 
 Process::Process(const std::string& path)
-    : connection(path, db::OpenMode::create, db::payment_file()),
+    : connection(value_of(db::Connection::open(path, db::OpenMode::create, db::payment_file()))),
       write_lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
-      store(connection, write_lock) {}
+      store(value_of(db::SqlitePaymentStore::open(connection, write_lock))) {}
 
 /// A dead process asks nothing. Before each question and after each answer the operator may do something.
 class CrashWorld::WatchedSwitch final : public Switch {

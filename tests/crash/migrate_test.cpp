@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/base/refuse.h"
 #include "db/payments/migrator.h"
 #include "tests/crash/points.h"
 #include "tests/migrations/legacy_maker.h"
@@ -31,7 +32,7 @@ std::optional<db::MigrateReport> migrate(const std::string& path) {
   db::OpenOptions any;
   any.any_version = true;
   try {
-    db::Connection connection(path, db::OpenMode::read_write, db::payment_file(), any);
+    db::Connection connection = value_of(db::Connection::open(path, db::OpenMode::read_write, db::payment_file(), any));
     db::WriteLock lock(connection.real_path(), 0);
     db::MigrateRequest asked;
     asked.now = UnixNs{777};

@@ -19,9 +19,9 @@ namespace paytower::test {
 /// What one process holds of the database.
 struct Opened {
   explicit Opened(const std::string& path)
-      : connection(path, db::OpenMode::create, db::payment_file()),
+      : connection(value_of(db::Connection::open(path, db::OpenMode::create, db::payment_file()))),
         write_lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
-        store(connection, write_lock) {}
+        store(value_of(db::SqlitePaymentStore::open(connection, write_lock))) {}
 
   db::Connection connection;
   db::WriteLock write_lock;

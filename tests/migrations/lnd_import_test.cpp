@@ -69,7 +69,7 @@ struct World {
   }
 
   void check_sound() const {
-    db::Connection connection(database, db::OpenMode::read_write, db::payment_file());
+    db::Connection connection = value_of(db::Connection::open(database, db::OpenMode::read_write, db::payment_file()));
     db::WriteLock lock(connection.real_path(), 0);
     CHECK(value_of(db::PaymentAdmin(connection, lock).check()).problems.empty());
     // Whatever the order of the rows, one that is more than ten seconds older than a row before it is noted.
@@ -562,7 +562,8 @@ TEST_CASE(
 TEST_CASE("import, vector 23: a database of one's own payments is not touched") {
   const World world;
   {
-    db::Connection connection(world.database, db::OpenMode::create, db::payment_file());
+    db::Connection connection =
+        value_of(db::Connection::open(world.database, db::OpenMode::create, db::payment_file()));
     connection.database().exec(
         "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, "
         "cltv_limit, "

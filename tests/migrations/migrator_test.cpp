@@ -36,7 +36,8 @@ VersionOne content() {
 
 struct Opened {
   explicit Opened(const std::string& path, db::OpenMode mode = db::OpenMode::read_write)
-      : connection(path, mode, db::payment_file(), any()), lock(connection.real_path(), 0) {}
+      : connection(value_of(db::Connection::open(path, mode, db::payment_file(), any()))),
+        lock(connection.real_path(), 0) {}
   static db::OpenOptions any() {
     db::OpenOptions options;
     options.any_version = true;

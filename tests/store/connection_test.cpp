@@ -28,12 +28,9 @@ namespace {
 
 /// The refusal of opening `path`, or nothing.
 std::optional<Error> refusal(const std::string& path, OpenMode mode) {
-  try {
-    const Connection connection(path, mode, db::payment_file());
-    return std::nullopt;
-  } catch (const RefusalError& error) {
-    return error.error();
-  }
+  const auto opened = Connection::open(path, mode, db::payment_file());
+  if (opened) return std::nullopt;
+  return opened.error();
 }
 
 void check_refused(const std::string& path, Errc code) {
@@ -246,7 +243,8 @@ TEST_CASE("older and newer schemas are refused and not touched") {
     CHECK(contents(folder.file("p")) == before);
     db::OpenOptions any;
     any.any_version = true;
-    CHECK(Connection(folder.file("p"), OpenMode::read_only, db::payment_file(), any).schema_version() == version);
+    CHECK(Connection::open(folder.file("p"), OpenMode::read_only, db::payment_file(), any)->schema_version() ==
+          version);
   }
 }
 
@@ -257,7 +255,8 @@ TEST_CASE("a statement of any size can be undone, and done") {
     CAPTURE(migrating);
     db::OpenOptions options;
     options.large_statements = migrating;
-    Connection connection(folder.file("p"), OpenMode::read_write, db::payment_file(), options);
+    Connection connection =
+        value_of(Connection::open(folder.file("p"), OpenMode::read_write, db::payment_file(), options));
     SQLite::Database& database = connection.database();
     database.exec(
         "CREATE TABLE big (data BLOB); INSERT INTO big SELECT randomblob(4000) FROM (WITH RECURSIVE n(i) AS "

@@ -25,8 +25,9 @@ namespace {
 /// A store on the file system that fails.
 struct FaultyStore {
   explicit FaultyStore(const std::string& path)
-      : connection(path, db::OpenMode::read_write, db::payment_file(), on_faulty()),
-        lock(connection.real_path(), db::default_lock_timeout_ns), store(connection, lock) {}
+      : connection(value_of(db::Connection::open(path, db::OpenMode::read_write, db::payment_file(), on_faulty()))),
+        lock(connection.real_path(), db::default_lock_timeout_ns),
+        store(value_of(db::SqlitePaymentStore::open(connection, lock))) {}
 
   static db::OpenOptions on_faulty() {
     (void)FaultDisk::instance();

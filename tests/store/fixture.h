@@ -41,7 +41,8 @@ inline const db::Operator alice{"alice", after(1'000)};
 struct Store {
   explicit Store(const std::string& path, db::OpenMode mode = db::OpenMode::create,
                  std::int64_t timeout_ns = db::default_lock_timeout_ns)
-      : connection(path, mode, db::payment_file()), lock(connection.real_path(), timeout_ns), store(connection, lock),
+      : connection(value_of(db::Connection::open(path, mode, db::payment_file()))),
+        lock(connection.real_path(), timeout_ns), store(value_of(db::SqlitePaymentStore::open(connection, lock))),
         query(connection), admin(connection, lock) {}
 
   db::Connection connection;
