@@ -102,7 +102,7 @@ ExitCode show_status(Session& session) {
   db::MigrateStatus status{db::newest_schema(), db::newest_schema(), {}, 0};
   if (connection) {
     db::WriteLock lock(connection->real_path(), 0);
-    status = db::Migrator(*connection, lock).status();
+    status = value_of(db::Migrator(*connection, lock).status());
   }
   session.output.result(session.output.json() ? fmt::format("{}\n", dump(status_json(status))) : status_text(status));
   return status.version == status.latest ? ExitCode::ok : ExitCode::database;
@@ -119,13 +119,14 @@ db::MigrateRequest request_of(const MigrateOptions& options, Session& session) {
 }
 
 /// A database that is refused, or is up to date, is never opened for writing.
-db::MigrateReport look_or_migrate(const MigrateOptions& options, Session& session,
-                                  std::unique_ptr<db::Connection>& connection, const db::MigrateProgress& go_on) {
+Result<db::MigrateReport> look_or_migrate(const MigrateOptions& options, Session& session,
+                                          std::unique_ptr<db::Connection>& connection,
+                                          const db::MigrateProgress& go_on) {
   const db::MigrateRequest request = request_of(options, session);
   db::WriteLock lock(connection->real_path(), patience(session));
   if (options.dry_run) return db::Migrator(*connection, lock).rehearse(request, go_on);
-  db::MigrateReport report = db::Migrator(*connection, lock).check(request, go_on);
-  if (report.applied.empty()) return report;
+  auto report = db::Migrator(*connection, lock).check(request, go_on);
+  if (!report || report->stopped || report->applied.empty()) return report;
   connection = open_any_version(session, db::OpenMode::read_write);
   return db::Migrator(*connection, lock).run(request, go_on);
 }
@@ -137,14 +138,10 @@ ExitCode migrate(const MigrateOptions& options, Session& session, std::unique_pt
     progress.update(done, total);
     return session.clock.stop_signal() == 0;
   };
-  try {
-    const db::MigrateReport report = look_or_migrate(options, session, connection, go_on);
-    progress.end();
-    return print_report(report, report.rehearsed ? *report.rehearsed : connection->database(), options.dry_run,
-                        session);
-  } catch (const db::MigrationStopped&) {
-    return print_stopped(session);
-  }
+  const db::MigrateReport report = value_of(look_or_migrate(options, session, connection, go_on));
+  if (report.stopped) return print_stopped(session);
+  progress.end();
+  return print_report(report, report.rehearsed ? *report.rehearsed : connection->database(), options.dry_run, session);
 }
 
 ExitCode import(const MigrateOptions& options, Session& session) {
@@ -163,15 +160,12 @@ ExitCode import(const MigrateOptions& options, Session& session) {
   request.dry_run = options.dry_run;
   request.lock_timeout_ns = patience(session);
   request.now = session.clock.wall();
-  try {
-    const db::MigrateReport report = db::import_from_lnd(request, go_on);
-    progress.end();
-    if (report.rehearsed) return print_report(report, *report.rehearsed, true, session);
-    const auto written = open_any_version(session, db::OpenMode::read_only);
-    return print_report(report, written->database(), false, session);
-  } catch (const db::MigrationStopped&) {
-    return print_stopped(session);
-  }
+  const db::MigrateReport report = value_of(db::import_from_lnd(request, go_on));
+  if (report.stopped) return print_stopped(session);
+  progress.end();
+  if (report.rehearsed) return print_report(report, *report.rehearsed, true, session);
+  const auto written = open_any_version(session, db::OpenMode::read_only);
+  return print_report(report, written->database(), false, session);
 }
 
 ExitCode run(const MigrateOptions& options, Session& session) {

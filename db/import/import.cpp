@@ -13,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "core/base/refuse.h"
+#include "db/import/merge.h"
 #include "db/import/sources.h"
 #include "db/import/sqlite_file.h"
 #include "db/import/stage.h"
@@ -170,18 +171,20 @@ MigrateReport add(const ImportRequest& request, const lnd::Source& source, const
 
 }  // namespace
 
-MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgress& progress) {
-  (void)value_of(check_database_name(request.database));
-  const auto source = open_lnd_source(request.channel_db, {request.assume_v04});
-  try {
-    MigrateReport report = exists(request.database) ? add(request, *source, progress)
-                           : request.dry_run        ? rehearse_new(request, *source, progress)
-                                                    : make_new(request, *source, progress);
-    report.notes = source->notes();
-    return report;
-  } catch (const SQLite::Exception& error) {
-    refuse(as_ours(error, fmt::format("import the payments of {}", request.channel_db)));
-  }
+Result<MigrateReport> import_from_lnd(const ImportRequest& request, const MigrateProgress& progress) {
+  return reported([&] {
+    (void)value_of(check_database_name(request.database));
+    const auto source = open_lnd_source(request.channel_db, {request.assume_v04});
+    try {
+      MigrateReport report = exists(request.database) ? add(request, *source, progress)
+                             : request.dry_run        ? rehearse_new(request, *source, progress)
+                                                      : make_new(request, *source, progress);
+      report.notes = source->notes();
+      return report;
+    } catch (const SQLite::Exception& error) {
+      refuse(as_ours(error, fmt::format("import the payments of {}", request.channel_db)));
+    }
+  });
 }
 
 }  // namespace paytower::db

@@ -22,15 +22,9 @@ struct ImportRequest {
 /// same node, and gets what is new in one transaction: rows, and the end of payments that were in flight when they were
 /// imported. The report counts what is new; after a dry run, `rehearsed` holds the result.
 ///
-/// Throws RefusalError: usage (not lnd's file, damaged, a version that cannot be read, no source node), busy (lnd is
-/// running, another paytower writes), parameters_differ (the database contains something else), schema_older,
-/// schema_newer, database (strict; no space); StoreError; MigrationStopped.
-[[nodiscard]] MigrateReport import_from_lnd(const ImportRequest& request, const MigrateProgress& progress);
-
-/// Adds what the attached database "staged" has and `database` does not, inside the caller's transaction, and counts
-/// it. Throws RefusalError(parameters_differ) if `database` does not consist of earlier imports of the same node.
-/// `same_numbers`: rows are the same if their sequence numbers and hashes are; otherwise if hash and time of creation
-/// are.
-void add_staged(SQLite::Database& database, bool same_numbers, migrations::StepReport& report);
+/// Refused: usage (not lnd's file, damaged, a version that cannot be read, no source node), busy (lnd is running,
+/// another paytower writes), parameters_differ (the database contains something else), schema_older, schema_newer,
+/// database (strict; no space). Throws StoreError (R10).
+[[nodiscard]] Result<MigrateReport> import_from_lnd(const ImportRequest& request, const MigrateProgress& progress);
 
 }  // namespace paytower::db

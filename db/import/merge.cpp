@@ -1,6 +1,6 @@
 // Adds an import to a database of earlier ones. Rows are the same if their sequence numbers and hashes are or, if lnd
 // gave new numbers, if hash and time of creation are.
-#include "db/import/import.h"
+#include "db/import/merge.h"
 
 #include <span>
 #include <string_view>

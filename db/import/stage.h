@@ -4,7 +4,7 @@
 #include <SQLiteCpp/Database.h>
 
 #include "db/import/lnd/source.h"
-#include "db/payments/migrator.h"
+#include "db/payments/statement_watch.h"
 
 namespace paytower::db {
 

@@ -10,6 +10,7 @@
 
 #include "core/base/refuse.h"
 #include "db/payments/spool.h"
+#include "db/payments/statement_watch.h"
 #include "db/payments/store.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/reading.h"
@@ -19,7 +20,6 @@ namespace paytower::db {
 
 namespace {
 
-constexpr int operations_between_questions = 100'000;
 constexpr int most_backups = 10'000;
 
 std::string next_backup_name(const std::string& real_path, int version) {
@@ -46,35 +46,6 @@ CopyProgress quiet_copy(const MigrateProgress& progress) {
 }
 
 }  // namespace
-
-StatementWatch::StatementWatch(SQLite::Database& database, const MigrateProgress& go_on)
-    : database_(database), go_on_(go_on) {
-  sqlite3_progress_handler(database_.getHandle(), operations_between_questions, &StatementWatch::ask, this);
-}
-
-StatementWatch::~StatementWatch() { sqlite3_progress_handler(database_.getHandle(), 0, nullptr, nullptr); }
-
-void StatementWatch::tell(std::uint64_t done, std::uint64_t total) {
-  done_ = done;
-  total_ = total;
-  if (go_on_ && !go_on_(done, total)) throw MigrationStopped();
-}
-
-int StatementWatch::ask(void* self) {
-  auto& watch = *static_cast<StatementWatch*>(self);
-  return watch.go_on_ && !watch.go_on_(watch.done_, watch.total_) ? 1 : 0;
-}
-
-void watched(SQLite::Database& database, const MigrateProgress& go_on,
-             const std::function<void(StatementWatch&)>& work) {
-  StatementWatch watch(database, go_on);
-  try {
-    work(watch);
-  } catch (const SQLite::Exception& error) {
-    if ((error.getErrorCode() & 0xFF) == SQLITE_INTERRUPT) throw MigrationStopped();
-    throw;
-  }
-}
 
 void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<void(const SetAside&)>& visit) {
   SQLite::Statement statement(database,
@@ -103,8 +74,8 @@ void each_new_guard(SQLite::Database& database, UnixNs at,
   }
 }
 
-MigrateStatus Migrator::status() {
-  return value_of(reading(connection_, [this] {
+Result<MigrateStatus> Migrator::status() {
+  return reading(connection_, [this] {
     MigrateStatus status;
     status.version = connection_.schema_version();
     status.latest = migrations::newest_version;
@@ -113,7 +84,7 @@ MigrateStatus Migrator::status() {
     status.quarantined =
         static_cast<std::uint64_t>(connection_.database().execAndGet("SELECT count(*) FROM quarantine").getInt64());
     return status;
-  }));
+  });
 }
 
 MigrateReport Migrator::begin(const MigrateRequest& request) {
@@ -168,54 +139,60 @@ std::string Migrator::make_backup(const MigrateRequest& request, int version, co
          "paytower migrate --backup PATH");
 }
 
-MigrateReport Migrator::check(const MigrateRequest& request, const MigrateProgress& progress) {
-  MigrateReport report = begin(request);
-  (void)value_of(reading(connection_, [&] { refuse_unreadable(request, progress); }));
-  return report;
+Result<MigrateReport> Migrator::check(const MigrateRequest& request, const MigrateProgress& progress) {
+  return reported([&] {
+    MigrateReport report = begin(request);
+    (void)value_of(reading(connection_, [&] { refuse_unreadable(request, progress); }));
+    return report;
+  });
 }
 
-MigrateReport Migrator::run(const MigrateRequest& request, const MigrateProgress& progress) {
-  MigrateReport report = begin(request);
-  if (report.applied.empty()) return report;
-  make_spool(connection_.real_path());
-  (void)value_of(write_tx(connection_, lock_, [&] {
-    SQLite::Database& database = connection_.database();
-    // Another process may have migrated it while this one waited.
-    if (database.execAndGet("PRAGMA user_version").getInt() != report.from_version) {
-      refuse(Errc::busy, "another paytower migrates the database; nothing was changed");
-    }
-    refuse_unreadable(request, progress);
-    if (request.backup) report.backup_path = make_backup(request, report.from_version, progress);
-    watched(database, progress, [&](StatementWatch& watch) {
-      report.counts = apply_steps(database, report.from_version, request.to, request.now.value,
-                                  [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
-      set_version(database, request.to);
-    });
-  }));
-  checkpoint_if_due(connection_, lock_, true);
-  return report;
-}
-
-MigrateReport Migrator::rehearse(const MigrateRequest& request, const MigrateProgress& progress) {
-  MigrateReport report = begin(request);
-  if (report.applied.empty()) return report;
-  try {
-    refuse_unreadable(request, progress);
-    // Without a name it is a temporary file of SQLite's own, which is gone when it is closed.
-    report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    SQLite::Database& copy = *report.rehearsed;
-    if (!copy_pages(connection_, copy, quiet_copy(progress))) throw MigrationStopped();
-    watched(copy, progress, [&](StatementWatch& watch) {
-      copy.exec("PRAGMA foreign_keys = ON");
-      private_tx(copy, SQLite::TransactionBehavior::IMMEDIATE, [&] {
-        report.counts = apply_steps(copy, report.from_version, request.to, request.now.value,
+Result<MigrateReport> Migrator::run(const MigrateRequest& request, const MigrateProgress& progress) {
+  return reported([&] {
+    MigrateReport report = begin(request);
+    if (report.applied.empty()) return report;
+    make_spool(connection_.real_path());
+    (void)value_of(write_tx(connection_, lock_, [&] {
+      SQLite::Database& database = connection_.database();
+      // Another process may have migrated it while this one waited.
+      if (database.execAndGet("PRAGMA user_version").getInt() != report.from_version) {
+        refuse(Errc::busy, "another paytower migrates the database; nothing was changed");
+      }
+      refuse_unreadable(request, progress);
+      if (request.backup) report.backup_path = make_backup(request, report.from_version, progress);
+      watched(database, progress, [&](StatementWatch& watch) {
+        report.counts = apply_steps(database, report.from_version, request.to, request.now.value,
                                     [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
+        set_version(database, request.to);
       });
-    });
-  } catch (const SQLite::Exception& error) {
-    refuse(as_ours(error, "try the migration on a copy"));
-  }
-  return report;
+    }));
+    checkpoint_if_due(connection_, lock_, true);
+    return report;
+  });
+}
+
+Result<MigrateReport> Migrator::rehearse(const MigrateRequest& request, const MigrateProgress& progress) {
+  return reported([&] {
+    MigrateReport report = begin(request);
+    if (report.applied.empty()) return report;
+    try {
+      refuse_unreadable(request, progress);
+      // Without a name it is a temporary file of SQLite's own, which is gone when it is closed.
+      report.rehearsed = std::make_shared<SQLite::Database>("", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+      SQLite::Database& copy = *report.rehearsed;
+      if (!copy_pages(connection_, copy, quiet_copy(progress))) throw MigrationStopped();
+      watched(copy, progress, [&](StatementWatch& watch) {
+        copy.exec("PRAGMA foreign_keys = ON");
+        private_tx(copy, SQLite::TransactionBehavior::IMMEDIATE, [&] {
+          report.counts = apply_steps(copy, report.from_version, request.to, request.now.value,
+                                      [&watch](std::uint64_t rows, std::uint64_t total) { watch.tell(rows, total); });
+        });
+      });
+    } catch (const SQLite::Exception& error) {
+      refuse(as_ours(error, "try the migration on a copy"));
+    }
+    return report;
+  });
 }
 
 }  // namespace paytower::db

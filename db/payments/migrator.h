@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,13 +42,8 @@ struct MigrateRequest {
 /// before.
 using MigrateProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
-/// The progress function has ended the call: nothing was changed.
-class MigrationStopped : public std::exception {
- public:
-  [[nodiscard]] const char* what() const noexcept override { return "interrupted; nothing was changed"; }
-};
-
 struct MigrateReport {
+  bool stopped = false;  ///< by the progress function: nothing was changed, and the rest says nothing
   int from_version = 0;
   int to_version = 0;
   std::vector<StepName> applied;
@@ -79,21 +73,21 @@ class Migrator {
   Migrator(Connection& connection, WriteLock& lock) : connection_(connection), lock_(lock) {}
 
   /// A read-only connection is enough.
-  [[nodiscard]] MigrateStatus status();
+  [[nodiscard]] Result<MigrateStatus> status();
 
   /// What run() would refuse after looking at the records alone: the versions and, with `strict`, what cannot be read.
   /// The report names the steps. A read-only connection is enough, so a database that is refused was not even opened to
   /// write.
-  [[nodiscard]] MigrateReport check(const MigrateRequest& request, const MigrateProgress& progress);
+  [[nodiscard]] Result<MigrateReport> check(const MigrateRequest& request, const MigrateProgress& progress);
 
   /// Backup, steps, history and version. If the process dies at any moment, the database is the old one or the new one.
-  /// Throws RefusalError: schema_newer (not touched), busy, usage (`to` is below the version or above the newest; the
-  /// backup file exists; something is missing that the records need), database (strict, and something cannot be read;
-  /// no backup could be made). StoreError (R10), MigrationStopped.
-  [[nodiscard]] MigrateReport run(const MigrateRequest& request, const MigrateProgress& progress);
+  /// Refused: schema_newer (not touched), busy, usage (`to` is below the version or above the newest; the backup file
+  /// exists; something is missing that the records need), database (strict, and something cannot be read; no backup
+  /// could be made). Throws StoreError (R10).
+  [[nodiscard]] Result<MigrateReport> run(const MigrateRequest& request, const MigrateProgress& progress);
 
   /// The same report, worked out on a private copy that is then dropped. The database is only read. Errors as run().
-  [[nodiscard]] MigrateReport rehearse(const MigrateRequest& request, const MigrateProgress& progress);
+  [[nodiscard]] Result<MigrateReport> rehearse(const MigrateRequest& request, const MigrateProgress& progress);
 
  private:
   [[nodiscard]] MigrateReport begin(const MigrateRequest& request);
@@ -103,29 +97,5 @@ class Migrator {
   Connection& connection_;
   WriteLock& lock_;
 };
-
-/// As long as it lives, long statements of `database` also ask `go_on`, and end with SQLITE_INTERRUPT if it says no.
-class StatementWatch {
- public:
-  StatementWatch(SQLite::Database& database, const MigrateProgress& go_on);
-  ~StatementWatch();
-  StatementWatch(const StatementWatch&) = delete;
-  StatementWatch& operator=(const StatementWatch&) = delete;
-
-  /// For a step: keeps what is done, and throws MigrationStopped.
-  void tell(std::uint64_t done, std::uint64_t total);
-
- private:
-  static int ask(void* self);
-
-  SQLite::Database& database_;
-  const MigrateProgress& go_on_;
-  std::uint64_t done_ = 0;
-  std::uint64_t total_ = 0;
-};
-
-/// Runs `work` under a watch; if a statement is interrupted, throws MigrationStopped.
-void watched(SQLite::Database& database, const MigrateProgress& go_on,
-             const std::function<void(StatementWatch&)>& work);
 
 }  // namespace paytower::db

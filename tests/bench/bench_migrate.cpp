@@ -61,7 +61,7 @@ void migrate(const std::string& path) {
   db::MigrateRequest request;
   request.backup = false;
   request.now = UnixNs{1};
-  const db::MigrateReport report = db::Migrator(connection, lock).run(request, {});
+  const db::MigrateReport report = value_of(db::Migrator(connection, lock).run(request, {}));
   std::printf("read %llu, payments %llu, duplicates %llu, quarantined %llu, guards %llu\n",
               static_cast<unsigned long long>(report.counts.read),
               static_cast<unsigned long long>(report.counts.migrated),
@@ -76,7 +76,7 @@ void import(const std::string& from, const std::string& to) {
   request.channel_db = from;
   request.database = to;
   request.now = UnixNs{1};
-  (void)db::import_from_lnd(request, {});
+  (void)value_of(db::import_from_lnd(request, {}));
 }
 
 /// Inserts the same rows again in one transaction, sorted as the tables are.

@@ -36,7 +36,7 @@ std::optional<db::MigrateReport> migrate(const std::string& path) {
     db::WriteLock lock(connection.real_path(), 0);
     db::MigrateRequest asked;
     asked.now = UnixNs{777};
-    return db::Migrator(connection, lock).run(asked, {});
+    return value_of(db::Migrator(connection, lock).run(asked, {}));
   } catch (const StoreError&) {
   } catch (const RefusalError&) {
   } catch (const SQLite::Exception&) {}

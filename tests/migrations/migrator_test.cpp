@@ -71,9 +71,9 @@ TEST_CASE("migrate: status, backup, report, and nothing left to do") {
   {
     Opened opened(path);
     db::Migrator migrator(opened.connection, opened.lock);
-    CHECK(migrator.status().version == 1);
-    CHECK(migrator.status().pending.size() == 3);
-    const db::MigrateReport report = migrator.run(request(true), {});
+    CHECK(value_of(migrator.status()).version == 1);
+    CHECK(value_of(migrator.status()).pending.size() == 3);
+    const db::MigrateReport report = value_of(migrator.run(request(true), {}));
     CHECK(report.backup_path == path + ".v1.bak");
     CHECK(report.counts.read == 41);
     CHECK(report.counts.migrated == 35);
@@ -83,9 +83,9 @@ TEST_CASE("migrate: status, backup, report, and nothing left to do") {
   }
   Opened again(path);
   db::Migrator migrator(again.connection, again.lock);
-  CHECK(migrator.status().pending.empty());
-  CHECK(migrator.status().quarantined == 1);
-  CHECK(migrator.run(request(true), {}).applied.empty());
+  CHECK(value_of(migrator.status()).pending.empty());
+  CHECK(value_of(migrator.status()).quarantined == 1);
+  CHECK(value_of(migrator.run(request(true), {})).applied.empty());
   SQLite::Database backup(path + ".v1.bak");
   CHECK(backup.execAndGet("PRAGMA user_version").getInt() == 1);
   CHECK(backup.execAndGet("SELECT count(*) FROM outgoing_payments").getInt() == 41);
@@ -101,8 +101,9 @@ TEST_CASE("migrate: backups never take a name that is taken") {
   Opened opened(path);
   db::MigrateRequest asked = request(true);
   asked.backup_path = path + ".v1.bak";
-  CHECK_THROWS_AS((void)db::Migrator(opened.connection, opened.lock).run(asked, {}), RefusalError);
-  CHECK(db::Migrator(opened.connection, opened.lock).run(request(true), {}).backup_path == path + ".v1.bak.2");
+  CHECK(db::Migrator(opened.connection, opened.lock).run(asked, {}).error().code == Errc::usage);
+  CHECK(value_of(db::Migrator(opened.connection, opened.lock).run(request(true), {})).backup_path ==
+        path + ".v1.bak.2");
   CHECK(bytes_of(path + ".v1.bak") == "mine");
 }
 
@@ -114,7 +115,7 @@ TEST_CASE("migrate: a dry run reports the same and changes no byte") {
   migrations::StepReport tried;
   {
     Opened opened(path, db::OpenMode::read_only);
-    const db::MigrateReport report = db::Migrator(opened.connection, opened.lock).rehearse(request(), {});
+    const db::MigrateReport report = value_of(db::Migrator(opened.connection, opened.lock).rehearse(request(), {}));
     tried = report.counts;
     int named = 0;
     db::each_set_aside(*report.rehearsed, report.at, [&named](const db::SetAside& one) {
@@ -125,7 +126,7 @@ TEST_CASE("migrate: a dry run reports the same and changes no byte") {
   }
   CHECK(bytes_of(path) == before);
   Opened opened(path);
-  const migrations::StepReport done = db::Migrator(opened.connection, opened.lock).run(request(), {}).counts;
+  const migrations::StepReport done = value_of(db::Migrator(opened.connection, opened.lock).run(request(), {})).counts;
   CHECK(done.read == tried.read);
   CHECK(done.migrated == tried.migrated);
   CHECK(done.duplicates == tried.duplicates);
@@ -140,13 +141,10 @@ TEST_CASE("migrate: strict refuses, and says what cannot be read") {
   Opened opened(path, db::OpenMode::read_only);
   db::MigrateRequest asked = request();
   asked.strict = true;
-  try {
-    (void)db::Migrator(opened.connection, opened.lock).check(asked, {});
-    FAIL("it was not refused");
-  } catch (const RefusalError& refusal) {
-    CHECK(refusal.error().code == Errc::database);
-    CHECK(refusal.error().message.find("record 50: record truncated in receipt") != std::string::npos);
-  }
+  const auto refused = db::Migrator(opened.connection, opened.lock).check(asked, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::database);
+  CHECK(refused.error().message.find("record 50: record truncated in receipt") != std::string::npos);
 }
 
 TEST_CASE("migrate: versions that are not ours to touch") {
@@ -159,8 +157,8 @@ TEST_CASE("migrate: versions that are not ours to touch") {
   }
   Opened opened(path, db::OpenMode::read_only);
   db::Migrator migrator(opened.connection, opened.lock);
-  CHECK(migrator.status().version == 9);
-  CHECK_THROWS_AS((void)migrator.check(request(), {}), RefusalError);
+  CHECK(value_of(migrator.status()).version == 9);
+  CHECK(migrator.check(request(), {}).error().code == Errc::schema_newer);
 }
 
 TEST_CASE("migrate, vector 23: stopped at any word of progress, the old database is whole and the rerun completes it") {
@@ -172,13 +170,8 @@ TEST_CASE("migrate, vector 23: stopped at any word of progress, the old database
     {
       Opened opened(path);
       int asked = 0;
-      try {
-        (void)db::Migrator(opened.connection, opened.lock).run(request(), [&](std::uint64_t, std::uint64_t) {
-          return asked++ != stop;
-        });
-      } catch (const db::MigrationStopped&) {
-        stopped = true;
-      }
+      const auto go_on = [&](std::uint64_t, std::uint64_t) { return asked++ != stop; };
+      stopped = value_of(db::Migrator(opened.connection, opened.lock).run(request(), go_on)).stopped;
     }
     if (!stopped) {
       CHECK(stop > 0);
@@ -186,8 +179,8 @@ TEST_CASE("migrate, vector 23: stopped at any word of progress, the old database
     }
     Opened opened(path);
     db::Migrator migrator(opened.connection, opened.lock);
-    CHECK(migrator.status().version == 1);
-    CHECK(migrator.run(request(), {}).counts.migrated == 35);
+    CHECK(value_of(migrator.status()).version == 1);
+    CHECK(value_of(migrator.run(request(), {})).counts.migrated == 35);
   }
 }
 
@@ -199,12 +192,7 @@ TEST_CASE("migrate, vector 24: another paytower at it is busy") {
   Opened second(path);
   const auto held = first.lock.acquire();
   REQUIRE(held);
-  try {
-    (void)db::Migrator(second.connection, second.lock).run(request(), {});
-    FAIL("it was not refused");
-  } catch (const RefusalError& refusal) {
-    CHECK(refusal.error().code == Errc::busy);
-  }
+  CHECK(db::Migrator(second.connection, second.lock).run(request(), {}).error().code == Errc::busy);
 }
 
 TEST_CASE("migrate, vector 9: nothing new is stored behind the largest index") {
@@ -216,7 +204,7 @@ TEST_CASE("migrate, vector 9: nothing new is stored behind the largest index") {
   last.records.emplace_back(INT64_MAX, legacy_record(fields));
   make_version_one(path, last);
   Opened opened(path);
-  (void)db::Migrator(opened.connection, opened.lock).run(request(), {});
+  (void)value_of(db::Migrator(opened.connection, opened.lock).run(request(), {}));
   CHECK_THROWS_WITH(
       opened.connection.database().exec(
           "INSERT INTO payments (payment_hash, amount_msat, created_ns, deadline_ns, destination, fee_limit_msat, "
