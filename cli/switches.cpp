@@ -25,7 +25,7 @@ namespace {
 class SimHandle final : public SwitchHandle {
  public:
   SimHandle(const std::string& path, Clock& clock, Randomness& randomness)
-      : ledger_(db::open_sim_ledger(path)), pipe_(*ledger_, clock, path),
+      : ledger_(value_of(db::open_sim_ledger(path))), pipe_(*ledger_, clock, path),
         node_(pipe_.transport(), {}, clock, pipe_, randomness) {}
   Switch& node() override { return node_; }
 

@@ -110,7 +110,7 @@ sim::ImportedGraph read_graph_file(const std::string& path) {
 /// A network file in use by one call.
 struct OpenNetwork {
   explicit OpenNetwork(Session& session)
-      : ledger(db::open_sim_ledger(simulated_network(session))), admin(*ledger, session.clock) {}
+      : ledger(value_of(db::open_sim_ledger(simulated_network(session)))), admin(*ledger, session.clock) {}
   std::unique_ptr<sim::Ledger> ledger;
   sim::SimAdmin admin;
 };
@@ -135,7 +135,7 @@ ExitCode run(const NetworkOptions& options, Session& session) {
     graph = read_graph_file(*options.import);
     params.graph = &graph;
   }
-  auto ledger = db::create_sim_ledger(options.out);
+  auto ledger = value_of(db::create_sim_ledger(options.out));
   const auto made = sim::SimAdmin(*ledger, session.clock).create_network(params);
   if (!made) {
     ledger.reset();

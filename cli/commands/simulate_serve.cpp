@@ -36,7 +36,7 @@ void take(ServeOptions& serve, const Given& given) {
 ExitCode run(const ServeOptions& options, Session& session) {
   sim::Faults faults = value_of(sim::Faults::parse(options.faults));
   const std::string& network = simulated_network(session);
-  const auto ledger = db::open_sim_ledger(network);
+  const auto ledger = value_of(db::open_sim_ledger(network));
   const SignalGuard signals;
   sim::RpcServer server(*ledger, session.clock, options.socket, std::move(faults));
   session.output.note(fmt::format("serving {} on {}", simulated_address(printable(network)), printable(options.socket)),

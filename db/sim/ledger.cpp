@@ -33,9 +33,8 @@ const FileKind& sim_file() {
 
 class SqliteSimLedger final : public sim::Ledger {
  public:
-  SqliteSimLedger(const std::string& path, OpenMode mode, const OpenOptions& options)
-      : connection_(value_of(Connection::open(path, mode, sim_file(), options))),
-        lock_(connection_.real_path(), default_lock_timeout_ns), tx_(connection_) {}
+  explicit SqliteSimLedger(Connection connection)
+      : connection_(std::move(connection)), lock_(connection_.real_path(), default_lock_timeout_ns), tx_(connection_) {}
 
   ~SqliteSimLedger() override {
     try {
@@ -69,12 +68,6 @@ class SqliteSimLedger final : public sim::Ledger {
     std::uint64_t counter = 0;
     guarded([&] { counter = connection_.data_version() + writes_; });
     return counter;
-  }
-
-  bool has_network() {
-    bool found = false;
-    read([&](sim::LedgerTx& tx) { found = tx.node(sim::own_node).has_value(); });
-    return found;
   }
 
  private:
@@ -111,28 +104,38 @@ class SqliteSimLedger final : public sim::Ledger {
   std::uint64_t writes_ = 0;
 };
 
-std::unique_ptr<SqliteSimLedger> open(const std::string& path, OpenMode mode, const OpenOptions& options = {}) {
+using Opened = Result<std::unique_ptr<sim::Ledger>>;
+
+Opened open(const std::string& path, OpenMode mode, const OpenOptions& options) {
   try {
-    return std::make_unique<SqliteSimLedger>(path, mode, options);
-  } catch (const RefusalError& error) {
-    if (error.error().code == Errc::usage) throw;
-    throw SwitchError(error.what());
+    auto connection = Connection::open(path, mode, sim_file(), options);
+    if (connection) return Opened(std::make_unique<SqliteSimLedger>(*std::move(connection)));
+    if (connection.error().code == Errc::usage) return connection.error();
+    throw SwitchError(connection.error().message);
   } catch (const StoreError& error) {
     throw SwitchError(error.what());
   }
 }
 
+bool has_network(sim::Ledger& ledger) {
+  bool found = false;
+  ledger.read([&](sim::LedgerTx& tx) { found = tx.node(sim::own_node).has_value(); });
+  return found;
+}
+
 }  // namespace
 
-std::unique_ptr<sim::Ledger> open_sim_ledger(const std::string& path) { return open(path, OpenMode::read_write); }
+Result<std::unique_ptr<sim::Ledger>> open_sim_ledger(const std::string& path) {
+  return open(path, OpenMode::read_write, {});
+}
 
-std::unique_ptr<sim::Ledger> create_sim_ledger(const std::string& path, const std::string& vfs) {
+Result<std::unique_ptr<sim::Ledger>> create_sim_ledger(const std::string& path, const std::string& vfs) {
   OpenOptions options;
   options.vfs = vfs;
   auto ledger = open(path, OpenMode::create, options);
-  if (ledger->has_network()) {
-    refuse(Errc::usage, fmt::format("there is a simulated network in {} already; nothing was changed", path),
-           "paytower simulate network --help");
+  if (ledger && has_network(**ledger)) {
+    return Error{Errc::usage, fmt::format("there is a simulated network in {} already; nothing was changed", path),
+                 "paytower simulate network --help"};
   }
   return ledger;
 }

@@ -433,7 +433,7 @@ void register_all(RatioTable& table, const Folder& folder) {
   constexpr std::size_t together = 1'000;
   constexpr std::size_t payments = 20'000;
   table.measure("simulated", 1, payments, [=, &folder](benchmark::State& state) {
-    const auto ledger = db::create_sim_ledger(folder.fresh("network.sim"));
+    const auto ledger = value_of(db::create_sim_ledger(folder.fresh("network.sim")));
     simulated(state, *ledger, new_file(), together, payments);
   });
   table.line("simulated network, ledger in its file, 1000 at once", "simulated");

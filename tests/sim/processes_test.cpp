@@ -13,6 +13,7 @@
 #include <SQLiteCpp/Database.h>
 
 #include "core/base/hash.h"
+#include "core/base/refuse.h"
 #include "tests/sim/world.h"
 
 using namespace paytower;
@@ -43,7 +44,7 @@ class Child {
     int code = 1;
     try {
       RealClock clock;
-      const auto ledger = db::open_sim_ledger(file);
+      const auto ledger = value_of(db::open_sim_ledger(file));
       code = work(*ledger, clock) ? 0 : 2;
     } catch (const std::exception& error) {
       fprintf(stderr, "child: %s\n", error.what());
@@ -86,7 +87,7 @@ struct Prepared {
 
 /// Makes a network with invoices of n3, and a hand-over for each.
 Prepared prepare(const std::string& file, std::size_t count, std::int64_t latency_ns, Hold hold = {}) {
-  const auto ledger = db::create_sim_ledger(file);
+  const auto ledger = value_of(db::create_sim_ledger(file));
   build_small_network(*ledger);
   RealClock clock;
   TestAdmin admin(*ledger, clock);
@@ -116,7 +117,7 @@ Prepared prepare(const std::string& file, std::size_t count, std::int64_t latenc
 
 /// Checks what holds for every network at every moment: no money is made or lost, and view and oracle agree.
 void check_books(const std::string& file) {
-  const auto ledger = db::open_sim_ledger(file);
+  const auto ledger = value_of(db::open_sim_ledger(file));
   RealClock clock;
   TestAdmin admin(*ledger, clock);
   admin.advance();
@@ -180,10 +181,10 @@ bool pay_all(Ledger& ledger, RealClock& clock, const std::vector<Handover>& hand
 TEST_CASE("a file that is missing, another program's, or unfinished") {
   TempFolder folder;
   CHECK_THROWS_AS((void)db::open_sim_ledger(folder.file("net.sim")), SwitchError);
-  { const auto ledger = db::create_sim_ledger(folder.file("net.sim")); }
-  const auto taken_again = db::create_sim_ledger(folder.file("net.sim"));
+  { const auto ledger = value_of(db::create_sim_ledger(folder.file("net.sim"))); }
+  const auto taken_again = value_of(db::create_sim_ledger(folder.file("net.sim")));
   build_small_network(*taken_again);
-  CHECK_THROWS_AS((void)db::create_sim_ledger(folder.file("net.sim")), RefusalError);
+  CHECK(db::create_sim_ledger(folder.file("net.sim")).error().code == Errc::usage);
 }
 
 TEST_CASE("a file of an older version, which kept faults in it, is opened, and nothing of them is left") {
@@ -195,14 +196,14 @@ TEST_CASE("a file of an older version, which kept faults in it, is opened, and n
           "INSERT INTO faults (fault, kind) VALUES (1, 2);"
           "INSERT INTO numbers (which, value) VALUES (6, -1), (13, 1)");
   RealClock clock;
-  CHECK(pay_all(*db::open_sim_ledger(folder.file("net.sim")), clock, prepared.handovers, 0, 1));
+  CHECK(pay_all(*value_of(db::open_sim_ledger(folder.file("net.sim"))), clock, prepared.handovers, 0, 1));
 }
 
 TEST_CASE("what was written is there for the next process, and an undone transaction is not") {
   TempFolder folder;
   const auto prepared = prepare(folder.file("net.sim"), 1, ns_per_second);
   {
-    const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+    const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
     CHECK_THROWS_AS(ledger->write([](LedgerTx& tx) {
       tx.set_number(Number::height, 1);
       tx.remove_row(1);
@@ -210,7 +211,7 @@ TEST_CASE("what was written is there for the next process, and an undone transac
     }),
                     std::runtime_error);
   }
-  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+  const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
   ledger->read([&](LedgerTx& tx) {
     CHECK(tx.number(Number::height) == 800'000);
     CHECK(tx.invoice(prepared.handovers[0].key.hash)->payee == 3);
@@ -228,7 +229,7 @@ TEST_CASE("twelve processes pay on one file at a time") {
   }
   for (const Child& child : children) CHECK(child.wait() == 0);
   check_books(folder.file("net.sim"));
-  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+  const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
   ledger->read([](LedgerTx& tx) { CHECK(tx.number(Number::movements_created) == 120); });
 }
 
@@ -287,7 +288,7 @@ TEST_CASE("an accepted attempt is durable before its answer") {
     return true;
   });
   CHECK(sender.wait() == 128 + SIGKILL);
-  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+  const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
   ledger->read([&](LedgerTx& tx) {
     CHECK(tx.row(prepared.handovers[0].key)->state == RowState::pending);
     CHECK(tx.flights_of(prepared.handovers[0].key.hash).size() == 1);
@@ -316,7 +317,7 @@ TEST_CASE("a release in one process is seen at once by another that waits") {
   REQUIRE(read(pipe_ends[0], &ready, 1) == 1);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   RealClock clock;
-  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+  const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
   CHECK(SimAdmin(*ledger, clock).release(key.hash, std::nullopt).value() == 1);
   const std::int64_t released = clock.wall().value;
   std::int64_t seen = 0;
@@ -332,14 +333,14 @@ TEST_CASE("goes on by time, not by process") {
   const auto prepared = prepare(folder.file("net.sim"), 1, 50 * ns_per_ms);
   {
     RealClock clock;
-    const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+    const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
     Client node(*ledger, clock);
     node->dispatch(prepared.handovers[0]);
     REQUIRE(node.poll(ns_per_second).size() == 1);
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   RealClock clock;
-  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+  const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
   std::vector<OracleEntry> entries;
   SimAdmin(*ledger, clock).ledger(std::nullopt, [&](const OracleEntry& entry) {
     entries.push_back(entry);
@@ -353,7 +354,7 @@ TEST_CASE("goes on by time, not by process") {
 TEST_CASE("the oracle cannot be changed, whoever tries") {
   TempFolder folder;
   const auto prepared = prepare(folder.file("net.sim"), 1, 0);
-  const auto ledger = db::open_sim_ledger(folder.file("net.sim"));
+  const auto ledger = value_of(db::open_sim_ledger(folder.file("net.sim")));
   RealClock clock;
   Client node(*ledger, clock);
   node->dispatch(prepared.handovers[0]);

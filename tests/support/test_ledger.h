@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "core/base/refuse.h"
 #include "db/sim/ledger.h"
 #include "tests/driver/temp_folder.h"
 
@@ -20,7 +21,7 @@ class TestLedger final : public sim::Ledger {
 
  private:
   TempFolder folder_{::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path()};
-  std::unique_ptr<sim::Ledger> kept_ = db::create_sim_ledger(folder_.file("network.sim"), "unix");
+  std::unique_ptr<sim::Ledger> kept_ = value_of(db::create_sim_ledger(folder_.file("network.sim"), "unix"));
 };
 
 }  // namespace paytower::test

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cli/system.h"
+#include "core/base/refuse.h"
 #include "core/sim/server/server.h"
 #include "core/switch/rpc/unix_socket.h"
 #include "db/sim/ledger.h"
@@ -51,7 +52,7 @@ class ServedNode {
       cli::ignore_signals_of_writes();
       const cli::SignalGuard signals;
       cli::SystemClock clock;
-      const auto ledger = db::open_sim_ledger(file);
+      const auto ledger = value_of(db::open_sim_ledger(file));
       sim::RpcServer server(*ledger, clock, socket, *sim::Faults::parse(faults));
       if (::write(ready, "r", 1) != 1) return 1;
       ::close(ready);
@@ -103,7 +104,7 @@ class SocketWorld final : public SimulatedWorld {
   TempFolder folder_{::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path()};
   std::string file_ = folder_.file("network.sim");
   std::string socket_ = folder_.file("lightning-rpc");
-  std::unique_ptr<sim::Ledger> ledger_ = db::create_sim_ledger(file_, "unix");
+  std::unique_ptr<sim::Ledger> ledger_ = value_of(db::create_sim_ledger(file_, "unix"));
   cli::SystemClock clock_;
   cli::SystemPoller poller_{clock_};
   sim::TestAdmin admin_{*ledger_, clock_};
