@@ -226,7 +226,7 @@ std::shared_ptr<const Shown> look(Session& session, Switch& node, const Payment&
 
 void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns) {
   const IdentityAnswer identity = identify(session, node, patience_ns);
-  node.newest_own(database.store.trace_at(identity.key));
+  node.newest_own(value_of(database.store.trace_at(identity.key)));
   const auto seen = await<NewestOwnAnswer>(
       session, node, patience_ns, [](const NewestOwnAnswer&) { return true; }, never_again);
   if (const auto old = old_copy(database.store, seen)) refuse(*old);

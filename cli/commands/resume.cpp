@@ -81,7 +81,7 @@ Work all_open(Database& database) {
   Work work;
   PaymentIndex after;
   while (true) {
-    const auto page = database.store.fetch_in_flight(after, page_size);
+    const auto page = value_of(database.store.fetch_in_flight(after, page_size));
     for (const PaymentIndex index : page) {
       add_open(work, database, index);
       after = index;

@@ -28,7 +28,7 @@ void Driver::Impl::act(Drive& drive, const Decision& decision) {
 
 void Driver::Impl::fulfil_all(Drive& drive, Wishes wishes) {
   for (Wish& what : wishes) {
-    if (drive.done) return;
+    if (drive.done || alarm) return;
     std::visit([&](auto& wish) { fulfil(drive, wish); }, what);
   }
 }
@@ -54,7 +54,7 @@ void Driver::Impl::fulfil(Drive& drive, const Leave&) { close(drive); }
 std::shared_ptr<const MissionControl> Driver::Impl::remembered() {
   if (!memory) {
     memory = std::make_shared<MissionControl>();
-    memory->learn_all(ports.store.recent_results(MissionControl::results_to_load));
+    if (const auto past = read(ports.store.recent_results(MissionControl::results_to_load))) memory->learn_all(*past);
   }
   return memory->empty() ? nullptr : memory;
 }
@@ -65,9 +65,11 @@ void Driver::Impl::fulfil(Drive& drive, const AskForRoutes& wish) {
   const std::uint32_t most_parts = wish.wanted.beside_orphans ? 1 : UINT32_MAX;
   const bool advised = wish.advised && options.use_memory;
   drive.retry_full_at.reset();
+  auto advice = advised ? remembered() : nullptr;
+  if (alarm) return;
   NextRoutes next = next_routes(item.payment, most_parts,
-                                QuestionContext{drive.ticket, advised, advised ? remembered() : nullptr, store_id(item),
-                                                now(), drive.policies, drive.full_until, wish.caution});
+                                QuestionContext{drive.ticket, advised, std::move(advice), store_id(item), now(),
+                                                drive.policies, drive.full_until, wish.caution});
   if (auto* nothing = std::get_if<NothingLeft>(&next)) {
     no_route(item, std::move(nothing->detail));
   } else if (auto* route = std::get_if<Route>(&next)) {

@@ -274,11 +274,14 @@ Handover handover(const Payment& payment, const Attempt& attempt, const StoreId&
 // Read one by one, and now: another process may have stored the attempt since the switch was asked. It did so before it
 // sent it (R1).
 std::optional<Error> old_copy(PaymentStore& store, const NewestOwnAnswer& seen) {
-  const bool known =
-      std::all_of(seen.ids.begin(), seen.ids.end(), [&store](AttemptId id) { return store.accounts_for(id); });
-  if (known) return std::nullopt;
-  const ErrorKind& kind = kind_of(Errc::database_old_copy);
-  return Error{Errc::database_old_copy, std::string(kind.words), std::string(kind.next_step)};
+  for (const AttemptId id : seen.ids) {
+    const auto known = store.accounts_for(id);
+    if (!known) return known.error();
+    if (*known) continue;
+    const ErrorKind& kind = kind_of(Errc::database_old_copy);
+    return Error{Errc::database_old_copy, std::string(kind.words), std::string(kind.next_step)};
+  }
+  return std::nullopt;
 }
 
 std::optional<Marks> first_marks(const Payment& payment) {

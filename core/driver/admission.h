@@ -65,7 +65,8 @@ struct Judgement {
 /// The request for an attempt, the same each time it is repeated (R4). A fence carries the fence's label.
 [[nodiscard]] Handover handover(const Payment& payment, const Attempt& attempt, const StoreId& store, bool fence);
 
-/// R12: database_old_copy if the switch shows an attempt of this store that the store does not have.
+/// R12: database_old_copy if the switch shows an attempt of this store that the store does not have. Else why the store
+/// cannot be asked, or nothing.
 [[nodiscard]] std::optional<Error> old_copy(PaymentStore& store, const NewestOwnAnswer& seen);
 
 /// The marks of the first own attempt: a look must reach back to there. Nothing if no attempt was ever sent.

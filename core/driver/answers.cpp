@@ -20,7 +20,9 @@ void Driver::Impl::receive(const IdentityAnswer& answer) {
   identity = answer;
   ever_identified = true;
   copy_checked = false;
-  ports.node.newest_own(ports.store.trace_at(answer.key));
+  const auto trace_here = read(ports.store.trace_at(answer.key));
+  if (!trace_here) return;
+  ports.node.newest_own(*trace_here);
   const bool restarted = !answer.run.empty() && !last_run.empty() && answer.run != last_run;
   if (!answer.run.empty()) last_run = answer.run;
   for (const auto& drive : drives) {

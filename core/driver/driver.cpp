@@ -55,15 +55,18 @@ std::optional<Error> Driver::Impl::run() {
 void Driver::Impl::loop() {
   start = mono();
   base_wall = ports.clock.wall();
-  seen_changes = ports.store.change_counter();
+  const auto changes = read(ports.store.change_counter());
+  if (!changes) return;
+  seen_changes = *changes;
   store_poll_at = plus(start, store_poll_ns);
   admit();
-  while (!drives.empty() || !queue.empty() || (feed && !feed->over())) {
+  while (!alarm && !nothing_left()) {
     settle();
+    if (alarm) return;
     sweep();
     admit();
-    if (drives.empty() && queue.empty() && (!feed || feed->over())) break;
-    if (leaving()) break;
+    if (alarm) return;
+    if (nothing_left() || leaving()) break;
     connect();
     start_looks();
     for (SwitchEvent& event : ports.node.poll(wake_at())) answers.push_back(std::move(event));
@@ -73,7 +76,7 @@ void Driver::Impl::loop() {
     }
     look_at_clocks();
   }
-  leave_open();
+  if (!alarm) leave_open();
 }
 
 bool Driver::Impl::leaving() {
@@ -236,9 +239,9 @@ void Driver::Impl::look_at_clocks() {
   if (mono() < store_poll_at) return;
   store_poll_at = plus(mono(), store_poll_ns);
   tell_observer();
-  const std::uint64_t changes = ports.store.change_counter();
-  if (changes == seen_changes) return;
-  seen_changes = changes;
+  const auto changes = read(ports.store.change_counter());
+  if (!changes || *changes == seen_changes) return;
+  seen_changes = *changes;
   for (const auto& drive : drives) see_foreign_decisions(*drive);
 }
 

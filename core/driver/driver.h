@@ -95,8 +95,8 @@ class Driver {
   /// An open payment of the store (resume).
   void adopt(PaymentIndex index);
 
-  /// Throws StoreError (R10) and SwitchError. An alarm (an old copy, an attempt that was doubled) ends the run, and is
-  /// all that is told. Results come in order of completion.
+  /// Throws StoreError (R10) and SwitchError. An alarm (an old copy, an attempt that was doubled, a store that refuses
+  /// to be read) ends the run, and is all that is told. Results come in order of completion.
   [[nodiscard]] Result<std::vector<DriveResult>> run();
   /// As run(), with what `feed` brings; every result goes to it, and the alarm is returned. Leaves when the feed is
   /// over and everything has ended, when

@@ -71,21 +71,30 @@ Result<std::optional<Payment>> DryStore::load(PaymentIndex index) {
   return below_ != nullptr ? below_->load(index) : std::optional<Payment>();
 }
 
-std::vector<PaymentIndex> DryStore::fetch_in_flight(PaymentIndex after, std::size_t limit) {
-  return below_ != nullptr ? below_->fetch_in_flight(after, limit) : std::vector<PaymentIndex>{};
+Result<std::vector<PaymentIndex>> DryStore::fetch_in_flight(PaymentIndex after, std::size_t limit) {
+  if (below_ != nullptr) return below_->fetch_in_flight(after, limit);
+  return std::vector<PaymentIndex>{};
 }
 
-std::vector<PastResult> DryStore::recent_results(std::size_t most) {
-  return below_ != nullptr ? below_->recent_results(most) : std::vector<PastResult>{};
+Result<std::vector<PastResult>> DryStore::recent_results(std::size_t most) {
+  if (below_ != nullptr) return below_->recent_results(most);
+  return std::vector<PastResult>{};
 }
 
-StoreTrace DryStore::trace_at(const SwitchKey& here) {
-  return below_ != nullptr ? below_->trace_at(here) : StoreTrace{made_up_, clock_.wall()};
+Result<StoreTrace> DryStore::trace_at(const SwitchKey& here) {
+  if (below_ != nullptr) return below_->trace_at(here);
+  return StoreTrace{made_up_, clock_.wall()};
 }
 
-bool DryStore::accounts_for(AttemptId id) { return below_ != nullptr && below_->accounts_for(id); }
+Result<bool> DryStore::accounts_for(AttemptId id) {
+  if (below_ != nullptr) return below_->accounts_for(id);
+  return false;
+}
 
-std::uint64_t DryStore::change_counter() { return below_ != nullptr ? below_->change_counter() : 0; }
+Result<std::uint64_t> DryStore::change_counter() {
+  if (below_ != nullptr) return below_->change_counter();
+  return std::uint64_t{0};
+}
 
 /// Nothing is lost: the process that really works on the payment gets the preimage too.
 void DryStore::spool(const AttemptKey&, const Preimage&) noexcept {}

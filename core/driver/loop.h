@@ -105,7 +105,7 @@ struct Driver::Impl {
   std::optional<MonoNs> told_to_leave;
   bool commit_was_busy = false;
   Error busy_why;              ///< why the last commit was busy
-  std::optional<Error> alarm;  ///< nothing is concluded or done any more
+  std::optional<Error> alarm;  ///< why the run ends: nothing is concluded or done any more
 
   // --- time ---
 
@@ -120,6 +120,13 @@ struct Driver::Impl {
 
   [[nodiscard]] std::optional<Error> run();
   void loop();
+  [[nodiscard]] bool nothing_left() const { return drives.empty() && queue.empty() && (!feed || feed->over()); }
+  /// What the store has read. Where it refuses that, its refusal becomes the alarm.
+  template <typename T> std::optional<T> read(Result<T> stored) {
+    if (stored) return *std::move(stored);
+    alarm = stored.error();
+    return std::nullopt;
+  }
   /// After a signal no new attempt begins. Answers to what was sent are waited for, but only briefly.
   [[nodiscard]] bool leaving();
   [[nodiscard]] bool any_unanswered() const;

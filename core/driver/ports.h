@@ -232,8 +232,8 @@ struct HashState {
   AttemptId highest_id;  ///< of all own attempts of the store, also deleted ones; new ids are above it
 };
 
-/// Reading one payment gives Errc::database if a stored row of it cannot be read. That row is left alone, the others
-/// can be read.
+/// Reading is refused with Errc::database where a stored row cannot be read (that row is left alone, the others can be
+/// read), and with Errc::busy while another program holds the database.
 class PaymentStore {
  public:
   virtual ~PaymentStore() = default;
@@ -247,15 +247,15 @@ class PaymentStore {
   [[nodiscard]] virtual Result<std::optional<Payment>> load(PaymentIndex index) = 0;
   /// Payments that are unfinished, have an open attempt, or are watched. Imported ones too, which the driver leaves
   /// alone. In order of their index, above `after`.
-  [[nodiscard]] virtual std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
+  [[nodiscard]] virtual Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) = 0;
   /// How the newest `most` attempts ended, if they have: one range of an index (M5). In any order.
-  [[nodiscard]] virtual std::vector<PastResult> recent_results(std::size_t most) = 0;
+  [[nodiscard]] virtual Result<std::vector<PastResult>> recent_results(std::size_t most) = 0;
   /// What the switch `here` has to show of this store.
-  [[nodiscard]] virtual StoreTrace trace_at(const SwitchKey& here) = 0;
+  [[nodiscard]] virtual Result<StoreTrace> trace_at(const SwitchKey& here) = 0;
   /// The attempt is stored, or it may have been deleted on purpose.
-  [[nodiscard]] virtual bool accounts_for(AttemptId id) = 0;
+  [[nodiscard]] virtual Result<bool> accounts_for(AttemptId id) = 0;
   /// Changes whenever another process has committed something (PRAGMA data_version).
-  [[nodiscard]] virtual std::uint64_t change_counter() = 0;
+  [[nodiscard]] virtual Result<std::uint64_t> change_counter() = 0;
   /// R10: keeps a preimage that could not be committed for the next run. Does its best, never throws.
   virtual void spool(const AttemptKey& key, const Preimage& preimage) noexcept = 0;
 };

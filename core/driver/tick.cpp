@@ -33,7 +33,7 @@ void Driver::Impl::settle() {
   commit_was_busy = false;
   while (!commit_was_busy) {
     decide_all();
-    if (tick.empty()) return;
+    if (tick.empty() || alarm) return;
     commit();
     tick.clear();
   }
@@ -43,7 +43,7 @@ void Driver::Impl::decide_all() {
   for (std::size_t i = 0; i < drives.size(); ++i) {
     Drive& drive = *drives[i];
     Item& item = drive.item;
-    while (!drive.done && !item.backlog.empty()) {
+    while (!alarm && !drive.done && !item.backlog.empty()) {
       Event cause = std::move(item.backlog.front());
       item.backlog.erase(item.backlog.begin());
       Decision decision = decide(item.payment, TimedEvent{time_for(item.payment, context()), cause});

@@ -493,28 +493,24 @@ Result<std::optional<Payment>> SqlitePaymentStore::load(PaymentIndex index) {
   return reading(impl_->connection, [&] { return load_payment(impl_->connection, index, false); });
 }
 
-std::vector<PaymentIndex> SqlitePaymentStore::fetch_in_flight(PaymentIndex after, std::size_t limit) {
-  return value_of(reading(impl_->connection, [&] { return impl_->fetch_in_flight(after, limit); }));
+Result<std::vector<PaymentIndex>> SqlitePaymentStore::fetch_in_flight(PaymentIndex after, std::size_t limit) {
+  return reading(impl_->connection, [&] { return impl_->fetch_in_flight(after, limit); });
 }
 
-std::vector<PastResult> SqlitePaymentStore::recent_results(std::size_t most) {
-  return value_of(reading(impl_->connection, [&] { return impl_->recent_results(most); }));
+Result<std::vector<PastResult>> SqlitePaymentStore::recent_results(std::size_t most) {
+  return reading(impl_->connection, [&] { return impl_->recent_results(most); });
 }
 
-StoreTrace SqlitePaymentStore::trace_at(const SwitchKey& here) {
-  return value_of(reading(impl_->connection, [&] { return impl_->trace_at(here); }));
+Result<StoreTrace> SqlitePaymentStore::trace_at(const SwitchKey& here) {
+  return reading(impl_->connection, [&] { return impl_->trace_at(here); });
 }
 
-bool SqlitePaymentStore::accounts_for(AttemptId id) {
-  return value_of(reading(impl_->connection, [&] { return impl_->accounts_for(id); }));
+Result<bool> SqlitePaymentStore::accounts_for(AttemptId id) {
+  return reading(impl_->connection, [&] { return impl_->accounts_for(id); });
 }
 
-std::uint64_t SqlitePaymentStore::change_counter() {
-  try {
-    return impl_->connection.data_version();
-  } catch (const SQLite::Exception& error) {
-    refuse(as_ours(error, "read the database"));
-  }
+Result<std::uint64_t> SqlitePaymentStore::change_counter() {
+  return readable([&] { return impl_->connection.data_version(); });
 }
 
 void SqlitePaymentStore::spool(const AttemptKey& key, const Preimage& preimage) noexcept {

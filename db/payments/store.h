@@ -45,11 +45,11 @@ class SqlitePaymentStore final : public PaymentStore {
   [[nodiscard]] std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override;
   [[nodiscard]] Result<HashState> find(const PaymentHash& hash) override;
   [[nodiscard]] Result<std::optional<Payment>> load(PaymentIndex index) override;
-  [[nodiscard]] std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override;
-  [[nodiscard]] std::vector<PastResult> recent_results(std::size_t most) override;
-  [[nodiscard]] StoreTrace trace_at(const SwitchKey& here) override;
-  [[nodiscard]] bool accounts_for(AttemptId id) override;
-  [[nodiscard]] std::uint64_t change_counter() override;
+  [[nodiscard]] Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override;
+  [[nodiscard]] Result<std::vector<PastResult>> recent_results(std::size_t most) override;
+  [[nodiscard]] Result<StoreTrace> trace_at(const SwitchKey& here) override;
+  [[nodiscard]] Result<bool> accounts_for(AttemptId id) override;
+  [[nodiscard]] Result<std::uint64_t> change_counter() override;
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override;
 
   /// From now on no payment begins that is over these limits: its commit is refused (Errc::policy) in the transaction

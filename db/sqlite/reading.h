@@ -9,13 +9,11 @@
 
 namespace paytower::db {
 
-/// Runs `fn()` in one read transaction and returns its result (std::monostate for void), or the refusal that it threw.
-/// Errc::database for a stored value that does not fit its column, busy as in as_ours(). Throws StoreError as that
-/// does.
-template <typename Fn> auto reading(Connection& connection, Fn&& fn) {
+/// What `fn()` returns (std::monostate for void), or the refusal that it threw. Errc::database for a stored value that
+/// does not fit its column, busy as in as_ours(). Throws StoreError as that does.
+template <typename Fn> auto readable(Fn&& fn) {
   return result_of([&] {
     try {
-      const ReadTransaction snapshot(connection);
       return fn();
     } catch (const BadValue& error) {
       refuse(Errc::database, fmt::format("a stored row cannot be read: {}; it was not touched", error.what()),
@@ -23,6 +21,14 @@ template <typename Fn> auto reading(Connection& connection, Fn&& fn) {
     } catch (const SQLite::Exception& error) {
       refuse(as_ours(error, "read the database"));
     }
+  });
+}
+
+/// The same in one read transaction.
+template <typename Fn> auto reading(Connection& connection, Fn&& fn) {
+  return readable([&] {
+    const ReadTransaction snapshot(connection);
+    return fn();
   });
 }
 

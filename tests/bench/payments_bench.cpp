@@ -123,13 +123,13 @@ class TimedStore final : public PaymentStore {
     return state;
   }
   Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+  Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
-  std::vector<PastResult> recent_results(std::size_t most) override { return inner_.recent_results(most); }
-  StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
-  bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
-  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  Result<std::vector<PastResult>> recent_results(std::size_t most) override { return inner_.recent_results(most); }
+  Result<StoreTrace> trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
+  Result<bool> accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
+  Result<std::uint64_t> change_counter() override { return inner_.change_counter(); }
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
   double seconds = 0;

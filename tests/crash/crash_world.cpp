@@ -155,13 +155,13 @@ class CrashWorld::MutantStore final : public PaymentStore {
   }
   Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
   Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+  Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
-  std::vector<PastResult> recent_results(std::size_t most) override { return inner_.recent_results(most); }
-  StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
-  bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
-  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  Result<std::vector<PastResult>> recent_results(std::size_t most) override { return inner_.recent_results(most); }
+  Result<StoreTrace> trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
+  Result<bool> accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
+  Result<std::uint64_t> change_counter() override { return inner_.change_counter(); }
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
  private:
@@ -339,7 +339,8 @@ bool CrashWorld::send_all(const std::vector<PaymentRequest>& wanted, std::int64_
 bool CrashWorld::resume(std::int64_t wait_seconds) {
   return process([&](Process& process) {
     drive(process, wait_seconds, [&](Driver& driver) {
-      for (const PaymentIndex index : process.store.fetch_in_flight(PaymentIndex{0}, 1'000)) driver.adopt(index);
+      for (const PaymentIndex index : value_of(process.store.fetch_in_flight(PaymentIndex{0}, 1'000)))
+        driver.adopt(index);
     });
   });
 }
@@ -415,7 +416,7 @@ bool CrashWorld::to_the_end(const std::vector<PaymentRequest>& wanted) {
     std::vector<PaymentRequest> missing;
     const bool read = process([&](Process& process) {
       // A paid payment has ended, even while resume still asks about a dead attempt of it.
-      for (const PaymentIndex index : process.store.fetch_in_flight(PaymentIndex{0}, 1'000)) {
+      for (const PaymentIndex index : value_of(process.store.fetch_in_flight(PaymentIndex{0}, 1'000))) {
         const Payment payment = *process.store.load(index).value();
         if (payment.status() != PaymentStatus::in_flight && payment.status() != PaymentStatus::initiated) continue;
         open = true;

@@ -189,15 +189,25 @@ class RecordingStore final : public PaymentStore {
   }
   Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
   Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+  Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
-  std::vector<PastResult> recent_results(std::size_t most) override { return inner_.recent_results(most); }
-  StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
-  bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
-  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  Result<std::vector<PastResult>> recent_results(std::size_t most) override {
+    return unless_refused([&] { return inner_.recent_results(most); });
+  }
+  Result<StoreTrace> trace_at(const SwitchKey& here) override {
+    return unless_refused([&] { return inner_.trace_at(here); });
+  }
+  Result<bool> accounts_for(AttemptId id) override {
+    return unless_refused([&] { return inner_.accounts_for(id); });
+  }
+  Result<std::uint64_t> change_counter() override {
+    return unless_refused([&] { return inner_.change_counter(); });
+  }
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
+  unsigned reads = 0;                   ///< of what is no single payment's
+  std::optional<unsigned> refuse_read;  ///< this one of them
   unsigned commits = 0;
   std::optional<unsigned> crash_before_commit;
   std::optional<unsigned> crash_after_commit;
@@ -205,6 +215,11 @@ class RecordingStore final : public PaymentStore {
   std::optional<unsigned> busy_from;  ///< from this commit on another process holds the write lock, for ever
 
  private:
+  template <typename Read> auto unless_refused(Read read) -> decltype(read()) {
+    if (refuse_read == reads++) return Error{Errc::busy, "another program holds the database", {}};
+    return read();
+  }
+
   PaymentStore& inner_;
   Log& log_;
 };

@@ -110,6 +110,20 @@ TEST_CASE("R10: a look that raises the alarm and holds a proof of its own paymen
   check_saved(world);
 }
 
+TEST_CASE("R10: a read that the store refuses ends the run, and what waits to be stored is saved") {
+  World world;
+  two_open(world);
+  world.node.expect("identify", identity());
+  world.node.expect("look", nothing());
+  world.node.expect("look", [&](ScriptedSwitch&) {
+    world.recording->refuse_read = world.recording->reads;
+    world.clock.sleep_until(MonoNs{world.clock.mono().value + ns_per_second});
+    return std::vector<SwitchEvent>{answer_of(paid(world))};
+  });
+  CHECK_THROWS_WITH_AS((void)world.resume_all(), "another program holds the database", RefusalError);
+  check_saved(world);
+}
+
 TEST_CASE("R10: a commit that fails saves what it should have stored") {
   World world;
   two_open(world);

@@ -112,7 +112,8 @@ class SimWorld {
   std::vector<DriveResult> resume(std::int64_t wait_ns = 5 * ns_per_second) {
     return drive(
         [&](Driver& driver) {
-          for (const PaymentIndex index : opened->store.fetch_in_flight(PaymentIndex{0}, 1'000)) driver.adopt(index);
+          for (const PaymentIndex index : value_of(opened->store.fetch_in_flight(PaymentIndex{0}, 1'000)))
+            driver.adopt(index);
         },
         wait_ns);
   }

@@ -54,6 +54,23 @@ TEST_CASE("the observer is told four times a second what is driven, as long as n
   CHECK(world.observer.told_open >= 38);
 }
 
+TEST_CASE("a read that the store refuses ends the run with its words, and nothing is asked or sent after it") {
+  const std::size_t steps_before[] = {0, 1, 2, up_to_send.size() + 1};
+  for (unsigned which = 0; which < std::size(steps_before); ++which) {
+    CAPTURE(which);
+    World world;
+    expect_up_to_send(world);
+    world.node.expect("send", accepted());
+    world.node.expect("query", nothing());
+    world.recording->refuse_read = which;
+    CHECK_THROWS_WITH_AS((void)world.send(), "another program holds the database", RefusalError);
+    CHECK(world.log.size() == steps_before[which]);
+    CHECK(world.recording->reads == which + 1);
+    CHECK(world.node.handovers.size() == (which < 3 ? 0 : 1));
+    CHECK(value_of(world.store().fetch_in_flight(PaymentIndex{}, 10)).size() == (which < 3 ? 0 : 1));
+  }
+}
+
 TEST_CASE("step script: failure, then success on another route") {
   World world;
   expect_up_to_send(world);

@@ -39,16 +39,16 @@ class CountingStore final : public PaymentStore {
   }
   Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
   Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
-  std::vector<PaymentIndex> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
+  Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
     return inner_.fetch_in_flight(after, limit);
   }
-  std::vector<PastResult> recent_results(std::size_t most) override {
+  Result<std::vector<PastResult>> recent_results(std::size_t most) override {
     ++results_read;
     return inner_.recent_results(most);
   }
-  StoreTrace trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
-  bool accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
-  std::uint64_t change_counter() override { return inner_.change_counter(); }
+  Result<StoreTrace> trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
+  Result<bool> accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
+  Result<std::uint64_t> change_counter() override { return inner_.change_counter(); }
   void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
   unsigned results_read = 0;
@@ -92,7 +92,7 @@ class World {
 
   /// Resumes the one open payment of the store.
   DriveResult resume() {
-    const auto open = store().fetch_in_flight(PaymentIndex{0}, 10);
+    const auto open = value_of(store().fetch_in_flight(PaymentIndex{0}, 10));
     REQUIRE(open.size() == 1);
     return one(drive([&](Driver& driver) { driver.adopt(open.front()); }, node, *recording));
   }
@@ -101,7 +101,7 @@ class World {
   std::vector<DriveResult> resume_all() {
     return drive(
         [&](Driver& driver) {
-          for (const PaymentIndex index : store().fetch_in_flight(PaymentIndex{0}, 10)) driver.adopt(index);
+          for (const PaymentIndex index : value_of(store().fetch_in_flight(PaymentIndex{0}, 10))) driver.adopt(index);
         },
         node, *recording);
   }

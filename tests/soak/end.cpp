@@ -24,7 +24,7 @@ std::vector<Payment> Run::unfinished() {
   const bool read = world_.process([&](Process& process) {
     PaymentIndex after{0};
     for (;;) {
-      const auto page = process.store.fetch_in_flight(after, 1'000);
+      const auto page = value_of(process.store.fetch_in_flight(after, 1'000));
       if (page.empty()) return;
       for (const PaymentIndex index : page) {
         Payment payment = *process.store.load(index).value();

@@ -125,8 +125,8 @@ std::vector<std::string> bad_steps(Store& store, const std::string& sql) {
 void read_everything(Store& store) {
   (void)store.store.find(request_of(2).hash).value();
   (void)store.store.load(PaymentIndex{2}).value();
-  (void)store.store.fetch_in_flight(PaymentIndex{3}, 10);
-  (void)store.store.recent_results(10);
+  (void)value_of(store.store.fetch_in_flight(PaymentIndex{3}, 10));
+  (void)value_of(store.store.recent_results(10));
   (void)value_of(store.query.history(request_of(2).hash));
   (void)value_of(store.query.find_hashes("abcdef", 10));
   (void)value_of(store.query.guards(std::nullopt, 10));
@@ -227,7 +227,7 @@ TEST_CASE("no statement is prepared twice") {
   const auto round = [&store](std::uint64_t number) {
     read_everything(store);
     (void)value_of(store.query.count({}));
-    (void)store.store.change_counter();
+    (void)value_of(store.store.change_counter());
     write_everything(store, number);
     delete_everything(store, number);
   };
@@ -252,7 +252,7 @@ TEST_CASE("what is open is found through indexes that hold nothing else") {
     }
     return plan;
   };
-  const std::string resume = plan_text([&] { (void)store.store.fetch_in_flight(PaymentIndex{}, 10); });
+  const std::string resume = plan_text([&] { (void)value_of(store.store.fetch_in_flight(PaymentIndex{}, 10)); });
   for (const char* index : {"payments_unfinished", "attempts_one_open", "attempts_watched"})
     CHECK(resume.find(index) != std::string::npos);
   const auto page_plan = [&](std::vector<PaymentStatus> statuses) {

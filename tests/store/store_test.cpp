@@ -43,7 +43,8 @@ Payment loaded(Store& store, PaymentIndex index) {
 
 std::vector<std::int64_t> open_indexes(Store& store) {
   std::vector<std::int64_t> indexes;
-  for (const PaymentIndex index : store.store.fetch_in_flight(PaymentIndex{}, 1'000)) indexes.push_back(index.value);
+  for (const PaymentIndex index : value_of(store.store.fetch_in_flight(PaymentIndex{}, 1'000)))
+    indexes.push_back(index.value);
   return indexes;
 }
 
@@ -101,7 +102,7 @@ TEST_CASE("random walks of the lifecycle: the store holds what the domain believ
       store.must(payment, decision.writes);
       check_same(payment, *other.store.load(payment.index).value());
       const bool unfinished = !payment.ended_for_good() || payment.has_open_attempt() || payment.has_watched_attempt();
-      const auto open = store.store.fetch_in_flight(PaymentIndex{payment.index.value - 1}, 1);
+      const auto open = value_of(store.store.fetch_in_flight(PaymentIndex{payment.index.value - 1}, 1));
       CHECK((!open.empty() && open.front() == payment.index) == unfinished);
     }
     if (payment.index.value == 0) continue;
@@ -178,7 +179,7 @@ TEST_CASE("the trace at a switch: the marks of the newest own attempt there") {
   Store store(folder.file("p"));
   const SwitchKey here{key_of(9), "regtest"};
   const SwitchKey there{key_of(8), "regtest"};
-  CHECK(store.store.trace_at(here).since == std::nullopt);
+  CHECK(value_of(store.store.trace_at(here)).since == std::nullopt);
   const auto hand_over = [&](std::uint64_t number, const SwitchKey& to, const Marks& marks) {
     Payment payment = store.initiated(number);
     Attempt attempt = attempt_of(number * 10);
@@ -187,16 +188,16 @@ TEST_CASE("the trace at a switch: the marks of the newest own attempt there") {
     store.must(payment, {RegisterAttempt{attempt}});
   };
   hand_over(3, here, Marks{9, 9});
-  CHECK(store.store.trace_at(here).since == Marks{9, 9});
-  CHECK(store.store.trace_at(there).since == std::nullopt);
+  CHECK(value_of(store.store.trace_at(here)).since == Marks{9, 9});
+  CHECK(value_of(store.store.trace_at(there)).since == std::nullopt);
   hand_over(2, here, Marks{200, 0, 1});  // registered later under an older id
-  CHECK(store.store.trace_at(here).since == Marks{9, 9});
+  CHECK(value_of(store.store.trace_at(here)).since == Marks{9, 9});
   hand_over(4, here, Marks{1});
   hand_over(5, here, Marks{});  // an attempt without marks
   hand_over(6, there, Marks(96, 7));
-  CHECK(store.store.trace_at(here).since == Marks{1});
-  CHECK(store.store.trace_at(there).since == Marks(96, 7));
-  CHECK(store.store.trace_at(here).store == store.store.store_id());
+  CHECK(value_of(store.store.trace_at(here)).since == Marks{1});
+  CHECK(value_of(store.store.trace_at(there)).since == Marks(96, 7));
+  CHECK(value_of(store.store.trace_at(here)).store == store.store.store_id());
 }
 
 TEST_CASE("that an attempt was accepted is stored once, and only of one that is there") {
@@ -407,8 +408,8 @@ TEST_CASE("fetch_in_flight: what is unfinished, unresolved or watched, ascending
   store.must(both, {SettleAttempt{own_key(7, 71, 1), preimage_of(7), after(9)}, Succeed{preimage_of(7), after(9)}});
   CHECK(both.status() == PaymentStatus::succeeded);
   CHECK(open_indexes(store) == std::vector<std::int64_t>{1, 2, 6, 7});
-  CHECK(store.store.fetch_in_flight(PaymentIndex{1}, 2) == std::vector{PaymentIndex{2}, PaymentIndex{6}});
-  CHECK(store.store.fetch_in_flight(PaymentIndex{7}, 2).empty());
+  CHECK(value_of(store.store.fetch_in_flight(PaymentIndex{1}, 2)) == std::vector{PaymentIndex{2}, PaymentIndex{6}});
+  CHECK(value_of(store.store.fetch_in_flight(PaymentIndex{7}, 2)).empty());
   store.must(both, {FailAttempt{own_key(7, 71, 2), some_failure(), after(10)}});
   CHECK(open_indexes(store) == std::vector<std::int64_t>{1, 2, 6});
 }
@@ -503,15 +504,15 @@ TEST_CASE("recent results: the newest attempts that have ended, and no more than
   store.paid(6);
   store.assumed_failed(7);
   store.in_flight(8);
-  const auto results = store.store.recent_results(5);
+  const auto results = value_of(store.store.recent_results(5));
   REQUIRE(results.size() == 3);  // of five attempts, one is in flight and one was closed by hand
   CHECK_FALSE(results[0].failure);
   CHECK(results[0].route == route_of(61));
   CHECK(results[1].at == after(35));
   CHECK(results[1].failure == some_failure());
   CHECK(results[1].route == route_of(51));
-  CHECK(store.store.recent_results(100).size() == 6);
-  CHECK(store.store.recent_results(0).empty());
+  CHECK(value_of(store.store.recent_results(100)).size() == 6);
+  CHECK(value_of(store.store.recent_results(0)).empty());
 }
 
 TEST_CASE("an unreadable row hides no other") {
@@ -607,9 +608,9 @@ TEST_CASE("an empty tick is no transaction") {
   const TempFolder folder;
   Store store(folder.file("p"));
   Store other(folder.file("p"));
-  const auto before = other.store.change_counter();
+  const auto before = value_of(other.store.change_counter());
   CHECK(store.store.commit({}).empty());
-  CHECK(other.store.change_counter() == before);
+  CHECK(value_of(other.store.change_counter()) == before);
 }
 
 TEST_CASE("the log is kept short while a process writes for long, and emptied at its end") {
@@ -666,7 +667,7 @@ TEST_CASE("what an old copy adopts in parts is taken whole, open and settled") {
   CHECK(payment.attempts.size() == 3);
   CHECK(payment.request.demand.fee_limit == Msat::of(6));
   CHECK(payment.request.created == after(1));
-  CHECK(store.store.fetch_in_flight(PaymentIndex{}, 10) == std::vector<PaymentIndex>{payment.index});
+  CHECK(value_of(store.store.fetch_in_flight(PaymentIndex{}, 10)) == std::vector<PaymentIndex>{payment.index});
   // Each part ends by its own key.
   store.must(payment, {SettleAttempt{own_key(1, 7, 3), preimage_of(1), after(10)}});
   store.must(payment, {FailAttempt{own_key(1, 7, 1), some_failure(), after(11)}});
