@@ -7,6 +7,7 @@
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
@@ -45,7 +46,7 @@ void print_json(const db::MigrateReport& report, SQLite::Database& database, boo
   write_head(out, report);
   out.key("quarantined").begin_array();
   if (report.counts.quarantined > 0) {
-    db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
+    (void)value_of(db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
       out.element().begin_object();
       out.key("sequence");
       one.sequence ? out.text(std::to_string(*one.sequence)) : out.null();
@@ -53,18 +54,18 @@ void print_json(const db::MigrateReport& report, SQLite::Database& database, boo
       out.key("reason").text(one.reason);
       out.end_object();
       json.pass_on();
-    });
+    }));
   }
   out.end_array();
   out.key("guards").begin_array();
   if (report.counts.guards > 0) {
-    db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
+    (void)value_of(db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
       out.element().begin_object();
       out.key("payment_hash").hex(hash);
       out.key("kind").text(guard_kind_name(kind));
       out.end_object();
       json.pass_on();
-    });
+    }));
   }
   out.end_array();
   out.key("guards_resolved").number(report.counts.guards_resolved);
@@ -108,19 +109,19 @@ void print_text(const db::MigrateReport& report, SQLite::Database& database, boo
   }
   std::uint64_t lines = 0;
   if (report.counts.quarantined > 0) {
-    db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
+    (void)value_of(db::each_set_aside(database, report.at, [&](const db::SetAside& one) {
       if (lines++ >= most_lines) return;
       const std::string which = one.sequence ? fmt::format("record {}", *one.sequence) : "an entry";
       output.line(fmt::format("  unreadable: {}{}: {}", which, one.hash ? fmt::format(" of {}", one.hash->hex()) : "",
                               printable(one.reason)));
-    });
+    }));
   }
   output.result(more_line(lines));
   lines = 0;
   if (report.counts.guards > 0) {
-    db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
+    (void)value_of(db::each_new_guard(database, report.at, [&](const PaymentHash& hash, GuardKind kind) {
       if (lines++ < most_lines) output.line(fmt::format("  blocked: {}, {}", hash.hex(), why_blocked(kind)));
-    });
+    }));
   }
   output.result(more_line(lines));
   if (dry_run) {

@@ -47,31 +47,36 @@ CopyProgress quiet_copy(const MigrateProgress& progress) {
 
 }  // namespace
 
-void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<void(const SetAside&)>& visit) {
-  SQLite::Statement statement(database,
-                              "SELECT sequence, payment_hash, reason FROM quarantine WHERE at_ns = ?1 ORDER BY id");
-  Query row(statement);
-  row.bind(at);
-  while (row.step()) {
-    SetAside one;
-    one.sequence = row.maybe_integer();
-    one.hash = row.maybe_fixed<PaymentHash>();
-    one.reason = row.text();
-    visit(one);
-  }
+Result<std::monostate> each_set_aside(SQLite::Database& database, UnixNs at,
+                                      const std::function<void(const SetAside&)>& visit) {
+  return readable([&] {
+    SQLite::Statement statement(database,
+                                "SELECT sequence, payment_hash, reason FROM quarantine WHERE at_ns = ?1 ORDER BY id");
+    Query row(statement);
+    row.bind(at);
+    while (row.step()) {
+      SetAside one;
+      one.sequence = row.maybe_integer();
+      one.hash = row.maybe_fixed<PaymentHash>();
+      one.reason = row.text();
+      visit(one);
+    }
+  });
 }
 
-void each_new_guard(SQLite::Database& database, UnixNs at,
-                    const std::function<void(const PaymentHash&, GuardKind)>& visit) {
-  SQLite::Statement statement(
-      database,
-      "SELECT payment_hash, kind FROM hash_guards WHERE since_ns = ?1 AND kind IN (1, 2) ORDER BY payment_hash");
-  Query row(statement);
-  row.bind(at);
-  while (row.step()) {
-    const auto hash = row.fixed<PaymentHash>();
-    visit(hash, static_cast<GuardKind>(row.number(4)));
-  }
+Result<std::monostate> each_new_guard(SQLite::Database& database, UnixNs at,
+                                      const std::function<void(const PaymentHash&, GuardKind)>& visit) {
+  return readable([&] {
+    SQLite::Statement statement(
+        database,
+        "SELECT payment_hash, kind FROM hash_guards WHERE since_ns = ?1 AND kind IN (1, 2) ORDER BY payment_hash");
+    Query row(statement);
+    row.bind(at);
+    while (row.step()) {
+      const auto hash = row.fixed<PaymentHash>();
+      visit(hash, static_cast<GuardKind>(row.number(4)));
+    }
+  });
 }
 
 Result<MigrateStatus> Migrator::status() {

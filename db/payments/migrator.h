@@ -63,9 +63,11 @@ struct SetAside {
 };
 
 /// The records and guards that the migration or import at time `at` has left in `database`, one by one, in order.
-void each_set_aside(SQLite::Database& database, UnixNs at, const std::function<void(const SetAside&)>& visit);
-void each_new_guard(SQLite::Database& database, UnixNs at,
-                    const std::function<void(const PaymentHash&, GuardKind)>& visit);
+/// Refused: busy, and database for what cannot be read. Throws StoreError (R10).
+[[nodiscard]] Result<std::monostate> each_set_aside(SQLite::Database& database, UnixNs at,
+                                                    const std::function<void(const SetAside&)>& visit);
+[[nodiscard]] Result<std::monostate> each_new_guard(SQLite::Database& database, UnixNs at,
+                                                    const std::function<void(const PaymentHash&, GuardKind)>& visit);
 
 /// Needs a connection that was opened with OpenOptions::any_version. For one thread.
 class Migrator {

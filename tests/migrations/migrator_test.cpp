@@ -118,10 +118,10 @@ TEST_CASE("migrate: a dry run reports the same and changes no byte") {
     const db::MigrateReport report = value_of(db::Migrator(opened.connection, opened.lock).rehearse(request(), {}));
     tried = report.counts;
     int named = 0;
-    db::each_set_aside(*report.rehearsed, report.at, [&named](const db::SetAside& one) {
+    (void)value_of(db::each_set_aside(*report.rehearsed, report.at, [&named](const db::SetAside& one) {
       ++named;
       CHECK(one.sequence == 50);
-    });
+    }));
     CHECK(named == 1);
   }
   CHECK(bytes_of(path) == before);
@@ -132,6 +132,12 @@ TEST_CASE("migrate: a dry run reports the same and changes no byte") {
   CHECK(done.duplicates == tried.duplicates);
   CHECK(done.quarantined == tried.quarantined);
   CHECK(done.guards == tried.guards);
+}
+
+TEST_CASE("migrate: a report that the database cannot give is an error of the database") {
+  SQLite::Database empty(":memory:");
+  CHECK_THROWS_AS((void)db::each_set_aside(empty, UnixNs{1}, {}), StoreError);
+  CHECK_THROWS_AS((void)db::each_new_guard(empty, UnixNs{1}, {}), StoreError);
 }
 
 TEST_CASE("migrate: strict refuses, and says what cannot be read") {
