@@ -38,10 +38,10 @@ ExitCode run(const ServeOptions& options, Session& session) {
   const std::string& network = simulated_network(session);
   const auto ledger = value_of(db::open_sim_ledger(network));
   const SignalGuard signals;
-  sim::RpcServer server(*ledger, session.clock, options.socket, std::move(faults));
+  auto server = value_of(sim::RpcServer::open(*ledger, session.clock, options.socket, std::move(faults)));
   session.output.note(fmt::format("serving {} on {}", simulated_address(printable(network)), printable(options.socket)),
                       true);
-  server.run();
+  (void)value_of(server.run());
   return ExitCode::ok;
 }
 

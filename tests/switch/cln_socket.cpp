@@ -53,10 +53,10 @@ class ServedNode {
       const cli::SignalGuard signals;
       cli::SystemClock clock;
       const auto ledger = value_of(db::open_sim_ledger(file));
-      sim::RpcServer server(*ledger, clock, socket, *sim::Faults::parse(faults));
+      auto server = value_of(sim::RpcServer::open(*ledger, clock, socket, *sim::Faults::parse(faults)));
       if (::write(ready, "r", 1) != 1) return 1;
       ::close(ready);
-      server.run();
+      (void)value_of(server.run());
       return 0;
     } catch (const std::exception& error) {
       std::fprintf(stderr, "the node: %s\n", error.what());

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/refuse.h"
 #include "core/sim/node/service.h"
 #include "core/sim/server/socket.h"
 
@@ -123,15 +124,19 @@ struct RpcServer::Impl {
   }
 };
 
-RpcServer::RpcServer(Ledger& ledger, Clock& clock, const std::string& socket_path, Faults faults) {
+Result<RpcServer> RpcServer::open(Ledger& ledger, Clock& clock, const std::string& socket_path, Faults faults) {
   ledger.read([](LedgerTx& tx) {
     if (!tx.node(own_node)) throw SwitchError("there is no simulated network in this file");
   });
-  impl_ = std::make_unique<Impl>(ledger, clock, socket_path, std::move(faults));
+  return result_of([&] { return RpcServer(std::make_unique<Impl>(ledger, clock, socket_path, std::move(faults))); });
 }
 
+RpcServer::RpcServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RpcServer::RpcServer(RpcServer&& other) noexcept = default;
 RpcServer::~RpcServer() = default;
 
-void RpcServer::run() { impl_->run(); }
+Result<std::monostate> RpcServer::run() {
+  return result_of([this] { impl_->run(); });
+}
 
 }  // namespace paytower::sim

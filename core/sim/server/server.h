@@ -3,28 +3,34 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 
+#include "core/base/error.h"
 #include "core/driver/ports.h"
 #include "core/sim/ledger.h"
 #include "core/sim/node/faults.h"
 
 namespace paytower::sim {
 
-/// Listens from its construction on. One thread, one loop. What is answered is durable before it is answered.
+/// Listens from its opening on. One thread, one loop. What is answered is durable before it is answered.
 class RpcServer {
  public:
-  /// `ledger` and `clock` must outlive this. Throws like ListeningSocket, and SwitchError for a file without a network.
-  RpcServer(Ledger& ledger, Clock& clock, const std::string& socket_path, Faults faults);
+  /// `ledger` and `clock` must outlive it. Refused: usage for a path that is too long or names something else, busy if
+  /// another server listens there. Throws SwitchError for a file without a network, or if the system refuses.
+  [[nodiscard]] static Result<RpcServer> open(Ledger& ledger, Clock& clock, const std::string& socket_path,
+                                              Faults faults);
   ~RpcServer();
-  RpcServer(const RpcServer&) = delete;
-  RpcServer& operator=(const RpcServer&) = delete;
+  RpcServer(RpcServer&& other) noexcept;
+  RpcServer& operator=(RpcServer&&) = delete;
 
   /// Serves until the clock's stop signal or a client's `stop`. The caller must have blocked the stop signals (they are
-  /// let in while this waits). On leaving, requests that still wait get no answer, as with the real node.
-  void run();
+  /// let in while this waits). On leaving, requests that still wait get no answer, as with the real node. Refused as
+  /// open(), where it has to listen again.
+  [[nodiscard]] Result<std::monostate> run();
 
  private:
   struct Impl;
+  explicit RpcServer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -12,7 +12,7 @@
 
 #include <fmt/core.h>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 
 namespace paytower::sim {
 
@@ -24,8 +24,8 @@ sockaddr_un address_of(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    throw RefusalError(Error{Errc::usage, fmt::format("the path of a Unix socket has 1 to {} bytes: {}",
-                                                      sizeof(address.sun_path) - 1, path)});
+    refuse(Errc::usage,
+           fmt::format("the path of a Unix socket has 1 to {} bytes: {}", sizeof(address.sun_path) - 1, path));
   }
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
@@ -36,7 +36,7 @@ sockaddr_un address_of(const std::string& path) {
 }
 
 [[noreturn]] void refuse_second(const std::string& path) {
-  throw RefusalError(Error{Errc::busy, fmt::format("another server listens on {}; nothing was changed", path)});
+  refuse(Errc::busy, fmt::format("another server listens on {}; nothing was changed", path));
 }
 
 /// Files that are made while this lives get the mode 0600 from the beginning.
@@ -94,8 +94,7 @@ void ListeningSocket::remove_stale() const {
     fail("cannot look at", path_);
   }
   if (!S_ISSOCK(found.st_mode))
-    throw RefusalError(
-        Error{Errc::usage, fmt::format("{} is there already and is not a socket; nothing was changed", path_)});
+    paytower::refuse(Errc::usage, fmt::format("{} is there already and is not a socket; nothing was changed", path_));
   // A server of another kind does not know our lock.
   const sockaddr_un address = address_of(path_);
   const OpenFile probe = new_socket(path_);

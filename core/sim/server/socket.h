@@ -32,8 +32,7 @@ class OpenFile {
 /// there. The lock ends with the process, so what a killed one left behind is known to be outdated.
 class ListeningSocket {
  public:
-  /// Locks and listens. Throws RefusalError: usage for a path that is too long or names something else, busy if another
-  /// server listens there; SwitchError if the system refuses.
+  /// Locks and listens. Throws the refusals of RpcServer::open.
   explicit ListeningSocket(std::string path);
   /// Removes the socket file, unless somebody else's is there by now.
   ~ListeningSocket();
