@@ -1,4 +1,4 @@
-// Throws refusals, and catches them again where a library ends.
+// Throws refusals, and catches them again where a library ends (db/README 8).
 #pragma once
 
 #include <string>

@@ -21,6 +21,7 @@
 #include "db/payments/store.h"
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/own_files.h"
+#include "db/sqlite/reading.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {

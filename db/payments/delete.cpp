@@ -255,14 +255,14 @@ Result<DeleteReport> PaymentAdmin::remove(const DeleteRequest& request, const Op
         for (const Candidate& candidate : batch) {
           if (!deletion.wanted(candidate)) continue;
           // The facts may have changed since they were read: the schema decides.
-          const auto refused = in_savepoint(connection_, [&] {
+          const auto done = in_savepoint(connection_, [&] {
             Query drop = connection_.prepared(request.failed_htlcs_only
                                                   ? "DELETE FROM attempts WHERE payment_index = ?1 AND outcome = 2"
                                                   : "DELETE FROM payments WHERE payment_index = ?1");
             drop.bind(candidate.index);
             drop.run();
           });
-          if (refused) {
+          if (!done) {
             deletion.skip(candidate.hash, "in_flight");
             continue;
           }

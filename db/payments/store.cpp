@@ -114,12 +114,12 @@ struct SqlitePaymentStore::Impl {
 
   Result<Stored> store_one(const PaymentWrites& entry) {
     Target target{*entry.payment, entry.payment->index};
-    const auto refused = in_savepoint(connection, [&] {
+    const auto done = in_savepoint(connection, [&] {
       if (begins_to_pay(entry)) refuse_over_limits(entry.payment->request);
       for (const Write& write : entry.writes) std::visit([&](const auto& what) { store(target, what); }, write);
       store_acceptances(target);
     });
-    if (refused) return *refused;
+    if (!done) return done.error();
     return Stored{target.index};
   }
 

@@ -74,16 +74,16 @@ class SqliteSimLedger final : public sim::Ledger {
   /// An error of this file says nothing about any HTLC: SwitchError. Only if the disk fails under this very process, it
   /// is R10.
   template <typename Work> void guarded(Work work) {
+    const auto named = [](std::string_view what) { return fmt::format("the simulated network: {}", what); };
     try {
-      work();
-    } catch (const RefusalError& error) {
-      throw SwitchError(fmt::format("the simulated network: {}", error.what()));
+      const auto done = result_of(work);
+      if (!done) throw SwitchError(named(done.error().message));
     } catch (const StoreError& error) {
-      throw StoreError(fmt::format("the simulated network: {}", error.what()));
+      throw StoreError(named(error.what()));
     } catch (const BadValue& error) {
-      throw SwitchError(fmt::format("the simulated network: {}", error.what()));
+      throw SwitchError(named(error.what()));
     } catch (const SQLite::Exception& error) {
-      throw SwitchError(fmt::format("the simulated network: {}", error.what()));
+      throw SwitchError(named(error.what()));
     }
   }
 

@@ -19,6 +19,7 @@
 #include "db/sqlite/file_copy.h"
 #include "db/sqlite/locks.h"
 #include "db/sqlite/own_files.h"
+#include "db/sqlite/reading.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -136,14 +137,6 @@ Result<std::monostate> check_database_name(const std::string& path) {
   if (path == ":memory:" || path.rfind("file:", 0) == 0)
     return Error{Errc::usage, fmt::format("\"{}\" is not a file name", path), right};
   return std::monostate{};
-}
-
-Error as_ours(const SQLite::Exception& error, std::string_view doing) {
-  const int code = error.getErrorCode() & 0xFF;
-  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
-    return Error{Errc::busy, fmt::format("cannot {}: another program holds the database; nothing was changed", doing)};
-  }
-  throw StoreError(fmt::format("cannot {}: {}", doing, error.what()));
 }
 
 Result<Connection> Connection::open(const std::string& path, OpenMode mode, const FileKind& kind,

@@ -149,8 +149,4 @@ class ReadTransaction {
 /// Errc::usage for a name that a database must not have: `:memory:`, an empty name, and `file:`.
 [[nodiscard]] Result<std::monostate> check_database_name(const std::string& path);
 
-/// What the database said, as an error of ours: busy if a lock was not free. Throws StoreError for everything else.
-/// `doing` completes "cannot ...".
-[[nodiscard]] Error as_ours(const SQLite::Exception& error, std::string_view doing);
-
 }  // namespace paytower::db

@@ -1,5 +1,7 @@
-// Reads that see one state of the file, with the database's errors turned into ours.
+// What may be thrown inside db, turned into what leaves it (db/README 8).
 #pragma once
+
+#include <string_view>
 
 #include <SQLiteCpp/Exception.h>
 #include <fmt/core.h>
@@ -8,6 +10,10 @@
 #include "db/sqlite/connection.h"
 
 namespace paytower::db {
+
+/// What the database said, as an error of ours: busy if a lock was not free. Throws StoreError for everything else.
+/// `doing` completes "cannot ...".
+[[nodiscard]] Error as_ours(const SQLite::Exception& error, std::string_view doing);
 
 /// What `fn()` returns (std::monostate for void), or the refusal that it threw. Errc::database for a stored value that
 /// does not fit its column, busy as in as_ours(). Throws StoreError as that does.

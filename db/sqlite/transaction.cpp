@@ -31,13 +31,21 @@ void roll_back(Connection& connection) noexcept {
   throw StoreError(fmt::format("the database could not store this; what it holds now is not known: {}", what));
 }
 
-void run_body(Connection& connection, const std::function<void()>& body) {
+/// Runs `body()`, and turns a constraint that stops it into its refusal.
+void run_or_refuse(const std::function<void()>& body) {
   try {
     body();
   } catch (const SQLite::Exception& error) {
-    if (!is_constraint(error)) broken(connection, error.what());
-    roll_back(connection);
+    if (!is_constraint(error)) throw;
     refuse(refusal_of_constraint(error));
+  }
+}
+
+void run_body(Connection& connection, const std::function<void()>& body) {
+  try {
+    run_or_refuse(body);
+  } catch (const SQLite::Exception& error) {
+    broken(connection, error.what());
   } catch (const StoreError&) {
     connection.mark_broken();
     roll_back(connection);
@@ -86,26 +94,15 @@ void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviou
   transaction.commit();
 }
 
-std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn) {
-  const auto undo = [&] {
+Result<std::monostate> in_savepoint(Connection& connection, const std::function<void()>& fn) {
+  connection.prepared("SAVEPOINT one_payment").run();
+  auto done = result_of([&] { run_or_refuse(fn); });
+  if (!done) {
     if (!in_transaction(connection.database())) throw StoreError("SQLite ended the transaction by itself");
     connection.prepared("ROLLBACK TO one_payment").run();
-    connection.prepared("RELEASE one_payment").run();
-  };
-  connection.prepared("SAVEPOINT one_payment").run();
-  try {
-    fn();
-  } catch (const SQLite::Exception& error) {
-    if (!is_constraint(error)) throw;
-    Error refusal = refusal_of_constraint(error);
-    undo();
-    return refusal;
-  } catch (const RefusalError& refused) {
-    undo();
-    return refused.error();
   }
   connection.prepared("RELEASE one_payment").run();
-  return std::nullopt;
+  return done;
 }
 
 Error refusal_of_constraint(const SQLite::Exception& error) {

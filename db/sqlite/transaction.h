@@ -6,6 +6,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include <SQLiteCpp/Transaction.h>
 
@@ -43,9 +44,9 @@ template <typename Fn> [[nodiscard]] auto write_tx(Connection& connection, Write
 /// something. An exception from fn or from the COMMIT undoes all of it and goes on to the caller, who drops the file.
 void private_tx(SQLite::Database& database, SQLite::TransactionBehavior behaviour, const std::function<void()>& fn);
 
-/// Runs `fn()` in a savepoint of the open transaction. Nothing if it was done. The refusal if fn threw one, or a
-/// constraint stopped it: then its writes are undone, and only those. Other errors go on to the enclosing write_tx.
-[[nodiscard]] std::optional<Error> in_savepoint(Connection& connection, const std::function<void()>& fn);
+/// Runs `fn()` in a savepoint of the open transaction. A refusal that fn threw, or a constraint, undoes its writes, and
+/// only those, and is the result. Other errors go on to the enclosing write_tx.
+[[nodiscard]] Result<std::monostate> in_savepoint(Connection& connection, const std::function<void()>& fn);
 
 /// Whether a transaction is open on this connection.
 [[nodiscard]] bool in_transaction(SQLite::Database& database);

@@ -147,10 +147,10 @@ TEST_CASE("migrate: strict refuses, and says what cannot be read") {
   Opened opened(path, db::OpenMode::read_only);
   db::MigrateRequest asked = request();
   asked.strict = true;
-  const auto refused = db::Migrator(opened.connection, opened.lock).check(asked, {});
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == Errc::database);
-  CHECK(refused.error().message.find("record 50: record truncated in receipt") != std::string::npos);
+  const auto checked = db::Migrator(opened.connection, opened.lock).check(asked, {});
+  REQUIRE_FALSE(checked);
+  CHECK(checked.error().code == Errc::database);
+  CHECK(checked.error().message.find("record 50: record truncated in receipt") != std::string::npos);
 }
 
 TEST_CASE("migrate: versions that are not ours to touch") {

@@ -184,22 +184,22 @@ TEST_CASE("what leaves a write_tx undoes it, and the connection goes on") {
   const auto rows = [&] {
     return store.connection.database().execAndGet("SELECT count(*) FROM operator_words").getInt();
   };
-  const auto refused = db::write_tx(store.connection, store.lock, [&] {
+  const auto done = db::write_tx(store.connection, store.lock, [&] {
     insert();
     refuse(Errc::guarded, "no");
   });
-  CHECK(refused.error().code == Errc::guarded);
+  CHECK(done.error().code == Errc::guarded);
   CHECK_THROWS_AS((void)db::write_tx(store.connection, store.lock,
                                      [&] {
                                        insert();
                                        throw std::bad_alloc();
                                      }),
                   std::bad_alloc);
-  const auto constrained = db::write_tx(store.connection, store.lock, [&] {
+  const auto inserted = db::write_tx(store.connection, store.lock, [&] {
     insert();
     store.connection.database().exec("DELETE FROM operator_words");
   });
-  CHECK(constrained.error().code == Errc::conflict);
+  CHECK(inserted.error().code == Errc::conflict);
   CHECK(rows() == 0);
   CHECK_FALSE(store.connection.broken());
   const auto value = db::write_tx(store.connection, store.lock, [&] {
