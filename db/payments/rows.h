@@ -1,6 +1,7 @@
 // Rows of `payments` and `attempts` as the types of the domain.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -29,6 +30,11 @@ void check_proofs(const Payment& payment);
 /// One payment with its attempts. Throws BadValue.
 [[nodiscard]] std::optional<Payment> load_payment(Connection& connection, PaymentIndex index, bool omit_hops);
 
+/// An id as its column has it.
+[[nodiscard]] constexpr std::int64_t bits(AttemptId id) { return static_cast<std::int64_t>(id.value); }
+[[nodiscard]] constexpr std::optional<std::int64_t> bits(const std::optional<AttemptId>& id) {
+  return id ? std::optional(bits(*id)) : std::nullopt;
+}
 /// 8 bytes for each channel, big-endian; nothing if there are none.
 [[nodiscard]] std::optional<Bytes> encode_channels(const std::vector<ShortChannelId>& channels);
 /// Each route, with its length in 4 bytes before it; nothing if there are none.
