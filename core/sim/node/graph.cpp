@@ -133,7 +133,7 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
   const auto from = params.key("fromid");
   if (from && *from != own->key) params.refuse("fromid", "only routes from this node are found here");
   Json hops = Json::array();
-  if (question.demand.destination == own->key) return result_of(Json{{"route", std::move(hops)}});
+  if (question.demand.destination == own->key) return replied(Json{{"route", std::move(hops)}});
   if (!graph(turn.tx).find(question.demand.destination)) {
     throw CallError(RpcCode::invalid_params, unknown_payee_words(question.demand.destination));
   }
@@ -147,7 +147,7 @@ RpcOutcome RpcNode::getroute(Turn& turn, const Params& params) {
                         {"delay", hop.delay},
                         {"style", "tlv"}});
   }
-  return result_of(Json{{"route", std::move(hops)}});
+  return replied(Json{{"route", std::move(hops)}});
 }
 
 RpcOutcome RpcNode::listchannels(Turn& turn, const Params& params) {
@@ -170,7 +170,7 @@ RpcOutcome RpcNode::listchannels(Turn& turn, const Params& params) {
       list.push_back(direction_json(channel, side, keys));
     }
   }
-  return result_of(Json{{"channels", std::move(list)}});
+  return replied(Json{{"channels", std::move(list)}});
 }
 
 RpcOutcome RpcNode::listpeerchannels(Turn& turn, const Params& params) {
@@ -184,7 +184,7 @@ RpcOutcome RpcNode::listpeerchannels(Turn& turn, const Params& params) {
     if ((peer && json["peer_id"] != peer->hex()) || (id && channel.id != *id)) continue;
     list.push_back(std::move(json));
   }
-  return result_of(Json{{"channels", std::move(list)}});
+  return replied(Json{{"channels", std::move(list)}});
 }
 
 }  // namespace paytower::sim

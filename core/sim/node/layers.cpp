@@ -79,7 +79,7 @@ RpcOutcome RpcNode::create_layer(Turn& /*turn*/, const Params& params) {
   if (params.boolean("persistent").value_or(false)) params.refuse("persistent", "nothing is stored here");
   if (layers_.size() >= most_layers || !layers_.emplace(name, Layer{}).second)
     params.refuse("layer", "exists, or there are too many");
-  return result_of(Json{{"layers", Json::array({Json{{"layer", name}, {"persistent", false}}})}});
+  return replied(Json{{"layers", Json::array({Json{{"layer", name}, {"persistent", false}}})}});
 }
 
 RpcOutcome RpcNode::update_channel(Turn& /*turn*/, const Params& params) {
@@ -89,7 +89,7 @@ RpcOutcome RpcNode::update_channel(Turn& /*turn*/, const Params& params) {
   if (chosen.channels.size() + chosen.policies.size() >= limits::max_exclusions) params.refuse("layer", "is full");
   if (!enabled) {
     chosen.channels.push_back(channel);
-    return result_of(Json::object());
+    return replied(Json::object());
   }
   const auto base = params.msat("fee_base_msat");
   const auto proportional = params.u32("fee_proportional_millionths");
@@ -104,7 +104,7 @@ RpcOutcome RpcNode::update_channel(Turn& /*turn*/, const Params& params) {
   policy.htlc_min = *least;
   policy.htlc_max = *most;
   chosen.policies.push_back(policy);
-  return result_of(Json::object());
+  return replied(Json::object());
 }
 
 RpcOutcome RpcNode::list_layers(Turn& /*turn*/, const Params& params) {
@@ -129,7 +129,7 @@ RpcOutcome RpcNode::list_layers(Turn& /*turn*/, const Params& params) {
     });
     list.push_back(Json{{"layer", name}, {"persistent", false}, {"constraints", std::move(constraints)}});
   }
-  return result_of(Json{{"layers", std::move(list)}});
+  return replied(Json{{"layers", std::move(list)}});
 }
 
 RpcOutcome RpcNode::inform_channel(Turn& turn, const Params& params) {
@@ -154,7 +154,7 @@ RpcOutcome RpcNode::inform_channel(Turn& turn, const Params& params) {
                         {"timestamp", seconds_of(lesson.at)},
                         {"maximum_msat", lesson.amount.value() - 1}});
   }
-  return result_of(Json{{"constraints", std::move(made)}});
+  return replied(Json{{"constraints", std::move(made)}});
 }
 
 RpcOutcome RpcNode::age_layer(Turn& /*turn*/, const Params& params) {
@@ -163,7 +163,7 @@ RpcOutcome RpcNode::age_layer(Turn& /*turn*/, const Params& params) {
   if (cutoff > static_cast<std::uint64_t>(INT64_MAX / ns_per_second)) params.refuse("cutoff", "should be a time");
   const std::size_t before = chosen.constraints->size();
   chosen.constraints->forget_before(UnixNs{static_cast<std::int64_t>(cutoff) * ns_per_second});
-  return result_of(Json{{"layer", *params.text("layer")}, {"num_removed", before - chosen.constraints->size()}});
+  return replied(Json{{"layer", *params.text("layer")}, {"num_removed", before - chosen.constraints->size()}});
 }
 
 RpcOutcome RpcNode::disable_node(Turn& /*turn*/, const Params& params) {
@@ -171,7 +171,7 @@ RpcOutcome RpcNode::disable_node(Turn& /*turn*/, const Params& params) {
   const PublicKey node = *params.key("node");
   if (chosen.nodes.size() >= limits::max_exclusions) params.refuse("layer", "is full");
   chosen.nodes.push_back(node);
-  return result_of(Json::object());
+  return replied(Json::object());
 }
 
 RpcOutcome RpcNode::remove_layer(Turn& /*turn*/, const Params& params) {
@@ -179,7 +179,7 @@ RpcOutcome RpcNode::remove_layer(Turn& /*turn*/, const Params& params) {
   const std::string name = *params.text("layer");
   layers_.erase(name);
   std::erase_if(reservations_, [&name](const Reservation& one) { return one.layer == name; });
-  return result_of(Json::object());
+  return replied(Json::object());
 }
 
 std::vector<RpcNode::Reservation> RpcNode::read_reservations(const Params& params) const {
@@ -208,7 +208,7 @@ RpcOutcome RpcNode::reserve(Turn& turn, const Params& params) {
     one.command = reserve_commands_;
     reservations_.push_back(std::move(one));
   }
-  return result_of(Json::object());
+  return replied(Json::object());
 }
 
 /// Takes back one hop after the other. If one is unknown, those before it stay taken back.
@@ -221,7 +221,7 @@ RpcOutcome RpcNode::unreserve(Turn& /*turn*/, const Params& params) {
       throw CallError(RpcCode::invalid_params, fmt::format("Unknown reservation for {}", text_of(one.channel)));
     reservations_.erase(found);
   }
-  return result_of(Json::object());
+  return replied(Json::object());
 }
 
 /// Reservations in layers are not shown.
@@ -234,7 +234,7 @@ RpcOutcome RpcNode::list_reservations(Turn& turn, const Params& /*params*/) {
                         {"age_in_seconds", (turn.moment.mono.value - one.since.value) / ns_per_second},
                         {"command_id", fmt::format("\"askrene-reserve#{}\"", one.command)}});
   }
-  return result_of(Json{{"reservations", std::move(list)}});
+  return replied(Json{{"reservations", std::move(list)}});
 }
 
 Room RpcNode::room(LedgerTx& tx, const std::vector<std::string>& layers, bool limits) const {
@@ -311,7 +311,7 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
                           {"final_cltv", question.demand.final_cltv_delta},
                           {"path", path_json(route)}});
   }
-  return result_of(Json{{"probability_ppm", likely}, {"routes", std::move(routes)}});
+  return replied(Json{{"probability_ppm", likely}, {"routes", std::move(routes)}});
 }
 
 }  // namespace paytower::sim

@@ -240,7 +240,7 @@ RpcOutcome RpcNode::listsendpays(Turn& turn, const Params& params) {
     if (list.size() >= range.limit) break;
     if (!status || *status == state_name(row.state)) list.push_back(row_json(row));
   }
-  return result_of(Json{{"payments", std::move(list)}});
+  return replied(Json{{"payments", std::move(list)}});
 }
 
 RpcOutcome RpcNode::listhtlcs(Turn& turn, const Params& params) {
@@ -264,7 +264,7 @@ RpcOutcome RpcNode::listhtlcs(Turn& turn, const Params& params) {
         list.push_back(std::move(json));
         return true;
       });
-  return result_of(Json{{"htlcs", std::move(list)}});
+  return replied(Json{{"htlcs", std::move(list)}});
 }
 
 RpcOutcome RpcNode::listchannelmoves(Turn& turn, const Params& params) {
@@ -292,7 +292,7 @@ RpcOutcome RpcNode::listchannelmoves(Turn& turn, const Params& params) {
         list.push_back(std::move(json));
         return true;
       });
-  return result_of(Json{{"channelmoves", std::move(list)}});
+  return replied(Json{{"channelmoves", std::move(list)}});
 }
 
 RpcOutcome RpcNode::wait(Turn& turn, const Params& params) {
@@ -309,7 +309,7 @@ RpcOutcome RpcNode::wait(Turn& turn, const Params& params) {
   });
   if (counter == wait_indexes.end()) params.refuse("indexname", "should be 'created', 'updated' or 'deleted'");
   const std::uint64_t present = counter->counter ? static_cast<std::uint64_t>(turn.tx.number(*counter->counter)) : 0;
-  if (present >= value) return result_of(Json{{"subsystem", subsystem}, {index, present}});
+  if (present >= value) return replied(Json{{"subsystem", subsystem}, {index, present}});
   if (!counter->counter) return RpcSilence{};  // it never changes
   RpcWait wait;
   wait.kind = RpcWait::Kind::counter;

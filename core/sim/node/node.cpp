@@ -302,7 +302,7 @@ RpcOutcome RpcNode::getinfo(Turn& turn, const Params& /*params*/) {
   json["our_features"] =
       Json{{"init", "0898880a8a59a1"}, {"node", "8898880a8a59a1"}, {"channel", ""}, {"invoice", "02000002024100"}};
   if (faults_.traits().lag_blocks != 0) json["warning_lightningd_sync"] = "Still loading latest blocks from bitcoind.";
-  return result_of(std::move(json));
+  return replied(std::move(json));
 }
 
 RpcOutcome RpcNode::help(Turn& /*turn*/, const Params& params) {
@@ -316,18 +316,18 @@ RpcOutcome RpcNode::help(Turn& /*turn*/, const Params& params) {
     list.push_back(Json{{"command", usage}});
   }
   if (list.empty()) throw CallError(RpcCode::method_not_found, fmt::format("Unknown command '{}'", *wanted));
-  return result_of(Json{{"help", std::move(list)}, {"format-hint", "simple"}});
+  return replied(Json{{"help", std::move(list)}, {"format-hint", "simple"}});
 }
 
 /// There is nothing to notify about.
 RpcOutcome RpcNode::notifications(Turn& /*turn*/, const Params& params) {
   (void)params.boolean("enable");
-  return result_of(Json::object());
+  return replied(Json::object());
 }
 
 RpcOutcome RpcNode::stop(Turn& /*turn*/, const Params& /*params*/) {
   stop_asked_ = true;
-  return result_of(Json{{"result", "Shutdown complete"}});
+  return replied(Json{{"result", "Shutdown complete"}});
 }
 
 /// A simulated network has no second node that could be asked for an invoice, so this one lets another node make it.
@@ -348,13 +348,13 @@ RpcOutcome RpcNode::invoice(Turn& turn, const Params& params) {
   json["bolt11"] = made->text;
   json["payment_secret"] = kept->secret.hex();
   json["created_index"] = turn.tx.number(Number::invoices_made);
-  return result_of(std::move(json));
+  return replied(std::move(json));
 }
 
 RpcOutcome RpcNode::decode(Turn& /*turn*/, const Params& params) {
   const auto decoded = decode_invoice(*params.text("string"));
   if (!decoded) params.refuse("string", "Bad bech32 string");
-  return result_of(invoice_json(*decoded));
+  return replied(invoice_json(*decoded));
 }
 
 }  // namespace paytower::sim

@@ -147,8 +147,8 @@ bool RpcNode::is_fence(const RpcCall& call) {
 
 CallReply send_answer(LedgerTx& tx, const Handover* handover, const SendResult& result) {
   switch (result.kind) {
-    case SendResult::Kind::pending: return result_of(pending_json(*result.row));
-    case SendResult::Kind::complete: return result_of(row_json(*result.row));
+    case SendResult::Kind::pending: return replied(pending_json(*result.row));
+    case SendResult::Kind::complete: return replied(row_json(*result.row));
     case SendResult::Kind::busy:
     case SendResult::Kind::exists:
       return reply_of(CallError(static_cast<RpcCode>(result.code), result.failure.message));
@@ -175,7 +175,7 @@ RpcOutcome RpcNode::sendpay(Turn& turn, const Params& params) {
   const SendResult sent = turn.engine.send(handover, options_of(turn.met));
   if (!sent.by_channel) return send_answer(turn.tx, &handover, sent);
   turn.engine.add_refused_row(handover, sent.failure);
-  return result_of(pending_json(*turn.tx.row(key)));
+  return replied(pending_json(*turn.tx.row(key)));
 }
 
 /// An amount that no channel holds: the row is made and fails at once, unless something of the hash is in the way.
@@ -191,7 +191,7 @@ RpcOutcome RpcNode::fence(Turn& turn, const Handover& handover) {
     } else {
       turn.engine.add_refused_row(handover, tried.failure);
     }
-    reply = result_of(pending_json(*turn.tx.row(key)));
+    reply = replied(pending_json(*turn.tx.row(key)));
   } else {
     if (tried.by_channel) tried.failure.message = "First peer not ready";
     reply = send_answer(turn.tx, &handover, tried);
@@ -207,7 +207,7 @@ std::optional<CallReply> payment_answer(LedgerTx& tx, const AttemptKey& key, boo
   }
   switch (row->state) {
     case RowState::pending: return std::nullopt;
-    case RowState::complete: return result_of(row_json(*row));
+    case RowState::complete: return replied(row_json(*row));
     case RowState::failed: break;
   }
   return reply_of(payment_error(tx, *row, live));
@@ -256,7 +256,7 @@ std::optional<RpcOutcome> RpcNode::settle(LedgerTx& tx, const RpcWait& wait, con
                               {"payment_hash", row.key.hash.hex()}};
     }
   }
-  return result_of(std::move(json));
+  return replied(std::move(json));
 }
 
 RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
@@ -292,7 +292,7 @@ RpcOutcome RpcNode::delpay(Turn& turn, const Params& params) {
   }
   // The node does not count it when it deletes a hash as a whole (cln/README 8).
   if (group) turn.tx.set_number(Number::payments_deleted, turn.tx.number(Number::payments_deleted) + 1);
-  return result_of(Json{{"payments", std::move(deleted)}});
+  return replied(Json{{"payments", std::move(deleted)}});
 }
 
 }  // namespace paytower::sim

@@ -55,7 +55,7 @@ struct RpcNode::Method {
   bool writes = false;
 };
 
-inline CallReply result_of(Json body) { return CallReply{false, std::move(body)}; }
+inline CallReply replied(Json body) { return CallReply{false, std::move(body)}; }
 
 /// Seconds since 1970, as the node prints times.
 [[nodiscard]] inline std::int64_t seconds_of(UnixNs at) { return at.value / ns_per_second; }
