@@ -10,7 +10,7 @@ packing="dpkg-dev file"
 test="clang clang-format-14 libclang-rt-14-dev llvm doctest-dev librapidcheck-dev libbenchmark-dev mandoc strace faketime sqlite3 python3
       bash fish zsh systemd $packing"
 
-campaign="clang-tidy valgrind libc6-dbg mmdebstrap hyperfine"
+campaign="clang-tidy valgrind libc6-dbg mmdebstrap hyperfine g++-aarch64-linux-gnu qemu-user-static"
 
 wanted=""
 for set in "$@"; do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tests: installs what is needed, builds, runs. `sh tests/run.sh fast` is the fast ring: one build, the tests of under two
 # minutes. Without a word: all tests, with clang under AddressSanitizer and UBSan, fuzz targets included, and with g++. `full` adds
-# what takes longer than that: clang-tidy, valgrind, the program of one file, and the README in a bare Debian 12, which needs root.
+# what takes longer than that: clang-tidy, valgrind, the program of one file, arm64, and the README in a bare Debian 12; it needs root.
 set -eu
 cd "$(dirname "$0")/.."
 ring=${1:-all}
@@ -36,5 +36,6 @@ if [ "$ring" = full ]; then
   PAYTOWER_BINARY="$build/gcc/paytower" sh tests/memcheck.sh
   sh tests/tidy.sh "$build/gcc"
   sh tests/self_contained.sh "$build/self-contained"
+  sh tests/cross_arm64.sh "$build/arm64"
   sh tests/bare_root.sh
 fi
