@@ -16,6 +16,17 @@ namespace paytower::cli {
 
 namespace {
 
+/// R10: no claim about what was stored. But R1: an HTLC leaves after its record was stored, so it is known whether this
+/// call may have sent one.
+Error unstored(const StoreError& error, const Output& output, const Command* called) {
+  Error told{Errc::database, error.what(), "paytower check"};
+  if (called == nullptr || !called->pays) return told;
+  told.message +=
+      output.htlc_noted() ? "; an HTLC that was recorded before may be in flight" : "; this call has sent no HTLC";
+  if (output.htlc_noted()) told.hint = "paytower resume";
+  return told;
+}
+
 /// What a command threw becomes one error line, and the exit code that tells a script what it may do.
 ExitCode explain(Output& output, const Command* called) {
   const std::string_view command = called != nullptr ? called->name : std::string_view();
@@ -30,8 +41,7 @@ ExitCode explain(Output& output, const Command* called) {
       return output.fail(interrupted_report(signal, std::nullopt));
     return output.fail(report_of(with_next_step(refusal.error(), command)));
   } catch (const StoreError& error) {
-    // R10: no claim about what was stored.
-    return output.fail(report_of(Error{Errc::database, error.what(), "paytower check"}));
+    return output.fail(report_of(unstored(error, output, called)));
   } catch (const SwitchError& error) {
     return output.fail(report_of(with_next_step(Error{Errc::switch_unavailable, error.what()}, command)));
   } catch (const OutputError& error) {

@@ -76,6 +76,7 @@ struct Command {
   bool database = true;                       ///< works with the payment database
   bool asks_switch = false;                   ///< works with the switch
   bool only_shows = false;                    ///< a reader who leaves early (`| head`) misses nothing that counts
+  bool pays = false;                          ///< makes HTLCs
   std::shared_ptr<void> (*make)() = nullptr;  ///< its options, empty
   /// Takes the words, and refuses combinations of flags.
   void (*take)(void* options, const Given& given) = nullptr;

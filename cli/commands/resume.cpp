@@ -432,6 +432,7 @@ constexpr Command resume_command = command<ResumeOptions, take, run>({
                 "  paytower resume 3f9c0d12ab8e --wait 10m\n"
                 "  paytower resume --no-retry --quiet",
     .asks_switch = true,
+    .pays = true,
 });
 
 }  // namespace paytower::cli

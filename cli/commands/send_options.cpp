@@ -252,6 +252,7 @@ constexpr Command send_command = command<SendOptions, take, run_send>({
                 "  paytower send lnbc2500u1pvjlu... --yes --json | jq -r .payment_preimage\n"
                 "  paytower send --batch payroll.ndjson --yes --idempotent > results.ndjson",
     .asks_switch = true,
+    .pays = true,
 });
 
 }  // namespace paytower::cli

@@ -91,6 +91,9 @@ class Output {
   }
   /// From now on the call is about this payment: errors that name none name it.
   void speak_of(const PaymentHash& hash) { subject_ = hash; }
+  /// From now on an HTLC that this call has recorded may be out.
+  void note_htlc() { htlc_noted_ = true; }
+  [[nodiscard]] bool htlc_noted() const { return htlc_noted_; }
 
   /// Can a question be asked? stdin and stderr are TTYs and --no-input was not given.
   [[nodiscard]] bool can_ask() const { return can_ask_; }
@@ -114,6 +117,7 @@ class Output {
   OutputSetup setup_;
   std::string pending_;
   std::optional<PaymentHash> subject_;
+  bool htlc_noted_ = false;
   bool stdout_tty_ = false;
   bool can_ask_ = false;
   bool stdout_color_ = false;

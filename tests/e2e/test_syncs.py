@@ -1,6 +1,8 @@
 """Goal: a settled single-attempt payment costs two durable commits in the payments database, and each stands where R1 wants
-it; nothing else is synced. Method: strace counts every call that syncs, by the file that it names."""
+it; nothing else is synced; a full disk is told with what it means for the money. Method: strace counts every call that syncs, by
+the file that it names, and lets writes fail."""
 
+import collections
 import os
 import re
 import subprocess
@@ -60,6 +62,34 @@ class Syncs(World):
         last_commit = max(i for i, line in enumerate(lines[:first_word]) if re.search(r"f(data)?sync\(\d+<[^>]*payments\.db-wal>", line))
         wrote_after = [line for line in lines[last_commit:first_word] if re.search(r"pwrite64\(\d+<[^>]*payments\.db-wal>", line)]
         self.assertEqual(wrote_after, [])
+
+
+class FullDisk(World):
+    """Each write to the database's log fails once. The error says whether an HTLC may be out, and the network's ledger agrees."""
+
+    def test_it_says_whether_money_may_have_moved(self):
+        self.ok("send", self.invoice(), "--yes")
+        said = collections.Counter()
+        for n in range(1, 200):
+            invoice = self.invoice()
+            payment_hash = self.hash_of(invoice)
+            command = ["strace", "-f", "-o", os.devnull, "-P", self.db + "-wal", "-e", f"inject=pwrite64:error=ENOSPC:when={n}+", harness.BINARY, "send", invoice, "--yes"]
+            done = subprocess.run(command, env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=120)
+            if done.returncode == harness.OK:
+                break
+            with self.subTest(write=n):
+                self.assertEqual(done.returncode, harness.DATABASE, done)
+                self.assertIn("database or disk is full", done.stderr)
+                moved = bool(self.ledger(payment_hash))
+                self.assertEqual("this call has sent no HTLC" in done.stderr, not moved, done)
+                self.assertEqual("an HTLC that was recorded before may be in flight" in done.stderr, moved, done)
+                self.assertIn("hint: paytower " + ("resume" if moved else "check"), done.stderr)
+                said[moved] += 1
+                self.assertIn(self.run_it("resume", "--all").code, (harness.OK, harness.FAILED))
+                self.assertLessEqual(len([row for row in self.ledger(payment_hash) if row["state"] == "settled"]), 1)
+        print(f"a full disk: nothing sent {said[False]}, perhaps in flight {said[True]}")
+        self.assertGreater(said[False], 0)
+        self.assertGreater(said[True], 0)
 
 
 if __name__ == "__main__":
