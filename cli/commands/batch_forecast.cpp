@@ -54,8 +54,12 @@ Error over_total(const char* flag, Msat sum, Msat most) {
       "paytower send --help"};
 }
 
-void refuse_over(const char* flag, const std::optional<Msat>& most, Msat sum) {
-  if (most && sum > *most) throw RefusalError(over_total(flag, sum, *most));
+std::optional<Error> over_totals(const BatchOptions& options, const BatchSums& sums) {
+  if (options.max_total && sums.amount > *options.max_total)
+    return over_total("max-total", sums.amount, *options.max_total);
+  if (options.max_fee_total && sums.fee_limits > *options.max_fee_total)
+    return over_total("max-fee-total", sums.fee_limits, *options.max_fee_total);
+  return std::nullopt;
 }
 
 std::optional<Error> objection_of_switch(PaymentRequest& request, const std::optional<std::string>& routes_file,
@@ -105,6 +109,12 @@ Rehearsed rehearse(Session& session, const BatchOptions& options, Database* data
   return rehearsed;
 }
 
+/// What a line counts as that would not be begun.
+std::uint64_t BatchSums::*what_instead(const Rehearsed& end) {
+  if (end.error) return end.error->code == Errc::already_paid ? &BatchSums::paid_before : &BatchSums::refused;
+  return end.code == ExitCode::ok ? &BatchSums::paid_before : &BatchSums::in_flight;
+}
+
 /// How the lines of a dry run are told.
 class Rehearsal {
  public:
@@ -119,9 +129,11 @@ class Rehearsal {
     end.error = forecast.error;
     if (forecast.error) end.code = exit_code_of(forecast.error->code);
     if (forecast.in_flight) end.code = ExitCode::outcome_unknown;
-    if (forecast.would_pay() && node_ != nullptr)
+    if (forecast.would_pay() && node_ != nullptr) {
       end = rehearse(session_, options_, database_, *node_, observer_, *forecast.wanted);
-    if (!end.why_not.empty()) ++would_fail_;
+      if (!end.why_not.empty()) ++would_fail_;
+      if (end.planned.empty() && end.why_not.empty()) forecaster_.recount(forecast, what_instead(end));
+    }
     fees_ = plus_at_most(fees_, fees_of(end.planned));
     if (badness(end.code) > badness(worst_)) worst_ = end.code;
     print(forecast, end);
@@ -129,6 +141,8 @@ class Rehearsal {
 
   ExitCode finish() {
     const BatchSums& sums = forecaster_.sums();
+    const auto over = over_totals(options_, sums);
+    if (over && badness(exit_code_of(over->code)) > badness(worst_)) worst_ = exit_code_of(over->code);
     Json json;
     json["dry_run"] = true;
     json["exit_code"] = number(worst_);
@@ -145,7 +159,9 @@ class Rehearsal {
     json["fee_limit_msat"] = msat_json(sums.fee_limits);
     session_.output.result(fmt::format("{}\n", dump(json)));
     session_.output.flush();
-    session_.output.note(fmt::format("{}. Nothing was sent or stored.", sums.text()));
+    session_.output.note(fmt::format("{}{}. Nothing was sent or stored.", sums.text(),
+                                     would_fail_ > 0 ? fmt::format("; {} would fail", grouped(would_fail_)) : ""));
+    if (over) session_.output.error(report_of(*over));
     return worst_;
   }
 
@@ -284,6 +300,15 @@ std::optional<Error> Forecaster::objection(const Submission& wanted) const {
   return over_day(options_.allowed, wanted.request, spent_);
 }
 
+void Forecaster::recount(const LineForecast& line, std::uint64_t BatchSums::*as) {
+  const RouteDemand& demand = line.wanted->request.demand;
+  --sums_.would_pay;
+  ++(sums_.*as);
+  spent_ = checked_sub(spent_, demand.amount).value_or(Msat{});
+  sums_.amount = checked_sub(sums_.amount, demand.amount).value_or(Msat{});
+  sums_.fee_limits = checked_sub(sums_.fee_limits, demand.fee_limit).value_or(Msat{});
+}
+
 void Forecaster::count(const LineForecast& line) {
   ++sums_.lines;
   const auto refused_as = [&line](Errc code) { return line.error && line.error->code == code; };
@@ -308,8 +333,7 @@ void confirm_batch(const BatchOptions& options, Session& session, Database* data
                    const Result<IdentityAnswer>& reached) {
   if (options.yes && !options.max_total && !options.max_fee_total) return;
   const BatchSums sums = sums_of(options, session, database, reached);
-  refuse_over("max-total", options.max_total, sums.amount);
-  refuse_over("max-fee-total", options.max_fee_total, sums.fee_limits);
+  if (auto over = over_totals(options, sums)) refuse(*std::move(over));
   if (options.yes || sums.would_pay == 0) return;
   if (!ask_yes(fmt::format("Pay {}?", sums.text()))) refuse(Errc::not_confirmed, "not confirmed; nothing was sent");
 }

@@ -47,6 +47,8 @@ class Forecaster {
   Forecaster(const BatchOptions& options, Session& session, Database* database, const Result<IdentityAnswer>& reached);
 
   [[nodiscard]] LineForecast judge(const InputLine& line);
+  /// The driver has found more about this line: it would not be begun.
+  void recount(const LineForecast& line, std::uint64_t BatchSums::*as);
   [[nodiscard]] const BatchSums& sums() const { return sums_; }
 
  private:

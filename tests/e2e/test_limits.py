@@ -142,11 +142,34 @@ class Limits(World):
                          {"lines": 6, "would_pay": 2, "would_fail": 1, "paid_before": 1, "in_flight": 1, "doubled": 1, "expired": 0, "refused": 1})
         self.assertEqual((sums["value_msat"], sums["fee_limit_msat"], sums["fee_msat"]), (700_000, 5_000, lines[3]["fee_msat"]))
         self.assertIn("Nothing was sent or stored.", outcome.err)
+        self.assertIn("2 payments of 700 sat together, fees at most 5 sat; 1 paid before, 1 in flight, 1 of a hash that stands in an earlier line, "
+                      "1 refused; 1 would fail.", outcome.err)
         again = self.expect(harness.REFUSED, "send", "--batch", path, "--dry-run")
         codes = [json.loads(line)["exit_code"] for line in again.out.splitlines()[:-1]]
         self.assertEqual(codes, [2, 5, 5, 0, 5, 3])
         self.assertEqual(self.ledger(), before)
         self.assertEqual(len(self.payments()), 2)
+
+    def test_a_rehearsal_keeps_to_the_totals(self):
+        """As the call itself would be refused, its rehearsal is."""
+        path = self.write_batch([{"invoice": self.invoice("100sat")} for _ in range(3)])
+        for flag, value in (("--max-total", "200sat"), ("--max-fee-total", "1sat")):
+            with self.subTest(flag):
+                outcome = self.expect(harness.REFUSED, "send", "--batch", path, "--dry-run", flag, value)
+                self.assertEqual(json.loads(outcome.out.splitlines()[-1])["exit_code"], harness.REFUSED)
+                self.assertIn(f"{flag} allows", outcome.err)
+        self.ok("send", "--batch", path, "--dry-run", "--max-total", "300sat", "--max-fee-total", "15sat")
+
+    def test_what_the_node_knows_counts_in_the_sums(self):
+        """A new database does not know what the node has paid; the driver finds out."""
+        path = self.write_batch([{"invoice": self.invoice("100sat")} for _ in range(2)])
+        self.ok("send", "--batch", path, "--yes")
+        new = {"PAYTOWER_DB": self.db + ".new"}
+        for flags, code in (([], harness.REFUSED), (["--idempotent"], harness.OK)):
+            with self.subTest(flags):
+                outcome = self.expect(code, "send", "--batch", path, "--dry-run", *flags, env=new)
+                sums = json.loads(outcome.out.splitlines()[-1])
+                self.assertEqual((sums["would_pay"], sums["paid_before"], sums["value_msat"]), (0, 2, 0))
 
     def test_a_rehearsal_leaves_no_database(self):
         path = self.write_batch([{"invoice": self.invoice("10sat")}])
