@@ -94,9 +94,14 @@ void print_text(const db::MigrateReport& report, SQLite::Database& database, boo
   const auto& counts = report.counts;
   for (const db::StepName& step : report.applied)
     output.line(fmt::format("{} step {} ({})", dry_run ? "Would apply" : "Applied", step.version, step.name));
-  output.line(fmt::format("{} read: {}, {}, {} unreadable; {}", counted(counts.read, "record"),
-                          counted(counts.migrated, "payment"), counted(counts.duplicates, "duplicate"),
-                          counts.quarantined, counted(counts.guards, "blocked hash")));
+  // Only the oldest version, and lnd, have records that have to be read.
+  if (!report.applied.empty() && report.from_version > 1) {
+    output.line("Every payment is kept as it is.");
+  } else {
+    output.line(fmt::format("{} read: {}, {}, {} unreadable; {}", counted(counts.read, "record"),
+                            counted(counts.migrated, "payment"), counted(counts.duplicates, "duplicate"),
+                            counts.quarantined, counted(counts.guards, "blocked hash")));
+  }
   if (counts.guards_resolved > 0) {
     output.line(fmt::format("{} no longer blocked as in flight: the end is known now.",
                             counted(counts.guards_resolved, "hash")));

@@ -45,6 +45,18 @@ class Upgrade(harness.World):
         database.close()
         return version
 
+    def test_what_has_no_old_records_is_not_said_to_have_none(self):
+        """From version 2 on no record has to be read: "0 payments" would look as if all of them were lost."""
+        kept = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "schema", "version2.db")
+        shutil.copy(kept, self.db)
+        os.chmod(self.db, 0o600)
+        with sqlite3.connect(self.db) as database:
+            before = database.execute("SELECT count(*) FROM payments").fetchone()[0]
+        told = self.run_it("migrate")
+        self.assertIn("Every payment is kept as it is.\n", told.out)
+        self.assertNotIn("0 payments", told.out)
+        self.assertEqual(len(self.payments()), before)
+
     def test_it_is_a_script_with_all_its_steps(self):
         self.assertTrue(SCRIPT.startswith("#!/bin/sh\n"))
         for step in ("migrate --status", "migrate --dry-run", "migrate --backup", "check", "roll back"):
