@@ -151,8 +151,12 @@ bool may_start(const LookFinding& finding, const Payment& payment) {
 /// apart, does not contradict it: such a record never ends; a warning says what it blocks, and it is returned.
 WhyOpen look_first(Session& session, Database& database, const Payment& payment, const StoreKnowledge& knowledge,
                    bool guard) {
-  if (!session.global.switch_address) return {};
   const PaymentHash& hash = payment.request.hash;
+  if (!session.global.switch_address) {
+    session.output.warn("no --switch is named, so the node was not asked; your decision is stored without its answer",
+                        hash);
+    return {};
+  }
   const bool paid = payment.proof().has_value();
   Witness witness(session, database, payment, knowledge);
   auto seen = witness.look();

@@ -345,7 +345,10 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
     for (const DriveResult& result : results) {
       if (result.end != DriveEnd::unavailable) continue;
       const Error lost{Errc::switch_unavailable, "the switch cannot be reached; nothing was changed"};
-      return session.output.fail(report_of(result.error.value_or(lost)));
+      Error told = with_next_step(result.error.value_or(lost), "resume");
+      told.message += fmt::format("; {} open: do not pay {} by other means", counted(summary.unavailable, "payment"),
+                                  summary.unavailable == 1 ? "it" : "them");
+      return session.output.fail(report_of(told));
     }
   }
   if (!open && !any_old && summary.busy > 0) {

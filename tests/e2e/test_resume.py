@@ -61,6 +61,8 @@ class Resume(World):
         # With the node away, and while another paytower has it.
         away = self.expect(harness.UNAVAILABLE, "resume", "--quiet", "--warn-after", "1ms", env={"PAYTOWER_SWITCH": "cln:/nowhere"})
         self.assertIn("100 sat open for", away.err)
+        loud = self.expect(harness.UNAVAILABLE, "resume", env={"PAYTOWER_SWITCH": "cln:/nowhere"})
+        self.assertIn("; 1 payment open: do not pay it by other means\nhint: paytower config\n", loud.err)
         other = self.popen("resume", "--wait", "forever")
         self.wait_until(lambda: self.run_it("resume", "--quiet", "--wait", "1s").code == harness.BUSY)
         for args in (("resume",), ("resume", payment_hash)):
