@@ -350,13 +350,24 @@ class ForgetfulNode(NodeUsers):
                     self.heal_and_judge(self.hash_of(invoice), spec, erased=True)
         self.report("forgotten")
 
+    def pay_before_the_fault(self, name, faults):
+        """Pays once, with a new database each time, because the node's counters have changed. A payment that needs a second HTLC meets
+        the fault itself, and is then told the truth."""
+        for n in range(4):
+            self.db = self.env["PAYTOWER_DB"] = os.path.join(self.folder, f"{name}.{n}.db")
+            self.start(faults)
+            first = self.run_it("send", self.invoice("100sat"), "--yes")
+            if first.code == harness.OK:
+                return
+            self.assertEqual(first.code, harness.DATABASE, first)
+            self.assertIn("old backup", first.err)
+        self.fail("each payment needs a second HTLC")
+
     def test_a_node_from_an_older_copy_of_itself(self):
         occasions = ["after-sendpay:2", "waitsendpay:2", "after-waitsendpay:2", "end:2", "fence:1", "after-fence:1"]
         for occasion in occasions:
             with self.subTest(occasion=occasion):
-                self.db = self.env["PAYTOWER_DB"] = os.path.join(self.folder, occasion + ".db")  # a new database each time, because the node's counters have changed
-                self.start(f"save=old@getinfo:1,restore=old@{occasion}" + (",ignore@sendpay:2" if "fence" in occasion else ""))
-                self.ok("send", self.invoice("100sat"), "--yes")
+                self.pay_before_the_fault(occasion, f"save=old@getinfo:1,restore=old@{occasion}" + (",ignore@sendpay:2" if "fence" in occasion else ""))
                 invoice = self.invoice("100sat", "--hold", "200ms")
                 self.step("send", invoice, "--yes", "--wait", "2s", *(["--timeout", "1s"] if "fence" in occasion else []))
                 payment_hash = self.hash_of(invoice)
