@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <fmt/core.h>
@@ -71,6 +73,14 @@ std::unique_ptr<SwitchHandle> open_lnd(const SwitchAddress& address, Clock& cloc
   return std::make_unique<LndHandle>(value_of(lnd::find_lnd(address.place, files)), clock);
 }
 
+std::optional<Error> objection_to_socket(const std::string& path) {
+  std::error_code unseen;
+  if (std::filesystem::is_directory(path, unseen))
+    return usage(
+        fmt::format("{} is a folder; name the socket in it, such as {}/bitcoin/lightning-rpc", in_quotes(path), path));
+  return socket_path_objection(path);
+}
+
 std::optional<Error> any_place(const std::string& /*place*/) { return std::nullopt; }
 
 constexpr std::array<std::string_view, 1> cln_flags{"node-user"};
@@ -84,7 +94,7 @@ constexpr std::array<SwitchKind, 3> kinds{{
         .flags = cln_flags,
         .simulated = false,
         .inquiry = "lightning-cli -k listsendpays payment_hash=",
-        .objection = socket_path_objection,
+        .objection = objection_to_socket,
         .open = open_cln,
     },
     {
@@ -139,6 +149,7 @@ Result<SwitchAddress> read_switch_address(std::string_view text) {
   const std::string_view place = text.substr(std::min(colon + 1, text.size()));
   for (const SwitchKind& kind : kinds) {
     if (kind.name != text.substr(0, colon) || place.empty()) continue;
+    if (auto objection = objection_to_home(place)) return *std::move(objection);
     if (auto objection = kind.objection(std::string(place))) return *std::move(objection);
     return SwitchAddress{&kind, std::string(place)};
   }

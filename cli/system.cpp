@@ -143,6 +143,11 @@ Result<std::uint32_t> user_id(const std::string& name_or_number) {
   return Error{Errc::usage, fmt::format("there is no user \"{:.80}\" on this machine", name_or_number), "id"};
 }
 
+std::optional<Error> objection_to_home(std::string_view path) {
+  if (path != "~" && path.substr(0, 2) != "~/") return std::nullopt;
+  return usage(fmt::format("\"{:.80}\" begins with ~, which only a shell replaces: write the whole path", path));
+}
+
 std::optional<Error> socket_path_objection(const std::string& path) {
   constexpr std::size_t most = sizeof(sockaddr_un{}.sun_path) - 1;
   if (path.size() <= most) return std::nullopt;

@@ -63,6 +63,8 @@ class SystemRandomness final : public Randomness {
 /// The id of the user with this name, or of this number. Usage refusal when there is no such user.
 [[nodiscard]] Result<std::uint32_t> user_id(const std::string& name_or_number);
 
+/// A path that a config file or a flag names with ~, as only a shell reads it.
+[[nodiscard]] std::optional<Error> objection_to_home(std::string_view path);
 /// Why this path is too long for the address of a Unix socket. A relative path counts as given: `cd` makes it shorter.
 [[nodiscard]] std::optional<Error> socket_path_objection(const std::string& path);
 

@@ -114,6 +114,7 @@ void read_places(GlobalOptions& global, Values values, const Given& given) {
   if (!given.command->database && !given.said("db")) return;
   global.database_named = values.database.has_value();
   global.database = values.database ? *values.database : value_of(default_database(*given.outside));
+  if (const auto home = objection_to_home(global.database)) refuse_value({"db", {}}, home->message);
   if (global.database_named && (global.database == ":memory:" || global.database.compare(0, 5, "file:") == 0)) {
     refuse_value({"db", {}},
                  fmt::format("{} is gone when the command ends: name a file on the disk", in_quotes(global.database)));

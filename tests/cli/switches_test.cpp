@@ -55,6 +55,18 @@ TEST_CASE("the flags of a row are global, and may stand in the config file as th
   }
 }
 
+TEST_CASE("a place that cannot be meant is refused with what to write") {
+  const auto folder = read_switch_address("cln:/tmp");
+  REQUIRE_FALSE(folder);
+  CHECK(folder.error().message == "\"/tmp\" is a folder; name the socket in it, such as /tmp/bitcoin/lightning-rpc");
+  for (const SwitchKind& kind : switch_kinds()) {
+    const auto home = read_switch_address(std::string(kind.name) + ":~/x");
+    REQUIRE_FALSE(home);
+    CHECK(home.error().code == Errc::usage);
+    CHECK(home.error().message == "\"~/x\" begins with ~, which only a shell replaces: write the whole path");
+  }
+}
+
 TEST_CASE("one kind is the simulated network") {
   const auto kinds = switch_kinds();
   CHECK(std::count_if(kinds.begin(), kinds.end(), [](const SwitchKind& kind) { return kind.simulated; }) == 1);

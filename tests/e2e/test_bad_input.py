@@ -275,7 +275,7 @@ class BadInput(World):
             for name, bad in {"directory": self.folder, "text": text, "missing folder": missing}.items():
                 with self.subTest(command=command[0], database=name):
                     self.refused(harness.DATABASE, *command, "--db", bad)
-            for bad in ("", ":memory:", "file:x.db"):
+            for bad in ("", ":memory:", "file:x.db", "~/payments.db"):
                 with self.subTest(command=command[0], database=bad):
                     self.refused(harness.USAGE, *command, "--db=" + bad)
         self.refused(harness.DATABASE, "list", "--db", os.path.join(self.folder, "none.db"))
