@@ -63,7 +63,7 @@ class Resume(World):
         self.assertIn("100 sat open for", away.err)
         loud = self.expect(harness.UNAVAILABLE, "resume", env={"PAYTOWER_SWITCH": "cln:/nowhere"})
         self.assertIn("; 1 payment open: do not pay it by other means\nhint: paytower config\n", loud.err)
-        other = self.popen("resume", "--wait", "forever")
+        other = self.popen("resume", "--wait", "forever", "--lock-timeout", "30s")  # whoever comes first
         self.wait_until(lambda: self.run_it("resume", "--quiet", "--wait", "1s").code == harness.BUSY)
         for args in (("resume",), ("resume", payment_hash)):
             busy = self.expect(harness.UNKNOWN, *args, "--quiet", "--wait", "1s", "--warn-after", "1ms")
