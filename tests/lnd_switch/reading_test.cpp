@@ -189,7 +189,10 @@ TEST_CASE("lnd: who it is and how far it has come") {
   CHECK(read_node_info(text.dump())->network == "bitcoin");
   text["chains"] = json::array();
   CHECK_FALSE(bool(read_node_info(text.dump())));
-  for (const Exchange& one : recorded("/v1/state")) CHECK(*read_state(one.body) == ServerState::active);
+  for (const Exchange& one : recorded("/v1/state")) {
+    // In 19_http two requests are under way on one connection, and the other one is answered first.
+    if (json::parse(one.body).contains("state")) CHECK(*read_state(one.body) == ServerState::active);
+  }
   CHECK(*read_state(R"({"state":"RPC_ACTIVE"})") == ServerState::rpc_active);
   CHECK(*read_state(R"({"state":"WAITING_TO_START"})") == ServerState::starting);
   CHECK(*read_state(R"({"state":"UNLOCKED"})") == ServerState::starting);
