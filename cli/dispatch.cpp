@@ -16,13 +16,13 @@ namespace paytower::cli {
 
 namespace {
 
-/// R10: no claim about what was stored. But R1: an HTLC leaves after its record was stored, so it is known whether this
-/// call may have sent one.
+/// R10: no claim about what was stored. But every hand-over is told before it is made, so it is known whether this call
+/// may have sent an HTLC.
 Error unstored(const StoreError& error, const Output& output, const Command* called) {
   Error told{Errc::database, error.what(), "paytower check"};
   if (called == nullptr || !called->pays) return told;
   told.message +=
-      output.htlc_noted() ? "; an HTLC that was recorded before may be in flight" : "; this call has sent no HTLC";
+      output.htlc_noted() ? "; an HTLC that this call has sent may be in flight" : "; this call has sent no HTLC";
   if (output.htlc_noted()) told.hint = "paytower resume";
   return told;
 }

@@ -243,7 +243,6 @@ std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& stor
 
 // A reader that went away must not stop the driver; printing the final result fails instead (exit 1).
 void ConsoleObserver::changed(const Payment& payment) {
-  if (payment.has_open_attempt()) output_.note_htlc();
   log_.changed(payment);
   if (on_end_ != nullptr) on_end_->changed(payment);
   for (const auto& listener : listeners_) listener(payment);

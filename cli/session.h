@@ -103,6 +103,7 @@ class ConsoleObserver final : public Observer {
  public:
   ConsoleObserver(Output& output, bool inflight_updates) : output_(output), log_(output), updates_(inflight_updates) {}
   void changed(const Payment& payment) override;
+  void handing_over(const AttemptKey& /*key*/) override { output_.note_htlc(); }
   void driving(std::span<const Payment* const> now) override;
   void warn(const PaymentHash& hash, std::string_view message) override;
   void trace(const PaymentHash& hash, std::string_view message) override;

@@ -91,7 +91,7 @@ class Output {
   }
   /// From now on the call is about this payment: errors that name none name it.
   void speak_of(const PaymentHash& hash) { subject_ = hash; }
-  /// From now on an HTLC that this call has recorded may be out.
+  /// From now on an HTLC that this call has handed over may be out.
   void note_htlc() { htlc_noted_ = true; }
   [[nodiscard]] bool htlc_noted() const { return htlc_noted_; }
 

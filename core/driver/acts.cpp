@@ -136,6 +136,7 @@ void Driver::Impl::fulfil(Drive& drive, const SendHandover& wish) {
   const Item& item = drive.item;
   drive.handed_over = true;
   trace(item, fmt::format("hand over {}", name_of(item.payment, wish.key)));
+  ports.observer.handing_over(wish.key);
   ports.node.dispatch(handover(item.payment, *item.payment.find(wish.key), store_id(item), false));
 }
 

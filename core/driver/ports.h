@@ -288,11 +288,13 @@ class Randomness {
   virtual void fill(std::span<std::uint8_t> out) = 0;
 };
 
-/// Told of every change once it is durable. Must not throw.
+/// Told of every change once it is durable, and of every hand-over. Must not throw.
 class Observer {
  public:
   virtual ~Observer() = default;
   virtual void changed(const Payment& /*payment*/) {}
+  /// An attempt goes to the switch now, for the first time or again. Not for fences: they pay nobody.
+  virtual void handing_over(const AttemptKey& /*key*/) {}
   /// Four times a second while the loop runs: the payments that it drives at this moment. Must return at once.
   virtual void driving(std::span<const Payment* const> /*now*/) {}
   /// For people: something the switch said or did that needs attention.

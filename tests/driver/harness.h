@@ -235,11 +235,13 @@ class RecordingObserver final : public Observer {
  public:
   explicit RecordingObserver(Log& log) : log_(log) {}
   void warn(const PaymentHash&, std::string_view message) override { log_.push_back("warn: " + std::string(message)); }
+  void handing_over(const AttemptKey&) override { ++told_handovers; }
   void driving(std::span<const Payment* const> now) override {
     ++told_driving;
     for (const Payment* payment : now) told_open += payment->has_open_attempt() ? 1U : 0U;
   }
 
+  std::size_t told_handovers = 0;
   unsigned told_driving = 0;  ///< how often
   unsigned told_open = 0;     ///< over all these times: payments with an open attempt
 

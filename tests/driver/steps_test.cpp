@@ -299,6 +299,7 @@ TEST_CASE("step script: restart with a result waiting") {
     CHECK(world.node.handovers[0].key == world.node.handovers[1].key);
     CHECK(world.node.handovers[0].label == world.node.handovers[1].label);
     CHECK(world.node.handovers[0].route == world.node.handovers[1].route);
+    CHECK(world.observer.told_handovers == 2);  // the second one too, which no write comes before
     CHECK(world.log == Log{"identify", "look", "send", "query", "settle+succeed"});
   }
   SUBCASE("never arrived and past the deadline: fenced, and failed behind a look") {

@@ -82,7 +82,7 @@ class FullDisk(World):
                 self.assertIn("database or disk is full", done.stderr)
                 moved = bool(self.ledger(payment_hash))
                 self.assertEqual("this call has sent no HTLC" in done.stderr, not moved, done)
-                self.assertEqual("an HTLC that was recorded before may be in flight" in done.stderr, moved, done)
+                self.assertEqual("an HTLC that this call has sent may be in flight" in done.stderr, moved, done)
                 self.assertIn("hint: paytower " + ("resume" if moved else "check"), done.stderr)
                 said[moved] += 1
                 self.assertIn(self.run_it("resume", "--all").code, (harness.OK, harness.FAILED))
