@@ -81,6 +81,7 @@ std::uint64_t schema_digest(SQLite::Database& database) {
 bool schema_as_made(SQLite::Database& database) { return schema_digest(database) == newest_schema_digest; }
 
 std::vector<std::string> schema_problems(SQLite::Database& database) {
+  if (schema_as_made(database)) return {};
   SQLite::Database made(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
   payment_file().register_functions(made);
   private_tx(made, SQLite::TransactionBehavior::DEFERRED,

@@ -18,8 +18,8 @@ inline constexpr std::uint64_t newest_schema_digest = 0x7baaf3ad97eeb4f2;
 
 /// For every open: it takes a tenth of a millisecond.
 [[nodiscard]] bool schema_as_made(SQLite::Database& database);
-/// For `check`: what is missing, changed, or was not made by paytower. Compares with a database that is made in memory
-/// for this.
+/// For `check`: what is missing, changed, or was not made by paytower. Nothing where the digest is right; else it
+/// compares with a database that is made in memory for this.
 [[nodiscard]] std::vector<std::string> schema_problems(SQLite::Database& database);
 
 }  // namespace paytower::db
