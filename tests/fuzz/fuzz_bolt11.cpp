@@ -49,6 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   }
   must(valid_public_key(invoice->payee));
   must(route_hints_of(text) == invoice->route_hints);
+  must(description_in(text) == invoice->description);
   must(invoice->description.has_value() != invoice->description_hash.has_value());
   for (const RouteHint& hint : invoice->route_hints) {
     must(!hint.empty() &&

@@ -358,6 +358,11 @@ TEST_CASE("bolt11: encode then decode is the identity") {
     const auto back = decode_invoice(*text);
     RC_ASSERT(route_hints_of(*text) == invoice.route_hints);
     RC_ASSERT(description_in(*text) == invoice.description);
+    std::string shouted = *text;
+    for (char& c : shouted) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    RC_ASSERT(description_in(shouted) == invoice.description);
+    for (const std::size_t kept : {std::size_t{0}, std::size_t{9}, text->size() / 2, text->size() - 1})
+      (void)description_in(std::string_view(*text).substr(0, kept));
     RC_ASSERT(static_cast<bool>(back));
     RC_ASSERT(back->payee == *public_key_of(key));
     RC_ASSERT(valid_public_key(back->payee));

@@ -13,6 +13,18 @@ namespace {
 constexpr std::string_view alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 constexpr std::size_t checksum_words = 6;
 
+constexpr std::uint8_t no_word = 0xff;
+constexpr std::array<std::uint8_t, 128> words_by_character = [] {
+  std::array<std::uint8_t, 128> table{};
+  table.fill(no_word);
+  for (std::uint8_t word = 0; word < alphabet.size(); ++word) {
+    const char c = alphabet[word];
+    table[static_cast<unsigned char>(c)] = word;
+    if (c >= 'a') table[static_cast<unsigned char>(c - 'a' + 'A')] = word;
+  }
+  return table;
+}();
+
 std::uint32_t step(std::uint32_t state, std::uint8_t word) {
   static constexpr std::array<std::uint32_t, 5> generator = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd,
                                                              0x2a1462b3};
@@ -44,6 +56,12 @@ Outcome flawed(Flaw flaw) {
 
 }  // namespace
 
+std::optional<std::uint8_t> word_of(char c) {
+  const auto place = static_cast<unsigned char>(c);
+  if (place >= words_by_character.size() || words_by_character[place] == no_word) return std::nullopt;
+  return words_by_character[place];
+}
+
 Outcome decode(std::string_view text, Checksum checksum) {
   bool has_upper = false;
   bool has_lower = false;
@@ -64,9 +82,9 @@ Outcome decode(std::string_view text, Checksum checksum) {
   outcome.decoded.hrp = low.substr(0, separator);
   outcome.decoded.words.reserve(low.size() - separator - 1);
   for (std::size_t i = separator + 1; i < low.size(); ++i) {
-    const std::size_t value = alphabet.find(low[i]);
-    if (value == std::string_view::npos) return flawed(Flaw::bad_character);
-    outcome.decoded.words.push_back(static_cast<std::uint8_t>(value));
+    const auto word = word_of(low[i]);
+    if (!word) return flawed(Flaw::bad_character);
+    outcome.decoded.words.push_back(*word);
   }
   if (polymod(outcome.decoded.hrp, outcome.decoded.words) != static_cast<std::uint32_t>(checksum))
     return flawed(Flaw::bad_checksum);

@@ -29,6 +29,8 @@ struct Outcome {
   Decoded decoded;  ///< valid when flaw is none
 };
 
+/// The word that a character of either case stands for. Nothing for one that bech32 does not use.
+[[nodiscard]] std::optional<std::uint8_t> word_of(char c);
 /// Splits a string at its last 1. All upper case is as good as all lower case. Uses no more memory than the text.
 [[nodiscard]] Outcome decode(std::string_view text, Checksum checksum = Checksum::bech32);
 /// REQUIRES: hrp is lower case, every word is below 32.

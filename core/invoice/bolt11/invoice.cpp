@@ -550,9 +550,24 @@ std::vector<RouteHint> route_hints_of(std::string_view verified) {
 }
 
 std::optional<std::string> description_in(std::string_view verified) {
-  auto read = read_unverified(verified, Rules::recorded);
-  if (!read) return std::nullopt;
-  return std::move(read->invoice.description);
+  constexpr std::size_t checksum_chars = 6;
+  constexpr std::size_t around = timestamp_words + signature_words + checksum_chars;
+  const std::size_t separator = verified.rfind('1');
+  if (separator == std::string_view::npos || verified.size() - separator - 1 < around) return std::nullopt;
+  std::string_view fields = verified.substr(separator + 1 + timestamp_words, verified.size() - separator - 1 - around);
+  const auto word = [&fields](std::size_t at) { return bech32::word_of(fields[at]).value_or(0); };
+  while (fields.size() >= field_head_words) {
+    const std::size_t size = std::size_t{word(1)} << 5 | word(2);
+    if (fields.size() - field_head_words < size) return std::nullopt;
+    if (word(0) == tag_d) {
+      Words words(size);
+      for (std::size_t i = 0; i < size; ++i) words[i] = word(field_head_words + i);
+      const auto bytes = bech32::to_bytes(words, false);
+      return std::string(bytes->begin(), bytes->end());
+    }
+    fields.remove_prefix(field_head_words + size);
+  }
+  return std::nullopt;
 }
 
 Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {

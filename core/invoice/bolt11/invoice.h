@@ -64,7 +64,8 @@ struct Invoice {
 /// The route hints of an invoice that was accepted before, by these rules or the older ones. The signature, which costs
 /// more than all the rest, is not checked again. Nothing for a text that is not an invoice.
 [[nodiscard]] std::vector<RouteHint> route_hints_of(std::string_view verified);
-/// Its description, read in the same way: the payee's bytes. Nothing if it only carries the hash of one.
+/// Its description: the payee's bytes. Nothing if it only carries the hash of one. Lists ask this of every payment, so
+/// that only this field is read, and not the checksum.
 [[nodiscard]] std::optional<std::string> description_in(std::string_view verified);
 
 /// Signs and writes an invoice. payee, signature and recovery_id of `fields` are ignored; the payee is the owner of the
