@@ -30,7 +30,7 @@ std::string lower_case(std::string text) {
 /// Rows of another kind than payments: one JSON array under `name`, NDJSON, TSV, or a table.
 class OtherRows {
  public:
-  OtherRows(Session& session, const ListOptions& options, std::string_view name, std::vector<Column> columns)
+  OtherRows(Session& session, const ListOptions& options, const JsonKey& name, std::vector<Column> columns)
       : output_(session.output), json_(session.output), format_(options.format) {
     std::vector<std::string> header;
     header.reserve(columns.size());

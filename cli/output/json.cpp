@@ -1,12 +1,10 @@
 // Writing JSON text, byte by byte as nlohmann-json does it.
 #include "cli/output/json.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "cli/output/output.h"
 #include "cli/output/render.h"
-#include "core/base/require.h"
 
 namespace paytower::cli {
 
@@ -19,18 +17,18 @@ template <typename Integer> void append_number(std::string& out, Integer value) 
   out.append(digits, std::to_chars(digits, digits + most_digits, value).ptr);
 }
 
-bool stands_for_itself(char c) { return c >= ' ' && c < '\x7f' && c != '"' && c != '\\'; }
+/// Without an early end: the compiler makes fewer instructions of it, and texts that need more are rare.
+bool stands_for_itself(std::string_view text) {
+  bool plain = true;
+  for (const char c : text) plain = plain & (c >= ' ') & (c < '\x7f') & (c != '"') & (c != '\\');
+  return plain;
+}
 
 }  // namespace
 
 // A value always ends with something else, so the last byte tells whether it is the first one here.
-JsonWriter& JsonWriter::key(std::string_view name) {
-  require(std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }),
-          "a key is plain ASCII");
-  if (out_.back() != '{') out_ += ',';
-  out_ += '"';
-  out_ += name;
-  out_ += "\":";
+JsonWriter& JsonWriter::key(const JsonKey& key) {
+  out_ += key.behind_another().substr(out_.back() == '{' ? 1 : 0);
   return *this;
 }
 
@@ -54,7 +52,7 @@ void JsonWriter::time(UnixNs time) {
 }
 
 void JsonWriter::text(std::string_view text) {
-  if (!std::all_of(text.begin(), text.end(), stands_for_itself)) {
+  if (!stands_for_itself(text)) {
     out_ += dump(Json(text));
     return;
   }

@@ -1,6 +1,7 @@
 // JSON as text, written as it goes, without a tree in between.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,14 +13,33 @@
 
 namespace paytower::cli {
 
+/// A key as it stands behind another value: `,"name":`. The compiler makes it, and refuses a name that needs escaping.
+class JsonKey {
+ public:
+  consteval JsonKey(const char* name) {
+    text_[size_++] = ',';
+    text_[size_++] = '"';
+    for (; *name != 0; ++name) {
+      if (*name < ' ' || *name >= '\x7f' || *name == '"' || *name == '\\') throw "a key is plain ASCII";
+      text_[size_++] = *name;
+    }
+    text_[size_++] = '"';
+    text_[size_++] = ':';
+  }
+  [[nodiscard]] constexpr std::string_view behind_another() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 47> text_{};
+  std::uint8_t size_ = 0;
+};
+
 /// Appends one document to a text: compact and pure ASCII, byte for byte what dump() makes of the same document. It
 /// sets commas itself. The caller gives each key one value and closes what it opens. Borrows the text.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}
 
-  /// REQUIRES: printable ASCII without quotes and backslashes.
-  JsonWriter& key(std::string_view name);
+  JsonWriter& key(const JsonKey& key);
   /// The next value of an array.
   JsonWriter& element();
 
