@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import traceback
 
 import forwarding
 import invoice as bolt11
@@ -91,8 +92,15 @@ class Router:
         """Starts a task that ends with this run of lnd."""
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self.over)
         return task
+
+    def over(self, task):
+        """Nobody waits for most of these tasks: a refusal is lnd's and stays with it, all else is a fault of the double and is shown."""
+        self.tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error and not isinstance(error, Refused):
+            traceback.print_exception(error)
 
     # --- SendToRouteV2 ---
 

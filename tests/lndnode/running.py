@@ -16,9 +16,9 @@ class Refusal(Exception):
 
 
 class RunningPeer:
-    """A peer process. `args`: its command line without --folder. Its files are in `folder`."""
+    """A peer process. `args`: its command line without --folder. Its files are in `folder`. `errors`: where it writes its own faults."""
 
-    def __init__(self, folder, *args, network=None):
+    def __init__(self, folder, *args, network=None, errors=None):
         self.folder = folder
         if network:
             path = os.path.join(folder, "network.json")
@@ -26,7 +26,7 @@ class RunningPeer:
                 json.dump(network, file)
             args = ("--network", path, *args)
         self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "peer.py"), "--folder", folder, "--until-eof", *args],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True)
         _, port, control = self.process.stdout.readline().split()
         self.port, self.address = int(port), f"127.0.0.1:{port}"
         self.control = socket.create_connection(("127.0.0.1", int(control)))

@@ -175,19 +175,26 @@ class Server:
         yield  # makes a generator of it
 
     async def stream(self, answer, reader, writer):
+        """Whether the connection goes on. A client that says anything, or goes, ends its stream."""
+        client = asyncio.ensure_future(reader.read(1))
+        try:
+            return await self.tell(answer, client, writer)
+        finally:
+            await self.let_go(client)
+
+    async def tell(self, answer, client, writer):
         """The head goes out with the first message, not before."""
-        client, started = asyncio.ensure_future(reader.read(1)), False
+        started = False
         messages = answer.messages.__aiter__()
         while True:
             following = asyncio.ensure_future(messages.__anext__())
             try:
                 await asyncio.wait([following, client], return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
-                following.cancel()
-                client.cancel()
+                await self.let_go(following)
                 raise
             if not following.done():
-                following.cancel()
+                await self.let_go(following)
                 return False
             try:
                 line = compact(following.result()) + b"\n"
@@ -202,9 +209,13 @@ class Server:
             await writer.drain()
         writer.write((b"" if started else self.head(200)) + b"0\r\n\r\n")
         await writer.drain()
-        client.cancel()
-        await asyncio.gather(client, return_exceptions=True)
         return True
+
+    @staticmethod
+    async def let_go(task):
+        """Ends a task that nobody waits for, and takes what it raises: a client that resets its connection is no fault of the double."""
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     # --- faults ---
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import socket
 import ssl
+import struct
 import tempfile
 import threading
 import time
@@ -503,6 +504,46 @@ class Others(Steering):
         path = f"/v1/graph/routes/{made['payee']}/0"
         self.assertEqual(peer.ask("POST", path, {"amt_msat": "2000000"})[0], 500)
         self.assertEqual(peer.ask("POST", path, {"amt_msat": "2000000", "route_hints": hint})[0], 200)
+
+
+
+class Silence(Steering):
+    """What clients, other users and restarts do to the peer is no fault of its own, and it says nothing of it."""
+
+    def setUp(self):
+        self.errors = tempfile.TemporaryFile("w+")
+        self.addCleanup(self.errors.close)
+        folder = tempfile.mkdtemp(prefix="paytower-peer-")
+        self.addCleanup(shutil.rmtree, folder)
+        self.peer = running.RunningPeer(folder, errors=self.errors)
+        self.addCleanup(self.peer.close)
+
+    def written(self):
+        self.peer.close()
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def test_streams_whose_client_resets(self):
+        made = self.peer("invoice", hold=True)
+        self.begin(self.order(made))
+        self.peer("wait", hash=made["hash"], state="held")
+        for path in ("/v2/router/payments", TRACK + base64.urlsafe_b64encode(bytes.fromhex(made["hash"])).decode()):
+            connection = self.peer.connect()
+            connection.request("GET", path, None, {"Grpc-Metadata-macaroon": self.peer.macaroon})
+            connection.getresponse().readline()
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sock.close()
+        self.peer("settle", hash=made["hash"])
+        self.peer("wait", hash=made["hash"], status="SUCCEEDED")
+        self.assertEqual(self.written(), "")
+
+    def test_another_user_that_is_refused(self):
+        made = self.peer("invoice", hold=True)
+        self.peer("join", payment_request=made["payment_request"], amount_msat=50_000)
+        self.peer("wait", hash=made["hash"], state="held")
+        self.peer("join", payment_request=made["payment_request"], amount_msat=50_000)  # more than the payee asks for
+        self.peer("pay", payment_request=self.peer("invoice")["payment_request"])
+        self.assertEqual(self.written(), "")
 
 
 if __name__ == "__main__":
