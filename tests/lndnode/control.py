@@ -117,6 +117,9 @@ class Control:
             if not on and htlc.state == "queued" and htlc.route.hops[0].chan == channel.id:
                 self.network.sign(htlc)
 
+    def do_open(self, **channel):
+        self.graph.open(channel)
+
     def do_close(self, chan, how="cooperative"):
         self.channel(chan).closed = how
 
@@ -144,6 +147,15 @@ class Control:
     def do_clock(self, shift=None, add=0):
         self.router.shift = (self.router.shift if shift is None else shift) + add
         return {"now_ns": self.router.now()}
+
+    def do_pass(self, seconds):
+        """So much time is over at once, for lnd's clock and for all that waits in links and at payees."""
+        self.router.shift += seconds
+        self.network.pass_time(seconds)
+
+    def do_resume(self):
+        """lnd takes up its open payments now, if it was started with `resume`."""
+        self.router.resumed.set()
 
     def do_sync(self, synced=True):
         self.peer.rest.synced = synced

@@ -77,12 +77,35 @@ class Network:
     def __init__(self, graph, now, hop_delay=0.0, mpp_timeout=120.0, mailbox=60.0):
         self.graph, self.now, self.hop_delay, self.mpp_timeout, self.mailbox = graph, now, hop_delay, mpp_timeout, mailbox
         self.ledger, self.injected, self.tasks, self.moved, self.chain = [], [], set(), asyncio.Event(), []
+        self.waits, self.watchers = {}, set()  # what happens later; who is told of HTLC events
 
     def spawn(self, work):
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+    def later(self, seconds, act, *args):
+        """Like the loop's call_later, but `pass_time` can bring it nearer."""
+        loop, number = asyncio.get_running_loop(), object()
+
+        def happen():
+            del self.waits[number]
+            act(*args)
+
+        self.waits[number] = (loop.call_later(seconds, happen), happen)
+
+    def pass_time(self, seconds):
+        loop = asyncio.get_running_loop()
+        for number, (handle, happen) in list(self.waits.items()):
+            handle.cancel()
+            self.waits[number] = (loop.call_at(handle.when() - seconds, happen), happen)
+
+    def tell(self, htlc, event):
+        """An HTLC event: lnd tells of what its own links have carried, without hash and attempt."""
+        if htlc.index is not None:
+            for watcher in self.watchers:
+                watcher(htlc, event, self.now())
 
     def mark(self, htlc, state):
         htlc.state = state
@@ -133,13 +156,14 @@ class Network:
         channel = self.graph.channels[htlc.route.hops[0].chan]
         if channel.stalled and any(one.state == "signed" and one.route.hops[0].chan == channel.id for one in self.ledger):
             self.mark(htlc, "queued")
-            asyncio.get_running_loop().call_later(self.mailbox, self.give_up, htlc, channel)
+            self.later(self.mailbox, self.give_up, htlc, channel)
             return
         self.lock(htlc, channel, self.graph.own.key, htlc.route.total)
         htlc.index, channel.next_htlc = channel.next_htlc, channel.next_htlc + 1
         self.mark(htlc, "signed")
+        self.tell(htlc, "forward_event")
         if channel.stalled:
-            asyncio.get_running_loop().call_later(self.mailbox, self.cut_off, channel)
+            self.later(self.mailbox, self.cut_off, channel)
         self.spawn(self.travel(htlc, channel))
 
     @staticmethod
@@ -244,7 +268,7 @@ class Network:
         htlc.invoice = made
         self.mark(htlc, "held")
         if sum(one.route.delivered for one in made.held()) < htlc.route.mpp()[1]:
-            asyncio.get_running_loop().call_later(self.mpp_timeout, self.time_out, made, htlc)
+            self.later(self.mpp_timeout, self.time_out, made, htlc)
             return None
         made.state = "ACCEPTED"
         if not made.hold:
@@ -299,13 +323,14 @@ class Network:
         else:
             self.known(htlc, result)
 
-    @staticmethod
-    def known(htlc, result):
+    def known(self, htlc, result):
         if not htlc.outcome.done():
             htlc.outcome.set_result(result)
+            self.tell(htlc, "settle_event" if isinstance(result, bytes) else "forward_fail_event")
 
     def lnd_was_killed(self):
         """HTLCs that were not signed yet are forgotten, and their records stay open for ever."""
+        self.watchers.clear()
         for htlc in self.ledger:
             if htlc.state in ("circuit", "queued"):
                 self.mark(htlc, "orphan")

@@ -50,7 +50,8 @@ class Channel:
         highest = {"max": self.capacity * 99 // 100}
         self.policy = {node.key: {**POLICY, **highest, **given.get("policy", {}), **policies.get(node.name, {})} for node in self.ends}
         self.stalled = self.closed = self.down = False
-        self.updates = self.sent = self.received = self.next_htlc = 0
+        self.updates = self.sent = self.received = 0
+        self.next_htlc = given.get("next_htlc", 0)
         self.point = hashlib.sha256(b"point" + self.id.to_bytes(8, "big")).hexdigest() + ":0"
 
     def peer_of(self, key):
@@ -108,8 +109,7 @@ class Graph:
         self.disliked = set()  # pairs of nodes to which lnd's mission control gives no chance
         self.channels = {}
         for one in given["channels"]:
-            channel = Channel(one, self.nodes)
-            self.channels[channel.id] = channel
+            self.open(one)
 
     @classmethod
     def read(cls, path):
@@ -117,6 +117,10 @@ class Graph:
             return cls()
         with open(path, encoding="utf-8") as file:
             return cls(json.load(file))
+
+    def open(self, given):
+        channel = Channel(given, self.nodes)
+        self.channels[channel.id] = channel
 
     def node(self, name):
         """The node with this name or key."""

@@ -76,6 +76,18 @@ def payment(one, chain_hash, hops=True):
             "first_hop_custom_records": first_hop}
 
 
+def htlc_event(htlc=None, kind="", at=0):
+    """Names no hash and no attempt. Without an HTLC: the first message of a subscription."""
+    route = htlc and htlc.route
+    what = {"": ("subscribed_event", {}), "forward_fail_event": (kind, {}),
+            "forward_event": (kind, htlc and {"info": {"incoming_timelock": 0, "outgoing_timelock": route.time_lock, "incoming_amt_msat": "0",
+                                                       "outgoing_amt_msat": str(route.total)}}),
+            "settle_event": (kind, htlc and htlc.invoice and {"preimage": b64(htlc.invoice.preimage or b"")})}
+    name, body = what[kind]
+    return {"incoming_channel_id": "0", "outgoing_channel_id": str(route.hops[0].chan if htlc else 0), "incoming_htlc_id": "0",
+            "outgoing_htlc_id": str(htlc.index if htlc else 0), "timestamp_ns": str(at), "event_type": "SEND" if htlc else "UNKNOWN", name: body}
+
+
 def constraints(channel):
     return {"csv_delay": 1201, "chan_reserve_sat": sat(channel.capacity // 100), "dust_limit_sat": "354",
             "max_pending_amt_msat": str(channel.capacity * 99 // 100), "min_htlc_msat": "1", "max_accepted_htlcs": 483}

@@ -113,7 +113,7 @@ class Rest:
     async def answer(self, call):
         """A message, or a Stream of them. `streams` is set before anything can be refused: such errors look different."""
         uri, needs, handle, parts = self.find(call)
-        call.streams = handle in (self.track, self.track_all, self.pay)
+        call.streams = handle in (self.track, self.track_all, self.pay, self.htlc_events)
         self.admit(call, uri, needs)
         await self.router.moments(call, "accepted")
         return await handle(call, *parts)
@@ -164,6 +164,13 @@ class Rest:
                    ("pending_open_local_balance", 0), ("pending_open_remote_balance", 0))}
         return {"balance": render.sat(local), "pending_open_balance": "0", **amount, "custom_channel_data": "AQAA"}
 
+    async def new_address(self, _):
+        return {"address": "bcrt1qpaytowertestsonly"}
+
+    async def wallet_balance(self, _):
+        return {"total_balance": "0", "confirmed_balance": "0", "unconfirmed_balance": "0", "locked_balance": "0",
+                "reserved_balance_anchor_chan": "0", "account_balance": {}}
+
     async def describe_graph(self, call):
         shown = [one for one in self.graph.open_channels() if not one.private or call.flag("include_unannounced")]
         return {"nodes": [render.node(one) for one in self.graph.nodes.values()], "edges": [render.edge(one) for one in shown]}
@@ -213,6 +220,9 @@ class Rest:
                            "minimum_failure_relax_interval": "60", "model": "APRIORI",
                            "apriori": {"half_life_seconds": "3600", "hop_probability": 0.6, "weight": 0.5, "capacity_fraction": 0.9999}}}
 
+    async def mission(self, _):
+        return {"pairs": []}
+
     async def nothing(self, call):
         reading.body(call.data, {})
         return {}
@@ -223,6 +233,8 @@ class Rest:
         return render.payment(payment, self.chain_hash, hops)
 
     async def send_to_route(self, call):
+        while self.state == "RPC_ACTIVE":  # lnd answers already, and begins no hand-over
+            await asyncio.sleep(0.002)
         attempt = await self.router.hand_over(call, reading.order(call.data))
         return render.attempt(attempt, self.chain_hash)
 
@@ -275,6 +287,24 @@ class Rest:
     async def each(self, queue, listener, silent):
         async for message, _ in self.follow(queue, listener, silent):
             yield message
+
+    async def htlc_events(self, _):
+        """What the links of lnd carry from now on. The first message only says that the subscription is there."""
+        queue = asyncio.Queue()
+        queue.put_nowait({"result": render.htlc_event()})
+
+        def watcher(htlc, event, at):
+            queue.put_nowait({"result": render.htlc_event(htlc, event, at)})
+
+        self.network.watchers.add(watcher)
+        return Stream(self.watch(queue, watcher))
+
+    async def watch(self, queue, watcher):
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self.network.watchers.discard(watcher)
 
     async def pay(self, call):
         given = reading.body(call.data, reading.PAY)
@@ -364,6 +394,8 @@ PATHS = [
     ("GET", "/v1/channels/closed", lightning("ClosedChannels"), READ, "closed_channels"),
     ("GET", "/v1/channels/pending", lightning("PendingChannels"), READ, "pending_channels"),
     ("GET", "/v1/balance/channels", lightning("ChannelBalance"), READ, "channel_balance"),
+    ("GET", "/v1/newaddress", lightning("NewAddress"), ("address", "write"), "new_address"),
+    ("GET", "/v1/balance/blockchain", lightning("WalletBalance"), ("onchain", "read"), "wallet_balance"),
     ("GET", "/v1/graph", lightning("DescribeGraph"), INFO, "describe_graph"),
     ("GET", r"/v1/graph/edge/(\d+)", lightning("GetChanInfo"), INFO, "channel_info"),
     ("GET", "/v1/graph/routes/([^/]+)/([^/]+)", lightning("QueryRoutes"), INFO, "query_routes"),
@@ -384,6 +416,8 @@ PATHS = [
     ("POST", "/v2/router/send", router_call("SendPaymentV2"), WRITE, "pay"),
     ("GET", "/v2/router/track/([^/]+)", router_call("TrackPaymentV2"), READ, "track"),
     ("GET", "/v2/router/payments", router_call("TrackPayments"), READ, "track_all"),
+    ("GET", "/v2/router/htlcevents", router_call("SubscribeHtlcEvents"), READ, "htlc_events"),
+    ("GET", "/v2/router/mc", router_call("QueryMissionControl"), READ, "mission"),
     ("POST", "/v2/router/mc/reset", router_call("ResetMissionControl"), WRITE, "nothing"),
     ("GET", "/v2/router/mccfg", router_call("GetMissionControlConfig"), READ, "mission_control"),
 ]

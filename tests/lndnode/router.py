@@ -83,7 +83,7 @@ class Router:
     def __init__(self, network, store, moments, shift=0.0):
         self.network, self.graph, self.moments, self.shift = network, network.graph, moments, shift
         self.tower, self.lock = records.Tower(store), WriteLock(store)
-        self.tasks, self.stopping, self.started = set(), asyncio.Event(), self.now()
+        self.tasks, self.stopping, self.resumed, self.started = set(), asyncio.Event(), asyncio.Event(), self.now()
 
     def now(self):
         return time.time_ns() + int(self.shift * 10**9)
@@ -221,7 +221,7 @@ class Router:
     def start(self, later=0.0):
         """Starts a new run of lnd on the records that are there. `later`: seconds after its first answers until it resumes them."""
         self.tower.restart()
-        self.lock, self.stopping, self.started = WriteLock(self.tower.store), asyncio.Event(), self.now()
+        self.lock, self.stopping, self.resumed, self.started = WriteLock(self.tower.store), asyncio.Event(), asyncio.Event(), self.now()
         for payment in list(self.tower.payments.values()):
             if not payment.ended():
                 self.spawn(self.resume(payment, later))
@@ -232,8 +232,10 @@ class Router:
         return attempt.htlc.state == "registered" or attempt.htlc.state == "orphan" and (not channel or channel.closed)
 
     async def resume(self, payment, later):
-        if later:
-            await asyncio.sleep(later)
+        try:
+            await asyncio.wait_for(self.resumed.wait(), later)
+        except asyncio.TimeoutError:
+            pass
         for attempt in payment.having(records.IN_FLIGHT):
             if self.lost(attempt):
                 self.network.fail(attempt.htlc, forwarding.Failure("UNKNOWN_FAILURE", 0))
