@@ -1,11 +1,14 @@
 """A recorded conversation, said again to the peer: the same requests, and answers that must be the same but for what chance and time make."""
 
+import ast
 import base64
 import hashlib
 import http.client
 import json
 import os
 import queue
+import re
+import socket
 import ssl
 import threading
 import time
@@ -17,7 +20,9 @@ CHANCE = {"attempt_id", "attempt_time_ns", "resolve_time_ns", "creation_time_ns"
           "last_index_offset", "signature", "timestamp", "onion_sha_256", "success_prob", "payment_request", "local_balance", "remote_balance",
           "total_satoshis_sent", "num_updates", "lifetime", "uptime", "commit_fee", "commit_weight", "channel_point", "htlc_index", "push_amount_sat",
           "block_hash", "best_header_timestamp", "last_update", "chan_point", "balance", "macaroon", "destination",
-          "initiator"}
+          "initiator", "timestamp_ns"}
+FIRST_INDEX = 197  # the number of the next HTLC in our channel when 13_htlcevents was recorded
+STREAMS = ("/v2/router/track", "/v2/router/send", "/v2/router/payments", "/v2/router/htlcevents")
 
 
 def lines_of(name):
@@ -42,12 +47,12 @@ def first_channel(lines):
     return max(set(firsts), key=firsts.count) if firsts else "393625162809344"
 
 
-def network(height, lines):
-    """The four nodes and the channels of the recordings."""
+def network(height, lines, first=None):
+    """The four nodes and the channels of the recordings. `first`: our own channel, where it is not the one that most hand-overs begin with."""
     def channel(scid, ends, sat, theirs):
-        return {"id": scid, "between": ends, "capacity": sat, "balances": theirs}
+        return {"id": scid, "between": ends, "capacity": sat, "balances": theirs, "next_htlc": FIRST_INDEX}
     return {"network": "simnet", "height": height, "own": "A", "nodes": {name: {"pubkey": key} for name, key in KEYS.items()},
-            "channels": [channel(first_channel(lines), ["A", "B"], 10_000_000, [5_996_530, 4_000_000]),
+            "channels": [channel(first or first_channel(lines), ["A", "B"], 10_000_000, [5_996_530, 4_000_000]),
                          channel("394724674437120", ["B", "C"], 10_000_000, [5_996_530, 4_000_000]),
                          channel("395824186064896", ["C", "D"], 10_000_000, [5_996_530, 4_000_000]),
                          channel("396923697692672", ["B", "D"], 3_000_000, [1_996_530, 1_000_000])]}
@@ -55,6 +60,24 @@ def network(height, lines):
 
 def parsed(raw):
     return [json.loads(line) for line in raw.splitlines() if line]
+
+
+def digest(payment):
+    """What a recording's notes say of a payment."""
+    attempts = [(one["attempt_id"], one["status"], *((one["failure"]["code"], one["failure"]["failure_source_index"]) if one["failure"] else (None, None)))
+                for one in payment["htlcs"]]
+    return {"status": payment["status"], "reason": payment["failure_reason"], "value": payment["value_msat"], "idx": payment["payment_index"],
+            "htlcs": attempts}
+
+
+def briefly(status, body):
+    """What a recording's notes say of an answer to a hand-over."""
+    if status != 200:
+        return f"{status} {body}"
+    one = json.loads(body)
+    failure = one["failure"] or {"code": "", "failure_source_index": ""}
+    return (f"200 attempt {one['attempt_id']} {one['status']} {failure['code']} src={failure['failure_source_index']} "
+            f"pre={'yes' if one['preimage'] else 'no'}")
 
 
 class Asking:
@@ -66,12 +89,11 @@ class Asking:
         threading.Thread(target=self.ask, daemon=True).start()
 
     def ask(self):
-        connection = self.peer.connect(20)
+        connection = self.connection = self.peer.connect(20)
         try:
             connection.request(self.line["method"], self.line["path"], self.body, self.headers)
             answer = connection.getresponse()
-            streams = answer.getheader("Transfer-Encoding") == "chunked" and self.line["path"].startswith(("/v2/router/track", "/v2/router/send",
-                                                                                                         "/v2/router/payments"))
+            streams = answer.getheader("Transfer-Encoding") == "chunked" and self.line["path"].startswith(STREAMS)
             for data in iter(answer.readline, b"") if streams else [answer.read()]:
                 self.lines.put((answer.status, data.decode()))
         except (OSError, http.client.HTTPException, ssl.SSLError) as error:
@@ -79,26 +101,59 @@ class Asking:
         finally:
             connection.close()
 
+    def hang_up(self):
+        """The client has waited long enough."""
+        self.connection.sock.shutdown(socket.SHUT_RDWR)
+
 
 class Replay:
-    """Replays one recording. `hooks`: (how a note begins, what to do at the peer then). `check`: a test case. `skip`: request -> why its answer is not compared."""
+    """Replays one recording. `hooks`: (how a note begins, what to do then). `check`: a test case. `skip`: request -> why its answer is not compared.
+    `compared`: the numbers of the lines whose answers or notes were found to be the same; `left`: of those that were not compared, and why."""
 
     def __init__(self, check, peer, name, hooks=(), skip=None):
         self.check, self.peer, self.name, self.hooks, self.skip = check, peer, name, hooks, skip
         self.twins = False  # requests that have to be under way at the same time
-        self.texts, self.under_way, self.macaroon, self.compared = {}, {}, peer.macaroon, 0
+        self.texts, self.under_way, self.macaroon = {}, {}, peer.macaroon
+        self.lines, self.n, self.text = lines_of(name), 0, ""
+        self.compared, self.left, self.answers = set(), {}, []
 
     def run(self):
-        lines = lines_of(self.name)
-        self.invoices_from_before(lines)
-        for n, line in enumerate(lines):
+        self.invoices_from_before(self.lines)
+        for self.n, line in enumerate(self.lines):
             if line["dir"] == "note":
                 self.note(line["text"])
             elif line["dir"] == "req":
-                (self.own if line["conn"][0] in "AE" else self.payee)(line, lines[n + 1:])
+                (self.own if line["conn"][0] in "AE" else self.payee)(line, self.lines[self.n + 1:])
             elif line["conn"] in self.under_way:
                 self.answered(line)
-        return self.compared
+
+    # --- accounts ---
+
+    def comparable(self, notes):
+        """The numbers of lnd's answers, with those of the notes."""
+        return {n for n, line in enumerate(self.lines)
+                if line["dir"] == "res" and line["conn"][0] in "AE" or notes and line["dir"] == "note"}
+
+    def told(self, got, chance="^$", n=None):
+        """Compares a note with what was seen here. `chance`: what is different each time."""
+        n = self.n if n is None else n
+        self.check.assertEqual(re.sub(chance, "*", got), re.sub(chance, "*", self.lines[n]["text"]), f"{self.name}, line {n + 1}")
+        self.compared.add(n)
+
+    def digests(self, pairs):
+        """Compares a note that lists digests of payments."""
+        text = self.lines[self.n]["text"]
+        found = ast.literal_eval(text[text.index("["):].replace("null", "None"))
+        recorded = [one[1] if isinstance(one, list) else one for one in found]
+        self.check.assertEqual([self.without_numbers(one) for one in pairs], [self.without_numbers(one) for one in recorded], self.text)
+        self.compared.add(self.n)
+
+    @staticmethod
+    def without_numbers(one):
+        return {**one, "idx": "", "htlcs": [tuple(attempt[1:]) for attempt in one["htlcs"]]}
+
+    def leave(self, why, n=None):
+        self.left[self.n if n is None else n] = why
 
     def invoices_from_before(self, lines):
         """Makes the invoices that are older than the recording. The preimages are in the payments that paid them."""
@@ -113,6 +168,7 @@ class Replay:
                               preimage=hexed(answer["preimage"]), payment_addr=hexed(mpp["payment_addr"]))
 
     def note(self, text):
+        self.text = text
         for begins, act in self.hooks:
             if text.startswith(begins):
                 act(self)
@@ -167,7 +223,8 @@ class Replay:
                 self.check.fail(f"no answer: {where}\nrecorded {line['raw'][:400]}")
             self.check.assertEqual(status, line["status"], f"{where}\n{text[:500]}\nrecorded {line['raw'][:500]}")
             self.compare(expected, json.loads(text), where)
-            self.compared += 1
+            self.answers.append((status, text))
+            self.compared.add(self.n)
 
     def compare(self, recorded, got, where):
         if isinstance(recorded, dict):
