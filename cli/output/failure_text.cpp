@@ -188,6 +188,8 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
     case DetailCode::excluded:
       return fmt::format("every other route uses a channel or a node that has failed before{}{}",
                          excluded_text(payment), offline_text(payment));
+    case DetailCode::no_answer:
+      return fmt::format("time ran out before the node gave routes: {}", printable_cut(detail.words, words_columns));
     case DetailCode::attempts_failed: {
       const Attempt* last = payment.last_failure();
       return last == nullptr

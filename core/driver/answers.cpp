@@ -103,6 +103,7 @@ void Driver::Impl::receive(const RouteAnswer& answer) {
   if (found == by_ticket.end() || found->second->done) return;
   Drive& drive = *found->second;
   const bool awaited = drive.item.route.has_value();
+  drive.unheard.clear();
   Wishes wishes = on(drive.item, answer);
   if (awaited && !answer.routes.empty() && wishes.empty())
     trace(drive.item, "the switch's route breaks a limit or uses what was excluded: refused");
@@ -170,6 +171,7 @@ void Driver::Impl::receive(const Disconnected& lost) {
   early_looks.clear();
   for (const auto& drive : drives) {
     if (drive->done) continue;
+    if (drive->item.route) drive->unheard = lost.why;
     on(drive->item, lost, context());
     const PaymentRequest& request = drive->item.payment.request;
     const bool recorded = drive->item.payment.index.value != 0;

@@ -43,6 +43,7 @@ struct Drive {
   bool held = false;             ///< we only know that the switch is still working on it
   MonoNs since{};                ///< since when it has its place
   WhyOpen why_open;              ///< of the last look
+  std::string unheard;           ///< why the last question for routes has no answer; empty if it has one
   std::set<std::string> warned;  ///< the warnings that were given
   /// M4: what nodes on the way have said about their channels; one for each channel.
   std::vector<ChannelPolicy> policies;

@@ -53,6 +53,7 @@ std::string_view detail_name(DetailCode code) {
     case DetailCode::payee_unknown: return "payee_unknown";
     case DetailCode::excluded: return "excluded";
     case DetailCode::attempts_failed: return "attempts_failed";
+    case DetailCode::no_answer: return "no_answer";
   }
   return "unexplained";
 }

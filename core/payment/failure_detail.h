@@ -32,6 +32,7 @@ enum class DetailCode : std::uint8_t {
   payee_unknown,              ///< the network does not know the payee, nor the node where a hint of its invoice begins
   excluded,                   ///< every route uses a channel or node that failed before
   attempts_failed,            ///< what the stored attempts tell, where nothing else was kept
+  no_answer,                  ///< time ran out, and no question for routes had an answer that can be read; `words`: why
 };
 
 /// "fee_limit": stable.

@@ -156,7 +156,7 @@ TEST_CASE("why there is no route, in one sentence and with its numbers") {
   CHECK(said({DetailCode::unexplained, {}, {}, {}, {}, std::string(1'000, 'x')}).size() < 400);
   // Every code has a name of its own and a sentence.
   std::set<std::string> names;
-  for (int code = 0; code <= static_cast<int>(DetailCode::attempts_failed); ++code) {
+  for (int code = 0; code <= static_cast<int>(DetailCode::no_answer); ++code) {
     const FailureDetail detail{static_cast<DetailCode>(code), {}, {}, {}, {}, "words"};
     CHECK(names.insert(std::string(detail_name(detail.code))).second);
     CHECK(said(detail).size() > end.size() + 20);

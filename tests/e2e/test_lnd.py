@@ -546,6 +546,7 @@ OF_ANSWERS = [("lost", {}), ("lost", {"reset": True}), ("late", {"seconds": 0.5}
               ("status", {"status": 500, "message": "something went wrong"}), ("status", {"status": 503, "message": "later"}),
               ("status", {"status": 200, "message": "x"}), ("slow", {"pause": 0.0005})]
 OF_REQUESTS = [("drop", {}), ("frozen", {})]
+UNREADABLE_ROUTES = ['{"routes":"none"}', '{"routes":[{"hops":[]}]}', '{"routes":[{"total_amt_msat":true,"hops":7}]}', '{"routes":[7]}', "[]"]
 ASKED_BEFORE = ["/v1/state", "/v1/getinfo", "/v2/router/payments", "/v1/payments", "/v1/graph/routes"]
 
 
@@ -646,6 +647,43 @@ class Faults(BesideLnd):
                     self.peer("disarm", fault=fault)
                     self.assertIn(outcome.code, (harness.OK, harness.UNAVAILABLE), outcome)
                     self.assertEqual(self.judge(payment_hash, 50_000), "SUCCEEDED" if outcome.code == harness.OK else None)
+
+    def test_of_every_answer_about_routes(self):
+        """Nothing is handed over, so the payment has failed when its time is over, or is not recorded where lnd was away at that moment. Either
+        way the reason is told, not the time alone. Each case has an lnd of its own, and they run side by side."""
+        unreadable, gone = "its answer to a question for routes cannot be read", r"[^\n]*(?:closed|connection|answer)[^\n]*?"
+        cases = [("garbage", {"what": "json"}, unreadable), ("garbage", {"what": "html"}, "lnd answers with status 502"), ("garbage", {"what": "http"}, gone),
+                 ("cut", {"bytes": 400}, gone), ("lost", {}, gone), ("big", {"bytes": 17 << 20}, gone),
+                 *(("status", {"status": 200, "body": body}, unreadable) for body in UNREADABLE_ROUTES)]
+
+        def send(number):
+            peer = self.lnd()
+            env, (invoice, payment_hash) = self.own(peer, f"of{number}"), self.made(peer=peer)
+            do, given, _ = cases[number]
+            self.fault(peer, do=do, path="/v1/graph/routes", times=100_000, **given)
+            return peer, env, invoice, payment_hash, self.run_it("send", invoice, "--yes", "--timeout", "5s", env=env)
+
+        for (do, given, why), (peer, env, invoice, payment_hash, sent) in zip(cases, self.side_by_side(send, range(len(cases)))):
+            with self.subTest(do, given=str(given)[:60]):
+                if sent.code == harness.UNAVAILABLE:
+                    self.assertRegex(sent.err, f"^paytower: {why}(; nothing was recorded and nothing was sent)?\n")
+                else:
+                    self.assertEqual(sent.code, harness.FAILED, sent)
+                    self.assertRegex(sent.out, f"^Not paid: time ran out before the node gave routes: {why}. Nothing is in flight; it is safe to pay again.\n")
+                self.assertEqual(self.judge(payment_hash, 50_000, peer, env), None if sent.code == harness.UNAVAILABLE else "FAILED")
+                self.assertEqual(self.htlcs(payment_hash, peer), [])
+                self.assertGreater(peer("faults")["faults"][0]["met"], 1)
+                peer("disarm")
+                self.ok("send", invoice, "--yes", env=env)
+                self.assertEqual(self.judge(payment_hash, 50_000, peer, env), "SUCCEEDED")
+
+    def test_of_every_answer_about_routes_as_json(self):
+        invoice, _ = self.made()
+        self.fault(do="garbage", what="json", path="/v1/graph/routes", times=100_000)
+        sent = self.expect(harness.FAILED, "send", invoice, "--yes", "--json", "--timeout", "2s").json()
+        self.assertEqual(sent["failure_reason"], "FAILURE_REASON_TIMEOUT")
+        self.assertEqual((sent["failure_detail"]["code"], sent["failure_detail"]["switch_message"]),
+                         ("no_answer", "its answer to a question for routes cannot be read"))
 
 
 class LateCopies(BesideLnd):
