@@ -60,13 +60,14 @@ std::string_view offline_text(const Payment& payment) {
   return before_payee ? "; the payee seems to be offline" : "";
 }
 
-/// Why it had to go in one piece, where not the call but the payee wants that.
+/// Why it had to go in one piece: the payee wants that, or --max-parts.
 std::string_view no_parts_text(const Payment& payment) {
   if (payment.request.max_parts > 1) return {};
   if (payment.request.invoice.empty())
     return "; an invoice says whether the payee takes parts, for --dest --max-parts does";
   const auto invoice = decode_invoice(payment.request.invoice);
-  return invoice && !takes_parts(*invoice) ? ", and the payee takes no parts" : "";
+  if (!invoice) return {};
+  return takes_parts(*invoice) ? ", and --max-parts allows 1" : ", and the payee takes no parts";
 }
 
 std::string used_up_text(const Payment& payment) {

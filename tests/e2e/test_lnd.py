@@ -210,6 +210,52 @@ class Parts(BesideLnd):
         self.assertEqual(sum(row["amount_msat"] for row in self.htlcs(payment_hash)), WHOLE)
         return payment_hash
 
+    def refused(self, invoice, *more):
+        """Why this payment fails, in words and as JSON."""
+        said = self.expect(harness.FAILED, "send", invoice, "--yes", *more).out
+        return said, self.expect(harness.FAILED, "send", invoice, "--yes", "--json", *more).json()["failure_detail"]
+
+    def test_more_parts_than_may_be_open(self):
+        invoice, payment_hash = self.made(amount_msat=WHOLE, node="P")
+        said, detail = self.refused(invoice, "--max-parts", "2")
+        self.assertRegex(said, "^Not paid: the amount goes through in 5 parts, and --max-parts allows 2. Nothing is in flight")
+        self.assertEqual(detail["code"], "more_parts")
+        self.assertEqual(self.htlcs(payment_hash), [])
+        self.ok("send", invoice, "--yes", "--wait", "90s")  # as it was said
+        self.assert_paid(payment_hash, WHOLE, 5)
+
+    def test_one_part_where_the_network_wants_more(self):
+        """Our channel holds enough, and each of two ways behind it carries less than the amount."""
+        half = {"capacity": 3_000_000, "balances": [2_900_000, 100_000]}
+        self.use(self.lnd(network={"network": "regtest", "height": 400, "own": "A", "nodes": {name: {} for name in "ABCP"}, "channels": [
+            {"id": "410x1x0", "between": ["A", "B"], "capacity": 9_000_000, "balances": [8_000_000, 1_000_000]},
+            {"id": "411x1x0", "between": ["B", "P"], **half}, {"id": "412x1x0", "between": ["B", "C"], **half},
+            {"id": "413x1x0", "between": ["C", "P"], **half}]}))
+        invoice, payment_hash = self.made(amount_msat=4_000_000_000, node="P")
+        said, detail = self.refused(invoice, "--max-parts", "1")
+        self.assertRegex(said, "^Not paid: no single channel or path carries 4,000,000 sat in one part, and --max-parts allows 1; together our channels "
+                         "can send 7,910,000 sat. Nothing is in flight")
+        self.assertEqual(detail["code"], "amount_in_one_part")
+        self.assertEqual(self.htlcs(payment_hash), [])
+        self.ok("send", invoice, "--yes", "--wait", "90s")
+        self.assert_paid(payment_hash, 4_000_000_000)
+
+    def test_no_way_for_any_part(self):
+        """Nothing goes through, so no limit of parts is in the way, and lnd's own words are told."""
+        invoice, _ = self.made(amount_msat=WHOLE, node="P")
+        for lane in LANES:
+            self.peer("peer", node=lane, online=False)
+        for more in ((), ("--max-parts", "1")):
+            self.assertEqual(self.refused(invoice, *more)[1]["code"], "no_channel")
+        self.use(self.lnd())
+        invoice, _ = self.made(amount_msat=1_000_000_000)
+        for chan, node in (("361x1x0", "B"), ("360x1x0", "C")):
+            self.peer("policy", chan=chan, node=node, disabled=True)
+        for more in ((), ("--max-parts", "1")):
+            said, detail = self.refused(invoice, *more)
+            self.assertEqual(detail["code"], "unexplained")
+            self.assertRegex(said, "^Not paid: the node finds no route: unable to find a path to destination. ")
+
     def test_parallel_channels_to_one_peer(self):
         """lnd takes an excluded channel for the pair of its nodes."""
         sides = {"capacity": 1_000_000, "balances": [950_000, 50_000]}

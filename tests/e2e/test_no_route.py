@@ -95,14 +95,14 @@ class NoRoute(Served):
 
     def test_balances(self):
         self.build((100, 0, 1, {}), (101, 0, 1, {}))
-        self.check("amount_in_one_part", "no single channel or path carries 8,000,000 sat in one part; together our channels can send 10,000,000 sat",
+        self.check("amount_in_one_part", "no single channel or path carries 8,000,000 sat in one part, and --max-parts allows 1; together our channels can send 10,000,000 sat",
                    self.invoice("8000000sat", "--node", "n1"))
         self.check("no_balance", "our channels hold too little: together they can send 10,000,000 sat", self.invoice("10000001sat", "--node", "n1"),
                    reason="INSUFFICIENT_BALANCE")
 
     def test_a_path_that_carries_less(self):
         self.chain({}, {"most": 1_000_000 * SAT})
-        self.check("amount_in_one_part", "no single channel or path carries 2,000,000 sat in one part; together our channels can send 5,000,000 sat",
+        self.check("amount_in_one_part", "no single channel or path carries 2,000,000 sat in one part, and --max-parts allows 1; together our channels can send 5,000,000 sat",
                    self.invoice("2000000sat", "--node", "n2"))
 
     def test_outgoing_channels(self):

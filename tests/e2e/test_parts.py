@@ -35,7 +35,7 @@ class Paid(Lanes):
     def test_one_part_where_one_is_allowed(self):
         invoice = self.invoice_of(2)
         refused = self.expect(harness.FAILED, "send", invoice, "--yes", "--max-parts", "1")
-        self.assertIn("no single channel or path carries 750,000 sat in one part; together our channels can send 8,500,000 sat", refused.out)
+        self.assertIn("no single channel or path carries 750,000 sat in one part, and --max-parts allows 1; together our channels can send 8,500,000 sat", refused.out)
         self.assertEqual(self.ledger(), [])
         self.ok("send", invoice, "--yes")  # the same invoice, with parts
         self.assert_paid_exactly(invoice, 2)

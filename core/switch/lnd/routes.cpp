@@ -84,7 +84,10 @@ void RouteSearch::take_whole(const std::vector<Route>& routes) {
       return done_(routes_answer(question_.ticket, one));
   }
   if (question_.max_parts < 2 || question_.demand.amount < Msat::of(2 * least_of(question_).value())) return explain();
-  look_at_channels([self = shared_from_this()] { self->ask_for_parts(); });
+  look_at_channels([self = shared_from_this()] {
+    self->ask_for_parts(self->question_.max_parts,
+                        [self](std::vector<Route> found) { self->take_parts(std::move(found)); });
+  });
 }
 
 void RouteSearch::look_at_channels(std::function<void()> next) {
@@ -113,7 +116,7 @@ std::vector<ChannelRoom> RouteSearch::rooms() const {
   return found;
 }
 
-void RouteSearch::ask_for_parts() {
+void RouteSearch::ask_for_parts(std::uint32_t most, Found found) {
   const auto ask = [self = shared_from_this()](Msat piece, std::vector<ChannelDirection> without,
                                                const HalvedRoutes::Tell& tell) {
     RouteQuestion part = self->question_;
@@ -123,10 +126,8 @@ void RouteSearch::ask_for_parts() {
       tell(routes.empty() ? std::nullopt : std::optional(std::move(routes.front())));
     });
   };
-  const auto done = [self = shared_from_this()](std::vector<Route> routes) { self->take_parts(std::move(routes)); };
-  HalvingQuestion halving{question_.demand.amount, question_.max_parts, question_.excluded_channels, rooms(),
-                          least_of(question_)};
-  std::make_shared<HalvedRoutes>(ask, std::move(halving), done)->start();
+  HalvingQuestion halving{question_.demand.amount, most, question_.excluded_channels, rooms(), least_of(question_)};
+  std::make_shared<HalvedRoutes>(ask, std::move(halving), std::move(found))->start();
 }
 
 void RouteSearch::take_parts(std::vector<Route> routes) {
@@ -154,8 +155,35 @@ void RouteSearch::explain() {
       // In parts it was tried as well.
       const bool told = own && !(own->code == DetailCode::amount_in_one_part && self->question_.max_parts > 1);
       if (told) return self->end_with(*own);
-      self->end_with(excluded ? detail_of(DetailCode::excluded) : words);
+      if (excluded) return self->end_with(detail_of(DetailCode::excluded));
+      self->question_.max_parts > 1 ? self->explain_by_more_parts(words) : self->explain_by_less(words);
     });
+  });
+}
+
+void RouteSearch::explain_by_more_parts(const FailureDetail& words) {
+  if (question_.max_parts >= limits::max_parts) return end_with(words);
+  ask_for_parts(limits::max_parts, [self = shared_from_this(), words](const std::vector<Route>& routes) {
+    RouteQuestion wider = self->question_;
+    wider.max_parts = limits::max_parts;
+    const bool fit = routes.size() > self->question_.max_parts && keeps_to_demand(routes, wider);
+    if (!fit || overloads(routes, wider)) return self->end_with(words);
+    FailureDetail more = detail_of(DetailCode::more_parts);
+    more.parts = static_cast<std::uint32_t>(routes.size());
+    self->end_with(std::move(more));
+  });
+}
+
+/// If a part of the amount gets through, the amount is what is in the way.
+void RouteSearch::explain_by_less(const FailureDetail& words) {
+  if (!question_.demand.outgoing_channels.empty()) return end_with(words);
+  RouteQuestion less = question_;
+  less.demand.amount = probe_amount(less.demand.amount);
+  put(less, [self = shared_from_this(), words](const std::vector<Route>& routes) {
+    if (routes.empty()) return self->end_with(words);
+    FailureDetail whole = detail_of(DetailCode::amount_in_one_part);
+    if (self->channels_) whole.held = held_together(spendable(*self->channels_));
+    self->end_with(std::move(whole));
   });
 }
 

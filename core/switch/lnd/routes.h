@@ -18,7 +18,8 @@ namespace paytower::lnd {
 /// One question to QueryRoutes for the whole amount in one part. If there is no route and parts are allowed, it goes on
 /// by halving (HalvedRoutes). What earlier payments met is in lnd's own mission control, which is weighed if the
 /// question takes advice (M1): then "none" is no last word. Without advice, one more question without the limits on fee
-/// and blocks may show that a limit is in the way, and our channels may show that they hold too little.
+/// and blocks may show that a limit is in the way, our channels may show that they hold too little, and a smaller
+/// amount or more parts that the amount is what does not go through.
 class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
  public:
   using Done = std::function<void(RouteAnswer)>;
@@ -38,11 +39,13 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   void put(const RouteQuestion& question, Found found);
   void take_whole(const std::vector<Route>& routes);
   void look_at_channels(std::function<void()> next);
-  void ask_for_parts();
+  void ask_for_parts(std::uint32_t most, Found found);
   void take_parts(std::vector<Route> routes);
   [[nodiscard]] std::vector<ChannelRoom> rooms() const;
   [[nodiscard]] RouteQuestion in_one_piece() const;
   void explain();
+  void explain_by_more_parts(const FailureDetail& words);
+  void explain_by_less(const FailureDetail& words);
   void end_with(FailureDetail detail);
 
   Link& link_;
