@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
+#include "core/base/amount_text.h"
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/number.h"
@@ -245,9 +246,9 @@ void refuse_parts(const std::vector<Route>& routes, const RoutesContext& context
                                  [&](const Route& route) { return route.delivered() < *context.amount; });
   if (!parts) return;
   throw Fault{
-      fmt::format("the {} routes are parts of the payment, each carries less than its {} msat; paytower takes --routes "
+      fmt::format("the {} routes are parts of the payment, each carries less than its {}; paytower takes --routes "
                   "for one part only: ask getroutes with maxparts=1",
-                  routes.size(), context.amount->value())};
+                  routes.size(), sat_text(*context.amount))};
 }
 
 std::vector<Route> read_document(const json& document, const RoutesContext& context) {

@@ -244,22 +244,6 @@ std::string relative_time(UnixNs time, UnixNs now) {
   return past ? fmt::format("{} ago", text) : fmt::format("in {}", text);
 }
 
-std::string grouped(std::uint64_t number) {
-  std::string text = fmt::format("{}", number);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
-  return text;
-}
-
-std::string sat_text(Msat amount) {
-  std::string text = grouped(amount.value() / 1000);
-  if (const std::uint64_t rest = amount.value() % 1000; rest != 0) {
-    std::string digits = fmt::format("{:03}", rest);
-    digits.erase(digits.find_last_not_of('0') + 1);
-    text += fmt::format(".{}", digits);
-  }
-  return fmt::format("{} sat", text);
-}
-
 std::string shell_word(std::string_view text) {
   const auto plain = [](char c) {
     const bool letter_or_digit = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

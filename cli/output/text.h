@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/amount_text.h"
 #include "core/base/msat.h"
 #include "core/base/types.h"
 
@@ -37,12 +38,6 @@ namespace paytower::cli {
 
 /// "12 s ago", "3 min ago", "5 h ago", "2 d ago", "in 4 min".
 [[nodiscard]] std::string relative_time(UnixNs time, UnixNs now);
-
-/// "1,234,567".
-[[nodiscard]] std::string grouped(std::uint64_t number);
-
-/// "1,000 sat", "1.012 sat".
-[[nodiscard]] std::string sat_text(Msat amount);
 
 /// One word of a POSIX shell: as it is where that is safe, in single quotes otherwise.
 [[nodiscard]] std::string shell_word(std::string_view text);

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/base/amount_text.h"
 #include "core/base/hash.h"
 #include "core/base/limits.h"
 #include "core/driver/loop.h"
@@ -107,8 +108,8 @@ std::optional<Error> beyond(const PaymentRequest& request, const Capabilities& c
   }
   if (request.demand.amount >= capabilities.min_amount) return std::nullopt;
   return Error{Errc::usage,
-               fmt::format("payments of less than {} msat cannot be made safe with this kind of node; nothing was sent",
-                           capabilities.min_amount.value()),
+               fmt::format("payments of less than {} cannot be made safe with this kind of node; nothing was sent",
+                           sat_text(capabilities.min_amount)),
                {}};
 }
 

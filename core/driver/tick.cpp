@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "core/base/amount_text.h"
 #include "core/base/hash.h"
 #include "core/driver/attempt_id.h"
 #include "core/payment/look.h"
@@ -136,8 +137,8 @@ void Driver::Impl::accepted_by_store(Decided& pending, const Stored& stored) {
   ports.observer.changed(payment);
   if (const auto* paid = std::get_if<HashPaid>(&pending.cause); paid && drive.handed_over) {
     ports.observer.warn(payment.request.hash,
-                        fmt::format("another user of the node paid this hash: {} msat and {} msat of fees are theirs",
-                                    paid->amount.value(), paid->fee.value()));
+                        fmt::format("another user of the node paid this hash: {} and {} of fees are theirs",
+                                    sat_text(paid->amount), sat_text(paid->fee)));
   }
   act(drive, pending.decision);
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "core/base/amount_text.h"
 #include "core/base/limits.h"
 #include "core/base/number.h"
 
@@ -32,15 +33,15 @@ Result<std::monostate> check_route(const Route& route, const RouteDemand& demand
   }
   if (route.delivered() != demand.amount) {
     return usage(
-        fmt::format("the route delivers {} msat instead of {} msat", route.delivered().value(), demand.amount.value()));
+        fmt::format("the route delivers {} instead of {}", sat_text(route.delivered()), sat_text(demand.amount)));
   }
   if (route.hops.back().delay < demand.final_cltv_delta) {
     return usage(fmt::format("the route leaves the payee {} blocks, but it needs {}", route.hops.back().delay,
                              demand.final_cltv_delta));
   }
   if (route.fees() > demand.fee_limit) {
-    return usage(fmt::format("the route costs {} msat, the fee limit is {} msat", route.fees().value(),
-                             demand.fee_limit.value()));
+    return usage(
+        fmt::format("the route costs {}, the fee limit is {}", sat_text(route.fees()), sat_text(demand.fee_limit)));
   }
   if (route.total_delay() > demand.cltv_limit) {
     return usage(

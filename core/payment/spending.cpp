@@ -4,6 +4,8 @@
 
 #include <fmt/core.h>
 
+#include "core/base/amount_text.h"
+
 namespace paytower {
 
 namespace {
@@ -26,15 +28,13 @@ std::optional<Msat> highest_fee_limit(const SpendingLimits& allowed, Msat amount
 std::optional<Error> over_limit(const SpendingLimits& allowed, const PaymentRequest& request) {
   const RouteDemand& demand = request.demand;
   if (allowed.max_amount && demand.amount > *allowed.max_amount) {
-    return refused(request,
-                   fmt::format("max-amount of the config file allows {} msat for a payment, this one is {} msat",
-                               allowed.max_amount->value(), demand.amount.value()));
+    return refused(request, fmt::format("max-amount of the config file allows {} for a payment, this one is {}",
+                                        sat_text(*allowed.max_amount), sat_text(demand.amount)));
   }
   const auto highest = highest_fee_limit(allowed, demand.amount);
   if (!highest || demand.fee_limit <= *highest) return std::nullopt;
-  return refused(request,
-                 fmt::format("max-fee-ppm of the config file allows a fee limit of {} msat, this one is {} msat",
-                             highest->value(), demand.fee_limit.value()));
+  return refused(request, fmt::format("max-fee-ppm of the config file allows a fee limit of {}, this one is {}",
+                                      sat_text(*highest), sat_text(demand.fee_limit)));
 }
 
 std::optional<Error> over_day(const SpendingLimits& allowed, const PaymentRequest& request, Msat spent) {
@@ -42,9 +42,9 @@ std::optional<Error> over_day(const SpendingLimits& allowed, const PaymentReques
   const auto sum = checked_add(spent, request.demand.amount);
   if (sum && *sum <= *allowed.max_day) return std::nullopt;
   return refused(request,
-                 fmt::format("max-day of the config file allows {} msat in 24 hours, {} msat are paid or under "
-                             "way, this payment is {} msat",
-                             allowed.max_day->value(), spent.value(), request.demand.amount.value()));
+                 fmt::format("max-day of the config file allows {} in 24 hours, {} are paid or under way, this "
+                             "payment is {}",
+                             sat_text(*allowed.max_day), sat_text(spent), sat_text(request.demand.amount)));
 }
 
 }  // namespace paytower

@@ -160,7 +160,7 @@ TEST_CASE("several routes of getroutes are parts when each carries less than the
     return routes ? std::to_string(routes->size()) : routes.error().message;
   };
   CHECK(read({"600000", "1400000"}, Msat::of(2'000'000)) ==
-        "routes: the 2 routes are parts of the payment, each carries less than its 2000000 msat; paytower takes "
+        "routes: the 2 routes are parts of the payment, each carries less than its 2,000 sat; paytower takes "
         "--routes for one part only: ask getroutes with maxparts=1");
   CHECK(read({"2000000", "2000000"}, Msat::of(2'000'000)) == "2");
   CHECK(read({"2000000", "1400000"}, Msat::of(2'000'000)) == "2");  // check_route names the one that carries too little

@@ -55,7 +55,7 @@ class Limits(World):
         self.ok("send", self.invoice("400sat"), "--yes")
         self.expect(harness.UNKNOWN, "send", self.invoice("300sat", "--hold", "forever"), "--yes", "--wait", "1s")
         self.expect(harness.FAILED, "send", self.invoice("300sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"), "--yes")
-        self.assertIn("700000 msat", self.refused(self.invoice("301sat")))
+        self.assertIn("allows 1,000 sat in 24 hours, 700 sat are paid or under way, this payment is 301.5 sat", self.refused(self.invoice("301.5sat")))
         self.expect(harness.REFUSED, "send", self.invoice("301sat"), "--dry-run")
         self.ok("send", self.invoice("300sat"), "--yes")
         self.refused(self.invoice("1sat"))
