@@ -222,7 +222,9 @@ ExitCode run(const LedgerOptions& options, Session& session) {
 constexpr Command network_command = command<NetworkOptions, take, run>({
     .name = "simulate network",
     .summary = "Make a simulated network",
-    .about = "Writes a network of nodes and channels into a new file, for --switch sim:PATH.",
+    .about =
+        "Writes a network of nodes and channels into a new file, for --switch sim:PATH. The same seed makes the same\n"
+        "node and the same invoices: a second network beside the first one takes another --seed.",
     .flags = network_flags,
     .examples = "  paytower simulate network --out net.sim --seed 7",
     .database = false,
