@@ -208,7 +208,7 @@ std::string BatchSums::text() const {
   };
   say(paid_before, "paid before");
   say(in_flight, "in flight");
-  say(doubled, "of a hash that stands in an earlier line");
+  say(doubled, "of a hash that an earlier line pays");
   say(expired, "expired");
   say(refused, "refused");
   return text;
@@ -269,13 +269,15 @@ LineForecast Forecaster::judge(const InputLine& line) {
   } else {
     forecast.wanted = *std::move(wanted);
     judge_by_store(forecast);
-    const bool twice = !seen_.insert(forecast.wanted->request.hash).second;
-    forecast.doubled = twice && !forecast.error && !forecast.paid_before;
+    const PaymentHash& hash = forecast.wanted->request.hash;
+    forecast.doubled = begun_.count(hash) != 0 && !forecast.error && !forecast.paid_before;
     if (forecast.doubled && !forecast.wanted->idempotent) {
       forecast.error = twice_result(admission_of(*forecast.wanted)).error;
     } else if (forecast.would_pay()) {
       forecast.error = objection(*forecast.wanted);
     }
+    // A line that is refused is in nobody's way.
+    if (forecast.would_pay() || forecast.in_flight) begun_.insert(hash);
   }
   count(forecast);
   return forecast;
@@ -304,6 +306,7 @@ void Forecaster::recount(const LineForecast& line, std::uint64_t BatchSums::*as)
   const RouteDemand& demand = line.wanted->request.demand;
   --sums_.would_pay;
   ++(sums_.*as);
+  if (as == &BatchSums::refused) begun_.erase(line.wanted->request.hash);
   spent_ = checked_sub(spent_, demand.amount).value_or(Msat{});
   sums_.amount = checked_sub(sums_.amount, demand.amount).value_or(Msat{});
   sums_.fee_limits = checked_sub(sums_.fee_limits, demand.fee_limit).value_or(Msat{});

@@ -19,7 +19,7 @@ struct BatchSums {
   std::uint64_t would_pay = 0;
   std::uint64_t paid_before = 0;
   std::uint64_t in_flight = 0;
-  std::uint64_t doubled = 0;  ///< the hash stands in an earlier line too
+  std::uint64_t doubled = 0;  ///< an earlier line would pay the hash
   std::uint64_t expired = 0;
   std::uint64_t refused = 0;  ///< for another reason
   Msat amount{};
@@ -60,8 +60,8 @@ class Forecaster {
   Session& session_;
   Database* database_;
   const Result<IdentityAnswer>& reached_;
-  std::set<PaymentHash> seen_;
-  Msat spent_;  ///< of the day, with the lines that would be paid
+  std::set<PaymentHash> begun_;  ///< of the lines that would be paid, or wait for their end
+  Msat spent_;                   ///< of the day, with the lines that would be paid
   BatchSums sums_;
 };
 

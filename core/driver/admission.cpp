@@ -184,8 +184,9 @@ DriveResult refused_result(const Admission& next, Error why) {
 
 DriveResult twice_result(const Admission& next) {
   return refused_result(
-      next, Error{Errc::in_flight, "this payment hash is being paid by this very call; nothing more was sent",
-                  fmt::format("paytower show {}", next.hash.hex())});
+      next,
+      Error{Errc::in_flight, "this very call works on this payment hash already; nothing was sent for it a second time",
+            fmt::format("paytower show {}", next.hash.hex())});
 }
 
 DriveResult unreadable_result(const Admission& next, Error why) {

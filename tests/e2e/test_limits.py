@@ -3,6 +3,7 @@ nothing; a batch tells what it comes to before it pays. Method: real calls, judg
 
 import json
 import os
+import time
 import unittest
 
 import harness
@@ -142,13 +143,27 @@ class Limits(World):
                          {"lines": 6, "would_pay": 2, "would_fail": 1, "paid_before": 1, "in_flight": 1, "doubled": 1, "expired": 0, "refused": 1})
         self.assertEqual((sums["value_msat"], sums["fee_limit_msat"], sums["fee_msat"]), (700_000, 5_000, lines[3]["fee_msat"]))
         self.assertIn("Nothing was sent or stored.", outcome.err)
-        self.assertIn("2 payments of 700 sat together, fees at most 5 sat; 1 paid before, 1 in flight, 1 of a hash that stands in an earlier line, "
+        self.assertIn("2 payments of 700 sat together, fees at most 5 sat; 1 paid before, 1 in flight, 1 of a hash that an earlier line pays, "
                       "1 refused; 1 would fail.", outcome.err)
         again = self.expect(harness.REFUSED, "send", "--batch", path, "--dry-run")
         codes = [json.loads(line)["exit_code"] for line in again.out.splitlines()[:-1]]
         self.assertEqual(codes, [2, 5, 5, 0, 5, 3])
         self.assertEqual(self.ledger(), before)
         self.assertEqual(len(self.payments()), 2)
+
+    def test_a_line_that_is_refused_is_in_nobodys_way(self):
+        """The second line of a hash is doubled only where the first one would be paid."""
+        self.limit("max-amount = 500sat")
+        fresh, large, old = self.invoice("300sat"), self.invoice("700sat"), self.invoice("200sat", "--expiry", "1s")
+        time.sleep(1.1)
+        path = self.write_batch([{"invoice": fresh, "amt": "3sat"}, {"invoice": fresh}, {"invoice": fresh}, {"invoice": large}, {"invoice": large},
+                                 {"invoice": old}, {"invoice": old}])
+        *lines, sums = [json.loads(line) for line in self.expect(harness.REFUSED, "send", "--batch", path, "--dry-run").out.splitlines()]
+        self.assertEqual([line["doubled"] for line in lines], [False, False, True, False, False, False, False])
+        self.assertEqual([line["error"] and line["error"]["code"] for line in lines],
+                         ["usage", None, "in_flight", "policy", "policy", "invoice_expired", "invoice_expired"])
+        self.assertEqual((sums["would_pay"], sums["doubled"], sums["expired"], sums["refused"]), (1, 1, 2, 3))
+        self.assertNotIn("being paid", lines[2]["error"]["message"])
 
     def test_a_rehearsal_keeps_to_the_totals(self):
         """As the call itself would be refused, its rehearsal is."""
