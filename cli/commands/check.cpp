@@ -1,4 +1,6 @@
 // `check`: is the database sound?
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "cli/commands/commands.h"
@@ -42,14 +44,25 @@ std::string report_text(const db::CheckReport& report) {
   return text;
 }
 
+/// Whoever reads "problem" thinks of the payments: a mode is none of theirs.
+Error problems_error(const db::CheckReport& report) {
+  if (report.opened.size() < report.problems.size())
+    return Error{Errc::database, fmt::format("the database has {}", counted(report.problems.size(), "problem"))};
+  std::string command = "chmod 600";
+  for (const std::string& path : report.opened) command += fmt::format(" {}", shell_word(path));
+  return Error{Errc::database,
+               fmt::format("the payments are sound, but others can read {} of the database",
+                           counted(report.opened.size(), "file")),
+               std::move(command)};
+}
+
 ExitCode run(const CheckOptions& /*options*/, Session& session) {
   const auto database = open_database(session, db::OpenMode::read_only);
   const db::CheckReport report = database ? value_of(database->admin.check()) : db::CheckReport{};
   session.output.result(session.output.json() ? fmt::format("{}\n", dump(report_json(report))) : report_text(report));
   if (report.problems.empty()) return ExitCode::ok;
   session.output.flush();
-  session.output.error(
-      report_of(Error{Errc::database, fmt::format("the database has {}", counted(report.problems.size(), "problem"))}));
+  session.output.error(report_of(problems_error(report)));
   return ExitCode::database;
 }
 

@@ -119,7 +119,8 @@ void check_rows(Connection& connection, const char* problem, const char* sql, st
   while (row.step()) problems.push_back(fmt::format("{} {}", problem, row.integer()));
 }
 
-void check_files(const std::string& real_path, std::vector<std::string>& problems) {
+void check_files(const std::string& real_path, CheckReport& report) {
+  std::vector<std::string>& problems = report.problems;
   const auto there = [&real_path](const char* end) {
     struct stat seen {};
     return ::lstat((real_path + end).c_str(), &seen) == 0 || errno != ENOENT;
@@ -141,6 +142,7 @@ void check_files(const std::string& real_path, std::vector<std::string>& problem
       problems.push_back(fmt::format("{} is not a regular file with one name", path));
     } else if ((seen.st_mode & 0077) != 0) {
       problems.push_back(fmt::format("{} can be read by others: chmod 600 it", path));
+      report.opened.push_back(path);
     } else if (seen.st_uid != owner.st_uid && seen.st_uid != ::geteuid()) {
       problems.push_back(fmt::format("{} belongs to another user than the database", path));
     }
@@ -159,7 +161,7 @@ Result<CheckReport> PaymentAdmin::check() {
       if (report.problems.empty()) throw;
       report.problems.push_back(fmt::format("without these, the rest cannot be read: {}", error.what()));
     }
-    check_files(connection_.real_path(), report.problems);
+    check_files(connection_.real_path(), report);
     return report;
   });
 }

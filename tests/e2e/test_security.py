@@ -108,6 +108,10 @@ class Files(World):
                 seen = self.run_it("check")
                 mended = stat.S_IMODE(os.stat(path).st_mode) == 0o600
                 self.assertTrue(mended or name in seen.out + seen.err, seen)
+                if not mended:
+                    self.assertEqual(seen.code, DATABASE, seen)
+                    self.assertIn("the payments are sound, but others can read 1 file of the database", seen.err)
+                    self.assertIn(f"hint: chmod 600 {path}", seen.err)
                 os.chmod(path, 0o600)
                 self.ok("check")
 
