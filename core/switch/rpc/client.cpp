@@ -35,9 +35,9 @@ Result<std::monostate> RpcClient::connect() {
   const auto peer = transport_->peer();
   if (!peer) return refused(fmt::format("cannot tell which user serves {}", name));
   if (peer->uid != ::geteuid() && peer->uid != 0 && peer->uid != user_) {
-    return refused(
-        fmt::format("{} is served by user {}, who is neither you nor root: if it is the node's user, say --node-user",
-                    name, peer->uid));
+    return refused(fmt::format(
+        "{} is served by user {}, who is neither you nor root: if it is the node's user, say --node-user {}", name,
+        peer->uid, peer->uid));
   }
   peer_ = peer;
   frames_ = FrameSplitter(max_answer_bytes);
