@@ -116,7 +116,7 @@ constexpr auto send_flags = std::to_array<Flag>({
      into::wait<&SendOptions::wait_ns>, "5m", is::configurable | is::of_the_call},
     {"idempotent", "a payment of the same parameters that is paid or open is joined, not refused",
      into::on<&SendOptions::idempotent>},
-    {"no-memory", "weigh nothing that other payments met; what failed in this one stays excluded",
+    {"no-memory", "ignore what other payments have met; what failed in this one stays excluded",
      into::on<&SendOptions::no_memory>, is::of_the_call},
     {"inflight-updates", "with --json: one line at every change, the last is the result",
      into::on<&SendOptions::inflight_updates>, is::of_the_call | is::of_one_payment},
