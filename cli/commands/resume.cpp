@@ -148,6 +148,7 @@ void add_named(Work& work, std::vector<DriveResult>& results, const db::HashHist
 
 struct Summary {
   std::vector<const Payment*> payments{};
+  WhyOpen why_open{};  ///< of the last of them
   std::vector<const Error*> unreadable{};
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;
@@ -187,7 +188,10 @@ void count(Summary& summary, const DriveResult& result, const Work& work) {
       break;
     }
   }
-  if (result.payment) summary.payments.push_back(&*result.payment);
+  if (!result.payment) return;
+  summary.payments.push_back(&*result.payment);
+  summary.why_open = result.why_open;
+  summary.why_open.unasked = result.error && result.error->code == Errc::switch_unavailable;
 }
 
 Json summary_json(const Summary& summary) {
@@ -230,6 +234,9 @@ void print(Session& session, const Summary& summary) {
   if (session.output.json()) return session.output.result(fmt::format("{}\n", dump(summary_json(summary))));
   if (session.output.quiet()) return;
   for (const Payment* payment : summary.payments) session.output.result(outcome_line(*payment, session.output));
+  // R17: whoever is sent here by `show` is told what can be done, which of several payments only `show` says.
+  const bool one_is_open = summary.payments.size() == 1 && summary.still_in_flight == 1;
+  if (one_is_open) session.output.result(outcome_text(*summary.payments.front(), summary.why_open));
   session.output.result(fmt::format("{}\n", summary_text(summary)));
 }
 

@@ -63,6 +63,15 @@ std::string open_facts(const Payment& payment, UnixNs now) {
   return text;
 }
 
+std::string held_words(const Payment& payment) {
+  if (last_lock(payment).attempt == nullptr) return {};
+  std::string text =
+      "If the payee or a node on the way holds it, only waiting helps: it ends by itself, at the latest with its time "
+      "lock. A later resume collects the result.";
+  if (payment.stop_reason != FailureReason::canceled) text += " cancel only stops further attempts.";
+  return fmt::format("{}\n", text);
+}
+
 std::string age_cell(const Payment& payment, UnixNs now) {
   if (payment.request.created == UnixNs{}) return "-";
   std::string age = relative_time(payment.request.created, now);

@@ -20,6 +20,10 @@ namespace paytower::cli {
 /// Both as lines below "In flight: ...": empty where there is nothing to say.
 [[nodiscard]] std::string open_facts(const Payment& payment, UnixNs now);
 
+/// R17: what somebody can do who is sent from `show` to `resume` and back, because the payee does not settle. Empty
+/// where no HTLC of ours is out.
+[[nodiscard]] std::string held_words(const Payment& payment);
+
 /// The AGE of a row of `list`: "3 h ago", but "open for 3 h" for what has been open for more than an hour.
 [[nodiscard]] std::string age_cell(const Payment& payment, UnixNs now);
 

@@ -164,7 +164,8 @@ bool any_known_in_flight(const Payment& payment) {
                      [](const Attempt& attempt) { return attempt.open() && (attempt.accepted || !attempt.dies()); });
 }
 
-std::string open_text(const Payment& payment, const WhyOpen& why) {
+/// What is known beyond that attempts are open. Nothing where that is all, so that their HTLCs may be held.
+std::optional<std::string> why_open_text(const Payment& payment, const WhyOpen& why) {
   if (why.unasked) {
     return "In flight, as far as is known: the node cannot be asked whether there is a result by now. Do not pay "
            "again.\n";
@@ -175,6 +176,10 @@ std::string open_text(const Payment& payment, const WhyOpen& why) {
   const bool other = why.blocker != Blocker::none && why.blocker != Blocker::closed_by_hand;
   if (other && !any_known_in_flight(payment)) return blocked_text(payment, why.blocker);
   if (const Lost lost = lost_of(payment); lost.count > 0) return unanswered_text(payment, lost);
+  return std::nullopt;
+}
+
+std::string no_result_text(const Payment& payment) {
   if (const std::uint64_t open = open_attempts(payment); open > 1)
     return fmt::format("In flight: {} have no result yet. Do not pay again.\n", counted(open, "part"));
   for (const Attempt& attempt : payment.attempts) {
@@ -184,6 +189,12 @@ std::string open_text(const Payment& payment, const WhyOpen& why) {
   }
   return "Not ended: no HTLC of ours is in flight, but the node has not confirmed that nobody else's is. Do not pay "
          "again.\n";
+}
+
+std::string open_text(const Payment& payment, const WhyOpen& why) {
+  const std::string facts = open_facts(payment, SystemClock().wall());
+  if (const auto known = why_open_text(payment, why)) return *known + facts;
+  return no_result_text(payment) + facts + held_words(payment);
 }
 
 std::string unknown_text(const Payment& payment) {
@@ -364,7 +375,7 @@ bool is_seen(const Attempt& attempt) { return attempt.open() && attempt.dies() &
 /// What the database alone knows of attempts whose node has to be asked. Nothing where that is no more than that they
 /// are open.
 std::optional<std::string> without_asking(const Payment& payment) {
-  if (lost_of(payment).count > 0) return open_text(payment, {});
+  if (const Lost lost = lost_of(payment); lost.count > 0) return unanswered_text(payment, lost);
   const auto seen = std::find_if(payment.attempts.begin(), payment.attempts.end(), is_seen);
   if (seen == payment.attempts.end()) return std::nullopt;
   const auto parts = std::count_if(payment.attempts.begin(), payment.attempts.end(), is_seen);
@@ -416,6 +427,7 @@ std::string next_text(const Payment& payment, const Output& output) {
   }
   std::string text = without_asking(payment).value_or("Do not pay it again.\n");
   if (!payment.has_open_attempt() && !payment.attempts.empty()) text += nothing_of_ours_text(payment);
+  if (lost_of(payment).count == 0) text += held_words(payment);
   text += resume;
   if (!payment.stop_reason) text += fmt::format("  or  {}\n", output.command(fmt::format("paytower cancel {}", hash)));
   return text + way_out_of_a_deleted_record(payment, output);
@@ -459,7 +471,7 @@ std::string outcome_text(const Payment& payment, const WhyOpen& why_open) {
     case PaymentStatus::initiated:
     case PaymentStatus::in_flight: break;
   }
-  return open_text(payment, why_open) + open_facts(payment, SystemClock().wall());
+  return open_text(payment, why_open);
 }
 
 std::string outcome_line(const Payment& payment, const Output& output) {

@@ -12,8 +12,8 @@
 
 namespace paytower::cli {
 
-/// How a payment ended, or that it has not and why: the text of `send` and `resume HASH`, one paragraph with a line
-/// end. `why_open`: as a look showed it; nothing if nobody has looked.
+/// How a payment ended, or that it has not, why, and what can be done: the text of `send` and `resume HASH`, one
+/// paragraph with a line end. `why_open`: as a look showed it; nothing if nobody has looked.
 [[nodiscard]] std::string outcome_text(const Payment& payment, const WhyOpen& why_open = {});
 
 /// Who keeps the payment hash busy at the node, and until when, without an end. Empty where there is nothing to say.

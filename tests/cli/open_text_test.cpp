@@ -43,6 +43,18 @@ TEST_CASE("an open payment says since when, and for how long at most") {
   CHECK(open_facts(payment, time_at(61)).find("\n  money locked  until block 812,345 ") != std::string::npos);
 }
 
+TEST_CASE("a held payment says that only waiting helps, and what cancel does") {
+  Payment payment = held();
+  CHECK(
+      held_words(payment) ==
+      "If the payee or a node on the way holds it, only waiting helps: it ends by itself, at the latest with its time "
+      "lock. A later resume collects the result. cancel only stops further attempts.\n");
+  payment.stop_reason = FailureReason::canceled;
+  CHECK(held_words(payment).find("collects the result.\n") != std::string::npos);
+  for (Attempt& attempt : payment.attempts) attempt.outcome = AttemptOutcome::failed;
+  CHECK(held_words(payment).empty());
+}
+
 TEST_CASE("what has no open HTLC of ours locks nothing") {
   Payment payment = held();
   for (Attempt& attempt : payment.attempts) attempt.outcome = AttemptOutcome::failed;

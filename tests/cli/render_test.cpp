@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/output/json.h"
+#include "cli/output/open_text.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
@@ -213,6 +214,15 @@ TEST_CASE("an open payment warns") {
   CHECK(json["htlcs"][0]["status"] == "IN_FLIGHT");
   CHECK(outcome_text(payment).find(
             "In flight: attempt 4711 has no result yet. Do not pay again.\n  in flight     since ") == 0);
+  const std::string held = held_words(payment);
+  CHECK(!held.empty());
+  CHECK(outcome_text(payment).find(held) != std::string::npos);
+  CHECK(payment_page(payment, {}, {}, true, Output(OutputSetup{})).find("again.\n" + held + "Next: ") !=
+        std::string::npos);
+  // What a look has explained is not called held.
+  WhyOpen orphaned;
+  orphaned.without_htlc = payment.key(attempt);
+  CHECK(outcome_text(payment, orphaned).find(held) == std::string::npos);
   CHECK(next_command(payment) == "paytower resume " + payment.request.hash.hex());
   CHECK(exit_code_of(payment) == ExitCode::outcome_unknown);
 }
