@@ -10,6 +10,7 @@
 #include "cli/input/named_payment.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "cli/output/table.h"
 #include "core/base/refuse.h"
 
 namespace paytower::cli {
@@ -79,7 +80,7 @@ std::string words(const Payment& payment) {
 
 ExitCode report(Session& session, const Payment& payment) {
   session.output.result(session.output.json() ? fmt::format("{}\n", payment_text(PaymentView{&payment}))
-                                              : words(payment));
+                                              : for_reader(session.output, words(payment)));
   if (!payment.ended_for_good()) session.output.hint(next_command(payment));
   return code_of(payment);
 }

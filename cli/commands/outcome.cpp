@@ -8,6 +8,7 @@
 #include "cli/output/live_text.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "cli/output/table.h"
 #include "core/base/refuse.h"
 
 namespace paytower::cli {
@@ -155,7 +156,7 @@ void print_payment(Session& session, const Payment& payment, const DriveResult* 
     view.sent = sent;
     return session.output.line(payment_text(view));
   }
-  session.output.result(outcome_text(payment, why_open));
+  session.output.result(for_reader(session.output, outcome_text(payment, why_open)));
   if (sent != nullptr && sent->paid_before) session.output.note("it was paid before; nothing was sent now");
 }
 

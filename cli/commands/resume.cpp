@@ -13,6 +13,7 @@
 #include "cli/output/open_text.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
+#include "cli/output/table.h"
 #include "cli/output/text.h"
 #include "core/base/refuse.h"
 #include "core/driver/attempt_id.h"
@@ -236,7 +237,10 @@ void print(Session& session, const Summary& summary) {
   for (const Payment* payment : summary.payments) session.output.result(outcome_line(*payment, session.output));
   // R17: whoever is sent here by `show` is told what can be done, which of several payments only `show` says.
   const bool one_is_open = summary.payments.size() == 1 && summary.still_in_flight == 1;
-  if (one_is_open) session.output.result(outcome_text(*summary.payments.front(), summary.why_open));
+  if (one_is_open) {
+    const std::string text = outcome_text(*summary.payments.front(), summary.why_open);
+    session.output.result(for_reader(session.output, text));
+  }
   session.output.result(fmt::format("{}\n", summary_text(summary)));
 }
 

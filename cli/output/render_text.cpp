@@ -525,7 +525,7 @@ std::string payment_page(const Payment& payment, const std::vector<Payment>& old
   for (const Payment& duplicate : duplicates) add("Duplicate", duplicate);
   if (const Msat more = possible_overpayment(payment, older_tries); more > Msat{})
     text += fmt::format("\nWarning: {}.\n", overpayment_text(more));
-  return fmt::format("{}\n{}", text, next_text(payment, output));
+  return fmt::format("{}\n{}", text, for_reader(output, next_text(payment, output)));
 }
 
 namespace {

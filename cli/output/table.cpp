@@ -121,15 +121,53 @@ std::string paint_status(const Output& output, const std::string& status) {
   return output.paint(status, Output::Tone::open);
 }
 
+namespace {
+
+/// The last space before `end`, but not one inside of brackets as short as "(in 29 h)".
+std::size_t space_to_break_at(std::string_view text, std::size_t end) {
+  constexpr std::size_t short_brackets = 16;
+  const std::size_t space = text.rfind(' ', end);
+  if (space == std::string_view::npos) return space;
+  const std::size_t bracket = text.rfind(" (", space);
+  const bool inside = bracket != std::string_view::npos && text.find(')', bracket) > space;
+  return inside && text.find(')', bracket) - bracket <= short_brackets ? bracket : space;
+}
+
+}  // namespace
+
+std::string wrapped_lines(const std::string& text, std::size_t room) {
+  std::string result;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string line(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::size_t gap = line.substr(0, 2) == "  " ? line.find("  ", 2) : std::string::npos;
+    const std::size_t value = gap == std::string::npos ? 0 : line.find_first_not_of(' ', gap);
+    const bool one_word = value != 0 && line.find(' ', value) == std::string::npos;
+    const bool whole = one_word || line.find("paytower ") != std::string::npos;
+    result += fmt::format("{}\n", whole ? line : wrapped(line, room, value));
+  }
+  return result;
+}
+
+std::string for_reader(const Output& output, const std::string& text) {
+  return output.stdout_is_tty() ? wrapped_lines(text, output.columns()) : text;
+}
+
 std::string wrapped(const std::string& text, std::size_t room, std::size_t indent) {
   std::string result;
   std::string_view rest = text;
   std::size_t left = std::max<std::size_t>(room, indent + 2);  // a wide character fits in any case
   const std::size_t behind = left - indent;
   while (columns_of(rest) > left) {
-    const std::size_t bytes = bytes_within(rest, left);
+    std::size_t bytes = bytes_within(rest, left);
+    // Between two words, where one of them began on this line. What stands in front of `indent` is a title.
+    const std::size_t space = space_to_break_at(rest, bytes);
+    const bool between_words = space != std::string_view::npos && space >= (result.empty() ? indent + 1 : 1);
+    if (between_words) bytes = space;
     result += fmt::format("{}\n{}", rest.substr(0, bytes), std::string(indent, ' '));
-    rest.remove_prefix(bytes);
+    rest.remove_prefix(between_words ? bytes + 1 : bytes);
     left = behind;
   }
   return result += rest;

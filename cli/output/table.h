@@ -49,7 +49,15 @@ class Table {
 /// A status word in its colour.
 [[nodiscard]] std::string paint_status(const Output& output, const std::string& status);
 
-/// `text` on lines of at most `room` columns; all but the first are indented.
+/// `text` on lines of at most `room` columns, broken between words where that is possible; all but the first are
+/// indented. What stands in front of `indent` on the first one is a title, and stays.
 [[nodiscard]] std::string wrapped(const std::string& text, std::size_t room, std::size_t indent);
+
+/// Each line wrapped, that of a fact ("  money locked  for at most ...") below its value. A hash, and a line with a
+/// command, stay whole: they are copied from the terminal.
+[[nodiscard]] std::string wrapped_lines(const std::string& text, std::size_t room);
+
+/// wrapped_lines where stdout is a terminal; as it is in a pipe.
+[[nodiscard]] std::string for_reader(const Output& output, const std::string& text);
 
 }  // namespace paytower::cli

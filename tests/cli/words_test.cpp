@@ -86,6 +86,23 @@ TEST_CASE("long lines are wrapped between characters, wide ones count two") {
   CHECK(wrapped("abc", 0, 0) == "ab\nc");
 }
 
+TEST_CASE("long lines are wrapped between words where there are any") {
+  CHECK(wrapped("four words of it", 10, 2) == "four words\n  of it");
+  CHECK(wrapped("until then (in 29 h)", 18, 0) == "until then\n(in 29 h)");
+  CHECK(wrapped("is (not as short as this one)", 20, 0) == "is (not as short as\nthis one)");
+  CHECK(wrapped("four words of it", 9, 2) == "four\n  words\n  of it");
+  CHECK(wrapped("payee  0123456789", 10, 7) == "payee  012\n       345\n       678\n       9");
+  CHECK(wrapped("a 0123456789abc", 10, 0) == "a\n0123456789\nabc");
+}
+
+TEST_CASE("of several lines a fact is wrapped below its value, and what is copied stays whole") {
+  CHECK(wrapped_lines("It is held. Do wait.\n", 12) == "It is held.\nDo wait.\n");
+  CHECK(wrapped_lines("  money  for at most 92 blocks\n", 20) == "  money  for at most\n         92 blocks\n");
+  CHECK(wrapped_lines("  payment hash  0123456789abcdef0123\n", 20) == "  payment hash  0123456789abcdef0123\n");
+  CHECK(wrapped_lines("Next: paytower resume 0123456789abcdef\n", 20) == "Next: paytower resume 0123456789abcdef\n");
+  CHECK(wrapped_lines("", 20).empty());
+}
+
 TEST_CASE("labels of metrics are escaped") {
   CHECK(prometheus_label("plain/1") == "plain/1");
   CHECK(prometheus_label("a\\b\"c\nd") == "a\\\\b\\\"c\\nd");
