@@ -129,6 +129,14 @@ db::PageRequest page_request(const ListOptions& options) {
   return request;
 }
 
+/// An empty screen could mean that something went wrong.
+void tell_no_payment(Output& output, const ListOptions& options) {
+  const bool text = options.format == ListOptions::Format::automatic || options.format == ListOptions::Format::table;
+  if (!text) return;
+  const bool any = page_request(options).filter.all() && options.index_offset.value_or(0) == 0;
+  tell_nothing(output, any ? "payments" : "payment matches these filters");
+}
+
 /// One call of list: pages forwards through what was asked for.
 class Lister {
  public:
@@ -144,6 +152,7 @@ class Lister {
     rows_.end(tail_);
     progress_.end();
     session_.output.flush();
+    if (printed_ == 0 && tail_.bad_rows.empty() && !options_.hash) tell_no_payment(session_.output, options_);
     if (more) tell_rest(session_.output, printed_ + tail_.bad_rows.size(), in_all());
     if (options_.hash && printed_ == 0) session_.output.hint(fmt::format("paytower show {}", options_.hash->digits));
     if (tail_.bad_rows.empty()) return ExitCode::ok;

@@ -111,6 +111,7 @@ ExitCode list_guards(const ListOptions& options, Session& session, Database* dat
         options, [&](std::size_t limit) { return value_of(database->query.guards(after, limit)); }, print);
   }
   rows.end();
+  if (shown.rows == 0) tell_nothing(session.output, "blocked hashes");
   if (shown.more) tell_rest(session.output, shown.rows, value_of(database->query.count_guards(most_counted + 1)));
   return ExitCode::ok;
 }
@@ -138,8 +139,15 @@ ExitCode list_quarantine(const ListOptions& options, Session& session, Database*
         options, [&](std::size_t limit) { return value_of(database->query.quarantine(after, limit)); }, print);
   }
   rows.end();
+  if (shown.rows == 0) tell_nothing(session.output, "unreadable records");
   if (shown.more) tell_rest(session.output, shown.rows, value_of(database->query.count_quarantined(most_counted + 1)));
   return ExitCode::ok;
+}
+
+void tell_nothing(Output& output, std::string_view what) {
+  if (!output.stdout_is_tty() || output.json()) return;
+  output.flush();
+  output.note(fmt::format("no {}", what));
 }
 
 void tell_rest(Output& output, std::uint64_t shown, std::optional<std::uint64_t> total) {

@@ -11,6 +11,9 @@ namespace paytower::cli {
 [[nodiscard]] ExitCode list_guards(const ListOptions& options, Session& session, Database* database);
 [[nodiscard]] ExitCode list_quarantine(const ListOptions& options, Session& session, Database* database);
 
+/// At a terminal, instead of an empty screen: "no payments". Not with --json.
+void tell_nothing(Output& output, std::string_view what);
+
 /// At a terminal, behind a list that is cut: how much of it was shown, and how to see all. `total`: how many there are
 /// in all; nothing where counting them would take too long.
 void tell_rest(Output& output, std::uint64_t shown, std::optional<std::uint64_t> total);

@@ -3,6 +3,7 @@ is gone at the end. Method: a real pseudo-terminal, and a screen that reports ev
 
 import json
 import os
+import re
 import unittest
 
 import harness
@@ -100,6 +101,30 @@ class Terminal(World):
         refused = self.see("send", invoice, code=harness.NOT_CONFIRMED, answer="n\n")
         self.assertIn("[y/N]", refused.text)
         self.assertIn("Paid 250 sat", self.see("send", invoice, answer="y\n").text)
+
+    def test_a_list_of_nothing_says_so_to_a_person_alone(self):
+        self.ok("send", self.invoice("100sat"), "--yes")
+        self.ok("delete", "--all", "--include-non-failed", "--forget", "--yes")
+        self.assertEqual(self.see("list").text.strip(), "no payments")
+        self.ok("send", self.invoice("100sat"), "--yes")
+        self.assertEqual(self.see("list", "--status", "failed").text.strip(), "no payment matches these filters")
+        self.assertEqual(self.see("list", "--search", "nobody wrote this").text.strip(), "no payment matches these filters")
+        self.assertEqual(self.see("list", "--guards").text.strip(), "no blocked hashes")
+        self.assertEqual(self.see("list", "--quarantine").text.strip(), "no unreadable records")
+        self.assertNotIn("no payment", self.see("list").text)
+        for flags in (("--quiet",), ("--json",), ("--format", "csv"), ("--format", "tsv"), ("--format", "ndjson")):
+            self.assertNotIn("no payment", self.see("list", "--status", "failed", *flags).text)
+        self.assertEqual(self.see("list", "--status", "failed", stdout_pipe=True).text, "")
+
+    def test_a_held_payment_is_told_in_whole_words(self):
+        self.expect(harness.UNKNOWN, "send", self.invoice("100sat", "--hold", "forever"), "--yes", "--wait", "0")
+        held = self.payments()[0]["payment_hash"]
+        words = "If the payee or a node on the way holds it, only waiting helps: it ends by itself, at the latest with its time lock."
+        for command in (("show", held), ("resume", held, "--wait", "1s"), ("resume", "--wait", "1s"), ("cancel", held)):
+            code = 0 if command[0] == "show" else harness.UNKNOWN
+            seen = self.see(*command, columns=40, code=code).text
+            self.assertIn(words, re.sub(r"\s+", " ", seen))
+            self.assertEqual("cancel only stops" in re.sub(r"\s+", " ", seen), command[0] != "cancel")
 
     def batch(self, count):
         path = os.path.join(self.folder, "batch.ndjson")
