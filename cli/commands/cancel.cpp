@@ -73,7 +73,8 @@ ExitCode code_of(const Payment& payment) {
 }
 
 std::string words(const Payment& payment) {
-  if (payment.status() == PaymentStatus::failed) return "Canceled. Nothing is in flight; it is safe to pay again.\n";
+  if (payment.status() == PaymentStatus::failed)
+    return fmt::format("Canceled. Nothing is in flight{}\n", again_words(payment, SystemClock().wall()));
   if (!payment.ended_for_good()) return fmt::format("No further attempts. {}", outcome_text(payment));
   return outcome_text(payment);
 }

@@ -12,6 +12,7 @@
 #include "cli/output/table.h"
 #include "cli/output/text.h"
 #include "cli/system.h"
+#include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::cli {
 
@@ -58,6 +59,13 @@ std::string paid_text(const Payment& payment) {
   return text;
 }
 
+/// Nobody can pay it any more, and to call that safe is no help.
+bool invoice_is_over(const Payment& payment, UnixNs now) {
+  if (payment.request.invoice.empty()) return false;
+  const auto invoice = decode_invoice(payment.request.invoice);
+  return invoice && expired(*invoice, static_cast<std::uint64_t>(std::max<std::int64_t>(now.value, 0) / ns_per_second));
+}
+
 std::string failed_text(const Payment& payment, const WhyOpen& why) {
   if (payment.amp && payment.definitive())
     return fmt::format("Not paid: {}. Nothing is in flight.\n", why_not_paid(payment));
@@ -71,8 +79,8 @@ std::string failed_text(const Payment& payment, const WhyOpen& why) {
         "attempt {}.\n  payment hash  {}\n",
         why_not_paid(payment), why.without_htlc->id.value, payment.request.hash.hex());
   }
-  return fmt::format("Not paid: {}. Nothing is in flight; it is safe to pay again.\n  payment hash  {}\n",
-                     why_not_paid(payment), payment.request.hash.hex());
+  return fmt::format("Not paid: {}. Nothing is in flight{}\n  payment hash  {}\n", why_not_paid(payment),
+                     again_words(payment, SystemClock().wall()), payment.request.hash.hex());
 }
 
 /// Open attempts without a reply, which the node has never shown: copies of their requests may still be on their way.
@@ -407,7 +415,10 @@ std::string next_text(const Payment& payment, const Output& output) {
   }
   if (payment.status() == PaymentStatus::failed) {
     if (payment.amp) return "It is over. The set id of an AMP payment is not a payment hash, and cannot be paid.\n";
-    if (payment.definitive() || !payment.has_watched_attempt()) return "It may be paid again.\n";
+    if (payment.definitive() || !payment.has_watched_attempt()) {
+      return invoice_is_over(payment, SystemClock().wall()) ? "The invoice has expired: ask the payee for a new one.\n"
+                                                            : "It may be paid again.\n";
+    }
     if (payment.provenance != Provenance::native) {
       return fmt::format(
           "It was marked as failed by hand, NOT confirmed: if its HTLC settles at lnd, you have paid, and a new "
@@ -446,6 +457,11 @@ std::string elapsed_text(std::int64_t ns) {
   const std::int64_t seconds = ns / ns_per_second;
   if (seconds < 3600) return fmt::format("{} min {} s", seconds / 60, seconds % 60);
   return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+}
+
+std::string again_words(const Payment& payment, UnixNs now) {
+  return invoice_is_over(payment, now) ? ". The invoice has expired: ask the payee for a new one."
+                                       : "; it is safe to pay again.";
 }
 
 std::string blocker_text(Blocker blocker) {

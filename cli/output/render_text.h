@@ -16,6 +16,10 @@ namespace paytower::cli {
 /// paragraph with a line end. `why_open`: as a look showed it; nothing if nobody has looked.
 [[nodiscard]] std::string outcome_text(const Payment& payment, const WhyOpen& why_open = {});
 
+/// What may be done with a payment that has failed for certain, behind "Nothing is in flight": "; it is safe to pay
+/// again.", or that its invoice has expired.
+[[nodiscard]] std::string again_words(const Payment& payment, UnixNs now);
+
 /// Who keeps the payment hash busy at the node, and until when, without an end. Empty where there is nothing to say.
 [[nodiscard]] std::string blocker_text(Blocker blocker);
 

@@ -30,6 +30,21 @@ class Known(harness.World):
     def wait_for(self, moment):
         time.sleep(max(0, moment - time.monotonic()))
 
+    def test_what_has_expired_is_not_called_safe_to_pay(self):
+        invoice, over = self.expired_invoice("--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS")
+        held, _ = self.expired_invoice("--hold", "forever")
+        self.assertIn("it is safe to pay again", self.expect(FAILED, "send", invoice, "--yes").out)
+        hash_of = {text: self.decode(text)["payment_hash"] for text in (invoice, held)}
+        self.assertIn("It may be paid again.", self.ok("show", hash_of[invoice]).out)
+        self.expect(UNKNOWN, "send", held, "--yes", "--wait", "1s")
+        self.expect(UNKNOWN, "cancel", hash_of[held])
+        self.ok("simulate", "release", hash_of[held], "--fail", "TEMPORARY_NODE_FAILURE")
+        self.wait_for(over)
+        for seen in (self.ok("show", hash_of[invoice]), self.expect(FAILED, "resume", hash_of[held])):
+            self.assertIn("The invoice has expired: ask the payee for a new one.", seen.out)
+            self.assertNotIn("paid again", seen.out)
+            self.assertNotIn("safe to pay", seen.out)
+
     def test_an_expired_invoice_that_is_in_flight(self):
         invoice, over = self.expired_invoice("--hold", "forever")
         self.expect(UNKNOWN, "send", invoice, "--yes", "--wait", "0")
