@@ -60,6 +60,12 @@ std::string_view offline_text(const Payment& payment) {
   return before_payee ? "; the payee seems to be offline" : "";
 }
 
+/// The payee itself said no. REQUIRES: a failed attempt.
+bool by_payee(const Attempt& attempt) {
+  const std::size_t hops = attempt.route.hops.size();
+  return hops > 0 && attempt.failure->source_index == hops;
+}
+
 /// Why it had to go in one piece: the payee wants that, or --max-parts.
 std::string_view no_parts_text(const Payment& payment) {
   if (payment.request.max_parts > 1) return {};
@@ -195,7 +201,9 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
       const Attempt* last = payment.last_failure();
       return last == nullptr
                  ? "the attempts failed"
-                 : fmt::format("the last attempt failed{}{}", with_failure(*last->failure), offline_text(payment));
+                 : fmt::format("{}{}{}",
+                               by_payee(*last) ? "the payee refused the last attempt" : "the last attempt failed",
+                               with_failure(*last->failure), offline_text(payment));
     }
   }
   return "no route";

@@ -125,6 +125,11 @@ TEST_CASE("a failed payment shows its reason and no preimage") {
         "\"879609302220865538\",\"message\":\"no\\u001b[31m \\ufffd way\"}");
   const std::string last = "the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1 (800000x1x2)";
   CHECK(outcome_text(payment) == "Not paid: no route left after 1 attempt: " + last + safe_end(payment));
+  Payment refused = payment;
+  Attempt& final_one = refused.attempts.back();
+  final_one.failure->source_index = static_cast<std::uint32_t>(final_one.route.hops.size());
+  CHECK(outcome_text(refused).find(
+            "attempt: the payee refused the last attempt with TEMPORARY_CHANNEL_FAILURE at hop ") != std::string::npos);
   CHECK(dump(json["failure_detail"]) == "{\"code\":\"attempts_failed\",\"message\":\"" + last +
                                             "\",\"fee_msat\":null,\"delay\":null,\"switch_message\":null}");
   CHECK(exit_code_of(payment) == ExitCode::payment_failed);
