@@ -219,7 +219,7 @@ std::string summary_text(const Summary& summary) {
   say(summary.pending_at_switch, "marked as failed by hand and still in flight");
   say(summary.busy, "busy");
   say(summary.other_switch, "of another switch");
-  say(summary.not_driven, "not driven");
+  say(summary.not_driven, "left alone (imported, or ended without proof)");
   return text;
 }
 
