@@ -153,7 +153,7 @@ std::unique_ptr<Database> open_to_write_if_there(Session& session, const std::op
 }
 
 Error no_such_payment(const HashArgument& argument) {
-  return Error{Errc::not_found, fmt::format("there is no payment {}", argument.digits), "paytower list",
+  return Error{Errc::not_found, fmt::format("this database has no payment {}", argument.digits), "paytower list",
                argument.whole};
 }
 
