@@ -1,4 +1,7 @@
 // `backup`: a complete copy of the database while others go on working.
+#include <cerrno>
+#include <string>
+
 #include <sys/stat.h>
 
 #include <fmt/core.h>
@@ -17,12 +20,36 @@ struct BackupOptions {
   std::string path;
 };
 
+constexpr int most_names = 100;
+
+/// The same name with the first free number behind it.
+std::string free_name(const std::string& path) {
+  struct stat status {};
+  for (int number = 2; number < most_names; ++number) {
+    std::string name = fmt::format("{}.{}", path, number);
+    if (::lstat(name.c_str(), &status) != 0) return name;
+  }
+  return fmt::format("{}.{}", path, most_names);
+}
+
+/// Where the copy is to go, without the slash at its end; empty where the path names none.
+std::string folder_of_copy(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos || slash == 0 ? std::string() : path.substr(0, slash);
+}
+
 void take(BackupOptions& backup, const Given& given) { backup.path = given.word("a path"); }
 
 ExitCode run(const BackupOptions& options, Session& session) {
   struct stat status {};
   if (::lstat(options.path.c_str(), &status) == 0) {
-    refuse(Errc::usage, fmt::format("{} exists already; a backup never overwrites a file", options.path));
+    refuse(Errc::usage, fmt::format("{} exists already; a backup never overwrites a file", options.path),
+           fmt::format("paytower backup {}", shell_word(free_name(options.path))));
+  }
+  const std::string folder = folder_of_copy(options.path);
+  if (!folder.empty() && ::stat(folder.c_str(), &status) != 0 && errno == ENOENT) {
+    refuse(Errc::database, fmt::format("there is no folder {}; no copy was made", folder),
+           fmt::format("mkdir -p {}", shell_word(folder)));
   }
   const auto database = open_database(session, db::OpenMode::read_only);
   if (!database) {

@@ -47,18 +47,24 @@ BatchSums sums_of(const BatchOptions& options, Session& session, Database* datab
   return forecaster.sums();
 }
 
-Error over_total(const char* flag, Msat sum, Msat most) {
+/// What each line comes to, and what would become of it. A dry run has told that already.
+std::string lines_command(const BatchOptions& options) {
+  if (options.dry_run) return "paytower send --help";
+  return fmt::format("paytower send --batch {} --dry-run", shell_word(options.path));
+}
+
+Error over_total(const BatchOptions& options, const char* flag, Msat sum, Msat most) {
   return Error{
       Errc::policy,
       fmt::format("the lines come to {}, --{} allows {}; nothing was sent", sat_text(sum), flag, sat_text(most)),
-      "paytower send --help"};
+      lines_command(options)};
 }
 
 std::optional<Error> over_totals(const BatchOptions& options, const BatchSums& sums) {
   if (options.max_total && sums.amount > *options.max_total)
-    return over_total("max-total", sums.amount, *options.max_total);
+    return over_total(options, "max-total", sums.amount, *options.max_total);
   if (options.max_fee_total && sums.fee_limits > *options.max_fee_total)
-    return over_total("max-fee-total", sums.fee_limits, *options.max_fee_total);
+    return over_total(options, "max-fee-total", sums.fee_limits, *options.max_fee_total);
   return std::nullopt;
 }
 
@@ -240,9 +246,10 @@ Result<Submission> read_batch_line(const BatchOptions& options, Session& session
 std::optional<Error> BatchTotals::add(const BatchOptions& options, const PaymentRequest& request) {
   const Msat amount = plus_at_most(amount_, request.demand.amount);
   const Msat fee_limits = plus_at_most(fee_limits_, request.demand.fee_limit);
-  if (options.max_total && amount > *options.max_total) return over_total("max-total", amount, *options.max_total);
+  if (options.max_total && amount > *options.max_total)
+    return over_total(options, "max-total", amount, *options.max_total);
   if (options.max_fee_total && fee_limits > *options.max_fee_total)
-    return over_total("max-fee-total", fee_limits, *options.max_fee_total);
+    return over_total(options, "max-fee-total", fee_limits, *options.max_fee_total);
   amount_ = amount;
   fee_limits_ = fee_limits;
   return std::nullopt;
@@ -338,7 +345,8 @@ void confirm_batch(const BatchOptions& options, Session& session, Database* data
   const BatchSums sums = sums_of(options, session, database, reached);
   if (auto over = over_totals(options, sums)) refuse(*std::move(over));
   if (options.yes || sums.would_pay == 0) return;
-  if (!ask_yes(fmt::format("Pay {}?", sums.text()))) refuse(Errc::not_confirmed, "not confirmed; nothing was sent");
+  if (!ask_yes(fmt::format("Pay {}?", sums.text())))
+    refuse(Errc::not_confirmed, "not confirmed; nothing was sent", lines_command(options));
 }
 
 ExitCode rehearse_batch(const BatchOptions& options, Session& session, LineReader lines, Database* database,

@@ -102,7 +102,10 @@ void confirm(const DeleteOptions& options, Session& session, const db::DeleteRep
   } else {
     agreed = ask_yes(fmt::format("Delete {}?", rows_text(plan)));
   }
-  if (!agreed) refuse(Errc::not_confirmed, "not confirmed; nothing was deleted");
+  if (agreed) return;
+  refuse(Errc::not_confirmed, "not confirmed; nothing was deleted",
+         request.hashes.empty() ? std::string("paytower delete --all --dry-run")
+                                : fmt::format("paytower show {}", request.hashes.front().hex()));
 }
 
 Json report_json(const db::DeleteReport& report, bool dry_run) {

@@ -21,13 +21,14 @@ Error refusal_of_decision(const Payment& payment, Errc why) {
                fmt::format("paytower show {}", payment.request.hash.hex())};
 }
 
-void confirm_decision(const Session& session, const std::string& consequence, const std::string& expected) {
+void confirm_decision(const Session& session, const std::string& consequence, const std::string& expected,
+                      const std::string& look) {
   if (!session.output.can_ask()) {
     refuse(Errc::not_confirmed,
            "this needs a confirmation, and there is no terminal to ask at: add --yes; nothing was changed");
   }
   const auto answer = ask_line(fmt::format("{}\nType {} to confirm: ", consequence, expected));
-  if (answer != expected) refuse(Errc::not_confirmed, "not confirmed; nothing was changed");
+  if (answer != expected) refuse(Errc::not_confirmed, "not confirmed; nothing was changed", look);
 }
 
 Result<Payment> store_decision(Session& session, Database& database, Payment payment, const Event& word) {

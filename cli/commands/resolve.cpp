@@ -199,7 +199,7 @@ class Locked {
   Locked(Database& database, const PaymentHash& hash) : locks_(database.payment_locks), hash_(hash) {
     if (locks_.try_lock(hash)) return;
     refuse(Errc::busy, "another paytower is working on this payment; nothing was changed",
-           fmt::format("paytower show {}", hash.hex()));
+           fmt::format("paytower resume {} --lock-timeout 1m", hash.hex()));
   }
   ~Locked() { locks_.unlock(hash_); }
   Locked(const Locked&) = delete;
@@ -269,7 +269,7 @@ ExitCode resolve_one(const ResolveOptions& options, Session& session) {
   if (!options.yes) {
     const auto consequence = consequence_of(options.decision, paid, before.payment && before.payment->amp);
     confirm_decision(session, fmt::format("Payment {}:\n{}", hash.hex(), consequence),
-                     hash.hex().substr(0, typed_digits));
+                     hash.hex().substr(0, typed_digits), fmt::format("paytower show {}", hash.hex()));
   }
 
   const Locked lock(*database, hash);

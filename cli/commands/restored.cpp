@@ -68,7 +68,7 @@ ExitCode resolve_restored(bool yes, Session& session) {
                      fmt::format("This database was restored from an old backup. What node {}\nshows of it is taken "
                                  "over: what is pending stays unpayable, what is complete counts as paid.",
                                  identity.key.node.hex()),
-                     "restored");
+                     "restored", "paytower list --status open");
   }
   const UnixNs now = session.clock.wall();
   const StoreId& store = database->store.store_id();

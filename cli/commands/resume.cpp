@@ -367,7 +367,7 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
     const std::string message =
         fmt::format("another paytower process is working on {}; this call changed nothing of it",
                     counted(summary.busy, "open payment"));
-    return session.output.fail(report_of(Error{Errc::busy, message, "paytower list --status open"}));
+    return session.output.fail(report_of(Error{Errc::busy, message, "paytower resume --lock-timeout 1m"}));
   }
   print(session, summary);
   return open || any_old ? ExitCode::outcome_unknown : ExitCode::ok;

@@ -158,12 +158,15 @@ Judgement judge_request(const Admission& next, const HashState& state) {
   return judgement;
 }
 
-DriveResult busy_result(const Admission& waiting) {
+DriveResult busy_result(const Admission& waiting, PaymentStore& store) {
+  const auto state = store.find(waiting.hash);
+  const bool recorded = state && state->payment;
   DriveResult result;
   result.hash = waiting.hash;
   result.end = DriveEnd::busy;
-  result.error = Error{Errc::busy, "another paytower is working on this payment; this call sent nothing",
-                       fmt::format("paytower show {}", waiting.hash.hex())};
+  result.error =
+      Error{Errc::busy, "another paytower is working on this payment; this call sent nothing",
+            recorded ? fmt::format("paytower resume {} --lock-timeout 1m", waiting.hash.hex()) : std::string()};
   return result;
 }
 
@@ -421,7 +424,7 @@ void Driver::Impl::wait_for_lock(Admission next) {
   if (!next.idempotent && hashes.count(next.hash) != 0) return deliver(next.tag, twice_result(next));
   const bool patient = next.idempotent || mono() < plus(start, options.lock_timeout_ns);
   const bool leave = ports.clock.stop_signal() != 0 || (limit() && mono() >= *limit());
-  if (!patient || leave || options.wait_ns == 0) return deliver(next.tag, busy_result(next));
+  if (!patient || leave || options.wait_ns == 0) return deliver(next.tag, busy_result(next, ports.store));
   next.retry_at = plus(mono(), store_poll_ns / 5);
   queue.push_back(std::move(next));
 }

@@ -40,7 +40,8 @@ struct Judgement {
 /// The event of a new try of a hash, with what the store knows of the hash.
 [[nodiscard]] Created created_beside(const HashState& state);
 
-[[nodiscard]] DriveResult busy_result(const Admission& waiting);
+/// `store`: a payment that is recorded by now can be waited for.
+[[nodiscard]] DriveResult busy_result(const Admission& waiting, PaymentStore& store);
 /// There was no time left to begin the payment.
 [[nodiscard]] DriveResult not_begun_result(const Admission& waiting);
 [[nodiscard]] DriveResult refused_result(const Admission& next, Error why);

@@ -119,7 +119,7 @@ void Driver::Impl::leave_open() {
 }
 
 DriveResult Driver::Impl::left_waiting(const Admission& left) {
-  if (left.retry_at) return busy_result(left);  // only this one is in the hands of another process
+  if (left.retry_at) return busy_result(left, ports.store);  // only this one is in the hands of another process
   if (!left.index) return not_begun_result(left);
   DriveResult result;
   result.hash = left.hash;

@@ -38,7 +38,8 @@ COMMANDS = [
 READERS = ("show", "list", "config", "check", "stats", "decode", "--version")
 
 # What a person puts in for a word in capitals.
-PLACEHOLDERS = {"INVOICE": "$INVOICE", "HASH": "$HASH", "FILE": "missing.json", "CHANNEL_DB": "missing.db", "ADDR": "$SWITCH"}
+PLACEHOLDERS = {"INVOICE": "$INVOICE", "HASH": "$HASH", "FILE": "missing.json", "CHANNEL_DB": "missing.db", "ADDR": "$SWITCH",
+                "1m": "1s"}  # how long another paytower is waited for, which does not end here
 
 
 class Walk(World):

@@ -116,6 +116,7 @@ class Limits(World):
         for flags in (("--max-total", "1199sat"), ("--max-fee-total", "19sat")):
             error = self.expect(harness.REFUSED, "send", "--batch", path, "--yes", "--json", *flags).error()
             self.assertEqual(error["code"], "policy")
+            self.assertEqual(error["hint"], f"paytower send --batch {path} --dry-run")
         self.assertEqual(self.ledger(), [])
         self.ok("send", "--batch", path, "--yes", "--max-total", "1200sat", "--max-fee-total", "20sat")
         # What is paid already counts nothing.

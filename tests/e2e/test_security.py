@@ -195,6 +195,15 @@ class Files(World):
         self.ok("backup", copy)
         self.ok("check", env={"PAYTOWER_DB": copy})
 
+    def test_a_backup_that_cannot_be_made_names_what_helps(self):
+        self.ok("send", self.invoice("250sat"), "--yes")
+        copy = os.path.join(self.folder, "copy.db")
+        self.ok("backup", copy)
+        self.ok("backup", copy + ".2")
+        self.assertIn(f"hint: paytower backup {copy}.3\n", self.expect(USAGE, "backup", copy).err)
+        away = os.path.join(self.folder, "not", "there")
+        self.assertIn(f"hint: mkdir -p {away}\n", self.expect(DATABASE, "backup", os.path.join(away, "copy.db")).err)
+
     def test_a_backup_goes_nowhere_through_a_link(self):
         self.ok("send", self.invoice("250sat"), "--yes")
         target = os.path.join(self.folder, "target")

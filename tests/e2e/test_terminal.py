@@ -100,7 +100,21 @@ class Terminal(World):
         invoice = self.invoice("250sat", "--description", WIDE)
         refused = self.see("send", invoice, code=harness.NOT_CONFIRMED, answer="n\n")
         self.assertIn("[y/N]", refused.text)
+        self.assertIn("hint: paytower send INVOICE --dry-run", refused.text)
         self.assertIn("Paid 250 sat", self.see("send", invoice, answer="y\n").text)
+
+    def test_whoever_says_no_is_told_where_to_look(self):
+        path = self.batch(2)
+        self.assertIn(f"hint: paytower send --batch {path} --dry-run", self.see("send", "--batch", path, code=harness.NOT_CONFIRMED, answer="n\n", columns=200).text)
+        self.ok("send", self.invoice("250sat"), "--yes")
+        paid = self.payments()[0]["payment_hash"]
+        self.assertIn(f"hint: paytower show {paid}", self.see("delete", paid, code=harness.NOT_CONFIRMED, answer="n\n", columns=200).text)
+        everything = self.see("delete", "--all", "--include-non-failed", code=harness.NOT_CONFIRMED, answer="n\n", columns=200)
+        self.assertIn("hint: paytower delete --all --dry-run", everything.text)
+        self.expect(harness.UNKNOWN, "send", self.invoice("100sat", "--hold", "forever"), "--yes", "--wait", "0")
+        held = next(payment["payment_hash"] for payment in self.payments() if payment["status"] == "IN_FLIGHT")
+        decided = self.see("resolve", held, "--write-off", code=harness.NOT_CONFIRMED, answer="no\n", columns=200)
+        self.assertIn(f"hint: paytower show {held}", decided.text)
 
     def test_a_list_of_nothing_says_so_to_a_person_alone(self):
         self.ok("send", self.invoice("100sat"), "--yes")

@@ -36,7 +36,8 @@ sockaddr_un address_of(const std::string& path) {
 }
 
 [[noreturn]] void refuse_second(const std::string& path) {
-  refuse(Errc::busy, fmt::format("another server listens on {}; nothing was changed", path));
+  refuse(Errc::busy, fmt::format("another server listens on {}; nothing was changed", path),
+         "paytower simulate serve --help");
 }
 
 /// Files that are made while this lives get the mode 0600 from the beginning.
