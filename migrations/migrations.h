@@ -44,8 +44,8 @@ struct Step {
 /// In the order of their versions. A new database runs them all.
 [[nodiscard]] std::span<const Step> steps();
 
-/// Runs a step inside the caller's transaction. Throws SQLite::Exception, and RefusalError (usage: something that the
-/// rows need is missing, such as the node's own key; database: the count does not add up). Then the caller undoes the
+/// Runs a step inside the caller's transaction. Refuses if something that the rows need is missing, such as the node's
+/// own key (usage), or the count does not add up (database). Throws SQLite::Exception too. Then the caller undoes the
 /// transaction.
 void run(SQLite::Database& database, const Step& step, StepContext& context);
 

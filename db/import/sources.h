@@ -16,10 +16,10 @@ struct OpenLndSource {
 
 /// Opens `path`: channel.db, channel.sqlite, lnd.sqlite, or a folder of lnd's, in which the file with the payments is
 /// found. A key-value file is refused if there is an lnd.sqlite beside it to which its payments have moved; the refusal
-/// names that file. Throws RefusalError (usage, busy, database); every refusal says what to do next.
+/// names that file. Refuses (usage, busy, database); every refusal says what to do next.
 [[nodiscard]] std::unique_ptr<lnd::Source> open_lnd_source(const std::string& path, const OpenLndSource& options);
 
-// The kinds of file. Each takes over the open file, or throws RefusalError (usage).
+// The kinds of file. Each takes over the open file, or refuses (usage).
 [[nodiscard]] std::unique_ptr<lnd::Source> native_sql_source(std::unique_ptr<LndSqlite> file);
 [[nodiscard]] std::unique_ptr<lnd::Source> key_value_sql_source(std::unique_ptr<LndSqlite> file);
 /// Whether lnd has moved its payments into the native tables of `file`.

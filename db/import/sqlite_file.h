@@ -21,7 +21,7 @@ namespace paytower::db {
 /// A folder in TMPDIR that nobody else can look into; it is removed with its content.
 class PrivateFolder {
  public:
-  /// `why` as in "cannot make a folder for <why>". Throws RefusalError (database).
+  /// `why` as in "cannot make a folder for <why>". Refuses (database).
   explicit PrivateFolder(const std::string& why);
   ~PrivateFolder();
   PrivateFolder(const PrivateFolder&) = delete;
@@ -44,8 +44,8 @@ inline constexpr int max_sqlite_value_bytes = 4 << 20;
 /// is read.
 class LndSqlite {
  public:
-  /// Throws RefusalError: busy if a running lnd holds it; usage for anything that is not a readable SQLite file;
-  /// database if there is no room for the copy.
+  /// Refuses: busy if a running lnd holds it; usage for anything that is not a readable SQLite file; database if there
+  /// is no room for the copy.
   explicit LndSqlite(std::string path);
   ~LndSqlite();
   LndSqlite(const LndSqlite&) = delete;
@@ -56,13 +56,13 @@ class LndSqlite {
   /// Its log contained something that the file itself does not have.
   [[nodiscard]] bool had_log() const { return copy_ != nullptr; }
 
-  /// True if there is a table with this name and these columns, each of them stored. Throws RefusalError (usage) for a
-  /// view, a virtual table, or a column that is computed or missing. False if nothing has the name.
+  /// True if there is a table with this name and these columns, each of them stored. Refuses (usage) for a view, a
+  /// virtual table, or a column that is computed or missing. False if nothing has the name.
   [[nodiscard]] bool has_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
   void need_table(std::string_view name, std::initializer_list<std::string_view> columns) const;
   [[nodiscard]] bool has_rows(const std::string& table) const;
-  /// A statement that finds its rows by an index: without lnd's indexes an import could take for ever. Throws
-  /// RefusalError (usage) if the statement would walk whole tables.
+  /// A statement that finds its rows by an index: without lnd's indexes an import could take for ever. Refuses
+  /// (usage) if the statement would walk whole tables.
   [[nodiscard]] SQLite::Statement indexed(const std::string& sql) const;
   /// Runs `work`, and turns SQLite's errors about the file into refusals (usage).
   template <typename Work> auto reading(Work work) const {

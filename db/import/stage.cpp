@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "core/base/number.h"
+#include "core/base/refuse.h"
 #include "db/import/lnd/channel_db.h"
 #include "db/payments/store.h"
 #include "db/sqlite/statement.h"
@@ -251,10 +252,8 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Sour
       const auto aside = static_cast<std::uint64_t>(database.execAndGet("SELECT count(*) FROM quarantine").getInt64());
       if (stored != report.migrated + report.duplicates || aside != report.quarantined ||
           report.read != stored + aside) {
-        throw RefusalError(
-            Error{Errc::database,
-                  "the records that were read and those that were written do not add up; nothing was changed",
-                  {}});
+        refuse(Errc::database,
+               "the records that were read and those that were written do not add up; nothing was changed");
       }
       database.exec(
           fmt::format("PRAGMA application_id = {}", static_cast<std::int32_t>(payment_file().application_id)));

@@ -10,8 +10,8 @@ namespace paytower::db {
 
 /// Fills the empty `database` with the newest schema and everything in `source`, in one transaction. Legacy layouts go
 /// through version 1 and the migration's own step; key-value layouts are converted row by row. What cannot become a row
-/// is quarantined, and its hash gets a guard if it may be paid or in flight. Throws RefusalError (usage: damage of the
-/// file, no source node), SQLite::Exception, MigrationStopped.
+/// is quarantined, and its hash gets a guard if it may be paid or in flight. Refuses (usage) damage of the file, and a
+/// file without source node. Throws SQLite::Exception and MigrationStopped.
 [[nodiscard]] migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Source& source, UnixNs now,
                                                    const MigrateProgress& progress);
 

@@ -53,6 +53,11 @@ class OneWayToSayNo(unittest.TestCase):
     def test_a_refusal_becomes_a_result_in_one_place(self):
         self.assertEqual([path for path, name in caught(("core/", "db/", "migrations/")) if name.endswith("RefusalError")], ["core/base/refuse.h"])
 
+    def test_refusals_are_thrown_by_one_family(self):
+        family = {"core/base/error.h", "core/base/refuse.h"}
+        named = {path for path, text in SOURCES.items() if path.startswith(("core/", "db/", "migrations/")) and "RefusalError" in text}
+        self.assertEqual(named, family, "refuse() and result_of() know the exception, and nobody else speaks of it")
+
     def test_an_error_of_the_database_ends_the_process(self):
         self.assertEqual({path for path, name in caught(("core/", "cli/")) if name.endswith("StoreError")}, ENDS_THE_PROCESS)
 

@@ -27,8 +27,8 @@ class Bucket {
  public:
   /// The bucket that contains all others.
   [[nodiscard]] static Bucket root(const BboltFile& file);
-  /// The nested bucket whose value is at `value`. Throws RefusalError (usage) if the value is not a bucket, if an
-  /// inline page has a wrong header, or if nesting is deeper than max_bucket_depth. `depth`: in how many buckets it is.
+  /// The nested bucket whose value is at `value`. Refuses (usage) if the value is not a bucket, if an inline page has a
+  /// wrong header, or if nesting is deeper than max_bucket_depth. `depth`: in how many buckets it is.
   [[nodiscard]] static Bucket nested(const BboltFile& file, Extent value, std::size_t depth);
 
   [[nodiscard]] const BboltFile& file() const { return *file_; }
@@ -36,18 +36,15 @@ class Bucket {
   [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
   [[nodiscard]] bool is_inline() const { return root_page_ == 0; }
   [[nodiscard]] std::size_t depth() const { return depth_; }
-  /// The first page of the bucket. Throws RefusalError (usage), see BboltFile::page.
+  /// The first page of the bucket. Refuses (usage), see BboltFile::page.
   [[nodiscard]] Page first_page() const;
 
-  /// Looks up a key on one path from the root to a leaf, whose pages are checked. Throws RefusalError (usage) for
-  /// damage.
+  /// Looks up a key on one path from the root to a leaf, whose pages are checked. Refuses (usage) for damage.
   [[nodiscard]] std::optional<Found> find(std::span<const std::uint8_t> key) const;
   [[nodiscard]] std::optional<Found> find(std::string_view key) const;
-  /// The nested bucket with this name. Nothing if there is no such name. Throws RefusalError (usage) if it is a plain
-  /// value.
+  /// The nested bucket with this name. Nothing if there is no such name. Refuses (usage) if it is a plain value.
   [[nodiscard]] std::optional<Bucket> bucket(std::string_view name) const;
-  /// The first `at_most` bytes of a plain value. Nothing if there is no such key. Throws RefusalError (usage) for a
-  /// bucket.
+  /// The first `at_most` bytes of a plain value. Nothing if there is no such key. Refuses (usage) for a bucket.
   [[nodiscard]] std::optional<Bytes> value(std::string_view key, std::size_t at_most) const;
 
  private:
@@ -64,7 +61,7 @@ class PageElements {
  public:
   PageElements(const BboltFile& file, const Page& page);
 
-  /// Goes to the next element. False after the last one. Throws RefusalError (usage) for damage.
+  /// Goes to the next element. False after the last one. Refuses (usage) for damage.
   [[nodiscard]] bool next();
   /// REQUIRES: the last next() was true.
   [[nodiscard]] const Bytes& key() const { return key_; }
@@ -95,8 +92,8 @@ class Cursor {
  public:
   Cursor(const Bucket& bucket, PageSet& pages);
 
-  /// Goes to the first key, then to each next one. False at the end. Throws RefusalError (usage) for damage: then the
-  /// whole file is refused, because nothing after the damage can be trusted.
+  /// Goes to the first key, then to each next one. False at the end. Refuses (usage) for damage: then the whole file is
+  /// refused, because nothing after the damage can be trusted.
   [[nodiscard]] bool next();
 
   /// REQUIRES for all of these: the last next() returned true.

@@ -14,7 +14,7 @@
 
 #include <fmt/core.h>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 #include "core/base/require.h"
 #include "db/import/lnd/little_endian.h"
 
@@ -29,6 +29,7 @@ constexpr std::size_t meta_bytes = 80, checksum_from = 16, checksum_at = 72;  //
 constexpr std::uint64_t block_bytes = 4'096;
 constexpr std::size_t cached_blocks = 256;
 constexpr std::string_view damaged_hint = "stop lnd (lncli stop), copy the file again, and name the copy";
+constexpr const char* stop_lnd = "stop lnd first: lncli stop";
 
 std::uint64_t fnv1a(std::span<const std::uint8_t> data) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
@@ -73,8 +74,8 @@ MetaReading read_meta(std::span<const std::uint8_t> page, std::uint64_t number) 
 }
 
 [[noreturn]] void refuse_system(const std::string& path, const char* doing, int error) {
-  throw RefusalError(Error{Errc::usage, fmt::format("{}: cannot {}: {}", path, doing, std::strerror(error)),
-                           fmt::format("ls -l {}", path)});
+  refuse(Errc::usage, fmt::format("{}: cannot {}: {}", path, doing, std::strerror(error)),
+         fmt::format("ls -l {}", path));
 }
 
 }  // namespace
@@ -109,13 +110,13 @@ void BboltFile::lock() const {
   while (result != 0 && errno == EINTR);
   if (result == 0) return;
   if (errno == EWOULDBLOCK) {
-    throw RefusalError(
-        Error{Errc::busy,
-              fmt::format("{} is locked by a running lnd (or another program that writes it); nothing was read", path_),
-              "stop lnd first: lncli stop"});
+    paytower::refuse(
+        Errc::busy,
+        fmt::format("{} is locked by a running lnd (or another program that writes it); nothing was read", path_),
+        stop_lnd);
   }
-  throw RefusalError(Error{Errc::usage, fmt::format("{}: cannot lock it: {}", path_, std::strerror(errno)),
-                           "stop lnd, copy the file to a local disk, and name the copy"});
+  paytower::refuse(Errc::usage, fmt::format("{}: cannot lock it: {}", path_, std::strerror(errno)),
+                   "stop lnd, copy the file to a local disk, and name the copy");
 }
 
 void BboltFile::choose_meta() {
@@ -233,13 +234,12 @@ void BboltFile::check_unchanged() const {
   const bool same = static_cast<std::uint64_t>(seen.st_size) == file_bytes_ && seen.st_mtim.tv_sec == changed_s_ &&
                     seen.st_mtim.tv_nsec == changed_ns_;
   if (same && metas_on_disk() == metas_) return;
-  throw RefusalError(Error{Errc::busy, fmt::format("{} changed while it was read; nothing that was read counts", path_),
-                           "stop lnd first: lncli stop"});
+  paytower::refuse(Errc::busy, fmt::format("{} changed while it was read; nothing that was read counts", path_),
+                   stop_lnd);
 }
 
 void BboltFile::refuse(const std::string& what, const std::string& hint) const {
-  throw RefusalError(
-      Error{Errc::usage, fmt::format("{}: {}", path_, what), hint.empty() ? std::string(damaged_hint) : hint});
+  paytower::refuse(Errc::usage, fmt::format("{}: {}", path_, what), hint.empty() ? std::string(damaged_hint) : hint);
 }
 
 PageSet::PageSet(const BboltFile& file) : file_(file), bits_((file.meta().high_water + 63) / 64) {

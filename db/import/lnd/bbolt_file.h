@@ -61,9 +61,9 @@ struct Page {
 /// whatever the file's size. For one thread.
 class BboltFile {
  public:
-  /// Follows links. Throws RefusalError: busy if another process holds the file exclusively (a running lnd); usage for
-  /// everything that cannot be a readable bbolt file: missing, not a regular file, cannot be locked, no valid meta
-  /// page, cut short.
+  /// Follows links. Refuses: busy if another process holds the file exclusively (a running lnd); usage for everything
+  /// that cannot be a readable bbolt file: missing, not a regular file, cannot be locked, no valid meta page, cut
+  /// short.
   explicit BboltFile(std::string path);
   ~BboltFile();
   BboltFile(const BboltFile&) = delete;
@@ -73,19 +73,18 @@ class BboltFile {
   [[nodiscard]] const Meta& meta() const { return meta_; }
   [[nodiscard]] std::uint64_t file_bytes() const { return file_bytes_; }
 
-  /// Copies bytes of the file. REQUIRES: at.size == out.size(). Throws RefusalError (usage) for bytes outside the file,
-  /// or if reading fails.
+  /// Copies bytes of the file. REQUIRES: at.size == out.size(). Refuses (usage) for bytes outside the file, or if
+  /// reading fails.
   void read(Extent at, std::span<std::uint8_t> out) const;
   /// The first `at_most` bytes of a range.
   [[nodiscard]] Bytes bytes(Extent at, std::size_t at_most) const;
 
-  /// The branch or leaf page with this number. Throws RefusalError (usage) for a number outside 2 to high_water - 1,
-  /// another number in the header, flags other than branch or leaf alone, an overflow beyond high_water, or more
-  /// elements than fit.
+  /// The branch or leaf page with this number. Refuses (usage) for a number outside 2 to high_water - 1, another number
+  /// in the header, flags other than branch or leaf alone, an overflow beyond high_water, or more elements than fit.
   [[nodiscard]] Page page(std::uint64_t id) const;
 
-  /// Throws RefusalError (busy) if size, time of change or meta pages are not as they were at the opening: then a
-  /// writer without flock (on a network file system) was at work, and nothing that was read counts.
+  /// Refuses (busy) if size, time of change or meta pages are not as they were at the opening: then a writer without
+  /// flock (on a network file system) was at work, and nothing that was read counts.
   void check_unchanged() const;
 
   /// A refusal (usage) about this file: "<path>: <what>". For readers of its content. Without a `hint`, the one for a
@@ -118,11 +117,11 @@ class BboltFile {
 /// are in the set from the start, so a tree that uses a free page is refused too.
 class PageSet {
  public:
-  /// Reads the freelist. Throws RefusalError (usage) if it is not ascending or names pages that do not exist. `file`
-  /// must outlive the set.
+  /// Reads the freelist. Refuses (usage) if it is not ascending or names pages that do not exist. `file` must outlive
+  /// the set.
   explicit PageSet(const BboltFile& file);
 
-  /// Throws RefusalError (usage) if one of the page's numbers was claimed before.
+  /// Refuses (usage) if one of the page's numbers was claimed before.
   void claim(const Page& page);
 
  private:

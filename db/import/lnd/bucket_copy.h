@@ -36,8 +36,8 @@ struct BucketCopy {
   bool complete = true;
 };
 
-/// Copies what is at the cursor, a value or a whole bucket. Pages are claimed as by any cursor. Throws RefusalError
-/// (usage) if the structure of the file is damaged.
+/// Copies what is at the cursor, a value or a whole bucket. Pages are claimed as by any cursor. Refuses (usage) if the
+/// structure of the file is damaged.
 [[nodiscard]] BucketCopy copy_entry(const Cursor& at, PageSet& pages);
 
 /// A copy as bytes, to be kept: `00 key value` for a plain value, `01 key sequence entries... 02` for a bucket. Key and

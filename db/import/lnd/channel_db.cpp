@@ -7,7 +7,7 @@
 
 #include <fmt/core.h>
 
-#include "core/base/error.h"
+#include "core/base/refuse.h"
 #include "db/import/lnd/bucket_copy.h"
 
 namespace paytower::db::lnd {
@@ -91,13 +91,12 @@ void ChannelDb::read_version(const OpenChannelDb& options) {
                   newer_paytower);
   }
   if (version_ < oldest_marked_version && !options.assume_v04) {
-    throw RefusalError(
-        Error{Errc::usage,
-              fmt::format("{} has version {}, which lnd 0.4 wrote, and before it others whose records look alike and "
-                          "mean something else",
-                          file_->path(), version_),
-              "if lnd 0.4 wrote all of it: --assume-v04; else start lnd 0.5 or later on a copy once, stop it, and "
-              "import the copy"});
+    refuse(Errc::usage,
+           fmt::format("{} has version {}, which lnd 0.4 wrote, and before it others whose records look alike and "
+                       "mean something else",
+                       file_->path(), version_),
+           "if lnd 0.4 wrote all of it: --assume-v04; else start lnd 0.5 or later on a copy once, stop it, and "
+           "import the copy");
   }
 }
 

@@ -60,7 +60,7 @@ class RawStream {
   RawStream& operator=(RawStream&&) = delete;
   ~RawStream();
 
-  /// Nothing at the end. Throws RefusalError (usage) if the structure of the file is damaged.
+  /// Nothing at the end. Refuses (usage) if the structure of the file is damaged.
   [[nodiscard]] std::optional<RawEntry> next();
 
  private:
@@ -72,10 +72,10 @@ class RawStream {
 /// not move.
 class ChannelDb {
  public:
-  /// Throws RefusalError. busy: lnd is running. usage, with different words for each: not a bbolt file; not lnd's
-  /// channel.db; the tombstone of a database that moved elsewhere; no `dbp` key, and none of the buckets that would
-  /// tell the version; a version that is not 4 bytes long, above newest_version, or below oldest_marked_version without
-  /// assume_v04; non-empty buckets of another version than `dbp` says; a `graph-node/source` that is not a public key.
+  /// Refuses: busy if lnd is running; usage, with different words for each: not a bbolt file; not lnd's channel.db; the
+  /// tombstone of a database that moved elsewhere; no `dbp` key, and none of the buckets that would tell the version; a
+  /// version that is not 4 bytes long, above newest_version, or below oldest_marked_version without assume_v04;
+  /// non-empty buckets of another version than `dbp` says; a `graph-node/source` that is not a public key.
   [[nodiscard]] static ChannelDb open(const std::string& path, const OpenChannelDb& options = {});
 
   [[nodiscard]] const BboltFile& file() const { return *file_; }

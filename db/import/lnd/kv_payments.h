@@ -25,8 +25,8 @@ class KvPayments {
   KvPayments(const KvPayments&) = delete;
   KvPayments& operator=(const KvPayments&) = delete;
 
-  /// Nothing at the end. A record that cannot be decoded becomes an entry with the reason (R14). Throws RefusalError
-  /// (usage) only if the structure of the file is damaged.
+  /// Nothing at the end. A record that cannot be decoded becomes an entry with the reason (R14). Refuses (usage) only
+  /// if the structure of the file is damaged.
   [[nodiscard]] std::optional<KvRecord> next();
 
  private:

@@ -18,8 +18,8 @@ class ChannelDb;
 class RecordStream {
  public:
   virtual ~RecordStream() = default;
-  /// Nothing at the end. A duplicate comes right after the first record of its hash. Throws RefusalError (usage) only
-  /// if the structure of the file is damaged.
+  /// Nothing at the end. A duplicate comes right after the first record of its hash. Refuses (usage) only if the
+  /// structure of the file is damaged.
   [[nodiscard]] virtual std::optional<KvRecord> next() = 0;
 };
 
@@ -38,7 +38,7 @@ class Source {
   [[nodiscard]] virtual std::unique_ptr<RecordStream> records() const = 0;
   /// In words: what was concluded about the file, because it could not be read from it.
   [[nodiscard]] virtual std::vector<std::string> notes() const { return {}; }
-  /// Throws RefusalError (busy) if somebody has written since the opening: then nothing that was read counts.
+  /// Refuses (busy) if somebody has written since the opening: then nothing that was read counts.
   virtual void check_unchanged() const = 0;
 
   /// The legacy layouts, whose records only their migration step can read. nullptr for all others.
