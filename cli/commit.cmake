@@ -1,4 +1,5 @@
 # Writes the source file that names the commit: run at each build, and changes it only when the commit has changed.
+cmake_minimum_required(VERSION 3.25)
 set(commit "")
 find_program(git git)
 if(git)
