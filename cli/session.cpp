@@ -46,35 +46,36 @@ void make_folders(const std::string& path) {
   }
 }
 
-const SwitchAddress& switch_address(const Session& session, const char* hint = "paytower config") {
-  if (!session.global.switch_address) {
-    std::vector<std::string> forms;
-    for (const SwitchKind& kind : switch_kinds()) forms.push_back(fmt::format("--switch {}", form_of(kind)));
-    refuse(Errc::usage, fmt::format("this needs a switch: name one with {} or PAYTOWER_SWITCH", fmt::join(forms, ", ")),
-           hint);
-  }
-  return *session.global.switch_address;
+Error no_switch_named(const char* hint) {
+  std::vector<std::string> forms;
+  for (const SwitchKind& kind : switch_kinds()) forms.push_back(fmt::format("--switch {}", form_of(kind)));
+  return usage(fmt::format("this needs a switch: name one with {} or PAYTOWER_SWITCH", fmt::join(forms, ", ")), hint);
+}
+
+Error nothing_done(const Disconnected& lost) {
+  return Error{Errc::switch_unavailable, fmt::format("{}; nothing was done", lost.why), lost.hint};
 }
 
 /// Polls until an answer of type T has come. `accept`: whether it is the wanted one. `again`: whether the question was
 /// asked again after a lost connection.
 template <typename T, typename Accept, typename Again>
-T await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept, Again again) {
+Result<T> await(Session& session, Switch& node, std::int64_t patience_ns, Accept accept, Again again) {
   const MonoNs until{session.clock.mono().value + patience_ns};
   Disconnected last{"the switch does not answer"};
-  const auto give_up = [&last] {
-    refuse(Errc::switch_unavailable, fmt::format("{}; nothing was done", last.why), last.hint);
-  };
-  while (true) {
-    for (SwitchEvent& event : node.poll(until)) {
-      if (auto* answer = std::get_if<T>(&event); answer != nullptr && accept(*answer)) return std::move(*answer);
-      const auto* lost = std::get_if<Disconnected>(&event);
-      if (lost == nullptr) continue;
-      last = *lost;
-      if (!again(last)) give_up();
+  try {
+    while (true) {
+      for (SwitchEvent& event : node.poll(until)) {
+        if (auto* answer = std::get_if<T>(&event); answer != nullptr && accept(*answer)) return std::move(*answer);
+        const auto* lost = std::get_if<Disconnected>(&event);
+        if (lost == nullptr) continue;
+        last = *lost;
+        if (!again(last)) return nothing_done(last);
+      }
+      if (session.clock.stop_signal() != 0) return nothing_done({"interrupted"});
+      if (session.clock.mono() >= until) return nothing_done(last);
     }
-    if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was done");
-    if (session.clock.mono() >= until) give_up();
+  } catch (const SwitchError& away) {
+    return nothing_done({away.what()});
   }
 }
 
@@ -185,9 +186,14 @@ PaymentHash find_hash(Session& session, Database* database, const HashArgument& 
 
 // --- switch ---
 
-std::unique_ptr<SwitchHandle> open_switch(Session& session) {
-  const SwitchAddress& address = switch_address(session);
-  return address.kind->open(address, session.clock, session.randomness);
+Result<std::unique_ptr<SwitchHandle>> open_switch(Session& session) {
+  const auto& address = session.global.switch_address;
+  if (!address) return no_switch_named("paytower config");
+  try {
+    return address->kind->open(*address, session.clock, session.randomness);
+  } catch (const SwitchError& away) {
+    return Error{Errc::switch_unavailable, away.what()};
+  }
 }
 
 bool is_out_of_reach(const Session& session, const Error& error) {
@@ -197,15 +203,16 @@ bool is_out_of_reach(const Session& session, const Error& error) {
 const std::string& simulated_network(const Session& session) {
   // A user of simulate has no network yet, or has forgotten to name it.
   constexpr const char* first = "network.sim";
-  const SwitchAddress& address =
-      switch_address(session, exists_already(first) ? "paytower --switch sim:network.sim simulate ledger"
-                                                    : "paytower simulate network --out network.sim");
-  if (!address.kind->simulated)
+  const auto& address = session.global.switch_address;
+  if (!address)
+    refuse(no_switch_named(exists_already(first) ? "paytower --switch sim:network.sim simulate ledger"
+                                                 : "paytower simulate network --out network.sim"));
+  if (!address->kind->simulated)
     refuse(Errc::usage, fmt::format("this is about simulated networks only: --switch {}", simulated_address("PATH")));
-  return address.place;
+  return address->place;
 }
 
-IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns) {
+Result<IdentityAnswer> identify(Session& session, Switch& node, std::int64_t patience_ns) {
   node.identify();
   const auto again = [&node](const Disconnected& lost) {
     if (lost.reached) node.identify();
@@ -215,28 +222,35 @@ IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns
       session, node, patience_ns, [](const IdentityAnswer&) { return true; }, again);
 }
 
-std::shared_ptr<const Shown> look(Session& session, Switch& node, const Payment& payment, std::int64_t patience_ns) {
+Result<std::shared_ptr<const Shown>> look(Session& session, Switch& node, const Payment& payment,
+                                          std::int64_t patience_ns) {
   const PaymentHash& hash = payment.request.hash;
   const auto first = first_marks(payment);
   node.look(hash, first ? std::span(&*first, 1) : std::span<const Marks>{});
-  return await<LookAnswer>(
-             session, node, patience_ns, [&hash](const LookAnswer& answer) { return answer.hash == hash; }, never_again)
-      .shown;
+  auto answer = await<LookAnswer>(
+      session, node, patience_ns, [&hash](const LookAnswer& one) { return one.hash == hash; }, never_again);
+  if (!answer) return answer.error();
+  return std::move(answer->shown);
 }
 
-void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns) {
-  const IdentityAnswer identity = identify(session, node, patience_ns);
-  node.newest_own(value_of(database.store.trace_at(identity.key)));
+std::optional<Error> check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns) {
+  const auto identity = identify(session, node, patience_ns);
+  if (!identity) return identity.error();
+  auto trace = database.store.trace_at(identity->key);
+  if (!trace) return trace.error();
+  node.newest_own(*trace);
   const auto seen = await<NewestOwnAnswer>(
       session, node, patience_ns, [](const NewestOwnAnswer&) { return true; }, never_again);
-  if (const auto old = old_copy(database.store, seen)) refuse(*old);
+  if (!seen) return seen.error();
+  return old_copy(database.store, *seen);
 }
 
-std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns) {
+Result<std::vector<OwnRow>> own_rows(Session& session, Switch& node, const StoreId& store, std::int64_t patience_ns) {
   node.list_own(store);
-  return await<OwnRowsAnswer>(
-             session, node, patience_ns, [](const OwnRowsAnswer&) { return true; }, never_again)
-      .rows;
+  auto answer = await<OwnRowsAnswer>(
+      session, node, patience_ns, [](const OwnRowsAnswer&) { return true; }, never_again);
+  if (!answer) return answer.error();
+  return std::move(answer->rows);
 }
 
 // --- observer ---

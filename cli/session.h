@@ -75,28 +75,30 @@ void make_default_folders(Session& session);
                                     bool whole_without_tty);
 [[nodiscard]] Error no_such_payment(const HashArgument& argument);
 
-/// The switch that the call names. Throws RefusalError(usage) when none is named, SwitchError when it cannot be opened.
-[[nodiscard]] std::unique_ptr<SwitchHandle> open_switch(Session& session);
+/// The switch that the call names. Refused: usage when none is named and for what its address can never mean,
+/// switch_unavailable when it cannot be opened.
+[[nodiscard]] Result<std::unique_ptr<SwitchHandle>> open_switch(Session& session);
 /// Whether `error` means that the named switch cannot be asked: it does not answer, or its address is wrong. Commands
 /// then still tell what is recorded of a payment.
 [[nodiscard]] bool is_out_of_reach(const Session& session, const Error& error);
 /// The file of the simulated network that --switch names. Throws RefusalError(usage).
 [[nodiscard]] const std::string& simulated_network(const Session& session);
 
-/// Who the switch is. Throws RefusalError(switch_unavailable) when nobody is there, when it does not say so within
-/// `patience_ns`, over as many connections as that takes, or when the user wants to stop.
-[[nodiscard]] IdentityAnswer identify(Session& session, Switch& node, std::int64_t patience_ns);
-/// All that the switch shows of a payment's hash; throws as identify().
-[[nodiscard]] std::shared_ptr<const Shown> look(Session& session, Switch& node, const Payment& payment,
-                                                std::int64_t patience_ns);
+/// Who the switch is. Refused (switch_unavailable) when nobody is there, when it does not say so within `patience_ns`,
+/// over as many connections as that takes, or when the user wants to stop.
+[[nodiscard]] Result<IdentityAnswer> identify(Session& session, Switch& node, std::int64_t patience_ns);
+/// All that the switch shows of a payment's hash; refused as identify().
+[[nodiscard]] Result<std::shared_ptr<const Shown>> look(Session& session, Switch& node, const Payment& payment,
+                                                        std::int64_t patience_ns);
 
-/// R12, once a connection: throws RefusalError(database_old_copy) when the switch shows attempts of the database that
-/// are not in it. REQUIRES: the node has said who it is. Throws as identify().
-void check_copy(Session& session, Database& database, Switch& node, std::int64_t patience_ns);
+/// R12, once a connection: database_old_copy when the switch shows attempts of the database that are not in it, or a
+/// refusal of identify(). REQUIRES: the node has said who it is.
+[[nodiscard]] std::optional<Error> check_copy(Session& session, Database& database, Switch& node,
+                                              std::int64_t patience_ns);
 
-/// Every row at the switch that the store made; throws as identify().
-[[nodiscard]] std::vector<OwnRow> own_rows(Session& session, Switch& node, const StoreId& store,
-                                           std::int64_t patience_ns);
+/// Every row at the switch that the store made; refused as identify().
+[[nodiscard]] Result<std::vector<OwnRow>> own_rows(Session& session, Switch& node, const StoreId& store,
+                                                   std::int64_t patience_ns);
 
 /// Tells people (and with --inflight-updates: scripts) what the driver does.
 class ConsoleObserver final : public Observer {

@@ -12,7 +12,6 @@
 
 #include "cli/output/text.h"
 #include "cli/system.h"
-#include "core/base/refuse.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
 #include "core/switch/lnd/address.h"
@@ -26,8 +25,8 @@ namespace {
 
 class SimHandle final : public SwitchHandle {
  public:
-  SimHandle(const std::string& path, Clock& clock, Randomness& randomness)
-      : ledger_(value_of(db::open_sim_ledger(path))), pipe_(*ledger_, clock, path),
+  SimHandle(std::unique_ptr<sim::Ledger> ledger, const std::string& path, Clock& clock, Randomness& randomness)
+      : ledger_(std::move(ledger)), pipe_(*ledger_, clock, path),
         node_(pipe_.transport(), {}, clock, pipe_, randomness) {}
   Switch& node() override { return node_; }
 
@@ -59,18 +58,24 @@ class LndHandle final : public SwitchHandle {
   lnd::LndSwitch node_;
 };
 
-std::unique_ptr<SwitchHandle> open_sim(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
-  return std::make_unique<SimHandle>(address.place, clock, randomness);
+using Opened = Result<std::unique_ptr<SwitchHandle>>;
+
+Opened open_sim(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
+  auto ledger = db::open_sim_ledger(address.place);
+  if (!ledger) return ledger.error();
+  return Opened(std::make_unique<SimHandle>(*std::move(ledger), address.place, clock, randomness));
 }
 
-std::unique_ptr<SwitchHandle> open_cln(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
-  return std::make_unique<ClnHandle>(address, clock, randomness);
+Opened open_cln(const SwitchAddress& address, Clock& clock, Randomness& randomness) {
+  return Opened(std::make_unique<ClnHandle>(address, clock, randomness));
 }
 
-std::unique_ptr<SwitchHandle> open_lnd(const SwitchAddress& address, Clock& clock, Randomness& /*randomness*/) {
+Opened open_lnd(const SwitchAddress& address, Clock& clock, Randomness& /*randomness*/) {
   const char* const home = std::getenv("HOME");
   const lnd::LndFiles files{address.certificate_file, address.macaroon_file, home != nullptr ? home : ""};
-  return std::make_unique<LndHandle>(value_of(lnd::find_lnd(address.place, files)), clock);
+  auto found = lnd::find_lnd(address.place, files);
+  if (!found) return found.error();
+  return Opened(std::make_unique<LndHandle>(*std::move(found), clock));
 }
 
 std::optional<Error> objection_to_socket(const std::string& path) {

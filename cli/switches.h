@@ -47,9 +47,9 @@ struct SwitchKind {
   std::string_view inquiry;  ///< the command that shows what the switch itself has of a payment hash put behind it
   /// Why this place is impossible, without opening it.
   std::optional<Error> (*objection)(const std::string& place);
-  /// Does not connect yet. Clock and randomness must outlive the handle. Throws
-  /// SwitchError when it cannot be opened, RefusalError (usage) for what the address can never mean.
-  std::unique_ptr<SwitchHandle> (*open)(const SwitchAddress& address, Clock& clock, Randomness& randomness);
+  /// Does not connect yet. Clock and randomness must outlive the handle. Errc::usage for what the address can never
+  /// mean. Throws SwitchError when it cannot be opened.
+  Result<std::unique_ptr<SwitchHandle>> (*open)(const SwitchAddress& address, Clock& clock, Randomness& randomness);
 };
 
 /// In the order in which help names them.

@@ -130,7 +130,7 @@ void read_global(Call& call, const Given& given) {
   read_places(call.global, std::move(values), given);
 }
 
-Call read(Given given, Commands commands, const Surroundings& surroundings) {
+Result<Call> read(Given given, Commands commands, const Surroundings& surroundings) {
   Call call;
   call.command = given.command;
   call.group = given.group;
@@ -151,14 +151,13 @@ Call read(Given given, Commands commands, const Surroundings& surroundings) {
   if (given.command == nullptr) refuse(Errc::usage, "no command was named", "paytower --help");
   given.outside = &surroundings;
   (void)value_of(add_settings(given, surroundings, commands));
-  try {
+  const auto filled = result_of([&] {
     read_global(call, given);
     const std::shared_ptr<void> options = given.command->make();
     fill_options(options.get(), given);
     call.options = options;
-  } catch (const RefusalError& refusal) {
-    throw RefusalError(with_next_step(with_origin(refusal.error(), given), given.command->name));
-  }
+  });
+  if (!filled) return with_next_step(with_origin(filled.error(), given), given.command->name);
   return call;
 }
 
@@ -187,11 +186,7 @@ void fill_options(void* options, const Given& given) {
 Result<Call> read_call(std::span<const std::string> arguments, Commands commands, const Surroundings& surroundings) {
   auto given = split_call(arguments, commands);
   if (!given) return given.error();
-  try {
-    return read(*std::move(given), commands, surroundings);
-  } catch (const RefusalError& refusal) {
-    return refusal.error();
-  }
+  return result_of([&] { return read(*std::move(given), commands, surroundings); });
 }
 
 }  // namespace paytower::cli

@@ -334,14 +334,15 @@ struct Reached {
 
 Reached reach(Session& session, std::int64_t patience_ns) {
   Reached reached;
-  try {
-    reached.handle = open_switch(session);
+  auto handle = open_switch(session);
+  if (handle) {
+    reached.handle = *std::move(handle);
     reached.who = identify(session, reached.handle->node(), patience_ns);
-  } catch (const SwitchError& away) {
-    reached.who = Error{Errc::switch_unavailable, fmt::format("{}; nothing was sent", away.what()), {}};
-  } catch (const RefusalError& away) {
-    if (!is_out_of_reach(session, away.error())) throw;
-    reached.who = away.error();
+  } else {
+    Error why = handle.error();
+    if (!is_out_of_reach(session, why)) refuse(std::move(why));
+    if (why.code == Errc::switch_unavailable) why.message += "; nothing was sent";
+    reached.who = std::move(why);
   }
   return reached;
 }

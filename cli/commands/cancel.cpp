@@ -47,20 +47,25 @@ Payment stored_payment(Database& database, const CancelOptions& options, const P
 Payment after_look(Session& session, Database& database, Payment payment) {
   if (payment.ended_for_good() || payment.has_open_attempt() || !session.global.switch_address) return payment;
   const SignalGuard signals;
+  const auto unasked = [&session](std::string_view why) {
+    session.output.note(fmt::format("the switch cannot be asked: {}", why));
+  };
   ConsoleObserver observer(session.output, false);
+  const auto handle = open_switch(session);
+  if (!handle) {
+    if (!is_out_of_reach(session, handle.error())) refuse(handle.error());
+    unasked(handle.error().message);
+    return payment;
+  }
+  DriverOptions how;
+  how.wait_ns = look_wait_ns;
+  how.collect_only = true;
+  Driver driver(driver_ports(session, database, (*handle)->node(), observer), how);
+  driver.adopt(payment.index);
   try {
-    const auto handle = open_switch(session);
-    DriverOptions how;
-    how.wait_ns = look_wait_ns;
-    how.collect_only = true;
-    Driver driver(driver_ports(session, database, handle->node(), observer), how);
-    driver.adopt(payment.index);
     (void)value_of(driver.run());
   } catch (const SwitchError& error) {
-    session.output.note(fmt::format("the switch cannot be asked: {}", error.what()));
-  } catch (const RefusalError& refusal) {
-    if (refusal.error().code != Errc::usage && refusal.error().code != Errc::switch_unavailable) throw;
-    session.output.note(refusal.error().message);
+    unasked(error.what());
   }
   auto now = value_of(database.store.load(payment.index));
   return now ? *std::move(now) : std::move(payment);

@@ -94,22 +94,24 @@ class Witness {
 
   /// Nothing when the node cannot be asked: then the decision is stored without its answer (R17), with a warning.
   std::optional<LookFinding> look() {
-    try {
-      const auto handle = open_switch(session_);
-      const IdentityAnswer identity = identify(session_, handle->node(), look_patience_ns);
-      if (const auto wrong = wrong_switch(payment_, identity.key); wrong && wrong->code == Errc::other_switch)
-        return unasked(wrong->message);
-      check_copy(session_, database_, handle->node(), look_patience_ns);
-      return read(*cli::look(session_, handle->node(), payment_, look_patience_ns));
-    } catch (const SwitchError& away) {
-      return unasked(away.what());
-    } catch (const RefusalError& away) {
-      if (away.error().code != Errc::switch_unavailable) throw;
-      return unasked(away.error().message);
-    }
+    const auto handle = open_switch(session_);
+    if (!handle) return away(handle.error());
+    Switch& node = (*handle)->node();
+    const auto identity = identify(session_, node, look_patience_ns);
+    if (!identity) return away(identity.error());
+    if (const auto wrong = wrong_switch(payment_, identity->key); wrong && wrong->code == Errc::other_switch)
+      return unasked(wrong->message);
+    if (const auto why = check_copy(session_, database_, node, look_patience_ns)) return away(*why);
+    const auto shown = cli::look(session_, node, payment_, look_patience_ns);
+    return shown ? read(**shown) : away(shown.error());
   }
 
  private:
+  std::optional<LookFinding> away(const Error& why) {
+    if (why.code != Errc::switch_unavailable) refuse(why);
+    return unasked(why.message);
+  }
+
   std::optional<LookFinding> unasked(const std::string& why) {
     session_.output.warn(fmt::format("the node was not asked ({}); your decision is stored without its answer", why),
                          payment_.request.hash);

@@ -59,8 +59,8 @@ void print(Session& session, std::uint64_t adopted, const IdentityAnswer& identi
 }  // namespace
 
 ExitCode resolve_restored(bool yes, Session& session) {
-  const auto handle = open_switch(session);
-  const IdentityAnswer identity = identify(session, handle->node(), patience_ns);
+  const auto handle = value_of(open_switch(session));
+  const IdentityAnswer identity = value_of(identify(session, handle->node(), patience_ns));
   const auto database = open_database(session, db::OpenMode::read_write);
   if (!database) refuse(Errc::not_found, "there is no database here");
   if (!yes) {
@@ -72,7 +72,7 @@ ExitCode resolve_restored(bool yes, Session& session) {
   }
   const UnixNs now = session.clock.wall();
   const StoreId& store = database->store.store_id();
-  const auto rows = own_rows(session, handle->node(), store, patience_ns);
+  const auto rows = value_of(own_rows(session, handle->node(), store, patience_ns));
   const AdoptionPlan plan = plan_adoption(rows, known_hashes(*database, rows), store, identity.key, now);
   const std::uint64_t adopted = adopt(*database, plan.adoptions);
   // Last: a crash before this leaves the alarm standing, and the same command goes on.

@@ -306,15 +306,12 @@ ExitCode report_single(Session& session, const ConsoleObserver& observer, const 
 /// something would be.
 void ask_about_copy(Session& session, Database& database, const std::optional<std::int64_t>& wait_ns) {
   if (!session.global.switch_address) return;
-  try {
-    const auto handle = open_switch(session);
-    check_copy(session, database, handle->node(), question_patience(wait_ns));
-  } catch (const SwitchError& away) {
-    session.output.log(away.what());
-  } catch (const RefusalError& away) {
-    if (away.error().code != Errc::switch_unavailable) throw;
-    session.output.log(away.error().message);
-  }
+  const auto handle = open_switch(session);
+  const auto why = handle ? check_copy(session, database, (*handle)->node(), question_patience(wait_ns))
+                          : std::optional(handle.error());
+  if (!why) return;
+  if (why->code != Errc::switch_unavailable) refuse(*why);
+  session.output.log(why->message);
 }
 
 /// --warn-after: what is still open after so long, whoever drives it, and also while the switch cannot be asked.
@@ -404,7 +401,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   Ends ends(observer, work.rows.size());
   if (work.rows.empty() && options.hashes.empty()) ask_about_copy(session, *database, options.wait_ns);
   if (!work.rows.empty()) {
-    const auto handle = open_switch(session);
+    const auto handle = value_of(open_switch(session));
     DriverOptions how;
     how.wait_ns = options.wait_ns;
     how.collect_only = options.no_retry;

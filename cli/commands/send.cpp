@@ -73,21 +73,17 @@ class Send {
     const bool open_and_refused = known.end == DriveEnd::refused && known.payment;
     if (!open_and_refused || !session_.global.switch_address) return tell(known);
     const MonoNs start = session_.clock.mono();
-    std::unique_ptr<SwitchHandle> handle;
-    try {
-      handle = open_switch(session_);
-      (void)identify(session_, handle->node(), question_patience(options_.wait_ns));
-    } catch (const SwitchError& away) {
-      return tell(left_open(std::move(known), away.what()));
-    } catch (const RefusalError& away) {
-      if (!is_out_of_reach(session_, away.error())) throw;
-      return tell(left_open(std::move(known), away.error().message));
-    }
-    return drive(submission(), handle->node(), session_.clock.mono().value - start.value);
+    const auto handle = open_switch(session_);
+    if (!handle) return tell(left_open(std::move(known), handle.error()));
+    const auto identity = identify(session_, (*handle)->node(), question_patience(options_.wait_ns));
+    if (!identity) return tell(left_open(std::move(known), identity.error()));
+    return drive(submission(), (*handle)->node(), session_.clock.mono().value - start.value);
   }
 
-  DriveResult left_open(DriveResult known, const std::string& why) {
-    session_.output.warn(why, hash_);
+  /// The same without the switch, which cannot be asked.
+  DriveResult left_open(DriveResult known, const Error& why) {
+    if (!is_out_of_reach(session_, why)) refuse(why);
+    session_.output.warn(why.message, hash_);
     known.end = DriveEnd::open;
     known.error.reset();
     return known;
@@ -108,23 +104,16 @@ class Send {
 
   /// --idempotent, and somebody has begun this payment already.
   ExitCode drive_on(const Payment& payment) {
-    std::unique_ptr<SwitchHandle> handle;
-    try {
-      handle = open_switch(session_);
-    } catch (const SwitchError& away) {
-      return tell(left_open(joined(payment), away.what()));
-    } catch (const RefusalError& away) {
-      if (!is_out_of_reach(session_, away.error())) throw;
-      return tell(left_open(joined(payment), away.error().message));
-    }
+    const auto handle = open_switch(session_);
+    if (!handle) return tell(left_open(joined(payment), handle.error()));
     joins_ = true;
     Submission joining = submission();
     joining.ended_before = PaymentIndex{};
-    return drive(std::move(joining), handle->node(), 0);
+    return drive(std::move(joining), (*handle)->node(), 0);
   }
 
   ExitCode begin(const HashState& state) {
-    const auto handle = open_switch(session_);
+    const auto handle = value_of(open_switch(session_));
     const MonoNs start = session_.clock.mono();
     check_with_switch(handle->node());
     const std::int64_t spent = session_.clock.mono().value - start.value;
@@ -148,7 +137,7 @@ class Send {
   /// What the switch must say before anything is asked or stored: what the driver would refuse too, and its own key for
   /// the first hop of --routes.
   void check_with_switch(Switch& node) {
-    const IdentityAnswer identity = identify(session_, node, question_patience(options_.wait_ns));
+    const IdentityAnswer identity = value_of(identify(session_, node, question_patience(options_.wait_ns)));
     if (const auto why = unfit(wanted_.request, identity)) refuse(*why);
     if (!options_.routes) return;
     const std::string text = value_of(read_input(*options_.routes, limits::max_input_file_bytes));

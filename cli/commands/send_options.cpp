@@ -203,11 +203,7 @@ std::shared_ptr<const BatchOptions> batch_of(SendOptions& send, const Given& giv
   Surroundings surroundings;  // a line has no stdin of its own
   surroundings.now = given.outside->now;
   batch->read_line = [defaults, surroundings](std::string_view text) -> Result<SendOptions> {
-    try {
-      return read_line(defaults, surroundings, text);
-    } catch (const RefusalError& refusal) {
-      return refusal.error();
-    }
+    return result_of([&] { return read_line(defaults, surroundings, text); });
   };
   return batch;
 }

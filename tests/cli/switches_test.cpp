@@ -85,8 +85,9 @@ TEST_CASE("a row opens its switch, or says why not") {
   const auto node = read_switch_address("cln:/nonexistent/lightning-rpc");
   REQUIRE(node);
   const auto handle = node->kind->open(*node, clock, randomness);
-  handle->node().identify();
-  const auto events = handle->node().poll(clock.mono());
+  REQUIRE(handle);
+  (*handle)->node().identify();
+  const auto events = (*handle)->node().poll(clock.mono());
   REQUIRE_FALSE(events.empty());
   CHECK(std::holds_alternative<Disconnected>(events.front()));
 }

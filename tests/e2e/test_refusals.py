@@ -58,6 +58,10 @@ class OneWayToSayNo(unittest.TestCase):
         named = {path for path, text in SOURCES.items() if path.startswith(("core/", "db/", "migrations/")) and "RefusalError" in text}
         self.assertEqual(named, family, "refuse() and result_of() know the exception, and nobody else speaks of it")
 
+    def test_one_place_of_cli_catches_refusals(self):
+        named = {path for path, text in SOURCES.items() if path.startswith("cli/") and path.endswith(".cpp") and "RefusalError" in text}
+        self.assertEqual(named, {"cli/dispatch.cpp"}, "a refusal that is no end of the call is a Result")
+
     def test_an_error_of_the_database_ends_the_process(self):
         self.assertEqual({path for path, name in caught(("core/", "cli/")) if name.endswith("StoreError")}, ENDS_THE_PROCESS)
 
