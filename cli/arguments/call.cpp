@@ -130,17 +130,12 @@ void read_global(Call& call, const Given& given) {
   read_places(call.global, std::move(values), given);
 }
 
-Result<Call> read(Given given, Commands commands, const Surroundings& surroundings) {
+Call read(Given given, Commands commands, const Surroundings& surroundings) {
   Call call;
   call.command = given.command;
   call.group = given.group;
-  if (given.has("help")) {
-    call.what = Call::What::help;
-    call.output.json = given.has("json");
-    return call;
-  }
-  if (given.has("version")) {
-    call.what = Call::What::version;
+  if (given.has("help") || given.has("version")) {
+    call.what = given.has("help") ? Call::What::help : Call::What::version;
     call.output.json = given.has("json");
     call.libraries = given.has("verbose");
     return call;
@@ -150,14 +145,14 @@ Result<Call> read(Given given, Commands commands, const Surroundings& surroundin
   }
   if (given.command == nullptr) refuse(Errc::usage, "no command was named", "paytower --help");
   given.outside = &surroundings;
-  (void)value_of(add_settings(given, surroundings, commands));
+  add_settings(given, surroundings, commands);
   const auto filled = result_of([&] {
     read_global(call, given);
     const std::shared_ptr<void> options = given.command->make();
     fill_options(options.get(), given);
     call.options = options;
   });
-  if (!filled) return with_next_step(with_origin(filled.error(), given), given.command->name);
+  if (!filled) refuse(with_next_step(with_origin(filled.error(), given), given.command->name));
   return call;
 }
 
@@ -184,9 +179,7 @@ void fill_options(void* options, const Given& given) {
 }
 
 Result<Call> read_call(std::span<const std::string> arguments, Commands commands, const Surroundings& surroundings) {
-  auto given = split_call(arguments, commands);
-  if (!given) return given.error();
-  return result_of([&] { return read(*std::move(given), commands, surroundings); });
+  return result_of([&] { return read(split_call(arguments, commands), commands, surroundings); });
 }
 
 }  // namespace paytower::cli

@@ -4,13 +4,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "cli/arguments/command.h"
@@ -54,7 +52,7 @@ struct Surroundings {
 [[nodiscard]] Result<Call> read_call(std::span<const std::string> arguments, Commands commands,
                                      const Surroundings& surroundings);
 
-// --- settings from outside the call ---
+// --- settings from outside the call; usage refusals are thrown ---
 
 /// Of a flag in the environment: "tls-cert" is PAYTOWER_TLS_CERT.
 [[nodiscard]] std::string variable_name(std::string_view flag);
@@ -62,30 +60,23 @@ struct Surroundings {
 /// Every flag with one of these traits; the same name means the same in all commands that have it.
 [[nodiscard]] std::vector<const Flag*> flags_that_are(unsigned traits, Commands commands);
 
-/// What a line of a config file says.
-struct ConfigLine {
-  std::string value;  ///< "" switches a flag without value on
-  std::size_t line = 0;
-};
-using Config = std::map<std::string, ConfigLine, std::less<>>;
-
-/// Lines of a config file, by long flag name. A line is `name = value`, or a bare name for a flag without value; blank
-/// lines and lines that begin with # are skipped; blanks around names and values are dropped; there is no quoting. A
-/// usage refusal names the line: an unknown flag, one that is not allowed there, a second one, an empty value.
-[[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& path, Commands commands);
+/// The settings of a config file. A line is `name = value`, or a bare name for a flag without value; blank lines and
+/// lines that begin with # are skipped; blanks around names and values are dropped; there is no quoting. A usage
+/// refusal names the line: an unknown flag, one that is not allowed there, a second one, an empty value.
+[[nodiscard]] Settings parse_config(std::string_view text, const std::string& path, Commands commands);
 
 /// What the environment and the config file say.
 struct Outside {
   Setting file;
-  Config config;
+  Settings config;
 
   /// Of one flag: the environment beats the file. A flag without value has "" when it is on.
-  [[nodiscard]] Result<std::optional<Setting>> find(const Flag& flag, const Surroundings& surroundings) const;
+  [[nodiscard]] std::optional<Setting> find(const Flag& flag, const Surroundings& surroundings) const;
 };
-[[nodiscard]] Result<Outside> read_outside(const Given& given, const Surroundings& surroundings, Commands commands);
+[[nodiscard]] Outside read_outside(const Given& given, const Surroundings& surroundings, Commands commands);
 
 /// Adds to `given` what the environment and the config file say and no flag did: flag > environment > config file.
-[[nodiscard]] Result<std::monostate> add_settings(Given& given, const Surroundings& surroundings, Commands commands);
+void add_settings(Given& given, const Surroundings& surroundings, Commands commands);
 
 /// `error`; when it is about a value from the environment or the config file, with the variable or the line in front.
 [[nodiscard]] Error with_origin(Error error, const Given& given);
@@ -95,7 +86,7 @@ struct Outside {
 
 // --- values into options ---
 
-/// Stores defaults and given values. Throws RefusalError, as the next one.
+/// Stores defaults and given values. Throws usage refusals, as the next one.
 void store_flags(void* options, std::span<const Flag> flags, const Given& given, UnixNs now);
 /// The same for all flags of the command; refuses two flags that exclude each other; then the command takes the words.
 void fill_options(void* options, const Given& given);

@@ -29,6 +29,7 @@ struct Setting {
   Source source = Source::standard;
   std::string where{};  ///< the flag, the variable, or the file and its line; empty for a default
 };
+using Settings = std::map<std::string, Setting, std::less<>>;  ///< by name
 
 /// What a call says, with every value still the text that was given.
 struct Given {
@@ -37,8 +38,8 @@ struct Given {
   std::vector<std::string> words{};  ///< positional arguments
   /// By long name; a flag without value has "" for each time.
   std::map<std::string, std::vector<std::string>, std::less<>> flags{};
-  std::map<std::string, Setting, std::less<>> settings{};  ///< those of `flags` that no flag of the call gave
-  const Surroundings* outside = nullptr;                   ///< where the call is read
+  Settings settings{};                    ///< those of `flags` that no flag of the call gave
+  const Surroundings* outside = nullptr;  ///< where the call is read
 
   [[nodiscard]] bool has(std::string_view flag) const { return flags.find(flag) != flags.end(); }
   /// Whether the call itself has it, not the environment or the config file.
@@ -61,9 +62,9 @@ struct Given {
   [[noreturn]] void refuse(const std::string& why) const;
 };
 
-/// Splits the words of a call by the tables (CLI11 does it). Refuses unknown commands and flags with a suggestion,
-/// values that are missing or empty, and a flag that comes twice.
-[[nodiscard]] Result<Given> split_call(std::span<const std::string> arguments, Commands commands);
+/// Splits the words of a call by the tables (CLI11 does it). Throws usage refusals: unknown commands and flags, with a
+/// suggestion, values that are missing or empty, and a flag that comes twice.
+[[nodiscard]] Given split_call(std::span<const std::string> arguments, Commands commands);
 
 struct Command {
   std::string_view name;     ///< "send"; "simulate invoice" for a command of the group

@@ -58,13 +58,11 @@ struct Flag {
         into(goes), traits(all_traits) {}
   constexpr Flag(std::string_view names, std::string_view takes, std::string_view says, Into goes,
                  unsigned all_traits = 0, std::string_view other_way = {})
-      : Flag(names, says, goes, all_traits) {
-    value = takes, rival = other_way;
-  }
+      : Flag(names, takes, says, goes, Standard(), all_traits, other_way) {}
   constexpr Flag(std::string_view names, std::string_view takes, std::string_view says, Into goes, Standard stands,
                  unsigned all_traits = 0, std::string_view other_way = {})
-      : Flag(names, takes, says, goes, all_traits, other_way) {
-    standard = stands;
+      : Flag(names, says, goes, all_traits) {
+    value = takes, standard = stands, rival = other_way;
   }
   [[nodiscard]] constexpr bool has(unsigned trait) const { return (traits & trait) != 0; }
 

@@ -5,20 +5,21 @@
 #include <deque>
 #include <optional>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include "cli/arguments/command.h"
 #include "cli/arguments/foreign.h"
 #include "cli/output/suggest.h"
 #include "cli/output/text.h"
+#include "core/base/refuse.h"
 
 namespace paytower::cli {
 
 namespace {
 
-Error mistake(std::string message, std::string hint = "paytower --help") {
-  return usage(std::move(message), std::move(hint));
+[[noreturn]] void refuse_call(std::string message, std::string hint = "paytower --help") {
+  refuse(Errc::usage, std::move(message), std::move(hint));
 }
 
 /// The variables of one command that CLI11 fills.
@@ -49,19 +50,18 @@ void bind_flags(Bound& bound, std::span<const Flag> flags) {
 }
 
 /// "--db=" would make CLI11 take the next word as the value.
-std::optional<Error> refuse_empty_values(std::span<const std::string> arguments) {
+void refuse_empty_values(std::span<const std::string> arguments) {
   for (const std::string& argument : arguments) {
     if (argument == "--") break;
     if (argument.size() > 3 && argument.compare(0, 2, "--") == 0 && argument.find('=') == argument.size() - 1) {
-      return mistake(fmt::format("{} has an empty value", argument.substr(0, argument.size() - 1)));
+      refuse_call(fmt::format("{} has an empty value", argument.substr(0, argument.size() - 1)));
     }
   }
-  return std::nullopt;
 }
 
-Error unknown_flag(const std::string& argument, const Command* command, std::span<const std::string> call) {
+[[noreturn]] void refuse_flag(const std::string& argument, const Command* command, std::span<const std::string> call) {
   const std::string_view of = command != nullptr ? command->name : std::string_view();
-  if (auto error = foreign_flag(of, argument, call)) return *std::move(error);
+  if (auto error = foreign_flag(of, argument, call)) refuse(*std::move(error));
   const std::string flag = argument.substr(0, argument.find('='));
   std::vector<std::string> known;
   for (const auto flags : {command != nullptr ? command->flags : std::span<const Flag>{}, global_flags()}) {
@@ -69,14 +69,14 @@ Error unknown_flag(const std::string& argument, const Command* command, std::spa
       if (!one.has(is::in_file_alone)) known.push_back(fmt::format("--{}", one.name));
     }
   }
-  const std::string near = nearest(flag, known);
-  const std::string unknown = fmt::format("unknown option {}{}", in_quotes(flag), did_you_mean(near));
-  if (of.empty()) return mistake(unknown);
-  return mistake(fmt::format("{}: {}", of, unknown), fmt::format("paytower {} --help", of));
+  const std::string unknown = fmt::format("unknown option {}{}", in_quotes(flag), did_you_mean(nearest(flag, known)));
+  if (of.empty()) refuse_call(unknown);
+  refuse_call(fmt::format("{}: {}", of, unknown), fmt::format("paytower {} --help", of));
 }
 
-Error unknown_command(const std::string& word, Commands commands, bool in_group, std::span<const std::string> call) {
-  if (auto error = in_group ? std::nullopt : foreign_command(word, call)) return *std::move(error);
+[[noreturn]] void refuse_command(const std::string& word, Commands commands, bool in_group,
+                                 std::span<const std::string> call) {
+  if (auto error = in_group ? std::nullopt : foreign_command(word, call)) refuse(*std::move(error));
   std::vector<std::string> known;
   const std::string prefix = in_group ? fmt::format("{} ", group_name) : "";
   for (const Command* command : commands) {
@@ -88,20 +88,20 @@ Error unknown_command(const std::string& word, Commands commands, bool in_group,
   if (!in_group) known.emplace_back("help");
   const std::string near = nearest(word, known);
   const std::string meant = near.empty() ? near : prefix + near;
-  return mistake(fmt::format("unknown command {}{}", in_quotes(prefix + word), did_you_mean(meant)),
-                 fmt::format("paytower {}--help", prefix));
+  refuse_call(fmt::format("unknown command {}{}", in_quotes(prefix + word), did_you_mean(meant)),
+              fmt::format("paytower {}--help", prefix));
 }
 
 /// CLI11's messages speak of "TEXT" and "override"; ours say what to change.
-Error parse_problem(const CLI::ParseError& error) {
+[[noreturn]] void refuse_parsing(const CLI::ParseError& error) {
   const std::string what = error.what();
   const std::string flag = what.substr(0, what.find_first_of(": "));
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     const bool takes_none = what.find("override") != std::string::npos;
     const char* const dashes = flag.compare(0, 1, "-") == 0 ? "" : "--";
-    return mistake(fmt::format("{}{} {}", dashes, flag, takes_none ? "takes no value" : "needs a value"));
+    refuse_call(fmt::format("{}{} {}", dashes, flag, takes_none ? "takes no value" : "needs a value"));
   }
-  return mistake(what);
+  refuse_call(what);
 }
 
 class Splitter {
@@ -117,7 +117,7 @@ class Splitter {
     for (const Command* command : commands) add(*command);
   }
 
-  Result<Given> split(std::span<const std::string> all) {
+  Given split(std::span<const std::string> all) {
     // CLI11 loses the words behind "--" inside a subcommand, so it never sees them.
     const auto mark = std::find(all.begin(), all.end(), "--");
     const std::span<const std::string> arguments = all.first(static_cast<std::size_t>(mark - all.begin()));
@@ -126,19 +126,17 @@ class Splitter {
     try {
       app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ParseError& error) {
-      return parse_problem(error);
+      refuse_parsing(error);
     }
     Given given;
     const auto active =
         std::find_if(bounds_.begin(), bounds_.end(), [](const Bound& bound) { return bound.app->parsed(); });
     if (active != bounds_.end()) given.command = active->command;
     given.group = given.command == nullptr && group_->parsed();
-    if (const auto error = take_words(given, behind)) return *error;
-    if (given.command != nullptr) {
-      if (const auto error = collect(*active, given)) return *error;
-    }
-    if (const auto error = collect(global_, given)) return *error;
-    if (help_->parsed()) return as_help(std::move(given));
+    take_words(given, behind);
+    if (given.command != nullptr) collect(*active, given);
+    collect(global_, given);
+    if (help_->parsed()) turn_into_help(given);
     return given;
   }
 
@@ -162,48 +160,43 @@ class Splitter {
 
   /// Everything that is not a flag, and everything behind "--", are words of the command. CLI11 is not told of them:
   /// otherwise it would take the value of an unknown flag for a word and hide the flag.
-  std::optional<Error> take_words(Given& given, std::span<const std::string> behind) {
+  void take_words(Given& given, std::span<const std::string> behind) {
     given.words = app_.remaining(true);
     const bool named = given.command != nullptr || help_->parsed();
     const auto flag = std::find_if(given.words.begin(), given.words.end(), is_flag);
     if (!named && !given.group && flag != given.words.begin()) {
       // Its flags are foreign too, and not worth a message.
-      if (auto error = foreign_command(given.words.front(), call_)) return error;
+      if (auto error = foreign_command(given.words.front(), call_)) refuse(*std::move(error));
     }
-    if (flag != given.words.end()) return unknown_flag(*flag, given.command, call_);
-    if (!named && !given.words.empty()) return unknown_command(given.words.front(), commands_, given.group, call_);
+    if (flag != given.words.end()) refuse_flag(*flag, given.command, call_);
+    if (!named && !given.words.empty()) refuse_command(given.words.front(), commands_, given.group, call_);
     given.words.insert(given.words.end(), behind.begin(), behind.end());
     const bool takes_them = help_->parsed() || (named && !given.command->words.empty());
     if (!takes_them && !given.words.empty())
-      return mistake(fmt::format("unexpected word {}", in_quotes(given.words.front())));
-    return std::nullopt;
+      refuse_call(fmt::format("unexpected word {}", in_quotes(given.words.front())));
   }
 
-  static std::optional<Error> collect(const Bound& bound, Given& given) {
+  static void collect(const Bound& bound, Given& given) {
     for (const auto& [flag, option, values] : bound.options) {
       if (option->count() == 0) continue;
       if (!flag->value.empty()) {
         if (values.size() > 1 && !flag->has(is::repeatable))
-          return mistake(fmt::format("--{} is given twice", flag->name));
+          refuse_call(fmt::format("--{} is given twice", flag->name));
         if (std::find(values.begin(), values.end(), "") != values.end())
-          return mistake(fmt::format("--{} has an empty value", flag->name));
+          refuse_call(fmt::format("--{} has an empty value", flag->name));
       }
       given.flags[std::string(flag->name)] = flag->value.empty() ? std::vector<std::string>(option->count()) : values;
     }
-    return std::nullopt;
   }
 
   /// "help send" is "send --help".
-  Result<Given> as_help(Given given) {
+  void turn_into_help(Given& given) {
     given.flags["help"] = {""};
-    if (given.words.empty()) return given;
-    std::string name;
-    for (const std::string& word : given.words) name += (name.empty() ? "" : " ") + word;
+    if (given.words.empty()) return;
+    const std::string name = fmt::format("{}", fmt::join(given.words, " "));
     given.command = find_command(commands_, name);
     given.group = name == group_name;
-    if (given.command == nullptr && !given.group && name != "help")
-      return unknown_command(name, commands_, false, call_);
-    return given;
+    if (given.command == nullptr && !given.group && name != "help") refuse_command(name, commands_, false, call_);
   }
 
   static bool is_flag(const std::string& word) { return word.size() > 1 && word.front() == '-'; }
@@ -219,8 +212,8 @@ class Splitter {
 
 }  // namespace
 
-Result<Given> split_call(std::span<const std::string> arguments, Commands commands) {
-  if (const auto error = refuse_empty_values(arguments)) return *error;
+Given split_call(std::span<const std::string> arguments, Commands commands) {
+  refuse_empty_values(arguments);
   return Splitter(commands).split(arguments);
 }
 

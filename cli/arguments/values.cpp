@@ -1,6 +1,5 @@
 // From the text of a value to what it means; every doubt is a refusal that names the flag.
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -10,6 +9,7 @@
 #include "cli/input/time.h"
 #include "cli/output/on_end.h"
 #include "cli/output/text.h"
+#include "core/base/number.h"
 #include "core/base/refuse.h"
 
 namespace paytower::cli {
@@ -38,14 +38,10 @@ std::optional<std::int64_t> read_wait(const Value& value) {
 std::vector<std::string> read_program(const Value& value) { return value_of(parse_program(value.text), value); }
 
 std::uint64_t read_whole(const Value& value, std::uint64_t least, std::uint64_t most) {
-  std::uint64_t number = 0;
-  const char* end = value.text.data() + value.text.size();
-  const auto [stop, errc] = std::from_chars(value.text.data(), end, number);
-  const bool zeros = value.text.size() > 1 && value.text.front() == '0';
-  if (errc != std::errc{} || stop != end || zeros || number < least || number > most) {
+  const auto number = whole_number(value.text, most);
+  if (!number || *number < least)
     refuse_value(value, fmt::format("{} is not a whole number from {} to {}", in_quotes(value.text), least, most));
-  }
-  return number;
+  return *number;
 }
 
 std::size_t read_choice(const Value& value, std::span<const std::string_view> words) {

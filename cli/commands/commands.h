@@ -41,7 +41,7 @@ extern const Command serve_command;
 [[nodiscard]] std::string help_of(const Flag& flag);
 /// Every setting that a config file can hold, and the file itself, with value and origin, in the order of the help:
 /// what `config` shows.
-[[nodiscard]] Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroundings& surroundings);
+[[nodiscard]] std::vector<Setting> settings_in_force(const Given& given, const Surroundings& surroundings);
 /// --version; `all`: with -v, also the commit, the build and the libraries.
 void print_version(bool all, Session& session);
 

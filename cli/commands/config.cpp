@@ -38,9 +38,7 @@ struct ConfigOptions {
   std::vector<Setting> settings;
 };
 
-void take(ConfigOptions& config, const Given& given) {
-  config.settings = value_of(settings_in_force(given, *given.outside));
-}
+void take(ConfigOptions& config, const Given& given) { config.settings = settings_in_force(given, *given.outside); }
 
 std::string_view source_name(Setting::Source source) {
   switch (source) {
@@ -84,27 +82,23 @@ ExitCode run(const ConfigOptions& options, Session& session) {
 
 }  // namespace
 
-Result<std::vector<Setting>> settings_in_force(const Given& given, const Surroundings& surroundings) {
-  const auto outside = read_outside(given, surroundings, commands());
-  if (!outside) return outside.error();
+std::vector<Setting> settings_in_force(const Given& given, const Surroundings& surroundings) {
+  const Outside outside = read_outside(given, surroundings, commands());
   std::vector<Setting> settings;
   std::set<std::string_view> seen;
-  const auto setting_of = [&](const Flag& flag) -> Result<Setting> {
-    if (flag.name == "config") return outside->file;
+  const auto setting_of = [&](const Flag& flag) -> Setting {
+    if (flag.name == "config") return outside.file;
     const std::string name(flag.name);
     if (const std::string* said = given.said_value(name))
       return Setting{name, *said, Setting::Source::flag, fmt::format("--{}", name)};
-    auto setting = outside->find(flag, surroundings);
-    if (!setting) return setting.error();
-    if (*setting) return **std::move(setting);
+    if (auto setting = outside.find(flag, surroundings)) return *std::move(setting);
     return Setting{name, standard_setting(flag, surroundings)};
   };
   for (const Flag* flag : flags_that_are(is::configurable | is::in_environment, commands())) {
     if (!seen.insert(flag->name).second) continue;
-    auto setting = setting_of(*flag);
-    if (!setting) return setting.error();
-    if (setting->value == "") setting->value = "true";
-    settings.push_back(*std::move(setting));
+    Setting setting = setting_of(*flag);
+    if (setting.value == "") setting.value = "true";
+    settings.push_back(std::move(setting));
   }
   return settings;
 }

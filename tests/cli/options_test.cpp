@@ -316,11 +316,7 @@ TEST_CASE("config shows each setting with its value and its source") {
   world.files["/home/u/.config/paytower/config"] = "\nfee-limit = 2sat\ndb = file.db\nquiet\nwait = 1h\n";
   world.environment["PAYTOWER_DB"] = "env.db";
   const std::vector<std::string> arguments{"config", "--switch", "sim:x", "--json"};
-  const auto given = split_call(arguments, commands());
-  REQUIRE(given);
-  const auto settings = settings_in_force(*given, world.surroundings());
-  REQUIRE(settings);
-  const std::vector<Setting>& shown = *settings;
+  const auto shown = settings_in_force(split_call(arguments, commands()), world.surroundings());
   const auto of = [&shown](const std::string& name) {
     const auto found =
         std::find_if(shown.begin(), shown.end(), [&name](const Setting& setting) { return setting.name == name; });
