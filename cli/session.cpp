@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "cli/output/text.h"
 #include "core/base/refuse.h"
 #include "core/driver/admission.h"
+#include "db/sim/ledger.h"
 
 namespace paytower::cli {
 
@@ -190,7 +192,9 @@ Result<std::unique_ptr<SwitchHandle>> open_switch(Session& session) {
   const auto& address = session.global.switch_address;
   if (!address) return no_switch_named("paytower config");
   try {
-    return address->kind->open(*address, session.clock, session.randomness);
+    const char* const home = std::getenv("HOME");
+    return address->kind->open(*address, {session.clock, session.randomness, session.poller,
+                                          home != nullptr ? home : "", db::open_sim_ledger});
   } catch (const SwitchError& away) {
     return Error{Errc::switch_unavailable, away.what()};
   }

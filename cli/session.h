@@ -33,6 +33,7 @@ struct Session {
   Output& output;
   SystemClock& clock;
   SystemRandomness& randomness;
+  SystemPoller poller{clock};
 };
 
 /// The payment database and everything that works on it. Opening it for writing stores the spooled preimages first

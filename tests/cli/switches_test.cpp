@@ -10,6 +10,7 @@
 #include "cli/switches.h"
 #include "cli/system.h"
 #include "core/driver/ports.h"
+#include "db/sim/ledger.h"
 
 using namespace paytower;
 using namespace paytower::cli;
@@ -79,12 +80,14 @@ TEST_CASE("one kind is the simulated network") {
 TEST_CASE("a row opens its switch, or says why not") {
   SystemClock clock;
   SystemRandomness randomness;
+  SystemPoller poller(clock);
+  const SwitchNeeds needs{clock, randomness, poller, "", db::open_sim_ledger};
   const auto missing = read_switch_address(simulated_address("/nonexistent/net.sim"));
   REQUIRE(missing);
-  CHECK_THROWS_AS((void)missing->kind->open(*missing, clock, randomness), SwitchError);
+  CHECK_THROWS_AS((void)missing->kind->open(*missing, needs), SwitchError);
   const auto node = read_switch_address("cln:/nonexistent/lightning-rpc");
   REQUIRE(node);
-  const auto handle = node->kind->open(*node, clock, randomness);
+  const auto handle = node->kind->open(*node, needs);
   REQUIRE(handle);
   (*handle)->node().identify();
   const auto events = (*handle)->node().poll(clock.mono());
