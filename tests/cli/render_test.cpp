@@ -53,6 +53,18 @@ Payment paid_payment() {
   return payment;
 }
 
+/// The same payment, failed: the one attempt ended with `failure`.
+Payment failed_payment(FailureReason reason, Failure failure) {
+  Payment payment = paid_payment();
+  payment.preimage.reset();
+  payment.fail_reason = reason;
+  Attempt& attempt = payment.attempts.front();
+  attempt.preimage.reset();
+  attempt.outcome = AttemptOutcome::failed;
+  attempt.failure = std::move(failure);
+  return payment;
+}
+
 /// How the words of a failed payment end.
 std::string safe_end(const Payment& payment) {
   return ". Nothing is in flight; it is safe to pay again.\n  payment hash  " + payment.request.hash.hex() + "\n";
@@ -103,17 +115,12 @@ TEST_CASE("the height at which the first HTLC expires, of a hand-over that names
 }
 
 TEST_CASE("a failed payment shows its reason and no preimage") {
-  Payment payment = paid_payment();
-  payment.preimage.reset();
-  payment.fail_reason = FailureReason::no_route;
-  Attempt& attempt = payment.attempts.front();
-  attempt.preimage.reset();
-  attempt.outcome = AttemptOutcome::failed;
-  attempt.failure = Failure{FailureCode::temporary_channel_failure,
-                            1,
-                            ChannelDirection{ShortChannelId{879609302220865538}, 1},
-                            {},
-                            "no\x1b[31m \xff way"};
+  Payment payment =
+      failed_payment(FailureReason::no_route, Failure{FailureCode::temporary_channel_failure,
+                                                      1,
+                                                      ChannelDirection{ShortChannelId{879609302220865538}, 1},
+                                                      {},
+                                                      "no\x1b[31m \xff way"});
   const Json json = payment_json(payment);
   CHECK(json["status"] == "FAILED");
   CHECK(json["definitive"] == true);
@@ -172,14 +179,9 @@ TEST_CASE("why there is no route, in one sentence and with its numbers") {
 }
 
 TEST_CASE("attempts that are used up are told by what is stored") {
-  Payment payment = paid_payment();
-  payment.preimage.reset();
-  payment.fail_reason = FailureReason::no_route;
+  Payment payment = failed_payment(FailureReason::no_route, Failure{FailureCode::fee_insufficient, 1, {}, {}, {}});
   payment.request.max_attempts = 1;
   Attempt& attempt = payment.attempts.front();
-  attempt.preimage.reset();
-  attempt.outcome = AttemptOutcome::failed;
-  attempt.failure = Failure{FailureCode::fee_insufficient, 1, {}, {}, {}};
   CHECK(outcome_text(payment) ==
         "Not paid: the one attempt that --max-attempts allows has failed with FEE_INSUFFICIENT at hop 1" +
             safe_end(payment));
@@ -482,24 +484,17 @@ TEST_CASE("a second try in one piece is no part") {
 }
 
 TEST_CASE("ends that no node on the way has told are said in words") {
-  Payment payment = paid_payment();
-  payment.preimage.reset();
-  payment.fail_reason = FailureReason::timeout;
-  Attempt& attempt = payment.attempts.front();
-  attempt.preimage.reset();
-  attempt.outcome = AttemptOutcome::failed;
-  const auto page = [&](FailureCode code) {
-    attempt.failure = Failure{code, {}, {}, {}, {}};
-    return page_of(payment);
+  const auto page = [](FailureCode code) {
+    return page_of(failed_payment(FailureReason::timeout, Failure{code, {}, {}, {}, {}}));
   };
   CHECK(page(FailureCode::not_executed).find("the node never started it\n") != std::string::npos);
   CHECK(page(FailureCode::erased).find("the node has erased why it failed\n") != std::string::npos);
   CHECK(page(FailureCode::fenced).find("called off before the node started it\n") != std::string::npos);
   CHECK(page(FailureCode::no_debit).find("it ended without payment, and its record is gone\n") != std::string::npos);
   CHECK(page(FailureCode::mpp_timeout).find("MPP_TIMEOUT\n") != std::string::npos);
+  Payment payment = failed_payment(FailureReason::no_route, Failure{FailureCode::mpp_timeout, {}, {}, {}, {}});
   CHECK(payment_json(payment)["htlcs"][0]["failure"]["code"] == "MPP_TIMEOUT");
-  attempt.failure = Failure{FailureCode::not_executed, {}, {}, {}, {}};
-  payment.fail_reason = FailureReason::no_route;
+  payment.attempts.front().failure->code = FailureCode::not_executed;
   payment.request.max_attempts = 1;
   CHECK(outcome_text(payment).find(
             "the one attempt that --max-attempts allows has failed: the node never started it") != std::string::npos);

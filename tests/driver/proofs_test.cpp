@@ -16,7 +16,7 @@ Preimage other_preimage() {
   return preimage;
 }
 
-Payment other_payment() {
+Payment second_payment() {
   Payment other = World::other_payment();
   other.request.hash = hash_of(other_preimage());
   return other;
@@ -24,19 +24,30 @@ Payment other_payment() {
 
 constexpr AttemptId other_id{99};
 
-/// Makes two open payments: the world's own, whose process died after the hand-over, and another one.
-void two_open(World& world) {
-  world.node.expect("identify", identity());
-  world.node.expect("look", quiet());
-  world.node.expect("route", route(1));
-  world.node.expect("send", crash());
-  CHECK_THROWS_AS((void)world.send(), Crash);
-  Payment other = other_payment();
-  const std::array<Write, 2> writes{InitPayment{}, RegisterAttempt{own_attempt(other_id, Shape::open)}};
-  const PaymentWrites entry{&other, writes};
-  REQUIRE(world.store().commit(std::span(&entry, 1)).front());
-  world.log.clear();
-}
+/// A world with two open payments: its own, whose process died after the hand-over, and another one.
+class TwoOpen : public World {
+ public:
+  TwoOpen() {
+    node.expect("identify", identity());
+    node.expect("look", quiet());
+    node.expect("route", route(1));
+    node.expect("send", crash());
+    CHECK_THROWS_AS((void)send(), Crash);
+    Payment other = second_payment();
+    const std::array<Write, 2> writes{InitPayment{}, RegisterAttempt{own_attempt(other_id, Shape::open)}};
+    const PaymentWrites entry{&other, writes};
+    REQUIRE(store().commit(std::span(&entry, 1)).front());
+    log.clear();
+  }
+
+  /// A run that looks at both, sees nothing of the first payment, and then what `second` shows.
+  auto resume_and_see(ScriptedSwitch::Reply second) {
+    node.expect("identify", identity());
+    node.expect("look", nothing());
+    node.expect("look", std::move(second));
+    return resume_all();
+  }
+};
 
 cln::NodeLists look_of(const PaymentHash& hash, SwitchRow row) {
   cln::NodeLists look = quiet_look();
@@ -53,6 +64,10 @@ cln::NodeLists paid(World& world) {
   row.label = attempt_label(world.store().store_id(), other_id);
   row.preimage = other_preimage();
   return look_of(hash_of(other_preimage()), row);
+}
+
+ScriptedSwitch::Reply second_paid(World& world) {
+  return [&world](ScriptedSwitch&) { return std::vector<SwitchEvent>{answer_of(paid(world))}; };
 }
 
 /// A look that shows a row of ours which the database does not have: it is an old copy.
@@ -82,68 +97,51 @@ void check_saved(World& world) {
 
 TEST_CASE("R10: an alarm that ends the run saves the preimages that wait behind it, received or not") {
   for (const bool alarm_first : {true, false}) {
-    World world;
-    two_open(world);
-    world.node.expect("identify", identity());
-    world.node.expect("look", nothing());
-    world.node.expect("look", [&](ScriptedSwitch&) {
+    TwoOpen world;
+    const auto seen = [&](ScriptedSwitch&) {
       std::vector<SwitchEvent> events{answer_of(paid(world))};
       events.insert(alarm_first ? events.begin() : events.end(), answer_of(alarm(world)));
       return events;
-    });
-    CHECK_THROWS_AS((void)world.resume_all(), RefusalError);
+    };
+    CHECK_THROWS_AS((void)world.resume_and_see(seen), RefusalError);
     check_saved(world);
   }
 }
 
 TEST_CASE("R10: a look that raises the alarm and holds a proof of its own payment") {
-  World world;
-  two_open(world);
-  world.node.expect("identify", identity());
-  world.node.expect("look", nothing());
-  world.node.expect("look", [&](ScriptedSwitch&) {
+  TwoOpen world;
+  const auto seen = [&](ScriptedSwitch&) {
     cln::NodeLists both = paid(world);
     both.rows.push_back(alarm(world).rows.front());
     return std::vector<SwitchEvent>{answer_of(std::move(both))};
-  });
-  CHECK_THROWS_AS((void)world.resume_all(), RefusalError);
+  };
+  CHECK_THROWS_AS((void)world.resume_and_see(seen), RefusalError);
   check_saved(world);
 }
 
 TEST_CASE("R10: a read that the store refuses ends the run, and what waits to be stored is saved") {
-  World world;
-  two_open(world);
-  world.node.expect("identify", identity());
-  world.node.expect("look", nothing());
-  world.node.expect("look", [&](ScriptedSwitch&) {
+  TwoOpen world;
+  const auto seen = [&](ScriptedSwitch&) {
     world.recording->refuse_read = world.recording->reads;
     world.clock.sleep_until(MonoNs{world.clock.mono().value + ns_per_second});
     return std::vector<SwitchEvent>{answer_of(paid(world))};
-  });
-  CHECK_THROWS_WITH_AS((void)world.resume_all(), "another program holds the database", RefusalError);
+  };
+  CHECK_THROWS_WITH_AS((void)world.resume_and_see(seen), "another program holds the database", RefusalError);
   check_saved(world);
 }
 
 TEST_CASE("R10: a commit that fails saves what it should have stored") {
-  World world;
-  two_open(world);
+  TwoOpen world;
   world.recording->fail_commit = world.recording->commits;
-  world.node.expect("identify", identity());
-  world.node.expect("look", nothing());
-  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{answer_of(paid(world))}; });
-  CHECK_THROWS_AS((void)world.resume_all(), StoreError);
+  CHECK_THROWS_AS((void)world.resume_and_see(second_paid(world)), StoreError);
   check_saved(world);
 }
 
 TEST_CASE("R10: a write lock that is not had before --wait is over") {
-  World world;
-  two_open(world);
+  TwoOpen world;
   world.options.wait_ns = 3 * ns_per_second;
   world.recording->busy_from = world.recording->commits;
-  world.node.expect("identify", identity());
-  world.node.expect("look", nothing());
-  world.node.expect("look", [&](ScriptedSwitch&) { return std::vector<SwitchEvent>{answer_of(paid(world))}; });
-  for (const DriveResult& result : world.resume_all()) CHECK(result.end == DriveEnd::open);
+  for (const DriveResult& result : world.resume_and_see(second_paid(world))) CHECK(result.end == DriveEnd::open);
   world.recording->busy_from.reset();
   check_saved(world);
 }
