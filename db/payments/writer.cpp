@@ -118,29 +118,26 @@ class Writer {
   }
 
   void store(const MoveAttempt& write) {
-    Query update =
-        connection_.prepared("UPDATE attempts SET switch_run = ?4 WHERE " THE_ATTEMPT " AND outcome IS NULL");
-    update.bind(bits(write.key.id), write.key.part, index_, unless_empty(write.run));
-    if (update.run() != 1) missed("the attempt to hand over again is not there, or has ended");
+    change_one("UPDATE attempts SET switch_run = ?4 WHERE " THE_ATTEMPT " AND outcome IS NULL",
+               "the attempt to hand over again is not there, or has ended", bits(write.key.id), write.key.part, index_,
+               unless_empty(write.run));
   }
 
   void store(const AcceptAttempt& write) {
-    Query update =
-        connection_.prepared("UPDATE attempts SET accepted_ns = coalesce(accepted_ns, ?4) WHERE " THE_ATTEMPT);
-    update.bind(bits(write.key.id), write.key.part, index_, write.at);
-    if (update.run() != 1) missed("the attempt that was accepted is not there");
+    change_one("UPDATE attempts SET accepted_ns = coalesce(accepted_ns, ?4) WHERE " THE_ATTEMPT,
+               "the attempt that was accepted is not there", bits(write.key.id), write.key.part, index_, write.at);
   }
 
   void store(const SettleAttempt& write) {
     check_proof(write.preimage);
-    Query update = connection_.prepared(
+    change_one(
         "UPDATE attempts SET outcome = 1, preimage = ?4, resolved_ns = ?5, accepted_ns = coalesce(accepted_ns, ?6), "
         "failure_code = NULL, "
         "failure_source = NULL, failure_channel = NULL, failure_direction = NULL, failure_node = NULL, failure_message "
         "= NULL "
-        "WHERE " THE_ATTEMPT " AND outcome IS NOT 1");
-    update.bind(bits(write.key.id), write.key.part, index_, write.preimage, write.at, accepted(write.key));
-    if (update.run() != 1) missed("the attempt to settle is not there, or settled before");
+        "WHERE " THE_ATTEMPT " AND outcome IS NOT 1",
+        "the attempt to settle is not there, or settled before", bits(write.key.id), write.key.part, index_,
+        write.preimage, write.at, accepted(write.key));
   }
 
   void store(const FailAttempt& write) { end_attempt(write.key, 2, write.failure, write.at); }
@@ -155,38 +152,34 @@ class Writer {
   }
 
   void end_attempt(const AttemptKey& attempt, int how, const Failure& failure, UnixNs at) {
-    Query update = connection_.prepared(
-        "UPDATE attempts SET outcome = ?4, resolved_ns = ?5, accepted_ns = coalesce(accepted_ns, ?6), failure_code = "
-        "?7, failure_source = ?8, "
-        "failure_channel = ?9, failure_direction = ?10, failure_node = ?11, failure_message = ?12 "
-        "WHERE " THE_ATTEMPT " AND outcome IS NOT 1 AND outcome IS NOT 2");
     std::optional<std::int64_t> channel;
     std::optional<int> direction;
     if (failure.channel) {
       channel = static_cast<std::int64_t>(failure.channel->channel.value);
       direction = failure.channel->direction;
     }
-    update.bind(bits(attempt.id), attempt.part, index_, how, at, accepted(attempt),
-                static_cast<std::uint32_t>(failure.code), failure.source_index, channel, direction, failure.node,
-                unless_empty(kept_words(failure.message)));
-    if (update.run() != 1) missed("the attempt to end is not there, or ended before");
+    change_one(
+        "UPDATE attempts SET outcome = ?4, resolved_ns = ?5, accepted_ns = coalesce(accepted_ns, ?6), failure_code = "
+        "?7, failure_source = ?8, "
+        "failure_channel = ?9, failure_direction = ?10, failure_node = ?11, failure_message = ?12 "
+        "WHERE " THE_ATTEMPT " AND outcome IS NOT 1 AND outcome IS NOT 2",
+        "the attempt to end is not there, or ended before", bits(attempt.id), attempt.part, index_, how, at,
+        accepted(attempt), static_cast<std::uint32_t>(failure.code), failure.source_index, channel, direction,
+        failure.node, unless_empty(kept_words(failure.message)));
   }
 
   void store(const Succeed& write) {
     check_proof(write.preimage);
-    Query update = connection_.prepared(
+    change_one(
         "UPDATE payments SET preimage = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND preimage IS "
-        "NULL");
-    update.bind(write.preimage, write.at, index_);
-    if (update.run() != 1) missed("the payment to succeed is not there, or succeeded before");
+        "NULL",
+        "the payment to succeed is not there, or succeeded before", write.preimage, write.at, index_);
   }
 
   void store(const StoreLatePreimage& write) {
     check_proof(write.preimage);
-    Query update = connection_.prepared(
-        "UPDATE payments SET late_preimage = ?1 WHERE payment_index = ?2 AND late_preimage IS NULL");
-    update.bind(write.preimage, index_);
-    if (update.run() != 1) missed("the payment to succeed late is not there, or has its proof");
+    change_one("UPDATE payments SET late_preimage = ?1 WHERE payment_index = ?2 AND late_preimage IS NULL",
+               "the payment to succeed late is not there, or has its proof", write.preimage, index_);
     judge_.count_anew();  // it counts again
     // If the hash is paid, a newer try of it makes no further attempt.
     Query stop = connection_.prepared(
@@ -197,26 +190,29 @@ class Writer {
   }
 
   void store(const SetStop& write) {
-    Query update =
-        connection_.prepared("UPDATE payments SET stop_reason = ?1 WHERE payment_index = ?2 AND stop_reason IS NULL");
-    update.bind(static_cast<int>(write.reason), index_);
-    if (update.run() != 1) missed("the payment to stop is not there, or was stopped before");
+    change_one("UPDATE payments SET stop_reason = ?1 WHERE payment_index = ?2 AND stop_reason IS NULL",
+               "the payment to stop is not there, or was stopped before", static_cast<int>(write.reason), index_);
   }
 
   void store(const FailPayment& write) {
-    Query update = connection_.prepared(
+    change_one(
         "UPDATE payments SET fail_reason = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND "
-        "fail_reason IS NULL");
-    update.bind(static_cast<int>(write.reason), write.at, index_);
-    if (update.run() != 1) missed("the payment to fail is not there, or failed before");
+        "fail_reason IS NULL",
+        "the payment to fail is not there, or failed before", static_cast<int>(write.reason), write.at, index_);
   }
 
   void store(const EndUnknown& write) {
-    Query update = connection_.prepared(
+    change_one(
         "UPDATE payments SET end_note = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND end_note IS "
-        "NULL");
-    update.bind(static_cast<int>(write.note), write.at, index_);
-    if (update.run() != 1) missed("the payment to end is not there, or ended before");
+        "NULL",
+        "the payment to end is not there, or ended before", static_cast<int>(write.note), write.at, index_);
+  }
+
+  /// Changes one row. No row: what the write goes on from is no longer so.
+  template <typename... Values> void change_one(const char* sql, const char* otherwise, const Values&... values) {
+    Query update = connection_.prepared(sql);
+    update.bind(values...);
+    if (update.run() != 1) missed(otherwise);
   }
 
   /// That it was accepted needs no commit of its own: it is stored with whatever is written next. Attempts that end
