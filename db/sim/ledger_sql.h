@@ -19,21 +19,28 @@ inline constexpr std::uint64_t max_i64 = INT64_MAX;
 
 [[nodiscard]] inline std::uint32_t u32(Query& query) { return static_cast<std::uint32_t>(query.number(max_u32)); }
 
-/// All rows of a query, each read by `read`.
-template <typename T> [[nodiscard]] std::vector<T> all(Query query, T (*read)(Query&)) {
+// The rows of a query with these values, each read by `read`.
+
+template <typename T, typename... Values>
+[[nodiscard]] std::vector<T> all(Query query, T (*read)(Query&), const Values&... values) {
+  query.bind(values...);
   std::vector<T> found;
   while (query.step()) found.push_back(read(query));
   return found;
 }
 
-/// Its first row, or nothing.
-template <typename T> [[nodiscard]] std::optional<T> one(Query query, T (*read)(Query&)) {
+/// The first row, or nothing.
+template <typename T, typename... Values>
+[[nodiscard]] std::optional<T> one(Query query, T (*read)(Query&), const Values&... values) {
+  query.bind(values...);
   if (!query.step()) return std::nullopt;
   return read(query);
 }
 
 /// Row by row, until the visitor returns false.
-template <typename T> void each(Query query, T (*read)(Query&), const sim::Visitor<T>& visit) {
+template <typename T, typename... Values>
+void each(Query query, T (*read)(Query&), const sim::Visitor<T>& visit, const Values&... values) {
+  query.bind(values...);
   while (query.step()) {
     if (!visit(read(query))) return;
   }

@@ -161,21 +161,17 @@ std::optional<sim::Node> SimLedgerTx::keep(std::optional<sim::Node> node) {
 std::optional<sim::Node> SimLedgerTx::node(sim::NodeIndex index) {
   if (const auto kept = nodes_.find(index); kept != nodes_.end()) return kept->second;
   return keep(
-      one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE node = ?1").bind(index)),
-          read_node));
+      one(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE node = ?1"), read_node, index));
 }
 
 std::optional<sim::Node> SimLedgerTx::node_by_key(const PublicKey& key) {
   if (const auto kept = node_of_key_.find(key); kept != node_of_key_.end()) return nodes_.at(kept->second);
   return keep(
-      one(std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE pub_key = ?1").bind(key)),
-          read_node));
+      one(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE pub_key = ?1"), read_node, key));
 }
 
 std::optional<sim::Node> SimLedgerTx::node_by_name(std::string_view name) {
-  return one(
-      std::move(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE name = ?1").bind(name)),
-      read_node);
+  return one(connection_.prepared("SELECT node, name, pub_key, secret FROM nodes WHERE name = ?1"), read_node, name);
 }
 
 void SimLedgerTx::each_node(const sim::Visitor<sim::Node>& visit) {
@@ -202,9 +198,8 @@ void SimLedgerTx::add_channel(const sim::Channel& channel) {
 
 std::optional<sim::Channel> SimLedgerTx::channel(ShortChannelId id) {
   if (const auto kept = channels_.find(id.value); kept != channels_.end()) return kept->second.channel;
-  auto channel = one(
-      std::move(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE scid = ?1").bind(bits(id.value))),
-      read_channel);
+  auto channel = one(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE scid = ?1"), read_channel,
+                     bits(id.value));
   if (channel) {
     if (channels_.size() == max_kept) forget_channels();
     channels_.emplace(id.value, KeptChannel{*channel});
@@ -254,10 +249,8 @@ void SimLedgerTx::each_channel(const sim::Visitor<sim::Channel>& visit) {
 
 void SimLedgerTx::each_channel_of(sim::NodeIndex node, const sim::Visitor<sim::Channel>& visit) {
   store_balances();
-  each(std::move(
-           connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE node0 = ?1 OR node1 = ?1 ORDER BY scid")
-               .bind(node)),
-       read_channel, visit);
+  each(connection_.prepared("SELECT " CHANNEL_COLUMNS " FROM channels WHERE node0 = ?1 OR node1 = ?1 ORDER BY scid"),
+       read_channel, visit, node);
 }
 
 // --- invoices ---
@@ -327,18 +320,14 @@ void SimLedgerTx::remove_flight(std::uint64_t id) {
 }
 
 std::vector<sim::Flight> SimLedgerTx::flights_of(const PaymentHash& hash) {
-  return all(
-      std::move(connection_.prepared("SELECT " FLIGHT_COLUMNS " FROM flights WHERE payment_hash = ?1 ORDER BY flight")
-                    .bind(hash)),
-      read_flight);
+  return all(connection_.prepared("SELECT " FLIGHT_COLUMNS " FROM flights WHERE payment_hash = ?1 ORDER BY flight"),
+             read_flight, hash);
 }
 
 std::vector<sim::Flight> SimLedgerTx::flights_due(UnixNs now, std::size_t limit) {
-  return all(std::move(connection_
-                           .prepared("SELECT " FLIGHT_COLUMNS
-                                     " FROM flights WHERE due_ns <= ?1 ORDER BY due_ns, flight LIMIT ?2")
-                           .bind(now, bits(limit))),
-             read_flight);
+  return all(connection_.prepared("SELECT " FLIGHT_COLUMNS
+                                  " FROM flights WHERE due_ns <= ?1 ORDER BY due_ns, flight LIMIT ?2"),
+             read_flight, now, bits(limit));
 }
 
 std::optional<UnixNs> SimLedgerTx::next_due() {
@@ -362,21 +351,15 @@ std::vector<sim::OracleEntry> SimLedgerTx::oracle_after(const std::optional<Paym
   // An entry's end has a higher state than its start, which is 1.
   if (hash) {
     return all(
-        std::move(
-            connection_
-                .prepared("SELECT " ORACLE_COLUMNS
-                          " FROM oracle AS o WHERE payment_hash = ?1 AND entry > ?2 AND (state <> 1 OR NOT EXISTS "
-                          "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?3")
-                .bind(*hash, bits(after), bits(limit))),
-        read_oracle);
+        connection_.prepared("SELECT " ORACLE_COLUMNS
+                             " FROM oracle AS o WHERE payment_hash = ?1 AND entry > ?2 AND (state <> 1 OR NOT EXISTS "
+                             "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?3"),
+        read_oracle, *hash, bits(after), bits(limit));
   }
   return all(
-      std::move(connection_
-                    .prepared("SELECT " ORACLE_COLUMNS
-                              " FROM oracle AS o WHERE entry > ?1 AND (state <> 1 OR NOT EXISTS "
-                              "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?2")
-                    .bind(bits(after), bits(limit))),
-      read_oracle);
+      connection_.prepared("SELECT " ORACLE_COLUMNS " FROM oracle AS o WHERE entry > ?1 AND (state <> 1 OR NOT EXISTS "
+                           "(SELECT 1 FROM oracle WHERE entry = o.entry AND state <> 1)) ORDER BY entry LIMIT ?2"),
+      read_oracle, bits(after), bits(limit));
 }
 
 }  // namespace paytower::db

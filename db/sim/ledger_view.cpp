@@ -103,18 +103,14 @@ std::optional<sim::Row> SimLedgerTx::row(const AttemptKey& key) {
 
 std::vector<sim::Row> SimLedgerTx::rows_of(const PaymentHash& hash) {
   return all(
-      std::move(
-          connection_.prepared("SELECT " ROW_COLUMNS " FROM sendpays WHERE payment_hash = ?1 ORDER BY created_index")
-              .bind(hash)),
-      read_row);
+      connection_.prepared("SELECT " ROW_COLUMNS " FROM sendpays WHERE payment_hash = ?1 ORDER BY created_index"),
+      read_row, hash);
 }
 
 std::vector<sim::Row> SimLedgerTx::rows_after(std::uint64_t after, std::size_t limit) {
-  return all(std::move(connection_
-                           .prepared("SELECT " ROW_COLUMNS
-                                     " FROM sendpays WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
-                           .bind(bits(after), bits(limit))),
-             read_row);
+  return all(connection_.prepared("SELECT " ROW_COLUMNS
+                                  " FROM sendpays WHERE created_index > ?1 ORDER BY created_index LIMIT ?2"),
+             read_row, bits(after), bits(limit));
 }
 
 void SimLedgerTx::remove_row(std::uint64_t created_index) {
@@ -131,19 +127,14 @@ void SimLedgerTx::put_htlc(const sim::Htlc& htlc) {
 }
 
 std::vector<sim::Htlc> SimLedgerTx::htlcs_of(const PaymentHash& hash) {
-  return all(
-      std::move(
-          connection_.prepared("SELECT " HTLC_COLUMNS " FROM htlcs WHERE payment_hash = ?1 ORDER BY created_index")
-              .bind(hash)),
-      read_htlc);
+  return all(connection_.prepared("SELECT " HTLC_COLUMNS " FROM htlcs WHERE payment_hash = ?1 ORDER BY created_index"),
+             read_htlc, hash);
 }
 
 std::vector<sim::Htlc> SimLedgerTx::htlcs_after(std::uint64_t after, std::size_t limit) {
-  return all(std::move(connection_
-                           .prepared("SELECT " HTLC_COLUMNS
-                                     " FROM htlcs WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
-                           .bind(bits(after), bits(limit))),
-             read_htlc);
+  return all(connection_.prepared("SELECT " HTLC_COLUMNS
+                                  " FROM htlcs WHERE created_index > ?1 ORDER BY created_index LIMIT ?2"),
+             read_htlc, bits(after), bits(limit));
 }
 
 void SimLedgerTx::finish_htlc(std::uint64_t created_index) {
@@ -162,19 +153,15 @@ void SimLedgerTx::add_movement(const sim::Movement& movement) {
 }
 
 std::vector<sim::Movement> SimLedgerTx::movements_of(const PaymentHash& hash) {
-  return all(std::move(connection_
-                           .prepared("SELECT " MOVEMENT_COLUMNS
-                                     " FROM movements WHERE payment_hash = ?1 ORDER BY created_index")
-                           .bind(hash)),
-             read_movement);
+  return all(
+      connection_.prepared("SELECT " MOVEMENT_COLUMNS " FROM movements WHERE payment_hash = ?1 ORDER BY created_index"),
+      read_movement, hash);
 }
 
 std::vector<sim::Movement> SimLedgerTx::movements_after(std::uint64_t after, std::size_t limit) {
-  return all(std::move(connection_
-                           .prepared("SELECT " MOVEMENT_COLUMNS
-                                     " FROM movements WHERE created_index > ?1 ORDER BY created_index LIMIT ?2")
-                           .bind(bits(after), bits(limit))),
-             read_movement);
+  return all(connection_.prepared("SELECT " MOVEMENT_COLUMNS
+                                  " FROM movements WHERE created_index > ?1 ORDER BY created_index LIMIT ?2"),
+             read_movement, bits(after), bits(limit));
 }
 
 // --- copies ---
