@@ -1,4 +1,4 @@
-// Reads, checks and writes BOLT 11 invoices, field by field.
+// Reads and checks BOLT 11 invoices, field by field, and answers what follows from one.
 #include "core/invoice/bolt11/invoice.h"
 
 #include <algorithm>
@@ -12,38 +12,12 @@
 #include "core/base/limits.h"
 #include "core/base/number.h"
 #include "core/invoice/bolt11/bech32.h"
+#include "core/invoice/bolt11/format.h"
 #include "core/invoice/bolt11/signature.h"
 
-namespace paytower {
+namespace paytower::bolt11 {
 
 namespace {
-
-using bech32::Words;
-
-constexpr std::size_t timestamp_words = 7;
-constexpr std::size_t field_head_words = 3;
-constexpr std::size_t signature_words = 104;
-constexpr std::size_t hash_words = 52;
-constexpr std::size_t key_words = 53;
-constexpr std::size_t hint_hop_bytes = 51;
-constexpr std::size_t longest_field = 1'023;
-constexpr std::uint64_t msat_per_btc = 100'000'000'000;
-
-// Field tags are letters of the bech32 alphabet (BOLT 11, "Tagged Fields").
-constexpr std::uint8_t tag_p = 1, tag_r = 3, tag_9 = 5, tag_x = 6, tag_f = 9, tag_d = 13, tag_s = 16, tag_n = 19,
-                       tag_h = 23, tag_c = 24, tag_m = 27;
-// lnd writes this into an invoice whose payee uses blinded paths; no BOLT names it either.
-constexpr std::uint8_t tag_blinded_path = 20;
-constexpr std::size_t blinded_paths_bit = 262;
-constexpr std::size_t basic_mpp_bit = 16;
-
-struct Network {
-  std::string_view prefix;
-  std::string_view name;
-};
-// Longer prefixes first: "bcrt" begins with "bc".
-constexpr std::array<Network, 5> networks = {
-    {{"bcrt", "regtest"}, {"tbs", "signet"}, {"tb", "testnet"}, {"bc", "bitcoin"}, {"sb", "simnet"}}};
 
 /// How to treat a field that BOLT 11 refuses since 2025, and that readers skipped before.
 enum class Rules {
@@ -51,24 +25,12 @@ enum class Rules {
   recorded,  ///< the field is skipped: the invoice was accepted once, and what was paid with it must stay readable
 };
 
-struct Multiplier {
-  char letter;         ///< 0: whole bitcoin
-  std::uint64_t msat;  ///< in one unit
-};
-constexpr std::array<Multiplier, 4> multipliers = {
-    {{0, msat_per_btc}, {'m', msat_per_btc / 1'000}, {'u', msat_per_btc / 1'000'000}, {'n', 100}}};
-
 Error flaw(std::string_view what) {
   return Error{Errc::usage, fmt::format("not a BOLT 11 invoice that can be paid: {}", what), {}};
 }
 Error no_bolt11() {
   return Error{Errc::usage, "not an invoice (must start with lnbc, lntb, lntbs, lnbcrt or lnsb)", {}};
 }
-Error no_invoice(std::string_view what) {
-  return Error{Errc::usage, fmt::format("this invoice cannot be written: {}", what), {}};
-}
-
-// --- reading ---
 
 /// The value of a multiplier in msat. Nothing for an unknown one.
 std::optional<std::uint64_t> unit_msat(std::string_view unit) {
@@ -284,17 +246,6 @@ class FieldReader {
   bool has_features_ = false;
 };
 
-/// What is signed: the human-readable part as text, then the words as bytes, filled up with zero bits (BOLT 11,
-/// "signature").
-Sha256Digest signed_digest(std::string_view hrp, std::span<const std::uint8_t> words) {
-  Words padded(words.begin(), words.end());
-  while (padded.size() * 5 % 8 != 0) padded.push_back(0);
-  auto bytes = *bech32::to_bytes(padded, false);
-  bytes.resize((words.size() * 5 + 7) / 8);
-  bytes.insert(bytes.begin(), hrp.begin(), hrp.end());
-  return sha256(bytes);
-}
-
 std::optional<Error> check_signature(Invoice& invoice, std::string_view hrp, std::span<const std::uint8_t> words) {
   const auto bytes = *bech32::to_bytes(words.last(signature_words), false);
   std::copy_n(bytes.begin(), invoice.signature.size(), invoice.signature.begin());
@@ -391,121 +342,6 @@ std::string_view explain(bech32::Flaw what) {
   return "";
 }
 
-// --- writing ---
-
-void put_field(Words& out, std::uint8_t tag, std::span<const std::uint8_t> words) {
-  out.push_back(tag);
-  out.push_back(static_cast<std::uint8_t>(words.size() >> 5));
-  out.push_back(static_cast<std::uint8_t>(words.size() & 31));
-  out.insert(out.end(), words.begin(), words.end());
-}
-
-void put_bytes(Words& out, std::uint8_t tag, std::span<const std::uint8_t> bytes) {
-  put_field(out, tag, bech32::to_words(bytes));
-}
-
-/// A number as as few big-endian words as possible; none for 0.
-Words number_words(std::uint64_t value) {
-  Words words;
-  for (; value > 0; value >>= 5) words.insert(words.begin(), static_cast<std::uint8_t>(value & 31));
-  return words;
-}
-
-Words feature_words(const Bytes& features) {
-  Words words((features.size() * 8 + 4) / 5, 0);
-  for (std::size_t bit = 0; bit < features.size() * 8; ++bit) {
-    if ((features[features.size() - 1 - bit / 8] >> bit % 8 & 1) != 0)
-      words[words.size() - 1 - bit / 5] |= static_cast<std::uint8_t>(1U << bit % 5);
-  }
-  const auto first = std::find_if(words.begin(), words.end(), [](std::uint8_t word) { return word != 0; });
-  words.erase(words.begin(), first);
-  return words;
-}
-
-Bytes hint_bytes(const RouteHint& hint) {
-  Bytes bytes;
-  for (const HintHop& hop : hint) {
-    bytes.insert(bytes.end(), hop.node.bytes.begin(), hop.node.bytes.end());
-    put_big_endian(bytes, hop.channel.value, 8);
-    put_big_endian(bytes, hop.fee_base_msat, 4);
-    put_big_endian(bytes, hop.fee_proportional_millionths, 4);
-    put_big_endian(bytes, hop.cltv_expiry_delta, 2);
-  }
-  return bytes;
-}
-
-std::string amount_text(Msat amount) {
-  for (const Multiplier& multiplier : multipliers) {
-    if (amount.value() % multiplier.msat != 0) continue;
-    return fmt::format("{}{}", amount.value() / multiplier.msat,
-                       multiplier.letter == 0 ? "" : std::string(1, multiplier.letter));
-  }
-  return fmt::format("{}0p", amount.value());
-}
-
-Words data_words(const Invoice& fields, const PublicKey& payee) {
-  Words out;
-  for (std::size_t i = timestamp_words; i > 0; --i)
-    out.push_back(static_cast<std::uint8_t>(fields.timestamp >> 5 * (i - 1) & 31));
-  put_bytes(out, tag_p, fields.payment_hash.bytes);
-  put_bytes(out, tag_s, fields.payment_secret.bytes);
-  if (fields.description) put_bytes(out, tag_d, Bytes(fields.description->begin(), fields.description->end()));
-  if (fields.description_hash) put_bytes(out, tag_h, fields.description_hash->bytes);
-  if (fields.metadata) put_bytes(out, tag_m, *fields.metadata);
-  if (fields.payee_named) put_bytes(out, tag_n, payee.bytes);
-  if (fields.expiry != default_invoice_expiry_s) put_field(out, tag_x, number_words(fields.expiry));
-  if (fields.min_final_cltv != default_min_final_cltv) put_field(out, tag_c, number_words(fields.min_final_cltv));
-  for (const Fallback& fallback : fields.fallbacks) {
-    Words words{fallback.version};
-    const Words program = bech32::to_words(fallback.program);
-    words.insert(words.end(), program.begin(), program.end());
-    put_field(out, tag_f, words);
-  }
-  for (const RouteHint& hint : fields.route_hints) put_bytes(out, tag_r, hint_bytes(hint));
-  if (!fields.features.empty()) put_field(out, tag_9, feature_words(fields.features));
-  for (const InvoiceExtra& extra : fields.extras) put_field(out, extra.tag, extra.words);
-  return out;
-}
-
-/// Nothing if every field can be written and follows the writer's rules of BOLT 11. Otherwise a sentence that says why
-/// not.
-std::optional<Error> unwritable(const Invoice& fields) {
-  constexpr std::size_t longest_bytes = longest_field * 5 / 8;
-  if (fields.timestamp >> 35 != 0) return no_invoice("its time is beyond 35 bits");
-  if (fields.amount && fields.amount->value() == 0) return no_invoice("its amount is 0");
-  if (fields.description && fields.description->size() > longest_bytes)
-    return no_invoice("its description is longer than 639 bytes");
-  if (fields.description && fields.description_hash) return no_invoice("it has both a description and the hash of one");
-  if (!fields.description && !fields.description_hash) return no_invoice("it has no description");
-  if (fields.metadata && fields.metadata->size() > longest_bytes)
-    return no_invoice("its metadata is longer than 639 bytes");
-  for (const RouteHint& hint : fields.route_hints) {
-    if (hint.empty() || hint.size() * hint_hop_bytes > longest_bytes)
-      return no_invoice("a route hint has no hop or more than 12");
-    const bool keys =
-        std::all_of(hint.begin(), hint.end(), [](const HintHop& hop) { return valid_public_key(hop.node); });
-    if (!keys) return no_invoice("a route hint has a node id that is not a public key");
-  }
-  for (const Fallback& fallback : fields.fallbacks) {
-    if (!fallback_address(fallback, fields.network)) return no_invoice("a fallback address is not an address");
-  }
-  for (const InvoiceExtra& extra : fields.extras) {
-    const bool words = std::all_of(extra.words.begin(), extra.words.end(), [](std::uint8_t word) { return word < 32; });
-    if (extra.tag > 31 || extra.words.size() > longest_field || !words)
-      return no_invoice("an extra field is not a field");
-  }
-  if (fields.features.size() > longest_bytes) return no_invoice("its features are too long");
-  return std::nullopt;
-}
-
-/// True if a reader will find no meaning in the extra fields either: with the tag of an absent field an extra would
-/// become that field, and with a length that its tag cannot have it would spoil the invoice.
-bool extras_stay(const Invoice& fields, std::span<const std::uint8_t> words) {
-  Invoice read;
-  FieldReader reader(read, Rules::today);
-  return !take_fields(reader, words.subspan(timestamp_words)) && read.extras == fields.extras;
-}
-
 /// An invoice whose signature is not checked yet.
 struct Unverified {
   Invoice invoice;
@@ -540,16 +376,37 @@ Result<Invoice> decode(std::string_view text, Rules rules) {
 
 }  // namespace
 
-Result<Invoice> decode_invoice(std::string_view text) { return decode(text, Rules::today); }
-Result<Invoice> decode_recorded_invoice(std::string_view text) { return decode(text, Rules::recorded); }
+Sha256Digest signed_digest(std::string_view hrp, std::span<const std::uint8_t> words) {
+  Words padded(words.begin(), words.end());
+  while (padded.size() * 5 % 8 != 0) padded.push_back(0);
+  auto bytes = *bech32::to_bytes(padded, false);
+  bytes.resize((words.size() * 5 + 7) / 8);
+  bytes.insert(bytes.begin(), hrp.begin(), hrp.end());
+  return sha256(bytes);
+}
+
+std::optional<std::vector<InvoiceExtra>> extras_in(std::span<const std::uint8_t> fields) {
+  Invoice read;
+  FieldReader reader(read, Rules::today);
+  if (take_fields(reader, fields)) return std::nullopt;
+  return std::move(read.extras);
+}
+
+}  // namespace paytower::bolt11
+
+namespace paytower {
+
+Result<Invoice> decode_invoice(std::string_view text) { return bolt11::decode(text, bolt11::Rules::today); }
+Result<Invoice> decode_recorded_invoice(std::string_view text) { return bolt11::decode(text, bolt11::Rules::recorded); }
 
 std::vector<RouteHint> route_hints_of(std::string_view verified) {
-  auto read = read_unverified(verified, Rules::recorded);
+  auto read = bolt11::read_unverified(verified, bolt11::Rules::recorded);
   if (!read) return {};
   return std::move(read->invoice.route_hints);
 }
 
 std::optional<std::string> description_in(std::string_view verified) {
+  using namespace bolt11;
   constexpr std::size_t checksum_chars = 6;
   constexpr std::size_t around = timestamp_words + signature_words + checksum_chars;
   const std::size_t separator = verified.rfind('1');
@@ -570,30 +427,9 @@ std::optional<std::string> description_in(std::string_view verified) {
   return std::nullopt;
 }
 
-Result<std::string> encode_invoice(const Invoice& fields, const std::array<std::uint8_t, 32>& private_key) {
-  const auto network =
-      std::find_if(networks.begin(), networks.end(), [&](const Network& n) { return n.name == fields.network; });
-  if (network == networks.end()) return no_invoice("its network is unknown");
-  if (auto error = unwritable(fields)) return *error;
-  const auto payee = public_key_of(private_key);
-  if (!payee) return no_invoice("the private key is invalid");
-  const std::string hrp = fmt::format("ln{}{}", network->prefix, fields.amount ? amount_text(*fields.amount) : "");
-  Words words = data_words(fields, *payee);
-  if (!extras_stay(fields, words)) return no_invoice("an extra field would be read as one with a meaning");
-  const auto signature = secp::sign(signed_digest(hrp, words), private_key);
-  if (!signature) return no_invoice("the private key is invalid");
-  Bytes bytes(signature->bytes.begin(), signature->bytes.end());
-  bytes.push_back(signature->recovery_id);
-  const Words signed_words = bech32::to_words(bytes);
-  words.insert(words.end(), signed_words.begin(), signed_words.end());
-  std::string text = bech32::encode(hrp, words);
-  if (text.size() > limits::max_invoice_chars)
-    return no_invoice(fmt::format("it is longer than {} characters", limits::max_invoice_chars));
-  return text;
-}
-
 bool takes_parts(const Invoice& invoice) {
-  return has_bit(invoice.features, basic_mpp_bit) || has_bit(invoice.features, basic_mpp_bit + 1);
+  return bolt11::has_bit(invoice.features, bolt11::basic_mpp_bit) ||
+         bolt11::has_bit(invoice.features, bolt11::basic_mpp_bit + 1);
 }
 
 std::uint64_t expiry_time(const Invoice& invoice) {
