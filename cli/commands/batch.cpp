@@ -283,16 +283,21 @@ class BatchFeed final : public DriveFeed {
     count(result.exit_code);
     ++results_;
     counts_.add(result);
-    Json json;
-    json["line"] = result.line;
-    json["exit_code"] = number(result.exit_code);
-    json["error"] = result.error ? session_.output.error_json(*result.error) : Json();
-    json["payment"] = result.payment != nullptr ? payment_json(*result.payment) : Json();
-    json["joined"] = result.joined;
-    json["paid_before"] = result.paid_before;
     if (reader_left_) return;
+    std::string json;
+    JsonWriter out(json);
+    out.begin_object();
+    out.key("line").number(result.line);
+    out.key("exit_code").number(result.exit_code);
+    out.key("error");
+    result.error ? out.json(dump(session_.output.error_json(*result.error))) : out.null();
+    out.key("payment");
+    result.payment != nullptr ? write_payment(out, PaymentView{result.payment}) : out.null();
+    out.key("joined").boolean(result.joined);
+    out.key("paid_before").boolean(result.paid_before);
+    out.end_object();
     try {
-      session_.output.result(fmt::format("{}\n", dump(json)));
+      session_.output.line(json);
     } catch (const OutputError&) {
       reader_left_ = true;  // what is in flight is still collected, and nothing new begun
     }

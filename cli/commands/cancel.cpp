@@ -97,11 +97,14 @@ ExitCode dry_run(Session& session, const Payment& payment) {
   const bool over = payment.attempts.empty();
   const ExitCode code = over ? ExitCode::ok : ExitCode::outcome_unknown;
   if (session.output.json()) {
-    Json json;
-    json["dry_run"] = true;
-    json["exit_code"] = number(code);
-    json["payment"] = payment_json(payment);
-    session.output.line(dump(json));
+    std::string json;
+    JsonWriter out(json);
+    out.begin_object();
+    out.key("dry_run").boolean(true);
+    out.key("exit_code").number(code);
+    write_payment(out.key("payment"), PaymentView{&payment});
+    out.end_object();
+    session.output.line(json);
   } else {
     session.output.result(
         over ? "Would be canceled: nothing was ever in flight. Nothing was changed.\n"

@@ -39,18 +39,24 @@ std::string words_of(const DriveResult& result) {
   return "Is in flight already, and the switch cannot be asked what became of it.";
 }
 
-Json forecast_json(const DriveResult& result, const std::vector<Route>& planned, ExitCode code) {
+std::string forecast_json(const DriveResult& result, const std::vector<Route>& planned, ExitCode code) {
   const bool refused = is_refusal(result, planned);
   const bool failed = result.payment && result.payment->fail_reason;
-  Json json;
-  json["dry_run"] = true;
-  json["exit_code"] = number(code);
-  json["refusal"] = refused && result.error ? Json(code_name(result.error->code)) : Json();
-  json["failure_reason"] = failed ? Json(reason_name(*result.payment->fail_reason)) : Json();
-  json["failure_detail"] = failed ? failure_detail_json(*result.payment) : Json();
-  json["route"] = planned.empty() ? Json() : route_json(planned.front());
-  json["routes"] = Json::array();
-  for (const Route& route : planned) json["routes"].push_back(route_json(route));
+  std::string json;
+  JsonWriter out(json);
+  out.begin_object();
+  out.key("dry_run").boolean(true);
+  out.key("exit_code").number(code);
+  out.key("refusal").maybe_text(refused && result.error ? code_name(result.error->code) : "");
+  out.key("failure_reason").maybe_text(failed ? reason_name(*result.payment->fail_reason) : "");
+  out.key("failure_detail");
+  failed ? write_failure_detail(out, *result.payment) : out.null();
+  out.key("route");
+  planned.empty() ? out.null() : write_route(out, planned.front());
+  out.key("routes").begin_array();
+  for (const Route& route : planned) write_route(out.element(), route);
+  out.end_array();
+  out.end_object();
   return json;
 }
 
@@ -89,7 +95,7 @@ ExitCode tell_dry_run(Session& session, const ConsoleObserver& observer, const D
     code = exit_code_of(*result.payment);
   }
   if (session.output.json()) {
-    session.output.line(dump(forecast_json(result, planned, code)));
+    session.output.line(forecast_json(result, planned, code));
   } else {
     session.output.line(
         fmt::format("{} Nothing was sent or stored.", planned.empty() ? words_of(result) : words_of(planned)));

@@ -121,10 +121,9 @@ void PaymentRows::row(const Payment& payment) {
     case Format::table: return add_to_table(payment);
     case Format::tsv: return output_.result(tsv_line(tsv_cells(payment)));
     case Format::csv: return output_.result(csv_line(csv_cells(payment)));
-    case Format::ndjson: append_payment(json_.text(), PaymentView{&payment, omit_hops_}); return json_.end();
+    case Format::ndjson: write_payment(json_.writer(), PaymentView{&payment, omit_hops_}); return json_.end();
     case Format::automatic:
-      json_.writer().element();
-      append_payment(json_.text(), PaymentView{&payment, omit_hops_});
+      write_payment(json_.writer().element(), PaymentView{&payment, omit_hops_});
       return json_.pass_on();
   }
 }

@@ -195,19 +195,26 @@ void count(Summary& summary, const DriveResult& result, const Work& work) {
   summary.why_open.unasked = result.error && result.error->code == Errc::switch_unavailable;
 }
 
-Json summary_json(const Summary& summary) {
-  Json json;
-  json["payments"] = Json::array();
-  for (const Payment* payment : summary.payments) json["payments"].push_back(payment_json(*payment));
-  json["resolved"] = summary.resolved();
-  json["succeeded"] = summary.succeeded;
-  json["failed"] = summary.failed;
-  json["still_in_flight"] = summary.still_in_flight;
-  json["assumed_failed_in_flight"] = summary.pending_at_switch;
-  json["busy"] = summary.busy;
-  json["other_switch"] = summary.other_switch;
-  json["not_driven"] = summary.not_driven;
-  return json;
+void print_json(Output& output, const Summary& summary) {
+  GrowingJson json(output);
+  JsonWriter& out = json.writer();
+  out.begin_object();
+  out.key("payments").begin_array();
+  for (const Payment* payment : summary.payments) {
+    write_payment(out.element(), PaymentView{payment});
+    json.pass_on();
+  }
+  out.end_array();
+  out.key("resolved").number(summary.resolved());
+  out.key("succeeded").number(summary.succeeded);
+  out.key("failed").number(summary.failed);
+  out.key("still_in_flight").number(summary.still_in_flight);
+  out.key("assumed_failed_in_flight").number(summary.pending_at_switch);
+  out.key("busy").number(summary.busy);
+  out.key("other_switch").number(summary.other_switch);
+  out.key("not_driven").number(summary.not_driven);
+  out.end_object();
+  json.end();
 }
 
 std::string summary_text(const Summary& summary) {
@@ -232,7 +239,7 @@ ErrorReport unreadable_report(const Summary& summary) {
 }
 
 void print(Session& session, const Summary& summary) {
-  if (session.output.json()) return session.output.result(fmt::format("{}\n", dump(summary_json(summary))));
+  if (session.output.json()) return print_json(session.output, summary);
   if (session.output.quiet()) return;
   for (const Payment* payment : summary.payments) session.output.result(outcome_line(*payment, session.output));
   // R17: whoever is sent here by `show` is told what can be done, which of several payments only `show` says.

@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "cli/output/output.h"
-#include "cli/output/render.h"
 
 namespace paytower::cli {
 
@@ -25,6 +24,8 @@ bool stands_for_itself(std::string_view text) {
 }
 
 }  // namespace
+
+std::string dump(const Json& document) { return document.dump(-1, ' ', true, Json::error_handler_t::replace); }
 
 // A value always ends with something else, so the last byte tells whether it is the first one here.
 JsonWriter& JsonWriter::key(const JsonKey& key) {

@@ -1,4 +1,7 @@
-// JSON as text, written as it goes, without a tree in between.
+// JSON for stdout and stderr, made in one of two ways, and never put together by hand. What holds payments or routes,
+// or may be long, is written as it goes by JsonWriter, without a tree in between. The small document of one command is
+// a tree (Json), which is as short to write and needs no closing; dump() makes the same bytes of it. Nothing is
+// written, read back and written again.
 #pragma once
 
 #include <array>
@@ -7,11 +10,19 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json.hpp>
+
+#include "cli/output/exit_code.h"
 #include "core/base/bytes.h"
 #include "core/base/msat.h"
 #include "core/base/types.h"
 
 namespace paytower::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// One line without its end, pure ASCII: text of strangers is written with \u escapes and cannot reach a terminal raw.
+[[nodiscard]] std::string dump(const Json& document);
 
 /// A key as it stands behind another value: `,"name":`. The compiler makes it, and refuses a name that needs escaping.
 class JsonKey {
@@ -51,6 +62,7 @@ class JsonWriter {
   void null() { out_ += "null"; }
   void boolean(bool value) { out_ += value ? "true" : "false"; }
   void number(std::uint64_t value);
+  void number(ExitCode code) { number(static_cast<std::uint64_t>(code)); }
   void msat(Msat amount) { number(amount.value()); }
   /// A 64-bit number in quotes: readers that keep numbers in doubles would lose its last digits.
   void id(std::uint64_t id);
@@ -89,8 +101,6 @@ class GrowingJson {
   GrowingJson& operator=(const GrowingJson&) = delete;
 
   [[nodiscard]] JsonWriter& writer() { return writer_; }
-  /// What is written and not printed yet; values can be appended to it.
-  [[nodiscard]] std::string& text() { return text_; }
   /// Prints what there is. Throws OutputError, as end().
   void pass_on();
   /// The document is complete: prints the rest, with a line end.

@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
+#include "cli/output/json.h"
 #include "cli/output/text.h"
 
 namespace paytower::cli {
@@ -128,11 +128,11 @@ void Output::warn(std::string_view message, const std::optional<PaymentHash>& ha
     return say(fmt::format("warning: {}{}", printable(without_invoices(message)),
                            hash ? fmt::format(" ({})", hash->hex()) : ""));
   }
-  nlohmann::ordered_json body;
+  Json body;
   body["message"] = without_invoices(message);
-  body["payment_hash"] = hash ? nlohmann::ordered_json(hash->hex()) : nlohmann::ordered_json();
-  const nlohmann::ordered_json document{{"warning", std::move(body)}};
-  say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+  body["payment_hash"] = hash ? Json(hash->hex()) : Json();
+  const Json document{{"warning", std::move(body)}};
+  say(dump(document));
 }
 
 void Output::log(std::string_view line) {
@@ -153,15 +153,13 @@ void Output::hint(std::string_view hint, bool important) {
   note(fmt::format("hint: {}", command(hint)), important);
 }
 
-nlohmann::ordered_json Output::error_json(const ErrorReport& report) const {
-  nlohmann::ordered_json body;
+Json Output::error_json(const ErrorReport& report) const {
+  Json body;
   body["code"] = report.code;
   body["exit_code"] = number(report.exit_code);
   body["message"] = without_invoices(report.message);
-  body["hint"] =
-      report.hint.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(without_invoices(command(report.hint)));
-  body["payment_hash"] =
-      report.payment_hash ? nlohmann::ordered_json(report.payment_hash->hex()) : nlohmann::ordered_json();
+  body["hint"] = report.hint.empty() ? Json() : Json(without_invoices(command(report.hint)));
+  body["payment_hash"] = report.payment_hash ? Json(report.payment_hash->hex()) : Json();
   return body;
 }
 
@@ -169,8 +167,8 @@ void Output::error(const ErrorReport& told) {
   ErrorReport report = told;
   if (!report.payment_hash) report.payment_hash = subject_;
   if (setup_.json) {
-    const nlohmann::ordered_json document{{"error", error_json(report)}};
-    return say(document.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace));
+    const Json document{{"error", error_json(report)}};
+    return say(dump(document));
   }
   say(fmt::format("paytower: {}", printable(without_invoices(report.message))));
   if (!report.hint.empty()) say(fmt::format("hint: {}", printable(without_invoices(command(report.hint)))));

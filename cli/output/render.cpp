@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include "cli/output/failure_text.h"
-#include "cli/output/json.h"
 #include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::cli {
@@ -20,19 +19,6 @@ void write_failure(JsonWriter& out, const std::optional<Failure>& failure) {
   out.key("chan_id");
   failure->channel ? out.id(failure->channel->channel.value) : out.null();
   out.key("message").text(failure->message);
-  out.end_object();
-}
-
-void write_failure_detail(JsonWriter& out, const Payment& payment) {
-  const auto detail = payment.why_failed();
-  if (!detail) return out.null();
-  out.begin_object();
-  out.key("code").text(detail_name(detail->code));
-  out.key("message").text(detail_text(*detail, payment));
-  out.key("fee_msat");
-  detail->fee ? out.msat(*detail->fee) : out.null();
-  out.key("delay").maybe_number(detail->delay);
-  out.key("switch_message").maybe_text(detail->words);
   out.end_object();
 }
 
@@ -150,14 +136,14 @@ std::string_view reason_of(const Payment& payment) {
   return payment.fail_reason && !payment.proof() ? reason_name(*payment.fail_reason) : "FAILURE_REASON_NONE";
 }
 
-void write_payment(JsonWriter& out, const PaymentView& view);
-
 /// Other payments of the hash, each with nothing below it.
 void write_others(JsonWriter& out, std::span<const Payment> payments, bool omit_hops) {
   out.begin_array();
   for (const Payment& payment : payments) write_payment(out.element(), PaymentView{&payment, omit_hops, {}, {}, "[]"});
   out.end_array();
 }
+
+}  // namespace
 
 void write_payment(JsonWriter& out, const PaymentView& view) {
   const Payment& payment = *view.payment;
@@ -205,36 +191,29 @@ void write_payment(JsonWriter& out, const PaymentView& view) {
   out.end_object();
 }
 
-}  // namespace
-
-void append_payment(std::string& out, const PaymentView& view) {
-  JsonWriter writer(out);
-  write_payment(writer, view);
-}
-
 std::string payment_text(const PaymentView& view) {
   std::string text;
-  append_payment(text, view);
+  JsonWriter writer(text);
+  write_payment(writer, view);
   return text;
 }
 
-Json payment_json(const Payment& payment) { return Json::parse(payment_text(PaymentView{&payment})); }
-
-Json failure_detail_json(const Payment& payment) {
-  std::string text;
-  JsonWriter writer(text);
-  write_failure_detail(writer, payment);
-  return Json::parse(text);
+void write_failure_detail(JsonWriter& out, const Payment& payment) {
+  const auto detail = payment.why_failed();
+  if (!detail) return out.null();
+  out.begin_object();
+  out.key("code").text(detail_name(detail->code));
+  out.key("message").text(detail_text(*detail, payment));
+  out.key("fee_msat");
+  detail->fee ? out.msat(*detail->fee) : out.null();
+  out.key("delay").maybe_number(detail->delay);
+  out.key("switch_message").maybe_text(detail->words);
+  out.end_object();
 }
 
-Json route_json(const Route& route) {
-  std::string text;
-  JsonWriter writer(text);
-  write_route(writer, route, shape_of(route, route.delivered(), false));
-  return Json::parse(text);
+void write_route(JsonWriter& out, const Route& route) {
+  write_route(out, route, shape_of(route, route.delivered(), false));
 }
-
-std::string dump(const Json& document) { return document.dump(-1, ' ', true, Json::error_handler_t::replace); }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 Json id_json(std::uint64_t id) { return fmt::format("{}", id); }

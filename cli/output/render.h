@@ -6,18 +6,12 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
+#include "cli/output/json.h"
 #include "core/driver/driver.h"
 #include "core/payment/payment.h"
 #include "core/payment/route.h"
 
 namespace paytower::cli {
-
-using Json = nlohmann::ordered_json;
-
-/// One line without its end, pure ASCII: text of strangers is written with \u escapes and cannot reach a terminal raw.
-[[nodiscard]] std::string dump(const Json& document);
 
 struct PaymentView {
   const Payment* payment = nullptr;
@@ -29,15 +23,13 @@ struct PaymentView {
   const DriveResult* sent = nullptr;      ///< of send: adds "joined" and "paid_before"
 };
 
-/// The payment as JSON text, in the form of dump(), behind what stands in `out`.
-void append_payment(std::string& out, const PaymentView& view);
+void write_payment(JsonWriter& out, const PaymentView& view);
+/// The payment as JSON text, in the form of dump().
 [[nodiscard]] std::string payment_text(const PaymentView& view);
-/// The same text as a tree, for documents that hold it.
-[[nodiscard]] Json payment_json(const Payment& payment);
 /// Of a failed payment: null where its reason says it all.
-[[nodiscard]] Json failure_detail_json(const Payment& payment);
-/// `absolute` is null until a switch has told heights, so expiry and total_time_lock are null here.
-[[nodiscard]] Json route_json(const Route& route);
+void write_failure_detail(JsonWriter& out, const Payment& payment);
+/// No switch has told heights yet, so expiry and total_time_lock are null.
+void write_route(JsonWriter& out, const Route& route);
 [[nodiscard]] Json guard_json(const Guard& guard);
 
 /// Helpers for the documents of commands: null where there is nothing; 64-bit ids and times as strings.

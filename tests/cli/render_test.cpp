@@ -53,6 +53,8 @@ Payment paid_payment() {
   return payment;
 }
 
+Json payment_json(const Payment& payment) { return Json::parse(payment_text(PaymentView{&payment})); }
+
 /// The same payment, failed: the one attempt ended with `failure`.
 Payment failed_payment(FailureReason reason, Failure failure) {
   Payment payment = paid_payment();
