@@ -5,9 +5,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "tests/model/explore.h"
+#include "tests/model/cln_explore.h"
 
-using namespace paytower::model;
+using namespace paytower::cln_model;
+using paytower::model::Exploration;
 
 namespace {
 

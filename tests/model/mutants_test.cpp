@@ -5,10 +5,11 @@
 #include <cstdio>
 
 #include "core/driver/route_session.h"
-#include "tests/model/explore.h"
+#include "tests/model/cln_explore.h"
 
 using namespace paytower;
-using namespace paytower::model;
+using namespace paytower::cln_model;
+using model::Exploration;
 
 namespace {
 

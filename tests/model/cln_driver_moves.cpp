@@ -1,10 +1,10 @@
 // What the process may do next: it starts, decides, acts, listens, or dies.
 #include <algorithm>
 
-#include "tests/model/move.h"
-#include "tests/model/world.h"
+#include "tests/model/cln_move.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -149,4 +149,4 @@ void Moves::look_moves() {
   }
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

@@ -1,7 +1,7 @@
 // How a state of the world with a Core Lightning node is packed while all states are visited.
-#include "tests/model/explore.h"
+#include "tests/model/cln_explore.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -13,8 +13,8 @@ struct Rest {
 /// Packs a state as the numbers of its parts: few stores, nodes and processes make many states.
 class ClnWorld {
  public:
-  using State = model::State;
-  using Step = model::Step;
+  using State = cln_model::State;
+  using Step = cln_model::Step;
   struct Packed {
     std::uint32_t store, copy, node, process;
     Rest rest;
@@ -26,10 +26,10 @@ class ClnWorld {
   [[nodiscard]] State first() const { return first_state(config_); }
   void steps_from(const State& state, bool named, std::vector<Step>& out) { moves_.from(state, named, out); }
   [[nodiscard]] std::optional<std::string> broken_rule(const State& state) const {
-    return model::broken_rule(config_, state);
+    return cln_model::broken_rule(config_, state);
   }
-  [[nodiscard]] bool is_end(const State& state) const { return model::is_end(config_, state); }
-  [[nodiscard]] static std::string describe(const State& state) { return model::describe(state); }
+  [[nodiscard]] bool is_end(const State& state) const { return cln_model::is_end(config_, state); }
+  [[nodiscard]] static std::string describe(const State& state) { return cln_model::describe(state); }
 
   Packed pack(const State& state) {
     return Packed{stores_.number(state.store).first, stores_.number(state.copy).first, nodes_.number(state.node).first,
@@ -57,16 +57,16 @@ class ClnWorld {
  private:
   const Config& config_;
   Moves moves_;
-  Numbering<Store> stores_;
-  Numbering<Node> nodes_;
-  Numbering<Process> processes_;
+  model::Numbering<Store> stores_;
+  model::Numbering<Node> nodes_;
+  model::Numbering<Process> processes_;
 };
 
 }  // namespace
 
-Exploration explore(const Config& config, const Mutation& mutation, bool ways_out) {
+model::Exploration explore(const Config& config, const Mutation& mutation, bool ways_out) {
   ClnWorld world(config, mutation);
-  return BreadthFirst<ClnWorld>(world).run(ways_out);
+  return model::BreadthFirst<ClnWorld>(world).run(ways_out);
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

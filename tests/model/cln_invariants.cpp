@@ -1,7 +1,7 @@
 // The rules of core/README 1, as far as a state or a step of this world can break them.
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -149,4 +149,4 @@ bool is_end(const Config& config, const State& state) {
   return true;
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

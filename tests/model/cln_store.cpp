@@ -3,9 +3,9 @@
 
 #include "core/base/hash.h"
 #include "tests/lifecycle/states.h"
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -239,4 +239,4 @@ std::uint8_t known_ids(const Store& store) {
   return known;
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

@@ -1,16 +1,16 @@
 // What may happen next around the process: the switch, its payees and other users, people, and the files.
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "tests/model/move.h"
+#include "tests/model/cln_move.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
-/// Rows ever created, counted from world.cpp's first_count.
+/// Rows ever created, counted from cln_world.cpp's first_count.
 unsigned erasing_stops_at(const Config& config) { return 16 + (has_parts(config) ? config.numbers + 1 : 3); }
 
 bool is_finished(RowKind kind) {
@@ -266,4 +266,4 @@ void Moves::store_moves() {
   }
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

@@ -5,9 +5,9 @@
 
 #include "core/driver/attempt_id.h"
 #include "tests/lifecycle/states.h"
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -477,4 +477,4 @@ void DriverStep::say(const Event& word) {
   }
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "tests/model/breadth_first.h"
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 /// Explores all reachable states, and stops at the first broken rule. `ways_out`: also checks R17, that every state can
 /// reach an end.
-[[nodiscard]] Exploration explore(const Config& config, const Mutation& mutation = {}, bool ways_out = true);
+[[nodiscard]] model::Exploration explore(const Config& config, const Mutation& mutation = {}, bool ways_out = true);
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

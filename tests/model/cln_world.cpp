@@ -1,12 +1,12 @@
 // Turns the model's bytes into the core's types and back, and describes a state in words.
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
 #include <algorithm>
 
 #include "core/base/hash.h"
 #include "tests/lifecycle/states.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -107,9 +107,9 @@ struct Coder {
   const Config& config;
   const Names& names;
 
-  [[nodiscard]] std::uint8_t pack(Kind kind, unsigned number = 0) const { return model::pack(kind, number); }
+  [[nodiscard]] std::uint8_t pack(Kind kind, unsigned number = 0) const { return cln_model::pack(kind, number); }
   [[nodiscard]] std::uint8_t pack(Kind kind, const AttemptKey& key) const {
-    return model::pack(kind, number_of(config, names, key));
+    return cln_model::pack(kind, number_of(config, names, key));
   }
   /// The first attempt of that id.
   [[nodiscard]] unsigned first_of(AttemptId id) const {
@@ -559,4 +559,4 @@ State first_state(const Config& config) {
   return state;
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

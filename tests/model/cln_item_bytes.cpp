@@ -1,9 +1,9 @@
 // An item as bytes and back. All times are 0: what is due is a move of its own.
 #include <cstring>
 
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -127,4 +127,4 @@ void keep_item(const Config& config, State& state, unsigned slot, const Item& it
   bytes.deadline_told = item.deadline_told ? 1 : 0;
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

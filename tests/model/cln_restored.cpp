@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "tests/lifecycle/states.h"
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 void adopt_restored(const Config& config, const Mutation& mutation, State& state) {
   const cln::NodeLists look = look_result(config, state, state.node.seen);
@@ -34,4 +34,4 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
   state.store.deleted_up_to = std::max(state.store.deleted_up_to, static_cast<std::uint8_t>(plan.highest.value));
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

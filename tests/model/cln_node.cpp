@@ -1,7 +1,7 @@
 // The switch: rows, lists and counters as core/sim/engine.cpp keeps them, and the truth behind them.
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 namespace {
 
@@ -113,4 +113,4 @@ void erase(Node& node, unsigned id, bool lists) {
   }
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

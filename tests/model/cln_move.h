@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "tests/model/world.h"
+#include "tests/model/cln_world.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 /// True if the process has something to decide or to do before it listens again (driver.cpp: settle() before poll()).
 [[nodiscard]] inline bool busy_inside(const State& state) {
@@ -28,4 +28,4 @@ template <typename Change> void Moves::move(const char* name, unsigned number, C
   out_->push_back(std::move(step));
 }
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model

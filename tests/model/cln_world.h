@@ -21,7 +21,7 @@
 #include "core/payment/payment.h"
 #include "core/switch/cln/evidence.h"
 
-namespace paytower::model {
+namespace paytower::cln_model {
 
 inline constexpr unsigned most_ids = 5;    ///< own attempts in all tries together
 inline constexpr unsigned foreign_id = 6;  ///< the other user of the node
@@ -275,7 +275,7 @@ struct Mutation {
   bool old_round = false;         ///< a new round gets the id of the last one
 };
 
-// --- between bytes and the core's types (world.cpp) ---
+// --- between bytes and the core's types (cln_world.cpp) ---
 
 /// Thrown when a state is broken: the name of the rule and what broke it.
 struct Violation {
@@ -320,14 +320,14 @@ void store_payment(const Config& config, Store& store, unsigned slot, const Paym
 [[nodiscard]] std::string describe(const State& state);
 [[nodiscard]] State first_state(const Config& config);
 
-// --- between bytes and an item (item_bytes.cpp) ---
+// --- between bytes and an item (cln_item_bytes.cpp) ---
 
 [[nodiscard]] Item item_of(const Config& config, const State& state, unsigned slot);
 /// The inverse, for what the driver's functions may change; the model's own bytes stay. Throws Violation when the
 /// payment in memory is not the one that is stored.
 void keep_item(const Config& config, State& state, unsigned slot, const Item& item);
 
-// --- the store's constraints and triggers (store.cpp) ---
+// --- the store's constraints and triggers (cln_store.cpp) ---
 
 /// All writes or none. The refusal's code, or nothing when they are stored.
 [[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot,
@@ -338,10 +338,10 @@ void delete_try(const Config& config, const Mutation& mutation, Store& store, un
 [[nodiscard]] std::uint8_t known_ids(const Store& store);
 /// True if the attempt begins a round, by what is stored before it: no open attempt has its id, and no orphan.
 [[nodiscard]] bool begins_round(const Config& config, const Store& store, unsigned slot, const Attempt& attempt);
-/// resolve --restored (restored.cpp).
+/// resolve --restored (cln_restored.cpp).
 void adopt_restored(const Config& config, const Mutation& mutation, State& state);
 
-// --- the switch (node.cpp) ---
+// --- the switch (cln_node.cpp) ---
 
 enum class SendAs { accept, refuse, orphan };
 /// Executes one copy of a hand-over and returns the answer (Requests::reply).
@@ -359,7 +359,7 @@ void erase(Node& node, unsigned id, bool lists);
 /// The present counters; a restored node counts from the beginning again.
 [[nodiscard]] unsigned htlcs_made(const Node& node);
 
-// --- invariants (invariants.cpp) ---
+// --- invariants (cln_invariants.cpp) ---
 
 /// R2, R3, R5, R7, R8, R9 as far as they can be read off one state. The broken rule, or nothing.
 [[nodiscard]] std::optional<std::string> broken_rule(const Config& config, const State& state);
@@ -372,7 +372,7 @@ void check_step(const State& before, const State& after);
 /// R9: shows nothing pending and nothing complete, of anybody.
 [[nodiscard]] bool shows_nothing(const Visible& shown);
 
-// --- moves (moves.cpp, driver_moves.cpp) ---
+// --- moves (cln_moves.cpp, cln_driver_moves.cpp) ---
 
 struct Step {
   std::string name;  ///< filled only for a trace
@@ -415,7 +415,7 @@ class Moves {
 };
 
 /// One process's steps on one state. The item's steps are the driver's own; what is around them models
-/// core/driver/loop.h (driver_step.cpp).
+/// core/driver/loop.h (cln_step.cpp).
 class DriverStep {
  public:
   DriverStep(const Config& config, const Mutation& mutation, State& state)
@@ -472,4 +472,4 @@ class DriverStep {
   State& state_;
 };
 
-}  // namespace paytower::model
+}  // namespace paytower::cln_model
