@@ -106,7 +106,7 @@ template <typename World> class BreadthFirst {
     const auto [to, fresh] = add(step.state, from);
     if (ways_out && to != from) edges_.push_back({from, to});
     if (!fresh) return true;
-    if (auto broken = world_.broken_rule(step.state)) return fail(*broken, from, which);
+    if (auto broken = world_.rule_against(step.state)) return fail(*broken, from, which);
     result_.complete = found_.size() <= most_states;
     return result_.complete;
   }
@@ -115,7 +115,7 @@ template <typename World> class BreadthFirst {
     const auto added = found_.number(world_.pack(state));
     if (added.second) {
       parents_.push_back(parent);
-      ends_.push_back(world_.is_end(state) ? 1 : 0);
+      ends_.push_back(world_.ends(state) ? 1 : 0);
       if (ends_.back() != 0) ++result_.ends;
     }
     return added;
@@ -126,7 +126,7 @@ template <typename World> class BreadthFirst {
     std::vector<Step> steps;
     world_.steps_from(world_.unpack(found_[from]), true, steps);
     result_.trace =
-        trace_to(from) + steps[which].name + "\n    " + world_.describe(steps[which].state) + "\n    => " + rule + "\n";
+        trace_to(from) + steps[which].name + "\n    " + world_.text_of(steps[which].state) + "\n    => " + rule + "\n";
     return false;
   }
 
@@ -134,7 +134,7 @@ template <typename World> class BreadthFirst {
     std::vector<std::uint32_t> way;
     for (std::uint32_t at = to; at != nowhere; at = parents_[at]) way.push_back(at);
     std::reverse(way.begin(), way.end());
-    std::string text = world_.describe(world_.unpack(found_[way.front()])) + "\n";
+    std::string text = world_.text_of(world_.unpack(found_[way.front()])) + "\n";
     for (std::size_t i = 1; i < way.size(); ++i) {
       std::vector<Step> steps;
       world_.steps_from(world_.unpack(found_[way[i - 1]]), true, steps);
@@ -143,7 +143,7 @@ template <typename World> class BreadthFirst {
         const Packed packed = world_.pack(one.state);
         return !one.broken && std::memcmp(&packed, &wanted, sizeof packed) == 0;
       });
-      text += step->name + "\n    " + world_.describe(step->state) + "\n";
+      text += step->name + "\n    " + world_.text_of(step->state) + "\n";
     }
     return text;
   }

@@ -1,5 +1,6 @@
 // The rules of core/README 1, as far as a state or a step of this world can break them.
 #include "tests/model/cln_world.h"
+#include "tests/model/invariants.h"
 
 namespace paytower::cln_model {
 
@@ -16,47 +17,31 @@ unsigned htlcs_of(const Node& node, unsigned id, bool settled_only) {
   return found;
 }
 
-bool money_left(const Node& node) {
-  for (const Truth truth : node.truth) {
-    if (truth == Truth::settled) return true;
-  }
-  return false;
-}
-
 /// R2: our HTLCs of the hash, locked plus settled, deliver no more than was asked for, not counting those that the
 /// operator marked as failed.
-std::optional<std::string> too_many(const Config& config, const State& state) {
+std::optional<std::string> too_many(const State& state) {
   unsigned mine = 0;
   std::uint64_t fees = 0;
   for (unsigned id = 1; id <= most_ids; ++id) {
     const unsigned found = htlcs_of(state.node, id, false);
     if (found > 1) return "R2: one attempt id has two HTLCs";
     if ((state.assumed & bit(id)) != 0) continue;
-    mine += found * units_of(config, state.store.names, id);
+    mine += found * units_of(state.store, id);
     fees += found * state.store.names[id].fee;
   }
   if (mine > all_units) return "R2: our HTLCs bring more than was asked for";
   if (fees > fee_limit().value()) return "R2: our HTLCs cost more than the fee limit";
-  unsigned live = 0;
-  for (unsigned slot = 0; slot < most_tries; ++slot) {
-    const StoredTry& one = state.store.tries[slot];
-    if (one.stand == RowStand::stored && one.fail == 0) ++live;
-  }
-  if (live > 1) return "R2: two live payments of one hash";
-  return std::nullopt;
+  return two_live(state.store.tries);
 }
 
-/// R2, by what is stored: what has paid or may still pay. What the operator has closed does not count.
-std::optional<std::string> too_much(const Config& config, const State& state, unsigned slot) {
-  unsigned units = 0;
+/// R2, by what is stored, as too_much.
+std::optional<std::string> too_dear(const Store& store, unsigned slot) {
   std::uint64_t fees = 0;
   for (unsigned id = 1; id <= most_ids; ++id) {
-    const StoredAttempt& one = state.store.attempts[id];
-    if (one.owner != slot || (one.outcome != Outcome::open && one.outcome != Outcome::settled)) continue;
-    units += units_of(config, state.store.names, id);
-    fees += state.store.names[id].fee;
+    const StoredAttempt& one = store.attempts[id];
+    if (one.owner == slot && (one.outcome == Outcome::open || one.outcome == Outcome::settled))
+      fees += store.names[id].fee;
   }
-  if (units > all_units) return "R2: more is open or settled than was asked for";
   if (fees > fee_limit().value()) return "R2: what is open or settled costs more than the fee limit";
   return std::nullopt;
 }
@@ -69,8 +54,7 @@ std::optional<std::string> wrong_outcome(const Config& config, const State& stat
     case Outcome::given_back:
     case Outcome::never_sent:
       if (htlcs_of(node, id, false) > 0) return "R3: an attempt is stored as failed, and its HTLC is locked or settled";
-      if (copy_may_run(config, state.store.names, node, id))
-        return "R3: an attempt is stored as failed, and a copy may still run";
+      if (copy_may_run(config, state, id)) return "R3: an attempt is stored as failed, and a copy may still run";
       return std::nullopt;
     case Outcome::settled:
       if (htlcs_of(node, id, true) == 0) return "R7: an attempt is stored as settled, and no HTLC of it settled";
@@ -87,22 +71,6 @@ std::optional<std::string> wrong_outcome(const Config& config, const State& stat
   return std::nullopt;
 }
 
-/// R5, R7, R8, R9 for one try. Its status is the core's own.
-std::optional<std::string> wrong_try(const Config& config, const State& state, unsigned slot) {
-  const StoredTry& one = state.store.tries[slot];
-  if (one.stand != RowStand::stored) return std::nullopt;
-  if (auto broken = too_much(config, state, slot)) return broken;
-  const PaymentStatus status = payment_of(config, state.store, slot, one.stop).status();
-  if (one.proof != Proof::none && status != PaymentStatus::succeeded)
-    return "R8: a proof is stored, and the payment has not succeeded";
-  if (one.proof != Proof::none && !money_left(state.node))
-    return "R7: a payment is stored as paid, and nothing was paid";
-  if (status == PaymentStatus::failed && has_open(state.store, slot)) return "R9: FAILED with an open attempt";
-  if (one.note == static_cast<std::uint8_t>(EndNote::preimage_lost) && !money_left(state.node))
-    return "R5: PREIMAGE_LOST, and nothing was paid";
-  return std::nullopt;
-}
-
 }  // namespace
 
 bool shows_nothing(const Visible& shown) {
@@ -116,12 +84,13 @@ bool shows_nothing(const Visible& shown) {
 }
 
 std::optional<std::string> broken_rule(const Config& config, const State& state) {
-  if (auto broken = too_many(config, state)) return broken;
+  if (auto broken = too_many(state)) return broken;
   for (unsigned id = 1; id <= most_ids; ++id) {
     if (auto broken = wrong_outcome(config, state, id)) return broken;
   }
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     if (auto broken = wrong_try(config, state, slot)) return broken;
+    if (auto broken = too_dear(state.store, slot)) return broken;
   }
   return std::nullopt;
 }

@@ -1,16 +1,15 @@
-// What may happen next around the process: the switch, its payees and other users, people, and the files.
-#include "tests/model/cln_world.h"
-
+// What may happen next around a process that hands over to a Core Lightning node: the switch, its payees and other
+// users, people, and the files.
 #include <algorithm>
 #include <utility>
 
-#include "tests/model/cln_move.h"
+#include "tests/model/cln_world.h"
 
 namespace paytower::cln_model {
 
 namespace {
 
-/// Rows ever created, counted from cln_world.cpp's first_count.
+/// Rows ever created, counted from world.cpp's first_count.
 unsigned erasing_stops_at(const Config& config) { return 16 + (has_parts(config) ? config.numbers + 1 : 3); }
 
 bool is_finished(RowKind kind) {
@@ -38,20 +37,7 @@ void take_one(std::uint8_t& count) { count = static_cast<std::uint8_t>(count - 1
 
 }  // namespace
 
-void Moves::from(const State& state, bool named, std::vector<Step>& out) {
-  out.clear();
-  from_ = &state;
-  out_ = &out;
-  named_ = named;
-  process_moves();
-  people_moves();
-  // As long as the process has work of its own, it neither asks nor listens, so what the switch does meanwhile may as
-  // well come later. Between two decisions it only reads the database and the clock.
-  if (busy_inside(state)) return;
-  world_moves();
-}
-
-void Moves::world_moves() {
+void ClnMoves::world_moves() {
   for (unsigned id = 1; id <= last_number(config_); ++id) request_moves(id);
   htlc_moves();
   payee_moves();
@@ -66,17 +52,17 @@ void Moves::world_moves() {
 }
 
 /// One copy of a hand-over or a fence is executed, from the connection or late; or it is lost with its connection.
-void Moves::request_moves(unsigned id) {
+void ClnMoves::request_moves(unsigned id) {
   const Requests& asked = from_->node.requests[id];
   const auto send = [&](SendAs how, bool live, bool answered) {
     return [this, id, how, live, answered](State& next) {
       Requests& requests = next.node.requests[id];
       take_one(live ? requests.live : requests.detached);
-      const std::uint8_t reply = execute_send(config_, next.store.names, next.node, id, how);
+      const std::uint8_t reply = execute_send(config_, next, id, how);
       if (answered) requests.reply = reply;
     };
   };
-  const bool choice = free_to_choose(config_, from_->store.names, from_->node, id);
+  const bool choice = free_to_choose(config_, *from_, id);
   for (const bool live : {true, false}) {
     if ((live ? asked.live : asked.detached) == 0) continue;
     for (const bool answered : {true, false}) {
@@ -97,7 +83,7 @@ void Moves::request_moves(unsigned id) {
     return [this, id, how, live, answered](State& next) {
       Requests& requests = next.node.requests[id];
       take_one(live ? requests.fence_live : requests.fence_detached);
-      const std::uint8_t reply = execute_fence(config_, next.store.names, next.node, id, how);
+      const std::uint8_t reply = execute_fence(config_, next, id, how);
       if (answered) requests.fence_reply = reply;
     };
   };
@@ -116,7 +102,7 @@ void Moves::request_moves(unsigned id) {
 }
 
 /// HTLCs end.
-void Moves::htlc_moves() {
+void ClnMoves::htlc_moves() {
   for (unsigned i = 0; i < most_htlcs; ++i) {
     const Truth truth = from_->node.truth[i];
     const unsigned owner = from_->node.seen.owner[i];
@@ -141,10 +127,10 @@ void Moves::htlc_moves() {
 
 /// The payee holds what has come. When it is the whole amount, it takes all of it; otherwise it may give all of it
 /// back.
-void Moves::payee_moves() {
+void ClnMoves::payee_moves() {
   unsigned held = 0;
   for (unsigned i = 0; i < most_htlcs; ++i) {
-    if (from_->node.truth[i] == Truth::locked) held += units_of(config_, from_->store.names, from_->node.seen.owner[i]);
+    if (from_->node.truth[i] == Truth::locked) held += units_of(from_->store, from_->node.seen.owner[i]);
   }
   const auto becomes = [](Truth what) {
     return [what](State& next) {
@@ -160,7 +146,7 @@ void Moves::payee_moves() {
 
 /// The node is killed, once: what was on a connection is lost with its process. It may be killed after it has made a
 /// row and before it has made the HTLC.
-void Moves::restart_moves() {
+void ClnMoves::restart_moves() {
   if (!config_.restarts || from_->node.run != 1) return;
   const auto restart = [this](State& next) {
     next.node.requests = {};
@@ -170,9 +156,9 @@ void Moves::restart_moves() {
   };
   move("the node is killed", 0, restart);
   for (unsigned id = 1; id <= last_number(config_); ++id) {
-    if (!held(from_->node.requests[id]) || !free_to_choose(config_, from_->store.names, from_->node, id)) continue;
+    if (!held(from_->node.requests[id]) || !free_to_choose(config_, *from_, id)) continue;
     move("the node is killed before it makes the HTLC:", id, [this, id, restart](State& next) {
-      (void)execute_send(config_, next.store.names, next.node, id, SendAs::orphan);
+      (void)execute_send(config_, next, id, SendAs::orphan);
       restart(next);
     });
   }
@@ -182,7 +168,7 @@ void Moves::restart_moves() {
 /// record exists, so erasing a record before a copy arrives breaks the switch's contract (erase_under_copies shows it).
 /// The complete row of a part is erased only when no copy of another part is on its way either: that row prevents their
 /// execution (201), and ends the half-sent parts of a proven payment.
-void Moves::erase_moves() {
+void ClnMoves::erase_moves() {
   for (unsigned id = 1; id <= foreign_id; ++id) {
     if (!is_finished(from_->node.seen.rows[id])) continue;
     const bool copies = id <= most_ids && held(from_->node.requests[id]);
@@ -198,11 +184,11 @@ void Moves::erase_moves() {
 
 /// Another user of the node; and a node that starts from an old copy: it has forgotten everything about this hash, and
 /// its connections are gone. Its peers settle or fail what it had locked, unseen.
-void Moves::node_moves() {
+void ClnMoves::node_moves() {
   const Visible& seen = from_->node.seen;
   bool made = false;
   for (const std::uint8_t owner : seen.owner) made = made || owner == foreign_id;
-  if (config_.foreign && !made && free_to_choose(config_, from_->store.names, from_->node, foreign_id)) {
+  if (config_.foreign && !made && free_to_choose(config_, *from_, foreign_id)) {
     move("another user of the node pays the hash", 0, [](State& next) { start_foreign(next.node); });
   }
   if (!config_.node_restored || from_->node_restored != 0) return;
@@ -216,34 +202,22 @@ void Moves::node_moves() {
   });
 }
 
-/// Deadlines, and decisions of people. `resolve` needs the payment's lock, `cancel` and `delete` do not.
-void Moves::people_moves() {
-  for (unsigned slot = 0; config_.deadline && slot < config_.tries; ++slot) {
-    const bool in_use = from_->store.tries[slot].stand == RowStand::stored || from_->process.items[slot].active != 0;
-    if (!in_use || (from_->deadlines & bit(slot)) != 0) continue;
-    move("the deadline passes: try", slot + 1, [slot](State& next) { next.deadlines |= bit(slot); });
-  }
-  const auto say = [this](const Event& word) {
-    return [this, word](State& next) { DriverStep(config_, mutation_, next).say(word); };
-  };
-  if (config_.cancel) move("cancel", 0, say(CancelRequested{}));
-  if (config_.words && from_->process.alive == 0) {
-    move("resolve --assume-failed", 0, say(OperatorAssumesFailed{}));
-    move("resolve --write-off", 0, say(OperatorWritesOff{}));
-  }
+/// `delete` needs no lock.
+void ClnMoves::people_moves() {
+  Moves::people_moves();
   for (unsigned slot = 0; config_.deletes && slot < most_tries; ++slot) {
     const StoredTry& one = from_->store.tries[slot];
     if (one.stand != RowStand::stored || from_->process.items[slot].active != 0) continue;
     const bool over =
         ended(one) && !has_open(from_->store, slot) && !has_watched(from_->store, slot);  // trigger payments_delete
     if (!over && !mutation_.delete_in_flight) continue;
-    move("delete try", slot + 1, [this, slot](State& next) { delete_try(config_, mutation_, next.store, slot); });
+    move("delete try", slot + 1, [this, slot](State& next) { delete_try(mutation_, next.store, slot); });
   }
 }
 
 /// Somebody copies the database and later restores the copy, while no process runs. Assumed: no buffer holds a request
 /// then. Nobody can know what was handed over after the copy and is still under way.
-void Moves::store_moves() {
+void ClnMoves::store_moves() {
   if (!config_.old_copies) return;
   if (from_->copied == 0) {
     move("the database is copied", 0, [](State& next) {
@@ -264,6 +238,38 @@ void Moves::store_moves() {
   if (from_->copied == 2 && still && config_.words) {
     move("resolve --restored", 0, [this](State& next) { adopt_restored(config_, mutation_, next); });
   }
+}
+
+unsigned ClnMoves::next_id() const { return config_.clock_stands ? from_->process.highest + 1U : from_->drawn + 1U; }
+
+std::vector<unsigned> ClnMoves::route_fees() const {
+  return config_.dear_parts ? std::vector<unsigned>{250, 3000} : std::vector<unsigned>{250};
+}
+
+void ClnMoves::route_moves(unsigned slot) {
+  if (has_parts(config_)) return Moves::route_moves(slot);
+  const unsigned id = next_id();
+  if (id <= config_.ids) take_routes("a route, and its attempt registered:", id, slot, {test::simple_route()});
+}
+
+void ClnMoves::answer_moves(unsigned slot, unsigned number) {
+  const ItemBytes& item = from_->process.items[slot];
+  const Requests& asked = from_->node.requests[number];
+  if (asked.reply != 0)
+    move("the answer to the hand-over comes:", number, step(&DriverStep::receive_dispatch, slot, number));
+  if (asked.fence_reply != 0)
+    move("the answer to the fence comes:", number, step(&DriverStep::receive_fence, slot, number));
+  const RowKind row = from_->node.seen.rows[number];
+  const bool pending = row == RowKind::pending || row == RowKind::fence_pending;
+  // After half a minute a node answers that the row is still pending. That only matters to an item that waits for an
+  // orphan.
+  const bool tells = !pending || (item.orphans & bit(number)) != 0;
+  if ((item.querying & bit(number)) != 0 && tells)
+    move("the query is answered:", number, step(&DriverStep::receive_query, slot, number));
+}
+
+Exploration explore(const Config& config, const Mutation& mutation, bool ways_out) {
+  return explore_world<World>(config, mutation, ways_out);
 }
 
 }  // namespace paytower::cln_model

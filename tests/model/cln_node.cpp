@@ -20,7 +20,8 @@ enum class Way { free, busy, paid };
 /// Whether another row of the hash is in the way: Engine::earlier_rows. A complete one is (201), one of another round
 /// is (200), and so are parts of the same round that make the amount already (200). Whether the sum with the new part
 /// is too much is not checked (R2). A switch that only keeps the contract has no such rule.
-Way way_for(const Config& config, const Names& names, const Visible& seen, unsigned id) {
+Way way_for(const Config& config, const State& state, unsigned id) {
+  const Visible& seen = state.node.seen;
   if (config.contract_only) return Way::free;
   unsigned pending = 0;
   bool other_round = false;
@@ -28,8 +29,8 @@ Way way_for(const Config& config, const Names& names, const Visible& seen, unsig
     if (other == id) continue;
     if (is_complete(seen.rows[other])) return Way::paid;
     if (!is_pending(seen.rows[other])) continue;
-    pending += units_of(config, names, other);
-    other_round = other_round || round_of(config, names, other) != round_of(config, names, id);
+    pending += units_of(state.store, other);
+    other_round = other_round || round_of(state.store, other) != round_of(state.store, id);
   }
   return other_round || pending >= all_units ? Way::busy : Way::free;
 }
@@ -56,29 +57,31 @@ unsigned htlcs_made(const Node& node) {
   return made;
 }
 
-bool free_to_choose(const Config& config, const Names& names, const Node& node, unsigned id) {
-  return node.seen.rows[id] == RowKind::none && way_for(config, names, node.seen, id) == Way::free;
+bool free_to_choose(const Config& config, const State& state, unsigned id) {
+  return state.node.seen.rows[id] == RowKind::none && way_for(config, state, id) == Way::free;
 }
 
-bool copy_may_run(const Config& config, const Names& names, const Node& node, unsigned id) {
-  const Requests& asked = node.requests[id];
-  if (asked.live + asked.detached == 0 || node.seen.rows[id] != RowKind::none) return false;
-  return !has_parts(config) || way_for(config, names, node.seen, id) != Way::paid;
+bool copy_may_run(const Config& config, const State& state, unsigned id) {
+  const Requests& asked = state.node.requests[id];
+  if (asked.live + asked.detached == 0 || state.node.seen.rows[id] != RowKind::none) return false;
+  return !has_parts(config) || way_for(config, state, id) != Way::paid;
 }
 
-std::uint8_t execute_send(const Config& config, const Names& names, Node& node, unsigned id, SendAs how) {
-  if (!free_to_choose(config, names, node, id)) return node.seen.rows[id] == RowKind::pending ? accepted : look;
+std::uint8_t execute_send(const Config& config, State& state, unsigned id, SendAs how) {
+  Node& node = state.node;
+  if (!free_to_choose(config, state, id)) return node.seen.rows[id] == RowKind::pending ? accepted : look;
   if (how == SendAs::refuse) return not_sent;
   make_row(node, id, RowKind::pending);
   if (how == SendAs::accept) lock_htlc(node, id);
   return accepted;
 }
 
-std::uint8_t execute_fence(const Config& config, const Names& names, Node& node, unsigned id, FenceAs how) {
+std::uint8_t execute_fence(const Config& config, State& state, unsigned id, FenceAs how) {
+  Node& node = state.node;
   if (node.seen.rows[id] == RowKind::fence) return fence_taken;
-  const bool paid = way_for(config, names, node.seen, id) == Way::paid;
+  const bool paid = way_for(config, state, id) == Way::paid;
   if (has_parts(config) && node.seen.rows[id] == RowKind::none && paid) return fence_barred;
-  if (!free_to_choose(config, names, node, id) || how == FenceAs::refuse) return fence_look;
+  if (!free_to_choose(config, state, id) || how == FenceAs::refuse) return fence_look;
   make_row(node, id, how == FenceAs::orphan ? RowKind::fence_pending : RowKind::fence);
   return how == FenceAs::orphan ? fence_look : fence_taken;
 }

@@ -18,7 +18,7 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
     rows.back().row.destination = test::node_key(2);
   }
   std::vector<PaymentHash> known;
-  if (newest(state.store) || state.store.guard != 0) known.push_back(look.hash);
+  if (newest(state.store.tries) || state.store.guard != 0) known.push_back(look.hash);
   const AdoptionPlan plan = plan_adoption(rows, known, store_name(), switch_key(), test::created);
   const auto free_slot = std::find_if(state.store.tries.begin(), state.store.tries.end(),
                                       [](const StoredTry& one) { return one.stand == RowStand::unused; });

@@ -1,44 +1,24 @@
-// The model check's world as bytes: what is committed, what one process has in memory, what the switch shows, and what
-// is true. One payment hash; own attempts are numbered 1 to 5, in order of their making; 6 is another user of the node.
-// Without parts an attempt's id is its number. With parts several share an id, and Name says what a number stands for.
-//
-// Only the surroundings are modelled. Decisions are taken by the real decide(), apply() and interpret(), and what
-// answers and decisions make of a payment on its way by the real functions of core/driver/item.h: on real Payments and
-// Items, which are built from these bytes and written back into them.
+// The model check's world around a Core Lightning node, as bytes: what is committed, what the switch shows, and what is
+// true. Own attempts are 1 to 5; 6 is another user of the node. Without parts an attempt's id is its number. With parts
+// several share an id, and Name says what a number stands for.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
 #include <type_traits>
-#include <vector>
 
-#include "core/driver/item.h"
-#include "core/payment/lifecycle.h"
-#include "core/payment/look.h"
-#include "core/payment/payment.h"
 #include "core/switch/cln/evidence.h"
+#include "tests/model/moves.h"
+#include "tests/model/step.h"
 
 namespace paytower::cln_model {
+
+using namespace model;
 
 inline constexpr unsigned most_ids = 5;    ///< own attempts in all tries together
 inline constexpr unsigned foreign_id = 6;  ///< the other user of the node
 inline constexpr unsigned most_htlcs = 6;
-inline constexpr unsigned most_tries = 2;      ///< rows of `payments` of the hash, deleted ones included
-inline constexpr unsigned most_events = 6;     ///< backlog of one item
 inline constexpr std::uint8_t no_mark = 0xFF;  ///< an adopted attempt has no marks
 
-inline constexpr unsigned all_units = 2;  ///< the payment's amount, in units of the smallest part
-
-/// Ids as a set.
-[[nodiscard]] constexpr std::uint8_t bit(unsigned id) { return static_cast<std::uint8_t>(1U << id); }
-
-/// payments_created, htlcs_created, htlcs_deleted, movements_created.
-using MarkBytes = std::array<std::uint8_t, 4>;
-
-/// With parts: what the number of an attempt means, which never changes.
+/// What the number of an attempt means, which never changes.
 struct Name {
   std::uint16_t fee;   ///< msat
   std::uint8_t round;  ///< its id; 0: the number is not used yet
@@ -50,21 +30,6 @@ using Names = std::array<Name, foreign_id + 1>;
 
 // --- what is committed ---
 
-/// given_back: failed by MPP_TIMEOUT; never_sent: failed as a proven orphan.
-enum class Outcome : std::uint8_t {
-  absent,
-  open,
-  settled,
-  failed,
-  assumed_failed,
-  written_off,
-  preimage_lost,
-  given_back,
-  never_sent
-};
-enum class RowStand : std::uint8_t { unused, stored, deleted };
-enum class Proof : std::uint8_t { none, preimage, late };
-
 struct StoredAttempt {
   Outcome outcome;
   std::uint8_t owner;  ///< its try
@@ -72,17 +37,12 @@ struct StoredAttempt {
   MarkBytes marks;
 };
 
-/// Reasons and notes are stored as 1 + value; 0 is none.
-struct StoredTry {
-  RowStand stand;
-  std::uint8_t stop;
-  std::uint8_t fail;
-  Proof proof;
-  std::uint8_t note;
-  std::uint8_t foreign;  ///< a foreign attempt carries the proof
-};
-
 struct Store {
+  static constexpr unsigned most = most_ids;
+  static constexpr unsigned foreign = foreign_id;
+  /// If an earlier process drew the id, it is never an only copy (R3).
+  static constexpr bool counts_every_copy = false;
+
   std::array<StoredTry, most_tries> tries;
   std::array<StoredAttempt, most_ids + 1> attempts;  ///< by id; 0 is unused
   std::uint8_t guard;                                ///< GuardKind, 0 is none
@@ -137,43 +97,10 @@ struct Node {
 
 // --- one process: all of it is lost in a crash ---
 
-enum class LookStage : std::uint8_t { none, asked, answered };
-
 struct LookOnWay {
   LookStage stage;
   std::uint8_t after_end;  ///< ghost: tries that had no open attempt when it was executed
   Visible shown;
-};
-
-/// One payment on its way: core/driver/item.h, struct Item. Its payment is the stored one, except for the stop wish.
-/// Times are left out: what is due is a move.
-struct ItemBytes {
-  std::uint8_t active;
-  std::uint8_t known_stop;  ///< the stop wish as in memory: another process's cancel comes later
-  std::uint8_t looking;
-  std::uint8_t look_outdated;
-  std::uint8_t look_wanted;  ///< with `looking`: again
-  std::uint8_t look_late;    ///< it was asked for a minute after everything that had happened
-  std::uint8_t asking;       ///< 2: the answer will be dropped
-  std::uint8_t asked_units;  ///< what the question for routes is about
-  std::uint8_t asked_parts;
-  std::uint8_t asked_round;  ///< beside the orphans of this one
-  std::uint8_t ask_again;
-  std::uint8_t ask_again_round;
-  std::uint8_t deadline_told;
-  std::uint8_t drawn;      ///< ids that this process drew
-  std::uint8_t sent_once;  ///< drawn ids with exactly one copy written
-  std::uint8_t sent_more;
-  std::uint8_t unanswered;
-  std::uint8_t querying;
-  std::uint8_t orphans;  ///< shown as pending without an HTLC by every look for some time
-  std::uint8_t barred;
-  std::uint8_t act;           ///< committed and not yet done: 1 dispatch, 2 fence
-  std::uint8_t act_ids;       ///< of these, in their order
-  std::uint8_t quiet_proven;  ///< ghost, R9: a look after the last end showed nothing of anybody
-  std::uint8_t events;
-  std::array<std::uint8_t, most_events> backlog;
-  MarkBytes marks;
 };
 
 struct Process {
@@ -188,12 +115,8 @@ struct Process {
 
 // --- the world ---
 
-/// Byte by byte comparable; every unused byte is zero.
-struct State {
-  Store store;
-  Store copy;  ///< an old copy of the database
-  Node node;
-  Process process;
+/// What a state has besides its large parts.
+struct Rest {
   std::uint8_t copied;     ///< 1: a copy was made, 2: it was restored
   std::uint8_t deadlines;  ///< tries whose deadline has passed
   std::uint8_t aged;       ///< tries whose open parts are so old that none is added
@@ -203,16 +126,24 @@ struct State {
   std::uint8_t assumed;  ///< ghost: attempts that the operator marked as failed
   std::uint8_t paid;     ///< ghost, R13: a proof was committed
 };
+
+/// Byte by byte comparable; every unused byte is zero.
+struct State : Rest {
+  Store store;
+  Store copy;  ///< an old copy of the database
+  Node node;
+  Process process;
+};
 static_assert(std::has_unique_object_representations_v<State>, "states are compared byte by byte");
 
 /// What may happen in one exploration.
 struct Config {
-  std::string name;
+  std::string name{};
   unsigned tries = 1;
   unsigned attempts = 2;  ///< of one try
   unsigned ids = 2;       ///< of all tries
   /// Requests of one id in buffers: this many on the connection, and as many detached from it.
-  unsigned copies = 2;
+  unsigned copies = 1;
   unsigned max_parts = 1;      ///< above 1: the payment has a secret, and amounts tell its HTLCs apart
   unsigned numbers = 0;        ///< with parts: attempts in all, of all rounds
   bool polite_payee = false;   ///< accepts only a whole set, and all of it; otherwise any part at any time
@@ -247,97 +178,68 @@ struct Config {
   bool erase_under_copies = false;  ///< breaks an assumption: see Moves::erase
 };
 
-/// The functions of core/driver/item.h that a mutant wraps, to change the item before or after the real call; and some
-/// around them.
-struct ItemCalls {
-  std::function<Wishes(Item&, const RouteAnswer&, const State&)> route_came =
-      [](Item& item, const RouteAnswer& answer, const State&) { return on(item, answer); };
-  std::function<void(Item&, const DispatchAnswer&, const ItemContext&)> dispatch_came =
-      [](Item& item, const DispatchAnswer& answer, const ItemContext& at) { on(item, answer, at); };
-  std::function<NextRoutes(const Payment&, std::uint32_t, const State&)> next_routes =
-      [](const Payment& payment, std::uint32_t most, const State&) {
-        return paytower::next_routes(payment, most, QuestionContext{});
-      };
-  std::function<LookFinding(const Payment&, const cln::NodeLists&, const StoreKnowledge&)> interpret =
-      paytower::interpret;
-  std::function<Wishes(Item&, const Decision&, const ItemContext&)> perform = paytower::perform;
-  std::function<std::optional<MonoNs>(Item&, const ItemContext&)> look_came = paytower::look_came;
-};
-
 /// Seeds a known bug, in the test alone.
 struct Mutation {
   std::string name = "none";
-  std::function<Decision(const Payment&, const TimedEvent&, const State&)> decide = nullptr;
-  ItemCalls calls{};
+  CoreCalls<State, cln::NodeLists> calls{};
   bool init_unchecked = false;    ///< the store takes every InitPayment, and admission asks nobody
   bool delete_forgets = false;    ///< no guard, and deleted ids are not remembered
   bool delete_in_flight = false;  ///< what is open can be deleted
   bool old_round = false;         ///< a new round gets the id of the last one
 };
 
-// --- between bytes and the core's types (cln_world.cpp) ---
-
-/// Thrown when a state is broken: the name of the rule and what broke it.
-struct Violation {
-  std::string what;
+struct World {
+  using Config = cln_model::Config;
+  using Mutation = cln_model::Mutation;
+  using State = cln_model::State;
+  using Rest = cln_model::Rest;
+  using LookOnWay = cln_model::LookOnWay;
+  using Process = class DriverStep;
+  using Moves = class ClnMoves;
 };
 
-/// A try as a Payment. `known_stop`: the stop wish that the reader has in memory.
-[[nodiscard]] Payment payment_of(const Config& config, const Store& store, unsigned slot, std::uint8_t known_stop);
-/// The inverse, for what the writes of one tick may change.
-void store_payment(const Config& config, Store& store, unsigned slot, const Payment& payment);
-[[nodiscard]] cln::NodeLists look_result(const Config& config, const State& state, const Visible& shown);
-[[nodiscard]] bool has_parts(const Config& config);
+// --- between bytes and the core's types (cln_world.cpp) ---
+
+[[nodiscard]] inline bool has_parts(const Config& config) { return config.max_parts > 1; }
+[[nodiscard]] inline bool has_secret(const Config& config) { return has_parts(config); }
 /// The highest number that is ever used.
 [[nodiscard]] unsigned last_number(const Config& config);
 /// The id and the part that a number means.
-[[nodiscard]] AttemptKey key_of(const Config& config, const Names& names, unsigned number);
+[[nodiscard]] AttemptKey key_of(const Store& store, unsigned number);
 /// 0: no number means this key.
-[[nodiscard]] unsigned number_of(const Config& config, const Names& names, const AttemptKey& key);
-[[nodiscard]] unsigned round_of(const Config& config, const Names& names, unsigned number);
-[[nodiscard]] unsigned units_of(const Config& config, const Names& names, unsigned number);
-[[nodiscard]] Msat fee_limit();
+[[nodiscard]] unsigned number_of(const Store& store, const AttemptKey& key);
+[[nodiscard]] unsigned round_of(const Store& store, unsigned number);
+[[nodiscard]] unsigned units_of(const Store& store, unsigned number);
 /// The lowest number that is not used yet.
-[[nodiscard]] unsigned first_free(const Names& names);
+[[nodiscard]] unsigned first_free(const Store& store);
+[[nodiscard]] Attempt attempt_of(const Store& store, unsigned number);
+void store_attempt(Store& store, unsigned slot, const AttemptKey& key, const Attempt& attempt);
+[[nodiscard]] cln::NodeLists look_result(const Config& config, const State& state, const Visible& shown);
 /// The name of a run of the switch's process; empty if runs cannot be told apart.
 [[nodiscard]] const std::string& run_name(std::uint8_t run);
-[[nodiscard]] StoreKnowledge knowledge(const Config& config, const Names& names, std::uint8_t known,
-                                       std::uint8_t deleted_up_to);
-[[nodiscard]] Event event_of(const Config& config, const State& state, std::uint8_t code);
-[[nodiscard]] std::uint8_t code_of(const Config& config, const Names& names, const Event& what);
-[[nodiscard]] std::string event_name(std::uint8_t code);
-[[nodiscard]] SwitchKey switch_key();
-[[nodiscard]] StoreId store_name();
-[[nodiscard]] Route route();
-/// A route for a part.
-[[nodiscard]] Route part_route(unsigned units, unsigned fee);
-[[nodiscard]] Marks marks_of(const MarkBytes& bytes);
-[[nodiscard]] MarkBytes mark_bytes(const Marks& marks);
-[[nodiscard]] UnixNs time_of(const State& state, unsigned slot);
-[[nodiscard]] bool has_open(const Store& store, unsigned slot);
-[[nodiscard]] bool has_watched(const Store& store, unsigned slot);
-[[nodiscard]] bool ended(const StoredTry& one);
+[[nodiscard]] StoreKnowledge knowledge(const Store& store, std::uint8_t known, std::uint8_t deleted_up_to);
+[[nodiscard]] Event event_of(const State& state, std::uint8_t code);
+[[nodiscard]] std::uint8_t code_of(const Store& store, const Event& what);
+[[nodiscard]] Marks node_marks(const State& state, const MarkBytes& bytes);
+void keep_node_marks(const State& state, const Marks& marks, MarkBytes& bytes);
+[[nodiscard]] UnixNs wall_time(const State& state, unsigned slot);
 [[nodiscard]] std::string describe(const State& state);
 [[nodiscard]] State first_state(const Config& config);
-
-// --- between bytes and an item (cln_item_bytes.cpp) ---
-
-[[nodiscard]] Item item_of(const Config& config, const State& state, unsigned slot);
-/// The inverse, for what the driver's functions may change; the model's own bytes stay. Throws Violation when the
-/// payment in memory is not the one that is stored.
-void keep_item(const Config& config, State& state, unsigned slot, const Item& item);
+/// Every byte of this world tells states apart.
+inline void normalise(const Config& /*config*/, State& /*state*/) {}
 
 // --- the store's constraints and triggers (cln_store.cpp) ---
 
 /// All writes or none. The refusal's code, or nothing when they are stored.
 [[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot,
                                          const std::vector<Write>& writes);
-/// The try that decides about a new one: db/payments/store.cpp, newest().
-[[nodiscard]] std::optional<unsigned> newest(const Store& store);
-void delete_try(const Config& config, const Mutation& mutation, Store& store, unsigned slot);
+[[nodiscard]] std::optional<GuardKind> guard_of(const Store& store);
+/// R12 and the rules of rounds.
+void check_new_id(const Config& config, const State& state, unsigned slot, const Attempt& attempt);
+void delete_try(const Mutation& mutation, Store& store, unsigned slot);
 [[nodiscard]] std::uint8_t known_ids(const Store& store);
 /// True if the attempt begins a round, by what is stored before it: no open attempt has its id, and no orphan.
-[[nodiscard]] bool begins_round(const Config& config, const Store& store, unsigned slot, const Attempt& attempt);
+[[nodiscard]] bool begins_round(const Store& store, unsigned slot, const Attempt& attempt);
 /// resolve --restored (cln_restored.cpp).
 void adopt_restored(const Config& config, const Mutation& mutation, State& state);
 
@@ -345,14 +247,14 @@ void adopt_restored(const Config& config, const Mutation& mutation, State& state
 
 enum class SendAs { accept, refuse, orphan };
 /// Executes one copy of a hand-over and returns the answer (Requests::reply).
-std::uint8_t execute_send(const Config& config, const Names& names, Node& node, unsigned id, SendAs how);
+std::uint8_t execute_send(const Config& config, State& state, unsigned id, SendAs how);
 /// True if the node is free to choose its answer to a hand-over of `id`, because no row decides it.
-[[nodiscard]] bool free_to_choose(const Config& config, const Names& names, const Node& node, unsigned id);
+[[nodiscard]] bool free_to_choose(const Config& config, const State& state, unsigned id);
 /// True if a copy of a hand-over would make an HTLC, now or later. As long as another part has a complete row, it does
-/// not (201): see Moves::erase_moves.
-[[nodiscard]] bool copy_may_run(const Config& config, const Names& names, const Node& node, unsigned id);
+/// not (201): see ClnMoves::erase_moves.
+[[nodiscard]] bool copy_may_run(const Config& config, const State& state, unsigned id);
 enum class FenceAs { take, refuse, orphan };
-std::uint8_t execute_fence(const Config& config, const Names& names, Node& node, unsigned id, FenceAs how);
+std::uint8_t execute_fence(const Config& config, State& state, unsigned id, FenceAs how);
 void finish_htlc(Node& node, unsigned index, Truth end, RowKind row);
 void start_foreign(Node& node);
 void erase(Node& node, unsigned id, bool lists);
@@ -372,104 +274,63 @@ void check_step(const State& before, const State& after);
 /// R9: shows nothing pending and nothing complete, of anybody.
 [[nodiscard]] bool shows_nothing(const Visible& shown);
 
-// --- moves (cln_moves.cpp, cln_driver_moves.cpp) ---
+// --- the process and its moves (cln_step.cpp, cln_moves.cpp) ---
 
-struct Step {
-  std::string name;  ///< filled only for a trace
-  State state;
-  std::optional<std::string> broken;  ///< the rule that this step broke
-};
-
-class Moves {
+class DriverStep final : public ProcessStep<World> {
  public:
-  Moves(const Config& config, const Mutation& mutation) : config_(config), mutation_(mutation) {}
+  using ProcessStep::ProcessStep;
 
-  /// Every state that one move leads to, in a fixed order. Names are made only when `named`.
-  void from(const State& state, bool named, std::vector<Step>& out);
+  void receive_dispatch(unsigned slot, unsigned id);
+  void receive_fence(unsigned slot, unsigned id);
+  void receive_query(unsigned slot, unsigned id);
 
  private:
-  template <typename Change> void move(const char* name, unsigned number, Change change);
+  [[nodiscard]] ItemContext context(unsigned slot) const override;
+  void remember_store() override;
+  [[nodiscard]] Created what_is_known() const override;
+  void check_new_round(unsigned slot, const Decision& decision) const override;
+  void note_written(unsigned slot, const Decision& decision) override;
+  void ask_for_routes(unsigned slot, Item& one, const AskForRoutes& wish) override;
+  void check_handover(unsigned slot, unsigned number) const override;
+  void hand_over(unsigned number) override;
+  void fence(unsigned number) override;
+  void release(unsigned slot) override;
+  void take_routes(unsigned slot, Item one, const TakeRoutes& take) override;
+  void drop_connection() override;
+  void copy_shown(LookOnWay& look) const override { look.shown = state_.node.seen; }
+  [[nodiscard]] LookFinding interpret(const Payment& payment, const LookOnWay& look) const override;
+  void alarm() override { die(); }
+  [[nodiscard]] bool called_dead(Outcome now) const override { return now == Outcome::assumed_failed; }
 
-  void world_moves();
+  void name_parts(const RoutesReady& ready);
+  [[nodiscard]] unsigned draw();
+};
+
+class ClnMoves final : public Moves<World> {
+ public:
+  using Moves::Moves;
+
+ private:
+  void world_moves() override;
+  void people_moves() override;
+  void route_moves(unsigned slot) override;
+  void answer_moves(unsigned slot, unsigned number) override;
+  [[nodiscard]] bool several_at_once() const override { return config_.batches; }
+  [[nodiscard]] bool has_ids_left() const override { return next_id() <= config_.ids || mutation_.old_round; }
+  [[nodiscard]] std::vector<unsigned> route_fees() const override;
+
+  [[nodiscard]] unsigned next_id() const;
   void node_moves();
   void request_moves(unsigned id);
   void htlc_moves();
   void payee_moves();
   void restart_moves();
   void erase_moves();
-  void people_moves();
   void store_moves();
-
-  void process_moves();
-  void start_moves();
-  void item_moves(unsigned slot);
-  void route_moves(unsigned slot);
-  void answer_moves(unsigned slot);
-  void look_moves();
-
-  const Config& config_;
-  const Mutation& mutation_;
-  const State* from_ = nullptr;
-  std::vector<Step>* out_ = nullptr;
-  bool named_ = false;
 };
 
-/// One process's steps on one state. The item's steps are the driver's own; what is around them models
-/// core/driver/loop.h (cln_step.cpp).
-class DriverStep {
- public:
-  DriverStep(const Config& config, const Mutation& mutation, State& state)
-      : config_(config), mutation_(mutation), state_(state) {}
-
-  void send(unsigned slot);
-  void resume(bool collect_only);
-  /// A crash, or leaving: what was handed over goes on.
-  void die();
-  void disconnect();
-  void decide_front(unsigned slot);
-  void do_committed_act(unsigned slot);
-  /// `late`: a minute after everything that has happened.
-  void start_look(bool late);
-  void execute_look();
-  void receive_look();
-  /// Routes for parts; empty if there is no route.
-  void receive_routes(unsigned slot, const std::vector<Route>& routes);
-  void receive_dispatch(unsigned slot, unsigned id);
-  void receive_fence(unsigned slot, unsigned id);
-  void receive_query(unsigned slot, unsigned id);
-  void doubt_silence(unsigned slot);
-  void tell_deadline(unsigned slot);
-  void see_foreign_decisions(unsigned slot);
-  /// Decisions of another process: cancel, resolve.
-  void say(const Event& word);
-
- private:
-  [[nodiscard]] Decision ask(const Payment& payment, const TimedEvent& event) const;
-  [[nodiscard]] ItemBytes& bytes(unsigned slot) { return state_.process.items[slot]; }
-  [[nodiscard]] Item item(unsigned slot) const { return item_of(config_, state_, slot); }
-  [[nodiscard]] ItemContext context(unsigned slot) const;
-  template <typename Change> void change(unsigned slot, Change how);
-  void keep(unsigned slot, const Item& one) { keep_item(config_, state_, slot, one); }
-  void remember_store();
-  void decide_first(unsigned slot, Item one);
-  void note_written(unsigned slot, const Decision& decision);
-  void refused(unsigned slot, Item one, Event cause, const Decision& decision);
-  void reload(unsigned slot, Item one);
-  void act(unsigned slot, Item one, const Decision& decision);
-  void fulfil(unsigned slot, Item one, const Wishes& wishes);
-  void conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked);
-  void check_handover(unsigned slot, unsigned number) const;
-  void check_new_round(unsigned slot, const Decision& decision) const;
-  void ask_for_routes(unsigned slot, Item& one, const AskForRoutes& wish);
-  void name_parts(const RoutesReady& ready);
-  [[nodiscard]] unsigned number(const AttemptKey& key) const { return number_of(config_, state_.store.names, key); }
-  void finish(unsigned slot);
-  void drop_connection();
-  [[nodiscard]] unsigned draw();
-
-  const Config& config_;
-  const Mutation& mutation_;
-  State& state_;
-};
+/// Explores all reachable states, and stops at the first broken rule. `ways_out`: also checks R17, that every state can
+/// reach an end.
+[[nodiscard]] Exploration explore(const Config& config, const Mutation& mutation = {}, bool ways_out = true);
 
 }  // namespace paytower::cln_model

@@ -1,4 +1,5 @@
 // The rules of core/README 1, as far as a state or a step of this world can break them.
+#include "tests/model/invariants.h"
 #include "tests/model/lnd_world.h"
 
 namespace paytower::lnd_model {
@@ -6,13 +7,6 @@ namespace paytower::lnd_model {
 namespace {
 
 bool brings_money(Truth truth) { return truth == Truth::live || truth == Truth::settled; }
-
-bool anything_paid(const Node& node) {
-  for (const Truth truth : node.truth) {
-    if (truth == Truth::settled) return true;
-  }
-  return false;
-}
 
 /// R2: our HTLCs of the hash, live plus settled, and those that copies of hand-overs may still make, deliver no more
 /// than was asked for. Not counted: what the operator marked as failed, and what becomes possible when somebody deletes
@@ -31,16 +25,6 @@ std::optional<std::string> too_many(const State& state) {
   }
   if (out > all_units) return "R2: our HTLCs bring more than was asked for";
   if (out + possible > all_units) return "R2: our HTLCs and what may still run bring more than was asked for";
-  return std::nullopt;
-}
-
-/// R2, by what is stored: what has paid or may still pay.
-std::optional<std::string> too_much(const State& state, unsigned slot) {
-  unsigned units = 0;
-  for (const StoredAttempt& one : state.store.attempts) {
-    if (one.owner == slot && (one.outcome == Outcome::open || one.outcome == Outcome::settled)) units += one.units;
-  }
-  if (units > all_units) return "R2: more is open or settled than was asked for";
   return std::nullopt;
 }
 
@@ -63,6 +47,7 @@ std::optional<std::string> wrong_outcome(const State& state, unsigned number) {
     case Outcome::settled:
       if (truth != Truth::settled) return "R7: an attempt is stored as settled, and no HTLC of it settled";
       return std::nullopt;
+    case Outcome::preimage_lost: return "R5: lnd shows every preimage, and one is stored as lost";
     case Outcome::absent:
     case Outcome::open:
     case Outcome::assumed_failed:
@@ -71,46 +56,17 @@ std::optional<std::string> wrong_outcome(const State& state, unsigned number) {
   return std::nullopt;
 }
 
-/// R7, R8, R9 for one try. Its status is the core's own.
-std::optional<std::string> wrong_try(const Config& config, const State& state, unsigned slot) {
-  const StoredTry& one = state.store.tries[slot];
-  if (one.stored == 0) return std::nullopt;
-  if (auto broken = too_much(state, slot)) return broken;
-  const PaymentStatus status = payment_of(config, state.store, slot, one.stop).status();
-  if (one.proof != Proof::none && status != PaymentStatus::succeeded)
-    return "R8: a proof is stored, and the payment has not succeeded";
-  if (one.proof != Proof::none && !anything_paid(state.node))
-    return "R7: a payment is stored as paid, and nothing was paid";
-  if (status == PaymentStatus::failed && has_open(state.store, slot)) return "R9: FAILED with an open attempt";
-  return std::nullopt;
-}
-
-std::optional<std::string> two_live(const State& state) {
-  unsigned live = 0;
-  for (const StoredTry& one : state.store.tries) {
-    if (one.stored != 0 && one.fail == 0) ++live;
-  }
-  if (live > 1) return "R2: two live payments of one hash";
-  return std::nullopt;
-}
-
-bool orphan_stands(const State& state) {
-  for (const Truth truth : state.node.truth) {
-    if (truth == Truth::orphan) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::optional<std::string> broken_rule(const Config& config, const State& state) {
   if (auto broken = too_many(state)) return broken;
-  if (auto broken = two_live(state)) return broken;
+  if (auto broken = two_live(state.store.tries)) return broken;
   for (unsigned number = 1; number <= most_numbers; ++number) {
     if (auto broken = wrong_outcome(state, number)) return broken;
   }
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     if (auto broken = wrong_try(config, state, slot)) return broken;
+    if (state.process.items[slot].barred != 0) return "lnd bars no fence";
   }
   return std::nullopt;
 }
@@ -147,13 +103,13 @@ bool waits_for_words(const State& state, unsigned slot) {
 
 }  // namespace
 
-bool is_end(const State& state) {
+bool is_end(const Config& /*config*/, const State& state) {
   if (state.process.alive != 0) return false;
   for (unsigned slot = 0; slot < most_tries; ++slot) {
     const StoredTry& one = state.store.tries[slot];
     const bool open = has_open(state.store, slot);
-    if (one.stored == 0 || (ended(one) && (!open || one.foreign != 0))) continue;
-    if (open ? !waits_for_words(state, slot) : !orphan_stands(state)) return false;
+    if (one.stand != RowStand::stored || (ended(one) && (!open || one.foreign != 0))) continue;
+    if (open ? !waits_for_words(state, slot) : !any_is(state.node.truth, Truth::orphan)) return false;
   }
   return true;
 }

@@ -2,43 +2,26 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 #include "tests/model/lnd_world.h"
+#include "tests/model/outcome.h"
 
 using namespace paytower;
 using namespace paytower::lnd_model;
 
 namespace {
 
-Config world() {
-  Config config;
-  config.name = "lnd: mutant";
-  config.attempts = config.ids = config.numbers = 1;
-  return config;
-}
+const Config world{.name = "lnd: mutant"};
 
 void notices(const Config& config, const Mutation& mutation, const char* rule) {
-  const model::Exploration seen = explore(config, mutation, false);
-  std::printf("mutant \"%s\": %s after %llu states\n%s\n", mutation.name.c_str(),
-              seen.broken.value_or("NOTHING").c_str(), static_cast<unsigned long long>(seen.states),
-              seen.trace.c_str());
-  REQUIRE(seen.broken);
-  CHECK_MESSAGE(seen.broken->substr(0, seen.broken->find(':')) == rule, *seen.broken);
-}
-
-Mutation named(const char* name) {
-  Mutation mutation;
-  mutation.name = name;
-  return mutation;
+  rule_breaks(mutation.name, explore(config, mutation, false), rule);
 }
 
 /// The real conclusions, from a sight that was changed.
 Mutation sees(const char* name, void (*spoil)(lnd::Sight&, const Payment&)) {
-  Mutation mutation = named(name);
-  mutation.interpret = [spoil](const Payment& payment, lnd::Sight sight, const StoreKnowledge& store) {
+  Mutation mutation{.name = name};
+  mutation.calls.interpret = [spoil](const Payment& payment, lnd::Sight sight, const StoreKnowledge& store) {
     spoil(sight, payment);
     return interpret(payment, sight, store);
   };
@@ -47,8 +30,8 @@ Mutation sees(const char* name, void (*spoil)(lnd::Sight&, const Payment&)) {
 
 /// The real conclusions, changed afterwards.
 Mutation concludes(const char* name, void (*spoil)(LookFinding&, const lnd::Sight&)) {
-  Mutation mutation = named(name);
-  mutation.interpret = [spoil](const Payment& payment, const lnd::Sight& sight, const StoreKnowledge& store) {
+  Mutation mutation{.name = name};
+  mutation.calls.interpret = [spoil](const Payment& payment, const lnd::Sight& sight, const StoreKnowledge& store) {
     LookFinding finding = interpret(payment, sight, store);
     spoil(finding, sight);
     return finding;
@@ -59,31 +42,23 @@ Mutation concludes(const char* name, void (*spoil)(LookFinding&, const lnd::Sigh
 }  // namespace
 
 TEST_CASE("mutant, lnd: whose time is over is dead, without a write behind it") {
-  Mutation mutation = named("no barrier");
-  mutation.no_proof = true;
-  notices(world(), mutation, "R3");
+  notices(world, {.name = "no barrier", .no_proof = true}, "R3");
 }
 
 TEST_CASE("mutant, lnd: the fence's answer is the proof") {
-  Mutation mutation = named("the fence's answer is believed");
-  mutation.believes_answer = true;
-  notices(world(), mutation, "R3");
+  notices(world, {.name = "the fence's answer is believed", .believes_answer = true}, "R3");
 }
 
 TEST_CASE("mutant, lnd: one look behind the fence is enough") {
-  Mutation mutation = named("no hold");
-  mutation.no_hold = true;
-  notices(world(), mutation, "R3");
+  notices(world, {.name = "no hold", .no_hold = true}, "R3");
 }
 
 TEST_CASE("mutant, lnd: a fence that an earlier process has left needs no hold") {
-  Mutation mutation = named("no second hold");
-  mutation.no_hold_again = true;
-  notices(world(), mutation, "R3");
+  notices(world, {.name = "no second hold", .no_hold_again = true}, "R3");
 }
 
 TEST_CASE("mutant, lnd: a fence that stands is the proof") {
-  notices(world(),
+  notices(world,
           sees("a standing fence proves",
                [](lnd::Sight& sight, const Payment& payment) {
                  const bool fence = sight.record && sight.record->value == lnd::fence_amount;
@@ -99,24 +74,20 @@ TEST_CASE("mutant, lnd: the fence is ended before the death that it has proven i
     std::stable_partition(finding.events.begin(), finding.events.end(),
                           [](const Event& event) { return std::holds_alternative<Releasable>(event); });
   });
-  mutation.decide = [](const Payment& payment, const TimedEvent& event) {
+  mutation.calls.decide = [](const Payment& payment, const TimedEvent& event, const State&) {
     Decision decision = decide(payment, event);
     if (std::holds_alternative<Releasable>(event.what)) decision.acts = {Release{}};
     return decision;
   };
-  notices(world(), mutation, "R1");
+  notices(world, mutation, "R1");
 }
 
 TEST_CASE("mutant, lnd: the time limit is stored by another clock than lnd's, which is ahead of it") {
-  Mutation mutation = named("the limit by our clock");
-  mutation.limit_too_early = true;
-  notices(world(), mutation, "R3");
+  notices(world, {.name = "the limit by our clock", .limit_too_early = true}, "R3");
 }
 
 TEST_CASE("mutant, lnd: the request's time limit counts from its writing") {
-  Mutation mutation = named("a fresh limit");
-  mutation.fresh_limit = true;
-  notices(world(), mutation, "R3");
+  notices(world, {.name = "a fresh limit", .fresh_limit = true}, "R3");
 }
 
 TEST_CASE("mutant, lnd: lnd's clock is never set back") {
@@ -124,7 +95,7 @@ TEST_CASE("mutant, lnd: lnd's clock is never set back") {
     sight.clock = UnixNs{sight.clock.value + lnd::clock_grace_ns};
   });
   mutation.no_grace = true;
-  notices(world(), mutation, "R3");
+  notices(world, mutation, "R3");
 }
 
 TEST_CASE("mutant, lnd: what is not found is handed over again") {
@@ -138,10 +109,7 @@ TEST_CASE("mutant, lnd: what is not found is handed over again") {
     }
   });
   mutation.same_again = true;
-  Config config = world();
-  config.restarts = 1;
-  config.erases = true;
-  notices(config, mutation, "R2");
+  notices({.name = "lnd: mutant", .restarts = 1, .erases = true}, mutation, "R2");
 }
 
 TEST_CASE("mutant, lnd: a failed record is the attempt's failure") {
@@ -152,33 +120,25 @@ TEST_CASE("mutant, lnd: a failed record is the attempt's failure") {
       if (failed && missing != nullptr) event = Failed{missing->key, {}};
     }
   });
-  Config config = world();
-  config.foreign = true;
-  notices(config, mutation, "R3");
+  notices({.name = "lnd: mutant", .foreign = true}, mutation, "R3");
 }
 
 TEST_CASE("mutant, lnd: that lnd has shown an attempt is not stored") {
-  Mutation mutation = named("acceptance not stored");
-  mutation.decide = [](const Payment& payment, const TimedEvent& event) {
+  Mutation mutation{.name = "acceptance not stored"};
+  mutation.calls.decide = [](const Payment& payment, const TimedEvent& event, const State&) {
     Decision decision = decide(payment, event);
     const auto acceptance = [](const Write& write) { return std::holds_alternative<AcceptAttempt>(write); };
     decision.writes.erase(std::remove_if(decision.writes.begin(), decision.writes.end(), acceptance),
                           decision.writes.end());
     return decision;
   };
-  Config config = world();
-  config.deletes = config.deletes_paid = true;
-  notices(config, mutation, "R5");
+  notices({.name = "lnd: mutant", .deletes = true, .deletes_paid = true}, mutation, "R5");
 }
 
-// A million states: PAYTOWER_MODEL_LARGE=1.
+// A million states.
 TEST_CASE("mutant, lnd, campaign: a fence also proves the death of a part that had time when it was written") {
-  Mutation mutation = named("later parts too");
-  mutation.later_too = true;
-  Config config = world();
-  config.max_parts = 2;
-  config.attempts = 4;
-  config.numbers = 3;
-  config.one_piece = config.late_errands = false;
-  if (std::getenv("PAYTOWER_MODEL_LARGE") != nullptr) notices(config, mutation, "R3");
+  if (!large_too()) return;
+  const Config parts{
+      .name = "lnd: mutant", .attempts = 4, .numbers = 3, .max_parts = 2, .one_piece = false, .late_errands = false};
+  notices(parts, {.name = "later parts too", .later_too = true}, "R3");
 }

@@ -9,10 +9,6 @@ namespace {
 
 bool is_settled(Shown how) { return how == Shown::settled || how == Shown::settled_wrong; }
 
-unsigned units_of(const Store& store, unsigned owner) {
-  return owner == foreign ? all_units : store.attempts[owner].units;
-}
-
 bool any_settled(const Record& record) { return std::any_of(record.htlcs.begin(), record.htlcs.end(), is_settled); }
 
 bool takes_new_record(const Record& record) { return record.status == Status::none || record.status == Status::failed; }

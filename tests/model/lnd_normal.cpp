@@ -38,7 +38,7 @@ void forget_ended(const Config& config, State& state, unsigned number) {
   state.process.look.waiting &= others;
   for (ItemBytes& item : state.process.items) {
     item.drawn &= others;
-    item.sent &= others;
+    item.sent_once &= others;
     item.sent_more &= others;
     item.querying &= others;
   }
@@ -109,7 +109,7 @@ void normalise(const Config& config, State& state) {
     if (one.outcome != Outcome::absent && !asked_about(one)) forget_ended(config, state, number);
   }
   forget_record(state, state.node.record);
-  if (state.process.look.answered != 0) forget_record(state, state.process.look.shown);
+  if (state.process.look.stage == LookStage::answered) forget_record(state, state.process.look.shown);
   compress_times(config, state);
 }
 

@@ -1,169 +1,18 @@
-// The store's refusals, as migrations/0002_payment_buckets.sql and db/payments/store.cpp state them.
-#include <algorithm>
-
-#include "core/base/hash.h"
+// What the store keeps of attempts that are handed over to lnd.
 #include "tests/model/lnd_world.h"
+#include "tests/model/store.h"
 
 namespace paytower::lnd_model {
 
-namespace {
-
-/// One tick's writes for one payment, tried on a copy of the store.
-class Writer {
- public:
-  Writer(const Config& config, Store& store, unsigned slot)
-      : store_(store), slot_(slot), payment_(payment_of(config, store, slot, store.tries[slot].stop)) {}
-
-  std::optional<Errc> run(const std::vector<Write>& writes) {
-    for (const Write& write : writes) {
-      if (const auto why = std::visit([this](const auto& what) { return refuse(what); }, write)) return why;
-      apply(payment_, write);
-      store_payment(store_, slot_, payment_);
-    }
-    return std::nullopt;
-  }
-
- private:
-  using Refusal = std::optional<Errc>;
-
-  /// Trigger payments_init_native.
-  Refusal refuse(const InitPayment&) {
-    payment_.index.value = slot_ + 1;
-    for (const StoredTry& one : store_.tries) {
-      if (one.stored == 0) continue;
-      if (one.proof != Proof::none) return Errc::already_paid;
-      if (one.note != 0) return Errc::already_ended;
-      if (one.fail == 0) return Errc::in_flight;
-    }
-    return std::nullopt;
-  }
-
-  /// Triggers attempts_no_replace and attempts_register_own.
-  Refusal refuse(const RegisterAttempt& write) const {
-    const Attempt& attempt = write.attempt;
-    if (payment_.index.value == 0) return Errc::not_initiated;
-    if (payment_.find(payment_.key(attempt)) != nullptr) return Errc::conflict;
-    for (const Attempt& other : payment_.attempts) {
-      if (other.open() && other.part == attempt.part) return Errc::in_flight;
-      if (other.outcome == AttemptOutcome::settled) return Errc::already_succeeded;
-    }
-    if (payment_.proof()) return Errc::already_succeeded;
-    if (payment_.fail_reason) return Errc::already_failed;
-    if (payment_.end_note) return Errc::already_ended;
-    if (payment_.stop_reason) return Errc::stopped;
-    const bool paid = std::any_of(store_.tries.begin(), store_.tries.end(),
-                                  [](const StoredTry& one) { return one.proof != Proof::none; });
-    return unless(!paid, Errc::already_paid);
-  }
-
-  /// Nothing is handed over twice.
-  Refusal refuse(const MoveAttempt&) const { return Errc::conflict; }
-  /// The model pays, and never imports.
-  Refusal refuse(const CloseImported&) const { return Errc::conflict; }
-
-  Refusal refuse(const AcceptAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.key);
-    return unless(attempt && attempt->open() && !attempt->accepted, Errc::conflict);
-  }
-
-  Refusal refuse(const RecordForeign&) const { return unless(payment_.index.value != 0, Errc::not_initiated); }
-
-  Refusal refuse(const SettleAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.key);
-    return unless(attempt && attempt->outcome != AttemptOutcome::settled, Errc::conflict);
-  }
-
-  Refusal refuse(const FailAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.key);
-    return unless(attempt && (attempt->open() || attempt->outcome == AttemptOutcome::closed), Errc::conflict);
-  }
-
-  Refusal refuse(const CloseAttempt& write) const {
-    const Attempt* attempt = payment_.find(write.key);
-    return unless(attempt && attempt->open(), Errc::conflict);
-  }
-
-  /// Trigger payments_succeed.
-  Refusal refuse(const Succeed&) const {
-    if (payment_.fail_reason) return Errc::already_failed;
-    return unless(!payment_.preimage && payment_.settled_attempt(), Errc::conflict);
-  }
-
-  /// The check on late_preimage, trigger payments_succeed_late, and the stop wish of a newer try.
-  Refusal refuse(const StoreLatePreimage&) {
-    if (!payment_.fail_reason || payment_.late_preimage || !payment_.settled_attempt()) return Errc::conflict;
-    for (StoredTry& one : store_.tries) {
-      const bool live = one.stored != 0 && one.fail == 0;
-      if (live && one.stop == 0 && one.proof == Proof::none && one.note == 0)
-        one.stop = 1 + static_cast<std::uint8_t>(FailureReason::error);
-    }
-    return std::nullopt;
-  }
-
-  /// Trigger payments_stop.
-  Refusal refuse(const SetStop&) const {
-    return unless(!payment_.ended_for_good() && !payment_.stop_reason, Errc::conflict);
-  }
-
-  /// Trigger payments_fail.
-  Refusal refuse(const FailPayment&) const {
-    if (payment_.preimage) return Errc::already_succeeded;
-    if (payment_.end_note) return Errc::already_ended;
-    if (payment_.has_open_attempt()) return Errc::in_flight;
-    if (payment_.settled_attempt()) return Errc::already_succeeded;
-    return unless(!payment_.fail_reason, Errc::conflict);
-  }
-
-  /// Trigger payments_end.
-  Refusal refuse(const EndUnknown&) const {
-    if (payment_.proof()) return Errc::already_succeeded;
-    if (payment_.has_open_attempt()) return Errc::in_flight;
-    return unless(!payment_.end_note, Errc::conflict);
-  }
-
-  static Refusal unless(bool right, Errc why) {
-    if (right) return std::nullopt;
-    return why;
-  }
-
-  Store& store_;
-  unsigned slot_;
-  Payment payment_;
-};
-
-/// Checks R7, R12, R13 for one write.
-void check_write(const State& state, const Write& write, const PaymentHash& hash) {
-  if (const auto* made = std::get_if<RegisterAttempt>(&write)) {
-    if (number_of(state.store, {hash, *made->attempt.id, made->attempt.part}) != 0)
-      throw Violation{"R12: an attempt id is used again"};
-    if (state.paid != 0) throw Violation{"R13: a paid hash gets a new attempt"};
-  }
-  const auto* settled = std::get_if<SettleAttempt>(&write);
-  if (settled != nullptr && !proves(settled->preimage, hash)) throw Violation{"R7: a wrong preimage is stored"};
+void check_new_id(const Config& /*config*/, const State& state, unsigned /*slot*/, const Attempt& attempt) {
+  const PaymentHash hash = key_of(state.store, foreign).hash;
+  if (number_of(state.store, AttemptKey{hash, *attempt.id, attempt.part}) != 0)
+    throw Violation{"R12: an attempt id is used again"};
 }
 
-}  // namespace
-
-std::optional<Errc> commit(const Config& config, State& state, unsigned slot, const std::vector<Write>& writes) {
-  Store tried = state.store;
-  if (const auto why = Writer(config, tried, slot).run(writes)) return why;
-  const PaymentHash hash = payment_of(config, tried, slot, 0).request.hash;
-  for (const Write& write : writes) check_write(state, write, hash);
-  state.store = tried;
-  if (state.store.tries[slot].proof != Proof::none) state.paid = 1;
-  return std::nullopt;
-}
-
-std::optional<unsigned> newest(const Store& store) {
-  std::optional<std::pair<int, unsigned>> best;
-  for (unsigned slot = 0; slot < most_tries; ++slot) {
-    const StoredTry& one = store.tries[slot];
-    if (one.stored == 0) continue;
-    const int rank = one.proof != Proof::none ? 3 : !ended(one) ? 2 : one.note != 0 ? 1 : 0;
-    best = std::max(best, std::optional(std::pair(rank, slot)));
-  }
-  if (!best) return std::nullopt;
-  return best->second;
+std::optional<Errc> commit(const Config& config, const Mutation& /*mutation*/, State& state, unsigned slot,
+                           const std::vector<Write>& writes) {
+  return commit_writes(config, state, slot, writes);
 }
 
 }  // namespace paytower::lnd_model

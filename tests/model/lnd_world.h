@@ -1,58 +1,28 @@
-// The model check's world around lnd, as bytes: what is committed, what one process has in memory, lnd's one record of
-// the hash, the requests that are on their way to it, and what is true. One payment hash; own attempts are numbered 1
-// to 3 in order of their making.
-//
-// Only the surroundings are modelled. Decisions are taken by the real decide(), apply() and interpret() over
-// lnd::Sight::about(), and what answers and decisions make of a payment by the real functions of core/driver/item.h.
+// The model check's world around lnd, as bytes: what is committed, lnd's one record of the hash, the requests that are
+// on their way to it, and what is true. Own attempts are 1 to 3.
 //
 // Times are ticks of lnd's clock, of 35 s each: a hand-over that is registered in tick r is taken in tick r, may be
 // taken or refused in tick r + 1 (its time is over, and the clock may be set back a little), and is refused from tick
 // r + 2 on. Gaps that no rule can tell from longer ones are shortened, so that time goes on without end.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <functional>
-#include <optional>
-#include <string>
 #include <type_traits>
-#include <vector>
 
-#include "core/driver/item.h"
-#include "core/payment/lifecycle.h"
-#include "core/payment/look.h"
-#include "core/payment/payment.h"
 #include "core/switch/lnd/evidence.h"
-#include "tests/model/breadth_first.h"
+#include "tests/model/moves.h"
+#include "tests/model/step.h"
 
 namespace paytower::lnd_model {
 
+using namespace model;
+
 inline constexpr unsigned most_numbers = 3;  ///< own attempts in all tries together
 inline constexpr unsigned foreign = 4;       ///< the other user of the node, where owners are counted
-inline constexpr unsigned most_tries = 2;
-inline constexpr unsigned most_events = 6;
-inline constexpr unsigned all_units = 2;  ///< the payment's amount, in units of the smallest part
 inline constexpr std::int64_t tick_ns = 35 * ns_per_second;
-
-/// Numbers as a set.
-[[nodiscard]] constexpr std::uint8_t bit(unsigned number) { return static_cast<std::uint8_t>(1U << number); }
 
 using Tick = std::uint8_t;  ///< 0: none
 
 // --- what is committed ---
-
-/// given_back: failed by MPP_TIMEOUT; never_sent: refused, or a proven orphan.
-enum class Outcome : std::uint8_t {
-  absent,
-  open,
-  settled,
-  failed,
-  given_back,
-  never_sent,
-  assumed_failed,
-  written_off
-};
-enum class Proof : std::uint8_t { none, preimage, late };
 
 struct StoredAttempt {
   Outcome outcome;
@@ -65,17 +35,11 @@ struct StoredAttempt {
   Tick registered;        ///< by lnd's clock; the time limit counts from here
 };
 
-/// Reasons are stored as 1 + value; 0 is none.
-struct StoredTry {
-  std::uint8_t stored;
-  std::uint8_t stop;
-  std::uint8_t fail;
-  Proof proof;
-  std::uint8_t note;
-  std::uint8_t foreign;  ///< a foreign attempt carries the proof
-};
-
 struct Store {
+  static constexpr unsigned most = most_numbers;
+  static constexpr unsigned foreign = lnd_model::foreign;
+  static constexpr bool counts_every_copy = true;
+
   std::array<StoredTry, most_tries> tries;
   std::array<StoredAttempt, most_numbers + 1> attempts;  ///< by number; 0 is unused
 };
@@ -134,42 +98,13 @@ struct Node {
 // --- one process: all of it is lost in a crash ---
 
 struct LookOnWay {
-  std::uint8_t asked;
-  std::uint8_t answered;
+  LookStage stage;
   std::uint8_t after_end;  ///< ghost: tries that had no open attempt when it was executed
   std::uint8_t waiting;    ///< attempts whose answer could still come then
   std::uint8_t fenced;     ///< attempts that were proven dead then
   Record shown;
   Tick clock;
   std::uint8_t height;
-};
-
-/// One payment on its way: core/driver/item.h, struct Item. All its times are 0: what is due is a move.
-struct ItemBytes {
-  std::uint8_t active;
-  std::uint8_t known_stop;  ///< the stop wish as in memory: another process's cancel comes later
-  std::uint8_t looking;
-  std::uint8_t look_outdated;
-  std::uint8_t look_wanted;
-  std::uint8_t look_late;  ///< it was asked for a minute after everything that had happened
-  std::uint8_t asking;     ///< 2: the answer will be dropped
-  std::uint8_t asked_units;
-  std::uint8_t asked_parts;
-  std::uint8_t asked_round;
-  std::uint8_t ask_again;
-  std::uint8_t ask_again_round;
-  std::uint8_t deadline_told;
-  std::uint8_t drawn;
-  std::uint8_t sent;  ///< drawn numbers with a copy written
-  std::uint8_t sent_more;
-  std::uint8_t unanswered;
-  std::uint8_t querying;
-  std::uint8_t orphans;
-  std::uint8_t act;  ///< committed and not yet done: 1 dispatch, 2 fence, 3 release
-  std::uint8_t act_ids;
-  std::uint8_t quiet_proven;  ///< ghost, R9: a look after the last end showed nothing of anybody
-  std::uint8_t events;
-  std::array<std::uint8_t, most_events> backlog;
 };
 
 /// How far the proof of a death has got (core/switch/lnd/fence.h). clears: first a record of ours that is not a fence
@@ -191,26 +126,31 @@ struct Process {
 
 // --- the world ---
 
-/// Byte by byte comparable; every unused byte is zero.
-struct State {
-  Store store;
-  Node node;
-  Process process;
+/// What a state has besides its large parts.
+struct Rest {
   std::uint8_t deadlines;  ///< tries whose deadline has passed
   std::uint8_t drawn;      ///< ghost: how many ids were ever drawn
   std::uint8_t assumed;    ///< ghost: attempts that the operator called dead
   std::uint8_t paid;       ///< ghost, R13: a proof was committed
   std::uint8_t told;       ///< ghost, R5: attempts of which a process of ours was told that lnd has them
+  std::uint8_t none[3];
+};
+
+/// Byte by byte comparable; every unused byte is zero.
+struct State : Rest {
+  Store store;
+  Node node;
+  Process process;
 };
 static_assert(std::has_unique_object_representations_v<State>, "states are compared byte by byte");
 
 /// What may happen in one exploration.
 struct Config {
-  std::string name;
+  std::string name{};
   unsigned tries = 1;
-  unsigned attempts = 2;  ///< of one try
-  unsigned ids = 2;       ///< of all tries
-  unsigned numbers = 2;   ///< attempts in all
+  unsigned attempts = 1;  ///< of one try
+  unsigned ids = 1;       ///< of all tries
+  unsigned numbers = 1;   ///< attempts in all
   unsigned max_parts = 1;
   bool secret = true;        ///< its hand-overs join a record that has room
   bool one_piece = true;     ///< there is a route for all that is missing
@@ -242,11 +182,7 @@ struct Config {
 /// The bugs of a mutant: functions that replace the real ones, and checks around them that it leaves out.
 struct Mutation {
   std::string name = "none";
-  std::function<Decision(const Payment&, const TimedEvent&)> decide = paytower::decide;
-  std::function<LookFinding(const Payment&, lnd::Sight, const StoreKnowledge&)> interpret =
-      [](const Payment& payment, const lnd::Sight& sight, const StoreKnowledge& store) {
-        return paytower::interpret(payment, sight, store);
-      };
+  CoreCalls<State, lnd::Sight> calls{};
   bool same_again = false;       ///< hand-overs are repeated
   bool no_proof = false;         ///< an attempt whose time is over is dead, without a fence
   bool believes_answer = false;  ///< the fence's answer is believed, without a look
@@ -258,16 +194,19 @@ struct Mutation {
   bool no_grace = false;         ///< a fence after the mere limit, without the grace, is a proof
 };
 
-/// Thrown when a state is broken: the name of the rule and what broke it.
-struct Violation {
-  std::string what;
+struct World {
+  using Config = lnd_model::Config;
+  using Mutation = lnd_model::Mutation;
+  using State = lnd_model::State;
+  using Rest = lnd_model::Rest;
+  using LookOnWay = lnd_model::LookOnWay;
+  using Process = class LndStep;
+  using Moves = class LndMoves;
 };
 
 // --- between bytes and the core's types (lnd_world.cpp) ---
 
-[[nodiscard]] Payment payment_of(const Config& config, const Store& store, unsigned slot, std::uint8_t known_stop);
-/// The inverse, for what the writes of one tick may change.
-void store_payment(Store& store, unsigned slot, const Payment& payment);
+[[nodiscard]] inline bool has_secret(const Config& config) { return config.secret; }
 [[nodiscard]] lnd::Sight sight_of(const State& state, const LookOnWay& look);
 /// The attempts whose answer can still come.
 [[nodiscard]] std::uint8_t waiting(const Node& node);
@@ -275,36 +214,35 @@ void store_payment(Store& store, unsigned slot, const Payment& payment);
 [[nodiscard]] AttemptKey key_of(const Store& store, unsigned number);
 /// 0: none has this key.
 [[nodiscard]] unsigned number_of(const Store& store, const AttemptKey& key);
+[[nodiscard]] unsigned round_of(const Store& store, unsigned number);
+[[nodiscard]] unsigned units_of(const Store& store, unsigned number);
 /// The lowest number that names nothing yet.
 [[nodiscard]] unsigned first_free(const Store& store);
+[[nodiscard]] Attempt attempt_of(const Store& store, unsigned number);
+void store_attempt(Store& store, unsigned slot, const AttemptKey& key, const Attempt& attempt);
 [[nodiscard]] StoreKnowledge knowledge(const Store& store);
-[[nodiscard]] StoreId store_name();
-[[nodiscard]] Event event_of(const Store& store, std::uint8_t code);
+[[nodiscard]] Event event_of(const State& state, std::uint8_t code);
 [[nodiscard]] std::uint8_t code_of(const Store& store, const Event& what);
-[[nodiscard]] std::string event_name(std::uint8_t code);
-[[nodiscard]] SwitchKey switch_key();
-[[nodiscard]] Route part_route(unsigned units);
+[[nodiscard]] inline Marks node_marks(const State& /*state*/, const MarkBytes& /*bytes*/) { return {}; }
+inline void keep_node_marks(const State& /*state*/, const Marks& /*marks*/, MarkBytes& /*bytes*/) {}
 [[nodiscard]] UnixNs lnd_time(Tick tick);
 [[nodiscard]] std::uint32_t chain_height(std::uint8_t grown);
 [[nodiscard]] UnixNs wall_time(const State& state, unsigned slot);
-[[nodiscard]] bool has_open(const Store& store, unsigned slot);
-[[nodiscard]] bool has_watched(const Store& store, unsigned slot);
-[[nodiscard]] bool ended(const StoredTry& one);
 [[nodiscard]] std::string describe(const State& state);
-[[nodiscard]] State first_state();
+[[nodiscard]] State first_state(const Config& config);
 /// Forgets what nothing can tell any more, and shortens the gaps between times that no rule can tell from longer ones
 /// (lnd_normal.cpp).
 void normalise(const Config& config, State& state);
 
-[[nodiscard]] Item item_of(const Config& config, const State& state, unsigned slot);
-void keep_item(State& state, unsigned slot, const Item& item);
-
 // --- the store's constraints and triggers (lnd_store.cpp) ---
 
 /// All writes or none. The refusal's code, or nothing when they are stored.
-[[nodiscard]] std::optional<Errc> commit(const Config& config, State& state, unsigned slot,
+[[nodiscard]] std::optional<Errc> commit(const Config& config, const Mutation& mutation, State& state, unsigned slot,
                                          const std::vector<Write>& writes);
-[[nodiscard]] std::optional<unsigned> newest(const Store& store);
+/// Nothing is deleted.
+[[nodiscard]] inline std::optional<GuardKind> guard_of(const Store& /*store*/) { return std::nullopt; }
+/// R12.
+void check_new_id(const Config& config, const State& state, unsigned slot, const Attempt& attempt);
 
 // --- lnd (lnd_node.cpp) ---
 
@@ -339,113 +277,56 @@ void check_step(const State& before, const State& after);
 [[nodiscard]] bool only_words_help(const State& state, unsigned number);
 /// True if nothing is left to do: no process runs, and every try has ended, or only a decision by hand can end it.
 /// Beside another user's proof an attempt may stay open: as long as lnd has their record, it accepts no fence.
-[[nodiscard]] bool is_end(const State& state);
+[[nodiscard]] bool is_end(const Config& config, const State& state);
 /// R9: shows nothing pending and nothing complete, of anybody.
 [[nodiscard]] bool shows_nothing(const Record& record);
 
-// --- moves (lnd_moves.cpp) ---
+// --- the process and its moves (lnd_step.cpp, lnd_moves.cpp) ---
 
-struct Step {
-  std::string name;  ///< filled only for a trace
-  State state;
-  std::optional<std::string> broken;  ///< the rule that this step broke
-};
-
-class Moves {
+/// The adapter's steps model core/switch/lnd/fence.cpp.
+class LndStep final : public ProcessStep<World> {
  public:
-  Moves(const Config& config, const Mutation& mutation) : config_(config), mutation_(mutation) {}
+  using ProcessStep::ProcessStep;
 
-  /// Every state that one move leads to, in a fixed order. Names are made only when `named`.
-  void from(const State& state, bool named, std::vector<Step>& out);
-
- private:
-  template <typename Change> void move(const char* name, unsigned number, Change change);
-
-  void process_moves();
-  void start_moves();
-  void item_moves(unsigned slot);
-  void route_moves(unsigned slot);
-  void answer_moves(unsigned slot, unsigned number);
-  void adapter_moves();
-  void look_moves();
-  void people_moves();
-
-  void copy_moves(unsigned number);
-  void htlc_moves(unsigned owner);
-  void errand_moves();
-  void lnd_moves();
-  void other_user_moves();
-
-  const Config& config_;
-  const Mutation& mutation_;
-  const State* from_ = nullptr;
-  std::vector<Step>* out_ = nullptr;
-  bool named_ = false;
-};
-
-/// One process's steps on one state (lnd_step.cpp). What is around the item models core/driver/loop.h and lnd's
-/// adapter.
-class ProcessStep {
- public:
-  ProcessStep(const Config& config, const Mutation& mutation, State& state)
-      : config_(config), mutation_(mutation), state_(state) {}
-
-  void send(unsigned slot);
-  void resume(bool collect_only);
-  /// A crash, or leaving: what was handed over goes on.
-  void die();
-  /// Questions will not be answered any more; hand-overs will.
-  void disconnect();
+  void die() override;
+  void look(bool late) override;
   /// Hand-overs will not be answered either.
   void lose_lnd(std::uint8_t handed_over);
-  void decide_front(unsigned slot);
-  void do_committed_act(unsigned slot);
-  void start_look(bool late);
-  void execute_look();
-  void receive_look();
-  void receive_routes(unsigned slot, const std::vector<Route>& routes);
   /// The answer to the hand-over: refused, unclear, or the HTLC's end.
   void receive_dispatch(unsigned slot, unsigned number);
   /// The stream shows the HTLC for the first time.
   void see_accepted(unsigned slot, unsigned number);
   /// The stream shows its end, or that there is no record of it.
   void receive_query(unsigned slot, unsigned number);
-  void lose_fence();
-  void lose_release();
-  void lose_clearing();
   /// The connection of one hand-over is lost.
   void lose_reply(unsigned slot, unsigned number);
-  void doubt_silence(unsigned slot);
-  void tell_deadline(unsigned slot);
-  void see_foreign_decisions(unsigned slot);
-  /// Decisions of another process: cancel, resolve.
-  void say(const Event& word);
 
-  // the adapter
   void begin_proof();
   void cleared();
   void fence_answered();
   void look_after_fence();
   void look_after_hold();
   void release_answered();
+  void lose_fence();
+  void lose_release();
+  void lose_clearing();
 
  private:
-  [[nodiscard]] ItemBytes& bytes(unsigned slot) { return state_.process.items[slot]; }
-  [[nodiscard]] Item item(unsigned slot) const { return item_of(config_, state_, slot); }
-  [[nodiscard]] ItemContext context(unsigned slot) const;
-  template <typename Change> void change(unsigned slot, Change how);
-  void keep(unsigned slot, const Item& one) { keep_item(state_, slot, one); }
-  void decide_first(unsigned slot, Item one);
-  void note_told(const Event& cause);
-  void note_written(unsigned slot, const Decision& decision);
-  void refused(unsigned slot, Item one, Event cause, const Decision& decision);
-  void reload(unsigned slot, Item one);
-  void act(unsigned slot, Item one, const Decision& decision);
-  void fulfil(unsigned slot, Item one, const Wishes& wishes);
-  void ask_for_routes(unsigned slot, Item& one, const AskForRoutes& wish);
-  void hand_over(unsigned slot, unsigned number);
-  void check_release(unsigned slot) const;
-  void conclude(unsigned slot, Item one, const LookOnWay& look, MonoNs asked);
+  [[nodiscard]] ItemContext context(unsigned slot) const override;
+  void note_told(const Event& cause) override;
+  void check_new_round(unsigned slot, const Decision& decision) const override;
+  void hand_over(unsigned number) override;
+  void fence(unsigned number) override;
+  void release(unsigned slot) override;
+  void take_routes(unsigned slot, Item one, const TakeRoutes& take) override;
+  void drop_connection() override;
+  void copy_shown(LookOnWay& look) const override;
+  [[nodiscard]] LookFinding interpret(const Payment& payment, const LookOnWay& look) const override;
+  void alarm() override { throw Violation{"R12: an alarm, although no copy is old and no HTLC doubled"}; }
+  [[nodiscard]] bool called_dead(Outcome now) const override {
+    return now == Outcome::assumed_failed || now == Outcome::written_off;
+  }
+
   void write_fence(Proving how);
   void cover(UnixNs fenced_at);
   [[nodiscard]] bool take_standing(const lnd::Record& record);
@@ -454,16 +335,29 @@ class ProcessStep {
   [[nodiscard]] std::uint8_t held() const;
   void answer_proof(std::uint8_t dead);
   void answer(unsigned slot, const DispatchAnswer& what);
-  void finish(unsigned slot);
-  void drop_questions();
+};
 
-  const Config& config_;
-  const Mutation& mutation_;
-  State& state_;
+class LndMoves final : public Moves<World> {
+ public:
+  using Moves::Moves;
+
+ private:
+  void world_moves() override;
+  void clock_moves() override;
+  void adapter_moves() override;
+  void answer_moves(unsigned slot, unsigned number) override;
+  /// A look waits until a release has ended.
+  [[nodiscard]] bool may_look() const override { return from_->node.release == Errand::none; }
+
+  void copy_moves(unsigned number);
+  void htlc_moves(unsigned owner);
+  void errand_moves();
+  void lnd_moves();
+  void other_user_moves();
 };
 
 /// All states that can be reached. Stops at the first broken rule. `ways_out`: also R17, that every state reaches an
 /// end.
-[[nodiscard]] model::Exploration explore(const Config& config, const Mutation& mutation = {}, bool ways_out = true);
+[[nodiscard]] Exploration explore(const Config& config, const Mutation& mutation = {}, bool ways_out = true);
 
 }  // namespace paytower::lnd_model

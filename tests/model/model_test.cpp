@@ -1,26 +1,12 @@
 // Goal: no order of crashes, losses, false answers and decisions by hand breaks a rule, and every state has a way out.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-
-#include "tests/model/cln_explore.h"
+#include "tests/model/cln_world.h"
+#include "tests/model/outcome.h"
 
 using namespace paytower::cln_model;
-using paytower::model::Exploration;
 
 namespace {
-
-/// The largest configurations are for optimised builds: a sanitizer makes each of their states ten times slower, and
-/// the code that runs is the same in the smaller ones.
-constexpr bool quick_build() {
-#if defined(__OPTIMIZE__) && !defined(PAYTOWER_SANITIZED)
-  return true;
-#else
-  return false;
-#endif
-}
 
 void holds(Config config) {
   if (!quick_build()) {  // two tries keep their ids
@@ -30,19 +16,19 @@ void holds(Config config) {
     config.numbers = std::min(config.numbers, config.tries + 1);
     if (has_parts(config)) config.cancel = config.refusals = false;
   }
-  const Exploration seen = explore(config);
-  std::printf("%-28s %9llu states %10llu steps %8llu ends\n", config.name.c_str(),
-              static_cast<unsigned long long>(seen.states), static_cast<unsigned long long>(seen.steps),
-              static_cast<unsigned long long>(seen.ends));
-  std::fflush(stdout);
-  CHECK_MESSAGE(!seen.broken, seen.trace);
-  CHECK(seen.complete);
+  no_rule_breaks(config.name, explore(config));
+}
+
+/// Without what the model assumes, a rule breaks.
+void needs_assumption(const Config& config) {
+  const Exploration seen = explore(config, {}, false);
+  REQUIRE(seen.broken);
+  CHECK(seen.broken->substr(0, 2) != "R1");
 }
 
 Config small(const char* name) {
   Config config;
   config.name = name;
-  config.copies = 1;
   config.lost_replies = true;
   config.deadline = true;
   return config;
@@ -53,17 +39,15 @@ Config parts(const char* name, unsigned numbers) {
   Config config;
   config.name = name;
   config.max_parts = 2;
-  config.copies = 1;
   config.numbers = numbers;
   config.attempts = 4;  // never used up: the model's numbers are
   config.ids = 1;
   return config;
 }
 
-/// Minutes in all, and a gigabyte: PAYTOWER_MODEL_LARGE=1.
-void campaign(Config config) {
-  if (std::getenv("PAYTOWER_MODEL_LARGE") == nullptr) return;
-  holds(std::move(config));
+/// Minutes in all, and a gigabyte.
+void campaign(const Config& config) {
+  if (large_too()) holds(config);
 }
 
 }  // namespace
@@ -112,9 +96,7 @@ TEST_CASE("model: the assumption that no copy outlives its record is needed, and
   config.attempts = config.ids = 1;
   config.copies = 2;
   config.erase_rows = config.erase_under_copies = true;
-  const Exploration seen = explore(config, {}, false);
-  REQUIRE(seen.broken);
-  CHECK(seen.broken->substr(0, 2) != "R1");
+  needs_assumption(config);
 }
 
 TEST_CASE("model: NOT-SENT answers, final failures, wrong preimages, orphan rows and fences that do not take") {
@@ -260,9 +242,7 @@ TEST_CASE("model: parts, the assumption that no copy of a part outlives the comp
   Config config = parts("parts, erased under copies", 2);
   config.copies = 2;
   config.erase_rows = config.erase_under_copies = true;
-  const Exploration seen = explore(config, {}, false);
-  REQUIRE(seen.broken);
-  CHECK(seen.broken->substr(0, 2) != "R1");
+  needs_assumption(config);
 }
 
 TEST_CASE("model: parts, refused and failed ones, wrong preimages") {

@@ -2,40 +2,33 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "core/driver/route_session.h"
-#include "tests/model/cln_explore.h"
+#include "tests/model/cln_world.h"
+#include "tests/model/outcome.h"
 
 using namespace paytower;
 using namespace paytower::cln_model;
-using model::Exploration;
 
 namespace {
 
 Config world() {
   Config config;
   config.name = "mutant";
-  config.copies = 1;
   config.lost_replies = true;
   config.deadline = true;
   return config;
 }
 
 void notices(const Config& config, const Mutation& mutation, const char* rule, bool ways_out = false) {
-  const Exploration seen = explore(config, mutation, ways_out);
-  std::printf("mutant \"%s\": %s after %llu states\n%s\n", mutation.name.c_str(),
-              seen.broken.value_or("NOTHING").c_str(), static_cast<unsigned long long>(seen.states),
-              seen.trace.c_str());
-  REQUIRE(seen.broken);
-  CHECK_MESSAGE(seen.broken->substr(0, seen.broken->find(':')) == rule, *seen.broken);
+  rule_breaks(mutation.name, explore(config, mutation, ways_out), rule);
 }
 
 /// The real decision, about a different event than the one that came.
 Mutation hears(const char* name, std::optional<Event> (*otherwise)(const Payment&, const Event&)) {
   Mutation mutation;
   mutation.name = name;
-  mutation.decide = [otherwise](const Payment& payment, const TimedEvent& event, const State&) {
+  mutation.calls.decide = [otherwise](const Payment& payment, const TimedEvent& event, const State&) {
     const auto other = otherwise(payment, event.what);
     return decide(payment, other ? TimedEvent{event.at, *other} : event);
   };
@@ -67,7 +60,6 @@ Config parts_world() {
   config.attempts = 4;
   config.numbers = 3;
   config.ids = 1;
-  config.copies = 1;
   return config;
 }
 
@@ -75,7 +67,7 @@ Config parts_world() {
 Mutation misreads(const char* name, Payment (*spoil)(Payment, const State&)) {
   Mutation mutation;
   mutation.name = name;
-  mutation.decide = [spoil](const Payment& payment, const TimedEvent& event, const State& state) {
+  mutation.calls.decide = [spoil](const Payment& payment, const TimedEvent& event, const State& state) {
     return decide(spoil(payment, state), event);
   };
   mutation.calls.next_routes = [spoil](const Payment& payment, std::uint32_t most, const State& state) {
@@ -95,7 +87,7 @@ Mutation misreads(const char* name, Payment (*spoil)(Payment, const State&)) {
 Mutation decides(const char* name, void (*spoil)(Decision&, const Payment&, const Event&)) {
   Mutation mutation;
   mutation.name = name;
-  mutation.decide = [spoil](const Payment& payment, const TimedEvent& event, const State&) {
+  mutation.calls.decide = [spoil](const Payment& payment, const TimedEvent& event, const State&) {
     Decision decision = decide(payment, event);
     spoil(decision, payment, event.what);
     return decision;
@@ -149,7 +141,7 @@ TEST_CASE("mutant: not found means failed") {
 TEST_CASE("mutant: a new id on recovery") {
   Mutation mutation;
   mutation.name = "new id on recovery";
-  mutation.decide = [](const Payment& payment, const TimedEvent& event, const State& state) {
+  mutation.calls.decide = [](const Payment& payment, const TimedEvent& event, const State& state) {
     Decision decision = decide(payment, event);
     const auto* missing = std::get_if<NotFound>(&event.what);
     const AttemptId fresh{state.drawn + 1U};
@@ -180,20 +172,14 @@ TEST_CASE("mutant: any error is final") {
 TEST_CASE("mutant: init not checked") {
   Config config = world();
   config.tries = 2;
-  Mutation mutation;
-  mutation.name = "init not checked";
-  mutation.init_unchecked = true;
-  notices(config, mutation, "R2");
+  notices(config, {.name = "init not checked", .init_unchecked = true}, "R2");
 }
 
 TEST_CASE("mutant: delete forgets") {
   Config config = world();
   config.deletes = true;
   config.tries = 2;
-  Mutation mutation;
-  mutation.name = "delete forgets";
-  mutation.delete_forgets = true;
-  notices(config, mutation, "R13");
+  notices(config, {.name = "delete forgets", .delete_forgets = true}, "R13");
 }
 
 TEST_CASE("mutant: in-flight dropped") {
@@ -201,10 +187,7 @@ TEST_CASE("mutant: in-flight dropped") {
   config.deletes = true;
   config.tries = 2;
   config.contract_only = true;  // Core Lightning's own refusal of a second group would hide it
-  Mutation mutation;
-  mutation.name = "in-flight dropped";
-  mutation.delete_in_flight = true;
-  notices(config, mutation, "R2");
+  notices(config, {.name = "in-flight dropped", .delete_in_flight = true}, "R2");
 }
 
 TEST_CASE("mutant: expiry taken for failure") {
@@ -351,10 +334,7 @@ TEST_CASE("mutant: the old id after --assume-failed") {
   Config config = parts_world();
   config.tries = 2;
   config.words = true;
-  Mutation mutation;
-  mutation.name = "the old id after --assume-failed";
-  mutation.old_round = true;
-  notices(config, mutation, "R12");
+  notices(config, {.name = "the old id after --assume-failed", .old_round = true}, "R12");
 }
 
 TEST_CASE("mutant: evidence by hash, whatever the amounts") {
@@ -418,7 +398,7 @@ TEST_CASE("mutant: what is missing is planned at the first MPP_TIMEOUT") {
   config.gives_back = true;
   Mutation mutation;
   mutation.name = "planned at the first MPP_TIMEOUT";
-  mutation.decide = [](Payment payment, TimedEvent event, const State&) {
+  mutation.calls.decide = [](Payment payment, TimedEvent event, const State&) {
     const Failure given_back{FailureCode::mpp_timeout, 2, {}, {}, {}};
     const auto like_any_other = [](Failure& failure) {
       if (failure.code == FailureCode::mpp_timeout) failure = {FailureCode::temporary_channel_failure, 1, {}, {}, {}};
