@@ -3,10 +3,10 @@
 import copy
 import hashlib
 import json
-import os
-import socket
 import threading
 import time
+
+from listener import Listener, hang_up, received, whole_requests
 
 OWN = "033a04b3" + "11" * 29
 PEERS = [f"02{10 + n:02d}" + "22" * 31 for n in range(8)]
@@ -14,11 +14,10 @@ PAYEE = "023143413c747bd89fc08ad2a4e39a970ba39c2d0eda011af9590a7e0d5a897c47"
 ROUTES = 4
 
 
-class OddNode:
+class OddNode(Listener):
     """A node that keeps rows, HTLCs and money like a real one. `odd`: (method, which call) -> what it does instead of answering."""
 
     def __init__(self, path):
-        self.path = path
         self.lock = threading.RLock()
         self.odd = {}
         self.seen = {}
@@ -27,53 +26,22 @@ class OddNode:
         self.htlcs = []
         self.debits = []
         self.connections = []
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(path)
-        os.chmod(path, 0o600)
-        self.listener.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
+        super().__init__(path)
 
     def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        super().close()
         for one in self.connections:
-            self.hang_up(one)
+            hang_up(one)
             one.close()
-
-    @staticmethod
-    def hang_up(connection):
-        try:
-            connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     # --- talking ---
 
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections.append(connection)
-            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
-
     def talk(self, connection):
-        decoder, buffer = json.JSONDecoder(), ""
-        while True:
-            try:
-                block = connection.recv(1 << 16)
-            except OSError:
-                return
-            if not block:
-                return
-            buffer += block.decode()
-            while buffer.strip():
-                try:
-                    request, end = decoder.raw_decode(buffer.lstrip())
-                except ValueError:
-                    break
-                buffer = buffer.lstrip()[end:]
+        self.connections.append(connection)
+        buffer = ""
+        while block := received(connection):
+            requests, buffer = whole_requests(buffer + block.decode())
+            for request in requests:
                 with self.lock:
                     self.take(connection, request)
 

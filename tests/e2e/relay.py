@@ -1,42 +1,25 @@
 """What a client says to a node, and how often it waits for an answer: a socket in front of the node's own."""
 
-import json
-import os
 import select
 import socket
-import threading
+
+from listener import Listener, whole_requests
 
 
-class Relay:
+class Relay(Listener):
     """Passes bytes on in both directions. `requests`: all requests so far, in order."""
 
     def __init__(self, path, node):
         self.node = node
         self.requests = []
         self.connections = 0
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(path)
-        os.chmod(path, 0o600)
-        self.listener.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def serve(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+        super().__init__(path)
 
     def talk(self, client):
+        self.connections += 1
         node = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         node.connect(self.node)
-        decoder, asked = json.JSONDecoder(), ""
+        asked = ""
         with client, node:
             while True:
                 for ready in select.select([client, node], [], [])[0]:
@@ -46,14 +29,8 @@ class Relay:
                     (node if ready is client else client).sendall(block)
                     if ready is node:
                         continue
-                    asked += block.decode()
-                    while asked.strip():
-                        try:
-                            request, end = decoder.raw_decode(asked.lstrip())
-                        except ValueError:
-                            break
-                        asked = asked.lstrip()[end:]
-                        self.requests.append((request["method"], request["params"]))
+                    requests, asked = whole_requests(asked + block.decode())
+                    self.requests += [(request["method"], request["params"]) for request in requests]
 
     def forget(self):
         self.requests, self.connections = [], 0

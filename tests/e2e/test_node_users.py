@@ -10,6 +10,7 @@ import threading
 import unittest
 
 import harness
+from listener import Listener, hang_up, received
 from served import Served
 from test_serve import Client
 
@@ -19,25 +20,14 @@ ACTS = ("pay", "hold", "fail", "complete")
 FAILS_ONCE = ("--fail", "temporary_channel_failure@1x1")
 
 
-class Forwarder:
+class Forwarder(Listener):
     """A program between paytower and the node, such as socat: it accepts everything at once, and may pass it on later."""
 
     def __init__(self, path, node):
         self.node = node
         self.holding = False                 # keeps what it was given, even when its client has gone
         self.kept = []
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(path)
-        self.listener.listen(8)
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.talk, args=(client,), daemon=True).start()
+        super().__init__(path)
 
     def talk(self, client):
         node = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -49,26 +39,21 @@ class Forwarder:
             return
         back = threading.Thread(target=self.copy, args=(node, client), daemon=True)
         back.start()
-        while True:
-            block = self.take(client)
-            if not block:
-                break
+        while block := received(client):
             if self.holding:
                 self.kept.append(block)
             elif not self.put(node, block):
                 break
-        self.end(node)
-        self.end(client)
+        hang_up(node)
+        hang_up(client)
         back.join()
         node.close()
         client.close()
 
     def copy(self, node, client):
-        while True:
-            block = self.take(node)
-            if not block or not self.put(client, block):
-                break
-        self.end(client)
+        while (block := received(node)) and self.put(client, block):
+            pass
+        hang_up(client)
 
     def deliver(self):
         """Passes on what was kept, to the run of the node that listens by now."""
@@ -80,30 +65,12 @@ class Forwarder:
         return late
 
     @staticmethod
-    def take(end):
-        try:
-            return end.recv(1 << 16)
-        except OSError:
-            return b""
-
-    @staticmethod
     def put(end, block):
         try:
             end.sendall(block)
             return True
         except OSError:
             return False
-
-    @staticmethod
-    def end(one):
-        try:
-            one.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-    def close(self):
-        self.end(self.listener)
-        self.listener.close()
 
 
 class NodeUsers(Served):

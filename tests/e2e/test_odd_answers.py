@@ -7,6 +7,7 @@ import threading
 import unittest
 
 import harness
+from listener import hang_up
 from odd_node import PAYEE, OddNode
 
 OTHER = "somebody else's"
@@ -29,7 +30,7 @@ def ends(text, run):
     """The connection ends after this text."""
     def act(node, connection, request):
         says(text, run)(node, connection, request)
-        node.hang_up(connection)
+        hang_up(connection)
     return act
 
 
