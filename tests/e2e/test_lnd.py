@@ -780,25 +780,22 @@ class LateCopies(BesideLnd):
 
     def test_behind_the_fence(self):
         """lnd refuses it there."""
-        payment_hash, late = self.lose("accepted")
-        self.pass_time()
-        process = self.popen("resume", payment_hash)
-        self.wait_until(lambda: self.htlcs(payment_hash, fences=True))
-        self.peer("release", fault=late)
-        process.communicate(timeout=30)
-        self.assertEqual(process.returncode, harness.OK)
-        self.assert_paid(payment_hash, 50_000, 2)
+        self.assert_paid(self.comes_behind_the_fence("accepted"), 50_000, 2)
 
     def test_with_a_record_and_no_htlc(self):
         """The copy waits between lnd's two writes. A fence would join that record, so the record is ended first."""
-        payment_hash, late = self.lose("initiated")
+        self.assert_paid(self.comes_behind_the_fence("initiated"), 50_000)
+
+    def comes_behind_the_fence(self, waits):
+        """The copy waits at this moment, and goes on when the fence has been written."""
+        payment_hash, late = self.lose(waits)
         self.pass_time()
         process = self.popen("resume", payment_hash)
         self.wait_until(lambda: self.htlcs(payment_hash, fences=True))
         self.peer("release", fault=late)
         process.communicate(timeout=30)
         self.assertEqual(process.returncode, harness.OK)
-        self.assert_paid(payment_hash, 50_000)
+        return payment_hash
 
     def test_behind_lnds_database(self):
         """Another writer holds lnd's database for longer than the hand-over is valid: the fence waits after the copy."""

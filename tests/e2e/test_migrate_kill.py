@@ -124,19 +124,29 @@ class Kill(harness.World):
                     tried[call] += 1
         print(f"{' '.join(args)}: failed at {sum(tried.values())} calls, was done all the same at {dict(survived)}: each rerun ended the same")
 
-    def test_a_version_1_database_and_its_backup(self):
+    def a_version_1_database(self):
+        """Returns what the template holds."""
         records = [(i, legacy.record(legacy.preimage(i % 35), value=i)) for i in range(1, 41)] + [(60, b"cut")]
         legacy.make(self.template, records, [(legacy.preimage(-i), i % 3) for i in range(1, 9)])
-        before = records_of(self.template)
+        return records_of(self.template)
+
+    def old_or_new(self, before, expected):
+        """Returns the version: a database of version 1 holds what it held before, any other one what is expected."""
+        database = sqlite3.connect(self.db)
+        at = database.execute("PRAGMA user_version").fetchone()[0]
+        database.close()
+        self.assertEqual(records_of(self.db) if at == 1 else dump(self.db), before if at == 1 else expected)
+        return at
+
+    def none_or_new(self, expected):
+        if os.path.exists(self.db):
+            self.assertEqual(dump(self.db), expected)
+
+    def test_a_version_1_database_and_its_backup(self):
+        before = self.a_version_1_database()
 
         def check_killed(expected):
-            version = sqlite3.connect(self.db)
-            at = version.execute("PRAGMA user_version").fetchone()[0]
-            version.close()
-            if at == 1:
-                self.assertEqual(records_of(self.db), before)
-            else:
-                self.assertEqual(dump(self.db), expected)
+            at = self.old_or_new(before, expected)
             backups = [path for path in glob.glob(self.db + ".v1.bak*") if "partial" not in path]
             self.assertLessEqual(len(backups), 1)
             for backup in backups:
@@ -146,21 +156,13 @@ class Kill(harness.World):
         self.kill_everywhere(("migrate",), check_killed)
 
     def test_a_new_database_from_lnd(self):
-        def check_killed(expected):
-            if os.path.exists(self.db):
-                self.assertEqual(dump(self.db), expected)
-
         for name in ("v8.db", "v9ctl.db"):
-            self.kill_everywhere(("migrate", "--from-lnd", os.path.join(LND, name)), check_killed)
+            self.kill_everywhere(("migrate", "--from-lnd", os.path.join(LND, name)), self.none_or_new)
 
     def test_a_new_database_from_lnds_sql(self):
-        def check_killed(expected):
-            if os.path.exists(self.db):
-                self.assertEqual(dump(self.db), expected)
-
         source = self.native("lnd-native-v0.21.2.sqlite")
         before = os.stat(source).st_mtime_ns
-        self.kill_everywhere(("migrate", "--from-lnd", source), check_killed)
+        self.kill_everywhere(("migrate", "--from-lnd", source), self.none_or_new)
         self.assertEqual((os.stat(source).st_mtime_ns, glob.glob(source + "?*")), (before, []))
 
     def test_adding_lnds_sql_to_an_earlier_import_of_its_buckets(self):
@@ -217,25 +219,12 @@ class Kill(harness.World):
     # --- a call that fails ---
 
     def test_vector_23_a_call_fails_under_a_version_1_database_and_its_backup(self):
-        records = [(i, legacy.record(legacy.preimage(i % 35), value=i)) for i in range(1, 41)] + [(60, b"cut")]
-        legacy.make(self.template, records, [(legacy.preimage(-i), i % 3) for i in range(1, 9)])
-        before = records_of(self.template)
-
-        def check_failed(expected):
-            database = sqlite3.connect(self.db)
-            at = database.execute("PRAGMA user_version").fetchone()[0]
-            database.close()
-            self.assertEqual(records_of(self.db) if at == 1 else dump(self.db), before if at == 1 else expected)
-
-        self.fail_everywhere(("migrate",), check_failed)
+        before = self.a_version_1_database()
+        self.fail_everywhere(("migrate",), lambda expected: self.old_or_new(before, expected))
 
     def test_vector_23_a_call_fails_under_an_import(self):
-        def check_failed(expected):
-            if os.path.exists(self.db):
-                self.assertEqual(dump(self.db), expected)
-
         for source in (os.path.join(LND, "v8.db"), self.native("lnd-native-v0.21.2.sqlite")):
-            self.fail_everywhere(("migrate", "--from-lnd", source), check_failed)
+            self.fail_everywhere(("migrate", "--from-lnd", source), self.none_or_new)
 
     def test_vector_23_a_call_fails_under_adding_to_an_earlier_import(self):
         source, earlier = self.an_earlier_import()
