@@ -4,21 +4,21 @@
 //
 // Every 10th payment has failed, every 1000th has ended unknown, and the last 3 are open: handed over to NODE (a public
 // key), which has no record of them.
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
-#include "core/base/hash.h"
 #include "core/base/refuse.h"
 #include "core/payment/lifecycle.h"
 #include "core/switch/cln/counters.h"
 #include "db/payments/store.h"
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
+#include "tests/support/made_payment.h"
 
 using namespace paytower;
+using namespace paytower::test;
 
 namespace {
 
@@ -27,35 +27,10 @@ constexpr std::int64_t spacing_ns = 3 * ns_per_second;
 constexpr UnixNs epoch{1'600'000'000'000'000'000};
 constexpr std::uint64_t left_open = 3;
 
-Preimage preimage_of(std::uint64_t number) {
-  std::array<std::uint8_t, 8> seed{};
-  for (std::uint8_t& byte : seed) {
-    byte = static_cast<std::uint8_t>(number);
-    number >>= 8;
-  }
-  return Preimage{sha256(seed).bytes};
-}
-
-PublicKey key_of(std::uint8_t number) {
-  PublicKey key;
-  key.bytes.fill(number);
-  key.bytes[0] = 2;
-  return key;
-}
-
 PaymentRequest request_of(std::uint64_t number) {
-  PaymentRequest request;
-  request.hash = hash_of(preimage_of(number));
+  PaymentRequest request = invoiced(UnixNs{epoch.value + static_cast<std::int64_t>(number) * spacing_ns}, number, 60);
   request.demand.destination = key_of(static_cast<std::uint8_t>(3 + number % 40));
   request.demand.amount = Msat::of(1'000 + number % 1'000'000'000);
-  request.demand.fee_limit = Msat::of(5'000);
-  request.demand.cltv_limit = 2'016;
-  request.demand.final_cltv_delta = 18;
-  request.payment_secret = PaymentSecret{preimage_of(number + (1ULL << 40)).bytes};
-  request.created = UnixNs{epoch.value + static_cast<std::int64_t>(number) * spacing_ns};
-  request.deadline = UnixNs{request.created.value + 60 * ns_per_second};
-  request.invoice = "lnbcrt2500n1" + std::string(280, 'q') + std::to_string(number);
-  request.network = "regtest";
   if (number % 100 == 0) request.label = "label " + std::to_string(number % 1'000);
   return request;
 }

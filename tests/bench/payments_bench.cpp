@@ -16,27 +16,24 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "core/base/hash.h"
-#include "core/base/refuse.h"
 #include "core/driver/driver.h"
-#include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
 #include "core/sim/network.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
-#include "db/payments/payment_locks.h"
-#include "db/payments/store.h"
 #include "db/sim/ledger.h"
-#include "db/sqlite/connection.h"
 #include "tests/bench/counters.h"
 #include "tests/bench/floors.h"
 #include "tests/bench/lnd_shape.h"
 #include "tests/bench/ratio_table.h"
+#include "tests/support/invoices.h"
 #include "tests/support/lists.h"
-#include "tests/support/test_admin.h"
+#include "tests/support/made_payment.h"
+#include "tests/support/opened.h"
 
 using namespace paytower;
 using namespace paytower::bench;
+using namespace paytower::test;
 
 namespace {
 
@@ -48,95 +45,33 @@ double seconds_since(Stopwatch::time_point start) {
 
 // --- payments to be made ---
 
-Preimage preimage_of(std::uint64_t number) {
-  std::array<std::uint8_t, 8> seed{};
-  for (std::uint8_t& byte : seed) {
-    byte = static_cast<std::uint8_t>(number);
-    number >>= 8;
-  }
-  return Preimage{sha256(seed).bytes};
-}
-
-PublicKey key_of(std::uint8_t number) {
-  PublicKey key;
-  key.bytes.fill(number);
-  key.bytes[0] = 2;
-  return key;
-}
-
-Route three_hops() {
-  Route route;
-  route.hops.push_back(Hop{ShortChannelId{880'000'000'000'001}, 0, key_of(1), Msat::of(251'000), 60});
-  route.hops.push_back(Hop{ShortChannelId{880'000'000'000'002}, 1, key_of(2), Msat::of(250'500), 40});
-  route.hops.push_back(Hop{ShortChannelId{880'000'000'000'003}, 0, key_of(3), Msat::of(250'000), 18});
-  return route;
-}
-
 UnixNs wall_now() {
   return UnixNs{
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
           .count()};
 }
 
-/// A payment of a BOLT 11 invoice of about 300 bytes.
-PaymentRequest request_of(std::uint64_t number) {
-  PaymentRequest request;
-  request.hash = hash_of(preimage_of(number));
-  request.demand.destination = key_of(3);
-  request.demand.amount = Msat::of(250'000);
-  request.demand.fee_limit = Msat::of(5'000);
-  request.demand.cltv_limit = 2'016;
-  request.demand.final_cltv_delta = 18;
-  request.payment_secret = PaymentSecret{preimage_of(number + (1ULL << 40)).bytes};
-  request.created = wall_now();
-  request.deadline = UnixNs{request.created.value + 3'600 * ns_per_second};
-  request.invoice = "lnbcrt2500n1" + std::string(282, 'q') + std::to_string(number % 1'000'000);
-  request.network = "regtest";
-  return request;
-}
-
-struct Opened {
-  explicit Opened(const std::string& path)
-      : connection(value_of(db::Connection::open(path, db::OpenMode::create, db::payment_file()))),
-        lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
-        store(value_of(db::SqlitePaymentStore::open(connection, lock))) {}
-  db::Connection connection;
-  db::WriteLock lock;
-  db::FilePaymentLocks locks;
-  db::SqlitePaymentStore store;
-};
+PaymentRequest request_of(std::uint64_t number) { return invoiced(wall_now(), number, 3'600); }
 
 /// Measures how long the store took.
-class TimedStore final : public PaymentStore {
+class TimedStore final : public PassingStore {
  public:
-  explicit TimedStore(PaymentStore& inner) : inner_(inner) {}
+  using PassingStore::PassingStore;
   std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
     const auto start = Stopwatch::now();
-    auto stored = inner_.commit(tick);
+    auto stored = PassingStore::commit(tick);
     seconds += seconds_since(start);
     return stored;
   }
   Result<HashState> find(const PaymentHash& hash) override {
     const auto start = Stopwatch::now();
-    auto state = inner_.find(hash);
+    auto state = PassingStore::find(hash);
     find_seconds += seconds_since(start);
     return state;
   }
-  Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
-  Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
-    return inner_.fetch_in_flight(after, limit);
-  }
-  Result<std::vector<PastResult>> recent_results(std::size_t most) override { return inner_.recent_results(most); }
-  Result<StoreTrace> trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
-  Result<bool> accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
-  Result<std::uint64_t> change_counter() override { return inner_.change_counter(); }
-  void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
   double seconds = 0;
   double find_seconds = 0;
-
- private:
-  PaymentStore& inner_;
 };
 
 // --- the store alone ---
@@ -199,7 +134,7 @@ class StoreAlone {
     attempt.part = parts_ == 1 ? 0 : part + 1;
     attempt.switch_key = node_;
     attempt.marks = cln::marks_of({10, 11, 0, 12});
-    attempt.route = three_hops();
+    attempt.route = route_of(880'000'000'000'001);
     attempt.amount = Msat::of(payment.request.demand.amount.value() / parts_);
     attempt.fee = attempt.route.fees();
     attempt.registered = payment.request.created;
@@ -297,7 +232,7 @@ class InstantSwitch final : public Switch {
 
  private:
   const std::map<PaymentHash, Preimage>& proofs_;
-  Route route_ = three_hops();
+  Route route_ = route_of(880'000'000'000'001);
   std::vector<SwitchEvent> events_;
 };
 
@@ -371,20 +306,9 @@ std::vector<PaymentRequest> network_invoices(sim::Ledger& ledger, std::size_t pa
     sim::InvoiceParams wanted;
     wanted.amount = Msat::of(1'000);
     wanted.description = "benchmark";
-    const auto made = admin.make_invoice(wanted);
-    if (!made) std::abort();
-    const auto invoice = decode_invoice(made->text);
-    PaymentRequest request;
-    request.hash = invoice->payment_hash;
-    request.demand.destination = invoice->payee;
-    request.demand.amount = *invoice->amount;
+    PaymentRequest request = invoice_request(admin, std::move(wanted), wall_now(), 3'600);
     request.demand.fee_limit = Msat::of(5'000);
     request.demand.cltv_limit = 2'016;
-    request.payment_secret = invoice->payment_secret;
-    request.invoice = made->text;
-    request.network = "regtest";
-    request.created = wall_now();
-    request.deadline = UnixNs{request.created.value + 3'600 * ns_per_second};
     requests.push_back(std::move(request));
   }
   return requests;

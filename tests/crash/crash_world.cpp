@@ -10,10 +10,10 @@
 #include "core/base/hash.h"
 #include "core/base/refuse.h"
 #include "core/driver/admission.h"
-#include "core/invoice/bolt11/invoice.h"
 #include "core/payment/lifecycle.h"
 #include "core/switch/cln/switch.h"
 #include "db/payments/admin.h"
+#include "tests/support/invoices.h"
 
 namespace paytower::test {
 
@@ -35,11 +35,6 @@ bool alive(const sim::OracleEntry& entry) {
 }
 
 }  // namespace
-
-Process::Process(const std::string& path)
-    : connection(value_of(db::Connection::open(path, db::OpenMode::create, db::payment_file()))),
-      write_lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
-      store(value_of(db::SqlitePaymentStore::open(connection, write_lock))) {}
 
 /// A dead process asks nothing. Before each question and after each answer the operator may do something.
 class CrashWorld::WatchedSwitch final : public Switch {
@@ -135,10 +130,10 @@ class CrashWorld::MortalTransport final : public Transport {
 };
 
 /// A store with a known bug, between the driver and the real store.
-class CrashWorld::MutantStore final : public PaymentStore {
+class CrashWorld::MutantStore final : public PassingStore {
  public:
   MutantStore(Mutant mutant, db::SqlitePaymentStore& inner, Switch& node)
-      : mutant_(mutant), inner_(inner), node_(node) {}
+      : PassingStore(inner), mutant_(mutant), inner_(inner), node_(node) {}
 
   std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
     if (mutant_ == Mutant::hands_over_first) hand_over(tick, 0);
@@ -153,16 +148,6 @@ class CrashWorld::MutantStore final : public PaymentStore {
       return claimed;
     }
   }
-  Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
-  Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
-  Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
-    return inner_.fetch_in_flight(after, limit);
-  }
-  Result<std::vector<PastResult>> recent_results(std::size_t most) override { return inner_.recent_results(most); }
-  Result<StoreTrace> trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
-  Result<bool> accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
-  Result<std::uint64_t> change_counter() override { return inner_.change_counter(); }
-  void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
  private:
   /// Hands over all parts of each round except the first `spared`.
@@ -227,21 +212,7 @@ CrashWorld::~CrashWorld() {
 }
 
 PaymentRequest CrashWorld::invoice(sim::InvoiceParams params) {
-  if (!params.amount) params.amount = Msat::of(250'000);
-  if (params.description.empty()) params.description = "test";
-  const auto made = admin.make_invoice(params);
-  if (!made) throw std::logic_error("no invoice");
-  const auto read = decode_invoice(made->text);
-  PaymentRequest request;
-  request.hash = read->payment_hash;
-  request.demand.destination = read->payee;
-  request.demand.amount = *read->amount;
-  request.demand.fee_limit = Msat::of(50'000);
-  request.payment_secret = read->payment_secret;
-  request.invoice = made->text;
-  request.network = "regtest";
-  request.created = clock.wall();
-  request.deadline = UnixNs{clock.wall().value + 3'000 * ns_per_second};
+  const PaymentRequest request = invoice_request(admin, std::move(params), clock.wall(), 3'000);
   requests.push_back(request);
   return request;
 }

@@ -11,11 +11,9 @@
 
 #include "core/driver/driver.h"
 #include "core/sim/node/pipe.h"
-#include "db/payments/payment_locks.h"
-#include "db/payments/store.h"
-#include "db/sqlite/connection.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
+#include "tests/support/opened.h"
 #include "tests/support/test_admin.h"
 #include "tests/support/test_ledger.h"
 #include "tests/vfs/fault_vfs.h"
@@ -36,14 +34,7 @@ enum class Mutant : std::uint8_t {
   claims,              ///< what the database could not store counts as stored
 };
 
-/// What one process holds of the database.
-struct Process {
-  explicit Process(const std::string& path);
-  db::Connection connection;
-  db::WriteLock write_lock;
-  db::FilePaymentLocks locks;
-  db::SqlitePaymentStore store;
-};
+using Process = Opened;
 
 class CrashWorld final : private Observer {
  public:

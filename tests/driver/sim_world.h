@@ -13,12 +13,11 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "core/driver/driver.h"
-#include "core/invoice/bolt11/invoice.h"
 #include "core/sim/network.h"
 #include "core/sim/node/pipe.h"
 #include "core/switch/cln/switch.h"
 #include "tests/driver/world.h"
-#include "tests/support/test_admin.h"
+#include "tests/support/invoices.h"
 #include "tests/support/test_ledger.h"
 
 namespace paytower::test {
@@ -31,23 +30,7 @@ class SimWorld {
   // --- the network ---
 
   PaymentRequest invoice(sim::InvoiceParams params = {}) {
-    if (!params.amount) params.amount = Msat::of(250'000);
-    if (params.description.empty()) params.description = "test";
-    auto made = admin.make_invoice(params);
-    REQUIRE(made);
-    const auto read = decode_invoice(made->text);
-    REQUIRE(read);
-    PaymentRequest request;
-    request.hash = read->payment_hash;
-    request.demand.destination = read->payee;
-    request.demand.amount = *read->amount;
-    request.demand.fee_limit = Msat::of(50'000);
-    request.payment_secret = read->payment_secret;
-    request.invoice = made->text;
-    request.network = "regtest";
-    request.created = clock.wall();
-    request.deadline = UnixNs{clock.wall().value + 60 * ns_per_second};
-    return request;
+    return invoice_request(admin, std::move(params), clock.wall(), 60);
   }
   PaymentRequest held_invoice() {
     sim::InvoiceParams params;

@@ -8,53 +8,28 @@
 #include <optional>
 #include <string>
 
-#include "db/payments/payment_locks.h"
-#include "db/payments/store.h"
-#include "db/sqlite/connection.h"
 #include "tests/driver/harness.h"
 #include "tests/driver/temp_folder.h"
+#include "tests/support/opened.h"
 
 namespace paytower::test {
 
-/// What one process holds of the database.
-struct Opened {
-  explicit Opened(const std::string& path)
-      : connection(value_of(db::Connection::open(path, db::OpenMode::create, db::payment_file()))),
-        write_lock(connection.real_path(), db::default_lock_timeout_ns), locks(connection.real_path()),
-        store(value_of(db::SqlitePaymentStore::open(connection, write_lock))) {}
-
-  db::Connection connection;
-  db::WriteLock write_lock;
-  db::FilePaymentLocks locks;
-  db::SqlitePaymentStore store;
-};
-
 /// Counts what reaches the real store.
-class CountingStore final : public PaymentStore {
+class CountingStore final : public PassingStore {
  public:
-  CountingStore(PaymentStore& inner, unsigned& commits) : inner_(inner), commits_(commits) {}
+  CountingStore(PaymentStore& inner, unsigned& commits) : PassingStore(inner), commits_(commits) {}
   std::vector<Result<Stored>> commit(std::span<const PaymentWrites> tick) override {
     ++commits_;
-    return inner_.commit(tick);
-  }
-  Result<HashState> find(const PaymentHash& hash) override { return inner_.find(hash); }
-  Result<std::optional<Payment>> load(PaymentIndex index) override { return inner_.load(index); }
-  Result<std::vector<PaymentIndex>> fetch_in_flight(PaymentIndex after, std::size_t limit) override {
-    return inner_.fetch_in_flight(after, limit);
+    return PassingStore::commit(tick);
   }
   Result<std::vector<PastResult>> recent_results(std::size_t most) override {
     ++results_read;
-    return inner_.recent_results(most);
+    return PassingStore::recent_results(most);
   }
-  Result<StoreTrace> trace_at(const SwitchKey& here) override { return inner_.trace_at(here); }
-  Result<bool> accounts_for(AttemptId id) override { return inner_.accounts_for(id); }
-  Result<std::uint64_t> change_counter() override { return inner_.change_counter(); }
-  void spool(const AttemptKey& key, const Preimage& preimage) noexcept override { inner_.spool(key, preimage); }
 
   unsigned results_read = 0;
 
  private:
-  PaymentStore& inner_;
   unsigned& commits_;
 };
 

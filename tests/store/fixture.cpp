@@ -9,40 +9,8 @@
 
 namespace paytower::test {
 
-Preimage preimage_of(std::uint64_t number) {
-  std::array<std::uint8_t, 8> seed{};
-  for (std::uint8_t& byte : seed) {
-    byte = static_cast<std::uint8_t>(number);
-    number >>= 8;
-  }
-  return Preimage{sha256(seed).bytes};
-}
-
-PublicKey key_of(std::uint8_t number) {
-  PublicKey key;
-  key.bytes.fill(number);
-  key.bytes[0] = 2;
-  return key;
-}
-
-Route route_of(std::uint64_t channel) {
-  Route route;
-  route.hops.push_back(Hop{ShortChannelId{channel}, 0, key_of(1), Msat::of(251'000), 60});
-  route.hops.push_back(Hop{ShortChannelId{channel + 1}, 1, key_of(2), Msat::of(250'500), 40});
-  route.hops.push_back(Hop{ShortChannelId{channel + 2}, 0, key_of(3), Msat::of(250'000), 18});
-  return route;
-}
-
 PaymentRequest request_of(std::uint64_t number) {
-  PaymentRequest request;
-  request.hash = hash_of(preimage_of(number));
-  request.demand.destination = key_of(3);
-  request.demand.amount = Msat::of(250'000);
-  request.demand.fee_limit = Msat::of(5'000);
-  request.created = after(static_cast<std::int64_t>(number));
-  request.deadline = after(static_cast<std::int64_t>(number) + 60);
-  request.invoice = "lnbcrt2500n1" + std::to_string(number);
-  return request;
+  return request_at(after(static_cast<std::int64_t>(number)), number, 60);
 }
 
 Attempt attempt_of(std::uint64_t id, std::uint32_t part) {
@@ -138,6 +106,15 @@ Payment Store::assumed_failed(std::uint64_t number) {
   must(payment, {CloseAttempt{first_attempt(number), Failure{FailureCode::assumed_failed, {}, {}, {}, {}}, at},
                  FailPayment{FailureReason::error, at}});
   return payment;
+}
+
+void Store::one_of_each() {
+  initiated(1);
+  in_flight(2);
+  paid(3);
+  failed(4);
+  written_off(5);
+  assumed_failed(6);
 }
 
 std::unique_ptr<SQLite::Database> raw(const std::string& path) {

@@ -13,7 +13,6 @@
 
 #include <SQLiteCpp/Database.h>
 
-#include "core/base/hash.h"
 #include "core/base/refuse.h"
 #include "core/payment/lifecycle.h"
 #include "db/payments/admin.h"
@@ -22,6 +21,7 @@
 #include "db/sqlite/connection.h"
 #include "db/sqlite/locks.h"
 #include "tests/driver/temp_folder.h"
+#include "tests/support/made_payment.h"
 
 namespace paytower::test {
 
@@ -29,10 +29,6 @@ inline constexpr UnixNs day_one{1'700'000'000'000'000'000};
 inline constexpr UnixNs after(std::int64_t seconds) { return UnixNs{day_one.value + seconds * ns_per_second}; }
 inline const db::Operator alice{"alice", after(1'000)};
 
-/// A different preimage for every number; its hash looks random.
-[[nodiscard]] Preimage preimage_of(std::uint64_t number);
-[[nodiscard]] PublicKey key_of(std::uint8_t number);
-[[nodiscard]] Route route_of(std::uint64_t channel);
 [[nodiscard]] PaymentRequest request_of(std::uint64_t number);
 [[nodiscard]] Attempt attempt_of(std::uint64_t id, std::uint32_t part = 0);
 [[nodiscard]] Failure some_failure();
@@ -65,6 +61,8 @@ struct Store {
   Payment failed(std::uint64_t number);
   Payment written_off(std::uint64_t number);
   Payment assumed_failed(std::uint64_t number);
+  /// 1 initiated, 2 in flight, 3 paid, 4 failed, 5 written off, 6 assumed failed.
+  void one_of_each();
 };
 
 [[nodiscard]] inline AttemptKey own_key(std::uint64_t number, std::uint64_t id, std::uint32_t part = 0) {
