@@ -18,6 +18,28 @@ void expect_up_to_send(World& world, std::uint64_t channel = 1) {
   world.node.expect("route", route(channel));
 }
 
+/// What is handed over is accepted, and this comes of it.
+void expect_up_to_answer(World& world, const ScriptedSwitch::Reply& answer, std::uint64_t channel = 1) {
+  expect_up_to_send(world, channel);
+  world.node.expect("send", accepted());
+  world.node.expect("query", answer);
+}
+
+/// The next hand-over pays.
+void expect_paid(World& world) {
+  world.node.expect("send", accepted());
+  world.node.expect("query", settled());
+}
+
+/// A row of another user of the node.
+SwitchRow another_wallets(RowState state) {
+  SwitchRow row;
+  row.id = AttemptId{1};
+  row.state = state;
+  row.label = "another wallet";
+  return row;
+}
+
 const Log up_to_send = {"identify", "look", "route", "init+register", "send"};
 
 Log operator+(Log left, const Log& right) {
@@ -29,9 +51,7 @@ Log operator+(Log left, const Log& right) {
 
 TEST_CASE("step script: success") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_up_to_answer(world, settled());
   const auto result = world.send();
   CHECK(result.end == DriveEnd::ended);
   CHECK(result.payment->status() == PaymentStatus::succeeded);
@@ -44,9 +64,7 @@ TEST_CASE("step script: success") {
 
 TEST_CASE("the observer is told four times a second what is driven, as long as nothing else happens") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", nothing());
+  expect_up_to_answer(world, nothing());
   world.options.wait_ns = 10 * ns_per_second;
   CHECK(world.send().end == DriveEnd::open);
   CHECK(world.observer.told_driving >= 38);
@@ -59,9 +77,7 @@ TEST_CASE("a read that the store refuses ends the run with its words, and nothin
   for (unsigned which = 0; which < std::size(steps_before); ++which) {
     CAPTURE(which);
     World world;
-    expect_up_to_send(world);
-    world.node.expect("send", accepted());
-    world.node.expect("query", nothing());
+    expect_up_to_answer(world, nothing());
     world.recording->refuse_read = which;
     CHECK_THROWS_WITH_AS((void)world.send(), "another program holds the database", RefusalError);
     CHECK(world.log.size() == steps_before[which]);
@@ -73,13 +89,10 @@ TEST_CASE("a read that the store refuses ends the run with its words, and nothin
 
 TEST_CASE("step script: failure, then success on another route") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  expect_up_to_answer(world, failed(FailureCode::temporary_channel_failure, 1));
   world.node.expect("look", shows_row(RowState::failed));
   world.node.expect("route", route(10));
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_paid(world);
   const auto result = world.send();
   CHECK(result.payment->status() == PaymentStatus::succeeded);
   REQUIRE(result.payment->attempts.size() == 2);
@@ -92,9 +105,7 @@ TEST_CASE("step script: failure, then success on another route") {
 
 TEST_CASE("M1: no route is said only by a question without advice") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  expect_up_to_answer(world, failed(FailureCode::temporary_channel_failure, 1));
   world.node.expect("look", shows_row(RowState::failed));
   bool with_advice = false;
   world.node.expect("route", [&](ScriptedSwitch& node) {
@@ -104,8 +115,7 @@ TEST_CASE("M1: no route is said only by a question without advice") {
     return std::vector<SwitchEvent>{none};
   });
   world.node.expect("route", route(10));
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_paid(world);
   CHECK(world.send().payment->status() == PaymentStatus::succeeded);
   CHECK(with_advice);
   CHECK(world.node.last_question.memory == nullptr);
@@ -114,17 +124,14 @@ TEST_CASE("M1: no route is said only by a question without advice") {
 
 TEST_CASE("M5: results are read once, when the first route is asked for") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  expect_up_to_answer(world, failed(FailureCode::temporary_channel_failure, 1));
   world.node.expect("look", shows_row(RowState::failed));
   world.node.expect("route", [](ScriptedSwitch& node) {
     // Learned from the failure a moment ago, not read from the store.
     CHECK(node.last_question.memory->bounds({ShortChannelId{2}, 1})->failed == Msat::of(250'000));
     return std::vector<SwitchEvent>{routes_answer(node.last_question.ticket, {simple_route(10)})};
   });
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_paid(world);
   CHECK(world.send().payment->status() == PaymentStatus::succeeded);
   CHECK(world.results_read() == 1);
 }
@@ -132,13 +139,10 @@ TEST_CASE("M5: results are read once, when the first route is asked for") {
 TEST_CASE("M6: without memory no result is read and no advice is asked for") {
   World world;
   world.options.use_memory = false;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  expect_up_to_answer(world, failed(FailureCode::temporary_channel_failure, 1));
   world.node.expect("look", shows_row(RowState::failed));
   world.node.expect("route", route(10));
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_paid(world);
   CHECK(world.send().payment->status() == PaymentStatus::succeeded);
   CHECK(world.results_read() == 0);
   CHECK(world.node.last_question.memory == nullptr);
@@ -151,8 +155,7 @@ TEST_CASE("step script: local refusal of the only copy, then success") {
   world.node.expect("send", not_sent());
   world.node.expect("look", quiet());
   world.node.expect("route", route(10));
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_paid(world);
   const auto result = world.send();
   CHECK(result.payment->status() == PaymentStatus::succeeded);
   CHECK(world.log == up_to_send + Log{"fail-attempt", "look", "route", "register", "send", "query", "settle+succeed"});
@@ -160,9 +163,7 @@ TEST_CASE("step script: local refusal of the only copy, then success") {
 
 TEST_CASE("step script: failure with one route") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+  expect_up_to_answer(world, failed(FailureCode::temporary_channel_failure, 1));
   world.node.expect("look", shows_row(RowState::failed));
   world.node.expect("route", no_route());
   world.node.expect("look", shows_row(RowState::failed));
@@ -216,9 +217,7 @@ TEST_CASE("step script: why there is no route reaches whoever asked, also behind
     world.node.expect("look", quiet());
   }
   SUBCASE("behind a failed attempt") {
-    expect_up_to_send(world);
-    world.node.expect("send", accepted());
-    world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+    expect_up_to_answer(world, failed(FailureCode::temporary_channel_failure, 1));
     world.node.expect("look", shows_row(RowState::failed));
     world.node.expect("route", poor);
     world.node.expect("look", shows_row(RowState::failed));
@@ -254,9 +253,7 @@ TEST_CASE("step script: the re-send is refused after each step") {
 
 TEST_CASE("step script: restart with a result waiting") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", crash());
+  expect_up_to_answer(world, crash());
   CHECK_THROWS_AS((void)world.send(), Crash);
 
   SUBCASE("still in flight: asked again, and settled") {
@@ -280,8 +277,7 @@ TEST_CASE("step script: restart with a result waiting") {
                       shows_row(RowState::failed, Failure{FailureCode::temporary_channel_failure, 1, {}, {}, {}}));
     world.node.expect("look", shows_row(RowState::failed));
     world.node.expect("route", route(10));
-    world.node.expect("send", accepted());
-    world.node.expect("query", settled());
+    expect_paid(world);
     world.log.clear();
     CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
     CHECK(world.node.last_question.demand.fee_limit == Msat::of(5'000));
@@ -291,8 +287,7 @@ TEST_CASE("step script: restart with a result waiting") {
   SUBCASE("never arrived: the same attempt goes out again, same id, same arguments (R4)") {
     world.node.expect("identify", identity());
     world.node.expect("look", quiet());
-    world.node.expect("send", accepted());
-    world.node.expect("query", settled());
+    expect_paid(world);
     world.log.clear();
     CHECK(world.resume().payment->status() == PaymentStatus::succeeded);
     REQUIRE(world.node.handovers.size() == 2);
@@ -379,17 +374,13 @@ TEST_CASE("step script: restart with a result waiting") {
 
 TEST_CASE("step script: re-send after a permanent failure keeps the earlier try") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", failed(FailureCode::incorrect_or_unknown_payment_details, 2));
+  expect_up_to_answer(world, failed(FailureCode::incorrect_or_unknown_payment_details, 2));
   world.node.expect("look", shows_row(RowState::failed));
   const auto first = world.send();
   CHECK(first.payment->fail_reason == FailureReason::incorrect_payment_details);
   CHECK(world.log == up_to_send + Log{"query", "fail-attempt+set-stop", "look", "fail"});
 
-  expect_up_to_send(world, 10);
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_up_to_answer(world, settled(), 10);
   const auto second = world.send();
   CHECK(second.payment->status() == PaymentStatus::succeeded);
   CHECK(first.payment->index < second.payment->index);
@@ -405,13 +396,10 @@ TEST_CASE("the process dies before and after every commit: the next one ends the
       World world;
       (before ? world.recording->crash_before_commit : world.recording->crash_after_commit) =
           before ? commit : commit + 1;
-      expect_up_to_send(world);
-      world.node.expect("send", accepted());
-      world.node.expect("query", failed(FailureCode::temporary_channel_failure, 1));
+      expect_up_to_answer(world, failed(FailureCode::temporary_channel_failure, 1));
       world.node.expect("look", shows_row(RowState::failed));
       world.node.expect("route", route(10));
-      world.node.expect("send", accepted());
-      world.node.expect("query", settled());
+      expect_paid(world);
       CHECK_THROWS_AS((void)world.send(), Crash);
       world.check_one_open_attempt_at_most();
     }
@@ -485,8 +473,7 @@ TEST_CASE("another run of the node gets a copy only after that was recorded") {
   cln::NodeLists restarted = quiet_look();
   restarted.run = "8:200:boot";
   world.node.expect("look", shows(restarted));
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_paid(world);
   const auto result = world.send();
   CHECK(result.payment->status() == PaymentStatus::succeeded);
   CHECK(result.payment->attempts[0].switch_run == "8:200:boot");
@@ -502,9 +489,7 @@ TEST_CASE("a switch that is there is asked again, also before anything is record
   world.node.expect("identify", identity());
   world.node.expect("look", quiet());
   world.node.expect("route", lost_again());
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_up_to_answer(world, settled());
   const auto result = world.send();
   CHECK(result.payment->status() == PaymentStatus::succeeded);
   CHECK(world.node.handovers.size() == 1);
@@ -533,9 +518,7 @@ TEST_CASE("a hand-over that nobody answers is looked for") {
 TEST_CASE("--wait ends the command, not the payment") {
   World world;
   world.options.wait_ns = 3 * ns_per_second;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", nothing());
+  expect_up_to_answer(world, nothing());
   const auto result = world.send();
   CHECK(result.end == DriveEnd::open);
   CHECK(result.payment->status() == PaymentStatus::in_flight);
@@ -554,9 +537,7 @@ TEST_CASE("--wait 0 hands over and leaves at the first answer") {
 
 TEST_CASE("a signal: no new attempt, within a second, open") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", [&world](ScriptedSwitch&) {
+  expect_up_to_answer(world, [&world](ScriptedSwitch&) {
     world.clock.signal = 2;
     return std::vector<SwitchEvent>{};
   });
@@ -568,9 +549,7 @@ TEST_CASE("a signal: no new attempt, within a second, open") {
 TEST_CASE("the deadline while an HTLC is held: a stop wish, the result still collected") {
   World world;
   world.options.wait_ns = std::nullopt;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", [](ScriptedSwitch& node) {
+  expect_up_to_answer(world, [](ScriptedSwitch& node) {
     node.later.emplace_back(90 * ns_per_second,
                             QueryAnswer{node.last_key, QueryAnswer::Kind::settled, right_preimage(), {}});
     return std::vector<SwitchEvent>{};
@@ -585,9 +564,7 @@ TEST_CASE("the deadline while an HTLC is held: a stop wish, the result still col
 TEST_CASE("the wall clock set back does not move the deadline") {
   World world;
   world.options.wait_ns = 200 * ns_per_second;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", [&world](ScriptedSwitch&) {
+  expect_up_to_answer(world, [&world](ScriptedSwitch&) {
     world.clock.wall_shift = -3'600 * ns_per_second;
     return std::vector<SwitchEvent>{};
   });
@@ -598,9 +575,7 @@ TEST_CASE("the wall clock set back does not move the deadline") {
 
 TEST_CASE("cancel from another process: no further attempt, the first reason stands") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", [&world](ScriptedSwitch& node) {
+  expect_up_to_answer(world, [&world](ScriptedSwitch& node) {
     world.cancel_from_another_process();
     return failed(FailureCode::temporary_channel_failure, 1)(node);
   });
@@ -617,10 +592,7 @@ TEST_CASE("cancel from another process: no further attempt, the first reason sta
 TEST_CASE("paid by another user of the node before the first hand-over: refused, and recorded with its proof") {
   World world;
   cln::NodeLists paid = quiet_look();
-  SwitchRow row;
-  row.id = AttemptId{1};
-  row.state = RowState::complete;
-  row.label = "another wallet";
+  SwitchRow row = another_wallets(RowState::complete);
   row.preimage = right_preimage();
   row.amount = Msat::of(250'000);
   row.amount_sent = Msat::of(251'000);
@@ -638,10 +610,7 @@ TEST_CASE("paid by another user of the node before the first hand-over: refused,
 TEST_CASE("pending by another user of the node: refused, nothing recorded") {
   World world;
   cln::NodeLists held = quiet_look();
-  SwitchRow row;
-  row.id = AttemptId{1};
-  row.label = "another wallet";
-  held.rows.push_back(row);
+  held.rows.push_back(another_wallets(RowState::pending));
   world.node.expect("identify", identity());
   world.node.expect("look", shows(held));
   const auto result = world.send();
@@ -653,14 +622,9 @@ TEST_CASE("pending by another user of the node: refused, nothing recorded") {
 TEST_CASE("FAILED waits for another user of the node who holds the hash, and yields to one who paid it") {
   World world;
   world.options.wait_ns = 30 * ns_per_second;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", failed(FailureCode::incorrect_or_unknown_payment_details, 2));
+  expect_up_to_answer(world, failed(FailureCode::incorrect_or_unknown_payment_details, 2));
   cln::NodeLists held = quiet_look();
-  SwitchRow row;
-  row.id = AttemptId{1};
-  row.label = "another wallet";
-  held.rows.push_back(row);
+  held.rows.push_back(another_wallets(RowState::pending));
   world.node.expect("look", shows(held));
   SUBCASE("they fail: FAILED") {
     held.rows.front().state = RowState::failed;
@@ -682,9 +646,7 @@ TEST_CASE("FAILED waits for another user of the node who holds the hash, and yie
 TEST_CASE("R7: a wrong preimage settles nothing") {
   World world;
   world.options.wait_ns = 5 * ns_per_second;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", [](ScriptedSwitch& node) {
+  expect_up_to_answer(world, [](ScriptedSwitch& node) {
     return std::vector<SwitchEvent>{QueryAnswer{node.last_key, QueryAnswer::Kind::settled, wrong_preimage(), {}}};
   });
   world.node.expect("look", shows_row(RowState::pending));
@@ -698,9 +660,7 @@ TEST_CASE("R7: a wrong preimage settles nothing") {
 
 TEST_CASE("--idempotent: paid before with the same parameters is paid, with others it is refused") {
   World world;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", settled());
+  expect_up_to_answer(world, settled());
   CHECK(world.send().end == DriveEnd::ended);
   CHECK(world.send_without_switch().error->code == Errc::already_paid);
   const auto same = world.send_without_switch(true);
@@ -725,9 +685,7 @@ TEST_CASE("--idempotent joins what is open") {
 TEST_CASE("max attempts are counted over all resumes together") {
   World world;
   world.request.max_attempts = 2;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", crash());
+  expect_up_to_answer(world, crash());
   CHECK_THROWS_AS((void)world.send(), Crash);
   world.node.expect("identify", identity());
   world.node.expect("look",
@@ -759,9 +717,7 @@ TEST_CASE("a route that breaks a limit or repeats what failed is not taken") {
 TEST_CASE("two tries of a hash share a look that reaches back to the older one's marks") {
   World world;
   world.options.wait_ns = ns_per_second;
-  expect_up_to_send(world);
-  world.node.expect("send", accepted());
-  world.node.expect("query", nothing());
+  expect_up_to_answer(world, nothing());
   CHECK(world.send().end == DriveEnd::open);
   world.say_from_another_process(OperatorAssumesFailed{});  // marked as failed by hand, and watched from now on
   cln::NodeLists later = quiet_look();

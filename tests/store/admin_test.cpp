@@ -46,16 +46,6 @@ DeleteReport remove_as_planned(Store& store, const DeleteRequest& request) {
   return done;
 }
 
-/// 1 initiated, 2 in flight, 3 paid, 4 failed, 5 unknown, 6 watched.
-void fill_with_ends(Store& store) {
-  store.initiated(1);
-  store.in_flight(2);
-  store.paid(3);
-  store.failed(4);
-  store.written_off(5);
-  store.assumed_failed(6);
-}
-
 Errc init_again(Store& store, std::uint64_t number) {
   Payment payment;
   payment.request = request_of(number);
@@ -75,7 +65,7 @@ std::vector<int> words(Store& store) {
 TEST_CASE("delete by hash: what is open or watched stays, what is paid leaves a guard") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill_with_ends(store);
+  store.one_of_each();
   const DeleteReport report = remove_as_planned(store, named({1, 2, 3, 4, 5, 6, 7}));
   CHECK(report.deleted == 3);
   CHECK(report.deleted_htlcs == 3);
@@ -117,7 +107,7 @@ TEST_CASE("the guard of a paid payment keeps the hash of its secret, not the sec
 TEST_CASE("delete --all: the failed ones; with include_non_failed all that ended; by age of the end") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill_with_ends(store);
+  store.one_of_each();
   store.failed(14);
   DeleteRequest request;
   request.ended_before = after(44);  // 14 ended at 44
@@ -150,7 +140,7 @@ TEST_CASE("a named payment that ended too recently is told") {
 TEST_CASE("failed attempts only: payments, proofs and watched ones stay") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill_with_ends(store);
+  store.one_of_each();
   Payment retried = store.in_flight(7);
   store.must(retried, {FailAttempt{first_attempt(7), some_failure(), after(9)}});
   store.must(retried, {RegisterAttempt{attempt_of(72)}});
@@ -174,7 +164,7 @@ TEST_CASE("failed attempts only: payments, proofs and watched ones stay") {
 TEST_CASE("--forget drops the guard too, by a word that is written down") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill_with_ends(store);
+  store.one_of_each();
   DeleteRequest request = named({3});
   request.forget = true;
   CHECK(remove_as_planned(store, request).forgotten == 1);
@@ -382,7 +372,7 @@ TEST_CASE("a backup never overwrites, and leaves nothing half done") {
 TEST_CASE("check counts what is open for each switch, and finds what is wrong") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  fill_with_ends(store);
+  store.one_of_each();
   db::CheckReport report = value_of(store.admin.check());
   CHECK(report.problems.empty());
   CHECK(report.payments == 6);

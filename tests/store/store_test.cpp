@@ -248,12 +248,7 @@ TEST_CASE("marks are stored up to 96 bytes, and no attempt with more is register
 TEST_CASE("InitPayment is refused while the hash is open, paid, unknown or guarded, and only then") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  store.initiated(1);
-  store.in_flight(2);
-  store.paid(3);
-  store.failed(4);
-  store.written_off(5);
-  store.assumed_failed(6);
+  store.one_of_each();
   store.paid(7);
   db::DeleteRequest all;
   all.hashes = {request_of(7).hash};
@@ -393,12 +388,7 @@ TEST_CASE("acceptance goes along with whatever is written next") {
 TEST_CASE("fetch_in_flight: what is unfinished, unresolved or watched, ascending, in pages") {
   const TempFolder folder;
   Store store(folder.file("p"));
-  store.initiated(1);
-  store.in_flight(2);
-  store.paid(3);
-  store.failed(4);
-  store.written_off(5);
-  store.assumed_failed(6);
+  store.one_of_each();
   Payment both = store.initiated(7);  // paid, with another part open
   Attempt half = attempt_of(71, 1);
   half.amount = Msat::of(125'000);
