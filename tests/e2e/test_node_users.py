@@ -353,15 +353,15 @@ class OddNode(NodeUsers):
 
     def test_a_hostile_payee(self):
         occasions = ("sendpay:1", "after-sendpay:1", "waitsendpay:1", "after-waitsendpay:1", "listhtlcs:1")
-        for manners, occasion in list(itertools.product(("settles-twice", "wrong-preimage", "no-preimage"), occasions))[::max(1, STEP // 3)]:
-            fault = f"{manners}@{occasion}"
+        for behaviour, occasion in list(itertools.product(("settles-twice", "wrong-preimage", "no-preimage"), occasions))[::max(1, STEP // 3)]:
+            fault = f"{behaviour}@{occasion}"
             with self.subTest(fault=fault):
                 invoice = self.invoice("100sat", "--hold", "200ms")
                 payment_hash = self.hash_of(invoice)
                 self.start(fault + ",drop-reply@sendpay:1")
                 self.step("send", invoice, "--yes", "--wait", "2s")
                 status = self.heal_and_judge(payment_hash, fault, wait="1s")
-                if manners != "settles-twice" and occasion in ("sendpay:1", "after-sendpay:1"):
+                if behaviour != "settles-twice" and occasion in ("sendpay:1", "after-sendpay:1"):
                     self.assertEqual(status, "IN_FLIGHT")
                 self.assertIn(self.run_it("send", invoice, "--yes").code, (harness.REFUSED, harness.UNKNOWN))
                 self.assertLessEqual(len(self.ledger(payment_hash)), 1)
