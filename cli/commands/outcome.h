@@ -23,7 +23,8 @@ inline constexpr const char* still_pending_words =
 /// For a live line over one payment, which is waited for `wait_ns` from now on.
 [[nodiscard]] ConsoleObserver::Words waiting_words(Session& session, const std::optional<std::int64_t>& wait_ns);
 
-/// Why the limits of the config file keep this payment from beginning; the store says the same when it would record it.
+/// The refusal if a limit of the config file forbids to begin this payment. The store checks the same limits again when
+/// it records the payment.
 [[nodiscard]] std::optional<Error> over_limits(Session& session, Database* database, const SpendingLimits& allowed,
                                                const PaymentRequest& wanted);
 

@@ -60,8 +60,8 @@ class Output {
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
 
-  /// Adds to the result as it is; REQUIRES: untrusted parts went through printable() or JSON. Written at flush(), or
-  /// when much has gathered. Throws OutputError.
+  /// Appends `text`, unchanged, to what goes to stdout. REQUIRES: untrusted parts are escaped, by printable() or as
+  /// JSON. Written at flush(), or when much has gathered. Throws OutputError.
   void result(std::string_view text);
   /// The same with the end of a line behind it.
   void line(std::string_view text);

@@ -16,15 +16,15 @@ namespace paytower::cli {
 /// paragraph with a line end. `why_open`: as a look showed it; nothing if nobody has looked.
 [[nodiscard]] std::string outcome_text(const Payment& payment, const WhyOpen& why_open = {});
 
+/// outcome_text() on one line, for `resume` with several payments: "3f9c...  SUCCEEDED  250 sat".
+[[nodiscard]] std::string outcome_line(const Payment& payment, const Output& output);
+
 /// What may be done with a payment that has failed for certain, behind "Nothing is in flight": "; it is safe to pay
 /// again.", or that its invoice has expired.
 [[nodiscard]] std::string again_words(const Payment& payment, UnixNs now);
 
 /// Who keeps the payment hash busy at the node, and until when, without an end. Empty where there is nothing to say.
 [[nodiscard]] std::string blocker_text(Blocker blocker);
-
-/// The same on one line, for `resume` with several: "3f9c...  SUCCEEDED  250 sat".
-[[nodiscard]] std::string outcome_line(const Payment& payment, const Output& output);
 
 /// The exit code of a call about exactly this payment: 0 paid, 3 failed, 4 anything else.
 [[nodiscard]] ExitCode exit_code_of(const Payment& payment);

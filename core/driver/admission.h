@@ -16,7 +16,8 @@ struct Admission {
   bool idempotent = false;
   std::uint64_t tag = 0;
   std::optional<Error> objection;  ///< see Submission
-  /// See Submission. Set at the latest when somebody else held the lock.
+  /// The newest ended try that was known before this call waited (Submission::ended_before). With `idempotent`, the
+  /// driver reads it from the store when somebody else holds the lock, if the caller gave none.
   std::optional<PaymentIndex> ended_before;
   std::optional<MonoNs> retry_at;  ///< somebody else held the lock; try again then
   bool had_turn = false;           ///< it gave up its place while the switch was still working on it

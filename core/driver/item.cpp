@@ -76,6 +76,7 @@ bool holds(const std::vector<AttemptKey>& keys, const AttemptKey& key) {
 }
 
 /// An orphan that every look for 45 s has shown is proven. If a look does not show it, the time starts again.
+/// The Pending event of a proven one becomes Orphaned.
 void prove_orphans(Item& item, LookFinding& finding, MonoNs asked, MonoNs now) {
   for (HandoverRecord& record : item.handovers) {
     if (!holds(finding.orphans, record.key)) record.orphan_since.reset();

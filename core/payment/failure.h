@@ -47,9 +47,9 @@ enum class FailureCode : std::uint32_t {
   written_off = 0x10006,     ///< written off by the operator (closed, never payable)
   preimage_lost = 0x10007,   ///< settled, but the preimage is lost (closed, never payable)
   unknown_code = 0x10008,    ///< failed for certain with a code that BOLT 4 does not name
+  channel_full = 0x10009,    ///< our own channel takes no more HTLCs until one in it has ended
   not_executed = 0x1000a,    ///< its time to be executed is over, and the switch has not executed it
   erased = 0x1000b,          ///< failed for certain, but the switch has erased the reason
-  channel_full = 0x10009,    ///< our own channel takes no more HTLCs until one in it has ended
   /// As unknown_code, and marked as permanent by the node that failed it (BOLT 4's PERM bit).
   unknown_permanent = 0x14008,
 };

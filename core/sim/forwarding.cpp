@@ -96,7 +96,8 @@ void arrive(LedgerTx& tx, Forwarding& forwarding, const Handover& handover, cons
   forwarding.hold = invoice->hold;
 }
 
-/// The node at `at_hop` reads its layer of the onion. Nothing: the layer is for this node, and it forwards.
+/// Node `at_hop` forwards the HTLC over its next channel and locks the amount there. Returns the failure with which it
+/// refuses; nullopt if it has forwarded.
 std::optional<Failure> forward(LedgerTx& tx, const Route& route, std::uint32_t at_hop) {
   const Hop& in = route.hops[at_hop - 1];
   const Hop& out = route.hops[at_hop];

@@ -231,7 +231,8 @@ migrations::StepReport fill_from_lnd(SQLite::Database& database, const lnd::Sour
                                      const MigrateProgress& progress) {
   migrations::StepReport report;
   payment_file().register_functions(database);
-  // Nobody reads it before it is complete, and then it is synced: the journal is only there to start again.
+  // Not synced here: nobody reads the file before it is complete, and then PartialFile::publish syncs it. The rollback
+  // journal stays on, because fill_newer may roll back and begin again.
   for (const char* pragma : {"PRAGMA page_size = 4096", "PRAGMA auto_vacuum = INCREMENTAL", "PRAGMA synchronous = OFF",
                              "PRAGMA recursive_triggers = ON"}) {
     database.exec(pragma);

@@ -1,4 +1,4 @@
-// Reads and writes the places of the spool.
+// Reads and writes the slots of the spool.
 #include "db/payments/spool.h"
 
 #include <algorithm>
@@ -25,7 +25,8 @@ constexpr std::size_t spool_bytes = 64 * 1'024;
 constexpr std::size_t slot_bytes = 128;
 constexpr std::size_t slots = spool_bytes / slot_bytes;
 using Magic = std::array<std::uint8_t, 8>;
-/// A place: magic, hash (32), id (8), preimage (32), part (4), checksum. Before schema 3 there was no part.
+/// A slot, in bytes: magic (8), payment hash (32), attempt id (8), preimage (32), part (4), SHA256 of all before it
+/// (32). A slot of before schema 3 has no part, and magic_without_part.
 constexpr Magic magic = {'p', 'a', 'y', 't', 'o', 'w', 'e', '3'};
 constexpr Magic magic_without_part = {'p', 'a', 'y', 't', 'o', 'w', 'e', 'r'};
 constexpr std::size_t bytes_without_part = 8 + 32 + 8 + 32;
@@ -99,7 +100,7 @@ bool write_slot(int to, std::size_t index, const Slot& slot) noexcept {
          static_cast<ssize_t>(slot.size());
 }
 
-/// Two processes that spool at the same time must not choose the same place. Held until the descriptor is closed. If
+/// Two processes that spool at the same time must not choose the same slot. Held until the descriptor is closed. If
 /// the lock is not free within a second, the work goes on without it: a preimage that is not written is certainly lost.
 void lock_spool(int file) noexcept {
   struct flock whole {};
@@ -108,7 +109,7 @@ void lock_spool(int file) noexcept {
   for (int pauses = 0; pauses < 100 && ::fcntl(file, F_OFD_SETLK, &whole) != 0; ++pauses) ::usleep(10'000);
 }
 
-bool free_place(const Slot& slot) {
+bool is_free(const Slot& slot) {
   return std::all_of(slot.begin(), slot.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
@@ -156,7 +157,7 @@ bool put_in_spool(const std::string& real_path, const SpoolEntry& entry) noexcep
   Slot slot{};
   for (std::size_t i = 0; i < slots; ++i) {
     if (!read_slot(file.get(), i, slot)) return false;
-    if (free_place(slot)) return write_slot(file.get(), i, encode(entry)) && ::fdatasync(file.get()) == 0;
+    if (is_free(slot)) return write_slot(file.get(), i, encode(entry)) && ::fdatasync(file.get()) == 0;
   }
   return false;
 }

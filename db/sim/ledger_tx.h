@@ -19,7 +19,8 @@ class SimLedgerTx final : public sim::LedgerTx {
  public:
   explicit SimLedgerTx(Connection& connection) : connection_(connection) {}
 
-  /// Reads the numbers: every transaction needs some, and there are few.
+  /// Reads all numbers (sim::Number: height, counters, ...) and forgets what the last transaction read. Every
+  /// transaction needs some, and there are few.
   void begin();
   /// Writes the numbers and balances that have changed. REQUIRES: inside the transaction of `begin`.
   void store_changes();

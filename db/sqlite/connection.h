@@ -43,7 +43,7 @@ inline constexpr int busy_timeout_ms = 5'000;  ///< SQLite's own wait for a file
 inline constexpr std::int64_t default_lock_timeout_ns = 30 * ns_per_second;
 
 struct OpenOptions {
-  /// How long to wait for the write lock while the file is being made.
+  /// How long to wait for the write lock: to make a file that is not there, or until another process has made it.
   std::int64_t lock_timeout_ns = default_lock_timeout_ns;
   /// For `migrate`: the caller handles the schema version; with read_only, any journal mode too.
   bool any_version = false;

@@ -433,8 +433,8 @@ bool within_demand(const std::vector<sim::OracleEntry>& entries, const RouteDema
   return true;
 }
 
-/// True if the parts of each round make the payment's amount, from their first commit on. A replacement adds to that
-/// sum.
+/// True if the attempts of each own round together carry at least the payment's amount. Called for every stored state,
+/// so a round that was stored in pieces is found. More is allowed: a part that replaces a failed one counts beside it.
 bool whole_rounds(const Payment& payment) {
   std::map<AttemptId, std::uint64_t> rounds;
   for (const Attempt& attempt : payment.attempts) {

@@ -125,7 +125,8 @@ class SmallNode {
   std::vector<Made> made_;
 };
 
-/// One process of ours: writes a step of the script for each question.
+/// The switch that one simulated run of paytower sees. For each question it adds SmallNode's answer to the script, then
+/// asks the ScriptedSwitch. It ends with that run; SmallNode stays.
 class ScriptWriter final : public Switch {
  public:
   ScriptWriter(SmallNode& node, VirtualClock& clock) : node_(node), clock_(clock), script_(clock, log_) {}

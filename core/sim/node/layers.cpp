@@ -287,8 +287,8 @@ RpcOutcome RpcNode::getroutes(Turn& turn, const Params& params) {
   const std::uint32_t most = params.u32("maxparts").value_or(usual_parts);
   if (most == 0) params.refuse("maxparts", "should be at least 1");
   const OwnBalances balances = own_balances(turn.tx);
-  // What a layer knows about a channel bounds what a set may send over it, as in the real node. For a single part it is
-  // only advice (M1).
+  // With several parts, an amount that a layer says a channel did not carry bounds what all routes together send over
+  // it, as in the real node. With one part it is only advice (M1), and not used here.
   const Room left = room(turn.tx, layers, most > 1);
   const Graph& known = graph(turn.tx);
   const auto find = [&] { return find_set(known, balances, question, most, left); };

@@ -24,8 +24,8 @@ class RpcServer {
   RpcServer& operator=(RpcServer&&) = delete;
 
   /// Serves until the clock's stop signal or a client's `stop`. The caller must have blocked the stop signals (they are
-  /// let in while this waits). On leaving, requests that still wait get no answer, as with the real node. Refused as
-  /// open(), where it has to listen again.
+  /// let in while this waits). On leaving, requests that still wait get no answer, as with the real node. Refused like
+  /// open(), if it cannot listen again after a fault that closed the socket.
   [[nodiscard]] Result<std::monostate> run();
 
  private:

@@ -32,7 +32,7 @@ class OpenFile {
 /// there. The lock ends with the process, so what a killed one left behind is known to be outdated.
 class ListeningSocket {
  public:
-  /// Locks and listens. Throws the refusals of RpcServer::open.
+  /// Locks and listens. Throws SwitchError, and refuses what RpcServer::open returns as an error.
   explicit ListeningSocket(std::string path);
   /// Removes the socket file, unless somebody else's is there by now.
   ~ListeningSocket();

@@ -59,7 +59,8 @@ Failure failure_of(const RpcError& error) {
   return failure;
 }
 
-/// What the onion itself said, no longer than its payload can be.
+/// The failure message from the onion (`raw_message`, hex), decoded. Empty if it is missing, not hex, or longer than an
+/// onion's payload can be.
 Bytes raw_message(const json& data) {
   constexpr std::size_t most_digits = 2 * 65'536;
   const auto digits = text(data, "raw_message");

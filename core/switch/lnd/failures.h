@@ -19,7 +19,7 @@ namespace paytower::lnd {
 [[nodiscard]] Failure read_failure(const nlohmann::json& failure);
 
 /// BOLT 4's failure message as the failing node sent it, with the signed channel_update, put together again from lnd's
-/// fields. Empty for a code that carries none, or if a field is missing or too large.
+/// fields. Empty for a code that comes without a channel_update, or if a field is missing or too large.
 [[nodiscard]] Bytes failure_message(const nlohmann::json& failure);
 
 }  // namespace paytower::lnd

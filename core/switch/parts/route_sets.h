@@ -34,7 +34,8 @@ struct EntryAmount {
   std::uint32_t parts = 1;
   Msat amount;
 };
-/// At most `most` parts, or fewer if the fees on the hint alone would break the limit. Nothing if that leaves only one.
+/// The largest number of parts, from `most` down to 2, whose fees on the hint stay within the fee limit, and what these
+/// parts bring to its entry. nullopt if not even two parts do.
 [[nodiscard]] std::optional<EntryAmount> amount_at_entry(const RouteHint& hint, const RouteQuestion& question,
                                                          const PublicKey& own, std::uint32_t most);
 

@@ -56,8 +56,8 @@ class RestClient {
   /// For TCP and TLS together; lnd's own machine needs a millisecond or two.
   static constexpr std::int64_t connect_patience_ns = 10 * ns_per_second;
 
-  /// `certificate_file`: PEM; the node must show exactly one of its certificates (tls_socket.cpp:is_pinned). The clock
-  /// must outlive this.
+  /// `certificate_file`: PEM. The node must show one of the certificates in it, byte for byte
+  /// (tls_socket.cpp:is_pinned). The clock must outlive this.
   RestClient(std::string host, std::uint16_t port, std::string certificate_file, Clock& clock);
   ~RestClient();  ///< reports nothing
   RestClient(const RestClient&) = delete;

@@ -307,7 +307,8 @@ KvPayment decode_duplicate(const BucketEntry& top, const PaymentHash& hash, std:
   return payment;
 }
 
-/// It contains a settlement, right or wrong; if it cannot be taken apart, it may contain one.
+/// True if the row holds a settlement, whether its preimage is right or wrong. True as well if the row cannot be
+/// decoded: it may hold one.
 bool holds_preimage(const BucketEntry& entry, std::string_view table, SqlColumns columns) {
   try {
     return Row(entry, table, columns).has("settle_preimage");
