@@ -16,7 +16,7 @@ from records import Refused
 from rest import Call, Stream
 
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 409: "Conflict", 500: "Internal Server Error", 501: "Not Implemented",
-           503: "Service Unavailable"}
+           499: "status code 499", 503: "Service Unavailable"}
 UNBUFFERED = 2048  # a longer answer is sent in chunks, without its length
 BIG = 2 << 20
 
@@ -45,6 +45,30 @@ def chunk(data):
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
+class Reader(asyncio.StreamReader):
+    """Knows at once that its client says no more, also while something that it has said is not read yet."""
+
+    def __init__(self, limit):
+        super().__init__(limit)
+        self.ended = asyncio.Event()
+
+    def feed_eof(self):
+        super().feed_eof()
+        self.ended.set()
+
+
+class Conversation(asyncio.StreamReaderProtocol):
+    """A connection that is still written to when its client has closed its own half, as Go's is. asyncio's TLS would close it."""
+
+    def connection_made(self, transport):
+        super().connection_made(transport)
+        transport._ssl_protocol.eof_received = self.half_closed  # asyncio has no other way to say so
+
+    def half_closed(self):
+        self._stream_reader.feed_eof()
+        return True
+
+
 class Server:
     def __init__(self, rest, injected, folder):
         self.rest, self.faults, self.folder = rest, injected, folder
@@ -58,7 +82,8 @@ class Server:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", self.port))
         self.port = sock.getsockname()[1]
-        self.listener = await asyncio.start_server(self.connected, sock=sock, ssl=context, backlog=256, limit=1 << 20)
+        self.listener = await asyncio.get_running_loop().create_server(lambda: Conversation(Reader(1 << 20), self.connected), sock=sock, ssl=context,
+                                                                       backlog=256)
 
     def close(self):
         """Closes all connections, as the kernel does when a process dies."""
@@ -110,7 +135,10 @@ class Server:
         finally:
             self.connections.pop(task, None)
             self.serving.pop(writer, None)
-            writer.close()
+            if reader.at_eof():
+                writer.transport.abort()  # no client is there to end TLS with
+            else:
+                writer.close()
 
     async def read(self, reader, connection):
         """A request that did not come whole is none: nothing is executed of it."""
@@ -145,7 +173,10 @@ class Server:
         if fault:
             await asyncio.get_running_loop().create_future()
         work = self.rest.router.spawn(self.work(call))  # the work goes on without the client
-        answer = await asyncio.shield(work)
+        if not await self.stays(reader, work):
+            answer = 499, error_body(Refused("context canceled", 1), False)
+        else:
+            answer = await asyncio.shield(work)
         fault = self.faults.of(call, faults.OF_THE_ANSWER)
         if fault:
             return await self.spoil(fault, call, answer, reader, writer)
@@ -154,6 +185,16 @@ class Server:
         writer.write(self.whole(*answer))
         await writer.drain()
         return True
+
+    @staticmethod
+    async def stays(reader, work):
+        """Whether the client is there until the end of the work. One that says no more is told that at once."""
+        left = asyncio.ensure_future(reader.ended.wait())
+        try:
+            await asyncio.wait([left, work], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            left.cancel()
+        return work.done()
 
     async def work(self, call):
         call.streams = False

@@ -90,7 +90,7 @@ def killed(peer, body, moment, **restart):
         answer = peer.ask("POST", SEND, body)[0]
     except OSError:  # http.client.RemoteDisconnected is one of them
         answer = "EOFError"
-    peer("wait", runs=runs + 1)
+    peer("wait", seconds=60, runs=runs + 1)
     return answer
 
 
@@ -192,12 +192,12 @@ class Steered(replay.Replay):
         make_invoice(self.peer, body, preimages.get(payment_hash))
         answer = killed(self.peer, body, self.MOMENTS[first, later], resume=0 if first == later else REST)
         if first == later == "SUCCEEDED ['SUCCEEDED']":
-            self.peer("wait", hash=payment_hash, status="SUCCEEDED")
+            self.peer("wait", seconds=60, hash=payment_hash, status="SUCCEEDED")
         seen = look(self.peer, payment_hash)
         self.result(n + 2, *seen)
         self.peer("resume")
         if later != "404" and not later.startswith("IN_FLIGHT"):
-            self.peer("wait", hash=payment_hash, status=later.split()[0])
+            self.peer("wait", seconds=60, hash=payment_hash, status=later.split()[0])
         at_last = look(self.peer, payment_hash)
         self.result(n + 4, *at_last)
         payee, out = "SETTLED" if payee_paid(self.peer, payment_hash) else "OPEN", self.pending(payment_hash)
