@@ -68,7 +68,8 @@ struct Failure {
   FailureCode code = FailureCode::unknown_code;
   std::optional<std::uint32_t> source_index;  ///< 0 = our node, 1 = the first peer, ...; nothing when unknown
   std::optional<ChannelDirection> channel;    ///< the erring channel, where the switch names one
-  std::optional<PublicKey> node;              ///< the erring node, where known
+  std::optional<PublicKey> node;              ///< the erring node, where known; our own, with neither source nor
+                                              ///< channel: it has other HTLCs of the hash
   std::string message{};                      ///< what the switch said: untrusted text
   auto operator<=>(const Failure&) const = default;
 };

@@ -2,6 +2,7 @@
 #include "core/payment/lifecycle.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,8 @@
 namespace paytower {
 
 namespace {
+
+constexpr std::ptrdiff_t most_refused_beside = 16;  ///< as many parts as a set has at most, if nothing else is said
 
 /// Answers one event. Reads facts, writes nothing but its decision.
 class Decider {
@@ -58,7 +61,7 @@ class Decider {
   void operator()(const RoutesReady& event) {
     if (payment_.ended_for_good()) return act(Report{});
     const auto beside = payment_.open_round();
-    if (payment_.has_open_attempt() && (beside != event.round || !set_has_time())) return;
+    if (payment_.has_open_attempt() && (beside != event.round || !set_has_time() || kept_out())) return;
     const bool kept = keeps_demands(event);
     if (payment_.stop_reason || deadline_passed() || attempts_used_up() || !kept) {
       const auto detail = kept ? detail_of(DetailCode::attempts_used_up) : limit_of(event);
@@ -376,7 +379,17 @@ class Decider {
     if (payment_.missing() != Msat{} && payment_.parts_left() > 0 && may_add_parts()) act(AskRoutes{});
   }
   [[nodiscard]] bool may_add_parts() const {
-    return !payment_.stop_reason && !payment_.ended_for_good() && !deadline_passed() && set_has_time();
+    return !payment_.stop_reason && !payment_.ended_for_good() && !deadline_passed() && set_has_time() && !kept_out();
+  }
+  /// The switch has refused part after part of this round because of other HTLCs of the hash: another user's fill lnd's
+  /// record of it. Then what is open is awaited, and a look follows.
+  [[nodiscard]] bool kept_out() const {
+    const auto refused = [this](const Attempt& attempt) {
+      return attempt.id == payment_.open_round() && attempt.outcome == AttemptOutcome::failed && attempt.failure &&
+             attempt.failure->code == FailureCode::local_refusal && attempt.failure->node &&
+             !attempt.failure->source_index && !attempt.failure->channel;
+    };
+    return std::count_if(payment_.attempts.begin(), payment_.attempts.end(), refused) >= most_refused_beside;
   }
   void set_stop(FailureReason reason, std::optional<FailureDetail> detail = {}) {
     if (!payment_.stop_reason) write(SetStop{reason, at_, std::move(detail)});  // the first reason wins

@@ -176,6 +176,39 @@ TEST_CASE("parts: nothing is added to a set of which the payee gave a part back"
   CHECK(count_of<AskRoutes>(decide(payment, {before_deadline, pending}).acts) == 1);
 }
 
+TEST_CASE("parts: a switch that refuses part after part for others of the hash is not tried again beside an open one") {
+  Payment payment = fresh_payment();
+  payment.index.value = 1;
+  payment.request.max_parts = 3;
+  payment.request.max_attempts = 84;
+  payment.request.payment_secret.emplace();
+  payment.attempts = {part_attempt(first_id, 1, 150'000, Shape::open)};
+  const auto refused = [](std::uint32_t part) {
+    Attempt attempt = part_attempt(first_id, part, 100'000, Shape::failed);
+    attempt.failure = Failure{FailureCode::local_refusal, {}, {}, node_key(9), "payment is in transition"};
+    return attempt;
+  };
+  const auto asks = [&payment] {
+    return count_of<AskRoutes>(decide(payment, {before_deadline, Pending{key_of(first_id, 1)}}).acts) == 1;
+  };
+  std::size_t times = 0;
+  for (std::uint32_t part = 2; part < 84 && asks(); ++part, ++times) payment.attempts.push_back(refused(part));
+  CHECK(times == 16);
+  payment.attempts.back().failure->source_index = 0;  // this one blames our own channel
+  CHECK(asks());
+  payment.attempts.back() = refused(90);
+  CHECK_FALSE(asks());
+  const Event ready = RoutesReady{
+      first_id, {{91, part_route(100'000)}}, SwitchKey{node_key(9), "regtest"}, cln::marks_of({20, 20, 0, 20})};
+  CHECK(decide(payment, {before_deadline, ready}).writes.empty());
+  payment.attempts.back().failure->node.reset();  // it never reached the node, which may have been gone
+  CHECK(asks());
+  CHECK(count_of<RegisterAttempt>(decide(payment, {before_deadline, ready}).writes) == 1);
+  payment.attempts.back() = refused(90);
+  for (std::size_t i = 1; i < payment.attempts.size(); ++i) payment.attempts[i].id = second_id;
+  CHECK(asks());  // they belong to an earlier round
+}
+
 TEST_CASE("R3: only the allow-list resolves an attempt") {
   for_all([](const Case& c) {
     const bool may_fail = is<Failed>(c.event) || is<NotSent>(c.event) || is<NotFound>(c.event) || is<Orphaned>(c.event);

@@ -274,6 +274,7 @@ TEST_CASE("lnd: what follows from every recorded answer to a hand-over") {
     const std::string message = text.value("message", "");
     const bool no_room = message.find("attempted value exceeds payment amount: attempted=") != std::string::npos;
     if (one.status == 500) CHECK((meaning.word == Word::not_sent) == (no_room || message == "permission denied"));
+    CHECK(meaning.hash_taken == (one.status == 409 || (one.status == 500 && no_room)));
     if (one.status != 200) continue;
     if (!mark)
       CHECK(meaning.word == Word::look);

@@ -43,20 +43,21 @@ template <std::size_t N> bool is_one_of(std::string_view words, const std::array
   return std::find(list.begin(), list.end(), words) != list.end();
 }
 
-/// Whether the route may be to blame, or someone else who is in the way.
-enum class Refusal { of_request, of_moment };
+/// Whether the route may be to blame, or lnd does not take anything now, or other HTLCs of the hash are in the way.
+enum class Refusal { of_request, of_moment, of_hash };
 
 /// Only whole sentences, as lnd v0.21 writes them: other messages begin or end the same way and mean something else.
 std::optional<Refusal> refused_at_door(std::string_view words) {
   if (words == "permission denied") return Refusal::of_request;
-  if (has_expired(words) || has_no_room(words)) return Refusal::of_moment;
+  if (has_no_room(words)) return Refusal::of_hash;
+  if (has_expired(words)) return Refusal::of_moment;
   return is_one_of(words, door_is_shut) ? std::optional(Refusal::of_moment) : std::nullopt;
 }
 
 /// The allow-list: what lnd says only before it can have made a record or an HTLC (lnd/README 3).
 std::optional<Refusal> refusal_in(int status, const RestError& error) {
   if (error.wrapped) return std::nullopt;
-  if (status == 409 && error.code == already_exists) return Refusal::of_moment;
+  if (status == 409 && error.code == already_exists) return Refusal::of_hash;
   if (status == 400 && error.code == invalid_argument) return Refusal::of_request;
   if (status == 404 && error.code == not_found && error.message == "Not Found") return Refusal::of_request;
   if (status == 501 && error.code == unimplemented) return Refusal::of_request;
@@ -83,7 +84,7 @@ SendMeaning conclude_send(int status, std::string_view body, const Mark& mark) {
   if (!refusal) return {};
   Failure failure{FailureCode::local_refusal, {}, {}, {}, kept_words(error->message)};
   if (refusal == Refusal::of_request) failure.source_index = 0;
-  return {SendMeaning::Word::not_sent, {}, std::move(failure), {}};
+  return {SendMeaning::Word::not_sent, {}, std::move(failure), {}, refusal == Refusal::of_hash};
 }
 
 RoutesMeaning conclude_routes(int status, std::string_view body, const PublicKey& own, std::uint32_t height) {

@@ -24,9 +24,10 @@ struct SendMeaning {
     look,      ///< everything else: sent, not sent, or still to be executed
   };
   Word word = Word::look;
-  Preimage preimage{};  ///< when settled
-  Failure failure{};    ///< when failed or not_sent; without a source if the route is not to blame
-  Bytes message{};      ///< when failed: BOLT 4's failure message, or empty
+  Preimage preimage{};      ///< when settled
+  Failure failure{};        ///< when failed or not_sent; without a source if the route is not to blame
+  Bytes message{};          ///< when failed: BOLT 4's failure message, or empty
+  bool hash_taken = false;  ///< when not_sent: because of other HTLCs of the hash
 };
 /// `mark`: of the request. An answer that shows another HTLC proves nothing.
 [[nodiscard]] SendMeaning conclude_send(int status, std::string_view body, const Mark& mark);

@@ -364,7 +364,9 @@ struct LndSwitch::Impl {
     if (end.kind == RestEnd::Kind::lost) return lose(key);
     SendMeaning meaning = conclude_send(end.head.status, end.body, mark);
     switch (meaning.word) {
-      case SendMeaning::Word::not_sent: return tell(dispatch_answer(key, Kind::not_sent, std::move(meaning.failure)));
+      case SendMeaning::Word::not_sent:
+        if (meaning.hash_taken && identity) meaning.failure.node = identity->key.node;
+        return tell(dispatch_answer(key, Kind::not_sent, std::move(meaning.failure)));
       case SendMeaning::Word::look: return lose(key);
       case SendMeaning::Word::settled:
       case SendMeaning::Word::failed: break;
