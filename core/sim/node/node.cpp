@@ -55,90 +55,52 @@ Json invoice_json(const paytower::Invoice& invoice) {
 
 }  // namespace
 
+RpcNode::Method::Method(std::string_view all, RpcOutcome (RpcNode::*does)(Turn&, const Params&), bool may_write)
+    : usage(all), name(all.substr(0, all.find(' '))), run(does), writes(may_write) {
+  for (all.remove_prefix(name.size()); !all.empty(); all.remove_prefix(std::min(all.size(), all.find(' ')))) {
+    all.remove_prefix(1);
+    const std::string_view word = all.substr(0, all.find(' '));
+    const bool optional = word.front() == '[';
+    params.push_back({optional ? word.substr(1, word.size() - 2) : word, !optional});
+  }
+}
+
 const std::vector<RpcNode::Method>& RpcNode::methods() {
   static const std::vector<Method> table = {
-      {"getinfo", {}, &RpcNode::getinfo},
-      {"help", {{"command"}}, &RpcNode::help},
-      {"notifications", {{"enable", true}}, &RpcNode::notifications},
-      {"stop", {}, &RpcNode::stop},
-      {"invoice",
-       {{"amount_msat", true},
-        {"label", true},
-        {"description", true},
-        {"expiry"},
-        {"fallbacks"},
-        {"preimage"},
-        {"exposeprivatechannels"},
-        {"cltv"},
-        {"deschashonly"}},
-       &RpcNode::invoice,
-       true},
-      {"decode", {{"string", true}}, &RpcNode::decode},
-      {"sendpay",
-       {{"route", true},
-        {"payment_hash", true},
-        {"label"},
-        {"amount_msat"},
-        {"bolt11"},
-        {"payment_secret"},
-        {"partid"},
-        {"localinvreqid"},
-        {"groupid"},
-        {"payment_metadata"},
-        {"description"}},
-       &RpcNode::sendpay,
-       true},
-      {"waitsendpay", {{"payment_hash", true}, {"timeout"}, {"partid"}, {"groupid"}}, &RpcNode::waitsendpay},
-      {"delpay", {{"payment_hash", true}, {"status", true}, {"partid"}, {"groupid"}}, &RpcNode::delpay, true},
-      {"listsendpays",
-       {{"bolt11"}, {"payment_hash"}, {"status"}, {"index"}, {"start"}, {"limit"}},
-       &RpcNode::listsendpays},
-      {"listhtlcs", {{"id"}, {"index"}, {"start"}, {"limit"}}, &RpcNode::listhtlcs},
-      {"listchannelmoves", {{"index"}, {"start"}, {"limit"}}, &RpcNode::listchannelmoves},
-      {"wait", {{"subsystem", true}, {"indexname", true}, {"nextvalue", true}}, &RpcNode::wait},
-      {"getroute",
-       {{"id", true},
-        {"amount_msat", true},
-        {"riskfactor", true},
-        {"cltv"},
-        {"fromid"},
-        {"fuzzpercent"},
-        {"exclude"},
-        {"maxhops"}},
-       &RpcNode::getroute},
-      {"getroutes",
-       {{"source", true},
-        {"destination", true},
-        {"amount_msat", true},
-        {"layers", true},
-        {"maxfee_msat", true},
-        {"final_cltv", true},
-        {"maxdelay"},
-        {"maxparts"}},
+      {"getinfo", &RpcNode::getinfo},
+      {"help [command]", &RpcNode::help},
+      {"notifications enable", &RpcNode::notifications},
+      {"stop", &RpcNode::stop},
+      {"invoice amount_msat label description [expiry] [fallbacks] [preimage] [exposeprivatechannels] [cltv] "
+       "[deschashonly]",
+       &RpcNode::invoice, true},
+      {"decode string", &RpcNode::decode},
+      {"sendpay route payment_hash [label] [amount_msat] [bolt11] [payment_secret] [partid] [localinvreqid] [groupid] "
+       "[payment_metadata] [description]",
+       &RpcNode::sendpay, true},
+      {"waitsendpay payment_hash [timeout] [partid] [groupid]", &RpcNode::waitsendpay},
+      {"delpay payment_hash status [partid] [groupid]", &RpcNode::delpay, true},
+      {"listsendpays [bolt11] [payment_hash] [status] [index] [start] [limit]", &RpcNode::listsendpays},
+      {"listhtlcs [id] [index] [start] [limit]", &RpcNode::listhtlcs},
+      {"listchannelmoves [index] [start] [limit]", &RpcNode::listchannelmoves},
+      {"wait subsystem indexname nextvalue", &RpcNode::wait},
+      {"getroute id amount_msat riskfactor [cltv] [fromid] [fuzzpercent] [exclude] [maxhops]", &RpcNode::getroute},
+      {"getroutes source destination amount_msat layers maxfee_msat final_cltv [maxdelay] [maxparts]",
        &RpcNode::getroutes},
-      {"askrene-create-layer", {{"layer", true}, {"persistent"}}, &RpcNode::create_layer},
-      {"askrene-update-channel",
-       {{"layer", true},
-        {"short_channel_id_dir", true},
-        {"enabled"},
-        {"htlc_minimum_msat"},
-        {"htlc_maximum_msat"},
-        {"fee_base_msat"},
-        {"fee_proportional_millionths"},
-        {"cltv_expiry_delta"}},
+      {"askrene-create-layer layer [persistent]", &RpcNode::create_layer},
+      {"askrene-update-channel layer short_channel_id_dir [enabled] [htlc_minimum_msat] [htlc_maximum_msat] "
+       "[fee_base_msat] [fee_proportional_millionths] [cltv_expiry_delta]",
        &RpcNode::update_channel},
-      {"askrene-disable-node", {{"layer", true}, {"node", true}}, &RpcNode::disable_node},
-      {"askrene-listlayers", {{"layer"}}, &RpcNode::list_layers},
-      {"askrene-inform-channel",
-       {{"layer", true}, {"short_channel_id_dir", true}, {"amount_msat", true}, {"inform", true}},
-       &RpcNode::inform_channel},
-      {"askrene-age", {{"layer", true}, {"cutoff", true}}, &RpcNode::age_layer},
-      {"askrene-remove-layer", {{"layer", true}}, &RpcNode::remove_layer},
-      {"askrene-reserve", {{"path", true}}, &RpcNode::reserve},
-      {"askrene-unreserve", {{"path", true}}, &RpcNode::unreserve},
-      {"askrene-listreservations", {}, &RpcNode::list_reservations},
-      {"listchannels", {{"short_channel_id"}, {"source"}, {"destination"}}, &RpcNode::listchannels},
-      {"listpeerchannels", {{"id"}, {"short_channel_id"}}, &RpcNode::listpeerchannels},
+      {"askrene-disable-node layer node", &RpcNode::disable_node},
+      {"askrene-listlayers [layer]", &RpcNode::list_layers},
+      {"askrene-inform-channel layer short_channel_id_dir amount_msat inform", &RpcNode::inform_channel},
+      {"askrene-age layer cutoff", &RpcNode::age_layer},
+      {"askrene-remove-layer layer", &RpcNode::remove_layer},
+      {"askrene-reserve path", &RpcNode::reserve},
+      {"askrene-unreserve path", &RpcNode::unreserve},
+      {"askrene-listreservations", &RpcNode::list_reservations},
+      {"listchannels [short_channel_id] [source] [destination]", &RpcNode::listchannels},
+      {"listpeerchannels [id] [short_channel_id]", &RpcNode::listpeerchannels},
   };
   return table;
 }
@@ -310,10 +272,7 @@ RpcOutcome RpcNode::help(Turn& /*turn*/, const Params& params) {
   Json list = Json::array();
   for (const Method& method : methods()) {
     if (wanted && *wanted != method.name) continue;
-    std::string usage(method.name);
-    for (const ParamSpec& param : method.params)
-      usage += fmt::format("{}{}{}", param.required ? " " : " [", param.name, param.required ? "" : "]");
-    list.push_back(Json{{"command", usage}});
+    list.push_back(Json{{"command", method.usage}});
   }
   if (list.empty()) throw CallError(RpcCode::method_not_found, fmt::format("Unknown command '{}'", *wanted));
   return replied(Json{{"help", std::move(list)}, {"format-hint", "simple"}});

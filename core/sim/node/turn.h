@@ -49,10 +49,14 @@ struct RpcNode::Turn {
 };
 
 struct RpcNode::Method {
+  /// `all`: as the node's own `help` shows it, "name required [optional]"; must outlive this.
+  Method(std::string_view all, RpcOutcome (RpcNode::*does)(Turn&, const Params&), bool may_write = false);
+
+  std::string_view usage;
   std::string_view name;
   std::vector<ParamSpec> params;
   RpcOutcome (RpcNode::*run)(Turn&, const Params&);
-  bool writes = false;
+  bool writes;
 };
 
 inline CallReply replied(Json body) { return CallReply{false, std::move(body)}; }
