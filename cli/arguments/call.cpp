@@ -9,7 +9,7 @@
 #include <fmt/core.h>
 
 #include "cli/output/text.h"
-#include "cli/system.h"
+#include "cli/system/system.h"
 #include "core/base/refuse.h"
 
 namespace paytower::cli {

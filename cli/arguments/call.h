@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "cli/arguments/command.h"
+#include "cli/input/switch_address.h"
 #include "cli/output/output.h"
-#include "cli/switches.h"
 #include "core/base/types.h"
 
 namespace paytower::cli {

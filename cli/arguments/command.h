@@ -17,7 +17,7 @@
 namespace paytower::cli {
 
 struct Command;
-struct Session;       // cli/session.h
+struct Session;       // cli/commands/session.h
 struct Surroundings;  // cli/arguments/call.h
 using Commands = std::span<const Command* const>;
 

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "cli/arguments/call.h"
+#include "cli/commands/session.h"
 #include "cli/output/exit_code.h"
-#include "cli/session.h"
 
 namespace paytower::cli {
 

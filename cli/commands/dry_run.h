@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cli/commands/send_options.h"
-#include "cli/session.h"
+#include "cli/commands/session.h"
 #include "core/driver/driver.h"
 
 namespace paytower::cli {

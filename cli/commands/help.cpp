@@ -6,8 +6,8 @@
 #include <fmt/core.h>
 
 #include "cli/commands/commands.h"
+#include "cli/input/switch_address.h"
 #include "cli/output/render.h"
-#include "cli/switches.h"
 
 namespace paytower::cli {
 

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cli/commands/list_options.h"
+#include "cli/commands/session.h"
 #include "cli/output/exit_code.h"
-#include "cli/session.h"
 
 namespace paytower::cli {
 

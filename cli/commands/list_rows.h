@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "cli/commands/list_options.h"
+#include "cli/commands/session.h"
 #include "cli/output/json.h"
 #include "cli/output/table.h"
-#include "cli/session.h"
 
 namespace paytower::cli {
 

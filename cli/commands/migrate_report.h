@@ -1,7 +1,7 @@
 // What a migration or an import did, for people and for scripts.
 #pragma once
 
-#include "cli/session.h"
+#include "cli/commands/session.h"
 #include "db/payments/migrator.h"
 
 namespace paytower::cli {

@@ -1,7 +1,7 @@
 // What `cancel` and `resolve` share: an operator's decision about a stored payment.
 #pragma once
 
-#include "cli/session.h"
+#include "cli/commands/session.h"
 #include "core/payment/lifecycle.h"
 
 namespace paytower::cli {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/commands/session.h"
 #include "cli/output/exit_code.h"
-#include "cli/session.h"
 #include "core/driver/driver.h"
 
 namespace paytower::cli {

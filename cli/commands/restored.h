@@ -1,8 +1,8 @@
 // `resolve --restored`: a database that was restored from an old backup is made usable again.
 #pragma once
 
+#include "cli/commands/session.h"
 #include "cli/output/exit_code.h"
-#include "cli/session.h"
 
 namespace paytower::cli {
 

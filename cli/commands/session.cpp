@@ -1,5 +1,5 @@
 // Opening the database and the switch for a call, and asking the switch simple questions.
-#include "cli/session.h"
+#include "cli/commands/session.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -17,7 +17,7 @@
 #include "cli/output/on_end.h"
 #include "cli/output/output.h"
 #include "cli/output/progress.h"
-#include "cli/system.h"
+#include "cli/system/system.h"
 #include "core/driver/ports.h"
 #include "db/payments/admin.h"
 #include "db/payments/payment_locks.h"

@@ -1,4 +1,4 @@
-#include "cli/switches.h"
+#include "cli/input/switch_address.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,7 +7,7 @@
 #include <fmt/core.h>
 
 #include "cli/output/text.h"
-#include "cli/system.h"
+#include "cli/system/system.h"
 
 namespace paytower::cli {
 

@@ -8,7 +8,7 @@
 
 #include "cli/output/render.h"
 #include "cli/output/text.h"
-#include "cli/system.h"
+#include "cli/system/system.h"
 
 namespace paytower::cli {
 

@@ -11,7 +11,7 @@
 #include "cli/output/render.h"
 #include "cli/output/table.h"
 #include "cli/output/text.h"
-#include "cli/system.h"
+#include "cli/system/system.h"
 #include "core/invoice/bolt11/invoice.h"
 
 namespace paytower::cli {

@@ -1,5 +1,5 @@
 // The real clock, randomness, signals, waiting, and files that are read whole.
-#include "cli/system.h"
+#include "cli/system/system.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -11,7 +11,7 @@
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/text.h"
-#include "cli/system.h"
+#include "cli/system/system.h"
 
 using namespace paytower;
 using namespace paytower::cli;

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "cli/commands/commands.h"
-#include "cli/switches.h"
-#include "cli/system.h"
+#include "cli/input/switch_address.h"
+#include "cli/system/system.h"
 #include "core/driver/ports.h"
 #include "db/sim/ledger.h"
 

@@ -122,9 +122,6 @@ class Paths(unittest.TestCase):
 
 
 def room_of(path):
-    if os.path.dirname(path) == "cli":
-        stem = os.path.basename(path).split(".")[0]
-        return f"cli/{stem}" if stem in ("session", "switches", "system") else "cli"
     return os.path.dirname(path)
 
 

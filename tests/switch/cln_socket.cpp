@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "cli/system.h"
+#include "cli/system/system.h"
 #include "core/base/refuse.h"
 #include "core/sim/server/server.h"
 #include "core/switch/rpc/unix_socket.h"

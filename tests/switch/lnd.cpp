@@ -15,7 +15,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "cli/system.h"
+#include "cli/system/system.h"
 #include "core/switch/lnd/switch.h"
 #include "tests/driver/temp_folder.h"
 #include "tests/switch/suite.h"
