@@ -16,6 +16,8 @@ namespace {
 /// The smallest part of lnd's own payments. With its advice halving goes no further: before a small payment is split,
 /// the question is asked without the advice.
 constexpr Msat least_advised_part = Msat::of(10'000'000);
+/// The questions that only find words for "no route": nobody waits long for words.
+constexpr unsigned most_asked_for_words = 24;
 
 Msat least_of(const RouteQuestion& question) { return question.advised ? least_advised_part : least_part; }
 
@@ -66,10 +68,11 @@ void RouteSearch::put(const RouteQuestion& question, Found found) {
   const std::vector<OwnChannel> own = channels_.value_or(std::vector<OwnChannel>{});
   const auto first = first_channels(question, own);
   if (first && first->empty()) return found({});
+  if (otherwise_ && ++asked_for_words_ > most_asked_for_words) return end_with(*otherwise_);
   link_.ask(routes_request(question, own), [self = shared_from_this(), found = std::move(found)](const RestEnd& end) {
-    if (end.kind != RestEnd::Kind::answered) return self->unheard_(end.why);
+    if (end.kind != RestEnd::Kind::answered) return self->lose(end.why);
     RoutesMeaning meaning = conclude_routes(end.head.status, end.body, self->own_, self->height_);
-    if (const auto* nothing = std::get_if<NothingKnown>(&meaning)) return self->unheard_(nothing->why);
+    if (const auto* nothing = std::get_if<NothingKnown>(&meaning)) return self->lose(nothing->why);
     self->error_.reset();
     if (auto* error = std::get_if<RestError>(&meaning)) self->error_ = std::move(*error);
     auto* routes = std::get_if<std::vector<Route>>(&meaning);
@@ -122,7 +125,8 @@ void RouteSearch::ask_for_parts(std::uint32_t most, Found found) {
     RouteQuestion part = self->question_;
     part.demand.amount = piece;
     part.excluded_channels = std::move(without);
-    self->put(part, [tell](std::vector<Route> routes) {
+    self->put(part, [self, tell](std::vector<Route> routes) {
+      self->any_part_ = self->any_part_ || !routes.empty();
       tell(routes.empty() ? std::nullopt : std::optional(std::move(routes.front())));
     });
   };
@@ -143,6 +147,8 @@ void RouteSearch::explain() {
     return done_(std::move(none));
   }
   if (question_.tentative) return end_with({});
+  if (!question_.beside.empty())
+    return end_with({});  // while parts are open, nobody is told why there is no further one
   const FailureDetail words = error_ ? why_no_route(*error_) : FailureDetail{};
   put(without_limits(in_one_piece()), [self = shared_from_this(), words](const std::vector<Route>& routes) {
     NearMisses seen;
@@ -156,13 +162,15 @@ void RouteSearch::explain() {
       const bool told = own && !(own->code == DetailCode::amount_in_one_part && self->question_.max_parts > 1);
       if (told) return self->end_with(*own);
       if (excluded) return self->end_with(detail_of(DetailCode::excluded));
+      self->otherwise_ = words;
       self->question_.max_parts > 1 ? self->explain_by_more_parts(words) : self->explain_by_less(words);
     });
   });
 }
 
+/// Only where some parts have found a way: the search for more of them goes on where the first one ended.
 void RouteSearch::explain_by_more_parts(const FailureDetail& words) {
-  if (question_.max_parts >= limits::max_parts) return end_with(words);
+  if (question_.max_parts >= limits::max_parts || !any_part_) return end_with(words);
   ask_for_parts(limits::max_parts, [self = shared_from_this(), words](const std::vector<Route>& routes) {
     RouteQuestion wider = self->question_;
     wider.max_parts = limits::max_parts;
@@ -179,6 +187,7 @@ void RouteSearch::explain_by_less(const FailureDetail& words) {
   if (!question_.demand.outgoing_channels.empty()) return end_with(words);
   RouteQuestion less = question_;
   less.demand.amount = probe_amount(less.demand.amount);
+  exclude_full(less);
   put(less, [self = shared_from_this(), words](const std::vector<Route>& routes) {
     if (routes.empty()) return self->end_with(words);
     FailureDetail whole = detail_of(DetailCode::amount_in_one_part);
@@ -186,6 +195,9 @@ void RouteSearch::explain_by_less(const FailureDetail& words) {
     self->end_with(std::move(whole));
   });
 }
+
+/// Where only the reason was still sought, what is known of it is enough.
+void RouteSearch::lose(const std::string& why) { otherwise_ ? end_with(*otherwise_) : unheard_(why); }
 
 void RouteSearch::end_with(FailureDetail detail) { done_(no_route_answer(question_.ticket, std::move(detail))); }
 

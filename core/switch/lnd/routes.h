@@ -46,6 +46,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   void explain();
   void explain_by_more_parts(const FailureDetail& words);
   void explain_by_less(const FailureDetail& words);
+  void lose(const std::string& why);
   void end_with(FailureDetail detail);
 
   Link& link_;
@@ -56,6 +57,10 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   Unheard unheard_;
   std::optional<std::vector<OwnChannel>> channels_;
   std::optional<RestError> error_;  ///< the last error of lnd
+  bool any_part_ = false;           ///< a route for a part has been seen
+  std::optional<FailureDetail>
+      otherwise_;  ///< set once it is known that there is no route: why, if nothing better is found
+  unsigned asked_for_words_ = 0;
 };
 
 }  // namespace paytower::lnd
