@@ -108,7 +108,7 @@ class Witness {
 
  private:
   std::optional<LookFinding> away(const Error& why) {
-    if (why.code != Errc::switch_unavailable) refuse(why);
+    if (why.code != Errc::switch_unavailable || session_.clock.stop_signal() != 0) refuse(why);
     return unasked(why.message);
   }
 
@@ -177,6 +177,7 @@ WhyOpen look_first(Session& session, Database& database, const Payment& payment,
   session.clock.sleep_until(MonoNs{session.clock.mono().value + between_looks_ns});
   if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was changed");
   seen = witness.look();
+  if (session.clock.stop_signal() != 0) refuse(Errc::switch_unavailable, "interrupted; nothing was changed");
   if (seen && (shows_paid(*seen, paid) || (shows_pending(*seen) && seen->moves))) {
     still_there(session, hash, guard, shows_paid(*seen, paid));
   }

@@ -4,9 +4,11 @@ called paid or failed only when it is. Method: as test_faults, with the network'
 import itertools
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 import harness
@@ -516,6 +518,27 @@ class Orphans(NodeUsers):
         self.assertIn("NOT confirmed", said.out)
         self.assertIn("refuses every payment of the hash", said.err)
         self.assertIn("NOT confirmed", self.expect(harness.UNKNOWN, "resume", "--quiet").err)
+
+    def test_ctrl_c_between_the_looks_of_a_decision_stores_nothing(self):
+        """At the second look, with a node that does not answer; the wait before it ends with Ctrl-C at once."""
+        invoice = self.invoice("100sat")
+        payment_hash = self.hash_of(invoice)
+        self.start("lightningd,orphan@sendpay:1")
+        self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "1s")
+        decided = self.popen("resolve", payment_hash, "--assume-failed", "--yes", stderr=subprocess.PIPE)
+        self.addCleanup(decided.kill)
+        self.assertIn("asked again in 60 s", decided.stderr.readline())
+        self.server.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(61)
+            decided.send_signal(signal.SIGINT)
+            _, told = decided.communicate(timeout=20)
+        finally:
+            self.server.send_signal(signal.SIGCONT)
+        self.assertIn("interrupted; nothing was sent and nothing was recorded", told)
+        self.assertNotIn("decision is stored", told)
+        self.assertEqual(decided.returncode, 130)
+        self.assertEqual(self.ok("show", payment_hash, "--json").json()["htlcs"][0]["status"], "IN_FLIGHT")
 
 
 class Answers(NodeUsers):
