@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <new>
 #include <span>
@@ -47,61 +46,10 @@ bool begins(std::string_view bytes, std::string_view digits) {
   return true;
 }
 
-/// The value of each letter of bech32; 255 for what is none.
-constexpr std::array<std::uint8_t, 256> letter_values() {
-  constexpr std::string_view letters = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-  std::array<std::uint8_t, 256> values{};
-  values.fill(255);
-  for (std::size_t i = 0; i < letters.size(); ++i) {
-    values[static_cast<std::uint8_t>(letters[i])] = static_cast<std::uint8_t>(i);
-    if (letters[i] >= 'a') values[static_cast<std::uint8_t>(letters[i] - 32)] = static_cast<std::uint8_t>(i);
-  }
-  return values;
-}
-
-std::uint8_t letter_value(char c) {
-  static constexpr std::array<std::uint8_t, 256> values = letter_values();
-  return values[static_cast<std::uint8_t>(c)];
-}
-
-std::string bytes_in(std::string_view letters) {
-  std::string bytes;
-  unsigned bits = 0;
-  unsigned held = 0;
-  for (const char c : letters) {
-    held = held << 5 | letter_value(c);
-    bits += 5;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes += static_cast<char>(held >> bits & 255);
-  }
-  return bytes;
-}
-
-/// False where no field of descriptions in the invoice holds the text. Looks at these fields alone: the whole invoice,
-/// checksum and all, is read only where one of them does.
-bool may_describe(std::string_view invoice, std::string_view wanted) {
-  constexpr std::size_t timestamp = 7;
-  constexpr std::size_t behind = 104 + 6;  // signature and checksum
-  constexpr std::uint8_t description = 13;
-  std::string_view rest = invoice.substr(invoice.rfind('1') + 1);
-  if (rest.size() < timestamp + behind) return false;
-  rest = rest.substr(timestamp, rest.size() - timestamp - behind);
-  while (rest.size() >= 3) {
-    const std::size_t size = letter_value(rest[1]) * 32U + letter_value(rest[2]);
-    if (size > rest.size() - 3) return false;
-    if (letter_value(rest[0]) == description && holds(bytes_in(rest.substr(3, size)), wanted)) return true;
-    rest.remove_prefix(3 + size);
-  }
-  return false;
-}
-
 bool says(std::string_view wanted, std::span<sqlite3_value* const> payment) {
   if (holds(bytes_of(payment[0]), wanted)) return true;
   if (are_digits(wanted) && (begins(bytes_of(payment[2]), wanted) || begins(bytes_of(payment[3]), wanted))) return true;
-  const std::string_view invoice = bytes_of(payment[1]);
-  if (!may_describe(invoice, wanted)) return false;
-  const auto description = description_in(invoice);
+  const auto description = description_in(bytes_of(payment[1]));
   return description && holds(*description, wanted);
 }
 

@@ -407,6 +407,8 @@ std::vector<RouteHint> route_hints_of(std::string_view verified) {
 
 std::optional<std::string> description_in(std::string_view verified) {
   using namespace bolt11;
+  verified = without_scheme(verified);
+  if (!begins_like_one(verified) || verified.size() > limits::max_invoice_chars) return std::nullopt;
   constexpr std::size_t checksum_chars = 6;
   constexpr std::size_t around = timestamp_words + signature_words + checksum_chars;
   const std::size_t separator = verified.rfind('1');
