@@ -160,13 +160,12 @@ Judgement judge_request(const Admission& next, const HashState& state) {
 
 DriveResult busy_result(const Admission& waiting, PaymentStore& store) {
   const auto state = store.find(waiting.hash);
-  const bool recorded = state && state->payment;
+  const bool open = state && state->payment && !state->payment->ended_for_good();  // only for the hint
   DriveResult result;
   result.hash = waiting.hash;
   result.end = DriveEnd::busy;
-  result.error =
-      Error{Errc::busy, "another paytower is working on this payment; this call sent nothing",
-            recorded ? fmt::format("paytower resume {} --lock-timeout 1m", waiting.hash.hex()) : std::string()};
+  result.error = Error{Errc::busy, "another paytower is working on this payment; this call sent nothing",
+                       open ? fmt::format("paytower resume {} --lock-timeout 1m", waiting.hash.hex()) : std::string()};
   return result;
 }
 
