@@ -1,3 +1,4 @@
+// `send --batch`: reads the lines, pays them side by side, and sums up.
 #include <algorithm>
 #include <map>
 #include <span>

@@ -1,3 +1,4 @@
+// What a batch would come to: its sums before the question, and the dry run line by line.
 #include "cli/commands/batch_forecast.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Reads the JSON of a line, and says what is wrong with it.
 #include "cli/commands/batch_line.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// `list --guards` and `list --quarantine`: what is kept beside payments.
 #include "cli/commands/list_kept.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Fills in the cells, and prints row by row.
 #include "cli/commands/list_rows.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// `resume`: finds out what became of open payments, carries them on, and sums up.
 #include <algorithm>
 #include <array>
 #include <map>

@@ -1,3 +1,4 @@
+// `send`: asks the database, the switch and the user, then pays one invoice.
 #include <utility>
 
 #include <fmt/core.h>

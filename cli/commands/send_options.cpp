@@ -1,3 +1,4 @@
+// The flags of `send`, and what they may be combined with.
 #include "cli/commands/send_options.h"
 
 #include <array>

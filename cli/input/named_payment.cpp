@@ -1,3 +1,4 @@
+// Tells an invoice from a hash.
 #include "cli/input/named_payment.h"
 
 #include <algorithm>

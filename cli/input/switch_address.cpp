@@ -1,3 +1,4 @@
+// Reads KIND:PLACE, and names the kinds in sentences.
 #include "cli/input/switch_address.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Why a payment was not paid, and how an attempt failed, in sentences.
 #include "cli/output/failure_text.h"
 
 #include <algorithm>

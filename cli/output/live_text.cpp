@@ -1,3 +1,4 @@
+// Puts the live line together from pieces, as many as fit the columns.
 #include "cli/output/live_text.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Runs the command of --on-end for each payment that has ended.
 #include "cli/output/on_end.h"
 
 #include <fcntl.h>

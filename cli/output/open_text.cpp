@@ -1,3 +1,4 @@
+// Works out ages and time locks, at ten minutes a block.
 #include "cli/output/open_text.h"
 
 #include <algorithm>

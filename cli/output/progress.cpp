@@ -1,3 +1,4 @@
+// Decides when the line is drawn: after a second of silence, and not too often.
 #include "cli/output/progress.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// `stats --format prom`: the metrics, in the text format of Prometheus.
 #include "cli/output/stats_prometheus.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Groups digits, and writes msat as sat.
 #include "core/base/amount_text.h"
 
 #include <fmt/core.h>

@@ -1,3 +1,4 @@
+// The limits that the operator sets for all payments: which of them a payment would break.
 #include "core/payment/spending.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// What `list --search` looks into, as a function that SQL calls.
 #include "db/payments/text_search.h"
 
 #include <sqlite3.h>
