@@ -33,7 +33,7 @@ bool has_no_room(std::string_view words) {
 }
 
 /// Said before anything of the request is read.
-constexpr std::array<std::string_view, 2> door_is_shut = {"wallet locked, unlock it to enable full RPC access",
+constexpr std::array<std::string_view, 2> not_serving = {"wallet locked, unlock it to enable full RPC access",
                                                           "waiting to start, RPC services not available"};
 /// Of a question these say the same; of a hand-over they prove nothing.
 constexpr std::array<std::string_view, 2> going_or_coming = {
@@ -47,11 +47,11 @@ template <std::size_t N> bool is_one_of(std::string_view words, const std::array
 enum class Refusal { of_request, of_moment, of_hash };
 
 /// Only whole sentences, as lnd v0.21 writes them: other messages begin or end the same way and mean something else.
-std::optional<Refusal> refused_at_door(std::string_view words) {
+std::optional<Refusal> refused_in_words(std::string_view words) {
   if (words == "permission denied") return Refusal::of_request;
   if (has_no_room(words)) return Refusal::of_hash;
   if (has_expired(words)) return Refusal::of_moment;
-  return is_one_of(words, door_is_shut) ? std::optional(Refusal::of_moment) : std::nullopt;
+  return is_one_of(words, not_serving) ? std::optional(Refusal::of_moment) : std::nullopt;
 }
 
 /// The allow-list: what lnd says only before it can have made a record or an HTLC (lnd/README 3).
@@ -61,7 +61,7 @@ std::optional<Refusal> refusal_in(int status, const RestError& error) {
   if (status == 400 && error.code == invalid_argument) return Refusal::of_request;
   if (status == 404 && error.code == not_found && error.message == "Not Found") return Refusal::of_request;
   if (status == 501 && error.code == unimplemented) return Refusal::of_request;
-  if (status == 500 && error.code == unknown) return refused_at_door(error.message);
+  if (status == 500 && error.code == unknown) return refused_in_words(error.message);
   return std::nullopt;
 }
 
@@ -96,7 +96,7 @@ RoutesMeaning conclude_routes(int status, std::string_view body, const PublicKey
   auto error = read_error(body);
   if (!error) return NothingKnown{fmt::format("lnd answers with status {}", status)};
   const bool not_ready =
-      status == 503 || is_one_of(error->message, door_is_shut) || is_one_of(error->message, going_or_coming);
+      status == 503 || is_one_of(error->message, not_serving) || is_one_of(error->message, going_or_coming);
   if (not_ready) return NothingKnown{kept_words(error->message)};
   return *std::move(error);
 }
