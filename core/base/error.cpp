@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include <fmt/core.h>
+
 namespace paytower {
 
 namespace {
@@ -28,7 +30,7 @@ const ErrorKind& kind_of(Errc code) { return kinds.at(static_cast<std::size_t>(c
 Error refusal(Errc code, const PaymentHash& hash) {
   const ErrorKind& kind = kind_of(code);
   if (kind.words.empty())
-    return {code, "refused: " + std::string(kind.name) + "; nothing was sent", "paytower show " + hash.hex()};
+    return {code, fmt::format("refused: {}; nothing was sent", kind.name), fmt::format("paytower show {}", hash.hex())};
   return {code, std::string(kind.words), with(kind.next_step, "HASH", hash.hex())};
 }
 

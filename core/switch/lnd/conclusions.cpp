@@ -34,7 +34,7 @@ bool has_no_room(std::string_view words) {
 
 /// Said before anything of the request is read.
 constexpr std::array<std::string_view, 2> not_serving = {"wallet locked, unlock it to enable full RPC access",
-                                                          "waiting to start, RPC services not available"};
+                                                         "waiting to start, RPC services not available"};
 /// Of a question these say the same; of a hand-over they prove nothing.
 constexpr std::array<std::string_view, 2> going_or_coming = {
     "the RPC server is in the process of starting up, but not yet ready to accept calls", "htlcswitch shutting down"};

@@ -251,7 +251,8 @@ struct LndSwitch::Impl {
   }
 
   void refuse_macaroon(const std::string& why) {
-    give_up(why + "; name another with --macaroon (paytower-switch(7) says how to bake one)", false, bake_macaroon);
+    give_up(fmt::format("{}; name another with --macaroon (paytower-switch(7) says how to bake one)", why), false,
+            bake_macaroon);
   }
 
   /// Questions will not be answered any more. Requests to pay go on, and are reported when they end.
