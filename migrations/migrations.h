@@ -54,6 +54,6 @@ void run(SQLite::Database& database, const Step& step, StepContext& context);
 [[nodiscard]] std::optional<std::string> first_unreadable(SQLite::Database& database, StepContext& context);
 
 /// The schema version that this program reads and writes.
-inline constexpr int newest_version = 4;
+inline constexpr int newest_version = 5;
 
 }  // namespace paytower::migrations

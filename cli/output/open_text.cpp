@@ -22,7 +22,8 @@ struct LastLock {
 };
 
 UnixNs lock_end(const Attempt& attempt) {
-  return UnixNs{attempt.registered.value + static_cast<std::int64_t>(attempt.route.total_delay()) * block_ns};
+  const UnixNs handed_over = attempt.moved.value_or(attempt.registered);
+  return UnixNs{handed_over.value + static_cast<std::int64_t>(attempt.route.total_delay()) * block_ns};
 }
 
 LastLock last_lock(const Payment& payment) {
@@ -52,8 +53,10 @@ std::optional<std::string> locked_until(const Payment& payment, UnixNs now) {
   const LastLock last = last_lock(payment);
   if (last.attempt == nullptr) return std::nullopt;
   const std::string expected = when(last.end, now);
-  if (last.attempt->total_time_lock)
-    return fmt::format("until block {} at the latest, about {}", grouped(*last.attempt->total_time_lock), expected);
+  if (const auto& block = last.attempt->total_time_lock)
+    return fmt::format("until block {} at the latest, about {}", grouped(*block), expected);
+  if (const auto& block = last.attempt->expected_time_lock)
+    return fmt::format("until about block {} at the latest, about {}", grouped(*block), expected);
   return fmt::format("for at most {}, until about {}", counted(last.attempt->route.total_delay(), "block"), expected);
 }
 

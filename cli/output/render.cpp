@@ -125,6 +125,8 @@ void write_attempt(JsonWriter& out, const Attempt& attempt, bool omit_hops) {
   out.key("attempt_time_ns").maybe_time(said(attempt.registered, imported));
   out.key("accepted_time_ns").maybe_time(attempt.accepted);
   out.key("resolve_time_ns").maybe_time(said(attempt.resolved, imported));
+  out.key("locked_until_height")
+      .maybe_number(attempt.total_time_lock ? attempt.total_time_lock : attempt.expected_time_lock);
   out.key("preimage").maybe_hex(attempt.preimage);
   write_failure(out.key("failure"), attempt.failure);
   write_attempt_route(out.key("route"), attempt, omit_hops);

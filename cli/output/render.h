@@ -28,7 +28,7 @@ void write_payment(JsonWriter& out, const PaymentView& view);
 [[nodiscard]] std::string payment_text(const PaymentView& view);
 /// Of a failed payment: null where its reason says it all.
 void write_failure_detail(JsonWriter& out, const Payment& payment);
-/// No switch has told heights yet, so expiry and total_time_lock are null.
+/// Of a route that nobody was given yet: expiry and total_time_lock are null.
 void write_route(JsonWriter& out, const Route& route);
 [[nodiscard]] Json guard_json(const Guard& guard);
 

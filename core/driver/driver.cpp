@@ -15,14 +15,6 @@ constexpr std::int64_t first_answer_ns = ns_per_second;  ///< --wait 0 waits thi
 constexpr std::int64_t farewell_ns = 700 * ns_per_ms;    ///< after a signal or --wait: for answers to what was sent
 constexpr std::int64_t feed_poll_ns = 20 * ns_per_ms;    ///< how soon a new line of a batch is seen
 
-/// Time alone is not why a payment has failed for which the switch never gave routes. `unheard`: Drive::unheard.
-void explain_silence(Payment& payment, const std::string& unheard) {
-  if (unheard.empty() || payment.fail_reason != FailureReason::timeout || payment.own_attempts() > 0) return;
-  if (payment.failure_detail) return;
-  payment.failure_detail = detail_of(DetailCode::no_answer);
-  payment.failure_detail->words = kept_words(unheard);
-}
-
 }  // namespace
 
 UnixNs Driver::Impl::now() const {
@@ -34,8 +26,11 @@ ItemContext Driver::Impl::context() const {
   ItemContext at;
   at.mono = mono();
   at.wall = now();
-  if (identity) at.identity = &*identity;
-  if (identity) at.terms = ports.node.terms();
+  if (identity) {
+    at.identity = &*identity;
+    at.terms = ports.node.terms();
+    at.base_height = ports.node.base_height();
+  }
   if (options.collect_only) at.mode = ItemContext::Mode::collect_only;
   if (told_to_leave) at.mode = ItemContext::Mode::leaving;
   at.ask_for_ends = options.wait_ns != 0;
@@ -162,10 +157,7 @@ void Driver::Impl::finish(Drive& drive, DriveEnd end, std::optional<Error> error
   if (!payment.ended_for_good()) result.why_open = drive.why_open;
   result.pending_at_switch = payment.status() == PaymentStatus::failed && payment.has_watched_attempt() &&
                              drive.why_open.blocker == Blocker::closed_by_hand;
-  if (payment.index.value != 0) {
-    result.payment = payment;
-    explain_silence(*result.payment, drive.unheard);
-  }
+  if (payment.index.value != 0) result.payment = payment;
   deliver(drive.tag, std::move(result));
 }
 

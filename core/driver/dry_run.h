@@ -55,6 +55,7 @@ class DrySwitch final : public Switch {
   void fence(const Handover&) override {}
   void release(const PaymentHash& hash, const StoreId& store) override;
   [[nodiscard]] std::optional<HandoverTerms> terms() const override { return node_.terms(); }
+  [[nodiscard]] std::uint32_t base_height() const override { return node_.base_height(); }
   void list_own(const StoreId& store) override { node_.list_own(store); }
   void newest_own(const StoreTrace& trace) override { node_.newest_own(trace); }
   [[nodiscard]] std::vector<SwitchEvent> poll(MonoNs until) override;

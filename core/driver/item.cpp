@@ -372,7 +372,7 @@ void no_route(Item& item, FailureDetail detail) {
 
 void routes_ready(Item& item, std::vector<Route> routes, AttemptId round, const ItemContext& at) {
   if (item.payment.request.candidates.empty()) tell_apart(routes, item.payment);  // R5
-  RoutesReady ready{round, {}, at.identity->key, item.marks, at.identity->run, at.terms};
+  RoutesReady ready{round, {}, at.identity->key, item.marks, at.identity->run, at.terms, at.base_height};
   std::uint32_t part = item.payment.next_part();
   for (Route& route : routes) {
     handover_of(item, AttemptKey{item.payment.request.hash, round, part}).drawn_here = true;
@@ -428,7 +428,6 @@ void on_stored(Item& item, PaymentIndex index, const Decision& decision, MonoNs 
 }
 
 Wishes on_reload(Item& item, Payment stored, const ItemContext& at) {
-  stored.failure_detail = std::move(item.payment.failure_detail);
   item.payment = std::move(stored);
   drop_all_but_proofs(item.backlog);
   if (item.payment.ended_for_good() && !item.payment.has_open_attempt()) return {Leave{}};

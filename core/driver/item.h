@@ -93,6 +93,7 @@ struct ItemContext {
   std::int64_t look_pause_ns = 0;        ///< the shortest pause between two looks that change nothing
   UnixNs clock_from{INT64_MIN};          ///< with an earlier clock nothing new begins
   std::optional<HandoverTerms> terms{};  ///< Switch::terms
+  std::uint32_t base_height = 0;         ///< Switch::base_height
 };
 
 // --- what the loop is to do for it; ports are the loop's ---

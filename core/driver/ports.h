@@ -83,7 +83,6 @@ struct RouteQuestion {
 
 struct IdentityAnswer {
   SwitchKey key;
-  std::uint32_t height = 0;
   std::string run{};  ///< names this run of the switch's process; empty where that is not known
   Capabilities capabilities{};
 };
@@ -199,6 +198,9 @@ class Switch {
   /// The limits of a request that is registered now; nothing if copies of it do no harm. Known once the switch has said
   /// who it is.
   [[nodiscard]] virtual std::optional<HandoverTerms> terms() const = 0;
+  /// The height of the chain from which the delays of a route count that is handed over now; 0: not known. Only where
+  /// there are terms() is it exact: elsewhere the switch counts from its own height, which may be later.
+  [[nodiscard]] virtual std::uint32_t base_height() const = 0;
   /// Asks for every record, of any hash, whose label names `store` (resolve --restored). Answered with OwnRowsAnswer.
   virtual void list_own(const StoreId& store) = 0;
   /// Asked once on each connection: the attempts of the store that the switch has seen last. Answered with

@@ -28,6 +28,19 @@ std::optional<ShortChannelId> freed_channel(const Payment& payment, const Write&
   return attempt->route.hops.front().channel;
 }
 
+/// Time alone is not why a payment has failed for which the switch never gave routes. `unheard`: Drive::unheard.
+void explain_silence(Decision& decision, const Payment& payment, const std::string& unheard) {
+  if (unheard.empty() || payment.own_attempts() > 0 || payment.failure_detail) return;
+  FailureDetail silence = detail_of(DetailCode::no_answer);
+  silence.words = kept_words(unheard);
+  for (Write& write : decision.writes) {
+    if (auto* stop = std::get_if<SetStop>(&write); stop && stop->reason == FailureReason::timeout)
+      stop->detail = silence;
+    if (auto* end = std::get_if<FailPayment>(&write); end && end->reason == FailureReason::timeout)
+      end->detail = silence;
+  }
+}
+
 }  // namespace
 
 void Driver::Impl::settle() {
@@ -49,6 +62,7 @@ void Driver::Impl::decide_all() {
       item.backlog.erase(item.backlog.begin());
       Decision decision = decide(item.payment, TimedEvent{time_for(item.payment, context()), cause});
       warn_wrong_preimage(item, decision);
+      explain_silence(decision, item.payment, drive.unheard);
       if (!decision.writes.empty()) {
         tick.push_back(Decided{&drive, std::move(cause), std::move(decision)});
         break;

@@ -58,6 +58,13 @@ std::string_view detail_name(DetailCode code) {
   return "unexplained";
 }
 
+DetailCode detail_code(std::string_view name) {
+  for (int value = 0; value <= static_cast<int>(DetailCode::no_answer); ++value) {
+    if (const auto code = static_cast<DetailCode>(value); detail_name(code) == name) return code;
+  }
+  return DetailCode::unexplained;
+}
+
 std::string kept_words(const std::string& words) {
   if (words.size() <= limits::max_failure_message_bytes) return words;
   std::size_t end = limits::max_failure_message_bytes;

@@ -1,4 +1,4 @@
-// Why there is no route, in finer words than lnd's reasons: for people, not stored.
+// Why there is no route, in finer words than lnd's reasons: for people.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,10 @@ enum class DetailCode : std::uint8_t {
   no_answer,                  ///< time ran out, and no question for routes had an answer that can be read; `words`: why
 };
 
-/// "fee_limit": stable.
+/// "fee_limit": stable, and stored.
 [[nodiscard]] std::string_view detail_name(DetailCode code);
+/// The code with this name; `unexplained` if there is none.
+[[nodiscard]] DetailCode detail_code(std::string_view name);
 
 struct FailureDetail {
   DetailCode code = DetailCode::unexplained;

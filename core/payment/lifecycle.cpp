@@ -302,9 +302,13 @@ class Decider {
     act(Report{});
   }
   /// R4: the same attempt again. What proves an orphan is that its run of the switch is over. So each new run is
-  /// recorded before it gets a copy.
+  /// recorded before it gets a copy; and so is the height, from which people see until when the money is locked.
   void hand_over_again(const NotFound& event) {
-    if (payment_.find(event.key)->switch_run != event.run) write(MoveAttempt{event.key, event.run});
+    const Attempt& attempt = *payment_.find(event.key);
+    std::optional<std::uint32_t> expected;
+    if (!attempt.dies() && event.base_height != 0) expected = event.base_height + attempt.route.total_delay();
+    const bool other_height = expected && expected != attempt.expected_time_lock;
+    if (attempt.switch_run != event.run || other_height) write(MoveAttempt{event.key, event.run, expected, at_});
     act(Dispatch{event.key});
   }
   void keep_acceptance(const AttemptKey& key) {
@@ -358,7 +362,9 @@ class Decider {
     attempt.registered = at_;
     if (event.terms) {
       attempt.dies_at = event.terms->dies_at;
-      attempt.total_time_lock = event.terms->height + planned.route.total_delay();
+      attempt.total_time_lock = event.base_height + planned.route.total_delay();
+    } else if (event.base_height != 0) {
+      attempt.expected_time_lock = event.base_height + planned.route.total_delay();
     }
     write(RegisterAttempt{std::move(attempt)});
   }
@@ -391,12 +397,15 @@ class Decider {
     };
     return std::count_if(payment_.attempts.begin(), payment_.attempts.end(), refused) >= most_refused_beside;
   }
+  static std::optional<FailureDetail> unless_empty(std::optional<FailureDetail> detail) {
+    return detail == FailureDetail{} ? std::nullopt : detail;
+  }
   void set_stop(FailureReason reason, std::optional<FailureDetail> detail = {}) {
-    if (!payment_.stop_reason) write(SetStop{reason, at_, std::move(detail)});  // the first reason wins
+    if (!payment_.stop_reason) write(SetStop{reason, at_, unless_empty(std::move(detail))});  // the first reason wins
   }
   void fail_payment(FailureReason reason, std::optional<FailureDetail> detail = {}) {
     init_if_new();
-    write(FailPayment{reason, at_, std::move(detail)});
+    write(FailPayment{reason, at_, unless_empty(std::move(detail))});
     act(Report{});
   }
   void end_unknown(EndNote note) {
@@ -465,7 +474,12 @@ struct Applier {
   void operator()(const InitPayment&) const {}  // the store gives the index
   void operator()(const RegisterAttempt& write) const { payment.attempts.push_back(write.attempt); }
   void operator()(const RecordForeign& write) const { payment.attempts.push_back(write.attempt); }
-  void operator()(const MoveAttempt& write) const { payment.find(write.key)->switch_run = write.run; }
+  void operator()(const MoveAttempt& write) const {
+    Attempt& attempt = *payment.find(write.key);
+    attempt.switch_run = write.run;
+    if (write.expected_time_lock) attempt.expected_time_lock = write.expected_time_lock;
+    attempt.moved = write.at;
+  }
   void operator()(const AcceptAttempt& write) const {
     Attempt& attempt = *payment.find(write.key);
     if (!attempt.accepted) attempt.accepted = write.at;

@@ -44,7 +44,6 @@ struct PlannedPart {
 /// What limits how long copies of a request can be executed, where the switch cannot tell two of them apart (R4).
 struct HandoverTerms {
   std::optional<UnixNs> dies_at;  ///< Attempt::dies_at; nothing where the switch has no such limit
-  std::uint32_t height = 0;       ///< of the chain; the route's delays count from here
 };
 /// Parts that together deliver the missing amount.
 struct RoutesReady {
@@ -54,6 +53,7 @@ struct RoutesReady {
   Marks marks;        ///< read before these parts are sent (R5)
   std::string run{};  ///< run of the switch, see Attempt::switch_run
   std::optional<HandoverTerms> terms{};
+  std::uint32_t base_height = 0;  ///< Switch::base_height
 };
 /// There is no (further) route within the demands. The reason is no_route or insufficient_balance.
 struct NoRoute {
@@ -109,6 +109,7 @@ struct NotFound {
   Evidence evidence = Evidence::unknown;
   bool fenced = false;
   std::string run{};
+  std::uint32_t base_height = 0;  ///< LookResult::base_height
 };
 /// The switch has confirmed a fence. A look must follow.
 struct Fenced {
@@ -157,10 +158,12 @@ struct AcceptAttempt {
   AttemptKey key;
   UnixNs at;
 };
-/// The next copy of the attempt goes to another run of the switch than before.
+/// The next copy of the attempt goes to another run of the switch than before, or counts from another height.
 struct MoveAttempt {
   AttemptKey key;
   std::string run;
+  std::optional<std::uint32_t> expected_time_lock{};  ///< nothing: it stays as it is
+  UnixNs at{};
 };
 struct SettleAttempt {
   AttemptKey key;
@@ -196,7 +199,7 @@ struct CloseImported {
   FailureCode code;
   UnixNs at;
 };
-/// `detail` is for people and is not stored.
+/// `detail` is for people.
 struct SetStop {
   FailureReason reason;
   UnixNs at;

@@ -86,13 +86,15 @@ class LookReader {
     }
     if (!attempt.open()) return;
     if (fence && row->state != RowState::failed)
-      return missing_.push_back(NotFound{payment_.key(attempt), Evidence::not_yet, false, look_.run});
+      return missing_.push_back(
+          NotFound{payment_.key(attempt), Evidence::not_yet, false, look_.run, look_.base_height});
     // While another attempt's record is pending, the switch refuses this attempt and its fence alike: wait for that
     // end.
     const bool known = found == Evidence::unknown || found == Evidence::never || found == Evidence::erased;
     const bool wait = busy_ && !fence && !known;
     if (found == Evidence::unknown) finding_.why_open.gone = payment_.key(attempt);
-    missing_.push_back(NotFound{payment_.key(attempt), wait ? Evidence::not_yet : found, fence, look_.run});
+    missing_.push_back(
+        NotFound{payment_.key(attempt), wait ? Evidence::not_yet : found, fence, look_.run, look_.base_height});
   }
 
   void read_pending(const Attempt& attempt, const SwitchRow& row) {

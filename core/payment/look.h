@@ -75,7 +75,7 @@ struct LookResult {
   Blocker standing = Blocker::none;  ///< the same, but somebody still needs that record
   bool takes_parts = true;           ///< what is there takes further parts of ours
   Marks now;                         ///< the marks to store with the next attempt
-  std::uint32_t height = 0;          ///< for people; it proves nothing
+  std::uint32_t base_height = 0;     ///< Switch::base_height, of that time
   std::string run{};  ///< the run of the switch's process that told all this; empty where that is not known
 };
 

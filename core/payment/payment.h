@@ -78,6 +78,11 @@ struct Attempt {
   UnixNs registered{};                             ///< 0 in an imported record that does not say
   std::optional<std::uint32_t> total_time_lock{};  ///< block height of the first HTLC's expiry: of an own attempt where
                                                    ///< the hand-over names it, of an imported one where the record does
+  /// What total_time_lock probably is, of an own attempt without one: by the height that was known at the last
+  /// hand-over, and a slow node counts from a later one. For people; it proves nothing.
+  std::optional<std::uint32_t> expected_time_lock{};
+  /// When it was handed over again, to another run of the switch or at another height; nothing: never.
+  std::optional<UnixNs> moved{};
   /// By the switch's own clock: from then on no copy of the request is accepted. Nothing where the switch has no such
   /// limit.
   std::optional<UnixNs> dies_at{};
@@ -125,7 +130,7 @@ struct Payment {
   std::optional<FailureReason> stop_reason;  ///< stop wish: no new attempt, but results are still collected
   std::optional<EndNote> end_note;
   std::optional<UnixNs> ended;
-  /// Of fail_reason or stop_reason; known to the process that met it, and stored nowhere.
+  /// Of fail_reason or stop_reason, as the process that met it saw it.
   std::optional<FailureDetail> failure_detail;
   std::vector<Attempt> attempts;  ///< in order of registration
 
@@ -151,8 +156,8 @@ struct Payment {
   [[nodiscard]] std::optional<AttemptId> open_round() const;
   /// True for SUCCEEDED. True for FAILED when the switch said so, or a fence proved it, or nothing was ever sent.
   [[nodiscard]] bool definitive() const;
-  /// Why it failed, in finer words than fail_reason: as this process saw it, or else as the stored facts tell. Nothing
-  /// for a payment that has not failed, or whose reason says it all.
+  /// Why it failed, in finer words than fail_reason: failure_detail, or else as the attempts tell. Nothing for a
+  /// payment that has not failed, or whose reason says it all.
   [[nodiscard]] std::optional<FailureDetail> why_failed() const;
   /// The failed attempt that ended last, or nullptr.
   [[nodiscard]] const Attempt* last_failure() const;

@@ -19,13 +19,14 @@ namespace paytower::db {
   X(p, duplicate_of) X(p, destination) X(p, fee_limit_msat) X(p, cltv_limit) X(p, final_cltv_delta) \
   X(p, max_attempts) X(p, payment_secret) X(p, metadata) X(p, invoice) X(p, network) X(p, label) \
   X(p, outgoing_channels) X(p, candidate_routes) X(p, stop_reason) X(p, fail_reason) X(p, preimage) \
-  X(p, late_preimage) X(p, end_note) X(p, ended_ns) X(p, amp) X(p, max_parts) X(p, shown_label)
+  X(p, late_preimage) X(p, end_note) X(p, ended_ns) X(p, amp) X(p, max_parts) X(p, shown_label) \
+  X(p, failure_detail)
 #define PAYTOWER_ATTEMPT_COLUMNS(X) \
   X(a, payment_index) X(a, attempt_row) X(a, attempt_id) X(a, part) X(a, origin) X(a, switch_id) X(s, node) \
   X(s, network) X(a, marks) X(a, route) X(a, amount_msat) X(a, fee_msat) X(a, registered_ns) \
   X(a, total_time_lock) X(a, accepted_ns) X(a, resolved_ns) X(a, outcome) X(a, preimage) X(a, failure_code) \
   X(a, failure_source) X(a, failure_channel) X(a, failure_direction) X(a, failure_node) X(a, failure_message) \
-  X(a, switch_run) X(a, htlc_hash) X(a, dies_at_ns)
+  X(a, switch_run) X(a, htlc_hash) X(a, dies_at_ns) X(a, expected_time_lock) X(a, moved_ns)
 // clang-format on
 
 #define PAYTOWER_COLUMN(table, name) name,

@@ -8,6 +8,7 @@
 #include "core/base/hash.h"
 #include "core/base/limits.h"
 #include "core/base/number.h"
+#include "db/payments/stored_detail.h"
 
 namespace paytower::db {
 
@@ -107,6 +108,7 @@ Payment read_payment(const PaymentColumns& row) {
   payment.end_note = maybe_enum<EndNote>(row[end_note], 2);
   payment.ended = row[ended_ns].maybe_time();
   payment.amp = row[amp].number(1) == 1;
+  payment.failure_detail = decode_detail(row[failure_detail].text());
   return payment;
 }
 
@@ -127,6 +129,8 @@ AttemptRow read_attempt(const AttemptColumns& row, bool omit_hops) {
   attempt.registered = row[registered_ns].time();
   attempt.total_time_lock = maybe_number32(row[total_time_lock]);
   attempt.dies_at = row[dies_at_ns].maybe_time();
+  attempt.expected_time_lock = maybe_number32(row[expected_time_lock]);
+  attempt.moved = row[moved_ns].maybe_time();
   attempt.accepted = row[accepted_ns].maybe_time();
   attempt.resolved = row[resolved_ns].maybe_time();
   attempt.outcome = maybe_enum<AttemptOutcome>(row[outcome], 3);

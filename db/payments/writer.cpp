@@ -11,6 +11,7 @@
 #include "core/base/hash.h"
 #include "core/payment/lifecycle.h"
 #include "db/payments/rows.h"
+#include "db/payments/stored_detail.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -101,26 +102,28 @@ class Writer {
   }
 
   void insert_attempt(const Attempt& attempt) {
-    static const std::string sql =
-        db::insert_attempt({AttemptColumn::payment_index, AttemptColumn::attempt_id, AttemptColumn::part,
-                            AttemptColumn::origin, AttemptColumn::switch_id, AttemptColumn::marks, AttemptColumn::route,
-                            AttemptColumn::amount_msat, AttemptColumn::fee_msat, AttemptColumn::registered_ns,
-                            AttemptColumn::resolved_ns, AttemptColumn::outcome, AttemptColumn::preimage,
-                            AttemptColumn::switch_run, AttemptColumn::total_time_lock, AttemptColumn::dies_at_ns});
+    static const std::string sql = db::insert_attempt(
+        {AttemptColumn::payment_index, AttemptColumn::attempt_id, AttemptColumn::part, AttemptColumn::origin,
+         AttemptColumn::switch_id, AttemptColumn::marks, AttemptColumn::route, AttemptColumn::amount_msat,
+         AttemptColumn::fee_msat, AttemptColumn::registered_ns, AttemptColumn::resolved_ns, AttemptColumn::outcome,
+         AttemptColumn::preimage, AttemptColumn::switch_run, AttemptColumn::total_time_lock, AttemptColumn::dies_at_ns,
+         AttemptColumn::expected_time_lock});
     Query insert = connection_.prepared(sql);
     std::optional<Bytes> route;
     if (!attempt.route.hops.empty()) route = encode_route(attempt.route);
     insert.bind(index_, bits(attempt.id), attempt.part, static_cast<int>(attempt.origin), switch_id(attempt.switch_key),
                 unless_empty(attempt.marks), route, attempt.amount, attempt.fee, attempt.registered, attempt.resolved,
                 outcome(attempt.outcome), attempt.preimage, unless_empty(attempt.switch_run), attempt.total_time_lock,
-                attempt.dies_at);
+                attempt.dies_at, attempt.expected_time_lock);
     insert.run();
   }
 
   void store(const MoveAttempt& write) {
-    change_one("UPDATE attempts SET switch_run = ?4 WHERE " THE_ATTEMPT " AND outcome IS NULL",
-               "the attempt to hand over again is not there, or has ended", bits(write.key.id), write.key.part, index_,
-               unless_empty(write.run));
+    change_one(
+        "UPDATE attempts SET switch_run = ?4, expected_time_lock = coalesce(?5, expected_time_lock), moved_ns = ?6 "
+        "WHERE " THE_ATTEMPT " AND outcome IS NULL",
+        "the attempt to hand over again is not there, or has ended", bits(write.key.id), write.key.part, index_,
+        unless_empty(write.run), write.expected_time_lock, write.at);
   }
 
   void store(const AcceptAttempt& write) {
@@ -190,15 +193,18 @@ class Writer {
   }
 
   void store(const SetStop& write) {
-    change_one("UPDATE payments SET stop_reason = ?1 WHERE payment_index = ?2 AND stop_reason IS NULL",
-               "the payment to stop is not there, or was stopped before", static_cast<int>(write.reason), index_);
+    change_one(
+        "UPDATE payments SET stop_reason = ?1, failure_detail = ?2 WHERE payment_index = ?3 AND stop_reason IS NULL",
+        "the payment to stop is not there, or was stopped before", static_cast<int>(write.reason),
+        encode_detail(write.detail), index_);
   }
 
   void store(const FailPayment& write) {
     change_one(
-        "UPDATE payments SET fail_reason = ?1, ended_ns = coalesce(ended_ns, ?2) WHERE payment_index = ?3 AND "
-        "fail_reason IS NULL",
-        "the payment to fail is not there, or failed before", static_cast<int>(write.reason), write.at, index_);
+        "UPDATE payments SET fail_reason = ?1, ended_ns = coalesce(ended_ns, ?2), "
+        "failure_detail = coalesce(?3, failure_detail) WHERE payment_index = ?4 AND fail_reason IS NULL",
+        "the payment to fail is not there, or failed before", static_cast<int>(write.reason), write.at,
+        encode_detail(write.detail), index_);
   }
 
   void store(const EndUnknown& write) {

@@ -205,7 +205,7 @@ class FastRandomness final : public Randomness {
 class InstantSwitch final : public Switch {
  public:
   explicit InstantSwitch(const std::map<PaymentHash, Preimage>& proofs) : proofs_(proofs) {}
-  void identify() override { events_.push_back(IdentityAnswer{SwitchKey{key_of(9), "regtest"}, 100}); }
+  void identify() override { events_.push_back(IdentityAnswer{SwitchKey{key_of(9), "regtest"}}); }
   void look(const PaymentHash& hash, std::span<const Marks>) override {
     cln::NodeLists look;
     look.hash = hash;
@@ -226,6 +226,7 @@ class InstantSwitch final : public Switch {
   void fence(const Handover&) override {}
   void release(const PaymentHash&, const StoreId&) override {}
   std::optional<HandoverTerms> terms() const override { return std::nullopt; }
+  std::uint32_t base_height() const override { return 0; }
   void list_own(const StoreId&) override {}
   void newest_own(const StoreTrace&) override { events_.push_back(NewestOwnAnswer{}); }
   std::vector<SwitchEvent> poll(MonoNs) override { return std::exchange(events_, {}); }

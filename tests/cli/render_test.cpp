@@ -88,7 +88,7 @@ TEST_CASE("a paid payment") {
             "\"1738000060000000000\",\"cancel_requested\":false,\"provenance\":\"native\",\"amp\":false,\"htlcs\":[{"
             "\"attempt_id\":\"4711\",\"part\":0,\"origin\":\"own\",\"htlc_hash\":null,\"status\":\"SUCCEEDED\","
             "\"attempt_time_ns\":\"1738000000123456789\",\"accepted_time_ns\":null,\"resolve_time_ns\":"
-            "\"1738000003500000000\",\"preimage\":\"" +
+            "\"1738000003500000000\",\"locked_until_height\":null,\"preimage\":\"" +
             preimage +
             "\",\"failure\":null,\"route\":{\"total_time_lock\":null,\"total_amt_msat\":251012,\"total_fees_msat\":"
             "1012,\"hops\":[{\"chan_id\":\"879609302220865537\",\"scid\":\"800000x1x1\",\"pub_key\":\"" +

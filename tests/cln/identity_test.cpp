@@ -14,7 +14,7 @@ TEST_CASE("getinfo is the first word on every connection") {
   const auto* who = only<IdentityAnswer>(events);
   REQUIRE(who != nullptr);
   CHECK(who->key == SwitchKey{world.own, "regtest"});
-  CHECK(who->height == 118);
+  CHECK(world.node_switch.base_height() == 119);  // the node counts from its next block
 
   world.node.hang_up();
   world.node_switch.look(world.hash, {});
@@ -46,6 +46,28 @@ TEST_CASE("a connection is asked once who it is, however many want to know") {
   CHECK(only<IdentityAnswer>(world.run()) != nullptr);
   CHECK(world.node.connections == 2);
   CHECK(world.node.of("getinfo").size() == 2);
+}
+
+TEST_CASE("the height is asked for again when it is a minute old") {
+  World world;
+  world.node_switch.identify();
+  (void)world.run(ns_per_ms);
+  const auto height_after_a_look = [&world](std::int64_t ns, const json& info) {
+    world.clock.at += ns;
+    world.node.on_result("getinfo", info);
+    world.node_switch.look(world.hash, {});
+    (void)world.run();
+    return world.node_switch.base_height();
+  };
+  json info{{"id", world.own.hex()}, {"network", "regtest"}, {"blockheight", 130}};
+  CHECK(height_after_a_look(50 * ns_per_second, info) == 119);
+  CHECK(height_after_a_look(10 * ns_per_second, info) == 131);
+  info["blockheight"] = 499'999'999;
+  CHECK(height_after_a_look(60 * ns_per_second, info) == 500'000'000);
+  for (const json& none : {json(500'000'000), json(-1), json("130"), json()}) {
+    info["blockheight"] = none;
+    CHECK(height_after_a_look(60 * ns_per_second, info) == 0);
+  }
 }
 
 TEST_CASE("nothing is asked before the node has said who it is") {

@@ -49,7 +49,7 @@ TEST_CASE("a look asks for marks, rows, HTLCs, movements and deletions, each beh
   const cln::NodeLists& look = lists_of(*only<LookAnswer>(events));
   CHECK(look.hash == world.hash);
   CHECK(look.now == cln::Counters{4, 40, 4, 20});
-  CHECK(look.height == 118);
+  CHECK(look.base_height == 119);
   REQUIRE(look.rows.size() == 2);
   CHECK(look.rows[0].id == AttemptId{77});
   CHECK(look.rows[0].lingers);

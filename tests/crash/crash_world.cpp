@@ -69,6 +69,7 @@ class CrashWorld::WatchedSwitch final : public Switch {
     inner_.release(hash, store);
   }
   std::optional<HandoverTerms> terms() const override { return inner_.terms(); }
+  std::uint32_t base_height() const override { return inner_.base_height(); }
   void list_own(const StoreId& store) override {
     step();
     inner_.list_own(store);

@@ -342,6 +342,7 @@ TEST_CASE("ending: an operator's sqlite3 shell opens and closes the database bet
     void fence(const Handover& handover) override { inner_.fence(handover); }
     void release(const PaymentHash& hash, const StoreId& store) override { inner_.release(hash, store); }
     std::optional<HandoverTerms> terms() const override { return inner_.terms(); }
+    std::uint32_t base_height() const override { return inner_.base_height(); }
     void list_own(const StoreId& store) override { inner_.list_own(store); }
     void newest_own(const StoreTrace& trace) override { inner_.newest_own(trace); }
     std::vector<SwitchEvent> poll(MonoNs until) override { return inner_.poll(until); }

@@ -106,6 +106,7 @@ class ScriptedSwitch final : public Switch {
     ask("release");
   }
   std::optional<HandoverTerms> terms() const override { return bound_by; }
+  std::uint32_t base_height() const override { return height; }
 
   void list_own(const StoreId&) override { ask("list-own"); }
   /// Not part of the script: each connection begins with this question.
@@ -146,6 +147,7 @@ class ScriptedSwitch final : public Switch {
   std::vector<Handover> handovers;
   std::vector<Handover> fences;
   std::vector<PaymentHash> releases;
+  std::uint32_t height = 0;
   std::optional<HandoverTerms> bound_by;  ///< nothing: copies of a hand-over do no harm
   std::vector<AttemptId> newest_own_ids;
   std::deque<std::pair<std::int64_t, SwitchEvent>> later;  ///< answers that come by time, in order
@@ -254,13 +256,11 @@ class RecordingObserver final : public Observer {
 inline const SwitchKey our_switch{node_key(9), "regtest"};
 
 inline ScriptedSwitch::Reply identity() {
-  return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100}}; };
+  return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{IdentityAnswer{our_switch}}; };
 }
 /// The identity, with a run of the switch's process.
 inline ScriptedSwitch::Reply identity_of_run(std::string run) {
-  return [run = std::move(run)](ScriptedSwitch&) {
-    return std::vector<SwitchEvent>{IdentityAnswer{our_switch, 100, run}};
-  };
+  return [run = std::move(run)](ScriptedSwitch&) { return std::vector<SwitchEvent>{IdentityAnswer{our_switch, run}}; };
 }
 inline ScriptedSwitch::Reply nothing() {
   return [](ScriptedSwitch&) { return std::vector<SwitchEvent>{}; };

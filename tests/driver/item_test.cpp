@@ -8,7 +8,7 @@ using namespace paytower;
 
 namespace {
 
-const IdentityAnswer here{SwitchKey{test::node_key(9), "regtest"}, 100, "run"};
+const IdentityAnswer here{SwitchKey{test::node_key(9), "regtest"}, "run"};
 
 ItemContext at(std::int64_t seconds) {
   ItemContext context;

@@ -10,6 +10,9 @@ using namespace paytower::test;
 
 namespace {
 
+/// The first payment, as another process would read it.
+Payment stored(World& world) { return value_of(world.store().load(PaymentIndex{1})).value(); }
+
 const Failure local{FailureCode::local_refusal, 0, {}, {}, "no peer"};
 
 void expect_up_to_send(World& world, std::uint64_t channel = 1) {
@@ -352,7 +355,7 @@ TEST_CASE("step script: restart with a result waiting") {
   }
   SUBCASE("another switch is not asked (R6)") {
     world.node.expect("identify", [](ScriptedSwitch&) {
-      return std::vector<SwitchEvent>{IdentityAnswer{SwitchKey{node_key(8), "regtest"}, 100}};
+      return std::vector<SwitchEvent>{IdentityAnswer{SwitchKey{node_key(8), "regtest"}}};
     });
     CHECK(world.resume().end == DriveEnd::other_switch);
   }
@@ -698,6 +701,45 @@ TEST_CASE("max attempts are counted over all resumes together") {
   const auto result = world.resume();
   CHECK(result.payment->status() == PaymentStatus::failed);
   CHECK(world.node.handovers.size() == 2);
+}
+
+TEST_CASE("until when the money is locked is stored with the attempt, and anew where it is handed over again") {
+  World world;
+  world.node.height = 119;
+  expect_up_to_answer(world, crash());
+  CHECK_THROWS_AS((void)world.send(), Crash);
+  const std::uint32_t delay = simple_route(1).total_delay();
+  CHECK(stored(world).attempts[0].expected_time_lock == 119 + delay);
+  CHECK_FALSE(stored(world).attempts[0].moved);
+
+  cln::NodeLists look = quiet_look();
+  look.base_height = 119;
+  SUBCASE("at the same height nothing is written") {}
+  SUBCASE("where the node does not tell its height, neither") { look.base_height = 0; }
+  SUBCASE("some blocks later it is locked for longer") { look.base_height = 125; }
+  world.node.expect("identify", identity());
+  world.node.expect("look", shows(look));
+  world.node.expect("send", crash());
+  world.log.clear();
+  CHECK_THROWS_AS((void)world.resume(), Crash);
+  const bool moved = look.base_height == 125;
+  CHECK(stored(world).attempts[0].expected_time_lock == (moved ? 125 : 119) + delay);
+  CHECK(stored(world).attempts[0].moved.has_value() == moved);
+  CHECK(world.log == (moved ? Log{"identify", "look", "move", "send"} : Log{"identify", "look", "send"}));
+}
+
+TEST_CASE("why there was no route is known to every later process") {
+  World world;
+  world.request.demand.fee_limit = Msat::of(499);
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  world.node.expect("route", route(1));  // costs 500 msat
+  world.node.expect("look", crash());
+  CHECK_THROWS_AS((void)world.send(), Crash);
+  world.node.expect("identify", identity());
+  world.node.expect("look", quiet());
+  CHECK(world.resume().payment->why_failed()->code == DetailCode::fee_limit);
+  CHECK(stored(world).why_failed()->fee == Msat::of(500));
 }
 
 TEST_CASE("a route that breaks a limit or repeats what failed is not taken") {

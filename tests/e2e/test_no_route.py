@@ -72,6 +72,9 @@ class NoRoute(Served):
                 payment = self.expect(FAILED, "send", *call, "--yes", "--json").json()
                 self.assertEqual(payment["failure_reason"], "FAILURE_REASON_" + reason)
                 self.assertEqual((payment["failure_detail"]["code"], payment["failure_detail"]["message"]), (code, self.said(sent)))
+                shown = self.ok("show", payment["payment_hash"], "--json").json()  # another process, later
+                self.assertEqual(shown["failure_detail"], payment["failure_detail"])
+                self.assertIn(self.said(sent), self.ok("show", payment["payment_hash"]).out)
                 planned = self.expect(FAILED, "send", *call, "--dry-run", "--json").json()
                 self.assertEqual({name: planned[name] for name in ("failure_reason", "failure_detail")},
                                  {name: payment[name] for name in ("failure_reason", "failure_detail")})
@@ -142,10 +145,9 @@ class NoRoute(Served):
                 sent = self.expect(FAILED, "send", invoice, "--yes")
                 self.assertRegex(self.said(sent), r"^no route left after 1 attempt: every other route uses a channel or a node that has failed "
                                  r"before: 101x1x0/[01] \(TEMPORARY_CHANNEL_FAILURE by 0[23][0-9a-f]{64}\)$")
-                # The reason is not stored: `show` only has what the attempts tell.
                 shown = self.ok("show", self.hash_of(invoice), "--json").json()
-                self.assertEqual(shown["failure_detail"]["code"], "attempts_failed")
-                self.assertRegex(shown["failure_detail"]["message"], r"^the last attempt failed with TEMPORARY_CHANNEL_FAILURE at hop 1")
+                self.assertEqual(shown["failure_detail"]["code"], "excluded")
+                self.assertEqual("no route left after 1 attempt: " + shown["failure_detail"]["message"], self.said(sent))
                 self.assertIn(shown["failure_detail"]["message"], self.ok("show", self.hash_of(invoice)).out)
                 self.ok("send", self.invoice("1000sat", "--node", "n2"), "--yes")  # M1: another payment may still use what failed
 

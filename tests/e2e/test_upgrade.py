@@ -66,7 +66,7 @@ class Upgrade(harness.World):
         self.legacy()
         done = self.upgrade()
         self.assertEqual(done.returncode, 0, done)
-        self.assertEqual((self.version(self.db), self.version(self.db + ".before-upgrade")), (4, 1))
+        self.assertEqual((self.version(self.db), self.version(self.db + ".before-upgrade")), (5, 1))
         with open(os.path.join(self.folder, "report.json"), encoding="utf-8") as file:
             report = json.load(file)
         self.assertEqual((report["migrated"], report["quarantined"], report["dry_run"]), (2, [], True))
@@ -82,7 +82,7 @@ class Upgrade(harness.World):
         self.legacy((3, b"cut off"))
         done = self.upgrade()
         self.assertEqual(done.returncode, 0, done)
-        self.assertEqual(self.version(self.db), 4)
+        self.assertEqual(self.version(self.db), 5)
         self.assertEqual(len(self.ok("--db", self.db, "list", "--quarantine", "--json").json()["quarantined"]), 1)
 
     def test_no_upgrade_when_the_dry_run_says_no(self):
@@ -121,7 +121,7 @@ class Upgrade(harness.World):
         os.unlink(os.path.join(folder, "paytower"))
         os.unlink(self.db + ".before-upgrade")
         self.assertEqual(self.upgrade().returncode, 0)
-        self.assertEqual(self.version(self.db), 4)
+        self.assertEqual(self.version(self.db), 5)
 
     def test_from_lnd(self):
         folder = os.path.join(self.folder, ".lnd", "data", "graph", "mainnet")

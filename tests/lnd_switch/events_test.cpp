@@ -59,7 +59,8 @@ TEST_CASE("lnd events: what is stored before the hand-over binds it to lnd's clo
   CHECK(decided(payment, Created{}) == "look");
   CHECK(looked(payment, sight_at(after(0))) == "ask routes");
   RoutesReady ready{first_id, {{0, simple_route()}}, SwitchKey{node_key(9), "regtest"}, Marks{}};
-  ready.terms = HandoverTerms{dies_at, 600};
+  ready.terms = HandoverTerms{dies_at};
+  ready.base_height = 600;
   CHECK(decided(payment, ready, after(1)) == "record it, register, hand over");
   REQUIRE(payment.attempts.size() == 1);
   CHECK(payment.attempts.front().dies_at == dies_at);

@@ -243,7 +243,7 @@ TEST_CASE("lnd sight: what a row says of an HTLC") {
   CHECK(look.rows[1].label.empty());
   CHECK(look.rows[1].state == RowState::failed);
   CHECK(look.rows[1].failure->code == FailureCode::temporary_channel_failure);
-  CHECK(look.height == 600);
+  CHECK(look.base_height == 600);
   CHECK(look.now == Marks{});  // lnd counts nothing
   CHECK(look.run.empty());
 }

@@ -24,9 +24,9 @@ class Fixed final : public Randomness {
 };
 
 const IdentityAnswer& identity(std::uint8_t run) {
-  static const std::array<IdentityAnswer, 3> here = {IdentityAnswer{switch_key(), 0, run_name(0)},
-                                                     IdentityAnswer{switch_key(), 0, run_name(1)},
-                                                     IdentityAnswer{switch_key(), 0, run_name(2)}};
+  static const std::array<IdentityAnswer, 3> here = {IdentityAnswer{switch_key(), run_name(0)},
+                                                     IdentityAnswer{switch_key(), run_name(1)},
+                                                     IdentityAnswer{switch_key(), run_name(2)}};
   return here.at(run);
 }
 

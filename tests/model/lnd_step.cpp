@@ -53,7 +53,8 @@ ItemContext LndStep::context(unsigned slot) const {
   if (state_.process.collect_only != 0) at.mode = ItemContext::Mode::collect_only;
   const int early = mutation_.limit_too_early ? 2 : 0;
   const UnixNs now = lnd_time(static_cast<Tick>(state_.node.now - early));
-  at.terms = HandoverTerms{UnixNs{now.value + lnd::handover_life_ns}, chain_height(state_.node.height)};
+  at.terms = HandoverTerms{UnixNs{now.value + lnd::handover_life_ns}};
+  at.base_height = chain_height(state_.node.height);
   return at;
 }
 

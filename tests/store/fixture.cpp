@@ -154,6 +154,7 @@ void check_same(const Payment& expected, const Payment& stored) {
   CHECK(stored.late_preimage == expected.late_preimage);
   CHECK(stored.fail_reason == expected.fail_reason);
   CHECK(stored.stop_reason == expected.stop_reason);
+  CHECK(stored.failure_detail == expected.failure_detail);
   CHECK(stored.end_note == expected.end_note);
   CHECK(stored.ended == expected.ended);
   CHECK(stored.status() == expected.status());
@@ -192,6 +193,8 @@ void check_same(const Payment& expected, const Payment& stored) {
     CHECK(other.fee == one.fee);
     CHECK(other.registered == one.registered);
     CHECK(other.total_time_lock == one.total_time_lock);
+    CHECK(other.expected_time_lock == one.expected_time_lock);
+    CHECK(other.moved == one.moved);
     CHECK(other.dies_at == one.dies_at);
     CHECK(other.switch_run == one.switch_run);
     CHECK(other.accepted == one.accepted);

@@ -207,6 +207,22 @@ std::vector<Case> cases() {
   no("UPDATE payments SET new_label = NULL WHERE payment_index = 5", "conflict");
   no(payment(20, 20, ", new_label", ", 'x'"), "conflict");
 
+  // --- why it failed is said once, beside the reason ---
+  yes("UPDATE payments SET stop_reason = 1, failure_detail = '{}' WHERE payment_index = 1");
+  yes("UPDATE payments SET fail_reason = 1, ended_ns = 1, failure_detail = '{}' WHERE payment_index = 5");
+  yes("UPDATE payments SET failure_detail = '{}' WHERE payment_index = 7");  // stopped before
+  yes("UPDATE payments SET failure_detail = NULL WHERE payment_index = 3");
+  no("UPDATE payments SET failure_detail = '{}' WHERE payment_index = 3", "conflict");  // failed before
+  no("UPDATE payments SET failure_detail = '{}' WHERE payment_index = 1", "conflict");  // no reason
+  no("UPDATE payments SET stop_reason = 1, failure_detail = '{}' WHERE payment_index = 1;"
+     "UPDATE payments SET failure_detail = NULL WHERE payment_index = 1",
+     "conflict");
+  no("UPDATE payments SET stop_reason = 1, failure_detail = '' WHERE payment_index = 1", "conflict");
+  yes("UPDATE payments SET stop_reason = 1, failure_detail = hex(zeroblob(4096)) WHERE payment_index = 1");
+  no("UPDATE payments SET stop_reason = 1, failure_detail = hex(zeroblob(4097)) WHERE payment_index = 1", "conflict");
+  no(payment(20, 20, ", failure_detail", ", '{}'"), "conflict");
+  no(payment(20, 20, ", provenance, fail_reason, ended_ns, failure_detail", ", 1, 1, 1, '{}'"), "conflict");
+
   // --- facts of a payment ---
   yes("UPDATE payments SET stop_reason = 1 WHERE payment_index = 1");
   no("UPDATE payments SET stop_reason = 1 WHERE payment_index = 7", "conflict");
@@ -353,6 +369,19 @@ std::vector<Case> cases() {
   yes("UPDATE attempts SET switch_run = '1:2:x' WHERE attempt_id = 11");
   yes("UPDATE attempts SET switch_run = NULL WHERE attempt_id = 11");
   no("UPDATE attempts SET switch_run = '1:2:x' WHERE outcome = 1", "conflict");
+  yes("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE attempt_id = 11");
+  yes("UPDATE attempts SET moved_ns = 3 WHERE attempt_id = 11");
+  no("UPDATE attempts SET expected_time_lock = 9 WHERE attempt_id = 11", "conflict");
+  no("UPDATE attempts SET expected_time_lock = 0, moved_ns = 3 WHERE attempt_id = 11", "conflict");
+  no("UPDATE attempts SET expected_time_lock = 4294967296, moved_ns = 3 WHERE attempt_id = 11", "conflict");
+  no("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE attempt_id = 11;"
+     "UPDATE attempts SET expected_time_lock = NULL, moved_ns = 4 WHERE attempt_id = 11",
+     "conflict");
+  no("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE outcome = 1", "conflict");
+  no("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE outcome = 2", "conflict");
+  no(payment(20, 20, ", provenance", ", 2") + attempt(900, 20, 1, ", origin", ", 2") +
+         "UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE attempt_row = 900",
+     "conflict");
 
   // --- how an attempt ends ---
   const std::string failed = "outcome = 2, failure_code = 1, resolved_ns = 3";
@@ -594,9 +623,12 @@ std::vector<Case> cases() {
                                             "total_time_lock",
                                             "switch_run",
                                             "marks",
-                                            "dies_at_ns"};
-    const std::vector<std::string> values = {"900", "5", "900", "0", "1", "1000", "1",    "1",    "zeroblob(20)",
-                                             "0",   "1", "1",   "1", "1", "NULL", "NULL", "NULL", "NULL"};
+                                            "dies_at_ns",
+                                            "expected_time_lock",
+                                            "moved_ns"};
+    const std::vector<std::string> values = {"900",          "5",    "900",  "0",   "1", "1000", "1",    "1",
+                                             "zeroblob(20)", "0",    "1",    "1",   "1", "1",    "NULL", "NULL",
+                                             "NULL",         "NULL", "NULL", "NULL"};
     std::string columns;
     std::string list;
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -625,6 +657,12 @@ std::vector<Case> cases() {
   no(attempt(900, 2, 21, ", origin, outcome, preimage, resolved_ns, marks", ", 1, 1, h(102), 3, x'01'"), "conflict");
   no(attempt(900, 13, 900, ", origin, part, marks", ", 2, 1, x'01'"), "conflict");
   no(attempt(900, 5, 900, ", origin, marks", ", NULL, x'01'"), "conflict");
+  yes(attempt_with("expected_time_lock", "1"));
+  yes(attempt_with("expected_time_lock", "4294967295"));
+  no(attempt_with("expected_time_lock", "0"), "conflict");
+  no(attempt_with("expected_time_lock", "4294967296"), "conflict");
+  no(attempt_with("moved_ns", "1"), "conflict");
+  no(attempt(900, 13, 900, ", origin, part, expected_time_lock", ", 2, 1, 1"), "conflict");
   yes(attempt_with("dies_at_ns", "-1"));
   yes(attempt_with("total_time_lock", "4294967295"));
   no(attempt(900, 2, 21, ", origin, outcome, preimage, resolved_ns, dies_at_ns", ", 1, 1, h(102), 3, 1"), "conflict");

@@ -7,6 +7,7 @@
 
 #include "core/base/limits.h"
 #include "core/driver/restored.h"
+#include "db/payments/stored_detail.h"
 #include "tests/lifecycle/states.h"
 #include "tests/store/fixture.h"
 
@@ -152,9 +153,15 @@ TEST_CASE("every field of an attempt comes back, text is cut where the bound is"
   Attempt attempt = attempt_of((std::uint64_t{1} << 62) - 1);
   attempt.marks = Marks(96, 0);
   attempt.total_time_lock = UINT32_MAX;
+  attempt.expected_time_lock = UINT32_MAX;
   attempt.dies_at = UnixNs{INT64_MIN};
   attempt.switch_run = "7:100:boot";
   store.must(payment, {RegisterAttempt{attempt}});
+  check_same(payment, loaded(store, payment.index));
+  store.must(payment, {MoveAttempt{payment.key(attempt), "8:100:boot", 812'345, after(5)}});
+  check_same(payment, loaded(store, payment.index));
+  store.must(payment, {MoveAttempt{payment.key(attempt), "", {}, after(6)}});
+  CHECK(loaded(store, payment.index).attempts[0].expected_time_lock == 812'345);
   Failure failure = some_failure();
   failure.channel->channel.value = UINT64_MAX;
   failure.message = std::string("a\0b\xFF", 4) + std::string(5'000, 'x');
@@ -172,6 +179,44 @@ TEST_CASE("every field of an attempt comes back, text is cut where the bound is"
   foreign.preimage = preimage_of(1);
   store.must(payment, {RecordForeign{foreign}, Succeed{preimage_of(1), after(3)}});
   check_same(payment, loaded(store, payment.index));
+}
+
+TEST_CASE("why a payment failed comes back, and what came with the stop wish stays") {
+  const TempFolder folder;
+  Store store(folder.file("p"));
+  FailureDetail full = detail_of(DetailCode::outgoing_channel_balance);
+  full.fee = Msat::of(Msat::max_value);
+  full.delay = UINT32_MAX;
+  full.held = Msat{};
+  full.channel = ShortChannelId{UINT64_MAX};
+  full.parts = 7;
+  full.words = std::string(limits::max_failure_message_bytes, '\x01');
+  Payment stopped = store.initiated(1);
+  store.must(stopped, {SetStop{FailureReason::no_route, after(1), full}});
+  check_same(stopped, loaded(store, stopped.index));
+  store.must(stopped, {FailPayment{FailureReason::no_route, after(2)}});
+  CHECK(loaded(store, stopped.index).failure_detail == full);
+  for (int code = 0; code <= static_cast<int>(DetailCode::no_answer); ++code) {
+    Payment failed = store.initiated(static_cast<std::uint64_t>(code) + 2);
+    const FailureDetail detail = detail_of(static_cast<DetailCode>(code));
+    store.must(failed, {FailPayment{FailureReason::no_route, after(1), detail}});
+    CHECK(loaded(store, failed.index).failure_detail.value_or(FailureDetail{}) == detail);
+  }
+}
+
+TEST_CASE("a stored reason of failure: bytes that are no text, codes of a newer program, and what is none") {
+  FailureDetail bytes;
+  bytes.words = "no\xFFway";
+  CHECK(db::decode_detail(*db::encode_detail(bytes))->words == "no\xEF\xBF\xBDway");
+  CHECK(db::encode_detail(FailureDetail{}) == std::nullopt);
+  CHECK(db::decode_detail("") == std::nullopt);
+  CHECK(db::decode_detail(R"({"code":"of_next_year","fee_msat":7,"more":[]})")->fee == Msat::of(7));
+  CHECK(db::decode_detail(R"({"code":"of_next_year"})")->code == DetailCode::unexplained);
+  for (const char* none : {"{", "[]", "1", "{\"code\":1}", "{\"fee_msat\":-1}", "{\"fee_msat\":2100000000000000001}",
+                           "{\"delay\":4294967296}", "{\"scid\":\"x\"}", "{\"switch_message\":1}"}) {
+    CAPTURE(none);
+    CHECK_THROWS_AS((void)db::decode_detail(none), db::BadValue);
+  }
 }
 
 TEST_CASE("the trace at a switch: the marks of the newest own attempt there") {

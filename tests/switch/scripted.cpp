@@ -129,7 +129,9 @@ class SmallNode {
 /// asks the ScriptedSwitch. It ends with that run; SmallNode stays.
 class ScriptWriter final : public Switch {
  public:
-  ScriptWriter(SmallNode& node, VirtualClock& clock) : node_(node), clock_(clock), script_(clock, log_) {}
+  ScriptWriter(SmallNode& node, VirtualClock& clock) : node_(node), clock_(clock), script_(clock, log_) {
+    script_.height = 100;
+  }
 
   void identify() override {
     script_.expect("identify", identity());
@@ -161,6 +163,7 @@ class ScriptWriter final : public Switch {
     script_.release(hash, store);
   }
   [[nodiscard]] std::optional<HandoverTerms> terms() const override { return script_.terms(); }
+  [[nodiscard]] std::uint32_t base_height() const override { return script_.base_height(); }
   void list_own(const StoreId& store) override {
     expect("list-own", [this, store](ScriptedSwitch&) { return Events{own_rows(store)}; });
     script_.list_own(store);

@@ -199,7 +199,7 @@ Handover Talk::order(const Bill& bill, AttemptId id, std::uint32_t part, Msat am
   made.description = bill.description;
   if (const auto terms = world_.node().terms()) {
     made.dies_at = terms->dies_at;
-    made.total_time_lock = terms->height + made.route.total_delay();
+    made.total_time_lock = world_.node().base_height() + made.route.total_delay();
   }
   return made;
 }

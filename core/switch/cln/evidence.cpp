@@ -133,7 +133,7 @@ LookResult NodeLists::about(const StoreId& store, std::span<const Asked> attempt
   look.rows = rows;
   look.movement = movement(htlcs);
   look.now = marks_of(now);
-  look.height = height;
+  look.base_height = base_height;
   look.run = run;
   const Scales scales(*this, store, attempts);
   for (const Asked& attempt : attempts) {

@@ -34,7 +34,7 @@ struct NodeLists final : Shown {
   /// At least all since the oldest mark that was asked for. Nothing: the node has no such list.
   std::optional<std::vector<OutgoingHtlc>> htlcs{};
   std::optional<std::vector<Debit>> debits{};  ///< the same for debits
-  std::uint32_t height = 0;
+  std::uint32_t base_height = 0;
   std::string run{};
 
   [[nodiscard]] LookResult about(const StoreId& store, std::span<const Asked> attempts) const override;

@@ -26,8 +26,8 @@ bool not_known_there(const RpcReply& reply) {
   return no_such_method(reply) || (reply.error && reply.error->code == invalid_params);
 }
 
-LookRound::LookRound(RpcClient& client, const std::vector<Wanted>& wanted, std::uint32_t height, UnixNs now, Done done)
-    : client_(client), height_(height), now_(now), done_(std::move(done)) {
+LookRound::LookRound(RpcClient& client, const std::vector<Wanted>& wanted, UnixNs now, Done done)
+    : client_(client), now_(now), done_(std::move(done)) {
   const auto widen = [](std::optional<std::uint64_t>& from, const std::optional<std::uint64_t>& mark) {
     if (mark) from = from ? std::min(*from, *mark) : *mark;
   };
@@ -261,7 +261,6 @@ void LookRound::finish() {
   for (auto& [hash, item] : items_) {
     NodeLists& look = item.look;
     look.now = marks_;
-    look.height = height_;
     for (Record& record : item.records) {
       record.row.lingers = record.row.state == RowState::pending && record.created &&
                            record.created->value + settled_in_ns <= now_.value;

@@ -37,9 +37,9 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
   /// How many entries of a list are read. A longer list counts as one that the node does not have.
   static constexpr std::size_t max_list_entries = 1'000'000;
 
-  /// `done` gets one result for each hash. It is not called if the connection is lost first. `now` is the time that the
-  /// ages of rows are counted to.
-  LookRound(RpcClient& client, const std::vector<Wanted>& wanted, std::uint32_t height, UnixNs now, Done done);
+  /// `done` gets one result for each hash, without NodeLists::base_height and run. It is not called if the connection
+  /// is lost first. `now` is the time that the ages of rows are counted to.
+  LookRound(RpcClient& client, const std::vector<Wanted>& wanted, UnixNs now, Done done);
   /// REQUIRES: owned by a shared_ptr, which the round keeps alive until its end.
   void start();
 
@@ -78,7 +78,6 @@ class LookRound : public std::enable_shared_from_this<LookRound> {
 
   RpcClient& client_;
   std::map<PaymentHash, Item> items_;
-  std::uint32_t height_;
   UnixNs now_;
   Done done_;
   Counters marks_;

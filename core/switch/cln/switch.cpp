@@ -24,6 +24,8 @@ constexpr std::int64_t first_pause_ns = 250 * ns_per_ms;
 constexpr std::int64_t longest_pause_ns = 5 * ns_per_second;
 constexpr unsigned most_doublings = 5;
 constexpr std::size_t longest_network_name = 32;
+constexpr std::uint64_t first_lock_time = 500'000'000;      ///< of nLockTime: what is below is a height
+constexpr std::int64_t height_age_ns = 60 * ns_per_second;  ///< after this time the height is asked for again
 
 /// The node never saw this request: it teaches nothing about the next route.
 Failure never_written() {
@@ -67,6 +69,8 @@ struct ClnSwitch::Impl {
   unsigned fruitless_connections = 0;  ///< in a row, without an answer after the one of getinfo
 
   std::optional<IdentityAnswer> identity;  ///< of this connection
+  std::uint32_t base_height = 0;           ///< Switch::base_height
+  MonoNs height_asked;
   std::vector<LookRound::Wanted> looks;
   bool round_running = false;
   std::size_t fence_turn = 0;
@@ -112,15 +116,30 @@ struct ClnSwitch::Impl {
   }
 
   void ask_identity() {
+    height_asked = clock.mono();
     client.call("getinfo", nlohmann::json::object(), [this](const RpcReply& reply) {
       const auto node = reply.result ? bytes<PublicKey>(*reply.result, "id") : std::nullopt;
       const auto network = reply.result ? text(*reply.result, "network") : std::nullopt;
       if (!node || !network || network->empty() || network->size() > longest_network_name)
         return client.refuse("the node does not say who it is");
-      const std::uint64_t height = number(*reply.result, "blockheight").value_or(0);
-      identity = IdentityAnswer{SwitchKey{*node, *network},
-                                static_cast<std::uint32_t>(std::min<std::uint64_t>(height, UINT32_MAX)), run()};
+      read_height(*reply.result);
+      identity = IdentityAnswer{SwitchKey{*node, *network}, run()};
       tell(*identity);
+    });
+  }
+
+  /// The node counts the delays of a route from the block after its newest one.
+  void read_height(const nlohmann::json& info) {
+    const auto height = number(info, "blockheight");
+    base_height = height && *height < first_lock_time ? static_cast<std::uint32_t>(*height) + 1 : 0;
+  }
+
+  /// For people: nothing waits for the answer.
+  void refresh_height() {
+    if (clock.mono().value < height_asked.value + height_age_ns) return;
+    height_asked = clock.mono();
+    client.call("getinfo", nlohmann::json::object(), [this](const RpcReply& reply) {
+      if (reply.result) read_height(*reply.result);
     });
   }
 
@@ -157,19 +176,19 @@ struct ClnSwitch::Impl {
   void start_round() {
     if (round_running || looks.empty() || !identity) return;
     round_running = true;
+    refresh_height();
     const std::size_t count = std::min(looks.size(), LookRound::max_hashes);
     const auto end = looks.begin() + static_cast<std::ptrdiff_t>(count);
     std::vector<LookRound::Wanted> wanted(looks.begin(), end);
     looks.erase(looks.begin(), end);
-    std::make_shared<LookRound>(client, std::move(wanted), identity->height, clock.wall(),
-                                [this](std::vector<NodeLists> results) {
-                                  round_running = false;
-                                  for (NodeLists& result : results) {
-                                    if (identity) result.run = identity->run;
-                                    tell(LookAnswer{result.hash, std::make_shared<NodeLists>(std::move(result))});
-                                  }
-                                })
-        ->start();
+    std::make_shared<LookRound>(client, std::move(wanted), clock.wall(), [this](std::vector<NodeLists> results) {
+      round_running = false;
+      for (NodeLists& result : results) {
+        if (identity) result.run = identity->run;
+        result.base_height = base_height;
+        tell(LookAnswer{result.hash, std::make_shared<NodeLists>(std::move(result))});
+      }
+    })->start();
   }
 
   // --- attempts ---
@@ -324,6 +343,8 @@ void ClnSwitch::newest_own(const StoreTrace& trace) {
     impl->tell(std::move(answer));
   })->start();
 }
+
+std::uint32_t ClnSwitch::base_height() const { return impl_->base_height; }
 
 std::vector<SwitchEvent> ClnSwitch::poll(MonoNs until) { return impl_->poll(until); }
 

@@ -36,7 +36,7 @@ class Reader {
       : sight_(sight), store_(store), attempts_(attempts), cipher_(store) {}
 
   LookResult read() && {
-    look_.height = sight_.height;
+    look_.base_height = sight_.height;
     look_.movement = Movement::none;
     if (sight_.record) read_rows(*sight_.record);
     for (const Asked& attempt : attempts_) {

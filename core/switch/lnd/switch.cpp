@@ -237,7 +237,7 @@ struct LndSwitch::Impl {
     identify_wanted = false;
     fruitless = 0;
     retry_at.reset();
-    identity = IdentityAnswer{{node.key, node.network}, node.synced ? node.height : 0, {}, capabilities()};
+    identity = IdentityAnswer{{node.key, node.network}, {}, capabilities()};
     follow();
     tell(*identity);
   }
@@ -567,11 +567,12 @@ void LndSwitch::release(const PaymentHash& hash, const StoreId& store) {
 
 std::optional<HandoverTerms> LndSwitch::terms() const {
   HandoverTerms terms;
-  terms.height = impl_->node.height;
   const UnixNs now = impl_->link.lnd_clock();
   if (impl_->limits && now != UnixNs{}) terms.dies_at = UnixNs{now.value + handover_life_ns};
   return terms;
 }
+
+std::uint32_t LndSwitch::base_height() const { return impl_->node.height; }
 
 void LndSwitch::list_own(const StoreId& store) {
   if (impl_->present()) impl_->list_own(store, 0, std::make_shared<OwnRowsAnswer>());

@@ -40,6 +40,7 @@ class LndSwitch final : public Switch {
   /// Looks of the hash that are asked for later wait until this has ended.
   void release(const PaymentHash& hash, const StoreId& store) override;
   [[nodiscard]] std::optional<HandoverTerms> terms() const override;
+  [[nodiscard]] std::uint32_t base_height() const override;
   void list_own(const StoreId& store) override;
   void newest_own(const StoreTrace& trace) override;
   [[nodiscard]] std::vector<SwitchEvent> poll(MonoNs until) override;

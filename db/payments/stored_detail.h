@@ -1,0 +1,18 @@
+// Why a payment failed, as its column has it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/payment/failure_detail.h"
+
+namespace paytower::db {
+
+/// JSON, such as {"code":"fee_limit","fee_msat":1070}. Nothing for nothing, and for a detail that says nothing.
+[[nodiscard]] std::optional<std::string> encode_detail(const std::optional<FailureDetail>& detail);
+
+/// Nothing for an empty text. A code of a newer program reads as `unexplained`. Throws BadValue for what is no such
+/// JSON.
+[[nodiscard]] std::optional<FailureDetail> decode_detail(const std::string& stored);
+
+}  // namespace paytower::db
