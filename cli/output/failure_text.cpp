@@ -117,6 +117,10 @@ std::string excluded_text(const Payment& payment) {
   return text;
 }
 
+std::string held_text(const FailureDetail& detail) {
+  return detail.held ? fmt::format("; together our channels can send {}", sat_text(*detail.held)) : "";
+}
+
 /// Attempts bound the parts too.
 std::string more_parts_text(const FailureDetail& detail, const Payment& payment) {
   const std::uint32_t needed = detail.parts.value_or(0);
@@ -184,12 +188,12 @@ std::string detail_text(const FailureDetail& detail, const Payment& payment) {
     case DetailCode::no_balance:
       return fmt::format("our channels hold too little: together they can send {}",
                          sat_text(detail.held.value_or(Msat{})));
-    case DetailCode::amount_in_one_part: {
-      const std::string held =
-          detail.held ? fmt::format("; together our channels can send {}", sat_text(*detail.held)) : "";
+    case DetailCode::amount_in_one_part:
       return fmt::format("no single channel or path carries {} in one part{}{}", sat_text(demand.amount),
-                         no_parts_text(payment), held);
-    }
+                         no_parts_text(payment), held_text(detail));
+    case DetailCode::amount_in_parts:
+      return fmt::format("no set of paths to the payee carries {}, in parts neither{}", sat_text(demand.amount),
+                         held_text(detail));
     case DetailCode::more_parts: return more_parts_text(detail, payment);
     case DetailCode::payee_unknown:
       return "the network does not know the payee: no public channel leads to it, and no route hint that is known";

@@ -54,12 +54,13 @@ std::string_view detail_name(DetailCode code) {
     case DetailCode::excluded: return "excluded";
     case DetailCode::attempts_failed: return "attempts_failed";
     case DetailCode::no_answer: return "no_answer";
+    case DetailCode::amount_in_parts: return "amount_in_parts";
   }
   return "unexplained";
 }
 
 DetailCode detail_code(std::string_view name) {
-  for (int value = 0; value <= static_cast<int>(DetailCode::no_answer); ++value) {
+  for (int value = 0; value <= static_cast<int>(last_detail); ++value) {
     if (const auto code = static_cast<DetailCode>(value); detail_name(code) == name) return code;
   }
   return DetailCode::unexplained;

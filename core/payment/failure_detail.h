@@ -33,7 +33,9 @@ enum class DetailCode : std::uint8_t {
   excluded,                   ///< every route uses a channel or node that failed before
   attempts_failed,            ///< what the stored attempts tell, where nothing else was kept
   no_answer,                  ///< time ran out, and no question for routes had an answer that can be read; `words`: why
+  amount_in_parts,            ///< the payee can be reached, but no set of parts carries the amount
 };
+inline constexpr DetailCode last_detail = DetailCode::amount_in_parts;
 
 /// "fee_limit": stable, and stored.
 [[nodiscard]] std::string_view detail_name(DetailCode code);

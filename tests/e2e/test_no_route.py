@@ -43,11 +43,11 @@ class NoRoute(Served):
     def chain(self, first=None, second=None):
         self.build((100, 0, 1, first or {}), (101, 1, 2, second or {}))
 
-    def faces(self):
+    def faces(self, older=True):
         """Runs over the network's file, over a node, and over an older node that has no getroutes."""
         self.switch = self.env["PAYTOWER_SWITCH"] = self.file_switch
         yield "file"
-        for faults in (None, "without=getroutes"):
+        for faults in (None, "without=getroutes")[:1 + older]:
             self.start(faults)
             yield faults or "node"
             self.stop()
@@ -58,11 +58,11 @@ class NoRoute(Served):
         self.assertTrue(match, outcome)
         return match[1]
 
-    def check(self, code, sentence, *call, reason="NO_ROUTE"):
+    def check(self, code, sentence, *call, reason="NO_ROUTE", parts="1", older=True):
         """Checks why there is no route, in each of these ways. `sentence`: a pattern that must match all of the message."""
-        call = (*call, "--max-parts", "1")
+        call = (*call, "--max-parts", parts)
         seen = set()
-        for face in self.faces():
+        for face in self.faces(older):
             with self.subTest(code=code, face=face):
                 dry = self.expect(FAILED, "send", *call, "--dry-run")
                 sent = self.expect(FAILED, "send", *call, "--yes")
@@ -107,6 +107,13 @@ class NoRoute(Served):
         self.chain({}, {"most": 1_000_000 * SAT})
         self.check("amount_in_one_part", "no single channel or path carries 2,000,000 sat in one part, and --max-parts allows 1; together our channels can send 5,000,000 sat",
                    self.invoice("2000000sat", "--node", "n2"))
+
+    def test_paths_that_carry_less_also_in_parts(self):
+        self.build((100, 0, 1, {}), (101, 0, 1, {}), (102, 0, 1, {}), (103, 1, 2, {"balance": CAPACITY}))
+        invoice = self.invoice("12000000sat", "--node", "n2")
+        for parts in ("16", "100"):  # an older node gives a route for each part alone, and knows nothing of their sum
+            self.check("amount_in_parts", "no set of paths to the payee carries 12,000,000 sat, in parts neither; together our channels can send 15,000,000 sat",
+                       invoice, parts=parts, older=False)
 
     def test_outgoing_channels(self):
         self.build((100, 0, 1, {}), (101, 0, 2, {"balance": 500 * SAT}), (102, 0, 3, {"disabled": 1}), (103, 1, 4, {}))

@@ -196,7 +196,7 @@ TEST_CASE("why a payment failed comes back, and what came with the stop wish sta
   check_same(stopped, loaded(store, stopped.index));
   store.must(stopped, {FailPayment{FailureReason::no_route, after(2)}});
   CHECK(loaded(store, stopped.index).failure_detail == full);
-  for (int code = 0; code <= static_cast<int>(DetailCode::no_answer); ++code) {
+  for (int code = 0; code <= static_cast<int>(last_detail); ++code) {
     Payment failed = store.initiated(static_cast<std::uint64_t>(code) + 2);
     const FailureDetail detail = detail_of(static_cast<DetailCode>(code));
     store.must(failed, {FailPayment{FailureReason::no_route, after(1), detail}});

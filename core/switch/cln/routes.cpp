@@ -383,7 +383,8 @@ void RouteSearch::leave_something_out() {
   } else if (!question_.demand.outgoing_channels.empty()) {
     meaning = DetailCode::outgoing_channel_no_route;
   } else {
-    return parts_ > 1 ? explain_by_more_parts(std::move(what)) : explain_by_less(std::move(what));
+    return parts_ > 1 ? explain_by_more_parts(std::move(what))
+                      : explain_by_less(std::move(what), DetailCode::amount_in_one_part);
   }
   put(what,
       [self = shared_from_this(), meaning](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
@@ -393,29 +394,34 @@ void RouteSearch::leave_something_out() {
 }
 
 void RouteSearch::explain_by_more_parts(Ask what) {
-  if (what.parts == 1 || what.parts >= limits::max_parts) return end({});
+  if (what.parts == 1) return end({});
+  if (what.parts >= limits::max_parts) return explain_by_less(std::move(what), DetailCode::amount_in_parts);
   what.parts = limits::max_parts;
-  put(what, [self = shared_from_this()](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
-    if (routes.size() <= self->parts_) return self->end({});
-    FailureDetail more = detail_of(DetailCode::more_parts);
-    more.parts = static_cast<std::uint32_t>(routes.size());
-    self->end(std::move(more));
-  });
+  put(what,
+      [self = shared_from_this(), what](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
+        if (routes.empty()) return self->explain_by_less(what, DetailCode::amount_in_parts);
+        if (routes.size() <= self->parts_) return self->end({});
+        FailureDetail more = detail_of(DetailCode::more_parts);
+        more.parts = static_cast<std::uint32_t>(routes.size());
+        self->end(std::move(more));
+      });
 }
 
 /// If a part of the amount gets through, the amount is what is in the way.
-void RouteSearch::explain_by_less(Ask what) {
+void RouteSearch::explain_by_less(Ask what, DetailCode meaning) {
   what.params.amount = probe_amount(what.params.amount);
-  put(what, [self = shared_from_this()](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
-    if (routes.empty()) return self->end(self->hints_left_out_ ? detail_of(DetailCode::excluded) : FailureDetail{});
-    const Msat spent = checked_sub(self->target(*self->probe_target_).amount, self->question_.demand.amount)
-                           .value_or(Msat{});  // for the hops of the hint
-    const Msat fees = checked_add(fees_by_probe(routes.front().fees()), spent).value_or(spent);
-    if (auto why = self->explain_own_channels(fees)) return self->end(std::move(*why));
-    FailureDetail whole = detail_of(DetailCode::amount_in_one_part);
-    if (self->channels_) whole.held = held_together(spendable(*self->channels_));
-    self->end(std::move(whole));
-  });
+  what.parts = 1;
+  put(what,
+      [self = shared_from_this(), meaning](const std::vector<Route>& routes, const std::optional<RpcError>& /*error*/) {
+        if (routes.empty()) return self->end(self->hints_left_out_ ? detail_of(DetailCode::excluded) : FailureDetail{});
+        const Msat spent = checked_sub(self->target(*self->probe_target_).amount, self->question_.demand.amount)
+                               .value_or(Msat{});  // for the hops of the hint
+        const Msat fees = checked_add(fees_by_probe(routes.front().fees()), spent).value_or(spent);
+        if (auto why = self->explain_own_channels(fees)) return self->end(std::move(*why));
+        FailureDetail whole = detail_of(meaning);
+        if (self->channels_) whole.held = held_together(spendable(*self->channels_));
+        self->end(std::move(whole));
+      });
 }
 
 }  // namespace paytower::cln

@@ -85,7 +85,7 @@ class RouteSearch : public std::enable_shared_from_this<RouteSearch> {
   void look_at_channels();
   void leave_something_out();
   [[nodiscard]] std::optional<FailureDetail> explain_own_channels(Msat fees) const;
-  void explain_by_less(Ask what);
+  void explain_by_less(Ask what, DetailCode meaning);
   void explain_by_more_parts(Ask what);
   void end(FailureDetail detail);
 
