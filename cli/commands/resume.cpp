@@ -254,6 +254,12 @@ void print(Session& session, const Summary& summary) {
 
 /// What needs a person is said also with --quiet; a held HTLC does not.
 void warn_people(Session& session, const std::vector<DriveResult>& results) {
+  const auto unsaid = [](const DriveResult& result) {
+    return result.end == DriveEnd::open && result.error && result.error->code == Errc::busy;
+  };
+  // The same of all of them: somebody else writes.
+  if (const auto first = std::find_if(results.begin(), results.end(), unsaid); first != results.end())
+    session.output.warn(first->error->message);
   for (const DriveResult& result : results) {
     if (const std::string who = blocker_text(result.why_open.blocker); !who.empty())
       session.output.note(fmt::format("{}: {}", result.hash.hex(), who));

@@ -38,6 +38,15 @@ class WriteLock(World):
         self.assertIn("holds the write lock of the database", outcome.err)
         self.assertIn("preimage", outcome.err)
 
+    def test_resume_of_all_says_why_nothing_is_stored(self):
+        calls = [self.invoice("10sat", "--hold", "2s", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS") for _ in range(2)]
+        for invoice in calls:
+            self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", "0")
+        self.hold_write_lock()
+        outcome = self.expect(harness.UNKNOWN, "resume", "--wait", "4s")
+        self.assertEqual(outcome.err.count("holds the write lock of the database"), 1, outcome)
+        self.assertEqual([row["state"] for invoice in calls for row in self.ledger(self.hash_of(invoice))], ["failed", "failed"])
+
     def test_another_program(self):
         self.ok("send", self.invoice(), "--yes")
         shell = sqlite3.connect(self.db, isolation_level=None)
