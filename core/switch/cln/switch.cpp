@@ -134,13 +134,16 @@ struct ClnSwitch::Impl {
     base_height = height && *height < first_lock_time ? static_cast<std::uint32_t>(*height) + 1 : 0;
   }
 
-  /// For people: nothing waits for the answer.
+  /// For people: nothing waits for the answer, and none is no reason to give the connection up.
   void refresh_height() {
     if (clock.mono().value < height_asked.value + height_age_ns) return;
     height_asked = clock.mono();
-    client.call("getinfo", nlohmann::json::object(), [this](const RpcReply& reply) {
-      if (reply.result) read_height(*reply.result);
-    });
+    client.call_within(
+        height_age_ns, "getinfo", nlohmann::json::object(),
+        [this](const RpcReply& reply) {
+          if (reply.result) read_height(*reply.result);
+        },
+        [] {});
   }
 
   /// The run of the node's process. Empty if it cannot be told: behind a forwarder, or if the process is not called

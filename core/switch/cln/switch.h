@@ -42,7 +42,7 @@ class ClnSwitch final : public Switch {
   /// Nothing of ours is ever in the way here: a fence holds only its own id.
   void release(const PaymentHash& hash, const StoreId& store) override;
   [[nodiscard]] std::optional<HandoverTerms> terms() const override { return std::nullopt; }
-  /// At most about a minute old.
+  /// About a minute old at most, as long as the node answers.
   [[nodiscard]] std::uint32_t base_height() const override;
   void list_own(const StoreId& store) override;
   void newest_own(const StoreTrace& trace) override;
