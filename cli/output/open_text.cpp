@@ -56,7 +56,7 @@ std::optional<std::string> locked_until(const Payment& payment, UnixNs now) {
   if (const auto& block = last.attempt->total_time_lock)
     return fmt::format("until block {} at the latest, about {}", grouped(*block), expected);
   if (const auto& block = last.attempt->expected_time_lock)
-    return fmt::format("until about block {} at the latest, about {}", grouped(*block), expected);
+    return fmt::format("probably until block {}, about {}", grouped(*block), expected);
   return fmt::format("for at most {}, until about {}", counted(last.attempt->route.total_delay(), "block"), expected);
 }
 

@@ -13,8 +13,8 @@ namespace paytower::cli {
 [[nodiscard]] std::optional<std::string> in_flight_since(const Payment& payment, UnixNs now);
 
 /// Until when the money of its open HTLCs can be locked: "until block 812,345 at the latest, about 2026-11-23T07:20:28Z
-/// (in 7 h)"; "until about block ..." where it is only expected; "for at most 178 blocks, until about ..." where no
-/// height was known. Nothing where no HTLC of ours is out.
+/// (in 7 h)"; "probably until block 812,345, about ..." where it is only expected; "for at most 178 blocks, until about
+/// ..." where no height was known. Nothing where no HTLC of ours is out.
 [[nodiscard]] std::optional<std::string> locked_until(const Payment& payment, UnixNs now);
 
 /// Both as lines below "In flight: ...": empty where there is nothing to say.

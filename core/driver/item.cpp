@@ -120,6 +120,12 @@ void drop_all_but_proofs(std::vector<Event>& backlog) {
 
 // --- acts ---
 
+/// Whether this process may send an attempt. `record`: what it knows of its own requests for it, or nullptr.
+bool may_hand_over(const ItemContext& at, const HandoverRecord* record) {
+  if (at.mode == ItemContext::Mode::collect_only) return record != nullptr && record->drawn_here;
+  return at.mode == ItemContext::Mode::drive;
+}
+
 /// Does one act. False: the acts after it are not done.
 class Performer {
  public:
@@ -140,8 +146,7 @@ class Performer {
   bool operator()(const Dispatch& act) {
     const Attempt& attempt = *item_.payment.find(act.key);
     HandoverRecord& record = handover_of(item_, act.key);
-    const bool collecting = at_.mode == ItemContext::Mode::collect_only && !record.drawn_here;
-    if (at_.mode == ItemContext::Mode::leaving || collecting) return end(Leave{});
+    if (!may_hand_over(at_, &record)) return end(Leave{});
     if (at_.identity == nullptr) return look_at(at_.mono);
     // The node was restarted since the decision.
     if (attempt.switch_run != at_.identity->run) return look_at(at_.mono);
@@ -436,6 +441,13 @@ Wishes on_reload(Item& item, Payment stored, const ItemContext& at) {
 }
 
 // --- decisions ---
+
+void leave_unmoved(const Item& item, Decision& decision, const ItemContext& at) {
+  std::erase_if(decision.writes, [&](const Write& write) {
+    const auto* move = std::get_if<MoveAttempt>(&write);
+    return move != nullptr && !may_hand_over(at, find_handover(item, move->key));
+  });
+}
 
 Wishes perform(Item& item, const Decision& decision, const ItemContext& at) {
   if (decision.refusal) return {RefuseTry{*decision.refusal}};

@@ -213,6 +213,9 @@ void on_stored(Item& item, PaymentIndex index, const Decision& decision, MonoNs 
 
 // --- decisions ---
 
+/// Takes away that an attempt is handed over again, where this process may not do so (ItemContext::mode).
+void leave_unmoved(const Item& item, Decision& decision, const ItemContext& at);
+
 /// The acts of a decision: its writes are durable (R1), or it has none.
 [[nodiscard]] Wishes perform(Item& item, const Decision& decision, const ItemContext& at);
 

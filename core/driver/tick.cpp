@@ -60,7 +60,9 @@ void Driver::Impl::decide_all() {
     while (!alarm && !drive.done && !item.backlog.empty()) {
       Event cause = std::move(item.backlog.front());
       item.backlog.erase(item.backlog.begin());
-      Decision decision = decide(item.payment, TimedEvent{time_for(item.payment, context()), cause});
+      const ItemContext at = context();
+      Decision decision = decide(item.payment, TimedEvent{time_for(item.payment, at), cause});
+      leave_unmoved(item, decision, at);
       warn_wrong_preimage(item, decision);
       explain_silence(decision, item.payment, drive.unheard);
       if (!decision.writes.empty()) {

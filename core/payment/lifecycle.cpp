@@ -302,13 +302,14 @@ class Decider {
     act(Report{});
   }
   /// R4: the same attempt again. What proves an orphan is that its run of the switch is over. So each new run is
-  /// recorded before it gets a copy; and so is the height, from which people see until when the money is locked.
+  /// recorded before it gets a copy; and so is a later height, from which people see until when the money is locked.
   void hand_over_again(const NotFound& event) {
     const Attempt& attempt = *payment_.find(event.key);
     std::optional<std::uint32_t> expected;
     if (!attempt.dies() && event.base_height != 0) expected = event.base_height + attempt.route.total_delay();
-    const bool other_height = expected && expected != attempt.expected_time_lock;
-    if (attempt.switch_run != event.run || other_height) write(MoveAttempt{event.key, event.run, expected, at_});
+    const bool longer = expected && expected.value() > attempt.expected_time_lock.value_or(0);
+    if (!longer) expected.reset();
+    if (attempt.switch_run != event.run || longer) write(MoveAttempt{event.key, event.run, expected, at_});
     act(Dispatch{event.key});
   }
   void keep_acceptance(const AttemptKey& key) {

@@ -158,7 +158,7 @@ struct AcceptAttempt {
   AttemptKey key;
   UnixNs at;
 };
-/// The next copy of the attempt goes to another run of the switch than before, or counts from another height.
+/// The next copy of the attempt goes to another run of the switch than before, or counts from a later height.
 struct MoveAttempt {
   AttemptKey key;
   std::string run;

@@ -78,10 +78,10 @@ struct Attempt {
   UnixNs registered{};                             ///< 0 in an imported record that does not say
   std::optional<std::uint32_t> total_time_lock{};  ///< block height of the first HTLC's expiry: of an own attempt where
                                                    ///< the hand-over names it, of an imported one where the record does
-  /// What total_time_lock probably is, of an own attempt without one: by the height that was known at the last
-  /// hand-over, and a slow node counts from a later one. For people; it proves nothing.
+  /// What total_time_lock probably is, of an own attempt without one: by the highest height that was known at a
+  /// hand-over. A slow node counts from a later one. For people; it proves nothing.
   std::optional<std::uint32_t> expected_time_lock{};
-  /// When it was handed over again, to another run of the switch or at another height; nothing: never.
+  /// When it was handed over again, to another run of the switch or at a later height; nothing: never.
   std::optional<UnixNs> moved{};
   /// By the switch's own clock: from then on no copy of the request is accepted. Nothing where the switch has no such
   /// limit.

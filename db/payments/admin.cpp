@@ -177,6 +177,10 @@ void PaymentAdmin::check_contents(CheckReport& report) {
     while (keys.executeStep())
       report.problems.push_back(fmt::format("a row of {} points nowhere", keys.getColumn(0).getString()));
     check_guards(connection_, report.problems);
+    check_rows(connection_, "why it failed is not JSON: payment",
+               "SELECT payment_index FROM payments WHERE iif(json_valid(failure_detail), json_type(failure_detail) <> "
+               "'object', failure_detail IS NOT NULL)",
+               report.problems);
     check_rows(connection_, "an attempt settled, but not its payment",
                "SELECT p.payment_index FROM payments p WHERE p.preimage IS NULL AND p.late_preimage IS NULL AND "
                "p.duplicate_of IS NULL "

@@ -5,22 +5,17 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/base/number.h"
-#include "db/sqlite/statement.h"
-
 namespace paytower::db {
 
 namespace {
 
 using nlohmann::json;
 
-[[noreturn]] void unreadable() { throw BadValue("a reason of failure that is none"); }
-
 std::optional<std::uint64_t> stored_number(const json& stored, const char* key, std::uint64_t most) {
   const auto found = stored.find(key);
-  if (found == stored.end()) return std::nullopt;
-  if (!found->is_number_unsigned() || found->get<std::uint64_t>() > most) unreadable();
-  return found->get<std::uint64_t>();
+  if (found == stored.end() || !found->is_number_unsigned()) return std::nullopt;
+  const auto number = found->get<std::uint64_t>();
+  return number <= most ? std::optional(number) : std::nullopt;
 }
 
 std::optional<std::uint32_t> stored_number32(const json& stored, const char* key) {
@@ -35,17 +30,7 @@ std::optional<Msat> stored_msat(const json& stored, const char* key) {
 
 std::string stored_text(const json& stored, const char* key) {
   const auto found = stored.find(key);
-  if (found == stored.end()) return {};
-  if (!found->is_string()) unreadable();
-  return found->get<std::string>();
-}
-
-std::optional<ShortChannelId> stored_channel(const json& stored, const char* key) {
-  const std::string text = stored_text(stored, key);
-  if (text.empty()) return std::nullopt;
-  const auto channel = ShortChannelId::parse(text);
-  if (!channel) unreadable();
-  return channel;
+  return found != stored.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 }  // namespace
@@ -65,12 +50,12 @@ std::optional<std::string> encode_detail(const std::optional<FailureDetail>& det
 std::optional<FailureDetail> decode_detail(const std::string& stored) {
   if (stored.empty()) return std::nullopt;
   const json read = json::parse(stored, nullptr, false);
-  if (!read.is_object()) unreadable();
+  if (!read.is_object()) return std::nullopt;
   FailureDetail detail = detail_of(detail_code(stored_text(read, "code")));
   detail.fee = stored_msat(read, "fee_msat");
   detail.delay = stored_number32(read, "delay");
   detail.held = stored_msat(read, "held_msat");
-  detail.channel = stored_channel(read, "scid");
+  detail.channel = ShortChannelId::parse(stored_text(read, "scid"));
   detail.parts = stored_number32(read, "parts");
   detail.words = stored_text(read, "switch_message");
   return detail;

@@ -120,7 +120,8 @@ class Writer {
 
   void store(const MoveAttempt& write) {
     change_one(
-        "UPDATE attempts SET switch_run = ?4, expected_time_lock = coalesce(?5, expected_time_lock), moved_ns = ?6 "
+        "UPDATE attempts SET switch_run = ?4, expected_time_lock = coalesce(max(?5, expected_time_lock), ?5, "
+        "expected_time_lock), moved_ns = ?6 "
         "WHERE " THE_ATTEMPT " AND outcome IS NULL",
         "the attempt to hand over again is not there, or has ended", bits(write.key.id), write.key.part, index_,
         unless_empty(write.run), write.expected_time_lock, write.at);
@@ -194,7 +195,8 @@ class Writer {
 
   void store(const SetStop& write) {
     change_one(
-        "UPDATE payments SET stop_reason = ?1, failure_detail = ?2 WHERE payment_index = ?3 AND stop_reason IS NULL",
+        "UPDATE payments SET stop_reason = ?1, failure_detail = coalesce(?2, failure_detail) WHERE payment_index = ?3 "
+        "AND stop_reason IS NULL",
         "the payment to stop is not there, or was stopped before", static_cast<int>(write.reason),
         encode_detail(write.detail), index_);
   }

@@ -37,12 +37,10 @@ TEST_CASE("an open payment says since when, and for how long at most") {
   CHECK(*in_flight_since(payment, time_at(181)) == "since 2025-11-24T16:00:01Z (3 min ago)");
   CHECK(*locked_until(payment, time_at(1)) == "for at most 46 blocks, until about 2025-11-24T23:40:01Z (in 7 h)");
   payment.attempts.front().expected_time_lock = 812'345;
-  CHECK(*locked_until(payment, time_at(1)) ==
-        "until about block 812,345 at the latest, about 2025-11-24T23:40:01Z (in 7 h)");
+  CHECK(*locked_until(payment, time_at(1)) == "probably until block 812,345, about 2025-11-24T23:40:01Z (in 7 h)");
   // Handed over again an hour later: the delays count from then on.
   payment.attempts.front().moved = time_at(3'600);
-  CHECK(*locked_until(payment, time_at(1)) ==
-        "until about block 812,345 at the latest, about 2025-11-25T00:40:00Z (in 8 h)");
+  CHECK(*locked_until(payment, time_at(1)) == "probably until block 812,345, about 2025-11-25T00:40:00Z (in 8 h)");
   payment.attempts.front().moved.reset();
   // The height is known for certain where the hand-over names it.
   payment.attempts.front().total_time_lock = 812'345;

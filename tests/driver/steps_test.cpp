@@ -716,6 +716,7 @@ TEST_CASE("until when the money is locked is stored with the attempt, and anew w
   look.base_height = 119;
   SUBCASE("at the same height nothing is written") {}
   SUBCASE("where the node does not tell its height, neither") { look.base_height = 0; }
+  SUBCASE("a copy at a lower height takes nothing back") { look.base_height = 110; }
   SUBCASE("some blocks later it is locked for longer") { look.base_height = 125; }
   world.node.expect("identify", identity());
   world.node.expect("look", shows(look));
@@ -726,6 +727,26 @@ TEST_CASE("until when the money is locked is stored with the attempt, and anew w
   CHECK(stored(world).attempts[0].expected_time_lock == (moved ? 125 : 119) + delay);
   CHECK(stored(world).attempts[0].moved.has_value() == moved);
   CHECK(world.log == (moved ? Log{"identify", "look", "move", "send"} : Log{"identify", "look", "send"}));
+}
+
+TEST_CASE("what is not handed over again is not moved") {
+  World world;
+  world.node.height = 119;
+  expect_up_to_answer(world, crash());
+  CHECK_THROWS_AS((void)world.send(), Crash);
+  const Payment before = stored(world);
+  cln::NodeLists look = quiet_look();
+  look.base_height = 125;
+  look.run = "8:200:boot";
+  world.node.expect("identify", identity_of_run("8:200:boot"));
+  world.node.expect("look", shows(look));
+  world.log.clear();
+  world.options.collect_only = true;
+  CHECK(world.resume().end == DriveEnd::open);
+  CHECK(world.log == Log{"identify", "look"});
+  CHECK(stored(world).attempts[0].expected_time_lock == before.attempts[0].expected_time_lock);
+  CHECK(stored(world).attempts[0].switch_run == before.attempts[0].switch_run);
+  CHECK_FALSE(stored(world).attempts[0].moved);
 }
 
 TEST_CASE("why there was no route is known to every later process") {

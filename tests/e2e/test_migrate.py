@@ -82,11 +82,11 @@ class Migrate(harness.World):
     def test_status(self):
         self.legacy()
         status = self.expect(DATABASE, "migrate", "--status", "--json").json()
-        self.assertEqual(status, {"version": 1, "latest": 4, "pending": [{"version": 2, "name": "0002_payment_buckets"}, {"version": 3, "name": "0003_parts_and_marks"},
-                                                                        {"version": 4, "name": "0004_labels"}],
+        self.assertEqual(status, {"version": 1, "latest": 5, "pending": [{"version": 2, "name": "0002_payment_buckets"}, {"version": 3, "name": "0003_parts_and_marks"},
+                                                                        {"version": 4, "name": "0004_labels"}, {"version": 5, "name": "0005_locks_and_reasons"}],
                                   "quarantined": 0})
         self.ok("migrate")
-        self.assertEqual(self.ok("migrate", "--status", "--json").json(), {"version": 4, "latest": 4, "pending": [], "quarantined": 0})
+        self.assertEqual(self.ok("migrate", "--status", "--json").json(), {"version": 5, "latest": 5, "pending": [], "quarantined": 0})
 
     def test_a_dry_run_changes_no_byte_and_reports_the_same(self):
         self.legacy(statuses=[(bytes([4]) * 32, 1)])
@@ -164,7 +164,7 @@ class Migrate(harness.World):
 
     def test_bad_calls(self):
         self.legacy()
-        for call in (["--to", "5"], ["--to", "x"], ["--status", "--strict"], ["--assume-v04"], ["--from-lnd", "x", "--to", "2"], ["--backup", ""], ["word"]):
+        for call in (["--to", "6"], ["--to", "x"], ["--status", "--strict"], ["--assume-v04"], ["--from-lnd", "x", "--to", "2"], ["--backup", ""], ["word"]):
             self.expect(USAGE, "migrate", *call)
 
     # --- the report ---

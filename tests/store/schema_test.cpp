@@ -214,6 +214,11 @@ std::vector<Case> cases() {
   yes("UPDATE payments SET failure_detail = NULL WHERE payment_index = 3");
   no("UPDATE payments SET failure_detail = '{}' WHERE payment_index = 3", "conflict");  // failed before
   no("UPDATE payments SET failure_detail = '{}' WHERE payment_index = 1", "conflict");  // no reason
+  no("UPDATE payments SET stop_reason = 1 WHERE payment_index = 1;"
+     "UPDATE attempts SET outcome = 1, preimage = h(101), resolved_ns = 3 WHERE attempt_id = 11;"
+     "UPDATE payments SET preimage = h(101), ended_ns = 3 WHERE payment_index = 1;"
+     "UPDATE payments SET failure_detail = '{}' WHERE payment_index = 1",
+     "conflict");  // paid
   no("UPDATE payments SET stop_reason = 1, failure_detail = '{}' WHERE payment_index = 1;"
      "UPDATE payments SET failure_detail = NULL WHERE payment_index = 1",
      "conflict");
@@ -376,6 +381,11 @@ std::vector<Case> cases() {
   no("UPDATE attempts SET expected_time_lock = 4294967296, moved_ns = 3 WHERE attempt_id = 11", "conflict");
   no("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE attempt_id = 11;"
      "UPDATE attempts SET expected_time_lock = NULL, moved_ns = 4 WHERE attempt_id = 11",
+     "conflict");
+  no("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE attempt_id = 11;"
+     "UPDATE attempts SET expected_time_lock = 8, moved_ns = 4 WHERE attempt_id = 11",
+     "conflict");
+  no(attempt(900, 5, 900, ", total_time_lock", ", 9") + "UPDATE attempts SET moved_ns = 3 WHERE attempt_row = 900",
      "conflict");
   no("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE outcome = 1", "conflict");
   no("UPDATE attempts SET expected_time_lock = 9, moved_ns = 3 WHERE outcome = 2", "conflict");
@@ -662,6 +672,7 @@ std::vector<Case> cases() {
   no(attempt_with("expected_time_lock", "0"), "conflict");
   no(attempt_with("expected_time_lock", "4294967296"), "conflict");
   no(attempt_with("moved_ns", "1"), "conflict");
+  no(attempt(900, 5, 900, ", total_time_lock, expected_time_lock", ", 9, 9"), "conflict");
   no(attempt(900, 13, 900, ", origin, part, expected_time_lock", ", 2, 1, 1"), "conflict");
   yes(attempt_with("dies_at_ns", "-1"));
   yes(attempt_with("total_time_lock", "4294967295"));
