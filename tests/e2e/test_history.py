@@ -15,7 +15,7 @@ from test_migrate import QUARANTINED, dump
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "schema")
 NEWEST = 5
-RELEASED = 4  # the newest released version: from here down, each one has a file and its steps are frozen
+RELEASED = 5  # the newest released version: from here down, each one has a file and its steps are frozen
 
 
 def plain(rows):
@@ -113,6 +113,12 @@ class History(harness.World):
         self.works(4)
         self.assertEqual([row["label"] for row in self.payments() if int(row["payment_index"]) in (13, 21, 29, 34, 36)],
                          ["from lnd", "rent, November", None, "paid at the second try", "held, and cancelled"])
+
+    def test_version_5_works(self):
+        self.works(5)
+        rows = {int(row["payment_index"]): row for row in self.payments()}
+        self.assertEqual([rows[index]["failure_detail"]["code"] for index in (38, 39)], ["fee_limit", "attempts_used_up"])
+        self.assertEqual([rows[index]["htlcs"][0]["locked_until_height"] for index in (36, 40, 42)], [None, 800_139, 800_139])
 
     def works(self, version):
         self.put(version)
