@@ -46,6 +46,8 @@ struct Given {
   [[nodiscard]] bool said(std::string_view flag) const { return has(flag) && settings.find(flag) == settings.end(); }
   /// The value of a flag that was said once; nullptr when it was not.
   [[nodiscard]] const std::string* said_value(std::string_view flag) const;
+  /// " --all --older-than 90d": the command's flags that the call has, except `but`, for a hint that repeats it.
+  [[nodiscard]] std::string said_flags(std::initializer_list<std::string_view> but = {}) const;
 
   // What follows throws usage refusals.
 

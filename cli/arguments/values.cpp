@@ -63,6 +63,17 @@ const std::string* Given::said_value(std::string_view flag) const {
   return said(flag) ? &flags.find(flag)->second.front() : nullptr;
 }
 
+std::string Given::said_flags(std::initializer_list<std::string_view> but) const {
+  std::string text;
+  for (const Flag& flag : command->flags) {
+    if (!said(flag.name) || std::find(but.begin(), but.end(), flag.name) != but.end()) continue;
+    for (const std::string& value : flags.find(flag.name)->second)
+      text += fmt::format(" --{}{}{}", flag.name, flag.value.empty() ? "" : " ",
+                          flag.value.empty() ? "" : shell_word(value));
+  }
+  return text;
+}
+
 const std::string& Given::word(const char* what) const {
   if (words.empty()) refuse(fmt::format("{} needs {}", command->name, what));
   if (words.size() > 1) refuse(fmt::format("{} takes {}, not {} words", command->name, what, words.size()));

@@ -270,8 +270,7 @@ class BatchFeed final : public DriveFeed {
     report.code = "interrupted";
     report.exit_code = worst_;
     report.message = fmt::format("interrupted {}: {}", place(), counts_.text());
-    report.hint = counts_.in_flight > 0 ? "paytower resume"
-                                        : fmt::format("paytower send --batch {} --yes --idempotent", options_.path);
+    report.hint = counts_.in_flight > 0 ? "paytower resume" : options_.again;
     session_.output.error(report);
     return worst_;
   }

@@ -50,8 +50,7 @@ BatchSums sums_of(const BatchOptions& options, Session& session, Database* datab
 
 /// What each line comes to, and what would become of it. A dry run has told that already.
 std::string lines_command(const BatchOptions& options) {
-  if (options.dry_run) return "paytower send --help";
-  return fmt::format("paytower send --batch {} --dry-run", shell_word(options.path));
+  return options.dry_run ? "paytower send --help" : options.rehearsal;
 }
 
 Error over_total(const BatchOptions& options, const char* flag, Msat sum, Msat most) {

@@ -1,7 +1,7 @@
 // `delete`: ended payments go, and what keeps a paid hash from being paid twice stays.
 #include <utility>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "cli/commands/commands.h"
 #include "cli/input/hash.h"
@@ -23,6 +23,7 @@ struct DeleteOptions {
   bool forget = false;
   bool dry_run = false;
   bool yes = false;
+  std::string rehearsal;  ///< the same call as a dry run
 };
 
 constexpr auto delete_flags = std::to_array<Flag>({
@@ -44,6 +45,8 @@ void take(DeleteOptions& erase, const Given& given) {
   if (!erase.all && erase.hashes.empty()) given.refuse("delete needs payment hashes or --all");
   if (!erase.all) given.need({"include-non-failed", "older-than"}, "--all");
   given.exclude("forget", "failed-htlcs-only");
+  erase.rehearsal = fmt::format("paytower delete{}{}{} --dry-run", erase.all ? "" : " ", fmt::join(given.words, " "),
+                                given.said_flags());
 }
 
 db::DeleteRequest request_of(const DeleteOptions& options, Session& session, Database& database) {
@@ -90,7 +93,8 @@ void confirm(const DeleteOptions& options, Session& session, const db::DeleteRep
              const db::DeleteRequest& request) {
   if (!session.output.can_ask()) {
     refuse(Errc::not_confirmed,
-           "deleting needs a yes, and there is no terminal to ask at: add --yes; nothing was deleted");
+           "deleting needs a yes, and there is no terminal to ask at: add --yes; nothing was deleted",
+           options.rehearsal);
   }
   bool agreed = false;
   if (options.forget) {
@@ -104,8 +108,7 @@ void confirm(const DeleteOptions& options, Session& session, const db::DeleteRep
   }
   if (agreed) return;
   refuse(Errc::not_confirmed, "not confirmed; nothing was deleted",
-         request.hashes.empty() ? std::string("paytower delete --all --dry-run")
-                                : fmt::format("paytower show {}", request.hashes.front().hex()));
+         request.hashes.empty() ? options.rehearsal : fmt::format("paytower show {}", request.hashes.front().hex()));
 }
 
 Json report_json(const db::DeleteReport& report, bool dry_run) {

@@ -27,13 +27,13 @@ void confirm(Session& session, const SendOptions& options, const PaymentRequest&
   if (!session.output.can_ask()) {
     refuse(Errc::not_confirmed, "paying needs a yes, and there is no terminal to ask at: add --yes; nothing was sent");
   }
-  // Whoever says no may want to see the route and its fee first.
-  const char* const look = options.dest ? "" : "paytower send INVOICE --dry-run";
   std::string question = fmt::format("Pay {} to {}, fee at most {}", sat_text(demand.amount), demand.destination.hex(),
                                      sat_text(demand.fee_limit));
   const std::string text = description_of(options);
   if (!text.empty()) question += fmt::format(",\nfor \"{}\"", printable_cut(text, description_columns));
-  if (!ask_yes(fmt::format("{}?", question))) refuse(Errc::not_confirmed, "not confirmed; nothing was sent", look);
+  if (ask_yes(fmt::format("{}?", question))) return;
+  // Whoever says no may want to see the route and its fee first.
+  refuse(Errc::not_confirmed, "not confirmed; nothing was sent", options.rehearsal);
 }
 
 /// One call of `send`, in the order in which the questions are asked: whether the text is an invoice at all, what the

@@ -167,6 +167,9 @@ void take_one(SendOptions& send, const Given& given) {
     send.payee = read_payable(given);
   }
   given.need({"parallel", "max-total", "max-fee-total"}, "--batch");
+  // With --dest it would show the payment secret.
+  if (!send.yes && !send.dest)
+    send.rehearsal = fmt::format("paytower send INVOICE{} --dry-run", given.said_flags({"inflight-updates"}));
   if (send.inflight_updates && !given.has("json")) given.refuse("--inflight-updates goes only with --json");
 }
 
@@ -199,6 +202,9 @@ std::shared_ptr<const BatchOptions> batch_of(SendOptions& send, const Given& giv
   batch->max_total = send.max_total;
   batch->max_fee_total = send.max_fee_total;
   batch->dry_run = send.dry_run;
+  // Without the totals, which would only be refused again.
+  batch->rehearsal = fmt::format("paytower send{} --dry-run", given.said_flags({"yes", "max-total", "max-fee-total"}));
+  batch->again = fmt::format("paytower send{} --yes --idempotent", given.said_flags({"yes", "idempotent"}));
   Given defaults = given;
   for (const char* name : {"batch", "parallel", "max-total", "max-fee-total"}) defaults.flags.erase(name);
   Surroundings surroundings;  // a line has no stdin of its own

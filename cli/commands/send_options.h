@@ -52,6 +52,7 @@ struct SendOptions {
   bool inflight_updates = false;
   bool yes = false;
   bool dry_run = false;
+  std::string rehearsal;                      ///< the same call as a dry run
   std::vector<std::string> on_end;            ///< words of the program; empty: none
   SpendingLimits allowed;                     ///< of the config file alone
   std::shared_ptr<const BatchOptions> batch;  ///< then the call pays nothing else
@@ -79,6 +80,8 @@ struct BatchOptions {
   std::optional<Msat> max_total;      ///< of all lines together
   std::optional<Msat> max_fee_total;  ///< of their fee limits together
   bool dry_run = false;
+  std::string rehearsal;  ///< the same call as a dry run
+  std::string again;      ///< the call that goes on where this one stops
   /// One line as if it had been given on the command line, on top of this call's flags.
   std::function<Result<SendOptions>(std::string_view line)> read_line;
 };

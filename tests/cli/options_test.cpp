@@ -440,6 +440,24 @@ TEST_CASE("hints carry the flags of the call") {
   CHECK(world.parse({"list"})->output.command_prefix == "paytower");
 }
 
+TEST_CASE("a hint that repeats the call has all of its flags, for a shell") {
+  CHECK(plain
+            .send({"send", "lnbc1", "--amt", "5sat", "--label", "rent, May", "--outgoing-chan-id", "1x2x3",
+                   "--outgoing-chan-id", "4x5x6"})
+            .rehearsal ==
+        "paytower send INVOICE --amt 5sat --outgoing-chan-id 1x2x3 --outgoing-chan-id 4x5x6 --label 'rent, May' "
+        "--dry-run");
+  const auto batch = plain.send({"send", "--batch", "my file", "--idempotent", "-y", "--max-total", "9sat"}).batch;
+  CHECK(batch->rehearsal == "paytower send --idempotent --batch 'my file' --dry-run");
+  CHECK(batch->again == "paytower send --batch 'my file' --max-total 9sat --yes --idempotent");
+  World world;
+  world.environment["PAYTOWER_FEE_LIMIT"] = "7sat";  // stands there for the hint too
+  CHECK(world.send({"send", "lnbc1"}).rehearsal == "paytower send INVOICE --dry-run");
+  const std::string key = "02" + std::string(64, '1');
+  CHECK(plain.send({"send", "--dest", key, "--payment-hash", hash, "--payment-secret", hash, "--amt", "1sat"})
+            .rehearsal.empty());
+}
+
 TEST_CASE("send --dest needs all of it, and no invoice") {
   const std::string key = "02" + std::string(64, '1');
   CHECK(plain.refusal({"send", "--dest", key}).find("--dest needs") == 0);

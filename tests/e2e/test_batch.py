@@ -141,13 +141,13 @@ class Batch(World):
     def test_a_signal_stops_taking_lines_and_a_rerun_goes_on(self):
         lines = [{"invoice": self.invoice("100sat", "--hold", "300ms")} for _ in range(40)]
         path = self.write_batch(lines)
-        process = self.popen("send", "--batch", path, "--yes", "--parallel", "3")
+        process = self.popen("send", "--batch", path, "--yes", "--parallel", "3", "--max-total", "9999sat")
         json.loads(process.stdout.readline())
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 130)
         self.assertRegex(err, r"interrupted behind line \d+: \d+ paid now, .*\d+ not begun")
-        self.assertRegex(err, "hint: paytower resume" if " in flight" in err else "hint: paytower send --batch .* --yes --idempotent")
+        self.assertRegex(err, "hint: paytower resume" if " in flight" in err else "hint: paytower send --batch .* --parallel 3 --max-total 9999sat --yes --idempotent")
         self.assertLess(len(out.splitlines()), 20)
         self.run_it("resume", "--wait", "10s")
         results, _ = self.batch(harness.OK, lines, "--idempotent")

@@ -54,7 +54,9 @@ class Delete(World):
         self.expect(harness.NOT_FOUND, "show", payment_hash)
 
     def test_no_question_without_a_terminal(self):
-        self.expect(harness.NOT_CONFIRMED, "delete", "--all")
+        for said in ("--all --include-non-failed --older-than 0", f"{self.hash_of(self.paid)} --forget"):
+            refused = self.expect(harness.NOT_CONFIRMED, "delete", *said.split())
+            self.assertIn(f"hint: paytower delete {said} --dry-run\n", refused.err)
         self.assertEqual(len(self.payments()), 3)
 
     def test_a_selector_is_needed(self):

@@ -101,6 +101,9 @@ class Terminal(World):
         refused = self.see("send", invoice, code=harness.NOT_CONFIRMED, answer="n\n")
         self.assertIn("[y/N]", refused.text)
         self.assertIn("hint: paytower send INVOICE --dry-run", refused.text)
+        open_amount = self.ok("simulate", "invoice", "--amt", "any").out.strip()
+        refused = self.see("send", open_amount, "--amt", "5sat", "--label", "for tea", code=harness.NOT_CONFIRMED, answer="n\n", columns=200)
+        self.assertIn("hint: paytower send INVOICE --amt 5sat --label 'for tea' --dry-run", refused.text)
         self.assertIn("Paid 250 sat", self.see("send", invoice, answer="y\n").text)
 
     def test_whoever_says_no_is_told_where_to_look(self):
@@ -109,8 +112,9 @@ class Terminal(World):
         self.ok("send", self.invoice("250sat"), "--yes")
         paid = self.payments()[0]["payment_hash"]
         self.assertIn(f"hint: paytower show {paid}", self.see("delete", paid, code=harness.NOT_CONFIRMED, answer="n\n", columns=200).text)
-        everything = self.see("delete", "--all", "--include-non-failed", code=harness.NOT_CONFIRMED, answer="n\n", columns=200)
-        self.assertIn("hint: paytower delete --all --dry-run", everything.text)
+        for said in (["--all", "--include-non-failed"], ["--all", "--include-non-failed", "--older-than", "0"]):
+            everything = self.see("delete", *said, code=harness.NOT_CONFIRMED, answer="n\n", columns=200)
+            self.assertIn(f"hint: paytower delete {' '.join(said)} --dry-run", everything.text)
         self.expect(harness.UNKNOWN, "send", self.invoice("100sat", "--hold", "forever"), "--yes", "--wait", "0")
         held = next(payment["payment_hash"] for payment in self.payments() if payment["status"] == "IN_FLIGHT")
         decided = self.see("resolve", held, "--write-off", code=harness.NOT_CONFIRMED, answer="no\n", columns=200)
