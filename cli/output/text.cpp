@@ -244,21 +244,4 @@ std::string relative_time(UnixNs time, UnixNs now) {
   return past ? fmt::format("{} ago", text) : fmt::format("in {}", text);
 }
 
-std::string shell_word(std::string_view text) {
-  const auto plain = [](char c) {
-    const bool letter_or_digit = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    return letter_or_digit || std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
-  };
-  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
-  std::string word = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      word += "'\\''";
-    } else {
-      word += c;
-    }
-  }
-  return fmt::format("{}'", word);
-}
-
 }  // namespace paytower::cli

@@ -1,4 +1,4 @@
-// Small pieces of text for people: untrusted words made harmless, amounts, and words that a shell reads back.
+// Small pieces of text for people: untrusted words made harmless, and amounts.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,5 @@ namespace paytower::cli {
 
 /// "12 s ago", "3 min ago", "5 h ago", "2 d ago", "in 4 min".
 [[nodiscard]] std::string relative_time(UnixNs time, UnixNs now);
-
-/// One word of a POSIX shell: as it is where that is safe, in single quotes otherwise.
-[[nodiscard]] std::string shell_word(std::string_view text);
 
 }  // namespace paytower::cli

@@ -1,6 +1,7 @@
 // The stable names of refusals, as error JSON shows them.
 #include "core/base/error.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/core.h>
@@ -38,6 +39,23 @@ std::string next_step(Errc code, std::string_view command) {
   const std::string_view step = kind_of(code).next_step;
   if (has(step, "HASH")) return {};  // refusal() gives this step, because it knows the hash
   return command.empty() ? with(step, "COMMAND ", "") : with(step, "COMMAND", std::string(command));
+}
+
+std::string shell_word(std::string_view text) {
+  const auto plain = [](char c) {
+    const bool letter_or_digit = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return letter_or_digit || std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
+  std::string word = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      word += "'\\''";
+    } else {
+      word += c;
+    }
+  }
+  return fmt::format("{}'", word);
 }
 
 }  // namespace paytower

@@ -48,6 +48,9 @@ struct Error {
 /// what was called, or empty.
 [[nodiscard]] std::string next_step(Errc code, std::string_view command);
 
+/// One word of a POSIX shell, for hints: as it is where that is safe, in single quotes otherwise.
+[[nodiscard]] std::string shell_word(std::string_view text);
+
 /// The refusal, which now names its payment.
 [[nodiscard]] inline Error about(Error error, const PaymentHash& hash) {
   error.payment_hash = hash;

@@ -160,7 +160,11 @@ Connection::Connection(const std::string& path, OpenMode mode, const FileKind& k
     }
   } catch (const SQLite::Exception& error) {
     const int code = error.getErrorCode() & 0xFF;
-    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) refuse(as_ours(error, fmt::format("open {}", real_path_)));
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+      Error busy = as_ours(error, fmt::format("open {}", real_path_));
+      busy.hint = who_has(real_path_);
+      refuse(std::move(busy));
+    }
     if (code == SQLITE_NOTADB)
       refuse(Errc::database, fmt::format("{} is not {}; it was not changed", real_path_, kind.what));
     if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !writable() &&

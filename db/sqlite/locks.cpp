@@ -113,6 +113,8 @@ bool LockFile::others_wait() const noexcept {
   return descriptor_ >= 0 && ::fcntl(descriptor_, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
+std::string who_has(const std::string& path) { return fmt::format("fuser -v {}", shell_word(path)); }
+
 WriteLock::WriteLock(const std::string& real_path, std::int64_t timeout_ns)
     : file_(real_path), timeout_ns_(timeout_ns) {}
 
@@ -152,7 +154,7 @@ Result<WriteLock::Held> WriteLock::acquire() {
       return Error{
           Errc::busy,
           "another paytower holds the write lock of the database, and it was not free in time; nothing was changed",
-          {}};
+          who_has(file_.path())};
     }
     std::this_thread::sleep_for(longest / 4 +
                                 std::chrono::microseconds(uneven() % static_cast<std::uint32_t>(longest.count())));

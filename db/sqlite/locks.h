@@ -45,6 +45,9 @@ class LockFile {
   int held_ = 0;
 };
 
+/// The command that names the processes which have the file open, for whoever finds it busy.
+[[nodiscard]] std::string who_has(const std::string& path);
+
 /// At any moment at most one process writes or makes a checkpoint (SQLite's WAL-reset bug), and never longer than a
 /// tick.
 class WriteLock {

@@ -75,7 +75,8 @@ void detail::run_write_tx(Connection& connection, WriteLock& lock, const std::fu
   } catch (const SQLite::Exception& error) {
     sqlite3_busy_timeout(handle, busy_timeout_ms);
     if ((error.getErrorCode() & 0xFF) == SQLITE_BUSY)
-      refuse(Errc::busy, "another program is writing to the database; nothing was changed");
+      refuse(Errc::busy, "another program is writing to the database; nothing was changed",
+             who_has(connection.real_path()));
     broken(connection, error.what());
   }
   run_body(connection, body);

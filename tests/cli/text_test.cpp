@@ -8,6 +8,7 @@
 
 #include "cli/output/csv.h"
 #include "cli/output/text.h"
+#include "core/base/error.h"
 
 using namespace paytower;
 using namespace paytower::cli;

@@ -1,8 +1,11 @@
 """Goal: a command is back when its --wait is over, also when what it waits for is the database; and it says so."""
 
 import fcntl
+import os
+import shutil
 import sqlite3
 import struct
+import subprocess
 import time
 import unittest
 
@@ -23,6 +26,13 @@ class WriteLock(World):
         outcome = self.expect(code, *args)
         return outcome, time.monotonic() - begin
 
+    def assert_the_hint_finds_us(self, outcome, path):
+        command = f"fuser -v {path}"
+        self.assertIn(f"hint: {command}\n", outcome.err)
+        if shutil.which("fuser"):
+            found = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+            self.assertIn(str(os.getpid()), found.stdout.split())
+
     def test_send_and_resume(self):
         open_one = self.invoice("10sat", "--hold", "forever")
         self.expect(harness.UNKNOWN, "send", open_one, "--yes", "--wait", "0")
@@ -30,6 +40,7 @@ class WriteLock(World):
         outcome, seconds = self.timed(harness.BUSY, "send", self.invoice(), "--yes", "--wait", "2s")
         self.assertLess(seconds, 4)
         self.assertIn("holds the write lock of the database", outcome.err)
+        self.assert_the_hint_finds_us(outcome, self.db + ".lock")
         _, seconds = self.timed(harness.BUSY, "send", self.invoice(), "--yes", "--wait", "0")
         self.assertLess(seconds, 3)
         self.ok("simulate", "release", self.hash_of(open_one))
@@ -55,6 +66,13 @@ class WriteLock(World):
         outcome, seconds = self.timed(harness.BUSY, "send", self.invoice(), "--yes", "--wait", "2s")
         self.assertLess(seconds, 4)
         self.assertIn("another program is writing to the database", outcome.err)
+        self.assert_the_hint_finds_us(outcome, self.db)
+        shell.execute("COMMIT")
+        shell.execute("PRAGMA locking_mode = EXCLUSIVE")
+        shell.execute("BEGIN EXCLUSIVE")
+        outcome = self.expect(harness.BUSY, "list")
+        self.assertIn("another program holds the database", outcome.err)
+        self.assert_the_hint_finds_us(outcome, self.db)
 
 
 if __name__ == "__main__":
