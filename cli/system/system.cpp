@@ -140,7 +140,8 @@ Result<std::uint32_t> user_id(const std::string& name_or_number) {
   const char* const end = name_or_number.data() + name_or_number.size();
   const auto [stop, trouble] = std::from_chars(name_or_number.data(), end, number);
   if (trouble == std::errc{} && stop == end && number != static_cast<uid_t>(-1)) return number;
-  return Error{Errc::usage, fmt::format("there is no user \"{:.80}\" on this machine", name_or_number), "id"};
+  return Error{Errc::usage, fmt::format("there is no user \"{:.80}\" on this machine", name_or_number),
+               "ps -o user:32= -C lightningd"};
 }
 
 std::optional<Error> objection_to_home(std::string_view path) {

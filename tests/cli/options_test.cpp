@@ -371,7 +371,9 @@ TEST_CASE("what is said beside an address is about its kind") {
   world.files["/home/u/.config/paytower/config"] = "switch = cln:rpc\nnode-user = 0\n";
   CHECK(world.parse({"resume"})->global.switch_address->node_user == 0U);
   CHECK(world.parse({"--switch", "sim:n", "resume"}));
-  CHECK(plain.refusal({"--node-user", "nobody of this name", "list"}).find("there is no user") != std::string::npos);
+  const auto unknown = plain.parse({"--node-user", "nobody of this name", "list"});
+  CHECK(unknown.error().message.find("there is no user") != std::string::npos);
+  CHECK(unknown.error().hint == "ps -o user:32= -C lightningd");
 }
 
 TEST_CASE("an lnd's files are named by flag, environment and config file") {

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import pwd
+import re
+import shutil
 import subprocess
 import threading
 import time
@@ -130,6 +133,16 @@ class Node(World):
         self.assert_none_lost_none_crossed(self.payments(), invoices)
         self.assert_bounded(peak)
 
+    def assert_shows_the_nodes_user(self, command):
+        """A program of that name stands in for the node."""
+        node = os.path.join(self.folder, "lightningd")
+        shutil.copy("/bin/sleep", node)
+        with subprocess.Popen([node, "60"], user=NOBODY) as process:
+            self.addCleanup(process.kill)
+            shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+            process.kill()
+        self.assertIn(pwd.getpwuid(NOBODY).pw_name, shown.stdout.split())
+
     @unittest.skipUnless(os.geteuid() == 0, "only root can start somebody else's node")
     def test_somebody_elses_socket(self):
         for name in [self.folder, *(os.path.join(self.folder, file) for file in os.listdir(self.folder))]:
@@ -141,7 +154,8 @@ class Node(World):
         refused = self.expect(harness.UNAVAILABLE, "send", invoice, "--yes")
         self.assertIn("--node-user", refused.err)
         self.expect(harness.UNAVAILABLE, "send", invoice, "--yes", "--node-user", "1")
-        self.expect(harness.USAGE, "send", invoice, "--yes", "--node-user", "no such user")
+        unknown = self.expect(harness.USAGE, "send", invoice, "--yes", "--node-user", "no such user")
+        self.assert_shows_the_nodes_user(re.search("^hint: (ps .*)$", unknown.err, re.M)[1])
         self.ok("send", invoice, "--yes", "--node-user", str(NOBODY))
 
 
