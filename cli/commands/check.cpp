@@ -51,7 +51,7 @@ Error problems_error(const db::CheckReport& report) {
   std::string command = "chmod 600";
   for (const std::string& path : report.opened) command += fmt::format(" {}", shell_word(path));
   return Error{Errc::database,
-               fmt::format("the payments are sound, but others can read {} of the database",
+               fmt::format("the payments are sound, but others have access to {} of the database",
                            counted(report.opened.size(), "file")),
                std::move(command)};
 }

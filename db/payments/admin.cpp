@@ -119,6 +119,20 @@ void check_rows(Connection& connection, const char* problem, const char* sql, st
   while (row.step()) problems.push_back(fmt::format("{} {}", problem, row.integer()));
 }
 
+/// What a mode lets others do, and whom.
+std::string access_words(mode_t mode) {
+  const auto by = [mode](mode_t bit) -> std::string_view {
+    return (mode & bit) != 0 ? "everyone" : (mode & bit << 3) != 0 ? "its group" : "";
+  };
+  const std::string_view reads = by(S_IROTH);
+  const std::string_view writes = by(S_IWOTH);
+  if (reads.empty() && writes.empty()) return fmt::format("has the mode {:04o}", mode & 07777);
+  if (writes.empty()) return fmt::format("can be read by {}", reads);
+  if (reads.empty()) return fmt::format("can be written by {}", writes);
+  if (reads == writes) return fmt::format("can be read and written by {}", reads);
+  return fmt::format("can be read by {} and written by {}", reads, writes);
+}
+
 void check_files(const std::string& real_path, CheckReport& report) {
   std::vector<std::string>& problems = report.problems;
   const auto there = [&real_path](const char* end) {
@@ -141,7 +155,7 @@ void check_files(const std::string& real_path, CheckReport& report) {
     } else if (!S_ISREG(seen.st_mode) || seen.st_nlink != 1) {
       problems.push_back(fmt::format("{} is not a regular file with one name", path));
     } else if ((seen.st_mode & 0077) != 0) {
-      problems.push_back(fmt::format("{} can be read by others: chmod 600 it", path));
+      problems.push_back(fmt::format("{} {}: chmod 600 it", path, access_words(seen.st_mode)));
       report.opened.push_back(path);
     } else if (seen.st_uid != owner.st_uid && seen.st_uid != ::geteuid()) {
       problems.push_back(fmt::format("{} belongs to another user than the database", path));

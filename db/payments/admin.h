@@ -53,7 +53,7 @@ enum class OperatorDecision : std::uint8_t { assume_failed = 1, write_off = 2, f
 
 struct CheckReport {
   std::vector<std::string> problems;                      ///< empty: sound
-  std::vector<std::string> opened;                        ///< files that others can read; each is a problem too
+  std::vector<std::string> opened;                        ///< files that others have access to; each is a problem too
   std::vector<std::pair<SwitchKey, std::uint64_t>> open;  ///< open own attempts for each switch
   std::uint64_t payments = 0;
   std::uint64_t attempts = 0;

@@ -104,13 +104,14 @@ class Files(World):
         for name in ("payments.db", "payments.db.lock", "payments.db.spool"):
             with self.subTest(name):
                 path = os.path.join(self.folder, name)
-                os.chmod(path, 0o644)
+                os.chmod(path, 0o620)
                 seen = self.run_it("check")
                 mended = stat.S_IMODE(os.stat(path).st_mode) == 0o600
                 self.assertTrue(mended or name in seen.out + seen.err, seen)
                 if not mended:
                     self.assertEqual(seen.code, DATABASE, seen)
-                    self.assertIn("the payments are sound, but others can read 1 file of the database", seen.err)
+                    self.assertIn(f"problem: {path} can be written by its group: chmod 600 it", seen.out)
+                    self.assertIn("the payments are sound, but others have access to 1 file of the database", seen.err)
                     self.assertIn(f"hint: chmod 600 {path}", seen.err)
                 os.chmod(path, 0o600)
                 self.ok("check")

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <SQLiteCpp/Statement.h>
+#include <fmt/core.h>
 
 #include "tests/store/fixture.h"
 
@@ -409,11 +410,24 @@ TEST_CASE("check counts what is open for each switch, and finds what is wrong") 
     damage(folder.file("p"), "UPDATE sqlite_sequence SET seq = 2 WHERE name = 'payments'");
     CHECK(finds("counter"));
   }
-  SUBCASE("files that others can read") {
+  SUBCASE("files that others can read or write") {
+    const std::pair<mode_t, const char*> modes[] = {
+        {0644, "can be read by everyone"},
+        {0640, "can be read by its group"},
+        {0620, "can be written by its group"},
+        {0602, "can be written by everyone"},
+        {0660, "can be read and written by its group"},
+        {0606, "can be read and written by everyone"},
+        {0664, "can be read by everyone and written by its group"},
+        {0642, "can be read by its group and written by everyone"},
+        {0610, "has the mode 0610"},
+    };
     for (const char* end : {"", "-wal", ".lock", ".spool"}) {
       const std::string path = folder.file("p") + end;
-      REQUIRE(::chmod(path.c_str(), 0644) == 0);
-      CHECK(finds(path + " can be read by others"));
+      for (const auto& [mode, words] : modes) {
+        REQUIRE(::chmod(path.c_str(), mode) == 0);
+        CHECK(finds(fmt::format("{} {}: chmod 600 it", path, words)));
+      }
       REQUIRE(::chmod(path.c_str(), 0600) == 0);
     }
   }
