@@ -360,22 +360,4 @@ ExitCode rehearse_batch(const BatchOptions& options, Session& session, LineReade
   return rehearsal.finish();
 }
 
-unsigned badness(ExitCode code) {
-  switch (code) {
-    case ExitCode::database: return 9;
-    case ExitCode::internal: return 8;
-    case ExitCode::outcome_unknown: return 6;
-    case ExitCode::switch_unavailable: return 5;
-    case ExitCode::busy: return 4;
-    case ExitCode::refused: return 3;
-    case ExitCode::payment_failed: return 2;
-    case ExitCode::usage:
-    case ExitCode::not_found:
-    case ExitCode::not_confirmed:
-    case ExitCode::quarantined: return 1;
-    case ExitCode::ok: return 0;
-  }
-  return 7;  // interrupted
-}
-
 }  // namespace paytower::cli

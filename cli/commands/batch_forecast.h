@@ -93,8 +93,4 @@ void confirm_batch(const BatchOptions& options, Session& session, Database* data
 [[nodiscard]] ExitCode rehearse_batch(const BatchOptions& options, Session& session, LineReader lines,
                                       Database* database, Switch* node, const Result<IdentityAnswer>& reached);
 
-/// Exit codes from the worst to the best (man page paytower-send, BATCH): what one of the payments needs most is what
-/// the call says.
-[[nodiscard]] unsigned badness(ExitCode code);
-
 }  // namespace paytower::cli

@@ -1,6 +1,9 @@
 // The frozen table of exit codes. Scripts rely on every line of it: a number never changes its meaning.
 #pragma once
 
+#include <algorithm>
+#include <array>
+
 #include "core/base/error.h"
 
 namespace paytower::cli {
@@ -24,6 +27,13 @@ enum class ExitCode : int {
 [[nodiscard]] constexpr ExitCode interrupted_by(int signal) { return static_cast<ExitCode>(128 + signal); }
 
 [[nodiscard]] constexpr int number(ExitCode code) { return static_cast<int>(code); }
+
+/// What one payment of a batch needs most is what the call says: the order of paytower-send(1), BATCH. By number, 0 to
+/// 12; a signal's code is the last.
+[[nodiscard]] constexpr unsigned badness(ExitCode code) {
+  constexpr std::array<unsigned, 14> weights{0, 8, 1, 2, 6, 3, 4, 5, 9, 1, 1, 7, 1, 7};
+  return weights.at(std::min<std::size_t>(static_cast<std::size_t>(code), weights.size() - 1));
+}
 
 /// Column of core/base/error_codes.inc.
 [[nodiscard]] inline ExitCode exit_code_of(Errc code) { return static_cast<ExitCode>(kind_of(code).exit_code); }

@@ -17,6 +17,19 @@
 using namespace paytower;
 using namespace paytower::cli;
 
+TEST_CASE("the worst exit code of two lines is that of a batch") {
+  // As paytower-send(1) has it, the worst first; those of a row weigh the same.
+  const std::vector<std::vector<int>> order{{8}, {1}, {130, 143, 129}, {4}, {7}, {6}, {5}, {3}, {2, 9, 10, 12}, {0}};
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    for (std::size_t j = 0; j < order.size(); ++j) {
+      for (const int one : order[i]) {
+        for (const int other : order[j])
+          CHECK((badness(static_cast<ExitCode>(one)) > badness(static_cast<ExitCode>(other))) == (i < j));
+      }
+    }
+  }
+}
+
 TEST_CASE("exit codes are frozen") {
   const std::vector<std::pair<Errc, int>> frozen{{Errc::usage, 2},
                                                  {Errc::invoice_expired, 2},
