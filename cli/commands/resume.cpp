@@ -384,6 +384,20 @@ ExitCode report_all(Session& session, const std::vector<DriveResult>& results, c
   return open || any_old ? ExitCode::outcome_unknown : ExitCode::ok;
 }
 
+/// The switch; or nothing, and how the one payment of the call is stored: an address that leads nowhere hides it from
+/// nobody.
+std::unique_ptr<SwitchHandle> open_or_tell(Session& session, Database& database, const ResumeOptions& options,
+                                           const Work& work, std::vector<DriveResult>& results) {
+  auto handle = open_switch(session);
+  if (handle) return *std::move(handle);
+  DriveResult stored = as_stored(database.store, work.hashes.front(), handle.error().message);
+  const bool told = options.hashes.size() == 1 && stored.end == DriveEnd::open;
+  if (!told || !is_out_of_reach(session, handle.error())) refuse(handle.error());
+  stored.error->hint = "paytower config";
+  results.push_back(std::move(stored));
+  return nullptr;
+}
+
 ExitCode run(const ResumeOptions& options, Session& session) {
   if (options.hashes.size() == 1 && options.hashes.front().whole)
     session.output.speak_of(*options.hashes.front().whole);
@@ -414,14 +428,14 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   LiveLine line(session.output, session.clock);
   Ends ends(observer, work.rows.size());
   if (work.rows.empty() && options.hashes.empty()) ask_about_copy(session, *database, options.wait_ns);
-  if (!work.rows.empty()) {
-    const auto handle = value_of(open_switch(session));
+  const auto opened = work.rows.empty() ? nullptr : open_or_tell(session, *database, options, work, results);
+  if (opened) {
     DriverOptions how;
     how.wait_ns = options.wait_ns;
     how.collect_only = options.no_retry;
     how.lock_timeout_ns = session.global.lock_timeout_ns.value_or(0);
     how.clock_from = release_date;
-    Driver driver(driver_ports(session, *database, handle->node(), observer), how);
+    Driver driver(driver_ports(session, *database, opened->node(), observer), how);
     for (const PaymentIndex index : work.rows) driver.adopt(index);
     observer.watch_on(
         line, work.rows.size() == 1 ? waiting_words(session, options.wait_ns)

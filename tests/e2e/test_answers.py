@@ -123,6 +123,14 @@ class Known(harness.World):
         self.expect(UNKNOWN, "send", flying, "--yes", "--idempotent", "--wait", "1s", env=env)
         self.refused(REFUSED, "already_paid", "send", paid, "--yes", env=env)
         self.refused(USAGE, "usage", "send", self.invoice("9sat"), "--yes", env=env)
+        for address in ("sim::memory:", "sim:nowhere", "lnd:nowhere/"):
+            nowhere = {"PAYTOWER_SWITCH": address}
+            outcome = self.expect(UNKNOWN, "resume", self.hash_of(flying), env=nowhere)
+            self.assertRegex(outcome.err, "warning: the node cannot be asked: .*\nhint: paytower config\n")
+            self.assertIn("Do not pay again", outcome.out)
+            self.ok("resume", self.hash_of(paid), env=nowhere)
+            self.expect(UNKNOWN, "cancel", self.hash_of(flying), env=nowhere)
+        self.assertTrue(self.ok("show", self.hash_of(flying), "--json").json()["cancel_requested"])
         results, _ = self.batch(UNKNOWN, [flying, paid, self.invoice("9sat")], "--idempotent", env=env)
         self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: 4, 2: 0, 3: 2})
 
