@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -96,6 +97,12 @@ class World(unittest.TestCase):
         return self.expect(OK, *args, **more)
 
     # --- the usual steps ---
+
+    def own_key(self):
+        with sqlite3.connect(self.net) as network:
+            ((key,),) = network.execute("SELECT pub_key FROM nodes WHERE node = 0")
+        network.close()
+        return key.hex()
 
     def invoice(self, amount="250sat", *more):
         return self.ok("simulate", "invoice", "--amt", amount, *more).out.strip()

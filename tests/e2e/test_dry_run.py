@@ -72,12 +72,6 @@ class SameAsSend(harness.World):
     def held_now(self, invoice):
         return any(row["state"] not in ("settled", "failed") for row in self.ledger(self.hash_of(invoice)))
 
-    def own_key(self):
-        with sqlite3.connect(self.net) as network:
-            ((key,),) = network.execute("SELECT pub_key FROM nodes WHERE node = 0")
-        network.close()
-        return key.hex()
-
     def by_hand(self, word, invoice):
         switch = self.env.pop("PAYTOWER_SWITCH")
         self.ok("resolve", self.hash_of(invoice), word, "--yes")

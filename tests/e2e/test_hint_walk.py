@@ -3,12 +3,14 @@ network can make; in each of them every command runs; each hint that it prints i
 None may end in a usage error or in "not found", none may come back without progress, and none may make a hash payable that was not.
 Where a hint can only wait for others, they do their part, and then it has to lead on."""
 
+import itertools
 import json
 import os
 import re
 import shlex
 import shutil
 import sqlite3
+import subprocess
 import unittest
 
 import harness
@@ -21,17 +23,23 @@ FAILING = "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"
 # $HASH and $INVOICE are those of the state's payment, $COPY is a path that does not exist yet.
 COMMANDS = [
     "show $HASH", "show $PREFIX", "show", "show zz", "show " + "cd" * 32, "list", "list --status open", "list --guards", "list --quarantine", "ls --status paid",
-    "list --since never", "list --json", "stats", "check", "config", "config --json", "backup $COPY", "backup payments.db", "decode $INVOICE", "decode lnbc1", "decode",
+    "list --since never", "list --json", "list --search nothing", "label $HASH tea", "label $PREFIX tea", "label " + "cd" * 32 + " tea", "label $HASH",
+    "stats", "stats --since never", "check", "config", "config --json", "backup $COPY", "backup payments.db", "decode $INVOICE", "decode lnbc1", "decode",
     "cancel $HASH", "cancel $HASH --dry-run", "cancel $PREFIX", "cancel " + "cd" * 32,
-    "resume", "resume $HASH", "resume --no-retry", "resume $PREFIX", "resume " + "cd" * 32, "resume --json",
+    "resume", "resume $HASH", "resume --no-retry", "resume $PREFIX", "resume " + "cd" * 32, "resume --json", "resume --warn-after 0",
+    "resume --node-user nobody-of-this-name",
     "resolve", "resolve $HASH", "resolve $HASH --assume-failed", "resolve $HASH --assume-failed --yes", "resolve $HASH --write-off", "resolve $HASH --write-off --yes",
     "resolve " + "cd" * 32 + " --write-off --yes", "resolve --restored", "resolve --restored --yes",
     "delete", "delete $HASH", "delete $HASH --yes", "delete $HASH --yes --json", "delete $HASH --forget", "delete $HASH --failed-htlcs-only --yes", "delete --all --yes",
-    "delete --all --include-non-failed --yes", "delete --all --dry-run", "delete " + "cd" * 32 + " --yes",
+    "delete --all --include-non-failed --yes", "delete --all --include-non-failed --older-than 0", "delete --all --dry-run", "delete " + "cd" * 32 + " --yes",
     "send $INVOICE --yes", "send $INVOICE", "send $INVOICE --yes --idempotent", "send $INVOICE --dry-run", "send $INVOICE --yes --amt 1sat", "send $INVOICE --yes --json",
-    "send $INVOICE --yes --max-fee 5", "send $EXPIRED --yes", "send", "send lnbc1 --yes", "send --batch $BATCH --yes", "send --batch missing.ndjson --yes",
-    "migrate", "migrate --status", "migrate --dry-run", "migrate --from-lnd missing.db", "help pay", "pay $INVOICE", "trackpayment $HASH", "lsit", "simulate release $HASH",
-    "simulate ledger $HASH", "simulate invoice", "simulate network --out network.sim", "simulate serve", "--version",
+    "send $INVOICE --yes --max-fee 5", "send $INVOICE --yes --on-end", "send $EXPIRED --yes", "send", "send lnbc1 --yes",
+    "send --dest $US --payment-hash " + "11" * 32 + " --payment-secret " + "11" * 32 + " --amt 5sat --yes",
+    "send --dest $PAYEE --payment-hash $HASH --payment-secret " + "11" * 32 + " --amt 7sat --yes --idempotent",
+    "send --batch $BATCH --yes", "send --batch $BATCH", "send --batch $BATCH --dry-run", "send --batch $BATCH --yes --max-total 1msat",
+    "send --batch missing.ndjson --yes",
+    "migrate", "migrate --status", "migrate --dry-run", "migrate --from-lnd missing.db", "help pay", "help nothing", "help", "pay $INVOICE", "trackpayment $HASH",
+    "lsit", "backup", "simulate", "simulate release $HASH", "simulate release " + "cd" * 32, "simulate ledger $HASH", "simulate invoice", "simulate network --out network.sim", "simulate serve", "--version",
 ]
 
 # Hints that only read, and cannot take a protection away.
@@ -217,6 +225,41 @@ class Walk(World):
         with open(self.env["PAYTOWER_CONFIG"], "w", encoding="utf-8") as file:
             file.write("wait = 0\nfee-limt = 7sat\n")
 
+    def state_over_the_operators_limit(self):
+        self.state_failed()
+        with open(self.env["PAYTOWER_CONFIG"], "a", encoding="utf-8") as file:
+            file.write("max-amount = 1sat\n")
+
+    def state_held_and_the_address_leads_nowhere(self):
+        self.state_held()
+        self.env["PAYTOWER_SWITCH"] = "lnd:" + os.path.join(self.folder, "nowhere")
+        self.others_act = self.right_switch
+
+    def state_two_hashes_begin_alike(self):
+        """Imported, since nobody chooses the hash of a payment."""
+        self.use()
+        numbers = {}
+        for number in itertools.count():
+            self.hash = legacy.payment_hash(legacy.preimage(number)).hex()
+            if numbers.setdefault(self.hash[:6], number) != number:
+                break
+        proofs = [legacy.preimage(numbers[self.hash[:6]]), legacy.preimage(number)]
+        legacy.make(self.db, list(enumerate(map(legacy.record, proofs), 1)), [(legacy.payment_hash(proof), 2) for proof in proofs])
+        self.ok("migrate")
+
+    def state_database_in_the_hands_of_a_shell(self):
+        self.state_held()
+        with open(self.env["PAYTOWER_CONFIG"], "a", encoding="utf-8") as file:
+            file.write("lock-timeout = 0s\n")
+        # In a process of its own: whoever copies the file here would drop the locks of this one.
+        # pylint: disable=consider-using-with
+        shell = subprocess.Popen(["sqlite3", self.db], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.kill, shell)
+        shell.stdin.write("BEGIN IMMEDIATE;\n.print held\n")
+        shell.stdin.flush()
+        self.assertEqual(shell.stdout.readline(), "held\n")
+        self.alive = True
+
     def state_an_empty_variable(self):
         self.state_paid()
         self.env["PAYTOWER_DB"] = ""
@@ -224,8 +267,8 @@ class Walk(World):
     # --- the walk ---
 
     def words(self, command):
-        known = {"$HASH": self.hash, "$PREFIX": self.hash[:8], "$INVOICE": self.text, "$COPY": os.path.join(self.folder, "copy-of-it.db"), "$BATCH": self.batch,
-                 "$EXPIRED": self.expired, "$SWITCH": self.file_switch}
+        known = {"$HASH": self.hash, "$PREFIX": self.hash[:6], "$INVOICE": self.text, "$COPY": os.path.join(self.folder, "copy-of-it.db"), "$BATCH": self.batch,
+                 "$EXPIRED": self.expired, "$SWITCH": self.file_switch, "$PAYEE": self.payee, "$US": self.us}
         return [known.get(word, word) for word in command]
 
     def payable(self):
@@ -292,7 +335,7 @@ class Walk(World):
 
     def walk(self, state):
         self.expired = self.invoice("250sat", "--expiry", "1s")
-        self.payee = self.decode(self.expired)["destination"]
+        self.payee, self.us = self.decode(self.expired)["destination"], self.own_key()
         self.batch = os.path.join(self.folder, "batch.ndjson")
         getattr(self, state)()
         with open(self.batch, "w", encoding="utf-8") as file:
@@ -313,6 +356,13 @@ class Walk(World):
     def tearDownClass(cls):
         told = {name: value if isinstance(value, int) else len(value) for name, value in cls.totals.items()}
         print("walked: {states} states, {calls} calls, {messages} messages, {hints} hints".format(**told), flush=True)
+
+
+class Commands(World):
+    def test_every_command_is_walked(self):
+        for command in self.ok("help", "--json").json()["commands"]:
+            name = command["name"]
+            self.assertTrue(any(call == name or call.startswith(name + " ") for call in COMMANDS), name)
 
 
 for name in [name for name in dir(Walk) if name.startswith("state_")]:
