@@ -235,7 +235,10 @@ class BatchFeed final : public DriveFeed {
     shown.failed = counts_.failed;
     shown.refused = counts_.refused;
     shown.in_flight = counts_.in_flight + open;
-    if (total_ > 0) shown.left = total_ - std::min(total_, results_ + open);
+    if (total_ > 0) {
+      shown.awaited = total_ - std::min(total_, results_);
+      shown.left = shown.awaited - std::min(shown.awaited, open);
+    }
     pace_.saw(session_.clock.mono(), results_);
     return counts_text(shown, pace_, columns);
   }

@@ -285,8 +285,8 @@ class Ends {
     counts.paid = paid_.size();
     counts.failed = others_.size();
     counts.in_flight = count_in_flight(now);
-    const std::uint64_t known = counts.paid + counts.failed + counts.in_flight;
-    counts.left = total_ - std::min<std::uint64_t>(total_, known);
+    counts.awaited = total_ - std::min(total_, counts.paid + counts.failed);
+    counts.left = counts.awaited - std::min(counts.awaited, counts.in_flight);
     pace_.saw(at, counts.paid + counts.failed);
     return counts_text(counts, pace_, columns);
   }

@@ -102,8 +102,7 @@ std::string counts_text(const RunCounts& counts, const Pace& pace, std::size_t c
   if (counts.left) pieces.push_back(fmt::format(", {} left", grouped(*counts.left)));
   if (const auto rate = pace.per_second()) pieces.push_back(fmt::format(", {:.{}f}/s", *rate, *rate < 10 ? 1 : 0));
   // What is in flight ends when its payees want it to: nothing is told of the end where all has begun.
-  const std::uint64_t left = counts.left.value_or(0);
-  if (const auto time = left > 0 ? pace.time_for(left) : std::nullopt)
+  if (const auto time = counts.left.value_or(0) > 0 ? pace.time_for(counts.awaited) : std::nullopt)
     pieces.push_back(fmt::format(", about {} to go", age_text(*time)));
   pieces.emplace_back(" (Ctrl-C is safe)");
   return fitting(pieces, columns);

@@ -32,6 +32,7 @@ struct RunCounts {
   std::uint64_t refused = 0;
   std::uint64_t in_flight = 0;
   std::optional<std::uint64_t> left{};  ///< not begun, or without an HTLC; nothing: not known
+  std::uint64_t awaited = 0;            ///< those that are left, and those in flight whose end this call waits for
 };
 
 /// How fast payments end, by the last ten seconds: what came before (a slow start, a burst) says little of what comes.

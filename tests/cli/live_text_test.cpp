@@ -82,10 +82,16 @@ TEST_CASE("a batch says how its payments stand") {
   Pace pace;
   CHECK(counts_text(counts, pace, 80) == "1,201 paid, 1 failed, 3 in flight (Ctrl-C is safe)");
   counts.left = 584;
+  counts.awaited = 587;
   for (int i = 0; i <= 8; ++i) pace.saw(tick(i * 250), static_cast<std::uint64_t>(i) * 11);
   CHECK(counts_text(counts, pace, 100) ==
         "1,201 paid, 1 failed, 3 in flight, 584 left, 44/s, about 13 s to go (Ctrl-C is safe)");
   CHECK(counts_text(counts, pace, 39) == "1,201 paid, 1 failed, 3 in flight");
+  // What is in flight has to end too.
+  counts.in_flight = 216;
+  counts.awaited = 800;
+  CHECK(counts_text(counts, pace, 100).find("584 left, 44/s, about 18 s to go") != std::string::npos);
+  counts.in_flight = 3;
   counts.left = 0;
   CHECK(counts_text(counts, pace, 100).find("to go") == std::string::npos);
   counts.refused = 2;
