@@ -35,6 +35,9 @@ struct LineResult {
   const Payment* payment = nullptr;
   bool joined = false;
   bool paid_before = false;
+  bool twice = false;  ///< an earlier line of this call is at work on its hash
+
+  [[nodiscard]] bool refused_as(Errc code) const { return error && error->code == code_name(code); }
 };
 
 /// The lines by their ends, each in one place.
@@ -42,7 +45,7 @@ struct Counts {
   std::uint64_t paid_now = 0;
   std::uint64_t paid_before = 0;
   std::uint64_t failed = 0;
-  std::uint64_t in_flight = 0;  ///< or cannot be told
+  std::uint64_t in_flight = 0;  ///< or cannot be told, or refused for this
   std::uint64_t refused = 0;
   std::uint64_t not_begun = 0;
 
@@ -51,8 +54,14 @@ struct Counts {
       case ExitCode::ok: ++(line.paid_before ? paid_before : paid_now); return;
       case ExitCode::payment_failed: ++failed; return;
       case ExitCode::switch_unavailable: ++not_begun; return;
-      case ExitCode::usage:
       case ExitCode::refused:
+        if (line.refused_as(Errc::already_paid)) {
+          ++paid_before;
+        } else {
+          ++(line.refused_as(Errc::in_flight) && !line.twice ? in_flight : refused);
+        }
+        return;
+      case ExitCode::usage:
       case ExitCode::busy:
       case ExitCode::not_found:
       case ExitCode::not_confirmed:
@@ -131,7 +140,11 @@ class BatchFeed final : public DriveFeed {
     if (result.payment && result.end == DriveEnd::ended) {
       if (const auto foreign = foreign_settlement(*result.payment)) session_.output.warn(*foreign, result.hash);
     }
-    write(line_result(session_, open_if_recorded(std::move(result))));
+    const DriveResult told = open_if_recorded(std::move(result));
+    LineResult line = line_result(session_, told);
+    line.twice = line.refused_as(Errc::in_flight) &&
+                 std::any_of(driven_.begin(), driven_.end(), [&](const auto& one) { return one.second == told.hash; });
+    write(line);
   }
 
   /// From now on lines whose earlier tries the operator has closed are warned of, and sums are kept to.
@@ -185,7 +198,8 @@ class BatchFeed final : public DriveFeed {
     const std::uint64_t lines = lines_.over() ? 0 : count_lines(options_.path);
     counts_.not_begun += lines - std::min(lines, results_);
     const int signal = session_.clock.stop_signal();
-    if (signal != 0 && (counts_.in_flight > 0 || !lines_.over())) return interrupted(signal);
+    const bool open = badness(worst_) >= badness(ExitCode::outcome_unknown);  // the end of a line of this call
+    if (signal != 0 && (open || !lines_.over())) return interrupted(signal);
     if (!lines_.over()) {
       count(ExitCode::switch_unavailable);
       session_.output.note(

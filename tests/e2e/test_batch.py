@@ -45,8 +45,9 @@ class Batch(World):
         again, _ = self.batch(harness.OK, lines, "--idempotent")
         self.assertEqual([again[n]["payment"]["payment_preimage"] for n in sorted(again)],
                          [results[n]["payment"]["payment_preimage"] for n in sorted(results)])
-        refused, _ = self.batch(harness.REFUSED, lines)
+        refused, outcome = self.batch(harness.REFUSED, lines)
         self.assertTrue(all(result["error"]["code"] == "already_paid" for result in refused.values()))
+        self.assertIn("30 lines: 30 paid before", outcome.err)
         for invoice in invoices:
             self.assert_paid_once(self.hash_of(invoice))
 
@@ -121,13 +122,24 @@ class Batch(World):
 
     def test_a_hash_twice(self):
         invoice = self.invoice("100sat", "--hold", "1s")
-        results, _ = self.batch(harness.REFUSED, [{"invoice": invoice}, {"invoice": invoice}])
+        results, outcome = self.batch(harness.REFUSED, [{"invoice": invoice}, {"invoice": invoice}])
         self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: 0, 2: 5})
         self.assertEqual(results[2]["error"]["code"], "in_flight")
+        self.assertIn("2 lines: 1 paid now, 1 refused", outcome.err)  # nothing is in flight any more
         invoice = self.invoice("100sat", "--hold", "1s")
         results, _ = self.batch(harness.OK, [{"invoice": invoice}, {"invoice": invoice}], "--idempotent")
         self.assertEqual(results[1]["payment"]["payment_preimage"], results[2]["payment"]["payment_preimage"])
         self.assert_paid_once(self.hash_of(invoice))
+
+    def test_the_closing_line_tells_what_is_refused_because_it_is_known(self):
+        """As with --idempotent, and as the dry run does; the exit code stays that of a refusal."""
+        paid, held = self.invoice("100sat"), self.invoice("100sat", "--hold", "forever")
+        lines = [{"invoice": paid}, {"invoice": held}]
+        self.batch(harness.UNKNOWN, lines, "--wait", "1s")
+        for flags, code in (([], harness.REFUSED), (["--idempotent"], harness.UNKNOWN)):
+            results, outcome = self.batch(code, [*lines, {"invoice": "lnbc1"}], "--wait", "1s", *flags)
+            self.assertEqual(results[2]["exit_code"], code)
+            self.assertIn("3 lines: 1 paid before, 1 in flight, 1 refused", outcome.err)
 
     def test_stdin_is_paid_line_by_line(self):
         process = self.popen("send", "--batch", "-", "--yes", stdin=subprocess.PIPE)
