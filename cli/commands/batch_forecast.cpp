@@ -115,9 +115,15 @@ Rehearsed rehearse(Session& session, const BatchOptions& options, Database* data
   return rehearsed;
 }
 
+std::uint64_t BatchSums::*refused_as(Errc why) {
+  if (why == Errc::already_paid) return &BatchSums::paid_before;
+  if (why == Errc::in_flight) return &BatchSums::in_flight;
+  return why == Errc::invoice_expired ? &BatchSums::expired : &BatchSums::refused;
+}
+
 /// What a line counts as that would not be begun.
 std::uint64_t BatchSums::*what_instead(const Rehearsed& end) {
-  if (end.error) return end.error->code == Errc::already_paid ? &BatchSums::paid_before : &BatchSums::refused;
+  if (end.error) return refused_as(end.error->code);
   return end.code == ExitCode::ok ? &BatchSums::paid_before : &BatchSums::in_flight;
 }
 
@@ -130,11 +136,11 @@ class Rehearsal {
         forecaster_(options, session, database, reached) {}
 
   void take(const InputLine& line) {
-    const LineForecast forecast = forecaster_.judge(line);
+    LineForecast forecast = forecaster_.judge(line);
     Rehearsed end;
     end.error = forecast.error;
     if (forecast.error) end.code = exit_code_of(forecast.error->code);
-    if (forecast.in_flight) end.code = ExitCode::outcome_unknown;
+    if (forecast.joins) end.code = ExitCode::outcome_unknown;
     if (forecast.would_pay() && node_ != nullptr) {
       end = rehearse(session_, options_, database_, *node_, observer_, *forecast.wanted);
       if (!end.why_not.empty()) ++would_fail_;
@@ -174,20 +180,21 @@ class Rehearsal {
  private:
   void print(const LineForecast& forecast, const Rehearsed& end) {
     const PaymentRequest* request = forecast.wanted ? &forecast.wanted->request : nullptr;
+    const auto hash = request != nullptr ? std::optional(request->hash) : std::nullopt;
     Json json;
     json["line"] = forecast.line;
     json["dry_run"] = true;
     json["exit_code"] = number(end.code);
-    json["error"] = end.error ? session_.output.error_json(report_of(*end.error)) : Json();
-    json["payment_hash"] = request != nullptr ? Json(request->hash.hex()) : Json();
+    json["error"] = end.error ? session_.output.error_json(report_of(*end.error, hash)) : Json();
+    json["payment_hash"] = hash ? Json(hash->hex()) : Json();
     json["value_msat"] = request != nullptr ? msat_json(request->demand.amount) : Json();
     json["fee_msat"] = end.planned.empty() ? Json() : msat_json(fees_of(end.planned));
     json["fee_limit_msat"] = request != nullptr ? msat_json(request->demand.fee_limit) : Json();
     json["parts"] = end.planned.empty() ? Json() : Json(end.planned.size());
     json["would_fail"] = text_or_null(end.why_not);
-    json["paid_before"] = forecast.paid_before;
-    json["in_flight"] = forecast.in_flight;
-    json["doubled"] = forecast.doubled;
+    json["paid_before"] = forecast.counts_as == &BatchSums::paid_before;
+    json["in_flight"] = forecast.counts_as == &BatchSums::in_flight;
+    json["doubled"] = forecast.counts_as == &BatchSums::doubled;
     session_.output.result(fmt::format("{}\n", dump(json)));
   }
 
@@ -218,6 +225,11 @@ std::string BatchSums::text() const {
   say(expired, "expired");
   say(refused, "refused");
   return text;
+}
+
+void LineForecast::refuse(Error why) {
+  counts_as = refused_as(why.code);
+  error = std::move(why);
 }
 
 Forecaster::Forecaster(const BatchOptions& options, Session& session, Database* database,
@@ -272,19 +284,19 @@ LineForecast Forecaster::judge(const InputLine& line) {
   forecast.line = line.number;
   auto wanted = read_batch_line(options_, session_, line, reached_);
   if (!wanted) {
-    forecast.error = wanted.error();
+    forecast.refuse(wanted.error());
   } else {
     forecast.wanted = *std::move(wanted);
     judge_by_store(forecast);
     const PaymentHash& hash = forecast.wanted->request.hash;
-    forecast.doubled = begun_.count(hash) != 0 && !forecast.error && !forecast.paid_before;
-    if (forecast.doubled && !forecast.wanted->idempotent) {
-      forecast.error = twice_result(admission_of(*forecast.wanted)).error;
+    if ((forecast.would_pay() || forecast.joins) && begun_.count(hash) != 0) {
+      if (!forecast.wanted->idempotent) forecast.error = twice_result(admission_of(*forecast.wanted)).error;
+      forecast.counts_as = &BatchSums::doubled;
     } else if (forecast.would_pay()) {
-      forecast.error = objection(*forecast.wanted);
+      if (auto why = objection(*forecast.wanted)) forecast.refuse(*std::move(why));
     }
     // A line that is refused is in nobody's way.
-    if (forecast.would_pay() || forecast.in_flight) begun_.insert(hash);
+    if (forecast.would_pay() || forecast.joins) begun_.insert(hash);
   }
   count(forecast);
   return forecast;
@@ -293,15 +305,13 @@ LineForecast Forecaster::judge(const InputLine& line) {
 void Forecaster::judge_by_store(LineForecast& line) const {
   if (database_ == nullptr) return;
   const auto state = database_->store.find(line.wanted->request.hash);
-  if (!state) {
-    line.error = state.error();
-    return;
-  }
+  if (!state) return line.refuse(state.error());
   const Judgement known = judge_request(admission_of(*line.wanted), *state);
-  line.in_flight = known.join;
+  line.joins = known.join;
+  if (known.join) line.counts_as = &BatchSums::in_flight;
   if (!known.result) return;
-  line.paid_before = known.result->paid_before;
-  line.error = known.result->error;
+  if (known.result->error) return line.refuse(*known.result->error);
+  line.counts_as = &BatchSums::paid_before;
 }
 
 std::optional<Error> Forecaster::objection(const Submission& wanted) const {
@@ -309,11 +319,12 @@ std::optional<Error> Forecaster::objection(const Submission& wanted) const {
   return over_day(options_.allowed, wanted.request, spent_);
 }
 
-void Forecaster::recount(const LineForecast& line, std::uint64_t BatchSums::*as) {
+void Forecaster::recount(LineForecast& line, std::uint64_t BatchSums::*as) {
   const RouteDemand& demand = line.wanted->request.demand;
+  line.counts_as = as;
   --sums_.would_pay;
   ++(sums_.*as);
-  if (as == &BatchSums::refused) begun_.erase(line.wanted->request.hash);
+  begun_.erase(line.wanted->request.hash);
   spent_ = checked_sub(spent_, demand.amount).value_or(Msat{});
   sums_.amount = checked_sub(sums_.amount, demand.amount).value_or(Msat{});
   sums_.fee_limits = checked_sub(sums_.fee_limits, demand.fee_limit).value_or(Msat{});
@@ -321,22 +332,12 @@ void Forecaster::recount(const LineForecast& line, std::uint64_t BatchSums::*as)
 
 void Forecaster::count(const LineForecast& line) {
   ++sums_.lines;
-  const auto refused_as = [&line](Errc code) { return line.error && line.error->code == code; };
-  if (line.doubled) {
-    ++sums_.doubled;
-  } else if (line.paid_before || refused_as(Errc::already_paid)) {
-    ++sums_.paid_before;
-  } else if (line.in_flight || refused_as(Errc::in_flight)) {
-    ++sums_.in_flight;
-  } else if (line.error) {
-    ++(refused_as(Errc::invoice_expired) ? sums_.expired : sums_.refused);
-  } else {
-    const RouteDemand& demand = line.wanted->request.demand;
-    ++sums_.would_pay;
-    spent_ = plus_at_most(spent_, demand.amount);
-    sums_.amount = plus_at_most(sums_.amount, demand.amount);
-    sums_.fee_limits = plus_at_most(sums_.fee_limits, demand.fee_limit);
-  }
+  ++(sums_.*line.counts_as);
+  if (!line.would_pay()) return;
+  const RouteDemand& demand = line.wanted->request.demand;
+  spent_ = plus_at_most(spent_, demand.amount);
+  sums_.amount = plus_at_most(sums_.amount, demand.amount);
+  sums_.fee_limits = plus_at_most(sums_.fee_limits, demand.fee_limit);
 }
 
 void confirm_batch(const BatchOptions& options, Session& session, Database* database,

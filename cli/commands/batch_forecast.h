@@ -34,11 +34,11 @@ struct LineForecast {
   std::uint64_t line = 0;
   std::optional<Submission> wanted{};  ///< nothing for a line that cannot be read
   std::optional<Error> error{};        ///< why it would be refused
-  bool paid_before = false;
-  bool in_flight = false;
-  bool doubled = false;
+  bool joins = false;                  ///< --idempotent: waits for the end of what is in flight
+  std::uint64_t BatchSums::*counts_as = &BatchSums::would_pay;
 
-  [[nodiscard]] bool would_pay() const { return wanted && !error && !paid_before && !in_flight && !doubled; }
+  void refuse(Error why);
+  [[nodiscard]] bool would_pay() const { return counts_as == &BatchSums::would_pay; }
 };
 
 class Forecaster {
@@ -48,7 +48,7 @@ class Forecaster {
 
   [[nodiscard]] LineForecast judge(const InputLine& line);
   /// The driver has found more about this line: it would not be begun.
-  void recount(const LineForecast& line, std::uint64_t BatchSums::*as);
+  void recount(LineForecast& line, std::uint64_t BatchSums::*as);
   [[nodiscard]] const BatchSums& sums() const { return sums_; }
 
  private:

@@ -147,8 +147,11 @@ class Limits(World):
         self.assertIn("2 payments of 700 sat together, fees at most 5 sat; 1 paid before, 1 in flight, 1 of a hash that an earlier line pays, "
                       "1 refused; 1 would fail.", outcome.err)
         again = self.expect(harness.REFUSED, "send", "--batch", path, "--dry-run")
-        codes = [json.loads(line)["exit_code"] for line in again.out.splitlines()[:-1]]
-        self.assertEqual(codes, [2, 5, 5, 0, 5, 3])
+        *lines, sums = [json.loads(line) for line in again.out.splitlines()]
+        self.assertEqual([line["exit_code"] for line in lines], [2, 5, 5, 0, 5, 3])
+        for name, which in (("paid_before", 2), ("in_flight", 3), ("doubled", 5)):
+            self.assertEqual(([line["line"] for line in lines if line[name]], sums[name]), ([which], 1))
+        self.assertEqual([line["error"]["payment_hash"] for line in lines if line["error"]], [None, *(self.hash_of(one) for one in (paid, held, fresh))])
         self.assertEqual(self.ledger(), before)
         self.assertEqual(len(self.payments()), 2)
 
@@ -165,6 +168,15 @@ class Limits(World):
                          ["usage", None, "in_flight", "policy", "policy", "invoice_expired", "invoice_expired"])
         self.assertEqual((sums["would_pay"], sums["doubled"], sums["expired"], sums["refused"]), (1, 1, 2, 3))
         self.assertNotIn("being paid", lines[2]["error"]["message"])
+        self.assertTrue(all(line["error"]["payment_hash"] == line["payment_hash"] for line in lines if line["error"]))
+
+    def test_a_rehearsed_line_is_told_as_the_sums_count_it(self):
+        held = self.invoice("20sat", "--hold", "forever")
+        self.expect(harness.UNKNOWN, "send", held, "--yes", "--wait", "1s")
+        path = self.write_batch([{"invoice": held}, {"invoice": held}])
+        *lines, sums = [json.loads(line) for line in self.expect(harness.UNKNOWN, "send", "--batch", path, "--dry-run", "--idempotent").out.splitlines()]
+        self.assertEqual([(line["exit_code"], line["in_flight"], line["doubled"]) for line in lines], [(4, True, False), (4, False, True)])
+        self.assertEqual((sums["in_flight"], sums["doubled"]), (1, 1))
 
     def test_a_rehearsal_keeps_to_the_totals(self):
         """As the call itself would be refused, its rehearsal is."""
@@ -184,8 +196,9 @@ class Limits(World):
         for flags, code in (([], harness.REFUSED), (["--idempotent"], harness.OK)):
             with self.subTest(flags):
                 outcome = self.expect(code, "send", "--batch", path, "--dry-run", *flags, env=new)
-                sums = json.loads(outcome.out.splitlines()[-1])
+                *lines, sums = [json.loads(line) for line in outcome.out.splitlines()]
                 self.assertEqual((sums["would_pay"], sums["paid_before"], sums["value_msat"]), (0, 2, 0))
+                self.assertEqual([line["paid_before"] for line in lines], [True, True])
 
     def test_a_rehearsal_leaves_no_database(self):
         path = self.write_batch([{"invoice": self.invoice("10sat")}])
