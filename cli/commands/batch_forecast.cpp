@@ -53,18 +53,18 @@ std::string lines_command(const BatchOptions& options) {
   return options.dry_run ? "paytower send --help" : options.rehearsal;
 }
 
-Error over_total(const BatchOptions& options, const char* flag, Msat sum, Msat most) {
+Error over_total(const BatchOptions& options, const char* what, Msat sum, const char* flag, Msat most) {
   return Error{
       Errc::policy,
-      fmt::format("the lines come to {}, --{} allows {}; nothing was sent", sat_text(sum), flag, sat_text(most)),
+      fmt::format("{} come to {}, --{} allows {}; nothing was sent", what, sat_text(sum), flag, sat_text(most)),
       lines_command(options)};
 }
 
-std::optional<Error> over_totals(const BatchOptions& options, const BatchSums& sums) {
-  if (options.max_total && sums.amount > *options.max_total)
-    return over_total(options, "max-total", sums.amount, *options.max_total);
-  if (options.max_fee_total && sums.fee_limits > *options.max_fee_total)
-    return over_total(options, "max-fee-total", sums.fee_limits, *options.max_fee_total);
+std::optional<Error> over_totals(const BatchOptions& options, Msat amount, Msat fee_limits) {
+  if (options.max_total && amount > *options.max_total)
+    return over_total(options, "the lines", amount, "max-total", *options.max_total);
+  if (options.max_fee_total && fee_limits > *options.max_fee_total)
+    return over_total(options, "the fee limits of the lines", fee_limits, "max-fee-total", *options.max_fee_total);
   return std::nullopt;
 }
 
@@ -153,7 +153,7 @@ class Rehearsal {
 
   ExitCode finish() {
     const BatchSums& sums = forecaster_.sums();
-    const auto over = over_totals(options_, sums);
+    const auto over = over_totals(options_, sums.amount, sums.fee_limits);
     if (over && badness(exit_code_of(over->code)) > badness(worst_)) worst_ = exit_code_of(over->code);
     Json json;
     json["dry_run"] = true;
@@ -258,10 +258,7 @@ Result<Submission> read_batch_line(const BatchOptions& options, Session& session
 std::optional<Error> BatchTotals::add(const BatchOptions& options, const PaymentRequest& request) {
   const Msat amount = plus_at_most(amount_, request.demand.amount);
   const Msat fee_limits = plus_at_most(fee_limits_, request.demand.fee_limit);
-  if (options.max_total && amount > *options.max_total)
-    return over_total(options, "max-total", amount, *options.max_total);
-  if (options.max_fee_total && fee_limits > *options.max_fee_total)
-    return over_total(options, "max-fee-total", fee_limits, *options.max_fee_total);
+  if (auto over = over_totals(options, amount, fee_limits)) return over;
   amount_ = amount;
   fee_limits_ = fee_limits;
   return std::nullopt;
@@ -344,7 +341,7 @@ void confirm_batch(const BatchOptions& options, Session& session, Database* data
                    const Result<IdentityAnswer>& reached) {
   if (options.yes && !options.max_total && !options.max_fee_total) return;
   const BatchSums sums = sums_of(options, session, database, reached);
-  if (auto over = over_totals(options, sums)) refuse(*std::move(over));
+  if (auto over = over_totals(options, sums.amount, sums.fee_limits)) refuse(*std::move(over));
   if (options.yes || sums.would_pay == 0) return;
   if (!ask_yes(fmt::format("Pay {}?", sums.text())))
     refuse(Errc::not_confirmed, "not confirmed; nothing was sent", lines_command(options));

@@ -113,9 +113,10 @@ class Limits(World):
 
     def test_a_batch_that_comes_to_too_much_sends_nothing(self):
         path = self.write_batch([{"invoice": self.invoice("300sat")} for _ in range(4)])
-        for flags in (("--max-total", "1199sat"), ("--max-fee-total", "19sat")):
+        for flags, words in ((("--max-total", "1199sat"), "the lines come to 1,200 sat, --max-total allows 1,199 sat; nothing was sent"),
+                             (("--max-fee-total", "19sat"), "the fee limits of the lines come to 20 sat, --max-fee-total allows 19 sat; nothing was sent")):
             error = self.expect(harness.REFUSED, "send", "--batch", path, "--yes", "--json", *flags).error()
-            self.assertEqual(error["code"], "policy")
+            self.assertEqual((error["code"], error["message"]), ("policy", words))
             self.assertEqual(error["hint"], f"paytower send --batch {path} --dry-run")
         self.assertEqual(self.ledger(), [])
         self.ok("send", "--batch", path, "--yes", "--max-total", "1200sat", "--max-fee-total", "20sat")
