@@ -287,7 +287,9 @@ class BatchFeed final : public DriveFeed {
     report.code = "interrupted";
     report.exit_code = worst_;
     report.message = fmt::format("interrupted {}: {}", place(), counts_.text());
-    report.hint = counts_.in_flight > 0 ? "paytower resume" : options_.again;
+    if (counts_.not_begun > 0 || !lines_.over())
+      report.message += "; the same call with --idempotent sends the rest, and pays nothing twice";
+    report.hint = counts_.not_begun > 0 || counts_.in_flight == 0 ? options_.again : "paytower resume";
     session_.output.error(report);
     return worst_;
   }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import unittest
@@ -158,14 +159,40 @@ class Batch(World):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 130)
-        self.assertRegex(err, r"interrupted behind line \d+: \d+ paid now, .*\d+ not begun")
-        self.assertRegex(err, "hint: paytower resume" if " in flight" in err else "hint: paytower send --batch .* --parallel 3 --max-total 9999sat --yes --idempotent")
+        self.assertRegex(err, r"interrupted behind line \d+: \d+ paid now, .*\d+ not begun; the same call with --idempotent sends the rest, and pays nothing twice")
+        self.assertIn(f"hint: paytower send --batch {path} --parallel 3 --max-total 9999sat --yes --idempotent\n", err)
         self.assertLess(len(out.splitlines()), 20)
         self.run_it("resume", "--wait", "10s")
         results, _ = self.batch(harness.OK, lines, "--idempotent")
         self.assertEqual(len(results), 40)
         for line in lines:
             self.assert_paid_once(self.hash_of(line["invoice"]))
+
+    def interrupted_with_one_in_flight(self, lines, *flags):
+        process = self.popen("send", "--batch", self.write_batch(lines, "two words.ndjson"), "--yes", "--json", *flags)
+        self.wait_until(self.held)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        self.assertEqual(process.returncode, 130, err)
+        return json.loads(err)["error"]
+
+    def test_whoever_stops_a_batch_is_told_how_to_send_the_rest(self):
+        """Within the limits of the call that was stopped; what is in flight is joined, and nothing is paid twice."""
+        held, fresh = self.invoice("100sat", "--hold", "forever"), self.invoice("100sat")
+        error = self.interrupted_with_one_in_flight([{"invoice": held}, {"invoice": fresh}], "--parallel", "1", "--fee-limit", "77sat", "--no-memory")
+        self.assertEqual(error["message"], "interrupted behind line 1: 1 in flight, 1 not begun; the same call with --idempotent sends the rest, and pays nothing twice")
+        words = shlex.split(error["hint"])
+        self.assertEqual(words, ["paytower", "send", "--fee-limit", "77sat", "--no-memory", "--batch", os.path.join(self.folder, "two words.ndjson"), "--parallel", "1",
+                                 "--yes", "--idempotent"])
+        self.ok("simulate", "release", self.hash_of(held))
+        results = [json.loads(line) for line in self.ok(*words[1:]).out.splitlines()]
+        self.assertEqual([result["payment"]["fee_limit_msat"] for result in results], [77_000, 77_000])
+        for invoice in (held, fresh):
+            self.assert_paid_once(self.hash_of(invoice))
+
+    def test_where_all_has_begun_resume_is_the_way_on(self):
+        error = self.interrupted_with_one_in_flight([{"invoice": self.invoice("100sat", "--hold", "forever")}])
+        self.assertEqual((error["message"], error["hint"]), ("interrupted behind line 1: 1 in flight", "paytower resume"))
 
     def test_killed_anywhere_and_run_again(self):
         lines = [{"invoice": self.invoice("100sat", "--hold", "20ms")} for _ in range(25)]
