@@ -199,7 +199,7 @@ class BatchFeed final : public DriveFeed {
     counts_.not_begun += lines - std::min(lines, results_);
     const int signal = session_.clock.stop_signal();
     const bool open = badness(worst_) >= badness(ExitCode::outcome_unknown);  // the end of a line of this call
-    if (signal != 0 && (open || !lines_.over())) return interrupted(signal);
+    if (signal != 0 && (open || counts_.not_begun > 0 || !lines_.over())) return interrupted(signal);
     if (!lines_.over()) {
       count(ExitCode::switch_unavailable);
       session_.output.note(

@@ -1,6 +1,8 @@
 """Goal: a person may press Ctrl-C at any time: within a second the command is gone, says what is in flight, and a later
 resume ends it."""
 
+import json
+import os
 import signal
 import subprocess
 import time
@@ -8,6 +10,7 @@ import unittest
 
 import harness
 from harness import World
+from served import Relayed
 
 
 class Signals(World):
@@ -74,6 +77,26 @@ class Signals(World):
                 begin = time.monotonic()
                 self.expect(harness.UNKNOWN, "send", invoice, "--yes", "--wait", wait)
                 self.assertLess(time.monotonic() - begin, bound + (5.0 if harness.SANITIZED else 0))
+
+
+class Unanswered(Relayed):
+    def test_before_anything_has_begun(self):
+        """While the node is asked for routes: of one payment, and of a batch whose lines were all read."""
+        path = os.path.join(self.folder, "batch.ndjson")
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"invoice": self.invoice("100sat")}) + "\n" for _ in range(3))
+        self.start("ignore@getroutes")
+        for call, words in (([self.invoice("100sat")], "interrupted; nothing was sent and nothing was recorded\n"),
+                            (["--batch", path], "interrupted behind line 3: 3 not begun; the same call with --idempotent sends the rest")):
+            with self.subTest(call):
+                self.relay.forget()
+                process = self.popen("send", *call, "--yes")
+                self.wait_until(lambda: "getroutes" in self.relay.methods())
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=10)
+                self.assertIn(words, err)
+                self.assertEqual(process.returncode, 130)
+        self.assertEqual(self.payments(), [])
 
 
 if __name__ == "__main__":
