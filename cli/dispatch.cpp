@@ -37,7 +37,8 @@ ExitCode explain(Output& output, const Command* called) {
     return output.fail(report_of(Error{Errc::internal, error.what(), "paytower list"}));
   } catch (const RefusalError& refusal) {
     const int signal = stop_signal_seen();
-    if (signal != 0 && refusal.error().code == Errc::switch_unavailable)
+    const Errc code = refusal.error().code;
+    if (signal != 0 && (code == Errc::switch_unavailable || code == Errc::not_confirmed))
       return output.fail(interrupted_report(signal, std::nullopt));
     return output.fail(report_of(with_next_step(refusal.error(), command)));
   } catch (const StoreError& error) {

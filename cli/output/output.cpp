@@ -14,6 +14,7 @@
 
 #include "cli/output/json.h"
 #include "cli/output/text.h"
+#include "cli/system/system.h"
 
 namespace paytower::cli {
 
@@ -43,6 +44,16 @@ bool needs_switch(std::string_view command) {
   constexpr std::array<std::string_view, 2> with_switch{"resume", "resolve --restored"};
   return std::any_of(with_switch.begin(), with_switch.end(),
                      [command](std::string_view one) { return command.substr(0, one.size()) == one; });
+}
+
+/// False when a stop signal came instead.
+bool input_came() {
+  SystemClock clock;
+  SystemPoller poller(clock);
+  while (stop_signal_seen() == 0) {
+    if (poller.wait(STDIN_FILENO, false, MonoNs{clock.mono().value + 3'600 * ns_per_second})) return true;
+  }
+  return false;
 }
 
 /// Colours are for stdout's status words only; stderr has none.
@@ -191,13 +202,13 @@ std::size_t terminal_columns(int descriptor) {
 }
 
 std::optional<std::string> ask_line(std::string_view question) {
+  const SignalGuard signals;
   (void)write_all(STDERR_FILENO, question);
   std::string line;
   char c = 0;
   // Byte by byte: what comes after the line belongs to the next reader of stdin.
   while (true) {
-    const ssize_t got = ::read(STDIN_FILENO, &c, 1);
-    if (got <= 0) {
+    if (!input_came() || ::read(STDIN_FILENO, &c, 1) <= 0) {
       (void)write_all(STDERR_FILENO, "\n");  // what follows begins a line of its own
       return std::nullopt;
     }

@@ -127,7 +127,8 @@ class Output {
 /// As Output::columns, for any descriptor.
 [[nodiscard]] std::size_t terminal_columns(int descriptor);
 
-/// Asks on stderr and reads one line from stdin. Nothing at EOF, or when a signal came.
+/// Asks on stderr and reads one line from stdin. Nothing at EOF, or when a stop signal came. REQUIRES: no SignalGuard
+/// stands, which this would end.
 [[nodiscard]] std::optional<std::string> ask_line(std::string_view question);
 
 /// "question [y/N] ": true for y or yes. REQUIRES: can_ask().

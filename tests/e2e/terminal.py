@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -75,7 +76,7 @@ class Seen:
 
 
 def run(world, *args, columns=80, term="xterm", env=None, answer=None, stdout_pipe=False, timeout=60):
-    """Runs paytower on a pseudo-terminal: stdin, stderr, and stdout unless it is a pipe."""
+    """Runs paytower on a pseudo-terminal: stdin, stderr, and stdout unless it is a pipe. `answer` to its question: a text, or a signal."""
     main, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     variables = {**world.env, "TERM": term, **(env or {})}
@@ -102,7 +103,7 @@ def run(world, *args, columns=80, term="xterm", env=None, answer=None, stdout_pi
             else:
                 out += data
         if answer is not None and raw.endswith((b"[y/N] ", b"to confirm: ")):
-            os.write(main, answer.encode())
+            process.send_signal(answer) if isinstance(answer, signal.Signals) else os.write(main, answer.encode())
             answer = None
     os.close(main)
     code = process.wait(timeout=timeout)

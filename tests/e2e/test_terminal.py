@@ -4,6 +4,7 @@ is gone at the end. Method: a real pseudo-terminal, and a screen that reports ev
 import json
 import os
 import re
+import signal
 import unittest
 
 import harness
@@ -119,6 +120,21 @@ class Terminal(World):
         held = next(payment["payment_hash"] for payment in self.payments() if payment["status"] == "IN_FLIGHT")
         decided = self.see("resolve", held, "--write-off", code=harness.NOT_CONFIRMED, answer="no\n", columns=200)
         self.assertIn(f"hint: paytower show {held}", decided.text)
+
+    def test_a_signal_at_the_question_is_told_and_leaves_nothing(self):
+        path = self.batch(2)
+        for call in ([self.invoice("250sat")], ["--batch", path]):
+            for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                with self.subTest(call=call, which=which):
+                    seen = self.see("send", *call, code=128 + which, answer=which, columns=200)
+                    self.assertRegex(seen.text, r"\[y/N\]\npaytower: interrupted; nothing was sent and nothing was recorded\n$")
+        told = self.see("send", self.invoice("250sat"), "--json", code=130, answer=signal.SIGINT, columns=400).text
+        self.assertEqual(json.loads(told.splitlines()[-1])["error"]["code"], "interrupted")
+        self.assertFalse(os.path.exists(self.db))
+        self.assertEqual(self.ledger(), [])
+        self.ok("send", self.invoice("250sat"), "--yes")
+        self.see("delete", "--all", "--include-non-failed", code=130, answer=signal.SIGINT)
+        self.assertEqual(len(self.payments()), 1)
 
     def test_a_list_of_nothing_says_so_to_a_person_alone(self):
         self.ok("send", self.invoice("100sat"), "--yes")
