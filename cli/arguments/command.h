@@ -53,6 +53,7 @@ struct Given {
 
   /// The only positional argument.
   [[nodiscard]] const std::string& word(const char* what) const;
+  /// The same, as a payment: its hash or its invoice.
   [[nodiscard]] HashArgument hash() const;
   [[nodiscard]] std::vector<HashArgument> hashes() const;
   /// Refuses the flags that need another one which is missing.

@@ -6,6 +6,7 @@
 #include "cli/arguments/command.h"
 #include "cli/arguments/foreign.h"
 #include "cli/input/amount.h"
+#include "cli/input/named_payment.h"
 #include "cli/input/time.h"
 #include "cli/output/on_end.h"
 #include "cli/output/text.h"
@@ -81,11 +82,11 @@ const std::string& Given::word(const char* what) const {
   return words.front();
 }
 
-HashArgument Given::hash() const { return value_of(parse_hash(word("a payment hash"))); }
+HashArgument Given::hash() const { return named_payment(word("a payment hash or an invoice")); }
 
 std::vector<HashArgument> Given::hashes() const {
   std::vector<HashArgument> list;
-  for (const std::string& one : words) list.push_back(value_of(parse_hash(one)));
+  for (const std::string& one : words) list.push_back(named_payment(one));
   return list;
 }
 

@@ -7,7 +7,6 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/operator_decision.h"
 #include "cli/commands/outcome.h"
-#include "cli/input/named_payment.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
 #include "cli/output/table.h"
@@ -26,9 +25,7 @@ constexpr auto cancel_flags = std::to_array<Flag>({
     {"dry-run,n", "say what would happen; nothing is stored", into::on<&CancelOptions::dry_run>},
 });
 
-void take(CancelOptions& cancel, const Given& given) {
-  cancel.hash = named_payment(given.word("a payment hash or an invoice"));
-}
+void take(CancelOptions& cancel, const Given& given) { cancel.hash = given.hash(); }
 
 constexpr std::int64_t look_wait_ns = 5 * ns_per_second;
 

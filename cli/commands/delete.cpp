@@ -187,7 +187,7 @@ ExitCode run(const DeleteOptions& options, Session& session) {
 
 constexpr Command delete_command = command<DeleteOptions, take, run>({
     .name = "delete",
-    .words = "[HASH...]",
+    .words = "[HASH|INVOICE...]",
     .summary = "Delete ended payments",
     .about =
         "Never deletes what is open. The hash of a deleted paid payment stays blocked, so that it is not paid twice.",

@@ -11,7 +11,6 @@
 #include "cli/commands/list_options.h"
 #include "cli/commands/list_rows.h"
 #include "cli/input/amount.h"
-#include "cli/input/named_payment.h"
 #include "cli/output/progress.h"
 #include "cli/output/suggest.h"
 #include "cli/output/text.h"
@@ -102,7 +101,7 @@ constexpr auto list_flags = std::to_array<Flag>({
 void take(ListOptions& list, const Given& given) {
   given.exclude_json_and_format(list.format == ListOptions::Format::ndjson);
   given.exclude("guards", "quarantine");
-  if (!given.words.empty()) list.hash = named_payment(given.word("a payment hash or an invoice"));
+  if (!given.words.empty()) list.hash = given.hash();
   if (list.guards) list.what = ListOptions::What::guards;
   if (list.quarantine) list.what = ListOptions::What::quarantine;
   if (list.what != ListOptions::What::payments) {

@@ -303,7 +303,7 @@ ExitCode run(const ResolveOptions& options, Session& session) {
 
 constexpr Command resolve_command = command<ResolveOptions, take, run>({
     .name = "resolve",
-    .words = "[HASH]",
+    .words = "[HASH|INVOICE]",
     .summary = "Settle a payment by hand when the node cannot tell",
     .about = "For a payment, or a blocked hash, whose outcome nobody can tell. Your decision, the time and your user "
              "name are recorded. With a switch named, the node is asked first, and your decision is refused while the "

@@ -462,7 +462,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
 
 constexpr Command resume_command = command<ResumeOptions, take, run>({
     .name = "resume",
-    .words = "[HASH...]",
+    .words = "[HASH|INVOICE...]",
     .summary = "Take up payments whose outcome is open",
     .about = "Asks the switch about every payment that is INITIATED or IN_FLIGHT (or about the named ones), collects\n"
              "results, and goes on within the limits that `send` stored. Safe to run at any time, also from cron.",

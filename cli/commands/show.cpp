@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include "cli/commands/commands.h"
-#include "cli/input/named_payment.h"
 #include "cli/output/imported_raw.h"
 #include "cli/output/render.h"
 #include "cli/output/render_text.h"
@@ -23,9 +22,7 @@ constexpr auto show_flags = std::to_array<Flag>({
     {"omit-hops", "leave the hops out", into::on<&ShowOptions::omit_hops>},
 });
 
-void take(ShowOptions& show, const Given& given) {
-  show.hash = named_payment(given.word("a payment hash or an invoice"));
-}
+void take(ShowOptions& show, const Given& given) { show.hash = given.hash(); }
 
 [[noreturn]] void unreadable(const db::BadRow& row) {
   refuse(Errc::database, fmt::format("payment {} cannot be read: {}", row.index.value, row.reason), "paytower check");

@@ -243,7 +243,7 @@ constexpr Command invoice_command = command<InvoiceOptions, take, run>({
 
 constexpr Command release_command = command<ReleaseOptions, take, run>({
     .name = "simulate release",
-    .words = "HASH",
+    .words = "HASH|INVOICE",
     .summary = "End the hold of a simulated payment",
     .about = "The held HTLCs settle, or fail with --fail.",
     .flags = release_flags,
@@ -254,7 +254,7 @@ constexpr Command release_command = command<ReleaseOptions, take, run>({
 
 constexpr Command ledger_command = command<LedgerOptions, take, run>({
     .name = "simulate ledger",
-    .words = "[HASH]",
+    .words = "[HASH|INVOICE]",
     .summary = "Show what a simulated network really did",
     .about = "One line of JSON for each HTLC: the truth that tests compare with.",
     .examples = "  paytower --switch sim:net.sim simulate ledger",

@@ -238,7 +238,7 @@ class Search(World):
 class Invoice(World):
     """An invoice names its payment."""
 
-    def test_list_show_cancel_and_label_take_it(self):
+    def test_every_command_that_takes_a_hash_takes_it(self):
         failing = self.invoice("300sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILSx1")
         self.expect(harness.FAILED, "send", failing, "--yes")
         self.ok("send", self.invoice("100sat"), "--yes")
@@ -256,6 +256,15 @@ class Invoice(World):
         self.assertTrue(self.ok("show", held, "--json").json()["cancel_requested"])
         self.ok("label", held, "held")
         self.assertEqual(self.ok("show", held, "--json").json()["label"], "held")
+        uri = "bitcoin:?lightning=" + held
+        self.assertEqual([row["state"] for row in self.ledger(uri)], ["held"])
+        self.expect(harness.UNKNOWN, "resume", "lightning:" + held, "--wait", "0")
+        self.expect(harness.REFUSED, "delete", held, "--yes")
+        self.expect(harness.REFUSED, "resolve", uri, "--assume-failed", "--yes")
+        self.ok("simulate", "release", held)
+        self.ok("resume", held, failing)
+        self.ok("delete", uri, failing, "--yes")
+        self.assertEqual(len(self.payments()), 1)
 
     def test_an_expired_one_too(self):
         self.ok("send", self.invoice("200sat"), "--yes")
@@ -268,7 +277,7 @@ class Invoice(World):
     def test_what_is_not_known(self):
         self.ok("send", self.invoice("100sat"), "--yes")
         fresh = self.invoice("100sat")
-        for command in (["list"], ["show"], ["cancel"]):
+        for command in (["list"], ["show"], ["cancel"], ["resume"], ["resolve", "--write-off", "--yes"], ["delete", "--yes"]):
             outcome = self.expect(harness.NOT_FOUND, *command, fresh, "--json")
             self.assertEqual(outcome.error()["payment_hash"], self.hash_of(fresh))
             self.assertNotIn(fresh, outcome.err)

@@ -163,7 +163,7 @@ class Promise(unittest.TestCase):
                     "command label", *(f"command label: {argument}" for argument in ("HASH in place 1", "INVOICE in place 1", "TEXT in place 2")))
         self.broken(lambda seen: self.command(seen, "list").update(alias=None), "command list: also ls", "json command.alias: null|string")
         self.broken(lambda seen: self.command(seen, "show").update(arguments="HASH"), "command show: INVOICE in place 1")
-        self.broken(lambda seen: self.command(seen, "resume").update(arguments="HASH"), "command resume: place 1 may be empty",
+        self.broken(lambda seen: self.command(seen, "resume").update(arguments="HASH|INVOICE"), "command resume: place 1 may be empty",
                     "command resume: as many as you like in place 1")
 
     def test_a_flag_that_is_another(self):
