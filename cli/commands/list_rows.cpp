@@ -30,6 +30,12 @@ std::string fee_cell(const Payment& payment) {
   return settled ? sat_text(settled->fee) : "-";
 }
 
+/// The status as people read it: FAILED alone would call a payment safe to pay again that is not.
+std::string status_cell(const Payment& payment) {
+  const bool unsure = payment.status() == PaymentStatus::failed && !payment.definitive();
+  return fmt::format("{}{}", status_name(payment.status()), unsure ? ", not confirmed" : "");
+}
+
 /// What people know the payment by: their own label, or the payee's words, which quotes tell from it.
 std::string label_text(const Payment& payment) {
   if (!payment.request.label.empty()) return printable_cut(payment.request.label, widest_label);
@@ -63,6 +69,8 @@ std::vector<std::string> csv_cells(const Payment& payment) {
   cells.push_back(payment.proof() ? payment.proof()->hex() : "");
   cells.push_back(payment.ended.value_or(UnixNs{}) == UnixNs{} ? "" : time_text(*payment.ended));
   cells.emplace_back(failed ? reason_name(*payment.fail_reason) : "");
+  cells.emplace_back(fee_final(payment) ? "true" : "false");
+  cells.emplace_back(payment.definitive() ? "true" : "false");
   return cells;
 }
 
@@ -112,8 +120,9 @@ void PaymentRows::begin() {
     json_.writer().key("payments").begin_array();
   }
   if (format_ == Format::csv)
-    output_.result(csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label",
-                             "parts", "destination", "description", "preimage", "ended", "failure_reason"}));
+    output_.result(
+        csv_line({"index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts",
+                  "destination", "description", "preimage", "ended", "failure_reason", "fee_final", "definitive"}));
 }
 
 void PaymentRows::row(const Payment& payment) {
@@ -146,7 +155,7 @@ void PaymentRows::add_to_table(const Payment& payment) {
   const std::string hash = payment.request.hash.hex();
   std::vector<std::string> cells{fmt::format("{}", payment.index.value),
                                  tty ? hash.substr(0, short_hash) : hash,
-                                 std::string(status_name(payment.status())),
+                                 status_cell(payment),
                                  sat_text(payment.request.demand.amount),
                                  fee_cell(payment),
                                  fmt::format("{}", payment.attempts.size()),

@@ -1,5 +1,6 @@
 """What a call is told about a hash that is known already, whatever else could be said: paid, in flight, marked by hand, somebody else's."""
 
+import csv
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import time
 import unittest
 
 import harness
+import terminal
 from harness import BUSY, DATABASE, FAILED, OK, REFUSED, UNAVAILABLE, UNKNOWN, USAGE
 
 
@@ -219,6 +221,11 @@ class MarkedByHand(harness.World):
         shown = self.ok("show", payment_hash).out
         self.assertIn("NOT confirmed: if its HTLC settles, you have paid", shown)
         self.assertNotIn("It may be paid again", shown)
+        for columns in (200, 80, 40):
+            self.assertRegex(terminal.run(self, "list", columns=columns).text, r"\bFAILED, not confirmed\b")
+        self.assertEqual(self.ok("list").out.split("\t")[2], "FAILED")
+        row, = csv.DictReader(self.ok("list", "--format", "csv").out.splitlines())
+        self.assertEqual((row["status"], row["definitive"]), ("FAILED", "false"))
         for quiet in ([], ["--quiet"]):
             outcome = self.expect(UNKNOWN, "resume", *quiet)
             self.assertIn("NOT confirmed", outcome.err)
@@ -234,6 +241,7 @@ class MarkedByHand(harness.World):
         self.ok("simulate", "release", payment_hash)
         self.ok("resume")
         self.assert_paid_once(payment_hash)
+        self.assertNotIn("confirmed", terminal.run(self, "list").text)
         self.assertEqual(self.ok("stats", "--json").json()["assumed_failed"], 0)
 
     def test_a_new_try_says_what_the_word_may_cost(self):

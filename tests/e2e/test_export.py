@@ -10,7 +10,7 @@ import harness
 from harness import World
 
 HEADER = ["index", "hash", "status", "value_msat", "fee_msat", "attempts", "created", "label", "parts", "destination", "description", "preimage",
-          "ended", "failure_reason"]
+          "ended", "failure_reason", "fee_final", "definitive"]
 LABELS = ['rent, "May"', "two\nlines\r", "=1+1", "+49", "-1", "@SUM(A1)", "caf\u00e9", "\x1b[31m", "", ",", '"', "a;=1+1", "\uff1d1"]
 SHOWN = ['rent, "May"', "two\\nlines\\x0d", "'=1+1", "'+49", "'-1", "'@SUM(A1)", "caf\u00e9", "\\x1b[31m", "", ",", '"', "a;'=1+1", "'\uff1d1"]
 
@@ -46,6 +46,7 @@ class Export(World):
             self.assertEqual((row[11], row[13]), (item["payment_preimage"], ""))
             self.assertRegex(row[12], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
             self.assertGreaterEqual(row[12], row[6])
+            self.assertEqual(row[14:], ["true", "true"])
         tsv = [line.split("\t") for line in self.raw("--format", "tsv").splitlines()]
         self.assertEqual(tsv, [row[:7] + row[8:9] for row in rows[1:]])
 
@@ -57,6 +58,8 @@ class Export(World):
                          ("FAILED", "", "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", ""))
         self.assertTrue(failed["ended"])
         self.assertEqual((held["status"], held["preimage"], held["ended"], held["failure_reason"]), ("IN_FLIGHT", "", "", ""))
+        self.assertEqual([(row["fee_final"], row["definitive"]) for row in (failed, held)], [("true", "true"), ("false", "false")])
+        self.assertEqual(held["fee_msat"], str(self.payments()[1]["fee_msat"]))
         self.assertEqual(held["destination"], self.payments()[1]["destination"])
 
     def test_an_empty_export_has_its_header(self):

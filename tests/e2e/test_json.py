@@ -120,7 +120,7 @@ class Shapes(harness.World):
         listed = self.printed("list", 0, "list")["payments"][-1]
         self.assertEqual((listed["fee_msat"], listed["fee_final"], listed["parts"]), (6, True, 3))
         self.assertEqual(self.ok("list", "--format", "csv").out.splitlines()[-1],
-                         f"2,{payment_hash},SUCCEEDED,600000,6,3,2023-11-14T22:13:20Z,,3,,,{preimage.hex()},2023-11-14T22:13:21Z,")
+                         f"2,{payment_hash},SUCCEEDED,600000,6,3,2023-11-14T22:13:20Z,,3,,,{preimage.hex()},2023-11-14T22:13:21Z,,true,true")
         self.assertNotIn("so far", self.ok("show", payment_hash).out)
         self.ok("check")
 
