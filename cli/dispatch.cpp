@@ -34,7 +34,7 @@ ExitCode explain(Output& output, const Command* called) {
     throw;
   } catch (const ReaderLeft& error) {
     if (called == nullptr || called->only_shows) return ExitCode::internal;
-    return output.fail(report_of(Error{Errc::internal, error.what(), "paytower list"}));
+    return output.fail(report_of(Error{Errc::internal, error.what(), output.look_it_up()}));
   } catch (const RefusalError& refusal) {
     const int signal = stop_signal_seen();
     const Errc code = refusal.error().code;
@@ -46,10 +46,10 @@ ExitCode explain(Output& output, const Command* called) {
   } catch (const SwitchError& error) {
     return output.fail(report_of(with_next_step(Error{Errc::switch_unavailable, error.what()}, command)));
   } catch (const OutputError& error) {
-    return output.fail(report_of(Error{Errc::internal, error.what(), "paytower list"}));
+    return output.fail(report_of(Error{Errc::internal, error.what(), output.look_it_up()}));
   } catch (const std::exception& error) {
     return output.fail(
-        report_of(Error{Errc::internal, fmt::format("internal error: {}", error.what()), "paytower list"}));
+        report_of(Error{Errc::internal, fmt::format("internal error: {}", error.what()), output.look_it_up()}));
   }
 }
 

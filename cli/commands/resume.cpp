@@ -415,6 +415,7 @@ ExitCode run(const ResumeOptions& options, Session& session) {
   }
   for (const HashArgument& argument : options.hashes) {
     const db::HashHistory history = history_of(session, *database, argument);
+    if (options.hashes.size() == 1) session.output.speak_of(history.head()->request.hash);
     const auto& spooled = database->paid_from_spool;
     const bool from_spool = std::find(spooled.begin(), spooled.end(), history.head()->request.hash) != spooled.end();
     add_named(work, results, history, from_spool);

@@ -44,7 +44,7 @@ class Send {
   Send(const SendOptions& options, Session& session)
       : options_(options), session_(session), wanted_(value_of(read_wanted(options, session.clock.wall()))),
         hash_(wanted_.request.hash), observer_(session.output, options.inflight_updates) {
-    session.output.speak_of(hash_);
+    session.output.speak_of(hash_, !options.dry_run);
   }
 
   ExitCode run() {

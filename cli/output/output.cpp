@@ -185,6 +185,10 @@ void Output::error(const ErrorReport& told) {
   if (!report.hint.empty()) say(fmt::format("hint: {}", printable(without_invoices(command(report.hint)))));
 }
 
+std::string Output::look_it_up() const {
+  return recorded_ ? fmt::format("paytower show {}", subject_->hex()) : std::string("paytower list");
+}
+
 std::string Output::paint(std::string_view text, Tone tone) const {
   if (!stdout_color_) return std::string(text);
   const char* start = tone == Tone::good ? "\x1b[32m" : tone == Tone::bad ? "\x1b[31m" : "\x1b[33m";

@@ -89,8 +89,11 @@ class Output {
     error(report);
     return report.exit_code;
   }
-  /// From now on the call is about this payment: errors that name none name it.
-  void speak_of(const PaymentHash& hash) { subject_ = hash; }
+  /// From now on the call is about this payment: errors that name none name it. `recorded`: it is in the database, or
+  /// will be before anything is said of it.
+  void speak_of(const PaymentHash& hash, bool recorded = true) { subject_ = hash, recorded_ = recorded; }
+  /// The command that shows what the call was about: "paytower show <hash>", or the list.
+  [[nodiscard]] std::string look_it_up() const;
   /// From now on an HTLC that this call has handed over may be out.
   void note_htlc() { htlc_noted_ = true; }
   [[nodiscard]] bool htlc_noted() const { return htlc_noted_; }
@@ -117,6 +120,7 @@ class Output {
   OutputSetup setup_;
   std::string pending_;
   std::optional<PaymentHash> subject_;
+  bool recorded_ = false;  ///< `subject_`
   bool htlc_noted_ = false;
   bool stdout_tty_ = false;
   bool can_ask_ = false;

@@ -61,14 +61,26 @@ class Signals(World):
         self.assertEqual(process.returncode, harness.INTERNAL, err)
         self.assert_paid_once(self.hash_of(invoice))
 
-    def test_full_stdout(self):
-        invoice = self.invoice()
+    def to_full(self, *args):
+        """The hint of a call whose stdout takes nothing."""
         with open("/dev/full", "w", encoding="ascii") as full:
-            process = self.popen("send", invoice, "--yes", stdout=full)
+            process = self.popen(*args, stdout=full)
             _, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, harness.INTERNAL, err)
-        self.assertIn("stdout", err)
+        self.assertIn("cannot write to stdout", err)
+        return err.splitlines()[-1]
+
+    def test_full_stdout(self):
+        invoice, failing, held = self.invoice(), self.invoice("250sat", "--fail", "INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS"), self.invoice("9sat", "--hold", "forever")
+        for one in (invoice, failing, held):
+            self.assertEqual(self.to_full("send", one, "--yes", "--wait", "2s"), f"hint: paytower show {self.hash_of(one)}")
         self.assert_paid_once(self.hash_of(invoice))
+        self.assertEqual([payment["status"] for payment in self.payments()], ["SUCCEEDED", "FAILED", "IN_FLIGHT"])
+        hash_of_held = self.hash_of(held)
+        for call in (["resume", hash_of_held[:8], "--wait", "0"], ["cancel", held]):
+            self.assertEqual(self.to_full(*call), f"hint: paytower show {hash_of_held}")
+        for call in (["send", self.invoice(), "--dry-run"], ["resume", "--wait", "0"], ["list"]):
+            self.assertEqual(self.to_full(*call), "hint: paytower list")  # nothing is stored, or it is about many
 
     def test_wait_is_kept(self):
         for wait, bound in (("0", 2.0), ("500ms", 1.5), ("2s", 3.0)):
