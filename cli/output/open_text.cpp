@@ -52,7 +52,8 @@ std::optional<std::string> in_flight_since(const Payment& payment, UnixNs now) {
 std::optional<std::string> locked_until(const Payment& payment, UnixNs now) {
   const LastLock last = last_lock(payment);
   if (last.attempt == nullptr) return std::nullopt;
-  const std::string expected = when(last.end, now);
+  const std::string expected =
+      fmt::format("{}{}", when(last.end, now), last.end < now ? ": it should be over by now" : "");
   if (const auto& block = last.attempt->total_time_lock)
     return fmt::format("until block {} at the latest, about {}", grouped(*block), expected);
   if (const auto& block = last.attempt->expected_time_lock)
@@ -67,11 +68,16 @@ std::string open_facts(const Payment& payment, UnixNs now) {
   return text;
 }
 
-std::string held_words(const Payment& payment) {
-  if (last_lock(payment).attempt == nullptr) return {};
+std::string held_words(const Payment& payment, UnixNs now) {
+  const LastLock last = last_lock(payment);
+  if (last.attempt == nullptr) return {};
   std::string text =
-      "If the payee or a node on the way holds it, only waiting helps: it ends by itself, at the latest with its time "
-      "lock. A later resume collects the result.";
+      last.end < now
+          ? "Its time lock should be over by now: the node then closes the channel, and the payment ends on the chain. "
+            "Look at the node's channels: lightning-cli listpeerchannels, or for lnd lncli pendingchannels. Never pay "
+            "it again before it has ended. A later resume collects the result."
+          : "If the payee or a node on the way holds it, only waiting helps: it ends by itself, at the latest with its "
+            "time lock. A later resume collects the result.";
   if (payment.stop_reason != FailureReason::canceled) text += " cancel only stops further attempts.";
   return fmt::format("{}\n", text);
 }

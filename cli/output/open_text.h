@@ -14,7 +14,8 @@ namespace paytower::cli {
 
 /// Until when the money of its open HTLCs can be locked: "until block 812,345 at the latest, about 2026-11-23T07:20:28Z
 /// (in 7 h)"; "probably until block 812,345, about ..." where it is only expected; "for at most 178 blocks, until about
-/// ..." where no height was known. Nothing where no HTLC of ours is out.
+/// ..." where no height was known. Nothing where no HTLC of ours is out. Behind that time: "...: it should be over by
+/// now".
 [[nodiscard]] std::optional<std::string> locked_until(const Payment& payment, UnixNs now);
 
 /// Both as lines below "In flight: ...": empty where there is nothing to say.
@@ -22,7 +23,7 @@ namespace paytower::cli {
 
 /// R17: what somebody can do who is sent from `show` to `resume` and back, because the payee does not settle. Empty
 /// where no HTLC of ours is out.
-[[nodiscard]] std::string held_words(const Payment& payment);
+[[nodiscard]] std::string held_words(const Payment& payment, UnixNs now);
 
 /// The AGE of a row of `list`: "3 h ago", but "open for 3 h" for what has been open for more than an hour.
 [[nodiscard]] std::string age_cell(const Payment& payment, UnixNs now);

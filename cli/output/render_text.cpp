@@ -200,9 +200,10 @@ std::string no_result_text(const Payment& payment) {
 }
 
 std::string open_text(const Payment& payment, const WhyOpen& why) {
-  const std::string facts = open_facts(payment, SystemClock().wall());
+  const UnixNs now = SystemClock().wall();
+  const std::string facts = open_facts(payment, now);
   if (const auto known = why_open_text(payment, why)) return *known + facts;
-  return no_result_text(payment) + facts + held_words(payment);
+  return no_result_text(payment) + facts + held_words(payment, now);
 }
 
 std::string unknown_text(const Payment& payment) {
@@ -438,7 +439,7 @@ std::string next_text(const Payment& payment, const Output& output) {
   }
   std::string text = without_asking(payment).value_or("Do not pay it again.\n");
   if (!payment.has_open_attempt() && !payment.attempts.empty()) text += nothing_of_ours_text(payment);
-  if (lost_of(payment).count == 0) text += held_words(payment);
+  if (lost_of(payment).count == 0) text += held_words(payment, SystemClock().wall());
   text += resume;
   if (!payment.stop_reason) text += fmt::format("  or  {}\n", output.command(fmt::format("paytower cancel {}", hash)));
   return text + way_out_of_a_deleted_record(payment, output);

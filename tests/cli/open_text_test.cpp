@@ -52,13 +52,32 @@ TEST_CASE("an open payment says since when, and for how long at most") {
 TEST_CASE("a held payment says that only waiting helps, and what cancel does") {
   Payment payment = held();
   CHECK(
-      held_words(payment) ==
+      held_words(payment, time_at(60)) ==
       "If the payee or a node on the way holds it, only waiting helps: it ends by itself, at the latest with its time "
       "lock. A later resume collects the result. cancel only stops further attempts.\n");
   payment.stop_reason = FailureReason::canceled;
-  CHECK(held_words(payment).find("collects the result.\n") != std::string::npos);
+  CHECK(held_words(payment, time_at(60)).find("collects the result.\n") != std::string::npos);
   for (Attempt& attempt : payment.attempts) attempt.outcome = AttemptOutcome::failed;
-  CHECK(held_words(payment).empty());
+  CHECK(held_words(payment, time_at(60)).empty());
+}
+
+TEST_CASE("behind its time lock a payment no longer promises an end by it, and says where to look") {
+  Payment payment = held();
+  const UnixNs end = time_at(1 + 46 * 600);
+  const UnixNs behind{end.value + 1};
+  CHECK(held_words(payment, end).find("at the latest with its time lock") != std::string::npos);
+  CHECK(locked_until(payment, end)->find("over by now") == std::string::npos);
+  const std::string words = held_words(payment, behind);
+  CHECK(words.find("at the latest") == std::string::npos);
+  for (const char* part : {"should be over by now", "closes the channel", "ends on the chain",
+                           "lightning-cli listpeerchannels", "lncli pendingchannels", "Never pay it again before",
+                           "collects the result. cancel only stops further attempts.\n"})
+    CHECK(words.find(part) != std::string::npos);
+  CHECK(*locked_until(payment, UnixNs{end.value + 33 * 3'600 * ns_per_second}) ==
+        "for at most 46 blocks, until about 2025-11-24T23:40:01Z (33 h ago): it should be over by now");
+  // It lasts as long as the last part.
+  payment.attempts.push_back(htlc(1, 47));
+  CHECK(held_words(payment, behind).find("at the latest with its time lock") != std::string::npos);
 }
 
 TEST_CASE("what has no open HTLC of ours locks nothing") {

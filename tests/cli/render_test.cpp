@@ -223,7 +223,7 @@ TEST_CASE("an open payment warns") {
   CHECK(json["htlcs"][0]["status"] == "IN_FLIGHT");
   CHECK(outcome_text(payment).find(
             "In flight: attempt 4711 has no result yet. Do not pay again.\n  in flight     since ") == 0);
-  const std::string held = held_words(payment);
+  const std::string held = held_words(payment, SystemClock().wall());
   CHECK(!held.empty());
   CHECK(outcome_text(payment).find(held) != std::string::npos);
   CHECK(payment_page(payment, {}, {}, true, Output(OutputSetup{})).find("again.\n" + held + "Next: ") !=
