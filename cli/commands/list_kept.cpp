@@ -45,6 +45,9 @@ class OtherRows {
     json_.writer().key(name).begin_array();
   }
 
+  /// What a person reads; the other forms have the amounts without blanks and commas.
+  [[nodiscard]] bool table() const { return format_ == Format::table; }
+
   void row(const Json& json, const std::vector<std::string>& cells) {
     ++rows_;
     switch (format_) {
@@ -72,6 +75,11 @@ class OtherRows {
   Table table_{std::vector<Column>{}};
   std::uint64_t rows_ = 0;
 };
+
+std::string amount_cell(const std::optional<Msat>& amount, bool table) {
+  if (!amount) return "-";
+  return table ? sat_text(*amount) : amount_text(*amount);
+}
 
 struct ShownPayment {
   std::uint64_t rows = 0;
@@ -104,7 +112,7 @@ ExitCode list_guards(const ListOptions& options, Session& session, Database* dat
       Json json = guard_json(stored.guard);
       json["released_ns"] = time_json(stored.released);
       rows.row(json, {stored.guard.hash.hex(), std::string(guard_kind_name(stored.guard.kind)),
-                      stored.guard.amount ? amount_text(*stored.guard.amount) : "-", time_text(stored.guard.since),
+                      amount_cell(stored.guard.amount, rows.table()), time_text(stored.guard.since),
                       stored.released ? time_text(*stored.released) : "-"});
       after = stored.guard.hash;
     };

@@ -61,6 +61,11 @@ class Cut(World):
         self.assertEqual(self.last_line("--guards", "--max-payments", "2"), "2 of 3, --max-payments 0 for all")
         self.assertNotIn(" for all", self.last_line("--guards", "--max-payments", "3"))
         self.assertEqual(len(self.ok("list", "--guards", "--max-payments", "2").out.splitlines()), 2)
+        invoice = self.invoice("3700sat")
+        self.ok("send", invoice, "--yes")
+        self.ok("delete", invoice, "--yes")
+        self.assertRegex(terminal.run(self, "list", "--guards", columns=140).text, r" 3,700 sat  ")
+        self.assertIn("\t3700sat\t", self.ok("list", "--guards").out)
         self.expect(harness.USAGE, "list", "--guards", "--index-offset", "1")
 
 
