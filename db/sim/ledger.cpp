@@ -10,6 +10,7 @@
 #include "db/sim/ledger_schema.h"
 #include "db/sim/ledger_tx.h"
 #include "db/sqlite/connection.h"
+#include "db/sqlite/file_copy.h"
 #include "db/sqlite/locks.h"
 #include "db/sqlite/transaction.h"
 
@@ -110,8 +111,14 @@ Opened open(const std::string& path, OpenMode mode, const OpenOptions& options) 
   try {
     auto connection = Connection::open(path, mode, sim_file(), options);
     if (connection) return Opened(std::make_unique<SqliteSimLedger>(*std::move(connection)));
-    if (connection.error().code == Errc::usage) return connection.error();
-    throw SwitchError(connection.error().message);
+    Error error = connection.error();
+    if (error.code == Errc::usage) return error;
+    error.code = Errc::switch_unavailable;
+    if (mode != OpenMode::create && !exists(path)) {
+      error.message = fmt::format("there is no simulated network {}", path);
+      error.hint = fmt::format("paytower simulate network --out {}", path);
+    }
+    return error;
   } catch (const StoreError& error) {
     throw SwitchError(error.what());
   }

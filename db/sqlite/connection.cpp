@@ -45,8 +45,7 @@ std::string resolve(const std::string& path) {
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.empty() || ::realpath(folder.c_str(), buffer) == nullptr) {
-    refuse(Errc::database, fmt::format("the folder of the database {} does not exist", path),
-           fmt::format("mkdir -p {}", folder));
+    refuse(Errc::database, fmt::format("the folder of {} does not exist", path), fmt::format("mkdir -p {}", folder));
   }
   return std::string(buffer) == "/" ? fmt::format("/{}", name) : fmt::format("{}/{}", buffer, name);
 }

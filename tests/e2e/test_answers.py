@@ -136,6 +136,16 @@ class Known(harness.World):
         results, _ = self.batch(UNKNOWN, [flying, paid, self.invoice("9sat")], "--idempotent", env=env)
         self.assertEqual({line: result["exit_code"] for line, result in results.items()}, {1: 4, 2: 0, 3: 2})
 
+    def test_a_simulated_network_that_is_not_there(self):
+        path = os.path.join(self.folder, "n.sim")
+        for place, made in ((path, harness.OK), ("/nowhere/n.sim", UNAVAILABLE)):
+            named = ["--switch", "sim:" + place]
+            for call in (["simulate", "ledger"], ["simulate", "invoice", "--amt", "1sat"], ["send", self.invoice("100sat"), "--yes"]):
+                self.assertEqual(self.expect(UNAVAILABLE, *named, *call).err,
+                                 f"paytower: there is no simulated network {place}\nhint: paytower {' '.join(named)} simulate network --out {place}\n")
+            outcome = self.expect(made, "simulate", "network", "--out", place)
+        self.assertEqual(outcome.err, "paytower: the folder of /nowhere/n.sim does not exist\nhint: mkdir -p /nowhere/\n")
+
     def test_no_switch_named(self):
         invoice = self.invoice("100sat")
         self.ok("send", invoice, "--yes")

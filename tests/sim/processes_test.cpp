@@ -180,7 +180,10 @@ bool pay_all(Ledger& ledger, RealClock& clock, const std::vector<Handover>& hand
 
 TEST_CASE("a file that is missing, another program's, or unfinished") {
   TempFolder folder;
-  CHECK_THROWS_AS((void)db::open_sim_ledger(folder.file("net.sim")), SwitchError);
+  const auto missing = db::open_sim_ledger(folder.file("net.sim"));
+  CHECK(missing.error().code == Errc::switch_unavailable);
+  CHECK(missing.error().message == "there is no simulated network " + folder.file("net.sim"));
+  CHECK(missing.error().hint == "paytower simulate network --out " + folder.file("net.sim"));
   { const auto ledger = value_of(db::create_sim_ledger(folder.file("net.sim"))); }
   const auto taken_again = value_of(db::create_sim_ledger(folder.file("net.sim")));
   build_small_network(*taken_again);
