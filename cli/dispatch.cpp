@@ -11,6 +11,7 @@
 
 #include "cli/commands/commands.h"
 #include "core/base/limits.h"
+#include "db/sqlite/room.h"
 
 namespace paytower::cli {
 
@@ -18,17 +19,19 @@ namespace {
 
 /// R10: no claim about what was stored. But every hand-over is told before it is made, so it is known whether this call
 /// may have sent an HTLC.
-Error unstored(const StoreError& error, const Output& output, const Command* called) {
-  Error told{Errc::database, error.what(), "paytower check"};
-  if (called == nullptr || !called->pays) return told;
-  told.message +=
-      output.htlc_noted() ? "; an HTLC that this call has sent may be in flight" : "; this call has sent no HTLC";
-  if (output.htlc_noted()) told.hint = "paytower resume";
+Error unstored(const StoreError& error, const Output& output, const Call& call) {
+  const bool sent = output.htlc_noted();
+  Error told{Errc::database, error.what(),
+             db::room_hint(call.global.database, sent ? output.command("paytower resume") : "run the same again")};
+  if (told.hint.empty()) told.hint = sent ? "paytower resume" : "paytower check";
+  if (call.command != nullptr && call.command->pays)
+    told.message += sent ? "; an HTLC that this call has sent may be in flight" : "; this call has sent no HTLC";
   return told;
 }
 
 /// What a command threw becomes one error line, and the exit code that tells a script what it may do.
-ExitCode explain(Output& output, const Command* called) {
+ExitCode explain(Output& output, const Call& call) {
+  const Command* const called = call.command;
   const std::string_view command = called != nullptr ? called->name : std::string_view();
   try {
     throw;
@@ -42,7 +45,7 @@ ExitCode explain(Output& output, const Command* called) {
       return output.fail(interrupted_report(signal, std::nullopt));
     return output.fail(report_of(with_next_step(refusal.error(), command)));
   } catch (const StoreError& error) {
-    return output.fail(report_of(unstored(error, output, called)));
+    return output.fail(report_of(unstored(error, output, call)));
   } catch (const SwitchError& error) {
     return output.fail(report_of(with_next_step(Error{Errc::switch_unavailable, error.what()}, command)));
   } catch (const OutputError& error) {
@@ -111,7 +114,7 @@ int run_call(std::span<const std::string> arguments) noexcept {
     try {
       return number(run_command(*call, output));
     } catch (...) {
-      return number(explain(output, call->command));
+      return number(explain(output, *call));
     }
   } catch (...) {
     return number(ExitCode::internal);  // no memory to say more

@@ -134,8 +134,9 @@ void make_spool(const std::string& real_path) {
   // process began is completed.
   const std::size_t there = static_cast<std::size_t>(std::max<off_t>(0, seen.st_size));
   const std::vector<std::uint8_t> zeros(there < spool_bytes ? spool_bytes - there : 0, 0);
-  if (::pwrite(file.get(), zeros.data(), zeros.size(), seen.st_size) != static_cast<ssize_t>(zeros.size()))
-    fail("fill");
+  const ssize_t written = ::pwrite(file.get(), zeros.data(), zeros.size(), seen.st_size);
+  if (written >= 0) errno = ENOSPC;  // where it is less than was asked for
+  if (written != static_cast<ssize_t>(zeros.size())) fail("fill");
   if (::fsync(file.get()) != 0) fail("sync");
   const Descriptor folder(::open(real_path.substr(0, std::max<std::size_t>(1, real_path.rfind('/'))).c_str(),
                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC));

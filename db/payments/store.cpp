@@ -223,6 +223,20 @@ Result<Msat> SqlitePaymentStore::spent_in_day(UnixNs now) {
   return reading(impl_->connection, [&] { return impl_->judge.spent_in_day(now); });
 }
 
+namespace {
+
+/// R10: nothing is claimed of what is stored; but the preimage proves that the payment is paid.
+template <typename Commit> auto naming_what_is_paid(const PaymentHash& hash, const std::string& path, Commit commit) {
+  try {
+    return commit();
+  } catch (const StoreError& error) {
+    throw StoreError(
+        fmt::format("payment {} is paid, its preimage stays in {}.spool: {}", hash.hex(), path, error.what()));
+  }
+}
+
+}  // namespace
+
 Result<SpoolReport> SqlitePaymentStore::take_in_spool(UnixNs now) {
   SpoolReport report;
   const std::string& path = impl_->connection.real_path();
@@ -246,7 +260,7 @@ Result<SpoolReport> SqlitePaymentStore::take_in_spool(UnixNs now) {
     const Decision decision = decide(*owner, TimedEvent{now, Settled{entry.key, entry.preimage}});
     if (!decision.writes.empty()) {
       const PaymentWrites writes{&*owner, decision.writes};
-      const auto stored = commit(std::span(&writes, 1));
+      const auto stored = naming_what_is_paid(entry.key.hash, path, [&] { return commit(std::span(&writes, 1)); });
       if (!stored.front()) {
         report.left.push_back(
             fmt::format("a spooled preimage could not be stored yet: {}", stored.front().error().message));

@@ -20,6 +20,7 @@
 #include "db/sqlite/locks.h"
 #include "db/sqlite/own_files.h"
 #include "db/sqlite/reading.h"
+#include "db/sqlite/room.h"
 #include "db/sqlite/transaction.h"
 
 namespace paytower::db {
@@ -173,7 +174,7 @@ Connection::Connection(const std::string& path, OpenMode mode, const FileKind& k
                          real_path_),
              fmt::format("cp {} elsewhere", real_path_));
     }
-    refuse(Errc::database, fmt::format("cannot open {}: {}", real_path_, error.what()));
+    refuse(Errc::database, fmt::format("cannot open {}: {}", real_path_, error.what()), room_hint(real_path_));
   }
 }
 

@@ -17,6 +17,7 @@
 #include <SQLiteCpp/Exception.h>
 
 #include "db/sqlite/own_files.h"
+#include "db/sqlite/room.h"
 
 namespace paytower::db {
 
@@ -112,9 +113,9 @@ Result<std::monostate> copy_to_new_file(Connection& source, const std::string& p
     partial.publish(path);
     return std::monostate{};
   } catch (const SQLite::Exception& error) {
-    return Error{Errc::database, fmt::format("cannot make the copy {}: {}", path, error.what()), {}};
+    return Error{Errc::database, fmt::format("cannot make the copy {}: {}", path, error.what()), room_hint(path)};
   } catch (const StoreError& error) {
-    return Error{Errc::database, fmt::format("cannot make the copy {}: {}", path, error.what()), {}};
+    return Error{Errc::database, fmt::format("cannot make the copy {}: {}", path, error.what()), room_hint(path)};
   }
 }
 

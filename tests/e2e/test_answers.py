@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 import time
 import unittest
 
@@ -213,6 +214,82 @@ class OtherUsers(harness.World):
         hint = outcome.err.split("hint: ")[1].split()
         if hint[0] == "paytower":
             self.ok(*hint[1:])
+
+
+class FullDisk(harness.World):
+    """Where there is no room, every command says that room is needed, and where."""
+
+    def setUp(self):
+        super().setUp()
+        self.disk = os.path.join(self.folder, "disk")
+        os.mkdir(self.disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", self.disk], check=False, stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("only root can make a small disk")
+        self.addCleanup(subprocess.run, ["umount", "-l", self.disk], check=True)
+        self.env["PAYTOWER_DB"] = os.path.join(self.disk, "payments.db")
+
+    def fill(self):
+        with open(os.path.join(self.disk, "fill"), "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(1024))
+            except OSError:
+                pass
+
+    def empty(self):
+        os.unlink(os.path.join(self.disk, "fill"))
+
+    def full(self, *args, then="run the same again"):
+        outcome = self.expect(DATABASE, *args)
+        self.assertEqual(outcome.err.splitlines()[-1], f"hint: df -h {self.disk}  # make room there, then {then}", args)
+        return outcome
+
+    def test_what_was_paid_is_known_and_the_way_out_is_named(self):
+        paid, held, new = (self.invoice("100sat", *how) for how in ([], ["--hold", "forever"], []))
+        self.ok("send", paid, "--yes")
+        self.expect(UNKNOWN, "send", held, "--yes", "--wait", "0")
+        payment_hash = self.hash_of(held)
+        self.fill()
+        self.assertIn("already paid", self.expect(REFUSED, "send", paid, "--yes").err)
+        self.assertIn("already in flight", self.expect(REFUSED, "send", held, "--yes").err)
+        self.full("send", new, "--yes")
+        self.ok("simulate", "release", payment_hash)
+        self.assertIn("paid, but the database could not store it", self.full("resume", payment_hash).err)
+        for call in (["send", held, "--yes"], ["send", new, "--yes"], ["resume", payment_hash], ["label", payment_hash, "text"], ["cancel", held]):
+            self.assertIn(f"payment {payment_hash} is paid, its preimage stays in {self.disk}/payments.db.spool: ", self.full(*call).err)
+        self.full("backup", os.path.join(self.disk, "copy.db"))
+        self.full("--db", os.path.join(self.disk, "new.db"), "send", self.invoice("100sat"), "--yes")
+        self.empty()
+        self.assertIn("stored now", self.ok("resume", payment_hash).err)
+        self.assert_paid_once(payment_hash)
+
+    def test_without_its_log_and_without_its_index(self):
+        invoice = self.invoice("100sat")
+        self.ok("send", invoice, "--yes")
+        subprocess.run(["sqlite3", self.env["PAYTOWER_DB"], "PRAGMA wal_checkpoint(TRUNCATE)"], check=True, stdout=subprocess.DEVNULL)
+        self.fill()
+        for call in (["list"], ["resume"], ["send", invoice, "--yes"]):
+            self.full(*call)
+        self.empty()
+        self.ok("list")
+
+    def test_a_new_database_that_the_disk_has_no_room_for(self):
+        self.fill()
+        with open(os.path.join(self.disk, "fill"), "r+b") as file:
+            file.truncate(os.path.getsize(file.name) - 40 * 1024)  # the spool alone needs more
+        self.assertIn("No space left on device", self.full("send", self.invoice("100sat"), "--yes").err)
+
+    def test_a_payment_that_gets_its_htlc_is_resumed(self):
+        invoice = self.invoice("100sat", "--hold", "3s")
+        process = self.send_in_background(invoice)
+        self.fill()
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, DATABASE, err)
+        self.assertIn("an HTLC that this call has sent may be in flight", err)
+        self.assertEqual(err.splitlines()[-1], f"hint: df -h {self.disk}  # make room there, then paytower resume")
+        self.empty()
+        self.ok("resume")
+        self.assert_paid_once(self.hash_of(invoice))
 
 
 class MarkedByHand(harness.World):

@@ -129,12 +129,15 @@ TEST_CASE("a COMMIT that does not happen") {
 TEST_CASE("a disk that takes no more: the spool still does") {
   const TempFolder folder;
   Payment payment = Store(folder.file("p")).in_flight(1);
-  const int status = in_child([&] {
-    Store store(folder.file("p"));
+  const auto fill_disk = [&] {
     ::signal(SIGXFSZ, SIG_IGN);
     const auto size = std::filesystem::file_size(folder.file("p-wal"));
     const struct rlimit limit { size + 5'000, size + 5'000 };
-    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
+    return ::setrlimit(RLIMIT_FSIZE, &limit) == 0;
+  };
+  const int status = in_child([&] {
+    Store store(folder.file("p"));
+    if (!fill_disk()) return false;
     const std::vector<Write> writes = settle(1);
     const PaymentWrites entry{&payment, writes};
     try {
@@ -146,6 +149,19 @@ TEST_CASE("a disk that takes no more: the spool still does") {
     }
   });
   CHECK(status == 0);
+  // As long as there is no room, each run says what is known.
+  const int again = in_child([&] {
+    Store store(folder.file("p"));
+    if (!fill_disk()) return false;
+    try {
+      (void)store.store.take_in_spool(after(60));
+      return false;
+    } catch (const StoreError& error) {
+      const std::string known = "payment " + payment.request.hash.hex() + " is paid, its preimage stays in ";
+      return std::string(error.what()).find(known) == 0;
+    }
+  });
+  CHECK(again == 0);
   Store next(folder.file("p"));
   CHECK(next.store.load(payment.index).value()->has_open_attempt());
   CHECK(value_of(next.store.take_in_spool(after(60))).settled.size() == 1);
