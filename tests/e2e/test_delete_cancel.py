@@ -1,6 +1,7 @@
 """Goal: delete never makes a hash payable again and never touches what is open; a dry run tells exactly what will happen;
 cancel is a durable word from any process."""
 
+import sqlite3
 import unittest
 
 import harness
@@ -115,9 +116,18 @@ class Resolve(World):
         self.env["PAYTOWER_SWITCH"] = self.switch
         self.expect(harness.REFUSED, "delete", payment_hash, "--yes")  # the watch list is not deletable
         self.ok("simulate", "release", payment_hash)
+        decided, _ = self.times()
         self.ok("resume")
         self.assertEqual(self.assert_paid_once(payment_hash)["status"], "SUCCEEDED")
+        ended, resolved = self.times()
+        self.assertEqual(ended, decided)
+        self.assertGreater(resolved, ended)  # paytower-schema(5)
         self.expect(harness.REFUSED, "send", invoice, "--yes")
+
+    def times(self):
+        """When the only payment ended, and when its attempt did."""
+        with sqlite3.connect(f"file:{self.db}?mode=ro", uri=True) as database:
+            return database.execute("SELECT ended_ns, resolved_ns FROM payments JOIN attempts USING (payment_index)").fetchone()
 
     def test_write_off_is_never_payable(self):
         invoice = self.invoice("100sat", "--hold", "forever")
