@@ -7,6 +7,8 @@
 
 #include <fmt/core.h>
 
+#include "core/base/error.h"
+
 namespace paytower::db {
 
 std::string room_hint(const std::string& path, std::string_view then) {
@@ -16,7 +18,7 @@ std::string room_hint(const std::string& path, std::string_view then) {
   const std::filesystem::path folder = real.parent_path();
   const std::filesystem::space_info space = std::filesystem::space(folder, trouble);
   if (trouble || space.available >= enough) return {};
-  return fmt::format("df -h {}  # make room there, then {}", folder.string(), then);
+  return fmt::format("df -h {}  # make room there, then {}", shell_word(folder.string()), then);
 }
 
 }  // namespace paytower::db
