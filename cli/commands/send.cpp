@@ -84,9 +84,8 @@ class Send {
   /// The same without the switch, which cannot be asked.
   DriveResult left_open(DriveResult known, const Error& why) {
     if (!is_out_of_reach(session_, why)) refuse(why);
-    session_.output.warn(why.message, hash_);
     known.end = DriveEnd::open;
-    known.error.reset();
+    known.error = Error{Errc::switch_unavailable, why.message};
     return known;
   }
 

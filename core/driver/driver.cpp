@@ -140,7 +140,9 @@ void Driver::Impl::close(Drive& drive) {
   // It answered, but never said who it is, so nothing could be asked.
   if (!ever_identified && !lost_why.empty())
     return finish(drive, DriveEnd::unavailable, Error{Errc::switch_unavailable, lost_why, lost_hint});
-  finish(drive, DriveEnd::open, std::nullopt);
+  const bool away = !identity && !lost_why.empty();
+  finish(drive, DriveEnd::open,
+         away ? std::optional(Error{Errc::switch_unavailable, lost_why, lost_hint}) : std::nullopt);
 }
 
 void Driver::Impl::finish(Drive& drive, DriveEnd end, std::optional<Error> error) {

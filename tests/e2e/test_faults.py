@@ -4,6 +4,7 @@ fence; then two resumes on a healthy server; the network's own ledger is the jud
 
 import os
 import subprocess
+import time
 import unittest
 
 import harness
@@ -54,6 +55,21 @@ class Faults(Served):
     def test_at_the_question_for_the_result(self):
         self.disturb("question", [*specs("waitsendpay"), "forget@waitsendpay:1", "lose-result@end:1", "foreign-hold@waitsendpay:1", "restart@end:1"],
                      "--hold", "300ms")
+
+    def test_a_node_that_dies_under_a_waiting_send(self):
+        self.start()
+        invoice = self.invoice("100sat", "--hold", "forever")
+        waiting = self.popen("send", invoice, "--yes", "--wait", "4s")
+        while not self.ledger(self.hash_of(invoice)):
+            time.sleep(0.05)
+        self.kill_server()
+        out, err = waiting.communicate(timeout=30)
+        self.assertEqual(waiting.returncode, harness.UNKNOWN)
+        again = self.expect(harness.UNKNOWN, "send", invoice, "--yes")
+        for said, warned in ((out, err), (again.out, again.err)):
+            self.assertIn("In flight, as far as is known: the node cannot be asked whether there is a result by now. Do not pay again.", said)
+            self.assertNotIn("only waiting helps", said)
+            self.assertIn("warning: the node cannot be asked: ", warned)
 
     def test_at_the_look(self):
         methods = ("getinfo", "wait", "listsendpays", "listhtlcs", "listchannelmoves", "getroutes")
